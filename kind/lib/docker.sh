@@ -1,0 +1,78 @@
+# shellcheck shell=bash
+# Docker: used as found; on a bare Debian and as root, installed and started.
+
+DOCKERD_PID=$CACHE/dockerd.pid
+DOCKERD_LOG=$LOG_DIR/dockerd.log
+# Images are made with the classic builder, the only one that every Docker has.
+export DOCKER_BUILDKIT=0
+
+docker_answers() { timeout 20 docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
+
+# ours_running: the dockerd that an earlier run started is alive.
+ours_running() {
+  local pid
+  pid=$(cat "$DOCKERD_PID" 2>/dev/null) || return 1
+  [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ]
+}
+
+ensure_docker() {
+  docker_answers && return
+  if [ -n "${DOCKER_HOST:-}" ]; then
+    die "the Docker at DOCKER_HOST=$DOCKER_HOST does not answer"
+  fi
+  [ "$(id -u)" = 0 ] || die "no Docker answers, and only root can install and start it: $(docker_complaint)"
+  need_packages docker.io iptables jq ca-certificates
+  docker_answers || start_dockerd
+}
+
+docker_complaint() { docker version 2>&1 >/dev/null | tail -1 || true; }
+
+start_dockerd() {
+  if [ -d /run/systemd/system ]; then
+    systemctl start docker || die "systemctl start docker failed; see: journalctl -u docker"
+  elif ! ours_running; then
+    launch_dockerd
+  fi
+  local i
+  for i in $(seq 150); do
+    docker_answers && return
+    [ -d /run/systemd/system ] || [ "$i" -lt 20 ] || ours_running || break
+    sleep 0.2
+  done
+  die "dockerd does not answer; the last it said ($DOCKERD_LOG): $(tail -3 "$DOCKERD_LOG" 2>/dev/null)"
+}
+
+launch_dockerd() {
+  local options=(--storage-driver overlay2)
+  if lacks_sys_resource; then
+    # A copy, for dockerd may outlive this checkout.
+    install -m 755 "$KIND_DIR/docker/runc-within-bounds" "$CACHE/runc-within-bounds"
+    options+=(--add-runtime "within-bounds=$CACHE/runc-within-bounds" --default-runtime within-bounds)
+  fi
+  # Its own session and its own cgroups: it must outlive the shell that calls us.
+  setsid -f bash -c '
+    for tasks in /sys/fs/cgroup/*/cgroup.procs; do
+      [ -e "$tasks" ] || continue
+      own=${tasks%/cgroup.procs}/ordeal-dockerd
+      case $own in */cpuset/*) own=${tasks%/cgroup.procs} ;; esac
+      mkdir -p "$own" 2>/dev/null && echo $$ >"$own/cgroup.procs" 2>/dev/null || true
+    done
+    echo $$ >"$1"; shift
+    exec dockerd "$@"' dockerd "$DOCKERD_PID" "${options[@]}" </dev/null >>"$DOCKERD_LOG" 2>&1
+}
+
+lacks_sys_resource() {
+  local bounding
+  bounding=0x$(awk '$1 == "CapBnd:" { print $2 }' /proc/self/status)
+  [ $(((bounding >> 24) & 1)) = 0 ]
+}
+
+stop_our_dockerd() {
+  ours_running || return 0
+  local pid
+  pid=$(cat "$DOCKERD_PID")
+  kill "$pid"
+  while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+  rm -f "$DOCKERD_PID"
+  rmdir /sys/fs/cgroup/*/ordeal-dockerd 2>/dev/null || true
+}
