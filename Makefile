@@ -1,0 +1,81 @@
+# ordeal: see README.md. Sources are found by folder; a new file needs no
+# line here. SAN=address|thread|undefined builds into a folder of its own.
+CC      ?= gcc
+SAN     ?=
+BUILD   := build$(if $(SAN),/$(SAN))
+ENGINE  ?= kind
+SCENARIOS ?=
+SET     ?=
+
+PKGS    := libcurl libcjson yaml-0.1 libmicrohttpd libpq
+DEBS    := gcc make pkg-config perl libcurl4-openssl-dev libcjson-dev libyaml-dev libmicrohttpd-dev \
+	   libpq-dev libcmocka-dev
+LAYERS  := base spec history system load fault engine agent measure check report run cmd
+
+CFLAGS  ?= -O2 -g
+CPPFLAGS += -D_GNU_SOURCE -Iharness $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+WARN    := -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
+	   -Wmissing-prototypes -Wvla -Werror
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+LDLIBS  := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -lm
+
+SRCS    := $(foreach l,$(LAYERS),$(wildcard harness/$(l)/*.c))
+OBJS    := $(SRCS:%.c=$(BUILD)/%.o)
+LIBOBJS := $(filter-out $(BUILD)/harness/cmd/main.o,$(OBJS))
+TESTSRC := $(wildcard harness/test/*_test.c)
+TESTS   := $(TESTSRC:harness/test/%.c=$(BUILD)/test/%)
+TESTLIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(TESTSRC),$(wildcard harness/test/*.c)))
+
+.PHONY: all deps test unit scenarios cluster cluster-down check-asan check-tsan clean
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: $(BUILD)/ordeal
+
+# Debian packages that building needs; a marker spares the question later.
+build/deps: kind/deps.sh Makefile
+	@mkdir -p build
+	@kind/deps.sh $(DEBS)
+	@touch $@
+deps: build/deps
+
+$(BUILD)/%.o: %.c | build/deps
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(SANFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/libordeal.a: $(LIBOBJS)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/ordeal: $(BUILD)/harness/cmd/main.o $(BUILD)/libordeal.a
+	$(CC) $(SANFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/test/%: $(BUILD)/harness/test/%.o $(TESTLIB) $(BUILD)/libordeal.a
+	@mkdir -p $(@D)
+	$(CC) $(SANFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
+# Every day: all unit tests, and whole runs against the memory system.
+test: unit
+unit: $(BUILD)/ordeal $(TESTS)
+	ORDEAL_HOME=$(CURDIR) ORDEAL=$(CURDIR)/$(BUILD)/ordeal CMOCKA_MESSAGE_OUTPUT=TAP \
+		prove --merge --timer -e '' $(TESTS) $(wildcard harness/test/*.t)
+
+check-asan:
+	$(MAKE) SAN=address,undefined test
+check-tsan:
+	$(MAKE) SAN=thread test
+
+cluster: all
+	$(BUILD)/ordeal up --engine kind
+cluster-down: all
+	$(BUILD)/ordeal down --engine kind
+
+# make scenarios ENGINE=kind SCENARIOS="postgres-kill-primary ..." SET="ttl=20"
+scenarios: all
+	$(BUILD)/ordeal run --engine $(ENGINE) $(foreach s,$(SET),--set $(s)) \
+		$(if $(SCENARIOS),$(foreach s,$(SCENARIOS),scenarios/$(s).yaml),--all)
+
+clean:
+	rm -rf build
+
+-include $(OBJS:.o=.d) $(TESTSRC:harness/test/%.c=$(BUILD)/harness/test/%.d)

@@ -1,0 +1,89 @@
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static int64_t now(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+int64_t clock_mono_ns(void)
+{
+	return now(CLOCK_MONOTONIC);
+}
+
+int64_t clock_real_ns(void)
+{
+	return now(CLOCK_REALTIME);
+}
+
+void clock_sleep_until(int64_t mono_ns)
+{
+	struct timespec ts = {.tv_sec = (time_t)(mono_ns / NS_PER_S),
+			      .tv_nsec = (long)(mono_ns % NS_PER_S)};
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
+		;
+}
+
+void clock_rfc3339(int64_t real_ns, char out[32])
+{
+	time_t secs = (time_t)(real_ns / NS_PER_S);
+	struct tm tm;
+	size_t n;
+
+	gmtime_r(&secs, &tm);
+	n = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(out + n, 32 - n, ".%03dZ", (int)(real_ns % NS_PER_S / NS_PER_MS));
+}
+
+int clock_parse_rfc3339(const char *s, int64_t *real_ns)
+{
+	struct tm tm = {0};
+	int64_t frac = 0, scale = NS_PER_S, offset = 0;
+	int h, m;
+	const char *p = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm);
+
+	if (!p)
+		return -1;
+	if (*p == '.') {
+		for (p++; *p >= '0' && *p <= '9'; p++) {
+			if (scale > 1) {
+				scale /= 10;
+				frac += (*p - '0') * scale;
+			}
+		}
+	}
+	if (*p == '+' || *p == '-') {
+		bool minus = *p == '-';
+
+		if (sscanf(p + 1, "%2d:%2d", &h, &m) != 2)
+			return -1;
+		offset = (h * 60 + m) * (minus ? -60 : 60);
+	} else if (*p != 'Z' && *p != '\0') {
+		return -1;
+	}
+	*real_ns = ((int64_t)timegm(&tm) - offset) * NS_PER_S + frac;
+	return 0;
+}
+
+void clock_boot_id(char out[40])
+{
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	out[0] = '\0';
+	if (!f)
+		return;
+	if (!fgets(out, 40, f))
+		out[0] = '\0';
+	out[strcspn(out, "\n")] = '\0';
+	fclose(f);
+}

@@ -1,0 +1,27 @@
+#ifndef ORDEAL_BASE_CLOCK_H
+#define ORDEAL_BASE_CLOCK_H
+
+#include <stdint.h>
+
+#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_S INT64_C(1000000000)
+
+/* CLOCK_MONOTONIC and CLOCK_REALTIME of this machine, in ns. */
+int64_t clock_mono_ns(void);
+int64_t clock_real_ns(void);
+
+/* Sleeps until an absolute CLOCK_MONOTONIC time; signals do not end it. */
+void clock_sleep_until(int64_t mono_ns);
+
+/* An RFC 3339 time in UTC with milliseconds; `out` holds 32 bytes. */
+void clock_rfc3339(int64_t real_ns, char out[32]);
+
+/* Reads an RFC 3339 time (fraction and offset optional) as CLOCK_REALTIME
+ * ns. Returns 0, or -1 when the text is no such time. */
+int clock_parse_rfc3339(const char *s, int64_t *real_ns);
+
+/* The kernel's boot id ("" when unreadable). Two processes with the same
+ * boot id share CLOCK_MONOTONIC exactly. `out` holds 40 bytes. */
+void clock_boot_id(char out[40]);
+
+#endif

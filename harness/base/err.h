@@ -1,0 +1,30 @@
+#ifndef ORDEAL_BASE_ERR_H
+#define ORDEAL_BASE_ERR_H
+
+/* What went wrong, for a person: what was tried, on what, and what to do.
+ * Functions that can fail return 0 or a negative number and take a
+ * `struct err *` as their last parameter; it is never NULL. A zeroed struct
+ * is a valid "no error". */
+
+enum err_kind {
+	ERR_NONE = 0,
+	ERR_INPUT,       /* the user's file, option or choice is wrong: exit 2 */
+	ERR_BROKEN,      /* the harness or its surroundings failed: exit 3 */
+	ERR_UNSUPPORTED, /* this engine or kernel cannot do it: SKIP */
+	ERR_INTERRUPTED, /* SIGINT or SIGTERM: exit 130 */
+};
+
+struct err {
+	enum err_kind kind;
+	char msg[1024];
+};
+
+/* Sets *e and returns -1, so that a caller can write `return err_set(...)`. */
+int err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Puts "context: " in front of an error that a callee set. Returns -1. */
+int err_prefix(struct err *e, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif

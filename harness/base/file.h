@@ -1,0 +1,35 @@
+#ifndef ORDEAL_BASE_FILE_H
+#define ORDEAL_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* Reads a whole file (at most 1 GiB) into b. */
+int file_read(const char *path, struct buf *b, struct err *e);
+
+/* Writes to a temporary name beside `path`, fsyncs, renames over it and
+ * fsyncs the folder: after a crash either the old or the new content is
+ * there. */
+int file_write_atomic(const char *path, const void *data, size_t len, struct err *e);
+
+/* mkdir -p. */
+int file_mkdirs(const char *path, struct err *e);
+
+/* rm -rf on one file or folder; a missing one is fine. Follows no links and
+ * crosses no mount point. */
+int file_remove_tree(const char *path, struct err *e);
+
+bool file_exists(const char *path);
+
+/* The project's root (where fixtures/ and kind/ are): $ORDEAL_HOME, or
+ * found upwards from the running binary. `out` is PATH_MAX bytes. */
+int file_project_root(char *out, struct err *e);
+
+/* The cache folder: $ORDEAL_CACHE, else $XDG_CACHE_HOME/ordeal, else
+ * ~/.cache/ordeal. Created when missing. `out` is PATH_MAX bytes. */
+int file_cache_dir(char *out, struct err *e);
+
+#endif

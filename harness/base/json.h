@@ -1,0 +1,43 @@
+#ifndef ORDEAL_BASE_JSON_H
+#define ORDEAL_BASE_JSON_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+
+/* Small helpers around cJSON. A missing key or a wrong type gives the
+ * default. Integers survive to 2^53 (cJSON keeps doubles), so monotonic ns
+ * are safe for 104 days of uptime; json_i64 also accepts a string of digits. */
+const char *json_str(const cJSON *o, const char *key, const char *dflt);
+int64_t json_i64(const cJSON *o, const char *key, int64_t dflt);
+double json_num(const cJSON *o, const char *key, double dflt);
+bool json_bool(const cJSON *o, const char *key, bool dflt);
+const cJSON *json_get(const cJSON *o, const char *key);
+
+/* Follows "a.b.0.c"; NULL when a step is missing. */
+const cJSON *json_path(const cJSON *o, const char *path);
+
+void json_set_str(cJSON *o, const char *key, const char *value); /* NULL: null */
+void json_set_i64(cJSON *o, const char *key, int64_t value);
+void json_set_num(cJSON *o, const char *key, double value);
+void json_set_bool(cJSON *o, const char *key, bool value);
+/* Takes ownership of value. */
+void json_set(cJSON *o, const char *key, cJSON *value);
+void json_push(cJSON *array, cJSON *value);
+/* printf into a new string item of an array. */
+void json_pushf(cJSON *array, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Parses text; the caller deletes the result. `what` names it in errors. */
+cJSON *json_parse(const char *text, const char *what, struct err *e);
+cJSON *json_read_file(const char *path, struct err *e);
+
+/* One line, no spaces, then a newline. Returns 0 or -1 (errno is set). */
+int json_write_line(FILE *f, const cJSON *o);
+
+/* JSON text on the heap; free(). */
+char *json_text(const cJSON *o);
+
+#endif

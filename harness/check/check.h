@@ -1,0 +1,57 @@
+#ifndef ORDEAL_CHECK_CHECK_H
+#define ORDEAL_CHECK_CHECK_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "history/op.h"
+#include "measure/measure.h"
+
+enum verdict { VERDICT_PASS, VERDICT_FAIL, VERDICT_UNKNOWN, VERDICT_BROKEN, VERDICT_SKIP };
+const char *verdict_name(enum verdict v);
+/* The worse of two: BROKEN > FAIL > UNKNOWN > SKIP > PASS. */
+enum verdict verdict_worse(enum verdict a, enum verdict b);
+
+struct check_budget {
+	int64_t time_ns;
+	size_t memory_bytes;
+};
+
+struct check_result {
+	enum verdict verdict;
+	char why[400];   /* one sentence */
+	cJSON *witness;  /* smallest one found: array of sentences or operations; NULL; owned */
+};
+
+/* Pure. An empty history, or one without an ok, is UNKNOWN, and so is one
+ * that the budget did not suffice for. Only operations of `scenario` count.
+ * Listed in check/list.h. */
+struct checker_ops {
+	const char *name, *summary;
+	void (*check)(const struct history *h, const cJSON *events, int scenario,
+		      const struct check_budget *budget, struct check_result *out);
+};
+const struct checker_ops *checker_find(const char *name);
+const struct checker_ops *const *checker_all(void);
+
+/* One judged expectation. */
+struct judged {
+	char name[200];
+	enum verdict verdict;
+	double measured, limit; /* in `unit`; NAN: none */
+	char unit[8];           /* "ms", "count", "bool" */
+	char why[600];
+	cJSON *detail;          /* witness, figures; owned; may be NULL */
+};
+
+/* Judges every expectation that the scenario's "scenario" event lists
+ * (`expect`: name, metric, at_most, at_least, within_predicted, want, fault,
+ * checker; durations in ns). A broken or too noisy run never passes. The
+ * array is on the heap. */
+void judge_scenario(const struct history *h, const cJSON *events, int scenario,
+		    const struct measured *m, struct judged **out, size_t *n);
+void judged_free(struct judged *v, size_t n);
+
+#endif

@@ -1,0 +1,131 @@
+#ifndef ORDEAL_ENGINE_ENGINE_H
+#define ORDEAL_ENGINE_ENGINE_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "spec/manifest.h"
+
+/* Where a system runs. Listed in engine/list.h. One thread drives an
+ * engine; only watch callbacks come from a thread of the engine's own.
+ * Functions that wait take an absolute deadline (CLOCK_MONOTONIC ns) and
+ * return early with ERR_INTERRUPTED when *conf.interrupted becomes true. */
+
+struct engine_conf {
+	char run_id[64];
+	char token[65];
+	const volatile int *interrupted;
+	const char *kubeconfig, *context; /* kube: explicit */
+	const char *namespace;            /* kube: explicit; NULL: the engine's choice */
+	char state_dir[512];              /* local files of this run */
+	bool keep;
+};
+
+struct engine; /* private to its file, starts with struct engine_base */
+
+struct engine_base {
+	const struct engine_ops *ops;
+	struct engine_conf conf;
+	char namespace[64]; /* where the system runs */
+};
+
+/* One pod (or process) of the system. */
+struct pod {
+	char name[64], uid[64], node[128], ip[64], phase[32];
+	bool ready;
+	int restarts;
+};
+struct pods {
+	struct pod *v; /* heap */
+	size_t n, alloc;
+};
+
+struct node_info {
+	char name[128], cidr[64];
+	bool worker, ready;
+};
+struct nodes {
+	struct node_info *v; /* heap */
+	size_t n, alloc;
+};
+
+enum {
+	ENGINE_CAP_NODES = 1,    /* has nodes that can be stopped */
+	ENGINE_CAP_NETWORK = 2,  /* pods have a network of their own */
+	ENGINE_CAP_VOLUMES = 4,  /* claims are bounded */
+};
+
+/* Called for each change of an object; `object` becomes the fields of an
+ * "object" or "notice" event (see history/event.h), owned by the callee. */
+typedef void engine_watch_fn(void *arg, const char *kind, cJSON *object);
+
+struct engine_ops {
+	const char *name, *summary;
+	unsigned caps;
+
+	int (*open)(const struct engine_conf *conf, struct engine **out, struct err *e);
+	void (*close)(struct engine *en);
+
+	/* The place itself (a cluster); progress on standard error. */
+	int (*up)(struct engine *en, struct err *e);
+	int (*down)(struct engine *en, struct err *e);
+	int (*status)(struct engine *en, struct buf *text, bool *healthy, struct err *e);
+
+	/* Waits for (or refuses) another ordeal's use of the same place. The
+	 * lock ends with the process. */
+	int (*lock)(struct engine *en, int64_t deadline_ns, struct err *e);
+
+	/* What must be changed in manifests here. The rules live as long as
+	 * the engine. Building or finding images happens in rules->image. */
+	int (*rules)(struct engine *en, const char *fixture, struct adapt_rules *rules,
+		     struct err *e);
+
+	/* Makes sure that these references can be run here. */
+	int (*images)(struct engine *en, const char *const *refs, size_t n, struct err *e);
+
+	/* Agents of this run: one a node, the host agent, the load agent. */
+	int (*agents_up)(struct engine *en, struct err *e);
+	int (*agents_down)(struct engine *en, struct err *e);
+
+	/* Calls an agent. `agent` is "load", "host" or "node/NAME". Returns 0
+	 * for any HTTP answer (its status in *status). */
+	int (*call)(struct engine *en, const char *agent, const char *method, const char *path,
+		    const char *body, int64_t timeout_ns, struct buf *answer, int *status,
+		    struct err *e);
+
+	/* The system's own objects. apply makes the namespace first; wait ends
+	 * when every workload has its replicas ready, or sets an error that
+	 * names the first pod that is not and why. */
+	int (*apply)(struct engine *en, const struct manifest *m, struct err *e);
+	int (*wait_ready)(struct engine *en, const struct manifest *m, int64_t deadline_ns,
+			  struct err *e);
+	int (*remove)(struct engine *en, int64_t deadline_ns, struct err *e);
+
+	int (*pods)(struct engine *en, struct pods *out, struct err *e);
+	int (*nodes)(struct engine *en, struct nodes *out, struct err *e);
+
+	/* Last `lines` lines of a container's log ("" : the first container). */
+	int (*logs)(struct engine *en, const char *pod, const char *container, bool previous,
+		    int lines, struct buf *out, struct err *e);
+
+	/* Starts and stops telling changes of pods, endpoints and event
+	 * objects in the namespace. */
+	int (*watch_start)(struct engine *en, engine_watch_fn *fn, void *arg, struct err *e);
+	void (*watch_stop)(struct engine *en);
+
+	/* Heals and removes all that any run left; says what it found, one
+	 * sentence an item. */
+	int (*recover)(struct engine *en, cJSON *found, struct err *e);
+};
+
+const struct engine_ops *engine_find(const char *name);
+const struct engine_ops *const *engine_all(void); /* NULL-terminated */
+
+void pods_free(struct pods *p);
+void nodes_free(struct nodes *n);
+
+#endif

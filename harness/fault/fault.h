@@ -1,0 +1,67 @@
+#ifndef ORDEAL_FAULT_FAULT_H
+#define ORDEAL_FAULT_FAULT_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/rng.h"
+#include "fault/node.h"
+#include "spec/yaml.h"
+
+/* A fault: one file each, listed in fault/list.h; fault/skeleton.c is the
+ * example to copy. A fault is planned by the driver, and injected, observed
+ * and healed by an agent: by the agent of the target's node, or, for whole
+ * nodes, by the host agent beside the driver.
+ *
+ * plan (JSON, recorded as an event and sent to the agent):
+ *   {id, fault, namespace, params{...}, targets[{member, uid, node, ip, role}],
+ *    peers[{node, cidr}], ttl_ms}
+ * params are the step's own keys (how, port, percent, ...), defaults filled in.
+ */
+
+enum fault_place {
+	FAULT_AT_NODE, /* at the agent of each target's node */
+	FAULT_AT_HOST, /* at the agent beside the driver */
+};
+
+struct fault_ops {
+	const char *name, *summary;
+	enum fault_place place;
+	bool disrupts; /* must show an effect on clients or the system by itself: false for probes */
+	bool lasting;  /* stays until healed; false: done once injected (kills) */
+
+	/* Parameters besides fault/target/as/for, NULL-terminated. */
+	const char *const *params;
+
+	/* Checks a step's parameters and fills `params` with them and the
+	 * defaults. Errors point into the file. */
+	int (*check)(const struct ynode *step, cJSON *params, struct err *e);
+
+	/* Can this node do it? Sets *why when not. Runs in the agent. */
+	bool (*supported)(struct node *n, const cJSON *plan, char *why, size_t size);
+
+	/* Brings it about. Before the first change it must have called
+	 * journal_write(j) with everything that heal needs in j->record. */
+	int (*inject)(struct node *n, struct journal_entry *j, struct err *e);
+
+	/* Evidence that it bites now: appends plain sentences with figures to
+	 * `evidence` and sets *bites. Called again and again until it bites. */
+	int (*observe)(struct node *n, struct journal_entry *j, cJSON *evidence, bool *bites,
+		       struct err *e);
+
+	/* Called about every 100 ms while a lasting fault is on: lets it follow
+	 * a restarted pod. May be NULL. */
+	int (*follow)(struct node *n, struct journal_entry *j, struct err *e);
+
+	/* Undoes it from the record alone; idempotent; also after a crash in
+	 * the middle of inject. Appends what it found and did to `evidence`. */
+	int (*heal)(struct node *n, struct journal_entry *j, cJSON *evidence, struct err *e);
+};
+
+const struct fault_ops *fault_find(const char *name);
+const struct fault_ops *const *fault_all(void); /* NULL-terminated */
+
+#endif

@@ -1,0 +1,77 @@
+#ifndef ORDEAL_FAULT_NODE_H
+#define ORDEAL_FAULT_NODE_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+/* What a fault may ask of the place where it works. One implementation an
+ * environment: a Kubernetes node (agent/node_kube.c), local processes
+ * (agent/node_local.c), the machine that hosts kind's nodes
+ * (agent/node_host.c). A function that an environment lacks is NULL. */
+struct node;
+
+struct pid_list {
+	pid_t *pids; /* heap */
+	size_t n, alloc;
+};
+
+struct node_ops {
+	const char *name;
+	/* All processes of a pod; `sandbox` says whether the pause process of
+	 * the pod's sandbox is among them. */
+	int (*pids)(struct node *n, const char *uid, bool sandbox, struct pid_list *out,
+		    struct err *e);
+	/* A path that setns() takes: the network namespace of the pod's
+	 * sandbox, independent of its application's containers. */
+	int (*netns)(struct node *n, const char *uid, char *path, size_t size, struct err *e);
+	/* Freezes or thaws all of a pod's application processes; *frozen tells
+	 * how many tasks are stopped now. */
+	int (*freeze)(struct node *n, const char *uid, bool on, struct err *e);
+	int (*frozen)(struct node *n, const char *uid, int *stopped, int *all, struct err *e);
+	/* The folder, as this process sees it, that holds the pod's claim. */
+	int (*volume)(struct node *n, const char *ns, const char *pod, char *path, size_t size,
+		      struct err *e);
+	/* The UID under which a pod lives now here ("" when it does not), and
+	 * its deletion. */
+	int (*pod_uid)(struct node *n, const char *ns, const char *pod, char uid[64], struct err *e);
+	int (*pod_delete)(struct node *n, const char *ns, const char *pod, const char *uid,
+			  int grace_s, struct err *e);
+	/* Pods of a namespace that live on this node now:
+	 * [{name, uid, ip}]. */
+	int (*pods)(struct node *n, const char *ns, cJSON *out, struct err *e);
+	/* Whole nodes (host only). */
+	int (*node_stop)(struct node *n, const char *name, bool power_cut, struct err *e);
+	int (*node_start)(struct node *n, const char *name, struct err *e);
+	int (*node_running)(struct node *n, const char *name, bool *running, struct err *e);
+};
+
+struct node {
+	const struct node_ops *ops;
+	char name[128];
+	char state_dir[256]; /* journal and volumes; survives the agent */
+	void *impl;
+};
+
+void pid_list_free(struct pid_list *l);
+
+/* The write-ahead undo record of one fault on one node:
+ * state_dir/journal/<id>.json, fsynced. */
+struct journal_entry {
+	char id[64];
+	char fault[48];
+	cJSON *plan;   /* as sent by the driver */
+	cJSON *record; /* what inject noted for heal */
+	char state[16]; /* "begun" "on" "healed" */
+	int64_t injected_ns, effective_ns, healed_ns;
+	char path[512];
+};
+
+/* Writes the entry (atomically, fsynced) before a change is made. */
+int journal_write(struct journal_entry *j, struct err *e);
+
+#endif

@@ -1,0 +1,59 @@
+#ifndef ORDEAL_HISTORY_EVENT_H
+#define ORDEAL_HISTORY_EVENT_H
+
+#include <cjson/cJSON.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+
+/* Everything that happened in a run besides the operations, one JSON object
+ * a line in events.jsonl, in the order of writing. Reports are made from
+ * these two files alone. Every event has
+ *   t   CLOCK_MONOTONIC ns on the driver's timeline
+ *   te  error bound of t in ns (absent: 0)
+ *   s   scenario index (absent for events of the whole run)
+ *   k   its kind, one of the names below
+ *
+ * kinds and their fields (doc/HISTORY.md says more):
+ *  run       run_id, seed, engine, version, started (RFC 3339), images{stock:used}, host{}
+ *  scenario  name, title, file, system, variant, settings[{name,value,unit,default,source,where}],
+ *            load{}, steps[], expect[{name, metric, ...}], plan[]
+ *  adapt     file, line, object, path, from, to, why
+ *  phase     phase: "apply" "ready" "setup" "load" "steady" "settle" "final" "cleanup" "done"; detail
+ *  sample    m (member), ok, role ("primary" "replica" "unknown"), writable, tl, pos, lag_bytes,
+ *            lag_ms, took_ms, err, x{} (what only this system has)
+ *  fault     id, fault, how, state ("planned" "injecting" "effective" "no-effect" "healing" "healed"
+ *            "heal-failed"), targets[{member,node,uid,role,...}], params{}, evidence[], rule
+ *  object    type ("pod" "endpoints" "service" "node"), name, and for pods: uid, node, ip, phase, ready,
+ *            restarts, deleted; for endpoints: addrs[], not_ready[], annotations{}; "gone": true when deleted
+ *  notice    an event object of Kubernetes: object, reason, message, type, count
+ *  log       member, container, previous, text: an excerpt
+ *  inforce   settings[{name, value, unit}]: as the running system reports them
+ *  final     present [[lo,hi],...], duplicates [[value,count],...], registers {key: value}, took_ms
+ *  noise     source, lateness_p99_ms, lateness_max_ms, cpu_some_pct, steal_pct, ...
+ *  stands    ok, member (first that failed), point, reason: did the fixture come up as written
+ *  broken    what, where: the harness failed or a fault did not bite
+ *  interrupt signal
+ *  end       ok
+ */
+struct event_log {
+	FILE *f;
+	pthread_mutex_t lock;
+};
+
+int event_log_open(struct event_log *l, const char *path, struct err *e);
+void event_log_close(struct event_log *l);
+
+/* Starts an event: {t: now, s: scenario (left out when negative), k: kind}. */
+cJSON *event_new(int scenario, const char *kind);
+
+/* Writes and flushes one event and deletes it. Any thread may call. */
+void event_emit(struct event_log *l, cJSON *event);
+
+/* Reads events.jsonl into an array; a torn last line is left out. The
+ * caller deletes it. */
+cJSON *events_read(const char *path, struct err *e);
+
+#endif

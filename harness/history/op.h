@@ -1,0 +1,67 @@
+#ifndef ORDEAL_HISTORY_OP_H
+#define ORDEAL_HISTORY_OP_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* One client call. */
+
+enum op_f {
+	OP_INSERT, /* append a unique value to the set of all values */
+	OP_READ,   /* read register `key`: value is what was read */
+	OP_WRITE,  /* set register `key` to value */
+	OP_CAS,    /* register `key` from `expect` to `value` */
+};
+
+/* In doubt: OP_INFO. */
+enum op_outcome {
+	OP_OK,   /* acknowledged */
+	OP_FAIL, /* certainly not applied */
+	OP_INFO, /* unknown: time-outs, broken connections */
+};
+
+enum { OP_ERROR_MAX = 96, OP_NO_VALUE = -1 };
+
+struct op {
+	uint32_t scenario; /* index in the run */
+	uint32_t process;  /* one client: one connection, one op at a time */
+	enum op_f f;
+	enum op_outcome outcome;
+	int64_t key;    /* register number; OP_NO_VALUE for inserts */
+	int64_t value;  /* OP_NO_VALUE: none (a read of an absent register) */
+	int64_t expect; /* CAS: the value it compares with, else OP_NO_VALUE */
+	/* CLOCK_MONOTONIC ns, on the driver's timeline once collected. */
+	int64_t t_intended, t_invoke, t_return;
+	/* Parts of this call, 0 when it reused its connection. */
+	int64_t dns_ns, connect_ns;
+	bool sent; /* false: never left the client (then outcome is OP_FAIL) */
+	char error[OP_ERROR_MAX]; /* "" when ok; "class: detail" */
+	char via[64]; /* address of the server that answered, "" unknown */
+};
+
+const char *op_f_name(enum op_f f);
+const char *op_outcome_name(enum op_outcome o);
+
+struct history {
+	struct op *ops; /* sorted by t_invoke after history_sort() */
+	size_t n, alloc;
+};
+
+void history_add(struct history *h, const struct op *op);
+void history_sort(struct history *h);
+void history_free(struct history *h);
+
+/* The line format of history.jsonl (see doc/HISTORY.md). op_to_line writes
+ * one line with its newline into out (returns its length; size >= 512). */
+size_t op_to_line(const struct op *op, char *out, size_t size);
+int op_from_json(const cJSON *o, struct op *op, struct err *e);
+
+/* Reads history.jsonl; an error names file and line. A last line without
+ * its newline (a crash) is left out and counted in *torn (may be NULL). */
+int history_read(const char *path, struct history *h, size_t *torn, struct err *e);
+
+#endif

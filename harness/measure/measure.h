@@ -1,0 +1,105 @@
+#ifndef ORDEAL_MEASURE_MEASURE_H
+#define ORDEAL_MEASURE_MEASURE_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "history/op.h"
+#include "system/system.h"
+
+/* Figures of one scenario, computed from its history and events alone:
+ * pure, so that a report can be made again from the stored files. All
+ * instants are ns on the driver's timeline; lengths are ns; -1: unknown. */
+
+/* Writes were down in an interval that began in [down_lo, down_hi] and
+ * ended in [up_lo, up_hi]. See measure/outage.c for how each is bounded. */
+struct outage {
+	bool any;       /* some write was refused or a gap beyond the baseline was seen */
+	bool ended;     /* false: writes never came back: lo/hi are lower bounds (censored) */
+	int64_t down_lo, down_hi, up_lo, up_hi;
+	int64_t lo_ns, hi_ns;  /* length: at least, at most */
+	int64_t seen_ns;       /* last acknowledged write before to first after, as a client saw it */
+	int64_t client_min_ns, client_median_ns, client_max_ns; /* each client's own gap */
+	struct milestones m;
+};
+
+struct fault_seen {
+	char id[64], fault[48], how[32], target[128], role[16], node[128];
+	int64_t planned_ns, injected_ns, effective_ns, healed_ns; /* 0: never */
+	bool bites, undone;
+	const cJSON *last;      /* its newest event */
+	cJSON *evidence, *undo; /* arrays of sentences, owned */
+	int64_t window_end_ns;  /* until the next fault or the end of the load */
+	struct outage outage;
+	struct prediction predicted;
+	struct recovery_info resync;
+	int64_t redundant_ns, lag_zero_ns; /* after effective; -1: not seen */
+	int64_t demoted_ns; /* after healed: old primary seen as no primary; -1 */
+};
+
+struct lost_write {
+	int64_t value;
+	uint32_t process;
+	int64_t t_return; /* when it was acknowledged */
+	char fault[64];   /* the fault that caused it ("" none) */
+	char cause[64];   /* "not replicated", ... */
+	char via[64];
+};
+
+struct loss {
+	bool known;      /* a final read was made */
+	int64_t acked, lost, phantom, duplicate, unknown;
+	int64_t unknown_present; /* info operations that turned out applied */
+	int64_t span_ns;         /* acknowledgement time from first to last lost write */
+	int64_t bytes;
+	struct lost_write *writes; /* heap, all of them */
+	size_t n;
+};
+
+struct noise {
+	double lateness_p99_ms, lateness_max_ms, cpu_some_pct, steal_pct;
+	bool too_noisy;
+	char why[200];
+};
+
+struct latency_bucket { /* one second of the scenario, for the timeline */
+	int64_t t_ns;
+	int ok, fail, info;
+	int64_t p50_ns, p99_ns, max_ns; /* of ok operations, from the intended send; -1 none */
+};
+
+struct measured {
+	int scenario;
+	int64_t begin_ns, end_ns;   /* of the load */
+	int64_t baseline_p50_ns, baseline_p99_ns, baseline_p999_ns;
+	int64_t longest_op_ns;      /* invoke to return */
+	struct fault_seen *faults;
+	size_t nfaults;
+	struct outage *worst;       /* of the faults', NULL when none */
+	struct loss loss;
+	int64_t redundant_ns, lag_zero_ns; /* worst of the faults' */
+	int64_t dual_primary_ns;
+	int dual_primary_samples;
+	struct noise noise;
+	struct latency_bucket *buckets;
+	size_t nbuckets;
+	bool broken;                /* with the first reason */
+	char broken_why[400];
+	bool stands;                /* the fixture came up and took a write */
+	char stands_why[1200];
+};
+
+/* `events` is the whole run's array. Fills *out; measured_free() after. */
+void measure_scenario(const struct history *h, const cJSON *events, int scenario,
+		      struct measured *out);
+void measured_free(struct measured *m);
+
+/* Median and a distribution-free 95 % interval (order statistics; needs
+ * n >= 6, else *lo and *hi are -1). `v` gets sorted. */
+double stat_median_ci(double *v, size_t n, double *lo, double *hi);
+/* Nearest-rank percentile, q in 0..1; v sorted; -1 when n is 0. */
+int64_t stat_percentile(const int64_t *v, size_t n, double q);
+
+#endif

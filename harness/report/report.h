@@ -1,0 +1,59 @@
+#ifndef ORDEAL_REPORT_REPORT_H
+#define ORDEAL_REPORT_REPORT_H
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "check/check.h"
+#include "history/op.h"
+#include "measure/measure.h"
+
+/* Reports are made from the stored events and history alone; making one
+ * again gives the same bytes. All reporters see the same stream: begin, one
+ * scenario after the other, end. Listed in report/list.h. */
+
+struct scenario_report {
+	int index;
+	const cJSON *event;      /* its "scenario" event */
+	struct measured *m;
+	struct judged *judged;
+	size_t njudged;
+	enum verdict verdict;    /* the worst of all */
+};
+
+struct run_report {
+	const char *dir;         /* reports/<run> */
+	const cJSON *run;        /* the "run" event */
+	const cJSON *events;     /* all */
+	const struct history *h;
+	const struct scenario_report *scenarios;
+	size_t n;
+	bool interrupted;
+	enum verdict verdict;
+};
+
+struct reporter; /* private to its file */
+struct reporter_ops {
+	const char *name;
+	const char *file; /* name in the run's folder; NULL: standard output */
+	struct reporter *(*begin)(FILE *f, const cJSON *run, int nscenarios_planned);
+	void (*scenario)(struct reporter *r, const struct run_report *run,
+			 const struct scenario_report *s);
+	/* Ends and frees. */
+	void (*end)(struct reporter *r, const struct run_report *run);
+};
+const struct reporter_ops *const *reporter_all(void);
+
+/* result.json's content (doc/result.schema.json); the caller deletes it. */
+cJSON *report_result(const struct run_report *run);
+
+/* Evaluates a run's folder: reads events.jsonl and history.jsonl, measures,
+ * judges, writes every report file into it (atomically) and, when tap is
+ * not NULL, TAP to it. Sets *verdict. */
+int report_make(const char *dir, FILE *tap, enum verdict *verdict, struct err *e);
+
+/* Rewrites <reports>/index.html from the result.json files below it. */
+int report_index(const char *reports_dir, struct err *e);
+
+#endif

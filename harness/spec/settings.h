@@ -1,0 +1,57 @@
+#ifndef ORDEAL_SPEC_SETTINGS_H
+#define ORDEAL_SPEC_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "spec/yaml.h"
+
+/* The named knobs of a system: fixtures/<system>/settings.yaml
+ *
+ *   settings:
+ *     - name: ttl
+ *       unit: s                 # s, ms, bytes, count, bool, word
+ *       default: 30
+ *       source: document        # or: system default
+ *       about: one line for people
+ *       min: 20                 # optional, numbers
+ *       max: 3600
+ *       choices: [on, off]      # optional, words
+ *       where:                  # one or more places
+ *         - object: ConfigMap/postgres-config
+ *           path: data.patroni.yaml        # a key with dots is quoted: data."patroni.yaml"
+ *           inside: bootstrap.dcs.ttl      # optional: the text there is YAML; a path in it
+ *   impossible:                 # combinations that must be refused
+ *     - if: {synchronous_mode_strict: on, synchronous_mode: off}
+ *       because: ...
+ *     - rule: "loop_wait + 2 * retry_timeout <= ttl"
+ *       because: ...
+ */
+struct setting {
+	const char *name, *unit, *about, *source;
+	const char *dflt;
+	const char *value;      /* dflt unless changed */
+	const char *changed_by; /* NULL, "scenario" or "--set" */
+	struct ynode *node;     /* its entry in settings.yaml */
+};
+
+struct settings {
+	struct setting *v; /* in the arena */
+	size_t n;
+	struct ynode *root;
+};
+
+int settings_load(struct arena *a, const char *path, struct settings *s, struct err *e);
+
+/* Changes one. `at` is where the user wrote it (NULL: the command line). */
+int settings_set(struct arena *a, struct settings *s, const char *name, const char *value,
+		 const char *changed_by, const struct ynode *at, struct err *e);
+
+/* Refuses impossible combinations; call after all settings_set(). */
+int settings_check(const struct settings *s, struct err *e);
+
+const struct setting *settings_find(const struct settings *s, const char *name);
+
+#endif
