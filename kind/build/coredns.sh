@@ -22,7 +22,7 @@ cd "$tmp/mod"
 {
   echo 'package main'
   echo "import \"$module/coremain\""
-  for p in errors health ready kubernetes metrics forward cache loop reload loadbalance; do
+  for p in errors health ready kubernetes metrics template forward cache loop reload loadbalance; do
     echo "import _ \"$module/plugin/$p\""
   done
   echo 'func main() { coremain.Run() }'
