@@ -2,7 +2,7 @@
 #define ORDEAL_BASE_LOG_H
 
 /* Progress and warnings for people, on standard error, one line each with
- * the time since boot of the process's machine; TAP keeps standard output
+ * the time of day; TAP keeps standard output
  * for itself. Any thread may call. */
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

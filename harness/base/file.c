@@ -1,0 +1,168 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int file_read(const char *path, struct buf *b, struct err *e)
+{
+	char chunk[65536];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return err_set(e, ERR_INPUT, "cannot read %s: %s", path, strerror(errno));
+	while ((n = read(fd, chunk, sizeof(chunk))) > 0)
+		buf_add(b, chunk, (size_t)n);
+	if (n < 0)
+		err_set(e, ERR_INPUT, "cannot read %s: %s", path, strerror(errno));
+	else if (b->over)
+		n = err_set(e, ERR_INPUT, "%s is larger than %zu bytes", path,
+			    b->cap ? b->cap : BUF_CAP);
+	buf_str(b, "");
+	close(fd);
+	return n < 0 ? -1 : 0;
+}
+
+static int sync_parent(const char *path)
+{
+	char dir[PATH_MAX];
+	char *slash;
+	int fd, r;
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	slash = strrchr(dir, '/');
+	if (slash)
+		*(slash == dir ? slash + 1 : slash) = '\0';
+	fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	r = fsync(fd);
+	close(fd);
+	return r;
+}
+
+int file_write_atomic(const char *path, const void *data, size_t len, struct err *e)
+{
+	char tmp[PATH_MAX];
+	const char *p = data;
+	ssize_t n;
+	int fd;
+
+	snprintf(tmp, sizeof(tmp), "%s.XXXXXX", path);
+	fd = mkostemp(tmp, O_CLOEXEC);
+	if (fd < 0)
+		return err_set(e, ERR_BROKEN, "cannot create a file beside %s: %s", path,
+			       strerror(errno));
+	while (len) {
+		n = write(fd, p, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			goto fail;
+		p += n;
+		len -= (size_t)n;
+	}
+	if (fchmod(fd, 0644) || fsync(fd) || rename(tmp, path))
+		goto fail;
+	close(fd);
+	if (sync_parent(path))
+		return err_set(e, ERR_BROKEN, "cannot sync the folder of %s: %s", path,
+			       strerror(errno));
+	return 0;
+fail:
+	err_set(e, ERR_BROKEN, "cannot write %s: %s", path, strerror(errno));
+	close(fd);
+	unlink(tmp);
+	return -1;
+}
+
+int file_mkdirs(const char *path, struct err *e)
+{
+	char dir[PATH_MAX];
+	char *p;
+
+	if ((size_t)snprintf(dir, sizeof(dir), "%s", path) >= sizeof(dir))
+		return err_set(e, ERR_INPUT, "path too long: %s", path);
+	for (p = dir + 1; ; p++) {
+		if (*p && *p != '/')
+			continue;
+		char was = *p;
+
+		*p = '\0';
+		if (mkdir(dir, 0755) && errno != EEXIST)
+			return err_set(e, ERR_BROKEN, "cannot make the folder %s: %s", dir,
+				       strerror(errno));
+		*p = was;
+		if (!was)
+			return 0;
+	}
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path);
+}
+
+int file_remove_tree(const char *path, struct err *e)
+{
+	if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) && errno != ENOENT)
+		return err_set(e, ERR_BROKEN, "cannot remove %s: %s", path, strerror(errno));
+	return 0;
+}
+
+bool file_exists(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+int file_project_root(char *out, struct err *e)
+{
+	const char *home = getenv("ORDEAL_HOME");
+	char probe[PATH_MAX];
+	char *slash;
+	ssize_t n;
+
+	if (home && *home) {
+		snprintf(out, PATH_MAX, "%s", home);
+		return 0;
+	}
+	n = readlink("/proc/self/exe", out, PATH_MAX - 1);
+	if (n < 0)
+		return err_set(e, ERR_BROKEN, "cannot find the running binary: %s",
+			       strerror(errno));
+	out[n] = '\0';
+	while ((slash = strrchr(out, '/')) && slash != out) {
+		*slash = '\0';
+		if ((size_t)snprintf(probe, sizeof(probe), "%s/fixtures", out) < sizeof(probe) &&
+		    file_exists(probe))
+			return 0;
+	}
+	return err_set(e, ERR_INPUT,
+		       "cannot find fixtures/ above the ordeal binary; set ORDEAL_HOME to the "
+		       "folder of the project");
+}
+
+int file_cache_dir(char *out, struct err *e)
+{
+	const char *own = getenv("ORDEAL_CACHE"), *xdg = getenv("XDG_CACHE_HOME");
+	const char *home = getenv("HOME");
+
+	if (own && *own)
+		snprintf(out, PATH_MAX, "%s", own);
+	else if (xdg && *xdg)
+		snprintf(out, PATH_MAX, "%s/ordeal", xdg);
+	else if (home && *home)
+		snprintf(out, PATH_MAX, "%s/.cache/ordeal", home);
+	else
+		return err_set(e, ERR_INPUT,
+			       "no cache folder: set ORDEAL_CACHE, XDG_CACHE_HOME or HOME");
+	return file_mkdirs(out, e);
+}

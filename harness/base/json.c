@@ -1,0 +1,162 @@
+#include "base/json.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+const cJSON *json_get(const cJSON *o, const char *key)
+{
+	return cJSON_GetObjectItemCaseSensitive(o, key);
+}
+
+const char *json_str(const cJSON *o, const char *key, const char *dflt)
+{
+	const cJSON *v = json_get(o, key);
+
+	return cJSON_IsString(v) ? v->valuestring : dflt;
+}
+
+int64_t json_i64(const cJSON *o, const char *key, int64_t dflt)
+{
+	const cJSON *v = json_get(o, key);
+	char *end;
+	long long n;
+
+	if (cJSON_IsNumber(v) && v->valuedouble > -9.2e18 && v->valuedouble < 9.2e18)
+		return (int64_t)v->valuedouble;
+	if (cJSON_IsString(v) && v->valuestring[0]) {
+		n = strtoll(v->valuestring, &end, 10);
+		if (!*end)
+			return n;
+	}
+	return dflt;
+}
+
+double json_num(const cJSON *o, const char *key, double dflt)
+{
+	const cJSON *v = json_get(o, key);
+
+	return cJSON_IsNumber(v) ? v->valuedouble : dflt;
+}
+
+bool json_bool(const cJSON *o, const char *key, bool dflt)
+{
+	const cJSON *v = json_get(o, key);
+
+	return cJSON_IsBool(v) ? cJSON_IsTrue(v) : dflt;
+}
+
+const cJSON *json_path(const cJSON *o, const char *path)
+{
+	char step[256];
+
+	while (o && *path) {
+		size_t len = strcspn(path, ".");
+
+		if (len >= sizeof(step))
+			return NULL;
+		memcpy(step, path, len);
+		step[len] = '\0';
+		path += len + (path[len] == '.');
+		if (cJSON_IsArray(o))
+			o = cJSON_GetArrayItem(o, atoi(step));
+		else
+			o = json_get(o, step);
+	}
+	return o;
+}
+
+void json_set(cJSON *o, const char *key, cJSON *value)
+{
+	cJSON_DeleteItemFromObjectCaseSensitive(o, key);
+	cJSON_AddItemToObject(o, key, value);
+}
+
+void json_set_str(cJSON *o, const char *key, const char *value)
+{
+	json_set(o, key, value ? cJSON_CreateString(value) : cJSON_CreateNull());
+}
+
+void json_set_i64(cJSON *o, const char *key, int64_t value)
+{
+	json_set(o, key, cJSON_CreateNumber((double)value));
+}
+
+void json_set_num(cJSON *o, const char *key, double value)
+{
+	json_set(o, key, cJSON_CreateNumber(value));
+}
+
+void json_set_bool(cJSON *o, const char *key, bool value)
+{
+	json_set(o, key, cJSON_CreateBool(value));
+}
+
+void json_push(cJSON *array, cJSON *value)
+{
+	cJSON_AddItemToArray(array, value);
+}
+
+void json_pushf(cJSON *array, const char *fmt, ...)
+{
+	struct buf b = {0};
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vfmt(&b, fmt, ap);
+	va_end(ap);
+	json_push(array, cJSON_CreateString(buf_cstr(&b)));
+	buf_free(&b);
+}
+
+/* Line number of a byte offset, for parse errors. */
+static int line_of(const char *text, const char *at)
+{
+	int line = 1;
+
+	for (; text < at; text++)
+		line += *text == '\n';
+	return line;
+}
+
+cJSON *json_parse(const char *text, const char *what, struct err *e)
+{
+	const char *end = NULL;
+	cJSON *o = cJSON_ParseWithOpts(text, &end, 0);
+
+	if (!o)
+		err_set(e, ERR_INPUT, "%s:%d: not valid JSON", what,
+			end ? line_of(text, end) : 1);
+	return o;
+}
+
+cJSON *json_read_file(const char *path, struct err *e)
+{
+	struct buf b = {0};
+	cJSON *o = NULL;
+
+	if (file_read(path, &b, e) == 0)
+		o = json_parse(buf_cstr(&b), path, e);
+	buf_free(&b);
+	return o;
+}
+
+char *json_text(const cJSON *o)
+{
+	char *text = cJSON_PrintUnformatted(o);
+
+	return text ? text : mem_strdup("null");
+}
+
+int json_write_line(FILE *f, const cJSON *o)
+{
+	char *text = json_text(o);
+	int ok = fputs(text, f) != EOF && fputc('\n', f) != EOF;
+
+	free(text);
+	return ok ? 0 : -1;
+}
