@@ -1,0 +1,35 @@
+#ifndef ORDEAL_SYSTEM_POSTGRES_RULES_H
+#define ORDEAL_SYSTEM_POSTGRES_RULES_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "system/system.h"
+
+/* What PostgreSQL under Patroni is allowed to do, and how to read from the
+ * evidence what it did: the pure half of system_postgres. The signatures are
+ * those of system_ops (system/system.h).
+ *
+ * What these functions read of sample.extra (all optional; what is absent
+ * is not assumed):
+ *   replication       on a primary, one item a row of pg_stat_replication:
+ *                     [{"name": application_name, "state": "streaming",
+ *                       "sync_state": "sync|quorum|potential|async"}]
+ *   receiver          on a replica: status in pg_stat_wal_receiver
+ *                     ("streaming", "" when it has none)
+ *   cluster_unlocked  true while Patroni's REST API of this member says so
+ *   patroni_role, patroni_state   of the same answer
+ *
+ * Of inforce (settings as the running system reports them): ttl, loop_wait,
+ * retry_timeout, primary_start_timeout, synchronous_mode. One that is missing
+ * is taken at Patroni's default, and the rule's text says so. */
+bool postgres_redundant(const struct sample *s, size_t n, char *why);
+void postgres_predict(const cJSON *fault, const cJSON *inforce, struct prediction *out);
+void postgres_explain(const cJSON *events, int scenario, const cJSON *fault,
+		      const struct prediction *pred, struct milestones *m);
+void postgres_resync(const cJSON *events, int scenario, int64_t from_ns, int64_t to_ns,
+		     struct recovery_info *out);
+
+#endif
