@@ -1,0 +1,324 @@
+#include "agent/http_server.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+
+#define TOKEN_HEADER "X-Ordeal-Token"
+
+enum {
+	BODY_CAP_BYTES = 4 << 20,
+	MAX_CONNECTIONS = 128,
+	IDLE_S = 120,
+};
+
+struct http_server {
+	struct MHD_Daemon *daemon;
+	struct http_conf conf;
+	char *token, *host;
+	int port;
+};
+
+/* One request while its body arrives. */
+struct exchange {
+	struct buf body;
+	bool refused; /* an answer is queued already */
+};
+
+/* Takes the same time whatever the offered token has in common with ours. */
+static bool token_matches(const char *want, const char *got)
+{
+	size_t wlen = strlen(want), glen = strlen(got);
+	unsigned diff = wlen != glen;
+
+	for (size_t i = 0; i < wlen; i++)
+		diff |= (unsigned)((unsigned char)want[i] ^ (unsigned char)(i < glen ? got[i] : 0));
+	return diff == 0;
+}
+
+static enum MHD_Result send_reply(struct MHD_Connection *c, struct http_reply *rp)
+{
+	struct MHD_Response *r;
+	enum MHD_Result res;
+
+	r = MHD_create_response_from_buffer(rp->body.len, rp->body.s ? rp->body.s : (void *)"",
+					    MHD_RESPMEM_MUST_COPY);
+	if (!r)
+		return MHD_NO;
+	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
+				rp->type ? rp->type : "application/json");
+	if (rp->header[0])
+		MHD_add_response_header(r, rp->header, rp->header_value);
+	res = MHD_queue_response(c, (unsigned)rp->status, r);
+	MHD_destroy_response(r);
+	return res;
+}
+
+static enum MHD_Result refuse(struct MHD_Connection *c, int status, const char *why)
+{
+	struct http_reply rp = {.status = status};
+	enum MHD_Result res;
+
+	http_reply_error(&rp, status, "%s", why);
+	res = send_reply(c, &rp);
+	buf_free(&rp.body);
+	return res;
+}
+
+static bool route_matches(const struct http_route *rt, const char *path, const char **rest)
+{
+	size_t len = strlen(rt->path);
+
+	if (rt->path[len - 1] != '/') {
+		*rest = "";
+		return strcmp(rt->path, path) == 0;
+	}
+	*rest = path + len;
+	return strncmp(rt->path, path, len) == 0 && path[len];
+}
+
+static enum MHD_Result dispatch(struct http_server *s, struct MHD_Connection *c, const char *path,
+				const char *method, struct exchange *x)
+{
+	struct http_request rq = {
+		.method = method, .path = path, .body = buf_cstr(&x->body),
+		.body_len = x->body.len, .connection = c,
+	};
+	struct http_reply rp = {.status = 200};
+	const struct http_route *rt;
+	bool path_known = false;
+	enum MHD_Result res;
+
+	for (rt = s->conf.routes; rt->method; rt++) {
+		if (!route_matches(rt, path, &rq.rest))
+			continue;
+		path_known = true;
+		if (strcmp(rt->method, method) == 0)
+			break;
+	}
+	if (rt->method)
+		rt->handler(s->conf.arg, &rq, &rp);
+	else if (path_known)
+		http_reply_error(&rp, 405, "%s does not answer to %s", path, method);
+	else
+		http_reply_error(&rp, 404, "there is no %s here", path);
+	res = send_reply(c, &rp);
+	buf_free(&rp.body);
+	return res;
+}
+
+/* libmicrohttpd calls this once for the headers, once for each piece of the
+ * body and once at its end (microhttpd.h, MHD_AccessHandlerCallback). */
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *path,
+				  const char *method, const char *version, const char *data,
+				  size_t *size, void **state)
+{
+	struct http_server *s = arg;
+	struct exchange *x = *state;
+	const char *token;
+
+	(void)version;
+	if (!x) {
+		*state = x = mem_alloc(sizeof(*x));
+		x->body.cap = s->conf.body_cap_bytes;
+		token = MHD_lookup_connection_value(c, MHD_HEADER_KIND, TOKEN_HEADER);
+		if (token_matches(s->token, token ? token : ""))
+			return MHD_YES;
+		x->refused = true;
+		return refuse(c, 401, token ? "wrong " TOKEN_HEADER : "no " TOKEN_HEADER);
+	}
+	if (*size) {
+		if (!x->refused)
+			buf_add(&x->body, data, *size);
+		*size = 0;
+		return MHD_YES;
+	}
+	if (x->refused)
+		return MHD_YES;
+	if (x->body.over)
+		return refuse(c, 413, "the request's body is too large");
+	if (s->conf.authorised)
+		s->conf.authorised(s->conf.arg);
+	return dispatch(s, c, path, method, x);
+}
+
+static void on_completed(void *arg, struct MHD_Connection *c, void **state,
+			 enum MHD_RequestTerminationCode why)
+{
+	struct exchange *x = *state;
+
+	(void)arg;
+	(void)c;
+	(void)why;
+	if (!x)
+		return;
+	buf_free(&x->body);
+	free(x);
+	*state = NULL;
+}
+
+/* "ADDR:PORT" or "[V6ADDR]:PORT" into a socket address; *host is the heap's. */
+static int resolve(const char *listen_on, char **host, struct addrinfo **ai, struct err *e)
+{
+	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+				 .ai_socktype = SOCK_STREAM};
+	const char *colon = listen_on ? strrchr(listen_on, ':') : NULL;
+	size_t len;
+	int r;
+
+	if (!colon || colon == listen_on || !colon[1])
+		return err_set(e, ERR_INPUT, "cannot listen on \"%s\": want ADDRESS:PORT",
+			       listen_on ? listen_on : "");
+	len = (size_t)(colon - listen_on);
+	if (listen_on[0] == '[' && colon[-1] == ']')
+		*host = mem_fmt("%.*s", (int)len - 2, listen_on + 1);
+	else
+		*host = mem_fmt("%.*s", (int)len, listen_on);
+	r = getaddrinfo(*host, colon + 1, &hints, ai);
+	if (r)
+		return err_set(e, ERR_INPUT, "cannot listen on \"%s\": %s", listen_on,
+			       gai_strerror(r));
+	return 0;
+}
+
+int http_server_start(const struct http_conf *conf, struct http_server **out, struct err *e)
+{
+	unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION |
+			 MHD_USE_POLL | MHD_USE_ITC;
+	const union MHD_DaemonInfo *info;
+	struct addrinfo *ai = NULL;
+	struct http_server *s;
+	int r = -1;
+
+	*out = NULL;
+	if (!conf->token || !conf->token[0])
+		return err_set(e, ERR_INPUT, "an agent does not start without a token: set ORDEAL_TOKEN");
+	s = mem_alloc(sizeof(*s));
+	s->conf = *conf;
+	if (!s->conf.body_cap_bytes)
+		s->conf.body_cap_bytes = BODY_CAP_BYTES;
+	s->token = mem_strdup(conf->token);
+	if (resolve(conf->listen, &s->host, &ai, e))
+		goto out;
+	if (ai->ai_family == AF_INET6)
+		flags |= MHD_USE_IPv6;
+	errno = 0;
+	s->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, s,
+				     MHD_OPTION_SOCK_ADDR, ai->ai_addr,
+				     MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+				     MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS,
+				     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+				     MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+	if (!s->daemon) {
+		err_set(e, ERR_BROKEN, "cannot listen on %s: %s", conf->listen,
+			errno ? strerror(errno) : "libmicrohttpd refused");
+		goto out;
+	}
+	info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_BIND_PORT);
+	s->port = info ? info->port : 0;
+	*out = s;
+	r = 0;
+out:
+	if (ai)
+		freeaddrinfo(ai);
+	if (r)
+		http_server_stop(s);
+	return r;
+}
+
+int http_server_port(const struct http_server *s)
+{
+	return s->port;
+}
+
+void http_server_announce(const struct http_server *s)
+{
+	bool v6 = strchr(s->host, ':') != NULL;
+
+	printf("listening %s%s%s:%d\n", v6 ? "[" : "", s->host, v6 ? "]" : "", s->port);
+	fflush(stdout);
+}
+
+void http_server_stop(struct http_server *s)
+{
+	if (!s)
+		return;
+	if (s->daemon)
+		MHD_stop_daemon(s->daemon);
+	free(s->token);
+	free(s->host);
+	free(s);
+}
+
+const char *http_query(const struct http_request *rq, const char *name)
+{
+	return MHD_lookup_connection_value(rq->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+int64_t http_query_i64(const struct http_request *rq, const char *name, int64_t dflt)
+{
+	const char *text = http_query(rq, name);
+	long long n;
+	char *end;
+
+	if (!text)
+		return dflt;
+	errno = 0;
+	n = strtoll(text, &end, 10);
+	return errno || *end || end == text || n < 0 ? -1 : n;
+}
+
+cJSON *http_body_object(const struct http_request *rq, struct http_reply *rp)
+{
+	struct err e = {0};
+	cJSON *o = json_parse(rq->body, "request", &e);
+
+	if (cJSON_IsObject(o))
+		return o;
+	http_reply_error(rp, 400, "%s", o ? "request: not a JSON object" : e.msg);
+	cJSON_Delete(o);
+	return NULL;
+}
+
+void http_reply_json(struct http_reply *rp, cJSON *o)
+{
+	char *text = json_text(o);
+
+	rp->status = 200;
+	buf_reset(&rp->body);
+	buf_str(&rp->body, text);
+	buf_char(&rp->body, '\n');
+	free(text);
+	cJSON_Delete(o);
+}
+
+void http_reply_error(struct http_reply *rp, int status, const char *fmt, ...)
+{
+	cJSON *o = cJSON_CreateObject();
+	struct buf b = {0};
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vfmt(&b, fmt, ap);
+	va_end(ap);
+	json_set_str(o, "error", buf_cstr(&b));
+	http_reply_json(rp, o);
+	rp->status = status;
+	buf_free(&b);
+}
+
+void http_reply_err(struct http_reply *rp, const struct err *e)
+{
+	int status = e->kind == ERR_INPUT ? 400 : e->kind == ERR_UNSUPPORTED ? 409 : 500;
+
+	http_reply_error(rp, status, "%s", e->msg);
+}
