@@ -1,6 +1,7 @@
 #ifndef ORDEAL_SPEC_SCENARIO_H
 #define ORDEAL_SPEC_SCENARIO_H
 
+#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -116,5 +117,14 @@ int scenario_read(struct arena *a, const char *path, const struct scenario_names
 		  struct scenario *out, struct err *e);
 
 const char *expect_metric_name(enum expect_metric m);
+
+/* The fields of the "scenario" event (history/event.h) that the file alone
+ * decides: name, title, about, file, system, variant, load{rate, clients,
+ * deadline_ns, keys, mix{}}, steps[{step, line, and by kind: duration_ns |
+ * fault, id, target, for_ns, params{} | id | await, within_ns}],
+ * expect[{name, metric, line, at_most, at_least, within_predicted, want,
+ * fault, checker}], limits in ns or as counts. What an expectation does not
+ * have is left out. The caller deletes it. */
+cJSON *scenario_to_json(const struct scenario *s);
 
 #endif
