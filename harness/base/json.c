@@ -113,6 +113,18 @@ void json_pushf(cJSON *array, const char *fmt, ...)
 	buf_free(&b);
 }
 
+void json_merge(cJSON *to, cJSON *from)
+{
+	while (from && from->child) {
+		cJSON *item = cJSON_DetachItemViaPointer(from, from->child);
+		char *key = mem_strdup(item->string);
+
+		json_set(to, key, item);
+		free(key);
+	}
+	cJSON_Delete(from);
+}
+
 /* Line number of a byte offset, for parse errors. */
 static int line_of(const char *text, const char *at)
 {

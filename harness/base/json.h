@@ -27,6 +27,8 @@ void json_set_bool(cJSON *o, const char *key, bool value);
 /* Takes ownership of value. */
 void json_set(cJSON *o, const char *key, cJSON *value);
 void json_push(cJSON *array, cJSON *value);
+/* Moves every item of `from` into `to` and deletes `from` (may be NULL). */
+void json_merge(cJSON *to, cJSON *from);
 /* printf into a new string item of an array. */
 void json_pushf(cJSON *array, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

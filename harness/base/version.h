@@ -1,0 +1,6 @@
+#ifndef ORDEAL_BASE_VERSION_H
+#define ORDEAL_BASE_VERSION_H
+
+#define ORDEAL_VERSION "0.1.0"
+
+#endif

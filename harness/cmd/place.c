@@ -1,0 +1,92 @@
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "cmd/cmd.h"
+#include "engine/engine.h"
+
+static const char usage[] =
+"usage: ordeal up|down|status|recover [--engine NAME]\n\n"
+"  --engine NAME   see `ordeal list engines`; default kind\n"
+"  --kubeconfig FILE, --context NAME, --namespace NAME   for the engine kube\n\n"
+"up brings up what the engine runs on, down removes it and leaves nothing,\n"
+"status says what is up, and recover undoes every fault and removes what any\n"
+"run left, saying what it found.\n";
+
+#define LOCK_WITHIN_NS (60 * NS_PER_S)
+
+static int status(struct engine *en, const struct engine_ops *ops, struct err *e)
+{
+	struct buf text = {0};
+	bool healthy = false;
+	int r = ops->status(en, &text, &healthy, e);
+
+	fputs(buf_cstr(&text), stdout);
+	buf_free(&text);
+	if (r)
+		return cmd_fail(e);
+	return healthy ? EXIT_PASSED : EXIT_BROKEN;
+}
+
+static int recover(struct engine *en, const struct engine_ops *ops, struct err *e)
+{
+	cJSON *found = cJSON_CreateArray(), *item;
+	int r = ops->recover(en, found, e);
+
+	cJSON_ArrayForEach(item, found)
+		printf("%s\n", item->valuestring);
+	if (!r && !cJSON_GetArraySize(found))
+		puts("clean: nothing of any run was found");
+	cJSON_Delete(found);
+	return r ? cmd_fail(e) : EXIT_PASSED;
+}
+
+static int act(const char *what, struct engine *en, const struct engine_ops *ops, struct err *e)
+{
+	if (!strcmp(what, "status"))
+		return status(en, ops, e);
+	if (ops->lock(en, clock_mono_ns() + LOCK_WITHIN_NS, e))
+		return cmd_fail(e);
+	if (!strcmp(what, "recover"))
+		return recover(en, ops, e);
+	if (!strcmp(what, "up") ? ops->up(en, e) : ops->down(en, e))
+		return cmd_fail(e);
+	return EXIT_PASSED;
+}
+
+int cmd_place(int argc, char **argv)
+{
+	static const struct option opts[] = {
+		{"engine", 1, NULL, 'e'}, {"kubeconfig", 1, NULL, 'K'}, {"context", 1, NULL, 'C'},
+		{"namespace", 1, NULL, 'N'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0},
+	};
+	struct engine_conf conf = {.run_id = "none", .interrupted = cmd_interrupted()};
+	const struct engine_ops *ops;
+	const char *name = "kind";
+	struct engine *en;
+	struct err e = {0};
+	int c, r;
+
+	while ((c = getopt_long(argc, argv, "h", opts, NULL)) != -1) {
+		switch (c) {
+		case 'e': name = optarg; break;
+		case 'K': conf.kubeconfig = optarg; break;
+		case 'C': conf.context = optarg; break;
+		case 'N': conf.namespace = optarg; break;
+		case 'h': fputs(usage, stdout); return 0;
+		default: return EXIT_USAGE;
+		}
+	}
+	if (optind < argc)
+		return cmd_usage(argv[0], "\"%s\" is not an option", argv[optind]);
+	ops = engine_find(name);
+	if (!ops)
+		return cmd_usage(argv[0], "no engine is called \"%s\"", name);
+	if (ops->open(&conf, &en, &e))
+		return cmd_fail(&e);
+	r = act(argv[0], en, ops, &e);
+	ops->close(en);
+	return r;
+}

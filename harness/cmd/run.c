@@ -1,0 +1,200 @@
+#include <dirent.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "run/run.h"
+
+static const char usage[] =
+"usage: ordeal run [OPTIONS] SCENARIO.yaml...\n"
+"       ordeal run [OPTIONS] --all\n\n"
+"  --engine NAME        where to run (see `ordeal list engines`; default kind)\n"
+"  --all                every scenario in scenarios/ that the engine can run\n"
+"  --set NAME=VALUE     change a setting of the system (again for more)\n"
+"  --seed N             seed of all random choices; printed, so that a run can be repeated\n"
+"  --reports DIR        where the run's folder goes (default: reports/)\n"
+"  --dry-run            check everything and print the plan; touches nothing\n"
+"  --keep               leave the system and the agents as they are at the end\n"
+"  --kubeconfig FILE, --context NAME, --namespace NAME   for the engine kube\n";
+
+struct args {
+	struct run_options o;
+	struct arena arena;
+	const char **files;
+	size_t nfiles, afiles;
+	struct setting_arg *sets;
+	size_t nsets, asets;
+	bool all;
+};
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Engine local runs the memory system, and only that. */
+static bool fits(const char *engine, const char *file)
+{
+	return (!strcmp(engine, "local")) == (!strncmp(file, "memory-", 7));
+}
+
+static int add_all(struct args *a, struct err *e)
+{
+	char root[PATH_MAX];
+	const char *dir;
+	struct dirent *d;
+	DIR *f;
+
+	if (file_project_root(root, e))
+		return -1;
+	dir = arena_fmt(&a->arena, "%s/scenarios", root);
+	f = opendir(dir);
+	if (!f)
+		return err_set(e, ERR_INPUT, "cannot read %s", dir);
+	while ((d = readdir(f))) {
+		size_t len = strlen(d->d_name);
+
+		if (len > 5 && !strcmp(d->d_name + len - 5, ".yaml") &&
+		    fits(a->o.engine->name, d->d_name))
+			*VEC_PUSH(a->files, a->nfiles, a->afiles) =
+				arena_fmt(&a->arena, "%s/%s", dir, d->d_name);
+	}
+	closedir(f);
+	qsort(a->files, a->nfiles, sizeof(*a->files), by_name);
+	if (!a->nfiles)
+		return err_set(e, ERR_INPUT, "no scenario in %s is for engine %s", dir,
+			       a->o.engine->name);
+	return 0;
+}
+
+static int add_set(struct args *a, const char *arg)
+{
+	const char *eq = strchr(arg, '=');
+	struct setting_arg *s;
+
+	if (!eq || eq == arg || !eq[1])
+		return cmd_usage("run", "--set wants NAME=VALUE, not \"%s\"", arg);
+	s = VEC_PUSH(a->sets, a->nsets, a->asets);
+	s->name = arena_fmt(&a->arena, "%.*s", (int)(eq - arg), arg);
+	s->value = arena_strdup(&a->arena, eq + 1);
+	return 0;
+}
+
+static int read_seed(struct args *a, const char *arg)
+{
+	char *end;
+
+	a->o.seed = strtoull(arg, &end, 0);
+	if (!*arg || *arg == '-' || *end)
+		return cmd_usage("run", "--seed wants a number, not \"%s\"", arg);
+	return 0;
+}
+
+static void name_command(struct args *a, int argc, char **argv)
+{
+	struct buf b = {0};
+	bool seeded = false;
+
+	buf_str(&b, "ordeal");
+	for (int i = 0; i < argc; i++) {
+		buf_fmt(&b, " %s", argv[i]);
+		seeded = seeded || !strncmp(argv[i], "--seed", 6);
+	}
+	if (!seeded)
+		buf_fmt(&b, " --seed %llu", (unsigned long long)a->o.seed);
+	a->o.command = arena_strdup(&a->arena, buf_cstr(&b));
+	buf_free(&b);
+}
+
+/* Returns 0 to go on, 1 when all is said, or an exit code below 0 negated. */
+static int parse(struct args *a, int argc, char **argv)
+{
+	static const struct option opts[] = {
+		{"engine", 1, NULL, 'e'}, {"all", 0, NULL, 'a'}, {"set", 1, NULL, 's'},
+		{"seed", 1, NULL, 'S'}, {"reports", 1, NULL, 'r'}, {"dry-run", 0, NULL, 'n'},
+		{"keep", 0, NULL, 'k'}, {"kubeconfig", 1, NULL, 'K'}, {"context", 1, NULL, 'C'},
+		{"namespace", 1, NULL, 'N'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0},
+	};
+	const char *engine = "kind";
+	int c, r = 0;
+
+	while (!r && (c = getopt_long(argc, argv, "h", opts, NULL)) != -1) {
+		switch (c) {
+		case 'e': engine = optarg; break;
+		case 'a': a->all = true; break;
+		case 's': r = -add_set(a, optarg); break;
+		case 'S': r = -read_seed(a, optarg); break;
+		case 'r': a->o.reports_dir = optarg; break;
+		case 'n': a->o.dry_run = true; break;
+		case 'k': a->o.keep = true; break;
+		case 'K': a->o.kubeconfig = optarg; break;
+		case 'C': a->o.context = optarg; break;
+		case 'N': a->o.namespace = optarg; break;
+		case 'h': fputs(usage, stdout); return 1;
+		default:
+			fputs("see `ordeal run --help`\n", stderr);
+			return -EXIT_USAGE;
+		}
+	}
+	a->o.engine = engine_find(engine);
+	if (!r && !a->o.engine)
+		r = -cmd_usage("run", "no engine is called \"%s\"", engine);
+	for (int i = optind; !r && i < argc; i++)
+		*VEC_PUSH(a->files, a->nfiles, a->afiles) = argv[i];
+	if (!r && a->all == (a->nfiles > 0))
+		r = -cmd_usage("run", "name scenario files, or --all");
+	return r;
+}
+
+static int exit_code(int r, const struct err *e, enum verdict v)
+{
+	if (r)
+		return cmd_fail(e);
+	switch (v) {
+	case VERDICT_PASS:
+	case VERDICT_SKIP:
+		return EXIT_PASSED;
+	case VERDICT_FAIL:
+		return EXIT_FAILED;
+	default:
+		return EXIT_BROKEN;
+	}
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct args a = {.o = {.seed = (uint64_t)clock_real_ns() >> 10}};
+	enum verdict verdict = VERDICT_BROKEN;
+	struct err e = {0};
+	int r;
+
+	r = parse(&a, argc, argv);
+	if (r) {
+		r = r > 0 ? 0 : -r;
+		goto out;
+	}
+	if (a.all && add_all(&a, &e)) {
+		r = cmd_fail(&e);
+		goto out;
+	}
+	name_command(&a, argc, argv);
+	a.o.files = a.files;
+	a.o.nfiles = a.nfiles;
+	a.o.sets = a.sets;
+	a.o.nsets = a.nsets;
+	a.o.interrupted = cmd_interrupted();
+	r = run_suite(&a.o, &verdict, &e);
+	r = exit_code(r, &e, verdict);
+out:
+	free(a.files);
+	free(a.sets);
+	arena_free(&a.arena);
+	return r;
+}

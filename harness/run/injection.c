@@ -1,0 +1,349 @@
+#include "run/injection.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define OBSERVE_WITHIN_NS (15 * NS_PER_S)
+#define OBSERVE_EVERY_NS (50 * NS_PER_MS)
+#define INJECT_TIMEOUT_NS (60 * NS_PER_S)
+#define HEAL_WITHIN_NS (60 * NS_PER_S)
+#define TTL_MS 600000
+
+static bool wanted(const char *target, const cJSON *member)
+{
+	const char *role = json_str(member, "role", "");
+	const char *name = json_str(member, "m", "");
+
+	if (!strcmp(target, "any") || !strcmp(target, "all"))
+		return true;
+	if (!strcmp(target, "primary"))
+		return !strcmp(role, "primary") && json_bool(member, "writable", false);
+	if (!strcmp(target, "replica"))
+		return !strcmp(role, "replica") && json_bool(member, "ok", false);
+	return !strcmp(target, name);
+}
+
+static const struct pod *pod_named(const struct pods *pods, const char *name)
+{
+	for (size_t i = 0; i < pods->n; i++) {
+		if (!strcmp(pods->v[i].name, name))
+			return &pods->v[i];
+	}
+	return NULL;
+}
+
+static void add_target(cJSON *targets, const struct pod *pod, const char *role)
+{
+	cJSON *t = cJSON_CreateObject();
+
+	json_set_str(t, "member", pod->name);
+	json_set_str(t, "uid", pod->uid);
+	json_set_str(t, "node", pod->node);
+	json_set_str(t, "ip", pod->ip);
+	json_set_str(t, "role", role);
+	json_push(targets, t);
+}
+
+static const char *role_of(const cJSON *members, const char *name)
+{
+	const cJSON *m;
+
+	cJSON_ArrayForEach(m, members) {
+		if (!strcmp(json_str(m, "m", ""), name))
+			return json_str(m, "role", "unknown");
+	}
+	return "unknown";
+}
+
+static void say_roles(const cJSON *members, struct buf *b)
+{
+	const cJSON *m;
+
+	cJSON_ArrayForEach(m, members)
+		buf_fmt(b, "%s%s %s", b->len ? ", " : "", json_str(m, "m", "?"),
+			json_bool(m, "ok", false) ? json_str(m, "role", "?") : "unreachable");
+}
+
+/* Fills `targets` by role, name or node; which of several is the seed's
+ * choice, except for "all". */
+static int choose(const char *target, const cJSON *members, const struct pods *pods,
+		  struct rng *rng, cJSON *targets, struct err *e)
+{
+	const char *chosen[64];
+	const cJSON *m;
+	size_t n = 0;
+
+	if (!strncmp(target, "node/", 5)) {
+		for (size_t i = 0; i < pods->n; i++) {
+			if (!strcmp(pods->v[i].node, target + 5))
+				add_target(targets, &pods->v[i],
+					   role_of(members, pods->v[i].name));
+		}
+		if (!cJSON_GetArraySize(targets))
+			return err_set(e, ERR_INPUT, "no pod of the system runs on %s", target);
+		return 0;
+	}
+	cJSON_ArrayForEach(m, members) {
+		if (n < ARRAY_LEN(chosen) && wanted(target, m) &&
+		    pod_named(pods, json_str(m, "m", "")))
+			chosen[n++] = json_str(m, "m", "");
+	}
+	if (!n) {
+		struct buf b = {0};
+
+		say_roles(members, &b);
+		err_set(e, ERR_BROKEN, "no member fits the target \"%s\" now (%s)", target,
+			buf_cstr(&b));
+		buf_free(&b);
+		return -1;
+	}
+	if (strcmp(target, "all")) {
+		chosen[0] = chosen[rng_below(rng, n)];
+		n = 1;
+	}
+	for (size_t i = 0; i < n; i++)
+		add_target(targets, pod_named(pods, chosen[i]), role_of(members, chosen[i]));
+	return 0;
+}
+
+static void add_agent(struct injection *inj, const char *agent)
+{
+	for (size_t i = 0; i < inj->nagents; i++) {
+		if (!strcmp(inj->agents[i], agent))
+			return;
+	}
+	if (inj->nagents < INJECTION_AGENTS_MAX)
+		mem_copy_str(inj->agents[inj->nagents++], sizeof(inj->agents[0]), agent);
+}
+
+static void find_agents(struct injection *inj)
+{
+	const cJSON *t;
+	char agent[160];
+
+	if (inj->ops->place == FAULT_AT_HOST) {
+		add_agent(inj, "host");
+		return;
+	}
+	cJSON_ArrayForEach(t, json_get(inj->plan, "targets")) {
+		snprintf(agent, sizeof(agent), "node/%s", json_str(t, "node", ""));
+		add_agent(inj, agent);
+	}
+}
+
+static void emit_state(struct stage *st, const struct injection *inj, const char *state,
+		       int64_t t_ns, int64_t te_ns, const cJSON *evidence)
+{
+	static const char *const how[] = {"how", "which", "direction", "to"};
+	cJSON *ev = event_new(st->scenario, "fault");
+	const cJSON *params = json_get(inj->plan, "params");
+
+	if (t_ns)
+		json_set_i64(ev, "t", t_ns);
+	if (te_ns)
+		json_set_i64(ev, "te", te_ns);
+	json_set_str(ev, "id", inj->step->id);
+	json_set_str(ev, "fault", inj->ops->name);
+	for (size_t i = 0; i < ARRAY_LEN(how); i++) {
+		if (json_str(params, how[i], NULL)) {
+			json_set_str(ev, "how", json_str(params, how[i], ""));
+			break;
+		}
+	}
+	json_set_str(ev, "state", state);
+	json_set_str(ev, "rule", inj->step->target);
+	json_set(ev, "targets", cJSON_Duplicate(json_get(inj->plan, "targets"), 1));
+	json_set(ev, "params", cJSON_Duplicate(params, 1));
+	if (evidence)
+		json_set(ev, "evidence", cJSON_Duplicate(evidence, 1));
+	event_emit(&st->events, ev);
+}
+
+static void add_peers(const struct nodes *nodes, cJSON *plan)
+{
+	cJSON *peers = cJSON_AddArrayToObject(plan, "peers");
+
+	for (size_t i = 0; i < nodes->n; i++) {
+		cJSON *p = cJSON_CreateObject();
+
+		json_set_str(p, "node", nodes->v[i].name);
+		json_set_str(p, "cidr", nodes->v[i].cidr);
+		json_push(peers, p);
+	}
+}
+
+int injection_plan(struct stage *st, const struct step *step, const char *ns, struct rng *rng,
+		   struct injection *inj, struct err *e)
+{
+	struct pods pods = {0};
+	struct nodes nodes = {0};
+	cJSON *status = NULL, *params, *targets;
+	int r = -1;
+
+	memset(inj, 0, sizeof(*inj));
+	inj->step = step;
+	inj->ops = fault_find(step->fault);
+	if (!inj->ops)
+		return err_set(e, ERR_INPUT, "no fault is called %s", step->fault);
+	inj->plan = cJSON_CreateObject();
+	json_set_str(inj->plan, "id", step->id);
+	json_set_str(inj->plan, "fault", step->fault);
+	json_set_str(inj->plan, "namespace", ns);
+	params = cJSON_AddObjectToObject(inj->plan, "params");
+	targets = cJSON_AddArrayToObject(inj->plan, "targets");
+	json_set_i64(inj->plan, "ttl_ms", TTL_MS);
+	if (inj->ops->check && inj->ops->check(step->params, params, e))
+		goto out;
+	if (st->ops->nodes(st->en, &nodes, e) || st->ops->pods(st->en, &pods, e))
+		goto out;
+	add_peers(&nodes, inj->plan);
+	/* The newest answer of the members themselves, not an older one of ours. */
+	if (stage_call(st, "load", "GET", "/v1/status", NULL, 10 * NS_PER_S, &status, e))
+		goto out;
+	if (choose(step->target, json_get(status, "members"), &pods, rng, targets, e))
+		goto out;
+	find_agents(inj);
+	emit_state(st, inj, "planned", 0, 0, NULL);
+	r = 0;
+out:
+	cJSON_Delete(status);
+	pods_free(&pods);
+	nodes_free(&nodes);
+	return r;
+}
+
+static void fault_path(const struct injection *inj, char *path, size_t size)
+{
+	snprintf(path, size, "/v1/faults/%s", inj->step->id);
+}
+
+static int inject_all(struct stage *st, struct injection *inj, struct err *e)
+{
+	for (size_t i = 0; i < inj->nagents; i++) {
+		struct agent_clock c;
+		cJSON *a = NULL;
+		bool ok;
+
+		if (stage_clock(st, inj->agents[i], &c, e) ||
+		    stage_call(st, inj->agents[i], "POST", "/v1/faults", inj->plan,
+			       INJECT_TIMEOUT_NS, &a, e))
+			return -1;
+		inj->on = true;
+		ok = json_bool(a, "supported", true);
+		if (!ok)
+			err_set(e, ERR_UNSUPPORTED, "%s", json_str(a, "why", "not supported here"));
+		else
+			emit_state(st, inj, "injecting", json_i64(a, "injected_ns", 0) + c.offset_ns,
+				   c.error_ns, NULL);
+		cJSON_Delete(a);
+		if (!ok)
+			return -1;
+	}
+	return 0;
+}
+
+/* Asks one agent until its part bites. */
+static int observe_one(struct stage *st, struct injection *inj, const char *agent, bool *bites,
+		       struct err *e)
+{
+	int64_t end_ns = clock_mono_ns() + OBSERVE_WITHIN_NS;
+	struct agent_clock c;
+	char path[160];
+
+	fault_path(inj, path, sizeof(path));
+	if (stage_clock(st, agent, &c, e))
+		return -1;
+	for (;;) {
+		cJSON *a = NULL;
+
+		if (stage_call(st, agent, "GET", path, NULL, 10 * NS_PER_S, &a, e))
+			return -1;
+		*bites = json_bool(a, "bites", false);
+		if (*bites || clock_mono_ns() > end_ns)
+			emit_state(st, inj, *bites ? "effective" : "no-effect",
+				   *bites ? json_i64(a, "effective_ns", 0) + c.offset_ns : 0,
+				   c.error_ns, json_get(a, "evidence"));
+		cJSON_Delete(a);
+		if (*bites || clock_mono_ns() > end_ns)
+			return 0;
+		if (stage_sleep_until(st, clock_mono_ns() + OBSERVE_EVERY_NS, e))
+			return -1;
+	}
+}
+
+int injection_start(struct stage *st, struct injection *inj, bool *bites, struct err *e)
+{
+	*bites = true;
+	log_info("fault %s: %s on %s", inj->step->id, inj->ops->name, inj->step->target);
+	if (inject_all(st, inj, e))
+		return -1;
+	for (size_t i = 0; i < inj->nagents; i++) {
+		bool one = false;
+
+		if (observe_one(st, inj, inj->agents[i], &one, e))
+			return -1;
+		*bites = *bites && one;
+	}
+	if (inj->ops->lasting && inj->step->duration_ns)
+		inj->heal_at_ns = clock_mono_ns() + inj->step->duration_ns;
+	return 0;
+}
+
+static int heal_one(struct stage *st, struct injection *inj, const char *agent, struct err *e)
+{
+	int64_t end_ns = clock_mono_ns() + HEAL_WITHIN_NS;
+	struct agent_clock c = {0};
+	char path[160];
+
+	fault_path(inj, path, sizeof(path));
+	for (;;) {
+		cJSON *a = NULL;
+
+		if (stage_call(st, agent, "DELETE", path, NULL, 30 * NS_PER_S, &a, e) == 0) {
+			int64_t t = json_i64(a, "healed_ns", 0);
+
+			/* Clean-up goes on when the clock cannot be asked. */
+			if (stage_clock(st, agent, &c, e))
+				t = 0;
+			emit_state(st, inj, "healed", t ? t + c.offset_ns : 0, c.error_ns,
+				   json_get(a, "evidence"));
+			cJSON_Delete(a);
+			return 0;
+		}
+		if (clock_mono_ns() > end_ns)
+			return -1;
+		clock_sleep_until(clock_mono_ns() + 500 * NS_PER_MS);
+	}
+}
+
+int injection_heal(struct stage *st, struct injection *inj, struct err *e)
+{
+	int r = 0;
+
+	if (!inj->on)
+		return 0;
+	emit_state(st, inj, "healing", 0, 0, NULL);
+	for (size_t i = 0; i < inj->nagents; i++) {
+		if (heal_one(st, inj, inj->agents[i], e)) {
+			cJSON *why = cJSON_CreateArray();
+
+			json_pushf(why, "%s", e->msg);
+			emit_state(st, inj, "heal-failed", 0, 0, why);
+			cJSON_Delete(why);
+			r = -1;
+		}
+	}
+	inj->on = r != 0;
+	inj->heal_at_ns = 0;
+	return r;
+}
+
+void injection_free(struct injection *inj)
+{
+	cJSON_Delete(inj->plan);
+	inj->plan = NULL;
+}

@@ -1,0 +1,44 @@
+#ifndef ORDEAL_RUN_INJECTION_H
+#define ORDEAL_RUN_INJECTION_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/rng.h"
+#include "fault/fault.h"
+#include "run/stage.h"
+#include "spec/scenario.h"
+
+/* A fault of a running scenario, from its plan to its end. */
+
+enum { INJECTION_AGENTS_MAX = 16 };
+
+struct injection {
+	const struct step *step;
+	const struct fault_ops *ops;
+	cJSON *plan;                     /* as sent; owned */
+	char agents[INJECTION_AGENTS_MAX][160];
+	size_t nagents;
+	int64_t heal_at_ns;              /* 0: by a heal step or the end */
+	bool on;                         /* injected and not healed */
+};
+
+/* Asks the system who has which role now, chooses the targets, and fills
+ * inj->plan and its agents. Emits "planned". */
+int injection_plan(struct stage *st, const struct step *step, const char *ns, struct rng *rng,
+		   struct injection *inj, struct err *e);
+
+/* Injects and waits for the evidence that it bites. When there is none in
+ * time, a "no-effect" event is written and *bites is false: the scenario is
+ * then broken, whatever else it measured. */
+int injection_start(struct stage *st, struct injection *inj, bool *bites, struct err *e);
+
+/* Heals; safe to call again. An agent that does not answer is tried until
+ * the fault's own dead-man time is over. */
+int injection_heal(struct stage *st, struct injection *inj, struct err *e);
+
+void injection_free(struct injection *inj);
+
+#endif

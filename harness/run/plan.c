@@ -1,0 +1,209 @@
+#include "run/plan.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "check/check.h"
+#include "fault/fault.h"
+
+static const char *const *fault_params(const char *fault)
+{
+	const struct fault_ops *f = fault_find(fault);
+
+	return f ? f->params : NULL;
+}
+
+static int check_fault_steps(const struct plan *p, struct err *e)
+{
+	for (size_t i = 0; i < p->sc.nsteps; i++) {
+		const struct step *s = &p->sc.steps[i];
+		const struct fault_ops *f;
+		cJSON *params;
+		int r;
+
+		if (s->kind != STEP_FAULT)
+			continue;
+		f = fault_find(s->fault);
+		if (!f)
+			return yaml_error(s->at, e, "no fault is called %s", s->fault);
+		if (!f->lasting && s->duration_ns)
+			return yaml_error(s->at, e, "%s is over once it has happened: remove `for`",
+					  s->fault);
+		params = cJSON_CreateObject();
+		r = f->check ? f->check(s->params, params, e) : 0;
+		cJSON_Delete(params);
+		if (r)
+			return -1;
+	}
+	return 0;
+}
+
+static int read_settings(struct arena *a, const char *root, struct plan *p,
+			 const struct setting_arg *sets, size_t nsets, struct err *e)
+{
+	const struct ynode *own = p->sc.settings;
+	const char *path = arena_fmt(a, "%s/fixtures/%s/settings.yaml", root, p->system->fixture);
+	const char *value;
+
+	if (settings_load(a, path, &p->settings, e))
+		return -1;
+	for (size_t i = 0; own && i < own->n; i++) {
+		if (yaml_to_string(own->items[i], &value, e) ||
+		    settings_set(a, &p->settings, own->keys[i]->text, value, "scenario",
+				 own->keys[i], e))
+			return -1;
+	}
+	for (size_t i = 0; i < nsets; i++) {
+		if (settings_set(a, &p->settings, sets[i].name, sets[i].value, "--set", NULL, e))
+			return -1;
+	}
+	return settings_check(&p->settings, e);
+}
+
+/* What several systems share (storage classes) comes first. */
+static int read_manifests(struct arena *a, const char *root, struct plan *p, struct err *e)
+{
+	const char *dir = arena_fmt(a, "%s/fixtures/%s/%s", root, p->system->fixture, p->sc.variant);
+	const char *storage = arena_fmt(a, "%s/fixtures/storage", root);
+	struct manifest own = {0}, shared = {0};
+	size_t n = 0;
+
+	if (!file_exists(dir))
+		return yaml_error(yaml_get(p->sc.root, "variant"), e,
+				  "system %s has no variant \"%s\" (no folder %s)",
+				  p->sc.system, p->sc.variant, dir);
+	if (manifest_read_dir(a, dir, &own, e))
+		return -1;
+	if (file_exists(storage) && yaml_get(p->sc.root, "storage") == NULL &&
+	    strcmp(p->sc.system, "memory") && manifest_read_dir(a, storage, &shared, e))
+		return -1;
+	p->manifest.objects = arena_alloc(a, (own.n + shared.n + 1) * sizeof(struct ynode *));
+	for (size_t i = 0; i < shared.n; i++)
+		p->manifest.objects[n++] = shared.objects[i];
+	for (size_t i = 0; i < own.n; i++)
+		p->manifest.objects[n++] = own.objects[i];
+	p->manifest.n = n;
+	return 0;
+}
+
+static int read_access(struct arena *a, const char *root, struct plan *p, struct err *e)
+{
+	struct ynode **docs;
+	size_t n;
+	const char *path = arena_fmt(a, "%s/fixtures/%s/%s/access.yaml", root, p->system->fixture,
+				     p->sc.variant);
+
+	if (yaml_read_file(a, path, &docs, &n, e))
+		return -1;
+	if (n != 1 || docs[0]->kind != Y_MAP)
+		return err_set(e, ERR_INPUT, "%s: one map is expected here", path);
+	p->access = yaml_to_json(docs[0]);
+	if (!json_str(p->access, "workload", NULL) || !json_str(p->access, "member_host", NULL) ||
+	    json_i64(p->access, "expected_members", 0) < 1)
+		return err_set(e, ERR_INPUT,
+			       "%s: needs workload, member_host and expected_members", path);
+	return 0;
+}
+
+int plan_read(struct arena *a, const char *root, const char *path, const struct setting_arg *sets,
+	      size_t nsets, struct plan *out, struct err *e)
+{
+	const char *systems[64] = {0}, *faults[64] = {0}, *checkers[64] = {0};
+	struct scenario_names names = {systems, faults, checkers, fault_params};
+
+	memset(out, 0, sizeof(*out));
+	for (size_t i = 0; system_all()[i] && i < ARRAY_LEN(systems) - 1; i++)
+		systems[i] = system_all()[i]->name;
+	for (size_t i = 0; fault_all()[i] && i < ARRAY_LEN(faults) - 1; i++)
+		faults[i] = fault_all()[i]->name;
+	for (size_t i = 0; checker_all()[i] && i < ARRAY_LEN(checkers) - 1; i++)
+		checkers[i] = checker_all()[i]->name;
+	if (scenario_read(a, path, &names, &out->sc, e))
+		return -1;
+	out->system = system_find(out->sc.system);
+	if (!out->system || !out->system->fixture)
+		return err_set(e, ERR_INPUT, "%s: system %s has no fixture", path, out->sc.system);
+	if (check_fault_steps(out, e) || read_settings(a, root, out, sets, nsets, e) ||
+	    read_manifests(a, root, out, e) || read_access(a, root, out, e))
+		return -1;
+	return manifest_apply_settings(a, &out->manifest, &out->settings, &out->changes, e);
+}
+
+static cJSON *settings_json(const struct settings *s)
+{
+	cJSON *v = cJSON_CreateArray();
+
+	for (size_t i = 0; i < s->n; i++) {
+		cJSON *o = cJSON_CreateObject();
+
+		json_set_str(o, "name", s->v[i].name);
+		json_set_str(o, "value", s->v[i].value);
+		json_set_str(o, "unit", s->v[i].unit);
+		json_set_str(o, "default", s->v[i].dflt);
+		json_set_str(o, "source", s->v[i].changed_by ? s->v[i].changed_by : s->v[i].source);
+		json_push(v, o);
+	}
+	return v;
+}
+
+cJSON *plan_to_json(const struct plan *p)
+{
+	cJSON *o = scenario_to_json(&p->sc);
+
+	json_set(o, "settings", settings_json(&p->settings));
+	return o;
+}
+
+static void print_step(const struct step *s, FILE *f)
+{
+	double seconds = (double)s->duration_ns / 1e9;
+	static const char *const awaits[] = {"writes", "redundant", "failover", "ready"};
+
+	switch (s->kind) {
+	case STEP_STEADY:
+		fprintf(f, "  steady load for %g s\n", seconds);
+		break;
+	case STEP_FAULT:
+		fprintf(f, "  fault %s: %s on %s", s->id, s->fault, s->target);
+		if (s->duration_ns)
+			fprintf(f, ", healed after %g s", seconds);
+		fputc('\n', f);
+		break;
+	case STEP_HEAL:
+		fprintf(f, "  heal %s\n", s->id);
+		break;
+	case STEP_AWAIT:
+		fprintf(f, "  await %s, at most %g s\n", awaits[s->await], seconds);
+		break;
+	}
+}
+
+void plan_print(const struct plan *p, FILE *f)
+{
+	const struct load_spec *l = &p->sc.load;
+
+	fprintf(f, "%s: %s\n  system %s, variant %s, %zu objects\n", p->sc.name, p->sc.title,
+		p->sc.system, p->sc.variant, p->manifest.n);
+	fprintf(f, "  load %g operations/s by %d clients, deadline %g s\n", l->rate, l->clients,
+		(double)l->deadline_ns / 1e9);
+	for (size_t i = 0; i < p->settings.n; i++) {
+		const struct setting *s = &p->settings.v[i];
+
+		if (s->changed_by)
+			fprintf(f, "  setting %s = %s %s (%s; default %s)\n", s->name, s->value,
+				s->unit, s->changed_by, s->dflt);
+	}
+	for (size_t i = 0; i < p->sc.nsteps; i++)
+		print_step(&p->sc.steps[i], f);
+	for (size_t i = 0; i < p->sc.nexpects; i++)
+		fprintf(f, "  expect %s\n", p->sc.expects[i].name);
+}
+
+void plan_free(struct plan *p)
+{
+	cJSON_Delete(p->access);
+	p->access = NULL;
+}

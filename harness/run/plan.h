@@ -1,0 +1,45 @@
+#ifndef ORDEAL_RUN_PLAN_H
+#define ORDEAL_RUN_PLAN_H
+
+#include <cjson/cJSON.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "spec/manifest.h"
+#include "spec/scenario.h"
+#include "spec/settings.h"
+#include "system/system.h"
+
+/* A scenario made ready: everything that can be wrong in the user's files
+ * has been refused before anything is started. Lives in the arena, but for
+ * `access`. */
+
+struct plan {
+	struct scenario sc;
+	const struct system_ops *system;
+	struct settings settings;
+	struct manifest manifest;      /* the settings applied, nothing adapted yet */
+	struct adaptations changes;
+	cJSON *access;                 /* access.yaml; owned */
+};
+
+struct setting_arg {
+	const char *name, *value; /* of --set name=value */
+};
+
+/* Reads the scenario, its fixture and its settings, and checks them against
+ * each other. */
+int plan_read(struct arena *a, const char *root, const char *path, const struct setting_arg *sets,
+	      size_t nsets, struct plan *out, struct err *e);
+
+/* The "scenario" event's fields. The caller deletes it. */
+cJSON *plan_to_json(const struct plan *p);
+
+/* For people, on --dry-run. */
+void plan_print(const struct plan *p, FILE *f);
+
+void plan_free(struct plan *p);
+
+#endif

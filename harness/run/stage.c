@@ -1,0 +1,278 @@
+#include "run/stage.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "history/op.h"
+
+#define DRAIN_EVERY_NS (NS_PER_S)
+#define LEASE_EVERY_NS (2 * NS_PER_S)
+#define TICK_NS (20 * NS_PER_MS)
+#define DRAIN_TIMEOUT_NS (20 * NS_PER_S)
+#define MUTE_LIMIT_NS (30 * NS_PER_S)
+#define CLOCK_ROUNDS 9
+
+static int answer_error(const char *agent, const char *path, int status, const char *text,
+			struct err *e)
+{
+	cJSON *o = cJSON_Parse(text);
+	int r = err_set(e, ERR_BROKEN, "agent %s answered %d to %s: %s", agent, status, path,
+			json_str(o, "error", text));
+
+	cJSON_Delete(o);
+	return r;
+}
+
+int stage_call(struct stage *st, const char *agent, const char *method, const char *path,
+	       const cJSON *body, int64_t timeout_ns, cJSON **answer, struct err *e)
+{
+	struct buf b = {0};
+	char *text = body ? json_text(body) : NULL;
+	int status = 0, r;
+
+	r = st->ops->call(st->en, agent, method, path, text, timeout_ns, &b, &status, e);
+	free(text);
+	if (!r && status >= 300)
+		r = answer_error(agent, path, status, buf_cstr(&b), e);
+	if (!r && answer) {
+		*answer = json_parse(buf_cstr(&b), path, e);
+		if (!*answer) {
+			e->kind = ERR_BROKEN;
+			r = -1;
+		}
+	}
+	buf_free(&b);
+	return r;
+}
+
+static int measure_clock(struct stage *st, struct agent_clock *c, struct err *e)
+{
+	char mine[40];
+	int64_t best_ns = INT64_MAX;
+
+	clock_boot_id(mine);
+	for (int i = 0; i < CLOCK_ROUNDS; i++) {
+		int64_t before = clock_mono_ns(), after, theirs;
+		cJSON *a = NULL;
+
+		if (stage_call(st, c->agent, "GET", "/v1/clock", NULL, 5 * NS_PER_S, &a, e))
+			return -1;
+		after = clock_mono_ns();
+		theirs = json_i64(a, "mono_ns", 0);
+		if (mine[0] && !strcmp(mine, json_str(a, "boot_id", ""))) {
+			c->offset_ns = c->error_ns = 0;
+			cJSON_Delete(a);
+			return 0;
+		}
+		cJSON_Delete(a);
+		if (after - before < best_ns) {
+			best_ns = after - before;
+			c->offset_ns = before + best_ns / 2 - theirs;
+			c->error_ns = best_ns / 2;
+		}
+	}
+	return 0;
+}
+
+int stage_clock(struct stage *st, const char *agent, struct agent_clock *out, struct err *e)
+{
+	for (size_t i = 0; i < st->nclocks; i++) {
+		if (!strcmp(st->clocks[i].agent, agent)) {
+			*out = st->clocks[i];
+			return 0;
+		}
+	}
+	memset(out, 0, sizeof(*out));
+	mem_copy_str(out->agent, sizeof(out->agent), agent);
+	if (measure_clock(st, out, e))
+		return -1;
+	if (st->nclocks < STAGE_AGENTS_MAX)
+		st->clocks[st->nclocks++] = *out;
+	return 0;
+}
+
+void stage_forget_clocks(struct stage *st)
+{
+	st->nclocks = 0;
+}
+
+/* Moves one line's times to the driver's timeline; most runs share a kernel
+ * and pass the agent's lines on untouched. */
+static int copy_history(struct stage *st, const struct agent_clock *c, const char *text,
+			int64_t *lines, struct err *e)
+{
+	char out[1024];
+
+	*lines = 0;
+	while (*text) {
+		const char *end = strchr(text, '\n');
+
+		if (!end)
+			break;
+		if (c->offset_ns) {
+			cJSON *o = cJSON_ParseWithLength(text, (size_t)(end - text));
+			struct op op;
+			size_t len;
+
+			if (!o || op_from_json(o, &op, e)) {
+				cJSON_Delete(o);
+				return err_prefix(e, "history of the load agent");
+			}
+			cJSON_Delete(o);
+			op.t_intended += c->offset_ns;
+			op.t_invoke += c->offset_ns;
+			op.t_return += c->offset_ns;
+			len = op_to_line(&op, out, sizeof(out));
+			fwrite(out, 1, len, st->history);
+		} else {
+			fwrite(text, 1, (size_t)(end - text) + 1, st->history);
+		}
+		(*lines)++;
+		text = end + 1;
+	}
+	if (fflush(st->history))
+		return err_set(e, ERR_BROKEN, "cannot write history.jsonl: %s", strerror(errno));
+	return 0;
+}
+
+static int drain_history(struct stage *st, const struct agent_clock *c, int64_t *got,
+			 struct err *e)
+{
+	struct buf b = {0};
+	char path[80];
+	int status = 0, r;
+
+	snprintf(path, sizeof(path), "/v1/history?from=%lld", (long long)st->next_op);
+	r = st->ops->call(st->en, "load", "GET", path, NULL, DRAIN_TIMEOUT_NS, &b, &status, e);
+	if (!r && status >= 300)
+		r = answer_error("load", path, status, buf_cstr(&b), e);
+	if (!r)
+		r = copy_history(st, c, buf_cstr(&b), got, e);
+	if (!r)
+		st->next_op += *got;
+	buf_free(&b);
+	return r;
+}
+
+static int drain_samples(struct stage *st, const struct agent_clock *c, struct err *e)
+{
+	cJSON *a = NULL, *s;
+	char path[80];
+
+	snprintf(path, sizeof(path), "/v1/samples?from=%lld", (long long)st->next_sample);
+	if (stage_call(st, "load", "GET", path, NULL, DRAIN_TIMEOUT_NS, &a, e))
+		return -1;
+	st->next_sample = json_i64(a, "next", st->next_sample);
+	while ((s = cJSON_DetachItemFromArray(cJSON_GetObjectItem(a, "samples"), 0))) {
+		cJSON *ev = event_new(st->scenario, "sample");
+
+		json_set_i64(ev, "t", json_i64(s, "t", 0) + c->offset_ns);
+		if (c->error_ns)
+			json_set_i64(ev, "te", c->error_ns);
+		cJSON_DeleteItemFromObject(s, "t");
+		json_merge(ev, s);
+		event_emit(&st->events, ev);
+	}
+	cJSON_Delete(a);
+	return 0;
+}
+
+int stage_drain(struct stage *st, bool all, struct err *e)
+{
+	struct agent_clock c;
+	int64_t got = 0;
+
+	if (!st->loading)
+		return 0;
+	st->drained_ns = clock_mono_ns();
+	if (stage_clock(st, "load", &c, e))
+		return -1;
+	do {
+		if (drain_history(st, &c, &got, e))
+			return -1;
+	} while (all && got > 0);
+	return drain_samples(st, &c, e);
+}
+
+void stage_lease(struct stage *st)
+{
+	cJSON *body = cJSON_CreateObject();
+	struct nodes nodes = {0};
+	struct err e = {0};
+	char agent[160];
+
+	st->leased_ns = clock_mono_ns();
+	json_set_str(body, "run_id", st->run_id);
+	if (st->ops->nodes(st->en, &nodes, &e) == 0) {
+		for (size_t i = 0; i < nodes.n; i++) {
+			if (!nodes.v[i].ready)
+				continue;
+			snprintf(agent, sizeof(agent), "node/%s", nodes.v[i].name);
+			/* A node that is down cannot answer, and needs no renewal. */
+			stage_call(st, agent, "POST", "/v1/lease", body, NS_PER_S, NULL, &e);
+		}
+	}
+	nodes_free(&nodes);
+	if (st->ops->caps & ENGINE_CAP_NODES)
+		stage_call(st, "host", "POST", "/v1/lease", body, NS_PER_S, NULL, &e);
+	cJSON_Delete(body);
+}
+
+int stage_tick(struct stage *st, struct err *e)
+{
+	int64_t now = clock_mono_ns();
+
+	if (*st->interrupted)
+		return err_set(e, ERR_INTERRUPTED, "interrupted");
+	if (now - st->leased_ns > LEASE_EVERY_NS)
+		stage_lease(st);
+	if (now - st->drained_ns <= DRAIN_EVERY_NS)
+		return 0;
+	if (stage_drain(st, false, e) == 0) {
+		st->mute_since_ns = 0;
+		return 0;
+	}
+	/* The agent keeps what was not fetched: a pause is no loss. */
+	if (!st->mute_since_ns)
+		st->mute_since_ns = now;
+	return now - st->mute_since_ns < MUTE_LIMIT_NS ? 0 : -1;
+}
+
+int stage_sleep_until(struct stage *st, int64_t mono_ns, struct err *e)
+{
+	for (;;) {
+		int64_t now = clock_mono_ns();
+
+		if (stage_tick(st, e))
+			return -1;
+		if (now >= mono_ns)
+			return 0;
+		clock_sleep_until(mono_ns - now < TICK_NS ? mono_ns : now + TICK_NS);
+	}
+}
+
+void stage_broken(struct stage *st, const char *where, const char *what)
+{
+	cJSON *ev = event_new(st->scenario, "broken");
+
+	log_warn("%s: %s", where, what);
+	json_set_str(ev, "where", where);
+	json_set_str(ev, "what", what);
+	event_emit(&st->events, ev);
+}
+
+void stage_phase(struct stage *st, const char *phase, const char *detail)
+{
+	cJSON *ev = event_new(st->scenario, "phase");
+
+	log_info("%s%s%s", phase, detail && *detail ? ": " : "", detail ? detail : "");
+	json_set_str(ev, "phase", phase);
+	if (detail && *detail)
+		json_set_str(ev, "detail", detail);
+	event_emit(&st->events, ev);
+}

@@ -1,0 +1,75 @@
+#ifndef ORDEAL_RUN_STAGE_H
+#define ORDEAL_RUN_STAGE_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "engine/engine.h"
+#include "history/event.h"
+
+/* What a run holds while it is on: the engine with its agents, the two files
+ * that everything is written to, and the clocks of the agents. One thread
+ * drives it; only the engine's watch emits events from another. */
+
+enum { STAGE_AGENTS_MAX = 64 };
+
+struct agent_clock {
+	char agent[160];
+	int64_t offset_ns; /* driver's monotonic = agent's + offset */
+	int64_t error_ns;  /* 0 when both share a kernel */
+};
+
+struct stage {
+	struct engine *en;
+	const struct engine_ops *ops;
+	const volatile int *interrupted;
+	struct event_log events;
+	FILE *history;
+	int scenario; /* index of the one that runs; -1: none */
+	struct agent_clock clocks[STAGE_AGENTS_MAX];
+	size_t nclocks;
+	/* Draining the load agent. */
+	bool loading;
+	int64_t next_op, next_sample;
+	int64_t drained_ns, leased_ns;
+	int64_t mute_since_ns; /* the load agent has not answered since; 0: it does */
+	char run_id[64];
+};
+
+/* Calls an agent; an HTTP status of 300 or more is an error with the
+ * agent's own words. `body` (may be NULL) is not consumed. *answer (may be
+ * NULL) is the caller's to delete. */
+int stage_call(struct stage *st, const char *agent, const char *method, const char *path,
+	       const cJSON *body, int64_t timeout_ns, cJSON **answer, struct err *e);
+
+/* The clock of an agent against the driver's, measured once per agent by the
+ * shortest of several round trips (as NTP, RFC 5905, section 8), or taken as
+ * equal when both run on the same kernel. */
+int stage_clock(struct stage *st, const char *agent, struct agent_clock *out, struct err *e);
+
+/* Forgets measured clocks: after agents were started anew. */
+void stage_forget_clocks(struct stage *st);
+
+/* Writes the load agent's new operations and samples to the files, all of
+ * them when `all`. A load agent that does not answer is an error. */
+int stage_drain(struct stage *st, bool all, struct err *e);
+
+/* Renews the dead-man timer of every agent that answers. */
+void stage_lease(struct stage *st);
+
+/* Drains and renews when it is time. Called between all waits. Returns -1
+ * with ERR_INTERRUPTED once the user wants to stop, or when the load agent
+ * has been mute for too long. */
+int stage_tick(struct stage *st, struct err *e);
+
+/* Waits until an absolute time, ticking. */
+int stage_sleep_until(struct stage *st, int64_t mono_ns, struct err *e);
+
+/* Emits {k: "broken"} with this text. */
+void stage_broken(struct stage *st, const char *where, const char *what);
+
+void stage_phase(struct stage *st, const char *phase, const char *detail);
+
+#endif

@@ -1,0 +1,234 @@
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "report/report.h"
+#include "run/run.h"
+
+#define LOCK_WITHIN_NS (600 * NS_PER_S)
+
+struct suite {
+	const struct run_options *o;
+	struct arena arena;
+	struct plan *plans;
+	char root[PATH_MAX];
+	char reports[PATH_MAX];
+	char dir[PATH_MAX + 80];
+	struct stage st;
+	struct engine_conf conf;
+};
+
+static void fill_random(char *hex, size_t bytes)
+{
+	unsigned char raw[64];
+
+	if (getrandom(raw, bytes, 0) != (ssize_t)bytes)
+		abort();
+	for (size_t i = 0; i < bytes; i++)
+		sprintf(hex + 2 * i, "%02x", raw[i]);
+}
+
+static int read_plans(struct suite *s, struct err *e)
+{
+	const struct run_options *o = s->o;
+
+	s->plans = arena_alloc(&s->arena, o->nfiles * sizeof(*s->plans));
+	for (size_t i = 0; i < o->nfiles; i++) {
+		if (plan_read(&s->arena, s->root, o->files[i], o->sets, o->nsets, &s->plans[i], e))
+			return -1;
+		for (size_t j = 0; j < i; j++) {
+			if (!strcmp(s->plans[j].sc.name, s->plans[i].sc.name))
+				return err_set(e, ERR_INPUT, "%s and %s have the same name \"%s\"",
+					       o->files[j], o->files[i], s->plans[i].sc.name);
+		}
+	}
+	return 0;
+}
+
+static void name_run(struct suite *s)
+{
+	char now[32], rnd[9];
+
+	clock_rfc3339(clock_real_ns(), now);
+	now[19] = '\0';
+	for (char *p = now; *p; p++) {
+		if (*p == ':' || *p == 'T')
+			*p = *p == 'T' ? '-' : '.';
+	}
+	fill_random(rnd, 2);
+	/* Part of Kubernetes labels: letters, digits, '-' and '.' only. */
+	snprintf(s->conf.run_id, sizeof(s->conf.run_id), "%s-%s", now, rnd);
+	fill_random(s->conf.token, 32);
+}
+
+static int open_folder(struct suite *s, struct err *e)
+{
+	char path[PATH_MAX + 120];
+
+	snprintf(s->dir, sizeof(s->dir), "%s/%s", s->reports, s->conf.run_id);
+	snprintf(s->conf.state_dir, sizeof(s->conf.state_dir), "%.480s/state", s->dir);
+	if (file_mkdirs(s->conf.state_dir, e))
+		return -1;
+	snprintf(path, sizeof(path), "%s/events.jsonl", s->dir);
+	if (event_log_open(&s->st.events, path, e))
+		return -1;
+	snprintf(path, sizeof(path), "%s/history.jsonl", s->dir);
+	s->st.history = fopen(path, "we");
+	if (!s->st.history)
+		return err_set(e, ERR_BROKEN, "cannot write %s: %s", path, strerror(errno));
+	return 0;
+}
+
+static void emit_run(struct suite *s)
+{
+	cJSON *ev = event_new(-1, "run"), *host;
+	char now[32], text[32];
+
+	clock_rfc3339(clock_real_ns(), now);
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)s->o->seed);
+	json_set_str(ev, "run_id", s->conf.run_id);
+	json_set_str(ev, "seed", text);
+	json_set_str(ev, "engine", s->o->engine->name);
+	json_set_str(ev, "version", ORDEAL_VERSION);
+	json_set_str(ev, "started", now);
+	json_set_str(ev, "command", s->o->command);
+	json_set_i64(ev, "planned", (int64_t)s->o->nfiles);
+	host = cJSON_AddObjectToObject(ev, "host");
+	json_set_i64(host, "cores", sysconf(_SC_NPROCESSORS_ONLN));
+	json_set_i64(host, "memory_bytes",
+		     (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE));
+	event_emit(&s->st.events, ev);
+}
+
+/* reports/latest: a link that moves in one step. */
+static void point_latest(const struct suite *s)
+{
+	char tmp[PATH_MAX + 64], link[PATH_MAX + 64];
+
+	snprintf(tmp, sizeof(tmp), "%s/.latest.%d", s->reports, (int)getpid());
+	snprintf(link, sizeof(link), "%s/latest", s->reports);
+	if (symlink(s->conf.run_id, tmp) || rename(tmp, link))
+		log_warn("cannot point %s at this run: %s", link, strerror(errno));
+}
+
+static int run_all(struct suite *s, struct err *e)
+{
+	const struct run_options *o = s->o;
+
+	for (size_t i = 0; i < o->nfiles; i++) {
+		s->st.scenario = (int)i;
+		log_info("scenario %zu of %zu: %s", i + 1, o->nfiles, s->plans[i].sc.name);
+		if (run_scenario(&s->st, &s->arena, &s->plans[i], o->seed, o->keep, e) == 0)
+			continue;
+		/* One broken scenario leaves the others their chance; a place
+		 * that could not be cleaned does not. */
+		if (e->kind == ERR_INTERRUPTED)
+			return -1;
+		memset(e, 0, sizeof(*e));
+	}
+	return 0;
+}
+
+static int with_agents(struct suite *s, struct err *e)
+{
+	struct stage *st = &s->st;
+	struct err down = {0};
+	int r;
+
+	r = st->ops->agents_up(st->en, e);
+	if (r)
+		stage_broken(st, "agents", e->msg);
+	else
+		r = run_all(s, e);
+	st->scenario = -1;
+	if (!s->o->keep && st->ops->agents_down(st->en, &down)) {
+		stage_broken(st, "clean-up of the agents", down.msg);
+		if (!r)
+			*e = down;
+		r = -1;
+	}
+	return r;
+}
+
+static int on_engine(struct suite *s, struct err *e)
+{
+	struct stage *st = &s->st;
+
+	st->ops = s->o->engine;
+	if (st->ops->open(&s->conf, &st->en, e))
+		return -1;
+	if (st->ops->lock(st->en, clock_mono_ns() + LOCK_WITHIN_NS, e) || st->ops->up(st->en, e)) {
+		st->ops->close(st->en);
+		return -1;
+	}
+	int r = with_agents(s, e);
+
+	st->ops->close(st->en);
+	return r;
+}
+
+static int report(struct suite *s, enum verdict *verdict, struct err *e)
+{
+	if (report_make(s->dir, stdout, verdict, e) || report_index(s->reports, e))
+		return -1;
+	point_latest(s);
+	log_info("report: %s/report.html", s->dir);
+	return 0;
+}
+
+int run_suite(const struct run_options *o, enum verdict *verdict, struct err *e)
+{
+	struct suite s = {.o = o, .st = {.scenario = -1, .interrupted = o->interrupted}};
+	struct err rep = {0};
+	int r = -1;
+
+	*verdict = VERDICT_BROKEN;
+	if (file_project_root(s.root, e) || read_plans(&s, e))
+		goto out;
+	if (o->dry_run) {
+		for (size_t i = 0; i < o->nfiles; i++)
+			plan_print(&s.plans[i], stdout);
+		printf("seed %llu\n", (unsigned long long)o->seed);
+		*verdict = VERDICT_PASS;
+		r = 0;
+		goto out;
+	}
+	s.conf.interrupted = o->interrupted;
+	s.conf.kubeconfig = o->kubeconfig;
+	s.conf.context = o->context;
+	s.conf.namespace = o->namespace;
+	s.conf.keep = o->keep;
+	if (o->reports_dir)
+		snprintf(s.reports, sizeof(s.reports), "%s", o->reports_dir);
+	else
+		snprintf(s.reports, sizeof(s.reports), "%.4000s/reports", s.root);
+	name_run(&s);
+	snprintf(s.st.run_id, sizeof(s.st.run_id), "%s", s.conf.run_id);
+	if (open_folder(&s, e))
+		goto out;
+	emit_run(&s);
+	log_info("run %s, engine %s, seed %llu", s.conf.run_id, o->engine->name,
+		 (unsigned long long)o->seed);
+	r = on_engine(&s, e);
+	event_emit(&s.st.events, event_new(-1, "end"));
+	event_log_close(&s.st.events);
+	fclose(s.st.history);
+	if (report(&s, verdict, &rep) && !r) {
+		*e = rep;
+		r = -1;
+	}
+out:
+	for (size_t i = 0; s.plans && i < o->nfiles; i++)
+		plan_free(&s.plans[i]);
+	arena_free(&s.arena);
+	return r;
+}
