@@ -6,8 +6,7 @@ set -euo pipefail
 . "$KIND_DIR/lib/go.sh"
 
 hash=$(hash_of "$COREDNS_VERSION" "$0" "$KIND_DIR/lib/go.sh")
-out=$(artefact coredns "$hash")
-if [ -d "$out" ]; then echo "$out"; exit; fi
+begin coredns "$hash" "${1:-}"
 need_go
 
 module=github.com/coredns/coredns

@@ -5,8 +5,7 @@ set -euo pipefail
 . "$KIND_DIR/lib/go.sh"
 
 hash=$(hash_of "$ETCD_VERSION" "$0" "$KIND_DIR/lib/go.sh")
-out=$(artefact etcd "$hash")
-if [ -d "$out" ]; then echo "$out"; exit; fi
+begin etcd "$hash" "${1:-}"
 need_go
 
 module=go.etcd.io/etcd/server/v3

@@ -5,8 +5,7 @@ set -euo pipefail
 . "$KIND_DIR/lib/go.sh"
 
 hash=$(hash_of "$KIND_VERSION" "$0" "$KIND_DIR/lib/go.sh")
-out=$(artefact kind "$hash")
-if [ -d "$out" ]; then echo "$out"; exit; fi
+begin kind "$hash" "${1:-}"
 need_go
 
 module=sigs.k8s.io/kind

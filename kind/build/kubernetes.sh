@@ -6,8 +6,7 @@ set -euo pipefail
 
 PROGRAMS="kubeadm kubelet kubectl kube-apiserver kube-controller-manager kube-scheduler kube-proxy"
 hash=$(hash_of "$KUBERNETES_VERSION" "$0" "$KIND_DIR/lib/go.sh")
-out=$(artefact kubernetes "$hash")
-if [ -d "$out" ]; then echo "$out"; exit; fi
+begin kubernetes "$hash" "${1:-}"
 need_go
 
 version=${KUBERNETES_VERSION#v}

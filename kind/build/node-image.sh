@@ -1,21 +1,23 @@
 #!/usr/bin/env bash
 # The kind node image with all that a cluster runs, the way `kind build
-# node-image` does it, but from what was built here. Prints its name.
+# node-image` does it, but from what was built here. Prints its name;
+# with --where only the folder where it is kept.
 set -euo pipefail
 . "$(dirname "$0")/../lib/common.sh"
 . "$KIND_DIR/lib/debian.sh"
 . "$KIND_DIR/lib/docker.sh"
 . "$KIND_DIR/lib/images.sh"
 
-kubernetes=$("$KIND_DIR/build/kubernetes.sh")
-etcd=$("$KIND_DIR/build/etcd.sh")
-coredns=$("$KIND_DIR/build/coredns.sh")
-pause=$("$KIND_DIR/build/pause.sh")
-root=$("$KIND_DIR/build/node-root.sh")
+kubernetes=$("$KIND_DIR/build/kubernetes.sh" "$@")
+etcd=$("$KIND_DIR/build/etcd.sh" "$@")
+coredns=$("$KIND_DIR/build/coredns.sh" "$@")
+pause=$("$KIND_DIR/build/pause.sh" "$@")
+root=$("$KIND_DIR/build/node-root.sh" "$@")
 hash=$(hash_of "$kubernetes" "$etcd" "$coredns" "$pause" "$root" "$0" "$KIND_DIR/images/kube-proxy/Dockerfile")
 image=ordeal/node:$hash
 saved=$(artefact node-image "$hash")
 
+if [ "${1:-}" = --where ]; then echo "$saved"; exit; fi
 if docker image inspect "$image" >/dev/null 2>&1; then echo "$image"; exit; fi
 if [ -d "$saved" ]; then
   zstd -dc "$saved/image.tar.zst" | docker load >&2
@@ -51,7 +53,9 @@ docker_build "$(name_of kube-proxy)" "$hash" "$tmp/kube-proxy" >&2
 
 docker rm -f "$builder" >/dev/null 2>&1 || true
 zstd -dc "$root/root.tar.zst" |
-  docker import -c 'ENV container=docker' -c 'STOPSIGNAL SIGRTMIN+3' - ordeal/node-root:latest >&2
+  docker import - ordeal/node-root:latest >&2
+printf 'FROM ordeal/node-root:latest\nENV container=docker\nSTOPSIGNAL SIGRTMIN+3\n' |
+  docker build -q -t ordeal/node-root:latest - >&2
 docker run -d --name "$builder" --network none --entrypoint sleep ordeal/node-root:latest infinity >&2
 for program in kubeadm kubelet kubectl; do
   docker cp "$kubernetes/bin/$program" "$builder:/usr/bin/$program"

@@ -6,9 +6,8 @@ set -euo pipefail
 . "$KIND_DIR/lib/debian.sh"
 
 hash=$(hash_of "$DEBIAN_SUITE" "$KIND_VERSION" "$0" "$KIND_DIR/node/packages" "$KIND_DIR/node/customize")
-out=$(artefact node-root "$hash")
-if [ -d "$out" ]; then echo "$out"; exit; fi
-need_packages mmdebstrap zstd
+begin node-root "$hash" "${1:-}"
+need_packages mmdebstrap=mmdebstrap zstd=zstd jq=jq
 
 kind=$("$KIND_DIR/build/kind.sh")
 tmp=$(fresh node-root "$hash")

@@ -5,10 +5,9 @@ set -euo pipefail
 . "$KIND_DIR/lib/debian.sh"
 
 hash=$(hash_of "$PAUSE_VERSION" "$0" "$KIND_DIR/images/pause.c")
-out=$(artefact pause "$hash")
-if [ -d "$out" ]; then echo "$out"; exit; fi
+begin pause "$hash" "${1:-}"
 
-command -v gcc >/dev/null || need_packages gcc libc6-dev
+need_packages gcc=gcc,libc6-dev
 tmp=$(fresh pause "$hash")
 mkdir -p "$tmp/bin"
 gcc -static -Os -s -Wall -o "$tmp/bin/pause" "$KIND_DIR/images/pause.c"

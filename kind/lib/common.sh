@@ -46,3 +46,10 @@ fresh() {
   mkdir -p "$tmp"
   printf '%s\n' "$tmp"
 }
+
+# begin NAME HASH [--where]: how a build script starts: with nothing to do when
+# the artefact is there, or when it was only asked where that would be.
+begin() {
+  out=$(artefact "$1" "$2")
+  if [ "${3:-}" = --where ] || [ -d "$out" ]; then echo "$out"; exit; fi
+}

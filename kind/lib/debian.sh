@@ -1,34 +1,50 @@
 # shellcheck shell=bash
 # Debian packages: named before they are installed, never behind the user's back.
 
-# need_packages PACKAGE…: installs those that are not there.
-need_packages() {
-  local p missing=()
-  for p in "$@"; do
-    dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing+=("$p")
-  done
-  [ ${#missing[@]} -gt 0 ] || return 0
-  local command="apt-get install -y --no-install-recommends ${missing[*]}"
-  if [ "${ORDEAL_NO_INSTALL:-0}" = 1 ]; then
-    die "these Debian packages are missing and ORDEAL_NO_INSTALL=1 forbids to install them; type: $command"
-  fi
-  command -v apt-get >/dev/null ||
-    die "this needs ${missing[*]}, and this is not a system with apt-get; install them yourself"
-  [ "$(id -u)" = 0 ] || die "these packages are missing; as root type: $command"
-  say "installing Debian packages: ${missing[*]}"
-  export DEBIAN_FRONTEND=noninteractive
-  # Another apt may hold the lock for minutes on a machine that has just booted.
-  local wait='-o DPkg::Lock::Timeout=300'
-  # shellcheck disable=SC2086
-  apt-get update -q $wait || say "apt-get update failed; going on with the lists that are there"
-  # shellcheck disable=SC2086
-  $command -q $wait || die "apt-get could not install ${missing[*]}; safe to run again once it can"
+# missing_packages COMMAND|FILE=PACKAGE[,PACKAGE…]…: the packages of those that
+# are not there. By what they bring, so that other systems' own will do as well.
+missing_packages() {
+  local x what
+  for x in "$@"; do
+    what=${x%%=*}
+    command -v "$what" >/dev/null || [ -e "$what" ] || printf '%s\n' "${x#*=}"
+  done | tr ',' '\n' | paste -sd' ' -
 }
 
-# debian_sources: this machine's own sources for our suite, as mmdebstrap and
-# sources.list take them; nothing when it has none, and the stock ones do.
+# refuse_or_allow_install PACKAGES…: why these cannot be installed, if so.
+refuse_or_allow_install() {
+  local command="apt-get update && apt-get install -y --no-install-recommends $*"
+  command -v apt-get >/dev/null || die "missing here: $*; and there is no apt-get to install it with"
+  [ "${ORDEAL_NO_INSTALL:-0}" != 1 ] ||
+    die "missing here, and ORDEAL_NO_INSTALL=1 forbids to install it: $*; type: $command"
+  [ "$(id -u)" = 0 ] || die "missing here: $*; as root type: $command"
+}
+
+install_packages() {
+  export DEBIAN_FRONTEND=noninteractive
+  # Another apt may hold the lock for minutes on a machine that has just booted.
+  local options=(-o DPkg::Lock::Timeout=300 -q)
+  apt-get update "${options[@]}" || say "apt-get update failed; going on with the lists that are there"
+  apt-get install -y --no-install-recommends "${options[@]}" "$@" ||
+    die "apt-get could not install: $*; run this again once it can"
+}
+
+# need_packages COMMAND=PACKAGE…: for a script that is run by itself.
+need_packages() {
+  local missing
+  missing=$(missing_packages "$@")
+  [ -n "$missing" ] || return 0
+  # shellcheck disable=SC2086
+  refuse_or_allow_install $missing
+  say "installing Debian packages: $missing"
+  # shellcheck disable=SC2086
+  install_packages $missing >>"$LOG_DIR/apt.log" 2>&1 || die "apt-get failed; see $LOG_DIR/apt.log"
+}
+
+# debian_sources: this machine's own sources for our suite, as sources.list has
+# them; nothing when it has none, and mmdebstrap's stock ones do.
 debian_sources() {
-  apt-get indextargets --format "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] \$(REPO_URI) \$(RELEASE) \$(COMPONENT)" \
+  apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' \
     'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
     grep -E " $DEBIAN_SUITE(-updates|-security)? main\$" | sort -u || true
 }

@@ -17,20 +17,25 @@ ours_running() {
 
 ensure_docker() {
   docker_answers && return
-  if [ -n "${DOCKER_HOST:-}" ]; then
-    die "the Docker at DOCKER_HOST=$DOCKER_HOST does not answer"
-  fi
-  [ "$(id -u)" = 0 ] || die "no Docker answers, and only root can install and start it: $(docker_complaint)"
-  need_packages docker.io iptables jq ca-certificates
+  may_start_docker
+  need_packages dockerd=docker.io docker=docker.io iptables=iptables jq=jq
   docker_answers || start_dockerd
 }
 
-docker_complaint() { docker version 2>&1 >/dev/null | tail -1 || true; }
+# may_start_docker: ends the script, saying why, where we must not.
+may_start_docker() {
+  [ -z "${DOCKER_HOST:-}" ] || die "the Docker at DOCKER_HOST=$DOCKER_HOST does not answer"
+  [ "$(id -u)" = 0 ] || die "no Docker answers, and only root can install and start one: $(docker_complaint)"
+}
+
+docker_complaint() { { docker version 2>&1 >/dev/null || true; } | tail -1; }
 
 start_dockerd() {
   if [ -d /run/systemd/system ]; then
     systemctl start docker || die "systemctl start docker failed; see: journalctl -u docker"
   elif ! ours_running; then
+    # What a dockerd that was killed leaves stops the next one.
+    [ "$(cat "/proc/$(cat /var/run/docker.pid 2>/dev/null)/comm" 2>/dev/null)" = dockerd ] || rm -f /var/run/docker.pid
     launch_dockerd
   fi
   local i

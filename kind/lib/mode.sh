@@ -22,3 +22,23 @@ decide_mode() {
     echo build
   fi
 }
+
+# decided_mode: the same, saying which way and why.
+decided_mode() {
+  local mode
+  case ${ORDEAL_IMAGES:-} in
+    '')
+      mode=$(decide_mode)
+      if [ "$mode" = pull ]; then
+        say "images: pulled, for a registry answers for $(stock "$STOCK_NODE") (ORDEAL_IMAGES=build overrides)"
+      else
+        say "images: built here, for no registry answers for $(stock "$STOCK_NODE") (ORDEAL_IMAGES=pull overrides)"
+      fi
+      ;;
+    *)
+      mode=$(images_mode)
+      say "images: $mode, as ORDEAL_IMAGES says"
+      ;;
+  esac
+  echo "$mode"
+}

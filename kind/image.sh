@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# image.sh NAME [CONTEXT_DIR]: builds fixtures/images/NAME/Dockerfile and puts it
+# where the cluster's nodes find it; prints the reference for a pod to use.
+# image.sh --stock REF: the same for a stock image, pulled here.
+set -euo pipefail
+. "$(dirname "$0")/lib/common.sh"
+for part in debian docker mode images network registry; do
+  . "$KIND_DIR/lib/$part.sh"
+done
+
+[ $# -ge 1 ] || die "usage: image.sh NAME [CONTEXT_DIR] | --stock REF"
+
+# Two builds of one image at once would only do the work twice.
+lock() {
+  exec 8>"$CACHE/image-$1.lock"
+  flock 8
+}
+
+if [ "$1" = --stock ]; then
+  reference=$2
+  repository=${reference%:*}
+  case $repository in */*) ;; *) repository=library/$repository ;; esac
+  tag=${reference##*:}
+  [ "$tag" != "$reference" ] || die "$reference: a stock image needs a tag"
+  lock "$(tr / - <<<"$repository")"
+  if ! registry_has "$repository" "$tag"; then
+    ensure_docker
+    ensure_registry
+    docker pull -q "$(stock "$reference")" >&2
+    push "$(stock "$reference")" "$repository" "$tag"
+  fi
+  echo "$reference"
+  exit
+fi
+
+name=$1
+recipe=$REPO_DIR/fixtures/images/$name
+context=${2:-$recipe}
+[ -f "$recipe/Dockerfile" ] || die "there is no $recipe/Dockerfile"
+[ -d "$context" ] || die "$context is no folder"
+mode=$(images_mode)
+hash=$(hash_of "$("$KIND_DIR/build/base-image.sh" --where)" "$(hash_of_dir "$recipe")" "$(hash_of_dir "$context")")
+lock "$name"
+if ! registry_has "ordeal/$name" "$hash"; then
+  ensure_docker
+  ensure_registry
+  if [ "$(image_hash "ordeal/$name:$hash")" != "$hash" ]; then
+    ORDEAL_IMAGES=$mode "$KIND_DIR/build/base-image.sh" >/dev/null
+    docker_build "ordeal/$name:$hash" "$hash" "$context" -f "$recipe/Dockerfile" >&2
+  fi
+  push "ordeal/$name:$hash" "ordeal/$name" "$hash"
+fi
+echo "ordeal/$name:$hash"
