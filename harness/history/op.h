@@ -39,7 +39,11 @@ struct op {
 	/* Parts of this call, 0 when it reused its connection. */
 	int64_t dns_ns, connect_ns;
 	bool sent; /* false: never left the client (then outcome is OP_FAIL) */
-	char error[OP_ERROR_MAX]; /* "" when ok; "class: detail" */
+	/* "" when ok; "class: detail". Classes with a meaning for measures and
+	 * checkers: "mismatch" (OP_CAS, OP_FAIL: the server answered that the
+	 * value was another), "timeout" (the deadline passed in silence),
+	 * "client" (the generator gave up; says nothing of the system). */
+	char error[OP_ERROR_MAX];
 	char via[64]; /* address of the server that answered, "" unknown */
 };
 
