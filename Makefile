@@ -15,7 +15,7 @@ LAYERS  := base spec history system load fault engine agent measure check report
 CFLAGS  ?= -O2 -g
 CPPFLAGS += -D_GNU_SOURCE -Iharness $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 WARN    := -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
-	   -Wmissing-prototypes -Wvla -Werror
+	   -Wmissing-prototypes -Wvla -Wno-format-truncation -Werror
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 LDLIBS  := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -lm
 

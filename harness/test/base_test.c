@@ -1,0 +1,243 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "base/rng.h"
+
+static void buffer_grows_and_stops_at_its_cap(void **state)
+{
+	struct buf b = {.cap = 10};
+
+	(void)state;
+	assert_string_equal(buf_cstr(&b), "");
+	buf_str(&b, "12345");
+	buf_fmt(&b, "%d", 678);
+	assert_false(b.over);
+	buf_str(&b, "9abcdef");
+	assert_true(b.over);
+	assert_string_equal(buf_cstr(&b), "123456789a");
+	buf_free(&b);
+	for (int i = 0; i < 1000; i++)
+		buf_fmt(&b, "%d,", i % 10);
+	buf_free(&b);
+}
+
+static void long_formats_survive(void **state)
+{
+	struct buf b = {0};
+	char want[3000];
+
+	(void)state;
+	memset(want, 'x', sizeof(want) - 1);
+	want[sizeof(want) - 1] = '\0';
+	buf_fmt(&b, "%s", want);
+	assert_string_equal(buf_cstr(&b), want);
+	buf_free(&b);
+}
+
+static void arena_gives_zeroed_aligned_memory(void **state)
+{
+	struct arena a = {0};
+
+	(void)state;
+	for (size_t size = 1; size < 200000; size = size * 3 + 1) {
+		unsigned char *p = arena_alloc(&a, size);
+
+		assert_int_equal((uintptr_t)p % 16, 0);
+		for (size_t i = 0; i < size; i++)
+			assert_int_equal(p[i], 0);
+		memset(p, 0xff, size);
+	}
+	assert_string_equal(arena_fmt(&a, "%s-%d", "a", 7), "a-7");
+	arena_free(&a);
+	assert_null(a.head);
+}
+
+static void errors_keep_their_kind_under_a_prefix(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(err_set(&e, ERR_INPUT, "no %s", "file"), -1);
+	assert_int_equal(err_prefix(&e, "reading %d", 3), -1);
+	assert_string_equal(e.msg, "reading 3: no file");
+	assert_int_equal(e.kind, ERR_INPUT);
+}
+
+static void rfc3339_goes_both_ways(void **state)
+{
+	int64_t ns = INT64_C(1700000000123000000), back;
+	char text[32];
+
+	(void)state;
+	clock_rfc3339(ns, text);
+	assert_string_equal(text, "2023-11-14T22:13:20.123Z");
+	assert_int_equal(clock_parse_rfc3339(text, &back), 0);
+	assert_int_equal(back, ns);
+	assert_int_equal(clock_parse_rfc3339("2023-11-14T23:13:20.123456+01:00", &back), 0);
+	assert_int_equal(back, ns + 456000);
+	assert_int_equal(clock_parse_rfc3339("yesterday", &back), -1);
+	assert_int_equal(clock_parse_rfc3339("2023-11-14T22:13:20.1x", &back), -1);
+}
+
+static void json_helpers_default_and_follow_paths(void **state)
+{
+	struct err e = {0};
+	cJSON *o = json_parse("{\"a\":{\"b\":[1,{\"c\":\"x\"}]},\"n\":\"42\"}", "text", &e);
+
+	(void)state;
+	assert_non_null(o);
+	assert_string_equal(json_str(json_path(o, "a.b.1"), "c", ""), "x");
+	assert_null(json_path(o, "a.z.1"));
+	assert_int_equal(json_i64(o, "n", 0), 42);
+	assert_int_equal(json_i64(o, "missing", -5), -5);
+	cJSON_Delete(o);
+	assert_null(json_parse("{\n\n oops", "some.json", &e));
+	assert_non_null(strstr(e.msg, "some.json:3"));
+}
+
+static void merge_replaces_and_moves(void **state)
+{
+	struct err e = {0};
+	cJSON *to = json_parse("{\"a\":1,\"b\":2}", "to", &e);
+	char *text;
+
+	(void)state;
+	json_merge(to, json_parse("{\"b\":3,\"c\":4}", "from", &e));
+	json_merge(to, NULL);
+	text = json_text(to);
+	assert_string_equal(text, "{\"a\":1,\"b\":3,\"c\":4}");
+	free(text);
+	cJSON_Delete(to);
+}
+
+static void processes_are_fed_and_read(void **state)
+{
+	static const char *const cat[] = {"cat", NULL};
+	static const char *const sh[] = {"sh", "-c", "echo out; echo err >&2; exit 3", NULL};
+	struct proc_result res;
+	struct err e = {0};
+	struct buf big = {0}, out = {0};
+
+	(void)state;
+	for (int i = 0; i < 40000; i++)
+		buf_fmt(&big, "%d\n", i);
+	assert_int_equal(proc_must(cat, buf_cstr(&big), 20 * NS_PER_S, &out, &e), 0);
+	assert_string_equal(buf_cstr(&out), buf_cstr(&big));
+	assert_int_equal(proc_run(sh, NULL, 20 * NS_PER_S, &res, &e), 0);
+	assert_int_equal(res.exit_code, 3);
+	assert_string_equal(buf_cstr(&res.out), "out\n");
+	assert_string_equal(buf_cstr(&res.err), "err\n");
+	proc_result_free(&res);
+	assert_int_equal(proc_must(sh, NULL, 20 * NS_PER_S, NULL, &e), -1);
+	assert_non_null(strstr(e.msg, "exit code 3: err"));
+	buf_free(&big);
+	buf_free(&out);
+}
+
+static void a_process_that_hangs_is_ended(void **state)
+{
+	static const char *const argv[] = {"sleep", "1000", NULL};
+	struct proc_result res;
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(proc_run(argv, NULL, 50 * NS_PER_MS, &res, &e), -1);
+	assert_non_null(strstr(e.msg, "was killed"));
+	proc_result_free(&res);
+}
+
+static void started_processes_stop(void **state)
+{
+	static const char *const deaf[] = {"sh", "-c", "trap '' TERM; while :; do sleep 0.01; done",
+					   NULL};
+	static const char *const none[] = {"/nonexistent/program", NULL};
+	struct err e = {0};
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(proc_start(deaf, "/dev/null", &pid, &e), 0);
+	assert_true(proc_alive(pid));
+	proc_stop(pid, 50 * NS_PER_MS);
+	assert_false(proc_alive(pid));
+	assert_int_equal(proc_start(none, NULL, &pid, &e), -1);
+	assert_non_null(strstr(e.msg, "/nonexistent/program"));
+}
+
+static void files_are_replaced_whole(void **state)
+{
+	char dir[] = "/tmp/ordeal-base-XXXXXX", path[PATH_MAX];
+	struct err e = {0};
+	struct buf b = {0};
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/a/b/c", dir);
+	assert_int_equal(file_mkdirs(path, &e), 0);
+	snprintf(path, sizeof(path), "%s/a/b/c/file", dir);
+	assert_int_equal(file_write_atomic(path, "one", 3, &e), 0);
+	assert_int_equal(file_write_atomic(path, "three", 5, &e), 0);
+	assert_int_equal(file_read(path, &b, &e), 0);
+	assert_string_equal(buf_cstr(&b), "three");
+	buf_free(&b);
+	assert_int_equal(file_remove_tree(dir, &e), 0);
+	assert_false(file_exists(dir));
+	assert_int_equal(file_remove_tree(dir, &e), 0);
+	assert_int_equal(file_read(path, &b, &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
+	buf_free(&b);
+}
+
+static void the_seed_decides(void **state)
+{
+	struct rng a = {7}, b = {7}, c = {8};
+	int same = 0;
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		uint64_t x = rng_next(&a);
+
+		assert_true(x == rng_next(&b));
+		same += x == rng_next(&c);
+		assert_true(rng_below(&a, 3) < 3);
+		rng_next(&b);
+		rng_next(&c);
+	}
+	assert_int_equal(same, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(buffer_grows_and_stops_at_its_cap),
+		cmocka_unit_test(long_formats_survive),
+		cmocka_unit_test(arena_gives_zeroed_aligned_memory),
+		cmocka_unit_test(errors_keep_their_kind_under_a_prefix),
+		cmocka_unit_test(rfc3339_goes_both_ways),
+		cmocka_unit_test(json_helpers_default_and_follow_paths),
+		cmocka_unit_test(merge_replaces_and_moves),
+		cmocka_unit_test(processes_are_fed_and_read),
+		cmocka_unit_test(a_process_that_hangs_is_ended),
+		cmocka_unit_test(started_processes_stop),
+		cmocka_unit_test(files_are_replaced_whole),
+		cmocka_unit_test(the_seed_decides),
+	};
+
+	return cmocka_run_group_tests_name("base", tests, NULL, NULL);
+}
