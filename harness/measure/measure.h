@@ -22,6 +22,8 @@ struct outage {
 	int64_t lo_ns, hi_ns;  /* length: at least, at most */
 	int64_t seen_ns;       /* last acknowledged write before to first after, as a client saw it */
 	int64_t client_min_ns, client_median_ns, client_max_ns; /* each client's own gap */
+	int more;              /* further gaps beyond the baseline in the same window ... */
+	int64_t more_ns;       /* ... and their total length as seen */
 	struct milestones m;
 };
 
@@ -37,6 +39,7 @@ struct fault_seen {
 	struct recovery_info resync;
 	int64_t redundant_ns, lag_zero_ns; /* after effective; -1: not seen */
 	int64_t demoted_ns; /* after healed: old primary seen as no primary; -1 */
+	bool still_primary; /* at the end of the window it and another were both writable */
 };
 
 struct lost_write {
@@ -53,9 +56,11 @@ struct loss {
 	int64_t acked, lost, phantom, duplicate, unknown;
 	int64_t unknown_present; /* info operations that turned out applied */
 	int64_t span_ns;         /* acknowledgement time from first to last lost write */
-	int64_t bytes;
+	int64_t bytes;           /* 0 when nothing was lost; -1: the evidence does not tell */
 	struct lost_write *writes; /* heap, all of them */
 	size_t n;
+	int64_t stale_registers; /* registers whose final value no acknowledged history explains */
+	cJSON *stale;            /* sentences about them, owned; NULL none */
 };
 
 struct noise {
@@ -66,13 +71,15 @@ struct noise {
 
 struct latency_bucket { /* one second of the scenario, for the timeline */
 	int64_t t_ns;
-	int ok, fail, info;
+	int ok, fail, info; /* by t_return; a CAS answered with "mismatch" is ok here */
 	int64_t p50_ns, p99_ns, max_ns; /* of ok operations, from the intended send; -1 none */
 };
 
 struct measured {
 	int scenario;
 	int64_t begin_ns, end_ns;   /* of the load */
+	/* Before the first fault: p50 and p99 of answered operations from the
+	 * intended send; p999 of acknowledged writes from the call itself. */
 	int64_t baseline_p50_ns, baseline_p99_ns, baseline_p999_ns;
 	int64_t longest_op_ns;      /* invoke to return */
 	struct fault_seen *faults;
@@ -82,6 +89,8 @@ struct measured {
 	int64_t redundant_ns, lag_zero_ns; /* worst of the faults' */
 	int64_t dual_primary_ns;
 	int dual_primary_samples;
+	int64_t dual_primary_unseen_ns; /* a second one cannot be excluded: see recovery.c */
+	size_t nsamples;            /* answers of members that all this rests on */
 	struct noise noise;
 	struct latency_bucket *buckets;
 	size_t nbuckets;

@@ -1,0 +1,209 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "measure/parts.h"
+
+/* What the service and the generator did while all was well, and when they
+ * do it again. */
+
+enum {
+	BACK_STEP_MS = 50,  /* grid on which the return of p99 is looked for */
+	BACK_WINDOW_MS = 1000,
+	BACK_WINDOWS = 3,   /* this many windows in a row */
+	BACK_SLACK_MS = 20, /* a p99 of 3 ms may well become 10 without meaning anything */
+	MIN_OPS = 20,       /* fewer are no baseline */
+};
+
+struct lengths {
+	int64_t *v;
+	size_t n, alloc;
+};
+
+static void add(struct lengths *l, int64_t x)
+{
+	*VEC_PUSH(l->v, l->n, l->alloc) = x;
+}
+
+static void sort(struct lengths *l)
+{
+	if (l->n)
+		qsort(l->v, l->n, sizeof(*l->v), by_i64);
+}
+
+static int64_t last_of(const struct lengths *l)
+{
+	return l->n ? l->v[l->n - 1] : -1;
+}
+
+/* The first call of each client pays for its connection; taken along, those
+ * calls alone would make up the top percent of a short steady phase. */
+static bool established(const struct op *op)
+{
+	return !op->connect_ns && !op->dns_ns;
+}
+
+void baseline_make(const struct view *v, int64_t until_ns, struct baseline *b)
+{
+	struct lengths all = { 0 }, writes = { 0 }, acks = { 0 }, late = { 0 };
+	int64_t gap = -1;
+	size_t i;
+
+	for (i = 0; i < v->nops; i++) {
+		const struct op *op = v->ops[i];
+
+		if (op->t_invoke >= until_ns)
+			break;
+		add(&late, op->t_invoke - op->t_intended);
+		if (op->t_return > until_ns)
+			continue;
+		if (op_acked_write(op))
+			add(&acks, op->t_return);
+		if (!established(op))
+			continue;
+		if (op->outcome == OP_OK || op_mismatch(op))
+			add(&all, op->t_return - op->t_intended);
+		if (op_acked_write(op))
+			add(&writes, op->t_return - op->t_invoke);
+	}
+	sort(&all);
+	sort(&writes);
+	sort(&acks);
+	sort(&late);
+	for (i = 1; i < acks.n; i++)
+		if (acks.v[i] - acks.v[i - 1] > gap)
+			gap = acks.v[i] - acks.v[i - 1];
+	*b = (struct baseline){
+		.until_ns = until_ns,
+		.p50_ns = all.n >= MIN_OPS ? stat_percentile(all.v, all.n, 0.5) : -1,
+		.p99_ns = all.n >= MIN_OPS ? stat_percentile(all.v, all.n, 0.99) : -1,
+		.write_p999_ns = writes.n >= MIN_OPS ? stat_percentile(writes.v, writes.n, 0.999) : -1,
+		.max_gap_ns = acks.n >= MIN_OPS ? gap : -1,
+		.lateness_p99_ns = stat_percentile(late.v, late.n, 0.99),
+		.lateness_max_ns = last_of(&late),
+	};
+	free(all.v);
+	free(writes.v);
+	free(acks.v);
+	free(late.v);
+}
+
+struct due {
+	int64_t intended, latency;
+};
+
+static int by_due(const void *a, const void *b)
+{
+	const struct due *x = a, *y = b;
+
+	return (x->intended > y->intended) - (x->intended < y->intended);
+}
+
+static size_t first_at(const struct due *d, size_t n, int64_t t)
+{
+	size_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (d[mid].intended < t)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static int64_t window_p99(const struct due *d, size_t n, int64_t from, int64_t to)
+{
+	size_t a = first_at(d, n, from), z = first_at(d, n, to), i;
+	struct lengths l = { 0 };
+	int64_t p;
+
+	for (i = a; i < z; i++)
+		add(&l, d[i].latency);
+	sort(&l);
+	p = stat_percentile(l.v, l.n, 0.99);
+	free(l.v);
+	return p;
+}
+
+/* An operation that failed counts as endlessly slow: a service that answers
+ * half of its clients quickly is not back. */
+int64_t baseline_back(const struct view *v, const struct baseline *b, int64_t from_ns)
+{
+	const int64_t step = BACK_STEP_MS * NS_PER_MS, window = BACK_WINDOW_MS * NS_PER_MS;
+	int64_t limit, t, last = 0, found = 0;
+	struct due *d;
+	size_t i;
+
+	if (b->p99_ns < 0 || !v->nops)
+		return 0;
+	limit = b->p99_ns * 2;
+	if (limit < b->p99_ns + BACK_SLACK_MS * NS_PER_MS)
+		limit = b->p99_ns + BACK_SLACK_MS * NS_PER_MS;
+	d = mem_alloc(v->nops * sizeof(*d));
+	for (i = 0; i < v->nops; i++) {
+		const struct op *op = v->ops[i];
+		bool answered = op->outcome == OP_OK || op_mismatch(op);
+
+		d[i].intended = op->t_intended;
+		d[i].latency = answered ? op->t_return - op->t_intended : INT64_MAX;
+		if (op->t_intended > last)
+			last = op->t_intended;
+	}
+	qsort(d, v->nops, sizeof(*d), by_due);
+	for (t = from_ns; !found && t + BACK_WINDOWS * window <= last; t += step) {
+		int64_t p, k;
+
+		for (k = 0; k < BACK_WINDOWS; k++) {
+			p = window_p99(d, v->nops, t + k * window, t + (k + 1) * window);
+			if (p < 0 || p > limit)
+				break;
+		}
+		if (k == BACK_WINDOWS)
+			found = t;
+	}
+	free(d);
+	return found;
+}
+
+void buckets_make(const struct view *v, struct measured *m)
+{
+	struct lengths *l;
+	size_t i, n;
+
+	if (m->end_ns <= m->begin_ns)
+		return;
+	n = (size_t)((m->end_ns - m->begin_ns) / NS_PER_S) + 1;
+	m->nbuckets = n;
+	m->buckets = mem_alloc(n * sizeof(*m->buckets));
+	l = mem_alloc(n * sizeof(*l));
+	for (i = 0; i < v->nops; i++) {
+		const struct op *op = v->ops[i];
+		size_t at = (size_t)((op->t_return - m->begin_ns) / NS_PER_S);
+
+		if (op->t_return < m->begin_ns || at >= n)
+			continue;
+		if (op->outcome == OP_OK || op_mismatch(op)) {
+			m->buckets[at].ok++;
+			add(&l[at], op->t_return - op->t_intended);
+		} else if (op->outcome == OP_FAIL) {
+			m->buckets[at].fail++;
+		} else {
+			m->buckets[at].info++;
+		}
+	}
+	for (i = 0; i < n; i++) {
+		struct latency_bucket *k = &m->buckets[i];
+
+		sort(&l[i]);
+		k->t_ns = m->begin_ns + (int64_t)i * NS_PER_S;
+		k->p50_ns = stat_percentile(l[i].v, l[i].n, 0.5);
+		k->p99_ns = stat_percentile(l[i].v, l[i].n, 0.99);
+		k->max_ns = last_of(&l[i]);
+		free(l[i].v);
+	}
+	free(l);
+}

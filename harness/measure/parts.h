@@ -1,0 +1,79 @@
+#ifndef ORDEAL_MEASURE_PARTS_H
+#define ORDEAL_MEASURE_PARTS_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "history/op.h"
+#include "measure/measure.h"
+#include "system/system.h"
+
+/* What the files of measure/ share; not for other layers, except that
+ * check/ reads a history through the same eyes (view, op_mismatch). */
+
+/* One scenario's share of a run. Operations by t_invoke, events by t; both
+ * point into the caller's. */
+struct view {
+	const struct op **ops;
+	size_t nops;
+	const cJSON **events; /* this scenario's, and no others */
+	size_t nevents;
+	int scenario;
+	const cJSON *run_events; /* the whole array, as given */
+};
+
+void view_make(struct view *v, const struct history *h, const cJSON *events, int scenario);
+void view_free(struct view *v);
+
+int64_t event_t(const cJSON *event);
+bool event_is(const cJSON *event, const char *kind);
+/* The first (or last) event of a kind, NULL when there is none. */
+const cJSON *view_first(const struct view *v, const char *kind);
+const cJSON *view_last(const struct view *v, const char *kind);
+
+/* Insert, write or compare-and-set. */
+bool op_is_write(const struct op *op);
+bool op_acked_write(const struct op *op);
+/* A compare-and-set that the server answered with "the value is another". */
+bool op_mismatch(const struct op *op);
+/* A write that was tried against the service and not answered as a healthy
+ * one would: refused, broken or timed out. */
+bool op_found_down(const struct op *op);
+
+int by_i64(const void *a, const void *b);
+
+/* Before the first fault. */
+struct baseline {
+	int64_t until_ns;     /* the first injection, or the end of the load */
+	int64_t p50_ns, p99_ns; /* answered operations, from the intended send; -1 */
+	int64_t write_p999_ns;  /* acknowledged writes, from the call itself */
+	int64_t max_gap_ns;     /* between acknowledgements of writes; -1 */
+	int64_t lateness_p99_ns, lateness_max_ns; /* of the generator; -1 */
+};
+void baseline_make(const struct view *v, int64_t until_ns, struct baseline *b);
+
+/* The first instant from `from_ns` on at which p99 is back (0: not seen). */
+int64_t baseline_back(const struct view *v, const struct baseline *b, int64_t from_ns);
+
+void buckets_make(const struct view *v, struct measured *m);
+
+void faults_make(const struct view *v, struct measured *m);
+/* The fault's newest event with the instants that are known of it added:
+ * injected_ns, effective_ns, healed_ns, window_end_ns. The caller deletes it. */
+cJSON *fault_with_times(const struct fault_seen *f);
+
+void outage_make(const struct view *v, const struct baseline *b, int64_t end_ns,
+		 struct fault_seen *f);
+
+void loss_make(const struct view *v, const struct fault_seen *faults, size_t nfaults,
+	       struct loss *out);
+
+/* Newest samples and what they prove. */
+void recovery_make(const struct view *v, const struct system_ops *sys, struct measured *m);
+void dual_primary_make(const struct view *v, struct measured *m);
+
+void noise_make(const struct view *v, const struct baseline *b, struct noise *out);
+
+#endif

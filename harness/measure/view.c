@@ -1,0 +1,134 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "measure/parts.h"
+
+int by_i64(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+int64_t event_t(const cJSON *event)
+{
+	return json_i64(event, "t", 0);
+}
+
+bool event_is(const cJSON *event, const char *kind)
+{
+	return !strcmp(json_str(event, "k", ""), kind);
+}
+
+struct keyed {
+	int64_t t;
+	size_t order; /* qsort is not stable */
+	const void *p;
+};
+
+static int by_key(const void *a, const void *b)
+{
+	const struct keyed *x = a, *y = b;
+
+	if (x->t != y->t)
+		return x->t < y->t ? -1 : 1;
+	return (x->order > y->order) - (x->order < y->order);
+}
+
+static void keep(struct keyed **k, size_t *n, size_t *alloc, int64_t t, const void *p)
+{
+	struct keyed *x = VEC_PUSH(*k, *n, *alloc);
+
+	x->t = t;
+	x->order = *n;
+	x->p = p;
+}
+
+/* Samples and agents' records are collected in batches and so stand later
+ * in the file than they happened. */
+void view_make(struct view *v, const struct history *h, const cJSON *events, int scenario)
+{
+	struct keyed *k = NULL;
+	size_t n = 0, alloc = 0, i;
+	const cJSON *e;
+
+	memset(v, 0, sizeof(*v));
+	v->scenario = scenario;
+	v->run_events = events;
+	for (i = 0; i < h->n; i++)
+		if ((int64_t)h->ops[i].scenario == scenario)
+			keep(&k, &n, &alloc, h->ops[i].t_invoke, &h->ops[i]);
+	if (n)
+		qsort(k, n, sizeof(*k), by_key);
+	v->ops = mem_alloc(n * sizeof(*v->ops));
+	v->nops = n;
+	for (i = 0; i < n; i++)
+		v->ops[i] = k[i].p;
+
+	n = 0;
+	cJSON_ArrayForEach(e, events)
+		if (json_i64(e, "s", -1) == scenario)
+			keep(&k, &n, &alloc, event_t(e), e);
+	if (n)
+		qsort(k, n, sizeof(*k), by_key);
+	v->events = mem_alloc(n * sizeof(*v->events));
+	v->nevents = n;
+	for (i = 0; i < n; i++)
+		v->events[i] = k[i].p;
+	free(k);
+}
+
+void view_free(struct view *v)
+{
+	free(v->ops);
+	free(v->events);
+	memset(v, 0, sizeof(*v));
+}
+
+const cJSON *view_first(const struct view *v, const char *kind)
+{
+	size_t i;
+
+	for (i = 0; i < v->nevents; i++)
+		if (event_is(v->events[i], kind))
+			return v->events[i];
+	return NULL;
+}
+
+const cJSON *view_last(const struct view *v, const char *kind)
+{
+	size_t i;
+
+	for (i = v->nevents; i; i--)
+		if (event_is(v->events[i - 1], kind))
+			return v->events[i - 1];
+	return NULL;
+}
+
+bool op_is_write(const struct op *op)
+{
+	return op->f != OP_READ;
+}
+
+bool op_acked_write(const struct op *op)
+{
+	return op_is_write(op) && op->outcome == OP_OK;
+}
+
+bool op_mismatch(const struct op *op)
+{
+	return op->f == OP_CAS && op->outcome == OP_FAIL &&
+	       (!strncmp(op->error, "mismatch", 8) || !strncmp(op->error, "cas mismatch", 12));
+}
+
+/* A mismatch is neither: the server was alive, but it wrote nothing, so a
+ * full disk or a commit that waits for a standby would not have shown. And
+ * an operation that the generator itself gave up ("client: ...") says
+ * nothing of the service. */
+bool op_found_down(const struct op *op)
+{
+	return op_is_write(op) && op->outcome != OP_OK && !op_mismatch(op) &&
+	       strncmp(op->error, "client:", 7) != 0;
+}
