@@ -142,7 +142,8 @@ EOF
   tar -C "$tree" --owner=0 --group=0 -c etc usr | docker exec -i "$name" bash -euc '
     tar --no-overwrite-dir -C / -x
     systemctl daemon-reload
-    systemctl enable --now ordeal-network.service'
+    systemctl enable ordeal-network.service
+    systemctl restart ordeal-network.service'
   rm -rf "$tree"
 }
 
