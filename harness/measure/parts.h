@@ -60,9 +60,9 @@ int64_t baseline_back(const struct view *v, const struct baseline *b, int64_t fr
 void buckets_make(const struct view *v, struct measured *m);
 
 void faults_make(const struct view *v, struct measured *m);
-/* The fault's newest event with the instants that are known of it added:
+/* The fault's newest event with what earlier ones said and its instants:
  * injected_ns, effective_ns, healed_ns, window_end_ns. The caller deletes it. */
-cJSON *fault_with_times(const struct fault_seen *f);
+cJSON *fault_with_times(const struct fault_seen *f, const cJSON *run_events);
 
 void outage_make(const struct view *v, const struct baseline *b, int64_t end_ns,
 		 struct fault_seen *f);

@@ -1,0 +1,347 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "measure/parts.h"
+
+/* What became of the writes: every insert carries a value of its own, and
+ * after everything has healed and settled the "final" event lists the values
+ * that are there.
+ *
+ * lost: acknowledged, not there. phantom: certainly not applied, and there
+ * all the same; or there though nobody ever tried it. unknown: the client
+ * never learnt; either end is right. duplicate: there more than once. */
+
+struct range {
+	int64_t lo, hi;
+};
+
+struct present {
+	struct range *v;
+	size_t n, alloc;
+};
+
+static int by_lo(const void *a, const void *b)
+{
+	const struct range *x = a, *y = b;
+
+	return (x->lo > y->lo) - (x->lo < y->lo);
+}
+
+static bool i64_of(const cJSON *n, int64_t *out)
+{
+	if (!cJSON_IsNumber(n))
+		return false;
+	*out = (int64_t)n->valuedouble;
+	return true;
+}
+
+static void present_of(const cJSON *final, struct present *p)
+{
+	const cJSON *r;
+	int64_t lo, hi;
+
+	cJSON_ArrayForEach(r, json_get(final, "present")) {
+		struct range *x;
+
+		if (!i64_of(cJSON_GetArrayItem(r, 0), &lo) || !i64_of(cJSON_GetArrayItem(r, 1), &hi) ||
+		    hi < lo)
+			continue;
+		x = VEC_PUSH(p->v, p->n, p->alloc);
+		x->lo = lo;
+		x->hi = hi;
+	}
+	if (p->n)
+		qsort(p->v, p->n, sizeof(*p->v), by_lo);
+}
+
+static bool is_present(const struct present *p, int64_t value)
+{
+	size_t lo = 0, hi = p->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (p->v[mid].hi < value)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < p->n && p->v[lo].lo <= value;
+}
+
+/* Is this fault's work still going on at t? Until its outage is over, until
+ * it is healed, and until its effect has come at all. */
+static bool at_work(const struct fault_seen *f, int64_t t)
+{
+	return (f->outage.any && (t <= f->outage.up_hi || !f->outage.ended)) ||
+	       t <= f->healed_ns || t <= f->effective_ns;
+}
+
+/* A write that was acknowledged while a fault was at work is that fault's
+ * loss: say, taken by a primary that had already been deposed. One that was
+ * acknowledged in peace fell to the next fault that came: it had not reached
+ * the member that took over. */
+static const struct fault_seen *culprit(const struct fault_seen *faults, size_t n, int64_t acked_ns)
+{
+	const struct fault_seen *before = NULL, *after = NULL;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		const struct fault_seen *f = &faults[i];
+
+		if (!f->injected_ns)
+			continue;
+		if (f->injected_ns <= acked_ns) {
+			if (!before || f->injected_ns > before->injected_ns)
+				before = f;
+		} else if (!after || f->injected_ns < after->injected_ns) {
+			after = f;
+		}
+	}
+	if (before && (at_work(before, acked_ns) || !after))
+		return before;
+	return after;
+}
+
+/* Which member held an address at a time: from the pods' own objects. */
+static const char *member_at(const struct view *v, const char *via, int64_t t)
+{
+	const char *name = "";
+	size_t i, len = strcspn(via, ":");
+
+	if (!len)
+		return name;
+	for (i = 0; i < v->nevents; i++) {
+		const cJSON *e = v->events[i];
+		const char *ip;
+
+		if (!event_is(e, "object") || strcmp(json_str(e, "type", ""), "pod"))
+			continue;
+		ip = json_str(e, "ip", "");
+		if (event_t(e) > t && *name)
+			break;
+		if (strlen(ip) == len && !strncmp(ip, via, len))
+			name = json_str(e, "name", "");
+	}
+	return name;
+}
+
+struct leader {
+	const char *member;
+	int64_t timeline, t;
+};
+
+/* The newest (or, forwards, the next) writable primary around t. */
+static struct leader leader_near(const struct view *v, int64_t t, bool forwards)
+{
+	struct leader l = { "", -1, 0 };
+	size_t i;
+
+	for (i = 0; i < v->nevents; i++) {
+		const cJSON *e = v->events[i];
+
+		if (!event_is(e, "sample") || !json_bool(e, "writable", false) ||
+		    strcmp(json_str(e, "role", ""), "primary"))
+			continue;
+		if (forwards ? event_t(e) <= t : event_t(e) > t) {
+			if (forwards)
+				continue;
+			break;
+		}
+		l = (struct leader){ json_str(e, "m", ""), json_i64(e, "tl", -1), event_t(e) };
+		if (forwards)
+			break;
+	}
+	return l;
+}
+
+static void cause_of(const struct view *v, const struct fault_seen *f, struct lost_write *w)
+{
+	const char *by = member_at(v, w->via, w->t_return), *cause = "";
+	struct leader then = leader_near(v, w->t_return, false), next;
+
+	if (!*by)
+		by = then.member;
+	if (*by && *then.member && strcmp(by, then.member) && then.timeline >= 0) {
+		cause = "acknowledged by a deposed primary";
+	} else if (f && f->outage.any) {
+		next = leader_near(v, f->outage.up_hi - 1, true);
+		if (*by && *next.member && strcmp(by, next.member))
+			cause = "not replicated to the new primary";
+		else if (*by && *next.member)
+			cause = "forgotten by the primary that acknowledged it";
+	}
+	mem_copy_str(w->cause, sizeof(w->cause), cause);
+}
+
+static void add_lost(const struct view *v, const struct op *op, const struct fault_seen *faults,
+		     size_t nfaults, struct loss *out, size_t *alloc)
+{
+	const struct fault_seen *f = culprit(faults, nfaults, op->t_return);
+	struct lost_write *w = VEC_PUSH(out->writes, out->n, *alloc);
+
+	w->value = op->value;
+	w->process = op->process;
+	w->t_return = op->t_return;
+	mem_copy_str(w->fault, sizeof(w->fault), f ? f->id : "");
+	mem_copy_str(w->via, sizeof(w->via), op->via);
+	cause_of(v, f, w);
+}
+
+static int by_return(const void *a, const void *b)
+{
+	const struct lost_write *x = a, *y = b;
+
+	if (x->t_return != y->t_return)
+		return x->t_return < y->t_return ? -1 : 1;
+	return (x->value > y->value) - (x->value < y->value);
+}
+
+/* Values that nobody ever sent: the ranges' size less what the history
+ * accounts for. */
+static int64_t invented(const struct present *p, const int64_t *tried, size_t n)
+{
+	int64_t total = 0;
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		total += p->v[i].hi - p->v[i].lo + 1;
+	for (i = 0; i < n; i++)
+		if ((!i || tried[i] != tried[i - 1]) && is_present(p, tried[i]))
+			total--;
+	return total > 0 ? total : 0;
+}
+
+static void inserts(const struct view *v, const struct present *p, const struct fault_seen *faults,
+		    size_t nfaults, struct loss *out)
+{
+	int64_t *tried = mem_alloc((v->nops + 1) * sizeof(*tried));
+	size_t ntried = 0, alloc = 0, i;
+
+	for (i = 0; i < v->nops; i++) {
+		const struct op *op = v->ops[i];
+		bool there;
+
+		if (op->f != OP_INSERT)
+			continue;
+		there = is_present(p, op->value);
+		tried[ntried++] = op->value;
+		if (op->outcome == OP_OK) {
+			out->acked++;
+			if (!there && out->known)
+				add_lost(v, op, faults, nfaults, out, &alloc);
+		} else if (op->outcome == OP_INFO) {
+			out->unknown++;
+			out->unknown_present += there;
+		} else {
+			out->phantom += there;
+		}
+	}
+	if (ntried)
+		qsort(tried, ntried, sizeof(*tried), by_i64);
+	out->phantom += invented(p, tried, ntried);
+	free(tried);
+}
+
+/* A final value v of a register is explained when some write of v may have
+ * been the last: one that was not certainly followed by another acknowledged
+ * write. A write of unknown fate may have come at any later time. */
+static bool explained(const struct view *v, int64_t key, int64_t value)
+{
+	int64_t newest = INT64_MIN; /* the latest call of an acknowledged write */
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < v->nops; i++) {
+		const struct op *op = v->ops[i];
+
+		if ((op->f == OP_WRITE || op->f == OP_CAS) && op->key == key && op->outcome == OP_OK) {
+			any = true;
+			if (op->t_invoke > newest)
+				newest = op->t_invoke;
+		}
+	}
+	if (value == OP_NO_VALUE)
+		return !any;
+	for (i = 0; i < v->nops; i++) {
+		const struct op *op = v->ops[i];
+
+		if ((op->f != OP_WRITE && op->f != OP_CAS) || op->key != key || op->value != value)
+			continue;
+		if (op->outcome == OP_INFO || (op->outcome == OP_OK && op->t_return >= newest))
+			return true;
+	}
+	return false;
+}
+
+static bool ever_written(const struct view *v, int64_t key, int64_t value)
+{
+	size_t i;
+
+	for (i = 0; i < v->nops; i++) {
+		const struct op *op = v->ops[i];
+
+		if ((op->f == OP_WRITE || op->f == OP_CAS) && op->key == key && op->outcome != OP_FAIL &&
+		    (op->value == value || value == OP_NO_VALUE))
+			return true;
+	}
+	return false;
+}
+
+static void registers(const struct view *v, const cJSON *final, struct loss *out)
+{
+	const cJSON *r;
+
+	cJSON_ArrayForEach(r, json_get(final, "registers")) {
+		int64_t key = r->string ? strtoll(r->string, NULL, 10) : -1, value = OP_NO_VALUE;
+
+		i64_of(r, &value);
+		if (explained(v, key, value))
+			continue;
+		out->stale_registers++;
+		if (!out->stale)
+			out->stale = cJSON_CreateArray();
+		json_pushf(out->stale,
+			   ever_written(v, key, value) ?
+			   "register %lld holds %lld at the end, but a later write of it had been acknowledged" :
+			   "register %lld holds %lld at the end, which no client wrote",
+			   (long long)key, (long long)value);
+	}
+}
+
+static void duplicates(const cJSON *final, struct loss *out)
+{
+	const cJSON *d;
+	int64_t count;
+
+	cJSON_ArrayForEach(d, json_get(final, "duplicates"))
+		if (i64_of(cJSON_GetArrayItem(d, 1), &count) && count > 1)
+			out->duplicate += count - 1;
+}
+
+void loss_make(const struct view *v, const struct fault_seen *faults, size_t nfaults,
+	       struct loss *out)
+{
+	const cJSON *final = view_last(v, "final");
+	struct present p = { 0 };
+
+	memset(out, 0, sizeof(*out));
+	out->known = cJSON_IsArray(json_get(final, "present"));
+	if (out->known)
+		present_of(final, &p);
+	inserts(v, &p, faults, nfaults, out);
+	if (out->known) {
+		duplicates(final, out);
+		registers(v, final, out);
+	}
+	out->lost = (int64_t)out->n;
+	if (out->n) {
+		qsort(out->writes, out->n, sizeof(*out->writes), by_return);
+		out->span_ns = out->writes[out->n - 1].t_return - out->writes[0].t_return;
+		out->bytes = -1;
+	}
+	free(p.v);
+}
