@@ -57,7 +57,12 @@ static void add_bounds(struct buf *b, const struct expectation *x)
 		add_duration(b, x->at_least);
 	}
 	if (x->has_at_most) {
-		buf_str(b, x->has_at_least ? " and at most " : " at most ");
+		if (x->has_at_least)
+			buf_str(b, " and at most ");
+		else if (x->metric == EXPECT_RECOVERY || x->metric == EXPECT_DEMOTED)
+			buf_str(b, " within ");
+		else
+			buf_str(b, " at most ");
 		add_duration(b, x->at_most);
 	}
 }
@@ -94,13 +99,15 @@ static void name_durations(struct buf *b, const struct scenario *s, const struct
 		buf_fmt(b, only ? "outage of %s" : "worst outage", only);
 		break;
 	case EXPECT_RECOVERY:
-		buf_fmt(b, only ? "redundant again after %s:" : "redundant again after every fault:",
-			only);
-		break;
+		buf_str(b, "redundant again");
+		add_bounds(b, x);
+		buf_fmt(b, only ? " of %s" : " of every fault", only);
+		return;
 	case EXPECT_DEMOTED:
-		buf_fmt(b, only ? "old primary demoted after %s is healed:" :
-				  "old primary demoted after each healing:", only);
-		break;
+		buf_str(b, "old primary demoted");
+		add_bounds(b, x);
+		buf_fmt(b, only ? " of healing %s" : " of every healing", only);
+		return;
 	case EXPECT_DUAL_PRIMARY:
 		if (x->has_at_most && !(x->at_most > 0)) {
 			buf_str(b, "never two writable primaries");

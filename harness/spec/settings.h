@@ -23,17 +23,25 @@
  *         - object: ConfigMap/postgres-config
  *           path: data.patroni.yaml        # a key with dots is quoted: data."patroni.yaml"
  *           inside: bootstrap.dcs.ttl      # optional: the text there is YAML; a path in it
+ *           create: true                   # optional: a missing last key is made when needed
+ *           optional: true                 # optional: a variant may lack this place
  *   impossible:                 # combinations that must be refused
  *     - if: {synchronous_mode_strict: on, synchronous_mode: off}
  *       because: ...
- *     - rule: "loop_wait + 2 * retry_timeout <= ttl"
+ *     - rule: "loop_wait + 2 * retry_timeout <= ttl"    # must hold
  *       because: ...
+ *
+ * Values are kept in one form: whole numbers of the unit ("20", also when
+ * the user wrote 20s or 1Mi), on/off, or the word. A bool is written into a
+ * manifest as true or false. Rules know + - * ( ) <= >= < > == !=, numbers
+ * and names; a bool counts as 1 or 0.
  */
 struct setting {
 	const char *name, *unit, *about, *source;
 	const char *dflt;
 	const char *value;      /* dflt unless changed */
 	const char *changed_by; /* NULL, "scenario" or "--set" */
+	const struct ynode *at; /* where the scenario changed it, or NULL */
 	struct ynode *node;     /* its entry in settings.yaml */
 };
 

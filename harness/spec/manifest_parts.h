@@ -1,0 +1,39 @@
+#ifndef ORDEAL_SPEC_MANIFEST_PARTS_H
+#define ORDEAL_SPEC_MANIFEST_PARTS_H
+
+#include "spec/manifest.h"
+
+/* Shared by manifest.c, place.c and adapt.c only. */
+
+/* The text at a path, "" when there is none. */
+const char *manifest_text(const struct ynode *object, const char *path);
+const char *manifest_kind(const struct ynode *object);
+
+/* The pod's spec in a workload, and its path (NULL allowed); NULL for other
+ * objects. */
+struct ynode *manifest_pod_spec(const struct ynode *object, const char **path);
+
+/* Records a change; all texts are copied into the arena. */
+void adaptation_add(struct arena *a, struct adaptations *log, const struct ynode *object,
+		    int line, const char *path, const char *from, const char *to,
+		    const char *why);
+
+/* Changes one scalar in a YAML text (of a ConfigMap, say) and nothing else:
+ * every other byte stays. `path` leads to the scalar. When it is missing and
+ * `create` is set, a line (in a flow map: an entry) is put in front of the
+ * first key of its parent, which must exist. Returns the new text in the
+ * arena, or the same pointer when the value is already there; NULL with an
+ * error. *from is the old value (NULL: was absent), *line its line in the
+ * text from 1. */
+const char *inside_set(struct arena *a, const char *what, const char *text, const char *path,
+		       const char *value, bool create, const char **from, int *line,
+		       struct err *e);
+
+/* True when the text holds YAML in which the path leads to a scalar. */
+bool inside_has(struct arena *a, const char *text, const char *path);
+
+/* "a.b[0].c" into "a.b[0]" (in the arena) and "c"; the parent is "" for a
+ * single key. False when the last step is an index. */
+bool path_split(struct arena *a, const char *path, const char **parent, const char **leaf);
+
+#endif

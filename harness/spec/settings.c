@@ -1,0 +1,317 @@
+#include "spec/settings.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "spec/manifest.h"
+#include "spec/settings_rules.h"
+
+/* Reading settings.yaml and changing a setting. What makes combinations
+ * impossible is in settings_rules.c; where values go, in place.c. */
+
+static bool is_numeric(const char *unit)
+{
+	return !strcmp(unit, "s") || !strcmp(unit, "ms") || !strcmp(unit, "bytes") ||
+	       !strcmp(unit, "count");
+}
+
+const struct setting *settings_find(const struct settings *s, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < s->n; i++) {
+		if (!strcmp(s->v[i].name, name))
+			return &s->v[i];
+	}
+	return NULL;
+}
+
+/* "20" in the setting's unit; also "20s", "1m", "1Mi" where the unit allows
+ * it. */
+static int to_number(const struct setting *st, const char *value, int64_t *out, char why[200])
+{
+	struct ynode probe = {.kind = Y_SCALAR, .text = value, .plain = true};
+	int64_t unit_ns = !strcmp(st->unit, "s") ? NS_PER_S : NS_PER_MS, ns;
+	struct err e = {0};
+
+	if (!yaml_to_i64(&probe, out, &e))
+		return 0;
+	if (!strcmp(st->unit, "bytes")) {
+		*out = quantity_bytes(value);
+		if (*out >= 0)
+			return 0;
+	} else if (strcmp(st->unit, "count") && !yaml_to_duration_ns(&probe, &ns, &e)) {
+		*out = ns / unit_ns;
+		if (*out * unit_ns == ns)
+			return 0;
+		snprintf(why, 200, "must be a whole number of %s, not %.60s", st->unit, value);
+		return -1;
+	}
+	snprintf(why, 200, "must be a whole number%s%s%s, not \"%.60s\"",
+		 strcmp(st->unit, "count") ? " (" : "", strcmp(st->unit, "count") ? st->unit : "",
+		 strcmp(st->unit, "count") ? ")" : "", value);
+	return -1;
+}
+
+static bool is_on(const char *v)
+{
+	return !strcmp(v, "on") || !strcmp(v, "true") || !strcmp(v, "yes");
+}
+
+static bool is_off(const char *v)
+{
+	return !strcmp(v, "off") || !strcmp(v, "false") || !strcmp(v, "no");
+}
+
+static int check_range(const struct setting *st, int64_t v, char why[200])
+{
+	static const char *const ends[] = {"min", "max"};
+	const struct ynode *n;
+	struct err e = {0};
+	int64_t limit;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		n = yaml_get(st->node, ends[i]);
+		if (!n || yaml_to_i64(n, &limit, &e))
+			continue;
+		if (i ? v > limit : v < limit) {
+			snprintf(why, 200, "must be at %s %lld %s, not %lld", i ? "most" : "least",
+				 (long long)limit, st->unit, (long long)v);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int check_choice(const struct setting *st, const char *value, char why[200])
+{
+	const struct ynode *list = yaml_get(st->node, "choices");
+	struct buf words = {.cap = 120};
+	size_t i;
+
+	if (!list)
+		return 0;
+	for (i = 0; i < list->n; i++) {
+		if (!strcmp(list->items[i]->text, value))
+			return 0;
+		buf_fmt(&words, "%s%s", i ? ", " : "", list->items[i]->text);
+	}
+	snprintf(why, 200, "must be one of %s, not \"%.60s\"", buf_cstr(&words), value);
+	buf_free(&words);
+	return -1;
+}
+
+/* Puts a value into its one form, in the arena; NULL with *why set when it
+ * is none that this setting can have. */
+static const char *normal(struct arena *a, const struct setting *st, const char *value,
+			  char why[200])
+{
+	const char *p;
+	int64_t v;
+
+	if (is_numeric(st->unit)) {
+		if (to_number(st, value, &v, why) || check_range(st, v, why))
+			return NULL;
+		return arena_fmt(a, "%lld", (long long)v);
+	}
+	if (!strcmp(st->unit, "bool")) {
+		if (is_on(value))
+			return "on";
+		if (is_off(value))
+			return "off";
+		snprintf(why, 200, "must be on or off, not \"%.60s\"", value);
+		return NULL;
+	}
+	for (p = value; *p; p++) {
+		if (iscntrl((unsigned char)*p)) {
+			snprintf(why, 200, "may not hold control characters or line ends");
+			return NULL;
+		}
+	}
+	if (!*value) {
+		snprintf(why, 200, "may not be empty");
+		return NULL;
+	}
+	return check_choice(st, value, why) ? NULL : arena_strdup(a, value);
+}
+
+const char *settings_normal(struct arena *a, const struct setting *st, const struct ynode *value,
+			    struct err *e)
+{
+	const char *text, *out;
+	char why[200];
+
+	if (yaml_to_string(value, &text, e))
+		return NULL;
+	out = normal(a, st, text, why);
+	if (!out)
+		yaml_error(value, e, "%s %s", st->name, why);
+	return out;
+}
+
+static int need(const struct ynode *entry, const char *key, const char **out, struct err *e)
+{
+	const struct ynode *n = yaml_get(entry, key);
+
+	if (!n)
+		return yaml_error(entry, e, "a setting needs the key \"%s\"", key);
+	return yaml_to_string(n, out, e);
+}
+
+static int check_places(const struct ynode *entry, struct err *e)
+{
+	static const char *const keys[] = {"object", "path", "inside", "create", "optional", NULL};
+	const struct ynode *where = yaml_get(entry, "where"), *n;
+	const char *text;
+	bool flag;
+	size_t i;
+
+	if (!where || where->kind != Y_LIST || !where->n)
+		return yaml_error(where ? where : entry, e, "a setting needs where: a list of "
+				  "places in the manifests");
+	for (i = 0; i < where->n; i++) {
+		if (yaml_check_keys(where->items[i], keys, "a place", e))
+			return -1;
+		if (need(where->items[i], "object", &text, e) ||
+		    need(where->items[i], "path", &text, e))
+			return -1;
+		n = yaml_get(where->items[i], "inside");
+		if (n && yaml_to_string(n, &text, e))
+			return -1;
+		n = yaml_get(where->items[i], "create");
+		if (n && yaml_to_bool(n, &flag, e))
+			return -1;
+		n = yaml_get(where->items[i], "optional");
+		if (n && yaml_to_bool(n, &flag, e))
+			return -1;
+	}
+	return 0;
+}
+
+static int check_bounds(const struct ynode *entry, const char *unit, struct err *e)
+{
+	static const char *const ends[] = {"min", "max"};
+	const struct ynode *n;
+	const char *text;
+	int64_t v;
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		n = yaml_get(entry, ends[i]);
+		if (n && !is_numeric(unit))
+			return yaml_error(n, e, "%s is for numbers, and the unit is %s", ends[i],
+					  unit);
+		if (n && yaml_to_i64(n, &v, e))
+			return -1;
+	}
+	n = yaml_get(entry, "choices");
+	if (!n)
+		return 0;
+	if (n->kind != Y_LIST || !n->n)
+		return yaml_error(n, e, "choices must be a list of words");
+	for (i = 0; i < n->n; i++) {
+		if (yaml_to_string(n->items[i], &text, e))
+			return -1;
+	}
+	return 0;
+}
+
+static int load_one(struct arena *a, struct ynode *entry, struct settings *s, struct err *e)
+{
+	static const char *const keys[] = {"name", "unit", "default", "source", "about", "min", "max",
+					   "choices", "where", NULL};
+	static const char *const units[] = {"s", "ms", "bytes", "count", "bool", "word", NULL};
+	struct setting *st = &s->v[s->n];
+	const char *text;
+	size_t i;
+
+	*st = (struct setting){.node = entry};
+	if (yaml_check_keys(entry, keys, "a setting", e) || need(entry, "name", &st->name, e) ||
+	    need(entry, "unit", &st->unit, e) || need(entry, "source", &st->source, e) ||
+	    need(entry, "about", &st->about, e) || need(entry, "default", &text, e))
+		return -1;
+	if (settings_find(s, st->name))
+		return yaml_error(entry, e, "the setting %s is there twice", st->name);
+	for (i = 0; units[i] && strcmp(units[i], st->unit); i++)
+		;
+	if (!units[i])
+		return yaml_error(yaml_get(entry, "unit"), e, "unknown unit \"%.40s\"; known are: s, "
+				  "ms, bytes, count, bool, word", st->unit);
+	if (check_bounds(entry, st->unit, e) || check_places(entry, e))
+		return -1;
+	st->dflt = settings_normal(a, st, yaml_get(entry, "default"), e);
+	if (!st->dflt)
+		return -1;
+	st->value = st->dflt;
+	s->n++;
+	return 0;
+}
+
+int settings_load(struct arena *a, const char *path, struct settings *s, struct err *e)
+{
+	static const char *const keys[] = {"settings", "impossible", NULL};
+	struct ynode **docs, *list;
+	size_t n, i;
+
+	*s = (struct settings){0};
+	if (yaml_read_file(a, path, &docs, &n, e))
+		return -1;
+	if (n != 1)
+		return err_set(e, ERR_INPUT, "%s:1:1: one document with settings: is needed, not %zu",
+			       path, n);
+	s->root = docs[0];
+	if (yaml_check_keys(s->root, keys, "the settings file", e))
+		return -1;
+	list = yaml_get(s->root, "settings");
+	if (!list || list->kind != Y_LIST)
+		return yaml_error(list ? list : s->root, e, "settings: must be a list");
+	s->v = arena_alloc(a, (list->n ? list->n : 1) * sizeof(*s->v));
+	for (i = 0; i < list->n; i++) {
+		if (load_one(a, list->items[i], s, e))
+			return -1;
+	}
+	return settings_rules_load(a, s, e);
+}
+
+/* Every name, for a suggestion; in the arena. */
+static const char *const *all_names(struct arena *a, const struct settings *s)
+{
+	const char **names = arena_alloc(a, (s->n + 1) * sizeof(*names));
+	size_t i;
+
+	for (i = 0; i < s->n; i++)
+		names[i] = s->v[i].name;
+	return names;
+}
+
+int settings_set(struct arena *a, struct settings *s, const char *name, const char *value,
+		 const char *changed_by, const struct ynode *at, struct err *e)
+{
+	struct setting *st = (struct setting *)settings_find(s, name);
+	const char *near, *v;
+	char why[200], text[500];
+
+	if (st) {
+		v = normal(a, st, value, why);
+		if (v) {
+			st->value = v;
+			st->changed_by = changed_by;
+			st->at = at;
+			return 0;
+		}
+		snprintf(text, sizeof(text), "the setting %s %s", name, why);
+	} else {
+		near = yaml_nearest(name, all_names(a, s));
+		snprintf(text, sizeof(text), "unknown setting \"%.60s\"%s%s%s", name,
+			 near ? "; did you mean \"" : "; see the system's settings.yaml",
+			 near ? near : "", near ? "\"?" : "");
+	}
+	if (at)
+		return yaml_error(at, e, "%s", text);
+	return err_set(e, ERR_INPUT, "%s %.60s=%.60s: %s", changed_by, name, value, text);
+}
