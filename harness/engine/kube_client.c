@@ -60,12 +60,14 @@ void kube_client_free(struct kube_client *k)
 
 void kube_client_ignore(struct kube_client *k, bool present)
 {
-	k->ignored = present && k->stop ? *k->stop : 0;
+	k->ignored = present && k->stop ? __atomic_load_n(k->stop, __ATOMIC_RELAXED) : 0;
 }
 
 bool kube_client_stopped(const struct kube_client *k)
 {
-	return k->stop && *k->stop && *k->stop != k->ignored;
+	int now = k->stop ? __atomic_load_n(k->stop, __ATOMIC_RELAXED) : 0;
+
+	return now && now != k->ignored;
 }
 
 struct exchange {

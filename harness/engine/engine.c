@@ -1,0 +1,39 @@
+#include "engine/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/list.h"
+
+#define DECLARE(name) extern const struct engine_ops name;
+ENGINE_LIST(DECLARE)
+#undef DECLARE
+
+#define ENTRY(name) &name,
+static const struct engine_ops *const all[] = {ENGINE_LIST(ENTRY) NULL};
+#undef ENTRY
+
+const struct engine_ops *const *engine_all(void)
+{
+	return all;
+}
+
+const struct engine_ops *engine_find(const char *name)
+{
+	for (size_t i = 0; all[i]; i++)
+		if (!strcmp(all[i]->name, name))
+			return all[i];
+	return NULL;
+}
+
+void pods_free(struct pods *p)
+{
+	free(p->v);
+	memset(p, 0, sizeof(*p));
+}
+
+void nodes_free(struct nodes *n)
+{
+	free(n->v);
+	memset(n, 0, sizeof(*n));
+}

@@ -1,0 +1,51 @@
+#ifndef ORDEAL_ENGINE_IMAGES_H
+#define ORDEAL_ENGINE_IMAGES_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+/* Which image a pod really gets for the one that its manifest names.
+ * fixtures/images/stock.yaml says what stands in for a stock image where no
+ * registry has it. */
+
+struct image_used {
+	const char *asked;  /* as the manifest writes it */
+	const char *used;   /* NULL: cannot be had */
+	struct err why;     /* when it cannot */
+};
+
+/* What stock.yaml says of one image. */
+struct stock_image {
+	const char *image; /* "redis:7.2" */
+	const char *build; /* folder in fixtures/images; NULL: cannot be had */
+	const char *is;    /* what stands in, or why nothing can */
+};
+
+struct images {
+	struct arena *arena;
+	char root[PATH_MAX], cache[PATH_MAX];
+	struct image_used *v;
+	size_t n, alloc;
+	struct stock_image *stock;
+	size_t nstock;
+	bool read;
+};
+
+/* The reference to use on kind's nodes; builds or pulls it by kind/image.sh
+ * when needed (progress on standard error), once an image and process. NULL
+ * when it cannot be had: images_error() says why. */
+const char *images_on_kind(struct images *im, const char *asked);
+
+/* The first of these references that cannot be had, as an error; 0: none. */
+int images_error(const struct images *im, const char *const *refs, size_t n, struct err *e);
+
+/* Builds fixtures/images/NAME with `context` (NULL: its own folder) and puts
+ * it where the nodes find it; the reference lives in the arena. */
+int images_build(struct images *im, const char *name, const char *context, const char **ref,
+		 struct err *e);
+
+#endif

@@ -1,0 +1,349 @@
+#include "engine/kube.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+
+#define NAP_NS (100 * NS_PER_MS)
+
+int kube_open(const struct engine_conf *conf, bool kind, struct kube **out, struct err *e)
+{
+	struct kube *k = mem_alloc(sizeof(*k));
+
+	*out = NULL;
+	k->base.conf = *conf;
+	k->kind = kind;
+	k->lock_fd = -1;
+	pthread_mutex_init(&k->watch_lock, NULL);
+	if (file_project_root(k->root, e) || file_cache_dir(k->cache, e)) {
+		kube_engine_close((struct engine *)k);
+		return -1;
+	}
+	k->images.arena = &k->arena;
+	mem_copy_str(k->images.root, sizeof(k->images.root), k->root);
+	mem_copy_str(k->images.cache, sizeof(k->images.cache), k->cache);
+	*out = k;
+	return 0;
+}
+
+void kube_engine_close(struct engine *en)
+{
+	struct kube *k = (struct kube *)en;
+
+	if (!k)
+		return;
+	kube_engine_watch_stop(en);
+	kube_disconnect(k);
+	kube_client_free(k->host);
+	kube_conf_free(&k->host_conf);
+	free(k->agents);
+	pthread_mutex_destroy(&k->watch_lock);
+	free(k->images.v);
+	arena_free(&k->arena);
+	if (k->lock_fd >= 0)
+		close(k->lock_fd);
+	free(k);
+}
+
+int kube_connect(struct kube *k, bool cleanup, struct err *e)
+{
+	bool allow = getenv("ORDEAL_INSECURE_TLS") && !strcmp(getenv("ORDEAL_INSECURE_TLS"), "1");
+
+	if (!k->k) {
+		if (kubeconfig_read(k->kubeconfig, k->base.conf.context, allow, &k->conf, e))
+			return -1;
+		if (kube_client_new(&k->conf, k->base.conf.interrupted, &k->k, e)) {
+			kube_conf_free(&k->conf);
+			return -1;
+		}
+	}
+	kube_client_ignore(k->k, cleanup);
+	if (k->host)
+		kube_client_ignore(k->host, cleanup);
+	return 0;
+}
+
+void kube_disconnect(struct kube *k)
+{
+	kube_client_free(k->k);
+	k->k = NULL;
+	kube_conf_free(&k->conf);
+}
+
+int kube_nap(struct kube *k, struct err *e)
+{
+	clock_sleep_until(clock_mono_ns() + NAP_NS);
+	if (kube_client_stopped(k->k))
+		return err_set(e, ERR_INTERRUPTED, "interrupted");
+	return 0;
+}
+
+int kube_owner_of(struct kube *k, const char *path, enum kube_owner *owner, struct err *e)
+{
+	cJSON *o = NULL;
+
+	if (kube_get(k->k, path, &o, e))
+		return -1;
+	*owner = !o ? KUBE_ABSENT : *kube_label(o, KUBE_RUN_LABEL) ? KUBE_OURS : KUBE_FOREIGN;
+	cJSON_Delete(o);
+	return 0;
+}
+
+int kube_engine_images(struct engine *en, const char *const *refs, size_t n, struct err *e)
+{
+	const struct kube *k = (struct kube *)en;
+
+	return images_error(&k->images, refs, n, e);
+}
+
+static void read_pod(const cJSON *o, struct pod *p)
+{
+	mem_copy_str(p->name, sizeof(p->name), kube_meta(o, "name"));
+	mem_copy_str(p->uid, sizeof(p->uid), kube_meta(o, "uid"));
+	mem_copy_str(p->node, sizeof(p->node), json_str(json_get(o, "spec"), "nodeName", ""));
+	mem_copy_str(p->ip, sizeof(p->ip), json_str(json_get(o, "status"), "podIP", ""));
+	mem_copy_str(p->phase, sizeof(p->phase), json_str(json_get(o, "status"), "phase", ""));
+	p->ready = kube_pod_ready(o);
+	p->restarts = kube_pod_restarts(o);
+}
+
+int kube_engine_pods(struct engine *en, struct pods *out, struct err *e)
+{
+	struct kube *k = (struct kube *)en;
+	cJSON *list = NULL;
+	const cJSON *o;
+	char path[300];
+
+	if (kube_connect(k, true, e))
+		return -1;
+	/* "!ordeal.dev/agent": not our own load agent. */
+	snprintf(path, sizeof(path), "/api/v1/namespaces/%s/pods?labelSelector=%%21ordeal.dev%%2Fagent",
+		 k->base.namespace);
+	if (kube_get(k->k, path, &list, e))
+		return -1;
+	cJSON_ArrayForEach(o, json_get(list, "items"))
+		read_pod(o, VEC_PUSH(out->v, out->n, out->alloc));
+	cJSON_Delete(list);
+	return 0;
+}
+
+int kube_engine_nodes(struct engine *en, struct nodes *out, struct err *e)
+{
+	struct kube *k = (struct kube *)en;
+
+	return kube_connect(k, true, e) ? -1 : kube_list_nodes(k, out, e);
+}
+
+int kube_list_nodes(struct kube *k, struct nodes *out, struct err *e)
+{
+	cJSON *list = NULL;
+	const cJSON *o;
+
+	if (kube_get(k->k, "/api/v1/nodes", &list, e))
+		return -1;
+	cJSON_ArrayForEach(o, json_get(list, "items")) {
+		struct node_info *n = VEC_PUSH(out->v, out->n, out->alloc);
+
+		mem_copy_str(n->name, sizeof(n->name), kube_meta(o, "name"));
+		mem_copy_str(n->cidr, sizeof(n->cidr), json_str(json_get(o, "spec"), "podCIDR", ""));
+		n->worker = !json_get(json_path(o, "metadata.labels"),
+				      "node-role.kubernetes.io/control-plane");
+		n->ready = kube_condition(o, "Ready", NULL);
+	}
+	cJSON_Delete(list);
+	return 0;
+}
+
+int kube_engine_logs(struct engine *en, const char *pod, const char *container, bool previous,
+		     int lines, struct buf *out, struct err *e)
+{
+	struct kube *k = (struct kube *)en;
+	struct kube_request q = {0};
+	char path[600], first[128], what[200];
+	cJSON *o = NULL;
+	int status = 0;
+
+	if (kube_connect(k, true, e))
+		return -1;
+	snprintf(what, sizeof(what), "the log of pod %s", pod);
+	if (!*container) {
+		snprintf(path, sizeof(path), "/api/v1/namespaces/%s/pods/%s", k->base.namespace, pod);
+		if (kube_get(k->k, path, &o, e))
+			return -1;
+		mem_copy_str(first, sizeof(first),
+			     json_str(json_path(o, "spec.containers.0"), "name", ""));
+		cJSON_Delete(o);
+		container = first;
+	}
+	snprintf(path, sizeof(path),
+		 "/api/v1/namespaces/%s/pods/%s/log?container=%s&tailLines=%d&timestamps=true%s",
+		 k->base.namespace, pod, container, lines, previous ? "&previous=true" : "");
+	q.path = path;
+	if (kube_http(k->k, &q, out, &status, e))
+		return -1;
+	if (status < 300)
+		return 0;
+	kube_status_error(status, buf_cstr(out), "read", what, e);
+	buf_reset(out);
+	return -1;
+}
+
+int kube_lock_file(struct kube *k, const char *name, int64_t deadline_ns, struct err *e)
+{
+	const volatile int *stop = k->base.conf.interrupted;
+	char path[PATH_MAX + 80], holder[64] = "";
+	bool said = false;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%s/%s", k->cache, name);
+	/* Closed in children: a lock must not outlive the process that took it. */
+	k->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (k->lock_fd < 0)
+		return err_set(e, ERR_BROKEN, "cannot open the lock %s: %s", path, strerror(errno));
+	while (flock(k->lock_fd, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_set(e, ERR_BROKEN, "cannot lock %s: %s", path, strerror(errno));
+		n = pread(k->lock_fd, holder, sizeof(holder) - 1, 0);
+		holder[n > 0 ? n : 0] = '\0';
+		holder[strcspn(holder, "\n")] = '\0';
+		if (clock_mono_ns() >= deadline_ns)
+			return err_set(e, ERR_BROKEN,
+				       "another ordeal (%s) uses this cluster and did not end in time",
+				       holder);
+		if (!said)
+			log_info("waiting for another ordeal (%s) that uses this cluster", holder);
+		said = true;
+		clock_sleep_until(clock_mono_ns() + NAP_NS);
+		if (stop && *stop)
+			return err_set(e, ERR_INTERRUPTED, "interrupted");
+	}
+	n = snprintf(holder, sizeof(holder), "process %d\n", (int)getpid());
+	if (ftruncate(k->lock_fd, 0) || pwrite(k->lock_fd, holder, (size_t)n, 0) != n)
+		log_warn("cannot write to %s: %s", path, strerror(errno));
+	return 0;
+}
+
+/* ---- the engine `kube` ---- */
+
+static int open_kube(const struct engine_conf *conf, struct engine **out, struct err *e)
+{
+	const char *home = getenv("HOME"), *env = getenv("KUBECONFIG");
+	struct kube *k;
+
+	if (!conf->context || !*conf->context || !conf->namespace || !*conf->namespace)
+		return err_set(e, ERR_INPUT,
+			       "the engine kube works only where it is told to: give --context and "
+			       "--namespace");
+	if (kube_open(conf, false, &k, e))
+		return -1;
+	if (conf->kubeconfig)
+		mem_copy_str(k->kubeconfig, sizeof(k->kubeconfig), conf->kubeconfig);
+	else if (env && *env)
+		mem_copy_str(k->kubeconfig, sizeof(k->kubeconfig), env);
+	else
+		snprintf(k->kubeconfig, sizeof(k->kubeconfig), "%s/.kube/config", home ? home : "");
+	mem_copy_str(k->base.namespace, sizeof(k->base.namespace), conf->namespace);
+	*out = (struct engine *)k;
+	return 0;
+}
+
+static int up(struct engine *en, struct err *e)
+{
+	struct kube *k = (struct kube *)en;
+	cJSON *version = NULL;
+
+	if (kube_connect(k, false, e) || kube_get(k->k, "/version", &version, e))
+		return -1;
+	log_info("cluster of context %s: Kubernetes %s at %s", k->conf.context,
+		 json_str(version, "gitVersion", "unknown"), k->conf.server);
+	cJSON_Delete(version);
+	return 0;
+}
+
+static int down(struct engine *en, struct err *e)
+{
+	(void)en;
+	return err_set(e, ERR_UNSUPPORTED,
+		       "this cluster is not ordeal's own: `ordeal recover` removes what ordeal left "
+		       "there, and the cluster stays");
+}
+
+static int status(struct engine *en, struct buf *text, bool *healthy, struct err *e)
+{
+	struct kube *k = (struct kube *)en;
+	struct nodes nodes = {0};
+	size_t ready = 0;
+
+	if (kube_engine_nodes(en, &nodes, e))
+		return -1;
+	for (size_t i = 0; i < nodes.n; i++)
+		ready += nodes.v[i].ready;
+	buf_fmt(text, "context %s at %s: %zu of %zu nodes Ready\n", k->conf.context, k->conf.server,
+		ready, nodes.n);
+	*healthy = nodes.n && ready == nodes.n;
+	nodes_free(&nodes);
+	return 0;
+}
+
+static int lock(struct engine *en, int64_t deadline_ns, struct err *e)
+{
+	return kube_lock_file((struct kube *)en, "kube.lock", deadline_ns, e);
+}
+
+/* Images made here must have been pushed to where the cluster pulls from. */
+static const char *pushed_image(void *arg, const char *image)
+{
+	struct kube *k = arg;
+	const char *prefix = getenv("ORDEAL_IMAGE_PREFIX");
+
+	if (!prefix || !*prefix || strncmp(image, "ordeal/", 7))
+		return NULL;
+	return arena_fmt(&k->arena, "%s/%s", prefix, image + 7);
+}
+
+static int rules(struct engine *en, const char *fixture, struct adapt_rules *r, struct err *e)
+{
+	struct kube *k = (struct kube *)en;
+
+	(void)fixture, (void)e;
+	memset(r, 0, sizeof(*r));
+	r->namespace = k->base.namespace;
+	r->image = pushed_image;
+	r->arg = k;
+	return 0;
+}
+
+const struct engine_ops engine_kube = {
+	.name = "kube",
+	.summary = "any Kubernetes cluster that a kubeconfig names (explicit context and namespace)",
+	.caps = ENGINE_CAP_NETWORK | ENGINE_CAP_VOLUMES,
+	.open = open_kube,
+	.close = kube_engine_close,
+	.up = up,
+	.down = down,
+	.status = status,
+	.lock = lock,
+	.rules = rules,
+	.images = kube_engine_images,
+	.agents_up = kube_engine_agents_up,
+	.agents_down = kube_engine_agents_down,
+	.call = kube_engine_call,
+	.apply = kube_engine_apply,
+	.wait_ready = kube_engine_wait_ready,
+	.remove = kube_engine_remove,
+	.pods = kube_engine_pods,
+	.nodes = kube_engine_nodes,
+	.logs = kube_engine_logs,
+	.watch_start = kube_engine_watch_start,
+	.watch_stop = kube_engine_watch_stop,
+	.recover = kube_engine_recover,
+};
