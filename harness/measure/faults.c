@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "fault/fault.h"
 #include "measure/parts.h"
 
 /* The faults of a scenario, from their events. */
@@ -76,10 +77,9 @@ static void note_state(struct fault_seen *f, const cJSON *e, const char *state)
 	} else if (!strcmp(state, "effective")) {
 		if (!f->effective_ns)
 			f->effective_ns = json_i64(e, "effective_ns", t);
-		f->bites = true;
 		append_new(f->evidence, json_get(e, "evidence"));
 	} else if (!strcmp(state, "no-effect")) {
-		f->bites = false;
+		f->no_effect = true; /* on one of its nodes is enough */
 		append_new(f->evidence, json_get(e, "evidence"));
 	} else if (!strcmp(state, "healed")) {
 		f->healed_ns = json_i64(e, "healed_ns", t);
@@ -117,6 +117,7 @@ void faults_make(const struct view *v, struct measured *m)
 
 		if (!f->injected_ns)
 			f->injected_ns = f->effective_ns;
+		f->bites = f->effective_ns && !f->no_effect;
 	}
 	for (i = 0; i < m->nfaults; i++) {
 		struct fault_seen *f = &m->faults[i];
@@ -129,6 +130,14 @@ void faults_make(const struct view *v, struct measured *m)
 		if (f->window_end_ns < f->injected_ns)
 			f->window_end_ns = f->injected_ns;
 	}
+}
+
+/* A kill is over once it is done, whenever its record was closed. */
+bool fault_lasts(const struct fault_seen *f)
+{
+	const struct fault_ops *ops = fault_find(f->fault);
+
+	return !ops || ops->lasting;
 }
 
 /* Later events of a fault may leave out what an earlier one said. */

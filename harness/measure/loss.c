@@ -77,7 +77,7 @@ static bool is_present(const struct present *p, int64_t value)
 static bool at_work(const struct fault_seen *f, int64_t t)
 {
 	return (f->outage.any && (t <= f->outage.up_hi || !f->outage.ended)) ||
-	       t <= f->healed_ns || t <= f->effective_ns;
+	       (fault_lasts(f) && (!f->healed_ns || t <= f->healed_ns)) || t <= f->effective_ns;
 }
 
 /* A write that was acknowledged while a fault was at work is that fault's

@@ -64,6 +64,8 @@ void faults_make(const struct view *v, struct measured *m);
  * injected_ns, effective_ns, healed_ns, window_end_ns. The caller deletes it. */
 cJSON *fault_with_times(const struct fault_seen *f, const cJSON *run_events);
 
+bool fault_lasts(const struct fault_seen *f);
+
 void outage_make(const struct view *v, const struct baseline *b, int64_t end_ns,
 		 struct fault_seen *f);
 

@@ -1,0 +1,195 @@
+#include "measure/measure.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "measure/parts.h"
+
+static void load_span(const struct view *v, struct measured *m)
+{
+	size_t i;
+
+	for (i = 0; i < v->nops; i++) {
+		const struct op *op = v->ops[i];
+
+		if (!i || op->t_intended < m->begin_ns)
+			m->begin_ns = op->t_intended;
+		if (op->t_return > m->end_ns)
+			m->end_ns = op->t_return;
+		if (op->t_return - op->t_invoke > m->longest_op_ns)
+			m->longest_op_ns = op->t_return - op->t_invoke;
+	}
+	if (v->nops)
+		return;
+	/* No load at all: the events' own span. */
+	if (v->nevents) {
+		m->begin_ns = event_t(v->events[0]);
+		m->end_ns = event_t(v->events[v->nevents - 1]);
+	}
+	m->longest_op_ns = -1;
+}
+
+static void broken_because(struct measured *m, const char *where, const char *what)
+{
+	if (m->broken)
+		return;
+	m->broken = true;
+	snprintf(m->broken_why, sizeof(m->broken_why), "%s%s%s", where, *where ? ": " : "", what);
+}
+
+static void find_broken(const struct view *v, struct measured *m)
+{
+	const cJSON *e;
+	char what[160];
+	size_t i;
+
+	cJSON_ArrayForEach(e, v->run_events) {
+		int64_t s = json_i64(e, "s", -1);
+
+		if (event_is(e, "broken") && (s == v->scenario || s < 0))
+			broken_because(m, json_str(e, "where", ""), json_str(e, "what", "the harness failed"));
+	}
+	for (i = 0; i < m->nfaults; i++) {
+		const struct fault_seen *f = &m->faults[i];
+
+		if (f->no_effect)
+			snprintf(what, sizeof(what), "fault %s had no measurable effect", f->id);
+		else if (f->injected_ns && !f->bites)
+			snprintf(what, sizeof(what), "fault %s was injected, but its effect was never seen", f->id);
+		else if (!strcmp(json_str(f->last, "state", ""), "heal-failed"))
+			snprintf(what, sizeof(what), "fault %s could not be undone", f->id);
+		else
+			continue;
+		broken_because(m, "", what);
+	}
+}
+
+static void find_stands(const struct view *v, struct measured *m)
+{
+	const cJSON *e = view_last(v, "stands");
+	const char *member = json_str(e, "member", ""), *point = json_str(e, "point", "");
+	const char *reason = json_str(e, "reason", "");
+	bool wrote = false;
+	size_t i;
+
+	for (i = 0; i < v->nops && !wrote; i++)
+		wrote = op_acked_write(v->ops[i]);
+	m->stands = json_bool(e, "ok", false) && wrote;
+	if (!e)
+		snprintf(m->stands_why, sizeof(m->stands_why), "nothing is recorded of how the system came up");
+	else if (!json_bool(e, "ok", false))
+		snprintf(m->stands_why, sizeof(m->stands_why), "%s%s%s%s%s", member,
+			 *member && (*point || *reason) ? ": " : "", point,
+			 *point && *reason ? ": " : "", reason);
+	else if (!wrote)
+		snprintf(m->stands_why, sizeof(m->stands_why),
+			 "the system came up, but acknowledged no write");
+	else
+		snprintf(m->stands_why, sizeof(m->stands_why), "the system came up and took writes");
+}
+
+/* How long the first acknowledged write spent on name resolution: 0 when
+ * its connection was already there. */
+static int64_t resolved(const struct view *v, int64_t first_ack)
+{
+	size_t i;
+
+	for (i = 0; i < v->nops; i++)
+		if (op_acked_write(v->ops[i]) && v->ops[i]->t_return == first_ack)
+			return v->ops[i]->dns_ns;
+	return -1;
+}
+
+static void explain(const struct view *v, const struct baseline *b, const struct system_ops *sys,
+		    struct fault_seen *f)
+{
+	const cJSON *inforce = json_get(view_last(v, "inforce"), "settings");
+	cJSON *fault = fault_with_times(f, v->run_events);
+	struct milestones *ms = &f->outage.m;
+
+	if (sys && sys->predict)
+		sys->predict(fault, inforce, &f->predicted);
+	ms->effective = f->effective_ns;
+	if (f->outage.any && f->outage.ended) {
+		ms->first_ack = f->outage.up_hi;
+		ms->resolved_ns = resolved(v, ms->first_ack);
+		ms->baseline = baseline_back(v, b, ms->first_ack);
+	}
+	if (sys && sys->explain && f->outage.any)
+		sys->explain(v->run_events, v->scenario, fault, &f->predicted, ms);
+	if (sys && sys->resync && f->effective_ns)
+		sys->resync(v->run_events, v->scenario, f->effective_ns, f->window_end_ns, &f->resync);
+	cJSON_Delete(fault);
+}
+
+static struct outage *worst_of(struct measured *m)
+{
+	struct outage *w = NULL;
+	size_t i;
+
+	for (i = 0; i < m->nfaults; i++) {
+		struct outage *o = &m->faults[i].outage;
+
+		if (!w || (w->ended && !o->ended) ||
+		    (w->ended == o->ended && o->hi_ns > w->hi_ns))
+			w = o;
+	}
+	return w;
+}
+
+void measure_scenario(const struct history *h, const cJSON *events, int scenario,
+		      struct measured *out)
+{
+	const struct system_ops *sys;
+	struct baseline b;
+	struct view v;
+	int64_t first;
+	size_t i;
+
+	memset(out, 0, sizeof(*out));
+	view_make(&v, h, events, scenario);
+	out->scenario = scenario;
+	load_span(&v, out);
+	faults_make(&v, out);
+	first = out->end_ns + 1;
+	for (i = 0; i < out->nfaults; i++)
+		if (out->faults[i].injected_ns && out->faults[i].injected_ns < first)
+			first = out->faults[i].injected_ns;
+	baseline_make(&v, first, &b);
+	out->baseline_p50_ns = b.p50_ns;
+	out->baseline_p99_ns = b.p99_ns;
+	out->baseline_p999_ns = b.write_p999_ns;
+
+	sys = system_find(json_str(view_first(&v, "scenario"), "system", ""));
+	for (i = 0; i < out->nfaults; i++) {
+		outage_make(&v, &b, out->end_ns, &out->faults[i]);
+		explain(&v, &b, sys, &out->faults[i]);
+	}
+	out->worst = worst_of(out);
+	loss_make(&v, out->faults, out->nfaults, &out->loss);
+	recovery_make(&v, sys, out);
+	dual_primary_make(&v, out);
+	noise_make(&v, &b, &out->noise);
+	buckets_make(&v, out);
+	find_broken(&v, out);
+	find_stands(&v, out);
+	view_free(&v);
+}
+
+void measured_free(struct measured *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->nfaults; i++) {
+		cJSON_Delete(m->faults[i].evidence);
+		cJSON_Delete(m->faults[i].undo);
+	}
+	free(m->faults);
+	free(m->loss.writes);
+	cJSON_Delete(m->loss.stale);
+	free(m->buckets);
+	memset(m, 0, sizeof(*m));
+}

@@ -1,0 +1,59 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "measure/parts.h"
+
+/* Was the machine quiet enough to believe the figures? What spoils them is a
+ * generator that sends late: then a pause of ours looks like an outage of
+ * the system's. A busy processor alone does not, and on a small machine that
+ * carries a whole cluster 50 to 80 % of pressure are everyday. So the limits
+ * are on lateness while all was well (no operation waits for another then),
+ * and on time that the hypervisor took away, which nobody inside can see. */
+
+#define LATENESS_P99_LIMIT_MS 100.0 /* twice the outage's stated error */
+#define STEAL_LIMIT_PCT 10.0
+
+static double worst(const struct view *v, const char *key)
+{
+	double w = -1, x;
+	size_t i;
+
+	for (i = 0; i < v->nevents; i++) {
+		if (!event_is(v->events[i], "noise"))
+			continue;
+		x = json_num(v->events[i], key, -1);
+		if (x > w)
+			w = x;
+	}
+	return w;
+}
+
+static double ms(int64_t ns)
+{
+	return ns < 0 ? -1 : (double)ns / (double)NS_PER_MS;
+}
+
+void noise_make(const struct view *v, const struct baseline *b, struct noise *out)
+{
+	memset(out, 0, sizeof(*out));
+	/* From the history, before the first fault: later ones queue behind
+	 * the outage, and that is the system's doing. */
+	out->lateness_p99_ms = ms(b->lateness_p99_ns);
+	out->lateness_max_ms = ms(b->lateness_max_ns);
+	out->cpu_some_pct = worst(v, "cpu_some_pct");
+	out->steal_pct = worst(v, "steal_pct");
+	if (out->lateness_p99_ms > LATENESS_P99_LIMIT_MS) {
+		out->too_noisy = true;
+		snprintf(out->why, sizeof(out->why),
+			 "before any fault 1 %% of the operations were sent %.0f ms late or more (limit %.0f ms)",
+			 out->lateness_p99_ms, LATENESS_P99_LIMIT_MS);
+	} else if (out->steal_pct > STEAL_LIMIT_PCT) {
+		out->too_noisy = true;
+		snprintf(out->why, sizeof(out->why),
+			 "the hypervisor took %.0f %% of the processor's time away (limit %.0f %%)",
+			 out->steal_pct, STEAL_LIMIT_PCT);
+	}
+}
