@@ -322,9 +322,9 @@ static cJSON *scalar_to_json(const struct ynode *n)
 			return cJSON_CreateFalse();
 	}
 	if (to_integer(t, &whole_value)) {
-		if (llabs(whole_value) <= INT64_C(1) << 53)
+		if (llabs(whole_value) <= INT64_C(1000000000000000))
 			return cJSON_CreateNumber((double)whole_value);
-		/* cJSON's doubles would round it. */
+		/* cJSON prints 15 digits when they are near enough. */
 		snprintf(raw, sizeof(raw), "%lld", whole_value);
 		return cJSON_CreateRaw(raw);
 	}
