@@ -27,7 +27,8 @@ struct node_ops {
 	int (*pids)(struct node *n, const char *uid, bool sandbox, struct pid_list *out,
 		    struct err *e);
 	/* A path that setns() takes: the network namespace of the pod's
-	 * sandbox, independent of its application's containers. */
+	 * sandbox, independent of its application's containers. "" when the
+	 * pod has no sandbox here (any more); that is no error. */
 	int (*netns)(struct node *n, const char *uid, char *path, size_t size, struct err *e);
 	/* Freezes or thaws all of a pod's application processes; *frozen tells
 	 * how many tasks are stopped now. */
@@ -36,14 +37,27 @@ struct node_ops {
 	/* The folder, as this process sees it, that holds the pod's claim. */
 	int (*volume)(struct node *n, const char *ns, const char *pod, char *path, size_t size,
 		      struct err *e);
-	/* The UID under which a pod lives now here ("" when it does not), and
-	 * its deletion. */
-	int (*pod_uid)(struct node *n, const char *ns, const char *pod, char uid[64], struct err *e);
+	/* The UID under which a pod lives now ("" when it does not), and
+	 * whether it has been told to end. */
+	int (*pod_uid)(struct node *n, const char *ns, const char *pod, char uid[64],
+		       bool *deleting, struct err *e);
+	/* Deletes the pod if it still has this UID; grace_s < 0: the pod's own
+	 * grace. A pod that is gone is fine. */
 	int (*pod_delete)(struct node *n, const char *ns, const char *pod, const char *uid,
 			  int grace_s, struct err *e);
 	/* Pods of a namespace that live on this node now:
 	 * [{name, uid, ip}]. */
 	int (*pods)(struct node *n, const char *ns, cJSON *out, struct err *e);
+	/* Addresses of the node itself, and those under which pods reach the
+	 * API server (strings, IPv4 or IPv6). */
+	int (*addresses)(struct node *n, cJSON *own, cJSON *api, struct err *e);
+	/* The network namespace of the node itself, through which its pods'
+	 * packets are forwarded; NULL: there is none that we may touch. */
+	const char *host_netns;
+	/* What faults left here though no journal entry speaks of it, one
+	 * sentence each; with `remove` it is undone, as far as that is known
+	 * to be ours. */
+	int (*residue)(struct node *n, bool remove, cJSON *found, struct err *e);
 	/* Whole nodes (host only). */
 	int (*node_stop)(struct node *n, const char *name, bool power_cut, struct err *e);
 	int (*node_start)(struct node *n, const char *name, struct err *e);
@@ -57,6 +71,7 @@ struct node {
 	void *impl;
 };
 
+void pid_list_add(struct pid_list *l, pid_t pid);
 void pid_list_free(struct pid_list *l);
 
 /* The write-ahead undo record of one fault on one node:

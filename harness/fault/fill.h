@@ -1,0 +1,32 @@
+#ifndef ORDEAL_FAULT_FILL_H
+#define ORDEAL_FAULT_FILL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* Taking the room of a file system with one file. */
+
+#define FILL_PREFIX ".ordeal-fill-"
+
+/* True when `dir` lies on another file system than `node_dir`, a folder of
+ * the node's own: only then does filling it leave the node alone. */
+bool fill_bounded(const char *dir, const char *node_dir);
+
+/* Grows the file at `path` (made when missing) until `percent` of its file
+ * system is used; 100: until not one more block can be had. It never
+ * shrinks. */
+int fill_to(const char *path, int percent, struct err *e);
+
+struct fill_state {
+	int64_t size_bytes, free_bytes, fill_bytes;
+	double used_percent;
+	bool no_room; /* only when probed: a write of two blocks got ENOSPC */
+};
+
+/* Looks at the file system that holds `path`; with `probe` it also tries to
+ * write a small file beside it, which is removed again. */
+int fill_look(const char *path, bool probe, struct fill_state *out, struct err *e);
+
+#endif

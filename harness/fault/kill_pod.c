@@ -1,0 +1,186 @@
+/* kill-pod: the pod goes, and its controller makes a new one.
+ *
+ * how: graceful  deleted with the manifest's own grace
+ *      force     deleted with grace 0: the kubelet still sends SIGTERM and
+ *                waits about two seconds before SIGKILL, so a clean program
+ *                has time to give up its lease
+ *      crash     every process of the pod, its sandbox included, gets
+ *                SIGKILL in one sweep from the node; then the pod is
+ *                deleted, so that it does not come back in place
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "fault/fault.h"
+#include "fault/journal.h"
+#include "fault/procs.h"
+#include "fault/target.h"
+
+#define SWEEP_NS (500 * NS_PER_MS)
+
+static const char *const PARAMS[] = {"how", NULL};
+static const char *const HOWS[] = {"graceful", "force", "crash", NULL};
+
+static int check(const struct ynode *step, cJSON *params, struct err *e)
+{
+	return param_word(step, "how", HOWS, "crash", params, e);
+}
+
+static bool supported(struct node *n, const cJSON *plan, char *why, size_t size)
+{
+	(void)plan;
+	if (n->ops->pids && n->ops->pod_uid && n->ops->pod_delete)
+		return true;
+	snprintf(why, size, "a %s agent deletes no pods", n->ops->name);
+	return false;
+}
+
+/* Remembers who runs in the pod now. */
+static int remember(struct node *n, const cJSON *target, cJSON *pods, struct err *e)
+{
+	const char *uid = json_str(target, "uid", "");
+	struct pid_list pids = {0};
+	cJSON *p;
+
+	if (n->ops->pids(n, uid, true, &pids, e))
+		return -1;
+	if (!pids.n)
+		return err_set(e, ERR_BROKEN, "pod %s (%s) has no process on this node",
+			       target_name(target), uid);
+	p = cJSON_CreateObject();
+	json_set_str(p, "member", target_name(target));
+	json_set_str(p, "uid", uid);
+	json_set(p, "procs", procs_remember(&pids));
+	json_push(pods, p);
+	pid_list_free(&pids);
+	return 0;
+}
+
+/* SIGKILL to everything in the pod, again until nothing is left: a process
+ * may fork between being listed and being killed. */
+static int sweep(struct node *n, const char *uid, struct err *e)
+{
+	int64_t end_ns = clock_mono_ns() + SWEEP_NS;
+	struct pid_list pids = {0};
+	int killed = 0;
+
+	do {
+		pid_list_free(&pids);
+		if (n->ops->pids(n, uid, true, &pids, e))
+			return -1;
+		for (size_t i = 0; i < pids.n; i++)
+			killed += kill(pids.pids[i], SIGKILL) == 0;
+		if (pids.n)
+			clock_sleep_until(clock_mono_ns() + 2 * NS_PER_MS);
+	} while (pids.n && clock_mono_ns() < end_ns);
+	pid_list_free(&pids);
+	return killed;
+}
+
+static int kill_one(struct node *n, struct journal_entry *j, cJSON *pod, struct err *e)
+{
+	const char *how = plan_param(j->plan, "how", "crash"), *uid = json_str(pod, "uid", "");
+	int killed;
+
+	if (!strcmp(how, "crash")) {
+		killed = sweep(n, uid, e);
+		if (killed < 0)
+			return -1;
+		json_set_i64(pod, "killed", killed);
+		json_set_i64(pod, "done_ns", clock_mono_ns());
+	}
+	if (n->ops->pod_delete(n, json_str(j->plan, "namespace", ""), json_str(pod, "member", ""),
+			       uid, strcmp(how, "graceful") ? 0 : -1, e))
+		return -1;
+	if (!json_get(pod, "done_ns"))
+		json_set_i64(pod, "done_ns", clock_mono_ns());
+	j->effective_ns = json_i64(pod, "done_ns", 0);
+	return 0;
+}
+
+static int inject(struct node *n, struct journal_entry *j, struct err *e)
+{
+	cJSON *targets, *pods = cJSON_AddArrayToObject(j->record, "pods"), *pod;
+	const cJSON *t;
+	int r = 0;
+
+	if (targets_here(n, j->plan, &targets, e))
+		return -1;
+	cJSON_ArrayForEach(t, targets)
+		if (!r)
+			r = remember(n, t, pods, e);
+	cJSON_Delete(targets);
+	if (r || journal_write(j, e))
+		return -1;
+	j->injected_ns = clock_mono_ns();
+	cJSON_ArrayForEach(pod, pods)
+		if (kill_one(n, j, pod, e))
+			return -1;
+	return 0;
+}
+
+/* Crash: nobody of before is left and the pod is another one. Otherwise: the
+ * pod has been told to end, or already is another one. */
+static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, bool *bites,
+		   struct err *e)
+{
+	bool crash = !strcmp(plan_param(j->plan, "how", "crash"), "crash"), deleting = false;
+	const cJSON *pod;
+	char now[64];
+
+	*bites = true;
+	cJSON_ArrayForEach(pod, json_get(j->record, "pods")) {
+		const char *name = json_str(pod, "member", ""), *uid = json_str(pod, "uid", "");
+		int all = cJSON_GetArraySize(json_get(pod, "procs"));
+		int left = procs_still_there(json_get(pod, "procs"));
+		bool gone;
+
+		if (n->ops->pod_uid(n, json_str(j->plan, "namespace", ""), name, now, &deleting, e))
+			return -1;
+		gone = strcmp(now, uid) != 0;
+		if (crash)
+			*bites = *bites && !left && gone;
+		else
+			*bites = *bites && (gone || deleting);
+		if (crash)
+			json_pushf(evidence, "pod %s: SIGKILL reached %d processes", name,
+				   (int)json_i64(pod, "killed", 0));
+		json_pushf(evidence, "pod %s: %d of its %d processes still run", name, left, all);
+		if (!now[0])
+			json_pushf(evidence, "pod %s (UID %s) is gone", name, uid);
+		else if (gone)
+			json_pushf(evidence, "pod %s is another one: UID %s, before %s", name, now, uid);
+		else
+			json_pushf(evidence, "pod %s (UID %s) is still there%s", name, uid,
+				   deleting ? ", told to end" : "");
+	}
+	return 0;
+}
+
+static int heal(struct node *n, struct journal_entry *j, cJSON *evidence, struct err *e)
+{
+	const cJSON *pod;
+
+	(void)n;
+	(void)e;
+	cJSON_ArrayForEach(pod, json_get(j->record, "pods"))
+		json_pushf(evidence, "pod %s: nothing to undo, its controller replaces it",
+			   json_str(pod, "member", ""));
+	return 0;
+}
+
+const struct fault_ops fault_kill_pod = {
+	.name = "kill-pod",
+	.summary = "delete a pod gracefully, by force, or kill all its processes at once",
+	.place = FAULT_AT_NODE,
+	.disrupts = true,
+	.params = PARAMS,
+	.check = check,
+	.supported = supported,
+	.inject = inject,
+	.observe = observe,
+	.heal = heal,
+};

@@ -1,0 +1,215 @@
+/* kill-process: SIGKILL to one process; the pod stays.
+ *
+ * which: server  the server itself: the parent-most process with the name
+ *                that `process` gives, or with one of the names below (for
+ *                PostgreSQL the postmaster, not Patroni above it)
+ *        pid1    PID 1 of the server's container
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "fault/fault.h"
+#include "fault/journal.h"
+#include "fault/procs.h"
+#include "fault/target.h"
+
+static const char *const PARAMS[] = {"which", "process", NULL};
+static const char *const WHICH[] = {"server", "pid1", NULL};
+static const char *const SERVERS[] = {"postgres", "mysqld", "redis-server", "beam.smp", "java", NULL};
+
+static int check(const struct ynode *step, cJSON *params, struct err *e)
+{
+	const struct ynode *at = yaml_get(step, "process");
+	const char *name;
+
+	if (param_word(step, "which", WHICH, "server", params, e))
+		return -1;
+	if (!at)
+		return 0;
+	if (yaml_to_string(at, &name, e))
+		return -1;
+	if (!name[0] || strlen(name) > 15)
+		return yaml_error(at, e, "process: a process's name has 1 to 15 characters");
+	json_set_str(params, "process", name);
+	return 0;
+}
+
+static bool supported(struct node *n, const cJSON *plan, char *why, size_t size)
+{
+	(void)plan;
+	if (n->ops->pids)
+		return true;
+	snprintf(why, size, "a %s agent sees no processes", n->ops->name);
+	return false;
+}
+
+static bool is_server(const struct proc_stat *s, const char *name)
+{
+	if (name)
+		return !strcmp(s->comm, name);
+	for (size_t i = 0; SERVERS[i]; i++)
+		if (!strcmp(s->comm, SERVERS[i]))
+			return true;
+	return false;
+}
+
+/* Of the processes that fit, the oldest whose parent does not fit. */
+static bool find_server(const struct pid_list *pids, const char *name, struct proc_stat *out)
+{
+	struct proc_stat s, parent;
+	bool found = false;
+
+	for (size_t i = 0; i < pids->n; i++) {
+		if (procs_stat(pids->pids[i], &s) || s.state == 'Z' || !is_server(&s, name))
+			continue;
+		if (procs_stat(s.ppid, &parent) == 0 && is_server(&parent, name))
+			continue;
+		if (!found || s.start_ticks < out->start_ticks)
+			*out = s;
+		found = true;
+	}
+	return found;
+}
+
+/* PID 1 of the container that `like` runs in (0: of any), else the oldest
+ * process without a parent among the pod's. */
+static bool find_first(const struct pid_list *pids, pid_t like, struct proc_stat *out)
+{
+	uint64_t ns = like ? procs_pid_ns(like) : 0, own = procs_pid_ns(getpid());
+	struct proc_stat s;
+	bool found = false;
+
+	for (size_t i = 0; i < pids->n; i++) {
+		bool first = false;
+
+		if (procs_stat(pids->pids[i], &s) || s.state == 'Z')
+			continue;
+		if (procs_pid_ns(s.pid) != own) {
+			first = procs_inner_pid(s.pid) == 1 && (!ns || procs_pid_ns(s.pid) == ns);
+		} else {
+			first = true;
+			for (size_t k = 0; k < pids->n; k++)
+				first = first && pids->pids[k] != s.ppid;
+		}
+		if (first && (!found || s.start_ticks < out->start_ticks)) {
+			*out = s;
+			found = true;
+		}
+	}
+	return found;
+}
+
+static int choose(struct node *n, const cJSON *plan, const cJSON *target, struct proc_stat *out,
+		  struct err *e)
+{
+	const char *name = plan_param(plan, "process", NULL), *uid = json_str(target, "uid", "");
+	bool want_first = !strcmp(plan_param(plan, "which", "server"), "pid1"), found;
+	struct pid_list pids = {0};
+
+	if (n->ops->pids(n, uid, false, &pids, e))
+		return -1;
+	found = find_server(&pids, name, out);
+	/* A server that we know no name of is its container's first process. */
+	if (want_first || (!found && !name))
+		found = find_first(&pids, found ? out->pid : 0, out);
+	pid_list_free(&pids);
+	if (!found)
+		return err_set(e, ERR_BROKEN, "pod %s (%s) has no process %s%son this node",
+			       target_name(target), uid, name ? name : "", name ? " " : "");
+	return 0;
+}
+
+static int inject(struct node *n, struct journal_entry *j, struct err *e)
+{
+	cJSON *targets, *procs = cJSON_AddArrayToObject(j->record, "procs");
+	struct proc_stat s;
+	const cJSON *t, *p;
+	int r = 0;
+
+	if (targets_here(n, j->plan, &targets, e))
+		return -1;
+	cJSON_ArrayForEach(t, targets) {
+		cJSON *o;
+
+		r = r ? r : choose(n, j->plan, t, &s, e);
+		if (r)
+			break;
+		o = cJSON_CreateObject();
+		json_set_str(o, "member", target_name(t));
+		json_set_str(o, "uid", json_str(t, "uid", ""));
+		json_set_i64(o, "pid", s.pid);
+		json_set_i64(o, "start", (int64_t)s.start_ticks);
+		json_set_str(o, "comm", s.comm);
+		json_push(procs, o);
+	}
+	cJSON_Delete(targets);
+	if (r || journal_write(j, e))
+		return -1;
+	j->injected_ns = clock_mono_ns();
+	cJSON_ArrayForEach(p, procs) {
+		if (kill((pid_t)json_i64(p, "pid", 0), SIGKILL) && errno != ESRCH)
+			return err_set(e, ERR_BROKEN, "cannot kill %s (PID %d) of pod %s: %s",
+				       json_str(p, "comm", ""), (int)json_i64(p, "pid", 0),
+				       json_str(p, "member", ""), strerror(errno));
+	}
+	return 0;
+}
+
+static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, bool *bites,
+		   struct err *e)
+{
+	bool first = !strcmp(plan_param(j->plan, "which", "server"), "pid1"), deleting;
+	const char *ns = json_str(j->plan, "namespace", "");
+	const cJSON *p;
+	char now[64];
+
+	*bites = true;
+	cJSON_ArrayForEach(p, json_get(j->record, "procs")) {
+		const char *name = json_str(p, "member", "");
+		bool there = procs_same((pid_t)json_i64(p, "pid", 0),
+					(uint64_t)json_i64(p, "start", 0));
+
+		json_pushf(evidence, "pod %s: %s, %s with PID %d on the node, %s", name,
+			   json_str(p, "comm", ""), first ? "the container's PID 1" : "the server",
+			   (int)json_i64(p, "pid", 0), there ? "still runs" : "is gone");
+		*bites = *bites && !there;
+		if (there || !n->ops->pod_uid)
+			continue;
+		if (n->ops->pod_uid(n, ns, name, now, &deleting, e))
+			return -1;
+		json_pushf(evidence, "pod %s: UID %s", name,
+			   strcmp(now, json_str(p, "uid", "")) ? "changed" : "as before");
+	}
+	return 0;
+}
+
+static int heal(struct node *n, struct journal_entry *j, cJSON *evidence, struct err *e)
+{
+	const cJSON *p;
+
+	(void)n;
+	(void)e;
+	cJSON_ArrayForEach(p, json_get(j->record, "procs"))
+		json_pushf(evidence, "pod %s: nothing to undo, whoever started the process replaces it",
+			   json_str(p, "member", ""));
+	return 0;
+}
+
+const struct fault_ops fault_kill_process = {
+	.name = "kill-process",
+	.summary = "SIGKILL to the server or to its container's PID 1; the pod stays",
+	.place = FAULT_AT_NODE,
+	.disrupts = true,
+	.params = PARAMS,
+	.check = check,
+	.supported = supported,
+	.inject = inject,
+	.observe = observe,
+	.heal = heal,
+};

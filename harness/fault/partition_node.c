@@ -1,0 +1,372 @@
+/* partition-node: the pods of a node are cut off from those of other nodes.
+ * The rules live in the sandboxes of the node's pods of our namespace, not in
+ * an application's container, and follow pods that are restarted; what goes
+ * by way of a service is caught where the node forwards it.
+ *
+ * shape:     isolate  the target's node from all others (halves, bridge and
+ *                     ring want `target: all`; nodes count in their order)
+ * direction: both | in | out   seen from the target's node
+ * api:       keep | cut        the API server
+ * dns:       keep | cut        port 53
+ * probes:    keep | cut        the node itself, from where the kubelet asks
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "fault/fault.h"
+#include "fault/journal.h"
+#include "fault/nft.h"
+#include "fault/partition.h"
+#include "fault/target.h"
+
+static const char *const PARAMS[] = {"shape", "direction", "api", "dns", "probes", NULL};
+static const char *const SHAPES[] = {"isolate", "halves", "bridge", "ring", NULL};
+static const char *const DIRECTIONS[] = {"both", "in", "out", NULL};
+static const char *const KEEP_OR_CUT[] = {"keep", "cut", NULL};
+
+static int check(const struct ynode *step, cJSON *params, struct err *e)
+{
+	return param_word(step, "shape", SHAPES, "isolate", params, e) ||
+	       param_word(step, "direction", DIRECTIONS, "both", params, e) ||
+	       param_word(step, "api", KEEP_OR_CUT, "keep", params, e) ||
+	       param_word(step, "dns", KEEP_OR_CUT, "keep", params, e) ||
+	       param_word(step, "probes", KEEP_OR_CUT, "keep", params, e) ? -1 : 0;
+}
+
+static bool supported(struct node *n, const cJSON *plan, char *why, size_t size)
+{
+	(void)plan;
+	if (n->ops->netns && n->ops->pods)
+		return true;
+	snprintf(why, size, "with a %s agent pods have no network of their own", n->ops->name);
+	return false;
+}
+
+/* The networks that this node's pods refuse, by the plan's shape. */
+static int refused_networks(struct node *n, const cJSON *plan, cJSON *cidrs, struct err *e)
+{
+	const char *shape = plan_param(plan, "shape", "isolate"), *names[PARTITION_NODES_MAX];
+	const cJSON *peers = json_get(plan, "peers"), *it, *t;
+	size_t count = 0, self = PARTITION_NODES_MAX, i = 0;
+	uint32_t alone = 0;
+	struct partition p;
+
+	cJSON_ArrayForEach(it, peers) {
+		if (count == PARTITION_NODES_MAX)
+			return err_set(e, ERR_UNSUPPORTED, "a partition takes at most %d nodes",
+				       PARTITION_NODES_MAX);
+		names[count] = json_str(it, "node", "");
+		cJSON_ArrayForEach(t, json_get(plan, "targets"))
+			if (!strcmp(json_str(t, "node", ""), names[count]))
+				alone |= UINT32_C(1) << count;
+		if (!strcmp(names[count], n->name))
+			self = count;
+		count++;
+	}
+	if (self == PARTITION_NODES_MAX)
+		return err_set(e, ERR_INPUT, "fault %s: node %s is not among its peers",
+			       json_str(plan, "id", "?"), n->name);
+	if (!strcmp(shape, "halves"))
+		p = partition_halves(count);
+	else if (!strcmp(shape, "bridge"))
+		p = partition_bridge(count, count / 2);
+	else if (!strcmp(shape, "ring"))
+		p = partition_ring(count);
+	else
+		p = partition_isolate(count, alone);
+	cJSON_ArrayForEach(it, peers) {
+		const char *cidr = json_str(it, "cidr", "");
+
+		if (!(p.refuses[self] >> i++ & 1))
+			continue;
+		if (!cidr[0])
+			return err_set(e, ERR_BROKEN, "the pods' network of node %s is not known",
+				       json_str(it, "node", "?"));
+		json_push(cidrs, cJSON_CreateString(cidr));
+	}
+	return 0;
+}
+
+/* Single addresses that are cut as well. */
+static int refused_addresses(struct node *n, const cJSON *plan, cJSON *gone, struct err *e)
+{
+	bool api = !strcmp(plan_param(plan, "api", "keep"), "cut");
+	bool probes = !strcmp(plan_param(plan, "probes", "keep"), "cut");
+	cJSON *own_list = cJSON_CreateArray(), *api_list = cJSON_CreateArray(), *it;
+	int r = 0;
+
+	if ((api || probes) && n->ops->addresses)
+		r = n->ops->addresses(n, own_list, api_list, e);
+	if (api && !r && !cJSON_GetArraySize(api_list))
+		r = err_set(e, ERR_BROKEN, "api: cut, but the API server's address is not known here");
+	while (!r && api && (it = cJSON_DetachItemFromArray(api_list, 0)))
+		json_push(gone, it);
+	while (!r && probes && (it = cJSON_DetachItemFromArray(own_list, 0)))
+		json_push(gone, it);
+	cJSON_Delete(own_list);
+	cJSON_Delete(api_list);
+	return r;
+}
+
+static void rules_of(const struct journal_entry *j, const char *table, struct partition_rules *r)
+{
+	const char *direction = plan_param(j->plan, "direction", "both");
+
+	*r = (struct partition_rules){
+		.table = table,
+		.in = strcmp(direction, "out") != 0,
+		.out = strcmp(direction, "in") != 0,
+		.keep_dns = !strcmp(plan_param(j->plan, "dns", "keep"), "keep"),
+		.refused = json_get(j->record, "refused"),
+		.gone = json_get(j->record, "gone"),
+	};
+}
+
+static cJSON *known(const cJSON *pods, const char *uid)
+{
+	cJSON *p;
+
+	cJSON_ArrayForEach(p, pods)
+		if (!strcmp(json_str(p, "uid", ""), uid))
+			return p;
+	return NULL;
+}
+
+/* The inode that a namespace's path leads to now; 0 when it is gone. */
+static int64_t inode_of(const char *path)
+{
+	struct stat st;
+
+	return path[0] && stat(path, &st) == 0 ? (int64_t)st.st_ino : 0;
+}
+
+/* Notes the pods that live here now. *fresh is set when a sandbox is new or
+ * another one than before; those have "applied" false. */
+static int note_pods(struct node *n, struct journal_entry *j, bool *fresh, struct err *e)
+{
+	cJSON *now = cJSON_CreateArray(), *pods = cJSON_GetObjectItem(j->record, "pods");
+	char path[512];
+	const cJSON *it;
+	int r = n->ops->pods(n, json_str(j->plan, "namespace", ""), now, e);
+
+	*fresh = false;
+	cJSON_ArrayForEach(it, now) {
+		const char *uid = json_str(it, "uid", "");
+		cJSON *p = known(pods, uid);
+
+		if (r)
+			break;
+		if (p && inode_of(json_str(p, "netns", "")) == json_i64(p, "inode", -1) &&
+		    !strcmp(json_str(p, "ip", ""), json_str(it, "ip", "")))
+			continue;
+		r = n->ops->netns(n, uid, path, sizeof(path), e);
+		if (r || !path[0])
+			continue;
+		if (!p)
+			json_push(pods, p = cJSON_CreateObject());
+		json_set_str(p, "name", json_str(it, "name", ""));
+		json_set_str(p, "uid", uid);
+		json_set_str(p, "ip", json_str(it, "ip", ""));
+		json_set_str(p, "netns", path);
+		json_set_i64(p, "inode", inode_of(path));
+		json_set_bool(p, "applied", false);
+		*fresh = true;
+	}
+	cJSON_Delete(now);
+	return r;
+}
+
+static int apply_forward(struct node *n, struct journal_entry *j, const struct partition_rules *r,
+			 struct err *e)
+{
+	cJSON *ips = cJSON_CreateArray();
+	struct buf script = {0};
+	const cJSON *p;
+	int res = 0;
+
+	cJSON_ArrayForEach(p, json_get(j->record, "pods"))
+		if (json_str(p, "ip", "")[0])
+			json_push(ips, cJSON_CreateString(json_str(p, "ip", "")));
+	if (n->ops->host_netns) {
+		partition_forward_rules(r, ips, &script);
+		res = nft_run(n->ops->host_netns, buf_cstr(&script), e);
+	}
+	buf_free(&script);
+	cJSON_Delete(ips);
+	return res;
+}
+
+/* Puts the rules where they are missing. The journal knows of every place
+ * before. A sandbox that ends in between takes its rules with it. */
+static int apply(struct node *n, struct journal_entry *j, struct err *e)
+{
+	struct partition_rules rules;
+	struct buf script = {0};
+	char table[96];
+	cJSON *p;
+	int r = 0;
+
+	partition_table_name(j->id, table);
+	rules_of(j, table, &rules);
+	partition_sandbox_rules(&rules, &script);
+	cJSON_ArrayForEach(p, cJSON_GetObjectItem(j->record, "pods")) {
+		const char *netns = json_str(p, "netns", "");
+
+		if (json_bool(p, "applied", false))
+			continue;
+		if (nft_run(netns, buf_cstr(&script), e)) {
+			if (inode_of(netns) != json_i64(p, "inode", -1))
+				continue;
+			r = err_prefix(e, "cutting off pod %s", json_str(p, "name", ""));
+			break;
+		}
+		json_set_bool(p, "applied", true);
+	}
+	buf_free(&script);
+	return r ? r : apply_forward(n, j, &rules, e);
+}
+
+static int inject(struct node *n, struct journal_entry *j, struct err *e)
+{
+	cJSON *refused = cJSON_AddArrayToObject(j->record, "refused");
+	cJSON *gone = cJSON_AddArrayToObject(j->record, "gone"), *targets;
+	const cJSON *t;
+	bool fresh;
+
+	cJSON_AddArrayToObject(j->record, "pods");
+	if (targets_here(n, j->plan, &targets, e))
+		return -1;
+	if (refused_networks(n, j->plan, refused, e) || refused_addresses(n, j->plan, gone, e) ||
+	    note_pods(n, j, &fresh, e))
+		goto fail;
+	cJSON_ArrayForEach(t, targets) {
+		if (!known(json_get(j->record, "pods"), json_str(t, "uid", ""))) {
+			err_set(e, ERR_BROKEN, "pod %s (%s) has no sandbox on this node",
+				target_name(t), json_str(t, "uid", ""));
+			goto fail;
+		}
+	}
+	cJSON_Delete(targets);
+	if (journal_write(j, e))
+		return -1;
+	j->injected_ns = clock_mono_ns();
+	return apply(n, j, e);
+fail:
+	cJSON_Delete(targets);
+	return -1;
+}
+
+static int follow(struct node *n, struct journal_entry *j, struct err *e)
+{
+	bool fresh;
+
+	if (note_pods(n, j, &fresh, e))
+		return -1;
+	if (!fresh)
+		return 0;
+	return journal_write(j, e) || apply(n, j, e) ? -1 : 0;
+}
+
+static bool is_target(const cJSON *plan, const char *uid)
+{
+	return known(json_get(plan, "targets"), uid) != NULL;
+}
+
+/* It bites when packets from or to every target were dropped. */
+static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, bool *bites,
+		   struct err *e)
+{
+	int64_t in, out;
+	char table[96];
+	const cJSON *p;
+	bool there;
+
+	*bites = true;
+	partition_table_name(j->id, table);
+	cJSON_ArrayForEach(p, json_get(j->record, "pods")) {
+		const char *name = json_str(p, "name", "");
+
+		if (nft_counters(json_str(p, "netns", ""), table, &there, &in, &out, e))
+			return -1;
+		if (!there && inode_of(json_str(p, "netns", "")) != json_i64(p, "inode", -1)) {
+			json_pushf(evidence, "pod %s: its sandbox is gone, and the rules with it", name);
+			continue;
+		}
+		json_pushf(evidence, "pod %s: %s dropped %lld packets in, %lld out", name, table,
+			   (long long)in, (long long)out);
+		if (is_target(j->plan, json_str(p, "uid", "")))
+			*bites = *bites && there && in + out > 0;
+	}
+	if (!n->ops->host_netns)
+		return 0;
+	if (nft_counters(n->ops->host_netns, table, &there, &in, &out, e))
+		return -1;
+	json_pushf(evidence, "node %s: %lld packets by way of services dropped in, %lld out", n->name,
+		   (long long)in, (long long)out);
+	return 0;
+}
+
+/* Removes the table from one namespace, if it is still the one of the record. */
+static int heal_pod(struct node *n, const cJSON *pod, const char *table, cJSON *evidence,
+		    struct err *e)
+{
+	const char *name = json_str(pod, "name", "");
+	int64_t in, out;
+	char path[512];
+	bool there;
+
+	mem_copy_str(path, sizeof(path), json_str(pod, "netns", ""));
+	/* PIDs are used again: ask anew when the path leads elsewhere. */
+	if (inode_of(path) != json_i64(pod, "inode", -1) &&
+	    n->ops->netns(n, json_str(pod, "uid", ""), path, sizeof(path), e))
+		return -1;
+	if (!path[0]) {
+		json_pushf(evidence, "pod %s: its sandbox is gone, and the rules with it", name);
+		return 0;
+	}
+	if (nft_counters(path, table, &there, &in, &out, e))
+		return -1;
+	if (!there) {
+		json_pushf(evidence, "pod %s: no rules of ours", name);
+		return 0;
+	}
+	if (nft_delete_table(path, table, e))
+		return -1;
+	json_pushf(evidence, "pod %s: %s removed, it had dropped %lld packets in, %lld out", name,
+		   table, (long long)in, (long long)out);
+	return 0;
+}
+
+static int heal(struct node *n, struct journal_entry *j, cJSON *evidence, struct err *e)
+{
+	char table[96];
+	const cJSON *p;
+	int r = 0;
+
+	partition_table_name(j->id, table);
+	cJSON_ArrayForEach(p, json_get(j->record, "pods"))
+		if (heal_pod(n, p, table, evidence, e))
+			r = -1;
+	if (n->ops->host_netns && nft_delete_table(n->ops->host_netns, table, e))
+		r = -1;
+	return r;
+}
+
+const struct fault_ops fault_partition_node = {
+	.name = "partition-node",
+	.summary = "cut a node's pods off from those of other nodes",
+	.place = FAULT_AT_NODE,
+	.disrupts = true,
+	.lasting = true,
+	.params = PARAMS,
+	.check = check,
+	.supported = supported,
+	.inject = inject,
+	.observe = observe,
+	.follow = follow,
+	.heal = heal,
+};

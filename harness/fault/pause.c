@@ -1,0 +1,131 @@
+/* pause: every process of the pod stands still, as in a long stall of its
+ * virtual machine; connections stay open and silent. The kernel's freezer
+ * where there is one, SIGSTOP for local processes. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "fault/fault.h"
+#include "fault/journal.h"
+#include "fault/target.h"
+
+static const char *const PARAMS[] = {NULL};
+
+static int check(const struct ynode *step, cJSON *params, struct err *e)
+{
+	(void)step;
+	(void)params;
+	(void)e;
+	return 0;
+}
+
+static bool supported(struct node *n, const cJSON *plan, char *why, size_t size)
+{
+	(void)plan;
+	if (n->ops->freeze && n->ops->frozen)
+		return true;
+	snprintf(why, size, "a %s agent freezes no pods", n->ops->name);
+	return false;
+}
+
+static int inject(struct node *n, struct journal_entry *j, struct err *e)
+{
+	cJSON *targets, *pods = cJSON_AddArrayToObject(j->record, "pods");
+	const cJSON *t;
+
+	if (targets_here(n, j->plan, &targets, e))
+		return -1;
+	cJSON_ArrayForEach(t, targets) {
+		cJSON *p = cJSON_CreateObject();
+
+		json_set_str(p, "member", target_name(t));
+		json_set_str(p, "uid", json_str(t, "uid", ""));
+		json_push(pods, p);
+	}
+	cJSON_Delete(targets);
+	if (journal_write(j, e))
+		return -1;
+	j->injected_ns = clock_mono_ns();
+	cJSON_ArrayForEach(t, pods)
+		if (n->ops->freeze(n, json_str(t, "uid", ""), true, e))
+			return err_prefix(e, "pausing pod %s", json_str(t, "member", ""));
+	return 0;
+}
+
+static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, bool *bites,
+		   struct err *e)
+{
+	const cJSON *p;
+	int stopped, all;
+
+	*bites = true;
+	cJSON_ArrayForEach(p, json_get(j->record, "pods")) {
+		if (n->ops->frozen(n, json_str(p, "uid", ""), &stopped, &all, e))
+			return -1;
+		*bites = *bites && all && stopped == all;
+		json_pushf(evidence, "pod %s: %d of %d tasks stand still",
+			   json_str(p, "member", ""), stopped, all);
+	}
+	return 0;
+}
+
+/* A container that was restarted meanwhile is frozen as well. */
+static int follow(struct node *n, struct journal_entry *j, struct err *e)
+{
+	const cJSON *p;
+	int stopped, all;
+
+	cJSON_ArrayForEach(p, json_get(j->record, "pods")) {
+		const char *uid = json_str(p, "uid", "");
+
+		if (n->ops->frozen(n, uid, &stopped, &all, e) ||
+		    (all && stopped < all && n->ops->freeze(n, uid, true, e)))
+			return -1;
+	}
+	return 0;
+}
+
+static int heal_one(struct node *n, const cJSON *pod, cJSON *evidence, struct err *e)
+{
+	const char *name = json_str(pod, "member", ""), *uid = json_str(pod, "uid", "");
+	int before = 0, after = 0, all = 0;
+
+	if (n->ops->frozen(n, uid, &before, &all, e))
+		return -1;
+	if (!all) {
+		json_pushf(evidence, "pod %s is gone from this node", name);
+		return 0;
+	}
+	if (n->ops->freeze(n, uid, false, e) || n->ops->frozen(n, uid, &after, &all, e))
+		return err_prefix(e, "thawing pod %s", name);
+	json_pushf(evidence, "pod %s: thawed; %d tasks stood still before, %d after", name, before,
+		   after);
+	return 0;
+}
+
+static int heal(struct node *n, struct journal_entry *j, cJSON *evidence, struct err *e)
+{
+	const cJSON *p;
+	int r = 0;
+
+	cJSON_ArrayForEach(p, json_get(j->record, "pods"))
+		if (heal_one(n, p, evidence, e))
+			r = -1;
+	return r;
+}
+
+const struct fault_ops fault_pause = {
+	.name = "pause",
+	.summary = "freeze every process of a pod",
+	.place = FAULT_AT_NODE,
+	.disrupts = true,
+	.lasting = true,
+	.params = PARAMS,
+	.check = check,
+	.supported = supported,
+	.inject = inject,
+	.observe = observe,
+	.follow = follow,
+	.heal = heal,
+};

@@ -1,0 +1,63 @@
+#include "fault/target.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+
+bool target_here(const struct node *n, const cJSON *target)
+{
+	const char *node = json_str(target, "node", "");
+
+	return !n->name[0] || !node[0] || !strcmp(n->name, node);
+}
+
+int targets_here(const struct node *n, const cJSON *plan, cJSON **out, struct err *e)
+{
+	const cJSON *t;
+
+	*out = cJSON_CreateArray();
+	cJSON_ArrayForEach(t, json_get(plan, "targets")) {
+		if (target_here(n, t))
+			cJSON_AddItemReferenceToArray(*out, (cJSON *)(uintptr_t)t);
+	}
+	if (cJSON_GetArraySize(*out))
+		return 0;
+	cJSON_Delete(*out);
+	*out = NULL;
+	return err_set(e, ERR_INPUT, "fault %s has no target on node %s",
+		       json_str(plan, "id", "?"), n->name[0] ? n->name : "(unnamed)");
+}
+
+const char *plan_param(const cJSON *plan, const char *name, const char *dflt)
+{
+	return json_str(json_get(plan, "params"), name, dflt);
+}
+
+int param_word(const struct ynode *step, const char *key, const char *const *words,
+	       const char *dflt, cJSON *params, struct err *e)
+{
+	const struct ynode *at = yaml_get(step, key);
+	const char *word = dflt, *near;
+	struct buf all = {0};
+
+	if (at && yaml_to_string(at, &word, e))
+		return -1;
+	for (size_t i = 0; words[i]; i++) {
+		if (!strcmp(words[i], word)) {
+			json_set_str(params, key, word);
+			return 0;
+		}
+		buf_fmt(&all, "%s%s", i ? ", " : "", words[i]);
+	}
+	near = yaml_nearest(word, words);
+	yaml_error(at, e, "%s: \"%s\" is none of %s%s%s%s", key, word, buf_cstr(&all),
+		   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+	buf_free(&all);
+	return -1;
+}
+
+const char *target_name(const cJSON *target)
+{
+	return json_str(target, "member", "?");
+}
