@@ -18,8 +18,7 @@ lock() {
 
 if [ "$1" = --stock ]; then
   reference=$2
-  repository=${reference%:*}
-  case $repository in */*) ;; *) repository=library/$repository ;; esac
+  repository=$(path_of "$reference")
   tag=${reference##*:}
   [ "$tag" != "$reference" ] || die "$reference: a stock image needs a tag"
   lock "$(tr / - <<<"$repository")"

@@ -139,6 +139,9 @@ EOF
   done
   install -m 755 "$KIND_DIR/node/ordeal-network" "$tree/usr/local/sbin/"
   install -m 644 "$KIND_DIR/node/ordeal-network.service" "$tree/etc/systemd/system/"
+  # It would fail to find containerd once at every boot, and try again a second later.
+  mkdir "$tree/etc/systemd/system/kubelet.service.d"
+  printf '[Unit]\nAfter=containerd.service\n' >"$tree/etc/systemd/system/kubelet.service.d/20-ordeal.conf"
   tar -C "$tree" --owner=0 --group=0 -c etc usr | docker exec -i "$name" bash -euc '
     tar --no-overwrite-dir -C / -x
     systemctl daemon-reload

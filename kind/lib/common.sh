@@ -9,7 +9,8 @@ REPO_DIR=$(dirname "$KIND_DIR")
 ORDEAL_CACHE=${ORDEAL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ordeal}
 CACHE=$ORDEAL_CACHE/kind
 LOG_DIR=$CACHE/log
-CLUSTER=ordeal
+# Another name lets a test have a cluster beside the real one.
+CLUSTER=${ORDEAL_CLUSTER:-ordeal}
 KUBECONFIG_FILE=$CACHE/kubeconfig
 mkdir -p "$LOG_DIR"
 

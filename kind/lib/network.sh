@@ -2,8 +2,8 @@
 # The nodes' network. Nothing that runs on it may send packets out of this
 # machine: no masquerading, a rule on the host, and a wall in every node.
 
-NETWORK=ordeal
-BRIDGE=br-ordeal
+NETWORK=$CLUSTER
+BRIDGE=br-$CLUSTER
 
 ensure_network() {
   docker network inspect "$NETWORK" >/dev/null 2>&1 ||

@@ -2,7 +2,7 @@
 # A registry on the nodes' network, its storage in the cache: what was pushed
 # once stays pushed.
 
-REGISTRY=ordeal-registry
+REGISTRY=$CLUSTER-registry
 REGISTRY_DATA=$CACHE/registry
 
 ensure_registry_image() {
@@ -34,6 +34,14 @@ ensure_registry() {
 }
 
 registry_url() { printf 'http://%s\n' "$(docker port "$REGISTRY" 5000/tcp | head -1)"; }
+
+# path_of REFERENCE: the repository a registry keeps that stock image under.
+path_of() {
+  case ${1%:*} in
+    */*) printf '%s\n' "${1%:*}" ;;
+    *) printf 'library/%s\n' "${1%:*}" ;;
+  esac
+}
 
 # registry_has REPOSITORY TAG: asks its storage, which takes no daemon at all.
 registry_has() { [ -f "$REGISTRY_DATA/docker/registry/v2/repositories/$1/_manifests/tags/$2/current/link" ]; }
