@@ -1,5 +1,6 @@
 #include "spec/scenario.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -15,6 +16,19 @@ bool scenario_is_name(const char *s)
 
 	return len >= 1 && len <= 40 && *s != '-' &&
 	       strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
+}
+
+int scenario_line(const struct ynode *n, const char **out, struct err *e)
+{
+	const char *p;
+
+	if (yaml_to_string(n, out, e))
+		return -1;
+	for (p = *out; *p && !iscntrl((unsigned char)*p); p++)
+		;
+	if (*p || p == *out || p - *out > 150)
+		return yaml_error(n, e, "one line of 1 to 150 characters is needed here");
+	return 0;
 }
 
 int scenario_word(const struct ynode *n, const char *const *allowed, const char *kind,
@@ -171,7 +185,7 @@ static int read_head(const struct ynode *root, const struct scenario_names *name
 		return yaml_error(yaml_get(root, "name"), e, "a name has lower case letters, "
 				  "digits and hyphens, at most 40, not \"%.60s\"", out->name);
 	out->title = out->name;
-	if ((n = yaml_get(root, "title")) && yaml_to_string(n, &out->title, e))
+	if ((n = yaml_get(root, "title")) && scenario_line(n, &out->title, e))
 		return -1;
 	if ((n = yaml_get(root, "about")) && yaml_to_string(n, &out->about, e))
 		return -1;

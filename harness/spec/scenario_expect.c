@@ -366,7 +366,7 @@ static int read_expect(struct arena *a, const struct ynode *at,
 		return -1;
 	x->name = default_name(a, s, x);
 	n = yaml_get(at, "name");
-	return n ? yaml_to_string(n, &x->name, e) : 0;
+	return n ? scenario_line(n, &x->name, e) : 0;
 }
 
 int scenario_read_expects(struct arena *a, const struct ynode *list,

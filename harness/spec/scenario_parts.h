@@ -25,4 +25,7 @@ int scenario_word(const struct ynode *n, const char *const *allowed, const char 
  * letter or digit: safe in file names, TAP and journals. */
 bool scenario_is_name(const char *s);
 
+/* One line for people, in TAP among other places: no control characters. */
+int scenario_line(const struct ynode *n, const char **out, struct err *e);
+
 #endif

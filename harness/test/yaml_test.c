@@ -121,7 +121,7 @@ static void test_refused(void **state)
 			    "that holds \": \", or check the indentation"},
 		{"a: 1\n b: 2", "t.yaml:2:3: mapping values are not allowed in this context; quote a "
 				"text that holds \": \", or check the indentation"},
-		{"a: [1, 2", "t.yaml:1:9: while parsing a flow sequence, did not find expected ',' or "
+		{"a: [1, 2", "t.yaml:2:1: while parsing a flow sequence, did not find expected ',' or "
 			     "']'"},
 		{"a: \"x", "t.yaml:1:6: while scanning a quoted scalar, found unexpected end of "
 			   "stream"},
