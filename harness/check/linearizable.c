@@ -110,7 +110,7 @@ static void sentence(const struct reg_op *r, int64_t begin, cJSON *w)
 	if (!op)
 		json_pushf(w, "%s", what);
 	else if (op->outcome == OP_INFO)
-		json_pushf(w, "client %u may have %s (called at %.3f s, fate unknown)", op->process, what,
+		json_pushf(w, "client %u %s or not: fate unknown, called at %.3f s", op->process, what,
 			   seconds(op->t_invoke, begin));
 	else
 		json_pushf(w, "client %u %s (%.3f to %.3f s)%s%s", op->process, what,

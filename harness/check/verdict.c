@@ -1,0 +1,131 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "check/judge.h"
+
+/* From figures to verdicts. Each expectation is first judged by its own
+ * evidence (verdict_metrics.c); then, whatever it said,
+ *   - a broken run (the harness failed, or a fault did not bite) makes it
+ *     BROKEN: nothing was put to the test;
+ *   - a system that never stood leaves all but "stands" UNKNOWN;
+ *   - noise beyond the limits, or an interrupt, turns a PASS into UNKNOWN;
+ *     noise also a FAIL of anything that is a length of time, since a
+ *     delayed generator makes times long. Lost data stays lost. */
+
+static bool metric_of(const char *name, enum expect_metric *out)
+{
+	int i;
+
+	for (i = EXPECT_STANDS; i <= EXPECT_CHECK; i++)
+		if (!strcmp(expect_metric_name((enum expect_metric)i), name)) {
+			*out = (enum expect_metric)i;
+			return true;
+		}
+	return false;
+}
+
+static bool is_time(enum expect_metric m)
+{
+	return m == EXPECT_OUTAGE || m == EXPECT_RECOVERY || m == EXPECT_DEADLINE || m == EXPECT_DEMOTED;
+}
+
+static bool interrupted(const cJSON *events, int scenario)
+{
+	const cJSON *e;
+
+	cJSON_ArrayForEach(e, events) {
+		int64_t s = json_i64(e, "s", -1);
+
+		if (!strcmp(json_str(e, "k", ""), "interrupt") && (s < 0 || s == scenario))
+			return true;
+	}
+	return false;
+}
+
+/* Puts a reason in front of what was found. */
+static void overrule(struct judged *r, enum verdict v, const char *because)
+{
+	char found[sizeof(r->why)];
+
+	mem_copy_str(found, sizeof(found), r->why);
+	r->verdict = v;
+	snprintf(r->why, sizeof(r->why), "%.380s%s%.200s%s", because, *found ? " (found: " : "", found,
+		 *found ? ")" : "");
+}
+
+static void gate(const struct judging *j, enum expect_metric metric, struct judged *r)
+{
+	const struct measured *m = j->m;
+	char because[sizeof(r->why)];
+
+	if (m->broken) {
+		overrule(r, VERDICT_BROKEN, m->broken_why);
+		return;
+	}
+	if (!m->stands && metric != EXPECT_STANDS) {
+		snprintf(because, sizeof(because), "the system never stood: %.300s", m->stands_why);
+		overrule(r, VERDICT_UNKNOWN, because);
+		return;
+	}
+	if (m->noise.too_noisy &&
+	    (r->verdict == VERDICT_PASS || (r->verdict == VERDICT_FAIL && is_time(metric)))) {
+		snprintf(because, sizeof(because), "too noisy: %s", m->noise.why);
+		overrule(r, VERDICT_UNKNOWN, because);
+	}
+	if (r->verdict == VERDICT_PASS && interrupted(j->events, j->scenario))
+		overrule(r, VERDICT_UNKNOWN, "the run was interrupted");
+}
+
+static void judge_one(const struct judging *j, struct judged *r)
+{
+	const char *name = json_str(j->expect, "metric", "");
+	enum expect_metric metric;
+
+	mem_copy_str(r->name, sizeof(r->name), json_str(j->expect, "name", name));
+	r->measured = r->limit = NAN;
+	r->verdict = VERDICT_UNKNOWN;
+	if (!metric_of(name, &metric)) {
+		snprintf(r->why, sizeof(r->why), "no metric is called \"%.60s\"", name);
+		return;
+	}
+	judge_metric(j, metric, r);
+	gate(j, metric, r);
+}
+
+static const cJSON *scenario_event(const cJSON *events, int scenario)
+{
+	const cJSON *e;
+
+	cJSON_ArrayForEach(e, events)
+		if (!strcmp(json_str(e, "k", ""), "scenario") && json_i64(e, "s", -1) == scenario)
+			return e;
+	return NULL;
+}
+
+void judge_scenario(const struct history *h, const cJSON *events, int scenario,
+		    const struct measured *m, struct judged **out, size_t *n)
+{
+	const cJSON *expect = json_get(scenario_event(events, scenario), "expect"), *x;
+	struct judging j = { h, events, scenario, m, NULL };
+	size_t alloc = 0;
+
+	*out = NULL;
+	*n = 0;
+	cJSON_ArrayForEach(x, expect) {
+		j.expect = x;
+		judge_one(&j, VEC_PUSH(*out, *n, alloc));
+	}
+}
+
+void judged_free(struct judged *v, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		cJSON_Delete(v[i].detail);
+	free(v);
+}
