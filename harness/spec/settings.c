@@ -94,13 +94,12 @@ static int check_choice(const struct setting *st, const char *value, char why[20
 	struct buf words = {.cap = 120};
 	size_t i;
 
-	if (!list)
+	for (i = 0; list && i < list->n && strcmp(list->items[i]->text, value); i++)
+		;
+	if (!list || i < list->n)
 		return 0;
-	for (i = 0; i < list->n; i++) {
-		if (!strcmp(list->items[i]->text, value))
-			return 0;
+	for (i = 0; i < list->n; i++)
 		buf_fmt(&words, "%s%s", i ? ", " : "", list->items[i]->text);
-	}
 	snprintf(why, 200, "must be one of %s, not \"%.60s\"", buf_cstr(&words), value);
 	buf_free(&words);
 	return -1;

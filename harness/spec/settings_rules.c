@@ -73,14 +73,14 @@ static double name_value(struct expr *x)
 	st = settings_find(x->s, name);
 	if (!st)
 		return wrong(x, "no setting has this name");
+	if (!strcmp(st->unit, "word"))
+		return wrong(x, "a word cannot be calculated with");
 	x->p += len;
 	snprintf(text, sizeof(text), "%.40s = %.40s", name, st->value);
 	if (x->used && !listed(buf_cstr(x->used), text))
 		buf_fmt(x->used, "%s%s", x->used->len ? ", " : "", text);
 	if (!strcmp(st->unit, "bool"))
 		return strcmp(st->value, "on") ? 0 : 1;
-	if (!strcmp(st->unit, "word"))
-		return wrong(x, "a word cannot be calculated with");
 	return strtod(st->value, NULL);
 }
 
