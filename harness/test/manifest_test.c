@@ -413,7 +413,7 @@ static void test_inside(void **state)
 		 "m", "5", "    ttl: 30", "    master_start_timeout: 5\n    ttl: 30"},
 		{SETTING("s", "bool", "off", INSIDE("bootstrap.dcs.synchronous_mode", "")), "s", "on",
 		 "synchronous_mode: off", "synchronous_mode: true"},
-		{SETTING("l", "word", "x", INSIDE("bootstrap.list[0]", "")), "l", "host x",
+		{SETTING("l", "word", "x", INSIDE("'bootstrap.list[0]'", "")), "l", "host x",
 		 "- host all all", "- 'host x'"},
 	};
 	struct fixture *f = *state;
