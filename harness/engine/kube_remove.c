@@ -124,13 +124,16 @@ int kube_remove_namespace(struct kube *k, const char *ns, int64_t deadline_ns, s
 		return err_set(e, ERR_INPUT, "the namespace %s is not ordeal's; it stays", ns);
 	if (reclaim_volumes(k, ns, e))
 		return -1;
-	/* Owners first, or they would replace what goes; then pods at once
-	 * instead of by their grace. */
+	/* From here on nothing new is made there. The namespace's controller
+	 * looks 5 s later, and again much later if anything is left then: so
+	 * pods go at once instead of by their grace, and claims with them. */
+	if (kube_delete(k->k, path, "Background", -1, NULL, NULL, e))
+		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(owners); i++)
 		if (delete_collection(k, owners[i][0], ns, owners[i][1], -1, e))
 			return -1;
-	if (kube_delete(k->k, path, "Background", -1, NULL, NULL, e) ||
-	    delete_collection(k, "/api/v1", ns, "pods", 0, e))
+	if (delete_collection(k, "/api/v1", ns, "pods", 0, e) ||
+	    delete_collection(k, "/api/v1", ns, "persistentvolumeclaims", -1, e))
 		return -1;
 	return await_gone(k, ns, deadline_ns, e);
 }
