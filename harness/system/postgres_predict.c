@@ -1,0 +1,382 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "system/postgres_rules.h"
+
+/* How long writes may be down, by the rules of Patroni, Kubernetes and
+ * PostgreSQL under the settings in force.
+ *
+ * With Kubernetes as its store, Patroni's leader renews the annotations of
+ * an Endpoints object every loop_wait. A replica starts its clock when it
+ * sees them change, wakes up for each change and otherwise every loop_wait +
+ * 0.5 s, and calls the cluster unlocked once ttl has gone by without one.
+ * So when a leader vanishes, its last renewal is 0 to loop_wait old, and the
+ * first replica to notice does so 0 to loop_wait + 0.5 s after the lease
+ * ended: ttl - loop_wait to ttl + loop_wait + 0.5 s after the fault. Then it
+ * asks the other members for their positions (2 s for those that do not
+ * answer), takes the lease and promotes.
+ *
+ * What no document states (how long a process takes to start, to recover
+ * from a crash, to promote, and a Service to follow) is an allowance, named
+ * here and said to be one in each rule. */
+
+#define S(x) ((int64_t)((x) * 1e9))
+#define LOOP_SLACK S(0.5)  /* patroni/dcs/kubernetes.py: watch() */
+#define ASK_MEMBERS S(2)   /* patroni/ha.py: fetch_node_status() */
+#define PROMOTE S(5)       /* allowance: promotion, label, Service, reconnecting */
+#define SHUTDOWN S(5)      /* allowance: PostgreSQL's fast shutdown with its checkpoint */
+#define CRASH_RECOVERY S(10) /* allowance: recovery in single-user mode, start, promotion */
+#define RECREATE S(10)     /* allowance: StatefulSet controller, volume, container start */
+#define BACKOFF S(10)      /* second restart of a container within ten minutes */
+#define READINESS S(15)    /* the document's probe: first after 5 s, then every 10 s */
+#define RECONNECT S(5)     /* allowance: dead connections give up, new ones open */
+#define NODE_BOOT S(30)    /* allowance: a node and its pods start again */
+
+#define DYNAMIC "Patroni documentation: Dynamic Configuration Settings"
+#define ON_KUBERNETES "Patroni documentation: Using Patroni with Kubernetes"
+#define POD_LIFECYCLE "Kubernetes documentation: Pod Lifecycle"
+#define STATEFUL_SETS "Kubernetes documentation: StatefulSets"
+#define REPLICATION "PostgreSQL documentation: Replication settings"
+
+struct rules {
+	int64_t ttl, loop_wait, retry_timeout, primary_start_timeout, wal_sender_timeout;
+	bool synchronous;
+	char assumed[160]; /* settings that nobody told */
+};
+
+static const cJSON *setting(const cJSON *inforce, const char *name)
+{
+	const cJSON *s;
+
+	cJSON_ArrayForEach(s, inforce)
+		if (!strcmp(json_str(s, "name", ""), name))
+			return s;
+	return NULL;
+}
+
+static int64_t duration(struct rules *r, const cJSON *inforce, const char *name, double dflt_s)
+{
+	const cJSON *s = setting(inforce, name), *v = json_get(s, "value");
+	double n = dflt_s;
+	char *end;
+	size_t len;
+
+	if (cJSON_IsNumber(v)) {
+		n = v->valuedouble;
+	} else if (cJSON_IsString(v) && *v->valuestring) {
+		n = strtod(v->valuestring, &end);
+		if (!strcmp(end, "ms"))
+			n /= 1000;
+		else if (!strcmp(end, "min"))
+			n *= 60;
+		else if (*end && strcmp(end, "s"))
+			n = dflt_s;
+	} else {
+		len = strlen(r->assumed);
+		snprintf(r->assumed + len, sizeof(r->assumed) - len, "%s%s", len ? ", " : "", name);
+		return S(dflt_s);
+	}
+	if (!strcmp(json_str(s, "unit", "s"), "ms"))
+		n /= 1000;
+	return S(n);
+}
+
+static bool is_on(const cJSON *inforce, const char *name)
+{
+	const cJSON *v = json_get(setting(inforce, name), "value");
+
+	return cJSON_IsTrue(v) ||
+	       (cJSON_IsString(v) && (!strcmp(v->valuestring, "on") || !strcmp(v->valuestring, "true") ||
+				      !strcmp(v->valuestring, "quorum")));
+}
+
+static void rules_read(const cJSON *inforce, struct rules *r)
+{
+	memset(r, 0, sizeof(*r));
+	r->ttl = duration(r, inforce, "ttl", 30);
+	r->loop_wait = duration(r, inforce, "loop_wait", 10);
+	r->retry_timeout = duration(r, inforce, "retry_timeout", 10);
+	r->primary_start_timeout = duration(r, inforce, "primary_start_timeout", 300);
+	r->synchronous = is_on(inforce, "synchronous_mode");
+	/* Not a knob of ours, so its absence is nothing to mention. */
+	r->wal_sender_timeout = setting(inforce, "wal_sender_timeout") ?
+				duration(r, inforce, "wal_sender_timeout", 60) : S(60);
+}
+
+static double sec(int64_t ns)
+{
+	return (double)ns / (double)NS_PER_S;
+}
+
+static void add(struct prediction *p, const char *name, int64_t lo, int64_t hi, const char *source,
+		const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+static void add(struct prediction *p, const char *name, int64_t lo, int64_t hi, const char *source,
+		const char *fmt, ...)
+{
+	struct mechanism *m;
+	va_list ap;
+
+	if (p->n == sizeof(p->mech) / sizeof(p->mech[0]))
+		return;
+	m = &p->mech[p->n++];
+	snprintf(m->name, sizeof(m->name), "%s", name);
+	snprintf(m->source, sizeof(m->source), "%s", source);
+	va_start(ap, fmt);
+	vsnprintf(m->rule, sizeof(m->rule), fmt, ap);
+	va_end(ap);
+	m->lo_ns = lo > 0 ? lo : 0;
+	m->hi_ns = hi;
+	if (!p->known || m->lo_ns < p->lo_ns)
+		p->lo_ns = m->lo_ns;
+	if (!p->known || m->hi_ns > p->hi_ns)
+		p->hi_ns = m->hi_ns;
+	p->known = true;
+}
+
+static void note(struct prediction *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void note(struct prediction *p, const char *fmt, ...)
+{
+	size_t len = strlen(p->note);
+	va_list ap;
+
+	if (len && len + 1 < sizeof(p->note)) {
+		p->note[len++] = ' ';
+		p->note[len] = '\0';
+	}
+	va_start(ap, fmt);
+	vsnprintf(p->note + len, sizeof(p->note) - len, fmt, ap);
+	va_end(ap);
+}
+
+static int64_t lease_lo(const struct rules *r)
+{
+	return r->ttl - r->loop_wait;
+}
+
+static int64_t lease_hi(const struct rules *r)
+{
+	return r->ttl + r->loop_wait + LOOP_SLACK + ASK_MEMBERS + PROMOTE;
+}
+
+static void lease_expires(struct prediction *p, const struct rules *r)
+{
+	add(p, "lease expires", lease_lo(r), lease_hi(r), DYNAMIC,
+	    "the last renewal is 0 to loop_wait %.0f s old, a replica may act once ttl %.0f s is over and looks every loop_wait + 0.5 s, asks the others for up to 2 s; %.0f s allowed for promotion and the Service: %.0f to %.1f s%s",
+	    sec(r->loop_wait), sec(r->ttl), sec(PROMOTE), sec(lease_lo(r)), sec(lease_hi(r)),
+	    r->synchronous ? "; only the synchronous standby may take over" : "");
+}
+
+static void lease_released(struct prediction *p, const char *grace)
+{
+	int64_t hi = SHUTDOWN + ASK_MEMBERS + PROMOTE;
+
+	add(p, "lease released", S(0.3), hi, ON_KUBERNETES,
+	    "on SIGTERM Patroni shuts PostgreSQL down and gives its lease up%s, and the replicas race at once (asking the others for up to 2 s); allowed: %.0f s for the shutdown, %.0f s for promotion and the Service: 0.3 to %.0f s",
+	    grace, sec(SHUTDOWN), sec(PROMOTE), sec(hi));
+}
+
+/* From injection to healing; no length: it was not healed, or not yet. */
+static bool length(const cJSON *fault, int64_t *lo, int64_t *hi)
+{
+	int64_t injected = json_i64(fault, "injected_ns", 0), effective = json_i64(fault, "effective_ns", 0);
+	int64_t healed = json_i64(fault, "healed_ns", 0);
+
+	if (!healed || !injected || healed < injected)
+		return false;
+	*lo = healed - (effective > injected ? effective : injected);
+	*hi = healed - injected;
+	return true;
+}
+
+/* The fault's end ends the outage too, when nothing has done so before. */
+static void fault_ends(struct prediction *p, const cJSON *fault, int64_t after, const char *source,
+		       const char *why)
+{
+	int64_t lo, hi;
+
+	if (!length(fault, &lo, &hi))
+		return;
+	/* Clients find out about it between injection and proof. */
+	add(p, "fault ends", lo - S(0.5), hi + after, source,
+	    "%s; it lasted %.1f s, and %.0f s are allowed for the way back: %.1f to %.1f s", why, sec(hi),
+	    sec(after), sec(lo - S(0.5) > 0 ? lo - S(0.5) : 0), sec(hi + after));
+}
+
+/* A lasting fault against the lease: whichever comes first. */
+static void lease_or_end(struct prediction *p, const struct rules *r, const cJSON *fault, int64_t after,
+			 const char *why)
+{
+	int64_t lo, hi;
+	bool known = length(fault, &lo, &hi);
+
+	if (!known || hi + after >= lease_lo(r))
+		lease_expires(p, r);
+	if (known && lo <= lease_hi(r))
+		fault_ends(p, fault, after, DYNAMIC, why);
+}
+
+static void same_member(struct prediction *p, const struct rules *r, const char *who, int64_t start,
+			const char *source)
+{
+	int64_t hi = start + CRASH_RECOVERY + READINESS;
+
+	add(p, "same member restarts", S(1), hi, source,
+	    "%s, and while the lease (ttl %.0f s) still names it, the member goes on as leader after crash recovery; allowed: %.0f s to start, %.0f s for recovery, %.0f s until its readiness probe lets the Service route to it: 1 to %.0f s",
+	    who, sec(r->ttl), sec(start), sec(CRASH_RECOVERY), sec(READINESS), sec(hi));
+}
+
+static void kill_pod(struct prediction *p, const struct rules *r, const char *how)
+{
+	if (!strcmp(how, "graceful")) {
+		lease_released(p, " within the manifest's grace period");
+	} else if (!strcmp(how, "force")) {
+		lease_released(p, " (deletion with grace 0 still sends SIGTERM and leaves about 2 s)");
+		lease_expires(p, r);
+		note(p, "If the shutdown takes more than the 2 s, SIGKILL comes and the lease has to expire.");
+	} else {
+		same_member(p, r, "the StatefulSet creates the pod again under its name", RECREATE, STATEFUL_SETS);
+		lease_expires(p, r);
+		note(p, "All processes are killed, so nobody gives the lease up; the new pod and the lease's end race.");
+	}
+}
+
+static void kill_process(struct prediction *p, const struct rules *r, const char *how)
+{
+	int64_t hi = r->loop_wait + LOOP_SLACK + CRASH_RECOVERY;
+
+	if (!strcmp(how, "pid1")) {
+		same_member(p, r, "the kubelet restarts the container, at once the first time and after 10 s the second within ten minutes",
+			    BACKOFF, POD_LIFECYCLE ": container restarts");
+		lease_expires(p, r);
+	} else if (!r->primary_start_timeout) {
+		hi = r->loop_wait + LOOP_SLACK + ASK_MEMBERS + PROMOTE;
+		add(p, "lease released", S(0.3), hi, DYNAMIC ": primary_start_timeout",
+		    "primary_start_timeout is 0: Patroni notices the dead server within loop_wait %.0f s + 0.5 s and fails over at once: 0.3 to %.1f s",
+		    sec(r->loop_wait), sec(hi));
+	} else {
+		add(p, "PostgreSQL restarted in place", S(0.2), hi, DYNAMIC ": primary_start_timeout",
+		    "Patroni notices the dead server within loop_wait %.0f s + 0.5 s and starts it again itself; %.0f s allowed for crash recovery and promotion: 0.2 to %.1f s",
+		    sec(r->loop_wait), sec(CRASH_RECOVERY), sec(hi));
+		note(p, "Only when it is not up after primary_start_timeout %.0f s is the lease given up.",
+		     sec(r->primary_start_timeout));
+	}
+}
+
+static void partition(struct prediction *p, const struct rules *r, const cJSON *fault)
+{
+	const char *api = json_str(json_get(fault, "params"), "api", "keep");
+
+	if (strcmp(api, "cut")) {
+		fault_ends(p, fault, RECONNECT, ON_KUBERNETES,
+			   "the primary still reaches the API server and renews its lease, so nobody takes over");
+		if (!p->known)
+			note(p, "The primary keeps its lease, so the outage lasts as long as the partition, which was not healed.");
+		note(p, "Clients on the primary's own node are not cut off.");
+		return;
+	}
+	lease_or_end(p, r, fault, r->loop_wait + CRASH_RECOVERY,
+		     "it ended before the lease did, and the old primary goes on or gets its lease back");
+	note(p, "Cut off from the API server, the old primary demotes itself retry_timeout %.0f s after its next renewal fails: %.0f to %.0f s after the cut.",
+	     sec(r->retry_timeout), sec(r->retry_timeout), sec(r->retry_timeout + r->loop_wait));
+}
+
+static void node_down(struct prediction *p, const struct rules *r, const cJSON *fault, const char *how)
+{
+	if (!strcmp(how, "stop"))
+		lease_released(p, " when the node stops its containers");
+	lease_or_end(p, r, fault, NODE_BOOT + CRASH_RECOVERY + READINESS,
+		     "the node came back before the lease ended, and the same member starts again");
+	note(p, "A StatefulSet's pod is not created elsewhere while its node is away.");
+}
+
+static void fill_disk(struct prediction *p, const cJSON *fault, const struct rules *r)
+{
+	int64_t lo, hi, after = r->loop_wait + LOOP_SLACK + CRASH_RECOVERY + RECONNECT;
+
+	if (!length(fault, &lo, &hi)) {
+		note(p, "No rule ends this before space returns, and it was not freed.");
+		return;
+	}
+	add(p, "space returns", 0, hi + after, "PostgreSQL documentation: Disk Full Failure",
+	    "writes fail while no block is free, and work again when there is space; the server stays up unless its log cannot be written, which stops it; full for %.1f s, %.0f s allowed for a restart: 0 to %.1f s",
+	    sec(hi), sec(after), sec(hi + after));
+	add(p, "leader gives up", 0, r->loop_wait + LOOP_SLACK + CRASH_RECOVERY + ASK_MEMBERS + PROMOTE, DYNAMIC,
+	    "a server that stopped on the full disk is started again within loop_wait %.0f s; if that fails, Patroni deletes its leader key and a replica takes over",
+	    sec(r->loop_wait));
+	note(p, "Patroni has no failover rule for a full disk as such.");
+}
+
+static void replica(struct prediction *p, const struct rules *r, const cJSON *fault, const char *name)
+{
+	bool dies = !strncmp(name, "kill-", 5);
+	int64_t lo, len, hi = r->loop_wait + LOOP_SLACK + ASK_MEMBERS;
+
+	if (!r->synchronous) {
+		add(p, "writes need no replica", 0, 0, REPLICATION,
+		    "replication is asynchronous (synchronous_mode off): commits wait for no standby");
+		return;
+	}
+	if (!dies) {
+		hi += r->wal_sender_timeout;
+		if (length(fault, &lo, &len) && len + RECONNECT < hi)
+			hi = len + RECONNECT;
+	}
+	add(p, "synchronous standby replaced", 0, hi, "Patroni documentation: Replication modes",
+	    "commits wait for the synchronous standby; Patroni names another within loop_wait %.0f s + 0.5 s once the connection is gone%s: 0 to %.1f s, 0 if it was not the synchronous one",
+	    sec(r->loop_wait), dies ? "" : " (silent peers: wal_sender_timeout) or the fault ends", sec(hi));
+}
+
+/* Whom it hits: a primary among the targets decides. */
+static const char *role_hit(const cJSON *fault)
+{
+	const cJSON *t;
+	const char *role = "";
+
+	cJSON_ArrayForEach(t, json_get(fault, "targets")) {
+		const char *x = json_str(t, "role", "");
+
+		if (!strcmp(x, "primary"))
+			return "primary";
+		if (*x)
+			role = x;
+	}
+	return role;
+}
+
+static const char *how_of(const cJSON *fault, const char *key, const char *dflt)
+{
+	return json_str(json_get(fault, "params"), key, json_str(fault, "how", dflt));
+}
+
+void postgres_predict(const cJSON *fault, const cJSON *inforce, struct prediction *out)
+{
+	const char *name = json_str(fault, "fault", ""), *role = role_hit(fault);
+	struct rules r;
+
+	memset(out, 0, sizeof(*out));
+	rules_read(inforce, &r);
+	if (!strcmp(role, "replica"))
+		replica(out, &r, fault, name);
+	else if (strcmp(role, "primary"))
+		note(out, "It is not known whether the target was the primary.");
+	else if (!strcmp(name, "kill-pod"))
+		kill_pod(out, &r, how_of(fault, "how", "crash"));
+	else if (!strcmp(name, "kill-process"))
+		kill_process(out, &r, how_of(fault, "which", "server"));
+	else if (!strcmp(name, "pause"))
+		lease_or_end(out, &r, fault, RECONNECT, "it ended before the lease did, and the primary goes on");
+	else if (!strcmp(name, "partition-node"))
+		partition(out, &r, fault);
+	else if (!strcmp(name, "node-down"))
+		node_down(out, &r, fault, how_of(fault, "how", "power-cut"));
+	else if (!strcmp(name, "fill-disk"))
+		fill_disk(out, fault, &r);
+	else
+		note(out, "No rule is known for the fault \"%.40s\".", name);
+	if (*r.assumed)
+		note(out, "Not reported, taken at Patroni's default: %s.", r.assumed);
+}
