@@ -87,7 +87,8 @@ struct engine_ops {
 	/* Makes sure that these references can be run here. */
 	int (*images)(struct engine *en, const char *const *refs, size_t n, struct err *e);
 
-	/* Agents of this run: one a node, the host agent, the load agent. */
+	/* Agents of this run: one a node, and the host agent. The load agent
+	 * lives beside the system: it comes with apply and goes with remove. */
 	int (*agents_up)(struct engine *en, struct err *e);
 	int (*agents_down)(struct engine *en, struct err *e);
 
