@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -15,12 +16,28 @@
 
 #define NAP_NS (100 * NS_PER_MS)
 
+/* Commands that start no run may still have to start agents, to heal: with a
+ * token of their own, and a name that rolls the pods of an earlier one. */
+static void name_yourself(struct engine_conf *conf)
+{
+	unsigned char raw[32];
+
+	if (conf->token[0])
+		return;
+	if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
+		abort();
+	for (size_t i = 0; i < sizeof(raw); i++)
+		snprintf(conf->token + 2 * i, 3, "%02x", raw[i]);
+	snprintf(conf->run_id, sizeof(conf->run_id), "by-hand-%lld", (long long)clock_real_ns());
+}
+
 int kube_open(const struct engine_conf *conf, bool kind, struct kube **out, struct err *e)
 {
 	struct kube *k = mem_alloc(sizeof(*k));
 
 	*out = NULL;
 	k->base.conf = *conf;
+	name_yourself(&k->base.conf);
 	k->kind = kind;
 	k->lock_fd = -1;
 	pthread_mutex_init(&k->watch_lock, NULL);
