@@ -60,7 +60,9 @@ void history_sort(struct history *h);
 void history_free(struct history *h);
 
 /* The line format of history.jsonl (see doc/HISTORY.md). op_to_line writes
- * one line with its newline into out (returns its length; size >= 512). */
+ * one line with its newline into out (returns its length; size >=
+ * OP_LINE_MAX). */
+enum { OP_LINE_MAX = 1024 };
 size_t op_to_line(const struct op *op, char *out, size_t size);
 int op_from_json(const cJSON *o, struct op *op, struct err *e);
 

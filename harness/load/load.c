@@ -1,0 +1,350 @@
+#include "load/load.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "load/lateness.h"
+
+enum { STACK_BYTES = 512 * 1024 };
+
+struct worker {
+	struct load *l;
+	uint32_t process;
+	pthread_t thread;
+	int64_t busy_since_ns; /* 0: free */
+};
+
+struct load {
+	struct load_conf conf;
+	struct worker *workers;
+	int nstarted;
+	int64_t t0_ns;
+
+	/* Held by the one worker that waits for the next operation's time, and
+	 * with it everything that decides what the next operation is. */
+	pthread_mutex_t turn;
+	int64_t next;            /* its number */
+	int64_t last_handed_ns;
+	int64_t inserts, writes; /* values given out: unique, in this order */
+	struct rng rng;
+
+	pthread_mutex_t lock;    /* for all below and busy_since_ns */
+	pthread_cond_t stop_wish;
+	bool stopping, stopped;
+	int64_t handed;          /* operations that left the queue */
+	struct history done;
+	struct load_stats stats;
+	struct lateness lateness;
+	int64_t *known;          /* by key: the value that a client saw last */
+};
+
+static int64_t due_ns(const struct load *l, int64_t i)
+{
+	return l->t0_ns + (int64_t)((double)i / l->conf.rate * (double)NS_PER_S);
+}
+
+/* Call with the lock held. When to hand out the next operation at the
+ * earliest: see load.h. */
+static int64_t paced_ns(const struct load *l, int64_t now)
+{
+	int64_t oldest = INT64_MAX, left;
+	int nfree = 0;
+
+	for (int i = 0; i < l->nstarted; i++) {
+		int64_t since = l->workers[i].busy_since_ns;
+
+		if (!since)
+			nfree++;
+		else if (since < oldest)
+			oldest = since;
+	}
+	if (2 * nfree >= l->conf.clients || oldest == INT64_MAX)
+		return now;
+	left = oldest + l->conf.deadline_ns - now;
+	return left > 0 ? l->last_handed_ns + left / (nfree ? nfree : 1) : now;
+}
+
+/* Call with the lock held. False: the load ends. */
+static bool wait_until(struct load *l, int64_t t_ns)
+{
+	struct timespec ts = {.tv_sec = (time_t)(t_ns / NS_PER_S),
+			      .tv_nsec = (long)(t_ns % NS_PER_S)};
+
+	while (!l->stopping && clock_mono_ns() < t_ns)
+		pthread_cond_timedwait(&l->stop_wish, &l->lock, &ts);
+	return !l->stopping;
+}
+
+static enum op_f choose_f(struct load *l)
+{
+	const int weight[] = {l->conf.mix_insert, l->conf.mix_read, l->conf.mix_write,
+			      l->conf.mix_cas};
+	int sum = weight[0] + weight[1] + weight[2] + weight[3], x;
+
+	x = (int)rng_below(&l->rng, (uint64_t)sum);
+	for (int f = 0; f < 3; f++) {
+		x -= weight[f];
+		if (x < 0)
+			return (enum op_f)f;
+	}
+	return OP_CAS;
+}
+
+/* What a compare-and-set expects is what any client saw last: a client's own
+ * knowledge of a key is seconds old, and nearly every one would miss. It is
+ * no more than a guess, so this costs the checker nothing. */
+static void fill_op(struct load *l, int64_t number, struct op *op)
+{
+	memset(op, 0, sizeof(*op));
+	op->scenario = l->conf.scenario;
+	op->f = choose_f(l);
+	op->key = op->value = op->expect = OP_NO_VALUE;
+	op->t_intended = due_ns(l, number);
+	if (op->f == OP_INSERT) {
+		op->value = ++l->inserts;
+		return;
+	}
+	op->key = (int64_t)rng_below(&l->rng, (uint64_t)l->conf.keys);
+	if (op->f != OP_READ)
+		op->value = ++l->writes;
+}
+
+/* Takes the next operation when its time has come. False: the load ends. */
+static bool take(struct worker *w, struct op *op)
+{
+	struct load *l = w->l;
+	int64_t due, now, planned, waited_from;
+	bool go;
+
+	pthread_mutex_lock(&l->turn);
+	due = due_ns(l, l->next);
+	pthread_mutex_lock(&l->lock);
+	waited_from = clock_mono_ns();
+	go = wait_until(l, due);
+	planned = due > waited_from ? due : waited_from;
+	/* Who is busy changes while this waits. What is past its deadline needs
+	 * no client and is not held back. */
+	while (go && (now = clock_mono_ns()) - due <= l->conf.deadline_ns) {
+		int64_t paced = paced_ns(l, now);
+
+		if (paced <= now)
+			break;
+		planned = paced < due + l->conf.deadline_ns ? paced : due + l->conf.deadline_ns + 1;
+		go = wait_until(l, planned);
+	}
+	if (go) {
+		fill_op(l, l->next++, op);
+		op->process = w->process;
+		if (op->f == OP_CAS)
+			op->expect = l->known[op->key];
+		now = clock_mono_ns();
+		lateness_add(&l->lateness, now - planned);
+		l->handed++;
+		if (now - due <= l->conf.deadline_ns) {
+			w->busy_since_ns = now;
+			l->last_handed_ns = now;
+		}
+	}
+	pthread_mutex_unlock(&l->lock);
+	pthread_mutex_unlock(&l->turn);
+	return go;
+}
+
+static void give_up(struct op *op)
+{
+	op->t_invoke = op->t_return = clock_mono_ns();
+	op->outcome = OP_FAIL;
+	op->sent = false;
+	mem_copy_str(op->error, sizeof(op->error),
+		     "client: not sent, no client was free before the deadline");
+}
+
+static void record(struct worker *w, const struct op *op)
+{
+	struct load *l = w->l;
+
+	pthread_mutex_lock(&l->lock);
+	w->busy_since_ns = 0;
+	history_add(&l->done, op);
+	if (op->outcome == OP_OK) {
+		l->stats.ok++;
+		if (op->f != OP_READ && op->t_return > l->stats.last_write_ok_ns)
+			l->stats.last_write_ok_ns = op->t_return;
+		if (op->f != OP_INSERT)
+			l->known[op->key] = op->value;
+	} else if (op->outcome == OP_FAIL) {
+		l->stats.fail++;
+	} else {
+		l->stats.info++;
+	}
+	pthread_mutex_unlock(&l->lock);
+}
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	const struct load_conf *conf = &w->l->conf;
+	struct client *c = conf->sys->client_new(conf->acc, w->process);
+	struct op op;
+
+	while (take(w, &op)) {
+		if (clock_mono_ns() - op.t_intended > conf->deadline_ns)
+			give_up(&op);
+		else
+			conf->sys->invoke(c, &op, conf->deadline_ns);
+		record(w, &op);
+	}
+	conf->sys->client_free(c);
+	return NULL;
+}
+
+static int check_conf(const struct load_conf *c, struct err *e)
+{
+	int registers = c->mix_read | c->mix_write | c->mix_cas;
+
+	if (!(c->rate > 0 && c->rate <= 1e6))
+		return err_set(e, ERR_INPUT, "load: rate must be above 0 and at most 1000000 "
+			       "operations a second");
+	if (c->clients < 1 || c->clients > 4096)
+		return err_set(e, ERR_INPUT, "load: clients must be 1 to 4096");
+	if (c->deadline_ns < NS_PER_MS)
+		return err_set(e, ERR_INPUT, "load: the deadline must be at least 1 ms");
+	if (c->mix_insert < 0 || c->mix_read < 0 || c->mix_write < 0 || c->mix_cas < 0 ||
+	    (c->mix_insert | registers) == 0)
+		return err_set(e, ERR_INPUT, "load: the mix needs weights from 0 up, not all 0");
+	if (registers && c->keys < 1)
+		return err_set(e, ERR_INPUT, "load: read, write and cas need keys");
+	return 0;
+}
+
+static int start_workers(struct load *l, struct err *e)
+{
+	pthread_attr_t attr;
+	int r = 0;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	/* The workers must not see the count move under them. */
+	pthread_mutex_lock(&l->lock);
+	for (int i = 0; i < l->conf.clients && !r; i++) {
+		l->workers[i] = (struct worker){.l = l, .process = (uint32_t)i};
+		r = pthread_create(&l->workers[i].thread, &attr, work, &l->workers[i]);
+		if (!r)
+			l->nstarted++;
+	}
+	pthread_mutex_unlock(&l->lock);
+	pthread_attr_destroy(&attr);
+	if (r)
+		return err_set(e, ERR_BROKEN, "cannot start client %d of %d: %s", l->nstarted,
+			       l->conf.clients, strerror(r));
+	return 0;
+}
+
+int load_start(const struct load_conf *conf, struct load **out, int64_t *t0_ns, struct err *e)
+{
+	pthread_condattr_t attr;
+	struct load *l;
+
+	*out = NULL;
+	if (check_conf(conf, e))
+		return -1;
+	l = mem_alloc(sizeof(*l));
+	l->conf = *conf;
+	l->rng.state = conf->seed;
+	l->workers = mem_alloc((size_t)conf->clients * sizeof(*l->workers));
+	l->known = mem_alloc((size_t)(conf->keys + 1) * sizeof(*l->known));
+	for (int k = 0; k < conf->keys; k++)
+		l->known[k] = OP_NO_VALUE;
+	pthread_mutex_init(&l->turn, NULL);
+	pthread_mutex_init(&l->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&l->stop_wish, &attr);
+	pthread_condattr_destroy(&attr);
+	*t0_ns = l->t0_ns = l->last_handed_ns = clock_mono_ns();
+	if (start_workers(l, e)) {
+		load_free(l);
+		return -1;
+	}
+	*out = l;
+	return 0;
+}
+
+void load_stop(struct load *l)
+{
+	pthread_mutex_lock(&l->lock);
+	l->stopping = true;
+	pthread_cond_broadcast(&l->stop_wish);
+	pthread_mutex_unlock(&l->lock);
+	if (l->stopped)
+		return;
+	for (int i = 0; i < l->nstarted; i++)
+		pthread_join(l->workers[i].thread, NULL);
+	pthread_mutex_lock(&l->lock);
+	l->stopped = true;
+	pthread_mutex_unlock(&l->lock);
+}
+
+void load_free(struct load *l)
+{
+	if (!l)
+		return;
+	load_stop(l);
+	pthread_cond_destroy(&l->stop_wish);
+	pthread_mutex_destroy(&l->lock);
+	pthread_mutex_destroy(&l->turn);
+	history_free(&l->done);
+	free(l->known);
+	free(l->workers);
+	free(l);
+}
+
+bool load_running(struct load *l)
+{
+	bool yes;
+
+	pthread_mutex_lock(&l->lock);
+	yes = !l->stopping;
+	pthread_mutex_unlock(&l->lock);
+	return yes;
+}
+
+void load_stats(struct load *l, struct load_stats *out)
+{
+	int64_t due = (int64_t)((double)(clock_mono_ns() - l->t0_ns) / (double)NS_PER_S *
+				l->conf.rate) + 1;
+
+	pthread_mutex_lock(&l->lock);
+	*out = l->stats;
+	out->queued = l->stopping || due <= l->handed ? 0 : due - l->handed;
+	out->lateness_p50_ms = lateness_ms(&l->lateness, 0.50);
+	out->lateness_p99_ms = lateness_ms(&l->lateness, 0.99);
+	out->lateness_max_ms = lateness_ms(&l->lateness, 1.0);
+	pthread_mutex_unlock(&l->lock);
+}
+
+int64_t load_history(struct load *l, int64_t from, int64_t max, struct buf *out)
+{
+	char line[OP_LINE_MAX];
+	struct op *ops = NULL;
+	size_t n = 0;
+
+	/* Copied first: workers must not wait while lines are made. */
+	pthread_mutex_lock(&l->lock);
+	if (from >= 0 && (size_t)from < l->done.n) {
+		n = l->done.n - (size_t)from;
+		if (n > (size_t)max)
+			n = (size_t)max;
+		ops = mem_alloc(n * sizeof(*ops));
+		memcpy(ops, l->done.ops + from, n * sizeof(*ops));
+	}
+	pthread_mutex_unlock(&l->lock);
+	for (size_t i = 0; i < n; i++)
+		buf_add(out, line, op_to_line(&ops[i], line, sizeof(line)));
+	free(ops);
+	return from + (int64_t)n;
+}

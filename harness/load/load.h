@@ -1,0 +1,67 @@
+#ifndef ORDEAL_LOAD_LOAD_H
+#define ORDEAL_LOAD_LOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "history/op.h"
+#include "system/system.h"
+
+/* An open-loop generator: operation i is meant for t0 + i / rate whatever
+ * happened to those before it, and its latency counts from there (as wrk2's;
+ * "coordinated omission" otherwise hides every outage). Each client is a
+ * thread with one connection.
+ *
+ * An operation whose turn comes while all clients are busy waits. One that
+ * has waited for longer than the deadline is given up: outcome fail, not
+ * sent, error "client: ...".
+ *
+ * When more than half of the clients hang, the free ones are held back so
+ * that they last until the next hanging one must come back: otherwise all
+ * would be used up within a moment, and nobody would try until the first
+ * deadline ends. With 64 clients and a deadline of 1 s an attempt starts
+ * every 15 ms on average, 30 ms at worst. */
+
+struct load_conf {
+	const struct system_ops *sys;
+	const struct access *acc; /* must outlive the load */
+	uint32_t scenario;
+	double rate;              /* operations a second, all clients together */
+	int clients;
+	int64_t deadline_ns;
+	int keys;
+	int mix_insert, mix_read, mix_write, mix_cas; /* weights */
+	uint64_t seed;            /* of the order of kinds and keys */
+};
+
+struct load_stats {
+	int64_t ok, fail, info;
+	int64_t last_write_ok_ns; /* when a write was last acknowledged; 0: never */
+	int64_t queued;           /* due, and waiting for a client */
+	/* How late the generator itself was: from when an operation should
+	 * have been handed out to when it was. -1: nothing handed out yet. */
+	double lateness_p50_ms, lateness_p99_ms, lateness_max_ms;
+};
+
+struct load;
+
+/* Starts at once; *t0_ns is the intended time of the first operation. */
+int load_start(const struct load_conf *conf, struct load **out, int64_t *t0_ns, struct err *e);
+
+/* No new operation; waits for those under way (at most a deadline). What was
+ * recorded stays readable. May be called again. */
+void load_stop(struct load *l);
+
+/* Stops and forgets. NULL is fine. */
+void load_free(struct load *l);
+
+/* Any thread may call these. */
+void load_stats(struct load *l, struct load_stats *out);
+bool load_running(struct load *l);
+
+/* Appends lines of history.jsonl from operation `from` on, at most `max`, in
+ * the order in which they returned; returns the number of the next one. */
+int64_t load_history(struct load *l, int64_t from, int64_t max, struct buf *out);
+
+#endif
