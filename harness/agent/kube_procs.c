@@ -1,0 +1,129 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/node_kube.h"
+#include "base/mem.h"
+#include "fault/procs.h"
+
+#define HOST_NETNS "/proc/1/ns/net"
+
+struct in_pod {
+	char dashes[64], underscores[64];
+	bool sandbox;
+	struct pid_list *out;
+};
+
+/* The cgroup's path names the pod: "pod<uid>" under the cgroupfs driver,
+ * with underscores in a slice's name under systemd. */
+static bool cgroup_names(pid_t pid, const char *a, const char *b)
+{
+	char path[64], line[1024];
+	bool yes = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+	f = fopen(path, "re");
+	while (f && !yes && fgets(line, sizeof(line), f))
+		yes = strstr(line, a) || strstr(line, b);
+	if (f)
+		fclose(f);
+	return yes;
+}
+
+/* The process that holds a sandbox's namespaces. */
+static bool is_pause(pid_t pid)
+{
+	struct proc_stat s;
+
+	return procs_stat(pid, &s) == 0 && !strcmp(s.comm, "pause") && procs_inner_pid(pid) == 1;
+}
+
+static void add_if_in_pod(void *arg, pid_t pid)
+{
+	struct in_pod *p = arg;
+
+	if (cgroup_names(pid, p->dashes, p->underscores) && (p->sandbox || !is_pause(pid)))
+		pid_list_add(p->out, pid);
+}
+
+int kube_pids(struct node *n, const char *uid, bool sandbox, struct pid_list *out, struct err *e)
+{
+	struct in_pod p = {.sandbox = sandbox, .out = out};
+
+	(void)n;
+	if (strlen(uid) < 8 || strlen(uid) > 60)
+		return err_set(e, ERR_INPUT, "\"%s\" is no pod's UID", uid);
+	snprintf(p.dashes, sizeof(p.dashes), "pod%s", uid);
+	snprintf(p.underscores, sizeof(p.underscores), "pod%s", uid);
+	for (char *c = p.underscores; *c; c++)
+		if (*c == '-')
+			*c = '_';
+	procs_each(add_if_in_pod, &p);
+	return 0;
+}
+
+static uint64_t inode_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) ? 0 : st.st_ino;
+}
+
+int kube_netns(struct node *n, const char *uid, char *path, size_t size, struct err *e)
+{
+	struct pid_list pids = {0};
+	uint64_t host = inode_of(HOST_NETNS), ino;
+	char at[64];
+
+	path[0] = '\0';
+	if (!host)
+		return err_set(e, ERR_BROKEN, "cannot see " HOST_NETNS ": the agent needs hostPID and "
+			       "privileges");
+	if (kube_pids(n, uid, true, &pids, e))
+		return -1;
+	for (size_t i = 0; i < pids.n; i++) {
+		snprintf(at, sizeof(at), "/proc/%d/ns/net", (int)pids.pids[i]);
+		ino = inode_of(at);
+		/* A pod on the node's own network has no sandbox to cut off. */
+		if (!ino || ino == host)
+			continue;
+		if (!path[0] || is_pause(pids.pids[i]))
+			mem_copy_str(path, size, at);
+	}
+	pid_list_free(&pids);
+	return 0;
+}
+
+struct netns_seen {
+	uint64_t *v;
+	size_t n, alloc;
+	void (*fn)(void *arg, const char *path);
+	void *arg;
+};
+
+static void visit_netns(void *arg, pid_t pid)
+{
+	struct netns_seen *s = arg;
+	char at[64];
+	uint64_t ino;
+
+	snprintf(at, sizeof(at), "/proc/%d/ns/net", (int)pid);
+	ino = inode_of(at);
+	for (size_t i = 0; i < s->n; i++)
+		if (s->v[i] == ino)
+			return;
+	if (!ino)
+		return;
+	*VEC_PUSH(s->v, s->n, s->alloc) = ino;
+	s->fn(s->arg, at);
+}
+
+void kube_each_netns(void (*fn)(void *arg, const char *path), void *arg)
+{
+	struct netns_seen s = {.fn = fn, .arg = arg};
+
+	procs_each(visit_netns, &s);
+	free(s.v);
+}

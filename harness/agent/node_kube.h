@@ -1,0 +1,42 @@
+#ifndef ORDEAL_AGENT_NODE_KUBE_H
+#define ORDEAL_AGENT_NODE_KUBE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "engine/kube_client.h"
+#include "fault/node.h"
+
+/* What the parts of a Kubernetes node's agent share. The agent is a
+ * privileged pod with the node's PIDs and network; the node's own file
+ * systems, mounts included, are below KUBE_NODE_ROOT. */
+
+#define KUBE_NODE_ROOT "/proc/1/root"
+
+struct volumes;
+
+struct node_kube {
+	struct node *n;
+	struct kube_conf conf;
+	struct kube_client *client;
+	pthread_mutex_t lock; /* of the client and the cache */
+	cJSON *pods;          /* newest list of this node's pods of pods_ns */
+	char pods_ns[128];
+	int64_t pods_ns_at;   /* when it was asked for */
+	struct volumes *volumes;
+};
+
+/* How to reach the API server: the pod's service account, or the kubeconfig
+ * that $KUBECONFIG names. */
+int node_kube_conf(struct kube_conf *conf, struct err *e);
+
+/* kube_procs.c: pods seen through /proc. */
+int kube_pids(struct node *n, const char *uid, bool sandbox, struct pid_list *out, struct err *e);
+int kube_netns(struct node *n, const char *uid, char *path, size_t size, struct err *e);
+/* Calls fn once for each network namespace of the node's processes. */
+void kube_each_netns(void (*fn)(void *arg, const char *path), void *arg);
+
+/* kube_residue.c */
+int kube_residue(struct node *n, bool remove, cJSON *found, struct err *e);
+
+#endif
