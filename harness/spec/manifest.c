@@ -89,43 +89,46 @@ static int check_object(const struct ynode *o, const struct manifest *m, struct 
 	return 0;
 }
 
+int manifest_add(struct arena *a, struct manifest *m, size_t *alloc, struct ynode **docs, size_t n,
+		 struct err *e)
+{
+	struct ynode **bigger;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (docs[i]->kind == Y_SCALAR && docs[i]->plain && !*docs[i]->text)
+			continue; /* only comments between two --- */
+		if (check_object(docs[i], m, e))
+			return -1;
+		if (m->n >= *alloc) {
+			*alloc = *alloc ? *alloc * 2 : 16;
+			bigger = arena_alloc(a, *alloc * sizeof(*bigger));
+			if (m->n)
+				memcpy(bigger, m->objects, m->n * sizeof(*bigger));
+			m->objects = bigger;
+		}
+		m->objects[m->n++] = docs[i];
+	}
+	return 0;
+}
+
 int manifest_read_dir(struct arena *a, const char *dir, struct manifest *m, struct err *e)
 {
-	struct ynode **docs, **heap = NULL;
-	size_t nfiles, ndocs, i, k, alloc = 0;
+	size_t nfiles, ndocs, i, alloc = 0;
+	struct ynode **docs;
 	char **files;
-	int rc = -1;
 
 	*m = (struct manifest){0};
 	if (list_files(a, dir, &files, &nfiles, e))
 		return -1;
 	for (i = 0; i < nfiles; i++) {
-		if (yaml_read_file(a, files[i], &docs, &ndocs, e))
-			goto out;
-		for (k = 0; k < ndocs; k++) {
-			if (docs[k]->kind == Y_SCALAR && docs[k]->plain && !*docs[k]->text)
-				continue; /* only comments between two --- */
-			m->objects = heap;
-			if (check_object(docs[k], m, e))
-				goto out;
-			*VEC_PUSH(heap, m->n, alloc) = docs[k];
-		}
+		if (yaml_read_file(a, files[i], &docs, &ndocs, e) ||
+		    manifest_add(a, m, &alloc, docs, ndocs, e))
+			return -1;
 	}
-	if (!m->n) {
-		err_set(e, ERR_INPUT, "no objects in the manifests of %s", dir);
-		goto out;
-	}
-	rc = 0;
-out:
-	m->objects = NULL;
-	if (!rc) {
-		m->objects = arena_alloc(a, m->n * sizeof(*m->objects));
-		memcpy(m->objects, heap, m->n * sizeof(*m->objects));
-	} else {
-		m->n = 0;
-	}
-	free(heap);
-	return rc;
+	if (!m->n)
+		return err_set(e, ERR_INPUT, "no objects in the manifests of %s", dir);
+	return 0;
 }
 
 const char *manifest_text(const struct ynode *object, const char *path)

@@ -3,7 +3,12 @@
 
 #include "spec/manifest.h"
 
-/* Shared by manifest.c, place.c and adapt.c only. */
+/* Shared by manifest.c, place.c, adapt.c and their tests only. */
+
+/* Adds the objects of some documents, checked; empty documents are left
+ * out. *alloc belongs to m->objects, which is in the arena. */
+int manifest_add(struct arena *a, struct manifest *m, size_t *alloc, struct ynode **docs, size_t n,
+		 struct err *e);
 
 /* The text at a path, "" when there is none. */
 const char *manifest_text(const struct ynode *object, const char *path);
