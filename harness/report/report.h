@@ -2,6 +2,7 @@
 #define ORDEAL_REPORT_REPORT_H
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/err.h"
@@ -29,7 +30,9 @@ struct run_report {
 	const struct history *h;
 	const struct scenario_report *scenarios;
 	size_t n;
+	size_t planned;          /* scenarios that the run was to have; >= n */
 	bool interrupted;
+	const char *broken;      /* what broke outside of any scenario; NULL: nothing */
 	enum verdict verdict;
 };
 
@@ -37,7 +40,7 @@ struct reporter; /* private to its file */
 struct reporter_ops {
 	const char *name;
 	const char *file; /* name in the run's folder; NULL: standard output */
-	struct reporter *(*begin)(FILE *f, const cJSON *run, int nscenarios_planned);
+	struct reporter *(*begin)(FILE *f, const struct run_report *run);
 	void (*scenario)(struct reporter *r, const struct run_report *run,
 			 const struct scenario_report *s);
 	/* Ends and frees. */

@@ -1,0 +1,357 @@
+#include "report/result.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "report/story.h"
+#include "report/text.h"
+
+/* result.json, as doc/result.schema.json describes it. What was not
+ * measured is null, never 0. */
+
+enum { LOST_LISTED_MAX = 50 };
+
+static void set_null(cJSON *o, const char *key)
+{
+	json_set(o, key, cJSON_CreateNull());
+}
+
+/* A length in ns as ms with three decimals; negative: null. */
+static void set_ms(cJSON *o, const char *key, int64_t ns)
+{
+	if (ns < 0)
+		set_null(o, key);
+	else
+		json_set_num(o, key, round((double)ns / 1e3) / 1e3);
+}
+
+/* An instant as ms since the load began; 0: null. */
+static void set_at(cJSON *o, const char *key, int64_t t_ns, int64_t begin_ns)
+{
+	if (!t_ns || !begin_ns)
+		set_null(o, key);
+	else
+		json_set_num(o, key, round((double)(t_ns - begin_ns) / 1e3) / 1e3);
+}
+
+static void set_count(cJSON *o, const char *key, int64_t n, bool known)
+{
+	if (!known || n < 0)
+		set_null(o, key);
+	else
+		json_set_i64(o, key, n);
+}
+
+static void set_text(cJSON *o, const char *key, const char *s)
+{
+	struct arena a = {0};
+
+	json_set_str(o, key, s ? text_clean(&a, s) : NULL);
+	arena_free(&a);
+}
+
+static void set_num(cJSON *o, const char *key, double v)
+{
+	if (isnan(v) || v < 0)
+		set_null(o, key);
+	else
+		json_set_num(o, key, round(v * 1000) / 1000);
+}
+
+static void set_sentences(cJSON *o, const char *key, const cJSON *from)
+{
+	cJSON *to = cJSON_AddArrayToObject(o, key);
+	struct arena a = {0};
+	const cJSON *s;
+
+	cJSON_ArrayForEach(s, from) {
+		if (cJSON_IsString(s))
+			json_push(to, cJSON_CreateString(text_clean(&a, s->valuestring)));
+	}
+	arena_free(&a);
+}
+
+cJSON *result_outage(const struct outage *o, const char *fault)
+{
+	struct outage_part parts[OUTAGE_PARTS_MAX];
+	cJSON *out = cJSON_CreateObject(), *p;
+	size_t n = o ? outage_parts(o, parts) : 0;
+	static const char *const keys[] = {"detected", "elected", "promoted", "routed",
+					   "first_ack", "baseline"};
+
+	set_text(out, "fault", fault);
+	json_set(out, "any", o ? cJSON_CreateBool(o->any) : cJSON_CreateNull());
+	json_set(out, "ended", o && o->any ? cJSON_CreateBool(o->ended) : cJSON_CreateNull());
+	set_ms(out, "lo_ms", o ? o->lo_ns : -1);
+	set_ms(out, "hi_ms", o && (!o->any || o->ended) ? o->hi_ns : -1);
+	set_ms(out, "seen_ms", o && o->any ? o->seen_ns : -1);
+	p = cJSON_AddObjectToObject(out, "parts");
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		char key[32];
+		int64_t len = -1;
+
+		for (size_t j = 0; j < n; j++) {
+			if (!strcmp(parts[j].key, keys[i]))
+				len = parts[j].len_ns;
+		}
+		snprintf(key, sizeof(key), "%s_ms", keys[i]);
+		set_ms(p, key, len);
+	}
+	set_ms(p, "name_resolution_ms", o && o->any && n ? o->m.resolved_ns : -1);
+	return out;
+}
+
+cJSON *result_prediction(const struct prediction *p)
+{
+	cJSON *out = cJSON_CreateObject(), *list;
+	bool known = p && p->known;
+
+	set_ms(out, "lo_ms", known ? p->lo_ns : -1);
+	set_ms(out, "hi_ms", known ? p->hi_ns : -1);
+	list = cJSON_AddArrayToObject(out, "mechanisms");
+	for (size_t i = 0; known && i < p->n; i++) {
+		cJSON *m = cJSON_CreateObject();
+
+		set_text(m, "name", p->mech[i].name);
+		set_text(m, "rule", p->mech[i].rule);
+		set_text(m, "source", p->mech[i].source);
+		set_ms(m, "lo_ms", p->mech[i].lo_ns);
+		set_ms(m, "hi_ms", p->mech[i].hi_ns);
+		json_push(list, m);
+	}
+	set_text(out, "note", p ? p->note : "");
+	return out;
+}
+
+cJSON *result_loss(const struct loss *l)
+{
+	cJSON *out = cJSON_CreateObject(), *list;
+
+	json_set_bool(out, "known", l->known);
+	set_count(out, "acked", l->acked, l->known || l->acked > 0);
+	set_count(out, "lost", l->lost, l->known);
+	set_count(out, "phantom", l->phantom, l->known);
+	set_count(out, "duplicate", l->duplicate, l->known);
+	set_count(out, "unknown", l->unknown, l->known || l->unknown > 0);
+	set_count(out, "unknown_present", l->unknown_present, l->known);
+	set_ms(out, "span_ms", l->known ? l->span_ns : -1);
+	set_count(out, "bytes", l->bytes, l->known);
+	list = cJSON_AddArrayToObject(out, "first_lost");
+	for (size_t i = 0; l->known && i < l->n && i < LOST_LISTED_MAX; i++) {
+		cJSON *w = cJSON_CreateObject();
+
+		json_set_i64(w, "value", l->writes[i].value);
+		json_set_i64(w, "process", l->writes[i].process);
+		set_text(w, "fault", l->writes[i].fault);
+		set_text(w, "cause", l->writes[i].cause);
+		set_text(w, "via", l->writes[i].via);
+		json_push(list, w);
+	}
+	return out;
+}
+
+static cJSON *resync(const struct recovery_info *r)
+{
+	cJSON *out = cJSON_CreateObject();
+
+	set_text(out, "kind", r->resync[0] ? r->resync : NULL);
+	set_count(out, "bytes", r->bytes, r->resync[0] != '\0');
+	set_text(out, "how", r->how);
+	return out;
+}
+
+cJSON *result_fault(const struct measured *m, const struct fault_seen *f)
+{
+	cJSON *out = cJSON_CreateObject();
+
+	set_text(out, "id", f->id);
+	set_text(out, "fault", f->fault);
+	set_text(out, "how", f->how);
+	set_text(out, "target", f->target);
+	set_text(out, "role", f->role);
+	set_text(out, "node", f->node);
+	set_at(out, "injected_ms", f->injected_ns, m->begin_ns);
+	set_at(out, "effective_ms", f->effective_ns, m->begin_ns);
+	set_at(out, "healed_ms", f->healed_ns, m->begin_ns);
+	json_set_bool(out, "bites", f->bites);
+	json_set_bool(out, "undone", f->undone);
+	set_sentences(out, "evidence", f->evidence);
+	set_sentences(out, "undo", f->undo);
+	json_set(out, "outage", result_outage(&f->outage, f->id));
+	json_set(out, "predicted", result_prediction(&f->predicted));
+	set_text(out, "mechanism", f->outage.m.mechanism[0] ? f->outage.m.mechanism : NULL);
+	set_text(out, "why_mechanism", f->outage.m.why_mechanism);
+	set_count(out, "lost", story_lost_by(m, f), true);
+	set_ms(out, "redundant_ms", f->redundant_ns);
+	set_ms(out, "lag_zero_ms", f->lag_zero_ns);
+	set_ms(out, "demoted_ms", f->demoted_ns);
+	json_set(out, "resync", resync(&f->resync));
+	return out;
+}
+
+cJSON *result_noise(const struct noise *n)
+{
+	cJSON *out = cJSON_CreateObject();
+
+	set_num(out, "lateness_p99_ms", n->lateness_p99_ms);
+	set_num(out, "lateness_max_ms", n->lateness_max_ms);
+	set_num(out, "cpu_some_pct", n->cpu_some_pct);
+	set_num(out, "steal_pct", n->steal_pct);
+	json_set_bool(out, "too_noisy", n->too_noisy);
+	set_text(out, "why", n->why);
+	return out;
+}
+
+cJSON *result_expectation(const struct judged *j)
+{
+	cJSON *out = cJSON_CreateObject();
+
+	set_text(out, "name", j->name);
+	json_set_str(out, "verdict", verdict_name(j->verdict));
+	json_set(out, "measured", isnan(j->measured) ? cJSON_CreateNull() :
+					cJSON_CreateNumber(j->measured));
+	json_set(out, "limit", isnan(j->limit) ? cJSON_CreateNull() :
+				     cJSON_CreateNumber(j->limit));
+	set_text(out, "unit", j->unit);
+	set_text(out, "why", j->why);
+	if (j->detail)
+		json_set(out, "detail", cJSON_Duplicate(j->detail, 1));
+	return out;
+}
+
+const struct fault_seen *result_worst(const struct measured *m)
+{
+	for (size_t i = 0; i < m->nfaults; i++) {
+		if (m->worst == &m->faults[i].outage)
+			return &m->faults[i];
+	}
+	return NULL;
+}
+
+static cJSON *recovery(const struct measured *m)
+{
+	cJSON *out = cJSON_CreateObject();
+
+	set_ms(out, "redundant_ms", m->redundant_ns);
+	set_ms(out, "lag_zero_ms", m->lag_zero_ns);
+	return out;
+}
+
+static cJSON *scenario(const struct scenario_report *s)
+{
+	const struct fault_seen *worst = result_worst(s->m);
+	const struct measured *m = s->m;
+	cJSON *out = cJSON_CreateObject(), *list;
+	struct arena a = {0};
+
+	set_text(out, "name", json_str(s->event, "name", "?"));
+	set_text(out, "title", json_str(s->event, "title", ""));
+	set_text(out, "system", json_str(s->event, "system", "?"));
+	set_text(out, "variant", json_str(s->event, "variant", "?"));
+	json_set_str(out, "verdict", verdict_name(s->verdict));
+	set_text(out, "summary", story_scenario(&a, s));
+	json_set_bool(out, "stands", m->stands);
+	set_text(out, "stands_why", m->stands_why);
+	json_set_bool(out, "broken", m->broken);
+	set_text(out, "broken_why", m->broken_why);
+	set_ms(out, "load_ms", m->end_ns > m->begin_ns ? m->end_ns - m->begin_ns : -1);
+	list = cJSON_AddArrayToObject(out, "faults");
+	for (size_t i = 0; i < m->nfaults; i++)
+		json_push(list, result_fault(m, &m->faults[i]));
+	json_set(out, "outage", result_outage(worst ? &worst->outage : NULL,
+					      worst ? worst->id : NULL));
+	json_set(out, "predicted", result_prediction(worst ? &worst->predicted : NULL));
+	json_set(out, "loss", result_loss(&m->loss));
+	json_set(out, "recovery", recovery(m));
+	set_ms(out, "dual_primary_ms", m->dual_primary_ns);
+	set_ms(out, "baseline_p99_ms", m->baseline_p99_ns > 0 ? m->baseline_p99_ns : -1);
+	set_ms(out, "longest_op_ms", m->longest_op_ns > 0 ? m->longest_op_ns : -1);
+	json_set(out, "noise", result_noise(&m->noise));
+	list = cJSON_AddArrayToObject(out, "expectations");
+	for (size_t i = 0; i < s->njudged; i++)
+		json_push(list, result_expectation(&s->judged[i]));
+	arena_free(&a);
+	return out;
+}
+
+/* Stock image to the one used, from the run's own record or else from what
+ * was adapted. */
+static cJSON *images(const struct run_report *run)
+{
+	const cJSON *known = json_get(run->run, "images"), *ev;
+	cJSON *out;
+
+	if (cJSON_IsObject(known))
+		return cJSON_Duplicate(known, 1);
+	out = cJSON_CreateObject();
+	cJSON_ArrayForEach(ev, run->events) {
+		const char *path = json_str(ev, "path", ""), *from = json_str(ev, "from", NULL);
+		size_t len = strlen(path);
+
+		if (!strcmp(json_str(ev, "k", ""), "adapt") && from && len >= 6 &&
+		    !strcmp(path + len - 6, ".image") && !json_get(out, from))
+			set_text(out, from, json_str(ev, "to", NULL));
+	}
+	return out;
+}
+
+cJSON *report_result(const struct run_report *run)
+{
+	cJSON *out = cJSON_CreateObject(), *list;
+	struct arena a = {0};
+
+	set_text(out, "run_id", json_str(run->run, "run_id", "?"));
+	set_text(out, "seed", json_str(run->run, "seed", "?"));
+	set_text(out, "engine", json_str(run->run, "engine", "?"));
+	set_text(out, "version", json_str(run->run, "version", "?"));
+	set_text(out, "started", json_str(run->run, "started", "?"));
+	set_text(out, "command", json_str(run->run, "command", ""));
+	json_set_str(out, "verdict", verdict_name(run->verdict));
+	set_text(out, "summary", story_run(&a, run));
+	json_set_bool(out, "interrupted", run->interrupted);
+	json_set_i64(out, "planned", (int64_t)run->planned);
+	json_set(out, "images", images(run));
+	list = cJSON_AddArrayToObject(out, "scenarios");
+	for (size_t i = 0; i < run->n; i++)
+		json_push(list, scenario(&run->scenarios[i]));
+	arena_free(&a);
+	return out;
+}
+
+/* ---- the reporter ---- */
+
+struct reporter {
+	FILE *f;
+};
+
+static struct reporter *begin(FILE *f, const struct run_report *run)
+{
+	struct reporter *r = mem_alloc(sizeof(*r));
+
+	(void)run;
+	r->f = f;
+	return r;
+}
+
+static void one(struct reporter *r, const struct run_report *run, const struct scenario_report *s)
+{
+	(void)r, (void)run, (void)s;
+}
+
+static void end(struct reporter *r, const struct run_report *run)
+{
+	cJSON *o = report_result(run);
+	char *text = cJSON_Print(o);
+
+	fprintf(r->f, "%s\n", text ? text : "null");
+	free(text);
+	cJSON_Delete(o);
+	free(r);
+}
+
+extern const struct reporter_ops reporter_result;
+const struct reporter_ops reporter_result = {"result", "result.json", begin, one, end};

@@ -1,0 +1,20 @@
+#ifndef ORDEAL_REPORT_RESULT_H
+#define ORDEAL_REPORT_RESULT_H
+
+#include <cjson/cJSON.h>
+
+#include "report/report.h"
+
+/* Pieces of result.json that other reporters quote. The caller deletes
+ * them. */
+cJSON *result_outage(const struct outage *o, const char *fault);
+cJSON *result_prediction(const struct prediction *p);
+cJSON *result_loss(const struct loss *l);
+cJSON *result_fault(const struct measured *m, const struct fault_seen *f);
+cJSON *result_noise(const struct noise *n);
+cJSON *result_expectation(const struct judged *j);
+
+/* The fault whose outage is the scenario's worst; NULL when there is none. */
+const struct fault_seen *result_worst(const struct measured *m);
+
+#endif

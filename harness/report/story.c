@@ -1,0 +1,261 @@
+#include "report/story.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "report/text.h"
+
+size_t outage_parts(const struct outage *o, struct outage_part out[OUTAGE_PARTS_MAX])
+{
+	const struct milestones *m = &o->m;
+	const struct {
+		const char *key, *label;
+		int64_t t_ns;
+		const char *how;
+	} all[OUTAGE_PARTS_MAX] = {
+		{"detected", "until the failure was detected", m->detected, m->how_detected},
+		{"elected", "until a successor was chosen", m->elected, m->how_elected},
+		{"promoted", "until it was promoted", m->promoted, m->how_promoted},
+		{"routed", "until clients were routed to it", m->routed, m->how_routed},
+		{"first_ack", "until the first acknowledged write", m->first_ack, ""},
+		{"baseline", "until p99 latency was back to normal", m->baseline, ""},
+	};
+	int64_t before = 0;
+	bool more = false;
+	size_t n = 0;
+
+	if (!o->any || !m->effective)
+		return 0;
+	for (size_t i = 0; i < OUTAGE_PARTS_MAX; i++) {
+		int64_t at = all[i].t_ns - m->effective;
+
+		if (!all[i].t_ns) {
+			more = true;
+			continue;
+		}
+		/* Two clocks can disagree by their error: no piece is negative. */
+		if (at < before)
+			at = before;
+		out[n++] = (struct outage_part){all[i].key, all[i].label, at, at - before,
+						all[i].how, more};
+		before = at;
+		more = false;
+	}
+	return n;
+}
+
+static const char *const verbs[][3] = {
+	/* fault, how (NULL: any), words after the victim */
+	{"kill-pod", "graceful", "'s pod was deleted gracefully"},
+	{"kill-pod", "force", "'s pod was deleted by force"},
+	{"kill-pod", "crash", " was killed"},
+	{"kill-process", "pid1", "'s first process was killed"},
+	{"kill-process", "server", "'s server process was killed"},
+	{"kill-process", NULL, "'s process was killed"},
+	{"pause", NULL, " was frozen"},
+	{"partition-node", "inbound", "'s node was cut off, inbound only"},
+	{"partition-node", "outbound", "'s node was cut off, outbound only"},
+	{"partition-node", NULL, "'s node was cut off"},
+	{"node-down", NULL, "'s node was stopped"},
+	{"fill-disk", NULL, "'s disk was filled"},
+};
+
+const char *story_fault(struct arena *a, const struct fault_seen *f)
+{
+	const char *victim = f->role[0] ? f->role : f->target[0] ? f->target : "system";
+	const char *the = !strcmp(victim, f->target) && strcmp(victim, f->role) ? "" : "the ";
+
+	if (!strcmp(f->role, "unknown")) {
+		victim = f->target;
+		the = "";
+	}
+	if (!strcmp(victim, "replica"))
+		the = "a ";
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+		if (!strcmp(verbs[i][0], f->fault) &&
+		    (!verbs[i][1] || !strcmp(verbs[i][1], f->how)))
+			return arena_fmt(a, "%s%s%s", the, victim, verbs[i][2]);
+	}
+	return arena_fmt(a, "%s hit %s%s", f->fault, the, victim);
+}
+
+const char *story_fault_kind(struct arena *a, const struct fault_seen *f)
+{
+	return arena_fmt(a, "%s%s%s", f->fault, f->how[0] ? ", " : "", f->how);
+}
+
+const char *story_target(struct arena *a, const struct fault_seen *f)
+{
+	bool role = f->role[0] && strcmp(f->role, "unknown");
+
+	return arena_fmt(a, "%s%s%s%s%s%s", f->target, role ? " (" : "", role ? f->role : "",
+			 role ? ")" : "", f->node[0] ? " on " : "", f->node);
+}
+
+const char *story_outage(struct arena *a, const struct outage *o)
+{
+	if (!o->any)
+		return "none";
+	if (!o->ended)
+		return arena_fmt(a, "at least %s, not over at the end", text_duration(o->lo_ns).s);
+	return arena_fmt(a, "%s", text_interval(o->lo_ns, o->hi_ns).s);
+}
+
+int64_t story_lost_by(const struct measured *m, const struct fault_seen *f)
+{
+	int64_t n = 0;
+
+	if (!m->loss.known)
+		return -1;
+	for (size_t i = 0; i < m->loss.n; i++)
+		n += !strcmp(m->loss.writes[i].fault, f->id);
+	return n;
+}
+
+static void say_outage(struct buf *b, struct arena *a, const struct measured *m)
+{
+	const struct fault_seen *min = NULL, *max = NULL;
+
+	if (!m->nfaults) {
+		buf_str(b, "No fault was injected");
+		return;
+	}
+	if (m->nfaults == 1) {
+		const struct fault_seen *f = &m->faults[0];
+
+		if (!f->outage.any)
+			buf_fmt(b, "Writes never stopped when %s", story_fault(a, f));
+		else if (!f->outage.ended)
+			buf_fmt(b, "Writes stopped when %s and were not back at the end, at least "
+				"%s later", story_fault(a, f), text_duration(f->outage.lo_ns).s);
+		else
+			buf_fmt(b, "Writes were down %s after %s",
+				text_interval(f->outage.lo_ns, f->outage.hi_ns).s,
+				story_fault(a, f));
+		return;
+	}
+	for (size_t i = 0; i < m->nfaults; i++) {
+		const struct fault_seen *f = &m->faults[i];
+
+		if (!min || (f->outage.any ? f->outage.lo_ns : 0) <
+				    (min->outage.any ? min->outage.lo_ns : 0))
+			min = f;
+		if (!max || (!f->outage.ended && f->outage.any) ||
+		    (f->outage.any && f->outage.lo_ns > max->outage.lo_ns))
+			max = f;
+	}
+	buf_fmt(b, "%zu faults: ", m->nfaults);
+	if (!max->outage.any)
+		buf_str(b, "writes never stopped");
+	else if (!min->outage.any)
+		buf_fmt(b, "writes went on when %s, and were down up to %s when %s",
+			story_fault(a, min), text_duration(max->outage.hi_ns).s,
+			story_fault(a, max));
+	else
+		buf_fmt(b, "writes were down from %s (%s) to %s%s (%s)",
+			text_duration(min->outage.lo_ns).s, story_fault(a, min),
+			max->outage.ended ? "" : "more than ",
+			text_duration(max->outage.ended ? max->outage.hi_ns : max->outage.lo_ns).s,
+			story_fault(a, max));
+}
+
+static void say_loss(struct buf *b, const struct loss *l)
+{
+	if (!l->known)
+		buf_str(b, "; whether acknowledged writes were lost is not known");
+	else if (l->lost > 0)
+		buf_fmt(b, "; %s of %s acknowledged writes %s lost", text_count(l->lost).s,
+			text_count(l->acked).s, l->lost == 1 ? "was" : "were");
+	else if (l->acked > 0)
+		buf_str(b, "; nothing acknowledged was lost");
+	if (l->known && l->phantom > 0)
+		buf_fmt(b, "; %s that had failed %s there all the same",
+			text_plural(l->phantom, "write", "writes").s,
+			l->phantom == 1 ? "was" : "were");
+	if (l->known && l->duplicate > 0)
+		buf_fmt(b, "; %s there more than once",
+			text_plural(l->duplicate, "write is", "writes are").s);
+}
+
+static void say_recovery(struct buf *b, const struct measured *m)
+{
+	if (!m->nfaults)
+		return;
+	if (m->redundant_ns >= 0)
+		buf_fmt(b, "; redundant again after %s%s", m->nfaults > 1 ? "at most " : "",
+			text_duration(m->redundant_ns).s);
+	else
+		buf_str(b, "; full redundancy was not seen again");
+	if (m->dual_primary_ns > 0)
+		buf_fmt(b, "; two primaries took writes at once for %s",
+			text_duration(m->dual_primary_ns).s);
+}
+
+const char *story_scenario(struct arena *a, const struct scenario_report *s)
+{
+	const struct measured *m = s->m;
+	struct buf b = {0};
+	const char *out;
+
+	if (!m->stands && m->stands_why[0]) {
+		buf_fmt(&b, "The system did not come up as written: %s", m->stands_why);
+	} else if (m->broken) {
+		buf_fmt(&b, "Nothing can be concluded: %s", m->broken_why);
+	} else if (!m->stands) {
+		buf_str(&b, "The scenario did not get as far as a running system");
+	} else {
+		say_outage(&b, a, m);
+		say_loss(&b, &m->loss);
+		say_recovery(&b, m);
+	}
+	while (b.len && (b.s[b.len - 1] == '.' || b.s[b.len - 1] == '\n' || b.s[b.len - 1] == ' '))
+		b.s[--b.len] = '\0';
+	buf_char(&b, '.');
+	if (m->noise.too_noisy)
+		buf_fmt(&b, " The machine was too busy for the figures to count: %s.",
+			m->noise.why);
+	out = arena_strdup(a, b.s);
+	buf_free(&b);
+	return out;
+}
+
+static void say_number(struct buf *b, int n, const char *words, int *said)
+{
+	if (!n)
+		return;
+	buf_fmt(b, "%s%d %s", *said ? ", " : "", n, words);
+	(*said)++;
+}
+
+const char *story_run(struct arena *a, const struct run_report *run)
+{
+	int count[5] = {0}, said = 0;
+	struct buf b = {0};
+	const char *out;
+
+	for (size_t i = 0; i < run->n; i++)
+		count[run->scenarios[i].verdict]++;
+	if (!run->n)
+		buf_str(&b, "No scenario was begun");
+	else if (count[VERDICT_PASS] == 1 && run->n == 1)
+		buf_str(&b, "The scenario passed");
+	else if (count[VERDICT_PASS] == (int)run->n)
+		buf_fmt(&b, "All %zu scenarios passed", run->n);
+	else {
+		buf_fmt(&b, "Of %zu %s, ", run->n, run->n == 1 ? "scenario" : "scenarios");
+		say_number(&b, count[VERDICT_FAIL], "failed", &said);
+		say_number(&b, count[VERDICT_BROKEN], "broke", &said);
+		say_number(&b, count[VERDICT_UNKNOWN], "stayed undecided", &said);
+		say_number(&b, count[VERDICT_SKIP], "could not be run here", &said);
+		say_number(&b, count[VERDICT_PASS], "passed", &said);
+	}
+	if (run->interrupted)
+		buf_str(&b, "; the run was interrupted");
+	if (run->broken)
+		buf_fmt(&b, "; the harness broke: %s", run->broken);
+	buf_char(&b, '.');
+	out = arena_strdup(a, b.s);
+	buf_free(&b);
+	return out;
+}

@@ -1,0 +1,41 @@
+#ifndef ORDEAL_REPORT_STORY_H
+#define ORDEAL_REPORT_STORY_H
+
+#include "base/mem.h"
+#include "report/report.h"
+
+/* What happened, in plain sentences made from the figures alone. Everything
+ * returned lives in the arena and is not escaped. */
+
+/* One piece of an outage. */
+struct outage_part {
+	const char *key;   /* "detected" */
+	const char *label; /* "until the failure was detected" */
+	int64_t at_ns;     /* end, after the fault's effect */
+	int64_t len_ns;    /* since the end of the piece before */
+	const char *how;   /* how it is known; "" when it follows from the client */
+	bool more;         /* also holds pieces before it that the evidence does not tell apart */
+};
+enum { OUTAGE_PARTS_MAX = 6 };
+
+/* The pieces that the evidence tells, in order. Returns how many. */
+size_t outage_parts(const struct outage *o, struct outage_part out[OUTAGE_PARTS_MAX]);
+
+/* "the primary was killed", "the primary's disk was filled". */
+const char *story_fault(struct arena *a, const struct fault_seen *f);
+/* The fault in few words, for tables: "kill-pod, crash". */
+const char *story_fault_kind(struct arena *a, const struct fault_seen *f);
+/* "postgres-0, a primary, on worker2" */
+const char *story_target(struct arena *a, const struct fault_seen *f);
+
+/* "31.20 s ± 0.02 s", "none", "at least 60.0 s, not over at the end". */
+const char *story_outage(struct arena *a, const struct outage *o);
+
+/* One sentence for a scenario, one for the whole run. */
+const char *story_scenario(struct arena *a, const struct scenario_report *s);
+const char *story_run(struct arena *a, const struct run_report *run);
+
+/* Lost writes that are charged to this fault; -1 when the loss is unknown. */
+int64_t story_lost_by(const struct measured *m, const struct fault_seen *f);
+
+#endif

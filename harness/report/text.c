@@ -1,0 +1,271 @@
+#include "report/text.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+struct text text_count(int64_t n)
+{
+	struct text t = {"unknown"};
+	char digits[32];
+	size_t len, o = 0;
+
+	if (n < 0)
+		return t;
+	snprintf(digits, sizeof(digits), "%lld", (long long)n);
+	len = strlen(digits);
+	for (size_t i = 0; i < len; i++) {
+		if (i && (len - i) % 3 == 0)
+			t.s[o++] = ',';
+		t.s[o++] = digits[i];
+	}
+	t.s[o] = '\0';
+	return t;
+}
+
+struct text text_plural(int64_t n, const char *one, const char *many)
+{
+	struct text t;
+
+	snprintf(t.s, sizeof(t.s), "%.40s %.50s", text_count(n).s, n == 1 ? one : many);
+	return t;
+}
+
+/* Up to `decimals` of them, without trailing zeros. */
+static void short_number(double v, int decimals, char out[32])
+{
+	char *end;
+
+	snprintf(out, 32, "%.*f", decimals, v);
+	if (!strchr(out, '.'))
+		return;
+	end = out + strlen(out);
+	while (end[-1] == '0')
+		*--end = '\0';
+	if (end[-1] == '.')
+		end[-1] = '\0';
+}
+
+struct text text_duration(int64_t ns)
+{
+	struct text t = {"unknown"};
+	double ms = (double)ns / (double)NS_PER_MS;
+
+	if (ns < 0)
+		return t;
+	if (!ns)
+		snprintf(t.s, sizeof(t.s), "0 s");
+	else if (ms < 9.95)
+		snprintf(t.s, sizeof(t.s), "%.1f ms", ms);
+	else if (ms < 999.5)
+		snprintf(t.s, sizeof(t.s), "%.0f ms", ms);
+	else if (ms < 9.995e3)
+		snprintf(t.s, sizeof(t.s), "%.2f s", ms / 1e3);
+	else if (ms < 99.95e3)
+		snprintf(t.s, sizeof(t.s), "%.1f s", ms / 1e3);
+	else if (ms < 600e3)
+		snprintf(t.s, sizeof(t.s), "%.0f s", ms / 1e3);
+	else
+		snprintf(t.s, sizeof(t.s), "%.1f min", ms / 60e3);
+	return t;
+}
+
+struct text text_interval(int64_t lo_ns, int64_t hi_ns)
+{
+	struct text t = {"unknown"};
+	const char *unit = "s";
+	double mid, half, scale = 1e9, step, shown;
+	int decimals;
+
+	if (lo_ns < 0 || hi_ns < lo_ns)
+		return t;
+	if (hi_ns < NS_PER_S) {
+		unit = "ms";
+		scale = 1e6;
+	}
+	mid = ((double)lo_ns + (double)hi_ns) / 2 / scale;
+	half = ((double)hi_ns - (double)lo_ns) / 2 / scale;
+	decimals = half < 0.0095 ? 3 : half < 0.095 ? 2 : half < 5 ? 1 : 0;
+	if (scale < 1e9)
+		decimals = half < 0.95 ? 1 : 0;
+	step = pow(10, decimals);
+	shown = round(mid * step) / step;
+	/* The small term keeps a half that is exact from being rounded up for
+	 * the sake of a binary fraction. */
+	half = ceil((half + fabs(mid - shown)) * step - 1e-6) / step;
+	if (half > 0)
+		snprintf(t.s, sizeof(t.s), "%.*f %s ± %.*f %s", decimals, shown, unit, decimals,
+			 half, unit);
+	else
+		snprintf(t.s, sizeof(t.s), "%.*f %s", decimals, shown, unit);
+	return t;
+}
+
+struct text text_range(int64_t lo_ns, int64_t hi_ns)
+{
+	struct text t = {"unknown"};
+	const char *unit = "s";
+	double scale = 1e9;
+	char lo[32], hi[32];
+	int decimals;
+
+	if (lo_ns < 0 || hi_ns < lo_ns)
+		return t;
+	if (hi_ns < NS_PER_S) {
+		unit = "ms";
+		scale = 1e6;
+	}
+	decimals = scale < 1e9 || hi_ns >= 100 * NS_PER_S ? 0 : 1;
+	short_number((double)lo_ns / scale, decimals, lo);
+	short_number((double)hi_ns / scale, decimals, hi);
+	if (strcmp(lo, hi))
+		snprintf(t.s, sizeof(t.s), "%s–%s %s", lo, hi, unit);
+	else
+		snprintf(t.s, sizeof(t.s), "%s %s", lo, unit);
+	return t;
+}
+
+struct text text_bytes(int64_t n)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+	struct text t = {"unknown"};
+	double v = (double)n;
+	size_t u = 0;
+	char num[32];
+
+	if (n < 0)
+		return t;
+	while (v >= 1024 && u + 1 < ARRAY_LEN(units)) {
+		v /= 1024;
+		u++;
+	}
+	short_number(v, u && v < 100 ? 1 : 0, num);
+	snprintf(t.s, sizeof(t.s), "%s %s", num, units[u]);
+	return t;
+}
+
+struct text text_figure(double value, const char *unit)
+{
+	struct text t = {"not measured"};
+
+	if (isnan(value))
+		return t;
+	if (!strcmp(unit, "ms"))
+		return text_duration((int64_t)llround(value * (double)NS_PER_MS));
+	if (!strcmp(unit, "ns"))
+		return text_duration((int64_t)llround(value));
+	if (!strcmp(unit, "bool"))
+		snprintf(t.s, sizeof(t.s), "%s", value != 0 ? "yes" : "no");
+	else if (!strcmp(unit, "count"))
+		return text_count((int64_t)llround(value));
+	else
+		snprintf(t.s, sizeof(t.s), "%g %s", value, unit);
+	return t;
+}
+
+/* Length of the UTF-8 sequence at s, 0 when it is none that XML allows
+ * (RFC 3629; no surrogates, no overlong forms, no U+FFFE and U+FFFF). */
+static size_t utf8_len(const unsigned char *s)
+{
+	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 :
+		   s[0] < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f) ||
+	    (s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe))
+		return 0;
+	return n;
+}
+
+/* Bytes of a terminal's control sequence at s (ECMA-48, section 5.4). */
+static size_t csi_len(const char *s)
+{
+	size_t n = 2;
+
+	if (s[0] != '\033' || s[1] != '[')
+		return 0;
+	while (s[n] >= 0x20 && s[n] <= 0x3f)
+		n++;
+	return s[n] >= 0x40 && s[n] <= 0x7e ? n + 1 : 0;
+}
+
+static const char *markup(char c)
+{
+	switch (c) {
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '&':
+		return "&amp;";
+	case '"':
+		return "&quot;";
+	case '\'':
+		return "&#39;";
+	}
+	return NULL;
+}
+
+static const char *cleaned(struct arena *a, const char *s, bool escape)
+{
+	struct buf b = {0};
+	const char *out;
+
+	while (s && *s) {
+		size_t n = csi_len(s);
+
+		if (n) {
+			s += n;
+			continue;
+		}
+		n = utf8_len((const unsigned char *)s);
+		if (!n || ((unsigned char)*s < 0x20 && *s != '\n' && *s != '\t') || *s == 0x7f) {
+			if (*s != '\r')
+				buf_str(&b, "\xef\xbf\xbd");
+			s++;
+		} else if (escape && markup(*s)) {
+			buf_str(&b, markup(*s++));
+		} else {
+			buf_add(&b, s, n);
+			s += n;
+		}
+	}
+	out = arena_strdup(a, buf_cstr(&b));
+	buf_free(&b);
+	return out;
+}
+
+const char *text_xml(struct arena *a, const char *s)
+{
+	return cleaned(a, s, true);
+}
+
+const char *text_clean(struct arena *a, const char *s)
+{
+	return cleaned(a, s, false);
+}
+
+const char *text_verdict_mark(enum verdict v)
+{
+	switch (v) {
+	case VERDICT_PASS:
+		return "✓";
+	case VERDICT_FAIL:
+		return "✕";
+	case VERDICT_UNKNOWN:
+		return "?";
+	case VERDICT_BROKEN:
+		return "!";
+	case VERDICT_SKIP:
+		return "–";
+	}
+	return "?";
+}
