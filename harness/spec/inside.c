@@ -1,5 +1,6 @@
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 #include "spec/manifest_parts.h"
@@ -81,11 +82,26 @@ static const char *scalar_end(const char *p, const struct ynode *n)
 	return NULL;
 }
 
+/* Words that YAML 1.1 readers (Patroni's among them) take for booleans or
+ * nothing. true and false are meant as such: settings spell booleans so. */
+static bool ambiguous(const char *value)
+{
+	static const char *const words[] = {"on", "off", "yes", "no", "y", "n", "null"};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(words); i++) {
+		if (!strcasecmp(words[i], value))
+			return true;
+	}
+	return false;
+}
+
 /* The value as YAML: bare when it can be read in one way only. */
 static void add_value(struct buf *b, const char *value, bool quote)
 {
 	const char *p;
 
+	quote = quote || ambiguous(value);
 	for (p = value; isalnum((unsigned char)*p) || strchr("_./-", *p ? *p : ' '); p++)
 		;
 	if (!quote && !*p && (isalnum((unsigned char)*value) || *value == '/')) {
@@ -164,6 +180,20 @@ bool inside_has(struct arena *a, const char *text, const char *path)
 	return n && n->kind == Y_SCALAR;
 }
 
+int inside_line(struct arena *a, const char *text, const char *path)
+{
+	const char *parent, *leaf;
+	struct err e = {0};
+	struct ynode *root = parse(a, "", text, &e), *n = root ? yaml_path(root, path) : NULL;
+
+	if (n)
+		return n->line;
+	n = root && path_split(a, path, &parent, &leaf) ? yaml_path(root, parent) : NULL;
+	if (!n)
+		return 0;
+	return n->kind == Y_MAP && n->n ? n->keys[0]->line : n->line;
+}
+
 /* The edited text must say what was wanted, whatever the author's layout. */
 static const char *verified(struct arena *a, const char *what, const char *text,
 			    const char *path, const char *value, struct err *e)
@@ -180,8 +210,7 @@ static const char *verified(struct arena *a, const char *what, const char *text,
 }
 
 const char *inside_set(struct arena *a, const char *what, const char *text, const char *path,
-		       const char *value, bool create, const char **from, int *line,
-		       struct err *e)
+		       const char *value, bool create, const char **from, struct err *e)
 {
 	struct ynode *root = parse(a, what, text, e), *n, *map;
 	const char *parent, *leaf, *start, *end, *out = NULL;
@@ -197,7 +226,6 @@ const char *inside_set(struct arena *a, const char *what, const char *text, cons
 			err_set(e, ERR_INPUT, "%s: there is no %s", what, path);
 			return NULL;
 		}
-		*line = map->n ? map->keys[0]->line : map->line;
 		out = insert_key(a, text, map, leaf, value);
 		return verified(a, what, out, path, value, e);
 	}
@@ -207,7 +235,6 @@ const char *inside_set(struct arena *a, const char *what, const char *text, cons
 		return NULL;
 	}
 	*from = n->text;
-	*line = n->line;
 	if (!strcmp(n->text, value))
 		return text;
 	start = position(text, n);

@@ -28,11 +28,13 @@ void adaptation_add(struct arena *a, struct adaptations *log, const struct ynode
  * `create` is set, a line (in a flow map: an entry) is put in front of the
  * first key of its parent, which must exist. Returns the new text in the
  * arena, or the same pointer when the value is already there; NULL with an
- * error. *from is the old value (NULL: was absent), *line its line in the
- * text from 1. */
+ * error. *from is the old value (NULL: was absent). */
 const char *inside_set(struct arena *a, const char *what, const char *text, const char *path,
-		       const char *value, bool create, const char **from, int *line,
-		       struct err *e);
+		       const char *value, bool create, const char **from, struct err *e);
+
+/* The line in the text, from 1, of what the path leads to, or, when it is
+ * missing, of its parent's first key; 0 when there is no parent either. */
+int inside_line(struct arena *a, const char *text, const char *path);
 
 /* True when the text holds YAML in which the path leads to a scalar. */
 bool inside_has(struct arena *a, const char *text, const char *path);

@@ -43,12 +43,21 @@ static bool same(const struct setting *st, const char *there)
 	return !strcmp(there, "false") || !strcmp(there, "off") || !strcmp(there, "no");
 }
 
+/* A text as the file has it, for the lines of the report: several settings
+ * may add lines to one text. */
+struct original {
+	const struct ynode *node;
+	const char *text;
+	struct original *next;
+};
+
 struct placing {
 	struct arena *a;
 	const struct setting *st;
 	const struct ynode *place;
 	struct ynode *object;
 	struct adaptations *log;
+	struct original **originals;
 	const char *why;
 	bool found; /* the place exists or was made */
 };
@@ -107,6 +116,22 @@ static int put_plain(struct placing *p, const char *path, struct err *e)
 	return 0;
 }
 
+/* The line of the file that a path inside a text is in. */
+static int file_line(struct placing *p, const struct ynode *n, const char *inside)
+{
+	struct original *o;
+
+	for (o = *p->originals; o && o->node != n; o = o->next)
+		;
+	if (!o) {
+		o = arena_alloc(p->a, sizeof(*o));
+		*o = (struct original){.node = n, .text = n->text, .next = *p->originals};
+		*p->originals = o;
+	}
+	/* A block text begins in the line after its key. */
+	return strchr(o->text, '\n') ? n->line + inside_line(p->a, o->text, inside) : n->line;
+}
+
 /* Inside a text that is YAML: only the one scalar's bytes change. */
 static int put_inside(struct placing *p, const char *path, const char *inside, struct err *e)
 {
@@ -114,7 +139,7 @@ static int put_inside(struct placing *p, const char *path, const char *inside, s
 	const char *value = spelling(p->st), *from = NULL, *text;
 	bool create = flag(p->place, "create");
 	const char *what;
-	int line = 0;
+	int line;
 
 	if (!n || n->kind != Y_SCALAR)
 		return flag(p->place, "optional") ? 0 : missing(p, path, e);
@@ -127,14 +152,13 @@ static int put_inside(struct placing *p, const char *path, const char *inside, s
 			return 0;
 		}
 	}
-	text = inside_set(p->a, what, n->text, inside, value, create, &from, &line, e);
+	text = inside_set(p->a, what, n->text, inside, value, create, &from, e);
 	if (!text)
 		return err_prefix(e, "the setting %s", p->st->name);
 	p->found = true;
 	if (text == n->text || (from && same(p->st, from)))
 		return 0;
-	/* A block text begins in the line after its key. */
-	line = strchr(n->text, '\n') ? n->line + line : n->line;
+	line = file_line(p, n, inside);
 	adaptation_add(p->a, p->log, p->object, line, arena_fmt(p->a, "%s: %s", path, inside),
 		       from, value, p->why);
 	n->text = text;
@@ -142,10 +166,10 @@ static int put_inside(struct placing *p, const char *path, const char *inside, s
 }
 
 static int put_everywhere(struct arena *a, struct manifest *m, const struct setting *st,
-			  struct adaptations *log, struct err *e)
+			  struct adaptations *log, struct original **originals, struct err *e)
 {
 	struct ynode *where = yaml_get(st->node, "where"), *inside;
-	struct placing p = {.a = a, .st = st, .log = log};
+	struct placing p = {.a = a, .st = st, .log = log, .originals = originals};
 	const char *object, *path;
 	size_t i;
 	int rc;
@@ -179,10 +203,11 @@ static int put_everywhere(struct arena *a, struct manifest *m, const struct sett
 int manifest_apply_settings(struct arena *a, struct manifest *m, const struct settings *s,
 			    struct adaptations *log, struct err *e)
 {
+	struct original *originals = NULL;
 	size_t i;
 
 	for (i = 0; i < s->n; i++) {
-		if (put_everywhere(a, m, &s->v[i], log, e))
+		if (put_everywhere(a, m, &s->v[i], log, &originals, e))
 			return -1;
 	}
 	return 0;

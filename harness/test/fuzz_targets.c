@@ -228,20 +228,19 @@ static void fuzz_inside(const uint8_t *data, size_t size)
 	const char *from, *out;
 	struct arena a = {0};
 	struct err e = {0};
-	int line = 0;
 
 	value = strchr(text, '\n');
 	body = value ? strchr(value + 1, '\n') : NULL;
 	if (body) {
 		*value++ = '\0';
 		*body++ = '\0';
-		out = inside_set(&a, "t", body, text, value, true, &from, &line, &e);
+		out = inside_set(&a, "t", body, text, value, true, &from, &e);
 		if (!out) {
 			refused(&e);
 		} else {
-			promise(line >= 1, "a change has a line");
+			promise(inside_line(&a, body, text) >= 1, "a change has a line");
 			promise(inside_has(&a, out, text), "what was set is there");
-			promise(inside_set(&a, "t", out, text, value, true, &from, &line, &e) == out,
+			promise(inside_set(&a, "t", out, text, value, true, &from, &e) == out,
 				"setting it again changes nothing");
 		}
 	}

@@ -413,6 +413,9 @@ static void test_inside(void **state)
 		 "m", "5", "    ttl: 30", "    master_start_timeout: 5\n    ttl: 30"},
 		{SETTING("s", "bool", "off", INSIDE("bootstrap.dcs.synchronous_mode", "")), "s", "on",
 		 "synchronous_mode: off", "synchronous_mode: true"},
+		{SETTING("c", "word", "'on'",
+			 INSIDE("bootstrap.dcs.postgresql.parameters.c", ", create: true")), "c", "off",
+		 "{a: 1}", "{c: 'off', a: 1}"},
 		{SETTING("l", "word", "x", INSIDE("'bootstrap.list[0]'", "")), "l", "host x",
 		 "- host all all", "- 'host x'"},
 	};
@@ -446,8 +449,12 @@ static void test_inside_line(void **state)
 
 	put(f, "a.yaml", config);
 	read_dir(f);
-	load_settings(f, SETTING("t", "s", "30", INSIDE("bootstrap.dcs.ttl", "")));
+	load_settings(f, SETTING("n", "s", "1", INSIDE("bootstrap.dcs.new", ", create: true"))
+			 SETTING("t", "s", "30", INSIDE("bootstrap.dcs.ttl", "")));
+	settings_set(&f->arena, &f->s, "n", "2", "--set", NULL, &e);
 	assert_int_equal(apply(f, "t", "25", &e), 0);
+	assert_logged(f, "ConfigMap/postgres-config", "data.\"patroni.yaml\": bootstrap.dcs.new", 13,
+		      NULL, "2");
 	assert_logged(f, "ConfigMap/postgres-config", "data.\"patroni.yaml\": bootstrap.dcs.ttl", 13,
 		      "30", "25");
 }
