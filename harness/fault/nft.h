@@ -9,9 +9,10 @@
 
 /* nftables in a network namespace given by a path that setns() takes, by
  * way of the tools `nsenter` and `nft`. Only tables of the inet family whose
- * names begin with "ordeal_" are ever touched. */
+ * names begin with "ordeal_fault_" are ever touched: the node has tables of
+ * its own (kind's wall). */
 
-#define NFT_PREFIX "ordeal_"
+#define NFT_PREFIX "ordeal_fault_"
 
 /* Runs a script as one transaction. */
 int nft_run(const char *netns, const char *script, struct err *e);

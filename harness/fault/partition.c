@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "fault/nft.h"
 
 static uint32_t all_of(size_t n)
 {
@@ -74,7 +75,7 @@ struct partition partition_ring(size_t n)
 
 void partition_table_name(const char *id, char out[96])
 {
-	snprintf(out, 96, "ordeal_%.63s", id);
+	snprintf(out, 96, NFT_PREFIX "%.63s", id);
 	for (char *c = out; *c; c++)
 		if (!isalnum((unsigned char)*c))
 			*c = '_';
