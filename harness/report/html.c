@@ -18,10 +18,12 @@ static void masthead(struct page *p)
 
 	fprintf(p->f, "<header class=\"top\">\n<div class=\"brand\"><b>Ordeal</b><span>%s</span>"
 		"<span>engine %s</span><span class=\"mono\">%s</span><a href=\"../index.html\">all "
-		"runs</a></div>\n<h1>%s</h1>\n",
-		esc(p, json_str(run->run, "started", "")), esc(p, json_str(run->run, "engine", "?")),
-		esc(p, json_str(run->run, "run_id", "?")), esc(p, story_run(p->a, run)));
+		"runs</a></div>\n<div class=\"verdict\">",
+		text_date(json_str(run->run, "started", "")).s,
+		esc(p, json_str(run->run, "engine", "?")),
+		esc(p, json_str(run->run, "run_id", "?")));
 	html_chip(p->f, run->verdict);
+	fprintf(p->f, "</div>\n<h1>%s</h1>\n", esc(p, story_run(p->a, run)));
 	if (run->interrupted)
 		fprintf(p->f, "\n<p>The run was interrupted in scenario %zu of %zu. What was "
 			"measured until then stands; the rest was not tried.</p>\n", run->n,

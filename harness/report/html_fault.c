@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "fault/fault.h"
 #include "report/html.h"
 #include "report/story.h"
 
@@ -341,6 +342,13 @@ static const char *when(struct page *p, int64_t t_ns)
 	return arena_fmt(p->a, "at %.3f s", (double)(t_ns - p->x0_ns) / 1e9);
 }
 
+static bool ends_by_itself(const struct fault_seen *f)
+{
+	const struct fault_ops *ops = fault_find(f->fault);
+
+	return ops && !ops->lasting;
+}
+
 static void recovery(struct page *p, const struct fault_seen *f)
 {
 	const struct recovery_info *r = &f->resync;
@@ -370,13 +378,14 @@ void html_proof(struct page *p)
 			"in effect %s, undone %s.</p>\n", i + 1,
 			esc(p, story_fault_kind(p->a, f)), esc(p, story_target(p->a, f)),
 			when(p, f->injected_ns), when(p, f->effective_ns),
-			when(p, f->healed_ns));
+			ends_by_itself(f) && !f->healed_ns ? "by itself: a kill is over once it is "
+			"done" : when(p, f->healed_ns));
 		sentences(p, f->evidence, f->bites ? "no sentence was recorded" :
 			  "no effect was observed, so the scenario is broken, whatever it measured");
 		if (f->undo && f->undo->child) {
 			fputs("<p class=\"soft small\">Undo:</p>\n", p->f);
 			sentences(p, f->undo, "");
-		} else if (!f->undone) {
+		} else if (!f->undone && !ends_by_itself(f)) {
 			fputs("<p class=\"soft small\">No undo was recorded.</p>\n", p->f);
 		}
 		recovery(p, f);

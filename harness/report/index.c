@@ -122,13 +122,11 @@ static void scenario_row(FILE *f, struct arena *a, const struct entry *entry, co
 static void run_block(FILE *f, struct arena *a, const struct entry *entry)
 {
 	const cJSON *r = entry->result, *list = json_get(r, "scenarios"), *s;
+	const char *started = arena_fmt(a, "%s", text_date(json_str(r, "started", "")).s);
 	int i = 0;
 
 	fprintf(f, "<section class=\"sc\">\n<div class=\"head\"><h2><a href=\"%s/report.html\">"
-		"%.10s, %.5s</a></h2>", href(a, entry->folder),
-		text_xml(a, json_str(r, "started", "unknown")),
-		strlen(json_str(r, "started", "")) > 11 ? text_xml(a, json_str(r, "started", "")) + 11
-							: "");
+		"%s</a></h2>", href(a, entry->folder), started[0] ? started : "at an unknown time");
 	html_chip(f, verdict_of(r));
 	fprintf(f, "</div>\n<p class=\"meta\">engine %s, seed %s · <span class=\"mono\">%s</span>%s"
 		"</p>\n<p>%s</p>\n", text_xml(a, json_str(r, "engine", "?")),

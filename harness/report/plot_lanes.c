@@ -13,6 +13,7 @@ enum {
 	SILENT_MS = 3000, /* no sample for longer than this: nobody asked */
 	LAG_POINTS_MAX = 400,
 	VIEW_W = 2000,
+	LAG_SCALE_MIN_BYTES = 262144, /* less is everyday, and drawn as such */
 };
 
 static struct lane *lane_of(struct lanes *l, const char *member)
@@ -170,16 +171,18 @@ static void draw_dual(struct page *p, const struct lanes *l, size_t me, int y)
 
 static void draw_lag(struct page *p, const struct lanes *l, const struct lane *lane, int y)
 {
+	int64_t before = 0, scale = l->max_lag_bytes;
 	bool open = false;
-	int64_t before = 0;
 
-	if (!l->max_lag_bytes)
+	if (scale < LAG_SCALE_MIN_BYTES)
+		scale = LAG_SCALE_MIN_BYTES;
+	if (!lane->nlag)
 		return;
 	fprintf(p->f, "<svg x=\"0\" y=\"%d\" width=\"100%%\" height=\"12\" viewBox=\"0 0 %d 120\" "
 		"preserveAspectRatio=\"none\"><path class=\"lag\" d=\"", y, VIEW_W);
 	for (size_t i = 0; i < lane->nlag; i++) {
 		double x = plot_pct(p, lane->lag[i].t_ns) * VIEW_W / 100;
-		double h = 120.0 * (double)lane->lag[i].bytes / (double)l->max_lag_bytes;
+		double h = 120.0 * (double)lane->lag[i].bytes / (double)scale;
 
 		if (open && lane->lag[i].t_ns - before > SILENT_MS * NS_PER_MS) {
 			fprintf(p->f, "V120z");

@@ -113,8 +113,7 @@ static void caption(struct page *p, int y, const char *text)
 static void level(struct page *p, int y, const char *label)
 {
 	fprintf(p->f, "<line class=\"g\" x1=\"0\" x2=\"100%%\" y1=\"%d\" y2=\"%d\"/>"
-		"<text class=\"halo\" x=\"100%%\" y=\"%d\" text-anchor=\"end\">%s</text>", y, y,
-		y - 3, label);
+		"<text x=\"100%%\" dx=\"7\" y=\"%d\">%s</text>", y, y, y + 4, label);
 }
 
 void plot_throughput(struct page *p, int y)
@@ -254,7 +253,6 @@ void plot_latency(struct page *p, int y)
 	int height = PLOT_LATENCY - PLOT_CAPTION - 14, top_y = y + PLOT_CAPTION;
 	struct scatter *s = mem_alloc(sizeof(*s));
 	const struct measured *m = p->s->m;
-	char text[200];
 
 	scale(p, s);
 	fputs("<g>", p->f);
@@ -290,10 +288,7 @@ void plot_latency(struct page *p, int y)
 				"y2=\"%d\"><title>p99 before the fault</title></line>", at, at);
 		}
 	}
-	snprintf(text, sizeof(text), "latency from the intended send, %s%s",
-		 text_plural((int64_t)s->ops, "operation", "operations").s,
-		 m->baseline_p99_ns > 0 ? " (dashed: p99 before)" : "");
-	caption(p, y, text);
+	caption(p, y, "latency, from the intended send");
 	fputs("</g>\n", p->f);
 	free(s);
 }

@@ -31,7 +31,7 @@ double plot_step(double span, int most)
 	return span;
 }
 
-static void axis(struct page *p, int y, int height)
+static void axis(struct page *p, int y)
 {
 	double span = (double)(p->x1_ns - p->x0_ns) / 1e9, step = plot_step(span, 7);
 
@@ -45,7 +45,6 @@ static void axis(struct page *p, int y, int height)
 		fprintf(p->f, "<text x=\"%.2f%%\" y=\"%d\" text-anchor=\"%s\">%g%s</text>", x,
 			y + 17, i ? "middle" : "start", i * step, i ? "" : " s");
 	}
-	(void)height;
 }
 
 /* Behind the data: when writes were down. */
@@ -72,9 +71,28 @@ static void shade_outages(struct page *p, int bottom)
 	}
 }
 
-static void mark_fault(struct page *p, const struct fault_seen *f, size_t i, int bottom)
+static int64_t instant(const struct fault_seen *f)
 {
-	int64_t at = f->effective_ns ? f->effective_ns : f->injected_ns;
+	return f->effective_ns ? f->effective_ns : f->injected_ns;
+}
+
+/* Behind the data as well, so that no label is struck through. */
+static void draw_instants(struct page *p, int bottom)
+{
+	const struct measured *m = p->s->m;
+
+	for (size_t i = 0; i < m->nfaults; i++) {
+		double x = plot_pct(p, instant(&m->faults[i]));
+
+		if (instant(&m->faults[i]))
+			fprintf(p->f, "<line class=\"fl\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"20\" "
+				"y2=\"%d\"/>", x, x, bottom);
+	}
+}
+
+static void mark_fault(struct page *p, const struct fault_seen *f, size_t i)
+{
+	int64_t at = instant(f);
 	double x = plot_pct(p, at);
 	bool left = x > 55, only = p->s->m->nfaults == 1;
 
@@ -84,10 +102,9 @@ static void mark_fault(struct page *p, const struct fault_seen *f, size_t i, int
 		fprintf(p->f, "<rect class=\"fb\" x=\"%.2f%%\" y=\"24\" width=\"%.2f%%\" "
 			"height=\"5\" rx=\"2\"><title>from its effect to its end</title></rect>",
 			x, plot_pct(p, f->healed_ns) - x);
-	fprintf(p->f, "<line class=\"fl\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"20\" y2=\"%d\"/>"
-		"<circle class=\"fb\" cx=\"%.2f%%\" cy=\"12\" r=\"10\"/>"
+	fprintf(p->f, "<circle class=\"fb\" cx=\"%.2f%%\" cy=\"12\" r=\"10\"/>"
 		"<text class=\"inv\" x=\"%.2f%%\" y=\"16\" text-anchor=\"middle\">%zu</text>",
-		x, x, bottom, x, x, i + 1);
+		x, x, i + 1);
 	if (only)
 		fprintf(p->f, "<text class=\"t\" x=\"%.2f%%\" dx=\"%d\" y=\"16\" "
 			"text-anchor=\"%s\">%s</text>", x, left ? -16 : 16,
@@ -103,7 +120,8 @@ static void legend(struct page *p)
 	      "down</li><li><i style=\"background:var(--primary)\"></i>primary (tall)</li>"
 	      "<li><i style=\"background:var(--replica);height:5px;vertical-align:2px\"></i>replica "
 	      "(thin)</li><li><i style=\"border-top:2px dashed var(--gone);height:0;"
-	      "vertical-align:4px\"></i>unreachable</li></ul>\n", p->f);
+	      "vertical-align:4px\"></i>unreachable</li><li><i style=\"border-top:1px dashed "
+	      "var(--soft);height:0;vertical-align:4px\"></i>p99 before the fault</li></ul>\n", p->f);
 }
 
 /* What the numbers in the plot stand for. */
@@ -114,13 +132,12 @@ static void marks(struct page *p)
 	fputs("<ol class=\"marks\">", p->f);
 	for (size_t i = 0; i < m->nfaults; i++) {
 		const struct fault_seen *f = &m->faults[i];
-		int64_t at = f->effective_ns ? f->effective_ns : f->injected_ns;
-
-		if (!at)
+		if (!instant(f))
 			continue;
-		fprintf(p->f, "<li><span class=\"num bf\">%zu</span>at %s %s (%s); writes down: "
-			"%s</li>", i + 1, text_duration(at - p->x0_ns).s,
-			esc(p, story_fault(p->a, f)), esc(p, story_target(p->a, f)),
+		fprintf(p->f, "<li><span class=\"num bf\">%zu</span>At %s %s: %s%s%s. Writes down: "
+			"%s.</li>", i + 1, text_duration(instant(f) - p->x0_ns).s,
+			esc(p, story_fault(p->a, f)), esc(p, f->target),
+			f->node[0] ? " on " : "", esc(p, f->node),
 			esc(p, story_outage(p->a, &f->outage)));
 	}
 	fputs("</ol>\n", p->f);
@@ -160,19 +177,20 @@ void plot_timeline(struct page *p)
 	bottom = lanes + (int)l.n * PLOT_LANE;
 	fprintf(p->f, "<h3>What happened</h3>\n");
 	legend(p);
-	fprintf(p->f, "<figure><svg role=\"img\" width=\"100%%\" height=\"%d\" "
+	fprintf(p->f, "<figure class=\"tl\"><svg role=\"img\" width=\"100%%\" height=\"%d\" "
 		"aria-labelledby=\"t%d d%d\"><title id=\"t%d\">Timeline of %s</title>"
 		"<desc id=\"d%d\">Operations a second, their latency, and the role of each member, "
 		"over %s of load. %s</desc>\n", bottom + PLOT_AXIS, p->s->index, p->s->index,
 		p->s->index, esc(p, json_str(p->s->event, "name", "?")), p->s->index,
 		text_duration(p->x1_ns - p->x0_ns).s, esc(p, story_scenario(p->a, p->s)));
-	axis(p, bottom, bottom);
+	axis(p, bottom);
 	shade_outages(p, bottom);
+	draw_instants(p, bottom);
 	plot_throughput(p, throughput);
 	plot_latency(p, latency);
 	plot_lanes(p, &l, lanes);
 	for (size_t i = 0; i < m->nfaults; i++)
-		mark_fault(p, &m->faults[i], i, bottom);
+		mark_fault(p, &m->faults[i], i);
 	fputs("</svg></figure>\n", p->f);
 	marks(p);
 	words(p, &l);

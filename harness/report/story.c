@@ -199,7 +199,7 @@ const char *story_scenario(struct arena *a, const struct scenario_report *s)
 	const char *out;
 
 	if (!m->stands && m->stands_why[0]) {
-		buf_fmt(&b, "The system did not come up as written: %s", m->stands_why);
+		buf_fmt(&b, "The system did not come up: %s", m->stands_why);
 	} else if (m->broken) {
 		buf_fmt(&b, "Nothing can be concluded: %s", m->broken_why);
 	} else if (!m->stands) {

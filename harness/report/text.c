@@ -167,6 +167,26 @@ struct text text_figure(double value, const char *unit)
 	return t;
 }
 
+struct text text_date(const char *rfc3339)
+{
+	static const char *const months[] = {"January", "February", "March", "April", "May", "June",
+					     "July", "August", "September", "October", "November",
+					     "December"};
+	int64_t real_ns;
+	struct text t = {""};
+	char utc[32];
+	int year, month, day, hour, minute;
+
+	if (clock_parse_rfc3339(rfc3339, &real_ns))
+		return t;
+	clock_rfc3339(real_ns, utc);
+	if (sscanf(utc, "%d-%d-%dT%d:%d", &year, &month, &day, &hour, &minute) == 5 &&
+	    month >= 1 && month <= 12)
+		snprintf(t.s, sizeof(t.s), "%d %s %d, %02d:%02d UTC", day, months[month - 1], year,
+			 hour, minute);
+	return t;
+}
+
 /* Length of the UTF-8 sequence at s, 0 when it is none that XML allows
  * (RFC 3629; no surrogates, no overlong forms, no U+FFFE and U+FFFF). */
 static size_t utf8_len(const unsigned char *s)

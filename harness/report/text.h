@@ -36,6 +36,9 @@ struct text text_figure(double value, const char *unit);
 /* "3 writes", "1 write". */
 struct text text_plural(int64_t n, const char *one, const char *many);
 
+/* "24 November 2026, 06:11 UTC" from RFC 3339; "" when it is none. */
+struct text text_date(const char *rfc3339);
+
 /* The text for XML and HTML, attributes included: markup escaped, terminal
  * colours dropped, what is no character of XML 1.0 (section 2.2) or no valid
  * UTF-8 replaced by U+FFFD. NULL counts as "". Lives in the arena. */

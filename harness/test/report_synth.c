@@ -1,0 +1,208 @@
+#include "synth.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+void synth_defaults(struct synth *s, uint64_t seed)
+{
+	memset(s, 0, sizeof(*s));
+	s->seed = seed;
+	s->rate = 200;
+	s->clients = 64;
+	s->deadline_ns = NS_PER_S;
+	s->start_ns = 1000 * NS_PER_S;
+	s->length_ns = 40 * NS_PER_S;
+	s->latency_ns = 2 * NS_PER_MS;
+	s->spread_ns = 4 * NS_PER_MS;
+	s->connect_ns = 8 * NS_PER_MS;
+	s->read_pct = 15;
+	s->cas_pct = 15;
+}
+
+struct sclient {
+	int64_t free_at;
+	bool connected;
+};
+
+static const struct synth_down *down_at(const struct synth *s, int64_t t)
+{
+	int i;
+
+	for (i = 0; i < s->ndown; i++)
+		if (t >= s->down[i].from && t < s->down[i].to)
+			return &s->down[i];
+	return NULL;
+}
+
+static const struct synth_down *down_between(const struct synth *s, int64_t from, int64_t to)
+{
+	int i;
+
+	for (i = 0; i < s->ndown; i++)
+		if (s->down[i].from >= from && s->down[i].from < to)
+			return &s->down[i];
+	return NULL;
+}
+
+static void fails(struct op *op, enum op_outcome o, int64_t t, const char *why)
+{
+	op->outcome = o;
+	op->t_return = t;
+	mem_copy_str(op->error, sizeof(op->error), why);
+}
+
+/* What becomes of a call that begins at op->t_invoke and would take
+ * `connect` and `work`; it takes effect in the middle of its work. */
+static void serve(const struct synth *s, struct op *op, int64_t connect, int64_t work)
+{
+	int64_t effect = op->t_invoke + connect + work / 2, due = op->t_invoke + s->deadline_ns;
+	const struct synth_down *d = down_at(s, op->t_invoke);
+	bool open = !d;
+
+	op->sent = true;
+	if (!d)
+		d = down_between(s, op->t_invoke, effect);
+	op->t_return = op->t_invoke + connect + work;
+	op->connect_ns = connect;
+	op->outcome = OP_OK;
+	if (!d) {
+		if (op->t_return > due)
+			fails(op, OP_INFO, due, "timeout: deadline");
+		return;
+	}
+	switch (d->mode) {
+	case RUN_REFUSE:
+		if (open)
+			fails(op, OP_INFO, d->from + 200000, "server: connection lost");
+		else
+			fails(op, OP_FAIL, op->t_invoke + 500000, "connect: refused");
+		break;
+	case RUN_HANG:
+		fails(op, OP_INFO, due, "timeout: deadline");
+		break;
+	case RUN_FREEZE:
+		if (d->to + connect + work < due)
+			op->t_return = d->to + connect + work;
+		else
+			fails(op, OP_INFO, due, "timeout: deadline");
+		break;
+	}
+}
+
+static struct sclient *next_client(struct sclient *c, int n, int *turn, int64_t t)
+{
+	struct sclient *best = NULL;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		struct sclient *x = &c[(*turn + i) % n];
+
+		if (x->free_at <= t) {
+			best = x;
+			break;
+		}
+		if (!best || x->free_at < best->free_at)
+			best = x;
+	}
+	*turn = (int)(best - c) + 1;
+	return best;
+}
+
+static void choose(const struct synth *s, struct rng *r, struct op *op, int64_t i)
+{
+	int die = (int)rng_below(r, 100);
+
+	op->f = die < s->read_pct ? OP_READ : die < s->read_pct + s->cas_pct ? OP_CAS : OP_INSERT;
+	op->key = op->f == OP_INSERT ? OP_NO_VALUE : (int64_t)rng_below(r, 8);
+	op->value = i;
+	op->expect = OP_NO_VALUE;
+}
+
+void synth_history(const struct synth *s, struct history *h)
+{
+	struct sclient *c = mem_alloc((size_t)s->clients * sizeof(*c));
+	int64_t n = (int64_t)(s->rate * (double)s->length_ns / 1e9), i;
+	struct rng r = { s->seed };
+	int turn = 0;
+
+	for (i = 0; i < n; i++) {
+		struct op op = { 0 };
+		struct sclient *k;
+		int64_t work;
+
+		choose(s, &r, &op, i);
+		op.t_intended = s->start_ns + (int64_t)((double)i * 1e9 / s->rate);
+		k = next_client(c, s->clients, &turn, op.t_intended);
+		op.process = (uint32_t)(k - c);
+		op.t_invoke = (k->free_at > op.t_intended ? k->free_at : op.t_intended) +
+			      (int64_t)rng_below(&r, 300000);
+		work = s->latency_ns + (int64_t)rng_below(&r, (uint64_t)s->spread_ns);
+		if (!rng_below(&r, 50))
+			work *= 3;
+		serve(s, &op, k->connected ? 0 : s->connect_ns + (int64_t)rng_below(&r, 2000000), work);
+		k->connected = op.outcome == OP_OK;
+		k->free_at = op.t_return;
+		if (s->phased && op.outcome == OP_INFO) {
+			int64_t phase = s->deadline_ns * (k - c) / s->clients;
+			int64_t into = (op.t_return - s->start_ns) % s->deadline_ns;
+
+			k->free_at += (phase - into + s->deadline_ns) % s->deadline_ns;
+		}
+		history_add(h, &op);
+	}
+	history_sort(h);
+	free(c);
+}
+
+cJSON *synth_fault(const char *id, const char *fault, const char *state, int64_t t)
+{
+	cJSON *e = cJSON_CreateObject();
+
+	json_set_i64(e, "t", t);
+	json_set_i64(e, "s", 0);
+	json_set_str(e, "k", "fault");
+	json_set_str(e, "id", id);
+	json_set_str(e, "fault", fault);
+	json_set_str(e, "state", state);
+	return e;
+}
+
+void synth_add_fault(cJSON *events, const char *id, const char *fault, int64_t t)
+{
+	json_push(events, synth_fault(id, fault, "injecting", t));
+	json_push(events, synth_fault(id, fault, "effective", t));
+}
+
+cJSON *synth_sample(const char *member, int64_t t, bool ok, const char *role, bool writable, int timeline)
+{
+	cJSON *e = cJSON_CreateObject();
+
+	json_set_i64(e, "t", t);
+	json_set_i64(e, "s", 0);
+	json_set_str(e, "k", "sample");
+	json_set_str(e, "m", member);
+	json_set_bool(e, "ok", ok);
+	json_set_str(e, "role", role);
+	json_set_bool(e, "writable", writable);
+	json_set_i64(e, "tl", timeline);
+	json_set_i64(e, "took_ms", 2);
+	return e;
+}
+
+void synth_samples(const struct synth *s, cJSON *events)
+{
+	int64_t t;
+
+	for (t = s->start_ns; t < s->start_ns + s->length_ns; t += 100 * NS_PER_MS) {
+		bool before = !s->ndown || t < s->down[0].from, after = s->ndown && t >= s->down[0].to;
+
+		json_push(events, synth_sample("m0", t, before, before ? "primary" : "unknown", before, 1));
+		json_push(events, synth_sample("m1", t + 3 * NS_PER_MS, true, after ? "primary" : "replica",
+					       after, after ? 2 : 1));
+		json_push(events, synth_sample("m2", t + 6 * NS_PER_MS, true, "replica", false, 1));
+	}
+}
