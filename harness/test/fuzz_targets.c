@@ -6,7 +6,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/mem.h"
+#include "history/event.h"
+#include "history/op.h"
 #include "spec/manifest_parts.h"
 #include "spec/scenario.h"
 #include "spec/settings.h"
@@ -248,10 +251,63 @@ static void fuzz_inside(const uint8_t *data, size_t size)
 	arena_free(&a);
 }
 
+/* Beyond 2^53 a JSON number is rounded, which is known and no surprise. */
+static int exact(int64_t v)
+{
+	return v > -(INT64_C(1) << 53) && v < INT64_C(1) << 53;
+}
+
+static void write_and_read(const struct op *op)
+{
+	char line[OP_LINE_MAX];
+	struct err e = {0};
+	struct op again;
+	cJSON *o;
+
+	promise(op_to_line(op, line, sizeof(line)) == strlen(line), "a line's length");
+	promise(strchr(line, '\n') == line + strlen(line) - 1, "a line is one line");
+	o = json_parse(line, "line", &e);
+	promise(o != NULL, "a written line is JSON");
+	if (exact(op->t_invoke) && exact(op->t_return) && exact(op->value) && exact(op->key)) {
+		promise(!op_from_json(o, &again, &e), "a written line is read");
+		promise(again.f == op->f && again.outcome == op->outcome &&
+			again.process == op->process && again.t_invoke == op->t_invoke &&
+			again.t_return == op->t_return && again.value == op->value &&
+			again.key == op->key && again.sent == op->sent,
+			"what is read is what was written");
+	}
+	cJSON_Delete(o);
+}
+
+static void fuzz_history(const uint8_t *data, size_t size)
+{
+	struct history h = {0};
+	struct err e = {0};
+	cJSON *events;
+	char path[64];
+	size_t torn, i;
+	int fd = file_of(data, size, path);
+
+	if (history_read(path, &h, &torn, &e))
+		refused(&e);
+	for (i = 0; i < h.n && i < 100; i++)
+		write_and_read(&h.ops[i]);
+	history_sort(&h);
+	for (i = 1; i < h.n; i++)
+		promise(h.ops[i - 1].t_invoke <= h.ops[i].t_invoke, "sorted");
+	history_free(&h);
+	e = (struct err){0};
+	events = events_read(path, &e);
+	if (!events)
+		refused(&e);
+	cJSON_Delete(events);
+	close(fd);
+}
+
 const struct fuzz_target fuzz_targets[] = {
 	{"yaml", fuzz_yaml},	     {"words", fuzz_words},	  {"scenario", fuzz_scenario},
 	{"settings", fuzz_settings}, {"manifest", fuzz_manifest}, {"inside", fuzz_inside},
-	{NULL, NULL},
+	{"history", fuzz_history},   {NULL, NULL},
 };
 
 int fuzz_run(const char *name, const uint8_t *data, size_t size)
