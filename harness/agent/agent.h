@@ -16,10 +16,7 @@
  *   POST /v1/setup    {system, scenario, access{members[{name,host}], ...}, load{rate, clients, deadline_ns,
  *                     keys, mix{insert,read,write,cas}}, seed, sample_every_ms, probe_timeout_ms}
  *                     makes the tables, starts the sampler. {}. May be tried again.
- *   POST /v1/start    starts the load at once: {t0_ns}. Clients whose operations ran into their
- *                     deadline begin the next ones at least deadline/clients after each other, so that
- *                     attempts stay evenly spread while all hang: the bounds of an outage
- *                     (measure/outage.c) are as narrow as attempts are close
+ *   POST /v1/start    starts the load at once: {t0_ns}
  *   POST /v1/stop     stops the load, waits for operations under way: {ops}
  *   GET  /v1/history?from=N   lines of history.jsonl from operation N on (at most 20,000), text/plain;
  *                     header X-Next: the next N. Operations in the order in which they returned.

@@ -24,7 +24,7 @@ void synth_defaults(struct synth *s, uint64_t seed)
 }
 
 struct sclient {
-	int64_t free_at;
+	int64_t busy_since, free_at;
 	bool connected;
 };
 
@@ -81,6 +81,12 @@ static void serve(const struct synth *s, struct op *op, int64_t connect, int64_t
 		else
 			fails(op, OP_FAIL, op->t_invoke + 500000, "connect: refused");
 		break;
+	case SYNTH_VANISH:
+		if (!open) {
+			fails(op, OP_FAIL, op->t_invoke + 500000, "connect: refused");
+			break;
+		}
+		/* fall through */
 	case SYNTH_HANG:
 		fails(op, OP_INFO, due, "timeout: deadline");
 		break;
@@ -93,23 +99,40 @@ static void serve(const struct synth *s, struct op *op, int64_t connect, int64_t
 	}
 }
 
-static struct sclient *next_client(struct sclient *c, int n, int *turn, int64_t t)
+/* The client that is free at t, or will be first; round robin. */
+static struct sclient *next_client(struct sclient *c, int n, int turn, int64_t t)
 {
 	struct sclient *best = NULL;
 	int i;
 
 	for (i = 0; i < n; i++) {
-		struct sclient *x = &c[(*turn + i) % n];
+		struct sclient *x = &c[(turn + i) % n];
 
-		if (x->free_at <= t) {
-			best = x;
-			break;
-		}
+		if (x->free_at <= t)
+			return x;
 		if (!best || x->free_at < best->free_at)
 			best = x;
 	}
-	*turn = (int)(best - c) + 1;
 	return best;
+}
+
+/* As load/load.h has it: when more than half hang, the free ones are held
+ * back so that they last until the next must come back. */
+static int64_t paced(const struct synth *s, const struct sclient *c, int64_t last, int64_t t)
+{
+	int64_t oldest = INT64_MAX, left;
+	int i, nfree = 0;
+
+	for (i = 0; i < s->clients; i++) {
+		if (c[i].free_at <= t)
+			nfree++;
+		else if (c[i].busy_since < oldest)
+			oldest = c[i].busy_since;
+	}
+	if (2 * nfree >= s->clients || oldest == INT64_MAX)
+		return t;
+	left = oldest + s->deadline_ns - t;
+	return left > 0 ? last + left / (nfree ? nfree : 1) : t;
 }
 
 static void choose(const struct synth *s, struct rng *r, struct op *op, int64_t i)
@@ -122,35 +145,53 @@ static void choose(const struct synth *s, struct rng *r, struct op *op, int64_t 
 	op->expect = OP_NO_VALUE;
 }
 
+static void invoke(const struct synth *s, struct rng *r, struct sclient *k, struct op *op)
+{
+	int64_t work = s->latency_ns + (int64_t)rng_below(r, (uint64_t)s->spread_ns);
+
+	if (!rng_below(r, 50))
+		work *= 3;
+	serve(s, op, k->connected ? 0 : s->connect_ns + (int64_t)rng_below(r, 2000000), work);
+	k->connected = op->outcome == OP_OK;
+	k->busy_since = op->t_invoke;
+	k->free_at = op->t_return;
+}
+
+static void give_up(struct op *op, int64_t t)
+{
+	op->t_invoke = t;
+	fails(op, OP_FAIL, t, "client: not sent");
+}
+
 void synth_history(const struct synth *s, struct history *h)
 {
 	struct sclient *c = mem_alloc((size_t)s->clients * sizeof(*c));
-	int64_t n = (int64_t)(s->rate * (double)s->length_ns / 1e9), i;
+	int64_t n = (int64_t)(s->rate * (double)s->length_ns / 1e9), i, now = 0, last = 0, hold;
 	struct rng r = { s->seed };
 	int turn = 0;
 
 	for (i = 0; i < n; i++) {
 		struct op op = { 0 };
 		struct sclient *k;
-		int64_t work;
 
 		choose(s, &r, &op, i);
 		op.t_intended = s->start_ns + (int64_t)((double)i * 1e9 / s->rate);
-		k = next_client(c, s->clients, &turn, op.t_intended);
-		op.process = (uint32_t)(k - c);
-		op.t_invoke = (k->free_at > op.t_intended ? k->free_at : op.t_intended) +
-			      (int64_t)rng_below(&r, 300000);
-		work = s->latency_ns + (int64_t)rng_below(&r, (uint64_t)s->spread_ns);
-		if (!rng_below(&r, 50))
-			work *= 3;
-		serve(s, &op, k->connected ? 0 : s->connect_ns + (int64_t)rng_below(&r, 2000000), work);
-		k->connected = op.outcome == OP_OK;
-		k->free_at = op.t_return;
-		if (s->phased && op.outcome == OP_INFO) {
-			int64_t phase = s->deadline_ns * (k - c) / s->clients;
-			int64_t into = (op.t_return - s->start_ns) % s->deadline_ns;
-
-			k->free_at += (phase - into + s->deadline_ns) % s->deadline_ns;
+		if (now < op.t_intended)
+			now = op.t_intended;
+		k = next_client(c, s->clients, turn, now);
+		if (now < k->free_at)
+			now = k->free_at;
+		while (s->paced && now - op.t_intended <= s->deadline_ns &&
+		       (hold = paced(s, c, last, now)) > now)
+			now = hold < op.t_intended + s->deadline_ns ? hold : op.t_intended + s->deadline_ns + 1;
+		if (now - op.t_intended > s->deadline_ns) {
+			give_up(&op, now);
+		} else {
+			turn = (int)(k - c) + 1;
+			last = now;
+			op.process = (uint32_t)(k - c);
+			op.t_invoke = now + (int64_t)rng_below(&r, 300000);
+			invoke(s, &r, k, &op);
 		}
 		history_add(h, &op);
 	}

@@ -13,6 +13,7 @@
 
 enum synth_mode {
 	SYNTH_REFUSE, /* open calls break, new ones are refused at once */
+	SYNTH_VANISH, /* open calls hang until their deadline, new ones are refused */
 	SYNTH_HANG,   /* open and new calls hang until their deadline, even past the end */
 	SYNTH_FREEZE, /* calls hang, and are answered at the end if they still wait */
 };
@@ -31,7 +32,7 @@ struct synth {
 	int ndown;
 	int64_t latency_ns, spread_ns; /* each call takes latency + 0..spread, now and then thrice that */
 	int64_t connect_ns; /* more for the first call of a connection */
-	bool phased;        /* hung clients spread their next calls (see agent.h) */
+	bool paced;         /* as the load does when clients hang */
 	int read_pct, cas_pct;
 };
 
