@@ -3,49 +3,61 @@
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/rng.h"
-#include "history/op.h"
 
-/* A history whose truth is known: an open-loop load of many clients against
- * a pretended service that is down between known instants. */
+/* Makes events.jsonl and history.jsonl of a run that never was, as a run
+ * would have written them: for the tests of the reporters. The same content
+ * every time. `dir` is created. */
 
-enum synth_mode {
-	RUN_REFUSE, /* open calls break, new ones are refused at once */
-	RUN_HANG,   /* open and new calls hang until their deadline, even past the end */
-	RUN_FREEZE, /* calls hang, and are answered at the end if they still wait */
+enum {
+	RUN_KILL = 1,       /* the primary is killed: 31 s without writes, nothing lost */
+	RUN_KINDS = 2,      /* six faults one after the other; two lose writes */
+	RUN_DOCUMENTED = 4, /* a fixture that does not come up, with hostile logs */
+	RUN_SPLIT = 8,      /* cut off: two primaries at once, lag, many writes lost */
+	RUN_NO_EFFECT = 16, /* a fault without effect: broken */
+	RUN_INTERRUPTED = 32, /* a scenario that Ctrl-C cut short; put last */
 };
 
-struct synth_down {
-	int64_t from, to; /* ns */
-	enum synth_mode mode;
+void report_synth(const char *dir, unsigned what);
+
+/* ---- between report_synth.c and report_synth_runs.c ---- */
+
+struct pretend_fault {
+	const char *id, *fault, *how;
+	double at_s, down_s;
+	double recover_s; /* after the fault, until the victim is back as a replica */
+	double held_s;    /* a lasting fault: until it is undone */
+	bool fails_over;  /* to the next member, on a new timeline */
+	double dual_s;    /* the victim goes on as a primary for so long after that */
+	int lost;
+	const char *proof[2], *undo[2];
 };
 
-struct synth {
-	uint64_t seed;
-	double rate;
-	int clients;
-	int64_t deadline_ns, start_ns, length_ns;
-	struct synth_down down[4];
-	int ndown;
-	int64_t latency_ns, spread_ns; /* each call takes latency + 0..spread, now and then thrice that */
-	int64_t connect_ns; /* more for the first call of a connection */
-	bool phased;        /* hung clients spread their next calls (see agent.h) */
-	int read_pct, cas_pct;
+struct pretend {
+	FILE *events, *history;
+	int scenario, timeline, primary;
+	int64_t now_ns;   /* end of what was written */
+	int64_t begin_ns; /* of the load */
+	struct rng rng;
+	int64_t next_value, regs[8];
+	char *present;    /* by value: 1 is there */
 };
 
-/* 200 a second, 64 clients, deadline 1 s, 10 s before the first outage. */
-void synth_defaults(struct synth *s, uint64_t seed);
+cJSON *pretend_event(const struct pretend *s, int64_t t_ns, const char *kind);
+void pretend_emit(struct pretend *s, cJSON *event);
+/* The same with more fields, as JSON text. */
+void pretend_emit_text(struct pretend *s, int64_t t_ns, const char *kind, const char *fields);
+cJSON *pretend_json(const char *text);
+int64_t pretend_sec(double v);
 
-void synth_history(const struct synth *s, struct history *h);
-
-/* Events of scenario 0. */
-cJSON *synth_fault(const char *id, const char *fault, const char *state, int64_t t);
-/* Injected and effective at t. */
-void synth_add_fault(cJSON *events, const char *id, const char *fault, int64_t t);
-cJSON *synth_sample(const char *member, int64_t t, bool ok, const char *role, bool writable, int timeline);
-/* Every 100 ms: m0 leads until each outage, m1 after it. */
-void synth_samples(const struct synth *s, cJSON *events);
+/* From the manifests to a running system. */
+void pretend_come_up(struct pretend *s);
+/* Load, faults, samples and the end of one scenario. */
+void pretend_act(struct pretend *s, const struct pretend_fault *v, size_t n, double length_s,
+		 bool bites, bool finished);
 
 #endif
