@@ -179,11 +179,11 @@ void partition_forward_rules(const struct partition_rules *r, const cJSON *pods,
 		if (!any[v6] || !ours[v6])
 			continue;
 		if (r->in)
-			buf_fmt(out, "\t\t%s saddr @refused%s %s daddr @pods%s counter name cut_in drop\n",
-				ip, n, ip, n);
+			buf_fmt(out, "\t\tct status dnat %s saddr @refused%s %s daddr @pods%s "
+				"counter name cut_in drop\n", ip, n, ip, n);
 		if (r->out)
-			buf_fmt(out, "\t\t%s saddr @pods%s %s daddr @refused%s counter name cut_out drop\n",
-				ip, n, ip, n);
+			buf_fmt(out, "\t\tct status dnat %s saddr @pods%s %s daddr @refused%s "
+				"counter name cut_out drop\n", ip, n, ip, n);
 	}
 	buf_str(out, "\t}\n}\n");
 }

@@ -34,7 +34,7 @@ struct partition partition_ring(size_t n);
 
 /* How one node's pods refuse others. */
 struct partition_rules {
-	const char *table;          /* its name; only ours begin with "ordeal_" */
+	const char *table;          /* its name; ours begin with NFT_PREFIX */
 	bool in, out;               /* which directions are cut */
 	bool keep_dns;              /* port 53 passes whatever the address */
 	const cJSON *refused;       /* CIDRs, IPv4 and IPv6 */
@@ -47,12 +47,12 @@ struct partition_rules {
  * and cut_out tell what was dropped. */
 void partition_sandbox_rules(const struct partition_rules *r, struct buf *out);
 
-/* The same for the node's own namespace, on what it forwards from or to the
- * addresses `pods`: the only place where a packet that a pod sent to a
- * service shows its real destination. */
+/* The same for the node's own namespace, on those connections of the
+ * addresses `pods` that the node sends to another place than the pod asked
+ * for: services. Only there do their packets show where they really go. */
 void partition_forward_rules(const struct partition_rules *r, const cJSON *pods, struct buf *out);
 
-/* "ordeal_" and the fault's id, with what nft does not take in a name
+/* NFT_PREFIX and the fault's id, with what nft does not take in a name
  * replaced. `out` holds 96 bytes. */
 void partition_table_name(const char *id, char out[96]);
 
