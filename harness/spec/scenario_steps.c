@@ -7,7 +7,7 @@
 
 /* The steps of a scenario, and the contradictions between them. */
 
-enum { STEPS_MAX = 500 };
+enum { STEPS_MAX = 500, FAULTS_MAX = 32 };
 
 const struct step *scenario_fault(const struct scenario *s, const char *id)
 {
@@ -221,7 +221,7 @@ static int read_step(const struct ynode *at, const struct scenario_names *names,
 int scenario_read_steps(struct arena *a, const struct ynode *list,
 			const struct scenario_names *names, struct scenario *out, struct err *e)
 {
-	size_t i;
+	size_t i, faults = 0;
 
 	if (list->kind != Y_LIST)
 		return yaml_error(list, e, "steps must be a list: a line with - for each step");
@@ -233,6 +233,10 @@ int scenario_read_steps(struct arena *a, const struct ynode *list,
 	for (i = 0; i < list->n; i++) {
 		if (read_step(list->items[i], names, out, &out->steps[i], e))
 			return -1;
+		faults += out->steps[i].kind == STEP_FAULT;
+		if (faults > FAULTS_MAX)
+			return yaml_error(list->items[i], e, "a scenario may have at most %d faults: "
+					  "split it", FAULTS_MAX);
 		out->nsteps++;
 	}
 	return 0;
