@@ -21,8 +21,8 @@ if ! flock -n 9; then
   flock 9
 fi
 
-# Its own Docker has died: what that left behind can only be removed by one.
-if ! docker_answers && [ -e "$DOCKERD_PID" ]; then ensure_docker; fi
+# What a Docker that died has left can only be removed by a living one.
+if ! docker_answers && { [ -e "$DOCKERD_PID" ] || [ -s "$MARK" ]; }; then ensure_docker; fi
 
 if docker_answers; then
   delete_cluster
@@ -31,8 +31,6 @@ if docker_answers; then
   rm -f "$KUBECONFIG_FILE" "$CACHE/mode"
   [ "$keep_docker" = 1 ] || stop_our_dockerd
   say "the cluster is down"
-elif [ -s "$MARK" ]; then
-  die "Docker does not answer, so what it holds of the cluster cannot be removed: $(docker_complaint)"
 else
   say "no Docker answers, and nothing of ours is known to be up"
 fi

@@ -171,10 +171,18 @@ await_cluster() {
     [ $SECONDS -lt $until ] || { kubectl get nodes; return 1; }
     sleep 0.3
   done
-  until [ "$(kubectl -n kube-system get deployment coredns -o jsonpath='{.status.readyReplicas} {.status.replicas} {.status.updatedReplicas}')" = "1 1 1" ]; do
+  until dns_ready; do
     [ $SECONDS -lt $until ] || { kubectl -n kube-system get pods -o wide; return 1; }
     sleep 0.3
   done
+}
+
+# dns_ready: its one pod says so itself; what the API server has on record may
+# be from before a restart.
+dns_ready() {
+  local pods
+  pods=$(kubectl -n kube-system get pods -l k8s-app=kube-dns -o name) && [ "$(wc -l <<<"$pods")" = 1 ] &&
+    kubectl get --raw "/api/v1/namespaces/kube-system/pods/${pods#pod/}:8181/proxy/ready" >/dev/null 2>&1
 }
 
 mark_cluster() { { cluster_hash; cluster_ids; } >"$MARK.part" && mv "$MARK.part" "$MARK"; }

@@ -8,12 +8,13 @@ export DOCKER_BUILDKIT=0
 
 docker_answers() { timeout 20 docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
-# ours_running: the dockerd that an earlier run started is alive.
-ours_running() {
-  local pid
-  pid=$(cat "$DOCKERD_PID" 2>/dev/null) || return 1
-  [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ]
+# is_dockerd PID: it is one, and more than a dead one that nobody has reaped.
+is_dockerd() {
+  [ "$(cat "/proc/$1/comm" 2>/dev/null)" = dockerd ] && [ -e "/proc/$1/exe" ]
 }
+
+# ours_running: the dockerd that an earlier run started is alive.
+ours_running() { [ -s "$DOCKERD_PID" ] && is_dockerd "$(cat "$DOCKERD_PID")"; }
 
 ensure_docker() {
   docker_answers && return
@@ -35,7 +36,7 @@ start_dockerd() {
     systemctl start docker || die "systemctl start docker failed; see: journalctl -u docker"
   elif ! ours_running; then
     # What a dockerd that was killed leaves stops the next one.
-    [ "$(cat "/proc/$(cat /var/run/docker.pid 2>/dev/null)/comm" 2>/dev/null)" = dockerd ] || rm -f /var/run/docker.pid
+    is_dockerd "$(cat /var/run/docker.pid 2>/dev/null)" || rm -f /var/run/docker.pid
     launch_dockerd
   fi
   local i
@@ -63,7 +64,7 @@ launch_dockerd() {
       mkdir -p "$own" 2>/dev/null && echo $$ >"$own/cgroup.procs" 2>/dev/null || true
     done
     echo $$ >"$1"; shift
-    exec dockerd "$@"' dockerd "$DOCKERD_PID" "${options[@]}" </dev/null >>"$DOCKERD_LOG" 2>&1
+    exec dockerd "$@"' dockerd "$DOCKERD_PID" "${options[@]}" </dev/null >>"$DOCKERD_LOG" 2>&1 8>&- 9>&-
 }
 
 lacks_sys_resource() {
@@ -77,7 +78,7 @@ stop_our_dockerd() {
   local pid
   pid=$(cat "$DOCKERD_PID")
   kill "$pid"
-  while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+  while is_dockerd "$pid"; do sleep 0.1; done
   rm -f "$DOCKERD_PID"
   rmdir /sys/fs/cgroup/*/ordeal-dockerd 2>/dev/null || true
 }

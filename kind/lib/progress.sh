@@ -20,7 +20,7 @@ run_step() {
   log=$LOG_DIR/$(basename "${command%% *}" .sh).log
   # A process group of its own, so that Ctrl-C can end all of it.
   set -m
-  (set -e; eval "$command") </dev/null >"$log" 2>&1 &
+  (set -e; eval "$command") </dev/null >"$log" 2>&1 9>&- &
   pid=$!
   set +m
   # shellcheck disable=SC2064
