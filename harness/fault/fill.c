@@ -45,7 +45,7 @@ bool fill_bounded(const char *dir, const char *node_dir)
 int fill_to(const char *path, int percent, struct err *e)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), r = 0;
-	int64_t block, used, want;
+	int64_t block, used, left, want;
 	struct statvfs v;
 
 	if (fd < 0 && errno == ENOSPC)
@@ -58,9 +58,8 @@ int fill_to(const char *path, int percent, struct err *e)
 	}
 	block = (int64_t)v.f_frsize;
 	used = (int64_t)(v.f_blocks - v.f_bfree) * block;
-	want = (int64_t)v.f_blocks * block / 100 * percent - used;
-	if (percent >= 100)
-		want = (int64_t)v.f_bfree * block + block;
+	left = (int64_t)v.f_bavail * block;
+	want = percent >= 100 ? left + block : (used + left) / 100 * percent - used;
 	if (want > 0 && grow(fd, want, block, percent >= 100))
 		r = err_set(e, ERR_BROKEN, "cannot fill %s: %s", path, strerror(errno));
 out:
@@ -101,6 +100,7 @@ int fill_look(const char *path, bool probe, struct fill_state *out, struct err *
 	char dir[PATH_MAX];
 	struct statvfs v;
 	struct stat st;
+	fsblkcnt_t used;
 	char *slash;
 
 	memset(out, 0, sizeof(*out));
@@ -111,9 +111,11 @@ int fill_look(const char *path, bool probe, struct fill_state *out, struct err *
 	if (statvfs(dir, &v))
 		return err_set(e, ERR_BROKEN, "cannot see how full %s is: %s", dir, strerror(errno));
 	out->size_bytes = (int64_t)(v.f_blocks * v.f_frsize);
-	out->free_bytes = (int64_t)(v.f_bfree * v.f_frsize);
-	if (v.f_blocks)
-		out->used_percent = 100.0 * (double)(v.f_blocks - v.f_bfree) / (double)v.f_blocks;
+	/* As df(1) counts: what the file system keeps back for itself is nobody's. */
+	used = v.f_blocks - v.f_bfree;
+	out->free_bytes = (int64_t)(v.f_bavail * v.f_frsize);
+	if (used + v.f_bavail)
+		out->used_percent = 100.0 * (double)used / (double)(used + v.f_bavail);
 	if (stat(path, &st) == 0)
 		out->fill_bytes = st.st_size;
 	if (probe)
