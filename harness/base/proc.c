@@ -23,8 +23,8 @@ static int exit_code(int status)
 }
 
 /* Children start with no blocked and no ignored signals. */
-static int spawn(const char *const argv[], posix_spawn_file_actions_t *fa, short flags, pid_t *pid,
-		 struct err *e)
+static int spawn(const char *const argv[], const char *const env[],
+		 posix_spawn_file_actions_t *fa, short flags, pid_t *pid, struct err *e)
 {
 	posix_spawnattr_t at;
 	sigset_t none, all;
@@ -38,7 +38,8 @@ static int spawn(const char *const argv[], posix_spawn_file_actions_t *fa, short
 	posix_spawnattr_setsigmask(&at, &none);
 	posix_spawnattr_setsigdefault(&at, &all);
 	posix_spawnattr_setflags(&at, (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | flags));
-	r = posix_spawnp(pid, argv[0], fa, &at, (char *const *)argv, environ);
+	r = posix_spawnp(pid, argv[0], fa, &at, (char *const *)argv,
+			 env ? (char *const *)env : environ);
 	posix_spawnattr_destroy(&at);
 	if (r)
 		return err_set(e, ERR_BROKEN, "cannot start %s: %s", argv[0], strerror(r));
@@ -145,7 +146,7 @@ int proc_run(const char *const argv[], const char *input, int64_t timeout_ns,
 		posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&fa, out[1], 1);
 	posix_spawn_file_actions_adddup2(&fa, errp[1], 2);
-	r = spawn(argv, &fa, 0, &pid, e);
+	r = spawn(argv, NULL, &fa, 0, &pid, e);
 	posix_spawn_file_actions_destroy(&fa);
 	if (r)
 		goto out;
@@ -218,7 +219,7 @@ int proc_foreground(const char *const argv[], struct err *e)
 	pid_t pid;
 
 	posix_spawn_file_actions_init(&fa);
-	r = spawn(argv, &fa, 0, &pid, e);
+	r = spawn(argv, NULL, &fa, 0, &pid, e);
 	posix_spawn_file_actions_destroy(&fa);
 	if (r)
 		return -1;
@@ -232,6 +233,12 @@ int proc_foreground(const char *const argv[], struct err *e)
 
 int proc_start(const char *const argv[], const char *log_path, pid_t *pid, struct err *e)
 {
+	return proc_start_env(argv, NULL, log_path, pid, e);
+}
+
+int proc_start_env(const char *const argv[], const char *const env[], const char *log_path,
+		   pid_t *pid, struct err *e)
+{
 	posix_spawn_file_actions_t fa;
 	int r;
 
@@ -242,7 +249,7 @@ int proc_start(const char *const argv[], const char *log_path, pid_t *pid, struc
 						 0644);
 		posix_spawn_file_actions_adddup2(&fa, 1, 2);
 	}
-	r = spawn(argv, &fa, POSIX_SPAWN_SETSID, pid, e);
+	r = spawn(argv, env, &fa, POSIX_SPAWN_SETSID, pid, e);
 	posix_spawn_file_actions_destroy(&fa);
 	return r;
 }

@@ -35,6 +35,10 @@ int proc_foreground(const char *const argv[], struct err *e);
  * and error to `log_path` (NULL: inherited). Sets *pid. */
 int proc_start(const char *const argv[], const char *log_path, pid_t *pid, struct err *e);
 
+/* The same with an environment of its own, NULL-terminated (NULL: ours). */
+int proc_start_env(const char *const argv[], const char *const env[], const char *log_path,
+		   pid_t *pid, struct err *e);
+
 /* Ends a process that proc_start() began: SIGTERM, after grace_ns SIGKILL;
  * reaps it. Nothing happens for pid <= 0. */
 void proc_stop(pid_t pid, int64_t grace_ns);
