@@ -5,6 +5,7 @@
 
 #include "test/fault_help.h"
 
+#include <curl/curl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,42 @@ void help_end(pid_t pid)
 		return;
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
+}
+
+static size_t keep(char *data, size_t size, size_t n, void *to)
+{
+	buf_add(to, data, size * n);
+	return size * n;
+}
+
+long help_http(int port, const char *method, const char *path, const char *token, const char *body,
+	       struct buf *answer)
+{
+	struct curl_slist *h = NULL;
+	CURL *c = curl_easy_init();
+	char url[300], line[200];
+	long status = 0;
+
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", port, path);
+	snprintf(line, sizeof(line), token && !*token ? "X-Ordeal-Token;" : "X-Ordeal-Token: %s",
+		 token ? token : "");
+	if (token)
+		h = curl_slist_append(h, line);
+	curl_easy_setopt(c, CURLOPT_URL, url);
+	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
+	curl_easy_setopt(c, CURLOPT_HTTPHEADER, h);
+	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, keep);
+	curl_easy_setopt(c, CURLOPT_WRITEDATA, answer);
+	curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_TIMEOUT, 30L);
+	if (body)
+		curl_easy_setopt(c, CURLOPT_POSTFIELDS, body);
+	assert_int_equal(curl_easy_perform(c), CURLE_OK);
+	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_cleanup(c);
+	curl_slist_free_all(h);
+	return status;
 }
 
 bool help_sh(const char *fmt, ...)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/buf.h"
 #include "fault/fault.h"
 #include "fault/journal.h"
 
@@ -27,6 +28,11 @@ bool help_wait(bool (*fn)(void *arg), void *arg);
  * reaps it. */
 pid_t help_sleeper(void);
 void help_end(pid_t pid);
+
+/* One HTTP exchange with 127.0.0.1:port; returns the status. `token` and
+ * `body` may be NULL. The answer is added to `answer`. */
+long help_http(int port, const char *method, const char *path, const char *token, const char *body,
+	       struct buf *answer);
 
 /* Runs a command line by sh; true when it exits with 0. Output is dropped. */
 bool help_sh(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

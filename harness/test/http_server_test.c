@@ -5,13 +5,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/http_server.h"
 #include "base/json.h"
+#include "test/fault_help.h"
 
 #define TOKEN "0123456789abcdef"
 
@@ -73,38 +73,10 @@ static int stop(void **state)
 	return 0;
 }
 
-static size_t keep(char *data, size_t size, size_t n, void *to)
-{
-	buf_add(to, data, size * n);
-	return size * n;
-}
-
 static long ask(struct fixture *f, const char *method, const char *path, const char *token,
 		const char *body, struct buf *answer)
 {
-	struct curl_slist *h = NULL;
-	CURL *c = curl_easy_init();
-	char url[256], line[256];
-	long status = 0;
-
-	snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", http_server_port(f->srv), path);
-	snprintf(line, sizeof(line), "X-Ordeal-Token: %s", token ? token : "");
-	if (token)
-		h = curl_slist_append(h, line);
-	curl_easy_setopt(c, CURLOPT_URL, url);
-	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
-	curl_easy_setopt(c, CURLOPT_HTTPHEADER, h);
-	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, keep);
-	curl_easy_setopt(c, CURLOPT_WRITEDATA, answer);
-	curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
-	curl_easy_setopt(c, CURLOPT_TIMEOUT, 20L);
-	if (body)
-		curl_easy_setopt(c, CURLOPT_POSTFIELDS, body);
-	assert_int_equal(curl_easy_perform(c), CURLE_OK);
-	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_cleanup(c);
-	curl_slist_free_all(h);
-	return status;
+	return help_http(http_server_port(f->srv), method, path, token, body, answer);
 }
 
 static void refuses_without_the_token(void **state)
