@@ -1,0 +1,282 @@
+#include "system/postgres_probe.h"
+
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "system/patroni.h"
+#include "system/pg.h"
+#include "system/resolve.h"
+
+/* One member has two things to ask: PostgreSQL itself, over a connection that
+ * is kept, and Patroni, whose answer costs it a thread and several
+ * milliseconds of Python. So Patroni is asked each time while anything is
+ * unusual, and once a second while all is calm. */
+#define CALM_EVERY_NS NS_PER_S
+#define CONNECT_MAX_NS (100 * NS_PER_MS)
+
+struct probe {
+	struct pg_login login;
+	int patroni_port; /* 0: none */
+	PGconn *conn;
+	char address[64]; /* "" unknown */
+	bool calm;
+	int64_t asked_ns; /* Patroni, last */
+};
+
+/* A volatile function in an untaken branch of CASE is not called, so this
+ * works on a primary and on a standby. The timeline of a primary comes from
+ * the name of its current WAL file: the control file knows it only after the
+ * next checkpoint. latest_end_lsn is the end of WAL as the sender last told. */
+static const char *const sql_probe =
+	"WITH w AS (SELECT status, received_tli, latest_end_lsn FROM pg_stat_wal_receiver), "
+	"p AS (SELECT pg_is_in_recovery() AS rec), "
+	"l AS (SELECT CASE WHEN rec THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END AS pos, "
+	"CASE WHEN rec AND (SELECT status FROM w) IS NOT NULL THEN "
+	"greatest((SELECT latest_end_lsn FROM w), pg_last_wal_receive_lsn()) END AS source FROM p) "
+	"SELECT rec, current_setting('transaction_read_only'), "
+	"CASE WHEN rec THEN coalesce((SELECT received_tli FROM w), "
+	"(SELECT timeline_id FROM pg_control_checkpoint())) "
+	"ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END, "
+	"(pos - '0/0'::pg_lsn)::bigint, "
+	"CASE WHEN source IS NOT NULL THEN greatest(source - pos, 0)::bigint END, "
+	"CASE WHEN source > pos THEN "
+	"(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1e9)::bigint "
+	"WHEN source IS NOT NULL THEN 0 END, "
+	"CASE WHEN rec THEN coalesce((SELECT status FROM w), '') END, "
+	"(SELECT json_agg(json_build_object('name', application_name, 'state', state, "
+	"'sync_state', sync_state, 'behind', CASE WHEN NOT rec THEN pos - replay_lsn END)) "
+	"FROM pg_stat_replication), "
+	"(extract(epoch FROM pg_postmaster_start_time()) * 1000)::bigint "
+	"FROM p, l";
+
+struct probe *postgres_probe_new(const struct access *acc, const struct member *m)
+{
+	struct probe *p = mem_alloc(sizeof(*p));
+
+	pg_login_from(&p->login, acc, m->host, false);
+	p->patroni_port = (int)json_i64(acc->conf, "patroni_port", 0);
+	return p;
+}
+
+static void drop(struct probe *p)
+{
+	pg_drop(p->conn);
+	p->conn = NULL;
+	p->address[0] = '\0';
+}
+
+void postgres_probe_free(struct probe *p)
+{
+	drop(p);
+	free(p);
+}
+
+static int64_t number(const PGresult *res, int column)
+{
+	return PQgetisnull(res, 0, column) ? -1 : strtoll(PQgetvalue(res, 0, column), NULL, 10);
+}
+
+static void fill(const PGresult *res, struct sample *s)
+{
+	bool standby = PQgetvalue(res, 0, 0)[0] == 't';
+
+	s->ok = true;
+	s->role = standby ? ROLE_REPLICA : ROLE_PRIMARY;
+	s->writable = !standby && !strcmp(PQgetvalue(res, 0, 1), "off");
+	s->timeline = number(res, 2);
+	s->position = number(res, 3);
+	s->lag_bytes = number(res, 4);
+	s->lag_ns = number(res, 5);
+	if (standby)
+		json_set_str(s->extra, "receiver", PQgetvalue(res, 0, 6));
+	if (!PQgetisnull(res, 0, 7)) {
+		cJSON *rows = cJSON_Parse(PQgetvalue(res, 0, 7));
+
+		if (rows)
+			json_set(s->extra, "replication", rows);
+	}
+	json_set_i64(s->extra, "started_ms", number(res, 8));
+}
+
+static bool opened(struct probe *p, struct sample *s, int64_t until_ns)
+{
+	struct pg_cost cost;
+
+	if (p->conn && pg_gone(p->conn))
+		drop(p);
+	if (!p->conn) {
+		p->conn = pg_open(&p->login, until_ns, &cost, s->error, sizeof(s->error));
+		json_set_num(s->extra, "dns_ms", (double)(cost.dns_ns / 1000) / 1000);
+	}
+	return p->conn;
+}
+
+static void ask_postgres(struct probe *p, struct sample *s, int64_t until_ns)
+{
+	PGresult *res = NULL;
+	enum pg_end end;
+
+	if (!opened(p, s, until_ns))
+		return;
+	end = pg_query(p->conn, sql_probe, 0, NULL, until_ns, &res, s->error, sizeof(s->error));
+	if (end == PG_TIMEOUT)
+		mem_copy_str(s->error, sizeof(s->error), "timeout: no answer in time");
+	if (end == PG_ANSWERED && PQresultStatus(res) == PGRES_TUPLES_OK && PQntuples(res) == 1) {
+		fill(res, s);
+		PQclear(res);
+		return;
+	}
+	if (end == PG_ANSWERED)
+		pg_brief(s->error, sizeof(s->error), "query", PQresultErrorMessage(res));
+	PQclear(res);
+	drop(p);
+}
+
+static bool serves(const struct sample *s)
+{
+	return s->ok && (s->role == ROLE_PRIMARY ||
+			 !strcmp(json_str(s->extra, "receiver", ""), "streaming"));
+}
+
+/* Patroni's address is looked up apart from PostgreSQL's: it must be heard
+ * while PostgreSQL does not even take connections. */
+static bool locate(struct probe *p, int64_t until_ns, char *error, size_t size)
+{
+	char why[80];
+
+	if (p->address[0])
+		return true;
+	if (!resolve_host(NULL, p->login.host, until_ns, p->address, why, sizeof(why)))
+		return true;
+	p->address[0] = '\0';
+	snprintf(error, size, "dns: %s", why);
+	return false;
+}
+
+void postgres_probe(struct probe *p, struct sample *s, int64_t timeout_ns)
+{
+	int64_t from = clock_mono_ns(), until_ns = from + timeout_ns;
+	bool ask_patroni = p->patroni_port && (!p->calm || from - p->asked_ns >= CALM_EVERY_NS);
+	int64_t connect_ns = from + CONNECT_MAX_NS < until_ns ? from + CONNECT_MAX_NS : until_ns;
+	struct patroni_call call = {.fd = -1};
+	cJSON *answer;
+
+	s->extra = cJSON_CreateObject();
+	if (ask_patroni && locate(p, connect_ns, call.error, sizeof(call.error)))
+		patroni_begin(&call, p->address, p->patroni_port, "/patroni", connect_ns);
+	ask_postgres(p, s, until_ns);
+	s->t_ns = clock_mono_ns();
+	s->took_ns = s->t_ns - from;
+	if (ask_patroni) {
+		answer = patroni_end(&call, until_ns);
+		patroni_to_extra(answer, call.error, s->extra);
+		p->asked_ns = from;
+		p->calm = serves(s) && answer && !json_bool(answer, "cluster_unlocked", false);
+		if (!answer)
+			p->address[0] = '\0';
+		cJSON_Delete(answer);
+	} else if (!serves(s)) {
+		p->calm = false;
+	}
+}
+
+/* ---- the settings in force ---- */
+
+static int64_t bytes_of_unit(const char *unit)
+{
+	return !strcmp(unit, "B") ? 1 : !strcmp(unit, "kB") ? 1024 : !strcmp(unit, "8kB") ? 8192 :
+	       !strcmp(unit, "MB") ? 1048576 : 0;
+}
+
+/* Of PostgreSQL's units (8kB ...) only those that settings.yaml knows stay. */
+static void add_setting(cJSON *out, const char *name, const char *value, const char *unit)
+{
+	int64_t factor = bytes_of_unit(unit);
+	cJSON *o = cJSON_CreateObject();
+	char number[32];
+
+	if (factor) {
+		int64_t v = strtoll(value, NULL, 10);
+
+		snprintf(number, sizeof(number), "%lld", (long long)(v < 0 ? v : v * factor));
+		value = number;
+		unit = "bytes";
+	} else if (!*unit) {
+		unit = !strcmp(value, "on") || !strcmp(value, "off") ? "bool" : "word";
+	}
+	json_set_str(o, "name", name);
+	json_set_str(o, "value", value);
+	json_set_str(o, "unit", unit);
+	json_set_str(o, "source", "PostgreSQL's pg_settings");
+	json_push(out, o);
+}
+
+static int postgres_settings(const struct access *acc, cJSON *out, int64_t until_ns, struct err *e)
+{
+	static const char *const sql =
+		"SELECT name, setting, coalesce(unit, '') FROM pg_settings WHERE name IN ("
+		"'server_version', 'synchronous_commit', 'synchronous_standby_names', 'wal_level', "
+		"'hot_standby', 'max_wal_senders', 'max_replication_slots', 'wal_log_hints', "
+		"'archive_mode', 'archive_timeout', 'max_connections', 'fsync', "
+		"'full_page_writes', 'data_checksums', 'wal_keep_size', 'wal_sender_timeout', "
+		"'wal_receiver_timeout', 'max_slot_wal_keep_size', 'shared_buffers') ORDER BY name";
+	struct pg_cost cost;
+	struct pg_login l;
+	PGresult *res = NULL;
+	char why[120] = "";
+	PGconn *c;
+	int n;
+
+	pg_login_from(&l, acc, NULL, false);
+	c = pg_open(&l, until_ns, &cost, why, sizeof(why));
+	if (c && pg_query(c, sql, 0, NULL, until_ns, &res, why, sizeof(why)) == PG_TIMEOUT)
+		snprintf(why, sizeof(why), "timeout");
+	n = PQntuples(res);
+	for (int i = 0; i < n; i++)
+		add_setting(out, PQgetvalue(res, i, 0), PQgetvalue(res, i, 1),
+			    PQgetvalue(res, i, 2));
+	PQclear(res);
+	pg_drop(c);
+	return n ? 0 : err_set(e, ERR_BROKEN, "PostgreSQL's settings at %s: %s", l.host, why);
+}
+
+/* Any member's Patroni knows the cluster's configuration. */
+static int patroni_settings(const struct access *acc, cJSON *out, int64_t until_ns, struct err *e)
+{
+	int port = (int)json_i64(acc->conf, "patroni_port", 0);
+	char address[64], why[120] = "there is no member";
+
+	for (size_t i = 0; i < acc->n && clock_mono_ns() < until_ns; i++) {
+		int64_t end_ns = clock_mono_ns() + NS_PER_S;
+		struct patroni_call call;
+		cJSON *config;
+
+		if (resolve_host(NULL, acc->members[i].host, end_ns, address, why, sizeof(why)))
+			continue;
+		patroni_begin(&call, address, port, "/config", end_ns);
+		config = patroni_end(&call, end_ns);
+		if (config) {
+			patroni_to_settings(config, out);
+			cJSON_Delete(config);
+			return 0;
+		}
+		mem_copy_str(why, sizeof(why), call.error);
+	}
+	return err_set(e, ERR_BROKEN, "Patroni's configuration: %s", why);
+}
+
+/* What one half knows is better than nothing; both silent is an error. */
+int postgres_inforce(const struct access *acc, cJSON *out, struct err *e)
+{
+	int64_t until_ns = clock_mono_ns() + 5 * NS_PER_S;
+	struct err ignored = {0};
+	bool known = json_i64(acc->conf, "patroni_port", 0) &&
+		     !patroni_settings(acc, out, until_ns, &ignored);
+
+	return postgres_settings(acc, out, until_ns, e) && !known ? -1 : 0;
+}
