@@ -14,7 +14,14 @@
  * placed, value) that was reached before is not entered again.
  *
  * Operations of unknown fate have no return, so nothing ever forces them;
- * the history is linearizable once all others are placed. */
+ * the history is linearizable once all others are placed. An outage leaves
+ * dozens of them, and trying each anywhere would take for ever. But they can
+ * always be put off: if there is an order at all, there is one in which each
+ * of them stands, alone or in a chain of its like, right before a sure
+ * operation that could not have happened without it. (Else leave it out, or
+ * move it on to where it is first needed.) So it is placed only when it, or
+ * a chain that starts with it, would let one of the operations happen that
+ * are under way now. */
 
 struct entry {
 	struct entry *prev, *next, *match; /* match: a call's return; NULL: none */
@@ -54,6 +61,7 @@ struct search {
 	unsigned char *key;
 	struct placed *stack;
 	size_t depth;
+	int64_t *reach;     /* room for useful() */
 };
 
 static uint64_t hash_of(const unsigned char *p, size_t n)
@@ -209,6 +217,44 @@ static void mark(struct search *s, size_t op)
 	}
 }
 
+static bool among(const int64_t *v, size_t n, int64_t x)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (v[i] == x)
+			return true;
+	return false;
+}
+
+/* Would the value `after` let some operation under way happen that the value
+ * `now` does not, by itself or through further compare-and-sets of unknown
+ * fate? */
+static bool useful(struct search *s, int64_t now, int64_t after)
+{
+	const struct entry *e, *end;
+	size_t n = 0, i;
+	int64_t x;
+
+	for (end = s->head.next; end && end->is_call; end = end->next)
+		;
+	s->reach[n++] = after;
+	for (i = 0; i < n; i++) {
+		for (e = s->head.next; e != end; e = e->next) {
+			const struct reg_op *op = &s->ops[e->op];
+
+			if (op->maybe) {
+				if (op->f == REG_CAS && op->expect == s->reach[i] &&
+				    !among(s->reach, n, op->value))
+					s->reach[n++] = op->value;
+			} else if (allowed(op, s->reach[i], &x) && !allowed(op, now, &x)) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
 /* At the same instant a call comes before a return: such two overlap, and
  * nothing is claimed that the clock did not show. */
 static int by_time(const void *a, const void *b)
@@ -257,6 +303,7 @@ static void search_begin(struct search *s, const struct reg_op *ops, size_t n)
 	s->maybe = mem_alloc((s->nmaybe / 64 + 2) * 8);
 	s->key = mem_alloc(24 + (s->nsure / 64 + 2) * 8 + (s->nmaybe / 64 + 2) * 8);
 	s->stack = mem_alloc((n + 1) * sizeof(*s->stack));
+	s->reach = mem_alloc((n + 1) * sizeof(*s->reach));
 }
 
 static void search_end(struct search *s)
@@ -267,6 +314,7 @@ static void search_end(struct search *s)
 	free(s->maybe);
 	free(s->key);
 	free(s->stack);
+	free(s->reach);
 	free(s->mem.slots);
 	arena_free(&s->mem.arena);
 }
@@ -281,7 +329,8 @@ static enum reg_answer search_run(struct search *s, int64_t value, struct reg_bu
 		if (e && e->is_call) {
 			if (budget->steps-- <= 0 || s->mem.bytes > budget->memory_bytes)
 				return REG_UNDECIDED;
-			if (allowed(&s->ops[e->op], value, &after)) {
+			if (allowed(&s->ops[e->op], value, &after) &&
+			    (!s->ops[e->op].maybe || useful(s, value, after))) {
 				mark(s, e->op);
 				if (remember(&s->mem, s->key, encode(s, after))) {
 					s->stack[s->depth++] = (struct placed){ e, value };
