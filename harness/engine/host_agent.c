@@ -98,26 +98,30 @@ static int await_address(const char *log, pid_t pid, char *out, size_t size, str
 	return r;
 }
 
-/* The token goes by a file that only we can read and that is gone before
- * the agent listens: neither arguments nor our own environment show it. */
+/* Our own environment and the token: arguments are for everyone to see. */
 static int start(struct kube *k, const char *dir, const char *log, struct err *e)
 {
-	static const char script[] = "ORDEAL_TOKEN=$(cat \"$0\") && rm \"$0\" && export ORDEAL_TOKEN && "
-				     "exec \"$@\"";
-	char self[PATH_MAX], token[PATH_MAX + 40], state[PATH_MAX + 40];
-	const char *argv[] = {"sh", "-c", script, token, self, "node-agent", "--mode", "host",
-			      "--state", state, "--listen", "127.0.0.1:0", "--dead-man", DEAD_MAN, NULL};
+	char self[PATH_MAX], token[100];
+	const char *argv[] = {self, "node-agent", "--mode", "host", "--state", dir, "--listen",
+			      "127.0.0.1:0", "--dead-man", DEAD_MAN, NULL};
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	const char **env;
+	size_t have = 0;
+	int r;
 
 	if (n < 0)
 		return err_set(e, ERR_BROKEN, "cannot find the running binary: %s", strerror(errno));
 	self[n] = '\0';
-	snprintf(token, sizeof(token), "%s/token", dir);
-	snprintf(state, sizeof(state), "%s", dir);
-	if (file_write_atomic(token, k->base.conf.token, strlen(k->base.conf.token), e))
-		return -1;
+	while (environ[have])
+		have++;
+	env = mem_alloc((have + 2) * sizeof(*env));
+	memcpy(env, environ, have * sizeof(*env));
+	snprintf(token, sizeof(token), "ORDEAL_TOKEN=%s", k->base.conf.token);
+	env[have] = token;
 	unlink(log);
-	return proc_start(argv, log, &k->host_pid, e);
+	r = proc_start_env(argv, env, log, &k->host_pid, e);
+	free(env);
+	return r;
 }
 
 int host_agent_up(struct kube *k, struct err *e)
