@@ -30,7 +30,7 @@ TESTSRC := $(wildcard harness/test/*_test.c)
 TESTS   := $(TESTSRC:harness/test/%.c=$(BUILD)/test/%)
 TESTLIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(TESTSRC),$(wildcard harness/test/*.c)))
 
-.PHONY: all deps test unit scenarios cluster cluster-down check-asan check-tsan clean
+.PHONY: all deps test unit scenarios cluster cluster-down check-asan check-tsan check-kind fuzz clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -73,6 +73,10 @@ check-asan:
 check-tsan:
 	$(MAKE) SAN=thread test
 
+# Needs the cluster: what is left when the driver dies with a fault on.
+check-kind: all
+	prove --timer -e '' harness/test/kind/undo.sh
+
 cluster: all
 	$(BUILD)/ordeal up --engine kind
 cluster-down: all
@@ -82,6 +86,23 @@ cluster-down: all
 scenarios: all
 	$(BUILD)/ordeal run --engine $(ENGINE) $(foreach s,$(SET),--set $(s)) \
 		$(if $(SCENARIOS),$(foreach s,$(SCENARIOS),scenarios/$(s).yaml),--all)
+
+# libFuzzer on every parser; needs clang-14 and libclang-rt-14-dev.
+FUZZ_CC ?= clang-14
+FUZZ_SECONDS ?= 60
+FUZZERS := $(patsubst harness/test/fuzz/%.c,build/fuzz/%,$(wildcard harness/test/fuzz/*.c))
+FUZZSRC := harness/test/fuzz_targets.c $(foreach l,base spec history,$(wildcard harness/$(l)/*.c))
+
+build/fuzz/%: harness/test/fuzz/%.c $(FUZZSRC)
+	@mkdir -p $(@D)
+	$(FUZZ_CC) -std=c11 $(CPPFLAGS) -O1 -g -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=undefined -o $@ $^ -lyaml -lcjson -lm -lpthread
+
+fuzz: $(FUZZERS)
+	@for f in $(notdir $(FUZZERS)); do mkdir -p build/fuzz/corpus/$$f; echo "== $$f"; \
+		build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 \
+			-verbosity=0 -print_final_stats=1 -artifact_prefix=build/fuzz/$$f- \
+			build/fuzz/corpus/$$f harness/test/fuzz/corpus/$$f || exit 1; done
 
 clean:
 	rm -rf build
