@@ -148,7 +148,6 @@ static int64_t members_not_writable(const struct view *v, int64_t down_hi, int64
 		m = json_str(e, "m", "");
 		for (j = i; j; j--) {
 			const cJSON *x = v->events[j - 1];
-			int64_t asked = event_t(x) - json_i64(x, "took_ms", 0) * NS_PER_MS;
 
 			if (event_t(x) <= down_hi)
 				break;
@@ -159,8 +158,7 @@ static int64_t members_not_writable(const struct view *v, int64_t down_hi, int64
 				break;
 			}
 			if (json_bool(x, "ok", false)) {
-				/* took_ms is rounded down to whole ms. */
-				said = asked - NS_PER_MS;
+				said = sample_asked(x);
 				break;
 			}
 		}

@@ -29,6 +29,8 @@ void view_free(struct view *v);
 
 int64_t event_t(const cJSON *event);
 bool event_is(const cJSON *event, const char *kind);
+/* When the question of a "sample" event went out; its t is the answer's. */
+int64_t sample_asked(const cJSON *event);
 /* The first (or last) event of a kind, NULL when there is none. */
 const cJSON *view_first(const struct view *v, const char *kind);
 const cJSON *view_last(const struct view *v, const char *kind);

@@ -182,11 +182,6 @@ static bool says_primary(const cJSON *e)
 	       !strcmp(json_str(e, "role", ""), "primary");
 }
 
-static int64_t asked_at(const cJSON *e)
-{
-	return event_t(e) - json_i64(e, "took_ms", 0) * NS_PER_MS;
-}
-
 /* While two answers in a row said "writable primary", it surely was one from
  * the first answer's coming to the second question's going out. */
 static void certain(const struct view *v, const char *m, struct spans *out)
@@ -202,10 +197,10 @@ static void certain(const struct view *v, const char *m, struct spans *out)
 			continue;
 		if (before && says_primary(before) && says_primary(e) &&
 		    event_t(e) - event_t(before) <= EVIDENCE_MS * NS_PER_MS &&
-		    asked_at(e) > event_t(before)) {
+		    sample_asked(e) > event_t(before)) {
 			s = VEC_PUSH(out->v, out->n, out->alloc);
 			s->from = event_t(before);
-			s->to = asked_at(e);
+			s->to = sample_asked(e);
 		}
 		before = e;
 	}
@@ -274,7 +269,7 @@ static int64_t unseen(const struct view *v, const struct fault_seen *f, const ch
 			struct span *s = VEC_PUSH(gap.v, gap.n, gap.alloc);
 
 			s->from = event_t(last);
-			s->to = asked_at(e);
+			s->to = sample_asked(e);
 		}
 		last = e;
 	}

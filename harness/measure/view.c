@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "measure/parts.h"
@@ -20,6 +21,11 @@ int64_t event_t(const cJSON *event)
 bool event_is(const cJSON *event, const char *kind)
 {
 	return !strcmp(json_str(event, "k", ""), kind);
+}
+
+int64_t sample_asked(const cJSON *event)
+{
+	return event_t(event) - (int64_t)(json_num(event, "took_ms", 0) * (double)NS_PER_MS);
 }
 
 struct keyed {

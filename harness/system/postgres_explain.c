@@ -145,17 +145,16 @@ static void address(struct story *s)
 			mem_copy_str(s->ip, sizeof(s->ip), json_str(e, "ip", ""));
 }
 
-/* Items are addresses, or objects with an "ip". */
+/* Items are "IP" or "IP POD". */
 static bool has_address(const cJSON *e, const char *ip)
 {
+	size_t len = strlen(ip);
 	const cJSON *a;
 
-	cJSON_ArrayForEach(a, json_get(e, "addrs")) {
-		const char *x = cJSON_IsString(a) ? a->valuestring : json_str(a, "ip", "");
-
-		if (!strcmp(x, ip))
+	cJSON_ArrayForEach(a, json_get(e, "addrs"))
+		if (cJSON_IsString(a) && !strncmp(a->valuestring, ip, len) &&
+		    (!a->valuestring[len] || a->valuestring[len] == ' '))
 			return true;
-	}
 	return false;
 }
 

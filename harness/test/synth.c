@@ -236,14 +236,17 @@ cJSON *synth_sample(const char *member, int64_t t, bool ok, const char *role, bo
 
 void synth_samples(const struct synth *s, cJSON *events)
 {
+	const int64_t took = 2 * NS_PER_MS;
 	int64_t t;
 
+	/* Each answer tells how it was half way between question and answer. */
 	for (t = s->start_ns; t < s->start_ns + s->length_ns; t += 100 * NS_PER_MS) {
-		bool before = !s->ndown || t < s->down[0].from, after = s->ndown && t >= s->down[0].to;
+		bool before = !s->ndown || t - took / 2 < s->down[0].from;
+		bool after = s->ndown && t + took / 2 >= s->down[0].to;
 
 		json_push(events, synth_sample("m0", t, before, before ? "primary" : "unknown", before, 1));
-		json_push(events, synth_sample("m1", t + 3 * NS_PER_MS, true, after ? "primary" : "replica",
-					       after, after ? 2 : 1));
-		json_push(events, synth_sample("m2", t + 6 * NS_PER_MS, true, "replica", false, 1));
+		json_push(events, synth_sample("m1", t + took, true, after ? "primary" : "replica", after,
+					       after ? 2 : 1));
+		json_push(events, synth_sample("m2", t + 2 * took, true, "replica", false, 1));
 	}
 }
