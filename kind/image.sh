@@ -48,5 +48,8 @@ if ! registry_has "ordeal/$name" "$hash"; then
     docker_build "ordeal/$name:$hash" "$hash" "$context" -f "$recipe/Dockerfile" >&2
   fi
   push "ordeal/$name:$hash" "ordeal/$name" "$hash"
+  # Earlier ones would only fill the disk.
+  docker images "ordeal/$name" --format '{{.Repository}}:{{.Tag}}' | grep -vx "ordeal/$name:$hash" |
+    xargs -r docker rmi >/dev/null 2>&1 || true
 fi
 echo "ordeal/$name:$hash"

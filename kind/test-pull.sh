@@ -19,6 +19,8 @@ finish() {
   docker rm -f -v "$stock_registry" >/dev/null 2>&1 || true
   docker rmi "${here:-none}/$STOCK_NODE" "${here:-none}/debian:$DEBIAN_SUITE-slim" >/dev/null 2>&1 || true
   rm -rf "$test_cache"
+  # Pull mode's base has taken the name.
+  (unset ORDEAL_CLUSTER ORDEAL_CACHE ORDEAL_REGISTRY && ORDEAL_IMAGES=build "$KIND_DIR/build/base-image.sh") >/dev/null
 }
 trap finish EXIT
 

@@ -13,7 +13,7 @@ etcd=$("$KIND_DIR/build/etcd.sh" "$@")
 coredns=$("$KIND_DIR/build/coredns.sh" "$@")
 pause=$("$KIND_DIR/build/pause.sh" "$@")
 root=$("$KIND_DIR/build/node-root.sh" "$@")
-hash=$(hash_of "$kubernetes" "$etcd" "$coredns" "$pause" "$root" "$0" "$KIND_DIR/images/kube-proxy/Dockerfile")
+hash=$(hash_of "${kubernetes##*/}" "${etcd##*/}" "${coredns##*/}" "${pause##*/}" "${root##*/}" "$0" "$KIND_DIR/images/kube-proxy/Dockerfile")
 image=ordeal/node:$hash
 saved=$(artefact node-image "$hash")
 
@@ -74,6 +74,9 @@ docker exec "$builder" bash -euc 'kill $(pidof containerd); while pidof containe
 docker commit --change 'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]' "$builder" "$image" >&2
 docker rm -f "$builder" >&2
 docker rmi -f "${names[@]}" ordeal/node-root:latest >&2
+# Earlier ones, unless a cluster still stands on them.
+docker images ordeal/node --format '{{.Repository}}:{{.Tag}}' | grep -vx "$image" |
+  xargs -r -n 1 docker rmi >/dev/null 2>&1 || true
 
 rm -rf "$tmp/kube-proxy"
 docker save "$image" | zstd -q -T0 -1 -o "$tmp/image.tar.zst"

@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # Sourced by every script here: where things are, how we speak, how we cache.
 
+# What fails inside $(…) fails the script, too.
+shopt -s inherit_errexit
+
 KIND_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 REPO_DIR=$(dirname "$KIND_DIR")
 # shellcheck source=../versions.env

@@ -49,4 +49,5 @@ debian_sources() {
     grep -E " $DEBIAN_SUITE(-updates|-security)? main\$" | sort -u || true
 }
 
-apt_proxy() { apt-config shell P Acquire::http::Proxy 2>/dev/null | sed -n "s/^P='\(.*\)'$/\1/p"; }
+# apt_proxy: the proxy that this machine's apt goes through, if any.
+apt_proxy() { { apt-config shell P Acquire::http::Proxy 2>/dev/null || true; } | sed -n "s/^P='\(.*\)'$/\1/p"; }

@@ -24,7 +24,7 @@ run_step() {
   pid=$!
   set +m
   # shellcheck disable=SC2064
-  trap "kill -TERM -- -$pid 2>/dev/null; wait $pid 2>/dev/null; say 'interrupted; run it again to go on from here'; exit 130" INT TERM HUP
+  trap "kill -TERM -- -$pid 2>/dev/null; wait $pid 2>/dev/null || true; say 'interrupted; run it again to go on from here'; exit 130" INT TERM HUP
   if [ -t 2 ]; then
     while kill -0 "$pid" 2>/dev/null; do
       printf '\r\033[Kordeal: %s, %s: %s' "$where" "$(elapsed)" "$title" >&2
