@@ -96,6 +96,31 @@ int kube_netns(struct node *n, const char *uid, char *path, size_t size, struct 
 	return 0;
 }
 
+/* In fib_trie an address of the namespace itself is a leaf "|-- ADDRESS"
+ * followed by "/32 host LOCAL". */
+void kube_sandbox_ip(struct node *n, const char *uid, char out[64])
+{
+	char path[128], line[256], leaf[64] = "";
+	struct err ignored = {0};
+	FILE *f;
+
+	out[0] = '\0';
+	if (kube_netns(n, uid, path, sizeof(path), &ignored) || !path[0])
+		return;
+	strcpy(strstr(path, "/ns/net"), "/net/fib_trie");
+	f = fopen(path, "re");
+	while (f && !out[0] && fgets(line, sizeof(line), f)) {
+		const char *at = strstr(line, "|-- ");
+
+		if (at)
+			sscanf(at + 4, "%63s", leaf);
+		else if (strstr(line, "/32 host LOCAL") && strncmp(leaf, "127.", 4))
+			mem_copy_str(out, 64, leaf);
+	}
+	if (f)
+		fclose(f);
+}
+
 struct netns_seen {
 	uint64_t *v;
 	size_t n, alloc;

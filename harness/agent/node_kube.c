@@ -243,6 +243,7 @@ static int pods(struct node *n, const char *ns, cJSON *out, struct err *e)
 {
 	struct node_kube *k = n->impl;
 	const cJSON *pod;
+	char ip[64];
 
 	if ((strcmp(k->pods_ns, ns) || clock_mono_ns() - k->pods_ns_at > PODS_FRESH_NS) &&
 	    list_pods(k, ns, e))
@@ -256,7 +257,11 @@ static int pods(struct node *n, const char *ns, cJSON *out, struct err *e)
 		o = cJSON_CreateObject();
 		json_set_str(o, "name", json_str(json_get(pod, "metadata"), "name", ""));
 		json_set_str(o, "uid", json_str(json_get(pod, "metadata"), "uid", ""));
-		json_set_str(o, "ip", json_str(json_get(pod, "status"), "podIP", ""));
+		mem_copy_str(ip, sizeof(ip), json_str(json_get(pod, "status"), "podIP", ""));
+		/* The kubelet tells it some time after the pod has begun to use it. */
+		if (!ip[0])
+			kube_sandbox_ip(n, json_str(json_get(pod, "metadata"), "uid", ""), ip);
+		json_set_str(o, "ip", ip);
 		json_push(out, o);
 	}
 	return 0;

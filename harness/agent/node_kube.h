@@ -33,6 +33,9 @@ int node_kube_conf(struct kube_conf *conf, struct err *e);
 /* kube_procs.c: pods seen through /proc. */
 int kube_pids(struct node *n, const char *uid, bool sandbox, struct pid_list *out, struct err *e);
 int kube_netns(struct node *n, const char *uid, char *path, size_t size, struct err *e);
+/* The IPv4 address in a pod's sandbox, before the API server tells it; ""
+ * when there is none. `out` holds 64 bytes. */
+void kube_sandbox_ip(struct node *n, const char *uid, char out[64]);
 /* Calls fn once for each network namespace of the node's processes. */
 void kube_each_netns(void (*fn)(void *arg, const char *path), void *arg);
 

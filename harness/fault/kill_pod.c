@@ -59,24 +59,42 @@ static int remember(struct node *n, const cJSON *target, cJSON *pods, struct err
 	return 0;
 }
 
-/* SIGKILL to everything in the pod, again until nothing is left: a process
- * may fork between being listed and being killed. */
+static bool listed(const struct pid_list *l, pid_t pid)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->pids[i] == pid)
+			return true;
+	return false;
+}
+
+/* SIGKILL to everything in the pod, again until nothing runs: a process may
+ * fork between being listed and being killed. Returns how many were hit. */
 static int sweep(struct node *n, const char *uid, struct err *e)
 {
 	int64_t end_ns = clock_mono_ns() + SWEEP_NS;
-	struct pid_list pids = {0};
-	int killed = 0;
+	struct pid_list pids = {0}, hit = {0};
+	struct proc_stat s;
+	int left, killed = -1;
 
 	do {
+		left = 0;
 		pid_list_free(&pids);
 		if (n->ops->pids(n, uid, true, &pids, e))
-			return -1;
-		for (size_t i = 0; i < pids.n; i++)
-			killed += kill(pids.pids[i], SIGKILL) == 0;
-		if (pids.n)
-			clock_sleep_until(clock_mono_ns() + 2 * NS_PER_MS);
-	} while (pids.n && clock_mono_ns() < end_ns);
+			goto out;
+		for (size_t i = 0; i < pids.n; i++) {
+			if (procs_stat(pids.pids[i], &s) || s.state == 'Z' || s.state == 'X')
+				continue;
+			left++;
+			if (kill(s.pid, SIGKILL) == 0 && !listed(&hit, s.pid))
+				pid_list_add(&hit, s.pid);
+		}
+		if (left)
+			clock_sleep_until(clock_mono_ns() + NS_PER_MS);
+	} while (left && clock_mono_ns() < end_ns);
+	killed = (int)hit.n;
+out:
 	pid_list_free(&pids);
+	pid_list_free(&hit);
 	return killed;
 }
 

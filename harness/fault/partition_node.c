@@ -254,7 +254,11 @@ static int inject(struct node *n, struct journal_entry *j, struct err *e)
 	if (journal_write(j, e))
 		return -1;
 	j->injected_ns = clock_mono_ns();
-	return apply(n, j, e);
+	if (apply(n, j, e))
+		return -1;
+	/* From now on nothing passes; the counters prove it with the first packet. */
+	j->effective_ns = clock_mono_ns();
+	return 0;
 fail:
 	cJSON_Delete(targets);
 	return -1;
