@@ -1,0 +1,194 @@
+#include "agent/load_session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "load/present.h"
+
+#define SETUP_TIMEOUT_NS (15 * NS_PER_S)
+
+static int read_members(struct load_session *s, const cJSON *list, struct err *e)
+{
+	const cJSON *m;
+
+	s->acc.members = mem_alloc(((size_t)cJSON_GetArraySize(list) + 1) *
+				   sizeof(*s->acc.members));
+	cJSON_ArrayForEach(m, list) {
+		struct member *to = &s->acc.members[s->acc.n++];
+
+		mem_copy_str(to->name, sizeof(to->name), json_str(m, "name", ""));
+		mem_copy_str(to->host, sizeof(to->host), json_str(m, "host", ""));
+		if (!to->name[0] || !to->host[0])
+			return err_set(e, ERR_INPUT, "access.members: each needs name and host");
+	}
+	return 0;
+}
+
+static int read_body(struct load_session *s, struct err *e)
+{
+	cJSON *access = cJSON_GetObjectItemCaseSensitive(s->body, "access");
+	const cJSON *load = json_get(s->body, "load"), *mix = json_get(load, "mix");
+	const char *name = json_str(s->body, "system", "");
+
+	s->sys = system_find(name);
+	if (!s->sys)
+		return err_set(e, ERR_INPUT, "unknown system \"%.60s\"", name);
+	if (!cJSON_IsObject(access) || !cJSON_IsObject(load))
+		return err_set(e, ERR_INPUT, "setup needs access and load");
+	s->acc.conf = access;
+	s->conf = (struct load_conf){
+		.sys = s->sys,
+		.acc = &s->acc,
+		.scenario = (uint32_t)json_i64(s->body, "scenario", 0),
+		.rate = json_num(load, "rate", 200),
+		.clients = (int)json_i64(load, "clients", 64),
+		.deadline_ns = json_i64(load, "deadline_ns", NS_PER_S),
+		.keys = (int)json_i64(load, "keys", 8),
+		.mix_insert = (int)json_i64(mix, "insert", 70),
+		.mix_read = (int)json_i64(mix, "read", 15),
+		.mix_write = (int)json_i64(mix, "write", 0),
+		.mix_cas = (int)json_i64(mix, "cas", 15),
+		.seed = (uint64_t)json_i64(s->body, "seed", 1),
+	};
+	if (s->conf.keys < 0 || s->conf.keys > 100000)
+		return err_set(e, ERR_INPUT, "load.keys must be 0 to 100000");
+	return read_members(s, json_get(access, "members"), e);
+}
+
+int load_session_new(cJSON *body, struct load_session **out, struct err *e)
+{
+	struct load_session *s = mem_alloc(sizeof(*s));
+	int64_t every_ms = json_i64(body, "sample_every_ms", 100);
+	int64_t timeout_ms = json_i64(body, "probe_timeout_ms", 500);
+	int r;
+
+	*out = NULL;
+	s->body = body;
+	s->refs = 1;
+	pthread_mutex_init(&s->lock, NULL);
+	r = read_body(s, e);
+	if (!r && (every_ms < 1 || timeout_ms < 1))
+		r = err_set(e, ERR_INPUT, "sample_every_ms and probe_timeout_ms must be at least 1");
+	if (!r)
+		r = s->sys->setup(&s->acc, s->conf.keys, SETUP_TIMEOUT_NS, e);
+	if (!r)
+		r = sampler_start(s->sys, &s->acc, every_ms * NS_PER_MS, timeout_ms * NS_PER_MS,
+				  &s->sampler, e);
+	if (r) {
+		load_session_free(s);
+		return -1;
+	}
+	*out = s;
+	return 0;
+}
+
+void load_session_free(struct load_session *s)
+{
+	load_free(s->load);
+	sampler_free(s->sampler);
+	pthread_mutex_destroy(&s->lock);
+	cJSON_Delete(s->noise);
+	cJSON_Delete(s->body);
+	free(s->acc.members);
+	free(s);
+}
+
+struct load *load_session_load(struct load_session *s)
+{
+	struct load *l;
+
+	pthread_mutex_lock(&s->lock);
+	l = s->load;
+	pthread_mutex_unlock(&s->lock);
+	return l;
+}
+
+int load_session_start(struct load_session *s, int64_t *t0_ns, struct err *e)
+{
+	struct load *l;
+
+	if (load_session_load(s))
+		return err_set(e, ERR_UNSUPPORTED, "the load was started before");
+	noise_mark(&s->begin);
+	if (load_start(&s->conf, &l, t0_ns, e))
+		return -1;
+	pthread_mutex_lock(&s->lock);
+	s->load = l;
+	pthread_mutex_unlock(&s->lock);
+	return 0;
+}
+
+static cJSON *noise_json(const struct load_session *s, const struct load_stats *st)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	if (st->lateness_max_ms >= 0) {
+		json_set_num(o, "lateness_p50_ms", st->lateness_p50_ms);
+		json_set_num(o, "lateness_p99_ms", st->lateness_p99_ms);
+		json_set_num(o, "lateness_max_ms", st->lateness_max_ms);
+	}
+	noise_since(&s->begin, o);
+	return o;
+}
+
+int64_t load_session_stop(struct load_session *s)
+{
+	struct load *l = load_session_load(s);
+	struct load_stats st;
+
+	if (!l)
+		return 0;
+	load_stop(l);
+	load_stats(l, &st);
+	pthread_mutex_lock(&s->lock);
+	if (!s->noise)
+		s->noise = noise_json(s, &st);
+	pthread_mutex_unlock(&s->lock);
+	return st.ok + st.fail + st.info;
+}
+
+cJSON *load_session_status(struct load_session *s)
+{
+	struct load *l = load_session_load(s);
+	struct load_stats st = {0};
+	cJSON *o = cJSON_CreateObject();
+	char why[200] = "";
+	bool redundant;
+
+	if (l)
+		load_stats(l, &st);
+	json_set_bool(o, "running", l && load_running(l));
+	json_set_i64(o, "ops_ok", st.ok);
+	json_set_i64(o, "ops_fail", st.fail);
+	json_set_i64(o, "ops_info", st.info);
+	json_set_i64(o, "last_write_ok_ns", st.last_write_ok_ns);
+	json_set_i64(o, "queued", st.queued);
+	json_set(o, "members", sampler_members(s->sampler, &redundant, why));
+	json_set_bool(o, "redundant", redundant);
+	json_set_str(o, "redundant_why", why);
+	if (l) {
+		pthread_mutex_lock(&s->lock);
+		json_set(o, "noise", s->noise ? cJSON_Duplicate(s->noise, 1) : noise_json(s, &st));
+		pthread_mutex_unlock(&s->lock);
+	} else {
+		json_set(o, "noise", cJSON_CreateObject());
+	}
+	return o;
+}
+
+cJSON *load_session_final(struct load_session *s, int64_t timeout_ns, struct err *e)
+{
+	int64_t from = clock_mono_ns();
+	struct final_read f = {0};
+	cJSON *o = NULL;
+
+	if (s->sys->final_read(&s->acc, s->conf.keys, &f, timeout_ns, e) == 0) {
+		o = present_json(&f);
+		json_set_num(o, "took_ms", (double)((clock_mono_ns() - from) / 1000) / 1000);
+	}
+	final_read_free(&f);
+	return o;
+}

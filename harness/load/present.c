@@ -1,0 +1,53 @@
+#include "load/present.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/json.h"
+
+static int by_value(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void push_pair(cJSON *array, int64_t a, int64_t b)
+{
+	cJSON *pair = cJSON_CreateArray();
+
+	json_push(pair, cJSON_CreateNumber((double)a));
+	json_push(pair, cJSON_CreateNumber((double)b));
+	json_push(array, pair);
+}
+
+cJSON *present_json(struct final_read *f)
+{
+	cJSON *o = cJSON_CreateObject();
+	cJSON *present = cJSON_AddArrayToObject(o, "present");
+	cJSON *duplicates = cJSON_AddArrayToObject(o, "duplicates");
+	cJSON *registers = cJSON_AddObjectToObject(o, "registers");
+	size_t i = 0, same;
+	char key[24];
+
+	if (f->n)
+		qsort(f->values, f->n, sizeof(*f->values), by_value);
+	while (i < f->n) {
+		int64_t lo = f->values[i], hi = lo;
+
+		for (; i < f->n && f->values[i] <= hi + 1; i += same) {
+			hi = f->values[i];
+			for (same = 1; i + same < f->n && f->values[i + same] == hi; same++)
+				;
+			if (same > 1)
+				push_pair(duplicates, hi, (int64_t)same);
+		}
+		push_pair(present, lo, hi);
+	}
+	for (i = 0; i < f->nregisters; i++) {
+		snprintf(key, sizeof(key), "%zu", i);
+		json_set(registers, key, f->registers[i] == OP_NO_VALUE ? cJSON_CreateNull() :
+			 cJSON_CreateNumber((double)f->registers[i]));
+	}
+	return o;
+}

@@ -1,0 +1,300 @@
+/* history.jsonl and events.jsonl: what is written is read back, and what is
+ * malformed is refused with its line. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "history/event.h"
+#include "history/op.h"
+
+struct fixture {
+	char path[64];
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = mem_alloc(sizeof(*f));
+	int fd;
+
+	mem_copy_str(f->path, sizeof(f->path), "/tmp/ordeal-history-XXXXXX");
+	fd = mkstemp(f->path);
+	*state = f;
+	return fd < 0 ? -1 : close(fd);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	int r = unlink(f->path);
+
+	free(f);
+	return r;
+}
+
+static void put(struct fixture *f, const char *text)
+{
+	FILE *out = fopen(f->path, "we");
+
+	assert_non_null(out);
+	fputs(text, out);
+	assert_int_equal(fclose(out), 0);
+}
+
+static struct op example(void)
+{
+	struct op op = {
+		.scenario = 2, .process = 63, .f = OP_CAS, .outcome = OP_INFO, .key = 7,
+		.value = INT64_C(9007199254740991), .expect = 5,
+		.t_intended = INT64_C(8640000123456789), .t_invoke = INT64_C(8640000123456790),
+		.t_return = INT64_C(8640001123456790), .dns_ns = 12, .connect_ns = 34, .sent = true,
+		.error = "timeout: no answer in time", .via = "10.244.1.7",
+	};
+
+	return op;
+}
+
+static void same(const struct op *a, const struct op *b)
+{
+	assert_int_equal(a->scenario, b->scenario);
+	assert_int_equal(a->process, b->process);
+	assert_int_equal(a->f, b->f);
+	assert_int_equal(a->outcome, b->outcome);
+	assert_int_equal(a->key, b->key);
+	assert_int_equal(a->value, b->value);
+	assert_int_equal(a->expect, b->expect);
+	assert_int_equal(a->t_intended, b->t_intended);
+	assert_int_equal(a->t_invoke, b->t_invoke);
+	assert_int_equal(a->t_return, b->t_return);
+	assert_int_equal(a->dns_ns, b->dns_ns);
+	assert_int_equal(a->connect_ns, b->connect_ns);
+	assert_int_equal(a->sent, b->sent);
+	assert_string_equal(a->error, b->error);
+	assert_string_equal(a->via, b->via);
+}
+
+static void round_trip(const struct op *op)
+{
+	char line[OP_LINE_MAX];
+	struct err e = {0};
+	struct op back;
+	size_t len = op_to_line(op, line, sizeof(line));
+	cJSON *o;
+
+	assert_int_equal(len, strlen(line));
+	assert_int_equal(line[strlen(line) - 1], '\n');
+	assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+	o = cJSON_Parse(line);
+	assert_non_null(o);
+	if (op_from_json(o, &back, &e))
+		fail_msg("%s", e.msg);
+	same(op, &back);
+	cJSON_Delete(o);
+}
+
+static void test_round_trip(void **state)
+{
+	struct op op = example();
+
+	(void)state;
+	round_trip(&op);
+	op.key = op.expect = OP_NO_VALUE;
+	op.f = OP_INSERT;
+	op.sent = false;
+	op.outcome = OP_FAIL;
+	op.error[0] = op.via[0] = '\0';
+	op.dns_ns = op.connect_ns = 0;
+	round_trip(&op);
+	op.value = OP_NO_VALUE;
+	op.f = OP_READ;
+	round_trip(&op);
+	/* All that a server may say in an error. */
+	memset(op.error, '"', sizeof(op.error) - 1);
+	memset(op.via, '\\', sizeof(op.via) - 1);
+	round_trip(&op);
+}
+
+static void test_hostile_text(void **state)
+{
+	struct op op = example(), back;
+	char line[OP_LINE_MAX];
+	struct err e = {0};
+	cJSON *o;
+
+	(void)state;
+	mem_copy_str(op.error, sizeof(op.error), "a\nb\tc\x01 \xff\xc3");
+	op_to_line(&op, line, sizeof(line));
+	o = cJSON_Parse(line);
+	assert_non_null(o);
+	assert_int_equal(op_from_json(o, &back, &e), 0);
+	assert_string_equal(back.error, "a b c  ??");
+	cJSON_Delete(o);
+}
+
+static void test_refused(void **state)
+{
+	static const struct {
+		const char *line, *why;
+	} t[] = {
+		{"[]", "must be a JSON object"},
+		{"{}", "needs the number \"p\""},
+		{"{\"p\":0,\"tc\":1}", "needs the number \"tr\""},
+		{"{\"p\":0,\"tc\":1,\"tr\":\"2\"}", "needs the number \"tr\""},
+		{"{\"p\":0,\"tc\":1,\"tr\":2}", "needs the word \"f\""},
+		{"{\"p\":0,\"tc\":1,\"tr\":2,\"f\":\"append\",\"o\":\"ok\"}", "unknown \"f\": \"append\""},
+		{"{\"p\":0,\"tc\":1,\"tr\":2,\"f\":\"read\",\"o\":\"yes\"}", "unknown \"o\": \"yes\""},
+		{"{\"p\":-1,\"tc\":1,\"tr\":2,\"f\":\"read\",\"o\":\"ok\"}", "from 0 up"},
+		{"{\"p\":0,\"tc\":3,\"tr\":2,\"f\":\"read\",\"o\":\"ok\"}", "before it was called"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		cJSON *o = cJSON_Parse(t[i].line);
+		struct err e = {0};
+		struct op op;
+
+		assert_non_null(o);
+		assert_int_equal(op_from_json(o, &op, &e), -1);
+		assert_int_equal(e.kind, ERR_INPUT);
+		if (!strstr(e.msg, t[i].why))
+			fail_msg("%s: %s", t[i].line, e.msg);
+		cJSON_Delete(o);
+	}
+}
+
+#define GOOD "{\"p\":1,\"f\":\"read\",\"o\":\"ok\",\"tc\":5,\"tr\":6}\n"
+
+static void test_read(void **state)
+{
+	struct fixture *f = *state;
+	struct history h = {0};
+	struct err e = {0};
+	size_t torn = 9;
+
+	put(f, GOOD "\n" GOOD "{\"p\":1,\"f\":\"re");
+	assert_int_equal(history_read(f->path, &h, &torn, &e), 0);
+	assert_int_equal(h.n, 2);
+	assert_int_equal(torn, 1);
+	assert_int_equal(h.ops[0].t_intended, 5); /* absent: as the call */
+	assert_true(h.ops[0].sent);
+	history_free(&h);
+
+	put(f, "");
+	assert_int_equal(history_read(f->path, &h, &torn, &e), 0);
+	assert_int_equal(h.n, 0);
+	assert_int_equal(torn, 0);
+
+	put(f, GOOD "{\"p\":1\n" GOOD);
+	assert_int_equal(history_read(f->path, &h, NULL, &e), -1);
+	assert_non_null(strstr(e.msg, f->path));
+	assert_non_null(strstr(e.msg, ":2: not valid JSON"));
+	history_free(&h);
+	put(f, GOOD GOOD "{\"p\":1}\n");
+	assert_int_equal(history_read(f->path, &h, NULL, &e), -1);
+	assert_non_null(strstr(e.msg, ":3: an operation needs"));
+	history_free(&h);
+	assert_int_equal(history_read("/nonexistent/h", &h, NULL, &e), -1);
+}
+
+static void test_sort(void **state)
+{
+	struct history h = {0};
+	struct op op = example();
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		op.t_invoke = (i * 37) % 100 / 2; /* each time twice */
+		op.process = (uint32_t)i;
+		history_add(&h, &op);
+	}
+	history_sort(&h);
+	for (size_t i = 1; i < h.n; i++) {
+		assert_true(h.ops[i].t_invoke >= h.ops[i - 1].t_invoke);
+		if (h.ops[i].t_invoke == h.ops[i - 1].t_invoke)
+			assert_true(h.ops[i].process > h.ops[i - 1].process);
+	}
+	history_free(&h);
+}
+
+static void test_many(void **state)
+{
+	struct fixture *f = *state;
+	struct history h = {0};
+	struct op op = example();
+	char line[OP_LINE_MAX];
+	struct err e = {0};
+	FILE *out = fopen(f->path, "we");
+	int64_t from = clock_mono_ns(), written;
+
+	for (int i = 0; i < 100000; i++) {
+		op.value = i;
+		fwrite(line, 1, op_to_line(&op, line, sizeof(line)), out);
+	}
+	assert_int_equal(fclose(out), 0);
+	written = clock_mono_ns();
+	assert_int_equal(history_read(f->path, &h, NULL, &e), 0);
+	print_message("# 100000 operations: %.0f ms to write, %.0f ms to read\n",
+		      (double)(written - from) / 1e6, (double)(clock_mono_ns() - written) / 1e6);
+	assert_int_equal(h.n, 100000);
+	for (size_t i = 0; i < h.n; i++)
+		assert_int_equal(h.ops[i].value, i);
+	history_free(&h);
+}
+
+static void test_events(void **state)
+{
+	struct fixture *f = *state;
+	struct event_log l = {0};
+	struct err e = {0};
+	cJSON *ev, *all;
+	FILE *out;
+
+	assert_int_equal(event_log_open(&l, f->path, &e), 0);
+	ev = event_new(-1, "run");
+	json_set_i64(ev, "seed", 7);
+	event_emit(&l, ev);
+	event_emit(&l, event_new(3, "phase"));
+	event_log_close(&l);
+	event_log_close(&l);
+	out = fopen(f->path, "ae");
+	fputs("{\"t\":1,\"k\":\"to", out);
+	fclose(out);
+	all = events_read(f->path, &e);
+	assert_non_null(all);
+	assert_int_equal(cJSON_GetArraySize(all), 2);
+	ev = cJSON_GetArrayItem(all, 0);
+	assert_string_equal(json_str(ev, "k", ""), "run");
+	assert_null(json_get(ev, "s"));
+	assert_true(json_i64(ev, "t", 0) > 0);
+	assert_int_equal(json_i64(cJSON_GetArrayItem(all, 1), "s", -1), 3);
+	cJSON_Delete(all);
+
+	put(f, "{\"t\":1,\"k\":\"run\"}\n{\"t\":1}\n");
+	assert_null(events_read(f->path, &e));
+	assert_non_null(strstr(e.msg, ":2: an event must be"));
+	assert_int_equal(event_log_open(&l, "/nonexistent/e", &e), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_hostile_text),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test_setup_teardown(test_read, setup, teardown),
+		cmocka_unit_test(test_sort),
+		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_events, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,464 @@
+/* The open-loop generator and the sampler, against a system of the test's
+ * own that answers, hangs or refuses at will. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "load/load.h"
+#include "load/present.h"
+#include "load/sampler.h"
+
+#define LONG_NS (60 * NS_PER_S)
+
+/* The toy's callbacks find it by its one member, to which acc.members points. */
+struct toy {
+	struct member member; /* must come first */
+	atomic_bool hang, slow_probe;
+	atomic_int now, most; /* operations under way */
+	atomic_int calls;
+	atomic_int_fast64_t reg;
+};
+
+struct client {
+	struct toy *toy;
+};
+
+static struct client *toy_client_new(const struct access *acc, uint32_t process)
+{
+	struct client *c = mem_alloc(sizeof(*c));
+
+	(void)process;
+	c->toy = (struct toy *)acc->members;
+	return c;
+}
+
+static void toy_invoke(struct client *c, struct op *op, int64_t deadline_ns)
+{
+	struct toy *t = c->toy;
+	int now = atomic_fetch_add(&t->now, 1) + 1;
+	int_fast64_t expect = op->expect;
+
+	if (now > atomic_load(&t->most))
+		atomic_store(&t->most, now);
+	atomic_fetch_add(&t->calls, 1);
+	op->t_invoke = clock_mono_ns();
+	op->sent = true;
+	op->outcome = OP_OK;
+	if (atomic_load(&t->hang)) {
+		clock_sleep_until(op->t_invoke + deadline_ns);
+		op->outcome = OP_INFO;
+		mem_copy_str(op->error, sizeof(op->error), "timeout: toy");
+	} else if (op->f == OP_READ) {
+		op->value = atomic_load(&t->reg);
+	} else if (op->f == OP_WRITE) {
+		atomic_store(&t->reg, op->value);
+	} else if (op->f == OP_CAS && !atomic_compare_exchange_strong(&t->reg, &expect, op->value)) {
+		op->outcome = OP_FAIL;
+		mem_copy_str(op->error, sizeof(op->error), "mismatch: toy");
+	}
+	op->t_return = clock_mono_ns();
+	atomic_fetch_sub(&t->now, 1);
+}
+
+static void toy_client_free(struct client *c)
+{
+	free(c);
+}
+
+struct probe {
+	struct toy *toy;
+};
+
+static struct probe *toy_probe_new(const struct access *acc, const struct member *m)
+{
+	struct probe *p = mem_alloc(sizeof(*p));
+
+	(void)m;
+	p->toy = (struct toy *)acc->members;
+	return p;
+}
+
+static void toy_probe(struct probe *p, struct sample *s, int64_t timeout_ns)
+{
+	int64_t from = clock_mono_ns();
+
+	if (atomic_load(&p->toy->slow_probe))
+		clock_sleep_until(from + timeout_ns);
+	s->ok = !atomic_load(&p->toy->slow_probe);
+	s->role = ROLE_PRIMARY;
+	s->writable = s->ok;
+	s->extra = cJSON_CreateObject();
+	json_set_str(s->extra, "note", "toy");
+	s->t_ns = clock_mono_ns();
+	s->took_ns = s->t_ns - from;
+}
+
+static void toy_probe_free(struct probe *p)
+{
+	free(p);
+}
+
+static bool toy_redundant(const struct sample *s, size_t n, char *why)
+{
+	snprintf(why, 200, "%s", s[0].ok ? "" : "not heard");
+	return n == 1 && s[0].ok;
+}
+
+static const struct system_ops toy_ops = {
+	.name = "toy", .client_new = toy_client_new, .invoke = toy_invoke,
+	.client_free = toy_client_free, .probe_new = toy_probe_new, .probe = toy_probe,
+	.probe_free = toy_probe_free, .redundant = toy_redundant,
+};
+
+struct rig {
+	struct toy toy;
+	struct access acc;
+	struct load_conf conf;
+	struct load *l;
+	int64_t t0;
+};
+
+static void rig_init(struct rig *r)
+{
+	memset(r, 0, sizeof(*r));
+	mem_copy_str(r->toy.member.name, sizeof(r->toy.member.name), "toy-0");
+	atomic_store(&r->toy.reg, OP_NO_VALUE);
+	r->acc = (struct access){.members = &r->toy.member, .n = 1};
+	r->conf = (struct load_conf){
+		.sys = &toy_ops, .acc = &r->acc, .rate = 2000, .clients = 8,
+		.deadline_ns = 200 * NS_PER_MS, .keys = 1, .mix_insert = 4, .mix_read = 1,
+		.mix_write = 1, .mix_cas = 2, .seed = 42, .scenario = 3,
+	};
+}
+
+static void begin(struct rig *r)
+{
+	struct err e = {0};
+
+	if (load_start(&r->conf, &r->l, &r->t0, &e))
+		fail_msg("%s", e.msg);
+}
+
+static int64_t count(struct rig *r)
+{
+	struct load_stats st;
+
+	load_stats(r->l, &st);
+	return st.ok + st.fail + st.info;
+}
+
+static void await_ops(struct rig *r, int64_t n)
+{
+	int64_t end_ns = clock_mono_ns() + LONG_NS;
+
+	while (count(r) < n && clock_mono_ns() < end_ns)
+		clock_sleep_until(clock_mono_ns() + 2 * NS_PER_MS);
+	assert_true(count(r) >= n);
+}
+
+/* Through the text that the driver reads. */
+static void history_of(struct rig *r, struct history *h)
+{
+	int64_t from = 0, next;
+	struct err e = {0};
+
+	memset(h, 0, sizeof(*h));
+	for (;;) {
+		struct buf b = {0};
+		char *line, *at;
+
+		next = load_history(r->l, from, 100, &b);
+		for (line = strtok_r(b.s ? b.s : (char[]){""}, "\n", &at); line;
+		     line = strtok_r(NULL, "\n", &at)) {
+			cJSON *o = cJSON_Parse(line);
+			struct op op;
+
+			assert_non_null(o);
+			assert_int_equal(op_from_json(o, &op, &e), 0);
+			history_add(h, &op);
+			cJSON_Delete(o);
+		}
+		buf_free(&b);
+		if (next == from)
+			break;
+		from = next;
+	}
+}
+
+static int by_intended(const void *a, const void *b)
+{
+	const struct op *x = a, *y = b;
+
+	return (x->t_intended > y->t_intended) - (x->t_intended < y->t_intended);
+}
+
+static void test_schedule(void **state)
+{
+	struct history h;
+	struct rig r;
+	int64_t insert = 0, kinds[4] = {0};
+
+	(void)state;
+	rig_init(&r);
+	begin(&r);
+	assert_true(load_running(r.l));
+	await_ops(&r, 600);
+	load_stop(r.l);
+	load_stop(r.l);
+	assert_false(load_running(r.l));
+	history_of(&r, &h);
+	assert_int_equal(h.n, count(&r));
+	for (size_t i = 0; i < h.n; i++)
+		assert_true(h.ops[i].scenario == 3 && h.ops[i].process < 8);
+	qsort(h.ops, h.n, sizeof(*h.ops), by_intended);
+	for (size_t i = 0; i < h.n; i++) {
+		const struct op *op = &h.ops[i];
+
+		/* Whatever happened, number i belongs to t0 + i / rate. */
+		assert_true(llabs(op->t_intended - r.t0 - (int64_t)i * 500000) <= 1);
+		assert_true(op->t_invoke >= op->t_intended && op->t_return >= op->t_invoke);
+		kinds[op->f]++;
+		if (op->f == OP_INSERT) /* unique, in the order of intention */
+			assert_int_equal(op->value, ++insert);
+		else
+			assert_int_equal(op->key, 0);
+	}
+	for (int f = 0; f < 4; f++)
+		assert_true(kinds[f] > 0);
+	assert_true(kinds[OP_INSERT] > kinds[OP_READ]);
+	history_free(&h);
+	load_free(r.l);
+}
+
+/* Compare-and-set must have a fair chance, or it tests nothing. */
+static void test_cas_succeeds(void **state)
+{
+	int64_t ok = 0, mismatch = 0;
+	struct history h;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	r.conf.mix_insert = r.conf.mix_write = 0;
+	r.conf.rate = 500;
+	begin(&r);
+	await_ops(&r, 200);
+	load_stop(r.l);
+	history_of(&r, &h);
+	for (size_t i = 0; i < h.n; i++) {
+		ok += h.ops[i].f == OP_CAS && h.ops[i].outcome == OP_OK;
+		mismatch += h.ops[i].f == OP_CAS && h.ops[i].outcome == OP_FAIL;
+	}
+	assert_true(ok > mismatch);
+	history_free(&h);
+	load_free(r.l);
+}
+
+/* The system hangs: attempts go on, evenly; what finds no client is given up
+ * and says so; and nothing is dropped from the record. */
+static void test_hang(void **state)
+{
+	int64_t unsent = 0, timeouts = 0, last = 0, gap = 0, end_ns;
+	struct load_stats st;
+	struct history h;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	r.conf.rate = 400;
+	r.conf.clients = 32;
+	r.conf.deadline_ns = 500 * NS_PER_MS;
+	atomic_store(&r.toy.hang, true);
+	begin(&r);
+	end_ns = r.t0 + 2 * NS_PER_S;
+	clock_sleep_until(end_ns);
+	load_stats(r.l, &st);
+	assert_true(st.queued > 0);
+	atomic_store(&r.toy.hang, false);
+	await_ops(&r, 900);
+	load_stop(r.l);
+	history_of(&r, &h);
+	history_sort(&h);
+	for (size_t i = 0; i < h.n; i++) {
+		const struct op *op = &h.ops[i];
+
+		if (!op->sent) {
+			assert_int_equal(op->outcome, OP_FAIL);
+			assert_int_equal(strncmp(op->error, "client:", 7), 0);
+			assert_true(op->t_return - op->t_intended > r.conf.deadline_ns);
+			unsent++;
+			continue;
+		}
+		timeouts += op->outcome == OP_INFO;
+		if (op->t_invoke < end_ns) {
+			if (last && op->t_invoke - last > gap)
+				gap = op->t_invoke - last;
+			last = op->t_invoke;
+		}
+		assert_true(op->t_invoke - op->t_intended <= r.conf.deadline_ns + LONG_NS / 30);
+	}
+	qsort(h.ops, h.n, sizeof(*h.ops), by_intended);
+	for (size_t i = 0; i < h.n; i++)
+		assert_true(llabs(h.ops[i].t_intended - r.t0 - (int64_t)i * 2500000) <= 1);
+	print_message("# hanging: %lld tried, %lld not sent, at most %.0f ms between attempts\n",
+		      (long long)timeouts, (long long)unsent, (double)gap / 1e6);
+	assert_true(unsent > 0 && timeouts > 0);
+	/* Without the pacing it would be all but the whole deadline: 420 ms. */
+	assert_true(gap < 300 * NS_PER_MS);
+	assert_true(atomic_load(&r.toy.most) <= 32);
+	history_free(&h);
+	load_free(r.l);
+}
+
+static void test_stop_is_quick(void **state)
+{
+	struct rig r;
+	int64_t from;
+
+	(void)state;
+	rig_init(&r);
+	r.conf.rate = 0.01; /* the next operation is 100 s away */
+	begin(&r);
+	await_ops(&r, 1);
+	from = clock_mono_ns();
+	load_stop(r.l);
+	assert_true(clock_mono_ns() - from < 20 * NS_PER_S);
+	assert_int_equal(count(&r), 1);
+	load_free(r.l);
+}
+
+static void test_refused(void **state)
+{
+	struct err e = {0};
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	r.conf.rate = 0;
+	assert_int_equal(load_start(&r.conf, &r.l, &r.t0, &e), -1);
+	r.conf.rate = 10;
+	r.conf.clients = 0;
+	assert_int_equal(load_start(&r.conf, &r.l, &r.t0, &e), -1);
+	r.conf.clients = 1;
+	r.conf.mix_insert = r.conf.mix_read = r.conf.mix_write = r.conf.mix_cas = 0;
+	assert_int_equal(load_start(&r.conf, &r.l, &r.t0, &e), -1);
+	r.conf.mix_cas = 1;
+	r.conf.keys = 0;
+	assert_int_equal(load_start(&r.conf, &r.l, &r.t0, &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
+}
+
+static cJSON *samples_from(struct sampler *s, int64_t from)
+{
+	struct buf b = {0};
+	cJSON *o;
+
+	sampler_since(s, from, &b);
+	o = cJSON_Parse(buf_cstr(&b));
+	buf_free(&b);
+	assert_non_null(o);
+	return o;
+}
+
+static int64_t await_samples(struct sampler *s, int64_t n)
+{
+	int64_t end_ns = clock_mono_ns() + LONG_NS, next;
+
+	do {
+		cJSON *o = samples_from(s, 0);
+
+		next = json_i64(o, "next", 0);
+		cJSON_Delete(o);
+	} while (next < n && clock_mono_ns() < end_ns);
+	return next;
+}
+
+static void test_sampler(void **state)
+{
+	struct sampler *s;
+	struct err e = {0};
+	const cJSON *first;
+	cJSON *o, *members;
+	bool redundant;
+	char why[200];
+	int64_t n, from;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	assert_int_equal(sampler_start(&toy_ops, &r.acc, 5 * NS_PER_MS, 50 * NS_PER_MS, &s, &e), 0);
+	n = await_samples(s, 10);
+	assert_true(n >= 10);
+	o = samples_from(s, 4);
+	assert_true(cJSON_GetArraySize(json_get(o, "samples")) >= 6);
+	first = cJSON_GetArrayItem(json_get(o, "samples"), 0);
+	assert_string_equal(json_str(first, "m", ""), "toy-0");
+	assert_true(json_bool(first, "ok", false) && json_i64(first, "t", 0) > 0);
+	assert_string_equal(json_str(json_get(first, "x"), "note", ""), "toy");
+	assert_null(json_get(first, "tl")); /* unknown is left out */
+	cJSON_Delete(o);
+	members = sampler_members(s, &redundant, why);
+	assert_int_equal(cJSON_GetArraySize(members), 1);
+	assert_true(redundant);
+	cJSON_Delete(members);
+
+	/* A slow member is asked less often, not in bursts afterwards. */
+	atomic_store(&r.toy.slow_probe, true);
+	await_samples(s, n + 4);
+	o = samples_from(s, n + 1);
+	from = json_i64(cJSON_GetArrayItem(json_get(o, "samples"), 0), "t", 0);
+	assert_true(json_i64(cJSON_GetArrayItem(json_get(o, "samples"), 1), "t", 0) - from >=
+		    50 * NS_PER_MS);
+	cJSON_Delete(o);
+	members = sampler_members(s, &redundant, why);
+	assert_false(redundant);
+	assert_string_equal(why, "not heard");
+	cJSON_Delete(members);
+	sampler_free(s);
+}
+
+static void test_present(void **state)
+{
+	int64_t values[] = {9, 1, 2, 3, 3, 3, 7, 8, 7};
+	int64_t registers[] = {5, OP_NO_VALUE};
+	struct final_read f = {.values = values, .n = ARRAY_LEN(values), .registers = registers,
+			       .nregisters = 2};
+	cJSON *o = present_json(&f);
+	char *text = json_text(o);
+
+	(void)state;
+	assert_string_equal(text, "{\"present\":[[1,3],[7,9]],\"duplicates\":[[3,3],[7,2]],"
+				  "\"registers\":{\"0\":5,\"1\":null}}");
+	free(text);
+	cJSON_Delete(o);
+	f = (struct final_read){0};
+	o = present_json(&f);
+	assert_int_equal(cJSON_GetArraySize(json_get(o, "present")), 0);
+	cJSON_Delete(o);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_schedule),
+		cmocka_unit_test(test_cas_succeeds),
+		cmocka_unit_test(test_hang),
+		cmocka_unit_test(test_stop_is_quick),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_sampler),
+		cmocka_unit_test(test_present),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
