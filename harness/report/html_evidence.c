@@ -83,7 +83,7 @@ static void settings(struct page *p)
 
 	if (!cJSON_GetArraySize(asked) && !cJSON_GetArraySize(real))
 		return;
-	fprintf(p->f, "<details><summary>Settings in force <span>(%s)</span></summary>"
+	fprintf(p->f, "<details class=\"pr\"><summary>Settings in force <span>(%s)</span></summary>"
 		"<table class=\"cards tight\"><thead><tr><th>Setting</th><th>In force</th>"
 		"<th>Asked for</th><th>Unit</th><th>From</th></tr></thead><tbody>\n",
 		real ? "as the running system reports them" :
@@ -104,7 +104,7 @@ static void adaptations(struct page *p)
 
 	if (!n)
 		return;
-	fprintf(p->f, "<details><summary>What was changed in the manifests <span>(%d)</span>"
+	fprintf(p->f, "<details class=\"pr\"><summary>What was changed in the manifests <span>(%d)</span>"
 		"</summary><table class=\"cards tight\"><thead><tr><th>Where</th><th>Before</th>"
 		"<th>After</th><th>Why</th></tr></thead><tbody>\n", n);
 	cJSON_ArrayForEach(ev, p->run->events) {
@@ -144,7 +144,7 @@ static void script(struct page *p)
 
 	if (!cJSON_GetArraySize(steps))
 		return;
-	fprintf(p->f, "<details><summary>The script <span>(%s)</span></summary><ol>",
+	fprintf(p->f, "<details class=\"pr\"><summary>The script <span>(%s)</span></summary><ol>",
 		value(p, p->s->event, "file"));
 	if (load)
 		fprintf(p->f, "<li value=\"0\">load: %g operations a second from %lld clients, "
@@ -168,7 +168,7 @@ static void noise(struct page *p)
 
 	if (!html_loaded(p->s->m))
 		return;
-	fprintf(p->f, "<details><summary>Noise <span>(%s)</span></summary><ul>"
+	fprintf(p->f, "<details class=\"pr\"><summary>Noise <span>(%s)</span></summary><ul>"
 		"<li>the load generator was late by %s (p99), at most %s</li>"
 		"<li>tasks waited for a processor %s of the time</li>"
 		"<li>stolen by other machines: %s</li></ul>%s%s%s</details>\n",
@@ -290,7 +290,7 @@ static void logs(struct page *p)
 
 		if (!mine(p, ev, "log"))
 			continue;
-		fprintf(p->f, "<details%s><summary>Log of %s%s%s%s <span>(%s)</span></summary><pre "
+		fprintf(p->f, "<details class=\"pr\"%s><summary>Log of %s%s%s%s <span>(%s)</span></summary><pre "
 			"tabindex=\"0\">%s</pre></details>\n", open, value(p, ev, "member"),
 			container[0] ? ", container " : "", esc(p, container),
 			json_bool(ev, "previous", false) ? ", before its restart" : "",

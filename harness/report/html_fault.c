@@ -102,7 +102,7 @@ static void list_parts(struct page *p, const struct outage *o, const struct outa
 			"%s%s", i + 1, i + 1, text_duration(parts[i].len_ns).s, parts[i].label,
 			parts[i].more ? ", with what came before it: the evidence does not tell "
 					"them apart" : "");
-		if (!strcmp(parts[i].key, "routed") && o->m.resolved_ns >= 0)
+		if (!strcmp(parts[i].key, "routed") && o->m.resolved_ns > 0)
 			fprintf(p->f, ", %s of it name resolution",
 				text_duration(o->m.resolved_ns).s);
 		if (parts[i].how[0])
@@ -128,11 +128,11 @@ static void list_mechanisms(struct page *p, const struct fault_seen *f)
 	for (size_t i = 0; i < pr->n; i++) {
 		const struct mechanism *m = &pr->mech[i];
 
-		fprintf(p->f, "<li>%s<b>%s</b>, %s. %s",
+		fprintf(p->f, "<li>%s<b>%s</b>, %s: %s.",
 			won(f, m) ? "<span class=\"won\">✓ won: </span>" : "", esc(p, m->name),
 			text_range(m->lo_ns, m->hi_ns).s, esc(p, m->rule));
 		if (won(f, m) && f->outage.m.why_mechanism[0])
-			fprintf(p->f, "<br>Seen: %s", esc(p, f->outage.m.why_mechanism));
+			fprintf(p->f, "<br>Seen: %s.", esc(p, f->outage.m.why_mechanism));
 		if (m->source[0])
 			fprintf(p->f, " <span class=\"soft small\">Source: %s</span>",
 				esc(p, m->source));
@@ -177,7 +177,7 @@ void html_breakdown(struct page *p, const struct fault_seen *f)
 	/* Among several faults the table is the view of the whole; the rest
 	 * is there to be unfolded. */
 	if (several)
-		fprintf(p->f, "<details><summary><span class=\"num bf\">%zu</span>Why %s: %s"
+		fprintf(p->f, "<details class=\"pr\"><summary><span class=\"num bf\">%zu</span>Why %s: %s"
 			"</summary><div>\n", number, f->outage.any ? "it took this long" :
 			"nothing stopped", esc(p, story_fault(p->a, f)));
 	else
@@ -375,11 +375,11 @@ void html_proof(struct page *p)
 		const struct fault_seen *f = &m->faults[i];
 
 		fprintf(p->f, "<p><span class=\"num bf\">%zu</span><b>%s</b> on %s: injected %s, "
-			"in effect %s, undone %s.</p>\n", i + 1,
+			"in effect %s, %s.</p>\n", i + 1,
 			esc(p, story_fault_kind(p->a, f)), esc(p, story_target(p->a, f)),
 			when(p, f->injected_ns), when(p, f->effective_ns),
-			ends_by_itself(f) && !f->healed_ns ? "by itself: a kill is over once it is "
-			"done" : when(p, f->healed_ns));
+			ends_by_itself(f) && !f->healed_ns ? "nothing to undo" :
+			arena_fmt(p->a, "undone %s", when(p, f->healed_ns)));
 		sentences(p, f->evidence, f->bites ? "no sentence was recorded" :
 			  "no effect was observed, so the scenario is broken, whatever it measured");
 		if (f->undo && f->undo->child) {

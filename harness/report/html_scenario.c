@@ -105,7 +105,8 @@ static void expectations(struct page *p)
 		if (j->why[0])
 			fprintf(p->f, "<span class=\"why\">%s</span>", esc(p, j->why));
 		detail(p, j->detail);
-		fprintf(p->f, "</td><td data-l=\"Measured\">%s</td><td data-l=\"Limit\">%s</td></tr>"
+		fprintf(p->f, "</td><td class=\"fig\" data-l=\"Measured\">%s</td>"
+			"<td class=\"fig\" data-l=\"Limit\">%s</td></tr>"
 			"\n", text_figure(j->measured, j->unit).s,
 			isnan(j->limit) ? "–" : text_figure(j->limit, j->unit).s);
 	}
@@ -139,7 +140,7 @@ static void lost_writes(struct page *p)
 	if (!shown)
 		return;
 	fputs("<div class=\"scroll\"><table class=\"tight\"><thead><tr><th class=\"n\">Value</th>"
-	      "<th class=\"n\">Acknowledged at</th><th class=\"n\">Client</th><th>By</th>"
+	      "<th class=\"n\">Acknowledged at</th><th class=\"n\">Client</th><th>By server</th>"
 	      "<th>Fault</th><th>Cause</th></tr></thead><tbody>\n", p->f);
 	for (size_t i = 0; i < shown; i++) {
 		const struct lost_write *w = &l->writes[i];
@@ -160,15 +161,16 @@ static void heading(struct page *p)
 {
 	const char *name = json_str(p->s->event, "name", "?");
 	const char *title = json_str(p->s->event, "title", NULL);
+	bool cut_short = p->run->interrupted && p->s == &p->run->scenarios[p->run->n - 1];
 
 	fprintf(p->f, "<section class=\"sc\" id=\"s%d\" aria-labelledby=\"h%d\">\n"
 		"<div class=\"head\"><h2 id=\"h%d\">%s</h2>", p->s->index, p->s->index,
 		p->s->index, esc(p, title && title[0] ? title : name));
 	html_chip(p->f, p->s->verdict);
 	fprintf(p->f, "</div>\n<p class=\"meta\"><span class=\"mono\">%s</span> · %s, %s manifests"
-		"</p>\n<p class=\"lead\">%s</p>\n", esc(p, name),
+		"%s</p>\n<p class=\"lead\">%s</p>\n", esc(p, name),
 		esc(p, json_str(p->s->event, "system", "?")),
-		esc(p, json_str(p->s->event, "variant", "?")),
+		esc(p, json_str(p->s->event, "variant", "?")), cut_short ? " · interrupted here" : "",
 		esc(p, story_scenario(p->a, p->s)));
 }
 

@@ -75,8 +75,10 @@ static const char *const blocks =
 "font-weight:600;color:var(--soft);font-size:.82rem;padding:.4em .9em .4em 0;"
 "vertical-align:bottom}td{padding:.6em .9em .6em 0;border-top:1px solid var(--line);"
 "vertical-align:top}td.n,th.n{text-align:right}tr>:last-child{padding-right:0}"
-"td .why{display:block;color:var(--soft);font-size:.86rem}"
-".scroll{overflow-x:auto}.tight td{padding-top:.3em;padding-bottom:.3em}"
+".fig{white-space:nowrap}td .why{display:block;color:var(--soft);font-size:.86rem}"
+".scroll{overflow-x:auto}.scroll td,.scroll th{white-space:nowrap}.tight td{padding-top:.3em;padding-bottom:.3em}"
+"table.runs{table-layout:fixed}.runs th:nth-child(1){width:15%}.runs th:nth-child(2){"
+"width:35%}.runs th:nth-child(4){width:13%}"
 "figure{margin:0;padding:0}figure svg{display:block;overflow:hidden}"
 "figure.tl{padding-right:52px}figure.tl>svg{overflow:visible}"
 "figcaption{color:var(--soft);font-size:.88rem;margin-top:.7em;max-width:60em}"
@@ -138,8 +140,9 @@ static const char *const narrow =
 ".wide{display:none}table.cards thead{position:absolute;clip-path:inset(50%);width:1px;"
 "height:1px;overflow:hidden}table.cards,table.cards tbody,table.cards tr,table.cards td{"
 "display:block;text-align:left}table.cards tr{border-top:1px solid var(--line);padding:.8em 0}"
-"table.cards td{border:0;padding:.1em 0}table.cards td[data-l]::before{content:attr(data-l);"
-"display:inline-block;min-width:8.2em;color:var(--soft);font-size:.84rem}"
+"table.cards td{border:0;padding:.1em 0}table.cards td[data-l]{display:grid;gap:.6em;"
+"grid-template-columns:7.4em 1fr}table.cards td[data-l]::before{content:attr(data-l);"
+"color:var(--soft);font-size:.84rem;padding-top:.1em}"
 ".parts li{grid-template-columns:2em 5.4em 1fr}}"
 "@media print{:root{color-scheme:light;--bg:#fff;--card:#fff;--ink:#000;--soft:#444;"
 "--line:#ccc;--faint:#f4f4f4;--link:#000;"
@@ -152,8 +155,9 @@ static const char *const narrow =
 "*{-webkit-print-color-adjust:exact;print-color-adjust:exact}body{font-size:10.5pt}"
 "section.sc{border:0;padding:0;break-before:page}figure,table.cards tr,.figs,.quote,h2,h3{"
 "break-inside:avoid}h2,h3,summary{break-after:avoid}pre{max-height:none;overflow:visible}"
-"details::details-content{content-visibility:visible;display:block;height:auto;"
-"opacity:1}.scroll{overflow:visible}}";
+"details.pr::details-content{content-visibility:visible;display:block;height:auto;"
+"opacity:1}.scroll{overflow:visible}.figs{grid-template-columns:repeat(4,1fr)}"
+".legend{break-after:avoid}li,pre{break-inside:avoid}h3{margin-top:1.6em}}";
 
 void html_open(FILE *f, struct arena *a, const char *title)
 {

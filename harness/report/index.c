@@ -134,7 +134,7 @@ static void run_block(FILE *f, struct arena *a, const struct entry *entry)
 		json_bool(r, "interrupted", false) ? " · interrupted" : "",
 		text_xml(a, json_str(r, "summary", "")));
 	if (list && list->child)
-		fputs("<table class=\"cards\"><thead><tr><th>Verdict</th><th>Scenario</th>"
+		fputs("<table class=\"cards runs\"><thead><tr><th>Verdict</th><th>Scenario</th>"
 		      "<th>Writes down</th><th>Lost</th><th>Redundant again</th></tr></thead>"
 		      "<tbody>\n", f);
 	cJSON_ArrayForEach(s, list)

@@ -169,14 +169,16 @@ static void draw_dual(struct page *p, const struct lanes *l, size_t me, int y)
 	}
 }
 
-static void draw_lag(struct page *p, const struct lanes *l, const struct lane *lane, int y)
+static void draw_lag(struct page *p, const struct lanes *l, const struct lane *lane,
+		     int64_t worst, int y)
 {
 	int64_t before = 0, scale = l->max_lag_bytes;
 	bool open = false;
 
 	if (scale < LAG_SCALE_MIN_BYTES)
 		scale = LAG_SCALE_MIN_BYTES;
-	if (!lane->nlag)
+	/* A row of specks says less than the figure beside the name. */
+	if (worst < scale / 40)
 		return;
 	fprintf(p->f, "<svg x=\"0\" y=\"%d\" width=\"100%%\" height=\"12\" viewBox=\"0 0 %d 120\" "
 		"preserveAspectRatio=\"none\"><path class=\"lag\" d=\"", y, VIEW_W);
@@ -214,7 +216,7 @@ void plot_lanes(struct page *p, const struct lanes *l, int y)
 		for (size_t j = 0; j < lane->n; j++)
 			draw_span(p, &lane->spans[j], y + 18);
 		draw_dual(p, l, i, y + 18);
-		draw_lag(p, l, lane, y + 34);
+		draw_lag(p, l, lane, worst, y + 34);
 		fputs("</g>\n", p->f);
 	}
 }

@@ -169,8 +169,8 @@ static void scale(const struct page *p, struct scatter *s)
 		hi = fmax(hi, decade(op));
 		s->ops++;
 	}
-	s->lo = floor(lo);
-	s->hi = ceil(hi);
+	s->lo = lo - 0.1;
+	s->hi = hi + 0.1;
 	if (s->hi - s->lo < 2)
 		s->hi = s->lo + 2;
 }
@@ -266,7 +266,7 @@ void plot_latency(struct page *p, int y)
 		dots(p->f, s, 4, "d-info", "h0", height);
 		dots(p->f, s, 2, "d-fail", "v6", height);
 		fputs("</svg>", p->f);
-		for (double d = s->lo; d <= s->hi; d++) {
+		for (double d = ceil(s->lo); d <= s->hi; d++) {
 			int at = top_y + height - 3 -
 				 (int)((d - s->lo) / (s->hi - s->lo) * (height - 6));
 			struct text t = text_duration((int64_t)llround(pow(10, d) * 1e6));

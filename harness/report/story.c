@@ -199,7 +199,8 @@ const char *story_scenario(struct arena *a, const struct scenario_report *s)
 	const char *out;
 
 	if (!m->stands && m->stands_why[0]) {
-		buf_fmt(&b, "The system did not come up: %s", m->stands_why);
+		buf_fmt(&b, "The system did not come up: %.*s",
+			(int)strcspn(m->stands_why, "\n"), m->stands_why);
 	} else if (m->broken) {
 		buf_fmt(&b, "Nothing can be concluded: %s", m->broken_why);
 	} else if (!m->stands) {
@@ -209,9 +210,10 @@ const char *story_scenario(struct arena *a, const struct scenario_report *s)
 		say_loss(&b, &m->loss);
 		say_recovery(&b, m);
 	}
-	while (b.len && (b.s[b.len - 1] == '.' || b.s[b.len - 1] == '\n' || b.s[b.len - 1] == ' '))
+	while (b.len && strchr(". \n", b.s[b.len - 1]))
 		b.s[--b.len] = '\0';
-	buf_char(&b, '.');
+	if (b.len && !strchr("!?", b.s[b.len - 1]))
+		buf_char(&b, '.');
 	if (m->noise.too_noisy)
 		buf_fmt(&b, " The machine was too busy for the figures to count: %s.",
 			m->noise.why);

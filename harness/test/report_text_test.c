@@ -1,0 +1,182 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "report/story.h"
+#include "report/text.h"
+
+#define MS NS_PER_MS
+
+static void durations_keep_three_figures(void **state)
+{
+	(void)state;
+	assert_string_equal(text_duration(-1).s, "unknown");
+	assert_string_equal(text_duration(0).s, "0 s");
+	assert_string_equal(text_duration(MS / 2).s, "0.5 ms");
+	assert_string_equal(text_duration(430 * MS).s, "430 ms");
+	assert_string_equal(text_duration(1310 * MS).s, "1.31 s");
+	assert_string_equal(text_duration(31234 * MS).s, "31.2 s");
+	assert_string_equal(text_duration(120000 * MS).s, "120 s");
+	assert_string_equal(text_duration(900000 * MS).s, "15.0 min");
+}
+
+/* What is shown must contain what was measured, whatever the rounding. */
+static void intervals_contain_what_they_stand_for(void **state)
+{
+	static const int64_t at[] = {3, 430, 999, 1310, 31234, 120007};
+	static const int64_t width[] = {0, 1, 7, 20, 52, 333, 2000};
+	double mid, half;
+
+	(void)state;
+	assert_string_equal(text_interval(31180 * MS, 31220 * MS).s, "31.20 s ± 0.02 s");
+	assert_string_equal(text_interval(5, 3).s, "unknown");
+	assert_string_equal(text_interval(2000 * MS, 2000 * MS).s, "2.000 s");
+	for (size_t i = 0; i < ARRAY_LEN(at); i++) {
+		for (size_t k = 0; k < ARRAY_LEN(width); k++) {
+			int64_t lo = at[i] * MS, hi = lo + width[k] * MS + 1234;
+			const struct text t = text_interval(lo, hi);
+			double unit = strstr(t.s, "ms") ? 1e6 : 1e9;
+
+			mid = half = 0;
+			assert_true(sscanf(t.s, "%lf %*s ± %lf", &mid, &half) >= 1);
+			assert_true((mid - half) * unit <= (double)lo + 1);
+			assert_true((mid + half) * unit >= (double)hi - 2000);
+		}
+	}
+}
+
+static void other_figures(void **state)
+{
+	(void)state;
+	assert_string_equal(text_range(20 * NS_PER_S, 42 * NS_PER_S).s, "20–42 s");
+	assert_string_equal(text_range(300 * MS, 2 * NS_PER_S).s, "0.3–2 s");
+	assert_string_equal(text_count(1234567).s, "1,234,567");
+	assert_string_equal(text_count(999).s, "999");
+	assert_string_equal(text_count(-1).s, "unknown");
+	assert_string_equal(text_bytes(16777216).s, "16 MiB");
+	assert_string_equal(text_bytes(1023).s, "1023 B");
+	assert_string_equal(text_figure(NAN, "ms").s, "not measured");
+	assert_string_equal(text_figure(31234, "ms").s, "31.2 s");
+	assert_string_equal(text_figure(1, "bool").s, "yes");
+	assert_string_equal(text_figure(12345, "count").s, "12,345");
+	assert_string_equal(text_date("2026-11-24T06:11:02.512Z").s, "24 November 2026, 06:11 UTC");
+	assert_string_equal(text_date("yesterday").s, "");
+}
+
+static void markup_and_dirt_are_made_harmless(void **state)
+{
+	struct arena a = {0};
+
+	(void)state;
+	assert_string_equal(text_xml(&a, "<a href=\"x\">'&'</a>"),
+			    "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;");
+	assert_string_equal(text_xml(&a, NULL), "");
+	assert_string_equal(text_clean(&a, "\033[1;31mred\033[0m\r\n"), "red\n");
+	assert_string_equal(text_clean(&a, "a\001b"), "a\xef\xbf\xbd" "b");
+	/* Latin-1, an overlong slash, half of a pair, a cut sequence, U+FFFF. */
+	assert_string_equal(text_clean(&a, "caf\xe9"), "caf\xef\xbf\xbd");
+	assert_null(strchr(text_clean(&a, "\xc0\xaf"), '/'));
+	assert_null(strstr(text_clean(&a, "\xed\xa0\x80"), "\xed\xa0"));
+	assert_string_equal(text_clean(&a, "\xe2\x82"), "\xef\xbf\xbd\xef\xbf\xbd");
+	assert_null(strstr(text_clean(&a, "\xef\xbf\xbf"), "\xef\xbf\xbf"));
+	assert_string_equal(text_clean(&a, "± € 😀"), "± € 😀");
+	arena_free(&a);
+}
+
+static struct fault_seen one_fault(void)
+{
+	struct fault_seen f = {.id = "kill", .fault = "kill-pod", .how = "crash",
+			       .target = "postgres-0", .role = "primary", .bites = true,
+			       .redundant_ns = 48 * NS_PER_S};
+
+	f.outage = (struct outage){.any = true, .ended = true, .lo_ns = 31180 * MS,
+				   .hi_ns = 31220 * MS};
+	return f;
+}
+
+static void sentences_say_what_was_measured(void **state)
+{
+	struct fault_seen f = one_fault();
+	struct measured m = {.faults = &f, .nfaults = 1, .worst = &f.outage, .stands = true,
+			     .redundant_ns = 48 * NS_PER_S,
+			     .loss = {.known = true, .acked = 100}};
+	struct scenario_report s = {.m = &m, .verdict = VERDICT_PASS};
+	struct arena a = {0};
+
+	(void)state;
+	assert_string_equal(story_scenario(&a, &s),
+			    "Writes were down 31.20 s ± 0.02 s after the primary was killed; nothing "
+			    "acknowledged was lost; redundant again after 48.0 s.");
+	f.outage.ended = false;
+	m.loss.lost = 3;
+	m.redundant_ns = -1;
+	m.dual_primary_ns = 2 * NS_PER_S;
+	assert_string_equal(story_scenario(&a, &s),
+			    "Writes stopped when the primary was killed and were not back at the end, "
+			    "at least 31.2 s later; 3 of 100 acknowledged writes were lost; full "
+			    "redundancy was not seen again; two primaries took writes at once for "
+			    "2.00 s.");
+	m.loss.known = false;
+	assert_non_null(strstr(story_scenario(&a, &s), "lost is not known"));
+	m.broken = true;
+	strcpy(m.broken_why, "the agent was gone.\n");
+	assert_string_equal(story_scenario(&a, &s), "Nothing can be concluded: the agent was gone.");
+	arena_free(&a);
+}
+
+static void parts_follow_each_other(void **state)
+{
+	struct outage o = {.any = true, .ended = true};
+	struct outage_part p[OUTAGE_PARTS_MAX];
+
+	(void)state;
+	o.m = (struct milestones){.effective = 100, .detected = 110, .promoted = 130,
+				  .routed = 125, .first_ack = 140};
+	assert_int_equal(outage_parts(&o, p), 4);
+	assert_string_equal(p[0].key, "detected");
+	assert_int_equal(p[0].len_ns, 10);
+	assert_false(p[0].more);
+	/* Who was elected is not known: the next piece says it holds both. */
+	assert_string_equal(p[1].key, "promoted");
+	assert_int_equal(p[1].len_ns, 20);
+	assert_true(p[1].more);
+	/* An instant before its cause is no negative piece. */
+	assert_int_equal(p[2].len_ns, 0);
+	assert_int_equal(p[3].at_ns, 40);
+	o.m.effective = 0;
+	assert_int_equal(outage_parts(&o, p), 0);
+}
+
+static void lost_writes_are_counted_by_fault(void **state)
+{
+	struct lost_write w[] = {{.fault = "kill"}, {.fault = "other"}, {.fault = "kill"}};
+	struct fault_seen f = one_fault();
+	struct measured m = {.loss = {.known = true, .writes = w, .n = 3, .lost = 3}};
+
+	(void)state;
+	assert_int_equal(story_lost_by(&m, &f), 2);
+	m.loss.known = false;
+	assert_int_equal(story_lost_by(&m, &f), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(durations_keep_three_figures),
+		cmocka_unit_test(intervals_contain_what_they_stand_for),
+		cmocka_unit_test(other_figures),
+		cmocka_unit_test(markup_and_dirt_are_made_harmless),
+		cmocka_unit_test(sentences_say_what_was_measured),
+		cmocka_unit_test(parts_follow_each_other),
+		cmocka_unit_test(lost_writes_are_counted_by_fault),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
