@@ -303,6 +303,10 @@ void memory_explain(const cJSON *events, int scenario, const cJSON *fault,
 		cJSON_ArrayForEach(e, events)
 			if (json_i64(e, "s", -1) == scenario && !strcmp(json_str(e, "k", ""), "sample"))
 				hear(&t, e);
+	/* The winner notices and takes in one step; two ages may be told a
+	 * little apart. */
+	if (t.took && t.noticed > t.took && !strcmp(t.noticed_by, t.winner))
+		t.noticed = t.took;
 	if (t.noticed && (!t.took || t.noticed <= t.took)) {
 		m->detected = t.noticed;
 		snprintf(m->how_detected, sizeof(m->how_detected), "%s says that it found the lease over",
