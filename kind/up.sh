@@ -31,6 +31,7 @@ node_image() {
   esac
 }
 
+build() { "$KIND_DIR/build/$1.sh"; }
 make_cluster() { create_cluster "$(node_image)"; }
 finish_cluster() { await_cluster 120 && mark_cluster; }
 
@@ -50,7 +51,8 @@ need_space "$CACHE" 1 "the cluster"
 missing=$(missing_packages jq=jq curl=curl iptables=iptables zstd=zstd)
 if ! docker_answers; then
   may_start_docker
-  missing+=" $(missing_packages dockerd=docker.io docker=docker.io)"
+  # shellcheck disable=SC2046
+  missing+=" $(missing_packages $(docker_packages))"
 fi
 # shellcheck disable=SC2086
 if [ -n "${missing// /}" ]; then
@@ -81,7 +83,7 @@ export ORDEAL_IMAGES=$mode
 steps=()
 if [ "$mode" = build ]; then
   if [ ! -d "$("$KIND_DIR/build/node-image.sh" --where)" ]; then
-    need_space "$CACHE" 12 "building the node image"
+    need_space "$CACHE" 16 "building the node image"
     missing=$(missing_packages mmdebstrap=mmdebstrap gcc=gcc,libc6-dev \
       /usr/share/keyrings/debian-archive-keyring.gpg=debian-archive-keyring)
     # shellcheck disable=SC2086
@@ -90,18 +92,18 @@ if [ "$mode" = build ]; then
       steps+=("installing Debian packages: $missing|install_packages $missing")
     fi
     steps+=(
-      "building the kind tool|$KIND_DIR/build/kind.sh"
-      "building Kubernetes $KUBERNETES_VERSION (about 10 minutes on two cores, once)|$KIND_DIR/build/kubernetes.sh"
-      "building etcd $ETCD_VERSION|$KIND_DIR/build/etcd.sh"
-      "building CoreDNS $COREDNS_VERSION|$KIND_DIR/build/coredns.sh"
-      "installing the node's Debian|$KIND_DIR/build/node-root.sh"
+      "building the kind tool|build kind"
+      "building Kubernetes $KUBERNETES_VERSION (about 10 minutes on two cores, once)|build kubernetes"
+      "building etcd $ETCD_VERSION|build etcd"
+      "building CoreDNS $COREDNS_VERSION|build coredns"
+      "installing the node's Debian|build node-root"
     )
   fi
   steps+=("node image|node_image")
 else
   steps+=(
     "pulling the node image|docker pull $(stock "$STOCK_NODE")"
-    "building the kind tool|$KIND_DIR/build/kind.sh"
+    "building the kind tool|build kind"
   )
 fi
 steps+=(

@@ -13,8 +13,10 @@ export KIND_EXPERIMENTAL_DOCKER_NETWORK=$NETWORK
 
 kubectl() { "$KUBECTL" --kubeconfig "$KUBECONFIG_FILE" --request-timeout 10s "$@"; }
 
+# cluster_hash: of all that a cluster is made of and by.
 cluster_hash() {
-  hash_of "$KIND_DIR/versions.env" "$KIND_DIR/lib/cluster.sh" "$(hash_of_dir "$KIND_DIR/node")"
+  hash_of "$KIND_DIR/versions.env" "$(hash_of_dir "$KIND_DIR/node")" \
+    "$(kind_config)" "$(declare -f network_node dns_cluster storage_cluster)"
 }
 
 # Every container of the cluster that Docker knows, running or not.
@@ -94,6 +96,16 @@ delete_cluster() {
   ids=$(cluster_ids)
   # shellcheck disable=SC2086
   [ -z "$ids" ] || docker rm -f -v $ids >/dev/null
+  free_loops
+}
+
+# free_loops: a node that dies with a claim's volume mounted leaves the loop
+# device attached to a file that is gone.
+free_loops() {
+  local device
+  [ "$(id -u)" = 0 ] && command -v losetup >/dev/null || return 0
+  losetup -n -l -O NAME,BACK-FILE 2>/dev/null | awk '$2 ~ "/volumes/[^/]*[.]img$" && $3 == "(deleted)" { print $1 }' |
+    while read -r device; do losetup -d "$device" || true; done
 }
 
 # network_cluster: gives every node its routes, its wall and its pods' network.

@@ -19,8 +19,15 @@ ours_running() { [ -s "$DOCKERD_PID" ] && is_dockerd "$(cat "$DOCKERD_PID")"; }
 ensure_docker() {
   docker_answers && return
   may_start_docker
-  need_packages dockerd=docker.io docker=docker.io iptables=iptables jq=jq
+  # shellcheck disable=SC2046
+  need_packages $(docker_packages) iptables=iptables jq=jq
   docker_answers || start_dockerd
+}
+
+# docker_packages: later Debians have the client in a package of its own.
+docker_packages() {
+  echo dockerd=docker.io
+  if apt-cache show docker-cli >/dev/null 2>&1; then echo docker=docker-cli; else echo docker=docker.io; fi
 }
 
 # may_start_docker: ends the script, saying why, where we must not.
@@ -80,5 +87,8 @@ stop_our_dockerd() {
   kill "$pid"
   while is_dockerd "$pid"; do sleep 0.1; done
   rm -f "$DOCKERD_PID"
+  # What dockerd itself leaves behind.
+  umount /run/docker/netns/default /var/lib/docker 2>/dev/null || true
+  ip link delete docker0 2>/dev/null || true
   rmdir /sys/fs/cgroup/*/ordeal-dockerd 2>/dev/null || true
 }

@@ -17,7 +17,7 @@ run_steps() {
 
 run_step() {
   local where=$1 title=$2 command=$3 log pid ticks=0
-  log=$LOG_DIR/$(basename "${command%% *}" .sh).log
+  log=$(cut -c1-40 <<<"${command//[^a-zA-Z0-9_-]/-}"); log=$LOG_DIR/$log.log
   # A process group of its own, so that Ctrl-C can end all of it.
   set -m
   (set -e; eval "$command") </dev/null >"$log" 2>&1 9>&- &
