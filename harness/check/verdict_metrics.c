@@ -178,9 +178,9 @@ static void judge_outage(const struct judging *j, struct judged *r)
 	}
 	o = &f->outage;
 	v = against_bounds(j, o->any ? (double)o->lo_ns : 0, o->any ? (double)o->hi_ns : 0);
+	/* All that was watched is below the limit, but it never ended. */
 	if (o->any && !o->ended && v == VERDICT_PASS)
 		v = VERDICT_UNKNOWN;
-	/* The whole of what was left is below the limit, but it never ended. */
 	if (json_bool(j->expect, "within_predicted", false)) {
 		v = verdict_worse(v, predicted(f));
 		r->limit = f->predicted.known ? ms(f->predicted.hi_ns) : NAN;
