@@ -46,6 +46,7 @@ int param_word(const struct ynode *step, const char *key, const char *const *wor
 	for (size_t i = 0; words[i]; i++) {
 		if (!strcmp(words[i], word)) {
 			json_set_str(params, key, word);
+			buf_free(&all);
 			return 0;
 		}
 		buf_fmt(&all, "%s%s", i ? ", " : "", words[i]);
