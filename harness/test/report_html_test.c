@@ -240,6 +240,7 @@ static void runs_are_listed_newest_first(void **state)
  * report that looks well. */
 static void an_empty_run_is_broken(void **state)
 {
+	static const char torn[] = "{\"t\":1,\"k\":\"run\"}\n{\"t\":2,";
 	struct report_room *r = &((struct pages *)*state)->room;
 	enum verdict v = VERDICT_PASS;
 	char dir[160], path[200];
@@ -253,7 +254,7 @@ static void an_empty_run_is_broken(void **state)
 	assert_int_equal(file_mkdirs(path, &e), 0);
 	snprintf(dir, sizeof(dir), "%s/.empty", r->reports);
 	snprintf(path, sizeof(path), "%s/.empty/events.jsonl", r->reports);
-	assert_int_equal(file_write_atomic(path, "{\"t\":1,\"k\":\"run\"}\n{\"t\":2,", 27, &e), 0);
+	assert_int_equal(file_write_atomic(path, torn, strlen(torn), &e), 0);
 	assert_int_equal(report_make(dir, NULL, &v, &e), 0);
 	assert_int_equal(v, VERDICT_BROKEN);
 }
