@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "engine/kube.h"
 
+#define NODE_AGENTS "/apis/apps/v1/namespaces/" KUBE_SYSTEM_NS "/daemonsets/node-agent"
 #define ROLLOUT_WITHIN_NS (180 * NS_PER_S)
 #define LOAD_WITHIN_NS (90 * NS_PER_S)
 #define HEAL_TIMEOUT_NS (90 * NS_PER_S)
@@ -36,6 +37,19 @@ static int prepare_context(struct kube *k, char out[PATH_MAX + 40], struct err *
 	return r;
 }
 
+/* The image that an earlier run's agents have: good enough to heal with. */
+static int running_image(struct kube *k, struct err *e)
+{
+	cJSON *ds = NULL;
+
+	if (kube_get(k->k, NODE_AGENTS, &ds, e))
+		return -1;
+	mem_copy_str(k->agent_image, sizeof(k->agent_image),
+		     json_str(json_path(ds, "spec.template.spec.containers.0"), "image", ""));
+	cJSON_Delete(ds);
+	return 0;
+}
+
 static int choose_image(struct kube *k, struct err *e)
 {
 	const char *given = getenv("ORDEAL_AGENT_IMAGE");
@@ -46,6 +60,10 @@ static int choose_image(struct kube *k, struct err *e)
 		mem_copy_str(k->agent_image, sizeof(k->agent_image), given);
 		return 0;
 	}
+	if (!k->kind && running_image(k, e))
+		return -1;
+	if (!k->kind && k->agent_image[0])
+		return 0;
 	if (!k->kind)
 		return err_set(e, ERR_INPUT,
 			       "set ORDEAL_AGENT_IMAGE to the agents' image: build it from "
@@ -89,7 +107,6 @@ static void why_not(struct kube *k, char *out, size_t size)
 /* Nodes that are not Ready cannot run one; they are not waited for. */
 static int await_rollout(struct kube *k, int64_t deadline_ns, struct err *e)
 {
-	static const char path[] = "/apis/apps/v1/namespaces/" KUBE_SYSTEM_NS "/daemonsets/node-agent";
 	char why[400];
 
 	for (;;) {
@@ -98,7 +115,7 @@ static int await_rollout(struct kube *k, int64_t deadline_ns, struct err *e)
 		int64_t want, updated, ready;
 		bool seen;
 
-		if (kube_get(k->k, path, &ds, e))
+		if (kube_get(k->k, NODE_AGENTS, &ds, e))
 			return -1;
 		s = json_get(ds, "status");
 		seen = json_i64(s, "observedGeneration", 0) >=
