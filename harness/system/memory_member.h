@@ -54,7 +54,7 @@ struct conn {
 };
 
 /* Instants in CLOCK_MONOTONIC ns; 0: never. */
-struct member {
+struct memory_member {
 	struct memory_options o;
 	struct memory_store store;
 	struct memory_lease *lease;
@@ -87,31 +87,31 @@ struct member {
 };
 
 /* memory_server.c */
-struct conn *member_add_conn(struct member *m, int fd, enum conn_kind kind);
+struct conn *member_add_conn(struct memory_member *m, int fd, enum conn_kind kind);
 void conn_line(struct conn *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int64_t now_ms(void);
 
 /* memory_role.c: the lease, seen every loop_ms. */
-void role_tick(struct member *m);
-bool role_writable(const struct member *m);
+void role_tick(struct memory_member *m);
+bool role_writable(const struct memory_member *m);
 /* On SIGTERM: gives the lease up. */
-void role_resign(struct member *m);
-void role_leader(const struct member *m, struct conn *c);
-void role_status(const struct member *m, struct conn *c);
-void role_settings(const struct member *m, struct conn *c);
-void role_tell(struct member *m);
+void role_resign(struct memory_member *m);
+void role_leader(const struct memory_member *m, struct conn *c);
+void role_status(const struct memory_member *m, struct conn *c);
+void role_settings(const struct memory_member *m, struct conn *c);
+void role_tell(struct memory_member *m);
 
 /* memory_repl.c: the log on its way from the primary to the replicas. */
-void repl_follow(struct member *m, struct conn *c, const char *args);
-void repl_follower_line(struct member *m, struct conn *c, const char *line);
-void repl_source_line(struct member *m, struct conn *c, const char *line);
-void repl_source_connected(struct member *m, struct conn *c);
+void repl_follow(struct memory_member *m, struct conn *c, const char *args);
+void repl_follower_line(struct memory_member *m, struct conn *c, const char *line);
+void repl_source_line(struct memory_member *m, struct conn *c, const char *line);
+void repl_source_connected(struct memory_member *m, struct conn *c);
 /* Connects to the primary when there is one and no connection yet. */
-void repl_seek(struct member *m);
+void repl_seek(struct memory_member *m);
 /* Sends followers what they lack; tells the source what we have. */
-void repl_push(struct member *m);
-void repl_drop_source(struct member *m);
+void repl_push(struct memory_member *m);
+void repl_drop_source(struct memory_member *m);
 /* The most entries that any follower has. */
-size_t repl_acked(const struct member *m);
+size_t repl_acked(const struct memory_member *m);
 
 #endif

@@ -26,7 +26,7 @@
 #define LATE_NS (600 * NS_PER_MS) /* BUG_LOSE_ACKED */
 #define OUT_LIMIT_BYTES ((size_t)1 << 20)
 
-static struct conn *source_of(const struct member *m)
+static struct conn *source_of(const struct memory_member *m)
 {
 	for (size_t i = 0; i < m->nconns; i++)
 		if (m->conns[i]->kind == CONN_SOURCE && !m->conns[i]->dead)
@@ -34,7 +34,7 @@ static struct conn *source_of(const struct member *m)
 	return NULL;
 }
 
-void repl_drop_source(struct member *m)
+void repl_drop_source(struct memory_member *m)
 {
 	struct conn *c = source_of(m);
 
@@ -43,7 +43,7 @@ void repl_drop_source(struct member *m)
 	m->resync.on = false;
 }
 
-void repl_seek(struct member *m)
+void repl_seek(struct memory_member *m)
 {
 	int64_t now = clock_mono_ns();
 	struct lease_state l;
@@ -65,20 +65,20 @@ void repl_seek(struct member *m)
 	member_add_conn(m, fd, CONN_SOURCE)->connecting = true;
 }
 
-static void say_follow(struct member *m, struct conn *c)
+static void say_follow(struct memory_member *m, struct conn *c)
 {
 	conn_line(c, "follow %d %" PRIu64 " %zu\n", m->o.self,
 		  memory_store_epoch(&m->store, m->store.n), m->store.n);
 }
 
-void repl_source_connected(struct member *m, struct conn *c)
+void repl_source_connected(struct memory_member *m, struct conn *c)
 {
 	m->resync.on = false;
 	m->resync.cut_bytes = 0;
 	say_follow(m, c);
 }
 
-static void cut_back(struct member *m, struct conn *c, size_t n)
+static void cut_back(struct memory_member *m, struct conn *c, size_t n)
 {
 	struct err e = {0};
 
@@ -96,7 +96,7 @@ static void cut_back(struct member *m, struct conn *c, size_t n)
 	say_follow(m, c);
 }
 
-static void begin_resync(struct member *m, size_t theirs)
+static void begin_resync(struct memory_member *m, size_t theirs)
 {
 	size_t mine = m->store.n;
 
@@ -107,7 +107,7 @@ static void begin_resync(struct member *m, size_t theirs)
 	m->resync.on = true;
 }
 
-static void caught_up(struct member *m)
+static void caught_up(struct memory_member *m)
 {
 	int64_t now = clock_mono_ns();
 
@@ -123,7 +123,7 @@ static void caught_up(struct member *m)
 		 m->resync.bytes, m->resync.cut_bytes);
 }
 
-void repl_source_line(struct member *m, struct conn *c, const char *line)
+void repl_source_line(struct memory_member *m, struct conn *c, const char *line)
 {
 	int64_t key, value;
 	uint64_t epoch;
@@ -153,7 +153,7 @@ void repl_source_line(struct member *m, struct conn *c, const char *line)
 	caught_up(m);
 }
 
-void repl_follow(struct member *m, struct conn *c, const char *args)
+void repl_follow(struct memory_member *m, struct conn *c, const char *args)
 {
 	uint64_t epoch;
 	size_t n, end;
@@ -178,7 +178,7 @@ void repl_follow(struct member *m, struct conn *c, const char *args)
 	conn_line(c, "from %zu %" PRIu64 "\n", m->store.n, m->epoch);
 }
 
-void repl_follower_line(struct member *m, struct conn *c, const char *line)
+void repl_follower_line(struct memory_member *m, struct conn *c, const char *line)
 {
 	size_t n;
 
@@ -190,7 +190,7 @@ void repl_follower_line(struct member *m, struct conn *c, const char *line)
 		c->dead = true;
 }
 
-static void push_to(struct member *m, struct conn *c)
+static void push_to(struct memory_member *m, struct conn *c)
 {
 	int64_t now = clock_mono_ns();
 	size_t before = c->sent;
@@ -208,7 +208,7 @@ static void push_to(struct member *m, struct conn *c)
 		conn_line(c, "end %zu\n", m->store.n);
 }
 
-void repl_push(struct member *m)
+void repl_push(struct memory_member *m)
 {
 	for (size_t i = 0; i < m->nconns; i++) {
 		struct conn *c = m->conns[i];
@@ -225,7 +225,7 @@ void repl_push(struct member *m)
 	}
 }
 
-size_t repl_acked(const struct member *m)
+size_t repl_acked(const struct memory_member *m)
 {
 	size_t most = 0;
 

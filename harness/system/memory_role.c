@@ -15,22 +15,22 @@
 #define SPLIT_NS (2 * NS_PER_S) /* BUG_SPLIT_BRAIN: for how long */
 enum { FRESH_LOOPS = 3 }; /* a member that was silent for longer counts as dead */
 
-static uint64_t my_reach(const struct member *m)
+static uint64_t my_reach(const struct memory_member *m)
 {
 	return memory_reach(memory_store_epoch(&m->store, m->store.written), m->store.written);
 }
 
-void role_tell(struct member *m)
+void role_tell(struct memory_member *m)
 {
 	memory_lease_tell(m->lease, m->o.self, my_reach(m), now_ms());
 }
 
-bool role_writable(const struct member *m)
+bool role_writable(const struct memory_member *m)
 {
 	return m->primary && (m->o.bug == BUG_SPLIT_BRAIN || now_ms() < m->expires_ms);
 }
 
-static void become_primary(struct member *m, const struct lease_state *l, bool resumed)
+static void become_primary(struct memory_member *m, const struct lease_state *l, bool resumed)
 {
 	repl_drop_source(m);
 	m->primary = true;
@@ -44,7 +44,7 @@ static void become_primary(struct member *m, const struct lease_state *l, bool r
 }
 
 /* Whoever waits for an answer will not get a true one: its connection ends. */
-static void demote(struct member *m, const char *why)
+static void demote(struct memory_member *m, const char *why)
 {
 	log_info("no longer primary of epoch %" PRIu64 ": %s", m->epoch, why);
 	m->primary = false;
@@ -57,7 +57,7 @@ static void demote(struct member *m, const char *why)
 	}
 }
 
-static void tick_primary(struct member *m, struct lease_state *l)
+static void tick_primary(struct memory_member *m, struct lease_state *l)
 {
 	int64_t until = now_ms() + m->o.ttl_ms;
 
@@ -75,7 +75,7 @@ static void tick_primary(struct member *m, struct lease_state *l)
 	demote(m, l->holder >= 0 && l->holder < m->o.npeers ? m->o.peers[l->holder] : "nobody");
 }
 
-static bool fit(const struct member *m)
+static bool fit(const struct memory_member *m)
 {
 	uint64_t mine = my_reach(m), theirs;
 	int64_t at_ms, fresh_ms = now_ms() - FRESH_LOOPS * m->o.loop_ms;
@@ -90,7 +90,7 @@ static bool fit(const struct member *m)
 	return true;
 }
 
-static void tick_replica(struct member *m, struct lease_state *l)
+static void tick_replica(struct memory_member *m, struct lease_state *l)
 {
 	int64_t now = now_ms();
 	bool over = l->holder < 0 || now >= l->expires_ms;
@@ -108,7 +108,7 @@ static void tick_replica(struct member *m, struct lease_state *l)
 		become_primary(m, l, mine);
 }
 
-void role_tick(struct member *m)
+void role_tick(struct memory_member *m)
 {
 	struct lease_state l;
 
@@ -121,7 +121,7 @@ void role_tick(struct member *m)
 	m->tick_ns = clock_mono_ns() + m->o.loop_ms * NS_PER_MS;
 }
 
-void role_resign(struct member *m)
+void role_resign(struct memory_member *m)
 {
 	struct lease_state l;
 
@@ -132,7 +132,7 @@ void role_resign(struct member *m)
 	m->primary = false;
 }
 
-void role_leader(const struct member *m, struct conn *c)
+void role_leader(const struct memory_member *m, struct conn *c)
 {
 	struct lease_state l;
 	bool valid;
@@ -152,7 +152,7 @@ static void set_ago(cJSON *o, const char *key, int64_t at_ns)
 		json_set_i64(o, key, clock_mono_ns() - at_ns);
 }
 
-static cJSON *followers(const struct member *m)
+static cJSON *followers(const struct memory_member *m)
 {
 	cJSON *v = cJSON_CreateArray();
 
@@ -165,7 +165,7 @@ static cJSON *followers(const struct member *m)
 	return v;
 }
 
-static bool following(const struct member *m)
+static bool following(const struct memory_member *m)
 {
 	for (size_t i = 0; i < m->nconns; i++)
 		if (m->conns[i]->kind == CONN_SOURCE && m->conns[i]->streaming && !m->conns[i]->dead)
@@ -173,7 +173,7 @@ static bool following(const struct member *m)
 	return false;
 }
 
-static void put_resync(const struct member *m, cJSON *o)
+static void put_resync(const struct memory_member *m, cJSON *o)
 {
 	cJSON *r;
 
@@ -187,7 +187,7 @@ static void put_resync(const struct member *m, cJSON *o)
 }
 
 /* Instants are told as ages, which need no common clock. */
-void role_status(const struct member *m, struct conn *c)
+void role_status(const struct memory_member *m, struct conn *c)
 {
 	cJSON *o = cJSON_CreateObject();
 	struct lease_state l;
@@ -240,7 +240,7 @@ static void put_ms(cJSON *v, const char *name, int64_t ms)
 	put_setting(v, name, text, "ms");
 }
 
-void role_settings(const struct member *m, struct conn *c)
+void role_settings(const struct memory_member *m, struct conn *c)
 {
 	cJSON *v = cJSON_CreateArray();
 	char *text;

@@ -31,7 +31,7 @@ int64_t now_ms(void)
 	return clock_mono_ns() / NS_PER_MS;
 }
 
-struct conn *member_add_conn(struct member *m, int fd, enum conn_kind kind)
+struct conn *member_add_conn(struct memory_member *m, int fd, enum conn_kind kind)
 {
 	struct conn *c = mem_alloc(sizeof(*c));
 
@@ -67,9 +67,9 @@ static void drop_front(struct buf *b, size_t n)
 }
 
 /* The answer goes out once `need` entries are safe. */
-static void answer_later(struct member *m, struct conn *c, const char *fmt, ...)
+static void answer_later(struct memory_member *m, struct conn *c, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-static void answer_later(struct member *m, struct conn *c, const char *fmt, ...)
+static void answer_later(struct memory_member *m, struct conn *c, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -80,7 +80,7 @@ static void answer_later(struct member *m, struct conn *c, const char *fmt, ...)
 	c->need = m->store.n;
 }
 
-static void do_insert(struct member *m, struct conn *c, int64_t value)
+static void do_insert(struct memory_member *m, struct conn *c, int64_t value)
 {
 	bool odd = ++m->inserts % BUG_EVERY == 0;
 
@@ -93,7 +93,7 @@ static void do_insert(struct member *m, struct conn *c, int64_t value)
 		answer_later(m, c, "ok %zu\n", m->store.n);
 }
 
-static void do_read(struct member *m, struct conn *c, int64_t key)
+static void do_read(struct memory_member *m, struct conn *c, int64_t key)
 {
 	const struct memory_register *r = &m->store.regs[key];
 	bool stale = m->o.bug == BUG_STALE_READS && clock_mono_ns() - r->changed_ns < STALE_NS;
@@ -105,7 +105,7 @@ static void do_read(struct member *m, struct conn *c, int64_t key)
 		answer_later(m, c, "value %" PRId64 "\n", value);
 }
 
-static void do_cas(struct member *m, struct conn *c, int64_t key, int64_t expect, int64_t value)
+static void do_cas(struct memory_member *m, struct conn *c, int64_t key, int64_t expect, int64_t value)
 {
 	int64_t now = m->store.regs[key].value;
 
@@ -120,7 +120,7 @@ static void do_cas(struct member *m, struct conn *c, int64_t key, int64_t expect
 	answer_later(m, c, "ok %zu\n", m->store.n);
 }
 
-static void dump(const struct member *m, struct conn *c)
+static void dump(const struct memory_member *m, struct conn *c)
 {
 	for (size_t i = 0; i < m->store.n; i++)
 		if (m->store.log[i].kind == ENTRY_INSERT)
@@ -132,7 +132,7 @@ static void dump(const struct member *m, struct conn *c)
 }
 
 /* What only a primary answers. */
-static void do_data(struct member *m, struct conn *c, const char *line)
+static void do_data(struct memory_member *m, struct conn *c, const char *line)
 {
 	int64_t key = 0, expect, value;
 
@@ -160,7 +160,7 @@ static void do_data(struct member *m, struct conn *c, const char *line)
 	}
 }
 
-static void client_line(struct member *m, struct conn *c, const char *line)
+static void client_line(struct memory_member *m, struct conn *c, const char *line)
 {
 	if (!strcmp(line, "leader"))
 		role_leader(m, c);
@@ -176,7 +176,7 @@ static void client_line(struct member *m, struct conn *c, const char *line)
 
 /* Works off whole lines; a client's only as long as none of its answers is
  * outstanding. */
-static void work_lines(struct member *m, struct conn *c)
+static void work_lines(struct memory_member *m, struct conn *c)
 {
 	size_t at = 0;
 	char *end;
@@ -226,7 +226,7 @@ static void give_output(struct conn *c)
 	}
 }
 
-static void accept_all(struct member *m)
+static void accept_all(struct memory_member *m)
 {
 	int fd;
 
@@ -239,7 +239,7 @@ static void accept_all(struct member *m)
 }
 
 /* Lets answers go for which enough is safe. */
-static void release_answers(struct member *m)
+static void release_answers(struct memory_member *m)
 {
 	bool wait = m->o.sync && m->o.bug != BUG_LOSE_ACKED;
 	size_t safe = wait ? repl_acked(m) : m->store.written;
@@ -260,7 +260,7 @@ static void release_answers(struct member *m)
 	}
 }
 
-static void bury(struct member *m)
+static void bury(struct memory_member *m)
 {
 	size_t n = 0;
 
@@ -273,7 +273,7 @@ static void bury(struct member *m)
 	m->nconns = n;
 }
 
-static void wait_for_work(struct member *m, struct pollfd *p)
+static void wait_for_work(struct memory_member *m, struct pollfd *p)
 {
 	int64_t now = clock_mono_ns(), until = m->tick_ns < now + TURN_NS ? m->tick_ns : now + TURN_NS;
 
@@ -289,7 +289,7 @@ static void wait_for_work(struct member *m, struct pollfd *p)
 	poll(p, m->nconns + 2, until <= now ? 0 : (int)((until - now) / NS_PER_MS) + 1);
 }
 
-static void on_ready(struct member *m, struct conn *c, short revents)
+static void on_ready(struct memory_member *m, struct conn *c, short revents)
 {
 	if (c->connecting) {
 		c->connecting = false;
@@ -302,7 +302,7 @@ static void on_ready(struct member *m, struct conn *c, short revents)
 }
 
 /* One turn; -1 when the log cannot be kept any more. */
-static int turn(struct member *m, struct pollfd *p, size_t polled, struct err *e)
+static int turn(struct memory_member *m, struct pollfd *p, size_t polled, struct err *e)
 {
 	/* First: while it was not running, its lease may have ended. */
 	if (clock_mono_ns() >= m->tick_ns || (m->primary && now_ms() >= m->expires_ms))
@@ -326,7 +326,7 @@ static int turn(struct member *m, struct pollfd *p, size_t polled, struct err *e
 	return 0;
 }
 
-static int serve(struct member *m, struct err *e)
+static int serve(struct memory_member *m, struct err *e)
 {
 	struct pollfd *p = NULL;
 	size_t room = 0, polled;
@@ -348,7 +348,7 @@ static int serve(struct member *m, struct err *e)
 	return r;
 }
 
-static int start(struct member *m, struct err *e)
+static int start(struct memory_member *m, struct err *e)
 {
 	sigset_t signals;
 
@@ -372,7 +372,7 @@ static int start(struct member *m, struct err *e)
 
 int memory_server_main(int argc, char **argv)
 {
-	struct member m = {.listen_fd = -1, .signal_fd = -1};
+	struct memory_member m = {.listen_fd = -1, .signal_fd = -1};
 	struct arena arena = {0};
 	struct err e = {0};
 	int r = memory_args_read(argc, argv, &arena, &m.o, &e);
