@@ -70,6 +70,28 @@ static void figures(struct page *p)
 	fputs("</small></dd></div></dl>\n", p->f);
 }
 
+/* What failed, right below the sentence: the whole list comes later. */
+static void failures(struct page *p)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < p->s->njudged; i++) {
+		const struct judged *j = &p->s->judged[i];
+
+		if (j->verdict != VERDICT_FAIL)
+			continue;
+		fprintf(p->f, "%s<li>", any ? "" : "<ul class=\"failed\">");
+		html_chip(p->f, j->verdict);
+		fprintf(p->f, " <b>%s</b>", esc(p, j->name));
+		if (!isnan(j->measured) && strcmp(j->unit, "bool"))
+			fprintf(p->f, ": measured %s", text_figure(j->measured, j->unit).s);
+		fputs("</li>", p->f);
+		any = true;
+	}
+	if (any)
+		fputs("</ul>\n", p->f);
+}
+
 /* A witness or figures that a checker left: sentences as they are, anything
  * else as JSON. */
 static void detail(struct page *p, const cJSON *d)
@@ -211,16 +233,18 @@ void html_scenario(struct page *p)
 	if (m->broken && m->broken_why[0] && m->stands)
 		fprintf(p->f, "<blockquote class=\"quote\">%s</blockquote>\n",
 			esc(p, m->broken_why));
+	if (m->stands)
+		failures(p);
 	if (loaded)
 		figures(p);
 	did_not_stand(p);
-	expectations(p);
 	if (loaded)
 		plot_timeline(p);
 	if (m->nfaults > 1)
 		html_kinds(p);
 	for (size_t i = 0; i < m->nfaults; i++)
 		html_breakdown(p, &m->faults[i]);
+	expectations(p);
 	lost_writes(p);
 	html_proof(p);
 	html_evidence(p);

@@ -121,7 +121,11 @@ static void legend(struct page *p)
 	      "<li><i style=\"background:var(--replica);height:5px;vertical-align:2px\"></i>replica "
 	      "(thin)</li><li><i style=\"border-top:2px dashed var(--gone);height:0;"
 	      "vertical-align:4px\"></i>unreachable</li><li><i style=\"border-top:1px dashed "
-	      "var(--soft);height:0;vertical-align:4px\"></i>p99 before the fault</li></ul>\n", p->f);
+	      "var(--soft);height:0;vertical-align:4px\"></i>p99 before the fault</li>", p->f);
+	if (p->s->m->dual_primary_ns > 0)
+		fputs("<li><i style=\"border:2px solid var(--fail);background:var(--primary)\"></i>two "
+		      "primaries at once</li>", p->f);
+	fputs("</ul>\n", p->f);
 }
 
 /* What the numbers in the plot stand for. */
