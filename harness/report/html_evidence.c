@@ -97,6 +97,14 @@ static void settings(struct page *p)
 	fputs("</tbody></table></details>\n", p->f);
 }
 
+/* From the project's folder on, wherever that is. */
+static const char *file_words(struct page *p, const cJSON *ev)
+{
+	const char *file = json_str(ev, "file", ""), *from = strstr(file, "/fixtures/");
+
+	return esc(p, from ? from + 1 : file);
+}
+
 static void adaptations(struct page *p)
 {
 	int n = count(p, "adapt");
@@ -114,7 +122,7 @@ static void adaptations(struct page *p)
 			"class=\"why\">%s:%lld</span></td><td data-l=\"Before\" class=\"mono\">%s"
 			"</td><td data-l=\"After\" class=\"mono\">%s</td><td data-l=\"Why\">%s</td>"
 			"</tr>\n", value(p, ev, "object"), value(p, ev, "path"),
-			value(p, ev, "file"), (long long)json_i64(ev, "line", 0),
+			file_words(p, ev), (long long)json_i64(ev, "line", 0),
 			value(p, ev, "from"), value(p, ev, "to"), value(p, ev, "why"));
 	}
 	fputs("</tbody></table></details>\n", p->f);
@@ -281,7 +289,7 @@ static const char *tail(const char *text)
 static void logs(struct page *p)
 {
 	/* Where the system did not come up, its own words are the finding. */
-	const char *open = p->s->m->stands ? "" : " open";
+	const char *open = p->s->m->stands ? "" : " class=\"pr\" open";
 	const cJSON *ev;
 
 	cJSON_ArrayForEach(ev, p->run->events) {
@@ -290,7 +298,7 @@ static void logs(struct page *p)
 
 		if (!mine(p, ev, "log"))
 			continue;
-		fprintf(p->f, "<details class=\"pr\"%s><summary>Log of %s%s%s%s <span>(%s)</span></summary><pre "
+		fprintf(p->f, "<details%s><summary>Log of %s%s%s%s <span>(%s)</span></summary><pre "
 			"tabindex=\"0\">%s</pre></details>\n", open, value(p, ev, "member"),
 			container[0] ? ", container " : "", esc(p, container),
 			json_bool(ev, "previous", false) ? ", before its restart" : "",

@@ -78,7 +78,8 @@ static const char *const blocks =
 "vertical-align:bottom}td{padding:.6em .9em .6em 0;border-top:1px solid var(--line);"
 "vertical-align:top}td.n,th.n{text-align:right}tr>:last-child{padding-right:0}"
 ".fig{white-space:nowrap}td .why{display:block;color:var(--soft);font-size:.86rem}"
-".scroll{overflow-x:auto}.scroll td,.scroll th{white-space:nowrap}.tight td{padding-top:.3em;padding-bottom:.3em}"
+".scroll{overflow-x:auto}.scroll td,.scroll th{white-space:nowrap}"
+".tight td{padding-top:.3em;padding-bottom:.3em}"
 "table.runs{table-layout:fixed}.runs th:nth-child(1){width:15%}.runs th:nth-child(2){"
 "width:35%}.runs th:nth-child(4){width:13%}"
 "figure{margin:0;padding:0}figure svg{display:block;overflow:hidden}"
@@ -155,11 +156,11 @@ static const char *const narrow =
 "--v-pass:#17693f;--v-fail:#a8261b;--v-unknown:#7d5200;--v-broken:#6a2c91;--v-skip:#444;"
 "--c-pass:#e2f1e8;--c-fail:#fae3df;--c-unknown:#faeccd;--c-broken:#efe2f6;--c-skip:#eee}"
 "*{-webkit-print-color-adjust:exact;print-color-adjust:exact}body{font-size:10.5pt}"
-"section.sc{border:0;padding:0;break-before:page}figure,table.cards tr,.figs,.quote,h2,h3{"
+"section.sc{border:0;padding:0}section.sc+section.sc{break-before:page}figure,table.cards tr,.figs,.quote,h2,h3{"
 "break-inside:avoid}h2,h3,summary{break-after:avoid}pre{max-height:none;overflow:visible}"
 "details.pr::details-content{content-visibility:visible;display:block;height:auto;"
 "opacity:1}.scroll{overflow:visible}.figs{grid-template-columns:repeat(4,1fr)}"
-".legend{break-after:avoid}li,pre{break-inside:avoid}h3{margin-top:1.6em}}";
+".legend{break-after:avoid}li{break-inside:avoid}h3{margin-top:1.6em}}";
 
 void html_open(FILE *f, struct arena *a, const char *title)
 {
