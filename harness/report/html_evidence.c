@@ -128,6 +128,27 @@ static void adaptations(struct page *p)
 	fputs("</tbody></table></details>\n", p->f);
 }
 
+/* What the step says besides what its sentence already holds. */
+static const char *step_params(struct page *p, const cJSON *params)
+{
+	static const char *const said[] = {"fault", "target", "as", "for"};
+	struct buf b = {0};
+	const char *out;
+	const cJSON *v;
+
+	cJSON_ArrayForEach(v, params) {
+		bool known = false;
+
+		for (size_t i = 0; i < ARRAY_LEN(said); i++)
+			known = known || !strcmp(v->string, said[i]);
+		if (!known)
+			buf_fmt(&b, ", %s: %s", esc(p, v->string), value(p, params, v->string));
+	}
+	out = arena_strdup(p->a, buf_cstr(&b));
+	buf_free(&b);
+	return out;
+}
+
 static const char *step_words(struct page *p, const cJSON *st)
 {
 	const char *kind = json_str(st, "step", "?");
@@ -140,9 +161,9 @@ static const char *step_words(struct page *p, const cJSON *st)
 	if (!strcmp(kind, "await"))
 		return arena_fmt(p->a, "wait for %s, at most %s", value(p, st, "await"),
 				 text_duration(json_i64(st, "within_ns", 0)).s);
-	return arena_fmt(p->a, "fault <b>%s</b> (%s) on %s%s%s, %s", value(p, st, "id"),
+	return arena_fmt(p->a, "fault <b>%s</b> (%s) on %s%s%s%s", value(p, st, "id"),
 			 value(p, st, "fault"), value(p, st, "target"), for_ns ? " for " : "",
-			 for_ns ? text_duration(for_ns).s : "", value(p, st, "params"));
+			 for_ns ? text_duration(for_ns).s : "", step_params(p, json_get(st, "params")));
 }
 
 static void script(struct page *p)

@@ -160,7 +160,7 @@ static const char *const narrow =
 "break-inside:avoid}h2,h3,summary{break-after:avoid}pre{max-height:none;overflow:visible}"
 "details.pr::details-content{content-visibility:visible;display:block;height:auto;"
 "opacity:1}.scroll{overflow:visible}.figs{grid-template-columns:repeat(4,1fr)}"
-".legend{break-after:avoid}li{break-inside:avoid}h3{margin-top:1.6em}}";
+".legend{break-after:avoid;break-inside:avoid}li{break-inside:avoid}h3{margin-top:1.6em}}";
 
 void html_open(FILE *f, struct arena *a, const char *title)
 {
