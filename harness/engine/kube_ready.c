@@ -75,27 +75,34 @@ static int live(struct kube *k, const struct ynode *node, cJSON **out, struct er
 	return r;
 }
 
+/* Lines on one line, without the time that the API server puts in front. */
+static void flatten(char *log, struct buf *out)
+{
+	char *rest = log, *line, *text;
+
+	while ((line = strsep(&rest, "\n"))) {
+		text = strchr(line, ' ');
+		if (*line)
+			buf_fmt(out, "%s%s", out->len ? " / " : "", text ? text + 1 : line);
+	}
+}
+
 /* Ends an error with what a crashed container said last. */
 static void add_last_words(struct kube *k, const struct why *y, struct err *e)
 {
-	struct buf log = {0};
+	struct buf log = {0}, words = {0};
 	struct err quiet = {0};
 	size_t at = strlen(e->msg);
-	char *p;
 
-	if (!y->container[0] ||
+	if (y->container[0] &&
 	    kube_engine_logs((struct engine *)k, y->pod, y->container, y->previous, LAST_WORDS_LINES,
-			     &log, &quiet) ||
-	    !log.len) {
-		buf_free(&log);
-		return;
+			     &log, &quiet) == 0 &&
+	    log.len) {
+		flatten(log.s, &words);
+		snprintf(e->msg + at, sizeof(e->msg) - at, "; its last words: %s", buf_cstr(&words));
 	}
-	while (log.len && log.s[log.len - 1] == '\n')
-		log.s[--log.len] = '\0';
-	for (p = log.s; (p = strchr(p, '\n'));)
-		*p = ' ';
-	snprintf(e->msg + at, sizeof(e->msg) - at, "; its last words: %s", log.s);
 	buf_free(&log);
+	buf_free(&words);
 }
 
 static int give_up(struct kube *k, const struct why *y, const char *how, struct err *e)
