@@ -137,22 +137,27 @@ static void add_thaw(struct prediction *p, int64_t ms)
 		 " ms; before its lease ends, it goes on", ms);
 }
 
-/* The first of several ends the outage: none that begins after another has
- * surely happened plays a part. */
+/* The first of several ends the outage: one that begins only after another
+ * has surely happened plays no part, and the window spans the rest. */
 static void race(struct prediction *p)
 {
+	int64_t surely_ns = INT64_MAX;
 	size_t n = 0;
 
-	p->hi_ns = p->lo_ns = INT64_MAX;
+	for (size_t i = 0; i < p->n; i++)
+		if (p->mech[i].hi_ns < surely_ns)
+			surely_ns = p->mech[i].hi_ns;
+	p->lo_ns = INT64_MAX;
+	p->hi_ns = 0;
 	for (size_t i = 0; i < p->n; i++) {
-		if (p->mech[i].hi_ns < p->hi_ns)
-			p->hi_ns = p->mech[i].hi_ns;
+		if (p->mech[i].lo_ns > surely_ns)
+			continue;
 		if (p->mech[i].lo_ns < p->lo_ns)
 			p->lo_ns = p->mech[i].lo_ns;
+		if (p->mech[i].hi_ns > p->hi_ns)
+			p->hi_ns = p->mech[i].hi_ns;
+		p->mech[n++] = p->mech[i];
 	}
-	for (size_t i = 0; i < p->n; i++)
-		if (p->mech[i].lo_ns <= p->hi_ns)
-			p->mech[n++] = p->mech[i];
 	p->n = n;
 	p->known = n > 0;
 }
@@ -224,6 +229,7 @@ struct tale {
 	char winner[64];        /* who served after it */
 	int64_t noticed, took, asked, started;
 	char noticed_by[64];
+	bool stayed;            /* the old one said that it was primary all the time */
 };
 
 /* The instant at which something happened that a member says is so old; 0
@@ -253,6 +259,9 @@ static void hear(struct tale *t, const cJSON *s)
 		t->took = took;
 		snprintf(t->winner, sizeof(t->winner), "%s", m);
 	}
+	if (!strcmp(m, t->old) && json_i64(s, "t", 0) >= t->until &&
+	    json_i64(json_get(s, "x"), "primary_ago_ns", 0) > json_i64(s, "t", 0) - t->effective)
+		t->stayed = true;
 	if (*t->winner && !strcmp(m, t->winner)) {
 		int64_t asked = instant(t, s, "client_ago_ns");
 
@@ -278,7 +287,7 @@ static void name_mechanism(const struct tale *t, const cJSON *fault, struct mile
 		what = RESTART;
 		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
 			 "%s was started again and went on as primary", t->winner);
-	} else if (!*t->winner && !strcmp(json_str(fault, "fault", ""), "pause")) {
+	} else if (!*t->winner && t->stayed && !strcmp(json_str(fault, "fault", ""), "pause")) {
 		what = THAW;
 		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
 			 "nobody took the lease; %s went on", t->old);
