@@ -3,8 +3,8 @@
 
 /* The two agents. Both are HTTP servers (libmicrohttpd) that answer JSON,
  * need "X-Ordeal-Token: TOKEN" (API servers strip Authorization when they proxy) on every request (no or a wrong
- * token: 401), and answer {"error": "..."} with status 400, 404, 409 or 500
- * when something is wrong. Times are CLOCK_MONOTONIC ns of the agent's own
+ * token: 401), and answer {"error": "..."} with status 400, 404, 405, 409, 413 or
+ * 500 when something is wrong. Times are CLOCK_MONOTONIC ns of the agent's own
  * machine; the driver maps them to its own timeline.
  *
  * Both:

@@ -29,22 +29,37 @@ static bool supported(struct node *n, const cJSON *plan, char *why, size_t size)
 	return false;
 }
 
+/* Only what runs here gets into the journal: heal must never wait for more. */
+static int note_pod(struct node *n, const cJSON *target, cJSON *pods, struct err *e)
+{
+	const char *uid = json_str(target, "uid", "");
+	int stopped, all;
+	cJSON *p;
+
+	if (n->ops->frozen(n, uid, &stopped, &all, e))
+		return -1;
+	if (!all)
+		return err_set(e, ERR_BROKEN, "pod %s (%s) has no process on this node",
+			       target_name(target), uid);
+	p = cJSON_CreateObject();
+	json_set_str(p, "member", target_name(target));
+	json_set_str(p, "uid", uid);
+	json_push(pods, p);
+	return 0;
+}
+
 static int inject(struct node *n, struct journal_entry *j, struct err *e)
 {
 	cJSON *targets, *pods = cJSON_AddArrayToObject(j->record, "pods");
 	const cJSON *t;
+	int r = 0;
 
 	if (targets_here(n, j->plan, &targets, e))
 		return -1;
-	cJSON_ArrayForEach(t, targets) {
-		cJSON *p = cJSON_CreateObject();
-
-		json_set_str(p, "member", target_name(t));
-		json_set_str(p, "uid", json_str(t, "uid", ""));
-		json_push(pods, p);
-	}
+	cJSON_ArrayForEach(t, targets)
+		r = r ? r : note_pod(n, t, pods, e);
 	cJSON_Delete(targets);
-	if (journal_write(j, e))
+	if (r || journal_write(j, e))
 		return -1;
 	j->injected_ns = clock_mono_ns();
 	cJSON_ArrayForEach(t, pods)
