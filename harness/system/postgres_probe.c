@@ -18,6 +18,8 @@
  * unusual, and once a second while all is calm. */
 #define CALM_EVERY_NS NS_PER_S
 #define CONNECT_MAX_NS (100 * NS_PER_MS)
+/* Once PostgreSQL has answered, a mute Patroni must not make that old. */
+#define PATRONI_MAX_NS (150 * NS_PER_MS)
 
 struct probe {
 	struct pg_login login;
@@ -173,6 +175,8 @@ void postgres_probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 	s->t_ns = clock_mono_ns();
 	s->took_ns = s->t_ns - from;
 	if (ask_patroni) {
+		if (s->ok && s->t_ns + PATRONI_MAX_NS < until_ns)
+			until_ns = s->t_ns + PATRONI_MAX_NS;
 		answer = patroni_end(&call, until_ns);
 		patroni_to_extra(answer, call.error, s->extra);
 		p->asked_ns = from;
