@@ -12,7 +12,8 @@
  *   - a broken run (the harness failed, or a fault did not bite) makes it
  *     BROKEN: nothing was put to the test;
  *   - a system that never stood leaves all but "stands" UNKNOWN;
- *   - noise beyond the limits, or an interrupt, turns a PASS into UNKNOWN;
+ *   - noise beyond the limits, or an interrupt, turns a PASS into UNKNOWN
+ *     (that the system stood, it did before the load began);
  *     noise also a FAIL of anything that is a length of time, since a
  *     delayed generator makes times long. Lost data stays lost. */
 
@@ -71,7 +72,7 @@ static void gate(const struct judging *j, enum expect_metric metric, struct judg
 		overrule(r, VERDICT_UNKNOWN, because);
 		return;
 	}
-	if (m->noise.too_noisy &&
+	if (m->noise.too_noisy && metric != EXPECT_STANDS &&
 	    (r->verdict == VERDICT_PASS || (r->verdict == VERDICT_FAIL && is_time(metric)))) {
 		snprintf(because, sizeof(because), "too noisy: %s", m->noise.why);
 		overrule(r, VERDICT_UNKNOWN, because);

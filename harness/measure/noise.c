@@ -1,4 +1,3 @@
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,11 +13,11 @@
  * are on lateness and on time that the hypervisor took away, which nobody
  * inside can see.
  *
- * Lateness has two witnesses: the generator's own figure for the whole run
- * ("noise" events: when it handed an operation out against when it should
- * have), and, from the history, how long after their time operations were
- * called before the first fault. Later ones queue behind the outage, and
- * that is the system's doing. The worse of the two counts. */
+ * Lateness is the generator's own figure ("noise" events: when it handed an
+ * operation out against when it should have). Only where there is none it is
+ * taken from the history before the first fault: from the intended time to
+ * the call, which also holds what operations waited for a free client, and
+ * that is the system's doing. */
 
 #define LATENESS_P99_LIMIT_MS 100.0 /* twice the outage's stated error */
 #define STEAL_LIMIT_PCT 10.0
@@ -46,8 +45,12 @@ static double ms(int64_t ns)
 void noise_make(const struct view *v, const struct baseline *b, struct noise *out)
 {
 	memset(out, 0, sizeof(*out));
-	out->lateness_p99_ms = fmax(ms(b->lateness_p99_ns), worst(v, "lateness_p99_ms"));
-	out->lateness_max_ms = fmax(ms(b->lateness_max_ns), worst(v, "lateness_max_ms"));
+	out->lateness_p99_ms = worst(v, "lateness_p99_ms");
+	out->lateness_max_ms = worst(v, "lateness_max_ms");
+	if (out->lateness_p99_ms < 0) {
+		out->lateness_p99_ms = ms(b->lateness_p99_ns);
+		out->lateness_max_ms = ms(b->lateness_max_ns);
+	}
 	out->cpu_some_pct = worst(v, "cpu_some_pct");
 	out->steal_pct = worst(v, "steal_pct");
 	if (out->lateness_p99_ms > LATENESS_P99_LIMIT_MS) {

@@ -28,11 +28,15 @@
  *      before writes invoked later than it were acknowledged.
  *  U <= up_hi: the first acknowledgement after the gap has returned.
  *  up_lo <= U: had the service been up when a write was invoked, that write
- *      would have succeeded. So U is later than the t_invoke of every write
- *      that failed before up_hi; and of every other write of the gap that
- *      had been waiting for more than L (and its own connection) at up_hi,
- *      because in that time something would have been acknowledged. Younger
- *      ones are left out: they may be victims of the rush at recovery.
+ *      would have succeeded. So U is later than the t_invoke
+ *      - of every write that had failed by up_hi;
+ *      - of every write that was still hanging at up_hi, and failed later,
+ *        when it had begun more than L before and earlier than all that were
+ *        served: later ones may be victims of the rush at recovery, or of an
+ *        address that leads to a dead server half of the time;
+ *      - of every write that was acknowledged after waiting for more than L
+ *        (and its own connection) at up_hi, because in that time something
+ *        would have been acknowledged.
  *      Where clients hang until their deadline, few calls begin; then the
  *      members' own word narrows it: as long as each member that turned out
  *      writable by up_hi said of itself that it was not, nobody took writes.
@@ -170,19 +174,43 @@ static int64_t members_not_writable(const struct view *v, int64_t down_hi, int64
 	return min64(least, up_hi);
 }
 
-static int64_t bound_up_lo(const struct view *v, const struct gap *g, int64_t floor_ns, int64_t slow)
+/* The earliest call of those that were served at the end: the write whose
+ * acknowledgement came first, and others that found their way on a new
+ * connection. (On an old one a call may simply have been waiting.) */
+static int64_t first_served(const struct view *v, const struct gap *g)
 {
-	int64_t lo = floor_ns;
+	int64_t t = g->to;
 	size_t i;
 
 	for (i = 0; i < v->nops; i++) {
 		const struct op *op = v->ops[i];
-		bool waited = op->t_invoke + slow + op->dns_ns + op->connect_ns <= g->to;
 
 		if (op->t_invoke >= g->to)
 			break;
-		if (op_found_down(op) ? op->t_return <= g->to || waited :
-		    op_acked_write(op) && op->t_return >= g->to && waited)
+		if (op_acked_write(op) && (op->t_return == g->to || (op->t_return > g->to && op->connect_ns)))
+			t = min64(t, op->t_invoke);
+	}
+	return t;
+}
+
+static int64_t bound_up_lo(const struct view *v, const struct gap *g, int64_t floor_ns, int64_t slow)
+{
+	int64_t lo = floor_ns, served = first_served(v, g);
+	size_t i;
+
+	for (i = 0; i < v->nops; i++) {
+		const struct op *op = v->ops[i];
+		bool says;
+
+		if (op->t_invoke >= g->to)
+			break;
+		if (op_found_down(op))
+			says = op->t_return <= g->to ||
+			       (op->t_invoke < served && op->t_invoke + slow <= g->to);
+		else
+			says = op_acked_write(op) && op->t_return >= g->to &&
+			       op->t_invoke + slow + op->dns_ns + op->connect_ns <= g->to;
+		if (says)
 			lo = max64(lo, op->t_invoke);
 	}
 	return lo;

@@ -89,6 +89,8 @@ static void serve(const struct synth *s, struct op *op, int64_t connect, int64_t
 		/* fall through */
 	case SYNTH_HANG:
 		fails(op, OP_INFO, due, "timeout: deadline");
+		if (connect)
+			op->connect_ns = s->deadline_ns;
 		break;
 	case SYNTH_FREEZE:
 		if (d->to + connect + work < due)
