@@ -30,8 +30,8 @@
  *  up_lo <= U: had the service been up when a write was invoked, that write
  *      would have succeeded. So U is later than the t_invoke
  *      - of every write that had failed by up_hi;
- *      - of every write that was still hanging at up_hi, and failed later,
- *        when it had begun more than L before and earlier than all that were
+ *      - of every write that was still hanging at up_hi and failed in the
+ *        end after more than L, if it began earlier than all that were
  *        served: later ones may be victims of the rush at recovery, or of an
  *        address that leads to a dead server half of the time;
  *      - of every write that was acknowledged after waiting for more than L
@@ -206,7 +206,7 @@ static int64_t bound_up_lo(const struct view *v, const struct gap *g, int64_t fl
 			break;
 		if (op_found_down(op))
 			says = op->t_return <= g->to ||
-			       (op->t_invoke < served && op->t_invoke + slow <= g->to);
+			       (op->t_invoke < served && op->t_return - op->t_invoke > slow);
 		else
 			says = op_acked_write(op) && op->t_return >= g->to &&
 			       op->t_invoke + slow + op->dns_ns + op->connect_ns <= g->to;
