@@ -3,6 +3,7 @@
 set -euo pipefail
 . "$(dirname "$0")/lib/common.sh"
 for part in debian docker mode images network registry cluster; do
+  # shellcheck source=/dev/null
   . "$KIND_DIR/lib/$part.sh"
 done
 
