@@ -272,6 +272,10 @@ static void test_deadline_and_demoted(void **state)
 	trial_begin(&t);
 	assert_int_equal(judge(&t, "[{\"metric\":\"deadline\",\"at_most\":1050000000}]")->verdict, VERDICT_PASS);
 	assert_int_equal(judge(&t, AT_MOST_S("deadline", "1"))->verdict, VERDICT_FAIL);
+	t.m.noise.lateness_max_ms = 1500; /* nobody was there to keep it */
+	assert_int_equal(judge(&t, AT_MOST_S("deadline", "1"))->verdict, VERDICT_UNKNOWN);
+	t.m.noise.lateness_max_ms = 900;
+	assert_int_equal(judge(&t, AT_MOST_S("deadline", "1"))->verdict, VERDICT_FAIL);
 	t.m.longest_op_ns = -1;
 	assert_int_equal(judge(&t, AT_MOST_S("deadline", "1"))->verdict, VERDICT_UNKNOWN);
 
