@@ -138,8 +138,6 @@ static size_t encode(struct search *s, int64_t value)
 
 	while (s->first < s->nsure && bit(s->done, s->first))
 		s->first++;
-	while (s->first && !bit(s->done, s->first - 1))
-		s->first--;
 	from = s->first / 64;
 	to = s->beyond / 64 + 1;
 	memcpy(p, &value, sizeof(value));

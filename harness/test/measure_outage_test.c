@@ -151,6 +151,83 @@ static void test_no_outage(void **state)
 	world_end(&w);
 }
 
+/* The service goes down under a call that was slow anyway. Calls that were
+ * begun later were acknowledged, so it says nothing of the time before. */
+static void test_slow_call(void **state)
+{
+	struct op slow = { .process = 64, .f = OP_INSERT, .key = OP_NO_VALUE, .value = 999999, .outcome = OP_INFO,
+			   .sent = true, .error = "timeout: deadline" };
+	struct world w;
+
+	(void)state;
+	world_begin(&w, 15);
+	add_down(&w, 10 * NS_PER_S, 3 * NS_PER_S, SYNTH_REFUSE);
+	synth_add_fault(w.events, "kill", "kill-pod", w.s.down[0].from - 100 * MS);
+	synth_history(&w.s, &w.h);
+	slow.t_intended = slow.t_invoke = w.s.down[0].from - 60 * MS;
+	slow.t_return = slow.t_invoke + NS_PER_S;
+	history_add(&w.h, &slow);
+	history_sort(&w.h);
+	measure_scenario(&w.h, w.events, 0, &w.m);
+	assert_contains(w.m.worst, &w.s.down[0]);
+	world_end(&w);
+}
+
+/* At the end an address still leads to a dead server half of the time. Calls
+ * that hang there after others were served are no sign of an outage. */
+static void test_half_dead_address(void **state)
+{
+	uint64_t seed;
+
+	(void)state;
+	for (seed = 1; seed <= 20; seed++) {
+		struct world w;
+		size_t i;
+
+		world_begin(&w, seed);
+		w.s.paced = true;
+		w.s.connect_ns = 60 * MS;
+		add_down(&w, 10 * NS_PER_S, 4 * NS_PER_S, SYNTH_HANG);
+		synth_add_fault(w.events, "down", "node-down", w.s.down[0].from - 50 * MS);
+		synth_history(&w.s, &w.h);
+		for (i = 0; i < w.h.n; i++) {
+			struct op *op = &w.h.ops[i];
+
+			if (op->outcome != OP_OK || op->t_invoke < w.s.down[0].to || !op->connect_ns || op->process % 2)
+				continue;
+			op->outcome = OP_FAIL;
+			op->t_return = op->t_invoke + NS_PER_S;
+			strcpy(op->error, "timeout: no connection");
+		}
+		measure_scenario(&w.h, w.events, 0, &w.m);
+		/* Who was sent to the dead one first cannot be told from the
+		 * outage itself: the truth may be one attempt earlier. */
+		assert_true(w.m.worst->up_lo <= w.s.down[0].to + 35 * MS);
+		assert_true(w.m.worst->up_hi >= w.s.down[0].to);
+		world_end(&w);
+	}
+}
+
+/* A compare-and-set that finds another value is no failure. */
+static void test_mismatch_is_no_outage(void **state)
+{
+	struct world w;
+	size_t i;
+
+	(void)state;
+	world_begin(&w, 16);
+	synth_add_fault(w.events, "kill", "kill-pod", w.s.start_ns + 12 * NS_PER_S);
+	synth_history(&w.s, &w.h);
+	for (i = 0; i < w.h.n; i++)
+		if (w.h.ops[i].f == OP_CAS && i % 2) {
+			w.h.ops[i].outcome = OP_FAIL;
+			strcpy(w.h.ops[i].error, "mismatch: it is 5");
+		}
+	measure_scenario(&w.h, w.events, 0, &w.m);
+	assert_false(w.m.worst->any);
+	world_end(&w);
+}
+
 static void test_no_fault(void **state)
 {
 	struct world w;
@@ -362,6 +439,32 @@ static void test_baseline_later(void **state)
 	world_end(&w);
 }
 
+/* Quick failures are no sign of health. */
+static void test_baseline_after_failures(void **state)
+{
+	struct world w;
+	int64_t failing_until;
+	size_t i;
+
+	(void)state;
+	world_begin(&w, 17);
+	add_down(&w, 10 * NS_PER_S, 2 * NS_PER_S, SYNTH_REFUSE);
+	synth_add_fault(w.events, "kill", "kill-pod", w.s.down[0].from);
+	synth_history(&w.s, &w.h);
+	failing_until = w.s.down[0].to + 4 * NS_PER_S;
+	for (i = 0; i < w.h.n; i++) {
+		struct op *op = &w.h.ops[i];
+
+		if (op->t_intended > w.s.down[0].to + 100 * MS && op->t_intended < failing_until && i % 10 == 0) {
+			op->outcome = OP_FAIL;
+			strcpy(op->error, "server: no");
+		}
+	}
+	measure_scenario(&w.h, w.events, 0, &w.m);
+	assert_true(w.m.worst->m.baseline >= failing_until - 200 * MS);
+	world_end(&w);
+}
+
 static void test_buckets(void **state)
 {
 	struct world w;
@@ -480,6 +583,9 @@ int main(void)
 		cmocka_unit_test(test_hung_in_step),
 		cmocka_unit_test(test_frozen_and_answered),
 		cmocka_unit_test(test_no_outage),
+		cmocka_unit_test(test_slow_call),
+		cmocka_unit_test(test_half_dead_address),
+		cmocka_unit_test(test_mismatch_is_no_outage),
 		cmocka_unit_test(test_no_fault),
 		cmocka_unit_test(test_only_writes_count),
 		cmocka_unit_test(test_longest_of_two),
@@ -490,6 +596,7 @@ int main(void)
 		cmocka_unit_test(test_generator_gave_up),
 		cmocka_unit_test(test_clients_and_parts),
 		cmocka_unit_test(test_baseline_later),
+		cmocka_unit_test(test_baseline_after_failures),
 		cmocka_unit_test(test_buckets),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_property),

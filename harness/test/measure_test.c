@@ -406,6 +406,26 @@ static void test_silent_primary(void **state)
 	end(&r);
 }
 
+/* "Primary" before and after a long silence says nothing of the silence. */
+static void test_long_silence(void **state)
+{
+	struct run r;
+	int64_t t;
+
+	(void)state;
+	begin(&r);
+	for (t = 0; t < 20 * SEC; t += 100 * MS) {
+		bool other = t > 6 * SEC && t < 8 * SEC;
+
+		if (t < 5 * SEC || t > 9 * SEC)
+			json_push(r.events, synth_sample("m0", t, true, "primary", true, 1));
+		json_push(r.events, synth_sample("m1", t + 50 * MS, true, other ? "primary" : "replica", other, 2));
+	}
+	measure(&r);
+	assert_int_equal(r.m.dual_primary_ns, 0);
+	end(&r);
+}
+
 static void add_target(cJSON *events, const char *member)
 {
 	cJSON *e, *list, *t;
@@ -627,6 +647,7 @@ int main(void)
 		cmocka_unit_test(test_two_primaries),
 		cmocka_unit_test(test_hand_over),
 		cmocka_unit_test(test_silent_primary),
+		cmocka_unit_test(test_long_silence),
 		cmocka_unit_test(test_unseen_primary),
 		cmocka_unit_test(test_still_primary),
 		cmocka_unit_test(test_noise),
