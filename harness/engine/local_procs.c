@@ -110,6 +110,7 @@ static int end_one(const cJSON *o, cJSON *found, struct err *e)
 	bool healer = !strcmp(what, "node agent");
 
 	kill(pid, healer ? SIGTERM : SIGKILL);
+	kill(pid, SIGCONT); /* a stopped one would hear of it too late */
 	if (!gone_within(o, healer ? HEAL_WITHIN_NS : END_WITHIN_NS))
 		return err_set(e, ERR_BROKEN, "process %d (%s of run %s) does not end", (int)pid, what,
 			       run);
