@@ -15,6 +15,7 @@ enum {
 	NOISE_MS = 250, /* a busy machine, the clients' own rhythm */
 	START_MS = 700, /* a process starts, reads its log, is found */
 	AFTER_MS = 50,  /* an instant worked out from an age may be this late */
+	AGENT_MS = 150, /* an agent notes a thaw at most so long after it */
 };
 
 static const char LEASE[] = "lease expires", GIVEN_UP[] = "lease given up",
@@ -129,12 +130,16 @@ static void add_given_up(struct prediction *p, int64_t loop)
 		 " ms), and once more where another one is ahead of it", loop);
 }
 
-static void add_thaw(struct prediction *p, int64_t ms)
+/* From the freeze's being seen until somewhat before the thaw's being noted
+ * it surely stood still; from the order to freeze until then, at most. */
+static void add_thaw(struct prediction *p, int64_t least_ms, int64_t most_ms)
 {
-	struct mechanism *m = add(p, THAW, ms, ms + NOISE_MS);
+	struct mechanism *m = add(p, THAW, least_ms > AGENT_MS ? least_ms - AGENT_MS : 0,
+				  most_ms + NOISE_MS);
 
 	snprintf(m->rule, sizeof(m->rule), "the primary was thawed after %" PRId64
-		 " ms; before its lease ends, it goes on", ms);
+		 " to %" PRId64 " ms, as the agent notes it (%d ms late at most); before its lease "
+		 "ends, it goes on", least_ms, most_ms, AGENT_MS);
 }
 
 /* The first of several ends the outage: one that begins only after another
@@ -180,7 +185,7 @@ static const char *how_of(const cJSON *fault)
 static void predict_primary(const cJSON *fault, const cJSON *inforce, struct prediction *out)
 {
 	int64_t ttl = setting_ms(inforce, "ttl"), loop = setting_ms(inforce, "loop");
-	int64_t restart = setting_ms(inforce, "restart"), effective, healed;
+	int64_t restart = setting_ms(inforce, "restart"), effective, healed, injected;
 	const char *name = json_str(fault, "fault", "");
 	bool kill = !strncmp(name, "kill-", 5);
 
@@ -195,10 +200,11 @@ static void predict_primary(const cJSON *fault, const cJSON *inforce, struct pre
 		add_lease(out, ttl, loop);
 	effective = json_i64(fault, "effective_ns", 0);
 	healed = json_i64(fault, "healed_ns", 0);
+	injected = json_i64(fault, "injected_ns", effective);
 	if (kill && restart >= 0)
 		add_restart(out, restart);
 	else if (!kill && effective && healed > effective)
-		add_thaw(out, (healed - effective) / NS_PER_MS);
+		add_thaw(out, (healed - effective) / NS_PER_MS, (healed - injected) / NS_PER_MS);
 	race(out);
 }
 
