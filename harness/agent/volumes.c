@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "agent/node_kube.h"
-#include "agent/volume_store.h"
+#include "engine/volume_store.h"
 #include "agent/volumes_api.h"
 #include "base/clock.h"
 #include "base/file.h"

@@ -1,4 +1,4 @@
-#include "agent/loop.h"
+#include "engine/loop.h"
 
 #include <errno.h>
 #include <fcntl.h>
