@@ -258,18 +258,26 @@ static PGconn *open_admin(const struct access *acc, int64_t until_ns, struct err
 
 /* The clients' own role: no superuser, so that a flood of clients cannot take
  * the connections that PostgreSQL reserves for those who mend it
- * (superuser_reserved_connections). */
-static int make_role(PGconn *c, const char *user, const char *password, int64_t until_ns,
+ * (superuser_reserved_connections). How its password is kept decides how it
+ * logs in: SCRAM costs the client 4096 rounds of hashing each time, and 64
+ * clients that come back at once would be the load that they measure. */
+static int make_role(PGconn *c, const struct access *acc, const char *user, int64_t until_ns,
 		     struct err *e)
 {
+	const char *password = json_str(acc->conf, "client_password", "");
 	const char *const name[] = {user};
+	const char *const kept[] = {json_str(acc->conf, "client_password_encryption",
+					     "scram-sha-256")};
 	char *id = PQescapeIdentifier(c, user, strlen(user));
 	char *word = PQescapeLiteral(c, password, strlen(password));
 	PGresult *res = NULL;
 	char *sql = NULL;
 	int r;
 
-	r = must(c, "SELECT 1 FROM pg_roles WHERE rolname = $1", 1, name, until_ns, &res, e);
+	r = must(c, "SELECT set_config('password_encryption', $1, false)", 1, kept, until_ns, NULL,
+		 e);
+	if (!r)
+		r = must(c, "SELECT 1 FROM pg_roles WHERE rolname = $1", 1, name, until_ns, &res, e);
 	if (!r) {
 		sql = mem_fmt("%s ROLE %s LOGIN PASSWORD %s", PQntuples(res) ? "ALTER" : "CREATE",
 			      id, word);
@@ -306,7 +314,7 @@ static int postgres_setup(const struct access *acc, int keys, int64_t deadline_n
 	for (size_t i = 0; i < ARRAY_LEN(statements) && !r; i++)
 		r = must(c, statements[i], 0, NULL, until_ns, NULL, e);
 	if (!r && user)
-		r = make_role(c, user, json_str(acc->conf, "client_password", ""), until_ns, e);
+		r = make_role(c, acc, user, until_ns, e);
 	pg_drop(c);
 	return r;
 }

@@ -156,7 +156,7 @@ static int configure(const struct pg_server *s)
 int pg_server_new(struct pg_server *s, const struct pg_server *primary)
 {
 	char data[PATH_MAX], pwfile[PATH_MAX], from[160];
-	const char *const initdb[] = {BIN "initdb", "-N", "-U", "postgres", "-A", "scram-sha-256",
+	const char *const initdb[] = {BIN "initdb", "-N", "-U", "postgres", "-A", "md5",
 				      "--pwfile", pwfile, "-D", data, NULL};
 	const char *const backup[] = {BIN "pg_basebackup", "-R", "-c", "fast", "-d", from, "-D",
 				      data, NULL};
@@ -249,5 +249,6 @@ void pg_server_access(const struct pg_server *s, struct member *m, struct access
 	json_set_str(c, "password", "secret");
 	json_set_str(c, "client_user", "ordeal");
 	json_set_str(c, "client_password", "o'rdeal");
+	json_set_str(c, "client_password_encryption", "md5");
 	*acc = (struct access){.members = m, .n = 1, .conf = c};
 }
