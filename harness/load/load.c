@@ -11,6 +11,9 @@
 
 enum { STACK_BYTES = 512 * 1024 };
 
+/* See load.h. */
+enum { DOWN_AFTER_FAILURES = 8, DOWN_SPACING_MS = 15 };
+
 struct worker {
 	struct load *l;
 	uint32_t process;
@@ -36,6 +39,7 @@ struct load {
 	pthread_cond_t stop_wish;
 	bool stopping, stopped;
 	int64_t handed;          /* operations that left the queue */
+	int failures;            /* since the service last answered as it should */
 	struct history done;
 	struct load_stats stats;
 	struct lateness lateness;
@@ -51,7 +55,7 @@ static int64_t due_ns(const struct load *l, int64_t i)
  * earliest: see load.h. */
 static int64_t paced_ns(const struct load *l, int64_t now)
 {
-	int64_t oldest = INT64_MAX, left;
+	int64_t oldest = INT64_MAX, left, earliest = now;
 	int nfree = 0;
 
 	for (int i = 0; i < l->nstarted; i++) {
@@ -62,10 +66,13 @@ static int64_t paced_ns(const struct load *l, int64_t now)
 		else if (since < oldest)
 			oldest = since;
 	}
+	if (l->failures >= DOWN_AFTER_FAILURES)
+		earliest = l->last_handed_ns + DOWN_SPACING_MS * NS_PER_MS;
 	if (2 * nfree >= l->conf.clients || oldest == INT64_MAX)
-		return now;
+		return earliest;
 	left = oldest + l->conf.deadline_ns - now;
-	return left > 0 ? l->last_handed_ns + left / (nfree ? nfree : 1) : now;
+	left = left > 0 ? l->last_handed_ns + left / (nfree ? nfree : 1) : now;
+	return left > earliest ? left : earliest;
 }
 
 /* Call with the lock held. False: the load ends. */
@@ -170,6 +177,10 @@ static void record(struct worker *w, const struct op *op)
 	pthread_mutex_lock(&l->lock);
 	w->busy_since_ns = 0;
 	history_add(&l->done, op);
+	if (op->outcome == OP_OK || !strncmp(op->error, "mismatch", 8))
+		l->failures = 0;
+	else if (op->sent || op->connect_ns || op->dns_ns)
+		l->failures++;
 	if (op->outcome == OP_OK) {
 		l->stats.ok++;
 		if (op->f != OP_READ && op->t_return > l->stats.last_write_ok_ns)

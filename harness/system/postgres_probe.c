@@ -28,6 +28,7 @@ struct probe {
 	char address[64]; /* "" unknown */
 	bool calm;
 	int64_t asked_ns; /* Patroni, last */
+	bool sync_known, sync_mode; /* is synchronous_mode on, by Patroni's configuration */
 };
 
 /* A volatile function in an untaken branch of CASE is not called, so this
@@ -70,6 +71,7 @@ static void drop(struct probe *p)
 	pg_drop(p->conn);
 	p->conn = NULL;
 	p->address[0] = '\0';
+	p->sync_known = false;
 }
 
 void postgres_probe_free(struct probe *p)
@@ -160,6 +162,29 @@ static bool locate(struct probe *p, int64_t until_ns, char *error, size_t size)
 	return false;
 }
 
+/* A primary alone cannot tell "no standby is wanted" from "none is there
+ * yet": Patroni's configuration can. It is asked once for each connection,
+ * since it does not change under a run. */
+static void ask_sync_mode(struct probe *p, struct sample *s, int64_t until_ns)
+{
+	struct patroni_call call = {.fd = -1};
+	const cJSON *mode;
+	cJSON *config;
+	char why[96];
+
+	if (!p->sync_known && locate(p, until_ns, why, sizeof(why))) {
+		patroni_begin(&call, p->address, p->patroni_port, "/config", until_ns);
+		config = patroni_end(&call, until_ns);
+		mode = json_get(config, "synchronous_mode");
+		p->sync_known = config != NULL;
+		p->sync_mode = cJSON_IsTrue(mode) ||
+			       (cJSON_IsString(mode) && strcmp(mode->valuestring, "off"));
+		cJSON_Delete(config);
+	}
+	if (p->sync_known)
+		json_set_bool(s->extra, "sync_mode", p->sync_mode);
+}
+
 void postgres_probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 {
 	int64_t from = clock_mono_ns(), until_ns = from + timeout_ns;
@@ -174,9 +199,9 @@ void postgres_probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 	ask_postgres(p, s, until_ns);
 	s->t_ns = clock_mono_ns();
 	s->took_ns = s->t_ns - from;
+	if (s->ok && s->t_ns + PATRONI_MAX_NS < until_ns)
+		until_ns = s->t_ns + PATRONI_MAX_NS;
 	if (ask_patroni) {
-		if (s->ok && s->t_ns + PATRONI_MAX_NS < until_ns)
-			until_ns = s->t_ns + PATRONI_MAX_NS;
 		answer = patroni_end(&call, until_ns);
 		patroni_to_extra(answer, call.error, s->extra);
 		p->asked_ns = from;
@@ -187,6 +212,8 @@ void postgres_probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 	} else if (!serves(s)) {
 		p->calm = false;
 	}
+	if (p->patroni_port && s->ok && s->role == ROLE_PRIMARY)
+		ask_sync_mode(p, s, until_ns);
 }
 
 /* ---- the settings in force ---- */

@@ -52,6 +52,24 @@ static bool follows(const struct sample *primary, const struct sample *s, char *
 	return false;
 }
 
+/* With synchronous_mode on, a primary whose commits wait for nobody has not
+ * regained what that mode promises. */
+static bool sync_satisfied(const struct sample *primary, char *why)
+{
+	const cJSON *row;
+
+	if (!json_bool(primary->extra, "sync_mode", false))
+		return true;
+	cJSON_ArrayForEach(row, json_get(primary->extra, "replication")) {
+		const char *state = json_str(row, "sync_state", "");
+
+		if (!strcmp(state, "sync") || !strcmp(state, "quorum"))
+			return true;
+	}
+	snprintf(why, WHY_BYTES, "%s has no synchronous standby yet", primary->member);
+	return false;
+}
+
 bool postgres_redundant(const struct sample *s, size_t n, char *why)
 {
 	const struct sample *primary = NULL;
@@ -78,7 +96,7 @@ bool postgres_redundant(const struct sample *s, size_t n, char *why)
 	for (i = 0; i < n; i++)
 		if (&s[i] != primary && !follows(primary, &s[i], why))
 			return false;
-	return true;
+	return sync_satisfied(primary, why);
 }
 
 /* Wall clock minus monotonic clock, from the run's own event. */
