@@ -1,0 +1,272 @@
+#!/usr/bin/perl
+# Whole runs of the real binary against the toy store: driver, agents, faults,
+# measures, checkers and reports, without a cluster and as any user. Run by
+# `make test`; $ORDEAL is the binary.
+use strict;
+use warnings;
+use Cwd qw(abs_path);
+use File::Basename qw(basename dirname);
+use File::Copy qw(copy);
+use File::Temp qw(tempdir);
+use JSON::PP qw(decode_json);
+use POSIX qw(:sys_wait_h);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $root = abs_path(dirname(__FILE__) . "/../..");
+my $ordeal = $ENV{ORDEAL} || "$root/build/ordeal";
+my $dir = tempdir("/tmp/ordeal-test.XXXXXX", CLEANUP => 1);
+my $reports = "$dir/reports";
+$ENV{ORDEAL_HOME} = $root;
+$ENV{ORDEAL_CACHE} = "$dir/cache";
+plan skip_all => "no binary at $ordeal: run `make`" unless -x $ordeal;
+
+sub slurp {
+	my ($path) = @_;
+	open(my $f, "<:raw", $path) or return undef;
+	local $/;
+	return scalar <$f>;
+}
+
+# Starts ordeal in a session of its own, as a terminal would.
+sub start {
+	my (@args) = @_;
+	my $pid = fork();
+	die "fork: $!" unless defined $pid;
+	if (!$pid) {
+		POSIX::setsid();
+		open(STDIN, "<", "/dev/null");
+		open(STDOUT, ">", "$dir/out");
+		open(STDERR, ">", "$dir/err");
+		exec($ordeal, @args) or POSIX::_exit(127);
+	}
+	return $pid;
+}
+
+# Its exit code, 128 + signal; undef when it does not end.
+sub finish {
+	my ($pid, $within) = @_;
+	my $end = time + ($within || 300);
+	while (time < $end) {
+		if (waitpid($pid, WNOHANG) == $pid) {
+			return $? & 127 ? 128 + ($? & 127) : $? >> 8;
+		}
+		sleep 0.02;
+	}
+	kill 'KILL', $pid;
+	waitpid($pid, 0);
+	return undef;
+}
+
+sub ordeal { return finish(start(@_)); }
+sub out { return slurp("$dir/out") // ""; }
+sub err { return slurp("$dir/err") // ""; }
+sub latest { return "$reports/" . (readlink("$reports/latest") // "none"); }
+sub result { return decode_json(slurp(latest() . "/result.json") // "{}"); }
+
+# The newest run's folder, which is there before the run ends.
+sub newest {
+	my @d = sort grep { -d $_ && basename($_) =~ /^2/ } glob("$reports/*");
+	return @d ? $d[-1] : "none";
+}
+
+sub events {
+	my ($run) = @_;
+	return map { eval { decode_json($_) } || () } split(/\n/, slurp("$run/events.jsonl") // "");
+}
+
+# A machine that was too busy proves nothing, and the harness says so with
+# exit code 3: then it gets another chance.
+sub run_measured {
+	my (@args) = @_;
+	my $code;
+	for my $try (1 .. 3) {
+		$code = ordeal("run", "--engine", "local", "--reports", $reports, @args);
+		last unless defined $code && $code == 3;
+		last unless grep { $_->{noise}{too_noisy} } @{result()->{scenarios} || []};
+		diag("the machine was too busy; trying again");
+	}
+	return $code;
+}
+
+sub pids {
+	my ($what) = @_;
+	my @pids;
+	for my $f (glob("$dir/cache/local/procs/*.json")) {
+		my $o = eval { decode_json(slurp($f) // "") } or next;
+		push @pids, $o->{pid} if !$what || $o->{what} =~ $what;
+	}
+	return @pids;
+}
+
+sub alive {
+	my ($pid) = @_;
+	my $stat = slurp("/proc/$pid/stat") or return 0;
+	return $stat !~ /\) [ZX] /;
+}
+
+sub state_of {
+	my ($pid) = @_;
+	return (slurp("/proc/$pid/stat") // "") =~ /.*\) (\S)/ ? $1 : "";
+}
+
+# True once the condition holds; a busy machine gets its time.
+sub await {
+	my ($within, $cond) = @_;
+	my $end = time + $within;
+	while (time < $end) {
+		return 1 if $cond->();
+		sleep 0.05;
+	}
+	return 0;
+}
+
+# Brings a run to the point where its primary stands frozen. Returns the
+# driver and the frozen process.
+sub freeze_primary {
+	my $before = newest();
+	my $pid = start("run", "--engine", "local", "--reports", $reports,
+			"$root/scenarios/memory-pause-primary.yaml");
+	my $frozen;
+	my $bites = await(60, sub {
+		my $run = newest();
+		return 0 if $run eq $before;
+		for (events($run)) {
+			$frozen = $_->{targets}[0]{member}
+				if $_->{k} eq "fault" && $_->{state} eq "effective";
+		}
+		return defined $frozen;
+	});
+	BAIL_OUT("the pause was never seen to bite: " . err()) unless $bites;
+	my ($victim) = pids(qr/^\Q$frozen\E$/);
+	is(state_of($victim), "T", "the primary's process is stopped");
+	return ($pid, $victim);
+}
+
+subtest "all is well" => sub {
+	my @files = map { "$root/scenarios/memory-$_.yaml" }
+		qw(kill-primary kill-replica pause-primary);
+	is(run_measured("--seed", 7, @files), 0, "three scenarios pass") or diag(out() . err());
+	my $r = result();
+	is(scalar @{$r->{scenarios}}, 3, "all are in the result");
+	for my $s (@{$r->{scenarios}}) {
+		is($s->{verdict}, "PASS", "$s->{name} passes");
+		is($s->{loss}{lost}, 0, "$s->{name} loses nothing");
+		cmp_ok($s->{loss}{acked}, ">", 100, "$s->{name} had writes to lose");
+	}
+	my ($kill, $freeze) = @{$r->{scenarios}}[0, 2];
+	for ($kill, $freeze) {
+		my $f = $_->{faults}[0];
+		my $o = $f->{outage} || $_->{outage};
+		cmp_ok($o->{hi_ms}, ">", 1000, "$_->{name}: an outage of about the lease was seen");
+		is($f->{mechanism}, "lease expires", "$_->{name}: and explained");
+	}
+	for my $f (qw(report.html result.json junit.xml events.jsonl history.jsonl)) {
+		ok(-s latest() . "/$f", "$f is there");
+	}
+	ok(-s "$reports/index.html", "and an index");
+	like(out(), qr/^TAP version 14\n1\.\.\d+\n/, "TAP on standard output");
+	my @ok = out() =~ /^ok \d+ - /mg;
+	my ($plan) = out() =~ /^1\.\.(\d+)$/m;
+	is(scalar @ok, $plan, "every line of the plan is an ok");
+	unlike(out(), qr/^not ok/m, "and none is not");
+	is(scalar pids(), 0, "no process is left on the books");
+};
+
+subtest "reports made again are the same, byte for byte" => sub {
+	my $run = latest();
+	my %before = map { $_ => slurp($_) } grep { -f } glob("$run/*");
+	unlink grep { !/(events|history)\.jsonl$/ } keys %before;
+	is(ordeal("report", $run), 0, "they can be made again") or diag(err());
+	for my $f (sort keys %before) {
+		ok(defined slurp($f) && slurp($f) eq $before{$f}, basename($f) . " is the same");
+	}
+};
+
+subtest "every bug is found" => sub {
+	my @files = sort glob("$root/harness/test/scenarios/memory-bug-*.yaml");
+	cmp_ok(scalar @files, ">=", 6, "there are bugs to find");
+	is(ordeal("run", "--engine", "local", "--reports", $reports, "--seed", 7, @files), 1,
+	   "the run fails") or diag(err());
+	my $r = result();
+	is(scalar @{$r->{scenarios}}, scalar @files, "all were run");
+	for my $s (@{$r->{scenarios}}) {
+		is($s->{verdict}, "FAIL", "$s->{name} fails");
+		for my $x (@{$s->{expectations}}) {
+			is($x->{verdict}, "FAIL", "$s->{name}: not \"$x->{name}\"");
+		}
+	}
+	my @not = out() =~ /^not ok \d+ - /mg;
+	my ($plan) = out() =~ /^1\.\.(\d+)$/m;
+	is(scalar @not, $plan, "every line of the plan is a not ok");
+};
+
+# What the generator sends, in the order in which it is due.
+sub sent {
+	my ($run) = @_;
+	my @ops = map { decode_json($_) } split(/\n/, slurp("$run/history.jsonl"));
+	@ops = grep { $_->{s} == 0 } @ops;
+	@ops = sort { $a->{ti} <=> $b->{ti} } @ops;
+	return join(" ", map { "$_->{f}" . ($_->{key} // $_->{k} // "") } @ops[0 .. 99]);
+}
+
+subtest "the same seed makes the same choices" => sub {
+	my $one = "$root/harness/test/scenarios/memory-bug-duplicate.yaml";
+	my $first = sent(latest()); # seed 7, and this scenario came first
+	is(ordeal("run", "--engine", "local", "--reports", $reports, "--seed", 7, $one), 1, "again");
+	is(sent(latest()), $first, "seed 7 sends what seed 7 sent");
+	is(result()->{seed}, "7", "the seed is in the result");
+	is(ordeal("run", "--engine", "local", "--reports", $reports, "--seed", 8, $one), 1, "another");
+	isnt(sent(latest()), $first, "seed 8 sends something else");
+	is(ordeal("run", "--dry-run", "--engine", "local", "--seed", 7, $one), 0, "a dry run");
+	like(out(), qr/^seed 7$/m, "tells its seed");
+};
+
+subtest "bad input touches nothing" => sub {
+	my $good = "$root/scenarios/memory-kill-primary.yaml";
+	my $before = newest();
+	my @run = ("run", "--engine", "local", "--reports", $reports);
+	is(ordeal(@run, "--set", "tll=5", $good), 2, "an unknown setting");
+	like(err(), qr/ttl/, "with the right one named");
+	is(ordeal(@run, "--set", "ttl=400", $good), 2, "an impossible combination");
+	is(ordeal(@run, "--set", "bug=big", $good), 2, "an unknown choice");
+	is(ordeal(@run, "$dir/none.yaml"), 2, "a missing file");
+	is(ordeal(@run), 2, "no scenario at all");
+	is(ordeal("run", "--engine", "lokal", $good), 2, "an unknown engine");
+	is(newest(), $before, "no run was begun");
+};
+
+subtest "Ctrl-C undoes the fault and keeps a partial report" => sub {
+	my ($pid, $victim) = freeze_primary();
+	kill 'INT', $pid;
+	is(finish($pid, 60), 130, "exit code 130") or diag(err());
+	my $run = newest();
+	my @e = events($run);
+	ok((grep { $_->{k} eq "fault" && $_->{state} eq "healed" } @e), "the fault was healed");
+	ok((grep { $_->{k} eq "interrupt" } @e), "the interruption is recorded");
+	ok(-s "$run/report.html", "there is a report");
+	cmp_ok(() = (slurp("$run/history.jsonl") // "") =~ /\n/g, ">", 100, "the history was kept");
+	ok(!alive($victim), "the frozen process is gone");
+	is(scalar pids(), 0, "and so is every other");
+	is(ordeal("report", $run), 3, "its report can be made again, undecided");
+};
+
+subtest "kill -9 of the driver leaves nothing" => sub {
+	my ($pid, $victim) = freeze_primary();
+	my @all = pids();
+	is(scalar @all, 5, "three members and two agents run");
+	kill 'KILL', $pid;
+	is(finish($pid, 10), 137, "the driver is dead");
+	my $began = time;
+	ok(await(30, sub { !grep { alive($_) } @all }), "after 30 s no process is left")
+		or diag(join(" ", grep { alive($_) } @all));
+	note(sprintf("it took %.1f s", time - $began));
+	my @journal = glob("$dir/cache/local/state/journal/*");
+	is(scalar @journal, 0, "the agent's journal is empty: it undid the fault");
+	is(ordeal("recover", "--engine", "local"), 0, "recover is content");
+	is(ordeal("recover", "--engine", "local"), 0, "and again");
+	like(out(), qr/clean/, "with nothing found");
+	ok(!-e "$dir/cache/local/state", "no state is left");
+};
+
+done_testing();
