@@ -31,7 +31,7 @@ TESTS   := $(TESTSRC:harness/test/%.c=$(BUILD)/test/%)
 TESTLIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(TESTSRC),$(wildcard harness/test/*.c)))
 
 .PHONY: all deps test unit scenarios cluster cluster-down check-asan check-tsan check-kind fuzz clean
-.SECONDARY:
+.SECONDARY: $(TESTSRC:%.c=$(BUILD)/%.o) $(TESTLIB)
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/ordeal

@@ -115,6 +115,7 @@ int plan_read(struct arena *a, const char *root, const char *path, const struct 
 	struct scenario_names names = {systems, faults, checkers, fault_params};
 
 	memset(out, 0, sizeof(*out));
+	out->root = arena_strdup(a, root);
 	for (size_t i = 0; system_all()[i] && i < ARRAY_LEN(systems) - 1; i++)
 		systems[i] = system_all()[i]->name;
 	for (size_t i = 0; fault_all()[i] && i < ARRAY_LEN(faults) - 1; i++)
@@ -149,10 +150,18 @@ static cJSON *settings_json(const struct settings *s)
 	return v;
 }
 
+const char *plan_path(const struct plan *p, const char *path)
+{
+	size_t len = strlen(p->root);
+
+	return !strncmp(path, p->root, len) && path[len] == '/' ? path + len + 1 : path;
+}
+
 cJSON *plan_to_json(const struct plan *p)
 {
 	cJSON *o = scenario_to_json(&p->sc);
 
+	json_set_str(o, "file", plan_path(p, p->sc.file));
 	json_set(o, "settings", settings_json(&p->settings));
 	return o;
 }

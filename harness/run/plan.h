@@ -17,6 +17,7 @@
  * `access`. */
 
 struct plan {
+	const char *root;              /* the project's folder */
 	struct scenario sc;
 	const struct system_ops *system;
 	struct settings settings;
@@ -36,6 +37,10 @@ int plan_read(struct arena *a, const char *root, const char *path, const struct 
 
 /* The "scenario" event's fields. The caller deletes it. */
 cJSON *plan_to_json(const struct plan *p);
+
+/* A path as it goes into a report: from the project's folder on, so that what
+ * is stored names nobody's machine. Points into `path`. */
+const char *plan_path(const struct plan *p, const char *path);
 
 /* For people, on --dry-run. */
 void plan_print(const struct plan *p, FILE *f);

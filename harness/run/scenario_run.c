@@ -33,13 +33,13 @@ struct walk {
 	char primary[64]; /* who was primary when the last fault was planned */
 };
 
-static void emit_adaptations(struct stage *st, const struct adaptations *log)
+static void emit_adaptations(struct stage *st, const struct plan *p, const struct adaptations *log)
 {
 	for (size_t i = 0; i < log->n; i++) {
 		const struct adaptation *c = &log->v[i];
 		cJSON *ev = event_new(st->scenario, "adapt");
 
-		json_set_str(ev, "file", c->file);
+		json_set_str(ev, "file", plan_path(p, c->file));
 		json_set_i64(ev, "line", c->line);
 		json_set_str(ev, "object", c->object);
 		json_set_str(ev, "path", c->path);
@@ -212,11 +212,11 @@ static int stand_up(struct walk *w, struct arena *a, uint64_t seed, struct err *
 	int r;
 
 	stage_phase(st, "apply", w->p->sc.title);
-	emit_adaptations(st, &w->p->changes);
+	emit_adaptations(st, w->p, &w->p->changes);
 	if (st->ops->rules(st->en, w->p->system->fixture, &rules, e) ||
 	    manifest_adapt(a, &w->p->manifest, &rules, &changes, e))
 		return -1;
-	emit_adaptations(st, &changes);
+	emit_adaptations(st, w->p, &changes);
 	if (st->ops->watch_start(st->en, on_change, st, e) ||
 	    st->ops->apply(st->en, &w->p->manifest, e))
 		return -1;
