@@ -2,6 +2,7 @@
 # image.sh NAME [CONTEXT_DIR]: builds fixtures/images/NAME/Dockerfile and puts it
 # where the cluster's nodes find it; prints the reference for a pod to use.
 # image.sh --stock REF: the same for a stock image, pulled here.
+# With --local in front: for this machine's Docker alone, without a registry.
 set -euo pipefail
 . "$(dirname "$0")/lib/common.sh"
 for part in debian docker mode images network registry; do
@@ -9,7 +10,12 @@ for part in debian docker mode images network registry; do
   . "$KIND_DIR/lib/$part.sh"
 done
 
-[ $# -ge 1 ] || die "usage: image.sh NAME [CONTEXT_DIR] | --stock REF"
+local=0
+if [ "${1:-}" = --local ]; then
+  local=1
+  shift
+fi
+[ $# -ge 1 ] || die "usage: image.sh [--local] NAME [CONTEXT_DIR] | --stock REF"
 
 # Two builds of one image at once would only do the work twice.
 lock() {
@@ -23,6 +29,12 @@ if [ "$1" = --stock ]; then
   tag=${reference##*:}
   [ "$tag" != "$reference" ] || die "$reference: a stock image needs a tag"
   lock "$(tr / - <<<"$repository")"
+  if [ $local = 1 ]; then
+    ensure_docker
+    docker image inspect "$(stock "$reference")" >/dev/null 2>&1 || docker pull -q "$(stock "$reference")" >&2
+    stock "$reference"
+    exit
+  fi
   if ! registry_has "$repository" "$tag"; then
     ensure_docker
     ensure_registry
@@ -41,14 +53,14 @@ context=${2:-$recipe}
 mode=$(images_mode)
 hash=$(hash_of "$("$KIND_DIR/build/base-image.sh" --where)" "$(hash_of_dir "$recipe")" "$(hash_of_dir "$context")")
 lock "$name"
-if ! registry_has "ordeal/$name" "$hash"; then
+if [ $local = 1 ] || ! registry_has "ordeal/$name" "$hash"; then
   ensure_docker
-  ensure_registry
+  [ $local = 1 ] || ensure_registry
   if [ "$(image_hash "ordeal/$name:$hash")" != "$hash" ]; then
     ORDEAL_IMAGES=$mode "$KIND_DIR/build/base-image.sh" >/dev/null
     docker_build "ordeal/$name:$hash" "$hash" "$context" -f "$recipe/Dockerfile" >&2
   fi
-  push "ordeal/$name:$hash" "ordeal/$name" "$hash"
+  [ $local = 1 ] || push "ordeal/$name:$hash" "ordeal/$name" "$hash"
   # Earlier ones would only fill the disk.
   docker images "ordeal/$name" --format '{{.Repository}}:{{.Tag}}' | grep -vx "ordeal/$name:$hash" |
     xargs -r docker rmi >/dev/null 2>&1 || true

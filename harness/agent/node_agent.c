@@ -157,7 +157,7 @@ static const struct http_route ROUTES[] = {
 };
 
 static const char USAGE[] =
-	"usage: ordeal node-agent --mode kube|local|host --state DIR --listen ADDR:PORT\n"
+	"usage: ordeal node-agent --mode kube|local|docker|host --state DIR --listen ADDR:PORT\n"
 	"                         [--node NAME] [--dead-man SECONDS]\n\n"
 	"Injects and undoes faults where it runs. The token that every request must\n"
 	"carry is taken from $ORDEAL_TOKEN. Without a request for SECONDS (15) all\n"
@@ -208,7 +208,8 @@ static int read_options(int argc, char **argv, struct options *o)
 
 static const struct node_env *find_env(const char *mode)
 {
-	static const struct node_env *const all[] = {&node_env_kube, &node_env_local, &node_env_host};
+	static const struct node_env *const all[] = {&node_env_kube, &node_env_local, &node_env_host,
+						       &node_env_docker};
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		if (!strcmp(all[i]->mode, mode))
@@ -286,7 +287,7 @@ int node_agent_main(int argc, char **argv)
 		return r < 0 ? EXIT_BAD_USAGE : 0;
 	a.env = find_env(o.mode);
 	if (!a.env) {
-		fprintf(stderr, "ordeal node-agent: --mode is kube, local or host, not %s\n", o.mode);
+		fprintf(stderr, "ordeal node-agent: --mode is kube, local, docker or host, not %s\n", o.mode);
 		return EXIT_BAD_USAGE;
 	}
 	if (strlen(o.state) >= sizeof(a.node.state_dir) ||

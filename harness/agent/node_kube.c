@@ -327,6 +327,11 @@ static const struct node_ops KUBE_OPS = {
 	.residue = kube_residue,
 };
 
+const struct node_ops *node_kube_ops(void)
+{
+	return &KUBE_OPS;
+}
+
 static void kube_close(struct node *n)
 {
 	struct node_kube *k = n->impl;

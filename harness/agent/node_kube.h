@@ -30,6 +30,10 @@ struct node_kube {
  * that $KUBECONFIG names. */
 int node_kube_conf(struct kube_conf *conf, struct err *e);
 
+/* What a Kubernetes node can do, for places that differ in little; n->impl
+ * must begin with a struct node_kube. */
+const struct node_ops *node_kube_ops(void);
+
 /* kube_procs.c: pods seen through /proc. */
 int kube_pids(struct node *n, const char *uid, bool sandbox, struct pid_list *out, struct err *e);
 int kube_netns(struct node *n, const char *uid, char *path, size_t size, struct err *e);

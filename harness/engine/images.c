@@ -54,7 +54,8 @@ static int read_stock(struct images *im, struct err *e)
 static int image_sh(struct images *im, const char *a, const char *b, const char **ref, struct err *e)
 {
 	char script[PATH_MAX + 20];
-	const char *argv[] = {script, a, b, NULL};
+	const char *argv[] = {script, im->local ? "--local" : a, im->local ? a : b, im->local ? b : NULL,
+			      NULL};
 	struct buf out = {0};
 	size_t len;
 	int r;

@@ -33,9 +33,10 @@ struct images {
 	struct stock_image *stock;
 	size_t nstock;
 	bool read;
+	bool local; /* this machine's Docker will do: no registry */
 };
 
-/* The reference to use on kind's nodes; builds or pulls it by kind/image.sh
+/* The reference to use on kind's nodes, or, if `local`, with Docker here; builds or pulls it by kind/image.sh
  * when needed (progress on standard error), once an image and process. NULL
  * when it cannot be had: images_error() says why. */
 const char *images_on_kind(struct images *im, const char *asked);
