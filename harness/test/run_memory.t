@@ -168,7 +168,7 @@ subtest "all is well" => sub {
 	like(out(), qr/^TAP version 14\n1\.\.\d+\n/, "TAP on standard output");
 	my @ok = out() =~ /^ok \d+ - /mg;
 	my ($plan) = out() =~ /^1\.\.(\d+)$/m;
-	is(scalar @ok, $plan, "every line of the plan is an ok");
+	is(scalar @ok, $plan, "every line of the plan is a success");
 	unlike(out(), qr/^not ok/m, "and none is not");
 	is(scalar pids(), 0, "no process is left on the books");
 };
@@ -198,7 +198,7 @@ subtest "every bug is found" => sub {
 	}
 	my @not = out() =~ /^not ok \d+ - /mg;
 	my ($plan) = out() =~ /^1\.\.(\d+)$/m;
-	is(scalar @not, $plan, "every line of the plan is a not ok");
+	is(scalar @not, $plan, "every line of the plan is a failure");
 };
 
 # What the generator sends, in the order in which it is due.
