@@ -284,13 +284,20 @@ static bool is_target(const cJSON *plan, const char *uid)
 static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, bool *bites,
 		   struct err *e)
 {
-	int64_t in, out;
+	int64_t in, out, by_service = 0;
 	char table[96];
 	const cJSON *p;
 	bool there;
 
 	*bites = true;
 	partition_table_name(j->id, table);
+	if (n->ops->host_netns) {
+		if (nft_counters(n->ops->host_netns, table, &there, &in, &out, e))
+			return -1;
+		json_pushf(evidence, "node %s: %lld packets by way of services dropped in, %lld out",
+			   n->name, (long long)in, (long long)out);
+		by_service = in + out;
+	}
 	cJSON_ArrayForEach(p, json_get(j->record, "pods")) {
 		const char *name = json_str(p, "name", "");
 
@@ -303,14 +310,8 @@ static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, boo
 		json_pushf(evidence, "pod %s: %s dropped %lld packets in, %lld out", name, table,
 			   (long long)in, (long long)out);
 		if (is_target(j->plan, json_str(p, "uid", "")))
-			*bites = *bites && there && in + out > 0;
+			*bites = *bites && there && in + out + by_service > 0;
 	}
-	if (!n->ops->host_netns)
-		return 0;
-	if (nft_counters(n->ops->host_netns, table, &there, &in, &out, e))
-		return -1;
-	json_pushf(evidence, "node %s: %lld packets by way of services dropped in, %lld out", n->name,
-		   (long long)in, (long long)out);
 	return 0;
 }
 
