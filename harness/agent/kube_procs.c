@@ -73,14 +73,21 @@ static uint64_t inode_of(const char *path)
 
 int kube_netns(struct node *n, const char *uid, char *path, size_t size, struct err *e)
 {
+	path[0] = '\0';
+	if (!inode_of(HOST_NETNS))
+		return err_set(e, ERR_BROKEN, "cannot see " HOST_NETNS ": the agent needs hostPID and "
+			       "privileges");
+	return kube_netns_but(n, uid, HOST_NETNS, path, size, e);
+}
+
+int kube_netns_but(struct node *n, const char *uid, const char *node_netns, char *path, size_t size,
+		   struct err *e)
+{
 	struct pid_list pids = {0};
-	uint64_t host = inode_of(HOST_NETNS), ino;
+	uint64_t host = inode_of(node_netns), ino;
 	char at[64];
 
 	path[0] = '\0';
-	if (!host)
-		return err_set(e, ERR_BROKEN, "cannot see " HOST_NETNS ": the agent needs hostPID and "
-			       "privileges");
 	if (kube_pids(n, uid, true, &pids, e))
 		return -1;
 	for (size_t i = 0; i < pids.n; i++) {

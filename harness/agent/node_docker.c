@@ -40,6 +40,55 @@ static bool known_node(const char *name)
 	return false;
 }
 
+/* The agent is a process of the machine itself: nothing is to be seen
+ * through PID 1, which it may not be allowed to look into. */
+static int docker_netns(struct node *n, const char *uid, char *path, size_t size, struct err *e)
+{
+	return kube_netns_but(n, uid, "/proc/self/ns/net", path, size, e);
+}
+
+static int docker_freeze(struct node *n, const char *uid, bool on, struct err *e)
+{
+	struct pod_cgroup g;
+
+	(void)n;
+	cgroup_find("", uid, &g);
+	if (g.path[0])
+		return cgroup_freeze(&g, on, e);
+	return on ? err_set(e, ERR_BROKEN, "pod %s has no cgroup here", uid) : 0;
+}
+
+static int docker_frozen(struct node *n, const char *uid, int *stopped, int *all, struct err *e)
+{
+	struct pid_list pids = {0};
+	struct pod_cgroup g;
+
+	*stopped = *all = 0;
+	if (kube_pids(n, uid, false, &pids, e))
+		return -1;
+	for (size_t i = 0; i < pids.n; i++)
+		procs_count_stopped(pids.pids[i], stopped, all);
+	pid_list_free(&pids);
+	cgroup_find("", uid, &g);
+	/* Tasks may wait for a disk without being frozen: the kernel's word counts. */
+	if (!g.path[0] || !cgroup_frozen(&g))
+		*stopped = 0;
+	return 0;
+}
+
+/* The table's own gives the path below PID 1's root, which is ours too. */
+static int docker_volume(struct node *n, const char *ns, const char *pod, char *path, size_t size,
+			 struct err *e)
+{
+	size_t root = strlen(KUBE_NODE_ROOT);
+
+	if (node_kube_ops()->volume(n, ns, pod, path, size, e))
+		return -1;
+	if (!strncmp(path, KUBE_NODE_ROOT "/", root + 1))
+		memmove(path, path + root, strlen(path + root) + 1);
+	return 0;
+}
+
 static int docker_addresses(struct node *n, cJSON *own, cJSON *api, struct err *e)
 {
 	(void)n;
@@ -171,7 +220,7 @@ static void sweep_tables(struct node *n, const char *uid, struct sweep *s)
 	struct err gone = {0};
 	char netns[200], *rest, *table;
 
-	if (kube_netns(n, uid, netns, sizeof(netns), &gone) || !netns[0] ||
+	if (docker_netns(n, uid, netns, sizeof(netns), &gone) || !netns[0] ||
 	    nft_our_tables(netns, &tables, &gone)) {
 		buf_free(&tables);
 		return;
@@ -272,6 +321,10 @@ static int docker_open(struct node *n, struct err *e)
 	d->kube.n = n;
 	d->ops = *node_kube_ops();
 	d->ops.name = "docker";
+	d->ops.netns = docker_netns;
+	d->ops.freeze = docker_freeze;
+	d->ops.frozen = docker_frozen;
+	d->ops.volume = docker_volume;
 	d->ops.addresses = docker_addresses;
 	d->ops.host_netns = NULL; /* packets between pods pass none that is ours */
 	d->ops.residue = docker_residue;

@@ -37,6 +37,9 @@ const struct node_ops *node_kube_ops(void);
 /* kube_procs.c: pods seen through /proc. */
 int kube_pids(struct node *n, const char *uid, bool sandbox, struct pid_list *out, struct err *e);
 int kube_netns(struct node *n, const char *uid, char *path, size_t size, struct err *e);
+/* The same where the node's own namespace is another than /proc/1's. */
+int kube_netns_but(struct node *n, const char *uid, const char *node_netns, char *path, size_t size,
+		   struct err *e);
 /* The IPv4 address in a pod's sandbox, before the API server tells it; ""
  * when there is none. `out` holds 64 bytes. */
 void kube_sandbox_ip(struct node *n, const char *uid, char out[64]);
