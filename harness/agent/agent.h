@@ -13,7 +13,7 @@
  *
  * Load agent (`ordeal load-agent`; options: --listen ADDR:PORT, token in
  * $ORDEAL_TOKEN):
- *   POST /v1/setup    {system, scenario, access{members[{name,host}], ...}, load{rate, clients, deadline_ns,
+ *   POST /v1/setup    {system, scenario, access{members[{name,host}], ...}, load{rate, clients, deadline_ns, payload_bytes,
  *                     keys, mix{insert,read,write,cas}}, seed, sample_every_ms, probe_timeout_ms}
  *                     makes the tables, starts the sampler. {}. May be tried again.
  *   POST /v1/start    starts the load at once: {t0_ns}

@@ -39,6 +39,9 @@ static int read_body(struct load_session *s, struct err *e)
 	if (!cJSON_IsObject(access) || !cJSON_IsObject(load))
 		return err_set(e, ERR_INPUT, "setup needs access and load");
 	s->acc.conf = access;
+	s->acc.payload_bytes = (int)json_i64(load, "payload_bytes", 0);
+	if (s->acc.payload_bytes < 0 || s->acc.payload_bytes > 1000000)
+		return err_set(e, ERR_INPUT, "load.payload_bytes must be 0 to 1000000");
 	s->conf = (struct load_conf){
 		.sys = s->sys,
 		.acc = &s->acc,

@@ -202,7 +202,7 @@ int kube_engine_logs(struct engine *en, const char *pod, const char *container, 
 		container = first;
 	}
 	snprintf(path, sizeof(path),
-		 "/api/v1/namespaces/%s/pods/%s/log?container=%s&tailLines=%d&timestamps=true%s",
+		 "/api/v1/namespaces/%s/pods/%s/log?container=%s&tailLines=%d%s",
 		 k->base.namespace, pod, container, lines, previous ? "&previous=true" : "");
 	q.path = path;
 	if (kube_http(k->k, &q, out, &status, e))

@@ -17,6 +17,7 @@
 #define FINAL_TIMEOUT_NS (60 * NS_PER_S)
 #define CALL_TIMEOUT_NS (20 * NS_PER_S)
 #define POLL_NS (100 * NS_PER_MS)
+#define BREAKS_WITHIN_NS (8 * NS_PER_S)
 #define SAMPLE_EVERY_MS 100
 #define PROBE_TIMEOUT_MS 500
 #define LOG_LINES 250
@@ -30,6 +31,7 @@ struct walk {
 	struct injection inj[INJECTIONS_MAX];
 	size_t ninj;
 	int64_t fault_bit_ns; /* when the last fault was seen to bite */
+	bool broke;           /* redundancy was seen broken since then */
 	char primary[64]; /* who was primary when the last fault was planned */
 };
 
@@ -143,6 +145,7 @@ static cJSON *setup_body(const struct walk *w, uint64_t seed)
 	json_set_num(load, "rate", l->rate);
 	json_set_i64(load, "clients", l->clients);
 	json_set_i64(load, "deadline_ns", l->deadline_ns);
+	json_set_i64(load, "payload_bytes", l->payload_bytes);
 	json_set_i64(load, "keys", l->keys);
 	mix = cJSON_AddObjectToObject(load, "mix");
 	json_set_i64(mix, "insert", l->mix_insert);
@@ -299,6 +302,9 @@ static bool reached(const struct walk *w, enum await_kind what, const cJSON *sta
 
 	if (what != AWAIT_WRITES && clock_mono_ns() < sampled_ns)
 		return false;
+	/* A pod that was told to end serves on for seconds. */
+	if (what != AWAIT_WRITES && !w->broke && clock_mono_ns() < w->fault_bit_ns + BREAKS_WITHIN_NS)
+		return false;
 
 	switch (what) {
 	case AWAIT_WRITES:
@@ -337,7 +343,10 @@ static int await(struct walk *w, const struct step *s, struct err *e)
 		cJSON *status = NULL;
 
 		if (get_status(w->st, &status, e) == 0) {
-			bool ok = reached(w, s->await, status, c.offset_ns);
+			bool ok;
+
+			w->broke = w->broke || !json_bool(status, "redundant", false);
+			ok = reached(w, s->await, status, c.offset_ns);
 
 			cJSON_Delete(status);
 			if (ok)
@@ -379,6 +388,7 @@ static int inject(struct walk *w, const struct step *s, struct err *e)
 	inj = &w->inj[w->ninj++];
 	if (injection_plan(w->st, s, ((struct engine_base *)w->st->en)->namespace, &w->rng, inj, e))
 		return -1;
+	w->broke = false;
 	if (injection_start(w->st, inj, &bites, e))
 		return -1;
 	w->fault_bit_ns = clock_mono_ns();

@@ -109,7 +109,7 @@ static int read_int(const struct ynode *map, const char *key, int lo, int hi, in
 
 static int read_load(const struct ynode *n, struct load_spec *l, struct err *e)
 {
-	static const char *const keys[] = {"rate", "clients", "deadline", "keys", "mix", NULL};
+	static const char *const keys[] = {"rate", "clients", "deadline", "keys", "mix", "payload", NULL};
 	const struct ynode *v;
 
 	*l = (struct load_spec){.rate = 200, .clients = 64, .deadline_ns = NS_PER_S, .keys = 8,
@@ -126,7 +126,8 @@ static int read_load(const struct ynode *n, struct load_spec *l, struct err *e)
 					  "second, not %s", v->text);
 	}
 	if (read_int(n, "clients", 1, 4096, &l->clients, e) ||
-	    read_int(n, "keys", 0, 100000, &l->keys, e))
+	    read_int(n, "keys", 0, 100000, &l->keys, e) ||
+	    read_int(n, "payload", 0, 1000000, &l->payload_bytes, e))
 		return -1;
 	if ((v = yaml_get(n, "deadline"))) {
 		if (yaml_to_duration_ns(v, &l->deadline_ns, e))

@@ -18,6 +18,7 @@
  *   variant: corrected
  *   settings: {synchronous_mode: on}
  *   load: {rate: 200, clients: 64, deadline: 1s, keys: 8, mix: {insert: 70, read: 15, cas: 15}}
+ *                           # payload: 4096 makes each insert carry that many bytes
  *   steps:
  *     - steady: 15s
  *     - fault: kill-pod
@@ -60,6 +61,7 @@ struct load_spec {
 	int clients;
 	int64_t deadline_ns;
 	int keys;            /* registers for read and cas */
+	int payload_bytes;   /* carried by each insert besides its value; 0: nothing */
 	int mix_insert, mix_read, mix_write, mix_cas; /* weights */
 };
 

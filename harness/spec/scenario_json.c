@@ -12,6 +12,7 @@ static cJSON *load_json(const struct load_spec *l)
 	json_set_num(o, "rate", l->rate);
 	json_set_i64(o, "clients", l->clients);
 	json_set_i64(o, "deadline_ns", l->deadline_ns);
+	json_set_i64(o, "payload_bytes", l->payload_bytes);
 	json_set_i64(o, "keys", l->keys);
 	json_set_i64(mix, "insert", l->mix_insert);
 	json_set_i64(mix, "read", l->mix_read);

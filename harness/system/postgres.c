@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "system/pg.h"
 #include "system/postgres_probe.h"
 #include "system/postgres_rules.h"
@@ -25,6 +26,7 @@ struct client {
 	char via[64];
 	bool farewell;    /* the server said FATAL to an idle connection */
 	char warning[96]; /* came with the answer; "" none */
+	char *payload;    /* of every insert; NULL: none */
 };
 
 /* Every statement names the server that answers, for no extra round trip:
@@ -32,7 +34,8 @@ struct client {
 #define VIA "host(inet_server_addr())"
 
 static const char *const sql_insert =
-	"INSERT INTO ordeal_insert (value, process) VALUES ($1::bigint, $2::int) RETURNING " VIA;
+	"INSERT INTO ordeal_insert (value, process, payload) "
+	"VALUES ($1::bigint, $2::int, $3::text) RETURNING " VIA;
 static const char *const sql_read =
 	"SELECT " VIA ", value FROM ordeal_register WHERE key = $1::int";
 static const char *const sql_write =
@@ -59,6 +62,17 @@ static void on_notice(void *arg, const PGresult *res)
 			 PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY));
 }
 
+/* Digits that no compression makes smaller than the bytes asked for. */
+static char *make_payload(uint32_t seed, size_t bytes)
+{
+	struct rng rng = {seed};
+	char *text = mem_alloc(bytes + 1);
+
+	for (size_t i = 0; i < bytes; i++)
+		text[i] = (char)('!' + rng_below(&rng, 94));
+	return text;
+}
+
 static struct client *postgres_client_new(const struct access *acc, uint32_t process)
 {
 	struct client *c = mem_alloc(sizeof(*c));
@@ -66,6 +80,8 @@ static struct client *postgres_client_new(const struct access *acc, uint32_t pro
 	pg_login_from(&c->login, acc, NULL, true);
 	c->login.read_write = true;
 	c->process = process;
+	if (acc->payload_bytes)
+		c->payload = make_payload(process, (size_t)acc->payload_bytes);
 	return c;
 }
 
@@ -80,6 +96,7 @@ static void drop(struct client *c)
 static void postgres_client_free(struct client *c)
 {
 	drop(c);
+	free(c->payload);
 	free(c);
 }
 
@@ -150,6 +167,7 @@ static const char *statement(const struct client *c, const struct op *op, char t
 	case OP_INSERT:
 		snprintf(text[0], sizeof(text[0]), "%lld", (long long)op->value);
 		snprintf(text[1], sizeof(text[1]), "%u", c->process);
+		*n = 3;
 		return sql_insert;
 	case OP_READ:
 		*n = 1;
@@ -169,7 +187,8 @@ static const char *statement(const struct client *c, const struct op *op, char t
 static void send_and_wait(struct client *c, struct op *op, int64_t until_ns)
 {
 	char text[3][24];
-	const char *const values[] = {text[0], text[1], text[2]};
+	const char *const values[] = {text[0], text[1],
+				      op->f == OP_INSERT ? c->payload : text[2]};
 	PGresult *res = NULL;
 	const char *sql;
 	int n;
@@ -300,7 +319,8 @@ static int postgres_setup(const struct access *acc, int keys, int64_t deadline_n
 {
 	/* No unique constraint on the values: duplicates must show. */
 	static const char *const statements[] = {
-		"CREATE TABLE IF NOT EXISTS ordeal_insert (value bigint NOT NULL, process int)",
+		"CREATE TABLE IF NOT EXISTS ordeal_insert (value bigint NOT NULL, process int, "
+		"payload text)",
 		"CREATE TABLE IF NOT EXISTS ordeal_register (key int PRIMARY KEY, "
 		"value bigint NOT NULL)",
 		"TRUNCATE ordeal_insert, ordeal_register",

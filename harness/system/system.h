@@ -27,6 +27,7 @@ struct member {
 struct access {
 	struct member *members;
 	size_t n;
+	int payload_bytes; /* what each insert carries besides its value; for systems that can */
 	cJSON *conf; /* the rest of access.yaml: write_host, read_host, ports, user, password ... */
 };
 
