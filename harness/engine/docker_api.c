@@ -136,6 +136,8 @@ int docker_look(const struct docker_api *d, const char *id, struct docker_state 
 	out->pid = (pid_t)json_i64(s, "Pid", 0);
 	out->exit_code = o ? (int)json_i64(s, "ExitCode", -1) : 137;
 	out->oom = json_bool(s, "OOMKilled", false);
+	mem_copy_str(out->stop_signal, sizeof(out->stop_signal),
+		     json_str(json_get(o, "Config"), "StopSignal", ""));
 	mem_copy_str(out->finished, sizeof(out->finished), json_str(s, "FinishedAt", ""));
 	cJSON_Delete(o);
 	return 0;

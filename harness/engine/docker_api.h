@@ -37,6 +37,7 @@ struct docker_state {
 	int exit_code;
 	bool oom;
 	char finished[40]; /* RFC 3339 */
+	char stop_signal[24]; /* the image's or "" */
 };
 
 /* Makes a container; `id` gets its full ID. */

@@ -105,7 +105,7 @@ static int write_files(const struct docker_pod *p, struct err *e)
 }
 
 /* A new address each time, from the node's own range. */
-static void take_address(struct docker_pod *p)
+static unsigned take_address(struct docker_pod *p)
 {
 	struct docker *d = p->d;
 	unsigned n;
@@ -114,6 +114,7 @@ static void take_address(struct docker_pod *p)
 	n = d->next_address[p->node_index]++ % 250 + 2;
 	snprintf(p->ip, sizeof(p->ip), DOCKER_PREFIX ".%d.%u", 10 + p->node_index, n);
 	store_unlock(&d->store);
+	return n;
 }
 
 int docker_sandbox_make(struct docker_pod *p, struct err *e)
@@ -125,8 +126,7 @@ int docker_sandbox_make(struct docker_pod *p, struct err *e)
 	char name[256], id[80] = "";
 	int r;
 
-	take_address(p);
-	name_of(p, "pause", (int)d->next_address[p->node_index], name);
+	name_of(p, "pause", (int)take_address(p), name);
 	json_set_str(body, "Image", d->pause_image);
 	json_set_str(body, "Hostname", json_str(json_get(p->object, "spec"), "hostname", p->name));
 	json_set(body, "Labels", labels_of(p, ""));
@@ -188,6 +188,8 @@ void docker_sandbox_remove(struct docker_pod *p)
 			log_warn("pod %s: %s", p->name, e.msg);
 	}
 	store_lock(&d->store);
+	if (p->pause_pid > 1 && procs_same(p->pause_pid, p->pause_ticks))
+		kill(p->pause_pid, SIGKILL);
 	mem_copy_str(id, sizeof(id), p->pause_id);
 	p->sandbox = false;
 	p->pause_pid = 0;
@@ -321,6 +323,7 @@ static void began(struct docker_pod *p, struct docker_container *c, const struct
 {
 	struct proc_stat ps;
 
+	mem_copy_str(c->stop_signal, sizeof(c->stop_signal), st->stop_signal);
 	c->pid = st->pid;
 	c->start_ticks = st->pid && !procs_stat(st->pid, &ps) ? ps.start_ticks : 0;
 	c->restarts += c->ever;
@@ -427,8 +430,10 @@ static void signal_all(struct docker_pod *p, struct docker_container *only, bool
 
 		if ((only && only != c) || !docker_container_alive(c))
 			continue;
-		if (docker_signal(&p->d->api, c->id, hard ? "SIGKILL" : c->stop_signal[0] ?
-				  c->stop_signal : "SIGTERM", &e))
+		/* By ourselves: a Docker that has died must not keep it alive. */
+		if (hard)
+			kill(c->pid, SIGKILL);
+		else if (docker_signal(&p->d->api, c->id, c->stop_signal[0] ? c->stop_signal : "SIGTERM", &e))
 			log_warn("pod %s: %s", p->name, e.msg);
 	}
 }

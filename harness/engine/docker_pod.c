@@ -120,12 +120,16 @@ static void after_end(struct docker_pod *p, struct docker_container *c)
 static void attend(struct docker_pod *p, struct docker_container *c)
 {
 	const char *grace = "terminationGracePeriodSeconds";
+	bool unhealthy;
 
+	store_lock(&p->d->store);
+	unhealthy = c->running && c->unhealthy;
+	c->unhealthy = false;
+	store_unlock(&p->d->store);
 	if (c->running && !docker_container_alive(c)) {
 		after_end(p, c);
-	} else if (c->running && c->unhealthy) {
+	} else if (unhealthy) {
 		store_lock(&p->d->store);
-		c->unhealthy = false;
 		docker_event(p->d, "Pod", p->ns, p->name, false, "Killing",
 			     "Container %s failed liveness probe, will be restarted", c->name);
 		store_unlock(&p->d->store);
