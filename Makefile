@@ -107,4 +107,4 @@ fuzz: $(FUZZERS)
 clean:
 	rm -rf build
 
--include $(OBJS:.o=.d) $(TESTSRC:harness/test/%.c=$(BUILD)/harness/test/%.d)
+-include $(OBJS:.o=.d) $(TESTLIB:.o=.d) $(TESTSRC:harness/test/%.c=$(BUILD)/harness/test/%.d)

@@ -167,7 +167,7 @@ static void give_up(struct op *op)
 	op->outcome = OP_FAIL;
 	op->sent = false;
 	mem_copy_str(op->error, sizeof(op->error),
-		     "client: not sent, no client was free before the deadline");
+		     "client: not sent, its turn did not come before the deadline");
 }
 
 static void record(struct worker *w, const struct op *op)
