@@ -359,6 +359,25 @@ static void test_cancelled_wait(void **state)
 	assert_int_equal(r.op.connect_ns, 0);
 }
 
+/* A payload makes a full disk felt; it must survive no compression. */
+static void test_payload(void **state)
+{
+	struct fixture *f = need(state);
+	struct client *plain = f->c;
+	struct op op;
+
+	f->acc.payload_bytes = 4000;
+	f->c = system_postgres.client_new(&f->acc, 8);
+	op = insert(f, 40, LONG_NS);
+	must_be(&op, OP_OK, "");
+	wait_for_sql(f, "SELECT length(payload) FROM ordeal_insert WHERE value = 40", "4000");
+	wait_for_sql(f, "SELECT pg_column_size(payload) >= 4000 FROM ordeal_insert WHERE value = 40",
+		     "t");
+	system_postgres.client_free(f->c);
+	f->acc.payload_bytes = 0;
+	f->c = plain;
+}
+
 static const cJSON *setting(const cJSON *settings, const char *name)
 {
 	const cJSON *s;
@@ -464,6 +483,7 @@ int main(void)
 		cmocka_unit_test(test_down_and_up),
 		cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_cancelled_wait),
+		cmocka_unit_test(test_payload),
 		cmocka_unit_test(test_inforce),
 		cmocka_unit_test(test_probe_standby),
 	};
