@@ -88,8 +88,10 @@ static int patroni_start(struct patroni *p)
 	if (bind(p->fd, (struct sockaddr *)&a, sizeof(a)) || listen(p->fd, 16) ||
 	    getsockname(p->fd, (struct sockaddr *)&a, &len))
 		return -1;
+	if (pthread_create(&p->thread, NULL, patroni_serve, p))
+		return -1;
 	p->port = ntohs(a.sin_port);
-	return pthread_create(&p->thread, NULL, patroni_serve, p);
+	return 0;
 }
 
 /* ---- the agent ---- */
@@ -119,6 +121,25 @@ static int await_port(const char *log)
 	return port;
 }
 
+static int stop(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = {0};
+
+	if (!f)
+		return 0;
+	proc_stop(f->pid, 10 * NS_PER_S);
+	if (f->patroni.port) {
+		atomic_store(&f->patroni.stop, true);
+		pthread_join(f->patroni.thread, NULL);
+		close(f->patroni.fd);
+	}
+	pg_server_free(&f->pg);
+	file_remove_tree(f->dir, &e);
+	free(f);
+	return 0;
+}
+
 static int start(void **state)
 {
 	const char *ordeal = getenv("ORDEAL");
@@ -133,35 +154,22 @@ static int start(void **state)
 	*state = f;
 	mem_copy_str(f->dir, sizeof(f->dir), "/tmp/ordeal-agent-XXXXXX");
 	if (!mkdtemp(f->dir))
-		return -1;
+		goto fail;
 	snprintf(log, sizeof(log), "%s/log", f->dir);
 	setenv("ORDEAL_TOKEN", TOKEN, 1);
 	if (proc_start(argv, log, &f->pid, &e)) {
 		fprintf(stderr, "%s\n", e.msg);
-		return -1;
+		goto fail;
 	}
 	f->port = await_port(log);
 	curl_global_init(CURL_GLOBAL_ALL);
-	if (patroni_start(&f->patroni) || (!pg_server_missing() && pg_server_new(&f->pg, NULL)))
-		return -1;
-	return f->port ? 0 : -1;
-}
-
-static int stop(void **state)
-{
-	struct fixture *f = *state;
-	struct err e = {0};
-
-	if (!f)
+	if (f->port && !patroni_start(&f->patroni) &&
+	    (pg_server_missing() || !pg_server_new(&f->pg, NULL)))
 		return 0;
-	proc_stop(f->pid, 10 * NS_PER_S);
-	atomic_store(&f->patroni.stop, true);
-	pthread_join(f->patroni.thread, NULL);
-	close(f->patroni.fd);
-	pg_server_free(&f->pg);
-	file_remove_tree(f->dir, &e);
-	free(f);
-	return 0;
+fail:
+	stop(state); /* cmocka does not */
+	*state = NULL;
+	return -1;
 }
 
 static struct fixture *need(void **state, bool pg)

@@ -34,26 +34,6 @@ struct fixture {
 	struct client *c;
 };
 
-static int start(void **state)
-{
-	struct fixture *f;
-	struct err e = {0};
-
-	if (pg_server_missing())
-		return 0;
-	f = mem_alloc(sizeof(*f));
-	*state = f;
-	if (pg_server_new(&f->s, NULL))
-		return -1;
-	pg_server_access(&f->s, &f->m, &f->acc);
-	if (system_postgres.setup(&f->acc, 4, LONG_NS, &e)) {
-		fprintf(stderr, "%s\n", e.msg);
-		return -1;
-	}
-	f->c = system_postgres.client_new(&f->acc, 7);
-	return 0;
-}
-
 static int stop(void **state)
 {
 	struct fixture *f = *state;
@@ -66,6 +46,30 @@ static int stop(void **state)
 	cJSON_Delete(f->acc.conf);
 	free(f);
 	return 0;
+}
+
+static int start(void **state)
+{
+	struct fixture *f;
+	struct err e = {0};
+
+	if (pg_server_missing())
+		return 0;
+	f = mem_alloc(sizeof(*f));
+	*state = f;
+	if (pg_server_new(&f->s, NULL))
+		goto fail;
+	pg_server_access(&f->s, &f->m, &f->acc);
+	if (system_postgres.setup(&f->acc, 4, LONG_NS, &e)) {
+		fprintf(stderr, "%s\n", e.msg);
+		goto fail;
+	}
+	f->c = system_postgres.client_new(&f->acc, 7);
+	return 0;
+fail:
+	stop(state); /* cmocka does not */
+	*state = NULL;
+	return -1;
 }
 
 static struct fixture *need(void **state)
