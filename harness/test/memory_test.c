@@ -470,7 +470,7 @@ static void nobody_there_is_a_certain_failure(void **state)
 {
 	struct member m[2] = {{.name = "a", .host = "127.0.0.1"},
 			      {.name = "b", .host = "no-such-name"}};
-	struct access acc = {m, 2, cJSON_CreateObject()};
+	struct access acc = {.members = m, .n = 2, .conf = cJSON_CreateObject()};
 	struct op op = {.f = OP_INSERT, .key = OP_NO_VALUE, .value = 1, .expect = OP_NO_VALUE};
 	struct client *c = system_memory.client_new(&acc, 0);
 	struct probe *p = system_memory.probe_new(&acc, &m[1]);
@@ -501,7 +501,7 @@ static void nobody_there_is_a_certain_failure(void **state)
 static void the_example_works(void **state)
 {
 	struct member m = {.name = "only"};
-	struct access acc = {&m, 1, NULL};
+	struct access acc = {.members = &m, .n = 1};
 	const struct system_ops *sys = &system_skeleton;
 	struct client *c;
 	struct final_read f;
