@@ -250,6 +250,14 @@ struct window {
 	int64_t slow, limit;
 };
 
+/* A gap that cannot be shown to have begun before the next fault is that
+ * fault's: the last acknowledgement before a kill always lies before it. */
+static bool next_faults(const struct view *v, const struct window *w, const struct gap *g)
+{
+	return w->to < w->end && g->to > w->to && g->to - g->from > w->limit &&
+	       bound_down_hi(v, g, bound_down_lo(v, g), w->slow) >= w->to;
+}
+
 /* Finds the longest gap of the window; the others beyond the limit are
  * counted. Returns false when there was no write at all. */
 static bool longest(const struct view *v, const struct acks *a, const struct window *w,
@@ -263,7 +271,7 @@ static bool longest(const struct view *v, const struct acks *a, const struct win
 		struct gap g = { i ? a->v[i - 1] : w->begin, i < a->n ? a->v[i] : w->end,
 				 i < a->n, false };
 
-		if (g.to <= w->from || g.from >= w->to)
+		if (g.to <= w->from || g.from >= w->to || next_faults(v, w, &g))
 			continue;
 		if (g.to - g.from > w->limit)
 			clip(v, w->from, w->slow, &g);

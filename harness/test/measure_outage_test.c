@@ -208,6 +208,29 @@ static void test_half_dead_address(void **state)
 	}
 }
 
+/* The last acknowledgement before a kill lies before the kill, and so in the
+ * window of the fault before it, whose outage this is not. */
+static void test_gap_goes_to_the_next_fault(void **state)
+{
+	uint64_t seed;
+
+	(void)state;
+	for (seed = 1; seed <= 20; seed++) {
+		struct world w;
+
+		world_begin(&w, seed);
+		add_down(&w, 12 * NS_PER_S, 4 * NS_PER_S, SYNTH_REFUSE);
+		synth_add_fault(w.events, "first", "kill-pod", w.s.down[0].from - 2 * NS_PER_S);
+		synth_add_fault(w.events, "second", "kill-process", w.s.down[0].from);
+		synth_history(&w.s, &w.h);
+		measure_scenario(&w.h, w.events, 0, &w.m);
+		assert_int_equal(w.m.nfaults, 2);
+		assert_false(w.m.faults[0].outage.any);
+		assert_contains(&w.m.faults[1].outage, &w.s.down[0]);
+		world_end(&w);
+	}
+}
+
 /* A compare-and-set that finds another value is no failure. */
 static void test_mismatch_is_no_outage(void **state)
 {
@@ -585,6 +608,7 @@ int main(void)
 		cmocka_unit_test(test_no_outage),
 		cmocka_unit_test(test_slow_call),
 		cmocka_unit_test(test_half_dead_address),
+		cmocka_unit_test(test_gap_goes_to_the_next_fault),
 		cmocka_unit_test(test_mismatch_is_no_outage),
 		cmocka_unit_test(test_no_fault),
 		cmocka_unit_test(test_only_writes_count),
