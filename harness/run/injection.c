@@ -288,7 +288,10 @@ int injection_start(struct stage *st, struct injection *inj, bool *bites, struct
 			return -1;
 		*bites = *bites && one;
 	}
-	if (inj->ops->lasting && inj->step->duration_ns)
+	/* A kill is over once it has happened; its record goes at once. */
+	if (!inj->ops->lasting)
+		return injection_heal(st, inj, e);
+	if (inj->step->duration_ns)
 		inj->heal_at_ns = clock_mono_ns() + inj->step->duration_ns;
 	return 0;
 }
