@@ -30,7 +30,7 @@ TESTSRC := $(wildcard harness/test/*_test.c)
 TESTS   := $(TESTSRC:harness/test/%.c=$(BUILD)/test/%)
 TESTLIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(TESTSRC),$(wildcard harness/test/*.c)))
 
-.PHONY: all deps test unit scenarios cluster cluster-down check-asan check-tsan check-kind fuzz clean
+.PHONY: all deps test unit scenarios cluster cluster-down check-asan check-tsan check-kind check-docker fuzz clean
 .SECONDARY: $(TESTSRC:%.c=$(BUILD)/%.o) $(TESTLIB)
 .DELETE_ON_ERROR:
 
@@ -76,6 +76,10 @@ check-tsan:
 # Needs the cluster: what is left when the driver dies with a fault on.
 check-kind: all
 	prove --timer -e '' harness/test/kind/undo.sh
+
+# Needs root and a Docker: nothing is left of runs, whatever became of them.
+check-docker: all
+	prove --timer -e '' harness/test/docker/clean.sh
 
 cluster: all
 	$(BUILD)/ordeal up --engine kind

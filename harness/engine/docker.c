@@ -419,8 +419,12 @@ static int apply(struct engine *en, const struct manifest *m, struct err *e)
 	struct docker *d = (struct docker *)en;
 	struct adaptations log = {0};
 
+	const char **refs = NULL;
+	size_t n = 0;
+
 	/* Everything that is refused is refused before anything starts. */
-	if (plan_check(&d->kube.arena, m, &log, e))
+	if (plan_check(&d->kube.arena, m, &log, e) || manifest_images(&d->kube.arena, m, &refs, &n, e) ||
+	    images_error(&d->kube.images, refs, n, e))
 		return -1;
 	tell_adaptations(d, &log);
 	store_lock(&d->store);

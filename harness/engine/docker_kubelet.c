@@ -314,8 +314,13 @@ static int create(struct docker_pod *p, struct docker_container *c, char reason[
 	name_of(p, c->name, c->restarts + c->ever, name);
 	r = docker_create(&p->d->api, name, body, id, e);
 	cJSON_Delete(body);
-	if (r && strstr(e->msg, "No such image"))
+	if (r && strstr(e->msg, "No such image")) {
+		const char *ref = json_str(c->spec, "image", "");
+
+		/* Why it could not be built says more. */
 		snprintf(reason, 40, "ErrImagePull");
+		images_error(&p->d->kube.images, &ref, 1, e);
+	}
 	return r;
 }
 

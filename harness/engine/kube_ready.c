@@ -75,16 +75,14 @@ static int live(struct kube *k, const struct ynode *node, cJSON **out, struct er
 	return r;
 }
 
-/* Lines on one line, without the time that the API server puts in front. */
+/* Lines on one line. */
 static void flatten(char *log, struct buf *out)
 {
-	char *rest = log, *line, *text;
+	char *rest = log, *line;
 
-	while ((line = strsep(&rest, "\n"))) {
-		text = strchr(line, ' ');
+	while ((line = strsep(&rest, "\n")))
 		if (*line)
-			buf_fmt(out, "%s%s", out->len ? " / " : "", text ? text + 1 : line);
-	}
+			buf_fmt(out, "%s%s", out->len ? " / " : "", line);
 }
 
 /* Ends an error with what a crashed container said last. */

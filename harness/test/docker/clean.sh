@@ -7,6 +7,7 @@ set -uo pipefail
 cd "$(dirname "$0")/../../.."
 ordeal=$(realpath "${ORDEAL:-build/ordeal}")
 repo=$PWD
+export ORDEAL_HOME=$repo
 if [ "$(id -u)" != 0 ] || ! docker version >/dev/null 2>&1; then
   echo "1..0 # SKIP needs root and a Docker that answers"
   exit
@@ -99,7 +100,7 @@ nothing_left "that"
 
 fresh_home
 printf 'FROM ordeal/base:12\nRUN echo no such luck >&2; false\n' >"$home/fixtures/images/postgres-patroni/Dockerfile"
-says 'image ordeal/postgres-patroni:15 .*|no such luck' "an image that cannot be built is named"
+says 'no such luck' "an image that cannot be built is named"
 nothing_left "that"
 
 fresh_home
