@@ -12,10 +12,10 @@
 
 enum {
 	WHY_BYTES = 200,
-	NOISE_MS = 250, /* a busy machine, the clients' own rhythm */
+	NOISE_MS = 250, /* a busy machine: looks that come late, the clients' own rhythm */
 	START_MS = 700, /* a process starts, reads its log, is found */
 	AFTER_MS = 50,  /* an instant worked out from an age may be this late */
-	AGENT_MS = 150, /* an agent notes a thaw at most so long after it */
+	AGENT_MS = 250, /* an agent notes a thaw at most so long after it */
 };
 
 static const char LEASE[] = "lease expires", GIVEN_UP[] = "lease given up",
@@ -103,13 +103,14 @@ static struct mechanism *add(struct prediction *p, const char *name, int64_t lo_
 
 static void add_lease(struct prediction *p, int64_t ttl, int64_t loop)
 {
-	struct mechanism *m = add(p, LEASE, ttl - loop, ttl + 2 * loop + NOISE_MS);
+	struct mechanism *m = add(p, LEASE, ttl - loop > NOISE_MS ? ttl - loop - NOISE_MS : 0,
+				  ttl + 2 * loop + NOISE_MS);
 
 	snprintf(m->rule, sizeof(m->rule),
 		 "the lease was renewed at most loop (%" PRId64 " ms) before the fault and lasts ttl (%"
 		 PRId64 " ms); a replica looks at it every loop, and once more where another one is "
-		 "ahead of it: ttl - loop to ttl + 2 loop, and %d ms for a busy machine", loop, ttl,
-		 NOISE_MS);
+		 "ahead of it: ttl - loop to ttl + 2 loop, and %d ms at either end for looks that come "
+		 "late on a busy machine", loop, ttl, NOISE_MS);
 }
 
 static void add_restart(struct prediction *p, int64_t restart)
