@@ -121,8 +121,11 @@ static const struct field whole[] = {{"*", NULL}, {NULL, NULL}};
 static const struct field budget[] = {
 	{"spec*", "nothing evicts pods here"}, {NULL, NULL},
 };
+#define ONE_CLASS "every class is a bounded file on this machine's disk, gone with the run"
 static const struct field class[] = {
-	{"*", "every class is a bounded file on this machine's disk"}, {NULL, NULL},
+	{"provisioner", ONE_CLASS}, {"parameters*", ONE_CLASS}, {"reclaimPolicy", ONE_CLASS},
+	{"volumeBindingMode", ONE_CLASS}, {"allowVolumeExpansion", ONE_CLASS}, {"mountOptions*", ONE_CLASS},
+	{NULL, NULL},
 };
 
 static const struct known {
