@@ -107,7 +107,7 @@ static const struct field service[] = {
 	{"spec.ports[].name", NULL}, {"spec.ports[].port", NULL}, {"spec.ports[].targetPort", NULL},
 	{"spec.ports[].protocol", NULL}, {"spec.ports[].nodePort", "clients are inside"},
 	{"spec.type", "clients are inside: every Service has a cluster's address"},
-	{"spec.sessionAffinity", NULL}, {NULL, NULL},
+	{NULL, NULL},
 };
 static const struct field config_map[] = {{"data*", NULL}, {"immutable", NULL}, {NULL, NULL}};
 static const struct field secret[] = {

@@ -392,7 +392,8 @@ static int pods_on(const struct store *s, const cJSON *pod, const char *node, co
 	return n;
 }
 
-/* Every node is its own kubernetes.io/hostname; a zone has them all. */
+/* Nodes are told apart by kubernetes.io/hostname alone; a term by a label that
+ * they lack, a zone, binds nothing, as on a cluster whose nodes lack it. */
 static bool by_host(const cJSON *term)
 {
 	return !strcmp(json_str(term, "topologyKey", ""), "kubernetes.io/hostname");
