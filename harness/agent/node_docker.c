@@ -80,12 +80,13 @@ static int docker_frozen(struct node *n, const char *uid, int *stopped, int *all
 static int docker_volume(struct node *n, const char *ns, const char *pod, char *path, size_t size,
 			 struct err *e)
 {
-	size_t root = strlen(KUBE_NODE_ROOT);
+	char there[4096], *here = there;
 
-	if (node_kube_ops()->volume(n, ns, pod, path, size, e))
+	if (node_kube_ops()->volume(n, ns, pod, there, sizeof(there), e))
 		return -1;
-	if (!strncmp(path, KUBE_NODE_ROOT "/", root + 1))
-		memmove(path, path + root, strlen(path + root) + 1);
+	if (!strncmp(there, KUBE_NODE_ROOT "/", strlen(KUBE_NODE_ROOT "/")))
+		here += strlen(KUBE_NODE_ROOT);
+	mem_copy_str(path, size, here);
 	return 0;
 }
 

@@ -31,13 +31,18 @@ static bool is_agent(pid_t pid)
 	char path[64];
 	struct buf b = {0};
 	struct err e = {0};
-	bool yes = false;
+	bool agent = false, ours = false;
 
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	if (pid > 1 && file_exists(path) && file_read(path, &b, &e) == 0 && b.len)
-		yes = memmem(b.s, b.len, "node-agent", 11) && memmem(b.s, b.len, "docker", 7);
+	if (pid > 1 && file_exists(path) && file_read(path, &b, &e) == 0) {
+		/* Its words, each with a NUL at its end. */
+		for (size_t at = 0; at < b.len; at += strlen(b.s + at) + 1) {
+			agent = agent || !strcmp(b.s + at, "node-agent");
+			ours = ours || !strcmp(b.s + at, "docker");
+		}
+	}
 	buf_free(&b);
-	return yes;
+	return agent && ours;
 }
 
 /* Agents heal when they are told to end. */

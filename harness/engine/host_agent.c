@@ -32,7 +32,8 @@ static bool is_host_agent(pid_t pid)
 
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
 	if (pid > 1 && file_read(path, &b, &e) == 0 && b.len)
-		yes = memmem(b.s, b.len, "node-agent", 11) && memmem(b.s, b.len, "host-agent", 10);
+		yes = memmem(buf_cstr(&b), b.len, "node-agent", 11) &&
+		      memmem(buf_cstr(&b), b.len, "host-agent", 10);
 	buf_free(&b);
 	return yes;
 }
