@@ -18,6 +18,7 @@
 #define CALL_TIMEOUT_NS (20 * NS_PER_S)
 #define POLL_NS (100 * NS_PER_MS)
 #define BREAKS_WITHIN_NS (8 * NS_PER_S)
+#define HOLDS_NS (1500 * NS_PER_MS)
 #define SAMPLE_EVERY_MS 100
 #define PROBE_TIMEOUT_MS 500
 #define LOG_LINES 250
@@ -164,23 +165,29 @@ static int get_status(struct stage *st, cJSON **status, struct err *e)
 	return stage_call(st, "load", "GET", "/v1/status", NULL, CALL_TIMEOUT_NS, status, e);
 }
 
+/* Waits until redundancy has held for HOLDS_NS, so that one answer is not taken
+ * for a state. 1: not within the time. */
 static int await_redundant(struct stage *st, int64_t within_ns, char why[400], struct err *e)
 {
-	int64_t end_ns = clock_mono_ns() + within_ns;
+	int64_t end_ns = clock_mono_ns() + within_ns, since_ns = 0;
 
 	for (;;) {
 		cJSON *s = NULL;
-		bool ok;
+		bool ok = false;
 
 		if (get_status(st, &s, e) == 0) {
 			ok = json_bool(s, "redundant", false);
 			snprintf(why, 400, "%s", json_str(s, "redundant_why", ""));
 			cJSON_Delete(s);
-			if (ok)
-				return 0;
 		} else {
 			snprintf(why, 400, "%.390s", e->msg);
 		}
+		if (!ok)
+			since_ns = 0;
+		else if (!since_ns)
+			since_ns = clock_mono_ns();
+		else if (clock_mono_ns() - since_ns >= HOLDS_NS)
+			return 0;
 		if (clock_mono_ns() > end_ns)
 			return 1;
 		if (stage_sleep_until(st, clock_mono_ns() + POLL_NS, e))
