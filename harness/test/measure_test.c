@@ -529,7 +529,11 @@ static void test_noise(void **state)
 
 	begin(&r);
 	steady(&r.h, 1000);
-	add(r.events, "noise", 11 * SEC, "{\"steal_pct\":14}");
+	add(r.events, "noise", 11 * SEC, "{\"steal_pct\":49}");
+	measure(&r);
+	assert_false(r.m.noise.too_noisy);
+	measured_free(&r.m);
+	add(r.events, "noise", 12 * SEC, "{\"steal_pct\":51}");
 	measure(&r);
 	assert_true(r.m.noise.too_noisy);
 	assert_non_null(strstr(r.m.noise.why, "hypervisor"));
