@@ -121,6 +121,7 @@ struct docker {
 	bool node_down[DOCKER_NODES];
 	int64_t node_down_ns[DOCKER_NODES];
 	struct docker_agent agents[DOCKER_NODES + 1]; /* nodes, then load */
+	int64_t silent_ns; /* Docker has not answered since; 0: it does. With the lock */
 	engine_watch_fn *watch_fn;
 	void *watch_arg;
 };

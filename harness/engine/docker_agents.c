@@ -20,6 +20,7 @@
 #define START_WITHIN_NS (20 * NS_PER_S)
 #define HEAL_WITHIN_NS (60 * NS_PER_S)
 #define DEAD_MAN "15"
+#define SILENCE_NS (5 * NS_PER_S)
 
 extern char **environ;
 
@@ -163,6 +164,28 @@ static struct docker_agent *find(struct docker *d, const char *agent)
 	return NULL;
 }
 
+/* What a run waits by: its history can be read all the same, and faults be
+ * undone. */
+static bool waits_on(const char *agent, const char *path)
+{
+	return !strcmp(agent, "load") &&
+	       (!strncmp(path, "/v1/status", 10) || !strncmp(path, "/v1/samples", 11));
+}
+
+static int refuse_without_docker(struct docker *d, struct err *e)
+{
+	int64_t since_ns;
+
+	store_lock(&d->store);
+	since_ns = d->silent_ns ? clock_mono_ns() - d->silent_ns : 0;
+	store_unlock(&d->store);
+	if (since_ns < SILENCE_NS)
+		return 0;
+	return err_set(e, ERR_BROKEN, "Docker at %s has not answered for %lld s: nothing is started again, so this "
+		       "trial is void; start Docker, then `ordeal down --engine docker` removes what is left",
+		       d->api.socket, (long long)(since_ns / NS_PER_S));
+}
+
 int docker_call(struct engine *en, const char *agent, const char *method, const char *path,
 		const char *body, int64_t timeout_ns, struct buf *answer, int *status, struct err *e)
 {
@@ -175,6 +198,8 @@ int docker_call(struct engine *en, const char *agent, const char *method, const 
 
 	if (!a || !a->client)
 		return err_set(e, ERR_BROKEN, "engine docker has no agent %s%s", agent, a ? " now" : "");
+	if (waits_on(agent, path) && refuse_without_docker(d, e))
+		return -1;
 	snprintf(token, sizeof(token), "X-Ordeal-Token: %s", d->kube.base.conf.token);
 	if (!body && !strcmp(method, "POST"))
 		q.body = "";

@@ -14,6 +14,8 @@
 
 #define TICK_NS (20 * NS_PER_MS)
 #define AGAIN_NS (NS_PER_S)
+#define PING_EVERY_NS (2 * NS_PER_S)
+#define PING_WITHIN_NS (5 * NS_PER_S)
 
 const char *const docker_node_names[DOCKER_NODES] = {"ordeal-control", "ordeal-node1", "ordeal-node2",
 						     "ordeal-node3"};
@@ -351,14 +353,34 @@ static void reap(struct docker *d)
 	}
 }
 
+/* Without Docker nothing is started again: whoever waits has to know. Gives
+ * the lock back meanwhile. */
+static void ping(struct docker *d)
+{
+	struct err e = {0};
+	int status = 0, r;
+
+	store_unlock(&d->store);
+	r = docker_http(&d->api, "GET", "/_ping", NULL, PING_WITHIN_NS, NULL, &status, &e);
+	store_lock(&d->store);
+	if (!r && status < 300)
+		d->silent_ns = 0;
+	else if (!d->silent_ns)
+		d->silent_ns = clock_mono_ns();
+}
+
 static void *run(void *arg)
 {
 	struct docker *d = arg;
-	int64_t seen = -1, tried_ns = 0;
+	int64_t seen = -1, tried_ns = 0, pinged_ns = 0;
 	size_t pods = 0;
 
 	store_lock(&d->store);
 	while (!d->stop) {
+		if (clock_mono_ns() - pinged_ns > PING_EVERY_NS) {
+			ping(d);
+			pinged_ns = clock_mono_ns();
+		}
 		look_at_nodes(d);
 		reap(d);
 		/* What was refused is tried again now and then. */
