@@ -7,9 +7,9 @@ ENGINE  ?= kind
 SCENARIOS ?=
 SET     ?=
 
-PKGS    := libcurl libcjson yaml-0.1 libmicrohttpd libpq
+PKGS    := libcurl libcjson yaml-0.1 libmicrohttpd libpq hiredis
 DEBS    := gcc make pkg-config perl libcurl4-openssl-dev libcjson-dev libyaml-dev libmicrohttpd-dev \
-	   libpq-dev libcmocka-dev
+	   libpq-dev libhiredis-dev libcmocka-dev
 LAYERS  := base spec history system load fault engine agent measure check report run cmd
 
 CFLAGS  ?= -O2 -g
