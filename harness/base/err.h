@@ -11,6 +11,7 @@ enum err_kind {
 	ERR_INPUT,       /* the user's file, option or choice is wrong: exit 2 */
 	ERR_BROKEN,      /* the harness or its surroundings failed: exit 3 */
 	ERR_UNSUPPORTED, /* this engine or kernel cannot do it: SKIP */
+	ERR_REFUSED,     /* the place does not accept the fixture as it is: does not stand */
 	ERR_INTERRUPTED, /* SIGINT or SIGTERM: exit 130 */
 };
 

@@ -11,6 +11,7 @@
  * evidence (verdict_metrics.c); then, whatever it said,
  *   - a broken run (the harness failed, or a fault did not bite) makes it
  *     BROKEN: nothing was put to the test;
+ *   - what the engine cannot do makes it SKIP, with the reason;
  *   - a system that never stood leaves all but "stands" UNKNOWN;
  *   - noise beyond the limits, or an interrupt, turns a PASS into UNKNOWN
  *     (that the system stood, it did before the load began);
@@ -65,6 +66,11 @@ static void gate(const struct judging *j, enum expect_metric metric, struct judg
 
 	if (m->broken) {
 		overrule(r, VERDICT_BROKEN, m->broken_why);
+		return;
+	}
+	if (m->unsupported[0]) {
+		r->verdict = VERDICT_SKIP;
+		snprintf(r->why, sizeof(r->why), "%s", m->unsupported);
 		return;
 	}
 	if (!m->stands && metric != EXPECT_STANDS) {

@@ -54,7 +54,7 @@ static int discover(struct kube_client *k, const char *api, const char *kind,
 		return 0;
 	}
 	cJSON_Delete(list);
-	return err_set(e, ERR_INPUT,
+	return err_set(e, ERR_REFUSED,
 		       "this cluster knows no %s of %s; the custom resource that defines it is not "
 		       "installed",
 		       kind, api);
@@ -111,8 +111,12 @@ int kube_apply(struct kube_client *k, const char *ns, const cJSON *object, struc
 	q.path = url;
 	q.body = text;
 	r = kube_http(k, &q, &b, &status, e);
-	if (!r && status >= 300)
+	if (!r && status >= 300) {
 		r = kube_status_error(status, buf_cstr(&b), "apply", what, e);
+		/* Bad Request, Unprocessable Entity: the object itself is at fault. */
+		if (status == 400 || status == 422)
+			e->kind = ERR_REFUSED;
+	}
 	free(text);
 	buf_free(&b);
 	return r;

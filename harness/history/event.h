@@ -34,6 +34,7 @@
  *  final     present [[lo,hi],...], duplicates [[value,count],...], registers {key: value}, took_ms
  *  noise     source, lateness_p99_ms, lateness_max_ms, cpu_some_pct, steal_pct, ...
  *  stands    ok, member (first that failed), point, reason: did the fixture come up as written
+ *  unsupported what: the engine cannot do what the scenario asks
  *  broken    what, where: the harness failed or a fault did not bite
  *  interrupt signal
  *  end       ok

@@ -67,6 +67,15 @@ static void find_broken(const struct view *v, struct measured *m)
 	}
 }
 
+static void find_unsupported(const struct view *v, struct measured *m)
+{
+	const cJSON *e = view_last(v, "unsupported");
+
+	if (e)
+		snprintf(m->unsupported, sizeof(m->unsupported), "%s",
+			 json_str(e, "what", "this engine cannot do it"));
+}
+
 static void find_stands(const struct view *v, struct measured *m)
 {
 	const cJSON *e = view_last(v, "stands");
@@ -175,6 +184,7 @@ void measure_scenario(const struct history *h, const cJSON *events, int scenario
 	noise_make(&v, &b, &out->noise);
 	buckets_make(&v, out);
 	find_broken(&v, out);
+	find_unsupported(&v, out);
 	find_stands(&v, out);
 	view_free(&v);
 }

@@ -96,6 +96,7 @@ struct measured {
 	size_t nbuckets;
 	bool broken;                /* with the first reason */
 	char broken_why[400];
+	char unsupported[400];      /* why the engine cannot do the scenario; "": it can */
 	bool stands;                /* the fixture came up and took a write */
 	char stands_why[1200];
 };

@@ -198,7 +198,9 @@ const char *story_scenario(struct arena *a, const struct scenario_report *s)
 	struct buf b = {0};
 	const char *out;
 
-	if (!m->stands && m->stands_why[0]) {
+	if (m->unsupported[0] && !m->broken) {
+		buf_fmt(&b, "This engine cannot do it: %s", m->unsupported);
+	} else if (!m->stands && m->stands_why[0]) {
 		buf_fmt(&b, "The system did not come up: %.*s",
 			(int)strcspn(m->stands_why, "\n"), m->stands_why);
 	} else if (m->broken) {

@@ -22,7 +22,7 @@ struct injection {
 	char agents[INJECTION_AGENTS_MAX][160];
 	size_t nagents;
 	int64_t heal_at_ns;              /* 0: by a heal step or the end */
-	bool on;                         /* injected and not healed */
+	bool on;                         /* perhaps injected, and not healed */
 };
 
 /* Asks the system who has which role now, chooses the targets, and fills

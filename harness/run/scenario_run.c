@@ -210,6 +210,22 @@ static void emit_inforce(struct stage *st)
 	cJSON_Delete(a);
 }
 
+/* What no engine without nodes of its own can do is known before anything
+ * stands; the rest is the node agents' word. */
+static int possible_here(const struct walk *w, struct err *e)
+{
+	for (size_t i = 0; i < w->p->sc.nsteps; i++) {
+		const struct step *s = &w->p->sc.steps[i];
+		const struct fault_ops *f = s->kind == STEP_FAULT ? fault_find(s->fault) : NULL;
+
+		if (f && f->place == FAULT_AT_HOST && !(w->st->ops->caps & ENGINE_CAP_NODES))
+			return err_set(e, ERR_UNSUPPORTED,
+				       "engine %s has no nodes of its own for the fault %s",
+				       w->st->ops->name, f->name);
+	}
+	return 0;
+}
+
 /* Brings the system up to its first acknowledged table. Returns 0, 1 when it
  * does not stand (an event says where and why), or -1 with an error of ours. */
 static int stand_up(struct walk *w, struct arena *a, uint64_t seed, struct err *e)
@@ -227,9 +243,14 @@ static int stand_up(struct walk *w, struct arena *a, uint64_t seed, struct err *
 	    manifest_adapt(a, &w->p->manifest, &rules, &changes, e))
 		return -1;
 	emit_adaptations(st, w->p, &changes);
-	if (st->ops->watch_start(st->en, on_change, st, e) ||
-	    st->ops->apply(st->en, &w->p->manifest, e))
+	if (st->ops->watch_start(st->en, on_change, st, e))
 		return -1;
+	if (st->ops->apply(st->en, &w->p->manifest, e)) {
+		if (e->kind != ERR_REFUSED)
+			return -1;
+		emit_stands(st, false, "objects accepted", e->msg);
+		return 1;
+	}
 	stage_phase(st, "ready", "");
 	if (st->ops->wait_ready(st->en, &w->p->manifest, clock_mono_ns() + READY_WITHIN_NS, e)) {
 		if (*st->interrupted)
@@ -549,7 +570,7 @@ int run_scenario(struct stage *st, struct arena *a, struct plan *p, uint64_t see
 	w->st = st;
 	w->p = p;
 	w->rng.state = seed ^ ((uint64_t)st->scenario << 32);
-	r = stand_up(w, a, seed, e);
+	r = possible_here(w, e) ? -1 : stand_up(w, a, seed, e);
 	if (r == 0)
 		r = run_loaded(w, e);
 	else if (r > 0)
@@ -558,6 +579,8 @@ int run_scenario(struct stage *st, struct arena *a, struct plan *p, uint64_t see
 		ev = event_new(st->scenario, "interrupt");
 		json_set_str(ev, "signal", "the user's");
 		event_emit(&st->events, ev);
+	} else if (r && e->kind == ERR_UNSUPPORTED) {
+		stage_unsupported(st, e->msg);
 	} else if (r) {
 		stage_broken(st, p->sc.name, e->msg);
 	}

@@ -28,6 +28,15 @@ static int answer_error(const char *agent, const char *path, int status, const c
 	return r;
 }
 
+static int parse_answer(const struct buf *b, const char *path, cJSON **answer, struct err *e)
+{
+	*answer = json_parse(buf_cstr(b), path, e);
+	if (*answer)
+		return 0;
+	e->kind = ERR_BROKEN;
+	return -1;
+}
+
 int stage_call(struct stage *st, const char *agent, const char *method, const char *path,
 	       const cJSON *body, int64_t timeout_ns, cJSON **answer, struct err *e)
 {
@@ -39,13 +48,24 @@ int stage_call(struct stage *st, const char *agent, const char *method, const ch
 	free(text);
 	if (!r && status >= 300)
 		r = answer_error(agent, path, status, buf_cstr(&b), e);
-	if (!r && answer) {
-		*answer = json_parse(buf_cstr(&b), path, e);
-		if (!*answer) {
-			e->kind = ERR_BROKEN;
-			r = -1;
-		}
-	}
+	if (!r && answer)
+		r = parse_answer(&b, path, answer, e);
+	buf_free(&b);
+	return r;
+}
+
+int stage_delete(struct stage *st, const char *agent, const char *path, int64_t timeout_ns,
+		 cJSON **answer, bool *known, struct err *e)
+{
+	struct buf b = {0};
+	int status = 0, r;
+
+	r = st->ops->call(st->en, agent, "DELETE", path, NULL, timeout_ns, &b, &status, e);
+	*known = r || status != 404;
+	if (!r && *known && status >= 300)
+		r = answer_error(agent, path, status, buf_cstr(&b), e);
+	else if (!r && *known)
+		r = parse_answer(&b, path, answer, e);
 	buf_free(&b);
 	return r;
 }
@@ -262,6 +282,15 @@ void stage_broken(struct stage *st, const char *where, const char *what)
 
 	log_warn("%s: %s", where, what);
 	json_set_str(ev, "where", where);
+	json_set_str(ev, "what", what);
+	event_emit(&st->events, ev);
+}
+
+void stage_unsupported(struct stage *st, const char *what)
+{
+	cJSON *ev = event_new(st->scenario, "unsupported");
+
+	log_warn("not possible here: %s", what);
 	json_set_str(ev, "what", what);
 	event_emit(&st->events, ev);
 }

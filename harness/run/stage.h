@@ -44,6 +44,12 @@ struct stage {
 int stage_call(struct stage *st, const char *agent, const char *method, const char *path,
 	       const cJSON *body, int64_t timeout_ns, cJSON **answer, struct err *e);
 
+/* Sends a DELETE. An agent that has nothing under this path leaves *known false
+ * and *answer NULL: what is not there needs no undoing. Otherwise as
+ * stage_call(). */
+int stage_delete(struct stage *st, const char *agent, const char *path, int64_t timeout_ns,
+		 cJSON **answer, bool *known, struct err *e);
+
 /* The clock of an agent against the driver's, measured once per agent by the
  * shortest of several round trips (as NTP, RFC 5905, section 8), or taken as
  * equal when both run on the same kernel. */
@@ -69,6 +75,9 @@ int stage_sleep_until(struct stage *st, int64_t mono_ns, struct err *e);
 
 /* Emits {k: "broken"} with this text. */
 void stage_broken(struct stage *st, const char *where, const char *what);
+
+/* Emits {k: "unsupported"}: the engine cannot do what the scenario asks. */
+void stage_unsupported(struct stage *st, const char *what);
 
 void stage_phase(struct stage *st, const char *phase, const char *detail);
 

@@ -349,6 +349,24 @@ static void test_broken_run(void **state)
 	trial_end(&t);
 }
 
+static void test_unsupported(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	t.m.stands = false;
+	strcpy(t.m.unsupported, "there are no nodes here to stop");
+	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_SKIP);
+	assert_non_null(strstr(t.j->why, "no nodes here"));
+	assert_int_equal(judge(&t, "[{\"metric\":\"stands\",\"want\":true}]")->verdict, VERDICT_SKIP);
+	/* What broke besides is not hidden behind it. */
+	t.m.broken = true;
+	strcpy(t.m.broken_why, "clean-up failed");
+	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_BROKEN);
+	trial_end(&t);
+}
+
 static void test_noisy_run(void **state)
 {
 	struct trial t;
@@ -462,6 +480,7 @@ int main(void)
 		cmocka_unit_test(test_errors_clear),
 		cmocka_unit_test(test_stands),
 		cmocka_unit_test(test_broken_run),
+		cmocka_unit_test(test_unsupported),
 		cmocka_unit_test(test_noisy_run),
 		cmocka_unit_test(test_interrupted_run),
 		cmocka_unit_test(test_unknown_words),

@@ -189,6 +189,7 @@ static void apply_says_what_the_server_says(void **state)
 	assert_int_equal(kube_apply(f->k, "prod", o, &e), -1);
 	says(&e, "Service/x");
 	says(&e, "422");
+	assert_int_equal(e.kind, ERR_REFUSED);
 	says(&e, "spec.ports: Required value");
 	assert_string_equal(f->url, "/api/v1/namespaces/n/services/x");
 	cJSON_Delete(o);
@@ -209,6 +210,7 @@ static void unknown_kinds_are_looked_up(void **state)
 	assert_string_equal(path, "/apis/mon.io/v1/namespaces/ns/rules/r");
 	assert_int_equal(kube_kind_find(f->k, "mon.io/v1", "Gone", &kk, &e), -1);
 	says(&e, "no Gone of mon.io/v1");
+	assert_int_equal(e.kind, ERR_REFUSED);
 	assert_int_equal(kube_kind_find(f->k, "../v1", "X y", &kk, &e), -1);
 }
 

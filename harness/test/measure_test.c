@@ -592,6 +592,22 @@ static void test_broken(void **state)
 	end(&r);
 }
 
+static void test_unsupported(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r);
+	steady(&r.h, 100);
+	json_push(r.events, synth_fault("off", "node-down", "planned", SEC));
+	add(r.events, "unsupported", SEC, "{\"what\":\"no nodes here\"}");
+	json_push(r.events, synth_fault("off", "node-down", "healing", SEC));
+	measure(&r);
+	assert_string_equal(r.m.unsupported, "no nodes here");
+	assert_false(r.m.broken);
+	end(&r);
+}
+
 /* Another scenario's trouble is not ours; the run's is. */
 static void test_whose_trouble(void **state)
 {
@@ -657,6 +673,7 @@ int main(void)
 		cmocka_unit_test(test_noise),
 		cmocka_unit_test(test_queue_is_no_noise),
 		cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_unsupported),
 		cmocka_unit_test(test_whose_trouble),
 		cmocka_unit_test(test_stands),
 	};

@@ -205,6 +205,23 @@ subtest "every bug is found" => sub {
 	is(scalar @not, $plan, "every line of the plan is a failure");
 };
 
+subtest "what an engine cannot do is skipped, with the reason" => sub {
+	my $text = slurp("$root/scenarios/memory-kill-replica.yaml");
+	$text =~ s/fault: kill-process\n.*?target: replica\n.*?\n/fault: node-down\n    target: primary\n/s
+		or die "the scenario has changed";
+	open(my $f, ">", "$dir/node-down.yaml") or die $!;
+	print $f $text;
+	close($f);
+	my $began = time;
+	is(ordeal("run", "--engine", "local", "--reports", $reports, "$dir/node-down.yaml"), 0, "no failure")
+		or diag(out() . err());
+	cmp_ok(time - $began, "<", 60, "nothing is waited for in vain");
+	my @skips = out() =~ /^ok \d+ - .* # SKIP .*no nodes;
+	my ($plan) = out() =~ /^1\.\.(\d+)$/m;
+	is(scalar @skips, $plan, "every line says why") or diag(out());
+	is(result()->{verdict}, "SKIP", "and so does the result");
+};
+
 # What the generator sends, in the order in which it is due.
 sub sent {
 	my ($run) = @_;
