@@ -108,6 +108,45 @@ static int read_access(struct arena *a, const char *root, struct plan *p, struct
 	return 0;
 }
 
+static bool is_role(const char *target)
+{
+	static const char *const roles[] = {"primary", "replica", "any", "all"};
+
+	for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+		if (!strcmp(target, roles[i]))
+			return true;
+	}
+	return false;
+}
+
+/* A member that the fixture does not make cannot be a target. Nodes are the
+ * engine's matter. */
+static int check_targets(const struct plan *p, struct err *e)
+{
+	const char *workload = json_str(p->access, "workload", "");
+	const char *name = strchr(workload, '/') ? strchr(workload, '/') + 1 : workload;
+	int64_t members = json_i64(p->access, "expected_members", 0);
+
+	for (size_t i = 0; i < p->sc.nsteps; i++) {
+		const struct step *s = &p->sc.steps[i];
+		bool known = s->kind != STEP_FAULT || is_role(s->target) ||
+			     !strncmp(s->target, "node/", 5);
+		char member[160];
+
+		for (int64_t m = 0; m < members && !known; m++) {
+			snprintf(member, sizeof(member), "%s-%lld", name, (long long)m);
+			known = !strcmp(s->target, member);
+		}
+		if (!known)
+			return yaml_error(yaml_get(s->at, "target"), e,
+					  "%s has no member \"%s\": a target is primary, replica, "
+					  "any, all, %s-0 to %s-%lld, or node/NAME",
+					  p->sc.system, s->target, name, name,
+					  (long long)members - 1);
+	}
+	return 0;
+}
+
 int plan_read(struct arena *a, const char *root, const char *path, const struct setting_arg *sets,
 	      size_t nsets, struct plan *out, struct err *e)
 {
@@ -128,7 +167,8 @@ int plan_read(struct arena *a, const char *root, const char *path, const struct 
 	if (!out->system || !out->system->fixture)
 		return err_set(e, ERR_INPUT, "%s: system %s has no fixture", path, out->sc.system);
 	if (check_fault_steps(out, e) || read_settings(a, root, out, sets, nsets, e) ||
-	    read_manifests(a, root, out, e) || read_access(a, root, out, e))
+	    read_manifests(a, root, out, e) || read_access(a, root, out, e) ||
+	    check_targets(out, e))
 		return -1;
 	return manifest_apply_settings(a, &out->manifest, &out->settings, &out->changes, e);
 }

@@ -254,6 +254,13 @@ subtest "bad input touches nothing" => sub {
 	is(ordeal(@run, "$dir/none.yaml"), 2, "a missing file");
 	is(ordeal(@run), 2, "no scenario at all");
 	is(ordeal("run", "--engine", "lokal", $good), 2, "an unknown engine");
+	my $text = slurp($good);
+	$text =~ s/target: primary/target: memory-9/ or die "the scenario has changed";
+	open(my $f, ">", "$dir/target.yaml") or die $!;
+	print $f $text;
+	close($f);
+	is(ordeal(@run, "$dir/target.yaml"), 2, "a member that the fixture does not make");
+	like(err(), qr/target\.yaml:\d+:\d+: .*memory-0 to memory-2/, "with the ones that it does");
 	is(newest(), $before, "no run was begun");
 };
 
