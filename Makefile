@@ -73,9 +73,10 @@ check-asan:
 check-tsan:
 	$(MAKE) SAN=thread test
 
-# Needs the cluster: what is left when the driver dies with a fault on.
+# Needs the cluster: what is left when the driver dies with a fault on, and on
+# the disk when a volume was full.
 check-kind: all
-	prove --timer -e '' harness/test/kind/undo.sh
+	prove --timer -e '' harness/test/kind/undo.sh harness/test/kind/disk.sh
 
 # Needs root and a Docker: nothing is left of runs, whatever became of them.
 check-docker: all
