@@ -14,9 +14,10 @@ LAYERS  := base spec history system load fault engine agent measure check report
 
 CFLAGS  ?= -O2 -g
 CPPFLAGS += -D_GNU_SOURCE -Iharness $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-# One short line a file; V=1 shows the commands.
+# One short line a file, on standard error: standard output is the TAP's.
+# V=1 shows the commands.
 Q       := $(if $(V),,@)
-say      = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
+say      = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2) >&2)
 
 WARN    := -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
 	   -Wmissing-prototypes -Wvla -Wno-format-truncation -Werror
@@ -89,7 +90,7 @@ cluster-down: all
 
 # make scenarios ENGINE=kind SCENARIOS="postgres-kill-primary ..." SET="ttl=20"
 scenarios: all
-	$(BUILD)/ordeal run --engine $(ENGINE) $(foreach s,$(SET),--set $(s)) \
+	@$(BUILD)/ordeal run --engine $(ENGINE) $(foreach s,$(SET),--set $(s)) \
 		$(if $(SCENARIOS),$(foreach s,$(SCENARIOS),scenarios/$(s).yaml),--all)
 
 # libFuzzer on every parser; needs clang-14 and libclang-rt-14-dev.
