@@ -39,6 +39,16 @@ int inside_line(struct arena *a, const char *text, const char *path);
 /* True when the text holds YAML in which the path leads to a scalar. */
 bool inside_has(struct arena *a, const char *text, const char *path);
 
+/* Of a text of lines "words value" (redis.conf): the value, NULL when no line
+ * begins with the words; *line is where, from 1. */
+const char *line_get(struct arena *a, const char *text, const char *words, int *line);
+
+/* The text with another value there and every other byte as it was; without
+ * such a line, with one more behind the last that begins with the same word,
+ * or else at the top. */
+const char *line_set(struct arena *a, const char *text, const char *words, const char *value,
+		     int *line);
+
 /* "a.b[0].c" into "a.b[0]" (in the arena) and "c"; the parent is "" for a
  * single key. False when the last step is an index. */
 bool path_split(struct arena *a, const char *path, const char **parent, const char **leaf);

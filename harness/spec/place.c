@@ -1,4 +1,6 @@
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "spec/manifest_parts.h"
 
@@ -41,6 +43,28 @@ static bool same(const struct setting *st, const char *there)
 	if (!strcmp(st->value, "on"))
 		return !strcmp(there, "true") || !strcmp(there, "on") || !strcmp(there, "yes");
 	return !strcmp(there, "false") || !strcmp(there, "off") || !strcmp(there, "no");
+}
+
+/* Sizes as Redis writes them: 64mb is 64 * 1024^2, 64m is 64 * 1000^2
+ * (redis.conf, "Note on units"). */
+static bool same_size(const struct setting *st, const char *there)
+{
+	static const struct {
+		const char *suffix;
+		int64_t bytes;
+	} units[] = {{"", 1}, {"b", 1}, {"k", 1000}, {"kb", 1 << 10}, {"m", 1000000},
+		     {"mb", 1 << 20}, {"g", 1000000000}, {"gb", 1 << 30}};
+	char *end;
+	long long n = strtoll(there, &end, 10);
+	size_t i;
+
+	if (end == there || strcmp(st->unit, "bytes"))
+		return false;
+	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (!strcasecmp(end, units[i].suffix))
+			return n <= INT64_MAX / units[i].bytes &&
+			       n * units[i].bytes == strtoll(st->value, NULL, 10);
+	return false;
 }
 
 /* A text as the file has it, for the lines of the report: several settings
@@ -165,10 +189,35 @@ static int put_inside(struct placing *p, const char *path, const char *inside, s
 	return 0;
 }
 
+/* In a text of lines "words value", whose readers take booleans as yes and
+ * no. */
+static int put_line(struct placing *p, const char *path, const char *words, struct err *e)
+{
+	struct ynode *n = yaml_path(p->object, path);
+	bool is_bool = !strcmp(p->st->unit, "bool");
+	const char *value = !is_bool ? p->st->value : !strcmp(p->st->value, "on") ? "yes" : "no";
+	const char *from;
+	int line = 0;
+
+	if (!n || n->kind != Y_SCALAR)
+		return flag(p->place, "optional") ? 0 : missing(p, path, e);
+	from = line_get(p->a, n->text, words, &line);
+	if (!from && !flag(p->place, "create"))
+		return flag(p->place, "optional") ? 0 : missing(p, path, e);
+	p->found = true;
+	if (from ? same(p->st, from) || same_size(p->st, from) :
+		   !strcmp(p->st->value, p->st->dflt))
+		return 0;
+	n->text = line_set(p->a, n->text, words, value, &line);
+	adaptation_add(p->a, p->log, p->object, n->line + line,
+		       arena_fmt(p->a, "%s: %s", path, words), from, value, p->why);
+	return 0;
+}
+
 static int put_everywhere(struct arena *a, struct manifest *m, const struct setting *st,
 			  struct adaptations *log, struct original **originals, struct err *e)
 {
-	struct ynode *where = yaml_get(st->node, "where"), *inside;
+	struct ynode *where = yaml_get(st->node, "where"), *inside, *words;
 	struct placing p = {.a = a, .st = st, .log = log, .originals = originals};
 	const char *object, *path;
 	size_t i;
@@ -181,13 +230,15 @@ static int put_everywhere(struct arena *a, struct manifest *m, const struct sett
 		object = yaml_get(p.place, "object")->text;
 		path = yaml_get(p.place, "path")->text;
 		inside = yaml_get(p.place, "inside");
+		words = yaml_get(p.place, "line");
 		p.object = find_object(a, m, object);
 		if (!p.object && flag(p.place, "optional"))
 			continue;
 		if (!p.object)
 			return yaml_error(p.place, e, "the setting %s has its place in %s, which the "
 					  "manifests do not have", st->name, object);
-		rc = inside ? put_inside(&p, path, inside->text, e) : put_plain(&p, path, e);
+		rc = inside ? put_inside(&p, path, inside->text, e) :
+		     words ? put_line(&p, path, words->text, e) : put_plain(&p, path, e);
 		if (rc)
 			return rc;
 	}

@@ -164,7 +164,8 @@ static int need(const struct ynode *entry, const char *key, const char **out, st
 
 static int check_places(const struct ynode *entry, struct err *e)
 {
-	static const char *const keys[] = {"object", "path", "inside", "create", "optional", NULL};
+	static const char *const keys[] = {"object", "path", "inside", "line", "create", "optional",
+					   NULL};
 	const struct ynode *where = yaml_get(entry, "where"), *n;
 	const char *text;
 	bool flag;
@@ -182,6 +183,11 @@ static int check_places(const struct ynode *entry, struct err *e)
 		n = yaml_get(where->items[i], "inside");
 		if (n && yaml_to_string(n, &text, e))
 			return -1;
+		if (n && yaml_get(where->items[i], "line"))
+			return yaml_error(n, e, "a text is YAML (inside) or has lines (line), not both");
+		n = yaml_get(where->items[i], "line");
+		if (n && (yaml_to_string(n, &text, e) || !*text))
+			return yaml_error(n, e, "line: the first words of a line are expected");
 		n = yaml_get(where->items[i], "create");
 		if (n && yaml_to_bool(n, &flag, e))
 			return -1;

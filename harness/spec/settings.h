@@ -23,6 +23,7 @@
  *         - object: ConfigMap/postgres-config
  *           path: data.patroni.yaml        # a key with dots is quoted: data."patroni.yaml"
  *           inside: bootstrap.dcs.ttl      # optional: the text there is YAML; a path in it
+ *           line: maxmemory                # or: the text has lines "words value"; its first words
  *           create: true                   # optional: a missing last key is made when needed
  *           optional: true                 # optional: a variant may lack this place
  *   impossible:                 # combinations that must be refused

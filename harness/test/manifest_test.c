@@ -442,6 +442,55 @@ static void test_inside(void **state)
 	}
 }
 
+/* Texts of lines, as redis.conf and what a script writes to a file. */
+static void test_lines(void **state)
+{
+	static const char *const conf =
+		"kind: ConfigMap\napiVersion: v1\nmetadata: {name: c, namespace: n}\ndata:\n  r.conf: |\n"
+		"    # maxmemory 1\n    maxmemory 2gb\n    appendonly yes\n    maxmemory-policy lru\n";
+	static const struct {
+		const char *setting, *name, *value, *text;
+		size_t changes;
+	} t[] = {
+#define LINE(words, more) "{object: ConfigMap/c, path: data.\"r.conf\", line: " words more "}"
+		{SETTING("m", "bytes", "2Gi", LINE("maxmemory", "")), NULL, NULL,
+		 "# maxmemory 1\nmaxmemory 2gb\nappendonly yes\nmaxmemory-policy lru\n", 0},
+		{SETTING("m", "bytes", "2Gi", LINE("maxmemory", "")), "m", "8Mi",
+		 "# maxmemory 1\nmaxmemory 8388608\nappendonly yes\nmaxmemory-policy lru\n", 1},
+		{SETTING("a", "bool", "on", LINE("appendonly", "")), "a", "off",
+		 "# maxmemory 1\nmaxmemory 2gb\nappendonly no\nmaxmemory-policy lru\n", 1},
+		{SETTING("p", "word", "lru", LINE("maxmemory-policy", "")), "p", "none",
+		 "# maxmemory 1\nmaxmemory 2gb\nappendonly yes\nmaxmemory-policy none\n", 1},
+		{SETTING("b", "count", "0", LINE("backlog", ", create: true")), NULL, NULL,
+		 "# maxmemory 1\nmaxmemory 2gb\nappendonly yes\nmaxmemory-policy lru\n", 0},
+		{SETTING("b", "count", "0", LINE("backlog", ", create: true")), "b", "1",
+		 "backlog 1\n# maxmemory 1\nmaxmemory 2gb\nappendonly yes\nmaxmemory-policy lru\n", 1},
+		{SETTING("b", "count", "0", LINE("appendonly at", ", create: true")), "b", "1",
+		 "# maxmemory 1\nmaxmemory 2gb\nappendonly yes\nappendonly at 1\nmaxmemory-policy lru\n",
+		 1},
+	};
+	struct fixture *f = *state;
+	struct err e = {0};
+
+	put(f, "a.yaml", conf);
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		read_dir(f);
+		f->log.n = 0;
+		load_settings(f, t[i].setting);
+		if (apply(f, t[i].name, t[i].value, &e))
+			fail_msg("%s", e.msg);
+		assert_string_equal(text_at(f, 0, "data.\"r.conf\""), t[i].text);
+		assert_int_equal(f->log.n, t[i].changes);
+	}
+	load_settings(f, SETTING("x", "count", "0", LINE("absent", "")));
+	assert_int_equal(apply(f, "x", "1", &e), -1);
+	assert_non_null(strstr(e.msg, "absent") ? e.msg : strstr(e.msg, "setting x"));
+	read_dir(f);
+	load_settings(f, SETTING("m", "bytes", "2Gi", LINE("maxmemory", "")));
+	assert_int_equal(apply(f, "m", "1Mi", &e), 0);
+	assert_logged(f, "ConfigMap/c", "data.\"r.conf\": maxmemory", 7, "2gb", "1048576");
+}
+
 static void test_inside_line(void **state)
 {
 	struct fixture *f = *state;
@@ -626,6 +675,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_adapt_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_adapt_wrong, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_inside, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lines, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_inside_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unchanged, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_plain, setup, teardown),
