@@ -1,0 +1,299 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "system/redis_cluster_rules.h"
+
+/* How long the writes of one shard may be down, by the rules of Redis
+ * Cluster, Kubernetes and Redis under the settings in force.
+ *
+ * A node pings each other at least every node timeout / 2. A ping that is
+ * unanswered for the node timeout makes the other suspect (PFAIL): node
+ * timeout to 1.5 times that after the last sign of life, and as cron looks
+ * every 100 ms, a little later. Suspicions travel with heartbeats; when the
+ * majority of masters has one, whoever learns it last says FAIL to all. The
+ * replica then waits 500 ms and up to 500 ms more of chance, and 1 s for each
+ * other replica with newer data, asks all masters for their vote, and has the
+ * slots with a majority of them. (Cluster specification, "Failure detection",
+ * "Replica election and promotion".)
+ *
+ * What no document states is an allowance, named here and said to be one. */
+
+#define S(x) ((int64_t)((x) * 1e9))
+#define CRON S(0.1)        /* cluster.c: clusterCron() */
+#define GOSSIP S(1.5)      /* allowance: suspicions reach the majority with heartbeats */
+#define ELECT_LO S(0.5)    /* cluster.c: clusterHandleSlaveFailover() */
+#define ELECT_HI S(1.0)
+#define VOTES S(0.5)       /* allowance: votes, promotion, clients learn of it */
+#define WRITABLE S(2)      /* cluster.c: CLUSTER_WRITABLE_DELAY, after a master's restart */
+#define RECREATE S(10)     /* allowance: StatefulSet controller, volume, container start */
+#define BACKOFF S(11)      /* second restart of a container within ten minutes, and its start */
+#define LOAD S(3)          /* allowance: reading the AOF */
+#define RECONNECT S(2)     /* allowance: dead connections give up, new ones open */
+#define DISK_CRON S(2)     /* aof.c: the write is tried again every second */
+#define NODE_BOOT S(30)    /* allowance: a node and its pods start again */
+#define REJOIN_MAX S(5)    /* cluster.c: CLUSTER_MAX_REJOIN_DELAY */
+
+#define SPEC "Redis cluster specification: "
+#define DETECTION SPEC "Failure detection; Replica election and promotion"
+#define RESTARTS SPEC "Nodes that restart; StatefulSets of Kubernetes"
+
+struct rules {
+	int64_t timeout, validity, ping_period;
+	bool full_coverage;
+	char assumed[160];
+};
+
+static const cJSON *setting(const cJSON *inforce, const char *name)
+{
+	const cJSON *s;
+
+	cJSON_ArrayForEach(s, inforce)
+		if (!strcmp(json_str(s, "name", ""), name))
+			return s;
+	return NULL;
+}
+
+static int64_t number(struct rules *r, const cJSON *inforce, const char *name, int64_t dflt)
+{
+	const cJSON *v = json_get(setting(inforce, name), "value");
+	size_t len = strlen(r->assumed);
+
+	if (cJSON_IsNumber(v))
+		return (int64_t)v->valuedouble;
+	if (cJSON_IsString(v) && *v->valuestring)
+		return strtoll(v->valuestring, NULL, 10);
+	snprintf(r->assumed + len, sizeof(r->assumed) - len, "%s%s", len ? ", " : "", name);
+	return dflt;
+}
+
+static void rules_read(const cJSON *inforce, struct rules *r)
+{
+	const cJSON *v = json_get(setting(inforce, "cluster-require-full-coverage"), "value");
+
+	memset(r, 0, sizeof(*r));
+	r->timeout = number(r, inforce, "cluster-node-timeout", 15000) * NS_PER_MS;
+	r->validity = number(r, inforce, "cluster-replica-validity-factor", 10);
+	r->ping_period = number(r, inforce, "repl-ping-replica-period", 10) * NS_PER_S;
+	r->full_coverage = !cJSON_IsString(v) || !strcmp(v->valuestring, "yes") ||
+			   !strcmp(v->valuestring, "on");
+}
+
+static double sec(int64_t ns)
+{
+	return (double)ns / (double)NS_PER_S;
+}
+
+static void add(struct prediction *p, const char *name, int64_t lo, int64_t hi, const char *source,
+		const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+static void add(struct prediction *p, const char *name, int64_t lo, int64_t hi, const char *source,
+		const char *fmt, ...)
+{
+	struct mechanism *m;
+	va_list ap;
+
+	if (p->n == sizeof(p->mech) / sizeof(p->mech[0]))
+		return;
+	m = &p->mech[p->n++];
+	snprintf(m->name, sizeof(m->name), "%s", name);
+	snprintf(m->source, sizeof(m->source), "%s", source);
+	va_start(ap, fmt);
+	vsnprintf(m->rule, sizeof(m->rule), fmt, ap);
+	va_end(ap);
+	m->lo_ns = lo > 0 ? lo : 0;
+	m->hi_ns = hi;
+	if (!p->known || m->lo_ns < p->lo_ns)
+		p->lo_ns = m->lo_ns;
+	if (!p->known || m->hi_ns > p->hi_ns)
+		p->hi_ns = m->hi_ns;
+	p->known = true;
+}
+
+static void note(struct prediction *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void note(struct prediction *p, const char *fmt, ...)
+{
+	size_t len = strlen(p->note);
+	va_list ap;
+
+	if (len && len + 1 < sizeof(p->note)) {
+		p->note[len++] = ' ';
+		p->note[len] = '\0';
+	}
+	va_start(ap, fmt);
+	vsnprintf(p->note + len, sizeof(p->note) - len, fmt, ap);
+	va_end(ap);
+}
+
+static int64_t elected_lo(const struct rules *r)
+{
+	return r->timeout + ELECT_LO;
+}
+
+static int64_t elected_hi(const struct rules *r)
+{
+	return r->timeout + r->timeout / 2 + CRON + GOSSIP + ELECT_HI + VOTES;
+}
+
+static void replica_elected(struct prediction *p, const struct rules *r)
+{
+	add(p, "replica elected", elected_lo(r), elected_hi(r), DETECTION,
+	    "a ping unanswered for cluster-node-timeout %.1f s makes a node suspect, the ping goes out up to half of that later; %.1f s allowed until a majority says FAIL; the replica waits 0.5 to 1 s, then asks for votes (%.1f s allowed): %.1f to %.1f s",
+	    sec(r->timeout), sec(GOSSIP), sec(VOTES), sec(elected_lo(r)), sec(elected_hi(r)));
+}
+
+/* From injection to healing; no length: it was not healed, or not yet. */
+static bool length(const cJSON *fault, int64_t *lo, int64_t *hi)
+{
+	int64_t injected = json_i64(fault, "injected_ns", 0), effective = json_i64(fault, "effective_ns", 0);
+	int64_t healed = json_i64(fault, "healed_ns", 0);
+
+	if (!healed || !injected || healed < injected)
+		return false;
+	*lo = healed - (effective > injected ? effective : injected);
+	*hi = healed - injected;
+	return true;
+}
+
+static void fault_ends(struct prediction *p, const cJSON *fault, int64_t after, const char *source,
+		       const char *why)
+{
+	int64_t lo, hi;
+
+	if (!length(fault, &lo, &hi))
+		return;
+	/* Clients find out about it between injection and proof. */
+	add(p, "fault ends", lo - S(0.5), hi + after, source,
+	    "%s; it lasted %.1f s, and %.1f s are allowed for the way back: %.1f to %.1f s", why, sec(hi),
+	    sec(after), sec(lo - S(0.5) > 0 ? lo - S(0.5) : 0), sec(hi + after));
+}
+
+/* A lasting fault against the node timeout: whichever comes first. */
+static void elected_or_end(struct prediction *p, const struct rules *r, const cJSON *fault, int64_t after,
+			   const char *why)
+{
+	int64_t lo, hi;
+	bool known = length(fault, &lo, &hi);
+
+	if (!known || hi >= r->timeout)
+		replica_elected(p, r);
+	if (known && lo <= elected_hi(r))
+		fault_ends(p, fault, after, DETECTION, why);
+}
+
+static void validity(struct prediction *p, const struct rules *r)
+{
+	if (r->validity)
+		note(p, "A replica whose link was down for more than %.0f s (validity factor %lld) would not stand.",
+		     sec(r->timeout * r->validity + r->ping_period), (long long)r->validity);
+}
+
+/* The same member is back under its id before a majority misses it, or in the
+ * middle of the vote. */
+static void dies(struct prediction *p, const struct rules *r, int64_t start, const char *who)
+{
+	int64_t hi = start + LOAD + WRITABLE;
+
+	add(p, "same member restarts", WRITABLE, hi, RESTARTS,
+	    "%s within the node timeout (%.1f s allowed), reads its AOF (%.1f s allowed), and takes writes %.0f s after it came up, as restarted masters do: %.0f to %.1f s",
+	    who, sec(start), sec(LOAD), sec(WRITABLE), sec(WRITABLE), sec(hi));
+	replica_elected(p, r);
+	validity(p, r);
+}
+
+static void partition(struct prediction *p, const struct rules *r, const cJSON *fault)
+{
+	elected_or_end(p, r, fault, REJOIN_MAX + RECONNECT,
+		       "it ended before a replica was elected, and the old master goes on once it has waited out its rejoin delay");
+	note(p, "On the minority's side the old master stops taking writes when it has missed the majority for %.1f to %.1f s; what it acknowledged until then is lost.",
+	     sec(r->timeout), sec(r->timeout + r->timeout / 2 + CRON));
+}
+
+static void fill_disk(struct prediction *p, const cJSON *fault)
+{
+	int64_t lo, hi;
+
+	if (!length(fault, &lo, &hi)) {
+		note(p, "No rule ends this before space returns, and it was not freed.");
+		return;
+	}
+	add(p, "space returns", 0, hi + DISK_CRON + RECONNECT, "Redis documentation: Redis persistence (append-only file)",
+	    "once the AOF cannot be written, writes are answered with MISCONF; the write is tried again every second; the node answers pings all the time, so nobody takes over; full for %.1f s: 0 to %.1f s",
+	    sec(hi), sec(hi + DISK_CRON + RECONNECT));
+	note(p, "A full disk is no failure to the cluster: it has no rule for it.");
+}
+
+static const char *role_hit(const cJSON *fault)
+{
+	const cJSON *t;
+	const char *role = "";
+
+	cJSON_ArrayForEach(t, json_get(fault, "targets")) {
+		const char *x = json_str(t, "role", "");
+
+		if (!strcmp(x, "primary"))
+			return "primary";
+		if (*x)
+			role = x;
+	}
+	return role;
+}
+
+static const char *how_of(const cJSON *fault, const char *key, const char *dflt)
+{
+	return json_str(json_get(fault, "params"), key, json_str(fault, "how", dflt));
+}
+
+static void primary(struct prediction *p, const struct rules *r, const cJSON *fault, const char *name)
+{
+	if (!strcmp(name, "kill-pod")) {
+		dies(p, r, RECREATE, "the StatefulSet creates the pod again under its name");
+		if (strcmp(how_of(fault, "how", "crash"), "crash"))
+			note(p, "A server that is told to end hands nothing over: no replica takes part in its shutdown.");
+	} else if (!strcmp(name, "kill-process")) {
+		dies(p, r, BACKOFF, "the kubelet restarts the container, at once the first time and after 10 s the second within ten minutes");
+	} else if (!strcmp(name, "pause")) {
+		elected_or_end(p, r, fault, RECONNECT, "it ended before a replica was elected, and the master goes on");
+		validity(p, r);
+	} else if (!strcmp(name, "partition-node")) {
+		partition(p, r, fault);
+	} else if (!strcmp(name, "node-down")) {
+		elected_or_end(p, r, fault, NODE_BOOT + LOAD + WRITABLE,
+			       "the node came back before a replica was elected, and the same member starts again");
+		note(p, "Its node's other members are gone, too; a master there is another shard's outage.");
+	} else if (!strcmp(name, "fill-disk")) {
+		fill_disk(p, fault);
+	} else {
+		note(p, "No rule is known for the fault \"%.40s\".", name);
+	}
+}
+
+/* Faults of nodes hit all members there: besides the target, a master of
+ * another shard. */
+static bool of_a_node(const char *fault)
+{
+	return !strcmp(fault, "partition-node") || !strcmp(fault, "node-down");
+}
+
+void redis_cluster_predict(const cJSON *fault, const cJSON *inforce, struct prediction *out)
+{
+	const char *name = json_str(fault, "fault", ""), *role = role_hit(fault);
+	struct rules r;
+
+	memset(out, 0, sizeof(*out));
+	rules_read(inforce, &r);
+	if (!strcmp(role, "replica"))
+		add(out, "writes need no replica", 0, 0, SPEC "Write safety",
+		    "replication is asynchronous: a master answers without waiting for its replica%s",
+		    of_a_node(name) ? "; a master on the same node is hit as well" : "");
+	if (!strcmp(role, "primary") || (!strcmp(role, "replica") && of_a_node(name)))
+		primary(out, &r, fault, name);
+	else if (strcmp(role, "replica"))
+		note(out, "It is not known whether the target owned slots.");
+	if (!strcmp(role, "primary") && r.full_coverage)
+		note(out, "With cluster-require-full-coverage all shards stop while slots have no owner.");
+	if (*r.assumed)
+		note(out, "Not reported, taken at the default: %s.", r.assumed);
+}
