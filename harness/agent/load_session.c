@@ -54,6 +54,10 @@ static int read_body(struct load_session *s, struct err *e)
 		.mix_read = (int)json_i64(mix, "read", 15),
 		.mix_write = (int)json_i64(mix, "write", 0),
 		.mix_cas = (int)json_i64(mix, "cas", 15),
+		.mix_read_replica = (int)json_i64(mix, "read_replica", 0),
+		.group = (uint32_t)json_i64(load, "group", 0),
+		.first_process = (uint32_t)json_i64(load, "first_process", 0),
+		.first_value = json_i64(load, "first_value", 0),
 		.seed = (uint64_t)json_i64(s->body, "seed", 1),
 	};
 	if (s->conf.keys < 0 || s->conf.keys > 100000)

@@ -22,7 +22,7 @@ static bool metric_of(const char *name, enum expect_metric *out)
 {
 	int i;
 
-	for (i = EXPECT_STANDS; i <= EXPECT_CHECK; i++)
+	for (i = EXPECT_STANDS; i <= EXPECT_EVICTED; i++)
 		if (!strcmp(expect_metric_name((enum expect_metric)i), name)) {
 			*out = (enum expect_metric)i;
 			return true;
@@ -32,7 +32,8 @@ static bool metric_of(const char *name, enum expect_metric *out)
 
 static bool is_time(enum expect_metric m)
 {
-	return m == EXPECT_OUTAGE || m == EXPECT_RECOVERY || m == EXPECT_DEADLINE || m == EXPECT_DEMOTED;
+	return m == EXPECT_OUTAGE || m == EXPECT_RECOVERY || m == EXPECT_DEADLINE || m == EXPECT_DEMOTED ||
+	       m == EXPECT_STALENESS;
 }
 
 static bool interrupted(const cJSON *events, int scenario)

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "check/judge.h"
+#include "measure/parts.h"
 
 /* One function a metric. Where a figure is an interval, an expectation
  * passes when the whole interval satisfies it, fails when none of it does,
@@ -244,7 +245,8 @@ static void lost_detail(const struct loss *l, const char *fault, struct judged *
 	for (i = 0; i < l->n && cJSON_GetArraySize(a) < 20; i++)
 		if (!fault || !strcmp(l->writes[i].fault, fault))
 			json_pushf(a, "%lld%s%s", (long long)l->writes[i].value,
-				   *l->writes[i].cause ? ": " : "", l->writes[i].cause);
+				   l->writes[i].cause ? ": " : "",
+				   loss_cause_name(l->writes[i].cause));
 	if (cJSON_GetArraySize(a)) {
 		r->detail = cJSON_CreateObject();
 		json_set(r->detail, "first_lost", a);
@@ -402,7 +404,7 @@ static void judge_errors_clear(const struct judging *j, struct judged *r)
 		const struct op *op = &j->h->ops[i];
 		bool during = false;
 
-		if ((int64_t)op->scenario != j->scenario || op->f == OP_READ || op->outcome == OP_OK ||
+		if ((int64_t)op->scenario != j->scenario || !op_is_write(op) || op->outcome == OP_OK ||
 		    !strncmp(op->error, "mismatch", 8) || !strncmp(op->error, "client:", 7))
 			continue;
 		for (k = 0; k < j->m->nfaults; k++)
@@ -422,6 +424,39 @@ static void judge_errors_clear(const struct judging *j, struct judged *r)
 	verdict(r, (share >= CLEAR_SHARE) == want ? VERDICT_PASS : VERDICT_FAIL,
 		"of %ld failed writes %ld got an error and %ld waited in silence until their deadline", failed,
 		failed - silent, silent);
+}
+
+/* A lower bound beyond the limit fails for certain; only an upper bound
+ * within it passes. */
+static void judge_staleness(const struct judging *j, struct judged *r)
+{
+	const struct staleness *s = &j->m->staleness;
+
+	r->limit = shown_limit(j, (double)NS_PER_MS);
+	if (!s->reads) {
+		verdict(r, VERDICT_UNKNOWN, "no replica's answer could be placed among the writes");
+		return;
+	}
+	r->measured = ms(s->max_ns);
+	verdict(r, against_bounds(j, (double)s->max_ns, (double)s->max_hi_ns),
+		"of %zu answers of replicas %zu were certainly behind: median %.0f ms, p99 %.0f ms, at most "
+		"between %.0f and %.0f ms, %lld versions", s->reads, s->behind, ms(s->p50_ns), ms(s->p99_ns),
+		ms(s->max_ns), ms(s->max_hi_ns), (long long)s->versions_max);
+}
+
+static void judge_evicted(const struct judging *j, struct judged *r)
+{
+	const struct loss *l = &j->m->loss;
+
+	mem_copy_str(r->unit, sizeof(r->unit), "count");
+	r->limit = shown_limit(j, 1);
+	if (!l->known || !l->acked) {
+		verdict(r, VERDICT_UNKNOWN, l->known ? "no write was acknowledged" : "there is no final read");
+		return;
+	}
+	r->measured = (double)l->evicted;
+	verdict(r, against_bounds(j, (double)l->evicted, (double)l->evicted),
+		"%lld of %lld acknowledged writes were evicted", (long long)l->evicted, (long long)l->acked);
 }
 
 static void judge_check(const struct judging *j, struct judged *r)
@@ -455,7 +490,8 @@ void judge_metric(const struct judging *j, enum expect_metric metric, struct jud
 		[EXPECT_DUPLICATE] = judge_duplicate, [EXPECT_RECOVERY] = judge_recovery,
 		[EXPECT_DUAL_PRIMARY] = judge_dual, [EXPECT_DEADLINE] = judge_deadline,
 		[EXPECT_DEMOTED] = judge_demoted, [EXPECT_ERRORS_CLEAR] = judge_errors_clear,
-		[EXPECT_CHECK] = judge_check,
+		[EXPECT_CHECK] = judge_check, [EXPECT_STALENESS] = judge_staleness,
+		[EXPECT_EVICTED] = judge_evicted,
 	};
 
 	mem_copy_str(r->unit, sizeof(r->unit), "ms");

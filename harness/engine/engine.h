@@ -92,8 +92,14 @@ struct engine_ops {
 	int (*agents_up)(struct engine *en, struct err *e);
 	int (*agents_down)(struct engine *en, struct err *e);
 
-	/* Calls an agent. `agent` is "load", "host" or "node/NAME". Returns 0
-	 * for any HTTP answer (its status in *status). */
+	/* Starts one more load agent, on this node, beside the system that
+	 * apply has made, and waits until it answers: agent "load/GROUP". It
+	 * goes with remove. NULL: the engine cannot. */
+	int (*load_beside)(struct engine *en, const char *group, const char *node,
+			   int64_t deadline_ns, struct err *e);
+
+	/* Calls an agent. `agent` is "load", "load/GROUP", "host" or "node/NAME".
+	 * Returns 0 for any HTTP answer (its status in *status). */
 	int (*call)(struct engine *en, const char *agent, const char *method, const char *path,
 		    const char *body, int64_t timeout_ns, struct buf *answer, int *status,
 		    struct err *e);

@@ -22,8 +22,9 @@
  *            load{}, steps[], expect[{name, metric, ...}], plan[]
  *  adapt     file, line, object, path, from, to, why
  *  phase     phase: "apply" "ready" "setup" "load" "steady" "settle" "final" "cleanup" "done"; detail
- *  sample    m (member), ok, role ("primary" "replica" "unknown"), writable, tl, pos, lag_bytes,
+ *  sample    m (member), ok, role ("primary" "replica" "unknown"), writable, shard, tl, pos, lag_bytes,
  *            lag_ms, took_ms, err, x{} (what only this system has)
+ *  group     g (number in operations), name, node, member (beside whom), clients, rate
  *  fault     id, fault, how, state ("planned" "injecting" "effective" "no-effect" "healing" "healed"
  *            "heal-failed"), targets[{member,node,uid,role,...}], params{}, evidence[], rule
  *  object    type ("pod" "endpoints" "service" "node"), name, and for pods: uid, node, ip, phase, ready,

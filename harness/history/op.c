@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-static const char *const f_names[] = {"insert", "read", "write", "cas"};
+static const char *const f_names[] = {"insert", "read", "write", "cas", "read_replica"};
 static const char *const outcome_names[] = {"ok", "fail", "info"};
 
 const char *op_f_name(enum op_f f)
@@ -133,6 +133,10 @@ size_t op_to_line(const struct op *op, char *out, size_t size)
 	put_num(&l, "s", op->scenario);
 	out[0] = '{'; /* in place of the first comma */
 	put_num(&l, "p", op->process);
+	if (op->group)
+		put_num(&l, "g", op->group);
+	if (op->shard)
+		put_num(&l, "sh", op->shard);
 	put_str(&l, "f", op_f_name(op->f));
 	put_str(&l, "o", op_outcome_name(op->outcome));
 	if (op->key != OP_NO_VALUE)
@@ -180,6 +184,17 @@ static int need_name(const cJSON *o, const char *key, const char *const *names, 
 	return 0;
 }
 
+/* A number that is left out when it is 0. */
+static int need_small(const cJSON *o, const char *key, uint32_t *out, struct err *e)
+{
+	int64_t v = json_i64(o, key, 0);
+
+	if (v < 0 || v > UINT16_MAX)
+		return err_set(e, ERR_INPUT, "\"%s\" must be a number from 0 to 65535", key);
+	*out = (uint32_t)v;
+	return 0;
+}
+
 int op_from_json(const cJSON *o, struct op *op, struct err *e)
 {
 	int64_t process;
@@ -200,6 +215,8 @@ int op_from_json(const cJSON *o, struct op *op, struct err *e)
 			       "(\"tc\")");
 	op->process = (uint32_t)process;
 	op->scenario = (uint32_t)json_i64(o, "s", 0);
+	if (need_small(o, "g", &op->group, e) || need_small(o, "sh", &op->shard, e))
+		return -1;
 	op->f = (enum op_f)f;
 	op->outcome = (enum op_outcome)outcome;
 	op->key = json_i64(o, "key", OP_NO_VALUE);

@@ -15,6 +15,10 @@ enum op_f {
 	OP_READ,   /* read register `key`: value is what was read */
 	OP_WRITE,  /* set register `key` to value */
 	OP_CAS,    /* register `key` from `expect` to `value` */
+	/* Read register `key` where a replica answers, who may be behind: no
+	 * read that linearizability is asked of, but what staleness is measured
+	 * on. Only systems with replica_reads get it. */
+	OP_READ_REPLICA,
 };
 
 /* In doubt: OP_INFO. */
@@ -29,6 +33,15 @@ enum { OP_ERROR_MAX = 96, OP_NO_VALUE = -1 };
 struct op {
 	uint32_t scenario; /* index in the run */
 	uint32_t process;  /* one client: one connection, one op at a time */
+	/* Where the client stands: 0 with most others; else the number of its
+	 * group in the scenario's "group" events. Filled by the load. */
+	uint32_t group;
+	/* Which part of the system answers for this key or value (Redis
+	 * Cluster's shards), from 1; 0: unknown, or the system has no parts.
+	 * Filled by invoke(), also when the operation fails, whenever the client
+	 * knows where it belongs. Numbers are the same for all clients and for
+	 * the whole scenario. */
+	uint32_t shard;
 	enum op_f f;
 	enum op_outcome outcome;
 	int64_t key;    /* register number; OP_NO_VALUE for inserts */

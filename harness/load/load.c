@@ -88,17 +88,27 @@ static bool wait_until(struct load *l, int64_t t_ns)
 
 static enum op_f choose_f(struct load *l)
 {
-	const int weight[] = {l->conf.mix_insert, l->conf.mix_read, l->conf.mix_write,
-			      l->conf.mix_cas};
-	int sum = weight[0] + weight[1] + weight[2] + weight[3], x;
+	const int weight[] = {
+		[OP_INSERT] = l->conf.mix_insert, [OP_READ] = l->conf.mix_read,
+		[OP_WRITE] = l->conf.mix_write, [OP_CAS] = l->conf.mix_cas,
+		[OP_READ_REPLICA] = l->conf.mix_read_replica,
+	};
+	int sum = 0, last = (int)ARRAY_LEN(weight) - 1, x;
 
+	for (int f = 0; f <= last; f++)
+		sum += weight[f];
 	x = (int)rng_below(&l->rng, (uint64_t)sum);
-	for (int f = 0; f < 3; f++) {
+	for (int f = 0; f < last; f++) {
 		x -= weight[f];
 		if (x < 0)
 			return (enum op_f)f;
 	}
-	return OP_CAS;
+	return (enum op_f)last;
+}
+
+static bool changes_register(const struct op *op)
+{
+	return op->f == OP_WRITE || op->f == OP_CAS;
 }
 
 /* What a compare-and-set expects is what any client saw last: a client's own
@@ -108,16 +118,17 @@ static void fill_op(struct load *l, int64_t number, struct op *op)
 {
 	memset(op, 0, sizeof(*op));
 	op->scenario = l->conf.scenario;
+	op->group = l->conf.group;
 	op->f = choose_f(l);
 	op->key = op->value = op->expect = OP_NO_VALUE;
 	op->t_intended = due_ns(l, number);
 	if (op->f == OP_INSERT) {
-		op->value = ++l->inserts;
+		op->value = l->conf.first_value + ++l->inserts;
 		return;
 	}
 	op->key = (int64_t)rng_below(&l->rng, (uint64_t)l->conf.keys);
-	if (op->f != OP_READ)
-		op->value = ++l->writes;
+	if (changes_register(op))
+		op->value = l->conf.first_value + ++l->writes;
 }
 
 /* Takes the next operation when its time has come. False: the load ends. */
@@ -183,9 +194,10 @@ static void record(struct worker *w, const struct op *op)
 		l->failures++;
 	if (op->outcome == OP_OK) {
 		l->stats.ok++;
-		if (op->f != OP_READ && op->t_return > l->stats.last_write_ok_ns)
+		if ((op->f == OP_INSERT || changes_register(op)) &&
+		    op->t_return > l->stats.last_write_ok_ns)
 			l->stats.last_write_ok_ns = op->t_return;
-		if (op->f != OP_INSERT)
+		if (op->f == OP_READ || changes_register(op))
 			l->known[op->key] = op->value;
 	} else if (op->outcome == OP_FAIL) {
 		l->stats.fail++;
@@ -215,7 +227,7 @@ static void *work(void *arg)
 
 static int check_conf(const struct load_conf *c, struct err *e)
 {
-	int registers = c->mix_read | c->mix_write | c->mix_cas;
+	int registers = c->mix_read | c->mix_write | c->mix_cas | c->mix_read_replica;
 
 	if (!(c->rate > 0 && c->rate <= 1e6))
 		return err_set(e, ERR_INPUT, "load: rate must be above 0 and at most 1000000 "
@@ -225,10 +237,13 @@ static int check_conf(const struct load_conf *c, struct err *e)
 	if (c->deadline_ns < NS_PER_MS)
 		return err_set(e, ERR_INPUT, "load: the deadline must be at least 1 ms");
 	if (c->mix_insert < 0 || c->mix_read < 0 || c->mix_write < 0 || c->mix_cas < 0 ||
-	    (c->mix_insert | registers) == 0)
+	    c->mix_read_replica < 0 || (c->mix_insert | registers) == 0)
 		return err_set(e, ERR_INPUT, "load: the mix needs weights from 0 up, not all 0");
 	if (registers && c->keys < 1)
 		return err_set(e, ERR_INPUT, "load: read, write and cas need keys");
+	if (c->mix_read_replica && !c->sys->replica_reads)
+		return err_set(e, ERR_INPUT, "load: the clients of %s do not read from replicas: leave "
+			       "read_replica out of the mix", c->sys->name);
 	return 0;
 }
 
@@ -242,7 +257,7 @@ static int start_workers(struct load *l, struct err *e)
 	/* The workers must not see the count move under them. */
 	pthread_mutex_lock(&l->lock);
 	for (int i = 0; i < l->conf.clients && !r; i++) {
-		l->workers[i] = (struct worker){.l = l, .process = (uint32_t)i};
+		l->workers[i] = (struct worker){.l = l, .process = l->conf.first_process + (uint32_t)i};
 		r = pthread_create(&l->workers[i].thread, &attr, work, &l->workers[i]);
 		if (!r)
 			l->nstarted++;

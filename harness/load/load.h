@@ -37,6 +37,12 @@ struct load_conf {
 	int64_t deadline_ns;
 	int keys;
 	int mix_insert, mix_read, mix_write, mix_cas; /* weights */
+	int mix_read_replica;
+	/* Of several loads on one system each is a group: its number in every
+	 * operation (0: the only or the main one), the number of its first
+	 * client, and what its values count up from. */
+	uint32_t group, first_process;
+	int64_t first_value;
 	uint64_t seed;            /* of the order of kinds and keys */
 };
 

@@ -160,21 +160,18 @@ static struct leader leader_near(const struct view *v, int64_t t, bool forwards)
 
 static void cause_of(const struct view *v, const struct fault_seen *f, struct lost_write *w)
 {
-	const char *by = member_at(v, w->via, w->t_return), *cause = "";
+	const char *by = member_at(v, w->via, w->t_return);
 	struct leader then = leader_near(v, w->t_return, false), next;
 
 	if (!*by)
 		by = then.member;
 	if (*by && *then.member && strcmp(by, then.member) && then.timeline >= 0) {
-		cause = "acknowledged by a deposed primary";
+		w->cause = LOSS_MINORITY;
 	} else if (f && f->outage.any) {
 		next = leader_near(v, f->outage.up_hi - 1, true);
 		if (*by && *next.member && strcmp(by, next.member))
-			cause = "not replicated to the new primary";
-		else if (*by && *next.member)
-			cause = "forgotten by the primary that acknowledged it";
+			w->cause = LOSS_NOT_REPLICATED;
 	}
-	mem_copy_str(w->cause, sizeof(w->cause), cause);
 }
 
 static void add_lost(const struct view *v, const struct op *op, const struct fault_seen *faults,
@@ -185,6 +182,8 @@ static void add_lost(const struct view *v, const struct op *op, const struct fau
 
 	w->value = op->value;
 	w->process = op->process;
+	w->group = op->group;
+	w->shard = op->shard;
 	w->t_return = op->t_return;
 	mem_copy_str(w->fault, sizeof(w->fault), f ? f->id : "");
 	mem_copy_str(w->via, sizeof(w->via), op->via);

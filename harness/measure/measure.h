@@ -44,16 +44,20 @@ struct fault_seen {
 
 struct lost_write {
 	int64_t value;
-	uint32_t process;
+	uint32_t process, group, shard;
 	int64_t t_return; /* when it was acknowledged */
 	char fault[64];   /* the fault that caused it ("" none) */
-	char cause[64];   /* "not replicated", ... */
+	enum loss_cause cause;
+	char how[160];    /* how that is known; "" */
 	char via[64];
 };
 
 struct loss {
 	bool known;      /* a final read was made */
-	int64_t acked, lost, phantom, duplicate, unknown;
+	/* lost: all but the evicted, which are a loss of their own kind: the
+	 * settings allow it. `writes` has both. */
+	int64_t acked, lost, phantom, duplicate, unknown, evicted;
+	int64_t by_cause[LOSS_EVICTED + 1]; /* of `writes` */
 	int64_t unknown_present; /* info operations that turned out applied */
 	int64_t span_ns;         /* acknowledgement time from first to last lost write */
 	int64_t bytes;           /* 0 when nothing was lost; -1: the evidence does not tell */
@@ -61,6 +65,18 @@ struct loss {
 	size_t n;
 	int64_t stale_registers; /* registers whose final value no acknowledged history explains */
 	cJSON *stale;            /* sentences about them, owned; NULL none */
+};
+
+/* How far replicas' answers were behind, from reads of registers against the
+ * acknowledged writes of them: see measure/staleness.c. Lower bounds, true
+ * whatever ran at the same time, but for the last. */
+struct staleness {
+	size_t reads;       /* that a replica answered and that could be judged */
+	size_t unjudged;    /* whose value's place among the writes is not certain */
+	size_t behind;      /* reads that were certainly behind */
+	int64_t versions_p50, versions_p99, versions_max; /* -1: no reads */
+	int64_t p50_ns, p99_ns, max_ns;                   /* -1: no reads */
+	int64_t max_hi_ns;  /* no judged read was behind by more than this */
 };
 
 struct noise {
@@ -91,6 +107,7 @@ struct measured {
 	int dual_primary_samples;
 	int64_t dual_primary_unseen_ns; /* a second one cannot be excluded: see recovery.c */
 	size_t nsamples;            /* answers of members that all this rests on */
+	struct staleness staleness;
 	struct noise noise;
 	struct latency_bucket *buckets;
 	size_t nbuckets;

@@ -115,7 +115,7 @@ const cJSON *view_last(const struct view *v, const char *kind)
 
 bool op_is_write(const struct op *op)
 {
-	return op->f != OP_READ;
+	return op->f == OP_INSERT || op->f == OP_WRITE || op->f == OP_CAS;
 }
 
 bool op_acked_write(const struct op *op)

@@ -171,7 +171,7 @@ static void lost_writes(struct page *p)
 			"<td class=\"n\">%u</td><td>%s</td><td>%s</td><td>%s</td></tr>\n",
 			(long long)w->value, (double)(w->t_return - m->begin_ns) / 1e9, w->process,
 			esc(p, w->via), esc(p, w->fault[0] ? w->fault : "none"),
-			esc(p, w->cause));
+			esc(p, loss_cause_name(w->cause)));
 	}
 	fputs("</tbody></table></div>\n", p->f);
 	if (shown < l->n)

@@ -147,7 +147,7 @@ cJSON *result_loss(const struct loss *l)
 		json_set_i64(w, "value", l->writes[i].value);
 		json_set_i64(w, "process", l->writes[i].process);
 		set_text(w, "fault", l->writes[i].fault);
-		set_text(w, "cause", l->writes[i].cause);
+		set_text(w, "cause", loss_cause_name(l->writes[i].cause));
 		set_text(w, "via", l->writes[i].via);
 		json_push(list, w);
 	}

@@ -147,6 +147,30 @@ static int check_targets(const struct plan *p, struct err *e)
 	return 0;
 }
 
+static int check_load(const struct plan *p, struct err *e)
+{
+	const struct ynode *load = yaml_get(p->sc.root, "load");
+	const char *workload = json_str(p->access, "workload", "");
+
+	if (p->sc.load.mix_read_replica && !p->system->replica_reads)
+		return yaml_error(yaml_get(yaml_get(load, "mix"), "read_replica"), e,
+				  "the clients of %s do not read from replicas", p->sc.system);
+	if (!p->sc.load.minority)
+		return 0;
+	if (!*workload)
+		return yaml_error(yaml_get(load, "minority"), e, "%s has no members for a minority to "
+				  "stand beside", p->sc.system);
+	for (size_t i = 0; i < p->sc.nsteps; i++) {
+		const struct step *s = &p->sc.steps[i];
+
+		/* They keep their history in memory until it is fetched. */
+		if (s->kind == STEP_FAULT && !strcmp(s->fault, "node-down"))
+			return yaml_error(s->at, e, "node-down may take the minority of the clients down "
+					  "with their node, and what they saw: leave load.minority out");
+	}
+	return 0;
+}
+
 int plan_read(struct arena *a, const char *root, const char *path, const struct setting_arg *sets,
 	      size_t nsets, struct plan *out, struct err *e)
 {
@@ -168,7 +192,7 @@ int plan_read(struct arena *a, const char *root, const char *path, const struct 
 		return err_set(e, ERR_INPUT, "%s: system %s has no fixture", path, out->sc.system);
 	if (check_fault_steps(out, e) || read_settings(a, root, out, sets, nsets, e) ||
 	    read_manifests(a, root, out, e) || read_access(a, root, out, e) ||
-	    check_targets(out, e))
+	    check_targets(out, e) || check_load(out, e))
 		return -1;
 	return manifest_apply_settings(a, &out->manifest, &out->settings, &out->changes, e);
 }
@@ -238,6 +262,8 @@ void plan_print(const struct plan *p, FILE *f)
 		p->sc.system, p->sc.variant, p->manifest.n);
 	fprintf(f, "  load %g operations/s by %d clients, deadline %g s\n", l->rate, l->clients,
 		(double)l->deadline_ns / 1e9);
+	if (l->minority)
+		fprintf(f, "  %d of the clients stand beside the member that is primary then\n", l->minority);
 	for (size_t i = 0; i < p->settings.n; i++) {
 		const struct setting *s = &p->settings.v[i];
 

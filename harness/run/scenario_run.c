@@ -153,6 +153,7 @@ static cJSON *setup_body(const struct walk *w, uint64_t seed)
 	json_set_i64(mix, "read", l->mix_read);
 	json_set_i64(mix, "write", l->mix_write);
 	json_set_i64(mix, "cas", l->mix_cas);
+	json_set_i64(mix, "read_replica", l->mix_read_replica);
 	/* JSON carries 53 bits; small seeds must differ as well. */
 	json_set_i64(o, "seed", (int64_t)((seed ^ seed >> 53) & ((UINT64_C(1) << 53) - 1)));
 	json_set_i64(o, "sample_every_ms", SAMPLE_EVERY_MS);

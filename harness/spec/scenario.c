@@ -78,15 +78,19 @@ static int read_weight(const struct ynode *mix, const char *key, int *out, struc
 
 static int read_mix(const struct ynode *n, struct load_spec *l, struct err *e)
 {
-	static const char *const keys[] = {"insert", "read", "write", "cas", NULL};
+	static const char *const keys[] = {"insert", "read", "write", "cas", "read_replica", NULL};
 
 	if (yaml_check_keys(n, keys, "mix", e) || read_weight(n, "insert", &l->mix_insert, e) ||
+	    read_weight(n, "read_replica", &l->mix_read_replica, e) ||
 	    read_weight(n, "read", &l->mix_read, e) || read_weight(n, "write", &l->mix_write, e) ||
 	    read_weight(n, "cas", &l->mix_cas, e))
 		return -1;
-	if (!(l->mix_insert + l->mix_read + l->mix_write + l->mix_cas))
+	if (!(l->mix_insert + l->mix_read + l->mix_write + l->mix_cas + l->mix_read_replica))
 		return yaml_error(n, e, "the mix has no operations: give one of insert, read, "
-				  "write, cas a weight above 0");
+				  "write, cas, read_replica a weight above 0");
+	if (l->mix_read_replica && !(l->mix_write + l->mix_cas))
+		return yaml_error(yaml_get(n, "read_replica"), e, "how far a replica is behind shows on "
+				  "registers that change: give write or cas a weight above 0, too");
 	return 0;
 }
 
@@ -107,9 +111,27 @@ static int read_int(const struct ynode *map, const char *key, int lo, int hi, in
 	return 0;
 }
 
+/* A share of the clients, kept as their number. */
+static int read_minority(const struct ynode *n, struct load_spec *l, struct err *e)
+{
+	double share;
+
+	if (yaml_to_num(n, &share, e))
+		return -1;
+	if (!(share > 0 && share < 1))
+		return yaml_error(n, e, "minority is the share of the clients that stand beside the "
+				  "primary, above 0 and below 1 (0.25: a quarter), not %s", n->text);
+	l->minority = (int)(share * l->clients + 0.5);
+	if (l->minority < 1 || l->minority >= l->clients)
+		return yaml_error(n, e, "of %d clients a minority of %s is %s: give more clients",
+				  l->clients, n->text, l->minority < 1 ? "none" : "all");
+	return 0;
+}
+
 static int read_load(const struct ynode *n, struct load_spec *l, struct err *e)
 {
-	static const char *const keys[] = {"rate", "clients", "deadline", "keys", "mix", "payload", NULL};
+	static const char *const keys[] = {"rate", "clients", "deadline", "keys", "mix", "payload",
+					   "minority", NULL};
 	const struct ynode *v;
 
 	*l = (struct load_spec){.rate = 200, .clients = 64, .deadline_ns = NS_PER_S, .keys = 8,
@@ -138,7 +160,9 @@ static int read_load(const struct ynode *n, struct load_spec *l, struct err *e)
 	}
 	if ((v = yaml_get(n, "mix")) && read_mix(v, l, e))
 		return -1;
-	if (!l->keys && l->mix_read + l->mix_write + l->mix_cas)
+	if ((v = yaml_get(n, "minority")) && read_minority(v, l, e))
+		return -1;
+	if (!l->keys && l->mix_read + l->mix_write + l->mix_cas + l->mix_read_replica)
 		return yaml_error(n, e, "reads, writes and cas need registers: keys must be at "
 				  "least 1, or their weights 0");
 	return 0;

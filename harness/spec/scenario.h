@@ -63,6 +63,10 @@ struct load_spec {
 	int keys;            /* registers for read and cas */
 	int payload_bytes;   /* carried by each insert besides its value; 0: nothing */
 	int mix_insert, mix_read, mix_write, mix_cas; /* weights */
+	int mix_read_replica; /* reads of registers that a replica answers */
+	/* This many of `clients`, with their share of the rate, stand beside the
+	 * member that is primary when the load starts; 0: none. */
+	int minority;
 };
 
 enum expect_metric {
@@ -77,6 +81,8 @@ enum expect_metric {
 	EXPECT_DEMOTED,     /* ns from heal until the old primary is no primary */
 	EXPECT_ERRORS_CLEAR,/* bool: during the fault clients got errors, not silence */
 	EXPECT_CHECK,       /* a checker of the list */
+	EXPECT_STALENESS,   /* ns: how far a replica's answer was behind, at most */
+	EXPECT_EVICTED,     /* count: acknowledged writes that the system threw out */
 };
 
 struct expectation {

@@ -31,6 +31,8 @@ static const struct metric metrics[] = {
 	[EXPECT_DEMOTED] = {"demoted", UNIT_NS, false, true, false, false},
 	[EXPECT_ERRORS_CLEAR] = {"errors_clear", UNIT_BOOL, false, false, false, false},
 	[EXPECT_CHECK] = {"check", UNIT_CHECKER, false, false, false, false},
+	[EXPECT_STALENESS] = {"staleness", UNIT_NS, false, false, false, false},
+	[EXPECT_EVICTED] = {"evicted", UNIT_COUNT, true, false, false, true},
 };
 
 enum { BASELINE_MIN_S = 3 }; /* measure/ takes its normal from this */
@@ -115,6 +117,9 @@ static void name_durations(struct buf *b, const struct scenario *s, const struct
 		}
 		buf_str(b, "time with two writable primaries");
 		break;
+	case EXPECT_STALENESS:
+		buf_str(b, "replicas' answers behind by");
+		break;
 	default:
 		buf_str(b, "longest client operation");
 		break;
@@ -148,6 +153,9 @@ static const char *default_name(struct arena *a, const struct scenario *s,
 		break;
 	case EXPECT_DUPLICATE:
 		name_count(&b, x, "no write present twice", "writes present twice");
+		break;
+	case EXPECT_EVICTED:
+		name_count(&b, x, "no acknowledged write evicted", "acknowledged writes evicted");
 		break;
 	default:
 		name_durations(&b, s, x);
@@ -320,6 +328,9 @@ static int check_sense(const struct scenario *s, const struct metric *m,
 	if (x->metric == EXPECT_OUTAGE && !(l->mix_insert + l->mix_write + l->mix_cas))
 		return yaml_error(x->at, e, "an outage is one of writes, and the load's mix has "
 				  "none");
+	if (x->metric == EXPECT_STALENESS && !l->mix_read_replica)
+		return yaml_error(x->at, e, "staleness is measured on replicas' answers: give read_replica "
+				  "a weight in the load's mix");
 	if (m->inserts && !l->mix_insert)
 		return yaml_error(x->at, e, "%s is counted on inserts, and the load's mix has none",
 				  m->name);
@@ -332,7 +343,8 @@ static int read_expect(struct arena *a, const struct ynode *at,
 {
 	static const char *const keys[] = {"stands", "outage", "lost", "phantom", "duplicate",
 					   "recovery", "dual_primary", "deadline", "demoted",
-					   "errors_clear", "check", "name", NULL};
+					   "errors_clear", "check", "staleness", "evicted", "name",
+					   NULL};
 	const struct ynode *value = NULL, *n;
 	const struct metric *m = NULL;
 	size_t i;
@@ -355,7 +367,7 @@ static int read_expect(struct arena *a, const struct ynode *at,
 	if (!m)
 		return yaml_error(at, e, "an expectation needs one of stands, outage, lost, phantom, "
 				  "duplicate, recovery, dual_primary, deadline, demoted, "
-				  "errors_clear, check");
+				  "errors_clear, check, staleness, evicted");
 	if (m->unit == UNIT_BOOL)
 		rc = yaml_to_bool(value, &x->want, e);
 	else if (m->unit == UNIT_CHECKER)

@@ -18,7 +18,11 @@ static cJSON *load_json(const struct load_spec *l)
 	json_set_i64(mix, "read", l->mix_read);
 	json_set_i64(mix, "write", l->mix_write);
 	json_set_i64(mix, "cas", l->mix_cas);
+	if (l->mix_read_replica)
+		json_set_i64(mix, "read_replica", l->mix_read_replica);
 	json_set(o, "mix", mix);
+	if (l->minority)
+		json_set_i64(o, "minority", l->minority);
 	return o;
 }
 

@@ -1,7 +1,8 @@
 /* The client's side of the toy store `memory` (system/memory_server.h), on
  * which the harness tests itself. There is no client library here that could
  * retry: an operation goes once, to the member that the members name as
- * primary, over one connection. */
+ * primary, over one connection; reads of replicas over another, to the first
+ * member from the client's own number on that is one. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,34 +18,42 @@
 
 struct client {
 	const struct access *acc; /* outlives the client */
-	struct wire w;
+	uint32_t process;
+	struct wire w;      /* to the primary */
+	struct wire replica;
 };
 
 static struct client *client_new(const struct access *acc, uint32_t process)
 {
 	struct client *c = mem_alloc(sizeof(*c));
 
-	(void)process;
 	c->acc = acc;
+	c->process = process;
 	wire_init(&c->w);
+	wire_init(&c->replica);
 	return c;
 }
 
 static void client_free(struct client *c)
 {
-	if (c)
+	if (c) {
 		wire_close(&c->w);
+		wire_close(&c->replica);
+	}
 	free(c);
 }
 
-static void request(const struct op *op, char *line, size_t size)
+static void request(const struct client *c, const struct op *op, char *line, size_t size)
 {
 	switch (op->f) {
 	case OP_INSERT:
-		snprintf(line, size, "insert %" PRId64, op->value);
+		snprintf(line, size, "insert %" PRId64 " %d", op->value, c->acc->payload_bytes);
 		break;
 	case OP_READ:
 		snprintf(line, size, "read %" PRId64, op->key);
+		break;
+	case OP_READ_REPLICA:
+		snprintf(line, size, "look %" PRId64, op->key);
 		break;
 	case OP_WRITE:
 		snprintf(line, size, "write %" PRId64 " %" PRId64, op->key, op->value);
@@ -59,15 +68,16 @@ static void request(const struct op *op, char *line, size_t size)
 /* Reads the answer; false when the connection is of no more use. */
 static bool understand(struct op *op, const char *line)
 {
+	bool reads = op->f == OP_READ || op->f == OP_READ_REPLICA;
 	int64_t v;
 
-	if (op->f == OP_READ && !strcmp(line, "none")) {
+	if (reads && !strcmp(line, "none")) {
 		op->value = OP_NO_VALUE;
 		op->outcome = OP_OK;
-	} else if (op->f == OP_READ && sscanf(line, "value %" SCNd64, &v) == 1) {
+	} else if (reads && sscanf(line, "value %" SCNd64, &v) == 1) {
 		op->value = v;
 		op->outcome = OP_OK;
-	} else if (op->f != OP_READ && !strncmp(line, "ok ", 3)) {
+	} else if (!reads && !strncmp(line, "ok ", 3)) {
 		op->outcome = OP_OK;
 	} else if (op->f == OP_CAS && !strncmp(line, "mismatch ", 9)) {
 		op->outcome = OP_FAIL;
@@ -85,16 +95,57 @@ static bool understand(struct op *op, const char *line)
 }
 
 /* The fate of what did not come to its answer. */
-static void fate(struct client *c, struct op *op, const struct err *e)
+static void fate(struct wire *w, struct op *op, const struct err *e)
 {
-	op->sent = c->w.sent;
+	op->sent = w->sent;
 	op->outcome = op->sent ? OP_INFO : OP_FAIL;
 	mem_copy_str(op->error, sizeof(op->error), e->msg);
-	wire_close(&c->w);
+	wire_close(w);
+}
+
+/* Tries members in turn until one says that it is a replica. */
+static enum wire_result find_replica(struct client *c, int64_t end_ns, struct op *op, struct err *e)
+{
+	int port = (int)json_i64(c->acc->conf, "port", 0);
+	int64_t began = clock_mono_ns();
+	enum wire_result r = WIRE_BROKEN;
+	const char *line = NULL;
+	char addr[64];
+
+	err_set(e, ERR_BROKEN, "no replica: there are no members");
+	for (size_t i = 0; i < c->acc->n; i++) {
+		if (memory_net_resolve(c->acc->members[(c->process + i) % c->acc->n].host, addr, e))
+			continue;
+		r = wire_connect(&c->replica, addr, port, end_ns, e);
+		if (!r)
+			r = wire_send(&c->replica, "look 0", end_ns, e);
+		if (!r)
+			r = wire_line(&c->replica, &line, end_ns, e);
+		if (!r && strncmp(line, "err ", 4))
+			break;
+		if (!r) {
+			err_set(e, ERR_BROKEN, "no replica: %.60s", line + 4);
+			r = WIRE_BROKEN;
+		}
+		wire_close(&c->replica);
+		if (r == WIRE_TIMEOUT)
+			break;
+	}
+	op->connect_ns = clock_mono_ns() - began;
+	return r;
+}
+
+static enum wire_result reach(struct client *c, struct op *op, int64_t end_ns, struct err *e)
+{
+	if (op->f == OP_READ_REPLICA)
+		return c->replica.fd < 0 ? find_replica(c, end_ns, op, e) : WIRE_OK;
+	return c->w.fd < 0 ?
+	       wire_find_primary(&c->w, c->acc, end_ns, &op->dns_ns, &op->connect_ns, e) : WIRE_OK;
 }
 
 static void invoke(struct client *c, struct op *op, int64_t deadline_ns)
 {
+	struct wire *w = op->f == OP_READ_REPLICA ? &c->replica : &c->w;
 	const char *line = NULL;
 	struct err e = {0};
 	char text[128];
@@ -104,22 +155,21 @@ static void invoke(struct client *c, struct op *op, int64_t deadline_ns)
 	end_ns = op->t_invoke + deadline_ns;
 	op->dns_ns = op->connect_ns = 0;
 	op->error[0] = op->via[0] = '\0';
-	c->w.sent = false;
-	if (op->f == OP_READ)
+	w->sent = false;
+	if (op->f == OP_READ || op->f == OP_READ_REPLICA)
 		op->value = OP_NO_VALUE;
-	request(op, text, sizeof(text));
-	if ((c->w.fd < 0 &&
-	     wire_find_primary(&c->w, c->acc, end_ns, &op->dns_ns, &op->connect_ns, &e))) {
-		c->w.sent = false;
-		fate(c, op, &e);
+	request(c, op, text, sizeof(text));
+	if (reach(c, op, end_ns, &e)) {
+		w->sent = false;
+		fate(w, op, &e);
 	} else {
-		mem_copy_str(op->via, sizeof(op->via), c->w.addr);
-		if (wire_send(&c->w, text, end_ns, &e) || wire_line(&c->w, &line, end_ns, &e)) {
-			fate(c, op, &e);
+		mem_copy_str(op->via, sizeof(op->via), w->addr);
+		if (wire_send(w, text, end_ns, &e) || wire_line(w, &line, end_ns, &e)) {
+			fate(w, op, &e);
 		} else {
 			op->sent = true;
 			if (!understand(op, line))
-				wire_close(&c->w);
+				wire_close(w);
 		}
 	}
 	op->t_return = clock_mono_ns();
@@ -281,6 +331,7 @@ const struct system_ops system_memory = {
 	.name = "memory",
 	.summary = "a toy store of real processes, with bugs to switch on (engine local)",
 	.fixture = "memory",
+	.replica_reads = true,
 	.setup = setup,
 	.client_new = client_new,
 	.invoke = invoke,

@@ -24,7 +24,7 @@
 
 #define TURN_NS (50 * NS_PER_MS)
 #define STALE_NS (400 * NS_PER_MS) /* BUG_STALE_READS */
-enum { CONNS_MAX = 8192, LINE_MAX_BYTES = 4096, BUG_EVERY = 20 };
+enum { CONNS_MAX = 8192, LINE_MAX_BYTES = 4096, BUG_EVERY = 20, PAYLOAD_MAX_BYTES = 1000000 };
 
 int64_t now_ms(void)
 {
@@ -80,13 +80,16 @@ static void answer_later(struct memory_member *m, struct conn *c, const char *fm
 	c->need = m->store.n;
 }
 
-static void do_insert(struct memory_member *m, struct conn *c, int64_t value)
+/* `bytes` more than its value takes, which nobody ever reads again. */
+static void do_insert(struct memory_member *m, struct conn *c, int64_t value, int64_t bytes)
 {
 	bool odd = ++m->inserts % BUG_EVERY == 0;
 
 	memory_store_add(&m->store, ENTRY_INSERT, 0, value, m->epoch);
 	if (odd && m->o.bug == BUG_DUPLICATE)
 		memory_store_add(&m->store, ENTRY_INSERT, 0, value, m->epoch);
+	for (; bytes > 0; bytes -= MEMORY_ENTRY_BYTES)
+		memory_store_add(&m->store, ENTRY_PAD, 0, 0, m->epoch);
 	if (odd && m->o.bug == BUG_PHANTOM)
 		answer_later(m, c, "err refused\n");
 	else
@@ -134,7 +137,7 @@ static void dump(const struct memory_member *m, struct conn *c)
 /* What only a primary answers. */
 static void do_data(struct memory_member *m, struct conn *c, const char *line)
 {
-	int64_t key = 0, expect, value;
+	int64_t key = 0, expect, value, bytes = 0;
 
 	if (!role_writable(m)) {
 		conn_line(c, "err not the primary\n");
@@ -142,8 +145,9 @@ static void do_data(struct memory_member *m, struct conn *c, const char *line)
 	}
 	if (!m->client_ns)
 		m->client_ns = clock_mono_ns();
-	if (sscanf(line, "insert %" SCNd64, &value) == 1 && value >= 0) {
-		do_insert(m, c, value);
+	if (sscanf(line, "insert %" SCNd64 " %" SCNd64, &value, &bytes) >= 1 && value >= 0 &&
+	    bytes <= PAYLOAD_MAX_BYTES) {
+		do_insert(m, c, value, bytes);
 	} else if (sscanf(line, "read %" SCNd64, &key) == 1 && key >= 0 && key < MEMORY_KEYS_MAX) {
 		do_read(m, c, key);
 	} else if (sscanf(line, "write %" SCNd64 " %" SCNd64, &key, &value) == 2 && key >= 0 &&
@@ -160,6 +164,21 @@ static void do_data(struct memory_member *m, struct conn *c, const char *line)
 	}
 }
 
+/* What only a replica answers, from what it has. */
+static void do_look(struct memory_member *m, struct conn *c, const char *line)
+{
+	int64_t key = 0;
+
+	if (m->primary)
+		conn_line(c, "err not a replica\n");
+	else if (sscanf(line, "look %" SCNd64, &key) != 1 || key < 0 || key >= MEMORY_KEYS_MAX)
+		conn_line(c, "err cannot make sense of this\n");
+	else if (m->store.regs[key].value == OP_NO_VALUE)
+		conn_line(c, "none\n");
+	else
+		conn_line(c, "value %" PRId64 "\n", m->store.regs[key].value);
+}
+
 static void client_line(struct memory_member *m, struct conn *c, const char *line)
 {
 	if (!strcmp(line, "leader"))
@@ -168,6 +187,8 @@ static void client_line(struct memory_member *m, struct conn *c, const char *lin
 		role_status(m, c);
 	else if (!strcmp(line, "settings"))
 		role_settings(m, c);
+	else if (!strncmp(line, "look ", 5))
+		do_look(m, c, line);
 	else if (!strncmp(line, "follow ", 7))
 		repl_follow(m, c, line + 7);
 	else

@@ -7,8 +7,9 @@
  *
  * The protocol is lines of text over TCP, one answer a question, in order:
  *   leader             leader NAME EPOCH | leader - EPOCH    (any member; by the lease)
- *   insert V           ok POS | err WHY
+ *   insert V [BYTES]   ok POS | err WHY    (BYTES more in the log than the value takes)
  *   read K             value V | none | err WHY
+ *   look K             value V | none | err WHY    (a replica only: what it has)
  *   write K V          ok POS | err WHY
  *   cas K EXPECT V     ok POS | mismatch V | mismatch none | err WHY
  *   status             {JSON in one line}

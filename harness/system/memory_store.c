@@ -44,10 +44,15 @@ static void clear_registers(struct memory_store *s)
 		s->regs[i] = (struct memory_register){OP_NO_VALUE, OP_NO_VALUE, 0};
 }
 
+bool memory_store_kind(uint32_t kind)
+{
+	return kind == ENTRY_INSERT || kind == ENTRY_SET || kind == ENTRY_PAD;
+}
+
 static bool sound(const struct memory_entry *x)
 {
-	return x->sum == sum_of(x) && (x->kind == ENTRY_INSERT || x->kind == ENTRY_SET) &&
-	       (x->kind == ENTRY_INSERT || (x->key >= 0 && x->key < MEMORY_KEYS_MAX));
+	return x->sum == sum_of(x) && memory_store_kind(x->kind) &&
+	       (x->kind != ENTRY_SET || (x->key >= 0 && x->key < MEMORY_KEYS_MAX));
 }
 
 static void take(struct memory_store *s, const struct memory_entry *x)

@@ -10,7 +10,8 @@
 /* What a member keeps: a log of inserted values and changed registers, in
  * memory and in one file, and the registers that follow from it. */
 
-enum { ENTRY_INSERT = 1, ENTRY_SET = 2 };
+/* ENTRY_PAD holds nothing: an insert's payload is so many of them. */
+enum { ENTRY_INSERT = 1, ENTRY_SET = 2, ENTRY_PAD = 3 };
 enum { MEMORY_KEYS_MAX = 4096, MEMORY_ENTRY_BYTES = 32 };
 
 struct memory_entry {
@@ -41,6 +42,8 @@ struct memory_store {
  * torn entry is cut off. */
 int memory_store_open(struct memory_store *s, const char *dir, bool sync, struct err *e);
 void memory_store_close(struct memory_store *s);
+
+bool memory_store_kind(uint32_t kind); /* is one of the above */
 
 /* In memory only, until memory_store_flush(). */
 void memory_store_add(struct memory_store *s, uint32_t kind, int64_t key, int64_t value,

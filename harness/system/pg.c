@@ -78,7 +78,7 @@ static PGconn *start(const struct pg_login *l, const char *address)
 				    "target_session_attrs", "client_encoding", NULL};
 	const char *const values[] = {l->host, address, l->port, l->user, l->password, "/dev/null",
 				      l->database, "disable", "disable", "ordeal",
-				      l->read_write ? "read-write" : "any", "UTF8", NULL};
+				      l->read_write ? "read-write" : l->standby ? "standby" : "any", "UTF8", NULL};
 
 	return PQconnectStartParams(keys, values, 0);
 }

@@ -20,6 +20,8 @@ struct pg_login {
 	/* Refuse a server that would not take writes; it says so while
 	 * connecting (PostgreSQL 14 and later), at no cost. */
 	bool read_write;
+	/* Refuse a server that is no standby; likewise. */
+	bool standby;
 };
 
 /* From access.yaml: write_host, port, user, password, database; for clients

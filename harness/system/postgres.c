@@ -19,14 +19,19 @@
 #include "system/postgres_rules.h"
 #include "system/system.h"
 
-struct client {
+struct session {
 	struct pg_login login;
-	uint32_t process;
 	PGconn *conn;
 	char via[64];
 	bool farewell;    /* the server said FATAL to an idle connection */
 	char warning[96]; /* came with the answer; "" none */
-	char *payload;    /* of every insert; NULL: none */
+};
+
+struct client {
+	uint32_t process;
+	struct session primary;
+	struct session replica; /* who answers read_host; opened when first needed */
+	char *payload;          /* of every insert; NULL: none */
 };
 
 /* Every statement names the server that answers, for no extra round trip:
@@ -51,14 +56,14 @@ static const char *const sql_cas_absent =
 static void on_notice(void *arg, const PGresult *res)
 {
 	const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
-	struct client *c = arg;
+	struct session *s = arg;
 
 	if (!severity)
 		return;
 	if (!strcmp(severity, "FATAL") || !strcmp(severity, "PANIC"))
-		c->farewell = true;
-	if (!strcmp(severity, "WARNING") && !c->warning[0])
-		pg_brief(c->warning, sizeof(c->warning), "warning",
+		s->farewell = true;
+	if (!strcmp(severity, "WARNING") && !s->warning[0])
+		pg_brief(s->warning, sizeof(s->warning), "warning",
 			 PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY));
 }
 
@@ -77,52 +82,55 @@ static struct client *postgres_client_new(const struct access *acc, uint32_t pro
 {
 	struct client *c = mem_alloc(sizeof(*c));
 
-	pg_login_from(&c->login, acc, NULL, true);
-	c->login.read_write = true;
+	pg_login_from(&c->primary.login, acc, NULL, true);
+	c->primary.login.read_write = true;
+	pg_login_from(&c->replica.login, acc, json_str(acc->conf, "read_host", NULL), true);
+	c->replica.login.standby = true;
 	c->process = process;
 	if (acc->payload_bytes)
 		c->payload = make_payload(process, (size_t)acc->payload_bytes);
 	return c;
 }
 
-static void drop(struct client *c)
+static void drop(struct session *s)
 {
-	pg_drop(c->conn);
-	c->conn = NULL;
-	c->via[0] = '\0';
-	c->farewell = false;
+	pg_drop(s->conn);
+	s->conn = NULL;
+	s->via[0] = '\0';
+	s->farewell = false;
 }
 
 static void postgres_client_free(struct client *c)
 {
-	drop(c);
+	drop(&c->primary);
+	drop(&c->replica);
 	free(c->payload);
 	free(c);
 }
 
 /* A connection that the server has closed while it lay idle is noticed here,
  * before anything is sent, as connection pools do; so it costs no doubt. */
-static bool connected(struct client *c, struct op *op, int64_t until_ns)
+static bool connected(struct session *s, struct op *op, int64_t until_ns)
 {
 	struct pg_cost cost;
 
-	if (c->conn && (pg_gone(c->conn) || c->farewell))
-		drop(c);
-	if (c->conn)
+	if (s->conn && (pg_gone(s->conn) || s->farewell))
+		drop(s);
+	if (s->conn)
 		return true;
-	c->conn = pg_open(&c->login, until_ns, &cost, op->error, sizeof(op->error));
+	s->conn = pg_open(&s->login, until_ns, &cost, op->error, sizeof(op->error));
 	op->dns_ns = cost.dns_ns;
 	op->connect_ns = cost.connect_ns;
-	if (!c->conn)
+	if (!s->conn)
 		return false;
-	PQsetNoticeReceiver(c->conn, on_notice, c);
+	PQsetNoticeReceiver(s->conn, on_notice, s);
 	return true;
 }
 
 /* An ERROR is the server's word that it rolled the statement back. After a
  * FATAL or PANIC it may have died anywhere, also behind its commit.
  * (PostgreSQL 15, "Message Severity Levels" and appendix A.) */
-static void refused(struct client *c, struct op *op, const PGresult *res)
+static void refused(struct session *s, struct op *op, const PGresult *res)
 {
 	const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
 	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
@@ -132,28 +140,28 @@ static void refused(struct client *c, struct op *op, const PGresult *res)
 	pg_brief(op->error, sizeof(op->error), state ? state : "error", PQresultErrorMessage(res));
 	/* 25006: a primary that was demoted under an open connection. */
 	if (!error || !state || !strcmp(state, "25006"))
-		drop(c);
+		drop(s);
 }
 
-static void answered(struct client *c, struct op *op, const PGresult *res)
+static void answered(struct session *s, struct op *op, const PGresult *res)
 {
 	int rows = PQntuples(res);
 
 	if (rows > 0 && !PQgetisnull(res, 0, 0))
-		mem_copy_str(c->via, sizeof(c->via), PQgetvalue(res, 0, 0));
-	mem_copy_str(op->via, sizeof(op->via), c->via);
+		mem_copy_str(s->via, sizeof(s->via), PQgetvalue(res, 0, 0));
+	mem_copy_str(op->via, sizeof(op->via), s->via);
 	op->outcome = OP_OK;
-	if (op->f == OP_READ) {
+	if (op->f == OP_READ || op->f == OP_READ_REPLICA) {
 		op->value = rows > 0 ? strtoll(PQgetvalue(res, 0, 1), NULL, 10) : OP_NO_VALUE;
 	} else if (op->f == OP_CAS && rows == 0) {
 		op->outcome = OP_FAIL;
 		mem_copy_str(op->error, sizeof(op->error),
 			     "mismatch: the register holds another value");
-	} else if (c->warning[0]) {
+	} else if (s->warning[0]) {
 		/* Above all "canceling wait for synchronous replication": committed
 		 * here, perhaps nowhere else (PostgreSQL, syncrep.c). */
 		op->outcome = OP_INFO;
-		mem_copy_str(op->error, sizeof(op->error), c->warning);
+		mem_copy_str(op->error, sizeof(op->error), s->warning);
 	}
 }
 
@@ -170,6 +178,7 @@ static const char *statement(const struct client *c, const struct op *op, char t
 		*n = 3;
 		return sql_insert;
 	case OP_READ:
+	case OP_READ_REPLICA:
 		*n = 1;
 		return sql_read;
 	case OP_WRITE:
@@ -184,7 +193,7 @@ static const char *statement(const struct client *c, const struct op *op, char t
 	return sql_cas;
 }
 
-static void send_and_wait(struct client *c, struct op *op, int64_t until_ns)
+static void send_and_wait(struct client *c, struct session *s, struct op *op, int64_t until_ns)
 {
 	char text[3][24];
 	const char *const values[] = {text[0], text[1],
@@ -194,9 +203,9 @@ static void send_and_wait(struct client *c, struct op *op, int64_t until_ns)
 	int n;
 
 	sql = statement(c, op, text, &n);
-	c->warning[0] = '\0';
+	s->warning[0] = '\0';
 	op->sent = true;
-	switch (pg_query(c->conn, sql, n, values, until_ns, &res, op->error, sizeof(op->error))) {
+	switch (pg_query(s->conn, sql, n, values, until_ns, &res, op->error, sizeof(op->error))) {
 	case PG_TIMEOUT:
 		op->outcome = OP_INFO;
 		mem_copy_str(op->error, sizeof(op->error), "timeout: no answer in time");
@@ -206,14 +215,14 @@ static void send_and_wait(struct client *c, struct op *op, int64_t until_ns)
 		break;
 	case PG_ANSWERED:
 		if (PQresultStatus(res) == PGRES_TUPLES_OK)
-			answered(c, op, res);
+			answered(s, op, res);
 		else
-			refused(c, op, res);
+			refused(s, op, res);
 		PQclear(res);
 		return;
 	}
-	mem_copy_str(op->via, sizeof(op->via), c->via);
-	drop(c);
+	mem_copy_str(op->via, sizeof(op->via), s->via);
+	drop(s);
 }
 
 /* By its deadline a call has returned; so it stops waiting a little before,
@@ -228,6 +237,7 @@ static int64_t give_up_ns(int64_t t_invoke, int64_t deadline_ns)
 
 static void postgres_invoke(struct client *c, struct op *op, int64_t deadline_ns)
 {
+	struct session *s = op->f == OP_READ_REPLICA ? &c->replica : &c->primary;
 	int64_t until_ns;
 
 	op->t_invoke = clock_mono_ns();
@@ -235,9 +245,9 @@ static void postgres_invoke(struct client *c, struct op *op, int64_t deadline_ns
 	op->outcome = OP_FAIL;
 	op->sent = false;
 	op->error[0] = op->via[0] = '\0';
-	if (connected(c, op, until_ns)) {
+	if (connected(s, op, until_ns)) {
 		if (clock_mono_ns() < until_ns)
-			send_and_wait(c, op, until_ns);
+			send_and_wait(c, s, op, until_ns);
 		else
 			mem_copy_str(op->error, sizeof(op->error),
 				     "timeout: connecting took all the time");
@@ -414,6 +424,7 @@ const struct system_ops system_postgres = {
 	.name = "postgres",
 	.summary = "PostgreSQL 15 with Patroni, the leader behind a Service",
 	.fixture = "postgres",
+	.replica_reads = true,
 	.setup = postgres_setup,
 	.client_new = postgres_client_new,
 	.invoke = postgres_invoke,

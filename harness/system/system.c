@@ -45,6 +45,17 @@ enum role role_from_name(const char *name)
 	return ROLE_UNKNOWN;
 }
 
+const char *loss_cause_name(enum loss_cause c)
+{
+	static const char *const names[] = {
+		[LOSS_UNKNOWN] = "", [LOSS_NOT_REPLICATED] = "not replicated",
+		[LOSS_MINORITY] = "minority side", [LOSS_RESTART] = "lost on restart",
+		[LOSS_EVICTED] = "evicted",
+	};
+
+	return (size_t)c < ARRAY_LEN(names) ? names[c] : "";
+}
+
 /* What is unknown is left out; times are rounded to microseconds. */
 static void set_known(cJSON *o, const char *key, int64_t value)
 {
@@ -66,6 +77,8 @@ cJSON *sample_to_json(const struct sample *s)
 	json_set_bool(o, "ok", s->ok);
 	json_set_str(o, "role", role_name(s->role));
 	json_set_bool(o, "writable", s->writable);
+	if (s->shard)
+		json_set_i64(o, "shard", s->shard);
 	set_known(o, "tl", s->timeline);
 	set_known(o, "pos", s->position);
 	set_known(o, "lag_bytes", s->lag_bytes);
@@ -94,6 +107,7 @@ void sample_from_json(const cJSON *o, struct sample *s)
 	s->ok = json_bool(o, "ok", false);
 	s->role = role_from_name(json_str(o, "role", ""));
 	s->writable = json_bool(o, "writable", false);
+	s->shard = (uint32_t)json_i64(o, "shard", 0);
 	s->timeline = json_i64(o, "tl", -1);
 	s->position = json_i64(o, "pos", -1);
 	s->lag_bytes = json_i64(o, "lag_bytes", -1);

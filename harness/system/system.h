@@ -39,11 +39,19 @@ struct sample {
 	bool ok;          /* it answered */
 	enum role role;
 	bool writable;    /* it would take a write right now */
+	/* Which part of the system it serves (struct op), from 1; 0: the system
+	 * has no parts, or it serves none. Primaries of different shards are
+	 * no two primaries. */
+	uint32_t shard;
 	int64_t timeline; /* epoch of leadership (timeline, term); -1 unknown */
 	int64_t position; /* log position in bytes; -1 unknown */
 	int64_t lag_bytes, lag_ns; /* behind its source, as it says; -1 unknown */
 	char error[OP_ERROR_MAX];
-	cJSON *extra;     /* what only this system has; owned by the sample; may be NULL */
+	/* What only this system has; owned by the sample; may be NULL. Measures
+	 * know these names: "started_ms" or "run_id", another value of which
+	 * means that the server was started anew; "evicted_keys", how many keys
+	 * it has thrown out for want of memory since then. */
+	cJSON *extra;
 };
 
 struct final_read {
@@ -87,9 +95,23 @@ struct recovery_info {
 	char how[200];
 };
 
+/* Why an acknowledged write is not there at the end. */
+enum loss_cause {
+	LOSS_UNKNOWN,        /* the evidence does not tell */
+	LOSS_NOT_REPLICATED, /* it had not reached the member that took over */
+	LOSS_MINORITY,       /* taken by a primary that was cut off or already replaced */
+	LOSS_RESTART,        /* its server began anew before its log was on disk */
+	LOSS_EVICTED,        /* thrown out for want of memory, as the settings say */
+};
+const char *loss_cause_name(enum loss_cause c); /* "not replicated", ...; "" unknown */
+
 struct system_ops {
 	const char *name, *summary;
 	const char *fixture; /* folder in fixtures/; NULL when it has none */
+	/* invoke() knows OP_READ_REPLICA: it asks a replica (its own Service, or
+	 * members in turn, over a connection apart from the one for writes) and
+	 * never falls back to the primary; op->via says who answered. */
+	bool replica_reads;
 
 	/* ---- in the load agent ---- */
 	/* Creates what the operations need (a table, a topic); idempotent. */
@@ -135,6 +157,14 @@ struct system_ops {
 	/* How redundancy came back between two instants. */
 	void (*resync)(const cJSON *events, int scenario, int64_t from_ns, int64_t to_ns,
 		       struct recovery_info *out);
+
+	/* Why this acknowledged write was lost, where the system's own evidence
+	 * tells more than what measure/loss.c knows of every system (roles,
+	 * timelines, restarts, groups); that is asked when the answer is
+	 * LOSS_UNKNOWN. `fault` is the newest event of the fault that was at
+	 * work, NULL: none. `why` (160 bytes) says how it is known. May be NULL. */
+	enum loss_cause (*loss_cause)(const cJSON *events, int scenario, const struct op *op,
+				      const cJSON *fault, char *why);
 };
 
 /* The list: system/list.h. */

@@ -67,6 +67,8 @@ static void same(const struct op *a, const struct op *b)
 {
 	assert_int_equal(a->scenario, b->scenario);
 	assert_int_equal(a->process, b->process);
+	assert_int_equal(a->group, b->group);
+	assert_int_equal(a->shard, b->shard);
 	assert_int_equal(a->f, b->f);
 	assert_int_equal(a->outcome, b->outcome);
 	assert_int_equal(a->key, b->key);
@@ -106,6 +108,10 @@ static void test_round_trip(void **state)
 	struct op op = example();
 
 	(void)state;
+	round_trip(&op);
+	op.group = 1;
+	op.shard = 3;
+	op.f = OP_READ_REPLICA;
 	round_trip(&op);
 	op.key = op.expect = OP_NO_VALUE;
 	op.f = OP_INSERT;

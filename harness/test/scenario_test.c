@@ -263,7 +263,7 @@ static const struct wrong {
 	{HEAD "load: {deadline: 0s}\n" STEADY EXPECT, "3:18: deadline is between 10ms and 60s, not 0s"},
 	{HEAD "load: {deadline: -1s}\n" STEADY EXPECT, "3:18: a duration cannot be negative: -1s"},
 	{HEAD "load: {mix: {}}\n" STEADY EXPECT,
-	 "3:13: the mix has no operations: give one of insert, read, write, cas a weight above 0"},
+	 "3:13: the mix has no operations: give one of insert, read, write, cas, read_replica a weight above 0"},
 	{HEAD "load: {mix: {insert: -1}}\n" STEADY EXPECT,
 	 "3:22: a weight is between 0 and 1000000, not -1"},
 	{HEAD "load: {mix: {inserts: 1}}\n" STEADY EXPECT,
@@ -340,7 +340,7 @@ static const struct wrong {
 	 "4:11: unknown key \"lots\" in an expectation; did you mean \"lost\"?"},
 	{HEAD STEADY "expect: [{name: x}]\n",
 	 "4:10: an expectation needs one of stands, outage, lost, phantom, duplicate, recovery, "
-	 "dual_primary, deadline, demoted, errors_clear, check"},
+	 "dual_primary, deadline, demoted, errors_clear, check, staleness, evicted"},
 	{HEAD STEADY "expect: [{lost: {at_most: 0}, phantom: {at_most: 0}}]\n",
 	 "4:10: an expectation is one thing, this one is both lost and phantom: put a - before "
 	 "each"},
@@ -401,9 +401,39 @@ static const struct wrong {
 	{HEAD STEADY "expect: [{lost: {at_most: 0}, name: ''}]\n", "4:37: one line of 1 to 150 characters is needed here"},
 	{HEAD STEADY "expect: [{lost: {at_most: 0}, name: \"a\\nok 2\"}]\n",
 	 "4:37: one line of 1 to 150 characters is needed here"},
+	{HEAD "load: {minority: 1}\n" STEADY EXPECT,
+	 "3:18: minority is the share of the clients that stand beside the primary, above 0 and below 1 "
+	 "(0.25: a quarter), not 1"},
+	{HEAD "load: {clients: 4, minority: 0.1}\n" STEADY EXPECT,
+	 "3:30: of 4 clients a minority of 0.1 is none: give more clients"},
+	{HEAD "load: {mix: {insert: 1, read_replica: 1}}\n" STEADY EXPECT,
+	 "3:39: how far a replica is behind shows on registers that change: give write or cas a weight "
+	 "above 0, too"},
+	{HEAD STEADY "expect: [{staleness: {at_most: 1s}}]\n",
+	 "4:10: staleness is measured on replicas' answers: give read_replica a weight in the load's mix"},
 	{HEAD "title: |\n  a\n  b\n" STEADY EXPECT,
 	 "3:8: one line of 1 to 150 characters is needed here"},
 };
+
+static void test_both_sides(void **state)
+{
+	struct fixture *f = *state;
+	struct scenario s;
+	struct err e = {0};
+	cJSON *o;
+
+	if (read_text(f, HEAD "load: {clients: 10, minority: 0.25, mix: {insert: 5, cas: 2, read_replica: 3}}\n"
+		      STEADY "expect:\n  - staleness: {at_most: 2s}\n  - evicted: {at_most: 0}\n", &s, &e))
+		fail_msg("%s", e.msg);
+	assert_int_equal(s.load.minority, 3);
+	assert_int_equal(s.load.mix_read_replica, 3);
+	assert_string_equal(s.expects[0].name, "replicas' answers behind by at most 2 s");
+	assert_string_equal(s.expects[1].name, "no acknowledged write evicted");
+	o = scenario_to_json(&s);
+	assert_int_equal(json_i64(json_get(o, "load"), "minority", 0), 3);
+	assert_int_equal(json_i64(json_path(o, "load.mix"), "read_replica", 0), 3);
+	cJSON_Delete(o);
+}
 
 static void test_wrong(void **state)
 {
@@ -461,6 +491,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_json, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrong, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_both_sides, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unreadable, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cut_short, setup, teardown),
 	};
