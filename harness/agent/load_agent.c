@@ -204,8 +204,10 @@ static void get_samples(void *arg, const struct http_request *rq, struct http_re
 	struct load_session *s = need(a, rp);
 	int64_t from = s ? from_of(rq, rp) : -1;
 
-	if (from >= 0)
+	if (from >= 0 && s->sampler)
 		sampler_since(s->sampler, from, &rp->body);
+	else if (from >= 0)
+		http_reply_error(rp, 409, "another agent of this run asks the members");
 	give_back(a, s);
 }
 

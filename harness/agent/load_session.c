@@ -79,9 +79,9 @@ int load_session_new(cJSON *body, struct load_session **out, struct err *e)
 	r = read_body(s, e);
 	if (!r && (every_ms < 1 || timeout_ms < 1))
 		r = err_set(e, ERR_INPUT, "sample_every_ms and probe_timeout_ms must be at least 1");
-	if (!r)
+	if (!r && !s->conf.group)
 		r = s->sys->setup(&s->acc, s->conf.keys, SETUP_TIMEOUT_NS, e);
-	if (!r)
+	if (!r && !s->conf.group)
 		r = sampler_start(s->sys, &s->acc, every_ms * NS_PER_MS, timeout_ms * NS_PER_MS,
 				  &s->sampler, e);
 	if (r) {
@@ -163,7 +163,7 @@ cJSON *load_session_status(struct load_session *s)
 	struct load_stats st = {0};
 	cJSON *o = cJSON_CreateObject();
 	char why[200] = "";
-	bool redundant;
+	bool redundant = false;
 
 	if (l)
 		load_stats(l, &st);
@@ -173,7 +173,8 @@ cJSON *load_session_status(struct load_session *s)
 	json_set_i64(o, "ops_info", st.info);
 	json_set_i64(o, "last_write_ok_ns", st.last_write_ok_ns);
 	json_set_i64(o, "queued", st.queued);
-	json_set(o, "members", sampler_members(s->sampler, &redundant, why));
+	json_set(o, "members", s->sampler ? sampler_members(s->sampler, &redundant, why) :
+					   cJSON_CreateArray());
 	json_set_bool(o, "redundant", redundant);
 	json_set_str(o, "redundant_why", why);
 	if (l) {

@@ -15,7 +15,7 @@ struct load_session {
 	cJSON *body;        /* the setup request: everything below points into it */
 	struct access acc;
 	struct load_conf conf;
-	struct sampler *sampler;
+	struct sampler *sampler; /* NULL: another agent of the run asks the members */
 
 	pthread_mutex_t lock;
 	struct load *load;  /* NULL before the start; stays after the stop */

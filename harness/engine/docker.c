@@ -436,8 +436,7 @@ static int apply(struct engine *en, const struct manifest *m, struct err *e)
 	for (size_t i = 0; i < m->n; i++)
 		put_object(d, m->objects[i]);
 	store_unlock(&d->store);
-	docker_load_pod(d);
-	return docker_load_wait(d, clock_mono_ns() + LOAD_WITHIN_NS, e);
+	return docker_load_up(d, clock_mono_ns() + LOAD_WITHIN_NS, e);
 }
 
 static void drop_objects(struct docker *d, const char *plural)
@@ -463,12 +462,9 @@ static int remove_all(struct engine *en, int64_t deadline_ns, struct err *e)
 		"persistentvolumes", "serviceaccounts", "roles", "rolebindings", "poddisruptionbudgets", "pods",
 		"storageclasses", "namespaces"};
 	struct docker *d = (struct docker *)en;
-	struct docker_agent *load = &d->agents[DOCKER_NODES];
 	int r = 0;
 
-	kube_client_free(load->client);
-	load->client = NULL;
-	kube_conf_free(&load->conf);
+	docker_load_forget(d);
 	store_lock(&d->store);
 	for (size_t i = 0; i < ARRAY_LEN(owners); i++)
 		drop_objects(d, owners[i]);
@@ -500,6 +496,7 @@ const struct engine_ops engine_docker = {
 	.images = kube_engine_images,
 	.agents_up = agents_up,
 	.agents_down = agents_down,
+	.load_beside = docker_load_beside,
 	.call = docker_call,
 	.apply = apply,
 	.wait_ready = kube_engine_wait_ready,

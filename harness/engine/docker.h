@@ -120,7 +120,7 @@ struct docker {
 	size_t naccounts, aaccounts;
 	bool node_down[DOCKER_NODES];
 	int64_t node_down_ns[DOCKER_NODES];
-	struct docker_agent agents[DOCKER_NODES + 1]; /* nodes, then load */
+	struct docker_agent agents[DOCKER_NODES + 2]; /* nodes, then load, then the one beside a member */
 	int64_t silent_ns; /* Docker has not answered since; 0: it does. With the lock */
 	engine_watch_fn *watch_fn;
 	void *watch_arg;
@@ -192,8 +192,11 @@ int docker_agents_up(struct engine *en, struct err *e);
 int docker_agents_down(struct engine *en, struct err *e);
 int docker_call(struct engine *en, const char *agent, const char *method, const char *path,
 		const char *body, int64_t timeout_ns, struct buf *answer, int *status, struct err *e);
-void docker_load_pod(struct docker *d);
-int docker_load_wait(struct docker *d, int64_t deadline_ns, struct err *e);
+int docker_load_up(struct docker *d, int64_t deadline_ns, struct err *e);
+int docker_load_beside(struct engine *en, const char *group, const char *node, int64_t deadline_ns,
+		       struct err *e);
+/* Forgets where they are: their pods are about to go. */
+void docker_load_forget(struct docker *d);
 
 /* docker_clean.c: removes containers, network, mounts, folders of any run. */
 int docker_clean(struct docker *d, cJSON *found, struct err *e);

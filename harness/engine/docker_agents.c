@@ -146,7 +146,7 @@ int docker_agents_down(struct engine *en, struct err *e)
 	struct docker *d = (struct docker *)en;
 	int r = 0;
 
-	for (int i = 0; i <= DOCKER_NODES; i++)
+	for (int i = 0; i < (int)ARRAY_LEN(d->agents); i++)
 		if (end_agent(&d->agents[i], e))
 			r = -1;
 	return r;
@@ -154,11 +154,9 @@ int docker_agents_down(struct engine *en, struct err *e)
 
 static struct docker_agent *find(struct docker *d, const char *agent)
 {
-	if (!strcmp(agent, "load"))
-		return &d->agents[DOCKER_NODES];
 	if (!strcmp(agent, "host"))
 		return &d->agents[0];
-	for (int i = 0; i < DOCKER_NODES; i++)
+	for (size_t i = 0; i < ARRAY_LEN(d->agents); i++)
 		if (!strcmp(d->agents[i].name, agent))
 			return &d->agents[i];
 	return NULL;
@@ -208,9 +206,9 @@ int docker_call(struct engine *en, const char *agent, const char *method, const 
 	return kube_http(a->client, &q, answer, status, e) ? err_prefix(e, "agent %s", agent) : 0;
 }
 
-/* ---- the load agent ---- */
+/* ---- the load agents ---- */
 
-void docker_load_pod(struct docker *d)
+static void load_pod(struct docker *d, const char *name, const char *node)
 {
 	cJSON *pod = cJSON_CreateObject(), *m, *spec, *c = cJSON_CreateObject(), *env = cJSON_CreateObject(), *s;
 	char listen[40];
@@ -218,11 +216,11 @@ void docker_load_pod(struct docker *d)
 
 	snprintf(listen, sizeof(listen), "0.0.0.0:%d", KUBE_LOAD_PORT);
 	m = cJSON_AddObjectToObject(pod, "metadata");
-	json_set_str(m, "name", KUBE_LOAD_POD);
+	json_set_str(m, "name", name);
 	json_set_str(m, "namespace", d->kube.base.namespace);
 	json_set_str(cJSON_AddObjectToObject(m, "labels"), KUBE_AGENT_LABEL, "load");
 	spec = cJSON_AddObjectToObject(pod, "spec");
-	json_set_str(spec, "nodeName", docker_node_names[0]);
+	json_set_str(spec, "nodeName", node);
 	/* Its history lives in its memory: one that died must be seen, not replaced. */
 	json_set_str(spec, "restartPolicy", "Never");
 	json_set_i64(spec, "terminationGracePeriodSeconds", 1);
@@ -241,28 +239,27 @@ void docker_load_pod(struct docker *d)
 	store_unlock(&d->store);
 }
 
-static bool healthy(struct docker *d, struct err *e)
+static bool healthy(struct docker *d, const char *agent, struct err *e)
 {
 	struct buf answer = {0};
 	int status = 0;
-	bool ok = docker_call((struct engine *)d, "load", "GET", "/v1/health", NULL, NS_PER_S, &answer, &status,
+	bool ok = docker_call((struct engine *)d, agent, "GET", "/v1/health", NULL, NS_PER_S, &answer, &status,
 			      e) == 0 && status == 200;
 
 	buf_free(&answer);
 	return ok;
 }
 
-int docker_load_wait(struct docker *d, int64_t deadline_ns, struct err *e)
+static int load_wait(struct docker *d, struct docker_agent *a, const char *pod, int64_t deadline_ns,
+		     struct err *e)
 {
-	struct docker_agent *a = &d->agents[DOCKER_NODES];
 	const volatile int *stop = d->kube.base.conf.interrupted;
 	struct docker_pod *p;
 	char ip[64] = "";
 
-	mem_copy_str(a->name, sizeof(a->name), "load");
 	for (;;) {
 		store_lock(&d->store);
-		p = docker_pod_find(d, d->kube.base.namespace, KUBE_LOAD_POD);
+		p = docker_pod_find(d, d->kube.base.namespace, pod);
 		if (p && p->c[0].running)
 			mem_copy_str(ip, sizeof(ip), p->ip);
 		else if (p && p->c[0].message[0])
@@ -273,12 +270,43 @@ int docker_load_wait(struct docker *d, int64_t deadline_ns, struct err *e)
 			if (reach(d, a, e))
 				return -1;
 		}
-		if (a->client && healthy(d, e))
+		if (a->client && healthy(d, a->name, e))
 			return 0;
 		if (stop && *stop)
 			return err_set(e, ERR_INTERRUPTED, "interrupted");
 		if (clock_mono_ns() > deadline_ns)
-			return err_prefix(e, "the load agent does not come up");
+			return err_prefix(e, "the load agent %s does not come up", pod);
 		nap();
+	}
+}
+
+int docker_load_up(struct docker *d, int64_t deadline_ns, struct err *e)
+{
+	struct docker_agent *a = &d->agents[DOCKER_NODES];
+
+	mem_copy_str(a->name, sizeof(a->name), "load");
+	load_pod(d, KUBE_LOAD_POD, docker_node_names[0]);
+	return load_wait(d, a, KUBE_LOAD_POD, deadline_ns, e);
+}
+
+int docker_load_beside(struct engine *en, const char *group, const char *node, int64_t deadline_ns,
+		       struct err *e)
+{
+	struct docker *d = (struct docker *)en;
+	struct docker_agent *a = &d->agents[DOCKER_NODES + 1];
+	char pod[64];
+
+	snprintf(a->name, sizeof(a->name), "load/%s", group);
+	snprintf(pod, sizeof(pod), KUBE_LOAD_POD "-%s", group);
+	load_pod(d, pod, node);
+	return load_wait(d, a, pod, deadline_ns, e);
+}
+
+void docker_load_forget(struct docker *d)
+{
+	for (size_t i = DOCKER_NODES; i < ARRAY_LEN(d->agents); i++) {
+		kube_client_free(d->agents[i].client);
+		d->agents[i].client = NULL;
+		kube_conf_free(&d->agents[i].conf);
 	}
 }

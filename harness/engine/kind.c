@@ -181,6 +181,7 @@ const struct engine_ops engine_kind = {
 	.images = kube_engine_images,
 	.agents_up = kube_engine_agents_up,
 	.agents_down = kube_engine_agents_down,
+	.load_beside = kube_engine_load_beside,
 	.call = kube_engine_call,
 	.apply = kube_engine_apply,
 	.wait_ready = kube_engine_wait_ready,

@@ -41,6 +41,7 @@ struct kube {
 
 	struct images images;
 	char agent_image[256];
+	char beside_group[32], beside_node[128]; /* of the second load agent */
 
 	struct agent_pod *agents; /* as last seen */
 	size_t nagents, agents_alloc;
@@ -91,6 +92,8 @@ int kube_engine_wait_ready(struct engine *en, const struct manifest *m, int64_t 
 int kube_engine_agents_up(struct engine *en, struct err *e);
 int kube_engine_agents_down(struct engine *en, struct err *e);
 int kube_load_agent_up(struct kube *k, struct err *e);
+int kube_engine_load_beside(struct engine *en, const char *group, const char *node,
+			    int64_t deadline_ns, struct err *e);
 /* Waits until the load agent answers. */
 int kube_load_agent_wait(struct kube *k, struct err *e);
 /* kube_call.c */

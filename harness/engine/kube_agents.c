@@ -264,3 +264,37 @@ int kube_load_agent_wait(struct kube *k, struct err *e)
 {
 	return kube_agent_wait(k, "load", clock_mono_ns() + LOAD_WITHIN_NS, e);
 }
+
+/* The same pod on a node of the system's own. It gets no share of the
+ * processor for sure: none may be left there. */
+static bool place_beside(struct kube *k, cJSON *object)
+{
+	cJSON *spec = cJSON_GetObjectItem(object, "spec"), *requests;
+	char name[80];
+
+	if (strcmp(json_str(object, "kind", ""), "Pod"))
+		return false; /* its Secret is there */
+	snprintf(name, sizeof(name), KUBE_LOAD_POD "-%s", k->beside_group);
+	json_set_str(cJSON_GetObjectItem(object, "metadata"), "name", name);
+	json_set_str(spec, "nodeName", k->beside_node);
+	cJSON_DeleteItemFromObject(spec, "affinity");
+	requests = cJSON_GetObjectItem(
+		cJSON_GetObjectItem(cJSON_GetArrayItem(cJSON_GetObjectItem(spec, "containers"), 0),
+				    "resources"), "requests");
+	cJSON_DeleteItemFromObject(requests, "cpu");
+	return true;
+}
+
+int kube_engine_load_beside(struct engine *en, const char *group, const char *node,
+			    int64_t deadline_ns, struct err *e)
+{
+	struct kube *k = (struct kube *)en;
+	char agent[64];
+
+	mem_copy_str(k->beside_group, sizeof(k->beside_group), group);
+	mem_copy_str(k->beside_node, sizeof(k->beside_node), node);
+	snprintf(agent, sizeof(agent), "load/%s", group);
+	if (kube_connect(k, false, e) || kube_apply_template(k, "load-agent.yaml", place_beside, e))
+		return -1;
+	return kube_agent_wait(k, agent, deadline_ns, e);
+}

@@ -56,6 +56,11 @@ static int agent_path(struct kube *k, const char *agent, char *out, size_t size,
 			 k->base.namespace, KUBE_LOAD_PORT);
 		return 0;
 	}
+	if (!strncmp(agent, "load/", 5)) {
+		snprintf(out, size, "/api/v1/namespaces/%s/pods/" KUBE_LOAD_POD "-%s:%d/proxy",
+			 k->base.namespace, agent + 5, KUBE_LOAD_PORT);
+		return 0;
+	}
 	if (strncmp(agent, "node/", 5))
 		return err_set(e, ERR_INPUT, "there is no agent \"%s\"", agent);
 	a = known_agent(k, node);

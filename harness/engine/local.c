@@ -266,6 +266,7 @@ static int local_remove(struct engine *en, int64_t deadline_ns, struct err *e)
 
 	(void)deadline_ns; /* SIGKILL needs no patience */
 	local_unsupervise(l, true);
+	local_beside_down(l);
 	for (size_t i = 0; i < l->npods; i++) {
 		local_log_path(l, l->pods[i].name, false, path, sizeof(path));
 		unlink(path);
@@ -377,6 +378,7 @@ const struct engine_ops engine_local = {
 	.images = local_images,
 	.agents_up = local_agents_up,
 	.agents_down = local_agents_down,
+	.load_beside = local_load_beside,
 	.call = local_call,
 	.apply = local_apply,
 	.wait_ready = local_wait_ready,

@@ -58,7 +58,8 @@ struct local {
 	bool supervised, stop;
 	engine_watch_fn *watch;
 	void *watch_arg;
-	struct local_agent node, load;
+	struct local_agent node, load, beside;
+	char beside_name[64]; /* "load/GROUP" */
 };
 
 extern const struct engine_ops engine_local;
@@ -91,6 +92,9 @@ int local_count(struct local *l);
 /* local_agents.c */
 int local_agents_up(struct engine *en, struct err *e);
 int local_agents_down(struct engine *en, struct err *e);
+int local_load_beside(struct engine *en, const char *group, const char *node, int64_t deadline_ns,
+		      struct err *e);
+void local_beside_down(struct local *l);
 int local_call(struct engine *en, const char *agent, const char *method, const char *path,
 	       const char *body, int64_t timeout_ns, struct buf *answer, int *status, struct err *e);
 

@@ -98,6 +98,28 @@ int local_agents_up(struct engine *en, struct err *e)
 	return start(l, &l->load, "load agent", load, !l->base.conf.keep, e);
 }
 
+/* There is but one node: these clients only stand apart from the others. */
+int local_load_beside(struct engine *en, const char *group, const char *node, int64_t deadline_ns,
+		      struct err *e)
+{
+	struct local *l = (struct local *)en;
+	const char *argv[] = {l->self, "load-agent", "--listen", "127.0.0.1:0", NULL};
+
+	(void)node, (void)deadline_ns;
+	snprintf(l->beside_name, sizeof(l->beside_name), "load/%s", group);
+	return start(l, &l->beside, "load agent beside", argv, !l->base.conf.keep, e);
+}
+
+void local_beside_down(struct local *l)
+{
+	if (l->beside.pid > 0) {
+		proc_stop(l->beside.pid, 2 * NS_PER_S);
+		local_forget(l, l->beside.pid);
+	}
+	l->beside.pid = 0;
+	l->beside.addr[0] = '\0';
+}
+
 /* One that does not end is left to heal: never killed. */
 static int end_node_agent(struct local *l, struct err *e)
 {
@@ -123,6 +145,7 @@ int local_agents_down(struct engine *en, struct err *e)
 	struct local *l = (struct local *)en;
 	int r = end_node_agent(l, e);
 
+	local_beside_down(l);
 	if (l->load.pid > 0) {
 		proc_stop(l->load.pid, 2 * NS_PER_S);
 		local_forget(l, l->load.pid);
@@ -144,6 +167,8 @@ static const struct local_agent *find_agent(const struct local *l, const char *a
 {
 	if (!strcmp(agent, "load"))
 		return &l->load;
+	if (l->beside.pid > 0 && !strcmp(agent, l->beside_name))
+		return &l->beside;
 	return !strcmp(agent, "node/" LOCAL_NODE) ? &l->node : NULL;
 }
 

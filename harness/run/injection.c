@@ -204,7 +204,8 @@ int injection_plan(struct stage *st, const struct step *step, const char *ns, st
 	/* The newest answer of the members themselves, not an older one of ours. */
 	if (stage_call(st, "load", "GET", "/v1/status", NULL, 10 * NS_PER_S, &status, e))
 		goto out;
-	if (choose(step->target, json_get(status, "members"), &pods, rng, targets, e))
+	if (choose(strcmp(step->target, "minority") ? step->target : st->beside_member,
+		   json_get(status, "members"), &pods, rng, targets, e))
 		goto out;
 	find_agents(inj);
 	emit_state(st, inj, "planned", 0, 0, NULL);

@@ -110,7 +110,7 @@ static int read_access(struct arena *a, const char *root, struct plan *p, struct
 
 static bool is_role(const char *target)
 {
-	static const char *const roles[] = {"primary", "replica", "any", "all"};
+	static const char *const roles[] = {"primary", "replica", "any", "all", "minority"};
 
 	for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
 		if (!strcmp(target, roles[i]))
@@ -155,6 +155,13 @@ static int check_load(const struct plan *p, struct err *e)
 	if (p->sc.load.mix_read_replica && !p->system->replica_reads)
 		return yaml_error(yaml_get(yaml_get(load, "mix"), "read_replica"), e,
 				  "the clients of %s do not read from replicas", p->sc.system);
+	for (size_t i = 0; i < p->sc.nsteps; i++) {
+		const struct step *s = &p->sc.steps[i];
+
+		if (s->kind == STEP_FAULT && !strcmp(s->target, "minority") && !p->sc.load.minority)
+			return yaml_error(yaml_get(s->at, "target"), e, "the target minority is the member "
+					  "that a minority of the clients stands beside: give load.minority");
+	}
 	if (!p->sc.load.minority)
 		return 0;
 	if (!*workload)

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "fault/fault.h"
+#include "run/beside.h"
 #include "run/injection.h"
 #include "run/run.h"
 
@@ -143,8 +144,8 @@ static cJSON *setup_body(const struct walk *w, uint64_t seed)
 	json_set_i64(o, "scenario", w->st->scenario);
 	json_set(o, "access", make_access(w->p));
 	load = cJSON_AddObjectToObject(o, "load");
-	json_set_num(load, "rate", l->rate);
-	json_set_i64(load, "clients", l->clients);
+	json_set_num(load, "rate", beside_main_rate(l));
+	json_set_i64(load, "clients", l->clients - l->minority);
 	json_set_i64(load, "deadline_ns", l->deadline_ns);
 	json_set_i64(load, "payload_bytes", l->payload_bytes);
 	json_set_i64(load, "keys", l->keys);
@@ -215,6 +216,9 @@ static void emit_inforce(struct stage *st)
  * stands; the rest is the node agents' word. */
 static int possible_here(const struct walk *w, struct err *e)
 {
+	if (w->p->sc.load.minority && !w->st->ops->load_beside)
+		return err_set(e, ERR_UNSUPPORTED, "engine %s has no place for clients beside a member",
+			       w->st->ops->name);
 	for (size_t i = 0; i < w->p->sc.nsteps; i++) {
 		const struct step *s = &w->p->sc.steps[i];
 		const struct fault_ops *f = s->kind == STEP_FAULT ? fault_find(s->fault) : NULL;
@@ -227,6 +231,66 @@ static int possible_here(const struct walk *w, struct err *e)
 	return 0;
 }
 
+/* Makes the tables, as soon as the system lets us. 1: it does not. */
+static int first_write(struct walk *w, const cJSON *body, struct err *e)
+{
+	struct stage *st = w->st;
+	int64_t end_ns = clock_mono_ns() + SETUP_WITHIN_NS;
+	int r;
+
+	for (;;) {
+		r = stage_call(st, "load", "POST", "/v1/setup", body, CALL_TIMEOUT_NS, NULL, e);
+		if (!r || clock_mono_ns() > end_ns)
+			break;
+		if (stage_sleep_until(st, clock_mono_ns() + 10 * POLL_NS, e))
+			return -1;
+	}
+	if (!r)
+		return 0;
+	emit_stands(st, false, "first write", e->msg);
+	return 1;
+}
+
+static int set_up_minority(struct walk *w, const cJSON *body, struct err *e)
+{
+	cJSON *status = NULL;
+	int r = 0;
+
+	if (!w->p->sc.load.minority)
+		return 0;
+	r = get_status(w->st, &status, e) || beside_up(w->st, w->p, body, status, e) ? -1 : 0;
+	cJSON_Delete(status);
+	return r;
+}
+
+/* The members run. Returns as stand_up(). */
+static int set_up(struct walk *w, uint64_t seed, struct err *e)
+{
+	struct stage *st = w->st;
+	char why[400] = "";
+	cJSON *body;
+	int r;
+
+	stage_phase(st, "setup", "");
+	body = setup_body(w, seed);
+	r = first_write(w, body, e);
+	if (r)
+		goto out;
+	st->loading = true;
+	st->next_op = st->next_sample = 0;
+	r = await_redundant(st, REDUNDANT_WITHIN_NS, why, e);
+	if (r > 0)
+		emit_stands(st, false, "redundant", why);
+	if (r)
+		goto out;
+	emit_stands(st, true, "", "");
+	emit_inforce(st);
+	r = set_up_minority(w, body, e);
+out:
+	cJSON_Delete(body);
+	return r;
+}
+
 /* Brings the system up to its first acknowledged table. Returns 0, 1 when it
  * does not stand (an event says where and why), or -1 with an error of ours. */
 static int stand_up(struct walk *w, struct arena *a, uint64_t seed, struct err *e)
@@ -234,9 +298,6 @@ static int stand_up(struct walk *w, struct arena *a, uint64_t seed, struct err *
 	struct stage *st = w->st;
 	struct adapt_rules rules = {0};
 	struct adaptations changes = {0};
-	int64_t end_ns;
-	char why[400] = "";
-	int r;
 
 	stage_phase(st, "apply", w->p->sc.title);
 	emit_adaptations(st, w->p, &w->p->changes);
@@ -259,34 +320,7 @@ static int stand_up(struct walk *w, struct arena *a, uint64_t seed, struct err *
 		emit_stands(st, false, "workloads ready", e->msg);
 		return 1;
 	}
-	stage_phase(st, "setup", "");
-	cJSON *body = setup_body(w, seed);
-
-	end_ns = clock_mono_ns() + SETUP_WITHIN_NS;
-	for (;;) {
-		r = stage_call(st, "load", "POST", "/v1/setup", body, CALL_TIMEOUT_NS, NULL, e);
-		if (!r || clock_mono_ns() > end_ns)
-			break;
-		if (stage_sleep_until(st, clock_mono_ns() + 10 * POLL_NS, e)) {
-			cJSON_Delete(body);
-			return -1;
-		}
-	}
-	cJSON_Delete(body);
-	if (r) {
-		emit_stands(st, false, "first write", e->msg);
-		return 1;
-	}
-	st->loading = true;
-	st->next_op = st->next_sample = 0;
-	r = await_redundant(st, REDUNDANT_WITHIN_NS, why, e);
-	if (r > 0)
-		emit_stands(st, false, "redundant", why);
-	if (r)
-		return r;
-	emit_stands(st, true, "", "");
-	emit_inforce(st);
-	return 0;
+	return set_up(w, seed, e);
 }
 
 /* Heals what is due by the clock. */
@@ -500,8 +534,10 @@ static int settle(struct walk *w, struct err *e)
 		return -1;
 	if (r > 0)
 		stage_phase(st, "unsettled", why);
-	if (stage_call(st, "load", "POST", "/v1/stop", NULL, CALL_TIMEOUT_NS, NULL, e) ||
-	    stage_drain(st, true, e))
+	if (stage_call(st, "load", "POST", "/v1/stop", NULL, CALL_TIMEOUT_NS, NULL, e))
+		return -1;
+	beside_stop(st);
+	if (stage_drain(st, true, e))
 		return -1;
 	emit_noise(st);
 	emit_inforce(st);
@@ -526,6 +562,8 @@ static int run_loaded(struct walk *w, struct err *e)
 	if (stage_call(w->st, "load", "POST", "/v1/start", NULL, CALL_TIMEOUT_NS, &answer, e))
 		return -1;
 	cJSON_Delete(answer);
+	if (beside_start(w->st, e))
+		return -1;
 	if (walk_steps(w, e))
 		return -1;
 	if (heal_all(w, e))
@@ -542,8 +580,12 @@ static int take_down(struct walk *w, bool keep, struct err *e)
 	collect_logs(st);
 	if (st->loading) {
 		stage_call(st, "load", "POST", "/v1/stop", NULL, CALL_TIMEOUT_NS, NULL, &quiet);
+		if (st->beside)
+			stage_call(st, STAGE_BESIDE_AGENT, "POST", "/v1/stop", NULL, CALL_TIMEOUT_NS,
+				   NULL, &quiet);
 		stage_drain(st, true, &quiet);
 		stage_call(st, "load", "POST", "/v1/reset", NULL, CALL_TIMEOUT_NS, NULL, &quiet);
+		beside_reset(st);
 	}
 	st->loading = false;
 	st->ops->watch_stop(st->en);

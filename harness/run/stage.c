@@ -15,6 +15,9 @@
 #define TICK_NS (20 * NS_PER_MS)
 #define DRAIN_TIMEOUT_NS (20 * NS_PER_S)
 #define MUTE_LIMIT_NS (30 * NS_PER_S)
+#define BESIDE_TIMEOUT_NS (NS_PER_S)
+#define BESIDE_RETRY_NS (5 * NS_PER_S)
+#define BESIDE_ALL_WITHIN_NS (40 * NS_PER_S)
 #define CLOCK_ROUNDS 9
 
 static int answer_error(const char *agent, const char *path, int status, const char *text,
@@ -160,21 +163,21 @@ static int copy_history(struct stage *st, const struct agent_clock *c, const cha
 	return 0;
 }
 
-static int drain_history(struct stage *st, const struct agent_clock *c, int64_t *got,
-			 struct err *e)
+static int drain_history(struct stage *st, const struct agent_clock *c, int64_t timeout_ns,
+			 int64_t *next, int64_t *got, struct err *e)
 {
 	struct buf b = {0};
 	char path[80];
 	int status = 0, r;
 
-	snprintf(path, sizeof(path), "/v1/history?from=%lld", (long long)st->next_op);
-	r = st->ops->call(st->en, "load", "GET", path, NULL, DRAIN_TIMEOUT_NS, &b, &status, e);
+	snprintf(path, sizeof(path), "/v1/history?from=%lld", (long long)*next);
+	r = st->ops->call(st->en, c->agent, "GET", path, NULL, timeout_ns, &b, &status, e);
 	if (!r && status >= 300)
-		r = answer_error("load", path, status, buf_cstr(&b), e);
+		r = answer_error(c->agent, path, status, buf_cstr(&b), e);
 	if (!r)
 		r = copy_history(st, c, buf_cstr(&b), got, e);
 	if (!r)
-		st->next_op += *got;
+		*next += *got;
 	buf_free(&b);
 	return r;
 }
@@ -202,6 +205,41 @@ static int drain_samples(struct stage *st, const struct agent_clock *c, struct e
 	return 0;
 }
 
+static int drain_beside(struct stage *st, struct err *e)
+{
+	struct agent_clock c;
+	int64_t got = 0;
+
+	if (stage_clock(st, STAGE_BESIDE_AGENT, &c, e))
+		return -1;
+	do {
+		if (drain_history(st, &c, BESIDE_TIMEOUT_NS, &st->beside_next_op, &got, e))
+			return -1;
+	} while (got > 0);
+	return 0;
+}
+
+/* Now and then while the run goes on; at its end with patience. */
+static int tend_beside(struct stage *st, bool all, struct err *e)
+{
+	int64_t end_ns = clock_mono_ns() + BESIDE_ALL_WITHIN_NS;
+	struct err mute = {0};
+
+	if (!st->beside || (!all && clock_mono_ns() < st->beside_retry_ns))
+		return 0;
+	while (drain_beside(st, &mute)) {
+		st->beside_retry_ns = clock_mono_ns() + BESIDE_RETRY_NS;
+		if (!all)
+			return 0;
+		if (*st->interrupted || clock_mono_ns() > end_ns) {
+			*e = mute;
+			return err_prefix(e, "what the minority of the clients saw cannot be fetched");
+		}
+		clock_sleep_until(clock_mono_ns() + 10 * TICK_NS);
+	}
+	return 0;
+}
+
 int stage_drain(struct stage *st, bool all, struct err *e)
 {
 	struct agent_clock c;
@@ -213,10 +251,10 @@ int stage_drain(struct stage *st, bool all, struct err *e)
 	if (stage_clock(st, "load", &c, e))
 		return -1;
 	do {
-		if (drain_history(st, &c, &got, e))
+		if (drain_history(st, &c, DRAIN_TIMEOUT_NS, &st->next_op, &got, e))
 			return -1;
 	} while (all && got > 0);
-	return drain_samples(st, &c, e);
+	return drain_samples(st, &c, e) || tend_beside(st, all, e) ? -1 : 0;
 }
 
 void stage_lease(struct stage *st)

@@ -15,6 +15,10 @@
 
 enum { STAGE_AGENTS_MAX = 64 };
 
+/* The clients that stand beside a member: see SCENARIOS.md, load.minority. */
+#define STAGE_BESIDE "minority"
+#define STAGE_BESIDE_AGENT "load/" STAGE_BESIDE
+
 struct agent_clock {
 	char agent[160];
 	int64_t offset_ns; /* driver's monotonic = agent's + offset */
@@ -33,6 +37,11 @@ struct stage {
 	/* Draining the load agent. */
 	bool loading;
 	int64_t next_op, next_sample;
+	/* The second load agent. A partition may keep it from answering for as
+	 * long as it lasts; it keeps what was not fetched. */
+	bool beside;
+	char beside_member[64];
+	int64_t beside_next_op, beside_retry_ns;
 	int64_t drained_ns, leased_ns;
 	int64_t mute_since_ns; /* the load agent has not answered since; 0: it does */
 	char run_id[64];
@@ -58,8 +67,9 @@ int stage_clock(struct stage *st, const char *agent, struct agent_clock *out, st
 /* Forgets measured clocks: after agents were started anew. */
 void stage_forget_clocks(struct stage *st);
 
-/* Writes the load agent's new operations and samples to the files, all of
- * them when `all`. A load agent that does not answer is an error. */
+/* Writes the load agents' new operations and samples to the files, all of
+ * them when `all`. A load agent that does not answer is an error; the one
+ * beside a member only when `all`, after some time. */
 int stage_drain(struct stage *st, bool all, struct err *e);
 
 /* Renews the dead-man timer of every agent that answers. */

@@ -47,7 +47,7 @@ static int read_duration(const struct ynode *n, const char *what, int64_t *out, 
  * word without one that is close to a role is a slip. */
 static int read_target(const struct ynode *n, const char **out, struct err *e)
 {
-	static const char *const roles[] = {"primary", "replica", "any", "all", NULL};
+	static const char *const roles[] = {"primary", "replica", "any", "all", "minority", NULL};
 	const char *name, *near, *p;
 
 	if (yaml_to_string(n, out, e))
