@@ -1,0 +1,518 @@
+/* Redis Cluster, as its clients see it. What its answers mean for the trial's
+ * rules is in redis_cluster_rules.c; asking members one by one, in
+ * redis_cluster_probe.c; the map of slots, in redis_map.c.
+ *
+ * Retries of the client library: it has none here (redis_conn.h). What a
+ * client has to do by the specification is done by us and shown: a redirected
+ * call names its redirections in `via` ("10.244.1.7:6379 MOVED"). After
+ * any other refusal the call has failed, and the map is asked for again
+ * before the next one. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "system/redis_cluster_probe.h"
+#include "system/redis_cluster_rules.h"
+#include "system/redis_map.h"
+#include "system/redis_slots.h"
+#include "system/system.h"
+
+/* Each value has a key of its own, so the values are spread over all shards,
+ * and an eviction takes one at a time. Its list has one element for each time
+ * that it was inserted. */
+#define INSERT_KEY "ordeal:insert:"
+#define REGISTER_KEY "ordeal:register:"
+
+enum { HOPS_MAX = 5, RELEARN_MS = 50 };
+
+struct client {
+	struct redis_map map;
+	char *payload; /* of every insert */
+};
+
+/* One key, so that it runs where the key is; all or nothing. */
+static const char *const cas_script =
+	"if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end "
+	"redis.call('SET', KEYS[1], ARGV[2]) return 1";
+
+struct command {
+	int argc;
+	const char *argv[6];
+	char key[48], value[24], expect[24];
+	int slot;
+};
+
+/* Characters that no compression makes smaller than the bytes asked for. */
+static char *make_payload(uint32_t seed, size_t bytes)
+{
+	struct rng rng = {seed};
+	char *text = mem_alloc(bytes + 2);
+
+	text[0] = '1';
+	for (size_t i = 0; i < bytes; i++)
+		text[i] = (char)('!' + rng_below(&rng, 94));
+	return text;
+}
+
+static struct client *cluster_client_new(const struct access *acc, uint32_t process)
+{
+	struct client *c = mem_alloc(sizeof(*c));
+
+	redis_map_init(&c->map, acc);
+	c->map.next = process; /* not all ask the same member */
+	c->payload = make_payload(process, (size_t)acc->payload_bytes);
+	return c;
+}
+
+static void cluster_client_free(struct client *c)
+{
+	redis_map_free(&c->map);
+	free(c->payload);
+	free(c);
+}
+
+static void command_add(struct command *k, const char *word)
+{
+	k->argv[k->argc++] = word;
+}
+
+static void command_make(const struct client *c, const struct op *op, struct command *k)
+{
+	bool insert = op->f == OP_INSERT;
+
+	memset(k, 0, sizeof(*k));
+	snprintf(k->key, sizeof(k->key), "%s%lld", insert ? INSERT_KEY : REGISTER_KEY,
+		 (long long)(insert ? op->value : op->key));
+	snprintf(k->value, sizeof(k->value), "%lld", (long long)op->value);
+	if (op->expect != OP_NO_VALUE)
+		snprintf(k->expect, sizeof(k->expect), "%lld", (long long)op->expect);
+	k->slot = redis_slot(k->key, strlen(k->key));
+	switch (op->f) {
+	case OP_INSERT:
+		command_add(k, "RPUSH");
+		command_add(k, k->key);
+		command_add(k, c->payload);
+		return;
+	case OP_READ:
+		command_add(k, "GET");
+		command_add(k, k->key);
+		return;
+	case OP_WRITE:
+		command_add(k, "SET");
+		command_add(k, k->key);
+		command_add(k, k->value);
+		return;
+	case OP_CAS:
+		command_add(k, "EVAL");
+		command_add(k, cas_script);
+		command_add(k, "1");
+		command_add(k, k->key);
+		command_add(k, k->expect);
+		command_add(k, k->value);
+		return;
+	}
+}
+
+/* "CLASS: the rest": an error's first word is its kind. */
+static void refused(struct client *c, struct op *op, const char *error)
+{
+	static const char *const of_the_map[] = {"CLUSTERDOWN", "READONLY", "LOADING", "MASTERDOWN"};
+	size_t word = strcspn(error, " ");
+
+	/* A server that answers with an error has not executed the command
+	 * (Redis protocol, "Simple errors"); the script's only write is its last
+	 * step. */
+	op->outcome = OP_FAIL;
+	snprintf(op->error, sizeof(op->error), "%.*s:%.70s", (int)(word < 20 ? word : 20), error,
+		 error + word);
+	for (size_t i = 0; i < ARRAY_LEN(of_the_map); i++)
+		if (!strncmp(error, of_the_map[i], strlen(of_the_map[i])))
+			c->map.stale = true;
+}
+
+static void answered(struct op *op, const redisReply *r)
+{
+	op->outcome = OP_OK;
+	if (op->f == OP_READ) {
+		op->value = r->type == REDIS_REPLY_STRING ? strtoll(r->str, NULL, 10) : OP_NO_VALUE;
+	} else if (op->f == OP_CAS && r->type == REDIS_REPLY_INTEGER && !r->integer) {
+		op->outcome = OP_FAIL;
+		mem_copy_str(op->error, sizeof(op->error),
+			     "mismatch: the register holds another value");
+	}
+}
+
+static void note_via(struct op *op, const struct redis_conn *conn, const char *hops)
+{
+	snprintf(op->via, sizeof(op->via), "%.46s%.17s", redis_address(conn), hops);
+}
+
+/* One server, one answer. */
+static redisReply *ask(struct client *c, struct redis_peer *p, struct op *op,
+		       const struct command *k, bool asking, int64_t until_ns)
+{
+	static const char *const word[] = {"ASKING"};
+	redisReply *reply = NULL, *first = NULL;
+	enum redis_end end = REDIS_ANSWERED;
+	struct redis_cost cost;
+
+	if (!redis_peer_conn(p, until_ns, &cost, op->error, sizeof(op->error))) {
+		op->dns_ns += cost.dns_ns;
+		op->connect_ns += cost.connect_ns;
+		c->map.stale = true;
+		return NULL;
+	}
+	op->dns_ns += cost.dns_ns;
+	op->connect_ns += cost.connect_ns;
+	if (clock_mono_ns() >= until_ns) {
+		mem_copy_str(op->error, sizeof(op->error), "timeout: connecting took all the time");
+		return NULL;
+	}
+	op->sent = true;
+	op->outcome = OP_INFO; /* until there is an answer */
+	if (asking)
+		redis_put(p->conn, 1, word);
+	redis_put(p->conn, k->argc, k->argv);
+	if (asking)
+		end = redis_get(p->conn, until_ns, &first, op->error, sizeof(op->error));
+	if (end == REDIS_ANSWERED)
+		end = redis_get(p->conn, until_ns, &reply, op->error, sizeof(op->error));
+	if (first)
+		freeReplyObject(first);
+	if (end == REDIS_ANSWERED)
+		return reply;
+	redis_peer_drop(p);
+	c->map.stale = true;
+	return NULL;
+}
+
+/* Follows redirections within the deadline. Each says that the command was
+ * not executed there, so nothing is hidden or done twice. */
+static void follow(struct client *c, struct op *op, const struct command *k, struct redis_peer *p,
+		   int64_t until_ns)
+{
+	bool asking = false;
+	char hops[40] = "";
+
+	for (int hop = 0; hop <= HOPS_MAX; hop++) {
+		redisReply *r = ask(c, p, op, k, asking, until_ns);
+		struct redis_redirect to;
+		bool moved;
+
+		if (!r)
+			return;
+		note_via(op, p->conn, hops);
+		moved = r->type == REDIS_REPLY_ERROR && redis_redirect(r->str, &to);
+		if (r->type == REDIS_REPLY_ERROR)
+			refused(c, op, r->str);
+		else
+			answered(op, r);
+		freeReplyObject(r);
+		if (!moved)
+			return;
+		asking = to.ask;
+		c->map.stale = c->map.stale || !asking;
+		p = redis_map_peer(&c->map, *to.host ? to.host : p->host, to.port);
+		if (strlen(hops) + 7 < sizeof(hops))
+			strcat(hops, asking ? " ASK" : " MOVED");
+	}
+}
+
+/* By its deadline a call has returned; so it stops waiting a little before,
+ * for a thread on a busy machine wakes late. */
+static int64_t give_up_ns(int64_t t_invoke, int64_t deadline_ns)
+{
+	int64_t reserve = deadline_ns / 40;
+
+	return t_invoke + deadline_ns - (reserve < 25 * NS_PER_MS ? reserve : 25 * NS_PER_MS);
+}
+
+static void cluster_invoke(struct client *c, struct op *op, int64_t deadline_ns)
+{
+	struct redis_peer *p;
+	struct command k;
+	int64_t until_ns;
+	int shard = 0;
+
+	op->t_invoke = clock_mono_ns();
+	until_ns = give_up_ns(op->t_invoke, deadline_ns);
+	op->outcome = OP_FAIL;
+	op->sent = false;
+	op->error[0] = op->via[0] = '\0';
+	command_make(c, op, &k);
+	/* An old map is better than none. */
+	if (c->map.stale && op->t_invoke - c->map.learnt_ns >= RELEARN_MS * NS_PER_MS)
+		redis_map_learn(&c->map, until_ns, op->error, sizeof(op->error));
+	p = redis_map_owner(&c->map, k.slot, &shard);
+	if (p) {
+		op->error[0] = '\0';
+		follow(c, op, &k, p, until_ns);
+	} else if (!op->error[0]) {
+		snprintf(op->error, sizeof(op->error), "map: nobody owns slot %d", k.slot);
+		c->map.stale = true;
+	}
+	op->t_return = clock_mono_ns();
+}
+
+/* ---- before and after the load ---- */
+
+/* One command to one peer that must succeed. */
+static int must(struct redis_peer *p, int argc, const char *const *argv, int64_t until_ns,
+		redisReply **out, struct err *e)
+{
+	redisReply *reply = NULL;
+	struct redis_cost cost;
+	char why[120];
+	int r = 0;
+
+	if (!redis_peer_conn(p, until_ns, &cost, why, sizeof(why)) ||
+	    redis_call(p->conn, argc, argv, until_ns, &reply, why, sizeof(why)) != REDIS_ANSWERED) {
+		redis_peer_drop(p);
+		r = err_set(e, ERR_BROKEN, "%s of %.60s: %s", argv[0], p->host, why);
+	} else if (reply->type == REDIS_REPLY_ERROR) {
+		r = err_set(e, ERR_BROKEN, "%s of %.60s: %s", argv[0], p->host, reply->str);
+	}
+	if (!r && out)
+		*out = reply;
+	else if (reply)
+		freeReplyObject(reply);
+	return r;
+}
+
+static int learn(struct redis_map *m, int64_t until_ns, struct err *e)
+{
+	char why[120];
+
+	if (redis_map_learn(m, until_ns, why, sizeof(why)))
+		return err_set(e, ERR_BROKEN, "no member told who owns the slots: %s", why);
+	return 0;
+}
+
+/* Every owner once. */
+static bool first_of(const struct redis_map *m, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (m->ranges[k].owner == m->ranges[i].owner)
+			return false;
+	return true;
+}
+
+static int all_slots(const struct redis_map *m, struct err *e)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < m->nranges; i++)
+		n += m->ranges[i].hi - m->ranges[i].lo + 1;
+	return n == REDIS_SLOTS ? 0 :
+	       err_set(e, ERR_BROKEN, "CLUSTERDOWN: %d of %d slots have an owner: the cluster was not "
+		       "formed", n, REDIS_SLOTS);
+}
+
+static int is_formed(struct redis_peer *p, int64_t until_ns, struct err *e)
+{
+	static const char *const words[] = {"CLUSTER", "INFO"};
+	redisReply *reply = NULL;
+	char state[16];
+	int r = must(p, 2, words, until_ns, &reply, e);
+
+	if (!r && redis_field(redis_text(reply), "cluster_state", state, sizeof(state)) &&
+	    strcmp(state, "ok"))
+		r = err_set(e, ERR_BROKEN, "CLUSTERDOWN: %.60s says cluster_state:%s", p->host, state);
+	if (reply)
+		freeReplyObject(reply);
+	return r;
+}
+
+static int cluster_setup(const struct access *acc, int keys, int64_t deadline_ns, struct err *e)
+{
+	static const char *const flush[] = {"FLUSHALL"};
+	int64_t until_ns = clock_mono_ns() + deadline_ns;
+	struct redis_map m;
+	int r;
+
+	(void)keys; /* registers appear with their first write */
+	redis_map_init(&m, acc);
+	r = learn(&m, until_ns, e);
+	if (!r)
+		r = all_slots(&m, e);
+	for (size_t i = 0; i < m.nranges && !r; i++)
+		r = is_formed(m.ranges[i].owner, until_ns, e);
+	for (size_t i = 0; i < m.nranges && !r; i++)
+		if (first_of(&m, i))
+			r = must(m.ranges[i].owner, 1, flush, until_ns, NULL, e);
+	redis_map_free(&m);
+	return r;
+}
+
+struct values {
+	int64_t *v;
+	size_t n, alloc;
+};
+
+static int by_value(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* SCAN may name a key twice while a table is resized. */
+static void unique(struct values *v)
+{
+	size_t n = 0;
+
+	if (v->n)
+		qsort(v->v, v->n, sizeof(*v->v), by_value);
+	for (size_t i = 0; i < v->n; i++)
+		if (!n || v->v[n - 1] != v->v[i])
+			v->v[n++] = v->v[i];
+	v->n = n;
+}
+
+static int scan(struct redis_peer *p, struct values *out, int64_t until_ns, struct err *e)
+{
+	char cursor[32] = "0";
+	const char *const words[] = {"SCAN", cursor, "MATCH", INSERT_KEY "*", "COUNT", "1000"};
+
+	do {
+		redisReply *r = NULL, *keys;
+
+		if (must(p, 6, words, until_ns, &r, e))
+			return -1;
+		if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 ||
+		    r->element[1]->type != REDIS_REPLY_ARRAY) {
+			freeReplyObject(r);
+			return err_set(e, ERR_BROKEN, "SCAN of %.60s answered something else", p->host);
+		}
+		mem_copy_str(cursor, sizeof(cursor), redis_text(r->element[0]));
+		keys = r->element[1];
+		for (size_t i = 0; i < keys->elements; i++)
+			*VEC_PUSH(out->v, out->n, out->alloc) =
+				strtoll(redis_text(keys->element[i]) + strlen(INSERT_KEY), NULL, 10);
+		freeReplyObject(r);
+	} while (strcmp(cursor, "0"));
+	unique(out);
+	return 0;
+}
+
+enum { BATCH = 500 };
+
+/* Each value as often as its list is long. */
+static int lengths(struct redis_peer *p, const struct values *v, struct final_read *out,
+		   int64_t until_ns, struct err *e)
+{
+	for (size_t i = 0; i < v->n; i += BATCH) {
+		size_t end = i + BATCH < v->n ? i + BATCH : v->n;
+
+		for (size_t k = i; k < end; k++) {
+			char key[48];
+			const char *const words[] = {"LLEN", key};
+
+			snprintf(key, sizeof(key), INSERT_KEY "%lld", (long long)v->v[k]);
+			redis_put(p->conn, 2, words);
+		}
+		for (size_t k = i; k < end; k++) {
+			redisReply *r = NULL;
+			char why[120];
+			long long n;
+
+			if (redis_get(p->conn, until_ns, &r, why, sizeof(why)) != REDIS_ANSWERED)
+				return err_set(e, ERR_BROKEN, "LLEN of %.60s: %s", p->host, why);
+			/* 0: evicted since SCAN named it. */
+			n = r->type == REDIS_REPLY_INTEGER ? r->integer : -1;
+			freeReplyObject(r);
+			if (n < 0)
+				return err_set(e, ERR_BROKEN, "LLEN of %.60s was refused", p->host);
+			for (; n > 0; n--)
+				*VEC_PUSH(out->values, out->n, out->alloc) = v->v[k];
+		}
+	}
+	return 0;
+}
+
+static int registers(struct redis_map *m, int keys, struct final_read *out, int64_t until_ns,
+		     struct err *e)
+{
+	out->nregisters = (size_t)keys;
+	out->registers = mem_alloc(((size_t)keys + 1) * sizeof(*out->registers));
+	for (int i = 0; i < keys; i++) {
+		struct redis_peer *p;
+		redisReply *r = NULL;
+		char key[48];
+		const char *const words[] = {"GET", key};
+		int shard;
+
+		snprintf(key, sizeof(key), REGISTER_KEY "%d", i);
+		p = redis_map_owner(m, redis_slot(key, strlen(key)), &shard);
+		if (!p || must(p, 2, words, until_ns, &r, e))
+			return p ? -1 : err_set(e, ERR_BROKEN, "nobody owns the slot of %s", key);
+		out->registers[i] = r->type == REDIS_REPLY_STRING ? strtoll(r->str, NULL, 10) : OP_NO_VALUE;
+		freeReplyObject(r);
+	}
+	return 0;
+}
+
+static int read_once(const struct access *acc, int keys, struct final_read *out, int64_t until_ns,
+		     struct err *e)
+{
+	struct redis_map m;
+	int r;
+
+	redis_map_init(&m, acc);
+	r = learn(&m, until_ns, e);
+	if (!r)
+		r = all_slots(&m, e);
+	for (size_t i = 0; i < m.nranges && !r; i++) {
+		struct values v = {0};
+
+		if (!first_of(&m, i))
+			continue;
+		r = scan(m.ranges[i].owner, &v, until_ns, e) ||
+		    lengths(m.ranges[i].owner, &v, out, until_ns, e) ? -1 : 0;
+		free(v.v);
+	}
+	if (!r)
+		r = registers(&m, keys, out, until_ns, e);
+	redis_map_free(&m);
+	return r;
+}
+
+/* The load is over, so trying again hides nothing. */
+static int cluster_final_read(const struct access *acc, int keys, struct final_read *out,
+			      int64_t timeout_ns, struct err *e)
+{
+	int64_t until_ns = clock_mono_ns() + timeout_ns;
+
+	memset(out, 0, sizeof(*out));
+	while (read_once(acc, keys, out, until_ns, e)) {
+		final_read_free(out);
+		memset(out, 0, sizeof(*out));
+		if (clock_mono_ns() + 200 * NS_PER_MS >= until_ns)
+			return -1;
+		clock_sleep_until(clock_mono_ns() + 200 * NS_PER_MS);
+	}
+	return 0;
+}
+
+const struct system_ops system_redis_cluster = {
+	.name = "redis-cluster",
+	.summary = "Redis 7 Cluster: three masters, a replica each",
+	.fixture = "redis-cluster",
+	.setup = cluster_setup,
+	.client_new = cluster_client_new,
+	.invoke = cluster_invoke,
+	.client_free = cluster_client_free,
+	.probe_new = redis_cluster_probe_new,
+	.probe = redis_cluster_probe,
+	.probe_free = redis_cluster_probe_free,
+	.final_read = cluster_final_read,
+	.inforce = redis_cluster_inforce,
+	.redundant = redis_cluster_redundant,
+	.predict = redis_cluster_predict,
+	.explain = redis_cluster_explain,
+	.resync = redis_cluster_resync,
+};
