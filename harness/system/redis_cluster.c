@@ -98,6 +98,7 @@ static void command_make(const struct client *c, const struct op *op, struct com
 		command_add(k, c->payload);
 		return;
 	case OP_READ:
+	case OP_READ_REPLICA:
 		command_add(k, "GET");
 		command_add(k, k->key);
 		return;
@@ -137,7 +138,8 @@ static void refused(struct client *c, struct op *op, const char *error)
 static void answered(struct op *op, const redisReply *r)
 {
 	op->outcome = OP_OK;
-	if (op->f == OP_READ) {
+	op->error[0] = '\0'; /* of a redirection */
+	if (op->f == OP_READ || op->f == OP_READ_REPLICA) {
 		op->value = r->type == REDIS_REPLY_STRING ? strtoll(r->str, NULL, 10) : OP_NO_VALUE;
 	} else if (op->f == OP_CAS && r->type == REDIS_REPLY_INTEGER && !r->integer) {
 		op->outcome = OP_FAIL;
@@ -212,11 +214,15 @@ static void follow(struct client *c, struct op *op, const struct command *k, str
 		else
 			answered(op, r);
 		freeReplyObject(r);
-		if (!moved)
+		/* A replica that sends to its master has become something else;
+		 * who asked for a replica's word is not given the master's. */
+		if (!moved || p->readonly) {
+			c->map.stale = c->map.stale || moved;
 			return;
+		}
 		asking = to.ask;
 		c->map.stale = c->map.stale || !asking;
-		p = redis_map_peer(&c->map, *to.host ? to.host : p->host, to.port);
+		p = redis_map_peer(&c->map, *to.host ? to.host : p->host, to.port, false);
 		if (strlen(hops) + 7 < sizeof(hops))
 			strcat(hops, asking ? " ASK" : " MOVED");
 	}
@@ -248,11 +254,15 @@ static void cluster_invoke(struct client *c, struct op *op, int64_t deadline_ns)
 	if (c->map.stale && op->t_invoke - c->map.learnt_ns >= RELEARN_MS * NS_PER_MS)
 		redis_map_learn(&c->map, until_ns, op->error, sizeof(op->error));
 	p = redis_map_owner(&c->map, k.slot, &shard);
+	op->shard = (uint32_t)shard;
+	if (op->f == OP_READ_REPLICA)
+		p = redis_map_replica(&c->map, k.slot);
 	if (p) {
 		op->error[0] = '\0';
 		follow(c, op, &k, p, until_ns);
 	} else if (!op->error[0]) {
-		snprintf(op->error, sizeof(op->error), "map: nobody owns slot %d", k.slot);
+		snprintf(op->error, sizeof(op->error), "map: slot %d has no %s", k.slot,
+			 shard ? "replica" : "owner");
 		c->map.stale = true;
 	}
 	op->t_return = clock_mono_ns();
@@ -502,6 +512,7 @@ const struct system_ops system_redis_cluster = {
 	.name = "redis-cluster",
 	.summary = "Redis 7 Cluster: three masters, a replica each",
 	.fixture = "redis-cluster",
+	.replica_reads = true,
 	.setup = cluster_setup,
 	.client_new = cluster_client_new,
 	.invoke = cluster_invoke,

@@ -138,14 +138,14 @@ static void find_restart(struct story *s)
 
 	cJSON_ArrayForEach(e, s->events) {
 		if (!mine(s, e, "sample") || !json_bool(e, "ok", false) ||
-		    strcmp(json_str(e, "m", ""), s->before) || !*x_str(e, "run"))
+		    strcmp(json_str(e, "m", ""), s->before) || !*x_str(e, "run_id"))
 			continue;
 		if (at(e) > s->injected && at(e) <= s->first_ack + AFTER_ACK_MS * NS_PER_MS &&
-		    *run && strcmp(run, x_str(e, "run"))) {
+		    *run && strcmp(run, x_str(e, "run_id"))) {
 			s->restarted = at(e);
 			return;
 		}
-		run = x_str(e, "run");
+		run = x_str(e, "run_id");
 	}
 }
 

@@ -102,6 +102,17 @@ static const struct redis_node *myself(const struct redis_node *v, size_t n)
 	return NULL;
 }
 
+/* Of a replica, its master's. */
+static int shard_of(const struct redis_node *v, size_t n, const struct redis_node *me)
+{
+	const char *slots = me->slots;
+
+	for (size_t i = 0; i < n && *me->master; i++)
+		if (!strcmp(v[i].id, me->master))
+			slots = v[i].slots;
+	return redis_shard(v, n, redis_slots_first(slots));
+}
+
 static void fill_replica(struct sample *s, const char *info, const struct redis_node *me)
 {
 	char text[40];
@@ -144,8 +155,9 @@ static bool fill(struct sample *s, const char *info, const char *cluster, const 
 		redis_field(cluster, "cluster_state", state, sizeof(state));
 		redis_field(info, "run_id", run, sizeof(run));
 		s->timeline = me->epoch;
+		s->shard = (uint32_t)shard_of(v, n, me);
 		set_id(s->extra, "id", me->id);
-		set_id(s->extra, "run", run);
+		set_id(s->extra, "run_id", run);
 		json_set_str(s->extra, "state", state);
 		if (redis_number(info, "loading", 0))
 			json_set_bool(s->extra, "loading", true);
@@ -155,7 +167,7 @@ static bool fill(struct sample *s, const char *info, const char *cluster, const 
 			fill_replica(s, info, me);
 		copy_number(s->extra, "sync_full", info, "sync_full");
 		copy_number(s->extra, "sync_partial", info, "sync_partial_ok");
-		copy_number(s->extra, "evicted", info, "evicted_keys");
+		copy_number(s->extra, "evicted_keys", info, "evicted_keys");
 		copy_number(s->extra, "memory", info, "used_memory");
 		say_others(s->extra, v, n);
 	}

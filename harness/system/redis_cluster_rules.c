@@ -9,7 +9,7 @@
 #include "system/redis_slots.h"
 
 /* Whether every slot has one owner and every owner a replica that follows,
- * whether two primaries are rivals, and how a member came to follow again. */
+ * and how a member came to follow again. */
 
 enum { WHY_BYTES = 200 };
 
@@ -101,9 +101,10 @@ bool redis_cluster_redundant(const struct sample *s, size_t n, char *why)
 	}
 	if (!n || !covered(s, n, why))
 		return false;
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i++)
 		if (!is_owner(&s[i]) && !follows(&s[i], why))
 			return false;
+	for (i = 0; i < n; i++) {
 		if (is_owner(&s[i]) && !has_follower(&s[i], s, n)) {
 			snprintf(why, WHY_BYTES, "%s has no replica", s[i].member);
 			return false;
@@ -112,14 +113,6 @@ bool redis_cluster_redundant(const struct sample *s, size_t n, char *why)
 			return false;
 	}
 	return true;
-}
-
-/* Several primaries at once are what a cluster is; two that own the same slot
- * are not. What a primary owns it says itself. */
-bool redis_cluster_rivals(const cJSON *a, const cJSON *b)
-{
-	return redis_slots_common(json_str(json_get(a, "x"), "slots", ""),
-				  json_str(json_get(b, "x"), "slots", "")) >= 0;
 }
 
 /* ---- how it came to follow again ---- */
@@ -134,7 +127,7 @@ struct counts {
 static void rise(const cJSON *x, struct counts *c, int64_t *full, int64_t *partial)
 {
 	int64_t f = json_i64(x, "sync_full", -1), p = json_i64(x, "sync_partial", -1);
-	const char *run = json_str(x, "run", "");
+	const char *run = json_str(x, "run_id", "");
 
 	if (f < 0 || p < 0)
 		return;

@@ -23,11 +23,10 @@
  *   link          on a replica: master_link_status, "up" or "down"
  *   loading, syncing  booleans
  *   sync_full, sync_partial   resynchronisations that it has served
- *   run           the process' id, its first 8 digits: another one restarted
+ *   run_id        the process' id, its first 8 digits: another one restarted
  *
  * And of the log events, the servers' own lines (system/redis_log.h). */
 bool redis_cluster_redundant(const struct sample *s, size_t n, char *why);
-bool redis_cluster_rivals(const cJSON *a, const cJSON *b);
 void redis_cluster_predict(const cJSON *fault, const cJSON *inforce, struct prediction *out);
 void redis_cluster_explain(const cJSON *events, int scenario, const cJSON *fault,
 			   const struct prediction *pred, struct milestones *m);

@@ -37,6 +37,20 @@ void redis_peer_drop(struct redis_peer *p)
 	p->conn = NULL;
 }
 
+static bool say_readonly(struct redis_conn *c, int64_t until_ns, char *error, size_t size)
+{
+	static const char *const words[] = {"READONLY"};
+	redisReply *r = NULL;
+	bool good = redis_call(c, 1, words, until_ns, &r, error, size) == REDIS_ANSWERED &&
+		    r->type != REDIS_REPLY_ERROR;
+
+	if (r && r->type == REDIS_REPLY_ERROR)
+		snprintf(error, size, "connect: %.60s", r->str);
+	if (r)
+		freeReplyObject(r);
+	return good;
+}
+
 struct redis_conn *redis_peer_conn(struct redis_peer *p, int64_t until_ns, struct redis_cost *cost,
 				   char *error, size_t size)
 {
@@ -45,19 +59,25 @@ struct redis_conn *redis_peer_conn(struct redis_peer *p, int64_t until_ns, struc
 		redis_peer_drop(p);
 	if (!p->conn)
 		p->conn = redis_open(p->host, p->port, until_ns, cost, error, size);
+	else
+		return p->conn;
+	if (p->conn && p->readonly && !say_readonly(p->conn, until_ns, error, size))
+		redis_peer_drop(p);
 	return p->conn;
 }
 
-struct redis_peer *redis_map_peer(struct redis_map *m, const char *host, int port)
+struct redis_peer *redis_map_peer(struct redis_map *m, const char *host, int port, bool readonly)
 {
 	struct redis_peer *p;
 
 	for (size_t i = 0; i < m->npeers; i++)
-		if (!strcmp(m->peers[i]->host, host) && m->peers[i]->port == port)
+		if (!strcmp(m->peers[i]->host, host) && m->peers[i]->port == port &&
+		    m->peers[i]->readonly == readonly)
 			return m->peers[i];
 	p = mem_alloc(sizeof(*p));
 	mem_copy_str(p->host, sizeof(p->host), host);
 	p->port = port;
+	p->readonly = readonly;
 	*VEC_PUSH(m->peers, m->npeers, m->peers_alloc) = p;
 	return p;
 }
@@ -74,29 +94,59 @@ struct redis_peer *redis_map_owner(const struct redis_map *m, int slot, int *sha
 	return NULL;
 }
 
+struct redis_peer *redis_map_replica(struct redis_map *m, int slot)
+{
+	for (size_t i = 0; i < m->nranges; i++) {
+		struct redis_range *r = &m->ranges[i];
+
+		if (slot >= r->lo && slot <= r->hi)
+			return r->nreplicas ? r->replicas[m->turn++ % r->nreplicas] : NULL;
+	}
+	return NULL;
+}
+
 static int by_lo(const void *a, const void *b)
 {
 	return ((const struct redis_range *)a)->lo - ((const struct redis_range *)b)->lo;
 }
 
-/* An element: from, to, then the owner as [endpoint, port, id, ...]; the
- * endpoint is NULL for "the address that you asked" (CLUSTER SLOTS). */
+/* [endpoint, port, id, ...]; the endpoint is NULL for "the address that you
+ * asked" (CLUSTER SLOTS). */
+static struct redis_peer *take_peer(struct redis_map *m, const redisReply *r,
+				    const struct redis_peer *asked, bool readonly)
+{
+	const char *host = asked->host;
+
+	if (r->type != REDIS_REPLY_ARRAY || r->elements < 2 ||
+	    r->element[1]->type != REDIS_REPLY_INTEGER)
+		return NULL;
+	if (r->element[0]->type == REDIS_REPLY_STRING && r->element[0]->len)
+		host = r->element[0]->str;
+	return redis_map_peer(m, host, (int)r->element[1]->integer, readonly);
+}
+
+/* An element: from, to, the owner, its replicas. */
 static bool take_range(struct redis_map *m, const redisReply *r, const struct redis_peer *asked)
 {
-	const redisReply *owner = r->type == REDIS_REPLY_ARRAY && r->elements >= 3 ? r->element[2] : NULL;
-	const char *host = asked->host;
 	struct redis_range *x;
+	struct redis_peer *p;
 
-	if (!owner || owner->type != REDIS_REPLY_ARRAY || owner->elements < 2 ||
-	    r->element[0]->type != REDIS_REPLY_INTEGER || r->element[1]->type != REDIS_REPLY_INTEGER ||
-	    owner->element[1]->type != REDIS_REPLY_INTEGER)
+	if (r->type != REDIS_REPLY_ARRAY || r->elements < 3 ||
+	    r->element[0]->type != REDIS_REPLY_INTEGER || r->element[1]->type != REDIS_REPLY_INTEGER)
 		return false;
-	if (owner->element[0]->type == REDIS_REPLY_STRING && owner->element[0]->len)
-		host = owner->element[0]->str;
+	p = take_peer(m, r->element[2], asked, false);
+	if (!p)
+		return false;
 	x = VEC_PUSH(m->ranges, m->nranges, m->ranges_alloc);
 	x->lo = (int)r->element[0]->integer;
 	x->hi = (int)r->element[1]->integer;
-	x->owner = redis_map_peer(m, host, (int)owner->element[1]->integer);
+	x->owner = p;
+	x->nreplicas = 0;
+	for (size_t i = 3; i < r->elements && x->nreplicas < REDIS_REPLICAS_MAX; i++) {
+		p = take_peer(m, r->element[i], asked, true);
+		if (p)
+			x->replicas[x->nreplicas++] = p;
+	}
 	return true;
 }
 
@@ -149,7 +199,7 @@ int redis_map_learn(struct redis_map *m, int64_t until_ns, char *error, size_t s
 	for (size_t i = 0; i < m->acc->n && clock_mono_ns() < until_ns; i++) {
 		const struct member *who = &m->acc->members[m->next++ % m->acc->n];
 
-		if (!ask(m, redis_map_peer(m, who->host, m->port), until_ns, error, size))
+		if (!ask(m, redis_map_peer(m, who->host, m->port, false), until_ns, error, size))
 			return 0;
 	}
 	return -1;

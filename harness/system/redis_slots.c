@@ -101,6 +101,30 @@ bool redis_slots_mark(const char *text, bool *map)
 	return fresh;
 }
 
+int redis_slots_first(const char *text)
+{
+	int lo, hi, first = -1;
+
+	while ((text = next_range(text, &lo, &hi)))
+		if (first < 0 || lo < first)
+			first = lo;
+	return first;
+}
+
+int redis_shard(const struct redis_node *v, size_t n, int slot)
+{
+	int lo, hi, mine = -1, before = 0;
+
+	for (size_t i = 0; i < n && mine < 0; i++)
+		for (const char *s = v[i].slots; (s = next_range(s, &lo, &hi));)
+			if (lo <= slot && slot <= hi)
+				mine = lo;
+	for (size_t i = 0; i < n && mine >= 0; i++)
+		for (const char *s = v[i].slots; (s = next_range(s, &lo, &hi));)
+			before += lo < mine;
+	return mine >= 0 ? before + 1 : 0;
+}
+
 /* Cuts the next word off; "" at the line's end. */
 static const char *word(const char **s, char *out, size_t size)
 {

@@ -45,4 +45,11 @@ struct redis_node {
 /* Returns the number of nodes (at most max) that the text holds. */
 size_t redis_nodes(const char *text, struct redis_node *out, size_t max);
 
+/* The number of the shard that owns a slot: its range's place among all
+ * masters' ranges in the order of slots, from 1. It stays as owners change.
+ * 0: nobody owns it. */
+int redis_shard(const struct redis_node *v, size_t n, int slot);
+/* The first slot of a text, -1 when it names none. */
+int redis_slots_first(const char *text);
+
 #endif
