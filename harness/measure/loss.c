@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "measure/loss_cause.h"
 #include "measure/parts.h"
 
 /* What became of the writes: every insert carries a value of its own, and
@@ -16,6 +17,14 @@
 
 struct range {
 	int64_t lo, hi;
+};
+
+/* What bears on a loss besides the write itself. */
+struct losing {
+	const struct system_ops *sys;
+	const struct fault_seen *faults;
+	size_t nfaults;
+	struct loss_evidence evidence;
 };
 
 struct present {
@@ -106,88 +115,23 @@ static const struct fault_seen *culprit(const struct fault_seen *faults, size_t 
 	return after;
 }
 
-/* Which member held an address at a time: from the pods' own objects. */
-static const char *member_at(const struct view *v, const char *via, int64_t t)
+static void add_lost(const struct losing *l, const struct op *op, struct loss *out, size_t *alloc)
 {
-	const char *name = "";
-	size_t i, len = strcspn(via, ":");
+	const struct fault_seen *f = culprit(l->faults, l->nfaults, op->t_return);
+	struct lost_write w = {
+		.value = op->value, .process = op->process, .group = op->group, .shard = op->shard,
+		.t_return = op->t_return,
+	};
 
-	if (!len)
-		return name;
-	for (i = 0; i < v->nevents; i++) {
-		const cJSON *e = v->events[i];
-		const char *ip;
-
-		if (!event_is(e, "object") || strcmp(json_str(e, "type", ""), "pod"))
-			continue;
-		ip = json_str(e, "ip", "");
-		if (event_t(e) > t && *name)
-			break;
-		if (strlen(ip) == len && !strncmp(ip, via, len))
-			name = json_str(e, "name", "");
+	mem_copy_str(w.fault, sizeof(w.fault), f ? f->id : "");
+	mem_copy_str(w.via, sizeof(w.via), op->via);
+	loss_cause_find(&l->evidence, l->sys, op, f, &w);
+	if (w.cause == LOSS_EVICTED) {
+		out->evicted++;
+		return;
 	}
-	return name;
-}
-
-struct leader {
-	const char *member;
-	int64_t timeline, t;
-};
-
-/* The newest (or, forwards, the next) writable primary around t. */
-static struct leader leader_near(const struct view *v, int64_t t, bool forwards)
-{
-	struct leader l = { "", -1, 0 };
-	size_t i;
-
-	for (i = 0; i < v->nevents; i++) {
-		const cJSON *e = v->events[i];
-
-		if (!event_is(e, "sample") || !json_bool(e, "writable", false) ||
-		    strcmp(json_str(e, "role", ""), "primary"))
-			continue;
-		if (forwards ? event_t(e) <= t : event_t(e) > t) {
-			if (forwards)
-				continue;
-			break;
-		}
-		l = (struct leader){ json_str(e, "m", ""), json_i64(e, "tl", -1), event_t(e) };
-		if (forwards)
-			break;
-	}
-	return l;
-}
-
-static void cause_of(const struct view *v, const struct fault_seen *f, struct lost_write *w)
-{
-	const char *by = member_at(v, w->via, w->t_return);
-	struct leader then = leader_near(v, w->t_return, false), next;
-
-	if (!*by)
-		by = then.member;
-	if (*by && *then.member && strcmp(by, then.member) && then.timeline >= 0) {
-		w->cause = LOSS_MINORITY;
-	} else if (f && f->outage.any) {
-		next = leader_near(v, f->outage.up_hi - 1, true);
-		if (*by && *next.member && strcmp(by, next.member))
-			w->cause = LOSS_NOT_REPLICATED;
-	}
-}
-
-static void add_lost(const struct view *v, const struct op *op, const struct fault_seen *faults,
-		     size_t nfaults, struct loss *out, size_t *alloc)
-{
-	const struct fault_seen *f = culprit(faults, nfaults, op->t_return);
-	struct lost_write *w = VEC_PUSH(out->writes, out->n, *alloc);
-
-	w->value = op->value;
-	w->process = op->process;
-	w->group = op->group;
-	w->shard = op->shard;
-	w->t_return = op->t_return;
-	mem_copy_str(w->fault, sizeof(w->fault), f ? f->id : "");
-	mem_copy_str(w->via, sizeof(w->via), op->via);
-	cause_of(v, f, w);
+	out->by_cause[w.cause]++;
+	*VEC_PUSH(out->writes, out->n, *alloc) = w;
 }
 
 static int by_return(const void *a, const void *b)
@@ -214,8 +158,7 @@ static int64_t invented(const struct present *p, const int64_t *tried, size_t n)
 	return total > 0 ? total : 0;
 }
 
-static void inserts(const struct view *v, const struct present *p, const struct fault_seen *faults,
-		    size_t nfaults, struct loss *out)
+static void inserts(const struct view *v, const struct present *p, const struct losing *l, struct loss *out)
 {
 	int64_t *tried = mem_alloc((v->nops + 1) * sizeof(*tried));
 	size_t ntried = 0, alloc = 0, i;
@@ -231,7 +174,7 @@ static void inserts(const struct view *v, const struct present *p, const struct 
 		if (op->outcome == OP_OK) {
 			out->acked++;
 			if (!there && out->known)
-				add_lost(v, op, faults, nfaults, out, &alloc);
+				add_lost(l, op, out, &alloc);
 		} else if (op->outcome == OP_INFO) {
 			out->unknown++;
 			out->unknown_present += there;
@@ -290,7 +233,7 @@ static bool ever_written(const struct view *v, int64_t key, int64_t value)
 	return false;
 }
 
-static void registers(const struct view *v, const cJSON *final, struct loss *out)
+static void registers(const struct view *v, const cJSON *final, const struct losing *l, struct loss *out)
 {
 	const cJSON *r;
 
@@ -300,6 +243,10 @@ static void registers(const struct view *v, const cJSON *final, struct loss *out
 		i64_of(r, &value);
 		if (explained(v, key, value))
 			continue;
+		if (value == OP_NO_VALUE && l->evidence.evicted > 0) {
+			out->evicted++;
+			continue;
+		}
 		out->stale_registers++;
 		if (!out->stale)
 			out->stale = cJSON_CreateArray();
@@ -321,21 +268,24 @@ static void duplicates(const cJSON *final, struct loss *out)
 			out->duplicate += count - 1;
 }
 
-void loss_make(const struct view *v, const struct fault_seen *faults, size_t nfaults,
-	       struct loss *out)
+void loss_make(const struct view *v, const struct system_ops *sys, const struct fault_seen *faults,
+	       size_t nfaults, struct loss *out)
 {
 	const cJSON *final = view_last(v, "final");
+	struct losing l = { .sys = sys, .faults = faults, .nfaults = nfaults };
 	struct present p = { 0 };
 
 	memset(out, 0, sizeof(*out));
 	out->known = cJSON_IsArray(json_get(final, "present"));
 	if (out->known)
 		present_of(final, &p);
-	inserts(v, &p, faults, nfaults, out);
+	loss_evidence_make(v, &l.evidence);
+	inserts(v, &p, &l, out);
 	if (out->known) {
 		duplicates(final, out);
-		registers(v, final, out);
+		registers(v, final, &l, out);
 	}
+	loss_evidence_free(&l.evidence);
 	out->lost = (int64_t)out->n;
 	if (out->n) {
 		qsort(out->writes, out->n, sizeof(*out->writes), by_return);

@@ -154,7 +154,7 @@ void measure_scenario(const struct history *h, const cJSON *events, int scenario
 {
 	const struct system_ops *sys;
 	struct baseline b;
-	struct view v;
+	struct view v, main;
 	int64_t first;
 	size_t i;
 
@@ -167,25 +167,28 @@ void measure_scenario(const struct history *h, const cJSON *events, int scenario
 	for (i = 0; i < out->nfaults; i++)
 		if (out->faults[i].injected_ns && out->faults[i].injected_ns < first)
 			first = out->faults[i].injected_ns;
-	baseline_make(&v, first, &b);
+	view_of_group(&v, 0, &main);
+	baseline_make(&main, first, &b);
 	out->baseline_p50_ns = b.p50_ns;
 	out->baseline_p99_ns = b.p99_ns;
 	out->baseline_p999_ns = b.write_p999_ns;
 
 	sys = system_find(json_str(view_first(&v, "scenario"), "system", ""));
 	for (i = 0; i < out->nfaults; i++) {
-		outage_make(&v, &b, out->end_ns, &out->faults[i]);
-		explain(&v, &b, sys, &out->faults[i]);
+		outage_parts_make(&v, &main, &b, out->end_ns, &out->faults[i]);
+		explain(&main, &b, sys, &out->faults[i]);
 	}
 	out->worst = worst_of(out);
-	loss_make(&v, out->faults, out->nfaults, &out->loss);
+	loss_make(&v, sys, out->faults, out->nfaults, &out->loss);
+	staleness_make(&v, &out->staleness);
 	recovery_make(&v, sys, out);
 	dual_primary_make(&v, out);
 	noise_make(&v, &b, &out->noise);
-	buckets_make(&v, out);
+	buckets_make(&main, out);
 	find_broken(&v, out);
 	find_unsupported(&v, out);
 	find_stands(&v, out);
+	view_narrow_free(&main);
 	view_free(&v);
 }
 
@@ -196,6 +199,7 @@ void measured_free(struct measured *m)
 	for (i = 0; i < m->nfaults; i++) {
 		cJSON_Delete(m->faults[i].evidence);
 		cJSON_Delete(m->faults[i].undo);
+		free(m->faults[i].parts);
 	}
 	free(m->faults);
 	free(m->loss.writes);

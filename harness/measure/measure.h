@@ -27,6 +27,14 @@ struct outage {
 	struct milestones m;
 };
 
+/* The outage of some of the writes: see measure/outage_parts.c. */
+struct partial_outage {
+	char what[8];   /* "shard", "kind", "group" */
+	char name[32];  /* "2", "insert", "minority" */
+	struct outage outage; /* its milestones are not filled */
+	bool proven;    /* by enough writes that failed while others did not */
+};
+
 struct fault_seen {
 	char id[64], fault[48], how[32], target[128], role[16], node[128];
 	int64_t planned_ns, injected_ns, effective_ns, healed_ns; /* 0: never */
@@ -34,7 +42,12 @@ struct fault_seen {
 	const cJSON *last;      /* its newest event */
 	cJSON *evidence, *undo; /* arrays of sentences, owned */
 	int64_t window_end_ns;  /* until the next fault or the end of the load */
-	struct outage outage;
+	struct outage outage;   /* of the clients that stand with the others (group 0) */
+	/* Whose outage that is, when one part was down for longer than all writes
+	 * together: "shard 2", "kind insert"; "" all writes. */
+	char outage_of[48];
+	struct partial_outage *parts; /* heap; shards, kinds of writes, groups */
+	size_t nparts, parts_alloc;
 	struct prediction predicted;
 	struct recovery_info resync;
 	int64_t redundant_ns, lag_zero_ns; /* after effective; -1: not seen */
@@ -54,8 +67,9 @@ struct lost_write {
 
 struct loss {
 	bool known;      /* a final read was made */
-	/* lost: all but the evicted, which are a loss of their own kind: the
-	 * settings allow it. `writes` has both. */
+	/* The evicted are a loss of their own kind, for the settings ask for it:
+	 * they are neither among the lost nor in `writes`. Registers that were
+	 * evicted are counted with them. */
 	int64_t acked, lost, phantom, duplicate, unknown, evicted;
 	int64_t by_cause[LOSS_EVICTED + 1]; /* of `writes` */
 	int64_t unknown_present; /* info operations that turned out applied */
@@ -122,6 +136,9 @@ struct measured {
 void measure_scenario(const struct history *h, const cJSON *events, int scenario,
 		      struct measured *out);
 void measured_free(struct measured *m);
+
+/* The part of this name, NULL when there is none. */
+const struct partial_outage *fault_part(const struct fault_seen *f, const char *what, const char *name);
 
 /* Median and a distribution-free 95 % interval (order statistics; needs
  * n >= 6, else *lo and *hi are -1). `v` gets sorted. */

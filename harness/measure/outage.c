@@ -348,9 +348,9 @@ static void client_gaps(const struct view *v, const struct gap *g, int64_t end_n
 	free(c);
 }
 
-void outage_make(const struct view *v, const struct baseline *b, int64_t end_ns, struct fault_seen *f)
+void outage_make(const struct view *v, const struct baseline *b, int64_t end_ns,
+		 const struct fault_seen *f, struct outage *o)
 {
-	struct outage *o = &f->outage;
 	struct window w = {
 		.from = f->injected_ns, .to = f->window_end_ns, .end = end_ns,
 		.begin = v->nops ? v->ops[0]->t_invoke : 0,

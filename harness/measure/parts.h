@@ -31,6 +31,8 @@ int64_t event_t(const cJSON *event);
 bool event_is(const cJSON *event, const char *kind);
 /* When the question of a "sample" event went out; its t is the answer's. */
 int64_t sample_asked(const cJSON *event);
+/* A "sample" of a member that said it was a writable primary. */
+bool sample_leads(const cJSON *event);
 /* The first (or last) event of a kind, NULL when there is none. */
 const cJSON *view_first(const struct view *v, const char *kind);
 const cJSON *view_last(const struct view *v, const char *kind);
@@ -68,11 +70,23 @@ cJSON *fault_with_times(const struct fault_seen *f, const cJSON *run_events);
 
 bool fault_lasts(const struct fault_seen *f);
 
+/* The outage of the fault's window as the operations of `v` saw it. */
 void outage_make(const struct view *v, const struct baseline *b, int64_t end_ns,
-		 struct fault_seen *f);
+		 const struct fault_seen *f, struct outage *out);
 
-void loss_make(const struct view *v, const struct fault_seen *faults, size_t nfaults,
-	       struct loss *out);
+/* Fills f->outage, outage_of and parts. `v` has all operations, `main` (and
+ * its baseline) those of group 0. */
+void outage_parts_make(const struct view *v, const struct view *main, const struct baseline *b,
+		       int64_t end_ns, struct fault_seen *f);
+
+/* The same view with the operations of one group; the events are shared. */
+void view_of_group(const struct view *v, uint32_t group, struct view *out);
+void view_narrow_free(struct view *v);
+
+void loss_make(const struct view *v, const struct system_ops *sys, const struct fault_seen *faults,
+	       size_t nfaults, struct loss *out);
+
+void staleness_make(const struct view *v, struct staleness *out);
 
 /* Newest samples and what they prove. */
 void recovery_make(const struct view *v, const struct system_ops *sys, struct measured *m);

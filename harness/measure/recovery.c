@@ -176,12 +176,6 @@ struct spans {
 
 enum { EVIDENCE_MS = 300 }; /* two answers further apart prove nothing between them */
 
-static bool says_primary(const cJSON *e)
-{
-	return json_bool(e, "ok", false) && json_bool(e, "writable", false) &&
-	       !strcmp(json_str(e, "role", ""), "primary");
-}
-
 /* While two answers in a row said "writable primary", it surely was one from
  * the first answer's coming to the second question's going out. */
 static void certain(const struct view *v, const char *m, struct spans *out)
@@ -195,7 +189,7 @@ static void certain(const struct view *v, const char *m, struct spans *out)
 
 		if (!event_is(e, "sample") || strcmp(json_str(e, "m", ""), m))
 			continue;
-		if (before && says_primary(before) && says_primary(e) &&
+		if (before && sample_leads(before) && sample_leads(e) &&
 		    event_t(e) - event_t(before) <= EVIDENCE_MS * NS_PER_MS &&
 		    sample_asked(e) > event_t(before)) {
 			s = VEC_PUSH(out->v, out->n, out->alloc);
@@ -242,7 +236,7 @@ static int samples_within(const struct view *v, const char *m, const struct span
 
 	for (i = 0; i < v->nevents; i++)
 		if (event_is(v->events[i], "sample") && !strcmp(json_str(v->events[i], "m", ""), m) &&
-		    says_primary(v->events[i]) && within(other, event_t(v->events[i])))
+		    sample_leads(v->events[i]) && within(other, event_t(v->events[i])))
 			n++;
 	return n;
 }
@@ -264,7 +258,7 @@ static int64_t unseen(const struct view *v, const struct fault_seen *f, const ch
 		if (!event_is(e, "sample") || strcmp(json_str(e, "m", ""), m) ||
 		    !json_bool(e, "ok", false))
 			continue;
-		if (last && says_primary(last) && event_t(last) < (f->healed_ns ? f->healed_ns : INT64_MAX) &&
+		if (last && sample_leads(last) && event_t(last) < (f->healed_ns ? f->healed_ns : INT64_MAX) &&
 		    event_t(e) > f->injected_ns && event_t(e) - event_t(last) > EVIDENCE_MS * NS_PER_MS) {
 			struct span *s = VEC_PUSH(gap.v, gap.n, gap.alloc);
 
@@ -273,7 +267,7 @@ static int64_t unseen(const struct view *v, const struct fault_seen *f, const ch
 		}
 		last = e;
 	}
-	if (last && says_primary(last) && event_t(last) >= f->injected_ns - FRESH_MS * NS_PER_MS &&
+	if (last && sample_leads(last) && event_t(last) >= f->injected_ns - FRESH_MS * NS_PER_MS &&
 	    (!f->healed_ns || event_t(last) < f->healed_ns)) {
 		struct span *s = VEC_PUSH(gap.v, gap.n, gap.alloc);
 
@@ -352,12 +346,12 @@ static void demoted(const struct view *v, struct fault_seen *f)
 		if (!event_is(e, "sample") || !json_bool(e, "ok", false) || event_t(e) < f->healed_ns)
 			continue;
 		if (strcmp(json_str(e, "m", ""), m)) {
-			if (says_primary(e))
+			if (sample_leads(e))
 				other = e;
 			continue;
 		}
 		mine = e;
-		if (!says_primary(e)) {
+		if (!sample_leads(e)) {
 			f->demoted_ns = event_t(e) - f->healed_ns;
 			return;
 		}

@@ -28,6 +28,12 @@ int64_t sample_asked(const cJSON *event)
 	return event_t(event) - (int64_t)(json_num(event, "took_ms", 0) * (double)NS_PER_MS);
 }
 
+bool sample_leads(const cJSON *event)
+{
+	return json_bool(event, "ok", false) && json_bool(event, "writable", false) &&
+	       !strcmp(json_str(event, "role", ""), "primary");
+}
+
 struct keyed {
 	int64_t t;
 	size_t order; /* qsort is not stable */

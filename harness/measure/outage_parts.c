@@ -1,0 +1,204 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "measure/parts.h"
+
+/* Whose outage? Writes of different kinds, to different shards and of clients
+ * on different sides of a cut need not fail together, and one gap over all of
+ * them would hide what one of them suffered: with a full disk inserts fail
+ * while a compare-and-set in place goes on, and a cluster of three shards of
+ * which one is dead takes two writes of three.
+ *
+ * The outage of a fault is what the clients that stand with the others (group
+ * 0) saw. It is taken over all their writes, which tells its ends best, unless
+ * one shard or one kind of write was down for certainly longer (its lower
+ * bound above the upper bound of all): then that is the outage, because a user
+ * of that shard, or with writes of that kind, was down for so long. Of several
+ * such the one that was down longest. A few failures in a row prove nothing of
+ * a part, for with a dead address among the living every second try fails; so
+ * at least PROOF writes of it must have failed, outside of the gap that all
+ * had, and none been acknowledged.
+ *
+ * A part counts when writes of it had been acknowledged before the fault. An
+ * operation that failed before its client knew its shard counts for none.
+ * Clients that were cut off together with their server (other groups) have an
+ * outage of their own, which is never the fault's. */
+
+enum { PROOF = 10 };
+
+typedef bool of_part(const struct op *op, int64_t which);
+
+static bool of_group(const struct op *op, int64_t which)
+{
+	return (int64_t)op->group == which;
+}
+
+static bool of_shard(const struct op *op, int64_t which)
+{
+	return op->group == 0 && (int64_t)op->shard == which;
+}
+
+static bool of_kind(const struct op *op, int64_t which)
+{
+	return op->group == 0 && (int64_t)op->f == which;
+}
+
+static void narrow(const struct view *v, of_part *belongs, int64_t which, struct view *out)
+{
+	size_t i;
+
+	*out = *v;
+	out->nops = 0;
+	out->ops = mem_alloc((v->nops + 1) * sizeof(*out->ops));
+	for (i = 0; i < v->nops; i++)
+		if (belongs(v->ops[i], which))
+			out->ops[out->nops++] = v->ops[i];
+}
+
+void view_of_group(const struct view *v, uint32_t group, struct view *out)
+{
+	narrow(v, of_group, group, out);
+}
+
+void view_narrow_free(struct view *v)
+{
+	free(v->ops);
+	v->ops = NULL;
+	v->nops = 0;
+}
+
+static bool acked_before(const struct view *v, int64_t t)
+{
+	size_t i;
+
+	for (i = 0; i < v->nops && v->ops[i]->t_invoke < t; i++)
+		if (op_acked_write(v->ops[i]) && v->ops[i]->t_return < t)
+			return true;
+	return false;
+}
+
+/* Writes that failed within the part's gap and outside of that of all. */
+static int proof(const struct view *v, const struct outage *part, const struct outage *all)
+{
+	int n = 0;
+	size_t i;
+
+	for (i = 0; i < v->nops; i++) {
+		const struct op *op = v->ops[i];
+		bool inside = all->any && op->t_return >= all->down_lo && op->t_invoke <= all->up_hi;
+
+		n += op_found_down(op) && op->t_invoke >= part->down_lo && op->t_return <= part->up_hi &&
+		     !inside;
+	}
+	return n;
+}
+
+static void add(const struct view *all, of_part *belongs, int64_t which, const char *what,
+		const char *name, int64_t until_ns, int64_t end_ns, struct fault_seen *f)
+{
+	struct partial_outage *p;
+	struct baseline b;
+	struct view v;
+
+	narrow(all, belongs, which, &v);
+	if (acked_before(&v, f->injected_ns)) {
+		p = VEC_PUSH(f->parts, f->nparts, f->parts_alloc);
+		mem_copy_str(p->what, sizeof(p->what), what);
+		mem_copy_str(p->name, sizeof(p->name), name);
+		baseline_make(&v, until_ns, &b);
+		outage_make(&v, &b, end_ns, f, &p->outage);
+		p->proven = p->outage.any && proof(&v, &p->outage, &f->outage) >= PROOF;
+	}
+	view_narrow_free(&v);
+}
+
+static bool longer(const struct outage *a, const struct outage *all)
+{
+	if (!a->any)
+		return false;
+	if (a->ended != all->ended)
+		return all->ended;
+	return a->lo_ns > all->hi_ns;
+}
+
+static void choose(struct fault_seen *f)
+{
+	const struct partial_outage *worst = NULL;
+	size_t i;
+
+	for (i = 0; i < f->nparts; i++) {
+		const struct partial_outage *p = &f->parts[i];
+
+		if (!strcmp(p->what, "group") || !p->proven || !longer(&p->outage, &f->outage))
+			continue;
+		if (!worst || (worst->outage.ended && !p->outage.ended) ||
+		    (worst->outage.ended == p->outage.ended && p->outage.hi_ns > worst->outage.hi_ns))
+			worst = p;
+	}
+	if (!worst)
+		return;
+	f->outage = worst->outage;
+	snprintf(f->outage_of, sizeof(f->outage_of), "%s %s", worst->what, worst->name);
+}
+
+static void shards(const struct view *v, int64_t until_ns, int64_t end_ns, struct fault_seen *f)
+{
+	uint32_t most = 0, n;
+	char name[24];
+	size_t i;
+
+	for (i = 0; i < v->nops; i++)
+		if (v->ops[i]->shard > most)
+			most = v->ops[i]->shard;
+	for (n = 1; n <= most; n++) {
+		snprintf(name, sizeof(name), "%u", n);
+		add(v, of_shard, n, "shard", name, until_ns, end_ns, f);
+	}
+}
+
+static void kinds(const struct view *v, int64_t until_ns, int64_t end_ns, struct fault_seen *f)
+{
+	static const enum op_f writes[] = { OP_INSERT, OP_WRITE, OP_CAS };
+	size_t i, before = f->nparts;
+
+	for (i = 0; i < ARRAY_LEN(writes); i++)
+		add(v, of_kind, writes[i], "kind", op_f_name(writes[i]), until_ns, end_ns, f);
+	/* The only kind is all there is. */
+	if (f->nparts == before + 1)
+		f->nparts = before;
+}
+
+static void groups(const struct view *v, int64_t until_ns, int64_t end_ns, struct fault_seen *f)
+{
+	size_t i;
+
+	for (i = 0; i < v->nevents; i++)
+		if (event_is(v->events[i], "group"))
+			add(v, of_group, json_i64(v->events[i], "g", -1), "group",
+			    json_str(v->events[i], "name", "?"), until_ns, end_ns, f);
+}
+
+void outage_parts_make(const struct view *v, const struct view *main, const struct baseline *b,
+		       int64_t end_ns, struct fault_seen *f)
+{
+	outage_make(main, b, end_ns, f, &f->outage);
+	if (!f->injected_ns)
+		return;
+	shards(v, b->until_ns, end_ns, f);
+	kinds(v, b->until_ns, end_ns, f);
+	groups(v, b->until_ns, end_ns, f);
+	choose(f);
+}
+
+const struct partial_outage *fault_part(const struct fault_seen *f, const char *what, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < f->nparts; i++)
+		if (!strcmp(f->parts[i].what, what) && !strcmp(f->parts[i].name, name))
+			return &f->parts[i];
+	return NULL;
+}
