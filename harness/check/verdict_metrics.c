@@ -144,7 +144,8 @@ static void outage_words(const struct fault_seen *f, struct judged *r)
 		verdict(r, r->verdict, "writes did not come back after fault %s in the %.0f ms that were left",
 			f->id, ms(o->hi_ns));
 	else
-		verdict(r, r->verdict, "fault %s: writes were down for %.0f to %.0f ms", f->id, ms(o->lo_ns),
+		verdict(r, r->verdict, "fault %s: writes%s%s%s were down for %.0f to %.0f ms", f->id,
+			*f->outage_of ? " (" : "", f->outage_of, *f->outage_of ? ")" : "", ms(o->lo_ns),
 			ms(o->hi_ns));
 	if (o->any && o->more > 0)
 		also(r, "; %d further gaps of %.0f ms together followed", o->more, ms(o->more_ns));

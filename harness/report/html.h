@@ -47,6 +47,11 @@ void html_breakdown(struct page *p, const struct fault_seen *f);
 void html_kinds(struct page *p);
 void html_proof(struct page *p);
 
+/* html_sides.c: what was not the same for all writes and all reads. */
+void html_sides(struct page *p);
+void html_lost_causes(struct page *p);
+void html_staleness(struct page *p);
+
 /* html_evidence.c: what is folded: settings, adaptations, events, logs. */
 void html_evidence(struct page *p);
 

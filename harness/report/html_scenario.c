@@ -143,7 +143,7 @@ static void lost_writes(struct page *p)
 	const struct loss *l = &m->loss;
 	size_t shown = l->n < LOST_SHOWN_MAX ? l->n : LOST_SHOWN_MAX;
 
-	if (!l->known || (!l->lost && !l->phantom && !l->duplicate))
+	if (!l->known || (!l->lost && !l->phantom && !l->duplicate && !l->evicted))
 		return;
 	fputs("<h3>Lost writes</h3>\n", p->f);
 	fprintf(p->f, "<p>%s of %s acknowledged writes %s not there once everything had healed and "
@@ -159,6 +159,7 @@ static void lost_writes(struct page *p)
 		text_plural(l->duplicate, "duplicate", "duplicates").s,
 		text_plural(l->unknown, "write", "writes").s,
 		text_plural(l->unknown_present, "was", "were").s);
+	html_lost_causes(p);
 	if (!shown)
 		return;
 	fputs("<div class=\"scroll\"><table class=\"tight\"><thead><tr><th class=\"n\">Value</th>"
@@ -244,8 +245,10 @@ void html_scenario(struct page *p)
 		html_kinds(p);
 	for (size_t i = 0; i < m->nfaults; i++)
 		html_breakdown(p, &m->faults[i]);
+	html_sides(p);
 	expectations(p);
 	lost_writes(p);
+	html_staleness(p);
 	html_proof(p);
 	html_evidence(p);
 	fputs("</section>\n", p->f);

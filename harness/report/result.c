@@ -140,6 +140,12 @@ cJSON *result_loss(const struct loss *l)
 	set_count(out, "unknown_present", l->unknown_present, l->known);
 	set_ms(out, "span_ms", l->known ? l->span_ns : -1);
 	set_count(out, "bytes", l->bytes, l->known);
+	set_count(out, "evicted", l->evicted, l->known);
+	list = cJSON_AddObjectToObject(out, "by_cause");
+	set_count(list, "not_replicated", l->by_cause[LOSS_NOT_REPLICATED], l->known);
+	set_count(list, "minority_side", l->by_cause[LOSS_MINORITY], l->known);
+	set_count(list, "lost_on_restart", l->by_cause[LOSS_RESTART], l->known);
+	set_count(list, "unknown", l->by_cause[LOSS_UNKNOWN], l->known);
 	list = cJSON_AddArrayToObject(out, "first_lost");
 	for (size_t i = 0; l->known && i < l->n && i < LOST_LISTED_MAX; i++) {
 		cJSON *w = cJSON_CreateObject();
@@ -149,9 +155,73 @@ cJSON *result_loss(const struct loss *l)
 		set_text(w, "fault", l->writes[i].fault);
 		set_text(w, "cause", loss_cause_name(l->writes[i].cause));
 		set_text(w, "via", l->writes[i].via);
+		set_text(w, "why", l->writes[i].how);
+		json_set_i64(w, "group", l->writes[i].group);
+		json_set_i64(w, "shard", l->writes[i].shard);
 		json_push(list, w);
 	}
 	return out;
+}
+
+static cJSON *partial_outages(const struct fault_seen *f)
+{
+	cJSON *list = cJSON_CreateArray();
+
+	for (size_t i = 0; i < f->nparts; i++) {
+		const struct partial_outage *p = &f->parts[i];
+		const struct outage *o = &p->outage;
+		cJSON *out = cJSON_CreateObject();
+
+		set_text(out, "what", p->what);
+		set_text(out, "name", p->name);
+		json_set_bool(out, "any", o->any);
+		json_set(out, "ended", o->any ? cJSON_CreateBool(o->ended) : cJSON_CreateNull());
+		set_ms(out, "lo_ms", o->lo_ns);
+		set_ms(out, "hi_ms", !o->any || o->ended ? o->hi_ns : -1);
+		json_set_bool(out, "proven", p->proven);
+		json_push(list, out);
+	}
+	return list;
+}
+
+cJSON *result_staleness(const struct staleness *s)
+{
+	cJSON *out = cJSON_CreateObject();
+	bool any = s->reads > 0;
+
+	json_set_i64(out, "reads", (int64_t)s->reads);
+	json_set_i64(out, "unjudged", (int64_t)s->unjudged);
+	json_set_i64(out, "behind", (int64_t)s->behind);
+	set_count(out, "versions_p50", s->versions_p50, any);
+	set_count(out, "versions_p99", s->versions_p99, any);
+	set_count(out, "versions_max", s->versions_max, any);
+	set_ms(out, "p50_ms", any ? s->p50_ns : -1);
+	set_ms(out, "p99_ms", any ? s->p99_ns : -1);
+	set_ms(out, "max_ms", any ? s->max_ns : -1);
+	set_ms(out, "max_hi_ms", any ? s->max_hi_ns : -1);
+	return out;
+}
+
+static cJSON *groups(const struct run_report *run, const struct scenario_report *s)
+{
+	cJSON *list = cJSON_CreateArray();
+	const cJSON *ev;
+
+	cJSON_ArrayForEach(ev, run->events) {
+		cJSON *out;
+
+		if (strcmp(json_str(ev, "k", ""), "group") || json_i64(ev, "s", -1) != s->index)
+			continue;
+		out = cJSON_CreateObject();
+		json_set_i64(out, "g", json_i64(ev, "g", 0));
+		set_text(out, "name", json_str(ev, "name", "?"));
+		set_text(out, "node", json_str(ev, "node", ""));
+		set_text(out, "member", json_str(ev, "member", ""));
+		json_set_i64(out, "clients", json_i64(ev, "clients", 0));
+		json_set_num(out, "rate", json_num(ev, "rate", 0));
+		json_push(list, out);
+	}
+	return list;
 }
 
 static cJSON *resync(const struct recovery_info *r)
@@ -182,6 +252,8 @@ cJSON *result_fault(const struct measured *m, const struct fault_seen *f)
 	set_sentences(out, "evidence", f->evidence);
 	set_sentences(out, "undo", f->undo);
 	json_set(out, "outage", result_outage(&f->outage, f->id));
+	set_text(out, "outage_of", f->outage_of);
+	json_set(out, "outages", partial_outages(f));
 	json_set(out, "predicted", result_prediction(&f->predicted));
 	set_text(out, "mechanism", f->outage.m.mechanism[0] ? f->outage.m.mechanism : NULL);
 	set_text(out, "why_mechanism", f->outage.m.why_mechanism);
@@ -241,7 +313,7 @@ static cJSON *recovery(const struct measured *m)
 	return out;
 }
 
-static cJSON *scenario(const struct scenario_report *s)
+static cJSON *scenario(const struct run_report *run, const struct scenario_report *s)
 {
 	const struct fault_seen *worst = result_worst(s->m);
 	const struct measured *m = s->m;
@@ -267,6 +339,8 @@ static cJSON *scenario(const struct scenario_report *s)
 	json_set(out, "predicted", result_prediction(worst ? &worst->predicted : NULL));
 	json_set(out, "loss", result_loss(&m->loss));
 	json_set(out, "recovery", recovery(m));
+	json_set(out, "groups", groups(run, s));
+	json_set(out, "staleness", result_staleness(&m->staleness));
 	set_ms(out, "dual_primary_ms", m->dual_primary_ns);
 	set_ms(out, "baseline_p99_ms", m->baseline_p99_ns > 0 ? m->baseline_p99_ns : -1);
 	set_ms(out, "longest_op_ms", m->longest_op_ns > 0 ? m->longest_op_ns : -1);
@@ -317,7 +391,7 @@ cJSON *report_result(const struct run_report *run)
 	json_set(out, "images", images(run));
 	list = cJSON_AddArrayToObject(out, "scenarios");
 	for (size_t i = 0; i < run->n; i++)
-		json_push(list, scenario(&run->scenarios[i]));
+		json_push(list, scenario(run, &run->scenarios[i]));
 	arena_free(&a);
 	return out;
 }

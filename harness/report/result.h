@@ -9,6 +9,7 @@
  * them. */
 cJSON *result_outage(const struct outage *o, const char *fault);
 cJSON *result_prediction(const struct prediction *p);
+cJSON *result_staleness(const struct staleness *s);
 cJSON *result_loss(const struct loss *l);
 cJSON *result_fault(const struct measured *m, const struct fault_seen *f);
 cJSON *result_noise(const struct noise *n);

@@ -102,6 +102,17 @@ const char *story_outage(struct arena *a, const struct outage *o)
 	return arena_fmt(a, "%s", text_interval(o->lo_ns, o->hi_ns).s);
 }
 
+const char *story_of(struct arena *a, const struct fault_seen *f)
+{
+	const char *name = strchr(f->outage_of, ' ');
+
+	if (!name)
+		return "";
+	if (!strncmp(f->outage_of, "kind ", 5))
+		return arena_fmt(a, " of the kind %s", name + 1);
+	return arena_fmt(a, " to %s", f->outage_of);
+}
+
 int64_t story_lost_by(const struct measured *m, const struct fault_seen *f)
 {
 	int64_t n = 0;
@@ -130,7 +141,7 @@ static void say_outage(struct buf *b, struct arena *a, const struct measured *m)
 			buf_fmt(b, "Writes stopped when %s and were not back at the end, at least "
 				"%s later", story_fault(a, f), text_duration(f->outage.lo_ns).s);
 		else
-			buf_fmt(b, "Writes were down %s after %s",
+			buf_fmt(b, "Writes%s were down %s after %s", story_of(a, f),
 				text_interval(f->outage.lo_ns, f->outage.hi_ns).s,
 				story_fault(a, f));
 		return;
@@ -160,15 +171,29 @@ static void say_outage(struct buf *b, struct arena *a, const struct measured *m)
 			story_fault(a, max));
 }
 
+/* What clients on the other side of a cut saw is no part of the outage. */
+static void say_minority(struct buf *b, struct arena *a, const struct measured *m)
+{
+	const struct partial_outage *p = m->nfaults == 1 ?
+		fault_part(&m->faults[0], "group", "minority") : NULL;
+
+	if (p)
+		buf_fmt(b, " (clients beside the old primary: %s)", story_outage(a, &p->outage));
+}
+
 static void say_loss(struct buf *b, const struct loss *l)
 {
 	if (!l->known)
 		buf_str(b, "; whether acknowledged writes were lost is not known");
 	else if (l->lost > 0)
-		buf_fmt(b, "; %s of %s acknowledged writes %s lost", text_count(l->lost).s,
-			text_count(l->acked).s, l->lost == 1 ? "was" : "were");
+		buf_fmt(b, "; %s of %s acknowledged writes %s lost%s", text_count(l->lost).s,
+			text_count(l->acked).s, l->lost == 1 ? "was" : "were",
+			2 * l->by_cause[LOSS_MINORITY] > l->lost ? ", most of them on the minority side" : "");
 	else if (l->acked > 0)
 		buf_str(b, "; nothing acknowledged was lost");
+	if (l->known && l->evicted > 0)
+		buf_fmt(b, "; %s evicted for want of memory",
+			text_plural(l->evicted, "was", "were").s);
 	if (l->known && l->phantom > 0)
 		buf_fmt(b, "; %s that had failed %s there all the same",
 			text_plural(l->phantom, "write", "writes").s,
@@ -209,6 +234,7 @@ const char *story_scenario(struct arena *a, const struct scenario_report *s)
 		buf_str(&b, "The scenario did not get as far as a running system");
 	} else {
 		say_outage(&b, a, m);
+		say_minority(&b, a, m);
 		say_loss(&b, &m->loss);
 		say_recovery(&b, m);
 	}

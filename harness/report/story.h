@@ -31,6 +31,9 @@ const char *story_target(struct arena *a, const struct fault_seen *f);
 /* "31.20 s ± 0.02 s", "none", "at least 60.0 s, not over at the end". */
 const char *story_outage(struct arena *a, const struct outage *o);
 
+/* Which writes that outage is about: "" all, " to shard 2", " of the kind insert". */
+const char *story_of(struct arena *a, const struct fault_seen *f);
+
 /* One sentence for a scenario, one for the whole run. */
 const char *story_scenario(struct arena *a, const struct scenario_report *s);
 const char *story_run(struct arena *a, const struct run_report *run);

@@ -89,7 +89,7 @@ static void yaml_value(FILE *f, const cJSON *v, int indent)
 static void add_fault(cJSON *block, const struct measured *m, const struct fault_seen *f)
 {
 	cJSON *full = result_fault(m, f);
-	static const char *const keys[] = {"outage", "predicted", "mechanism", "why_mechanism",
+	static const char *const keys[] = {"outage", "outage_of", "outages", "predicted", "mechanism", "why_mechanism",
 					   "injected_ms", "effective_ms", "healed_ms", "evidence",
 					   "undo"};
 
@@ -122,7 +122,7 @@ static bool metric_is(const char *metric, const char *const *list)
 static void add_figures(cJSON *block, const struct scenario_report *s, const cJSON *expect)
 {
 	static const char *const of_fault[] = {"outage", "errors_clear", "demoted", NULL};
-	static const char *const of_loss[] = {"lost", "phantom", "duplicate", NULL};
+	static const char *const of_loss[] = {"lost", "phantom", "duplicate", "evicted", NULL};
 	const char *metric = json_str(expect, "metric", "");
 	const struct fault_seen *f = fault_named(s->m, json_str(expect, "fault", NULL));
 
@@ -134,6 +134,8 @@ static void add_figures(cJSON *block, const struct scenario_report *s, const cJS
 		add_fault(block, s->m, f);
 	if (metric_is(metric, of_loss))
 		json_set(block, "loss", result_loss(&s->m->loss));
+	if (!strcmp(metric, "staleness"))
+		json_set(block, "staleness", result_staleness(&s->m->staleness));
 	if (!strcmp(metric, "recovery")) {
 		cJSON *full = f ? result_fault(s->m, f) : cJSON_CreateObject();
 
