@@ -9,7 +9,7 @@
 #include "spec/yaml.h"
 
 #define LOOK_EVERY_NS (NS_PER_S)
-enum { LAST_WORDS_LINES = 3 };
+enum { LAST_WORDS_LINES = 4 };
 
 /* What was seen to be in the way, and since when. */
 struct suspicion {

@@ -54,8 +54,10 @@ static bool selected(const cJSON *w, const cJSON *pod)
 
 	if (is(w, "kind", "Pod"))
 		return !strcmp(kube_meta(w, "name"), kube_meta(pod, "name"));
-	if (!want || !want->child)
-		return false;
+	if (!want || !want->child) /* a Job's is made by the API server, or by nobody */
+		return *kube_meta(w, "uid") &&
+		       !strcmp(json_str(json_path(pod, "metadata.ownerReferences.0"), "uid", ""),
+			       kube_meta(w, "uid"));
 	cJSON_ArrayForEach(l, want) {
 		if (!cJSON_IsString(l) || strcmp(kube_label(pod, l->string), l->valuestring))
 			return false;
@@ -264,6 +266,19 @@ static void pod_why(const cJSON *pod, const cJSON *claims, const cJSON *events, 
 	    ev ? json_str(ev, "message", "") : json_str(cond, "message", ""));
 }
 
+/* A Job that runs on and on: what it says is all there is to know. */
+static bool still_runs(const cJSON *pod, struct why *y)
+{
+	const cJSON *c = json_path(pod, "spec.containers.0");
+
+	if (!json_path(pod, "status.containerStatuses.0.state.running"))
+		return false;
+	say(y, kube_meta(pod, "name"), "still runs", "", "");
+	snprintf(y->pod, sizeof(y->pod), "%s", kube_meta(pod, "name"));
+	snprintf(y->container, sizeof(y->container), "%s", json_str(c, "name", ""));
+	return true;
+}
+
 void why_not_ready(const cJSON *w, const cJSON *pods, const cJSON *claims, const cJSON *events,
 		   struct why *y)
 {
@@ -278,7 +293,8 @@ void why_not_ready(const cJSON *w, const cJSON *pods, const cJSON *claims, const
 		 !strcmp(kind, "Job") ? "completions" : "pods ready");
 	pod = first_unready(w, pods, &seen);
 	if (pod) {
-		pod_why(pod, claims, events, y);
+		if (strcmp(kind, "Job") || !still_runs(pod, y))
+			pod_why(pod, claims, events, y);
 	} else if ((ev = warning(events, kind, name))) {
 		/* FailedCreate: no pod was ever made, and why. */
 		say(y, "", "no pod was made: ", json_str(ev, "reason", ""), json_str(ev, "message", ""));

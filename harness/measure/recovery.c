@@ -167,6 +167,7 @@ static int64_t restored(const struct points *p, int64_t from, int64_t to, bool l
 
 struct span {
 	int64_t from, to;
+	int64_t shard; /* what it was primary of; 0: of everything */
 };
 
 struct spans {
@@ -195,9 +196,16 @@ static void certain(const struct view *v, const char *m, struct spans *out)
 			s = VEC_PUSH(out->v, out->n, out->alloc);
 			s->from = event_t(before);
 			s->to = sample_asked(e);
+			s->shard = json_i64(e, "shard", 0);
 		}
 		before = e;
 	}
+}
+
+/* Primaries of different shards are no two primaries. */
+static bool rivals(int64_t shard_a, int64_t shard_b)
+{
+	return !shard_a || !shard_b || shard_a == shard_b;
 }
 
 static int64_t overlap(const struct spans *a, const struct spans *b)
@@ -209,7 +217,7 @@ static int64_t overlap(const struct spans *a, const struct spans *b)
 		int64_t from = a->v[i].from > b->v[j].from ? a->v[i].from : b->v[j].from;
 		int64_t to = a->v[i].to < b->v[j].to ? a->v[i].to : b->v[j].to;
 
-		if (to > from)
+		if (to > from && rivals(a->v[i].shard, b->v[j].shard))
 			sum += to - from;
 		if (a->v[i].to < b->v[j].to)
 			i++;
@@ -219,12 +227,12 @@ static int64_t overlap(const struct spans *a, const struct spans *b)
 	return sum;
 }
 
-static bool within(const struct spans *s, int64_t t)
+static bool within(const struct spans *s, int64_t t, int64_t shard)
 {
 	size_t i;
 
 	for (i = 0; i < s->n; i++)
-		if (s->v[i].from <= t && t <= s->v[i].to)
+		if (s->v[i].from <= t && t <= s->v[i].to && rivals(s->v[i].shard, shard))
 			return true;
 	return false;
 }
@@ -236,7 +244,7 @@ static int samples_within(const struct view *v, const char *m, const struct span
 
 	for (i = 0; i < v->nevents; i++)
 		if (event_is(v->events[i], "sample") && !strcmp(json_str(v->events[i], "m", ""), m) &&
-		    sample_leads(v->events[i]) && within(other, event_t(v->events[i])))
+		    sample_leads(v->events[i]) && within(other, event_t(v->events[i]), json_i64(v->events[i], "shard", 0)))
 			n++;
 	return n;
 }
@@ -264,6 +272,7 @@ static int64_t unseen(const struct view *v, const struct fault_seen *f, const ch
 
 			s->from = event_t(last);
 			s->to = sample_asked(e);
+			s->shard = json_i64(last, "shard", 0);
 		}
 		last = e;
 	}
@@ -273,6 +282,7 @@ static int64_t unseen(const struct view *v, const struct fault_seen *f, const ch
 
 		s->from = event_t(last);
 		s->to = INT64_MAX;
+		s->shard = json_i64(last, "shard", 0);
 	}
 	sum = overlap(&gap, others);
 	free(gap.v);
@@ -336,6 +346,7 @@ static void demoted(const struct view *v, struct fault_seen *f)
 {
 	const char *m = old_primary(f);
 	const cJSON *mine = NULL, *other = NULL;
+	int64_t shard = 0; /* of the old primary */
 	size_t i;
 
 	if (!*m || !f->healed_ns || !fault_lasts(f))
@@ -343,10 +354,14 @@ static void demoted(const struct view *v, struct fault_seen *f)
 	for (i = 0; i < v->nevents; i++) {
 		const cJSON *e = v->events[i];
 
-		if (!event_is(e, "sample") || !json_bool(e, "ok", false) || event_t(e) < f->healed_ns)
+		if (!event_is(e, "sample") || !json_bool(e, "ok", false))
+			continue;
+		if (sample_leads(e) && !strcmp(json_str(e, "m", ""), m))
+			shard = json_i64(e, "shard", 0);
+		if (event_t(e) < f->healed_ns)
 			continue;
 		if (strcmp(json_str(e, "m", ""), m)) {
-			if (sample_leads(e))
+			if (sample_leads(e) && rivals(shard, json_i64(e, "shard", 0)))
 				other = e;
 			continue;
 		}

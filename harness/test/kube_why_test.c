@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -54,6 +55,33 @@ static void says(const struct why *y, const char *text)
 {
 	if (!strstr(y->text, text))
 		fail_msg("\"%s\" does not say \"%s\"", y->text, text);
+}
+
+/* A Job that never ends: its pod is found by its owner, and its log is asked
+ * for what it is about. */
+static void job_runs_on(void **state)
+{
+	static const char job[] = "{'kind':'Job','metadata':{'name':'init','uid':'u1'},'spec':{},"
+				  "'status':{'succeeded':0}}";
+	static const char pod[] =
+		"{'metadata':{'name':'init-x','ownerReferences':[{'uid':'u1'}]},'spec':{'nodeName':'w1',"
+		"'containers':[{'name':'cli'}]},'status':{'phase':'Running','containerStatuses':"
+		"[{'name':'cli','restartCount':0,'state':{'running':{}}}]}}";
+	char pods[1000], other[1000];
+	struct why y;
+
+	(void)state;
+	snprintf(pods, sizeof(pods), LIST("%s"), pod);
+	why(job, pods, LIST(""), LIST(""), &y);
+	says(&y, "Job/init has 0 of 1 completions; init-x: still runs");
+	assert_string_equal(y.pod, "init-x");
+	assert_string_equal(y.container, "cli");
+	assert_true(y.certain_after_ns < 0);
+	/* Somebody else's pod. */
+	snprintf(other, sizeof(other), "%s", pods);
+	memcpy(strstr(other, "'u1'"), "'u2'", 4);
+	why(job, other, LIST(""), LIST(""), &y);
+	says(&y, "no pod was made");
 }
 
 static void readiness(void **state)
@@ -207,6 +235,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(readiness),
+		cmocka_unit_test(job_runs_on),
 		cmocka_unit_test(no_pod_for_want_of_an_account),
 		cmocka_unit_test(the_first_pod_in_the_way_is_named),
 		cmocka_unit_test(a_crash_loop_is_certain_after_some_rounds),

@@ -371,6 +371,35 @@ static void test_two_primaries(void **state)
 	end(&r);
 }
 
+/* Primaries of different shards are what a sharded system is; of one shard,
+ * or when one does not say of which, they are rivals. */
+static void test_primaries_of_shards(void **state)
+{
+	static const struct {
+		int a, b;
+		bool rivals;
+	} t[] = {{1, 2, false}, {1, 1, true}, {0, 2, true}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct run r;
+		cJSON *e;
+
+		begin(&r);
+		two(&r, 0, 20 * SEC, 0, 20 * SEC);
+		cJSON_ArrayForEach(e, r.events) {
+			int shard = strcmp(json_str(e, "m", ""), "m0") ? t[i].b : t[i].a;
+
+			if (!strcmp(json_str(e, "k", ""), "sample") && shard)
+				json_set_i64(e, "shard", shard);
+		}
+		measure(&r);
+		assert_int_equal(r.m.dual_primary_ns > 15 * SEC, t[i].rivals);
+		assert_int_equal(r.m.dual_primary_samples > 0, t[i].rivals);
+		end(&r);
+	}
+}
+
 /* A hand-over between two rounds of questions is no split: the newest
  * answers of both say "primary" for a moment, but at different times. */
 static void test_hand_over(void **state)
@@ -665,6 +694,7 @@ int main(void)
 		cmocka_unit_test(test_stale_answers),
 		cmocka_unit_test(test_no_samples),
 		cmocka_unit_test(test_two_primaries),
+		cmocka_unit_test(test_primaries_of_shards),
 		cmocka_unit_test(test_hand_over),
 		cmocka_unit_test(test_silent_primary),
 		cmocka_unit_test(test_long_silence),
