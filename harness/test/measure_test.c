@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "measure/measure.h"
 #include "measure/parts.h"
 #include "synth.h"
