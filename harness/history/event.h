@@ -57,5 +57,8 @@ void event_emit(struct event_log *l, cJSON *event);
 /* Reads events.jsonl into an array; a torn last line is left out. The
  * caller deletes it. */
 cJSON *events_read(const char *path, struct err *e);
+/* The same of a file that still grows: from byte *from on, which moves to the
+ * end of the last full line. */
+cJSON *events_read_from(const char *path, size_t *from, struct err *e);
 
 #endif

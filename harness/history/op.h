@@ -82,5 +82,9 @@ int op_from_json(const cJSON *o, struct op *op, struct err *e);
 /* Reads history.jsonl; an error names file and line. A last line without
  * its newline (a crash) is left out and counted in *torn (may be NULL). */
 int history_read(const char *path, struct history *h, size_t *torn, struct err *e);
+/* The same of a file that still grows: from byte *from on, which moves to the
+ * end of the last full line. */
+int history_read_from(const char *path, size_t *from, struct history *h, size_t *torn,
+		      struct err *e);
 
 #endif

@@ -11,9 +11,10 @@
 
 typedef int line_fn(void *arg, cJSON *o, struct err *e);
 
-/* Calls fn (which owns `o`) for each full line. *torn: lines without their
- * newline. */
-static int each_line(const char *path, line_fn *fn, void *arg, size_t *torn, struct err *e)
+/* Calls fn (which owns `o`) for each full line from byte *from on, which moves
+ * to the end of the last one. *torn: lines without their newline. */
+static int each_line(const char *path, size_t *from, line_fn *fn, void *arg, size_t *torn,
+		     struct err *e)
 {
 	struct buf b = {0};
 	const char *p, *end;
@@ -22,7 +23,7 @@ static int each_line(const char *path, line_fn *fn, void *arg, size_t *torn, str
 	*torn = 0;
 	if (file_read(path, &b, e))
 		r = -1;
-	for (p = buf_cstr(&b); !r && *p; p = end + 1) {
+	for (p = buf_cstr(&b) + (*from < b.len ? *from : b.len); !r && *p; p = end + 1) {
 		cJSON *o;
 
 		line++;
@@ -31,6 +32,7 @@ static int each_line(const char *path, line_fn *fn, void *arg, size_t *torn, str
 			*torn = 1;
 			break;
 		}
+		*from += (size_t)(end - p) + 1;
 		if (end == p)
 			continue;
 		o = cJSON_ParseWithLength(p, (size_t)(end - p));
@@ -54,11 +56,19 @@ static int add_op(void *arg, cJSON *o, struct err *e)
 	return r;
 }
 
-int history_read(const char *path, struct history *h, size_t *torn, struct err *e)
+int history_read_from(const char *path, size_t *from, struct history *h, size_t *torn,
+		      struct err *e)
 {
 	size_t ignored;
 
-	return each_line(path, add_op, h, torn ? torn : &ignored, e);
+	return each_line(path, from, add_op, h, torn ? torn : &ignored, e);
+}
+
+int history_read(const char *path, struct history *h, size_t *torn, struct err *e)
+{
+	size_t from = 0;
+
+	return history_read_from(path, &from, h, torn, e);
 }
 
 /* cJSON's own append keeps the last item at hand, so this is linear. */
@@ -72,14 +82,21 @@ static int add_event(void *arg, cJSON *o, struct err *e)
 	return 0;
 }
 
-cJSON *events_read(const char *path, struct err *e)
+cJSON *events_read_from(const char *path, size_t *from, struct err *e)
 {
 	cJSON *events = cJSON_CreateArray();
 	size_t torn;
 
-	if (each_line(path, add_event, events, &torn, e)) {
+	if (each_line(path, from, add_event, events, &torn, e)) {
 		cJSON_Delete(events);
 		return NULL;
 	}
 	return events;
+}
+
+cJSON *events_read(const char *path, struct err *e)
+{
+	size_t from = 0;
+
+	return events_read_from(path, &from, e);
 }

@@ -43,13 +43,18 @@ static void broken_because(struct measured *m, const char *where, const char *wh
 static void find_broken(const struct view *v, struct measured *m)
 {
 	const cJSON *e;
+	bool over = false;
 	char what[160];
 	size_t i;
 
+	/* What broke around the scenarios spoils those that were not over: the
+	 * line of one that was is out already. */
 	cJSON_ArrayForEach(e, v->run_events) {
 		int64_t s = json_i64(e, "s", -1);
 
-		if (event_is(e, "broken") && (s == v->scenario || s < 0))
+		over = over || (s == v->scenario && event_is(e, "phase") &&
+				!strcmp(json_str(e, "phase", ""), "done"));
+		if (event_is(e, "broken") && (s == v->scenario || (s < 0 && !over)))
 			broken_because(m, json_str(e, "where", ""), json_str(e, "what", "the harness failed"));
 	}
 	for (i = 0; i < m->nfaults; i++) {

@@ -32,6 +32,7 @@ struct run_report {
 	size_t n;
 	size_t planned;          /* scenarios that the run was to have; >= n */
 	bool interrupted;
+	int tap_version;         /* 0: what the harness around us knows */
 	const char *broken;      /* what broke outside of any scenario; NULL: nothing */
 	enum verdict verdict;
 };
@@ -39,7 +40,9 @@ struct run_report {
 struct reporter; /* private to its file */
 struct reporter_ops {
 	const char *name;
-	const char *file; /* name in the run's folder; NULL: standard output */
+	const char *file; /* name in the run's folder */
+	/* `run` may be what was known when the run began. A scenario is told
+	 * with it or with the whole run; the end always with the whole. */
 	struct reporter *(*begin)(FILE *f, const struct run_report *run);
 	void (*scenario)(struct reporter *r, const struct run_report *run,
 			 const struct scenario_report *s);
@@ -51,9 +54,12 @@ const struct reporter_ops *const *reporter_all(void);
 /* result.json's content (doc/result.schema.json); the caller deletes it. */
 cJSON *report_result(const struct run_report *run);
 
+/* Writes every report file into the run's folder, each atomically. */
+int report_files(const struct run_report *run, struct err *e);
+
 /* Evaluates a run's folder: reads events.jsonl and history.jsonl, measures,
- * judges, writes every report file into it (atomically) and, when tap is
- * not NULL, TAP to it. Sets *verdict. */
+ * judges, writes every report file into it and, when tap is not NULL, TAP to
+ * it. Sets *verdict. */
 int report_make(const char *dir, FILE *tap, enum verdict *verdict, struct err *e);
 
 /* Rewrites <reports>/index.html from the result.json files below it. */

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "report/live.h"
 #include "report/report.h"
 #include "report/result.h"
 #include "report/story.h"
@@ -25,7 +26,7 @@ struct reporter {
  * version line above that (it learnt 14 in Test::Harness 3.48, 2023). The
  * stream is the same either way, and the specification of 14 lets a consumer
  * read "13" as 14. */
-static int version_wanted(void)
+int report_tap_version(void)
 {
 	const char *known = getenv("TAP_VERSION");
 
@@ -206,18 +207,15 @@ static void line(struct reporter *r, const struct scenario_report *s, const stru
 	fputc('\n', r->f);
 }
 
+/* The plan comes last: what a scenario judges is known when it is over, and
+ * its lines do not wait for the others. */
 static struct reporter *begin(FILE *f, const struct run_report *run)
 {
 	struct reporter *r = mem_alloc(sizeof(*r));
-	size_t n = 0;
 
 	r->f = f;
-	for (size_t i = 0; i < run->n; i++)
-		n += run->scenarios[i].njudged ? run->scenarios[i].njudged : 1;
-	/* One more line when something broke outside of all scenarios, so that
-	 * no consumer takes the rest for a pass. */
-	n += run->broken || !run->n;
-	fprintf(f, "TAP version %d\n1..%zu\n", version_wanted(), n);
+	fprintf(f, "TAP version %d\n", run->tap_version ? run->tap_version :
+							  report_tap_version());
 	return r;
 }
 
@@ -234,23 +232,31 @@ static void scenario(struct reporter *r, const struct run_report *run,
 		line(r, s, &s->judged[i]);
 		yaml_block(r->f, s, &s->judged[i], expectation_event(s, i));
 	}
+	fflush(r->f);
+}
+
+void report_tap_drop(struct reporter *r)
+{
+	arena_free(&r->arena);
+	free(r);
 }
 
 static void end(struct reporter *r, const struct run_report *run)
 {
+	/* One more line when something broke outside of all scenarios, so that
+	 * no consumer takes the rest for a pass. */
 	if (run->broken)
 		fprintf(r->f, "not ok %zu - the harness itself: %s (BROKEN)\n", ++r->number,
 			description(&r->arena, run->broken));
 	else if (!run->n)
 		fprintf(r->f, "not ok %zu - at least one scenario was begun (BROKEN)\n",
 			++r->number);
+	fprintf(r->f, "1..%zu\n", r->number);
 	if (run->interrupted)
 		fprintf(r->f, "Bail out! interrupted in scenario %zu of %zu\n", run->n,
 			run->planned);
 	fflush(r->f);
-	arena_free(&r->arena);
-	free(r);
+	report_tap_drop(r);
 }
 
-extern const struct reporter_ops reporter_tap;
-const struct reporter_ops reporter_tap = {"tap", NULL, begin, scenario, end};
+const struct reporter_ops reporter_tap = {"tap", "report.tap", begin, scenario, end};

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "report/live.h"
 #include "report/report.h"
 #include "run/run.h"
 
@@ -25,6 +26,7 @@ struct suite {
 	char dir[PATH_MAX + 80];
 	struct stage st;
 	struct engine_conf conf;
+	struct report_live *live;
 };
 
 static void fill_random(char *hex, size_t bytes)
@@ -101,6 +103,7 @@ static void emit_run(struct suite *s)
 	json_set_str(ev, "version", ORDEAL_VERSION);
 	json_set_str(ev, "started", now);
 	json_set_str(ev, "command", s->o->command);
+	json_set_i64(ev, "tap", report_tap_version());
 	json_set_i64(ev, "planned", (int64_t)s->o->nfiles);
 	host = cJSON_AddObjectToObject(ev, "host");
 	json_set_i64(host, "cores", sysconf(_SC_NPROCESSORS_ONLN));
@@ -120,6 +123,15 @@ static void point_latest(const struct suite *s)
 		log_warn("cannot point %s at this run: %s", link, strerror(errno));
 }
 
+/* Its lines of TAP, as soon as it is over. */
+static void print_scenario(struct suite *s, int scenario)
+{
+	struct err e = {0};
+
+	if (report_live_scenario(s->live, scenario, &e))
+		log_warn("the scenario's lines cannot be made: %s", e.msg);
+}
+
 static int run_all(struct suite *s, struct err *e)
 {
 	const struct run_options *o = s->o;
@@ -127,7 +139,10 @@ static int run_all(struct suite *s, struct err *e)
 	for (size_t i = 0; i < o->nfiles; i++) {
 		s->st.scenario = (int)i;
 		log_info("scenario %zu of %zu: %s", i + 1, o->nfiles, s->plans[i].sc.name);
-		if (run_scenario(&s->st, &s->arena, &s->plans[i], o->seed, o->keep, e) == 0)
+		int r = run_scenario(&s->st, &s->arena, &s->plans[i], o->seed, o->keep, e);
+
+		print_scenario(s, (int)i);
+		if (r == 0)
 			continue;
 		/* One broken scenario leaves the others their chance; a place
 		 * that could not be cleaned does not. */
@@ -178,7 +193,7 @@ static int on_engine(struct suite *s, struct err *e)
 
 static int report(struct suite *s, enum verdict *verdict, struct err *e)
 {
-	if (report_make(s->dir, stdout, verdict, e) || report_index(s->reports, e))
+	if (report_live_end(s->live, verdict, e) || report_index(s->reports, e))
 		return -1;
 	point_latest(s);
 	log_info("report: %s/report.html", s->dir);
@@ -216,6 +231,7 @@ int run_suite(const struct run_options *o, enum verdict *verdict, struct err *e)
 	if (open_folder(&s, e))
 		goto out;
 	emit_run(&s);
+	s.live = report_live_begin(s.dir, stdout);
 	log_info("run %s, engine %s, seed %llu", s.conf.run_id, o->engine->name,
 		 (unsigned long long)o->seed);
 	r = on_engine(&s, e);

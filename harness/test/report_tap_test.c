@@ -87,7 +87,7 @@ static void every_expectation_is_a_line(void **state)
 	struct tap t = read_tap(r->tap);
 
 	assert_int_equal(t.version, 14);
-	assert_int_equal(strncmp(r->tap, "TAP version 14\n1..", 18), 0);
+	assert_int_equal(strncmp(r->tap, "TAP version 14\n# ", 17), 0);
 	assert_int_equal(t.planned, 7 + 2 + 2 + 1);
 	assert_int_equal(t.ok + t.not_ok, t.planned);
 	assert_int_equal(t.blocks, t.planned);

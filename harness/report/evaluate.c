@@ -1,0 +1,125 @@
+#include "report/evaluate.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "history/event.h"
+
+static bool is(const cJSON *event, const char *kind)
+{
+	return !strcmp(json_str(event, "k", ""), kind);
+}
+
+static int read_all(const char *dir, struct evaluation *ev, struct err *e)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/events.jsonl", dir);
+	ev->events = events_read(path, e);
+	if (!ev->events)
+		return -1;
+	snprintf(path, sizeof(path), "%s/history.jsonl", dir);
+	/* A run that ended before its first operation has none. */
+	if (file_exists(path) && history_read(path, &ev->h, NULL, e))
+		return -1;
+	history_sort(&ev->h);
+	return 0;
+}
+
+/* The worst of all its expectations, and worse when the ground they stand on
+ * is: a broken scenario, or one that judged nothing, is no pass. */
+static enum verdict scenario_verdict(const struct scenario_report *s)
+{
+	enum verdict v = s->njudged ? s->judged[0].verdict : VERDICT_UNKNOWN;
+
+	for (size_t i = 1; i < s->njudged; i++)
+		v = verdict_worse(v, s->judged[i].verdict);
+	if (s->m->broken)
+		v = verdict_worse(v, VERDICT_BROKEN);
+	if (s->m->noise.too_noisy && v == VERDICT_PASS)
+		v = VERDICT_UNKNOWN;
+	return v;
+}
+
+void scenario_evaluate(const struct history *h, const cJSON *events, const cJSON *event,
+		       struct scenario_report *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->index = (int)json_i64(event, "s", 0);
+	out->event = event;
+	out->m = mem_alloc(sizeof(*out->m));
+	measure_scenario(h, events, out->index, out->m);
+	judge_scenario(h, events, out->index, out->m, &out->judged, &out->njudged);
+	out->verdict = scenario_verdict(out);
+}
+
+void scenario_release(struct scenario_report *s)
+{
+	judged_free(s->judged, s->njudged);
+	if (s->m)
+		measured_free(s->m);
+	free(s->m);
+	memset(s, 0, sizeof(*s));
+}
+
+static void evaluate(const char *dir, struct evaluation *ev)
+{
+	struct run_report *run = &ev->run;
+	bool ended = false;
+	const cJSON *event;
+
+	run->dir = dir;
+	run->events = ev->events;
+	run->h = &ev->h;
+	cJSON_ArrayForEach(event, ev->events) {
+		if (is(event, "run") && !run->run)
+			run->run = event;
+		else if (is(event, "scenario"))
+			scenario_evaluate(&ev->h, ev->events, event,
+					  VEC_PUSH(ev->scenarios, ev->run.n, ev->alloc));
+		else if (is(event, "interrupt"))
+			run->interrupted = true;
+		else if (is(event, "end"))
+			ended = true;
+		else if (is(event, "broken") && json_i64(event, "s", -1) < 0)
+			run->broken = json_str(event, "what", "the harness");
+	}
+	if (!run->run)
+		run->run = ev->no_run = cJSON_CreateObject();
+	run->scenarios = ev->scenarios;
+	run->planned = (size_t)json_i64(run->run, "planned", (int64_t)run->n);
+	if (run->planned < run->n)
+		run->planned = run->n;
+	run->verdict = run->n ? run->scenarios[0].verdict : VERDICT_BROKEN;
+	for (size_t i = 1; i < run->n; i++)
+		run->verdict = verdict_worse(run->verdict, run->scenarios[i].verdict);
+	if (run->broken)
+		run->verdict = verdict_worse(run->verdict, VERDICT_BROKEN);
+	/* Cut short: what was not tried is not passed. */
+	if ((run->interrupted || !ended || run->n < run->planned) &&
+	    (run->verdict == VERDICT_PASS || run->verdict == VERDICT_SKIP))
+		run->verdict = VERDICT_UNKNOWN;
+}
+
+int evaluation_read(const char *dir, struct evaluation *ev, struct err *e)
+{
+	if (read_all(dir, ev, e))
+		return -1;
+	evaluate(dir, ev);
+	return 0;
+}
+
+void evaluation_free(struct evaluation *ev)
+{
+	for (size_t i = 0; i < ev->run.n; i++)
+		scenario_release(&ev->scenarios[i]);
+	free(ev->scenarios);
+	history_free(&ev->h);
+	cJSON_Delete(ev->no_run);
+	cJSON_Delete(ev->events);
+	memset(ev, 0, sizeof(*ev));
+}

@@ -1,0 +1,28 @@
+#ifndef ORDEAL_REPORT_EVALUATE_H
+#define ORDEAL_REPORT_EVALUATE_H
+
+#include <stddef.h>
+
+#include "report/report.h"
+
+/* A run's folder, read, measured and judged. A zeroed struct is an empty one;
+ * evaluation_free() also after an error. */
+struct evaluation {
+	cJSON *events;
+	struct history h;
+	struct scenario_report *scenarios;
+	size_t alloc;
+	struct run_report run; /* of all this */
+	cJSON *no_run;         /* stands in when there is no "run" event */
+};
+
+/* `dir` must live as long as the evaluation. */
+int evaluation_read(const char *dir, struct evaluation *ev, struct err *e);
+void evaluation_free(struct evaluation *ev);
+
+/* One scenario from events and a sorted history that hold all of it. */
+void scenario_evaluate(const struct history *h, const cJSON *events, const cJSON *event,
+		       struct scenario_report *out);
+void scenario_release(struct scenario_report *s);
+
+#endif

@@ -1,0 +1,108 @@
+#include "report/live.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "history/event.h"
+#include "report/evaluate.h"
+
+struct report_live {
+	char dir[PATH_MAX];
+	FILE *tap;
+	struct reporter *r;
+	struct run_report run; /* what a scenario needs to know of it */
+	cJSON *run_events;     /* those of no scenario */
+	size_t events_at, history_at;
+};
+
+struct report_live *report_live_begin(const char *dir, FILE *tap)
+{
+	struct report_live *l = mem_alloc(sizeof(*l));
+
+	snprintf(l->dir, sizeof(l->dir), "%s", dir);
+	l->tap = tap;
+	l->run_events = cJSON_CreateArray();
+	l->run.dir = l->dir;
+	l->r = reporter_tap.begin(tap, &l->run);
+	fflush(tap);
+	return l;
+}
+
+/* The scenario's own events behind those of the whole run; the rest of what
+ * was read is dropped, for its lines are out. */
+static cJSON *pick(struct report_live *l, cJSON *fresh, int scenario, const cJSON **event)
+{
+	cJSON *own = cJSON_CreateArray(), *ev;
+	const cJSON *run;
+
+	*event = NULL;
+	while ((ev = cJSON_DetachItemFromArray(fresh, 0))) {
+		int64_t s = json_i64(ev, "s", -1);
+
+		if (s < 0)
+			json_push(l->run_events, ev);
+		else if (s == scenario)
+			json_push(own, ev);
+		else
+			cJSON_Delete(ev);
+		if (s == scenario && !strcmp(json_str(ev, "k", ""), "scenario"))
+			*event = ev;
+	}
+	cJSON_ArrayForEach(run, l->run_events)
+		cJSON_InsertItemInArray(own, 0, cJSON_Duplicate(run, true));
+	return own;
+}
+
+int report_live_scenario(struct report_live *l, int scenario, struct err *e)
+{
+	cJSON *fresh = NULL, *own = NULL;
+	struct scenario_report s = {0};
+	struct history h = {0};
+	const cJSON *event;
+	char path[PATH_MAX + 32];
+	int r = -1;
+
+	snprintf(path, sizeof(path), "%s/events.jsonl", l->dir);
+	fresh = events_read_from(path, &l->events_at, e);
+	snprintf(path, sizeof(path), "%s/history.jsonl", l->dir);
+	if (!fresh || (file_exists(path) && history_read_from(path, &l->history_at, &h, NULL, e)))
+		goto out;
+	history_sort(&h);
+	own = pick(l, fresh, scenario, &event);
+	if (event) {
+		scenario_evaluate(&h, own, event, &s);
+		reporter_tap.scenario(l->r, &l->run, &s);
+	}
+	fflush(l->tap);
+	r = 0;
+out:
+	scenario_release(&s);
+	history_free(&h);
+	cJSON_Delete(fresh);
+	cJSON_Delete(own);
+	return r;
+}
+
+int report_live_end(struct report_live *l, enum verdict *verdict, struct err *e)
+{
+	struct evaluation ev = {0};
+	int r = -1;
+
+	*verdict = VERDICT_BROKEN;
+	if (evaluation_read(l->dir, &ev, e) == 0) {
+		reporter_tap.end(l->r, &ev.run);
+		*verdict = ev.run.verdict;
+		r = report_files(&ev.run, e);
+	} else {
+		/* Without a plan no consumer takes what is there for the whole. */
+		report_tap_drop(l->r);
+	}
+	cJSON_Delete(l->run_events);
+	evaluation_free(&ev);
+	free(l);
+	return r;
+}
