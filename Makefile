@@ -3,7 +3,7 @@
 CC      ?= gcc
 SAN     ?=
 BUILD   := build$(if $(SAN),/$(SAN))
-ENGINE  ?= kind
+ENGINE  ?= auto
 SCENARIOS ?=
 SET     ?=
 

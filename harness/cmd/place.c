@@ -4,12 +4,15 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "cmd/cmd.h"
+#include "engine/choose.h"
 #include "engine/engine.h"
 
 static const char usage[] =
 "usage: ordeal up|down|status|recover [--engine NAME]\n\n"
-"  --engine NAME   see `ordeal list engines`; default kind\n"
+"  --engine NAME   see `ordeal list engines`; without it, up takes the one that\n"
+"                  `ordeal run` would, and the others see to docker and kind both\n"
 "  --kubeconfig FILE, --context NAME, --namespace NAME   for the engine kube\n\n"
 "up brings up what the engine runs on, down removes it and leaves nothing,\n"
 "status says what is up, and recover undoes every fault and removes what any\n"
@@ -38,7 +41,7 @@ static int recover(struct engine *en, const struct engine_ops *ops, struct err *
 	cJSON_ArrayForEach(item, found)
 		printf("%s\n", item->valuestring);
 	if (!r && !cJSON_GetArraySize(found))
-		puts("clean: nothing of any run was found");
+		printf("clean: nothing of any run was found on engine %s\n", ops->name);
 	cJSON_Delete(found);
 	return r ? cmd_fail(e) : EXIT_PASSED;
 }
@@ -56,6 +59,34 @@ static int act(const char *what, struct engine *en, const struct engine_ops *ops
 	return EXIT_PASSED;
 }
 
+static int on_engine(const char *what, const struct engine_ops *ops, const struct engine_conf *conf)
+{
+	struct engine *en;
+	struct err e = {0};
+	int r;
+
+	if (ops->open(conf, &en, &e))
+		return cmd_fail(&e);
+	r = act(what, en, ops, &e);
+	ops->close(en);
+	return r;
+}
+
+/* Without a name. The engine docker first: kind's end may be Docker's. */
+static int on_both(const char *what, const struct engine_conf *conf)
+{
+	static const char *const names[] = {"docker", "kind"};
+	int worst = EXIT_PASSED, best = EXIT_BROKEN;
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		int r = on_engine(what, engine_find(names[i]), conf);
+
+		worst = r > worst ? r : worst;
+		best = r < best ? r : best;
+	}
+	return strcmp(what, "status") ? worst : best;
+}
+
 int cmd_place(int argc, char **argv)
 {
 	static const struct option opts[] = {
@@ -64,10 +95,10 @@ int cmd_place(int argc, char **argv)
 	};
 	struct engine_conf conf = {.run_id = "none", .interrupted = cmd_interrupted()};
 	const struct engine_ops *ops;
-	const char *name = "kind";
-	struct engine *en;
+	const char *name = "auto";
 	struct err e = {0};
-	int c, r;
+	char why[400];
+	int c;
 
 	while ((c = getopt_long(argc, argv, "h", opts, NULL)) != -1) {
 		switch (c) {
@@ -81,12 +112,17 @@ int cmd_place(int argc, char **argv)
 	}
 	if (optind < argc)
 		return cmd_usage(argv[0], "\"%s\" is not an option", argv[optind]);
-	ops = engine_find(name);
+	if (!strcmp(name, "auto") && strcmp(argv[0], "up"))
+		return on_both(argv[0], &conf);
+	if (!strcmp(name, "auto")) {
+		ops = engine_choose(why, sizeof(why), &e);
+		if (!ops)
+			return cmd_fail(&e);
+		log_info("%s", why);
+	} else {
+		ops = engine_find(name);
+	}
 	if (!ops)
 		return cmd_usage(argv[0], "no engine is called \"%s\"", name);
-	if (ops->open(&conf, &en, &e))
-		return cmd_fail(&e);
-	r = act(argv[0], en, ops, &e);
-	ops->close(en);
-	return r;
+	return on_engine(argv[0], ops, &conf);
 }

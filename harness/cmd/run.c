@@ -10,13 +10,17 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
+#include "engine/choose.h"
 #include "run/run.h"
+#include "spec/yaml.h"
 
 static const char usage[] =
 "usage: ordeal run [OPTIONS] SCENARIO.yaml...\n"
 "       ordeal run [OPTIONS] --all\n\n"
-"  --engine NAME        where to run (see `ordeal list engines`; default kind)\n"
-"  --all                every scenario in scenarios/ that the engine can run\n"
+"  --engine NAME        where to run (see `ordeal list engines`); auto, the default, is\n"
+"                       kind if a cluster is up or soon can be, else docker\n"
+"  --all                every scenario in scenarios/ that the engine can run, system by\n"
+"                       system, the shortest first\n"
 "  --set NAME=VALUE     change a setting of the system (again for more)\n"
 "  --seed N             seed of all random choices; printed, so that a run can be repeated\n"
 "  --reports DIR        where the run's folder goes (default: reports/)\n"
@@ -39,10 +43,20 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Engine local runs the memory system, and only that. */
-static bool fits(const char *engine, const char *file)
+/* Can the engine, whatever `auto` will be, run the file's system? A file that
+ * cannot be read is kept: the run says what is wrong with it. */
+static bool fits(struct arena *a, const struct engine_ops *engine, const char *file)
 {
-	return (!strcmp(engine, "local")) == (!strncmp(file, "memory-", 7));
+	const struct ynode *system = NULL;
+	struct ynode **docs;
+	struct err e = {0};
+	size_t n = 0;
+
+	if (!engine)
+		engine = engine_find("docker");
+	if (yaml_read_file(a, file, &docs, &n, &e) == 0 && n)
+		system = yaml_get(docs[0], "system");
+	return !system || !system->text || engine_runs(engine, system->text, &e);
 }
 
 static int add_all(struct args *a, struct err *e)
@@ -59,18 +73,19 @@ static int add_all(struct args *a, struct err *e)
 	if (!f)
 		return err_set(e, ERR_INPUT, "cannot read %s", dir);
 	while ((d = readdir(f))) {
+		const char *path = arena_fmt(&a->arena, "%s/%s", dir, d->d_name);
 		size_t len = strlen(d->d_name);
 
 		if (len > 5 && !strcmp(d->d_name + len - 5, ".yaml") &&
-		    fits(a->o.engine->name, d->d_name))
-			*VEC_PUSH(a->files, a->nfiles, a->afiles) =
-				arena_fmt(&a->arena, "%s/%s", dir, d->d_name);
+		    fits(&a->arena, a->o.engine, path))
+			*VEC_PUSH(a->files, a->nfiles, a->afiles) = path;
 	}
 	closedir(f);
 	qsort(a->files, a->nfiles, sizeof(*a->files), by_name);
 	if (!a->nfiles)
 		return err_set(e, ERR_INPUT, "no scenario in %s is for engine %s", dir,
-			       a->o.engine->name);
+			       a->o.engine ? a->o.engine->name : "auto");
+	a->o.by_length = true;
 	return 0;
 }
 
@@ -122,7 +137,7 @@ static int parse(struct args *a, int argc, char **argv)
 		{"keep", 0, NULL, 'k'}, {"kubeconfig", 1, NULL, 'K'}, {"context", 1, NULL, 'C'},
 		{"namespace", 1, NULL, 'N'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0},
 	};
-	const char *engine = "kind";
+	const char *engine = "auto";
 	int c, r = 0;
 
 	while (!r && (c = getopt_long(argc, argv, "h", opts, NULL)) != -1) {
@@ -144,7 +159,7 @@ static int parse(struct args *a, int argc, char **argv)
 		}
 	}
 	a->o.engine = engine_find(engine);
-	if (!r && !a->o.engine)
+	if (!r && !a->o.engine && strcmp(engine, "auto"))
 		r = -cmd_usage("run", "no engine is called \"%s\"", engine);
 	for (int i = optind; !r && i < argc; i++)
 		*VEC_PUSH(a->files, a->nfiles, a->afiles) = argv[i];

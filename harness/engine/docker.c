@@ -485,7 +485,7 @@ static int remove_all(struct engine *en, int64_t deadline_ns, struct err *e)
 const struct engine_ops engine_docker = {
 	.name = "docker",
 	.summary = "the same manifests as plain containers on this machine's Docker; no Kubernetes, needs root",
-	.caps = ENGINE_CAP_NODES | ENGINE_CAP_NETWORK | ENGINE_CAP_VOLUMES,
+	.caps = ENGINE_CAP_NODES | ENGINE_CAP_NETWORK | ENGINE_CAP_VOLUMES | ENGINE_CAP_CONTAINERS,
 	.open = docker_open,
 	.close = docker_close,
 	.up = docker_up,

@@ -21,7 +21,6 @@ struct engine_conf {
 	const volatile int *interrupted;
 	const char *kubeconfig, *context; /* kube: explicit */
 	const char *namespace;            /* kube: explicit; NULL: the engine's choice */
-	char state_dir[512];              /* local files of this run */
 	bool keep;
 };
 
@@ -57,6 +56,7 @@ enum {
 	ENGINE_CAP_NODES = 1,    /* has nodes that can be stopped */
 	ENGINE_CAP_NETWORK = 2,  /* pods have a network of their own */
 	ENGINE_CAP_VOLUMES = 4,  /* claims are bounded */
+	ENGINE_CAP_CONTAINERS = 8, /* runs images; else processes of ours */
 };
 
 /* Called for each change of an object; `object` becomes the fields of an

@@ -170,7 +170,7 @@ static int recover(struct engine *en, cJSON *found, struct err *e)
 const struct engine_ops engine_kind = {
 	.name = "kind",
 	.summary = "a kind cluster on this machine, made when it is not there",
-	.caps = ENGINE_CAP_NODES | ENGINE_CAP_NETWORK | ENGINE_CAP_VOLUMES,
+	.caps = ENGINE_CAP_NODES | ENGINE_CAP_NETWORK | ENGINE_CAP_VOLUMES | ENGINE_CAP_CONTAINERS,
 	.open = open_kind,
 	.close = kube_engine_close,
 	.up = up,

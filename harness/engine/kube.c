@@ -342,7 +342,7 @@ static int rules(struct engine *en, const char *fixture, struct adapt_rules *r, 
 const struct engine_ops engine_kube = {
 	.name = "kube",
 	.summary = "any Kubernetes cluster that a kubeconfig names (explicit context and namespace)",
-	.caps = ENGINE_CAP_NETWORK | ENGINE_CAP_VOLUMES,
+	.caps = ENGINE_CAP_NETWORK | ENGINE_CAP_VOLUMES | ENGINE_CAP_CONTAINERS,
 	.open = open_kube,
 	.close = kube_engine_close,
 	.up = up,

@@ -284,6 +284,38 @@ void plan_print(const struct plan *p, FILE *f)
 		fprintf(f, "  expect %s\n", p->sc.expects[i].name);
 }
 
+static int system_rank(const struct plan *p)
+{
+	int i = 0;
+
+	while (system_all()[i] && system_all()[i] != p->system)
+		i++;
+	return i;
+}
+
+/* What its steps take at least. */
+static int64_t length_ns(const struct plan *p)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < p->sc.nsteps; i++)
+		if (p->sc.steps[i].kind != STEP_AWAIT)
+			sum += p->sc.steps[i].duration_ns;
+	return sum;
+}
+
+int plan_order(const void *a, const void *b)
+{
+	const struct plan *x = a, *y = b;
+	int64_t lx = length_ns(x), ly = length_ns(y);
+
+	if (system_rank(x) != system_rank(y))
+		return system_rank(x) - system_rank(y);
+	if (lx != ly)
+		return lx < ly ? -1 : 1;
+	return strcmp(x->sc.name, y->sc.name);
+}
+
 void plan_free(struct plan *p)
 {
 	cJSON_Delete(p->access);

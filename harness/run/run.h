@@ -14,7 +14,7 @@
 /* One run: some scenarios on one engine, into one folder. */
 
 struct run_options {
-	const struct engine_ops *engine;
+	const struct engine_ops *engine; /* NULL: chosen when it is needed (engine_choose()) */
 	const char *const *files; /* scenario files */
 	size_t nfiles;
 	const struct setting_arg *sets;
@@ -24,6 +24,7 @@ struct run_options {
 	const char *kubeconfig, *context, *namespace;
 	const char *command; /* to run it again; goes into the report */
 	bool dry_run, keep;
+	bool by_length; /* run them in plan_order(), not in the order given */
 	const volatile int *interrupted;
 };
 

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "engine/choose.h"
 #include "report/live.h"
 #include "report/report.h"
 #include "run/run.h"
@@ -20,6 +21,7 @@
 struct suite {
 	const struct run_options *o;
 	struct arena arena;
+	const struct engine_ops *engine;
 	struct plan *plans;
 	char root[PATH_MAX];
 	char reports[PATH_MAX];
@@ -53,6 +55,27 @@ static int read_plans(struct suite *s, struct err *e)
 					       o->files[j], o->files[i], s->plans[i].sc.name);
 		}
 	}
+	if (o->by_length)
+		qsort(s->plans, o->nfiles, sizeof(*s->plans), plan_order);
+	return 0;
+}
+
+/* Settles where it runs, before anything is made or started. */
+static int choose_engine(struct suite *s, struct err *e)
+{
+	char why[400];
+
+	s->engine = s->o->engine;
+	if (!s->engine) {
+		s->engine = engine_choose(why, sizeof(why), e);
+		if (!s->engine)
+			return -1;
+		log_info("%s", why);
+	}
+	for (size_t i = 0; i < s->o->nfiles; i++) {
+		if (!engine_runs(s->engine, s->plans[i].sc.system, e))
+			return err_prefix(e, "%s", plan_path(&s->plans[i], s->plans[i].sc.file));
+	}
 	return 0;
 }
 
@@ -77,8 +100,7 @@ static int open_folder(struct suite *s, struct err *e)
 	char path[PATH_MAX + 120];
 
 	snprintf(s->dir, sizeof(s->dir), "%s/%s", s->reports, s->conf.run_id);
-	snprintf(s->conf.state_dir, sizeof(s->conf.state_dir), "%.480s/state", s->dir);
-	if (file_mkdirs(s->conf.state_dir, e))
+	if (file_mkdirs(s->dir, e))
 		return -1;
 	snprintf(path, sizeof(path), "%s/events.jsonl", s->dir);
 	if (event_log_open(&s->st.events, path, e))
@@ -99,7 +121,7 @@ static void emit_run(struct suite *s)
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)s->o->seed);
 	json_set_str(ev, "run_id", s->conf.run_id);
 	json_set_str(ev, "seed", text);
-	json_set_str(ev, "engine", s->o->engine->name);
+	json_set_str(ev, "engine", s->engine->name);
 	json_set_str(ev, "version", ORDEAL_VERSION);
 	json_set_str(ev, "started", now);
 	json_set_str(ev, "command", s->o->command);
@@ -178,7 +200,7 @@ static int on_engine(struct suite *s, struct err *e)
 {
 	struct stage *st = &s->st;
 
-	st->ops = s->o->engine;
+	st->ops = s->engine;
 	if (st->ops->open(&s->conf, &st->en, e))
 		return -1;
 	if (st->ops->lock(st->en, clock_mono_ns() + LOCK_WITHIN_NS, e) || st->ops->up(st->en, e)) {
@@ -217,6 +239,8 @@ int run_suite(const struct run_options *o, enum verdict *verdict, struct err *e)
 		r = 0;
 		goto out;
 	}
+	if (choose_engine(&s, e))
+		goto out;
 	s.conf.interrupted = o->interrupted;
 	s.conf.kubeconfig = o->kubeconfig;
 	s.conf.context = o->context;
@@ -232,7 +256,7 @@ int run_suite(const struct run_options *o, enum verdict *verdict, struct err *e)
 		goto out;
 	emit_run(&s);
 	s.live = report_live_begin(s.dir, stdout);
-	log_info("run %s, engine %s, seed %llu", s.conf.run_id, o->engine->name,
+	log_info("run %s, engine %s, seed %llu", s.conf.run_id, s.engine->name,
 		 (unsigned long long)o->seed);
 	r = on_engine(&s, e);
 	event_emit(&s.st.events, event_new(-1, "end"));

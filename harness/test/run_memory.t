@@ -216,7 +216,7 @@ subtest "what an engine cannot do is skipped, with the reason" => sub {
 	is(ordeal("run", "--engine", "local", "--reports", $reports, "$dir/node-down.yaml"), 0, "no failure")
 		or diag(out() . err());
 	cmp_ok(time - $began, "<", 60, "nothing is waited for in vain");
-	my @skips = out() =~ /^ok \d+ - .* # SKIP .*no nodes;
+	my @skips = out() =~ /^ok \d+ - .* # SKIP .*no nodes/mg;
 	my ($plan) = out() =~ /^1\.\.(\d+)$/m;
 	is(scalar @skips, $plan, "every line says why") or diag(out());
 	is(result()->{verdict}, "SKIP", "and so does the result");
@@ -261,6 +261,8 @@ subtest "bad input touches nothing" => sub {
 	close($f);
 	is(ordeal(@run, "$dir/target.yaml"), 2, "a member that the fixture does not make");
 	like(err(), qr/target\.yaml:\d+:\d+: .*memory-0 to memory-2/, "with the ones that it does");
+	is(ordeal(@run, "$root/scenarios/postgres-kill-primary.yaml"), 2, "a system that the engine cannot run");
+	like(err(), qr/postgres-kill-primary\.yaml: engine local runs no containers/, "says so");
 	is(newest(), $before, "no run was begun");
 };
 
