@@ -81,7 +81,7 @@ check-kind: all
 
 # Needs root and a Docker: nothing is left of runs, whatever became of them.
 check-docker: all
-	prove --timer -e '' harness/test/docker/clean.sh
+	prove --timer -e '' harness/test/docker/clean.sh harness/test/docker/refuse.sh
 
 cluster: all
 	$(BUILD)/ordeal up --engine kind

@@ -22,6 +22,7 @@ enum { MAX_CPU_REQUEST_M = 100 };
 #define MAX_MEMORY_REQUEST_BYTES (INT64_C(256) << 20)
 #define MAX_CLAIM_BYTES (INT64_C(1) << 30)
 #define NAMESPACE "production"
+#define LOCK_DIR "/run/lock"
 #define LOAD_WITHIN_NS (60 * NS_PER_S)
 
 static void name_yourself(struct engine_conf *conf)
@@ -214,7 +215,10 @@ static int docker_status(struct engine *en, struct buf *text, bool *healthy, str
 
 static int docker_lock(struct engine *en, int64_t deadline_ns, struct err *e)
 {
-	return kube_lock_file((struct kube *)en, "docker-run.lock", deadline_ns, e);
+	/* One a machine, whatever the cache folder: network, addresses and cgroups
+	 * have one name each. */
+	return kube_lock_file((struct kube *)en, access(LOCK_DIR, W_OK) ? "docker-run.lock" : LOCK_DIR "/ordeal-docker",
+			      "Docker", deadline_ns, e);
 }
 
 /* ---- what runs with a run ---- */
@@ -414,9 +418,6 @@ static void put_object(struct docker *d, const struct ynode *node)
 	if (!strcmp(kind->kind, "Secret"))
 		decode_secret(o);
 	store_put(&d->store, kind, o);
-	if (!strcmp(kind->kind, "Pod"))
-		docker_event(d, "Pod", d->kube.base.namespace, json_str(m, "name", ""), true, "FailedScheduling",
-			     "bare pods are not started");
 }
 
 static int apply(struct engine *en, const struct manifest *m, struct err *e)
@@ -428,7 +429,7 @@ static int apply(struct engine *en, const struct manifest *m, struct err *e)
 	size_t n = 0;
 
 	/* Everything that is refused is refused before anything starts. */
-	if (plan_check(&d->kube.arena, m, &log, e) || manifest_images(&d->kube.arena, m, &refs, &n, e) ||
+	if (plan_check(&d->kube.arena, m, &log, e) || docker_room(d, m, e) || manifest_images(&d->kube.arena, m, &refs, &n, e) ||
 	    images_error(&d->kube.images, refs, n, e))
 		return -1;
 	tell_adaptations(d, &log);

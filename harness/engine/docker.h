@@ -175,6 +175,10 @@ void docker_probes_join(struct docker_pod *p);
 int docker_volume_path(struct docker_pod *p, const cJSON *volume, char path[PATH_MAX], bool *read_only,
 		       struct err *e);
 int docker_volumes_down(struct docker *d, cJSON *found, struct err *e);
+
+/* Fails, saying how much is wanted and free, when the disk has no room for all
+ * claims of the manifest at once. */
+int docker_room(const struct docker *d, const struct manifest *m, struct err *e);
 /* The claim's volume, made on its node when it is not there yet. */
 int docker_claim_bind(struct docker *d, const char *ns, const char *claim, const char *node,
 		      struct err *e);

@@ -1,6 +1,7 @@
 /* Which fields of a manifest the engine honours. What is in neither table is
  * refused: nothing is dropped without a word. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -134,7 +135,7 @@ static const struct known {
 	const char *pod; /* where a pod's metadata and spec are */
 } known[] = {
 	{"StatefulSet", stateful_set, "spec.template."}, {"Deployment", deployment, "spec.template."},
-	{"Job", job, "spec.template."}, {"Pod", NULL, ""}, {"Service", service, NULL},
+	{"Job", job, "spec.template."}, {"Service", service, NULL},
 	{"ConfigMap", config_map, NULL}, {"Secret", secret, NULL},
 	{"PersistentVolumeClaim", claim, NULL}, {"ServiceAccount", whole, NULL}, {"Role", whole, NULL},
 	{"RoleBinding", whole, NULL}, {"Namespace", whole, NULL}, {"PodDisruptionBudget", budget, NULL},
@@ -248,6 +249,29 @@ static int walk(struct walk *w, struct ynode *n, const char *path, const char *s
 			return -1;
 	}
 	return 0;
+}
+
+static int64_t claim_bytes(const struct ynode *one)
+{
+	int64_t n = quantity_bytes(manifest_text(one, "spec.resources.requests.storage"));
+
+	return n > 0 ? n : 0;
+}
+
+int64_t plan_claim_bytes(const struct manifest *m)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < m->n; i++) {
+		struct ynode *o = m->objects[i], *templates = yaml_path(o, "spec.volumeClaimTemplates");
+		const char *replicas = manifest_text(o, "spec.replicas");
+
+		if (!strcmp(manifest_kind(o), "PersistentVolumeClaim"))
+			sum += claim_bytes(o);
+		for (size_t j = 0; templates && j < templates->n; j++)
+			sum += claim_bytes(templates->items[j]) * (*replicas ? atoll(replicas) : 1);
+	}
+	return sum;
 }
 
 int plan_check(struct arena *a, const struct manifest *m, struct adaptations *log, struct err *e)

@@ -14,6 +14,9 @@
  * harmless and told in `log`, or an error with file:line:column. */
 int plan_check(struct arena *a, const struct manifest *m, struct adaptations *log, struct err *e);
 
+/* How many bytes its claims are together, those of templates once a replica. */
+int64_t plan_claim_bytes(const struct manifest *m);
+
 /* Replaces $(NAME) by the value in env ({NAME: value}); $$ is one $. What is
  * not known stays as written ("Define Dependent Environment Variables").
  * On the heap. */

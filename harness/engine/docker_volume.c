@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "engine/docker.h"
+#include "engine/docker_plan.h"
 #include "engine/volume_store.h"
 #include "spec/manifest.h"
 
@@ -236,6 +238,22 @@ int docker_claim_bind(struct docker *d, const char *ns, const char *claim, const
 	}
 	store_unlock(&d->store);
 	return r ? err_prefix(e, "claim %s", claim) : 0;
+}
+
+int docker_room(const struct docker *d, const struct manifest *m, struct err *e)
+{
+	int64_t want = plan_claim_bytes(m), have;
+	const double gib = 1 << 30;
+	struct statvfs v;
+
+	if (statvfs(d->kube.cache, &v))
+		return err_set(e, ERR_BROKEN, "cannot see how full the disk of %s is: %s", d->kube.cache, strerror(errno));
+	have = (int64_t)(v.f_bavail * v.f_frsize);
+	if (want + VOLUME_SPARE_BYTES <= have)
+		return 0;
+	return err_set(e, ERR_BROKEN, "the claims want %.1f GiB and %.1f GiB must stay free, but the disk of the cache "
+		       "folder %s has %.1f GiB free: make room, or set ORDEAL_CACHE to a larger disk",
+		       (double)want / gib, (double)VOLUME_SPARE_BYTES / gib, d->kube.cache, (double)have / gib);
 }
 
 int docker_volumes_down(struct docker *d, cJSON *found, struct err *e)

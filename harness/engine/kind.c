@@ -91,7 +91,7 @@ static int status(struct engine *en, struct buf *text, bool *healthy, struct err
 
 static int lock(struct engine *en, int64_t deadline_ns, struct err *e)
 {
-	return kube_lock_file((struct kube *)en, "kind-run.lock", deadline_ns, e);
+	return kube_lock_file((struct kube *)en, "kind-run.lock", "cluster", deadline_ns, e);
 }
 
 static const char *image(void *arg, const char *asked)

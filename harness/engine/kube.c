@@ -214,14 +214,14 @@ int kube_engine_logs(struct engine *en, const char *pod, const char *container, 
 	return -1;
 }
 
-int kube_lock_file(struct kube *k, const char *name, int64_t deadline_ns, struct err *e)
+int kube_lock_file(struct kube *k, const char *name, const char *place, int64_t deadline_ns, struct err *e)
 {
 	const volatile int *stop = k->base.conf.interrupted;
 	char path[PATH_MAX + 80], holder[64] = "";
 	bool said = false;
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "%s/%s", k->cache, name);
+	snprintf(path, sizeof(path), "%s%s%s", *name == '/' ? "" : k->cache, *name == '/' ? "" : "/", name);
 	/* Closed in children: a lock must not outlive the process that took it. */
 	k->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (k->lock_fd < 0)
@@ -234,10 +234,10 @@ int kube_lock_file(struct kube *k, const char *name, int64_t deadline_ns, struct
 		holder[strcspn(holder, "\n")] = '\0';
 		if (clock_mono_ns() >= deadline_ns)
 			return err_set(e, ERR_BROKEN,
-				       "another ordeal (%s) uses this cluster and did not end in time",
-				       holder);
+				       "another ordeal (%s) uses this %s and did not end in time",
+				       holder, place);
 		if (!said)
-			log_info("waiting for another ordeal (%s) that uses this cluster", holder);
+			log_info("waiting for another ordeal (%s) that uses this %s", holder, place);
 		said = true;
 		clock_sleep_until(clock_mono_ns() + NAP_NS);
 		if (stop && *stop)
@@ -313,7 +313,7 @@ static int status(struct engine *en, struct buf *text, bool *healthy, struct err
 
 static int lock(struct engine *en, int64_t deadline_ns, struct err *e)
 {
-	return kube_lock_file((struct kube *)en, "kube.lock", deadline_ns, e);
+	return kube_lock_file((struct kube *)en, "kube.lock", "cluster", deadline_ns, e);
 }
 
 /* Images made here must have been pushed to where the cluster pulls from. */

@@ -129,8 +129,9 @@ int kube_engine_nodes(struct engine *en, struct nodes *out, struct err *e);
 int kube_list_nodes(struct kube *k, struct nodes *out, struct err *e);
 int kube_engine_logs(struct engine *en, const char *pod, const char *container, bool previous,
 		     int lines, struct buf *out, struct err *e);
-/* Takes an exclusive lock on a file in the cache; ends with the process. */
-int kube_lock_file(struct kube *k, const char *name, int64_t deadline_ns, struct err *e);
+/* Takes an exclusive lock, which ends with the process, on a file: by name in
+ * the cache, or by its whole path. `place` is what it guards ("cluster"). */
+int kube_lock_file(struct kube *k, const char *name, const char *place, int64_t deadline_ns, struct err *e);
 
 /* kube_json.c: small readings of API objects, all tolerant of absence. */
 const char *kube_meta(const cJSON *object, const char *key);

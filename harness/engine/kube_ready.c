@@ -85,7 +85,7 @@ static void flatten(char *log, struct buf *out)
 			buf_fmt(out, "%s%s", out->len ? " / " : "", line);
 }
 
-/* Ends an error with what a crashed container said last. */
+/* Ends an error with what the container in question said last. */
 static void add_last_words(struct kube *k, const struct why *y, struct err *e)
 {
 	struct buf log = {0}, words = {0};
@@ -97,7 +97,8 @@ static void add_last_words(struct kube *k, const struct why *y, struct err *e)
 			     &log, &quiet) == 0 &&
 	    log.len) {
 		flatten(log.s, &words);
-		snprintf(e->msg + at, sizeof(e->msg) - at, "; its last words: %s", buf_cstr(&words));
+		snprintf(e->msg + at, sizeof(e->msg) - at, "; its %s: %s",
+			 y->running ? "log ends" : "last words", buf_cstr(&words));
 	}
 	buf_free(&log);
 	buf_free(&words);

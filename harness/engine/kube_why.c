@@ -240,6 +240,21 @@ static bool claim_why(const cJSON *pod, const cJSON *claims, const cJSON *events
 	return false;
 }
 
+/* One that runs and is not ready: its log may say what its probe cannot. */
+static void unready_container(const cJSON *pod, struct why *y)
+{
+	const cJSON *c;
+
+	cJSON_ArrayForEach(c, json_path(pod, "status.containerStatuses")) {
+		if (!json_path(c, "state.running") || json_bool(c, "ready", false))
+			continue;
+		mem_copy_str(y->pod, sizeof(y->pod), kube_meta(pod, "name"));
+		mem_copy_str(y->container, sizeof(y->container), json_str(c, "name", ""));
+		y->running = true;
+		return;
+	}
+}
+
 static void pod_why(const cJSON *pod, const cJSON *claims, const cJSON *events, struct why *y)
 {
 	const char *name = kube_meta(pod, "name");
@@ -261,6 +276,7 @@ static void pod_why(const cJSON *pod, const cJSON *claims, const cJSON *events, 
 			y->certain_after_ns = UNSCHEDULABLE_CERTAIN_NS;
 		return;
 	}
+	unready_container(pod, y);
 	kube_condition(pod, "Ready", &cond);
 	say(y, name, "not ready: ", ev ? json_str(ev, "reason", "") : json_str(cond, "reason", "not started"),
 	    ev ? json_str(ev, "message", "") : json_str(cond, "message", ""));

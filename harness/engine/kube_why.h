@@ -17,10 +17,10 @@ struct why {
 	int64_t certain_after_ns;
 	/* What it is about, without counters: the same as long as the cause is. */
 	char key[400];
-	/* A container whose last words say more ("" none), and whether those of
-	 * its previous life are meant. */
+	/* A container whose log says more ("" none), whether that of its
+	 * previous life is meant, and whether it still runs. */
 	char pod[128], container[128];
-	bool previous;
+	bool previous, running;
 };
 
 /* Is this StatefulSet, Deployment, DaemonSet, Job or Pod as its spec says?

@@ -13,9 +13,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-/* What the node's disk keeps for itself. */
-#define SPARE_BYTES (INT64_C(1) << 30)
-
 struct paths {
 	char image[400], mount[400];         /* as the node sees them */
 	char meta_here[600], image_here[600]; /* as this process does */
@@ -61,7 +58,7 @@ int volume_make(const struct volume_store *s, const char *name, int64_t size_byt
 		return -1;
 	if (loop_is_mounted(s->root, p.mount))
 		goto data;
-	if (loop_make_image(s->root, p.image, size_bytes, SPARE_BYTES, e) ||
+	if (loop_make_image(s->root, p.image, size_bytes, VOLUME_SPARE_BYTES, e) ||
 	    loop_mount(s->root, p.image, p.mount, e))
 		goto fail;
 data:

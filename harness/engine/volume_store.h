@@ -12,6 +12,9 @@
  *   <name>.img   the file system
  *   <name>/      where it is mounted; <name>/data is the volume */
 
+/* What a store leaves free on its disk. */
+#define VOLUME_SPARE_BYTES (INT64_C(1) << 30)
+
 struct volume_store {
 	const char *root; /* the node's root as this process sees it */
 	char dir[300];

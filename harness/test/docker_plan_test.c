@@ -251,6 +251,44 @@ static void fields(void **state)
 	arena_free(&a);
 }
 
+/* What the engine plays no part of is refused by its place, never left lying. */
+static void kinds(void **state)
+{
+	static const char *const alien[] = {"Pod", "CronJob", "DaemonSet", "ReplicaSet", "NetworkPolicy", "ClusterRole"};
+	struct adaptations log = {0};
+	struct arena a = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(alien); i++) {
+		char *text = mem_fmt("metadata: {name: x}\nkind: %s\n", alien[i]);
+		struct err e = {0};
+
+		assert_int_equal(check(text, &a, &log, &e), -1);
+		assert_ptr_equal(strstr(e.msg, "f.yaml:2:"), e.msg);
+		assert_non_null(strstr(e.msg, alien[i]));
+		free(text);
+	}
+	arena_free(&a);
+}
+
+static void claims(void **state)
+{
+	static const char text[] =
+		"kind: PersistentVolumeClaim\nspec: {resources: {requests: {storage: 1Gi}}}\n---\n"
+		"kind: StatefulSet\nspec: {replicas: 3, volumeClaimTemplates: [{spec: {resources: {requests: "
+		"{storage: 10Mi}}}}, {spec: {resources: {requests: {storage: 1Ki}}}}]}\n---\n"
+		"kind: StatefulSet\nspec: {volumeClaimTemplates: [{spec: {resources: {requests: {storage: 1}}}}]}\n"
+		"---\nkind: Service\n";
+	struct manifest m = {0};
+	struct arena a = {0};
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(yaml_read_text(&a, "f.yaml", text, &m.objects, &m.n, &e), 0);
+	assert_int_equal(plan_claim_bytes(&m), (1 << 30) + 3 * ((10 << 20) + 1024) + 1);
+	arena_free(&a);
+}
+
 static void frames(void **state)
 {
 	static const char stream[] = "\1\0\0\0\0\0\0\3abc\2\0\0\0\0\0\0\2de\1\0\0\0\0\0\1\0torn";
@@ -269,7 +307,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(expanding), cmocka_unit_test(environment), cmocka_unit_test(container),
-		cmocka_unit_test(placing), cmocka_unit_test(endpoints), cmocka_unit_test(fields),
+		cmocka_unit_test(placing), cmocka_unit_test(endpoints), cmocka_unit_test(fields), cmocka_unit_test(kinds), cmocka_unit_test(claims),
 		cmocka_unit_test(frames),
 	};
 
