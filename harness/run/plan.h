@@ -45,8 +45,8 @@ const char *plan_path(const struct plan *p, const char *path);
 /* For people, on --dry-run. */
 void plan_print(const struct plan *p, FILE *f);
 
-/* For qsort(3) over plans: system by system as system/list.h has them, the one
- * whose steps take least time first. */
+/* For qsort(3) over plans: system by system as system/list.h has them, corrected
+ * variants first, and of these the one whose steps take least time. */
 int plan_order(const void *a, const void *b);
 
 void plan_free(struct plan *p);
