@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "report/html.h"
 #include "report/story.h"
+#include "report/times.h"
 
 /* The report that a person reads: one file, no script, nothing fetched. */
 
@@ -79,6 +80,32 @@ static void images(struct page *p)
 	cJSON_Delete(result);
 }
 
+/* A bar of all the places; the first five are what the systems needed. */
+static void where_the_time_went(struct page *p)
+{
+	struct run_time t;
+	double x = 0;
+
+	time_measure(p->run, &t);
+	if (!t.known || t.total_ns <= 0)
+		return;
+	fprintf(p->f, "<h3>Where the time went</h3>\n<p>%s %s</p>\n<figure><svg role=\"img\" "
+		"width=\"100%%\" height=\"26\" aria-label=\"The shares of the run's time; the text "
+		"above says the same\">", time_story(p->a, &t), time_rest(p->a, &t));
+	for (int i = 0; i < TIME_PLACES; i++) {
+		double w = 100 * (double)t.at_ns[i] / (double)t.total_ns;
+
+		if (w > 0)
+			fprintf(p->f, "<rect class=\"%s\" x=\"%.2f%%\" width=\"%.2f%%\" y=\"2\" "
+				"height=\"22\" stroke=\"var(--bg)\"><title>%s %s</title></rect>",
+				i < TIME_NEEDED ? "s1" : "lag", x, w, time_words((enum time_place)i),
+				text_duration(t.at_ns[i]).s);
+		x += w;
+	}
+	fputs("</svg><figcaption>First what the systems needed, then the harness.</figcaption>"
+	      "</figure>\n", p->f);
+}
+
 static void how_to_read(struct page *p)
 {
 	fputs("<h3>How to read this</h3>\n<p>Writes are <b>down</b> from the last acknowledged write "
@@ -99,6 +126,7 @@ static void end(struct reporter *r, const struct run_report *run)
 
 	fputs("</main>\n<footer>\n", p->f);
 	how_to_read(p);
+	where_the_time_went(p);
 	fputs("<h3>Run it again</h3>\n", p->f);
 	if (command[0])
 		fprintf(p->f, "<pre>%s</pre>\n", esc(p, command));

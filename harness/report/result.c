@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "report/story.h"
 #include "report/text.h"
+#include "report/times.h"
 
 /* result.json, as doc/result.schema.json describes it. What was not
  * measured is null, never 0. */
@@ -352,6 +353,24 @@ static cJSON *scenario(const struct run_report *run, const struct scenario_repor
 	return out;
 }
 
+static cJSON *run_time(const struct run_report *run)
+{
+	cJSON *out = cJSON_CreateObject(), *part = cJSON_CreateObject();
+	struct run_time t;
+	char key[32];
+
+	time_measure(run, &t);
+	set_ms(out, "total_ms", t.known ? t.total_ns : -1);
+	set_ms(out, "needed_ms", t.known ? t.needed_ns : -1);
+	set_num(out, "ratio", t.known ? time_ratio(&t) : -1);
+	for (int i = 0; i < TIME_PLACES; i++) {
+		snprintf(key, sizeof(key), "%s_ms", time_key((enum time_place)i));
+		set_ms(part, key, t.known ? t.at_ns[i] : -1);
+	}
+	json_set(out, "parts", part);
+	return out;
+}
+
 /* Stock image to the one used, from the run's own record or else from what
  * was adapted. */
 static cJSON *images(const struct run_report *run)
@@ -389,6 +408,7 @@ cJSON *report_result(const struct run_report *run)
 	json_set_bool(out, "interrupted", run->interrupted);
 	json_set_i64(out, "planned", (int64_t)run->planned);
 	json_set(out, "images", images(run));
+	json_set(out, "time", run_time(run));
 	list = cJSON_AddArrayToObject(out, "scenarios");
 	for (size_t i = 0; i < run->n; i++)
 		json_push(list, scenario(run, &run->scenarios[i]));

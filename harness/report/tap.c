@@ -9,6 +9,7 @@
 #include "report/result.h"
 #include "report/story.h"
 #include "report/text.h"
+#include "report/times.h"
 
 /* TAP version 14 (testanything.org/tap-version-14-specification.html), kept
  * within what version 13 means as well: no subtests, escapes only for '\'
@@ -243,6 +244,8 @@ void report_tap_drop(struct reporter *r)
 
 static void end(struct reporter *r, const struct run_report *run)
 {
+	struct run_time t;
+
 	/* One more line when something broke outside of all scenarios, so that
 	 * no consumer takes the rest for a pass. */
 	if (run->broken)
@@ -252,6 +255,10 @@ static void end(struct reporter *r, const struct run_report *run)
 		fprintf(r->f, "not ok %zu - at least one scenario was begun (BROKEN)\n",
 			++r->number);
 	fprintf(r->f, "1..%zu\n", r->number);
+	time_measure(run, &t);
+	if (t.known)
+		fprintf(r->f, "# %s\n# %s\n", time_story(&r->arena, &t),
+			time_rest(&r->arena, &t));
 	if (run->interrupted)
 		fprintf(r->f, "Bail out! interrupted in scenario %zu of %zu\n", run->n,
 			run->planned);

@@ -400,6 +400,7 @@ static int await(struct walk *w, const struct step *s, struct err *e)
 	struct agent_clock c;
 	char text[160];
 
+	stage_phase(w->st, "await", names[s->await]);
 	if (stage_clock(w->st, "load", &c, e))
 		return -1;
 	for (;;) {
@@ -476,6 +477,7 @@ static int walk_steps(struct walk *w, struct err *e)
 			r = inject(w, s, e);
 			break;
 		case STEP_HEAL:
+			stage_phase(w->st, "heal", s->id);
 			inj = injection_by_id(w, s->id);
 			r = inj ? injection_heal(w->st, inj, e) : 0;
 			break;
@@ -577,6 +579,7 @@ static int take_down(struct walk *w, bool keep, struct err *e)
 	int r = heal_all(w, e);
 	struct err quiet = {0};
 
+	stage_phase(st, "cleanup", "");
 	collect_logs(st);
 	if (st->loading) {
 		stage_call(st, "load", "POST", "/v1/stop", NULL, CALL_TIMEOUT_NS, NULL, &quiet);
@@ -593,7 +596,6 @@ static int take_down(struct walk *w, bool keep, struct err *e)
 		log_info("kept as it is, as asked: end it with `ordeal recover`");
 		return r;
 	}
-	stage_phase(st, "cleanup", "");
 	if (st->ops->remove(st->en, clock_mono_ns() + REMOVE_WITHIN_NS, r ? &quiet : e))
 		r = -1;
 	return r;

@@ -181,12 +181,14 @@ static int with_agents(struct suite *s, struct err *e)
 	struct err down = {0};
 	int r;
 
+	stage_phase(st, "agents", "up");
 	r = st->ops->agents_up(st->en, e);
 	if (r)
 		stage_broken(st, "agents", e->msg);
 	else
 		r = run_all(s, e);
 	st->scenario = -1;
+	stage_phase(st, "agents", "down");
 	if (!s->o->keep && st->ops->agents_down(st->en, &down)) {
 		stage_broken(st, "clean-up of the agents", down.msg);
 		if (!r)
@@ -201,6 +203,7 @@ static int on_engine(struct suite *s, struct err *e)
 	struct stage *st = &s->st;
 
 	st->ops = s->engine;
+	stage_phase(st, "engine", st->ops->name);
 	if (st->ops->open(&s->conf, &st->en, e))
 		return -1;
 	if (st->ops->lock(st->en, clock_mono_ns() + LOCK_WITHIN_NS, e) || st->ops->up(st->en, e)) {

@@ -1,0 +1,123 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "report/times.h"
+
+/* Where a run's time went. */
+
+#define S(n) ((int64_t)((n) * 1e9))
+
+static cJSON *parse(const char *text)
+{
+	struct err e = {0};
+	cJSON *o = json_parse(text, "test", &e);
+
+	if (!o)
+		fail_msg("%s", e.msg);
+	return o;
+}
+
+/* Seconds in, ns out: what the events of this test are written in. */
+static cJSON *events_of(const char *text)
+{
+	cJSON *all = parse(text), *ev;
+
+	cJSON_ArrayForEach(ev, all) {
+		int64_t t_ns = S(json_num(ev, "t", 0));
+
+		cJSON_DeleteItemFromObject(ev, "t");
+		json_set_i64(ev, "t", t_ns);
+	}
+	return all;
+}
+
+static const char one_scenario[] =
+	"[{\"t\":1,\"k\":\"run\"},{\"t\":1,\"k\":\"phase\",\"phase\":\"engine\"},"
+	"{\"t\":3,\"k\":\"phase\",\"phase\":\"agents\"},"
+	"{\"t\":4,\"k\":\"scenario\",\"s\":0},{\"t\":4.5,\"s\":0,\"k\":\"phase\",\"phase\":\"apply\"},"
+	"{\"t\":6,\"s\":0,\"k\":\"phase\",\"phase\":\"ready\"},"
+	"{\"t\":9,\"s\":0,\"k\":\"phase\",\"phase\":\"setup\"},"
+	"{\"t\":10,\"s\":0,\"k\":\"phase\",\"phase\":\"load\"},"
+	"{\"t\":10,\"s\":0,\"k\":\"phase\",\"phase\":\"steady\"},"
+	"{\"t\":20,\"s\":0,\"k\":\"fault\",\"state\":\"planned\"},"
+	"{\"t\":22,\"s\":0,\"k\":\"phase\",\"phase\":\"await\",\"detail\":\"writes\"},"
+	"{\"t\":50,\"s\":0,\"k\":\"phase\",\"phase\":\"settle\"},"
+	"{\"t\":51,\"s\":0,\"k\":\"phase\",\"phase\":\"unsettled\"},"
+	"{\"t\":53,\"s\":0,\"k\":\"phase\",\"phase\":\"final\"},"
+	"{\"t\":54,\"s\":0,\"k\":\"phase\",\"phase\":\"cleanup\"},"
+	"{\"t\":58,\"s\":0,\"k\":\"phase\",\"phase\":\"done\"},"
+	"{\"t\":60,\"k\":\"phase\",\"phase\":\"agents\"},{\"t\":61,\"k\":\"end\"}]";
+
+static void each_second_has_one_place(void **state)
+{
+	struct fault_seen f = {.fault = "pause", .bites = true, .injected_ns = S(21),
+			       .effective_ns = S(22), .healed_ns = S(48), .window_end_ns = S(50),
+			       .redundant_ns = S(20)};
+	struct measured m = {.faults = &f, .nfaults = 1};
+	struct scenario_report s = {.index = 0, .m = &m};
+	cJSON *events = events_of(one_scenario);
+	struct run_report run = {.run = cJSON_GetArrayItem(events, 0), .events = events,
+				 .scenarios = &s, .n = 1};
+	static const double want[TIME_PLACES] = {
+		[TIME_STEADY] = 10, [TIME_OUTAGE] = 7.5, [TIME_RECOVERY] = 12.5,
+		/* 21 to 22 before it bit, 42 to 48 after all was well again */
+		[TIME_HELD] = 7, [TIME_SETTLE] = 3, [TIME_ENGINE] = 2, [TIME_AGENTS] = 2,
+		[TIME_APPLY] = 2, [TIME_READY] = 3, [TIME_SETUP] = 1,
+		[TIME_STEPS] = 3, [TIME_FINAL] = 1, [TIME_REMOVE] = 4, [TIME_JUDGE] = 2,
+	};
+	struct run_time t;
+	int64_t sum = 0;
+
+	(void)state;
+	f.outage.any = f.outage.ended = true;
+	f.outage.down_lo = S(22.2);
+	f.outage.down_hi = S(22.5);
+	f.outage.up_lo = S(30);
+	f.outage.up_hi = S(30.4);
+	time_measure(&run, &t);
+	assert_true(t.known);
+	assert_int_equal(t.total_ns, S(60));
+	for (int i = 0; i < TIME_PLACES; i++) {
+		if (t.at_ns[i] != S(want[i]))
+			fail_msg("%s: %.3f s, not %.3f", time_key(i), (double)t.at_ns[i] / 1e9, want[i]);
+		sum += t.at_ns[i];
+	}
+	assert_int_equal(sum, t.total_ns);
+	assert_int_equal(t.needed_ns, S(40));
+	assert_true(time_ratio(&t) > 1.499 && time_ratio(&t) < 1.501);
+	cJSON_Delete(events);
+}
+
+/* Killed before its end: how long it took is not known. */
+static void without_an_end_nothing_is_claimed(void **state)
+{
+	cJSON *events = events_of("[{\"t\":1,\"k\":\"run\"},{\"t\":2,\"k\":\"phase\",\"phase\":\"engine\"}]");
+	struct run_report run = {.run = cJSON_GetArrayItem(events, 0), .events = events};
+	struct arena a = {0};
+	struct run_time t;
+
+	(void)state;
+	time_measure(&run, &t);
+	assert_false(t.known);
+	assert_string_equal(time_story(&a, &t), "");
+	assert_string_equal(time_rest(&a, &t), "");
+	arena_free(&a);
+	cJSON_Delete(events);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_second_has_one_place),
+		cmocka_unit_test(without_an_end_nothing_is_claimed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
