@@ -14,18 +14,12 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/rng.h"
 #include "system/redis_cluster_probe.h"
 #include "system/redis_cluster_rules.h"
 #include "system/redis_map.h"
+#include "system/redis_ops.h"
 #include "system/redis_slots.h"
 #include "system/system.h"
-
-/* Each value has a key of its own, so the values are spread over all shards,
- * and an eviction takes one at a time. Its list has one element for each time
- * that it was inserted. */
-#define INSERT_KEY "ordeal:insert:"
-#define REGISTER_KEY "ordeal:register:"
 
 enum { HOPS_MAX = 5, RELEARN_MS = 50 };
 
@@ -34,37 +28,13 @@ struct client {
 	char *payload; /* of every insert */
 };
 
-/* One key, so that it runs where the key is; all or nothing. */
-static const char *const cas_script =
-	"if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end "
-	"redis.call('SET', KEYS[1], ARGV[2]) return 1";
-
-struct command {
-	int argc;
-	const char *argv[6];
-	char key[48], value[24], expect[24];
-	int slot;
-};
-
-/* Characters that no compression makes smaller than the bytes asked for. */
-static char *make_payload(uint32_t seed, size_t bytes)
-{
-	struct rng rng = {seed};
-	char *text = mem_alloc(bytes + 2);
-
-	text[0] = '1';
-	for (size_t i = 0; i < bytes; i++)
-		text[i] = (char)('!' + rng_below(&rng, 94));
-	return text;
-}
-
 static struct client *cluster_client_new(const struct access *acc, uint32_t process)
 {
 	struct client *c = mem_alloc(sizeof(*c));
 
 	redis_map_init(&c->map, acc);
 	c->map.next = process; /* not all ask the same member */
-	c->payload = make_payload(process, (size_t)acc->payload_bytes);
+	c->payload = redis_payload(process, (size_t)acc->payload_bytes);
 	return c;
 }
 
@@ -75,77 +45,14 @@ static void cluster_client_free(struct client *c)
 	free(c);
 }
 
-static void command_add(struct command *k, const char *word)
-{
-	k->argv[k->argc++] = word;
-}
-
-static void command_make(const struct client *c, const struct op *op, struct command *k)
-{
-	bool insert = op->f == OP_INSERT;
-
-	memset(k, 0, sizeof(*k));
-	snprintf(k->key, sizeof(k->key), "%s%lld", insert ? INSERT_KEY : REGISTER_KEY,
-		 (long long)(insert ? op->value : op->key));
-	snprintf(k->value, sizeof(k->value), "%lld", (long long)op->value);
-	if (op->expect != OP_NO_VALUE)
-		snprintf(k->expect, sizeof(k->expect), "%lld", (long long)op->expect);
-	k->slot = redis_slot(k->key, strlen(k->key));
-	switch (op->f) {
-	case OP_INSERT:
-		command_add(k, "RPUSH");
-		command_add(k, k->key);
-		command_add(k, c->payload);
-		return;
-	case OP_READ:
-	case OP_READ_REPLICA:
-		command_add(k, "GET");
-		command_add(k, k->key);
-		return;
-	case OP_WRITE:
-		command_add(k, "SET");
-		command_add(k, k->key);
-		command_add(k, k->value);
-		return;
-	case OP_CAS:
-		command_add(k, "EVAL");
-		command_add(k, cas_script);
-		command_add(k, "1");
-		command_add(k, k->key);
-		command_add(k, k->expect);
-		command_add(k, k->value);
-		return;
-	}
-}
-
-/* "CLASS: the rest": an error's first word is its kind. */
-static void refused(struct client *c, struct op *op, const char *error)
+/* Answers that say that the map is wrong. */
+static void refused(struct client *c, const char *error)
 {
 	static const char *const of_the_map[] = {"CLUSTERDOWN", "READONLY", "LOADING", "MASTERDOWN"};
-	size_t word = strcspn(error, " ");
 
-	/* A server that answers with an error has not executed the command
-	 * (Redis protocol, "Simple errors"); the script's only write is its last
-	 * step. */
-	op->outcome = OP_FAIL;
-	snprintf(op->error, sizeof(op->error), "%.*s:%.70s", (int)(word < 20 ? word : 20), error,
-		 error + word);
 	for (size_t i = 0; i < ARRAY_LEN(of_the_map); i++)
 		if (!strncmp(error, of_the_map[i], strlen(of_the_map[i])))
 			c->map.stale = true;
-}
-
-static void answered(struct op *op, const redisReply *r)
-{
-	op->outcome = OP_OK;
-	op->error[0] = '\0'; /* of a redirection */
-	if (op->f == OP_READ || op->f == OP_READ_REPLICA) {
-		op->value = r->type == REDIS_REPLY_STRING ? strtoll(r->str, NULL, 10) : OP_NO_VALUE;
-	} else if (op->f == OP_CAS && r->type == REDIS_REPLY_INTEGER && !r->integer) {
-		op->outcome = OP_FAIL;
-		mem_copy_str(op->error, sizeof(op->error),
-			     "mismatch: the register holds another value");
-	}
 }
 
 static void note_via(struct op *op, const struct redis_conn *conn, const char *hops)
@@ -155,7 +62,7 @@ static void note_via(struct op *op, const struct redis_conn *conn, const char *h
 
 /* One server, one answer. */
 static redisReply *ask(struct client *c, struct redis_peer *p, struct op *op,
-		       const struct command *k, bool asking, int64_t until_ns)
+		       const struct redis_command *k, bool asking, int64_t until_ns)
 {
 	static const char *const word[] = {"ASKING"};
 	redisReply *reply = NULL, *first = NULL;
@@ -194,7 +101,7 @@ static redisReply *ask(struct client *c, struct redis_peer *p, struct op *op,
 
 /* Follows redirections within the deadline. Each says that the command was
  * not executed there, so nothing is hidden or done twice. */
-static void follow(struct client *c, struct op *op, const struct command *k, struct redis_peer *p,
+static void follow(struct client *c, struct op *op, const struct redis_command *k, struct redis_peer *p,
 		   int64_t until_ns)
 {
 	bool asking = false;
@@ -210,9 +117,8 @@ static void follow(struct client *c, struct op *op, const struct command *k, str
 		note_via(op, p->conn, hops);
 		moved = r->type == REDIS_REPLY_ERROR && redis_redirect(r->str, &to);
 		if (r->type == REDIS_REPLY_ERROR)
-			refused(c, op, r->str);
-		else
-			answered(op, r);
+			refused(c, r->str);
+		redis_command_answered(op, r);
 		freeReplyObject(r);
 		/* A replica that sends to its master has become something else;
 		 * who asked for a replica's word is not given the master's. */
@@ -228,40 +134,32 @@ static void follow(struct client *c, struct op *op, const struct command *k, str
 	}
 }
 
-/* By its deadline a call has returned; so it stops waiting a little before,
- * for a thread on a busy machine wakes late. */
-static int64_t give_up_ns(int64_t t_invoke, int64_t deadline_ns)
-{
-	int64_t reserve = deadline_ns / 40;
-
-	return t_invoke + deadline_ns - (reserve < 25 * NS_PER_MS ? reserve : 25 * NS_PER_MS);
-}
-
 static void cluster_invoke(struct client *c, struct op *op, int64_t deadline_ns)
 {
 	struct redis_peer *p;
-	struct command k;
+	struct redis_command k;
 	int64_t until_ns;
-	int shard = 0;
+	int shard = 0, slot;
 
 	op->t_invoke = clock_mono_ns();
-	until_ns = give_up_ns(op->t_invoke, deadline_ns);
+	until_ns = redis_give_up_ns(op->t_invoke, deadline_ns);
 	op->outcome = OP_FAIL;
 	op->sent = false;
 	op->error[0] = op->via[0] = '\0';
-	command_make(c, op, &k);
+	redis_command_make(op, c->payload, &k);
+	slot = redis_slot(k.key, strlen(k.key));
 	/* An old map is better than none. */
 	if (c->map.stale && op->t_invoke - c->map.learnt_ns >= RELEARN_MS * NS_PER_MS)
 		redis_map_learn(&c->map, until_ns, op->error, sizeof(op->error));
-	p = redis_map_owner(&c->map, k.slot, &shard);
+	p = redis_map_owner(&c->map, slot, &shard);
 	op->shard = (uint32_t)shard;
 	if (op->f == OP_READ_REPLICA)
-		p = redis_map_replica(&c->map, k.slot);
+		p = redis_map_replica(&c->map, slot);
 	if (p) {
 		op->error[0] = '\0';
 		follow(c, op, &k, p, until_ns);
 	} else if (!op->error[0]) {
-		snprintf(op->error, sizeof(op->error), "map: slot %d has no %s", k.slot,
+		snprintf(op->error, sizeof(op->error), "map: slot %d has no %s", slot,
 			 shard ? "replica" : "owner");
 		c->map.stale = true;
 	}
@@ -270,26 +168,24 @@ static void cluster_invoke(struct client *c, struct op *op, int64_t deadline_ns)
 
 /* ---- before and after the load ---- */
 
+static int reach(struct redis_peer *p, int64_t until_ns, struct err *e)
+{
+	struct redis_cost cost;
+	char why[120];
+
+	return redis_peer_conn(p, until_ns, &cost, why, sizeof(why)) ? 0 :
+	       err_set(e, ERR_BROKEN, "%.60s: %s", p->host, why);
+}
+
 /* One command to one peer that must succeed. */
 static int must(struct redis_peer *p, int argc, const char *const *argv, int64_t until_ns,
 		redisReply **out, struct err *e)
 {
-	redisReply *reply = NULL;
-	struct redis_cost cost;
-	char why[120];
-	int r = 0;
+	int r = reach(p, until_ns, e) ? -1 :
+		redis_must(p->conn, p->host, argc, argv, until_ns, out, e);
 
-	if (!redis_peer_conn(p, until_ns, &cost, why, sizeof(why)) ||
-	    redis_call(p->conn, argc, argv, until_ns, &reply, why, sizeof(why)) != REDIS_ANSWERED) {
+	if (r)
 		redis_peer_drop(p);
-		r = err_set(e, ERR_BROKEN, "%s of %.60s: %s", argv[0], p->host, why);
-	} else if (reply->type == REDIS_REPLY_ERROR) {
-		r = err_set(e, ERR_BROKEN, "%s of %.60s: %s", argv[0], p->host, reply->str);
-	}
-	if (!r && out)
-		*out = reply;
-	else if (reply)
-		freeReplyObject(reply);
 	return r;
 }
 
@@ -358,92 +254,6 @@ static int cluster_setup(const struct access *acc, int keys, int64_t deadline_ns
 	return r;
 }
 
-struct values {
-	int64_t *v;
-	size_t n, alloc;
-};
-
-static int by_value(const void *a, const void *b)
-{
-	const int64_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-/* SCAN may name a key twice while a table is resized. */
-static void unique(struct values *v)
-{
-	size_t n = 0;
-
-	if (v->n)
-		qsort(v->v, v->n, sizeof(*v->v), by_value);
-	for (size_t i = 0; i < v->n; i++)
-		if (!n || v->v[n - 1] != v->v[i])
-			v->v[n++] = v->v[i];
-	v->n = n;
-}
-
-static int scan(struct redis_peer *p, struct values *out, int64_t until_ns, struct err *e)
-{
-	char cursor[32] = "0";
-	const char *const words[] = {"SCAN", cursor, "MATCH", INSERT_KEY "*", "COUNT", "1000"};
-
-	do {
-		redisReply *r = NULL, *keys;
-
-		if (must(p, 6, words, until_ns, &r, e))
-			return -1;
-		if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 ||
-		    r->element[1]->type != REDIS_REPLY_ARRAY) {
-			freeReplyObject(r);
-			return err_set(e, ERR_BROKEN, "SCAN of %.60s answered something else", p->host);
-		}
-		mem_copy_str(cursor, sizeof(cursor), redis_text(r->element[0]));
-		keys = r->element[1];
-		for (size_t i = 0; i < keys->elements; i++)
-			*VEC_PUSH(out->v, out->n, out->alloc) =
-				strtoll(redis_text(keys->element[i]) + strlen(INSERT_KEY), NULL, 10);
-		freeReplyObject(r);
-	} while (strcmp(cursor, "0"));
-	unique(out);
-	return 0;
-}
-
-enum { BATCH = 500 };
-
-/* Each value as often as its list is long. */
-static int lengths(struct redis_peer *p, const struct values *v, struct final_read *out,
-		   int64_t until_ns, struct err *e)
-{
-	for (size_t i = 0; i < v->n; i += BATCH) {
-		size_t end = i + BATCH < v->n ? i + BATCH : v->n;
-
-		for (size_t k = i; k < end; k++) {
-			char key[48];
-			const char *const words[] = {"LLEN", key};
-
-			snprintf(key, sizeof(key), INSERT_KEY "%lld", (long long)v->v[k]);
-			redis_put(p->conn, 2, words);
-		}
-		for (size_t k = i; k < end; k++) {
-			redisReply *r = NULL;
-			char why[120];
-			long long n;
-
-			if (redis_get(p->conn, until_ns, &r, why, sizeof(why)) != REDIS_ANSWERED)
-				return err_set(e, ERR_BROKEN, "LLEN of %.60s: %s", p->host, why);
-			/* 0: evicted since SCAN named it. */
-			n = r->type == REDIS_REPLY_INTEGER ? r->integer : -1;
-			freeReplyObject(r);
-			if (n < 0)
-				return err_set(e, ERR_BROKEN, "LLEN of %.60s was refused", p->host);
-			for (; n > 0; n--)
-				*VEC_PUSH(out->values, out->n, out->alloc) = v->v[k];
-		}
-	}
-	return 0;
-}
-
 static int registers(struct redis_map *m, int keys, struct final_read *out, int64_t until_ns,
 		     struct err *e)
 {
@@ -451,17 +261,16 @@ static int registers(struct redis_map *m, int keys, struct final_read *out, int6
 	out->registers = mem_alloc(((size_t)keys + 1) * sizeof(*out->registers));
 	for (int i = 0; i < keys; i++) {
 		struct redis_peer *p;
-		redisReply *r = NULL;
 		char key[48];
-		const char *const words[] = {"GET", key};
 		int shard;
 
-		snprintf(key, sizeof(key), REGISTER_KEY "%d", i);
+		redis_register_key(i, key);
 		p = redis_map_owner(m, redis_slot(key, strlen(key)), &shard);
-		if (!p || must(p, 2, words, until_ns, &r, e))
-			return p ? -1 : err_set(e, ERR_BROKEN, "nobody owns the slot of %s", key);
-		out->registers[i] = r->type == REDIS_REPLY_STRING ? strtoll(r->str, NULL, 10) : OP_NO_VALUE;
-		freeReplyObject(r);
+		if (!p)
+			return err_set(e, ERR_BROKEN, "nobody owns the slot of %s", key);
+		if (reach(p, until_ns, e) ||
+		    redis_register(p->conn, p->host, i, &out->registers[i], until_ns, e))
+			return -1;
 	}
 	return 0;
 }
@@ -477,13 +286,11 @@ static int read_once(const struct access *acc, int keys, struct final_read *out,
 	if (!r)
 		r = all_slots(&m, e);
 	for (size_t i = 0; i < m.nranges && !r; i++) {
-		struct values v = {0};
+		struct redis_peer *p = m.ranges[i].owner;
 
-		if (!first_of(&m, i))
-			continue;
-		r = scan(m.ranges[i].owner, &v, until_ns, e) ||
-		    lengths(m.ranges[i].owner, &v, out, until_ns, e) ? -1 : 0;
-		free(v.v);
+		if (first_of(&m, i))
+			r = reach(p, until_ns, e) ||
+			    redis_values(p->conn, p->host, out, until_ns, e) ? -1 : 0;
 	}
 	if (!r)
 		r = registers(&m, keys, out, until_ns, e);
