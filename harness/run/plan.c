@@ -89,9 +89,16 @@ static int read_manifests(struct arena *a, const char *root, struct plan *p, str
 	return 0;
 }
 
+static bool workload_is_whole(const cJSON *o)
+{
+	return json_str(o, "workload", NULL) && json_str(o, "member_host", NULL) &&
+	       json_i64(o, "expected_members", 0) >= 1;
+}
+
 static int read_access(struct arena *a, const char *root, struct plan *p, struct err *e)
 {
 	struct ynode **docs;
+	const cJSON *more;
 	size_t n;
 	const char *path = arena_fmt(a, "%s/fixtures/%s/%s/access.yaml", root, p->system->fixture,
 				     p->sc.variant);
@@ -101,11 +108,49 @@ static int read_access(struct arena *a, const char *root, struct plan *p, struct
 	if (n != 1 || docs[0]->kind != Y_MAP)
 		return err_set(e, ERR_INPUT, "%s: one map is expected here", path);
 	p->access = yaml_to_json(docs[0]);
-	if (!json_str(p->access, "workload", NULL) || !json_str(p->access, "member_host", NULL) ||
-	    json_i64(p->access, "expected_members", 0) < 1)
+	if (!workload_is_whole(p->access))
 		return err_set(e, ERR_INPUT,
 			       "%s: needs workload, member_host and expected_members", path);
+	cJSON_ArrayForEach(more, json_get(p->access, "also"))
+		if (!workload_is_whole(more))
+			return err_set(e, ERR_INPUT, "%s: each entry of also needs workload, member_host "
+				       "and expected_members", path);
 	return 0;
+}
+
+static void add_members(const cJSON *of, cJSON *out)
+{
+	const char *workload = json_str(of, "workload", "");
+	const char *pattern = json_str(of, "member_host", "{pod}");
+	const char *name = strchr(workload, '/') ? strchr(workload, '/') + 1 : workload;
+	const char *hole = strstr(pattern, "{pod}");
+	int64_t n = json_i64(of, "expected_members", 0);
+
+	for (int64_t i = 0; i < n; i++) {
+		cJSON *m = cJSON_CreateObject();
+		char pod[128], host[400];
+
+		snprintf(pod, sizeof(pod), "%s-%lld", name, (long long)i);
+		if (hole)
+			snprintf(host, sizeof(host), "%.*s%s%s", (int)(hole - pattern), pattern,
+				 pod, hole + 5);
+		else
+			snprintf(host, sizeof(host), "%s", pattern);
+		json_set_str(m, "name", pod);
+		json_set_str(m, "host", host);
+		json_push(out, m);
+	}
+}
+
+cJSON *plan_members(const struct plan *p)
+{
+	cJSON *out = cJSON_CreateArray();
+	const cJSON *more;
+
+	add_members(p->access, out);
+	cJSON_ArrayForEach(more, json_get(p->access, "also"))
+		add_members(more, out);
+	return out;
 }
 
 static bool is_role(const char *target)
@@ -123,28 +168,29 @@ static bool is_role(const char *target)
  * engine's matter. */
 static int check_targets(const struct plan *p, struct err *e)
 {
-	const char *workload = json_str(p->access, "workload", "");
-	const char *name = strchr(workload, '/') ? strchr(workload, '/') + 1 : workload;
-	int64_t members = json_i64(p->access, "expected_members", 0);
+	cJSON *members = plan_members(p);
+	const cJSON *m;
+	int r = 0;
 
-	for (size_t i = 0; i < p->sc.nsteps; i++) {
+	for (size_t i = 0; i < p->sc.nsteps && !r; i++) {
 		const struct step *s = &p->sc.steps[i];
 		bool known = s->kind != STEP_FAULT || is_role(s->target) ||
 			     !strncmp(s->target, "node/", 5);
-		char member[160];
+		struct buf names = {0};
 
-		for (int64_t m = 0; m < members && !known; m++) {
-			snprintf(member, sizeof(member), "%s-%lld", name, (long long)m);
-			known = !strcmp(s->target, member);
+		cJSON_ArrayForEach(m, members) {
+			known = known || !strcmp(s->target, json_str(m, "name", ""));
+			buf_fmt(&names, "%s, ", json_str(m, "name", ""));
 		}
 		if (!known)
-			return yaml_error(yaml_get(s->at, "target"), e,
-					  "%s has no member \"%s\": a target is primary, replica, "
-					  "any, all, %s-0 to %s-%lld, or node/NAME",
-					  p->sc.system, s->target, name, name,
-					  (long long)members - 1);
+			r = yaml_error(yaml_get(s->at, "target"), e,
+				       "%s has no member \"%s\": a target is primary, replica, "
+				       "any, all, %sor node/NAME",
+				       p->sc.system, s->target, buf_cstr(&names));
+		buf_free(&names);
 	}
-	return 0;
+	cJSON_Delete(members);
+	return r;
 }
 
 static int check_load(const struct plan *p, struct err *e)

@@ -38,6 +38,10 @@ int plan_read(struct arena *a, const char *root, const char *path, const struct 
 /* The "scenario" event's fields. The caller deletes it. */
 cJSON *plan_to_json(const struct plan *p);
 
+/* An array of {name, host}: every member that access.yaml tells of, those of
+ * `also` behind the others. The caller deletes it. */
+cJSON *plan_members(const struct plan *p);
+
 /* A path as it goes into a report: from the project's folder on, so that what
  * is stored names nobody's machine. Points into `path`. */
 const char *plan_path(const struct plan *p, const char *path);

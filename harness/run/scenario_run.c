@@ -106,32 +106,11 @@ static void emit_stands(struct stage *st, bool ok, const char *point, const char
 	event_emit(&st->events, ev);
 }
 
-/* The members' names and hosts, from the workload that access.yaml names. */
 static cJSON *make_access(const struct plan *p)
 {
 	cJSON *access = cJSON_Duplicate(p->access, 1);
-	cJSON *members = cJSON_CreateArray();
-	const char *workload = json_str(access, "workload", "");
-	const char *pattern = json_str(access, "member_host", "{pod}");
-	const char *name = strchr(workload, '/') ? strchr(workload, '/') + 1 : workload;
-	const char *hole = strstr(pattern, "{pod}");
-	int64_t n = json_i64(access, "expected_members", 0);
 
-	for (int64_t i = 0; i < n; i++) {
-		cJSON *m = cJSON_CreateObject();
-		char pod[128], host[400];
-
-		snprintf(pod, sizeof(pod), "%s-%lld", name, (long long)i);
-		if (hole)
-			snprintf(host, sizeof(host), "%.*s%s%s", (int)(hole - pattern), pattern,
-				 pod, hole + 5);
-		else
-			snprintf(host, sizeof(host), "%s", pattern);
-		json_set_str(m, "name", pod);
-		json_set_str(m, "host", host);
-		json_push(members, m);
-	}
-	json_set(access, "members", members);
+	json_set(access, "members", plan_members(p));
 	return access;
 }
 
