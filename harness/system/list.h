@@ -2,5 +2,6 @@
  * of all scenarios takes them in this order: first what is quick to build. */
 #define SYSTEM_LIST(X) \
 	X(system_memory) \
+	X(system_redis_sentinel) \
 	X(system_redis_cluster) \
 	X(system_postgres)

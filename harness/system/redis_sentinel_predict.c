@@ -1,0 +1,295 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "system/redis_sentinel_rules.h"
+
+/* How long writes may be down, by the rules of Sentinel, Kubernetes and Redis
+ * under the settings in force.
+ *
+ * A Sentinel pings every second. It takes a server for down (SDOWN) when a
+ * ping has been unanswered for down-after-milliseconds, or when its connection
+ * is broken and the last answer is that old: so from 1 s before to 1 s after
+ * down-after, counted from the fault. It asks the others every second; with a
+ * quorum the master is down for all (ODOWN). It waits up to 1 s of chance, asks
+ * for votes, and needs a majority of all Sentinels. The leader promotes a
+ * replica at once, and believes it when that one's INFO, asked every second
+ * during a failover, says so; then it names it to clients, and tells the other
+ * Sentinels. (Sentinel documentation, "SDOWN and ODOWN failure state", "The
+ * Sentinels and replicas auto discovery", and the constants of sentinel.c.)
+ *
+ * What no document states is an allowance, named here and said to be one. */
+
+#define S(x) ((int64_t)((x) * 1e9))
+#define PING S(1)          /* sentinel.c: SENTINEL_PING_PERIOD */
+#define TICK S(0.1)        /* its timer, 10 to 20 times a second */
+#define ASK S(1)           /* SENTINEL_ASK_PERIOD */
+#define DESYNC S(1)        /* SENTINEL_MAX_DESYNC */
+#define INFO S(1)          /* sentinelSendPeriodicCommands(): while a failover is on */
+#define STEPS S(0.5)       /* allowance: votes and the steps between two ticks */
+#define CLIENTS S(1)       /* allowance: clients time out, ask a Sentinel and connect */
+#define RECREATE S(10)     /* allowance: StatefulSet controller, volume, container start */
+#define BACKOFF S(11)      /* second restart of a container within ten minutes, and its start */
+#define LOAD S(3)          /* allowance: reading the AOF */
+#define RECONNECT S(2)     /* allowance: dead connections give up, new ones open */
+#define DISK_CRON S(7)     /* AOF again every second, a failed snapshot again after 5 s */
+#define NODE_BOOT S(30)    /* allowance: a node and its pods start again */
+
+#define DOC "Redis Sentinel documentation: "
+#define DETECTION DOC "SDOWN and ODOWN failure state; sentinel.c"
+#define RESTARTS DOC "Sentinel and persistence; StatefulSets of Kubernetes"
+
+struct rules {
+	int64_t down_after, failover_timeout, shutdown, min_lag;
+	int64_t quorum, others, min_replicas;
+	char assumed[160];
+};
+
+static const cJSON *setting(const cJSON *inforce, const char *name)
+{
+	const cJSON *s;
+
+	cJSON_ArrayForEach(s, inforce)
+		if (!strcmp(json_str(s, "name", ""), name))
+			return s;
+	return NULL;
+}
+
+static int64_t number(struct rules *r, const cJSON *inforce, const char *name, int64_t dflt)
+{
+	const cJSON *v = json_get(setting(inforce, name), "value");
+	size_t len = strlen(r->assumed);
+
+	if (cJSON_IsNumber(v))
+		return (int64_t)v->valuedouble;
+	if (cJSON_IsString(v) && *v->valuestring)
+		return strtoll(v->valuestring, NULL, 10);
+	snprintf(r->assumed + len, sizeof(r->assumed) - len, "%s%s", len ? ", " : "", name);
+	return dflt;
+}
+
+static void rules_read(const cJSON *inforce, struct rules *r)
+{
+	memset(r, 0, sizeof(*r));
+	r->down_after = number(r, inforce, "down-after-milliseconds", 30000) * NS_PER_MS;
+	r->failover_timeout = number(r, inforce, "failover-timeout", 180000) * NS_PER_MS;
+	r->quorum = number(r, inforce, "quorum", 2);
+	r->others = number(r, inforce, "num-other-sentinels", 2);
+	r->min_replicas = number(r, inforce, "min-replicas-to-write", 0);
+	r->min_lag = number(r, inforce, "min-replicas-max-lag", 10) * NS_PER_S;
+	r->shutdown = number(r, inforce, "shutdown-timeout", 10) * NS_PER_S;
+}
+
+static double sec(int64_t ns)
+{
+	return (double)ns / (double)NS_PER_S;
+}
+
+static void add(struct prediction *p, const char *name, int64_t lo, int64_t hi, const char *source,
+		const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+static void add(struct prediction *p, const char *name, int64_t lo, int64_t hi, const char *source,
+		const char *fmt, ...)
+{
+	struct mechanism *m;
+	va_list ap;
+
+	if (p->n == sizeof(p->mech) / sizeof(p->mech[0]))
+		return;
+	m = &p->mech[p->n++];
+	snprintf(m->name, sizeof(m->name), "%s", name);
+	snprintf(m->source, sizeof(m->source), "%s", source);
+	va_start(ap, fmt);
+	vsnprintf(m->rule, sizeof(m->rule), fmt, ap);
+	va_end(ap);
+	m->lo_ns = lo > 0 ? lo : 0;
+	m->hi_ns = hi;
+	if (!p->known || m->lo_ns < p->lo_ns)
+		p->lo_ns = m->lo_ns;
+	if (!p->known || m->hi_ns > p->hi_ns)
+		p->hi_ns = m->hi_ns;
+	p->known = true;
+}
+
+static void note(struct prediction *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void note(struct prediction *p, const char *fmt, ...)
+{
+	size_t len = strlen(p->note);
+	va_list ap;
+
+	if (len && len + 1 < sizeof(p->note)) {
+		p->note[len++] = ' ';
+		p->note[len] = '\0';
+	}
+	va_start(ap, fmt);
+	vsnprintf(p->note + len, sizeof(p->note) - len, fmt, ap);
+	va_end(ap);
+}
+
+static int64_t promoted_lo(const struct rules *r)
+{
+	return r->down_after - PING;
+}
+
+static int64_t promoted_hi(const struct rules *r)
+{
+	return r->down_after + PING + TICK + ASK + DESYNC + STEPS + INFO + TICK + CLIENTS;
+}
+
+/* A master that is told to end may answer pings while it waits for its
+ * replicas, so the Sentinels may begin that much later. */
+static void replica_promoted(struct prediction *p, const struct rules *r, int64_t later)
+{
+	int64_t lo = promoted_lo(r), hi = promoted_hi(r) + later;
+
+	add(p, "replica promoted", lo, hi, DETECTION,
+	    "down-after-milliseconds %.1f s without an answer, give or take a ping (1 s); up to 1 s until quorum %lld is asked for, 0 to 1 s of chance, votes (%.1f s allowed); up to 1 s until INFO confirms; %.1f s allowed for clients: %.1f to %.1f s",
+	    sec(r->down_after), (long long)r->quorum, sec(STEPS), sec(CLIENTS), sec(lo), sec(hi));
+	note(p, "When votes split or no replica fits, the next attempt comes after 2 * failover-timeout = %.0f s; a Sentinel that was stopped for 2 s (TILT) does nothing for 30 s.",
+	     2 * sec(r->failover_timeout));
+	if (r->others + 1 < 3)
+		note(p, "With %lld Sentinels a majority is all of them.", (long long)r->others + 1);
+}
+
+/* From injection to healing; no length: it was not healed, or not yet. */
+static bool length(const cJSON *fault, int64_t *lo, int64_t *hi)
+{
+	int64_t injected = json_i64(fault, "injected_ns", 0), effective = json_i64(fault, "effective_ns", 0);
+	int64_t healed = json_i64(fault, "healed_ns", 0);
+
+	if (!healed || !injected || healed < injected)
+		return false;
+	*lo = healed - (effective > injected ? effective : injected);
+	*hi = healed - injected;
+	return true;
+}
+
+/* A lasting fault against down-after: whichever comes first. */
+static void promoted_or_end(struct prediction *p, const struct rules *r, const cJSON *fault, int64_t after,
+			    const char *why)
+{
+	int64_t lo, hi;
+	bool known = length(fault, &lo, &hi);
+
+	if (!known || hi >= promoted_lo(r))
+		replica_promoted(p, r, 0);
+	if (!known || lo > promoted_hi(r))
+		return;
+	/* Clients find out about it between injection and proof. */
+	lo -= S(0.5);
+	add(p, "fault ends", lo, hi + after, DETECTION,
+	    "%s; it lasted %.1f s, and %.1f s are allowed for the way back: %.1f to %.1f s", why, sec(hi),
+	    sec(after), sec(lo > 0 ? lo : 0), sec(hi + after));
+}
+
+/* The same member is back before the Sentinels miss it, or in the middle of
+ * their vote. */
+static void dies(struct prediction *p, const struct rules *r, int64_t start, int64_t later, const char *who)
+{
+	int64_t hi = later + start + LOAD + RECONNECT;
+
+	add(p, "same member restarts", 0, hi, RESTARTS,
+	    "%s before the Sentinels miss it (%.1f s allowed), asks them who the master is, reads its AOF (%.1f s allowed) and goes on as what it was: 0 to %.1f s",
+	    who, sec(start), sec(LOAD), sec(hi));
+	replica_promoted(p, r, later);
+}
+
+static void partition(struct prediction *p, const struct rules *r, const cJSON *fault)
+{
+	promoted_or_end(p, r, fault, RECONNECT,
+			"it ended before a replica was promoted, and the master goes on");
+	if (r->min_replicas > 0)
+		note(p, "Cut off, the old master stops taking writes min-replicas-max-lag = %.0f s after its replicas' last word: what it took until then is lost.",
+		     sec(r->min_lag));
+	else
+		note(p, "Cut off, the old master takes writes until it is healed and told to follow: all of them are lost.");
+}
+
+static void fill_disk(struct prediction *p, const cJSON *fault)
+{
+	int64_t lo, hi;
+
+	if (!length(fault, &lo, &hi)) {
+		note(p, "No rule ends this before space returns, and it was not freed.");
+		return;
+	}
+	add(p, "space returns", 0, hi + DISK_CRON + RECONNECT,
+	    "Redis documentation: Redis persistence (append-only file)",
+	    "once the AOF cannot be written, writes are answered with MISCONF; the write is tried again every second, a failed snapshot after 5 s; pings are answered all the time, so nobody takes over; full for %.1f s: 0 to %.1f s",
+	    sec(hi), sec(hi + DISK_CRON + RECONNECT));
+	note(p, "A full disk is no failure to Sentinel: it has no rule for it.");
+}
+
+static const char *role_hit(const cJSON *fault)
+{
+	const cJSON *t;
+	const char *role = "";
+
+	cJSON_ArrayForEach(t, json_get(fault, "targets")) {
+		const char *x = json_str(t, "role", "");
+
+		if (!strcmp(x, "primary"))
+			return "primary";
+		if (*x && strcmp(x, "unknown"))
+			role = x;
+	}
+	return role;
+}
+
+static void primary(struct prediction *p, const struct rules *r, const cJSON *fault, const char *name)
+{
+	const char *how = json_str(json_get(fault, "params"), "how", json_str(fault, "how", "crash"));
+
+	if (!strcmp(name, "kill-pod")) {
+		dies(p, r, RECREATE, !strcmp(how, "graceful") ? r->shutdown : !strcmp(how, "force") ? S(2) : 0,
+		     "the StatefulSet creates the pod again under its name");
+		if (!strcmp(how, "graceful"))
+			note(p, "Told to end, it waits for its replicas, at most shutdown-timeout %.0f s, and hands nothing over.",
+			     sec(r->shutdown));
+	} else if (!strcmp(name, "kill-process")) {
+		dies(p, r, BACKOFF, 0, "the kubelet restarts the container, at once the first time and after 10 s the second within ten minutes");
+	} else if (!strcmp(name, "pause")) {
+		promoted_or_end(p, r, fault, RECONNECT, "it ended before a replica was promoted, and the master goes on");
+	} else if (!strcmp(name, "partition-node")) {
+		partition(p, r, fault);
+	} else if (!strcmp(name, "node-down")) {
+		promoted_or_end(p, r, fault, NODE_BOOT + LOAD + RECONNECT,
+				"the node came back before a replica was promoted, and the same member starts again");
+		note(p, "A Sentinel goes with it: the others must be a majority, and agree.");
+	} else if (!strcmp(name, "fill-disk")) {
+		fill_disk(p, fault);
+	} else {
+		note(p, "No rule is known for the fault \"%.40s\".", name);
+	}
+}
+
+static void replica(struct prediction *p, const struct rules *r, const char *name)
+{
+	if (r->min_replicas > 1) {
+		note(p, "With min-replicas-to-write %lld a master that misses one replica refuses writes after %.0f s; no window is computed for that.",
+		     (long long)r->min_replicas, sec(r->min_lag));
+		return;
+	}
+	add(p, "writes need no replica", 0, 0, DOC "Replication is asynchronous",
+	    "a master answers without waiting for its replicas, whatever %s does to one of them",
+	    *name ? name : "a fault");
+}
+
+void redis_sentinel_predict(const cJSON *fault, const cJSON *inforce, struct prediction *out)
+{
+	const char *name = json_str(fault, "fault", ""), *role = role_hit(fault);
+	struct rules r;
+
+	memset(out, 0, sizeof(*out));
+	rules_read(inforce, &r);
+	if (!strcmp(role, "primary"))
+		primary(out, &r, fault, name);
+	else if (!strcmp(role, "replica"))
+		replica(out, &r, name);
+	else
+		note(out, "It is not known whether the target was the master.");
+	if (*r.assumed)
+		note(out, "Not reported, taken at the default: %s.", r.assumed);
+}
