@@ -40,6 +40,11 @@ struct fault_ops {
 	 * defaults. Errors point into the file. */
 	int (*check)(const struct ynode *step, cJSON *params, struct err *e);
 
+	/* True when, with these parameters, no client elsewhere gets an answer
+	 * from a target from the effective instant on: bounds the beginning of
+	 * an outage where clients merely hang. NULL: nothing so sharp is known. */
+	bool (*silences)(const cJSON *params);
+
 	/* Can this node do it? Sets *why when not. Runs in the agent. */
 	bool (*supported)(struct node *n, const cJSON *plan, char *why, size_t size);
 

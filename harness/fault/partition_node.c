@@ -37,6 +37,12 @@ static int check(const struct ynode *step, cJSON *params, struct err *e)
 	       param_word(step, "probes", KEEP_OR_CUT, "keep", params, e) ? -1 : 0;
 }
 
+/* The rules of both directions stand at the effective instant. */
+static bool silences(const cJSON *params)
+{
+	return !strcmp(json_str(params, "direction", "both"), "both");
+}
+
 static bool supported(struct node *n, const cJSON *plan, char *why, size_t size)
 {
 	(void)plan;
@@ -369,6 +375,7 @@ const struct fault_ops fault_partition_node = {
 	.lasting = true,
 	.params = PARAMS,
 	.check = check,
+	.silences = silences,
 	.supported = supported,
 	.inject = inject,
 	.observe = observe,

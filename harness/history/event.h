@@ -27,7 +27,7 @@
  *            lag_ms, took_ms, err, x{} (what only this system has)
  *  group     g (number in operations), name, node, member (beside whom), clients, rate
  *  fault     id, fault, how, state ("planned" "injecting" "effective" "no-effect" "healing" "healed"
- *            "heal-failed"), targets[{member,node,uid,role,...}], params{}, evidence[], rule
+ *            "heal-failed"), targets[{member,node,uid,role,...}], params{}, evidence[], rule, silences
  *  object    type ("pod" "endpoints" "service" "node"), name, and for pods: uid, node, ip, phase, ready,
  *            restarts, deleted; for endpoints: addrs[], not_ready[], annotations{}; "gone": true when deleted
  *  notice    an event object of Kubernetes: object, reason, message, type, count

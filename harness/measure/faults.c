@@ -109,6 +109,7 @@ void faults_make(const struct view *v, struct measured *m)
 			mem_copy_str(f->how, sizeof(f->how), how);
 		if (cJSON_GetArraySize(json_get(e, "targets")) > 0 && !*f->target)
 			targets(f, json_get(e, "targets"));
+		f->silences = json_bool(e, "silences", false);
 		f->last = e;
 		note_state(f, e, json_str(e, "state", ""));
 	}

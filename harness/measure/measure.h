@@ -38,6 +38,7 @@ struct partial_outage {
 struct fault_seen {
 	char id[64], fault[48], how[32], target[128], role[16], node[128];
 	int64_t planned_ns, injected_ns, effective_ns, healed_ns; /* 0: never */
+	bool silences;          /* its targets answer nobody elsewhere from effective_ns on */
 	bool bites, undone, no_effect; /* bites: effective at every one of its targets */
 	const cJSON *last;      /* its newest event */
 	cJSON *evidence, *undo; /* arrays of sentences, owned */

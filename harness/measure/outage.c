@@ -27,6 +27,9 @@
  *      to be slow when the service went down says nothing about the time
  *      before writes invoked later than it were acknowledged.
  *  U <= up_hi: the first acknowledgement after the gap has returned.
+ *      Where the fault itself silences the primary (a frozen process, a cut
+ *      network), its effective instant is such a moment as well, unless a
+ *      write that was invoked later was acknowledged.
  *  up_lo <= U: had the service been up when a write was invoked, that write
  *      would have succeeded. So U is later than the t_invoke
  *      - of every write that had failed by up_hi;
@@ -216,15 +219,22 @@ static int64_t bound_up_lo(const struct view *v, const struct gap *g, int64_t fl
 	return lo;
 }
 
-static void bounds(const struct view *v, const struct gap *g, int64_t injected_ns, int64_t slow,
-		   struct outage *o)
+/* The instant from which on the primary was silent; INT64_MAX when none is known. */
+static int64_t silent_from(const struct fault_seen *f)
+{
+	return f->silences && f->bites && !strcmp(f->role, "primary") ? f->effective_ns : INT64_MAX;
+}
+
+static void bounds(const struct view *v, const struct gap *g, const struct fault_seen *f,
+		   int64_t slow, struct outage *o)
 {
 	o->ended = g->ended;
 	o->seen_ns = g->to - g->from;
 	o->down_lo = bound_down_lo(v, g);
 	o->down_hi = bound_down_hi(v, g, o->down_lo, slow);
+	o->down_hi = max64(o->down_lo, min64(o->down_hi, silent_from(f)));
 	if (g->clipped)
-		o->down_lo = o->down_hi = injected_ns;
+		o->down_lo = o->down_hi = f->injected_ns;
 	o->up_hi = g->to;
 	o->up_lo = bound_up_lo(v, g, o->down_lo, slow);
 	if (g->ended)
@@ -370,7 +380,7 @@ void outage_make(const struct view *v, const struct baseline *b, int64_t end_ns,
 		o->any = g.to - g.from > w.limit || some_write_failed(v, &w);
 		o->seen_ns = g.to - g.from;
 		if (o->any) {
-			bounds(v, &g, f->injected_ns, w.slow, o);
+			bounds(v, &g, f, w.slow, o);
 			client_gaps(v, &g, end_ns, o);
 		}
 	}

@@ -156,6 +156,8 @@ static void emit_state(struct stage *st, const struct injection *inj, const char
 	}
 	json_set_str(ev, "state", state);
 	json_set_str(ev, "rule", inj->step->target);
+	if (inj->ops->silences && inj->ops->silences(params))
+		json_set_bool(ev, "silences", true);
 	json_set(ev, "targets", cJSON_Duplicate(json_get(inj->plan, "targets"), 1));
 	json_set(ev, "params", cJSON_Duplicate(params, 1));
 	if (evidence)

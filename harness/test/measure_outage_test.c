@@ -113,6 +113,39 @@ static void test_hung(void **state)
 	assert_true(widest(SYNTH_HANG, 2770 * MS, true, false) <= 150 * MS);
 }
 
+/* A frozen or cut off primary is silent from a known instant on: what clients
+ * that hang cannot tell, the fault does. */
+static void test_silenced(void **state)
+{
+	int64_t worst = 0;
+	uint64_t seed;
+
+	(void)state;
+	for (seed = 1; seed <= 20; seed++) {
+		struct world w;
+		int64_t effective;
+		cJSON *e;
+
+		world_begin(&w, seed);
+		w.s.paced = true;
+		add_down(&w, 10 * NS_PER_S + (int64_t)seed * 7 * MS, 12340 * MS, SYNTH_HANG);
+		effective = w.s.down[0].from + (int64_t)(seed % 3) * MS;
+		synth_add_fault(w.events, "freeze", "pause", effective);
+		cJSON_ArrayForEach(e, w.events) {
+			json_set_bool(e, "silences", true);
+			json_set(e, "targets", cJSON_Parse("[{\"member\":\"m0\",\"role\":\"primary\"}]"));
+		}
+		measure(&w);
+		assert_contains(w.m.worst, &w.s.down[0]);
+		assert_true(w.m.worst->down_hi <= effective || w.m.worst->down_hi == w.m.worst->down_lo);
+		if (stated_error(w.m.worst) > worst)
+			worst = stated_error(w.m.worst);
+		world_end(&w);
+	}
+	print_message("silenced: stated error at most %.1f ms\n", (double)worst / MS);
+	assert_true(worst <= 75 * MS); /* the rest is the end, where some attempts are reads */
+}
+
 /* Without spreading, clients that hang together leave holes; the bounds are
  * wide then, but true, and the members' own word narrows them. */
 static void test_hung_in_step(void **state)
@@ -603,6 +636,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_hung),
+		cmocka_unit_test(test_silenced),
 		cmocka_unit_test(test_hung_in_step),
 		cmocka_unit_test(test_frozen_and_answered),
 		cmocka_unit_test(test_no_outage),
