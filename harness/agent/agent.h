@@ -15,9 +15,9 @@
  * $ORDEAL_TOKEN):
  *   POST /v1/setup    {system, scenario, access{members[{name,host}], ...}, load{rate, clients, deadline_ns, payload_bytes,
  *                     keys, mix{insert,read,write,cas,read_replica}, group, first_process, first_value}, seed,
- *                     sample_every_ms, probe_timeout_ms}
+ *                     sample_every_ms, probe_timeout_ms, sample[names of the members that it asks; absent: all]}
  *                     makes the tables, starts the sampler. {}. May be tried again. With a group other than 0
- *                     the tables are there already, and another agent samples.
+ *                     the tables are there already.
  *   POST /v1/start    starts the load at once: {t0_ns}
  *   POST /v1/stop     stops the load, waits for operations under way: {ops}
  *   GET  /v1/history?from=N   lines of history.jsonl from operation N on (at most 20,000), text/plain;

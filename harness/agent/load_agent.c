@@ -207,7 +207,7 @@ static void get_samples(void *arg, const struct http_request *rq, struct http_re
 	if (from >= 0 && s->sampler)
 		sampler_since(s->sampler, from, &rp->body);
 	else if (from >= 0)
-		http_reply_error(rp, 409, "another agent of this run asks the members");
+		http_reply_error(rp, 409, "this agent asks no members");
 	give_back(a, s);
 }
 

@@ -65,6 +65,25 @@ static int read_body(struct load_session *s, struct err *e)
 	return read_members(s, json_get(access, "members"), e);
 }
 
+/* Whom to ask: all members, or those that "sample" names. */
+static void choose_near(struct load_session *s)
+{
+	const cJSON *names = json_get(s->body, "sample"), *name;
+
+	s->near = s->acc;
+	s->near.n = 0;
+	s->near.members = mem_alloc((s->acc.n + 1) * sizeof(*s->near.members));
+	for (size_t i = 0; i < s->acc.n; i++) {
+		bool wanted = !names;
+
+		cJSON_ArrayForEach(name, names)
+			wanted = wanted || (cJSON_IsString(name) &&
+					    !strcmp(name->valuestring, s->acc.members[i].name));
+		if (wanted)
+			s->near.members[s->near.n++] = s->acc.members[i];
+	}
+}
+
 int load_session_new(cJSON *body, struct load_session **out, struct err *e)
 {
 	struct load_session *s = mem_alloc(sizeof(*s));
@@ -81,8 +100,10 @@ int load_session_new(cJSON *body, struct load_session **out, struct err *e)
 		r = err_set(e, ERR_INPUT, "sample_every_ms and probe_timeout_ms must be at least 1");
 	if (!r && !s->conf.group)
 		r = s->sys->setup(&s->acc, s->conf.keys, SETUP_TIMEOUT_NS, e);
-	if (!r && !s->conf.group)
-		r = sampler_start(s->sys, &s->acc, every_ms * NS_PER_MS, timeout_ms * NS_PER_MS,
+	if (!r)
+		choose_near(s);
+	if (!r && s->near.n)
+		r = sampler_start(s->sys, &s->near, every_ms * NS_PER_MS, timeout_ms * NS_PER_MS,
 				  &s->sampler, e);
 	if (r) {
 		load_session_free(s);
@@ -99,6 +120,7 @@ void load_session_free(struct load_session *s)
 	pthread_mutex_destroy(&s->lock);
 	cJSON_Delete(s->noise);
 	cJSON_Delete(s->body);
+	free(s->near.members);
 	free(s->acc.members);
 	free(s);
 }

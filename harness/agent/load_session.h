@@ -15,7 +15,8 @@ struct load_session {
 	cJSON *body;        /* the setup request: everything below points into it */
 	struct access acc;
 	struct load_conf conf;
-	struct sampler *sampler; /* NULL: another agent of the run asks the members */
+	struct access near; /* the members that this agent asks; they are acc's */
+	struct sampler *sampler; /* NULL: it asks none */
 
 	pthread_mutex_t lock;
 	struct load *load;  /* NULL before the start; stays after the stop */

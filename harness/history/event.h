@@ -26,6 +26,7 @@
  *  sample    m (member), ok, role ("primary" "replica" "unknown"), writable, shard, tl, pos, lag_bytes,
  *            lag_ms, took_ms, err, x{} (what only this system has)
  *  group     g (number in operations), name, node, member (beside whom), clients, rate
+ *  witness   as sample: asked by the load agent that stands beside the member
  *  fault     id, fault, how, state ("planned" "injecting" "effective" "no-effect" "healing" "healed"
  *            "heal-failed"), targets[{member,node,uid,role,...}], params{}, evidence[], rule, silences
  *  object    type ("pod" "endpoints" "service" "node"), name, and for pods: uid, node, ip, phase, ready,

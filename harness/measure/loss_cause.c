@@ -32,6 +32,7 @@ struct answer {
 	int64_t t;
 	const char *m, *run;   /* run: what changes when the server begins anew; "" untold */
 	bool ok, leads;
+	bool beside;           /* told to a witness: what the cut-off side believes */
 	uint32_t shard;
 	int64_t timeline, position, started_ms, evicted;
 };
@@ -49,6 +50,7 @@ static void add_answer(const cJSON *e, struct loss_evidence *out)
 	*VEC_PUSH(out->answers, out->nanswers, out->aanswers) = (struct answer){
 		.t = event_t(e), .m = json_str(e, "m", ""), .run = json_str(x, "run_id", ""),
 		.ok = json_bool(e, "ok", false), .leads = sample_leads(e),
+		.beside = event_is(e, "witness"),
 		.shard = (uint32_t)json_i64(e, "shard", 0), .timeline = json_i64(e, "tl", -1),
 		.position = json_i64(e, "pos", -1), .started_ms = json_i64(x, "started_ms", -1),
 		.evicted = json_i64(x, "evicted_keys", -1) };
@@ -99,7 +101,7 @@ void loss_evidence_make(const struct view *v, struct loss_evidence *out)
 	for (i = 0; i < v->nevents; i++) {
 		const cJSON *e = v->events[i];
 
-		if (event_is(e, "sample"))
+		if (event_is(e, "sample") || event_is(e, "witness"))
 			add_answer(e, out);
 		else if (event_is(e, "object") && !strcmp(json_str(e, "type", ""), "pod"))
 			*VEC_PUSH(out->places, out->nplaces, out->aplaces) = (struct place){
@@ -135,11 +137,6 @@ static const char *member_at(const struct loss_evidence *ev, const char *via, in
 	return name;
 }
 
-static bool same_shard(uint32_t a, uint32_t b)
-{
-	return !a || !b || a == b;
-}
-
 /* The newest answer of a writable primary of the shard by t. */
 static const struct answer *leader_at(const struct loss_evidence *ev, uint32_t shard, int64_t t)
 {
@@ -147,7 +144,7 @@ static const struct answer *leader_at(const struct loss_evidence *ev, uint32_t s
 	size_t i;
 
 	for (i = 0; i < ev->nanswers && ev->answers[i].t <= t; i++)
-		if (ev->answers[i].leads && same_shard(ev->answers[i].shard, shard))
+		if (ev->answers[i].leads && !ev->answers[i].beside && shards_rival(ev->answers[i].shard, shard))
 			l = &ev->answers[i];
 	return l;
 }
@@ -161,7 +158,7 @@ static const struct answer *next_leader(const struct loss_evidence *ev, uint32_t
 	for (i = 0; i < ev->nanswers; i++) {
 		const struct answer *a = &ev->answers[i];
 
-		if (a->t > t && a->leads && same_shard(a->shard, shard) && (!not || strcmp(a->m, not)))
+		if (a->t > t && a->leads && !a->beside && shards_rival(a->shard, shard) && (!not || strcmp(a->m, not)))
 			return a;
 	}
 	return NULL;

@@ -33,6 +33,8 @@ bool event_is(const cJSON *event, const char *kind);
 int64_t sample_asked(const cJSON *event);
 /* A "sample" of a member that said it was a writable primary. */
 bool sample_leads(const cJSON *event);
+/* Primaries of different shards are no two primaries (0: of everything). */
+bool shards_rival(int64_t a, int64_t b);
 /* The first (or last) event of a kind, NULL when there is none. */
 const cJSON *view_first(const struct view *v, const char *kind);
 const cJSON *view_last(const struct view *v, const char *kind);

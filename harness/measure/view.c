@@ -34,6 +34,11 @@ bool sample_leads(const cJSON *event)
 	       !strcmp(json_str(event, "role", ""), "primary");
 }
 
+bool shards_rival(int64_t a, int64_t b)
+{
+	return !a || !b || a == b;
+}
+
 struct keyed {
 	int64_t t;
 	size_t order; /* qsort is not stable */

@@ -27,7 +27,8 @@ static const char *primary_of(const cJSON *status)
 	return NULL;
 }
 
-static int node_of(struct stage *st, const char *member, char node[128], struct err *e)
+/* The member's node, and the names of all pods there. */
+static int node_of(struct stage *st, const char *member, char node[128], cJSON *there, struct err *e)
 {
 	struct pods pods = {0};
 	int r = st->ops->pods(st->en, &pods, e);
@@ -36,6 +37,9 @@ static int node_of(struct stage *st, const char *member, char node[128], struct 
 	for (size_t i = 0; i < pods.n; i++)
 		if (!strcmp(pods.v[i].name, member))
 			mem_copy_str(node, 128, pods.v[i].node);
+	for (size_t i = 0; i < pods.n; i++)
+		if (!strcmp(pods.v[i].node, node))
+			json_push(there, cJSON_CreateString(pods.v[i].name));
 	pods_free(&pods);
 	if (!r && !node[0])
 		r = err_set(e, ERR_BROKEN, "the node of %s is not known: the minority of the clients "
@@ -43,7 +47,9 @@ static int node_of(struct stage *st, const char *member, char node[128], struct 
 	return r;
 }
 
-static cJSON *setup_body(const struct load_spec *l, const cJSON *setup)
+/* The members beside it are asked from there as well: behind a partition
+ * nobody else can say what they were. */
+static cJSON *setup_body(const struct load_spec *l, const cJSON *setup, cJSON *there)
 {
 	cJSON *body = cJSON_Duplicate(setup, 1), *load = cJSON_GetObjectItem(body, "load");
 
@@ -54,6 +60,7 @@ static cJSON *setup_body(const struct load_spec *l, const cJSON *setup)
 	json_set_i64(load, "first_value", BESIDE_FIRST_VALUE);
 	/* Another order of kinds and keys than the others have. */
 	json_set_i64(body, "seed", json_i64(setup, "seed", 0) ^ 0x5eed);
+	json_set(body, "sample", there);
 	return body;
 }
 
@@ -80,7 +87,7 @@ int beside_up(struct stage *st, const struct plan *p, const cJSON *setup, const 
 	const char *member = primary_of(status);
 	struct agent_clock c;
 	char node[128];
-	cJSON *body;
+	cJSON *body, *there;
 	int r;
 
 	if (!l->minority)
@@ -89,21 +96,23 @@ int beside_up(struct stage *st, const struct plan *p, const cJSON *setup, const 
 		return err_set(e, ERR_BROKEN, "no member is primary: the minority of the clients has no "
 			       "place");
 	mem_copy_str(st->beside_member, sizeof(st->beside_member), member);
-	if (node_of(st, member, node, e) ||
+	there = cJSON_CreateArray();
+	body = setup_body(l, setup, there);
+	r = -1;
+	if (node_of(st, member, node, there, e) ||
 	    st->ops->load_beside(st->en, STAGE_BESIDE, node, clock_mono_ns() + UP_WITHIN_NS, e))
-		return -1;
+		goto out;
 	log_info("%d of %d clients stand on %s, beside %s", l->minority, l->clients, node, member);
-	if (stage_clock(st, STAGE_BESIDE_AGENT, &c, e))
-		return -1;
-	body = setup_body(l, setup);
-	r = stage_call(st, STAGE_BESIDE_AGENT, "POST", "/v1/setup", body, SETUP_TIMEOUT_NS, NULL, e);
-	cJSON_Delete(body);
-	if (r)
-		return -1;
+	if (stage_clock(st, STAGE_BESIDE_AGENT, &c, e) ||
+	    stage_call(st, STAGE_BESIDE_AGENT, "POST", "/v1/setup", body, SETUP_TIMEOUT_NS, NULL, e))
+		goto out;
 	emit_group(st, l, node, &c);
 	st->beside = true;
-	st->beside_next_op = st->beside_retry_ns = 0;
-	return 0;
+	st->beside_next_op = st->beside_next_sample = st->beside_retry_ns = 0;
+	r = 0;
+out:
+	cJSON_Delete(body);
+	return r;
 }
 
 int beside_start(struct stage *st, struct err *e)

@@ -182,17 +182,18 @@ static int drain_history(struct stage *st, const struct agent_clock *c, int64_t 
 	return r;
 }
 
-static int drain_samples(struct stage *st, const struct agent_clock *c, struct err *e)
+static int drain_samples(struct stage *st, const struct agent_clock *c, const char *kind,
+			 int64_t timeout_ns, int64_t *next, struct err *e)
 {
 	cJSON *a = NULL, *s;
 	char path[80];
 
-	snprintf(path, sizeof(path), "/v1/samples?from=%lld", (long long)st->next_sample);
-	if (stage_call(st, "load", "GET", path, NULL, DRAIN_TIMEOUT_NS, &a, e))
+	snprintf(path, sizeof(path), "/v1/samples?from=%lld", (long long)*next);
+	if (stage_call(st, c->agent, "GET", path, NULL, timeout_ns, &a, e))
 		return -1;
-	st->next_sample = json_i64(a, "next", st->next_sample);
+	*next = json_i64(a, "next", *next);
 	while ((s = cJSON_DetachItemFromArray(cJSON_GetObjectItem(a, "samples"), 0))) {
-		cJSON *ev = event_new(st->scenario, "sample");
+		cJSON *ev = event_new(st->scenario, kind);
 
 		json_set_i64(ev, "t", json_i64(s, "t", 0) + c->offset_ns);
 		if (c->error_ns)
@@ -216,7 +217,7 @@ static int drain_beside(struct stage *st, struct err *e)
 		if (drain_history(st, &c, BESIDE_TIMEOUT_NS, &st->beside_next_op, &got, e))
 			return -1;
 	} while (got > 0);
-	return 0;
+	return drain_samples(st, &c, "witness", BESIDE_TIMEOUT_NS, &st->beside_next_sample, e);
 }
 
 /* Now and then while the run goes on; at its end with patience. */
@@ -254,7 +255,7 @@ int stage_drain(struct stage *st, bool all, struct err *e)
 		if (drain_history(st, &c, DRAIN_TIMEOUT_NS, &st->next_op, &got, e))
 			return -1;
 	} while (all && got > 0);
-	return drain_samples(st, &c, e) || tend_beside(st, all, e) ? -1 : 0;
+	return drain_samples(st, &c, "sample", DRAIN_TIMEOUT_NS, &st->next_sample, e) || tend_beside(st, all, e) ? -1 : 0;
 }
 
 void stage_lease(struct stage *st)

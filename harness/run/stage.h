@@ -41,7 +41,7 @@ struct stage {
 	 * long as it lasts; it keeps what was not fetched. */
 	bool beside;
 	char beside_member[64];
-	int64_t beside_next_op, beside_retry_ns;
+	int64_t beside_next_op, beside_next_sample, beside_retry_ns;
 	int64_t drained_ns, leased_ns;
 	int64_t mute_since_ns; /* the load agent has not answered since; 0: it does */
 	char run_id[64];
