@@ -294,4 +294,5 @@ const struct system_ops system_redis_sentinel = {
 	.predict = redis_sentinel_predict,
 	.explain = redis_sentinel_explain,
 	.resync = redis_cluster_resync, /* the same counters of the same servers */
+	.loss_cause = redis_sentinel_loss_cause,
 };

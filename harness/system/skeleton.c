@@ -6,8 +6,11 @@
  * `system_skeleton`, add one line to system/list.h, and then
  *   fixtures/<name>/corrected/           its manifests
  *   fixtures/<name>/corrected/access.yaml   how clients reach it: workload,
- *                                        expected_members, member_host, and
- *                                        whatever your functions want to know
+ *                                        expected_members, member_host (the
+ *                                        same three in each entry of `also`,
+ *                                        when members come from more than one
+ *                                        workload), and whatever your functions
+ *                                        want to know
  *   fixtures/<name>/settings.yaml        its knobs
  *   scenarios/<name>-<what>.yaml         at least one
  * The tests loop over the list. When a file gets long, put what talks to

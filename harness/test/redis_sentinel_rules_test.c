@@ -263,6 +263,33 @@ static void test_explain_nothing(void **state)
 	cJSON_Delete(fault);
 }
 
+static void test_loss_cause(void **state)
+{
+	struct op op = {.f = OP_INSERT, .value = 1, .via = "10.0.0.1:6379"};
+	cJSON *events = scene(), *fault = a_fault();
+	char why[160] = "";
+
+	(void)state;
+	push(events, "{\"k\":\"object\",\"type\":\"pod\",\"s\":0,\"t\":1,\"name\":\"redis-master-0\",\"ip\":\"10.0.0.1\"}");
+	push(events, "{\"k\":\"object\",\"type\":\"pod\",\"s\":0,\"t\":1,\"name\":\"redis-replica-0\",\"ip\":\"10.0.0.12\"}");
+	sample(events, 16950, "redis-replica-0", true, "b");
+	/* Nobody else was a master yet. */
+	op.t_invoke = 16000 * MS;
+	op.t_return = 16010 * MS;
+	assert_int_equal(redis_sentinel_loss_cause(events, 0, &op, fault, why), LOSS_UNKNOWN);
+	op.t_invoke = 17950 * MS;
+	op.t_return = 17960 * MS;
+	assert_int_equal(redis_sentinel_loss_cause(events, 0, &op, fault, why), LOSS_MINORITY);
+	assert_non_null(strstr(why, "redis-master-0 acknowledged it when redis-replica-0 had been the master for 1.0 s"));
+	/* The newer master's own losses have another cause. */
+	snprintf(op.via, sizeof(op.via), "10.0.0.12:6379");
+	assert_int_equal(redis_sentinel_loss_cause(events, 0, &op, fault, why), LOSS_UNKNOWN);
+	snprintf(op.via, sizeof(op.via), "10.0.0.9:6379");
+	assert_int_equal(redis_sentinel_loss_cause(events, 0, &op, fault, why), LOSS_UNKNOWN);
+	cJSON_Delete(events);
+	cJSON_Delete(fault);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -271,6 +298,7 @@ int main(void)
 		cmocka_unit_test(test_explain_promoted),
 		cmocka_unit_test(test_explain_restart),
 		cmocka_unit_test(test_explain_nothing),
+		cmocka_unit_test(test_loss_cause),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
