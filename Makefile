@@ -88,10 +88,13 @@ cluster: all
 cluster-down: all
 	$(BUILD)/ordeal down --engine kind
 
-# make scenarios ENGINE=kind SCENARIOS="postgres-kill-primary ..." SET="ttl=20"
+# make scenarios ENGINE=kind SCENARIOS="postgres-kill-primary redis-*" SET="ttl=20"
+# Without SCENARIOS: the suite for every day; SCENARIOS=all: everything.
+CHOSEN := $(if $(SCENARIOS),$(if $(filter all,$(SCENARIOS)),--all,$(foreach s,$(SCENARIOS),\
+	  $(or $(wildcard scenarios/$(s).yaml),scenarios/$(s).yaml))),--suite scenarios/default.suite)
 scenarios: all
 	@$(BUILD)/ordeal run --engine $(ENGINE) $(foreach s,$(SET),--set $(s)) \
-		$(if $(SCENARIOS),$(foreach s,$(SCENARIOS),scenarios/$(s).yaml),--all)
+		$(CHOSEN)
 
 # libFuzzer on every parser; needs clang-14 and libclang-rt-14-dev.
 FUZZ_CC ?= clang-14

@@ -16,9 +16,11 @@
 
 static const char usage[] =
 "usage: ordeal run [OPTIONS] SCENARIO.yaml...\n"
+"       ordeal run [OPTIONS] --suite FILE\n"
 "       ordeal run [OPTIONS] --all\n\n"
 "  --engine NAME        where to run (see `ordeal list engines`); auto, the default, is\n"
 "                       kind if a cluster is up or soon can be, else docker\n"
+"  --suite FILE         the scenarios that FILE names, one a line, as --all would run them\n"
 "  --all                every scenario in scenarios/ that the engine can run, system by\n"
 "                       system, the shortest first\n"
 "  --set NAME=VALUE     change a setting of the system (again for more)\n"
@@ -35,6 +37,7 @@ struct args {
 	size_t nfiles, afiles;
 	struct setting_arg *sets;
 	size_t nsets, asets;
+	const char *suite;
 	bool all;
 };
 
@@ -89,6 +92,46 @@ static int add_all(struct args *a, struct err *e)
 	return 0;
 }
 
+static bool is_comment(const char *line)
+{
+	line += strspn(line, " \t\r");
+	return !*line || *line == '#';
+}
+
+/* The scenarios that a suite names lie beside it. */
+static int add_suite(struct args *a, struct err *e)
+{
+	const char *slash = strrchr(a->suite, '/');
+	int dir = slash ? (int)(slash - a->suite) : 0;
+	struct buf b = {0};
+	char *line, *rest;
+	int r = -1;
+
+	if (file_read(a->suite, &b, e))
+		goto out;
+	rest = arena_strdup(&a->arena, buf_cstr(&b));
+	while ((line = strsep(&rest, "\n"))) {
+		const char *path;
+
+		if (is_comment(line))
+			continue;
+		line[strcspn(line, " \t\r")] = '\0';
+		path = arena_fmt(&a->arena, "%.*s/%s.yaml", dir ? dir : 1, dir ? a->suite : ".", line);
+		if (fits(&a->arena, a->o.engine, path))
+			*VEC_PUSH(a->files, a->nfiles, a->afiles) = path;
+	}
+	if (!a->nfiles) {
+		err_set(e, ERR_INPUT, "%s: no scenario in it is for engine %s", a->suite,
+			a->o.engine ? a->o.engine->name : "auto");
+		goto out;
+	}
+	a->o.by_length = true;
+	r = 0;
+out:
+	buf_free(&b);
+	return r;
+}
+
 static int add_set(struct args *a, const char *arg)
 {
 	const char *eq = strchr(arg, '=');
@@ -132,7 +175,8 @@ static void name_command(struct args *a, int argc, char **argv)
 static int parse(struct args *a, int argc, char **argv)
 {
 	static const struct option opts[] = {
-		{"engine", 1, NULL, 'e'}, {"all", 0, NULL, 'a'}, {"set", 1, NULL, 's'},
+		{"engine", 1, NULL, 'e'}, {"all", 0, NULL, 'a'}, {"suite", 1, NULL, 'u'},
+		{"set", 1, NULL, 's'},
 		{"seed", 1, NULL, 'S'}, {"reports", 1, NULL, 'r'}, {"dry-run", 0, NULL, 'n'},
 		{"keep", 0, NULL, 'k'}, {"kubeconfig", 1, NULL, 'K'}, {"context", 1, NULL, 'C'},
 		{"namespace", 1, NULL, 'N'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0},
@@ -144,6 +188,7 @@ static int parse(struct args *a, int argc, char **argv)
 		switch (c) {
 		case 'e': engine = optarg; break;
 		case 'a': a->all = true; break;
+		case 'u': a->suite = optarg; break;
 		case 's': r = -add_set(a, optarg); break;
 		case 'S': r = -read_seed(a, optarg); break;
 		case 'r': a->o.reports_dir = optarg; break;
@@ -163,8 +208,8 @@ static int parse(struct args *a, int argc, char **argv)
 		r = -cmd_usage("run", "no engine is called \"%s\"", engine);
 	for (int i = optind; !r && i < argc; i++)
 		*VEC_PUSH(a->files, a->nfiles, a->afiles) = argv[i];
-	if (!r && a->all == (a->nfiles > 0))
-		r = -cmd_usage("run", "name scenario files, or --all");
+	if (!r && a->all + (a->suite != NULL) + (a->nfiles > 0) != 1)
+		r = -cmd_usage("run", "name scenario files, or --suite FILE, or --all");
 	return r;
 }
 
@@ -195,7 +240,7 @@ int cmd_run(int argc, char **argv)
 		r = r > 0 ? 0 : -r;
 		goto out;
 	}
-	if (a.all && add_all(&a, &e)) {
+	if ((a.all && add_all(&a, &e)) || (a.suite && add_suite(&a, &e))) {
 		r = cmd_fail(&e);
 		goto out;
 	}

@@ -10,7 +10,6 @@
 #include "run/injection.h"
 #include "run/run.h"
 
-#define READY_WITHIN_NS (240 * NS_PER_S)
 #define SETUP_WITHIN_NS (90 * NS_PER_S)
 #define REDUNDANT_WITHIN_NS (150 * NS_PER_S)
 #define SETTLE_WITHIN_NS (150 * NS_PER_S)
@@ -277,6 +276,7 @@ static int stand_up(struct walk *w, struct arena *a, uint64_t seed, struct err *
 	struct stage *st = w->st;
 	struct adapt_rules rules = {0};
 	struct adaptations changes = {0};
+	int64_t ready_by_ns;
 
 	stage_phase(st, "apply", w->p->sc.title);
 	emit_adaptations(st, w->p, &w->p->changes);
@@ -293,7 +293,8 @@ static int stand_up(struct walk *w, struct arena *a, uint64_t seed, struct err *
 		return 1;
 	}
 	stage_phase(st, "ready", "");
-	if (st->ops->wait_ready(st->en, &w->p->manifest, clock_mono_ns() + READY_WITHIN_NS, e)) {
+	ready_by_ns = clock_mono_ns() + w->p->sc.ready_within_ns;
+	if (st->ops->wait_ready(st->en, &w->p->manifest, ready_by_ns, e)) {
 		if (*st->interrupted)
 			return err_set(e, ERR_INTERRUPTED, "interrupted");
 		emit_stands(st, false, "workloads ready", e->msg);

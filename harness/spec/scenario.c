@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "spec/scenario_parts.h"
 
+#define READY_WITHIN_NS (240 * NS_PER_S)
+
 /* A scenario file as a whole: its head and its load. Steps are read in
  * scenario_steps.c, expectations in scenario_expect.c. */
 
@@ -196,7 +198,8 @@ static int read_head(const struct ynode *root, const struct scenario_names *name
 		     struct scenario *out, struct err *e)
 {
 	static const char *const keys[] = {"name", "title", "about", "system", "variant",
-					   "settings", "load", "steps", "expect", NULL};
+					   "settings", "ready_within", "load", "steps",
+					   "expect", NULL};
 	static const char *const variants[] = {"documented", "corrected", NULL};
 	const struct ynode *n;
 
@@ -221,6 +224,13 @@ static int read_head(const struct ynode *root, const struct scenario_names *name
 	if ((n = yaml_get(root, "variant")) &&
 	    scenario_word(n, variants, "variant", &out->variant, e))
 		return -1;
+	out->ready_within_ns = READY_WITHIN_NS;
+	if ((n = yaml_get(root, "ready_within"))) {
+		if (yaml_to_duration_ns(n, &out->ready_within_ns, e))
+			return -1;
+		if (out->ready_within_ns < NS_PER_S || out->ready_within_ns > 3600 * NS_PER_S)
+			return yaml_error(n, e, "ready_within is between 1s and 1h, not %s", n->text);
+	}
 	out->settings = yaml_get(root, "settings");
 	if (out->settings && read_settings(out->settings, e))
 		return -1;

@@ -99,6 +99,7 @@ struct expectation {
 
 struct scenario {
 	const char *file, *name, *title, *about, *system, *variant;
+	int64_t ready_within_ns; /* how long the workloads may take to come up */
 	const struct ynode *root;
 	const struct ynode *settings; /* map or NULL */
 	struct load_spec load;

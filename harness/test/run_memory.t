@@ -224,6 +224,20 @@ subtest "what an engine cannot do is skipped, with the reason" => sub {
 	is(result()->{verdict}, "SKIP", "and so does the result");
 };
 
+subtest "a suite is a list of names" => sub {
+	open(my $f, ">", "$dir/some.suite") or die $!;
+	print $f "# two of them\n\nnode-down\t# a copy\ntarget\n";
+	close($f);
+	copy("$root/scenarios/memory-pause-primary.yaml", "$dir/target.yaml");
+	my @run = ("run", "--dry-run", "--engine", "local", "--suite");
+	is(ordeal(@run, "$dir/some.suite"), 0, "it is read") or diag(err());
+	is(join(" ", out() =~ /^(memory-\S+):/mg), "memory-kill-replica memory-pause-primary", "both are planned");
+	is(ordeal(@run, "$root/scenarios/default.suite"), 2, "nothing in it for this engine");
+	like(err(), qr/no scenario in it is for engine local/, "and it says so");
+	is(ordeal("run", "--dry-run", "--engine", "docker", "--suite", "$root/scenarios/default.suite"), 0,
+	   "the default suite can be planned") or diag(err());
+};
+
 # What the generator sends, in the order in which it is due.
 sub sent {
 	my ($run) = @_;

@@ -261,6 +261,7 @@ static const struct wrong {
 	{HEAD "load: {deadline: 1}\n" STEADY EXPECT,
 	 "3:18: the duration 1 has no unit; did you mean 1s or 1ms?"},
 	{HEAD "load: {deadline: 0s}\n" STEADY EXPECT, "3:18: deadline is between 10ms and 60s, not 0s"},
+	{"name: a\nsystem: postgres\nready_within: 0s\n" STEADY EXPECT, "3:15: ready_within is between 1s and 1h, not 0s"},
 	{HEAD "load: {deadline: -1s}\n" STEADY EXPECT, "3:18: a duration cannot be negative: -1s"},
 	{HEAD "load: {mix: {}}\n" STEADY EXPECT,
 	 "3:13: the mix has no operations: give one of insert, read, write, cas, read_replica a weight above 0"},
