@@ -9,12 +9,9 @@
 #include "base/mem.h"
 #include "system/redis_conn.h"
 #include "system/redis_slots.h"
+#include "system/redis_source.h"
 
-/* Three questions in one round trip: INFO, CLUSTER INFO, CLUSTER NODES. A
- * replica knows its own offset only, so its master is asked for its own right
- * after, over a second connection and for no longer than SOURCE_MAX_NS: a
- * mute master must not make the replica's answer old. */
-#define SOURCE_MAX_NS (100 * NS_PER_MS)
+/* Three questions in one round trip: INFO, CLUSTER INFO, CLUSTER NODES. */
 
 enum { NODES_MAX = 64, ID_SHOWN = 8 };
 
@@ -22,8 +19,7 @@ struct probe {
 	const struct member *m;
 	int port;
 	struct redis_conn *conn;
-	struct redis_conn *source; /* of a replica: its master */
-	char source_at[80];
+	struct redis_source source; /* of a replica: its master */
 };
 
 struct probe *redis_cluster_probe_new(const struct access *acc, const struct member *m)
@@ -35,17 +31,10 @@ struct probe *redis_cluster_probe_new(const struct access *acc, const struct mem
 	return p;
 }
 
-static void drop_source(struct probe *p)
-{
-	redis_drop(p->source);
-	p->source = NULL;
-	p->source_at[0] = '\0';
-}
-
 void redis_cluster_probe_free(struct probe *p)
 {
 	redis_drop(p->conn);
-	drop_source(p);
+	redis_source_drop(&p->source);
 	free(p);
 }
 
@@ -175,42 +164,6 @@ static bool fill(struct sample *s, const char *info, const char *cluster, const 
 	return me != NULL;
 }
 
-/* Which address a replica's master has by its own word: INFO. */
-static void lag_of(struct probe *p, struct sample *s, const char *info, int64_t until_ns)
-{
-	static const char *const words[] = {"INFO", "replication"};
-	char host[64], at[80], why[96];
-	int64_t end_ns = clock_mono_ns() + SOURCE_MAX_NS;
-	int port = (int)redis_number(info, "master_port", 0);
-	redisReply *reply = NULL;
-
-	redis_field(info, "master_host", host, sizeof(host));
-	snprintf(at, sizeof(at), "%s:%d", host, port);
-	if (end_ns > until_ns)
-		end_ns = until_ns;
-	if (p->source && (strcmp(at, p->source_at) || redis_gone(p->source)))
-		drop_source(p);
-	if (!p->source && *host && port) {
-		p->source = redis_open(host, port, end_ns, NULL, why, sizeof(why));
-		mem_copy_str(p->source_at, sizeof(p->source_at), at);
-	}
-	if (!p->source)
-		return;
-	if (redis_call(p->source, 2, words, end_ns, &reply, why, sizeof(why)) != REDIS_ANSWERED) {
-		drop_source(p);
-		return;
-	}
-	/* Asked later than the replica, so this is rather too much than too
-	 * little. One that is no master any more has no offset to be behind. */
-	if (strstr(redis_text(reply), "role:master") && s->position >= 0) {
-		int64_t theirs = redis_number(redis_text(reply), "master_repl_offset", -1);
-
-		if (theirs >= 0)
-			s->lag_bytes = theirs > s->position ? theirs - s->position : 0;
-	}
-	freeReplyObject(reply);
-}
-
 static bool opened(struct probe *p, struct sample *s, int64_t until_ns)
 {
 	struct redis_cost cost;
@@ -258,9 +211,9 @@ void redis_cluster_probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 	    !fill(s, redis_text(r[0]), redis_text(r[1]), redis_text(r[2])))
 		mem_copy_str(s->error, sizeof(s->error), "CLUSTER NODES does not name the node itself");
 	if (s->ok && s->role == ROLE_REPLICA)
-		lag_of(p, s, redis_text(r[0]), until_ns);
+		redis_source_lag(&p->source, redis_text(r[0]), s, until_ns);
 	else
-		drop_source(p);
+		redis_source_drop(&p->source);
 	for (size_t i = 0; i < ARRAY_LEN(r); i++)
 		if (r[i])
 			freeReplyObject(r[i]);

@@ -9,14 +9,12 @@
 #include "base/mem.h"
 #include "system/redis_conn.h"
 #include "system/redis_sentinels.h"
+#include "system/redis_source.h"
 
 /* A member is asked INFO, and what it requires of its replicas. Besides, each
  * member's probe asks a Sentinel, member i Sentinel i, for its view: a Sentinel
- * holds no data and is no member, so it cannot be the target of a role. A
- * replica knows its own offset only, so its master is asked right after. These
- * second questions are short, so that a mute one does not make the member's
- * own answer old. */
-#define SECOND_MAX_NS (100 * NS_PER_MS)
+ * holds no data and is no member, so it cannot be the target of a role. That
+ * question is a short one, so that a mute Sentinel does not delay the next. */
 
 enum { ID_SHOWN = 8 };
 
@@ -25,8 +23,7 @@ struct probe {
 	int port;
 	char me[300];
 	struct redis_conn *conn;
-	struct redis_conn *source; /* of a replica: its master */
-	char source_at[300];
+	struct redis_source source; /* of a replica: its master */
 	struct sentinels sentinels;
 	const char *sentinel; /* NULL: none for this member */
 	struct redis_conn *watch; /* to it */
@@ -55,7 +52,7 @@ static void drop(struct redis_conn **c)
 void redis_sentinel_probe_free(struct probe *p)
 {
 	drop(&p->conn);
-	drop(&p->source);
+	redis_source_drop(&p->source);
 	drop(&p->watch);
 	sentinels_free(&p->sentinels);
 	free(p);
@@ -159,36 +156,9 @@ static bool opened(struct redis_conn **c, const char *host, int port, int64_t un
 
 static int64_t soon(int64_t until_ns)
 {
-	int64_t end_ns = clock_mono_ns() + SECOND_MAX_NS;
+	int64_t end_ns = clock_mono_ns() + REDIS_SECOND_MAX_NS;
 
 	return end_ns < until_ns ? end_ns : until_ns;
-}
-
-static void lag_of(struct probe *p, struct sample *s, const char *info, int64_t until_ns)
-{
-	static const char *const words[] = {"INFO", "replication"};
-	int port = (int)redis_number(info, "master_port", 0);
-	const char *of = json_str(s->extra, "of", "");
-	int64_t end_ns = soon(until_ns), theirs;
-	redisReply *reply = NULL;
-	char host[256], why[96];
-
-	redis_field(info, "master_host", host, sizeof(host));
-	if (strcmp(of, p->source_at))
-		drop(&p->source);
-	mem_copy_str(p->source_at, sizeof(p->source_at), of);
-	if (!opened(&p->source, host, port, end_ns, NULL, why, sizeof(why)))
-		return;
-	if (redis_call(p->source, 2, words, end_ns, &reply, why, sizeof(why)) != REDIS_ANSWERED) {
-		drop(&p->source);
-		return;
-	}
-	/* Asked later than the replica, so this is rather too much than too
-	 * little. One that is no master any more has no offset to be behind. */
-	theirs = redis_number(redis_text(reply), "master_repl_offset", -1);
-	if (strstr(redis_text(reply), "role:master") && s->position >= 0 && theirs >= 0)
-		s->lag_bytes = theirs > s->position ? theirs - s->position : 0;
-	freeReplyObject(reply);
 }
 
 /* Of a flat list of names and values. */
@@ -263,12 +233,12 @@ void redis_sentinel_probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 {
 	int64_t from = clock_mono_ns(), until_ns = from + timeout_ns, min_replicas = 0;
 	/* So that a mute member leaves time for the Sentinel's word about it. */
-	bool spare = p->sentinel && timeout_ns >= 4 * SECOND_MAX_NS;
+	bool spare = p->sentinel && timeout_ns >= 4 * REDIS_SECOND_MAX_NS;
 	redisReply *r[2] = {NULL};
 	bool good;
 
 	s->extra = cJSON_CreateObject();
-	good = ask(p, s, r, until_ns - (spare ? SECOND_MAX_NS : 0));
+	good = ask(p, s, r, until_ns - (spare ? REDIS_SECOND_MAX_NS : 0));
 	s->t_ns = clock_mono_ns();
 	s->took_ns = s->t_ns - from;
 	if (good && r[1]->type == REDIS_REPLY_ARRAY && r[1]->elements == 2)
@@ -276,9 +246,9 @@ void redis_sentinel_probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 	if (good && !fill(p, s, redis_text(r[0]), min_replicas))
 		mem_copy_str(s->error, sizeof(s->error), "INFO does not tell the role");
 	if (s->ok && s->role == ROLE_REPLICA)
-		lag_of(p, s, redis_text(r[0]), until_ns);
+		redis_source_lag(&p->source, redis_text(r[0]), s, until_ns);
 	else
-		drop(&p->source);
+		redis_source_drop(&p->source);
 	if (p->sentinel)
 		view_of_sentinel(p, s, until_ns);
 	for (size_t i = 0; i < 2; i++)
