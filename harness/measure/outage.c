@@ -18,6 +18,8 @@
  *  down_lo <= D: an acknowledged write took effect after it was invoked, so
  *      the service was up at some moment after the latest t_invoke of the
  *      writes acknowledged before the gap.
+ *      Nor did the fault stop anything before its injection began, where that
+ *      lies between both bounds.
  *  D <= down_hi: a write that failed was not served. One invoked after
  *      down_lo would have been answered within L, so the service was down at
  *      the latest at min(t_return, t_invoke + L); of one that was under way
@@ -233,6 +235,8 @@ static void bounds(const struct view *v, const struct gap *g, const struct fault
 	o->down_lo = bound_down_lo(v, g);
 	o->down_hi = bound_down_hi(v, g, o->down_lo, slow);
 	o->down_hi = max64(o->down_lo, min64(o->down_hi, silent_from(f)));
+	if (f->injected_ns <= o->down_hi)
+		o->down_lo = max64(o->down_lo, f->injected_ns);
 	if (g->clipped)
 		o->down_lo = o->down_hi = f->injected_ns;
 	o->up_hi = g->to;
