@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "history/op.h"
+#include "measure/stat.h"
 #include "system/system.h"
 
 /* Figures of one scenario, computed from its history and events alone:
@@ -140,11 +141,5 @@ void measured_free(struct measured *m);
 
 /* The part of this name, NULL when there is none. */
 const struct partial_outage *fault_part(const struct fault_seen *f, const char *what, const char *name);
-
-/* Median and a distribution-free 95 % interval (order statistics; needs
- * n >= 6, else *lo and *hi are -1). `v` gets sorted. */
-double stat_median_ci(double *v, size_t n, double *lo, double *hi);
-/* Nearest-rank percentile, q in 0..1; v sorted; -1 when n is 0. */
-int64_t stat_percentile(const int64_t *v, size_t n, double q);
 
 #endif

@@ -1,7 +1,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "measure/measure.h"
+#include "measure/stat.h"
 
 int64_t stat_percentile(const int64_t *v, size_t n, double q)
 {
