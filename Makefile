@@ -6,6 +6,7 @@ BUILD   := build$(if $(SAN),/$(SAN))
 ENGINE  ?= auto
 SCENARIOS ?=
 SET     ?=
+REPEAT  ?=
 
 PKGS    := libcurl libcjson yaml-0.1 libmicrohttpd libpq hiredis
 DEBS    := gcc make pkg-config perl libcurl4-openssl-dev libcjson-dev libyaml-dev libmicrohttpd-dev \
@@ -88,13 +89,13 @@ cluster: all
 cluster-down: all
 	$(BUILD)/ordeal down --engine kind
 
-# make scenarios ENGINE=kind SCENARIOS="postgres-kill-primary redis-*" SET="ttl=20"
+# make scenarios ENGINE=kind SCENARIOS="postgres-kill-primary redis-*" SET="ttl=20" REPEAT=6
 # Without SCENARIOS: the suite for every day; SCENARIOS=all: everything.
 CHOSEN := $(if $(SCENARIOS),$(if $(filter all,$(SCENARIOS)),--all,$(foreach s,$(SCENARIOS),\
 	  $(or $(wildcard scenarios/$(s).yaml),scenarios/$(s).yaml))),--suite scenarios/default.suite)
 scenarios: all
 	@$(BUILD)/ordeal run --engine $(ENGINE) $(foreach s,$(SET),--set $(s)) \
-		$(CHOSEN)
+		$(if $(REPEAT),--repeat $(REPEAT)) $(CHOSEN)
 
 # libFuzzer on every parser; needs clang-14 and libclang-rt-14-dev.
 FUZZ_CC ?= clang-14

@@ -24,11 +24,19 @@ static const char usage[] =
 "  --all                every scenario in scenarios/ that the engine can run, system by\n"
 "                       system, the shortest first\n"
 "  --set NAME=VALUE     change a setting of the system (again for more)\n"
+"  --repeat N           each scenario N times, with seeds derived from the run's, the first\n"
+"                       fault at a random phase; the report adds medians and intervals\n"
+"  --phase SECONDS      with --repeat: that random wait is below this (default 10)\n"
 "  --seed N             seed of all random choices; printed, so that a run can be repeated\n"
 "  --reports DIR        where the run's folder goes (default: reports/)\n"
 "  --dry-run            check everything and print the plan; touches nothing\n"
 "  --keep               leave the system and the agents as they are at the end\n"
 "  --kubeconfig FILE, --context NAME, --namespace NAME   for the engine kube\n";
+
+/* Longer than the cycles that the systems turn in: Patroni's loop_wait is 10 s. */
+#define PHASE_MAX_NS (10 * NS_PER_S)
+
+enum { REPEAT_MAX = 1000 };
 
 struct args {
 	struct run_options o;
@@ -155,6 +163,29 @@ static int read_seed(struct args *a, const char *arg)
 	return 0;
 }
 
+static int read_repeat(struct args *a, const char *arg)
+{
+	char *end;
+	long n = strtol(arg, &end, 10);
+
+	if (!*arg || *end || n < 1 || n > REPEAT_MAX)
+		return cmd_usage("run", "--repeat wants a number from 1 to %d, not \"%s\"", REPEAT_MAX,
+				 arg);
+	a->o.repeat = (int)n;
+	return 0;
+}
+
+static int read_phase(struct args *a, const char *arg)
+{
+	char *end;
+	double v = strtod(arg, &end);
+
+	if (!*arg || *end || !(v >= 0 && v <= 3600))
+		return cmd_usage("run", "--phase wants seconds, not \"%s\"", arg);
+	a->o.phase_max_ns = (int64_t)(v * 1e9);
+	return 0;
+}
+
 static void name_command(struct args *a, int argc, char **argv)
 {
 	struct buf b = {0};
@@ -179,7 +210,8 @@ static int parse(struct args *a, int argc, char **argv)
 		{"set", 1, NULL, 's'},
 		{"seed", 1, NULL, 'S'}, {"reports", 1, NULL, 'r'}, {"dry-run", 0, NULL, 'n'},
 		{"keep", 0, NULL, 'k'}, {"kubeconfig", 1, NULL, 'K'}, {"context", 1, NULL, 'C'},
-		{"namespace", 1, NULL, 'N'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0},
+		{"namespace", 1, NULL, 'N'}, {"repeat", 1, NULL, 'R'}, {"phase", 1, NULL, 'p'},
+		{"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0},
 	};
 	const char *engine = "auto";
 	int c, r = 0;
@@ -191,6 +223,8 @@ static int parse(struct args *a, int argc, char **argv)
 		case 'u': a->suite = optarg; break;
 		case 's': r = -add_set(a, optarg); break;
 		case 'S': r = -read_seed(a, optarg); break;
+		case 'R': r = -read_repeat(a, optarg); break;
+		case 'p': r = -read_phase(a, optarg); break;
 		case 'r': a->o.reports_dir = optarg; break;
 		case 'n': a->o.dry_run = true; break;
 		case 'k': a->o.keep = true; break;
@@ -230,7 +264,8 @@ static int exit_code(int r, const struct err *e, enum verdict v)
 
 int cmd_run(int argc, char **argv)
 {
-	struct args a = {.o = {.seed = (uint64_t)clock_real_ns() >> 10}};
+	struct args a = {.o = {.seed = (uint64_t)clock_real_ns() >> 10,
+				 .phase_max_ns = PHASE_MAX_NS}};
 	enum verdict verdict = VERDICT_BROKEN;
 	struct err e = {0};
 	int r;

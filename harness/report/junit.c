@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "report/repeat.h"
 #include "report/report.h"
 #include "report/story.h"
 #include "report/text.h"
@@ -88,7 +89,7 @@ static void one_case(struct reporter *r, const char *class, const struct judged 
 static void scenario(struct reporter *r, const struct run_report *run,
 		     const struct scenario_report *s)
 {
-	const char *name = text_xml(&r->arena, json_str(s->event, "name", "?"));
+	const char *name = text_xml(&r->arena, scenario_words(&r->arena, s));
 	struct counts c = {0};
 
 	count(s, &c);
@@ -98,7 +99,8 @@ static void scenario(struct reporter *r, const struct run_report *run,
 		text_xml(&r->arena, json_str(run->run, "started", "")));
 	fprintf(r->f, "\t\t<properties>\n\t\t\t<property name=\"seed\" value=\"%s\"/>\n"
 		"\t\t\t<property name=\"verdict\" value=\"%s\"/>\n\t\t</properties>\n",
-		text_xml(&r->arena, json_str(run->run, "seed", "")), verdict_name(s->verdict));
+		text_xml(&r->arena, json_str(s->event, "seed", json_str(run->run, "seed", ""))),
+		verdict_name(s->verdict));
 	if (!s->njudged)
 		fprintf(r->f, "\t\t<testcase classname=\"%s\" name=\"something was judged\">\n"
 			"\t\t\t<error type=\"%s\" message=\"%s\"/>\n\t\t</testcase>\n", name,

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "report/repeat.h"
 #include "report/story.h"
 #include "report/text.h"
 #include "report/times.h"
@@ -325,6 +326,10 @@ static cJSON *scenario(const struct run_report *run, const struct scenario_repor
 	set_text(out, "title", json_str(s->event, "title", ""));
 	set_text(out, "system", json_str(s->event, "system", "?"));
 	set_text(out, "variant", json_str(s->event, "variant", "?"));
+	json_set_i64(out, "repetition", json_i64(s->event, "repetition", 1));
+	json_set_i64(out, "repetitions", json_i64(s->event, "repetitions", 1));
+	set_text(out, "seed", json_str(s->event, "seed", NULL));
+	set_ms(out, "phase_ms", json_i64(s->event, "phase_ns", 0));
 	json_set_str(out, "verdict", verdict_name(s->verdict));
 	set_text(out, "summary", story_scenario(&a, s));
 	json_set_bool(out, "stands", m->stands);
@@ -412,6 +417,7 @@ cJSON *report_result(const struct run_report *run)
 	list = cJSON_AddArrayToObject(out, "scenarios");
 	for (size_t i = 0; i < run->n; i++)
 		json_push(list, scenario(run, &run->scenarios[i]));
+	json_set(out, "repeated", repeats_json(run));
 	arena_free(&a);
 	return out;
 }

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "report/live.h"
 #include "report/report.h"
+#include "report/repeat.h"
 #include "report/result.h"
 #include "report/story.h"
 #include "report/text.h"
@@ -192,7 +193,7 @@ static const cJSON *expectation_event(const struct scenario_report *s, size_t i)
 
 static void line(struct reporter *r, const struct scenario_report *s, const struct judged *j)
 {
-	const char *name = json_str(s->event, "name", "?");
+	const char *name = scenario_words(&r->arena, s);
 	bool ok = j->verdict == VERDICT_PASS || j->verdict == VERDICT_SKIP;
 	const char *text = isnan(j->measured) || !strcmp(j->unit, "bool") ?
 		arena_fmt(&r->arena, "%s: %s", name, j->name) :
@@ -227,13 +228,34 @@ static void scenario(struct reporter *r, const struct run_report *run,
 	fprintf(r->f, "# %s\n", description(&r->arena, story_scenario(&r->arena, s)));
 	if (!s->njudged)
 		fprintf(r->f, "not ok %zu - %s: nothing was judged (%s)\n", ++r->number,
-			description(&r->arena, json_str(s->event, "name", "?")),
+			description(&r->arena, scenario_words(&r->arena, s)),
 			verdict_name(s->verdict));
 	for (size_t i = 0; i < s->njudged; i++) {
 		line(r, s, &s->judged[i]);
 		yaml_block(r->f, s, &s->judged[i], expectation_event(s, i));
 	}
 	fflush(r->f);
+}
+
+static void repetitions(struct reporter *r, const struct run_report *run)
+{
+	struct repeats all;
+
+	repeats_make(&r->arena, run, &all);
+	for (size_t i = 0; all.any && i < all.n; i++) {
+		const struct repeated *p = &all.v[i];
+
+		fprintf(r->f, "# %s, %zu of %zu repetitions%s%s\n", description(&r->arena, p->name),
+			p->counted, p->n, p->left_out[0] ? "; left out: " : "", p->left_out);
+		for (size_t j = 0; j < p->nfaults; j++) {
+			fprintf(r->f, "#   %s:\n", description(&r->arena,
+				repeated_fault_words(&r->arena, &p->faults[j])));
+			for (int k = 0; k < FIGURES; k++)
+				fprintf(r->f, "#     %s: %s\n", figure_label((enum figure_kind)k),
+					figure_words(&r->arena, (enum figure_kind)k,
+						     &p->faults[j].figures[k]));
+		}
+	}
 }
 
 void report_tap_drop(struct reporter *r)
@@ -255,6 +277,7 @@ static void end(struct reporter *r, const struct run_report *run)
 		fprintf(r->f, "not ok %zu - at least one scenario was begun (BROKEN)\n",
 			++r->number);
 	fprintf(r->f, "1..%zu\n", r->number);
+	repetitions(r, run);
 	time_measure(run, &t);
 	if (t.known)
 		fprintf(r->f, "# %s\n# %s\n", time_story(&r->arena, &t),

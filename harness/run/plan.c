@@ -280,6 +280,15 @@ cJSON *plan_to_json(const struct plan *p)
 
 	json_set_str(o, "file", plan_path(p, p->sc.file));
 	json_set(o, "settings", settings_json(&p->settings));
+	if (p->repetitions) {
+		char seed[32];
+
+		snprintf(seed, sizeof(seed), "%llu", (unsigned long long)p->seed);
+		json_set_str(o, "seed", seed);
+		json_set_i64(o, "repetition", p->repetition);
+		json_set_i64(o, "repetitions", p->repetitions);
+		json_set_i64(o, "phase_ns", p->phase_ns);
+	}
 	return o;
 }
 

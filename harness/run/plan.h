@@ -24,6 +24,11 @@ struct plan {
 	struct manifest manifest;      /* the settings applied, nothing adapted yet */
 	struct adaptations changes;
 	cJSON *access;                 /* access.yaml; owned */
+	uint64_t seed;                 /* of all its random choices */
+	int repetition, repetitions;   /* 1..N of N; 0: it is not repeated */
+	/* Waited before the first fault besides what the script says, so that a
+	 * repetition meets the system's cycles (leases, heartbeats) elsewhere. */
+	int64_t phase_ns;
 };
 
 struct setting_arg {

@@ -20,6 +20,8 @@ struct run_options {
 	const struct setting_arg *sets;
 	size_t nsets;
 	uint64_t seed;
+	int repeat;            /* each scenario so many times; 0: once, as it is written */
+	int64_t phase_max_ns;  /* of the random wait before a repetition's first fault */
 	const char *reports_dir; /* NULL: <root>/reports */
 	const char *kubeconfig, *context, *namespace;
 	const char *command; /* to run it again; goes into the report */
@@ -36,7 +38,6 @@ int run_suite(const struct run_options *o, enum verdict *verdict, struct err *e)
 /* Runs one scenario on a stage that is up; all it did is in the events and
  * the history, and all its faults are undone and its objects removed when
  * this returns, also with an error. */
-int run_scenario(struct stage *st, struct arena *a, struct plan *p, uint64_t seed, bool keep,
-		 struct err *e);
+int run_scenario(struct stage *st, struct arena *a, struct plan *p, bool keep, struct err *e);
 
 #endif

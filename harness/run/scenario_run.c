@@ -441,6 +441,18 @@ static int inject(struct walk *w, const struct step *s, struct err *e)
 	return 0;
 }
 
+static int random_phase(struct walk *w, struct err *e)
+{
+	char text[80];
+
+	if (w->ninj || !w->p->phase_ns)
+		return 0;
+	snprintf(text, sizeof(text), "random phase of the first fault: %.3f s more",
+		 (double)w->p->phase_ns / 1e9);
+	stage_phase(w->st, "steady", text);
+	return wait_until(w, clock_mono_ns() + w->p->phase_ns, e);
+}
+
 static int walk_steps(struct walk *w, struct err *e)
 {
 	for (size_t i = 0; i < w->p->sc.nsteps; i++) {
@@ -454,7 +466,7 @@ static int walk_steps(struct walk *w, struct err *e)
 			r = wait_until(w, clock_mono_ns() + s->duration_ns, e);
 			break;
 		case STEP_FAULT:
-			r = inject(w, s, e);
+			r = random_phase(w, e) || inject(w, s, e) ? -1 : 0;
 			break;
 		case STEP_HEAL:
 			stage_phase(w->st, "heal", s->id);
@@ -581,8 +593,7 @@ static int take_down(struct walk *w, bool keep, struct err *e)
 	return r;
 }
 
-int run_scenario(struct stage *st, struct arena *a, struct plan *p, uint64_t seed, bool keep,
-		 struct err *e)
+int run_scenario(struct stage *st, struct arena *a, struct plan *p, bool keep, struct err *e)
 {
 	struct walk *w = arena_alloc(a, sizeof(*w));
 	cJSON *ev = event_new(st->scenario, "scenario");
@@ -594,8 +605,8 @@ int run_scenario(struct stage *st, struct arena *a, struct plan *p, uint64_t see
 
 	w->st = st;
 	w->p = p;
-	w->rng.state = seed ^ ((uint64_t)st->scenario << 32);
-	r = possible_here(w, e) ? -1 : stand_up(w, a, seed, e);
+	w->rng.state = p->seed ^ ((uint64_t)st->scenario << 32);
+	r = possible_here(w, e) ? -1 : stand_up(w, a, p->seed, e);
 	if (r == 0)
 		r = run_loaded(w, e);
 	else if (r > 0)

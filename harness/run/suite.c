@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/rng.h"
 #include "base/version.h"
 #include "engine/choose.h"
 #include "report/live.h"
@@ -22,7 +23,8 @@ struct suite {
 	const struct run_options *o;
 	struct arena arena;
 	const struct engine_ops *engine;
-	struct plan *plans;
+	struct plan *plans; /* the files once, then once more for each repetition */
+	size_t n;
 	char root[PATH_MAX];
 	char reports[PATH_MAX];
 	char dir[PATH_MAX + 80];
@@ -41,11 +43,37 @@ static void fill_random(char *hex, size_t bytes)
 		sprintf(hex + 2 * i, "%02x", raw[i]);
 }
 
+/* A plan's manifests are adapted in place, so that each repetition has its
+ * own. Round by round, so that what drifts on the machine meets all
+ * scenarios alike. */
+static int repeat_plans(struct suite *s, struct err *e)
+{
+	const struct run_options *o = s->o;
+	struct rng rng = {o->seed};
+
+	for (size_t i = 0; i < s->n; i++) {
+		struct plan *p = &s->plans[i], *first = &s->plans[i % o->nfiles];
+
+		if (i >= o->nfiles && plan_read(&s->arena, s->root, first->sc.file, o->sets, o->nsets, p, e))
+			return -1;
+		p->seed = o->seed;
+		if (!o->repeat)
+			continue;
+		p->repetition = (int)(i / o->nfiles) + 1;
+		p->repetitions = o->repeat;
+		p->seed = rng_next(&rng);
+		if (o->phase_max_ns)
+			p->phase_ns = (int64_t)rng_below(&rng, (uint64_t)o->phase_max_ns);
+	}
+	return 0;
+}
+
 static int read_plans(struct suite *s, struct err *e)
 {
 	const struct run_options *o = s->o;
 
-	s->plans = arena_alloc(&s->arena, o->nfiles * sizeof(*s->plans));
+	s->n = o->nfiles * (o->repeat ? (size_t)o->repeat : 1);
+	s->plans = arena_alloc(&s->arena, s->n * sizeof(*s->plans));
 	for (size_t i = 0; i < o->nfiles; i++) {
 		if (plan_read(&s->arena, s->root, o->files[i], o->sets, o->nsets, &s->plans[i], e))
 			return -1;
@@ -57,7 +85,7 @@ static int read_plans(struct suite *s, struct err *e)
 	}
 	if (o->by_length)
 		qsort(s->plans, o->nfiles, sizeof(*s->plans), plan_order);
-	return 0;
+	return repeat_plans(s, e);
 }
 
 /* Settles where it runs, before anything is made or started. */
@@ -126,7 +154,7 @@ static void emit_run(struct suite *s)
 	json_set_str(ev, "started", now);
 	json_set_str(ev, "command", s->o->command);
 	json_set_i64(ev, "tap", report_tap_version());
-	json_set_i64(ev, "planned", (int64_t)s->o->nfiles);
+	json_set_i64(ev, "planned", (int64_t)s->n);
 	host = cJSON_AddObjectToObject(ev, "host");
 	json_set_i64(host, "cores", sysconf(_SC_NPROCESSORS_ONLN));
 	json_set_i64(host, "memory_bytes",
@@ -158,10 +186,10 @@ static int run_all(struct suite *s, struct err *e)
 {
 	const struct run_options *o = s->o;
 
-	for (size_t i = 0; i < o->nfiles; i++) {
+	for (size_t i = 0; i < s->n; i++) {
 		s->st.scenario = (int)i;
-		log_info("scenario %zu of %zu: %s", i + 1, o->nfiles, s->plans[i].sc.name);
-		int r = run_scenario(&s->st, &s->arena, &s->plans[i], o->seed, o->keep, e);
+		log_info("scenario %zu of %zu: %s", i + 1, s->n, s->plans[i].sc.name);
+		int r = run_scenario(&s->st, &s->arena, &s->plans[i], o->keep, e);
 
 		print_scenario(s, (int)i);
 		if (r == 0)
@@ -237,6 +265,9 @@ int run_suite(const struct run_options *o, enum verdict *verdict, struct err *e)
 	if (o->dry_run) {
 		for (size_t i = 0; i < o->nfiles; i++)
 			plan_print(&s.plans[i], stdout);
+		if (o->repeat)
+			printf("each %d times, the first fault up to %g s later than written\n",
+			       o->repeat, (double)o->phase_max_ns / 1e9);
 		printf("seed %llu\n", (unsigned long long)o->seed);
 		*verdict = VERDICT_PASS;
 		r = 0;
@@ -270,7 +301,7 @@ int run_suite(const struct run_options *o, enum verdict *verdict, struct err *e)
 		r = -1;
 	}
 out:
-	for (size_t i = 0; s.plans && i < o->nfiles; i++)
+	for (size_t i = 0; s.plans && i < s.n; i++)
 		plan_free(&s.plans[i]);
 	arena_free(&s.arena);
 	return r;

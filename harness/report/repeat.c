@@ -1,0 +1,336 @@
+#include "report/repeat.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "report/story.h"
+#include "report/text.h"
+
+static const struct {
+	const char *key, *label;
+} kinds[FIGURES] = {
+	[FIGURE_OUTAGE] = {"outage", "writes down"},
+	[FIGURE_LOST] = {"lost", "acknowledged writes lost"},
+	[FIGURE_REDUNDANT] = {"redundant", "redundant again after"},
+};
+
+const char *figure_key(enum figure_kind k)
+{
+	return kinds[k].key;
+}
+
+const char *figure_label(enum figure_kind k)
+{
+	return kinds[k].label;
+}
+
+/* ---- collecting ---- */
+
+static const char *kept(struct arena *a, struct buf *b)
+{
+	const char *out = arena_strdup(a, buf_cstr(b));
+
+	buf_free(b);
+	return out;
+}
+
+/* NULL when its figures count. */
+static const char *unusable(const struct run_report *run, const struct scenario_report *s)
+{
+	const cJSON *ev;
+
+	if (s->m->unsupported[0])
+		return "not possible here";
+	if (s->m->broken)
+		return "broken";
+	if (!s->m->stands)
+		return "did not stand";
+	if (s->m->noise.too_noisy)
+		return "too noisy";
+	cJSON_ArrayForEach(ev, run->events) {
+		if (!strcmp(json_str(ev, "k", ""), "interrupt") &&
+		    json_i64(ev, "s", s->index) == s->index)
+			return "interrupted";
+	}
+	return NULL;
+}
+
+static bool same_fault(const struct fault_seen *a, const struct fault_seen *b)
+{
+	return !strcmp(a->id, b->id) && !strcmp(a->fault, b->fault) && !strcmp(a->how, b->how) &&
+	       !strcmp(a->role, b->role);
+}
+
+static struct repeated_fault *fault_of(struct repeated *r, const struct fault_seen *f)
+{
+	for (size_t i = 0; i < r->nfaults; i++) {
+		if (same_fault(r->faults[i].first, f))
+			return &r->faults[i];
+	}
+	return NULL;
+}
+
+static void add(struct figure *f, int repetition, double lo, double hi)
+{
+	f->v[f->n] = (struct stat_value){lo, hi};
+	f->of[f->n++] = repetition;
+}
+
+/* What was not seen to end while it was watched is at least so long. */
+static void add_figures(struct repeated_fault *to, const struct measured *m,
+			const struct fault_seen *f, int repetition)
+{
+	const struct outage *o = &f->outage;
+	int64_t lost = story_lost_by(m, f);
+
+	if (!o->any)
+		add(&to->figures[FIGURE_OUTAGE], repetition, 0, 0);
+	else
+		add(&to->figures[FIGURE_OUTAGE], repetition, (double)o->lo_ns,
+		    o->ended ? (double)o->hi_ns : INFINITY);
+	if (lost >= 0)
+		add(&to->figures[FIGURE_LOST], repetition, (double)lost, (double)lost);
+	if (f->redundant_ns >= 0)
+		add(&to->figures[FIGURE_REDUNDANT], repetition, (double)f->redundant_ns,
+		    (double)f->redundant_ns);
+	else if (m->nsamples && f->window_end_ns > f->effective_ns && f->effective_ns)
+		add(&to->figures[FIGURE_REDUNDANT], repetition,
+		    (double)(f->window_end_ns - f->effective_ns), INFINITY);
+	if (f->predicted.known) {
+		if (to->predicted_lo_ns < 0 || f->predicted.lo_ns < to->predicted_lo_ns)
+			to->predicted_lo_ns = f->predicted.lo_ns;
+		if (f->predicted.hi_ns > to->predicted_hi_ns)
+			to->predicted_hi_ns = f->predicted.hi_ns;
+	}
+}
+
+static struct repeated_fault *new_fault(struct arena *a, struct repeated *r,
+					const struct fault_seen *f, size_t room)
+{
+	struct repeated_fault *to = &r->faults[r->nfaults++];
+
+	to->first = f;
+	to->predicted_lo_ns = to->predicted_hi_ns = -1;
+	for (int k = 0; k < FIGURES; k++) {
+		to->figures[k].v = arena_alloc(a, room * sizeof(struct stat_value));
+		to->figures[k].of = arena_alloc(a, room * sizeof(int));
+	}
+	return to;
+}
+
+static void count_writes(const struct run_report *run, int scenario, struct repeated *r)
+{
+	for (size_t i = 0; run->h && i < run->h->n; i++) {
+		const struct op *op = &run->h->ops[i];
+
+		if ((int)op->scenario != scenario || op->f == OP_READ || op->f == OP_READ_REPLICA)
+			continue;
+		r->refused += op->outcome == OP_FAIL && strncmp(op->error, "mismatch", 8) &&
+			      strncmp(op->error, "client", 6);
+		r->undecided += op->outcome == OP_INFO;
+	}
+}
+
+static size_t faults_in_all(const struct run_report *run, const char *name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < run->n; i++) {
+		if (!strcmp(json_str(run->scenarios[i].event, "name", "?"), name))
+			n += run->scenarios[i].m->nfaults;
+	}
+	return n;
+}
+
+static int repetition_of(const struct scenario_report *s)
+{
+	return (int)json_i64(s->event, "repetition", 1);
+}
+
+static void add_repetition(struct arena *a, const struct run_report *run, struct repeated *r,
+			   const struct scenario_report *s, struct buf *left_out)
+{
+	const char *why = unusable(run, s);
+
+	r->n++;
+	if (why) {
+		buf_fmt(left_out, "%s%d %s", left_out->len ? ", " : "", repetition_of(s), why);
+		return;
+	}
+	r->counted++;
+	count_writes(run, s->index, r);
+	for (size_t i = 0; i < s->m->nfaults; i++) {
+		const struct fault_seen *f = &s->m->faults[i];
+		struct repeated_fault *to = fault_of(r, f);
+
+		if (!f->bites)
+			continue;
+		if (!to)
+			to = new_fault(a, r, f, run->n);
+		add_figures(to, s->m, f, repetition_of(s));
+	}
+}
+
+/* "lease expires (5), container restarts (1)" */
+static const char *mechanisms(struct arena *a, const struct run_report *run,
+			      const struct repeated *r, const struct repeated_fault *rf)
+{
+	const char *seen[16];
+	int count[16];
+	size_t n = 0;
+	struct buf b = {0};
+
+	for (size_t i = 0; i < run->n; i++) {
+		const struct scenario_report *s = &run->scenarios[i];
+
+		for (size_t j = 0; j < s->m->nfaults; j++) {
+			const char *m = s->m->faults[j].outage.m.mechanism;
+			size_t k = 0;
+
+			if (strcmp(json_str(s->event, "name", "?"), r->name) || unusable(run, s) || !*m ||
+			    !same_fault(&s->m->faults[j], rf->first))
+				continue;
+			while (k < n && strcmp(seen[k], m))
+				k++;
+			if (k == ARRAY_LEN(seen))
+				continue;
+			if (k == n) {
+				seen[n] = m;
+				count[n++] = 0;
+			}
+			count[k]++;
+		}
+	}
+	for (size_t k = 0; k < n; k++) {
+		buf_fmt(&b, "%s%s", k ? ", " : "", seen[k]);
+		if (r->counted > 1)
+			buf_fmt(&b, " (%d)", count[k]);
+	}
+	return kept(a, &b);
+}
+
+static void gather(struct arena *a, const struct run_report *run, struct repeated *r)
+{
+	struct buf left_out = {0};
+
+	r->faults = arena_alloc(a, (faults_in_all(run, r->name) + 1) * sizeof(*r->faults));
+	for (size_t i = 0; i < run->n; i++) {
+		if (!strcmp(json_str(run->scenarios[i].event, "name", "?"), r->name))
+			add_repetition(a, run, r, &run->scenarios[i], &left_out);
+	}
+	for (size_t i = 0; i < r->nfaults; i++) {
+		for (int k = 0; k < FIGURES; k++) {
+			struct figure *f = &r->faults[i].figures[k];
+
+			stat_median(f->v, f->n, &f->median);
+		}
+		r->faults[i].mechanisms = mechanisms(a, run, r, &r->faults[i]);
+	}
+	r->left_out = kept(a, &left_out);
+}
+
+void repeats_make(struct arena *a, const struct run_report *run, struct repeats *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->v = arena_alloc(a, (run->n + 1) * sizeof(*out->v));
+	for (size_t i = 0; i < run->n; i++) {
+		const char *name = json_str(run->scenarios[i].event, "name", "?");
+		size_t j = 0;
+
+		out->any = out->any || json_i64(run->scenarios[i].event, "repetitions", 0) > 1;
+		while (j < out->n && strcmp(out->v[j].name, name))
+			j++;
+		if (j < out->n)
+			continue;
+		out->v[out->n].name = name;
+		out->v[out->n].first = &run->scenarios[i];
+		gather(a, run, &out->v[out->n++]);
+	}
+}
+
+/* ---- words ---- */
+
+const char *figure_value(struct arena *a, enum figure_kind k, double v, bool at_least)
+{
+	const char *pre = at_least ? "at least " : "", *sign = v < 0 ? "-" : "";
+
+	if (isinf(v))
+		return v < 0 ? "no bound" : "never seen";
+	if (k == FIGURE_LOST)
+		return fmod(v, 1) ? arena_fmt(a, "%s%.1f", pre, v) :
+				    arena_fmt(a, "%s%s%s", pre, sign, text_count((int64_t)fabs(v)).s);
+	if (v == 0)
+		return arena_fmt(a, "%s0 s", pre);
+	return arena_fmt(a, "%s%s%s", pre, sign, text_duration((int64_t)fabs(v)).s);
+}
+
+const char *figure_words(struct arena *a, enum figure_kind k, const struct figure *f)
+{
+	const struct stat_median *m = &f->median;
+	struct buf b = {0};
+
+	if (!m->n)
+		return "not measured";
+	buf_str(&b, figure_value(a, k, m->value, m->at_least));
+	if (m->n == 1)
+		return kept(a, &b);
+	if (m->lo < 0)
+		buf_fmt(&b, " (n = %zu, too few for an interval", m->n);
+	else
+		buf_fmt(&b, " (95 %%: %s to %s; n = %zu", figure_value(a, k, m->lo, false),
+			isinf(m->hi) ? "no upper bound" : figure_value(a, k, m->hi, false), m->n);
+	if (m->censored)
+		buf_fmt(&b, "; %zu not over at the end", m->censored);
+	buf_char(&b, ')');
+	return kept(a, &b);
+}
+
+const char *repeated_fault_words(struct arena *a, const struct repeated_fault *f)
+{
+	return arena_fmt(a, "%s%s%s", story_fault_kind(a, f->first),
+			 f->first->role[0] ? ", on a " : "", f->first->role);
+}
+
+const char *scenario_words(struct arena *a, const struct scenario_report *s)
+{
+	const char *name = json_str(s->event, "name", "?");
+	int64_t of = json_i64(s->event, "repetitions", 0);
+
+	if (of < 2)
+		return name;
+	return arena_fmt(a, "%s (%d of %lld)", name, repetition_of(s), (long long)of);
+}
+
+static const cJSON *setting(const cJSON *event, const char *name)
+{
+	const cJSON *s;
+
+	cJSON_ArrayForEach(s, json_get(event, "settings")) {
+		if (!strcmp(json_str(s, "name", ""), name))
+			return s;
+	}
+	return NULL;
+}
+
+const char *settings_difference(struct arena *a, const cJSON *event, const cJSON *than)
+{
+	struct buf b = {0};
+	const cJSON *s;
+
+	if (strcmp(json_str(event, "variant", ""), json_str(than, "variant", "")))
+		buf_fmt(&b, "%s manifests instead of %s", json_str(event, "variant", "?"),
+			json_str(than, "variant", "?"));
+	cJSON_ArrayForEach(s, json_get(event, "settings")) {
+		const char *name = json_str(s, "name", ""), *value = json_str(s, "value", "");
+		const cJSON *t = setting(than, name);
+		const char *other = t ? json_str(t, "value", "") : "nothing";
+
+		if (strcmp(value, other))
+			buf_fmt(&b, "%s%s %s instead of %s", b.len ? ", " : "", name,
+				*value ? value : "nothing", *other ? other : "nothing");
+	}
+	return kept(a, &b);
+}
