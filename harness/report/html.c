@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "report/html.h"
+#include "report/html_repeat.h"
 #include "report/story.h"
 #include "report/times.h"
 
@@ -36,11 +37,21 @@ static void masthead(struct page *p)
 
 		fputs("<li><div>", p->f);
 		html_chip(p->f, s->verdict);
-		fprintf(p->f, "</div><div><a href=\"#s%d\">%s</a><p>%s</p></div></li>\n", s->index,
+		fprintf(p->f, "</div><div><a href=\"#s%d\">%s%s</a><p>%s</p></div></li>\n", s->index,
 			esc(p, title[0] ? title : json_str(s->event, "name", "?")),
+			esc(p, repetition_words(p->a, s)),
 			esc(p, story_scenario(p->a, s)));
 	}
 	fputs("</ol>\n</header>\n<main>\n", p->f);
+}
+
+static void together(struct page *p)
+{
+	struct repeats all;
+
+	repeats_make(p->a, p->run, &all);
+	html_repeats(p, &all);
+	html_side_by_side(p, &all);
 }
 
 static struct reporter *begin(FILE *f, const struct run_report *run)
@@ -53,6 +64,7 @@ static struct reporter *begin(FILE *f, const struct run_report *run)
 	html_open(f, &r->arena, arena_fmt(&r->arena, "%s: %s", verdict_name(run->verdict),
 					  json_str(run->run, "run_id", "ordeal")));
 	masthead(&r->page);
+	together(&r->page);
 	return r;
 }
 

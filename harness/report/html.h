@@ -2,6 +2,7 @@
 #define ORDEAL_REPORT_HTML_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -51,6 +52,13 @@ void html_proof(struct page *p);
 void html_sides(struct page *p);
 void html_lost_causes(struct page *p);
 void html_staleness(struct page *p);
+
+/* html_table.c. All cells are safe HTML; NULL: there is none. */
+struct fault_row {
+	const char *lead; /* the first cell: what the row is about */
+	const char *target, *differs, *down, *predicted, *ended, *lost, *refused, *redundant;
+};
+void html_fault_table(struct page *p, const char *head, const struct fault_row *rows, size_t n);
 
 /* html_evidence.c: what is folded: settings, adaptations, events, logs. */
 void html_evidence(struct page *p);

@@ -281,40 +281,31 @@ static void kinds_plot(struct page *p)
 	      "Log scale.</figcaption></figure>\n", p->f);
 }
 
-static void cell(struct page *p, const char *label, const char *value)
-{
-	fprintf(p->f, "<td data-l=\"%s\">%s</td>", label, value);
-}
-
 void html_kinds(struct page *p)
 {
 	const struct measured *m = p->s->m;
+	struct fault_row *rows = arena_alloc(p->a, m->nfaults * sizeof(*rows));
 
 	fputs("<h3>Each fault by itself</h3>\n", p->f);
 	kinds_plot(p);
-	fputs("<table class=\"cards\"><thead><tr><th>Fault</th><th>Target</th><th>Writes down</th>"
-	      "<th>Predicted</th><th>Ended by</th><th>Lost</th><th>Redundant again</th></tr></thead>"
-	      "<tbody>\n", p->f);
 	for (size_t i = 0; i < m->nfaults; i++) {
 		const struct fault_seen *f = &m->faults[i];
-		int64_t lost = story_lost_by(m, f);
 
-		fprintf(p->f, "<tr><td><span class=\"num bf\">%zu</span><b>%s</b></td>", i + 1,
-			esc(p, story_fault_kind(p->a, f)));
-		cell(p, "Target", esc(p, story_target(p->a, f)));
-		cell(p, "Writes down", !f->bites ? "the fault did not bite" :
-		     esc(p, story_outage(p->a, &f->outage)));
-		cell(p, "Predicted", f->predicted.known ?
-		     arena_fmt(p->a, "%s", text_range(f->predicted.lo_ns,
-						      f->predicted.hi_ns).s) : "–");
-		cell(p, "Ended by", f->outage.m.mechanism[0] ? esc(p, f->outage.m.mechanism) :
-		     f->outage.any ? "not known" : "–");
-		cell(p, "Lost", arena_fmt(p->a, "%s", text_count(lost).s));
-		cell(p, "Redundant again", f->redundant_ns < 0 ? "not seen" :
-		     arena_fmt(p->a, "after %s", text_duration(f->redundant_ns).s));
-		fputs("</tr>\n", p->f);
+		rows[i].lead = arena_fmt(p->a, "<span class=\"num bf\">%zu</span><b>%s</b>", i + 1,
+					 esc(p, story_fault_kind(p->a, f)));
+		rows[i].target = esc(p, story_target(p->a, f));
+		rows[i].down = !f->bites ? "the fault did not bite" :
+			       esc(p, story_outage(p->a, &f->outage));
+		rows[i].predicted = f->predicted.known ?
+			arena_fmt(p->a, "%s", text_range(f->predicted.lo_ns,
+							 f->predicted.hi_ns).s) : "–";
+		rows[i].ended = f->outage.m.mechanism[0] ? esc(p, f->outage.m.mechanism) :
+				f->outage.any ? "not known" : "–";
+		rows[i].lost = arena_fmt(p->a, "%s", text_count(story_lost_by(m, f)).s);
+		rows[i].redundant = f->redundant_ns < 0 ? "not seen" :
+			arena_fmt(p->a, "after %s", text_duration(f->redundant_ns).s);
 	}
-	fputs("</tbody></table>\n", p->f);
+	html_fault_table(p, "Fault", rows, m->nfaults);
 }
 
 /* ---- proof and undo ---- */

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "report/html.h"
+#include "report/repeat.h"
 #include "report/result.h"
 #include "report/story.h"
 
@@ -190,9 +191,9 @@ static void heading(struct page *p)
 		"<div class=\"head\"><h2 id=\"h%d\">%s</h2>", p->s->index, p->s->index,
 		p->s->index, esc(p, title && title[0] ? title : name));
 	html_chip(p->f, p->s->verdict);
-	fprintf(p->f, "</div>\n<p class=\"meta\"><span class=\"mono\">%s</span> · %s, %s manifests"
+	fprintf(p->f, "</div>\n<p class=\"meta\"><span class=\"mono\">%s</span>%s · %s, %s manifests"
 		"%s</p>\n<p class=\"lead\">%s</p>\n", esc(p, name),
-		esc(p, json_str(p->s->event, "system", "?")),
+		esc(p, repetition_words(p->a, p->s)), esc(p, json_str(p->s->event, "system", "?")),
 		esc(p, json_str(p->s->event, "variant", "?")), cut_short ? " · interrupted here" : "",
 		esc(p, story_scenario(p->a, p->s)));
 }

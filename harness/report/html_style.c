@@ -133,7 +133,8 @@ static const char *const plots =
 ".b3{background:var(--p3)}.b4{background:var(--p4)}.b5{background:var(--p5)}"
 ".b6{background:var(--p6)}.bf{background:var(--fault)}"
 ".win{fill:var(--soft);opacity:.28}.winw{fill:var(--v-pass);opacity:.55}"
-".meas{fill:var(--fail)}";
+".meas{fill:var(--fail)}.dot{fill:var(--primary);fill-opacity:.75;stroke:var(--card)}"
+"svg .cens{fill:var(--fail);font-size:14px}.med{stroke:var(--ink);stroke-width:2}";
 
 static const char *const narrow =
 "@media (max-width:640px){body{font-size:15.5px}section.sc{border-radius:0;border-width:1px 0;"

@@ -304,6 +304,16 @@ const char *scenario_words(struct arena *a, const struct scenario_report *s)
 	return arena_fmt(a, "%s (%d of %lld)", name, repetition_of(s), (long long)of);
 }
 
+const char *repetition_words(struct arena *a, const struct scenario_report *s)
+{
+	int64_t of = json_i64(s->event, "repetitions", 0);
+
+	if (of < 2)
+		return "";
+	return arena_fmt(a, " (%d of %lld; first fault %.1f s later than written)", repetition_of(s),
+			 (long long)of, (double)json_i64(s->event, "phase_ns", 0) / 1e9);
+}
+
 static const cJSON *setting(const cJSON *event, const char *name)
 {
 	const cJSON *s;

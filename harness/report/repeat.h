@@ -60,6 +60,9 @@ const char *repeated_fault_words(struct arena *a, const struct repeated_fault *f
 /* Who it is among its repetitions: "name", "name (2 of 6)". */
 const char *scenario_words(struct arena *a, const struct scenario_report *s);
 
+/* " (2 of 6, fault 3.2 s later than written)"; "" when it is not repeated. */
+const char *repetition_words(struct arena *a, const struct scenario_report *s);
+
 /* The settings that differ: "min-replicas-to-write 1 instead of 0, ..."; "" none.
  * `than` is the other scenario's event. */
 const char *settings_difference(struct arena *a, const cJSON *event, const cJSON *than);

@@ -245,6 +245,8 @@ static void repetitions(struct reporter *r, const struct run_report *run)
 	for (size_t i = 0; all.any && i < all.n; i++) {
 		const struct repeated *p = &all.v[i];
 
+		if (p->n < 2)
+			continue;
 		fprintf(r->f, "# %s, %zu of %zu repetitions%s%s\n", description(&r->arena, p->name),
 			p->counted, p->n, p->left_out[0] ? "; left out: " : "", p->left_out);
 		for (size_t j = 0; j < p->nfaults; j++) {

@@ -197,7 +197,7 @@ static int need_text(const struct ynode *root, const char *key, const char *exam
 static int read_head(const struct ynode *root, const struct scenario_names *names,
 		     struct scenario *out, struct err *e)
 {
-	static const char *const keys[] = {"name", "title", "about", "system", "variant",
+	static const char *const keys[] = {"name", "title", "about", "compare", "system", "variant",
 					   "settings", "ready_within", "load", "steps",
 					   "expect", NULL};
 	static const char *const variants[] = {"documented", "corrected", NULL};
@@ -216,6 +216,8 @@ static int read_head(const struct ynode *root, const struct scenario_names *name
 	if ((n = yaml_get(root, "title")) && scenario_line(n, &out->title, e))
 		return -1;
 	if ((n = yaml_get(root, "about")) && yaml_to_string(n, &out->about, e))
+		return -1;
+	if ((n = yaml_get(root, "compare")) && scenario_line(n, &out->compare, e))
 		return -1;
 	if (need_text(root, "system", "system: postgres", &out->system, e) ||
 	    scenario_word(yaml_get(root, "system"), names->systems, "system", &out->system, e))

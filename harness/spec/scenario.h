@@ -14,6 +14,7 @@
  *
  *   name: postgres-kill-primary
  *   title: The primary is killed without warning
+ *   compare: kinds of kill  # optional: scenarios of one word stand side by side
  *   system: postgres
  *   variant: corrected
  *   settings: {synchronous_mode: on}
@@ -100,6 +101,7 @@ struct expectation {
 struct scenario {
 	const char *file, *name, *title, *about, *system, *variant;
 	int64_t ready_within_ns; /* how long the workloads may take to come up */
+	const char *compare; /* beside which others the report shows it; NULL: as it finds */
 	const struct ynode *root;
 	const struct ynode *settings; /* map or NULL */
 	struct load_spec load;
@@ -128,7 +130,7 @@ int scenario_read(struct arena *a, const char *path, const struct scenario_names
 const char *expect_metric_name(enum expect_metric m);
 
 /* The fields of the "scenario" event (history/event.h) that the file alone
- * decides: name, title, about, file, system, variant, load{rate, clients,
+ * decides: name, title, about, compare, file, system, variant, load{rate, clients,
  * deadline_ns, keys, mix{}}, steps[{step, line, and by kind: duration_ns |
  * fault, id, target, for_ns, params{} | id | await, within_ns}],
  * expect[{name, metric, line, at_most, at_least, within_predicted, want,

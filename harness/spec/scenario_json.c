@@ -88,6 +88,8 @@ cJSON *scenario_to_json(const struct scenario *s)
 	json_set_str(o, "title", s->title);
 	if (s->about)
 		json_set_str(o, "about", s->about);
+	if (s->compare)
+		json_set_str(o, "compare", s->compare);
 	json_set_str(o, "file", s->file);
 	json_set_str(o, "system", s->system);
 	json_set_str(o, "variant", s->variant);

@@ -60,6 +60,17 @@ static void it_is_what_the_schema_says(void **state)
 	cJSON_Delete(s);
 }
 
+static void of_repetitions_too(void **state)
+{
+	struct report_room r;
+	void *room = &r;
+
+	(void)state;
+	report_room_open(&r, RUN_REPEAT | RUN_GUARDED);
+	it_is_what_the_schema_says(&room);
+	report_room_close(&r);
+}
+
 static void spoil(cJSON *s, cJSON *result, const char *what)
 {
 	struct buf why = {0};
@@ -175,6 +186,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_is_what_the_schema_says),
+		cmocka_unit_test(of_repetitions_too),
 		cmocka_unit_test(the_check_notices),
 		cmocka_unit_test(promised_keys_are_there),
 		cmocka_unit_test(figures_are_those_of_the_run),

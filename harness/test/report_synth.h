@@ -19,6 +19,8 @@ enum {
 	RUN_DOCUMENTED = 4, /* a fixture that does not come up, with hostile logs */
 	RUN_SPLIT = 8,      /* cut off: two primaries at once, lag, many writes lost */
 	RUN_NO_EFFECT = 16, /* a fault without effect: broken */
+	RUN_REPEAT = 64,    /* seven repetitions of a kill; one never recovers, one is broken */
+	RUN_GUARDED = 128,  /* RUN_SPLIT's fault with other settings */
 	RUN_INTERRUPTED = 32, /* a scenario that Ctrl-C cut short; put last */
 };
 
@@ -44,6 +46,8 @@ struct pretend {
 	int64_t begin_ns; /* of the load */
 	struct rng rng;
 	int64_t next_value, regs[8];
+	int repetition, repetitions;
+	bool guarded;     /* synchronous_mode is on */
 	char *present;    /* by value: 1 is there */
 };
 

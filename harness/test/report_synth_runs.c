@@ -28,6 +28,14 @@ static void scenario(struct pretend *s, const char *name, const char *title, con
 		"\"document\"},{\"name\":\"loop_wait\",\"value\":\"10\",\"unit\":\"s\",\"default\":"
 		"\"10\",\"source\":\"document\"},{\"name\":\"synchronous_mode\",\"value\":\"off\","
 		"\"unit\":\"word\",\"default\":\"off\",\"source\":\"system default\"}]"));
+	if (s->guarded)
+		json_set_str(cJSON_GetArrayItem(cJSON_GetObjectItem(o, "settings"), 2), "value", "on");
+	if (s->repetitions) {
+		json_set_i64(o, "repetition", s->repetition);
+		json_set_i64(o, "repetitions", s->repetitions);
+		json_set_str(o, "seed", "4711");
+		json_set_i64(o, "phase_ns", (int64_t)s->repetition * 1234567890);
+	}
 	json_set(o, "load", pretend_json(
 		"{\"rate\":200,\"clients\":64,\"deadline_ns\":1000000000,\"keys\":8,\"mix\":"
 		"{\"insert\":70,\"read\":15,\"write\":0,\"cas\":15}}"));
@@ -133,6 +141,49 @@ static void split(struct pretend *s)
 	pretend_act(s, plan, 1, 80, true, true);
 }
 
+/* The same again, with what Patroni's synchronous mode would do to it. */
+static void guarded(struct pretend *s)
+{
+	static const struct pretend_fault plan[] = {{
+		"cut", "partition-node", "", 15, 33.1, 55, 45, true, 0, 0,
+		{"the drop counter of table inet ordeal_cut moved from 0 to 2218 packets"},
+		{"table inet ordeal_cut was removed"}}};
+
+	s->guarded = true;
+	scenario(s, "postgres-partition-primary-sync", "The primary is cut off, and commits wait for a "
+		 "replica", "corrected",
+		 "[" STEADY_15 ",{\"step\":\"fault\",\"fault\":\"partition-node\",\"id\":\"cut\","
+		 "\"target\":\"primary\",\"for_ns\":45000000000,\"params\":{\"api\":\"cut\"}}]",
+		 "[" STANDS "," NONE_LOST "]");
+	s->guarded = false;
+	pretend_come_up(s);
+	pretend_act(s, plan, 1, 80, true, true);
+}
+
+static void repeated(struct pretend *s)
+{
+	static const double down_s[] = {31.2, 24.5, 39.9, 200, 27.3, 35.0, 0};
+	static const int lost[] = {0, 3, 0, 12, 0, 1, 0};
+
+	s->repetitions = ARRAY_LEN(down_s);
+	for (size_t i = 0; i < ARRAY_LEN(down_s); i++) {
+		struct pretend_fault plan = {
+			"kill", "kill-pod", "crash", 10, down_s[i], down_s[i] + 14, 0, true, 0, lost[i],
+			{"14 processes of postgres-0 were sent SIGKILL in one sweep"}, {NULL}};
+
+		s->scenario += i > 0;
+		s->repetition = (int)i + 1;
+		scenario(s, "postgres-kill-often", "The primary is killed, again and again", "corrected",
+			 "[" STEADY_15 ",{\"step\":\"fault\",\"fault\":\"kill-pod\",\"id\":\"kill\","
+			 "\"target\":\"primary\",\"params\":{\"how\":\"crash\"}}]",
+			 "[" STANDS "," NONE_LOST "]");
+		pretend_come_up(s);
+		/* The last one has no effect. */
+		pretend_act(s, &plan, 1, 70, i + 1 < ARRAY_LEN(down_s), true);
+	}
+	s->repetitions = s->repetition = 0;
+}
+
 static void no_effect(struct pretend *s)
 {
 	static const struct pretend_fault plan[] = {{
@@ -191,8 +242,13 @@ static void run_event(struct pretend *s, const char *dir, int planned)
 
 void report_synth(const char *dir, unsigned what)
 {
-	static void (*const acts[])(struct pretend *) = {kill_primary, kinds, documented, split,
-							 no_effect, interrupted};
+	static const struct {
+		unsigned what;
+		void (*act)(struct pretend *);
+		int scenarios;
+	} acts[] = {{RUN_KILL, kill_primary, 1}, {RUN_KINDS, kinds, 1}, {RUN_DOCUMENTED, documented, 1},
+		    {RUN_SPLIT, split, 1}, {RUN_NO_EFFECT, no_effect, 1},
+		    {RUN_GUARDED, guarded, 1}, {RUN_REPEAT, repeated, 7}, {RUN_INTERRUPTED, interrupted, 1}};
 	struct pretend s = {.scenario = -1, .now_ns = START_NS, .rng = {42}};
 	struct err e = {0};
 	int planned = what & RUN_INTERRUPTED ? 1 : 0;
@@ -204,12 +260,12 @@ void report_synth(const char *dir, unsigned what)
 	s.events = open_in(dir, "events.jsonl");
 	s.history = open_in(dir, "history.jsonl");
 	for (size_t i = 0; i < ARRAY_LEN(acts); i++)
-		planned += (what & 1u << i) != 0;
+		planned += what & acts[i].what ? acts[i].scenarios : 0;
 	run_event(&s, dir, planned);
-	for (size_t i = 0, n = 0; i < ARRAY_LEN(acts); i++) {
-		if (what & 1u << i) {
-			s.scenario = (int)n++;
-			acts[i](&s);
+	for (size_t i = 0; i < ARRAY_LEN(acts); i++) {
+		if (what & acts[i].what) {
+			s.scenario++;
+			acts[i].act(&s);
 		}
 	}
 	s.scenario = -1;
