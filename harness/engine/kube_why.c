@@ -292,6 +292,7 @@ static bool still_runs(const cJSON *pod, struct why *y)
 	say(y, kube_meta(pod, "name"), "still runs", "", "");
 	snprintf(y->pod, sizeof(y->pod), "%s", kube_meta(pod, "name"));
 	snprintf(y->container, sizeof(y->container), "%s", json_str(c, "name", ""));
+	y->running = true;
 	return true;
 }
 

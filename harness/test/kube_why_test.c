@@ -189,6 +189,10 @@ static void running_but_not_ready_quotes_the_probe(void **state)
 		 EVENT("Pod", "pg-1", "Warning", "Unhealthy", "other", "3")), &y);
 	says(&y, "Readiness probe failed: 503");
 	assert_true(y.certain_after_ns < 0);
+	/* Its log, which may know more, can be asked for. */
+	assert_string_equal(y.pod, "pg-0");
+	assert_string_equal(y.container, "postgres");
+	assert_true(y.running);
 }
 
 static void an_unbound_claim_is_named(void **state)
