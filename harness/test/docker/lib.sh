@@ -40,6 +40,7 @@ name: clean
 title: something goes wrong
 system: postgres
 variant: corrected
+ready_within: ${2:-240s}
 steps:
   - steady: 2s
   - fault: pause
