@@ -17,6 +17,7 @@ enum {
 int cmd_run(int argc, char **argv);
 int cmd_place(int argc, char **argv); /* up, down, status, recover */
 int cmd_report(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 
 /* Becomes the number of SIGINT or SIGTERM once one has come. The first call

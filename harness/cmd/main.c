@@ -23,6 +23,7 @@ static const struct command commands[] = {
 	{"status", cmd_place, "say what is up"},
 	{"recover", cmd_place, "undo every fault and remove what any run left"},
 	{"report", cmd_report, "make the reports of a run again from its stored files"},
+	{"compare", cmd_compare, "put two runs side by side"},
 	{"list", cmd_list, "list engines, systems, faults, scenarios or checkers"},
 	{"load-agent", load_agent_main, NULL},
 	{"node-agent", node_agent_main, NULL},

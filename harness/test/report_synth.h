@@ -20,6 +20,7 @@ enum {
 	RUN_SPLIT = 8,      /* cut off: two primaries at once, lag, many writes lost */
 	RUN_NO_EFFECT = 16, /* a fault without effect: broken */
 	RUN_REPEAT = 64,    /* seven repetitions of a kill; one never recovers, one is broken */
+	RUN_REPEAT_FAST = 256, /* the same scenario, back four times as soon; not with it */
 	RUN_GUARDED = 128,  /* RUN_SPLIT's fault with other settings */
 	RUN_INTERRUPTED = 32, /* a scenario that Ctrl-C cut short; put last */
 };
@@ -48,6 +49,7 @@ struct pretend {
 	int64_t next_value, regs[8];
 	int repetition, repetitions;
 	bool guarded;     /* synchronous_mode is on */
+	double speed;     /* 0: 1 */
 	char *present;    /* by value: 1 is there */
 };
 

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,8 @@ static void scenario(struct pretend *s, const char *name, const char *title, con
 		"\"unit\":\"word\",\"default\":\"off\",\"source\":\"system default\"}]"));
 	if (s->guarded)
 		json_set_str(cJSON_GetArrayItem(cJSON_GetObjectItem(o, "settings"), 2), "value", "on");
+	if (s->speed > 0)
+		json_set_str(cJSON_GetArrayItem(cJSON_GetObjectItem(o, "settings"), 0), "value", "20");
 	if (s->repetitions) {
 		json_set_i64(o, "repetition", s->repetition);
 		json_set_i64(o, "repetitions", s->repetitions);
@@ -167,8 +170,9 @@ static void repeated(struct pretend *s)
 
 	s->repetitions = ARRAY_LEN(down_s);
 	for (size_t i = 0; i < ARRAY_LEN(down_s); i++) {
+		double down = s->speed > 0 ? fmin(down_s[i], 60) / s->speed : down_s[i];
 		struct pretend_fault plan = {
-			"kill", "kill-pod", "crash", 10, down_s[i], down_s[i] + 14, 0, true, 0, lost[i],
+			"kill", "kill-pod", "crash", 10, down, down + 14, 0, true, 0, lost[i],
 			{"14 processes of postgres-0 were sent SIGKILL in one sweep"}, {NULL}};
 
 		s->scenario += i > 0;
@@ -182,6 +186,13 @@ static void repeated(struct pretend *s)
 		pretend_act(s, &plan, 1, 70, i + 1 < ARRAY_LEN(down_s), true);
 	}
 	s->repetitions = s->repetition = 0;
+}
+
+static void repeated_fast(struct pretend *s)
+{
+	s->speed = 4;
+	repeated(s);
+	s->speed = 0;
 }
 
 static void no_effect(struct pretend *s)
@@ -248,7 +259,8 @@ void report_synth(const char *dir, unsigned what)
 		int scenarios;
 	} acts[] = {{RUN_KILL, kill_primary, 1}, {RUN_KINDS, kinds, 1}, {RUN_DOCUMENTED, documented, 1},
 		    {RUN_SPLIT, split, 1}, {RUN_NO_EFFECT, no_effect, 1},
-		    {RUN_GUARDED, guarded, 1}, {RUN_REPEAT, repeated, 7}, {RUN_INTERRUPTED, interrupted, 1}};
+		    {RUN_GUARDED, guarded, 1}, {RUN_REPEAT, repeated, 7},
+		    {RUN_REPEAT_FAST, repeated_fast, 7}, {RUN_INTERRUPTED, interrupted, 1}};
 	struct pretend s = {.scenario = -1, .now_ns = START_NS, .rng = {42}};
 	struct err e = {0};
 	int planned = what & RUN_INTERRUPTED ? 1 : 0;

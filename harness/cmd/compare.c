@@ -1,0 +1,96 @@
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "cmd/cmd.h"
+#include "report/compare.h"
+
+static const char usage[] =
+"usage: ordeal compare [--html FILE] A B\n\n"
+"Puts two runs side by side, each given by its folder: another engine, other\n"
+"settings, an earlier version. For each fault that both have in a scenario of the\n"
+"same name: both medians with their 95 % intervals, and the difference with one\n"
+"that assumes no distribution. Below four values on each side nothing is decided,\n"
+"and it says so; run with --repeat 6 or more.\n\n"
+"  --html FILE   where the page goes (default: compare-A.html in the folder of B)\n";
+
+static int write_page(struct comparison *c, const char *path, struct err *e)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+	int r;
+
+	if (!f)
+		return err_set(e, ERR_BROKEN, "no memory for %s", path);
+	comparison_html(c, f);
+	if (fclose(f)) {
+		free(text);
+		return err_set(e, ERR_BROKEN, "no memory for %s", path);
+	}
+	r = file_write_atomic(path, text, len, e);
+	free(text);
+	return r;
+}
+
+/* The id comes from a file: it names no other folder. */
+static void name_page(char path[PATH_MAX], const char *dir, const char *run_id)
+{
+	snprintf(path, PATH_MAX, "%.3800s/compare-%.200s.html", dir,
+		 strchr(run_id, '/') ? "A" : run_id);
+}
+
+static int check_folder(const char *dir)
+{
+	char events[PATH_MAX];
+
+	snprintf(events, sizeof(events), "%s/events.jsonl", dir);
+	if (file_exists(events))
+		return 0;
+	fprintf(stderr, "ordeal: %s is no run's folder: it has no events.jsonl\n", dir);
+	return EXIT_USAGE;
+}
+
+int cmd_compare(int argc, char **argv)
+{
+	static const struct option opts[] = {
+		{"html", 1, NULL, 'H'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0},
+	};
+	char path[PATH_MAX] = "";
+	struct comparison c = {0};
+	struct err e = {0};
+	int o, r = 0;
+
+	while ((o = getopt_long(argc, argv, "h", opts, NULL)) != -1) {
+		switch (o) {
+		case 'H': snprintf(path, sizeof(path), "%s", optarg); break;
+		case 'h': fputs(usage, stdout); return 0;
+		default:
+			fputs("see `ordeal compare --help`\n", stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (argc - optind != 2)
+		return cmd_usage("compare", "two runs' folders are wanted");
+	if (check_folder(argv[optind]) || check_folder(argv[optind + 1]))
+		return EXIT_USAGE;
+	if (comparison_make(argv[optind], argv[optind + 1], &c, &e)) {
+		r = cmd_fail(&e);
+		goto out;
+	}
+	if (!path[0])
+		name_page(path, argv[optind + 1], json_str(c.a.run.run, "run_id", "A"));
+	comparison_text(&c, stdout);
+	if (write_page(&c, path, &e))
+		r = cmd_fail(&e);
+	else
+		log_info("page: %s", path);
+out:
+	comparison_free(&c);
+	return r;
+}

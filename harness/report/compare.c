@@ -1,0 +1,213 @@
+#include "report/compare.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "report/text.h"
+
+static const char *kept(struct arena *a, struct buf *b)
+{
+	const char *out = arena_strdup(a, buf_cstr(b));
+
+	buf_free(b);
+	return out;
+}
+
+static const struct repeated *by_name(const struct repeats *all, const char *name)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		if (!strcmp(all->v[i].name, name))
+			return &all->v[i];
+	}
+	return NULL;
+}
+
+/* The same fault; the role of the target tells a primary's death from a
+ * replica's. */
+static const struct repeated_fault *same_fault(const struct repeated *r, const struct fault_seen *f)
+{
+	for (size_t i = 0; i < r->nfaults; i++) {
+		const struct fault_seen *g = r->faults[i].first;
+
+		if (!strcmp(g->id, f->id) && !strcmp(g->fault, f->fault) && !strcmp(g->how, f->how) &&
+		    !strcmp(g->role, f->role))
+			return &r->faults[i];
+	}
+	return NULL;
+}
+
+static void name_unpaired(struct arena *a, struct buf *b, const struct repeated *r,
+			  const struct repeated *other, const char *who)
+{
+	for (size_t i = 0; i < r->nfaults; i++) {
+		if (!same_fault(other, r->faults[i].first))
+			buf_fmt(b, "%s%s (%s only)", b->len ? ", " : "",
+				repeated_fault_words(a, &r->faults[i]), who);
+	}
+}
+
+static void pair(struct arena *a, const struct repeated *x, const struct repeated *y, struct compared *out)
+{
+	struct buf unpaired = {0};
+
+	out->a = x;
+	out->b = y;
+	out->differs = settings_difference(a, y->first->event, x->first->event);
+	out->faults = arena_alloc(a, (x->nfaults + 1) * sizeof(*out->faults));
+	for (size_t i = 0; i < x->nfaults; i++) {
+		struct compared_fault *f = &out->faults[out->nfaults];
+
+		f->a = &x->faults[i];
+		f->b = same_fault(y, x->faults[i].first);
+		if (!f->b)
+			continue;
+		out->nfaults++;
+		for (int k = 0; k < FIGURES; k++)
+			stat_shift(f->a->figures[k].v, f->a->figures[k].n, f->b->figures[k].v,
+				   f->b->figures[k].n, &f->shift[k]);
+	}
+	name_unpaired(a, &unpaired, x, y, "A");
+	name_unpaired(a, &unpaired, y, x, "B");
+	out->unpaired = kept(a, &unpaired);
+}
+
+static const char *not_in(struct arena *a, const struct repeats *all, const struct repeats *other)
+{
+	struct buf b = {0};
+
+	for (size_t i = 0; i < all->n; i++) {
+		if (!by_name(other, all->v[i].name))
+			buf_fmt(&b, "%s%s", b.len ? ", " : "", all->v[i].name);
+	}
+	return kept(a, &b);
+}
+
+int comparison_make(const char *dir_a, const char *dir_b, struct comparison *out, struct err *e)
+{
+	struct arena *a = &out->arena;
+
+	memset(out, 0, sizeof(*out));
+	if (evaluation_read(dir_a, &out->a, e) || evaluation_read(dir_b, &out->b, e))
+		return -1;
+	repeats_make(a, &out->a.run, &out->all_a);
+	repeats_make(a, &out->b.run, &out->all_b);
+	out->v = arena_alloc(a, (out->all_a.n + 1) * sizeof(*out->v));
+	for (size_t i = 0; i < out->all_a.n; i++) {
+		const struct repeated *y = by_name(&out->all_b, out->all_a.v[i].name);
+
+		if (y)
+			pair(a, &out->all_a.v[i], y, &out->v[out->n++]);
+	}
+	out->only_a = not_in(a, &out->all_a, &out->all_b);
+	out->only_b = not_in(a, &out->all_b, &out->all_a);
+	if (!out->n)
+		return err_set(e, ERR_INPUT, "%s and %s have no scenario in common", dir_a, dir_b);
+	return 0;
+}
+
+void comparison_free(struct comparison *c)
+{
+	evaluation_free(&c->a);
+	evaluation_free(&c->b);
+	arena_free(&c->arena);
+}
+
+/* An infinite bound is none. */
+static const char *bound(struct arena *a, enum figure_kind k, double v)
+{
+	return isinf(v) ? "no bound" : figure_value(a, k, v, false);
+}
+
+const char *shift_words(struct arena *a, enum figure_kind k, const struct compared_fault *f)
+{
+	static const char *const more[FIGURES] = {"longer", "more", "longer"};
+	static const char *const less[FIGURES] = {"shorter", "fewer", "shorter"};
+	const struct stat_shift *s = &f->shift[k];
+	size_t m = f->a->figures[k].n, n = f->b->figures[k].n;
+	bool exact = !isinf(s->est_lo) && !isinf(s->est_hi);
+	double est = (s->est_lo + s->est_hi) / 2;
+	struct buf b = {0};
+
+	if (!s->known)
+		return "not measured on both sides";
+	if (!s->bounded) {
+		buf_fmt(&b, "too few values to decide (%zu and %zu; four and four are the least)", m, n);
+		return kept(a, &b);
+	}
+	if (!s->differs)
+		buf_str(&b, "no difference is shown");
+	else if (exact)
+		buf_fmt(&b, "B: %s %s", figure_value(a, k, fabs(est), false), est > 0 ? more[k] : less[k]);
+	else
+		buf_fmt(&b, "B: %s", s->lo > 0 ? more[k] : less[k]);
+	buf_fmt(&b, " (B less A, 95 %%: %s to %s; p = %.2g)", bound(a, k, s->lo), bound(a, k, s->hi), s->p);
+	return kept(a, &b);
+}
+
+static void say(struct buf *b, const char *what, const char *x, const char *y)
+{
+	if (strcmp(x, y))
+		buf_fmt(b, "%s%s %s and %s", b->len ? ", " : "", what, x, y);
+}
+
+const char *runs_difference(struct arena *a, const struct run_report *x, const struct run_report *y)
+{
+	const cJSON *p = json_get(x->run, "host"), *q = json_get(y->run, "host");
+	struct buf b = {0};
+
+	say(&b, "engine", json_str(x->run, "engine", "?"), json_str(y->run, "engine", "?"));
+	say(&b, "version", json_str(x->run, "version", "?"), json_str(y->run, "version", "?"));
+	say(&b, "processors", text_count(json_i64(p, "cores", -1)).s, text_count(json_i64(q, "cores", -1)).s);
+	say(&b, "memory", text_bytes(json_i64(p, "memory_bytes", -1)).s,
+	    text_bytes(json_i64(q, "memory_bytes", -1)).s);
+	return kept(a, &b);
+}
+
+static void text_run(FILE *f, const char *who, const struct run_report *run)
+{
+	fprintf(f, "%s: %s, engine %s, version %s, %s\n", who, json_str(run->run, "run_id", "?"),
+		json_str(run->run, "engine", "?"), json_str(run->run, "version", "?"),
+		text_date(json_str(run->run, "started", "")).s);
+}
+
+static void text_left_out(FILE *f, const char *who, const struct repeated *r)
+{
+	if (r->left_out[0])
+		fprintf(f, "  of %s left out: %s\n", who, r->left_out);
+}
+
+void comparison_text(struct comparison *c, FILE *f)
+{
+	const char *runs = runs_difference(&c->arena, &c->a.run, &c->b.run);
+
+	text_run(f, "A", &c->a.run);
+	text_run(f, "B", &c->b.run);
+	if (runs[0])
+		fprintf(f, "the runs differ: %s\n", runs);
+	for (size_t i = 0; i < c->n; i++) {
+		const struct compared *p = &c->v[i];
+
+		fprintf(f, "\n%s\n  settings: %s\n", p->a->name, p->differs[0] ? p->differs : "the same");
+		text_left_out(f, "A", p->a);
+		text_left_out(f, "B", p->b);
+		for (size_t j = 0; j < p->nfaults; j++) {
+			const struct compared_fault *g = &p->faults[j];
+
+			fprintf(f, "  %s\n", repeated_fault_words(&c->arena, g->a));
+			for (int k = 0; k < FIGURES; k++)
+				fprintf(f, "    %s\n      A: %s\n      B: %s\n      %s\n",
+					figure_label((enum figure_kind)k),
+					figure_words(&c->arena, (enum figure_kind)k, &g->a->figures[k]),
+					figure_words(&c->arena, (enum figure_kind)k, &g->b->figures[k]),
+					shift_words(&c->arena, (enum figure_kind)k, g));
+		}
+		if (p->unpaired[0])
+			fprintf(f, "  not compared: %s\n", p->unpaired);
+	}
+	if (c->only_a[0])
+		fprintf(f, "\nonly in A: %s\n", c->only_a);
+	if (c->only_b[0])
+		fprintf(f, "%sonly in B: %s\n", c->only_a[0] ? "" : "\n", c->only_b);
+}

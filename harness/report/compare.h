@@ -1,0 +1,52 @@
+#ifndef ORDEAL_REPORT_COMPARE_H
+#define ORDEAL_REPORT_COMPARE_H
+
+#include <stdio.h>
+
+#include "base/err.h"
+#include "report/evaluate.h"
+#include "report/repeat.h"
+
+/* Two runs side by side: of another engine, with other settings, of an earlier
+ * version. What is compared is the same fault of the scenario of the same
+ * name. */
+
+struct compared_fault {
+	const struct repeated_fault *a, *b;
+	struct stat_shift shift[FIGURES]; /* how much larger b's are */
+};
+
+struct compared {
+	const struct repeated *a, *b;
+	const char *differs; /* b's settings against a's; "" they are the same */
+	struct compared_fault *faults;
+	size_t nfaults;
+	const char *unpaired; /* faults that only one of them has; "" */
+};
+
+struct comparison {
+	struct arena arena;
+	struct evaluation a, b;
+	struct repeats all_a, all_b;
+	struct compared *v;
+	size_t n;
+	const char *only_a, *only_b; /* scenarios; "" none */
+};
+
+/* The folders' names must live as long as the comparison, which is freed also
+ * after an error. Nothing in common is an error. */
+int comparison_make(const char *dir_a, const char *dir_b, struct comparison *out, struct err *e);
+void comparison_free(struct comparison *c);
+
+/* "B takes 12 s longer (95 %: 8.0 s to 15 s; p = 0.002)", "no difference is
+ * shown (...)", "too few values to decide ...". */
+const char *shift_words(struct arena *a, enum figure_kind k, const struct compared_fault *f);
+
+/* What of the runs themselves differs: engine, version, machine; "" nothing. */
+const char *runs_difference(struct arena *a, const struct run_report *x, const struct run_report *y);
+
+/* As text, and as one self-contained page. */
+void comparison_text(struct comparison *c, FILE *f);
+void comparison_html(struct comparison *c, FILE *f);
+
+#endif
