@@ -8,6 +8,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+#define EXACT_LIMIT (INT64_C(1) << 52) /* what cJSON prints exactly lies below */
+
 const cJSON *json_get(const cJSON *o, const char *key)
 {
 	return cJSON_GetObjectItemCaseSensitive(o, key);
@@ -28,7 +30,7 @@ int64_t json_i64(const cJSON *o, const char *key, int64_t dflt)
 
 	if (cJSON_IsNumber(v) && v->valuedouble > -9.2e18 && v->valuedouble < 9.2e18)
 		return (int64_t)v->valuedouble;
-	if (cJSON_IsString(v) && v->valuestring[0]) {
+	if ((cJSON_IsString(v) || cJSON_IsRaw(v)) && v->valuestring[0]) {
 		n = strtoll(v->valuestring, &end, 10);
 		if (!*end)
 			return n;
@@ -40,6 +42,8 @@ double json_num(const cJSON *o, const char *key, double dflt)
 {
 	const cJSON *v = json_get(o, key);
 
+	if (cJSON_IsRaw(v))
+		return strtod(v->valuestring, NULL);
 	return cJSON_IsNumber(v) ? v->valuedouble : dflt;
 }
 
@@ -83,7 +87,14 @@ void json_set_str(cJSON *o, const char *key, const char *value)
 
 void json_set_i64(cJSON *o, const char *key, int64_t value)
 {
-	json_set(o, key, cJSON_CreateNumber((double)value));
+	char digits[24];
+
+	if (value < EXACT_LIMIT && value > -EXACT_LIMIT) {
+		json_set(o, key, cJSON_CreateNumber((double)value));
+		return;
+	}
+	snprintf(digits, sizeof(digits), "%lld", (long long)value);
+	json_set(o, key, cJSON_CreateRaw(digits));
 }
 
 void json_set_num(cJSON *o, const char *key, double value)

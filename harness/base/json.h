@@ -9,8 +9,11 @@
 #include "base/err.h"
 
 /* Small helpers around cJSON. A missing key or a wrong type gives the
- * default. Integers survive to 2^53 (cJSON keeps doubles), so monotonic ns
- * are safe for 104 days of uptime; json_i64 also accepts a string of digits. */
+ * default. cJSON keeps numbers as doubles, so integers that were parsed are
+ * exact to 2^53 (monotonic ns: 104 days of uptime). It prints them with 15
+ * digits when that is within DBL_EPSILON of the number, which from 2^52 on may
+ * be off by one or two; so json_set_i64 keeps those as text, which json_i64 and
+ * json_num read as well. json_i64 also accepts a string of digits. */
 const char *json_str(const cJSON *o, const char *key, const char *dflt);
 int64_t json_i64(const cJSON *o, const char *key, int64_t dflt);
 double json_num(const cJSON *o, const char *key, double dflt);

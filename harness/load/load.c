@@ -12,7 +12,7 @@
 enum { STACK_BYTES = 512 * 1024 };
 
 /* See load.h. */
-enum { DOWN_AFTER_FAILURES = 8, DOWN_SPACING_MS = 15 };
+enum { DOWN_AFTER_FAILURES = 8, DOWN_SPACING_MS = 15, HANGS_FACTOR = 2, HANGS_FLOOR_MS = 20, FADES = 16 };
 
 struct worker {
 	struct load *l;
@@ -40,6 +40,7 @@ struct load {
 	bool stopping, stopped;
 	int64_t handed;          /* operations that left the queue */
 	int failures;            /* since the service last answered as it should */
+	int64_t usual_ns;        /* the longest of the last answers, fading */
 	struct history done;
 	struct load_stats stats;
 	struct lateness lateness;
@@ -55,7 +56,8 @@ static int64_t due_ns(const struct load *l, int64_t i)
  * earliest: see load.h. */
 static int64_t paced_ns(const struct load *l, int64_t now)
 {
-	int64_t oldest = INT64_MAX, left, earliest = now;
+	int64_t oldest = INT64_MAX, left, earliest = now, share;
+	int64_t hangs_ns = HANGS_FACTOR * l->usual_ns;
 	int nfree = 0;
 
 	for (int i = 0; i < l->nstarted; i++) {
@@ -68,10 +70,14 @@ static int64_t paced_ns(const struct load *l, int64_t now)
 	}
 	if (l->failures >= DOWN_AFTER_FAILURES)
 		earliest = l->last_handed_ns + DOWN_SPACING_MS * NS_PER_MS;
-	if (2 * nfree >= l->conf.clients || oldest == INT64_MAX)
+	/* A service that is slow, but answers, gets all that the clients can do. */
+	if (hangs_ns < HANGS_FLOOR_MS * NS_PER_MS)
+		hangs_ns = HANGS_FLOOR_MS * NS_PER_MS;
+	if (2 * nfree >= l->conf.clients || oldest == INT64_MAX || now - oldest <= hangs_ns)
 		return earliest;
-	left = oldest + l->conf.deadline_ns - now;
-	left = left > 0 ? l->last_handed_ns + left / (nfree ? nfree : 1) : now;
+	left = (oldest + l->conf.deadline_ns - now) / (nfree ? nfree : 1);
+	share = l->conf.deadline_ns / l->conf.clients;
+	left = l->last_handed_ns + (left > share ? left : share);
 	return left > earliest ? left : earliest;
 }
 
@@ -188,10 +194,14 @@ static void record(struct worker *w, const struct op *op)
 	pthread_mutex_lock(&l->lock);
 	w->busy_since_ns = 0;
 	history_add(&l->done, op);
-	if (op->outcome == OP_OK || !strncmp(op->error, "mismatch", 8))
+	if (op->outcome == OP_OK || !strncmp(op->error, "mismatch", 8)) {
 		l->failures = 0;
-	else if (op->sent || op->connect_ns || op->dns_ns)
+		l->usual_ns -= l->usual_ns / FADES;
+		if (op->t_return - op->t_invoke > l->usual_ns)
+			l->usual_ns = op->t_return - op->t_invoke;
+	} else if (op->sent || op->connect_ns || op->dns_ns) {
 		l->failures++;
+	}
 	if (op->outcome == OP_OK) {
 		l->stats.ok++;
 		if ((op->f == OP_INSERT || changes_register(op)) &&

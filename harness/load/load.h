@@ -17,11 +17,17 @@
  * has waited for longer than the deadline is given up: outcome fail, not
  * sent, error "client: ...".
  *
- * When more than half of the clients hang, the free ones are held back so
- * that they last until the next hanging one must come back: otherwise all
- * would be used up within a moment, and nobody would try until the first
- * deadline ends. With 64 clients and a deadline of 1 s an attempt starts
- * every 15 ms on average, 30 ms at worst.
+ * When more than half of the clients wait, and the longest of them for more
+ * than twice what answers usually take, the free ones are held back so that
+ * they last until the next hanging one must come back: otherwise all would be
+ * used up within a moment, and nobody would try until the first deadline ends.
+ * While all hang, clients / deadline operations a second are tried, evenly:
+ * with 64 clients and a deadline of 1 s one every 15 ms on average, 30 ms at
+ * worst. What is due beyond that waits for its turn, and is given up unsent
+ * once it has waited for a deadline: so there is a backlog of one deadline as
+ * long as nothing answers, and the latencies say so. With few clients the gaps
+ * between attempts, and with them the error of an outage, are as long as
+ * deadline / clients.
  *
  * While nothing but failures comes back, an attempt starts every 15 ms at
  * most, hanging or not: more would tell no more about when the service is

@@ -96,6 +96,30 @@ static void rfc3339_goes_both_ways(void **state)
 	assert_int_equal(clock_parse_rfc3339("2023-11-14T22:13:20.1x", &back), -1);
 }
 
+static void json_integers_are_exact(void **state)
+{
+	(void)state;
+	for (int shift = 40; shift <= 53; shift++) {
+		for (int64_t d = -9; d <= 0; d++) {
+			int64_t v = (INT64_C(1) << shift) + d;
+			struct err e = {0};
+			cJSON *o = cJSON_CreateObject(), *back;
+			char *text;
+
+			json_set_i64(o, "v", v);
+			json_set_i64(o, "n", -v);
+			assert_true(json_i64(o, "v", 0) == v && json_i64(o, "n", 0) == -v);
+			assert_true(json_num(o, "v", 0) == (double)v);
+			text = json_text(o);
+			back = json_parse(text, "text", &e);
+			assert_true(json_i64(back, "v", 0) == v && json_i64(back, "n", 0) == -v);
+			free(text);
+			cJSON_Delete(o);
+			cJSON_Delete(back);
+		}
+	}
+}
+
 static void json_helpers_default_and_follow_paths(void **state)
 {
 	struct err e = {0};
@@ -230,6 +254,7 @@ int main(void)
 		cmocka_unit_test(arena_gives_zeroed_aligned_memory),
 		cmocka_unit_test(errors_keep_their_kind_under_a_prefix),
 		cmocka_unit_test(rfc3339_goes_both_ways),
+		cmocka_unit_test(json_integers_are_exact),
 		cmocka_unit_test(json_helpers_default_and_follow_paths),
 		cmocka_unit_test(merge_replaces_and_moves),
 		cmocka_unit_test(processes_are_fed_and_read),

@@ -25,6 +25,7 @@
 struct toy {
 	struct member member; /* must come first */
 	atomic_bool hang, refuse, slow_probe;
+	atomic_int slow_ms; /* what an answer takes; 0: nothing */
 	atomic_int now, most; /* operations under way */
 	atomic_int calls;
 	atomic_int_fast64_t reg;
@@ -55,6 +56,8 @@ static void toy_invoke(struct client *c, struct op *op, int64_t deadline_ns)
 	op->t_invoke = clock_mono_ns();
 	op->sent = true;
 	op->outcome = OP_OK;
+	if (atomic_load(&t->slow_ms))
+		clock_sleep_until(op->t_invoke + atomic_load(&t->slow_ms) * NS_PER_MS);
 	if (atomic_load(&t->refuse)) {
 		op->sent = false;
 		op->connect_ns = 1;
@@ -268,6 +271,62 @@ static void test_cas_succeeds(void **state)
 	assert_true(ok > mismatch);
 	history_free(&h);
 	load_free(r.l);
+}
+
+/* A system that is slow, but answers, is no reason to hold anything back: all
+ * clients are busy at once, though answers take a good part of the deadline. */
+static void test_slow(void **state)
+{
+	struct history h;
+	struct rig r;
+	int64_t held = 0;
+
+	(void)state;
+	rig_init(&r);
+	r.conf.rate = 400;
+	r.conf.clients = 8;
+	r.conf.deadline_ns = 2 * NS_PER_S;
+	atomic_store(&r.toy.slow_ms, 100);
+	begin(&r);
+	await_ops(&r, 80);
+	load_stop(r.l);
+	history_of(&r, &h);
+	history_sort(&h);
+	/* From the time on at which all are busy, whoever gets free goes on at
+	 * once; with 8 clients held back it would be a quarter of a second. */
+	for (size_t i = 16; i < 72; i++)
+		held += h.ops[i].t_invoke - h.ops[i - 8].t_invoke;
+	assert_true(held / 56 < 200 * NS_PER_MS);
+	assert_int_equal(atomic_load(&r.toy.most), 8);
+	history_free(&h);
+	load_free(r.l);
+}
+
+/* One of several loads: its group, its clients and its values are its own. */
+static void test_group(void **state)
+{
+	struct history h;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	r.conf.group = 1;
+	r.conf.first_process = 100;
+	r.conf.first_value = INT64_C(1) << 40;
+	begin(&r);
+	await_ops(&r, 100);
+	load_stop(r.l);
+	history_of(&r, &h);
+	for (size_t i = 0; i < h.n; i++) {
+		assert_int_equal(h.ops[i].group, 1);
+		assert_in_range(h.ops[i].process, 100, 107);
+		if (h.ops[i].f == OP_INSERT || h.ops[i].f == OP_WRITE)
+			assert_true(h.ops[i].value > INT64_C(1) << 40);
+	}
+	history_free(&h);
+	load_free(r.l);
+	r.conf.mix_read_replica = 1;
+	assert_int_equal(load_start(&r.conf, &r.l, &r.t0, &(struct err){0}), -1);
 }
 
 /* The system hangs: attempts go on, evenly; what finds no client is given up
@@ -496,6 +555,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_schedule),
 		cmocka_unit_test(test_cas_succeeds),
+		cmocka_unit_test(test_slow),
+		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_hang),
 		cmocka_unit_test(test_refusing),
 		cmocka_unit_test(test_stop_is_quick),

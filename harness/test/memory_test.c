@@ -355,6 +355,42 @@ static void a_frozen_primary_hangs_nobody(void **state)
 	memory_cluster_down(&mc);
 }
 
+/* What a replica has got it answers, and the primary never answers for it. */
+static void replicas_answer_reads(void **state)
+{
+	static const char *const quick[] = {"--ttl-ms", "1000", "--loop-ms", "100", NULL};
+	struct memory_cluster mc;
+	struct sample before, after;
+	struct client *c;
+	int64_t end_ns;
+	int primary;
+	struct op op;
+
+	(void)state;
+	memory_cluster_up(&mc, quick);
+	mc.acc.payload_bytes = 100;
+	c = system_memory.client_new(&mc.acc, 1);
+	assert_int_equal(do_op(c, OP_WRITE, 0, OP_NO_VALUE, 7).outcome, OP_OK);
+	primary = memory_cluster_primary(&mc, -1);
+	end_ns = clock_mono_ns() + 20 * NS_PER_S;
+	do {
+		op = do_op(c, OP_READ_REPLICA, 0, OP_NO_VALUE, OP_NO_VALUE);
+		assert_int_equal(op.outcome, OP_OK);
+	} while (op.value != 7 && clock_mono_ns() < end_ns);
+	assert_int_equal(op.value, 7);
+	assert_true(op.sent);
+	assert_string_not_equal(op.via, mc.acc.members[primary].host);
+	memory_cluster_sample(&mc, primary, &before);
+	assert_int_equal(do_op(c, OP_INSERT, OP_NO_VALUE, OP_NO_VALUE, 1).outcome, OP_OK);
+	memory_cluster_sample(&mc, primary, &after);
+	/* One entry for the value, four that hold 100 bytes more. */
+	assert_int_equal(after.position - before.position, 5 * MEMORY_ENTRY_BYTES);
+	cJSON_Delete(before.extra);
+	cJSON_Delete(after.extra);
+	system_memory.client_free(c);
+	memory_cluster_down(&mc);
+}
+
 /* A replica that stands still for long is no reason for a write to wait; nor
  * is it told as following. */
 static void one_replica_is_enough(void **state)
@@ -550,6 +586,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(operations_mean_what_they_say),
 		cmocka_unit_test(a_killed_primary_costs_nothing_acknowledged),
 		cmocka_unit_test(a_frozen_primary_hangs_nobody),
+		cmocka_unit_test(replicas_answer_reads),
 		cmocka_unit_test(one_replica_is_enough),
 		cmocka_unit_test(sigterm_gives_the_lease_up),
 		cmocka_unit_test(a_restart_within_the_lease_goes_on),

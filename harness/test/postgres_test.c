@@ -156,6 +156,10 @@ static void test_operations(void **state)
 	assert_int_equal(op.value, 15);
 	op = call(f, OP_READ, 2, OP_NO_VALUE, OP_NO_VALUE, LONG_NS);
 	assert_int_equal(op.value, 12);
+	/* A primary is no replica, and is not read instead of one. */
+	op = call(f, OP_READ_REPLICA, 2, OP_NO_VALUE, OP_NO_VALUE, LONG_NS);
+	must_be(&op, OP_FAIL, "connect:");
+	assert_false(op.sent);
 }
 
 static void test_final_read(void **state)

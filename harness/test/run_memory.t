@@ -147,6 +147,27 @@ sub freeze_primary {
 	return ($pid, $victim);
 }
 
+subtest "clients on both sides, and reads of replicas" => sub {
+	my ($code, $s) = run_measured("$root/harness/test/scenarios/memory-minority.yaml");
+	my @ops = map { decode_json($_) } split(/\n/, slurp(latest() . "/history.jsonl") // "");
+	my %value;
+SKIP: {
+		skip("memory-minority: $s->{noise}{why}", 1)
+			if defined $code && $code == 3 && $s->{noise}{too_noisy};
+		is($code, 0, "all expectations pass") or diag(out() . err());
+	}
+	$value{"$_->{f}"}{$_->{val}}++ for grep { $_->{f} =~ /^(insert|write|cas)$/ } @ops;
+	is(scalar(grep { $_ > 1 } map { values %$_ } values %value), 0, "no value is used twice");
+	my @beside = grep { ($_->{g} // 0) == 1 } @ops;
+	cmp_ok(scalar @beside, ">", @ops / 8, "a quarter of the operations or so is the minority's");
+	is(scalar(grep { $_->{p} < 24 } @beside), 0, "by clients of its own");
+	cmp_ok($s->{staleness}{reads}, ">", 20, "replicas answered");
+	is($s->{groups}[0]{member}, $s->{faults}[0]{target}, "the minority stood beside the target");
+	my ($part) = grep { $_->{what} eq "group" } @{$s->{faults}[0]{outages}};
+	cmp_ok($part->{hi_ms} // 0, ">", 900, "it had an outage of its own");
+	is(scalar pids(), 0, "no process is left on the books");
+};
+
 subtest "all is well" => sub {
 	my %by;
 	for my $name (map { "memory-$_" } qw(kill-replica pause-primary kill-primary)) {
