@@ -85,6 +85,7 @@ enum lane_state {
 struct lane_span {
 	int64_t from_ns, to_ns;
 	enum lane_state state;
+	int64_t shard; /* what it served; 0: everything */
 };
 struct lane {
 	char member[64];
@@ -94,7 +95,7 @@ struct lane {
 		int64_t t_ns, bytes;
 	} *lag;
 	size_t nlag, lag_alloc;
-	int64_t last_ns;
+	int64_t last_ns, witnessed_ns;
 };
 struct lanes {
 	struct lane *v; /* by member name */
@@ -106,6 +107,9 @@ void lanes_free(struct lanes *l);
 void plot_lanes(struct page *p, const struct lanes *l, int y);
 /* "postgres-0: primary 0–15.0 s, unreachable 15.0–18.2 s, ..." as a list. */
 void lanes_words(struct page *p, const struct lanes *l);
+/* A lane for each group of clients that stood elsewhere: when its writes were
+ * down. Returns how many lanes, and draws nothing when y is 0. */
+int plot_groups(struct page *p, int y);
 
 enum {
 	PLOT_TOP = 34,         /* room for the faults' marks */

@@ -10,6 +10,7 @@
  * is tall, a replica thin, an unreachable member a dashed line. */
 
 enum {
+	WITNESS_MS = 500, /* one beside the member heard it so long ago at most */
 	SILENT_MS = 3000, /* no sample for longer than this: nobody asked */
 	LAG_POINTS_MAX = 400,
 	VIEW_W = 2000,
@@ -41,7 +42,7 @@ static enum lane_state state_of(const cJSON *sample)
 	return !strcmp(role, "replica") ? LANE_REPLICA : LANE_UNKNOWN;
 }
 
-static void add_span(struct lane *lane, int64_t t_ns, enum lane_state state)
+static void add_span(struct lane *lane, int64_t t_ns, enum lane_state state, int64_t shard)
 {
 	struct lane_span *last = lane->n ? &lane->spans[lane->n - 1] : NULL;
 	struct lane_span *s;
@@ -50,7 +51,7 @@ static void add_span(struct lane *lane, int64_t t_ns, enum lane_state state)
 		bool silent = t_ns - lane->last_ns > SILENT_MS * NS_PER_MS;
 
 		last->to_ns = silent ? lane->last_ns : t_ns;
-		if (!silent && last->state == state) {
+		if (!silent && last->state == state && last->shard == shard) {
 			lane->last_ns = t_ns;
 			return;
 		}
@@ -58,6 +59,7 @@ static void add_span(struct lane *lane, int64_t t_ns, enum lane_state state)
 	s = VEC_PUSH(lane->spans, lane->n, lane->alloc);
 	s->from_ns = s->to_ns = lane->last_ns = t_ns;
 	s->state = state;
+	s->shard = shard;
 }
 
 static void add_lag(const struct page *p, struct lanes *l, struct lane *lane, int64_t t_ns,
@@ -85,22 +87,52 @@ static int by_member(const void *a, const void *b)
 	return strcmp(((const struct lane *)a)->member, ((const struct lane *)b)->member);
 }
 
+struct answers {
+	const cJSON **v;
+	size_t n, alloc;
+};
+
+static int by_time(const void *a, const void *b)
+{
+	int64_t x = json_i64(*(const cJSON *const *)a, "t", 0), y = json_i64(*(const cJSON *const *)b, "t", 0);
+
+	return (x > y) - (x < y);
+}
+
+static void add_answer(const struct page *p, struct lanes *l, const cJSON *ev)
+{
+	int64_t t = json_i64(ev, "t", 0), lag = json_i64(ev, "lag_bytes", -1);
+	bool beside = !strcmp(json_str(ev, "k", ""), "witness"), ok = json_bool(ev, "ok", false);
+	struct lane *lane = lane_of(l, json_str(ev, "m", "?"));
+
+	/* Who is heard by somebody is not unreachable. */
+	if (!ok && (beside || (lane->witnessed_ns && t - lane->witnessed_ns < WITNESS_MS * NS_PER_MS)))
+		return;
+	if (beside)
+		lane->witnessed_ns = t;
+	add_span(lane, t, state_of(ev), json_i64(ev, "shard", 0));
+	if (state_of(ev) == LANE_REPLICA && lag >= 0)
+		add_lag(p, l, lane, t, lag);
+}
+
 void lanes_make(const struct page *p, struct lanes *l)
 {
+	struct answers a = {0};
 	const cJSON *ev;
 
 	cJSON_ArrayForEach(ev, p->run->events) {
-		int64_t t = json_i64(ev, "t", 0), lag = json_i64(ev, "lag_bytes", -1);
-		struct lane *lane;
+		int64_t t = json_i64(ev, "t", 0);
+		const char *kind = json_str(ev, "k", "");
 
-		if (strcmp(json_str(ev, "k", ""), "sample") ||
-		    json_i64(ev, "s", -1) != p->s->index || t < p->x0_ns || t > p->x1_ns)
-			continue;
-		lane = lane_of(l, json_str(ev, "m", "?"));
-		add_span(lane, t, state_of(ev));
-		if (state_of(ev) == LANE_REPLICA && lag >= 0)
-			add_lag(p, l, lane, t, lag);
+		if ((!strcmp(kind, "sample") || !strcmp(kind, "witness")) &&
+		    json_i64(ev, "s", -1) == p->s->index && t >= p->x0_ns && t <= p->x1_ns)
+			*VEC_PUSH(a.v, a.n, a.alloc) = ev;
 	}
+	if (a.n)
+		qsort(a.v, a.n, sizeof(*a.v), by_time);
+	for (size_t i = 0; i < a.n; i++)
+		add_answer(p, l, a.v[i]);
+	free(a.v);
 	if (l->n)
 		qsort(l->v, l->n, sizeof(l->v[0]), by_member);
 }
@@ -154,7 +186,9 @@ static void draw_dual(struct page *p, const struct lanes *l, size_t me, int y)
 				int64_t from = a->spans[i].from_ns, to = a->spans[i].to_ns;
 
 				if (a->spans[i].state != LANE_PRIMARY ||
-				    b->spans[k].state != LANE_PRIMARY)
+				    b->spans[k].state != LANE_PRIMARY ||
+				    (a->spans[i].shard && b->spans[k].shard &&
+				     a->spans[i].shard != b->spans[k].shard))
 					continue;
 				from = from > b->spans[k].from_ns ? from : b->spans[k].from_ns;
 				to = to < b->spans[k].to_ns ? to : b->spans[k].to_ns;
@@ -237,4 +271,38 @@ void lanes_words(struct page *p, const struct lanes *l)
 			fprintf(p->f, ", and %zu more changes", lane->n - shown);
 		fputs(".</li>", p->f);
 	}
+}
+
+static void draw_group(struct page *p, const char *name, int y)
+{
+	fprintf(p->f, "<g><text class=\"t halo\" x=\"0\" y=\"%d\">%s<tspan font-weight=\"400\"> · clients beside "
+		"the old primary: when their writes were down</tspan></text>", y + 13, esc(p, name));
+	for (size_t i = 0; i < p->s->m->nfaults; i++) {
+		const struct partial_outage *o = fault_part(&p->s->m->faults[i], "group", name);
+		double x, w;
+
+		if (!o || !o->outage.any)
+			continue;
+		x = plot_pct(p, o->outage.down_lo);
+		w = plot_pct(p, o->outage.up_hi) - x;
+		fprintf(p->f, "<rect class=\"meas\" x=\"%.2f%%\" width=\"%.2f%%\" y=\"%d\" height=\"8\" rx=\"2\">"
+			"<title>down for %s</title></rect>", x, w > 0.3 ? w : 0.3, y + 21,
+			text_interval(o->outage.lo_ns, o->outage.hi_ns).s);
+	}
+	fputs("</g>\n", p->f);
+}
+
+int plot_groups(struct page *p, int y)
+{
+	const cJSON *ev;
+	int n = 0;
+
+	cJSON_ArrayForEach(ev, p->run->events) {
+		if (strcmp(json_str(ev, "k", ""), "group") || json_i64(ev, "s", -1) != p->s->index)
+			continue;
+		if (y)
+			draw_group(p, json_str(ev, "name", "?"), y + n * PLOT_LANE);
+		n++;
+	}
+	return n;
 }

@@ -178,7 +178,7 @@ void plot_timeline(struct page *p)
 	int lanes = latency + PLOT_LATENCY, bottom;
 
 	lanes_make(p, &l);
-	bottom = lanes + (int)l.n * PLOT_LANE;
+	bottom = lanes + ((int)l.n + plot_groups(p, 0)) * PLOT_LANE;
 	fprintf(p->f, "<h3>What happened</h3>\n");
 	legend(p);
 	fprintf(p->f, "<figure class=\"tl\"><svg role=\"img\" width=\"100%%\" height=\"%d\" "
@@ -193,6 +193,7 @@ void plot_timeline(struct page *p)
 	plot_throughput(p, throughput);
 	plot_latency(p, latency);
 	plot_lanes(p, &l, lanes);
+	plot_groups(p, lanes + (int)l.n * PLOT_LANE);
 	for (size_t i = 0; i < m->nfaults; i++)
 		mark_fault(p, &m->faults[i], i);
 	fputs("</svg></figure>\n", p->f);
