@@ -171,13 +171,25 @@ static int docker_up(struct engine *en, struct err *e)
 	return r ? -1 : build_images(d, e);
 }
 
+/* Without a Docker, and with no folder of a run, there is nothing to clean. */
+static bool never_was(const struct docker *d)
+{
+	struct err e = {0};
+
+	return !file_exists(d->state) && docker_do(&d->api, "GET", "/version", NULL, 0, NULL, "ask Docker", &e);
+}
+
 static int docker_down(struct engine *en, struct err *e)
 {
 	struct docker *d = (struct docker *)en;
-	cJSON *found = cJSON_CreateArray();
-	int r = docker_clean(d, found, e);
+	cJSON *found;
 	const cJSON *s;
+	int r;
 
+	if (never_was(d))
+		return 0;
+	found = cJSON_CreateArray();
+	r = docker_clean(d, found, e);
 	cJSON_ArrayForEach(s, found)
 		log_info("removed %s", s->valuestring);
 	cJSON_Delete(found);
@@ -188,8 +200,8 @@ static int docker_recover(struct engine *en, cJSON *found, struct err *e)
 {
 	struct docker *d = (struct docker *)en;
 
-	if (access(d->api.socket, F_OK) && !file_exists(d->state)) {
-		log_info("there is no Docker, and nothing of the engine docker: nothing to recover");
+	if (never_was(d)) {
+		log_info("no Docker answers, and there is nothing of the engine docker: nothing to recover");
 		return 0;
 	}
 	return docker_clean(d, found, e);
