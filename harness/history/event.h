@@ -21,7 +21,7 @@
  *  scenario  name, title, file, system, variant, settings[{name,value,unit,default,source,where}],
  *            load{}, steps[], expect[{name, metric, ...}], plan[]
  *  adapt     file, line, object, path, from, to, why
- *  phase     phase: "engine" "agents" (of the run), "apply" "ready" "setup" "load" "steady" "await" "heal"
+ *  phase     phase: "engine" "agents" (of the run), "apply" "ready" "setup" "converge" "load" "steady" "await" "heal"
  *            "settle" "final" "cleanup" "done"; detail
  *  sample    m (member), ok, role ("primary" "replica" "unknown"), writable, shard, tl, pos, lag_bytes,
  *            lag_ms, took_ms, err, x{} (what only this system has)

@@ -189,7 +189,7 @@ void comparison_text(struct comparison *c, FILE *f)
 	for (size_t i = 0; i < c->n; i++) {
 		const struct compared *p = &c->v[i];
 
-		fprintf(f, "\n%s\n  settings: %s\n", p->a->name, p->differs[0] ? p->differs : "the same");
+		fprintf(f, "\n%s\n  settings: %s\n", p->a->name, p->differs[0] ? arena_fmt(&c->arena, "B has %s", p->differs) : "the same");
 		text_left_out(f, "A", p->a);
 		text_left_out(f, "B", p->b);
 		for (size_t j = 0; j < p->nfaults; j++) {

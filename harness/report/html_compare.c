@@ -71,7 +71,7 @@ static void one_pair(struct page *p, const struct compared *c, size_t i)
 		c->a->counted, c->a->n, c->b->counted, c->b->n,
 		c->a->left_out[0] ? "; left out of A: " : "", esc(p, c->a->left_out),
 		c->b->left_out[0] ? "; left out of B: " : "", esc(p, c->b->left_out),
-		c->differs[0] ? esc(p, c->differs) : "the same on both sides");
+		c->differs[0] ? arena_fmt(p->a, "B has %s", esc(p, c->differs)) : "the same on both sides");
 	for (size_t j = 0; j < c->nfaults; j++)
 		one_fault(p, &c->faults[j]);
 	if (!c->nfaults)

@@ -17,11 +17,12 @@ static const struct {
 	[TIME_RECOVERY] = {"recovery", "until redundant again"},
 	[TIME_HELD] = {"held", "faults held on"},
 	[TIME_SETTLE] = {"settle", "settling"},
+	[TIME_CONVERGE] = {"converge", "first redundancy"},
 	[TIME_ENGINE] = {"engine", "the engine"},
 	[TIME_AGENTS] = {"agents", "agents up and down"},
 	[TIME_APPLY] = {"apply", "images and objects"},
 	[TIME_READY] = {"ready", "members ready"},
-	[TIME_SETUP] = {"setup", "first redundancy"},
+	[TIME_SETUP] = {"setup", "first write"},
 	[TIME_STEPS] = {"steps", "between the steps"},
 	[TIME_FINAL] = {"final", "final reads"},
 	[TIME_REMOVE] = {"remove", "logs and removal"},
@@ -51,7 +52,8 @@ static enum time_place place_of(const cJSON *ev, enum time_place now)
 		enum time_place place;
 	} phases[] = {
 		{"engine", TIME_ENGINE}, {"agents", TIME_AGENTS}, {"apply", TIME_APPLY},
-		{"ready", TIME_READY}, {"setup", TIME_SETUP}, {"load", TIME_STEPS},
+		{"ready", TIME_READY}, {"setup", TIME_SETUP}, {"converge", TIME_CONVERGE},
+		{"load", TIME_STEPS},
 		{"steady", TIME_STEADY}, {"await", TIME_STEPS},
 		{"heal", TIME_STEPS}, {"settle", TIME_SETTLE},
 		{"final", TIME_FINAL}, {"cleanup", TIME_REMOVE}, {"done", TIME_JUDGE},

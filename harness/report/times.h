@@ -16,17 +16,18 @@ enum time_place {
 	TIME_RECOVERY, /* until redundant again, after that */
 	TIME_HELD,     /* a lasting fault was kept on, besides */
 	TIME_SETTLE,   /* after all was healed, until redundancy held */
+	TIME_CONVERGE, /* before the load: from the first write until redundancy held */
 	TIME_ENGINE,   /* the cluster or its stand-in, images of the harness included */
 	TIME_AGENTS,   /* up and down */
 	TIME_APPLY,    /* images and objects of the system */
 	TIME_READY,    /* until the workloads are ready */
-	TIME_SETUP,    /* tables, first redundancy */
+	TIME_SETUP,    /* until the system took a first write, and had its tables */
 	TIME_STEPS,    /* between the steps, besides what the systems need */
 	TIME_FINAL,    /* reading what is left */
 	TIME_REMOVE,   /* logs and removal */
 	TIME_JUDGE,    /* measuring and judging, between scenarios */
 	TIME_PLACES,
-	TIME_NEEDED = TIME_SETTLE + 1,
+	TIME_NEEDED = TIME_CONVERGE + 1,
 };
 
 struct run_time {

@@ -220,7 +220,7 @@ static int first_write(struct walk *w, const cJSON *body, struct err *e)
 		r = stage_call(st, "load", "POST", "/v1/setup", body, CALL_TIMEOUT_NS, NULL, e);
 		if (!r || clock_mono_ns() > end_ns)
 			break;
-		if (stage_sleep_until(st, clock_mono_ns() + 10 * POLL_NS, e))
+		if (stage_sleep_until(st, clock_mono_ns() + 2 * POLL_NS, e))
 			return -1;
 	}
 	if (!r)
@@ -256,6 +256,7 @@ static int set_up(struct walk *w, uint64_t seed, struct err *e)
 		goto out;
 	st->loading = true;
 	st->next_op = st->next_sample = 0;
+	stage_phase(st, "converge", "");
 	r = await_redundant(st, REDUNDANT_WITHIN_NS, why, e);
 	if (r > 0)
 		emit_stands(st, false, "redundant", why);

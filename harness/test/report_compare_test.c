@@ -71,7 +71,7 @@ static void a_difference_is_bounded(void **state)
 	assert_true(s->bounded && s->differs && s->hi < 0);
 	assert_true(s->p < 0.01);
 	assert_false(t.c.v[0].faults[0].shift[FIGURE_LOST].differs);
-	has(t.text, "settings: ttl 20 instead of 30");
+	has(t.text, "settings: B has ttl 20 instead of 30");
 	has(t.text, " s shorter (B less A, 95 %: no bound to -");
 	has(t.text, "no difference is shown");
 	has(t.text, "of A left out: 7 broken");
