@@ -262,9 +262,7 @@ static void mechanism(const struct story *s, const struct prediction *p, struct 
 		snprintf(m->why_mechanism, sizeof(m->why_mechanism), "%.40s is the master instead of %.40s",
 			 s->after, s->before);
 	} else {
-		if (predicted(p, "space returns"))
-			name = "space returns";
-		else if (s->restarted && predicted(p, "same member restarts"))
+		if (s->restarted && predicted(p, "same member restarts"))
 			name = "same member restarts";
 		snprintf(m->mechanism, sizeof(m->mechanism), "%s", name);
 		snprintf(m->why_mechanism, sizeof(m->why_mechanism), "%.40s is still the master%s", s->before,

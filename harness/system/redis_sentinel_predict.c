@@ -207,19 +207,14 @@ static void partition(struct prediction *p, const struct rules *r, const cJSON *
 		note(p, "Cut off, the old master takes writes until it is healed and told to follow: all of them are lost.");
 }
 
-static void fill_disk(struct prediction *p, const cJSON *fault)
+/* A server that cannot write its AOF answers MISCONF to writes and to PING
+ * alike (server.c, processCommand()), and a Sentinel takes no error but LOADING
+ * and MASTERDOWN for a sign of life (sentinelPingReplyCallback()). */
+static void fill_disk(struct prediction *p, const struct rules *r, const cJSON *fault)
 {
-	int64_t lo, hi;
-
-	if (!length(fault, &lo, &hi)) {
-		note(p, "No rule ends this before space returns, and it was not freed.");
-		return;
-	}
-	add(p, "space returns", 0, hi + DISK_CRON + RECONNECT,
-	    "Redis documentation: Redis persistence (append-only file)",
-	    "once the AOF cannot be written, writes are answered with MISCONF; the write is tried again every second, a failed snapshot after 5 s; pings are answered all the time, so nobody takes over; full for %.1f s: 0 to %.1f s",
-	    sec(hi), sec(hi + DISK_CRON + RECONNECT));
-	note(p, "A full disk is no failure to Sentinel: it has no rule for it.");
+	promoted_or_end(p, r, fault, DISK_CRON + RECONNECT,
+			"space returned before a replica was promoted; the AOF is tried again every second, a failed snapshot after 5 s");
+	note(p, "MISCONF answers PING, too: to a Sentinel the server is down.");
 }
 
 static const char *role_hit(const cJSON *fault)
@@ -259,7 +254,7 @@ static void primary(struct prediction *p, const struct rules *r, const cJSON *fa
 				"the node came back before a replica was promoted, and the same member starts again");
 		note(p, "A Sentinel goes with it: the others must be a majority, and agree.");
 	} else if (!strcmp(name, "fill-disk")) {
-		fill_disk(p, fault);
+		fill_disk(p, r, fault);
 	} else {
 		note(p, "No rule is known for the fault \"%.40s\".", name);
 	}
