@@ -8,6 +8,16 @@
 #include "base/mem.h"
 #include "measure/parts.h"
 
+static void redirections(const struct view *v, struct measured *m)
+{
+	size_t i;
+
+	for (i = 0; i < v->nops; i++) {
+		m->moved += strstr(v->ops[i]->via, " MOVED") != NULL;
+		m->asked += strstr(v->ops[i]->via, " ASK") != NULL;
+	}
+}
+
 static void load_span(const struct view *v, struct measured *m)
 {
 	size_t i;
@@ -167,6 +177,7 @@ void measure_scenario(const struct history *h, const cJSON *events, int scenario
 	view_make(&v, h, events, scenario);
 	out->scenario = scenario;
 	load_span(&v, out);
+	redirections(&v, out);
 	faults_make(&v, out);
 	first = out->end_ns + 1;
 	for (i = 0; i < out->nfaults; i++)

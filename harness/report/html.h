@@ -52,6 +52,8 @@ void html_proof(struct page *p);
 void html_sides(struct page *p);
 void html_lost_causes(struct page *p);
 void html_staleness(struct page *p);
+/* How many operations were sent on to another server. */
+void html_redirected(struct page *p);
 
 /* html_table.c. All cells are safe HTML; NULL: there is none. */
 struct fault_row {

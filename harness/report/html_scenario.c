@@ -247,6 +247,7 @@ void html_scenario(struct page *p)
 	for (size_t i = 0; i < m->nfaults; i++)
 		html_breakdown(p, &m->faults[i]);
 	html_sides(p);
+	html_redirected(p);
 	expectations(p);
 	lost_writes(p);
 	html_staleness(p);

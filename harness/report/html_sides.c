@@ -106,6 +106,16 @@ void html_lost_causes(struct page *p)
 	fputs("</tbody></table>\n", p->f);
 }
 
+void html_redirected(struct page *p)
+{
+	const struct measured *m = p->s->m;
+
+	if (m->moved || m->asked)
+		fprintf(p->f, "<p>Servers sent clients on to another one: %s operations for good (MOVED), %s this once "
+			"(ASK). That is in these operations' latency.</p>\n", text_count(m->moved).s,
+			text_count(m->asked).s);
+}
+
 void html_staleness(struct page *p)
 {
 	const struct staleness *s = &p->s->m->staleness;

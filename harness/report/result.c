@@ -347,6 +347,9 @@ static cJSON *scenario(const struct run_report *run, const struct scenario_repor
 	json_set(out, "recovery", recovery(m));
 	json_set(out, "groups", groups(run, s));
 	json_set(out, "staleness", result_staleness(&m->staleness));
+	list = cJSON_AddObjectToObject(out, "redirected");
+	json_set_i64(list, "moved", m->moved);
+	json_set_i64(list, "ask", m->asked);
 	set_ms(out, "dual_primary_ms", m->dual_primary_ns);
 	set_ms(out, "baseline_p99_ms", m->baseline_p99_ns > 0 ? m->baseline_p99_ns : -1);
 	set_ms(out, "longest_op_ms", m->longest_op_ns > 0 ? m->longest_op_ns : -1);
