@@ -31,7 +31,7 @@ enum { SETTLED_MS = 2000 }; /* the first answer of a new primary may come so lon
 struct answer {
 	int64_t t;
 	const char *m, *run;   /* run: what changes when the server begins anew; "" untold */
-	bool ok, leads;
+	bool ok, leads, follows;
 	bool beside;           /* told to a witness: what the cut-off side believes */
 	uint32_t shard;
 	int64_t timeline, position, started_ms, evicted;
@@ -50,6 +50,7 @@ static void add_answer(const cJSON *e, struct loss_evidence *out)
 	*VEC_PUSH(out->answers, out->nanswers, out->aanswers) = (struct answer){
 		.t = event_t(e), .m = json_str(e, "m", ""), .run = json_str(x, "run_id", ""),
 		.ok = json_bool(e, "ok", false), .leads = sample_leads(e),
+		.follows = json_bool(e, "ok", false) && !strcmp(json_str(e, "role", ""), "replica"),
 		.beside = event_is(e, "witness"),
 		.shard = (uint32_t)json_i64(e, "shard", 0), .timeline = json_i64(e, "tl", -1),
 		.position = json_i64(e, "pos", -1), .started_ms = json_i64(x, "started_ms", -1),
@@ -224,7 +225,7 @@ static bool on_minority_side(const struct loss_evidence *ev, const struct op *op
 	return true;
 }
 
-/* Did the later primary, while it was none, tell a position that the old one
+/* Did the later primary, while it was a replica, tell a position that the old one
  * only had after the write? Then the write had reached it. */
 static bool had_it(const struct loss_evidence *ev, const char *by, const struct answer *next, int64_t t)
 {
@@ -242,7 +243,7 @@ static bool had_it(const struct loss_evidence *ev, const char *by, const struct 
 	for (i = 0; after >= 0 && i < ev->nanswers && ev->answers[i].t < next->t; i++) {
 		const struct answer *a = &ev->answers[i];
 
-		if (a->t > t && a->ok && !a->leads && !strcmp(a->m, next->m) && a->position >= after)
+		if (a->t > t && a->follows && !strcmp(a->m, next->m) && a->position >= after)
 			return true;
 	}
 	return false;
