@@ -191,7 +191,7 @@ static void dies(struct prediction *p, const struct rules *r, int64_t start, int
 	int64_t hi = later + start + LOAD + RECONNECT;
 
 	add(p, "same member restarts", 0, hi, RESTARTS,
-	    "%s before the Sentinels miss it (%.1f s allowed), asks them who the master is, reads its AOF (%.1f s allowed) and goes on as what it was: 0 to %.1f s",
+	    "%s before the Sentinels miss it (%.1f s allowed), asks them who the master is, reads its AOF (%.1f s allowed) and goes on, unless its start leaves them the time to promote another: 0 to %.1f s",
 	    who, sec(start), sec(LOAD), sec(hi));
 	replica_promoted(p, r, later);
 }
