@@ -22,7 +22,7 @@ enum {
 struct story {
 	const cJSON *events;
 	int scenario;
-	int64_t injected, first_ack;
+	int64_t injected, healed, first_ack; /* healed 0: not */
 	const char *before, *after; /* owners of the shard; "" unknown */
 	const char *slots;          /* of `before` */
 	const char *id_before, *id_after;
@@ -341,6 +341,13 @@ static void mechanism(const struct story *s, const struct prediction *p, struct 
 {
 	const char *name = "fault ends";
 
+	if (predicted(p, "replica returns") && s->healed && s->first_ack >= s->healed) {
+		snprintf(m->mechanism, sizeof(m->mechanism), "replica returns");
+		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
+			 "%.40s owned the slots %.30s, and took writes only after the fault had ended",
+			 s->after, s->slots);
+		return;
+	}
 	if (strcmp(s->before, s->after)) {
 		snprintf(m->mechanism, sizeof(m->mechanism), "replica elected");
 		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
@@ -363,6 +370,7 @@ void redis_cluster_explain(const cJSON *events, int scenario, const cJSON *fault
 	struct story s = {
 		.events = events, .scenario = scenario, .first_ack = m->first_ack,
 		.injected = json_i64(fault, "injected_ns", m->effective),
+		.healed = json_i64(fault, "healed_ns", 0),
 		.before = "", .after = "", .slots = "", .id_before = "", .id_after = "",
 		.epoch_before = -1, .epoch_after = -1,
 	};

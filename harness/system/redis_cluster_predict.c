@@ -33,6 +33,7 @@
 #define BACKOFF S(11)      /* second restart of a container within ten minutes, and its start */
 #define LOAD S(3)          /* allowance: reading the AOF */
 #define RECONNECT S(2)     /* allowance: dead connections give up, new ones open */
+#define RESYNC S(20)       /* allowance: a member rejoins, connects to its master, copies, reports */
 #define DISK_CRON S(2)     /* aof.c: the write is tried again every second */
 #define NODE_BOOT S(30)    /* allowance: a node and its pods start again */
 #define REJOIN_MAX S(5)    /* cluster.c: CLUSTER_MAX_REJOIN_DELAY */
@@ -42,7 +43,7 @@
 #define RESTARTS SPEC "Nodes that restart; StatefulSets of Kubernetes"
 
 struct rules {
-	int64_t timeout, validity, ping_period;
+	int64_t timeout, validity, ping_period, min_replicas;
 	bool full_coverage;
 	char assumed[160];
 };
@@ -78,6 +79,8 @@ static void rules_read(const cJSON *inforce, struct rules *r)
 	r->timeout = number(r, inforce, "cluster-node-timeout", 15000) * NS_PER_MS;
 	r->validity = number(r, inforce, "cluster-replica-validity-factor", 10);
 	r->ping_period = number(r, inforce, "repl-ping-replica-period", 10) * NS_PER_S;
+	r->min_replicas = setting(inforce, "min-replicas-to-write") ?
+			  number(r, inforce, "min-replicas-to-write", 0) : 0;
 	r->full_coverage = !cJSON_IsString(v) || !strcmp(v->valuestring, "yes") ||
 			   !strcmp(v->valuestring, "on");
 }
@@ -211,6 +214,23 @@ static void partition(struct prediction *p, const struct rules *r, const cJSON *
 	     sec(r->timeout), sec(r->timeout + r->timeout / 2 + CRON));
 }
 
+/* Whoever owns the slots, it takes no writes without its replicas; what took
+ * one of them away has to end first. */
+static void min_replicas(struct prediction *p, const struct rules *r, const cJSON *fault)
+{
+	int64_t lo, hi;
+
+	if (!r->min_replicas)
+		return;
+	note(p, "min-replicas-to-write %lld: refused without so many replicas, on either side.",
+	     (long long)r->min_replicas);
+	if (!length(fault, &lo, &hi))
+		return;
+	add(p, "replica returns", 0, hi + RESYNC, "Redis documentation: Replication (allow writes only with N attached replicas)",
+	    "min-replicas-to-write %lld: a shard that has lost its replica, or got it as its master, takes no writes until the fault ends, after %.1f s, and a replica is in step again (%.0f s allowed): 0 to %.1f s",
+	    (long long)r->min_replicas, sec(hi), sec(RESYNC), sec(hi + RESYNC));
+}
+
 static void fill_disk(struct prediction *p, const cJSON *fault)
 {
 	int64_t lo, hi;
@@ -262,7 +282,7 @@ static void primary(struct prediction *p, const struct rules *r, const cJSON *fa
 	} else if (!strcmp(name, "node-down")) {
 		elected_or_end(p, r, fault, NODE_BOOT + LOAD + WRITABLE,
 			       "the node came back before a replica was elected, and the same member starts again");
-		note(p, "Its node's other members are gone, too; a master there is another shard's outage.");
+		note(p, "Its node's other members are gone, too.");
 	} else if (!strcmp(name, "fill-disk")) {
 		fill_disk(p, fault);
 	} else {
@@ -292,6 +312,8 @@ void redis_cluster_predict(const cJSON *fault, const cJSON *inforce, struct pred
 		primary(out, &r, fault, name);
 	else if (strcmp(role, "replica"))
 		note(out, "It is not known whether the target owned slots.");
+	if (*role)
+		min_replicas(out, &r, fault);
 	if (!strcmp(role, "primary") && r.full_coverage)
 		note(out, "With cluster-require-full-coverage all shards stop while slots have no owner.");
 	if (*r.assumed)

@@ -302,6 +302,14 @@ static void test_predict(void **state)
 	assert_true(has(&p, "space returns"));
 	assert_true(p.lo_ns == 0 && p.hi_ns > 15 * SEC);
 
+	/* Who is elected has no replica yet. */
+	p = predict("{\"fault\":\"node-down\"," LASTED(90) "," PRIMARY "}",
+		    "[{\"name\":\"cluster-node-timeout\",\"value\":\"5000\"},"
+		    "{\"name\":\"min-replicas-to-write\",\"value\":\"1\"}]");
+	assert_true(has(&p, "replica elected") && has(&p, "replica returns"));
+	assert_true(p.hi_ns > 189 * SEC);
+	assert_non_null(strstr(p.note, "min-replicas-to-write 1"));
+
 	p = predict("{\"fault\":\"kill-pod\"," REPLICA "}", document);
 	assert_int_equal(p.n, 1);
 	assert_int_equal(p.hi_ns, 0);
