@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "engine/docker.h"
 #include "engine/docker_api.h"
 #include "engine/docker_plan.h"
 
@@ -289,6 +290,31 @@ static void claims(void **state)
 	arena_free(&a);
 }
 
+/* Claims that no disk has room for, and one that any disk with 1 GiB has. */
+static void room(void **state)
+{
+	static const char large[] = "kind: StatefulSet\nspec: {replicas: 2, volumeClaimTemplates: [{spec: {resources: "
+				    "{requests: {storage: 512Pi}}}}]}\n";
+	struct docker *d = mem_alloc(sizeof(*d));
+	struct manifest m = {0}, none = {0};
+	struct arena a = {0};
+	struct err e = {0};
+
+	(void)state;
+	mem_copy_str(d->kube.cache, sizeof(d->kube.cache), "/tmp");
+	assert_int_equal(yaml_read_text(&a, "f.yaml", large, &m.objects, &m.n, &e), 0);
+	assert_int_equal(docker_room(d, &m, &e), -1);
+	assert_int_equal(e.kind, ERR_BROKEN);
+	if (!strstr(e.msg, "the claims want 1073741824.0 GiB and 1.0 GiB must stay free, but the disk of the cache folder "
+		    "/tmp has "))
+		fail_msg("%s", e.msg);
+	/* Nothing is claimed: only the spare room is asked for. */
+	if (docker_room(d, &none, &e))
+		assert_non_null(strstr(e.msg, "the claims want 0.0 GiB"));
+	free(d);
+	arena_free(&a);
+}
+
 static void frames(void **state)
 {
 	static const char stream[] = "\1\0\0\0\0\0\0\3abc\2\0\0\0\0\0\0\2de\1\0\0\0\0\0\1\0torn";
@@ -307,7 +333,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(expanding), cmocka_unit_test(environment), cmocka_unit_test(container),
-		cmocka_unit_test(placing), cmocka_unit_test(endpoints), cmocka_unit_test(fields), cmocka_unit_test(kinds), cmocka_unit_test(claims),
+		cmocka_unit_test(placing), cmocka_unit_test(endpoints), cmocka_unit_test(fields), cmocka_unit_test(kinds), cmocka_unit_test(claims), cmocka_unit_test(room),
 		cmocka_unit_test(frames),
 	};
 
