@@ -6,7 +6,8 @@ docker_build() {
   local tag=$1 hash=$2 context=$3 proxy
   shift 3
   proxy=$(apt_proxy)
-  docker build --network host ${proxy:+--build-arg "http_proxy=$proxy"} \
+  # --force-rm: the container of a step that fails goes, too.
+  docker build --force-rm --network host ${proxy:+--build-arg "http_proxy=$proxy"} \
     --label "ordeal.hash=$hash" -t "$tag" "$@" "$context"
 }
 

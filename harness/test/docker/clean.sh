@@ -23,7 +23,7 @@ says 'postgres-ha.yaml:[0-9]+:[0-9]+: .*hostNetwork is not supported' "an unsupp
 nothing_left "that"
 
 fresh_home
-printf 'FROM ordeal/base:12\nRUN echo no such luck >&2; false\n' >"$home/fixtures/images/postgres-patroni/Dockerfile"
+printf 'FROM ordeal/base:12\nRUN echo %s >&2; false\n' "$unlucky" >"$home/fixtures/images/postgres-patroni/Dockerfile"
 says 'no such luck' "an image that cannot be built is named"
 nothing_left "that"
 

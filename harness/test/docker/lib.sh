@@ -9,6 +9,7 @@ if [ "$(id -u)" != 0 ] || ! docker version >/dev/null 2>&1; then
   exit
 fi
 work=$(mktemp -d)
+unlucky="no such luck" # said by the build that fails
 home=$work/home
 driver=
 trap '[ -z "$driver" ] || kill -9 "$driver" 2>/dev/null; "$ordeal" down --engine docker >/dev/null 2>&1; rm -rf "$work"' EXIT
@@ -16,6 +17,7 @@ trap '[ -z "$driver" ] || kill -9 "$driver" 2>/dev/null; "$ordeal" down --engine
 # All that a run could leave on this machine, one line each.
 machine() {
   docker ps -a --format '{{.Names}}' --filter label=ordeal.engine=docker
+  docker ps -a --format '{{.Names}} {{.Command}}' --no-trunc | grep -F "$unlucky"
   docker network ls --format '{{.Name}}' | grep -x ordeal-docker
   losetup -a | grep /docker/volumes/
   grep /docker/volumes/ /proc/mounts
