@@ -18,6 +18,7 @@ static const struct {
 	[TIME_HELD] = {"held", "faults held on"},
 	[TIME_SETTLE] = {"settle", "settling"},
 	[TIME_CONVERGE] = {"converge", "first redundancy"},
+	[TIME_GIVEN] = {"given", "given to what did not come up"},
 	[TIME_ENGINE] = {"engine", "the engine"},
 	[TIME_AGENTS] = {"agents", "agents up and down"},
 	[TIME_APPLY] = {"apply", "images and objects"},
@@ -148,6 +149,15 @@ static const struct scenario_report *scenario_of(const struct run_report *run, c
 	return NULL;
 }
 
+/* A scenario gives a system so much time to come up; what does not takes it
+ * all. */
+static enum time_place place_in(const struct scenario_report *s, enum time_place p)
+{
+	bool coming_up = p == TIME_READY || p == TIME_SETUP || p == TIME_CONVERGE;
+
+	return coming_up && s && !s->m->stands && s->m->stands_why[0] ? TIME_GIVEN : p;
+}
+
 static bool moves(const cJSON *ev)
 {
 	return is(ev, "scenario") || is(ev, "phase") || is(ev, "fault") || is(ev, "end");
@@ -157,6 +167,7 @@ void time_measure(const struct run_report *run, struct run_time *out)
 {
 	enum time_place now = TIME_JUDGE;
 	int64_t begin_ns = json_i64(run->run, "t", 0), at_ns = begin_ns;
+	const struct scenario_report *s = NULL;
 	struct needs l = {0};
 	const cJSON *ev;
 
@@ -169,12 +180,13 @@ void time_measure(const struct run_report *run, struct run_time *out)
 		if (now == TIME_STEPS)
 			share_steps(&l, at_ns, t_ns, out);
 		else
-			out->at_ns[now] += t_ns - at_ns;
+			out->at_ns[place_in(s, now)] += t_ns - at_ns;
 		at_ns = t_ns;
 		now = place_of(ev, now);
 		if (is(ev, "scenario")) {
 			l.n = 0;
-			needs_of(scenario_of(run, ev), &l);
+			s = scenario_of(run, ev);
+			needs_of(s, &l);
 		}
 		out->known = out->known || is(ev, "end");
 	}

@@ -17,6 +17,7 @@ enum time_place {
 	TIME_HELD,     /* a lasting fault was kept on, besides */
 	TIME_SETTLE,   /* after all was healed, until redundancy held */
 	TIME_CONVERGE, /* before the load: from the first write until redundancy held */
+	TIME_GIVEN,    /* a system that did not come up was given this to do so */
 	TIME_ENGINE,   /* the cluster or its stand-in, images of the harness included */
 	TIME_AGENTS,   /* up and down */
 	TIME_APPLY,    /* images and objects of the system */
@@ -27,7 +28,7 @@ enum time_place {
 	TIME_REMOVE,   /* logs and removal */
 	TIME_JUDGE,    /* measuring and judging, between scenarios */
 	TIME_PLACES,
-	TIME_NEEDED = TIME_CONVERGE + 1,
+	TIME_NEEDED = TIME_GIVEN + 1,
 };
 
 struct run_time {

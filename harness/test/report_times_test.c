@@ -61,7 +61,7 @@ static void each_second_has_one_place(void **state)
 	struct fault_seen f = {.fault = "pause", .bites = true, .injected_ns = S(21),
 			       .effective_ns = S(22), .healed_ns = S(48), .window_end_ns = S(50),
 			       .redundant_ns = S(20)};
-	struct measured m = {.faults = &f, .nfaults = 1};
+	struct measured m = {.faults = &f, .nfaults = 1, .stands = true};
 	struct scenario_report s = {.index = 0, .m = &m};
 	cJSON *events = events_of(one_scenario);
 	struct run_report run = {.run = cJSON_GetArrayItem(events, 0), .events = events,
@@ -96,6 +96,32 @@ static void each_second_has_one_place(void **state)
 	cJSON_Delete(events);
 }
 
+/* The time that a scenario gives is not the harness's. */
+static void what_does_not_come_up_takes_what_it_is_given(void **state)
+{
+	struct measured m = {.stands = false, .stands_why = "no pod was made"};
+	struct scenario_report s = {.index = 0, .m = &m};
+	cJSON *events = events_of("[{\"t\":1,\"k\":\"run\"},{\"t\":2,\"k\":\"scenario\",\"s\":0},"
+				  "{\"t\":3,\"s\":0,\"k\":\"phase\",\"phase\":\"ready\"},"
+				  "{\"t\":33,\"s\":0,\"k\":\"phase\",\"phase\":\"cleanup\"},"
+				  "{\"t\":35,\"k\":\"end\"}]");
+	struct run_report run = {.run = cJSON_GetArrayItem(events, 0), .events = events,
+				 .scenarios = &s, .n = 1};
+	struct run_time t;
+
+	(void)state;
+	time_measure(&run, &t);
+	assert_int_equal(t.at_ns[TIME_GIVEN], S(30));
+	assert_int_equal(t.at_ns[TIME_READY], 0);
+	assert_int_equal(t.needed_ns, S(30));
+	/* A scenario that broke was given nothing. */
+	m.stands_why[0] = '\0';
+	time_measure(&run, &t);
+	assert_int_equal(t.at_ns[TIME_READY], S(30));
+	assert_int_equal(t.needed_ns, 0);
+	cJSON_Delete(events);
+}
+
 /* Killed before its end: how long it took is not known. */
 static void without_an_end_nothing_is_claimed(void **state)
 {
@@ -117,6 +143,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_second_has_one_place),
+		cmocka_unit_test(what_does_not_come_up_takes_what_it_is_given),
 		cmocka_unit_test(without_an_end_nothing_is_claimed),
 	};
 
