@@ -77,7 +77,7 @@ static const char *const blocks =
 "font-weight:600;color:var(--soft);font-size:.82rem;padding:.4em .9em .4em 0;"
 "vertical-align:bottom}td{padding:.6em .9em .6em 0;border-top:1px solid var(--line);"
 "vertical-align:top}td.n,th.n{text-align:right}tr>:last-child{padding-right:0}"
-".fig{white-space:nowrap}td .why{display:block;color:var(--soft);font-size:.86rem}"
+".fig,td[data-l=Predicted]{white-space:nowrap}td .why{display:block;color:var(--soft);font-size:.86rem}"
 ".scroll{overflow-x:auto}.scroll td,.scroll th{white-space:nowrap}"
 ".tight td{padding-top:.3em;padding-bottom:.3em}"
 "table.runs{table-layout:fixed}.runs th:nth-child(1){width:15%}.runs th:nth-child(2){"
