@@ -142,6 +142,10 @@ static int reach_replica(struct client *c, int64_t until_ns, struct redis_cost *
 		drop(&c->replica);
 	if (c->replica)
 		return 0;
+	if (!c->acc->n) {
+		snprintf(error, size, "replica: no member is known");
+		return -1;
+	}
 	/* Where the master is helps to choose; without knowing, ROLE decides. */
 	locate(c, until_ns, cost, why, sizeof(why));
 	for (size_t i = 0; i < c->acc->n; i++) {
