@@ -208,6 +208,38 @@ subtest "reports made again are the same, byte for byte" => sub {
 	}
 };
 
+subtest "repetitions, and lines as they come" => sub {
+	my $before = newest();
+	my $pid = start("run", "--engine", "local", "--reports", $reports, "--seed", 11, "--repeat", 2,
+			"--phase", "0.4", "$root/scenarios/memory-kill-replica.yaml");
+	ok(await(60, sub { out() =~ /^(?:not )?ok 1 - memory-kill-replica \(1 of 2\): /m }),
+	   "the first repetition's lines are printed");
+	unlike(out(), qr/\(2 of 2\)/, "before the second has any");
+	is(scalar(grep { $_->{k} eq "end" } events(newest())), 0, "while the run goes on");
+	my $code = finish($pid);
+	my $run = latest();
+	my @s = grep { $_->{k} eq "scenario" } events($run);
+	is(scalar @s, 2, "both were run");
+	isnt($s[0]{seed}, $s[1]{seed}, "each with a seed of its own");
+	isnt($s[0]{phase_ns}, $s[1]{phase_ns}, "and a phase of its own");
+	cmp_ok($_->{phase_ns}, "<", 4e8, "below what was asked for") for @s;
+	my ($first) = grep { $_->{k} eq "phase" && ($_->{detail} // "") =~ /^random phase/ } events($run);
+	ok($first, "which is waited for");
+	is(slurp("$run/report.tap"), out(), "what was printed is kept");
+	like(out(), qr/^# memory-kill-replica, \d of 2 repetitions/m, "and summed up");
+	like(out(), qr/^# The run took .* times the .* that the systems themselves needed/m,
+	     "with the time that it took");
+	my $time = result()->{time};
+	my $sum = 0;
+	$sum += $_ for values %{$time->{parts}};
+	cmp_ok(abs($sum - $time->{total_ms}), "<", 1, "all of which is accounted for");
+	is(ordeal("report", $run), $code, "made again it ends the same");
+	is(out(), slurp("$run/report.tap"), "and prints the same");
+	is(ordeal("compare", $run, $run), 0, "and is no different from itself");
+	like(out(), qr/too few values to decide/, "nor does it claim so");
+	ok(-s glob("$run/compare-*.html"), "on a page");
+};
+
 my $bugs; # that run's folder
 subtest "every bug is found" => sub {
 	my @files = sort glob("$root/harness/test/scenarios/memory-bug-*.yaml");
