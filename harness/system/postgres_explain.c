@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "system/postgres_rules.h"
+#include "system/prediction.h"
 
 /* The parts of one outage, from three witnesses: the sampler (each member
  * asked every 100 ms), the annotations of Patroni's Endpoints object (leader,
@@ -302,16 +303,6 @@ static void in_order(struct milestones *m)
 	lower(&m->detected, m->elected ? m->elected : m->promoted, m->how_detected, sizeof(m->how_detected));
 }
 
-static bool predicted(const struct prediction *p, const char *name)
-{
-	size_t i;
-
-	for (i = 0; p && i < p->n; i++)
-		if (!strcmp(p->mech[i].name, name))
-			return true;
-	return false;
-}
-
 static void say(struct milestones *m, const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 static void say(struct milestones *m, const char *name, const char *fmt, ...)
@@ -329,7 +320,7 @@ static void another_leads(const struct story *s, const struct prediction *p, str
 	int64_t lapse = s->renewed && s->ttl ? s->renewed + s->ttl : 0;
 	int64_t taken = s->elected ? s->elected : s->first_ack;
 
-	if (predicted(p, "leader gives up")) {
+	if (prediction_has(p, "leader gives up")) {
 		say(m, "leader gives up", "%.40s took over from %.40s", s->after, s->before);
 	} else if (s->released || (lapse && taken < lapse - LEASE_SLACK_MS * NS_PER_MS)) {
 		say(m, "lease released", "%.40s leads instead of %.40s%s", s->after, s->before,
@@ -346,7 +337,7 @@ static void another_leads(const struct story *s, const struct prediction *p, str
 
 static void same_leads(const struct story *s, const struct prediction *p, struct milestones *m)
 {
-	if (predicted(p, "space returns"))
+	if (prediction_has(p, "space returns"))
 		say(m, "space returns", "%.40s is still the primary", s->before);
 	else if (s->tl_after == s->tl_before)
 		say(m, "fault ends", "%.40s is still the primary on timeline %lld: it was never replaced or restarted as one",
@@ -354,7 +345,7 @@ static void same_leads(const struct story *s, const struct prediction *p, struct
 	else if (s->restarted)
 		say(m, "same member restarts", "%.40s leads again on timeline %lld (before: %lld); %.60s", s->before,
 		    (long long)s->tl_after, (long long)s->tl_before, s->restarted_how);
-	else if (predicted(p, "PostgreSQL restarted in place"))
+	else if (prediction_has(p, "PostgreSQL restarted in place"))
 		say(m, "PostgreSQL restarted in place", "%.40s leads again on timeline %lld (before: %lld), its container was not restarted",
 		    s->before, (long long)s->tl_after, (long long)s->tl_before);
 	else

@@ -1,4 +1,3 @@
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +5,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "system/postgres_rules.h"
+#include "system/prediction.h"
 
 /* How long writes may be down, by the rules of Patroni, Kubernetes and
  * PostgreSQL under the settings in force.
@@ -112,46 +112,6 @@ static double sec(int64_t ns)
 	return (double)ns / (double)NS_PER_S;
 }
 
-static void add(struct prediction *p, const char *name, int64_t lo, int64_t hi, const char *source,
-		const char *fmt, ...) __attribute__((format(printf, 6, 7)));
-static void add(struct prediction *p, const char *name, int64_t lo, int64_t hi, const char *source,
-		const char *fmt, ...)
-{
-	struct mechanism *m;
-	va_list ap;
-
-	if (p->n == sizeof(p->mech) / sizeof(p->mech[0]))
-		return;
-	m = &p->mech[p->n++];
-	snprintf(m->name, sizeof(m->name), "%s", name);
-	snprintf(m->source, sizeof(m->source), "%s", source);
-	va_start(ap, fmt);
-	vsnprintf(m->rule, sizeof(m->rule), fmt, ap);
-	va_end(ap);
-	m->lo_ns = lo > 0 ? lo : 0;
-	m->hi_ns = hi;
-	if (!p->known || m->lo_ns < p->lo_ns)
-		p->lo_ns = m->lo_ns;
-	if (!p->known || m->hi_ns > p->hi_ns)
-		p->hi_ns = m->hi_ns;
-	p->known = true;
-}
-
-static void note(struct prediction *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void note(struct prediction *p, const char *fmt, ...)
-{
-	size_t len = strlen(p->note);
-	va_list ap;
-
-	if (len && len + 1 < sizeof(p->note)) {
-		p->note[len++] = ' ';
-		p->note[len] = '\0';
-	}
-	va_start(ap, fmt);
-	vsnprintf(p->note + len, sizeof(p->note) - len, fmt, ap);
-	va_end(ap);
-}
-
 static int64_t lease_lo(const struct rules *r)
 {
 	return r->ttl - r->loop_wait;
@@ -164,7 +124,7 @@ static int64_t lease_hi(const struct rules *r)
 
 static void lease_expires(struct prediction *p, const struct rules *r)
 {
-	add(p, "lease expires", lease_lo(r), lease_hi(r), DYNAMIC,
+	prediction_add(p, "lease expires", lease_lo(r), lease_hi(r), DYNAMIC,
 	    "the last renewal is 0 to loop_wait %.0f s old, a replica may act once ttl %.0f s is over and looks every loop_wait + 0.5 s, asks the others for up to 2 s; %.0f s allowed for promotion and the Service: %.0f to %.1f s%s",
 	    sec(r->loop_wait), sec(r->ttl), sec(PROMOTE), sec(lease_lo(r)), sec(lease_hi(r)),
 	    r->synchronous ? "; only the synchronous standby may take over" : "");
@@ -174,7 +134,7 @@ static void lease_released(struct prediction *p, const char *grace)
 {
 	int64_t hi = SHUTDOWN + ASK_MEMBERS + PROMOTE;
 
-	add(p, "lease released", S(0.3), hi, ON_KUBERNETES,
+	prediction_add(p, "lease released", S(0.3), hi, ON_KUBERNETES,
 	    "on SIGTERM Patroni shuts PostgreSQL down and gives its lease up%s, and the replicas race at once (asking the others for up to 2 s); allowed: %.0f s for the shutdown, %.0f s for promotion and the Service: 0.3 to %.0f s",
 	    grace, sec(SHUTDOWN), sec(PROMOTE), sec(hi));
 }
@@ -201,7 +161,7 @@ static void fault_ends(struct prediction *p, const cJSON *fault, int64_t after, 
 	if (!length(fault, &lo, &hi))
 		return;
 	/* Clients find out about it between injection and proof. */
-	add(p, "fault ends", lo - S(0.5), hi + after, source,
+	prediction_add(p, "fault ends", lo - S(0.5), hi + after, source,
 	    "%s; it lasted %.1f s, and %.0f s are allowed for the way back: %.1f to %.1f s", why, sec(hi),
 	    sec(after), sec(lo - S(0.5) > 0 ? lo - S(0.5) : 0), sec(hi + after));
 }
@@ -224,7 +184,7 @@ static void same_member(struct prediction *p, const struct rules *r, const char 
 {
 	int64_t hi = start + CRASH_RECOVERY + READINESS;
 
-	add(p, "same member restarts", S(1), hi, source,
+	prediction_add(p, "same member restarts", S(1), hi, source,
 	    "%s, and while the lease (ttl %.0f s) still names it, the member goes on as leader after crash recovery; allowed: %.0f s to start, %.0f s for recovery, %.0f s until its readiness probe lets the Service route to it: 1 to %.0f s",
 	    who, sec(r->ttl), sec(start), sec(CRASH_RECOVERY), sec(READINESS), sec(hi));
 }
@@ -236,11 +196,11 @@ static void kill_pod(struct prediction *p, const struct rules *r, const char *ho
 	} else if (!strcmp(how, "force")) {
 		lease_released(p, " (deletion with grace 0 still sends SIGTERM and leaves about 2 s)");
 		lease_expires(p, r);
-		note(p, "If the shutdown takes more than the 2 s, SIGKILL comes and the lease has to expire.");
+		prediction_note(p, "If the shutdown takes more than the 2 s, SIGKILL comes and the lease has to expire.");
 	} else {
 		same_member(p, r, "the StatefulSet creates the pod again under its name", RECREATE, STATEFUL_SETS);
 		lease_expires(p, r);
-		note(p, "All processes are killed, so nobody gives the lease up; the new pod and the lease's end race.");
+		prediction_note(p, "All processes are killed, so nobody gives the lease up; the new pod and the lease's end race.");
 	}
 }
 
@@ -254,14 +214,14 @@ static void kill_process(struct prediction *p, const struct rules *r, const char
 		lease_expires(p, r);
 	} else if (!r->primary_start_timeout) {
 		hi = r->loop_wait + LOOP_SLACK + ASK_MEMBERS + PROMOTE;
-		add(p, "lease released", S(0.3), hi, DYNAMIC ": primary_start_timeout",
+		prediction_add(p, "lease released", S(0.3), hi, DYNAMIC ": primary_start_timeout",
 		    "primary_start_timeout is 0: Patroni notices the dead server within loop_wait %.0f s + 0.5 s and fails over at once: 0.3 to %.1f s",
 		    sec(r->loop_wait), sec(hi));
 	} else {
-		add(p, "PostgreSQL restarted in place", S(0.2), hi, DYNAMIC ": primary_start_timeout",
+		prediction_add(p, "PostgreSQL restarted in place", S(0.2), hi, DYNAMIC ": primary_start_timeout",
 		    "Patroni notices the dead server within loop_wait %.0f s + 0.5 s and starts it again itself; %.0f s allowed for crash recovery and promotion: 0.2 to %.1f s",
 		    sec(r->loop_wait), sec(CRASH_RECOVERY), sec(hi));
-		note(p, "Only when it is not up after primary_start_timeout %.0f s is the lease given up.",
+		prediction_note(p, "Only when it is not up after primary_start_timeout %.0f s is the lease given up.",
 		     sec(r->primary_start_timeout));
 	}
 }
@@ -274,13 +234,13 @@ static void partition(struct prediction *p, const struct rules *r, const cJSON *
 		fault_ends(p, fault, RECONNECT, ON_KUBERNETES,
 			   "the primary still reaches the API server and renews its lease, so nobody takes over");
 		if (!p->known)
-			note(p, "The primary keeps its lease, so the outage lasts as long as the partition, which was not healed.");
-		note(p, "Clients on the primary's own node are not cut off.");
+			prediction_note(p, "The primary keeps its lease, so the outage lasts as long as the partition, which was not healed.");
+		prediction_note(p, "Clients on the primary's own node are not cut off.");
 		return;
 	}
 	lease_or_end(p, r, fault, r->loop_wait + CRASH_RECOVERY,
 		     "it ended before the lease did, and the old primary goes on or gets its lease back");
-	note(p, "Cut off from the API server, the old primary demotes itself retry_timeout %.0f s after its next renewal fails: %.0f to %.0f s after the cut.",
+	prediction_note(p, "Cut off from the API server, the old primary demotes itself retry_timeout %.0f s after its next renewal fails: %.0f to %.0f s after the cut.",
 	     sec(r->retry_timeout), sec(r->retry_timeout), sec(r->retry_timeout + r->loop_wait));
 }
 
@@ -290,7 +250,7 @@ static void node_down(struct prediction *p, const struct rules *r, const cJSON *
 		lease_released(p, " when the node stops its containers");
 	lease_or_end(p, r, fault, NODE_BOOT + CRASH_RECOVERY + READINESS,
 		     "the node came back before the lease ended, and the same member starts again");
-	note(p, "A StatefulSet's pod is not created elsewhere while its node is away.");
+	prediction_note(p, "A StatefulSet's pod is not created elsewhere while its node is away.");
 }
 
 static void fill_disk(struct prediction *p, const cJSON *fault, const struct rules *r)
@@ -298,16 +258,16 @@ static void fill_disk(struct prediction *p, const cJSON *fault, const struct rul
 	int64_t lo, hi, after = r->loop_wait + LOOP_SLACK + CRASH_RECOVERY + RECONNECT;
 
 	if (!length(fault, &lo, &hi)) {
-		note(p, "No rule ends this before space returns, and it was not freed.");
+		prediction_note(p, "No rule ends this before space returns, and it was not freed.");
 		return;
 	}
-	add(p, "space returns", 0, hi + after, "PostgreSQL documentation: Disk Full Failure",
+	prediction_add(p, "space returns", 0, hi + after, "PostgreSQL documentation: Disk Full Failure",
 	    "writes fail while no block is free, and work again when there is space; the server stays up unless its log cannot be written, which stops it; full for %.1f s, %.0f s allowed for a restart: 0 to %.1f s",
 	    sec(hi), sec(after), sec(hi + after));
-	add(p, "leader gives up", 0, r->loop_wait + LOOP_SLACK + CRASH_RECOVERY + ASK_MEMBERS + PROMOTE, DYNAMIC,
+	prediction_add(p, "leader gives up", 0, r->loop_wait + LOOP_SLACK + CRASH_RECOVERY + ASK_MEMBERS + PROMOTE, DYNAMIC,
 	    "a server that stopped on the full disk is started again within loop_wait %.0f s; if that fails, Patroni deletes its leader key and a replica takes over",
 	    sec(r->loop_wait));
-	note(p, "Patroni has no failover rule for a full disk as such.");
+	prediction_note(p, "Patroni has no failover rule for a full disk as such.");
 }
 
 static void replica(struct prediction *p, const struct rules *r, const cJSON *fault, const char *name)
@@ -316,7 +276,7 @@ static void replica(struct prediction *p, const struct rules *r, const cJSON *fa
 	int64_t lo, len, hi = r->loop_wait + LOOP_SLACK + ASK_MEMBERS;
 
 	if (!r->synchronous) {
-		add(p, "writes need no replica", 0, 0, REPLICATION,
+		prediction_add(p, "writes need no replica", 0, 0, REPLICATION,
 		    "replication is asynchronous (synchronous_mode off): commits wait for no standby");
 		return;
 	}
@@ -325,7 +285,7 @@ static void replica(struct prediction *p, const struct rules *r, const cJSON *fa
 		if (length(fault, &lo, &len) && len + RECONNECT < hi)
 			hi = len + RECONNECT;
 	}
-	add(p, "synchronous standby replaced", 0, hi, "Patroni documentation: Replication modes",
+	prediction_add(p, "synchronous standby replaced", 0, hi, "Patroni documentation: Replication modes",
 	    "commits wait for the synchronous standby; Patroni names another within loop_wait %.0f s + 0.5 s once the connection is gone%s: 0 to %.1f s, 0 if it was not the synchronous one",
 	    sec(r->loop_wait), dies ? "" : " (silent peers: wal_sender_timeout) or the fault ends", sec(hi));
 }
@@ -362,7 +322,7 @@ void postgres_predict(const cJSON *fault, const cJSON *inforce, struct predictio
 	if (!strcmp(role, "replica"))
 		replica(out, &r, fault, name);
 	else if (strcmp(role, "primary"))
-		note(out, "It is not known whether the target was the primary.");
+		prediction_note(out, "It is not known whether the target was the primary.");
 	else if (!strcmp(name, "kill-pod"))
 		kill_pod(out, &r, how_of(fault, "how", "crash"));
 	else if (!strcmp(name, "kill-process"))
@@ -376,7 +336,7 @@ void postgres_predict(const cJSON *fault, const cJSON *inforce, struct predictio
 	else if (!strcmp(name, "fill-disk"))
 		fill_disk(out, fault, &r);
 	else
-		note(out, "No rule is known for the fault \"%.40s\".", name);
+		prediction_note(out, "No rule is known for the fault \"%.40s\".", name);
 	if (*r.assumed)
-		note(out, "Not reported, taken at Patroni's default: %s.", r.assumed);
+		prediction_note(out, "Not reported, taken at Patroni's default: %s.", r.assumed);
 }

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "system/prediction.h"
 #include "system/redis_cluster_rules.h"
 #include "system/redis_log.h"
 #include "system/redis_slots.h"
@@ -308,40 +309,11 @@ static void routed(const struct story *s, struct milestones *m)
 	}
 }
 
-static void lower(int64_t *t, int64_t to, char *how, size_t size)
-{
-	size_t len = strlen(how);
-
-	if (!*t || !to || *t <= to)
-		return;
-	snprintf(how + len, size - len, " (seen %.0f ms later than its consequence)",
-		 (double)(*t - to) / (double)NS_PER_MS);
-	*t = to;
-}
-
-/* Causes before consequences. A client may hit on the new owner before any
- * other member has told. */
-static void in_order(struct milestones *m)
-{
-	lower(&m->routed, m->first_ack, m->how_routed, sizeof(m->how_routed));
-	lower(&m->promoted, m->routed ? m->routed : m->first_ack, m->how_promoted, sizeof(m->how_promoted));
-	lower(&m->elected, m->promoted, m->how_elected, sizeof(m->how_elected));
-	lower(&m->detected, m->elected ? m->elected : m->promoted, m->how_detected, sizeof(m->how_detected));
-}
-
-static bool predicted(const struct prediction *p, const char *name)
-{
-	for (size_t i = 0; p && i < p->n; i++)
-		if (!strcmp(p->mech[i].name, name))
-			return true;
-	return false;
-}
-
 static void mechanism(const struct story *s, const struct prediction *p, struct milestones *m)
 {
 	const char *name = "fault ends";
 
-	if (predicted(p, "replica returns") && s->healed && s->first_ack >= s->healed) {
+	if (prediction_has(p, "replica returns") && s->healed && s->first_ack >= s->healed) {
 		snprintf(m->mechanism, sizeof(m->mechanism), "replica returns");
 		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
 			 "%.40s owned the slots %.30s, and took writes only after the fault had ended",
@@ -355,9 +327,9 @@ static void mechanism(const struct story *s, const struct prediction *p, struct 
 			 s->slots, s->before, (long long)s->epoch_after, (long long)s->epoch_before);
 		return;
 	}
-	if (predicted(p, "space returns"))
+	if (prediction_has(p, "space returns"))
 		name = "space returns";
-	else if (s->restarted && predicted(p, "same member restarts"))
+	else if (s->restarted && prediction_has(p, "same member restarts"))
 		name = "same member restarts";
 	snprintf(m->mechanism, sizeof(m->mechanism), "%s", name);
 	snprintf(m->why_mechanism, sizeof(m->why_mechanism), "%.40s still owns the slots %.30s%s",
@@ -391,6 +363,6 @@ void redis_cluster_explain(const cJSON *events, int scenario, const cJSON *fault
 	elected(&s, m);
 	promoted(&s, m);
 	routed(&s, m);
-	in_order(m);
+	milestones_in_order(m);
 	mechanism(&s, pred, m);
 }

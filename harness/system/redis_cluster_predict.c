@@ -1,10 +1,10 @@
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "system/prediction.h"
 #include "system/redis_cluster_rules.h"
 
 /* How long the writes of one shard may be down, by the rules of Redis
@@ -90,46 +90,6 @@ static double sec(int64_t ns)
 	return (double)ns / (double)NS_PER_S;
 }
 
-static void add(struct prediction *p, const char *name, int64_t lo, int64_t hi, const char *source,
-		const char *fmt, ...) __attribute__((format(printf, 6, 7)));
-static void add(struct prediction *p, const char *name, int64_t lo, int64_t hi, const char *source,
-		const char *fmt, ...)
-{
-	struct mechanism *m;
-	va_list ap;
-
-	if (p->n == sizeof(p->mech) / sizeof(p->mech[0]))
-		return;
-	m = &p->mech[p->n++];
-	snprintf(m->name, sizeof(m->name), "%s", name);
-	snprintf(m->source, sizeof(m->source), "%s", source);
-	va_start(ap, fmt);
-	vsnprintf(m->rule, sizeof(m->rule), fmt, ap);
-	va_end(ap);
-	m->lo_ns = lo > 0 ? lo : 0;
-	m->hi_ns = hi;
-	if (!p->known || m->lo_ns < p->lo_ns)
-		p->lo_ns = m->lo_ns;
-	if (!p->known || m->hi_ns > p->hi_ns)
-		p->hi_ns = m->hi_ns;
-	p->known = true;
-}
-
-static void note(struct prediction *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void note(struct prediction *p, const char *fmt, ...)
-{
-	size_t len = strlen(p->note);
-	va_list ap;
-
-	if (len && len + 1 < sizeof(p->note)) {
-		p->note[len++] = ' ';
-		p->note[len] = '\0';
-	}
-	va_start(ap, fmt);
-	vsnprintf(p->note + len, sizeof(p->note) - len, fmt, ap);
-	va_end(ap);
-}
-
 static int64_t elected_lo(const struct rules *r)
 {
 	return r->timeout + ELECT_LO;
@@ -142,7 +102,7 @@ static int64_t elected_hi(const struct rules *r)
 
 static void replica_elected(struct prediction *p, const struct rules *r)
 {
-	add(p, "replica elected", elected_lo(r), elected_hi(r), DETECTION,
+	prediction_add(p, "replica elected", elected_lo(r), elected_hi(r), DETECTION,
 	    "a ping unanswered for cluster-node-timeout %.1f s makes a node suspect, the ping goes out up to half of that later; %.1f s allowed until a majority says FAIL; the replica waits 0.5 to 1 s, then asks for votes (%.1f s allowed): %.1f to %.1f s",
 	    sec(r->timeout), sec(GOSSIP), sec(VOTES), sec(elected_lo(r)), sec(elected_hi(r)));
 }
@@ -168,7 +128,7 @@ static void fault_ends(struct prediction *p, const cJSON *fault, int64_t after, 
 	if (!length(fault, &lo, &hi))
 		return;
 	/* Clients find out about it between injection and proof. */
-	add(p, "fault ends", lo - S(0.5), hi + after, source,
+	prediction_add(p, "fault ends", lo - S(0.5), hi + after, source,
 	    "%s; it lasted %.1f s, and %.1f s are allowed for the way back: %.1f to %.1f s", why, sec(hi),
 	    sec(after), sec(lo - S(0.5) > 0 ? lo - S(0.5) : 0), sec(hi + after));
 }
@@ -189,7 +149,7 @@ static void elected_or_end(struct prediction *p, const struct rules *r, const cJ
 static void validity(struct prediction *p, const struct rules *r)
 {
 	if (r->validity)
-		note(p, "A replica whose link was down for more than %.0f s (validity factor %lld) would not stand.",
+		prediction_note(p, "A replica whose link was down for more than %.0f s (validity factor %lld) would not stand.",
 		     sec(r->timeout * r->validity + r->ping_period), (long long)r->validity);
 }
 
@@ -199,7 +159,7 @@ static void dies(struct prediction *p, const struct rules *r, int64_t start, con
 {
 	int64_t hi = start + LOAD + WRITABLE;
 
-	add(p, "same member restarts", WRITABLE, hi, RESTARTS,
+	prediction_add(p, "same member restarts", WRITABLE, hi, RESTARTS,
 	    "%s within the node timeout (%.1f s allowed), reads its AOF (%.1f s allowed), and takes writes %.0f s after it came up, as restarted masters do: %.0f to %.1f s",
 	    who, sec(start), sec(LOAD), sec(WRITABLE), sec(WRITABLE), sec(hi));
 	replica_elected(p, r);
@@ -210,7 +170,7 @@ static void partition(struct prediction *p, const struct rules *r, const cJSON *
 {
 	elected_or_end(p, r, fault, REJOIN_MAX + RECONNECT,
 		       "it ended before a replica was elected, and the old master goes on once it has waited out its rejoin delay");
-	note(p, "On the minority's side the old master stops taking writes when it has missed the majority for %.1f to %.1f s; what it acknowledged until then is lost.",
+	prediction_note(p, "On the minority's side the old master stops taking writes when it has missed the majority for %.1f to %.1f s; what it acknowledged until then is lost.",
 	     sec(r->timeout), sec(r->timeout + r->timeout / 2 + CRON));
 }
 
@@ -222,11 +182,11 @@ static void min_replicas(struct prediction *p, const struct rules *r, const cJSO
 
 	if (!r->min_replicas)
 		return;
-	note(p, "min-replicas-to-write %lld: refused without so many replicas, on either side.",
+	prediction_note(p, "min-replicas-to-write %lld: refused without so many replicas, on either side.",
 	     (long long)r->min_replicas);
 	if (!length(fault, &lo, &hi))
 		return;
-	add(p, "replica returns", 0, hi + RESYNC, "Redis documentation: Replication (allow writes only with N attached replicas)",
+	prediction_add(p, "replica returns", 0, hi + RESYNC, "Redis documentation: Replication (allow writes only with N attached replicas)",
 	    "min-replicas-to-write %lld: a shard that has lost its replica, or got it as its master, takes no writes until the fault ends, after %.1f s, and a replica is in step again (%.0f s allowed): 0 to %.1f s",
 	    (long long)r->min_replicas, sec(hi), sec(RESYNC), sec(hi + RESYNC));
 }
@@ -236,13 +196,13 @@ static void fill_disk(struct prediction *p, const cJSON *fault)
 	int64_t lo, hi;
 
 	if (!length(fault, &lo, &hi)) {
-		note(p, "No rule ends this before space returns, and it was not freed.");
+		prediction_note(p, "No rule ends this before space returns, and it was not freed.");
 		return;
 	}
-	add(p, "space returns", 0, hi + DISK_CRON + RECONNECT, "Redis documentation: Redis persistence (append-only file)",
+	prediction_add(p, "space returns", 0, hi + DISK_CRON + RECONNECT, "Redis documentation: Redis persistence (append-only file)",
 	    "once the AOF cannot be written, writes are answered with MISCONF; the write is tried again every second; the node answers pings all the time, so nobody takes over; full for %.1f s: 0 to %.1f s",
 	    sec(hi), sec(hi + DISK_CRON + RECONNECT));
-	note(p, "A full disk is no failure to the cluster: it has no rule for it.");
+	prediction_note(p, "A full disk is no failure to the cluster: it has no rule for it.");
 }
 
 static const char *role_hit(const cJSON *fault)
@@ -271,7 +231,7 @@ static void primary(struct prediction *p, const struct rules *r, const cJSON *fa
 	if (!strcmp(name, "kill-pod")) {
 		dies(p, r, RECREATE, "the StatefulSet creates the pod again under its name");
 		if (strcmp(how_of(fault, "how", "crash"), "crash"))
-			note(p, "A server that is told to end hands nothing over: no replica takes part in its shutdown.");
+			prediction_note(p, "A server that is told to end hands nothing over: no replica takes part in its shutdown.");
 	} else if (!strcmp(name, "kill-process")) {
 		dies(p, r, BACKOFF, "the kubelet restarts the container, at once the first time and after 10 s the second within ten minutes");
 	} else if (!strcmp(name, "pause")) {
@@ -282,11 +242,11 @@ static void primary(struct prediction *p, const struct rules *r, const cJSON *fa
 	} else if (!strcmp(name, "node-down")) {
 		elected_or_end(p, r, fault, NODE_BOOT + LOAD + WRITABLE,
 			       "the node came back before a replica was elected, and the same member starts again");
-		note(p, "Its node's other members are gone, too.");
+		prediction_note(p, "Its node's other members are gone, too.");
 	} else if (!strcmp(name, "fill-disk")) {
 		fill_disk(p, fault);
 	} else {
-		note(p, "No rule is known for the fault \"%.40s\".", name);
+		prediction_note(p, "No rule is known for the fault \"%.40s\".", name);
 	}
 }
 
@@ -305,17 +265,17 @@ void redis_cluster_predict(const cJSON *fault, const cJSON *inforce, struct pred
 	memset(out, 0, sizeof(*out));
 	rules_read(inforce, &r);
 	if (!strcmp(role, "replica"))
-		add(out, "writes need no replica", 0, 0, SPEC "Write safety",
+		prediction_add(out, "writes need no replica", 0, 0, SPEC "Write safety",
 		    "replication is asynchronous: a master answers without waiting for its replica%s",
 		    of_a_node(name) ? "; a master on the same node is hit as well" : "");
 	if (!strcmp(role, "primary") || (!strcmp(role, "replica") && of_a_node(name)))
 		primary(out, &r, fault, name);
 	else if (strcmp(role, "replica"))
-		note(out, "It is not known whether the target owned slots.");
+		prediction_note(out, "It is not known whether the target owned slots.");
 	if (*role)
 		min_replicas(out, &r, fault);
 	if (!strcmp(role, "primary") && r.full_coverage)
-		note(out, "With cluster-require-full-coverage all shards stop while slots have no owner.");
+		prediction_note(out, "With cluster-require-full-coverage all shards stop while slots have no owner.");
 	if (*r.assumed)
-		note(out, "Not reported, taken at the default: %s.", r.assumed);
+		prediction_note(out, "Not reported, taken at the default: %s.", r.assumed);
 }

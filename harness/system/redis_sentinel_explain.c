@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "system/prediction.h"
 #include "system/redis_log.h"
 #include "system/redis_sentinel_rules.h"
 
@@ -223,34 +224,6 @@ static void routed(const struct story *s, struct milestones *m)
 	}
 }
 
-static void lower(int64_t *t, int64_t to, char *how, size_t size)
-{
-	size_t len = strlen(how);
-
-	if (!*t || !to || *t <= to)
-		return;
-	snprintf(how + len, size - len, " (seen %.0f ms later than its consequence)",
-		 (double)(*t - to) / (double)NS_PER_MS);
-	*t = to;
-}
-
-/* Causes before consequences. */
-static void in_order(struct milestones *m)
-{
-	lower(&m->routed, m->first_ack, m->how_routed, sizeof(m->how_routed));
-	lower(&m->promoted, m->routed ? m->routed : m->first_ack, m->how_promoted, sizeof(m->how_promoted));
-	lower(&m->elected, m->promoted, m->how_elected, sizeof(m->how_elected));
-	lower(&m->detected, m->elected ? m->elected : m->promoted, m->how_detected, sizeof(m->how_detected));
-}
-
-static bool predicted(const struct prediction *p, const char *name)
-{
-	for (size_t i = 0; p && i < p->n; i++)
-		if (!strcmp(p->mech[i].name, name))
-			return true;
-	return false;
-}
-
 static void mechanism(const struct story *s, const struct prediction *p, struct milestones *m)
 {
 	struct wanted again = {.role = 'X', .text = "-failover-abort"}, tilt = {.role = 'X', .text = "+tilt"};
@@ -262,7 +235,7 @@ static void mechanism(const struct story *s, const struct prediction *p, struct 
 		snprintf(m->why_mechanism, sizeof(m->why_mechanism), "%.40s is the master instead of %.40s",
 			 s->after, s->before);
 	} else {
-		if (s->restarted && predicted(p, "same member restarts"))
+		if (s->restarted && prediction_has(p, "same member restarts"))
 			name = "same member restarts";
 		snprintf(m->mechanism, sizeof(m->mechanism), "%s", name);
 		snprintf(m->why_mechanism, sizeof(m->why_mechanism), "%.40s is still the master%s", s->before,
@@ -298,6 +271,6 @@ void redis_sentinel_explain(const cJSON *events, int scenario, const cJSON *faul
 	elected(&s, m);
 	promoted(&s, m);
 	routed(&s, m);
-	in_order(m);
+	milestones_in_order(m);
 	mechanism(&s, pred, m);
 }

@@ -1,10 +1,10 @@
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "system/prediction.h"
 #include "system/redis_sentinel_rules.h"
 
 /* How long writes may be down, by the rules of Sentinel, Kubernetes and Redis
@@ -88,46 +88,6 @@ static double sec(int64_t ns)
 	return (double)ns / (double)NS_PER_S;
 }
 
-static void add(struct prediction *p, const char *name, int64_t lo, int64_t hi, const char *source,
-		const char *fmt, ...) __attribute__((format(printf, 6, 7)));
-static void add(struct prediction *p, const char *name, int64_t lo, int64_t hi, const char *source,
-		const char *fmt, ...)
-{
-	struct mechanism *m;
-	va_list ap;
-
-	if (p->n == sizeof(p->mech) / sizeof(p->mech[0]))
-		return;
-	m = &p->mech[p->n++];
-	snprintf(m->name, sizeof(m->name), "%s", name);
-	snprintf(m->source, sizeof(m->source), "%s", source);
-	va_start(ap, fmt);
-	vsnprintf(m->rule, sizeof(m->rule), fmt, ap);
-	va_end(ap);
-	m->lo_ns = lo > 0 ? lo : 0;
-	m->hi_ns = hi;
-	if (!p->known || m->lo_ns < p->lo_ns)
-		p->lo_ns = m->lo_ns;
-	if (!p->known || m->hi_ns > p->hi_ns)
-		p->hi_ns = m->hi_ns;
-	p->known = true;
-}
-
-static void note(struct prediction *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void note(struct prediction *p, const char *fmt, ...)
-{
-	size_t len = strlen(p->note);
-	va_list ap;
-
-	if (len && len + 1 < sizeof(p->note)) {
-		p->note[len++] = ' ';
-		p->note[len] = '\0';
-	}
-	va_start(ap, fmt);
-	vsnprintf(p->note + len, sizeof(p->note) - len, fmt, ap);
-	va_end(ap);
-}
-
 static int64_t promoted_lo(const struct rules *r)
 {
 	return r->down_after - PING;
@@ -144,13 +104,13 @@ static void replica_promoted(struct prediction *p, const struct rules *r, int64_
 {
 	int64_t lo = promoted_lo(r), hi = promoted_hi(r) + later;
 
-	add(p, "replica promoted", lo, hi, DETECTION,
+	prediction_add(p, "replica promoted", lo, hi, DETECTION,
 	    "down-after-milliseconds %.1f s without an answer, give or take a ping (1 s); up to 1 s until quorum %lld is asked for, 0 to 1 s of chance, votes (%.1f s allowed); up to 1 s until INFO confirms; %.1f s allowed for clients: %.1f to %.1f s",
 	    sec(r->down_after), (long long)r->quorum, sec(STEPS), sec(CLIENTS), sec(lo), sec(hi));
-	note(p, "When votes split or no replica fits, the next attempt comes after 2 * failover-timeout = %.0f s; a Sentinel that was stopped for 2 s (TILT) does nothing for 30 s.",
+	prediction_note(p, "When votes split or no replica fits, the next attempt comes after 2 * failover-timeout = %.0f s; a Sentinel that was stopped for 2 s (TILT) does nothing for 30 s.",
 	     2 * sec(r->failover_timeout));
 	if (r->others + 1 < 3)
-		note(p, "With %lld Sentinels a majority is all of them.", (long long)r->others + 1);
+		prediction_note(p, "With %lld Sentinels a majority is all of them.", (long long)r->others + 1);
 }
 
 /* From injection to healing; no length: it was not healed, or not yet. */
@@ -179,7 +139,7 @@ static void promoted_or_end(struct prediction *p, const struct rules *r, const c
 		return;
 	/* Clients find out about it between injection and proof. */
 	lo -= S(0.5);
-	add(p, "fault ends", lo, hi + after, DETECTION,
+	prediction_add(p, "fault ends", lo, hi + after, DETECTION,
 	    "%s; it lasted %.1f s, and %.1f s are allowed for the way back: %.1f to %.1f s", why, sec(hi),
 	    sec(after), sec(lo > 0 ? lo : 0), sec(hi + after));
 }
@@ -190,7 +150,7 @@ static void dies(struct prediction *p, const struct rules *r, int64_t start, int
 {
 	int64_t hi = later + start + LOAD + RECONNECT;
 
-	add(p, "same member restarts", 0, hi, RESTARTS,
+	prediction_add(p, "same member restarts", 0, hi, RESTARTS,
 	    "%s before the Sentinels miss it (%.1f s allowed), asks them who the master is, reads its AOF (%.1f s allowed) and goes on, unless its start leaves them the time to promote another: 0 to %.1f s",
 	    who, sec(start), sec(LOAD), sec(hi));
 	replica_promoted(p, r, later);
@@ -201,10 +161,10 @@ static void partition(struct prediction *p, const struct rules *r, const cJSON *
 	promoted_or_end(p, r, fault, RECONNECT,
 			"it ended before a replica was promoted, and the master goes on");
 	if (r->min_replicas > 0)
-		note(p, "Cut off, the old master stops taking writes min-replicas-max-lag = %.0f s after its replicas' last word: what it took until then is lost.",
+		prediction_note(p, "Cut off, the old master stops taking writes min-replicas-max-lag = %.0f s after its replicas' last word: what it took until then is lost.",
 		     sec(r->min_lag));
 	else
-		note(p, "Cut off, the old master takes writes until it is healed and told to follow: all of them are lost.");
+		prediction_note(p, "Cut off, the old master takes writes until it is healed and told to follow: all of them are lost.");
 }
 
 /* A server that cannot write its AOF answers MISCONF to writes and to PING
@@ -214,7 +174,7 @@ static void fill_disk(struct prediction *p, const struct rules *r, const cJSON *
 {
 	promoted_or_end(p, r, fault, DISK_CRON + RECONNECT,
 			"space returned before a replica was promoted; the AOF is tried again every second, a failed snapshot after 5 s");
-	note(p, "MISCONF answers PING, too: to a Sentinel the server is down.");
+	prediction_note(p, "MISCONF answers PING, too: to a Sentinel the server is down.");
 }
 
 static const char *role_hit(const cJSON *fault)
@@ -241,7 +201,7 @@ static void primary(struct prediction *p, const struct rules *r, const cJSON *fa
 		dies(p, r, RECREATE, !strcmp(how, "graceful") ? r->shutdown : !strcmp(how, "force") ? S(2) : 0,
 		     "the StatefulSet creates the pod again under its name");
 		if (!strcmp(how, "graceful"))
-			note(p, "Told to end, it waits for its replicas, at most shutdown-timeout %.0f s, and hands nothing over.",
+			prediction_note(p, "Told to end, it waits for its replicas, at most shutdown-timeout %.0f s, and hands nothing over.",
 			     sec(r->shutdown));
 	} else if (!strcmp(name, "kill-process")) {
 		dies(p, r, BACKOFF, 0, "the kubelet restarts the container, at once the first time and after 10 s the second within ten minutes");
@@ -252,22 +212,22 @@ static void primary(struct prediction *p, const struct rules *r, const cJSON *fa
 	} else if (!strcmp(name, "node-down")) {
 		promoted_or_end(p, r, fault, NODE_BOOT + LOAD + RECONNECT,
 				"the node came back before a replica was promoted, and the same member starts again");
-		note(p, "A Sentinel goes with it: the others must be a majority, and agree.");
+		prediction_note(p, "A Sentinel goes with it: the others must be a majority, and agree.");
 	} else if (!strcmp(name, "fill-disk")) {
 		fill_disk(p, r, fault);
 	} else {
-		note(p, "No rule is known for the fault \"%.40s\".", name);
+		prediction_note(p, "No rule is known for the fault \"%.40s\".", name);
 	}
 }
 
 static void replica(struct prediction *p, const struct rules *r, const char *name)
 {
 	if (r->min_replicas > 1) {
-		note(p, "With min-replicas-to-write %lld a master that misses one replica refuses writes after %.0f s; no window is computed for that.",
+		prediction_note(p, "With min-replicas-to-write %lld a master that misses one replica refuses writes after %.0f s; no window is computed for that.",
 		     (long long)r->min_replicas, sec(r->min_lag));
 		return;
 	}
-	add(p, "writes need no replica", 0, 0, DOC "Replication is asynchronous",
+	prediction_add(p, "writes need no replica", 0, 0, DOC "Replication is asynchronous",
 	    "a master answers without waiting for its replicas, whatever %s does to one of them",
 	    *name ? name : "a fault");
 }
@@ -284,7 +244,7 @@ void redis_sentinel_predict(const cJSON *fault, const cJSON *inforce, struct pre
 	else if (!strcmp(role, "replica"))
 		replica(out, &r, name);
 	else
-		note(out, "It is not known whether the target was the master.");
+		prediction_note(out, "It is not known whether the target was the master.");
 	if (*r.assumed)
-		note(out, "Not reported, taken at the default: %s.", r.assumed);
+		prediction_note(out, "Not reported, taken at the default: %s.", r.assumed);
 }
