@@ -68,7 +68,7 @@ $(BUILD)/test/%: $(BUILD)/harness/test/%.o $(TESTLIB) $(BUILD)/libordeal.a
 test: unit
 unit: $(BUILD)/ordeal $(TESTS)
 	ORDEAL_HOME=$(CURDIR) ORDEAL=$(CURDIR)/$(BUILD)/ordeal CMOCKA_MESSAGE_OUTPUT=TAP \
-		prove --merge --timer -e '' $(TESTS) $(wildcard harness/test/*.t)
+		prove --timer -e '' $(TESTS) $(wildcard harness/test/*.t)
 
 check-asan:
 	$(MAKE) SAN=address,undefined test

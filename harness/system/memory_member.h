@@ -18,7 +18,7 @@ enum memory_bug {
 	BUG_STALE_READS, /* a read sees what a register was a while ago */
 	BUG_DUPLICATE,   /* every 20th insert is done twice */
 	BUG_PHANTOM,     /* every 20th insert is refused, and done all the same */
-	BUG_LOST_UPDATE, /* a compare-and-set does not compare */
+	BUG_LOST_UPDATE, /* some compare-and-sets are acknowledged and not done */
 	BUG_SPLIT_BRAIN, /* a primary goes on for a while after it lost its lease */
 };
 
@@ -76,6 +76,7 @@ struct memory_member {
 	uint64_t expired_epoch;
 	bool resumed; /* primary within the lease of its earlier life */
 	uint64_t inserts;
+	uint64_t updates; /* compare-and-sets that matched */
 
 	/* The last time this member caught up with a primary. */
 	struct {

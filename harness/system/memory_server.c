@@ -112,14 +112,15 @@ static void do_cas(struct memory_member *m, struct conn *c, int64_t key, int64_t
 {
 	int64_t now = m->store.regs[key].value;
 
-	if (now != expect && m->o.bug != BUG_LOST_UPDATE) {
+	if (now != expect) {
 		if (now == OP_NO_VALUE)
 			answer_later(m, c, "mismatch none\n");
 		else
 			answer_later(m, c, "mismatch %" PRId64 "\n", now);
 		return;
 	}
-	memory_store_add(&m->store, ENTRY_SET, key, value, m->epoch);
+	if (++m->updates % BUG_EVERY != 0 || m->o.bug != BUG_LOST_UPDATE)
+		memory_store_add(&m->store, ENTRY_SET, key, value, m->epoch);
 	answer_later(m, c, "ok %zu\n", m->store.n);
 }
 
