@@ -14,7 +14,7 @@ DEBS    := gcc make pkg-config perl libcurl4-openssl-dev libcjson-dev libyaml-de
 LAYERS  := base spec history system load fault engine agent measure check report run cmd
 
 CFLAGS  ?= -O2 -g
-CPPFLAGS += -D_GNU_SOURCE -Iharness $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+CPPFLAGS += -D_GNU_SOURCE -Iharness $(PKG_CFLAGS)
 # One short line a file, on standard error: standard output is the TAP's.
 # V=1 shows the commands.
 Q       := $(if $(V),,@)
@@ -23,7 +23,7 @@ say      = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2) >&2)
 WARN    := -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
 	   -Wmissing-prototypes -Wvla -Wno-format-truncation -Werror
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
-LDLIBS  := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -lm
+LDLIBS   = $(PKG_LIBS) -lpthread -lm
 
 SRCS    := $(foreach l,$(LAYERS),$(wildcard harness/$(l)/*.c))
 OBJS    := $(SRCS:%.c=$(BUILD)/%.o)
@@ -38,14 +38,20 @@ TESTLIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(TESTSRC),$(wildcard harnes
 
 all: $(BUILD)/ordeal
 
-# Debian packages that building needs; a marker spares the question later.
-build/deps: kind/deps.sh Makefile
+# Debian packages that building needs, then their flags, which can be asked
+# for only when they are there: Make starts anew after writing this file.
+build/deps.mk: kind/deps.sh Makefile
 	@mkdir -p build
 	@kind/deps.sh $(DEBS)
-	@touch $@
-deps: build/deps
+	@pkg-config --exists --print-errors $(PKGS)
+	@{ echo "PKG_CFLAGS := $$(pkg-config --cflags $(PKGS))"; \
+	   echo "PKG_LIBS := $$(pkg-config --libs $(PKGS))"; } >$@
+ifneq ($(MAKECMDGOALS),clean)
+include build/deps.mk
+endif
+deps: build/deps.mk
 
-$(BUILD)/%.o: %.c | build/deps
+$(BUILD)/%.o: %.c | build/deps.mk
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(SANFLAGS) -MMD -MP -c -o $@ $<
