@@ -18,6 +18,9 @@
 #define BESIDE_TIMEOUT_NS (NS_PER_S)
 #define BESIDE_RETRY_NS (5 * NS_PER_S)
 #define BESIDE_ALL_WITHIN_NS (40 * NS_PER_S)
+#define STATUS_TIMEOUT_NS (20 * NS_PER_S)
+#define POLL_NS (100 * NS_PER_MS)
+#define HOLDS_NS (1500 * NS_PER_MS)
 #define CLOCK_ROUNDS 9
 
 static int answer_error(const char *agent, const char *path, int status, const char *text,
@@ -343,4 +346,52 @@ void stage_phase(struct stage *st, const char *phase, const char *detail)
 	if (detail && *detail)
 		json_set_str(ev, "detail", detail);
 	event_emit(&st->events, ev);
+}
+
+int stage_status(struct stage *st, cJSON **status, struct err *e)
+{
+	return stage_call(st, "load", "GET", "/v1/status", NULL, STATUS_TIMEOUT_NS, status, e);
+}
+
+int stage_await_redundant(struct stage *st, int64_t within_ns, char why[400], struct err *e)
+{
+	int64_t end_ns = clock_mono_ns() + within_ns, since_ns = 0;
+
+	for (;;) {
+		cJSON *s = NULL;
+		bool ok = false;
+
+		if (stage_status(st, &s, e) == 0) {
+			ok = json_bool(s, "redundant", false);
+			snprintf(why, 400, "%s", json_str(s, "redundant_why", ""));
+			cJSON_Delete(s);
+		} else {
+			snprintf(why, 400, "%.390s", e->msg);
+		}
+		if (!ok)
+			since_ns = 0;
+		else if (!since_ns)
+			since_ns = clock_mono_ns();
+		else if (clock_mono_ns() - since_ns >= HOLDS_NS)
+			return 0;
+		if (clock_mono_ns() > end_ns)
+			return 1;
+		if (stage_sleep_until(st, clock_mono_ns() + POLL_NS, e))
+			return -1;
+	}
+}
+
+void stage_emit_inforce(struct stage *st)
+{
+	cJSON *a = NULL, *ev;
+	struct err e = {0};
+
+	if (stage_call(st, "load", "GET", "/v1/inforce", NULL, STATUS_TIMEOUT_NS, &a, &e)) {
+		log_warn("settings in force are unknown: %s", e.msg);
+		return;
+	}
+	ev = event_new(st->scenario, "inforce");
+	json_set(ev, "settings", cJSON_DetachItemFromObject(a, "settings"));
+	event_emit(&st->events, ev);
+	cJSON_Delete(a);
 }

@@ -83,6 +83,18 @@ int stage_tick(struct stage *st, struct err *e);
 /* Waits until an absolute time, ticking. */
 int stage_sleep_until(struct stage *st, int64_t mono_ns, struct err *e);
 
+/* What the load agent sees at this moment: members, redundancy, noise, the
+ * last acknowledgement. *status is the caller's to delete. */
+int stage_status(struct stage *st, cJSON **status, struct err *e);
+
+/* Waits until redundancy has held for a while, so that one answer is not taken
+ * for a state. Returns 0; 1 when it did not come within the time, with the
+ * system's own reason in `why`; -1 with an error. */
+int stage_await_redundant(struct stage *st, int64_t within_ns, char why[400], struct err *e);
+
+/* Emits {k: "inforce"}: the settings as the running system tells them. */
+void stage_emit_inforce(struct stage *st);
+
 /* Emits {k: "broken"} with this text. */
 void stage_broken(struct stage *st, const char *where, const char *what);
 
