@@ -34,6 +34,21 @@ void clock_sleep_until(int64_t mono_ns)
 		;
 }
 
+bool clock_poll_until(struct pollfd *p, nfds_t n, int64_t mono_ns)
+{
+	for (;;) {
+		int64_t left = mono_ns - clock_mono_ns();
+		struct timespec ts = {.tv_sec = (time_t)(left / NS_PER_S), .tv_nsec = (long)(left % NS_PER_S)};
+		int ready;
+
+		if (left <= 0)
+			return false;
+		ready = ppoll(p, n, &ts, NULL);
+		if (ready > 0 || (ready < 0 && errno != EINTR))
+			return true;
+	}
+}
+
 void clock_rfc3339(int64_t real_ns, char out[32])
 {
 	time_t secs = (time_t)(real_ns / NS_PER_S);

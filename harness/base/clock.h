@@ -1,10 +1,17 @@
 #ifndef ORDEAL_BASE_CLOCK_H
 #define ORDEAL_BASE_CLOCK_H
 
+#include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_S INT64_C(1000000000)
+
+static inline double in_s(int64_t ns)
+{
+	return (double)ns / (double)NS_PER_S;
+}
 
 /* CLOCK_MONOTONIC and CLOCK_REALTIME of this machine, in ns. */
 int64_t clock_mono_ns(void);
@@ -12,6 +19,11 @@ int64_t clock_real_ns(void);
 
 /* Sleeps until an absolute CLOCK_MONOTONIC time; signals do not end it. */
 void clock_sleep_until(int64_t mono_ns);
+
+/* poll(2) until an absolute CLOCK_MONOTONIC time, to the nanosecond: true when
+ * a descriptor is ready or in error, false when the time is over. Signals do
+ * not end it. */
+bool clock_poll_until(struct pollfd *p, nfds_t n, int64_t mono_ns);
 
 /* An RFC 3339 time in UTC with milliseconds; `out` holds 32 bytes. */
 void clock_rfc3339(int64_t real_ns, char out[32]);

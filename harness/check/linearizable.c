@@ -99,7 +99,7 @@ static void deed(const struct reg_op *r, char *out, size_t size)
 
 static double seconds(int64_t t, int64_t begin)
 {
-	return (double)(t - begin) / (double)NS_PER_S;
+	return in_s(t - begin);
 }
 
 static void sentence(const struct reg_op *r, int64_t begin, cJSON *w)

@@ -21,7 +21,7 @@ static void witness_lost(const struct measured *m, cJSON *w)
 
 		json_pushf(w, "value %lld, acknowledged to client %u at %.3f s%s%s, is not there%s%s",
 			   (long long)l->value, l->process,
-			   (double)(l->t_return - m->begin_ns) / (double)NS_PER_S,
+			   in_s(l->t_return - m->begin_ns),
 			   *l->via ? " by " : "", l->via, l->cause ? ": " : "", loss_cause_name(l->cause));
 	}
 	if (m->loss.n > WITNESS_MAX)

@@ -28,10 +28,10 @@
  *      The restriction to those after down_lo matters: a call that happened
  *      to be slow when the service went down says nothing about the time
  *      before writes invoked later than it were acknowledged.
- *  U <= up_hi: the first acknowledgement after the gap has returned.
  *      Where the fault itself silences the primary (a frozen process, a cut
  *      network), its effective instant is such a moment as well, unless a
  *      write that was invoked later was acknowledged.
+ *  U <= up_hi: the first acknowledgement after the gap has returned.
  *  up_lo <= U: had the service been up when a write was invoked, that write
  *      would have succeeded. So U is later than the t_invoke
  *      - of every write that had failed by up_hi;

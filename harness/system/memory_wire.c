@@ -29,20 +29,6 @@ void wire_close(struct wire *w)
 	wire_init(w);
 }
 
-/* Waits for one of n descriptors, to the nanosecond; false at the end. */
-static bool wait_for(struct pollfd *p, nfds_t n, int64_t end_ns)
-{
-	for (;;) {
-		int64_t left = end_ns - clock_mono_ns();
-		struct timespec ts = {.tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S};
-
-		if (left <= 0)
-			return false;
-		if (ppoll(p, n, &ts, NULL) > 0)
-			return true;
-	}
-}
-
 static enum wire_result failed(struct err *e, enum wire_result r, const char *what)
 {
 	if (r == WIRE_TIMEOUT)
@@ -64,7 +50,7 @@ enum wire_result wire_connect(struct wire *w, const char *addr, int port, int64_
 	snprintf(w->addr, sizeof(w->addr), "%s", addr);
 	w->port = port;
 	p.fd = w->fd;
-	if (!wait_for(&p, 1, end_ns)) {
+	if (!clock_poll_until(&p, 1, end_ns)) {
 		wire_close(w);
 		return failed(e, WIRE_TIMEOUT, "connecting");
 	}
@@ -91,7 +77,7 @@ enum wire_result wire_send(struct wire *w, const char *line, int64_t end_ns, str
 			w->sent = true;
 		} else if (errno != EAGAIN && errno != EINTR) {
 			return failed(e, WIRE_BROKEN, "sending");
-		} else if (!wait_for(&p, 1, end_ns)) {
+		} else if (!clock_poll_until(&p, 1, end_ns)) {
 			return failed(e, WIRE_TIMEOUT, "sending");
 		}
 	}
@@ -145,7 +131,7 @@ enum wire_result wire_line(struct wire *w, const char **line, int64_t end_ns, st
 
 		if (r || *line)
 			return r;
-		if (!wait_for(&p, 1, end_ns))
+		if (!clock_poll_until(&p, 1, end_ns))
 			return failed(e, WIRE_TIMEOUT, "no answer");
 	}
 }
@@ -232,7 +218,7 @@ static bool hear_all(struct asking *a, int64_t end_ns)
 	while (a->named < 0 && a->silent < a->n) {
 		for (size_t i = 0; i < a->n; i++)
 			p[i] = (struct pollfd){a->w[i].fd, a->asked[i] ? POLLIN : POLLOUT, 0};
-		if (!wait_for(p, a->n, end_ns))
+		if (!clock_poll_until(p, a->n, end_ns))
 			return false;
 		for (size_t i = 0; i < a->n && a->named < 0; i++)
 			if (a->w[i].fd >= 0 && p[i].revents)

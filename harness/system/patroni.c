@@ -18,13 +18,8 @@ enum { ANSWER_CAP_BYTES = 1 << 20 };
 static bool wait_for(int fd, short events, int64_t until_ns)
 {
 	struct pollfd pfd = {.fd = fd, .events = events};
-	int64_t left = until_ns - clock_mono_ns();
-	struct timespec ts = {0};
 
-	if (left > 0)
-		ts = (struct timespec){.tv_sec = (time_t)(left / NS_PER_S),
-				       .tv_nsec = (long)(left % NS_PER_S)};
-	return ppoll(&pfd, 1, &ts, NULL) > 0;
+	return clock_poll_until(&pfd, 1, until_ns);
 }
 
 static int connect_to(const char *address, int port, int64_t until_ns)

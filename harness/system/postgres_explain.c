@@ -252,7 +252,7 @@ static void detected(const struct story *s, struct milestones *m)
 			m->detected = s->renewed + s->ttl;
 			snprintf(m->how_detected, sizeof(m->how_detected),
 				 "the lease was last renewed %.1f s %s the fault and ended %lld s later",
-				 (double)llabs(s->injected - s->renewed) / (double)NS_PER_S,
+				 in_s(llabs(s->injected - s->renewed)),
 				 s->renewed <= s->injected ? "before" : "after", (long long)(s->ttl / NS_PER_S));
 		}
 		return;
@@ -276,31 +276,20 @@ static void elected(const struct story *s, struct milestones *m)
 		 s->before, s->after);
 }
 
-static void lower(int64_t *t, int64_t to, char *how, size_t size)
-{
-	size_t len = strlen(how);
-
-	if (!*t || !to || *t <= to)
-		return;
-	snprintf(how + len, size - len, " (seen %.0f ms later than its consequence)",
-		 (double)(*t - to) / (double)NS_PER_MS);
-	*t = to;
-}
-
 /* Causes before consequences. An address behind the Service is of use only
  * once the server there is promoted. */
 static void in_order(struct milestones *m)
 {
-	lower(&m->promoted, m->first_ack, m->how_promoted, sizeof(m->how_promoted));
-	lower(&m->routed, m->first_ack, m->how_routed, sizeof(m->how_routed));
+	milestone_before(&m->promoted, m->first_ack, m->how_promoted, sizeof(m->how_promoted));
+	milestone_before(&m->routed, m->first_ack, m->how_routed, sizeof(m->how_routed));
 	if (m->routed && m->routed < m->promoted) {
 		size_t len = strlen(m->how_routed);
 
 		snprintf(m->how_routed + len, sizeof(m->how_routed) - len, ", before its promotion");
 		m->routed = m->promoted;
 	}
-	lower(&m->elected, m->promoted, m->how_elected, sizeof(m->how_elected));
-	lower(&m->detected, m->elected ? m->elected : m->promoted, m->how_detected, sizeof(m->how_detected));
+	milestone_before(&m->elected, m->promoted, m->how_elected, sizeof(m->how_elected));
+	milestone_before(&m->detected, m->elected ? m->elected : m->promoted, m->how_detected, sizeof(m->how_detected));
 }
 
 static void say(struct milestones *m, const char *name, const char *fmt, ...)
@@ -328,7 +317,7 @@ static void another_leads(const struct story *s, const struct prediction *p, str
 				  ", and took the lease before it would have expired");
 	} else if (lapse) {
 		say(m, "lease expires", "%.40s leads instead of %.40s, and took the lease %.1f s after its last renewal (ttl %lld s)",
-		    s->after, s->before, (double)(taken - s->renewed) / (double)NS_PER_S,
+		    s->after, s->before, in_s(taken - s->renewed),
 		    (long long)(s->ttl / NS_PER_S));
 	} else {
 		say(m, "", "%.40s leads instead of %.40s, but no renewal of the lease was seen", s->after, s->before);

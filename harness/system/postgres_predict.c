@@ -48,22 +48,11 @@ struct rules {
 	char assumed[160]; /* settings that nobody told */
 };
 
-static const cJSON *setting(const cJSON *inforce, const char *name)
-{
-	const cJSON *s;
-
-	cJSON_ArrayForEach(s, inforce)
-		if (!strcmp(json_str(s, "name", ""), name))
-			return s;
-	return NULL;
-}
-
 static int64_t duration(struct rules *r, const cJSON *inforce, const char *name, double dflt_s)
 {
-	const cJSON *s = setting(inforce, name), *v = json_get(s, "value");
+	const cJSON *s = prediction_setting(inforce, name), *v = json_get(s, "value");
 	double n = dflt_s;
 	char *end;
-	size_t len;
 
 	if (cJSON_IsNumber(v)) {
 		n = v->valuedouble;
@@ -76,8 +65,7 @@ static int64_t duration(struct rules *r, const cJSON *inforce, const char *name,
 		else if (*end && strcmp(end, "s"))
 			n = dflt_s;
 	} else {
-		len = strlen(r->assumed);
-		snprintf(r->assumed + len, sizeof(r->assumed) - len, "%s%s", len ? ", " : "", name);
+		prediction_assume(r->assumed, sizeof(r->assumed), name);
 		return S(dflt_s);
 	}
 	if (!strcmp(json_str(s, "unit", "s"), "ms"))
@@ -87,7 +75,7 @@ static int64_t duration(struct rules *r, const cJSON *inforce, const char *name,
 
 static bool is_on(const cJSON *inforce, const char *name)
 {
-	const cJSON *v = json_get(setting(inforce, name), "value");
+	const cJSON *v = json_get(prediction_setting(inforce, name), "value");
 
 	return cJSON_IsTrue(v) ||
 	       (cJSON_IsString(v) && (!strcmp(v->valuestring, "on") || !strcmp(v->valuestring, "true") ||
@@ -103,13 +91,8 @@ static void rules_read(const cJSON *inforce, struct rules *r)
 	r->primary_start_timeout = duration(r, inforce, "primary_start_timeout", 300);
 	r->synchronous = is_on(inforce, "synchronous_mode");
 	/* Not a knob of ours, so its absence is nothing to mention. */
-	r->wal_sender_timeout = setting(inforce, "wal_sender_timeout") ?
+	r->wal_sender_timeout = prediction_setting(inforce, "wal_sender_timeout") ?
 				duration(r, inforce, "wal_sender_timeout", 60) : S(60);
-}
-
-static double sec(int64_t ns)
-{
-	return (double)ns / (double)NS_PER_S;
 }
 
 static int64_t lease_lo(const struct rules *r)
@@ -126,7 +109,7 @@ static void lease_expires(struct prediction *p, const struct rules *r)
 {
 	prediction_add(p, "lease expires", lease_lo(r), lease_hi(r), DYNAMIC,
 	    "the last renewal is 0 to loop_wait %.0f s old, a replica may act once ttl %.0f s is over and looks every loop_wait + 0.5 s, asks the others for up to 2 s; %.0f s allowed for promotion and the Service: %.0f to %.1f s%s",
-	    sec(r->loop_wait), sec(r->ttl), sec(PROMOTE), sec(lease_lo(r)), sec(lease_hi(r)),
+	    in_s(r->loop_wait), in_s(r->ttl), in_s(PROMOTE), in_s(lease_lo(r)), in_s(lease_hi(r)),
 	    r->synchronous ? "; only the synchronous standby may take over" : "");
 }
 
@@ -136,7 +119,7 @@ static void lease_released(struct prediction *p, const char *grace)
 
 	prediction_add(p, "lease released", S(0.3), hi, ON_KUBERNETES,
 	    "on SIGTERM Patroni shuts PostgreSQL down and gives its lease up%s, and the replicas race at once (asking the others for up to 2 s); allowed: %.0f s for the shutdown, %.0f s for promotion and the Service: 0.3 to %.0f s",
-	    grace, sec(SHUTDOWN), sec(PROMOTE), sec(hi));
+	    grace, in_s(SHUTDOWN), in_s(PROMOTE), in_s(hi));
 }
 
 /* From injection to healing; no length: it was not healed, or not yet. */
@@ -162,8 +145,8 @@ static void fault_ends(struct prediction *p, const cJSON *fault, int64_t after, 
 		return;
 	/* Clients find out about it between injection and proof. */
 	prediction_add(p, "fault ends", lo - S(0.5), hi + after, source,
-	    "%s; it lasted %.1f s, and %.0f s are allowed for the way back: %.1f to %.1f s", why, sec(hi),
-	    sec(after), sec(lo - S(0.5) > 0 ? lo - S(0.5) : 0), sec(hi + after));
+	    "%s; it lasted %.1f s, and %.0f s are allowed for the way back: %.1f to %.1f s", why, in_s(hi),
+	    in_s(after), in_s(lo - S(0.5) > 0 ? lo - S(0.5) : 0), in_s(hi + after));
 }
 
 /* A lasting fault against the lease: whichever comes first. */
@@ -186,7 +169,7 @@ static void same_member(struct prediction *p, const struct rules *r, const char 
 
 	prediction_add(p, "same member restarts", S(1), hi, source,
 	    "%s, and while the lease (ttl %.0f s) still names it, the member goes on as leader after crash recovery; allowed: %.0f s to start, %.0f s for recovery, %.0f s until its readiness probe lets the Service route to it: 1 to %.0f s",
-	    who, sec(r->ttl), sec(start), sec(CRASH_RECOVERY), sec(READINESS), sec(hi));
+	    who, in_s(r->ttl), in_s(start), in_s(CRASH_RECOVERY), in_s(READINESS), in_s(hi));
 }
 
 static void kill_pod(struct prediction *p, const struct rules *r, const char *how)
@@ -216,13 +199,13 @@ static void kill_process(struct prediction *p, const struct rules *r, const char
 		hi = r->loop_wait + LOOP_SLACK + ASK_MEMBERS + PROMOTE;
 		prediction_add(p, "lease released", S(0.3), hi, DYNAMIC ": primary_start_timeout",
 		    "primary_start_timeout is 0: Patroni notices the dead server within loop_wait %.0f s + 0.5 s and fails over at once: 0.3 to %.1f s",
-		    sec(r->loop_wait), sec(hi));
+		    in_s(r->loop_wait), in_s(hi));
 	} else {
 		prediction_add(p, "PostgreSQL restarted in place", S(0.2), hi, DYNAMIC ": primary_start_timeout",
 		    "Patroni notices the dead server within loop_wait %.0f s + 0.5 s and starts it again itself; %.0f s allowed for crash recovery and promotion: 0.2 to %.1f s",
-		    sec(r->loop_wait), sec(CRASH_RECOVERY), sec(hi));
+		    in_s(r->loop_wait), in_s(CRASH_RECOVERY), in_s(hi));
 		prediction_note(p, "Only when it is not up after primary_start_timeout %.0f s is the lease given up.",
-		     sec(r->primary_start_timeout));
+		     in_s(r->primary_start_timeout));
 	}
 }
 
@@ -241,7 +224,7 @@ static void partition(struct prediction *p, const struct rules *r, const cJSON *
 	lease_or_end(p, r, fault, r->loop_wait + CRASH_RECOVERY,
 		     "it ended before the lease did, and the old primary goes on or gets its lease back");
 	prediction_note(p, "Cut off from the API server, the old primary demotes itself retry_timeout %.0f s after its next renewal fails: %.0f to %.0f s after the cut.",
-	     sec(r->retry_timeout), sec(r->retry_timeout), sec(r->retry_timeout + r->loop_wait));
+	     in_s(r->retry_timeout), in_s(r->retry_timeout), in_s(r->retry_timeout + r->loop_wait));
 }
 
 static void node_down(struct prediction *p, const struct rules *r, const cJSON *fault, const char *how)
@@ -263,10 +246,10 @@ static void fill_disk(struct prediction *p, const cJSON *fault, const struct rul
 	}
 	prediction_add(p, "space returns", 0, hi + after, "PostgreSQL documentation: Disk Full Failure",
 	    "writes fail while no block is free, and work again when there is space; the server stays up unless its log cannot be written, which stops it; full for %.1f s, %.0f s allowed for a restart: 0 to %.1f s",
-	    sec(hi), sec(after), sec(hi + after));
+	    in_s(hi), in_s(after), in_s(hi + after));
 	prediction_add(p, "leader gives up", 0, r->loop_wait + LOOP_SLACK + CRASH_RECOVERY + ASK_MEMBERS + PROMOTE, DYNAMIC,
 	    "a server that stopped on the full disk is started again within loop_wait %.0f s; if that fails, Patroni deletes its leader key and a replica takes over",
-	    sec(r->loop_wait));
+	    in_s(r->loop_wait));
 	prediction_note(p, "Patroni has no failover rule for a full disk as such.");
 }
 
@@ -287,7 +270,7 @@ static void replica(struct prediction *p, const struct rules *r, const cJSON *fa
 	}
 	prediction_add(p, "synchronous standby replaced", 0, hi, "Patroni documentation: Replication modes",
 	    "commits wait for the synchronous standby; Patroni names another within loop_wait %.0f s + 0.5 s once the connection is gone%s: 0 to %.1f s, 0 if it was not the synchronous one",
-	    sec(r->loop_wait), dies ? "" : " (silent peers: wal_sender_timeout) or the fault ends", sec(hi));
+	    in_s(r->loop_wait), dies ? "" : " (silent peers: wal_sender_timeout) or the fault ends", in_s(hi));
 }
 
 /* Whom it hits: a primary among the targets decides. */

@@ -2,9 +2,11 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 
 void prediction_add(struct prediction *p, const char *name, int64_t lo, int64_t hi,
 		    const char *source, const char *fmt, ...)
@@ -43,7 +45,7 @@ void prediction_note(struct prediction *p, const char *fmt, ...)
 	va_end(ap);
 }
 
-static void lower(int64_t *t, int64_t to, char *how, size_t size)
+void milestone_before(int64_t *t, int64_t to, char *how, size_t size)
 {
 	size_t len = strlen(how);
 
@@ -56,10 +58,10 @@ static void lower(int64_t *t, int64_t to, char *how, size_t size)
 
 void milestones_in_order(struct milestones *m)
 {
-	lower(&m->routed, m->first_ack, m->how_routed, sizeof(m->how_routed));
-	lower(&m->promoted, m->routed ? m->routed : m->first_ack, m->how_promoted, sizeof(m->how_promoted));
-	lower(&m->elected, m->promoted, m->how_elected, sizeof(m->how_elected));
-	lower(&m->detected, m->elected ? m->elected : m->promoted, m->how_detected, sizeof(m->how_detected));
+	milestone_before(&m->routed, m->first_ack, m->how_routed, sizeof(m->how_routed));
+	milestone_before(&m->promoted, m->routed ? m->routed : m->first_ack, m->how_promoted, sizeof(m->how_promoted));
+	milestone_before(&m->elected, m->promoted, m->how_elected, sizeof(m->how_elected));
+	milestone_before(&m->detected, m->elected ? m->elected : m->promoted, m->how_detected, sizeof(m->how_detected));
 }
 
 bool prediction_has(const struct prediction *p, const char *name)
@@ -68,4 +70,33 @@ bool prediction_has(const struct prediction *p, const char *name)
 		if (!strcmp(p->mech[i].name, name))
 			return true;
 	return false;
+}
+
+const cJSON *prediction_setting(const cJSON *inforce, const char *name)
+{
+	const cJSON *s;
+
+	cJSON_ArrayForEach(s, inforce)
+		if (!strcmp(json_str(s, "name", ""), name))
+			return s;
+	return NULL;
+}
+
+void prediction_assume(char *assumed, size_t size, const char *name)
+{
+	size_t len = strlen(assumed);
+
+	snprintf(assumed + len, size - len, "%s%s", len ? ", " : "", name);
+}
+
+int64_t prediction_number(const cJSON *inforce, const char *name, int64_t dflt, char *assumed, size_t size)
+{
+	const cJSON *v = json_get(prediction_setting(inforce, name), "value");
+
+	if (cJSON_IsNumber(v))
+		return (int64_t)v->valuedouble;
+	if (cJSON_IsString(v) && *v->valuestring)
+		return strtoll(v->valuestring, NULL, 10);
+	prediction_assume(assumed, size, name);
+	return dflt;
 }

@@ -13,8 +13,22 @@ void prediction_add(struct prediction *p, const char *name, int64_t lo, int64_t 
 /* Adds a sentence to the note. */
 void prediction_note(struct prediction *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* A setting in force by its name; NULL when the system did not tell it. */
+const cJSON *prediction_setting(const cJSON *inforce, const char *name);
+
+/* A setting that is a whole number; `dflt` when it was not told, and its name
+ * is added to `assumed`, of `size` bytes. */
+int64_t prediction_number(const cJSON *inforce, const char *name, int64_t dflt, char *assumed, size_t size);
+
+/* Adds a name to such a list. */
+void prediction_assume(char *assumed, size_t size, const char *name);
+
 /* Is there a mechanism of this name? `p` may be NULL. */
 bool prediction_has(const struct prediction *p, const char *name);
+
+/* An instant that was seen later than `to`, which it caused, is moved there;
+ * `how` says by how much. One that is 0, or has no consequence, stays. */
+void milestone_before(int64_t *t, int64_t to, char *how, size_t size);
 
 /* Causes before consequences: an instant that was seen later than what
  * follows from it is moved there, and its "how" says by how much. */

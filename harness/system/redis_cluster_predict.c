@@ -48,46 +48,23 @@ struct rules {
 	char assumed[160];
 };
 
-static const cJSON *setting(const cJSON *inforce, const char *name)
-{
-	const cJSON *s;
-
-	cJSON_ArrayForEach(s, inforce)
-		if (!strcmp(json_str(s, "name", ""), name))
-			return s;
-	return NULL;
-}
-
 static int64_t number(struct rules *r, const cJSON *inforce, const char *name, int64_t dflt)
 {
-	const cJSON *v = json_get(setting(inforce, name), "value");
-	size_t len = strlen(r->assumed);
-
-	if (cJSON_IsNumber(v))
-		return (int64_t)v->valuedouble;
-	if (cJSON_IsString(v) && *v->valuestring)
-		return strtoll(v->valuestring, NULL, 10);
-	snprintf(r->assumed + len, sizeof(r->assumed) - len, "%s%s", len ? ", " : "", name);
-	return dflt;
+	return prediction_number(inforce, name, dflt, r->assumed, sizeof(r->assumed));
 }
 
 static void rules_read(const cJSON *inforce, struct rules *r)
 {
-	const cJSON *v = json_get(setting(inforce, "cluster-require-full-coverage"), "value");
+	const cJSON *v = json_get(prediction_setting(inforce, "cluster-require-full-coverage"), "value");
 
 	memset(r, 0, sizeof(*r));
 	r->timeout = number(r, inforce, "cluster-node-timeout", 15000) * NS_PER_MS;
 	r->validity = number(r, inforce, "cluster-replica-validity-factor", 10);
 	r->ping_period = number(r, inforce, "repl-ping-replica-period", 10) * NS_PER_S;
-	r->min_replicas = setting(inforce, "min-replicas-to-write") ?
+	r->min_replicas = prediction_setting(inforce, "min-replicas-to-write") ?
 			  number(r, inforce, "min-replicas-to-write", 0) : 0;
 	r->full_coverage = !cJSON_IsString(v) || !strcmp(v->valuestring, "yes") ||
 			   !strcmp(v->valuestring, "on");
-}
-
-static double sec(int64_t ns)
-{
-	return (double)ns / (double)NS_PER_S;
 }
 
 static int64_t elected_lo(const struct rules *r)
@@ -104,7 +81,7 @@ static void replica_elected(struct prediction *p, const struct rules *r)
 {
 	prediction_add(p, "replica elected", elected_lo(r), elected_hi(r), DETECTION,
 	    "a ping unanswered for cluster-node-timeout %.1f s makes a node suspect, the ping goes out up to half of that later; %.1f s allowed until a majority says FAIL; the replica waits 0.5 to 1 s, then asks for votes (%.1f s allowed): %.1f to %.1f s",
-	    sec(r->timeout), sec(GOSSIP), sec(VOTES), sec(elected_lo(r)), sec(elected_hi(r)));
+	    in_s(r->timeout), in_s(GOSSIP), in_s(VOTES), in_s(elected_lo(r)), in_s(elected_hi(r)));
 }
 
 /* From injection to healing; no length: it was not healed, or not yet. */
@@ -129,8 +106,8 @@ static void fault_ends(struct prediction *p, const cJSON *fault, int64_t after, 
 		return;
 	/* Clients find out about it between injection and proof. */
 	prediction_add(p, "fault ends", lo - S(0.5), hi + after, source,
-	    "%s; it lasted %.1f s, and %.1f s are allowed for the way back: %.1f to %.1f s", why, sec(hi),
-	    sec(after), sec(lo - S(0.5) > 0 ? lo - S(0.5) : 0), sec(hi + after));
+	    "%s; it lasted %.1f s, and %.1f s are allowed for the way back: %.1f to %.1f s", why, in_s(hi),
+	    in_s(after), in_s(lo - S(0.5) > 0 ? lo - S(0.5) : 0), in_s(hi + after));
 }
 
 /* A lasting fault against the node timeout: whichever comes first. */
@@ -150,7 +127,7 @@ static void validity(struct prediction *p, const struct rules *r)
 {
 	if (r->validity)
 		prediction_note(p, "A replica whose link was down for more than %.0f s (validity factor %lld) would not stand.",
-		     sec(r->timeout * r->validity + r->ping_period), (long long)r->validity);
+		     in_s(r->timeout * r->validity + r->ping_period), (long long)r->validity);
 }
 
 /* The same member is back under its id before a majority misses it, or in the
@@ -161,7 +138,7 @@ static void dies(struct prediction *p, const struct rules *r, int64_t start, con
 
 	prediction_add(p, "same member restarts", WRITABLE, hi, RESTARTS,
 	    "%s within the node timeout (%.1f s allowed), reads its AOF (%.1f s allowed), and takes writes %.0f s after it came up, as restarted masters do: %.0f to %.1f s",
-	    who, sec(start), sec(LOAD), sec(WRITABLE), sec(WRITABLE), sec(hi));
+	    who, in_s(start), in_s(LOAD), in_s(WRITABLE), in_s(WRITABLE), in_s(hi));
 	replica_elected(p, r);
 	validity(p, r);
 }
@@ -171,7 +148,7 @@ static void partition(struct prediction *p, const struct rules *r, const cJSON *
 	elected_or_end(p, r, fault, REJOIN_MAX + RECONNECT,
 		       "it ended before a replica was elected, and the old master goes on once it has waited out its rejoin delay");
 	prediction_note(p, "On the minority's side the old master stops taking writes when it has missed the majority for %.1f to %.1f s; what it acknowledged until then is lost.",
-	     sec(r->timeout), sec(r->timeout + r->timeout / 2 + CRON));
+	     in_s(r->timeout), in_s(r->timeout + r->timeout / 2 + CRON));
 }
 
 /* Whoever owns the slots, it takes no writes without its replicas; what took
@@ -188,7 +165,7 @@ static void min_replicas(struct prediction *p, const struct rules *r, const cJSO
 		return;
 	prediction_add(p, "replica returns", 0, hi + RESYNC, "Redis documentation: Replication (allow writes only with N attached replicas)",
 	    "min-replicas-to-write %lld: a shard that has lost its replica, or got it as its master, takes no writes until the fault ends, after %.1f s, and a replica is in step again (%.0f s allowed): 0 to %.1f s",
-	    (long long)r->min_replicas, sec(hi), sec(RESYNC), sec(hi + RESYNC));
+	    (long long)r->min_replicas, in_s(hi), in_s(RESYNC), in_s(hi + RESYNC));
 }
 
 static void fill_disk(struct prediction *p, const cJSON *fault)
@@ -201,7 +178,7 @@ static void fill_disk(struct prediction *p, const cJSON *fault)
 	}
 	prediction_add(p, "space returns", 0, hi + DISK_CRON + RECONNECT, "Redis documentation: Redis persistence (append-only file)",
 	    "once the AOF cannot be written, writes are answered with MISCONF; the write is tried again every second; the node answers pings all the time, so nobody takes over; full for %.1f s: 0 to %.1f s",
-	    sec(hi), sec(hi + DISK_CRON + RECONNECT));
+	    in_s(hi), in_s(hi + DISK_CRON + RECONNECT));
 	prediction_note(p, "A full disk is no failure to the cluster: it has no rule for it.");
 }
 

@@ -23,23 +23,11 @@ struct redis_conn {
 	char address[80];
 };
 
-/* 1: ready, 0: time is over. Signals do not end it. */
-static int wait_for(int fd, short events, int64_t until_ns)
+static bool wait_for(int fd, short events, int64_t until_ns)
 {
 	struct pollfd pfd = {.fd = fd, .events = events};
 
-	for (;;) {
-		int64_t left = until_ns - clock_mono_ns();
-		struct timespec ts = {.tv_sec = (time_t)(left / NS_PER_S),
-				      .tv_nsec = (long)(left % NS_PER_S)};
-		int n;
-
-		if (left <= 0)
-			return 0;
-		n = ppoll(&pfd, 1, &ts, NULL);
-		if (n > 0 || (n < 0 && errno != EINTR))
-			return 1;
-	}
+	return clock_poll_until(&pfd, 1, until_ns);
 }
 
 static int make_address(const char *ip, int port, struct sockaddr_storage *sa, socklen_t *len)

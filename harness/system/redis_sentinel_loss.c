@@ -83,7 +83,7 @@ enum loss_cause redis_sentinel_loss_cause(const cJSON *events, int scenario, con
 		if (v[i].since_ns <= mine->since_ns)
 			continue;
 		snprintf(why, 160, "%.40s acknowledged it when %.40s had been the master for %.1f s", by,
-			 v[i].member, (double)(op->t_invoke - v[i].since_ns) / (double)NS_PER_S);
+			 v[i].member, in_s(op->t_invoke - v[i].since_ns));
 		return LOSS_MINORITY;
 	}
 	return LOSS_UNKNOWN;

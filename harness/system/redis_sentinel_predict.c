@@ -48,27 +48,9 @@ struct rules {
 	char assumed[160];
 };
 
-static const cJSON *setting(const cJSON *inforce, const char *name)
-{
-	const cJSON *s;
-
-	cJSON_ArrayForEach(s, inforce)
-		if (!strcmp(json_str(s, "name", ""), name))
-			return s;
-	return NULL;
-}
-
 static int64_t number(struct rules *r, const cJSON *inforce, const char *name, int64_t dflt)
 {
-	const cJSON *v = json_get(setting(inforce, name), "value");
-	size_t len = strlen(r->assumed);
-
-	if (cJSON_IsNumber(v))
-		return (int64_t)v->valuedouble;
-	if (cJSON_IsString(v) && *v->valuestring)
-		return strtoll(v->valuestring, NULL, 10);
-	snprintf(r->assumed + len, sizeof(r->assumed) - len, "%s%s", len ? ", " : "", name);
-	return dflt;
+	return prediction_number(inforce, name, dflt, r->assumed, sizeof(r->assumed));
 }
 
 static void rules_read(const cJSON *inforce, struct rules *r)
@@ -81,11 +63,6 @@ static void rules_read(const cJSON *inforce, struct rules *r)
 	r->min_replicas = number(r, inforce, "min-replicas-to-write", 0);
 	r->min_lag = number(r, inforce, "min-replicas-max-lag", 10) * NS_PER_S;
 	r->shutdown = number(r, inforce, "shutdown-timeout", 10) * NS_PER_S;
-}
-
-static double sec(int64_t ns)
-{
-	return (double)ns / (double)NS_PER_S;
 }
 
 static int64_t promoted_lo(const struct rules *r)
@@ -106,9 +83,9 @@ static void replica_promoted(struct prediction *p, const struct rules *r, int64_
 
 	prediction_add(p, "replica promoted", lo, hi, DETECTION,
 	    "down-after-milliseconds %.1f s without an answer, give or take a ping (1 s); up to 1 s until quorum %lld is asked for, 0 to 1 s of chance, votes (%.1f s allowed); up to 1 s until INFO confirms; %.1f s allowed for clients: %.1f to %.1f s",
-	    sec(r->down_after), (long long)r->quorum, sec(STEPS), sec(CLIENTS), sec(lo), sec(hi));
+	    in_s(r->down_after), (long long)r->quorum, in_s(STEPS), in_s(CLIENTS), in_s(lo), in_s(hi));
 	prediction_note(p, "When votes split or no replica fits, the next attempt comes after 2 * failover-timeout = %.0f s; a Sentinel that was stopped for 2 s (TILT) does nothing for 30 s.",
-	     2 * sec(r->failover_timeout));
+	     2 * in_s(r->failover_timeout));
 	if (r->others + 1 < 3)
 		prediction_note(p, "With %lld Sentinels a majority is all of them.", (long long)r->others + 1);
 }
@@ -140,8 +117,8 @@ static void promoted_or_end(struct prediction *p, const struct rules *r, const c
 	/* Clients find out about it between injection and proof. */
 	lo -= S(0.5);
 	prediction_add(p, "fault ends", lo, hi + after, DETECTION,
-	    "%s; it lasted %.1f s, and %.1f s are allowed for the way back: %.1f to %.1f s", why, sec(hi),
-	    sec(after), sec(lo > 0 ? lo : 0), sec(hi + after));
+	    "%s; it lasted %.1f s, and %.1f s are allowed for the way back: %.1f to %.1f s", why, in_s(hi),
+	    in_s(after), in_s(lo > 0 ? lo : 0), in_s(hi + after));
 }
 
 /* The same member is back before the Sentinels miss it, or in the middle of
@@ -152,7 +129,7 @@ static void dies(struct prediction *p, const struct rules *r, int64_t start, int
 
 	prediction_add(p, "same member restarts", 0, hi, RESTARTS,
 	    "%s before the Sentinels miss it (%.1f s allowed), asks them who the master is, reads its AOF (%.1f s allowed) and goes on, unless its start leaves them the time to promote another: 0 to %.1f s",
-	    who, sec(start), sec(LOAD), sec(hi));
+	    who, in_s(start), in_s(LOAD), in_s(hi));
 	replica_promoted(p, r, later);
 }
 
@@ -162,7 +139,7 @@ static void partition(struct prediction *p, const struct rules *r, const cJSON *
 			"it ended before a replica was promoted, and the master goes on");
 	if (r->min_replicas > 0)
 		prediction_note(p, "Cut off, the old master stops taking writes min-replicas-max-lag = %.0f s after its replicas' last word: what it took until then is lost.",
-		     sec(r->min_lag));
+		     in_s(r->min_lag));
 	else
 		prediction_note(p, "Cut off, the old master takes writes until it is healed and told to follow: all of them are lost.");
 }
@@ -202,7 +179,7 @@ static void primary(struct prediction *p, const struct rules *r, const cJSON *fa
 		     "the StatefulSet creates the pod again under its name");
 		if (!strcmp(how, "graceful"))
 			prediction_note(p, "Told to end, it waits for its replicas, at most shutdown-timeout %.0f s, and hands nothing over.",
-			     sec(r->shutdown));
+			     in_s(r->shutdown));
 	} else if (!strcmp(name, "kill-process")) {
 		dies(p, r, BACKOFF, 0, "the kubelet restarts the container, at once the first time and after 10 s the second within ten minutes");
 	} else if (!strcmp(name, "pause")) {
@@ -224,7 +201,7 @@ static void replica(struct prediction *p, const struct rules *r, const char *nam
 {
 	if (r->min_replicas > 1) {
 		prediction_note(p, "With min-replicas-to-write %lld a master that misses one replica refuses writes after %.0f s; no window is computed for that.",
-		     (long long)r->min_replicas, sec(r->min_lag));
+		     (long long)r->min_replicas, in_s(r->min_lag));
 		return;
 	}
 	prediction_add(p, "writes need no replica", 0, 0, DOC "Replication is asynchronous",

@@ -96,6 +96,25 @@ static void rfc3339_goes_both_ways(void **state)
 	assert_int_equal(clock_parse_rfc3339("2023-11-14T22:13:20.1x", &back), -1);
 }
 
+static void polling_ends_at_its_time(void **state)
+{
+	int fd[2];
+	struct pollfd p = {.events = POLLIN};
+	int64_t from = clock_mono_ns();
+
+	(void)state;
+	assert_int_equal(pipe(fd), 0);
+	p.fd = fd[0];
+	assert_false(clock_poll_until(&p, 1, from - 1));
+	assert_false(clock_poll_until(&p, 1, from + 30 * NS_PER_MS));
+	assert_true(clock_mono_ns() >= from + 30 * NS_PER_MS);
+	assert_int_equal(write(fd[1], "x", 1), 1);
+	assert_true(clock_poll_until(&p, 1, clock_mono_ns() + 60 * NS_PER_S));
+	assert_int_equal(p.revents, POLLIN);
+	close(fd[0]);
+	close(fd[1]);
+}
+
 static void json_integers_are_exact(void **state)
 {
 	(void)state;
@@ -254,6 +273,7 @@ int main(void)
 		cmocka_unit_test(arena_gives_zeroed_aligned_memory),
 		cmocka_unit_test(errors_keep_their_kind_under_a_prefix),
 		cmocka_unit_test(rfc3339_goes_both_ways),
+		cmocka_unit_test(polling_ends_at_its_time),
 		cmocka_unit_test(json_integers_are_exact),
 		cmocka_unit_test(json_helpers_default_and_follow_paths),
 		cmocka_unit_test(merge_replaces_and_moves),
