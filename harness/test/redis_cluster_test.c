@@ -17,24 +17,20 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "redis_server.h"
+#include "redis_trial.h"
 #include "system/redis_slots.h"
 #include "system/system.h"
 
 extern const struct system_ops system_redis_cluster;
 #define SYS system_redis_cluster
 
-#define DEADLINE_NS (600 * NS_PER_MS)
-#define LONG_NS (20 * NS_PER_S)
-/* What is promised is 50 ms; a test must hold on a starved machine too. */
-#define SLACK_NS (2 * NS_PER_S)
 
 enum { N = 4, MASTERS = 3, TIMEOUT_MS = 1000 };
 
 struct fixture {
+	struct redis_trial t;
 	struct redis_server s[N];
 	struct member m[N];
-	struct access acc;
-	struct client *c;
 };
 
 static int stop(void **state)
@@ -45,7 +41,7 @@ static int stop(void **state)
 		return 0;
 	for (int i = 0; i < N; i++)
 		redis_server_free(&f->s[i]);
-	cJSON_Delete(f->acc.conf);
+	cJSON_Delete(f->t.acc.conf);
 	free(f);
 	return 0;
 }
@@ -57,23 +53,6 @@ static void call_ok(const struct redis_server *s, const char *line)
 	if (!a || strcmp(a, "OK"))
 		fail_msg("%s: %s", line, a ? a : "no answer");
 	free(a);
-}
-
-/* Each server's own word, waited for. */
-static bool says_within(const struct redis_server *s, const char *line, const char *what, int64_t ns)
-{
-	int64_t end_ns = clock_mono_ns() + ns;
-	bool found = false;
-
-	while (!found && clock_mono_ns() < end_ns) {
-		char *a = redis_server_call(s, "%s", line);
-
-		found = a && strstr(a, what);
-		free(a);
-		if (!found)
-			clock_sleep_until(clock_mono_ns() + 20 * NS_PER_MS);
-	}
-	return found;
 }
 
 static bool form(struct fixture *f)
@@ -96,17 +75,17 @@ static bool form(struct fixture *f)
 		call_ok(&f->s[0], line);
 	}
 	for (int i = 0; i < N; i++)
-		if (!says_within(&f->s[i], "CLUSTER INFO", "cluster_known_nodes:4", LONG_NS))
+		if (!redis_trial_says(&f->s[i], "CLUSTER INFO", "cluster_known_nodes:4", LONG_NS))
 			return false;
 	id = redis_server_call(&f->s[0], "CLUSTER MYID");
 	snprintf(line, sizeof(line), "CLUSTER REPLICATE %s", id);
 	free(id);
 	call_ok(&f->s[3], line);
 	for (int i = 0; i < N; i++)
-		if (!says_within(&f->s[i], "CLUSTER INFO", "cluster_state:ok", LONG_NS))
+		if (!redis_trial_says(&f->s[i], "CLUSTER INFO", "cluster_state:ok", LONG_NS))
 			return false;
-	return says_within(&f->s[3], "INFO replication", "master_link_status:up", LONG_NS) &&
-	       says_within(&f->s[1], "CLUSTER SLOTS", f->s[3].ip, LONG_NS);
+	return redis_trial_says(&f->s[3], "INFO replication", "master_link_status:up", LONG_NS) &&
+	       redis_trial_says(&f->s[1], "CLUSTER SLOTS", f->s[3].ip, LONG_NS);
 }
 
 static int start(void **state)
@@ -134,11 +113,12 @@ static int start(void **state)
 		snprintf(f->m[i].name, sizeof(f->m[i].name), "redis-cluster-%d", i);
 		mem_copy_str(f->m[i].host, sizeof(f->m[i].host), ip);
 	}
-	f->acc = (struct access){.members = f->m, .n = N, .conf = cJSON_CreateObject()};
-	json_set_i64(f->acc.conf, "port", port);
+	f->t.sys = &SYS;
+	f->t.acc = (struct access){.members = f->m, .n = N, .conf = cJSON_CreateObject()};
+	json_set_i64(f->t.acc.conf, "port", port);
 	if (!form(f))
 		goto fail;
-	if (SYS.setup(&f->acc, 4, LONG_NS, &e)) {
+	if (SYS.setup(&f->t.acc, 4, LONG_NS, &e)) {
 		fprintf(stderr, "%s\n", e.msg);
 		goto fail;
 	}
@@ -149,44 +129,7 @@ fail:
 	return -1;
 }
 
-static int client_start(void **state)
-{
-	struct fixture *f = *state;
-
-	if (f)
-		f->c = SYS.client_new(&f->acc, 7);
-	return 0;
-}
-
-static int client_stop(void **state)
-{
-	struct fixture *f = *state;
-
-	if (f)
-		SYS.client_free(f->c);
-	return 0;
-}
-
-static struct fixture *need(void **state)
-{
-	if (!*state) {
-		print_message("# skipped: %s\n", redis_server_missing());
-		skip();
-	}
-	return *state;
-}
-
-static struct op run(struct fixture *f, enum op_f what, int64_t key, int64_t value, int64_t expect)
-{
-	struct op op = {.f = what, .key = key, .value = value, .expect = expect};
-
-	SYS.invoke(f->c, &op, DEADLINE_NS);
-	assert_true(op.t_return - op.t_invoke < DEADLINE_NS + SLACK_NS);
-	assert_int_equal(op.outcome == OP_OK, op.error[0] == '\0');
-	return op;
-}
-
-#define INSERT(f, v) run(f, OP_INSERT, OP_NO_VALUE, v, OP_NO_VALUE)
+#define INSERT(f, v) redis_trial_run(&f->t, OP_INSERT, OP_NO_VALUE, v, OP_NO_VALUE)
 
 /* A value whose key is in a shard, from `from` on. */
 static int64_t value_in(int shard, int64_t from)
@@ -206,7 +149,7 @@ static int64_t value_in(int shard, int64_t from)
 
 static void test_operations(void **state)
 {
-	struct fixture *f = need(state);
+	struct fixture *f = redis_trial_need(state);
 	bool seen[MASTERS + 1] = {false};
 	struct op op;
 
@@ -219,17 +162,17 @@ static void test_operations(void **state)
 		assert_int_equal(strncmp(op.via, f->s[op.shard - 1].ip, strlen(f->s[0].ip)), 0);
 	}
 	assert_true(seen[1] && seen[2] && seen[3]);
-	op = run(f, OP_READ, 1, OP_NO_VALUE, OP_NO_VALUE);
+	op = redis_trial_run(&f->t, OP_READ, 1, OP_NO_VALUE, OP_NO_VALUE);
 	assert_int_equal(op.outcome, OP_OK);
 	assert_int_equal(op.value, OP_NO_VALUE);
-	assert_int_equal(run(f, OP_CAS, 1, 5, OP_NO_VALUE).outcome, OP_OK);
-	op = run(f, OP_CAS, 1, 6, OP_NO_VALUE);
+	assert_int_equal(redis_trial_run(&f->t, OP_CAS, 1, 5, OP_NO_VALUE).outcome, OP_OK);
+	op = redis_trial_run(&f->t, OP_CAS, 1, 6, OP_NO_VALUE);
 	assert_int_equal(op.outcome, OP_FAIL);
 	assert_int_equal(strncmp(op.error, "mismatch", 8), 0);
-	assert_int_equal(run(f, OP_CAS, 1, 6, 5).outcome, OP_OK);
-	assert_int_equal(run(f, OP_READ, 1, OP_NO_VALUE, OP_NO_VALUE).value, 6);
-	assert_int_equal(run(f, OP_WRITE, 1, 9, OP_NO_VALUE).outcome, OP_OK);
-	assert_int_equal(run(f, OP_READ, 1, OP_NO_VALUE, OP_NO_VALUE).value, 9);
+	assert_int_equal(redis_trial_run(&f->t, OP_CAS, 1, 6, 5).outcome, OP_OK);
+	assert_int_equal(redis_trial_run(&f->t, OP_READ, 1, OP_NO_VALUE, OP_NO_VALUE).value, 6);
+	assert_int_equal(redis_trial_run(&f->t, OP_WRITE, 1, 9, OP_NO_VALUE).outcome, OP_OK);
+	assert_int_equal(redis_trial_run(&f->t, OP_READ, 1, OP_NO_VALUE, OP_NO_VALUE).value, 9);
 }
 
 static int by_value(const void *a, const void *b)
@@ -241,16 +184,16 @@ static int by_value(const void *a, const void *b)
 
 static void test_final_read(void **state)
 {
-	struct fixture *f = need(state);
+	struct fixture *f = redis_trial_need(state);
 	struct final_read r;
 	struct err e = {0};
 
-	assert_int_equal(SYS.setup(&f->acc, 4, LONG_NS, &e), 0);
+	assert_int_equal(SYS.setup(&f->t.acc, 4, LONG_NS, &e), 0);
 	for (int64_t v = 1; v <= 300; v++)
 		assert_int_equal(INSERT(f, v).outcome, OP_OK);
 	INSERT(f, 7); /* twice: it has to show */
-	run(f, OP_WRITE, 2, 44, OP_NO_VALUE);
-	if (SYS.final_read(&f->acc, 4, &r, LONG_NS, &e))
+	redis_trial_run(&f->t, OP_WRITE, 2, 44, OP_NO_VALUE);
+	if (SYS.final_read(&f->t.acc, 4, &r, LONG_NS, &e))
 		fail_msg("%s", e.msg);
 	assert_int_equal(r.n, 301);
 	qsort(r.values, r.n, sizeof(*r.values), by_value);
@@ -262,8 +205,8 @@ static void test_final_read(void **state)
 	assert_int_equal(r.registers[0], OP_NO_VALUE);
 	final_read_free(&r);
 	/* A new setup throws it away. */
-	assert_int_equal(SYS.setup(&f->acc, 4, LONG_NS, &e), 0);
-	assert_int_equal(SYS.final_read(&f->acc, 4, &r, LONG_NS, &e), 0);
+	assert_int_equal(SYS.setup(&f->t.acc, 4, LONG_NS, &e), 0);
+	assert_int_equal(SYS.final_read(&f->t.acc, 4, &r, LONG_NS, &e), 0);
 	assert_int_equal(r.n, 0);
 	final_read_free(&r);
 }
@@ -271,20 +214,20 @@ static void test_final_read(void **state)
 /* A planned failover: the client still believes in the old owner. */
 static void test_moved(void **state)
 {
-	struct fixture *f = need(state);
+	struct fixture *f = redis_trial_need(state);
 	int64_t v = value_in(1, 1);
 	struct op op;
 
 	assert_int_equal(INSERT(f, v).outcome, OP_OK);
 	call_ok(&f->s[3], "CLUSTER FAILOVER");
-	assert_true(says_within(&f->s[0], "ROLE", "slave", LONG_NS));
+	assert_true(redis_trial_says(&f->s[0], "ROLE", "slave", LONG_NS));
 	op = INSERT(f, value_in(1, v + 1));
 	assert_int_equal(op.outcome, OP_OK);
 	assert_non_null(strstr(op.via, " MOVED"));
 	assert_int_equal(strncmp(op.via, f->s[3].ip, strlen(f->s[3].ip)), 0);
 	assert_int_equal(op.shard, 1);
 	/* It has learnt, once the one that it asks knows. */
-	assert_true(says_within(&f->s[1], "CLUSTER SLOTS", f->s[3].ip, LONG_NS));
+	assert_true(redis_trial_says(&f->s[1], "CLUSTER SLOTS", f->s[3].ip, LONG_NS));
 	do
 		op = INSERT(f, value_in(1, op.value + 1));
 	while (strstr(op.via, "MOVED"));
@@ -294,7 +237,7 @@ static void test_moved(void **state)
 /* A slot on its way: what is not here is asked for there. */
 static void test_ask(void **state)
 {
-	struct fixture *f = need(state);
+	struct fixture *f = redis_trial_need(state);
 	char line[120], key[48], *from = redis_server_call(&f->s[0], "CLUSTER MYID"),
 	     *to = redis_server_call(&f->s[1], "CLUSTER MYID");
 	int64_t v = value_in(1, 1);
@@ -321,24 +264,24 @@ static void test_ask(void **state)
 /* A replica answers what it was given, and is never replaced by its master. */
 static void test_replica_reads(void **state)
 {
-	struct fixture *f = need(state);
+	struct fixture *f = redis_trial_need(state);
 	int64_t end_ns = clock_mono_ns() + LONG_NS;
 	int64_t key = -1;
 	struct op op;
 
 	for (int64_t k = 0; k < 64 && key < 0; k++)
-		if (run(f, OP_WRITE, k, 100 + k, OP_NO_VALUE).shard == 1)
+		if (redis_trial_run(&f->t, OP_WRITE, k, 100 + k, OP_NO_VALUE).shard == 1)
 			key = k;
 	assert_true(key >= 0);
 	do
-		op = run(f, OP_READ_REPLICA, key, OP_NO_VALUE, OP_NO_VALUE);
+		op = redis_trial_run(&f->t, OP_READ_REPLICA, key, OP_NO_VALUE, OP_NO_VALUE);
 	while (op.value != 100 + key && clock_mono_ns() < end_ns);
 	assert_int_equal(op.outcome, OP_OK);
 	assert_int_equal(op.value, 100 + key);
 	assert_int_equal(strncmp(op.via, f->s[3].ip, strlen(f->s[3].ip)), 0);
 	/* A shard that has none. */
 	for (int64_t k = 0; k < 64; k++) {
-		op = run(f, OP_READ_REPLICA, k, OP_NO_VALUE, OP_NO_VALUE);
+		op = redis_trial_run(&f->t, OP_READ_REPLICA, k, OP_NO_VALUE, OP_NO_VALUE);
 		if (op.shard != 2)
 			continue;
 		assert_int_equal(op.outcome, OP_FAIL);
@@ -350,7 +293,7 @@ static void test_replica_reads(void **state)
 /* Silence is doubt; a dead server's closed port is none. */
 static void test_frozen_and_dead(void **state)
 {
-	struct fixture *f = need(state);
+	struct fixture *f = redis_trial_need(state);
 	int64_t v = value_in(2, 1);
 	struct op op;
 
@@ -373,7 +316,7 @@ static void test_frozen_and_dead(void **state)
 /* A master that has missed the majority for the node timeout refuses. */
 static void test_minority(void **state)
 {
-	struct fixture *f = need(state);
+	struct fixture *f = redis_trial_need(state);
 	int64_t end_ns = clock_mono_ns() + LONG_NS, v = value_in(1, 1000);
 	struct op op;
 
@@ -390,7 +333,7 @@ static void test_minority(void **state)
 
 static void ask_member_for(struct fixture *f, int i, struct sample *s, int64_t timeout_ns)
 {
-	struct probe *p = SYS.probe_new(&f->acc, &f->m[i]);
+	struct probe *p = SYS.probe_new(&f->t.acc, &f->m[i]);
 
 	*s = (struct sample){.timeline = -1, .position = -1, .lag_bytes = -1, .lag_ns = -1};
 	mem_copy_str(s->member, sizeof(s->member), f->m[i].name);
@@ -405,7 +348,7 @@ static void ask_member(struct fixture *f, int i, struct sample *s)
 
 static void test_probe(void **state)
 {
-	struct fixture *f = need(state);
+	struct fixture *f = redis_trial_need(state);
 	struct sample s[N];
 	char why[200];
 
@@ -438,18 +381,18 @@ static void test_probe(void **state)
 	assert_true(s[2].took_ns < 300 * NS_PER_MS + SLACK_NS);
 	cJSON_Delete(s[2].extra);
 	redis_server_signal(&f->s[2], SIGCONT);
-	assert_true(says_within(&f->s[0], "CLUSTER INFO", "cluster_slots_ok:16384", LONG_NS));
-	assert_true(says_within(&f->s[2], "CLUSTER INFO", "cluster_state:ok", LONG_NS));
+	assert_true(redis_trial_says(&f->s[0], "CLUSTER INFO", "cluster_slots_ok:16384", LONG_NS));
+	assert_true(redis_trial_says(&f->s[2], "CLUSTER INFO", "cluster_state:ok", LONG_NS));
 }
 
 static void test_inforce(void **state)
 {
-	struct fixture *f = need(state);
+	struct fixture *f = redis_trial_need(state);
 	cJSON *a = cJSON_CreateArray(), *s;
 	struct err e = {0};
 	int found = 0;
 
-	if (SYS.inforce(&f->acc, a, &e))
+	if (SYS.inforce(&f->t.acc, a, &e))
 		fail_msg("%s", e.msg);
 	cJSON_ArrayForEach(s, a) {
 		const char *name = json_str(s, "name", "");
@@ -490,7 +433,7 @@ static void test_not_formed(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, client_start, client_stop)
+#define T(f) cmocka_unit_test_setup_teardown(f, redis_trial_begin, redis_trial_end)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_not_formed),
 		T(test_operations), T(test_final_read), T(test_replica_reads), T(test_inforce),

@@ -17,23 +17,19 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "redis_server.h"
+#include "redis_trial.h"
 #include "system/system.h"
 
 extern const struct system_ops system_redis_sentinel;
 #define SYS system_redis_sentinel
 
-#define DEADLINE_NS (600 * NS_PER_MS)
-#define LONG_NS (30 * NS_PER_S)
-/* What is promised is 50 ms; a test must hold on a starved machine too. */
-#define SLACK_NS (2 * NS_PER_S)
 
 enum { DATA = 2, SENTINELS = 3, DOWN_AFTER_MS = 1000 };
 
 struct fixture {
+	struct redis_trial t;
 	struct redis_server s[DATA], x[SENTINELS];
 	struct member m[DATA];
-	struct access acc;
-	struct client *c;
 };
 
 static int stop(void **state)
@@ -46,25 +42,9 @@ static int stop(void **state)
 		redis_server_free(&f->x[i]);
 	for (int i = 0; i < DATA; i++)
 		redis_server_free(&f->s[i]);
-	cJSON_Delete(f->acc.conf);
+	cJSON_Delete(f->t.acc.conf);
 	free(f);
 	return 0;
-}
-
-static bool says_within(const struct redis_server *s, const char *line, const char *what, int64_t ns)
-{
-	int64_t end_ns = clock_mono_ns() + ns;
-	bool found = false;
-
-	while (!found && clock_mono_ns() < end_ns) {
-		char *a = redis_server_call(s, "%s", line);
-
-		found = a && strstr(a, what);
-		free(a);
-		if (!found)
-			clock_sleep_until(clock_mono_ns() + 20 * NS_PER_MS);
-	}
-	return found;
 }
 
 static bool start_all(struct fixture *f, int port, int sentinel_port)
@@ -72,13 +52,14 @@ static bool start_all(struct fixture *f, int port, int sentinel_port)
 	cJSON *hosts = cJSON_CreateArray();
 	char ip[32], conf[500];
 
-	f->acc = (struct access){.members = f->m, .n = DATA, .conf = cJSON_CreateObject()};
-	json_set_i64(f->acc.conf, "port", port);
-	json_set_i64(f->acc.conf, "sentinel_port", sentinel_port);
-	json_set_str(f->acc.conf, "master_name", "mymaster");
+	f->t.sys = &SYS;
+	f->t.acc = (struct access){.members = f->m, .n = DATA, .conf = cJSON_CreateObject()};
+	json_set_i64(f->t.acc.conf, "port", port);
+	json_set_i64(f->t.acc.conf, "sentinel_port", sentinel_port);
+	json_set_str(f->t.acc.conf, "master_name", "mymaster");
 	for (int i = 0; i < SENTINELS; i++)
 		json_pushf(hosts, "127.0.78.%d", 11 + i);
-	json_set(f->acc.conf, "sentinels", hosts);
+	json_set(f->t.acc.conf, "sentinels", hosts);
 	for (int i = 0; i < DATA; i++) {
 		snprintf(ip, sizeof(ip), "127.0.78.%d", i + 1);
 		/* It would be known by where it connects from, 127.0.0.1. */
@@ -92,7 +73,7 @@ static bool start_all(struct fixture *f, int port, int sentinel_port)
 		snprintf(f->m[i].name, sizeof(f->m[i].name), "redis-%d", i);
 		mem_copy_str(f->m[i].host, sizeof(f->m[i].host), ip);
 	}
-	if (!says_within(&f->s[1], "INFO replication", "master_link_status:up", LONG_NS))
+	if (!redis_trial_says(&f->s[1], "INFO replication", "master_link_status:up", LONG_NS))
 		return false;
 	for (int i = 0; i < SENTINELS; i++) {
 		snprintf(ip, sizeof(ip), "127.0.78.%d", 11 + i);
@@ -104,8 +85,8 @@ static bool start_all(struct fixture *f, int port, int sentinel_port)
 			return false;
 	}
 	for (int i = 0; i < SENTINELS; i++)
-		if (!says_within(&f->x[i], "SENTINEL MASTER mymaster", "num-other-sentinels\n2", LONG_NS) ||
-		    !says_within(&f->x[i], "SENTINEL MASTER mymaster", "num-slaves\n1", LONG_NS))
+		if (!redis_trial_says(&f->x[i], "SENTINEL MASTER mymaster", "num-other-sentinels\n2", LONG_NS) ||
+		    !redis_trial_says(&f->x[i], "SENTINEL MASTER mymaster", "num-slaves\n1", LONG_NS))
 			return false;
 	return true;
 }
@@ -121,7 +102,7 @@ static int start(void **state)
 	f = mem_alloc(sizeof(*f));
 	*state = f;
 	if (start_all(f, redis_server_free_port(), redis_server_free_port()) &&
-	    !SYS.setup(&f->acc, 4, LONG_NS, &e))
+	    !SYS.setup(&f->t.acc, 4, LONG_NS, &e))
 		return 0;
 	fprintf(stderr, "the servers do not find each other %s\n", e.msg);
 	stop(state); /* cmocka does not */
@@ -129,44 +110,7 @@ static int start(void **state)
 	return -1;
 }
 
-static int client_start(void **state)
-{
-	struct fixture *f = *state;
-
-	if (f)
-		f->c = SYS.client_new(&f->acc, 7);
-	return 0;
-}
-
-static int client_stop(void **state)
-{
-	struct fixture *f = *state;
-
-	if (f)
-		SYS.client_free(f->c);
-	return 0;
-}
-
-static struct fixture *need(void **state)
-{
-	if (!*state) {
-		print_message("# skipped: %s\n", redis_server_missing());
-		skip();
-	}
-	return *state;
-}
-
-static struct op run(struct fixture *f, enum op_f what, int64_t key, int64_t value, int64_t expect)
-{
-	struct op op = {.f = what, .key = key, .value = value, .expect = expect};
-
-	SYS.invoke(f->c, &op, DEADLINE_NS);
-	assert_true(op.t_return - op.t_invoke < DEADLINE_NS + SLACK_NS);
-	assert_int_equal(op.outcome == OP_OK, op.error[0] == '\0');
-	return op;
-}
-
-#define INSERT(f, v) run(f, OP_INSERT, OP_NO_VALUE, v, OP_NO_VALUE)
+#define INSERT(f, v) redis_trial_run(&f->t, OP_INSERT, OP_NO_VALUE, v, OP_NO_VALUE)
 
 static bool is_via(const struct op *op, const struct redis_server *s)
 {
@@ -177,23 +121,23 @@ static bool is_via(const struct op *op, const struct redis_server *s)
 
 static void test_operations(void **state)
 {
-	struct fixture *f = need(state);
+	struct fixture *f = redis_trial_need(state);
 	struct op op = INSERT(f, 1);
 
 	assert_int_equal(op.outcome, OP_OK);
 	assert_true(is_via(&op, &f->s[0]));
-	op = run(f, OP_READ, 1, OP_NO_VALUE, OP_NO_VALUE);
+	op = redis_trial_run(&f->t, OP_READ, 1, OP_NO_VALUE, OP_NO_VALUE);
 	assert_int_equal(op.outcome, OP_OK);
 	assert_int_equal(op.value, OP_NO_VALUE);
 	assert_int_equal(op.connect_ns, 0); /* it kept its connection */
-	assert_int_equal(run(f, OP_CAS, 1, 5, OP_NO_VALUE).outcome, OP_OK);
-	op = run(f, OP_CAS, 1, 6, OP_NO_VALUE);
+	assert_int_equal(redis_trial_run(&f->t, OP_CAS, 1, 5, OP_NO_VALUE).outcome, OP_OK);
+	op = redis_trial_run(&f->t, OP_CAS, 1, 6, OP_NO_VALUE);
 	assert_int_equal(op.outcome, OP_FAIL);
 	assert_int_equal(strncmp(op.error, "mismatch", 8), 0);
-	assert_int_equal(run(f, OP_CAS, 1, 6, 5).outcome, OP_OK);
-	assert_int_equal(run(f, OP_READ, 1, OP_NO_VALUE, OP_NO_VALUE).value, 6);
-	assert_int_equal(run(f, OP_WRITE, 1, 9, OP_NO_VALUE).outcome, OP_OK);
-	assert_int_equal(run(f, OP_READ, 1, OP_NO_VALUE, OP_NO_VALUE).value, 9);
+	assert_int_equal(redis_trial_run(&f->t, OP_CAS, 1, 6, 5).outcome, OP_OK);
+	assert_int_equal(redis_trial_run(&f->t, OP_READ, 1, OP_NO_VALUE, OP_NO_VALUE).value, 6);
+	assert_int_equal(redis_trial_run(&f->t, OP_WRITE, 1, 9, OP_NO_VALUE).outcome, OP_OK);
+	assert_int_equal(redis_trial_run(&f->t, OP_READ, 1, OP_NO_VALUE, OP_NO_VALUE).value, 9);
 }
 
 static int by_value(const void *a, const void *b)
@@ -205,16 +149,16 @@ static int by_value(const void *a, const void *b)
 
 static void test_final_read(void **state)
 {
-	struct fixture *f = need(state);
+	struct fixture *f = redis_trial_need(state);
 	struct final_read r;
 	struct err e = {0};
 
-	assert_int_equal(SYS.setup(&f->acc, 4, LONG_NS, &e), 0);
+	assert_int_equal(SYS.setup(&f->t.acc, 4, LONG_NS, &e), 0);
 	for (int64_t v = 1; v <= 600; v++)
 		assert_int_equal(INSERT(f, v).outcome, OP_OK);
 	INSERT(f, 7); /* twice: it has to show */
-	run(f, OP_WRITE, 2, 44, OP_NO_VALUE);
-	if (SYS.final_read(&f->acc, 4, &r, LONG_NS, &e))
+	redis_trial_run(&f->t, OP_WRITE, 2, 44, OP_NO_VALUE);
+	if (SYS.final_read(&f->t.acc, 4, &r, LONG_NS, &e))
 		fail_msg("%s", e.msg);
 	assert_int_equal(r.n, 601);
 	qsort(r.values, r.n, sizeof(*r.values), by_value);
@@ -230,13 +174,13 @@ static void test_final_read(void **state)
 /* A replica answers what it was given, and is never replaced by its master. */
 static void test_replica_reads(void **state)
 {
-	struct fixture *f = need(state);
+	struct fixture *f = redis_trial_need(state);
 	int64_t end_ns = clock_mono_ns() + LONG_NS;
 	struct op op;
 
-	assert_int_equal(run(f, OP_WRITE, 3, 77, OP_NO_VALUE).outcome, OP_OK);
+	assert_int_equal(redis_trial_run(&f->t, OP_WRITE, 3, 77, OP_NO_VALUE).outcome, OP_OK);
 	do
-		op = run(f, OP_READ_REPLICA, 3, OP_NO_VALUE, OP_NO_VALUE);
+		op = redis_trial_run(&f->t, OP_READ_REPLICA, 3, OP_NO_VALUE, OP_NO_VALUE);
 	while (op.value != 77 && clock_mono_ns() < end_ns);
 	assert_int_equal(op.outcome, OP_OK);
 	assert_int_equal(op.value, 77);
@@ -245,7 +189,7 @@ static void test_replica_reads(void **state)
 
 static void ask_member(struct fixture *f, int i, struct sample *s, int64_t timeout_ns)
 {
-	struct probe *p = SYS.probe_new(&f->acc, &f->m[i]);
+	struct probe *p = SYS.probe_new(&f->t.acc, &f->m[i]);
 
 	*s = (struct sample){.timeline = -1, .position = -1, .lag_bytes = -1, .lag_ns = -1};
 	mem_copy_str(s->member, sizeof(s->member), f->m[i].name);
@@ -255,7 +199,7 @@ static void ask_member(struct fixture *f, int i, struct sample *s, int64_t timeo
 
 static void test_probe(void **state)
 {
-	struct fixture *f = need(state);
+	struct fixture *f = redis_trial_need(state);
 	const cJSON *view;
 	struct sample s[DATA];
 	char why[200], me[64];
@@ -292,12 +236,12 @@ static void test_probe(void **state)
 
 static void test_inforce(void **state)
 {
-	struct fixture *f = need(state);
+	struct fixture *f = redis_trial_need(state);
 	cJSON *a = cJSON_CreateArray(), *s;
 	struct err e = {0};
 	int found = 0;
 
-	if (SYS.inforce(&f->acc, a, &e))
+	if (SYS.inforce(&f->t.acc, a, &e))
 		fail_msg("%s", e.msg);
 	cJSON_ArrayForEach(s, a) {
 		const char *name = json_str(s, "name", ""), *value = json_str(s, "value", "");
@@ -314,20 +258,20 @@ static void test_inforce(void **state)
 /* The client's own Sentinel falls silent: the next one is asked. */
 static void test_mute_sentinel(void **state)
 {
-	struct fixture *f = need(state);
+	struct fixture *f = redis_trial_need(state);
 	int i = 7 % SENTINELS;
 
 	redis_server_signal(&f->x[i], SIGSTOP);
 	assert_int_equal(INSERT(f, 2001).outcome, OP_OK);
 	redis_server_signal(&f->x[i], SIGCONT);
-	assert_true(says_within(&f->x[i], "PING", "PONG", LONG_NS));
+	assert_true(redis_trial_says(&f->x[i], "PING", "PONG", LONG_NS));
 }
 
 /* Silence is doubt. Once a replica is promoted, the client goes there, though
  * the old master's connection never broke. */
 static void test_failover(void **state)
 {
-	struct fixture *f = need(state);
+	struct fixture *f = redis_trial_need(state);
 	int64_t end_ns, v = 3000;
 	struct op op;
 
@@ -349,17 +293,17 @@ static void test_failover(void **state)
 /* The old master wakes up as one, and is made a replica. */
 static void test_demoted(void **state)
 {
-	struct fixture *f = need(state);
+	struct fixture *f = redis_trial_need(state);
 
 	redis_server_signal(&f->s[0], SIGCONT);
-	assert_true(says_within(&f->s[0], "ROLE", "slave", 2 * LONG_NS));
-	assert_true(says_within(&f->s[0], "INFO replication", "master_link_status:up", LONG_NS));
+	assert_true(redis_trial_says(&f->s[0], "ROLE", "slave", 2 * LONG_NS));
+	assert_true(redis_trial_says(&f->s[0], "INFO replication", "master_link_status:up", LONG_NS));
 }
 
 /* A planned failover: nothing fails, the news alone moves the client. */
 static void test_news(void **state)
 {
-	struct fixture *f = need(state);
+	struct fixture *f = redis_trial_need(state);
 	int64_t end_ns = clock_mono_ns() + 2 * LONG_NS, v = 4000;
 	char *answer;
 	struct op op;
@@ -376,7 +320,7 @@ static void test_news(void **state)
 	} while (op.outcome != OP_OK && clock_mono_ns() < end_ns);
 	assert_int_equal(op.outcome, OP_OK);
 	for (int i = 0; i < SENTINELS; i++)
-		assert_true(says_within(&f->x[i], "SENTINEL GET-MASTER-ADDR-BY-NAME mymaster", "127.0.78.1\n",
+		assert_true(redis_trial_says(&f->x[i], "SENTINEL GET-MASTER-ADDR-BY-NAME mymaster", "127.0.78.1\n",
 					LONG_NS));
 	do
 		op = INSERT(f, ++v);
@@ -388,7 +332,7 @@ static void test_news(void **state)
 /* A dead master's closed port is no doubt; and without Sentinels nobody knows. */
 static void test_dead(void **state)
 {
-	struct fixture *f = need(state);
+	struct fixture *f = redis_trial_need(state);
 	struct err e = {0};
 	struct op op;
 
@@ -402,13 +346,13 @@ static void test_dead(void **state)
 		redis_server_kill(&f->x[i]);
 	op = INSERT(f, 5002);
 	assert_int_equal(op.outcome, OP_FAIL);
-	assert_int_equal(SYS.setup(&f->acc, 4, NS_PER_S, &e), -1);
+	assert_int_equal(SYS.setup(&f->t.acc, 4, NS_PER_S, &e), -1);
 	assert_non_null(strstr(e.msg, "no master to be had by the Sentinels"));
 }
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, client_start, client_stop)
+#define T(f) cmocka_unit_test_setup_teardown(f, redis_trial_begin, redis_trial_end)
 	const struct CMUnitTest tests[] = {
 		T(test_operations), T(test_final_read), T(test_replica_reads), T(test_probe),
 		T(test_inforce), T(test_mute_sentinel),
