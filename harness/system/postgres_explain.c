@@ -46,12 +46,6 @@ static int64_t at(const cJSON *e)
 	return json_i64(e, "t", 0);
 }
 
-static bool writable(const cJSON *e)
-{
-	return json_bool(e, "ok", false) && json_bool(e, "writable", false) &&
-	       !strcmp(json_str(e, "role", ""), "primary");
-}
-
 static void primaries(struct story *s)
 {
 	int64_t newest = 0, first = INT64_MAX;
@@ -61,7 +55,7 @@ static void primaries(struct story *s)
 	cJSON_ArrayForEach(e, s->events) {
 		int64_t t = at(e);
 
-		if (!mine(s, e, "sample") || !writable(e))
+		if (!mine(s, e, "sample") || !sample_serves(e))
 			continue;
 		if (t <= s->injected && t >= newest) {
 			newest = t;
@@ -212,10 +206,10 @@ static void promoted(const struct story *s, struct milestones *m)
 		if (!mine(s, e, "sample") || strcmp(json_str(e, "m", ""), s->after) || at(e) <= s->injected ||
 		    at(e) > s->first_ack + AFTER_ACK_MS * NS_PER_MS)
 			continue;
-		if (!writable(e) && at(e) <= s->first_ack) {
+		if (!sample_serves(e) && at(e) <= s->first_ack) {
 			was_not = true;
 			first = NULL;
-		} else if (writable(e) && was_not && !first) {
+		} else if (sample_serves(e) && was_not && !first) {
 			first = e;
 		}
 	}

@@ -122,44 +122,17 @@ static void lease_released(struct prediction *p, const char *grace)
 	    grace, in_s(SHUTDOWN), in_s(PROMOTE), in_s(hi));
 }
 
-/* From injection to healing; no length: it was not healed, or not yet. */
-static bool length(const cJSON *fault, int64_t *lo, int64_t *hi)
-{
-	int64_t injected = json_i64(fault, "injected_ns", 0), effective = json_i64(fault, "effective_ns", 0);
-	int64_t healed = json_i64(fault, "healed_ns", 0);
-
-	if (!healed || !injected || healed < injected)
-		return false;
-	*lo = healed - (effective > injected ? effective : injected);
-	*hi = healed - injected;
-	return true;
-}
-
-/* The fault's end ends the outage too, when nothing has done so before. */
-static void fault_ends(struct prediction *p, const cJSON *fault, int64_t after, const char *source,
-		       const char *why)
-{
-	int64_t lo, hi;
-
-	if (!length(fault, &lo, &hi))
-		return;
-	/* Clients find out about it between injection and proof. */
-	prediction_add(p, "fault ends", lo - S(0.5), hi + after, source,
-	    "%s; it lasted %.1f s, and %.0f s are allowed for the way back: %.1f to %.1f s", why, in_s(hi),
-	    in_s(after), in_s(lo - S(0.5) > 0 ? lo - S(0.5) : 0), in_s(hi + after));
-}
-
 /* A lasting fault against the lease: whichever comes first. */
 static void lease_or_end(struct prediction *p, const struct rules *r, const cJSON *fault, int64_t after,
 			 const char *why)
 {
 	int64_t lo, hi;
-	bool known = length(fault, &lo, &hi);
+	bool known = prediction_fault_length(fault, &lo, &hi);
 
 	if (!known || hi + after >= lease_lo(r))
 		lease_expires(p, r);
 	if (known && lo <= lease_hi(r))
-		fault_ends(p, fault, after, DYNAMIC, why);
+		prediction_fault_ends(p, fault, after, DYNAMIC, why);
 }
 
 static void same_member(struct prediction *p, const struct rules *r, const char *who, int64_t start,
@@ -214,7 +187,7 @@ static void partition(struct prediction *p, const struct rules *r, const cJSON *
 	const char *api = json_str(json_get(fault, "params"), "api", "keep");
 
 	if (strcmp(api, "cut")) {
-		fault_ends(p, fault, RECONNECT, ON_KUBERNETES,
+		prediction_fault_ends(p, fault, RECONNECT, ON_KUBERNETES,
 			   "the primary still reaches the API server and renews its lease, so nobody takes over");
 		if (!p->known)
 			prediction_note(p, "The primary keeps its lease, so the outage lasts as long as the partition, which was not healed.");
@@ -240,7 +213,7 @@ static void fill_disk(struct prediction *p, const cJSON *fault, const struct rul
 {
 	int64_t lo, hi, after = r->loop_wait + LOOP_SLACK + CRASH_RECOVERY + RECONNECT;
 
-	if (!length(fault, &lo, &hi)) {
+	if (!prediction_fault_length(fault, &lo, &hi)) {
 		prediction_note(p, "No rule ends this before space returns, and it was not freed.");
 		return;
 	}
@@ -265,7 +238,7 @@ static void replica(struct prediction *p, const struct rules *r, const cJSON *fa
 	}
 	if (!dies) {
 		hi += r->wal_sender_timeout;
-		if (length(fault, &lo, &len) && len + RECONNECT < hi)
+		if (prediction_fault_length(fault, &lo, &len) && len + RECONNECT < hi)
 			hi = len + RECONNECT;
 	}
 	prediction_add(p, "synchronous standby replaced", 0, hi, "Patroni documentation: Replication modes",

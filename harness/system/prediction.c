@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/json.h"
 
+#define PROOF_NS (500 * NS_PER_MS)
+
 void prediction_add(struct prediction *p, const char *name, int64_t lo, int64_t hi,
 		    const char *source, const char *fmt, ...)
 {
@@ -99,4 +101,46 @@ int64_t prediction_number(const cJSON *inforce, const char *name, int64_t dflt, 
 		return strtoll(v->valuestring, NULL, 10);
 	prediction_assume(assumed, size, name);
 	return dflt;
+}
+
+bool prediction_fault_length(const cJSON *fault, int64_t *lo, int64_t *hi)
+{
+	int64_t injected = json_i64(fault, "injected_ns", 0), effective = json_i64(fault, "effective_ns", 0);
+	int64_t healed = json_i64(fault, "healed_ns", 0);
+
+	if (!healed || !injected || healed < injected)
+		return false;
+	*lo = healed - (effective > injected ? effective : injected);
+	*hi = healed - injected;
+	return true;
+}
+
+void prediction_fault_ends(struct prediction *p, const cJSON *fault, int64_t after, const char *source,
+			   const char *why)
+{
+	int64_t lo, hi, from;
+
+	if (!prediction_fault_length(fault, &lo, &hi))
+		return;
+	/* Clients find out about it between injection and proof. */
+	from = lo > PROOF_NS ? lo - PROOF_NS : 0;
+	prediction_add(p, "fault ends", from, hi + after, source,
+		       "%s; it lasted %.1f s, and %.1f s are allowed for the way back: %.1f to %.1f s", why,
+		       in_s(hi), in_s(after), in_s(from), in_s(hi + after));
+}
+
+bool sample_serves(const cJSON *sample)
+{
+	return json_bool(sample, "ok", false) && json_bool(sample, "writable", false) &&
+	       !strcmp(json_str(sample, "role", ""), "primary");
+}
+
+bool fault_hits(const cJSON *fault, const char *member)
+{
+	const cJSON *t;
+
+	cJSON_ArrayForEach(t, json_get(fault, "targets"))
+		if (!strcmp(json_str(t, "member", ""), member))
+			return true;
+	return false;
 }

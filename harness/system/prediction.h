@@ -13,6 +13,16 @@ void prediction_add(struct prediction *p, const char *name, int64_t lo, int64_t 
 /* Adds a sentence to the note. */
 void prediction_note(struct prediction *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* How long a fault lasted, at least and at most, in ns: from its effect or its
+ * injection to its healing. False: it was not healed, or not yet. */
+bool prediction_fault_length(const cJSON *fault, int64_t *lo, int64_t *hi);
+
+/* Adds the mechanism "fault ends": the outage is over at the latest `after` ns
+ * after the fault is, when nothing has ended it before. None, while the length
+ * is not known. */
+void prediction_fault_ends(struct prediction *p, const cJSON *fault, int64_t after, const char *source,
+			   const char *why);
+
 /* A setting in force by its name; NULL when the system did not tell it. */
 const cJSON *prediction_setting(const cJSON *inforce, const char *name);
 
@@ -25,6 +35,12 @@ void prediction_assume(char *assumed, size_t size, const char *name);
 
 /* Is there a mechanism of this name? `p` may be NULL. */
 bool prediction_has(const struct prediction *p, const char *name);
+
+/* Does this sample come from a primary that takes writes? */
+bool sample_serves(const cJSON *sample);
+
+/* Is this member a target of the fault? */
+bool fault_hits(const cJSON *fault, const char *member);
 
 /* An instant that was seen later than `to`, which it caused, is moved there;
  * `how` says by how much. One that is 0, or has no consequence, stays. */

@@ -46,22 +46,6 @@ static const char *x_str(const cJSON *e, const char *key)
 	return json_str(json_get(e, "x"), key, "");
 }
 
-static bool owns(const cJSON *e)
-{
-	return json_bool(e, "ok", false) && json_bool(e, "writable", false) &&
-	       !strcmp(json_str(e, "role", ""), "primary");
-}
-
-static bool is_target(const cJSON *fault, const char *member)
-{
-	const cJSON *t;
-
-	cJSON_ArrayForEach(t, json_get(fault, "targets"))
-		if (!strcmp(json_str(t, "member", ""), member))
-			return true;
-	return false;
-}
-
 /* Whose node the fault is at, for faults that hit all that is there. */
 static bool shares_node(const struct story *s, const cJSON *fault, const char *member)
 {
@@ -89,10 +73,10 @@ static void find_before(struct story *s, const cJSON *fault)
 	cJSON_ArrayForEach(e, s->events) {
 		bool target;
 
-		if (!mine(s, e, "sample") || !owns(e) || at(e) > s->injected ||
+		if (!mine(s, e, "sample") || !sample_serves(e) || at(e) > s->injected ||
 		    at(e) < s->injected - 2 * NS_PER_S)
 			continue;
-		target = is_target(fault, json_str(e, "m", ""));
+		target = fault_hits(fault, json_str(e, "m", ""));
 		if (!target && (best_is_target || !whole_node ||
 				!shares_node(s, fault, json_str(e, "m", ""))))
 			continue;
@@ -118,7 +102,7 @@ static void find_after(struct story *s)
 	cJSON_ArrayForEach(e, s->events) {
 		int64_t t = at(e), epoch = json_i64(e, "tl", -1);
 
-		if (!mine(s, e, "sample") || !owns(e) ||
+		if (!mine(s, e, "sample") || !sample_serves(e) ||
 		    redis_slots_common(x_str(e, "slots"), s->slots) < 0 ||
 		    t < s->first_ack - AROUND_ACK_MS * NS_PER_MS ||
 		    t > s->first_ack + AFTER_ACK_MS * NS_PER_MS)
@@ -260,11 +244,11 @@ static void promoted(const struct story *s, struct milestones *m)
 	if (!was_not && !s->restarted)
 		return;
 	cJSON_ArrayForEach(e, s->events)
-		if (mine(s, e, "sample") && !strcmp(json_str(e, "m", ""), s->after) && !owns(e) &&
+		if (mine(s, e, "sample") && !strcmp(json_str(e, "m", ""), s->after) && !sample_serves(e) &&
 		    at(e) > last_not && at(e) <= s->first_ack)
 			last_not = at(e);
 	cJSON_ArrayForEach(e, s->events)
-		if (mine(s, e, "sample") && !strcmp(json_str(e, "m", ""), s->after) && owns(e) &&
+		if (mine(s, e, "sample") && !strcmp(json_str(e, "m", ""), s->after) && sample_serves(e) &&
 		    at(e) > last_not && at(e) <= s->first_ack + AFTER_ACK_MS * NS_PER_MS &&
 		    (!first || at(e) < first))
 			first = at(e);

@@ -84,43 +84,17 @@ static void replica_elected(struct prediction *p, const struct rules *r)
 	    in_s(r->timeout), in_s(GOSSIP), in_s(VOTES), in_s(elected_lo(r)), in_s(elected_hi(r)));
 }
 
-/* From injection to healing; no length: it was not healed, or not yet. */
-static bool length(const cJSON *fault, int64_t *lo, int64_t *hi)
-{
-	int64_t injected = json_i64(fault, "injected_ns", 0), effective = json_i64(fault, "effective_ns", 0);
-	int64_t healed = json_i64(fault, "healed_ns", 0);
-
-	if (!healed || !injected || healed < injected)
-		return false;
-	*lo = healed - (effective > injected ? effective : injected);
-	*hi = healed - injected;
-	return true;
-}
-
-static void fault_ends(struct prediction *p, const cJSON *fault, int64_t after, const char *source,
-		       const char *why)
-{
-	int64_t lo, hi;
-
-	if (!length(fault, &lo, &hi))
-		return;
-	/* Clients find out about it between injection and proof. */
-	prediction_add(p, "fault ends", lo - S(0.5), hi + after, source,
-	    "%s; it lasted %.1f s, and %.1f s are allowed for the way back: %.1f to %.1f s", why, in_s(hi),
-	    in_s(after), in_s(lo - S(0.5) > 0 ? lo - S(0.5) : 0), in_s(hi + after));
-}
-
 /* A lasting fault against the node timeout: whichever comes first. */
 static void elected_or_end(struct prediction *p, const struct rules *r, const cJSON *fault, int64_t after,
 			   const char *why)
 {
 	int64_t lo, hi;
-	bool known = length(fault, &lo, &hi);
+	bool known = prediction_fault_length(fault, &lo, &hi);
 
 	if (!known || hi >= r->timeout)
 		replica_elected(p, r);
 	if (known && lo <= elected_hi(r))
-		fault_ends(p, fault, after, DETECTION, why);
+		prediction_fault_ends(p, fault, after, DETECTION, why);
 }
 
 static void validity(struct prediction *p, const struct rules *r)
@@ -161,7 +135,7 @@ static void min_replicas(struct prediction *p, const struct rules *r, const cJSO
 		return;
 	prediction_note(p, "min-replicas-to-write %lld: refused without so many replicas, on either side.",
 	     (long long)r->min_replicas);
-	if (!length(fault, &lo, &hi))
+	if (!prediction_fault_length(fault, &lo, &hi))
 		return;
 	prediction_add(p, "replica returns", 0, hi + RESYNC, "Redis documentation: Replication (allow writes only with N attached replicas)",
 	    "min-replicas-to-write %lld: a shard that has lost its replica, or got it as its master, takes no writes until the fault ends, after %.1f s, and a replica is in step again (%.0f s allowed): 0 to %.1f s",
@@ -172,7 +146,7 @@ static void fill_disk(struct prediction *p, const cJSON *fault)
 {
 	int64_t lo, hi;
 
-	if (!length(fault, &lo, &hi)) {
+	if (!prediction_fault_length(fault, &lo, &hi)) {
 		prediction_note(p, "No rule ends this before space returns, and it was not freed.");
 		return;
 	}

@@ -36,22 +36,6 @@ static int64_t at(const cJSON *e)
 	return json_i64(e, "t", 0);
 }
 
-static bool writable(const cJSON *e)
-{
-	return json_bool(e, "ok", false) && json_bool(e, "writable", false) &&
-	       !strcmp(json_str(e, "role", ""), "primary");
-}
-
-static bool is_target(const cJSON *fault, const char *member)
-{
-	const cJSON *t;
-
-	cJSON_ArrayForEach(t, json_get(fault, "targets"))
-		if (!strcmp(json_str(t, "member", ""), member))
-			return true;
-	return false;
-}
-
 static void find_masters(struct story *s, const cJSON *fault)
 {
 	int64_t before = 0, after = INT64_MAX;
@@ -61,7 +45,7 @@ static void find_masters(struct story *s, const cJSON *fault)
 	cJSON_ArrayForEach(e, s->events) {
 		int64_t t = at(e);
 
-		if (!mine(s, e) || !writable(e))
+		if (!mine(s, e) || !sample_serves(e))
 			continue;
 		if (t <= s->injected && t > before) {
 			before = t;
@@ -74,11 +58,11 @@ static void find_masters(struct story *s, const cJSON *fault)
 		int64_t t = at(e);
 		bool differs;
 
-		if (!mine(s, e) || !writable(e) || t < s->first_ack - AROUND_ACK_MS * NS_PER_MS ||
+		if (!mine(s, e) || !sample_serves(e) || t < s->first_ack - AROUND_ACK_MS * NS_PER_MS ||
 		    t > s->first_ack + AFTER_ACK_MS * NS_PER_MS)
 			continue;
 		differs = strcmp(json_str(e, "m", ""), s->before) &&
-			  !is_target(fault, json_str(e, "m", ""));
+			  !fault_hits(fault, json_str(e, "m", ""));
 		if ((other && !differs) || (other == differs && t >= after))
 			continue;
 		other = differs;
@@ -188,7 +172,7 @@ static void promoted(const struct story *s, struct milestones *m)
 	if (!strcmp(s->before, s->after) && !s->restarted)
 		return;
 	cJSON_ArrayForEach(e, s->events) {
-		if (!mine(s, e) || !writable(e) || strcmp(json_str(e, "m", ""), s->after) ||
+		if (!mine(s, e) || !sample_serves(e) || strcmp(json_str(e, "m", ""), s->after) ||
 		    at(e) <= (s->restarted && !strcmp(s->before, s->after) ? s->restarted - 1 : s->injected) ||
 		    at(e) > s->first_ack + AFTER_ACK_MS * NS_PER_MS || (m->promoted && at(e) >= m->promoted))
 			continue;

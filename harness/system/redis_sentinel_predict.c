@@ -90,35 +90,17 @@ static void replica_promoted(struct prediction *p, const struct rules *r, int64_
 		prediction_note(p, "With %lld Sentinels a majority is all of them.", (long long)r->others + 1);
 }
 
-/* From injection to healing; no length: it was not healed, or not yet. */
-static bool length(const cJSON *fault, int64_t *lo, int64_t *hi)
-{
-	int64_t injected = json_i64(fault, "injected_ns", 0), effective = json_i64(fault, "effective_ns", 0);
-	int64_t healed = json_i64(fault, "healed_ns", 0);
-
-	if (!healed || !injected || healed < injected)
-		return false;
-	*lo = healed - (effective > injected ? effective : injected);
-	*hi = healed - injected;
-	return true;
-}
-
 /* A lasting fault against down-after: whichever comes first. */
 static void promoted_or_end(struct prediction *p, const struct rules *r, const cJSON *fault, int64_t after,
 			    const char *why)
 {
 	int64_t lo, hi;
-	bool known = length(fault, &lo, &hi);
+	bool known = prediction_fault_length(fault, &lo, &hi);
 
 	if (!known || hi >= promoted_lo(r))
 		replica_promoted(p, r, 0);
-	if (!known || lo > promoted_hi(r))
-		return;
-	/* Clients find out about it between injection and proof. */
-	lo -= S(0.5);
-	prediction_add(p, "fault ends", lo, hi + after, DETECTION,
-	    "%s; it lasted %.1f s, and %.1f s are allowed for the way back: %.1f to %.1f s", why, in_s(hi),
-	    in_s(after), in_s(lo > 0 ? lo : 0), in_s(hi + after));
+	if (known && lo <= promoted_hi(r))
+		prediction_fault_ends(p, fault, after, DETECTION, why);
 }
 
 /* The same member is back before the Sentinels miss it, or in the middle of
