@@ -49,6 +49,13 @@ bool clock_poll_until(struct pollfd *p, nfds_t n, int64_t mono_ns)
 	}
 }
 
+bool clock_wait_fd(int fd, short events, int64_t mono_ns)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+
+	return clock_poll_until(&p, 1, mono_ns);
+}
+
 void clock_rfc3339(int64_t real_ns, char out[32])
 {
 	time_t secs = (time_t)(real_ns / NS_PER_S);

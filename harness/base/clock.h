@@ -8,6 +8,7 @@
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_S INT64_C(1000000000)
 
+/* Seconds. */
 static inline double in_s(int64_t ns)
 {
 	return (double)ns / (double)NS_PER_S;
@@ -24,6 +25,9 @@ void clock_sleep_until(int64_t mono_ns);
  * a descriptor is ready or in error, false when the time is over. Signals do
  * not end it. */
 bool clock_poll_until(struct pollfd *p, nfds_t n, int64_t mono_ns);
+
+/* The same for one descriptor. */
+bool clock_wait_fd(int fd, short events, int64_t mono_ns);
 
 /* An RFC 3339 time in UTC with milliseconds; `out` holds 32 bytes. */
 void clock_rfc3339(int64_t real_ns, char out[32]);

@@ -47,3 +47,24 @@ void event_emit(struct event_log *l, cJSON *event)
 	}
 	cJSON_Delete(event);
 }
+
+int64_t event_t(const cJSON *event)
+{
+	return json_i64(event, "t", 0);
+}
+
+bool event_is(const cJSON *event, const char *kind)
+{
+	return !strcmp(json_str(event, "k", ""), kind);
+}
+
+int64_t sample_asked(const cJSON *event)
+{
+	return event_t(event) - (int64_t)(json_num(event, "took_ms", 0) * (double)NS_PER_MS);
+}
+
+bool sample_leads(const cJSON *event)
+{
+	return json_bool(event, "ok", false) && json_bool(event, "writable", false) &&
+	       !strcmp(json_str(event, "role", ""), "primary");
+}

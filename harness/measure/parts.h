@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "history/event.h"
 #include "history/op.h"
 #include "measure/measure.h"
 #include "system/system.h"
@@ -27,12 +28,6 @@ struct view {
 void view_make(struct view *v, const struct history *h, const cJSON *events, int scenario);
 void view_free(struct view *v);
 
-int64_t event_t(const cJSON *event);
-bool event_is(const cJSON *event, const char *kind);
-/* When the question of a "sample" event went out; its t is the answer's. */
-int64_t sample_asked(const cJSON *event);
-/* A "sample" of a member that said it was a writable primary. */
-bool sample_leads(const cJSON *event);
 /* Primaries of different shards are no two primaries (0: of everything). */
 bool shards_rival(int64_t a, int64_t b);
 /* The first (or last) event of a kind, NULL when there is none. */

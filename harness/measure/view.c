@@ -13,27 +13,6 @@ int by_i64(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-int64_t event_t(const cJSON *event)
-{
-	return json_i64(event, "t", 0);
-}
-
-bool event_is(const cJSON *event, const char *kind)
-{
-	return !strcmp(json_str(event, "k", ""), kind);
-}
-
-int64_t sample_asked(const cJSON *event)
-{
-	return event_t(event) - (int64_t)(json_num(event, "took_ms", 0) * (double)NS_PER_MS);
-}
-
-bool sample_leads(const cJSON *event)
-{
-	return json_bool(event, "ok", false) && json_bool(event, "writable", false) &&
-	       !strcmp(json_str(event, "role", ""), "primary");
-}
-
 bool shards_rival(int64_t a, int64_t b)
 {
 	return !a || !b || a == b;

@@ -13,7 +13,12 @@
  * that everything is written to, and the clocks of the agents. One thread
  * drives it; only the engine's watch emits events from another. */
 
-enum { STAGE_AGENTS_MAX = 64 };
+enum {
+	STAGE_AGENTS_MAX = 64,
+	/* Of the members, by the load agents. */
+	STAGE_SAMPLE_EVERY_MS = 100,
+	STAGE_PROBE_TIMEOUT_MS = 500,
+};
 
 /* The clients that stand beside a member: see SCENARIOS.md, load.minority. */
 #define STAGE_BESIDE "minority"

@@ -12,9 +12,6 @@
 #define CALL_TIMEOUT_NS (20 * NS_PER_S)
 #define RETRY_NS (200 * NS_PER_MS)
 
-/* Of the members, by the load agent. */
-enum { SAMPLE_EVERY_MS = 100, PROBE_TIMEOUT_MS = 500 };
-
 static void emit_adaptations(struct stage *st, const struct plan *p, const struct adaptations *log)
 {
 	for (size_t i = 0; i < log->n; i++) {
@@ -82,8 +79,8 @@ static cJSON *setup_body(const struct stage *st, const struct plan *p, uint64_t 
 	json_set_i64(mix, "read_replica", l->mix_read_replica);
 	/* JSON carries 53 bits; small seeds must differ as well. */
 	json_set_i64(o, "seed", (int64_t)((seed ^ seed >> 53) & ((UINT64_C(1) << 53) - 1)));
-	json_set_i64(o, "sample_every_ms", SAMPLE_EVERY_MS);
-	json_set_i64(o, "probe_timeout_ms", PROBE_TIMEOUT_MS);
+	json_set_i64(o, "sample_every_ms", STAGE_SAMPLE_EVERY_MS);
+	json_set_i64(o, "probe_timeout_ms", STAGE_PROBE_TIMEOUT_MS);
 	return o;
 }
 

@@ -8,7 +8,6 @@
 
 #define POLL_NS (100 * NS_PER_MS)
 #define BREAKS_WITHIN_NS (8 * NS_PER_S)
-#define SAMPLED_WITHIN_NS (1200 * NS_PER_MS) /* after this a round of probing has begun anew */
 
 /* Heals what is due by the clock. */
 static int heal_due(struct walk *w, struct err *e)
@@ -47,7 +46,8 @@ static void remember_primary(struct walk *w, const cJSON *status)
 static bool reached(const struct walk *w, enum await_kind what, const cJSON *status,
 		    int64_t offset_ns)
 {
-	int64_t sampled_ns = w->fault_bit_ns + SAMPLED_WITHIN_NS;
+	int64_t sampled_ns = w->fault_bit_ns +
+			     (STAGE_SAMPLE_EVERY_MS + STAGE_PROBE_TIMEOUT_MS) * 2 * NS_PER_MS;
 	const cJSON *m;
 
 	if (what != AWAIT_WRITES && clock_mono_ns() < sampled_ns)

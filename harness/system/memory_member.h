@@ -18,7 +18,7 @@ enum memory_bug {
 	BUG_STALE_READS, /* a read sees what a register was a while ago */
 	BUG_DUPLICATE,   /* every 20th insert is done twice */
 	BUG_PHANTOM,     /* every 20th insert is refused, and done all the same */
-	BUG_LOST_UPDATE, /* some compare-and-sets are acknowledged and not done */
+	BUG_LOST_UPDATE, /* every 20th compare-and-set is acknowledged, and not done */
 	BUG_SPLIT_BRAIN, /* a primary goes on for a while after it lost its lease */
 };
 

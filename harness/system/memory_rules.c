@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "system/prediction.h"
 
 enum {
 	WHY_BYTES = 200,
@@ -72,22 +73,12 @@ bool memory_redundant(const struct sample *s, size_t n, char *why)
 
 static int64_t setting_ms(const cJSON *inforce, const char *name)
 {
-	const cJSON *s;
-
-	cJSON_ArrayForEach(s, inforce)
-		if (!strcmp(json_str(s, "name", ""), name))
-			return strtoll(json_str(s, "value", "-1"), NULL, 10);
-	return -1;
+	return strtoll(json_str(prediction_setting(inforce, name), "value", "-1"), NULL, 10);
 }
 
 static bool setting_on(const cJSON *inforce, const char *name)
 {
-	const cJSON *s;
-
-	cJSON_ArrayForEach(s, inforce)
-		if (!strcmp(json_str(s, "name", ""), name))
-			return !strcmp(json_str(s, "value", ""), "on");
-	return false;
+	return !strcmp(json_str(prediction_setting(inforce, name), "value", ""), "on");
 }
 
 static struct mechanism *add(struct prediction *p, const char *name, int64_t lo_ms, int64_t hi_ms)

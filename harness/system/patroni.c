@@ -15,13 +15,6 @@
 
 enum { ANSWER_CAP_BYTES = 1 << 20 };
 
-static bool wait_for(int fd, short events, int64_t until_ns)
-{
-	struct pollfd pfd = {.fd = fd, .events = events};
-
-	return clock_poll_until(&pfd, 1, until_ns);
-}
-
 static int connect_to(const char *address, int port, int64_t until_ns)
 {
 	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
@@ -42,7 +35,7 @@ static int connect_to(const char *address, int port, int64_t until_ns)
 		return fd;
 	if (errno != EINPROGRESS)
 		problem = errno;
-	else if (!wait_for(fd, POLLOUT, until_ns))
+	else if (!clock_wait_fd(fd, POLLOUT, until_ns))
 		problem = ETIMEDOUT;
 	else
 		getsockopt(fd, SOL_SOCKET, SO_ERROR, &problem, &len);
@@ -89,7 +82,7 @@ static bool receive(struct patroni_call *c, int64_t until_ns)
 		else if (errno != EAGAIN && errno != EINTR)
 			return snprintf(c->error, sizeof(c->error), "receive: %s",
 					strerror(errno)) < 0;
-		else if (!wait_for(c->fd, POLLIN, until_ns))
+		else if (!clock_wait_fd(c->fd, POLLIN, until_ns))
 			return snprintf(c->error, sizeof(c->error), "timeout: no answer") < 0;
 	}
 }

@@ -44,13 +44,6 @@ void pg_brief(char *out, size_t size, const char *class, const char *message)
 	snprintf(out, size, "%s: %.*s", class, (int)(len < 80 ? len : 80), message);
 }
 
-static bool wait_for(int fd, short events, int64_t until_ns)
-{
-	struct pollfd pfd = {.fd = fd, .events = events};
-
-	return clock_poll_until(&pfd, 1, until_ns);
-}
-
 /* libpq's own prints to standard error. */
 static void say_nothing(void *arg, const PGresult *res)
 {
@@ -79,7 +72,7 @@ static enum pg_end finish_connect(PGconn *c, int64_t until_ns)
 	while (st != PGRES_POLLING_OK) {
 		if (st == PGRES_POLLING_FAILED)
 			return PG_BROKEN;
-		if (!wait_for(PQsocket(c), st == PGRES_POLLING_READING ? POLLIN : POLLOUT,
+		if (!clock_wait_fd(PQsocket(c), st == PGRES_POLLING_READING ? POLLIN : POLLOUT,
 			      until_ns))
 			return PG_TIMEOUT;
 		st = PQconnectPoll(c);
@@ -126,7 +119,7 @@ static enum pg_end flush(PGconn *c, int64_t until_ns)
 	int left;
 
 	while ((left = PQflush(c)) > 0) {
-		if (!wait_for(PQsocket(c), POLLIN | POLLOUT, until_ns))
+		if (!clock_wait_fd(PQsocket(c), POLLIN | POLLOUT, until_ns))
 			return PG_TIMEOUT;
 		if (!PQconsumeInput(c))
 			return PG_BROKEN;
@@ -137,7 +130,7 @@ static enum pg_end flush(PGconn *c, int64_t until_ns)
 static enum pg_end next_result(PGconn *c, int64_t until_ns, PGresult **res)
 {
 	while (PQisBusy(c)) {
-		if (!wait_for(PQsocket(c), POLLIN, until_ns))
+		if (!clock_wait_fd(PQsocket(c), POLLIN, until_ns))
 			return PG_TIMEOUT;
 		if (!PQconsumeInput(c))
 			return PG_BROKEN;

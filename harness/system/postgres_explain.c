@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "history/event.h"
 #include "system/postgres_rules.h"
 #include "system/prediction.h"
 
@@ -38,12 +39,7 @@ struct story {
 
 static bool mine(const struct story *s, const cJSON *e, const char *kind)
 {
-	return json_i64(e, "s", -1) == s->scenario && !strcmp(json_str(e, "k", ""), kind);
-}
-
-static int64_t at(const cJSON *e)
-{
-	return json_i64(e, "t", 0);
+	return json_i64(e, "s", -1) == s->scenario && event_is(e, kind);
 }
 
 static void primaries(struct story *s)
@@ -53,9 +49,9 @@ static void primaries(struct story *s)
 
 	s->tl_before = s->tl_after = -1;
 	cJSON_ArrayForEach(e, s->events) {
-		int64_t t = at(e);
+		int64_t t = event_t(e);
 
-		if (!mine(s, e, "sample") || !sample_serves(e))
+		if (!mine(s, e, "sample") || !sample_leads(e))
 			continue;
 		if (t <= s->injected && t >= newest) {
 			newest = t;
@@ -81,7 +77,7 @@ static void lease(struct story *s)
 	cJSON_ArrayForEach(e, s->events) {
 		const cJSON *a = json_get(e, "annotations");
 		const char *leader = json_str(a, "leader", ""), *name = json_str(e, "name", "");
-		int64_t t = at(e);
+		int64_t t = event_t(e);
 
 		if (!mine(s, e, "object") || strcmp(json_str(e, "type", ""), "endpoints") || t > s->first_ack)
 			continue;
@@ -114,12 +110,12 @@ static void restart(struct story *s)
 		if (!mine(s, e, "object") || strcmp(json_str(e, "type", ""), "pod") ||
 		    strcmp(json_str(e, "name", ""), s->before))
 			continue;
-		if (at(e) > s->injected && at(e) <= s->first_ack && !s->restarted && *uid) {
+		if (event_t(e) > s->injected && event_t(e) <= s->first_ack && !s->restarted && *uid) {
 			if (*u && strcmp(u, uid)) {
-				s->restarted = at(e);
+				s->restarted = event_t(e);
 				snprintf(s->restarted_how, sizeof(s->restarted_how), "a new pod %.40s appeared", s->before);
 			} else if (r > restarts) {
-				s->restarted = at(e);
+				s->restarted = event_t(e);
 				snprintf(s->restarted_how, sizeof(s->restarted_how),
 					 "the kubelet restarted %.40s's container", s->before);
 			}
@@ -135,7 +131,7 @@ static void address(struct story *s)
 	const cJSON *e;
 
 	cJSON_ArrayForEach(e, s->events)
-		if (mine(s, e, "object") && !strcmp(json_str(e, "type", ""), "pod") && at(e) <= s->first_ack &&
+		if (mine(s, e, "object") && !strcmp(json_str(e, "type", ""), "pod") && event_t(e) <= s->first_ack &&
 		    !strcmp(json_str(e, "name", ""), s->after) && *json_str(e, "ip", ""))
 			mem_copy_str(s->ip, sizeof(s->ip), json_str(e, "ip", ""));
 }
@@ -179,7 +175,7 @@ static void routed(const struct story *s, struct milestones *m)
 		bool is_lease = !strcmp(json_str(e, "name", ""), s->lease);
 
 		if (!*s->ip || !mine(s, e, "object") || strcmp(json_str(e, "type", ""), "endpoints") ||
-		    at(e) <= s->injected || at(e) > s->first_ack + AFTER_ACK_MS * NS_PER_MS ||
+		    event_t(e) <= s->injected || event_t(e) > s->first_ack + AFTER_ACK_MS * NS_PER_MS ||
 		    !has_address(e, s->ip) || cJSON_GetArraySize(json_get(e, "addrs")) > 2)
 			continue;
 		prev = object_before(s, e);
@@ -190,7 +186,7 @@ static void routed(const struct story *s, struct milestones *m)
 	}
 	if (!best)
 		return;
-	m->routed = at(best);
+	m->routed = event_t(best);
 	snprintf(m->how_routed, sizeof(m->how_routed), "the addresses of %.40s came to hold %.39s of %.30s",
 		 json_str(best, "name", ""), s->ip, s->after);
 }
@@ -203,20 +199,20 @@ static void promoted(const struct story *s, struct milestones *m)
 	const cJSON *e, *first = NULL;
 
 	cJSON_ArrayForEach(e, s->events) {
-		if (!mine(s, e, "sample") || strcmp(json_str(e, "m", ""), s->after) || at(e) <= s->injected ||
-		    at(e) > s->first_ack + AFTER_ACK_MS * NS_PER_MS)
+		if (!mine(s, e, "sample") || strcmp(json_str(e, "m", ""), s->after) || event_t(e) <= s->injected ||
+		    event_t(e) > s->first_ack + AFTER_ACK_MS * NS_PER_MS)
 			continue;
-		if (!sample_serves(e) && at(e) <= s->first_ack) {
+		if (!sample_leads(e) && event_t(e) <= s->first_ack) {
 			was_not = true;
 			first = NULL;
-		} else if (sample_serves(e) && was_not && !first) {
+		} else if (sample_leads(e) && was_not && !first) {
 			first = e;
 		}
 	}
 	/* A frozen or cut off primary does not answer and needs no promotion. */
 	if (!first || (!strcmp(s->after, s->before) && s->tl_after == s->tl_before))
 		return;
-	m->promoted = at(first);
+	m->promoted = event_t(first);
 	snprintf(m->how_promoted, sizeof(m->how_promoted), "first answer of %.40s as a writable primary, timeline %lld",
 		 s->after, (long long)s->tl_after);
 }
@@ -233,10 +229,10 @@ static void detected(const struct story *s, struct milestones *m)
 	}
 	if (strcmp(s->after, s->before)) {
 		cJSON_ArrayForEach(e, s->events)
-			if (mine(s, e, "sample") && at(e) > s->injected && at(e) <= s->first_ack &&
+			if (mine(s, e, "sample") && event_t(e) > s->injected && event_t(e) <= s->first_ack &&
 			    strcmp(json_str(e, "m", ""), s->before) &&
 			    json_bool(json_get(e, "x"), "cluster_unlocked", false)) {
-				m->detected = at(e);
+				m->detected = event_t(e);
 				snprintf(m->how_detected, sizeof(m->how_detected),
 					 "first answer of a survivor (%.40s) that the cluster has no leader",
 					 json_str(e, "m", ""));

@@ -129,12 +129,6 @@ void prediction_fault_ends(struct prediction *p, const cJSON *fault, int64_t aft
 		       in_s(hi), in_s(after), in_s(from), in_s(hi + after));
 }
 
-bool sample_serves(const cJSON *sample)
-{
-	return json_bool(sample, "ok", false) && json_bool(sample, "writable", false) &&
-	       !strcmp(json_str(sample, "role", ""), "primary");
-}
-
 bool fault_hits(const cJSON *fault, const char *member)
 {
 	const cJSON *t;

@@ -36,9 +36,6 @@ void prediction_assume(char *assumed, size_t size, const char *name);
 /* Is there a mechanism of this name? `p` may be NULL. */
 bool prediction_has(const struct prediction *p, const char *name);
 
-/* Does this sample come from a primary that takes writes? */
-bool sample_serves(const cJSON *sample);
-
 /* Is this member a target of the fault? */
 bool fault_hits(const cJSON *fault, const char *member);
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "history/event.h"
 #include "system/prediction.h"
 #include "system/redis_cluster_rules.h"
 #include "system/redis_log.h"
@@ -33,12 +34,7 @@ struct story {
 
 static bool mine(const struct story *s, const cJSON *e, const char *kind)
 {
-	return json_i64(e, "s", -1) == s->scenario && !strcmp(json_str(e, "k", ""), kind);
-}
-
-static int64_t at(const cJSON *e)
-{
-	return json_i64(e, "t", 0);
+	return json_i64(e, "s", -1) == s->scenario && event_is(e, kind);
 }
 
 static const char *x_str(const cJSON *e, const char *key)
@@ -73,14 +69,14 @@ static void find_before(struct story *s, const cJSON *fault)
 	cJSON_ArrayForEach(e, s->events) {
 		bool target;
 
-		if (!mine(s, e, "sample") || !sample_serves(e) || at(e) > s->injected ||
-		    at(e) < s->injected - 2 * NS_PER_S)
+		if (!mine(s, e, "sample") || !sample_leads(e) || event_t(e) > s->injected ||
+		    event_t(e) < s->injected - 2 * NS_PER_S)
 			continue;
 		target = fault_hits(fault, json_str(e, "m", ""));
 		if (!target && (best_is_target || !whole_node ||
 				!shares_node(s, fault, json_str(e, "m", ""))))
 			continue;
-		if (!best || target > best_is_target || at(e) > at(best)) {
+		if (!best || target > best_is_target || event_t(e) > event_t(best)) {
 			best = e;
 			best_is_target = target;
 		}
@@ -100,9 +96,9 @@ static void find_after(struct story *s)
 	const cJSON *e;
 
 	cJSON_ArrayForEach(e, s->events) {
-		int64_t t = at(e), epoch = json_i64(e, "tl", -1);
+		int64_t t = event_t(e), epoch = json_i64(e, "tl", -1);
 
-		if (!mine(s, e, "sample") || !sample_serves(e) ||
+		if (!mine(s, e, "sample") || !sample_leads(e) ||
 		    redis_slots_common(x_str(e, "slots"), s->slots) < 0 ||
 		    t < s->first_ack - AROUND_ACK_MS * NS_PER_MS ||
 		    t > s->first_ack + AFTER_ACK_MS * NS_PER_MS)
@@ -125,9 +121,9 @@ static void find_restart(struct story *s)
 		if (!mine(s, e, "sample") || !json_bool(e, "ok", false) ||
 		    strcmp(json_str(e, "m", ""), s->before) || !*x_str(e, "run_id"))
 			continue;
-		if (at(e) > s->injected && at(e) <= s->first_ack + AFTER_ACK_MS * NS_PER_MS &&
+		if (event_t(e) > s->injected && event_t(e) <= s->first_ack + AFTER_ACK_MS * NS_PER_MS &&
 		    *run && strcmp(run, x_str(e, "run_id"))) {
-			s->restarted = at(e);
+			s->restarted = event_t(e);
 			return;
 		}
 		run = x_str(e, "run_id");
@@ -196,12 +192,12 @@ static void detected(const struct story *s, struct milestones *m)
 		return;
 	}
 	cJSON_ArrayForEach(e, s->events) {
-		if (!mine(s, e, "sample") || at(e) <= s->injected || at(e) > s->first_ack ||
+		if (!mine(s, e, "sample") || event_t(e) <= s->injected || event_t(e) > s->first_ack ||
 		    !strcmp(json_str(e, "m", ""), s->before) || !lists(e, "fail", s->id_before))
 			continue;
-		if (m->detected && at(e) >= m->detected)
+		if (m->detected && event_t(e) >= m->detected)
 			continue;
-		m->detected = at(e);
+		m->detected = event_t(e);
 		snprintf(m->how_detected, sizeof(m->how_detected),
 			 "first answer in which a survivor (%.40s) has %.40s as failed",
 			 json_str(e, "m", ""), s->before);
@@ -244,14 +240,14 @@ static void promoted(const struct story *s, struct milestones *m)
 	if (!was_not && !s->restarted)
 		return;
 	cJSON_ArrayForEach(e, s->events)
-		if (mine(s, e, "sample") && !strcmp(json_str(e, "m", ""), s->after) && !sample_serves(e) &&
-		    at(e) > last_not && at(e) <= s->first_ack)
-			last_not = at(e);
+		if (mine(s, e, "sample") && !strcmp(json_str(e, "m", ""), s->after) && !sample_leads(e) &&
+		    event_t(e) > last_not && event_t(e) <= s->first_ack)
+			last_not = event_t(e);
 	cJSON_ArrayForEach(e, s->events)
-		if (mine(s, e, "sample") && !strcmp(json_str(e, "m", ""), s->after) && sample_serves(e) &&
-		    at(e) > last_not && at(e) <= s->first_ack + AFTER_ACK_MS * NS_PER_MS &&
-		    (!first || at(e) < first))
-			first = at(e);
+		if (mine(s, e, "sample") && !strcmp(json_str(e, "m", ""), s->after) && sample_leads(e) &&
+		    event_t(e) > last_not && event_t(e) <= s->first_ack + AFTER_ACK_MS * NS_PER_MS &&
+		    (!first || event_t(e) < first))
+			first = event_t(e);
 	if (!first)
 		return;
 	m->promoted = first;
@@ -281,12 +277,12 @@ static void routed(const struct story *s, struct milestones *m)
 	if (!strcmp(s->after, s->before) || !*s->id_after)
 		return;
 	cJSON_ArrayForEach(e, s->events) {
-		if (!mine(s, e, "sample") || at(e) <= s->injected ||
-		    at(e) > s->first_ack + AFTER_ACK_MS * NS_PER_MS ||
+		if (!mine(s, e, "sample") || event_t(e) <= s->injected ||
+		    event_t(e) > s->first_ack + AFTER_ACK_MS * NS_PER_MS ||
 		    !strcmp(json_str(e, "m", ""), s->after) || !json_bool(e, "ok", false) ||
-		    strcmp(owner_said(e, s->slots), s->id_after) || (m->routed && at(e) >= m->routed))
+		    strcmp(owner_said(e, s->slots), s->id_after) || (m->routed && event_t(e) >= m->routed))
 			continue;
-		m->routed = at(e);
+		m->routed = event_t(e);
 		snprintf(m->how_routed, sizeof(m->how_routed),
 			 "first answer of another member (%.40s) that names %.40s as the owner",
 			 json_str(e, "m", ""), s->after);

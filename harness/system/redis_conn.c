@@ -23,13 +23,6 @@ struct redis_conn {
 	char address[80];
 };
 
-static bool wait_for(int fd, short events, int64_t until_ns)
-{
-	struct pollfd pfd = {.fd = fd, .events = events};
-
-	return clock_poll_until(&pfd, 1, until_ns);
-}
-
 static int make_address(const char *ip, int port, struct sockaddr_storage *sa, socklen_t *len)
 {
 	struct sockaddr_in *v4 = (struct sockaddr_in *)sa;
@@ -70,7 +63,7 @@ static int dial(const char *ip, int port, int64_t until_ns, char *error, size_t 
 	if (connect(fd, (struct sockaddr *)&sa, len)) {
 		problem = errno;
 		len = sizeof(problem);
-		if (problem == EINPROGRESS && !wait_for(fd, POLLOUT, until_ns))
+		if (problem == EINPROGRESS && !clock_wait_fd(fd, POLLOUT, until_ns))
 			problem = ETIMEDOUT;
 		else if (problem == EINPROGRESS && getsockopt(fd, SOL_SOCKET, SO_ERROR, &problem, &len))
 			problem = errno;
@@ -156,7 +149,7 @@ static enum redis_end flush(struct redis_conn *c, int64_t until_ns, char *error,
 		if (n > 0)
 			c->sent += (size_t)n;
 		else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-			if (!wait_for(c->fd, POLLOUT, until_ns))
+			if (!clock_wait_fd(c->fd, POLLOUT, until_ns))
 				return REDIS_TIMEOUT;
 		} else if (n < 0 && errno != EINTR) {
 			return broken("sending", errno, error, size);
@@ -194,7 +187,7 @@ enum redis_end redis_get(struct redis_conn *c, int64_t until_ns, redisReply **re
 			return broken(c->reader->errstr, 0, error, size);
 		if (r)
 			break;
-		if (!wait_for(c->fd, POLLIN, until_ns))
+		if (!clock_wait_fd(c->fd, POLLIN, until_ns))
 			end = REDIS_TIMEOUT;
 		else
 			end = receive(c, error, size);

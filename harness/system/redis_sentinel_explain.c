@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "history/event.h"
 #include "system/prediction.h"
 #include "system/redis_log.h"
 #include "system/redis_sentinel_rules.h"
@@ -28,12 +29,7 @@ struct story {
 
 static bool mine(const struct story *s, const cJSON *e)
 {
-	return json_i64(e, "s", -1) == s->scenario && !strcmp(json_str(e, "k", ""), "sample");
-}
-
-static int64_t at(const cJSON *e)
-{
-	return json_i64(e, "t", 0);
+	return json_i64(e, "s", -1) == s->scenario && event_is(e, "sample");
 }
 
 static void find_masters(struct story *s, const cJSON *fault)
@@ -43,9 +39,9 @@ static void find_masters(struct story *s, const cJSON *fault)
 	bool other = false;
 
 	cJSON_ArrayForEach(e, s->events) {
-		int64_t t = at(e);
+		int64_t t = event_t(e);
 
-		if (!mine(s, e) || !sample_serves(e))
+		if (!mine(s, e) || !sample_leads(e))
 			continue;
 		if (t <= s->injected && t > before) {
 			before = t;
@@ -55,10 +51,10 @@ static void find_masters(struct story *s, const cJSON *fault)
 	/* A target that is cut off may call itself a master still: another one
 	 * that does is who serves. */
 	cJSON_ArrayForEach(e, s->events) {
-		int64_t t = at(e);
+		int64_t t = event_t(e);
 		bool differs;
 
-		if (!mine(s, e) || !sample_serves(e) || t < s->first_ack - AROUND_ACK_MS * NS_PER_MS ||
+		if (!mine(s, e) || !sample_leads(e) || t < s->first_ack - AROUND_ACK_MS * NS_PER_MS ||
 		    t > s->first_ack + AFTER_ACK_MS * NS_PER_MS)
 			continue;
 		differs = strcmp(json_str(e, "m", ""), s->before) &&
@@ -82,9 +78,9 @@ static void find_restart(struct story *s)
 		if (!mine(s, e) || !json_bool(e, "ok", false) || strcmp(json_str(e, "m", ""), s->before) ||
 		    !*now)
 			continue;
-		if (at(e) > s->injected && at(e) <= s->first_ack + AFTER_ACK_MS * NS_PER_MS && *run &&
+		if (event_t(e) > s->injected && event_t(e) <= s->first_ack + AFTER_ACK_MS * NS_PER_MS && *run &&
 		    strcmp(run, now)) {
-			s->restarted = at(e);
+			s->restarted = event_t(e);
 			return;
 		}
 		run = now;
@@ -172,11 +168,11 @@ static void promoted(const struct story *s, struct milestones *m)
 	if (!strcmp(s->before, s->after) && !s->restarted)
 		return;
 	cJSON_ArrayForEach(e, s->events) {
-		if (!mine(s, e) || !sample_serves(e) || strcmp(json_str(e, "m", ""), s->after) ||
-		    at(e) <= (s->restarted && !strcmp(s->before, s->after) ? s->restarted - 1 : s->injected) ||
-		    at(e) > s->first_ack + AFTER_ACK_MS * NS_PER_MS || (m->promoted && at(e) >= m->promoted))
+		if (!mine(s, e) || !sample_leads(e) || strcmp(json_str(e, "m", ""), s->after) ||
+		    event_t(e) <= (s->restarted && !strcmp(s->before, s->after) ? s->restarted - 1 : s->injected) ||
+		    event_t(e) > s->first_ack + AFTER_ACK_MS * NS_PER_MS || (m->promoted && event_t(e) >= m->promoted))
 			continue;
-		m->promoted = at(e);
+		m->promoted = event_t(e);
 		snprintf(m->how_promoted, sizeof(m->how_promoted), "first answer of %.40s as a writable master",
 			 s->after);
 	}

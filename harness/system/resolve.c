@@ -220,20 +220,14 @@ static int connect_udp(const char *server, int port)
 static enum resolve_answer await_answer(int fd, const unsigned char *q, size_t qlen,
 					int64_t until_ns, char *out)
 {
-	int64_t left, end_ns = clock_mono_ns() + RETRY_MS * NS_PER_MS;
+	int64_t end_ns = clock_mono_ns() + RETRY_MS * NS_PER_MS;
 	enum resolve_answer a = RESOLVE_OTHER;
 	unsigned char packet[1500];
 	ssize_t n;
 
 	if (end_ns > until_ns)
 		end_ns = until_ns;
-	while (a == RESOLVE_OTHER && (left = end_ns - clock_mono_ns()) > 0) {
-		struct timespec ts = {.tv_sec = (time_t)(left / NS_PER_S),
-				      .tv_nsec = (long)(left % NS_PER_S)};
-		struct pollfd pfd = {.fd = fd, .events = POLLIN};
-
-		if (ppoll(&pfd, 1, &ts, NULL) <= 0)
-			continue;
+	while (a == RESOLVE_OTHER && clock_wait_fd(fd, POLLIN, end_ns)) {
 		n = recv(fd, packet, sizeof(packet), 0);
 		if (n >= 0)
 			a = resolve_parse(q, qlen, packet, (size_t)n, out);

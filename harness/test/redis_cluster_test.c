@@ -24,7 +24,6 @@
 extern const struct system_ops system_redis_cluster;
 #define SYS system_redis_cluster
 
-
 enum { N = 4, MASTERS = 3, TIMEOUT_MS = 1000 };
 
 struct fixture {

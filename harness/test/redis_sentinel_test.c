@@ -23,7 +23,6 @@
 extern const struct system_ops system_redis_sentinel;
 #define SYS system_redis_sentinel
 
-
 enum { DATA = 2, SENTINELS = 3, DOWN_AFTER_MS = 1000 };
 
 struct fixture {
