@@ -68,3 +68,17 @@ bool sample_leads(const cJSON *event)
 	return json_bool(event, "ok", false) && json_bool(event, "writable", false) &&
 	       !strcmp(json_str(event, "role", ""), "primary");
 }
+
+cJSON *events_of(const cJSON *events, int scenario)
+{
+	cJSON *own = cJSON_CreateArray();
+	cJSON *e;
+
+	cJSON_ArrayForEach(e, events) {
+		int64_t s = json_i64(e, "s", -1);
+
+		if (s < 0 || s == scenario)
+			cJSON_AddItemReferenceToArray(own, e);
+	}
+	return own;
+}

@@ -72,4 +72,10 @@ cJSON *events_read(const char *path, struct err *e);
  * end of the last full line. */
 cJSON *events_read_from(const char *path, size_t *from, struct err *e);
 
+/* The events of one scenario and those of the whole run, in their order: what
+ * searches them again and again has only these to pass. The caller deletes
+ * the array; what is in the items stays with `events`, which must live
+ * longer. */
+cJSON *events_of(const cJSON *events, int scenario);
+
 #endif

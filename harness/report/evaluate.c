@@ -51,9 +51,10 @@ void scenario_evaluate(const struct history *h, const cJSON *events, const cJSON
 	memset(out, 0, sizeof(*out));
 	out->index = (int)json_i64(event, "s", 0);
 	out->event = event;
+	out->events = events_of(events, out->index);
 	out->m = mem_alloc(sizeof(*out->m));
-	measure_scenario(h, events, out->index, out->m);
-	judge_scenario(h, events, out->index, out->m, &out->judged, &out->njudged);
+	measure_scenario(h, out->events, out->index, out->m);
+	judge_scenario(h, out->events, out->index, out->m, &out->judged, &out->njudged);
 	out->verdict = scenario_verdict(out);
 }
 
@@ -63,6 +64,7 @@ void scenario_release(struct scenario_report *s)
 	if (s->m)
 		measured_free(s->m);
 	free(s->m);
+	cJSON_Delete(s->events);
 	memset(s, 0, sizeof(*s));
 }
 

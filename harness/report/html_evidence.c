@@ -19,7 +19,7 @@ static const cJSON *last(const struct page *p, const char *kind)
 {
 	const cJSON *ev, *found = NULL;
 
-	cJSON_ArrayForEach(ev, p->run->events) {
+	cJSON_ArrayForEach(ev, p->s->events) {
 		if (mine(p, ev, kind))
 			found = ev;
 	}
@@ -31,7 +31,7 @@ static int count(const struct page *p, const char *kind)
 	const cJSON *ev;
 	int n = 0;
 
-	cJSON_ArrayForEach(ev, p->run->events)
+	cJSON_ArrayForEach(ev, p->s->events)
 		n += mine(p, ev, kind);
 	return n;
 }
@@ -115,7 +115,7 @@ static void adaptations(struct page *p)
 	fprintf(p->f, "<details class=\"pr\"><summary>What was changed in the manifests <span>(%d)</span>"
 		"</summary><table class=\"cards tight\"><thead><tr><th>Where</th><th>Before</th>"
 		"<th>After</th><th>Why</th></tr></thead><tbody>\n", n);
-	cJSON_ArrayForEach(ev, p->run->events) {
+	cJSON_ArrayForEach(ev, p->s->events) {
 		if (!mine(p, ev, "adapt"))
 			continue;
 		fprintf(p->f, "<tr><td><b>%s</b><span class=\"why mono\">%s</span><span "
@@ -261,7 +261,7 @@ static void event_rows(struct page *p, struct buf *rows, int *n)
 	int64_t zero = html_loaded(p->s->m) ? p->s->m->begin_ns : json_i64(p->s->event, "t", 0);
 	const cJSON *ev;
 
-	cJSON_ArrayForEach(ev, p->run->events) {
+	cJSON_ArrayForEach(ev, p->s->events) {
 		const char *text;
 
 		if (json_i64(ev, "s", -1) != p->s->index)
@@ -313,7 +313,7 @@ static void logs(struct page *p)
 	const char *open = p->s->m->stands ? "" : " class=\"pr\" open";
 	const cJSON *ev;
 
-	cJSON_ArrayForEach(ev, p->run->events) {
+	cJSON_ArrayForEach(ev, p->s->events) {
 		const char *text = json_str(ev, "text", "");
 		const char *container = json_str(ev, "container", "");
 

@@ -202,7 +202,7 @@ static const cJSON *stands_event(const struct page *p)
 {
 	const cJSON *ev, *found = NULL;
 
-	cJSON_ArrayForEach(ev, p->run->events) {
+	cJSON_ArrayForEach(ev, p->s->events) {
 		if (!strcmp(json_str(ev, "k", ""), "stands") &&
 		    json_i64(ev, "s", -1) == p->s->index)
 			found = ev;

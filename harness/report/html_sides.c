@@ -17,7 +17,7 @@ static const cJSON *group_event(const struct page *p, const char *name)
 {
 	const cJSON *ev;
 
-	cJSON_ArrayForEach(ev, p->run->events)
+	cJSON_ArrayForEach(ev, p->s->events)
 		if (!strcmp(json_str(ev, "k", ""), "group") && json_i64(ev, "s", -1) == p->s->index &&
 		    !strcmp(json_str(ev, "name", ""), name))
 			return ev;

@@ -120,7 +120,7 @@ void lanes_make(const struct page *p, struct lanes *l)
 	struct answers a = {0};
 	const cJSON *ev;
 
-	cJSON_ArrayForEach(ev, p->run->events) {
+	cJSON_ArrayForEach(ev, p->s->events) {
 		int64_t t = json_i64(ev, "t", 0);
 		const char *kind = json_str(ev, "k", "");
 
@@ -297,7 +297,7 @@ int plot_groups(struct page *p, int y)
 	const cJSON *ev;
 	int n = 0;
 
-	cJSON_ArrayForEach(ev, p->run->events) {
+	cJSON_ArrayForEach(ev, p->s->events) {
 		if (strcmp(json_str(ev, "k", ""), "group") || json_i64(ev, "s", -1) != p->s->index)
 			continue;
 		if (y)

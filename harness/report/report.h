@@ -17,6 +17,7 @@
 struct scenario_report {
 	int index;
 	const cJSON *event;      /* its "scenario" event */
+	cJSON *events;           /* its own and the whole run's: events_of() */
 	struct measured *m;
 	struct judged *judged;
 	size_t njudged;

@@ -204,12 +204,12 @@ cJSON *result_staleness(const struct staleness *s)
 	return out;
 }
 
-static cJSON *groups(const struct run_report *run, const struct scenario_report *s)
+static cJSON *groups(const struct scenario_report *s)
 {
 	cJSON *list = cJSON_CreateArray();
 	const cJSON *ev;
 
-	cJSON_ArrayForEach(ev, run->events) {
+	cJSON_ArrayForEach(ev, s->events) {
 		cJSON *out;
 
 		if (strcmp(json_str(ev, "k", ""), "group") || json_i64(ev, "s", -1) != s->index)
@@ -315,7 +315,7 @@ static cJSON *recovery(const struct measured *m)
 	return out;
 }
 
-static cJSON *scenario(const struct run_report *run, const struct scenario_report *s)
+static cJSON *scenario(const struct scenario_report *s)
 {
 	const struct fault_seen *worst = result_worst(s->m);
 	const struct measured *m = s->m;
@@ -345,7 +345,7 @@ static cJSON *scenario(const struct run_report *run, const struct scenario_repor
 	json_set(out, "predicted", result_prediction(worst ? &worst->predicted : NULL));
 	json_set(out, "loss", result_loss(&m->loss));
 	json_set(out, "recovery", recovery(m));
-	json_set(out, "groups", groups(run, s));
+	json_set(out, "groups", groups(s));
 	json_set(out, "staleness", result_staleness(&m->staleness));
 	list = cJSON_AddObjectToObject(out, "redirected");
 	json_set_i64(list, "moved", m->moved);
@@ -419,7 +419,7 @@ cJSON *report_result(const struct run_report *run)
 	json_set(out, "time", run_time(run));
 	list = cJSON_AddArrayToObject(out, "scenarios");
 	for (size_t i = 0; i < run->n; i++)
-		json_push(list, scenario(run, &run->scenarios[i]));
+		json_push(list, scenario(&run->scenarios[i]));
 	json_set(out, "repeated", repeats_json(run));
 	arena_free(&a);
 	return out;
