@@ -148,6 +148,8 @@ size_t op_to_line(const struct op *op, char *out, size_t size)
 	put_num(&l, "ti", op->t_intended);
 	put_num(&l, "tc", op->t_invoke);
 	put_num(&l, "tr", op->t_return);
+	if (op->find_ns)
+		put_num(&l, "find", op->find_ns);
 	if (op->dns_ns)
 		put_num(&l, "dns", op->dns_ns);
 	if (op->connect_ns)
@@ -223,6 +225,7 @@ int op_from_json(const cJSON *o, struct op *op, struct err *e)
 	op->value = json_i64(o, "val", OP_NO_VALUE);
 	op->expect = json_i64(o, "exp", OP_NO_VALUE);
 	op->t_intended = json_i64(o, "ti", op->t_invoke);
+	op->find_ns = json_i64(o, "find", 0);
 	op->dns_ns = json_i64(o, "dns", 0);
 	op->connect_ns = json_i64(o, "con", 0);
 	op->sent = json_bool(o, "sent", true);

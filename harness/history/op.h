@@ -49,8 +49,10 @@ struct op {
 	int64_t expect; /* CAS: the value it compares with, else OP_NO_VALUE */
 	/* CLOCK_MONOTONIC ns, on the driver's timeline once collected. */
 	int64_t t_intended, t_invoke, t_return;
-	/* Parts of this call, 0 when it reused its connection. */
-	int64_t dns_ns, connect_ns;
+	/* Parts of this call: asking other servers who serves this (a map of
+	 * slots, Sentinels), 0 when none told; the two that follow apart, which
+	 * are 0 when it reused its connection. */
+	int64_t find_ns, dns_ns, connect_ns;
 	bool sent; /* false: never left the client (then outcome is OP_FAIL) */
 	/* "" when ok; "class: detail". Classes with a meaning for measures and
 	 * checkers: "mismatch" (OP_CAS, OP_FAIL: the server answered that the

@@ -42,9 +42,12 @@
  *      - of every write that was acknowledged after waiting for more than L
  *        (and its own connection) at up_hi, because in that time something
  *        would have been acknowledged.
+ *      A call that first had to ask who serves it (find_ns) counts from when
+ *      it knew: until then it did not try.
  *      Where clients hang until their deadline, few calls begin; then the
- *      members' own word narrows it: as long as each member that turned out
- *      writable by up_hi said of itself that it was not, nobody took writes.
+ *      members' own word narrows it: as long as each member (of this shard)
+ *      that turned out writable by up_hi said of itself that it was not,
+ *      nobody took writes.
  *
  * lo = up_lo - down_hi, hi = up_hi - down_lo. A compare-and-set answered with
  * "mismatch" counts neither way (see op_found_down). When no acknowledgement
@@ -150,7 +153,7 @@ static int64_t members_not_writable(const struct view *v, int64_t down_hi, int64
 		const char *m;
 
 		if (!event_is(e, "sample") || !json_bool(e, "writable", false) ||
-		    event_t(e) <= down_hi)
+		    event_t(e) <= down_hi || !shards_rival(v->shard, json_i64(e, "shard", 0)))
 			continue;
 		if (event_t(e) > up_hi + SETTLED_MS * NS_PER_MS)
 			break;
@@ -179,6 +182,11 @@ static int64_t members_not_writable(const struct view *v, int64_t down_hi, int64
 	return min64(least, up_hi);
 }
 
+static int64_t tried(const struct op *op)
+{
+	return op->t_invoke + op->find_ns;
+}
+
 /* The earliest call of those that were served at the end: the write whose
  * acknowledgement came first, and others that found their way on a new
  * connection. (On an old one a call may simply have been waiting.) */
@@ -193,7 +201,7 @@ static int64_t first_served(const struct view *v, const struct gap *g)
 		if (op->t_invoke >= g->to)
 			break;
 		if (op_acked_write(op) && (op->t_return == g->to || (op->t_return > g->to && op->connect_ns)))
-			t = min64(t, op->t_invoke);
+			t = min64(t, tried(op));
 	}
 	return t;
 }
@@ -211,12 +219,12 @@ static int64_t bound_up_lo(const struct view *v, const struct gap *g, int64_t fl
 			break;
 		if (op_found_down(op))
 			says = op->t_return <= g->to ||
-			       (op->t_invoke < served && op->t_return - op->t_invoke > slow);
+			       (tried(op) < served && op->t_return - tried(op) > slow);
 		else
 			says = op_acked_write(op) && op->t_return >= g->to &&
-			       op->t_invoke + slow + op->dns_ns + op->connect_ns <= g->to;
+			       tried(op) + slow + op->dns_ns + op->connect_ns <= g->to;
 		if (says)
-			lo = max64(lo, op->t_invoke);
+			lo = max64(lo, tried(op));
 	}
 	return lo;
 }

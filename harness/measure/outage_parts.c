@@ -104,6 +104,7 @@ static void add(const struct view *all, of_part *belongs, int64_t which, const c
 	struct view v;
 
 	narrow(all, belongs, which, &v);
+	v.shard = belongs == of_shard ? (uint32_t)which : 0;
 	if (acked_before(&v, f->injected_ns)) {
 		p = VEC_PUSH(f->parts, f->nparts, f->parts_alloc);
 		mem_copy_str(p->what, sizeof(p->what), what);

@@ -19,6 +19,7 @@
 struct view {
 	const struct op **ops;
 	size_t nops;
+	uint32_t shard; /* that all of them belong to; 0: not narrowed to one */
 	const cJSON **events; /* this scenario's, and no others */
 	size_t nevents;
 	int scenario;

@@ -149,8 +149,9 @@ static void cluster_invoke(struct client *c, struct op *op, int64_t deadline_ns)
 	redis_command_make(op, c->payload, &k);
 	slot = redis_slot(k.key, strlen(k.key));
 	/* An old map is better than none. */
-	if (c->map.stale && op->t_invoke - c->map.learnt_ns >= RELEARN_MS * NS_PER_MS)
-		redis_map_learn(&c->map, until_ns, op->error, sizeof(op->error));
+	if (c->map.stale && op->t_invoke - c->map.learnt_ns >= RELEARN_MS * NS_PER_MS &&
+	    !redis_map_learn(&c->map, until_ns, op->error, sizeof(op->error)))
+		op->find_ns = clock_mono_ns() - op->t_invoke;
 	p = redis_map_owner(&c->map, slot, &shard);
 	op->shard = (uint32_t)shard;
 	if (op->f == OP_READ_REPLICA)

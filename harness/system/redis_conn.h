@@ -16,6 +16,7 @@ struct redis_conn;
 
 struct redis_cost {
 	int64_t dns_ns, connect_ns;
+	int64_t find_ns; /* asking others where, apart from both */
 };
 
 /* NULL with "dns: ...", "connect: ..." or "timeout: ..." in error; nothing

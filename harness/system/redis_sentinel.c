@@ -74,6 +74,7 @@ static void moved_to(struct client *c, const char *host, int port)
 
 static int locate(struct client *c, int64_t until_ns, struct redis_cost *cost, char *error, size_t size)
 {
+	int64_t from = clock_mono_ns(), open_ns = cost->dns_ns + cost->connect_ns;
 	char host[256];
 	int port;
 
@@ -83,6 +84,7 @@ static int locate(struct client *c, int64_t until_ns, struct redis_cost *cost, c
 		return 0;
 	if (sentinels_ask(&c->sentinels, until_ns, host, &port, cost, error, size))
 		return -1;
+	cost->find_ns += clock_mono_ns() - from - (cost->dns_ns + cost->connect_ns - open_ns);
 	moved_to(c, host, port);
 	return 0;
 }
@@ -214,6 +216,7 @@ static void sentinel_invoke(struct client *c, struct op *op, int64_t deadline_ns
 	op->error[0] = op->via[0] = '\0';
 	r = replica ? reach_replica(c, until_ns, &cost, op->error, sizeof(op->error)) :
 		      reach_master(c, until_ns, &cost, op->error, sizeof(op->error));
+	op->find_ns = cost.find_ns;
 	op->dns_ns = cost.dns_ns;
 	op->connect_ns = cost.connect_ns;
 	if (!r && clock_mono_ns() >= until_ns)

@@ -15,8 +15,8 @@ struct redis_source {
 };
 
 /* What such a second question may take: a mute server must not make the
- * replica's answer old. */
-#define REDIS_SECOND_MAX_NS (100 * NS_PER_MS)
+ * replica's answer old, nor delay the next question to the replica. */
+#define REDIS_SECOND_MAX_NS (50 * NS_PER_MS)
 
 /* Fills s->lag_bytes of a replica whose INFO is given and whose position is
  * filled in; leaves it when its master does not tell in time. */
