@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "check/judge.h"
+#include "history/event.h"
 
 /* From figures to verdicts. Each expectation is first judged by its own
  * evidence (verdict_metrics.c); then, whatever it said,
@@ -43,7 +44,7 @@ static bool interrupted(const cJSON *events, int scenario)
 	cJSON_ArrayForEach(e, events) {
 		int64_t s = json_i64(e, "s", -1);
 
-		if (!strcmp(json_str(e, "k", ""), "interrupt") && (s < 0 || s == scenario))
+		if (event_is(e, "interrupt") && (s < 0 || s == scenario))
 			return true;
 	}
 	return false;
@@ -109,7 +110,7 @@ static const cJSON *scenario_event(const cJSON *events, int scenario)
 	const cJSON *e;
 
 	cJSON_ArrayForEach(e, events)
-		if (!strcmp(json_str(e, "k", ""), "scenario") && json_i64(e, "s", -1) == scenario)
+		if (event_is(e, "scenario") && json_i64(e, "s", -1) == scenario)
 			return e;
 	return NULL;
 }

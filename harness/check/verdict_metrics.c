@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "check/judge.h"
+#include "history/event.h"
 #include "measure/parts.h"
 
 /* One function a metric. Where a figure is an interval, an expectation
@@ -210,7 +211,7 @@ static void judge_stands(const struct judging *j, struct judged *r)
 	bool told = false;
 
 	cJSON_ArrayForEach(e, j->events)
-		told = told || (!strcmp(json_str(e, "k", ""), "stands") && json_i64(e, "s", -1) == j->scenario);
+		told = told || (event_is(e, "stands") && json_i64(e, "s", -1) == j->scenario);
 	mem_copy_str(r->unit, sizeof(r->unit), "bool");
 	r->limit = want;
 	if (told)

@@ -308,7 +308,7 @@ void loss_cause_find(const struct loss_evidence *ev, const struct system_ops *sy
 	else if (!*by && then)
 		by = then->m;
 	if (sys && sys->loss_cause)
-		w->cause = sys->loss_cause(ev->v->run_events, ev->v->scenario, op, f ? f->last : NULL, w->how);
+		w->cause = sys->loss_cause(ev->v->run_events, op, f ? f->last : NULL, w->how);
 	if (w->cause)
 		return;
 	if (on_minority_side(ev, op, by, f, w))

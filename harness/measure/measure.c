@@ -143,9 +143,9 @@ static void explain(const struct view *v, const struct baseline *b, const struct
 		ms->baseline = baseline_back(v, b, ms->first_ack);
 	}
 	if (sys && sys->explain && f->outage.any)
-		sys->explain(v->run_events, v->scenario, fault, &f->predicted, ms);
+		sys->explain(v->run_events, fault, &f->predicted, ms);
 	if (sys && sys->resync && f->effective_ns)
-		sys->resync(v->run_events, v->scenario, f->effective_ns, f->window_end_ns, &f->resync);
+		sys->resync(v->run_events, f->effective_ns, f->window_end_ns, &f->resync);
 	cJSON_Delete(fault);
 }
 

@@ -137,7 +137,8 @@ struct measured {
 	char stands_why[1200];
 };
 
-/* `events` is the whole run's array. Fills *out; measured_free() after. */
+/* `events`: see events_of(); they must outlive *out, which measured_free()
+ * ends. */
 void measure_scenario(const struct history *h, const cJSON *events, int scenario,
 		      struct measured *out);
 void measured_free(struct measured *m);

@@ -222,7 +222,7 @@ static int64_t bound_up_lo(const struct view *v, const struct gap *g, int64_t fl
 			       (tried(op) < served && op->t_return - tried(op) > slow);
 		else
 			says = op_acked_write(op) && op->t_return >= g->to &&
-			       tried(op) + slow + op->dns_ns + op->connect_ns <= g->to;
+			       tried(op) + slow + op->dns_ns + op->connect_ns < g->to;
 		if (says)
 			lo = max64(lo, tried(op));
 	}

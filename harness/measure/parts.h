@@ -23,7 +23,7 @@ struct view {
 	const cJSON **events; /* this scenario's, and no others */
 	size_t nevents;
 	int scenario;
-	const cJSON *run_events; /* the whole array, as given */
+	const cJSON *run_events; /* the array as given: with those of the whole run */
 };
 
 void view_make(struct view *v, const struct history *h, const cJSON *events, int scenario);

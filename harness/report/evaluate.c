@@ -9,11 +9,6 @@
 #include "base/mem.h"
 #include "history/event.h"
 
-static bool is(const cJSON *event, const char *kind)
-{
-	return !strcmp(json_str(event, "k", ""), kind);
-}
-
 static int read_all(const char *dir, struct evaluation *ev, struct err *e)
 {
 	char path[PATH_MAX];
@@ -78,16 +73,16 @@ static void evaluate(const char *dir, struct evaluation *ev)
 	run->events = ev->events;
 	run->h = &ev->h;
 	cJSON_ArrayForEach(event, ev->events) {
-		if (is(event, "run") && !run->run)
+		if (event_is(event, "run") && !run->run)
 			run->run = event;
-		else if (is(event, "scenario"))
+		else if (event_is(event, "scenario"))
 			scenario_evaluate(&ev->h, ev->events, event,
 					  VEC_PUSH(ev->scenarios, ev->run.n, ev->alloc));
-		else if (is(event, "interrupt"))
+		else if (event_is(event, "interrupt"))
 			run->interrupted = true;
-		else if (is(event, "end"))
+		else if (event_is(event, "end"))
 			ended = true;
-		else if (is(event, "broken") && json_i64(event, "s", -1) < 0)
+		else if (event_is(event, "broken") && json_i64(event, "s", -1) < 0)
 			run->broken = json_str(event, "what", "the harness");
 	}
 	if (!run->run)

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "history/event.h"
 #include "report/html.h"
 
 /* What stands behind the figures, folded: the script, the settings, what was
@@ -10,17 +11,12 @@
 
 enum { EVENTS_SHOWN_MAX = 300, LOG_BYTES_MAX = 12000 };
 
-static bool mine(const struct page *p, const cJSON *ev, const char *kind)
-{
-	return !strcmp(json_str(ev, "k", ""), kind) && json_i64(ev, "s", -1) == p->s->index;
-}
-
 static const cJSON *last(const struct page *p, const char *kind)
 {
 	const cJSON *ev, *found = NULL;
 
 	cJSON_ArrayForEach(ev, p->s->events) {
-		if (mine(p, ev, kind))
+		if (event_is(ev, kind))
 			found = ev;
 	}
 	return found;
@@ -32,7 +28,7 @@ static int count(const struct page *p, const char *kind)
 	int n = 0;
 
 	cJSON_ArrayForEach(ev, p->s->events)
-		n += mine(p, ev, kind);
+		n += event_is(ev, kind);
 	return n;
 }
 
@@ -116,7 +112,7 @@ static void adaptations(struct page *p)
 		"</summary><table class=\"cards tight\"><thead><tr><th>Where</th><th>Before</th>"
 		"<th>After</th><th>Why</th></tr></thead><tbody>\n", n);
 	cJSON_ArrayForEach(ev, p->s->events) {
-		if (!mine(p, ev, "adapt"))
+		if (!event_is(ev, "adapt"))
 			continue;
 		fprintf(p->f, "<tr><td><b>%s</b><span class=\"why mono\">%s</span><span "
 			"class=\"why\">%s:%lld</span></td><td data-l=\"Before\" class=\"mono\">%s"
@@ -317,7 +313,7 @@ static void logs(struct page *p)
 		const char *text = json_str(ev, "text", "");
 		const char *container = json_str(ev, "container", "");
 
-		if (!mine(p, ev, "log"))
+		if (!event_is(ev, "log"))
 			continue;
 		fprintf(p->f, "<details%s><summary>Log of %s%s%s%s <span>(%s)</span></summary><pre "
 			"tabindex=\"0\">%s</pre></details>\n", open, value(p, ev, "member"),

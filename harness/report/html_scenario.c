@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "history/event.h"
 #include "report/html.h"
 #include "report/repeat.h"
 #include "report/result.h"
@@ -203,8 +204,7 @@ static const cJSON *stands_event(const struct page *p)
 	const cJSON *ev, *found = NULL;
 
 	cJSON_ArrayForEach(ev, p->s->events) {
-		if (!strcmp(json_str(ev, "k", ""), "stands") &&
-		    json_i64(ev, "s", -1) == p->s->index)
+		if (event_is(ev, "stands"))
 			found = ev;
 	}
 	return found;

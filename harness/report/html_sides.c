@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "history/event.h"
 #include "report/html.h"
 #include "report/story.h"
 
@@ -18,8 +19,7 @@ static const cJSON *group_event(const struct page *p, const char *name)
 	const cJSON *ev;
 
 	cJSON_ArrayForEach(ev, p->s->events)
-		if (!strcmp(json_str(ev, "k", ""), "group") && json_i64(ev, "s", -1) == p->s->index &&
-		    !strcmp(json_str(ev, "name", ""), name))
+		if (event_is(ev, "group") && !strcmp(json_str(ev, "name", ""), name))
 			return ev;
 	return NULL;
 }

@@ -49,7 +49,7 @@ static cJSON *pick(struct report_live *l, cJSON *fresh, int scenario, const cJSO
 			json_push(own, ev);
 		else
 			cJSON_Delete(ev);
-		if (s == scenario && !strcmp(json_str(ev, "k", ""), "scenario"))
+		if (s == scenario && event_is(ev, "scenario"))
 			*event = ev;
 	}
 	cJSON_ArrayForEach(run, l->run_events)

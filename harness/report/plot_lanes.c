@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "history/event.h"
 #include "report/html.h"
 
 /* One lane a member: its role as it said itself, sample by sample, and how
@@ -102,7 +103,7 @@ static int by_time(const void *a, const void *b)
 static void add_answer(const struct page *p, struct lanes *l, const cJSON *ev)
 {
 	int64_t t = json_i64(ev, "t", 0), lag = json_i64(ev, "lag_bytes", -1);
-	bool beside = !strcmp(json_str(ev, "k", ""), "witness"), ok = json_bool(ev, "ok", false);
+	bool beside = event_is(ev, "witness"), ok = json_bool(ev, "ok", false);
 	struct lane *lane = lane_of(l, json_str(ev, "m", "?"));
 
 	/* Who is heard by somebody is not unreachable. */
@@ -122,10 +123,9 @@ void lanes_make(const struct page *p, struct lanes *l)
 
 	cJSON_ArrayForEach(ev, p->s->events) {
 		int64_t t = json_i64(ev, "t", 0);
-		const char *kind = json_str(ev, "k", "");
 
-		if ((!strcmp(kind, "sample") || !strcmp(kind, "witness")) &&
-		    json_i64(ev, "s", -1) == p->s->index && t >= p->x0_ns && t <= p->x1_ns)
+		if ((event_is(ev, "sample") || event_is(ev, "witness")) &&
+		    t >= p->x0_ns && t <= p->x1_ns)
 			*VEC_PUSH(a.v, a.n, a.alloc) = ev;
 	}
 	if (a.n)
@@ -298,7 +298,7 @@ int plot_groups(struct page *p, int y)
 	int n = 0;
 
 	cJSON_ArrayForEach(ev, p->s->events) {
-		if (strcmp(json_str(ev, "k", ""), "group") || json_i64(ev, "s", -1) != p->s->index)
+		if (!event_is(ev, "group"))
 			continue;
 		if (y)
 			draw_group(p, json_str(ev, "name", "?"), y + n * PLOT_LANE);

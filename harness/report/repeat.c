@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "history/event.h"
 #include "report/story.h"
 #include "report/text.h"
 
@@ -51,7 +52,7 @@ static const char *unusable(const struct run_report *run, const struct scenario_
 	if (s->m->noise.too_noisy)
 		return "too noisy";
 	cJSON_ArrayForEach(ev, run->events) {
-		if (!strcmp(json_str(ev, "k", ""), "interrupt") &&
+		if (event_is(ev, "interrupt") &&
 		    json_i64(ev, "s", s->index) == s->index)
 			return "interrupted";
 	}

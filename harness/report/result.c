@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "history/event.h"
 #include "report/repeat.h"
 #include "report/story.h"
 #include "report/text.h"
@@ -212,7 +213,7 @@ static cJSON *groups(const struct scenario_report *s)
 	cJSON_ArrayForEach(ev, s->events) {
 		cJSON *out;
 
-		if (strcmp(json_str(ev, "k", ""), "group") || json_i64(ev, "s", -1) != s->index)
+		if (!event_is(ev, "group"))
 			continue;
 		out = cJSON_CreateObject();
 		json_set_i64(out, "g", json_i64(ev, "g", 0));
@@ -393,7 +394,7 @@ static cJSON *images(const struct run_report *run)
 		const char *path = json_str(ev, "path", ""), *from = json_str(ev, "from", NULL);
 		size_t len = strlen(path);
 
-		if (!strcmp(json_str(ev, "k", ""), "adapt") && from && len >= 6 &&
+		if (event_is(ev, "adapt") && from && len >= 6 &&
 		    !strcmp(path + len - 6, ".image") && !json_get(out, from))
 			set_text(out, from, json_str(ev, "to", NULL));
 	}

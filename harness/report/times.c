@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "fault/fault.h"
+#include "history/event.h"
 #include "report/text.h"
 
 static const struct {
@@ -40,11 +41,6 @@ const char *time_words(enum time_place p)
 	return places[p].words;
 }
 
-static bool is(const cJSON *ev, const char *kind)
-{
-	return !strcmp(json_str(ev, "k", ""), kind);
-}
-
 /* Phases that say something of the one they are in begin none. */
 static enum time_place place_of(const cJSON *ev, enum time_place now)
 {
@@ -61,13 +57,13 @@ static enum time_place place_of(const cJSON *ev, enum time_place now)
 	};
 	const char *phase = json_str(ev, "phase", "");
 
-	if (is(ev, "scenario"))
+	if (event_is(ev, "scenario"))
 		return TIME_APPLY;
 	/* A fault that heals by the clock does so while the load is steady. */
-	if (now == TIME_STEADY && is(ev, "fault") &&
+	if (now == TIME_STEADY && event_is(ev, "fault") &&
 	    !strcmp(json_str(ev, "state", ""), "planned"))
 		return TIME_STEPS;
-	for (size_t i = 0; is(ev, "phase") && i < ARRAY_LEN(phases); i++) {
+	for (size_t i = 0; event_is(ev, "phase") && i < ARRAY_LEN(phases); i++) {
 		if (!strcmp(phase, phases[i].phase))
 			return phases[i].place;
 	}
@@ -160,7 +156,7 @@ static enum time_place place_in(const struct scenario_report *s, enum time_place
 
 static bool moves(const cJSON *ev)
 {
-	return is(ev, "scenario") || is(ev, "phase") || is(ev, "fault") || is(ev, "end");
+	return event_is(ev, "scenario") || event_is(ev, "phase") || event_is(ev, "fault") || event_is(ev, "end");
 }
 
 void time_measure(const struct run_report *run, struct run_time *out)
@@ -183,12 +179,12 @@ void time_measure(const struct run_report *run, struct run_time *out)
 			out->at_ns[place_in(s, now)] += t_ns - at_ns;
 		at_ns = t_ns;
 		now = place_of(ev, now);
-		if (is(ev, "scenario")) {
+		if (event_is(ev, "scenario")) {
 			l.n = 0;
 			s = scenario_of(run, ev);
 			needs_of(s, &l);
 		}
-		out->known = out->known || is(ev, "end");
+		out->known = out->known || event_is(ev, "end");
 	}
 	free(l.v);
 	out->total_ns = at_ns - begin_ns;

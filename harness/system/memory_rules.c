@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "history/event.h"
 #include "system/prediction.h"
 
 enum {
@@ -293,7 +294,7 @@ static void name_mechanism(const struct tale *t, const cJSON *fault, struct mile
 	snprintf(m->mechanism, sizeof(m->mechanism), "%s", what);
 }
 
-void memory_explain(const cJSON *events, int scenario, const cJSON *fault,
+void memory_explain(const cJSON *events, const cJSON *fault,
 		    const struct prediction *pred, struct milestones *m)
 {
 	struct tale t = {.effective = m->effective, .until = m->first_ack};
@@ -308,7 +309,7 @@ void memory_explain(const cJSON *events, int scenario, const cJSON *fault,
 	/* Twice: who won is known only after all have been heard. */
 	for (int round = 0; round < 2; round++)
 		cJSON_ArrayForEach(e, events)
-			if (json_i64(e, "s", -1) == scenario && !strcmp(json_str(e, "k", ""), "sample"))
+			if (event_is(e, "sample"))
 				hear(&t, e);
 	/* The winner notices and takes in one step; two ages may be told a
 	 * little apart. */
@@ -338,8 +339,7 @@ static int rank(const char *kind)
 	return !strcmp(kind, "full") ? 3 : !strcmp(kind, "partial") ? 2 : *kind ? 1 : 0;
 }
 
-void memory_resync(const cJSON *events, int scenario, int64_t from_ns, int64_t to_ns,
-		   struct recovery_info *out)
+void memory_resync(const cJSON *events, int64_t from_ns, int64_t to_ns, struct recovery_info *out)
 {
 	char seen[16][64] = {{0}};
 	int64_t done[16] = {0};
@@ -354,7 +354,7 @@ void memory_resync(const cJSON *events, int scenario, int64_t from_ns, int64_t t
 		const char *m = json_str(e, "m", ""), *kind = json_str(r, "kind", "");
 		bool known = false;
 
-		if (!r || json_i64(e, "s", -1) != scenario || at < from_ns || at > to_ns)
+		if (!r || at < from_ns || at > to_ns)
 			continue;
 		for (size_t i = 0; i < n; i++)
 			known = known || (!strcmp(seen[i], m) && llabs(done[i] - at) < 30 * NS_PER_MS);

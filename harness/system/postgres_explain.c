@@ -23,7 +23,6 @@ enum {
 
 struct story {
 	const cJSON *events;
-	int scenario;
 	int64_t injected, first_ack;
 	char before[64], after[64]; /* primaries; "" unknown */
 	int64_t tl_before, tl_after;
@@ -37,11 +36,6 @@ struct story {
 	char restarted_how[96];
 };
 
-static bool mine(const struct story *s, const cJSON *e, const char *kind)
-{
-	return json_i64(e, "s", -1) == s->scenario && event_is(e, kind);
-}
-
 static void primaries(struct story *s)
 {
 	int64_t newest = 0, first = INT64_MAX;
@@ -51,7 +45,7 @@ static void primaries(struct story *s)
 	cJSON_ArrayForEach(e, s->events) {
 		int64_t t = event_t(e);
 
-		if (!mine(s, e, "sample") || !sample_leads(e))
+		if (!event_is(e, "sample") || !sample_leads(e))
 			continue;
 		if (t <= s->injected && t >= newest) {
 			newest = t;
@@ -79,7 +73,7 @@ static void lease(struct story *s)
 		const char *leader = json_str(a, "leader", ""), *name = json_str(e, "name", "");
 		int64_t t = event_t(e);
 
-		if (!mine(s, e, "object") || strcmp(json_str(e, "type", ""), "endpoints") || t > s->first_ack)
+		if (!event_is(e, "object") || strcmp(json_str(e, "type", ""), "endpoints") || t > s->first_ack)
 			continue;
 		if (json_get(a, "renewTime") && json_get(a, "ttl"))
 			mem_copy_str(s->lease, sizeof(s->lease), name);
@@ -107,7 +101,7 @@ static void restart(struct story *s)
 		const char *u = json_str(e, "uid", "");
 		int64_t r = json_i64(e, "restarts", 0);
 
-		if (!mine(s, e, "object") || strcmp(json_str(e, "type", ""), "pod") ||
+		if (!event_is(e, "object") || strcmp(json_str(e, "type", ""), "pod") ||
 		    strcmp(json_str(e, "name", ""), s->before))
 			continue;
 		if (event_t(e) > s->injected && event_t(e) <= s->first_ack && !s->restarted && *uid) {
@@ -131,7 +125,7 @@ static void address(struct story *s)
 	const cJSON *e;
 
 	cJSON_ArrayForEach(e, s->events)
-		if (mine(s, e, "object") && !strcmp(json_str(e, "type", ""), "pod") && event_t(e) <= s->first_ack &&
+		if (event_is(e, "object") && !strcmp(json_str(e, "type", ""), "pod") && event_t(e) <= s->first_ack &&
 		    !strcmp(json_str(e, "name", ""), s->after) && *json_str(e, "ip", ""))
 			mem_copy_str(s->ip, sizeof(s->ip), json_str(e, "ip", ""));
 }
@@ -156,7 +150,7 @@ static const cJSON *object_before(const struct story *s, const cJSON *of)
 	cJSON_ArrayForEach(e, s->events) {
 		if (e == of)
 			break;
-		if (mine(s, e, "object") && !strcmp(json_str(e, "type", ""), "endpoints") &&
+		if (event_is(e, "object") && !strcmp(json_str(e, "type", ""), "endpoints") &&
 		    !strcmp(json_str(e, "name", ""), json_str(of, "name", "")))
 			last = e;
 	}
@@ -174,7 +168,7 @@ static void routed(const struct story *s, struct milestones *m)
 	cJSON_ArrayForEach(e, s->events) {
 		bool is_lease = !strcmp(json_str(e, "name", ""), s->lease);
 
-		if (!*s->ip || !mine(s, e, "object") || strcmp(json_str(e, "type", ""), "endpoints") ||
+		if (!*s->ip || !event_is(e, "object") || strcmp(json_str(e, "type", ""), "endpoints") ||
 		    event_t(e) <= s->injected || event_t(e) > s->first_ack + AFTER_ACK_MS * NS_PER_MS ||
 		    !has_address(e, s->ip) || cJSON_GetArraySize(json_get(e, "addrs")) > 2)
 			continue;
@@ -199,7 +193,7 @@ static void promoted(const struct story *s, struct milestones *m)
 	const cJSON *e, *first = NULL;
 
 	cJSON_ArrayForEach(e, s->events) {
-		if (!mine(s, e, "sample") || strcmp(json_str(e, "m", ""), s->after) || event_t(e) <= s->injected ||
+		if (!event_is(e, "sample") || strcmp(json_str(e, "m", ""), s->after) || event_t(e) <= s->injected ||
 		    event_t(e) > s->first_ack + AFTER_ACK_MS * NS_PER_MS)
 			continue;
 		if (!sample_leads(e) && event_t(e) <= s->first_ack) {
@@ -229,7 +223,7 @@ static void detected(const struct story *s, struct milestones *m)
 	}
 	if (strcmp(s->after, s->before)) {
 		cJSON_ArrayForEach(e, s->events)
-			if (mine(s, e, "sample") && event_t(e) > s->injected && event_t(e) <= s->first_ack &&
+			if (event_is(e, "sample") && event_t(e) > s->injected && event_t(e) <= s->first_ack &&
 			    strcmp(json_str(e, "m", ""), s->before) &&
 			    json_bool(json_get(e, "x"), "cluster_unlocked", false)) {
 				m->detected = event_t(e);
@@ -332,10 +326,10 @@ static void same_leads(const struct story *s, const struct prediction *p, struct
 		    (long long)s->tl_after, (long long)s->tl_before);
 }
 
-void postgres_explain(const cJSON *events, int scenario, const cJSON *fault,
+void postgres_explain(const cJSON *events, const cJSON *fault,
 		      const struct prediction *pred, struct milestones *m)
 {
-	struct story s = { .events = events, .scenario = scenario, .first_ack = m->first_ack,
+	struct story s = { .events = events, .first_ack = m->first_ack,
 			   .injected = json_i64(fault, "injected_ns", m->effective) };
 
 	if (!m->first_ack || !s.injected)

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "history/event.h"
 
 /* Whether everyone follows the one primary, and how a member came to follow
  * again. Prediction is in postgres_predict.c, the parts of an outage in
@@ -106,7 +107,7 @@ static bool wall_offset(const cJSON *events, int64_t *offset_ns)
 	int64_t real;
 
 	cJSON_ArrayForEach(e, events)
-		if (!strcmp(json_str(e, "k", ""), "run") &&
+		if (event_is(e, "run") &&
 		    !clock_parse_rfc3339(json_str(e, "started", ""), &real)) {
 			*offset_ns = real - json_i64(e, "t", 0);
 			return true;
@@ -163,14 +164,14 @@ static enum found log_says(const char *text, int64_t offset_ns, int64_t from_ns,
 }
 
 /* Did any member fall out, and is a log kept of one that did? */
-static bool was_away(const cJSON *events, int scenario, int64_t from_ns, int64_t to_ns, const char *member)
+static bool was_away(const cJSON *events, int64_t from_ns, int64_t to_ns, const char *member)
 {
 	const cJSON *e;
 
 	cJSON_ArrayForEach(e, events) {
 		int64_t t = json_i64(e, "t", 0);
 
-		if (json_i64(e, "s", -1) == scenario && !strcmp(json_str(e, "k", ""), "sample") &&
+		if (event_is(e, "sample") &&
 		    t >= from_ns && t <= to_ns && !json_bool(e, "ok", false) &&
 		    (!member || !strcmp(json_str(e, "m", ""), member)))
 			return true;
@@ -181,8 +182,7 @@ static bool was_away(const cJSON *events, int scenario, int64_t from_ns, int64_t
 /* A rewind or copy leaves a line in Patroni's log (rewind.py, bootstrap.py:
  * "running pg_rewind from", "replica has been created using"); a member
  * whose log has none streamed what it had missed. */
-void postgres_resync(const cJSON *events, int scenario, int64_t from_ns, int64_t to_ns,
-		     struct recovery_info *out)
+void postgres_resync(const cJSON *events, int64_t from_ns, int64_t to_ns, struct recovery_info *out)
 {
 	int64_t offset;
 	bool logged = false;
@@ -190,7 +190,7 @@ void postgres_resync(const cJSON *events, int scenario, int64_t from_ns, int64_t
 
 	memset(out, 0, sizeof(*out));
 	out->bytes = -1;
-	if (!was_away(events, scenario, from_ns, to_ns, NULL)) {
+	if (!was_away(events, from_ns, to_ns, NULL)) {
 		snprintf(out->resync, sizeof(out->resync), "none");
 		snprintf(out->how, sizeof(out->how), "every member answered all the time");
 		return;
@@ -201,8 +201,7 @@ void postgres_resync(const cJSON *events, int scenario, int64_t from_ns, int64_t
 		const char *m = json_str(e, "member", "");
 		enum found f;
 
-		if (json_i64(e, "s", -1) != scenario || strcmp(json_str(e, "k", ""), "log") ||
-		    !was_away(events, scenario, from_ns, to_ns, m))
+		if (!event_is(e, "log") || !was_away(events, from_ns, to_ns, m))
 			continue;
 		logged = true;
 		f = log_says(json_str(e, "text", ""), offset, from_ns, to_ns);

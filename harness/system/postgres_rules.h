@@ -27,9 +27,9 @@
  * is taken at Patroni's default, and the rule's text says so. */
 bool postgres_redundant(const struct sample *s, size_t n, char *why);
 void postgres_predict(const cJSON *fault, const cJSON *inforce, struct prediction *out);
-void postgres_explain(const cJSON *events, int scenario, const cJSON *fault,
+void postgres_explain(const cJSON *events, const cJSON *fault,
 		      const struct prediction *pred, struct milestones *m);
-void postgres_resync(const cJSON *events, int scenario, int64_t from_ns, int64_t to_ns,
+void postgres_resync(const cJSON *events, int64_t from_ns, int64_t to_ns,
 		     struct recovery_info *out);
 
 #endif

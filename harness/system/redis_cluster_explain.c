@@ -23,7 +23,6 @@ enum {
 
 struct story {
 	const cJSON *events;
-	int scenario;
 	int64_t injected, healed, first_ack; /* healed 0: not */
 	const char *before, *after; /* owners of the shard; "" unknown */
 	const char *slots;          /* of `before` */
@@ -31,11 +30,6 @@ struct story {
 	int64_t epoch_before, epoch_after;
 	int64_t restarted;          /* `before` runs as another process than before */
 };
-
-static bool mine(const struct story *s, const cJSON *e, const char *kind)
-{
-	return json_i64(e, "s", -1) == s->scenario && event_is(e, kind);
-}
 
 static const char *x_str(const cJSON *e, const char *key)
 {
@@ -49,7 +43,7 @@ static bool shares_node(const struct story *s, const cJSON *fault, const char *m
 	const cJSON *e, *t;
 
 	cJSON_ArrayForEach(e, s->events)
-		if (mine(s, e, "object") && !strcmp(json_str(e, "type", ""), "pod") &&
+		if (event_is(e, "object") && !strcmp(json_str(e, "type", ""), "pod") &&
 		    !strcmp(json_str(e, "name", ""), member) && *json_str(e, "node", ""))
 			node = json_str(e, "node", "");
 	cJSON_ArrayForEach(t, json_get(fault, "targets"))
@@ -69,7 +63,7 @@ static void find_before(struct story *s, const cJSON *fault)
 	cJSON_ArrayForEach(e, s->events) {
 		bool target;
 
-		if (!mine(s, e, "sample") || !sample_leads(e) || event_t(e) > s->injected ||
+		if (!event_is(e, "sample") || !sample_leads(e) || event_t(e) > s->injected ||
 		    event_t(e) < s->injected - 2 * NS_PER_S)
 			continue;
 		target = fault_hits(fault, json_str(e, "m", ""));
@@ -98,7 +92,7 @@ static void find_after(struct story *s)
 	cJSON_ArrayForEach(e, s->events) {
 		int64_t t = event_t(e), epoch = json_i64(e, "tl", -1);
 
-		if (!mine(s, e, "sample") || !sample_leads(e) ||
+		if (!event_is(e, "sample") || !sample_leads(e) ||
 		    redis_slots_common(x_str(e, "slots"), s->slots) < 0 ||
 		    t < s->first_ack - AROUND_ACK_MS * NS_PER_MS ||
 		    t > s->first_ack + AFTER_ACK_MS * NS_PER_MS)
@@ -118,7 +112,7 @@ static void find_restart(struct story *s)
 	const cJSON *e;
 
 	cJSON_ArrayForEach(e, s->events) {
-		if (!mine(s, e, "sample") || !json_bool(e, "ok", false) ||
+		if (!event_is(e, "sample") || !json_bool(e, "ok", false) ||
 		    strcmp(json_str(e, "m", ""), s->before) || !*x_str(e, "run_id"))
 			continue;
 		if (event_t(e) > s->injected && event_t(e) <= s->first_ack + AFTER_ACK_MS * NS_PER_MS &&
@@ -157,7 +151,7 @@ static bool matches(void *arg, const struct redis_line *line)
 
 static bool log_says(const struct story *s, struct wanted *w)
 {
-	redis_log_each(s->events, s->scenario, s->injected, s->first_ack + NS_PER_S, matches, w);
+	redis_log_each(s->events, s->injected, s->first_ack + NS_PER_S, matches, w);
 	return w->found.t_ns != 0;
 }
 
@@ -192,7 +186,7 @@ static void detected(const struct story *s, struct milestones *m)
 		return;
 	}
 	cJSON_ArrayForEach(e, s->events) {
-		if (!mine(s, e, "sample") || event_t(e) <= s->injected || event_t(e) > s->first_ack ||
+		if (!event_is(e, "sample") || event_t(e) <= s->injected || event_t(e) > s->first_ack ||
 		    !strcmp(json_str(e, "m", ""), s->before) || !lists(e, "fail", s->id_before))
 			continue;
 		if (m->detected && event_t(e) >= m->detected)
@@ -240,11 +234,11 @@ static void promoted(const struct story *s, struct milestones *m)
 	if (!was_not && !s->restarted)
 		return;
 	cJSON_ArrayForEach(e, s->events)
-		if (mine(s, e, "sample") && !strcmp(json_str(e, "m", ""), s->after) && !sample_leads(e) &&
+		if (event_is(e, "sample") && !strcmp(json_str(e, "m", ""), s->after) && !sample_leads(e) &&
 		    event_t(e) > last_not && event_t(e) <= s->first_ack)
 			last_not = event_t(e);
 	cJSON_ArrayForEach(e, s->events)
-		if (mine(s, e, "sample") && !strcmp(json_str(e, "m", ""), s->after) && sample_leads(e) &&
+		if (event_is(e, "sample") && !strcmp(json_str(e, "m", ""), s->after) && sample_leads(e) &&
 		    event_t(e) > last_not && event_t(e) <= s->first_ack + AFTER_ACK_MS * NS_PER_MS &&
 		    (!first || event_t(e) < first))
 			first = event_t(e);
@@ -277,7 +271,7 @@ static void routed(const struct story *s, struct milestones *m)
 	if (!strcmp(s->after, s->before) || !*s->id_after)
 		return;
 	cJSON_ArrayForEach(e, s->events) {
-		if (!mine(s, e, "sample") || event_t(e) <= s->injected ||
+		if (!event_is(e, "sample") || event_t(e) <= s->injected ||
 		    event_t(e) > s->first_ack + AFTER_ACK_MS * NS_PER_MS ||
 		    !strcmp(json_str(e, "m", ""), s->after) || !json_bool(e, "ok", false) ||
 		    strcmp(owner_said(e, s->slots), s->id_after) || (m->routed && event_t(e) >= m->routed))
@@ -316,11 +310,11 @@ static void mechanism(const struct story *s, const struct prediction *p, struct 
 		 s->before, s->slots, s->restarted ? ", as another process" : "");
 }
 
-void redis_cluster_explain(const cJSON *events, int scenario, const cJSON *fault,
+void redis_cluster_explain(const cJSON *events, const cJSON *fault,
 			   const struct prediction *pred, struct milestones *m)
 {
 	struct story s = {
-		.events = events, .scenario = scenario, .first_ack = m->first_ack,
+		.events = events, .first_ack = m->first_ack,
 		.injected = json_i64(fault, "injected_ns", m->effective),
 		.healed = json_i64(fault, "healed_ns", 0),
 		.before = "", .after = "", .slots = "", .id_before = "", .id_after = "",

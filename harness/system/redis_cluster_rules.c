@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "history/event.h"
 #include "system/redis_slots.h"
 
 /* Whether every slot has one owner and every owner a replica that follows,
@@ -157,7 +158,7 @@ static struct counts *counts_of(struct counts **v, size_t *n, size_t *alloc, con
 
 /* From the counters of INFO's section "stats": sync_full, sync_partial_ok.
  * How many bytes a copy had is not told there. */
-void redis_cluster_resync(const cJSON *events, int scenario, int64_t from_ns, int64_t to_ns,
+void redis_cluster_resync(const cJSON *events, int64_t from_ns, int64_t to_ns,
 			  struct recovery_info *out)
 {
 	struct counts *v = NULL;
@@ -170,7 +171,7 @@ void redis_cluster_resync(const cJSON *events, int scenario, int64_t from_ns, in
 	cJSON_ArrayForEach(e, events) {
 		int64_t t = json_i64(e, "t", 0), f = 0, p = 0;
 
-		if (json_i64(e, "s", -1) != scenario || strcmp(json_str(e, "k", ""), "sample") ||
+		if (!event_is(e, "sample") ||
 		    !json_bool(e, "ok", false) || t > to_ns)
 			continue;
 		rise(json_get(e, "x"), counts_of(&v, &n, &alloc, json_str(e, "m", "")), &f, &p);

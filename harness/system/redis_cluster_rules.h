@@ -28,9 +28,9 @@
  * And of the log events, the servers' own lines (system/redis_log.h). */
 bool redis_cluster_redundant(const struct sample *s, size_t n, char *why);
 void redis_cluster_predict(const cJSON *fault, const cJSON *inforce, struct prediction *out);
-void redis_cluster_explain(const cJSON *events, int scenario, const cJSON *fault,
+void redis_cluster_explain(const cJSON *events, const cJSON *fault,
 			   const struct prediction *pred, struct milestones *m);
-void redis_cluster_resync(const cJSON *events, int scenario, int64_t from_ns, int64_t to_ns,
+void redis_cluster_resync(const cJSON *events, int64_t from_ns, int64_t to_ns,
 			  struct recovery_info *out);
 
 #endif

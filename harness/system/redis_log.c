@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "history/event.h"
 
 /* Wall clock minus monotonic clock, from the run's own event. */
 static bool wall_offset(const cJSON *events, int64_t *offset_ns)
@@ -14,7 +15,7 @@ static bool wall_offset(const cJSON *events, int64_t *offset_ns)
 	int64_t real;
 
 	cJSON_ArrayForEach(e, events)
-		if (!strcmp(json_str(e, "k", ""), "run") &&
+		if (event_is(e, "run") &&
 		    !clock_parse_rfc3339(json_str(e, "started", ""), &real)) {
 			*offset_ns = real - json_i64(e, "t", 0);
 			return true;
@@ -53,7 +54,7 @@ bool redis_log_line(const char *line, size_t len, struct redis_line *out)
 	return true;
 }
 
-bool redis_log_each(const cJSON *events, int scenario, int64_t from_ns, int64_t to_ns,
+bool redis_log_each(const cJSON *events, int64_t from_ns, int64_t to_ns,
 		    bool (*fn)(void *arg, const struct redis_line *line), void *arg)
 {
 	struct redis_line line;
@@ -65,7 +66,7 @@ bool redis_log_each(const cJSON *events, int scenario, int64_t from_ns, int64_t 
 	cJSON_ArrayForEach(e, events) {
 		const char *s = json_str(e, "text", "");
 
-		if (json_i64(e, "s", -1) != scenario || strcmp(json_str(e, "k", ""), "log"))
+		if (!event_is(e, "log"))
 			continue;
 		line.member = json_str(e, "member", "");
 		while (*s) {

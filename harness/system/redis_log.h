@@ -18,7 +18,7 @@ struct redis_line {
 /* Calls fn for each line of the scenario with from_ns <= t <= to_ns, in the
  * order of the events, until it returns true. False: none did, or the logs'
  * clock cannot be told (no "run" event). */
-bool redis_log_each(const cJSON *events, int scenario, int64_t from_ns, int64_t to_ns,
+bool redis_log_each(const cJSON *events, int64_t from_ns, int64_t to_ns,
 		    bool (*fn)(void *arg, const struct redis_line *line), void *arg);
 
 /* Reads one line; t_ns is CLOCK_REALTIME then. False: it is none. */

@@ -21,16 +21,10 @@ enum {
 
 struct story {
 	const cJSON *events;
-	int scenario;
 	int64_t injected, first_ack;
 	const char *before, *after; /* masters; "" unknown */
 	int64_t restarted;          /* `before` runs as another process than before */
 };
-
-static bool mine(const struct story *s, const cJSON *e)
-{
-	return json_i64(e, "s", -1) == s->scenario && event_is(e, "sample");
-}
 
 static void find_masters(struct story *s, const cJSON *fault)
 {
@@ -41,7 +35,7 @@ static void find_masters(struct story *s, const cJSON *fault)
 	cJSON_ArrayForEach(e, s->events) {
 		int64_t t = event_t(e);
 
-		if (!mine(s, e) || !sample_leads(e))
+		if (!event_is(e, "sample") || !sample_leads(e))
 			continue;
 		if (t <= s->injected && t > before) {
 			before = t;
@@ -54,7 +48,7 @@ static void find_masters(struct story *s, const cJSON *fault)
 		int64_t t = event_t(e);
 		bool differs;
 
-		if (!mine(s, e) || !sample_leads(e) || t < s->first_ack - AROUND_ACK_MS * NS_PER_MS ||
+		if (!event_is(e, "sample") || !sample_leads(e) || t < s->first_ack - AROUND_ACK_MS * NS_PER_MS ||
 		    t > s->first_ack + AFTER_ACK_MS * NS_PER_MS)
 			continue;
 		differs = strcmp(json_str(e, "m", ""), s->before) &&
@@ -75,7 +69,7 @@ static void find_restart(struct story *s)
 	cJSON_ArrayForEach(e, s->events) {
 		const char *now = json_str(json_get(e, "x"), "run_id", "");
 
-		if (!mine(s, e) || !json_bool(e, "ok", false) || strcmp(json_str(e, "m", ""), s->before) ||
+		if (!event_is(e, "sample") || !json_bool(e, "ok", false) || strcmp(json_str(e, "m", ""), s->before) ||
 		    !*now)
 			continue;
 		if (event_t(e) > s->injected && event_t(e) <= s->first_ack + AFTER_ACK_MS * NS_PER_MS && *run &&
@@ -113,7 +107,7 @@ static bool matches(void *arg, const struct redis_line *line)
 
 static bool log_says(const struct story *s, struct wanted *w)
 {
-	redis_log_each(s->events, s->scenario, s->injected, s->first_ack + NS_PER_S, matches, w);
+	redis_log_each(s->events, s->injected, s->first_ack + NS_PER_S, matches, w);
 	return w->found.t_ns != 0;
 }
 
@@ -168,7 +162,7 @@ static void promoted(const struct story *s, struct milestones *m)
 	if (!strcmp(s->before, s->after) && !s->restarted)
 		return;
 	cJSON_ArrayForEach(e, s->events) {
-		if (!mine(s, e) || !sample_leads(e) || strcmp(json_str(e, "m", ""), s->after) ||
+		if (!event_is(e, "sample") || !sample_leads(e) || strcmp(json_str(e, "m", ""), s->after) ||
 		    event_t(e) <= (s->restarted && !strcmp(s->before, s->after) ? s->restarted - 1 : s->injected) ||
 		    event_t(e) > s->first_ack + AFTER_ACK_MS * NS_PER_MS || (m->promoted && event_t(e) >= m->promoted))
 			continue;
@@ -230,11 +224,11 @@ static void mechanism(const struct story *s, const struct prediction *p, struct 
 			 "; %.40s was in TILT: its clock or machine had stood still", tilt.who);
 }
 
-void redis_sentinel_explain(const cJSON *events, int scenario, const cJSON *fault,
+void redis_sentinel_explain(const cJSON *events, const cJSON *fault,
 			    const struct prediction *pred, struct milestones *m)
 {
 	struct story s = {
-		.events = events, .scenario = scenario, .first_ack = m->first_ack,
+		.events = events, .first_ack = m->first_ack,
 		.injected = json_i64(fault, "injected_ns", m->effective), .before = "", .after = "",
 	};
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "history/event.h"
 #include "system/redis_sentinel_rules.h"
 
 /* A master of Redis has no term that tells an old one from its successor. So:
@@ -11,7 +12,7 @@
  * went to a master that had been replaced. */
 
 /* The member whose pod had the address of `via` at t; "" unknown. */
-static const char *member_of(const cJSON *events, int scenario, const char *via, int64_t t)
+static const char *member_of(const cJSON *events, const char *via, int64_t t)
 {
 	size_t len = strcspn(via, ":");
 	const char *who = "";
@@ -20,7 +21,7 @@ static const char *member_of(const cJSON *events, int scenario, const char *via,
 	cJSON_ArrayForEach(e, events) {
 		const char *ip = json_str(e, "ip", "");
 
-		if (json_i64(e, "s", -1) == scenario && !strcmp(json_str(e, "k", ""), "object") &&
+		if (event_is(e, "object") &&
 		    !strcmp(json_str(e, "type", ""), "pod") && json_i64(e, "t", 0) <= t && len &&
 		    strlen(ip) == len && !strncmp(ip, via, len))
 			who = json_str(e, "name", "");
@@ -56,10 +57,10 @@ static void answered(struct reign *r, const cJSON *e)
 		r->since_ns = json_i64(e, "t", 0);
 }
 
-enum loss_cause redis_sentinel_loss_cause(const cJSON *events, int scenario, const struct op *op,
+enum loss_cause redis_sentinel_loss_cause(const cJSON *events, const struct op *op,
 					  const cJSON *fault, char *why)
 {
-	const char *by = member_of(events, scenario, op->via, op->t_return);
+	const char *by = member_of(events, op->via, op->t_return);
 	struct reign v[MEMBERS_MAX], *mine;
 	const cJSON *e;
 	size_t n = 0;
@@ -72,8 +73,7 @@ enum loss_cause redis_sentinel_loss_cause(const cJSON *events, int scenario, con
 		int64_t t = json_i64(e, "t", 0);
 		struct reign *r;
 
-		if (t > op->t_return || json_i64(e, "s", -1) != scenario ||
-		    strcmp(json_str(e, "k", ""), "sample") || !json_bool(e, "ok", false))
+		if (t > op->t_return || !event_is(e, "sample") || !json_bool(e, "ok", false))
 			continue;
 		r = reign_of(v, &n, json_str(e, "m", ""));
 		if (r && (r == mine || t <= op->t_invoke))

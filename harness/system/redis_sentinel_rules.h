@@ -29,11 +29,11 @@
  * (system/redis_log.h). */
 bool redis_sentinel_redundant(const struct sample *s, size_t n, char *why);
 void redis_sentinel_predict(const cJSON *fault, const cJSON *inforce, struct prediction *out);
-void redis_sentinel_explain(const cJSON *events, int scenario, const cJSON *fault,
+void redis_sentinel_explain(const cJSON *events, const cJSON *fault,
 			    const struct prediction *pred, struct milestones *m);
 /* LOSS_MINORITY: it went to a master that had been replaced. Also for writes
  * during a partition, whoever sent them. */
-enum loss_cause redis_sentinel_loss_cause(const cJSON *events, int scenario, const struct op *op,
+enum loss_cause redis_sentinel_loss_cause(const cJSON *events, const struct op *op,
 					  const cJSON *fault, char *why);
 
 #endif

@@ -294,17 +294,16 @@ static void predict(const cJSON *fault, const cJSON *settings, struct prediction
 /* Fills what the evidence tells of detected, elected, promoted, routed and
  * the mechanism; leaves 0 what it does not tell. m->effective and
  * m->first_ack are given. See memory_rules.c for one that finds something. */
-static void explain(const cJSON *events, int scenario, const cJSON *fault,
+static void explain(const cJSON *events, const cJSON *fault,
 		    const struct prediction *pred, struct milestones *m)
 {
-	(void)events, (void)scenario, (void)fault, (void)pred, (void)m;
+	(void)events, (void)fault, (void)pred, (void)m;
 }
 
 /* How redundancy came back between two instants: fully copied, caught up ... */
-static void resync(const cJSON *events, int scenario, int64_t from_ns, int64_t to_ns,
-		   struct recovery_info *out)
+static void resync(const cJSON *events, int64_t from_ns, int64_t to_ns, struct recovery_info *out)
 {
-	(void)events, (void)scenario, (void)from_ns, (void)to_ns;
+	(void)events, (void)from_ns, (void)to_ns;
 	memset(out, 0, sizeof(*out));
 	out->bytes = -1;
 }

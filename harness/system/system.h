@@ -145,17 +145,20 @@ struct system_ops {
 	 * says what is missing. */
 	bool (*redundant)(const struct sample *s, size_t n, char *why);
 
+	/* `events` below: the scenario's and those of the whole run, in the order
+	 * of writing (events_of()). */
+
 	/* What the settings in force allow for this fault (its "fault" events'
 	 * last state). `inforce` is the event's settings array. */
 	void (*predict)(const cJSON *fault, const cJSON *inforce, struct prediction *out);
 
 	/* Fills detected, elected, promoted, routed and mechanism of one outage
-	 * from the scenario's events; effective and first_ack are given. */
-	void (*explain)(const cJSON *events, int scenario, const cJSON *fault,
-			const struct prediction *pred, struct milestones *m);
+	 * from the events; effective and first_ack are given. */
+	void (*explain)(const cJSON *events, const cJSON *fault, const struct prediction *pred,
+			struct milestones *m);
 
 	/* How redundancy came back between two instants. */
-	void (*resync)(const cJSON *events, int scenario, int64_t from_ns, int64_t to_ns,
+	void (*resync)(const cJSON *events, int64_t from_ns, int64_t to_ns,
 		       struct recovery_info *out);
 
 	/* Why this acknowledged write was lost, where the system's own evidence
@@ -163,7 +166,7 @@ struct system_ops {
 	 * timelines, restarts, groups); that is asked when the answer is
 	 * LOSS_UNKNOWN. `fault` is the newest event of the fault that was at
 	 * work, NULL: none. `why` (160 bytes) says how it is known. May be NULL. */
-	enum loss_cause (*loss_cause)(const cJSON *events, int scenario, const struct op *op,
+	enum loss_cause (*loss_cause)(const cJSON *events, const struct op *op,
 				      const cJSON *fault, char *why);
 };
 

@@ -291,6 +291,25 @@ static void test_events(void **state)
 	assert_int_equal(event_log_open(&l, "/nonexistent/e", &e), -1);
 }
 
+static void test_events_of(void **state)
+{
+	cJSON *all = cJSON_Parse("[{\"k\":\"run\"},{\"k\":\"a\",\"s\":0},{\"k\":\"b\",\"s\":1},"
+				 "{\"k\":\"c\",\"s\":0},{\"k\":\"end\"}]");
+	cJSON *own = events_of(all, 0), *e;
+	char kinds[40] = "";
+
+	(void)state;
+	cJSON_ArrayForEach(e, own) {
+		strcat(kinds, json_str(e, "k", "?"));
+		strcat(kinds, " ");
+	}
+	assert_string_equal(kinds, "run a c end ");
+	cJSON_Delete(own);
+	assert_int_equal(cJSON_GetArraySize(all), 5);
+	assert_true(event_is(cJSON_GetArrayItem(all, 1), "a"));
+	cJSON_Delete(all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +320,7 @@ int main(void)
 		cmocka_unit_test(test_sort),
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_events, setup, teardown),
+		cmocka_unit_test(test_events_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

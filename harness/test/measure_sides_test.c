@@ -160,6 +160,73 @@ static void test_worst_shard(void **state)
 	end(&r);
 }
 
+/* Few calls tell when a shard came back; then its own members do, whatever
+ * those of other shards say all the while. */
+static void test_shard_by_its_members(void **state)
+{
+	const struct fault_seen *f;
+	struct run r;
+	size_t n = 0;
+	int64_t t;
+
+	(void)state;
+	begin(&r);
+	load(&r, one_shard, 3);
+	for (size_t i = 0; i < r.h.n; i++) {
+		const struct op *op = &r.h.ops[i];
+
+		if (!one_shard(op) || op->t_invoke < DOWN_TO * SEC - 900 * MS || op->t_invoke >= DOWN_TO * SEC)
+			r.h.ops[n++] = *op;
+	}
+	r.h.n = n;
+	for (t = (DOWN_FROM - 1) * SEC; t < (DOWN_TO + 2) * SEC; t += 100 * MS) {
+		bool back = t >= DOWN_TO * SEC;
+		cJSON *other = synth_sample("m1", t, true, "primary", true, 1);
+		cJSON *own = synth_sample("m2", t, true, back ? "primary" : "replica", back, 1);
+
+		json_set_i64(other, "shard", 1);
+		json_set_i64(own, "shard", 2);
+		json_push(r.events, other);
+		json_push(r.events, own);
+	}
+	measure(&r);
+	f = &r.m.faults[0];
+	assert_string_equal(f->outage_of, "shard 2");
+	is_about(f->outage.up_lo, DOWN_TO * SEC - 110 * MS, DOWN_TO * SEC);
+	is_about(f->outage.up_hi, DOWN_TO * SEC, DOWN_TO * SEC + 50 * MS);
+	end(&r);
+}
+
+/* Calls hang at the end; the first that is served had asked others for 400 ms
+ * who serves it, and so says nothing of these 400 ms. */
+static void test_time_to_find(void **state)
+{
+	const struct outage *o;
+	bool served = false;
+	struct run r;
+
+	(void)state;
+	begin(&r);
+	load(&r, everything, 0);
+	for (size_t i = 0; i < r.h.n; i++) {
+		struct op *op = &r.h.ops[i];
+
+		if (op->t_invoke >= DOWN_TO * SEC - 500 * MS && op->t_invoke < DOWN_TO * SEC)
+			op->t_return = op->t_invoke + 600 * MS;
+		if (op->t_invoke < DOWN_TO * SEC || served || op->f == OP_READ || op->group)
+			continue;
+		op->t_invoke -= 400 * MS;
+		op->find_ns = 400 * MS;
+		served = true;
+	}
+	measure(&r);
+	o = &r.m.faults[0].outage;
+	assert_true(o->any && o->ended);
+	is_about(o->up_lo, DOWN_TO * SEC - 20 * MS, DOWN_TO * SEC);
+	is_about(o->up_hi, DOWN_TO * SEC, DOWN_TO * SEC + 20 * MS);
+	end(&r);
+}
+
 static void test_worst_kind(void **state)
 {
 	const struct fault_seen *f;
@@ -541,6 +608,8 @@ int main(void)
 		cmocka_unit_test(test_majority_is_the_outage),
 		cmocka_unit_test(test_minority_is_not),
 		cmocka_unit_test(test_worst_shard),
+		cmocka_unit_test(test_shard_by_its_members),
+		cmocka_unit_test(test_time_to_find),
 		cmocka_unit_test(test_worst_kind),
 		cmocka_unit_test(test_all_together),
 		cmocka_unit_test(test_every_second_fails),

@@ -342,7 +342,7 @@ static void tale_tell(struct tale *t, int64_t first_ack)
 	postgres_predict(t->fault, s, &t->p);
 	t->m.effective = 10 * SEC + 50 * MS;
 	t->m.first_ack = first_ack;
-	postgres_explain(t->events, 0, t->fault, &t->p, &t->m);
+	postgres_explain(t->events, t->fault, &t->p, &t->m);
 	cJSON_Delete(s);
 }
 
@@ -492,28 +492,28 @@ static void test_resync(void **state)
 	(void)state;
 	tale_begin(&t, "{\"fault\":\"node-down\"," PRIMARY "}");
 	put(&t, 0, "{\"k\":\"run\",\"started\":\"2026-01-01T10:00:00.000Z\"}");
-	postgres_resync(t.events, 0, 10 * SEC, 60 * SEC, &r);
+	postgres_resync(t.events, 10 * SEC, 60 * SEC, &r);
 	assert_string_equal(r.resync, "none");
 
 	others(&t, 10100 * MS, 20 * SEC, 12 * SEC);
-	postgres_resync(t.events, 0, 10 * SEC, 60 * SEC, &r);
+	postgres_resync(t.events, 10 * SEC, 60 * SEC, &r);
 	assert_string_equal(r.resync, ""); /* no log: unknown */
 
 	/* The copy at the very beginning is not this fault's. */
 	log_event(&t, "postgres-0",
 		  "2026-01-01 10:00:02,000 INFO: replica has been created using basebackup\n"
 		  "2026-01-01 10:00:40,000 INFO: no action. I am (postgres-0), a secondary\n");
-	postgres_resync(t.events, 0, 10 * SEC, 60 * SEC, &r);
+	postgres_resync(t.events, 10 * SEC, 60 * SEC, &r);
 	assert_string_equal(r.resync, "partial");
 	assert_int_equal(r.bytes, -1);
 
 	log_event(&t, "postgres-0", "2026-01-01 10:00:30,500 INFO: running pg_rewind from host=x\n");
-	postgres_resync(t.events, 0, 10 * SEC, 60 * SEC, &r);
+	postgres_resync(t.events, 10 * SEC, 60 * SEC, &r);
 	assert_string_equal(r.resync, "rewind");
 	assert_non_null(strstr(r.how, "postgres-0"));
 
 	log_event(&t, "postgres-0", "2026-01-01 10:00:35,500 INFO: replica has been created using basebackup");
-	postgres_resync(t.events, 0, 10 * SEC, 60 * SEC, &r);
+	postgres_resync(t.events, 10 * SEC, 60 * SEC, &r);
 	assert_string_equal(r.resync, "full");
 	tale_end(&t);
 }

@@ -394,7 +394,7 @@ static struct milestones explain(cJSON *events, const char *fault, int64_t first
 	struct prediction p;
 
 	redis_cluster_predict(f, s, &p);
-	redis_cluster_explain(events, 0, f, &p, &m);
+	redis_cluster_explain(events, f, &p, &m);
 	cJSON_Delete(f);
 	cJSON_Delete(s);
 	cJSON_Delete(events);
@@ -486,12 +486,12 @@ static void test_resync(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
 		cJSON *events = counters(t[i].full, t[i].partial, t[i].run);
 
-		redis_cluster_resync(events, 0, 10 * SEC, 20 * SEC, &r);
+		redis_cluster_resync(events, 10 * SEC, 20 * SEC, &r);
 		assert_string_equal(r.resync, t[i].is);
 		assert_int_equal(r.bytes, -1);
 		cJSON_Delete(events);
 	}
-	redis_cluster_resync(NULL, 0, 0, SEC, &r);
+	redis_cluster_resync(NULL, 0, SEC, &r);
 	assert_string_equal(r.resync, "");
 }
 

@@ -219,7 +219,7 @@ static void test_explain_promoted(void **state)
 	     "1:X 24 Nov 2026 10:00:15.500 # +sdown master mymaster redis-master-0.redis-master 6379\"}");
 	push(events, "{\"k\":\"log\",\"s\":0,\"member\":\"redis-replica-0\",\"text\":\""
 	     "1:M 24 Nov 2026 10:00:16.250 * MASTER MODE enabled (user request from 'id=3')\"}");
-	redis_sentinel_explain(events, 0, fault, &p, &m);
+	redis_sentinel_explain(events, fault, &p, &m);
 	assert_string_equal(m.mechanism, "replica promoted");
 	assert_int_equal(m.detected, 15900 * MS);
 	assert_non_null(strstr(m.how_detected, "400 ms before"));
@@ -240,7 +240,7 @@ static void test_explain_restart(void **state)
 	(void)state;
 	snprintf(p.mech[0].name, sizeof(p.mech[0].name), "same member restarts");
 	sample(events, 11950, "redis-master-0", true, "c");
-	redis_sentinel_explain(events, 0, fault, &p, &m);
+	redis_sentinel_explain(events, fault, &p, &m);
 	assert_string_equal(m.mechanism, "same member restarts");
 	assert_int_equal(m.detected, 11950 * MS);
 	assert_int_equal(m.promoted, 11950 * MS);
@@ -257,7 +257,7 @@ static void test_explain_nothing(void **state)
 	cJSON *events = scene(), *fault = a_fault();
 
 	(void)state;
-	redis_sentinel_explain(events, 0, fault, &p, &m);
+	redis_sentinel_explain(events, fault, &p, &m);
 	assert_string_equal(m.mechanism, "");
 	assert_non_null(strstr(m.why_mechanism, "after the outage"));
 	assert_int_equal(m.detected + m.elected + m.promoted + m.routed, 0);
@@ -278,16 +278,16 @@ static void test_loss_cause(void **state)
 	/* Nobody else was a master yet. */
 	op.t_invoke = 16000 * MS;
 	op.t_return = 16010 * MS;
-	assert_int_equal(redis_sentinel_loss_cause(events, 0, &op, fault, why), LOSS_UNKNOWN);
+	assert_int_equal(redis_sentinel_loss_cause(events, &op, fault, why), LOSS_UNKNOWN);
 	op.t_invoke = 17950 * MS;
 	op.t_return = 17960 * MS;
-	assert_int_equal(redis_sentinel_loss_cause(events, 0, &op, fault, why), LOSS_MINORITY);
+	assert_int_equal(redis_sentinel_loss_cause(events, &op, fault, why), LOSS_MINORITY);
 	assert_non_null(strstr(why, "redis-master-0 acknowledged it when redis-replica-0 had been the master for 1.0 s"));
 	/* The newer master's own losses have another cause. */
 	snprintf(op.via, sizeof(op.via), "10.0.0.12:6379");
-	assert_int_equal(redis_sentinel_loss_cause(events, 0, &op, fault, why), LOSS_UNKNOWN);
+	assert_int_equal(redis_sentinel_loss_cause(events, &op, fault, why), LOSS_UNKNOWN);
 	snprintf(op.via, sizeof(op.via), "10.0.0.9:6379");
-	assert_int_equal(redis_sentinel_loss_cause(events, 0, &op, fault, why), LOSS_UNKNOWN);
+	assert_int_equal(redis_sentinel_loss_cause(events, &op, fault, why), LOSS_UNKNOWN);
 	cJSON_Delete(events);
 	cJSON_Delete(fault);
 }
