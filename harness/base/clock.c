@@ -34,19 +34,35 @@ void clock_sleep_until(int64_t mono_ns)
 		;
 }
 
+static _Thread_local int64_t overslept_ns;
+
 bool clock_poll_until(struct pollfd *p, nfds_t n, int64_t mono_ns)
 {
+	bool waited = false;
+
+	overslept_ns = 0;
 	for (;;) {
 		int64_t left = mono_ns - clock_mono_ns();
 		struct timespec ts = {.tv_sec = (time_t)(left / NS_PER_S), .tv_nsec = (long)(left % NS_PER_S)};
 		int ready;
 
-		if (left <= 0)
+		if (left <= 0) {
+			overslept_ns = waited ? -left : 0;
 			return false;
+		}
 		ready = ppoll(p, n, &ts, NULL);
+		waited = true;
 		if (ready > 0 || (ready < 0 && errno != EINTR))
 			return true;
 	}
+}
+
+int64_t clock_overslept_ns(void)
+{
+	int64_t ns = overslept_ns;
+
+	overslept_ns = 0;
+	return ns;
 }
 
 bool clock_wait_fd(int fd, short events, int64_t mono_ns)

@@ -29,6 +29,10 @@ bool clock_poll_until(struct pollfd *p, nfds_t n, int64_t mono_ns);
 /* The same for one descriptor. */
 bool clock_wait_fd(int fd, short events, int64_t mono_ns);
 
+/* By how much this thread's last such wait outlasted its time, in ns, because
+ * no processor was free. 0 when it ended before, or when it was told already. */
+int64_t clock_overslept_ns(void);
+
 /* An RFC 3339 time in UTC with milliseconds; `out` holds 32 bytes. */
 void clock_rfc3339(int64_t real_ns, char out[32]);
 

@@ -357,7 +357,7 @@ static void judge_dual(const struct judging *j, struct judged *r)
 static void judge_deadline(const struct judging *j, struct judged *r)
 {
 	double own = j->m->noise.lateness_max_ms;
-	int64_t ns = j->m->longest_op_ns;
+	int64_t ns = j->m->longest_own_ns, clock = j->m->longest_op_ns;
 
 	r->limit = shown_limit(j, (double)NS_PER_MS);
 	if (ns < 0) {
@@ -366,6 +366,8 @@ static void judge_deadline(const struct judging *j, struct judged *r)
 	}
 	r->measured = ms(ns);
 	verdict(r, against_bounds(j, (double)ns, (double)ns), "the longest operation took %.1f ms", ms(ns));
+	if (clock > ns)
+		also(r, " (%.1f ms with what its client waited for a processor after giving up)", ms(clock));
 	/* A client whose machine gave it no processor keeps no deadline. */
 	if (r->verdict == VERDICT_FAIL && own >= r->limit) {
 		r->verdict = VERDICT_UNKNOWN;

@@ -159,9 +159,6 @@ static int docker_up(struct engine *en, struct err *e)
 	cJSON *found;
 	int r;
 
-	if (geteuid())
-		return err_set(e, ERR_UNSUPPORTED,
-			       "the engine docker mounts volumes and enters the containers' networks: run it as root");
 	if (run_script(d, "docker-up.sh", e) || read_info(d, e))
 		return -1;
 	found = cJSON_CreateArray();
@@ -225,8 +222,12 @@ static int docker_status(struct engine *en, struct buf *text, bool *healthy, str
 	return 0;
 }
 
+/* Before all that changes something. */
 static int docker_lock(struct engine *en, int64_t deadline_ns, struct err *e)
 {
+	if (geteuid())
+		return err_set(e, ERR_UNSUPPORTED,
+			       "the engine docker mounts volumes and enters the containers' networks: run it as root");
 	/* One a machine, whatever the cache folder: network, addresses and cgroups
 	 * have one name each. */
 	return kube_lock_file((struct kube *)en, access(LOCK_DIR, W_OK) ? "docker-run.lock" : LOCK_DIR "/ordeal-docker",

@@ -14,6 +14,9 @@ struct field {
 	const char *path, *why;
 };
 
+/* Honoured, but by another: that is told, too. */
+static const char our_api[] = "the driver plays the Kubernetes API that the pod asks, in place of a cluster's or another store";
+
 #define ONE_VERSION "a run installs once and updates nothing"
 #define NOT_SCHEDULED "the virtual nodes are alike, and have room"
 
@@ -66,7 +69,7 @@ static const struct field pod_fields[] = {
 	{"spec.volumes[].persistentVolumeClaim.readOnly", NULL},
 	{"spec.restartPolicy", NULL}, {"spec.terminationGracePeriodSeconds", NULL},
 	{"spec.hostname", NULL}, {"spec.subdomain", NULL}, {"spec.enableServiceLinks", NULL},
-	{"spec.serviceAccountName", NULL}, {"spec.serviceAccount", NULL},
+	{"spec.serviceAccountName", our_api}, {"spec.serviceAccount", our_api},
 	{"spec.automountServiceAccountToken", NULL},
 	{"spec.securityContext.runAsUser", NULL}, {"spec.securityContext.runAsGroup", NULL},
 	{"spec.securityContext.runAsNonRoot", "images are ours"},
@@ -233,7 +236,8 @@ static int walk(struct walk *w, struct ynode *n, const char *path, const char *s
 		return 0;
 	if (f) {
 		adaptation_add(w->a, w->log, w->object, n->line, shown,
-			       n->kind == Y_SCALAR ? n->text : "(as written)", "not honoured", f->why);
+			       n->kind == Y_SCALAR ? n->text : "(as written)",
+			       f->why == our_api ? "at the driver's API" : "not honoured", f->why);
 		return 0;
 	}
 	if (n->kind == Y_SCALAR || (!n->n && *path))

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -154,6 +155,8 @@ size_t op_to_line(const struct op *op, char *out, size_t size)
 		put_num(&l, "dns", op->dns_ns);
 	if (op->connect_ns)
 		put_num(&l, "con", op->connect_ns);
+	if (op->late_ns >= NS_PER_MS)
+		put_num(&l, "late", op->late_ns);
 	if (!op->sent)
 		put(&l, ",\"sent\":false", 13);
 	if (op->error[0])
@@ -228,6 +231,7 @@ int op_from_json(const cJSON *o, struct op *op, struct err *e)
 	op->find_ns = json_i64(o, "find", 0);
 	op->dns_ns = json_i64(o, "dns", 0);
 	op->connect_ns = json_i64(o, "con", 0);
+	op->late_ns = json_i64(o, "late", 0);
 	op->sent = json_bool(o, "sent", true);
 	mem_copy_str(op->error, sizeof(op->error), json_str(o, "err", ""));
 	mem_copy_str(op->via, sizeof(op->via), json_str(o, "via", ""));

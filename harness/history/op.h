@@ -53,6 +53,9 @@ struct op {
 	 * slots, Sentinels), 0 when none told; the two that follow apart, which
 	 * are 0 when it reused its connection. */
 	int64_t find_ns, dns_ns, connect_ns;
+	/* How long the call's end was put off because its client, whose time was
+	 * over, had no processor. */
+	int64_t late_ns;
 	bool sent; /* false: never left the client (then outcome is OP_FAIL) */
 	/* "" when ok; "class: detail". Classes with a meaning for measures and
 	 * checkers: "mismatch" (OP_CAS, OP_FAIL: the server answered that the

@@ -217,6 +217,13 @@ static void record(struct worker *w, const struct op *op)
 	pthread_mutex_unlock(&l->lock);
 }
 
+static void call(struct client *c, const struct load_conf *conf, struct op *op)
+{
+	clock_overslept_ns();
+	conf->sys->invoke(c, op, conf->deadline_ns);
+	op->late_ns = clock_overslept_ns();
+}
+
 static void *work(void *arg)
 {
 	struct worker *w = arg;
@@ -228,7 +235,7 @@ static void *work(void *arg)
 		if (clock_mono_ns() - op.t_intended > conf->deadline_ns)
 			give_up(&op);
 		else
-			conf->sys->invoke(c, &op, conf->deadline_ns);
+			call(c, conf, &op);
 		record(w, &op);
 	}
 	conf->sys->client_free(c);

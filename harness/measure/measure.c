@@ -31,6 +31,8 @@ static void load_span(const struct view *v, struct measured *m)
 			m->end_ns = op->t_return;
 		if (op->t_return - op->t_invoke > m->longest_op_ns)
 			m->longest_op_ns = op->t_return - op->t_invoke;
+		if (op->t_return - op->t_invoke - op->late_ns > m->longest_own_ns)
+			m->longest_own_ns = op->t_return - op->t_invoke - op->late_ns;
 	}
 	if (v->nops)
 		return;
@@ -39,7 +41,7 @@ static void load_span(const struct view *v, struct measured *m)
 		m->begin_ns = event_t(v->events[0]);
 		m->end_ns = event_t(v->events[v->nevents - 1]);
 	}
-	m->longest_op_ns = -1;
+	m->longest_op_ns = m->longest_own_ns = -1;
 }
 
 static void broken_because(struct measured *m, const char *where, const char *what)

@@ -114,6 +114,7 @@ struct measured {
 	 * intended send; p999 of acknowledged writes from the call itself. */
 	int64_t baseline_p50_ns, baseline_p99_ns, baseline_p999_ns;
 	int64_t longest_op_ns;      /* invoke to return */
+	int64_t longest_own_ns;     /* the same without late_ns of each */
 	/* Operations that servers sent on to another one (Redis Cluster's MOVED
 	 * and ASK: `via` ends with it), which clients followed. */
 	int64_t moved, asked;

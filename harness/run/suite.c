@@ -229,18 +229,19 @@ static int with_agents(struct suite *s, struct err *e)
 static int on_engine(struct suite *s, struct err *e)
 {
 	struct stage *st = &s->st;
+	int r;
 
 	st->ops = s->engine;
 	stage_phase(st, "engine", st->ops->name);
-	if (st->ops->open(&s->conf, &st->en, e))
-		return -1;
-	if (st->ops->lock(st->en, clock_mono_ns() + LOCK_WITHIN_NS, e) || st->ops->up(st->en, e)) {
+	r = st->ops->open(&s->conf, &st->en, e);
+	if (!r)
+		r = st->ops->lock(st->en, clock_mono_ns() + LOCK_WITHIN_NS, e) || st->ops->up(st->en, e) ? -1 : 0;
+	if (!r)
+		r = with_agents(s, e);
+	else if (e->kind != ERR_INTERRUPTED)
+		stage_broken(st, st->ops->name, e->msg);
+	if (st->en)
 		st->ops->close(st->en);
-		return -1;
-	}
-	int r = with_agents(s, e);
-
-	st->ops->close(st->en);
 	return r;
 }
 

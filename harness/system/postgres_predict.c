@@ -45,7 +45,7 @@
 struct rules {
 	int64_t ttl, loop_wait, retry_timeout, primary_start_timeout, wal_sender_timeout;
 	bool synchronous;
-	char assumed[160]; /* settings that nobody told */
+	struct assumed assumed;
 };
 
 static int64_t duration(struct rules *r, const cJSON *inforce, const char *name, double dflt_s)
@@ -65,7 +65,7 @@ static int64_t duration(struct rules *r, const cJSON *inforce, const char *name,
 		else if (*end && strcmp(end, "s"))
 			n = dflt_s;
 	} else {
-		prediction_assume(r->assumed, sizeof(r->assumed), name);
+		prediction_assume(&r->assumed, name);
 		return S(dflt_s);
 	}
 	if (!strcmp(json_str(s, "unit", "s"), "ms"))
@@ -108,9 +108,9 @@ static int64_t lease_hi(const struct rules *r)
 static void lease_expires(struct prediction *p, const struct rules *r)
 {
 	prediction_add(p, "lease expires", lease_lo(r), lease_hi(r), DYNAMIC,
-	    "the last renewal is 0 to loop_wait %.0f s old, a replica may act once ttl %.0f s is over and looks every loop_wait + 0.5 s, asks the others for up to 2 s; %.0f s allowed for promotion and the Service: %.0f to %.1f s%s",
-	    in_s(r->loop_wait), in_s(r->ttl), in_s(PROMOTE), in_s(lease_lo(r)), in_s(lease_hi(r)),
-	    r->synchronous ? "; only the synchronous standby may take over" : "");
+		       "the last renewal is 0 to loop_wait %.0f s old, a replica may act once ttl %.0f s is over and looks every loop_wait + 0.5 s, asks the others for up to 2 s; %.0f s allowed for promotion and the Service: %.0f to %.1f s%s",
+		       in_s(r->loop_wait), in_s(r->ttl), in_s(PROMOTE), in_s(lease_lo(r)), in_s(lease_hi(r)),
+		       r->synchronous ? "; only the synchronous standby may take over" : "");
 }
 
 static void lease_released(struct prediction *p, const char *grace)
@@ -118,8 +118,8 @@ static void lease_released(struct prediction *p, const char *grace)
 	int64_t hi = SHUTDOWN + ASK_MEMBERS + PROMOTE;
 
 	prediction_add(p, "lease released", S(0.3), hi, ON_KUBERNETES,
-	    "on SIGTERM Patroni shuts PostgreSQL down and gives its lease up%s, and the replicas race at once (asking the others for up to 2 s); allowed: %.0f s for the shutdown, %.0f s for promotion and the Service: 0.3 to %.0f s",
-	    grace, in_s(SHUTDOWN), in_s(PROMOTE), in_s(hi));
+		       "on SIGTERM Patroni shuts PostgreSQL down and gives its lease up%s, and the replicas race at once (asking the others for up to 2 s); allowed: %.0f s for the shutdown, %.0f s for promotion and the Service: 0.3 to %.0f s",
+		       grace, in_s(SHUTDOWN), in_s(PROMOTE), in_s(hi));
 }
 
 /* A lasting fault against the lease: whichever comes first. */
@@ -141,8 +141,8 @@ static void same_member(struct prediction *p, const struct rules *r, const char 
 	int64_t hi = start + CRASH_RECOVERY + READINESS;
 
 	prediction_add(p, "same member restarts", S(1), hi, source,
-	    "%s, and while the lease (ttl %.0f s) still names it, the member goes on as leader after crash recovery; allowed: %.0f s to start, %.0f s for recovery, %.0f s until its readiness probe lets the Service route to it: 1 to %.0f s",
-	    who, in_s(r->ttl), in_s(start), in_s(CRASH_RECOVERY), in_s(READINESS), in_s(hi));
+		       "%s, and while the lease (ttl %.0f s) still names it, the member goes on as leader after crash recovery; allowed: %.0f s to start, %.0f s for recovery, %.0f s until its readiness probe lets the Service route to it: 1 to %.0f s",
+		       who, in_s(r->ttl), in_s(start), in_s(CRASH_RECOVERY), in_s(READINESS), in_s(hi));
 }
 
 static void kill_pod(struct prediction *p, const struct rules *r, const char *how)
@@ -171,14 +171,14 @@ static void kill_process(struct prediction *p, const struct rules *r, const char
 	} else if (!r->primary_start_timeout) {
 		hi = r->loop_wait + LOOP_SLACK + ASK_MEMBERS + PROMOTE;
 		prediction_add(p, "lease released", S(0.3), hi, DYNAMIC ": primary_start_timeout",
-		    "primary_start_timeout is 0: Patroni notices the dead server within loop_wait %.0f s + 0.5 s and fails over at once: 0.3 to %.1f s",
-		    in_s(r->loop_wait), in_s(hi));
+			       "primary_start_timeout is 0: Patroni notices the dead server within loop_wait %.0f s + 0.5 s and fails over at once: 0.3 to %.1f s",
+			       in_s(r->loop_wait), in_s(hi));
 	} else {
 		prediction_add(p, "PostgreSQL restarted in place", S(0.2), hi, DYNAMIC ": primary_start_timeout",
-		    "Patroni notices the dead server within loop_wait %.0f s + 0.5 s and starts it again itself; %.0f s allowed for crash recovery and promotion: 0.2 to %.1f s",
-		    in_s(r->loop_wait), in_s(CRASH_RECOVERY), in_s(hi));
+			       "Patroni notices the dead server within loop_wait %.0f s + 0.5 s and starts it again itself; %.0f s allowed for crash recovery and promotion: 0.2 to %.1f s",
+			       in_s(r->loop_wait), in_s(CRASH_RECOVERY), in_s(hi));
 		prediction_note(p, "Only when it is not up after primary_start_timeout %.0f s is the lease given up.",
-		     in_s(r->primary_start_timeout));
+				in_s(r->primary_start_timeout));
 	}
 }
 
@@ -188,7 +188,7 @@ static void partition(struct prediction *p, const struct rules *r, const cJSON *
 
 	if (strcmp(api, "cut")) {
 		prediction_fault_ends(p, fault, RECONNECT, ON_KUBERNETES,
-			   "the primary still reaches the API server and renews its lease, so nobody takes over");
+				      "the primary still reaches the API server and renews its lease, so nobody takes over");
 		if (!p->known)
 			prediction_note(p, "The primary keeps its lease, so the outage lasts as long as the partition, which was not healed.");
 		prediction_note(p, "Clients on the primary's own node are not cut off.");
@@ -197,7 +197,7 @@ static void partition(struct prediction *p, const struct rules *r, const cJSON *
 	lease_or_end(p, r, fault, r->loop_wait + CRASH_RECOVERY,
 		     "it ended before the lease did, and the old primary goes on or gets its lease back");
 	prediction_note(p, "Cut off from the API server, the old primary demotes itself retry_timeout %.0f s after its next renewal fails: %.0f to %.0f s after the cut.",
-	     in_s(r->retry_timeout), in_s(r->retry_timeout), in_s(r->retry_timeout + r->loop_wait));
+			in_s(r->retry_timeout), in_s(r->retry_timeout), in_s(r->retry_timeout + r->loop_wait));
 }
 
 static void node_down(struct prediction *p, const struct rules *r, const cJSON *fault, const char *how)
@@ -218,11 +218,11 @@ static void fill_disk(struct prediction *p, const cJSON *fault, const struct rul
 		return;
 	}
 	prediction_add(p, "space returns", 0, hi + after, "PostgreSQL documentation: Disk Full Failure",
-	    "writes fail while no block is free, and work again when there is space; the server stays up unless its log cannot be written, which stops it; full for %.1f s, %.0f s allowed for a restart: 0 to %.1f s",
-	    in_s(hi), in_s(after), in_s(hi + after));
+		       "writes fail while no block is free, and work again when there is space; the server stays up unless its log cannot be written, which stops it; full for %.1f s, %.0f s allowed for a restart: 0 to %.1f s",
+		       in_s(hi), in_s(after), in_s(hi + after));
 	prediction_add(p, "leader gives up", 0, r->loop_wait + LOOP_SLACK + CRASH_RECOVERY + ASK_MEMBERS + PROMOTE, DYNAMIC,
-	    "a server that stopped on the full disk is started again within loop_wait %.0f s; if that fails, Patroni deletes its leader key and a replica takes over",
-	    in_s(r->loop_wait));
+		       "a server that stopped on the full disk is started again within loop_wait %.0f s; if that fails, Patroni deletes its leader key and a replica takes over",
+		       in_s(r->loop_wait));
 	prediction_note(p, "Patroni has no failover rule for a full disk as such.");
 }
 
@@ -233,7 +233,7 @@ static void replica(struct prediction *p, const struct rules *r, const cJSON *fa
 
 	if (!r->synchronous) {
 		prediction_add(p, "writes need no replica", 0, 0, REPLICATION,
-		    "replication is asynchronous (synchronous_mode off): commits wait for no standby");
+			       "replication is asynchronous (synchronous_mode off): commits wait for no standby");
 		return;
 	}
 	if (!dies) {
@@ -242,35 +242,13 @@ static void replica(struct prediction *p, const struct rules *r, const cJSON *fa
 			hi = len + RECONNECT;
 	}
 	prediction_add(p, "synchronous standby replaced", 0, hi, "Patroni documentation: Replication modes",
-	    "commits wait for the synchronous standby; Patroni names another within loop_wait %.0f s + 0.5 s once the connection is gone%s: 0 to %.1f s, 0 if it was not the synchronous one",
-	    in_s(r->loop_wait), dies ? "" : " (silent peers: wal_sender_timeout) or the fault ends", in_s(hi));
-}
-
-/* Whom it hits: a primary among the targets decides. */
-static const char *role_hit(const cJSON *fault)
-{
-	const cJSON *t;
-	const char *role = "";
-
-	cJSON_ArrayForEach(t, json_get(fault, "targets")) {
-		const char *x = json_str(t, "role", "");
-
-		if (!strcmp(x, "primary"))
-			return "primary";
-		if (*x)
-			role = x;
-	}
-	return role;
-}
-
-static const char *how_of(const cJSON *fault, const char *key, const char *dflt)
-{
-	return json_str(json_get(fault, "params"), key, json_str(fault, "how", dflt));
+		       "commits wait for the synchronous standby; Patroni names another within loop_wait %.0f s + 0.5 s once the connection is gone%s: 0 to %.1f s, 0 if it was not the synchronous one",
+		       in_s(r->loop_wait), dies ? "" : " (silent peers: wal_sender_timeout) or the fault ends", in_s(hi));
 }
 
 void postgres_predict(const cJSON *fault, const cJSON *inforce, struct prediction *out)
 {
-	const char *name = json_str(fault, "fault", ""), *role = role_hit(fault);
+	const char *name = json_str(fault, "fault", ""), *role = fault_role(fault);
 	struct rules r;
 
 	memset(out, 0, sizeof(*out));
@@ -280,19 +258,19 @@ void postgres_predict(const cJSON *fault, const cJSON *inforce, struct predictio
 	else if (strcmp(role, "primary"))
 		prediction_note(out, "It is not known whether the target was the primary.");
 	else if (!strcmp(name, "kill-pod"))
-		kill_pod(out, &r, how_of(fault, "how", "crash"));
+		kill_pod(out, &r, fault_how(fault, "how", "crash"));
 	else if (!strcmp(name, "kill-process"))
-		kill_process(out, &r, how_of(fault, "which", "server"));
+		kill_process(out, &r, fault_how(fault, "which", "server"));
 	else if (!strcmp(name, "pause"))
 		lease_or_end(out, &r, fault, RECONNECT, "it ended before the lease did, and the primary goes on");
 	else if (!strcmp(name, "partition-node"))
 		partition(out, &r, fault);
 	else if (!strcmp(name, "node-down"))
-		node_down(out, &r, fault, how_of(fault, "how", "power-cut"));
+		node_down(out, &r, fault, fault_how(fault, "how", "power-cut"));
 	else if (!strcmp(name, "fill-disk"))
 		fill_disk(out, fault, &r);
 	else
 		prediction_note(out, "No rule is known for the fault \"%.40s\".", name);
-	if (*r.assumed)
-		prediction_note(out, "Not reported, taken at Patroni's default: %s.", r.assumed);
+	if (*r.assumed.names)
+		prediction_note(out, "Not reported, taken at Patroni's default: %s.", r.assumed.names);
 }

@@ -84,14 +84,14 @@ const cJSON *prediction_setting(const cJSON *inforce, const char *name)
 	return NULL;
 }
 
-void prediction_assume(char *assumed, size_t size, const char *name)
+void prediction_assume(struct assumed *a, const char *name)
 {
-	size_t len = strlen(assumed);
+	size_t len = strlen(a->names);
 
-	snprintf(assumed + len, size - len, "%s%s", len ? ", " : "", name);
+	snprintf(a->names + len, sizeof(a->names) - len, "%s%s", len ? ", " : "", name);
 }
 
-int64_t prediction_number(const cJSON *inforce, const char *name, int64_t dflt, char *assumed, size_t size)
+int64_t prediction_number(const cJSON *inforce, const char *name, int64_t dflt, struct assumed *a)
 {
 	const cJSON *v = json_get(prediction_setting(inforce, name), "value");
 
@@ -99,7 +99,7 @@ int64_t prediction_number(const cJSON *inforce, const char *name, int64_t dflt, 
 		return (int64_t)v->valuedouble;
 	if (cJSON_IsString(v) && *v->valuestring)
 		return strtoll(v->valuestring, NULL, 10);
-	prediction_assume(assumed, size, name);
+	prediction_assume(a, name);
 	return dflt;
 }
 
@@ -127,6 +127,27 @@ void prediction_fault_ends(struct prediction *p, const cJSON *fault, int64_t aft
 	prediction_add(p, "fault ends", from, hi + after, source,
 		       "%s; it lasted %.1f s, and %.1f s are allowed for the way back: %.1f to %.1f s", why,
 		       in_s(hi), in_s(after), in_s(from), in_s(hi + after));
+}
+
+const char *fault_role(const cJSON *fault)
+{
+	const char *role = "";
+	const cJSON *t;
+
+	cJSON_ArrayForEach(t, json_get(fault, "targets")) {
+		const char *x = json_str(t, "role", "");
+
+		if (!strcmp(x, "primary"))
+			return "primary";
+		if (*x && strcmp(x, "unknown"))
+			role = x;
+	}
+	return role;
+}
+
+const char *fault_how(const cJSON *fault, const char *key, const char *dflt)
+{
+	return json_str(json_get(fault, "params"), key, json_str(fault, "how", dflt));
 }
 
 bool fault_hits(const cJSON *fault, const char *member)

@@ -26,15 +26,25 @@ void prediction_fault_ends(struct prediction *p, const cJSON *fault, int64_t aft
 /* A setting in force by its name; NULL when the system did not tell it. */
 const cJSON *prediction_setting(const cJSON *inforce, const char *name);
 
-/* A setting that is a whole number; `dflt` when it was not told, and its name
- * is added to `assumed`, of `size` bytes. */
-int64_t prediction_number(const cJSON *inforce, const char *name, int64_t dflt, char *assumed, size_t size);
+/* Settings that nobody told and that were taken at their defaults. */
+struct assumed {
+	char names[160]; /* "ttl, loop_wait" */
+};
+void prediction_assume(struct assumed *a, const char *name);
 
-/* Adds a name to such a list. */
-void prediction_assume(char *assumed, size_t size, const char *name);
+/* A setting that is a whole number; `dflt` when it was not told, which is then
+ * assumed. */
+int64_t prediction_number(const cJSON *inforce, const char *name, int64_t dflt, struct assumed *a);
 
 /* Is there a mechanism of this name? `p` may be NULL. */
 bool prediction_has(const struct prediction *p, const char *name);
+
+/* Whom the fault hits: "primary" when one is among its targets, else the role
+ * of its last target whose role was known, else "". */
+const char *fault_role(const cJSON *fault);
+
+/* A parameter of the fault ("how", "which"), else its "how", else `dflt`. */
+const char *fault_how(const cJSON *fault, const char *key, const char *dflt);
 
 /* Is this member a target of the fault? */
 bool fault_hits(const cJSON *fault, const char *member);

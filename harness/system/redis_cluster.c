@@ -4,9 +4,11 @@
  *
  * Retries of the client library: it has none here (redis_conn.h). What a
  * client has to do by the specification is done by us and shown: a redirected
- * call names its redirections in `via` ("10.244.1.7:6379 MOVED"). After
- * any other refusal the call has failed, and the map is asked for again
- * before the next one. */
+ * call names its redirections in `via` ("10.244.1.7:6379 MOVED"). TRYAGAIN is
+ * only said to commands of several keys (Redis cluster specification, "Multiple
+ * keys operations"), and a call here has one; should it come, it is the call's
+ * error like any other refusal, after which the map is asked for again before
+ * the next call. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

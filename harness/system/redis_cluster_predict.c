@@ -45,24 +45,19 @@
 struct rules {
 	int64_t timeout, validity, ping_period, min_replicas;
 	bool full_coverage;
-	char assumed[160];
+	struct assumed assumed;
 };
-
-static int64_t number(struct rules *r, const cJSON *inforce, const char *name, int64_t dflt)
-{
-	return prediction_number(inforce, name, dflt, r->assumed, sizeof(r->assumed));
-}
 
 static void rules_read(const cJSON *inforce, struct rules *r)
 {
 	const cJSON *v = json_get(prediction_setting(inforce, "cluster-require-full-coverage"), "value");
 
 	memset(r, 0, sizeof(*r));
-	r->timeout = number(r, inforce, "cluster-node-timeout", 15000) * NS_PER_MS;
-	r->validity = number(r, inforce, "cluster-replica-validity-factor", 10);
-	r->ping_period = number(r, inforce, "repl-ping-replica-period", 10) * NS_PER_S;
+	r->timeout = prediction_number(inforce, "cluster-node-timeout", 15000, &r->assumed) * NS_PER_MS;
+	r->validity = prediction_number(inforce, "cluster-replica-validity-factor", 10, &r->assumed);
+	r->ping_period = prediction_number(inforce, "repl-ping-replica-period", 10, &r->assumed) * NS_PER_S;
 	r->min_replicas = prediction_setting(inforce, "min-replicas-to-write") ?
-			  number(r, inforce, "min-replicas-to-write", 0) : 0;
+			  prediction_number(inforce, "min-replicas-to-write", 0, &r->assumed) : 0;
 	r->full_coverage = !cJSON_IsString(v) || !strcmp(v->valuestring, "yes") ||
 			   !strcmp(v->valuestring, "on");
 }
@@ -80,8 +75,8 @@ static int64_t elected_hi(const struct rules *r)
 static void replica_elected(struct prediction *p, const struct rules *r)
 {
 	prediction_add(p, "replica elected", elected_lo(r), elected_hi(r), DETECTION,
-	    "a ping unanswered for cluster-node-timeout %.1f s makes a node suspect, the ping goes out up to half of that later; %.1f s allowed until a majority says FAIL; the replica waits 0.5 to 1 s, then asks for votes (%.1f s allowed): %.1f to %.1f s",
-	    in_s(r->timeout), in_s(GOSSIP), in_s(VOTES), in_s(elected_lo(r)), in_s(elected_hi(r)));
+		       "a ping unanswered for cluster-node-timeout %.1f s makes a node suspect, the ping goes out up to half of that later; %.1f s allowed until a majority says FAIL; the replica waits 0.5 to 1 s, then asks for votes (%.1f s allowed): %.1f to %.1f s",
+		       in_s(r->timeout), in_s(GOSSIP), in_s(VOTES), in_s(elected_lo(r)), in_s(elected_hi(r)));
 }
 
 /* A lasting fault against the node timeout: whichever comes first. */
@@ -101,7 +96,7 @@ static void validity(struct prediction *p, const struct rules *r)
 {
 	if (r->validity)
 		prediction_note(p, "A replica whose link was down for more than %.0f s (validity factor %lld) would not stand.",
-		     in_s(r->timeout * r->validity + r->ping_period), (long long)r->validity);
+				in_s(r->timeout * r->validity + r->ping_period), (long long)r->validity);
 }
 
 /* The same member is back under its id before a majority misses it, or in the
@@ -111,8 +106,8 @@ static void dies(struct prediction *p, const struct rules *r, int64_t start, con
 	int64_t hi = start + LOAD + WRITABLE;
 
 	prediction_add(p, "same member restarts", WRITABLE, hi, RESTARTS,
-	    "%s within the node timeout (%.1f s allowed), reads its AOF (%.1f s allowed), and takes writes %.0f s after it came up, as restarted masters do: %.0f to %.1f s",
-	    who, in_s(start), in_s(LOAD), in_s(WRITABLE), in_s(WRITABLE), in_s(hi));
+		       "%s within the node timeout (%.1f s allowed), reads its AOF (%.1f s allowed), and takes writes %.0f s after it came up, as restarted masters do: %.0f to %.1f s",
+		       who, in_s(start), in_s(LOAD), in_s(WRITABLE), in_s(WRITABLE), in_s(hi));
 	replica_elected(p, r);
 	validity(p, r);
 }
@@ -122,7 +117,7 @@ static void partition(struct prediction *p, const struct rules *r, const cJSON *
 	elected_or_end(p, r, fault, REJOIN_MAX + RECONNECT,
 		       "it ended before a replica was elected, and the old master goes on once it has waited out its rejoin delay");
 	prediction_note(p, "On the minority's side the old master stops taking writes when it has missed the majority for %.1f to %.1f s; what it acknowledged until then is lost.",
-	     in_s(r->timeout), in_s(r->timeout + r->timeout / 2 + CRON));
+			in_s(r->timeout), in_s(r->timeout + r->timeout / 2 + CRON));
 }
 
 /* Whoever owns the slots, it takes no writes without its replicas; what took
@@ -134,12 +129,12 @@ static void min_replicas(struct prediction *p, const struct rules *r, const cJSO
 	if (!r->min_replicas)
 		return;
 	prediction_note(p, "min-replicas-to-write %lld: refused without so many replicas, on either side.",
-	     (long long)r->min_replicas);
+			(long long)r->min_replicas);
 	if (!prediction_fault_length(fault, &lo, &hi))
 		return;
 	prediction_add(p, "replica returns", 0, hi + RESYNC, "Redis documentation: Replication (allow writes only with N attached replicas)",
-	    "min-replicas-to-write %lld: a shard that has lost its replica, or got it as its master, takes no writes until the fault ends, after %.1f s, and a replica is in step again (%.0f s allowed): 0 to %.1f s",
-	    (long long)r->min_replicas, in_s(hi), in_s(RESYNC), in_s(hi + RESYNC));
+		       "min-replicas-to-write %lld: a shard that has lost its replica, or got it as its master, takes no writes until the fault ends, after %.1f s, and a replica is in step again (%.0f s allowed): 0 to %.1f s",
+		       (long long)r->min_replicas, in_s(hi), in_s(RESYNC), in_s(hi + RESYNC));
 }
 
 static void fill_disk(struct prediction *p, const cJSON *fault)
@@ -151,37 +146,16 @@ static void fill_disk(struct prediction *p, const cJSON *fault)
 		return;
 	}
 	prediction_add(p, "space returns", 0, hi + DISK_CRON + RECONNECT, "Redis documentation: Redis persistence (append-only file)",
-	    "once the AOF cannot be written, writes are answered with MISCONF; the write is tried again every second; the node answers pings all the time, so nobody takes over; full for %.1f s: 0 to %.1f s",
-	    in_s(hi), in_s(hi + DISK_CRON + RECONNECT));
+		       "once the AOF cannot be written, writes are answered with MISCONF; the write is tried again every second; the node answers pings all the time, so nobody takes over; full for %.1f s: 0 to %.1f s",
+		       in_s(hi), in_s(hi + DISK_CRON + RECONNECT));
 	prediction_note(p, "A full disk is no failure to the cluster: it has no rule for it.");
-}
-
-static const char *role_hit(const cJSON *fault)
-{
-	const cJSON *t;
-	const char *role = "";
-
-	cJSON_ArrayForEach(t, json_get(fault, "targets")) {
-		const char *x = json_str(t, "role", "");
-
-		if (!strcmp(x, "primary"))
-			return "primary";
-		if (*x)
-			role = x;
-	}
-	return role;
-}
-
-static const char *how_of(const cJSON *fault, const char *key, const char *dflt)
-{
-	return json_str(json_get(fault, "params"), key, json_str(fault, "how", dflt));
 }
 
 static void primary(struct prediction *p, const struct rules *r, const cJSON *fault, const char *name)
 {
 	if (!strcmp(name, "kill-pod")) {
 		dies(p, r, RECREATE, "the StatefulSet creates the pod again under its name");
-		if (strcmp(how_of(fault, "how", "crash"), "crash"))
+		if (strcmp(fault_how(fault, "how", "crash"), "crash"))
 			prediction_note(p, "A server that is told to end hands nothing over: no replica takes part in its shutdown.");
 	} else if (!strcmp(name, "kill-process")) {
 		dies(p, r, BACKOFF, "the kubelet restarts the container, at once the first time and after 10 s the second within ten minutes");
@@ -210,15 +184,15 @@ static bool of_a_node(const char *fault)
 
 void redis_cluster_predict(const cJSON *fault, const cJSON *inforce, struct prediction *out)
 {
-	const char *name = json_str(fault, "fault", ""), *role = role_hit(fault);
+	const char *name = json_str(fault, "fault", ""), *role = fault_role(fault);
 	struct rules r;
 
 	memset(out, 0, sizeof(*out));
 	rules_read(inforce, &r);
 	if (!strcmp(role, "replica"))
 		prediction_add(out, "writes need no replica", 0, 0, SPEC "Write safety",
-		    "replication is asynchronous: a master answers without waiting for its replica%s",
-		    of_a_node(name) ? "; a master on the same node is hit as well" : "");
+			       "replication is asynchronous: a master answers without waiting for its replica%s",
+			       of_a_node(name) ? "; a master on the same node is hit as well" : "");
 	if (!strcmp(role, "primary") || (!strcmp(role, "replica") && of_a_node(name)))
 		primary(out, &r, fault, name);
 	else if (strcmp(role, "replica"))
@@ -227,6 +201,6 @@ void redis_cluster_predict(const cJSON *fault, const cJSON *inforce, struct pred
 		min_replicas(out, &r, fault);
 	if (!strcmp(role, "primary") && r.full_coverage)
 		prediction_note(out, "With cluster-require-full-coverage all shards stop while slots have no owner.");
-	if (*r.assumed)
-		prediction_note(out, "Not reported, taken at the default: %s.", r.assumed);
+	if (*r.assumed.names)
+		prediction_note(out, "Not reported, taken at the default: %s.", r.assumed.names);
 }

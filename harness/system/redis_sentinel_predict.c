@@ -45,24 +45,19 @@
 struct rules {
 	int64_t down_after, failover_timeout, shutdown, min_lag;
 	int64_t quorum, others, min_replicas;
-	char assumed[160];
+	struct assumed assumed;
 };
-
-static int64_t number(struct rules *r, const cJSON *inforce, const char *name, int64_t dflt)
-{
-	return prediction_number(inforce, name, dflt, r->assumed, sizeof(r->assumed));
-}
 
 static void rules_read(const cJSON *inforce, struct rules *r)
 {
 	memset(r, 0, sizeof(*r));
-	r->down_after = number(r, inforce, "down-after-milliseconds", 30000) * NS_PER_MS;
-	r->failover_timeout = number(r, inforce, "failover-timeout", 180000) * NS_PER_MS;
-	r->quorum = number(r, inforce, "quorum", 2);
-	r->others = number(r, inforce, "num-other-sentinels", 2);
-	r->min_replicas = number(r, inforce, "min-replicas-to-write", 0);
-	r->min_lag = number(r, inforce, "min-replicas-max-lag", 10) * NS_PER_S;
-	r->shutdown = number(r, inforce, "shutdown-timeout", 10) * NS_PER_S;
+	r->down_after = prediction_number(inforce, "down-after-milliseconds", 30000, &r->assumed) * NS_PER_MS;
+	r->failover_timeout = prediction_number(inforce, "failover-timeout", 180000, &r->assumed) * NS_PER_MS;
+	r->quorum = prediction_number(inforce, "quorum", 2, &r->assumed);
+	r->others = prediction_number(inforce, "num-other-sentinels", 2, &r->assumed);
+	r->min_replicas = prediction_number(inforce, "min-replicas-to-write", 0, &r->assumed);
+	r->min_lag = prediction_number(inforce, "min-replicas-max-lag", 10, &r->assumed) * NS_PER_S;
+	r->shutdown = prediction_number(inforce, "shutdown-timeout", 10, &r->assumed) * NS_PER_S;
 }
 
 static int64_t promoted_lo(const struct rules *r)
@@ -82,10 +77,10 @@ static void replica_promoted(struct prediction *p, const struct rules *r, int64_
 	int64_t lo = promoted_lo(r), hi = promoted_hi(r) + later;
 
 	prediction_add(p, "replica promoted", lo, hi, DETECTION,
-	    "down-after-milliseconds %.1f s without an answer, give or take a ping (1 s); up to 1 s until quorum %lld is asked for, 0 to 1 s of chance, votes (%.1f s allowed); up to 1 s until INFO confirms; %.1f s allowed for clients: %.1f to %.1f s",
-	    in_s(r->down_after), (long long)r->quorum, in_s(STEPS), in_s(CLIENTS), in_s(lo), in_s(hi));
+		       "down-after-milliseconds %.1f s without an answer, give or take a ping (1 s); up to 1 s until quorum %lld is asked for, 0 to 1 s of chance, votes (%.1f s allowed); up to 1 s until INFO confirms; %.1f s allowed for clients: %.1f to %.1f s",
+		       in_s(r->down_after), (long long)r->quorum, in_s(STEPS), in_s(CLIENTS), in_s(lo), in_s(hi));
 	prediction_note(p, "When votes split or no replica fits, the next attempt comes after 2 * failover-timeout = %.0f s; a Sentinel that was stopped for 2 s (TILT) does nothing for 30 s.",
-	     2 * in_s(r->failover_timeout));
+			2 * in_s(r->failover_timeout));
 	if (r->others + 1 < 3)
 		prediction_note(p, "With %lld Sentinels a majority is all of them.", (long long)r->others + 1);
 }
@@ -110,8 +105,8 @@ static void dies(struct prediction *p, const struct rules *r, int64_t start, int
 	int64_t hi = later + start + LOAD + RECONNECT;
 
 	prediction_add(p, "same member restarts", 0, hi, RESTARTS,
-	    "%s before the Sentinels miss it (%.1f s allowed), asks them who the master is, reads its AOF (%.1f s allowed) and goes on, unless its start leaves them the time to promote another: 0 to %.1f s",
-	    who, in_s(start), in_s(LOAD), in_s(hi));
+		       "%s before the Sentinels miss it (%.1f s allowed), asks them who the master is, reads its AOF (%.1f s allowed) and goes on, unless its start leaves them the time to promote another: 0 to %.1f s",
+		       who, in_s(start), in_s(LOAD), in_s(hi));
 	replica_promoted(p, r, later);
 }
 
@@ -121,7 +116,7 @@ static void partition(struct prediction *p, const struct rules *r, const cJSON *
 			"it ended before a replica was promoted, and the master goes on");
 	if (r->min_replicas > 0)
 		prediction_note(p, "Cut off, the old master stops taking writes min-replicas-max-lag = %.0f s after its replicas' last word: what it took until then is lost.",
-		     in_s(r->min_lag));
+				in_s(r->min_lag));
 	else
 		prediction_note(p, "Cut off, the old master takes writes until it is healed and told to follow: all of them are lost.");
 }
@@ -136,32 +131,16 @@ static void fill_disk(struct prediction *p, const struct rules *r, const cJSON *
 	prediction_note(p, "MISCONF answers PING, too: to a Sentinel the server is down.");
 }
 
-static const char *role_hit(const cJSON *fault)
-{
-	const cJSON *t;
-	const char *role = "";
-
-	cJSON_ArrayForEach(t, json_get(fault, "targets")) {
-		const char *x = json_str(t, "role", "");
-
-		if (!strcmp(x, "primary"))
-			return "primary";
-		if (*x && strcmp(x, "unknown"))
-			role = x;
-	}
-	return role;
-}
-
 static void primary(struct prediction *p, const struct rules *r, const cJSON *fault, const char *name)
 {
-	const char *how = json_str(json_get(fault, "params"), "how", json_str(fault, "how", "crash"));
+	const char *how = fault_how(fault, "how", "crash");
 
 	if (!strcmp(name, "kill-pod")) {
 		dies(p, r, RECREATE, !strcmp(how, "graceful") ? r->shutdown : !strcmp(how, "force") ? S(2) : 0,
 		     "the StatefulSet creates the pod again under its name");
 		if (!strcmp(how, "graceful"))
 			prediction_note(p, "Told to end, it waits for its replicas, at most shutdown-timeout %.0f s, and hands nothing over.",
-			     in_s(r->shutdown));
+					in_s(r->shutdown));
 	} else if (!strcmp(name, "kill-process")) {
 		dies(p, r, BACKOFF, 0, "the kubelet restarts the container, at once the first time and after 10 s the second within ten minutes");
 	} else if (!strcmp(name, "pause")) {
@@ -183,17 +162,17 @@ static void replica(struct prediction *p, const struct rules *r, const char *nam
 {
 	if (r->min_replicas > 1) {
 		prediction_note(p, "With min-replicas-to-write %lld a master that misses one replica refuses writes after %.0f s; no window is computed for that.",
-		     (long long)r->min_replicas, in_s(r->min_lag));
+				(long long)r->min_replicas, in_s(r->min_lag));
 		return;
 	}
 	prediction_add(p, "writes need no replica", 0, 0, DOC "Replication is asynchronous",
-	    "a master answers without waiting for its replicas, whatever %s does to one of them",
-	    *name ? name : "a fault");
+		       "a master answers without waiting for its replicas, whatever %s does to one of them",
+		       *name ? name : "a fault");
 }
 
 void redis_sentinel_predict(const cJSON *fault, const cJSON *inforce, struct prediction *out)
 {
-	const char *name = json_str(fault, "fault", ""), *role = role_hit(fault);
+	const char *name = json_str(fault, "fault", ""), *role = fault_role(fault);
 	struct rules r;
 
 	memset(out, 0, sizeof(*out));
@@ -204,6 +183,6 @@ void redis_sentinel_predict(const cJSON *fault, const cJSON *inforce, struct pre
 		replica(out, &r, name);
 	else
 		prediction_note(out, "It is not known whether the target was the master.");
-	if (*r.assumed)
-		prediction_note(out, "Not reported, taken at the default: %s.", r.assumed);
+	if (*r.assumed.names)
+		prediction_note(out, "Not reported, taken at the default: %s.", r.assumed.names);
 }

@@ -100,17 +100,21 @@ static void polling_ends_at_its_time(void **state)
 {
 	int fd[2];
 	struct pollfd p = {.events = POLLIN};
-	int64_t from = clock_mono_ns();
+	int64_t from = clock_mono_ns(), late;
 
 	(void)state;
 	assert_int_equal(pipe(fd), 0);
 	p.fd = fd[0];
 	assert_false(clock_poll_until(&p, 1, from - 1));
+	assert_int_equal(clock_overslept_ns(), 0); /* it did not sleep */
 	assert_false(clock_poll_until(&p, 1, from + 30 * NS_PER_MS));
-	assert_true(clock_mono_ns() >= from + 30 * NS_PER_MS);
+	late = clock_overslept_ns();
+	assert_true(late > 0 && clock_mono_ns() >= from + 30 * NS_PER_MS + late);
+	assert_int_equal(clock_overslept_ns(), 0);
 	assert_int_equal(write(fd[1], "x", 1), 1);
 	assert_true(clock_poll_until(&p, 1, clock_mono_ns() + 60 * NS_PER_S));
 	assert_int_equal(p.revents, POLLIN);
+	assert_int_equal(clock_overslept_ns(), 0);
 	close(fd[0]);
 	close(fd[1]);
 }

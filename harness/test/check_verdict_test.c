@@ -79,7 +79,8 @@ static void trial_begin(struct trial *t)
 					   .hi_ns = 20020 * MS, .seen_ns = 20010 * MS };
 	t->fault.predicted = (struct prediction){ .known = true, .lo_ns = 10 * SEC, .hi_ns = 40 * SEC };
 	t->m = (struct measured){ .faults = &t->fault, .nfaults = 1, .baseline_p999_ns = 10 * MS, .stands = true,
-				  .redundant_ns = 20 * SEC, .longest_op_ns = 1010 * MS, .nsamples = 1000,
+				  .redundant_ns = 20 * SEC, .nsamples = 1000,
+				  .longest_op_ns = 1010 * MS, .longest_own_ns = 1010 * MS,
 				  .end_ns = 100 * SEC };
 	t->m.worst = &t->fault.outage;
 	t->m.loss = (struct loss){ .known = true, .acked = 1000 };
@@ -276,7 +277,11 @@ static void test_deadline_and_demoted(void **state)
 	assert_int_equal(judge(&t, AT_MOST_S("deadline", "1"))->verdict, VERDICT_UNKNOWN);
 	t.m.noise.lateness_max_ms = 900;
 	assert_int_equal(judge(&t, AT_MOST_S("deadline", "1"))->verdict, VERDICT_FAIL);
-	t.m.longest_op_ns = -1;
+	/* Nor does one that wanted to end and had no processor. */
+	t.m.longest_op_ns = 1100 * MS;
+	assert_int_equal(judge(&t, "[{\"metric\":\"deadline\",\"at_most\":1050000000}]")->verdict, VERDICT_PASS);
+	assert_non_null(strstr(t.j[0].why, "1100.0 ms with what its client waited"));
+	t.m.longest_op_ns = t.m.longest_own_ns = -1;
 	assert_int_equal(judge(&t, AT_MOST_S("deadline", "1"))->verdict, VERDICT_UNKNOWN);
 
 	assert_int_equal(judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_UNKNOWN);

@@ -277,6 +277,16 @@ subtest "what an engine cannot do is skipped, with the reason" => sub {
 	is(result()->{verdict}, "SKIP", "and so does the result");
 };
 
+subtest "an engine that cannot be had is named, in the report too" => sub {
+	my $code = ordeal("run", "--engine", "kube", "--reports", $reports, "--kubeconfig", "$dir/none",
+			  "--context", "none", "--namespace", "none",
+			  "$root/scenarios/postgres-kill-primary.yaml");
+	isnt($code, 0, "it fails");
+	like(err(), qr{^ordeal: .*\Q$dir\E/none}m, "and says why");
+	like(out(), qr{^not ok 1 - the harness itself: .*\Q$dir\E/none.*BROKEN}m, "as a line of TAP");
+	like(slurp(latest() . "/report.html"), qr{\Q$dir\E/none}, "and in the report");
+};
+
 subtest "a suite is a list of names" => sub {
 	open(my $f, ">", "$dir/some.suite") or die $!;
 	print $f "# two of them\n\nnode-down\t# a copy\ntarget\n";
