@@ -36,8 +36,9 @@ struct load {
 	struct rng rng;
 
 	pthread_mutex_t lock;    /* for all below and busy_since_ns */
-	pthread_cond_t stop_wish;
+	pthread_cond_t news;     /* stopping, or an answer while held_back */
 	bool stopping, stopped;
+	bool held_back;          /* the next operation waits for others' answers */
 	int64_t handed;          /* operations that left the queue */
 	int failures;            /* since the service last answered as it should */
 	int64_t usual_ns;        /* the longest of the last answers, fading */
@@ -81,15 +82,24 @@ static int64_t paced_ns(const struct load *l, int64_t now)
 	return left > earliest ? left : earliest;
 }
 
-/* Call with the lock held. False: the load ends. */
-static bool wait_until(struct load *l, int64_t t_ns)
+/* Call with the lock held. Until then or the next news. False: the load ends. */
+static bool wait_news(struct load *l, int64_t t_ns)
 {
 	struct timespec ts = {.tv_sec = (time_t)(t_ns / NS_PER_S),
 			      .tv_nsec = (long)(t_ns % NS_PER_S)};
 
-	while (!l->stopping && clock_mono_ns() < t_ns)
-		pthread_cond_timedwait(&l->stop_wish, &l->lock, &ts);
+	if (!l->stopping)
+		pthread_cond_timedwait(&l->news, &l->lock, &ts);
 	return !l->stopping;
+}
+
+static bool wait_until(struct load *l, int64_t t_ns)
+{
+	bool go = !l->stopping;
+
+	while (go && clock_mono_ns() < t_ns)
+		go = wait_news(l, t_ns);
+	return go;
 }
 
 static enum op_f choose_f(struct load *l)
@@ -150,15 +160,19 @@ static bool take(struct worker *w, struct op *op)
 	waited_from = clock_mono_ns();
 	go = wait_until(l, due);
 	planned = due > waited_from ? due : waited_from;
-	/* Who is busy changes while this waits. What is past its deadline needs
-	 * no client and is not held back. */
+	/* Every answer may end what it is held back for. What is past its
+	 * deadline needs no client and is not held back. */
 	while (go && (now = clock_mono_ns()) - due <= l->conf.deadline_ns) {
 		int64_t paced = paced_ns(l, now);
 
-		if (paced <= now)
+		if (paced <= now) {
+			planned = planned < now ? planned : now;
 			break;
+		}
 		planned = paced < due + l->conf.deadline_ns ? paced : due + l->conf.deadline_ns + 1;
-		go = wait_until(l, planned);
+		l->held_back = true;
+		go = wait_news(l, planned);
+		l->held_back = false;
 	}
 	if (go) {
 		fill_op(l, l->next++, op);
@@ -193,6 +207,8 @@ static void record(struct worker *w, const struct op *op)
 
 	pthread_mutex_lock(&l->lock);
 	w->busy_since_ns = 0;
+	if (l->held_back)
+		pthread_cond_broadcast(&l->news);
 	history_add(&l->done, op);
 	if (op->outcome == OP_OK || !strncmp(op->error, "mismatch", 8)) {
 		l->failures = 0;
@@ -306,7 +322,7 @@ int load_start(const struct load_conf *conf, struct load **out, int64_t *t0_ns, 
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&l->stop_wish, &attr);
+	pthread_cond_init(&l->news, &attr);
 	pthread_condattr_destroy(&attr);
 	*t0_ns = l->t0_ns = l->last_handed_ns = clock_mono_ns();
 	if (start_workers(l, e)) {
@@ -321,7 +337,7 @@ void load_stop(struct load *l)
 {
 	pthread_mutex_lock(&l->lock);
 	l->stopping = true;
-	pthread_cond_broadcast(&l->stop_wish);
+	pthread_cond_broadcast(&l->news);
 	pthread_mutex_unlock(&l->lock);
 	if (l->stopped)
 		return;
@@ -337,7 +353,7 @@ void load_free(struct load *l)
 	if (!l)
 		return;
 	load_stop(l);
-	pthread_cond_destroy(&l->stop_wish);
+	pthread_cond_destroy(&l->news);
 	pthread_mutex_destroy(&l->lock);
 	pthread_mutex_destroy(&l->turn);
 	history_free(&l->done);

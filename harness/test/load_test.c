@@ -388,6 +388,42 @@ static void test_hang(void **state)
 	load_free(r.l);
 }
 
+/* All clients wait for 300 ms, and are answered: what was held back for them
+ * goes on with their answers, not when their deadlines would have ended. */
+static void test_stalled_once(void **state)
+{
+	int64_t last = 0, gap = 0;
+	struct load_stats st;
+	struct history h;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	r.conf.rate = 200;
+	r.conf.deadline_ns = 2 * NS_PER_S;
+	begin(&r);
+	await_ops(&r, 20);
+	atomic_store(&r.toy.slow_ms, 300);
+	clock_sleep_until(clock_mono_ns() + 100 * NS_PER_MS);
+	atomic_store(&r.toy.slow_ms, 0);
+	await_ops(&r, 700);
+	load_stop(r.l);
+	history_of(&r, &h);
+	history_sort(&h);
+	for (size_t i = 0; i < h.n; i++) {
+		if (last && h.ops[i].t_invoke - last > gap)
+			gap = h.ops[i].t_invoke - last;
+		last = h.ops[i].t_invoke;
+	}
+	print_message("# stalled: at most %.0f ms between calls\n", (double)gap / 1e6);
+	assert_true(gap > 100 * NS_PER_MS);
+	load_stats(r.l, &st);
+	if (st.lateness_max_ms < 100)
+		assert_true(gap < 500 * NS_PER_MS);
+	history_free(&h);
+	load_free(r.l);
+}
+
 /* A system that refuses at once is not stormed; and once it is back, so is
  * the rate. */
 static void test_refusing(void **state)
@@ -558,6 +594,7 @@ int main(void)
 		cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_hang),
+		cmocka_unit_test(test_stalled_once),
 		cmocka_unit_test(test_refusing),
 		cmocka_unit_test(test_stop_is_quick),
 		cmocka_unit_test(test_refused),
