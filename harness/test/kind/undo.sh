@@ -96,9 +96,11 @@ check partition-node "    api: cut"
 check fill-disk "    to: full"
 check node-down "    how: power-cut"
 n=$((n + 1))
-if "$ordeal" recover --engine kind 2>/dev/null | grep -q '^clean'; then
+said=$("$ordeal" recover --engine kind 2>&1)
+if grep -q '^clean' <<<"$said"; then
   echo "ok $n - recover says clean"
 else
+  sed 's/^/# /' <<<"$said"
   echo "not ok $n - recover says clean"
 fi
 echo "1..$n"
