@@ -9,6 +9,7 @@
 
 #define HEAL_TIMEOUT_NS (90 * NS_PER_S)
 #define REMOVE_WITHIN_NS (120 * NS_PER_S)
+#define READY_WITHIN_NS (60 * NS_PER_S)
 
 /* Takes over an agent's list of sentences. */
 static void take_words(cJSON *found, const char *agent, const cJSON *list)
@@ -87,6 +88,28 @@ static int any_volume(struct kube *k, bool *any, struct err *e)
 	return 0;
 }
 
+/* A node that was started again a moment ago is still called Ready from
+ * before, then is not for some seconds: it gets the time to come back. */
+static int await_nodes(struct kube *k, struct err *e)
+{
+	int64_t deadline = clock_mono_ns() + READY_WITHIN_NS;
+	bool ready = false;
+
+	while (!ready && clock_mono_ns() < deadline) {
+		struct nodes nodes = {0};
+
+		if (kube_list_nodes(k, &nodes, e))
+			return -1;
+		ready = true;
+		for (size_t i = 0; i < nodes.n; i++)
+			ready = ready && nodes.v[i].ready;
+		nodes_free(&nodes);
+		if (!ready && kube_nap(k, e))
+			return -1;
+	}
+	return 0;
+}
+
 /* Puts agents on every node once more, so that what their journals hold is
  * healed and their volumes are reclaimed. */
 static int heal_nodes(struct kube *k, cJSON *found, struct err *e)
@@ -96,7 +119,9 @@ static int heal_nodes(struct kube *k, cJSON *found, struct err *e)
 	int r;
 
 	log_info("starting the agents once more, to heal what their journals hold");
-	r = kube_engine_agents_up((struct engine *)k, e);
+	r = await_nodes(k, e) || kube_engine_agents_up((struct engine *)k, e) ? -1 : 0;
+	if (!r)
+		r = await_nodes(k, e);
 	if (!r)
 		r = kube_list_nodes(k, &nodes, e);
 	for (size_t i = 0; !r && i < nodes.n; i++) {
