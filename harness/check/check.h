@@ -48,8 +48,8 @@ struct judged {
 
 /* Judges every expectation that the scenario's "scenario" event lists
  * (`expect`: name, metric, at_most, at_least, within_predicted, want, fault,
- * checker; durations in ns). A broken or too noisy run never passes. The
- * array is on the heap. */
+ * checker; durations in ns); `events` as events_of() gives them. A broken or
+ * too noisy run never passes. The array is on the heap. */
 void judge_scenario(const struct history *h, const cJSON *events, int scenario,
 		    const struct measured *m, struct judged **out, size_t *n);
 void judged_free(struct judged *v, size_t n);

@@ -37,19 +37,6 @@ static bool is_time(enum expect_metric m)
 	       m == EXPECT_STALENESS;
 }
 
-static bool interrupted(const cJSON *events, int scenario)
-{
-	const cJSON *e;
-
-	cJSON_ArrayForEach(e, events) {
-		int64_t s = json_i64(e, "s", -1);
-
-		if (event_is(e, "interrupt") && (s < 0 || s == scenario))
-			return true;
-	}
-	return false;
-}
-
 /* Puts a reason in front of what was found. */
 static void overrule(struct judged *r, enum verdict v, const char *because)
 {
@@ -85,7 +72,7 @@ static void gate(const struct judging *j, enum expect_metric metric, struct judg
 		snprintf(because, sizeof(because), "too noisy: %s", m->noise.why);
 		overrule(r, VERDICT_UNKNOWN, because);
 	}
-	if (r->verdict == VERDICT_PASS && interrupted(j->events, j->scenario))
+	if (r->verdict == VERDICT_PASS && events_last(j->events, "interrupt"))
 		overrule(r, VERDICT_UNKNOWN, "the run was interrupted");
 }
 
@@ -105,20 +92,10 @@ static void judge_one(const struct judging *j, struct judged *r)
 	gate(j, metric, r);
 }
 
-static const cJSON *scenario_event(const cJSON *events, int scenario)
-{
-	const cJSON *e;
-
-	cJSON_ArrayForEach(e, events)
-		if (event_is(e, "scenario") && json_i64(e, "s", -1) == scenario)
-			return e;
-	return NULL;
-}
-
 void judge_scenario(const struct history *h, const cJSON *events, int scenario,
 		    const struct measured *m, struct judged **out, size_t *n)
 {
-	const cJSON *expect = json_get(scenario_event(events, scenario), "expect"), *x;
+	const cJSON *expect = json_get(events_last(events, "scenario"), "expect"), *x;
 	struct judging j = { h, events, scenario, m, NULL };
 	size_t alloc = 0;
 

@@ -207,11 +207,8 @@ static void judge_outage(const struct judging *j, struct judged *r)
 static void judge_stands(const struct judging *j, struct judged *r)
 {
 	bool want = json_bool(j->expect, "want", true);
-	const cJSON *e;
-	bool told = false;
+	bool told = events_last(j->events, "stands") != NULL;
 
-	cJSON_ArrayForEach(e, j->events)
-		told = told || (event_is(e, "stands") && json_i64(e, "s", -1) == j->scenario);
 	mem_copy_str(r->unit, sizeof(r->unit), "bool");
 	r->limit = want;
 	if (told)

@@ -88,26 +88,25 @@ static int any_volume(struct kube *k, bool *any, struct err *e)
 	return 0;
 }
 
-/* A node that was started again a moment ago is still called Ready from
- * before, then is not for some seconds: it gets the time to come back. */
-static int await_nodes(struct kube *k, struct err *e)
+/* Lists the nodes once all are Ready, or the time is over: one that was started
+ * again a moment ago is called Ready from before, then is not for seconds. */
+static int list_ready(struct kube *k, struct nodes *nodes, struct err *e)
 {
 	int64_t deadline = clock_mono_ns() + READY_WITHIN_NS;
-	bool ready = false;
 
-	while (!ready && clock_mono_ns() < deadline) {
-		struct nodes nodes = {0};
+	for (;;) {
+		bool ready = true;
 
-		if (kube_list_nodes(k, &nodes, e))
+		if (kube_list_nodes(k, nodes, e))
 			return -1;
-		ready = true;
-		for (size_t i = 0; i < nodes.n; i++)
-			ready = ready && nodes.v[i].ready;
-		nodes_free(&nodes);
-		if (!ready && kube_nap(k, e))
+		for (size_t i = 0; i < nodes->n; i++)
+			ready = ready && nodes->v[i].ready;
+		if (ready || clock_mono_ns() >= deadline)
+			return 0;
+		nodes_free(nodes);
+		if (kube_nap(k, e))
 			return -1;
 	}
-	return 0;
 }
 
 /* Puts agents on every node once more, so that what their journals hold is
@@ -119,11 +118,9 @@ static int heal_nodes(struct kube *k, cJSON *found, struct err *e)
 	int r;
 
 	log_info("starting the agents once more, to heal what their journals hold");
-	r = await_nodes(k, e) || kube_engine_agents_up((struct engine *)k, e) ? -1 : 0;
+	r = kube_engine_agents_up((struct engine *)k, e);
 	if (!r)
-		r = await_nodes(k, e);
-	if (!r)
-		r = kube_list_nodes(k, &nodes, e);
+		r = list_ready(k, &nodes, e);
 	for (size_t i = 0; !r && i < nodes.n; i++) {
 		if (!nodes.v[i].ready) {
 			json_pushf(found, "node %s is not Ready and could not be looked at", nodes.v[i].name);

@@ -93,6 +93,7 @@ static bool wait_news(struct load *l, int64_t t_ns)
 	return !l->stopping;
 }
 
+/* The same, whatever the news but the end. */
 static bool wait_until(struct load *l, int64_t t_ns)
 {
 	bool go = !l->stopping;

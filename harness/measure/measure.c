@@ -24,15 +24,16 @@ static void load_span(const struct view *v, struct measured *m)
 
 	for (i = 0; i < v->nops; i++) {
 		const struct op *op = v->ops[i];
+		int64_t took = op->t_return - op->t_invoke;
 
 		if (!i || op->t_intended < m->begin_ns)
 			m->begin_ns = op->t_intended;
 		if (op->t_return > m->end_ns)
 			m->end_ns = op->t_return;
-		if (op->t_return - op->t_invoke > m->longest_op_ns)
-			m->longest_op_ns = op->t_return - op->t_invoke;
-		if (op->t_return - op->t_invoke - op->late_ns > m->longest_own_ns)
-			m->longest_own_ns = op->t_return - op->t_invoke - op->late_ns;
+		if (took > m->longest_op_ns)
+			m->longest_op_ns = took;
+		if (took - op->late_ns > m->longest_own_ns)
+			m->longest_own_ns = took - op->late_ns;
 	}
 	if (v->nops)
 		return;

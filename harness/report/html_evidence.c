@@ -11,17 +11,6 @@
 
 enum { EVENTS_SHOWN_MAX = 300, LOG_BYTES_MAX = 12000 };
 
-static const cJSON *last(const struct page *p, const char *kind)
-{
-	const cJSON *ev, *found = NULL;
-
-	cJSON_ArrayForEach(ev, p->s->events) {
-		if (event_is(ev, kind))
-			found = ev;
-	}
-	return found;
-}
-
 static int count(const struct page *p, const char *kind)
 {
 	const cJSON *ev;
@@ -75,7 +64,7 @@ static void setting_row(struct page *p, const cJSON *asked, const cJSON *real)
 static void settings(struct page *p)
 {
 	const cJSON *asked = json_get(p->s->event, "settings"), *s;
-	const cJSON *real = json_get(last(p, "inforce"), "settings");
+	const cJSON *real = json_get(events_last(p->s->events, "inforce"), "settings");
 
 	if (!cJSON_GetArraySize(asked) && !cJSON_GetArraySize(real))
 		return;

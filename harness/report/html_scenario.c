@@ -199,22 +199,11 @@ static void heading(struct page *p)
 		esc(p, story_scenario(p->a, p->s)));
 }
 
-static const cJSON *stands_event(const struct page *p)
-{
-	const cJSON *ev, *found = NULL;
-
-	cJSON_ArrayForEach(ev, p->s->events) {
-		if (event_is(ev, "stands"))
-			found = ev;
-	}
-	return found;
-}
-
 /* What the lead says is what the report is about when nothing could be
  * loaded: where it stopped, in the words of the system. */
 static void did_not_stand(struct page *p)
 {
-	const cJSON *ev = stands_event(p);
+	const cJSON *ev = events_last(p->s->events, "stands");
 
 	if (!ev || json_bool(ev, "ok", false))
 		return;

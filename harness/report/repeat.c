@@ -39,10 +39,8 @@ static const char *kept(struct arena *a, struct buf *b)
 }
 
 /* NULL when its figures count. */
-static const char *unusable(const struct run_report *run, const struct scenario_report *s)
+static const char *unusable(const struct scenario_report *s)
 {
-	const cJSON *ev;
-
 	if (s->m->unsupported[0])
 		return "not possible here";
 	if (s->m->broken)
@@ -51,12 +49,7 @@ static const char *unusable(const struct run_report *run, const struct scenario_
 		return "did not stand";
 	if (s->m->noise.too_noisy)
 		return "too noisy";
-	cJSON_ArrayForEach(ev, run->events) {
-		if (event_is(ev, "interrupt") &&
-		    json_i64(ev, "s", s->index) == s->index)
-			return "interrupted";
-	}
-	return NULL;
+	return events_last(s->events, "interrupt") ? "interrupted" : NULL;
 }
 
 static bool same_fault(const struct fault_seen *a, const struct fault_seen *b)
@@ -154,7 +147,7 @@ static int repetition_of(const struct scenario_report *s)
 static void add_repetition(struct arena *a, const struct run_report *run, struct repeated *r,
 			   const struct scenario_report *s, struct buf *left_out)
 {
-	const char *why = unusable(run, s);
+	const char *why = unusable(s);
 
 	r->n++;
 	if (why) {
@@ -191,7 +184,7 @@ static const char *mechanisms(struct arena *a, const struct run_report *run,
 			const char *m = s->m->faults[j].outage.m.mechanism;
 			size_t k = 0;
 
-			if (strcmp(json_str(s->event, "name", "?"), r->name) || unusable(run, s) || !*m ||
+			if (strcmp(json_str(s->event, "name", "?"), r->name) || unusable(s) || !*m ||
 			    !same_fault(&s->m->faults[j], rf->first))
 				continue;
 			while (k < n && strcmp(seen[k], m))

@@ -73,7 +73,7 @@ static enum pg_end finish_connect(PGconn *c, int64_t until_ns)
 		if (st == PGRES_POLLING_FAILED)
 			return PG_BROKEN;
 		if (!clock_wait_fd(PQsocket(c), st == PGRES_POLLING_READING ? POLLIN : POLLOUT,
-			      until_ns))
+				   until_ns))
 			return PG_TIMEOUT;
 		st = PQconnectPoll(c);
 	}
