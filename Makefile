@@ -88,7 +88,8 @@ check-kind: all
 
 # Needs root and a Docker: nothing is left of runs, whatever became of them.
 check-docker: all
-	prove --timer -e '' harness/test/docker/clean.sh harness/test/docker/refuse.sh
+	prove --timer -e '' harness/test/docker/clean.sh harness/test/docker/refuse.sh \
+	  harness/test/docker/features.sh
 
 cluster: all
 	$(BUILD)/ordeal up --engine kind

@@ -70,6 +70,7 @@ static cJSON *pod_from(const cJSON *w, const char *name)
 		 cJSON_Duplicate(json_path(t, "metadata.labels"), 1) : cJSON_CreateObject());
 	if (json_path(t, "metadata.annotations"))
 		json_set(m, "annotations", cJSON_Duplicate(json_path(t, "metadata.annotations"), 1));
+	json_set_str(owner, "apiVersion", json_str(w, "apiVersion", ""));
 	json_set_str(owner, "kind", json_str(w, "kind", ""));
 	json_set_str(owner, "name", meta(w, "name"));
 	json_set_str(owner, "uid", meta(w, "uid"));

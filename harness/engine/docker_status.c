@@ -55,6 +55,7 @@ static cJSON *container_status(const struct docker_container *c)
 
 	json_set_str(o, "name", c->name);
 	json_set_str(o, "image", json_str(c->spec, "image", ""));
+	json_set_str(o, "imageID", ""); /* required, and empty is allowed */
 	json_set_i64(o, "restartCount", c->restarts);
 	json_set_bool(o, "ready", c->running && c->ready);
 	json_set_bool(o, "started", c->running && c->started);
