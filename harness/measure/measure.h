@@ -14,8 +14,9 @@
  * pure, so that a report can be made again from the stored files. All
  * instants are ns on the driver's timeline; lengths are ns; -1: unknown. */
 
-/* Writes were down in an interval that began in [down_lo, down_hi] and
- * ended in [up_lo, up_hi]. See measure/outage.c for how each is bounded. */
+/* Writes were down from when the last one took effect that was acknowledged
+ * before, in [down_lo, down_hi], until the first one after it did, in
+ * [up_lo, up_hi]. See measure/outage.c for how each is bounded. */
 struct outage {
 	bool any;       /* some write was refused or a gap beyond the baseline was seen */
 	bool ended;     /* false: writes never came back: lo/hi are lower bounds (censored) */

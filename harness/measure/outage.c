@@ -10,16 +10,26 @@
  *
  * Insert, write and cas count; reads do not. The gap of a fault is the
  * longest run without a returned acknowledgement that overlaps its window
- * [injected, window_end). Truly, writes stopped at some instant D and worked
- * again from some instant U. Neither can be seen; each is bounded by what
- * clients saw. L is what a healthy service never exceeded before the faults
- * (p99.9 of acknowledged writes, from call to return).
+ * [injected, window_end). The outage is what lies behind that gap: the time
+ * in which no write that was acknowledged took effect, from the last one
+ * before (D) to the first one after (U), and not from before the injection.
+ * When a write took effect its client cannot see. What it knows is that it
+ * did so after it was sent and before its acknowledgement returned:
  *
- *  down_lo <= D: an acknowledged write took effect after it was invoked, so
- *      the service was up at some moment after the latest t_invoke of the
- *      writes acknowledged before the gap.
- *      Nor did the fault stop anything before its injection began, where that
- *      lies between both bounds.
+ *  down_lo <= D: the latest moment at which a write was sent that was
+ *      acknowledged before the gap, or the injection.
+ *  D <= down_hi: the last acknowledgement before the gap has returned.
+ *  up_lo <= U: the earliest moment at which a write was sent that was
+ *      acknowledged after the gap.
+ *  U <= up_hi: the first acknowledgement after the gap has returned.
+ *
+ * A write that was sent before the service went down and acknowledged after
+ * the gap may have taken effect at either end of it. Where there is one, up_hi
+ * is the first return of those that were sent later, and what says when the
+ * service itself stopped and worked again has to do for down_hi and up_lo;
+ * without one it bounds them as well. L is what a healthy service never exceeded
+ * before the faults (p99.9 of acknowledged writes, from call to return).
+ *
  *  D <= down_hi: a write that failed was not served. One invoked after
  *      down_lo would have been answered within L, so the service was down at
  *      the latest at min(t_return, t_invoke + L); of one that was under way
@@ -31,7 +41,6 @@
  *      Where the fault itself silences the primary (a frozen process, a cut
  *      network), its effective instant is such a moment as well, unless a
  *      write that was invoked later was acknowledged.
- *  U <= up_hi: the first acknowledgement after the gap has returned.
  *  up_lo <= U: had the service been up when a write was invoked, that write
  *      would have succeeded. So U is later than the t_invoke
  *      - of every write that had failed by up_hi;
@@ -64,6 +73,11 @@ enum {
 struct gap {
 	int64_t from, to; /* returns of acknowledgements, or the load's edges */
 	bool ended, clipped;
+};
+
+struct window {
+	int64_t from, to, begin, end;
+	int64_t slow, limit;
 };
 
 struct acks {
@@ -106,6 +120,17 @@ static int64_t min64(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+static int64_t tried(const struct op *op)
+{
+	return op->t_invoke + op->find_ns;
+}
+
+/* At the earliest; what it cost to get there lies before. */
+static int64_t sent(const struct op *op)
+{
+	return tried(op) + op->dns_ns + op->connect_ns;
+}
+
 static int64_t bound_down_lo(const struct view *v, const struct gap *g)
 {
 	int64_t lo = INT64_MIN;
@@ -113,7 +138,7 @@ static int64_t bound_down_lo(const struct view *v, const struct gap *g)
 
 	for (i = 0; i < v->nops; i++)
 		if (op_acked_write(v->ops[i]) && v->ops[i]->t_return <= g->from)
-			lo = max64(lo, v->ops[i]->t_invoke);
+			lo = max64(lo, sent(v->ops[i]));
 	return lo == INT64_MIN ? g->from : lo;
 }
 
@@ -182,11 +207,6 @@ static int64_t members_not_writable(const struct view *v, int64_t down_hi, int64
 	return min64(least, up_hi);
 }
 
-static int64_t tried(const struct op *op)
-{
-	return op->t_invoke + op->find_ns;
-}
-
 /* The earliest call of those that were served at the end: the write whose
  * acknowledgement came first, and others that found their way on a new
  * connection. (On an old one a call may simply have been waiting.) */
@@ -222,7 +242,7 @@ static int64_t bound_up_lo(const struct view *v, const struct gap *g, int64_t fl
 			       (tried(op) < served && op->t_return - tried(op) > slow);
 		else
 			says = op_acked_write(op) && op->t_return >= g->to &&
-			       tried(op) + slow + op->dns_ns + op->connect_ns < g->to;
+			       sent(op) + slow < g->to;
 		if (says)
 			lo = max64(lo, tried(op));
 	}
@@ -235,22 +255,55 @@ static int64_t silent_from(const struct fault_seen *f)
 	return f->silences && f->bites && !strcmp(f->role, "primary") ? f->effective_ns : INT64_MAX;
 }
 
-static void bounds(const struct view *v, const struct gap *g, const struct fault_seen *f,
-		   int64_t slow, struct outage *o)
+/* Of the writes that were acknowledged after the gap: how early one was sent,
+ * and the first return among those sent after `down_hi`. */
+struct after {
+	int64_t sent, back;
+};
+
+static struct after after(const struct view *v, const struct gap *g, int64_t down_hi)
 {
+	struct after a = { INT64_MAX, INT64_MAX };
+	size_t i;
+
+	for (i = 0; i < v->nops; i++) {
+		const struct op *op = v->ops[i];
+
+		if (!op_acked_write(op) || op->t_return < g->to)
+			continue;
+		a.sent = min64(a.sent, sent(op));
+		if (sent(op) > down_hi)
+			a.back = min64(a.back, op->t_return);
+	}
+	return a;
+}
+
+static void bounds(const struct view *v, const struct gap *g, const struct fault_seen *f,
+		   const struct window *w, struct outage *o)
+{
+	struct after next;
+	bool apart;
+
 	o->ended = g->ended;
 	o->seen_ns = g->to - g->from;
 	o->down_lo = bound_down_lo(v, g);
-	o->down_hi = bound_down_hi(v, g, o->down_lo, slow);
+	o->down_hi = bound_down_hi(v, g, o->down_lo, w->slow);
 	o->down_hi = max64(o->down_lo, min64(o->down_hi, silent_from(f)));
+	next = after(v, g, o->down_hi);
+	/* A stretch that a healthy service has, too, tells nothing by itself. */
+	apart = next.sent > o->down_hi && g->to - g->from > w->limit;
 	if (f->injected_ns <= o->down_hi)
 		o->down_lo = max64(o->down_lo, f->injected_ns);
+	if (apart)
+		o->down_hi = max64(o->down_lo, min64(o->down_hi, g->from));
 	if (g->clipped)
 		o->down_lo = o->down_hi = f->injected_ns;
-	o->up_hi = g->to;
-	o->up_lo = bound_up_lo(v, g, o->down_lo, slow);
+	o->up_hi = g->ended && next.back < w->end ? next.back : g->to;
+	o->up_lo = bound_up_lo(v, g, o->down_lo, w->slow);
 	if (g->ended)
 		o->up_lo = max64(o->up_lo, members_not_writable(v, o->down_hi, o->up_hi));
+	if (g->ended && apart)
+		o->up_lo = max64(o->up_lo, next.sent);
 	o->lo_ns = max64(0, o->up_lo - o->down_hi);
 	o->hi_ns = o->up_hi - o->down_lo;
 }
@@ -266,11 +319,6 @@ static void clip(const struct view *v, int64_t injected_ns, int64_t slow, struct
 		g->clipped = true;
 	}
 }
-
-struct window {
-	int64_t from, to, begin, end;
-	int64_t slow, limit;
-};
 
 /* A gap that cannot be shown to have begun before the next fault is that
  * fault's: the last acknowledgement before a kill always lies before it. */
@@ -392,7 +440,7 @@ void outage_make(const struct view *v, const struct baseline *b, int64_t end_ns,
 		o->any = g.to - g.from > w.limit || some_write_failed(v, &w);
 		o->seen_ns = g.to - g.from;
 		if (o->any) {
-			bounds(v, &g, f, w.slow, o);
+			bounds(v, &g, f, &w, o);
 			client_gaps(v, &g, end_ns, o);
 		}
 	}

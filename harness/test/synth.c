@@ -57,7 +57,7 @@ static void fails(struct op *op, enum op_outcome o, int64_t t, const char *why)
 
 /* What becomes of a call that begins at op->t_invoke and would take
  * `connect` and `work`; it takes effect in the middle of its work. */
-static void serve(const struct synth *s, struct op *op, int64_t connect, int64_t work)
+static void serve(struct synth *s, struct op *op, int64_t connect, int64_t work)
 {
 	int64_t effect = op->t_invoke + connect + work / 2, due = op->t_invoke + s->deadline_ns;
 	const struct synth_down *d = down_at(s, op->t_invoke);
@@ -69,7 +69,11 @@ static void serve(const struct synth *s, struct op *op, int64_t connect, int64_t
 	op->t_return = op->t_invoke + connect + work;
 	op->connect_ns = connect;
 	op->outcome = OP_OK;
+	s->effect[op->value] = effect;
 	if (!d) {
+		d = down_between(s, effect, op->t_return);
+		if (d && d->mode == SYNTH_FREEZE)
+			op->t_return += d->to - d->from;
 		if (op->t_return > due)
 			fails(op, OP_INFO, due, "timeout: deadline");
 		return;
@@ -93,6 +97,7 @@ static void serve(const struct synth *s, struct op *op, int64_t connect, int64_t
 			op->connect_ns = s->deadline_ns;
 		break;
 	case SYNTH_FREEZE:
+		s->effect[op->value] = d->to + connect + work / 2;
 		if (d->to + connect + work < due)
 			op->t_return = d->to + connect + work;
 		else
@@ -147,7 +152,7 @@ static void choose(const struct synth *s, struct rng *r, struct op *op, int64_t 
 	op->expect = OP_NO_VALUE;
 }
 
-static void invoke(const struct synth *s, struct rng *r, struct sclient *k, struct op *op)
+static void invoke(struct synth *s, struct rng *r, struct sclient *k, struct op *op)
 {
 	int64_t work = s->latency_ns + (int64_t)rng_below(r, (uint64_t)s->spread_ns);
 
@@ -165,14 +170,14 @@ static void give_up(struct op *op, int64_t t)
 	fails(op, OP_FAIL, t, "client: not sent");
 }
 
-void synth_history(const struct synth *s, struct history *h)
+void synth_history(struct synth *s, struct history *h)
 {
 	struct sclient *c = mem_alloc((size_t)s->clients * sizeof(*c));
 	int64_t n = (int64_t)(s->rate * (double)s->length_ns / 1e9), i, now = 0, last = 0, hold;
 	struct rng r = { s->seed };
 	int turn = 0;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n && i < SYNTH_MOST; i++) {
 		struct op op = { 0 };
 		struct sclient *k;
 

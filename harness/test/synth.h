@@ -15,13 +15,15 @@ enum synth_mode {
 	SYNTH_REFUSE, /* open calls break, new ones are refused at once */
 	SYNTH_VANISH, /* open calls hang until their deadline, new ones are refused */
 	SYNTH_HANG,   /* open and new calls hang until their deadline, even past the end */
-	SYNTH_FREEZE, /* calls hang, and are answered at the end if they still wait */
+	SYNTH_FREEZE, /* calls and answers hang, and come at the end if they are still waited for */
 };
 
 struct synth_down {
 	int64_t from, to; /* ns */
 	enum synth_mode mode;
 };
+
+enum { SYNTH_MOST = 16384 }; /* calls */
 
 struct synth {
 	uint64_t seed;
@@ -34,12 +36,15 @@ struct synth {
 	int64_t connect_ns; /* more for the first call of a connection */
 	bool paced;         /* as the load does when clients hang */
 	int read_pct, cas_pct;
+	/* By value: when the call took effect, if it ever did; filled by
+	 * synth_history(). */
+	int64_t effect[SYNTH_MOST];
 };
 
 /* 200 a second, 64 clients, deadline 1 s, 10 s before the first outage. */
 void synth_defaults(struct synth *s, uint64_t seed);
 
-void synth_history(const struct synth *s, struct history *h);
+void synth_history(struct synth *s, struct history *h);
 
 /* Events of scenario 0. */
 cJSON *synth_fault(const char *id, const char *fault, const char *state, int64_t t);
