@@ -31,4 +31,8 @@ int cmd_fail(const struct err *e);
 int cmd_usage(const char *command, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* The same of an option that getopt_long() was not content with; `c` is what
+ * it returned, its short options begin with ":", so that it is silent itself. */
+int cmd_bad_option(char **argv, int c);
+
 #endif

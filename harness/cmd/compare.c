@@ -66,13 +66,11 @@ int cmd_compare(int argc, char **argv)
 	struct err e = {0};
 	int o, r = 0;
 
-	while ((o = getopt_long(argc, argv, "h", opts, NULL)) != -1) {
+	while ((o = getopt_long(argc, argv, ":h", opts, NULL)) != -1) {
 		switch (o) {
 		case 'H': snprintf(path, sizeof(path), "%s", optarg); break;
 		case 'h': fputs(usage, stdout); return 0;
-		default:
-			fputs("see `ordeal compare --help`\n", stderr);
-			return EXIT_USAGE;
+		default: return cmd_bad_option(argv, o);
 		}
 	}
 	if (argc - optind != 2)

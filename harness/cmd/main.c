@@ -75,6 +75,14 @@ int cmd_usage(const char *command, const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
+int cmd_bad_option(char **argv, int c)
+{
+	const char *option = argv[optind - 1];
+
+	return c == ':' ? cmd_usage(argv[0], "%s wants a value", option)
+			: cmd_usage(argv[0], "%s is not an option", option);
+}
+
 static void help(FILE *f)
 {
 	fputs("usage: ordeal COMMAND [OPTIONS]\n\n"

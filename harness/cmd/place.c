@@ -100,14 +100,14 @@ int cmd_place(int argc, char **argv)
 	char why[400];
 	int c;
 
-	while ((c = getopt_long(argc, argv, "h", opts, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":h", opts, NULL)) != -1) {
 		switch (c) {
 		case 'e': name = optarg; break;
 		case 'K': conf.kubeconfig = optarg; break;
 		case 'C': conf.context = optarg; break;
 		case 'N': conf.namespace = optarg; break;
 		case 'h': fputs(usage, stdout); return 0;
-		default: return EXIT_USAGE;
+		default: return cmd_bad_option(argv, c);
 		}
 	}
 	if (optind < argc)

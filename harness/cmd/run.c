@@ -216,7 +216,7 @@ static int parse(struct args *a, int argc, char **argv)
 	const char *engine = "auto";
 	int c, r = 0;
 
-	while (!r && (c = getopt_long(argc, argv, "h", opts, NULL)) != -1) {
+	while (!r && (c = getopt_long(argc, argv, ":h", opts, NULL)) != -1) {
 		switch (c) {
 		case 'e': engine = optarg; break;
 		case 'a': a->all = true; break;
@@ -232,9 +232,7 @@ static int parse(struct args *a, int argc, char **argv)
 		case 'C': a->o.context = optarg; break;
 		case 'N': a->o.namespace = optarg; break;
 		case 'h': fputs(usage, stdout); return 1;
-		default:
-			fputs("see `ordeal run --help`\n", stderr);
-			return -EXIT_USAGE;
+		default: return -cmd_bad_option(argv, c);
 		}
 	}
 	a->o.engine = engine_find(engine);

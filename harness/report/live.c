@@ -15,7 +15,7 @@ struct report_live {
 	FILE *tap;
 	struct reporter *r;
 	struct run_report run; /* what a scenario needs to know of it */
-	cJSON *run_events;     /* those of no scenario */
+	cJSON *events;         /* those of no scenario */
 	size_t events_at, history_at;
 };
 
@@ -25,41 +25,46 @@ struct report_live *report_live_begin(const char *dir, FILE *tap)
 
 	snprintf(l->dir, sizeof(l->dir), "%s", dir);
 	l->tap = tap;
-	l->run_events = cJSON_CreateArray();
+	l->events = cJSON_CreateArray();
 	l->run.dir = l->dir;
 	l->r = reporter_tap.begin(tap, &l->run);
 	fflush(tap);
 	return l;
 }
 
-/* The scenario's own events behind those of the whole run; the rest of what
- * was read is dropped, for its lines are out. */
-static cJSON *pick(struct report_live *l, cJSON *fresh, int scenario, const cJSON **event)
+/* Puts the fresh events behind those of the whole run; the scenario's own
+ * line, or NULL when it has none. */
+static const cJSON *take(struct report_live *l, cJSON *fresh, int scenario)
 {
-	cJSON *own = cJSON_CreateArray(), *ev;
-	const cJSON *run;
+	const cJSON *event = NULL;
+	cJSON *ev;
 
-	*event = NULL;
 	while ((ev = cJSON_DetachItemFromArray(fresh, 0))) {
-		int64_t s = json_i64(ev, "s", -1);
+		json_push(l->events, ev);
+		if (event_is(ev, "scenario") && json_i64(ev, "s", -1) == scenario)
+			event = ev;
+	}
+	return event;
+}
 
-		if (s < 0)
-			json_push(l->run_events, ev);
-		else if (s == scenario)
-			json_push(own, ev);
+/* What belongs to scenarios is dropped, for their lines are out. */
+static void keep_the_runs(struct report_live *l)
+{
+	cJSON *all = l->events, *ev;
+
+	l->events = cJSON_CreateArray();
+	while ((ev = cJSON_DetachItemFromArray(all, 0))) {
+		if (json_i64(ev, "s", -1) < 0)
+			json_push(l->events, ev);
 		else
 			cJSON_Delete(ev);
-		if (s == scenario && event_is(ev, "scenario"))
-			*event = ev;
 	}
-	cJSON_ArrayForEach(run, l->run_events)
-		cJSON_InsertItemInArray(own, 0, cJSON_Duplicate(run, true));
-	return own;
+	cJSON_Delete(all);
 }
 
 int report_live_scenario(struct report_live *l, int scenario, struct err *e)
 {
-	cJSON *fresh = NULL, *own = NULL;
+	cJSON *fresh = NULL;
 	struct scenario_report s = {0};
 	struct history h = {0};
 	const cJSON *event;
@@ -72,9 +77,9 @@ int report_live_scenario(struct report_live *l, int scenario, struct err *e)
 	if (!fresh || (file_exists(path) && history_read_from(path, &l->history_at, &h, NULL, e)))
 		goto out;
 	history_sort(&h);
-	own = pick(l, fresh, scenario, &event);
+	event = take(l, fresh, scenario);
 	if (event) {
-		scenario_evaluate(&h, own, event, &s);
+		scenario_evaluate(&h, l->events, event, &s);
 		reporter_tap.scenario(l->r, &l->run, &s);
 	}
 	fflush(l->tap);
@@ -83,7 +88,7 @@ out:
 	scenario_release(&s);
 	history_free(&h);
 	cJSON_Delete(fresh);
-	cJSON_Delete(own);
+	keep_the_runs(l);
 	return r;
 }
 
@@ -101,7 +106,7 @@ int report_live_end(struct report_live *l, enum verdict *verdict, struct err *e)
 		/* Without a plan no consumer takes what is there for the whole. */
 		report_tap_drop(l->r);
 	}
-	cJSON_Delete(l->run_events);
+	cJSON_Delete(l->events);
 	evaluation_free(&ev);
 	free(l);
 	return r;

@@ -91,7 +91,7 @@ static void verdict_comes_first(void **state)
 	assert_int_equal(strncmp(h1, "<h1>Of 6 scenarios, 3 failed, 1 broke, 1 stayed undecided, 1 "
 				     "passed; the run was interrupted.", 85), 0);
 	assert_true(h1 < strstr(html, "<svg"));
-	assert_non_null(strstr(html, "Writes were down 31.23 s"));
+	assert_non_null(strstr(html, "Writes were down 31.24 s"));
 	assert_non_null(strstr(html, "after the primary was killed; nothing acknowledged was lost"));
 	assert_int_equal(times(html, "<section class=\"sc\""), 6);
 }
@@ -230,7 +230,7 @@ static void runs_are_listed_newest_first(void **state)
 	assert_non_null(strstr(html, "<h1>2 runs</h1>"));
 	assert_true(strstr(html, "run-b/report.html") < strstr(html, "run-a/report.html"));
 	assert_non_null(strstr(html, "engine &lt;kube&gt;"));
-	assert_non_null(strstr(html, "<td data-l=\"Writes down\">31.23 s"));
+	assert_non_null(strstr(html, "<td data-l=\"Writes down\">31.24 s"));
 	assert_non_null(strstr(html, "<td data-l=\"Lost\">9</td>"));
 	assert_null(strstr(html, "latest"));
 	buf_free(&index);

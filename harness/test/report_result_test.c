@@ -137,7 +137,8 @@ static void figures_are_those_of_the_run(void **state)
 	int64_t lost = 0;
 	const cJSON *f;
 
-	assert_true(json_num(outage, "lo_ms", 0) <= 31200 + 25);
+	/* Its clients connect anew, which takes them up to 50 ms. */
+	assert_true(json_num(outage, "lo_ms", 0) <= 31200 + 55);
 	assert_true(json_num(outage, "hi_ms", 0) >= 31200 - 25);
 	assert_true(json_num(outage, "hi_ms", 0) - json_num(outage, "lo_ms", 0) <= 100);
 	assert_int_equal(json_i64(json_get(kill, "loss"), "lost", -1), 0);
