@@ -167,7 +167,7 @@ static int64_t bound_down_hi(const struct view *v, const struct gap *g, int64_t 
 /* The latest moment at which all members that served by up_hi (or shortly
  * after, when a sample shows it) still answered that they would take no
  * write; 0 when one of them gave no such answer. */
-static int64_t members_not_writable(const struct view *v, int64_t down_hi, int64_t up_hi)
+static int64_t members_not_writable(const struct view *v, int64_t stopped, int64_t up_hi)
 {
 	int64_t least = 0;
 	size_t i, j;
@@ -178,7 +178,7 @@ static int64_t members_not_writable(const struct view *v, int64_t down_hi, int64
 		const char *m;
 
 		if (!event_is(e, "sample") || !json_bool(e, "writable", false) ||
-		    event_t(e) <= down_hi || !shards_rival(v->shard, json_i64(e, "shard", 0)))
+		    event_t(e) <= stopped || !shards_rival(v->shard, json_i64(e, "shard", 0)))
 			continue;
 		if (event_t(e) > up_hi + SETTLED_MS * NS_PER_MS)
 			break;
@@ -186,7 +186,7 @@ static int64_t members_not_writable(const struct view *v, int64_t down_hi, int64
 		for (j = i; j; j--) {
 			const cJSON *x = v->events[j - 1];
 
-			if (event_t(x) <= down_hi)
+			if (event_t(x) <= stopped)
 				break;
 			if (!event_is(x, "sample") || strcmp(json_str(x, "m", ""), m))
 				continue;
@@ -281,27 +281,27 @@ static struct after after(const struct view *v, const struct gap *g, int64_t dow
 static void bounds(const struct view *v, const struct gap *g, const struct fault_seen *f,
 		   const struct window *w, struct outage *o)
 {
+	int64_t stopped; /* by then the service had */
 	struct after next;
 	bool apart;
 
 	o->ended = g->ended;
 	o->seen_ns = g->to - g->from;
 	o->down_lo = bound_down_lo(v, g);
-	o->down_hi = bound_down_hi(v, g, o->down_lo, w->slow);
-	o->down_hi = max64(o->down_lo, min64(o->down_hi, silent_from(f)));
-	next = after(v, g, o->down_hi);
+	stopped = bound_down_hi(v, g, o->down_lo, w->slow);
+	stopped = max64(o->down_lo, min64(stopped, silent_from(f)));
+	next = after(v, g, stopped);
 	/* A stretch that a healthy service has, too, tells nothing by itself. */
-	apart = next.sent > o->down_hi && g->to - g->from > w->limit;
-	if (f->injected_ns <= o->down_hi)
+	apart = next.sent > stopped && g->to - g->from > w->limit;
+	if (f->injected_ns <= stopped)
 		o->down_lo = max64(o->down_lo, f->injected_ns);
-	if (apart)
-		o->down_hi = max64(o->down_lo, min64(o->down_hi, g->from));
+	o->down_hi = apart ? max64(o->down_lo, min64(stopped, g->from)) : stopped;
 	if (g->clipped)
 		o->down_lo = o->down_hi = f->injected_ns;
 	o->up_hi = g->ended && next.back < w->end ? next.back : g->to;
 	o->up_lo = bound_up_lo(v, g, o->down_lo, w->slow);
 	if (g->ended)
-		o->up_lo = max64(o->up_lo, members_not_writable(v, o->down_hi, o->up_hi));
+		o->up_lo = max64(o->up_lo, members_not_writable(v, stopped, o->up_hi));
 	if (g->ended && apart)
 		o->up_lo = max64(o->up_lo, next.sent);
 	o->lo_ns = max64(0, o->up_lo - o->down_hi);

@@ -10,8 +10,30 @@ set -uo pipefail
 "$ordeal" down --engine docker 2>&1 | sed 's/^/# /'
 nothing_left "down"
 
+# All that there is on this machine, ours or not.
+everything() {
+  docker ps -a --format 'container {{.Names}}'
+  docker network ls --format 'network {{.Name}}'
+  docker volume ls --format 'volume {{.Name}}'
+  losetup -l -n -O NAME,BACK-FILE
+  cut -d' ' -f1-3 /proc/mounts
+  ip -o link | awk '{print $2}'
+  nft list tables
+  find /sys/fs/cgroup -type d -path '*ordeal*'
+}
+
 fresh_home
 scenario
+before=$(everything | sort)
+run --keep >"$work/log" 2>&1
+[ "$(machine | wc -l)" -gt 10 ]
+verdict $? "--keep leaves what ran"
+"$ordeal" down --engine docker 2>&1 | sed 's/^/# /'
+nothing_left "down after --keep"
+diff <(echo "$before") <(everything | sort) | sed 's/^/# /'
+[ "${PIPESTATUS[0]}" = 0 ]
+verdict $? "and the machine is as it was before"
+
 says '^ok .*nothing acknowledged|^ok .*lost' "a run with a frozen primary"
 nothing_left "a run"
 [ -s "$work/reports/latest/report.html" ]

@@ -56,7 +56,7 @@ expect:
 YAML
 }
 
-run() { ORDEAL_HOME=$home "$ordeal" run --engine docker --reports "$work/reports" "$work/scenario.yaml"; }
+run() { ORDEAL_HOME=$home "$ordeal" run --engine docker "$@" --reports "$work/reports" "$work/scenario.yaml"; }
 
 # start: the same in the background, as $driver, what it says in $work/log.
 start() {
