@@ -213,10 +213,12 @@ cJSON *load_session_final(struct load_session *s, int64_t timeout_ns, struct err
 {
 	int64_t from = clock_mono_ns();
 	struct final_read f = {0};
+	int tries = present_read(s->sys, &s->acc, s->conf.keys, timeout_ns, &f, e);
 	cJSON *o = NULL;
 
-	if (s->sys->final_read(&s->acc, s->conf.keys, &f, timeout_ns, e) == 0) {
+	if (tries > 0) {
 		o = present_json(&f);
+		json_set_i64(o, "tries", tries);
 		json_set_num(o, "took_ms", (double)((clock_mono_ns() - from) / 1000) / 1000);
 	}
 	final_read_free(&f);

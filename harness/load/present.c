@@ -2,8 +2,34 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
+
+#define AGAIN_NS (200 * NS_PER_MS)
+
+int present_read(const struct system_ops *sys, const struct access *acc, int keys,
+		 int64_t timeout_ns, struct final_read *out, struct err *e)
+{
+	int64_t from_ns = clock_mono_ns(), end_ns = from_ns + timeout_ns;
+
+	memset(out, 0, sizeof(*out));
+	for (int tries = 1;; tries++) {
+		int64_t now_ns = clock_mono_ns(), limit_ns = timeout_ns / 10;
+
+		if (limit_ns < now_ns - from_ns)
+			limit_ns = now_ns - from_ns;
+		if (limit_ns > end_ns - now_ns)
+			limit_ns = end_ns - now_ns;
+		if (!sys->final_read(acc, keys, out, limit_ns, e))
+			return tries;
+		final_read_free(out);
+		if (clock_mono_ns() + AGAIN_NS >= end_ns)
+			return -1;
+		clock_sleep_until(clock_mono_ns() + AGAIN_NS);
+	}
+}
 
 static int by_value(const void *a, const void *b)
 {

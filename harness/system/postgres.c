@@ -383,13 +383,15 @@ static void take_registers(const PGresult *res, int keys, struct final_read *out
 	}
 }
 
-static int read_once(const struct access *acc, int keys, struct final_read *out, int64_t until_ns,
-		     struct err *e)
+static int postgres_final_read(const struct access *acc, int keys, struct final_read *out,
+			       int64_t timeout_ns, struct err *e)
 {
+	int64_t until_ns = clock_mono_ns() + timeout_ns;
 	PGconn *c = open_admin(acc, until_ns, e);
 	PGresult *values = NULL, *registers = NULL;
 	int r = c ? 0 : -1;
 
+	memset(out, 0, sizeof(*out));
 	if (!r)
 		r = must(c, "SELECT value FROM ordeal_insert", 0, NULL, until_ns, &values, e);
 	if (!r)
@@ -403,21 +405,6 @@ static int read_once(const struct access *acc, int keys, struct final_read *out,
 	PQclear(registers);
 	pg_drop(c);
 	return r;
-}
-
-/* The load is over, so trying again hides nothing. */
-static int postgres_final_read(const struct access *acc, int keys, struct final_read *out,
-			       int64_t timeout_ns, struct err *e)
-{
-	int64_t until_ns = clock_mono_ns() + timeout_ns;
-
-	memset(out, 0, sizeof(*out));
-	while (read_once(acc, keys, out, until_ns, e)) {
-		if (clock_mono_ns() + 200 * NS_PER_MS >= until_ns)
-			return -1;
-		clock_sleep_until(clock_mono_ns() + 200 * NS_PER_MS);
-	}
-	return 0;
 }
 
 const struct system_ops system_postgres = {

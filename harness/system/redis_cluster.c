@@ -278,12 +278,14 @@ static int registers(struct redis_map *m, int keys, struct final_read *out, int6
 	return 0;
 }
 
-static int read_once(const struct access *acc, int keys, struct final_read *out, int64_t until_ns,
-		     struct err *e)
+static int cluster_final_read(const struct access *acc, int keys, struct final_read *out,
+			      int64_t timeout_ns, struct err *e)
 {
+	int64_t until_ns = clock_mono_ns() + timeout_ns;
 	struct redis_map m;
 	int r;
 
+	memset(out, 0, sizeof(*out));
 	redis_map_init(&m, acc);
 	r = learn(&m, until_ns, e);
 	if (!r)
@@ -299,23 +301,6 @@ static int read_once(const struct access *acc, int keys, struct final_read *out,
 		r = registers(&m, keys, out, until_ns, e);
 	redis_map_free(&m);
 	return r;
-}
-
-/* The load is over, so trying again hides nothing. */
-static int cluster_final_read(const struct access *acc, int keys, struct final_read *out,
-			      int64_t timeout_ns, struct err *e)
-{
-	int64_t until_ns = clock_mono_ns() + timeout_ns;
-
-	memset(out, 0, sizeof(*out));
-	while (read_once(acc, keys, out, until_ns, e)) {
-		final_read_free(out);
-		memset(out, 0, sizeof(*out));
-		if (clock_mono_ns() + 200 * NS_PER_MS >= until_ns)
-			return -1;
-		clock_sleep_until(clock_mono_ns() + 200 * NS_PER_MS);
-	}
-	return 0;
 }
 
 const struct system_ops system_redis_cluster = {

@@ -20,8 +20,6 @@
 #include "system/redis_sentinels.h"
 #include "system/system.h"
 
-enum { AGAIN_MS = 200 };
-
 struct client {
 	struct sentinels sentinels;
 	const struct access *acc;
@@ -252,35 +250,21 @@ static int sentinel_setup(const struct access *acc, int keys, int64_t deadline_n
 	return r;
 }
 
-static int read_once(const struct access *acc, int keys, struct final_read *out, int64_t until_ns,
-		     struct err *e)
+static int sentinel_final_read(const struct access *acc, int keys, struct final_read *out,
+			       int64_t timeout_ns, struct err *e)
 {
+	int64_t until_ns = clock_mono_ns() + timeout_ns;
 	struct client *c = sentinel_client_new(acc, 0);
-	int r = reach(c, until_ns, e) || redis_values(c->conn, c->host, out, until_ns, e) ? -1 : 0;
+	int r;
 
+	memset(out, 0, sizeof(*out));
+	r = reach(c, until_ns, e) || redis_values(c->conn, c->host, out, until_ns, e) ? -1 : 0;
 	out->nregisters = (size_t)keys;
 	out->registers = mem_alloc(((size_t)keys + 1) * sizeof(*out->registers));
 	for (int i = 0; i < keys && !r; i++)
 		r = redis_register(c->conn, c->host, i, &out->registers[i], until_ns, e);
 	sentinel_client_free(c);
 	return r;
-}
-
-/* The load is over, so trying again hides nothing. */
-static int sentinel_final_read(const struct access *acc, int keys, struct final_read *out,
-			       int64_t timeout_ns, struct err *e)
-{
-	int64_t until_ns = clock_mono_ns() + timeout_ns;
-
-	memset(out, 0, sizeof(*out));
-	while (read_once(acc, keys, out, until_ns, e)) {
-		final_read_free(out);
-		memset(out, 0, sizeof(*out));
-		if (clock_mono_ns() + AGAIN_MS * NS_PER_MS >= until_ns)
-			return -1;
-		clock_sleep_until(clock_mono_ns() + AGAIN_MS * NS_PER_MS);
-	}
-	return 0;
 }
 
 const struct system_ops system_redis_sentinel = {

@@ -132,7 +132,9 @@ struct system_ops {
 	void (*probe)(struct probe *p, struct sample *s, int64_t timeout_ns);
 	void (*probe_free)(struct probe *p);
 
-	/* Everything that is there, once all has healed and settled. */
+	/* Everything that is there, once all has healed and settled: read once,
+	 * over a connection of its own, in at most timeout_ns. After an error
+	 * `out` may hold a part. */
 	int (*final_read)(const struct access *acc, int keys, struct final_read *out,
 			  int64_t timeout_ns, struct err *e);
 	/* The settings as the running system reports them: an array of

@@ -28,6 +28,7 @@ struct toy {
 	atomic_int slow_ms; /* what an answer takes; 0: nothing */
 	atomic_int now, most; /* operations under way */
 	atomic_int calls;
+	atomic_int hung_reads; /* so many final reads get no answer */
 	atomic_int_fast64_t reg;
 };
 
@@ -117,6 +118,22 @@ static void toy_probe_free(struct probe *p)
 	free(p);
 }
 
+static int toy_final_read(const struct access *acc, int keys, struct final_read *out,
+			  int64_t timeout_ns, struct err *e)
+{
+	struct toy *t = (struct toy *)acc->members;
+
+	memset(out, 0, sizeof(*out));
+	out->registers = mem_alloc((size_t)keys * sizeof(*out->registers));
+	out->nregisters = (size_t)keys;
+	out->registers[0] = atomic_load(&t->reg);
+	*VEC_PUSH(out->values, out->n, out->alloc) = 7;
+	if (atomic_fetch_sub(&t->hung_reads, 1) <= 0)
+		return 0;
+	clock_sleep_until(clock_mono_ns() + timeout_ns);
+	return err_set(e, ERR_BROKEN, "timeout: toy");
+}
+
 static bool toy_redundant(const struct sample *s, size_t n, char *why)
 {
 	snprintf(why, 200, "%s", s[0].ok ? "" : "not heard");
@@ -126,7 +143,7 @@ static bool toy_redundant(const struct sample *s, size_t n, char *why)
 static const struct system_ops toy_ops = {
 	.name = "toy", .client_new = toy_client_new, .invoke = toy_invoke,
 	.client_free = toy_client_free, .probe_new = toy_probe_new, .probe = toy_probe,
-	.probe_free = toy_probe_free, .redundant = toy_redundant,
+	.probe_free = toy_probe_free, .final_read = toy_final_read, .redundant = toy_redundant,
 };
 
 struct rig {
@@ -586,6 +603,36 @@ static void test_present(void **state)
 	cJSON_Delete(o);
 }
 
+/* One connection that hangs must not make the loss unknown. */
+static void test_read_again(void **state)
+{
+	const int64_t whole_ns = 4 * NS_PER_S;
+	int64_t from = clock_mono_ns();
+	struct final_read f;
+	struct err e = {0};
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	atomic_store(&r.toy.reg, 5);
+	atomic_store(&r.toy.hung_reads, 2);
+	assert_int_equal(present_read(&toy_ops, &r.acc, 2, whole_ns, &f, &e), 3);
+	/* A tenth of the whole, then a little more. */
+	assert_true(clock_mono_ns() - from >= whole_ns * 2 / 10);
+	assert_int_equal(f.n, 1);
+	assert_int_equal(f.values[0], 7);
+	assert_int_equal(f.nregisters, 2);
+	assert_int_equal(f.registers[0], 5);
+	final_read_free(&f);
+
+	atomic_store(&r.toy.hung_reads, 1000);
+	from = clock_mono_ns();
+	assert_int_equal(present_read(&toy_ops, &r.acc, 2, NS_PER_S, &f, &e), -1);
+	assert_string_equal(e.msg, "timeout: toy");
+	assert_true(clock_mono_ns() - from >= NS_PER_S * 8 / 10);
+	assert_null(f.values);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -600,6 +647,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_sampler),
 		cmocka_unit_test(test_present),
+		cmocka_unit_test(test_read_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
