@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/cgroup.h"
 #include "agent/node_kube.h"
 #include "base/mem.h"
 #include "fault/procs.h"
@@ -158,4 +159,33 @@ void kube_each_netns(void (*fn)(void *arg, const char *path), void *arg)
 
 	procs_each(visit_netns, &s);
 	free(s.v);
+}
+
+int kube_freeze(const char *root, const char *uid, bool on, struct err *e)
+{
+	struct pod_cgroup g;
+
+	cgroup_find(root, uid, &g);
+	if (g.path[0])
+		return cgroup_freeze(&g, on, e);
+	return on ? err_set(e, ERR_BROKEN, "pod %s has no cgroup on this node", uid) : 0;
+}
+
+int kube_frozen(struct node *n, const char *root, const char *uid, int *stopped, int *all,
+		struct err *e)
+{
+	struct pid_list pids = {0};
+	struct pod_cgroup g;
+
+	*stopped = *all = 0;
+	if (kube_pids(n, uid, false, &pids, e))
+		return -1;
+	for (size_t i = 0; i < pids.n; i++)
+		procs_count_stopped(pids.pids[i], stopped, all);
+	pid_list_free(&pids);
+	cgroup_find(root, uid, &g);
+	/* Tasks may wait for a disk without being frozen: the kernel's word counts. */
+	if (!g.path[0] || !cgroup_frozen(&g))
+		*stopped = 0;
+	return 0;
 }

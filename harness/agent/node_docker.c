@@ -4,7 +4,6 @@
  * STATE/down/NAME exists, STATE being $ORDEAL_DOCKER_STATE: that needs no
  * driver to be undone. */
 #include <errno.h>
-#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,13 +13,13 @@
 #include "agent/cgroup.h"
 #include "agent/node_env.h"
 #include "agent/node_kube.h"
+#include "agent/residue.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "engine/docker.h"
 #include "fault/fill.h"
-#include "fault/nft.h"
 #include "fault/procs.h"
 
 #define STOP_GRACE_NS (10 * NS_PER_S)
@@ -49,31 +48,13 @@ static int docker_netns(struct node *n, const char *uid, char *path, size_t size
 
 static int docker_freeze(struct node *n, const char *uid, bool on, struct err *e)
 {
-	struct pod_cgroup g;
-
 	(void)n;
-	cgroup_find("", uid, &g);
-	if (g.path[0])
-		return cgroup_freeze(&g, on, e);
-	return on ? err_set(e, ERR_BROKEN, "pod %s has no cgroup here", uid) : 0;
+	return kube_freeze("", uid, on, e);
 }
 
 static int docker_frozen(struct node *n, const char *uid, int *stopped, int *all, struct err *e)
 {
-	struct pid_list pids = {0};
-	struct pod_cgroup g;
-
-	*stopped = *all = 0;
-	if (kube_pids(n, uid, false, &pids, e))
-		return -1;
-	for (size_t i = 0; i < pids.n; i++)
-		procs_count_stopped(pids.pids[i], stopped, all);
-	pid_list_free(&pids);
-	cgroup_find("", uid, &g);
-	/* Tasks may wait for a disk without being frozen: the kernel's word counts. */
-	if (!g.path[0] || !cgroup_frozen(&g))
-		*stopped = 0;
-	return 0;
+	return kube_frozen(n, "", uid, stopped, all, e);
 }
 
 /* The table's own gives the path below PID 1's root, which is ours too. */
@@ -208,38 +189,9 @@ static int docker_node_start(struct node *n, const char *name, struct err *e)
 	return 0;
 }
 
-struct sweep {
-	bool remove;
-	cJSON *found;
-	struct err *e;
-	int r;
-};
-
-static void sweep_tables(struct node *n, const char *uid, struct sweep *s)
-{
-	struct buf tables = {0};
-	struct err gone = {0};
-	char netns[200], *rest, *table;
-
-	if (docker_netns(n, uid, netns, sizeof(netns), &gone) || !netns[0] ||
-	    nft_our_tables(netns, &tables, &gone)) {
-		buf_free(&tables);
-		return;
-	}
-	rest = tables.s;
-	while (rest && (table = strsep(&rest, "\n"))) {
-		if (!table[0])
-			continue;
-		json_pushf(s->found, "nft table %s in pod %s", table, uid);
-		if (s->remove && nft_delete_table(netns, table, s->e))
-			s->r = -1;
-	}
-	buf_free(&tables);
-}
-
 /* Only pods of this node: other nodes' agents look after theirs, and the
  * machine has namespaces and cgroups that are none of ours. */
-static void sweep_pods(struct node *n, struct sweep *s)
+static void sweep_pods(struct node *n, struct residue *s)
 {
 	struct err ignored = {0};
 	cJSON *uids = pods_of(n, n->name, &ignored);
@@ -247,45 +199,29 @@ static void sweep_pods(struct node *n, struct sweep *s)
 
 	cJSON_ArrayForEach(u, uids) {
 		const char *uid = json_str(u, "uid", "");
+		char netns[200], where[128];
 		struct pod_cgroup g;
 
-		sweep_tables(n, uid, s);
+		snprintf(where, sizeof(where), "pod %s", uid);
+		if (!docker_netns(n, uid, netns, sizeof(netns), &ignored) && netns[0])
+			residue_tables(s, netns, where);
 		cgroup_find("", uid, &g);
-		if (!g.path[0] || !cgroup_frozen(&g))
-			continue;
-		json_pushf(s->found, "frozen cgroup %s", g.path);
-		if (s->remove && cgroup_freeze(&g, false, s->e))
-			s->r = -1;
+		if (g.path[0] && cgroup_frozen(&g))
+			residue_cgroup(s, &g);
 	}
 	cJSON_Delete(uids);
 }
 
-static void sweep_files(struct sweep *s)
-{
-	const char *state = getenv("ORDEAL_DOCKER_STATE");
-	char pattern[600];
-	glob_t g;
-
-	/* Volumes lie beside the state of the run. */
-	snprintf(pattern, sizeof(pattern), "%.400s/../volumes/*/data/" FILL_PREFIX "*", state ? state : "");
-	if (glob(pattern, GLOB_PERIOD, NULL, &g) == 0) {
-		for (size_t i = 0; i < g.gl_pathc; i++) {
-			json_pushf(s->found, "fill file %s", g.gl_pathv[i]);
-			if (s->remove && unlink(g.gl_pathv[i]) && errno != ENOENT)
-				s->r = err_set(s->e, ERR_BROKEN, "cannot remove %s: %s", g.gl_pathv[i],
-					       strerror(errno));
-		}
-		globfree(&g);
-	}
-}
-
 static int docker_residue(struct node *n, bool remove, cJSON *found, struct err *e)
 {
-	struct sweep s = {.remove = remove, .found = found, .e = e};
+	struct residue s = {.root = "", .remove = remove, .found = found, .e = e};
+	const char *state = getenv("ORDEAL_DOCKER_STATE");
 	char path[600];
 
 	sweep_pods(n, &s);
-	sweep_files(&s);
+	/* Volumes lie beside the state of the run. */
+	snprintf(path, sizeof(path), "%.400s/../volumes/*/data/" FILL_PREFIX "*", state ? state : "");
+	residue_files(&s, path);
 	down_path(n->name, path);
 	if (file_exists(path)) {
 		json_pushf(found, "node %s does not run", n->name);

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/cgroup.h"
 #include "agent/node_env.h"
 #include "agent/volumes.h"
 #include "base/clock.h"
@@ -19,7 +18,6 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "fault/procs.h"
 
 #define API_TIMEOUT_NS (5 * NS_PER_S)
 #define PODS_FRESH_NS (250 * NS_PER_MS)
@@ -55,31 +53,13 @@ static int api_get(struct node_kube *k, const char *path, cJSON **out, struct er
 
 static int freeze(struct node *n, const char *uid, bool on, struct err *e)
 {
-	struct pod_cgroup g;
-
 	(void)n;
-	cgroup_find(KUBE_NODE_ROOT, uid, &g);
-	if (g.path[0])
-		return cgroup_freeze(&g, on, e);
-	return on ? err_set(e, ERR_BROKEN, "pod %s has no cgroup on this node", uid) : 0;
+	return kube_freeze(KUBE_NODE_ROOT, uid, on, e);
 }
 
 static int frozen(struct node *n, const char *uid, int *stopped, int *all, struct err *e)
 {
-	struct pid_list pids = {0};
-	struct pod_cgroup g;
-
-	*stopped = *all = 0;
-	if (kube_pids(n, uid, false, &pids, e))
-		return -1;
-	for (size_t i = 0; i < pids.n; i++)
-		procs_count_stopped(pids.pids[i], stopped, all);
-	pid_list_free(&pids);
-	cgroup_find(KUBE_NODE_ROOT, uid, &g);
-	/* Tasks may wait for a disk without being frozen: the kernel's word counts. */
-	if (!g.path[0] || !cgroup_frozen(&g))
-		*stopped = 0;
-	return 0;
+	return kube_frozen(n, KUBE_NODE_ROOT, uid, stopped, all, e);
 }
 
 static const char *first_claim(const cJSON *pod)

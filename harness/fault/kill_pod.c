@@ -180,14 +180,9 @@ static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, boo
 
 static int heal(struct node *n, struct journal_entry *j, cJSON *evidence, struct err *e)
 {
-	const cJSON *pod;
-
 	(void)n;
 	(void)e;
-	cJSON_ArrayForEach(pod, json_get(j->record, "pods"))
-		json_pushf(evidence, "pod %s: nothing to undo, its controller replaces it",
-			   json_str(pod, "member", ""));
-	return 0;
+	return heal_nothing(json_get(j->record, "pods"), "its controller replaces it", evidence);
 }
 
 const struct fault_ops fault_kill_pod = {

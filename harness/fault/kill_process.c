@@ -191,14 +191,9 @@ static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, boo
 
 static int heal(struct node *n, struct journal_entry *j, cJSON *evidence, struct err *e)
 {
-	const cJSON *p;
-
 	(void)n;
 	(void)e;
-	cJSON_ArrayForEach(p, json_get(j->record, "procs"))
-		json_pushf(evidence, "pod %s: nothing to undo, whoever started the process replaces it",
-			   json_str(p, "member", ""));
-	return 0;
+	return heal_nothing(json_get(j->record, "procs"), "whoever started the process replaces it", evidence);
 }
 
 const struct fault_ops fault_kill_process = {

@@ -62,3 +62,12 @@ const char *target_name(const cJSON *target)
 {
 	return json_str(target, "member", "?");
 }
+
+int heal_nothing(const cJSON *list, const char *who, cJSON *evidence)
+{
+	const cJSON *it;
+
+	cJSON_ArrayForEach(it, list)
+		json_pushf(evidence, "pod %s: nothing to undo, %s", target_name(it), who);
+	return 0;
+}

@@ -26,6 +26,10 @@ const char *plan_param(const cJSON *plan, const char *name, const char *dflt);
 int param_word(const struct ynode *step, const char *key, const char *const *words,
 	       const char *dflt, cJSON *params, struct err *e);
 
+/* The evidence of a heal that has nothing to do: a line for each `member` of
+ * the record's list, "pod M: nothing to undo, " and who replaces what went. */
+int heal_nothing(const cJSON *list, const char *who, cJSON *evidence);
+
 /* "pod NAME" for sentences. */
 const char *target_name(const cJSON *target);
 

@@ -106,24 +106,6 @@ static void find_after(struct story *s)
 	}
 }
 
-static void find_restart(struct story *s)
-{
-	const char *run = "";
-	const cJSON *e;
-
-	cJSON_ArrayForEach(e, s->events) {
-		if (!event_is(e, "sample") || !json_bool(e, "ok", false) ||
-		    strcmp(json_str(e, "m", ""), s->before) || !*x_str(e, "run_id"))
-			continue;
-		if (event_t(e) > s->injected && event_t(e) <= s->first_ack + AFTER_ACK_MS * NS_PER_MS &&
-		    *run && strcmp(run, x_str(e, "run_id"))) {
-			s->restarted = event_t(e);
-			return;
-		}
-		run = x_str(e, "run_id");
-	}
-}
-
 /* ---- what the logs say ---- */
 
 struct wanted {
@@ -332,7 +314,8 @@ void redis_cluster_explain(const cJSON *events, const cJSON *fault,
 				     "the fault hit no owner of slots");
 		return;
 	}
-	find_restart(&s);
+	s.restarted = redis_restarted(events, s.before, s.injected,
+				      s.first_ack + AFTER_ACK_MS * NS_PER_MS);
 	detected(&s, m);
 	elected(&s, m);
 	promoted(&s, m);

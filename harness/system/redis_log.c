@@ -82,3 +82,21 @@ bool redis_log_each(const cJSON *events, int64_t from_ns, int64_t to_ns,
 	}
 	return false;
 }
+
+int64_t redis_restarted(const cJSON *events, const char *member, int64_t from_ns, int64_t to_ns)
+{
+	const char *before = "";
+	const cJSON *e;
+
+	cJSON_ArrayForEach(e, events) {
+		const char *now = json_str(json_get(e, "x"), "run_id", "");
+
+		if (!event_is(e, "sample") || !json_bool(e, "ok", false) || !*now ||
+		    strcmp(json_str(e, "m", ""), member))
+			continue;
+		if (event_t(e) > from_ns && event_t(e) <= to_ns && *before && strcmp(before, now))
+			return event_t(e);
+		before = now;
+	}
+	return 0;
+}

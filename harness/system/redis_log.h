@@ -24,4 +24,8 @@ bool redis_log_each(const cJSON *events, int64_t from_ns, int64_t to_ns,
 /* Reads one line; t_ns is CLOCK_REALTIME then. False: it is none. */
 bool redis_log_line(const char *line, size_t len, struct redis_line *out);
 
+/* When `member` first answered as another process than it was (run_id of INFO
+ * server) before, in (from_ns, to_ns]; 0: it did not. */
+int64_t redis_restarted(const cJSON *events, const char *member, int64_t from_ns, int64_t to_ns);
+
 #endif

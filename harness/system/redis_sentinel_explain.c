@@ -61,26 +61,6 @@ static void find_masters(struct story *s, const cJSON *fault)
 	}
 }
 
-static void find_restart(struct story *s)
-{
-	const char *run = "";
-	const cJSON *e;
-
-	cJSON_ArrayForEach(e, s->events) {
-		const char *now = json_str(json_get(e, "x"), "run_id", "");
-
-		if (!event_is(e, "sample") || !json_bool(e, "ok", false) || strcmp(json_str(e, "m", ""), s->before) ||
-		    !*now)
-			continue;
-		if (event_t(e) > s->injected && event_t(e) <= s->first_ack + AFTER_ACK_MS * NS_PER_MS && *run &&
-		    strcmp(run, now)) {
-			s->restarted = event_t(e);
-			return;
-		}
-		run = now;
-	}
-}
-
 /* ---- what the logs say ---- */
 
 struct wanted {
@@ -240,7 +220,8 @@ void redis_sentinel_explain(const cJSON *events, const cJSON *fault,
 			 *s.before ? "after the outage" : "before the fault");
 		return;
 	}
-	find_restart(&s);
+	s.restarted = redis_restarted(events, s.before, s.injected,
+				      s.first_ack + AFTER_ACK_MS * NS_PER_MS);
 	detected(&s, m);
 	elected(&s, m);
 	promoted(&s, m);
