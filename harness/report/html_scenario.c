@@ -196,7 +196,7 @@ static void heading(struct page *p)
 		"%s</p>\n<p class=\"lead\">%s</p>\n", esc(p, name),
 		esc(p, repetition_words(p->a, p->s)), esc(p, json_str(p->s->event, "system", "?")),
 		esc(p, json_str(p->s->event, "variant", "?")), cut_short ? " · interrupted here" : "",
-		esc(p, story_scenario(p->a, p->s)));
+		text_xml_figures(p->a, story_scenario(p->a, p->s)));
 }
 
 /* What the lead says is what the report is about when nothing could be

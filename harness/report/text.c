@@ -1,5 +1,6 @@
 #include "report/text.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -266,6 +267,42 @@ static const char *cleaned(struct arena *a, const char *s, bool escape)
 const char *text_xml(struct arena *a, const char *s)
 {
 	return cleaned(a, s, true);
+}
+
+/* Does the text at `s` begin with what belongs to the figure before it? */
+static bool belongs_to_figure(const char *s)
+{
+	static const char *const units[] = {"ms", "s", "min", "h"};
+
+	if (!strncmp(s, "±", strlen("±")))
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		size_t len = strlen(units[i]);
+
+		if (!strncmp(s, units[i], len) && !isalnum((unsigned char)s[len]))
+			return true;
+	}
+	return false;
+}
+
+const char *text_xml_figures(struct arena *a, const char *s)
+{
+	const char *safe = text_xml(a, s), *out;
+	struct buf b = {0};
+	char before = 0;
+
+	for (; *safe; before = *safe++) {
+		bool after_sign = b.len >= 2 && !memcmp(b.s + b.len - 2, "±", 2);
+
+		if (*safe == ' ' && (after_sign ||
+				     (before >= '0' && before <= '9' && belongs_to_figure(safe + 1))))
+			buf_str(&b, "\xc2\xa0");
+		else
+			buf_add(&b, safe, 1);
+	}
+	out = arena_strdup(a, buf_cstr(&b));
+	buf_free(&b);
+	return out;
 }
 
 const char *text_clean(struct arena *a, const char *s)

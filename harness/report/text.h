@@ -43,6 +43,9 @@ struct text text_date(const char *rfc3339);
  * colours dropped, what is no character of XML 1.0 (section 2.2) or no valid
  * UTF-8 replaced by U+FFFD. NULL counts as "". Lives in the arena. */
 const char *text_xml(struct arena *a, const char *s);
+/* The same with a no-break space between a figure and its unit of time or its
+ * error, for running text in narrow columns. */
+const char *text_xml_figures(struct arena *a, const char *s);
 
 /* The same without the escaping: for JSON and TAP. */
 const char *text_clean(struct arena *a, const char *s);

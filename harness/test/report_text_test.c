@@ -78,6 +78,8 @@ static void markup_and_dirt_are_made_harmless(void **state)
 	assert_string_equal(text_xml(&a, "<a href=\"x\">'&'</a>"),
 			    "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;");
 	assert_string_equal(text_xml(&a, NULL), "");
+	assert_string_equal(text_xml_figures(&a, "down 6.17 s ± 0.001 s, 12 & 3 ms; 40 s. 3 samples"),
+			    "down 6.17\u00a0s ±\u00a00.001\u00a0s, 12 &amp; 3\u00a0ms; 40\u00a0s. 3 samples");
 	assert_string_equal(text_clean(&a, "\033[1;31mred\033[0m\r\n"), "red\n");
 	assert_string_equal(text_clean(&a, "a\001b"), "a\xef\xbf\xbd" "b");
 	/* Latin-1, an overlong slash, half of a pair, a cut sequence, U+FFFF. */
