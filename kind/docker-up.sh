@@ -14,7 +14,7 @@ likely_mode() { echo "${ORDEAL_IMAGES:-$(cat "$CACHE/mode" 2>/dev/null || echo b
 
 missing=$(missing_packages jq=jq ip=iproute2 nft=nftables nsenter=util-linux mkfs.ext4=e2fsprogs iptables=iptables)
 up=1
-if ! docker_answers; then
+if ! docker_up; then
   up=0
   may_start_docker
   # shellcheck disable=SC2046

@@ -13,15 +13,38 @@ is_dockerd() {
   [ "$(cat "/proc/$1/comm" 2>/dev/null)" = dockerd ] && [ -e "/proc/$1/exe" ]
 }
 
+# A dockerd of ours carries the cache's name, for the cache may be removed under
+# it: with its PID, and with the program that starts its containers.
+DOCKERD_LABEL=ordeal.cache=$CACHE
+WRAPPER=$CACHE/runc-within-bounds
+
+# is_labelled: the Docker that answers is one that this cache's owner started.
+is_labelled() {
+  [ -z "${DOCKER_HOST:-}" ] &&
+    timeout 20 docker info -f '{{join .Labels "\n"}}' 2>/dev/null | grep -qxF "$DOCKERD_LABEL"
+}
+
 # ours_running: the dockerd that an earlier run started is alive.
-ours_running() { [ -s "$DOCKERD_PID" ] && is_dockerd "$(cat "$DOCKERD_PID")"; }
+ours_running() {
+  if [ ! -s "$DOCKERD_PID" ] && is_labelled; then cat /var/run/docker.pid >"$DOCKERD_PID"; fi
+  [ -s "$DOCKERD_PID" ] && is_dockerd "$(cat "$DOCKERD_PID")"
+}
+
+# A copy, for dockerd may outlive this checkout.
+install_wrapper() { install -m 755 "$KIND_DIR/docker/runc-within-bounds" "$WRAPPER"; }
+
+# docker_up: one answers, and can start containers.
+docker_up() {
+  docker_answers || return
+  if [ ! -x "$WRAPPER" ] && lacks_sys_resource && is_labelled; then install_wrapper; fi
+}
 
 ensure_docker() {
-  docker_answers && return
+  if docker_up; then return; fi
   may_start_docker
   # shellcheck disable=SC2046
   need_packages $(docker_packages) iptables=iptables jq=jq
-  docker_answers || start_dockerd
+  docker_up || start_dockerd
 }
 
 # docker_packages: later Debians have the client in a package of its own.
@@ -56,11 +79,10 @@ start_dockerd() {
 }
 
 launch_dockerd() {
-  local options=(--storage-driver overlay2)
+  local options=(--storage-driver overlay2 --label "$DOCKERD_LABEL")
   if lacks_sys_resource; then
-    # A copy, for dockerd may outlive this checkout.
-    install -m 755 "$KIND_DIR/docker/runc-within-bounds" "$CACHE/runc-within-bounds"
-    options+=(--add-runtime "within-bounds=$CACHE/runc-within-bounds" --default-runtime within-bounds)
+    install_wrapper
+    options+=(--add-runtime "within-bounds=$WRAPPER" --default-runtime within-bounds)
   fi
   # Its own session and its own cgroups: it must outlive the shell that calls us.
   setsid -f bash -c '
