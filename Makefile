@@ -74,7 +74,7 @@ $(BUILD)/test/%: $(BUILD)/harness/test/%.o $(TESTLIB) $(BUILD)/libordeal.a
 test: unit
 unit: $(BUILD)/ordeal $(TESTS)
 	ORDEAL_HOME=$(CURDIR) ORDEAL=$(CURDIR)/$(BUILD)/ordeal CMOCKA_MESSAGE_OUTPUT=TAP \
-		prove --timer -e '' $(TESTS) $(wildcard harness/test/*.t)
+		prove --timer -e harness/test/tap.sh $(TESTS) $(wildcard harness/test/*.t)
 
 check-asan:
 	$(MAKE) SAN=address,undefined test
