@@ -269,6 +269,7 @@ void report_tap_drop(struct reporter *r)
 static void end(struct reporter *r, const struct run_report *run)
 {
 	struct run_time t;
+	const char *rest;
 
 	/* One more line when something broke outside of all scenarios, so that
 	 * no consumer takes the rest for a pass. */
@@ -281,9 +282,11 @@ static void end(struct reporter *r, const struct run_report *run)
 	fprintf(r->f, "1..%zu\n", r->number);
 	repetitions(r, run);
 	time_measure(run, &t);
+	rest = time_rest(&r->arena, &t);
 	if (t.known)
-		fprintf(r->f, "# %s\n# %s\n", time_story(&r->arena, &t),
-			time_rest(&r->arena, &t));
+		fprintf(r->f, "# %s\n", time_story(&r->arena, &t));
+	if (*rest)
+		fprintf(r->f, "# %s\n", rest);
 	if (run->interrupted)
 		fprintf(r->f, "Bail out! interrupted in scenario %zu of %zu\n", run->n,
 			run->planned);

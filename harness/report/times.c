@@ -232,14 +232,13 @@ const char *time_story(struct arena *a, const struct run_time *t)
 const char *time_rest(struct arena *a, const struct run_time *t)
 {
 	struct buf b = {0};
-	const char *out;
+	const char *out = "";
 
-	if (!t->known)
-		return "";
-	buf_fmt(&b, "The rest, %s: ", text_duration(t->total_ns - t->needed_ns).s);
-	list(&b, t, TIME_NEEDED, TIME_PLACES);
-	buf_char(&b, '.');
-	out = arena_strdup(a, buf_cstr(&b));
+	if (t->known)
+		list(&b, t, TIME_NEEDED, TIME_PLACES);
+	if (b.len)
+		out = arena_fmt(a, "The rest, %s: %s.", text_duration(t->total_ns - t->needed_ns).s,
+				buf_cstr(&b));
 	buf_free(&b);
 	return out;
 }

@@ -47,7 +47,7 @@ const char *time_key(enum time_place p);
 const char *time_words(enum time_place p);
 
 /* Two sentences: how long it took and what the systems needed; where the rest
- * went. "" when it is not known. */
+ * went. "" when it is not known, or nothing to speak of. */
 const char *time_story(struct arena *a, const struct run_time *t);
 const char *time_rest(struct arena *a, const struct run_time *t);
 

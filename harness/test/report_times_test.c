@@ -107,10 +107,16 @@ static void what_does_not_come_up_takes_what_it_is_given(void **state)
 				  "{\"t\":35,\"k\":\"end\"}]");
 	struct run_report run = {.run = cJSON_GetArrayItem(events, 0), .events = events,
 				 .scenarios = &s, .n = 1};
+	struct arena a = {0};
 	struct run_time t;
 
 	(void)state;
 	time_measure(&run, &t);
+	assert_string_equal(time_rest(&a, &t), "The rest, 4.00 s: images and objects 1.00 s, logs and "
+						"removal 2.00 s, judging and the rest 1.00 s.");
+	t.at_ns[TIME_APPLY] = t.at_ns[TIME_REMOVE] = t.at_ns[TIME_JUDGE] = NS_PER_S / 100;
+	assert_string_equal(time_rest(&a, &t), "");
+	arena_free(&a);
 	assert_int_equal(t.at_ns[TIME_GIVEN], S(30));
 	assert_int_equal(t.at_ns[TIME_READY], 0);
 	assert_int_equal(t.needed_ns, S(30));
