@@ -27,7 +27,8 @@ struct server {
 	pthread_t thread;
 	atomic_bool silent, stop;
 	atomic_int asked;
-	char log[4096]; /* names asked for, in order; read after the answer */
+	pthread_mutex_t lock;
+	char log[4096]; /* names asked for, in order */
 	char dir[64], conf[96], hosts[96];
 	struct resolver r;
 };
@@ -92,8 +93,10 @@ static void *serve(void *arg)
 		if (atomic_load(&s->silent))
 			continue;
 		type = read_question(p, (size_t)n, name);
+		pthread_mutex_lock(&s->lock);
 		len = strlen(s->log);
 		snprintf(s->log + len, sizeof(s->log) - len, "%s/%d ", name, type);
+		pthread_mutex_unlock(&s->lock);
 		/* A stranger's answer first: a wrong id must not count. */
 		p[0] ^= 0xff;
 		len = answer(p, (size_t)n, "db.prod.svc.test", 1);
@@ -135,6 +138,7 @@ static int start(void **state)
 		     "options edns0 ndots:2\n");
 	put(s->hosts, "127.0.0.9 localhost\n::1 localhost\n10.9.9.9 here there # no-comment\n");
 	s->r = (struct resolver){.hosts = s->hosts, .resolv_conf = s->conf, .port = ntohs(a.sin_port)};
+	pthread_mutex_init(&s->lock, NULL);
 	*state = s;
 	return pthread_create(&s->thread, NULL, serve, s);
 }
@@ -154,13 +158,18 @@ static int stop(void **state)
 
 static void found(struct server *s, const char *host, const char *want, const char *asked)
 {
-	char out[RESOLVE_ADDR_MAX], why[120] = "";
+	char out[RESOLVE_ADDR_MAX], why[120] = "", log[sizeof(s->log)];
 
+	pthread_mutex_lock(&s->lock);
 	s->log[0] = '\0';
+	pthread_mutex_unlock(&s->lock);
 	if (resolve_host(&s->r, host, clock_mono_ns() + LONG_NS, out, why, sizeof(why)))
 		fail_msg("%s: %s", host, why);
 	assert_string_equal(out, want);
-	assert_string_equal(s->log, asked);
+	pthread_mutex_lock(&s->lock);
+	memcpy(log, s->log, sizeof(log));
+	pthread_mutex_unlock(&s->lock);
+	assert_string_equal(log, asked);
 }
 
 static void test_found(void **state)
