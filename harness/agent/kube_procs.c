@@ -161,19 +161,20 @@ void kube_each_netns(void (*fn)(void *arg, const char *path), void *arg)
 	free(s.v);
 }
 
-int kube_freeze(const char *root, const char *uid, bool on, struct err *e)
+int kube_freeze(struct node *n, const char *uid, bool on, struct err *e)
 {
+	const struct node_kube *k = n->impl;
 	struct pod_cgroup g;
 
-	cgroup_find(root, uid, &g);
+	cgroup_find(k->root, uid, &g);
 	if (g.path[0])
 		return cgroup_freeze(&g, on, e);
 	return on ? err_set(e, ERR_BROKEN, "pod %s has no cgroup on this node", uid) : 0;
 }
 
-int kube_frozen(struct node *n, const char *root, const char *uid, int *stopped, int *all,
-		struct err *e)
+int kube_frozen(struct node *n, const char *uid, int *stopped, int *all, struct err *e)
 {
+	const struct node_kube *k = n->impl;
 	struct pid_list pids = {0};
 	struct pod_cgroup g;
 
@@ -183,7 +184,7 @@ int kube_frozen(struct node *n, const char *root, const char *uid, int *stopped,
 	for (size_t i = 0; i < pids.n; i++)
 		procs_count_stopped(pids.pids[i], stopped, all);
 	pid_list_free(&pids);
-	cgroup_find(root, uid, &g);
+	cgroup_find(k->root, uid, &g);
 	/* Tasks may wait for a disk without being frozen: the kernel's word counts. */
 	if (!g.path[0] || !cgroup_frozen(&g))
 		*stopped = 0;

@@ -46,31 +46,6 @@ static int docker_netns(struct node *n, const char *uid, char *path, size_t size
 	return kube_netns_but(n, uid, "/proc/self/ns/net", path, size, e);
 }
 
-static int docker_freeze(struct node *n, const char *uid, bool on, struct err *e)
-{
-	(void)n;
-	return kube_freeze("", uid, on, e);
-}
-
-static int docker_frozen(struct node *n, const char *uid, int *stopped, int *all, struct err *e)
-{
-	return kube_frozen(n, "", uid, stopped, all, e);
-}
-
-/* The table's own gives the path below PID 1's root, which is ours too. */
-static int docker_volume(struct node *n, const char *ns, const char *pod, char *path, size_t size,
-			 struct err *e)
-{
-	char there[4096], *here = there;
-
-	if (node_kube_ops()->volume(n, ns, pod, there, sizeof(there), e))
-		return -1;
-	if (!strncmp(there, KUBE_NODE_ROOT "/", strlen(KUBE_NODE_ROOT "/")))
-		here += strlen(KUBE_NODE_ROOT);
-	mem_copy_str(path, size, here);
-	return 0;
-}
-
 static int docker_addresses(struct node *n, cJSON *own, cJSON *api, struct err *e)
 {
 	(void)n;
@@ -256,12 +231,10 @@ static int docker_open(struct node *n, struct err *e)
 	struct docker_node *d = mem_alloc(sizeof(*d));
 
 	d->kube.n = n;
+	d->kube.root = "";
 	d->ops = *node_kube_ops();
 	d->ops.name = "docker";
 	d->ops.netns = docker_netns;
-	d->ops.freeze = docker_freeze;
-	d->ops.frozen = docker_frozen;
-	d->ops.volume = docker_volume;
 	d->ops.addresses = docker_addresses;
 	d->ops.host_netns = NULL; /* packets between pods pass none that is ours */
 	d->ops.residue = docker_residue;

@@ -51,17 +51,6 @@ static int api_get(struct node_kube *k, const char *path, cJSON **out, struct er
 	return r;
 }
 
-static int freeze(struct node *n, const char *uid, bool on, struct err *e)
-{
-	(void)n;
-	return kube_freeze(KUBE_NODE_ROOT, uid, on, e);
-}
-
-static int frozen(struct node *n, const char *uid, int *stopped, int *all, struct err *e)
-{
-	return kube_frozen(n, KUBE_NODE_ROOT, uid, stopped, all, e);
-}
-
 static const char *first_claim(const cJSON *pod)
 {
 	const cJSON *v;
@@ -76,14 +65,15 @@ static const char *first_claim(const cJSON *pod)
 }
 
 /* Where the kubelet mounted a volume that is not ours. */
-static int kubelet_path(const char *uid, const char *pv, char *path, size_t size, struct err *e)
+static int kubelet_path(const struct node_kube *k, const char *uid, const char *pv, char *path,
+			size_t size, struct err *e)
 {
 	char pattern[600];
 	struct stat st;
 	glob_t g;
 
-	snprintf(pattern, sizeof(pattern),
-		 KUBE_NODE_ROOT "/var/lib/kubelet/pods/%s/volumes/kubernetes.io~*/%s", uid, pv);
+	snprintf(pattern, sizeof(pattern), "%s/var/lib/kubelet/pods/%s/volumes/kubernetes.io~*/%s",
+		 k->root, uid, pv);
 	if (glob(pattern, 0, NULL, &g) || !g.gl_pathc)
 		return err_set(e, ERR_BROKEN, "volume %s of pod %s is not mounted on this node", pv, uid);
 	/* CSI drivers mount one level deeper. */
@@ -118,10 +108,11 @@ static int volume_path(struct node_kube *k, const char *ns, const cJSON *pod, ch
 		goto out;
 	local = json_str(json_path(pv, "spec.local"), "path", NULL);
 	if (local) {
-		snprintf(path, size, KUBE_NODE_ROOT "%s", local);
+		snprintf(path, size, "%s%s", k->root, local);
 		r = 0;
 	} else {
-		r = kubelet_path(json_str(json_get(pod, "metadata"), "uid", ""), pv_name, path, size, e);
+		r = kubelet_path(k, json_str(json_get(pod, "metadata"), "uid", ""), pv_name, path,
+				 size, e);
 	}
 out:
 	cJSON_Delete(pvc);
@@ -296,8 +287,8 @@ static const struct node_ops KUBE_OPS = {
 	.name = "kube",
 	.pids = kube_pids,
 	.netns = kube_netns,
-	.freeze = freeze,
-	.frozen = frozen,
+	.freeze = kube_freeze,
+	.frozen = kube_frozen,
 	.volume = volume,
 	.pod_uid = pod_uid,
 	.pod_delete = pod_delete,
@@ -332,6 +323,7 @@ static int kube_open(struct node *n, struct err *e)
 	struct node_kube *k = mem_alloc(sizeof(*k));
 
 	k->n = n;
+	k->root = KUBE_NODE_ROOT;
 	n->impl = k;
 	n->ops = &KUBE_OPS;
 	pthread_mutex_init(&k->lock, NULL);

@@ -17,6 +17,7 @@ struct volumes;
 
 struct node_kube {
 	struct node *n;
+	const char *root;     /* where this process sees the node's files */
 	struct kube_conf conf;
 	struct kube_client *client;
 	pthread_mutex_t lock; /* of the client and the cache */
@@ -40,11 +41,8 @@ int kube_netns(struct node *n, const char *uid, char *path, size_t size, struct 
 /* The same where the node's own namespace is another than /proc/1's. */
 int kube_netns_but(struct node *n, const char *uid, const char *node_netns, char *path, size_t size,
 		   struct err *e);
-/* Freezes or thaws a pod, and tells how many of its tasks stand still: the
- * functions of the table, below the node's root folder. */
-int kube_freeze(const char *root, const char *uid, bool on, struct err *e);
-int kube_frozen(struct node *n, const char *root, const char *uid, int *stopped, int *all,
-		struct err *e);
+int kube_freeze(struct node *n, const char *uid, bool on, struct err *e);
+int kube_frozen(struct node *n, const char *uid, int *stopped, int *all, struct err *e);
 /* The IPv4 address in a pod's sandbox, before the API server tells it; ""
  * when there is none. `out` holds 64 bytes. */
 void kube_sandbox_ip(struct node *n, const char *uid, char out[64]);
