@@ -15,6 +15,7 @@ static void redirections(const struct view *v, struct measured *m)
 	for (i = 0; i < v->nops; i++) {
 		m->moved += strstr(v->ops[i]->via, " MOVED") != NULL;
 		m->asked += strstr(v->ops[i]->via, " ASK") != NULL;
+		m->tried_again += strstr(v->ops[i]->via, " TRYAGAIN") != NULL;
 	}
 }
 

@@ -116,9 +116,10 @@ struct measured {
 	int64_t baseline_p50_ns, baseline_p99_ns, baseline_p999_ns;
 	int64_t longest_op_ns;      /* invoke to return */
 	int64_t longest_own_ns;     /* the same without late_ns of each */
-	/* Operations that servers sent on to another one (Redis Cluster's MOVED
-	 * and ASK: `via` ends with it), which clients followed. */
-	int64_t moved, asked;
+	/* Operations that servers sent on to another one or told to come again
+	 * (Redis Cluster's MOVED, ASK and TRYAGAIN: `via` ends with it), which
+	 * clients did. */
+	int64_t moved, asked, tried_again;
 	struct fault_seen *faults;
 	size_t nfaults;
 	struct outage *worst;       /* of the faults', NULL when none */

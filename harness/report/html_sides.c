@@ -110,10 +110,10 @@ void html_redirected(struct page *p)
 {
 	const struct measured *m = p->s->m;
 
-	if (m->moved || m->asked)
+	if (m->moved || m->asked || m->tried_again)
 		fprintf(p->f, "<p>Servers sent clients on to another one: %s operations for good (MOVED), %s this once "
-			"(ASK). That is in these operations' latency.</p>\n", text_count(m->moved).s,
-			text_count(m->asked).s);
+			"(ASK); %s were told to come again a little later (TRYAGAIN). That is in these operations' latency."
+			"</p>\n", text_count(m->moved).s, text_count(m->asked).s, text_count(m->tried_again).s);
 }
 
 void html_staleness(struct page *p)

@@ -351,6 +351,7 @@ static cJSON *scenario(const struct scenario_report *s)
 	list = cJSON_AddObjectToObject(out, "redirected");
 	json_set_i64(list, "moved", m->moved);
 	json_set_i64(list, "ask", m->asked);
+	json_set_i64(list, "tryagain", m->tried_again);
 	set_ms(out, "dual_primary_ms", m->dual_primary_ns);
 	set_ms(out, "baseline_p99_ms", m->baseline_p99_ns > 0 ? m->baseline_p99_ns : -1);
 	set_ms(out, "longest_op_ms", m->longest_op_ns > 0 ? m->longest_op_ns : -1);

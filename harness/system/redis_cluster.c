@@ -3,12 +3,11 @@
  * redis_cluster_probe.c; the map of slots, in redis_map.c.
  *
  * Retries of the client library: it has none here (redis_conn.h). What a
- * client has to do by the specification is done by us and shown: a redirected
- * call names its redirections in `via` ("10.244.1.7:6379 MOVED"). TRYAGAIN is
- * only said to commands of several keys (Redis cluster specification, "Multiple
- * keys operations"), and a call here has one; should it come, it is the call's
- * error like any other refusal, after which the map is asked for again before
- * the next call. */
+ * client has to do by the specification is done by us and shown: a call that
+ * was sent on or told to come again names that in `via` ("10.244.1.7:6379
+ * MOVED"). TRYAGAIN is said only to commands of several keys, some of which have
+ * moved already (Redis cluster specification, "Multiple keys operations"); a
+ * call here has one so far. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +22,7 @@
 #include "system/redis_slots.h"
 #include "system/system.h"
 
-enum { HOPS_MAX = 5, RELEARN_MS = 50 };
+enum { HOPS_MAX = 5, RELEARN_MS = 50, TRYAGAIN_MS = 10 };
 
 struct client {
 	struct redis_map map;
@@ -101,6 +100,24 @@ static redisReply *ask(struct client *c, struct redis_peer *p, struct op *op,
 	return NULL;
 }
 
+static void note_hop(char hops[40], const char *word)
+{
+	if (!strstr(hops, word) || strcmp(word, " TRYAGAIN"))
+		snprintf(hops + strlen(hops), 40 - strlen(hops), "%s", word);
+}
+
+/* Keys of one command are on two servers for a moment: the same one is asked
+ * again, a little later. False: the deadline comes first. */
+static bool wait_for_keys(int64_t until_ns)
+{
+	int64_t next_ns = clock_mono_ns() + TRYAGAIN_MS * NS_PER_MS;
+
+	if (next_ns >= until_ns)
+		return false;
+	clock_sleep_until(next_ns);
+	return true;
+}
+
 /* Follows redirections within the deadline. Each says that the command was
  * not executed there, so nothing is hidden or done twice. */
 static void follow(struct client *c, struct op *op, const struct redis_command *k, struct redis_peer *p,
@@ -108,31 +125,40 @@ static void follow(struct client *c, struct op *op, const struct redis_command *
 {
 	bool asking = false;
 	char hops[40] = "";
+	int hop = 0;
 
-	for (int hop = 0; hop <= HOPS_MAX; hop++) {
+	while (hop <= HOPS_MAX) {
 		redisReply *r = ask(c, p, op, k, asking, until_ns);
 		struct redis_redirect to;
-		bool moved;
+		bool moved, again;
 
 		if (!r)
 			return;
 		note_via(op, p->conn, hops);
 		moved = r->type == REDIS_REPLY_ERROR && redis_redirect(r->str, &to);
+		again = r->type == REDIS_REPLY_ERROR && !strncmp(r->str, "TRYAGAIN", 8);
 		if (r->type == REDIS_REPLY_ERROR)
 			refused(c, r->str);
 		redis_command_answered(op, r);
 		freeReplyObject(r);
+		if (again) {
+			note_hop(hops, " TRYAGAIN");
+			note_via(op, p->conn, hops);
+			if (!wait_for_keys(until_ns))
+				return;
+			continue;
+		}
 		/* A replica that sends to its master has become something else;
 		 * who asked for a replica's word is not given the master's. */
 		if (!moved || p->readonly) {
 			c->map.stale = c->map.stale || moved;
 			return;
 		}
+		hop++;
 		asking = to.ask;
 		c->map.stale = c->map.stale || !asking;
 		p = redis_map_peer(&c->map, *to.host ? to.host : p->host, to.port, false);
-		if (strlen(hops) + 7 < sizeof(hops))
-			strcat(hops, asking ? " ASK" : " MOVED");
+		note_hop(hops, asking ? " ASK" : " MOVED");
 	}
 }
 

@@ -127,6 +127,29 @@ static void test_lost_phantom_duplicate(void **state)
 	end(&r);
 }
 
+static void test_redirections(void **state)
+{
+	static const char *const via[] = {"10.1.0.1:6379", "10.1.0.2:6379 MOVED", "10.1.0.2:6379 MOVED",
+					  "10.1.0.2:6379 ASK", "10.1.0.3:6379 ASK TRYAGAIN"};
+	struct run r;
+
+	(void)state;
+	begin(&r);
+	for (size_t i = 0; i < ARRAY_LEN(via); i++) {
+		struct op op = {.f = OP_INSERT, .value = (int64_t)i, .key = OP_NO_VALUE, .expect = OP_NO_VALUE,
+				.t_intended = SEC, .t_invoke = SEC, .t_return = SEC + MS, .outcome = OP_OK,
+				.sent = true};
+
+		mem_copy_str(op.via, sizeof(op.via), via[i]);
+		history_add(&r.h, &op);
+	}
+	measure(&r);
+	assert_int_equal(r.m.moved, 2);
+	assert_int_equal(r.m.asked, 2);
+	assert_int_equal(r.m.tried_again, 1);
+	end(&r);
+}
+
 static void test_no_final_read(void **state)
 {
 	struct run r;
@@ -686,6 +709,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_lost),
 		cmocka_unit_test(test_lost_phantom_duplicate),
+		cmocka_unit_test(test_redirections),
 		cmocka_unit_test(test_no_final_read),
 		cmocka_unit_test(test_registers),
 		cmocka_unit_test(test_who_lost_it),

@@ -7,11 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -261,6 +265,79 @@ static void test_ask(void **state)
 }
 
 /* A replica answers what it was given, and is never replaced by its master. */
+/* A server that owns all slots and says TRYAGAIN to the first `times` commands:
+ * a real one says it only to several keys at once, which no call here has. */
+struct hesitant {
+	int fd, port, times;
+	pthread_t thread;
+};
+
+static void *hesitate(void *arg)
+{
+	struct hesitant *h = arg;
+	int fd = accept(h->fd, NULL, NULL);
+	char text[4096], answer[200];
+	ssize_t n;
+
+	while (fd >= 0 && (n = recv(fd, text, sizeof(text) - 1, 0)) > 0) {
+		text[n] = '\0';
+		snprintf(answer, sizeof(answer), "+OK\r\n");
+		if (strstr(text, "SLOTS"))
+			snprintf(answer, sizeof(answer), "*1\r\n*3\r\n:0\r\n:16383\r\n*3\r\n"
+				 "$9\r\n127.0.0.1\r\n:%d\r\n$1\r\na\r\n", h->port);
+		else if (h->times-- > 0)
+			snprintf(answer, sizeof(answer), "-TRYAGAIN Multiple keys request during "
+				 "rehashing of slot\r\n");
+		if (send(fd, answer, strlen(answer), MSG_NOSIGNAL) < 0)
+			break;
+	}
+	if (fd >= 0)
+		close(fd);
+	return NULL;
+}
+
+static struct op against_hesitant(int times)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct hesitant h = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .times = times};
+	struct member m = {.name = "redis-cluster-0", .host = "127.0.0.1"};
+	struct redis_trial t = {.sys = &SYS, .acc = {.members = &m, .n = 1}};
+	socklen_t len = sizeof(at);
+	struct op op;
+
+	assert_int_equal(bind(h.fd, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(listen(h.fd, 1), 0);
+	assert_int_equal(getsockname(h.fd, (struct sockaddr *)&at, &len), 0);
+	h.port = ntohs(at.sin_port);
+	assert_int_equal(pthread_create(&h.thread, NULL, hesitate, &h), 0);
+	t.acc.conf = cJSON_CreateObject();
+	json_set_i64(t.acc.conf, "port", h.port);
+	t.c = SYS.client_new(&t.acc, 0);
+	op = redis_trial_run(&t, OP_INSERT, OP_NO_VALUE, 1, OP_NO_VALUE);
+	SYS.client_free(t.c);
+	pthread_join(h.thread, NULL);
+	close(h.fd);
+	cJSON_Delete(t.acc.conf);
+	return op;
+}
+
+static void test_tryagain(void **state)
+{
+	struct op op = against_hesitant(2);
+
+	(void)state;
+	assert_int_equal(op.outcome, OP_OK);
+	assert_non_null(strstr(op.via, " TRYAGAIN"));
+	assert_null(strstr(strstr(op.via, " TRYAGAIN") + 1, " TRYAGAIN"));
+	assert_true(op.t_return - op.t_invoke >= 20 * NS_PER_MS);
+
+	/* It never comes to an end: refused, by the deadline, and nothing was done. */
+	op = against_hesitant(1 << 20);
+	assert_int_equal(op.outcome, OP_FAIL);
+	assert_int_equal(strncmp(op.error, "TRYAGAIN", 8), 0);
+	assert_true(op.t_return - op.t_invoke >= DEADLINE_NS / 2);
+}
+
 static void test_replica_reads(void **state)
 {
 	struct fixture *f = redis_trial_need(state);
@@ -436,7 +513,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_not_formed),
 		T(test_operations), T(test_final_read), T(test_replica_reads), T(test_inforce),
-		T(test_ask), T(test_probe),
+		T(test_ask), cmocka_unit_test(test_tryagain), T(test_probe),
 		/* From here on nothing is as it was. */
 		T(test_moved), T(test_frozen_and_dead), T(test_minority),
 	};
