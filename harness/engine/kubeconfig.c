@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "spec/yaml.h"
@@ -24,39 +25,6 @@ void kube_conf_free(struct kube_conf *c)
 	buf_free(&c->cert);
 	buf_free(&c->key);
 	memset(c, 0, sizeof(*c));
-}
-
-static int base64_value(char ch)
-{
-	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *p = ch ? strchr(alphabet, ch) : NULL;
-
-	return p ? (int)(p - alphabet) : -1;
-}
-
-/* RFC 4648, section 4; white space is skipped. */
-static int base64_decode(const char *s, struct buf *out)
-{
-	unsigned bits = 0;
-	int have = 0, v;
-
-	for (; *s && *s != '='; s++) {
-		if (*s == '\n' || *s == '\r' || *s == ' ')
-			continue;
-		v = base64_value(*s);
-		if (v < 0)
-			return -1;
-		bits = (bits << 6 | (unsigned)v) & 0xffffff;
-		have += 6;
-		if (have >= 8) {
-			have -= 8;
-			buf_char(out, (char)(bits >> have & 0xff));
-		}
-	}
-	while (*s == '=' || *s == '\n' || *s == '\r' || *s == ' ')
-		s++;
-	return *s ? -1 : 0;
 }
 
 /* The entry of a list of {name: ..., what: {...}} with this name. */

@@ -153,6 +153,48 @@ cJSON *plan_members(const struct plan *p)
 	return out;
 }
 
+/* Keys over those of access.yaml; null removes one. */
+static void lay_over(cJSON *access, const struct ynode *more)
+{
+	cJSON *o = yaml_to_json(more), *item, *next;
+
+	for (item = o->child; item; item = next) {
+		next = item->next;
+		cJSON_DeleteItemFromObjectCaseSensitive(access, item->string);
+		if (!cJSON_IsNull(item))
+			json_set(access, item->string, cJSON_DetachItemViaPointer(o, item));
+	}
+	cJSON_Delete(o);
+}
+
+static int apply_overlays(struct arena *a, struct plan *p, struct err *e)
+{
+	for (size_t i = 0; i < p->settings.n; i++) {
+		const struct setting *s = &p->settings.v[i];
+		const char *overlay = setting_overlay(s);
+		const struct ynode *access = NULL;
+
+		if (!overlay)
+			continue;
+		if (strcmp(p->sc.variant, "corrected")) {
+			if (s->at)
+				return yaml_error(s->at, e, "%s: %s is an overlay of the variant corrected only",
+						  s->name, s->value);
+			return err_set(e, ERR_INPUT, "%s %s=%s is an overlay of the variant corrected only; "
+				       "%s is %s", s->changed_by, s->name, s->value, p->sc.name, p->sc.variant);
+		}
+		if (manifest_overlay(a, &p->manifest,
+				     arena_fmt(a, "%s/fixtures/%s/overlays/%s", p->root, p->system->fixture,
+					       overlay),
+				     arena_fmt(a, "setting %s = %s", s->name, s->value), &p->changes,
+				     &access, e))
+			return -1;
+		if (access)
+			lay_over(p->access, access);
+	}
+	return 0;
+}
+
 static bool is_role(const char *target)
 {
 	static const char *const roles[] = {"primary", "replica", "any", "all", "minority"};
@@ -245,7 +287,7 @@ int plan_read(struct arena *a, const char *root, const char *path, const struct 
 		return err_set(e, ERR_INPUT, "%s: system %s has no fixture", path, out->sc.system);
 	if (check_fault_steps(out, e) || read_settings(a, root, out, sets, nsets, e) ||
 	    read_manifests(a, root, out, e) || read_access(a, root, out, e) ||
-	    check_targets(out, e) || check_load(out, e))
+	    apply_overlays(a, out, e) || check_targets(out, e) || check_load(out, e))
 		return -1;
 	return manifest_apply_settings(a, &out->manifest, &out->settings, &out->changes, e);
 }

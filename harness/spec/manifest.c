@@ -14,8 +14,8 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The folder's *.yaml besides access.yaml (which is about clients, not an
- * object), sorted. */
+/* The folder's *.yaml, sorted, besides those that hold no objects: access.yaml
+ * is about clients, overlay.yaml about other manifests. */
 static int list_files(struct arena *a, const char *dir, char ***files, size_t *n, struct err *e)
 {
 	char **heap = NULL;
@@ -30,7 +30,7 @@ static int list_files(struct arena *a, const char *dir, char ***files, size_t *n
 	while ((d = readdir(dp))) {
 		len = strlen(d->d_name);
 		if (*d->d_name == '.' || len <= 5 || strcmp(d->d_name + len - 5, ".yaml") ||
-		    !strcmp(d->d_name, "access.yaml"))
+		    !strcmp(d->d_name, "access.yaml") || !strcmp(d->d_name, "overlay.yaml"))
 			continue;
 		*VEC_PUSH(heap, *n, alloc) = arena_fmt(a, "%s/%s", dir, d->d_name);
 	}

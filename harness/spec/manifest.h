@@ -56,6 +56,27 @@ int manifest_read_dir(struct arena *a, const char *dir, struct manifest *m, stru
 int manifest_apply_settings(struct arena *a, struct manifest *m, const struct settings *s,
 			    struct adaptations *log, struct err *e);
 
+/* Changes the manifests by a folder beside the variants:
+ *
+ *   overlay.yaml:
+ *     about: one line for people
+ *     remove: [Service/x]            # whole objects
+ *     edit:                          # of the others
+ *       - object: StatefulSet/x
+ *         path: spec.template.spec.serviceAccountName
+ *         remove: true               # or a list: the names of a list's items
+ *       - object: ConfigMap/x
+ *         path: data."x.conf"
+ *         replace: text              # stands there exactly once
+ *         with: other text
+ *     access: {write_host: a, read_host: null}    # over access.yaml; null removes
+ *
+ * Objects of its other *.yaml are added. What is named and is not there is an
+ * error: an overlay that no longer fits must not go unnoticed. *access is the
+ * map under that key, NULL: none. */
+int manifest_overlay(struct arena *a, struct manifest *m, const char *dir, const char *why,
+		     struct adaptations *log, const struct ynode **access, struct err *e);
+
 int manifest_adapt(struct arena *a, struct manifest *m, const struct adapt_rules *rules,
 		   struct adaptations *log, struct err *e);
 

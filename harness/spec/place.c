@@ -258,7 +258,7 @@ int manifest_apply_settings(struct arena *a, struct manifest *m, const struct se
 	size_t i;
 
 	for (i = 0; i < s->n; i++) {
-		if (put_everywhere(a, m, &s->v[i], log, &originals, e))
+		if (yaml_get(s->v[i].node, "where") && put_everywhere(a, m, &s->v[i], log, &originals, e))
 			return -1;
 	}
 	return 0;

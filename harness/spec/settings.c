@@ -198,6 +198,28 @@ static int check_places(const struct ynode *entry, struct err *e)
 	return 0;
 }
 
+static int check_overlays(const struct ynode *entry, struct err *e)
+{
+	const struct ynode *overlays = yaml_get(entry, "overlay");
+	const char *text;
+
+	if (yaml_get(entry, "where"))
+		return yaml_error(overlays, e, "a setting has places (where) or overlays, not both");
+	if (overlays->kind != Y_MAP || !overlays->n)
+		return yaml_error(overlays, e, "overlay must be a map from values to folders");
+	for (size_t i = 0; i < overlays->n; i++)
+		if (yaml_to_string(overlays->items[i], &text, e))
+			return -1;
+	return 0;
+}
+
+const char *setting_overlay(const struct setting *s)
+{
+	const struct ynode *n = yaml_get(yaml_get(s->node, "overlay"), s->value);
+
+	return n ? n->text : NULL;
+}
+
 static int check_bounds(const struct ynode *entry, const char *unit, struct err *e)
 {
 	static const char *const ends[] = {"min", "max"};
@@ -229,7 +251,7 @@ static int check_bounds(const struct ynode *entry, const char *unit, struct err 
 static int load_one(struct arena *a, struct ynode *entry, struct settings *s, struct err *e)
 {
 	static const char *const keys[] = {"name", "unit", "default", "source", "about", "min", "max",
-					   "choices", "where", NULL};
+					   "choices", "where", "overlay", NULL};
 	static const char *const units[] = {"s", "ms", "bytes", "count", "bool", "word", NULL};
 	struct setting *st = &s->v[s->n];
 	const char *text;
@@ -247,7 +269,8 @@ static int load_one(struct arena *a, struct ynode *entry, struct settings *s, st
 	if (!units[i])
 		return yaml_error(yaml_get(entry, "unit"), e, "unknown unit \"%.40s\"; known are: s, "
 				  "ms, bytes, count, bool, word", st->unit);
-	if (check_bounds(entry, st->unit, e) || check_places(entry, e))
+	if (check_bounds(entry, st->unit, e) ||
+	    (yaml_get(entry, "overlay") ? check_overlays(entry, e) : check_places(entry, e)))
 		return -1;
 	st->dflt = settings_normal(a, st, yaml_get(entry, "default"), e);
 	if (!st->dflt)

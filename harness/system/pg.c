@@ -51,13 +51,13 @@ static void say_nothing(void *arg, const PGresult *res)
 	(void)res;
 }
 
-static PGconn *start(const struct pg_login *l, const char *address)
+static PGconn *start(const struct pg_login *l, const char *host, const char *address)
 {
 	/* SSL and GSSAPI would do blocking calls of their own. */
 	const char *const keys[] = {"host", "hostaddr", "port", "user", "password", "passfile",
 				    "dbname", "sslmode", "gssencmode", "application_name",
 				    "target_session_attrs", "client_encoding", NULL};
-	const char *const values[] = {l->host, address, l->port, l->user, l->password, "/dev/null",
+	const char *const values[] = {host, address, l->port, l->user, l->password, "/dev/null",
 				      l->database, "disable", "disable", "ordeal",
 				      l->read_write ? "read-write" : l->standby ? "standby" : "any", "UTF8", NULL};
 
@@ -80,35 +80,69 @@ static enum pg_end finish_connect(PGconn *c, int64_t until_ns)
 	return PG_ANSWERED;
 }
 
-PGconn *pg_open(const struct pg_login *l, int64_t until_ns, struct pg_cost *cost, char *error,
-		size_t size)
+/* One host; what it costs is added. */
+static PGconn *open_host(const struct pg_login *l, const char *host, int64_t until_ns,
+			 struct pg_cost *cost, char *error, size_t size)
 {
 	int64_t from = clock_mono_ns(), resolved;
 	enum pg_end end;
 	char why[120];
 	PGconn *c;
 
-	memset(cost, 0, sizeof(*cost));
-	if (resolve_host(NULL, l->host, until_ns, cost->address, why, sizeof(why))) {
-		cost->dns_ns = clock_mono_ns() - from;
+	if (resolve_host(NULL, host, until_ns, cost->address, why, sizeof(why))) {
+		cost->dns_ns += clock_mono_ns() - from;
 		snprintf(error, size, "%s: %s", clock_mono_ns() >= until_ns ? "timeout" : "dns",
 			 why);
 		return NULL;
 	}
 	resolved = clock_mono_ns();
-	cost->dns_ns = resolved - from;
-	c = start(l, cost->address);
+	cost->dns_ns += resolved - from;
+	c = start(l, host, cost->address);
 	end = c && PQstatus(c) != CONNECTION_BAD ? finish_connect(c, until_ns) : PG_BROKEN;
-	cost->connect_ns = clock_mono_ns() - resolved;
+	cost->connect_ns += clock_mono_ns() - resolved;
 	if (end == PG_ANSWERED && PQsetnonblocking(c, 1) == 0) {
 		PQsetNoticeReceiver(c, say_nothing, NULL);
 		return c;
 	}
 	if (end == PG_TIMEOUT)
-		snprintf(error, size, "timeout: no connection to %.40s in time", l->host);
+		snprintf(error, size, "timeout: no connection to %.40s in time", host);
 	else
 		pg_brief(error, size, "connect", c ? PQerrorMessage(c) : "out of memory");
 	pg_drop(c);
+	return NULL;
+}
+
+static unsigned count_hosts(const char *hosts)
+{
+	unsigned n = 1;
+
+	for (; *hosts; hosts++)
+		n += *hosts == ',';
+	return n;
+}
+
+static void nth_host(const char *hosts, unsigned i, char *out, size_t size)
+{
+	for (; i; i--)
+		hosts += strcspn(hosts, ",") + 1;
+	snprintf(out, size, "%.*s", (int)strcspn(hosts, ","), hosts);
+}
+
+PGconn *pg_open(struct pg_login *l, int64_t until_ns, struct pg_cost *cost, char *error, size_t size)
+{
+	unsigned n = count_hosts(l->host), left;
+	char host[256];
+	PGconn *c;
+
+	memset(cost, 0, sizeof(*cost));
+	for (left = n; left; left--, l->next = (l->next + 1) % n) {
+		int64_t now = clock_mono_ns();
+
+		nth_host(l->host, l->next % n, host, sizeof(host));
+		c = open_host(l, host, now + (until_ns - now) / left, cost, error, size);
+		if (c)
+			return c;
+	}
 	return NULL;
 }
 

@@ -13,15 +13,19 @@
  * address instead of a name, since libpq resolves names without a limit
  * (libpq, "Connection Status Functions": PQconnectPoll and hostaddr).
  * No call here takes longer than its until_ns (CLOCK_MONOTONIC), whatever the
- * server or the network do; none tries anything twice. */
+ * server or the network do; none tries any host twice. */
 
 struct pg_login {
-	char host[256], port[8], user[64], password[128], database[64];
+	/* One name, or several with commas between, as libpq has them: then the
+	 * one that was right before is tried first, the others after it, each for
+	 * its share of what time is left (pg_open() keeps which in `next`). */
+	char host[512], port[8], user[64], password[128], database[64];
 	/* Refuse a server that would not take writes; it says so while
 	 * connecting (PostgreSQL 14 and later), at no cost. */
 	bool read_write;
 	/* Refuse a server that is no standby; likewise. */
 	bool standby;
+	unsigned next;
 };
 
 /* From access.yaml: write_host, port, user, password, database; for clients
@@ -33,9 +37,9 @@ struct pg_cost {
 	char address[64]; /* that was connected to */
 };
 
-/* NULL with "dns: ...", "connect: ..." or "timeout: ..." in error; nothing
- * of the caller's was sent then. */
-PGconn *pg_open(const struct pg_login *l, int64_t until_ns, struct pg_cost *cost, char *error,
+/* NULL with "dns: ...", "connect: ..." or "timeout: ..." in error, of the last
+ * host that was tried; nothing of the caller's was sent then. */
+PGconn *pg_open(struct pg_login *l, int64_t until_ns, struct pg_cost *cost, char *error,
 		size_t size);
 
 enum pg_end {

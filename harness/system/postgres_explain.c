@@ -10,10 +10,12 @@
 #include "system/prediction.h"
 
 /* The parts of one outage, from three witnesses: the sampler (each member
- * asked every 100 ms), the annotations of Patroni's Endpoints object (leader,
- * acquireTime, renewTime, ttl, transitions) and the addresses behind the
- * Service. A watch event or sample comes a little after the fact; an instant
- * that would so come after its own consequence is set to that, and says so. */
+ * asked every 100 ms), the leader's lease, and the addresses behind the
+ * Service. The lease is the annotations of Patroni's Endpoints object (leader,
+ * acquireTime, renewTime, ttl, transitions) or, where samples tell of an etcd,
+ * the leader's key there. A watch event or sample comes a little after the
+ * fact; an instant that would so come after its own consequence is set to
+ * that, and says so. */
 
 enum {
 	AROUND_ACK_MS = 150,  /* a sample this much before the first acknowledgement still counts */
@@ -27,7 +29,8 @@ struct story {
 	char before[64], after[64]; /* primaries; "" unknown */
 	int64_t tl_before, tl_after;
 	char ip[64];                /* of `after` */
-	char lease[64];             /* name of the Endpoints object with the lease */
+	char lease[64];             /* name of what holds the lease */
+	bool etcd;                  /* it is a key in etcd */
 	int64_t renewed;            /* last renewal seen under `before` */
 	int64_t ttl;                /* of that renewal */
 	int64_t released;           /* the lease was seen without a leader */
@@ -87,6 +90,30 @@ static void lease(struct story *s)
 		} else if (t > s->injected && *leader && !strcmp(leader, s->after) && !s->elected) {
 			s->elected = t;
 		}
+	}
+}
+
+/* What each member of etcd had under the leader's key. Renewals do not show: the
+ * key hangs on a lease of etcd's own, which is renewed without touching it. */
+static void lease_in_etcd(struct story *s)
+{
+	const cJSON *e;
+
+	cJSON_ArrayForEach(e, s->events) {
+		const cJSON *view = json_get(json_get(e, "x"), "store");
+		const char *leader = json_str(view, "leader", NULL);
+		int64_t t = event_t(e);
+
+		if (!event_is(e, "sample") || !view || t > s->first_ack)
+			continue;
+		s->etcd = true;
+		snprintf(s->lease, sizeof(s->lease), "the leader's key in etcd");
+		if (t <= s->injected || !leader)
+			continue;
+		if (!*leader && !s->released)
+			s->released = t;
+		else if (*leader && !strcmp(leader, s->after) && !s->elected)
+			s->elected = t;
 	}
 }
 
@@ -165,6 +192,12 @@ static void routed(const struct story *s, struct milestones *m)
 {
 	const cJSON *e, *best = NULL, *prev;
 
+	if (s->etcd) {
+		m->routed = m->promoted;
+		snprintf(m->how_routed, sizeof(m->how_routed),
+			 "nothing has to follow: clients ask each member whether it takes writes");
+		return;
+	}
 	cJSON_ArrayForEach(e, s->events) {
 		bool is_lease = !strcmp(json_str(e, "name", ""), s->lease);
 
@@ -217,8 +250,12 @@ static void detected(const struct story *s, struct milestones *m)
 
 	if (s->released) {
 		m->detected = s->released;
-		snprintf(m->how_detected, sizeof(m->how_detected), "%.60s was seen without a leader: the lease was given up",
-			 s->lease);
+		if (s->etcd)
+			snprintf(m->how_detected, sizeof(m->how_detected),
+				 "a member of etcd answered that %.50s is gone", s->lease);
+		else
+			snprintf(m->how_detected, sizeof(m->how_detected),
+				 "%.60s was seen without a leader: the lease was given up", s->lease);
 		return;
 	}
 	if (strcmp(s->after, s->before)) {
@@ -256,8 +293,8 @@ static void elected(const struct story *s, struct milestones *m)
 	if (!s->elected)
 		return;
 	m->elected = s->elected;
-	snprintf(m->how_elected, sizeof(m->how_elected), "the leader in %.40s changed from %.30s to %.30s", s->lease,
-		 s->before, s->after);
+	snprintf(m->how_elected, sizeof(m->how_elected), "%s%.40s changed from %.30s to %.30s",
+		 s->etcd ? "" : "the leader in ", s->lease, s->before, s->after);
 }
 
 /* Causes before consequences. An address behind the Service is of use only
@@ -288,6 +325,21 @@ static void say(struct milestones *m, const char *name, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* The key goes when the leader deletes it or when its lease runs out, which is
+ * not before ttl - loop_wait after the fault. */
+static void another_leads_by_etcd(const struct story *s, const struct prediction *p, struct milestones *m)
+{
+	int64_t gone = s->released ? s->released : s->elected ? s->elected : s->first_ack;
+	const struct mechanism *expires = prediction_mechanism(p, "lease expires");
+
+	if (expires && gone - s->injected >= expires->lo_ns - LEASE_SLACK_MS * NS_PER_MS)
+		say(m, "lease expires", "%.40s leads instead of %.40s; the leader's key in etcd was there until %.1f s after the fault",
+		    s->after, s->before, in_s(gone - s->injected));
+	else
+		say(m, "lease released", "%.40s leads instead of %.40s; the leader's key in etcd was gone %.1f s after the fault, before its lease could end",
+		    s->after, s->before, in_s(gone - s->injected));
+}
+
 static void another_leads(const struct story *s, const struct prediction *p, struct milestones *m)
 {
 	int64_t lapse = s->renewed && s->ttl ? s->renewed + s->ttl : 0;
@@ -295,6 +347,8 @@ static void another_leads(const struct story *s, const struct prediction *p, str
 
 	if (prediction_has(p, "leader gives up")) {
 		say(m, "leader gives up", "%.40s took over from %.40s", s->after, s->before);
+	} else if (s->etcd) {
+		another_leads_by_etcd(s, p, m);
 	} else if (s->released || (lapse && taken < lapse - LEASE_SLACK_MS * NS_PER_MS)) {
 		say(m, "lease released", "%.40s leads instead of %.40s%s", s->after, s->before,
 		    s->released ? "; the lease had been given up before" :
@@ -341,6 +395,7 @@ void postgres_explain(const cJSON *events, const cJSON *fault,
 		return;
 	}
 	lease(&s);
+	lease_in_etcd(&s);
 	restart(&s);
 	address(&s);
 	detected(&s, m);

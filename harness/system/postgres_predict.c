@@ -20,6 +20,13 @@
  * asks the other members for their positions (2 s for those that do not
  * answer), takes the lease and promotes.
  *
+ * With etcd the leader's key hangs on a lease of etcd's own, renewed every
+ * loop_wait. When it ends etcd removes the key and tells the watching replicas,
+ * which act at once; a replica whose own etcd member has gone looks again
+ * after loop_wait. A new leader of etcd gives all leases their whole time anew
+ * (etcd, lessor.go: Promote()), so that one that leaves with Patroni's leader
+ * adds what the election of another takes. The window is the same.
+ *
  * What no document states (how long a process takes to start, to recover
  * from a crash, to promote, and a Service to follow) is an allowance, named
  * here and said to be one in each rule. */
@@ -45,6 +52,7 @@
 struct rules {
 	int64_t ttl, loop_wait, retry_timeout, primary_start_timeout, wal_sender_timeout;
 	bool synchronous;
+	bool etcd; /* Patroni's store; else the Kubernetes API */
 	struct assumed assumed;
 };
 
@@ -90,6 +98,7 @@ static void rules_read(const cJSON *inforce, struct rules *r)
 	r->retry_timeout = duration(r, inforce, "retry_timeout", 10);
 	r->primary_start_timeout = duration(r, inforce, "primary_start_timeout", 300);
 	r->synchronous = is_on(inforce, "synchronous_mode");
+	r->etcd = !strcmp(json_str(prediction_setting(inforce, "store"), "value", ""), "etcd");
 	/* Not a knob of ours, so its absence is nothing to mention. */
 	r->wal_sender_timeout = prediction_setting(inforce, "wal_sender_timeout") ?
 				duration(r, inforce, "wal_sender_timeout", 60) : S(60);
@@ -107,6 +116,13 @@ static int64_t lease_hi(const struct rules *r)
 
 static void lease_expires(struct prediction *p, const struct rules *r)
 {
+	if (r->etcd) {
+		prediction_add(p, "lease expires", lease_lo(r), lease_hi(r), DYNAMIC "; etcd documentation: Lease",
+			       "the last renewal of the lease in etcd is 0 to loop_wait %.0f s old, the key goes when ttl %.0f s is over (with another leader of etcd: counted from its election), a replica that etcd cannot tell looks every loop_wait + 0.5 s, asks the others for up to 2 s; %.0f s allowed for promotion: %.0f to %.1f s%s",
+			       in_s(r->loop_wait), in_s(r->ttl), in_s(PROMOTE), in_s(lease_lo(r)), in_s(lease_hi(r)),
+			       r->synchronous ? "; only the synchronous standby may take over" : "");
+		return;
+	}
 	prediction_add(p, "lease expires", lease_lo(r), lease_hi(r), DYNAMIC,
 		       "the last renewal is 0 to loop_wait %.0f s old, a replica may act once ttl %.0f s is over and looks every loop_wait + 0.5 s, asks the others for up to 2 s; %.0f s allowed for promotion and the Service: %.0f to %.1f s%s",
 		       in_s(r->loop_wait), in_s(r->ttl), in_s(PROMOTE), in_s(lease_lo(r)), in_s(lease_hi(r)),
@@ -186,7 +202,9 @@ static void partition(struct prediction *p, const struct rules *r, const cJSON *
 {
 	const char *api = json_str(json_get(fault, "params"), "api", "keep");
 
-	if (strcmp(api, "cut")) {
+	/* A cut between nodes is one between members of etcd, whatever becomes of
+	 * the API server. */
+	if (strcmp(api, "cut") && !r->etcd) {
 		prediction_fault_ends(p, fault, RECONNECT, ON_KUBERNETES,
 				      "the primary still reaches the API server and renews its lease, so nobody takes over");
 		if (!p->known)
@@ -196,7 +214,7 @@ static void partition(struct prediction *p, const struct rules *r, const cJSON *
 	}
 	lease_or_end(p, r, fault, r->loop_wait + CRASH_RECOVERY,
 		     "it ended before the lease did, and the old primary goes on or gets its lease back");
-	prediction_note(p, "Cut off from the API server, the old primary demotes itself retry_timeout %.0f s after its next renewal fails: %.0f to %.0f s after the cut.",
+	prediction_note(p, "Cut off from its store, the old primary demotes itself retry_timeout %.0f s after its next renewal fails: %.0f to %.0f s after the cut.",
 			in_s(r->retry_timeout), in_s(r->retry_timeout), in_s(r->retry_timeout + r->loop_wait));
 }
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "system/etcd.h"
 #include "system/patroni.h"
 #include "system/pg.h"
 #include "system/resolve.h"
@@ -15,10 +16,13 @@
 /* One member has two things to ask: PostgreSQL itself, over a connection that
  * is kept, and Patroni, whose answer costs it a thread and several
  * milliseconds of Python. So Patroni is asked each time while anything is
- * unusual, and once a second while all is calm. */
+ * unusual, and once a second while all is calm. Where the leader's lease is
+ * kept in etcd, each member's probe also asks a member of that, member i of
+ * ours member i of etcd, who holds it: etcd has no data of ours, so its members
+ * are none, and cannot be the target of a role. */
 #define CALM_EVERY_NS NS_PER_S
 #define CONNECT_MAX_NS (100 * NS_PER_MS)
-/* Once PostgreSQL has answered, a mute Patroni must not make that old. */
+/* Once PostgreSQL has answered, a mute Patroni or etcd must not make that old. */
 #define PATRONI_MAX_NS (150 * NS_PER_MS)
 
 struct probe {
@@ -29,6 +33,10 @@ struct probe {
 	bool calm;
 	int64_t asked_ns; /* Patroni, last */
 	bool sync_known, sync_mode; /* is synchronous_mode on, by Patroni's configuration */
+	const char *store;         /* of access.yaml, which outlives this; NULL: none */
+	const char *leader_key;
+	int store_port;
+	char store_address[64]; /* "" unknown */
 };
 
 /* A volatile function in an untaken branch of CASE is not called, so this
@@ -59,10 +67,14 @@ static const char *const sql_probe =
 
 struct probe *postgres_probe_new(const struct access *acc, const struct member *m)
 {
+	const cJSON *stores = json_get(acc->conf, "stores");
 	struct probe *p = mem_alloc(sizeof(*p));
 
 	pg_login_from(&p->login, acc, m->host, false);
 	p->patroni_port = (int)json_i64(acc->conf, "patroni_port", 0);
+	p->store = cJSON_GetStringValue(cJSON_GetArrayItem(stores, (int)(m - acc->members)));
+	p->store_port = (int)json_i64(acc->conf, "store_port", 2379);
+	p->leader_key = json_str(acc->conf, "leader_key", "");
 	return p;
 }
 
@@ -147,17 +159,16 @@ static bool serves(const struct sample *s)
 			 !strcmp(json_str(s->extra, "receiver", ""), "streaming"));
 }
 
-/* Patroni's address is looked up apart from PostgreSQL's: it must be heard
- * while PostgreSQL does not even take connections. */
-static bool locate(struct probe *p, int64_t until_ns, char *error, size_t size)
+/* An address that is kept until it is emptied. Patroni's is looked up apart
+ * from PostgreSQL's: it must be heard while PostgreSQL does not even take
+ * connections. */
+static bool locate(char address[64], const char *host, int64_t until_ns, char *error, size_t size)
 {
 	char why[80];
 
-	if (p->address[0])
+	if (address[0] || !resolve_host(NULL, host, until_ns, address, why, sizeof(why)))
 		return true;
-	if (!resolve_host(NULL, p->login.host, until_ns, p->address, why, sizeof(why)))
-		return true;
-	p->address[0] = '\0';
+	address[0] = '\0';
 	snprintf(error, size, "dns: %s", why);
 	return false;
 }
@@ -167,14 +178,14 @@ static bool locate(struct probe *p, int64_t until_ns, char *error, size_t size)
  * since it does not change under a run. */
 static void ask_sync_mode(struct probe *p, struct sample *s, int64_t until_ns)
 {
-	struct patroni_call call = {.fd = -1};
+	struct http_call call = {.fd = -1};
 	const cJSON *mode;
 	cJSON *config;
 	char why[96];
 
-	if (!p->sync_known && locate(p, until_ns, why, sizeof(why))) {
-		patroni_begin(&call, p->address, p->patroni_port, "/config", until_ns);
-		config = patroni_end(&call, until_ns);
+	if (!p->sync_known && locate(p->address, p->login.host, until_ns, why, sizeof(why))) {
+		http_begin(&call, p->address, p->patroni_port, "/config", NULL, until_ns);
+		config = http_end(&call, until_ns);
 		mode = json_get(config, "synchronous_mode");
 		p->sync_known = config != NULL;
 		p->sync_mode = cJSON_IsTrue(mode) ||
@@ -185,24 +196,52 @@ static void ask_sync_mode(struct probe *p, struct sample *s, int64_t until_ns)
 		json_set_bool(s->extra, "sync_mode", p->sync_mode);
 }
 
+static void store_begin(struct probe *p, struct http_call *call, int64_t until_ns)
+{
+	if (p->store && locate(p->store_address, p->store, until_ns, call->error, sizeof(call->error)))
+		etcd_begin(call, p->store_address, p->store_port, p->leader_key, until_ns);
+}
+
+/* The sample's "store": {host, leader} ("" nobody) or {host, error}. */
+static void store_end(struct probe *p, struct http_call *call, struct sample *s, int64_t until_ns)
+{
+	char leader[64] = "";
+	cJSON *view;
+
+	if (!p->store)
+		return;
+	view = cJSON_CreateObject();
+	json_set_str(view, "host", p->store);
+	/* Without a call its error says why there was none. */
+	if (call->fd < 0 || etcd_end(call, until_ns, leader, sizeof(leader))) {
+		json_set_str(view, "error", call->error);
+		p->store_address[0] = '\0';
+	} else {
+		json_set_str(view, "leader", leader);
+	}
+	json_set(s->extra, "store", view);
+}
+
 void postgres_probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 {
 	int64_t from = clock_mono_ns(), until_ns = from + timeout_ns;
 	bool ask_patroni = p->patroni_port && (!p->calm || from - p->asked_ns >= CALM_EVERY_NS);
 	int64_t connect_ns = from + CONNECT_MAX_NS < until_ns ? from + CONNECT_MAX_NS : until_ns;
-	struct patroni_call call = {.fd = -1};
+	struct http_call call = {.fd = -1}, store = {.fd = -1};
 	cJSON *answer;
 
 	s->extra = cJSON_CreateObject();
-	if (ask_patroni && locate(p, connect_ns, call.error, sizeof(call.error)))
-		patroni_begin(&call, p->address, p->patroni_port, "/patroni", connect_ns);
+	store_begin(p, &store, connect_ns);
+	if (ask_patroni && locate(p->address, p->login.host, connect_ns, call.error, sizeof(call.error)))
+		http_begin(&call, p->address, p->patroni_port, "/patroni", NULL, connect_ns);
 	ask_postgres(p, s, until_ns);
 	s->t_ns = clock_mono_ns();
 	s->took_ns = s->t_ns - from;
 	if (s->ok && s->t_ns + PATRONI_MAX_NS < until_ns)
 		until_ns = s->t_ns + PATRONI_MAX_NS;
+	store_end(p, &store, s, until_ns);
 	if (ask_patroni) {
-		answer = patroni_end(&call, until_ns);
+		answer = http_end(&call, until_ns);
 		patroni_to_extra(answer, call.error, s->extra);
 		p->asked_ns = from;
 		p->calm = serves(s) && answer && !json_bool(answer, "cluster_unlocked", false);
@@ -264,6 +303,7 @@ static int postgres_settings(const struct access *acc, cJSON *out, int64_t until
 	int n;
 
 	pg_login_from(&l, acc, NULL, false);
+	l.read_write = true;
 	c = pg_open(&l, until_ns, &cost, why, sizeof(why));
 	if (c && pg_query(c, sql, 0, NULL, until_ns, &res, why, sizeof(why)) == PG_TIMEOUT)
 		snprintf(why, sizeof(why), "timeout");
@@ -284,13 +324,13 @@ static int patroni_settings(const struct access *acc, cJSON *out, int64_t until_
 
 	for (size_t i = 0; i < acc->n && clock_mono_ns() < until_ns; i++) {
 		int64_t end_ns = clock_mono_ns() + NS_PER_S;
-		struct patroni_call call;
+		struct http_call call;
 		cJSON *config;
 
 		if (resolve_host(NULL, acc->members[i].host, end_ns, address, why, sizeof(why)))
 			continue;
-		patroni_begin(&call, address, port, "/config", end_ns);
-		config = patroni_end(&call, end_ns);
+		http_begin(&call, address, port, "/config", NULL, end_ns);
+		config = http_end(&call, end_ns);
 		if (config) {
 			patroni_to_settings(config, out);
 			cJSON_Delete(config);
@@ -301,6 +341,31 @@ static int patroni_settings(const struct access *acc, cJSON *out, int64_t until_
 	return err_set(e, ERR_BROKEN, "Patroni's configuration: %s", why);
 }
 
+/* Where the lease is kept, by the word of the store itself. Without one of its
+ * own Patroni's is the Kubernetes API, as the annotations of its object show. */
+static void store_setting(const struct access *acc, cJSON *out, int64_t until_ns)
+{
+	const cJSON *stores = json_get(acc->conf, "stores"), *host;
+	int port = (int)json_i64(acc->conf, "store_port", 2379);
+	char address[64] = "", version[32], why[96], source[128];
+	cJSON *o;
+
+	cJSON_ArrayForEach(host, stores) {
+		if (!cJSON_IsString(host) ||
+		    resolve_host(NULL, host->valuestring, until_ns, address, why, sizeof(why)) ||
+		    etcd_version(address, port, until_ns, version, sizeof(version), why, sizeof(why)))
+			continue;
+		o = cJSON_CreateObject();
+		json_set_str(o, "name", "store");
+		json_set_str(o, "value", "etcd");
+		json_set_str(o, "unit", "word");
+		snprintf(source, sizeof(source), "etcd %s at %.60s", version, host->valuestring);
+		json_set_str(o, "source", source);
+		json_push(out, o);
+		return;
+	}
+}
+
 /* What one half knows is better than nothing; both silent is an error. */
 int postgres_inforce(const struct access *acc, cJSON *out, struct err *e)
 {
@@ -309,5 +374,6 @@ int postgres_inforce(const struct access *acc, cJSON *out, struct err *e)
 	bool known = json_i64(acc->conf, "patroni_port", 0) &&
 		     !patroni_settings(acc, out, until_ns, &ignored);
 
+	store_setting(acc, out, clock_mono_ns() + NS_PER_S);
 	return postgres_settings(acc, out, until_ns, e) && !known ? -1 : 0;
 }

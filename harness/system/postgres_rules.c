@@ -71,6 +71,20 @@ static bool sync_satisfied(const struct sample *primary, char *why)
 	return false;
 }
 
+/* Every member of a store of its own answers and names the same leader. */
+static bool store_agrees(const cJSON *view, const struct sample *primary, char *why)
+{
+	const char *leader = json_str(view, "leader", ""), *host = json_str(view, "host", "?");
+
+	if (!view || !strcmp(leader, primary->member))
+		return true;
+	if (json_get(view, "error"))
+		snprintf(why, WHY_BYTES, "%.60s: %.80s", host, json_str(view, "error", ""));
+	else
+		snprintf(why, WHY_BYTES, "%.60s names %.40s as the leader", host, *leader ? leader : "nobody");
+	return false;
+}
+
 bool postgres_redundant(const struct sample *s, size_t n, char *why)
 {
 	const struct sample *primary = NULL;
@@ -95,7 +109,8 @@ bool postgres_redundant(const struct sample *s, size_t n, char *why)
 		return false;
 	}
 	for (i = 0; i < n; i++)
-		if (&s[i] != primary && !follows(primary, &s[i], why))
+		if ((&s[i] != primary && !follows(primary, &s[i], why)) ||
+		    !store_agrees(json_get(s[i].extra, "store"), primary, why))
 			return false;
 	return sync_satisfied(primary, why);
 }

@@ -66,12 +66,17 @@ void milestones_in_order(struct milestones *m)
 	milestone_before(&m->detected, m->elected ? m->elected : m->promoted, m->how_detected, sizeof(m->how_detected));
 }
 
-bool prediction_has(const struct prediction *p, const char *name)
+const struct mechanism *prediction_mechanism(const struct prediction *p, const char *name)
 {
 	for (size_t i = 0; p && i < p->n; i++)
 		if (!strcmp(p->mech[i].name, name))
-			return true;
-	return false;
+			return &p->mech[i];
+	return NULL;
+}
+
+bool prediction_has(const struct prediction *p, const char *name)
+{
+	return prediction_mechanism(p, name);
 }
 
 const cJSON *prediction_setting(const cJSON *inforce, const char *name)

@@ -36,7 +36,8 @@ void prediction_assume(struct assumed *a, const char *name);
  * assumed. */
 int64_t prediction_number(const cJSON *inforce, const char *name, int64_t dflt, struct assumed *a);
 
-/* Is there a mechanism of this name? `p` may be NULL. */
+/* The mechanism of this name; NULL: there is none. `p` may be NULL. */
+const struct mechanism *prediction_mechanism(const struct prediction *p, const char *name);
 bool prediction_has(const struct prediction *p, const char *name);
 
 /* Whom the fault hits: "primary" when one is among its targets, else the role

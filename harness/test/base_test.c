@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -269,6 +270,32 @@ static void the_seed_decides(void **state)
 	assert_int_equal(same, 0);
 }
 
+static void base64_goes_both_ways(void **state)
+{
+	static const char *const t[][2] = { /* RFC 4648, section 10 */
+		{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="},
+		{"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\xff\xfe", "//4="},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct buf there = {0}, back = {0};
+
+		base64_encode(t[i][0], &there);
+		assert_string_equal(buf_cstr(&there), t[i][1]);
+		assert_int_equal(base64_decode(t[i][1], &back), 0);
+		assert_string_equal(buf_cstr(&back), t[i][0]);
+		buf_free(&there);
+		buf_free(&back);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		struct buf b = {0};
+
+		assert_int_equal(base64_decode(i ? "Zg==x" : "Z!", &b), -1);
+		buf_free(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -285,6 +312,7 @@ int main(void)
 		cmocka_unit_test(a_process_that_hangs_is_ended),
 		cmocka_unit_test(started_processes_stop),
 		cmocka_unit_test(files_are_replaced_whole),
+		cmocka_unit_test(base64_goes_both_ways),
 		cmocka_unit_test(the_seed_decides),
 	};
 

@@ -173,6 +173,30 @@ static void test_partition(void **state)
 	assert_false(p.known); /* never healed: no rule says when */
 }
 
+static const char with_etcd[] =
+	"[{\"name\":\"ttl\",\"value\":\"30\",\"unit\":\"s\"},{\"name\":\"loop_wait\",\"value\":\"10\",\"unit\":\"s\"},"
+	"{\"name\":\"retry_timeout\",\"value\":\"10\",\"unit\":\"s\"},"
+	"{\"name\":\"primary_start_timeout\",\"value\":\"300\",\"unit\":\"s\"},"
+	"{\"name\":\"synchronous_mode\",\"value\":\"off\",\"unit\":\"bool\"},"
+	"{\"name\":\"store\",\"value\":\"etcd\",\"unit\":\"word\"}]";
+
+/* The store is among the pods that a cut of their nodes parts. */
+static void test_etcd(void **state)
+{
+	struct prediction p;
+
+	(void)state;
+	p = predict("{\"fault\":\"node-down\"," PRIMARY "}", with_etcd);
+	assert_int_equal(p.n, 1);
+	assert_true(p.lo_ns == 20 * SEC && p.hi_ns == 47500 * MS);
+	assert_non_null(strstr(p.mech[0].rule, "lease in etcd"));
+	assert_null(strstr(p.mech[0].rule, "Service"));
+	p = predict("{\"fault\":\"partition-node\",\"params\":{\"api\":\"keep\"},\"injected_ns\":1000000000,"
+		    "\"effective_ns\":1000000000,\"healed_ns\":91000000000," PRIMARY "}", with_etcd);
+	assert_int_equal(p.n, 1);
+	assert_string_equal(p.mech[0].name, "lease expires");
+}
+
 static void test_disk_and_replica(void **state)
 {
 	struct prediction p;
@@ -260,6 +284,33 @@ static void test_redundant(void **state)
 		cJSON_Delete(s[i].extra);
 }
 
+static void test_redundant_store(void **state)
+{
+	static const struct {
+		const char *view, *why;
+	} t[] = {
+		{"{\"store\":{\"host\":\"etcd-1.etcd\",\"leader\":\"postgres-0\"}}", NULL},
+		{"{\"store\":{\"host\":\"etcd-1.etcd\",\"leader\":\"\"}}", "etcd-1.etcd names nobody as the leader"},
+		{"{\"store\":{\"host\":\"etcd-1.etcd\",\"leader\":\"postgres-1\"}}",
+		 "etcd-1.etcd names postgres-1 as the leader"},
+		{"{\"store\":{\"host\":\"etcd-1.etcd\",\"error\":\"timeout: no answer\"}}",
+		 "etcd-1.etcd: timeout: no answer"},
+	};
+	struct sample s[2];
+	char why[200];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		member(&s[0], "postgres-0", ROLE_PRIMARY, 3,
+		       "{\"replication\":[{\"name\":\"postgres-1\",\"state\":\"streaming\"}]}");
+		member(&s[1], "postgres-1", ROLE_REPLICA, 3, t[i].view);
+		assert_int_equal(postgres_redundant(s, 2, why), !t[i].why);
+		assert_string_equal(why, t[i].why ? t[i].why : "");
+		cJSON_Delete(s[0].extra);
+		cJSON_Delete(s[1].extra);
+	}
+}
+
 /* ---- the parts of an outage ---- */
 
 struct tale {
@@ -335,15 +386,20 @@ static void tale_begin(struct tale *t, const char *fault)
 	}
 }
 
-static void tale_tell(struct tale *t, int64_t first_ack)
+static void tale_tell_with(struct tale *t, int64_t first_ack, const char *inforce)
 {
-	cJSON *s = parse(defaults);
+	cJSON *s = parse(inforce);
 
 	postgres_predict(t->fault, s, &t->p);
 	t->m.effective = 10 * SEC + 50 * MS;
 	t->m.first_ack = first_ack;
 	postgres_explain(t->events, t->fault, &t->p, &t->m);
 	cJSON_Delete(s);
+}
+
+static void tale_tell(struct tale *t, int64_t first_ack)
+{
+	tale_tell_with(t, first_ack, defaults);
 }
 
 static void tale_end(struct tale *t)
@@ -401,6 +457,52 @@ static void test_lease_released(void **state)
 	/* The Service led there before it was promoted. */
 	assert_int_equal(t.m.routed, t.m.promoted);
 	assert_non_null(strstr(t.m.how_routed, "before its promotion"));
+	tale_end(&t);
+}
+
+/* A survivor's sample with what its member of etcd has under the leader's key. */
+static void store(struct tale *t, int64_t at, const char *leader)
+{
+	char text[300];
+
+	snprintf(text, sizeof(text),
+		 "{\"k\":\"sample\",\"m\":\"postgres-2\",\"ok\":true,\"role\":\"replica\",\"writable\":false,\"tl\":1,"
+		 "\"took_ms\":2,\"x\":{\"store\":{\"host\":\"etcd-2.etcd\",\"leader\":\"%s\"}}}", leader);
+	put(t, at, text);
+}
+
+/* The same from an etcd: the fault at 10 s, the key gone and taken later. */
+static void etcd_tale(struct tale *t, const char *how, int64_t gone, int64_t taken, int64_t acked)
+{
+	char fault[200];
+
+	snprintf(fault, sizeof(fault), "{\"fault\":\"kill-pod\",\"params\":{\"how\":\"%s\"}," PRIMARY "}", how);
+	tale_begin(t, fault);
+	for (int64_t at = 9 * SEC; at < acked; at += 100 * MS)
+		store(t, at, at < gone ? "postgres-0" : at < taken ? "" : "postgres-1");
+	others(t, 10100 * MS, acked + SEC, taken + 300 * MS);
+	tale_tell_with(t, acked, with_etcd);
+	assert_int_equal(t->m.detected, gone);
+	assert_int_equal(t->m.elected, taken);
+	assert_true(llabs(t->m.promoted - taken - 300 * MS) <= 150 * MS);
+	assert_int_equal(t->m.routed, t->m.promoted);
+	assert_non_null(strstr(t->m.how_detected, "the leader's key in etcd is gone"));
+	assert_non_null(strstr(t->m.how_elected, "the leader's key in etcd changed from postgres-0 to postgres-1"));
+	assert_non_null(strstr(t->m.how_routed, "clients ask each member"));
+}
+
+static void test_etcd_tells(void **state)
+{
+	struct tale t;
+
+	(void)state;
+	etcd_tale(&t, "crash", 38 * SEC, 38500 * MS, 39 * SEC);
+	assert_string_equal(t.m.mechanism, "lease expires");
+	assert_non_null(strstr(t.m.why_mechanism, "was there until 28.0 s after the fault"));
+	tale_end(&t);
+	etcd_tale(&t, "force", 11 * SEC, 11500 * MS, 12 * SEC);
+	assert_string_equal(t.m.mechanism, "lease released");
+	assert_non_null(strstr(t.m.why_mechanism, "gone 1.0 s after the fault"));
 	tale_end(&t);
 }
 
@@ -526,10 +628,13 @@ int main(void)
 		cmocka_unit_test(test_kill_process),
 		cmocka_unit_test(test_lasting),
 		cmocka_unit_test(test_partition),
+		cmocka_unit_test(test_etcd),
 		cmocka_unit_test(test_disk_and_replica),
 		cmocka_unit_test(test_redundant),
+		cmocka_unit_test(test_redundant_store),
 		cmocka_unit_test(test_lease_expires),
 		cmocka_unit_test(test_lease_released),
+		cmocka_unit_test(test_etcd_tells),
 		cmocka_unit_test(test_same_member),
 		cmocka_unit_test(test_restarted_in_place),
 		cmocka_unit_test(test_fault_ends),

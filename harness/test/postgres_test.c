@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
 #include <libpq-fe.h>
 #include <pthread.h>
@@ -12,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -292,6 +295,46 @@ static void test_down_and_up(void **state)
 	assert_true(op.connect_ns > 0);
 }
 
+/* Several hosts, as an application lists them to libpq: one that refuses, one
+ * that is silent, and the server. */
+static void test_several_hosts(void **state)
+{
+	struct fixture *f = need(state);
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)f->s.port)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct access acc = f->acc;
+	struct client *mine = f->c;
+	struct op op;
+
+	assert_int_equal(inet_pton(AF_INET, "127.0.0.8", &at.sin_addr), 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	acc.conf = cJSON_Duplicate(f->acc.conf, 1);
+	json_set_str(acc.conf, "write_host", "127.0.0.9,127.0.0.8,127.0.0.1");
+	f->c = system_postgres.client_new(&acc, 8);
+	op = insert(f, 50, NS_PER_S);
+	must_be(&op, OP_OK, "");
+	/* The silent one had half of the second, the rest was left for the last. */
+	assert_true(op.connect_ns >= 400 * NS_PER_MS);
+	/* From now on the one that was right comes first. */
+	pg_server_stop(&f->s);
+	assert_int_equal(pg_server_start(&f->s), 0);
+	op = insert(f, 51, LONG_NS);
+	must_be(&op, OP_OK, "");
+	assert_true(op.connect_ns > 0 && op.connect_ns < LONG_NS / 4);
+	/* None takes writes. */
+	pg_server_stop(&f->s);
+	op = insert(f, 52, NS_PER_S);
+	assert_int_equal(op.outcome, OP_FAIL);
+	assert_false(op.sent);
+	assert_true(op.t_return - op.t_invoke < NS_PER_S + SLACK_NS);
+	assert_int_equal(pg_server_start(&f->s), 0);
+	system_postgres.client_free(f->c);
+	f->c = mine;
+	cJSON_Delete(acc.conf);
+	close(fd);
+}
+
 struct running {
 	struct fixture *f;
 	struct op op;
@@ -489,6 +532,7 @@ int main(void)
 		cmocka_unit_test(test_frozen),
 		cmocka_unit_test(test_read_only),
 		cmocka_unit_test(test_down_and_up),
+		cmocka_unit_test(test_several_hosts),
 		cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_cancelled_wait),
 		cmocka_unit_test(test_payload),

@@ -79,11 +79,52 @@ static void test_set(void **state)
 	arena_free(&a);
 }
 
+/* Other manifests by a setting: another store for Patroni, another way for
+ * clients. */
+static void test_overlay(void **state)
+{
+	static const struct setting_arg etcd = {"store", "etcd"};
+	struct arena a = {0};
+	struct err e = {0};
+	struct plan p;
+	char root[4096], path[4200];
+	bool has_etcd = false;
+
+	(void)state;
+	if (file_project_root(root, &e))
+		fail_msg("%s", e.msg);
+	snprintf(path, sizeof(path), "%s/scenarios/postgres-kill-primary.yaml", root);
+	if (plan_read(&a, root, path, &etcd, 1, &p, &e))
+		fail_msg("%s", e.msg);
+	for (size_t i = 0; i < p.manifest.n; i++) {
+		const char *name = manifest_object_name(&a, p.manifest.objects[i]);
+
+		has_etcd = has_etcd || !strcmp(name, "StatefulSet/etcd");
+		assert_null(strstr(name, "Role"));
+		assert_string_not_equal(name, "Service/postgres-master");
+	}
+	assert_true(has_etcd);
+	assert_string_equal(json_str(p.access, "write_host", ""),
+			    "postgres-0.postgres,postgres-1.postgres,postgres-2.postgres");
+	assert_int_equal(cJSON_GetArraySize(json_get(p.access, "stores")), 3);
+	assert_null(json_get(p.access, "leader_object"));
+	assert_string_equal(json_str(p.access, "user", ""), "postgres");
+	assert_true(p.changes.n > 10);
+	plan_free(&p);
+	snprintf(path, sizeof(path), "%s/scenarios/postgres-documented.yaml", root);
+	assert_int_equal(plan_read(&a, root, path, &etcd, 1, &p, &e), -1);
+	assert_string_equal(e.msg, "--set store=etcd is an overlay of the variant corrected only; "
+			    "postgres-documented is documented");
+	plan_free(&p);
+	arena_free(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shipped),
 		cmocka_unit_test(test_set),
+		cmocka_unit_test(test_overlay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
