@@ -40,7 +40,7 @@ static void masthead(struct page *p)
 		fprintf(p->f, "</div><div><a href=\"#s%d\">%s%s</a><p>%s</p></div></li>\n", s->index,
 			esc(p, title[0] ? title : json_str(s->event, "name", "?")),
 			esc(p, repetition_words(p->a, s)),
-			text_xml_figures(p->a, story_scenario(p->a, s)));
+			html_story(p, s));
 	}
 	fputs("</ol>\n</header>\n<main>\n", p->f);
 }

@@ -39,8 +39,10 @@ void html_close(FILE *f);
 /* "<span class=chip ...>✓ PASS</span>" */
 void html_chip(FILE *f, enum verdict v);
 
-/* html_scenario.c: one scenario, all of it. */
+/* html_scenario.c: one scenario, all of it; and what became of one in a
+ * sentence, as HTML in the arena. */
 void html_scenario(struct page *p);
+const char *html_story(struct page *p, const struct scenario_report *s);
 
 /* html_fault.c: why the outage took as long as it did; the table and the
  * plot of several faults; proof and undo of each. */

@@ -212,7 +212,7 @@ static void add_rows(struct page *p, const struct repeated *r, const struct repe
 		if (r->nfaults)
 			*o = row(p, r, &r->faults[i]);
 		else
-			o->down = text_xml_figures(p->a, story_scenario(p->a, r->first));
+			o->down = html_story(p, r->first);
 		o->lead = arena_fmt(p->a, "<b><a href=\"#s%d\">%s</a></b><span class=\"why\">%s</span>",
 				    r->first->index, esc(p, r->name),
 				    r->nfaults > 1 ? esc(p, repeated_fault_words(p->a, &r->faults[i])) :

@@ -15,6 +15,11 @@
 
 enum { LOST_SHOWN_MAX = 50 };
 
+const char *html_story(struct page *p, const struct scenario_report *s)
+{
+	return text_xml_figures(p->a, story_scenario(p->a, s));
+}
+
 static void figure_outage(struct page *p)
 {
 	const struct fault_seen *f = result_worst(p->s->m);
@@ -196,7 +201,7 @@ static void heading(struct page *p)
 		"%s</p>\n<p class=\"lead\">%s</p>\n", esc(p, name),
 		esc(p, repetition_words(p->a, p->s)), esc(p, json_str(p->s->event, "system", "?")),
 		esc(p, json_str(p->s->event, "variant", "?")), cut_short ? " · interrupted here" : "",
-		text_xml_figures(p->a, story_scenario(p->a, p->s)));
+		html_story(p, p->s));
 }
 
 /* What the lead says is what the report is about when nothing could be
