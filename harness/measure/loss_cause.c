@@ -226,10 +226,11 @@ static bool on_minority_side(const struct loss_evidence *ev, const struct op *op
 }
 
 /* Did the later primary, while it was a replica, tell a position that the old one
- * only had after the write? Then the write had reached it. */
+ * only had after the write? Then the write had reached it. A position on an
+ * older timeline than the write's says nothing: the two logs have parted. */
 static bool had_it(const struct loss_evidence *ev, const char *by, const struct answer *next, int64_t t)
 {
-	int64_t after = -1;
+	int64_t after = -1, timeline = -1, followed = -1;
 	size_t i;
 
 	for (i = 0; i < ev->nanswers && after < 0; i++) {
@@ -237,13 +238,19 @@ static bool had_it(const struct loss_evidence *ev, const char *by, const struct 
 
 		if (a->t >= t + SETTLED_MS * NS_PER_MS)
 			break;
-		if (a->t > t && a->ok && a->leads && !strcmp(a->m, by))
+		if (a->t > t && a->ok && a->leads && !strcmp(a->m, by)) {
 			after = a->position;
+			timeline = a->timeline;
+		}
 	}
 	for (i = 0; after >= 0 && i < ev->nanswers && ev->answers[i].t < next->t; i++) {
 		const struct answer *a = &ev->answers[i];
 
-		if (a->t > t && a->follows && !strcmp(a->m, next->m) && a->position >= after)
+		if (!a->follows || strcmp(a->m, next->m))
+			continue;
+		/* The highest that it ever told: without a sender it may tell less. */
+		followed = a->timeline > followed ? a->timeline : followed;
+		if (a->t > t && a->position >= after && (followed < 0 || followed >= timeline))
 			return true;
 	}
 	return false;

@@ -167,30 +167,36 @@ static void lay_over(cJSON *access, const struct ynode *more)
 	cJSON_Delete(o);
 }
 
+static int apply_overlay(struct arena *a, struct plan *p, const struct setting *s, const char *name,
+			 struct err *e)
+{
+	const struct ynode *access = NULL;
+
+	if (manifest_overlay(a, &p->manifest,
+			     arena_fmt(a, "%s/fixtures/%s/overlays/%s", p->root, p->system->fixture, name),
+			     arena_fmt(a, "setting %s = %s", s->name, s->value), &p->changes, &access, e))
+		return -1;
+	if (access)
+		lay_over(p->access, access);
+	return 0;
+}
+
 static int apply_overlays(struct arena *a, struct plan *p, struct err *e)
 {
 	for (size_t i = 0; i < p->settings.n; i++) {
 		const struct setting *s = &p->settings.v[i];
-		const char *overlay = setting_overlay(s);
-		const struct ynode *access = NULL;
+		const struct ynode *list = setting_overlays(s);
 
-		if (!overlay)
-			continue;
-		if (strcmp(p->sc.variant, "corrected")) {
+		if (list && strcmp(p->sc.variant, "corrected")) {
 			if (s->at)
 				return yaml_error(s->at, e, "%s: %s is an overlay of the variant corrected only",
 						  s->name, s->value);
 			return err_set(e, ERR_INPUT, "%s %s=%s is an overlay of the variant corrected only; "
 				       "%s is %s", s->changed_by, s->name, s->value, p->sc.name, p->sc.variant);
 		}
-		if (manifest_overlay(a, &p->manifest,
-				     arena_fmt(a, "%s/fixtures/%s/overlays/%s", p->root, p->system->fixture,
-					       overlay),
-				     arena_fmt(a, "setting %s = %s", s->name, s->value), &p->changes,
-				     &access, e))
-			return -1;
-		if (access)
-			lay_over(p->access, access);
+		for (size_t k = 0; list && k < list->n; k++)
+			if (apply_overlay(a, p, s, list->items[k]->text, e))
+				return -1;
 	}
 	return 0;
 }

@@ -41,8 +41,6 @@ static int list_files(struct arena *a, const char *dir, char ***files, size_t *n
 	if (*n)
 		memcpy(*files, heap, *n * sizeof(*heap));
 	free(heap);
-	if (!*n)
-		return err_set(e, ERR_INPUT, "no manifests (*.yaml) in %s", dir);
 	return 0;
 }
 
@@ -112,13 +110,12 @@ int manifest_add(struct arena *a, struct manifest *m, size_t *alloc, struct ynod
 	return 0;
 }
 
-int manifest_read_dir(struct arena *a, const char *dir, struct manifest *m, struct err *e)
+int manifest_read_more(struct arena *a, const char *dir, struct manifest *m, struct err *e)
 {
-	size_t nfiles, ndocs, i, alloc = 0;
+	size_t nfiles, ndocs, i, alloc = m->n;
 	struct ynode **docs;
 	char **files;
 
-	*m = (struct manifest){0};
 	if (list_files(a, dir, &files, &nfiles, e))
 		return -1;
 	for (i = 0; i < nfiles; i++) {
@@ -126,8 +123,16 @@ int manifest_read_dir(struct arena *a, const char *dir, struct manifest *m, stru
 		    manifest_add(a, m, &alloc, docs, ndocs, e))
 			return -1;
 	}
+	return 0;
+}
+
+int manifest_read_dir(struct arena *a, const char *dir, struct manifest *m, struct err *e)
+{
+	*m = (struct manifest){0};
+	if (manifest_read_more(a, dir, m, e))
+		return -1;
 	if (!m->n)
-		return err_set(e, ERR_INPUT, "no objects in the manifests of %s", dir);
+		return err_set(e, ERR_INPUT, "no objects in the manifests (*.yaml) of %s", dir);
 	return 0;
 }
 

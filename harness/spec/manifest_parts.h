@@ -3,12 +3,15 @@
 
 #include "spec/manifest.h"
 
-/* Shared by manifest.c, place.c, adapt.c and their tests only. */
+/* Shared by manifest.c, place.c, overlay.c, adapt.c and their tests only. */
 
 /* Adds the objects of some documents, checked; empty documents are left
  * out. *alloc belongs to m->objects, which is in the arena. */
 int manifest_add(struct arena *a, struct manifest *m, size_t *alloc, struct ynode **docs, size_t n,
 		 struct err *e);
+
+/* Adds the objects of a folder's files; there may be none. */
+int manifest_read_more(struct arena *a, const char *dir, struct manifest *m, struct err *e);
 
 /* The text at a path, "" when there is none. */
 const char *manifest_text(const struct ynode *object, const char *path);

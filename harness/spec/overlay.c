@@ -137,14 +137,12 @@ static int edit(struct laying *l, const struct ynode *rule, struct err *e)
 
 static int add_objects(struct laying *l, const char *dir, struct err *e)
 {
-	struct manifest more;
-	size_t alloc = l->m->n;
+	size_t first = l->m->n;
 
-	if (manifest_read_dir(l->a, dir, &more, e) ||
-	    manifest_add(l->a, l->m, &alloc, more.objects, more.n, e))
+	if (manifest_read_more(l->a, dir, l->m, e))
 		return -1;
-	for (size_t i = 0; i < more.n; i++)
-		adaptation_add(l->a, l->log, more.objects[i], more.objects[i]->line, whole, NULL, "added",
+	for (size_t i = first; i < l->m->n; i++)
+		adaptation_add(l->a, l->log, l->m->objects[i], l->m->objects[i]->line, whole, NULL, "added",
 			       l->why);
 	return 0;
 }

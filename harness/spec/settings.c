@@ -206,18 +206,22 @@ static int check_overlays(const struct ynode *entry, struct err *e)
 	if (yaml_get(entry, "where"))
 		return yaml_error(overlays, e, "a setting has places (where) or overlays, not both");
 	if (overlays->kind != Y_MAP || !overlays->n)
-		return yaml_error(overlays, e, "overlay must be a map from values to folders");
-	for (size_t i = 0; i < overlays->n; i++)
-		if (yaml_to_string(overlays->items[i], &text, e))
-			return -1;
+		return yaml_error(overlays, e, "overlay must be a map from values to lists of folders");
+	for (size_t i = 0; i < overlays->n; i++) {
+		const struct ynode *list = overlays->items[i];
+
+		if (list->kind != Y_LIST || !list->n)
+			return yaml_error(list, e, "a list of folders is needed here");
+		for (size_t k = 0; k < list->n; k++)
+			if (yaml_to_string(list->items[k], &text, e))
+				return -1;
+	}
 	return 0;
 }
 
-const char *setting_overlay(const struct setting *s)
+const struct ynode *setting_overlays(const struct setting *s)
 {
-	const struct ynode *n = yaml_get(yaml_get(s->node, "overlay"), s->value);
-
-	return n ? n->text : NULL;
+	return yaml_get(yaml_get(s->node, "overlay"), s->value);
 }
 
 static int check_bounds(const struct ynode *entry, const char *unit, struct err *e)

@@ -26,8 +26,8 @@
  *           line: maxmemory                # or: the text has lines "words value"; its first words
  *           create: true                   # optional: a missing last key is made when needed
  *           optional: true                 # optional: a variant may lack this place
- *       overlay: {etcd: etcd}   # instead of where: for this value, the manifests are changed
- *                               # by fixtures/<system>/overlays/etcd (manifest_overlay())
+ *       overlay: {etcd: [etcd]} # instead of where: for this value, the manifests are changed by
+ *                               # fixtures/<system>/overlays/etcd, ... (manifest_overlay())
  *   impossible:                 # combinations that must be refused
  *     - if: {synchronous_mode_strict: on, synchronous_mode: off}
  *       because: ...
@@ -54,8 +54,9 @@ struct settings {
 	struct ynode *root;
 };
 
-/* The overlay that its value asks for; NULL: none. */
-const char *setting_overlay(const struct setting *s);
+/* The overlays that its value asks for: a list of folders' names, in their
+ * order; NULL: none. */
+const struct ynode *setting_overlays(const struct setting *s);
 
 int settings_load(struct arena *a, const char *path, struct settings *s, struct err *e);
 

@@ -2,18 +2,20 @@
 #define ORDEAL_SYSTEM_ETCD_H
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "system/http_call.h"
 
-/* What one member of an etcd cluster knows: its v3 interface as JSON ("gRPC
- * gateway" in etcd's documentation). until_ns is CLOCK_MONOTONIC. */
+/* What one member of an etcd cluster knows, by its v2 interface or by v3 as
+ * JSON ("gRPC gateway" in etcd's documentation). The two have keys of their
+ * own. until_ns is CLOCK_MONOTONIC. */
 
 /* Asks for the value of a key as this very member has it, without a round of
  * its quorum, so that one that is cut off tells what it still believes.
  * `address` is numeric. etcd_end() must follow. */
-void etcd_begin(struct http_call *c, const char *address, int port, const char *key,
+void etcd_begin(struct http_call *c, bool v2, const char *address, int port, const char *key,
 		int64_t until_ns);
 
 /* Writes the key's value, "" when the key is absent. Returns 0; -1 with

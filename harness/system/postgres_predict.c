@@ -20,12 +20,12 @@
  * asks the other members for their positions (2 s for those that do not
  * answer), takes the lease and promotes.
  *
- * With etcd the leader's key hangs on a lease of etcd's own, renewed every
- * loop_wait. When it ends etcd removes the key and tells the watching replicas,
- * which act at once; a replica whose own etcd member has gone looks again
- * after loop_wait. A new leader of etcd gives all leases their whole time anew
- * (etcd, lessor.go: Promote()), so that one that leaves with Patroni's leader
- * adds what the election of another takes. The window is the same.
+ * With etcd the leader's key itself ends after ttl, and is renewed every
+ * loop_wait. etcd removes it then and tells the watching replicas, which act at
+ * once; a replica whose own etcd member has gone looks again after loop_wait.
+ * By v3 a new leader of etcd gives all leases their whole time anew (etcd,
+ * lessor.go: Promote()), so that one that leaves with Patroni's leader adds what
+ * the election of another takes. The window is the same.
  *
  * What no document states (how long a process takes to start, to recover
  * from a crash, to promote, and a Service to follow) is an allowance, named
@@ -98,7 +98,7 @@ static void rules_read(const cJSON *inforce, struct rules *r)
 	r->retry_timeout = duration(r, inforce, "retry_timeout", 10);
 	r->primary_start_timeout = duration(r, inforce, "primary_start_timeout", 300);
 	r->synchronous = is_on(inforce, "synchronous_mode");
-	r->etcd = !strcmp(json_str(prediction_setting(inforce, "store"), "value", ""), "etcd");
+	r->etcd = !strncmp(json_str(prediction_setting(inforce, "store"), "value", ""), "etcd", 4);
 	/* Not a knob of ours, so its absence is nothing to mention. */
 	r->wal_sender_timeout = prediction_setting(inforce, "wal_sender_timeout") ?
 				duration(r, inforce, "wal_sender_timeout", 60) : S(60);
@@ -117,8 +117,8 @@ static int64_t lease_hi(const struct rules *r)
 static void lease_expires(struct prediction *p, const struct rules *r)
 {
 	if (r->etcd) {
-		prediction_add(p, "lease expires", lease_lo(r), lease_hi(r), DYNAMIC "; etcd documentation: Lease",
-			       "the last renewal of the lease in etcd is 0 to loop_wait %.0f s old, the key goes when ttl %.0f s is over (with another leader of etcd: counted from its election), a replica that etcd cannot tell looks every loop_wait + 0.5 s, asks the others for up to 2 s; %.0f s allowed for promotion: %.0f to %.1f s%s",
+		prediction_add(p, "lease expires", lease_lo(r), lease_hi(r), DYNAMIC "; etcd documentation: TTL, Lease",
+			       "the last renewal of the key in etcd is 0 to loop_wait %.0f s old, it goes when ttl %.0f s is over (by v3 with another leader of etcd: counted from its election), a replica that etcd cannot tell looks every loop_wait + 0.5 s, asks the others for up to 2 s; %.0f s allowed for promotion: %.0f to %.1f s%s",
 			       in_s(r->loop_wait), in_s(r->ttl), in_s(PROMOTE), in_s(lease_lo(r)), in_s(lease_hi(r)),
 			       r->synchronous ? "; only the synchronous standby may take over" : "");
 		return;

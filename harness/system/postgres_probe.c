@@ -36,6 +36,7 @@ struct probe {
 	const char *store;         /* of access.yaml, which outlives this; NULL: none */
 	const char *leader_key;
 	int store_port;
+	bool store_v2;
 	char store_address[64]; /* "" unknown */
 };
 
@@ -65,6 +66,11 @@ static const char *const sql_probe =
 	"(extract(epoch FROM pg_postmaster_start_time()) * 1000)::bigint "
 	"FROM p, l";
 
+static bool store_v2(const struct access *acc)
+{
+	return !strcmp(json_str(acc->conf, "store_api", "v3"), "v2");
+}
+
 struct probe *postgres_probe_new(const struct access *acc, const struct member *m)
 {
 	const cJSON *stores = json_get(acc->conf, "stores");
@@ -74,6 +80,7 @@ struct probe *postgres_probe_new(const struct access *acc, const struct member *
 	p->patroni_port = (int)json_i64(acc->conf, "patroni_port", 0);
 	p->store = cJSON_GetStringValue(cJSON_GetArrayItem(stores, (int)(m - acc->members)));
 	p->store_port = (int)json_i64(acc->conf, "store_port", 2379);
+	p->store_v2 = store_v2(acc);
 	p->leader_key = json_str(acc->conf, "leader_key", "");
 	return p;
 }
@@ -199,7 +206,7 @@ static void ask_sync_mode(struct probe *p, struct sample *s, int64_t until_ns)
 static void store_begin(struct probe *p, struct http_call *call, int64_t until_ns)
 {
 	if (p->store && locate(p->store_address, p->store, until_ns, call->error, sizeof(call->error)))
-		etcd_begin(call, p->store_address, p->store_port, p->leader_key, until_ns);
+		etcd_begin(call, p->store_v2, p->store_address, p->store_port, p->leader_key, until_ns);
 }
 
 /* The sample's "store": {host, leader} ("" nobody) or {host, error}. */
@@ -357,7 +364,7 @@ static void store_setting(const struct access *acc, cJSON *out, int64_t until_ns
 			continue;
 		o = cJSON_CreateObject();
 		json_set_str(o, "name", "store");
-		json_set_str(o, "value", "etcd");
+		json_set_str(o, "value", store_v2(acc) ? "etcd" : "etcd3");
 		json_set_str(o, "unit", "word");
 		snprintf(source, sizeof(source), "etcd %s at %.60s", version, host->valuestring);
 		json_set_str(o, "source", source);

@@ -48,6 +48,20 @@ static void test_leader(void **state)
 	assert_string_equal(value, "");
 }
 
+static void test_leader_v2(void **state)
+{
+	char value[64], error[96];
+
+	(void)state;
+	assert_int_equal(answer("{\"action\":\"get\",\"node\":{\"key\":\"/service/postgres-cluster/leader\","
+				"\"value\":\"postgres-2\",\"expiration\":\"2026-11-28T15:31:02.1Z\",\"ttl\":26,"
+				"\"modifiedIndex\":35,\"createdIndex\":17}}", value, error), 0);
+	assert_string_equal(value, "postgres-2");
+	assert_int_equal(answer("{\"errorCode\":100,\"message\":\"Key not found\","
+				"\"cause\":\"/service/postgres-cluster/leader\",\"index\":40}", value, error), 0);
+	assert_string_equal(value, "");
+}
+
 static void test_no_answer(void **state)
 {
 	static const struct {
@@ -55,6 +69,8 @@ static void test_no_answer(void **state)
 	} t[] = {
 		{"{\"error\":\"etcdserver: request timed out\",\"message\":\"etcdserver: request timed out\","
 		 "\"code\":14}", "etcd: etcdserver: request timed out"},
+		{"{\"errorCode\":300,\"message\":\"Raft Internal Error\",\"index\":0}",
+		 "etcd: Raft Internal Error"},
 		{"{}", "etcd: an answer that is not understood"},
 		{HEADER ",\"kvs\":[{\"value\":\"!\"}]}", "etcd: an answer that is not understood"},
 		{"oops", "answer: not understood"},
@@ -75,6 +91,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_leader),
+		cmocka_unit_test(test_leader_v2),
 		cmocka_unit_test(test_no_answer),
 	};
 

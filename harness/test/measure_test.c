@@ -244,6 +244,48 @@ static void test_who_lost_it(void **state)
 	end(&r);
 }
 
+/* m2 is far ahead by its position, but of a log that has parted from m1's: it
+ * stayed on timeline 1 when m1 began the second, and cannot have m1's writes.
+ * Had it followed m1, nothing would tell why they are gone. */
+static enum loss_cause overruled(int timeline_of_m2)
+{
+	enum loss_cause cause;
+	struct run r;
+
+	begin(&r);
+	add(r.events, "object", 1, "{\"type\":\"pod\",\"name\":\"m1\",\"ip\":\"10.0.0.2\"}");
+	for (int i = 0; i < 1000; i++) {
+		insert(&r.h, i, SEC + i * 10 * MS, i < 900 ? OP_OK : OP_FAIL);
+		strcpy(r.h.ops[r.h.n - 1].via, "10.0.0.2:5432");
+	}
+	for (int i = 5; i < 130; i++) {
+		int64_t t = i * 100 * MS;
+		bool over = t > 10 * SEC;
+		cJSON *m1 = synth_sample("m1", t, true, over ? "replica" : "primary", !over, 2);
+		cJSON *m2 = synth_sample("m2", t + MS, true, over ? "primary" : "replica", over,
+					 over ? 3 : timeline_of_m2);
+
+		json_set_i64(m1, "pos", 1000 + i);
+		json_set_i64(m2, "pos", 5000);
+		json_push(r.events, m1);
+		json_push(r.events, m2);
+	}
+	synth_add_fault(r.events, "one", "partition-node", 10 * SEC);
+	add(r.events, "final", 30 * SEC, "{\"present\":[[0,799]],\"duplicates\":[],\"registers\":{}}");
+	measure(&r);
+	assert_int_equal(r.m.loss.lost, 100);
+	cause = lost(&r, 850)->cause;
+	end(&r);
+	return cause;
+}
+
+static void test_parted_logs(void **state)
+{
+	(void)state;
+	assert_int_equal(overruled(1), LOSS_NOT_REPLICATED);
+	assert_int_equal(overruled(2), LOSS_UNKNOWN);
+}
+
 static bool all_ok(const struct sample *s, size_t n, char *why)
 {
 	size_t i;
@@ -713,6 +755,7 @@ int main(void)
 		cmocka_unit_test(test_no_final_read),
 		cmocka_unit_test(test_registers),
 		cmocka_unit_test(test_who_lost_it),
+		cmocka_unit_test(test_parted_logs),
 		cmocka_unit_test(test_redundant),
 		cmocka_unit_test(test_never_redundant),
 		cmocka_unit_test(test_never_lost_redundancy),

@@ -84,7 +84,7 @@ static void test_every_knob(void **state)
 			    manifest_apply_settings(&f.a, &f.m, &f.s, &f.log, &e))
 				fail_msg("%s: %s", variants[v], e.msg);
 			/* An overlay is another set of manifests (scenarios_test.c). */
-			if (f.log.n != (setting_overlay(&f.s.v[i]) ? 0 : 1))
+			if (f.log.n != (setting_overlays(&f.s.v[i]) ? 0 : 1))
 				fail_msg("%s: %s changes %zu places", variants[v], name, f.log.n);
 			arena_free(&f.a);
 		}

@@ -189,7 +189,7 @@ static void test_etcd(void **state)
 	p = predict("{\"fault\":\"node-down\"," PRIMARY "}", with_etcd);
 	assert_int_equal(p.n, 1);
 	assert_true(p.lo_ns == 20 * SEC && p.hi_ns == 47500 * MS);
-	assert_non_null(strstr(p.mech[0].rule, "lease in etcd"));
+	assert_non_null(strstr(p.mech[0].rule, "key in etcd"));
 	assert_null(strstr(p.mech[0].rule, "Service"));
 	p = predict("{\"fault\":\"partition-node\",\"params\":{\"api\":\"keep\"},\"injected_ns\":1000000000,"
 		    "\"effective_ns\":1000000000,\"healed_ns\":91000000000," PRIMARY "}", with_etcd);

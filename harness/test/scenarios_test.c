@@ -83,7 +83,7 @@ static void test_set(void **state)
  * clients. */
 static void test_overlay(void **state)
 {
-	static const struct setting_arg etcd = {"store", "etcd"};
+	static const struct setting_arg etcd = {"store", "etcd"}, etcd3 = {"store", "etcd3"};
 	struct arena a = {0};
 	struct err e = {0};
 	struct plan p;
@@ -110,6 +110,13 @@ static void test_overlay(void **state)
 	assert_null(json_get(p.access, "leader_object"));
 	assert_string_equal(json_str(p.access, "user", ""), "postgres");
 	assert_true(p.changes.n > 10);
+	plan_free(&p);
+	/* One overlay on the other. */
+	if (plan_read(&a, root, path, &etcd3, 1, &p, &e))
+		fail_msg("%s", e.msg);
+	assert_string_equal(json_str(p.access, "store_api", ""), "v3");
+	assert_string_equal(json_str(p.access, "write_host", ""),
+			    "postgres-0.postgres,postgres-1.postgres,postgres-2.postgres");
 	plan_free(&p);
 	snprintf(path, sizeof(path), "%s/scenarios/postgres-documented.yaml", root);
 	assert_int_equal(plan_read(&a, root, path, &etcd, 1, &p, &e), -1);
