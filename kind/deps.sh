@@ -16,9 +16,6 @@ missing=$(for p in "$@"; do
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || echo "$p"
 done | paste -sd' ' -)
 [ -n "$missing" ] || exit 0
-# shellcheck disable=SC2086
-refuse_or_allow_install $missing
-say "installing Debian packages: $missing"
 # Debian's own way to say that nothing shall be started (invoke-rc.d(8)).
 policy=/usr/sbin/policy-rc.d
 if [ -n "$idle" ] && [ ! -e "$policy" ]; then
@@ -27,4 +24,4 @@ if [ -n "$idle" ] && [ ! -e "$policy" ]; then
   chmod 755 "$policy"
 fi
 # shellcheck disable=SC2086
-install_packages $missing >"$LOG_DIR/deps.log" 2>&1 || die "apt-get failed; see $LOG_DIR/deps.log"
+install_named "$LOG_DIR/deps.log" $missing

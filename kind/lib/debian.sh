@@ -25,8 +25,19 @@ install_packages() {
   # Another apt may hold the lock for minutes on a machine that has just booted.
   local options=(-o DPkg::Lock::Timeout=300 -q)
   apt-get update "${options[@]}" || say "apt-get update failed; going on with the lists that are there"
-  apt-get install -y --no-install-recommends "${options[@]}" "$@" ||
-    die "apt-get could not install: $*; run this again once it can"
+  apt-get install -y --no-install-recommends "${options[@]}" "$@"
+}
+
+# install_named LOG PACKAGE…: names them, installs them, and says why it cannot.
+install_named() {
+  local log=$1
+  shift
+  refuse_or_allow_install "$@"
+  say "installing Debian packages: $*"
+  (install_packages "$@") >>"$log" 2>&1 && return
+  say "the last lines of $log:"
+  tail -n 8 "$log" | sed 's/^/    /' >&2
+  die "these Debian packages could not be installed: $*; run this again once they can"
 }
 
 # need_packages COMMAND=PACKAGE…: for a script that is run by itself.
@@ -35,10 +46,7 @@ need_packages() {
   missing=$(missing_packages "$@")
   [ -n "$missing" ] || return 0
   # shellcheck disable=SC2086
-  refuse_or_allow_install $missing
-  say "installing Debian packages: $missing"
-  # shellcheck disable=SC2086
-  install_packages $missing >>"$LOG_DIR/apt.log" 2>&1 || die "apt-get failed; see $LOG_DIR/apt.log"
+  install_named "$LOG_DIR/apt.log" $missing
 }
 
 # debian_sources: this machine's own sources for our suite, as sources.list has
