@@ -63,7 +63,8 @@ static void gate(const struct judging *j, enum expect_metric metric, struct judg
 		return;
 	}
 	if (!m->stands && metric != EXPECT_STANDS) {
-		snprintf(because, sizeof(because), "the system never stood: %.300s", m->stands_why);
+		snprintf(because, sizeof(because), "the system never stood%s%.300s",
+			 m->stands_why[0] ? ": " : "", m->stands_why);
 		overrule(r, VERDICT_UNKNOWN, because);
 		return;
 	}

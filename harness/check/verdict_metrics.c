@@ -214,7 +214,7 @@ static void judge_stands(const struct judging *j, struct judged *r)
 	if (told)
 		r->measured = j->m->stands;
 	verdict(r, !told ? VERDICT_UNKNOWN : j->m->stands == want ? VERDICT_PASS : VERDICT_FAIL, "%s",
-		j->m->stands_why);
+		told ? j->m->stands_why : "it did not get that far");
 }
 
 static void count(const struct judging *j, struct judged *r, int64_t n, const char *what)

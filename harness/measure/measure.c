@@ -107,8 +107,8 @@ static void find_stands(const struct view *v, struct measured *m)
 		wrote = op_acked_write(v->ops[i]);
 	m->stands = json_bool(e, "ok", false) && wrote;
 	if (!e)
-		snprintf(m->stands_why, sizeof(m->stands_why), "nothing is recorded of how the system came up");
-	else if (!json_bool(e, "ok", false))
+		return; /* it did not get that far */
+	if (!json_bool(e, "ok", false))
 		snprintf(m->stands_why, sizeof(m->stands_why), "%s%s%s%s%s", member,
 			 *member && (*point || *reason) ? ": " : "", point,
 			 *point && *reason ? ": " : "", reason);

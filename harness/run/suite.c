@@ -18,6 +18,7 @@
 #include "run/run.h"
 
 #define LOCK_WITHIN_NS (600 * NS_PER_S)
+#define NODE_TARGET "node/"
 
 struct suite {
 	const struct run_options *o;
@@ -226,6 +227,48 @@ static int with_agents(struct suite *s, struct err *e)
 	return r;
 }
 
+static int check_node(const struct nodes *nodes, const struct step *step, const char *engine, struct err *e)
+{
+	const char *name = step->target + strlen(NODE_TARGET);
+	struct buf names = {0};
+	bool known = false;
+	int r = 0;
+
+	for (size_t i = 0; i < nodes->n; i++) {
+		known = known || !strcmp(nodes->v[i].name, name);
+		if (nodes->v[i].worker)
+			buf_fmt(&names, "%s" NODE_TARGET "%s", names.len ? ", " : "", nodes->v[i].name);
+	}
+	if (!known)
+		r = yaml_error(yaml_get(step->at, "target"), e, "the engine %s has no node \"%s\": %s", engine,
+			       name, buf_cstr(&names));
+	buf_free(&names);
+	return r;
+}
+
+/* What only the engine knows, before anything of the run is made there. */
+static int check_nodes(struct suite *s, struct err *e)
+{
+	struct nodes nodes = {0};
+	int r = 0;
+
+	for (size_t i = 0; i < s->o->nfiles && !r; i++) {
+		const struct scenario *sc = &s->plans[i].sc;
+
+		for (size_t k = 0; k < sc->nsteps && !r; k++) {
+			if (sc->steps[k].kind != STEP_FAULT ||
+			    strncmp(sc->steps[k].target, NODE_TARGET, strlen(NODE_TARGET)))
+				continue;
+			if (!nodes.n)
+				r = s->st.ops->nodes(s->st.en, &nodes, e);
+			if (!r)
+				r = check_node(&nodes, &sc->steps[k], s->engine->name, e);
+		}
+	}
+	nodes_free(&nodes);
+	return r;
+}
+
 static int on_engine(struct suite *s, struct err *e)
 {
 	struct stage *st = &s->st;
@@ -235,7 +278,8 @@ static int on_engine(struct suite *s, struct err *e)
 	stage_phase(st, "engine", st->ops->name);
 	r = st->ops->open(&s->conf, &st->en, e);
 	if (!r)
-		r = st->ops->lock(st->en, clock_mono_ns() + LOCK_WITHIN_NS, e) || st->ops->up(st->en, e) ? -1 : 0;
+		r = st->ops->lock(st->en, clock_mono_ns() + LOCK_WITHIN_NS, e) || st->ops->up(st->en, e) ||
+		    check_nodes(s, e) ? -1 : 0;
 	if (!r)
 		r = with_agents(s, e);
 	else if (e->kind != ERR_INTERRUPTED)

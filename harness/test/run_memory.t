@@ -343,6 +343,13 @@ subtest "bad input touches nothing" => sub {
 	is(ordeal(@run, "$root/scenarios/postgres-kill-primary.yaml"), 2, "a system that the engine cannot run");
 	like(err(), qr/postgres-kill-primary\.yaml: engine local runs no containers/, "says so");
 	is(newest(), $before, "no run was begun");
+	$text =~ s/target: memory-9/target: node\/nowhere/ or die;
+	open($f, ">", "$dir/node.yaml") or die $!;
+	print $f $text;
+	close($f);
+	is(ordeal(@run, "$dir/node.yaml"), 2, "a node that the engine does not have");
+	like(err(), qr/node\.yaml:\d+:\d+: the engine local has no node "nowhere": node\/local/,
+		"with those that it has");
 };
 
 subtest "Ctrl-C undoes the fault and keeps a partial report" => sub {
