@@ -68,10 +68,14 @@ static void figures(struct page *p)
 		fputs("lag was not seen at zero again", p->f);
 	fprintf(p->f, "</small></dd></div><div><dt>Two primaries at once</dt><dd>%s<small>",
 		m->dual_primary_ns < 0 ? "unknown" : m->dual_primary_ns ?
-		text_duration(m->dual_primary_ns).s : "never");
+		text_duration(m->dual_primary_ns).s : m->dual_primary_samples > 0 ? "for a moment" :
+		m->dual_primary_unseen_ns > 0 ? "not seen" : "never");
 	if (m->dual_primary_samples > 0)
 		fprintf(p->f, "seen in %s",
 			text_plural(m->dual_primary_samples, "sample", "samples").s);
+	else if (m->dual_primary_unseen_ns > 0)
+		fprintf(p->f, "nobody could ask behind the partition for %s",
+			text_duration(m->dual_primary_unseen_ns).s);
 	else if (m->baseline_p99_ns > 0)
 		fprintf(p->f, "p99 latency before: %s", text_duration(m->baseline_p99_ns).s);
 	fputs("</small></dd></div></dl>\n", p->f);

@@ -353,6 +353,7 @@ static cJSON *scenario(const struct scenario_report *s)
 	json_set_i64(list, "ask", m->asked);
 	json_set_i64(list, "tryagain", m->tried_again);
 	set_ms(out, "dual_primary_ms", m->dual_primary_ns);
+	set_ms(out, "dual_primary_unseen_ms", m->dual_primary_unseen_ns);
 	set_ms(out, "baseline_p99_ms", m->baseline_p99_ns > 0 ? m->baseline_p99_ns : -1);
 	set_ms(out, "longest_op_ms", m->longest_op_ns > 0 ? m->longest_op_ns : -1);
 	json_set(out, "noise", result_noise(&m->noise));
