@@ -347,7 +347,9 @@ subtest "bad input touches nothing" => sub {
 	open($f, ">", "$dir/node.yaml") or die $!;
 	print $f $text;
 	close($f);
-	is(ordeal(@run, "$dir/node.yaml"), 2, "a node that the engine does not have");
+	# This one is known only to the engine, so a run was begun.
+	is(ordeal("run", "--engine", "local", "--reports", "$dir/refused", "$dir/node.yaml"), 2,
+		"a node that the engine does not have");
 	like(err(), qr/node\.yaml:\d+:\d+: the engine local has no node "nowhere": node\/local/,
 		"with those that it has");
 };
