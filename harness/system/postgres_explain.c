@@ -362,9 +362,55 @@ static void another_leads(const struct story *s, const struct prediction *p, str
 	}
 }
 
-static void same_leads(const struct story *s, const struct prediction *p, struct milestones *m)
+/* Whom commits waited for by the primary's own word: its last one before t, or,
+ * `after`, its first one from t on. "" nobody, or it did not tell. */
+static void synchronous(const struct story *s, int64_t t, bool after, char out[64])
 {
-	if (prediction_has(p, "space returns"))
+	const cJSON *e, *row, *found = NULL;
+
+	cJSON_ArrayForEach(e, s->events) {
+		if (!event_is(e, "sample") || strcmp(json_str(e, "m", ""), s->before) ||
+		    !json_get(json_get(e, "x"), "replication") || (after ? event_t(e) < t || found : event_t(e) > t))
+			continue;
+		found = e;
+	}
+	out[0] = '\0';
+	cJSON_ArrayForEach(row, json_get(json_get(found, "x"), "replication")) {
+		const char *state = json_str(row, "sync_state", "");
+
+		if (!strcmp(state, "sync") || !strcmp(state, "quorum"))
+			mem_copy_str(out, 64, json_str(row, "name", ""));
+	}
+}
+
+/* A replica was hit, and commits may have waited for it. */
+static void standby(const struct story *s, const cJSON *fault, struct milestones *m)
+{
+	char was[64], is[64];
+
+	synchronous(s, s->injected, false, was);
+	synchronous(s, s->first_ack, true, is);
+	if (!*was)
+		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
+			 "%.40s is still the primary; it told of no synchronous standby", s->before);
+	else if (!fault_hits(fault, was))
+		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
+			 "%.40s is still the primary; its synchronous standby %.40s was not hit", s->before, was);
+	else if (!strcmp(was, is))
+		say(m, "synchronous standby returns", "%.40s is the synchronous standby of %.40s again", was, s->before);
+	else if (*is)
+		say(m, "synchronous standby replaced", "%.40s is the synchronous standby of %.40s instead of %.40s", is,
+		    s->before, was);
+	else
+		say(m, "synchronous standby replaced", "%.40s was the synchronous standby of %.40s; commits wait for nobody now",
+		    was, s->before);
+}
+
+static void same_leads(const struct story *s, const cJSON *fault, const struct prediction *p, struct milestones *m)
+{
+	if (s->tl_after == s->tl_before && prediction_has(p, "synchronous standby replaced"))
+		standby(s, fault, m);
+	else if (prediction_has(p, "space returns"))
 		say(m, "space returns", "%.40s is still the primary", s->before);
 	else if (s->tl_after == s->tl_before)
 		say(m, "fault ends", "%.40s is still the primary on timeline %lld: it was never replaced or restarted as one",
@@ -406,5 +452,5 @@ void postgres_explain(const cJSON *events, const cJSON *fault,
 	if (strcmp(s.before, s.after))
 		another_leads(&s, pred, m);
 	else
-		same_leads(&s, pred, m);
+		same_leads(&s, fault, pred, m);
 }

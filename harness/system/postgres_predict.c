@@ -167,8 +167,9 @@ static void kill_pod(struct prediction *p, const struct rules *r, const char *ho
 		lease_released(p, " within the manifest's grace period");
 	} else if (!strcmp(how, "force")) {
 		lease_released(p, " (deletion with grace 0 still sends SIGTERM and leaves about 2 s)");
+		same_member(p, r, "the StatefulSet creates the pod again under its name at once", RECREATE, STATEFUL_SETS);
 		lease_expires(p, r);
-		prediction_note(p, "If the shutdown takes more than the 2 s, SIGKILL comes and the lease has to expire.");
+		prediction_note(p, "If the shutdown takes more than the 2 s, SIGKILL comes, and then the new pod and the lease's end race.");
 	} else {
 		same_member(p, r, "the StatefulSet creates the pod again under its name", RECREATE, STATEFUL_SETS);
 		lease_expires(p, r);
@@ -246,22 +247,27 @@ static void fill_disk(struct prediction *p, const cJSON *fault, const struct rul
 
 static void replica(struct prediction *p, const struct rules *r, const cJSON *fault, const char *name)
 {
-	bool dies = !strncmp(name, "kill-", 5);
-	int64_t lo, len, hi = r->loop_wait + LOOP_SLACK + ASK_MEMBERS;
+	bool dies = !strncmp(name, "kill-", 5), known;
+	int64_t lo, len = 0, replaced = r->loop_wait + LOOP_SLACK + ASK_MEMBERS, returns, hi;
 
 	if (!r->synchronous) {
 		prediction_add(p, "writes need no replica", 0, 0, REPLICATION,
 			       "replication is asynchronous (synchronous_mode off): commits wait for no standby");
 		return;
 	}
-	if (!dies) {
-		hi += r->wal_sender_timeout;
-		if (prediction_fault_length(fault, &lo, &len) && len + RECONNECT < hi)
-			hi = len + RECONNECT;
-	}
+	known = dies || prediction_fault_length(fault, &lo, &len);
+	returns = dies ? RECREATE + CRASH_RECOVERY : len + RECONNECT;
+	if (!dies)
+		replaced += r->wal_sender_timeout;
+	hi = known && returns < replaced ? returns : replaced;
 	prediction_add(p, "synchronous standby replaced", 0, hi, "Patroni documentation: Replication modes",
-		       "commits wait for the synchronous standby; Patroni names another within loop_wait %.0f s + 0.5 s once the connection is gone%s: 0 to %.1f s, 0 if it was not the synchronous one",
-		       in_s(r->loop_wait), dies ? "" : " (silent peers: wal_sender_timeout) or the fault ends", in_s(hi));
+		       "commits wait for the synchronous standby; Patroni names another within loop_wait %.0f s + 0.5 s once the connection is gone%s, %.1f s at most, unless the standby is back before; 0 if it was not the synchronous one",
+		       in_s(r->loop_wait), dies ? "" : " (silent peers: wal_sender_timeout)", in_s(replaced));
+	if (known)
+		prediction_add(p, "synchronous standby returns", 0, hi, REPLICATION,
+			       "the standby itself streams again %.1f s after %s at the latest, %s, unless another has taken its place before",
+			       in_s(dies ? returns : RECONNECT), dies ? "it was killed" : "the fault ends",
+			       dies ? "allowed for its start and recovery" : "allowed for its reconnecting");
 }
 
 void postgres_predict(const cJSON *fault, const cJSON *inforce, struct prediction *out)

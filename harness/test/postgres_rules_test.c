@@ -82,7 +82,8 @@ static void test_kill_pod(void **state)
 	assert_true(p.hi_ns <= 12 * SEC);
 
 	p = predict("{\"fault\":\"kill-pod\",\"how\":\"force\"," PRIMARY "}", defaults);
-	assert_true(has(&p, "lease released") && has(&p, "lease expires"));
+	assert_true(has(&p, "lease released") && has(&p, "same member restarts") &&
+		    has(&p, "lease expires"));
 }
 
 static void test_settings_matter(void **state)
@@ -561,6 +562,52 @@ static void test_fault_ends(void **state)
 	tale_end(&t);
 }
 
+/* The primary's own word of its standbys. */
+static void standbys(struct tale *t, int64_t at, const char *one, const char *two)
+{
+	char text[400];
+
+	snprintf(text, sizeof(text),
+		 "{\"k\":\"sample\",\"m\":\"postgres-0\",\"ok\":true,\"role\":\"primary\",\"writable\":true,\"tl\":1,"
+		 "\"took_ms\":2,\"x\":{\"replication\":[{\"name\":\"postgres-1\",\"sync_state\":\"%s\"},"
+		 "{\"name\":\"postgres-2\",\"sync_state\":\"%s\"}]}}", one, two);
+	put(t, at, text);
+}
+
+static void test_standby(void **state)
+{
+	static const struct {
+		const char *before[2], *after[2], *mechanism, *why;
+	} c[] = {
+		{{"sync", "async"}, {"async", "sync"}, "synchronous standby replaced",
+		 "postgres-2 is the synchronous standby of postgres-0 instead of postgres-1"},
+		{{"sync", "async"}, {"sync", "async"}, "synchronous standby returns",
+		 "postgres-1 is the synchronous standby of postgres-0 again"},
+		{{"sync", "async"}, {"async", "async"}, "synchronous standby replaced",
+		 "postgres-1 was the synchronous standby of postgres-0; commits wait for nobody now"},
+		{{"async", "sync"}, {"async", "sync"}, "",
+		 "postgres-0 is still the primary; its synchronous standby postgres-2 was not hit"},
+		{{"async", "async"}, {"async", "async"}, "",
+		 "postgres-0 is still the primary; it told of no synchronous standby"},
+	};
+	static const char sync_on[] = "[{\"name\":\"ttl\",\"value\":\"30\",\"unit\":\"s\"},{\"name\":\"loop_wait\",\"value\":\"10\","
+		"\"unit\":\"s\"},{\"name\":\"synchronous_mode\",\"value\":\"on\",\"unit\":\"bool\"}]";
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(c); i++) {
+		struct tale t;
+
+		tale_begin(&t, "{\"fault\":\"kill-pod\",\"params\":{\"how\":\"crash\"}," REPLICA "}");
+		standbys(&t, 9900 * MS, c[i].before[0], c[i].before[1]);
+		standbys(&t, 13100 * MS, c[i].after[0], c[i].after[1]);
+		tale_tell_with(&t, 13 * SEC, sync_on);
+		assert_true(has(&t.p, "synchronous standby replaced") && has(&t.p, "synchronous standby returns"));
+		assert_string_equal(t.m.mechanism, c[i].mechanism);
+		assert_string_equal(t.m.why_mechanism, c[i].why);
+		tale_end(&t);
+	}
+}
+
 static void test_no_evidence(void **state)
 {
 	struct tale t;
@@ -638,6 +685,7 @@ int main(void)
 		cmocka_unit_test(test_same_member),
 		cmocka_unit_test(test_restarted_in_place),
 		cmocka_unit_test(test_fault_ends),
+		cmocka_unit_test(test_standby),
 		cmocka_unit_test(test_no_evidence),
 		cmocka_unit_test(test_resync),
 	};
