@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "engine/docker_plan.h"
+#include "engine/script.h"
 
 /* As on kind: requests only reserve, limits stay; a claim is a real file. */
 enum { MAX_CPU_REQUEST_M = 100 };
@@ -72,19 +73,6 @@ static int docker_open(const struct engine_conf *conf, struct engine **out, stru
 }
 
 /* ---- the place ---- */
-
-static int run_script(struct docker *d, const char *name, struct err *e)
-{
-	char path[PATH_MAX + 40];
-	const char *const argv[] = {path, NULL};
-	int code;
-
-	snprintf(path, sizeof(path), "%s/kind/%s", d->kube.root, name);
-	code = proc_foreground(argv, e);
-	if (code > 0)
-		return err_set(e, ERR_BROKEN, "kind/%s failed (exit code %d); what it said is above", name, code);
-	return code;
-}
 
 /* The pause program is built by kind/, its folder being the context. */
 static int build_images(struct docker *d, struct err *e)
@@ -159,7 +147,7 @@ static int docker_up(struct engine *en, struct err *e)
 	cJSON *found;
 	int r;
 
-	if (run_script(d, "docker-up.sh", e) || read_info(d, e))
+	if (engine_script(d->kube.root, "docker-up.sh", d->kube.base.conf.interrupted, e) || read_info(d, e))
 		return -1;
 	found = cJSON_CreateArray();
 	r = docker_clean(d, found, e);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "engine/kube.h"
+#include "engine/script.h"
 
 /* A laptop holds three members of everything only if none asks for what the
  * document asks (500m and 1-2 GiB each); requests only reserve, limits stay.
@@ -34,22 +35,9 @@ static int open_kind(const struct engine_conf *conf, struct engine **out, struct
 	return 0;
 }
 
-/* Runs a script of kind/ with our own standard streams. */
 static int script(struct kube *k, const char *name, struct err *e)
 {
-	char path[PATH_MAX + 40];
-	const char *const argv[] = {path, NULL};
-	const volatile int *stop = k->base.conf.interrupted;
-	int code;
-
-	snprintf(path, sizeof(path), "%s/kind/%s", k->root, name);
-	code = proc_foreground(argv, e);
-	if (stop && *stop)
-		return err_set(e, ERR_INTERRUPTED, "interrupted");
-	if (code > 0)
-		return err_set(e, ERR_BROKEN, "kind/%s failed (exit code %d); what it said is above",
-			       name, code);
-	return code;
+	return engine_script(k->root, name, k->base.conf.interrupted, e);
 }
 
 static int up(struct engine *en, struct err *e)

@@ -18,7 +18,9 @@ KUBECONFIG_FILE=$CACHE/kubeconfig
 mkdir -p "$LOG_DIR"
 
 say() { printf '%s\n' "ordeal: $*" >&2; }
-die() { printf '%s\n' "ordeal: error: $*" >&2; exit 1; }
+# why REASON…: for whoever started us and reports it elsewhere.
+why() { [ -z "${ORDEAL_WHY:-}" ] || printf '%s\n' "$*" >"$ORDEAL_WHY"; }
+die() { printf '%s\n' "ordeal: error: $*" >&2; why "$*"; exit 1; }
 
 # hash_of WORD|FILE…: twelve hex digits that change when any word or file does.
 hash_of() {

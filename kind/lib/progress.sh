@@ -41,6 +41,7 @@ run_step() {
   fi
   if ! wait "$pid"; then
     say "$where failed after $(elapsed): $title"
+    why "$title: $(tail -n 2 "$log" | paste -sd' ' -)"
     say "the last lines of $log:"
     tail -n 15 "$log" | sed 's/^/    /' >&2
     exit 1
