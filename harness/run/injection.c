@@ -74,12 +74,13 @@ static int choose(const char *target, const cJSON *members, const struct pods *p
 		  struct rng *rng, cJSON *targets, struct err *e)
 {
 	const char *chosen[64];
+	const char *node = target_node_name(target);
 	const cJSON *m;
 	size_t n = 0;
 
-	if (!strncmp(target, "node/", 5)) {
+	if (node) {
 		for (size_t i = 0; i < pods->n; i++) {
-			if (!strcmp(pods->v[i].node, target + 5))
+			if (!strcmp(pods->v[i].node, node))
 				add_target(targets, &pods->v[i],
 					   role_of(members, pods->v[i].name));
 		}

@@ -223,7 +223,7 @@ static int check_targets(const struct plan *p, struct err *e)
 	for (size_t i = 0; i < p->sc.nsteps && !r; i++) {
 		const struct step *s = &p->sc.steps[i];
 		bool known = s->kind != STEP_FAULT || is_role(s->target) ||
-			     !strncmp(s->target, "node/", 5);
+			     target_node_name(s->target);
 		struct buf names = {0};
 
 		cJSON_ArrayForEach(m, members) {

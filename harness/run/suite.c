@@ -18,7 +18,6 @@
 #include "run/run.h"
 
 #define LOCK_WITHIN_NS (600 * NS_PER_S)
-#define NODE_TARGET "node/"
 
 struct suite {
 	const struct run_options *o;
@@ -229,7 +228,7 @@ static int with_agents(struct suite *s, struct err *e)
 
 static int check_node(const struct nodes *nodes, const struct step *step, const char *engine, struct err *e)
 {
-	const char *name = step->target + strlen(NODE_TARGET);
+	const char *name = target_node_name(step->target);
 	struct buf names = {0};
 	bool known = false;
 	int r = 0;
@@ -237,7 +236,7 @@ static int check_node(const struct nodes *nodes, const struct step *step, const 
 	for (size_t i = 0; i < nodes->n; i++) {
 		known = known || !strcmp(nodes->v[i].name, name);
 		if (nodes->v[i].worker)
-			buf_fmt(&names, "%s" NODE_TARGET "%s", names.len ? ", " : "", nodes->v[i].name);
+			buf_fmt(&names, "%snode/%s", names.len ? ", " : "", nodes->v[i].name);
 	}
 	if (!known)
 		r = yaml_error(yaml_get(step->at, "target"), e, "the engine %s has no node \"%s\": %s", engine,
@@ -256,8 +255,7 @@ static int check_nodes(struct suite *s, struct err *e)
 		const struct scenario *sc = &s->plans[i].sc;
 
 		for (size_t k = 0; k < sc->nsteps && !r; k++) {
-			if (sc->steps[k].kind != STEP_FAULT ||
-			    strncmp(sc->steps[k].target, NODE_TARGET, strlen(NODE_TARGET)))
+			if (sc->steps[k].kind != STEP_FAULT || !target_node_name(sc->steps[k].target))
 				continue;
 			if (!nodes.n)
 				r = s->st.ops->nodes(s->st.en, &nodes, e);

@@ -127,6 +127,9 @@ struct scenario_names {
 int scenario_read(struct arena *a, const char *path, const struct scenario_names *names,
 		  struct scenario *out, struct err *e);
 
+/* NAME of the target node/NAME, inside it; NULL: it is another target. */
+const char *target_node_name(const char *target);
+
 const char *expect_metric_name(enum expect_metric m);
 
 /* The fields of the "scenario" event (history/event.h) that the file alone

@@ -45,6 +45,13 @@ static int read_duration(const struct ynode *n, const char *what, int64_t *out, 
 
 /* A role, a member's name, or node/NAME. Names of pods end in a number, so a
  * word without one that is close to a role is a slip. */
+const char *target_node_name(const char *target)
+{
+	static const char prefix[] = "node/";
+
+	return strncmp(target, prefix, strlen(prefix)) ? NULL : target + strlen(prefix);
+}
+
 static int read_target(const struct ynode *n, const char **out, struct err *e)
 {
 	static const char *const roles[] = {"primary", "replica", "any", "all", "minority", NULL};
@@ -52,7 +59,9 @@ static int read_target(const struct ynode *n, const char **out, struct err *e)
 
 	if (yaml_to_string(n, out, e))
 		return -1;
-	name = !strncmp(*out, "node/", 5) ? *out + 5 : *out;
+	name = target_node_name(*out);
+	if (!name)
+		name = *out;
 	for (p = name; islower((unsigned char)*p) || isdigit((unsigned char)*p) || *p == '-' ||
 		       *p == '.'; p++)
 		;

@@ -29,8 +29,8 @@ struct story {
 	char before[64], after[64]; /* primaries; "" unknown */
 	int64_t tl_before, tl_after;
 	char ip[64];                /* of `after` */
-	char lease[64];             /* name of what holds the lease */
-	bool etcd;                  /* it is a key in etcd */
+	char lease[64];             /* name of the Endpoints object with the lease */
+	bool etcd;                  /* it is a key in etcd instead */
 	int64_t renewed;            /* last renewal seen under `before` */
 	int64_t ttl;                /* of that renewal */
 	int64_t released;           /* the lease was seen without a leader */
@@ -93,8 +93,8 @@ static void lease(struct story *s)
 	}
 }
 
-/* What each member of etcd had under the leader's key. Renewals do not show: the
- * key hangs on a lease of etcd's own, which is renewed without touching it. */
+/* What each member of etcd had under the leader's key. Renewals do not show: by
+ * either protocol they leave its value as it is. */
 static void lease_in_etcd(struct story *s)
 {
 	const cJSON *e;
@@ -107,7 +107,6 @@ static void lease_in_etcd(struct story *s)
 		if (!event_is(e, "sample") || !view || t > s->first_ack)
 			continue;
 		s->etcd = true;
-		snprintf(s->lease, sizeof(s->lease), "the leader's key in etcd");
 		if (t <= s->injected || !leader)
 			continue;
 		if (!*leader && !s->released)
@@ -252,7 +251,7 @@ static void detected(const struct story *s, struct milestones *m)
 		m->detected = s->released;
 		if (s->etcd)
 			snprintf(m->how_detected, sizeof(m->how_detected),
-				 "a member of etcd answered that %.50s is gone", s->lease);
+				 "a member of etcd answered that the leader's key in etcd is gone");
 		else
 			snprintf(m->how_detected, sizeof(m->how_detected),
 				 "%.60s was seen without a leader: the lease was given up", s->lease);
@@ -293,8 +292,8 @@ static void elected(const struct story *s, struct milestones *m)
 	if (!s->elected)
 		return;
 	m->elected = s->elected;
-	snprintf(m->how_elected, sizeof(m->how_elected), "%s%.40s changed from %.30s to %.30s",
-		 s->etcd ? "" : "the leader in ", s->lease, s->before, s->after);
+	snprintf(m->how_elected, sizeof(m->how_elected), "the leader%s in %.40s changed from %.30s to %.30s",
+		 s->etcd ? "'s key" : "", s->etcd ? "etcd" : s->lease, s->before, s->after);
 }
 
 /* Causes before consequences. An address behind the Service is of use only
@@ -366,7 +365,8 @@ static void another_leads(const struct story *s, const struct prediction *p, str
  * `after`, its first one from t on. "" nobody, or it did not tell. */
 static void synchronous(const struct story *s, int64_t t, bool after, char out[64])
 {
-	const cJSON *e, *row, *found = NULL;
+	const cJSON *e, *found = NULL;
+	const char *name;
 
 	cJSON_ArrayForEach(e, s->events) {
 		if (!event_is(e, "sample") || strcmp(json_str(e, "m", ""), s->before) ||
@@ -374,13 +374,8 @@ static void synchronous(const struct story *s, int64_t t, bool after, char out[6
 			continue;
 		found = e;
 	}
-	out[0] = '\0';
-	cJSON_ArrayForEach(row, json_get(json_get(found, "x"), "replication")) {
-		const char *state = json_str(row, "sync_state", "");
-
-		if (!strcmp(state, "sync") || !strcmp(state, "quorum"))
-			mem_copy_str(out, 64, json_str(row, "name", ""));
-	}
+	name = postgres_sync_standby(json_get(json_get(found, "x"), "replication"));
+	mem_copy_str(out, 64, name ? name : "");
 }
 
 /* A replica was hit, and commits may have waited for it. */

@@ -271,7 +271,8 @@ static int64_t bytes_of_unit(const char *unit)
 }
 
 /* Of PostgreSQL's units (8kB ...) only those that settings.yaml knows stay. */
-static void add_setting(cJSON *out, const char *name, const char *value, const char *unit)
+static void add_setting(cJSON *out, const char *name, const char *value, const char *unit,
+			const char *source)
 {
 	int64_t factor = bytes_of_unit(unit);
 	cJSON *o = cJSON_CreateObject();
@@ -289,7 +290,7 @@ static void add_setting(cJSON *out, const char *name, const char *value, const c
 	json_set_str(o, "name", name);
 	json_set_str(o, "value", value);
 	json_set_str(o, "unit", unit);
-	json_set_str(o, "source", "PostgreSQL's pg_settings");
+	json_set_str(o, "source", source);
 	json_push(out, o);
 }
 
@@ -317,7 +318,7 @@ static int postgres_settings(const struct access *acc, cJSON *out, int64_t until
 	n = PQntuples(res);
 	for (int i = 0; i < n; i++)
 		add_setting(out, PQgetvalue(res, i, 0), PQgetvalue(res, i, 1),
-			    PQgetvalue(res, i, 2));
+			    PQgetvalue(res, i, 2), "PostgreSQL's pg_settings");
 	PQclear(res);
 	pg_drop(c);
 	return n ? 0 : err_set(e, ERR_BROKEN, "PostgreSQL's settings at %s: %s", l.host, why);
@@ -355,20 +356,14 @@ static void store_setting(const struct access *acc, cJSON *out, int64_t until_ns
 	const cJSON *stores = json_get(acc->conf, "stores"), *host;
 	int port = (int)json_i64(acc->conf, "store_port", 2379);
 	char address[64] = "", version[32], why[96], source[128];
-	cJSON *o;
 
 	cJSON_ArrayForEach(host, stores) {
 		if (!cJSON_IsString(host) ||
 		    resolve_host(NULL, host->valuestring, until_ns, address, why, sizeof(why)) ||
 		    etcd_version(address, port, until_ns, version, sizeof(version), why, sizeof(why)))
 			continue;
-		o = cJSON_CreateObject();
-		json_set_str(o, "name", "store");
-		json_set_str(o, "value", store_v2(acc) ? "etcd" : "etcd3");
-		json_set_str(o, "unit", "word");
 		snprintf(source, sizeof(source), "etcd %s at %.60s", version, host->valuestring);
-		json_set_str(o, "source", source);
-		json_push(out, o);
+		add_setting(out, "store", store_v2(acc) ? "etcd" : "etcd3", "word", source);
 		return;
 	}
 }

@@ -53,20 +53,26 @@ static bool follows(const struct sample *primary, const struct sample *s, char *
 	return false;
 }
 
+const char *postgres_sync_standby(const cJSON *replication)
+{
+	const cJSON *row;
+
+	cJSON_ArrayForEach(row, replication) {
+		const char *state = json_str(row, "sync_state", "");
+
+		if (!strcmp(state, "sync") || !strcmp(state, "quorum"))
+			return json_str(row, "name", "");
+	}
+	return NULL;
+}
+
 /* With synchronous_mode on, a primary whose commits wait for nobody has not
  * regained what that mode promises. */
 static bool sync_satisfied(const struct sample *primary, char *why)
 {
-	const cJSON *row;
-
-	if (!json_bool(primary->extra, "sync_mode", false))
+	if (!json_bool(primary->extra, "sync_mode", false) ||
+	    postgres_sync_standby(json_get(primary->extra, "replication")))
 		return true;
-	cJSON_ArrayForEach(row, json_get(primary->extra, "replication")) {
-		const char *state = json_str(row, "sync_state", "");
-
-		if (!strcmp(state, "sync") || !strcmp(state, "quorum"))
-			return true;
-	}
 	snprintf(why, WHY_BYTES, "%s has no synchronous standby yet", primary->member);
 	return false;
 }

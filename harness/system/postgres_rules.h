@@ -21,6 +21,8 @@
  *                     ("streaming", "" when it has none)
  *   cluster_unlocked  true while Patroni's REST API of this member says so
  *   patroni_role, patroni_state   of the same answer
+ *   store             what one member of etcd has under the leader's key:
+ *                     {"host", "leader" ("" nobody) or "error"}
  *
  * Of inforce (settings as the running system reports them): ttl, loop_wait,
  * retry_timeout, primary_start_timeout, synchronous_mode. One that is missing
@@ -31,5 +33,8 @@ void postgres_explain(const cJSON *events, const cJSON *fault,
 		      const struct prediction *pred, struct milestones *m);
 void postgres_resync(const cJSON *events, int64_t from_ns, int64_t to_ns,
 		     struct recovery_info *out);
+
+/* Whom commits wait for by a sample's "replication"; NULL: nobody. */
+const char *postgres_sync_standby(const cJSON *replication);
 
 #endif
