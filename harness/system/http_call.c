@@ -1,6 +1,5 @@
 #include "system/http_call.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -11,39 +10,9 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "system/dial.h"
 
 enum { ANSWER_CAP_BYTES = 1 << 20 };
-
-static int connect_to(const char *address, int port, int64_t until_ns)
-{
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
-	bool is_v4 = inet_pton(AF_INET, address, &v4.sin_addr) == 1;
-	int fd, problem = 0;
-	socklen_t len = sizeof(problem);
-
-	if (!is_v4 && inet_pton(AF_INET6, address, &v6.sin6_addr) != 1) {
-		errno = EINVAL;
-		return -1;
-	}
-	fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -1;
-	if (connect(fd, is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6,
-		    is_v4 ? sizeof(v4) : sizeof(v6)) == 0)
-		return fd;
-	if (errno != EINPROGRESS)
-		problem = errno;
-	else if (!clock_wait_fd(fd, POLLOUT, until_ns))
-		problem = ETIMEDOUT;
-	else
-		getsockopt(fd, SOL_SOCKET, SO_ERROR, &problem, &len);
-	if (!problem)
-		return fd;
-	close(fd);
-	errno = problem;
-	return -1;
-}
 
 void http_begin(struct http_call *c, const char *address, int port, const char *path,
 		const char *body, int64_t until_ns)
@@ -53,7 +22,7 @@ void http_begin(struct http_call *c, const char *address, int port, const char *
 
 	memset(c, 0, sizeof(*c));
 	c->answer.cap = ANSWER_CAP_BYTES;
-	c->fd = connect_to(address, port, until_ns);
+	c->fd = dial(address, port, until_ns);
 	if (c->fd < 0) {
 		snprintf(c->error, sizeof(c->error), "connect: %s", strerror(errno));
 		return;

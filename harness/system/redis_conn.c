@@ -1,8 +1,6 @@
 #include "system/redis_conn.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +11,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "system/dial.h"
 #include "system/resolve.h"
 
 struct redis_conn {
@@ -23,59 +22,13 @@ struct redis_conn {
 	char address[80];
 };
 
-static int make_address(const char *ip, int port, struct sockaddr_storage *sa, socklen_t *len)
+/* Why there is no connection. */
+static void not_connected(const char *ip, int port, char *error, size_t size)
 {
-	struct sockaddr_in *v4 = (struct sockaddr_in *)sa;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)sa;
-
-	memset(sa, 0, sizeof(*sa));
-	if (inet_pton(AF_INET, ip, &v4->sin_addr) == 1) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons((uint16_t)port);
-		*len = sizeof(*v4);
-		return 0;
-	}
-	if (inet_pton(AF_INET6, ip, &v6->sin6_addr) != 1)
-		return -1;
-	v6->sin6_family = AF_INET6;
-	v6->sin6_port = htons((uint16_t)port);
-	*len = sizeof(*v6);
-	return 0;
-}
-
-/* A connected socket; -1 with an error text. */
-static int dial(const char *ip, int port, int64_t until_ns, char *error, size_t size)
-{
-	struct sockaddr_storage sa;
-	int fd, on = 1, problem = 0;
-	socklen_t len;
-
-	if (make_address(ip, port, &sa, &len)) {
-		snprintf(error, size, "connect: %.40s is no address", ip);
-		return -1;
-	}
-	fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0) {
-		snprintf(error, size, "connect: socket: %s", strerror(errno));
-		return -1;
-	}
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (connect(fd, (struct sockaddr *)&sa, len)) {
-		problem = errno;
-		len = sizeof(problem);
-		if (problem == EINPROGRESS && !clock_wait_fd(fd, POLLOUT, until_ns))
-			problem = ETIMEDOUT;
-		else if (problem == EINPROGRESS && getsockopt(fd, SOL_SOCKET, SO_ERROR, &problem, &len))
-			problem = errno;
-	}
-	if (!problem)
-		return fd;
-	close(fd);
-	if (problem == ETIMEDOUT)
+	if (errno == ETIMEDOUT)
 		snprintf(error, size, "timeout: no connection to %.40s:%d in time", ip, port);
 	else
-		snprintf(error, size, "connect: %.40s:%d: %s", ip, port, strerror(problem));
-	return -1;
+		snprintf(error, size, "connect: %.40s:%d: %s", ip, port, strerror(errno));
 }
 
 struct redis_conn *redis_open(const char *host, int port, int64_t until_ns,
@@ -96,7 +49,9 @@ struct redis_conn *redis_open(const char *host, int port, int64_t until_ns,
 	}
 	resolved = clock_mono_ns();
 	cost->dns_ns = resolved - from;
-	fd = dial(ip, port, until_ns, error, size);
+	fd = dial(ip, port, until_ns);
+	if (fd < 0)
+		not_connected(ip, port, error, size);
 	cost->connect_ns = clock_mono_ns() - resolved;
 	if (fd < 0)
 		return NULL;
