@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/log.h"
 #include "engine/docker_plan.h"
 #include "spec/manifest_parts.h"
@@ -278,6 +279,23 @@ int64_t plan_claim_bytes(const struct manifest *m)
 	return sum;
 }
 
+/* As an API server: a value that cannot be decoded refuses the object. */
+static int check_secret(const struct walk *w)
+{
+	const struct ynode *data = yaml_get(w->object, "data");
+
+	for (size_t i = 0; data && i < data->n; i++) {
+		struct buf plain = {0};
+		int r = data->items[i]->kind == Y_SCALAR ? base64_decode(data->items[i]->text, &plain) : -1;
+
+		buf_free(&plain);
+		if (r)
+			return yaml_error(data->items[i], w->e, "%s: data.%s is no base64; plain text belongs in stringData",
+					  manifest_object_name(w->a, w->object), data->keys[i]->text);
+	}
+	return 0;
+}
+
 int plan_check(struct arena *a, const struct manifest *m, struct adaptations *log, struct err *e)
 {
 	for (size_t i = 0; i < m->n; i++) {
@@ -291,7 +309,7 @@ int plan_check(struct arena *a, const struct manifest *m, struct adaptations *lo
 			return yaml_error(yaml_get(m->objects[i], "kind"), e,
 					  "a %s is not supported by the engine docker; run this on kind",
 					  kind);
-		if (walk(&w, m->objects[i], "", ""))
+		if (walk(&w, m->objects[i], "", "") || (!strcmp(kind, "Secret") && check_secret(&w)))
 			return -1;
 	}
 	return 0;

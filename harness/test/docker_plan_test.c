@@ -249,6 +249,11 @@ static void fields(void **state)
 	assert_non_null(strstr(e.msg, "DaemonSet"));
 	/* "dataX" is not below "data". */
 	assert_int_equal(check("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: d}\ndataX: {a: b}\n", &a, &log, &e), -1);
+	/* A value that no API server would take. */
+	assert_int_equal(check("apiVersion: v1\nkind: Secret\nmetadata: {name: d}\ndata: {a: aHVzaA==}\n", &a, &log, &e), 0);
+	assert_int_equal(check("apiVersion: v1\nkind: Secret\nmetadata: {name: d}\ndata: {a: hush!}\n", &a, &log, &e), -1);
+	assert_non_null(strstr(e.msg, "f.yaml:4:11"));
+	assert_non_null(strstr(e.msg, "data.a is no base64"));
 	arena_free(&a);
 }
 

@@ -264,7 +264,6 @@ static void test_ask(void **state)
 	call_ok(&f->s[1], line);
 }
 
-/* A replica answers what it was given, and is never replaced by its master. */
 /* A server that owns all slots and says TRYAGAIN to the first `times` commands:
  * a real one says it only to several keys at once, which no call here has. */
 struct hesitant {
@@ -338,6 +337,7 @@ static void test_tryagain(void **state)
 	assert_true(op.t_return - op.t_invoke >= DEADLINE_NS / 2);
 }
 
+/* A replica answers what it was given, and is never replaced by its master. */
 static void test_replica_reads(void **state)
 {
 	struct fixture *f = redis_trial_need(state);
