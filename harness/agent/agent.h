@@ -31,7 +31,7 @@
  *   GET  /v1/inforce  {settings[{name,value,unit}]}
  *   POST /v1/reset    stops everything and forgets it: {}
  *
- * Node agent (`ordeal node-agent --mode kube|local|docker|host --state DIR --listen ADDR:PORT
+ * Node agent (`ordeal node-agent --mode kube|local|host --state DIR --listen ADDR:PORT
  * [--node NAME] [--dead-man SECONDS]`):
  *   POST   /v1/lease       {run_id}: renews the dead-man timer: {expires_in_ms}. Any authorised request
  *                          renews it as well. When it runs out, every fault is healed.

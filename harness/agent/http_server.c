@@ -86,31 +86,40 @@ static bool route_matches(const struct http_route *rt, const char *path, const c
 	return strncmp(rt->path, path, len) == 0 && path[len];
 }
 
-static enum MHD_Result dispatch(struct http_server *s, struct MHD_Connection *c, const char *path,
-				const char *method, struct exchange *x)
+void http_dispatch(const struct http_route *routes, void *arg, const struct http_request *rq,
+		   struct http_reply *rp)
+{
+	struct http_request with_rest = *rq;
+	const struct http_route *rt;
+	bool path_known = false;
+
+	rp->status = 200;
+	for (rt = routes; rt->method; rt++) {
+		if (!route_matches(rt, rq->path, &with_rest.rest))
+			continue;
+		path_known = true;
+		if (strcmp(rt->method, rq->method) == 0)
+			break;
+	}
+	if (rt->method)
+		rt->handler(arg, &with_rest, rp);
+	else if (path_known)
+		http_reply_error(rp, 405, "%s does not answer to %s", rq->path, rq->method);
+	else
+		http_reply_error(rp, 404, "there is no %s here", rq->path);
+}
+
+static enum MHD_Result answer(struct http_server *s, struct MHD_Connection *c, const char *path,
+			      const char *method, struct exchange *x)
 {
 	struct http_request rq = {
 		.method = method, .path = path, .body = buf_cstr(&x->body),
 		.body_len = x->body.len, .connection = c,
 	};
-	struct http_reply rp = {.status = 200};
-	const struct http_route *rt;
-	bool path_known = false;
+	struct http_reply rp = {0};
 	enum MHD_Result res;
 
-	for (rt = s->conf.routes; rt->method; rt++) {
-		if (!route_matches(rt, path, &rq.rest))
-			continue;
-		path_known = true;
-		if (strcmp(rt->method, method) == 0)
-			break;
-	}
-	if (rt->method)
-		rt->handler(s->conf.arg, &rq, &rp);
-	else if (path_known)
-		http_reply_error(&rp, 405, "%s does not answer to %s", path, method);
-	else
-		http_reply_error(&rp, 404, "there is no %s here", path);
+	http_dispatch(s->conf.routes, s->conf.arg, &rq, &rp);
 	res = send_reply(c, &rp);
 	buf_free(&rp.body);
 	return res;
@@ -148,7 +157,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 		return refuse(c, 413, "the request's body is too large");
 	if (s->conf.authorised)
 		s->conf.authorised(s->conf.arg);
-	return dispatch(s, c, path, method, x);
+	return answer(s, c, path, method, x);
 }
 
 static void on_completed(void *arg, struct MHD_Connection *c, void **state,
@@ -261,7 +270,7 @@ void http_server_stop(struct http_server *s)
 
 const char *http_query(const struct http_request *rq, const char *name)
 {
-	return MHD_lookup_connection_value(rq->connection, MHD_GET_ARGUMENT_KIND, name);
+	return rq->connection ? MHD_lookup_connection_value(rq->connection, MHD_GET_ARGUMENT_KIND, name) : NULL;
 }
 
 int64_t http_query_i64(const struct http_request *rq, const char *name, int64_t dflt)

@@ -17,7 +17,7 @@ struct http_request {
 	const char *rest;          /* what follows the route's prefix, "" when nothing */
 	const char *body;          /* NUL-terminated, "" when there is none */
 	size_t body_len;
-	void *connection;          /* private: for http_query() */
+	void *connection;          /* private: for http_query(); NULL: there is none */
 };
 
 /* Zeroed, then status 200 and JSON, when the handler gets it. */
@@ -37,6 +37,12 @@ struct http_route {
 	const char *path;
 	http_handler *handler;
 };
+
+/* Finds the route and lets its handler answer; 404 or 405 when there is none.
+ * For a caller in the same process as well: then rq->connection is NULL, and
+ * no query parameter is there. */
+void http_dispatch(const struct http_route *routes, void *arg, const struct http_request *rq,
+		   struct http_reply *rp);
 
 struct http_conf {
 	const char *listen;            /* "ADDR:PORT", "[V6ADDR]:PORT"; port 0: the kernel's choice */

@@ -1,4 +1,4 @@
-#include "engine/loop.h"
+#include "agent/loop.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,14 +8,12 @@
 
 #include "agent/agent.h"
 #include "agent/http_server.h"
+#include "agent/node_api.h"
 #include "agent/node_env.h"
-#include "agent/node_faults.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/version.h"
 
 enum { DEAD_MAN_S = 15, EXIT_BAD_USAGE = 2, EXIT_BROKE = 3 };
 
@@ -27,137 +25,11 @@ struct options {
 struct agent {
 	struct node node;
 	const struct node_env *env;
-	struct node_faults *faults;
-};
-
-static void on_clock(void *arg, const struct http_request *rq, struct http_reply *rp)
-{
-	cJSON *o = cJSON_CreateObject();
-	char boot[40];
-
-	(void)arg;
-	(void)rq;
-	clock_boot_id(boot);
-	json_set_i64(o, "mono_ns", clock_mono_ns());
-	json_set_str(o, "boot_id", boot);
-	http_reply_json(rp, o);
-}
-
-static void on_health(void *arg, const struct http_request *rq, struct http_reply *rp)
-{
-	const struct agent *a = arg;
-	cJSON *o = cJSON_CreateObject();
-
-	(void)rq;
-	json_set_str(o, "posture", "node");
-	json_set_str(o, "mode", a->env->mode);
-	json_set_str(o, "node", a->node.name);
-	json_set_str(o, "version", ORDEAL_VERSION);
-	json_set_i64(o, "pid", getpid());
-	http_reply_json(rp, o);
-}
-
-static void on_lease(void *arg, const struct http_request *rq, struct http_reply *rp)
-{
-	const struct agent *a = arg;
-	cJSON *o = cJSON_CreateObject();
-
-	(void)rq; /* the request itself has renewed it */
-	json_set_i64(o, "expires_in_ms", node_faults_expires_in_ns(a->faults) / NS_PER_MS);
-	http_reply_json(rp, o);
-}
-
-static void on_inject(void *arg, const struct http_request *rq, struct http_reply *rp)
-{
-	struct agent *a = arg;
-	cJSON *body = http_body_object(rq, rp), *out = NULL;
-	struct err e = {0};
-
-	if (!body)
-		return;
-	/* Either the plan itself or {"plan": it}. */
-	if (node_faults_inject(a->faults, json_get(body, "plan") ? json_get(body, "plan") : body, &out,
-			       &e))
-		http_reply_err(rp, &e);
-	else
-		http_reply_json(rp, out);
-	cJSON_Delete(body);
-}
-
-static void on_list(void *arg, const struct http_request *rq, struct http_reply *rp)
-{
-	const struct agent *a = arg;
-
-	(void)rq;
-	http_reply_json(rp, node_faults_list(a->faults));
-}
-
-typedef int one_fn(struct node_faults *f, const char *id, cJSON **out, struct err *e);
-
-static void with_one(struct agent *a, const char *id, one_fn *fn, struct http_reply *rp)
-{
-	struct err e = {0};
-	cJSON *out = NULL;
-
-	if (!node_faults_has(a->faults, id))
-		http_reply_error(rp, 404, "no fault %.60s is known here", id);
-	else if (fn(a->faults, id, &out, &e))
-		http_reply_err(rp, &e);
-	else
-		http_reply_json(rp, out);
-}
-
-static void on_observe(void *arg, const struct http_request *rq, struct http_reply *rp)
-{
-	with_one(arg, rq->rest, node_faults_observe, rp);
-}
-
-static void on_heal(void *arg, const struct http_request *rq, struct http_reply *rp)
-{
-	with_one(arg, rq->rest, node_faults_heal, rp);
-}
-
-static void on_heal_all(void *arg, const struct http_request *rq, struct http_reply *rp)
-{
-	struct agent *a = arg;
-	struct err e = {0};
-	cJSON *out = NULL;
-
-	(void)rq;
-	if (node_faults_heal_all(a->faults, &out, &e))
-		http_reply_err(rp, &e);
-	else
-		http_reply_json(rp, out);
-}
-
-static void on_residue(void *arg, const struct http_request *rq, struct http_reply *rp)
-{
-	struct agent *a = arg;
-
-	(void)rq;
-	http_reply_json(rp, node_faults_residue(a->faults));
-}
-
-static void on_authorised(void *arg)
-{
-	node_faults_renew(((struct agent *)arg)->faults);
-}
-
-static const struct http_route ROUTES[] = {
-	{"GET", "/v1/clock", on_clock},
-	{"GET", "/v1/health", on_health},
-	{"POST", "/v1/lease", on_lease},
-	{"POST", "/v1/faults", on_inject},
-	{"GET", "/v1/faults", on_list},
-	{"DELETE", "/v1/faults", on_heal_all},
-	{"GET", "/v1/faults/", on_observe},
-	{"DELETE", "/v1/faults/", on_heal},
-	{"GET", "/v1/residue", on_residue},
-	{NULL, NULL, NULL},
+	struct node_api api;
 };
 
 static const char USAGE[] =
-	"usage: ordeal node-agent --mode kube|local|docker|host --state DIR --listen ADDR:PORT\n"
+	"usage: ordeal node-agent --mode kube|local|host --state DIR --listen ADDR:PORT\n"
 	"                         [--node NAME] [--dead-man SECONDS]\n\n"
 	"Injects and undoes faults where it runs. The token that every request must\n"
 	"carry is taken from $ORDEAL_TOKEN. Without a request for SECONDS (15) all\n"
@@ -208,8 +80,7 @@ static int read_options(int argc, char **argv, struct options *o)
 
 static const struct node_env *find_env(const char *mode)
 {
-	static const struct node_env *const all[] = {&node_env_kube, &node_env_local, &node_env_host,
-						       &node_env_docker};
+	static const struct node_env *const all[] = {&node_env_kube, &node_env_local, &node_env_host};
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		if (!strcmp(all[i]->mode, mode))
@@ -231,7 +102,7 @@ static void serve(struct agent *a, const sigset_t *signals)
 			return;
 		}
 		if (a->env->ends_with_parent && getppid() != parent &&
-		    node_faults_expires_in_ns(a->faults) < 0 && node_faults_idle(a->faults)) {
+		    node_faults_expires_in_ns(a->api.faults) < 0 && node_faults_idle(a->api.faults)) {
 			log_info("node agent: ending, its driver is gone");
 			return;
 		}
@@ -242,8 +113,8 @@ static int run(struct agent *a, const struct options *o, struct err *e)
 {
 	const char *given = getenv("ORDEAL_TOKEN");
 	char *token = mem_strdup(given ? given : "");
-	struct http_conf conf = {.listen = o->listen, .token = token, .routes = ROUTES, .arg = a,
-				 .authorised = on_authorised};
+	struct http_conf conf = {.listen = o->listen, .token = token, .routes = node_api_routes,
+				 .arg = &a->api, .authorised = node_api_renew};
 	struct http_server *server = NULL;
 	sigset_t signals;
 	int r = -1;
@@ -259,18 +130,19 @@ static int run(struct agent *a, const struct options *o, struct err *e)
 		free(token);
 		return -1;
 	}
-	a->faults = node_faults_new(&a->node, o->dead_man_s * NS_PER_S);
-	node_faults_recover(a->faults);
-	if (node_faults_run(a->faults, e) || http_server_start(&conf, &server, e))
+	a->api = (struct node_api){.mode = a->env->mode, .node = &a->node,
+				   .faults = node_faults_new(&a->node, o->dead_man_s * NS_PER_S)};
+	node_faults_recover(a->api.faults);
+	if (node_faults_run(a->api.faults, e) || http_server_start(&conf, &server, e))
 		goto out;
 	http_server_announce(server);
 	serve(a, &signals);
 	r = 0;
 out:
 	http_server_stop(server);
-	if (node_faults_stop(a->faults, e))
+	if (node_faults_stop(a->api.faults, e))
 		r = -1;
-	node_faults_free(a->faults);
+	node_faults_free(a->api.faults);
 	a->env->close(&a->node);
 	free(token);
 	return r;
@@ -287,7 +159,7 @@ int node_agent_main(int argc, char **argv)
 		return r < 0 ? EXIT_BAD_USAGE : 0;
 	a.env = find_env(o.mode);
 	if (!a.env) {
-		fprintf(stderr, "ordeal node-agent: --mode is kube, local, docker or host, not %s\n", o.mode);
+		fprintf(stderr, "ordeal node-agent: --mode is kube, local or host, not %s\n", o.mode);
 		return EXIT_BAD_USAGE;
 	}
 	if (strlen(o.state) >= sizeof(a.node.state_dir) ||

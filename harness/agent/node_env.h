@@ -18,7 +18,6 @@ struct node_env {
 
 extern const struct node_env node_env_kube;  /* a pod on a Kubernetes node */
 extern const struct node_env node_env_local; /* processes that engine local started */
-extern const struct node_env node_env_docker; /* a virtual node of engine docker */
 extern const struct node_env node_env_host;  /* the machine that runs kind's nodes */
 
 #endif

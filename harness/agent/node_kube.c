@@ -23,13 +23,6 @@
 #define PODS_FRESH_NS (250 * NS_PER_MS)
 #define CONTROL_PLANE "node-role.kubernetes.io%2Fcontrol-plane"
 
-int node_kube_conf(struct kube_conf *conf, struct err *e)
-{
-	const char *file = getenv("KUBECONFIG");
-
-	return file ? kubeconfig_read(file, NULL, false, conf, e) : kubeconfig_in_cluster(conf, e);
-}
-
 /* GET with our short time limit; NULL without an error for 404. */
 static int api_get(struct node_kube *k, const char *path, cJSON **out, struct err *e)
 {
@@ -336,7 +329,7 @@ static int kube_open(struct node *n, struct err *e)
 			": the agent needs hostPID and privileges");
 		goto fail;
 	}
-	if (node_kube_conf(&k->conf, e) || kube_client_new(&k->conf, NULL, &k->client, e) ||
+	if (kubeconfig_in_cluster(&k->conf, e) || kube_client_new(&k->conf, NULL, &k->client, e) ||
 	    volumes_start(n, &k->conf, &k->volumes, e))
 		goto fail;
 	return 0;

@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "engine/kube_client.h"
+#include "kube/kube_client.h"
 #include "fault/node.h"
 
 /* What the parts of a Kubernetes node's agent share. The agent is a
@@ -26,10 +26,6 @@ struct node_kube {
 	int64_t pods_ns_at;   /* when it was asked for */
 	struct volumes *volumes;
 };
-
-/* How to reach the API server: the pod's service account, or the kubeconfig
- * that $KUBECONFIG names. */
-int node_kube_conf(struct kube_conf *conf, struct err *e);
 
 /* What a Kubernetes node can do, for places that differ in little; n->impl
  * must begin with a struct node_kube. */

@@ -1,4 +1,4 @@
-#include "engine/volume_store.h"
+#include "agent/volume_store.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/loop.h"
+#include "agent/loop.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"

@@ -7,14 +7,14 @@
 #include <string.h>
 
 #include "agent/node_kube.h"
-#include "engine/volume_store.h"
+#include "agent/volume_store.h"
 #include "agent/volumes_api.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "engine/kube_watch.h"
+#include "kube/kube_watch.h"
 #include "spec/manifest.h"
 
 #define SETTLE_NS (20 * NS_PER_MS)      /* several changes at once are one look */

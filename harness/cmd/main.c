@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/version.h"
 #include "cmd/cmd.h"
+#include "engine/docker_guard.h"
 #include "system/memory_server.h"
 
 struct command {
@@ -27,6 +28,7 @@ static const struct command commands[] = {
 	{"list", cmd_list, "list engines, systems, faults, scenarios or checkers"},
 	{"load-agent", load_agent_main, NULL},
 	{"node-agent", node_agent_main, NULL},
+	{"docker-guard", docker_guard_main, NULL},
 	{"memory-server", memory_server_main, NULL},
 };
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -48,6 +49,7 @@ static int docker_open(const struct engine_conf *conf, struct engine **out, stru
 	k->base.conf = *conf;
 	name_yourself(&k->base.conf);
 	k->lock_fd = -1;
+	d->lease_fd = -1;
 	pthread_mutex_init(&k->watch_lock, NULL);
 	store_init(&d->store);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -62,8 +64,8 @@ static int docker_open(const struct engine_conf *conf, struct engine **out, stru
 	mem_copy_str(k->images.cache, sizeof(k->images.cache), k->cache);
 	snprintf(d->dir, sizeof(d->dir), "%.3900s/docker", k->cache);
 	snprintf(d->state, sizeof(d->state), "%.3900s/state", d->dir);
-	snprintf(k->kubeconfig, sizeof(k->kubeconfig), "%.3900s/kubeconfig", d->state);
-	/* Agents and volumes keep paths below it in 256 bytes. */
+	snprintf(k->kubeconfig, sizeof(k->kubeconfig), "%.3900s/" DOCKER_KUBECONFIG, d->state);
+	/* Nodes and volumes keep paths below it in 256 bytes. */
 	if (strlen(d->state) > 200) {
 		kube_engine_close((struct engine *)d);
 		return err_set(e, ERR_INPUT, "the cache folder %s has too long a name; set ORDEAL_CACHE", k->cache);
@@ -362,30 +364,6 @@ static void tell_adaptations(struct docker *d, const struct adaptations *log)
 	}
 }
 
-static char *decode(const char *text)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	struct buf b = {0};
-	unsigned bits = 0, have = 0;
-	char *out;
-
-	for (; *text && *text != '='; text++) {
-		const char *at = strchr(digits, *text);
-
-		if (!at)
-			continue;
-		bits = bits << 6 | (unsigned)(at - digits);
-		have += 6;
-		if (have >= 8) {
-			have -= 8;
-			buf_char(&b, (char)(bits >> have & 0xff));
-		}
-	}
-	out = mem_strdup(buf_cstr(&b));
-	buf_free(&b);
-	return out;
-}
-
 /* Secrets are kept in plain text; they never leave this machine. */
 static void decode_secret(cJSON *o)
 {
@@ -395,11 +373,12 @@ static void decode_secret(cJSON *o)
 	if (!plain)
 		plain = cJSON_AddObjectToObject(o, "stringData");
 	cJSON_ArrayForEach(v, json_get(o, "data")) {
-		char *text = decode(cJSON_IsString(v) ? v->valuestring : "");
+		struct buf text = {0};
 
+		base64_decode(cJSON_IsString(v) ? v->valuestring : "", &text); /* plan_check() did so, too */
 		if (!json_get(plain, v->string))
-			json_set_str(plain, v->string, text);
-		free(text);
+			json_set_str(plain, v->string, buf_cstr(&text));
+		buf_free(&text);
 	}
 	cJSON_DeleteItemFromObject(o, "data");
 }

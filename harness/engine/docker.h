@@ -6,10 +6,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "agent/node_api.h"
 #include "engine/docker_api.h"
 #include "engine/docker_serve.h"
 #include "engine/docker_store.h"
 #include "engine/kube.h"
+#include "fault/node.h"
 
 /* Between the files of engine docker only: the part of Kubernetes that the
  * fixtures need, done by the driver itself with a Docker daemon. Objects live
@@ -34,6 +36,10 @@
 #define DOCKER_API_IP DOCKER_PREFIX ".0.2"
 #define DOCKER_DNS_IP DOCKER_PREFIX ".0.53"
 #define DOCKER_SERVICES DOCKER_PREFIX ".96.0/20"
+
+#define DOCKER_KUBECONFIG "kubeconfig" /* below a run's state, as are: */
+#define DOCKER_LEASE "lease"
+#define DOCKER_GUARD_PID "guard.pid"
 
 enum { DOCKER_NODES = 4, DOCKER_API_PORT = 6443 };
 extern const char *const docker_node_names[DOCKER_NODES]; /* the first holds no members */
@@ -91,11 +97,17 @@ struct docker_account {
 	char ns[64], name[64], token[65];
 };
 
+/* A load agent. */
 struct docker_agent {
 	char name[160], addr[64];
-	pid_t pid;
 	struct kube_conf conf;
 	struct kube_client *client;
+};
+
+/* A virtual node, as far as faults go. */
+struct docker_faults {
+	struct node node;
+	struct node_api api; /* faults are NULL while it is closed */
 };
 
 struct docker {
@@ -120,7 +132,10 @@ struct docker {
 	size_t naccounts, aaccounts;
 	bool node_down[DOCKER_NODES];
 	int64_t node_down_ns[DOCKER_NODES];
-	struct docker_agent agents[DOCKER_NODES + 2]; /* nodes, then load, then the one beside a member */
+	struct docker_faults nodes[DOCKER_NODES];
+	pid_t guard;
+	int lease_fd; /* its lease; -1: none */
+	struct docker_agent agents[2]; /* load, then the one beside a member */
 	int64_t silent_ns; /* Docker has not answered since; 0: it does. With the lock */
 	engine_watch_fn *watch_fn;
 	void *watch_arg;
@@ -190,6 +205,19 @@ int docker_controller_start(struct docker *d, struct err *e);
 void docker_controller_stop(struct docker *d);
 const char *docker_account_token(struct docker *d, const char *ns, const char *name);
 void docker_account_of(void *d, const char *token, char *ns, char *name);
+
+/* docker_node.c: fills `n`, which must not move while it is open; `state` is
+ * the run's. */
+int docker_node_open(struct node *n, const char *name, const char *state, struct err *e);
+void docker_node_close(struct node *n);
+
+/* docker_guard.c */
+int docker_guard_start(struct docker *d, struct err *e);
+/* The driver is there: the guard's lease starts anew. */
+void docker_guard_renew(struct docker *d);
+int docker_guard_stop(struct docker *d, struct err *e);
+/* Ends one that a driver left, which undoes what the journals hold. */
+int docker_guard_end(const char *state, cJSON *found, struct err *e);
 
 /* docker_agents.c */
 int docker_agents_up(struct engine *en, struct err *e);

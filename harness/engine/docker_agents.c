@@ -1,59 +1,24 @@
-/* The agents of a run, and calls to them: node agents are processes beside
- * the driver, one a virtual node; the first is the host's agent as well. The
- * load agent is a pod. */
-#include <errno.h>
-#include <signal.h>
+/* The agents of a run, and calls to them. Of a node's agent there is only what
+ * it would answer: faults are called as they are, by the driver, which is on
+ * every node. The load agent is a pod. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "agent/node_faults.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "engine/docker.h"
 
-#define START_WITHIN_NS (20 * NS_PER_S)
-#define HEAL_WITHIN_NS (60 * NS_PER_S)
-#define DEAD_MAN "15"
+/* A run that does not call for so long has lost its way. */
+#define DEAD_MAN_NS (15 * NS_PER_S)
 #define SILENCE_NS (5 * NS_PER_S)
-
-extern char **environ;
 
 static void nap(void)
 {
 	clock_sleep_until(clock_mono_ns() + 20 * NS_PER_MS);
-}
-
-/* The address that it announces in its log: "listening ADDR:PORT". */
-static int await_address(struct docker_agent *a, const char *log, struct err *e)
-{
-	int64_t end_ns = clock_mono_ns() + START_WITHIN_NS;
-	struct buf b = {0};
-	const char *line;
-	int r = 1;
-
-	while (r > 0) {
-		buf_reset(&b);
-		r = file_read(log, &b, e) ? -1 : 1;
-		line = strstr(buf_cstr(&b), "listening ");
-		if (r > 0 && line && strchr(line, '\n')) {
-			line += strlen("listening ");
-			snprintf(a->addr, sizeof(a->addr), "%.*s", (int)strcspn(line, "\n"), line);
-			r = 0;
-		} else if (r > 0 && (!proc_alive(a->pid) || clock_mono_ns() > end_ns)) {
-			r = err_set(e, ERR_BROKEN, "the agent of %s does not start: %.500s", a->name,
-				    buf_cstr(&b));
-		} else if (r > 0) {
-			nap();
-		}
-	}
-	buf_free(&b);
-	return r;
 }
 
 static int reach(struct docker *d, struct docker_agent *a, struct err *e)
@@ -65,48 +30,15 @@ static int reach(struct docker *d, struct docker_agent *a, struct err *e)
 	return kube_client_new(&a->conf, d->kube.base.conf.interrupted, &a->client, e);
 }
 
-static const char **make_env(struct docker *d, struct arena *a)
+static int open_node(struct docker *d, int i, struct err *e)
 {
-	size_t n = 0, k = 0;
-	const char **env;
+	struct docker_faults *f = &d->nodes[i];
 
-	while (environ[n])
-		n++;
-	env = arena_alloc(a, (n + 4) * sizeof(*env));
-	for (size_t i = 0; i < n; i++)
-		if (strncmp(environ[i], "ORDEAL_TOKEN=", 13) && strncmp(environ[i], "KUBECONFIG=", 11))
-			env[k++] = environ[i];
-	env[k++] = arena_fmt(a, "ORDEAL_TOKEN=%s", d->kube.base.conf.token);
-	env[k++] = arena_fmt(a, "KUBECONFIG=%s", d->kube.kubeconfig);
-	env[k++] = arena_fmt(a, "ORDEAL_DOCKER_STATE=%s", d->state);
-	return env;
-}
-
-static int start_node(struct docker *d, int i, struct err *e)
-{
-	char self[PATH_MAX], dir[PATH_MAX], log[PATH_MAX + 20], file[PATH_MAX + 20], num[16];
-	const char *node = docker_node_names[i];
-	const char *argv[] = {self, "node-agent", "--mode", "docker", "--state", dir, "--listen", "127.0.0.1:0",
-			      "--dead-man", DEAD_MAN, "--node", node, NULL};
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	struct docker_agent *a = &d->agents[i];
-	struct arena arena = {0};
-	int r;
-
-	if (n < 0)
-		return err_set(e, ERR_BROKEN, "cannot find the running binary: %s", strerror(errno));
-	self[n] = '\0';
-	snprintf(dir, sizeof(dir), "%.3900s/agents/%s", d->state, node);
-	snprintf(log, sizeof(log), "%s/log", dir);
-	snprintf(file, sizeof(file), "%s/pid", dir);
-	snprintf(a->name, sizeof(a->name), "node/%s", node);
-	if (file_mkdirs(dir, e))
+	if (docker_node_open(&f->node, docker_node_names[i], d->state, e))
 		return -1;
-	r = proc_start_env(argv, make_env(d, &arena), log, &a->pid, e);
-	arena_free(&arena);
-	snprintf(num, sizeof(num), "%d\n", (int)a->pid);
-	return r || file_write_atomic(file, num, strlen(num), e) || await_address(a, log, e) ||
-	       reach(d, a, e) ? -1 : 0;
+	f->api = (struct node_api){.mode = "docker", .node = &f->node,
+				   .faults = node_faults_new(&f->node, DEAD_MAN_NS)};
+	return node_faults_run(f->api.faults, e);
 }
 
 int docker_agents_up(struct engine *en, struct err *e)
@@ -114,31 +46,9 @@ int docker_agents_up(struct engine *en, struct err *e)
 	struct docker *d = (struct docker *)en;
 
 	for (int i = 0; i < DOCKER_NODES; i++)
-		if (start_node(d, i, e))
+		if (open_node(d, i, e))
 			return -1;
-	return 0;
-}
-
-/* One that does not end is left to heal: never killed. */
-static int end_agent(struct docker_agent *a, struct err *e)
-{
-	int64_t end_ns = clock_mono_ns() + HEAL_WITHIN_NS;
-	int status;
-
-	kube_client_free(a->client);
-	a->client = NULL;
-	kube_conf_free(&a->conf);
-	if (a->pid <= 0)
-		return 0;
-	kill(a->pid, SIGTERM);
-	while (waitpid(a->pid, &status, WNOHANG) == 0) {
-		if (clock_mono_ns() > end_ns)
-			return err_set(e, ERR_BROKEN, "the agent %s (process %d) does not end; what its journal "
-				       "holds may not be healed", a->name, (int)a->pid);
-		nap();
-	}
-	a->pid = 0;
-	return 0;
+	return docker_guard_start(d, e);
 }
 
 int docker_agents_down(struct engine *en, struct err *e)
@@ -146,16 +56,47 @@ int docker_agents_down(struct engine *en, struct err *e)
 	struct docker *d = (struct docker *)en;
 	int r = 0;
 
-	for (int i = 0; i < (int)ARRAY_LEN(d->agents); i++)
-		if (end_agent(&d->agents[i], e))
+	for (int i = 0; i < DOCKER_NODES; i++) {
+		struct docker_faults *f = &d->nodes[i];
+
+		if (f->api.faults && node_faults_stop(f->api.faults, e))
 			r = -1;
-	return r;
+		node_faults_free(f->api.faults);
+		f->api.faults = NULL;
+		docker_node_close(&f->node);
+	}
+	return docker_guard_stop(d, e) ? -1 : r;
 }
 
-static struct docker_agent *find(struct docker *d, const char *agent)
+/* "node/NAME"; the machine that the nodes are on is the first of them. */
+static struct docker_faults *find_node(struct docker *d, const char *agent)
 {
 	if (!strcmp(agent, "host"))
-		return &d->agents[0];
+		return &d->nodes[0];
+	for (size_t i = 0; i < ARRAY_LEN(d->nodes); i++)
+		if (!strncmp(agent, "node/", 5) && !strcmp(d->nodes[i].node.name, agent + 5))
+			return &d->nodes[i];
+	return NULL;
+}
+
+static int ask_node(struct docker *d, struct docker_faults *f, const char *method, const char *path,
+		    const char *body, struct buf *answer, int *status, struct err *e)
+{
+	struct http_reply rp = {0};
+
+	/* Nothing is broken that would stay so if we were killed. */
+	if (!strcmp(method, "POST") && !strcmp(path, "/v1/faults") && !proc_alive(d->guard))
+		return err_set(e, ERR_BROKEN, "the process that undoes faults when this one is killed is gone");
+	docker_guard_renew(d);
+	node_api_call(&f->api, method, path, body, &rp);
+	*status = rp.status;
+	buf_add(answer, buf_cstr(&rp.body), rp.body.len);
+	buf_free(&rp.body);
+	return 0;
+}
+
+static struct docker_agent *find_load(struct docker *d, const char *agent)
+{
 	for (size_t i = 0; i < ARRAY_LEN(d->agents); i++)
 		if (!strcmp(d->agents[i].name, agent))
 			return &d->agents[i];
@@ -188,14 +129,17 @@ int docker_call(struct engine *en, const char *agent, const char *method, const 
 		const char *body, int64_t timeout_ns, struct buf *answer, int *status, struct err *e)
 {
 	struct docker *d = (struct docker *)en;
-	struct docker_agent *a = find(d, agent);
+	struct docker_faults *f = find_node(d, agent);
+	struct docker_agent *a = find_load(d, agent);
 	char token[100];
 	const char *const headers[] = {token, NULL};
 	struct kube_request q = {.method = method, .body = body, .headers = headers,
 				 .timeout_ns = timeout_ns, .path = path};
 
+	if (f && f->api.faults)
+		return ask_node(d, f, method, path, body, answer, status, e);
 	if (!a || !a->client)
-		return err_set(e, ERR_BROKEN, "engine docker has no agent %s%s", agent, a ? " now" : "");
+		return err_set(e, ERR_BROKEN, "engine docker has no agent %s%s", agent, a || f ? " now" : "");
 	if (waits_on(agent, path) && refuse_without_docker(d, e))
 		return -1;
 	snprintf(token, sizeof(token), "X-Ordeal-Token: %s", d->kube.base.conf.token);
@@ -282,7 +226,7 @@ static int load_wait(struct docker *d, struct docker_agent *a, const char *pod, 
 
 int docker_load_up(struct docker *d, int64_t deadline_ns, struct err *e)
 {
-	struct docker_agent *a = &d->agents[DOCKER_NODES];
+	struct docker_agent *a = &d->agents[0];
 
 	mem_copy_str(a->name, sizeof(a->name), "load");
 	load_pod(d, KUBE_LOAD_POD, docker_node_names[0]);
@@ -293,7 +237,7 @@ int docker_load_beside(struct engine *en, const char *group, const char *node, i
 		       struct err *e)
 {
 	struct docker *d = (struct docker *)en;
-	struct docker_agent *a = &d->agents[DOCKER_NODES + 1];
+	struct docker_agent *a = &d->agents[1];
 	char pod[64];
 
 	snprintf(a->name, sizeof(a->name), "load/%s", group);
@@ -304,7 +248,7 @@ int docker_load_beside(struct engine *en, const char *group, const char *node, i
 
 void docker_load_forget(struct docker *d)
 {
-	for (size_t i = DOCKER_NODES; i < ARRAY_LEN(d->agents); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(d->agents); i++) {
 		kube_client_free(d->agents[i].client);
 		d->agents[i].client = NULL;
 		kube_conf_free(&d->agents[i].conf);

@@ -3,75 +3,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/proc.h"
 #include "engine/docker.h"
 
-#define AGENT_WITHIN_NS (60 * NS_PER_S)
 #define FILTER "%7B%22label%22%3A%5B%22ordeal.engine%3Ddocker%22%5D%7D" /* {"label":["ordeal.engine=docker"]} */
 
 static void note(cJSON *found, const char *what, const char *name)
 {
 	if (found)
 		json_pushf(found, "%s %s", what, name);
-}
-
-/* Is it an agent of ours? Numbers of processes are reused. */
-static bool is_agent(pid_t pid)
-{
-	char path[64];
-	struct buf b = {0};
-	struct err e = {0};
-	bool agent = false, ours = false;
-
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	if (pid > 1 && file_exists(path) && file_read(path, &b, &e) == 0) {
-		/* Its words, each with a NUL at its end. */
-		for (size_t at = 0; at < b.len; at += strlen(b.s + at) + 1) {
-			agent = agent || !strcmp(b.s + at, "node-agent");
-			ours = ours || !strcmp(b.s + at, "docker");
-		}
-	}
-	buf_free(&b);
-	return agent && ours;
-}
-
-/* Agents heal when they are told to end. */
-static int end_agents(struct docker *d, cJSON *found, struct err *e)
-{
-	char pattern[PATH_MAX];
-	glob_t g;
-	int r = 0;
-
-	snprintf(pattern, sizeof(pattern), "%.3900s/agents/*/pid", d->state);
-	if (glob(pattern, 0, NULL, &g) == 0) {
-		for (size_t i = 0; i < g.gl_pathc; i++) {
-			int64_t end_ns = clock_mono_ns() + AGENT_WITHIN_NS;
-			struct buf b = {0};
-			pid_t pid = file_read(g.gl_pathv[i], &b, e) ? 0 : (pid_t)strtol(buf_cstr(&b), NULL, 10);
-
-			buf_free(&b);
-			if (!is_agent(pid))
-				continue;
-			note(found, "an agent that still ran:", g.gl_pathv[i]);
-			kill(pid, SIGTERM);
-			while (proc_alive(pid) && is_agent(pid) && clock_mono_ns() < end_ns)
-				clock_sleep_until(clock_mono_ns() + 20 * NS_PER_MS);
-			if (proc_alive(pid) && is_agent(pid))
-				r = err_set(e, ERR_BROKEN, "the agent with process %d does not end", (int)pid);
-		}
-		globfree(&g);
-	}
-	return r;
 }
 
 /* A frozen container cannot be killed. */
@@ -148,7 +94,7 @@ static int remove_network(struct docker *d, cJSON *found, struct err *e)
 int docker_clean(struct docker *d, cJSON *found, struct err *e)
 {
 	struct err first = {0};
-	int r = end_agents(d, found, &first);
+	int r = docker_guard_end(d->state, found, &first);
 
 	thaw(found);
 	if (remove_containers(d, found, r ? e : &first))

@@ -1,8 +1,7 @@
-/* A virtual node of engine docker. Its pods are seen through /proc and
- * cgroups as on a Kubernetes node, and asked after and deleted through the
- * API that the engine itself serves ($KUBECONFIG). A node is down while
- * STATE/down/NAME exists, STATE being $ORDEAL_DOCKER_STATE: that needs no
- * driver to be undone. */
+/* A virtual node of engine docker, as faults see it. Its pods are seen through
+ * /proc and cgroups as on a Kubernetes node, and asked after and deleted
+ * through the API that the engine itself serves. A node is down while
+ * STATE/down/NAME exists: that needs no driver to be undone. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,7 +10,6 @@
 #include <unistd.h>
 
 #include "agent/cgroup.h"
-#include "agent/node_env.h"
 #include "agent/node_kube.h"
 #include "agent/residue.h"
 #include "base/clock.h"
@@ -24,11 +22,21 @@
 
 #define STOP_GRACE_NS (10 * NS_PER_S)
 
-static void down_path(const char *node, char path[600])
-{
-	const char *state = getenv("ORDEAL_DOCKER_STATE");
+/* The table is the Kubernetes node's but for a few places. */
+struct docker_node {
+	struct node_kube kube; /* first: its functions look here */
+	struct node_ops ops;
+	char state[256]; /* of the run */
+};
 
-	snprintf(path, 600, "%.400s/down/%.100s", state ? state : "/nonexistent", node);
+static const char *state_of(const struct node *n)
+{
+	return ((const struct docker_node *)n->impl)->state;
+}
+
+static void down_path(const struct node *n, const char *node, char path[600])
+{
+	snprintf(path, 600, "%s/down/%.100s", state_of(n), node);
 }
 
 static bool known_node(const char *name)
@@ -39,8 +47,8 @@ static bool known_node(const char *name)
 	return false;
 }
 
-/* The agent is a process of the machine itself: nothing is to be seen
- * through PID 1, which it may not be allowed to look into. */
+/* This is a process of the machine itself: nothing is to be seen through PID
+ * 1, which it may not be allowed to look into. */
 static int docker_netns(struct node *n, const char *uid, char *path, size_t size, struct err *e)
 {
 	return kube_netns_but(n, uid, "/proc/self/ns/net", path, size, e);
@@ -59,10 +67,9 @@ static int docker_node_running(struct node *n, const char *name, bool *running, 
 {
 	char path[600];
 
-	(void)n;
 	if (!known_node(name))
 		return err_set(e, ERR_INPUT, "no node is called %s", name);
-	down_path(name, path);
+	down_path(n, name, path);
 	*running = !file_exists(path);
 	return 0;
 }
@@ -127,7 +134,7 @@ static int docker_node_stop(struct node *n, const char *name, bool power_cut, st
 	uids = pods_of(n, name, e);
 	if (!uids)
 		return err_prefix(e, "the pods of node %s", name);
-	down_path(name, path);
+	down_path(n, name, path);
 	mem_copy_str(dir, sizeof(dir), path);
 	*strrchr(dir, '/') = '\0';
 	/* First, so that nothing is started again. */
@@ -155,17 +162,16 @@ static int docker_node_start(struct node *n, const char *name, struct err *e)
 {
 	char path[600];
 
-	(void)n;
 	if (!known_node(name))
 		return err_set(e, ERR_INPUT, "no node is called %s", name);
-	down_path(name, path);
+	down_path(n, name, path);
 	if (unlink(path) && errno != ENOENT)
 		return err_set(e, ERR_BROKEN, "cannot remove %s: %s", path, strerror(errno));
 	return 0;
 }
 
-/* Only pods of this node: other nodes' agents look after theirs, and the
- * machine has namespaces and cgroups that are none of ours. */
+/* Only pods of this node: the machine has namespaces and cgroups that are
+ * none of ours. */
 static void sweep_pods(struct node *n, struct residue *s)
 {
 	struct err ignored = {0};
@@ -190,14 +196,13 @@ static void sweep_pods(struct node *n, struct residue *s)
 static int docker_residue(struct node *n, bool remove, cJSON *found, struct err *e)
 {
 	struct residue s = {.root = "", .remove = remove, .found = found, .e = e};
-	const char *state = getenv("ORDEAL_DOCKER_STATE");
 	char path[600];
 
 	sweep_pods(n, &s);
 	/* Volumes lie beside the state of the run. */
-	snprintf(path, sizeof(path), "%.400s/../volumes/*/data/" FILL_PREFIX "*", state ? state : "");
+	snprintf(path, sizeof(path), "%s/../volumes/*/data/" FILL_PREFIX "*", state_of(n));
 	residue_files(&s, path);
-	down_path(n->name, path);
+	down_path(n, n->name, path);
 	if (file_exists(path)) {
 		json_pushf(found, "node %s does not run", n->name);
 		if (remove && docker_node_start(n, n->name, e))
@@ -206,13 +211,7 @@ static int docker_residue(struct node *n, bool remove, cJSON *found, struct err 
 	return s.r;
 }
 
-/* The table is the Kubernetes node's but for a few places. */
-struct docker_node {
-	struct node_kube kube; /* first: its functions look here */
-	struct node_ops ops;
-};
-
-static void docker_close(struct node *n)
+void docker_node_close(struct node *n)
 {
 	struct docker_node *d = n->impl;
 
@@ -226,10 +225,14 @@ static void docker_close(struct node *n)
 	n->impl = NULL;
 }
 
-static int docker_open(struct node *n, struct err *e)
+int docker_node_open(struct node *n, const char *name, const char *state, struct err *e)
 {
 	struct docker_node *d = mem_alloc(sizeof(*d));
+	char kubeconfig[300];
 
+	mem_copy_str(n->name, sizeof(n->name), name);
+	snprintf(n->state_dir, sizeof(n->state_dir), "%.200s/nodes/%.40s", state, name);
+	mem_copy_str(d->state, sizeof(d->state), state);
 	d->kube.n = n;
 	d->kube.root = "";
 	d->ops = *node_kube_ops();
@@ -244,19 +247,11 @@ static int docker_open(struct node *n, struct err *e)
 	n->impl = d;
 	n->ops = &d->ops;
 	pthread_mutex_init(&d->kube.lock, NULL);
-	if (!getenv("ORDEAL_DOCKER_STATE")) {
-		err_set(e, ERR_INPUT, "--mode docker is for the engine docker: ORDEAL_DOCKER_STATE is not set");
-	} else if (node_kube_conf(&d->kube.conf, e) == 0 &&
-		   kube_client_new(&d->kube.conf, NULL, &d->kube.client, e) == 0) {
-		return 0;
+	snprintf(kubeconfig, sizeof(kubeconfig), "%.256s/" DOCKER_KUBECONFIG, state);
+	if (file_mkdirs(n->state_dir, e) || kubeconfig_read(kubeconfig, NULL, false, &d->kube.conf, e) ||
+	    kube_client_new(&d->kube.conf, NULL, &d->kube.client, e)) {
+		docker_node_close(n);
+		return -1;
 	}
-	docker_close(n);
-	return -1;
+	return 0;
 }
-
-const struct node_env node_env_docker = {
-	.mode = "docker",
-	.ends_with_parent = true,
-	.open = docker_open,
-	.close = docker_close,
-};

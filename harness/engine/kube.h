@@ -9,9 +9,9 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "engine/images.h"
-#include "engine/kube_client.h"
+#include "kube/kube_client.h"
 #include "engine/kube_object.h"
-#include "engine/kube_watch.h"
+#include "kube/kube_watch.h"
 
 /* What the engines `kube` and `kind` share. */
 

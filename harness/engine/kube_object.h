@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
-#include "engine/kube_client.h"
+#include "kube/kube_client.h"
 
 /* Objects by kind and name instead of by path. */
 

@@ -12,7 +12,8 @@
 /* What a fault may ask of the place where it works. One implementation an
  * environment: a Kubernetes node (agent/node_kube.c), local processes
  * (agent/node_local.c), the machine that hosts kind's nodes
- * (agent/node_host.c). A function that an environment lacks is NULL. */
+ * (agent/node_host.c), a virtual node of engine docker (engine/docker_node.c).
+ * A function that an environment lacks is NULL. */
 struct node;
 
 struct pid_list {

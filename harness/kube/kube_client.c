@@ -1,4 +1,4 @@
-#include "engine/kube_client.h"
+#include "kube/kube_client.h"
 
 #include <curl/curl.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
-#ifndef ORDEAL_ENGINE_KUBE_CLIENT_H
-#define ORDEAL_ENGINE_KUBE_CLIENT_H
+#ifndef ORDEAL_KUBE_KUBE_CLIENT_H
+#define ORDEAL_KUBE_KUBE_CLIENT_H
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "engine/kubeconfig.h"
+#include "kube/kubeconfig.h"
 
 /* A client of the Kubernetes API: one connection, kept alive, used by one
  * thread at a time. Every request has a time limit; an error says what was

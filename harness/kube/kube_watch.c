@@ -1,4 +1,4 @@
-#include "engine/kube_watch.h"
+#include "kube/kube_watch.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "engine/kube_client.h"
+#include "kube/kube_client.h"
 
 #define RETRY_NS (500 * NS_PER_MS)
 #define GONE 410

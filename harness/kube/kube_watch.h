@@ -1,10 +1,10 @@
-#ifndef ORDEAL_ENGINE_KUBE_WATCH_H
-#define ORDEAL_ENGINE_KUBE_WATCH_H
+#ifndef ORDEAL_KUBE_KUBE_WATCH_H
+#define ORDEAL_KUBE_KUBE_WATCH_H
 
 #include <cjson/cJSON.h>
 
 #include "base/err.h"
-#include "engine/kubeconfig.h"
+#include "kube/kubeconfig.h"
 
 /* Follows a collection with a thread and a connection of its own: what is
  * there first, then every change (Kubernetes API Concepts, "Efficient

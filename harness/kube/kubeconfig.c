@@ -1,4 +1,4 @@
-#include "engine/kubeconfig.h"
+#include "kube/kubeconfig.h"
 
 #include <limits.h>
 #include <stdint.h>

@@ -14,8 +14,8 @@
 #include "base/mem.h"
 #include "engine/docker_serve.h"
 #include "engine/docker_store.h"
-#include "engine/kube_client.h"
-#include "engine/kube_watch.h"
+#include "kube/kube_client.h"
+#include "kube/kube_watch.h"
 
 static cJSON *config(const char *name, const char *value)
 {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What is tried, loaded, measured, checked and reported is the same on every
-# engine: those layers include nothing of one and name none.
+# engine: those layers include nothing of one and name none. And the data flows
+# one way.
 cd "$(dirname "$0")/.." || exit 1
 folders=(base spec history system load measure check report)
 n=0
@@ -12,7 +13,22 @@ none() { # PATTERN NAME
     echo "ok $n - $2"
   fi
 }
-none '#include "(engine|agent|run|cmd)/' "no layer that all engines share includes one"
+none '#include "(kube|engine|agent|run|cmd)/' "no layer that all engines share includes one"
 none 'engine_(find|all|kind|kube|docker|local)\b' "none asks for an engine"
 none '"(docker|local)"' "none knows an engine's name"
+
+# The Makefile's LAYERS, in order: a folder includes only itself and those before it.
+read -ra layers < <(sed -n 's/^LAYERS *:= *//p' ../Makefile)
+wrong=
+for i in "${!layers[@]}"; do
+  later=$(IFS='|'; echo "${layers[*]:i+1}")
+  [ -z "$later" ] || wrong+=$(grep -rnE "#include \"($later)/" "${layers[i]}" --include='*.[ch]')
+done
+n=$((n + 1))
+if [ "${#layers[@]}" -gt 10 ] && [ -z "$wrong" ]; then
+  echo "ok $n - no folder includes one that stands after it"
+else
+  sed 's/^/# /' <<<"$wrong"
+  echo "not ok $n - no folder includes one that stands after it"
+fi
 echo "1..$n"

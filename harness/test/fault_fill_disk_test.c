@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "agent/cgroup.h"
-#include "engine/loop.h"
-#include "engine/volume_store.h"
+#include "agent/loop.h"
+#include "agent/volume_store.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "fault/fill.h"

@@ -16,9 +16,9 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "engine/kube_client.h"
+#include "kube/kube_client.h"
 #include "engine/kube_object.h"
-#include "engine/kube_watch.h"
+#include "kube/kube_watch.h"
 
 #define SOON_NS (20 * NS_PER_S)
 

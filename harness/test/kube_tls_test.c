@@ -16,7 +16,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/proc.h"
-#include "engine/kube_client.h"
+#include "kube/kube_client.h"
 
 struct fixture {
 	char dir[64];

@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
-#include "engine/kubeconfig.h"
+#include "kube/kubeconfig.h"
 
 static char dir[64];
 

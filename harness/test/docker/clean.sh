@@ -72,16 +72,32 @@ verdict $? "Ctrl-C: exit code 130, and a report"
 driver=
 nothing_left "Ctrl-C"
 
+# thawed AFTER: without anybody's asking.
+thawed() {
+  local i
+  for ((i = 0; i < 600; i++)); do
+    frozen || break
+    sleep 0.1
+  done
+  echo "# some $i tenths of a second"
+  ! frozen
+  verdict $? "thawed within a minute after $1"
+}
+
 start_frozen
 kill -9 "$driver"
 wait "$driver" 2>/dev/null
 driver=
-for ((i = 0; i < 60; i++)); do
-  frozen || break
-  sleep 0.5
-done
-! frozen
-verdict $? "thawed within 30 s of kill -9 of the driver"
+thawed "kill -9 of the driver"
 "$ordeal" recover --engine docker 2>&1 | sed 's/^/# recover: /'
 nothing_left "recover"
+
+start_frozen
+kill -STOP "$driver"
+thawed "the driver has stopped moving"
+kill -CONT "$driver"
+kill -INT "$driver"
+wait "$driver"
+driver=
+nothing_left "it has gone on and was interrupted"
 echo "1..$n"

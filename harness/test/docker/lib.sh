@@ -23,7 +23,7 @@ machine() {
   grep /docker/volumes/ /proc/mounts
   ip -o addr | grep -o 'br-ordeal-dk.*'
   find /sys/fs/cgroup -path '*/ordeal/pod*' -prune
-  pgrep -af 'node-agent --mode docker'
+  pgrep -af 'ordeal docker-guard'
   ls "${ORDEAL_CACHE:-$HOME/.cache/ordeal}"/docker/state 2>/dev/null
   nft list tables | grep ordeal_services
 }
