@@ -86,8 +86,10 @@ check-tsan:
 check-kind: all
 	prove --timer -e '' harness/test/kind/undo.sh harness/test/kind/disk.sh
 
-# Needs root and a Docker: nothing is left of runs, whatever became of them.
+# Needs root; starts a Docker where none runs: nothing is left of runs, whatever
+# became of them.
 check-docker: all
+	@kind/docker-up.sh
 	prove --timer -e '' harness/test/docker/clean.sh harness/test/docker/refuse.sh \
 	  harness/test/docker/features.sh
 
