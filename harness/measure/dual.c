@@ -153,7 +153,8 @@ static int samples_within(const struct view *v, const char *m, const struct span
 
 /* A primary that a partition hides from all who ask may still be one; as
  * long as it was not heard and another one served, nobody can tell. (A
- * killed or frozen one cannot serve, so its silence leaves no doubt.) */
+ * killed or frozen one cannot serve, so its silence leaves no doubt; nor does
+ * one that is heard to let nobody in.) */
 static int64_t unseen(const struct view *v, const struct fault_seen *f, const char *m,
 		      const struct spans *others)
 {
@@ -165,7 +166,7 @@ static int64_t unseen(const struct view *v, const struct fault_seen *f, const ch
 	for (i = 0; i < v->nevents; i++) {
 		const cJSON *e = v->events[i];
 
-		if (!answers_of(e, m) || !json_bool(e, "ok", false))
+		if (!answers_of(e, m) || !(json_bool(e, "ok", false) || json_bool(e, "closed", false)))
 			continue;
 		if (last && sample_leads(last) && event_t(last) < (f->healed_ns ? f->healed_ns : INT64_MAX) &&
 		    event_t(e) > f->injected_ns && event_t(e) - event_t(last) > EVIDENCE_MS * NS_PER_MS)

@@ -178,11 +178,15 @@ static const char *old_primary(const struct fault_seen *f)
 	return "";
 }
 
+/* Since when it has certainly been no primary: from the first answer that says
+ * so, or from when nobody was let in if such an answer is the next. In silence
+ * it may have been anything. */
 static void demoted(const struct view *v, struct fault_seen *f)
 {
 	const char *m = old_primary(f);
 	const cJSON *mine = NULL, *other = NULL;
 	int64_t shard = 0; /* of the old primary */
+	int64_t closed_ns = -1;
 	size_t i;
 
 	if (!*m || !f->healed_ns || !fault_lasts(f))
@@ -190,8 +194,17 @@ static void demoted(const struct view *v, struct fault_seen *f)
 	for (i = 0; i < v->nevents; i++) {
 		const cJSON *e = v->events[i];
 
-		if (!event_is(e, "sample") || !json_bool(e, "ok", false))
+		if (!event_is(e, "sample"))
 			continue;
+		if (!json_bool(e, "ok", false)) {
+			if (event_t(e) < f->healed_ns || strcmp(json_str(e, "m", ""), m))
+				continue;
+			if (!json_bool(e, "closed", false))
+				closed_ns = -1;
+			else if (closed_ns < 0)
+				closed_ns = event_t(e);
+			continue;
+		}
 		if (sample_leads(e) && !strcmp(json_str(e, "m", ""), m))
 			shard = json_i64(e, "shard", 0);
 		if (event_t(e) < f->healed_ns)
@@ -203,9 +216,10 @@ static void demoted(const struct view *v, struct fault_seen *f)
 		}
 		mine = e;
 		if (!sample_leads(e)) {
-			f->demoted_ns = event_t(e) - f->healed_ns;
+			f->demoted_ns = (closed_ns < 0 ? event_t(e) : closed_ns) - f->healed_ns;
 			return;
 		}
+		closed_ns = -1;
 	}
 	f->still_primary = mine && other &&
 			   llabs(event_t(mine) - event_t(other)) <= EVIDENCE_MS * NS_PER_MS;

@@ -146,6 +146,20 @@ PGconn *pg_open(struct pg_login *l, int64_t until_ns, struct pg_cost *cost, char
 	return NULL;
 }
 
+bool pg_closed(const char *error)
+{
+	static const char *const words[] = {
+		"Connection refused", "the database system is shutting down",
+		"the database system is starting up", "the database system is not yet accepting connections",
+		"the database system is not accepting connections", "the database system is in recovery mode",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strstr(error, words[i]))
+			return true;
+	return false;
+}
+
 /* Sends what is buffered; what comes meanwhile must be taken, or both sides
  * could wait for each other (libpq, PQflush). */
 static enum pg_end flush(PGconn *c, int64_t until_ns)

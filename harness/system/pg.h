@@ -42,6 +42,11 @@ struct pg_cost {
 PGconn *pg_open(struct pg_login *l, int64_t until_ns, struct pg_cost *cost, char *error,
 		size_t size);
 
+/* Whether that error says that nobody is let in: no server at that address, or
+ * one that shuts down, starts or recovers (postmaster.c, canAcceptConnections;
+ * a refused connection has no SQLSTATE in libpq, so the words tell). */
+bool pg_closed(const char *error);
+
 enum pg_end {
 	PG_ANSWERED, /* *res is set: PQclear() */
 	PG_TIMEOUT,  /* silence until until_ns */

@@ -135,6 +135,7 @@ static bool opened(struct probe *p, struct sample *s, int64_t until_ns)
 	if (!p->conn) {
 		p->conn = pg_open(&p->login, until_ns, &cost, s->error, sizeof(s->error));
 		json_set_num(s->extra, "dns_ms", (double)(cost.dns_ns / 1000) / 1000);
+		s->closed = !p->conn && pg_closed(s->error);
 	}
 	return p->conn;
 }

@@ -176,6 +176,7 @@ static bool opened(struct probe *p, struct sample *s, int64_t until_ns)
 		return true;
 	p->conn = redis_open(p->m->host, p->port, until_ns, &cost, s->error, sizeof(s->error));
 	json_set_num(s->extra, "dns_ms", (double)(cost.dns_ns / 1000) / 1000);
+	s->closed = !p->conn && redis_closed(s->error);
 	return p->conn != NULL;
 }
 

@@ -212,8 +212,10 @@ static bool ask(struct probe *p, struct sample *s, redisReply *r[2], int64_t unt
 	static const char *const info[] = {"INFO"}, *const min[] = {"CONFIG", "GET", "min-replicas-to-write"};
 	struct redis_cost cost = {0};
 
-	if (!opened(&p->conn, p->m->host, p->port, until_ns, &cost, s->error, sizeof(s->error)))
+	if (!opened(&p->conn, p->m->host, p->port, until_ns, &cost, s->error, sizeof(s->error))) {
+		s->closed = redis_closed(s->error);
 		return false;
+	}
 	if (cost.dns_ns)
 		json_set_num(s->extra, "dns_ms", (double)(cost.dns_ns / 1000) / 1000);
 	redis_put(p->conn, 1, info);

@@ -75,6 +75,8 @@ cJSON *sample_to_json(const struct sample *s)
 
 	json_set_str(o, "m", s->member);
 	json_set_bool(o, "ok", s->ok);
+	if (s->closed)
+		json_set_bool(o, "closed", true);
 	json_set_str(o, "role", role_name(s->role));
 	json_set_bool(o, "writable", s->writable);
 	if (s->shard)
@@ -105,6 +107,7 @@ void sample_from_json(const cJSON *o, struct sample *s)
 	s->t_ns = json_i64(o, "t", 0);
 	s->took_ns = ns_of(o, "took_ms", 0);
 	s->ok = json_bool(o, "ok", false);
+	s->closed = json_bool(o, "closed", false);
 	s->role = role_from_name(json_str(o, "role", ""));
 	s->writable = json_bool(o, "writable", false);
 	s->shard = (uint32_t)json_i64(o, "shard", 0);

@@ -37,6 +37,7 @@ struct sample {
 	int64_t t_ns;     /* when the answer came (or the attempt ended) */
 	int64_t took_ns;
 	bool ok;          /* it answered */
+	bool closed;      /* not ok, and known to take nobody now: shut down or starting */
 	enum role role;
 	bool writable;    /* it would take a write right now */
 	/* Which part of the system it serves (struct op), from 1; 0: the system

@@ -569,6 +569,54 @@ static void test_unseen_primary(void **state)
 	end(&r);
 }
 
+/* Once healed it is heard to let nobody in, long before it follows; by one
+ * beside it that was heard already behind the partition. In a silence between
+ * it may have been anything. */
+static void closed_one(bool witness, bool silence, int64_t demoted_ns, int64_t unseen_ns)
+{
+	struct run r;
+	int64_t t;
+
+	begin(&r);
+	steady(&r.h, 2900);
+	synth_add_fault(r.events, "cut", "partition-node", 5 * SEC);
+	json_push(r.events, synth_fault("cut", "partition-node", "healed", 15 * SEC));
+	add_target(r.events, "m0");
+	for (t = 0; t < 30 * SEC; t += 100 * MS) {
+		bool up = t <= 5 * SEC || t >= 25 * SEC;
+		bool heard = t > 15 * SEC && !(silence && t > 18 * SEC && t < 19 * SEC);
+		cJSON *e = synth_sample("m0", t, up, !up ? "unknown" : t < 6 * SEC ? "primary" : "replica", t <= 5 * SEC, 1);
+
+		if (!up && heard)
+			json_set_bool(e, "closed", true);
+		json_push(r.events, e);
+		e = synth_sample("m0", t + MS, up, json_str(e, "role", ""), t <= 5 * SEC, 1);
+		if (!up && t > 7 * SEC)
+			json_set_bool(e, "closed", true);
+		json_set_str(e, "k", "witness");
+		if (witness)
+			json_push(r.events, e);
+		else
+			cJSON_Delete(e);
+		json_push(r.events, synth_sample("m1", t + 50 * MS, true, t > 8 * SEC ? "primary" : "replica",
+						 t > 8 * SEC, 2));
+	}
+	measure(&r);
+	if (llabs(r.m.faults[0].demoted_ns - demoted_ns) > 200 * MS ||
+	    llabs(r.m.dual_primary_unseen_ns - unseen_ns) > 200 * MS)
+		fail_msg("demoted after %lld ms, unseen for %lld ms", (long long)(r.m.faults[0].demoted_ns / MS),
+			 (long long)(r.m.dual_primary_unseen_ns / MS));
+	end(&r);
+}
+
+static void test_closed(void **state)
+{
+	(void)state;
+	closed_one(false, false, 0, 7 * SEC);
+	closed_one(false, true, 4 * SEC, 7 * SEC);
+	closed_one(true, false, 0, 0);
+}
+
 static void test_still_primary(void **state)
 {
 	struct run r;
@@ -767,7 +815,7 @@ int main(void)
 		cmocka_unit_test(test_silent_primary),
 		cmocka_unit_test(test_long_silence),
 		cmocka_unit_test(test_unseen_primary),
-		cmocka_unit_test(test_still_primary),
+		cmocka_unit_test(test_closed), cmocka_unit_test(test_still_primary),
 		cmocka_unit_test(test_noise),
 		cmocka_unit_test(test_queue_is_no_noise),
 		cmocka_unit_test(test_broken),

@@ -366,11 +366,27 @@ static void test_replica_reads(void **state)
 	}
 }
 
+static void ask_member_for(struct fixture *f, int i, struct sample *s, int64_t timeout_ns)
+{
+	struct probe *p = SYS.probe_new(&f->t.acc, &f->m[i]);
+
+	*s = (struct sample){.timeline = -1, .position = -1, .lag_bytes = -1, .lag_ns = -1};
+	mem_copy_str(s->member, sizeof(s->member), f->m[i].name);
+	SYS.probe(p, s, timeout_ns);
+	SYS.probe_free(p);
+}
+
+static void ask_member(struct fixture *f, int i, struct sample *s)
+{
+	ask_member_for(f, i, s, 3 * NS_PER_S);
+}
+
 /* Silence is doubt; a dead server's closed port is none. */
 static void test_frozen_and_dead(void **state)
 {
 	struct fixture *f = redis_trial_need(state);
 	int64_t v = value_in(2, 1);
+	struct sample s;
 	struct op op;
 
 	assert_int_equal(INSERT(f, v).outcome, OP_OK);
@@ -387,6 +403,9 @@ static void test_frozen_and_dead(void **state)
 	op = INSERT(f, value_in(2, v + 2));
 	assert_int_equal(op.outcome, OP_FAIL);
 	assert_int_equal(op.shard, 2);
+	ask_member(f, 1, &s);
+	assert_true(!s.ok && s.closed);
+	cJSON_Delete(s.extra);
 }
 
 /* A master that has missed the majority for the node timeout refuses. */
@@ -405,21 +424,6 @@ static void test_minority(void **state)
 	assert_int_equal(op.outcome, OP_FAIL);
 	assert_true(op.sent);
 	assert_int_equal(strncmp(op.error, "CLUSTERDOWN", 11), 0);
-}
-
-static void ask_member_for(struct fixture *f, int i, struct sample *s, int64_t timeout_ns)
-{
-	struct probe *p = SYS.probe_new(&f->t.acc, &f->m[i]);
-
-	*s = (struct sample){.timeline = -1, .position = -1, .lag_bytes = -1, .lag_ns = -1};
-	mem_copy_str(s->member, sizeof(s->member), f->m[i].name);
-	SYS.probe(p, s, timeout_ns);
-	SYS.probe_free(p);
-}
-
-static void ask_member(struct fixture *f, int i, struct sample *s)
-{
-	ask_member_for(f, i, s, 3 * NS_PER_S);
 }
 
 static void test_probe(void **state)
@@ -453,6 +457,7 @@ static void test_probe(void **state)
 	redis_server_signal(&f->s[2], SIGSTOP);
 	ask_member_for(f, 2, &s[2], 300 * NS_PER_MS);
 	assert_false(s[2].ok);
+	assert_false(s[2].closed);
 	assert_int_equal(strncmp(s[2].error, "timeout", 7), 0);
 	assert_true(s[2].took_ns < 300 * NS_PER_MS + SLACK_NS);
 	cJSON_Delete(s[2].extra);
