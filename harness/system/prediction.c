@@ -108,6 +108,13 @@ int64_t prediction_number(const cJSON *inforce, const char *name, int64_t dflt, 
 	return dflt;
 }
 
+bool prediction_off(const cJSON *inforce, const char *name)
+{
+	const char *v = json_str(prediction_setting(inforce, name), "value", "");
+
+	return !strcmp(v, "off") || !strcmp(v, "no");
+}
+
 bool prediction_fault_length(const cJSON *fault, int64_t *lo, int64_t *hi)
 {
 	int64_t injected = json_i64(fault, "injected_ns", 0), effective = json_i64(fault, "effective_ns", 0);

@@ -36,6 +36,9 @@ void prediction_assume(struct assumed *a, const char *name);
  * assumed. */
 int64_t prediction_number(const cJSON *inforce, const char *name, int64_t dflt, struct assumed *a);
 
+/* Whether a setting was told to be off ("off" or "no"). */
+bool prediction_off(const cJSON *inforce, const char *name);
+
 /* The mechanism of this name; NULL: there is none. `p` may be NULL. */
 const struct mechanism *prediction_mechanism(const struct prediction *p, const char *name);
 bool prediction_has(const struct prediction *p, const char *name);

@@ -44,7 +44,7 @@
 
 struct rules {
 	int64_t timeout, validity, ping_period, min_replicas;
-	bool full_coverage;
+	bool full_coverage, no_log;
 	struct assumed assumed;
 };
 
@@ -58,6 +58,7 @@ static void rules_read(const cJSON *inforce, struct rules *r)
 	r->ping_period = prediction_number(inforce, "repl-ping-replica-period", 10, &r->assumed) * NS_PER_S;
 	r->min_replicas = prediction_setting(inforce, "min-replicas-to-write") ?
 			  prediction_number(inforce, "min-replicas-to-write", 0, &r->assumed) : 0;
+	r->no_log = prediction_off(inforce, "appendonly");
 	r->full_coverage = !cJSON_IsString(v) || !strcmp(v->valuestring, "yes") ||
 			   !strcmp(v->valuestring, "on");
 }
@@ -103,13 +104,15 @@ static void validity(struct prediction *p, const struct rules *r)
  * middle of the vote. */
 static void dies(struct prediction *p, const struct rules *r, int64_t start, const char *who)
 {
-	int64_t hi = start + LOAD + WRITABLE;
+	int64_t load = r->no_log ? 0 : LOAD, hi = start + load + WRITABLE;
 
 	prediction_add(p, "same member restarts", WRITABLE, hi, RESTARTS,
-		       "%s within the node timeout (%.1f s allowed), reads its AOF (%.1f s allowed), and takes writes %.0f s after it came up, as restarted masters do: %.0f to %.1f s",
-		       who, in_s(start), in_s(LOAD), in_s(WRITABLE), in_s(WRITABLE), in_s(hi));
+		       "%s within the node timeout (%.1f s allowed), reads what it has on disk (%.1f s allowed), and takes writes %.0f s after it came up, as restarted masters do: %.0f to %.1f s",
+		       who, in_s(start), in_s(load), in_s(WRITABLE), in_s(WRITABLE), in_s(hi));
 	replica_elected(p, r);
 	validity(p, r);
+	if (r->no_log)
+		prediction_note(p, "appendonly is off: a member that restarts and leads on has its last snapshot, or nothing, and its replicas copy that.");
 }
 
 static void partition(struct prediction *p, const struct rules *r, const cJSON *fault)

@@ -45,6 +45,7 @@
 struct rules {
 	int64_t down_after, failover_timeout, shutdown, min_lag;
 	int64_t quorum, others, min_replicas;
+	bool no_log;
 	struct assumed assumed;
 };
 
@@ -57,6 +58,7 @@ static void rules_read(const cJSON *inforce, struct rules *r)
 	r->others = prediction_number(inforce, "num-other-sentinels", 2, &r->assumed);
 	r->min_replicas = prediction_number(inforce, "min-replicas-to-write", 0, &r->assumed);
 	r->min_lag = prediction_number(inforce, "min-replicas-max-lag", 10, &r->assumed) * NS_PER_S;
+	r->no_log = prediction_off(inforce, "appendonly");
 	r->shutdown = prediction_number(inforce, "shutdown-timeout", 10, &r->assumed) * NS_PER_S;
 }
 
@@ -102,12 +104,14 @@ static void promoted_or_end(struct prediction *p, const struct rules *r, const c
  * their vote. */
 static void dies(struct prediction *p, const struct rules *r, int64_t start, int64_t later, const char *who)
 {
-	int64_t hi = later + start + LOAD + RECONNECT;
+	int64_t load = r->no_log ? 0 : LOAD, hi = later + start + load + RECONNECT;
 
 	prediction_add(p, "same member restarts", 0, hi, RESTARTS,
-		       "%s before the Sentinels miss it (%.1f s allowed), asks them who the master is, reads its AOF (%.1f s allowed) and goes on, unless its start leaves them the time to promote another: 0 to %.1f s",
-		       who, in_s(start), in_s(LOAD), in_s(hi));
+		       "%s before the Sentinels miss it (%.1f s allowed), asks them who the master is, reads what it has on disk (%.1f s allowed) and goes on, unless its start leaves them the time to promote another: 0 to %.1f s",
+		       who, in_s(start), in_s(load), in_s(hi));
 	replica_promoted(p, r, later);
+	if (r->no_log)
+		prediction_note(p, "appendonly is off: a member that restarts and leads on has its last snapshot, or nothing, and its replicas copy that.");
 }
 
 static void partition(struct prediction *p, const struct rules *r, const cJSON *fault)

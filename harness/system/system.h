@@ -87,7 +87,7 @@ struct prediction {
 	int64_t lo_ns, hi_ns; /* spans the mechanisms that race */
 	struct mechanism mech[6];
 	size_t n;
-	char note[300];
+	char note[500];
 };
 
 struct recovery_info {

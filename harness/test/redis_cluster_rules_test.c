@@ -264,13 +264,25 @@ static bool has(const struct prediction *p, const char *name)
 
 static void test_predict(void **state)
 {
-	struct prediction p;
+	struct prediction p, without;
 
 	(void)state;
 	p = predict("{\"fault\":\"kill-pod\",\"params\":{\"how\":\"crash\"}," PRIMARY "}", document);
 	assert_true(has(&p, "same member restarts") && has(&p, "replica elected"));
 	assert_int_equal(p.lo_ns, 2 * SEC);
 	assert_true(p.hi_ns > 10 * SEC && p.hi_ns < 20 * SEC);
+
+	assert_null(strstr(p.note, "appendonly"));
+
+	/* Without a log there is less to read, and nothing to go on with. */
+	without = predict("{\"fault\":\"kill-pod\",\"params\":{\"how\":\"crash\"}," PRIMARY "}",
+			  "[{\"name\":\"cluster-node-timeout\",\"value\":\"5000\"},"
+			  "{\"name\":\"cluster-replica-validity-factor\",\"value\":\"10\"},"
+			  "{\"name\":\"repl-ping-replica-period\",\"value\":\"10\"},"
+			  "{\"name\":\"cluster-require-full-coverage\",\"value\":\"off\"},"
+			  "{\"name\":\"appendonly\",\"value\":\"off\"}]");
+	assert_int_equal(without.hi_ns, p.hi_ns - 3 * SEC);
+	assert_non_null(strstr(without.note, "appendonly is off"));
 
 	/* The node timeout is the figure that counts. */
 	p = predict("{\"fault\":\"node-down\"," LASTED(90) "," PRIMARY "}", document);
