@@ -11,7 +11,7 @@ REPEAT  ?=
 PKGS    := libcurl libcjson yaml-0.1 libmicrohttpd libpq hiredis
 DEBS    := gcc make pkg-config perl libcurl4-openssl-dev libcjson-dev libyaml-dev libmicrohttpd-dev \
 	   libpq-dev libhiredis-dev libcmocka-dev
-LAYERS  := base spec history system load fault kube agent engine measure check report run cmd
+LAYERS  := base spec history system load fault kube node engine agent measure check report run cmd
 
 CFLAGS  ?= -O2 -g
 CPPFLAGS += -D_GNU_SOURCE -Iharness $(PKG_CFLAGS)

@@ -8,8 +8,8 @@
 
 #include "agent/agent.h"
 #include "agent/http_server.h"
-#include "agent/node_api.h"
-#include "agent/node_env.h"
+#include "node/node_api.h"
+#include "node/node_env.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"

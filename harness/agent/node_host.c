@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/node_env.h"
+#include "node/node_env.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"

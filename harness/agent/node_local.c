@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/node_env.h"
+#include "node/node_env.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "agent/node_api.h"
+#include "node/node_api.h"
 #include "engine/docker_api.h"
 #include "engine/docker_serve.h"
 #include "engine/docker_store.h"

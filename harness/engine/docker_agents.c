@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/node_faults.h"
+#include "node/node_faults.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/node_faults.h"
+#include "node/node_faults.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/cgroup.h"
-#include "agent/node_kube.h"
-#include "agent/residue.h"
+#include "node/cgroup.h"
+#include "node/node_kube.h"
+#include "node/residue.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"

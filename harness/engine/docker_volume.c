@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "engine/docker.h"
 #include "engine/docker_plan.h"
-#include "agent/volume_store.h"
+#include "node/volume_store.h"
 #include "spec/manifest.h"
 
 static void store_of(const struct docker *d, struct volume_store *s)

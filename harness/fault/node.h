@@ -10,7 +10,7 @@
 #include "base/err.h"
 
 /* What a fault may ask of the place where it works. One implementation an
- * environment: a Kubernetes node (agent/node_kube.c), local processes
+ * environment: a Kubernetes node (node/node_kube.c), local processes
  * (agent/node_local.c), the machine that hosts kind's nodes
  * (agent/node_host.c), a virtual node of engine docker (engine/docker_node.c).
  * A function that an environment lacks is NULL. */

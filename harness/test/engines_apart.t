@@ -13,7 +13,7 @@ none() { # PATTERN NAME
     echo "ok $n - $2"
   fi
 }
-none '#include "(kube|engine|agent|run|cmd)/' "no layer that all engines share includes one"
+none '#include "(kube|node|engine|agent|run|cmd)/' "no layer that all engines share includes one"
 none 'engine_(find|all|kind|kube|docker|local)\b' "none asks for an engine"
 none '"(docker|local)"' "none knows an engine's name"
 

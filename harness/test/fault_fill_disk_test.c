@@ -15,9 +15,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "agent/cgroup.h"
-#include "agent/loop.h"
-#include "agent/volume_store.h"
+#include "node/cgroup.h"
+#include "node/loop.h"
+#include "node/volume_store.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "fault/fill.h"

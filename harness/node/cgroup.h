@@ -1,5 +1,5 @@
-#ifndef ORDEAL_AGENT_CGROUP_H
-#define ORDEAL_AGENT_CGROUP_H
+#ifndef ORDEAL_NODE_CGROUP_H
+#define ORDEAL_NODE_CGROUP_H
 
 #include <stdbool.h>
 #include <stddef.h>

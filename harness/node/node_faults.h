@@ -1,5 +1,5 @@
-#ifndef ORDEAL_AGENT_NODE_FAULTS_H
-#define ORDEAL_AGENT_NODE_FAULTS_H
+#ifndef ORDEAL_NODE_NODE_FAULTS_H
+#define ORDEAL_NODE_NODE_FAULTS_H
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>

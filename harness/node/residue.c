@@ -1,4 +1,4 @@
-#include "agent/residue.h"
+#include "node/residue.h"
 
 #include <errno.h>
 #include <glob.h>

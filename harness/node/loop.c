@@ -1,4 +1,4 @@
-#include "agent/loop.h"
+#include "node/loop.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,8 +3,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/cgroup.h"
-#include "agent/node_kube.h"
+#include "node/cgroup.h"
+#include "node/node_kube.h"
 #include "base/mem.h"
 #include "fault/procs.h"
 

@@ -1,4 +1,4 @@
-#include "agent/volume_store.h"
+#include "node/volume_store.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/loop.h"
+#include "node/loop.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"

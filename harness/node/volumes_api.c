@@ -1,10 +1,10 @@
-#include "agent/volumes_api.h"
+#include "node/volumes_api.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/volumes.h"
+#include "node/volumes.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"

@@ -1,4 +1,4 @@
-#include "agent/cgroup.h"
+#include "node/cgroup.h"
 
 #include <dirent.h>
 #include <errno.h>

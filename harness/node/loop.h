@@ -1,5 +1,5 @@
-#ifndef ORDEAL_AGENT_LOOP_H
-#define ORDEAL_AGENT_LOOP_H
+#ifndef ORDEAL_NODE_LOOP_H
+#define ORDEAL_NODE_LOOP_H
 
 #include <stdbool.h>
 #include <stdint.h>

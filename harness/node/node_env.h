@@ -1,5 +1,5 @@
-#ifndef ORDEAL_AGENT_NODE_ENV_H
-#define ORDEAL_AGENT_NODE_ENV_H
+#ifndef ORDEAL_NODE_NODE_ENV_H
+#define ORDEAL_NODE_NODE_ENV_H
 
 #include "base/err.h"
 #include "fault/node.h"

@@ -1,10 +1,10 @@
-#ifndef ORDEAL_AGENT_RESIDUE_H
-#define ORDEAL_AGENT_RESIDUE_H
+#ifndef ORDEAL_NODE_RESIDUE_H
+#define ORDEAL_NODE_RESIDUE_H
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 
-#include "agent/cgroup.h"
+#include "node/cgroup.h"
 #include "base/err.h"
 
 /* One search for what faults have left on a node, whoever put it there. Each

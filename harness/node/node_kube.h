@@ -1,5 +1,5 @@
-#ifndef ORDEAL_AGENT_NODE_KUBE_H
-#define ORDEAL_AGENT_NODE_KUBE_H
+#ifndef ORDEAL_NODE_NODE_KUBE_H
+#define ORDEAL_NODE_NODE_KUBE_H
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "agent/node_api.h"
+#include "node/node_api.h"
 
 #include <string.h>
 #include <unistd.h>

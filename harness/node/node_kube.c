@@ -1,6 +1,6 @@
 /* A Kubernetes node: pods are seen through /proc and cgroups, asked after and
  * deleted through the API server. */
-#include "agent/node_kube.h"
+#include "node/node_kube.h"
 
 #include <glob.h>
 #include <ifaddrs.h>
@@ -11,8 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/node_env.h"
-#include "agent/volumes.h"
+#include "node/node_env.h"
+#include "node/volumes.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"

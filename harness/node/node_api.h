@@ -1,8 +1,8 @@
-#ifndef ORDEAL_AGENT_NODE_API_H
-#define ORDEAL_AGENT_NODE_API_H
+#ifndef ORDEAL_NODE_NODE_API_H
+#define ORDEAL_NODE_NODE_API_H
 
-#include "agent/http_server.h"
-#include "agent/node_faults.h"
+#include "base/http_reply.h"
+#include "node/node_faults.h"
 
 /* What a node agent is asked (agent.h): over HTTP in `ordeal node-agent`, or
  * by a call where the driver is on the node itself. */

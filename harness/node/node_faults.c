@@ -1,4 +1,4 @@
-#include "agent/node_faults.h"
+#include "node/node_faults.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -1,8 +1,8 @@
 #include <stdio.h>
 
-#include "agent/node_kube.h"
-#include "agent/residue.h"
-#include "agent/volumes.h"
+#include "node/node_kube.h"
+#include "node/residue.h"
+#include "node/volumes.h"
 #include "fault/fill.h"
 
 static void sweep_netns(void *arg, const char *netns)

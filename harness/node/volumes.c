@@ -1,4 +1,4 @@
-#include "agent/volumes.h"
+#include "node/volumes.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/node_kube.h"
-#include "agent/volume_store.h"
-#include "agent/volumes_api.h"
+#include "node/node_kube.h"
+#include "node/volume_store.h"
+#include "node/volumes_api.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"

@@ -1,5 +1,5 @@
-#ifndef ORDEAL_AGENT_VOLUMES_API_H
-#define ORDEAL_AGENT_VOLUMES_API_H
+#ifndef ORDEAL_NODE_VOLUMES_API_H
+#define ORDEAL_NODE_VOLUMES_API_H
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-#ifndef ORDEAL_AGENT_VOLUME_STORE_H
-#define ORDEAL_AGENT_VOLUME_STORE_H
+#ifndef ORDEAL_NODE_VOLUME_STORE_H
+#define ORDEAL_NODE_VOLUME_STORE_H
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
