@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/proc.h"
 
 enum { DEAD_MAN_S = 15, EXIT_BAD_USAGE = 2, EXIT_BROKE = 3 };
 
@@ -121,11 +122,7 @@ static int run(struct agent *a, const struct options *o, struct err *e)
 
 	unsetenv("ORDEAL_TOKEN"); /* no child of ours shall see it */
 	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	proc_block_ends(&signals);
 	if (file_mkdirs(o->state, e) || a->env->open(&a->node, e)) {
 		free(token);
 		return -1;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 
 extern char **environ;
 
@@ -282,4 +283,35 @@ bool proc_alive(pid_t pid)
 		alive = state[2] != 'Z' && state[2] != 'X';
 	fclose(f);
 	return alive;
+}
+
+void proc_cmdline(pid_t pid, struct buf *out)
+{
+	char path[64];
+	struct err e = {0};
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	if (pid <= 1 || file_read(path, out, &e))
+		buf_reset(out);
+}
+
+pid_t proc_read_pid(const char *path)
+{
+	struct buf b = {0};
+	struct err e = {0};
+	pid_t pid = 0;
+
+	if (file_exists(path) && file_read(path, &b, &e) == 0)
+		pid = (pid_t)strtol(buf_cstr(&b), NULL, 10);
+	buf_free(&b);
+	return pid;
+}
+
+void proc_block_ends(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, set, NULL);
 }

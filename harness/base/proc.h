@@ -1,6 +1,7 @@
 #ifndef ORDEAL_BASE_PROC_H
 #define ORDEAL_BASE_PROC_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -42,6 +43,16 @@ int proc_start_env(const char *const argv[], const char *const env[], const char
 /* Ends a process that proc_start() began: SIGTERM, after grace_ns SIGKILL;
  * reaps it. Nothing happens for pid <= 0. */
 void proc_stop(pid_t pid, int64_t grace_ns);
+
+/* Its words, each with a NUL at its end; nothing when it is gone. */
+void proc_cmdline(pid_t pid, struct buf *out);
+
+/* The number in a pid file; 0: there is none. */
+pid_t proc_read_pid(const char *path);
+
+/* Blocks what ends a process that serves (SIGTERM, SIGINT, SIGHUP) in this
+ * thread and those it starts, and fills `set` for sigtimedwait(). */
+void proc_block_ends(sigset_t *set);
 
 /* True while the process exists and is no zombie. */
 bool proc_alive(pid_t pid);

@@ -261,10 +261,7 @@ static int remove_all(struct engine *en, int64_t deadline_ns, struct err *e);
 
 static void stop_serving(struct docker *d)
 {
-	store_lock(&d->store);
-	d->store.closing = true;
-	store_wake(&d->store);
-	store_unlock(&d->store);
+	store_close(&d->store);
 	kube_disconnect(&d->kube);
 	serve_stop(d->here);
 	serve_stop(d->there);

@@ -102,11 +102,7 @@ static int guard(const char *state, pid_t driver, struct err *e)
 	int r = 0;
 
 	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	proc_block_ends(&signals);
 	snprintf(lease, sizeof(lease), "%.256s/" DOCKER_LEASE, state);
 	log_info("guard: watching process %d", (int)driver);
 	while (!told && !gone) {
@@ -194,17 +190,13 @@ int docker_guard_stop(struct docker *d, struct err *e)
 /* Numbers of processes are reused. */
 static bool is_guard(pid_t pid)
 {
-	char path[64];
 	struct buf b = {0};
-	struct err e = {0};
-	bool yes = false;
+	size_t at;
+	bool yes;
 
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	if (pid > 1 && file_exists(path) && file_read(path, &b, &e) == 0) {
-		size_t at = strlen(buf_cstr(&b)) + 1; /* words, each with a NUL at its end */
-
-		yes = at < b.len && !strcmp(b.s + at, "docker-guard");
-	}
+	proc_cmdline(pid, &b);
+	at = strlen(buf_cstr(&b)) + 1;
+	yes = at < b.len && !strcmp(b.s + at, "docker-guard");
 	buf_free(&b);
 	return yes;
 }
@@ -213,12 +205,10 @@ int docker_guard_end(const char *state, cJSON *found, struct err *e)
 {
 	int64_t end_ns = clock_mono_ns() + END_WITHIN_NS;
 	char path[PATH_MAX + 40];
-	struct buf b = {0};
 	pid_t pid;
 
 	snprintf(path, sizeof(path), "%s/" DOCKER_GUARD_PID, state);
-	pid = !file_exists(path) || file_read(path, &b, e) ? 0 : (pid_t)strtol(buf_cstr(&b), NULL, 10);
-	buf_free(&b);
+	pid = proc_read_pid(path);
 	if (!is_guard(pid))
 		return 0;
 	if (found)

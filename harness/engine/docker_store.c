@@ -379,3 +379,11 @@ void store_merge(cJSON *into, const cJSON *patch)
 		}
 	}
 }
+
+void store_close(struct store *s)
+{
+	store_lock(s);
+	s->closing = true;
+	store_wake(s);
+	store_unlock(s);
+}

@@ -54,6 +54,8 @@ void store_unlock(struct store *s);
 void store_wait(struct store *s, int64_t mono_ns);
 /* Wakes all who wait. */
 void store_wake(struct store *s);
+/* Ends all waiting, for good; takes the lock itself. */
+void store_close(struct store *s);
 
 const cJSON *store_get(const struct store *s, const char *plural, const char *ns, const char *name);
 

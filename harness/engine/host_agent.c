@@ -25,29 +25,13 @@ static void nap(void)
 /* Is this process a host agent of ours? Numbers of processes are reused. */
 static bool is_host_agent(pid_t pid)
 {
-	char path[64];
 	struct buf b = {0};
-	struct err e = {0};
-	bool yes = false;
+	bool yes;
 
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	if (pid > 1 && file_read(path, &b, &e) == 0 && b.len)
-		yes = memmem(buf_cstr(&b), b.len, "node-agent", 11) &&
-		      memmem(buf_cstr(&b), b.len, "host-agent", 10);
+	proc_cmdline(pid, &b);
+	yes = b.len && memmem(b.s, b.len, "node-agent", 11) && memmem(b.s, b.len, "host-agent", 10);
 	buf_free(&b);
 	return yes;
-}
-
-static pid_t read_pid(const char *path)
-{
-	struct buf b = {0};
-	struct err e = {0};
-	pid_t pid = 0;
-
-	if (file_exists(path) && file_read(path, &b, &e) == 0)
-		pid = (pid_t)strtol(buf_cstr(&b), NULL, 10);
-	buf_free(&b);
-	return pid;
 }
 
 /* Ends one by SIGTERM, on which it heals, and waits for that. */
@@ -137,7 +121,7 @@ int host_agent_up(struct kube *k, struct err *e)
 		return -1;
 	if (chmod(dir, 0700))
 		return err_set(e, ERR_BROKEN, "cannot close %s to others: %s", dir, strerror(errno));
-	left = read_pid(pidfile);
+	left = proc_read_pid(pidfile);
 	if (is_host_agent(left)) {
 		log_info("ending the agent that an earlier run left beside the driver");
 		if (end_agent(left, e))

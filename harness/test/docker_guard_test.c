@@ -86,10 +86,7 @@ static int tear_down(void **state)
 	node_faults_stop(p->node.api.faults, &e);
 	node_faults_free(p->node.api.faults);
 	docker_node_close(&p->node.node);
-	store_lock(&p->store);
-	p->store.closing = true;
-	store_wake(&p->store);
-	store_unlock(&p->store);
+	store_close(&p->store);
 	serve_stop(p->serve);
 	store_free(&p->store);
 	help_remove(p->dir);

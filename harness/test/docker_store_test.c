@@ -180,10 +180,7 @@ static int tear_down(void **state)
 	kube_conf_free(&p->admin_conf);
 	kube_conf_free(&p->pod_conf);
 	kube_conf_free(&p->nobody_conf);
-	store_lock(&p->store);
-	p->store.closing = true;
-	store_wake(&p->store);
-	store_unlock(&p->store);
+	store_close(&p->store);
 	serve_stop(p->serve);
 	store_free(&p->store);
 	free(p);
