@@ -11,7 +11,9 @@ REPEAT  ?=
 PKGS    := libcurl libcjson yaml-0.1 libmicrohttpd libpq hiredis
 DEBS    := gcc make pkg-config perl libcurl4-openssl-dev libcjson-dev libyaml-dev libmicrohttpd-dev \
 	   libpq-dev libhiredis-dev libcmocka-dev
-LAYERS  := base spec history system load fault kube node engine agent measure check report run cmd
+# Each includes only itself and those before it; test/unit/layers.t holds that.
+LAYERS  := base yaml manifest scenario history memoryd system load fault kube node apiserver engine \
+	   agent measure check report run cmd
 
 CFLAGS  ?= -O2 -g
 CPPFLAGS += -D_GNU_SOURCE -Iharness $(PKG_CFLAGS)
@@ -25,12 +27,15 @@ WARN    := -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Ws
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 LDLIBS   = $(PKG_LIBS) -lpthread -lm
 
-SRCS    := $(foreach l,$(LAYERS),$(wildcard harness/$(l)/*.c))
+# Files that fit the last word in folders of any depth: $(call find,DIRS,*.c)
+find     = $(sort $(shell find $(1) -name '$(2)'))
+SRCS    := $(call find,$(LAYERS:%=harness/%),*.c)
 OBJS    := $(SRCS:%.c=$(BUILD)/%.o)
 LIBOBJS := $(filter-out $(BUILD)/harness/cmd/main.o,$(OBJS))
-TESTSRC := $(wildcard harness/test/*_test.c)
+TESTSRC := $(call find,harness/test,*_test.c)
 TESTS   := $(TESTSRC:harness/test/%.c=$(BUILD)/test/%)
-TESTLIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(TESTSRC),$(wildcard harness/test/*.c)))
+TESTLIB := $(patsubst %.c,$(BUILD)/%.o,$(wildcard harness/test/lib/*.c) harness/test/fuzz/targets.c)
+SCRIPTS := $(call find,harness/test,*.t)
 
 .PHONY: all deps test unit scenarios cluster cluster-down check-asan check-tsan check-kind check-docker fuzz clean
 .SECONDARY: $(TESTSRC:%.c=$(BUILD)/%.o) $(TESTLIB)
@@ -74,7 +79,7 @@ $(BUILD)/test/%: $(BUILD)/harness/test/%.o $(TESTLIB) $(BUILD)/libordeal.a
 test: unit
 unit: $(BUILD)/ordeal $(TESTS)
 	ORDEAL_HOME=$(CURDIR) ORDEAL=$(CURDIR)/$(BUILD)/ordeal CMOCKA_MESSAGE_OUTPUT=TAP \
-		prove --timer -e harness/test/tap.sh $(TESTS) $(wildcard harness/test/*.t)
+		prove --timer -e harness/test/lib/tap.sh $(TESTS) $(SCRIPTS)
 
 check-asan:
 	$(MAKE) SAN=address,undefined test
@@ -84,14 +89,14 @@ check-tsan:
 # Needs the cluster: what is left when the driver dies with a fault on, and on
 # the disk when a volume was full.
 check-kind: all
-	prove --timer -e '' harness/test/kind/undo.sh harness/test/kind/disk.sh
+	prove --timer -e '' harness/test/e2e/kind/undo.sh harness/test/e2e/kind/disk.sh
 
 # Needs root; starts a Docker where none runs: nothing is left of runs, whatever
 # became of them.
 check-docker: all
 	@kind/docker-up.sh
-	prove --timer -e '' harness/test/docker/clean.sh harness/test/docker/refuse.sh \
-	  harness/test/docker/features.sh
+	prove --timer -e '' harness/test/e2e/docker/clean.sh harness/test/e2e/docker/refuse.sh \
+	  harness/test/e2e/docker/features.sh
 
 cluster: all
 	$(BUILD)/ordeal up --engine kind
@@ -109,10 +114,10 @@ scenarios: all
 # libFuzzer on every parser; needs clang-14 and libclang-rt-14-dev.
 FUZZ_CC ?= clang-14
 FUZZ_SECONDS ?= 60
-FUZZERS := $(patsubst harness/test/fuzz/%.c,build/fuzz/%,$(wildcard harness/test/fuzz/*.c))
-FUZZSRC := harness/test/fuzz_targets.c $(foreach l,base spec history,$(wildcard harness/$(l)/*.c))
+FUZZERS := $(patsubst harness/test/fuzz/entry/%.c,build/fuzz/%,$(wildcard harness/test/fuzz/entry/*.c))
+FUZZSRC := harness/test/fuzz/targets.c $(call find,$(addprefix harness/,base yaml manifest scenario history),*.c)
 
-build/fuzz/%: harness/test/fuzz/%.c $(FUZZSRC)
+build/fuzz/%: harness/test/fuzz/entry/%.c $(FUZZSRC)
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -std=c11 $(CPPFLAGS) -O1 -g -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined -o $@ $^ -lyaml -lcjson -lm -lpthread

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "check/check.h"
-#include "spec/scenario.h"
+#include "scenario/scenario.h"
 
 /* Shared by verdict.c and verdict_metrics.c. */
 

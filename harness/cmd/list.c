@@ -10,7 +10,7 @@
 #include "cmd/cmd.h"
 #include "engine/engine.h"
 #include "fault/fault.h"
-#include "spec/yaml.h"
+#include "yaml/yaml.h"
 #include "system/system.h"
 
 static const char usage[] = "usage: ordeal list engines|systems|faults|scenarios|checkers\n";

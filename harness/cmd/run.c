@@ -12,7 +12,7 @@
 #include "cmd/cmd.h"
 #include "engine/choose.h"
 #include "run/run.h"
-#include "spec/yaml.h"
+#include "yaml/yaml.h"
 
 static const char usage[] =
 "usage: ordeal run [OPTIONS] SCENARIO.yaml...\n"

@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "spec/manifest.h"
+#include "manifest/manifest.h"
 
 /* Where a system runs. Listed in engine/list.h. One thread drives an
  * engine; only watch callbacks come from a thread of the engine's own.

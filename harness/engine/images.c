@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/proc.h"
-#include "spec/yaml.h"
+#include "yaml/yaml.h"
 
 /* mmdebstrap and apt on two busy cores. */
 #define BUILD_WITHIN_NS (1200 * NS_PER_S)

@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "base/rng.h"
 #include "fault/node.h"
-#include "spec/yaml.h"
+#include "yaml/yaml.h"
 
 /* A fault: one file each, listed in fault/list.h; fault/skeleton.c is the
  * example to copy. A fault is planned by the driver, and injected, observed

@@ -16,7 +16,7 @@
 #include "base/json.h"
 #include "fault/fault.h"
 #include "fault/journal.h"
-#include "fault/procs.h"
+#include "base/procs.h"
 #include "fault/target.h"
 
 #define SWEEP_NS (500 * NS_PER_MS)

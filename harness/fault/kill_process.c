@@ -16,7 +16,7 @@
 #include "base/json.h"
 #include "fault/fault.h"
 #include "fault/journal.h"
-#include "fault/procs.h"
+#include "base/procs.h"
 #include "fault/target.h"
 
 static const char *const PARAMS[] = {"which", "process", NULL};

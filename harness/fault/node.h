@@ -8,18 +8,14 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "base/procs.h"
 
 /* What a fault may ask of the place where it works. One implementation an
- * environment: a Kubernetes node (node/node_kube.c), local processes
- * (agent/node_local.c), the machine that hosts kind's nodes
- * (agent/node_host.c), a virtual node of engine docker (engine/docker_node.c).
+ * environment: a Kubernetes node (node/kube.c), local processes
+ * (node/local.c), the machine that hosts kind's nodes
+ * (node/host.c), a virtual node of engine docker (engine/docker/node.c).
  * A function that an environment lacks is NULL. */
 struct node;
-
-struct pid_list {
-	pid_t *pids; /* heap */
-	size_t n, alloc;
-};
 
 struct node_ops {
 	const char *name;
@@ -71,9 +67,6 @@ struct node {
 	char state_dir[256]; /* journal and volumes; survives the agent */
 	void *impl;
 };
-
-void pid_list_add(struct pid_list *l, pid_t pid);
-void pid_list_free(struct pid_list *l);
 
 /* The write-ahead undo record of one fault on one node:
  * state_dir/journal/<id>.json, fsynced. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "fault/nft.h"
+#include "base/nft.h"
 
 static uint32_t all_of(size_t n)
 {

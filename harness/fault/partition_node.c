@@ -19,7 +19,7 @@
 #include "base/mem.h"
 #include "fault/fault.h"
 #include "fault/journal.h"
-#include "fault/nft.h"
+#include "base/nft.h"
 #include "fault/partition.h"
 #include "fault/target.h"
 

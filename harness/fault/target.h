@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 #include "fault/node.h"
-#include "spec/yaml.h"
+#include "yaml/yaml.h"
 
 /* Reading a plan, and the words of a step that become its parameters. */
 

@@ -4,9 +4,9 @@
 #include <sys/stat.h>
 
 #include "node/cgroup.h"
-#include "node/node_kube.h"
+#include "node/kube.h"
 #include "base/mem.h"
-#include "fault/procs.h"
+#include "base/procs.h"
 
 #define HOST_NETNS "/proc/1/ns/net"
 

@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include "node/node_kube.h"
+#include "node/kube.h"
 #include "node/residue.h"
 #include "node/volumes.h"
 #include "fault/fill.h"

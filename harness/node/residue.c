@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
-#include "fault/nft.h"
+#include "base/nft.h"
 
 void residue_tables(struct residue *s, const char *netns, const char *where)
 {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "node/node_kube.h"
+#include "node/kube.h"
 #include "node/volume_store.h"
 #include "node/volumes_api.h"
 #include "base/clock.h"
@@ -14,8 +14,8 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "kube/kube_watch.h"
-#include "spec/manifest.h"
+#include "kube/watch.h"
+#include "manifest/manifest.h"
 
 #define SETTLE_NS (20 * NS_PER_MS)      /* several changes at once are one look */
 #define LOOK_AGAIN_NS (10 * NS_PER_S)   /* should a change have been missed */

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
-#include "kube/kubeconfig.h"
+#include "kube/config.h"
 #include "fault/node.h"
 
 /* Serves claims of storage classes whose provisioner is ours: each claim is a

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
-#include "kube/kube_client.h"
+#include "kube/client.h"
 
 /* What the volumes' side asks of and tells the API server. The annotations
  * are the protocol between the scheduler, the volume controller and

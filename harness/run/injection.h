@@ -9,7 +9,7 @@
 #include "base/rng.h"
 #include "fault/fault.h"
 #include "run/stage.h"
-#include "spec/scenario.h"
+#include "scenario/scenario.h"
 
 /* A fault of a running scenario, from its plan to its end. */
 

@@ -7,9 +7,9 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "spec/manifest.h"
-#include "spec/scenario.h"
-#include "spec/settings.h"
+#include "manifest/manifest.h"
+#include "scenario/scenario.h"
+#include "manifest/settings.h"
 #include "system/system.h"
 
 /* A scenario made ready: everything that can be wrong in the user's files

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "system/dial.h"
+#include "base/dial.h"
 
 enum { ANSWER_CAP_BYTES = 1 << 20 };
 

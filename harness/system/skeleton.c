@@ -293,7 +293,7 @@ static void predict(const cJSON *fault, const cJSON *settings, struct prediction
 
 /* Fills what the evidence tells of detected, elected, promoted, routed and
  * the mechanism; leaves 0 what it does not tell. m->effective and
- * m->first_ack are given. See memory_rules.c for one that finds something. */
+ * m->first_ack are given. See system/memory/rules.c for one that finds something. */
 static void explain(const cJSON *events, const cJSON *fault,
 		    const struct prediction *pred, struct milestones *m)
 {

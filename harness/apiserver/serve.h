@@ -1,0 +1,38 @@
+#ifndef ORDEAL_APISERVER_SERVE_H
+#define ORDEAL_APISERVER_SERVE_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "apiserver/store.h"
+
+/* The part of Kubernetes' API that pods and agents use, over a store: get,
+ * list, watch, create, replace, patch, delete, delete collection, and pods'
+ * logs. Plain HTTP; every request carries a bearer token. */
+
+struct serve_conf {
+	struct store *store;
+	const char *admin_token; /* may do everything */
+	/* The service account of a token, "" when it is nobody's. `ns` and
+	 * `account` hold 64 bytes. Called with the store's lock. */
+	void (*account)(void *arg, const char *token, char *ns, char *account);
+	/* A pod is to be deleted; grace_s < 0: its own. With the lock. */
+	void (*delete_pod)(void *arg, const char *ns, const char *name, int grace_s);
+	/* Without the lock. */
+	int (*log)(void *arg, const char *ns, const char *pod, const char *container, bool previous,
+		   int lines, bool timestamps, struct buf *out, struct err *e);
+	void *arg;
+};
+
+struct serve;
+
+/* Answers at an IPv4 address; port 0: the kernel's choice. `conf` is
+ * borrowed. One thread a connection. */
+int serve_start(const struct serve_conf *conf, const char *address, int port, struct serve **out,
+		struct err *e);
+int serve_port(const struct serve *s);
+/* Ends watches, too: store.closing must have been set. NULL is fine. */
+void serve_stop(struct serve *s);
+
+#endif

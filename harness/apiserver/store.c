@@ -1,0 +1,389 @@
+#include "apiserver/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+/* A watcher that is further behind has to list again, as on a cluster. */
+enum { CHANGES_KEPT = 4096 };
+
+static const struct store_kind kinds[] = {
+	{"v1", "ConfigMap", "configmaps", true},
+	{"v1", "Endpoints", "endpoints", true},
+	{"v1", "Event", "events", true},
+	{"v1", "Namespace", "namespaces", false},
+	{"v1", "Node", "nodes", false},
+	{"v1", "PersistentVolume", "persistentvolumes", false},
+	{"v1", "PersistentVolumeClaim", "persistentvolumeclaims", true},
+	{"v1", "Pod", "pods", true},
+	{"v1", "Secret", "secrets", true},
+	{"v1", "Service", "services", true},
+	{"v1", "ServiceAccount", "serviceaccounts", true},
+	{"apps/v1", "Deployment", "deployments", true},
+	{"apps/v1", "StatefulSet", "statefulsets", true},
+	{"batch/v1", "Job", "jobs", true},
+	{"policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", true},
+	{"rbac.authorization.k8s.io/v1", "Role", "roles", true},
+	{"rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings", true},
+	{"storage.k8s.io/v1", "StorageClass", "storageclasses", false},
+};
+
+const struct store_kind *store_kind(const char *kind)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (!strcmp(kinds[i].kind, kind))
+			return &kinds[i];
+	return NULL;
+}
+
+const struct store_kind *store_plural(const char *plural)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (!strcmp(kinds[i].plural, plural))
+			return &kinds[i];
+	return NULL;
+}
+
+void store_init(struct store *s)
+{
+	pthread_condattr_t attr;
+
+	memset(s, 0, sizeof(*s));
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->changed, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+void store_free(struct store *s)
+{
+	store_clear(s);
+	for (size_t i = 0; i < s->nchanges; i++)
+		cJSON_Delete(s->changes[i].object);
+	free(s->changes);
+	free(s->v);
+	pthread_cond_destroy(&s->changed);
+	pthread_mutex_destroy(&s->lock);
+	memset(s, 0, sizeof(*s));
+}
+
+void store_lock(struct store *s)
+{
+	pthread_mutex_lock(&s->lock);
+}
+
+void store_unlock(struct store *s)
+{
+	pthread_mutex_unlock(&s->lock);
+}
+
+void store_wait(struct store *s, int64_t mono_ns)
+{
+	struct timespec ts = {.tv_sec = (time_t)(mono_ns / NS_PER_S),
+			      .tv_nsec = (long)(mono_ns % NS_PER_S)};
+
+	pthread_cond_timedwait(&s->changed, &s->lock, &ts);
+}
+
+void store_wake(struct store *s)
+{
+	pthread_cond_broadcast(&s->changed);
+}
+
+void store_uid(char out[40])
+{
+	unsigned char r[16];
+
+	if (getrandom(r, sizeof(r), 0) != sizeof(r))
+		abort();
+	snprintf(out, 40, "%02x%02x%02x%02x-%02x%02x-4%x%02x-%x%x%02x-%02x%02x%02x%02x%02x%02x", r[0],
+		 r[1], r[2], r[3], r[4], r[5], r[6] & 15, r[7], 8 | (r[8] & 3), r[8] >> 4, r[9], r[10],
+		 r[11], r[12], r[13], r[14], r[15]);
+}
+
+void store_now(char out[32])
+{
+	clock_rfc3339(clock_real_ns(), out);
+	/* Without the fraction. */
+	strcpy(out + 19, "Z");
+}
+
+static bool is(const struct store_item *it, const char *plural, const char *ns, const char *name)
+{
+	const cJSON *meta = json_get(it->object, "metadata");
+
+	return !strcmp(it->kind->plural, plural) && !strcmp(json_str(meta, "name", ""), name) &&
+	       (!it->kind->namespaced || !strcmp(json_str(meta, "namespace", ""), ns ? ns : ""));
+}
+
+static struct store_item *find(const struct store *s, const char *plural, const char *ns,
+			       const char *name)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (is(&s->v[i], plural, ns, name))
+			return &s->v[i];
+	return NULL;
+}
+
+const cJSON *store_get(const struct store *s, const char *plural, const char *ns, const char *name)
+{
+	const struct store_item *it = find(s, plural, ns, name);
+
+	return it ? it->object : NULL;
+}
+
+cJSON *store_copy(const struct store *s, const char *plural, const char *ns, const char *name)
+{
+	const struct store_item *it = find(s, plural, ns, name);
+
+	return it ? cJSON_Duplicate(it->object, 1) : NULL;
+}
+
+static void record(struct store *s, const char *type, const struct store_kind *kind,
+		   const cJSON *object)
+{
+	struct store_change *c;
+
+	if (s->nchanges == CHANGES_KEPT) {
+		size_t half = CHANGES_KEPT / 2;
+
+		s->forgotten = s->changes[half - 1].version;
+		for (size_t i = 0; i < half; i++)
+			cJSON_Delete(s->changes[i].object);
+		memmove(s->changes, s->changes + half, half * sizeof(*s->changes));
+		s->nchanges = half;
+	}
+	c = VEC_PUSH(s->changes, s->nchanges, s->achanges);
+	*c = (struct store_change){s->version, type, kind, cJSON_Duplicate(object, 1)};
+	store_wake(s);
+}
+
+static void set_version(struct store *s, cJSON *meta)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lld", (long long)++s->version);
+	json_set_str(meta, "resourceVersion", text);
+}
+
+static cJSON *meta_of(cJSON *object)
+{
+	cJSON *meta = cJSON_GetObjectItem(object, "metadata");
+
+	return meta ? meta : cJSON_AddObjectToObject(object, "metadata");
+}
+
+const cJSON *store_put(struct store *s, const struct store_kind *kind, cJSON *object)
+{
+	cJSON *meta = meta_of(object);
+	struct store_item *it = find(s, kind->plural, json_str(meta, "namespace", NULL),
+				     json_str(meta, "name", ""));
+	const cJSON *old = it ? json_get(it->object, "metadata") : NULL;
+	char uid[40], now[32];
+
+	json_set_str(object, "apiVersion", kind->api);
+	json_set_str(object, "kind", kind->kind);
+	store_uid(uid);
+	store_now(now);
+	if (!json_str(meta, "uid", NULL))
+		json_set_str(meta, "uid", json_str(old, "uid", uid));
+	if (!json_str(meta, "creationTimestamp", NULL))
+		json_set_str(meta, "creationTimestamp", json_str(old, "creationTimestamp", now));
+	if (it) {
+		json_set_str(meta, "resourceVersion", json_str(old, "resourceVersion", ""));
+		if (cJSON_Compare(object, it->object, 1)) {
+			cJSON_Delete(object);
+			return it->object;
+		}
+		cJSON_Delete(it->object);
+	} else {
+		it = VEC_PUSH(s->v, s->n, s->alloc);
+		it->kind = kind;
+	}
+	set_version(s, meta);
+	it->object = object;
+	record(s, old ? "MODIFIED" : "ADDED", kind, object);
+	return object;
+}
+
+bool store_delete(struct store *s, const char *plural, const char *ns, const char *name)
+{
+	struct store_item *it = find(s, plural, ns, name);
+
+	if (!it)
+		return false;
+	set_version(s, meta_of(it->object));
+	record(s, "DELETED", it->kind, it->object);
+	cJSON_Delete(it->object);
+	/* In their order: lists and services are read in it. */
+	memmove(it, it + 1, (size_t)(s->v + s->n - it - 1) * sizeof(*it));
+	s->n--;
+	return true;
+}
+
+void store_clear(struct store *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		cJSON_Delete(s->v[i].object);
+	s->n = 0;
+}
+
+bool store_map_fits(const cJSON *map, const cJSON *labels)
+{
+	const cJSON *l;
+
+	if (!map || !map->child)
+		return false;
+	cJSON_ArrayForEach(l, map)
+		if (strcmp(json_str(labels, l->string, "\n"), cJSON_IsString(l) ? l->valuestring : ""))
+			return false;
+	return true;
+}
+
+/* Is `value` among "a,b" of "(a,b)"? */
+static bool in_set(const char *set, const char *value)
+{
+	size_t len = strlen(value);
+
+	while (*set) {
+		set += strspn(set, "(), ");
+		if (strcspn(set, "(), ") == len && !strncmp(set, value, len) && len)
+			return true;
+		set += strcspn(set, "(), ");
+	}
+	return false;
+}
+
+static bool term_fits(char *term, const char *(*get)(const void *arg, const char *key), const void *arg)
+{
+	char *op, *value;
+	const char *have;
+	bool not;
+
+	term += strspn(term, " ");
+	if ((op = strstr(term, " notin ")) || (op = strstr(term, " in "))) {
+		not = op[1] == 'n';
+		value = op + (not ? 7 : 4);
+		*op = '\0';
+		have = get(arg, term);
+		return have && in_set(value, have) ? !not : not;
+	}
+	op = strchr(term, '=');
+	if (!op)
+		return term[0] == '!' ? !get(arg, term + 1) : get(arg, term) != NULL;
+	value = op + 1 + (op[1] == '=');
+	not = op > term && op[-1] == '!';
+	op[not ? -1 : 0] = '\0';
+	have = get(arg, term);
+	return not ? !have || strcmp(have, value) : have && !strcmp(have, value);
+}
+
+static bool selector_fits(const char *selector, const char *(*get)(const void *arg, const char *key),
+			  const void *arg)
+{
+	char *copy, *term, *p;
+	bool fits = true;
+	int depth = 0;
+
+	if (!selector || !*selector)
+		return true;
+	copy = mem_strdup(selector);
+	for (term = p = copy; fits; p++) {
+		bool end = !*p;
+
+		depth += *p == '(' ? 1 : *p == ')' ? -1 : 0;
+		if (!end && (*p != ',' || depth))
+			continue;
+		*p = '\0';
+		fits = term_fits(term, get, arg);
+		term = p + 1;
+		if (end)
+			break;
+	}
+	free(copy);
+	return fits;
+}
+
+static const char *get_label(const void *labels, const char *key)
+{
+	return json_str(labels, key, NULL);
+}
+
+static const char *get_field(const void *object, const char *key)
+{
+	const cJSON *v = json_path(object, key);
+
+	/* A field that is not set is empty, as for the API server. */
+	return cJSON_IsString(v) ? v->valuestring : "";
+}
+
+bool store_labels_fit(const char *selector, const cJSON *labels)
+{
+	return selector_fits(selector, get_label, labels);
+}
+
+bool store_fields_fit(const char *selector, const cJSON *object)
+{
+	return selector_fits(selector, get_field, object);
+}
+
+cJSON *store_list(const struct store *s, const struct store_kind *kind, const char *ns,
+		  const char *labels, const char *fields)
+{
+	cJSON *list = cJSON_CreateObject(), *items, *meta;
+	char text[80];
+
+	snprintf(text, sizeof(text), "%sList", kind->kind);
+	json_set_str(list, "kind", text);
+	json_set_str(list, "apiVersion", kind->api);
+	meta = cJSON_AddObjectToObject(list, "metadata");
+	snprintf(text, sizeof(text), "%lld", (long long)s->version);
+	json_set_str(meta, "resourceVersion", text);
+	items = cJSON_AddArrayToObject(list, "items");
+	for (size_t i = 0; i < s->n; i++) {
+		const cJSON *m = json_get(s->v[i].object, "metadata");
+
+		if (s->v[i].kind == kind &&
+		    (!ns || !kind->namespaced || !strcmp(json_str(m, "namespace", ""), ns)) &&
+		    store_labels_fit(labels, json_get(m, "labels")) &&
+		    store_fields_fit(fields, s->v[i].object))
+			json_push(items, cJSON_Duplicate(s->v[i].object, 1));
+	}
+	return list;
+}
+
+void store_merge(cJSON *into, const cJSON *patch)
+{
+	const cJSON *p;
+
+	cJSON_ArrayForEach(p, patch) {
+		cJSON *have = cJSON_GetObjectItemCaseSensitive(into, p->string);
+
+		if (cJSON_IsNull(p)) {
+			cJSON_DeleteItemFromObjectCaseSensitive(into, p->string);
+		} else if (cJSON_IsObject(p)) {
+			if (!cJSON_IsObject(have)) {
+				cJSON_DeleteItemFromObjectCaseSensitive(into, p->string);
+				have = cJSON_AddObjectToObject(into, p->string);
+			}
+			store_merge(have, p);
+		} else {
+			json_set(into, p->string, cJSON_Duplicate(p, 1));
+		}
+	}
+}
+
+void store_close(struct store *s)
+{
+	store_lock(s);
+	s->closing = true;
+	store_wake(s);
+	store_unlock(s);
+}

@@ -1,0 +1,94 @@
+#ifndef ORDEAL_APISERVER_STORE_H
+#define ORDEAL_APISERVER_STORE_H
+
+#include <cjson/cJSON.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Kubernetes objects in memory, with resource versions and a record of
+ * changes, as an API server keeps them. All functions but init, free, lock
+ * and unlock want the lock held. Objects are read through borrowed pointers
+ * that live until the lock is given back or the object is put again. */
+
+struct store_kind {
+	const char *api, *kind, *plural;
+	bool namespaced;
+};
+
+/* NULL when the engine knows no such kind. */
+const struct store_kind *store_kind(const char *kind);
+const struct store_kind *store_plural(const char *plural);
+
+struct store_item {
+	const struct store_kind *kind;
+	cJSON *object;
+};
+
+struct store_change {
+	int64_t version;
+	const char *type; /* ADDED MODIFIED DELETED */
+	const struct store_kind *kind;
+	cJSON *object; /* as it was then */
+};
+
+struct store {
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* by CLOCK_MONOTONIC */
+	int64_t version;
+	struct store_item *v;
+	size_t n, alloc;
+	struct store_change *changes;
+	size_t nchanges, achanges;
+	int64_t forgotten; /* changes up to this version are no longer known */
+	bool closing;
+};
+
+void store_init(struct store *s);
+/* Forgets everything; no thread may use it any more. */
+void store_free(struct store *s);
+void store_lock(struct store *s);
+void store_unlock(struct store *s);
+/* Gives the lock back until something changes, at most until mono_ns. */
+void store_wait(struct store *s, int64_t mono_ns);
+/* Wakes all who wait. */
+void store_wake(struct store *s);
+/* Ends all waiting, for good; takes the lock itself. */
+void store_close(struct store *s);
+
+const cJSON *store_get(const struct store *s, const char *plural, const char *ns, const char *name);
+
+/* Takes an object over: new or instead of the one of its name. Fills in uid,
+ * creation time and resource version. When nothing else differs, nothing
+ * happens. Returns the object now stored. */
+const cJSON *store_put(struct store *s, const struct store_kind *kind, cJSON *object);
+
+/* A copy to be changed and put again; NULL: there is none. */
+cJSON *store_copy(const struct store *s, const char *plural, const char *ns, const char *name);
+
+bool store_delete(struct store *s, const char *plural, const char *ns, const char *name);
+/* Every object, changes included. */
+void store_clear(struct store *s);
+
+/* Does "a=b,c!=d,!e,f,g in (h,i)" fit these labels? NULL or "": yes. */
+bool store_labels_fit(const char *selector, const cJSON *labels);
+/* The same for a map of equalities (a Service's selector, matchLabels); an
+ * empty or missing map selects nothing. */
+bool store_map_fits(const cJSON *map, const cJSON *labels);
+/* "spec.nodeName=x,metadata.name!=y" */
+bool store_fields_fit(const char *selector, const cJSON *object);
+
+/* A list as GET gives it; ns NULL: of all namespaces. The caller deletes it. */
+cJSON *store_list(const struct store *s, const struct store_kind *kind, const char *ns,
+		  const char *labels, const char *fields);
+
+/* RFC 7386: null removes, maps merge, all else replaces. */
+void store_merge(cJSON *into, const cJSON *patch);
+
+/* RFC 4122 version 4. */
+void store_uid(char out[40]);
+/* The wall clock with seconds, as Kubernetes writes it. */
+void store_now(char out[32]);
+
+#endif

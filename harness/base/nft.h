@@ -1,0 +1,31 @@
+#ifndef ORDEAL_BASE_NFT_H
+#define ORDEAL_BASE_NFT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* nftables in a network namespace given by a path that setns() takes, by
+ * way of the tools `nsenter` and `nft`. Only tables of the inet family whose
+ * names begin with "ordeal_fault_" are ever touched: the node has tables of
+ * its own (kind's wall). */
+
+#define NFT_PREFIX "ordeal_fault_"
+
+/* Runs a script as one transaction. */
+int nft_run(const char *netns, const char *script, struct err *e);
+
+/* Removes a table; a missing one is fine. */
+int nft_delete_table(const char *netns, const char *table, struct err *e);
+
+/* Packets that the table's counters cut_in and cut_out saw; *there is false,
+ * and the figures 0, when the table or the namespace is gone. */
+int nft_counters(const char *netns, const char *table, bool *there, int64_t *in, int64_t *out,
+		 struct err *e);
+
+/* Names of our tables in the namespace, one a line. */
+int nft_our_tables(const char *netns, struct buf *names, struct err *e);
+
+#endif

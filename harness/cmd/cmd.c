@@ -1,0 +1,60 @@
+/* What all commands share. */
+#include "cmd/cmd.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* The one piece of state that a signal handler can reach. */
+static volatile int interrupted_by;
+
+static void on_signal(int sig)
+{
+	static const char said[] = "\ninterrupted: undoing faults and cleaning up; "
+				   "once more ends at once (then run `ordeal recover`)\n";
+
+	if (interrupted_by)
+		_exit(EXIT_INTERRUPTED);
+	interrupted_by = sig;
+	if (write(STDERR_FILENO, said, sizeof(said) - 1) < 0)
+		return;
+}
+
+const volatile int *cmd_interrupted(void)
+{
+	struct sigaction sa = {.sa_handler = on_signal};
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+	return &interrupted_by;
+}
+
+int cmd_fail(const struct err *e)
+{
+	fprintf(stderr, "ordeal: %s\n", e->msg);
+	if (e->kind == ERR_INTERRUPTED)
+		return EXIT_INTERRUPTED;
+	return e->kind == ERR_INPUT ? EXIT_USAGE : EXIT_BROKEN;
+}
+
+int cmd_usage(const char *command, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "ordeal %s: ", command);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "; see `ordeal %s --help`\n", command);
+	return EXIT_USAGE;
+}
+
+int cmd_bad_option(char **argv, int c)
+{
+	const char *option = argv[optind - 1];
+
+	return c == ':' ? cmd_usage(argv[0], "%s wants a value", option)
+			: cmd_usage(argv[0], "%s is not an option", option);
+}

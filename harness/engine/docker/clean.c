@@ -1,0 +1,115 @@
+/* Takes away what any run of the engine has left: its containers, network,
+ * volumes, cgroups and folders, all known by label or place. */
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "engine/docker/docker.h"
+
+#define FILTER "%7B%22label%22%3A%5B%22ordeal.engine%3Ddocker%22%5D%7D" /* {"label":["ordeal.engine=docker"]} */
+
+static void note(cJSON *found, const char *what, const char *name)
+{
+	if (found)
+		json_pushf(found, "%s %s", what, name);
+}
+
+/* A frozen container cannot be killed. */
+static void thaw(cJSON *found)
+{
+	static const char *const at[][2] = {
+		{"/sys/fs/cgroup/freezer/ordeal/pod*/freezer.state", "THAWED"},
+		{"/sys/fs/cgroup/unified/ordeal/pod*/cgroup.freeze", "0"},
+		{"/sys/fs/cgroup/ordeal/pod*/cgroup.freeze", "0"},
+	};
+	glob_t g;
+
+	for (size_t i = 0; i < ARRAY_LEN(at); i++) {
+		if (glob(at[i][0], 0, NULL, &g))
+			continue;
+		for (size_t j = 0; j < g.gl_pathc; j++) {
+			int fd = open(g.gl_pathv[j], O_RDWR | O_CLOEXEC);
+			char now[8] = "";
+
+			if (fd >= 0 && read(fd, now, 7) > 0 && (now[0] == 'F' || now[0] == '1')) {
+				note(found, "a frozen cgroup:", g.gl_pathv[j]);
+				if (pwrite(fd, at[i][1], strlen(at[i][1]), 0) < 0)
+					log_warn("cannot thaw %s: %s", g.gl_pathv[j], strerror(errno));
+			}
+			if (fd >= 0)
+				close(fd);
+		}
+		globfree(&g);
+	}
+}
+
+static void rmdir_all(const char *pattern)
+{
+	glob_t g;
+
+	if (glob(pattern, 0, NULL, &g))
+		return;
+	for (size_t i = 0; i < g.gl_pathc; i++)
+		rmdir(g.gl_pathv[i]);
+	globfree(&g);
+}
+
+static int remove_containers(struct docker *d, cJSON *found, struct err *e)
+{
+	cJSON *list = NULL;
+	const cJSON *c;
+	int r = 0;
+
+	if (docker_do(&d->api, "GET", "/containers/json?all=1&filters=" FILTER, NULL, 0, &list,
+		      "list containers", e))
+		return -1;
+	cJSON_ArrayForEach(c, list) {
+		note(found, "container", json_path(c, "Names.0") ? json_path(c, "Names.0")->valuestring + 1 : "?");
+		if (docker_remove(&d->api, json_str(c, "Id", ""), e))
+			r = -1;
+	}
+	cJSON_Delete(list);
+	return r;
+}
+
+static int remove_network(struct docker *d, cJSON *found, struct err *e)
+{
+	cJSON *net = NULL;
+
+	if (docker_do(&d->api, "GET", "/networks/" DOCKER_NETWORK, NULL, 404, &net, "look at networks", e))
+		return -1;
+	if (!net)
+		return 0;
+	cJSON_Delete(net);
+	note(found, "network", DOCKER_NETWORK);
+	return docker_net_down(d, e);
+}
+
+int docker_clean(struct docker *d, cJSON *found, struct err *e)
+{
+	struct err first = {0};
+	int r = docker_guard_end(d->state, found, &first);
+
+	thaw(found);
+	if (remove_containers(d, found, r ? e : &first))
+		r = -1;
+	if (remove_network(d, found, r ? e : &first))
+		r = -1;
+	if (docker_volumes_down(d, found, r ? e : &first))
+		r = -1;
+	rmdir_all("/sys/fs/cgroup/*/ordeal/pod*");
+	rmdir_all("/sys/fs/cgroup/*/ordeal");
+	rmdir_all("/sys/fs/cgroup/ordeal/pod*");
+	rmdir_all("/sys/fs/cgroup/ordeal");
+	if (!r && file_remove_tree(d->state, &first))
+		r = -1;
+	if (r)
+		*e = first;
+	return r;
+}

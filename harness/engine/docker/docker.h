@@ -1,0 +1,238 @@
+#ifndef ORDEAL_ENGINE_DOCKER_DOCKER_H
+#define ORDEAL_ENGINE_DOCKER_DOCKER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "node/api.h"
+#include "engine/docker/daemon.h"
+#include "apiserver/serve.h"
+#include "apiserver/store.h"
+#include "engine/kube/kube.h"
+#include "fault/node.h"
+
+/* Between the files of engine docker only: the part of Kubernetes that the
+ * fixtures need, done by the driver itself with a Docker daemon. Objects live
+ * in a store (apiserver/store.c) that is served to pods and agents as
+ * Kubernetes' API (apiserver/serve.c); one thread plays the controllers and the
+ * scheduler (engine/docker/controller.c), one thread a pod plays its kubelet
+ * (engine/docker/pod.c). So everything that the kube engines know of API objects
+ * holds here as well.
+ *
+ * Locks: store.lock guards the store, the list of pods and all their fields
+ * but those marked own; no call to Docker is made with it. */
+
+#define DOCKER_NETWORK "ordeal-docker"
+#define DOCKER_BRIDGE "br-ordeal-dk"
+#define DOCKER_LABEL "ordeal.engine"   /* =docker on all that is ours */
+#define DOCKER_RUN_LABEL "ordeal.run"
+/* The network is 10.240.0.0/16: .0.1 the host, .0.2 the API, .0.53 the DNS
+ * server, .(10+i).0/24 the pods of node i, .96.0/20 Services. */
+#define DOCKER_SUBNET "10.240.0.0/16"
+#define DOCKER_PREFIX "10.240"
+#define DOCKER_HOST_IP DOCKER_PREFIX ".0.1"
+#define DOCKER_API_IP DOCKER_PREFIX ".0.2"
+#define DOCKER_DNS_IP DOCKER_PREFIX ".0.53"
+#define DOCKER_SERVICES DOCKER_PREFIX ".96.0/20"
+
+#define DOCKER_KUBECONFIG "kubeconfig" /* below a run's state, as are: */
+#define DOCKER_LEASE "lease"
+#define DOCKER_GUARD_PID "guard.pid"
+
+enum { DOCKER_NODES = 4, DOCKER_API_PORT = 6443 };
+extern const char *const docker_node_names[DOCKER_NODES]; /* the first holds no members */
+
+struct docker;
+struct docker_pod;
+
+struct docker_container {
+	const cJSON *spec; /* in the pod's object */
+	char name[64];
+	bool init;
+	/* Life of the present one. */
+	char id[80], previous[80], stop_signal[24];
+	pid_t pid;
+	uint64_t start_ticks;
+	bool running, started, ready, ever, unhealthy;
+	int64_t started_ns, start_at_ns;
+	int restarts, backoff_s;
+	char started_at[32], waiting[40], message[400];
+	/* How the last one ended; exit_code -1: none has. */
+	int exit_code;
+	char ended[24], finished_at[40];
+	bool done; /* an end that is not followed by another start */
+};
+
+struct docker_probe {
+	struct docker_pod *pod;
+	struct docker_container *c;
+	const cJSON *spec;
+	enum { PROBE_STARTUP, PROBE_LIVENESS, PROBE_READINESS } kind;
+	pthread_t thread;
+};
+
+struct docker_pod {
+	struct docker *d;
+	cJSON *object; /* as it was made; never changed */
+	char name[64], ns[64], uid[64], node[64], sa[64];
+	int node_index;
+	char ip[64], pause_id[80], phase[16], pending[400];
+	pid_t pause_pid;
+	uint64_t pause_ticks;
+	struct docker_container *c;
+	size_t nc;
+	struct docker_probe *probes;
+	size_t nprobes;
+	pthread_t thread;
+	bool deleting, dropped, over; /* told to end; its object is gone; the thread has ended */
+	bool initialized, sandbox;
+	int grace_s;
+	int64_t down_ns; /* its node is down since */
+	char *vips;      /* nft script that is in force (controller's own) */
+};
+
+struct docker_account {
+	char ns[64], name[64], token[65];
+};
+
+/* A load agent. */
+struct docker_agent {
+	char name[160], addr[64];
+	struct kube_conf conf;
+	struct kube_client *client;
+};
+
+/* A virtual node, as far as faults go. */
+struct docker_faults {
+	struct node node;
+	struct node_api api; /* faults are NULL while it is closed */
+};
+
+struct docker {
+	struct kube kube; /* first: many of its functions work on our own API */
+	struct docker_api api;
+	struct store store;
+	struct serve_conf serve_conf;
+	struct serve *here, *there; /* for agents and ourselves; for pods */
+	char dir[PATH_MAX], state[PATH_MAX]; /* of the engine; of this run */
+	char fixture[64];
+	char pause_image[256], dns_image[256], agent_image[256];
+	bool systemd_cgroups;
+	char dns_id[80];
+	pid_t dns_pid;
+	char *dns_text; /* the names that are served */
+	unsigned next_address[DOCKER_NODES], next_service;
+	pthread_t controller;
+	bool controlling, stop;
+	struct docker_pod **pods;
+	size_t npods, apods;
+	struct docker_account *accounts;
+	size_t naccounts, aaccounts;
+	bool node_down[DOCKER_NODES];
+	int64_t node_down_ns[DOCKER_NODES];
+	struct docker_faults nodes[DOCKER_NODES];
+	pid_t guard;
+	int lease_fd; /* its lease; -1: none */
+	struct docker_agent agents[2]; /* load, then the one beside a member */
+	int64_t silent_ns; /* Docker has not answered since; 0: it does. With the lock */
+	engine_watch_fn *watch_fn;
+	void *watch_arg;
+};
+
+extern const struct engine_ops engine_docker;
+
+/* engine/docker/net.c: network, names, Services' addresses. */
+int docker_net_up(struct docker *d, struct err *e);
+int docker_net_down(struct docker *d, struct err *e);
+int docker_dns_up(struct docker *d, struct err *e);
+/* Rewrites names and each pod's rules where the store says otherwise than
+ * what is in force. */
+void docker_net_sync(struct docker *d);
+/* The rules for one pod's own network; with the lock; heap. */
+char *docker_vip_script(const struct store *s, const char *ns);
+char *docker_dns_names(const struct store *s);
+
+/* engine/docker/pod.c */
+/* Begins a pod whose object is in the store; with the lock. */
+void docker_pod_begin(struct docker *d, const cJSON *object);
+void docker_pod_delete(void *d, const char *ns, const char *name, int grace_s);
+struct docker_pod *docker_pod_find(struct docker *d, const char *ns, const char *name);
+void docker_pod_free(struct docker_pod *p);
+int docker_pod_log(void *d, const char *ns, const char *pod, const char *container, bool previous,
+		   int lines, bool timestamps, struct buf *out, struct err *e);
+/* engine/docker/pod_status.c: with the lock: tells the store how the pod is. */
+void docker_pod_publish(struct docker_pod *p);
+void docker_event(struct docker *d, const char *kind, const char *ns, const char *name, bool warning,
+		  const char *reason, const char *fmt, ...) __attribute__((format(printf, 7, 8)));
+
+/* engine/docker/sandbox.c: what a pod's thread does with Docker; without the lock. */
+int docker_sandbox_make(struct docker_pod *p, struct err *e);
+void docker_sandbox_remove(struct docker_pod *p);
+/* 0, or -1 with the reason of a waiting container. */
+int docker_container_start(struct docker_pod *p, struct docker_container *c, char reason[40],
+			   struct err *e);
+bool docker_container_alive(const struct docker_container *c);
+/* Notes how it ended; with the lock taken inside. */
+void docker_container_ended(struct docker_pod *p, struct docker_container *c);
+/* preStop, SIGTERM, and after the grace SIGKILL, for one container or all. */
+void docker_containers_end(struct docker_pod *p, struct docker_container *only, int grace_s);
+int docker_hook(struct docker_pod *p, struct docker_container *c, const char *which, int64_t timeout_ns,
+		struct err *e);
+
+/* engine/docker/pod_probe.c */
+void docker_probes_start(struct docker_pod *p);
+void docker_probes_join(struct docker_pod *p);
+
+/* engine/docker/volume.c: the folder on the host that becomes a volume; -1 with a
+ * kubelet's words when it cannot be had yet. */
+int docker_volume_path(struct docker_pod *p, const cJSON *volume, char path[PATH_MAX], bool *read_only,
+		       struct err *e);
+int docker_volumes_down(struct docker *d, cJSON *found, struct err *e);
+
+/* Fails, saying how much is wanted and free, when the disk has no room for all
+ * claims of the manifest at once. */
+int docker_room(const struct docker *d, const struct manifest *m, struct err *e);
+/* The claim's volume, made on its node when it is not there yet. */
+int docker_claim_bind(struct docker *d, const char *ns, const char *claim, const char *node,
+		      struct err *e);
+/* Where a claim's volume is; "" when it has none yet; with the lock. */
+const char *docker_claim_node(const struct docker *d, const char *ns, const char *claim);
+
+/* engine/docker/controller.c */
+int docker_controller_start(struct docker *d, struct err *e);
+void docker_controller_stop(struct docker *d);
+/* engine/docker/accounts.c: a service account's token, made when first asked
+ * for, and whose a token is; with the lock. */
+const char *docker_account_token(struct docker *d, const char *ns, const char *name);
+void docker_account_of(void *d, const char *token, char *ns, char *name);
+
+/* engine/docker/node.c: fills `n`, which must not move while it is open; `state` is
+ * the run's. */
+int docker_node_open(struct node *n, const char *name, const char *state, struct err *e);
+void docker_node_close(struct node *n);
+
+/* engine/docker/guard.c */
+int docker_guard_start(struct docker *d, struct err *e);
+/* The driver is there: the guard's lease starts anew. */
+void docker_guard_renew(struct docker *d);
+int docker_guard_stop(struct docker *d, struct err *e);
+/* Ends one that a driver left, which undoes what the journals hold. */
+int docker_guard_end(const char *state, cJSON *found, struct err *e);
+
+/* engine/docker/agents.c */
+int docker_agents_up(struct engine *en, struct err *e);
+int docker_agents_down(struct engine *en, struct err *e);
+int docker_call(struct engine *en, const char *agent, const char *method, const char *path,
+		const char *body, int64_t timeout_ns, struct buf *answer, int *status, struct err *e);
+int docker_load_up(struct docker *d, int64_t deadline_ns, struct err *e);
+int docker_load_beside(struct engine *en, const char *group, const char *node, int64_t deadline_ns,
+		       struct err *e);
+/* Forgets where they are: their pods are about to go. */
+void docker_load_forget(struct docker *d);
+
+/* engine/docker/clean.c: removes containers, network, mounts, folders of any run. */
+int docker_clean(struct docker *d, cJSON *found, struct err *e);
+
+#endif

@@ -1,0 +1,265 @@
+/* The network of the pods, the names on it, and Services' addresses. */
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "engine/docker/docker.h"
+
+#define TOOL_NS (10 * NS_PER_S)
+
+int docker_net_up(struct docker *d, struct err *e)
+{
+	static const char *const addr[] = {"ip", "addr", "replace", DOCKER_API_IP "/16", "dev",
+					   DOCKER_BRIDGE, NULL};
+	cJSON *b = cJSON_CreateObject(), *o, *ipam = cJSON_CreateObject(), *conf;
+	int r;
+
+	json_set_str(b, "Name", DOCKER_NETWORK);
+	json_set_bool(b, "CheckDuplicate", true);
+	json_set_str(b, "Driver", "bridge");
+	/* Nothing that runs here may send a packet out of this machine. */
+	json_set_bool(b, "Internal", true);
+	o = cJSON_AddObjectToObject(b, "Options");
+	json_set_str(o, "com.docker.network.bridge.name", DOCKER_BRIDGE);
+	json_set_str(o, "com.docker.network.bridge.enable_ip_masquerade", "false");
+	o = cJSON_AddObjectToObject(b, "Labels");
+	json_set_str(o, DOCKER_LABEL, "docker");
+	conf = cJSON_CreateObject();
+	json_set_str(conf, "Subnet", DOCKER_SUBNET);
+	json_set_str(conf, "Gateway", DOCKER_HOST_IP);
+	json_push(cJSON_AddArrayToObject(ipam, "Config"), conf);
+	json_set(b, "IPAM", ipam);
+	r = docker_do(&d->api, "POST", "/networks/create", b, 0, NULL, "make the network " DOCKER_NETWORK, e);
+	cJSON_Delete(b);
+	return r || proc_must(addr, NULL, TOOL_NS, NULL, e) ? -1 : 0;
+}
+
+int docker_net_down(struct docker *d, struct err *e)
+{
+	return docker_do(&d->api, "DELETE", "/networks/" DOCKER_NETWORK, NULL, 404, NULL,
+			 "remove the network " DOCKER_NETWORK, e);
+}
+
+/* ---- names ---- */
+
+static int write_names(struct docker *d, const char *text, struct err *e)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%.3900s/dns/hosts", d->state);
+	if (file_write_atomic(path, text, strlen(text), e))
+		return -1;
+	return chmod(path, 0644);
+}
+
+/* dnsmasq: hosts' names only, sure of cluster.local, asks nobody else. */
+int docker_dns_up(struct docker *d, struct err *e)
+{
+	static const char *const argv[] = {
+		"dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--no-daemon",
+		"--addn-hosts=/dns/hosts", "--local=/cluster.local/", "--domain-needed",
+		"--cache-size=0", "--local-ttl=0", "--log-facility=-", "--user=root",
+	};
+	cJSON *b = cJSON_CreateObject(), *host, *o;
+	struct docker_state st;
+	char dir[PATH_MAX];
+	int r;
+
+	snprintf(dir, sizeof(dir), "%.3900s/dns", d->state);
+	if (file_mkdirs(dir, e) || write_names(d, "", e)) {
+		cJSON_Delete(b);
+		return -1;
+	}
+	json_set_str(b, "Image", d->dns_image);
+	json_set(b, "Entrypoint", cJSON_CreateStringArray(argv, ARRAY_LEN(argv)));
+	o = cJSON_AddObjectToObject(b, "Labels");
+	json_set_str(o, DOCKER_LABEL, "docker");
+	json_set_str(o, DOCKER_RUN_LABEL, d->kube.base.conf.run_id);
+	host = cJSON_AddObjectToObject(b, "HostConfig");
+	json_set_str(host, "NetworkMode", DOCKER_NETWORK);
+	json_pushf(cJSON_AddArrayToObject(host, "Binds"), "%s:/dns:ro", dir);
+	o = cJSON_AddObjectToObject(cJSON_AddObjectToObject(b, "NetworkingConfig"), "EndpointsConfig");
+	o = cJSON_AddObjectToObject(o, DOCKER_NETWORK);
+	json_set_str(cJSON_AddObjectToObject(o, "IPAMConfig"), "IPv4Address", DOCKER_DNS_IP);
+	r = docker_create(&d->api, "ordeal-dns", b, d->dns_id, e) || docker_start(&d->api, d->dns_id, e) ||
+	    docker_look(&d->api, d->dns_id, &st, e) ? -1 : 0;
+	cJSON_Delete(b);
+	if (!r && !st.running) {
+		struct buf said = {0};
+
+		docker_logs(&d->api, d->dns_id, 5, false, &said, e);
+		r = err_set(e, ERR_BROKEN, "the DNS server does not start: %s", buf_cstr(&said));
+		buf_free(&said);
+	}
+	d->dns_pid = r ? 0 : st.pid;
+	return r;
+}
+
+static void name_addresses(const cJSON *endpoints, const char *ns, const char *svc, bool headless,
+			   struct buf *b)
+{
+	const cJSON *subset, *a;
+
+	cJSON_ArrayForEach(subset, json_get(endpoints, "subsets")) {
+		cJSON_ArrayForEach(a, json_get(subset, "addresses")) {
+			const char *ip = json_str(a, "ip", ""), *host = json_str(a, "hostname", NULL);
+
+			if (headless)
+				buf_fmt(b, "%s %s.%s.svc.cluster.local\n", ip, svc, ns);
+			if (host)
+				buf_fmt(b, "%s %s.%s.%s.svc.cluster.local\n", ip, host, svc, ns);
+		}
+	}
+}
+
+char *docker_dns_names(const struct store *s)
+{
+	struct buf b = {0};
+	char *out;
+
+	buf_fmt(&b, "%s kubernetes.default.svc.cluster.local\n", DOCKER_API_IP);
+	for (size_t i = 0; i < s->n; i++) {
+		const cJSON *o = s->v[i].object, *m = json_get(o, "metadata");
+		const char *ns = json_str(m, "namespace", ""), *name = json_str(m, "name", "");
+		const char *ip = json_str(json_get(o, "spec"), "clusterIP", "");
+		bool headless = !strcmp(ip, "None");
+
+		if (strcmp(s->v[i].kind->plural, "services"))
+			continue;
+		if (!headless && *ip)
+			buf_fmt(&b, "%s %s.%s.svc.cluster.local\n", ip, name, ns);
+		name_addresses(store_get(s, "endpoints", ns, name), ns, name, headless, &b);
+	}
+	out = mem_strdup(buf_cstr(&b));
+	buf_free(&b);
+	return out;
+}
+
+/* ---- Services' addresses ---- */
+
+/* The port of a Service's port in a subset: by name, or the only one. */
+static int64_t target_of(const cJSON *subset, const cJSON *port)
+{
+	const cJSON *p, *ports = json_get(subset, "ports");
+
+	if (cJSON_GetArraySize(ports) == 1)
+		return json_i64(cJSON_GetArrayItem(ports, 0), "port", 0);
+	cJSON_ArrayForEach(p, ports)
+		if (!strcmp(json_str(p, "name", ""), json_str(port, "name", "")))
+			return json_i64(p, "port", 0);
+	return 0;
+}
+
+static void forward_port(const char *ip, const cJSON *port, const cJSON *endpoints, struct buf *b)
+{
+	const char *proto = !strcmp(json_str(port, "protocol", "TCP"), "UDP") ? "udp" : "tcp";
+	const cJSON *subset, *a;
+	struct buf to = {0};
+	int n = 0;
+
+	cJSON_ArrayForEach(subset, json_get(endpoints, "subsets"))
+		cJSON_ArrayForEach(a, json_get(subset, "addresses"))
+			if (target_of(subset, port))
+				buf_fmt(&to, "%s%d : %s . %lld", n ? ", " : "", n, json_str(a, "ip", ""),
+					(long long)target_of(subset, port)), n++;
+	if (n)
+		buf_fmt(b, "add rule ip ordeal_services out ip daddr %s %s dport %lld dnat ip to "
+			"numgen random mod %d map { %s }\n", ip, proto, (long long)json_i64(port, "port", 0), n,
+			buf_cstr(&to));
+	buf_free(&to);
+}
+
+/* What kube-proxy does with iptables, in the pod's own namespace: a choice
+ * for each connection, and a refusal when nobody is ready. Chains stay while
+ * rules change, so connections that are known keep their way. */
+char *docker_vip_script(const struct store *s, const char *ns)
+{
+	struct buf b = {0};
+	char *out;
+
+	(void)ns; /* a Service is reached from every namespace */
+	buf_str(&b, "add table ip ordeal_services\n"
+		    "add chain ip ordeal_services out { type nat hook output priority -100 ; }\n"
+		    "add chain ip ordeal_services refuse { type filter hook output priority 0 ; }\n"
+		    "flush chain ip ordeal_services out\nflush chain ip ordeal_services refuse\n");
+	for (size_t i = 0; i < s->n; i++) {
+		const cJSON *o = s->v[i].object, *m = json_get(o, "metadata"), *port;
+		const char *ip = json_str(json_get(o, "spec"), "clusterIP", "");
+
+		if (strcmp(s->v[i].kind->plural, "services") || !*ip || !strcmp(ip, "None"))
+			continue;
+		cJSON_ArrayForEach(port, json_path(o, "spec.ports"))
+			forward_port(ip, port, store_get(s, "endpoints", json_str(m, "namespace", ""),
+							 json_str(m, "name", "")), &b);
+	}
+	buf_str(&b, "add rule ip ordeal_services refuse ip daddr " DOCKER_SERVICES
+		    " ip protocol tcp reject with tcp reset\n"
+		    "add rule ip ordeal_services refuse ip daddr " DOCKER_SERVICES
+		    " reject with icmp type port-unreachable\n");
+	out = mem_strdup(buf_cstr(&b));
+	buf_free(&b);
+	return out;
+}
+
+static int apply_rules(pid_t pid, const char *script, struct err *e)
+{
+	char net[64];
+	const char *argv[] = {"nsenter", net, "nft", "-f", "-", NULL};
+
+	snprintf(net, sizeof(net), "--net=/proc/%d/ns/net", (int)pid);
+	return proc_must(argv, script, TOOL_NS, NULL, e);
+}
+
+/* One pod whose rules are not the wanted ones; 0 when there is none. */
+static pid_t next_stale(struct docker *d, const char *script)
+{
+	pid_t pid = 0;
+
+	store_lock(&d->store);
+	for (size_t i = 0; i < d->npods && !pid; i++) {
+		struct docker_pod *p = d->pods[i];
+
+		if (!p->sandbox || !p->pause_pid || (p->vips && !strcmp(p->vips, script)))
+			continue;
+		pid = p->pause_pid;
+		free(p->vips);
+		p->vips = mem_strdup(script);
+	}
+	store_unlock(&d->store);
+	return pid;
+}
+
+void docker_net_sync(struct docker *d)
+{
+	char *names, *script;
+	struct err e = {0};
+	pid_t pid;
+
+	store_lock(&d->store);
+	names = docker_dns_names(&d->store);
+	script = docker_vip_script(&d->store, NULL);
+	store_unlock(&d->store);
+	if (!d->dns_text || strcmp(d->dns_text, names)) {
+		if (write_names(d, names, &e))
+			log_warn("names: %s", e.msg);
+		else if (d->dns_pid > 1)
+			kill(d->dns_pid, SIGHUP);
+		free(d->dns_text);
+		d->dns_text = mem_strdup(names);
+	}
+	while ((pid = next_stale(d, script)))
+		/* A pod that has just ended takes its namespace along. */
+		if (apply_rules(pid, script, &e) && proc_alive(pid))
+			log_warn("Services in a pod: %s", e.msg);
+	free(names);
+	free(script);
+}

@@ -1,0 +1,257 @@
+/* A virtual node of engine docker, as faults see it. Its pods are seen through
+ * /proc and cgroups as on a Kubernetes node, and asked after and deleted
+ * through the API that the engine itself serves. A node is down while
+ * STATE/down/NAME exists: that needs no driver to be undone. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "node/cgroup.h"
+#include "node/kube.h"
+#include "node/residue.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "engine/docker/docker.h"
+#include "fault/fill.h"
+#include "base/procs.h"
+
+#define STOP_GRACE_NS (10 * NS_PER_S)
+
+/* The table is the Kubernetes node's but for a few places. */
+struct docker_node {
+	struct node_kube kube; /* first: its functions look here */
+	struct node_ops ops;
+	char state[256]; /* of the run */
+};
+
+static const char *state_of(const struct node *n)
+{
+	return ((const struct docker_node *)n->impl)->state;
+}
+
+static void down_path(const struct node *n, const char *node, char path[600])
+{
+	snprintf(path, 600, "%s/down/%.100s", state_of(n), node);
+}
+
+static bool known_node(const char *name)
+{
+	for (int i = 0; i < DOCKER_NODES; i++)
+		if (!strcmp(docker_node_names[i], name))
+			return true;
+	return false;
+}
+
+/* This is a process of the machine itself: nothing is to be seen through PID
+ * 1, which it may not be allowed to look into. */
+static int docker_netns(struct node *n, const char *uid, char *path, size_t size, struct err *e)
+{
+	return kube_netns_but(n, uid, "/proc/self/ns/net", path, size, e);
+}
+
+static int docker_addresses(struct node *n, cJSON *own, cJSON *api, struct err *e)
+{
+	(void)n;
+	(void)e;
+	json_push(own, cJSON_CreateString(DOCKER_HOST_IP));
+	json_push(api, cJSON_CreateString(DOCKER_API_IP));
+	return 0;
+}
+
+static int docker_node_running(struct node *n, const char *name, bool *running, struct err *e)
+{
+	char path[600];
+
+	if (!known_node(name))
+		return err_set(e, ERR_INPUT, "no node is called %s", name);
+	down_path(n, name, path);
+	*running = !file_exists(path);
+	return 0;
+}
+
+/* Every process of the node's pods, of its containers' first ones only when
+ * `first`; returns how many got the signal. */
+static int signal_pods(struct node *n, const cJSON *uids, int sig, bool first, struct err *e)
+{
+	const cJSON *u;
+	int hit = 0;
+
+	cJSON_ArrayForEach(u, uids) {
+		struct pid_list pids = {0};
+
+		if (kube_pids(n, json_str(u, "uid", ""), true, &pids, e)) {
+			pid_list_free(&pids);
+			return -1;
+		}
+		for (size_t i = 0; i < pids.n; i++)
+			if ((!first || procs_inner_pid(pids.pids[i]) == 1) && kill(pids.pids[i], sig) == 0)
+				hit++;
+		pid_list_free(&pids);
+	}
+	return hit;
+}
+
+/* The node's pods, whatever their namespace. */
+static cJSON *pods_of(struct node *n, const char *name, struct err *e)
+{
+	struct node_kube *k = n->impl;
+	cJSON *list = NULL, *out = NULL;
+	const cJSON *pod;
+	char path[200];
+	int r;
+
+	snprintf(path, sizeof(path), "/api/v1/pods?fieldSelector=spec.nodeName%%3D%.100s", name);
+	pthread_mutex_lock(&k->lock);
+	r = kube_get(k->client, path, &list, e);
+	pthread_mutex_unlock(&k->lock);
+	if (r || !list)
+		return NULL;
+	out = cJSON_CreateArray();
+	cJSON_ArrayForEach(pod, json_get(list, "items")) {
+		cJSON *o = cJSON_CreateObject();
+
+		json_set_str(o, "uid", json_str(json_get(pod, "metadata"), "uid", ""));
+		json_push(out, o);
+	}
+	cJSON_Delete(list);
+	return out;
+}
+
+static int docker_node_stop(struct node *n, const char *name, bool power_cut, struct err *e)
+{
+	int64_t end_ns = clock_mono_ns() + STOP_GRACE_NS;
+	cJSON *uids;
+	char path[600], dir[600];
+	int r = 0;
+
+	if (!known_node(name))
+		return err_set(e, ERR_INPUT, "no node is called %s", name);
+	uids = pods_of(n, name, e);
+	if (!uids)
+		return err_prefix(e, "the pods of node %s", name);
+	down_path(n, name, path);
+	mem_copy_str(dir, sizeof(dir), path);
+	*strrchr(dir, '/') = '\0';
+	/* First, so that nothing is started again. */
+	if (file_mkdirs(dir, e) || file_write_atomic(path, "", 0, e)) {
+		r = -1;
+	} else if (!power_cut) {
+		r = signal_pods(n, uids, SIGTERM, true, e) < 0 ? -1 : 0;
+		while (!r && clock_mono_ns() < end_ns && signal_pods(n, uids, 0, false, e) > 0)
+			clock_sleep_until(clock_mono_ns() + 20 * NS_PER_MS);
+	}
+	while (!r && clock_mono_ns() < end_ns + STOP_GRACE_NS) {
+		int left = signal_pods(n, uids, SIGKILL, false, e);
+
+		if (left <= 0) {
+			r = left;
+			break;
+		}
+		clock_sleep_until(clock_mono_ns() + 2 * NS_PER_MS);
+	}
+	cJSON_Delete(uids);
+	return r;
+}
+
+static int docker_node_start(struct node *n, const char *name, struct err *e)
+{
+	char path[600];
+
+	if (!known_node(name))
+		return err_set(e, ERR_INPUT, "no node is called %s", name);
+	down_path(n, name, path);
+	if (unlink(path) && errno != ENOENT)
+		return err_set(e, ERR_BROKEN, "cannot remove %s: %s", path, strerror(errno));
+	return 0;
+}
+
+/* Only pods of this node: the machine has namespaces and cgroups that are
+ * none of ours. */
+static void sweep_pods(struct node *n, struct residue *s)
+{
+	struct err ignored = {0};
+	cJSON *uids = pods_of(n, n->name, &ignored);
+	const cJSON *u;
+
+	cJSON_ArrayForEach(u, uids) {
+		const char *uid = json_str(u, "uid", "");
+		char netns[200], where[128];
+		struct pod_cgroup g;
+
+		snprintf(where, sizeof(where), "pod %s", uid);
+		if (!docker_netns(n, uid, netns, sizeof(netns), &ignored) && netns[0])
+			residue_tables(s, netns, where);
+		cgroup_find("", uid, &g);
+		if (g.path[0] && cgroup_frozen(&g))
+			residue_cgroup(s, &g);
+	}
+	cJSON_Delete(uids);
+}
+
+static int docker_residue(struct node *n, bool remove, cJSON *found, struct err *e)
+{
+	struct residue s = {.root = "", .remove = remove, .found = found, .e = e};
+	char path[600];
+
+	sweep_pods(n, &s);
+	/* Volumes lie beside the state of the run. */
+	snprintf(path, sizeof(path), "%s/../volumes/*/data/" FILL_PREFIX "*", state_of(n));
+	residue_files(&s, path);
+	down_path(n, n->name, path);
+	if (file_exists(path)) {
+		json_pushf(found, "node %s does not run", n->name);
+		if (remove && docker_node_start(n, n->name, e))
+			s.r = -1;
+	}
+	return s.r;
+}
+
+void docker_node_close(struct node *n)
+{
+	struct docker_node *d = n->impl;
+
+	if (!d)
+		return;
+	kube_client_free(d->kube.client);
+	kube_conf_free(&d->kube.conf);
+	cJSON_Delete(d->kube.pods);
+	pthread_mutex_destroy(&d->kube.lock);
+	free(d);
+	n->impl = NULL;
+}
+
+int docker_node_open(struct node *n, const char *name, const char *state, struct err *e)
+{
+	struct docker_node *d = mem_alloc(sizeof(*d));
+	char kubeconfig[300];
+
+	mem_copy_str(n->name, sizeof(n->name), name);
+	snprintf(n->state_dir, sizeof(n->state_dir), "%.200s/nodes/%.40s", state, name);
+	mem_copy_str(d->state, sizeof(d->state), state);
+	d->kube.n = n;
+	d->kube.root = "";
+	d->ops = *node_kube_ops();
+	d->ops.name = "docker";
+	d->ops.netns = docker_netns;
+	d->ops.addresses = docker_addresses;
+	d->ops.host_netns = NULL; /* packets between pods pass none that is ours */
+	d->ops.residue = docker_residue;
+	d->ops.node_stop = docker_node_stop;
+	d->ops.node_start = docker_node_start;
+	d->ops.node_running = docker_node_running;
+	n->impl = d;
+	n->ops = &d->ops;
+	pthread_mutex_init(&d->kube.lock, NULL);
+	snprintf(kubeconfig, sizeof(kubeconfig), "%.256s/" DOCKER_KUBECONFIG, state);
+	if (file_mkdirs(n->state_dir, e) || kubeconfig_read(kubeconfig, NULL, false, &d->kube.conf, e) ||
+	    kube_client_new(&d->kube.conf, NULL, &d->kube.client, e)) {
+		docker_node_close(n);
+		return -1;
+	}
+	return 0;
+}

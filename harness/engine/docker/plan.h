@@ -1,0 +1,46 @@
+#ifndef ORDEAL_ENGINE_DOCKER_PLAN_H
+#define ORDEAL_ENGINE_DOCKER_PLAN_H
+
+#include <cjson/cJSON.h>
+
+#include "base/err.h"
+#include "apiserver/store.h"
+#include "manifest/manifest.h"
+
+/* From Kubernetes objects to what Docker is asked for. Pure: no Docker, no
+ * files; all functions that take a store want its lock. */
+
+/* Walks every object: a field that the engine does not honour is either
+ * harmless and told in `log`, or an error with file:line:column. */
+int plan_check(struct arena *a, const struct manifest *m, struct adaptations *log, struct err *e);
+
+/* How many bytes its claims are together, those of templates once a replica. */
+int64_t plan_claim_bytes(const struct manifest *m);
+
+/* Replaces $(NAME) by the value in env ({NAME: value}); $$ is one $. What is
+ * not known stays as written ("Define Dependent Environment Variables").
+ * On the heap. */
+char *plan_expand(const char *text, const cJSON *env);
+
+/* The environment of a container as {NAME: value}: the namespace's Services,
+ * envFrom, env. A missing ConfigMap, Secret or key is an error in a kubelet's
+ * words. `ip` and `host_ip` are the pod's and its node's. */
+cJSON *plan_env(const struct store *s, const cJSON *pod, const cJSON *container, const char *ip,
+		const char *host_ip, struct err *e);
+
+/* The body of POST /containers/create, but for its name, labels, mounts and
+ * network. */
+cJSON *plan_container(const cJSON *pod, const cJSON *container, const cJSON *env);
+
+/* Picks a node for a pod: index from 1, or -1 with the scheduler's words.
+ * `fixed` (may be NULL) is where its volume is. */
+int plan_node(const struct store *s, const cJSON *pod, const char *const *nodes, int n,
+	      const char *fixed, struct err *e);
+
+/* Endpoints of a Service with a selector, subsets only. */
+cJSON *plan_subsets(const struct store *s, const cJSON *service);
+
+/* A port by number or by the name that a container gives it; 0: none. */
+int plan_port(const cJSON *pod, const cJSON *port);
+
+#endif

@@ -1,0 +1,276 @@
+/* Volumes: files of ConfigMaps and Secrets, scratch folders, and claims as
+ * bounded file systems. */
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "engine/docker/docker.h"
+#include "engine/docker/plan.h"
+#include "node/volume_store.h"
+#include "manifest/manifest.h"
+
+static void store_of(const struct docker *d, struct volume_store *s)
+{
+	s->root = "";
+	snprintf(s->dir, sizeof(s->dir), "%.250s/volumes", d->dir);
+}
+
+static int group_of(const struct docker_pod *p)
+{
+	return (int)json_i64(json_path(p->object, "spec.securityContext"), "fsGroup", -1);
+}
+
+/* As a kubelet gives a volume to fsGroup: group, write, set-group-ID on
+ * folders; nothing when the top belongs to it already (OnRootMismatch). */
+struct giving {
+	int group;
+};
+static _Thread_local struct giving giving;
+
+static int give_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)at;
+	if (lchown(path, (uid_t)-1, (gid_t)giving.group))
+		return -1;
+	if (type == FTW_SL)
+		return 0;
+	return chmod(path, (st->st_mode & 07777) | 0060 | (S_ISDIR(st->st_mode) ? 02010 : 0));
+}
+
+static int give(const struct docker_pod *p, const char *path, struct err *e)
+{
+	struct stat st;
+
+	giving.group = group_of(p);
+	if (giving.group < 0 || stat(path, &st) || (int)st.st_gid == giving.group)
+		return 0;
+	return nftw(path, give_one, 16, FTW_PHYS | FTW_MOUNT) ?
+	       err_set(e, ERR_BROKEN, "cannot give %s to group %d: %s", path, giving.group, strerror(errno)) : 0;
+}
+
+static int write_key(const struct docker_pod *p, const char *dir, const char *name, const char *text,
+		     mode_t mode, struct err *e)
+{
+	char path[PATH_MAX + 300], *slash;
+
+	snprintf(path, sizeof(path), "%s/%.250s", dir, name);
+	slash = strrchr(path, '/');
+	*slash = '\0';
+	if (strstr(name, "..") || file_mkdirs(path, e))
+		return strstr(name, "..") ? err_set(e, ERR_INPUT, "path %s leads out of its volume", name) : -1;
+	*slash = '/';
+	if (file_write_atomic(path, text, strlen(text), e))
+		return -1;
+	if (chmod(path, group_of(p) >= 0 ? mode | 0040 : mode) ||
+	    (group_of(p) >= 0 && chown(path, (uid_t)-1, (gid_t)group_of(p))))
+		return err_set(e, ERR_BROKEN, "%s: %s", path, strerror(errno));
+	return 0;
+}
+
+static const char *text_of(const cJSON *object, const char *key)
+{
+	const char *v = json_str(json_get(object, "stringData"), key, NULL);
+
+	return v ? v : json_str(json_get(object, "data"), key, NULL);
+}
+
+static int write_items(const struct docker_pod *p, const cJSON *object, const cJSON *items, mode_t mode,
+		       const char *dir, struct err *e)
+{
+	static const char *const parts[] = {"data", "stringData"};
+	const cJSON *it;
+	int r = 0;
+
+	if (!items)
+		for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+			cJSON_ArrayForEach(it, json_get(object, parts[i]))
+				if (!r && cJSON_IsString(it))
+					r = write_key(p, dir, it->string, it->valuestring, mode, e);
+	cJSON_ArrayForEach(it, items) {
+		const char *key = json_str(it, "key", ""), *text = text_of(object, key);
+
+		if (r)
+			break;
+		if (!text)
+			r = err_set(e, ERR_BROKEN, "references non-existent config key: %s", key);
+		else
+			r = write_key(p, dir, json_str(it, "path", key), text,
+				      (mode_t)json_i64(it, "mode", mode), e);
+	}
+	return r;
+}
+
+/* Written once a sandbox: a trial changes no ConfigMap under a running pod. */
+static int config_volume(const struct docker_pod *p, const char *name, const cJSON *from, bool secret,
+			 const char *dir, struct err *e)
+{
+	const char *which = json_str(from, secret ? "secretName" : "name", "");
+	mode_t mode = (mode_t)json_i64(from, "defaultMode", 0644);
+	cJSON *object;
+	int r;
+
+	store_lock(&p->d->store);
+	object = store_copy(&p->d->store, secret ? "secrets" : "configmaps", p->ns, which);
+	store_unlock(&p->d->store);
+	if (!object && json_bool(from, "optional", false))
+		return 0;
+	if (!object)
+		return err_set(e, ERR_BROKEN, "MountVolume.SetUp failed for volume \"%s\" : %s \"%s\" not found",
+			       name, secret ? "secret" : "configmap", which);
+	r = write_items(p, object, json_get(from, "items"), mode, dir, e);
+	cJSON_Delete(object);
+	return r ? err_prefix(e, "MountVolume.SetUp failed for volume \"%s\"", name) : 0;
+}
+
+static void volume_name(const char *ns, const char *claim, char out[160])
+{
+	snprintf(out, 160, "%.40s-%.100s", ns, claim);
+}
+
+int docker_volume_path(struct docker_pod *p, const cJSON *volume, char path[PATH_MAX], bool *read_only,
+		       struct err *e)
+{
+	const cJSON *claim = json_get(volume, "persistentVolumeClaim");
+	const cJSON *map = json_get(volume, "configMap"), *secret = json_get(volume, "secret");
+	const char *name = json_str(volume, "name", "");
+	struct volume_store s;
+	char id[160], at[512];
+
+	*read_only = map || secret || json_bool(claim, "readOnly", false);
+	if (claim) {
+		const char *which = json_str(claim, "claimName", "");
+
+		if (docker_claim_bind(p->d, p->ns, which, p->node, e))
+			return -1;
+		store_of(p->d, &s);
+		volume_name(p->ns, which, id);
+		volume_data_path(&s, id, at);
+		mem_copy_str(path, PATH_MAX, at);
+		return give(p, path, e);
+	}
+	snprintf(path, PATH_MAX, "%.3500s/pods/%s/volumes/%.200s", p->d->state, p->uid, name);
+	if (!file_exists(path)) {
+		if (file_mkdirs(path, e))
+			return -1;
+		if (chmod(path, map || secret ? 0755 : 0777))
+			return err_set(e, ERR_BROKEN, "%s: %s", path, strerror(errno));
+		if (!map && !secret && give(p, path, e))
+			return -1;
+	}
+	if (map || secret)
+		return config_volume(p, name, map ? map : secret, secret != NULL, path, e);
+	return 0;
+}
+
+/* ---- claims ---- */
+
+const char *docker_claim_node(const struct docker *d, const char *ns, const char *claim)
+{
+	const cJSON *c = store_get(&d->store, "persistentvolumeclaims", ns, claim), *pv;
+
+	pv = store_get(&d->store, "persistentvolumes", NULL, json_str(json_get(c, "spec"), "volumeName", ""));
+	return json_str(json_path(pv, "metadata.annotations"), "ordeal.dev/node", "");
+}
+
+/* With the lock: claim and volume know of each other. */
+static void bind(struct docker *d, cJSON *claim, const char *id, const char *node, const char *path)
+{
+	cJSON *pv = cJSON_CreateObject(), *o;
+	const cJSON *spec = json_get(claim, "spec"), *meta = json_get(claim, "metadata");
+
+	o = cJSON_AddObjectToObject(pv, "metadata");
+	json_set_str(o, "name", id);
+	json_set_str(cJSON_AddObjectToObject(o, "annotations"), "ordeal.dev/node", node);
+	o = cJSON_AddObjectToObject(pv, "spec");
+	json_set(o, "capacity", cJSON_Duplicate(json_path(spec, "resources.requests"), 1));
+	json_set_str(o, "storageClassName", json_str(spec, "storageClassName", ""));
+	json_set_str(cJSON_AddObjectToObject(o, "local"), "path", path);
+	o = cJSON_AddObjectToObject(o, "claimRef");
+	json_set_str(o, "namespace", json_str(meta, "namespace", ""));
+	json_set_str(o, "name", json_str(meta, "name", ""));
+	store_put(&d->store, store_plural("persistentvolumes"), pv);
+	json_set_str(cJSON_GetObjectItem(claim, "spec"), "volumeName", id);
+	json_set_str(cJSON_AddObjectToObject(claim, "status"), "phase", "Bound");
+	store_put(&d->store, store_plural("persistentvolumeclaims"), claim);
+}
+
+int docker_claim_bind(struct docker *d, const char *ns, const char *claim, const char *node, struct err *e)
+{
+	cJSON *c, *about;
+	struct volume_store s;
+	char id[160], path[512];
+	int64_t size;
+	int r;
+
+	store_lock(&d->store);
+	c = store_copy(&d->store, "persistentvolumeclaims", ns, claim);
+	store_unlock(&d->store);
+	if (!c)
+		return err_set(e, ERR_BROKEN, "persistentvolumeclaim \"%s\" not found", claim);
+	if (json_str(json_get(c, "spec"), "volumeName", NULL)) {
+		cJSON_Delete(c);
+		return 0;
+	}
+	store_of(d, &s);
+	volume_name(ns, claim, id);
+	volume_data_path(&s, id, path);
+	size = quantity_bytes(json_str(json_path(c, "spec.resources.requests"), "storage", "1Gi"));
+	about = cJSON_CreateObject();
+	json_set_str(about, "claim", claim);
+	json_set_str(about, "namespace", ns);
+	json_set_str(about, "run", d->kube.base.conf.run_id);
+	r = file_mkdirs(s.dir, e) || volume_make(&s, id, size, about, e);
+	cJSON_Delete(about);
+	store_lock(&d->store);
+	if (r) {
+		docker_event(d, "PersistentVolumeClaim", ns, claim, true, "ProvisioningFailed", "%s", e->msg);
+		cJSON_Delete(c);
+	} else {
+		bind(d, c, id, node, path);
+	}
+	store_unlock(&d->store);
+	return r ? err_prefix(e, "claim %s", claim) : 0;
+}
+
+int docker_room(const struct docker *d, const struct manifest *m, struct err *e)
+{
+	int64_t want = plan_claim_bytes(m), have;
+	const double gib = 1 << 30;
+	struct statvfs v;
+
+	if (statvfs(d->kube.cache, &v))
+		return err_set(e, ERR_BROKEN, "cannot see how full the disk of %s is: %s", d->kube.cache, strerror(errno));
+	have = (int64_t)(v.f_bavail * v.f_frsize);
+	if (want + VOLUME_SPARE_BYTES <= have)
+		return 0;
+	return err_set(e, ERR_BROKEN, "the claims want %.1f GiB and %.1f GiB must stay free, but the disk of the cache "
+		       "folder %s has %.1f GiB free: make room, or set ORDEAL_CACHE to a larger disk",
+		       (double)want / gib, (double)VOLUME_SPARE_BYTES / gib, d->kube.cache, (double)have / gib);
+}
+
+int docker_volumes_down(struct docker *d, cJSON *found, struct err *e)
+{
+	struct volume_store s;
+	const cJSON *v;
+	cJSON *all;
+	int r = 0;
+
+	store_of(d, &s);
+	all = volume_list(&s);
+	cJSON_ArrayForEach(v, all) {
+		if (found)
+			json_pushf(found, "volume %s", json_str(v, "name", ""));
+		if (volume_remove(&s, json_str(v, "name", ""), e))
+			r = -1;
+	}
+	cJSON_Delete(all);
+	return r;
+}

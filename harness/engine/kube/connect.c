@@ -1,0 +1,52 @@
+/* The way to the cluster, which everything else here begins with. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/kube/kube.h"
+
+#define NAP_NS (100 * NS_PER_MS)
+
+int kube_connect(struct kube *k, bool cleanup, struct err *e)
+{
+	bool allow = getenv("ORDEAL_INSECURE_TLS") && !strcmp(getenv("ORDEAL_INSECURE_TLS"), "1");
+
+	if (!k->k) {
+		if (kubeconfig_read(k->kubeconfig, k->base.conf.context, allow, &k->conf, e))
+			return -1;
+		if (kube_client_new(&k->conf, k->base.conf.interrupted, &k->k, e)) {
+			kube_conf_free(&k->conf);
+			return -1;
+		}
+	}
+	kube_client_ignore(k->k, cleanup);
+	if (k->host)
+		kube_client_ignore(k->host, cleanup);
+	return 0;
+}
+
+void kube_disconnect(struct kube *k)
+{
+	kube_client_free(k->k);
+	k->k = NULL;
+	kube_conf_free(&k->conf);
+}
+
+int kube_nap(struct kube *k, struct err *e)
+{
+	clock_sleep_until(clock_mono_ns() + NAP_NS);
+	if (kube_client_stopped(k->k))
+		return err_set(e, ERR_INTERRUPTED, "interrupted");
+	return 0;
+}
+
+int kube_owner_of(struct kube *k, const char *path, enum kube_owner *owner, struct err *e)
+{
+	cJSON *o = NULL;
+
+	if (kube_get(k->k, path, &o, e))
+		return -1;
+	*owner = !o ? KUBE_ABSENT : *kube_label(o, KUBE_RUN_LABEL) ? KUBE_OURS : KUBE_FOREIGN;
+	cJSON_Delete(o);
+	return 0;
+}

@@ -1,0 +1,161 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "engine/kube/kube.h"
+
+/* A stopped node takes seconds to start again, which healing may have to do. */
+#define END_WITHIN_NS (60 * NS_PER_S)
+#define START_WITHIN_NS (20 * NS_PER_S)
+#define DEAD_MAN "15"
+
+static void nap(void)
+{
+	clock_sleep_until(clock_mono_ns() + 20 * NS_PER_MS);
+}
+
+/* Is this process a host agent of ours? Numbers of processes are reused. */
+static bool is_host_agent(pid_t pid)
+{
+	struct buf b = {0};
+	bool yes;
+
+	proc_cmdline(pid, &b);
+	yes = b.len && memmem(b.s, b.len, "node-agent", 11) && memmem(b.s, b.len, "host-agent", 10);
+	buf_free(&b);
+	return yes;
+}
+
+/* Ends one by SIGTERM, on which it heals, and waits for that. */
+static int end_agent(pid_t pid, struct err *e)
+{
+	int64_t end = clock_mono_ns() + END_WITHIN_NS;
+
+	if (kill(pid, SIGTERM) && errno == ESRCH)
+		return 0;
+	while (proc_alive(pid)) {
+		if (clock_mono_ns() > end)
+			return err_set(e, ERR_BROKEN,
+				       "the agent beside the driver (process %d) does not end; what "
+				       "its journal holds may not be healed",
+				       (int)pid);
+		nap();
+	}
+	return 0;
+}
+
+/* The address that it announces in its log: "listening ADDR:PORT". */
+static int await_address(const char *log, pid_t pid, char *out, size_t size, struct err *e)
+{
+	int64_t end = clock_mono_ns() + START_WITHIN_NS;
+	struct buf b = {0};
+	const char *line;
+	int r = 0;
+
+	for (;;) {
+		buf_reset(&b);
+		if (file_read(log, &b, e)) {
+			r = -1;
+			break;
+		}
+		line = strstr(buf_cstr(&b), "listening ");
+		if (line && strchr(line, '\n')) {
+			line += strlen("listening ");
+			snprintf(out, size, "%.*s", (int)strcspn(line, "\n"), line);
+			break;
+		}
+		if (!proc_alive(pid) || clock_mono_ns() > end) {
+			r = err_set(e, ERR_BROKEN, "the agent beside the driver does not start: %.500s",
+				    buf_cstr(&b));
+			break;
+		}
+		nap();
+	}
+	buf_free(&b);
+	return r;
+}
+
+/* Our own environment and the token: arguments are for everyone to see. */
+static int start(struct kube *k, const char *dir, const char *log, struct err *e)
+{
+	char self[PATH_MAX], token[100];
+	const char *argv[] = {self, "node-agent", "--mode", "host", "--state", dir, "--listen",
+			      "127.0.0.1:0", "--dead-man", DEAD_MAN, NULL};
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	const char **env;
+	size_t have = 0;
+	int r;
+
+	if (n < 0)
+		return err_set(e, ERR_BROKEN, "cannot find the running binary: %s", strerror(errno));
+	self[n] = '\0';
+	while (environ[have])
+		have++;
+	env = mem_alloc((have + 2) * sizeof(*env));
+	memcpy(env, environ, have * sizeof(*env));
+	snprintf(token, sizeof(token), "ORDEAL_TOKEN=%s", k->base.conf.token);
+	env[have] = token;
+	unlink(log);
+	r = proc_start_env(argv, env, log, &k->host_pid, e);
+	free(env);
+	return r;
+}
+
+int host_agent_up(struct kube *k, struct err *e)
+{
+	char dir[PATH_MAX + 20], log[PATH_MAX + 40], pidfile[PATH_MAX + 40], addr[64], num[16];
+	pid_t left;
+
+	snprintf(dir, sizeof(dir), "%s/host-agent", k->cache);
+	snprintf(log, sizeof(log), "%s/log", dir);
+	snprintf(pidfile, sizeof(pidfile), "%s/pid", dir);
+	if (file_mkdirs(dir, e))
+		return -1;
+	if (chmod(dir, 0700))
+		return err_set(e, ERR_BROKEN, "cannot close %s to others: %s", dir, strerror(errno));
+	left = proc_read_pid(pidfile);
+	if (is_host_agent(left)) {
+		log_info("ending the agent that an earlier run left beside the driver");
+		if (end_agent(left, e))
+			return -1;
+	}
+	if (start(k, dir, log, e))
+		return -1;
+	snprintf(num, sizeof(num), "%d\n", (int)k->host_pid);
+	if (file_write_atomic(pidfile, num, strlen(num), e) ||
+	    await_address(log, k->host_pid, addr, sizeof(addr), e))
+		return -1;
+	kube_client_free(k->host);
+	kube_conf_free(&k->host_conf);
+	k->host_conf.server = mem_fmt("http://%s", addr);
+	return kube_client_new(&k->host_conf, k->base.conf.interrupted, &k->host, e);
+}
+
+int host_agent_down(struct kube *k, struct err *e)
+{
+	char pidfile[PATH_MAX + 40];
+	int r;
+
+	kube_client_free(k->host);
+	k->host = NULL;
+	kube_conf_free(&k->host_conf);
+	if (k->host_pid <= 0)
+		return 0;
+	r = end_agent(k->host_pid, e);
+	/* One that does not end is left to heal: never killed. */
+	if (!r) {
+		proc_stop(k->host_pid, NS_PER_S); /* reaps */
+		snprintf(pidfile, sizeof(pidfile), "%s/host-agent/pid", k->cache);
+		unlink(pidfile);
+	}
+	k->host_pid = 0;
+	return r;
+}

@@ -1,0 +1,137 @@
+#ifndef ORDEAL_ENGINE_KUBE_KUBE_H
+#define ORDEAL_ENGINE_KUBE_KUBE_H
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/mem.h"
+#include "engine/engine.h"
+#include "engine/images.h"
+#include "kube/client.h"
+#include "kube/object.h"
+#include "kube/read.h"
+#include "kube/watch.h"
+
+/* What the engines `kube` and `kind` share. */
+
+#define KUBE_SYSTEM_NS "ordeal-system" /* where the node agents live */
+#define KUBE_RUN_LABEL "ordeal.dev/run" /* on all that a run made */
+#define KUBE_AGENT_LABEL "ordeal.dev/agent"
+#define KUBE_PROVISIONER "ordeal.dev/loop"
+#define KUBE_LOAD_POD "ordeal-load-agent"
+
+/* Unlikely to be taken; the node agents listen on their nodes' addresses. */
+enum { KUBE_NODE_PORT = 18730, KUBE_LOAD_PORT = 18731, KUBE_WATCHES = 4 };
+
+/* Which pod is the agent of a node. */
+struct agent_pod {
+	char node[128], pod[128];
+};
+
+struct kube {
+	struct engine_base base; /* first */
+	bool kind;               /* our own cluster: nodes can be stopped, images are made */
+	char kubeconfig[PATH_MAX];
+	char root[PATH_MAX], cache[PATH_MAX];
+	struct arena arena;      /* what lives as long as the engine */
+
+	struct kube_conf conf;   /* read when first needed: kind has none before `up` */
+	struct kube_client *k;   /* NULL: not connected yet */
+
+	struct images images;
+	char agent_image[256];
+	char beside_group[32], beside_node[128]; /* of the second load agent */
+
+	struct agent_pod *agents; /* as last seen */
+	size_t nagents, agents_alloc;
+
+	/* The agent beside the driver (kind only). */
+	struct kube_conf host_conf;
+	struct kube_client *host;
+	pid_t host_pid;
+
+	struct kube_watch *watches[KUBE_WATCHES];
+	pthread_mutex_t watch_lock; /* callbacks come one at a time */
+	engine_watch_fn *watch_fn;
+	void *watch_arg;
+
+	int lock_fd; /* -1: none */
+};
+
+/* Reads the kubeconfig and makes the client, once. Functions that clean up
+ * pass cleanup = true: an interruption that has come already does not end
+ * them, a new one does. */
+int kube_connect(struct kube *k, bool cleanup, struct err *e);
+void kube_disconnect(struct kube *k);
+
+/* Sleeps 100 ms; ERR_INTERRUPTED when it is time to stop. */
+int kube_nap(struct kube *k, struct err *e);
+
+/* Applies every object of fixtures/agents/FILE with {{run}}, {{token}},
+ * {{image}}, {{namespace}}, {{node_port}} and {{load_port}} filled in.
+ * `edit` (may be NULL) may change each first, or skip it by returning false. */
+typedef bool kube_edit_fn(struct kube *k, cJSON *object);
+int kube_apply_template(struct kube *k, const char *file, kube_edit_fn *edit, struct err *e);
+
+/* A namespace of this name is ours, not there, or somebody else's. */
+enum kube_owner { KUBE_ABSENT, KUBE_OURS, KUBE_FOREIGN };
+int kube_owner_of(struct kube *k, const char *path, enum kube_owner *owner, struct err *e);
+
+/* engine/kube/apply.c */
+int kube_engine_apply(struct engine *en, const struct manifest *m, struct err *e);
+/* engine/kube/remove.c */
+int kube_engine_remove(struct engine *en, int64_t deadline_ns, struct err *e);
+int kube_remove_namespace(struct kube *k, const char *ns, int64_t deadline_ns, struct err *e);
+int kube_remove_volumes(struct kube *k, int64_t deadline_ns, cJSON *found, struct err *e);
+int kube_remove_cluster_objects(struct kube *k, cJSON *found, struct err *e);
+/* engine/kube/ready.c */
+int kube_engine_wait_ready(struct engine *en, const struct manifest *m, int64_t deadline_ns,
+			   struct err *e);
+/* engine/kube/agents.c */
+int kube_engine_agents_up(struct engine *en, struct err *e);
+int kube_engine_agents_down(struct engine *en, struct err *e);
+int kube_load_agent_up(struct kube *k, struct err *e);
+int kube_engine_load_beside(struct engine *en, const char *group, const char *node,
+			    int64_t deadline_ns, struct err *e);
+/* Waits until the load agent answers. */
+int kube_load_agent_wait(struct kube *k, struct err *e);
+/* engine/kube/call.c */
+int kube_engine_call(struct engine *en, const char *agent, const char *method, const char *path,
+		     const char *body, int64_t timeout_ns, struct buf *answer, int *status,
+		     struct err *e);
+/* The same inside an engine's function that has decided about interruptions. */
+int kube_call_agent(struct kube *k, const char *agent, const char *method, const char *path,
+		    const char *body, int64_t timeout_ns, struct buf *answer, int *status,
+		    struct err *e);
+/* Forgets which pods are agents: they were started anew. */
+void kube_agents_forget(struct kube *k);
+/* Waits until GET /v1/health of an agent answers 200. */
+int kube_agent_wait(struct kube *k, const char *agent, int64_t deadline_ns, struct err *e);
+/* host_agent.c: starts `ordeal node-agent --mode host` beside the driver, in
+ * a session of its own: it outlives a killed driver, heals, and ends. One
+ * that an earlier driver left is ended first. */
+int host_agent_up(struct kube *k, struct err *e);
+/* Ends it; it heals on the way out. */
+int host_agent_down(struct kube *k, struct err *e);
+/* engine/kube/events.c */
+int kube_engine_watch_start(struct engine *en, engine_watch_fn *fn, void *arg, struct err *e);
+void kube_engine_watch_stop(struct engine *en);
+/* engine/kube/recover.c */
+int kube_engine_recover(struct engine *en, cJSON *found, struct err *e);
+
+/* engine/kube/look.c, kube.c: the rest of the table. */
+int kube_open(const struct engine_conf *conf, bool kind, struct kube **out, struct err *e);
+void kube_engine_close(struct engine *en);
+int kube_engine_images(struct engine *en, const char *const *refs, size_t n, struct err *e);
+int kube_engine_pods(struct engine *en, struct pods *out, struct err *e);
+int kube_engine_nodes(struct engine *en, struct nodes *out, struct err *e);
+int kube_list_nodes(struct kube *k, struct nodes *out, struct err *e);
+int kube_engine_logs(struct engine *en, const char *pod, const char *container, bool previous,
+		     int lines, struct buf *out, struct err *e);
+/* Takes an exclusive lock, which ends with the process, on a file: by name in
+ * the cache, or by its whole path. `place` is what it guards ("cluster"). */
+int kube_lock_file(struct kube *k, const char *name, const char *place, int64_t deadline_ns, struct err *e);
+
+#endif

@@ -1,0 +1,18 @@
+#ifndef ORDEAL_KUBE_READ_H
+#define ORDEAL_KUBE_READ_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+
+/* Small readings of API objects, all tolerant of absence. Texts are borrowed
+ * from the object; what is absent is "", false or 0. */
+const char *kube_meta(const cJSON *object, const char *key);
+const char *kube_label(const cJSON *object, const char *key);
+/* Whether this condition's status is "True"; *condition (may be NULL) gets it,
+ * or NULL. */
+bool kube_condition(const cJSON *object, const char *type, const cJSON **condition);
+bool kube_pod_ready(const cJSON *pod);
+/* Of all its containers together. */
+int kube_pod_restarts(const cJSON *pod);
+
+#endif

@@ -1,0 +1,236 @@
+#include "manifest/manifest.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "manifest/parts.h"
+
+/* Reading manifests, and finding one's way in them. */
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The folder's *.yaml, sorted, besides those that hold no objects: access.yaml
+ * is about clients, overlay.yaml about other manifests. */
+static int list_files(struct arena *a, const char *dir, char ***files, size_t *n, struct err *e)
+{
+	char **heap = NULL;
+	size_t alloc = 0, len;
+	struct dirent *d;
+	DIR *dp = opendir(dir);
+
+	*n = 0;
+	if (!dp)
+		return err_set(e, ERR_INPUT, "cannot read the manifests' folder %s: %s", dir,
+			       strerror(errno));
+	while ((d = readdir(dp))) {
+		len = strlen(d->d_name);
+		if (*d->d_name == '.' || len <= 5 || strcmp(d->d_name + len - 5, ".yaml") ||
+		    !strcmp(d->d_name, "access.yaml") || !strcmp(d->d_name, "overlay.yaml"))
+			continue;
+		*VEC_PUSH(heap, *n, alloc) = arena_fmt(a, "%s/%s", dir, d->d_name);
+	}
+	closedir(dp);
+	if (*n)
+		qsort(heap, *n, sizeof(*heap), by_name);
+	*files = arena_alloc(a, (*n + 1) * sizeof(*heap));
+	if (*n)
+		memcpy(*files, heap, *n * sizeof(*heap));
+	free(heap);
+	return 0;
+}
+
+static int need_text(const struct ynode *map, const struct ynode *at, const char *key,
+		     const char *whole, struct err *e)
+{
+	const struct ynode *n = yaml_get(map, key);
+	const char *text;
+
+	if (!n)
+		return yaml_error(map ? map : at, e, "the object has no %s", whole);
+	if (yaml_to_string(n, &text, e))
+		return -1;
+	if (!*text)
+		return yaml_error(n, e, "%s is empty", whole);
+	return 0;
+}
+
+static int check_object(const struct ynode *o, const struct manifest *m, struct err *e)
+{
+	struct ynode *meta = yaml_get(o, "metadata"), *ns = yaml_get(meta, "namespace");
+	const struct ynode *other;
+	const char *text;
+	size_t i;
+
+	if (o->kind != Y_MAP)
+		return yaml_error(o, e, "an object (apiVersion, kind, metadata) is needed here");
+	if (need_text(o, o, "apiVersion", "apiVersion", e) || need_text(o, o, "kind", "kind", e) ||
+	    need_text(meta, o, "name", "metadata.name", e))
+		return -1;
+	if (ns && yaml_to_string(ns, &text, e))
+		return -1;
+	for (i = 0; i < m->n; i++) {
+		other = m->objects[i];
+		if (!strcmp(manifest_kind(other), manifest_kind(o)) &&
+		    !strcmp(manifest_text(other, "metadata.name"),
+			    manifest_text(o, "metadata.name")) &&
+		    !strcmp(manifest_text(other, "metadata.namespace"),
+			    manifest_text(o, "metadata.namespace")))
+			return yaml_error(o, e, "%s/%s is there twice (first at %s:%d)",
+					  manifest_kind(o), manifest_text(o, "metadata.name"),
+					  other->file, other->line);
+	}
+	return 0;
+}
+
+int manifest_add(struct arena *a, struct manifest *m, size_t *alloc, struct ynode **docs, size_t n,
+		 struct err *e)
+{
+	struct ynode **bigger;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (docs[i]->kind == Y_SCALAR && docs[i]->plain && !*docs[i]->text)
+			continue; /* only comments between two --- */
+		if (check_object(docs[i], m, e))
+			return -1;
+		if (m->n >= *alloc) {
+			*alloc = *alloc ? *alloc * 2 : 16;
+			bigger = arena_alloc(a, *alloc * sizeof(*bigger));
+			if (m->n)
+				memcpy(bigger, m->objects, m->n * sizeof(*bigger));
+			m->objects = bigger;
+		}
+		m->objects[m->n++] = docs[i];
+	}
+	return 0;
+}
+
+int manifest_read_more(struct arena *a, const char *dir, struct manifest *m, struct err *e)
+{
+	size_t nfiles, ndocs, i, alloc = m->n;
+	struct ynode **docs;
+	char **files;
+
+	if (list_files(a, dir, &files, &nfiles, e))
+		return -1;
+	for (i = 0; i < nfiles; i++) {
+		if (yaml_read_file(a, files[i], &docs, &ndocs, e) ||
+		    manifest_add(a, m, &alloc, docs, ndocs, e))
+			return -1;
+	}
+	return 0;
+}
+
+int manifest_read_dir(struct arena *a, const char *dir, struct manifest *m, struct err *e)
+{
+	*m = (struct manifest){0};
+	if (manifest_read_more(a, dir, m, e))
+		return -1;
+	if (!m->n)
+		return err_set(e, ERR_INPUT, "no objects in the manifests (*.yaml) of %s", dir);
+	return 0;
+}
+
+const char *manifest_text(const struct ynode *object, const char *path)
+{
+	const struct ynode *n = yaml_path((struct ynode *)object, path);
+
+	return n && n->kind == Y_SCALAR ? n->text : "";
+}
+
+const char *manifest_kind(const struct ynode *object)
+{
+	return manifest_text(object, "kind");
+}
+
+const char *manifest_object_name(struct arena *a, const struct ynode *object)
+{
+	return arena_fmt(a, "%s/%s", manifest_kind(object), manifest_text(object, "metadata.name"));
+}
+
+struct ynode *manifest_pod_spec(const struct ynode *object, const char **path)
+{
+	static const struct {
+		const char *kind, *path;
+	} places[] = {
+		{"Pod", "spec"},
+		{"CronJob", "spec.jobTemplate.spec.template.spec"},
+		{"StatefulSet", "spec.template.spec"},
+		{"Deployment", "spec.template.spec"},
+		{"DaemonSet", "spec.template.spec"},
+		{"ReplicaSet", "spec.template.spec"},
+		{"Job", "spec.template.spec"},
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(places); i++) {
+		if (strcmp(places[i].kind, manifest_kind(object)))
+			continue;
+		if (path)
+			*path = places[i].path;
+		return yaml_path((struct ynode *)object, places[i].path);
+	}
+	return NULL;
+}
+
+void adaptation_add(struct arena *a, struct adaptations *log, const struct ynode *object,
+		    int line, const char *path, const char *from, const char *to, const char *why)
+{
+	struct adaptation *bigger;
+
+	if (log->n >= log->alloc) {
+		log->alloc = log->alloc ? log->alloc * 2 : 16;
+		bigger = arena_alloc(a, log->alloc * sizeof(*bigger));
+		if (log->n)
+			memcpy(bigger, log->v, log->n * sizeof(*bigger));
+		log->v = bigger;
+	}
+	log->v[log->n++] = (struct adaptation){
+		.file = object->file,
+		.line = line,
+		.object = manifest_object_name(a, object),
+		.path = arena_strdup(a, path),
+		.from = from ? arena_strdup(a, from) : NULL,
+		.to = to ? arena_strdup(a, to) : NULL,
+		.why = arena_strdup(a, why),
+	};
+}
+
+int manifest_images(struct arena *a, const struct manifest *m, const char ***images, size_t *n,
+		    struct err *e)
+{
+	static const char *const lists[] = {"initContainers", "containers"};
+	const struct ynode *spec, *list, *image;
+	const char **heap = NULL, *name;
+	size_t alloc = 0, i, k, c, seen;
+
+	*n = 0;
+	for (i = 0; i < m->n; i++) {
+		spec = manifest_pod_spec(m->objects[i], NULL);
+		for (k = 0; spec && k < ARRAY_LEN(lists); k++) {
+			list = yaml_get(spec, lists[k]);
+			for (c = 0; list && list->kind == Y_LIST && c < list->n; c++) {
+				image = yaml_get(list->items[c], "image");
+				if (!image || yaml_to_string(image, &name, e)) {
+					free(heap);
+					return image ? -1 : yaml_error(list->items[c], e,
+								       "the container has no image");
+				}
+				for (seen = 0; seen < *n && strcmp(heap[seen], name); seen++)
+					;
+				if (seen == *n)
+					*VEC_PUSH(heap, *n, alloc) = name;
+			}
+		}
+	}
+	*images = arena_alloc(a, (*n + 1) * sizeof(*heap));
+	if (*n)
+		memcpy(*images, heap, *n * sizeof(*heap));
+	free(heap);
+	return 0;
+}

@@ -1,0 +1,94 @@
+#ifndef ORDEAL_MANIFEST_MANIFEST_H
+#define ORDEAL_MANIFEST_MANIFEST_H
+
+#include <cjson/cJSON.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "manifest/settings.h"
+#include "yaml/yaml.h"
+
+/* Kubernetes manifests of one fixture, and what an engine must change in
+ * them. All changes are made on the parsed tree by the rules in adapt.c,
+ * and each one is recorded. */
+
+struct manifest {
+	struct ynode **objects; /* in file order, files by name */
+	size_t n;
+};
+
+struct adaptation {
+	const char *file;
+	int line;
+	const char *object; /* "StatefulSet/postgres" */
+	const char *path;   /* "spec.template.spec.containers[0].image" */
+	const char *from, *to; /* NULL: was absent / is removed */
+	const char *why;
+};
+
+struct adaptations {
+	struct adaptation *v; /* in the arena */
+	size_t n, alloc;
+};
+
+/* What an engine wants changed. Zero values mean: leave as written. */
+struct adapt_rules {
+	const char *namespace;     /* rename the fixture's namespace to this */
+	int64_t max_cpu_request_m; /* requests are lowered to this many millicores */
+	int64_t max_memory_request_bytes;
+	int64_t max_claim_bytes;   /* claims are lowered to this size */
+	/* Image names: returns the reference to use instead, or NULL to keep. */
+	const char *(*image)(void *arg, const char *image);
+	void *arg;
+	/* StorageClasses named in the manifests are served by our provisioner
+	 * under these names; the fixture's own StorageClass objects get it. */
+	const char *provisioner;
+};
+
+/* Reads every *.yaml of a folder. */
+int manifest_read_dir(struct arena *a, const char *dir, struct manifest *m, struct err *e);
+
+/* Puts the settings' values where settings.yaml says. A value equal to the
+ * one already there changes nothing; a missing place is an error that names
+ * the setting. */
+int manifest_apply_settings(struct arena *a, struct manifest *m, const struct settings *s,
+			    struct adaptations *log, struct err *e);
+
+/* Changes the manifests by a folder beside the variants:
+ *
+ *   overlay.yaml:
+ *     about: one line for people
+ *     remove: [Service/x]            # whole objects
+ *     edit:                          # of the others
+ *       - object: StatefulSet/x
+ *         path: spec.template.spec.serviceAccountName
+ *         remove: true               # or a list: the names of a list's items
+ *       - object: ConfigMap/x
+ *         path: data."x.conf"
+ *         replace: text              # stands there exactly once
+ *         with: other text
+ *     access: {write_host: a, read_host: null}    # over access.yaml; null removes
+ *
+ * Objects of its other *.yaml are added. What is named and is not there is an
+ * error: an overlay that no longer fits must not go unnoticed. *access is the
+ * map under that key, NULL: none. */
+int manifest_overlay(struct arena *a, struct manifest *m, const char *dir, const char *why,
+		     struct adaptations *log, const struct ynode **access, struct err *e);
+
+int manifest_adapt(struct arena *a, struct manifest *m, const struct adapt_rules *rules,
+		   struct adaptations *log, struct err *e);
+
+/* Every image that the pods of the manifest name, each once, in the arena. */
+int manifest_images(struct arena *a, const struct manifest *m, const char ***images, size_t *n,
+		    struct err *e);
+
+/* "Kind/name" of one object, in the arena. */
+const char *manifest_object_name(struct arena *a, const struct ynode *object);
+
+/* "100Gi", "500M", "1024": bytes. "500m", "2": millicores. -1: malformed. */
+int64_t quantity_bytes(const char *text);
+int64_t quantity_millicores(const char *text);
+
+#endif

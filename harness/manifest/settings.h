@@ -1,0 +1,72 @@
+#ifndef ORDEAL_MANIFEST_SETTINGS_H
+#define ORDEAL_MANIFEST_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "yaml/yaml.h"
+
+/* The named knobs of a system: fixtures/<system>/settings.yaml
+ *
+ *   settings:
+ *     - name: ttl
+ *       unit: s                 # s, ms, bytes, count, bool, word
+ *       default: 30
+ *       source: document        # or: system default
+ *       about: one line for people
+ *       min: 20                 # optional, numbers
+ *       max: 3600
+ *       choices: [on, off]      # optional, words
+ *       where:                  # one or more places
+ *         - object: ConfigMap/postgres-config
+ *           path: data.patroni.yaml        # a key with dots is quoted: data."patroni.yaml"
+ *           inside: bootstrap.dcs.ttl      # optional: the text there is YAML; a path in it
+ *           line: maxmemory                # or: the text has lines "words value"; its first words
+ *           create: true                   # optional: a missing last key is made when needed
+ *           optional: true                 # optional: a variant may lack this place
+ *       overlay: {etcd: [etcd]} # instead of where: for this value, the manifests are changed by
+ *                               # fixtures/<system>/overlays/etcd, ... (manifest_overlay())
+ *   impossible:                 # combinations that must be refused
+ *     - if: {synchronous_mode_strict: on, synchronous_mode: off}
+ *       because: ...
+ *     - rule: "loop_wait + 2 * retry_timeout <= ttl"    # must hold
+ *       because: ...
+ *
+ * Values are kept in one form: whole numbers of the unit ("20", also when
+ * the user wrote 20s or 1Mi), on/off, or the word. A bool is written into a
+ * manifest as true or false. Rules know + - * ( ) <= >= < > == !=, numbers
+ * and names; a bool counts as 1 or 0.
+ */
+struct setting {
+	const char *name, *unit, *about, *source;
+	const char *dflt;
+	const char *value;      /* dflt unless changed */
+	const char *changed_by; /* NULL, "scenario" or "--set" */
+	const struct ynode *at; /* where the scenario changed it, or NULL */
+	struct ynode *node;     /* its entry in settings.yaml */
+};
+
+struct settings {
+	struct setting *v; /* in the arena */
+	size_t n;
+	struct ynode *root;
+};
+
+/* The overlays that its value asks for: a list of folders' names, in their
+ * order; NULL: none. */
+const struct ynode *setting_overlays(const struct setting *s);
+
+int settings_load(struct arena *a, const char *path, struct settings *s, struct err *e);
+
+/* Changes one. `at` is where the user wrote it (NULL: the command line). */
+int settings_set(struct arena *a, struct settings *s, const char *name, const char *value,
+		 const char *changed_by, const struct ynode *at, struct err *e);
+
+/* Refuses impossible combinations; call after all settings_set(). */
+int settings_check(const struct settings *s, struct err *e);
+
+const struct setting *settings_find(const struct settings *s, const char *name);
+
+#endif

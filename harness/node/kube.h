@@ -1,0 +1,51 @@
+#ifndef ORDEAL_NODE_KUBE_H
+#define ORDEAL_NODE_KUBE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "kube/client.h"
+#include "fault/node.h"
+
+/* What the parts of a Kubernetes node's agent share. The agent is a
+ * privileged pod with the node's PIDs and network; the node's own file
+ * systems, mounts included, are below KUBE_NODE_ROOT. */
+
+#define KUBE_NODE_ROOT "/proc/1/root"
+
+struct volumes;
+
+struct node_kube {
+	struct node *n;
+	const char *root;     /* where this process sees the node's files */
+	struct kube_conf conf;
+	struct kube_client *client;
+	pthread_mutex_t lock; /* of the client and the cache */
+	cJSON *pods;          /* newest list of this node's pods of pods_ns */
+	char pods_ns[128];
+	int64_t pods_ns_at;   /* when it was asked for */
+	struct volumes *volumes;
+};
+
+/* What a Kubernetes node can do, for places that differ in little; n->impl
+ * must begin with a struct node_kube. */
+const struct node_ops *node_kube_ops(void);
+
+/* kube_procs.c: pods seen through /proc. */
+int kube_pids(struct node *n, const char *uid, bool sandbox, struct pid_list *out, struct err *e);
+int kube_netns(struct node *n, const char *uid, char *path, size_t size, struct err *e);
+/* The same where the node's own namespace is another than /proc/1's. */
+int kube_netns_but(struct node *n, const char *uid, const char *node_netns, char *path, size_t size,
+		   struct err *e);
+int kube_freeze(struct node *n, const char *uid, bool on, struct err *e);
+int kube_frozen(struct node *n, const char *uid, int *stopped, int *all, struct err *e);
+/* The IPv4 address in a pod's sandbox, before the API server tells it; ""
+ * when there is none. `out` holds 64 bytes. */
+void kube_sandbox_ip(struct node *n, const char *uid, char out[64]);
+/* Calls fn once for each network namespace of the node's processes. */
+void kube_each_netns(void (*fn)(void *arg, const char *path), void *arg);
+
+/* kube_residue.c */
+int kube_residue(struct node *n, bool remove, cJSON *found, struct err *e);
+
+#endif

@@ -1,0 +1,325 @@
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "history/event.h"
+#include "report/html/page.h"
+
+/* What stands behind the figures, folded: the script, the settings, what was
+ * changed in the manifests, noise, everything that happened, and logs. */
+
+enum { EVENTS_SHOWN_MAX = 300, LOG_BYTES_MAX = 12000 };
+
+static int count(const struct page *p, const char *kind)
+{
+	const cJSON *ev;
+	int n = 0;
+
+	cJSON_ArrayForEach(ev, p->s->events)
+		n += event_is(ev, kind);
+	return n;
+}
+
+/* Strings as they are, other JSON as text, nothing as a dash. */
+static const char *value(struct page *p, const cJSON *o, const char *key)
+{
+	const cJSON *v = json_get(o, key);
+	const char *out;
+	char *text;
+
+	if (!v || cJSON_IsNull(v) || (cJSON_IsString(v) && !v->valuestring[0]))
+		return "–";
+	if (cJSON_IsString(v))
+		return esc(p, v->valuestring);
+	text = json_text(v);
+	out = esc(p, text);
+	cJSON_free(text);
+	return out;
+}
+
+static const cJSON *in_force(const cJSON *list, const char *name)
+{
+	const cJSON *s;
+
+	cJSON_ArrayForEach(s, list) {
+		if (!strcmp(json_str(s, "name", ""), name))
+			return s;
+	}
+	return NULL;
+}
+
+static void setting_row(struct page *p, const cJSON *asked, const cJSON *real)
+{
+	const cJSON *o = asked ? asked : real;
+	const char *unit = json_str(o, "unit", "");
+
+	fprintf(p->f, "<tr><td class=\"mono\">%s</td><td data-l=\"In force\">%s</td>"
+		"<td data-l=\"Asked for\">%s</td><td data-l=\"Unit\">%s</td><td data-l=\"From\">%s"
+		"</td></tr>\n", value(p, o, "name"), real ? value(p, real, "value") : "–",
+		asked ? value(p, asked, "value") : "–", esc(p, unit),
+		asked ? value(p, asked, "source") : "the system");
+}
+
+static void settings(struct page *p)
+{
+	const cJSON *asked = json_get(p->s->event, "settings"), *s;
+	const cJSON *real = json_get(events_last(p->s->events, "inforce"), "settings");
+
+	if (!cJSON_GetArraySize(asked) && !cJSON_GetArraySize(real))
+		return;
+	fprintf(p->f, "<details class=\"pr\"><summary>Settings in force <span>(%s)</span></summary>"
+		"<table class=\"cards tight\"><thead><tr><th>Setting</th><th>In force</th>"
+		"<th>Asked for</th><th>Unit</th><th>From</th></tr></thead><tbody>\n",
+		real ? "as the running system reports them" :
+		       "as asked for; the system was not asked");
+	cJSON_ArrayForEach(s, asked)
+		setting_row(p, s, in_force(real, json_str(s, "name", "")));
+	cJSON_ArrayForEach(s, real) {
+		if (!in_force(asked, json_str(s, "name", "")))
+			setting_row(p, NULL, s);
+	}
+	fputs("</tbody></table></details>\n", p->f);
+}
+
+/* From the project's folder on, wherever that is. */
+static const char *file_words(struct page *p, const cJSON *ev)
+{
+	const char *file = json_str(ev, "file", ""), *from = strstr(file, "/fixtures/");
+
+	return esc(p, from ? from + 1 : file);
+}
+
+static void adaptations(struct page *p)
+{
+	int n = count(p, "adapt");
+	const cJSON *ev;
+
+	if (!n)
+		return;
+	fprintf(p->f, "<details class=\"pr\"><summary>What was changed in the manifests <span>(%d)</span>"
+		"</summary><table class=\"cards tight\"><thead><tr><th>Where</th><th>Before</th>"
+		"<th>After</th><th>Why</th></tr></thead><tbody>\n", n);
+	cJSON_ArrayForEach(ev, p->s->events) {
+		if (!event_is(ev, "adapt"))
+			continue;
+		fprintf(p->f, "<tr><td><b>%s</b><span class=\"why mono\">%s</span><span "
+			"class=\"why\">%s:%lld</span></td><td data-l=\"Before\" class=\"mono\">%s"
+			"</td><td data-l=\"After\" class=\"mono\">%s</td><td data-l=\"Why\">%s</td>"
+			"</tr>\n", value(p, ev, "object"), value(p, ev, "path"),
+			file_words(p, ev), (long long)json_i64(ev, "line", 0),
+			value(p, ev, "from"), value(p, ev, "to"), value(p, ev, "why"));
+	}
+	fputs("</tbody></table></details>\n", p->f);
+}
+
+/* What the step says besides what its sentence already holds. */
+static const char *step_params(struct page *p, const cJSON *params)
+{
+	static const char *const said[] = {"fault", "target", "as", "for"};
+	struct buf b = {0};
+	const char *out;
+	const cJSON *v;
+
+	cJSON_ArrayForEach(v, params) {
+		bool known = false;
+
+		for (size_t i = 0; i < ARRAY_LEN(said); i++)
+			known = known || !strcmp(v->string, said[i]);
+		if (!known)
+			buf_fmt(&b, ", %s: %s", esc(p, v->string), value(p, params, v->string));
+	}
+	out = arena_strdup(p->a, buf_cstr(&b));
+	buf_free(&b);
+	return out;
+}
+
+static const char *step_words(struct page *p, const cJSON *st)
+{
+	const char *kind = json_str(st, "step", "?");
+	int64_t ns = json_i64(st, "duration_ns", 0), for_ns = json_i64(st, "for_ns", 0);
+
+	if (!strcmp(kind, "steady"))
+		return arena_fmt(p->a, "load goes on for %s", text_duration(ns).s);
+	if (!strcmp(kind, "heal"))
+		return arena_fmt(p->a, "%s is undone", value(p, st, "id"));
+	if (!strcmp(kind, "await"))
+		return arena_fmt(p->a, "wait for %s, at most %s", value(p, st, "await"),
+				 text_duration(json_i64(st, "within_ns", 0)).s);
+	return arena_fmt(p->a, "fault <b>%s</b> (%s) on %s%s%s%s", value(p, st, "id"),
+			 value(p, st, "fault"), value(p, st, "target"), for_ns ? " for " : "",
+			 for_ns ? text_duration(for_ns).s : "", step_params(p, json_get(st, "params")));
+}
+
+static void script(struct page *p)
+{
+	const cJSON *steps = json_get(p->s->event, "steps"), *load = json_get(p->s->event, "load");
+	const cJSON *mix = json_get(load, "mix"), *st;
+
+	if (!cJSON_GetArraySize(steps))
+		return;
+	fprintf(p->f, "<details class=\"pr\"><summary>The script <span>(%s)</span></summary><ol>",
+		value(p, p->s->event, "file"));
+	if (load)
+		fprintf(p->f, "<li value=\"0\">load: %g operations a second from %lld clients, "
+			"deadline %s, mix %s</li>", json_num(load, "rate", 0),
+			(long long)json_i64(load, "clients", 0),
+			text_duration(json_i64(load, "deadline_ns", 0)).s,
+			mix ? value(p, load, "mix") : "–");
+	cJSON_ArrayForEach(st, steps)
+		fprintf(p->f, "<li>%s</li>", step_words(p, st));
+	fputs("</ol></details>\n", p->f);
+}
+
+static const char *percent(struct page *p, double v)
+{
+	return v < 0 ? "unknown" : arena_fmt(p->a, "%.1f %%", v);
+}
+
+static void noise(struct page *p)
+{
+	const struct noise *n = &p->s->m->noise;
+
+	if (!html_loaded(p->s->m))
+		return;
+	fprintf(p->f, "<details class=\"pr\"><summary>Noise <span>(%s)</span></summary><ul>"
+		"<li>the load generator was late by %s (p99), at most %s</li>"
+		"<li>tasks waited for a processor %s of the time</li>"
+		"<li>stolen by other machines: %s</li></ul>%s%s%s</details>\n",
+		n->too_noisy ? "too much for the figures to count" : "within limits",
+		text_figure(n->lateness_p99_ms, "ms").s, text_figure(n->lateness_max_ms, "ms").s,
+		percent(p, n->cpu_some_pct), percent(p, n->steal_pct), n->why[0] ? "<p>" : "",
+		esc(p, n->why), n->why[0] ? "</p>" : "");
+}
+
+/* ---- everything that happened ---- */
+
+static const char *object_words(struct page *p, const cJSON *ev)
+{
+	const char *type = json_str(ev, "type", "object"), *name = value(p, ev, "name");
+
+	if (json_bool(ev, "gone", false))
+		return arena_fmt(p->a, "%s %s is gone", esc(p, type), name);
+	if (!strcmp(type, "pod"))
+		return arena_fmt(p->a, "pod %s: %s, %sready, restarts %lld, on %s%s", name,
+				 value(p, ev, "phase"), json_bool(ev, "ready", false) ? "" : "not ",
+				 (long long)json_i64(ev, "restarts", 0), value(p, ev, "node"),
+				 json_get(ev, "deleted") && !cJSON_IsFalse(json_get(ev, "deleted")) ?
+				 ", being deleted" : "");
+	if (!strcmp(type, "endpoints"))
+		return arena_fmt(p->a, "endpoints %s: ready %s, not ready %s", name,
+				 value(p, ev, "addrs"), value(p, ev, "not_ready"));
+	return arena_fmt(p->a, "%s %s: %s", esc(p, type), name, value(p, ev, "phase"));
+}
+
+/* NULL: not for this list. */
+static const char *event_words(struct page *p, const cJSON *ev)
+{
+	const char *kind = json_str(ev, "k", "");
+
+	if (!strcmp(kind, "phase"))
+		return arena_fmt(p->a, "phase %s%s%s", value(p, ev, "phase"),
+				 json_str(ev, "detail", "")[0] ? ": " : "",
+				 json_str(ev, "detail", "")[0] ? value(p, ev, "detail") : "");
+	if (!strcmp(kind, "fault"))
+		return arena_fmt(p->a, "<b>fault %s: %s</b>", value(p, ev, "id"),
+				 value(p, ev, "state"));
+	if (!strcmp(kind, "object"))
+		return object_words(p, ev);
+	if (!strcmp(kind, "notice"))
+		return arena_fmt(p->a, "%s: %s: %s", value(p, ev, "object"),
+				 value(p, ev, "reason"), value(p, ev, "message"));
+	if (!strcmp(kind, "stands"))
+		return json_bool(ev, "ok", false) ? "the system stands" :
+		       arena_fmt(p->a, "<b>the system does not stand</b>: %s",
+				 value(p, ev, "point"));
+	if (!strcmp(kind, "broken"))
+		return arena_fmt(p->a, "<b>broken</b>: %s: %s", value(p, ev, "where"),
+				 value(p, ev, "what"));
+	if (!strcmp(kind, "interrupt"))
+		return "<b>interrupted</b>";
+	return NULL;
+}
+
+static void event_rows(struct page *p, struct buf *rows, int *n)
+{
+	int64_t zero = html_loaded(p->s->m) ? p->s->m->begin_ns : json_i64(p->s->event, "t", 0);
+	const cJSON *ev;
+
+	cJSON_ArrayForEach(ev, p->s->events) {
+		const char *text;
+
+		if (json_i64(ev, "s", -1) != p->s->index)
+			continue;
+		text = event_words(p, ev);
+		if (!text || ++*n > EVENTS_SHOWN_MAX)
+			continue;
+		buf_fmt(rows, "<tr><td class=\"n mono\">%.3f s</td><td>%s</td></tr>\n",
+			(double)(json_i64(ev, "t", zero) - zero) / 1e9, text);
+	}
+}
+
+static void events(struct page *p)
+{
+	struct buf rows = {0};
+	int n = 0;
+
+	event_rows(p, &rows, &n);
+	if (n) {
+		fprintf(p->f, "<details><summary>Everything that happened <span>(%d)</span>"
+			"</summary><table class=\"tight\"><thead><tr><th class=\"n\">%s</th>"
+			"<th>What</th></tr></thead><tbody>\n%s</tbody></table>", n,
+			html_loaded(p->s->m) ? "Since the load began" : "Since the start",
+			buf_cstr(&rows));
+		if (n > EVENTS_SHOWN_MAX)
+			fprintf(p->f, "<p class=\"soft small\">and %d more in events.jsonl</p>",
+				n - EVENTS_SHOWN_MAX);
+		fputs("</details>\n", p->f);
+	}
+	buf_free(&rows);
+}
+
+/* The end of a log, from the beginning of a line. */
+static const char *tail(const char *text)
+{
+	size_t len = strlen(text);
+	const char *from, *line;
+
+	if (len <= LOG_BYTES_MAX)
+		return text;
+	from = text + len - LOG_BYTES_MAX;
+	line = strchr(from, '\n');
+	return line ? line + 1 : from;
+}
+
+static void logs(struct page *p)
+{
+	/* Where the system did not come up, its own words are the finding. */
+	const char *open = p->s->m->stands ? "" : " class=\"pr\" open";
+	const cJSON *ev;
+
+	cJSON_ArrayForEach(ev, p->s->events) {
+		const char *text = json_str(ev, "text", "");
+		const char *container = json_str(ev, "container", "");
+
+		if (!event_is(ev, "log"))
+			continue;
+		fprintf(p->f, "<details%s><summary>Log of %s%s%s%s <span>(%s)</span></summary><pre "
+			"tabindex=\"0\">%s</pre></details>\n", open, value(p, ev, "member"),
+			container[0] ? ", container " : "", esc(p, container),
+			json_bool(ev, "previous", false) ? ", before its restart" : "",
+			tail(text) == text ? "excerpt" : "end of the excerpt", esc(p, tail(text)));
+	}
+}
+
+void html_evidence(struct page *p)
+{
+	fputs("<div class=\"evid\"><h3>Evidence</h3>\n", p->f);
+	script(p);
+	settings(p);
+	adaptations(p);
+	noise(p);
+	events(p);
+	logs(p);
+	fputs("</div>\n", p->f);
+}

@@ -1,0 +1,138 @@
+#include <string.h>
+
+#include "base/json.h"
+#include "history/event.h"
+#include "report/html/page.h"
+#include "report/story.h"
+
+/* What was not the same for all: writes of one shard, of one kind, of the
+ * clients on the other side of a cut; why writes were lost; how far replicas'
+ * answers were behind. */
+
+static bool shown(const struct fault_seen *f, const struct partial_outage *part)
+{
+	return strcmp(part->what, "kind") || !strncmp(f->outage_of, "kind ", 5);
+}
+
+static const cJSON *group_event(const struct page *p, const char *name)
+{
+	const cJSON *ev;
+
+	cJSON_ArrayForEach(ev, p->s->events)
+		if (event_is(ev, "group") && !strcmp(json_str(ev, "name", ""), name))
+			return ev;
+	return NULL;
+}
+
+static const char *whose(struct page *p, const struct partial_outage *part)
+{
+	const cJSON *g = strcmp(part->what, "group") ? NULL : group_event(p, part->name);
+
+	if (g)
+		return arena_fmt(p->a, "the %s: %lld clients on %s, beside %s", part->name,
+				 (long long)json_i64(g, "clients", 0), json_str(g, "node", "?"),
+				 json_str(g, "member", "?"));
+	return arena_fmt(p->a, "%s %s", part->what, part->name);
+}
+
+static void row(struct page *p, size_t number, const char *who, const struct outage *o)
+{
+	fprintf(p->f, "<tr><td><span class=\"num bf\">%zu</span></td><td data-l=\"Whose writes\">%s</td>"
+		"<td class=\"fig\" data-l=\"Down\">%s</td></tr>\n", number, esc(p, who),
+		esc(p, story_outage(p->a, o)));
+}
+
+static size_t count_shown(const struct measured *m)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->nfaults; i++)
+		for (size_t j = 0; j < m->faults[i].nparts; j++)
+			n += shown(&m->faults[i], &m->faults[i].parts[j]);
+	return n;
+}
+
+void html_sides(struct page *p)
+{
+	const struct measured *m = p->s->m;
+
+	if (!count_shown(m))
+		return;
+	fputs("<h3>Whose writes were down</h3>\n<table class=\"cards\"><thead><tr><th>Fault</th>"
+	      "<th>Whose writes</th><th>Down</th></tr></thead><tbody>\n", p->f);
+	for (size_t i = 0; i < m->nfaults; i++) {
+		const struct fault_seen *f = &m->faults[i];
+
+		if (!f->nparts)
+			continue;
+		row(p, i + 1, f->outage_of[0] ? arena_fmt(p->a, "the outage of this fault: %s", f->outage_of) :
+		    "all writes together: the outage of this fault", &f->outage);
+		for (size_t j = 0; j < f->nparts; j++)
+			if (shown(f, &f->parts[j]))
+				row(p, i + 1, whose(p, &f->parts[j]), &f->parts[j].outage);
+	}
+	fputs("</tbody></table>\n<p class=\"soft small\">A system of which one part takes no writes is down "
+	      "for those who need that part. Clients that were cut off together with their server are not "
+	      "counted in the fault's outage.</p>\n", p->f);
+}
+
+void html_lost_causes(struct page *p)
+{
+	static const char *const words[] = {
+		[LOSS_UNKNOWN] = "unknown: the evidence does not tell",
+		[LOSS_NOT_REPLICATED] = "not replicated: had not reached the member that took over",
+		[LOSS_MINORITY] = "minority side: taken by a primary that was cut off or already replaced",
+		[LOSS_RESTART] = "lost on restart: the server began anew before its log was on disk",
+	};
+	const struct loss *l = &p->s->m->loss;
+
+	if (!l->known || (!l->n && !l->evicted))
+		return;
+	fputs("<table class=\"cards\"><thead><tr><th>Cause</th><th>Writes</th><th>For example</th></tr></thead>"
+	      "<tbody>\n", p->f);
+	for (size_t c = 0; c < ARRAY_LEN(words); c++) {
+		const char *how = "";
+
+		for (size_t i = 0; i < l->n && !how[0]; i++)
+			if (l->writes[i].cause == c)
+				how = l->writes[i].how;
+		if (l->by_cause[c])
+			fprintf(p->f, "<tr><td><b>%s</b></td><td class=\"fig\" data-l=\"Writes\">%s</td><td>%s</td></tr>\n",
+				words[c], text_count(l->by_cause[c]).s, esc(p, how));
+	}
+	if (l->evicted)
+		fprintf(p->f, "<tr><td><b>evicted for want of memory, as the settings say: not counted as lost</b></td>"
+			"<td class=\"fig\" data-l=\"Writes\">%s</td><td></td></tr>\n", text_count(l->evicted).s);
+	fputs("</tbody></table>\n", p->f);
+}
+
+void html_redirected(struct page *p)
+{
+	const struct measured *m = p->s->m;
+
+	if (m->moved || m->asked || m->tried_again)
+		fprintf(p->f, "<p>Servers sent clients on to another one: %s operations for good (MOVED), %s this once "
+			"(ASK); %s were told to come again a little later (TRYAGAIN). That is in these operations' latency."
+			"</p>\n", text_count(m->moved).s, text_count(m->asked).s, text_count(m->tried_again).s);
+}
+
+void html_staleness(struct page *p)
+{
+	const struct staleness *s = &p->s->m->staleness;
+
+	if (!s->reads)
+		return;
+	fprintf(p->f, "<h3>How far replicas were behind</h3>\n<p>Of %s answers of replicas %s certainly behind "
+		"what had been acknowledged before the read began.%s</p>\n", text_count((int64_t)s->reads).s,
+		text_plural((int64_t)s->behind, "was", "were").s, s->unjudged ?
+		arena_fmt(p->a, " Another %s named a value that nobody is known to have written.",
+			  text_count((int64_t)s->unjudged).s) : "");
+	fprintf(p->f, "<table class=\"cards\"><thead><tr><th>At least</th><th>Median</th><th>p99</th><th>Most</th></tr>"
+		"</thead><tbody><tr><td>time behind</td><td class=\"fig\" data-l=\"Median\">%s</td>"
+		"<td class=\"fig\" data-l=\"p99\">%s</td><td class=\"fig\" data-l=\"Most\">%s (and no more than "
+		"%s)</td></tr>\n", text_duration(s->p50_ns).s, text_duration(s->p99_ns).s,
+		text_duration(s->max_ns).s, text_duration(s->max_hi_ns).s);
+	fprintf(p->f, "<tr><td>versions behind</td><td class=\"fig\" data-l=\"Median\">%s</td>"
+		"<td class=\"fig\" data-l=\"p99\">%s</td><td class=\"fig\" data-l=\"Most\">%s</td></tr></tbody></table>\n",
+		text_count(s->versions_p50).s, text_count(s->versions_p99).s, text_count(s->versions_max).s);
+}

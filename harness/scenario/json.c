@@ -1,0 +1,104 @@
+#include "base/json.h"
+#include "scenario/scenario.h"
+
+/* A scenario as the fields of its "scenario" event: see scenario.h. */
+
+static const char *const await_words[] = {"writes", "redundant", "failover", "ready"};
+
+static cJSON *load_json(const struct load_spec *l)
+{
+	cJSON *o = cJSON_CreateObject(), *mix = cJSON_CreateObject();
+
+	json_set_num(o, "rate", l->rate);
+	json_set_i64(o, "clients", l->clients);
+	json_set_i64(o, "deadline_ns", l->deadline_ns);
+	json_set_i64(o, "payload_bytes", l->payload_bytes);
+	json_set_i64(o, "keys", l->keys);
+	json_set_i64(mix, "insert", l->mix_insert);
+	json_set_i64(mix, "read", l->mix_read);
+	json_set_i64(mix, "write", l->mix_write);
+	json_set_i64(mix, "cas", l->mix_cas);
+	if (l->mix_read_replica)
+		json_set_i64(mix, "read_replica", l->mix_read_replica);
+	json_set(o, "mix", mix);
+	if (l->minority)
+		json_set_i64(o, "minority", l->minority);
+	return o;
+}
+
+static cJSON *step_json(const struct step *st)
+{
+	static const char *const kinds[] = {"steady", "fault", "heal", "await"};
+	cJSON *o = cJSON_CreateObject();
+
+	json_set_str(o, "step", kinds[st->kind]);
+	json_set_i64(o, "line", st->at->line);
+	switch (st->kind) {
+	case STEP_STEADY:
+		json_set_i64(o, "duration_ns", st->duration_ns);
+		break;
+	case STEP_FAULT:
+		json_set_str(o, "fault", st->fault);
+		json_set_str(o, "id", st->id);
+		json_set_str(o, "target", st->target);
+		if (st->duration_ns)
+			json_set_i64(o, "for_ns", st->duration_ns);
+		json_set(o, "params", yaml_to_json(st->params));
+		break;
+	case STEP_HEAL:
+		json_set_str(o, "id", st->id);
+		break;
+	case STEP_AWAIT:
+		json_set_str(o, "await", await_words[st->await]);
+		json_set_i64(o, "within_ns", st->duration_ns);
+		break;
+	}
+	return o;
+}
+
+static cJSON *expect_json(const struct expectation *x)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	json_set_str(o, "name", x->name);
+	json_set_str(o, "metric", expect_metric_name(x->metric));
+	json_set_i64(o, "line", x->at->line);
+	if (x->has_at_most)
+		json_set_num(o, "at_most", x->at_most);
+	if (x->has_at_least)
+		json_set_num(o, "at_least", x->at_least);
+	if (x->within_predicted)
+		json_set_bool(o, "within_predicted", true);
+	if (x->metric == EXPECT_STANDS || x->metric == EXPECT_ERRORS_CLEAR)
+		json_set_bool(o, "want", x->want);
+	if (x->fault)
+		json_set_str(o, "fault", x->fault);
+	if (x->checker)
+		json_set_str(o, "checker", x->checker);
+	return o;
+}
+
+cJSON *scenario_to_json(const struct scenario *s)
+{
+	cJSON *o = cJSON_CreateObject(), *steps = cJSON_CreateArray();
+	cJSON *expects = cJSON_CreateArray();
+	size_t i;
+
+	json_set_str(o, "name", s->name);
+	json_set_str(o, "title", s->title);
+	if (s->about)
+		json_set_str(o, "about", s->about);
+	if (s->compare)
+		json_set_str(o, "compare", s->compare);
+	json_set_str(o, "file", s->file);
+	json_set_str(o, "system", s->system);
+	json_set_str(o, "variant", s->variant);
+	json_set(o, "load", load_json(&s->load));
+	for (i = 0; i < s->nsteps; i++)
+		json_push(steps, step_json(&s->steps[i]));
+	json_set(o, "steps", steps);
+	for (i = 0; i < s->nexpects; i++)
+		json_push(expects, expect_json(&s->expects[i]));
+	json_set(o, "expect", expects);
+	return o;
+}

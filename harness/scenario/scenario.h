@@ -1,0 +1,144 @@
+#ifndef ORDEAL_SCENARIO_SCENARIO_H
+#define ORDEAL_SCENARIO_SCENARIO_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "yaml/yaml.h"
+
+/* A scenario file (doc/SCENARIOS.md is its manual):
+ *
+ *   name: postgres-kill-primary
+ *   title: The primary is killed without warning
+ *   compare: kinds of kill  # optional: scenarios of one word stand side by side
+ *   system: postgres
+ *   variant: corrected
+ *   settings: {synchronous_mode: on}
+ *   load: {rate: 200, clients: 64, deadline: 1s, keys: 8, mix: {insert: 70, read: 15, cas: 15}}
+ *                           # payload: 4096 makes each insert carry that many bytes
+ *   steps:
+ *     - steady: 15s
+ *     - fault: kill-pod
+ *       how: crash
+ *       target: primary
+ *       as: kill              # optional id, default: the fault's name
+ *       for: 30s              # optional: healed after this long
+ *     - await: writes         # writes | redundant | failover | ready
+ *       within: 90s
+ *     - heal: kill
+ *     - steady: 10s
+ *   expect:
+ *     - stands: true
+ *     - outage: {within: predicted}
+ *     - outage: {at_most: 45s, fault: kill}
+ *     - lost: {at_most: 0}
+ *     - recovery: {at_most: 120s}
+ *     - dual_primary: {at_most: 0s}
+ *     - deadline: {at_most: 1050ms}
+ *     - demoted: {at_most: 30s}
+ *     - check: linearizable
+ */
+
+enum step_kind { STEP_STEADY, STEP_FAULT, STEP_HEAL, STEP_AWAIT };
+enum await_kind { AWAIT_WRITES, AWAIT_REDUNDANT, AWAIT_FAILOVER, AWAIT_READY };
+
+struct step {
+	enum step_kind kind;
+	const struct ynode *at;
+	int64_t duration_ns; /* steady: how long; fault: `for` (0: until healed); await: within */
+	const char *fault;   /* fault: its name in the list of faults */
+	const char *id;      /* fault, heal: the id */
+	const char *target;  /* fault: primary replica any all, or a name, or node/NAME */
+	const struct ynode *params; /* fault: the whole step map */
+	enum await_kind await;
+};
+
+struct load_spec {
+	double rate;         /* operations a second, all clients together */
+	int clients;
+	int64_t deadline_ns;
+	int keys;            /* registers for read and cas */
+	int payload_bytes;   /* carried by each insert besides its value; 0: nothing */
+	int mix_insert, mix_read, mix_write, mix_cas; /* weights */
+	int mix_read_replica; /* reads of registers that a replica answers */
+	/* This many of `clients`, with their share of the rate, stand beside the
+	 * member that is primary when the load starts; 0: none. */
+	int minority;
+};
+
+enum expect_metric {
+	EXPECT_STANDS,      /* bool: the fixture came up and took a write */
+	EXPECT_OUTAGE,      /* ns */
+	EXPECT_LOST,        /* count */
+	EXPECT_PHANTOM,     /* count */
+	EXPECT_DUPLICATE,   /* count */
+	EXPECT_RECOVERY,    /* ns until redundant again */
+	EXPECT_DUAL_PRIMARY,/* ns with two writable primaries */
+	EXPECT_DEADLINE,    /* ns: the longest operation */
+	EXPECT_DEMOTED,     /* ns from heal until the old primary is no primary */
+	EXPECT_ERRORS_CLEAR,/* bool: during the fault clients got errors, not silence */
+	EXPECT_CHECK,       /* a checker of the list */
+	EXPECT_STALENESS,   /* ns: how far a replica's answer was behind, at most */
+	EXPECT_EVICTED,     /* count: acknowledged writes that the system threw out */
+};
+
+struct expectation {
+	enum expect_metric metric;
+	const struct ynode *at;
+	const char *name;    /* readable alone: "outage of kill at most 45 s" */
+	bool within_predicted;
+	bool has_at_most, has_at_least;
+	double at_most, at_least; /* ns, count, or 0/1 */
+	bool want;           /* bool metrics */
+	const char *fault;   /* only this fault id; NULL: the worst of all */
+	const char *checker; /* EXPECT_CHECK */
+};
+
+struct scenario {
+	const char *file, *name, *title, *about, *system, *variant;
+	int64_t ready_within_ns; /* how long the workloads may take to come up */
+	const char *compare; /* beside which others the report shows it; NULL: as it finds */
+	const struct ynode *root;
+	const struct ynode *settings; /* map or NULL */
+	struct load_spec load;
+	struct step *steps;
+	size_t nsteps;
+	struct expectation *expects;
+	size_t nexpects;
+};
+
+/* Names that the file may use; the caller fills it from the lists, so that
+ * this layer needs to know none of them. All NULL-terminated. */
+struct scenario_names {
+	const char *const *systems;
+	const char *const *faults;
+	const char *const *checkers;
+	/* Parameters of one fault besides fault/target/as/for. */
+	const char *const *(*fault_params)(const char *fault);
+};
+
+/* Reads and checks a file: shape, names, units, contradictions (heal of an
+ * id that was never injected, a fault injected twice, an await without
+ * `within`, no expectation at all ...). */
+int scenario_read(struct arena *a, const char *path, const struct scenario_names *names,
+		  struct scenario *out, struct err *e);
+
+/* NAME of the target node/NAME, inside it; NULL: it is another target. */
+const char *target_node_name(const char *target);
+
+const char *expect_metric_name(enum expect_metric m);
+
+/* The fields of the "scenario" event (history/event.h) that the file alone
+ * decides: name, title, about, compare, file, system, variant, load{rate, clients,
+ * deadline_ns, keys, mix{}}, steps[{step, line, and by kind: duration_ns |
+ * fault, id, target, for_ns, params{} | id | await, within_ns}],
+ * expect[{name, metric, line, at_most, at_least, within_predicted, want,
+ * fault, checker}], limits in ns or as counts. What an expectation does not
+ * have is left out. The caller deletes it. */
+cJSON *scenario_to_json(const struct scenario *s);
+
+#endif

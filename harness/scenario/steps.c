@@ -1,0 +1,252 @@
+#include <ctype.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "scenario/parts.h"
+
+/* The steps of a scenario, and the contradictions between them. */
+
+enum { STEPS_MAX = 500, FAULTS_MAX = 32 };
+
+const struct step *scenario_fault(const struct scenario *s, const char *id)
+{
+	size_t i;
+
+	for (i = 0; i < s->nsteps; i++) {
+		if (s->steps[i].kind == STEP_FAULT && !strcmp(s->steps[i].id, id))
+			return &s->steps[i];
+	}
+	return NULL;
+}
+
+/* Every fault's id so far, for a suggestion. */
+static const char *nearest_id(const struct scenario *s, const char *id)
+{
+	const char *ids[STEPS_MAX + 1];
+	size_t i, n = 0;
+
+	for (i = 0; i < s->nsteps; i++) {
+		if (s->steps[i].kind == STEP_FAULT)
+			ids[n++] = s->steps[i].id;
+	}
+	ids[n] = NULL;
+	return yaml_nearest(id, ids);
+}
+
+static int read_duration(const struct ynode *n, const char *what, int64_t *out, struct err *e)
+{
+	if (yaml_to_duration_ns(n, out, e))
+		return -1;
+	if (!*out)
+		return yaml_error(n, e, "%s must be longer than nothing", what);
+	return 0;
+}
+
+/* A role, a member's name, or node/NAME. Names of pods end in a number, so a
+ * word without one that is close to a role is a slip. */
+const char *target_node_name(const char *target)
+{
+	static const char prefix[] = "node/";
+
+	return strncmp(target, prefix, strlen(prefix)) ? NULL : target + strlen(prefix);
+}
+
+static int read_target(const struct ynode *n, const char **out, struct err *e)
+{
+	static const char *const roles[] = {"primary", "replica", "any", "all", "minority", NULL};
+	const char *name, *near, *p;
+
+	if (yaml_to_string(n, out, e))
+		return -1;
+	name = target_node_name(*out);
+	if (!name)
+		name = *out;
+	for (p = name; islower((unsigned char)*p) || isdigit((unsigned char)*p) || *p == '-' ||
+		       *p == '.'; p++)
+		;
+	if (*p || p == name || p - name > 63)
+		return yaml_error(n, e, "a target is primary, replica, any, all, a member's name, "
+				  "or node/NAME, not \"%.60s\"", *out);
+	near = yaml_nearest(*out, roles);
+	if (name == *out && near && strcmp(near, *out) && !strpbrk(name, "0123456789"))
+		return yaml_error(n, e, "unknown target \"%.60s\"; did you mean \"%s\"?", *out,
+				  near);
+	return 0;
+}
+
+/* The keys that a fault's step may have: the common ones and its own. */
+static int check_fault_keys(const struct ynode *at, const char *fault,
+			    const struct scenario_names *names, struct err *e)
+{
+	const char *allowed[64] = {"fault", "target", "as", "for"};
+	const char *const *own = names->fault_params ? names->fault_params(fault) : NULL;
+	char what[96];
+	size_t n = 4;
+
+	if (!names->fault_params)
+		return 0;
+	while (own && *own && n < 63)
+		allowed[n++] = *own++;
+	allowed[n] = NULL;
+	mem_copy_str(what, sizeof(what), "the fault ");
+	mem_copy_str(what + strlen(what), sizeof(what) - strlen(what), fault);
+	return yaml_check_keys(at, allowed, what, e);
+}
+
+static int read_fault(const struct ynode *at, const struct scenario_names *names,
+		      const struct scenario *s, struct step *st, struct err *e)
+{
+	const struct ynode *n, *id_at = yaml_get(at, "as");
+	const struct step *other;
+
+	if (scenario_word(yaml_get(at, "fault"), names->faults, "fault", &st->fault, e) ||
+	    check_fault_keys(at, st->fault, names, e))
+		return -1;
+	n = yaml_get(at, "target");
+	if (!n)
+		return yaml_error(at, e, "the fault %s has no target; add: target: primary",
+				  st->fault);
+	if (read_target(n, &st->target, e))
+		return -1;
+	if ((n = yaml_get(at, "for")) && read_duration(n, "for", &st->duration_ns, e))
+		return -1;
+	st->id = st->fault;
+	if (id_at && yaml_to_string(id_at, &st->id, e))
+		return -1;
+	if (!scenario_is_name(st->id))
+		return yaml_error(id_at ? id_at : at, e, "a fault's id has lower case letters, "
+				  "digits and hyphens, at most 40, not \"%.60s\"", st->id);
+	other = scenario_fault(s, st->id);
+	if (other)
+		return yaml_error(id_at ? id_at : at, e, "two faults have the id \"%s\" (the first "
+				  "in line %d); give this one another with as: ...", st->id,
+				  other->at->line);
+	st->params = at;
+	return 0;
+}
+
+static int read_heal(const struct ynode *at, const struct scenario *s, struct step *st,
+		     struct err *e)
+{
+	static const char *const keys[] = {"heal", NULL};
+	const struct ynode *n = yaml_get(at, "heal");
+	const struct step *fault;
+	const char *near;
+	size_t i;
+
+	if (yaml_check_keys(at, keys, "a heal step", e) || yaml_to_string(n, &st->id, e))
+		return -1;
+	fault = scenario_fault(s, st->id);
+	if (!fault) {
+		near = nearest_id(s, st->id);
+		return yaml_error(n, e, "no fault with the id \"%.60s\" was injected before this "
+				  "step%s%s%s", st->id, near ? "; did you mean \"" : "",
+				  near ? near : "", near ? "\"?" : "");
+	}
+	for (i = 0; i < s->nsteps; i++) {
+		if (s->steps[i].kind == STEP_HEAL && !strcmp(s->steps[i].id, st->id))
+			return yaml_error(n, e, "\"%s\" is already healed in line %d; remove this "
+					  "step", st->id, s->steps[i].at->line);
+	}
+	if (fault->duration_ns)
+		return yaml_error(n, e, "\"%s\" heals by itself (for: ... in line %d); remove the "
+				  "for or this step", st->id, yaml_get(fault->at, "for")->line);
+	return 0;
+}
+
+static int read_await(const struct ynode *at, struct step *st, struct err *e)
+{
+	static const char *const keys[] = {"await", "within", NULL};
+	/* In the order of enum await_kind. */
+	static const char *const words[] = {"writes", "redundant", "failover", "ready", NULL};
+	const struct ynode *n = yaml_get(at, "within");
+	const char *word;
+	size_t i;
+
+	if (yaml_check_keys(at, keys, "an await step", e) ||
+	    scenario_word(yaml_get(at, "await"), words, "thing to await", &word, e))
+		return -1;
+	for (i = 0; strcmp(words[i], word); i++)
+		;
+	st->await = (enum await_kind)i;
+	if (!n)
+		return yaml_error(at, e, "an await needs a limit; add: within: 90s");
+	return read_duration(n, "within", &st->duration_ns, e);
+}
+
+/* The one key that says what a step is. */
+static int step_kind(const struct ynode *at, enum step_kind *out, struct err *e)
+{
+	static const char *const all[] = {"steady", "fault",  "heal", "await", "target",
+					  "as",	    "for", "within", NULL};
+	static const char *const kinds[] = {"steady", "fault", "heal", "await", NULL};
+	int found = -1;
+	int i;
+
+	if (at->kind != Y_MAP)
+		return yaml_error(at, e, "a step is a map with one of steady, fault, heal, await; "
+				  "for example: steady: 10s");
+	for (i = 0; kinds[i]; i++) {
+		if (!yaml_get(at, kinds[i]))
+			continue;
+		if (found >= 0)
+			return yaml_error(at, e, "a step is one thing, this one is both %s and %s: "
+					  "put a - before each", kinds[found], kinds[i]);
+		found = i;
+	}
+	if (found < 0) {
+		if (yaml_check_keys(at, all, "a step", e))
+			return -1;
+		return yaml_error(at, e, "a step needs one of steady, fault, heal, await");
+	}
+	*out = (enum step_kind)found;
+	return 0;
+}
+
+static int read_step(const struct ynode *at, const struct scenario_names *names,
+		     const struct scenario *s, struct step *st, struct err *e)
+{
+	static const char *const steady[] = {"steady", NULL};
+
+	st->at = at;
+	if (step_kind(at, &st->kind, e))
+		return -1;
+	switch (st->kind) {
+	case STEP_FAULT:
+		return read_fault(at, names, s, st, e);
+	case STEP_HEAL:
+		return read_heal(at, s, st, e);
+	case STEP_AWAIT:
+		return read_await(at, st, e);
+	case STEP_STEADY:
+		break;
+	}
+	if (yaml_check_keys(at, steady, "a steady step", e))
+		return -1;
+	return read_duration(yaml_get(at, "steady"), "steady", &st->duration_ns, e);
+}
+
+int scenario_read_steps(struct arena *a, const struct ynode *list,
+			const struct scenario_names *names, struct scenario *out, struct err *e)
+{
+	size_t i, faults = 0;
+
+	if (list->kind != Y_LIST)
+		return yaml_error(list, e, "steps must be a list: a line with - for each step");
+	if (!list->n)
+		return yaml_error(list, e, "there are no steps; add: - steady: 10s");
+	if (list->n > STEPS_MAX)
+		return yaml_error(list->items[STEPS_MAX], e, "more than %d steps", STEPS_MAX);
+	out->steps = arena_alloc(a, list->n * sizeof(*out->steps));
+	for (i = 0; i < list->n; i++) {
+		if (read_step(list->items[i], names, out, &out->steps[i], e))
+			return -1;
+		faults += out->steps[i].kind == STEP_FAULT;
+		if (faults > FAULTS_MAX)
+			return yaml_error(list->items[i], e, "a scenario may have at most %d faults: "
+					  "split it", FAULTS_MAX);
+		out->nsteps++;
+	}
+	return 0;
+}

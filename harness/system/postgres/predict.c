@@ -1,0 +1,300 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "system/postgres/rules.h"
+#include "system/prediction.h"
+
+/* How long writes may be down, by the rules of Patroni, Kubernetes and
+ * PostgreSQL under the settings in force.
+ *
+ * With Kubernetes as its store, Patroni's leader renews the annotations of
+ * an Endpoints object every loop_wait. A replica starts its clock when it
+ * sees them change, wakes up for each change and otherwise every loop_wait +
+ * 0.5 s, and calls the cluster unlocked once ttl has gone by without one.
+ * So when a leader vanishes, its last renewal is 0 to loop_wait old, and the
+ * first replica to notice does so 0 to loop_wait + 0.5 s after the lease
+ * ended: ttl - loop_wait to ttl + loop_wait + 0.5 s after the fault. Then it
+ * asks the other members for their positions (2 s for those that do not
+ * answer), takes the lease and promotes.
+ *
+ * With etcd the leader's key itself ends after ttl, and is renewed every
+ * loop_wait. etcd removes it then and tells the watching replicas, which act at
+ * once; a replica whose own etcd member has gone looks again after loop_wait.
+ * By v3 a new leader of etcd gives all leases their whole time anew (etcd,
+ * lessor.go: Promote()), so that one that leaves with Patroni's leader adds what
+ * the election of another takes. The window is the same.
+ *
+ * What no document states (how long a process takes to start, to recover
+ * from a crash, to promote, and a Service to follow) is an allowance, named
+ * here and said to be one in each rule. */
+
+#define S(x) ((int64_t)((x) * 1e9))
+#define LOOP_SLACK S(0.5)  /* patroni/dcs/kubernetes.py: watch() */
+#define ASK_MEMBERS S(2)   /* patroni/ha.py: fetch_node_status() */
+#define PROMOTE S(5)       /* allowance: promotion, label, Service, reconnecting */
+#define SHUTDOWN S(5)      /* allowance: PostgreSQL's fast shutdown with its checkpoint */
+#define CRASH_RECOVERY S(10) /* allowance: recovery in single-user mode, start, promotion */
+#define RECREATE S(10)     /* allowance: StatefulSet controller, volume, container start */
+#define BACKOFF S(10)      /* second restart of a container within ten minutes */
+#define READINESS S(15)    /* the document's probe: first after 5 s, then every 10 s */
+#define RECONNECT S(5)     /* allowance: dead connections give up, new ones open */
+#define NODE_BOOT S(30)    /* allowance: a node and its pods start again */
+
+#define DYNAMIC "Patroni documentation: Dynamic Configuration Settings"
+#define ON_KUBERNETES "Patroni documentation: Using Patroni with Kubernetes"
+#define POD_LIFECYCLE "Kubernetes documentation: Pod Lifecycle"
+#define STATEFUL_SETS "Kubernetes documentation: StatefulSets"
+#define REPLICATION "PostgreSQL documentation: Replication settings"
+
+struct rules {
+	int64_t ttl, loop_wait, retry_timeout, primary_start_timeout, wal_sender_timeout;
+	bool synchronous;
+	bool etcd; /* Patroni's store; else the Kubernetes API */
+	struct assumed assumed;
+};
+
+static int64_t duration(struct rules *r, const cJSON *inforce, const char *name, double dflt_s)
+{
+	const cJSON *s = prediction_setting(inforce, name), *v = json_get(s, "value");
+	double n = dflt_s;
+	char *end;
+
+	if (cJSON_IsNumber(v)) {
+		n = v->valuedouble;
+	} else if (cJSON_IsString(v) && *v->valuestring) {
+		n = strtod(v->valuestring, &end);
+		if (!strcmp(end, "ms"))
+			n /= 1000;
+		else if (!strcmp(end, "min"))
+			n *= 60;
+		else if (*end && strcmp(end, "s"))
+			n = dflt_s;
+	} else {
+		prediction_assume(&r->assumed, name);
+		return S(dflt_s);
+	}
+	if (!strcmp(json_str(s, "unit", "s"), "ms"))
+		n /= 1000;
+	return S(n);
+}
+
+static bool is_on(const cJSON *inforce, const char *name)
+{
+	const cJSON *v = json_get(prediction_setting(inforce, name), "value");
+
+	return cJSON_IsTrue(v) ||
+	       (cJSON_IsString(v) && (!strcmp(v->valuestring, "on") || !strcmp(v->valuestring, "true") ||
+				      !strcmp(v->valuestring, "quorum")));
+}
+
+static void rules_read(const cJSON *inforce, struct rules *r)
+{
+	memset(r, 0, sizeof(*r));
+	r->ttl = duration(r, inforce, "ttl", 30);
+	r->loop_wait = duration(r, inforce, "loop_wait", 10);
+	r->retry_timeout = duration(r, inforce, "retry_timeout", 10);
+	r->primary_start_timeout = duration(r, inforce, "primary_start_timeout", 300);
+	r->synchronous = is_on(inforce, "synchronous_mode");
+	r->etcd = !strncmp(json_str(prediction_setting(inforce, "store"), "value", ""), "etcd", 4);
+	/* Not a knob of ours, so its absence is nothing to mention. */
+	r->wal_sender_timeout = prediction_setting(inforce, "wal_sender_timeout") ?
+				duration(r, inforce, "wal_sender_timeout", 60) : S(60);
+}
+
+static int64_t lease_lo(const struct rules *r)
+{
+	return r->ttl - r->loop_wait;
+}
+
+static int64_t lease_hi(const struct rules *r)
+{
+	return r->ttl + r->loop_wait + LOOP_SLACK + ASK_MEMBERS + PROMOTE;
+}
+
+static void lease_expires(struct prediction *p, const struct rules *r)
+{
+	if (r->etcd) {
+		prediction_add(p, "lease expires", lease_lo(r), lease_hi(r), DYNAMIC "; etcd documentation: TTL, Lease",
+			       "the last renewal of the key in etcd is 0 to loop_wait %.0f s old, it goes when ttl %.0f s is over (by v3 with another leader of etcd: counted from its election), a replica that etcd cannot tell looks every loop_wait + 0.5 s, asks the others for up to 2 s; %.0f s allowed for promotion: %.0f to %.1f s%s",
+			       in_s(r->loop_wait), in_s(r->ttl), in_s(PROMOTE), in_s(lease_lo(r)), in_s(lease_hi(r)),
+			       r->synchronous ? "; only the synchronous standby may take over" : "");
+		return;
+	}
+	prediction_add(p, "lease expires", lease_lo(r), lease_hi(r), DYNAMIC,
+		       "the last renewal is 0 to loop_wait %.0f s old, a replica may act once ttl %.0f s is over and looks every loop_wait + 0.5 s, asks the others for up to 2 s; %.0f s allowed for promotion and the Service: %.0f to %.1f s%s",
+		       in_s(r->loop_wait), in_s(r->ttl), in_s(PROMOTE), in_s(lease_lo(r)), in_s(lease_hi(r)),
+		       r->synchronous ? "; only the synchronous standby may take over" : "");
+}
+
+static void lease_released(struct prediction *p, const char *grace)
+{
+	int64_t hi = SHUTDOWN + ASK_MEMBERS + PROMOTE;
+
+	prediction_add(p, "lease released", S(0.3), hi, ON_KUBERNETES,
+		       "on SIGTERM Patroni shuts PostgreSQL down and gives its lease up%s, and the replicas race at once (asking the others for up to 2 s); allowed: %.0f s for the shutdown, %.0f s for promotion and the Service: 0.3 to %.0f s",
+		       grace, in_s(SHUTDOWN), in_s(PROMOTE), in_s(hi));
+}
+
+/* A lasting fault against the lease: whichever comes first. */
+static void lease_or_end(struct prediction *p, const struct rules *r, const cJSON *fault, int64_t after,
+			 const char *why)
+{
+	int64_t lo, hi;
+	bool known = prediction_fault_length(fault, &lo, &hi);
+
+	if (!known || hi + after >= lease_lo(r))
+		lease_expires(p, r);
+	if (known && lo <= lease_hi(r))
+		prediction_fault_ends(p, fault, after, DYNAMIC, why);
+}
+
+static void same_member(struct prediction *p, const struct rules *r, const char *who, int64_t start,
+			const char *source)
+{
+	int64_t hi = start + CRASH_RECOVERY + READINESS;
+
+	prediction_add(p, "same member restarts", S(1), hi, source,
+		       "%s, and while the lease (ttl %.0f s) still names it, the member goes on as leader after crash recovery; allowed: %.0f s to start, %.0f s for recovery, %.0f s until its readiness probe lets the Service route to it: 1 to %.0f s",
+		       who, in_s(r->ttl), in_s(start), in_s(CRASH_RECOVERY), in_s(READINESS), in_s(hi));
+}
+
+static void kill_pod(struct prediction *p, const struct rules *r, const char *how)
+{
+	if (!strcmp(how, "graceful")) {
+		lease_released(p, " within the manifest's grace period");
+	} else if (!strcmp(how, "force")) {
+		lease_released(p, " (deletion with grace 0 still sends SIGTERM and leaves about 2 s)");
+		same_member(p, r, "the StatefulSet creates the pod again under its name at once", RECREATE, STATEFUL_SETS);
+		lease_expires(p, r);
+		prediction_note(p, "If the shutdown takes more than the 2 s, SIGKILL comes, and then the new pod and the lease's end race.");
+	} else {
+		same_member(p, r, "the StatefulSet creates the pod again under its name", RECREATE, STATEFUL_SETS);
+		lease_expires(p, r);
+		prediction_note(p, "All processes are killed, so nobody gives the lease up; the new pod and the lease's end race.");
+	}
+}
+
+static void kill_process(struct prediction *p, const struct rules *r, const char *how)
+{
+	int64_t hi = r->loop_wait + LOOP_SLACK + CRASH_RECOVERY;
+
+	if (!strcmp(how, "pid1")) {
+		same_member(p, r, "the kubelet restarts the container, at once the first time and after 10 s the second within ten minutes",
+			    BACKOFF, POD_LIFECYCLE ": container restarts");
+		lease_expires(p, r);
+	} else if (!r->primary_start_timeout) {
+		hi = r->loop_wait + LOOP_SLACK + ASK_MEMBERS + PROMOTE;
+		prediction_add(p, "lease released", S(0.3), hi, DYNAMIC ": primary_start_timeout",
+			       "primary_start_timeout is 0: Patroni notices the dead server within loop_wait %.0f s + 0.5 s and fails over at once: 0.3 to %.1f s",
+			       in_s(r->loop_wait), in_s(hi));
+	} else {
+		prediction_add(p, "PostgreSQL restarted in place", S(0.2), hi, DYNAMIC ": primary_start_timeout",
+			       "Patroni notices the dead server within loop_wait %.0f s + 0.5 s and starts it again itself; %.0f s allowed for crash recovery and promotion: 0.2 to %.1f s",
+			       in_s(r->loop_wait), in_s(CRASH_RECOVERY), in_s(hi));
+		prediction_note(p, "Only when it is not up after primary_start_timeout %.0f s is the lease given up.",
+				in_s(r->primary_start_timeout));
+	}
+}
+
+static void partition(struct prediction *p, const struct rules *r, const cJSON *fault)
+{
+	const char *api = json_str(json_get(fault, "params"), "api", "keep");
+
+	/* A cut between nodes is one between members of etcd, whatever becomes of
+	 * the API server. */
+	if (strcmp(api, "cut") && !r->etcd) {
+		prediction_fault_ends(p, fault, RECONNECT, ON_KUBERNETES,
+				      "the primary still reaches the API server and renews its lease, so nobody takes over");
+		if (!p->known)
+			prediction_note(p, "The primary keeps its lease, so the outage lasts as long as the partition, which was not healed.");
+		prediction_note(p, "Clients on the primary's own node are not cut off.");
+		return;
+	}
+	lease_or_end(p, r, fault, r->loop_wait + CRASH_RECOVERY,
+		     "it ended before the lease did, and the old primary goes on or gets its lease back");
+	prediction_note(p, "Cut off from its store, the old primary demotes itself retry_timeout %.0f s after its next renewal fails: %.0f to %.0f s after the cut.",
+			in_s(r->retry_timeout), in_s(r->retry_timeout), in_s(r->retry_timeout + r->loop_wait));
+}
+
+static void node_down(struct prediction *p, const struct rules *r, const cJSON *fault, const char *how)
+{
+	if (!strcmp(how, "stop"))
+		lease_released(p, " when the node stops its containers");
+	lease_or_end(p, r, fault, NODE_BOOT + CRASH_RECOVERY + READINESS,
+		     "the node came back before the lease ended, and the same member starts again");
+	prediction_note(p, "A StatefulSet's pod is not created elsewhere while its node is away.");
+}
+
+static void fill_disk(struct prediction *p, const cJSON *fault, const struct rules *r)
+{
+	int64_t lo, hi, after = r->loop_wait + LOOP_SLACK + CRASH_RECOVERY + RECONNECT;
+
+	if (!prediction_fault_length(fault, &lo, &hi)) {
+		prediction_note(p, "No rule ends this before space returns, and it was not freed.");
+		return;
+	}
+	prediction_add(p, "space returns", 0, hi + after, "PostgreSQL documentation: Disk Full Failure",
+		       "writes fail while no block is free, and work again when there is space; the server stays up unless its log cannot be written, which stops it; full for %.1f s, %.0f s allowed for a restart: 0 to %.1f s",
+		       in_s(hi), in_s(after), in_s(hi + after));
+	prediction_add(p, "leader gives up", 0, r->loop_wait + LOOP_SLACK + CRASH_RECOVERY + ASK_MEMBERS + PROMOTE, DYNAMIC,
+		       "a server that stopped on the full disk is started again within loop_wait %.0f s; if that fails, Patroni deletes its leader key and a replica takes over",
+		       in_s(r->loop_wait));
+	prediction_note(p, "Patroni has no failover rule for a full disk as such.");
+}
+
+static void replica(struct prediction *p, const struct rules *r, const cJSON *fault, const char *name)
+{
+	bool dies = !strncmp(name, "kill-", 5), known;
+	int64_t lo, len = 0, replaced = r->loop_wait + LOOP_SLACK + ASK_MEMBERS, returns, hi;
+
+	if (!r->synchronous) {
+		prediction_add(p, "writes need no replica", 0, 0, REPLICATION,
+			       "replication is asynchronous (synchronous_mode off): commits wait for no standby");
+		return;
+	}
+	known = dies || prediction_fault_length(fault, &lo, &len);
+	returns = dies ? RECREATE + CRASH_RECOVERY : len + RECONNECT;
+	if (!dies)
+		replaced += r->wal_sender_timeout;
+	hi = known && returns < replaced ? returns : replaced;
+	prediction_add(p, "synchronous standby replaced", 0, hi, "Patroni documentation: Replication modes",
+		       "commits wait for the synchronous standby; Patroni names another within loop_wait %.0f s + 0.5 s once the connection is gone%s, %.1f s at most, unless the standby is back before; 0 if it was not the synchronous one",
+		       in_s(r->loop_wait), dies ? "" : " (silent peers: wal_sender_timeout)", in_s(replaced));
+	if (known)
+		prediction_add(p, "synchronous standby returns", 0, hi, REPLICATION,
+			       "the standby itself streams again %.1f s after %s at the latest, %s, unless another has taken its place before",
+			       in_s(dies ? returns : RECONNECT), dies ? "it was killed" : "the fault ends",
+			       dies ? "allowed for its start and recovery" : "allowed for its reconnecting");
+}
+
+void postgres_predict(const cJSON *fault, const cJSON *inforce, struct prediction *out)
+{
+	const char *name = json_str(fault, "fault", ""), *role = fault_role(fault);
+	struct rules r;
+
+	memset(out, 0, sizeof(*out));
+	rules_read(inforce, &r);
+	if (!strcmp(role, "replica"))
+		replica(out, &r, fault, name);
+	else if (strcmp(role, "primary"))
+		prediction_note(out, "It is not known whether the target was the primary.");
+	else if (!strcmp(name, "kill-pod"))
+		kill_pod(out, &r, fault_how(fault, "how", "crash"));
+	else if (!strcmp(name, "kill-process"))
+		kill_process(out, &r, fault_how(fault, "which", "server"));
+	else if (!strcmp(name, "pause"))
+		lease_or_end(out, &r, fault, RECONNECT, "it ended before the lease did, and the primary goes on");
+	else if (!strcmp(name, "partition-node"))
+		partition(out, &r, fault);
+	else if (!strcmp(name, "node-down"))
+		node_down(out, &r, fault, fault_how(fault, "how", "power-cut"));
+	else if (!strcmp(name, "fill-disk"))
+		fill_disk(out, fault, &r);
+	else
+		prediction_note(out, "No rule is known for the fault \"%.40s\".", name);
+	if (*r.assumed.names)
+		prediction_note(out, "Not reported, taken at Patroni's default: %s.", r.assumed.names);
+}

@@ -1,0 +1,239 @@
+#include "system/redis/ops.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/rng.h"
+
+#define INSERT_KEY "ordeal:insert:"
+#define REGISTER_KEY "ordeal:register:"
+
+enum { BATCH = 500 };
+
+/* One key, so that it runs where the key is; all or nothing. */
+static const char *const cas_script =
+	"if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end "
+	"redis.call('SET', KEYS[1], ARGV[2]) return 1";
+
+char *redis_payload(uint32_t seed, size_t bytes)
+{
+	struct rng rng = {seed};
+	char *text = mem_alloc(bytes + 2);
+
+	text[0] = '1';
+	for (size_t i = 0; i < bytes; i++)
+		text[i] = (char)('!' + rng_below(&rng, 94));
+	return text;
+}
+
+void redis_register_key(int64_t key, char out[48])
+{
+	snprintf(out, 48, REGISTER_KEY "%lld", (long long)key);
+}
+
+static void add(struct redis_command *k, const char *word)
+{
+	k->argv[k->argc++] = word;
+}
+
+void redis_command_make(const struct op *op, const char *payload, struct redis_command *k)
+{
+	memset(k, 0, sizeof(*k));
+	if (op->f == OP_INSERT)
+		snprintf(k->key, sizeof(k->key), INSERT_KEY "%lld", (long long)op->value);
+	else
+		redis_register_key(op->key, k->key);
+	snprintf(k->value, sizeof(k->value), "%lld", (long long)op->value);
+	if (op->expect != OP_NO_VALUE)
+		snprintf(k->expect, sizeof(k->expect), "%lld", (long long)op->expect);
+	switch (op->f) {
+	case OP_INSERT:
+		add(k, "RPUSH");
+		add(k, k->key);
+		add(k, payload);
+		return;
+	case OP_READ:
+	case OP_READ_REPLICA:
+		add(k, "GET");
+		add(k, k->key);
+		return;
+	case OP_WRITE:
+		add(k, "SET");
+		add(k, k->key);
+		add(k, k->value);
+		return;
+	case OP_CAS:
+		add(k, "EVAL");
+		add(k, cas_script);
+		add(k, "1");
+		add(k, k->key);
+		add(k, k->expect);
+		add(k, k->value);
+		return;
+	}
+}
+
+/* "CLASS: the rest": an error's first word is its kind. */
+static void refused(struct op *op, const char *error)
+{
+	size_t word = strcspn(error, " ");
+
+	op->outcome = OP_FAIL;
+	snprintf(op->error, sizeof(op->error), "%.*s:%.70s", (int)(word < 20 ? word : 20), error,
+		 error + word);
+}
+
+void redis_command_answered(struct op *op, const redisReply *r)
+{
+	if (r->type == REDIS_REPLY_ERROR) {
+		refused(op, r->str);
+		return;
+	}
+	op->outcome = OP_OK;
+	op->error[0] = '\0'; /* of a redirection */
+	if (op->f == OP_READ || op->f == OP_READ_REPLICA) {
+		op->value = r->type == REDIS_REPLY_STRING ? strtoll(r->str, NULL, 10) : OP_NO_VALUE;
+	} else if (op->f == OP_CAS && r->type == REDIS_REPLY_INTEGER && !r->integer) {
+		op->outcome = OP_FAIL;
+		mem_copy_str(op->error, sizeof(op->error),
+			     "mismatch: the register holds another value");
+	}
+}
+
+int64_t redis_give_up_ns(int64_t t_invoke, int64_t deadline_ns)
+{
+	int64_t reserve = deadline_ns / 40;
+
+	return t_invoke + deadline_ns - (reserve < 25 * NS_PER_MS ? reserve : 25 * NS_PER_MS);
+}
+
+int redis_must(struct redis_conn *c, const char *host, int argc, const char *const *argv,
+	       int64_t until_ns, redisReply **out, struct err *e)
+{
+	redisReply *reply = NULL;
+	char why[120];
+	int r = 0;
+
+	if (redis_call(c, argc, argv, until_ns, &reply, why, sizeof(why)) != REDIS_ANSWERED)
+		r = err_set(e, ERR_BROKEN, "%s of %.60s: %s", argv[0], host, why);
+	else if (reply->type == REDIS_REPLY_ERROR)
+		r = err_set(e, ERR_BROKEN, "%s of %.60s: %s", argv[0], host, reply->str);
+	if (!r && out)
+		*out = reply;
+	else if (reply)
+		freeReplyObject(reply);
+	return r;
+}
+
+struct values {
+	int64_t *v;
+	size_t n, alloc;
+};
+
+static int by_value(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* SCAN may name a key twice while a table is resized. */
+static void unique(struct values *v)
+{
+	size_t n = 0;
+
+	if (v->n)
+		qsort(v->v, v->n, sizeof(*v->v), by_value);
+	for (size_t i = 0; i < v->n; i++)
+		if (!n || v->v[n - 1] != v->v[i])
+			v->v[n++] = v->v[i];
+	v->n = n;
+}
+
+static int scan(struct redis_conn *c, const char *host, struct values *out, int64_t until_ns,
+		struct err *e)
+{
+	char cursor[32] = "0";
+	const char *const words[] = {"SCAN", cursor, "MATCH", INSERT_KEY "*", "COUNT", "1000"};
+
+	do {
+		redisReply *r = NULL, *keys;
+
+		if (redis_must(c, host, 6, words, until_ns, &r, e))
+			return -1;
+		if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 ||
+		    r->element[1]->type != REDIS_REPLY_ARRAY) {
+			freeReplyObject(r);
+			return err_set(e, ERR_BROKEN, "SCAN of %.60s answered something else", host);
+		}
+		mem_copy_str(cursor, sizeof(cursor), redis_text(r->element[0]));
+		keys = r->element[1];
+		for (size_t i = 0; i < keys->elements; i++)
+			*VEC_PUSH(out->v, out->n, out->alloc) =
+				strtoll(redis_text(keys->element[i]) + strlen(INSERT_KEY), NULL, 10);
+		freeReplyObject(r);
+	} while (strcmp(cursor, "0"));
+	unique(out);
+	return 0;
+}
+
+/* Each value as often as its list is long. */
+static int lengths(struct redis_conn *c, const char *host, const struct values *v,
+		   struct final_read *out, int64_t until_ns, struct err *e)
+{
+	for (size_t i = 0; i < v->n; i += BATCH) {
+		size_t end = i + BATCH < v->n ? i + BATCH : v->n;
+
+		for (size_t k = i; k < end; k++) {
+			char key[48];
+			const char *const words[] = {"LLEN", key};
+
+			snprintf(key, sizeof(key), INSERT_KEY "%lld", (long long)v->v[k]);
+			redis_put(c, 2, words);
+		}
+		for (size_t k = i; k < end; k++) {
+			redisReply *r = NULL;
+			char why[120];
+			long long n;
+
+			if (redis_get(c, until_ns, &r, why, sizeof(why)) != REDIS_ANSWERED)
+				return err_set(e, ERR_BROKEN, "LLEN of %.60s: %s", host, why);
+			/* 0: evicted since SCAN named it. */
+			n = r->type == REDIS_REPLY_INTEGER ? r->integer : -1;
+			freeReplyObject(r);
+			if (n < 0)
+				return err_set(e, ERR_BROKEN, "LLEN of %.60s was refused", host);
+			for (; n > 0; n--)
+				*VEC_PUSH(out->values, out->n, out->alloc) = v->v[k];
+		}
+	}
+	return 0;
+}
+
+int redis_values(struct redis_conn *c, const char *host, struct final_read *out, int64_t until_ns,
+		 struct err *e)
+{
+	struct values v = {0};
+	int r = scan(c, host, &v, until_ns, e) || lengths(c, host, &v, out, until_ns, e) ? -1 : 0;
+
+	free(v.v);
+	return r;
+}
+
+int redis_register(struct redis_conn *c, const char *host, int64_t key, int64_t *value,
+		   int64_t until_ns, struct err *e)
+{
+	redisReply *r = NULL;
+	char name[48];
+	const char *const words[] = {"GET", name};
+
+	redis_register_key(key, name);
+	if (redis_must(c, host, 2, words, until_ns, &r, e))
+		return -1;
+	*value = r->type == REDIS_REPLY_STRING ? strtoll(r->str, NULL, 10) : OP_NO_VALUE;
+	freeReplyObject(r);
+	return 0;
+}

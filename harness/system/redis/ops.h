@@ -1,0 +1,54 @@
+#ifndef ORDEAL_SYSTEM_REDIS_OPS_H
+#define ORDEAL_SYSTEM_REDIS_OPS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "history/op.h"
+#include "system/redis/conn.h"
+#include "system/system.h"
+
+/* The operations of a trial as Redis commands, and how all values are found
+ * again: the same for a single master and for a cluster. Each value has a key
+ * of its own, so that an eviction takes one at a time; its list has one
+ * element for each time that it was inserted. */
+
+struct redis_command {
+	int argc;
+	const char *argv[6]; /* point into this very struct: do not copy it */
+	char key[48], value[24], expect[24];
+};
+
+/* Characters that no compression makes smaller than the bytes asked for; the
+ * caller frees it. */
+char *redis_payload(uint32_t seed, size_t bytes);
+
+/* `payload` is not copied. */
+void redis_command_make(const struct op *op, const char *payload, struct redis_command *k);
+
+/* Fills outcome, value and error from the server's reply, which may be an
+ * error: such a server has not executed the command (Redis protocol, "Simple
+ * errors"; the script's only write is its last step). */
+void redis_command_answered(struct op *op, const redisReply *r);
+
+/* By its deadline a call has returned; so it stops waiting a little before,
+ * for a thread on a busy machine wakes late. */
+int64_t redis_give_up_ns(int64_t t_invoke, int64_t deadline_ns);
+
+/* One command that must succeed; `host` is for the message. *out, when wanted,
+ * is the caller's. */
+int redis_must(struct redis_conn *c, const char *host, int argc, const char *const *argv,
+	       int64_t until_ns, redisReply **out, struct err *e);
+
+/* Appends every value of this server to out, each as often as it is there. */
+int redis_values(struct redis_conn *c, const char *host, struct final_read *out, int64_t until_ns,
+		 struct err *e);
+
+/* The name of a register's key. */
+void redis_register_key(int64_t key, char out[48]);
+/* OP_NO_VALUE: it is not there. */
+int redis_register(struct redis_conn *c, const char *host, int64_t key, int64_t *value,
+		   int64_t until_ns, struct err *e);
+
+#endif

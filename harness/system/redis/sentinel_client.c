@@ -1,0 +1,289 @@
+/* Redis with Sentinels, as its clients see it. Where the master is, in
+ * system/redis/sentinels.c; what its answers mean for the trial's rules, in
+ * system/redis/sentinel_rules.c; asking members one by one, in
+ * system/redis/sentinel_probe.c.
+ *
+ * Retries of the client library: it has none here (system/redis/conn.h). A call whose
+ * master fails has failed; before the next one the Sentinels are asked again,
+ * and a new connection is used only when its server's ROLE is master. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "system/redis/cluster_rules.h"
+#include "system/redis/ops.h"
+#include "system/redis/sentinel_probe.h"
+#include "system/redis/sentinel_rules.h"
+#include "system/redis/sentinels.h"
+#include "system/system.h"
+
+struct client {
+	struct sentinels sentinels;
+	const struct access *acc;
+	char *payload; /* of every insert */
+	char host[256];
+	int port;      /* of the master, by the last word */
+	bool known;    /* there was one, and nothing has spoken against it */
+	struct redis_conn *conn;    /* to the master */
+	struct redis_conn *replica; /* for reading, apart */
+	const struct member *at;    /* the replica's */
+	size_t turn;
+};
+
+static struct client *sentinel_client_new(const struct access *acc, uint32_t process)
+{
+	struct client *c = mem_alloc(sizeof(*c));
+
+	sentinels_init(&c->sentinels, acc);
+	c->acc = acc;
+	/* Not all ask the same one. */
+	c->sentinels.next = c->sentinels.n ? process % c->sentinels.n : 0;
+	c->turn = process;
+	c->payload = redis_payload(process, (size_t)acc->payload_bytes);
+	return c;
+}
+
+static void drop(struct redis_conn **c)
+{
+	redis_drop(*c);
+	*c = NULL;
+}
+
+static void sentinel_client_free(struct client *c)
+{
+	sentinels_free(&c->sentinels);
+	drop(&c->conn);
+	drop(&c->replica);
+	free(c->payload);
+	free(c);
+}
+
+static void moved_to(struct client *c, const char *host, int port)
+{
+	if (strcmp(host, c->host) || port != c->port)
+		drop(&c->conn);
+	mem_copy_str(c->host, sizeof(c->host), host);
+	c->port = port;
+	c->known = true;
+}
+
+static int locate(struct client *c, int64_t until_ns, struct redis_cost *cost, char *error, size_t size)
+{
+	int64_t from = clock_mono_ns(), open_ns = cost->dns_ns + cost->connect_ns;
+	char host[256];
+	int port;
+
+	if (sentinels_news(&c->sentinels, host, &port))
+		moved_to(c, host, port);
+	if (c->known)
+		return 0;
+	if (sentinels_ask(&c->sentinels, until_ns, host, &port, cost, error, size))
+		return -1;
+	cost->find_ns += clock_mono_ns() - from - (cost->dns_ns + cost->connect_ns - open_ns);
+	moved_to(c, host, port);
+	return 0;
+}
+
+/* The first word of ROLE. */
+static int has_role(struct redis_conn *conn, const char *role, int64_t until_ns, char *error, size_t size)
+{
+	static const char *const words[] = {"ROLE"};
+	redisReply *r = NULL;
+	const char *is = "";
+	int ret = 0;
+
+	if (redis_call(conn, 1, words, until_ns, &r, error, size) != REDIS_ANSWERED)
+		return -1;
+	if (r->type == REDIS_REPLY_ARRAY && r->elements)
+		is = redis_text(r->element[0]);
+	if (strcmp(is, role)) {
+		snprintf(error, size, "role: %.50s says %.20s", redis_address(conn),
+			 r->type == REDIS_REPLY_ERROR ? r->str : is);
+		ret = -1;
+	}
+	freeReplyObject(r);
+	return ret;
+}
+
+static int reach_master(struct client *c, int64_t until_ns, struct redis_cost *cost, char *error, size_t size)
+{
+	struct redis_cost mine = {0};
+
+	if (locate(c, until_ns, cost, error, size))
+		return -1;
+	if (c->conn && redis_gone(c->conn)) {
+		/* It may have been replaced: ask before going there again. */
+		drop(&c->conn);
+		c->known = false;
+		if (locate(c, until_ns, cost, error, size))
+			return -1;
+	}
+	if (c->conn)
+		return 0;
+	c->conn = redis_open(c->host, c->port, until_ns, &mine, error, size);
+	cost->dns_ns += mine.dns_ns;
+	cost->connect_ns += mine.connect_ns;
+	if (c->conn && !has_role(c->conn, "master", until_ns, error, size))
+		return 0;
+	drop(&c->conn);
+	c->known = false;
+	return -1;
+}
+
+static int reach_replica(struct client *c, int64_t until_ns, struct redis_cost *cost, char *error, size_t size)
+{
+	char why[96];
+	struct redis_cost mine = {0};
+
+	if (c->replica && redis_gone(c->replica))
+		drop(&c->replica);
+	if (c->replica)
+		return 0;
+	if (!c->acc->n) {
+		snprintf(error, size, "replica: no member is known");
+		return -1;
+	}
+	/* Where the master is helps to choose; without knowing, ROLE decides. */
+	locate(c, until_ns, cost, why, sizeof(why));
+	for (size_t i = 0; i < c->acc->n; i++) {
+		c->at = &c->acc->members[c->turn++ % c->acc->n];
+		if (strcmp(c->at->host, c->host))
+			break;
+	}
+	c->replica = redis_open(c->at->host, (int)json_i64(c->acc->conf, "port", 6379), until_ns, &mine,
+				error, size);
+	cost->dns_ns += mine.dns_ns;
+	cost->connect_ns += mine.connect_ns;
+	if (c->replica && !has_role(c->replica, "slave", until_ns, error, size))
+		return 0;
+	drop(&c->replica);
+	return -1;
+}
+
+static bool speaks_against(const char *error)
+{
+	static const char *const words[] = {"READONLY", "LOADING", "MASTERDOWN", "UNBLOCKED"};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (!strncmp(error, words[i], strlen(words[i])))
+			return true;
+	return false;
+}
+
+/* One server, one answer. */
+static void ask(struct client *c, struct redis_conn **conn, struct op *op, int64_t until_ns)
+{
+	bool master = conn == &c->conn;
+	struct redis_command k;
+	redisReply *r = NULL;
+
+	redis_command_make(op, c->payload, &k);
+	op->sent = true;
+	op->outcome = OP_INFO; /* until there is an answer */
+	snprintf(op->via, sizeof(op->via), "%.60s", redis_address(*conn));
+	if (redis_call(*conn, k.argc, k.argv, until_ns, &r, op->error, sizeof(op->error)) !=
+	    REDIS_ANSWERED) {
+		drop(conn);
+		if (master)
+			c->known = false;
+		return;
+	}
+	redis_command_answered(op, r);
+	if (r->type == REDIS_REPLY_ERROR && speaks_against(r->str)) {
+		drop(conn);
+		if (master)
+			c->known = false;
+	}
+	freeReplyObject(r);
+}
+
+static void sentinel_invoke(struct client *c, struct op *op, int64_t deadline_ns)
+{
+	bool replica = op->f == OP_READ_REPLICA;
+	struct redis_cost cost = {0};
+	int64_t until_ns;
+	int r;
+
+	op->t_invoke = clock_mono_ns();
+	until_ns = redis_give_up_ns(op->t_invoke, deadline_ns);
+	op->outcome = OP_FAIL;
+	op->sent = false;
+	op->error[0] = op->via[0] = '\0';
+	r = replica ? reach_replica(c, until_ns, &cost, op->error, sizeof(op->error)) :
+		      reach_master(c, until_ns, &cost, op->error, sizeof(op->error));
+	op->find_ns = cost.find_ns;
+	op->dns_ns = cost.dns_ns;
+	op->connect_ns = cost.connect_ns;
+	if (!r && clock_mono_ns() >= until_ns)
+		mem_copy_str(op->error, sizeof(op->error), "timeout: connecting took all the time");
+	else if (!r) {
+		op->error[0] = '\0';
+		ask(c, replica ? &c->replica : &c->conn, op, until_ns);
+	}
+	op->t_return = clock_mono_ns();
+}
+
+/* ---- before and after the load ---- */
+
+static int reach(struct client *c, int64_t until_ns, struct err *e)
+{
+	struct redis_cost cost = {0};
+	char why[120] = "";
+
+	return reach_master(c, until_ns, &cost, why, sizeof(why)) ?
+		       err_set(e, ERR_BROKEN, "no master to be had by the Sentinels: %s", why) : 0;
+}
+
+static int sentinel_setup(const struct access *acc, int keys, int64_t deadline_ns, struct err *e)
+{
+	static const char *const flush[] = {"FLUSHALL"};
+	int64_t until_ns = clock_mono_ns() + deadline_ns;
+	struct client *c = sentinel_client_new(acc, 0);
+	int r;
+
+	(void)keys; /* registers appear with their first write */
+	r = reach(c, until_ns, e) || redis_must(c->conn, c->host, 1, flush, until_ns, NULL, e) ? -1 : 0;
+	sentinel_client_free(c);
+	return r;
+}
+
+static int sentinel_final_read(const struct access *acc, int keys, struct final_read *out,
+			       int64_t timeout_ns, struct err *e)
+{
+	int64_t until_ns = clock_mono_ns() + timeout_ns;
+	struct client *c = sentinel_client_new(acc, 0);
+	int r;
+
+	memset(out, 0, sizeof(*out));
+	r = reach(c, until_ns, e) || redis_values(c->conn, c->host, out, until_ns, e) ? -1 : 0;
+	out->nregisters = (size_t)keys;
+	out->registers = mem_alloc(((size_t)keys + 1) * sizeof(*out->registers));
+	for (int i = 0; i < keys && !r; i++)
+		r = redis_register(c->conn, c->host, i, &out->registers[i], until_ns, e);
+	sentinel_client_free(c);
+	return r;
+}
+
+const struct system_ops system_redis_sentinel = {
+	.name = "redis-sentinel",
+	.summary = "Redis 7, a master and two replicas, watched by three Sentinels",
+	.fixture = "redis-sentinel",
+	.replica_reads = true,
+	.setup = sentinel_setup,
+	.client_new = sentinel_client_new,
+	.invoke = sentinel_invoke,
+	.client_free = sentinel_client_free,
+	.probe_new = redis_sentinel_probe_new,
+	.probe = redis_sentinel_probe,
+	.probe_free = redis_sentinel_probe_free,
+	.final_read = sentinel_final_read,
+	.inforce = redis_sentinel_inforce,
+	.redundant = redis_sentinel_redundant,
+	.predict = redis_sentinel_predict,
+	.explain = redis_sentinel_explain,
+	.resync = redis_cluster_resync, /* the same counters of the same servers */
+	.loss_cause = redis_sentinel_loss_cause,
+};

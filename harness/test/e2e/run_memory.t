@@ -1,0 +1,390 @@
+#!/usr/bin/perl
+# Whole runs of the real binary against the toy store: driver, agents, faults,
+# measures, checkers and reports, without a cluster and as any user. Run by
+# `make test`; $ORDEAL is the binary.
+use strict;
+use warnings;
+use Cwd qw(abs_path);
+use File::Basename qw(basename dirname);
+use File::Copy qw(copy);
+use File::Temp qw(tempdir);
+use JSON::PP qw(decode_json);
+use POSIX qw(:sys_wait_h);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $root = abs_path(dirname(__FILE__) . "/../../..");
+my $ordeal = $ENV{ORDEAL} || "$root/build/ordeal";
+my $dir = tempdir("/tmp/ordeal-test.XXXXXX", CLEANUP => 1);
+my $reports = "$dir/reports";
+# prove sets it, for streams that it reads itself.
+delete $ENV{TAP_VERSION};
+$ENV{ORDEAL_HOME} = $root;
+$ENV{ORDEAL_CACHE} = "$dir/cache";
+plan skip_all => "no binary at $ordeal: run make" unless -x $ordeal;
+
+sub slurp {
+	my ($path) = @_;
+	open(my $f, "<:raw", $path) or return undef;
+	local $/;
+	return scalar <$f>;
+}
+
+# Starts ordeal in a session of its own, as a terminal would.
+sub start {
+	my (@args) = @_;
+	my $pid = fork();
+	die "fork: $!" unless defined $pid;
+	if (!$pid) {
+		POSIX::setsid();
+		open(STDIN, "<", "/dev/null");
+		open(STDOUT, ">", "$dir/out");
+		open(STDERR, ">", "$dir/err");
+		exec($ordeal, @args) or POSIX::_exit(127);
+	}
+	return $pid;
+}
+
+# Its exit code, 128 + signal; undef when it does not end.
+sub finish {
+	my ($pid, $within) = @_;
+	my $end = time + ($within || 300);
+	while (time < $end) {
+		if (waitpid($pid, WNOHANG) == $pid) {
+			return $? & 127 ? 128 + ($? & 127) : $? >> 8;
+		}
+		sleep 0.02;
+	}
+	kill 'KILL', $pid;
+	waitpid($pid, 0);
+	return undef;
+}
+
+sub ordeal { return finish(start(@_)); }
+sub out { return slurp("$dir/out") // ""; }
+sub err { return slurp("$dir/err") // ""; }
+sub latest { return "$reports/" . (readlink("$reports/latest") // "none"); }
+sub result { return decode_json(slurp(latest() . "/result.json") // "{}"); }
+
+# The newest run's folder, which is there before the run ends.
+sub newest {
+	my @d = sort grep { -d $_ && basename($_) =~ /^2/ } glob("$reports/*");
+	return @d ? $d[-1] : "none";
+}
+
+sub events {
+	my ($run) = @_;
+	return map { eval { decode_json($_) } || () } split(/\n/, slurp("$run/events.jsonl") // "");
+}
+
+# Scenarios that must pass, each until it has a verdict: on a machine that is
+# too busy a figure may decide nothing, and the harness says so with exit code
+# 3. What is wrong or broken is never tried again. Returns the last exit code
+# and the scenario's part of the result.
+sub run_measured {
+	my ($file) = @_;
+	my ($code, $s);
+	for my $try (1 .. 4) {
+		$code = ordeal("run", "--engine", "local", "--reports", $reports, "--seed", 7, $file);
+		$s = (result()->{scenarios} || [])->[0] || {};
+		last unless defined $code && $code == 3 && ($s->{verdict} // "") eq "UNKNOWN";
+		diag("$s->{name}: no verdict on a busy machine: $s->{noise}{why}");
+	}
+	return ($code, $s);
+}
+
+sub pids {
+	my ($what) = @_;
+	my @pids;
+	for my $f (glob("$dir/cache/local/procs/*.json")) {
+		my $o = eval { decode_json(slurp($f) // "") } or next;
+		push @pids, $o->{pid} if !$what || $o->{what} =~ $what;
+	}
+	return @pids;
+}
+
+sub alive {
+	my ($pid) = @_;
+	my $stat = slurp("/proc/$pid/stat") or return 0;
+	return $stat !~ /\) [ZX] /;
+}
+
+sub state_of {
+	my ($pid) = @_;
+	return (slurp("/proc/$pid/stat") // "") =~ /.*\) (\S)/ ? $1 : "";
+}
+
+# True once the condition holds; a busy machine gets its time.
+sub await {
+	my ($within, $cond) = @_;
+	my $end = time + $within;
+	while (time < $end) {
+		return 1 if $cond->();
+		sleep 0.05;
+	}
+	return 0;
+}
+
+# Brings a run to the point where its primary stands frozen. Returns the
+# driver and the frozen process.
+sub freeze_primary {
+	my $before = newest();
+	my $pid = start("run", "--engine", "local", "--reports", $reports,
+			"$root/scenarios/memory-pause-primary.yaml");
+	my $frozen;
+	my $bites = await(60, sub {
+		my $run = newest();
+		return 0 if $run eq $before;
+		for (events($run)) {
+			$frozen = $_->{targets}[0]{member}
+				if $_->{k} eq "fault" && $_->{state} eq "effective";
+		}
+		return defined $frozen;
+	});
+	BAIL_OUT("the pause was never seen to bite: " . err()) unless $bites;
+	my ($victim) = pids(qr/^\Q$frozen\E$/);
+	is(state_of($victim), "T", "the primary's process is stopped");
+	return ($pid, $victim);
+}
+
+subtest "clients on both sides, and reads of replicas" => sub {
+	my ($code, $s) = run_measured("$root/harness/test/scenarios/memory-minority.yaml");
+	my @ops = map { decode_json($_) } split(/\n/, slurp(latest() . "/history.jsonl") // "");
+	my %value;
+SKIP: {
+		skip("memory-minority: $s->{noise}{why}", 1)
+			if defined $code && $code == 3 && $s->{noise}{too_noisy};
+		is($code, 0, "all expectations pass") or diag(out() . err());
+	}
+	$value{"$_->{f}"}{$_->{val}}++ for grep { $_->{f} =~ /^(insert|write|cas)$/ } @ops;
+	is(scalar(grep { $_ > 1 } map { values %$_ } values %value), 0, "no value is used twice");
+	my @beside = grep { ($_->{g} // 0) == 1 } @ops;
+	cmp_ok(scalar @beside, ">", @ops / 8, "a quarter of the operations or so is the minority's");
+	is(scalar(grep { $_->{p} < 24 } @beside), 0, "by clients of its own");
+	cmp_ok($s->{staleness}{reads}, ">", 20, "replicas answered");
+	is($s->{groups}[0]{member}, $s->{faults}[0]{target}, "the minority stood beside the target");
+	my ($part) = grep { $_->{what} eq "group" } @{$s->{faults}[0]{outages}};
+	cmp_ok($part->{hi_ms} // 0, ">", 900, "it had an outage of its own");
+	is(scalar pids(), 0, "no process is left on the books");
+};
+
+subtest "all is well" => sub {
+	my %by;
+	for my $name (map { "memory-$_" } qw(kill-replica pause-primary kill-primary)) {
+		my ($code, $s) = run_measured("$root/scenarios/$name.yaml");
+		$by{$name} = $s;
+	SKIP: {
+			skip("$name: $s->{noise}{why}", 3)
+				if defined $code && $code == 3 && $s->{noise}{too_noisy};
+			is($code, 0, "$name ends with 0") or diag(out() . err());
+			is($s->{verdict}, "PASS", "$name passes");
+			unlike(out(), qr/^not ok/m, "$name has nothing but ok lines");
+		}
+		is($s->{loss}{lost}, 0, "$name loses nothing");
+		cmp_ok($s->{loss}{acked}, ">", 100, "$name had writes to lose");
+		my @lines = out() =~ /^(?:not )?ok \d+ - /mg;
+		my ($plan) = out() =~ /^1\.\.(\d+)\n/m;
+		is(scalar @lines, $plan, "$name: TAP on standard output, as many lines as planned");
+		is(scalar pids(), 0, "$name leaves no process on the books");
+	}
+	for my $name (qw(memory-kill-primary memory-pause-primary)) {
+		my $f = $by{$name}{faults}[0];
+		cmp_ok($f->{outage}{hi_ms}, ">", 900, "$name: an outage of about the lease was seen");
+		is($f->{mechanism}, "lease expires", "$name: and explained");
+	}
+	for my $f (qw(report.html report.tap result.json junit.xml events.jsonl history.jsonl)) {
+		ok(-s latest() . "/$f", "$f is there");
+	}
+	ok(-s "$reports/index.html", "and an index");
+};
+
+subtest "reports made again are the same, byte for byte" => sub {
+	my $run = latest();
+	my %before = map { $_ => slurp($_) } grep { -f } glob("$run/*");
+	unlink grep { !/(events|history)\.jsonl$/ } keys %before;
+	is(ordeal("report", $run), 0, "they can be made again") or diag(err());
+	for my $f (sort keys %before) {
+		ok(defined slurp($f) && slurp($f) eq $before{$f}, basename($f) . " is the same");
+	}
+};
+
+subtest "repetitions, and lines as they come" => sub {
+	my $before = newest();
+	my $pid = start("run", "--engine", "local", "--reports", $reports, "--seed", 11, "--repeat", 2,
+			"--phase", "0.4", "$root/scenarios/memory-kill-replica.yaml");
+	ok(await(60, sub { out() =~ /^(?:not )?ok 1 - memory-kill-replica \(1 of 2\): /m }),
+	   "the first repetition's lines are printed");
+	unlike(out(), qr/\(2 of 2\)/, "before the second has any");
+	is(scalar(grep { $_->{k} eq "end" } events(newest())), 0, "while the run goes on");
+	my $code = finish($pid);
+	my $run = latest();
+	my @s = grep { $_->{k} eq "scenario" } events($run);
+	is(scalar @s, 2, "both were run");
+	isnt($s[0]{seed}, $s[1]{seed}, "each with a seed of its own");
+	isnt($s[0]{phase_ns}, $s[1]{phase_ns}, "and a phase of its own");
+	cmp_ok($_->{phase_ns}, "<", 4e8, "below what was asked for") for @s;
+	my ($first) = grep { $_->{k} eq "phase" && ($_->{detail} // "") =~ /^random phase/ } events($run);
+	ok($first, "which is waited for");
+	is(slurp("$run/report.tap"), out(), "what was printed is kept");
+	like(out(), qr/^# memory-kill-replica, \d of 2 repetitions/m, "and summed up");
+	like(out(), qr/^# The run took .* times the .* that the systems themselves needed/m,
+	     "with the time that it took");
+	my $time = result()->{time};
+	my $sum = 0;
+	$sum += $_ for values %{$time->{parts}};
+	cmp_ok(abs($sum - $time->{total_ms}), "<", 1, "all of which is accounted for");
+	is(ordeal("report", $run), $code, "made again it ends the same");
+	is(out(), slurp("$run/report.tap"), "and prints the same");
+	is(ordeal("compare", $run, $run), 0, "and is no different from itself");
+	like(out(), qr/too few values to decide/, "nor does it claim so");
+	ok(-s glob("$run/compare-*.html"), "on a page");
+};
+
+my $bugs; # that run's folder
+subtest "every bug is found" => sub {
+	my @files = sort glob("$root/harness/test/scenarios/memory-bug-*.yaml");
+	cmp_ok(scalar @files, ">=", 6, "there are bugs to find");
+	is(ordeal("run", "--engine", "local", "--reports", $reports, "--seed", 7, @files), 1,
+	   "the run fails") or diag(err());
+	$bugs = latest();
+	my $r = result();
+	is(scalar @{$r->{scenarios}}, scalar @files, "all were run");
+	for my $s (@{$r->{scenarios}}) {
+		is($s->{verdict}, "FAIL", "$s->{name} fails");
+		for my $x (@{$s->{expectations}}) {
+			is($x->{verdict}, "FAIL", "$s->{name}: not \"$x->{name}\"");
+		}
+	}
+	my @not = out() =~ /^not ok \d+ - /mg;
+	my ($plan) = out() =~ /^1\.\.(\d+)$/m;
+	is(scalar @not, $plan, "every line of the plan is a failure");
+};
+
+subtest "what an engine cannot do is skipped, with the reason" => sub {
+	my $text = slurp("$root/scenarios/memory-kill-replica.yaml");
+	$text =~ s/fault: kill-process\n.*?target: replica\n.*?\n/fault: node-down\n    target: primary\n/s
+		or die "the scenario has changed";
+	open(my $f, ">", "$dir/node-down.yaml") or die $!;
+	print $f $text;
+	close($f);
+	my $began = time;
+	is(ordeal("run", "--engine", "local", "--reports", $reports, "$dir/node-down.yaml"), 0, "no failure")
+		or diag(out() . err());
+	cmp_ok(time - $began, "<", 60, "nothing is waited for in vain");
+	my @skips = out() =~ /^ok \d+ - .* # SKIP .*no nodes/mg;
+	my ($plan) = out() =~ /^1\.\.(\d+)$/m;
+	is(scalar @skips, $plan, "every line says why") or diag(out());
+	is(result()->{verdict}, "SKIP", "and so does the result");
+};
+
+subtest "an engine that cannot be had is named, in the report too" => sub {
+	my $code = ordeal("run", "--engine", "kube", "--reports", $reports, "--kubeconfig", "$dir/none",
+			  "--context", "none", "--namespace", "none",
+			  "$root/scenarios/postgres-kill-primary.yaml");
+	isnt($code, 0, "it fails");
+	like(err(), qr{^ordeal: .*\Q$dir\E/none}m, "and says why");
+	like(out(), qr{^not ok 1 - the harness itself: .*\Q$dir\E/none.*BROKEN}m, "as a line of TAP");
+	like(slurp(latest() . "/report.html"), qr{\Q$dir\E/none}, "and in the report");
+};
+
+subtest "a suite is a list of names" => sub {
+	open(my $f, ">", "$dir/some.suite") or die $!;
+	print $f "# two of them\n\nnode-down\t# a copy\ntarget\n";
+	close($f);
+	copy("$root/scenarios/memory-pause-primary.yaml", "$dir/target.yaml");
+	my @run = ("run", "--dry-run", "--engine", "local", "--suite");
+	is(ordeal(@run, "$dir/some.suite"), 0, "it is read") or diag(err());
+	is(join(" ", out() =~ /^(memory-\S+):/mg), "memory-kill-replica memory-pause-primary", "both are planned");
+	is(ordeal(@run, "$root/scenarios/default.suite"), 2, "nothing in it for this engine");
+	like(err(), qr/no scenario in it is for engine local/, "and it says so");
+	is(ordeal("run", "--dry-run", "--engine", "docker", "--suite", "$root/scenarios/default.suite"), 0,
+	   "the default suite can be planned") or diag(err());
+};
+
+# What the generator sends, in the order in which it is due.
+sub sent {
+	my ($run) = @_;
+	my @ops = map { decode_json($_) } split(/\n/, slurp("$run/history.jsonl"));
+	@ops = grep { $_->{s} == 0 } @ops;
+	@ops = sort { $a->{ti} <=> $b->{ti} } @ops;
+	return join(" ", map { "$_->{f}" . ($_->{key} // $_->{k} // "") } @ops[0 .. 99]);
+}
+
+subtest "the same seed makes the same choices" => sub {
+	my $one = "$root/harness/test/scenarios/memory-bug-duplicate.yaml";
+	my $first = sent($bugs); # seed 7, and this scenario came first
+	is(ordeal("run", "--engine", "local", "--reports", $reports, "--seed", 7, $one), 1, "again");
+	is(sent(latest()), $first, "seed 7 sends what seed 7 sent");
+	is(result()->{seed}, "7", "the seed is in the result");
+	is(ordeal("run", "--engine", "local", "--reports", $reports, "--seed", 8, $one), 1, "another");
+	isnt(sent(latest()), $first, "seed 8 sends something else");
+	is(ordeal("run", "--dry-run", "--engine", "local", "--seed", 7, $one), 0, "a dry run");
+	like(out(), qr/^seed 7$/m, "tells its seed");
+};
+
+subtest "bad input touches nothing" => sub {
+	my $good = "$root/scenarios/memory-kill-primary.yaml";
+	my $before = newest();
+	my @run = ("run", "--engine", "local", "--reports", $reports);
+	is(ordeal(@run, "--set", "tll=5", $good), 2, "an unknown setting");
+	like(err(), qr/ttl/, "with the right one named");
+	is(ordeal(@run, "--set", "ttl=400", $good), 2, "an impossible combination");
+	is(ordeal(@run, "--set", "bug=big", $good), 2, "an unknown choice");
+	is(ordeal(@run, "$dir/none.yaml"), 2, "a missing file");
+	is(ordeal(@run), 2, "no scenario at all");
+	is(ordeal("run", "--engine", "lokal", $good), 2, "an unknown engine");
+	my $text = slurp($good);
+	$text =~ s/target: primary/target: memory-9/ or die "the scenario has changed";
+	open(my $f, ">", "$dir/target.yaml") or die $!;
+	print $f $text;
+	close($f);
+	is(ordeal(@run, "$dir/target.yaml"), 2, "a member that the fixture does not make");
+	like(err(), qr/target\.yaml:\d+:\d+: .*memory-0, memory-1, memory-2/, "with the ones that it does");
+	is(ordeal(@run, "$root/scenarios/postgres-kill-primary.yaml"), 2, "a system that the engine cannot run");
+	like(err(), qr/postgres-kill-primary\.yaml: engine local runs no containers/, "says so");
+	is(newest(), $before, "no run was begun");
+	$text =~ s/target: memory-9/target: node\/nowhere/ or die;
+	open($f, ">", "$dir/node.yaml") or die $!;
+	print $f $text;
+	close($f);
+	# This one is known only to the engine, so a run was begun.
+	is(ordeal("run", "--engine", "local", "--reports", "$dir/refused", "$dir/node.yaml"), 2,
+		"a node that the engine does not have");
+	like(err(), qr/node\.yaml:\d+:\d+: the engine local has no node "nowhere": node\/local/,
+		"with those that it has");
+};
+
+subtest "Ctrl-C undoes the fault and keeps a partial report" => sub {
+	my ($pid, $victim) = freeze_primary();
+	kill 'INT', $pid;
+	is(finish($pid, 60), 130, "exit code 130") or diag(err());
+	my $run = newest();
+	my @e = events($run);
+	ok((grep { $_->{k} eq "fault" && $_->{state} eq "healed" } @e), "the fault was healed");
+	ok((grep { $_->{k} eq "interrupt" } @e), "the interruption is recorded");
+	ok(-s "$run/report.html", "there is a report");
+	cmp_ok(() = (slurp("$run/history.jsonl") // "") =~ /\n/g, ">", 100, "the history was kept");
+	ok(!alive($victim), "the frozen process is gone");
+	is(scalar pids(), 0, "and so is every other");
+	is(ordeal("report", $run), 3, "its report can be made again, undecided");
+};
+
+subtest "kill -9 of the driver leaves nothing" => sub {
+	my ($pid, $victim) = freeze_primary();
+	my @all = pids();
+	is(scalar @all, 5, "three members and two agents run");
+	kill 'KILL', $pid;
+	is(finish($pid, 10), 137, "the driver is dead");
+	my $began = time;
+	ok(await(30, sub { !grep { alive($_) } @all }), "after 30 s no process is left")
+		or diag(join(" ", grep { alive($_) } @all));
+	note(sprintf("it took %.1f s", time - $began));
+	my @journal = glob("$dir/cache/local/state/journal/*");
+	is(scalar @journal, 0, "the agent's journal is empty: it undid the fault");
+	is(ordeal("recover", "--engine", "local"), 0, "recover is content");
+	is(ordeal("recover", "--engine", "local"), 0, "and again");
+	like(out(), qr/clean/, "with nothing found");
+	ok(!-e "$dir/cache/local/state", "no state is left");
+};
+
+done_testing();

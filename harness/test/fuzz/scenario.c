@@ -1,7 +1,0 @@
-#include "test/fuzz_targets.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-	return fuzz_run("scenario", data, size);
-}

@@ -1,0 +1,521 @@
+/* Redis Cluster's arithmetic and texts, what its rules allow, who won, and
+ * whether all is whole. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "system/redis/cluster_rules.h"
+#include "system/redis/conn.h"
+#include "system/redis/log.h"
+#include "system/redis/slots.h"
+
+#define SEC NS_PER_S
+#define MS NS_PER_MS
+
+static cJSON *parse(const char *text)
+{
+	struct err e = {0};
+	cJSON *o = json_parse(text, "test", &e);
+
+	if (!o)
+		fail_msg("%s", e.msg);
+	return o;
+}
+
+/* The specification's own examples. */
+static void test_slots(void **state)
+{
+	(void)state;
+	assert_int_equal(redis_crc16("123456789", 9), 0x31c3);
+	assert_int_equal(redis_crc16("", 0), 0);
+	assert_int_equal(redis_slot("123456789", 9), 0x31c3 % 16384);
+#define SLOT(s) redis_slot(s, strlen(s))
+	assert_int_equal(SLOT("{user1000}.following"), SLOT("{user1000}.followers"));
+	assert_int_equal(SLOT("{user1000}.following"), SLOT("user1000"));
+	assert_int_equal(SLOT("foo{}{bar}"), redis_crc16("foo{}{bar}", 10) % 16384);
+	assert_int_equal(SLOT("foo{{bar}}zap"), SLOT("{bar"));
+	assert_int_equal(SLOT("foo{bar}{zap}"), SLOT("bar"));
+	assert_int_equal(SLOT("foo{bar"), redis_crc16("foo{bar", 7) % 16384);
+	assert_int_equal(SLOT("}a{b}"), SLOT("b"));
+}
+
+static void test_ranges(void **state)
+{
+	bool map[REDIS_SLOTS] = {false};
+
+	(void)state;
+	assert_int_equal(redis_slots_count("0-5460"), 5461);
+	assert_int_equal(redis_slots_count("0-5460 7000 8000-8001"), 5464);
+	assert_int_equal(redis_slots_count(""), 0);
+	assert_int_equal(redis_slots_count("nonsense"), 0);
+	assert_int_equal(redis_slots_count("5-99999999999999999999"), 0);
+	assert_int_equal(redis_slots_common("0-5460", "5460-10922"), 5460);
+	assert_int_equal(redis_slots_common("0-5460", "5461-10922"), -1);
+	assert_int_equal(redis_slots_common("1 3 5", "2 4 5-6"), 5);
+	assert_int_equal(redis_slots_first("700 3-5"), 3);
+	assert_int_equal(redis_slots_first(""), -1);
+	assert_true(redis_slots_mark("0-10", map));
+	assert_true(redis_slots_mark("12", map));
+	assert_false(redis_slots_mark("10-11", map));
+	assert_true(map[10] && map[11] && map[12] && !map[13]);
+}
+
+static void test_redirect(void **state)
+{
+	static const char *const none[] = {"", "MOVED", "MOVED x 1:2", "MOVED 3 host", "MOVED 16384 h:1",
+					   "ASK -1 h:1", "ASK 1 h:70000", "ERR MOVED 1 h:1", "MOVED 1"};
+	struct redis_redirect r;
+
+	(void)state;
+	assert_true(redis_redirect("MOVED 3999 127.0.0.1:6381", &r));
+	assert_false(r.ask);
+	assert_int_equal(r.slot, 3999);
+	assert_string_equal(r.host, "127.0.0.1");
+	assert_int_equal(r.port, 6381);
+	assert_true(redis_redirect("ASK 1 redis-cluster-2.redis-cluster-headless:6379", &r));
+	assert_true(r.ask);
+	assert_string_equal(r.host, "redis-cluster-2.redis-cluster-headless");
+	assert_true(redis_redirect("MOVED 1 :6379", &r));
+	assert_string_equal(r.host, "");
+	assert_true(redis_redirect("MOVED 1 fd00::1:6379", &r));
+	assert_string_equal(r.host, "fd00::1");
+	for (size_t i = 0; i < ARRAY_LEN(none); i++)
+		assert_false(redis_redirect(none[i], &r));
+}
+
+static const char nodes[] =
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 10.0.0.1:6379@16379,redis-cluster-0.h myself,master - 0 "
+	"1700000000000 1 connected 0-5460\n"
+	"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb 10.0.0.2:6379@16379 master,fail? - 1 2 2 connected "
+	"5461-10922 [5462->-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]\n"
+	"cccccccccccccccccccccccccccccccccccccccc 10.0.0.3:6379@16379 master - 1 2 3 disconnected "
+	"10923-16382 16383\n"
+	"dddddddddddddddddddddddddddddddddddddddd 10.0.0.4:6379@16379 slave,fail "
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 0 2 1 connected\n"
+	"rubbish\n";
+
+static void test_nodes(void **state)
+{
+	struct redis_node v[8];
+
+	(void)state;
+	assert_int_equal(redis_nodes(nodes, v, 8), 4);
+	assert_true(v[0].myself && v[0].is_master && v[0].linked && !v[0].fail && !v[0].pfail);
+	assert_string_equal(v[0].address, "10.0.0.1:6379");
+	assert_string_equal(v[0].slots, "0-5460");
+	assert_string_equal(v[0].master, "");
+	assert_int_equal(v[0].epoch, 1);
+	assert_true(v[1].pfail && !v[1].fail);
+	assert_string_equal(v[1].slots, "5461-10922");
+	assert_false(v[2].linked);
+	assert_string_equal(v[2].slots, "10923-16382 16383");
+	assert_true(v[3].fail && !v[3].pfail && !v[3].is_master);
+	assert_string_equal(v[3].master, v[0].id);
+	assert_int_equal(redis_nodes(nodes, v, 2), 2);
+	assert_int_equal(redis_nodes(nodes, v, 8), 4);
+	assert_int_equal(redis_shard(v, 4, 0), 1);
+	assert_int_equal(redis_shard(v, 4, 5461), 2);
+	assert_int_equal(redis_shard(v, 4, 16000), 3);
+	assert_int_equal(redis_shard(v, 1, 16000), 0);
+	assert_int_equal(redis_shard(v, 4, -1), 0);
+}
+
+static void test_texts(void **state)
+{
+	static const char info[] = "# Replication\r\nrole:slave\r\nslave_repl_offset:42\r\nempty:\r\n";
+	struct redis_line l;
+	char out[16];
+	int64_t want;
+
+	(void)state;
+	assert_true(redis_field(info, "role", out, sizeof(out)));
+	assert_string_equal(out, "slave");
+	assert_false(redis_field(info, "rol", out, sizeof(out)));
+	assert_int_equal(redis_number(info, "slave_repl_offset", -1), 42);
+	assert_int_equal(redis_number(info, "empty", -1), -1);
+	assert_int_equal(redis_number(info, "absent", -1), -1);
+
+#define LINE "1:S 24 Nov 2026 09:56:15.123 # Failover election won: I'm the new master."
+	assert_true(redis_log_line(LINE, strlen(LINE), &l));
+	assert_int_equal(l.role, 'S');
+	assert_string_equal(l.text, "Failover election won: I'm the new master.");
+	assert_int_equal(clock_parse_rfc3339("2026-11-24T09:56:15.123Z", &want), 0);
+	assert_int_equal(l.t_ns, want);
+	assert_false(redis_log_line("", 0, &l));
+	assert_false(redis_log_line("1:S 24 Foo 2026 09:56:15.123 # x", 33, &l));
+	assert_false(redis_log_line("1:S 24 Nov 2026 09:56:15.123", 28, &l));
+	assert_false(redis_log_line("Warning: something else that is long enough", 43, &l));
+}
+
+/* ---- redundancy ---- */
+
+static const char *const whole[] = {
+	"{\"m\":\"r-0\",\"ok\":true,\"role\":\"primary\",\"writable\":true,\"tl\":1,\"x\":{\"id\":\"a\",\"slots\":\"0-5460\",\"state\":\"ok\"}}",
+	"{\"m\":\"r-1\",\"ok\":true,\"role\":\"primary\",\"writable\":true,\"tl\":2,\"x\":{\"id\":\"b\",\"slots\":\"5461-10922\",\"state\":\"ok\"}}",
+	"{\"m\":\"r-2\",\"ok\":true,\"role\":\"primary\",\"writable\":true,\"tl\":3,\"x\":{\"id\":\"c\",\"slots\":\"10923-16383\",\"state\":\"ok\"}}",
+	"{\"m\":\"r-3\",\"ok\":true,\"role\":\"replica\",\"x\":{\"id\":\"d\",\"of\":\"a\",\"link\":\"up\",\"state\":\"ok\"}}",
+	"{\"m\":\"r-4\",\"ok\":true,\"role\":\"replica\",\"x\":{\"id\":\"e\",\"of\":\"b\",\"link\":\"up\",\"state\":\"ok\"}}",
+	"{\"m\":\"r-5\",\"ok\":true,\"role\":\"replica\",\"x\":{\"id\":\"f\",\"of\":\"c\",\"link\":\"up\",\"state\":\"ok\"}}",
+};
+
+/* With one member's answer replaced. */
+static bool redundant(int at, const char *instead, char *why)
+{
+	struct sample s[6];
+	cJSON *o[6];
+	bool is;
+
+	for (int i = 0; i < 6; i++) {
+		o[i] = parse(i == at ? instead : whole[i]);
+		memset(&s[i], 0, sizeof(s[i]));
+		mem_copy_str(s[i].member, sizeof(s[i].member), json_str(o[i], "m", ""));
+		sample_from_json(o[i], &s[i]);
+	}
+	is = redis_cluster_redundant(s, 6, why);
+	for (int i = 0; i < 6; i++)
+		cJSON_Delete(o[i]);
+	return is;
+}
+
+static void test_redundant(void **state)
+{
+	static const struct {
+		int at;
+		const char *instead, *why;
+	} t[] = {
+		{3, "{\"m\":\"r-3\",\"ok\":false}", "r-3 does not answer"},
+		{0, "{\"m\":\"r-0\",\"ok\":true,\"role\":\"primary\",\"writable\":false,\"x\":{\"id\":\"a\",\"slots\":\"0-5460\"}}",
+		 "5461 slots from 0 on"},
+		{1, "{\"m\":\"r-1\",\"ok\":true,\"role\":\"primary\",\"writable\":true,\"x\":{\"id\":\"b\",\"slots\":\"5460-10922\",\"state\":\"ok\"}}",
+		 "two writable members own slots of r-1"},
+		{3, "{\"m\":\"r-3\",\"ok\":true,\"role\":\"replica\",\"x\":{\"of\":\"b\",\"link\":\"up\",\"state\":\"ok\"}}",
+		 "r-0 has no replica"},
+		{4, "{\"m\":\"r-4\",\"ok\":true,\"role\":\"replica\",\"x\":{\"of\":\"b\",\"link\":\"down\",\"state\":\"ok\"}}",
+		 "r-4 has no link"},
+		{4, "{\"m\":\"r-4\",\"ok\":true,\"role\":\"replica\",\"x\":{\"of\":\"b\",\"link\":\"down\",\"syncing\":true}}",
+		 "r-4 is copying"},
+		{5, "{\"m\":\"r-5\",\"ok\":true,\"role\":\"unknown\",\"x\":{\"link\":\"up\"}}", "r-5 neither owns"},
+		{5, "{\"m\":\"r-5\",\"ok\":true,\"role\":\"replica\",\"x\":{\"of\":\"c\",\"link\":\"up\",\"state\":\"ok\",\"fail\":[\"a\"]}}",
+		 "r-5 takes another"},
+		{5, "{\"m\":\"r-5\",\"ok\":true,\"role\":\"replica\",\"x\":{\"of\":\"c\",\"link\":\"up\",\"state\":\"fail\"}}",
+		 "cluster_state:fail"},
+	};
+	char why[200];
+
+	(void)state;
+	if (!redundant(-1, NULL, why))
+		fail_msg("%s", why);
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		assert_false(redundant(t[i].at, t[i].instead, why));
+		if (!strstr(why, t[i].why))
+			fail_msg("\"%s\" instead of \"%s\"", why, t[i].why);
+	}
+	assert_false(redis_cluster_redundant(NULL, 0, why));
+}
+
+/* ---- prediction ---- */
+
+static const char document[] =
+	"[{\"name\":\"cluster-node-timeout\",\"value\":\"5000\",\"unit\":\"ms\"},"
+	"{\"name\":\"cluster-replica-validity-factor\",\"value\":\"10\"},"
+	"{\"name\":\"repl-ping-replica-period\",\"value\":\"10\"},"
+	"{\"name\":\"cluster-require-full-coverage\",\"value\":\"off\"}]";
+
+static struct prediction predict(const char *fault, const char *inforce)
+{
+	cJSON *f = parse(fault), *s = inforce ? parse(inforce) : NULL;
+	struct prediction p;
+
+	redis_cluster_predict(f, s, &p);
+	for (size_t i = 0; i < p.n; i++) {
+		assert_true(p.mech[i].lo_ns >= 0 && p.mech[i].lo_ns <= p.mech[i].hi_ns);
+		assert_true(p.lo_ns <= p.mech[i].lo_ns && p.mech[i].hi_ns <= p.hi_ns);
+		assert_true(*p.mech[i].rule && *p.mech[i].source);
+		/* Not cut off. */
+		assert_true(strlen(p.mech[i].rule) < sizeof(p.mech[i].rule) - 1);
+	}
+	assert_true(strlen(p.note) < sizeof(p.note) - 1);
+	assert_int_equal(p.known, p.n > 0);
+	cJSON_Delete(f);
+	cJSON_Delete(s);
+	return p;
+}
+
+static bool has(const struct prediction *p, const char *name)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (!strcmp(p->mech[i].name, name))
+			return true;
+	return false;
+}
+
+#define PRIMARY "\"targets\":[{\"member\":\"r-0\",\"role\":\"primary\"}]"
+#define REPLICA "\"targets\":[{\"member\":\"r-3\",\"role\":\"replica\"}]"
+#define LASTED(ms) "\"injected_ns\":1000000000,\"effective_ns\":1000000000,\"healed_ns\":1" #ms "000000000"
+
+static void test_predict(void **state)
+{
+	struct prediction p, without;
+
+	(void)state;
+	p = predict("{\"fault\":\"kill-pod\",\"params\":{\"how\":\"crash\"}," PRIMARY "}", document);
+	assert_true(has(&p, "same member restarts") && has(&p, "replica elected"));
+	assert_int_equal(p.lo_ns, 2 * SEC);
+	assert_true(p.hi_ns > 10 * SEC && p.hi_ns < 20 * SEC);
+
+	assert_null(strstr(p.note, "appendonly"));
+
+	/* Without a log there is less to read, and nothing to go on with. */
+	without = predict("{\"fault\":\"kill-pod\",\"params\":{\"how\":\"crash\"}," PRIMARY "}",
+			  "[{\"name\":\"cluster-node-timeout\",\"value\":\"5000\"},"
+			  "{\"name\":\"cluster-replica-validity-factor\",\"value\":\"10\"},"
+			  "{\"name\":\"repl-ping-replica-period\",\"value\":\"10\"},"
+			  "{\"name\":\"cluster-require-full-coverage\",\"value\":\"off\"},"
+			  "{\"name\":\"appendonly\",\"value\":\"off\"}]");
+	assert_int_equal(without.hi_ns, p.hi_ns - 3 * SEC);
+	assert_non_null(strstr(without.note, "appendonly is off"));
+
+	/* The node timeout is the figure that counts. */
+	p = predict("{\"fault\":\"node-down\"," LASTED(90) "," PRIMARY "}", document);
+	assert_int_equal(p.n, 1);
+	assert_true(has(&p, "replica elected"));
+	assert_int_equal(p.lo_ns, 5500 * MS);
+	assert_int_equal(p.hi_ns, 10600 * MS);
+	p = predict("{\"fault\":\"node-down\"," LASTED(90) "," PRIMARY "}", NULL);
+	assert_int_equal(p.lo_ns, 15500 * MS);
+	assert_non_null(strstr(p.note, "cluster-node-timeout"));
+	assert_non_null(strstr(p.note, "full-coverage"));
+
+	p = predict("{\"fault\":\"pause\",\"injected_ns\":1000000000,\"effective_ns\":1100000000,"
+		    "\"healed_ns\":4000000000," PRIMARY "}", document);
+	assert_int_equal(p.n, 1);
+	assert_true(has(&p, "fault ends"));
+	assert_true(p.lo_ns >= 2 * SEC && p.lo_ns < 3 * SEC && p.hi_ns >= 3 * SEC);
+	p = predict("{\"fault\":\"pause\",\"injected_ns\":1000000000,\"effective_ns\":1000000000,"
+		    "\"healed_ns\":9000000000," PRIMARY "}", document);
+	assert_true(has(&p, "fault ends") && has(&p, "replica elected"));
+
+	p = predict("{\"fault\":\"partition-node\"," LASTED(90) "," PRIMARY "}", document);
+	assert_true(has(&p, "replica elected"));
+	assert_non_null(strstr(p.note, "minority"));
+
+	p = predict("{\"fault\":\"fill-disk\",\"injected_ns\":1000000000,\"effective_ns\":1000000000,"
+		    "\"healed_ns\":16000000000," PRIMARY "}", document);
+	assert_int_equal(p.n, 1);
+	assert_true(has(&p, "space returns"));
+	assert_true(p.lo_ns == 0 && p.hi_ns > 15 * SEC);
+
+	/* Who is elected has no replica yet. */
+	p = predict("{\"fault\":\"node-down\"," LASTED(90) "," PRIMARY "}",
+		    "[{\"name\":\"cluster-node-timeout\",\"value\":\"5000\"},"
+		    "{\"name\":\"min-replicas-to-write\",\"value\":\"1\"}]");
+	assert_true(has(&p, "replica elected") && has(&p, "replica returns"));
+	assert_true(p.hi_ns > 189 * SEC);
+	assert_non_null(strstr(p.note, "min-replicas-to-write 1"));
+
+	p = predict("{\"fault\":\"kill-pod\"," REPLICA "}", document);
+	assert_int_equal(p.n, 1);
+	assert_int_equal(p.hi_ns, 0);
+	p = predict("{\"fault\":\"node-down\"," LASTED(90) "," REPLICA "}", document);
+	assert_true(has(&p, "writes need no replica") && has(&p, "replica elected"));
+	p = predict("{\"fault\":\"kill-pod\"}", document);
+	assert_false(p.known);
+	p = predict("{\"fault\":\"flood\"," PRIMARY "}", document);
+	assert_false(p.known);
+}
+
+/* ---- the parts of an outage ---- */
+
+static void push_sample(cJSON *events, const char *m, int64_t t, bool owner, int tl, const char *x)
+{
+	cJSON *e = cJSON_CreateObject();
+
+	json_set_str(e, "k", "sample");
+	json_set_i64(e, "s", 0);
+	json_set_i64(e, "t", t);
+	json_set_str(e, "m", m);
+	json_set_bool(e, "ok", x != NULL);
+	if (x) {
+		json_set_str(e, "role", owner ? "primary" : "replica");
+		json_set_bool(e, "writable", owner);
+		json_set_i64(e, "tl", tl);
+		json_set(e, "x", parse(x));
+	}
+	json_push(events, e);
+}
+
+#define OWN_A "{\"id\":\"aaaaaaaa\",\"run_id\":\"1\",\"slots\":\"0-5460\"}"
+#define OWN_A2 "{\"id\":\"aaaaaaaa\",\"run_id\":\"2\",\"slots\":\"0-5460\"}"
+#define OWN_D "{\"id\":\"dddddddd\",\"run_id\":\"4\",\"slots\":\"0-5460\"}"
+#define OF_A "{\"id\":\"dddddddd\",\"run_id\":\"4\",\"of\":\"aaaaaaaa\",\"link\":\"down\"}"
+#define OWN_B "{\"id\":\"bbbbbbbb\",\"run_id\":\"3\",\"slots\":\"5461-10922\",\"map\":{\"0-5460\":\"aaaaaaaa\"}}"
+#define OWN_B2 "{\"id\":\"bbbbbbbb\",\"run_id\":\"3\",\"slots\":\"5461-10922\",\"map\":{\"0-5460\":\"dddddddd\"}}"
+#define OWN_B_FAIL "{\"id\":\"bbbbbbbb\",\"slots\":\"5461-10922\",\"map\":{\"0-5460\":\"aaaaaaaa\"},\"fail\":[\"aaaaaaaa\"]}"
+
+static cJSON *begin(void)
+{
+	return parse("[{\"k\":\"run\",\"t\":0,\"started\":\"2026-11-24T10:00:00.000Z\"}]");
+}
+
+static void push_log(cJSON *events, const char *member, const char *text)
+{
+	cJSON *e = parse("{\"k\":\"log\",\"s\":0,\"t\":99000000000}");
+
+	json_set_str(e, "member", member);
+	json_set_str(e, "text", text);
+	json_push(events, e);
+}
+
+/* r-0 is hit at 10 s; r-3 takes over at 16 s, r-1 watches. */
+static cJSON *failover(bool logs)
+{
+	cJSON *events = begin();
+
+	for (int64_t t = 9 * SEC; t < 20 * SEC; t += 100 * MS) {
+		push_sample(events, "r-0", t, t < 10 * SEC, 1, t < 10 * SEC ? OWN_A : NULL);
+		push_sample(events, "r-1", t + MS, true, 2, t >= 16100 * MS ? OWN_B2 :
+			    t >= 15300 * MS ? OWN_B_FAIL : OWN_B);
+		push_sample(events, "r-3", t + 2 * MS, t >= 16 * SEC, t >= 16 * SEC ? 7 : 1,
+			    t >= 16 * SEC ? OWN_D : OF_A);
+	}
+	if (!logs)
+		return events;
+	push_log(events, "r-1",
+		 "1:M 24 Nov 2026 10:00:15.250 * Marking node aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa as failing (quorum reached).\n");
+	push_log(events, "r-3",
+		 "1:S 24 Nov 2026 10:00:15.260 * Start of election delayed for 640 milliseconds (rank #0, offset 99).\n"
+		 "1:S 24 Nov 2026 10:00:15.960 * Failover election won: I'm the new master.\n");
+	return events;
+}
+
+#define HIT "{\"fault\":\"node-down\",\"injected_ns\":10000000000,\"effective_ns\":10050000000," PRIMARY "}"
+
+static struct milestones explain(cJSON *events, const char *fault, int64_t first_ack, const char *inforce)
+{
+	struct milestones m = {.effective = 10050 * MS, .first_ack = first_ack, .resolved_ns = -1};
+	cJSON *f = parse(fault), *s = parse(inforce);
+	struct prediction p;
+
+	redis_cluster_predict(f, s, &p);
+	redis_cluster_explain(events, f, &p, &m);
+	cJSON_Delete(f);
+	cJSON_Delete(s);
+	cJSON_Delete(events);
+	return m;
+}
+
+static void test_explain_failover(void **state)
+{
+	struct milestones m;
+
+	(void)state;
+	m = explain(failover(true), HIT, 16250 * MS, document);
+	assert_int_equal(m.detected, 15250 * MS);
+	assert_int_equal(m.elected, 15960 * MS);
+	assert_int_equal(m.promoted, 16002 * MS);
+	assert_int_equal(m.routed, 16101 * MS);
+	assert_string_equal(m.mechanism, "replica elected");
+	assert_non_null(strstr(m.how_elected, "640 ms"));
+	assert_non_null(strstr(m.why_mechanism, "r-3 owns the slots 0-5460 instead of r-0, epoch 7"));
+	/* Without logs the samples tell, but for the vote. */
+	m = explain(failover(false), HIT, 16250 * MS, document);
+	assert_int_equal(m.detected, 15301 * MS);
+	assert_int_equal(m.elected, 0);
+	assert_int_equal(m.promoted, 16002 * MS);
+	/* A client was faster than the sampler. */
+	m = explain(failover(true), HIT, 15990 * MS, document);
+	assert_int_equal(m.promoted, 15990 * MS);
+	assert_int_equal(m.routed, 15990 * MS);
+	assert_int_equal(m.elected, 15960 * MS);
+}
+
+static void test_explain_others(void **state)
+{
+	struct milestones m;
+	cJSON *events = begin();
+
+	(void)state;
+	/* The same member, another process. */
+	for (int64_t t = 9 * SEC; t < 20 * SEC; t += 100 * MS)
+		push_sample(events, "r-0", t, t < 10 * SEC || t > 13 * SEC, 1,
+			    t < 10 * SEC ? OWN_A : t < 11 * SEC ? NULL : OWN_A2);
+	m = explain(events, "{\"fault\":\"kill-pod\",\"injected_ns\":10000000000," PRIMARY "}", 13200 * MS,
+		    document);
+	assert_string_equal(m.mechanism, "same member restarts");
+	assert_int_equal(m.detected, 11 * SEC);
+	assert_int_equal(m.promoted, 13100 * MS);
+	assert_int_equal(m.routed, 0);
+	/* It never went away. */
+	events = begin();
+	for (int64_t t = 9 * SEC; t < 20 * SEC; t += 100 * MS)
+		push_sample(events, "r-0", t, true, 1, t < 10 * SEC || t > 13 * SEC ? OWN_A : NULL);
+	m = explain(events, "{\"fault\":\"pause\",\"injected_ns\":10000000000," PRIMARY "}", 13050 * MS,
+		    document);
+	assert_string_equal(m.mechanism, "fault ends");
+	assert_int_equal(m.promoted, 0);
+	/* Nobody was hit who owned anything. */
+	m = explain(failover(true), "{\"fault\":\"kill-pod\",\"injected_ns\":10000000000," REPLICA "}",
+		    16250 * MS, document);
+	assert_string_equal(m.mechanism, "");
+	assert_non_null(strstr(m.why_mechanism, "hit no owner"));
+}
+
+/* ---- how a member came to follow again ---- */
+
+static cJSON *counters(int64_t full, int64_t partial, const char *run)
+{
+	cJSON *events = begin();
+	char x[160];
+
+	snprintf(x, sizeof(x), "{\"run_id\":\"1\",\"sync_full\":3,\"sync_partial\":1}");
+	push_sample(events, "r-0", 5 * SEC, true, 1, x);
+	push_sample(events, "r-0", 9 * SEC, true, 1, x);
+	snprintf(x, sizeof(x), "{\"run_id\":\"%s\",\"sync_full\":%lld,\"sync_partial\":%lld}", run,
+		 (long long)full, (long long)partial);
+	push_sample(events, "r-0", 15 * SEC, true, 1, x);
+	return events;
+}
+
+static void test_resync(void **state)
+{
+	static const struct {
+		int64_t full, partial;
+		const char *run, *is;
+	} t[] = {{3, 1, "1", "none"}, {4, 1, "1", "full"}, {3, 2, "1", "partial"}, {4, 2, "1", "full"},
+		 {1, 0, "2", "full"}, {0, 0, "2", "none"}};
+	struct recovery_info r;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		cJSON *events = counters(t[i].full, t[i].partial, t[i].run);
+
+		redis_cluster_resync(events, 10 * SEC, 20 * SEC, &r);
+		assert_string_equal(r.resync, t[i].is);
+		assert_int_equal(r.bytes, -1);
+		cJSON_Delete(events);
+	}
+	redis_cluster_resync(NULL, 0, SEC, &r);
+	assert_string_equal(r.resync, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_slots), cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_redirect), cmocka_unit_test(test_nodes),
+		cmocka_unit_test(test_texts), cmocka_unit_test(test_redundant),
+		cmocka_unit_test(test_predict), cmocka_unit_test(test_explain_failover),
+		cmocka_unit_test(test_explain_others), cmocka_unit_test(test_resync),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

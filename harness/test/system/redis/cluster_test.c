@@ -1,0 +1,527 @@
+/* The Redis Cluster client against real servers on loopback: three masters,
+ * one of them with a replica. Every outcome, every redirection, and no call
+ * that outlives its deadline. A cluster takes seconds to form, so there is one
+ * for all tests: those that break it come last, each after the other. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "test/lib/redis_server.h"
+#include "test/lib/redis_trial.h"
+#include "system/redis/slots.h"
+#include "system/system.h"
+
+extern const struct system_ops system_redis_cluster;
+#define SYS system_redis_cluster
+
+enum { N = 4, MASTERS = 3, TIMEOUT_MS = 1000 };
+
+struct fixture {
+	struct redis_trial t;
+	struct redis_server s[N];
+	struct member m[N];
+};
+
+static int stop(void **state)
+{
+	struct fixture *f = *state;
+
+	if (!f)
+		return 0;
+	for (int i = 0; i < N; i++)
+		redis_server_free(&f->s[i]);
+	cJSON_Delete(f->t.acc.conf);
+	free(f);
+	return 0;
+}
+
+static void call_ok(const struct redis_server *s, const char *line)
+{
+	char *a = redis_server_call(s, "%s", line);
+
+	if (!a || strcmp(a, "OK"))
+		fail_msg("%s: %s", line, a ? a : "no answer");
+	free(a);
+}
+
+static bool form(struct fixture *f)
+{
+	static const char *const slots[] = {"0 5460", "5461 10922", "10923 16383"};
+	char line[120], *id;
+
+	for (int i = 0; i < MASTERS; i++) {
+		snprintf(line, sizeof(line), "CLUSTER ADDSLOTSRANGE %s", slots[i]);
+		call_ok(&f->s[i], line);
+		snprintf(line, sizeof(line), "CLUSTER SET-CONFIG-EPOCH %d", i + 1);
+		call_ok(&f->s[i], line);
+	}
+	for (int i = 1; i < N; i++) {
+		char *bus = redis_server_call(&f->s[i], "CONFIG GET cluster-port");
+
+		snprintf(line, sizeof(line), "CLUSTER MEET %s %d %s", f->s[i].ip, f->s[i].port,
+			 strchr(bus, '\n') + 1);
+		free(bus);
+		call_ok(&f->s[0], line);
+	}
+	for (int i = 0; i < N; i++)
+		if (!redis_trial_says(&f->s[i], "CLUSTER INFO", "cluster_known_nodes:4", LONG_NS))
+			return false;
+	id = redis_server_call(&f->s[0], "CLUSTER MYID");
+	snprintf(line, sizeof(line), "CLUSTER REPLICATE %s", id);
+	free(id);
+	call_ok(&f->s[3], line);
+	for (int i = 0; i < N; i++)
+		if (!redis_trial_says(&f->s[i], "CLUSTER INFO", "cluster_state:ok", LONG_NS))
+			return false;
+	return redis_trial_says(&f->s[3], "INFO replication", "master_link_status:up", LONG_NS) &&
+	       redis_trial_says(&f->s[1], "CLUSTER SLOTS", f->s[3].ip, LONG_NS);
+}
+
+static int start(void **state)
+{
+	struct fixture *f;
+	struct err e = {0};
+	int port = redis_server_free_port(), bus = redis_server_free_port();
+
+	*state = NULL;
+	if (redis_server_missing())
+		return 0;
+	f = mem_alloc(sizeof(*f));
+	*state = f;
+	for (int i = 0; i < N; i++) {
+		char ip[32], conf[300];
+
+		/* One port for all, as in pods: addresses differ. */
+		snprintf(ip, sizeof(ip), "127.0.77.%d", i + 1);
+		snprintf(conf, sizeof(conf), "cluster-enabled yes\ncluster-port %d\n"
+			 "cluster-node-timeout %d\ncluster-announce-ip %s\n"
+			 "cluster-require-full-coverage no\nrepl-diskless-sync-delay 0\n"
+			 "appendonly no", bus, TIMEOUT_MS, ip);
+		if (redis_server_new(&f->s[i], ip, port, conf))
+			goto fail;
+		snprintf(f->m[i].name, sizeof(f->m[i].name), "redis-cluster-%d", i);
+		mem_copy_str(f->m[i].host, sizeof(f->m[i].host), ip);
+	}
+	f->t.sys = &SYS;
+	f->t.acc = (struct access){.members = f->m, .n = N, .conf = cJSON_CreateObject()};
+	json_set_i64(f->t.acc.conf, "port", port);
+	if (!form(f))
+		goto fail;
+	if (SYS.setup(&f->t.acc, 4, LONG_NS, &e)) {
+		fprintf(stderr, "%s\n", e.msg);
+		goto fail;
+	}
+	return 0;
+fail:
+	stop(state); /* cmocka does not */
+	*state = NULL;
+	return -1;
+}
+
+#define INSERT(f, v) redis_trial_run(&f->t, OP_INSERT, OP_NO_VALUE, v, OP_NO_VALUE)
+
+/* A value whose key is in a shard, from `from` on. */
+static int64_t value_in(int shard, int64_t from)
+{
+	static const int lo[] = {0, 0, 5461, 10923, REDIS_SLOTS};
+
+	for (;; from++) {
+		char key[48];
+		int slot;
+
+		snprintf(key, sizeof(key), "ordeal:insert:%lld", (long long)from);
+		slot = redis_slot(key, strlen(key));
+		if (slot >= lo[shard] && slot < lo[shard + 1])
+			return from;
+	}
+}
+
+static void test_operations(void **state)
+{
+	struct fixture *f = redis_trial_need(state);
+	bool seen[MASTERS + 1] = {false};
+	struct op op;
+
+	for (int64_t v = 1; v <= 60; v++) {
+		op = INSERT(f, v);
+		assert_int_equal(op.outcome, OP_OK);
+		assert_in_range(op.shard, 1, MASTERS);
+		seen[op.shard] = true;
+		/* The owner answers itself. */
+		assert_int_equal(strncmp(op.via, f->s[op.shard - 1].ip, strlen(f->s[0].ip)), 0);
+	}
+	assert_true(seen[1] && seen[2] && seen[3]);
+	op = redis_trial_run(&f->t, OP_READ, 1, OP_NO_VALUE, OP_NO_VALUE);
+	assert_int_equal(op.outcome, OP_OK);
+	assert_int_equal(op.value, OP_NO_VALUE);
+	assert_int_equal(redis_trial_run(&f->t, OP_CAS, 1, 5, OP_NO_VALUE).outcome, OP_OK);
+	op = redis_trial_run(&f->t, OP_CAS, 1, 6, OP_NO_VALUE);
+	assert_int_equal(op.outcome, OP_FAIL);
+	assert_int_equal(strncmp(op.error, "mismatch", 8), 0);
+	assert_int_equal(redis_trial_run(&f->t, OP_CAS, 1, 6, 5).outcome, OP_OK);
+	assert_int_equal(redis_trial_run(&f->t, OP_READ, 1, OP_NO_VALUE, OP_NO_VALUE).value, 6);
+	assert_int_equal(redis_trial_run(&f->t, OP_WRITE, 1, 9, OP_NO_VALUE).outcome, OP_OK);
+	assert_int_equal(redis_trial_run(&f->t, OP_READ, 1, OP_NO_VALUE, OP_NO_VALUE).value, 9);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static void test_final_read(void **state)
+{
+	struct fixture *f = redis_trial_need(state);
+	struct final_read r;
+	struct err e = {0};
+
+	assert_int_equal(SYS.setup(&f->t.acc, 4, LONG_NS, &e), 0);
+	for (int64_t v = 1; v <= 300; v++)
+		assert_int_equal(INSERT(f, v).outcome, OP_OK);
+	INSERT(f, 7); /* twice: it has to show */
+	redis_trial_run(&f->t, OP_WRITE, 2, 44, OP_NO_VALUE);
+	if (SYS.final_read(&f->t.acc, 4, &r, LONG_NS, &e))
+		fail_msg("%s", e.msg);
+	assert_int_equal(r.n, 301);
+	qsort(r.values, r.n, sizeof(*r.values), by_value);
+	for (int64_t v = 1; v <= 300; v++)
+		assert_int_equal(r.values[v - 1 + (v > 7)], v);
+	assert_int_equal(r.values[7], 7);
+	assert_int_equal(r.nregisters, 4);
+	assert_int_equal(r.registers[2], 44);
+	assert_int_equal(r.registers[0], OP_NO_VALUE);
+	final_read_free(&r);
+	/* A new setup throws it away. */
+	assert_int_equal(SYS.setup(&f->t.acc, 4, LONG_NS, &e), 0);
+	assert_int_equal(SYS.final_read(&f->t.acc, 4, &r, LONG_NS, &e), 0);
+	assert_int_equal(r.n, 0);
+	final_read_free(&r);
+}
+
+/* A planned failover: the client still believes in the old owner. */
+static void test_moved(void **state)
+{
+	struct fixture *f = redis_trial_need(state);
+	int64_t v = value_in(1, 1);
+	struct op op;
+
+	assert_int_equal(INSERT(f, v).outcome, OP_OK);
+	call_ok(&f->s[3], "CLUSTER FAILOVER");
+	assert_true(redis_trial_says(&f->s[0], "ROLE", "slave", LONG_NS));
+	op = INSERT(f, value_in(1, v + 1));
+	assert_int_equal(op.outcome, OP_OK);
+	assert_non_null(strstr(op.via, " MOVED"));
+	assert_int_equal(strncmp(op.via, f->s[3].ip, strlen(f->s[3].ip)), 0);
+	assert_int_equal(op.shard, 1);
+	/* It has learnt, once the one that it asks knows. */
+	assert_true(redis_trial_says(&f->s[1], "CLUSTER SLOTS", f->s[3].ip, LONG_NS));
+	do
+		op = INSERT(f, value_in(1, op.value + 1));
+	while (strstr(op.via, "MOVED"));
+	assert_int_equal(op.outcome, OP_OK);
+}
+
+/* A slot on its way: what is not here is asked for there. */
+static void test_ask(void **state)
+{
+	struct fixture *f = redis_trial_need(state);
+	char line[120], key[48], *from = redis_server_call(&f->s[0], "CLUSTER MYID"),
+	     *to = redis_server_call(&f->s[1], "CLUSTER MYID");
+	int64_t v = value_in(1, 1);
+	struct op op;
+	int slot;
+
+	snprintf(key, sizeof(key), "ordeal:insert:%lld", (long long)v);
+	slot = redis_slot(key, strlen(key));
+	snprintf(line, sizeof(line), "CLUSTER SETSLOT %d IMPORTING %s", slot, from);
+	call_ok(&f->s[1], line);
+	snprintf(line, sizeof(line), "CLUSTER SETSLOT %d MIGRATING %s", slot, to);
+	call_ok(&f->s[0], line);
+	op = INSERT(f, v);
+	assert_int_equal(op.outcome, OP_OK);
+	assert_non_null(strstr(op.via, " ASK"));
+	assert_int_equal(strncmp(op.via, f->s[1].ip, strlen(f->s[1].ip)), 0);
+	free(from);
+	free(to);
+	snprintf(line, sizeof(line), "CLUSTER SETSLOT %d STABLE", slot);
+	call_ok(&f->s[0], line);
+	call_ok(&f->s[1], line);
+}
+
+/* A server that owns all slots and says TRYAGAIN to the first `times` commands:
+ * a real one says it only to several keys at once, which no call here has. */
+struct hesitant {
+	int fd, port, times;
+	pthread_t thread;
+};
+
+static void *hesitate(void *arg)
+{
+	struct hesitant *h = arg;
+	int fd = accept(h->fd, NULL, NULL);
+	char text[4096], answer[200];
+	ssize_t n;
+
+	while (fd >= 0 && (n = recv(fd, text, sizeof(text) - 1, 0)) > 0) {
+		text[n] = '\0';
+		snprintf(answer, sizeof(answer), "+OK\r\n");
+		if (strstr(text, "SLOTS"))
+			snprintf(answer, sizeof(answer), "*1\r\n*3\r\n:0\r\n:16383\r\n*3\r\n"
+				 "$9\r\n127.0.0.1\r\n:%d\r\n$1\r\na\r\n", h->port);
+		else if (h->times-- > 0)
+			snprintf(answer, sizeof(answer), "-TRYAGAIN Multiple keys request during "
+				 "rehashing of slot\r\n");
+		if (send(fd, answer, strlen(answer), MSG_NOSIGNAL) < 0)
+			break;
+	}
+	if (fd >= 0)
+		close(fd);
+	return NULL;
+}
+
+static struct op against_hesitant(int times)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct hesitant h = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .times = times};
+	struct member m = {.name = "redis-cluster-0", .host = "127.0.0.1"};
+	struct redis_trial t = {.sys = &SYS, .acc = {.members = &m, .n = 1}};
+	socklen_t len = sizeof(at);
+	struct op op;
+
+	assert_int_equal(bind(h.fd, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(listen(h.fd, 1), 0);
+	assert_int_equal(getsockname(h.fd, (struct sockaddr *)&at, &len), 0);
+	h.port = ntohs(at.sin_port);
+	assert_int_equal(pthread_create(&h.thread, NULL, hesitate, &h), 0);
+	t.acc.conf = cJSON_CreateObject();
+	json_set_i64(t.acc.conf, "port", h.port);
+	t.c = SYS.client_new(&t.acc, 0);
+	op = redis_trial_run(&t, OP_INSERT, OP_NO_VALUE, 1, OP_NO_VALUE);
+	SYS.client_free(t.c);
+	pthread_join(h.thread, NULL);
+	close(h.fd);
+	cJSON_Delete(t.acc.conf);
+	return op;
+}
+
+static void test_tryagain(void **state)
+{
+	struct op op = against_hesitant(2);
+
+	(void)state;
+	assert_int_equal(op.outcome, OP_OK);
+	assert_non_null(strstr(op.via, " TRYAGAIN"));
+	assert_null(strstr(strstr(op.via, " TRYAGAIN") + 1, " TRYAGAIN"));
+	assert_true(op.t_return - op.t_invoke >= 20 * NS_PER_MS);
+
+	/* It never comes to an end: refused, by the deadline, and nothing was done. */
+	op = against_hesitant(1 << 20);
+	assert_int_equal(op.outcome, OP_FAIL);
+	assert_int_equal(strncmp(op.error, "TRYAGAIN", 8), 0);
+	assert_true(op.t_return - op.t_invoke >= DEADLINE_NS / 2);
+}
+
+/* A replica answers what it was given, and is never replaced by its master. */
+static void test_replica_reads(void **state)
+{
+	struct fixture *f = redis_trial_need(state);
+	int64_t end_ns = clock_mono_ns() + LONG_NS;
+	int64_t key = -1;
+	struct op op;
+
+	for (int64_t k = 0; k < 64 && key < 0; k++)
+		if (redis_trial_run(&f->t, OP_WRITE, k, 100 + k, OP_NO_VALUE).shard == 1)
+			key = k;
+	assert_true(key >= 0);
+	do
+		op = redis_trial_run(&f->t, OP_READ_REPLICA, key, OP_NO_VALUE, OP_NO_VALUE);
+	while (op.value != 100 + key && clock_mono_ns() < end_ns);
+	assert_int_equal(op.outcome, OP_OK);
+	assert_int_equal(op.value, 100 + key);
+	assert_int_equal(strncmp(op.via, f->s[3].ip, strlen(f->s[3].ip)), 0);
+	/* A shard that has none. */
+	for (int64_t k = 0; k < 64; k++) {
+		op = redis_trial_run(&f->t, OP_READ_REPLICA, k, OP_NO_VALUE, OP_NO_VALUE);
+		if (op.shard != 2)
+			continue;
+		assert_int_equal(op.outcome, OP_FAIL);
+		assert_false(op.sent);
+		break;
+	}
+}
+
+static void ask_member_for(struct fixture *f, int i, struct sample *s, int64_t timeout_ns)
+{
+	struct probe *p = SYS.probe_new(&f->t.acc, &f->m[i]);
+
+	*s = (struct sample){.timeline = -1, .position = -1, .lag_bytes = -1, .lag_ns = -1};
+	mem_copy_str(s->member, sizeof(s->member), f->m[i].name);
+	SYS.probe(p, s, timeout_ns);
+	SYS.probe_free(p);
+}
+
+static void ask_member(struct fixture *f, int i, struct sample *s)
+{
+	ask_member_for(f, i, s, 3 * NS_PER_S);
+}
+
+/* Silence is doubt; a dead server's closed port is none. */
+static void test_frozen_and_dead(void **state)
+{
+	struct fixture *f = redis_trial_need(state);
+	int64_t v = value_in(2, 1);
+	struct sample s;
+	struct op op;
+
+	assert_int_equal(INSERT(f, v).outcome, OP_OK);
+	redis_server_signal(&f->s[1], SIGSTOP);
+	op = INSERT(f, value_in(2, v + 1));
+	assert_int_equal(op.outcome, OP_INFO);
+	assert_true(op.sent);
+	assert_int_equal(strncmp(op.error, "timeout", 7), 0);
+	assert_int_equal(op.shard, 2);
+	assert_true(op.t_return - op.t_invoke >= DEADLINE_NS / 2);
+	/* The other shards do not mind. */
+	assert_int_equal(INSERT(f, value_in(3, v)).outcome, OP_OK);
+	redis_server_kill(&f->s[1]);
+	op = INSERT(f, value_in(2, v + 2));
+	assert_int_equal(op.outcome, OP_FAIL);
+	assert_int_equal(op.shard, 2);
+	ask_member(f, 1, &s);
+	assert_true(!s.ok && s.closed);
+	cJSON_Delete(s.extra);
+}
+
+/* A master that has missed the majority for the node timeout refuses. */
+static void test_minority(void **state)
+{
+	struct fixture *f = redis_trial_need(state);
+	int64_t end_ns = clock_mono_ns() + LONG_NS, v = value_in(1, 1000);
+	struct op op;
+
+	INSERT(f, v);
+	redis_server_kill(&f->s[1]);
+	redis_server_kill(&f->s[2]);
+	do
+		op = INSERT(f, v = value_in(1, v + 1));
+	while (op.outcome == OP_OK && clock_mono_ns() < end_ns);
+	assert_int_equal(op.outcome, OP_FAIL);
+	assert_true(op.sent);
+	assert_int_equal(strncmp(op.error, "CLUSTERDOWN", 11), 0);
+}
+
+static void test_probe(void **state)
+{
+	struct fixture *f = redis_trial_need(state);
+	struct sample s[N];
+	char why[200];
+
+	for (int i = 0; i < N; i++) {
+		ask_member(f, i, &s[i]);
+		if (!s[i].ok)
+			fail_msg("%s: %s", s[i].member, s[i].error);
+	}
+	assert_int_equal(s[1].role, ROLE_PRIMARY);
+	assert_true(s[1].writable);
+	assert_int_equal(s[1].shard, 2);
+	assert_string_equal(json_str(s[1].extra, "slots", ""), "5461-10922");
+	assert_int_equal(s[3].role, ROLE_REPLICA);
+	assert_false(s[3].writable);
+	assert_int_equal(s[3].shard, 1);
+	assert_string_equal(json_str(s[3].extra, "link", ""), "up");
+	assert_string_equal(json_str(s[3].extra, "of", ""), json_str(s[0].extra, "id", "?"));
+	assert_true(s[3].lag_bytes >= 0 && s[3].lag_bytes < 10000);
+	assert_int_equal(s[0].lag_bytes, -1);
+	assert_true(s[0].timeline > 0);
+	assert_int_equal(s[3].timeline, s[0].timeline);
+	assert_false(SYS.redundant(s, N, why));
+	assert_non_null(strstr(why, "redis-cluster-1 has no replica"));
+	for (int i = 0; i < N; i++)
+		cJSON_Delete(s[i].extra);
+	redis_server_signal(&f->s[2], SIGSTOP);
+	ask_member_for(f, 2, &s[2], 300 * NS_PER_MS);
+	assert_false(s[2].ok);
+	assert_false(s[2].closed);
+	assert_int_equal(strncmp(s[2].error, "timeout", 7), 0);
+	assert_true(s[2].took_ns < 300 * NS_PER_MS + SLACK_NS);
+	cJSON_Delete(s[2].extra);
+	redis_server_signal(&f->s[2], SIGCONT);
+	assert_true(redis_trial_says(&f->s[0], "CLUSTER INFO", "cluster_slots_ok:16384", LONG_NS));
+	assert_true(redis_trial_says(&f->s[2], "CLUSTER INFO", "cluster_state:ok", LONG_NS));
+}
+
+static void test_inforce(void **state)
+{
+	struct fixture *f = redis_trial_need(state);
+	cJSON *a = cJSON_CreateArray(), *s;
+	struct err e = {0};
+	int found = 0;
+
+	if (SYS.inforce(&f->t.acc, a, &e))
+		fail_msg("%s", e.msg);
+	cJSON_ArrayForEach(s, a) {
+		const char *name = json_str(s, "name", "");
+
+		if (!strcmp(name, "cluster-node-timeout"))
+			found += !strcmp(json_str(s, "value", ""), "1000");
+		if (!strcmp(name, "cluster-require-full-coverage"))
+			found += !strcmp(json_str(s, "value", ""), "off");
+		if (!strcmp(name, "repl-backlog-size"))
+			found += !strcmp(json_str(s, "value", ""), "1048576");
+	}
+	assert_int_equal(found, 3);
+	cJSON_Delete(a);
+}
+
+/* Servers that nobody made a cluster of. */
+static void test_not_formed(void **state)
+{
+	struct redis_server s = {0};
+	struct member m = {.name = "redis-cluster-0", .host = "127.0.0.1"};
+	struct access acc = {.members = &m, .n = 1};
+	struct err e = {0};
+	char conf[120];
+
+	(void)state;
+	if (redis_server_missing())
+		skip();
+	snprintf(conf, sizeof(conf), "cluster-enabled yes\ncluster-port %d", redis_server_free_port());
+	acc.conf = cJSON_CreateObject();
+	assert_int_equal(redis_server_new(&s, "127.0.0.1", redis_server_free_port(), conf), 0);
+	json_set_i64(acc.conf, "port", s.port);
+	assert_int_equal(SYS.setup(&acc, 4, 5 * NS_PER_S, &e), -1);
+	assert_non_null(strstr(e.msg, "0 of 16384 slots"));
+	redis_server_free(&s);
+	assert_int_equal(SYS.setup(&acc, 4, NS_PER_S, &e), -1);
+	cJSON_Delete(acc.conf);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, redis_trial_begin, redis_trial_end)
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_not_formed),
+		T(test_operations), T(test_final_read), T(test_replica_reads), T(test_inforce),
+		T(test_ask), cmocka_unit_test(test_tryagain), T(test_probe),
+		/* From here on nothing is as it was. */
+		T(test_moved), T(test_frozen_and_dead), T(test_minority),
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}

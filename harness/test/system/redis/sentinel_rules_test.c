@@ -1,0 +1,307 @@
+/* What Sentinel's rules allow, who won, and whether all is whole. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "system/redis/sentinel_rules.h"
+
+#define SEC NS_PER_S
+#define MS NS_PER_MS
+
+static cJSON *parse(const char *text)
+{
+	struct err e = {0};
+	cJSON *o = json_parse(text, "test", &e);
+
+	if (!o)
+		fail_msg("%s", e.msg);
+	return o;
+}
+
+/* ---- redundancy ---- */
+
+static void set(struct sample *s, const char *name, enum role role, bool writable, const char *x)
+{
+	*s = (struct sample){.ok = true, .role = role, .writable = writable, .extra = parse(x)};
+	mem_copy_str(s->member, sizeof(s->member), name);
+}
+
+#define VIEW(h, names, flags, others, replicas) \
+	"\"sentinel\":{\"host\":\"" h "\",\"names\":\"" names "\",\"flags\":\"" flags \
+	"\",\"others\":" others ",\"of\":3,\"replicas\":" replicas "}}"
+#define MASTER "{\"me\":\"m:6379\",\"followers\":2,"
+#define REPLICA "{\"me\":\"r:6379\",\"of\":\"m:6379\",\"link\":\"up\","
+
+static const char *judge(const char *x0, const char *x1, const char *x2, enum role second, char *why)
+{
+	struct sample s[3];
+
+	set(&s[0], "redis-master-0", ROLE_PRIMARY, true, x0);
+	set(&s[1], "redis-replica-0", second, second == ROLE_PRIMARY, x1);
+	set(&s[2], "redis-replica-1", ROLE_REPLICA, false, x2);
+	if (redis_sentinel_redundant(s, 3, why))
+		snprintf(why, 200, "redundant");
+	for (int i = 0; i < 3; i++)
+		cJSON_Delete(s[i].extra);
+	return why;
+}
+
+#define WELL VIEW("s0", "m:6379", "master", "2", "2")
+
+static void test_redundant(void **state)
+{
+	char why[200];
+
+	(void)state;
+	assert_string_equal(judge(MASTER WELL, REPLICA WELL, REPLICA WELL, ROLE_REPLICA, why), "redundant");
+	assert_non_null(strstr(judge(MASTER WELL, MASTER WELL, REPLICA WELL, ROLE_PRIMARY, why),
+			       "are both masters"));
+	assert_non_null(strstr(judge("{\"me\":\"m:6379\",\"followers\":1,\"misconf\":true," WELL, REPLICA WELL,
+				     REPLICA WELL, ROLE_REPLICA, why), "1 replicas online"));
+	assert_non_null(strstr(judge(MASTER WELL, "{\"of\":\"m:6379\",\"link\":\"down\"," WELL, REPLICA WELL,
+				     ROLE_REPLICA, why), "redis-replica-0 has no link"));
+	assert_non_null(strstr(judge(MASTER WELL, "{\"of\":\"x:6379\",\"link\":\"up\"," WELL, REPLICA WELL,
+				     ROLE_REPLICA, why), "follows x:6379"));
+	assert_non_null(strstr(judge(MASTER VIEW("s0", "r:6379", "master", "2", "2"), REPLICA WELL, REPLICA WELL,
+				     ROLE_REPLICA, why), "s0 names r:6379"));
+	assert_non_null(strstr(judge(MASTER VIEW("s0", "m:6379", "master,s_down", "2", "2"), REPLICA WELL,
+				     REPLICA WELL, ROLE_REPLICA, why), "s_down"));
+	assert_non_null(strstr(judge(MASTER VIEW("s0", "m:6379", "master", "1", "2"), REPLICA WELL, REPLICA WELL,
+				     ROLE_REPLICA, why), "knows 1 other Sentinels"));
+	assert_non_null(strstr(judge(MASTER VIEW("s0", "m:6379", "master", "2", "1"), REPLICA WELL, REPLICA WELL,
+				     ROLE_REPLICA, why), "knows 1 replicas"));
+	assert_non_null(strstr(judge(MASTER "\"sentinel\":{\"host\":\"s0\",\"error\":\"timeout\"}}", REPLICA WELL,
+				     REPLICA WELL, ROLE_REPLICA, why), "s0: timeout"));
+	assert_false(redis_sentinel_redundant(NULL, 0, why));
+}
+
+/* ---- predictions ---- */
+
+static const char inforce[] =
+	"[{\"name\":\"down-after-milliseconds\",\"value\":\"5000\"},{\"name\":\"failover-timeout\",\"value\":\"60000\"},"
+	"{\"name\":\"quorum\",\"value\":\"2\"},{\"name\":\"num-other-sentinels\",\"value\":\"2\"},"
+	"{\"name\":\"min-replicas-to-write\",\"value\":\"%d\"},{\"name\":\"min-replicas-max-lag\",\"value\":\"10\"},"
+	"{\"name\":\"shutdown-timeout\",\"value\":\"10\"}]";
+
+static void predict(const char *fault, const char *role, int64_t healed_s, int min_replicas, struct prediction *p)
+{
+	char text[600];
+	cJSON *f, *i;
+
+	snprintf(text, sizeof(text), "{\"fault\":%s,\"targets\":[{\"member\":\"redis-master-0\",\"role\":\"%s\"}],"
+		 "\"injected_ns\":1000000000,\"effective_ns\":1000000000,\"healed_ns\":%lld}", fault, role,
+		 healed_s ? (long long)((1 + healed_s) * SEC) : 0LL);
+	f = parse(text);
+	snprintf(text, sizeof(text), inforce, min_replicas);
+	i = parse(text);
+	redis_sentinel_predict(f, i, p);
+	cJSON_Delete(f);
+	cJSON_Delete(i);
+}
+
+static bool has(const struct prediction *p, const char *name)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (!strcmp(p->mech[i].name, name))
+			return true;
+	return false;
+}
+
+static void test_predict(void **state)
+{
+	struct prediction p, q;
+
+	(void)state;
+	/* Longer than any failover may take: only the failover ends it. */
+	predict("\"pause\"", "primary", 20, 0, &p);
+	assert_true(p.known && has(&p, "replica promoted") && !has(&p, "fault ends"));
+	assert_int_equal(p.lo_ns, 4 * SEC);
+	assert_in_range(p.hi_ns, 8 * SEC, 12 * SEC);
+	assert_non_null(strstr(p.note, "= 120 s"));
+	/* Shorter than down-after less a ping: nobody may be promoted. */
+	predict("\"pause\"", "primary", 3, 0, &p);
+	assert_true(has(&p, "fault ends") && !has(&p, "replica promoted"));
+	assert_in_range(p.lo_ns, 2 * SEC, 3 * SEC);
+	/* In between both may be. */
+	predict("\"pause\"", "primary", 6, 0, &p);
+	assert_true(has(&p, "fault ends") && has(&p, "replica promoted"));
+	predict("\"kill-pod\",\"how\":\"crash\"", "primary", 0, 0, &p);
+	assert_true(has(&p, "same member restarts") && has(&p, "replica promoted"));
+	predict("\"kill-pod\",\"how\":\"graceful\"", "primary", 0, 0, &q);
+	assert_int_equal(q.hi_ns - p.hi_ns, 10 * SEC);
+	assert_int_equal(q.lo_ns, p.lo_ns);
+	predict("\"fill-disk\"", "primary", 15, 0, &p);
+	/* MISCONF answers pings, too. */
+	assert_true(has(&p, "replica promoted") && !has(&p, "fault ends"));
+	predict("\"fill-disk\"", "primary", 2, 0, &p);
+	assert_true(has(&p, "fault ends") && !has(&p, "replica promoted"));
+	predict("\"partition-node\"", "primary", 30, 0, &p);
+	assert_non_null(strstr(p.note, "until it is healed"));
+	predict("\"partition-node\"", "primary", 30, 1, &p);
+	assert_non_null(strstr(p.note, "max-lag = 10 s"));
+	predict("\"node-down\"", "replica", 30, 0, &p);
+	assert_true(p.known);
+	assert_int_equal(p.hi_ns, 0);
+	predict("\"node-down\"", "replica", 30, 2, &p);
+	assert_false(p.known);
+	predict("\"node-down\"", "unknown", 30, 0, &p);
+	assert_false(p.known);
+	predict("\"flood\"", "primary", 30, 0, &p);
+	assert_false(p.known);
+	memset(&p, 0, sizeof(p));
+	redis_sentinel_predict(NULL, NULL, &p);
+	assert_false(p.known);
+}
+
+/* ---- what happened ---- */
+
+static void push(cJSON *events, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void push(cJSON *events, const char *fmt, ...)
+{
+	char text[2000];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	json_push(events, parse(text));
+}
+
+static void sample(cJSON *events, int64_t ms, const char *m, bool primary, const char *run)
+{
+	push(events, "{\"k\":\"sample\",\"s\":0,\"t\":%lld,\"m\":\"%s\",\"ok\":true,\"role\":\"%s\",\"writable\":%s,"
+	     "\"x\":{\"run_id\":\"%s\"}}", (long long)(ms * MS), m, primary ? "primary" : "replica",
+	     primary ? "true" : "false", run);
+}
+
+static cJSON *scene(void)
+{
+	cJSON *events = cJSON_CreateArray();
+
+	push(events, "{\"k\":\"run\",\"t\":0,\"started\":\"2026-11-24T10:00:00Z\"}");
+	sample(events, 9900, "redis-master-0", true, "a");
+	sample(events, 9900, "redis-replica-0", false, "b");
+	return events;
+}
+
+static cJSON *a_fault(void)
+{
+	return parse("{\"fault\":\"pause\",\"targets\":[{\"member\":\"redis-master-0\",\"role\":\"primary\"}],"
+		     "\"injected_ns\":10000000000,\"effective_ns\":10050000000}");
+}
+
+static void test_explain_promoted(void **state)
+{
+	struct milestones m = {.effective = 10050 * MS, .first_ack = 17000 * MS};
+	struct prediction p = {0};
+	cJSON *events = scene(), *fault = a_fault();
+
+	(void)state;
+	/* Asked before it was frozen: what a cut-off master says is no matter. */
+	sample(events, 16950, "redis-master-0", true, "a");
+	sample(events, 17020, "redis-replica-0", true, "b");
+	push(events, "{\"k\":\"log\",\"s\":0,\"member\":\"redis-sentinel-1\",\"text\":\""
+	     "1:X 24 Nov 2026 10:00:15.600 # +sdown master mymaster redis-master-0.redis-master 6379\\n"
+	     "1:X 24 Nov 2026 10:00:15.900 # +odown master mymaster redis-master-0.redis-master 6379 #quorum 2/2\\n"
+	     "1:X 24 Nov 2026 10:00:16.100 # +elected-leader master mymaster redis-master-0.redis-master 6379\\n"
+	     "1:X 24 Nov 2026 10:00:16.900 # +promoted-slave slave redis-replica-0.redis-replica:6379 x\\n"
+	     "1:X 24 Nov 2026 10:00:17.500 # +switch-master mymaster a 6379 b 6379\"}");
+	push(events, "{\"k\":\"log\",\"s\":0,\"member\":\"redis-sentinel-0\",\"text\":\""
+	     "1:X 24 Nov 2026 10:00:15.500 # +sdown master mymaster redis-master-0.redis-master 6379\"}");
+	push(events, "{\"k\":\"log\",\"s\":0,\"member\":\"redis-replica-0\",\"text\":\""
+	     "1:M 24 Nov 2026 10:00:16.250 * MASTER MODE enabled (user request from 'id=3')\"}");
+	redis_sentinel_explain(events, fault, &p, &m);
+	assert_string_equal(m.mechanism, "replica promoted");
+	assert_int_equal(m.detected, 15900 * MS);
+	assert_non_null(strstr(m.how_detected, "400 ms before"));
+	assert_int_equal(m.elected, 16100 * MS);
+	assert_int_equal(m.promoted, 16250 * MS);
+	assert_int_equal(m.routed, 16900 * MS);
+	assert_non_null(strstr(m.how_routed, "600 ms later"));
+	cJSON_Delete(events);
+	cJSON_Delete(fault);
+}
+
+static void test_explain_restart(void **state)
+{
+	struct milestones m = {.effective = 10050 * MS, .first_ack = 12000 * MS};
+	struct prediction p = {.n = 1};
+	cJSON *events = scene(), *fault = a_fault();
+
+	(void)state;
+	snprintf(p.mech[0].name, sizeof(p.mech[0].name), "same member restarts");
+	sample(events, 11950, "redis-master-0", true, "c");
+	redis_sentinel_explain(events, fault, &p, &m);
+	assert_string_equal(m.mechanism, "same member restarts");
+	assert_int_equal(m.detected, 11950 * MS);
+	assert_int_equal(m.promoted, 11950 * MS);
+	assert_int_equal(m.elected, 0);
+	cJSON_Delete(events);
+	cJSON_Delete(fault);
+}
+
+/* Nothing is made up. */
+static void test_explain_nothing(void **state)
+{
+	struct milestones m = {.effective = 10050 * MS, .first_ack = 17000 * MS};
+	struct prediction p = {0};
+	cJSON *events = scene(), *fault = a_fault();
+
+	(void)state;
+	redis_sentinel_explain(events, fault, &p, &m);
+	assert_string_equal(m.mechanism, "");
+	assert_non_null(strstr(m.why_mechanism, "after the outage"));
+	assert_int_equal(m.detected + m.elected + m.promoted + m.routed, 0);
+	cJSON_Delete(events);
+	cJSON_Delete(fault);
+}
+
+static void test_loss_cause(void **state)
+{
+	struct op op = {.f = OP_INSERT, .value = 1, .via = "10.0.0.1:6379"};
+	cJSON *events = scene(), *fault = a_fault();
+	char why[160] = "";
+
+	(void)state;
+	push(events, "{\"k\":\"object\",\"type\":\"pod\",\"s\":0,\"t\":1,\"name\":\"redis-master-0\",\"ip\":\"10.0.0.1\"}");
+	push(events, "{\"k\":\"object\",\"type\":\"pod\",\"s\":0,\"t\":1,\"name\":\"redis-replica-0\",\"ip\":\"10.0.0.12\"}");
+	sample(events, 16950, "redis-replica-0", true, "b");
+	/* Nobody else was a master yet. */
+	op.t_invoke = 16000 * MS;
+	op.t_return = 16010 * MS;
+	assert_int_equal(redis_sentinel_loss_cause(events, &op, fault, why), LOSS_UNKNOWN);
+	op.t_invoke = 17950 * MS;
+	op.t_return = 17960 * MS;
+	assert_int_equal(redis_sentinel_loss_cause(events, &op, fault, why), LOSS_MINORITY);
+	assert_non_null(strstr(why, "redis-master-0 acknowledged it when redis-replica-0 had been the master for 1.0 s"));
+	/* The newer master's own losses have another cause. */
+	snprintf(op.via, sizeof(op.via), "10.0.0.12:6379");
+	assert_int_equal(redis_sentinel_loss_cause(events, &op, fault, why), LOSS_UNKNOWN);
+	snprintf(op.via, sizeof(op.via), "10.0.0.9:6379");
+	assert_int_equal(redis_sentinel_loss_cause(events, &op, fault, why), LOSS_UNKNOWN);
+	cJSON_Delete(events);
+	cJSON_Delete(fault);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_redundant),
+		cmocka_unit_test(test_predict),
+		cmocka_unit_test(test_explain_promoted),
+		cmocka_unit_test(test_explain_restart),
+		cmocka_unit_test(test_explain_nothing),
+		cmocka_unit_test(test_loss_cause),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

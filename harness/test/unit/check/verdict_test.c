@@ -1,0 +1,497 @@
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "check/check.h"
+#include "test/lib/synth.h"
+
+/* Verdicts: never a pass without the evidence for it. */
+
+#define MS NS_PER_MS
+#define SEC NS_PER_S
+
+static void test_worse(void **state)
+{
+	(void)state;
+	assert_int_equal(verdict_worse(VERDICT_PASS, VERDICT_SKIP), VERDICT_SKIP);
+	assert_int_equal(verdict_worse(VERDICT_UNKNOWN, VERDICT_SKIP), VERDICT_UNKNOWN);
+	assert_int_equal(verdict_worse(VERDICT_UNKNOWN, VERDICT_FAIL), VERDICT_FAIL);
+	assert_int_equal(verdict_worse(VERDICT_BROKEN, VERDICT_FAIL), VERDICT_BROKEN);
+	assert_int_equal(verdict_worse(VERDICT_PASS, VERDICT_PASS), VERDICT_PASS);
+	assert_string_equal(verdict_name(VERDICT_UNKNOWN), "UNKNOWN");
+}
+
+static void test_list(void **state)
+{
+	const struct checker_ops *const *c;
+	int n = 0;
+
+	(void)state;
+	/* On an empty history every checker is undecided. */
+	for (c = checker_all(); *c; c++, n++) {
+		const struct check_budget b = { SEC, 1 << 20 };
+		struct history h = { 0 };
+		cJSON *events = cJSON_CreateArray();
+		struct check_result r;
+
+		assert_ptr_equal(checker_find((*c)->name), *c);
+		assert_true(*(*c)->summary);
+		(*c)->check(&h, events, 0, &b, &r);
+		assert_int_equal(r.verdict, VERDICT_UNKNOWN);
+		assert_true(*r.why);
+		cJSON_Delete(r.witness);
+		cJSON_Delete(events);
+	}
+	assert_true(n >= 2);
+	assert_null(checker_find("tea_leaves"));
+}
+
+/* A run that was measured; tests change the figures and judge again. */
+struct trial {
+	struct history h;
+	cJSON *events;
+	struct measured m;
+	struct fault_seen fault;
+	struct judged *j;
+	size_t n;
+};
+
+static void trial_begin(struct trial *t)
+{
+	struct op op = { .f = OP_INSERT, .key = OP_NO_VALUE, .outcome = OP_OK, .sent = true };
+
+	memset(t, 0, sizeof(*t));
+	history_add(&t->h, &op);
+	t->events = cJSON_CreateArray();
+	t->fault = (struct fault_seen){ .id = "kill", .fault = "kill-pod", .injected_ns = 10 * SEC,
+					.effective_ns = 10 * SEC, .window_end_ns = 100 * SEC, .bites = true,
+					.redundant_ns = 20 * SEC, .lag_zero_ns = -1, .demoted_ns = -1 };
+	t->fault.outage = (struct outage){ .any = true, .ended = true, .down_lo = 10 * SEC, .down_hi = 10 * SEC + 10 * MS,
+					   .up_lo = 30 * SEC, .up_hi = 30 * SEC + 20 * MS, .lo_ns = 19990 * MS,
+					   .hi_ns = 20020 * MS, .seen_ns = 20010 * MS };
+	t->fault.predicted = (struct prediction){ .known = true, .lo_ns = 10 * SEC, .hi_ns = 40 * SEC };
+	t->m = (struct measured){ .faults = &t->fault, .nfaults = 1, .baseline_p999_ns = 10 * MS, .stands = true,
+				  .redundant_ns = 20 * SEC, .nsamples = 1000,
+				  .longest_op_ns = 1010 * MS, .longest_own_ns = 1010 * MS,
+				  .end_ns = 100 * SEC };
+	t->m.worst = &t->fault.outage;
+	t->m.loss = (struct loss){ .known = true, .acked = 1000 };
+	strcpy(t->m.stands_why, "creating containers: secret not found");
+}
+
+static const struct judged *judge(struct trial *t, const char *expect)
+{
+	struct err err = { 0 };
+	cJSON *e, *next;
+
+	judged_free(t->j, t->n);
+	for (e = t->events->child; e; e = next) {
+		next = e->next;
+		if (!strcmp(json_str(e, "k", ""), "scenario"))
+			cJSON_Delete(cJSON_DetachItemViaPointer(t->events, e));
+	}
+	e = cJSON_CreateObject();
+	json_set_i64(e, "s", 0);
+	json_set_str(e, "k", "scenario");
+	json_set(e, "expect", json_parse(expect, "test", &err));
+	json_push(t->events, e);
+	judge_scenario(&t->h, t->events, 0, &t->m, &t->j, &t->n);
+	assert_int_equal(t->n, 1);
+	assert_true(*t->j->why);
+	return t->j;
+}
+
+static void note(struct trial *t, const char *kind, bool ok)
+{
+	cJSON *e = cJSON_CreateObject();
+
+	json_set_i64(e, "s", 0);
+	json_set_str(e, "k", kind);
+	json_set_bool(e, "ok", ok);
+	json_push(t->events, e);
+}
+
+static void trial_end(struct trial *t)
+{
+	judged_free(t->j, t->n);
+	history_free(&t->h);
+	cJSON_Delete(t->events);
+}
+
+#define AT_MOST_S(metric, s) "[{\"name\":\"n\",\"metric\":\"" metric "\",\"at_most\":" s "000000000}]"
+
+static void test_outage(void **state)
+{
+	const struct judged *j;
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	j = judge(&t, AT_MOST_S("outage", "25"));
+	assert_int_equal(j->verdict, VERDICT_PASS);
+	assert_true(j->measured == 20010 && j->limit == 25000);
+	assert_string_equal(j->unit, "ms");
+	assert_true(json_num(j->detail, "lo_ms", 0) == 19990 && json_num(j->detail, "hi_ms", 0) == 20020);
+	assert_int_equal(judge(&t, AT_MOST_S("outage", "19"))->verdict, VERDICT_FAIL);
+	/* The limit lies inside the error: nobody can tell. */
+	assert_int_equal(judge(&t, AT_MOST_S("outage", "20"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(judge(&t, "[{\"metric\":\"outage\",\"at_least\":19000000000}]")->verdict, VERDICT_PASS);
+	assert_int_equal(judge(&t, "[{\"metric\":\"outage\",\"at_least\":21000000000}]")->verdict, VERDICT_FAIL);
+
+	assert_int_equal(judge(&t, "[{\"metric\":\"outage\",\"at_most\":25000000000,\"fault\":\"kill\"}]")->verdict, VERDICT_PASS);
+	assert_int_equal(judge(&t, "[{\"metric\":\"outage\",\"at_most\":25000000000,\"fault\":\"no\"}]")->verdict, VERDICT_UNKNOWN);
+
+	t.m.baseline_p999_ns = -1;
+	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
+	trial_end(&t);
+}
+
+static void test_outage_none_and_endless(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	t.fault.outage = (struct outage){ .ended = true, .seen_ns = 9 * MS };
+	assert_int_equal(judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_PASS);
+	assert_true(t.j->measured == 0);
+
+	t.fault.outage = (struct outage){ .any = true, .lo_ns = 30 * SEC, .hi_ns = 31 * SEC, .seen_ns = 31 * SEC };
+	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_FAIL);
+	/* It has not come to the limit yet, but never ended either. */
+	assert_int_equal(judge(&t, AT_MOST_S("outage", "60"))->verdict, VERDICT_UNKNOWN);
+	trial_end(&t);
+}
+
+static void test_within_predicted(void **state)
+{
+	static const char expect[] = "[{\"name\":\"n\",\"metric\":\"outage\",\"within_predicted\":true}]";
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	assert_int_equal(judge(&t, expect)->verdict, VERDICT_PASS);
+	assert_true(t.j->limit == 40000);
+	t.fault.predicted.lo_ns = 20000 * MS; /* cuts the interval */
+	assert_int_equal(judge(&t, expect)->verdict, VERDICT_UNKNOWN);
+	t.fault.predicted.lo_ns = 21 * SEC; /* shorter than the rules allow */
+	assert_int_equal(judge(&t, expect)->verdict, VERDICT_FAIL);
+	t.fault.predicted.lo_ns = 0;
+	t.fault.predicted.hi_ns = 15 * SEC;
+	assert_int_equal(judge(&t, expect)->verdict, VERDICT_FAIL);
+	t.fault.predicted.known = false;
+	assert_int_equal(judge(&t, expect)->verdict, VERDICT_UNKNOWN);
+
+	/* A replica's death: predicted none, measured none. */
+	t.fault.predicted = (struct prediction){ .known = true };
+	t.fault.outage = (struct outage){ .ended = true };
+	assert_int_equal(judge(&t, expect)->verdict, VERDICT_PASS);
+	trial_end(&t);
+}
+
+static void test_lost(void **state)
+{
+	static const char none[] = "[{\"metric\":\"lost\",\"at_most\":0}]";
+	struct lost_write w[2] = { { .value = 7, .fault = "kill" }, { .value = 8, .fault = "other" } };
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	assert_int_equal(judge(&t, none)->verdict, VERDICT_PASS);
+	assert_true(t.j->measured == 0 && t.j->limit == 0);
+	t.m.loss.writes = w;
+	t.m.loss.n = 2;
+	t.m.loss.lost = 2;
+	assert_int_equal(judge(&t, none)->verdict, VERDICT_FAIL);
+	assert_true(t.j->measured == 2);
+	assert_int_equal(judge(&t, "[{\"metric\":\"lost\",\"at_most\":1,\"fault\":\"kill\"}]")->verdict, VERDICT_PASS);
+	assert_int_equal(judge(&t, "[{\"metric\":\"lost\",\"at_most\":2}]")->verdict, VERDICT_PASS);
+	t.m.loss.stale_registers = 1;
+	assert_int_equal(judge(&t, "[{\"metric\":\"lost\",\"at_most\":2}]")->verdict, VERDICT_FAIL);
+	t.m.loss = (struct loss){ .known = false, .acked = 1000 };
+	assert_int_equal(judge(&t, none)->verdict, VERDICT_UNKNOWN);
+	assert_true(isnan(t.j->measured));
+	t.m.loss = (struct loss){ .known = true };
+	assert_int_equal(judge(&t, none)->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(judge(&t, "[{\"metric\":\"phantom\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
+	t.m.loss = (struct loss){ .known = true, .acked = 5, .phantom = 1, .duplicate = 2 };
+	assert_int_equal(judge(&t, "[{\"metric\":\"phantom\",\"at_most\":0}]")->verdict, VERDICT_FAIL);
+	assert_int_equal(judge(&t, "[{\"metric\":\"duplicate\",\"at_most\":2}]")->verdict, VERDICT_PASS);
+	trial_end(&t);
+}
+
+static void test_recovery(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	assert_int_equal(judge(&t, AT_MOST_S("recovery", "120"))->verdict, VERDICT_PASS);
+	assert_int_equal(judge(&t, AT_MOST_S("recovery", "19"))->verdict, VERDICT_FAIL);
+	t.m.redundant_ns = t.fault.redundant_ns = -1;
+	/* 90 s were watched. */
+	assert_int_equal(judge(&t, AT_MOST_S("recovery", "60"))->verdict, VERDICT_FAIL);
+	assert_int_equal(judge(&t, AT_MOST_S("recovery", "120"))->verdict, VERDICT_UNKNOWN);
+	t.m.nsamples = 0;
+	assert_int_equal(judge(&t, AT_MOST_S("recovery", "60"))->verdict, VERDICT_UNKNOWN);
+	trial_end(&t);
+}
+
+static void test_dual_primary(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	assert_int_equal(judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_PASS);
+	t.m.dual_primary_samples = 1; /* too short to be measured, but seen */
+	assert_int_equal(judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_FAIL);
+	t.m.dual_primary_samples = 0;
+	t.m.dual_primary_unseen_ns = 5 * SEC;
+	assert_int_equal(judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_UNKNOWN);
+	t.m.dual_primary_ns = 2 * SEC;
+	assert_int_equal(judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_FAIL);
+	t.m.nsamples = 0;
+	t.m.dual_primary_ns = 0;
+	assert_int_equal(judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_UNKNOWN);
+	trial_end(&t);
+}
+
+static void test_deadline_and_demoted(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	assert_int_equal(judge(&t, "[{\"metric\":\"deadline\",\"at_most\":1050000000}]")->verdict, VERDICT_PASS);
+	assert_int_equal(judge(&t, AT_MOST_S("deadline", "1"))->verdict, VERDICT_FAIL);
+	t.m.noise.lateness_max_ms = 1500; /* nobody was there to keep it */
+	assert_int_equal(judge(&t, AT_MOST_S("deadline", "1"))->verdict, VERDICT_UNKNOWN);
+	t.m.noise.lateness_max_ms = 900;
+	assert_int_equal(judge(&t, AT_MOST_S("deadline", "1"))->verdict, VERDICT_FAIL);
+	/* Nor does one that wanted to end and had no processor. */
+	t.m.longest_op_ns = 1100 * MS;
+	assert_int_equal(judge(&t, "[{\"metric\":\"deadline\",\"at_most\":1050000000}]")->verdict, VERDICT_PASS);
+	assert_non_null(strstr(t.j[0].why, "1100.0 ms with what its client waited"));
+	t.m.longest_op_ns = t.m.longest_own_ns = -1;
+	assert_int_equal(judge(&t, AT_MOST_S("deadline", "1"))->verdict, VERDICT_UNKNOWN);
+
+	assert_int_equal(judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_UNKNOWN);
+	t.fault.demoted_ns = 3 * SEC;
+	assert_int_equal(judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_PASS);
+	assert_int_equal(judge(&t, AT_MOST_S("demoted", "2"))->verdict, VERDICT_FAIL);
+	t.fault.demoted_ns = -1;
+	t.fault.still_primary = true;
+	assert_int_equal(judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_FAIL);
+	trial_end(&t);
+}
+
+static void test_errors_clear(void **state)
+{
+	static const char expect[] = "[{\"metric\":\"errors_clear\",\"want\":true}]";
+	struct op op = { .f = OP_INSERT, .outcome = OP_FAIL, .t_invoke = 11 * SEC, .t_return = 11 * SEC,
+			 .error = "53100: could not extend file" };
+	struct trial t;
+	int i;
+
+	(void)state;
+	trial_begin(&t);
+	assert_int_equal(judge(&t, expect)->verdict, VERDICT_UNKNOWN);
+	for (i = 0; i < 20; i++)
+		history_add(&t.h, &op);
+	assert_int_equal(judge(&t, expect)->verdict, VERDICT_PASS);
+	op.outcome = OP_INFO;
+	strcpy(op.error, "timeout: no answer");
+	for (i = 0; i < 20; i++)
+		history_add(&t.h, &op);
+	assert_int_equal(judge(&t, expect)->verdict, VERDICT_FAIL);
+	trial_end(&t);
+}
+
+static void test_stands(void **state)
+{
+	static const char yes[] = "[{\"metric\":\"stands\",\"want\":true}]", no[] = "[{\"metric\":\"stands\",\"want\":false}]";
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	assert_int_equal(judge(&t, yes)->verdict, VERDICT_UNKNOWN); /* nothing is recorded */
+	note(&t, "stands", true);
+	assert_int_equal(judge(&t, yes)->verdict, VERDICT_PASS);
+	assert_int_equal(judge(&t, no)->verdict, VERDICT_FAIL);
+	t.m.stands = false;
+	assert_int_equal(judge(&t, yes)->verdict, VERDICT_FAIL);
+	assert_int_equal(judge(&t, no)->verdict, VERDICT_PASS);
+	assert_non_null(strstr(t.j->why, "secret not found"));
+	/* Nothing else can be said of a system that never stood. */
+	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "never stood"));
+	assert_int_equal(judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
+	trial_end(&t);
+}
+
+static void test_broken_run(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	note(&t, "stands", true);
+	t.m.broken = true;
+	strcpy(t.m.broken_why, "fault kill had no measurable effect");
+	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_BROKEN);
+	assert_non_null(strstr(t.j->why, "no measurable effect"));
+	assert_int_equal(judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_BROKEN);
+	assert_int_equal(judge(&t, "[{\"metric\":\"stands\",\"want\":true}]")->verdict, VERDICT_BROKEN);
+	trial_end(&t);
+}
+
+static void test_unsupported(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	t.m.stands = false;
+	strcpy(t.m.unsupported, "there are no nodes here to stop");
+	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_SKIP);
+	assert_non_null(strstr(t.j->why, "no nodes here"));
+	assert_int_equal(judge(&t, "[{\"metric\":\"stands\",\"want\":true}]")->verdict, VERDICT_SKIP);
+	/* What broke besides is not hidden behind it. */
+	t.m.broken = true;
+	strcpy(t.m.broken_why, "clean-up failed");
+	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_BROKEN);
+	trial_end(&t);
+}
+
+static void test_noisy_run(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	t.m.noise.too_noisy = true;
+	strcpy(t.m.noise.why, "sent late");
+	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "sent late"));
+	/* What is lost is lost. */
+	t.m.loss.lost = 3;
+	assert_int_equal(judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_FAIL);
+	t.m.loss.lost = 0;
+	assert_int_equal(judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
+	trial_end(&t);
+}
+
+static void test_interrupted_run(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	note(&t, "interrupt", true);
+	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_FAIL);
+	trial_end(&t);
+}
+
+static void test_unknown_words(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	assert_int_equal(judge(&t, "[{\"metric\":\"karma\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(judge(&t, "[{\"metric\":\"check\",\"checker\":\"tea\"}]")->verdict, VERDICT_UNKNOWN);
+	trial_end(&t);
+}
+
+/* A checker's answer and witness reach the judged line. */
+static void test_check(void **state)
+{
+	static const char expect[] = "[{\"metric\":\"check\",\"checker\":\"linearizable\"}]";
+	struct op op = { .f = OP_WRITE, .key = 1, .value = 5, .expect = OP_NO_VALUE, .t_invoke = 1, .t_return = 2,
+			 .outcome = OP_OK };
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	history_add(&t.h, &op);
+	assert_int_equal(judge(&t, expect)->verdict, VERDICT_PASS);
+	op.f = OP_READ;
+	op.value = 6;
+	op.t_invoke = 3;
+	op.t_return = 4;
+	history_add(&t.h, &op);
+	assert_int_equal(judge(&t, expect)->verdict, VERDICT_FAIL);
+	assert_int_equal(cJSON_GetArraySize(json_get(t.j->detail, "witness")), 2);
+	trial_end(&t);
+}
+
+static void test_lost_writes(void **state)
+{
+	const struct check_budget b = { SEC, 1 << 20 };
+	const struct checker_ops *c = checker_find("lost_writes");
+	struct op op = { .f = OP_INSERT, .key = OP_NO_VALUE, .expect = OP_NO_VALUE, .outcome = OP_OK };
+	cJSON *events = cJSON_CreateArray(), *e;
+	struct history h = { 0 };
+	struct check_result r;
+	struct err err = { 0 };
+	int i;
+
+	(void)state;
+	for (i = 0; i < 30; i++) {
+		op.value = i;
+		op.t_intended = op.t_invoke = i * 1000;
+		op.t_return = op.t_invoke + 500;
+		history_add(&h, &op);
+	}
+	c->check(&h, events, 0, &b, &r);
+	assert_int_equal(r.verdict, VERDICT_UNKNOWN);
+	e = json_parse("{\"s\":0,\"k\":\"final\",\"present\":[[0,29]]}", "test", &err);
+	json_push(events, e);
+	c->check(&h, events, 0, &b, &r);
+	assert_int_equal(r.verdict, VERDICT_PASS);
+	json_push(events, json_parse("{\"s\":0,\"k\":\"final\",\"present\":[[0,3],[28,29]]}", "test", &err));
+	c->check(&h, events, 0, &b, &r);
+	assert_int_equal(r.verdict, VERDICT_FAIL);
+	assert_int_equal(cJSON_GetArraySize(r.witness), 21);
+	assert_string_equal(cJSON_GetArrayItem(r.witness, 20)->valuestring, "and 4 more");
+	cJSON_Delete(r.witness);
+	history_free(&h);
+	cJSON_Delete(events);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_worse),
+		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_outage),
+		cmocka_unit_test(test_outage_none_and_endless),
+		cmocka_unit_test(test_within_predicted),
+		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_recovery),
+		cmocka_unit_test(test_dual_primary),
+		cmocka_unit_test(test_deadline_and_demoted),
+		cmocka_unit_test(test_errors_clear),
+		cmocka_unit_test(test_stands),
+		cmocka_unit_test(test_broken_run),
+		cmocka_unit_test(test_unsupported),
+		cmocka_unit_test(test_noisy_run),
+		cmocka_unit_test(test_interrupted_run),
+		cmocka_unit_test(test_unknown_words),
+		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_lost_writes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

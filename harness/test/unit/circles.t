@@ -1,0 +1,60 @@
+#!/usr/bin/perl
+# No two source files call each other, neither directly nor by way of others:
+# whoever reads a file can read what it calls without coming back. Read off the
+# objects beside $ORDEAL, so it sees what the linker sees. Tables (data) are the
+# way in which a layer learns of what stands above it; they do not count.
+use strict;
+use warnings;
+use File::Basename qw(dirname);
+use File::Find qw(find);
+use Test::More tests => 2;
+
+my $build = $ENV{ORDEAL} ? dirname($ENV{ORDEAL}) : "build";
+my (@objects, %by, %calls);
+find({no_chdir => 1, wanted => sub { push @objects, $_ if /\.o$/ && !m{/harness/test/} }},
+     "$build/harness");
+for my $o (@objects) {
+	(my $file = $o) =~ s{.*?/harness/(.*)\.o$}{$1.c};
+	next unless -e dirname($0) . "/../../$file"; # of a source that is gone
+	open(my $nm, "-|", "nm", "-A", $o) or die "nm: $!";
+	while (<$nm>) {
+		next unless /:\s*(?:[0-9a-f]+)?\s+([TU]) (\w+)$/;
+		if ($1 eq "T") { $by{$2} = $file; }
+		else { $calls{$file}{$2} = 1; }
+	}
+}
+
+# Tarjan's strongly connected components.
+my ($next, @stack, %index, %low, %on, @circles) = (0);
+sub visit {
+	my ($v) = @_;
+	$index{$v} = $low{$v} = $next++;
+	push @stack, $v;
+	$on{$v} = 1;
+	for my $w (sort map { $by{$_} // () } keys %{$calls{$v} || {}}) {
+		next if $w eq $v;
+		if (!defined $index{$w}) {
+			visit($w);
+			$low{$v} = $low{$w} if $low{$w} < $low{$v};
+		} elsif ($on{$w}) {
+			$low{$v} = $index{$w} if $index{$w} < $low{$v};
+		}
+	}
+	return if $low{$v} != $index{$v};
+	my @part;
+	do { push @part, pop @stack; $on{$part[-1]} = 0; } until $part[-1] eq $v;
+	push @circles, [sort @part] if @part > 1;
+}
+no warnings "recursion";
+visit($_) for grep { !defined $index{$_} } sort keys %calls;
+
+cmp_ok(scalar keys %calls, ">", 100, "the objects were found in $build/harness");
+is(scalar @circles, 0, "no calls run in a circle between files");
+for my $c (@circles) {
+	my %in = map { $_ => 1 } @$c;
+	for my $f (@$c) {
+		for my $s (sort keys %{$calls{$f}}) {
+			diag("$f calls $s of $by{$s}") if $by{$s} && $by{$s} ne $f && $in{$by{$s}};
+		}
+	}
+}

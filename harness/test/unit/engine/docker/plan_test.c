@@ -1,0 +1,346 @@
+/* From manifests to what Docker is asked for; no Docker needed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "engine/docker/docker.h"
+#include "engine/docker/daemon.h"
+#include "engine/docker/plan.h"
+
+/* YAML, because flow maps read better here than JSON's quotes. */
+static cJSON *object(const char *text)
+{
+	struct arena a = {0};
+	struct ynode **docs;
+	struct err e = {0};
+	cJSON *o;
+	size_t n;
+
+	if (yaml_read_text(&a, "test", text, &docs, &n, &e) || n != 1)
+		fail_msg("%s", e.msg);
+	o = yaml_to_json(docs[0]);
+	arena_free(&a);
+	return o;
+}
+
+static void put(struct store *s, const char *kind, const char *text)
+{
+	store_put(s, store_kind(kind), object(text));
+}
+
+static void expect_expand(const char *text, const char *want)
+{
+	cJSON *env = object("{A: one, B: 'two words', EMPTY: ''}");
+	char *got = plan_expand(text, env);
+
+	assert_string_equal(got, want);
+	free(got);
+	cJSON_Delete(env);
+}
+
+static void expanding(void **state)
+{
+	(void)state;
+	expect_expand("$(A)-$(B)", "one-two words");
+	expect_expand("$$(A)", "$(A)");
+	expect_expand("$(UNKNOWN) ${A} $A", "$(UNKNOWN) ${A} $A");
+	expect_expand("x$(EMPTY)y$(", "xy$(");
+	expect_expand("$", "$");
+	expect_expand("$$$(A)$$", "$one$");
+}
+
+static void environment(void **state)
+{
+	struct store s;
+	struct err e = {0};
+	cJSON *pod = object("{metadata: {name: p-0, namespace: ns, labels: {app: x}}, spec: {nodeName: n1}}");
+	cJSON *c = object("{envFrom: [{configMapRef: {name: cm}, prefix: C_}], env: ["
+			  "{name: NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}},"
+			  "{name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}},"
+			  "{name: APP, valueFrom: {fieldRef: {fieldPath: \"metadata.labels['app']\"}}},"
+			  "{name: PASSWORD, valueFrom: {secretKeyRef: {name: sec, key: pw}}},"
+			  "{name: MAYBE, valueFrom: {secretKeyRef: {name: none, key: k, optional: true}}},"
+			  "{name: URL, value: '$(NAME).$(IP):$(C_port)@$(DB_MAIN_SERVICE_HOST)'}]}");
+	cJSON *env;
+
+	(void)state;
+	store_init(&s);
+	store_lock(&s);
+	put(&s, "ConfigMap", "{metadata: {name: cm, namespace: ns}, data: {port: '5432'}}");
+	put(&s, "Secret", "{metadata: {name: sec, namespace: ns}, stringData: {pw: hush}}");
+	put(&s, "Service", "{metadata: {name: db-main, namespace: ns}, spec: {clusterIP: 10.0.0.9, ports: [{port: 1}]}}");
+	put(&s, "Service", "{metadata: {name: other, namespace: elsewhere}, spec: {clusterIP: 10.0.0.8}}");
+	put(&s, "Service", "{metadata: {name: headless, namespace: ns}, spec: {clusterIP: None}}");
+	env = plan_env(&s, pod, c, "10.1.2.3", "10.1.0.1", &e);
+	assert_non_null(env);
+	assert_string_equal(json_str(env, "URL", ""), "p-0.10.1.2.3:5432@10.0.0.9");
+	assert_string_equal(json_str(env, "PASSWORD", ""), "hush");
+	assert_string_equal(json_str(env, "APP", ""), "x");
+	assert_string_equal(json_str(env, "DB_MAIN_PORT_1_TCP_ADDR", ""), "10.0.0.9");
+	assert_null(json_get(env, "MAYBE"));
+	assert_null(json_get(env, "OTHER_SERVICE_HOST"));
+	assert_null(json_get(env, "HEADLESS_SERVICE_HOST"));
+	cJSON_Delete(env);
+	store_delete(&s, "secrets", "ns", "sec");
+	assert_null(plan_env(&s, pod, c, "", "", &e));
+	assert_string_equal(e.msg, "secret \"sec\" not found");
+	put(&s, "Secret", "{metadata: {name: sec, namespace: ns}, stringData: {other: x}}");
+	assert_null(plan_env(&s, pod, c, "", "", &e));
+	assert_string_equal(e.msg, "couldn't find key pw in Secret ns/sec");
+	store_unlock(&s);
+	store_free(&s);
+	cJSON_Delete(pod);
+	cJSON_Delete(c);
+}
+
+static double num(const cJSON *o, const char *path)
+{
+	const cJSON *v = json_path(o, path);
+
+	assert_true(cJSON_IsNumber(v));
+	return v->valuedouble;
+}
+
+static void container(void **state)
+{
+	cJSON *pod = object("{spec: {securityContext: {runAsUser: 999, runAsGroup: 998, fsGroup: 997}}}");
+	cJSON *c = object("{image: i, command: [a, $(X)], args: ['1'], workingDir: /w, resources: {limits: "
+			  "{cpu: '2', memory: 4Gi}, requests: {cpu: 100m}}, securityContext: {runAsUser: 5, "
+			  "capabilities: {drop: [ALL]}, allowPrivilegeEscalation: false}}");
+	cJSON *env = object("{X: y}"), *body = plan_container(pod, c, env);
+
+	(void)state;
+	assert_string_equal(json_path(body, "Entrypoint.1")->valuestring, "y");
+	assert_string_equal(json_path(body, "Cmd.0")->valuestring, "1");
+	assert_string_equal(json_path(body, "Env.0")->valuestring, "X=y");
+	/* The container's own user, the pod's group. */
+	assert_string_equal(json_str(body, "User", ""), "5:998");
+	assert_string_equal(json_path(body, "HostConfig.GroupAdd.0")->valuestring, "997");
+	assert_string_equal(json_path(body, "HostConfig.CapDrop.0")->valuestring, "ALL");
+	assert_string_equal(json_path(body, "HostConfig.SecurityOpt.0")->valuestring, "no-new-privileges");
+	assert_true(num(body, "HostConfig.Memory") == 4294967296.0);
+	assert_true(num(body, "HostConfig.NanoCpus") == 2e9);
+	assert_true(num(body, "HostConfig.CpuShares") == 102);
+	cJSON_Delete(body);
+	cJSON_DeleteItemFromObject(c, "command");
+	body = plan_container(pod, c, env);
+	/* The image's own then. */
+	assert_null(json_get(body, "Entrypoint"));
+	cJSON_Delete(body);
+	cJSON_Delete(pod);
+	cJSON_Delete(c);
+	cJSON_Delete(env);
+}
+
+static const char *const NODES[] = {"control", "n1", "n2", "n3"};
+
+static void placing(void **state)
+{
+	cJSON *apart = object("{metadata: {name: p-3, namespace: ns, labels: {app: x}}, spec: {affinity: {podAntiAffinity: "
+			      "{requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname, "
+			      "labelSelector: {matchExpressions: [{key: app, operator: In, values: [x]}]}}]}}}}");
+	cJSON *any = object("{metadata: {name: q, namespace: ns, labels: {app: y}}, spec: {}}");
+	struct err e = {0};
+	struct store s;
+
+	(void)state;
+	store_init(&s);
+	store_lock(&s);
+	assert_int_equal(plan_node(&s, apart, NODES, 4, NULL, &e), 1);
+	put(&s, "Pod", "{metadata: {name: p-0, namespace: ns, labels: {app: x}}, spec: {nodeName: n1}}");
+	assert_int_equal(plan_node(&s, apart, NODES, 4, NULL, &e), 2);
+	put(&s, "Pod", "{metadata: {name: p-1, namespace: ns, labels: {app: x}}, spec: {nodeName: n2}}");
+	/* Of another namespace: no matter. */
+	put(&s, "Pod", "{metadata: {name: p-2, namespace: zz, labels: {app: x}}, spec: {nodeName: n3}}");
+	assert_int_equal(plan_node(&s, apart, NODES, 4, NULL, &e), 3);
+	/* Where its volume is, somebody is already. */
+	assert_int_equal(plan_node(&s, apart, NODES, 4, "n1", &e), -1);
+	put(&s, "Pod", "{metadata: {name: p-2, namespace: ns, labels: {app: x}}, spec: {nodeName: n3}}");
+	assert_int_equal(plan_node(&s, apart, NODES, 4, NULL, &e), -1);
+	assert_non_null(strstr(e.msg, "0/3 nodes are available"));
+	assert_int_equal(plan_node(&s, any, NODES, 4, "n2", &e), 2);
+	put(&s, "Pod", "{metadata: {name: z, namespace: ns}, spec: {nodeName: n1}}");
+	assert_int_equal(plan_node(&s, any, NODES, 4, NULL, &e), 2);
+	store_unlock(&s);
+	store_free(&s);
+	cJSON_Delete(apart);
+	cJSON_Delete(any);
+}
+
+#define READY(yes) "conditions: [{type: Ready, status: '" yes "'}]"
+
+static void endpoints(void **state)
+{
+	cJSON *svc = object("{metadata: {name: svc, namespace: ns}, spec: {selector: {app: x}, ports: [{name: sql, port: 80, "
+			    "targetPort: pg}]}}"), *subsets;
+	struct store s;
+
+	(void)state;
+	store_init(&s);
+	store_lock(&s);
+	subsets = plan_subsets(&s, svc);
+	assert_int_equal(cJSON_GetArraySize(subsets), 0);
+	cJSON_Delete(subsets);
+	put(&s, "Pod", "{metadata: {name: a, namespace: ns, labels: {app: x}}, spec: {containers: [{ports: [{name: pg, "
+	    "containerPort: 5432}]}]}, status: {podIP: 10.0.0.1, " READY("True") "}}");
+	put(&s, "Pod", "{metadata: {name: b, namespace: ns, labels: {app: x}}, status: {podIP: 10.0.0.2, " READY("False") "}}");
+	put(&s, "Pod", "{metadata: {name: c, namespace: ns, labels: {app: x}, deletionTimestamp: now}, status: {podIP: "
+	    "10.0.0.3, " READY("True") "}}");
+	put(&s, "Pod", "{metadata: {name: d, namespace: ns, labels: {app: z}}, status: {podIP: 10.0.0.4, " READY("True") "}}");
+	subsets = plan_subsets(&s, svc);
+	assert_int_equal(cJSON_GetArraySize(json_path(subsets, "0.addresses")), 1);
+	assert_string_equal(json_str(json_path(subsets, "0.addresses.0"), "ip", ""), "10.0.0.1");
+	assert_int_equal(cJSON_GetArraySize(json_path(subsets, "0.notReadyAddresses")), 2);
+	cJSON_Delete(subsets);
+	json_set_bool(cJSON_GetObjectItem(svc, "spec"), "publishNotReadyAddresses", true);
+	subsets = plan_subsets(&s, svc);
+	assert_int_equal(cJSON_GetArraySize(json_path(subsets, "0.addresses")), 3);
+	cJSON_Delete(subsets);
+	store_unlock(&s);
+	store_free(&s);
+	cJSON_Delete(svc);
+}
+
+static int check(const char *yaml, struct arena *a, struct adaptations *log, struct err *e)
+{
+	struct manifest m = {0};
+
+	if (yaml_read_text(a, "f.yaml", yaml, &m.objects, &m.n, e))
+		return -1;
+	return plan_check(a, &m, log, e);
+}
+
+#define SET(pod) \
+	"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: s}\nspec:\n  replicas: 3\n  template:\n" \
+	"    metadata: {labels: {a: b}}\n    spec:\n      containers:\n        - name: c\n          image: i\n" pod
+
+static void fields(void **state)
+{
+	struct adaptations log = {0};
+	struct arena a = {0};
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(check(SET("          command: [x]\n          readinessProbe: {exec: {command: [y]}, periodSeconds: 1}\n"),
+			       &a, &log, &e), 0);
+	assert_int_equal(log.n, 0);
+	/* Harmless: told. */
+	assert_int_equal(check(SET("          imagePullPolicy: Always\n"), &a, &log, &e), 0);
+	assert_int_equal(log.n, 1);
+	assert_string_equal(log.v[0].path, "spec.template.spec.containers[0].imagePullPolicy");
+	assert_string_equal(log.v[0].to, "not honoured");
+	/* Anything else: refused, with its place. */
+	assert_int_equal(check(SET("          volumeDevices: [{name: d}]\n"), &a, &log, &e), -1);
+	assert_non_null(strstr(e.msg, "f.yaml:12:"));
+	assert_non_null(strstr(e.msg, "containers[0].volumeDevices[0].name"));
+	assert_int_equal(check(SET("      hostNetwork: true\n"), &a, &log, &e), -1);
+	assert_non_null(strstr(e.msg, "f.yaml:12:20"));
+	assert_int_equal(check(SET("      volumes: [{name: v, hostPath: {path: /}}]\n"), &a, &log, &e), -1);
+	assert_int_equal(check(SET("      initContainers: [{name: i, image: i, readinessProbe: {grpc: {port: 1}}}]\n"), &a,
+			       &log, &e), -1);
+	assert_int_equal(check("apiVersion: v1\nkind: DaemonSet\nmetadata: {name: d}\n", &a, &log, &e), -1);
+	assert_non_null(strstr(e.msg, "DaemonSet"));
+	/* "dataX" is not below "data". */
+	assert_int_equal(check("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: d}\ndataX: {a: b}\n", &a, &log, &e), -1);
+	/* A value that no API server would take. */
+	assert_int_equal(check("apiVersion: v1\nkind: Secret\nmetadata: {name: d}\ndata: {a: aHVzaA==}\n", &a, &log, &e), 0);
+	assert_int_equal(check("apiVersion: v1\nkind: Secret\nmetadata: {name: d}\ndata: {a: hush!}\n", &a, &log, &e), -1);
+	assert_non_null(strstr(e.msg, "f.yaml:4:11"));
+	assert_non_null(strstr(e.msg, "data.a is no base64"));
+	arena_free(&a);
+}
+
+/* What the engine plays no part of is refused by its place, never left lying. */
+static void kinds(void **state)
+{
+	static const char *const alien[] = {"Pod", "CronJob", "DaemonSet", "ReplicaSet", "NetworkPolicy", "ClusterRole"};
+	struct adaptations log = {0};
+	struct arena a = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(alien); i++) {
+		char *text = mem_fmt("metadata: {name: x}\nkind: %s\n", alien[i]);
+		struct err e = {0};
+
+		assert_int_equal(check(text, &a, &log, &e), -1);
+		assert_ptr_equal(strstr(e.msg, "f.yaml:2:"), e.msg);
+		assert_non_null(strstr(e.msg, alien[i]));
+		free(text);
+	}
+	arena_free(&a);
+}
+
+static void claims(void **state)
+{
+	static const char text[] =
+		"kind: PersistentVolumeClaim\nspec: {resources: {requests: {storage: 1Gi}}}\n---\n"
+		"kind: StatefulSet\nspec: {replicas: 3, volumeClaimTemplates: [{spec: {resources: {requests: "
+		"{storage: 10Mi}}}}, {spec: {resources: {requests: {storage: 1Ki}}}}]}\n---\n"
+		"kind: StatefulSet\nspec: {volumeClaimTemplates: [{spec: {resources: {requests: {storage: 1}}}}]}\n"
+		"---\nkind: Service\n";
+	struct manifest m = {0};
+	struct arena a = {0};
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(yaml_read_text(&a, "f.yaml", text, &m.objects, &m.n, &e), 0);
+	assert_int_equal(plan_claim_bytes(&m), (1 << 30) + 3 * ((10 << 20) + 1024) + 1);
+	arena_free(&a);
+}
+
+/* Claims that no disk has room for, and one that any disk with 1 GiB has. */
+static void room(void **state)
+{
+	static const char large[] = "kind: StatefulSet\nspec: {replicas: 2, volumeClaimTemplates: [{spec: {resources: "
+				    "{requests: {storage: 512Pi}}}}]}\n";
+	struct docker *d = mem_alloc(sizeof(*d));
+	struct manifest m = {0}, none = {0};
+	struct arena a = {0};
+	struct err e = {0};
+
+	(void)state;
+	mem_copy_str(d->kube.cache, sizeof(d->kube.cache), "/tmp");
+	assert_int_equal(yaml_read_text(&a, "f.yaml", large, &m.objects, &m.n, &e), 0);
+	assert_int_equal(docker_room(d, &m, &e), -1);
+	assert_int_equal(e.kind, ERR_BROKEN);
+	if (!strstr(e.msg, "the claims want 1073741824.0 GiB and 1.0 GiB must stay free, but the disk of the cache folder "
+		    "/tmp has "))
+		fail_msg("%s", e.msg);
+	/* Nothing is claimed: only the spare room is asked for. */
+	if (docker_room(d, &none, &e))
+		assert_non_null(strstr(e.msg, "the claims want 0.0 GiB"));
+	free(d);
+	arena_free(&a);
+}
+
+static void frames(void **state)
+{
+	static const char stream[] = "\1\0\0\0\0\0\0\3abc\2\0\0\0\0\0\0\2de\1\0\0\0\0\0\1\0torn";
+	struct buf out = {0};
+
+	(void)state;
+	docker_demultiplex(stream, sizeof(stream) - 1, &out);
+	assert_string_equal(buf_cstr(&out), "abcdetorn");
+	buf_reset(&out);
+	docker_demultiplex("\1\0\0", 3, &out);
+	assert_int_equal(out.len, 0);
+	buf_free(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(expanding), cmocka_unit_test(environment), cmocka_unit_test(container),
+		cmocka_unit_test(placing), cmocka_unit_test(endpoints), cmocka_unit_test(fields), cmocka_unit_test(kinds), cmocka_unit_test(claims), cmocka_unit_test(room),
+		cmocka_unit_test(frames),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,412 @@
+/* Bounded volumes and fill-disk, on real loop-mounted file systems (as root
+ * only), and the freezer where this machine has one. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "node/cgroup.h"
+#include "node/loop.h"
+#include "node/volume_store.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "fault/fill.h"
+#include "base/procs.h"
+#include "test/lib/fault_help.h"
+
+#define MIB (INT64_C(1) << 20)
+
+struct fixture {
+	char dir[64];
+	struct volume_store store;
+	char data[512];
+	bool up;
+	char why[1024];
+};
+
+static int make_volume(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	cJSON *about = cJSON_CreateObject();
+	struct err e = {0};
+
+	*state = f;
+	help_temp(f->dir);
+	f->store.root = "";
+	snprintf(f->store.dir, sizeof(f->store.dir), "%s/volumes", f->dir);
+	json_set_str(about, "claim", "data-db-0");
+	if (geteuid() != 0 || access("/dev/loop-control", W_OK))
+		snprintf(f->why, sizeof(f->why), "needs root and loop devices");
+	else if (file_mkdirs(f->store.dir, &e) || volume_make(&f->store, "v1", 64 * MIB, about, &e))
+		snprintf(f->why, sizeof(f->why), "%s", e.msg);
+	else
+		f->up = true;
+	volume_data_path(&f->store, "v1", f->data);
+	cJSON_Delete(about);
+	return 0;
+}
+
+static int remove_volume(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = {0};
+	int r = f->up ? volume_remove(&f->store, "v1", &e) : 0;
+
+	if (r)
+		print_message("# %s\n", e.msg);
+	help_remove(f->dir);
+	free(f);
+	return r;
+}
+
+/* Only what root lacks is skipped; a volume that cannot be made is a failure. */
+static void need_volume(const struct fixture *f)
+{
+	if (f->up)
+		return;
+	if (geteuid() == 0 && !access("/dev/loop-control", W_OK))
+		fail_msg("%s", f->why);
+	print_message("# skipped: %s\n", f->why);
+	skip();
+}
+
+static void a_volume_has_its_size(void **state)
+{
+	struct fixture *f = *state;
+	struct statvfs v;
+	char image[500];
+	struct stat st;
+	cJSON *all;
+
+	need_volume(f);
+	snprintf(image, sizeof(image), "%s/v1.img", f->store.dir);
+	assert_int_equal(stat(image, &st), 0);
+	assert_true(st.st_size == 64 * MIB);
+	/* Its room on the disk is taken, not promised. */
+	assert_true((int64_t)st.st_blocks * 512 >= 64 * MIB);
+	assert_int_equal(statvfs(f->data, &v), 0);
+	assert_true((int64_t)(v.f_blocks * v.f_frsize) <= 64 * MIB);
+	assert_true((int64_t)(v.f_bavail * v.f_frsize) > 40 * MIB);
+	/* Nothing is kept for root; ext4 keeps 2 % for itself while it is mounted. */
+	assert_true(v.f_bfree - v.f_bavail <= v.f_blocks / 40);
+	assert_int_equal(stat(f->data, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0777);
+	all = volume_list(&f->store);
+	assert_int_equal(cJSON_GetArraySize(all), 1);
+	assert_string_equal(json_str(cJSON_GetArrayItem(all, 0), "claim", ""), "data-db-0");
+	assert_true(json_bool(cJSON_GetArrayItem(all, 0), "mounted", false));
+	cJSON_Delete(all);
+}
+
+/* As after a restart of the node. */
+static void is_mounted_again_with_what_was_in_it(void **state)
+{
+	struct fixture *f = *state;
+	char path[600], mount[500];
+	struct err e = {0};
+
+	need_volume(f);
+	snprintf(path, sizeof(path), "%s/kept", f->data);
+	snprintf(mount, sizeof(mount), "%s/v1", f->store.dir);
+	assert_int_equal(file_write_atomic(path, "x", 1, &e), 0);
+	assert_int_equal(loop_unmount("", mount, &e), 0);
+	assert_false(file_exists(f->data)); /* so the kubelet starts no pod on it */
+	assert_int_equal(volume_mount(&f->store, "v1", &e), 0);
+	assert_true(file_exists(path));
+	assert_int_equal(volume_mount(&f->store, "v1", &e), 0);
+}
+
+static void refuses_what_the_disk_cannot_hold(void **state)
+{
+	struct fixture *f = *state;
+	cJSON *about = cJSON_CreateObject();
+	char path[500];
+	struct err e = {0};
+
+	need_volume(f);
+	assert_int_equal(volume_make(&f->store, "huge", INT64_C(1) << 50, about, &e), -1);
+	assert_int_equal(e.kind, ERR_UNSUPPORTED);
+	assert_non_null(strstr(e.msg, "1125899906842624 bytes are wanted"));
+	snprintf(path, sizeof(path), "%s/huge.img", f->store.dir);
+	assert_false(file_exists(path));
+	snprintf(path, sizeof(path), "%s/huge.json", f->store.dir);
+	assert_false(file_exists(path));
+	cJSON_Delete(about);
+}
+
+static void removing_twice_is_fine(void **state)
+{
+	struct fixture *f = *state;
+	cJSON *about = cJSON_CreateObject();
+	struct err e = {0};
+
+	need_volume(f);
+	assert_int_equal(volume_make(&f->store, "v2", 16 * MIB, about, &e), 0);
+	assert_int_equal(volume_remove(&f->store, "v2", &e), 0);
+	assert_int_equal(volume_remove(&f->store, "v2", &e), 0);
+	cJSON_Delete(about);
+}
+
+/* ---- the fault ---- */
+
+static char volume_dir[512];
+
+static int fake_volume(struct node *n, const char *ns, const char *pod, char *path, size_t size,
+		       struct err *e)
+{
+	(void)n;
+	(void)ns;
+	(void)pod;
+	(void)e;
+	snprintf(path, size, "%s", volume_dir);
+	return 0;
+}
+
+static const struct node_ops FAKE = {.name = "fake", .volume = fake_volume};
+
+struct fill {
+	const struct fault_ops *f;
+	struct node node;
+	struct journal_entry j;
+	cJSON *evidence;
+};
+
+static void fill(struct fixture *f, struct fill *x, const char *params)
+{
+	cJSON *plan = help_plan("fill-1", "fill-disk", "db-0", "u", params);
+	struct err e = {0};
+
+	memset(x, 0, sizeof(*x));
+	snprintf(volume_dir, sizeof(volume_dir), "%s", f->data);
+	x->f = fault_find("fill-disk");
+	x->node.ops = &FAKE;
+	snprintf(x->node.state_dir, sizeof(x->node.state_dir), "%s", f->dir);
+	x->evidence = cJSON_CreateArray();
+	assert_int_equal(journal_begin(f->dir, plan, &x->j, &e), 0);
+	if (x->f->inject(&x->node, &x->j, &e))
+		fail_msg("%s", e.msg);
+	assert_true(journal_on_disk(&x->j));
+	cJSON_Delete(plan);
+}
+
+static bool bites(struct fill *x)
+{
+	struct err e = {0};
+	bool yes = false;
+
+	assert_int_equal(x->f->observe(&x->node, &x->j, x->evidence, &yes, &e), 0);
+	return yes;
+}
+
+static void end_fill(struct fill *x)
+{
+	struct err e = {0};
+
+	assert_int_equal(journal_remove(&x->j, &e), 0);
+	journal_entry_free(&x->j);
+	cJSON_Delete(x->evidence);
+}
+
+static int64_t free_bytes(const char *path)
+{
+	struct statvfs v;
+
+	assert_int_equal(statvfs(path, &v), 0);
+	return (int64_t)(v.f_bfree * v.f_frsize);
+}
+
+static bool no_room_for_a_byte(const char *dir)
+{
+	char path[600];
+	bool no_room;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/one", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return errno == ENOSPC;
+	no_room = write(fd, "x", 1) < 0 && errno == ENOSPC;
+	close(fd);
+	unlink(path);
+	return no_room;
+}
+
+static void full_means_full_and_stays_so(void **state)
+{
+	struct fixture *f = *state;
+	int64_t before, host_before;
+	struct err e = {0};
+	char path[600];
+	struct fill x;
+	int fd;
+
+	need_volume(f);
+	before = free_bytes(f->data);
+	host_before = free_bytes(f->dir);
+	snprintf(path, sizeof(path), "%s/system-file", f->data);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(fallocate(fd, 0, 0, 4 * MIB), 0);
+	close(fd);
+
+	fill(f, &x, "{\"to\": \"full\"}");
+	assert_true(no_room_for_a_byte(f->data));
+	assert_true(bites(&x));
+	/* The system gives some room up; it is taken again. */
+	assert_int_equal(unlink(path), 0);
+	assert_false(bites(&x));
+	assert_int_equal(x.f->follow(&x.node, &x.j, &e), 0);
+	assert_true(bites(&x));
+	assert_true(no_room_for_a_byte(f->data));
+
+	assert_int_equal(x.f->heal(&x.node, &x.j, x.evidence, &e), 0);
+	assert_false(no_room_for_a_byte(f->data));
+	assert_true(free_bytes(f->data) >= before - MIB);
+	/* The disk below never noticed; others use it at the same time. */
+	assert_true(free_bytes(f->dir) > host_before - 1024 * MIB);
+	assert_int_equal(x.f->heal(&x.node, &x.j, x.evidence, &e), 0);
+	end_fill(&x);
+}
+
+static void a_percentage_leaves_the_rest(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = {0};
+	struct statvfs v;
+	struct fill x;
+	double used;
+
+	need_volume(f);
+	fill(f, &x, "{\"to\": \"80%\"}");
+	assert_true(bites(&x));
+	assert_int_equal(statvfs(f->data, &v), 0);
+	used = 100.0 * (double)(v.f_blocks - v.f_bfree) /
+	       (double)(v.f_blocks - v.f_bfree + v.f_bavail);
+	assert_true(used > 79 && used < 82);
+	assert_false(no_room_for_a_byte(f->data));
+	assert_int_equal(x.f->heal(&x.node, &x.j, x.evidence, &e), 0);
+	assert_true(free_bytes(f->data) > 40 * MIB);
+	end_fill(&x);
+}
+
+/* The agent was killed; another one, or the volume, is there later. */
+static void heals_from_the_journal_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct journal_list all;
+	char mount[500];
+	struct err e = {0};
+	struct fill x;
+
+	need_volume(f);
+	fill(f, &x, NULL);
+	assert_int_equal(journal_read_all(f->dir, &all, &e), 0);
+	assert_int_equal(all.n, 1);
+	assert_int_equal(x.f->heal(&x.node, &all.v[0], x.evidence, &e), 0);
+	assert_true(free_bytes(f->data) > 40 * MIB);
+	/* Without the volume there is nothing to give back. */
+	snprintf(mount, sizeof(mount), "%s/v1", f->store.dir);
+	assert_int_equal(loop_unmount("", mount, &e), 0);
+	assert_int_equal(x.f->heal(&x.node, &all.v[0], x.evidence, &e), 0);
+	journal_list_free(&all);
+	end_fill(&x);
+}
+
+static void never_fills_the_node(void **state)
+{
+	struct fixture *f = *state;
+	cJSON *plan = help_plan("fill-2", "fill-disk", "db-0", "u", NULL);
+	struct node node = {.ops = &FAKE};
+	struct journal_entry j;
+	char why[300] = "";
+	struct err e = {0};
+
+	snprintf(volume_dir, sizeof(volume_dir), "%s", f->dir);
+	snprintf(node.state_dir, sizeof(node.state_dir), "%s", f->dir);
+	assert_false(fault_find("fill-disk")->supported(&node, plan, why, sizeof(why)));
+	assert_non_null(strstr(why, "no file system of its own"));
+	assert_int_equal(journal_begin(f->dir, plan, &j, &e), 0);
+	assert_int_equal(fault_find("fill-disk")->inject(&node, &j, &e), -1);
+	assert_false(journal_on_disk(&j));
+	journal_entry_free(&j);
+	cJSON_Delete(plan);
+}
+
+/* ---- the freezer ---- */
+
+#define POD "0f0f0f0f-1111-2222-3333-444444444444"
+
+static bool alive_task(void *arg)
+{
+	int stopped = 0, all = 0;
+
+	procs_count_stopped(*(pid_t *)arg, &stopped, &all);
+	return all && !stopped;
+}
+
+static void freezes_a_pod_by_its_cgroup(void **state)
+{
+	struct pod_cgroup g;
+	char dir[200], pod[300];
+	int stopped = 0, all = 0;
+	struct err e = {0};
+	pid_t pid;
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "/sys/fs/cgroup/freezer/ordeal-test-%d", (int)getpid());
+	snprintf(pod, sizeof(pod), "%s/kubepods-besteffort-pod0f0f0f0f_1111_2222_3333_444444444444.slice",
+		 dir);
+	if (mkdir(dir, 0755) || mkdir(pod, 0755)) {
+		rmdir(dir);
+		print_message("# skipped: no writable v1 freezer\n");
+		skip();
+	}
+	pid = help_sleeper();
+	assert_true(help_sh("echo %d >%s/cgroup.procs", (int)pid, pod));
+	cgroup_find("", POD, &g);
+	assert_string_equal(g.path, pod);
+	assert_true(g.v1);
+	assert_int_equal(cgroup_freeze(&g, true, &e), 0);
+	assert_true(cgroup_frozen(&g));
+	procs_count_stopped(pid, &stopped, &all);
+	assert_int_equal(all, 1);
+	assert_int_equal(stopped, 1);
+	assert_int_equal(cgroup_freeze(&g, false, &e), 0);
+	assert_false(cgroup_frozen(&g));
+	assert_true(help_wait(alive_task, &pid));
+	assert_int_equal(cgroup_freeze(&g, false, &e), 0);
+	help_end(pid);
+	assert_int_equal(rmdir(pod), 0);
+	assert_int_equal(rmdir(dir), 0);
+	cgroup_find("", POD, &g);
+	assert_string_equal(g.path, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_volume_has_its_size, make_volume, remove_volume),
+		cmocka_unit_test_setup_teardown(is_mounted_again_with_what_was_in_it, make_volume,
+						remove_volume),
+		cmocka_unit_test_setup_teardown(refuses_what_the_disk_cannot_hold, make_volume,
+						remove_volume),
+		cmocka_unit_test_setup_teardown(removing_twice_is_fine, make_volume, remove_volume),
+		cmocka_unit_test_setup_teardown(full_means_full_and_stays_so, make_volume, remove_volume),
+		cmocka_unit_test_setup_teardown(a_percentage_leaves_the_rest, make_volume, remove_volume),
+		cmocka_unit_test_setup_teardown(heals_from_the_journal_alone, make_volume, remove_volume),
+		cmocka_unit_test_setup_teardown(never_fills_the_node, make_volume, remove_volume),
+		cmocka_unit_test(freezes_a_pod_by_its_cgroup),
+	};
+
+	return cmocka_run_group_tests_name("fill-disk, volumes, freezer", tests, NULL, NULL);
+}

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# What is tried, loaded, measured, checked and reported is the same on every
+# engine: those layers include nothing of one and name none. And the data flows
+# one way.
+cd "$(dirname "$0")/../.." || exit 1
+folders=(base yaml manifest scenario history system load measure check report)
+n=0
+none() { # PATTERN NAME
+  n=$((n + 1))
+  if grep -rnE "$1" "${folders[@]}" --include='*.[ch]' | sed 's/^/# /' | grep .; then
+    echo "not ok $n - $2"
+  else
+    echo "ok $n - $2"
+  fi
+}
+none '#include "(kube|node|engine|agent|run|cmd)/' "no layer that all engines share includes one"
+none 'engine_(find|all|kind|kube|docker|local)\b' "none asks for an engine"
+none '"(docker|local)"' "none knows an engine's name"
+
+# The Makefile's LAYERS, in order: a folder includes only itself and those before it.
+read -ra layers < <(sed -n '/^LAYERS *:=/,/[^\\]$/{s/^LAYERS *:= *//; s/\\$//; p}' ../Makefile | tr '\n' ' ')
+wrong=
+for i in "${!layers[@]}"; do
+  later=$(IFS='|'; echo "${layers[*]:i+1}")
+  [ -z "$later" ] || wrong+=$(grep -rnE "#include \"($later)/" "${layers[i]}" --include='*.[ch]')
+done
+n=$((n + 1))
+if [ "${#layers[@]}" -gt 10 ] && [ -z "$wrong" ]; then
+  echo "ok $n - no folder includes one that stands after it"
+else
+  sed 's/^/# /' <<<"$wrong"
+  echo "not ok $n - no folder includes one that stands after it"
+fi
+echo "1..$n"

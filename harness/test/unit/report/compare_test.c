@@ -1,0 +1,138 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/compare.h"
+#include "test/lib/markup_check.h"
+#include "test/lib/report_room.h"
+#include "test/lib/report_synth.h"
+
+/* Two runs side by side. */
+
+struct two {
+	struct report_room a, b;
+	struct comparison c;
+	char *text, *html;
+};
+
+static void write_to(struct comparison *c, void (*write)(struct comparison *, FILE *), char **out)
+{
+	size_t len = 0;
+	FILE *f = open_memstream(out, &len);
+
+	write(c, f);
+	fclose(f);
+}
+
+static void open_two(struct two *t, unsigned a, unsigned b)
+{
+	struct err e = {0};
+
+	memset(t, 0, sizeof(*t));
+	report_room_open(&t->a, a);
+	report_room_open(&t->b, b);
+	if (comparison_make(t->a.dir, t->b.dir, &t->c, &e))
+		fail_msg("%s", e.msg);
+	write_to(&t->c, comparison_text, &t->text);
+	write_to(&t->c, comparison_html, &t->html);
+}
+
+static void close_two(struct two *t)
+{
+	comparison_free(&t->c);
+	free(t->text);
+	free(t->html);
+	report_room_close(&t->a);
+	report_room_close(&t->b);
+}
+
+static void has(const char *text, const char *what)
+{
+	if (!strstr(text, what))
+		fail_msg("\"%s\" is not in:\n%.3000s", what, text);
+}
+
+static void a_difference_is_bounded(void **state)
+{
+	const struct stat_shift *s;
+	char why[300] = "";
+	struct two t;
+
+	(void)state;
+	open_two(&t, RUN_REPEAT, RUN_REPEAT_FAST);
+	assert_int_equal(t.c.n, 1);
+	assert_int_equal(t.c.v[0].nfaults, 1);
+	s = &t.c.v[0].faults[0].shift[FIGURE_OUTAGE];
+	assert_true(s->bounded && s->differs && s->hi < 0);
+	assert_true(s->p < 0.01);
+	assert_false(t.c.v[0].faults[0].shift[FIGURE_LOST].differs);
+	has(t.text, "settings: B has ttl 20 instead of 30");
+	has(t.text, " s shorter (B less A, 95 %: no bound to -");
+	has(t.text, "no difference is shown");
+	has(t.text, "of A left out: 7 broken");
+	if (!markup_check(t.html, true, why, sizeof(why)))
+		fail_msg("%s", why);
+	has(t.html, "A: writes down");
+	has(t.html, "B: writes down");
+	close_two(&t);
+}
+
+/* One value a side says nothing, whatever it is. */
+static void few_values_decide_nothing(void **state)
+{
+	struct two t;
+
+	(void)state;
+	open_two(&t, RUN_KILL | RUN_SPLIT, RUN_KILL | RUN_DOCUMENTED);
+	has(t.text, "too few values to decide (1 and 1;");
+	has(t.text, "settings: the same");
+	has(t.text, "only in A: postgres-partition-primary\n");
+	has(t.text, "only in B: postgres-documented\n");
+	assert_null(strstr(t.text, "less A"));
+	close_two(&t);
+}
+
+static void a_run_against_itself_shows_none(void **state)
+{
+	struct two t;
+
+	(void)state;
+	open_two(&t, RUN_REPEAT, RUN_REPEAT);
+	for (int k = 0; k < FIGURES; k++)
+		assert_false(t.c.v[0].faults[0].shift[k].differs);
+	has(t.text, "no difference is shown");
+	close_two(&t);
+}
+
+static void nothing_in_common_is_an_error(void **state)
+{
+	struct report_room a, b;
+	struct comparison c = {0};
+	struct err e = {0};
+
+	(void)state;
+	report_room_open(&a, RUN_DOCUMENTED);
+	report_room_open(&b, RUN_KILL);
+	assert_int_equal(comparison_make(a.dir, b.dir, &c, &e), -1);
+	has(e.msg, "no scenario in common");
+	comparison_free(&c);
+	report_room_close(&a);
+	report_room_close(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_difference_is_bounded),
+		cmocka_unit_test(few_values_decide_nothing),
+		cmocka_unit_test(a_run_against_itself_shows_none),
+		cmocka_unit_test(nothing_in_common_is_an_error),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,151 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "report/evaluate.h"
+#include "report/repeat.h"
+#include "test/lib/markup_check.h"
+#include "test/lib/report_room.h"
+#include "test/lib/report_synth.h"
+
+/* Repetitions together, and scenarios beside each other. */
+
+static int setup(void **state)
+{
+	struct report_room *r = malloc(sizeof(*r));
+
+	unsetenv("TAP_VERSION");
+	report_room_open(r, RUN_SPLIT | RUN_GUARDED | RUN_REPEAT);
+	*state = r;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	report_room_close(*state);
+	free(*state);
+	return 0;
+}
+
+static void near(double got, double want, double within)
+{
+	if (fabs(got - want) > within)
+		fail_msg("%g, not %g", got, want);
+}
+
+static void repetitions_are_one_group(void **state)
+{
+	const struct report_room *r = *state;
+	struct evaluation ev = {0};
+	struct arena a = {0};
+	struct repeats all;
+	struct err e = {0};
+	const struct repeated *p;
+	const struct figure *f;
+
+	assert_int_equal(evaluation_read(r->dir, &ev, &e), 0);
+	repeats_make(&a, &ev.run, &all);
+	assert_true(all.any);
+	assert_int_equal(all.n, 3);
+	p = &all.v[2];
+	assert_string_equal(p->name, "postgres-kill-often");
+	assert_int_equal(p->n, 7);
+	assert_int_equal(p->counted, 6);
+	assert_string_equal(p->left_out, "7 broken");
+	assert_int_equal(p->nfaults, 1);
+	f = &p->faults[0].figures[FIGURE_OUTAGE];
+	assert_int_equal(f->n, 6);
+	assert_int_equal(f->median.censored, 1);
+	assert_false(f->median.at_least);
+	near(f->median.value / 1e9, (31.2 + 35.0) / 2, 0.2);
+	near(f->median.lo / 1e9, 24.5, 0.2);
+	assert_true(isinf(f->median.hi));
+	f = &p->faults[0].figures[FIGURE_LOST];
+	assert_int_equal(f->n, 6);
+	assert_true(f->median.hi >= 3);
+	arena_free(&a);
+	evaluation_free(&ev);
+}
+
+static void they_are_told_in_tap(void **state)
+{
+	const struct report_room *r = *state;
+
+	assert_non_null(strstr(r->tap, "postgres-kill-often (2 of 7): no acknowledged write lost"));
+	assert_non_null(strstr(r->tap, "\n# postgres-kill-often, 6 of 7 repetitions; left out: 7 broken\n"));
+	assert_non_null(strstr(r->tap, "no upper bound; n = 6; 1 not over at the end)\n"));
+}
+
+static void and_in_json(void **state)
+{
+	cJSON *o = report_room_json(*state, "result.json");
+	const cJSON *often = json_path(o, "repeated.2"), *v;
+
+	assert_string_equal(json_str(often, "name", ""), "postgres-kill-often");
+	assert_int_equal(json_i64(often, "counted", 0), 6);
+	v = json_path(often, "faults.0.outage.values.3");
+	assert_true(json_bool(v, "censored", false));
+	assert_true(cJSON_IsNull(json_get(v, "hi")));
+	assert_true(cJSON_IsNull(json_path(often, "faults.0.outage.hi")));
+	assert_int_equal(json_i64(json_path(o, "scenarios.3"), "repetition", 0), 2);
+	cJSON_Delete(o);
+}
+
+static void the_page_shows_them(void **state)
+{
+	struct buf html = {0};
+	const char *beside;
+	char why[300] = "";
+
+	report_room_read(*state, "report.html", &html);
+	if (!markup_check(buf_cstr(&html), true, why, sizeof(why)))
+		fail_msg("%s", why);
+	assert_non_null(strstr(buf_cstr(&html), "All repetitions together"));
+	assert_non_null(strstr(buf_cstr(&html), ">▷<title>repetition 4: at least "));
+	beside = strstr(buf_cstr(&html), "The same fault, side by side");
+	assert_non_null(beside);
+	assert_non_null(strstr(beside, "synchronous_mode on instead of off"));
+	/* A kill is not beside a partition. */
+	assert_null(strstr(strstr(beside, "<h3>") + 4, "<h3>When the primary was killed"));
+	buf_free(&html);
+}
+
+static void without_repetitions_nothing_is_claimed(void **state)
+{
+	struct report_room r;
+	struct buf html = {0};
+	cJSON *o;
+
+	(void)state;
+	report_room_open(&r, RUN_KILL | RUN_SPLIT);
+	assert_null(strstr(r.tap, "repetitions"));
+	report_room_read(&r, "report.html", &html);
+	assert_null(strstr(buf_cstr(&html), "All repetitions together"));
+	assert_null(strstr(buf_cstr(&html), "side by side"));
+	o = report_room_json(&r, "result.json");
+	assert_int_equal(cJSON_GetArraySize(json_get(o, "repeated")), 0);
+	cJSON_Delete(o);
+	buf_free(&html);
+	report_room_close(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(repetitions_are_one_group),
+		cmocka_unit_test(they_are_told_in_tap),
+		cmocka_unit_test(and_in_json),
+		cmocka_unit_test(the_page_shows_them),
+		cmocka_unit_test(without_repetitions_nothing_is_claimed),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

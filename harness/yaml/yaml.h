@@ -1,0 +1,73 @@
+#ifndef ORDEAL_YAML_YAML_H
+#define ORDEAL_YAML_YAML_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+/* A YAML document as a tree that remembers where everything stood. Parsed
+ * with libyaml; anchors, aliases and merge keys are refused by name; a
+ * duplicate key is an error. Everything lives in the arena. */
+
+enum ynode_kind { Y_SCALAR, Y_MAP, Y_LIST };
+
+struct ynode {
+	enum ynode_kind kind;
+	int line, column; /* from 1 */
+	const char *file;
+	/* Y_SCALAR */
+	const char *text;
+	bool plain; /* unquoted: true/false/null/numbers count as such */
+	/* Y_MAP: keys[i] is a scalar; Y_MAP and Y_LIST: items[i] */
+	struct ynode **keys;
+	struct ynode **items;
+	size_t n, alloc;
+};
+
+/* Reads all documents of a file. *docs is an array in the arena. */
+int yaml_read_file(struct arena *a, const char *path, struct ynode ***docs, size_t *n,
+		   struct err *e);
+int yaml_read_text(struct arena *a, const char *name, const char *text, struct ynode ***docs,
+		   size_t *n, struct err *e);
+
+/* Value of a key in a map; NULL when absent or `map` is no map. */
+struct ynode *yaml_get(const struct ynode *map, const char *key);
+/* Follows "spec.template.spec.containers[0].image". */
+struct ynode *yaml_path(struct ynode *root, const char *path);
+
+/* Changing a tree (for adapting manifests): create or replace. */
+struct ynode *yaml_new_scalar(struct arena *a, const char *text, bool plain);
+struct ynode *yaml_new_map(struct arena *a);
+struct ynode *yaml_new_list(struct arena *a);
+void yaml_set(struct arena *a, struct ynode *map, const char *key, struct ynode *value);
+void yaml_append(struct arena *a, struct ynode *list, struct ynode *value);
+bool yaml_remove(struct ynode *map, const char *key);
+
+/* Kubernetes' reading of YAML (YAML 1.1 booleans limited to true/false):
+ * plain true/false, null/~, integers and floats become JSON's, the rest
+ * strings. The caller deletes the result. */
+cJSON *yaml_to_json(const struct ynode *n);
+
+/* Sets an ERR_INPUT "file:line:column: ..." at this node; returns -1. */
+int yaml_error(const struct ynode *at, struct err *e, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Reads a map key by key: every key must be in `allowed` (NULL-terminated),
+ * or the error suggests the nearest one. */
+int yaml_check_keys(const struct ynode *map, const char *const *allowed, const char *what,
+		    struct err *e);
+/* The allowed word nearest to `word` (edit distance <= 1 + len/4), or NULL. */
+const char *yaml_nearest(const char *word, const char *const *allowed);
+
+int yaml_to_i64(const struct ynode *n, int64_t *out, struct err *e);
+int yaml_to_num(const struct ynode *n, double *out, struct err *e);
+int yaml_to_bool(const struct ynode *n, bool *out, struct err *e);
+/* "250ms", "1.5s", "2m", "1h"; a bare number is refused (unit missing). */
+int yaml_to_duration_ns(const struct ynode *n, int64_t *out, struct err *e);
+int yaml_to_string(const struct ynode *n, const char **out, struct err *e);
+
+#endif
