@@ -148,7 +148,7 @@ sub freeze_primary {
 }
 
 subtest "clients on both sides, and reads of replicas" => sub {
-	my ($code, $s) = run_measured("$root/harness/test/scenarios/memory-minority.yaml");
+	my ($code, $s) = run_measured("$root/harness/test/e2e/scenarios/memory-minority.yaml");
 	my @ops = map { decode_json($_) } split(/\n/, slurp(latest() . "/history.jsonl") // "");
 	my %value;
 SKIP: {
@@ -242,7 +242,7 @@ subtest "repetitions, and lines as they come" => sub {
 
 my $bugs; # that run's folder
 subtest "every bug is found" => sub {
-	my @files = sort glob("$root/harness/test/scenarios/memory-bug-*.yaml");
+	my @files = sort glob("$root/harness/test/e2e/scenarios/memory-bug-*.yaml");
 	cmp_ok(scalar @files, ">=", 6, "there are bugs to find");
 	is(ordeal("run", "--engine", "local", "--reports", $reports, "--seed", 7, @files), 1,
 	   "the run fails") or diag(err());
@@ -311,7 +311,7 @@ sub sent {
 }
 
 subtest "the same seed makes the same choices" => sub {
-	my $one = "$root/harness/test/scenarios/memory-bug-duplicate.yaml";
+	my $one = "$root/harness/test/e2e/scenarios/memory-bug-duplicate.yaml";
 	my $first = sent($bugs); # seed 7, and this scenario came first
 	is(ordeal("run", "--engine", "local", "--reports", $reports, "--seed", 7, $one), 1, "again");
 	is(sent(latest()), $first, "seed 7 sends what seed 7 sent");
