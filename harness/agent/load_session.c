@@ -43,7 +43,7 @@ static int read_body(struct load_session *s, struct err *e)
 	if (s->acc.payload_bytes < 0 || s->acc.payload_bytes > 1000000)
 		return err_set(e, ERR_INPUT, "load.payload_bytes must be 0 to 1000000");
 	s->conf = (struct load_conf){
-		.sys = s->sys,
+		.sys = s->sys->client,
 		.acc = &s->acc,
 		.scenario = (uint32_t)json_i64(s->body, "scenario", 0),
 		.rate = json_num(load, "rate", 200),
@@ -99,7 +99,7 @@ int load_session_new(cJSON *body, struct load_session **out, struct err *e)
 	if (!r && (every_ms < 1 || timeout_ms < 1))
 		r = err_set(e, ERR_INPUT, "sample_every_ms and probe_timeout_ms must be at least 1");
 	if (!r && !s->conf.group)
-		r = s->sys->setup(&s->acc, s->conf.keys, SETUP_TIMEOUT_NS, e);
+		r = s->sys->client->setup(&s->acc, s->conf.keys, SETUP_TIMEOUT_NS, e);
 	if (!r)
 		choose_near(s);
 	if (!r && s->near.n)
@@ -213,7 +213,7 @@ cJSON *load_session_final(struct load_session *s, int64_t timeout_ns, struct err
 {
 	int64_t from = clock_mono_ns();
 	struct final_read f = {0};
-	int tries = present_read(s->sys, &s->acc, s->conf.keys, timeout_ns, &f, e);
+	int tries = present_read(s->sys->client, &s->acc, s->conf.keys, timeout_ns, &f, e);
 	cJSON *o = NULL;
 
 	if (tries > 0) {

@@ -11,7 +11,7 @@
 /* What the load agent holds between setup and reset. `setup`, `start` and
  * `stop` are called by one thread at a time; the rest by any. */
 struct load_session {
-	const struct system_ops *sys;
+	const struct system *sys;
 	cJSON *body;        /* the setup request: everything below points into it */
 	struct access acc;
 	struct load_conf conf;

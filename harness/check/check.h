@@ -26,11 +26,11 @@ struct check_result {
 };
 
 /* Pure. An empty history, or one without an ok, is UNKNOWN, and so is one
- * that the budget did not suffice for. Only operations of `scenario` count.
- * Listed in check/list.h. */
+ * that the budget did not suffice for. Only operations of the evidence's
+ * scenario count; `m` is what was measured of it. Listed in check/list.h. */
 struct checker_ops {
 	const char *name, *summary;
-	void (*check)(const struct history *h, const cJSON *events, int scenario,
+	void (*check)(const struct history *h, const struct evidence *ev, const struct measured *m,
 		      const struct check_budget *budget, struct check_result *out);
 };
 const struct checker_ops *checker_find(const char *name);
@@ -48,10 +48,10 @@ struct judged {
 
 /* Judges every expectation that the scenario's "scenario" event lists
  * (`expect`: name, metric, at_most, at_least, within_predicted, want, fault,
- * checker; durations in ns); `events` as events_of() gives them. A broken or
- * too noisy run never passes. The array is on the heap. */
-void judge_scenario(const struct history *h, const cJSON *events, int scenario,
-		    const struct measured *m, struct judged **out, size_t *n);
+ * checker; durations in ns). A broken or too noisy run never passes. The array
+ * is on the heap. */
+void judge_scenario(const struct history *h, const struct evidence *ev, const struct measured *m,
+		    struct judged **out, size_t *n);
 void judged_free(struct judged *v, size_t n);
 
 #endif

@@ -11,8 +11,7 @@
 
 struct judging {
 	const struct history *h;
-	const cJSON *events;
-	int scenario;
+	const struct evidence *ev;
 	const struct measured *m;
 	const cJSON *expect; /* one item of the scenario event's list */
 };

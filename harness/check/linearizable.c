@@ -181,7 +181,7 @@ static void keys_of(const struct view *v, struct keys *k, size_t *oks)
 static void check_keys(const struct view *v, const struct keys *keys, struct reg_budget *left,
 		       struct check_result *out)
 {
-	const cJSON *registers = json_get(view_last(v, "final"), "registers");
+	const cJSON *registers = json_get(v->ev->final, "registers");
 	struct regs k = { 0 };
 	size_t i, total = 0, open = 0;
 	int64_t share = left->steps / (int64_t)keys->n;
@@ -212,7 +212,7 @@ static void check_keys(const struct view *v, const struct keys *keys, struct reg
 			 total, keys->n, registers ? ", the final values included" : "");
 }
 
-static void check(const struct history *h, const cJSON *events, int scenario,
+static void check(const struct history *h, const struct evidence *ev, const struct measured *m,
 		  const struct check_budget *budget, struct check_result *out)
 {
 	/* Steps, not seconds: the same history gets the same answer on any
@@ -222,8 +222,9 @@ static void check(const struct history *h, const cJSON *events, int scenario,
 	struct view v;
 	size_t oks = 0;
 
+	(void)m;
 	memset(out, 0, sizeof(*out));
-	view_make(&v, h, events, scenario);
+	view_make(&v, h, ev);
 	keys_of(&v, &keys, &oks);
 	if (oks) {
 		check_keys(&v, &keys, &left, out);

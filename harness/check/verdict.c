@@ -6,7 +6,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "check/judge.h"
-#include "history/event.h"
 
 /* From figures to verdicts. Each expectation is first judged by its own
  * evidence (verdict_metrics.c); then, whatever it said,
@@ -73,7 +72,7 @@ static void gate(const struct judging *j, enum expect_metric metric, struct judg
 		snprintf(because, sizeof(because), "too noisy: %s", m->noise.why);
 		overrule(r, VERDICT_UNKNOWN, because);
 	}
-	if (r->verdict == VERDICT_PASS && events_last(j->events, "interrupt"))
+	if (r->verdict == VERDICT_PASS && j->ev->interrupt)
 		overrule(r, VERDICT_UNKNOWN, "the run was interrupted");
 }
 
@@ -93,11 +92,11 @@ static void judge_one(const struct judging *j, struct judged *r)
 	gate(j, metric, r);
 }
 
-void judge_scenario(const struct history *h, const cJSON *events, int scenario,
-		    const struct measured *m, struct judged **out, size_t *n)
+void judge_scenario(const struct history *h, const struct evidence *ev, const struct measured *m,
+		    struct judged **out, size_t *n)
 {
-	const cJSON *expect = json_get(events_last(events, "scenario"), "expect"), *x;
-	struct judging j = { h, events, scenario, m, NULL };
+	const cJSON *expect = json_get(ev->event, "expect"), *x;
+	struct judging j = { h, ev, m, NULL };
 	size_t alloc = 0;
 
 	*out = NULL;

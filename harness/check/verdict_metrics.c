@@ -6,7 +6,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "check/judge.h"
-#include "history/event.h"
 #include "measure/parts.h"
 
 /* One function a metric. Where a figure is an interval, an expectation
@@ -92,7 +91,7 @@ static const struct fault_seen *wanted_fault(const struct judging *j)
 	size_t i;
 
 	for (i = 0; id && i < j->m->nfaults; i++)
-		if (!strcmp(j->m->faults[i].id, id))
+		if (!strcmp(j->m->faults[i].rec->id, id))
 			return &j->m->faults[i];
 	return NULL;
 }
@@ -108,7 +107,7 @@ static const struct fault_seen *outage_fault(const struct judging *j, struct jud
 	for (i = 0; !id && i < j->m->nfaults; i++)
 		if (&j->m->faults[i].outage == j->m->worst)
 			f = &j->m->faults[i];
-	if (!f || !f->injected_ns) {
+	if (!f || !f->rec->injected_ns) {
 		verdict(r, VERDICT_UNKNOWN, "%s%s was not injected", id ? "fault " : "a fault", id ? id : "");
 		return NULL;
 	}
@@ -120,7 +119,7 @@ static void outage_detail(const struct fault_seen *f, struct judged *r)
 	const struct outage *o = &f->outage;
 	cJSON *d = cJSON_CreateObject(), *p;
 
-	json_set_str(d, "fault", f->id);
+	json_set_str(d, "fault", f->rec->id);
 	json_set_num(d, "lo_ms", ms(o->lo_ns));
 	json_set_num(d, "hi_ms", ms(o->hi_ns));
 	json_set_num(d, "seen_ms", ms(o->seen_ns));
@@ -140,12 +139,12 @@ static void outage_words(const struct fault_seen *f, struct judged *r)
 	const struct outage *o = &f->outage;
 
 	if (!o->any)
-		verdict(r, r->verdict, "no write was refused and no gap exceeded the baseline after fault %s", f->id);
+		verdict(r, r->verdict, "no write was refused and no gap exceeded the baseline after fault %s", f->rec->id);
 	else if (!o->ended)
 		verdict(r, r->verdict, "writes did not come back after fault %s in the %.0f ms that were left",
-			f->id, ms(o->hi_ns));
+			f->rec->id, ms(o->hi_ns));
 	else
-		verdict(r, r->verdict, "fault %s: writes%s%s%s were down for %.0f to %.0f ms", f->id,
+		verdict(r, r->verdict, "fault %s: writes%s%s%s were down for %.0f to %.0f ms", f->rec->id,
 			*f->outage_of ? " (" : "", f->outage_of, *f->outage_of ? ")" : "", ms(o->lo_ns),
 			ms(o->hi_ns));
 	if (o->any && o->more > 0)
@@ -207,7 +206,7 @@ static void judge_outage(const struct judging *j, struct judged *r)
 static void judge_stands(const struct judging *j, struct judged *r)
 {
 	bool want = json_bool(j->expect, "want", true);
-	bool told = events_last(j->events, "stands") != NULL;
+	bool told = j->ev->stands != NULL;
 
 	mem_copy_str(r->unit, sizeof(r->unit), "bool");
 	r->limit = want;
@@ -317,9 +316,9 @@ static void judge_recovery(const struct judging *j, struct judged *r)
 	for (i = 0; i < j->m->nfaults; i++) {
 		const struct fault_seen *x = &j->m->faults[i];
 
-		if (x->effective_ns && x->redundant_ns < 0 && (!f || x == f) &&
-		    x->window_end_ns - x->effective_ns > watched)
-			watched = x->window_end_ns - x->effective_ns;
+		if (x->rec->effective_ns && x->redundant_ns < 0 && (!f || x == f) &&
+		    x->window_end_ns - x->rec->effective_ns > watched)
+			watched = x->window_end_ns - x->rec->effective_ns;
 	}
 	/* Not within the limit is certain only when we watched for that long. */
 	verdict(r, bound(j, "at_most", &most) && (double)watched > most ? VERDICT_FAIL : VERDICT_UNKNOWN,
@@ -384,7 +383,7 @@ static void judge_demoted(const struct judging *j, struct judged *r)
 	if (f && f->demoted_ns >= 0) {
 		r->measured = ms(f->demoted_ns);
 		verdict(r, against_bounds(j, (double)f->demoted_ns, (double)f->demoted_ns),
-			"the old primary was seen demoted %.0f ms after fault %s was healed", ms(f->demoted_ns), f->id);
+			"the old primary was seen demoted %.0f ms after fault %s was healed", ms(f->demoted_ns), f->rec->id);
 	} else if (f && f->still_primary) {
 		verdict(r, VERDICT_FAIL, "at the end the old primary and another one were both writable");
 	} else {
@@ -405,12 +404,12 @@ static void judge_errors_clear(const struct judging *j, struct judged *r)
 		const struct op *op = &j->h->ops[i];
 		bool during = false;
 
-		if ((int64_t)op->scenario != j->scenario || !op_is_write(op) || op->outcome == OP_OK ||
+		if ((int64_t)op->scenario != j->ev->scenario || !op_is_write(op) || op->outcome == OP_OK ||
 		    !strncmp(op->error, "mismatch", 8) || !strncmp(op->error, "client:", 7))
 			continue;
 		for (k = 0; k < j->m->nfaults; k++)
-			during = during || (j->m->faults[k].injected_ns &&
-					    op->t_return >= j->m->faults[k].injected_ns);
+			during = during || (j->m->faults[k].rec->injected_ns &&
+					    op->t_return >= j->m->faults[k].rec->injected_ns);
 		if (!during)
 			continue;
 		failed++;
@@ -471,7 +470,7 @@ static void judge_check(const struct judging *j, struct judged *r)
 		verdict(r, VERDICT_UNKNOWN, "no checker is called \"%.60s\"", json_str(j->expect, "checker", ""));
 		return;
 	}
-	c->check(j->h, j->events, j->scenario, &budget, &res);
+	c->check(j->h, j->ev, j->m, &budget, &res);
 	verdict(r, res.verdict, "%s", res.why);
 	if (res.verdict == VERDICT_PASS || res.verdict == VERDICT_FAIL) {
 		r->measured = res.verdict == VERDICT_PASS;

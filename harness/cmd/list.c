@@ -64,13 +64,17 @@ static int scenarios(void)
 int cmd_list(int argc, char **argv)
 {
 	const char *what = argc == 2 ? argv[1] : "";
+	const struct system *all;
+	size_t n;
+
+	all = system_all(&n);
 
 	if (!strcmp(what, "engines")) {
 		for (size_t i = 0; engine_all()[i]; i++)
 			line(engine_all()[i]->name, engine_all()[i]->summary);
 	} else if (!strcmp(what, "systems")) {
-		for (size_t i = 0; system_all()[i]; i++)
-			line(system_all()[i]->name, system_all()[i]->summary);
+		for (size_t i = 0; i < n; i++)
+			line(all[i].client->name, all[i].client->summary);
 	} else if (!strcmp(what, "faults")) {
 		for (size_t i = 0; fault_all()[i]; i++)
 			line(fault_all()[i]->name, fault_all()[i]->summary);

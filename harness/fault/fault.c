@@ -22,3 +22,13 @@ const struct fault_ops *fault_find(const char *name)
 			return ALL[i];
 	return NULL;
 }
+
+void fault_effects(const char *name, const cJSON *params, struct effects *out)
+{
+	const struct fault_ops *ops = fault_find(name);
+
+	memset(out, 0, sizeof(*out));
+	out->lasts = !ops || ops->lasting;
+	if (ops)
+		ops->effects(params, out);
+}

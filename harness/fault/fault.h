@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/rng.h"
 #include "fault/node.h"
+#include "history/effects.h"
 #include "yaml/yaml.h"
 
 /* A fault: one file each, listed in fault/list.h; fault/skeleton.c is the
@@ -30,7 +31,6 @@ enum fault_place {
 struct fault_ops {
 	const char *name, *summary;
 	enum fault_place place;
-	bool disrupts; /* must show an effect on clients or the system by itself: false for probes */
 	bool lasting;  /* stays until healed; false: done once injected (kills) */
 
 	/* Parameters besides fault/target/as/for, NULL-terminated. */
@@ -40,10 +40,11 @@ struct fault_ops {
 	 * defaults. Errors point into the file. */
 	int (*check)(const struct ynode *step, cJSON *params, struct err *e);
 
-	/* True when, with these parameters, no client elsewhere gets an answer
-	 * from a target from the effective instant on: bounds the beginning of
-	 * an outage where clients merely hang. NULL: nothing so sharp is known. */
-	bool (*silences)(const cJSON *params);
+	/* What it does to its targets with these parameters: all that systems'
+	 * models, measures and reports ever ask about a fault. Pure; out->lasts
+	 * is filled already. `params` may be
+	 * NULL or lack a parameter (an old record): the default, then. */
+	void (*effects)(const cJSON *params, struct effects *out);
 
 	/* Can this node do it? Sets *why when not. Runs in the agent. */
 	bool (*supported)(struct node *n, const cJSON *plan, char *why, size_t size);
@@ -68,5 +69,9 @@ struct fault_ops {
 
 const struct fault_ops *fault_find(const char *name);
 const struct fault_ops *const *fault_all(void); /* NULL-terminated */
+
+/* What the fault of this name does: effects_fn of history/evidence.h. One that
+ * nobody knows (a record of another version) does nothing known, and lasts. */
+void fault_effects(const char *name, const cJSON *params, struct effects *out);
 
 #endif

@@ -63,6 +63,12 @@ static int volume_of(struct node *n, const cJSON *plan, const cJSON *target, cha
 	return 0;
 }
 
+static void effects(const cJSON *params, struct effects *out)
+{
+	(void)params;
+	out->what = EFFECT_STORAGE_REFUSES;
+}
+
 static bool supported(struct node *n, const cJSON *plan, char *why, size_t size)
 {
 	char path[512];
@@ -184,10 +190,10 @@ const struct fault_ops fault_fill_disk = {
 	.name = "fill-disk",
 	.summary = "fill the volume of a pod's claim, to the last block or to a percentage",
 	.place = FAULT_AT_NODE,
-	.disrupts = true,
 	.lasting = true,
 	.params = PARAMS,
 	.check = check,
+	.effects = effects,
 	.supported = supported,
 	.inject = inject,
 	.observe = observe,

@@ -29,6 +29,14 @@ static int check(const struct ynode *step, cJSON *params, struct err *e)
 	return param_word(step, "how", HOWS, "crash", params, e);
 }
 
+static void effects(const cJSON *params, struct effects *out)
+{
+	const char *how = json_str(params, "how", "crash");
+
+	out->what = EFFECT_POD_RECREATED | EFFECT_NEW_ADDRESS;
+	out->notice = !strcmp(how, "graceful") ? NOTICE_FULL : !strcmp(how, "force") ? NOTICE_SHORT : NOTICE_NONE;
+}
+
 static bool supported(struct node *n, const cJSON *plan, char *why, size_t size)
 {
 	(void)plan;
@@ -189,9 +197,9 @@ const struct fault_ops fault_kill_pod = {
 	.name = "kill-pod",
 	.summary = "delete a pod gracefully, by force, or kill all its processes at once",
 	.place = FAULT_AT_NODE,
-	.disrupts = true,
 	.params = PARAMS,
 	.check = check,
+	.effects = effects,
 	.supported = supported,
 	.inject = inject,
 	.observe = observe,

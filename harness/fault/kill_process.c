@@ -40,6 +40,12 @@ static int check(const struct ynode *step, cJSON *params, struct err *e)
 	return 0;
 }
 
+static void effects(const cJSON *params, struct effects *out)
+{
+	out->what = EFFECT_PROCESS_DIES;
+	out->whole_container = !strcmp(json_str(params, "which", "server"), "pid1");
+}
+
 static bool supported(struct node *n, const cJSON *plan, char *why, size_t size)
 {
 	(void)plan;
@@ -200,9 +206,9 @@ const struct fault_ops fault_kill_process = {
 	.name = "kill-process",
 	.summary = "SIGKILL to the server or to its container's PID 1; the pod stays",
 	.place = FAULT_AT_NODE,
-	.disrupts = true,
 	.params = PARAMS,
 	.check = check,
+	.effects = effects,
 	.supported = supported,
 	.inject = inject,
 	.observe = observe,

@@ -23,6 +23,13 @@ static int check(const struct ynode *step, cJSON *params, struct err *e)
 	return param_word(step, "how", HOWS, "power-cut", params, e);
 }
 
+static void effects(const cJSON *params, struct effects *out)
+{
+	out->what = EFFECT_NODE_GONE;
+	out->whole_node = true;
+	out->notice = strcmp(json_str(params, "how", "power-cut"), "stop") ? NOTICE_NONE : NOTICE_FULL;
+}
+
 static bool supported(struct node *n, const cJSON *plan, char *why, size_t size)
 {
 	(void)plan;
@@ -113,10 +120,10 @@ const struct fault_ops fault_node_down = {
 	.name = "node-down",
 	.summary = "stop a whole node, start it again when healed",
 	.place = FAULT_AT_HOST,
-	.disrupts = true,
 	.lasting = true,
 	.params = PARAMS,
 	.check = check,
+	.effects = effects,
 	.supported = supported,
 	.inject = inject,
 	.observe = observe,

@@ -37,10 +37,22 @@ static int check(const struct ynode *step, cJSON *params, struct err *e)
 	       param_word(step, "probes", KEEP_OR_CUT, "keep", params, e) ? -1 : 0;
 }
 
-/* The rules of both directions stand at the effective instant. */
-static bool silences(const cJSON *params)
+static uint32_t cut_if(const cJSON *params, const char *key, enum cut cut)
 {
-	return !strcmp(json_str(params, "direction", "both"), "both");
+	return strcmp(json_str(params, key, "keep"), "cut") ? 0 : cut;
+}
+
+/* The rules of both directions stand at the effective instant. */
+static void effects(const cJSON *params, struct effects *out)
+{
+	const char *direction = json_str(params, "direction", "both");
+
+	out->what = EFFECT_CUT_OFF;
+	out->whole_node = true;
+	out->inbound = strcmp(direction, "out") != 0;
+	out->outbound = strcmp(direction, "in") != 0;
+	out->cut = cut_if(params, "api", CUT_API) | cut_if(params, "dns", CUT_DNS) |
+		   cut_if(params, "probes", CUT_PROBES);
 }
 
 static bool supported(struct node *n, const cJSON *plan, char *why, size_t size)
@@ -371,11 +383,10 @@ const struct fault_ops fault_partition_node = {
 	.name = "partition-node",
 	.summary = "cut a node's pods off from those of other nodes",
 	.place = FAULT_AT_NODE,
-	.disrupts = true,
 	.lasting = true,
 	.params = PARAMS,
 	.check = check,
-	.silences = silences,
+	.effects = effects,
 	.supported = supported,
 	.inject = inject,
 	.observe = observe,

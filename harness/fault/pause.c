@@ -21,10 +21,10 @@ static int check(const struct ynode *step, cJSON *params, struct err *e)
 }
 
 /* FROZEN has been read back by the time that inject returns. */
-static bool silences(const cJSON *params)
+static void effects(const cJSON *params, struct effects *out)
 {
 	(void)params;
-	return true;
+	out->what = EFFECT_SILENT;
 }
 
 static bool supported(struct node *n, const cJSON *plan, char *why, size_t size)
@@ -141,11 +141,10 @@ const struct fault_ops fault_pause = {
 	.name = "pause",
 	.summary = "freeze every process of a pod",
 	.place = FAULT_AT_NODE,
-	.disrupts = true,
 	.lasting = true,
 	.params = PARAMS,
 	.check = check,
-	.silences = silences,
+	.effects = effects,
 	.supported = supported,
 	.inject = inject,
 	.observe = observe,

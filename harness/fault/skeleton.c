@@ -31,6 +31,14 @@ static int check(const struct ynode *step, cJSON *params, struct err *e)
 	return param_word(step, "note", NOTES, "short", params, e);
 }
 
+/* What it does to its targets, in the words of history/effects.h: systems'
+ * predictions and reports know a fault by nothing else. */
+static void effects(const cJSON *params, struct effects *out)
+{
+	(void)params;
+	out->what = 0; /* nobody notices */
+}
+
 /* In the agent: can this be done here at all? "No" makes the scenario SKIP,
  * with this reason. What may work and fails is no matter for this function. */
 static bool supported(struct node *n, const cJSON *plan, char *why, size_t size)
@@ -91,10 +99,10 @@ const struct fault_ops fault_skeleton = {
 	.name = "skeleton",
 	.summary = "leave a note and take it away again",
 	.place = FAULT_AT_NODE, /* or FAULT_AT_HOST for whole nodes */
-	.disrupts = false,      /* clients need not notice */
 	.lasting = true,        /* stays until healed */
 	.params = PARAMS,
 	.check = check,
+	.effects = effects,
 	.supported = supported,
 	.inject = inject,
 	.observe = observe,

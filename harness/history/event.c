@@ -58,17 +58,6 @@ bool event_is(const cJSON *event, const char *kind)
 	return !strcmp(json_str(event, "k", ""), kind);
 }
 
-int64_t sample_asked(const cJSON *event)
-{
-	return event_t(event) - (int64_t)(json_num(event, "took_ms", 0) * (double)NS_PER_MS);
-}
-
-bool sample_leads(const cJSON *event)
-{
-	return json_bool(event, "ok", false) && json_bool(event, "writable", false) &&
-	       !strcmp(json_str(event, "role", ""), "primary");
-}
-
 cJSON *events_of(const cJSON *events, int scenario)
 {
 	cJSON *own = cJSON_CreateArray();

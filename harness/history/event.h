@@ -60,10 +60,6 @@ void event_emit(struct event_log *l, cJSON *event);
 /* Of an event that was read: its instant, in ns, and whether it is of a kind. */
 int64_t event_t(const cJSON *event);
 bool event_is(const cJSON *event, const char *kind);
-/* When the question of a "sample" event went out; its t is the answer's. */
-int64_t sample_asked(const cJSON *event);
-/* A "sample" of a member that said it was a writable primary. */
-bool sample_leads(const cJSON *event);
 
 /* Reads events.jsonl into an array; a torn last line is left out. The
  * caller deletes it. */

@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "history/op.h"
-#include "system/system.h"
+#include "system/client.h"
 
 /* An open-loop generator: operation i is meant for t0 + i / rate whatever
  * happened to those before it, and its latency counts from there (as wrk2's;
@@ -35,7 +35,7 @@
  * by itself keeps a server from coming back. */
 
 struct load_conf {
-	const struct system_ops *sys;
+	const struct client_ops *sys;
 	const struct access *acc; /* must outlive the load */
 	uint32_t scenario;
 	double rate;              /* operations a second, all clients together */

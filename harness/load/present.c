@@ -9,7 +9,7 @@
 
 #define AGAIN_NS (200 * NS_PER_MS)
 
-int present_read(const struct system_ops *sys, const struct access *acc, int keys,
+int present_read(const struct client_ops *sys, const struct access *acc, int keys,
 		 int64_t timeout_ns, struct final_read *out, struct err *e)
 {
 	int64_t from_ns = clock_mono_ns(), end_ns = from_ns + timeout_ns;

@@ -3,7 +3,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "system/system.h"
+#include "system/client.h"
 
 /* Reads what is there, again after a failure until timeout_ns have passed: the
  * load is over, so trying again hides nothing. A try ends early at first, for
@@ -12,7 +12,7 @@
  * as long as all before it, for there may be much to read. Returns how many
  * tries it took, or -1 with the last one's error. The caller frees `out`
  * (final_read_free()). */
-int present_read(const struct system_ops *sys, const struct access *acc, int keys,
+int present_read(const struct client_ops *sys, const struct access *acc, int keys,
 		 int64_t timeout_ns, struct final_read *out, struct err *e);
 
 /* A final read as the fields of a "final" event: present [[lo,hi],...] (each

@@ -20,7 +20,7 @@ struct asker {
 };
 
 struct sampler {
-	const struct system_ops *sys;
+	const struct system *sys;
 	const struct access *acc;
 	int64_t every_ns, timeout_ns, t0_ns;
 	struct asker *askers;
@@ -69,7 +69,7 @@ static void *ask(void *arg)
 {
 	struct asker *a = arg;
 	struct sampler *s = a->s;
-	struct probe *p = s->sys->probe_new(s->acc, a->m);
+	struct probe *p = s->sys->client->probe_new(s->acc, a->m);
 	int64_t i = 0;
 
 	while (sleep_until(s, s->t0_ns + i * s->every_ns)) {
@@ -77,16 +77,16 @@ static void *ask(void *arg)
 		int64_t behind;
 
 		mem_copy_str(new.member, sizeof(new.member), a->m->name);
-		s->sys->probe(p, &new, s->timeout_ns);
+		s->sys->client->probe(p, &new, s->timeout_ns);
 		keep(a, &new);
 		behind = (clock_mono_ns() - s->t0_ns) / s->every_ns;
 		i = behind > i ? behind + 1 : i + 1;
 	}
-	s->sys->probe_free(p);
+	s->sys->client->probe_free(p);
 	return NULL;
 }
 
-int sampler_start(const struct system_ops *sys, const struct access *acc, int64_t every_ns,
+int sampler_start(const struct system *sys, const struct access *acc, int64_t every_ns,
 		  int64_t timeout_ns, struct sampler **out, struct err *e)
 {
 	struct sampler *s = mem_alloc(sizeof(*s));
@@ -183,7 +183,7 @@ cJSON *sampler_members(struct sampler *s, bool *redundant, char *why)
 		json_push(members, sample_to_json(&now[i]));
 	}
 	why[0] = '\0';
-	*redundant = s->sys->redundant(now, s->acc->n, why);
+	*redundant = s->sys->model->redundant(now, s->acc->n, why);
 	pthread_mutex_unlock(&s->lock);
 	free(now);
 	return members;

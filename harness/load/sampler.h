@@ -13,7 +13,7 @@
 
 struct sampler;
 
-int sampler_start(const struct system_ops *sys, const struct access *acc, int64_t every_ns,
+int sampler_start(const struct system *sys, const struct access *acc, int64_t every_ns,
 		  int64_t timeout_ns, struct sampler **out, struct err *e);
 
 /* Waits for questions under way (at most timeout_ns). NULL is fine. */

@@ -30,55 +30,21 @@ struct spans {
 	size_t n, alloc;
 };
 
-struct names {
-	const char **v;
-	size_t n, alloc;
-};
-
-static const char *const askers[] = { "sample", "witness" };
-
-static bool answers_of(const cJSON *e, const char *m)
+/* From one who asks, the sampler or (`beside`) a witness. */
+static void certain(const struct evidence *ev, bool beside, const char *m, struct spans *out)
 {
-	return (event_is(e, askers[0]) || event_is(e, askers[1])) && !strcmp(json_str(e, "m", ""), m);
-}
+	const struct sample *before = NULL;
 
-static void members_of(const struct view *v, struct names *out)
-{
-	size_t i, j;
+	for (size_t i = 0; i < ev->nsamples; i++) {
+		const struct sample *s = &ev->samples[i];
 
-	for (i = 0; i < v->nevents; i++) {
-		const char *m = json_str(v->events[i], "m", "?");
-
-		if (!event_is(v->events[i], "sample"))
+		if (s->beside != beside || strcmp(s->member, m))
 			continue;
-		for (j = 0; j < out->n && strcmp(out->v[j], m); j++)
-			;
-		if (j == out->n)
-			*VEC_PUSH(out->v, out->n, out->alloc) = m;
-	}
-}
-
-static uint32_t shard_of(const cJSON *e)
-{
-	return (uint32_t)json_i64(e, "shard", 0);
-}
-
-static void certain(const struct view *v, const char *asker, const char *m, struct spans *out)
-{
-	const cJSON *before = NULL;
-	size_t i;
-
-	for (i = 0; i < v->nevents; i++) {
-		const cJSON *e = v->events[i];
-
-		if (!event_is(e, asker) || strcmp(json_str(e, "m", ""), m))
-			continue;
-		if (before && sample_leads(before) && sample_leads(e) && shard_of(before) == shard_of(e) &&
-		    event_t(e) - event_t(before) <= EVIDENCE_MS * NS_PER_MS &&
-		    sample_asked(e) > event_t(before))
+		if (before && sample_leads(before) && sample_leads(s) && before->shard == s->shard &&
+		    s->t_ns - before->t_ns <= EVIDENCE_MS * NS_PER_MS && sample_asked(s) > before->t_ns)
 			*VEC_PUSH(out->v, out->n, out->alloc) =
-				(struct span){ event_t(before), sample_asked(e), shard_of(e) };
-		before = e;
+				(struct span){ before->t_ns, sample_asked(s), s->shard };
+		before = s;
 	}
 }
 
@@ -129,25 +95,25 @@ static int64_t overlap(const struct spans *a, const struct spans *b)
 	return sum;
 }
 
-static bool within(const struct spans *s, const cJSON *e)
+static bool within(const struct spans *spans, const struct sample *s)
 {
-	int64_t t = event_t(e);
-	size_t i;
-
-	for (i = 0; i < s->n; i++)
-		if (s->v[i].from <= t && t <= s->v[i].to && shards_rival(s->v[i].shard, shard_of(e)))
+	for (size_t i = 0; i < spans->n; i++)
+		if (spans->v[i].from <= s->t_ns && s->t_ns <= spans->v[i].to &&
+		    shards_rival(spans->v[i].shard, s->shard))
 			return true;
 	return false;
 }
 
-static int samples_within(const struct view *v, const char *m, const struct spans *other)
+static int samples_within(const struct evidence *ev, const char *m, const struct spans *other)
 {
 	int n = 0;
-	size_t i;
 
-	for (i = 0; i < v->nevents; i++)
-		if (answers_of(v->events[i], m) && sample_leads(v->events[i]) && within(other, v->events[i]))
+	for (size_t i = 0; i < ev->nsamples; i++) {
+		const struct sample *s = &ev->samples[i];
+
+		if (!strcmp(s->member, m) && sample_leads(s) && within(other, s))
 			n++;
+	}
 	return n;
 }
 
@@ -155,79 +121,61 @@ static int samples_within(const struct view *v, const char *m, const struct span
  * long as it was not heard and another one served, nobody can tell. (A
  * killed or frozen one cannot serve, so its silence leaves no doubt; nor does
  * one that is heard to let nobody in.) */
-static int64_t unseen(const struct view *v, const struct fault_seen *f, const char *m,
+static int64_t unseen(const struct evidence *ev, const struct fault_record *f, const char *m,
 		      const struct spans *others)
 {
 	struct spans gap = { 0 };
-	const cJSON *last = NULL;
+	const struct sample *last = NULL;
 	int64_t sum = 0;
-	size_t i;
 
-	for (i = 0; i < v->nevents; i++) {
-		const cJSON *e = v->events[i];
+	for (size_t i = 0; i < ev->nsamples; i++) {
+		const struct sample *s = &ev->samples[i];
 
-		if (!answers_of(e, m) || !(json_bool(e, "ok", false) || json_bool(e, "closed", false)))
+		if (strcmp(s->member, m) || !(s->ok || s->closed))
 			continue;
-		if (last && sample_leads(last) && event_t(last) < (f->healed_ns ? f->healed_ns : INT64_MAX) &&
-		    event_t(e) > f->injected_ns && event_t(e) - event_t(last) > EVIDENCE_MS * NS_PER_MS)
+		if (last && sample_leads(last) && last->t_ns < (f->healed_ns ? f->healed_ns : INT64_MAX) &&
+		    s->t_ns > f->injected_ns && s->t_ns - last->t_ns > EVIDENCE_MS * NS_PER_MS)
 			*VEC_PUSH(gap.v, gap.n, gap.alloc) =
-				(struct span){ event_t(last), sample_asked(e), shard_of(last) };
-		last = e;
+				(struct span){ last->t_ns, sample_asked(s), last->shard };
+		last = s;
 	}
-	if (last && sample_leads(last) && event_t(last) >= f->injected_ns - FRESH_MS * NS_PER_MS &&
-	    (!f->healed_ns || event_t(last) < f->healed_ns))
-		*VEC_PUSH(gap.v, gap.n, gap.alloc) =
-			(struct span){ event_t(last), INT64_MAX, shard_of(last) };
+	if (last && sample_leads(last) && last->t_ns >= f->injected_ns - FRESH_MS * NS_PER_MS &&
+	    (!f->healed_ns || last->t_ns < f->healed_ns))
+		*VEC_PUSH(gap.v, gap.n, gap.alloc) = (struct span){ last->t_ns, INT64_MAX, last->shard };
 	sum = overlap(&gap, others);
 	free(gap.v);
 	return sum;
 }
 
-static bool is_target(const struct fault_seen *f, const char *m)
-{
-	const cJSON *t;
-
-	cJSON_ArrayForEach(t, json_get(f->last, "targets"))
-		if (!strcmp(json_str(t, "member", ""), m))
-			return true;
-	return false;
-}
-
-static void one_pair(const struct view *v, const char *m, const struct spans *mine,
+static void one_pair(const struct evidence *ev, const char *m, const struct spans *mine,
 		     const struct spans *other, bool first, struct measured *out)
 {
-	size_t k;
-
-	out->dual_primary_samples += samples_within(v, m, other);
+	out->dual_primary_samples += samples_within(ev, m, other);
 	if (first)
 		out->dual_primary_ns += overlap(mine, other);
-	for (k = 0; k < out->nfaults; k++)
-		if (strstr(out->faults[k].fault, "partition") && is_target(&out->faults[k], m))
-			out->dual_primary_unseen_ns += unseen(v, &out->faults[k], m, other);
+	for (size_t k = 0; k < ev->nfaults; k++)
+		if (fault_does(&ev->faults[k], EFFECT_CUT_OFF) && fault_hits(&ev->faults[k], m))
+			out->dual_primary_unseen_ns += unseen(ev, &ev->faults[k], m, other);
 }
 
 void dual_primary_make(const struct view *v, struct measured *out)
 {
-	struct names ms = { 0 };
-	struct spans *s;
+	const struct evidence *ev = v->ev;
+	struct spans *s = mem_alloc((ev->nmembers + 1) * sizeof(*s));
 	size_t i, j;
 
-	members_of(v, &ms);
-	s = mem_alloc((ms.n + 1) * sizeof(*s));
-	for (i = 0; i < ms.n; i++) {
-		for (j = 0; j < ARRAY_LEN(askers); j++)
-			certain(v, askers[j], ms.v[i], &s[i]);
+	for (i = 0; i < ev->nmembers; i++) {
+		certain(ev, false, ev->members[i], &s[i]);
+		certain(ev, true, ev->members[i], &s[i]);
 		disjoint(&s[i]);
 	}
-	for (i = 0; i < ms.n; i++)
-		for (j = 0; j < ms.n; j++)
+	for (i = 0; i < ev->nmembers; i++)
+		for (j = 0; j < ev->nmembers; j++)
 			if (i != j)
-				one_pair(v, ms.v[i], &s[i], &s[j], i < j, out);
-	for (i = 0; i < v->nevents; i++)
-		if (event_is(v->events[i], "sample") && json_bool(v->events[i], "ok", false))
-			out->nsamples++;
-	for (i = 0; i < ms.n; i++)
+				one_pair(ev, ev->members[i], &s[i], &s[j], i < j, out);
+	for (i = 0; i < ev->nsamples; i++)
+		out->nsamples += !ev->samples[i].beside && ev->samples[i].ok;
+	for (i = 0; i < ev->nmembers; i++)
 		free(s[i].v);
 	free(s);
-	free(ms.v);
 }

@@ -21,7 +21,7 @@ struct range {
 
 /* What bears on a loss besides the write itself. */
 struct losing {
-	const struct system_ops *sys;
+	const struct model_ops *model;
 	const struct fault_seen *faults;
 	size_t nfaults;
 	struct loss_evidence evidence;
@@ -85,8 +85,10 @@ static bool is_present(const struct present *p, int64_t value)
  * it is healed, and until its effect has come at all. */
 static bool at_work(const struct fault_seen *f, int64_t t)
 {
+	const struct fault_record *r = f->rec;
+
 	return (f->outage.any && (t <= f->outage.up_hi || !f->outage.ended)) ||
-	       (fault_lasts(f) && (!f->healed_ns || t <= f->healed_ns)) || t <= f->effective_ns;
+	       (r->does.lasts && (!r->healed_ns || t <= r->healed_ns)) || t <= r->effective_ns;
 }
 
 /* A write that was acknowledged while a fault was at work is that fault's
@@ -101,12 +103,12 @@ static const struct fault_seen *culprit(const struct fault_seen *faults, size_t 
 	for (i = 0; i < n; i++) {
 		const struct fault_seen *f = &faults[i];
 
-		if (!f->injected_ns)
+		if (!f->rec->injected_ns)
 			continue;
-		if (f->injected_ns <= acked_ns) {
-			if (!before || f->injected_ns > before->injected_ns)
+		if (f->rec->injected_ns <= acked_ns) {
+			if (!before || f->rec->injected_ns > before->rec->injected_ns)
 				before = f;
-		} else if (!after || f->injected_ns < after->injected_ns) {
+		} else if (!after || f->rec->injected_ns < after->rec->injected_ns) {
 			after = f;
 		}
 	}
@@ -123,9 +125,9 @@ static void add_lost(const struct losing *l, const struct op *op, struct loss *o
 		.t_return = op->t_return,
 	};
 
-	mem_copy_str(w.fault, sizeof(w.fault), f ? f->id : "");
+	mem_copy_str(w.fault, sizeof(w.fault), f ? f->rec->id : "");
 	mem_copy_str(w.via, sizeof(w.via), op->via);
-	loss_cause_find(&l->evidence, l->sys, op, f, &w);
+	loss_cause_find(&l->evidence, l->model, op, f ? f->rec : NULL, &w);
 	if (w.cause == LOSS_EVICTED) {
 		out->evicted++;
 		return;
@@ -268,11 +270,11 @@ static void duplicates(const cJSON *final, struct loss *out)
 			out->duplicate += count - 1;
 }
 
-void loss_make(const struct view *v, const struct system_ops *sys, const struct fault_seen *faults,
+void loss_make(const struct view *v, const struct model_ops *model, const struct fault_seen *faults,
 	       size_t nfaults, struct loss *out)
 {
-	const cJSON *final = view_last(v, "final");
-	struct losing l = { .sys = sys, .faults = faults, .nfaults = nfaults };
+	const cJSON *final = v->ev->final;
+	struct losing l = { .model = model, .faults = faults, .nfaults = nfaults };
 	struct present p = { 0 };
 
 	memset(out, 0, sizeof(*out));
@@ -285,7 +287,6 @@ void loss_make(const struct view *v, const struct system_ops *sys, const struct 
 		duplicates(final, out);
 		registers(v, final, &l, out);
 	}
-	loss_evidence_free(&l.evidence);
 	out->lost = (int64_t)out->n;
 	if (out->n) {
 		qsort(out->writes, out->n, sizeof(*out->writes), by_return);

@@ -39,10 +39,8 @@ static void load_span(const struct view *v, struct measured *m)
 	if (v->nops)
 		return;
 	/* No load at all: the events' own span. */
-	if (v->nevents) {
-		m->begin_ns = event_t(v->events[0]);
-		m->end_ns = event_t(v->events[v->nevents - 1]);
-	}
+	m->begin_ns = v->ev->first_ns;
+	m->end_ns = v->ev->last_ns;
 	m->longest_op_ns = m->longest_own_ns = -1;
 }
 
@@ -54,31 +52,20 @@ static void broken_because(struct measured *m, const char *where, const char *wh
 	snprintf(m->broken_why, sizeof(m->broken_why), "%s%s%s", where, *where ? ": " : "", what);
 }
 
-static void find_broken(const struct view *v, struct measured *m)
+static void find_broken(const struct evidence *ev, struct measured *m)
 {
-	const cJSON *e;
-	bool over = false;
 	char what[160];
-	size_t i;
 
-	/* What broke around the scenarios spoils those that were not over: the
-	 * line of one that was is out already. */
-	cJSON_ArrayForEach(e, v->run_events) {
-		int64_t s = json_i64(e, "s", -1);
-
-		over = over || (s == v->scenario && event_is(e, "phase") &&
-				!strcmp(json_str(e, "phase", ""), "done"));
-		if (event_is(e, "broken") && (s == v->scenario || (s < 0 && !over)))
-			broken_because(m, json_str(e, "where", ""), json_str(e, "what", "the harness failed"));
-	}
-	for (i = 0; i < m->nfaults; i++) {
-		const struct fault_seen *f = &m->faults[i];
+	if (ev->broken)
+		broken_because(m, ev->broken_where, ev->broken_what);
+	for (size_t i = 0; i < ev->nfaults; i++) {
+		const struct fault_record *f = &ev->faults[i];
 
 		if (f->no_effect)
 			snprintf(what, sizeof(what), "fault %s had no measurable effect", f->id);
 		else if (f->injected_ns && !f->bites)
 			snprintf(what, sizeof(what), "fault %s was injected, but its effect was never seen", f->id);
-		else if (!strcmp(json_str(f->last, "state", ""), "heal-failed"))
+		else if (!strcmp(f->state, "heal-failed"))
 			snprintf(what, sizeof(what), "fault %s could not be undone", f->id);
 		else
 			continue;
@@ -86,18 +73,16 @@ static void find_broken(const struct view *v, struct measured *m)
 	}
 }
 
-static void find_unsupported(const struct view *v, struct measured *m)
+static void find_unsupported(const struct evidence *ev, struct measured *m)
 {
-	const cJSON *e = view_last(v, "unsupported");
-
-	if (e)
+	if (ev->unsupported)
 		snprintf(m->unsupported, sizeof(m->unsupported), "%s",
-			 json_str(e, "what", "this engine cannot do it"));
+			 json_str(ev->unsupported, "what", "this engine cannot do it"));
 }
 
 static void find_stands(const struct view *v, struct measured *m)
 {
-	const cJSON *e = view_last(v, "stands");
+	const cJSON *e = v->ev->stands;
 	const char *member = json_str(e, "member", ""), *point = json_str(e, "point", "");
 	const char *reason = json_str(e, "reason", "");
 	bool wrote = false;
@@ -131,26 +116,24 @@ static int64_t resolved(const struct view *v, int64_t first_ack)
 	return -1;
 }
 
-static void explain(const struct view *v, const struct baseline *b, const struct system_ops *sys,
+static void explain(const struct view *v, const struct baseline *b, const struct model_ops *model,
 		    struct fault_seen *f)
 {
-	const cJSON *inforce = json_get(view_last(v, "inforce"), "settings");
-	cJSON *fault = fault_with_times(f, v->run_events);
 	struct milestones *ms = &f->outage.m;
+	int64_t effective = f->rec->effective_ns;
 
-	if (sys && sys->predict)
-		sys->predict(fault, inforce, &f->predicted);
-	ms->effective = f->effective_ns;
+	if (model && model->predict)
+		model->predict(f->rec, v->ev->inforce, &f->predicted);
+	ms->effective = effective;
 	if (f->outage.any && f->outage.ended) {
 		ms->first_ack = f->outage.up_hi;
 		ms->resolved_ns = resolved(v, ms->first_ack);
 		ms->baseline = baseline_back(v, b, ms->first_ack);
 	}
-	if (sys && sys->explain && f->outage.any)
-		sys->explain(v->run_events, fault, &f->predicted, ms);
-	if (sys && sys->resync && f->effective_ns)
-		sys->resync(v->run_events, f->effective_ns, f->window_end_ns, &f->resync);
-	cJSON_Delete(fault);
+	if (model && model->explain && f->outage.any)
+		model->explain(v->ev, f->rec, &f->predicted, ms);
+	if (model && model->resync && effective)
+		model->resync(v->ev, effective, f->window_end_ns, &f->resync);
 }
 
 static struct outage *worst_of(struct measured *m)
@@ -168,45 +151,44 @@ static struct outage *worst_of(struct measured *m)
 	return w;
 }
 
-void measure_scenario(const struct history *h, const cJSON *events, int scenario,
-		      struct measured *out)
+void measure_scenario(const struct history *h, const struct evidence *ev, struct measured *out)
 {
-	const struct system_ops *sys;
+	const struct system *sys = system_find(json_str(ev->event, "system", ""));
+	const struct model_ops *model = sys ? sys->model : NULL;
 	struct baseline b;
 	struct view v, main;
 	int64_t first;
 	size_t i;
 
 	memset(out, 0, sizeof(*out));
-	view_make(&v, h, events, scenario);
-	out->scenario = scenario;
+	view_make(&v, h, ev);
+	out->scenario = ev->scenario;
 	load_span(&v, out);
 	redirections(&v, out);
 	faults_make(&v, out);
 	first = out->end_ns + 1;
 	for (i = 0; i < out->nfaults; i++)
-		if (out->faults[i].injected_ns && out->faults[i].injected_ns < first)
-			first = out->faults[i].injected_ns;
+		if (out->faults[i].rec->injected_ns && out->faults[i].rec->injected_ns < first)
+			first = out->faults[i].rec->injected_ns;
 	view_of_group(&v, 0, &main);
 	baseline_make(&main, first, &b);
 	out->baseline_p50_ns = b.p50_ns;
 	out->baseline_p99_ns = b.p99_ns;
 	out->baseline_p999_ns = b.write_p999_ns;
 
-	sys = system_find(json_str(view_first(&v, "scenario"), "system", ""));
 	for (i = 0; i < out->nfaults; i++) {
 		outage_parts_make(&v, &main, &b, out->end_ns, &out->faults[i]);
-		explain(&main, &b, sys, &out->faults[i]);
+		explain(&main, &b, model, &out->faults[i]);
 	}
 	out->worst = worst_of(out);
-	loss_make(&v, sys, out->faults, out->nfaults, &out->loss);
+	loss_make(&v, model, out->faults, out->nfaults, &out->loss);
 	staleness_make(&v, &out->staleness);
-	recovery_make(&v, sys, out);
+	recovery_make(&v, model, out);
 	dual_primary_make(&v, out);
 	noise_make(&v, &b, &out->noise);
 	buckets_make(&main, out);
-	find_broken(&v, out);
-	find_unsupported(&v, out);
+	find_broken(ev, out);
+	find_unsupported(ev, out);
 	find_stands(&v, out);
 	view_narrow_free(&main);
 	view_free(&v);
@@ -216,11 +198,8 @@ void measured_free(struct measured *m)
 {
 	size_t i;
 
-	for (i = 0; i < m->nfaults; i++) {
-		cJSON_Delete(m->faults[i].evidence);
-		cJSON_Delete(m->faults[i].undo);
+	for (i = 0; i < m->nfaults; i++)
 		free(m->faults[i].parts);
-	}
 	free(m->faults);
 	free(m->loss.writes);
 	cJSON_Delete(m->loss.stale);

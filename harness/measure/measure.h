@@ -8,6 +8,7 @@
 
 #include "history/op.h"
 #include "measure/stat.h"
+#include "history/evidence.h"
 #include "system/system.h"
 
 /* Figures of one scenario, computed from its history and events alone:
@@ -38,12 +39,7 @@ struct partial_outage {
 };
 
 struct fault_seen {
-	char id[64], fault[48], how[32], target[128], role[16], node[128];
-	int64_t planned_ns, injected_ns, effective_ns, healed_ns; /* 0: never */
-	bool silences;          /* its targets answer nobody elsewhere from effective_ns on */
-	bool bites, undone, no_effect; /* bites: effective at every one of its targets */
-	const cJSON *last;      /* its newest event */
-	cJSON *evidence, *undo; /* arrays of sentences, owned */
+	const struct fault_record *rec; /* what the evidence has of it; borrowed */
 	int64_t window_end_ns;  /* until the next fault or the end of the load */
 	struct outage outage;   /* of the clients that stand with the others (group 0) */
 	/* Whose outage that is, when one part was down for longer than all writes
@@ -140,10 +136,11 @@ struct measured {
 	char stands_why[1200];
 };
 
-/* `events`: see events_of(); they must outlive *out, which measured_free()
- * ends. */
-void measure_scenario(const struct history *h, const cJSON *events, int scenario,
-		      struct measured *out);
+/* What the events of one scenario tell, with what each fault does (evidence.h). */
+void evidence_load(const cJSON *events, int scenario, struct evidence *ev);
+
+/* `h` and `ev` must outlive *out, which measured_free() ends. */
+void measure_scenario(const struct history *h, const struct evidence *ev, struct measured *out);
 void measured_free(struct measured *m);
 
 /* The part of this name, NULL when there is none. */

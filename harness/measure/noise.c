@@ -30,10 +30,8 @@ static double worst(const struct view *v, const char *key)
 	double w = -1, x;
 	size_t i;
 
-	for (i = 0; i < v->nevents; i++) {
-		if (!event_is(v->events[i], "noise"))
-			continue;
-		x = json_num(v->events[i], key, -1);
+	for (i = 0; i < v->ev->nnoise; i++) {
+		x = json_num(v->ev->noise[i].event, key, -1);
 		if (x > w)
 			w = x;
 	}

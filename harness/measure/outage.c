@@ -169,32 +169,27 @@ static int64_t bound_down_hi(const struct view *v, const struct gap *g, int64_t 
  * write; 0 when one of them gave no such answer. */
 static int64_t members_not_writable(const struct view *v, int64_t stopped, int64_t up_hi)
 {
+	const struct evidence *ev = v->ev;
 	int64_t least = 0;
-	size_t i, j;
 
-	for (i = 0; i < v->nevents; i++) {
-		const cJSON *e = v->events[i];
+	for (size_t i = 0; i < ev->nsamples; i++) {
+		const struct sample *s = &ev->samples[i];
 		int64_t said = 0;
-		const char *m;
 
-		if (!event_is(e, "sample") || !json_bool(e, "writable", false) ||
-		    event_t(e) <= stopped || !shards_rival(v->shard, json_i64(e, "shard", 0)))
+		if (s->beside || !s->writable || s->t_ns <= stopped || !shards_rival(v->shard, s->shard))
 			continue;
-		if (event_t(e) > up_hi + SETTLED_MS * NS_PER_MS)
+		if (s->t_ns > up_hi + SETTLED_MS * NS_PER_MS)
 			break;
-		m = json_str(e, "m", "");
-		for (j = i; j; j--) {
-			const cJSON *x = v->events[j - 1];
+		for (size_t j = i; j && ev->samples[j - 1].t_ns > stopped; j--) {
+			const struct sample *x = &ev->samples[j - 1];
 
-			if (event_t(x) <= stopped)
-				break;
-			if (!event_is(x, "sample") || strcmp(json_str(x, "m", ""), m))
+			if (x->beside || strcmp(x->member, s->member))
 				continue;
-			if (json_bool(x, "writable", false)) {
+			if (x->writable) {
 				said = -1; /* not its first writable answer */
 				break;
 			}
-			if (json_bool(x, "ok", false)) {
+			if (x->ok) {
 				said = sample_asked(x);
 				break;
 			}
@@ -252,7 +247,7 @@ static int64_t bound_up_lo(const struct view *v, const struct gap *g, int64_t fl
 /* The instant from which on the primary was silent; INT64_MAX when none is known. */
 static int64_t silent_from(const struct fault_seen *f)
 {
-	return f->silences && f->bites && !strcmp(f->role, "primary") ? f->effective_ns : INT64_MAX;
+	return f->rec->silences && f->rec->bites && !strcmp(f->rec->role, "primary") ? f->rec->effective_ns : INT64_MAX;
 }
 
 /* Of the writes that were acknowledged after the gap: how early one was sent,
@@ -293,11 +288,11 @@ static void bounds(const struct view *v, const struct gap *g, const struct fault
 	next = after(v, g, stopped);
 	/* A stretch that a healthy service has, too, tells nothing by itself. */
 	apart = next.sent > stopped && g->to - g->from > w->limit;
-	if (f->injected_ns <= stopped)
-		o->down_lo = max64(o->down_lo, f->injected_ns);
+	if (f->rec->injected_ns <= stopped)
+		o->down_lo = max64(o->down_lo, f->rec->injected_ns);
 	o->down_hi = apart ? max64(o->down_lo, min64(stopped, g->from)) : stopped;
 	if (g->clipped)
-		o->down_lo = o->down_hi = f->injected_ns;
+		o->down_lo = o->down_hi = f->rec->injected_ns;
 	o->up_hi = g->ended && next.back < w->end ? next.back : g->to;
 	o->up_lo = bound_up_lo(v, g, o->down_lo, w->slow);
 	if (g->ended)
@@ -422,7 +417,7 @@ void outage_make(const struct view *v, const struct baseline *b, int64_t end_ns,
 		 const struct fault_seen *f, struct outage *o)
 {
 	struct window w = {
-		.from = f->injected_ns, .to = f->window_end_ns, .end = end_ns,
+		.from = f->rec->injected_ns, .to = f->window_end_ns, .end = end_ns,
 		.begin = v->nops ? v->ops[0]->t_invoke : 0,
 		.slow = slow_limit(b), .limit = gap_limit(b),
 	};
@@ -433,7 +428,7 @@ void outage_make(const struct view *v, const struct baseline *b, int64_t end_ns,
 	o->client_min_ns = o->client_median_ns = o->client_max_ns = -1;
 	o->m.resolved_ns = -1;
 	o->ended = true;
-	if (!f->injected_ns || !v->nops)
+	if (!f->rec->injected_ns || !v->nops)
 		return;
 	acks_of(v, &a);
 	if (longest(v, &a, &w, &g, o)) {

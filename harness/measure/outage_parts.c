@@ -105,7 +105,7 @@ static void add(const struct view *all, of_part *belongs, int64_t which, const c
 
 	narrow(all, belongs, which, &v);
 	v.shard = belongs == of_shard ? (uint32_t)which : 0;
-	if (acked_before(&v, f->injected_ns)) {
+	if (acked_before(&v, f->rec->injected_ns)) {
 		p = VEC_PUSH(f->parts, f->nparts, f->parts_alloc);
 		mem_copy_str(p->what, sizeof(p->what), what);
 		mem_copy_str(p->name, sizeof(p->name), name);
@@ -176,17 +176,15 @@ static void groups(const struct view *v, int64_t until_ns, int64_t end_ns, struc
 {
 	size_t i;
 
-	for (i = 0; i < v->nevents; i++)
-		if (event_is(v->events[i], "group"))
-			add(v, of_group, json_i64(v->events[i], "g", -1), "group",
-			    json_str(v->events[i], "name", "?"), until_ns, end_ns, f);
+	for (i = 0; i < v->ev->ngroups; i++)
+		add(v, of_group, v->ev->groups[i].number, "group", v->ev->groups[i].name, until_ns, end_ns, f);
 }
 
 void outage_parts_make(const struct view *v, const struct view *main, const struct baseline *b,
 		       int64_t end_ns, struct fault_seen *f)
 {
 	outage_make(main, b, end_ns, f, &f->outage);
-	if (!f->injected_ns)
+	if (!f->rec->injected_ns)
 		return;
 	shards(v, b->until_ns, end_ns, f);
 	kinds(v, b->until_ns, end_ns, f);

@@ -6,7 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "history/event.h"
 #include "history/op.h"
 #include "measure/measure.h"
 #include "system/system.h"
@@ -14,26 +13,17 @@
 /* What the files of measure/ share; not for other layers, except that
  * check/ reads a history through the same eyes (view, op_mismatch). */
 
-/* One scenario's share of a run. Operations by t_invoke, events by t; both
- * point into the caller's. */
+/* One scenario's share of a run. Operations by t_invoke; they and the evidence
+ * are the caller's. */
 struct view {
 	const struct op **ops;
 	size_t nops;
 	uint32_t shard; /* that all of them belong to; 0: not narrowed to one */
-	const cJSON **events; /* this scenario's, and no others */
-	size_t nevents;
-	int scenario;
-	const cJSON *run_events; /* the array as given: with those of the whole run */
+	const struct evidence *ev;
 };
 
-void view_make(struct view *v, const struct history *h, const cJSON *events, int scenario);
+void view_make(struct view *v, const struct history *h, const struct evidence *ev);
 void view_free(struct view *v);
-
-/* Primaries of different shards are no two primaries (0: of everything). */
-bool shards_rival(int64_t a, int64_t b);
-/* The first (or last) event of a kind, NULL when there is none. */
-const cJSON *view_first(const struct view *v, const char *kind);
-const cJSON *view_last(const struct view *v, const char *kind);
 
 /* Insert, write or compare-and-set. */
 bool op_is_write(const struct op *op);
@@ -62,11 +52,6 @@ int64_t baseline_back(const struct view *v, const struct baseline *b, int64_t fr
 void buckets_make(const struct view *v, struct measured *m);
 
 void faults_make(const struct view *v, struct measured *m);
-/* The fault's newest event with what earlier ones said and its instants:
- * injected_ns, effective_ns, healed_ns, window_end_ns. The caller deletes it. */
-cJSON *fault_with_times(const struct fault_seen *f, const cJSON *run_events);
-
-bool fault_lasts(const struct fault_seen *f);
 
 /* The outage of the fault's window as the operations of `v` saw it. */
 void outage_make(const struct view *v, const struct baseline *b, int64_t end_ns,
@@ -81,13 +66,13 @@ void outage_parts_make(const struct view *v, const struct view *main, const stru
 void view_of_group(const struct view *v, uint32_t group, struct view *out);
 void view_narrow_free(struct view *v);
 
-void loss_make(const struct view *v, const struct system_ops *sys, const struct fault_seen *faults,
+void loss_make(const struct view *v, const struct model_ops *model, const struct fault_seen *faults,
 	       size_t nfaults, struct loss *out);
 
 void staleness_make(const struct view *v, struct staleness *out);
 
 /* Newest samples and what they prove. */
-void recovery_make(const struct view *v, const struct system_ops *sys, struct measured *m);
+void recovery_make(const struct view *v, const struct model_ops *model, struct measured *m);
 void dual_primary_make(const struct view *v, struct measured *m);
 
 void noise_make(const struct view *v, const struct baseline *b, struct noise *out);

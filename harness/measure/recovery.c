@@ -55,11 +55,8 @@ static struct sample *member(struct members *ms, const char *name)
 /* All members that were ever asked, none of them heard yet. */
 static void members_of(const struct view *v, struct members *ms)
 {
-	size_t i;
-
-	for (i = 0; i < v->nevents; i++)
-		if (event_is(v->events[i], "sample"))
-			member(ms, json_str(v->events[i], "m", "?"));
+	for (size_t i = 0; i < v->ev->nmembers; i++)
+		member(ms, v->ev->members[i]);
 }
 
 static void fresh_only(const struct members *ms, int64_t t, struct sample *out)
@@ -89,22 +86,20 @@ static bool lag_is_zero(const struct sample *s, size_t n, int64_t limit)
 /* The most that a replica was behind while all was well; -1: none said. */
 static int64_t usual_lag(const struct view *v, int64_t until_ns)
 {
-	int64_t most = -1, lag;
-	size_t i;
+	int64_t most = -1;
 
-	for (i = 0; i < v->nevents; i++) {
-		const cJSON *e = v->events[i];
+	for (size_t i = 0; i < v->ev->nsamples; i++) {
+		const struct sample *s = &v->ev->samples[i];
 
-		if (!event_is(e, "sample") || strcmp(json_str(e, "role", ""), "replica"))
+		if (s->beside || s->role != ROLE_REPLICA)
 			continue;
-		lag = json_i64(e, "lag_bytes", -1);
-		if (event_t(e) < until_ns ? lag > most : most < 0 && lag >= 0)
-			most = event_t(e) < until_ns ? lag : 0;
+		if (s->t_ns < until_ns ? s->lag_bytes > most : most < 0 && s->lag_bytes >= 0)
+			most = s->t_ns < until_ns ? s->lag_bytes : 0;
 	}
 	return most >= 0 && most < LAG_FLOOR_BYTES ? LAG_FLOOR_BYTES : most;
 }
 
-static void points_of(const struct view *v, const struct system_ops *sys, int64_t lag_limit,
+static void points_of(const struct view *v, const struct model_ops *model, int64_t lag_limit,
 		      struct points *p)
 {
 	struct members ms = { 0 };
@@ -114,20 +109,17 @@ static void points_of(const struct view *v, const struct system_ops *sys, int64_
 
 	members_of(v, &ms);
 	now = mem_alloc((ms.n + 1) * sizeof(*now));
-	for (i = 0; i < v->nevents; i++) {
-		const cJSON *e = v->events[i];
-		struct sample *s;
+	for (i = 0; i < v->ev->nsamples; i++) {
+		const struct sample *s = &v->ev->samples[i];
 		struct point *x;
 
-		if (!event_is(e, "sample"))
+		if (s->beside)
 			continue;
-		s = member(&ms, json_str(e, "m", "?"));
-		sample_from_json(e, s);
-		s->t_ns = event_t(e);
+		*member(&ms, s->member) = *s;
 		fresh_only(&ms, s->t_ns, now);
 		x = VEC_PUSH(p->v, p->n, p->alloc);
 		x->t = s->t_ns;
-		x->redundant = sys && sys->redundant && sys->redundant(now, ms.n, why);
+		x->redundant = model && model->redundant(now, ms.n, why);
 		x->lag_zero = lag_limit >= 0 && lag_is_zero(now, ms.n, lag_limit);
 	}
 	free(now);
@@ -168,83 +160,79 @@ static int64_t restored(const struct points *p, int64_t from, int64_t to, bool l
 enum { EVIDENCE_MS = 300 }; /* two answers further apart prove nothing between them */
 
 /* The member that was primary when a lasting fault hit it. */
-static const char *old_primary(const struct fault_seen *f)
+static const char *old_primary(const struct fault_record *f)
 {
-	const cJSON *t;
-
-	cJSON_ArrayForEach(t, json_get(f->last, "targets"))
-		if (!strcmp(json_str(t, "role", ""), "primary"))
-			return json_str(t, "member", "");
+	for (size_t i = 0; i < f->ntargets; i++)
+		if (f->targets[i].role == ROLE_PRIMARY)
+			return f->targets[i].member;
 	return "";
 }
 
 /* Since when it has certainly been no primary: from the first answer that says
  * so, or from when nobody was let in if such an answer is the next. In silence
  * it may have been anything. */
-static void demoted(const struct view *v, struct fault_seen *f)
+static void demoted(const struct evidence *ev, struct fault_seen *f)
 {
-	const char *m = old_primary(f);
-	const cJSON *mine = NULL, *other = NULL;
-	int64_t shard = 0; /* of the old primary */
-	int64_t closed_ns = -1;
-	size_t i;
+	const char *m = old_primary(f->rec);
+	const struct sample *mine = NULL, *other = NULL;
+	uint32_t shard = 0; /* of the old primary */
+	int64_t closed_ns = -1, healed_ns = f->rec->healed_ns;
 
-	if (!*m || !f->healed_ns || !fault_lasts(f))
+	if (!*m || !healed_ns || !f->rec->does.lasts)
 		return;
-	for (i = 0; i < v->nevents; i++) {
-		const cJSON *e = v->events[i];
+	for (size_t i = 0; i < ev->nsamples; i++) {
+		const struct sample *s = &ev->samples[i];
 
-		if (!event_is(e, "sample"))
+		if (s->beside)
 			continue;
-		if (!json_bool(e, "ok", false)) {
-			if (event_t(e) < f->healed_ns || strcmp(json_str(e, "m", ""), m))
+		if (!s->ok) {
+			if (s->t_ns < healed_ns || strcmp(s->member, m))
 				continue;
-			if (!json_bool(e, "closed", false))
+			if (!s->closed)
 				closed_ns = -1;
 			else if (closed_ns < 0)
-				closed_ns = event_t(e);
+				closed_ns = s->t_ns;
 			continue;
 		}
-		if (sample_leads(e) && !strcmp(json_str(e, "m", ""), m))
-			shard = json_i64(e, "shard", 0);
-		if (event_t(e) < f->healed_ns)
+		if (sample_leads(s) && !strcmp(s->member, m))
+			shard = s->shard;
+		if (s->t_ns < healed_ns)
 			continue;
-		if (strcmp(json_str(e, "m", ""), m)) {
-			if (sample_leads(e) && shards_rival(shard, json_i64(e, "shard", 0)))
-				other = e;
+		if (strcmp(s->member, m)) {
+			if (sample_leads(s) && shards_rival(shard, s->shard))
+				other = s;
 			continue;
 		}
-		mine = e;
-		if (!sample_leads(e)) {
-			f->demoted_ns = (closed_ns < 0 ? event_t(e) : closed_ns) - f->healed_ns;
+		mine = s;
+		if (!sample_leads(s)) {
+			f->demoted_ns = (closed_ns < 0 ? s->t_ns : closed_ns) - healed_ns;
 			return;
 		}
 		closed_ns = -1;
 	}
-	f->still_primary = mine && other &&
-			   llabs(event_t(mine) - event_t(other)) <= EVIDENCE_MS * NS_PER_MS;
+	f->still_primary = mine && other && llabs(mine->t_ns - other->t_ns) <= EVIDENCE_MS * NS_PER_MS;
 }
 
-void recovery_make(const struct view *v, const struct system_ops *sys, struct measured *m)
+void recovery_make(const struct view *v, const struct model_ops *model, struct measured *m)
 {
 	int64_t first = m->end_ns, lag;
 	struct points p = { 0 };
 	size_t i;
 
 	for (i = 0; i < m->nfaults; i++)
-		if (m->faults[i].injected_ns && m->faults[i].injected_ns < first)
-			first = m->faults[i].injected_ns;
+		if (m->faults[i].rec->injected_ns && m->faults[i].rec->injected_ns < first)
+			first = m->faults[i].rec->injected_ns;
 	lag = usual_lag(v, first);
-	points_of(v, sys, lag, &p);
+	points_of(v, model, lag, &p);
 	m->redundant_ns = m->lag_zero_ns = m->nfaults ? 0 : -1;
 	for (i = 0; i < m->nfaults; i++) {
 		struct fault_seen *f = &m->faults[i];
 
-		if (f->effective_ns && sys && sys->redundant)
-			f->redundant_ns = restored(&p, f->effective_ns, f->window_end_ns, false);
-		if (f->effective_ns && lag >= 0)
-			f->lag_zero_ns = restored(&p, f->effective_ns, f->window_end_ns, true);
-		demoted(v, f);
+		if (f->rec->effective_ns && model)
+			f->redundant_ns = restored(&p, f->rec->effective_ns, f->window_end_ns, false);
+		if (f->rec->effective_ns && lag >= 0)
+			f->lag_zero_ns = restored(&p, f->rec->effective_ns, f->window_end_ns, true);
+		demoted(v->ev, f);
 		if (f->redundant_ns < 0 || m->redundant_ns < 0)
 			m->redundant_ns = -1;
 		else if (f->redundant_ns > m->redundant_ns)

@@ -13,11 +13,6 @@ int by_i64(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-bool shards_rival(int64_t a, int64_t b)
-{
-	return !a || !b || a == b;
-}
-
 struct keyed {
 	int64_t t;
 	size_t order; /* qsort is not stable */
@@ -42,19 +37,15 @@ static void keep(struct keyed **k, size_t *n, size_t *alloc, int64_t t, const vo
 	x->p = p;
 }
 
-/* Samples and agents' records are collected in batches and so stand later
- * in the file than they happened. */
-void view_make(struct view *v, const struct history *h, const cJSON *events, int scenario)
+void view_make(struct view *v, const struct history *h, const struct evidence *ev)
 {
 	struct keyed *k = NULL;
 	size_t n = 0, alloc = 0, i;
-	const cJSON *e;
 
 	memset(v, 0, sizeof(*v));
-	v->scenario = scenario;
-	v->run_events = events;
+	v->ev = ev;
 	for (i = 0; i < h->n; i++)
-		if ((int64_t)h->ops[i].scenario == scenario)
+		if ((int64_t)h->ops[i].scenario == ev->scenario)
 			keep(&k, &n, &alloc, h->ops[i].t_invoke, &h->ops[i]);
 	if (n)
 		qsort(k, n, sizeof(*k), by_key);
@@ -62,45 +53,13 @@ void view_make(struct view *v, const struct history *h, const cJSON *events, int
 	v->nops = n;
 	for (i = 0; i < n; i++)
 		v->ops[i] = k[i].p;
-
-	n = 0;
-	cJSON_ArrayForEach(e, events)
-		if (json_i64(e, "s", -1) == scenario)
-			keep(&k, &n, &alloc, event_t(e), e);
-	if (n)
-		qsort(k, n, sizeof(*k), by_key);
-	v->events = mem_alloc(n * sizeof(*v->events));
-	v->nevents = n;
-	for (i = 0; i < n; i++)
-		v->events[i] = k[i].p;
 	free(k);
 }
 
 void view_free(struct view *v)
 {
 	free(v->ops);
-	free(v->events);
 	memset(v, 0, sizeof(*v));
-}
-
-const cJSON *view_first(const struct view *v, const char *kind)
-{
-	size_t i;
-
-	for (i = 0; i < v->nevents; i++)
-		if (event_is(v->events[i], kind))
-			return v->events[i];
-	return NULL;
-}
-
-const cJSON *view_last(const struct view *v, const char *kind)
-{
-	size_t i;
-
-	for (i = v->nevents; i; i--)
-		if (event_is(v->events[i - 1], kind))
-			return v->events[i - 1];
-	return NULL;
 }
 
 bool op_is_write(const struct op *op)

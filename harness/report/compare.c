@@ -31,8 +31,8 @@ static const struct repeated_fault *same_fault(const struct repeated *r, const s
 	for (size_t i = 0; i < r->nfaults; i++) {
 		const struct fault_seen *g = r->faults[i].first;
 
-		if (!strcmp(g->id, f->id) && !strcmp(g->fault, f->fault) && !strcmp(g->how, f->how) &&
-		    !strcmp(g->role, f->role))
+		if (!strcmp(g->rec->id, f->rec->id) && !strcmp(g->rec->name, f->rec->name) && !strcmp(g->rec->how, f->rec->how) &&
+		    !strcmp(g->rec->role, f->rec->role))
 			return &r->faults[i];
 	}
 	return NULL;

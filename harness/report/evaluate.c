@@ -47,9 +47,11 @@ void scenario_evaluate(const struct history *h, const cJSON *events, const cJSON
 	out->index = (int)json_i64(event, "s", 0);
 	out->event = event;
 	out->events = events_of(events, out->index);
+	out->ev = mem_alloc(sizeof(*out->ev));
+	evidence_load(out->events, out->index, out->ev);
 	out->m = mem_alloc(sizeof(*out->m));
-	measure_scenario(h, out->events, out->index, out->m);
-	judge_scenario(h, out->events, out->index, out->m, &out->judged, &out->njudged);
+	measure_scenario(h, out->ev, out->m);
+	judge_scenario(h, out->ev, out->m, &out->judged, &out->njudged);
 	out->verdict = scenario_verdict(out);
 }
 
@@ -59,6 +61,9 @@ void scenario_release(struct scenario_report *s)
 	if (s->m)
 		measured_free(s->m);
 	free(s->m);
+	if (s->ev)
+		evidence_free(s->ev);
+	free(s->ev);
 	cJSON_Delete(s->events);
 	memset(s, 0, sizeof(*s));
 }

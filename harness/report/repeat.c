@@ -6,7 +6,6 @@
 
 #include "base/buf.h"
 #include "base/json.h"
-#include "history/event.h"
 #include "report/story.h"
 #include "report/text.h"
 
@@ -49,13 +48,13 @@ static const char *unusable(const struct scenario_report *s)
 		return "did not stand";
 	if (s->m->noise.too_noisy)
 		return "too noisy";
-	return events_last(s->events, "interrupt") ? "interrupted" : NULL;
+	return s->ev->interrupt ? "interrupted" : NULL;
 }
 
 static bool same_fault(const struct fault_seen *a, const struct fault_seen *b)
 {
-	return !strcmp(a->id, b->id) && !strcmp(a->fault, b->fault) && !strcmp(a->how, b->how) &&
-	       !strcmp(a->role, b->role);
+	return !strcmp(a->rec->id, b->rec->id) && !strcmp(a->rec->name, b->rec->name) && !strcmp(a->rec->how, b->rec->how) &&
+	       !strcmp(a->rec->role, b->rec->role);
 }
 
 static struct repeated_fault *fault_of(struct repeated *r, const struct fault_seen *f)
@@ -90,9 +89,9 @@ static void add_figures(struct repeated_fault *to, const struct measured *m,
 	if (f->redundant_ns >= 0)
 		add(&to->figures[FIGURE_REDUNDANT], repetition, (double)f->redundant_ns,
 		    (double)f->redundant_ns);
-	else if (m->nsamples && f->window_end_ns > f->effective_ns && f->effective_ns)
+	else if (m->nsamples && f->window_end_ns > f->rec->effective_ns && f->rec->effective_ns)
 		add(&to->figures[FIGURE_REDUNDANT], repetition,
-		    (double)(f->window_end_ns - f->effective_ns), INFINITY);
+		    (double)(f->window_end_ns - f->rec->effective_ns), INFINITY);
 	if (f->predicted.known) {
 		if (to->predicted_lo_ns < 0 || f->predicted.lo_ns < to->predicted_lo_ns)
 			to->predicted_lo_ns = f->predicted.lo_ns;
@@ -160,7 +159,7 @@ static void add_repetition(struct arena *a, const struct run_report *run, struct
 		const struct fault_seen *f = &s->m->faults[i];
 		struct repeated_fault *to = fault_of(r, f);
 
-		if (!f->bites)
+		if (!f->rec->bites)
 			continue;
 		if (!to)
 			to = new_fault(a, r, f, run->n);
@@ -285,7 +284,7 @@ const char *figure_words(struct arena *a, enum figure_kind k, const struct figur
 const char *repeated_fault_words(struct arena *a, const struct repeated_fault *f)
 {
 	return arena_fmt(a, "%s%s%s", story_fault_kind(a, f->first),
-			 f->first->role[0] ? ", on a " : "", f->first->role);
+			 f->first->rec->role[0] ? ", on a " : "", f->first->rec->role);
 }
 
 const char *scenario_words(struct arena *a, const struct scenario_report *s)

@@ -45,10 +45,10 @@ static cJSON *fault(const struct repeated_fault *f)
 {
 	cJSON *out = cJSON_CreateObject();
 
-	json_set_str(out, "id", f->first->id);
-	json_set_str(out, "fault", f->first->fault);
-	json_set_str(out, "how", f->first->how);
-	json_set_str(out, "role", f->first->role);
+	json_set_str(out, "id", f->first->rec->id);
+	json_set_str(out, "fault", f->first->rec->name);
+	json_set_str(out, "how", f->first->rec->how);
+	json_set_str(out, "role", f->first->rec->role);
 	for (int k = 0; k < FIGURES; k++)
 		json_set(out, figure_key((enum figure_kind)k),
 			 figure((enum figure_kind)k, &f->figures[k]));

@@ -65,16 +65,13 @@ static void set_num(cJSON *o, const char *key, double v)
 		json_set_num(o, key, round(v * 1000) / 1000);
 }
 
-static void set_sentences(cJSON *o, const char *key, const cJSON *from)
+static void set_sentences(cJSON *o, const char *key, const struct sentences *from)
 {
 	cJSON *to = cJSON_AddArrayToObject(o, key);
 	struct arena a = {0};
-	const cJSON *s;
 
-	cJSON_ArrayForEach(s, from) {
-		if (cJSON_IsString(s))
-			json_push(to, cJSON_CreateString(text_clean(&a, s->valuestring)));
-	}
+	for (size_t i = 0; i < from->n; i++)
+		json_push(to, cJSON_CreateString(text_clean(&a, from->v[i])));
 	arena_free(&a);
 }
 
@@ -208,20 +205,17 @@ cJSON *result_staleness(const struct staleness *s)
 static cJSON *groups(const struct scenario_report *s)
 {
 	cJSON *list = cJSON_CreateArray();
-	const cJSON *ev;
 
-	cJSON_ArrayForEach(ev, s->events) {
-		cJSON *out;
+	for (size_t i = 0; i < s->ev->ngroups; i++) {
+		const struct group_seen *g = &s->ev->groups[i];
+		cJSON *out = cJSON_CreateObject();
 
-		if (!event_is(ev, "group"))
-			continue;
-		out = cJSON_CreateObject();
-		json_set_i64(out, "g", json_i64(ev, "g", 0));
-		set_text(out, "name", json_str(ev, "name", "?"));
-		set_text(out, "node", json_str(ev, "node", ""));
-		set_text(out, "member", json_str(ev, "member", ""));
-		json_set_i64(out, "clients", json_i64(ev, "clients", 0));
-		json_set_num(out, "rate", json_num(ev, "rate", 0));
+		json_set_i64(out, "g", g->number);
+		set_text(out, "name", g->name);
+		set_text(out, "node", g->node);
+		set_text(out, "member", g->member);
+		json_set_i64(out, "clients", g->clients);
+		json_set_num(out, "rate", g->rate);
 		json_push(list, out);
 	}
 	return list;
@@ -241,20 +235,20 @@ cJSON *result_fault(const struct measured *m, const struct fault_seen *f)
 {
 	cJSON *out = cJSON_CreateObject();
 
-	set_text(out, "id", f->id);
-	set_text(out, "fault", f->fault);
-	set_text(out, "how", f->how);
-	set_text(out, "target", f->target);
-	set_text(out, "role", f->role);
-	set_text(out, "node", f->node);
-	set_at(out, "injected_ms", f->injected_ns, m->begin_ns);
-	set_at(out, "effective_ms", f->effective_ns, m->begin_ns);
-	set_at(out, "healed_ms", f->healed_ns, m->begin_ns);
-	json_set_bool(out, "bites", f->bites);
-	json_set_bool(out, "undone", f->undone);
-	set_sentences(out, "evidence", f->evidence);
-	set_sentences(out, "undo", f->undo);
-	json_set(out, "outage", result_outage(&f->outage, f->id));
+	set_text(out, "id", f->rec->id);
+	set_text(out, "fault", f->rec->name);
+	set_text(out, "how", f->rec->how);
+	set_text(out, "target", f->rec->target);
+	set_text(out, "role", f->rec->role);
+	set_text(out, "node", f->rec->node);
+	set_at(out, "injected_ms", f->rec->injected_ns, m->begin_ns);
+	set_at(out, "effective_ms", f->rec->effective_ns, m->begin_ns);
+	set_at(out, "healed_ms", f->rec->healed_ns, m->begin_ns);
+	json_set_bool(out, "bites", f->rec->bites);
+	json_set_bool(out, "undone", f->rec->undone);
+	set_sentences(out, "evidence", &f->rec->evidence);
+	set_sentences(out, "undo", &f->rec->undo);
+	json_set(out, "outage", result_outage(&f->outage, f->rec->id));
 	set_text(out, "outage_of", f->outage_of);
 	json_set(out, "outages", partial_outages(f));
 	json_set(out, "predicted", result_prediction(&f->predicted));
@@ -342,7 +336,7 @@ static cJSON *scenario(const struct scenario_report *s)
 	for (size_t i = 0; i < m->nfaults; i++)
 		json_push(list, result_fault(m, &m->faults[i]));
 	json_set(out, "outage", result_outage(worst ? &worst->outage : NULL,
-					      worst ? worst->id : NULL));
+					      worst ? worst->rec->id : NULL));
 	json_set(out, "predicted", result_prediction(worst ? &worst->predicted : NULL));
 	json_set(out, "loss", result_loss(&m->loss));
 	json_set(out, "recovery", recovery(m));

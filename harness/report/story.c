@@ -45,52 +45,58 @@ size_t outage_parts(const struct outage *o, struct outage_part out[OUTAGE_PARTS_
 	return n;
 }
 
-static const char *const verbs[][3] = {
-	/* fault, how (NULL: any), words after the victim */
-	{"kill-pod", "graceful", "'s pod was deleted gracefully"},
-	{"kill-pod", "force", "'s pod was deleted by force"},
-	{"kill-pod", "crash", " was killed"},
-	{"kill-process", "pid1", "'s first process was killed"},
-	{"kill-process", "server", "'s server process was killed"},
-	{"kill-process", NULL, "'s process was killed"},
-	{"pause", NULL, " was frozen"},
-	{"partition-node", "inbound", "'s node was cut off, inbound only"},
-	{"partition-node", "outbound", "'s node was cut off, outbound only"},
-	{"partition-node", NULL, "'s node was cut off"},
-	{"node-down", NULL, "'s node was stopped"},
-	{"fill-disk", NULL, "'s disk was filled"},
-};
+/* What became of the victim: words that follow its name; NULL: none known. */
+static const char *became(const struct effects *e)
+{
+	static const char *const deleted[] = {
+		[NOTICE_NONE] = " was killed", [NOTICE_SHORT] = "'s pod was deleted by force",
+		[NOTICE_FULL] = "'s pod was deleted gracefully",
+	};
+
+	if (e->what & EFFECT_POD_RECREATED)
+		return deleted[e->notice];
+	if (e->what & EFFECT_PROCESS_DIES)
+		return e->whole_container ? "'s first process was killed" : "'s server process was killed";
+	if (e->what & EFFECT_SILENT)
+		return " was frozen";
+	if (e->what & EFFECT_CUT_OFF)
+		return e->inbound && e->outbound ? "'s node was cut off" :
+		       e->inbound ? "'s node was cut off, inbound only" :
+				    "'s node was cut off, outbound only";
+	if (e->what & EFFECT_NODE_GONE)
+		return "'s node was stopped";
+	if (e->what & EFFECT_STORAGE_REFUSES)
+		return "'s disk was filled";
+	return NULL;
+}
 
 const char *story_fault(struct arena *a, const struct fault_seen *f)
 {
-	const char *victim = f->role[0] ? f->role : f->target[0] ? f->target : "system";
-	const char *the = !strcmp(victim, f->target) && strcmp(victim, f->role) ? "" : "the ";
+	const char *victim = f->rec->role[0] ? f->rec->role : f->rec->target[0] ? f->rec->target : "system";
+	const char *the = !strcmp(victim, f->rec->target) && strcmp(victim, f->rec->role) ? "" : "the ";
 
-	if (!strcmp(f->role, "unknown")) {
-		victim = f->target;
+	if (!strcmp(f->rec->role, "unknown")) {
+		victim = f->rec->target;
 		the = "";
 	}
 	if (!strcmp(victim, "replica"))
 		the = "a ";
-	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
-		if (!strcmp(verbs[i][0], f->fault) &&
-		    (!verbs[i][1] || !strcmp(verbs[i][1], f->how)))
-			return arena_fmt(a, "%s%s%s", the, victim, verbs[i][2]);
-	}
-	return arena_fmt(a, "%s hit %s%s", f->fault, the, victim);
+	if (became(&f->rec->does))
+		return arena_fmt(a, "%s%s%s", the, victim, became(&f->rec->does));
+	return arena_fmt(a, "%s hit %s%s", f->rec->name, the, victim);
 }
 
 const char *story_fault_kind(struct arena *a, const struct fault_seen *f)
 {
-	return arena_fmt(a, "%s%s%s", f->fault, f->how[0] ? ", " : "", f->how);
+	return arena_fmt(a, "%s%s%s", f->rec->name, f->rec->how[0] ? ", " : "", f->rec->how);
 }
 
 const char *story_target(struct arena *a, const struct fault_seen *f)
 {
-	bool role = f->role[0] && strcmp(f->role, "unknown");
+	bool role = f->rec->role[0] && strcmp(f->rec->role, "unknown");
 
-	return arena_fmt(a, "%s%s%s%s%s%s", f->target, role ? " (" : "", role ? f->role : "",
-			 role ? ")" : "", f->node[0] ? " on " : "", f->node);
+	return arena_fmt(a, "%s%s%s%s%s%s", f->rec->target, role ? " (" : "", role ? f->rec->role : "",
+			 role ? ")" : "", f->rec->node[0] ? " on " : "", f->rec->node);
 }
 
 const char *story_outage(struct arena *a, const struct outage *o)
@@ -120,7 +126,7 @@ int64_t story_lost_by(const struct measured *m, const struct fault_seen *f)
 	if (!m->loss.known)
 		return -1;
 	for (size_t i = 0; i < m->loss.n; i++)
-		n += !strcmp(m->loss.writes[i].fault, f->id);
+		n += !strcmp(m->loss.writes[i].fault, f->rec->id);
 	return n;
 }
 

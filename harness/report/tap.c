@@ -96,8 +96,8 @@ static void add_fault(cJSON *block, const struct measured *m, const struct fault
 					   "injected_ms", "effective_ms", "healed_ms", "evidence",
 					   "undo"};
 
-	json_set_str(block, "fault", f->id);
-	json_set_str(block, "target", f->target);
+	json_set_str(block, "fault", f->rec->id);
+	json_set_str(block, "target", f->rec->target);
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		json_set(block, keys[i], cJSON_DetachItemFromObjectCaseSensitive(full, keys[i]));
 	cJSON_Delete(full);
@@ -106,7 +106,7 @@ static void add_fault(cJSON *block, const struct measured *m, const struct fault
 static const struct fault_seen *fault_named(const struct measured *m, const char *id)
 {
 	for (size_t i = 0; id && i < m->nfaults; i++) {
-		if (!strcmp(m->faults[i].id, id))
+		if (!strcmp(m->faults[i].rec->id, id))
 			return &m->faults[i];
 	}
 	return NULL;

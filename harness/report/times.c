@@ -6,7 +6,6 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
-#include "fault/fault.h"
 #include "history/event.h"
 #include "report/text.h"
 
@@ -91,16 +90,15 @@ static void needs_of(const struct scenario_report *s, struct needs *l)
 {
 	for (size_t i = 0; s && i < s->m->nfaults; i++) {
 		const struct fault_seen *f = &s->m->faults[i];
-		const struct fault_ops *ops = fault_find(f->fault);
 		const struct outage *o = &f->outage;
-		int64_t t_ns = f->effective_ns;
+		int64_t t_ns = f->rec->effective_ns;
 
 		if (o->any)
 			need(l, o->down_hi, o->ended ? o->up_lo : f->window_end_ns, TIME_OUTAGE);
 		need(l, t_ns, f->redundant_ns < 0 ? f->window_end_ns : t_ns + f->redundant_ns,
 		     TIME_RECOVERY);
-		if (ops && ops->lasting)
-			need(l, f->injected_ns, f->healed_ns ? f->healed_ns : f->window_end_ns,
+		if (f->rec->does.lasts)
+			need(l, f->rec->injected_ns, f->rec->healed_ns ? f->rec->healed_ns : f->window_end_ns,
 			     TIME_HELD);
 	}
 }

@@ -142,6 +142,7 @@ static void emit_state(struct stage *st, const struct injection *inj, const char
 	static const char *const how[] = {"how", "which", "direction", "to"};
 	cJSON *ev = event_new(st->scenario, "fault");
 	const cJSON *params = json_get(inj->plan, "params");
+	struct effects does = {0};
 
 	if (t_ns)
 		json_set_i64(ev, "t", t_ns);
@@ -157,7 +158,8 @@ static void emit_state(struct stage *st, const struct injection *inj, const char
 	}
 	json_set_str(ev, "state", state);
 	json_set_str(ev, "rule", inj->step->target);
-	if (inj->ops->silences && inj->ops->silences(params))
+	inj->ops->effects(params, &does);
+	if (effects_silence(&does))
 		json_set_bool(ev, "silences", true);
 	json_set(ev, "targets", cJSON_Duplicate(json_get(inj->plan, "targets"), 1));
 	json_set(ev, "params", cJSON_Duplicate(params, 1));

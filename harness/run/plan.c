@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "check/check.h"
 #include "fault/fault.h"
+#include "system/system.h"
 
 static const char *const *fault_params(const char *fault)
 {
@@ -263,11 +264,14 @@ static int check_load(const struct plan *p, struct err *e)
 				  "stand beside", p->sc.system);
 	for (size_t i = 0; i < p->sc.nsteps; i++) {
 		const struct step *s = &p->sc.steps[i];
+		struct effects does = {0};
 
+		if (s->kind == STEP_FAULT)
+			fault_effects(s->fault, NULL, &does);
 		/* They keep their history in memory until it is fetched. */
-		if (s->kind == STEP_FAULT && !strcmp(s->fault, "node-down"))
-			return yaml_error(s->at, e, "node-down may take the minority of the clients down "
-					  "with their node, and what they saw: leave load.minority out");
+		if (does.what & EFFECT_NODE_GONE)
+			return yaml_error(s->at, e, "%s may take the minority of the clients down with "
+					  "their node, and what they saw: leave load.minority out", s->fault);
 	}
 	return 0;
 }
@@ -277,19 +281,22 @@ int plan_read(struct arena *a, const char *root, const char *path, const struct 
 {
 	const char *systems[64] = {0}, *faults[64] = {0}, *checkers[64] = {0};
 	struct scenario_names names = {systems, faults, checkers, fault_params};
+	const struct system *all;
+	size_t n;
 
 	memset(out, 0, sizeof(*out));
 	out->root = arena_strdup(a, root);
-	for (size_t i = 0; system_all()[i] && i < ARRAY_LEN(systems) - 1; i++)
-		systems[i] = system_all()[i]->name;
+	all = system_all(&n);
+	for (size_t i = 0; i < n && i < ARRAY_LEN(systems) - 1; i++)
+		systems[i] = all[i].client->name;
 	for (size_t i = 0; fault_all()[i] && i < ARRAY_LEN(faults) - 1; i++)
 		faults[i] = fault_all()[i]->name;
 	for (size_t i = 0; checker_all()[i] && i < ARRAY_LEN(checkers) - 1; i++)
 		checkers[i] = checker_all()[i]->name;
 	if (scenario_read(a, path, &names, &out->sc, e))
 		return -1;
-	out->system = system_find(out->sc.system);
-	if (!out->system || !out->system->fixture)
+	out->system = system_find(out->sc.system)->client;
+	if (!out->system->fixture)
 		return err_set(e, ERR_INPUT, "%s: system %s has no fixture", path, out->sc.system);
 	if (check_fault_steps(out, e) || read_settings(a, root, out, sets, nsets, e) ||
 	    read_manifests(a, root, out, e) || read_access(a, root, out, e) ||
@@ -389,9 +396,11 @@ void plan_print(const struct plan *p, FILE *f)
 
 static int system_rank(const struct plan *p)
 {
+	size_t n;
+	const struct system *all = system_all(&n);
 	int i = 0;
 
-	while (system_all()[i] && system_all()[i] != p->system)
+	while ((size_t)i < n && all[i].client != p->system)
 		i++;
 	return i;
 }

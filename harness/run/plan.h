@@ -10,7 +10,7 @@
 #include "manifest/manifest.h"
 #include "scenario/scenario.h"
 #include "manifest/settings.h"
-#include "system/system.h"
+#include "system/client.h"
 
 /* A scenario made ready: everything that can be wrong in the user's files
  * has been refused before anything is started. Lives in the arena, but for
@@ -19,7 +19,7 @@
 struct plan {
 	const char *root;              /* the project's folder */
 	struct scenario sc;
-	const struct system_ops *system;
+	const struct client_ops *system;
 	struct settings settings;
 	struct manifest manifest;      /* the settings applied, nothing adapted yet */
 	struct adaptations changes;

@@ -115,59 +115,16 @@ bool prediction_off(const cJSON *inforce, const char *name)
 	return !strcmp(v, "off") || !strcmp(v, "no");
 }
 
-bool prediction_fault_length(const cJSON *fault, int64_t *lo, int64_t *hi)
-{
-	int64_t injected = json_i64(fault, "injected_ns", 0), effective = json_i64(fault, "effective_ns", 0);
-	int64_t healed = json_i64(fault, "healed_ns", 0);
-
-	if (!healed || !injected || healed < injected)
-		return false;
-	*lo = healed - (effective > injected ? effective : injected);
-	*hi = healed - injected;
-	return true;
-}
-
-void prediction_fault_ends(struct prediction *p, const cJSON *fault, int64_t after, const char *source,
-			   const char *why)
+void prediction_fault_ends(struct prediction *p, const struct fault_record *fault, int64_t after,
+			   const char *source, const char *why)
 {
 	int64_t lo, hi, from;
 
-	if (!prediction_fault_length(fault, &lo, &hi))
+	if (!fault_length(fault, &lo, &hi))
 		return;
 	/* Clients find out about it between injection and proof. */
 	from = lo > PROOF_NS ? lo - PROOF_NS : 0;
 	prediction_add(p, "fault ends", from, hi + after, source,
 		       "%s; it lasted %.1f s, and %.1f s are allowed for the way back: %.1f to %.1f s", why,
 		       in_s(hi), in_s(after), in_s(from), in_s(hi + after));
-}
-
-const char *fault_role(const cJSON *fault)
-{
-	const char *role = "";
-	const cJSON *t;
-
-	cJSON_ArrayForEach(t, json_get(fault, "targets")) {
-		const char *x = json_str(t, "role", "");
-
-		if (!strcmp(x, "primary"))
-			return "primary";
-		if (*x && strcmp(x, "unknown"))
-			role = x;
-	}
-	return role;
-}
-
-const char *fault_how(const cJSON *fault, const char *key, const char *dflt)
-{
-	return json_str(json_get(fault, "params"), key, json_str(fault, "how", dflt));
-}
-
-bool fault_hits(const cJSON *fault, const char *member)
-{
-	const cJSON *t;
-
-	cJSON_ArrayForEach(t, json_get(fault, "targets"))
-		if (!strcmp(json_str(t, "member", ""), member))
-			return true;
-	return false;
 }

@@ -1,7 +1,7 @@
 #ifndef ORDEAL_SYSTEM_PREDICTION_H
 #define ORDEAL_SYSTEM_PREDICTION_H
 
-#include "system/system.h"
+#include "system/model.h"
 
 /* What the systems' predict() and explain() have in common. Pure. */
 
@@ -13,15 +13,11 @@ void prediction_add(struct prediction *p, const char *name, int64_t lo, int64_t 
 /* Adds a sentence to the note. */
 void prediction_note(struct prediction *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* How long a fault lasted, at least and at most, in ns: from its effect or its
- * injection to its healing. False: it was not healed, or not yet. */
-bool prediction_fault_length(const cJSON *fault, int64_t *lo, int64_t *hi);
-
 /* Adds the mechanism "fault ends": the outage is over at the latest `after` ns
  * after the fault is, when nothing has ended it before. None, while the length
  * is not known. */
-void prediction_fault_ends(struct prediction *p, const cJSON *fault, int64_t after, const char *source,
-			   const char *why);
+void prediction_fault_ends(struct prediction *p, const struct fault_record *fault, int64_t after,
+			   const char *source, const char *why);
 
 /* A setting in force by its name; NULL when the system did not tell it. */
 const cJSON *prediction_setting(const cJSON *inforce, const char *name);
@@ -42,16 +38,6 @@ bool prediction_off(const cJSON *inforce, const char *name);
 /* The mechanism of this name; NULL: there is none. `p` may be NULL. */
 const struct mechanism *prediction_mechanism(const struct prediction *p, const char *name);
 bool prediction_has(const struct prediction *p, const char *name);
-
-/* Whom the fault hits: "primary" when one is among its targets, else the role
- * of its last target whose role was known, else "". */
-const char *fault_role(const cJSON *fault);
-
-/* A parameter of the fault ("how", "which"), else its "how", else `dflt`. */
-const char *fault_how(const cJSON *fault, const char *key, const char *dflt);
-
-/* Is this member a target of the fault? */
-bool fault_hits(const cJSON *fault, const char *member);
 
 /* An instant that was seen later than `to`, which it caused, is moved there;
  * `how` says by how much. One that is 0, or has no consequence, stays. */

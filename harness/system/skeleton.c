@@ -2,8 +2,9 @@
  * file in a folder, and its clients lock the file, so that it needs nothing
  * and harms nobody; the tests compile and run it, so that it never goes stale.
  *
- * To add a system: copy this file to system/<name>.c, rename
- * `system_skeleton`, add one line to system/list.h, and then
+ * To add a system: copy this file to system/<name>/client.c, its last part to
+ * system/<name>/model.c; rename `client_skeleton` and `model_skeleton`, add one
+ * line to system/list.h, and then
  *   fixtures/<name>/corrected/           its manifests
  *   fixtures/<name>/corrected/access.yaml   how clients reach it: workload,
  *                                        expected_members, member_host (the
@@ -13,8 +14,7 @@
  *                                        want to know
  *   fixtures/<name>/settings.yaml        its knobs
  *   scenarios/<name>-<what>.yaml         at least one
- * The tests loop over the list. When a file gets long, put what talks to
- * the system and what judges its evidence into two.
+ * The tests loop over the list.
  *
  * Say here which retries of your client library you have switched off and
  * how: a retry that nobody sees turns an outage into a slow answer, and one
@@ -32,9 +32,14 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "system/system.h"
+#include "system/client.h"
+#include "system/model.h"
+#include "system/prediction.h"
+#include "system/redundancy.h"
 
-extern const struct system_ops system_skeleton; /* a listed system needs no such line */
+/* A listed system needs no such lines. */
+extern const struct client_ops client_skeleton;
+extern const struct model_ops model_skeleton;
 
 /* One client: whatever its connection needs. One thread owns it. */
 struct client {
@@ -264,54 +269,10 @@ static int inforce(const struct access *acc, cJSON *out, struct err *e)
 	return 0; /* it has none */
 }
 
-/* ---- pure: from here on only what was recorded may be used ---- */
-
-/* All there, one writable primary, everyone else following it. `why` (200
- * bytes) tells what is missing, naming the member. */
-static bool redundant(const struct sample *s, size_t n, char *why)
-{
-	*why = '\0';
-	for (size_t i = 0; i < n; i++) {
-		if (!s[i].ok || !s[i].writable) {
-			snprintf(why, 200, "%s cannot be written", s[i].member);
-			return false;
-		}
-	}
-	return n > 0;
-}
-
-/* How long the system's own rules let this fault keep writes away. When no
- * rule is known say so in `note` and leave `known` false: then nobody can
- * pass or fail by it. Several mechanisms that race are listed each with its
- * window; lo_ns and hi_ns span them. */
-static void predict(const cJSON *fault, const cJSON *settings, struct prediction *out)
-{
-	(void)fault, (void)settings;
-	memset(out, 0, sizeof(*out));
-	snprintf(out->note, sizeof(out->note), "nothing takes over from a single file");
-}
-
-/* Fills what the evidence tells of detected, elected, promoted, routed and
- * the mechanism; leaves 0 what it does not tell. m->effective and
- * m->first_ack are given. See system/memory/rules.c for one that finds something. */
-static void explain(const cJSON *events, const cJSON *fault,
-		    const struct prediction *pred, struct milestones *m)
-{
-	(void)events, (void)fault, (void)pred, (void)m;
-}
-
-/* How redundancy came back between two instants: fully copied, caught up ... */
-static void resync(const cJSON *events, int64_t from_ns, int64_t to_ns, struct recovery_info *out)
-{
-	(void)events, (void)from_ns, (void)to_ns;
-	memset(out, 0, sizeof(*out));
-	out->bytes = -1;
-}
-
-const struct system_ops system_skeleton = {
+const struct client_ops client_skeleton = {
+	/* Required, all of these. */
 	.name = "skeleton",
 	.summary = "an example to copy: one file",
-	.fixture = NULL, /* "skeleton", once fixtures/skeleton/ is there */
 	.setup = setup,
 	.client_new = client_new,
 	.invoke = invoke,
@@ -321,8 +282,52 @@ const struct system_ops system_skeleton = {
 	.probe_free = probe_free,
 	.final_read = final_read,
 	.inforce = inforce,
-	.redundant = redundant,
-	.predict = predict,
+	/* Optional: without a fixture no scenario can use it. */
+	.fixture = NULL, /* "skeleton", once fixtures/skeleton/ is there */
+};
+
+/* ---- the model: from here on only what was recorded may be used ---- */
+
+/* Required. All there, one writable primary, everyone else following it; `why`
+ * tells what is missing, naming the member. system/redundancy.h has what every
+ * system begins with. */
+static bool redundant(const struct sample *s, size_t n, char *why)
+{
+	*why = '\0';
+	return redundancy_all_answer(s, n, why) && redundancy_one_primary(s, n, "primary", why);
+}
+
+/* Optional. How long the system's own rules let this fault keep writes away.
+ * What the fault does is in fault->does; its name tells nothing. When no rule
+ * is known say so and add no mechanism: then nobody can pass or fail by it.
+ * Several that race are added one by one, each with its window, its rule in
+ * words and where that is documented (system/prediction.h). */
+static void predict(const struct fault_record *fault, const cJSON *settings, struct prediction *out)
+{
+	(void)settings;
+	memset(out, 0, sizeof(*out));
+	if (fault_does(fault, EFFECT_STORAGE_REFUSES))
+		prediction_fault_ends(out, fault, 0, "write(2): ENOSPC",
+				      "the file takes writes again once its disk has room");
+	else
+		prediction_note(out, "nothing takes over from a single file");
+}
+
+/* Optional. Fills what the evidence tells of detected, elected, promoted,
+ * routed and the mechanism; leaves 0 what it does not tell. m->effective and
+ * m->first_ack are given. system/memory/model.c has one that finds something;
+ * there, too: resync(), how redundancy came back. The fifth, loss_cause(), is
+ * in system/redis/sentinel_loss.c. */
+static void explain(const struct evidence *ev, const struct fault_record *fault,
+		    const struct prediction *pred, struct milestones *m)
+{
+	(void)ev, (void)fault;
+	if (prediction_has(pred, "fault ends"))
+		snprintf(m->mechanism, sizeof(m->mechanism), "fault ends");
+}
+
+const struct model_ops model_skeleton = {
+	.redundant = redundant, /* required */
+	.predict = predict,     /* optional, as all that follow */
 	.explain = explain,
-	.resync = resync,
 };

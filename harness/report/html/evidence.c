@@ -64,7 +64,7 @@ static void setting_row(struct page *p, const cJSON *asked, const cJSON *real)
 static void settings(struct page *p)
 {
 	const cJSON *asked = json_get(p->s->event, "settings"), *s;
-	const cJSON *real = json_get(events_last(p->s->events, "inforce"), "settings");
+	const cJSON *real = p->s->ev->inforce;
 
 	if (!cJSON_GetArraySize(asked) && !cJSON_GetArraySize(real))
 		return;

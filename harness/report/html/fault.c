@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "fault/fault.h"
 #include "report/html/page.h"
 #include "report/story.h"
 
@@ -172,7 +171,7 @@ void html_breakdown(struct page *p, const struct fault_seen *f)
 	size_t number = (size_t)(f - p->s->m->faults) + 1;
 	bool several = p->s->m->nfaults > 1;
 
-	if (!f->bites || (!f->outage.any && !f->predicted.known))
+	if (!f->rec->bites || (!f->outage.any && !f->predicted.known))
 		return;
 	/* Among several faults the table is the view of the whole; the rest
 	 * is there to be unfolded. */
@@ -294,7 +293,7 @@ void html_kinds(struct page *p)
 		rows[i].lead = arena_fmt(p->a, "<span class=\"num bf\">%zu</span><b>%s</b>", i + 1,
 					 esc(p, story_fault_kind(p->a, f)));
 		rows[i].target = esc(p, story_target(p->a, f));
-		rows[i].down = !f->bites ? "the fault did not bite" :
+		rows[i].down = !f->rec->bites ? "the fault did not bite" :
 			       esc(p, story_outage(p->a, &f->outage));
 		rows[i].predicted = f->predicted.known ?
 			arena_fmt(p->a, "%s", text_range(f->predicted.lo_ns,
@@ -310,16 +309,12 @@ void html_kinds(struct page *p)
 
 /* ---- proof and undo ---- */
 
-static void sentences(struct page *p, const cJSON *list, const char *none)
+static void sentences(struct page *p, const struct sentences *list, const char *none)
 {
-	const cJSON *s;
-
 	fputs("<ul class=\"proof\">", p->f);
-	cJSON_ArrayForEach(s, list) {
-		if (cJSON_IsString(s))
-			fprintf(p->f, "<li>%s</li>", esc(p, s->valuestring));
-	}
-	if (!list || !list->child)
+	for (size_t i = 0; i < list->n; i++)
+		fprintf(p->f, "<li>%s</li>", esc(p, list->v[i]));
+	if (!list->n)
 		fprintf(p->f, "<li class=\"soft\">%s</li>", none);
 	fputs("</ul>\n", p->f);
 }
@@ -331,13 +326,6 @@ static const char *when(struct page *p, int64_t t_ns)
 	if (t_ns < p->x0_ns)
 		return "before the load";
 	return arena_fmt(p->a, "at %.3f s", (double)(t_ns - p->x0_ns) / 1e9);
-}
-
-static bool ends_by_itself(const struct fault_seen *f)
-{
-	const struct fault_ops *ops = fault_find(f->fault);
-
-	return ops && !ops->lasting;
 }
 
 static void recovery(struct page *p, const struct fault_seen *f)
@@ -368,15 +356,15 @@ void html_proof(struct page *p)
 		fprintf(p->f, "<p><span class=\"num bf\">%zu</span><b>%s</b> on %s: injected %s, "
 			"in effect %s, %s.</p>\n", i + 1,
 			esc(p, story_fault_kind(p->a, f)), esc(p, story_target(p->a, f)),
-			when(p, f->injected_ns), when(p, f->effective_ns),
-			ends_by_itself(f) && !f->healed_ns ? "nothing to undo" :
-			arena_fmt(p->a, "undone %s", when(p, f->healed_ns)));
-		sentences(p, f->evidence, f->bites ? "no sentence was recorded" :
+			when(p, f->rec->injected_ns), when(p, f->rec->effective_ns),
+			!f->rec->does.lasts && !f->rec->healed_ns ? "nothing to undo" :
+			arena_fmt(p->a, "undone %s", when(p, f->rec->healed_ns)));
+		sentences(p, &f->rec->evidence, f->rec->bites ? "no sentence was recorded" :
 			  "no effect was observed, so the scenario is broken, whatever it measured");
-		if (f->undo && f->undo->child) {
+		if (f->rec->undo.n) {
 			fputs("<p class=\"soft small\">Undo:</p>\n", p->f);
-			sentences(p, f->undo, "");
-		} else if (!f->undone && !ends_by_itself(f)) {
+			sentences(p, &f->rec->undo, "");
+		} else if (!f->rec->undone && f->rec->does.lasts) {
 			fputs("<p class=\"soft small\">No undo was recorded.</p>\n", p->f);
 		}
 		recovery(p, f);

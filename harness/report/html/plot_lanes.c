@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "history/event.h"
 #include "report/html/page.h"
 
 /* One lane a member: its role as it said itself, sample by sample, and how
@@ -31,16 +30,13 @@ static struct lane *lane_of(struct lanes *l, const char *member)
 	return lane;
 }
 
-static enum lane_state state_of(const cJSON *sample)
+static enum lane_state state_of(const struct sample *s)
 {
-	const char *role = json_str(sample, "role", "unknown");
-
-	if (!json_bool(sample, "ok", false))
+	if (!s->ok)
 		return LANE_UNREACHABLE;
-	if (!strcmp(role, "primary"))
-		return json_bool(sample, "writable", false) ? LANE_PRIMARY :
-							      LANE_PRIMARY_READONLY;
-	return !strcmp(role, "replica") ? LANE_REPLICA : LANE_UNKNOWN;
+	if (s->role == ROLE_PRIMARY)
+		return s->writable ? LANE_PRIMARY : LANE_PRIMARY_READONLY;
+	return s->role == ROLE_REPLICA ? LANE_REPLICA : LANE_UNKNOWN;
 }
 
 static void add_span(struct lane *lane, int64_t t_ns, enum lane_state state, int64_t shard)
@@ -88,51 +84,28 @@ static int by_member(const void *a, const void *b)
 	return strcmp(((const struct lane *)a)->member, ((const struct lane *)b)->member);
 }
 
-struct answers {
-	const cJSON **v;
-	size_t n, alloc;
-};
-
-static int by_time(const void *a, const void *b)
+static void add_answer(const struct page *p, struct lanes *l, const struct sample *s)
 {
-	int64_t x = json_i64(*(const cJSON *const *)a, "t", 0), y = json_i64(*(const cJSON *const *)b, "t", 0);
-
-	return (x > y) - (x < y);
-}
-
-static void add_answer(const struct page *p, struct lanes *l, const cJSON *ev)
-{
-	int64_t t = json_i64(ev, "t", 0), lag = json_i64(ev, "lag_bytes", -1);
-	bool beside = event_is(ev, "witness"), ok = json_bool(ev, "ok", false);
-	struct lane *lane = lane_of(l, json_str(ev, "m", "?"));
+	struct lane *lane = lane_of(l, s->member);
 
 	/* Who is heard by somebody is not unreachable. */
-	if (!ok && (beside || (lane->witnessed_ns && t - lane->witnessed_ns < WITNESS_MS * NS_PER_MS)))
+	if (!s->ok && (s->beside || (lane->witnessed_ns &&
+				     s->t_ns - lane->witnessed_ns < WITNESS_MS * NS_PER_MS)))
 		return;
-	if (beside)
-		lane->witnessed_ns = t;
-	add_span(lane, t, state_of(ev), json_i64(ev, "shard", 0));
-	if (state_of(ev) == LANE_REPLICA && lag >= 0)
-		add_lag(p, l, lane, t, lag);
+	if (s->beside)
+		lane->witnessed_ns = s->t_ns;
+	add_span(lane, s->t_ns, state_of(s), s->shard);
+	if (state_of(s) == LANE_REPLICA && s->lag_bytes >= 0)
+		add_lag(p, l, lane, s->t_ns, s->lag_bytes);
 }
 
 void lanes_make(const struct page *p, struct lanes *l)
 {
-	struct answers a = {0};
-	const cJSON *ev;
+	const struct evidence *ev = p->s->ev;
 
-	cJSON_ArrayForEach(ev, p->s->events) {
-		int64_t t = json_i64(ev, "t", 0);
-
-		if ((event_is(ev, "sample") || event_is(ev, "witness")) &&
-		    t >= p->x0_ns && t <= p->x1_ns)
-			*VEC_PUSH(a.v, a.n, a.alloc) = ev;
-	}
-	if (a.n)
-		qsort(a.v, a.n, sizeof(*a.v), by_time);
-	for (size_t i = 0; i < a.n; i++)
-		add_answer(p, l, a.v[i]);
-	free(a.v);
+	for (size_t i = 0; i < ev->nsamples; i++)
+		if (ev->samples[i].t_ns >= p->x0_ns && ev->samples[i].t_ns <= p->x1_ns)
+			add_answer(p, l, &ev->samples[i]);
 	if (l->n)
 		qsort(l->v, l->n, sizeof(l->v[0]), by_member);
 }
@@ -294,15 +267,9 @@ static void draw_group(struct page *p, const char *name, int y)
 
 int plot_groups(struct page *p, int y)
 {
-	const cJSON *ev;
-	int n = 0;
+	const struct evidence *ev = p->s->ev;
 
-	cJSON_ArrayForEach(ev, p->s->events) {
-		if (!event_is(ev, "group"))
-			continue;
-		if (y)
-			draw_group(p, json_str(ev, "name", "?"), y + n * PLOT_LANE);
-		n++;
-	}
-	return n;
+	for (size_t i = 0; y && i < ev->ngroups; i++)
+		draw_group(p, ev->groups[i].name, y + (int)i * PLOT_LANE);
+	return (int)ev->ngroups;
 }

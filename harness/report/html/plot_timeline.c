@@ -38,7 +38,7 @@ static void shade_outages(struct page *p, int bottom)
 
 static int64_t instant(const struct fault_seen *f)
 {
-	return f->effective_ns ? f->effective_ns : f->injected_ns;
+	return f->rec->effective_ns ? f->rec->effective_ns : f->rec->injected_ns;
 }
 
 /* Behind the data as well, so that no label is struck through. */
@@ -63,10 +63,10 @@ static void mark_fault(struct page *p, const struct fault_seen *f, size_t i)
 
 	if (!at)
 		return;
-	if (f->healed_ns > at && f->healed_ns - at > NS_PER_S / 2)
+	if (f->rec->healed_ns > at && f->rec->healed_ns - at > NS_PER_S / 2)
 		fprintf(p->f, "<rect class=\"fb\" x=\"%.2f%%\" y=\"24\" width=\"%.2f%%\" "
 			"height=\"5\" rx=\"2\"><title>from its effect to its end</title></rect>",
-			x, plot_pct(p, f->healed_ns) - x);
+			x, plot_pct(p, f->rec->healed_ns) - x);
 	fprintf(p->f, "<circle class=\"fb\" cx=\"%.2f%%\" cy=\"12\" r=\"10\"/>"
 		"<text class=\"inv\" x=\"%.2f%%\" y=\"16\" text-anchor=\"middle\">%zu</text>",
 		x, x, i + 1);
@@ -105,8 +105,8 @@ static void marks(struct page *p)
 			continue;
 		fprintf(p->f, "<li><span class=\"num bf\">%zu</span>At %s %s: %s%s%s. Writes down: "
 			"%s.</li>", i + 1, text_duration(instant(f) - p->x0_ns).s,
-			esc(p, story_fault(p->a, f)), esc(p, f->target),
-			f->node[0] ? " on " : "", esc(p, f->node),
+			esc(p, story_fault(p->a, f)), esc(p, f->rec->target),
+			f->rec->node[0] ? " on " : "", esc(p, f->rec->node),
 			esc(p, story_outage(p->a, &f->outage)));
 	}
 	fputs("</ol>\n", p->f);

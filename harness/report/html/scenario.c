@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "history/event.h"
 #include "report/html/page.h"
 #include "report/repeat.h"
 #include "report/result.h"
@@ -212,7 +211,7 @@ static void heading(struct page *p)
  * loaded: where it stopped, in the words of the system. */
 static void did_not_stand(struct page *p)
 {
-	const cJSON *ev = events_last(p->s->events, "stands");
+	const cJSON *ev = p->s->ev->stands;
 
 	if (!ev || json_bool(ev, "ok", false))
 		return;

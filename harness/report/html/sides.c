@@ -1,7 +1,6 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "history/event.h"
 #include "report/html/page.h"
 #include "report/story.h"
 
@@ -14,24 +13,21 @@ static bool shown(const struct fault_seen *f, const struct partial_outage *part)
 	return strcmp(part->what, "kind") || !strncmp(f->outage_of, "kind ", 5);
 }
 
-static const cJSON *group_event(const struct page *p, const char *name)
+static const struct group_seen *group_of(const struct page *p, const char *name)
 {
-	const cJSON *ev;
-
-	cJSON_ArrayForEach(ev, p->s->events)
-		if (event_is(ev, "group") && !strcmp(json_str(ev, "name", ""), name))
-			return ev;
+	for (size_t i = 0; i < p->s->ev->ngroups; i++)
+		if (!strcmp(p->s->ev->groups[i].name, name))
+			return &p->s->ev->groups[i];
 	return NULL;
 }
 
 static const char *whose(struct page *p, const struct partial_outage *part)
 {
-	const cJSON *g = strcmp(part->what, "group") ? NULL : group_event(p, part->name);
+	const struct group_seen *g = strcmp(part->what, "group") ? NULL : group_of(p, part->name);
 
 	if (g)
 		return arena_fmt(p->a, "the %s: %lld clients on %s, beside %s", part->name,
-				 (long long)json_i64(g, "clients", 0), json_str(g, "node", "?"),
-				 json_str(g, "member", "?"));
+				 (long long)g->clients, g->node, g->member);
 	return arena_fmt(p->a, "%s %s", part->what, part->name);
 }
 

@@ -12,9 +12,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "memoryd/net.h"
-#include "system/memory/rules.h"
+#include "memoryd/store.h"
+#include "system/client.h"
 #include "system/memory/wire.h"
-#include "system/system.h"
 
 struct client {
 	const struct access *acc; /* outlives the client */
@@ -183,8 +183,8 @@ static int setup(const struct access *acc, int keys, int64_t deadline_ns, struct
 	struct wire w;
 	int r;
 
-	if (keys > MEMORY_KEYS_LIMIT)
-		return err_set(e, ERR_INPUT, "memory has at most %d keys", MEMORY_KEYS_LIMIT);
+	if (keys > MEMORY_KEYS_MAX)
+		return err_set(e, ERR_INPUT, "memory has at most %d keys", MEMORY_KEYS_MAX);
 	wire_init(&w);
 	r = wire_find_primary(&w, acc, clock_mono_ns() + deadline_ns, &dns_ns, &connect_ns, e);
 	wire_close(&w);
@@ -327,7 +327,7 @@ static int inforce(const struct access *acc, cJSON *out, struct err *e)
 	return 0;
 }
 
-const struct system_ops system_memory = {
+const struct client_ops client_memory = {
 	.name = "memory",
 	.summary = "a toy store of real processes, with bugs to switch on (engine local)",
 	.fixture = "memory",
@@ -341,8 +341,4 @@ const struct system_ops system_memory = {
 	.probe_free = probe_free,
 	.final_read = final_read,
 	.inforce = inforce,
-	.redundant = memory_redundant,
-	.predict = memory_predict,
-	.explain = memory_explain,
-	.resync = memory_resync,
 };

@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "system/system.h"
+#include "system/client.h"
 
 /* The client's end of one connection to a member of the toy store. Every
  * wait ends at an absolute CLOCK_MONOTONIC time. */

@@ -1,5 +1,5 @@
 /* PostgreSQL with Patroni, as its clients see it. What its answers mean for
- * the trial's rules is in system/postgres/rules.c; asking members one by one, in
+ * the trial's rules is in system/postgres/model.c; asking members one by one, in
  * system/postgres/probe.c.
  *
  * Retries of the client library: libpq has none. It would try each address
@@ -14,10 +14,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "system/client.h"
 #include "system/postgres/conn.h"
 #include "system/postgres/probe.h"
-#include "system/postgres/rules.h"
-#include "system/system.h"
 
 struct session {
 	struct pg_login login;
@@ -407,7 +406,7 @@ static int postgres_final_read(const struct access *acc, int keys, struct final_
 	return r;
 }
 
-const struct system_ops system_postgres = {
+const struct client_ops client_postgres = {
 	.name = "postgres",
 	.summary = "PostgreSQL 15 with Patroni, the leader behind a Service",
 	.fixture = "postgres",
@@ -421,8 +420,4 @@ const struct system_ops system_postgres = {
 	.probe_free = postgres_probe_free,
 	.final_read = postgres_final_read,
 	.inforce = postgres_inforce,
-	.redundant = postgres_redundant,
-	.predict = postgres_predict,
-	.explain = postgres_explain,
-	.resync = postgres_resync,
 };

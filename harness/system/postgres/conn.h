@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "system/system.h"
+#include "system/client.h"
 
 /* libpq with one deadline over everything: name resolution, connecting,
  * authentication, sending and waiting. Its non-blocking calls only, and an

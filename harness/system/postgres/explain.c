@@ -1,3 +1,4 @@
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -5,8 +6,8 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "history/event.h"
-#include "system/postgres/rules.h"
+#include "system/handover.h"
+#include "system/postgres/model.h"
 #include "system/prediction.h"
 
 /* The parts of one outage, from three witnesses: the sampler (each member
@@ -18,18 +19,19 @@
  * that, and says so. */
 
 enum {
-	AROUND_ACK_MS = 150,  /* a sample this much before the first acknowledgement still counts */
-	AFTER_ACK_MS = 2000,  /* and the server that gave it was asked again within this */
-	LEASE_SLACK_MS = 1000,/* clocks of replicas, watch delay */
+	LEASE_SLACK_MS = 1000, /* clocks of replicas, watch delay */
+	ADDRESSES_MAX = 2,     /* of a Service of the leader alone, while it changes */
 };
 
 struct story {
-	const cJSON *events;
+	const struct evidence *ev;
+	const struct fault_record *fault;
 	int64_t injected, first_ack;
-	char before[64], after[64]; /* primaries; "" unknown */
+	int64_t seen_until;         /* what caused it may be seen a little later */
+	const char *before, *after; /* primaries */
 	int64_t tl_before, tl_after;
-	char ip[64];                /* of `after` */
-	char lease[64];             /* name of the Endpoints object with the lease */
+	const char *ip;             /* of `after`; "" unknown */
+	const char *lease;          /* name of the Endpoints object with the lease; "" none was seen */
 	bool etcd;                  /* it is a key in etcd instead */
 	int64_t renewed;            /* last renewal seen under `before` */
 	int64_t ttl;                /* of that renewal */
@@ -39,56 +41,54 @@ struct story {
 	char restarted_how[96];
 };
 
-static void primaries(struct story *s)
+static bool changed(const struct story *s)
 {
-	int64_t newest = 0, first = INT64_MAX;
-	const cJSON *e;
+	return strcmp(s->before, s->after) != 0;
+}
 
-	s->tl_before = s->tl_after = -1;
-	cJSON_ArrayForEach(e, s->events) {
-		int64_t t = event_t(e);
+/* Two may lead at once; the one on the newer timeline serves. */
+static int64_t by_timeline(const void *arg, const struct sample *s)
+{
+	(void)arg;
+	return s->timeline + 1;
+}
 
-		if (!event_is(e, "sample") || !sample_leads(e))
-			continue;
-		if (t <= s->injected && t >= newest) {
-			newest = t;
-			mem_copy_str(s->before, sizeof(s->before), json_str(e, "m", ""));
-			s->tl_before = json_i64(e, "tl", -1);
-		}
-		/* Two may say so at once; the one on the newer timeline serves. */
-		if (t >= s->first_ack - AROUND_ACK_MS * NS_PER_MS &&
-		    t <= s->first_ack + AFTER_ACK_MS * NS_PER_MS &&
-		    (json_i64(e, "tl", -1) > s->tl_after ||
-		     (json_i64(e, "tl", -1) == s->tl_after && t < first))) {
-			first = t;
-			mem_copy_str(s->after, sizeof(s->after), json_str(e, "m", ""));
-			s->tl_after = json_i64(e, "tl", -1);
-		}
+/* False, and says so, when one of the two primaries is not known. */
+static bool primaries(struct story *s, struct milestones *m)
+{
+	const struct sample *before = evidence_leader(s->ev, 0, s->injected);
+	const struct sample *after = handover_after(s->ev, s->first_ack, by_timeline, NULL);
+
+	if (!before || !after) {
+		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
+			 "no answer of a writable primary %s the outage", before ? "after" : "before");
+		return false;
 	}
+	s->before = before->member;
+	s->tl_before = before->timeline;
+	s->after = after->member;
+	s->tl_after = after->timeline;
+	return true;
 }
 
 static void lease(struct story *s)
 {
-	const cJSON *e;
+	s->lease = "";
+	for (size_t i = 0; i < s->ev->nendpoints && s->ev->endpoints[i].t_ns <= s->first_ack; i++) {
+		const struct endpoints_seen *e = &s->ev->endpoints[i];
+		const char *leader = endpoints_annotation(e, "leader"), *ttl = endpoints_annotation(e, "ttl");
 
-	cJSON_ArrayForEach(e, s->events) {
-		const cJSON *a = json_get(e, "annotations");
-		const char *leader = json_str(a, "leader", ""), *name = json_str(e, "name", "");
-		int64_t t = event_t(e);
-
-		if (!event_is(e, "object") || strcmp(json_str(e, "type", ""), "endpoints") || t > s->first_ack)
-			continue;
-		if (json_get(a, "renewTime") && json_get(a, "ttl"))
-			mem_copy_str(s->lease, sizeof(s->lease), name);
-		if (!*s->lease || strcmp(name, s->lease))
+		if (*endpoints_annotation(e, "renewTime") && *ttl)
+			s->lease = e->name;
+		if (!*s->lease || strcmp(e->name, s->lease))
 			continue;
 		if (*leader && !strcmp(leader, s->before)) {
-			s->renewed = t;
-			s->ttl = json_i64(a, "ttl", 0) * NS_PER_S;
-		} else if (t > s->injected && !*leader && !s->released) {
-			s->released = t;
-		} else if (t > s->injected && *leader && !strcmp(leader, s->after) && !s->elected) {
-			s->elected = t;
+			s->renewed = e->t_ns;
+			s->ttl = strtoll(ttl, NULL, 10) * NS_PER_S;
+		} else if (e->t_ns > s->injected && !*leader && !s->released) {
+			s->released = e->t_ns;
+		} else if (e->t_ns > s->injected && *leader && !strcmp(leader, s->after) && !s->elected) {
+			s->elected = e->t_ns;
 		}
 	}
 }
@@ -97,90 +97,46 @@ static void lease(struct story *s)
  * either protocol they leave its value as it is. */
 static void lease_in_etcd(struct story *s)
 {
-	const cJSON *e;
-
-	cJSON_ArrayForEach(e, s->events) {
-		const cJSON *view = json_get(json_get(e, "x"), "store");
+	for (size_t i = 0; i < s->ev->nsamples && s->ev->samples[i].t_ns <= s->first_ack; i++) {
+		const struct sample *x = &s->ev->samples[i];
+		const cJSON *view = json_get(x->extra, "store");
 		const char *leader = json_str(view, "leader", NULL);
-		int64_t t = event_t(e);
 
-		if (!event_is(e, "sample") || !view || t > s->first_ack)
+		if (x->beside || !view)
 			continue;
 		s->etcd = true;
-		if (t <= s->injected || !leader)
+		if (x->t_ns <= s->injected || !leader)
 			continue;
 		if (!*leader && !s->released)
-			s->released = t;
+			s->released = x->t_ns;
 		else if (*leader && !strcmp(leader, s->after) && !s->elected)
-			s->elected = t;
+			s->elected = x->t_ns;
 	}
 }
 
-/* The old primary's pod: a new UID or one more restart after the fault. */
 static void restart(struct story *s)
 {
-	const cJSON *e;
-	char uid[64] = "";
-	int64_t restarts = -1;
+	bool recreated;
+	const struct pod_seen *p = evidence_pod_restarted(s->ev, s->before, s->injected, s->first_ack, &recreated);
 
-	cJSON_ArrayForEach(e, s->events) {
-		const char *u = json_str(e, "uid", "");
-		int64_t r = json_i64(e, "restarts", 0);
-
-		if (!event_is(e, "object") || strcmp(json_str(e, "type", ""), "pod") ||
-		    strcmp(json_str(e, "name", ""), s->before))
-			continue;
-		if (event_t(e) > s->injected && event_t(e) <= s->first_ack && !s->restarted && *uid) {
-			if (*u && strcmp(u, uid)) {
-				s->restarted = event_t(e);
-				snprintf(s->restarted_how, sizeof(s->restarted_how), "a new pod %.40s appeared", s->before);
-			} else if (r > restarts) {
-				s->restarted = event_t(e);
-				snprintf(s->restarted_how, sizeof(s->restarted_how),
-					 "the kubelet restarted %.40s's container", s->before);
-			}
-		}
-		if (*u)
-			mem_copy_str(uid, sizeof(uid), u);
-		restarts = r;
-	}
+	if (!p)
+		return;
+	s->restarted = p->t_ns;
+	snprintf(s->restarted_how, sizeof(s->restarted_how),
+		 recreated ? "a new pod %.40s appeared" : "the kubelet restarted %.40s's container", s->before);
 }
 
-static void address(struct story *s)
+/* Did this object of the Endpoints gain the new primary's address? */
+static bool gained(const struct story *s, size_t i)
 {
-	const cJSON *e;
+	const struct endpoints_seen *all = s->ev->endpoints, *e = &all[i];
 
-	cJSON_ArrayForEach(e, s->events)
-		if (event_is(e, "object") && !strcmp(json_str(e, "type", ""), "pod") && event_t(e) <= s->first_ack &&
-		    !strcmp(json_str(e, "name", ""), s->after) && *json_str(e, "ip", ""))
-			mem_copy_str(s->ip, sizeof(s->ip), json_str(e, "ip", ""));
-}
-
-/* Items are "IP" or "IP POD". */
-static bool has_address(const cJSON *e, const char *ip)
-{
-	size_t len = strlen(ip);
-	const cJSON *a;
-
-	cJSON_ArrayForEach(a, json_get(e, "addrs"))
-		if (cJSON_IsString(a) && !strncmp(a->valuestring, ip, len) &&
-		    (!a->valuestring[len] || a->valuestring[len] == ' '))
-			return true;
+	if (!endpoints_hold(e, s->ip))
+		return false;
+	while (i--)
+		if (!strcmp(all[i].name, e->name))
+			return !endpoints_hold(&all[i], s->ip);
 	return false;
-}
-
-static const cJSON *object_before(const struct story *s, const cJSON *of)
-{
-	const cJSON *e, *last = NULL;
-
-	cJSON_ArrayForEach(e, s->events) {
-		if (e == of)
-			break;
-		if (event_is(e, "object") && !strcmp(json_str(e, "type", ""), "endpoints") &&
-		    !strcmp(json_str(e, "name", ""), json_str(of, "name", "")))
-			last = e;
-	}
-	return last;
 }
 
 /* When the Service came to lead to the new primary: the first Endpoints
@@ -189,7 +145,7 @@ static const cJSON *object_before(const struct story *s, const cJSON *of)
  * holds several addresses. */
 static void routed(const struct story *s, struct milestones *m)
 {
-	const cJSON *e, *best = NULL, *prev;
+	const struct endpoints_seen *best = NULL;
 
 	if (s->etcd) {
 		m->routed = m->promoted;
@@ -197,55 +153,66 @@ static void routed(const struct story *s, struct milestones *m)
 			 "nothing has to follow: clients ask each member whether it takes writes");
 		return;
 	}
-	cJSON_ArrayForEach(e, s->events) {
-		bool is_lease = !strcmp(json_str(e, "name", ""), s->lease);
+	for (size_t i = 0; *s->ip && i < s->ev->nendpoints; i++) {
+		const struct endpoints_seen *e = &s->ev->endpoints[i];
+		bool is_lease = !strcmp(e->name, s->lease);
 
-		if (!*s->ip || !event_is(e, "object") || strcmp(json_str(e, "type", ""), "endpoints") ||
-		    event_t(e) <= s->injected || event_t(e) > s->first_ack + AFTER_ACK_MS * NS_PER_MS ||
-		    !has_address(e, s->ip) || cJSON_GetArraySize(json_get(e, "addrs")) > 2)
+		if (e->t_ns <= s->injected || e->t_ns > s->seen_until || e->naddrs > ADDRESSES_MAX ||
+		    !gained(s, i))
 			continue;
-		prev = object_before(s, e);
-		if (!prev || has_address(prev, s->ip))
-			continue;
-		if (!best || (!strcmp(json_str(best, "name", ""), s->lease) && !is_lease))
+		if (!best || (!strcmp(best->name, s->lease) && !is_lease))
 			best = e;
 	}
 	if (!best)
 		return;
-	m->routed = event_t(best);
+	m->routed = best->t_ns;
 	snprintf(m->how_routed, sizeof(m->how_routed), "the addresses of %.40s came to hold %.39s of %.30s",
-		 json_str(best, "name", ""), s->ip, s->after);
+		 best->name, s->ip, s->after);
 }
 
 /* The first answer "I am a writable primary" after the last one of the same
  * member that said or meant otherwise. */
 static void promoted(const struct story *s, struct milestones *m)
 {
-	bool was_not = strcmp(s->after, s->before) != 0;
-	const cJSON *e, *first = NULL;
+	bool was_not = changed(s);
+	const struct sample *first = NULL;
 
-	cJSON_ArrayForEach(e, s->events) {
-		if (!event_is(e, "sample") || strcmp(json_str(e, "m", ""), s->after) || event_t(e) <= s->injected ||
-		    event_t(e) > s->first_ack + AFTER_ACK_MS * NS_PER_MS)
+	for (size_t i = 0; i < s->ev->nsamples && s->ev->samples[i].t_ns <= s->seen_until; i++) {
+		const struct sample *x = &s->ev->samples[i];
+
+		if (x->beside || x->t_ns <= s->injected || strcmp(x->member, s->after))
 			continue;
-		if (!sample_leads(e) && event_t(e) <= s->first_ack) {
+		if (!sample_leads(x) && x->t_ns <= s->first_ack) {
 			was_not = true;
 			first = NULL;
-		} else if (sample_leads(e) && was_not && !first) {
-			first = e;
+		} else if (sample_leads(x) && was_not && !first) {
+			first = x;
 		}
 	}
 	/* A frozen or cut off primary does not answer and needs no promotion. */
-	if (!first || (!strcmp(s->after, s->before) && s->tl_after == s->tl_before))
+	if (!first || (!changed(s) && s->tl_after == s->tl_before))
 		return;
-	m->promoted = event_t(first);
+	m->promoted = first->t_ns;
 	snprintf(m->how_promoted, sizeof(m->how_promoted), "first answer of %.40s as a writable primary, timeline %lld",
 		 s->after, (long long)s->tl_after);
 }
 
+/* A survivor's first answer that nobody leads; NULL: there was none. */
+static const struct sample *unlocked(const struct story *s)
+{
+	for (size_t i = 0; i < s->ev->nsamples && s->ev->samples[i].t_ns <= s->first_ack; i++) {
+		const struct sample *x = &s->ev->samples[i];
+
+		if (!x->beside && x->t_ns > s->injected && strcmp(x->member, s->before) &&
+		    json_bool(x->extra, "cluster_unlocked", false))
+			return x;
+	}
+	return NULL;
+}
+
 static void detected(const struct story *s, struct milestones *m)
 {
-	const cJSON *e;
+	const struct sample *survivor = changed(s) ? unlocked(s) : NULL;
 
 	if (s->released) {
 		m->detected = s->released;
@@ -255,29 +222,17 @@ static void detected(const struct story *s, struct milestones *m)
 		else
 			snprintf(m->how_detected, sizeof(m->how_detected),
 				 "%.60s was seen without a leader: the lease was given up", s->lease);
-		return;
-	}
-	if (strcmp(s->after, s->before)) {
-		cJSON_ArrayForEach(e, s->events)
-			if (event_is(e, "sample") && event_t(e) > s->injected && event_t(e) <= s->first_ack &&
-			    strcmp(json_str(e, "m", ""), s->before) &&
-			    json_bool(json_get(e, "x"), "cluster_unlocked", false)) {
-				m->detected = event_t(e);
-				snprintf(m->how_detected, sizeof(m->how_detected),
-					 "first answer of a survivor (%.40s) that the cluster has no leader",
-					 json_str(e, "m", ""));
-				return;
-			}
-		if (s->renewed && s->ttl && s->renewed + s->ttl <= s->first_ack) {
-			m->detected = s->renewed + s->ttl;
-			snprintf(m->how_detected, sizeof(m->how_detected),
-				 "the lease was last renewed %.1f s %s the fault and ended %lld s later",
-				 in_s(llabs(s->injected - s->renewed)),
-				 s->renewed <= s->injected ? "before" : "after", (long long)(s->ttl / NS_PER_S));
-		}
-		return;
-	}
-	if (s->restarted) {
+	} else if (survivor) {
+		m->detected = survivor->t_ns;
+		snprintf(m->how_detected, sizeof(m->how_detected),
+			 "first answer of a survivor (%.40s) that the cluster has no leader", survivor->member);
+	} else if (changed(s) && s->renewed && s->ttl && s->renewed + s->ttl <= s->first_ack) {
+		m->detected = s->renewed + s->ttl;
+		snprintf(m->how_detected, sizeof(m->how_detected),
+			 "the lease was last renewed %.1f s %s the fault and ended %lld s later",
+			 in_s(llabs(s->injected - s->renewed)),
+			 s->renewed <= s->injected ? "before" : "after", (long long)(s->ttl / NS_PER_S));
+	} else if (!changed(s) && s->restarted) {
 		m->detected = s->restarted;
 		snprintf(m->how_detected, sizeof(m->how_detected), "%s", s->restarted_how);
 	}
@@ -285,7 +240,7 @@ static void detected(const struct story *s, struct milestones *m)
 
 static void elected(const struct story *s, struct milestones *m)
 {
-	if (!strcmp(s->after, s->before)) {
+	if (!changed(s)) {
 		snprintf(m->how_elected, sizeof(m->how_elected), "no election: %.40s kept the lease", s->before);
 		return;
 	}
@@ -361,34 +316,47 @@ static void another_leads(const struct story *s, const struct prediction *p, str
 	}
 }
 
-/* Whom commits waited for by the primary's own word: its last one before t, or,
- * `after`, its first one from t on. "" nobody, or it did not tell. */
-static void synchronous(const struct story *s, int64_t t, bool after, char out[64])
+const char *postgres_sync_standby(const cJSON *replication)
 {
-	const cJSON *e, *found = NULL;
+	const cJSON *row;
+
+	cJSON_ArrayForEach(row, replication) {
+		const char *state = json_str(row, "sync_state", "");
+
+		if (!strcmp(state, "sync") || !strcmp(state, "quorum"))
+			return json_str(row, "name", "");
+	}
+	return NULL;
+}
+
+/* Whom commits waited for by the primary's own word: its last one by t_ns, or,
+ * `after`, its first one from then on. "" nobody, or it did not tell. */
+static const char *synchronous(const struct story *s, int64_t t_ns, bool after)
+{
+	const cJSON *found = NULL;
 	const char *name;
 
-	cJSON_ArrayForEach(e, s->events) {
-		if (!event_is(e, "sample") || strcmp(json_str(e, "m", ""), s->before) ||
-		    !json_get(json_get(e, "x"), "replication") || (after ? event_t(e) < t || found : event_t(e) > t))
-			continue;
-		found = e;
+	for (size_t i = 0; i < s->ev->nsamples && !(after && found); i++) {
+		const struct sample *x = &s->ev->samples[i];
+		const cJSON *replication = json_get(x->extra, "replication");
+
+		if (!x->beside && replication && !strcmp(x->member, s->before) &&
+		    (after ? x->t_ns >= t_ns : x->t_ns <= t_ns))
+			found = replication;
 	}
-	name = postgres_sync_standby(json_get(json_get(found, "x"), "replication"));
-	mem_copy_str(out, 64, name ? name : "");
+	name = postgres_sync_standby(found);
+	return name ? name : "";
 }
 
 /* A replica was hit, and commits may have waited for it. */
-static void standby(const struct story *s, const cJSON *fault, struct milestones *m)
+static void standby(const struct story *s, struct milestones *m)
 {
-	char was[64], is[64];
+	const char *was = synchronous(s, s->injected, false), *is = synchronous(s, s->first_ack, true);
 
-	synchronous(s, s->injected, false, was);
-	synchronous(s, s->first_ack, true, is);
 	if (!*was)
 		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
 			 "%.40s is still the primary; it told of no synchronous standby", s->before);
-	else if (!fault_hits(fault, was))
+	else if (!fault_hits(s->fault, was))
 		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
 			 "%.40s is still the primary; its synchronous standby %.40s was not hit", s->before, was);
 	else if (!strcmp(was, is))
@@ -401,10 +369,10 @@ static void standby(const struct story *s, const cJSON *fault, struct milestones
 		    was, s->before);
 }
 
-static void same_leads(const struct story *s, const cJSON *fault, const struct prediction *p, struct milestones *m)
+static void same_leads(const struct story *s, const struct prediction *p, struct milestones *m)
 {
 	if (s->tl_after == s->tl_before && prediction_has(p, "synchronous standby replaced"))
-		standby(s, fault, m);
+		standby(s, m);
 	else if (prediction_has(p, "space returns"))
 		say(m, "space returns", "%.40s is still the primary", s->before);
 	else if (s->tl_after == s->tl_before)
@@ -421,31 +389,25 @@ static void same_leads(const struct story *s, const cJSON *fault, const struct p
 		    (long long)s->tl_after, (long long)s->tl_before);
 }
 
-void postgres_explain(const cJSON *events, const cJSON *fault,
+void postgres_explain(const struct evidence *ev, const struct fault_record *fault,
 		      const struct prediction *pred, struct milestones *m)
 {
-	struct story s = { .events = events, .first_ack = m->first_ack,
-			   .injected = json_i64(fault, "injected_ns", m->effective) };
+	struct story s = {.ev = ev, .fault = fault, .injected = fault->injected_ns, .first_ack = m->first_ack,
+			  .seen_until = m->first_ack + AFTER_ACK_MS * NS_PER_MS};
 
-	if (!m->first_ack || !s.injected)
+	if (!m->first_ack || !s.injected || !primaries(&s, m))
 		return;
-	primaries(&s);
-	if (!*s.before || !*s.after) {
-		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
-			 "no answer of a writable primary %s the outage", *s.before ? "after" : "before");
-		return;
-	}
+	s.ip = evidence_address(ev, s.after, s.first_ack);
 	lease(&s);
 	lease_in_etcd(&s);
 	restart(&s);
-	address(&s);
 	detected(&s, m);
 	elected(&s, m);
 	promoted(&s, m);
 	routed(&s, m);
 	in_order(m);
-	if (strcmp(s.before, s.after))
+	if (changed(&s))
 		another_leads(&s, pred, m);
 	else
-		same_leads(&s, fault, pred, m);
+		same_leads(&s, pred, m);
 }

@@ -4,7 +4,9 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "system/postgres/rules.h"
+#include "base/mem.h"
+#include "system/allowances.h"
+#include "system/postgres/model.h"
 #include "system/prediction.h"
 
 /* How long writes may be down, by the rules of Patroni, Kubernetes and
@@ -29,7 +31,7 @@
  *
  * What no document states (how long a process takes to start, to recover
  * from a crash, to promote, and a Service to follow) is an allowance, named
- * here and said to be one in each rule. */
+ * here or in allowances.h, and said to be one in each rule. */
 
 #define S(x) ((int64_t)((x) * 1e9))
 #define LOOP_SLACK S(0.5)  /* patroni/dcs/kubernetes.py: watch() */
@@ -37,11 +39,7 @@
 #define PROMOTE S(5)       /* allowance: promotion, label, Service, reconnecting */
 #define SHUTDOWN S(5)      /* allowance: PostgreSQL's fast shutdown with its checkpoint */
 #define CRASH_RECOVERY S(10) /* allowance: recovery in single-user mode, start, promotion */
-#define RECREATE S(10)     /* allowance: StatefulSet controller, volume, container start */
-#define BACKOFF S(10)      /* second restart of a container within ten minutes */
 #define READINESS S(15)    /* the document's probe: first after 5 s, then every 10 s */
-#define RECONNECT S(5)     /* allowance: dead connections give up, new ones open */
-#define NODE_BOOT S(30)    /* allowance: a node and its pods start again */
 
 #define DYNAMIC "Patroni documentation: Dynamic Configuration Settings"
 #define ON_KUBERNETES "Patroni documentation: Using Patroni with Kubernetes"
@@ -139,11 +137,11 @@ static void lease_released(struct prediction *p, const char *grace)
 }
 
 /* A lasting fault against the lease: whichever comes first. */
-static void lease_or_end(struct prediction *p, const struct rules *r, const cJSON *fault, int64_t after,
-			 const char *why)
+static void lease_or_end(struct prediction *p, const struct rules *r, const struct fault_record *fault,
+			 int64_t after, const char *why)
 {
 	int64_t lo, hi;
-	bool known = prediction_fault_length(fault, &lo, &hi);
+	bool known = fault_length(fault, &lo, &hi);
 
 	if (!known || hi + after >= lease_lo(r))
 		lease_expires(p, r);
@@ -161,29 +159,31 @@ static void same_member(struct prediction *p, const struct rules *r, const char 
 		       who, in_s(r->ttl), in_s(start), in_s(CRASH_RECOVERY), in_s(READINESS), in_s(hi));
 }
 
-static void kill_pod(struct prediction *p, const struct rules *r, const char *how)
+static void pod_goes(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
-	if (!strcmp(how, "graceful")) {
+	if (fault->does.notice == NOTICE_FULL) {
 		lease_released(p, " within the manifest's grace period");
-	} else if (!strcmp(how, "force")) {
+	} else if (fault->does.notice == NOTICE_SHORT) {
 		lease_released(p, " (deletion with grace 0 still sends SIGTERM and leaves about 2 s)");
-		same_member(p, r, "the StatefulSet creates the pod again under its name at once", RECREATE, STATEFUL_SETS);
+		same_member(p, r, "the StatefulSet creates the pod again under its name at once", ALLOW_RECREATE,
+			    STATEFUL_SETS);
 		lease_expires(p, r);
 		prediction_note(p, "If the shutdown takes more than the 2 s, SIGKILL comes, and then the new pod and the lease's end race.");
 	} else {
-		same_member(p, r, "the StatefulSet creates the pod again under its name", RECREATE, STATEFUL_SETS);
+		same_member(p, r, "the StatefulSet creates the pod again under its name", ALLOW_RECREATE,
+			    STATEFUL_SETS);
 		lease_expires(p, r);
 		prediction_note(p, "All processes are killed, so nobody gives the lease up; the new pod and the lease's end race.");
 	}
 }
 
-static void kill_process(struct prediction *p, const struct rules *r, const char *how)
+static void process_dies(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
 	int64_t hi = r->loop_wait + LOOP_SLACK + CRASH_RECOVERY;
 
-	if (!strcmp(how, "pid1")) {
+	if (fault->does.whole_container) {
 		same_member(p, r, "the kubelet restarts the container, at once the first time and after 10 s the second within ten minutes",
-			    BACKOFF, POD_LIFECYCLE ": container restarts");
+			    ALLOW_BACKOFF, POD_LIFECYCLE ": container restarts");
 		lease_expires(p, r);
 	} else if (!r->primary_start_timeout) {
 		hi = r->loop_wait + LOOP_SLACK + ASK_MEMBERS + PROMOTE;
@@ -199,14 +199,17 @@ static void kill_process(struct prediction *p, const struct rules *r, const char
 	}
 }
 
-static void partition(struct prediction *p, const struct rules *r, const cJSON *fault)
+static void stands_still(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
-	const char *api = json_str(json_get(fault, "params"), "api", "keep");
+	lease_or_end(p, r, fault, ALLOW_RECONNECT_LOGIN, "it ended before the lease did, and the primary goes on");
+}
 
+static void cut_off(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+{
 	/* A cut between nodes is one between members of etcd, whatever becomes of
 	 * the API server. */
-	if (strcmp(api, "cut") && !r->etcd) {
-		prediction_fault_ends(p, fault, RECONNECT, ON_KUBERNETES,
+	if (!(fault->does.cut & CUT_API) && !r->etcd) {
+		prediction_fault_ends(p, fault, ALLOW_RECONNECT_LOGIN, ON_KUBERNETES,
 				      "the primary still reaches the API server and renews its lease, so nobody takes over");
 		if (!p->known)
 			prediction_note(p, "The primary keeps its lease, so the outage lasts as long as the partition, which was not healed.");
@@ -219,20 +222,20 @@ static void partition(struct prediction *p, const struct rules *r, const cJSON *
 			in_s(r->retry_timeout), in_s(r->retry_timeout), in_s(r->retry_timeout + r->loop_wait));
 }
 
-static void node_down(struct prediction *p, const struct rules *r, const cJSON *fault, const char *how)
+static void node_gone(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
-	if (!strcmp(how, "stop"))
+	if (fault->does.notice == NOTICE_FULL)
 		lease_released(p, " when the node stops its containers");
-	lease_or_end(p, r, fault, NODE_BOOT + CRASH_RECOVERY + READINESS,
+	lease_or_end(p, r, fault, ALLOW_NODE_BOOT + CRASH_RECOVERY + READINESS,
 		     "the node came back before the lease ended, and the same member starts again");
 	prediction_note(p, "A StatefulSet's pod is not created elsewhere while its node is away.");
 }
 
-static void fill_disk(struct prediction *p, const cJSON *fault, const struct rules *r)
+static void disk_full(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
-	int64_t lo, hi, after = r->loop_wait + LOOP_SLACK + CRASH_RECOVERY + RECONNECT;
+	int64_t lo, hi, after = r->loop_wait + LOOP_SLACK + CRASH_RECOVERY + ALLOW_RECONNECT_LOGIN;
 
-	if (!prediction_fault_length(fault, &lo, &hi)) {
+	if (!fault_length(fault, &lo, &hi)) {
 		prediction_note(p, "No rule ends this before space returns, and it was not freed.");
 		return;
 	}
@@ -245,9 +248,9 @@ static void fill_disk(struct prediction *p, const cJSON *fault, const struct rul
 	prediction_note(p, "Patroni has no failover rule for a full disk as such.");
 }
 
-static void replica(struct prediction *p, const struct rules *r, const cJSON *fault, const char *name)
+static void replica(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
-	bool dies = !strncmp(name, "kill-", 5), known;
+	bool dies = effects_die(&fault->does), known;
 	int64_t lo, len = 0, replaced = r->loop_wait + LOOP_SLACK + ASK_MEMBERS, returns, hi;
 
 	if (!r->synchronous) {
@@ -255,8 +258,8 @@ static void replica(struct prediction *p, const struct rules *r, const cJSON *fa
 			       "replication is asynchronous (synchronous_mode off): commits wait for no standby");
 		return;
 	}
-	known = dies || prediction_fault_length(fault, &lo, &len);
-	returns = dies ? RECREATE + CRASH_RECOVERY : len + RECONNECT;
+	known = dies || fault_length(fault, &lo, &len);
+	returns = dies ? ALLOW_RECREATE + CRASH_RECOVERY : len + ALLOW_RECONNECT_LOGIN;
 	if (!dies)
 		replaced += r->wal_sender_timeout;
 	hi = known && returns < replaced ? returns : replaced;
@@ -266,35 +269,47 @@ static void replica(struct prediction *p, const struct rules *r, const cJSON *fa
 	if (known)
 		prediction_add(p, "synchronous standby returns", 0, hi, REPLICATION,
 			       "the standby itself streams again %.1f s after %s at the latest, %s, unless another has taken its place before",
-			       in_s(dies ? returns : RECONNECT), dies ? "it was killed" : "the fault ends",
+			       in_s(dies ? returns : ALLOW_RECONNECT_LOGIN), dies ? "it was killed" : "the fault ends",
 			       dies ? "allowed for its start and recovery" : "allowed for its reconnecting");
 }
 
-void postgres_predict(const cJSON *fault, const cJSON *inforce, struct prediction *out)
+/* By what the fault does to a primary; the first that fits. */
+static const struct {
+	uint32_t what;
+	void (*rule)(struct prediction *p, const struct rules *r, const struct fault_record *fault);
+} of_primary[] = {
+	{EFFECT_POD_RECREATED, pod_goes},
+	{EFFECT_PROCESS_DIES, process_dies},
+	{EFFECT_SILENT, stands_still},
+	{EFFECT_CUT_OFF, cut_off},
+	{EFFECT_NODE_GONE, node_gone},
+	{EFFECT_STORAGE_REFUSES, disk_full},
+};
+
+static void primary(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
-	const char *name = json_str(fault, "fault", ""), *role = fault_role(fault);
+	for (size_t i = 0; i < ARRAY_LEN(of_primary); i++) {
+		if (fault_does(fault, of_primary[i].what)) {
+			of_primary[i].rule(p, r, fault);
+			return;
+		}
+	}
+	prediction_note(p, "No rule is known for the fault \"%.40s\".", fault->name);
+}
+
+void postgres_predict(const struct fault_record *fault, const cJSON *inforce, struct prediction *out)
+{
+	const char *role = fault_role(fault);
 	struct rules r;
 
 	memset(out, 0, sizeof(*out));
 	rules_read(inforce, &r);
 	if (!strcmp(role, "replica"))
-		replica(out, &r, fault, name);
-	else if (strcmp(role, "primary"))
-		prediction_note(out, "It is not known whether the target was the primary.");
-	else if (!strcmp(name, "kill-pod"))
-		kill_pod(out, &r, fault_how(fault, "how", "crash"));
-	else if (!strcmp(name, "kill-process"))
-		kill_process(out, &r, fault_how(fault, "which", "server"));
-	else if (!strcmp(name, "pause"))
-		lease_or_end(out, &r, fault, RECONNECT, "it ended before the lease did, and the primary goes on");
-	else if (!strcmp(name, "partition-node"))
-		partition(out, &r, fault);
-	else if (!strcmp(name, "node-down"))
-		node_down(out, &r, fault, fault_how(fault, "how", "power-cut"));
-	else if (!strcmp(name, "fill-disk"))
-		fill_disk(out, fault, &r);
+		replica(out, &r, fault);
+	else if (!strcmp(role, "primary"))
+		primary(out, &r, fault);
 	else
-		prediction_note(out, "No rule is known for the fault \"%.40s\".", name);
+		prediction_note(out, "It is not known whether the target was the primary.");
 	if (*r.assumed.names)
 		prediction_note(out, "Not reported, taken at Patroni's default: %s.", r.assumed.names);
 }

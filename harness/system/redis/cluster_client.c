@@ -1,5 +1,5 @@
 /* Redis Cluster, as its clients see it. What its answers mean for the trial's
- * rules is in system/redis/cluster_rules.c; asking members one by one, in
+ * rules is in system/redis/cluster_model.c; asking members one by one, in
  * system/redis/cluster_probe.c; the map of slots, in system/redis/map.c.
  *
  * Retries of the client library: it has none here (system/redis/conn.h). What a
@@ -15,12 +15,11 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "system/client.h"
 #include "system/redis/cluster_probe.h"
-#include "system/redis/cluster_rules.h"
 #include "system/redis/map.h"
 #include "system/redis/ops.h"
 #include "system/redis/slots.h"
-#include "system/system.h"
 
 enum { HOPS_MAX = 5, RELEARN_MS = 50, TRYAGAIN_MS = 10 };
 
@@ -46,16 +45,6 @@ static void cluster_client_free(struct client *c)
 	free(c);
 }
 
-/* Answers that say that the map is wrong. */
-static void refused(struct client *c, const char *error)
-{
-	static const char *const of_the_map[] = {"CLUSTERDOWN", "READONLY", "LOADING", "MASTERDOWN"};
-
-	for (size_t i = 0; i < ARRAY_LEN(of_the_map); i++)
-		if (!strncmp(error, of_the_map[i], strlen(of_the_map[i])))
-			c->map.stale = true;
-}
-
 static void note_via(struct op *op, const struct redis_conn *conn, const char *hops)
 {
 	snprintf(op->via, sizeof(op->via), "%.46s%.17s", redis_address(conn), hops);
@@ -68,16 +57,15 @@ static redisReply *ask(struct client *c, struct redis_peer *p, struct op *op,
 	static const char *const word[] = {"ASKING"};
 	redisReply *reply = NULL, *first = NULL;
 	enum redis_end end = REDIS_ANSWERED;
-	struct redis_cost cost;
+	struct redis_cost cost = {0};
+	bool reached = redis_peer_conn(p, until_ns, &cost, op->error, sizeof(op->error));
 
-	if (!redis_peer_conn(p, until_ns, &cost, op->error, sizeof(op->error))) {
-		op->dns_ns += cost.dns_ns;
-		op->connect_ns += cost.connect_ns;
+	op->dns_ns += cost.dns_ns;
+	op->connect_ns += cost.connect_ns;
+	if (!reached) {
 		c->map.stale = true;
 		return NULL;
 	}
-	op->dns_ns += cost.dns_ns;
-	op->connect_ns += cost.connect_ns;
 	if (clock_mono_ns() >= until_ns) {
 		mem_copy_str(op->error, sizeof(op->error), "timeout: connecting took all the time");
 		return NULL;
@@ -137,8 +125,8 @@ static void follow(struct client *c, struct op *op, const struct redis_command *
 		note_via(op, p->conn, hops);
 		moved = r->type == REDIS_REPLY_ERROR && redis_redirect(r->str, &to);
 		again = r->type == REDIS_REPLY_ERROR && !strncmp(r->str, "TRYAGAIN", 8);
-		if (r->type == REDIS_REPLY_ERROR)
-			refused(c, r->str);
+		if (r->type == REDIS_REPLY_ERROR && redis_misdirected(r->str))
+			c->map.stale = true;
 		redis_command_answered(op, r);
 		freeReplyObject(r);
 		if (again) {
@@ -199,10 +187,9 @@ static void cluster_invoke(struct client *c, struct op *op, int64_t deadline_ns)
 
 static int reach(struct redis_peer *p, int64_t until_ns, struct err *e)
 {
-	struct redis_cost cost;
 	char why[120];
 
-	return redis_peer_conn(p, until_ns, &cost, why, sizeof(why)) ? 0 :
+	return redis_peer_conn(p, until_ns, NULL, why, sizeof(why)) ? 0 :
 	       err_set(e, ERR_BROKEN, "%.60s: %s", p->host, why);
 }
 
@@ -329,7 +316,7 @@ static int cluster_final_read(const struct access *acc, int keys, struct final_r
 	return r;
 }
 
-const struct system_ops system_redis_cluster = {
+const struct client_ops client_redis_cluster = {
 	.name = "redis-cluster",
 	.summary = "Redis 7 Cluster: three masters, a replica each",
 	.fixture = "redis-cluster",
@@ -343,8 +330,4 @@ const struct system_ops system_redis_cluster = {
 	.probe_free = redis_cluster_probe_free,
 	.final_read = cluster_final_read,
 	.inforce = redis_cluster_inforce,
-	.redundant = redis_cluster_redundant,
-	.predict = redis_cluster_predict,
-	.explain = redis_cluster_explain,
-	.resync = redis_cluster_resync,
 };

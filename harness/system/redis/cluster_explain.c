@@ -1,147 +1,69 @@
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/mem.h"
-#include "history/event.h"
-#include "system/prediction.h"
-#include "system/redis/cluster_rules.h"
-#include "system/redis/log.h"
+#include "system/redis/cluster_model.h"
+#include "system/redis/explain.h"
+#include "system/redis/replica.h"
 #include "system/redis/slots.h"
 
-/* The parts of one outage: of the shard whose owner the fault hit. Two
- * witnesses: the sampler (each member asked every 100 ms for its own state
- * and for what it believes of the others) and the servers' logs, which have
- * milliseconds and tell of votes that no command shows. */
-
-enum {
-	AROUND_ACK_MS = 150,  /* a sample this much before the first acknowledgement still counts */
-	AFTER_ACK_MS = 2000,  /* and the server that gave it was asked again within this */
-};
+/* The parts of one outage: of the shard whose owner the fault hit. Each member
+ * is asked for its own state and for what it believes of the others. */
 
 struct story {
-	const cJSON *events;
-	int64_t injected, healed, first_ack; /* healed 0: not */
-	const char *before, *after; /* owners of the shard; "" unknown */
+	struct redis_story redis;
+	int64_t healed;             /* 0: not */
+	const char *before, *after; /* owners of the shard */
 	const char *slots;          /* of `before` */
 	const char *id_before, *id_after;
-	int64_t epoch_before, epoch_after;
-	int64_t restarted;          /* `before` runs as another process than before */
 };
 
-static const char *x_str(const cJSON *e, const char *key)
+/* 2: a target itself, 1: one on its node, for faults that hit all that is
+ * there; 0: neither. */
+static int hit(const struct evidence *ev, const struct fault_record *fault, const char *member)
 {
-	return json_str(json_get(e, "x"), key, "");
+	if (fault_hits(fault, member))
+		return 2;
+	return fault->does.whole_node && fault_hits_node(fault, evidence_node(ev, member));
 }
 
-/* Whose node the fault is at, for faults that hit all that is there. */
-static bool shares_node(const struct story *s, const cJSON *fault, const char *member)
+/* The owner that was hit, by its last answer. */
+static const struct sample *owner_before(const struct evidence *ev, const struct fault_record *fault,
+					 int64_t injected_ns)
 {
-	const char *node = "";
-	const cJSON *e, *t;
+	const struct sample *best = NULL;
+	int most = 0;
 
-	cJSON_ArrayForEach(e, s->events)
-		if (event_is(e, "object") && !strcmp(json_str(e, "type", ""), "pod") &&
-		    !strcmp(json_str(e, "name", ""), member) && *json_str(e, "node", ""))
-			node = json_str(e, "node", "");
-	cJSON_ArrayForEach(t, json_get(fault, "targets"))
-		if (*node && !strcmp(json_str(t, "node", ""), node))
-			return true;
-	return false;
-}
+	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= injected_ns; i++) {
+		const struct sample *s = &ev->samples[i];
+		int h;
 
-/* The owner that was hit: the target itself, else one on its node. */
-static void find_before(struct story *s, const cJSON *fault)
-{
-	const char *name = json_str(fault, "fault", "");
-	bool whole_node = !strcmp(name, "node-down") || !strcmp(name, "partition-node");
-	const cJSON *e, *best = NULL;
-	bool best_is_target = false;
-
-	cJSON_ArrayForEach(e, s->events) {
-		bool target;
-
-		if (!event_is(e, "sample") || !sample_leads(e) || event_t(e) > s->injected ||
-		    event_t(e) < s->injected - 2 * NS_PER_S)
+		if (s->beside || !sample_leads(s) || s->t_ns < injected_ns - 2 * NS_PER_S)
 			continue;
-		target = fault_hits(fault, json_str(e, "m", ""));
-		if (!target && (best_is_target || !whole_node ||
-				!shares_node(s, fault, json_str(e, "m", ""))))
-			continue;
-		if (!best || target > best_is_target || event_t(e) > event_t(best)) {
-			best = e;
-			best_is_target = target;
+		h = hit(ev, fault, s->member);
+		if (h && h >= most) {
+			most = h;
+			best = s;
 		}
 	}
-	if (!best)
-		return;
-	s->before = json_str(best, "m", "");
-	s->slots = x_str(best, "slots");
-	s->id_before = x_str(best, "id");
-	s->epoch_before = json_i64(best, "tl", -1);
+	return best;
 }
 
-/* Two may say so at once; the one of the newer epoch serves. */
-static void find_after(struct story *s)
+/* Two may say at once that they own the slots; the one of the newer epoch
+ * serves. */
+static int64_t newest_owner(const void *slots, const struct sample *s)
 {
-	int64_t first = INT64_MAX;
-	const cJSON *e;
-
-	cJSON_ArrayForEach(e, s->events) {
-		int64_t t = event_t(e), epoch = json_i64(e, "tl", -1);
-
-		if (!event_is(e, "sample") || !sample_leads(e) ||
-		    redis_slots_common(x_str(e, "slots"), s->slots) < 0 ||
-		    t < s->first_ack - AROUND_ACK_MS * NS_PER_MS ||
-		    t > s->first_ack + AFTER_ACK_MS * NS_PER_MS)
-			continue;
-		if (epoch < s->epoch_after || (epoch == s->epoch_after && t >= first))
-			continue;
-		first = t;
-		s->after = json_str(e, "m", "");
-		s->id_after = x_str(e, "id");
-		s->epoch_after = epoch;
-	}
+	return redis_slots_common(redis_extra(s, "slots"), slots) < 0 ? -1 : s->timeline + 1;
 }
 
-/* ---- what the logs say ---- */
-
-struct wanted {
-	const char *member; /* NULL: of anyone but `not` */
-	const char *not;
-	const char *text, *and; /* both occur in the line */
-	struct redis_line found;
-	char member_found[64];
-};
-
-static bool matches(void *arg, const struct redis_line *line)
-{
-	struct wanted *w = arg;
-
-	if ((w->member && strcmp(line->member, w->member)) ||
-	    (w->not && !strcmp(line->member, w->not)) || !strstr(line->text, w->text) ||
-	    (w->and && !strstr(line->text, w->and)))
-		return false;
-	if (!w->found.t_ns || line->t_ns < w->found.t_ns) {
-		w->found = *line;
-		mem_copy_str(w->member_found, sizeof(w->member_found), line->member);
-	}
-	return false; /* logs stand one member after the other: look at all */
-}
-
-static bool log_says(const struct story *s, struct wanted *w)
-{
-	redis_log_each(s->events, s->injected, s->first_ack + NS_PER_S, matches, w);
-	return w->found.t_ns != 0;
-}
-
-static bool lists(const cJSON *e, const char *key, const char *id)
+static bool lists(const struct sample *s, const char *key, const char *id)
 {
 	const cJSON *it;
 
-	cJSON_ArrayForEach(it, json_get(json_get(e, "x"), key))
+	cJSON_ArrayForEach(it, json_get(s->extra, key))
 		if (cJSON_IsString(it) && *id && !strcmp(it->valuestring, id))
 			return true;
 	return false;
@@ -149,54 +71,60 @@ static bool lists(const cJSON *e, const char *key, const char *id)
 
 static void detected(const struct story *s, struct milestones *m)
 {
-	struct wanted w = {.not = s->before, .text = "as failing (quorum reached)", .and = s->id_before};
-	const cJSON *e;
+	const struct log_wanted want = {.not = s->before, .has = "as failing (quorum reached)",
+					.and = s->id_before};
+	const struct evidence *ev = s->redis.ev;
+	struct log_line line;
 
-	if (!strcmp(s->before, s->after)) {
-		if (s->restarted) {
-			m->detected = s->restarted;
-			snprintf(m->how_detected, sizeof(m->how_detected),
-				 "first answer of the new process of %.40s", s->before);
-		}
+	if (!s->redis.moved) {
+		redis_story_detected_again(&s->redis, m);
 		return;
 	}
-	if (*s->id_before && log_says(s, &w)) {
-		m->detected = w.found.t_ns;
+	if (*s->id_before && redis_story_said(&s->redis, &want, &line)) {
+		m->detected = line.t_ns;
 		snprintf(m->how_detected, sizeof(m->how_detected),
-			 "log of %.40s: a majority takes %.40s for failed (FAIL)", w.member_found,
-			 s->before);
+			 "log of %.40s: a majority takes %.40s for failed (FAIL)", line.member, s->before);
 		return;
 	}
-	cJSON_ArrayForEach(e, s->events) {
-		if (!event_is(e, "sample") || event_t(e) <= s->injected || event_t(e) > s->first_ack ||
-		    !strcmp(json_str(e, "m", ""), s->before) || !lists(e, "fail", s->id_before))
+	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= s->redis.first_ack; i++) {
+		const struct sample *x = &ev->samples[i];
+
+		if (x->beside || x->t_ns <= s->redis.injected || !strcmp(x->member, s->before) ||
+		    !lists(x, "fail", s->id_before))
 			continue;
-		if (m->detected && event_t(e) >= m->detected)
-			continue;
-		m->detected = event_t(e);
+		m->detected = x->t_ns;
 		snprintf(m->how_detected, sizeof(m->how_detected),
-			 "first answer in which a survivor (%.40s) has %.40s as failed",
-			 json_str(e, "m", ""), s->before);
+			 "first answer in which a survivor (%.40s) has %.40s as failed", x->member, s->before);
+		return;
 	}
+}
+
+/* The first number of a line; 0: it has none. */
+static long long number_in(const struct log_line *line)
+{
+	size_t i = 0;
+
+	while (i < line->len && !isdigit((unsigned char)line->text[i]))
+		i++;
+	return i < line->len ? atoll(line->text + i) : 0;
 }
 
 static void elected(const struct story *s, struct milestones *m)
 {
-	struct wanted delay = {.member = s->after, .text = "Start of election delayed for"};
-	struct wanted won = {.member = s->after, .text = "Failover election won"};
-	long long ms = 0;
-	const char *number;
+	const struct log_wanted delay = {.member = s->after, .has = "Start of election delayed for"};
+	const struct log_wanted won = {.member = s->after, .has = "Failover election won"};
+	struct log_line line;
+	long long ms;
 
-	if (!strcmp(s->after, s->before)) {
+	if (!s->redis.moved) {
 		snprintf(m->how_elected, sizeof(m->how_elected), "no election: %.40s kept its slots",
 			 s->before);
 		return;
 	}
-	if (!log_says(s, &won))
+	if (!redis_story_said(&s->redis, &won, &line))
 		return;
-	m->elected = won.found.t_ns;
-	if (log_says(s, &delay) && (number = strpbrk(delay.found.text, "0123456789")))
-		ms = atoll(number);
+	m->elected = line.t_ns;
+	ms = redis_story_said(&s->redis, &delay, &line) ? number_in(&line) : 0;
 	if (ms)
 		snprintf(m->how_elected, sizeof(m->how_elected),
 			 "log of %.40s: election won, after a delay of %lld ms before asking for votes",
@@ -209,35 +137,33 @@ static void elected(const struct story *s, struct milestones *m)
 /* The first answer "I own the shard" after the last one that meant otherwise. */
 static void promoted(const struct story *s, struct milestones *m)
 {
-	bool was_not = strcmp(s->after, s->before) != 0;
-	int64_t last_not = s->injected, first = 0;
-	const cJSON *e;
+	const struct evidence *ev = s->redis.ev;
+	int64_t last_not = s->redis.injected;
+	const struct sample *first;
 
-	if (!was_not && !s->restarted)
+	if (!s->redis.moved && !s->redis.again)
 		return;
-	cJSON_ArrayForEach(e, s->events)
-		if (event_is(e, "sample") && !strcmp(json_str(e, "m", ""), s->after) && !sample_leads(e) &&
-		    event_t(e) > last_not && event_t(e) <= s->first_ack)
-			last_not = event_t(e);
-	cJSON_ArrayForEach(e, s->events)
-		if (event_is(e, "sample") && !strcmp(json_str(e, "m", ""), s->after) && sample_leads(e) &&
-		    event_t(e) > last_not && event_t(e) <= s->first_ack + AFTER_ACK_MS * NS_PER_MS &&
-		    (!first || event_t(e) < first))
-			first = event_t(e);
+	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= s->redis.first_ack; i++) {
+		const struct sample *x = &ev->samples[i];
+
+		if (!x->beside && x->t_ns > last_not && !sample_leads(x) && !strcmp(x->member, s->after))
+			last_not = x->t_ns;
+	}
+	first = handover_first_lead(ev, s->after, last_not, s->redis.seen_until);
 	if (!first)
 		return;
-	m->promoted = first;
+	m->promoted = first->t_ns;
 	snprintf(m->how_promoted, sizeof(m->how_promoted),
 		 "first answer of %.40s as the writable owner of %.40s, epoch %lld", s->after, s->slots,
-		 (long long)s->epoch_after);
+		 (long long)s->redis.after->timeline);
 }
 
 /* By this member's word, who owns the shard? */
-static const char *owner_said(const cJSON *e, const char *slots)
+static const char *owner_said(const struct sample *s, const char *slots)
 {
 	const cJSON *range;
 
-	cJSON_ArrayForEach(range, json_get(json_get(e, "x"), "map"))
+	cJSON_ArrayForEach(range, json_get(s->extra, "map"))
 		if (range->string && cJSON_IsString(range) &&
 		    redis_slots_common(range->string, slots) >= 0)
 			return range->valuestring;
@@ -248,74 +174,65 @@ static const char *owner_said(const cJSON *e, const char *slots)
  * owner to whoever asks. */
 static void routed(const struct story *s, struct milestones *m)
 {
-	const cJSON *e;
+	const struct evidence *ev = s->redis.ev;
 
-	if (!strcmp(s->after, s->before) || !*s->id_after)
+	if (!s->redis.moved || !*s->id_after)
 		return;
-	cJSON_ArrayForEach(e, s->events) {
-		if (!event_is(e, "sample") || event_t(e) <= s->injected ||
-		    event_t(e) > s->first_ack + AFTER_ACK_MS * NS_PER_MS ||
-		    !strcmp(json_str(e, "m", ""), s->after) || !json_bool(e, "ok", false) ||
-		    strcmp(owner_said(e, s->slots), s->id_after) || (m->routed && event_t(e) >= m->routed))
+	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= s->redis.seen_until; i++) {
+		const struct sample *x = &ev->samples[i];
+
+		if (x->beside || !x->ok || x->t_ns <= s->redis.injected || !strcmp(x->member, s->after) ||
+		    strcmp(owner_said(x, s->slots), s->id_after))
 			continue;
-		m->routed = event_t(e);
+		m->routed = x->t_ns;
 		snprintf(m->how_routed, sizeof(m->how_routed),
-			 "first answer of another member (%.40s) that names %.40s as the owner",
-			 json_str(e, "m", ""), s->after);
+			 "first answer of another member (%.40s) that names %.40s as the owner", x->member,
+			 s->after);
+		return;
 	}
 }
 
 static void mechanism(const struct story *s, const struct prediction *p, struct milestones *m)
 {
-	const char *name = "fault ends";
-
-	if (prediction_has(p, "replica returns") && s->healed && s->first_ack >= s->healed) {
+	if (prediction_has(p, "replica returns") && s->healed && s->redis.first_ack >= s->healed) {
 		snprintf(m->mechanism, sizeof(m->mechanism), "replica returns");
 		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
 			 "%.40s owned the slots %.30s, and took writes only after the fault had ended",
 			 s->after, s->slots);
-		return;
-	}
-	if (strcmp(s->before, s->after)) {
+	} else if (s->redis.moved) {
 		snprintf(m->mechanism, sizeof(m->mechanism), "replica elected");
 		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
 			 "%.40s owns the slots %.30s instead of %.40s, epoch %lld (before: %lld)", s->after,
-			 s->slots, s->before, (long long)s->epoch_after, (long long)s->epoch_before);
-		return;
+			 s->slots, s->before, (long long)s->redis.after->timeline,
+			 (long long)s->redis.before->timeline);
+	} else {
+		redis_story_kept(&s->redis, p, m, "%.40s still owns the slots %.30s", s->before, s->slots);
 	}
-	if (prediction_has(p, "space returns"))
-		name = "space returns";
-	else if (s->restarted && prediction_has(p, "same member restarts"))
-		name = "same member restarts";
-	snprintf(m->mechanism, sizeof(m->mechanism), "%s", name);
-	snprintf(m->why_mechanism, sizeof(m->why_mechanism), "%.40s still owns the slots %.30s%s",
-		 s->before, s->slots, s->restarted ? ", as another process" : "");
 }
 
-void redis_cluster_explain(const cJSON *events, const cJSON *fault,
+void redis_cluster_explain(const struct evidence *ev, const struct fault_record *fault,
 			   const struct prediction *pred, struct milestones *m)
 {
-	struct story s = {
-		.events = events, .first_ack = m->first_ack,
-		.injected = json_i64(fault, "injected_ns", m->effective),
-		.healed = json_i64(fault, "healed_ns", 0),
-		.before = "", .after = "", .slots = "", .id_before = "", .id_after = "",
-		.epoch_before = -1, .epoch_after = -1,
-	};
+	struct story s = {.healed = fault->healed_ns};
+	struct redis_story *r = &s.redis;
 
-	if (!m->first_ack || !s.injected)
+	if (!redis_story_begin(r, ev, fault, m))
 		return;
-	find_before(&s, fault);
-	if (*s.before)
-		find_after(&s);
-	if (!*s.before || !*s.after) {
+	r->before = owner_before(ev, fault, r->injected);
+	if (r->before)
+		r->after = handover_after(ev, r->first_ack, newest_owner, redis_extra(r->before, "slots"));
+	if (!r->after) {
 		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
-			 *s.before ? "no answer of an owner of those slots after the outage" :
+			 r->before ? "no answer of an owner of those slots after the outage" :
 				     "the fault hit no owner of slots");
 		return;
 	}
-	s.restarted = redis_restarted(events, s.before, s.injected,
-				      s.first_ack + AFTER_ACK_MS * NS_PER_MS);
+	redis_story_compare(r);
+	s.before = r->before->member;
+	s.after = r->after->member;
+	s.slots = redis_extra(r->before, "slots");
+	s.id_before = redis_extra(r->before, "id");
+	s.id_after = redis_extra(r->after, "id");
 	detected(&s, m);
 	elected(&s, m);
 	promoted(&s, m);

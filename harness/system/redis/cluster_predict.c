@@ -1,11 +1,9 @@
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/json.h"
-#include "system/prediction.h"
-#include "system/redis/cluster_rules.h"
+#include "system/allowances.h"
+#include "system/redis/cluster_model.h"
+#include "system/redis/predict.h"
 
 /* How long the writes of one shard may be down, by the rules of Redis
  * Cluster, Kubernetes and Redis under the settings in force.
@@ -20,7 +18,8 @@
  * slots with a majority of them. (Cluster specification, "Failure detection",
  * "Replica election and promotion".)
  *
- * What no document states is an allowance, named here and said to be one. */
+ * What no document states is an allowance, named here or in allowances.h, and
+ * said to be one. */
 
 #define S(x) ((int64_t)((x) * 1e9))
 #define CRON S(0.1)        /* cluster.c: clusterCron() */
@@ -29,24 +28,29 @@
 #define ELECT_HI S(1.0)
 #define VOTES S(0.5)       /* allowance: votes, promotion, clients learn of it */
 #define WRITABLE S(2)      /* cluster.c: CLUSTER_WRITABLE_DELAY, after a master's restart */
-#define RECREATE S(10)     /* allowance: StatefulSet controller, volume, container start */
-#define BACKOFF S(11)      /* second restart of a container within ten minutes, and its start */
-#define LOAD S(3)          /* allowance: reading the AOF */
-#define RECONNECT S(2)     /* allowance: dead connections give up, new ones open */
 #define RESYNC S(20)       /* allowance: a member rejoins, connects to its master, copies, reports */
 #define DISK_CRON S(2)     /* aof.c: the write is tried again every second */
-#define NODE_BOOT S(30)    /* allowance: a node and its pods start again */
 #define REJOIN_MAX S(5)    /* cluster.c: CLUSTER_MAX_REJOIN_DELAY */
 
 #define SPEC "Redis cluster specification: "
-#define DETECTION SPEC "Failure detection; Replica election and promotion"
 #define RESTARTS SPEC "Nodes that restart; StatefulSets of Kubernetes"
 
 struct rules {
 	int64_t timeout, validity, ping_period, min_replicas;
-	bool full_coverage, no_log;
+	bool full_coverage;
+	struct redis_takeover election;
 	struct assumed assumed;
 };
+
+static void replica_elected(struct prediction *p, const void *rules, int64_t later)
+{
+	const struct rules *r = rules;
+	int64_t lo = r->timeout + ELECT_LO, hi = r->election.most_ns + later;
+
+	prediction_add(p, "replica elected", lo, hi, r->election.source,
+		       "a ping unanswered for cluster-node-timeout %.1f s makes a node suspect, the ping goes out up to half of that later; %.1f s allowed until a majority says FAIL; the replica waits 0.5 to 1 s, then asks for votes (%.1f s allowed): %.1f to %.1f s",
+		       in_s(r->timeout), in_s(GOSSIP), in_s(VOTES), in_s(lo), in_s(hi));
+}
 
 static void rules_read(const cJSON *inforce, struct rules *r)
 {
@@ -58,39 +62,13 @@ static void rules_read(const cJSON *inforce, struct rules *r)
 	r->ping_period = prediction_number(inforce, "repl-ping-replica-period", 10, &r->assumed) * NS_PER_S;
 	r->min_replicas = prediction_setting(inforce, "min-replicas-to-write") ?
 			  prediction_number(inforce, "min-replicas-to-write", 0, &r->assumed) : 0;
-	r->no_log = prediction_off(inforce, "appendonly");
 	r->full_coverage = !cJSON_IsString(v) || !strcmp(v->valuestring, "yes") ||
 			   !strcmp(v->valuestring, "on");
-}
-
-static int64_t elected_lo(const struct rules *r)
-{
-	return r->timeout + ELECT_LO;
-}
-
-static int64_t elected_hi(const struct rules *r)
-{
-	return r->timeout + r->timeout / 2 + CRON + GOSSIP + ELECT_HI + VOTES;
-}
-
-static void replica_elected(struct prediction *p, const struct rules *r)
-{
-	prediction_add(p, "replica elected", elected_lo(r), elected_hi(r), DETECTION,
-		       "a ping unanswered for cluster-node-timeout %.1f s makes a node suspect, the ping goes out up to half of that later; %.1f s allowed until a majority says FAIL; the replica waits 0.5 to 1 s, then asks for votes (%.1f s allowed): %.1f to %.1f s",
-		       in_s(r->timeout), in_s(GOSSIP), in_s(VOTES), in_s(elected_lo(r)), in_s(elected_hi(r)));
-}
-
-/* A lasting fault against the node timeout: whichever comes first. */
-static void elected_or_end(struct prediction *p, const struct rules *r, const cJSON *fault, int64_t after,
-			   const char *why)
-{
-	int64_t lo, hi;
-	bool known = prediction_fault_length(fault, &lo, &hi);
-
-	if (!known || hi >= r->timeout)
-		replica_elected(p, r);
-	if (known && lo <= elected_hi(r))
-		prediction_fault_ends(p, fault, after, DETECTION, why);
+	r->election = (struct redis_takeover){
+		.word = "elected", .source = SPEC "Failure detection; Replica election and promotion",
+		.least_ns = r->timeout,
+		.most_ns = r->timeout + r->timeout / 2 + CRON + GOSSIP + ELECT_HI + VOTES,
+		.no_log = prediction_off(inforce, "appendonly"), .add = replica_elected, .rules = r};
 }
 
 static void validity(struct prediction *p, const struct rules *r)
@@ -102,30 +80,33 @@ static void validity(struct prediction *p, const struct rules *r)
 
 /* The same member is back under its id before a majority misses it, or in the
  * middle of the vote. */
-static void dies(struct prediction *p, const struct rules *r, int64_t start, const char *who)
+static void dies(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
-	int64_t load = r->no_log ? 0 : LOAD, hi = start + load + WRITABLE;
+	struct redis_restart again = redis_restart(&r->election, fault);
+	int64_t hi = again.start_ns + again.load_ns + WRITABLE;
 
 	prediction_add(p, "same member restarts", WRITABLE, hi, RESTARTS,
 		       "%s within the node timeout (%.1f s allowed), reads what it has on disk (%.1f s allowed), and takes writes %.0f s after it came up, as restarted masters do: %.0f to %.1f s",
-		       who, in_s(start), in_s(load), in_s(WRITABLE), in_s(WRITABLE), in_s(hi));
-	replica_elected(p, r);
+		       again.who, in_s(again.start_ns), in_s(again.load_ns), in_s(WRITABLE), in_s(WRITABLE),
+		       in_s(hi));
+	replica_elected(p, r, 0);
 	validity(p, r);
-	if (r->no_log)
-		prediction_note(p, "appendonly is off: a member that restarts and leads on has its last snapshot, or nothing, and its replicas copy that.");
+	redis_note_restart(p, &r->election);
+	if (fault->does.notice != NOTICE_NONE)
+		prediction_note(p, "A server that is told to end hands nothing over: no replica takes part in its shutdown.");
 }
 
-static void partition(struct prediction *p, const struct rules *r, const cJSON *fault)
+static void cut_off(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
-	elected_or_end(p, r, fault, REJOIN_MAX + RECONNECT,
-		       "it ended before a replica was elected, and the old master goes on once it has waited out its rejoin delay");
+	redis_takeover_or_end(p, &r->election, fault, REJOIN_MAX + ALLOW_RECONNECT,
+			      "it ended before a replica was elected, and the old master goes on once it has waited out its rejoin delay");
 	prediction_note(p, "On the minority's side the old master stops taking writes when it has missed the majority for %.1f to %.1f s; what it acknowledged until then is lost.",
 			in_s(r->timeout), in_s(r->timeout + r->timeout / 2 + CRON));
 }
 
 /* Whoever owns the slots, it takes no writes without its replicas; what took
  * one of them away has to end first. */
-static void min_replicas(struct prediction *p, const struct rules *r, const cJSON *fault)
+static void min_replicas(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
 	int64_t lo, hi;
 
@@ -133,61 +114,52 @@ static void min_replicas(struct prediction *p, const struct rules *r, const cJSO
 		return;
 	prediction_note(p, "min-replicas-to-write %lld: refused without so many replicas, on either side.",
 			(long long)r->min_replicas);
-	if (!prediction_fault_length(fault, &lo, &hi))
+	if (!fault_length(fault, &lo, &hi))
 		return;
 	prediction_add(p, "replica returns", 0, hi + RESYNC, "Redis documentation: Replication (allow writes only with N attached replicas)",
 		       "min-replicas-to-write %lld: a shard that has lost its replica, or got it as its master, takes no writes until the fault ends, after %.1f s, and a replica is in step again (%.0f s allowed): 0 to %.1f s",
 		       (long long)r->min_replicas, in_s(hi), in_s(RESYNC), in_s(hi + RESYNC));
 }
 
-static void fill_disk(struct prediction *p, const cJSON *fault)
+static void disk_full(struct prediction *p, const struct fault_record *fault)
 {
 	int64_t lo, hi;
 
-	if (!prediction_fault_length(fault, &lo, &hi)) {
+	if (!fault_length(fault, &lo, &hi)) {
 		prediction_note(p, "No rule ends this before space returns, and it was not freed.");
 		return;
 	}
-	prediction_add(p, "space returns", 0, hi + DISK_CRON + RECONNECT, "Redis documentation: Redis persistence (append-only file)",
+	prediction_add(p, "space returns", 0, hi + DISK_CRON + ALLOW_RECONNECT, "Redis documentation: Redis persistence (append-only file)",
 		       "once the AOF cannot be written, writes are answered with MISCONF; the write is tried again every second; the node answers pings all the time, so nobody takes over; full for %.1f s: 0 to %.1f s",
-		       in_s(hi), in_s(hi + DISK_CRON + RECONNECT));
+		       in_s(hi), in_s(hi + DISK_CRON + ALLOW_RECONNECT));
 	prediction_note(p, "A full disk is no failure to the cluster: it has no rule for it.");
 }
 
-static void primary(struct prediction *p, const struct rules *r, const cJSON *fault, const char *name)
+static void primary(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
-	if (!strcmp(name, "kill-pod")) {
-		dies(p, r, RECREATE, "the StatefulSet creates the pod again under its name");
-		if (strcmp(fault_how(fault, "how", "crash"), "crash"))
-			prediction_note(p, "A server that is told to end hands nothing over: no replica takes part in its shutdown.");
-	} else if (!strcmp(name, "kill-process")) {
-		dies(p, r, BACKOFF, "the kubelet restarts the container, at once the first time and after 10 s the second within ten minutes");
-	} else if (!strcmp(name, "pause")) {
-		elected_or_end(p, r, fault, RECONNECT, "it ended before a replica was elected, and the master goes on");
+	if (effects_die(&fault->does)) {
+		dies(p, r, fault);
+	} else if (fault_does(fault, EFFECT_SILENT)) {
+		redis_goes_on(p, &r->election, fault);
 		validity(p, r);
-	} else if (!strcmp(name, "partition-node")) {
-		partition(p, r, fault);
-	} else if (!strcmp(name, "node-down")) {
-		elected_or_end(p, r, fault, NODE_BOOT + LOAD + WRITABLE,
-			       "the node came back before a replica was elected, and the same member starts again");
+	} else if (fault_does(fault, EFFECT_CUT_OFF)) {
+		cut_off(p, r, fault);
+	} else if (fault_does(fault, EFFECT_NODE_GONE)) {
+		redis_node_gone(p, &r->election, fault, WRITABLE);
 		prediction_note(p, "Its node's other members are gone, too.");
-	} else if (!strcmp(name, "fill-disk")) {
-		fill_disk(p, fault);
+	} else if (fault_does(fault, EFFECT_STORAGE_REFUSES)) {
+		disk_full(p, fault);
 	} else {
-		prediction_note(p, "No rule is known for the fault \"%.40s\".", name);
+		redis_note_unknown(p, fault);
 	}
 }
 
-/* Faults of nodes hit all members there: besides the target, a master of
- * another shard. */
-static bool of_a_node(const char *fault)
+void redis_cluster_predict(const struct fault_record *fault, const cJSON *inforce, struct prediction *out)
 {
-	return !strcmp(fault, "partition-node") || !strcmp(fault, "node-down");
-}
-
-void redis_cluster_predict(const cJSON *fault, const cJSON *inforce, struct prediction *out)
-{
-	const char *name = json_str(fault, "fault", ""), *role = fault_role(fault);
+	const char *role = fault_role(fault);
+	/* Faults of nodes hit all members there: besides the target, a master of
+	 * another shard. */
+	bool whole_node = fault->does.whole_node;
 	struct rules r;
 
 	memset(out, 0, sizeof(*out));
@@ -195,9 +167,9 @@ void redis_cluster_predict(const cJSON *fault, const cJSON *inforce, struct pred
 	if (!strcmp(role, "replica"))
 		prediction_add(out, "writes need no replica", 0, 0, SPEC "Write safety",
 			       "replication is asynchronous: a master answers without waiting for its replica%s",
-			       of_a_node(name) ? "; a master on the same node is hit as well" : "");
-	if (!strcmp(role, "primary") || (!strcmp(role, "replica") && of_a_node(name)))
-		primary(out, &r, fault, name);
+			       whole_node ? "; a master on the same node is hit as well" : "");
+	if (!strcmp(role, "primary") || (!strcmp(role, "replica") && whole_node))
+		primary(out, &r, fault);
 	else if (strcmp(role, "replica"))
 		prediction_note(out, "It is not known whether the target owned slots.");
 	if (*role)

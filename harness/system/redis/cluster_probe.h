@@ -1,10 +1,10 @@
 #ifndef ORDEAL_SYSTEM_REDIS_CLUSTER_PROBE_H
 #define ORDEAL_SYSTEM_REDIS_CLUSTER_PROBE_H
 
-#include "system/system.h"
+#include "system/client.h"
 
 /* Asking the members of a Redis Cluster directly; the signatures are those of
- * system_ops. What goes into sample.extra is in system/redis/cluster_rules.h. */
+ * client_ops. What goes into sample.extra is in system/redis/cluster_model.h. */
 struct probe *redis_cluster_probe_new(const struct access *acc, const struct member *m);
 void redis_cluster_probe(struct probe *p, struct sample *s, int64_t timeout_ns);
 void redis_cluster_probe_free(struct probe *p);

@@ -36,23 +36,22 @@ struct redis_conn *redis_open(const char *host, int port, int64_t until_ns,
 {
 	char ip[RESOLVE_ADDR_MAX], why[120];
 	int64_t from = clock_mono_ns(), resolved;
-	struct redis_cost none;
+	struct redis_cost none = {0};
 	struct redis_conn *c;
 	int fd;
 
 	cost = cost ? cost : &none;
-	memset(cost, 0, sizeof(*cost));
 	if (resolve_host(NULL, host, until_ns, ip, why, sizeof(why))) {
-		cost->dns_ns = clock_mono_ns() - from;
+		cost->dns_ns += clock_mono_ns() - from;
 		snprintf(error, size, "%s: %s", clock_mono_ns() >= until_ns ? "timeout" : "dns", why);
 		return NULL;
 	}
 	resolved = clock_mono_ns();
-	cost->dns_ns = resolved - from;
+	cost->dns_ns += resolved - from;
 	fd = dial(ip, port, until_ns);
 	if (fd < 0)
 		not_connected(ip, port, error, size);
-	cost->connect_ns = clock_mono_ns() - resolved;
+	cost->connect_ns += clock_mono_ns() - resolved;
 	if (fd < 0)
 		return NULL;
 	c = mem_alloc(sizeof(*c));

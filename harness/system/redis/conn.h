@@ -20,14 +20,14 @@ struct redis_cost {
 };
 
 /* NULL with "dns: ...", "connect: ..." or "timeout: ..." in error; nothing
- * of the caller's was sent then. `cost` may be NULL. */
+ * of the caller's was sent then. `cost` is added to; it may be NULL. */
 struct redis_conn *redis_open(const char *host, int port, int64_t until_ns,
 			      struct redis_cost *cost, char *error, size_t size);
 
-/* "10.244.1.7:6379": what was connected to. */
 /* Whether redis_open()'s error says that nothing listens there. */
 bool redis_closed(const char *error);
 
+/* "10.244.1.7:6379": what was connected to. */
 const char *redis_address(const struct redis_conn *c);
 
 enum redis_end {

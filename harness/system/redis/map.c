@@ -31,41 +31,6 @@ void redis_map_free(struct redis_map *m)
 	memset(m, 0, sizeof(*m));
 }
 
-void redis_peer_drop(struct redis_peer *p)
-{
-	redis_drop(p->conn);
-	p->conn = NULL;
-}
-
-static bool say_readonly(struct redis_conn *c, int64_t until_ns, char *error, size_t size)
-{
-	static const char *const words[] = {"READONLY"};
-	redisReply *r = NULL;
-	bool good = redis_call(c, 1, words, until_ns, &r, error, size) == REDIS_ANSWERED &&
-		    r->type != REDIS_REPLY_ERROR;
-
-	if (r && r->type == REDIS_REPLY_ERROR)
-		snprintf(error, size, "connect: %.60s", r->str);
-	if (r)
-		freeReplyObject(r);
-	return good;
-}
-
-struct redis_conn *redis_peer_conn(struct redis_peer *p, int64_t until_ns, struct redis_cost *cost,
-				   char *error, size_t size)
-{
-	memset(cost, 0, sizeof(*cost));
-	if (p->conn && redis_gone(p->conn))
-		redis_peer_drop(p);
-	if (!p->conn)
-		p->conn = redis_open(p->host, p->port, until_ns, cost, error, size);
-	else
-		return p->conn;
-	if (p->conn && p->readonly && !say_readonly(p->conn, until_ns, error, size))
-		redis_peer_drop(p);
-	return p->conn;
-}
-
 struct redis_peer *redis_map_peer(struct redis_map *m, const char *host, int port, bool readonly)
 {
 	struct redis_peer *p;
@@ -177,12 +142,11 @@ static int ask(struct redis_map *m, struct redis_peer *p, int64_t until_ns, char
 	static const char *const words[] = {"CLUSTER", "SLOTS"};
 	int64_t one_ns = clock_mono_ns() + ASK_ONE_NS;
 	redisReply *reply = NULL;
-	struct redis_cost cost;
 	int r = -1;
 
 	if (one_ns > until_ns)
 		one_ns = until_ns;
-	if (!redis_peer_conn(p, one_ns, &cost, error, size))
+	if (!redis_peer_conn(p, one_ns, NULL, error, size))
 		return -1;
 	if (redis_call(p->conn, 2, words, one_ns, &reply, error, size) == REDIS_ANSWERED)
 		r = take_map(m, reply, p, error, size);

@@ -6,21 +6,14 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "system/redis/conn.h"
-#include "system/system.h"
+#include "system/client.h"
+#include "system/redis/peer.h"
 
 /* Who owns which slots, as the cluster told last, and connections to those
  * that were needed. One thread owns a map. Source: "Redis cluster
  * specification", "Clients first connection and handling of redirections". */
 
 enum { REDIS_REPLICAS_MAX = 5 };
-
-struct redis_peer {
-	char host[256];
-	int port;
-	bool readonly; /* says READONLY first: a replica then answers reads */
-	struct redis_conn *conn; /* NULL: none now */
-};
 
 struct redis_map {
 	const struct access *acc; /* outlives the map; its members are asked first */
@@ -57,10 +50,5 @@ struct redis_peer *redis_map_replica(struct redis_map *m, int slot);
 
 /* The peer of that name; made when it is new. */
 struct redis_peer *redis_map_peer(struct redis_map *m, const char *host, int port, bool readonly);
-
-/* A connection that the server has not closed; NULL with an error text. */
-struct redis_conn *redis_peer_conn(struct redis_peer *p, int64_t until_ns, struct redis_cost *cost,
-				   char *error, size_t size);
-void redis_peer_drop(struct redis_peer *p);
 
 #endif

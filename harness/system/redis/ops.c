@@ -103,6 +103,16 @@ void redis_command_answered(struct op *op, const redisReply *r)
 	}
 }
 
+bool redis_misdirected(const char *error)
+{
+	static const char *const words[] = {"CLUSTERDOWN", "READONLY", "LOADING", "MASTERDOWN", "UNBLOCKED"};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (!strncmp(error, words[i], strlen(words[i])))
+			return true;
+	return false;
+}
+
 int64_t redis_give_up_ns(int64_t t_invoke, int64_t deadline_ns)
 {
 	int64_t reserve = deadline_ns / 40;

@@ -1,13 +1,14 @@
 #ifndef ORDEAL_SYSTEM_REDIS_OPS_H
 #define ORDEAL_SYSTEM_REDIS_OPS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "history/op.h"
+#include "system/client.h"
 #include "system/redis/conn.h"
-#include "system/system.h"
 
 /* The operations of a trial as Redis commands, and how all values are found
  * again: the same for a single master and for a cluster. Each value has a key
@@ -31,6 +32,10 @@ void redis_command_make(const struct op *op, const char *payload, struct redis_c
  * error: such a server has not executed the command (Redis protocol, "Simple
  * errors"; the script's only write is its last step). */
 void redis_command_answered(struct op *op, const redisReply *r);
+
+/* Does an error say that this server is no master, or no more, or not yet: that
+ * where to send commands has to be asked again? */
+bool redis_misdirected(const char *error);
 
 /* By its deadline a call has returned; so it stops waiting a little before,
  * for a thread on a busy machine wakes late. */

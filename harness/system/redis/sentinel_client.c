@@ -1,6 +1,6 @@
 /* Redis with Sentinels, as its clients see it. Where the master is, in
  * system/redis/sentinels.c; what its answers mean for the trial's rules, in
- * system/redis/sentinel_rules.c; asking members one by one, in
+ * system/redis/sentinel_model.c; asking members one by one, in
  * system/redis/sentinel_probe.c.
  *
  * Retries of the client library: it has none here (system/redis/conn.h). A call whose
@@ -13,23 +13,19 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "system/redis/cluster_rules.h"
+#include "system/client.h"
 #include "system/redis/ops.h"
+#include "system/redis/peer.h"
 #include "system/redis/sentinel_probe.h"
-#include "system/redis/sentinel_rules.h"
 #include "system/redis/sentinels.h"
-#include "system/system.h"
 
 struct client {
 	struct sentinels sentinels;
 	const struct access *acc;
 	char *payload; /* of every insert */
-	char host[256];
-	int port;      /* of the master, by the last word */
-	bool known;    /* there was one, and nothing has spoken against it */
-	struct redis_conn *conn;    /* to the master */
-	struct redis_conn *replica; /* for reading, apart */
-	const struct member *at;    /* the replica's */
+	bool known;    /* where the master is: nothing has spoken against it */
+	struct redis_peer master;
+	struct redis_peer replica; /* for reading, apart */
 	size_t turn;
 };
 
@@ -42,32 +38,19 @@ static struct client *sentinel_client_new(const struct access *acc, uint32_t pro
 	/* Not all ask the same one. */
 	c->sentinels.next = c->sentinels.n ? process % c->sentinels.n : 0;
 	c->turn = process;
+	c->master.role = "master";
+	c->replica.role = "slave";
 	c->payload = redis_payload(process, (size_t)acc->payload_bytes);
 	return c;
 }
 
-static void drop(struct redis_conn **c)
-{
-	redis_drop(*c);
-	*c = NULL;
-}
-
 static void sentinel_client_free(struct client *c)
 {
-	sentinels_free(&c->sentinels);
-	drop(&c->conn);
-	drop(&c->replica);
+	sentinels_drop(&c->sentinels);
+	redis_peer_drop(&c->master);
+	redis_peer_drop(&c->replica);
 	free(c->payload);
 	free(c);
-}
-
-static void moved_to(struct client *c, const char *host, int port)
-{
-	if (strcmp(host, c->host) || port != c->port)
-		drop(&c->conn);
-	mem_copy_str(c->host, sizeof(c->host), host);
-	c->port = port;
-	c->known = true;
 }
 
 static int locate(struct client *c, int64_t until_ns, struct redis_cost *cost, char *error, size_t size)
@@ -75,72 +58,48 @@ static int locate(struct client *c, int64_t until_ns, struct redis_cost *cost, c
 	int64_t from = clock_mono_ns(), open_ns = cost->dns_ns + cost->connect_ns;
 	char host[256];
 	int port;
+	bool news = sentinels_news(&c->sentinels, host, &port);
 
-	if (sentinels_news(&c->sentinels, host, &port))
-		moved_to(c, host, port);
-	if (c->known)
+	if (!news && c->known)
 		return 0;
-	if (sentinels_ask(&c->sentinels, until_ns, host, &port, cost, error, size))
-		return -1;
-	cost->find_ns += clock_mono_ns() - from - (cost->dns_ns + cost->connect_ns - open_ns);
-	moved_to(c, host, port);
+	if (!news) {
+		if (sentinels_ask(&c->sentinels, until_ns, host, &port, cost, error, size))
+			return -1;
+		cost->find_ns += clock_mono_ns() - from - (cost->dns_ns + cost->connect_ns - open_ns);
+	}
+	redis_peer_move(&c->master, host, port);
+	c->known = true;
 	return 0;
 }
 
-/* The first word of ROLE. */
-static int has_role(struct redis_conn *conn, const char *role, int64_t until_ns, char *error, size_t size)
+static void lost(struct client *c, struct redis_peer *p)
 {
-	static const char *const words[] = {"ROLE"};
-	redisReply *r = NULL;
-	const char *is = "";
-	int ret = 0;
-
-	if (redis_call(conn, 1, words, until_ns, &r, error, size) != REDIS_ANSWERED)
-		return -1;
-	if (r->type == REDIS_REPLY_ARRAY && r->elements)
-		is = redis_text(r->element[0]);
-	if (strcmp(is, role)) {
-		snprintf(error, size, "role: %.50s says %.20s", redis_address(conn),
-			 r->type == REDIS_REPLY_ERROR ? r->str : is);
-		ret = -1;
-	}
-	freeReplyObject(r);
-	return ret;
+	redis_peer_drop(p);
+	if (p == &c->master)
+		c->known = false;
 }
 
 static int reach_master(struct client *c, int64_t until_ns, struct redis_cost *cost, char *error, size_t size)
 {
-	struct redis_cost mine = {0};
-
+	/* It may have been replaced: ask before going there again. */
+	if (redis_peer_gone(&c->master))
+		lost(c, &c->master);
 	if (locate(c, until_ns, cost, error, size))
 		return -1;
-	if (c->conn && redis_gone(c->conn)) {
-		/* It may have been replaced: ask before going there again. */
-		drop(&c->conn);
-		c->known = false;
-		if (locate(c, until_ns, cost, error, size))
-			return -1;
-	}
-	if (c->conn)
+	if (redis_peer_conn(&c->master, until_ns, cost, error, size))
 		return 0;
-	c->conn = redis_open(c->host, c->port, until_ns, &mine, error, size);
-	cost->dns_ns += mine.dns_ns;
-	cost->connect_ns += mine.connect_ns;
-	if (c->conn && !has_role(c->conn, "master", until_ns, error, size))
-		return 0;
-	drop(&c->conn);
 	c->known = false;
 	return -1;
 }
 
 static int reach_replica(struct client *c, int64_t until_ns, struct redis_cost *cost, char *error, size_t size)
 {
+	const struct member *at = c->acc->members;
 	char why[96];
-	struct redis_cost mine = {0};
 
-	if (c->replica && redis_gone(c->replica))
-		drop(&c->replica);
-	if (c->replica)
+	if (redis_peer_gone(&c->replica))
+		redis_peer_drop(&c->replica);
+	if (c->replica.conn)
 		return 0;
 	if (!c->acc->n) {
 		snprintf(error, size, "replica: no member is known");
@@ -149,54 +108,32 @@ static int reach_replica(struct client *c, int64_t until_ns, struct redis_cost *
 	/* Where the master is helps to choose; without knowing, ROLE decides. */
 	locate(c, until_ns, cost, why, sizeof(why));
 	for (size_t i = 0; i < c->acc->n; i++) {
-		c->at = &c->acc->members[c->turn++ % c->acc->n];
-		if (strcmp(c->at->host, c->host))
+		at = &c->acc->members[c->turn++ % c->acc->n];
+		if (strcmp(at->host, c->master.host))
 			break;
 	}
-	c->replica = redis_open(c->at->host, (int)json_i64(c->acc->conf, "port", 6379), until_ns, &mine,
-				error, size);
-	cost->dns_ns += mine.dns_ns;
-	cost->connect_ns += mine.connect_ns;
-	if (c->replica && !has_role(c->replica, "slave", until_ns, error, size))
-		return 0;
-	drop(&c->replica);
-	return -1;
-}
-
-static bool speaks_against(const char *error)
-{
-	static const char *const words[] = {"READONLY", "LOADING", "MASTERDOWN", "UNBLOCKED"};
-
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (!strncmp(error, words[i], strlen(words[i])))
-			return true;
-	return false;
+	redis_peer_move(&c->replica, at->host, (int)json_i64(c->acc->conf, "port", 6379));
+	return redis_peer_conn(&c->replica, until_ns, cost, error, size) ? 0 : -1;
 }
 
 /* One server, one answer. */
-static void ask(struct client *c, struct redis_conn **conn, struct op *op, int64_t until_ns)
+static void ask(struct client *c, struct redis_peer *p, struct op *op, int64_t until_ns)
 {
-	bool master = conn == &c->conn;
 	struct redis_command k;
 	redisReply *r = NULL;
 
 	redis_command_make(op, c->payload, &k);
 	op->sent = true;
 	op->outcome = OP_INFO; /* until there is an answer */
-	snprintf(op->via, sizeof(op->via), "%.60s", redis_address(*conn));
-	if (redis_call(*conn, k.argc, k.argv, until_ns, &r, op->error, sizeof(op->error)) !=
+	snprintf(op->via, sizeof(op->via), "%.60s", redis_address(p->conn));
+	if (redis_call(p->conn, k.argc, k.argv, until_ns, &r, op->error, sizeof(op->error)) !=
 	    REDIS_ANSWERED) {
-		drop(conn);
-		if (master)
-			c->known = false;
+		lost(c, p);
 		return;
 	}
 	redis_command_answered(op, r);
-	if (r->type == REDIS_REPLY_ERROR && speaks_against(r->str)) {
-		drop(conn);
-		if (master)
-			c->known = false;
-	}
+	if (r->type == REDIS_REPLY_ERROR && redis_misdirected(r->str))
+		lost(c, p);
 	freeReplyObject(r);
 }
 
@@ -221,7 +158,7 @@ static void sentinel_invoke(struct client *c, struct op *op, int64_t deadline_ns
 		mem_copy_str(op->error, sizeof(op->error), "timeout: connecting took all the time");
 	else if (!r) {
 		op->error[0] = '\0';
-		ask(c, replica ? &c->replica : &c->conn, op, until_ns);
+		ask(c, replica ? &c->replica : &c->master, op, until_ns);
 	}
 	op->t_return = clock_mono_ns();
 }
@@ -242,10 +179,11 @@ static int sentinel_setup(const struct access *acc, int keys, int64_t deadline_n
 	static const char *const flush[] = {"FLUSHALL"};
 	int64_t until_ns = clock_mono_ns() + deadline_ns;
 	struct client *c = sentinel_client_new(acc, 0);
+	struct redis_peer *p = &c->master;
 	int r;
 
 	(void)keys; /* registers appear with their first write */
-	r = reach(c, until_ns, e) || redis_must(c->conn, c->host, 1, flush, until_ns, NULL, e) ? -1 : 0;
+	r = reach(c, until_ns, e) || redis_must(p->conn, p->host, 1, flush, until_ns, NULL, e) ? -1 : 0;
 	sentinel_client_free(c);
 	return r;
 }
@@ -255,19 +193,20 @@ static int sentinel_final_read(const struct access *acc, int keys, struct final_
 {
 	int64_t until_ns = clock_mono_ns() + timeout_ns;
 	struct client *c = sentinel_client_new(acc, 0);
+	struct redis_peer *p = &c->master;
 	int r;
 
 	memset(out, 0, sizeof(*out));
-	r = reach(c, until_ns, e) || redis_values(c->conn, c->host, out, until_ns, e) ? -1 : 0;
+	r = reach(c, until_ns, e) || redis_values(p->conn, p->host, out, until_ns, e) ? -1 : 0;
 	out->nregisters = (size_t)keys;
 	out->registers = mem_alloc(((size_t)keys + 1) * sizeof(*out->registers));
 	for (int i = 0; i < keys && !r; i++)
-		r = redis_register(c->conn, c->host, i, &out->registers[i], until_ns, e);
+		r = redis_register(p->conn, p->host, i, &out->registers[i], until_ns, e);
 	sentinel_client_free(c);
 	return r;
 }
 
-const struct system_ops system_redis_sentinel = {
+const struct client_ops client_redis_sentinel = {
 	.name = "redis-sentinel",
 	.summary = "Redis 7, a master and two replicas, watched by three Sentinels",
 	.fixture = "redis-sentinel",
@@ -281,9 +220,4 @@ const struct system_ops system_redis_sentinel = {
 	.probe_free = redis_sentinel_probe_free,
 	.final_read = sentinel_final_read,
 	.inforce = redis_sentinel_inforce,
-	.redundant = redis_sentinel_redundant,
-	.predict = redis_sentinel_predict,
-	.explain = redis_sentinel_explain,
-	.resync = redis_cluster_resync, /* the same counters of the same servers */
-	.loss_cause = redis_sentinel_loss_cause,
 };

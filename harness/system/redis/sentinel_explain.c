@@ -1,227 +1,158 @@
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/json.h"
-#include "base/mem.h"
-#include "history/event.h"
-#include "system/prediction.h"
-#include "system/redis/log.h"
-#include "system/redis/sentinel_rules.h"
+#include "system/redis/explain.h"
+#include "system/redis/sentinel_model.h"
 
-/* The parts of one outage. Two witnesses: the sampler (each member asked every
- * 100 ms) and the logs, the Sentinels' among them, which have milliseconds and
- * tell of suspicions and votes. */
+/* The parts of one outage, told by the sampler and the logs, the Sentinels'
+ * among them, which tell of suspicions and votes. */
 
-enum {
-	AROUND_ACK_MS = 150, /* a sample this much before the first acknowledgement still counts */
-	AFTER_ACK_MS = 2000, /* and the server that gave it was asked again within this */
+struct whose {
+	const struct sample *before;
+	const struct fault_record *fault;
 };
 
-struct story {
-	const cJSON *events;
-	int64_t injected, first_ack;
-	const char *before, *after; /* masters; "" unknown */
-	int64_t restarted;          /* `before` runs as another process than before */
-};
-
-static void find_masters(struct story *s, const cJSON *fault)
+/* A target that is cut off may call itself a master still: another one that
+ * does is who serves. */
+static int64_t other_first(const void *arg, const struct sample *s)
 {
-	int64_t before = 0, after = INT64_MAX;
-	const cJSON *e;
-	bool other = false;
+	const struct whose *w = arg;
 
-	cJSON_ArrayForEach(e, s->events) {
-		int64_t t = event_t(e);
-
-		if (!event_is(e, "sample") || !sample_leads(e))
-			continue;
-		if (t <= s->injected && t > before) {
-			before = t;
-			s->before = json_str(e, "m", "");
-		}
-	}
-	/* A target that is cut off may call itself a master still: another one
-	 * that does is who serves. */
-	cJSON_ArrayForEach(e, s->events) {
-		int64_t t = event_t(e);
-		bool differs;
-
-		if (!event_is(e, "sample") || !sample_leads(e) || t < s->first_ack - AROUND_ACK_MS * NS_PER_MS ||
-		    t > s->first_ack + AFTER_ACK_MS * NS_PER_MS)
-			continue;
-		differs = strcmp(json_str(e, "m", ""), s->before) &&
-			  !fault_hits(fault, json_str(e, "m", ""));
-		if ((other && !differs) || (other == differs && t >= after))
-			continue;
-		other = differs;
-		after = t;
-		s->after = json_str(e, "m", "");
-	}
+	return strcmp(s->member, w->before->member) && !fault_hits(w->fault, s->member);
 }
 
 /* ---- what the logs say ---- */
 
-struct wanted {
-	const char *member; /* NULL: any */
-	char role;          /* X: a Sentinel's; 0: any */
-	const char *text;   /* the line begins with it */
-	struct redis_line found;
-	char who[64];
-};
-
-static bool matches(void *arg, const struct redis_line *line)
+static bool sentinel_said(const struct redis_story *s, const char *begins, struct log_line *line)
 {
-	struct wanted *w = arg;
-
-	if ((w->member && strcmp(line->member, w->member)) || (w->role && line->role != w->role) ||
-	    strncmp(line->text, w->text, strlen(w->text)))
-		return false;
-	if (!w->found.t_ns || line->t_ns < w->found.t_ns) {
-		w->found = *line;
-		mem_copy_str(w->who, sizeof(w->who), line->member);
-	}
-	return false; /* logs stand one member after the other: look at all */
+	return redis_story_said(s, &(struct log_wanted){.mark = 'X', .begins = begins}, line);
 }
 
-static bool log_says(const struct story *s, struct wanted *w)
+static double ms_between(const struct log_line *a, const struct log_line *b)
 {
-	redis_log_each(s->events, s->injected, s->first_ack + NS_PER_S, matches, w);
-	return w->found.t_ns != 0;
+	return (double)(b->t_ns - a->t_ns) / (double)NS_PER_MS;
 }
 
-static void detected(const struct story *s, struct milestones *m)
+static void detected(const struct redis_story *s, struct milestones *m)
 {
-	struct wanted sdown = {.role = 'X', .text = "+sdown master "};
-	struct wanted odown = {.role = 'X', .text = "+odown master "};
+	struct log_line sdown, odown;
+	size_t len;
 
-	if (!strcmp(s->before, s->after)) {
-		if (!s->restarted)
-			return;
-		m->detected = s->restarted;
-		snprintf(m->how_detected, sizeof(m->how_detected), "first answer of the new process of %.40s",
-			 s->before);
+	if (!s->moved) {
+		redis_story_detected_again(s, m);
 		return;
 	}
-	if (!log_says(s, &odown))
+	if (!sentinel_said(s, "+odown master ", &odown))
 		return;
-	m->detected = odown.found.t_ns;
-	if (log_says(s, &sdown) && sdown.found.t_ns <= odown.found.t_ns)
-		snprintf(m->how_detected, sizeof(m->how_detected),
-			 "log of %.40s: quorum takes the master for down (+odown); the first Sentinel did %.0f ms before (+sdown)",
-			 odown.who, (double)(odown.found.t_ns - sdown.found.t_ns) / (double)NS_PER_MS);
-	else
-		snprintf(m->how_detected, sizeof(m->how_detected),
-			 "log of %.40s: quorum takes the master for down (+odown)", odown.who);
+	m->detected = odown.t_ns;
+	snprintf(m->how_detected, sizeof(m->how_detected),
+		 "log of %.40s: quorum takes the master for down (+odown)", odown.member);
+	len = strlen(m->how_detected);
+	if (sentinel_said(s, "+sdown master ", &sdown) && sdown.t_ns <= odown.t_ns)
+		snprintf(m->how_detected + len, sizeof(m->how_detected) - len,
+			 "; the first Sentinel did %.0f ms before (+sdown)", ms_between(&sdown, &odown));
 }
 
-static void elected(const struct story *s, struct milestones *m)
+static void elected(const struct redis_story *s, struct milestones *m)
 {
-	struct wanted won = {.role = 'X', .text = "+elected-leader "};
+	struct log_line won;
 
-	if (!strcmp(s->before, s->after)) {
-		snprintf(m->how_elected, sizeof(m->how_elected), "no election: %.40s stayed the master", s->before);
-	} else if (log_says(s, &won)) {
-		m->elected = won.found.t_ns;
+	if (!s->moved) {
+		snprintf(m->how_elected, sizeof(m->how_elected), "no election: %.40s stayed the master",
+			 s->before->member);
+	} else if (sentinel_said(s, "+elected-leader ", &won)) {
+		m->elected = won.t_ns;
 		snprintf(m->how_elected, sizeof(m->how_elected),
-			 "log of %.40s: a majority of the Sentinels lets it lead the failover", won.who);
+			 "log of %.40s: a majority of the Sentinels lets it lead the failover", won.member);
 	}
 }
 
-static void promoted(const struct story *s, struct milestones *m)
+static void promoted(const struct redis_story *s, struct milestones *m)
 {
-	struct wanted told = {.member = s->after, .text = "MASTER MODE enabled"};
-	const cJSON *e;
+	struct log_wanted want = {.member = s->after->member, .begins = "MASTER MODE enabled"};
+	const struct sample *first = NULL;
+	struct log_line told;
 
-	if (strcmp(s->before, s->after) && log_says(s, &told)) {
-		m->promoted = told.found.t_ns;
-		snprintf(m->how_promoted, sizeof(m->how_promoted), "log of %.40s: told to be a master", s->after);
+	if (s->moved && redis_story_said(s, &want, &told)) {
+		m->promoted = told.t_ns;
+		snprintf(m->how_promoted, sizeof(m->how_promoted), "log of %.40s: told to be a master",
+			 s->after->member);
 		return;
 	}
-	if (!strcmp(s->before, s->after) && !s->restarted)
+	if (s->moved || s->again)
+		first = handover_first_lead(s->ev, s->after->member,
+					    s->moved ? s->injected : s->again->t_ns - 1, s->seen_until);
+	if (!first)
 		return;
-	cJSON_ArrayForEach(e, s->events) {
-		if (!event_is(e, "sample") || !sample_leads(e) || strcmp(json_str(e, "m", ""), s->after) ||
-		    event_t(e) <= (s->restarted && !strcmp(s->before, s->after) ? s->restarted - 1 : s->injected) ||
-		    event_t(e) > s->first_ack + AFTER_ACK_MS * NS_PER_MS || (m->promoted && event_t(e) >= m->promoted))
-			continue;
-		m->promoted = event_t(e);
-		snprintf(m->how_promoted, sizeof(m->how_promoted), "first answer of %.40s as a writable master",
-			 s->after);
-	}
+	m->promoted = first->t_ns;
+	snprintf(m->how_promoted, sizeof(m->how_promoted), "first answer of %.40s as a writable master",
+		 s->after->member);
 }
 
 /* From its +promoted-slave on, the leader names the new master to who asks
  * (sentinelGetCurrentMasterAddress()); +switch-master is the news of it. */
-static void routed(const struct story *s, struct milestones *m)
+static void routed(const struct redis_story *s, struct milestones *m)
 {
-	struct wanted named = {.role = 'X', .text = "+promoted-slave "};
-	struct wanted news = {.role = 'X', .text = "+switch-master "};
-
-	if (!strcmp(s->before, s->after))
-		return;
-	if (log_says(s, &named)) {
-		m->routed = named.found.t_ns;
-		snprintf(m->how_routed, sizeof(m->how_routed),
-			 "log of %.40s: the replica is promoted, whoever asks is sent there", named.who);
-		if (log_says(s, &news) && news.found.t_ns > m->routed) {
-			size_t len = strlen(m->how_routed);
-
-			snprintf(m->how_routed + len, sizeof(m->how_routed) - len,
-				 "; first +switch-master %.0f ms later",
-				 (double)(news.found.t_ns - m->routed) / (double)NS_PER_MS);
-		}
-	} else if (log_says(s, &news)) {
-		m->routed = news.found.t_ns;
-		snprintf(m->how_routed, sizeof(m->how_routed), "log of %.40s: +switch-master", news.who);
-	}
-}
-
-static void mechanism(const struct story *s, const struct prediction *p, struct milestones *m)
-{
-	struct wanted again = {.role = 'X', .text = "-failover-abort"}, tilt = {.role = 'X', .text = "+tilt"};
-	const char *name = "fault ends";
+	struct log_line named, news;
+	bool told;
 	size_t len;
 
-	if (strcmp(s->before, s->after)) {
-		snprintf(m->mechanism, sizeof(m->mechanism), "replica promoted");
-		snprintf(m->why_mechanism, sizeof(m->why_mechanism), "%.40s is the master instead of %.40s",
-			 s->after, s->before);
-	} else {
-		if (s->restarted && prediction_has(p, "same member restarts"))
-			name = "same member restarts";
-		snprintf(m->mechanism, sizeof(m->mechanism), "%s", name);
-		snprintf(m->why_mechanism, sizeof(m->why_mechanism), "%.40s is still the master%s", s->before,
-			 s->restarted ? ", as another process" : "");
+	if (!s->moved)
+		return;
+	told = sentinel_said(s, "+switch-master ", &news);
+	if (sentinel_said(s, "+promoted-slave ", &named)) {
+		m->routed = named.t_ns;
+		snprintf(m->how_routed, sizeof(m->how_routed),
+			 "log of %.40s: the replica is promoted, whoever asks is sent there", named.member);
+		len = strlen(m->how_routed);
+		if (told && news.t_ns > named.t_ns)
+			snprintf(m->how_routed + len, sizeof(m->how_routed) - len,
+				 "; first +switch-master %.0f ms later", ms_between(&named, &news));
+	} else if (told) {
+		m->routed = news.t_ns;
+		snprintf(m->how_routed, sizeof(m->how_routed), "log of %.40s: +switch-master", news.member);
 	}
-	len = strlen(m->why_mechanism);
-	if (log_says(s, &again))
-		snprintf(m->why_mechanism + len, sizeof(m->why_mechanism) - len, "; %.40s gave an attempt up: %.60s",
-			 again.who, again.found.text);
-	else if (log_says(s, &tilt))
-		snprintf(m->why_mechanism + len, sizeof(m->why_mechanism) - len,
-			 "; %.40s was in TILT: its clock or machine had stood still", tilt.who);
 }
 
-void redis_sentinel_explain(const cJSON *events, const cJSON *fault,
+static void mechanism(const struct redis_story *s, const struct prediction *p, struct milestones *m)
+{
+	struct log_line line;
+	size_t len;
+
+	if (s->moved) {
+		snprintf(m->mechanism, sizeof(m->mechanism), "replica promoted");
+		snprintf(m->why_mechanism, sizeof(m->why_mechanism), "%.40s is the master instead of %.40s",
+			 s->after->member, s->before->member);
+	} else {
+		redis_story_kept(s, p, m, "%.40s is still the master", s->before->member);
+	}
+	len = strlen(m->why_mechanism);
+	if (sentinel_said(s, "-failover-abort", &line))
+		snprintf(m->why_mechanism + len, sizeof(m->why_mechanism) - len,
+			 "; %.40s gave an attempt up: %.*s", line.member, line.len < 60 ? (int)line.len : 60,
+			 line.text);
+	else if (sentinel_said(s, "+tilt", &line))
+		snprintf(m->why_mechanism + len, sizeof(m->why_mechanism) - len,
+			 "; %.40s was in TILT: its clock or machine had stood still", line.member);
+}
+
+void redis_sentinel_explain(const struct evidence *ev, const struct fault_record *fault,
 			    const struct prediction *pred, struct milestones *m)
 {
-	struct story s = {
-		.events = events, .first_ack = m->first_ack,
-		.injected = json_i64(fault, "injected_ns", m->effective), .before = "", .after = "",
-	};
+	struct redis_story s;
 
-	if (!m->first_ack || !s.injected)
+	if (!redis_story_begin(&s, ev, fault, m))
 		return;
-	find_masters(&s, fault);
-	if (!*s.before || !*s.after) {
+	s.before = evidence_leader(ev, 0, s.injected);
+	if (s.before)
+		s.after = handover_after(ev, s.first_ack, other_first, &(struct whose){s.before, fault});
+	if (!s.after) {
 		snprintf(m->why_mechanism, sizeof(m->why_mechanism), "no answer of a writable master %s",
-			 *s.before ? "after the outage" : "before the fault");
+			 s.before ? "after the outage" : "before the fault");
 		return;
 	}
-	s.restarted = redis_restarted(events, s.before, s.injected,
-				      s.first_ack + AFTER_ACK_MS * NS_PER_MS);
+	redis_story_compare(&s);
 	detected(&s, m);
 	elected(&s, m);
 	promoted(&s, m);

@@ -20,15 +20,10 @@ void sentinels_init(struct sentinels *s, const struct access *acc)
 	s->master = json_str(acc->conf, "master_name", "mymaster");
 }
 
-static void drop_news(struct sentinels *s)
+void sentinels_drop(struct sentinels *s)
 {
 	redis_drop(s->news);
 	s->news = NULL;
-}
-
-void sentinels_free(struct sentinels *s)
-{
-	drop_news(s);
 }
 
 static bool take_address(const redisReply *r, char host[256], int *port)
@@ -46,12 +41,9 @@ static int ask_one(struct sentinels *s, const char *sentinel, int64_t until_ns, 
 	const char *const words[] = {"SENTINEL", "GET-MASTER-ADDR-BY-NAME", s->master};
 	static const char *const listen[] = {"SUBSCRIBE", "+switch-master"};
 	redisReply *r = NULL;
-	struct redis_cost mine;
-	struct redis_conn *c = redis_open(sentinel, s->port, until_ns, &mine, error, size);
+	struct redis_conn *c = redis_open(sentinel, s->port, until_ns, cost, error, size);
 	bool told;
 
-	cost->dns_ns += mine.dns_ns;
-	cost->connect_ns += mine.connect_ns;
 	if (!c)
 		return -1;
 	if (redis_call(c, 3, words, until_ns, &r, error, size) != REDIS_ANSWERED) {
@@ -63,7 +55,7 @@ static int ask_one(struct sentinels *s, const char *sentinel, int64_t until_ns, 
 		snprintf(error, size, "sentinel: %.50s %s", sentinel,
 			 r->type == REDIS_REPLY_ERROR ? r->str : "knows no such master");
 	freeReplyObject(r);
-	drop_news(s);
+	sentinels_drop(s);
 	if (told && redis_call(c, 2, listen, until_ns, &r, error, size) == REDIS_ANSWERED) {
 		freeReplyObject(r);
 		s->news = c;
@@ -124,7 +116,7 @@ bool sentinels_news(struct sentinels *s, char host[256], int *port)
 			told = take_news(s, r, host, port) || told;
 			freeReplyObject(r);
 		} else if (end == REDIS_BROKEN) {
-			drop_news(s);
+			sentinels_drop(s);
 		} else {
 			break; /* the rest of it is on its way */
 		}

@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "system/client.h"
 #include "system/redis/conn.h"
-#include "system/system.h"
 
 /* Where the Sentinels say that the master is. One thread owns it. Source:
  * "Guidelines for Redis clients with support for Redis Sentinel". */
@@ -23,7 +23,7 @@ struct sentinels {
 };
 
 void sentinels_init(struct sentinels *s, const struct access *acc);
-void sentinels_free(struct sentinels *s);
+void sentinels_drop(struct sentinels *s); /* its connection */
 
 /* Asks one after the other, each for a share of the time, until one tells;
  * subscribes to the news of that one. Returns 0; -1 with an error text.

@@ -22,8 +22,10 @@
 #include "base/proc.h"
 #include "memoryd/net.h"
 #include "memoryd/server.h"
+#include "system/model.h"
 
-extern const struct system_ops system_memory;
+extern const struct client_ops client_memory;
+extern const struct model_ops model_memory;
 
 #define SOON_NS (30 * NS_PER_S) /* generous: a busy machine is no failure */
 
@@ -121,10 +123,10 @@ void memory_cluster_signal(struct memory_cluster *mc, int i, int sig)
 
 void memory_cluster_sample(struct memory_cluster *mc, int i, struct sample *s)
 {
-	struct probe *p = system_memory.probe_new(&mc->acc, &mc->members[i]);
+	struct probe *p = client_memory.probe_new(&mc->acc, &mc->members[i]);
 
-	system_memory.probe(p, s, 300 * NS_PER_MS);
-	system_memory.probe_free(p);
+	client_memory.probe(p, s, 300 * NS_PER_MS);
+	client_memory.probe_free(p);
 }
 
 int memory_cluster_primary(struct memory_cluster *mc, int not)
@@ -161,7 +163,7 @@ void memory_cluster_await_redundant(struct memory_cluster *mc)
 
 		for (int i = 0; i < 3; i++)
 			memory_cluster_sample(mc, i, &s[i]);
-		ok = system_memory.redundant(s, 3, why);
+		ok = model_memory.redundant(s, 3, why);
 		for (int i = 0; i < 3; i++)
 			cJSON_Delete(s[i].extra);
 		if (!ok)

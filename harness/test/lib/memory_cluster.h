@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "system/system.h"
+#include "system/client.h"
 
 /* Three members of the toy store as children of the test. The test program
  * is its own server: its main() hands the command line to

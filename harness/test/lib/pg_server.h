@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "system/system.h"
+#include "system/client.h"
 
 /* A PostgreSQL 15 of a test's own: a data folder in a temporary one, a free
  * port of 127.0.0.1, run by a plain user when the test is root's. */

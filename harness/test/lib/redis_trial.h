@@ -2,8 +2,8 @@
 #define ORDEAL_TEST_LIB_REDIS_TRIAL_H
 
 #include "base/clock.h"
+#include "system/client.h"
 #include "test/lib/redis_server.h"
-#include "system/system.h"
 
 /* A client of one of the Redis systems against real servers: what the tests of
  * each begin with. */
@@ -15,7 +15,7 @@
 
 /* The first member of a test's state. */
 struct redis_trial {
-	const struct system_ops *sys;
+	const struct client_ops *sys;
 	struct access acc;
 	struct client *c;
 };

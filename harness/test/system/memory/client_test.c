@@ -18,14 +18,17 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "test/lib/evidence_help.h"
 #include "test/lib/memory_cluster.h"
 #include "memoryd/args.h"
 #include "memoryd/lease.h"
 #include "memoryd/net.h"
 #include "memoryd/store.h"
 #include "system/memory/wire.h"
+#include "system/model.h"
 
-extern const struct system_ops system_memory, system_skeleton;
+extern const struct client_ops client_memory, client_skeleton;
+extern const struct model_ops model_memory, model_skeleton;
 
 #define DEADLINE_NS (2 * NS_PER_S)
 
@@ -204,7 +207,7 @@ static struct op do_op(struct client *c, enum op_f f, int64_t key, int64_t expec
 {
 	struct op op = {.f = f, .key = key, .expect = expect, .value = value};
 
-	system_memory.invoke(c, &op, DEADLINE_NS);
+	client_memory.invoke(c, &op, DEADLINE_NS);
 	assert_true(op.t_return >= op.t_invoke && op.t_invoke > 0);
 	return op;
 }
@@ -245,8 +248,8 @@ static void operations_mean_what_they_say(void **state)
 
 	(void)state;
 	memory_cluster_up(&mc, NULL);
-	assert_int_equal(system_memory.setup(&mc.acc, 4, DEADLINE_NS, &e), 0);
-	c = system_memory.client_new(&mc.acc, 0);
+	assert_int_equal(client_memory.setup(&mc.acc, 4, DEADLINE_NS, &e), 0);
+	c = client_memory.client_new(&mc.acc, 0);
 	op = do_op(c, OP_READ, 1, OP_NO_VALUE, OP_NO_VALUE);
 	assert_int_equal(op.outcome, OP_OK);
 	assert_int_equal(op.value, OP_NO_VALUE);
@@ -263,16 +266,16 @@ static void operations_mean_what_they_say(void **state)
 	assert_int_equal(do_op(c, OP_READ, 1, OP_NO_VALUE, OP_NO_VALUE).value, 6);
 	assert_int_equal(do_op(c, OP_INSERT, OP_NO_VALUE, OP_NO_VALUE, 100).outcome, OP_OK);
 	assert_int_equal(do_op(c, OP_INSERT, OP_NO_VALUE, OP_NO_VALUE, 100).outcome, OP_OK);
-	assert_int_equal(system_memory.final_read(&mc.acc, 3, &f, DEADLINE_NS, &e), 0);
+	assert_int_equal(client_memory.final_read(&mc.acc, 3, &f, DEADLINE_NS, &e), 0);
 	assert_int_equal(f.n, 2); /* duplicates are told */
 	assert_int_equal(f.registers[0], OP_NO_VALUE);
 	assert_int_equal(f.registers[1], 6);
 	final_read_free(&f);
 	v = cJSON_CreateArray();
-	assert_int_equal(system_memory.inforce(&mc.acc, v, &e), 0);
+	assert_int_equal(client_memory.inforce(&mc.acc, v, &e), 0);
 	assert_int_equal(cJSON_GetArraySize(v), 6);
 	cJSON_Delete(v);
-	system_memory.client_free(c);
+	client_memory.client_free(c);
 	memory_cluster_down(&mc);
 }
 
@@ -290,7 +293,7 @@ static void a_killed_primary_costs_nothing_acknowledged(void **state)
 
 	(void)state;
 	memory_cluster_up(&mc, quick);
-	c = system_memory.client_new(&mc.acc, 0);
+	c = client_memory.client_new(&mc.acc, 0);
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < 100; i++)
 			acked[n++] = insert_until_ok(c, &next);
@@ -310,12 +313,12 @@ static void a_killed_primary_costs_nothing_acknowledged(void **state)
 		assert_true(json_i64(json_get(s.extra, "resync"), "bytes", 0) >= 100 * MEMORY_ENTRY_BYTES);
 		cJSON_Delete(s.extra);
 	}
-	assert_int_equal(system_memory.final_read(&mc.acc, 0, &f, DEADLINE_NS, &e), 0);
+	assert_int_equal(client_memory.final_read(&mc.acc, 0, &f, DEADLINE_NS, &e), 0);
 	for (size_t i = 0; i < n; i++)
 		if (!has(&f, acked[i]))
 			fail_msg("%lld was acknowledged and is gone", (long long)acked[i]);
 	final_read_free(&f);
-	system_memory.client_free(c);
+	client_memory.client_free(c);
 	memory_cluster_down(&mc);
 }
 
@@ -333,11 +336,11 @@ static void a_frozen_primary_hangs_nobody(void **state)
 
 	(void)state;
 	memory_cluster_up(&mc, quick);
-	c = system_memory.client_new(&mc.acc, 0);
+	c = client_memory.client_new(&mc.acc, 0);
 	assert_int_equal(do_op(c, OP_WRITE, 0, OP_NO_VALUE, 1).outcome, OP_OK);
 	old = memory_cluster_primary(&mc, -1);
 	memory_cluster_signal(&mc, old, SIGSTOP);
-	system_memory.invoke(c, &op, 200 * NS_PER_MS);
+	client_memory.invoke(c, &op, 200 * NS_PER_MS);
 	assert_int_equal(op.outcome, OP_INFO); /* it was sent */
 	assert_true(op.sent && !strncmp(op.error, "timeout", 7));
 	assert_true(op.t_return - op.t_invoke >= 200 * NS_PER_MS);
@@ -351,7 +354,7 @@ static void a_frozen_primary_hangs_nobody(void **state)
 	assert_false(s.writable);
 	cJSON_Delete(s.extra);
 	assert_int_equal(do_op(c, OP_READ, 0, OP_NO_VALUE, OP_NO_VALUE).value, 2);
-	system_memory.client_free(c);
+	client_memory.client_free(c);
 	memory_cluster_down(&mc);
 }
 
@@ -369,7 +372,7 @@ static void replicas_answer_reads(void **state)
 	(void)state;
 	memory_cluster_up(&mc, quick);
 	mc.acc.payload_bytes = 100;
-	c = system_memory.client_new(&mc.acc, 1);
+	c = client_memory.client_new(&mc.acc, 1);
 	assert_int_equal(do_op(c, OP_WRITE, 0, OP_NO_VALUE, 7).outcome, OP_OK);
 	primary = memory_cluster_primary(&mc, -1);
 	end_ns = clock_mono_ns() + 20 * NS_PER_S;
@@ -387,7 +390,7 @@ static void replicas_answer_reads(void **state)
 	assert_int_equal(after.position - before.position, 5 * MEMORY_ENTRY_BYTES);
 	cJSON_Delete(before.extra);
 	cJSON_Delete(after.extra);
-	system_memory.client_free(c);
+	client_memory.client_free(c);
 	memory_cluster_down(&mc);
 }
 
@@ -403,7 +406,7 @@ static void one_replica_is_enough(void **state)
 
 	(void)state;
 	memory_cluster_up(&mc, NULL);
-	c = system_memory.client_new(&mc.acc, 0);
+	c = client_memory.client_new(&mc.acc, 0);
 	primary = memory_cluster_primary(&mc, -1);
 	other = (primary + 1) % 3;
 	memory_cluster_signal(&mc, other, SIGSTOP);
@@ -412,13 +415,13 @@ static void one_replica_is_enough(void **state)
 		memory_cluster_sample(&mc, i, &s[i]);
 	assert_false(s[other].ok);
 	assert_true(!strncmp(s[other].error, "timeout", 7));
-	assert_false(system_memory.redundant(s, 3, why));
+	assert_false(model_memory.redundant(s, 3, why));
 	assert_non_null(strstr(why, "does not answer"));
 	for (int i = 0; i < 3; i++)
 		cJSON_Delete(s[i].extra);
 	memory_cluster_signal(&mc, other, SIGCONT);
 	memory_cluster_await_redundant(&mc);
-	system_memory.client_free(c);
+	client_memory.client_free(c);
 	memory_cluster_down(&mc);
 }
 
@@ -448,7 +451,7 @@ static void a_restart_within_the_lease_goes_on(void **state)
 
 	(void)state;
 	memory_cluster_up(&mc, slow);
-	c = system_memory.client_new(&mc.acc, 0);
+	c = client_memory.client_new(&mc.acc, 0);
 	insert_until_ok(c, &next);
 	old = memory_cluster_primary(&mc, -1);
 	memory_cluster_signal(&mc, old, SIGKILL);
@@ -459,7 +462,7 @@ static void a_restart_within_the_lease_goes_on(void **state)
 	assert_int_equal(s.timeline, 1);
 	assert_true(json_bool(s.extra, "resumed", false));
 	cJSON_Delete(s.extra);
-	system_memory.client_free(c);
+	client_memory.client_free(c);
 	memory_cluster_down(&mc);
 }
 
@@ -508,8 +511,8 @@ static void nobody_there_is_a_certain_failure(void **state)
 			      {.name = "b", .host = "no-such-name"}};
 	struct access acc = {.members = m, .n = 2, .conf = cJSON_CreateObject()};
 	struct op op = {.f = OP_INSERT, .key = OP_NO_VALUE, .value = 1, .expect = OP_NO_VALUE};
-	struct client *c = system_memory.client_new(&acc, 0);
-	struct probe *p = system_memory.probe_new(&acc, &m[1]);
+	struct client *c = client_memory.client_new(&acc, 0);
+	struct probe *p = client_memory.probe_new(&acc, &m[1]);
 	struct final_read f;
 	struct sample s;
 	struct err e = {0};
@@ -520,25 +523,48 @@ static void nobody_there_is_a_certain_failure(void **state)
 	assert_int_equal(memory_net_listen("127.0.0.1", &port, &fd, &e), 0);
 	close(fd);
 	json_set_i64(acc.conf, "port", port);
-	system_memory.invoke(c, &op, DEADLINE_NS);
+	client_memory.invoke(c, &op, DEADLINE_NS);
 	assert_int_equal(op.outcome, OP_FAIL);
 	assert_false(op.sent);
 	assert_non_null(strstr(op.error, "no primary"));
-	system_memory.probe(p, &s, DEADLINE_NS);
+	client_memory.probe(p, &s, DEADLINE_NS);
 	assert_false(s.ok);
 	assert_non_null(strstr(s.error, "no-such-name"));
-	assert_int_equal(system_memory.final_read(&acc, 2, &f, DEADLINE_NS, &e), -1);
+	assert_int_equal(client_memory.final_read(&acc, 2, &f, DEADLINE_NS, &e), -1);
 	final_read_free(&f);
-	system_memory.probe_free(p);
-	system_memory.client_free(c);
+	client_memory.probe_free(p);
+	client_memory.client_free(c);
 	cJSON_Delete(acc.conf);
+}
+
+static void the_example_judges(void **state)
+{
+	static const char full[] =
+		"[{\"k\":\"fault\",\"id\":\"f1\",\"fault\":\"fill-disk\",\"state\":\"effective\",\"t\":1000000000},"
+		"{\"k\":\"fault\",\"id\":\"f1\",\"fault\":\"fill-disk\",\"state\":\"healed\",\"t\":4000000000},"
+		"{\"k\":\"fault\",\"id\":\"f2\",\"fault\":\"pause\",\"state\":\"effective\",\"t\":5000000000}]";
+	struct milestones m = {.effective = NS_PER_S, .first_ack = 4 * NS_PER_S};
+	struct prediction p;
+	struct evidence ev;
+	cJSON *hold;
+
+	(void)state;
+	evidence_of(full, &ev, &hold);
+	model_skeleton.predict(fault_of(&ev, "f1"), NULL, &p);
+	assert_true(p.known && p.lo_ns <= 3 * NS_PER_S && p.hi_ns == 3 * NS_PER_S);
+	model_skeleton.explain(&ev, fault_of(&ev, "f1"), &p, &m);
+	assert_string_equal(m.mechanism, "fault ends");
+	model_skeleton.predict(fault_of(&ev, "f2"), NULL, &p);
+	assert_true(!p.known && *p.note);
+	evidence_free(&ev);
+	cJSON_Delete(hold);
 }
 
 static void the_example_works(void **state)
 {
 	struct member m = {.name = "only"};
 	struct access acc = {.members = &m, .n = 1};
-	const struct system_ops *sys = &system_skeleton;
+	const struct client_ops *sys = &client_skeleton;
 	struct client *c;
 	struct final_read f;
 	struct sample s;
@@ -569,7 +595,7 @@ static void the_example_works(void **state)
 	final_read_free(&f);
 	p = sys->probe_new(&acc, &m);
 	sys->probe(p, &s, DEADLINE_NS);
-	assert_true(sys->redundant(&s, 1, why));
+	assert_true(model_skeleton.redundant(&s, 1, why));
 	sys->probe_free(p);
 	sys->client_free(c);
 	remove_dir(dir);
@@ -593,6 +619,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(replicas_and_nonsense_are_refused),
 		cmocka_unit_test(nobody_there_is_a_certain_failure),
 		cmocka_unit_test(the_example_works),
+		cmocka_unit_test(the_example_judges),
 	};
 	int code;
 

@@ -20,9 +20,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "test/lib/pg_server.h"
-#include "system/system.h"
+#include "system/client.h"
 
-extern const struct system_ops system_postgres;
+extern const struct client_ops client_postgres;
 
 #define DEADLINE_NS (400 * NS_PER_MS)
 #define LONG_NS (20 * NS_PER_S)
@@ -44,7 +44,7 @@ static int stop(void **state)
 	if (!f)
 		return 0;
 	if (f->c)
-		system_postgres.client_free(f->c);
+		client_postgres.client_free(f->c);
 	pg_server_free(&f->s);
 	cJSON_Delete(f->acc.conf);
 	free(f);
@@ -63,11 +63,11 @@ static int start(void **state)
 	if (pg_server_new(&f->s, NULL))
 		goto fail;
 	pg_server_access(&f->s, &f->m, &f->acc);
-	if (system_postgres.setup(&f->acc, 4, LONG_NS, &e)) {
+	if (client_postgres.setup(&f->acc, 4, LONG_NS, &e)) {
 		fprintf(stderr, "%s\n", e.msg);
 		goto fail;
 	}
-	f->c = system_postgres.client_new(&f->acc, 7);
+	f->c = client_postgres.client_new(&f->acc, 7);
 	return 0;
 fail:
 	stop(state); /* cmocka does not */
@@ -89,7 +89,7 @@ static struct op call(struct fixture *f, enum op_f kind, int64_t key, int64_t va
 {
 	struct op op = {.f = kind, .key = key, .value = value, .expect = expect};
 
-	system_postgres.invoke(f->c, &op, deadline_ns);
+	client_postgres.invoke(f->c, &op, deadline_ns);
 	return op;
 }
 
@@ -173,7 +173,7 @@ static void test_final_read(void **state)
 	int64_t sum = 0;
 
 	sql(f, "INSERT INTO ordeal_insert VALUES (100, 0), (100, 0), (9007199254740992, 0)");
-	assert_int_equal(system_postgres.final_read(&f->acc, 4, &r, LONG_NS, &e), 0);
+	assert_int_equal(client_postgres.final_read(&f->acc, 4, &r, LONG_NS, &e), 0);
 	assert_int_equal(r.n, 4);
 	for (size_t i = 0; i < r.n; i++)
 		sum += r.values[i];
@@ -185,8 +185,8 @@ static void test_final_read(void **state)
 	final_read_free(&r);
 
 	/* Setup again begins anew. */
-	assert_int_equal(system_postgres.setup(&f->acc, 4, LONG_NS, &e), 0);
-	assert_int_equal(system_postgres.final_read(&f->acc, 4, &r, LONG_NS, &e), 0);
+	assert_int_equal(client_postgres.setup(&f->acc, 4, LONG_NS, &e), 0);
+	assert_int_equal(client_postgres.final_read(&f->acc, 4, &r, LONG_NS, &e), 0);
 	assert_int_equal(r.n, 0);
 	final_read_free(&r);
 }
@@ -207,7 +207,7 @@ static void test_frozen(void **state)
 {
 	struct fixture *f = need(state);
 	struct sample s = {0};
-	struct probe *p = system_postgres.probe_new(&f->acc, &f->m);
+	struct probe *p = client_postgres.probe_new(&f->acc, &f->m);
 	struct final_read r;
 	struct err e = {0};
 	int64_t from;
@@ -215,7 +215,7 @@ static void test_frozen(void **state)
 
 	op = insert(f, 2, LONG_NS);
 	must_be(&op, OP_OK, "");
-	system_postgres.probe(p, &s, LONG_NS);
+	client_postgres.probe(p, &s, LONG_NS);
 	assert_true(s.ok);
 	cJSON_Delete(s.extra);
 	pg_server_signal(&f->s, SIGSTOP);
@@ -230,19 +230,19 @@ static void test_frozen(void **state)
 	in_time(&op, DEADLINE_NS, "a new connection");
 
 	s = (struct sample){0};
-	system_postgres.probe(p, &s, DEADLINE_NS);
+	client_postgres.probe(p, &s, DEADLINE_NS);
 	assert_false(s.ok);
 	assert_true(s.took_ns <= DEADLINE_NS + SLACK_NS);
 	cJSON_Delete(s.extra);
 	from = clock_mono_ns();
-	assert_int_equal(system_postgres.final_read(&f->acc, 4, &r, DEADLINE_NS, &e), -1);
+	assert_int_equal(client_postgres.final_read(&f->acc, 4, &r, DEADLINE_NS, &e), -1);
 	assert_true(clock_mono_ns() - from <= DEADLINE_NS + SLACK_NS);
 	from = clock_mono_ns();
-	system_postgres.probe_free(p);
-	system_postgres.client_free(f->c);
+	client_postgres.probe_free(p);
+	client_postgres.client_free(f->c);
 	assert_true(clock_mono_ns() - from <= SLACK_NS);
 
-	f->c = system_postgres.client_new(&f->acc, 7);
+	f->c = client_postgres.client_new(&f->acc, 7);
 	pg_server_signal(&f->s, SIGCONT);
 	op = insert(f, 5, LONG_NS);
 	must_be(&op, OP_OK, "");
@@ -311,7 +311,7 @@ static void test_several_hosts(void **state)
 	assert_int_equal(listen(fd, 8), 0);
 	acc.conf = cJSON_Duplicate(f->acc.conf, 1);
 	json_set_str(acc.conf, "write_host", "127.0.0.9,127.0.0.8,127.0.0.1");
-	f->c = system_postgres.client_new(&acc, 8);
+	f->c = client_postgres.client_new(&acc, 8);
 	op = insert(f, 50, NS_PER_S);
 	must_be(&op, OP_OK, "");
 	/* The silent one had half of the second, the rest was left for the last. */
@@ -329,7 +329,7 @@ static void test_several_hosts(void **state)
 	assert_false(op.sent);
 	assert_true(op.t_return - op.t_invoke < NS_PER_S + SLACK_NS);
 	assert_int_equal(pg_server_start(&f->s), 0);
-	system_postgres.client_free(f->c);
+	client_postgres.client_free(f->c);
 	f->c = mine;
 	cJSON_Delete(acc.conf);
 	close(fd);
@@ -418,13 +418,13 @@ static void test_payload(void **state)
 	struct op op;
 
 	f->acc.payload_bytes = 4000;
-	f->c = system_postgres.client_new(&f->acc, 8);
+	f->c = client_postgres.client_new(&f->acc, 8);
 	op = insert(f, 40, LONG_NS);
 	must_be(&op, OP_OK, "");
 	wait_for_sql(f, "SELECT length(payload) FROM ordeal_insert WHERE value = 40", "4000");
 	wait_for_sql(f, "SELECT pg_column_size(payload) >= 4000 FROM ordeal_insert WHERE value = 40",
 		     "t");
-	system_postgres.client_free(f->c);
+	client_postgres.client_free(f->c);
 	f->acc.payload_bytes = 0;
 	f->c = plain;
 }
@@ -447,7 +447,7 @@ static void test_inforce(void **state)
 	cJSON *settings = cJSON_CreateArray();
 	struct err e = {0};
 
-	assert_int_equal(system_postgres.inforce(&f->acc, settings, &e), 0);
+	assert_int_equal(client_postgres.inforce(&f->acc, settings, &e), 0);
 	assert_string_equal(json_str(setting(settings, "synchronous_commit"), "value", ""), "on");
 	assert_string_equal(json_str(setting(settings, "shared_buffers"), "value", ""), "16777216");
 	assert_string_equal(json_str(setting(settings, "shared_buffers"), "unit", ""), "bytes");
@@ -459,7 +459,7 @@ static struct sample ask(struct probe *p)
 {
 	struct sample s = {.timeline = -1, .position = -1, .lag_bytes = -1, .lag_ns = -1};
 
-	system_postgres.probe(p, &s, LONG_NS);
+	client_postgres.probe(p, &s, LONG_NS);
 	return s;
 }
 
@@ -476,8 +476,8 @@ static void test_probe_standby(void **state)
 
 	assert_int_equal(pg_server_new(&standby, &f->s), 0);
 	pg_server_access(&standby, &m, &acc);
-	p = system_postgres.probe_new(&f->acc, &f->m);
-	q = system_postgres.probe_new(&acc, &m);
+	p = client_postgres.probe_new(&f->acc, &f->m);
+	q = client_postgres.probe_new(&acc, &m);
 	wait_for_sql(f, "SELECT state FROM pg_stat_replication", "streaming");
 	s = ask(p);
 	assert_true(s.ok && s.writable);
@@ -523,8 +523,8 @@ static void test_probe_standby(void **state)
 	assert_int_equal(s.role, ROLE_PRIMARY);
 	assert_int_equal(s.timeline, 2);
 	cJSON_Delete(s.extra);
-	system_postgres.probe_free(p);
-	system_postgres.probe_free(q);
+	client_postgres.probe_free(p);
+	client_postgres.probe_free(q);
 	pg_server_free(&standby);
 	cJSON_Delete(acc.conf);
 	assert_int_equal(pg_server_start(&f->s), 0);

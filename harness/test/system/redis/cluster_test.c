@@ -20,13 +20,16 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "system/client.h"
+#include "system/model.h"
+#include "system/redis/slots.h"
 #include "test/lib/redis_server.h"
 #include "test/lib/redis_trial.h"
-#include "system/redis/slots.h"
-#include "system/system.h"
 
-extern const struct system_ops system_redis_cluster;
-#define SYS system_redis_cluster
+extern const struct client_ops client_redis_cluster;
+extern const struct model_ops model_redis_cluster;
+#define SYS client_redis_cluster
+#define MODEL model_redis_cluster
 
 enum { N = 4, MASTERS = 3, TIMEOUT_MS = 1000 };
 
@@ -450,7 +453,7 @@ static void test_probe(void **state)
 	assert_int_equal(s[0].lag_bytes, -1);
 	assert_true(s[0].timeline > 0);
 	assert_int_equal(s[3].timeline, s[0].timeline);
-	assert_false(SYS.redundant(s, N, why));
+	assert_false(MODEL.redundant(s, N, why));
 	assert_non_null(strstr(why, "redis-cluster-1 has no replica"));
 	for (int i = 0; i < N; i++)
 		cJSON_Delete(s[i].extra);

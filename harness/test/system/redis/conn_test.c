@@ -174,7 +174,7 @@ static void test_several(void **state)
 static void test_nobody(void **state)
 {
 	struct fixture *f = *state;
-	struct redis_cost cost;
+	struct redis_cost cost = {0};
 
 	redis_drop(f->c);
 	close(f->listener);

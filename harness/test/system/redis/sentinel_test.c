@@ -16,12 +16,15 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "system/client.h"
+#include "system/model.h"
 #include "test/lib/redis_server.h"
 #include "test/lib/redis_trial.h"
-#include "system/system.h"
 
-extern const struct system_ops system_redis_sentinel;
-#define SYS system_redis_sentinel
+extern const struct client_ops client_redis_sentinel;
+extern const struct model_ops model_redis_sentinel;
+#define SYS client_redis_sentinel
+#define MODEL model_redis_sentinel
 
 enum { DATA = 2, SENTINELS = 3, DOWN_AFTER_MS = 1000 };
 
@@ -219,7 +222,7 @@ static void test_probe(void **state)
 	snprintf(me, sizeof(me), "127.0.78.1:%d", f->s[0].port);
 	assert_string_equal(json_str(view, "names", ""), me);
 	assert_int_equal(json_i64(view, "others", 0), 2);
-	if (!SYS.redundant(s, DATA, why))
+	if (!MODEL.redundant(s, DATA, why))
 		fail_msg("%s", why);
 	for (int i = 0; i < DATA; i++)
 		cJSON_Delete(s[i].extra);

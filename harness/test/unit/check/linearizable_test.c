@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "check/check.h"
 #include "check/register.h"
+#include "test/lib/evidence_kept.h"
 
 /* The search against brute force on small random histories, known anomalies,
  * and what the checker makes of a run. */
@@ -280,7 +281,7 @@ static enum verdict check(struct run *r)
 	assert_non_null(c);
 	history_sort(&r->h);
 	cJSON_Delete(r->res.witness);
-	c->check(&r->h, r->events, 0, &b, &r->res);
+	c->check(&r->h, evidence_kept(r->events, 0), NULL, &b, &r->res);
 	return r->res.verdict;
 }
 
@@ -433,7 +434,7 @@ static void test_undecided(void **state)
 		put(&r, i, OP_READ, 0, i % 2, OP_NO_VALUE, 200 + i * 10, 205 + i * 10, OP_OK);
 	put(&r, 40, OP_WRITE, 1, 1, OP_NO_VALUE, 0, 100, OP_OK);
 	history_sort(&r.h);
-	checker_find("linearizable")->check(&r.h, r.events, 0, &small, &res);
+	checker_find("linearizable")->check(&r.h, evidence_kept(r.events, 0), NULL, &small, &res);
 	assert_int_equal(res.verdict, VERDICT_UNKNOWN);
 	assert_non_null(strstr(res.why, "1 of 2"));
 	end(&r);

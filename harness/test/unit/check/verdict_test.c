@@ -11,12 +11,24 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "check/check.h"
+#include "test/lib/evidence_kept.h"
 #include "test/lib/synth.h"
 
 /* Verdicts: never a pass without the evidence for it. */
 
 #define MS NS_PER_MS
 #define SEC NS_PER_S
+
+static void check(const struct checker_ops *c, const struct history *h, const cJSON *events,
+		  const struct check_budget *b, struct check_result *r)
+{
+	const struct evidence *ev = evidence_kept(events, 0);
+	struct measured m;
+
+	measure_scenario(h, ev, &m);
+	c->check(h, ev, &m, b, r);
+	measured_free(&m);
+}
 
 static void test_worse(void **state)
 {
@@ -44,7 +56,7 @@ static void test_list(void **state)
 
 		assert_ptr_equal(checker_find((*c)->name), *c);
 		assert_true(*(*c)->summary);
-		(*c)->check(&h, events, 0, &b, &r);
+		check(*c, &h, events, &b, &r);
 		assert_int_equal(r.verdict, VERDICT_UNKNOWN);
 		assert_true(*r.why);
 		cJSON_Delete(r.witness);
@@ -59,6 +71,7 @@ struct trial {
 	struct history h;
 	cJSON *events;
 	struct measured m;
+	struct fault_record rec;
 	struct fault_seen fault;
 	struct judged *j;
 	size_t n;
@@ -71,8 +84,10 @@ static void trial_begin(struct trial *t)
 	memset(t, 0, sizeof(*t));
 	history_add(&t->h, &op);
 	t->events = cJSON_CreateArray();
-	t->fault = (struct fault_seen){ .id = "kill", .fault = "kill-pod", .injected_ns = 10 * SEC,
-					.effective_ns = 10 * SEC, .window_end_ns = 100 * SEC, .bites = true,
+	t->rec = (struct fault_record){ .id = "kill", .name = "kill-pod", .how = "", .state = "", .target = "",
+					.role = "", .node = "", .injected_ns = 10 * SEC,
+					.effective_ns = 10 * SEC, .bites = true };
+	t->fault = (struct fault_seen){ .rec = &t->rec, .window_end_ns = 100 * SEC,
 					.redundant_ns = 20 * SEC, .lag_zero_ns = -1, .demoted_ns = -1 };
 	t->fault.outage = (struct outage){ .any = true, .ended = true, .down_lo = 10 * SEC, .down_hi = 10 * SEC + 10 * MS,
 					   .up_lo = 30 * SEC, .up_hi = 30 * SEC + 20 * MS, .lo_ns = 19990 * MS,
@@ -103,7 +118,7 @@ static const struct judged *judge(struct trial *t, const char *expect)
 	json_set_str(e, "k", "scenario");
 	json_set(e, "expect", json_parse(expect, "test", &err));
 	json_push(t->events, e);
-	judge_scenario(&t->h, t->events, 0, &t->m, &t->j, &t->n);
+	judge_scenario(&t->h, evidence_kept(t->events, 0), &t->m, &t->j, &t->n);
 	assert_int_equal(t->n, 1);
 	assert_true(*t->j->why);
 	return t->j;
@@ -454,14 +469,14 @@ static void test_lost_writes(void **state)
 		op.t_return = op.t_invoke + 500;
 		history_add(&h, &op);
 	}
-	c->check(&h, events, 0, &b, &r);
+	check(c, &h, events, &b, &r);
 	assert_int_equal(r.verdict, VERDICT_UNKNOWN);
 	e = json_parse("{\"s\":0,\"k\":\"final\",\"present\":[[0,29]]}", "test", &err);
 	json_push(events, e);
-	c->check(&h, events, 0, &b, &r);
+	check(c, &h, events, &b, &r);
 	assert_int_equal(r.verdict, VERDICT_PASS);
 	json_push(events, json_parse("{\"s\":0,\"k\":\"final\",\"present\":[[0,3],[28,29]]}", "test", &err));
-	c->check(&h, events, 0, &b, &r);
+	check(c, &h, events, &b, &r);
 	assert_int_equal(r.verdict, VERDICT_FAIL);
 	assert_int_equal(cJSON_GetArraySize(r.witness), 21);
 	assert_string_equal(cJSON_GetArrayItem(r.witness, 20)->valuestring, "and 4 more");

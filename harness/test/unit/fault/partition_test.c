@@ -340,14 +340,14 @@ static cJSON *partition_plan(const char *params)
 	return plan;
 }
 
-struct cut {
+struct cutting {
 	const struct fault_ops *f;
 	struct node node;
 	struct journal_entry j;
 	cJSON *evidence;
 };
 
-static void cut(struct cut *c, const char *params)
+static void cut(struct cutting *c, const char *params)
 {
 	cJSON *plan = partition_plan(params);
 	struct err e = {0};
@@ -365,7 +365,7 @@ static void cut(struct cut *c, const char *params)
 	cJSON_Delete(plan);
 }
 
-static bool bites(struct cut *c)
+static bool bites(struct cutting *c)
 {
 	struct err e = {0};
 	bool yes = false;
@@ -374,7 +374,7 @@ static bool bites(struct cut *c)
 	return yes;
 }
 
-static void mend(struct cut *c)
+static void mend(struct cutting *c)
 {
 	struct err e = {0};
 
@@ -382,7 +382,7 @@ static void mend(struct cut *c)
 		fail_msg("%s", e.msg);
 }
 
-static void end_cut(struct cut *c)
+static void end_cut(struct cutting *c)
 {
 	journal_entry_free(&c->j);
 	cJSON_Delete(c->evidence);
@@ -401,7 +401,7 @@ static void assert_no_tables(const char *path)
 
 static void cuts_established_connections(void **state)
 {
-	struct cut c;
+	struct cutting c;
 	int a, b;
 
 	(void)state;
@@ -429,7 +429,7 @@ static void cuts_established_connections(void **state)
  * forwards them. */
 static void cuts_what_goes_by_way_of_a_service(void **state)
 {
-	struct cut c;
+	struct cutting c;
 	int a, b;
 
 	(void)state;
@@ -447,7 +447,7 @@ static void cuts_what_goes_by_way_of_a_service(void **state)
 
 static void one_way_only(void **state)
 {
-	struct cut c;
+	struct cutting c;
 	int a, b;
 
 	(void)state;
@@ -470,7 +470,7 @@ static void one_way_only(void **state)
 
 static void keeps_or_cuts_names(void **state)
 {
-	struct cut c;
+	struct cutting c;
 	int server, client;
 
 	(void)state;
@@ -498,7 +498,7 @@ static void follows_a_new_sandbox(void **state)
 	struct buf names = {0};
 	struct err e = {0};
 	char path[100];
-	struct cut c;
+	struct cutting c;
 
 	(void)state;
 	need_place();
@@ -526,7 +526,7 @@ static void heals_from_the_journal_alone(void **state)
 {
 	struct journal_list all;
 	struct err e = {0};
-	struct cut c;
+	struct cutting c;
 
 	(void)state;
 	need_place();

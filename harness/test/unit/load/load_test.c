@@ -140,11 +140,13 @@ static bool toy_redundant(const struct sample *s, size_t n, char *why)
 	return n == 1 && s[0].ok;
 }
 
-static const struct system_ops toy_ops = {
+static const struct client_ops toy_client = {
 	.name = "toy", .client_new = toy_client_new, .invoke = toy_invoke,
 	.client_free = toy_client_free, .probe_new = toy_probe_new, .probe = toy_probe,
-	.probe_free = toy_probe_free, .final_read = toy_final_read, .redundant = toy_redundant,
+	.probe_free = toy_probe_free, .final_read = toy_final_read,
 };
+static const struct model_ops toy_model = {.redundant = toy_redundant};
+static const struct system toy_ops = {&toy_client, &toy_model};
 
 struct rig {
 	struct toy toy;
@@ -161,7 +163,7 @@ static void rig_init(struct rig *r)
 	atomic_store(&r->toy.reg, OP_NO_VALUE);
 	r->acc = (struct access){.members = &r->toy.member, .n = 1};
 	r->conf = (struct load_conf){
-		.sys = &toy_ops, .acc = &r->acc, .rate = 2000, .clients = 8,
+		.sys = &toy_client, .acc = &r->acc, .rate = 2000, .clients = 8,
 		.deadline_ns = 200 * NS_PER_MS, .keys = 1, .mix_insert = 4, .mix_read = 1,
 		.mix_write = 1, .mix_cas = 2, .seed = 42, .scenario = 3,
 	};
@@ -616,7 +618,7 @@ static void test_read_again(void **state)
 	rig_init(&r);
 	atomic_store(&r.toy.reg, 5);
 	atomic_store(&r.toy.hung_reads, 2);
-	assert_int_equal(present_read(&toy_ops, &r.acc, 2, whole_ns, &f, &e), 3);
+	assert_int_equal(present_read(&toy_client, &r.acc, 2, whole_ns, &f, &e), 3);
 	/* A tenth of the whole, then a little more. */
 	assert_true(clock_mono_ns() - from >= whole_ns * 2 / 10);
 	assert_int_equal(f.n, 1);
@@ -627,7 +629,7 @@ static void test_read_again(void **state)
 
 	atomic_store(&r.toy.hung_reads, 1000);
 	from = clock_mono_ns();
-	assert_int_equal(present_read(&toy_ops, &r.acc, 2, NS_PER_S, &f, &e), -1);
+	assert_int_equal(present_read(&toy_client, &r.acc, 2, NS_PER_S, &f, &e), -1);
 	assert_string_equal(e.msg, "timeout: toy");
 	assert_true(clock_mono_ns() - from >= NS_PER_S * 8 / 10);
 	assert_null(f.values);

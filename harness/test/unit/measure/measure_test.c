@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "measure/measure.h"
 #include "measure/parts.h"
+#include "test/lib/evidence_kept.h"
 #include "test/lib/synth.h"
 
 /* Losses, recovery, two primaries, noise, and what is broken. */
@@ -73,7 +74,7 @@ static void begin(struct run *r)
 static void measure(struct run *r)
 {
 	history_sort(&r->h);
-	measure_scenario(&r->h, r->events, 0, &r->m);
+	measure_scenario(&r->h, evidence_kept(r->events, 0), &r->m);
 }
 
 static void end(struct run *r)
@@ -297,7 +298,7 @@ static bool all_ok(const struct sample *s, size_t n, char *why)
 	return n > 0;
 }
 
-static const struct system_ops toy = { .name = "toy", .redundant = all_ok };
+static const struct model_ops toy = { .redundant = all_ok };
 
 /* Measures recovery with a system of our own. */
 static void recover(struct run *r)
@@ -305,7 +306,7 @@ static void recover(struct run *r)
 	struct view v;
 
 	measure(r);
-	view_make(&v, &r->h, r->events, 0);
+	view_make(&v, &r->h, evidence_kept(r->events, 0));
 	recovery_make(&v, &toy, &r->m);
 	view_free(&v);
 }
@@ -561,10 +562,10 @@ static void test_unseen_primary(void **state)
 	measure(&r);
 	assert_int_equal(r.m.dual_primary_ns, 0);
 	assert_true(r.m.dual_primary_unseen_ns > 6 * SEC && r.m.dual_primary_unseen_ns < 7 * SEC);
-	assert_string_equal(r.m.faults[0].target, "m0");
-	assert_string_equal(r.m.faults[0].role, "primary");
-	assert_string_equal(r.m.faults[0].node, "worker2");
-	assert_true(r.m.faults[0].undone);
+	assert_string_equal(r.m.faults[0].rec->target, "m0");
+	assert_string_equal(r.m.faults[0].rec->role, "primary");
+	assert_string_equal(r.m.faults[0].rec->node, "worker2");
+	assert_true(r.m.faults[0].rec->undone);
 	assert_true(r.m.faults[0].demoted_ns >= 0 && r.m.faults[0].demoted_ns <= 100 * MS);
 	end(&r);
 }
@@ -714,7 +715,7 @@ static void test_broken(void **state)
 	measure(&r);
 	assert_true(r.m.broken);
 	assert_non_null(strstr(r.m.broken_why, "kill had no measurable effect"));
-	assert_false(r.m.faults[0].bites);
+	assert_false(r.m.faults[0].rec->bites);
 	end(&r);
 
 	begin(&r);

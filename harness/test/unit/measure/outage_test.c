@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "measure/measure.h"
+#include "test/lib/evidence_kept.h"
 #include "test/lib/synth.h"
 
 /* Outages on histories whose truth is known. */
@@ -42,7 +43,7 @@ static void add_down(struct world *w, int64_t from, int64_t length, enum synth_m
 static void measure(struct world *w)
 {
 	synth_history(&w->s, &w->h);
-	measure_scenario(&w->h, w->events, 0, &w->m);
+	measure_scenario(&w->h, evidence_kept(w->events, 0), &w->m);
 }
 
 static void world_end(struct world *w)
@@ -64,7 +65,7 @@ static void truth(const struct world *w, const struct fault_seen *f, const struc
 {
 	size_t i;
 
-	*last = f->injected_ns;
+	*last = f->rec->injected_ns;
 	*first = INT64_MAX;
 	for (i = 0; i < w->h.n; i++) {
 		const struct op *op = &w->h.ops[i];
@@ -226,7 +227,7 @@ static void test_slow_call(void **state)
 	slow.t_return = slow.t_invoke + NS_PER_S;
 	history_add(&w.h, &slow);
 	history_sort(&w.h);
-	measure_scenario(&w.h, w.events, 0, &w.m);
+	measure_scenario(&w.h, evidence_kept(w.events, 0), &w.m);
 	assert_contains(&w, &w.m.faults[0], &w.s.down[0]);
 	world_end(&w);
 }
@@ -257,7 +258,7 @@ static void test_half_dead_address(void **state)
 			op->t_return = op->t_invoke + NS_PER_S;
 			strcpy(op->error, "timeout: no connection");
 		}
-		measure_scenario(&w.h, w.events, 0, &w.m);
+		measure_scenario(&w.h, evidence_kept(w.events, 0), &w.m);
 		assert_contains(&w, &w.m.faults[0], &w.s.down[0]);
 		world_end(&w);
 	}
@@ -278,7 +279,7 @@ static void test_gap_goes_to_the_next_fault(void **state)
 		synth_add_fault(w.events, "first", "kill-pod", w.s.down[0].from - 2 * NS_PER_S);
 		synth_add_fault(w.events, "second", "kill-process", w.s.down[0].from);
 		synth_history(&w.s, &w.h);
-		measure_scenario(&w.h, w.events, 0, &w.m);
+		measure_scenario(&w.h, evidence_kept(w.events, 0), &w.m);
 		assert_int_equal(w.m.nfaults, 2);
 		assert_false(w.m.faults[0].outage.any);
 		assert_contains(&w, &w.m.faults[1], &w.s.down[0]);
@@ -301,7 +302,7 @@ static void test_mismatch_is_no_outage(void **state)
 			w.h.ops[i].outcome = OP_FAIL;
 			strcpy(w.h.ops[i].error, "mismatch: it is 5");
 		}
-	measure_scenario(&w.h, w.events, 0, &w.m);
+	measure_scenario(&w.h, evidence_kept(w.events, 0), &w.m);
 	assert_false(w.m.worst->any);
 	world_end(&w);
 }
@@ -343,7 +344,7 @@ static void test_only_writes_count(void **state)
 		history_add(&w.h, &op);
 	}
 	history_sort(&w.h);
-	measure_scenario(&w.h, w.events, 0, &w.m);
+	measure_scenario(&w.h, evidence_kept(w.events, 0), &w.m);
 	assert_contains(&w, &w.m.faults[0], &w.s.down[0]);
 	hi = w.m.worst->hi_ns;
 	assert_true(hi - 6 * NS_PER_S <= 50 * MS);
@@ -441,7 +442,7 @@ static void test_one_refused(void **state)
 	op.t_return = op.t_invoke + MS;
 	history_add(&w.h, &op);
 	history_sort(&w.h);
-	measure_scenario(&w.h, w.events, 0, &w.m);
+	measure_scenario(&w.h, evidence_kept(w.events, 0), &w.m);
 	assert_true(w.m.worst->any);
 	assert_int_equal(w.m.worst->lo_ns, 0);
 	assert_true(w.m.worst->hi_ns < 100 * MS);
@@ -464,7 +465,7 @@ static void test_generator_gave_up(void **state)
 	op.t_invoke = op.t_return = op.t_intended;
 	history_add(&w.h, &op);
 	history_sort(&w.h);
-	measure_scenario(&w.h, w.events, 0, &w.m);
+	measure_scenario(&w.h, evidence_kept(w.events, 0), &w.m);
 	assert_false(w.m.worst->any);
 	world_end(&w);
 }
@@ -510,7 +511,7 @@ static void test_baseline_later(void **state)
 		    op->t_intended < slow_until)
 			op->t_return += 200 * MS;
 	}
-	measure_scenario(&w.h, w.events, 0, &w.m);
+	measure_scenario(&w.h, evidence_kept(w.events, 0), &w.m);
 	/* Up to 1 % of a window may still be slow. */
 	assert_true(w.m.worst->m.baseline >= slow_until - 100 * MS);
 	assert_true(w.m.worst->m.baseline <= slow_until + 100 * MS);
@@ -538,7 +539,7 @@ static void test_baseline_after_failures(void **state)
 			strcpy(op->error, "server: no");
 		}
 	}
-	measure_scenario(&w.h, w.events, 0, &w.m);
+	measure_scenario(&w.h, evidence_kept(w.events, 0), &w.m);
 	assert_true(w.m.worst->m.baseline >= failing_until - 200 * MS);
 	world_end(&w);
 }
@@ -573,7 +574,7 @@ static void test_empty(void **state)
 
 	(void)state;
 	synth_add_fault(events, "kill", "kill-pod", 5);
-	measure_scenario(&h, events, 0, &m);
+	measure_scenario(&h, evidence_kept(events, 0), &m);
 	assert_false(m.worst->any);
 	assert_int_equal(m.longest_op_ns, -1);
 	assert_false(m.loss.known);

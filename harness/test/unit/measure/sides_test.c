@@ -15,6 +15,7 @@
 #include "base/rng.h"
 #include "measure/measure.h"
 #include "measure/parts.h"
+#include "test/lib/evidence_kept.h"
 #include "test/lib/synth.h"
 
 enum { SECONDS = 40, DOWN_FROM = 12, DOWN_TO = 20 };
@@ -37,7 +38,7 @@ static void begin(struct run *r)
 static void measure(struct run *r)
 {
 	history_sort(&r->h);
-	measure_scenario(&r->h, r->events, 0, &r->m);
+	measure_scenario(&r->h, evidence_kept(r->events, 0), &r->m);
 }
 
 static void end(struct run *r)
@@ -318,7 +319,7 @@ static enum loss_cause cause(const struct run *r, int64_t value)
 	return LOSS_UNKNOWN;
 }
 
-static void fault_on(struct run *r, const char *fault, int64_t t)
+static void fault_held(struct run *r, const char *fault, int64_t t)
 {
 	cJSON *f;
 
@@ -344,7 +345,7 @@ static void test_cause_minority_side(void **state)
 			sample(&r, "m0", t, true, 1, t);
 		sample(&r, "m1", t + MS, t > 15 * SEC, t > 15 * SEC ? 2 : 1, t - 50 * MS);
 	}
-	fault_on(&r, "partition-node", 10 * SEC);
+	fault_held(&r, "partition-node", 10 * SEC);
 	insert(&r, 1, 9 * SEC + 990 * MS, 0);
 	insert(&r, 2, 12 * SEC, 1);
 	insert(&r, 3, 17 * SEC, 1);
@@ -372,7 +373,7 @@ static void test_cause_refuted(void **state)
 			sample(&r, "m0", t, true, 1, t);
 		sample(&r, "m1", t + MS, t > 12 * SEC, t > 12 * SEC ? 2 : 1, t < 10 * SEC ? t : 10 * SEC);
 	}
-	fault_on(&r, "kill-pod", 10 * SEC);
+	fault_held(&r, "kill-pod", 10 * SEC);
 	insert(&r, 1, 5 * SEC, 0);
 	insert(&r, 2, 9 * SEC + 950 * MS, 0);
 	event(&r, "final", 30 * SEC, "{\"present\":[],\"duplicates\":[],\"registers\":{}}");
@@ -394,7 +395,7 @@ static void test_cause_restart(void **state)
 			extra(sample(&r, "m0", t, true, 1, t), "started_ms", t < 10 * SEC ? 1 : 2);
 		sample(&r, "m1", t + MS, false, 1, t);
 	}
-	fault_on(&r, "kill-process", 10 * SEC);
+	fault_held(&r, "kill-process", 10 * SEC);
 	insert(&r, 1, 9 * SEC + 950 * MS, 0);
 	event(&r, "final", 30 * SEC, "{\"present\":[],\"duplicates\":[],\"registers\":{}}");
 	measure(&r);
@@ -553,7 +554,7 @@ static void two(struct run *r, const char *kind, int shard_of_second)
 			json_set_i64(b, "shard", shard_of_second);
 		}
 	}
-	fault_on(r, "partition-node", 3 * SEC);
+	fault_held(r, "partition-node", 3 * SEC);
 	insert(r, 1, 2 * SEC, 0);
 	insert(r, 2, 9 * SEC, 0);
 }

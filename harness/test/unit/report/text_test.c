@@ -94,9 +94,10 @@ static void markup_and_dirt_are_made_harmless(void **state)
 
 static struct fault_seen one_fault(void)
 {
-	struct fault_seen f = {.id = "kill", .fault = "kill-pod", .how = "crash",
-			       .target = "postgres-0", .role = "primary", .bites = true,
-			       .redundant_ns = 48 * NS_PER_S};
+	static const struct fault_record rec = {.id = "kill", .name = "kill-pod", .how = "crash", .state = "",
+						.target = "postgres-0", .role = "primary", .node = "",
+						.bites = true, .does = {.what = EFFECT_POD_RECREATED}};
+	struct fault_seen f = {.rec = &rec, .redundant_ns = 48 * NS_PER_S};
 
 	f.outage = (struct outage){.any = true, .ended = true, .lo_ns = 31180 * MS,
 				   .hi_ns = 31220 * MS};

@@ -10,7 +10,11 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "system/postgres/rules.h"
+#include "fault/fault.h"
+#include "system/model.h"
+#include "test/lib/evidence_help.h"
+
+extern const struct model_ops model_postgres;
 
 /* What Patroni's rules allow, who won, and whether all is whole. */
 
@@ -34,11 +38,15 @@ static const char defaults[] =
 
 static struct prediction predict(const char *fault, const char *inforce)
 {
-	cJSON *f = parse(fault), *s = inforce ? parse(inforce) : NULL;
+	cJSON *events = cJSON_CreateArray(), *s = inforce ? parse(inforce) : NULL;
 	struct prediction p;
+	struct evidence ev;
 	size_t i;
 
-	postgres_predict(f, s, &p);
+	evidence_tell_fault(events, parse(fault));
+	evidence_make(events, 0, fault_effects, &ev);
+	assert_int_equal(ev.nfaults, 1);
+	model_postgres.predict(&ev.faults[0], s, &p);
 	for (i = 0; i < p.n; i++) {
 		assert_true(p.mech[i].lo_ns >= 0 && p.mech[i].lo_ns <= p.mech[i].hi_ns);
 		assert_true(p.lo_ns <= p.mech[i].lo_ns && p.mech[i].hi_ns <= p.hi_ns);
@@ -48,7 +56,8 @@ static struct prediction predict(const char *fault, const char *inforce)
 	}
 	assert_true(strlen(p.note) < sizeof(p.note) - 1);
 	assert_int_equal(p.known, p.n > 0);
-	cJSON_Delete(f);
+	evidence_free(&ev);
+	cJSON_Delete(events);
 	cJSON_Delete(s);
 	return p;
 }
@@ -81,7 +90,7 @@ static void test_kill_pod(void **state)
 	assert_string_equal(p.mech[0].name, "lease released");
 	assert_true(p.hi_ns <= 12 * SEC);
 
-	p = predict("{\"fault\":\"kill-pod\",\"how\":\"force\"," PRIMARY "}", defaults);
+	p = predict("{\"fault\":\"kill-pod\",\"params\":{\"how\":\"force\"}," PRIMARY "}", defaults);
 	assert_true(has(&p, "lease released") && has(&p, "same member restarts") &&
 		    has(&p, "lease expires"));
 }
@@ -246,41 +255,41 @@ static void test_redundant(void **state)
 	       "{\"replication\":[{\"name\":\"postgres-1\",\"state\":\"streaming\"},{\"name\":\"postgres-2\",\"state\":\"streaming\"}]}");
 	member(&s[1], "postgres-1", ROLE_REPLICA, 3, "{\"receiver\":\"streaming\"}");
 	member(&s[2], "postgres-2", ROLE_REPLICA, 3, NULL);
-	assert_true(postgres_redundant(s, 3, why));
+	assert_true(model_postgres.redundant(s, 3, why));
 
 	s[2].timeline = 2;
-	assert_false(postgres_redundant(s, 3, why));
+	assert_false(model_postgres.redundant(s, 3, why));
 	assert_non_null(strstr(why, "postgres-2 is on timeline 2"));
 	s[2].timeline = 3;
 	s[2].ok = false;
-	assert_false(postgres_redundant(s, 3, why));
+	assert_false(model_postgres.redundant(s, 3, why));
 	assert_string_equal(why, "postgres-2 does not answer");
 	s[2].ok = true;
 	s[2].role = ROLE_PRIMARY;
 	s[2].writable = true;
-	assert_false(postgres_redundant(s, 3, why));
+	assert_false(model_postgres.redundant(s, 3, why));
 	assert_non_null(strstr(why, "both writable"));
 	s[2].writable = false;
-	assert_false(postgres_redundant(s, 3, why));
+	assert_false(model_postgres.redundant(s, 3, why));
 	s[2].role = ROLE_REPLICA;
 
 	cJSON_Delete(s[0].extra);
 	s[0].extra = parse("{\"replication\":[{\"name\":\"postgres-1\",\"state\":\"streaming\"},{\"name\":\"postgres-2\",\"state\":\"catchup\"}]}");
-	assert_false(postgres_redundant(s, 3, why));
+	assert_false(model_postgres.redundant(s, 3, why));
 	assert_string_equal(why, "postgres-0 does not see postgres-2 streaming");
 
 	/* The primary does not tell: the standbys' own word; else nothing. */
 	cJSON_Delete(s[0].extra);
 	s[0].extra = NULL;
-	assert_false(postgres_redundant(s, 3, why));
+	assert_false(model_postgres.redundant(s, 3, why));
 	assert_non_null(strstr(why, "nothing tells"));
-	assert_true(postgres_redundant(s, 2, why));
+	assert_true(model_postgres.redundant(s, 2, why));
 
 	s[0].role = ROLE_REPLICA;
 	s[0].writable = false;
-	assert_false(postgres_redundant(s, 3, why));
+	assert_false(model_postgres.redundant(s, 3, why));
 	assert_string_equal(why, "no member is a writable primary");
-	assert_false(postgres_redundant(s, 0, why));
+	assert_false(model_postgres.redundant(s, 0, why));
 	for (i = 0; i < 3; i++)
 		cJSON_Delete(s[i].extra);
 }
@@ -305,7 +314,7 @@ static void test_redundant_store(void **state)
 		member(&s[0], "postgres-0", ROLE_PRIMARY, 3,
 		       "{\"replication\":[{\"name\":\"postgres-1\",\"state\":\"streaming\"}]}");
 		member(&s[1], "postgres-1", ROLE_REPLICA, 3, t[i].view);
-		assert_int_equal(postgres_redundant(s, 2, why), !t[i].why);
+		assert_int_equal(model_postgres.redundant(s, 2, why), !t[i].why);
 		assert_string_equal(why, t[i].why ? t[i].why : "");
 		cJSON_Delete(s[0].extra);
 		cJSON_Delete(s[1].extra);
@@ -315,7 +324,7 @@ static void test_redundant_store(void **state)
 /* ---- the parts of an outage ---- */
 
 struct tale {
-	cJSON *events, *fault;
+	cJSON *events;
 	struct prediction p;
 	struct milestones m;
 };
@@ -363,14 +372,15 @@ static void service(struct tale *t, int64_t at, const char *addr)
 /* The fault at 10 s, the last renewal at 5 s. */
 static void tale_begin(struct tale *t, const char *fault)
 {
+	cJSON *f = parse(fault);
 	int64_t at;
 	int i;
 
 	memset(t, 0, sizeof(*t));
 	t->events = cJSON_CreateArray();
-	t->fault = parse(fault);
-	json_set_i64(t->fault, "injected_ns", 10 * SEC);
-	json_set_i64(t->fault, "effective_ns", 10 * SEC + 50 * MS);
+	json_set_i64(f, "injected_ns", 10 * SEC);
+	json_set_i64(f, "effective_ns", 10 * SEC + 50 * MS);
+	evidence_tell_fault(t->events, f);
 	for (i = 0; i < 3; i++) {
 		char text[200];
 
@@ -390,11 +400,15 @@ static void tale_begin(struct tale *t, const char *fault)
 static void tale_tell_with(struct tale *t, int64_t first_ack, const char *inforce)
 {
 	cJSON *s = parse(inforce);
+	struct evidence ev;
 
-	postgres_predict(t->fault, s, &t->p);
+	evidence_make(t->events, 0, fault_effects, &ev);
+	assert_int_equal(ev.nfaults, 1);
+	model_postgres.predict(&ev.faults[0], s, &t->p);
 	t->m.effective = 10 * SEC + 50 * MS;
 	t->m.first_ack = first_ack;
-	postgres_explain(t->events, t->fault, &t->p, &t->m);
+	model_postgres.explain(&ev, &ev.faults[0], &t->p, &t->m);
+	evidence_free(&ev);
 	cJSON_Delete(s);
 }
 
@@ -406,7 +420,6 @@ static void tale_tell(struct tale *t, int64_t first_ack)
 static void tale_end(struct tale *t)
 {
 	cJSON_Delete(t->events);
-	cJSON_Delete(t->fault);
 }
 
 static void others(struct tale *t, int64_t from, int64_t to, int64_t promoted)
@@ -633,6 +646,17 @@ static void log_event(struct tale *t, const char *m, const char *text)
 	json_push(t->events, e);
 }
 
+static struct recovery_info resync(const struct tale *t)
+{
+	struct recovery_info r;
+	struct evidence ev;
+
+	evidence_make(t->events, 0, fault_effects, &ev);
+	model_postgres.resync(&ev, 10 * SEC, 60 * SEC, &r);
+	evidence_free(&ev);
+	return r;
+}
+
 static void test_resync(void **state)
 {
 	struct recovery_info r;
@@ -641,28 +665,28 @@ static void test_resync(void **state)
 	(void)state;
 	tale_begin(&t, "{\"fault\":\"node-down\"," PRIMARY "}");
 	put(&t, 0, "{\"k\":\"run\",\"started\":\"2026-01-01T10:00:00.000Z\"}");
-	postgres_resync(t.events, 10 * SEC, 60 * SEC, &r);
+	r = resync(&t);
 	assert_string_equal(r.resync, "none");
 
 	others(&t, 10100 * MS, 20 * SEC, 12 * SEC);
-	postgres_resync(t.events, 10 * SEC, 60 * SEC, &r);
+	r = resync(&t);
 	assert_string_equal(r.resync, ""); /* no log: unknown */
 
 	/* The copy at the very beginning is not this fault's. */
 	log_event(&t, "postgres-0",
 		  "2026-01-01 10:00:02,000 INFO: replica has been created using basebackup\n"
 		  "2026-01-01 10:00:40,000 INFO: no action. I am (postgres-0), a secondary\n");
-	postgres_resync(t.events, 10 * SEC, 60 * SEC, &r);
+	r = resync(&t);
 	assert_string_equal(r.resync, "partial");
 	assert_int_equal(r.bytes, -1);
 
 	log_event(&t, "postgres-0", "2026-01-01 10:00:30,500 INFO: running pg_rewind from host=x\n");
-	postgres_resync(t.events, 10 * SEC, 60 * SEC, &r);
+	r = resync(&t);
 	assert_string_equal(r.resync, "rewind");
 	assert_non_null(strstr(r.how, "postgres-0"));
 
 	log_event(&t, "postgres-0", "2026-01-01 10:00:35,500 INFO: replica has been created using basebackup");
-	postgres_resync(t.events, 10 * SEC, 60 * SEC, &r);
+	r = resync(&t);
 	assert_string_equal(r.resync, "full");
 	tale_end(&t);
 }

@@ -13,10 +13,13 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "system/redis/cluster_rules.h"
+#include "fault/fault.h"
+#include "system/redis/cluster_model.h"
 #include "system/redis/conn.h"
 #include "system/redis/log.h"
+#include "system/redis/replica.h"
 #include "system/redis/slots.h"
+#include "test/lib/evidence_help.h"
 
 #define SEC NS_PER_S
 #define MS NS_PER_MS
@@ -132,7 +135,10 @@ static void test_nodes(void **state)
 static void test_texts(void **state)
 {
 	static const char info[] = "# Replication\r\nrole:slave\r\nslave_repl_offset:42\r\nempty:\r\n";
-	struct redis_line l;
+	static const char *const none[] = {"", "1:S 24 Foo 2026 09:56:15.123 # x", "1:S 24 Nov 2026 09:56:15.123",
+					   "Warning: something else that is long enough"};
+	static const char line[] = "1:S 24 Nov 2026 09:56:15.123 # Failover election won: I'm the new master.\n1:S";
+	struct log_line l = {.text = line, .len = strcspn(line, "\n")};
 	char out[16];
 	int64_t want;
 
@@ -144,16 +150,16 @@ static void test_texts(void **state)
 	assert_int_equal(redis_number(info, "empty", -1), -1);
 	assert_int_equal(redis_number(info, "absent", -1), -1);
 
-#define LINE "1:S 24 Nov 2026 09:56:15.123 # Failover election won: I'm the new master."
-	assert_true(redis_log_line(LINE, strlen(LINE), &l));
-	assert_int_equal(l.role, 'S');
-	assert_string_equal(l.text, "Failover election won: I'm the new master.");
+	assert_true(redis_log_stamp(&l));
+	assert_int_equal(l.mark, 'S');
+	assert_int_equal(l.len, strlen("Failover election won: I'm the new master."));
+	assert_memory_equal(l.text, "Failover election won: I'm the new master.", l.len);
 	assert_int_equal(clock_parse_rfc3339("2026-11-24T09:56:15.123Z", &want), 0);
 	assert_int_equal(l.t_ns, want);
-	assert_false(redis_log_line("", 0, &l));
-	assert_false(redis_log_line("1:S 24 Foo 2026 09:56:15.123 # x", 33, &l));
-	assert_false(redis_log_line("1:S 24 Nov 2026 09:56:15.123", 28, &l));
-	assert_false(redis_log_line("Warning: something else that is long enough", 43, &l));
+	for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+		l = (struct log_line){.text = none[i], .len = strlen(none[i])};
+		assert_false(redis_log_stamp(&l));
+	}
 }
 
 /* ---- redundancy ---- */
@@ -230,12 +236,17 @@ static const char document[] =
 	"{\"name\":\"repl-ping-replica-period\",\"value\":\"10\"},"
 	"{\"name\":\"cluster-require-full-coverage\",\"value\":\"off\"}]";
 
+/* By evidence of this fault. */
 static struct prediction predict(const char *fault, const char *inforce)
 {
-	cJSON *f = parse(fault), *s = inforce ? parse(inforce) : NULL;
+	cJSON *events = cJSON_CreateArray(), *s = inforce ? parse(inforce) : NULL;
 	struct prediction p;
+	struct evidence ev;
 
-	redis_cluster_predict(f, s, &p);
+	evidence_tell_fault(events, parse(fault));
+	evidence_make(events, 0, fault_effects, &ev);
+	redis_cluster_predict(&ev.faults[0], s, &p);
+	evidence_free(&ev);
 	for (size_t i = 0; i < p.n; i++) {
 		assert_true(p.mech[i].lo_ns >= 0 && p.mech[i].lo_ns <= p.mech[i].hi_ns);
 		assert_true(p.lo_ns <= p.mech[i].lo_ns && p.mech[i].hi_ns <= p.hi_ns);
@@ -245,7 +256,7 @@ static struct prediction predict(const char *fault, const char *inforce)
 	}
 	assert_true(strlen(p.note) < sizeof(p.note) - 1);
 	assert_int_equal(p.known, p.n > 0);
-	cJSON_Delete(f);
+	cJSON_Delete(events);
 	cJSON_Delete(s);
 	return p;
 }
@@ -402,12 +413,15 @@ static cJSON *failover(bool logs)
 static struct milestones explain(cJSON *events, const char *fault, int64_t first_ack, const char *inforce)
 {
 	struct milestones m = {.effective = 10050 * MS, .first_ack = first_ack, .resolved_ns = -1};
-	cJSON *f = parse(fault), *s = parse(inforce);
+	cJSON *s = parse(inforce);
 	struct prediction p;
+	struct evidence ev;
 
-	redis_cluster_predict(f, s, &p);
-	redis_cluster_explain(events, f, &p, &m);
-	cJSON_Delete(f);
+	evidence_tell_fault(events, parse(fault));
+	evidence_make(events, 0, fault_effects, &ev);
+	redis_cluster_predict(&ev.faults[0], s, &p);
+	redis_cluster_explain(&ev, &ev.faults[0], &p, &m);
+	evidence_free(&ev);
 	cJSON_Delete(s);
 	cJSON_Delete(events);
 	return m;
@@ -493,18 +507,23 @@ static void test_resync(void **state)
 	} t[] = {{3, 1, "1", "none"}, {4, 1, "1", "full"}, {3, 2, "1", "partial"}, {4, 2, "1", "full"},
 		 {1, 0, "2", "full"}, {0, 0, "2", "none"}};
 	struct recovery_info r;
+	struct evidence ev;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
 		cJSON *events = counters(t[i].full, t[i].partial, t[i].run);
 
-		redis_cluster_resync(events, 10 * SEC, 20 * SEC, &r);
+		evidence_make(events, 0, fault_effects, &ev);
+		redis_resync(&ev, 10 * SEC, 20 * SEC, &r);
 		assert_string_equal(r.resync, t[i].is);
 		assert_int_equal(r.bytes, -1);
+		evidence_free(&ev);
 		cJSON_Delete(events);
 	}
-	redis_cluster_resync(NULL, 0, SEC, &r);
+	evidence_make(NULL, 0, fault_effects, &ev);
+	redis_resync(&ev, 0, SEC, &r);
 	assert_string_equal(r.resync, "");
+	evidence_free(&ev);
 }
 
 int main(void)

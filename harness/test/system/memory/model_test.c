@@ -12,7 +12,11 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "system/memory/rules.h"
+#include "fault/fault.h"
+#include "system/model.h"
+#include "test/lib/evidence_help.h"
+
+extern const struct model_ops model_memory;
 
 #define MS NS_PER_MS
 
@@ -32,10 +36,14 @@ static cJSON *parse(const char *text)
 
 static struct prediction predict(const char *fault, const char *inforce)
 {
-	cJSON *f = parse(fault), *s = parse(inforce);
+	cJSON *events = cJSON_CreateArray(), *s = parse(inforce);
 	struct prediction p;
+	struct evidence ev;
 
-	memory_predict(f, s, &p);
+	evidence_tell_fault(events, parse(fault));
+	evidence_make(events, 0, fault_effects, &ev);
+	assert_int_equal(ev.nfaults, 1);
+	model_memory.predict(&ev.faults[0], s, &p);
 	for (size_t i = 0; i < p.n; i++) {
 		assert_true(p.lo_ns <= p.mech[i].lo_ns && p.mech[i].hi_ns <= p.hi_ns);
 		assert_true(p.mech[i].lo_ns <= p.mech[i].hi_ns);
@@ -43,7 +51,8 @@ static struct prediction predict(const char *fault, const char *inforce)
 	}
 	assert_int_equal(p.known, p.n > 0);
 	assert_true(p.known || *p.note);
-	cJSON_Delete(f);
+	evidence_free(&ev);
+	cJSON_Delete(events);
 	cJSON_Delete(s);
 	return p;
 }
@@ -146,10 +155,13 @@ static void sample(cJSON *events, const char *m, int64_t t_ms, const char *x)
 static struct milestones explain(cJSON *events, const char *fault)
 {
 	struct milestones m = {.effective = 10000 * MS, .first_ack = 11500 * MS, .resolved_ns = -1};
-	cJSON *f = parse(fault);
+	struct evidence ev;
 
-	memory_explain(events, f, NULL, &m);
-	cJSON_Delete(f);
+	evidence_tell_fault(events, parse(fault));
+	evidence_make(events, 0, fault_effects, &ev);
+	assert_int_equal(ev.nfaults, 1);
+	model_memory.explain(&ev, &ev.faults[0], NULL, &m);
+	evidence_free(&ev);
 	cJSON_Delete(events);
 	return m;
 }
@@ -215,6 +227,7 @@ static void a_resync_counts_once(void **state)
 {
 	cJSON *ev = cJSON_CreateArray();
 	struct recovery_info r;
+	struct evidence e;
 
 	(void)state;
 	sample(ev, "m0", 12000, "{\"resync\":{\"kind\":\"partial\",\"bytes\":640,\"ago_ns\":100000000}}");
@@ -222,7 +235,9 @@ static void a_resync_counts_once(void **state)
 	sample(ev, "m2", 12100, "{\"resync\":{\"kind\":\"none\",\"bytes\":0,\"ago_ns\":500000000}}");
 	/* Before the fault. */
 	sample(ev, "m1", 9000, "{\"resync\":{\"kind\":\"full\",\"bytes\":9999,\"ago_ns\":1}}");
-	memory_resync(ev, 10000 * MS, 20000 * MS, &r);
+	evidence_make(ev, 0, fault_effects, &e);
+	model_memory.resync(&e, 10000 * MS, 20000 * MS, &r);
+	evidence_free(&e);
 	assert_string_equal(r.resync, "partial");
 	assert_int_equal(r.bytes, 640);
 	cJSON_Delete(ev);
@@ -241,29 +256,29 @@ static void redundant_needs_all_of_it(void **state)
 	s[0].extra = parse("{\"followers\":[\"m1\",\"m2\"]}");
 	s[1].extra = parse("{\"following\":true}");
 	s[2].extra = parse("{\"following\":true}");
-	assert_true(memory_redundant(s, 3, why));
+	assert_true(model_memory.redundant(s, 3, why));
 	assert_string_equal(why, "");
-	assert_false(memory_redundant(s, 0, why));
+	assert_false(model_memory.redundant(s, 0, why));
 	s[2].timeline = 1;
-	assert_false(memory_redundant(s, 3, why));
+	assert_false(model_memory.redundant(s, 3, why));
 	assert_non_null(strstr(why, "epoch 1"));
 	s[2].timeline = 2;
 	s[0].writable = false;
-	assert_false(memory_redundant(s, 3, why));
+	assert_false(model_memory.redundant(s, 3, why));
 	assert_non_null(strstr(why, "no member"));
 	s[0].writable = true;
 	s[1].role = ROLE_PRIMARY;
 	s[1].writable = true;
-	assert_false(memory_redundant(s, 3, why));
+	assert_false(model_memory.redundant(s, 3, why));
 	assert_non_null(strstr(why, "both writable"));
 	s[1].role = ROLE_REPLICA;
 	s[1].ok = false;
-	assert_false(memory_redundant(s, 3, why));
+	assert_false(model_memory.redundant(s, 3, why));
 	assert_non_null(strstr(why, "m1 does not answer"));
 	s[1].ok = true;
 	cJSON_Delete(s[0].extra);
 	s[0].extra = parse("{\"followers\":[\"m2\"]}");
-	assert_false(memory_redundant(s, 3, why));
+	assert_false(model_memory.redundant(s, 3, why));
 	assert_non_null(strstr(why, "does not stream to m1"));
 	for (int i = 0; i < 3; i++)
 		cJSON_Delete(s[i].extra);

@@ -1,19 +1,12 @@
-#ifndef ORDEAL_SYSTEM_POSTGRES_RULES_H
-#define ORDEAL_SYSTEM_POSTGRES_RULES_H
+#ifndef ORDEAL_SYSTEM_POSTGRES_MODEL_H
+#define ORDEAL_SYSTEM_POSTGRES_MODEL_H
 
-#include <cjson/cJSON.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "system/system.h"
+#include "system/model.h"
 
 /* What PostgreSQL under Patroni is allowed to do, and how to read from the
- * evidence what it did: the pure half of system_postgres. The signatures are
- * those of system_ops (system/system.h).
+ * evidence what it did: model_postgres (model.c) and its two large parts.
  *
- * What these functions read of sample.extra (all optional; what is absent
- * is not assumed):
+ * What is read of sample.extra (all optional; what is absent is not assumed):
  *   replication       on a primary, one item a row of pg_stat_replication:
  *                     [{"name": application_name, "state": "streaming",
  *                       "sync_state": "sync|quorum|potential|async"}]
@@ -27,12 +20,11 @@
  * Of inforce (settings as the running system reports them): ttl, loop_wait,
  * retry_timeout, primary_start_timeout, synchronous_mode. One that is missing
  * is taken at Patroni's default, and the rule's text says so. */
-bool postgres_redundant(const struct sample *s, size_t n, char *why);
-void postgres_predict(const cJSON *fault, const cJSON *inforce, struct prediction *out);
-void postgres_explain(const cJSON *events, const cJSON *fault,
+
+/* Of model_ops. */
+void postgres_predict(const struct fault_record *fault, const cJSON *inforce, struct prediction *out);
+void postgres_explain(const struct evidence *ev, const struct fault_record *fault,
 		      const struct prediction *pred, struct milestones *m);
-void postgres_resync(const cJSON *events, int64_t from_ns, int64_t to_ns,
-		     struct recovery_info *out);
 
 /* Whom commits wait for by a sample's "replication"; NULL: nobody. */
 const char *postgres_sync_standby(const cJSON *replication);

@@ -1,20 +1,16 @@
-#include "system/redis/sentinel_rules.h"
+#include "system/redis/sentinel_model.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
+#include "system/redis/replica.h"
+#include "system/redundancy.h"
 
 /* Whether one master takes writes, everyone else follows it, and every
  * Sentinel knows so: a Sentinel that does not know a replica would not promote
  * it. */
-
-enum { WHY_BYTES = 200 };
-
-static const char *x_str(const struct sample *s, const char *key)
-{
-	return json_str(s->extra, key, "");
-}
 
 static const struct sample *the_master(const struct sample *s, size_t n, char *why)
 {
@@ -40,19 +36,11 @@ static const struct sample *the_master(const struct sample *s, size_t n, char *w
 
 static bool follows(const struct sample *s, const struct sample *master, char *why)
 {
-	if (s->role != ROLE_REPLICA)
-		snprintf(why, WHY_BYTES, "%s tells no role", s->member);
-	else if (json_bool(s->extra, "loading", false))
-		snprintf(why, WHY_BYTES, "%s is loading its data", s->member);
-	else if (json_bool(s->extra, "syncing", false))
-		snprintf(why, WHY_BYTES, "%s is copying its master's data", s->member);
-	else if (strcmp(x_str(s, "link"), "up"))
-		snprintf(why, WHY_BYTES, "%s has no link to its master", s->member);
-	else if (strcmp(x_str(s, "of"), x_str(master, "me")))
-		snprintf(why, WHY_BYTES, "%s follows %.60s, not %s", s->member, x_str(s, "of"),
-			 master->member);
-	else
+	if (!redis_follows(s, "tells no role", why))
+		return false;
+	if (!strcmp(redis_extra(s, "of"), redis_extra(master, "me")))
 		return true;
+	snprintf(why, WHY_BYTES, "%s follows %.60s, not %s", s->member, redis_extra(s, "of"), master->member);
 	return false;
 }
 
@@ -62,7 +50,7 @@ static bool agrees(const cJSON *view, const struct sample *master, size_t n, cha
 
 	if (*json_str(view, "error", ""))
 		snprintf(why, WHY_BYTES, "Sentinel %.60s: %.80s", who, json_str(view, "error", ""));
-	else if (strcmp(json_str(view, "names", ""), x_str(master, "me")))
+	else if (strcmp(json_str(view, "names", ""), redis_extra(master, "me")))
 		snprintf(why, WHY_BYTES, "Sentinel %.60s names %.60s, not %s", who,
 			 json_str(view, "names", ""), master->member);
 	else if (strstr(flags, "down") || strstr(flags, "failover") || strstr(flags, "disconnected"))
@@ -83,18 +71,9 @@ bool redis_sentinel_redundant(const struct sample *s, size_t n, char *why)
 	const struct sample *m;
 
 	*why = '\0';
-	for (size_t i = 0; i < n; i++) {
-		if (!s[i].ok) {
-			snprintf(why, WHY_BYTES, "%s does not answer", s[i].member);
-			return false;
-		}
-	}
-	m = the_master(s, n, why);
-	if (!m)
+	m = redundancy_all_answer(s, n, why) ? the_master(s, n, why) : NULL;
+	if (!m || !redundancy_all_follow(s, n, m, follows, why))
 		return false;
-	for (size_t i = 0; i < n; i++)
-		if (&s[i] != m && !follows(&s[i], m, why))
-			return false;
 	if (json_i64(m->extra, "followers", 0) < (int64_t)n - 1) {
 		snprintf(why, WHY_BYTES, "%s has %lld replicas online", m->member,
 			 (long long)json_i64(m->extra, "followers", 0));
@@ -106,3 +85,53 @@ bool redis_sentinel_redundant(const struct sample *s, size_t n, char *why)
 			return false;
 	return true;
 }
+
+/* Since when a member had been a writable master by t_ns, as its answers tell;
+ * -1: it was none. Answers that failed do not interrupt it. */
+static int64_t master_since(const struct evidence *ev, const char *member, int64_t t_ns)
+{
+	int64_t since = -1;
+
+	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= t_ns; i++) {
+		const struct sample *s = &ev->samples[i];
+
+		if (!s->ok || s->beside || strcmp(s->member, member))
+			continue;
+		if (s->role != ROLE_PRIMARY)
+			since = -1;
+		else if (since < 0 && s->writable)
+			since = s->t_ns;
+	}
+	return since;
+}
+
+/* A master of Redis has no term that tells an old one from its successor. So:
+ * who acknowledged the write, by its address; and had another member begun to
+ * serve as master after that one did, and before the write was sent? Then it
+ * went to a master that had been replaced. */
+enum loss_cause redis_sentinel_loss_cause(const struct evidence *ev, const struct op *op,
+					  const struct fault_record *fault, char *why)
+{
+	const char *by = evidence_member_at(ev, op->via, op->t_return);
+	int64_t mine = master_since(ev, by, op->t_return);
+
+	(void)fault;
+	for (size_t i = 0; i < ev->nmembers && mine >= 0; i++) {
+		int64_t since = master_since(ev, ev->members[i], op->t_invoke);
+
+		if (since <= mine)
+			continue;
+		snprintf(why, 160, "%.40s acknowledged it when %.40s had been the master for %.1f s", by,
+			 ev->members[i], in_s(op->t_invoke - since));
+		return LOSS_MINORITY;
+	}
+	return LOSS_UNKNOWN;
+}
+
+const struct model_ops model_redis_sentinel = {
+	.redundant = redis_sentinel_redundant,
+	.predict = redis_sentinel_predict,
+	.explain = redis_sentinel_explain,
+	.resync = redis_resync,
+	.loss_cause = redis_sentinel_loss_cause,
+};

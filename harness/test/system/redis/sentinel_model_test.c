@@ -12,7 +12,9 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "system/redis/sentinel_rules.h"
+#include "fault/fault.h"
+#include "system/redis/sentinel_model.h"
+#include "test/lib/evidence_help.h"
 
 #define SEC NS_PER_S
 #define MS NS_PER_MS
@@ -94,18 +96,23 @@ static const char inforce[] =
 
 static void predict(const char *fault, const char *role, int64_t healed_s, int min_replicas, struct prediction *p)
 {
+	cJSON *events = cJSON_CreateArray(), *i;
+	struct evidence ev;
 	char text[600];
-	cJSON *f, *i;
 
-	snprintf(text, sizeof(text), "{\"fault\":%s,\"targets\":[{\"member\":\"redis-master-0\",\"role\":\"%s\"}],"
-		 "\"injected_ns\":1000000000,\"effective_ns\":1000000000,\"healed_ns\":%lld}", fault, role,
-		 healed_s ? (long long)((1 + healed_s) * SEC) : 0LL);
-	f = parse(text);
+	snprintf(text, sizeof(text), "{\"id\":\"f\",\"fault\":%s,\"targets\":[{\"member\":\"redis-master-0\",\"role\":\"%s\"}],"
+		 "\"injected_ns\":1000000000,\"effective_ns\":1000000000%s", fault, role, healed_s ? "" : "}");
+	if (healed_s)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), ",\"healed_ns\":%lld}",
+			 (long long)((1 + healed_s) * SEC));
+	evidence_tell_fault(events, parse(text));
+	evidence_make(events, 0, fault_effects, &ev);
 	snprintf(text, sizeof(text), inforce, min_replicas);
 	i = parse(text);
-	redis_sentinel_predict(f, i, p);
-	cJSON_Delete(f);
+	redis_sentinel_predict(fault_of(&ev, "f"), i, p);
 	cJSON_Delete(i);
+	evidence_free(&ev);
+	cJSON_Delete(events);
 }
 
 static bool has(const struct prediction *p, const char *name)
@@ -118,6 +125,7 @@ static bool has(const struct prediction *p, const char *name)
 
 static void test_predict(void **state)
 {
+	const struct fault_record nothing = {.name = ""};
 	struct prediction p, q;
 
 	(void)state;
@@ -134,9 +142,9 @@ static void test_predict(void **state)
 	/* In between both may be. */
 	predict("\"pause\"", "primary", 6, 0, &p);
 	assert_true(has(&p, "fault ends") && has(&p, "replica promoted"));
-	predict("\"kill-pod\",\"how\":\"crash\"", "primary", 0, 0, &p);
+	predict("\"kill-pod\",\"params\":{\"how\":\"crash\"}", "primary", 0, 0, &p);
 	assert_true(has(&p, "same member restarts") && has(&p, "replica promoted"));
-	predict("\"kill-pod\",\"how\":\"graceful\"", "primary", 0, 0, &q);
+	predict("\"kill-pod\",\"params\":{\"how\":\"graceful\"}", "primary", 0, 0, &q);
 	assert_int_equal(q.hi_ns - p.hi_ns, 10 * SEC);
 	assert_int_equal(q.lo_ns, p.lo_ns);
 	predict("\"fill-disk\"", "primary", 15, 0, &p);
@@ -158,7 +166,7 @@ static void test_predict(void **state)
 	predict("\"flood\"", "primary", 30, 0, &p);
 	assert_false(p.known);
 	memset(&p, 0, sizeof(p));
-	redis_sentinel_predict(NULL, NULL, &p);
+	redis_sentinel_predict(&nothing, NULL, &p);
 	assert_false(p.known);
 }
 
@@ -193,17 +201,30 @@ static cJSON *scene(void)
 	return events;
 }
 
-static cJSON *a_fault(void)
+/* With the fault that hit it, and all read. */
+static const struct fault_record *read_all(cJSON *events, struct evidence *ev)
 {
-	return parse("{\"fault\":\"pause\",\"targets\":[{\"member\":\"redis-master-0\",\"role\":\"primary\"}],"
-		     "\"injected_ns\":10000000000,\"effective_ns\":10050000000}");
+	evidence_tell_fault(events, parse("{\"id\":\"f\",\"fault\":\"pause\",\"targets\":[{\"member\":\"redis-master-0\","
+					  "\"role\":\"primary\"}],\"injected_ns\":10000000000,"
+					  "\"effective_ns\":10050000000}"));
+	evidence_make(events, 0, fault_effects, ev);
+	return fault_of(ev, "f");
+}
+
+static void explain(cJSON *events, const struct prediction *p, struct milestones *m)
+{
+	struct evidence ev;
+
+	redis_sentinel_explain(&ev, read_all(events, &ev), p, m);
+	evidence_free(&ev);
+	cJSON_Delete(events);
 }
 
 static void test_explain_promoted(void **state)
 {
 	struct milestones m = {.effective = 10050 * MS, .first_ack = 17000 * MS};
 	struct prediction p = {0};
-	cJSON *events = scene(), *fault = a_fault();
+	cJSON *events = scene();
 
 	(void)state;
 	/* Asked before it was frozen: what a cut-off master says is no matter. */
@@ -219,7 +240,7 @@ static void test_explain_promoted(void **state)
 	     "1:X 24 Nov 2026 10:00:15.500 # +sdown master mymaster redis-master-0.redis-master 6379\"}");
 	push(events, "{\"k\":\"log\",\"s\":0,\"member\":\"redis-replica-0\",\"text\":\""
 	     "1:M 24 Nov 2026 10:00:16.250 * MASTER MODE enabled (user request from 'id=3')\"}");
-	redis_sentinel_explain(events, fault, &p, &m);
+	explain(events, &p, &m);
 	assert_string_equal(m.mechanism, "replica promoted");
 	assert_int_equal(m.detected, 15900 * MS);
 	assert_non_null(strstr(m.how_detected, "400 ms before"));
@@ -227,26 +248,22 @@ static void test_explain_promoted(void **state)
 	assert_int_equal(m.promoted, 16250 * MS);
 	assert_int_equal(m.routed, 16900 * MS);
 	assert_non_null(strstr(m.how_routed, "600 ms later"));
-	cJSON_Delete(events);
-	cJSON_Delete(fault);
 }
 
 static void test_explain_restart(void **state)
 {
 	struct milestones m = {.effective = 10050 * MS, .first_ack = 12000 * MS};
 	struct prediction p = {.n = 1};
-	cJSON *events = scene(), *fault = a_fault();
+	cJSON *events = scene();
 
 	(void)state;
 	snprintf(p.mech[0].name, sizeof(p.mech[0].name), "same member restarts");
 	sample(events, 11950, "redis-master-0", true, "c");
-	redis_sentinel_explain(events, fault, &p, &m);
+	explain(events, &p, &m);
 	assert_string_equal(m.mechanism, "same member restarts");
 	assert_int_equal(m.detected, 11950 * MS);
 	assert_int_equal(m.promoted, 11950 * MS);
 	assert_int_equal(m.elected, 0);
-	cJSON_Delete(events);
-	cJSON_Delete(fault);
 }
 
 /* Nothing is made up. */
@@ -254,42 +271,42 @@ static void test_explain_nothing(void **state)
 {
 	struct milestones m = {.effective = 10050 * MS, .first_ack = 17000 * MS};
 	struct prediction p = {0};
-	cJSON *events = scene(), *fault = a_fault();
 
 	(void)state;
-	redis_sentinel_explain(events, fault, &p, &m);
+	explain(scene(), &p, &m);
 	assert_string_equal(m.mechanism, "");
 	assert_non_null(strstr(m.why_mechanism, "after the outage"));
 	assert_int_equal(m.detected + m.elected + m.promoted + m.routed, 0);
-	cJSON_Delete(events);
-	cJSON_Delete(fault);
 }
 
 static void test_loss_cause(void **state)
 {
 	struct op op = {.f = OP_INSERT, .value = 1, .via = "10.0.0.1:6379"};
-	cJSON *events = scene(), *fault = a_fault();
+	const struct fault_record *fault;
+	cJSON *events = scene();
+	struct evidence ev;
 	char why[160] = "";
 
 	(void)state;
 	push(events, "{\"k\":\"object\",\"type\":\"pod\",\"s\":0,\"t\":1,\"name\":\"redis-master-0\",\"ip\":\"10.0.0.1\"}");
 	push(events, "{\"k\":\"object\",\"type\":\"pod\",\"s\":0,\"t\":1,\"name\":\"redis-replica-0\",\"ip\":\"10.0.0.12\"}");
 	sample(events, 16950, "redis-replica-0", true, "b");
+	fault = read_all(events, &ev);
 	/* Nobody else was a master yet. */
 	op.t_invoke = 16000 * MS;
 	op.t_return = 16010 * MS;
-	assert_int_equal(redis_sentinel_loss_cause(events, &op, fault, why), LOSS_UNKNOWN);
+	assert_int_equal(redis_sentinel_loss_cause(&ev, &op, fault, why), LOSS_UNKNOWN);
 	op.t_invoke = 17950 * MS;
 	op.t_return = 17960 * MS;
-	assert_int_equal(redis_sentinel_loss_cause(events, &op, fault, why), LOSS_MINORITY);
+	assert_int_equal(redis_sentinel_loss_cause(&ev, &op, fault, why), LOSS_MINORITY);
 	assert_non_null(strstr(why, "redis-master-0 acknowledged it when redis-replica-0 had been the master for 1.0 s"));
 	/* The newer master's own losses have another cause. */
 	snprintf(op.via, sizeof(op.via), "10.0.0.12:6379");
-	assert_int_equal(redis_sentinel_loss_cause(events, &op, fault, why), LOSS_UNKNOWN);
+	assert_int_equal(redis_sentinel_loss_cause(&ev, &op, fault, why), LOSS_UNKNOWN);
 	snprintf(op.via, sizeof(op.via), "10.0.0.9:6379");
-	assert_int_equal(redis_sentinel_loss_cause(events, &op, fault, why), LOSS_UNKNOWN);
+	assert_int_equal(redis_sentinel_loss_cause(&ev, &op, fault, why), LOSS_UNKNOWN);
+	evidence_free(&ev);
 	cJSON_Delete(events);
-	cJSON_Delete(fault);
 }
 
 int main(void)

@@ -1,0 +1,348 @@
+/* Reading the events into what they tell. */
+#include "history/evidence.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "history/event.h"
+
+struct reading {
+	struct evidence *ev;
+	effects_fn *effects;
+	size_t samples, pods, endpoints, logs, phases, groups, noise, faults, members; /* room in each array */
+};
+
+static const char *text(const cJSON *e, const char *key)
+{
+	return json_str(e, key, "");
+}
+
+static void read_sample(struct reading *r, const cJSON *e)
+{
+	struct evidence *ev = r->ev;
+	size_t i;
+
+	sample_from_json(e, VEC_PUSH(ev->samples, ev->nsamples, r->samples));
+	if (event_is(e, "witness"))
+		return;
+	for (i = 0; i < ev->nmembers && strcmp(ev->members[i], text(e, "m")); i++)
+		;
+	if (i == ev->nmembers)
+		*VEC_PUSH(ev->members, ev->nmembers, r->members) = text(e, "m");
+}
+
+static void read_pod(struct reading *r, const cJSON *e)
+{
+	*VEC_PUSH(r->ev->pods, r->ev->npods, r->pods) = (struct pod_seen){
+		.t_ns = event_t(e), .name = text(e, "name"), .uid = text(e, "uid"),
+		.node = text(e, "node"), .ip = text(e, "ip"), .phase = text(e, "phase"),
+		.restarts = json_i64(e, "restarts", 0), .ready = json_bool(e, "ready", false),
+		.deleted = json_bool(e, "deleted", false), .gone = json_bool(e, "gone", false)};
+}
+
+static void read_endpoints(struct reading *r, const cJSON *e)
+{
+	struct endpoints_seen *p = VEC_PUSH(r->ev->endpoints, r->ev->nendpoints, r->endpoints);
+	const cJSON *a, *list = json_get(e, "addrs");
+
+	p->t_ns = event_t(e);
+	p->name = text(e, "name");
+	p->annotations = json_get(e, "annotations");
+	p->addrs = arena_alloc(&r->ev->arena, (size_t)cJSON_GetArraySize(list) * sizeof(*p->addrs));
+	cJSON_ArrayForEach(a, list)
+		if (cJSON_IsString(a))
+			p->addrs[p->naddrs++] = a->valuestring;
+}
+
+static void read_object(struct reading *r, const cJSON *e)
+{
+	const char *type = text(e, "type");
+
+	if (!strcmp(type, "pod"))
+		read_pod(r, e);
+	else if (!strcmp(type, "endpoints"))
+		read_endpoints(r, e);
+}
+
+static void read_log(struct reading *r, const cJSON *e)
+{
+	*VEC_PUSH(r->ev->logs, r->ev->nlogs, r->logs) = (struct log_seen){
+		.member = text(e, "member"), .container = text(e, "container"), .text = text(e, "text"),
+		.previous = json_bool(e, "previous", false)};
+}
+
+static void read_phase(struct reading *r, const cJSON *e)
+{
+	*VEC_PUSH(r->ev->phases, r->ev->nphases, r->phases) =
+		(struct phase_seen){event_t(e), text(e, "phase"), text(e, "detail")};
+}
+
+static void read_group(struct reading *r, const cJSON *e)
+{
+	*VEC_PUSH(r->ev->groups, r->ev->ngroups, r->groups) = (struct group_seen){
+		.number = (uint32_t)json_i64(e, "g", 0), .name = json_str(e, "name", "?"), .node = text(e, "node"),
+		.member = text(e, "member"), .clients = json_i64(e, "clients", 0),
+		.rate = json_num(e, "rate", 0)};
+}
+
+static void read_noise(struct reading *r, const cJSON *e)
+{
+	*VEC_PUSH(r->ev->noise, r->ev->nnoise, r->noise) = (struct noise_seen){event_t(e), e};
+}
+
+static struct fault_record *record(struct reading *r, const char *id)
+{
+	struct evidence *ev = r->ev;
+	struct fault_record *f;
+
+	for (size_t i = 0; i < ev->nfaults; i++)
+		if (!strcmp(ev->faults[i].id, id))
+			return &ev->faults[i];
+	f = VEC_PUSH(ev->faults, ev->nfaults, r->faults);
+	f->id = id;
+	f->name = f->how = f->state = f->target = f->role = f->node = "";
+	return f;
+}
+
+static const char *names_of(struct evidence *ev, const struct fault_record *f)
+{
+	struct buf b = {0};
+	const char *out;
+
+	for (size_t i = 0; i < f->ntargets; i++) {
+		const struct fault_target *t = &f->targets[i];
+		const char *name = *t->member ? t->member : t->node;
+
+		if (*name)
+			buf_fmt(&b, "%s%s", b.len ? ", " : "", name);
+	}
+	out = arena_strdup(&ev->arena, buf_cstr(&b));
+	buf_free(&b);
+	return out;
+}
+
+static void read_targets(struct evidence *ev, struct fault_record *f, const cJSON *list)
+{
+	size_t n = (size_t)cJSON_GetArraySize(list);
+	const cJSON *t;
+
+	if (!n)
+		return;
+	f->targets = arena_alloc(&ev->arena, n * sizeof(*f->targets));
+	f->ntargets = 0;
+	cJSON_ArrayForEach(t, list)
+		f->targets[f->ntargets++] = (struct fault_target){
+			.member = text(t, "member"), .node = text(t, "node"), .uid = text(t, "uid"),
+			.ip = text(t, "ip"), .role = role_from_name(text(t, "role")),
+			.role_told = text(t, "role")};
+	f->role = f->targets[0].role_told;
+	f->node = f->targets[0].node;
+	f->target = names_of(ev, f);
+}
+
+/* Agents tell their sentences again and again. */
+static void add_new(struct sentences *to, const cJSON *list)
+{
+	const cJSON *s;
+
+	cJSON_ArrayForEach(s, list) {
+		bool known = !cJSON_IsString(s);
+
+		for (size_t i = 0; i < to->n && !known; i++)
+			known = !strcmp(to->v[i], s->valuestring);
+		if (!known)
+			*VEC_PUSH(to->v, to->n, to->alloc) = s->valuestring;
+	}
+}
+
+/* An agent's own instant, where the event carries one, is nearer to the deed
+ * than the moment at which the driver wrote it down. */
+static void note_state(struct fault_record *f, const cJSON *e)
+{
+	const char *state = f->state;
+	int64_t t = event_t(e);
+
+	if (!strcmp(state, "planned")) {
+		f->planned_ns = t;
+	} else if (!strcmp(state, "injecting")) {
+		if (!f->injected_ns)
+			f->injected_ns = json_i64(e, "injected_ns", t);
+	} else if (!strcmp(state, "effective")) {
+		if (!f->effective_ns)
+			f->effective_ns = json_i64(e, "effective_ns", t);
+		add_new(&f->evidence, json_get(e, "evidence"));
+	} else if (!strcmp(state, "no-effect")) {
+		f->no_effect = true;
+		add_new(&f->evidence, json_get(e, "evidence"));
+	} else if (!strcmp(state, "healed")) {
+		f->healed_ns = json_i64(e, "healed_ns", t);
+		f->undone = true;
+		add_new(&f->undo, json_get(e, "evidence"));
+	} else if (!strcmp(state, "heal-failed")) {
+		f->undone = false;
+		add_new(&f->undo, json_get(e, "evidence"));
+	}
+}
+
+/* Later events of a fault may leave out what an earlier one said. */
+static void read_fault(struct reading *r, const cJSON *e)
+{
+	struct fault_record *f = record(r, json_str(e, "id", json_str(e, "fault", "?")));
+	const cJSON *params = json_get(e, "params");
+
+	f->name = json_str(e, "fault", f->name);
+	f->how = json_str(e, "how", json_str(params, "how", f->how));
+	if (params)
+		f->params = params;
+	read_targets(r->ev, f, json_get(e, "targets"));
+	f->silences = json_bool(e, "silences", false);
+	f->state = text(e, "state");
+	note_state(f, e);
+}
+
+static const struct {
+	const char *kind;
+	void (*read)(struct reading *r, const cJSON *e);
+} kinds[] = {
+	{"sample", read_sample}, {"witness", read_sample}, {"object", read_object}, {"log", read_log},
+	{"phase", read_phase},   {"group", read_group},    {"noise", read_noise},   {"fault", read_fault},
+};
+
+/* Of which the last one counts. */
+static void read_single(struct evidence *ev, const cJSON *e)
+{
+	if (event_is(e, "scenario") && !ev->event)
+		ev->event = e;
+	else if (event_is(e, "inforce"))
+		ev->inforce = json_get(e, "settings");
+	else if (event_is(e, "final"))
+		ev->final = e;
+	else if (event_is(e, "stands"))
+		ev->stands = e;
+	else if (event_is(e, "unsupported"))
+		ev->unsupported = e;
+}
+
+/* What broke around the scenarios spoils those that were not over: the line of
+ * one that was is out already. In the order of writing. */
+static void read_run(struct evidence *ev, const cJSON *events)
+{
+	bool over = false;
+	const cJSON *e;
+	int64_t real;
+
+	cJSON_ArrayForEach(e, events) {
+		int64_t s = json_i64(e, "s", -1);
+
+		if (s >= 0 && s != ev->scenario)
+			continue;
+		over = over || (s >= 0 && event_is(e, "phase") && !strcmp(text(e, "phase"), "done"));
+		if (event_is(e, "broken") && (s >= 0 || !over) && !ev->broken) {
+			ev->broken = true;
+			ev->broken_where = text(e, "where");
+			ev->broken_what = json_str(e, "what", "the harness failed");
+		} else if (event_is(e, "interrupt")) {
+			ev->interrupt = e;
+		} else if (event_is(e, "run")) {
+			ev->run = ev->run ? ev->run : e;
+			if (!ev->has_wall && !clock_parse_rfc3339(text(e, "started"), &real)) {
+				ev->has_wall = true;
+				ev->wall_ns = real - event_t(e);
+			}
+		}
+	}
+}
+
+struct timed {
+	int64_t t;
+	size_t order; /* qsort is not stable */
+	const cJSON *event;
+};
+
+static int by_time(const void *a, const void *b)
+{
+	const struct timed *x = a, *y = b;
+
+	if (x->t != y->t)
+		return x->t < y->t ? -1 : 1;
+	return (x->order > y->order) - (x->order < y->order);
+}
+
+static struct timed *in_order(const cJSON *events, int scenario, size_t *n)
+{
+	struct timed *v = NULL;
+	size_t alloc = 0;
+	const cJSON *e;
+
+	*n = 0;
+	cJSON_ArrayForEach(e, events) {
+		struct timed *x;
+
+		if (json_i64(e, "s", -1) != scenario)
+			continue;
+		x = VEC_PUSH(v, *n, alloc);
+		*x = (struct timed){event_t(e), *n, e};
+	}
+	if (*n)
+		qsort(v, *n, sizeof(*v), by_time);
+	return v;
+}
+
+static void finish_faults(struct reading *r)
+{
+	for (size_t i = 0; i < r->ev->nfaults; i++) {
+		struct fault_record *f = &r->ev->faults[i];
+
+		if (!f->injected_ns)
+			f->injected_ns = f->effective_ns;
+		f->bites = f->effective_ns && !f->no_effect;
+		r->effects(f->name, f->params, &f->does);
+	}
+}
+
+void evidence_make(const cJSON *events, int scenario, effects_fn *effects, struct evidence *ev)
+{
+	struct reading r = {.ev = ev, .effects = effects};
+	struct timed *v;
+	size_t n;
+
+	memset(ev, 0, sizeof(*ev));
+	ev->scenario = scenario;
+	ev->broken_where = ev->broken_what = "";
+	v = in_order(events, scenario, &n);
+	for (size_t i = 0; i < n; i++) {
+		read_single(ev, v[i].event);
+		for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+			if (event_is(v[i].event, kinds[k].kind))
+				kinds[k].read(&r, v[i].event);
+	}
+	if (n) {
+		ev->first_ns = v[0].t;
+		ev->last_ns = v[n - 1].t;
+	}
+	free(v);
+	read_run(ev, events);
+	finish_faults(&r);
+}
+
+void evidence_free(struct evidence *ev)
+{
+	for (size_t i = 0; i < ev->nfaults; i++) {
+		free(ev->faults[i].evidence.v);
+		free(ev->faults[i].undo.v);
+	}
+	free(ev->samples);
+	free(ev->pods);
+	free(ev->endpoints);
+	free(ev->logs);
+	free(ev->phases);
+	free(ev->groups);
+	free(ev->noise);
+	free(ev->members);
+	free(ev->faults);
+	arena_free(&ev->arena);
+	memset(ev, 0, sizeof(*ev));
+}

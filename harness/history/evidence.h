@@ -1,0 +1,223 @@
+#ifndef ORDEAL_HISTORY_EVIDENCE_H
+#define ORDEAL_HISTORY_EVIDENCE_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/mem.h"
+#include "history/effects.h"
+#include "history/sample.h"
+
+/* What one scenario's events tell, typed, made once when a run is loaded.
+ * Measures, the systems' models, checkers and reports all read this; nobody
+ * searches the events' JSON again. Everything is in the order of time; agents
+ * deliver in batches, so that is not the order of the file. All instants are
+ * ns on the driver's timeline. Texts are borrowed from the events, "" when
+ * absent, never NULL. It changes no more once it is made: any thread may read. */
+
+struct pod_seen { /* a change of a pod, as the API told it */
+	int64_t t_ns;
+	const char *name, *uid, *node, *ip, *phase;
+	int64_t restarts; /* of its containers together */
+	bool ready, deleted, gone;
+};
+
+struct endpoints_seen {
+	int64_t t_ns;
+	const char *name;
+	const char **addrs; /* "IP" or "IP POD", ready ones */
+	size_t naddrs;
+	const cJSON *annotations; /* {name: text}; NULL: none */
+};
+
+struct log_seen { /* an excerpt of a container's log */
+	const char *member, *container, *text;
+	bool previous;
+};
+
+struct phase_seen {
+	int64_t t_ns;
+	const char *phase, *detail;
+};
+
+struct group_seen { /* clients that stand elsewhere than the others */
+	uint32_t number;
+	const char *name, *node, *member; /* beside whom; name "?": it has none */
+	int64_t clients;
+	double rate; /* operations a second */
+};
+
+struct noise_seen { /* what a load agent and its kernel said of the load's time */
+	int64_t t_ns;
+	const cJSON *event;
+};
+
+struct fault_target {
+	const char *member, *node, *uid, *ip;
+	enum role role; /* when the fault was planned */
+	const char *role_told; /* the word that it was told in */
+};
+
+struct sentences {
+	const char **v;
+	size_t n, alloc;
+};
+
+/* A fault, all its events together. */
+struct fault_record {
+	const char *id, *name, *how;
+	const char *state;    /* of its newest event */
+	const cJSON *params;  /* the step's own, defaults filled in; for fault/ alone */
+	struct effects does;
+	struct fault_target *targets;
+	size_t ntargets;
+	const char *target;   /* their names (of nodes, where it has no members): "a, b" */
+	const char *role, *node; /* of the first of them, as told */
+	int64_t planned_ns, injected_ns, effective_ns, healed_ns; /* 0: never */
+	bool silences;        /* its targets answer nobody elsewhere from effective_ns on */
+	bool no_effect;       /* at one of its nodes at least */
+	bool bites;           /* effective at every one of its targets */
+	bool undone;
+	struct sentences evidence, undo;
+};
+
+struct evidence {
+	int scenario;
+	const cJSON *run;      /* the run's own event; NULL: there is none */
+	const cJSON *event;    /* the scenario's */
+	const cJSON *inforce;  /* settings as the running system told them last: [{name, value, unit}] */
+	const cJSON *final;    /* the last "final" event */
+	const cJSON *stands;
+	const cJSON *unsupported;
+	const cJSON *interrupt;
+	/* Wall clock minus CLOCK_MONOTONIC, for stamps in logs; has_wall false:
+	 * the run does not tell. */
+	int64_t wall_ns;
+	bool has_wall;
+	/* What broke first of all that spoils this scenario. */
+	bool broken;
+	const char *broken_where, *broken_what;
+	int64_t first_ns, last_ns; /* of its own events */
+
+	struct sample *samples; /* the sampler's and the witnesses' */
+	size_t nsamples;
+	struct pod_seen *pods;
+	size_t npods;
+	struct endpoints_seen *endpoints;
+	size_t nendpoints;
+	struct log_seen *logs;
+	size_t nlogs;
+	struct phase_seen *phases;
+	size_t nphases;
+	struct group_seen *groups;
+	size_t ngroups;
+	const char **members;  /* whom the sampler asked, the first one first */
+	size_t nmembers;
+	struct noise_seen *noise;
+	size_t nnoise;
+	struct fault_record *faults; /* in the order in which they first show */
+	size_t nfaults;
+	struct arena arena;
+};
+
+/* What a fault of this name does with these parameters; fault/ knows. */
+typedef void effects_fn(const char *fault, const cJSON *params, struct effects *out);
+
+/* `events`: all of a run's, or those of one scenario and of the whole run; they
+ * must outlive *ev, which evidence_free() ends. */
+void evidence_make(const cJSON *events, int scenario, effects_fn *effects, struct evidence *ev);
+void evidence_free(struct evidence *ev);
+
+/* ---- who was what, when ---- */
+
+/* The newest answer "writable primary" that the sampler got by t_ns; NULL:
+ * none. With a shard, of that shard (0: of any). */
+const struct sample *evidence_leader(const struct evidence *ev, uint32_t shard, int64_t t_ns);
+/* The first one after t_ns, but of `not` (NULL: of anybody). */
+const struct sample *evidence_next_leader(const struct evidence *ev, uint32_t shard, int64_t t_ns,
+					  const char *not);
+/* The newest answer of a member by t_ns, a witness' included; NULL: none. */
+const struct sample *evidence_answer(const struct evidence *ev, const char *member, int64_t t_ns);
+
+/* Whether the later of two answers of one member came from another server
+ * process than the earlier ("run_id", "started_ms"). False when nothing tells. */
+bool sample_started_anew(const struct sample *earlier, const struct sample *later);
+
+/* The first answer of a member in (from_ns, to_ns] that came from another
+ * server process than the answer before it; NULL: none. */
+const struct sample *evidence_new_process(const struct evidence *ev, const char *member,
+					  int64_t from_ns, int64_t to_ns);
+
+/* The first change in (from_ns, to_ns] of a member's pod that shows it made anew
+ * (another UID) or a container of it restarted; *recreated tells which. */
+const struct pod_seen *evidence_pod_restarted(const struct evidence *ev, const char *member,
+					      int64_t from_ns, int64_t to_ns, bool *recreated);
+
+/* Which member an address ("10.244.1.7", "10.244.1.7:6379", or a member's own
+ * name) was at t_ns, or became first after it; "": unknown. */
+const char *evidence_member_at(const struct evidence *ev, const char *address, int64_t t_ns);
+/* A pod's newest known address and node by t_ns; "" unknown. */
+const char *evidence_address(const struct evidence *ev, const char *member, int64_t t_ns);
+const char *evidence_node(const struct evidence *ev, const char *member);
+
+const struct group_seen *evidence_group(const struct evidence *ev, uint32_t number);
+
+/* When a phase began first; 0: never. */
+int64_t evidence_phase(const struct evidence *ev, const char *phase);
+
+/* Is a ready address of the Endpoints this one? */
+bool endpoints_hold(const struct endpoints_seen *e, const char *ip);
+const char *endpoints_annotation(const struct endpoints_seen *e, const char *name);
+
+/* ---- logs ---- */
+
+struct log_line {
+	const char *member, *container;
+	int64_t t_ns;     /* as the line's own stamp says */
+	const char *text; /* behind the stamp; not terminated: `len` bytes */
+	size_t len;
+	char mark;        /* what else the stamp tells (Redis: the role); 0: nothing */
+};
+
+/* Takes a line's stamp off, which is of the wall clock, in ns: *out is given
+ * with the whole line in text and len. False: it has none. */
+typedef bool log_stamp_fn(struct log_line *line);
+
+/* Calls fn for every stamped line within [from_ns, to_ns], one log after the
+ * other, until it returns true. Returns whether it did. Nothing without the
+ * run's wall clock. */
+bool evidence_log_each(const struct evidence *ev, log_stamp_fn *stamp, int64_t from_ns, int64_t to_ns,
+		       bool (*fn)(void *arg, const struct log_line *line), void *arg);
+
+/* What a line must be like; what is NULL or 0 does not matter. */
+struct log_wanted {
+	const char *member, *not; /* of this one; of anyone but this one */
+	char mark;
+	const char *begins;
+	const char *has, *and;    /* both occur in it */
+};
+
+/* The earliest line within [from_ns, to_ns] that fits. False: none. */
+bool evidence_log_first(const struct evidence *ev, log_stamp_fn *stamp, const struct log_wanted *want,
+			int64_t from_ns, int64_t to_ns, struct log_line *out);
+
+/* ---- faults ---- */
+
+/* Whom it hits: "primary" when one is among its targets, else the role of its
+ * last target whose role was known, else "". */
+const char *fault_role(const struct fault_record *f);
+bool fault_hits(const struct fault_record *f, const char *member);
+bool fault_hits_node(const struct fault_record *f, const char *node);
+bool fault_does(const struct fault_record *f, uint32_t effects); /* any of them */
+
+/* Is t_ns within the time in which it was certainly or perhaps on: from its
+ * effect until it was healed? */
+bool fault_on(const struct fault_record *f, int64_t t_ns);
+
+/* How long it lasted, at least and at most, in ns: from its effect or its
+ * injection to its healing. False: it was not healed, or not yet. */
+bool fault_length(const struct fault_record *f, int64_t *lo, int64_t *hi);
+
+#endif

@@ -1,0 +1,207 @@
+/* Questions to the evidence: who was what, and when. */
+#include <string.h>
+
+#include "base/json.h"
+#include "history/evidence.h"
+
+const struct sample *evidence_leader(const struct evidence *ev, uint32_t shard, int64_t t_ns)
+{
+	const struct sample *l = NULL;
+
+	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= t_ns; i++) {
+		const struct sample *s = &ev->samples[i];
+
+		if (!s->beside && sample_leads(s) && shards_rival(s->shard, shard))
+			l = s;
+	}
+	return l;
+}
+
+const struct sample *evidence_next_leader(const struct evidence *ev, uint32_t shard, int64_t t_ns,
+					  const char *not)
+{
+	for (size_t i = 0; i < ev->nsamples; i++) {
+		const struct sample *s = &ev->samples[i];
+
+		if (s->t_ns > t_ns && !s->beside && sample_leads(s) && shards_rival(s->shard, shard) &&
+		    (!not || strcmp(s->member, not)))
+			return s;
+	}
+	return NULL;
+}
+
+const struct sample *evidence_answer(const struct evidence *ev, const char *member, int64_t t_ns)
+{
+	const struct sample *l = NULL;
+
+	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= t_ns; i++)
+		if (ev->samples[i].ok && !strcmp(ev->samples[i].member, member))
+			l = &ev->samples[i];
+	return l;
+}
+
+static const char *run_id(const struct sample *s)
+{
+	return json_str(s->extra, "run_id", "");
+}
+
+bool sample_started_anew(const struct sample *earlier, const struct sample *later)
+{
+	int64_t a = json_i64(earlier->extra, "started_ms", -1), b = json_i64(later->extra, "started_ms", -1);
+
+	return (*run_id(earlier) && *run_id(later) && strcmp(run_id(earlier), run_id(later))) ||
+	       (a >= 0 && b >= 0 && a != b);
+}
+
+const struct sample *evidence_new_process(const struct evidence *ev, const char *member, int64_t from_ns,
+					  int64_t to_ns)
+{
+	const struct sample *last = NULL;
+
+	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= to_ns; i++) {
+		const struct sample *s = &ev->samples[i];
+
+		if (!s->ok || strcmp(s->member, member))
+			continue;
+		if (last && s->t_ns > from_ns && sample_started_anew(last, s))
+			return s;
+		last = s;
+	}
+	return NULL;
+}
+
+const struct pod_seen *evidence_pod_restarted(const struct evidence *ev, const char *member,
+					      int64_t from_ns, int64_t to_ns, bool *recreated)
+{
+	const struct pod_seen *last = NULL;
+
+	for (size_t i = 0; i < ev->npods && ev->pods[i].t_ns <= to_ns; i++) {
+		const struct pod_seen *p = &ev->pods[i];
+
+		if (!*p->uid || strcmp(p->name, member))
+			continue;
+		*recreated = last && strcmp(last->uid, p->uid);
+		if (last && p->t_ns > from_ns && (*recreated || p->restarts > last->restarts))
+			return p;
+		last = p;
+	}
+	return NULL;
+}
+
+const char *evidence_member_at(const struct evidence *ev, const char *address, int64_t t_ns)
+{
+	const char *name = "", *colon = strchr(address, ':');
+	/* A port follows one colon; IPv6 has more. */
+	size_t len = colon && colon == strrchr(address, ':') ? (size_t)(colon - address) : strlen(address);
+
+	for (size_t i = 0; len && i < ev->npods; i++) {
+		const struct pod_seen *p = &ev->pods[i];
+
+		if (p->t_ns > t_ns && *name)
+			break;
+		if ((strlen(p->ip) == len && !strncmp(p->ip, address, len)) || !strcmp(p->name, address))
+			name = p->name;
+	}
+	return name;
+}
+
+const char *evidence_address(const struct evidence *ev, const char *member, int64_t t_ns)
+{
+	const char *ip = "";
+
+	for (size_t i = 0; i < ev->npods && ev->pods[i].t_ns <= t_ns; i++)
+		if (*ev->pods[i].ip && !strcmp(ev->pods[i].name, member))
+			ip = ev->pods[i].ip;
+	return ip;
+}
+
+const char *evidence_node(const struct evidence *ev, const char *member)
+{
+	const char *node = "";
+
+	for (size_t i = 0; i < ev->npods; i++)
+		if (*ev->pods[i].node && !strcmp(ev->pods[i].name, member))
+			node = ev->pods[i].node;
+	return node;
+}
+
+const struct group_seen *evidence_group(const struct evidence *ev, uint32_t number)
+{
+	for (size_t i = 0; number && i < ev->ngroups; i++)
+		if (ev->groups[i].number == number)
+			return &ev->groups[i];
+	return NULL;
+}
+
+int64_t evidence_phase(const struct evidence *ev, const char *phase)
+{
+	for (size_t i = 0; i < ev->nphases; i++)
+		if (!strcmp(ev->phases[i].phase, phase))
+			return ev->phases[i].t_ns;
+	return 0;
+}
+
+bool endpoints_hold(const struct endpoints_seen *e, const char *ip)
+{
+	size_t len = strlen(ip);
+
+	for (size_t i = 0; i < e->naddrs; i++)
+		if (!strncmp(e->addrs[i], ip, len) && (!e->addrs[i][len] || e->addrs[i][len] == ' '))
+			return true;
+	return false;
+}
+
+const char *endpoints_annotation(const struct endpoints_seen *e, const char *name)
+{
+	return json_str(e->annotations, name, "");
+}
+
+const char *fault_role(const struct fault_record *f)
+{
+	const char *role = "";
+
+	for (size_t i = 0; i < f->ntargets; i++) {
+		const char *x = f->targets[i].role_told;
+
+		if (!strcmp(x, "primary"))
+			return "primary";
+		if (*x && strcmp(x, "unknown"))
+			role = x;
+	}
+	return role;
+}
+
+bool fault_hits(const struct fault_record *f, const char *member)
+{
+	for (size_t i = 0; i < f->ntargets; i++)
+		if (!strcmp(f->targets[i].member, member))
+			return true;
+	return false;
+}
+
+bool fault_hits_node(const struct fault_record *f, const char *node)
+{
+	for (size_t i = 0; *node && i < f->ntargets; i++)
+		if (!strcmp(f->targets[i].node, node))
+			return true;
+	return false;
+}
+
+bool fault_does(const struct fault_record *f, uint32_t effects)
+{
+	return f->does.what & effects;
+}
+
+bool fault_on(const struct fault_record *f, int64_t t_ns)
+{
+	return f->effective_ns && t_ns >= f->effective_ns && (!f->healed_ns || t_ns <= f->healed_ns);
+}
+
+bool fault_length(const struct fault_record *f, int64_t *lo, int64_t *hi)
+{
+	if (!f->healed_ns || !f->injected_ns || f->healed_ns < f->injected_ns)
+		return false;
+	*lo = f->healed_ns - (f->effective_ns > f->injected_ns ? f->effective_ns : f->injected_ns);
+	*hi = f->healed_ns - f->injected_ns;
+	return true;
+}

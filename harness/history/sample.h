@@ -1,0 +1,52 @@
+#ifndef ORDEAL_HISTORY_SAMPLE_H
+#define ORDEAL_HISTORY_SAMPLE_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "history/op.h"
+
+enum role { ROLE_UNKNOWN, ROLE_PRIMARY, ROLE_REPLICA };
+
+/* What one member said when asked directly. */
+struct sample {
+	char member[64];
+	int64_t t_ns;     /* when the answer came (or the attempt ended) */
+	int64_t took_ns;
+	bool ok;          /* it answered */
+	bool closed;      /* not ok, and known to take nobody now: shut down or starting */
+	bool beside;      /* asked by a witness: one who stands beside the member */
+	enum role role;
+	bool writable;    /* it would take a write right now */
+	/* Which part of the system it serves (struct op), from 1; 0: the system
+	 * has no parts, or it serves none. Primaries of different shards are
+	 * no two primaries. */
+	uint32_t shard;
+	int64_t timeline; /* epoch of leadership (timeline, term); -1 unknown */
+	int64_t position; /* log position in bytes; -1 unknown */
+	int64_t lag_bytes, lag_ns; /* behind its source, as it says; -1 unknown */
+	char error[OP_ERROR_MAX];
+	/* What only this system has; owned by the sample; may be NULL. Measures
+	 * know these names: "started_ms" or "run_id", another value of which
+	 * means that the server was started anew; "evicted_keys", how many keys
+	 * it has thrown out for want of memory since then. */
+	cJSON *extra;
+};
+
+const char *role_name(enum role r);
+enum role role_from_name(const char *name);
+
+cJSON *sample_to_json(const struct sample *s); /* fields of a "sample" event */
+/* From a "sample" or "witness" event. `extra` is borrowed. */
+void sample_from_json(const cJSON *o, struct sample *s);
+
+/* It said that it was a writable primary. */
+bool sample_leads(const struct sample *s);
+/* When the question went out. */
+int64_t sample_asked(const struct sample *s);
+
+/* Primaries of different shards are no two primaries (0: of everything). */
+bool shards_rival(uint32_t a, uint32_t b);
+
+#endif

@@ -1,0 +1,80 @@
+#ifndef ORDEAL_SYSTEM_CLIENT_H
+#define ORDEAL_SYSTEM_CLIENT_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "history/op.h"
+#include "history/sample.h"
+
+/* How a system's clients talk to it. These functions run in the load agent,
+ * beside the system; none knows which engine that is on. What the answers mean
+ * is the system's model (system/model.h). system/skeleton.c is the example to
+ * copy. */
+
+struct member {
+	char name[64];  /* pod name: "postgres-0" */
+	char host[256]; /* where this very member answers */
+};
+
+/* How to reach a system; made by the driver from the fixture's
+ * fixtures/<system>/<variant>/access.yaml and the live pods. */
+struct access {
+	struct member *members;
+	size_t n;
+	int payload_bytes; /* what each insert carries besides its value; for systems that can */
+	cJSON *conf; /* the rest of access.yaml: write_host, read_host, ports, user, password ... */
+};
+
+struct final_read {
+	int64_t *values;  /* every value present, duplicates included, any order */
+	size_t n, alloc;
+	int64_t *registers; /* value by key, OP_NO_VALUE when absent */
+	size_t nregisters;
+};
+
+struct client; /* one connection's worth of state, owned by one thread */
+struct probe;  /* one member's direct connection, owned by one thread */
+
+struct client_ops {
+	const char *name, *summary;
+	const char *fixture; /* folder in fixtures/; NULL when it has none */
+	/* invoke() knows OP_READ_REPLICA: it asks a replica (its own Service, or
+	 * members in turn, over a connection apart from the one for writes) and
+	 * never falls back to the primary; op->via says who answered. */
+	bool replica_reads;
+
+	/* Creates what the operations need (a table, a topic); idempotent. */
+	int (*setup)(const struct access *acc, int keys, int64_t deadline_ns, struct err *e);
+	struct client *(*client_new)(const struct access *acc, uint32_t process);
+	/* Performs op->f with op->key/value/expect. Fills t_invoke, t_return,
+	 * outcome, value (reads), error, dns_ns, connect_ns, via, sent. Never
+	 * takes longer than deadline_ns from its start, whatever the network or
+	 * the server do: past it the outcome is OP_INFO (OP_FAIL when nothing
+	 * was sent) and the connection is thrown away. Opens its connection
+	 * when it has none. No hidden retry. */
+	void (*invoke)(struct client *c, struct op *op, int64_t deadline_ns);
+	void (*client_free)(struct client *c);
+
+	/* Asks one member directly; keeps its connection between calls. Never
+	 * takes longer than timeout_ns. */
+	struct probe *(*probe_new)(const struct access *acc, const struct member *m);
+	void (*probe)(struct probe *p, struct sample *s, int64_t timeout_ns);
+	void (*probe_free)(struct probe *p);
+
+	/* Everything that is there, once all has healed and settled: read once,
+	 * over a connection of its own, in at most timeout_ns. After an error
+	 * `out` may hold a part. */
+	int (*final_read)(const struct access *acc, int keys, struct final_read *out,
+			  int64_t timeout_ns, struct err *e);
+	/* The settings as the running system reports them: an array of
+	 * {name, value, unit}. */
+	int (*inforce)(const struct access *acc, cJSON *out, struct err *e);
+};
+
+void final_read_free(struct final_read *f);
+
+#endif

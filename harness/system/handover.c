@@ -1,0 +1,41 @@
+#include "system/handover.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+const struct sample *handover_after(const struct evidence *ev, int64_t first_ack_ns,
+				    int64_t (*rank)(const void *arg, const struct sample *s),
+				    const void *arg)
+{
+	const struct sample *best = NULL;
+	int64_t most = -1;
+
+	for (size_t i = 0; i < ev->nsamples; i++) {
+		const struct sample *s = &ev->samples[i];
+		int64_t r;
+
+		if (s->beside || !sample_leads(s) || s->t_ns < first_ack_ns - AROUND_ACK_MS * NS_PER_MS ||
+		    s->t_ns > first_ack_ns + AFTER_ACK_MS * NS_PER_MS)
+			continue;
+		r = rank(arg, s);
+		if (r > most) {
+			most = r;
+			best = s;
+		}
+	}
+	return best;
+}
+
+const struct sample *handover_first_lead(const struct evidence *ev, const char *member, int64_t from_ns,
+					 int64_t to_ns)
+{
+	for (size_t i = 0; i < ev->nsamples; i++) {
+		const struct sample *s = &ev->samples[i];
+
+		if (!s->beside && sample_leads(s) && s->t_ns > from_ns && s->t_ns <= to_ns &&
+		    !strcmp(s->member, member))
+			return s;
+	}
+	return NULL;
+}

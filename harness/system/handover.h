@@ -1,0 +1,24 @@
+#ifndef ORDEAL_SYSTEM_HANDOVER_H
+#define ORDEAL_SYSTEM_HANDOVER_H
+
+#include "history/evidence.h"
+
+/* Who served after an outage, as explain() needs to know. */
+
+enum {
+	AROUND_ACK_MS = 150, /* an answer this much before the first acknowledgement still counts */
+	AFTER_ACK_MS = 2000, /* and the server that gave it was asked again within this */
+};
+
+/* Of the answers "writable primary" around the first acknowledgement, the first
+ * one of the highest rank: two may say so at once, and the system's own rule
+ * tells whose word counts. A rank below 0: this one does not count. NULL: none. */
+const struct sample *handover_after(const struct evidence *ev, int64_t first_ack_ns,
+				    int64_t (*rank)(const void *arg, const struct sample *s),
+				    const void *arg);
+
+/* The first answer "writable primary" of `member` in (from_ns, to_ns]; NULL. */
+const struct sample *handover_first_lead(const struct evidence *ev, const char *member, int64_t from_ns,
+					 int64_t to_ns);
+
+#endif

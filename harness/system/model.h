@@ -1,0 +1,90 @@
+#ifndef ORDEAL_SYSTEM_MODEL_H
+#define ORDEAL_SYSTEM_MODEL_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "history/evidence.h"
+#include "history/op.h"
+#include "history/sample.h"
+
+/* What a system's answers mean, and what its own rules allow. Pure: made from
+ * samples and evidence alone, wherever a report is made. No file of a model
+ * knows which engine it ran on, nor a fault by its name: what a fault does to
+ * its targets is in fault_record.does. system/skeleton.c is the example to
+ * copy. */
+
+/* The parts of an outage, each an instant in ns on the driver's timeline, 0
+ * when the evidence does not tell. */
+struct milestones {
+	int64_t effective, detected, elected, promoted, routed, first_ack, baseline;
+	int64_t resolved_ns; /* name resolution within routed: a length, -1 unknown */
+	/* "how it is known", for each of the above that a system fills */
+	char how_detected[160], how_elected[160], how_promoted[160], how_routed[160];
+	char mechanism[64];  /* which of prediction's mechanisms ended the outage */
+	char why_mechanism[200];
+};
+
+struct mechanism {
+	char name[64];   /* "lease expires" */
+	char rule[400];  /* the rule in words, with its settings filled in */
+	char source[160];/* where the rule is documented */
+	int64_t lo_ns, hi_ns;
+};
+struct prediction {
+	bool known;
+	int64_t lo_ns, hi_ns; /* spans the mechanisms that race */
+	struct mechanism mech[6];
+	size_t n;
+	char note[500];
+};
+
+struct recovery_info {
+	char resync[32];      /* "full", "partial", "rewind", "none", "" unknown */
+	int64_t bytes;        /* copied; -1 unknown */
+	char how[200];
+};
+
+/* Why an acknowledged write is not there at the end. */
+enum loss_cause {
+	LOSS_UNKNOWN,        /* the evidence does not tell */
+	LOSS_NOT_REPLICATED, /* it had not reached the member that took over */
+	LOSS_MINORITY,       /* taken by a primary that was cut off or already replaced */
+	LOSS_RESTART,        /* its server began anew before its log was on disk */
+	LOSS_EVICTED,        /* thrown out for want of memory, as the settings say */
+};
+const char *loss_cause_name(enum loss_cause c); /* "not replicated", ...; "" unknown */
+
+struct model_ops {
+	/* Required. From the newest sample of every member: are all `n` members
+	 * up, with one writable primary and everyone else following it? `why`
+	 * (200 bytes) says what is missing. */
+	bool (*redundant)(const struct sample *s, size_t n, char *why);
+
+	/* Optional, each: what is missing is told as unknown. */
+
+	/* What the settings in force allow for this fault. `inforce`:
+	 * evidence.inforce. */
+	void (*predict)(const struct fault_record *fault, const cJSON *inforce, struct prediction *out);
+
+	/* Fills detected, elected, promoted, routed and mechanism of one outage
+	 * from the evidence; effective and first_ack are given. */
+	void (*explain)(const struct evidence *ev, const struct fault_record *fault,
+			const struct prediction *pred, struct milestones *m);
+
+	/* How redundancy came back between two instants. */
+	void (*resync)(const struct evidence *ev, int64_t from_ns, int64_t to_ns,
+		       struct recovery_info *out);
+
+	/* Why this acknowledged write was lost, where the system's own evidence
+	 * tells more than what measure/loss_cause.c knows of every system (roles,
+	 * timelines, restarts, groups); that is asked when the answer is
+	 * LOSS_UNKNOWN. `fault` is the one that was at work, NULL: none. `why`
+	 * (160 bytes) says how it is known. */
+	enum loss_cause (*loss_cause)(const struct evidence *ev, const struct op *op,
+				      const struct fault_record *fault, char *why);
+};
+
+#endif

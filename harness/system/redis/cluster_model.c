@@ -1,0 +1,90 @@
+#include "system/redis/cluster_model.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "system/redis/replica.h"
+#include "system/redis/slots.h"
+#include "system/redundancy.h"
+
+/* Whether every slot has one owner and every owner a replica that follows. */
+
+static bool is_owner(const struct sample *s)
+{
+	return s->role == ROLE_PRIMARY && s->writable;
+}
+
+/* Every slot once. */
+static bool covered(const struct sample *s, size_t n, char *why)
+{
+	bool map[REDIS_SLOTS] = {false};
+	int first = -1, missing = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (is_owner(&s[i]) && !redis_slots_mark(redis_extra(&s[i], "slots"), map)) {
+			snprintf(why, WHY_BYTES, "two writable members own slots of %s",
+				 s[i].member);
+			return false;
+		}
+	}
+	for (int k = 0; k < REDIS_SLOTS; k++) {
+		if (!map[k] && first < 0)
+			first = k;
+		missing += !map[k];
+	}
+	if (missing)
+		snprintf(why, WHY_BYTES, "%d slots from %d on have no writable owner", missing, first);
+	return !missing;
+}
+
+static bool has_follower(const struct sample *owner, const struct sample *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (s[i].role == ROLE_REPLICA && *redis_extra(owner, "id") &&
+		    !strcmp(redis_extra(&s[i], "of"), redis_extra(owner, "id")))
+			return true;
+	return false;
+}
+
+/* Nobody takes anybody for failed: a suspicion delays or hinders the next
+ * failover. */
+static bool trusted(const struct sample *s, char *why)
+{
+	if (cJSON_GetArraySize(json_get(s->extra, "fail")) ||
+	    cJSON_GetArraySize(json_get(s->extra, "pfail"))) {
+		snprintf(why, WHY_BYTES, "%s takes another member for failed", s->member);
+		return false;
+	}
+	if (strcmp(redis_extra(s, "state"), "ok")) {
+		snprintf(why, WHY_BYTES, "%s says cluster_state:%s", s->member, redis_extra(s, "state"));
+		return false;
+	}
+	return true;
+}
+
+bool redis_cluster_redundant(const struct sample *s, size_t n, char *why)
+{
+	*why = '\0';
+	if (!redundancy_all_answer(s, n, why) || !covered(s, n, why))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!is_owner(&s[i]) && !redis_follows(&s[i], "neither owns slots nor follows an owner", why))
+			return false;
+	for (size_t i = 0; i < n; i++) {
+		if (is_owner(&s[i]) && !has_follower(&s[i], s, n)) {
+			snprintf(why, WHY_BYTES, "%s has no replica", s[i].member);
+			return false;
+		}
+		if (!trusted(&s[i], why))
+			return false;
+	}
+	return true;
+}
+
+const struct model_ops model_redis_cluster = {
+	.redundant = redis_cluster_redundant,
+	.predict = redis_cluster_predict,
+	.explain = redis_cluster_explain,
+	.resync = redis_resync,
+};

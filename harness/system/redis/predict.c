@@ -1,0 +1,60 @@
+#include "system/redis/predict.h"
+
+#include <stdio.h>
+
+#include "system/allowances.h"
+
+void redis_takeover_or_end(struct prediction *p, const struct redis_takeover *t,
+			   const struct fault_record *fault, int64_t after_ns, const char *why)
+{
+	int64_t lo, hi;
+	bool known = fault_length(fault, &lo, &hi);
+
+	if (!known || hi >= t->least_ns)
+		t->add(p, t->rules, 0);
+	if (known && lo <= t->most_ns)
+		prediction_fault_ends(p, fault, after_ns, t->source, why);
+}
+
+void redis_goes_on(struct prediction *p, const struct redis_takeover *t, const struct fault_record *fault)
+{
+	char why[120];
+
+	snprintf(why, sizeof(why), "it ended before a replica was %s, and the master goes on", t->word);
+	redis_takeover_or_end(p, t, fault, ALLOW_RECONNECT, why);
+}
+
+void redis_node_gone(struct prediction *p, const struct redis_takeover *t, const struct fault_record *fault,
+		     int64_t ready_ns)
+{
+	char why[120];
+
+	snprintf(why, sizeof(why), "the node came back before a replica was %s, and the same member starts again",
+		 t->word);
+	redis_takeover_or_end(p, t, fault, ALLOW_NODE_BOOT + REDIS_ALLOW_LOAD + ready_ns, why);
+}
+
+struct redis_restart redis_restart(const struct redis_takeover *t, const struct fault_record *fault)
+{
+	struct redis_restart r = {.load_ns = t->no_log ? 0 : REDIS_ALLOW_LOAD};
+
+	if (fault_does(fault, EFFECT_POD_RECREATED)) {
+		r.who = "the StatefulSet creates the pod again under its name";
+		r.start_ns = ALLOW_RECREATE;
+	} else {
+		r.who = "the kubelet restarts the container, at once the first time and after 10 s the second within ten minutes";
+		r.start_ns = ALLOW_BACKOFF + ALLOW_CONTAINER_START;
+	}
+	return r;
+}
+
+void redis_note_restart(struct prediction *p, const struct redis_takeover *t)
+{
+	if (t->no_log)
+		prediction_note(p, "appendonly is off: a member that restarts and leads on has its last snapshot, or nothing, and its replicas copy that.");
+}
+
+void redis_note_unknown(struct prediction *p, const struct fault_record *fault)
+{
+	prediction_note(p, "No rule is known for the fault \"%.40s\".", fault->name);
+}

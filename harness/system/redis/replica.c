@@ -1,0 +1,91 @@
+#include "system/redis/replica.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "system/redundancy.h"
+
+const char *redis_extra(const struct sample *s, const char *key)
+{
+	return json_str(s->extra, key, "");
+}
+
+bool redis_follows(const struct sample *s, const char *is, char *why)
+{
+	if (s->role != ROLE_REPLICA)
+		snprintf(why, WHY_BYTES, "%s %s", s->member, is);
+	else if (json_bool(s->extra, "loading", false))
+		snprintf(why, WHY_BYTES, "%s is loading its data", s->member);
+	else if (json_bool(s->extra, "syncing", false))
+		snprintf(why, WHY_BYTES, "%s is copying its master's data", s->member);
+	else if (strcmp(redis_extra(s, "link"), "up"))
+		snprintf(why, WHY_BYTES, "%s has no link to its master", s->member);
+	else
+		return true;
+	return false;
+}
+
+struct counts {
+	int64_t full, partial;
+};
+
+static struct counts counts_of(const struct sample *s)
+{
+	return (struct counts){json_i64(s->extra, "sync_full", -1), json_i64(s->extra, "sync_partial", -1)};
+}
+
+/* Adds what one member's counters rose by from one answer to the next within
+ * [from_ns, to_ns]; a process that restarted counts from 0 again. Returns
+ * whether it answered at all by then. */
+static bool add_rise(const struct evidence *ev, const char *member, int64_t from_ns, int64_t to_ns,
+		     struct counts *sum)
+{
+	const struct sample *last = NULL;
+	bool answered = false;
+
+	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= to_ns; i++) {
+		const struct sample *s = &ev->samples[i];
+		struct counts was = {0}, is = counts_of(s);
+
+		if (!s->ok || s->beside || strcmp(s->member, member))
+			continue;
+		answered = true;
+		if (is.full < 0 || is.partial < 0)
+			continue;
+		if (last && !sample_started_anew(last, s))
+			was = counts_of(last);
+		if (last && s->t_ns >= from_ns) {
+			sum->full += is.full - was.full;
+			sum->partial += is.partial - was.partial;
+		}
+		last = s;
+	}
+	return answered;
+}
+
+void redis_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, struct recovery_info *out)
+{
+	struct counts n = {0};
+	bool answered = false;
+
+	memset(out, 0, sizeof(*out));
+	out->bytes = -1;
+	for (size_t i = 0; i < ev->nmembers; i++)
+		answered |= add_rise(ev, ev->members[i], from_ns, to_ns, &n);
+	if (n.full) {
+		snprintf(out->resync, sizeof(out->resync), "full");
+		snprintf(out->how, sizeof(out->how),
+			 "the masters' counters rose: sync_full by %lld, sync_partial_ok by %lld",
+			 (long long)n.full, (long long)n.partial);
+	} else if (n.partial) {
+		snprintf(out->resync, sizeof(out->resync), "partial");
+		snprintf(out->how, sizeof(out->how),
+			 "the masters' counter sync_partial_ok rose by %lld, sync_full did not",
+			 (long long)n.partial);
+	} else if (answered) {
+		snprintf(out->resync, sizeof(out->resync), "none");
+		snprintf(out->how, sizeof(out->how),
+			 "no master served a resynchronisation: links outlived it");
+	}
+}

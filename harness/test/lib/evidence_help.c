@@ -1,0 +1,63 @@
+#include "test/lib/evidence_help.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "fault/fault.h"
+#include "history/event.h"
+
+void evidence_of(const char *events_json, struct evidence *ev, cJSON **hold)
+{
+	struct err e = {0};
+	cJSON *event;
+
+	*hold = json_parse(events_json, "events", &e);
+	if (!*hold)
+		fail_msg("%s", e.msg);
+	cJSON_ArrayForEach(event, *hold)
+		if (!json_get(event, "s") && !event_is(event, "run"))
+			json_set_i64(event, "s", 0);
+	evidence_make(*hold, 0, fault_effects, ev);
+}
+
+const struct fault_record *fault_of(const struct evidence *ev, const char *id)
+{
+	for (size_t i = 0; i < ev->nfaults; i++)
+		if (!strcmp(ev->faults[i].id, id))
+			return &ev->faults[i];
+	fail_msg("no fault \"%s\" among the events", id);
+	return NULL;
+}
+
+static void push_state(cJSON *events, const cJSON *fault, const char *state, int64_t t_ns)
+{
+	cJSON *e = cJSON_Duplicate(fault, true);
+
+	json_set_i64(e, "s", 0);
+	json_set_i64(e, "t", t_ns);
+	json_set_str(e, "k", "fault");
+	json_set_str(e, "state", state);
+	json_push(events, e);
+}
+
+void evidence_tell_fault(cJSON *events, cJSON *fault)
+{
+	static const struct {
+		const char *state, *instant;
+	} states[] = {
+		{"injecting", "injected_ns"}, {"effective", "effective_ns"}, {"healed", "healed_ns"},
+	};
+
+	push_state(events, fault, "planned", 0);
+	for (size_t i = 0; i < ARRAY_LEN(states); i++)
+		if (json_get(fault, states[i].instant))
+			push_state(events, fault, states[i].state, json_i64(fault, states[i].instant, 0));
+	cJSON_Delete(fault);
+}

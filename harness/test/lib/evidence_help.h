@@ -1,0 +1,23 @@
+#ifndef ORDEAL_TEST_LIB_EVIDENCE_HELP_H
+#define ORDEAL_TEST_LIB_EVIDENCE_HELP_H
+
+#include <cjson/cJSON.h>
+
+#include "history/evidence.h"
+
+/* Evidence from events that a test writes by hand, all of scenario 0. Whatever
+ * is no JSON, or not there, fails the test. */
+
+/* Of a JSON array. An event without "s" is the scenario's, but for "run". *hold
+ * keeps the events, in which all texts stand: evidence_free() first, then
+ * cJSON_Delete(). */
+void evidence_of(const char *events_json, struct evidence *ev, cJSON **hold);
+
+const struct fault_record *fault_of(const struct evidence *ev, const char *id);
+
+/* Appends to `events` what a run would have told of this fault, which is written
+ * as one: planned, and one event for each of "injected_ns", "effective_ns" and
+ * "healed_ns" that it has. Takes the fault. */
+void evidence_tell_fault(cJSON *events, cJSON *fault);
+
+#endif
