@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/random.h"
 
 /* A watcher that is further behind has to list again, as on a cluster. */
 enum { CHANGES_KEPT = 4096 };
@@ -97,17 +97,6 @@ void store_wake(struct store *s)
 	pthread_cond_broadcast(&s->changed);
 }
 
-void store_uid(char out[40])
-{
-	unsigned char r[16];
-
-	if (getrandom(r, sizeof(r), 0) != sizeof(r))
-		abort();
-	snprintf(out, 40, "%02x%02x%02x%02x-%02x%02x-4%x%02x-%x%x%02x-%02x%02x%02x%02x%02x%02x", r[0],
-		 r[1], r[2], r[3], r[4], r[5], r[6] & 15, r[7], 8 | (r[8] & 3), r[8] >> 4, r[9], r[10],
-		 r[11], r[12], r[13], r[14], r[15]);
-}
-
 void store_now(char out[32])
 {
 	clock_rfc3339(clock_real_ns(), out);
@@ -186,11 +175,11 @@ const cJSON *store_put(struct store *s, const struct store_kind *kind, cJSON *ob
 	struct store_item *it = find(s, kind->plural, json_str(meta, "namespace", NULL),
 				     json_str(meta, "name", ""));
 	const cJSON *old = it ? json_get(it->object, "metadata") : NULL;
-	char uid[40], now[32];
+	char uid[RANDOM_UUID_SIZE], now[32];
 
 	json_set_str(object, "apiVersion", kind->api);
 	json_set_str(object, "kind", kind->kind);
-	store_uid(uid);
+	random_uuid(uid);
 	store_now(now);
 	if (!json_str(meta, "uid", NULL))
 		json_set_str(meta, "uid", json_str(old, "uid", uid));

@@ -86,8 +86,6 @@ cJSON *store_list(const struct store *s, const struct store_kind *kind, const ch
 /* RFC 7386: null removes, maps merge, all else replaces. */
 void store_merge(cJSON *into, const cJSON *patch);
 
-/* RFC 4122 version 4. */
-void store_uid(char out[40]);
 /* The wall clock with seconds, as Kubernetes writes it. */
 void store_now(char out[32]);
 

@@ -2,7 +2,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "base/rng.h"
 #include "base/version.h"
 #include "engine/choose.h"
@@ -32,16 +32,6 @@ struct suite {
 	struct engine_conf conf;
 	struct report_live *live;
 };
-
-static void fill_random(char *hex, size_t bytes)
-{
-	unsigned char raw[64];
-
-	if (getrandom(raw, bytes, 0) != (ssize_t)bytes)
-		abort();
-	for (size_t i = 0; i < bytes; i++)
-		sprintf(hex + 2 * i, "%02x", raw[i]);
-}
 
 /* A plan's manifests are adapted in place, so that each repetition has its
  * own. Round by round, so that what drifts on the machine meets all
@@ -109,7 +99,7 @@ static int choose_engine(struct suite *s, struct err *e)
 
 static void name_run(struct suite *s)
 {
-	char now[32], rnd[9];
+	char now[32], rnd[5];
 
 	clock_rfc3339(clock_real_ns(), now);
 	now[19] = '\0';
@@ -117,10 +107,10 @@ static void name_run(struct suite *s)
 		if (*p == ':' || *p == 'T')
 			*p = *p == 'T' ? '-' : '.';
 	}
-	fill_random(rnd, 2);
+	random_hex(rnd, 4);
 	/* Part of Kubernetes labels: letters, digits, '-' and '.' only. */
 	snprintf(s->conf.run_id, sizeof(s->conf.run_id), "%s-%s", now, rnd);
-	fill_random(s->conf.token, 32);
+	random_hex(s->conf.token, sizeof(s->conf.token) - 1);
 }
 
 static int open_folder(struct suite *s, struct err *e)

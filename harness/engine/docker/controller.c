@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "engine/docker/docker.h"
 #include "engine/docker/plan.h"
 
@@ -203,10 +203,10 @@ static void replicas(struct docker *d, const cJSON *w, bool job)
 	}
 	while (live < at_once && (!job || good + live < want) &&
 	       (!job || bad <= json_i64(spec, "backoffLimit", 6))) {
-		char name[128], uid[40];
+		char name[128], suffix[6];
 
-		store_uid(uid);
-		snprintf(name, sizeof(name), "%.80s-%.5s", meta(w, "name"), uid);
+		random_hex(suffix, sizeof(suffix) - 1);
+		snprintf(name, sizeof(name), "%.80s-%s", meta(w, "name"), suffix);
 		launch(d, w, pod_from(w, name), NULL);
 		if (!store_get(&d->store, "pods", meta(w, "namespace"), name))
 			break;

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "base/random.h"
 #include "engine/docker/plan.h"
 #include "engine/script.h"
 
@@ -29,14 +29,9 @@ enum { MAX_CPU_REQUEST_M = 100 };
 
 static void name_yourself(struct engine_conf *conf)
 {
-	unsigned char raw[32];
-
 	if (conf->token[0])
 		return;
-	if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
-		abort();
-	for (size_t i = 0; i < sizeof(raw); i++)
-		snprintf(conf->token + 2 * i, 3, "%02x", raw[i]);
+	random_hex(conf->token, sizeof(conf->token) - 1);
 	snprintf(conf->run_id, sizeof(conf->run_id), "by-hand-%lld", (long long)clock_real_ns());
 }
 

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/random.h"
 
 #define LOCK_NAP_NS (100 * NS_PER_MS)
 
@@ -20,14 +20,9 @@
  * token of their own, and a name that rolls the pods of an earlier one. */
 static void name_yourself(struct engine_conf *conf)
 {
-	unsigned char raw[32];
-
 	if (conf->token[0])
 		return;
-	if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
-		abort();
-	for (size_t i = 0; i < sizeof(raw); i++)
-		snprintf(conf->token + 2 * i, 3, "%02x", raw[i]);
+	random_hex(conf->token, sizeof(conf->token) - 1);
 	snprintf(conf->run_id, sizeof(conf->run_id), "by-hand-%lld", (long long)clock_real_ns());
 }
 

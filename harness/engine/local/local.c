@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/random.h"
 
 #define NAP_NS (20 * NS_PER_MS)
 
@@ -218,10 +218,9 @@ static int write_hosts(struct local *l, struct err *e)
  * the second one's members cannot bind, and say so. */
 static void choose_subnet(struct local *l)
 {
-	unsigned char r[2] = {0};
+	unsigned char r[2];
 
-	if (getrandom(r, sizeof(r), 0) != sizeof(r))
-		abort();
+	random_bytes(r, sizeof(r));
 	snprintf(l->subnet, sizeof(l->subnet), "127.%d.%d.", 64 + r[0] % 160, r[1]);
 }
 

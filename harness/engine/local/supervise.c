@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "base/random.h"
 #include "engine/local/local.h"
 #include "memoryd/net.h"
 
@@ -32,17 +32,6 @@ void local_log_path(const struct local *l, const char *name, bool previous, char
 static void pod_path(const struct local *l, const struct local_pod *p, char *path, size_t size)
 {
 	snprintf(path, size, "%.4000s/pods/%s.json", l->state, p->name);
-}
-
-static void new_uid(char uid[64])
-{
-	unsigned char r[16] = {0};
-
-	if (getrandom(r, sizeof(r), 0) != sizeof(r))
-		abort();
-	snprintf(uid, 64, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", r[0],
-		 r[1], r[2], r[3], r[4], r[5], (r[6] & 0x0f) | 0x40, r[7], (r[8] & 0x3f) | 0x80, r[9],
-		 r[10], r[11], r[12], r[13], r[14], r[15]);
 }
 
 /* With the lock held; the callback only writes. */
@@ -124,7 +113,7 @@ static void start_pod(struct local *l, struct local_pod *p)
 	if (!r) {
 		p->restarts += p->ever;
 		p->ever = true;
-		new_uid(p->uid);
+		random_uuid(p->uid);
 		r = write_pod(l, p, &e);
 	} else {
 		p->pid = 0;

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/proc.h"
+#include "base/random.h"
 #include "memoryd/net.h"
 #include "memoryd/server.h"
 #include "system/model.h"
@@ -41,13 +41,13 @@ bool memory_cluster_dispatch(int argc, char **argv, int *code)
 /* Addresses of our own in 127.0.0.0/8, on a port that the kernel names. */
 static int choose_addresses(struct memory_cluster *mc)
 {
-	unsigned char r[2] = {0};
+	unsigned char r[2];
 	struct err e = {0};
 	struct buf b = {0};
 	char path[128], addr[3][64];
 	int port = 0, fd;
 
-	assert_int_equal(getrandom(r, sizeof(r), 0), sizeof(r));
+	random_bytes(r, sizeof(r));
 	for (int i = 0; i < 3; i++) {
 		snprintf(addr[i], sizeof(addr[i]), "127.%d.%d.%d", 64 + r[0] % 160, r[1], 10 + i);
 		snprintf(mc->members[i].name, sizeof(mc->members[i].name), "m%d", i);

@@ -19,6 +19,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/proc.h"
+#include "base/random.h"
 #include "base/rng.h"
 
 static void buffer_grows_and_stops_at_its_cap(void **state)
@@ -296,6 +297,41 @@ static void base64_goes_both_ways(void **state)
 	}
 }
 
+static void uuids_are_of_version_4(void **state)
+{
+	char a[RANDOM_UUID_SIZE], b[RANDOM_UUID_SIZE];
+	size_t variants = 0;
+
+	(void)state;
+	for (int i = 0; i < 64; i++) {
+		random_uuid(a);
+		random_uuid(b);
+		assert_string_not_equal(a, b);
+		assert_int_equal(strlen(a), 36);
+		assert_int_equal(strspn(a, "0123456789abcdef-"), 36);
+		for (const char *p = "\x08\x0d\x12\x17"; *p; p++)
+			assert_int_equal(a[(int)*p], '-');
+		assert_int_equal(a[14], '4');
+		assert_non_null(strchr("89ab", a[19]));
+		variants |= (size_t)1 << (strcspn("89ab", (char[]){a[19], 0}));
+	}
+	assert_true(variants & (variants - 1)); /* its two free bits are random */
+}
+
+static void tokens_have_their_length(void **state)
+{
+	char a[65], b[65];
+
+	(void)state;
+	for (size_t n = 1; n < sizeof(a); n++) {
+		random_hex(a, n);
+		assert_int_equal(strspn(a, "0123456789abcdef"), n);
+		assert_int_equal(a[n], '\0');
+	}
+	random_hex(b, sizeof(b) - 1);
+	assert_string_not_equal(a, b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +350,8 @@ int main(void)
 		cmocka_unit_test(files_are_replaced_whole),
 		cmocka_unit_test(base64_goes_both_ways),
 		cmocka_unit_test(the_seed_decides),
+		cmocka_unit_test(uuids_are_of_version_4),
+		cmocka_unit_test(tokens_have_their_length),
 	};
 
 	return cmocka_run_group_tests_name("base", tests, NULL, NULL);
