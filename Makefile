@@ -16,7 +16,7 @@ LAYERS  := base yaml manifest scenario history memoryd system load fault kube no
 	   agent measure check report run cmd
 
 CFLAGS  ?= -O2 -g
-CPPFLAGS += -D_GNU_SOURCE -Iharness $(PKG_CFLAGS)
+CPPFLAGS += -D_GNU_SOURCE -Iharness -I$(BUILD)/harness $(PKG_CFLAGS)
 # One short line a file, on standard error: standard output is the TAP's.
 # V=1 shows the commands.
 Q       := $(if $(V),,@)
@@ -60,6 +60,14 @@ $(BUILD)/%.o: %.c | build/deps.mk
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(SANFLAGS) -MMD -MP -c -o $@ $<
+
+# A style sheet as C strings, for #include: comments, line breaks and the
+# indentation after them go, an empty line stays as a line break.
+$(BUILD)/%.css.inc: %.css Makefile
+	@mkdir -p $(@D)
+	@sed -e '/^\/\*.*\*\/$$/d' -e '/^\/\*/,/\*\/$$/d' -e 's/^[[:space:]]*//' -e 's/[\\"]/\\&/g' \
+		-e 's/^$$/\\n/' -e 's/.*/"&"/' $< >$@
+$(BUILD)/harness/report/html/style.o: $(BUILD)/harness/report/html/style.css.inc
 
 $(BUILD)/libordeal.a: $(LIBOBJS)
 	@rm -f $@
