@@ -8,9 +8,9 @@ SCENARIOS ?=
 SET     ?=
 REPEAT  ?=
 
-PKGS    := libcurl libcjson yaml-0.1 libmicrohttpd libpq hiredis
-DEBS    := gcc make pkg-config perl libcurl4-openssl-dev libcjson-dev libyaml-dev libmicrohttpd-dev \
-	   libpq-dev libhiredis-dev libcmocka-dev
+PKGS    := libcurl libcares libcjson yaml-0.1 libmicrohttpd libpq hiredis
+DEBS    := gcc make pkg-config perl libcurl4-openssl-dev libc-ares-dev libcjson-dev libyaml-dev \
+	   libmicrohttpd-dev libpq-dev libhiredis-dev libcmocka-dev
 # Each includes only itself and those before it; test/unit/layers.t holds that.
 LAYERS  := base yaml manifest scenario history memoryd system load fault kube node apiserver engine \
 	   agent measure check report run cmd
@@ -128,7 +128,7 @@ FUZZSRC := harness/test/fuzz/targets.c $(call find,$(addprefix harness/,base yam
 build/fuzz/%: harness/test/fuzz/entry/%.c $(FUZZSRC)
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -std=c11 $(CPPFLAGS) -O1 -g -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=undefined -o $@ $^ -lyaml -lcjson -lm -lpthread
+		-fno-sanitize-recover=undefined -o $@ $^ $(LDLIBS)
 
 fuzz: $(FUZZERS)
 	@for f in $(notdir $(FUZZERS)); do mkdir -p build/fuzz/corpus/$$f; echo "== $$f"; \

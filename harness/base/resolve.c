@@ -1,35 +1,34 @@
 #include "base/resolve.h"
 
+/* The words of Debian 12's c-ares, which later ones mark as old. */
+#define CARES_NO_DEPRECATED
+#include <ares.h>
 #include <arpa/inet.h>
-#include <errno.h>
-#include <poll.h>
+#include <arpa/nameser.h>
+#include <netdb.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum {
-	TYPE_A = 1,
-	TYPE_AAAA = 28,
-	NAME_MAX_BYTES = 255,
-	QUESTION_MAX = 300,
-	SERVERS_MAX = 3,  /* resolv.conf(5): MAXNS */
-	SEARCH_MAX = 16,
-	RETRY_MS = 300,
+enum { RETRY_MS = 300 };
+
+enum answer {
+	ANSWER_FOUND,
+	ANSWER_NONE,    /* the name does not exist, or has no such address */
+	ANSWER_REFUSED, /* no server has an answer, and waiting would not help */
+	ANSWER_LATE,    /* the time is over */
 };
 
-struct conf {
-	char server[SERVERS_MAX][RESOLVE_ADDR_MAX];
-	int nservers;
-	char search[SEARCH_MAX][256];
-	int nsearch;
-	int ndots;
+struct question {
+	ares_channel channel;
+	int type; /* ns_t_a, ns_t_aaaa */
+	int64_t until_ns;
+	char *out;
+	bool answered;
+	int status; /* c-ares' */
 };
 
 static bool is_address(const char *s)
@@ -39,282 +38,185 @@ static bool is_address(const char *s)
 	return inet_pton(AF_INET, s, a) == 1 || inet_pton(AF_INET6, s, a) == 1;
 }
 
-static char *word(char **at)
-{
-	return strtok_r(NULL, " \t\r\n", at);
-}
-
-static void read_line(struct conf *c, char *line)
-{
-	char *at, *key = strtok_r(line, " \t\r\n", &at), *w;
-
-	if (!key || *key == '#' || *key == ';')
-		return;
-	if (!strcmp(key, "nameserver")) {
-		w = word(&at);
-		if (w && is_address(w) && c->nservers < SERVERS_MAX)
-			mem_copy_str(c->server[c->nservers++], RESOLVE_ADDR_MAX, w);
-	} else if (!strcmp(key, "search") || !strcmp(key, "domain")) {
-		/* The last of them counts. */
-		for (c->nsearch = 0; c->nsearch < SEARCH_MAX && (w = word(&at));)
-			mem_copy_str(c->search[c->nsearch++], sizeof(c->search[0]), w);
-	} else if (!strcmp(key, "options")) {
-		while ((w = word(&at))) {
-			if (!strncmp(w, "ndots:", 6))
-				c->ndots = atoi(w + 6);
-		}
-	}
-}
-
-static void read_conf(const char *path, struct conf *c)
-{
-	FILE *f = fopen(path, "re");
-	char line[1024];
-
-	memset(c, 0, sizeof(*c));
-	c->ndots = 1;
-	while (f && fgets(line, sizeof(line), f))
-		read_line(c, line);
-	if (f)
-		fclose(f);
-	if (!c->nservers)
-		mem_copy_str(c->server[c->nservers++], RESOLVE_ADDR_MAX, "127.0.0.1");
-}
-
 /* The first address of the family that /etc/hosts has for the name. */
-static bool in_hosts(const char *path, const char *host, int family, char *out)
+static bool in_hosts(ares_channel channel, const char *host, int family, char *out)
 {
-	FILE *f = fopen(path, "re");
-	char line[1024];
-	bool found = false;
+	struct hostent *h = NULL;
 
-	while (f && !found && fgets(line, sizeof(line), f)) {
-		unsigned char bin[16];
-		char *at, *addr, *name;
-
-		line[strcspn(line, "#")] = '\0';
-		addr = strtok_r(line, " \t\r\n", &at);
-		if (!addr || inet_pton(family, addr, bin) != 1)
-			continue;
-		while (!found && (name = word(&at)))
-			found = !strcasecmp(name, host);
-		if (found)
-			mem_copy_str(out, RESOLVE_ADDR_MAX, addr);
-	}
-	if (f)
-		fclose(f);
-	return found;
-}
-
-size_t resolve_question(uint16_t id, const char *name, int type, unsigned char *out)
-{
-	/* Recursion desired; one question. */
-	const unsigned char head[12] = {(unsigned char)(id >> 8), (unsigned char)id, 1, 0, 0, 1};
-	size_t n = sizeof(head);
-
-	memcpy(out, head, sizeof(head));
-	while (*name && strcmp(name, ".")) {
-		size_t len = strcspn(name, ".");
-
-		if (!len || len > 63 || n + len + 1 > sizeof(head) + NAME_MAX_BYTES - 1)
-			return 0;
-		out[n++] = (unsigned char)len;
-		memcpy(out + n, name, len);
-		n += len;
-		name += len + (name[len] == '.');
-	}
-	out[n++] = 0;
-	out[n++] = 0;
-	out[n++] = (unsigned char)type;
-	out[n++] = 0;
-	out[n++] = 1; /* class IN */
-	return n;
-}
-
-/* Where the name at `at` ends (compressed or not); 0 when it is malformed. */
-static size_t skip_name(const unsigned char *p, size_t len, size_t at)
-{
-	while (at < len) {
-		if ((p[at] & 0xc0) == 0xc0)
-			return at + 2 <= len ? at + 2 : 0;
-		if (p[at] & 0xc0)
-			return 0;
-		if (!p[at])
-			return at + 1;
-		at += (size_t)p[at] + 1;
-	}
-	return 0;
-}
-
-static unsigned get16(const unsigned char *p)
-{
-	return (unsigned)p[0] << 8 | p[1];
-}
-
-/* The question comes back as it was asked, letter case apart. */
-static bool same_question(const unsigned char *q, const unsigned char *p, size_t qlen, size_t len)
-{
-	if (len < qlen || q[0] != p[0] || q[1] != p[1] || !(p[2] & 0x80) || get16(p + 4) != 1)
+	if (ares_gethostbyname_file(channel, host, family, &h) != ARES_SUCCESS)
 		return false;
-	for (size_t i = 12; i < qlen; i++) {
-		unsigned char a = q[i], b = p[i];
-
-		if (a != b && !(a >= 'A' && a <= 'Z' && b == a + 32) &&
-		    !(b >= 'A' && b <= 'Z' && a == b + 32))
-			return false;
-	}
+	inet_ntop(family, h->h_addr_list[0], out, RESOLVE_ADDR_MAX);
+	ares_free_hostent(h);
 	return true;
 }
 
-enum resolve_answer resolve_parse(const unsigned char *question, size_t qlen,
-				  const unsigned char *packet, size_t len,
-				  char out[RESOLVE_ADDR_MAX])
+/* Behind CNAMEs the address stands in the same answer. */
+static int first_address(int type, const unsigned char *packet, int len, char *out)
 {
-	unsigned type = get16(question + qlen - 4), rcode, answers;
-	size_t at = qlen, rdlen;
+	struct ares_addrttl v4;
+	struct ares_addr6ttl v6;
+	bool is_v4 = type == ns_t_a;
+	int n = 1, status;
 
-	if (!same_question(question, packet, qlen, len))
-		return RESOLVE_OTHER;
-	rcode = packet[3] & 15;
-	if (rcode == 3)
-		return RESOLVE_NONE;
-	if (rcode)
-		return RESOLVE_REFUSED;
-	for (answers = get16(packet + 6); answers; answers--) {
-		at = skip_name(packet, len, at);
-		if (!at || at + 10 > len)
-			return RESOLVE_REFUSED;
-		rdlen = get16(packet + at + 8);
-		if (at + 10 + rdlen > len)
-			return RESOLVE_REFUSED;
-		/* Behind CNAMEs the address stands in the same answer. */
-		if (get16(packet + at) == type && rdlen == (type == TYPE_A ? 4u : 16u)) {
-			inet_ntop(type == TYPE_A ? AF_INET : AF_INET6, packet + at + 10, out,
-				  RESOLVE_ADDR_MAX);
-			return RESOLVE_FOUND;
-		}
-		at += 10 + rdlen;
-	}
-	return RESOLVE_NONE;
+	status = is_v4 ? ares_parse_a_reply(packet, len, NULL, &v4, &n) :
+		 ares_parse_aaaa_reply(packet, len, NULL, &v6, &n);
+	if (status == ARES_SUCCESS && n < 1)
+		status = ARES_ENODATA;
+	if (status == ARES_SUCCESS)
+		inet_ntop(is_v4 ? AF_INET : AF_INET6, is_v4 ? (void *)&v4.ipaddr : (void *)&v6.ip6addr,
+			  out, RESOLVE_ADDR_MAX);
+	return status;
 }
 
-static int connect_udp(const char *server, int port)
+static void on_answer(void *arg, int status, int timeouts, unsigned char *packet, int len)
 {
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
-	bool is_v4 = inet_pton(AF_INET, server, &v4.sin_addr) == 1;
-	int fd;
+	struct question *q = arg;
 
-	if (!is_v4 && inet_pton(AF_INET6, server, &v6.sin6_addr) != 1)
-		return -1;
-	fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd >= 0 && connect(fd, is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6,
-			       is_v4 ? sizeof(v4) : sizeof(v6))) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
+	(void)timeouts;
+	q->answered = true;
+	q->status = status == ARES_SUCCESS ? first_address(q->type, packet, len, q->out) : status;
 }
 
-/* Waits for one server's answer, at most RETRY_MS. RESOLVE_OTHER: none. */
-static enum resolve_answer await_answer(int fd, const unsigned char *q, size_t qlen,
-					int64_t until_ns, char *out)
+/* Waits for whatever c-ares waits for, at most until the question's time is over. */
+static void wait_on(struct question *q)
 {
-	int64_t end_ns = clock_mono_ns() + RETRY_MS * NS_PER_MS;
-	enum resolve_answer a = RESOLVE_OTHER;
-	unsigned char packet[1500];
-	ssize_t n;
+	ares_socket_t fds[ARES_GETSOCK_MAXNUM];
+	struct pollfd p[ARES_GETSOCK_MAXNUM];
+	/* Bit i: readable; bit 16 + i: writable. The macros for it shift into the sign. */
+	unsigned wanted = (unsigned)ares_getsock(q->channel, fds, ARES_GETSOCK_MAXNUM);
+	int64_t end_ns = q->until_ns, retry_ns;
+	struct timeval tv;
+	nfds_t n = 0;
 
-	if (end_ns > until_ns)
-		end_ns = until_ns;
-	while (a == RESOLVE_OTHER && clock_wait_fd(fd, POLLIN, end_ns)) {
-		n = recv(fd, packet, sizeof(packet), 0);
-		if (n >= 0)
-			a = resolve_parse(q, qlen, packet, (size_t)n, out);
-		else if (errno == ECONNREFUSED)
-			return RESOLVE_REFUSED;
+	for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
+		short events = (short)((wanted >> i & 1 ? POLLIN : 0) |
+				       (wanted >> (i + ARES_GETSOCK_MAXNUM) & 1 ? POLLOUT : 0));
+
+		if (events)
+			p[n++] = (struct pollfd){.fd = fds[i], .events = events};
 	}
-	return a;
+	if (ares_timeout(q->channel, NULL, &tv)) {
+		retry_ns = clock_mono_ns() + tv.tv_sec * NS_PER_S + tv.tv_usec * 1000;
+		end_ns = retry_ns < end_ns ? retry_ns : end_ns;
+	}
+	if (!clock_poll_until(p, n, end_ns)) {
+		ares_process_fd(q->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+		return;
+	}
+	for (nfds_t i = 0; i < n; i++) {
+		bool broken = p[i].revents & (POLLERR | POLLHUP);
+
+		ares_process_fd(q->channel, broken || p[i].revents & POLLIN ? p[i].fd : ARES_SOCKET_BAD,
+				broken || p[i].revents & POLLOUT ? p[i].fd : ARES_SOCKET_BAD);
+	}
 }
 
-/* One name at one server after the other. RESOLVE_OTHER: time is over. */
-static enum resolve_answer ask(const struct conf *c, int port, const char *name, int type,
-			       int64_t until_ns, char *out)
+/* One name, at one server after the other, again and again. c-ares asks each
+ * but once: it would wait twice as long with each round, and from one port,
+ * behind which connection tracking may keep the server that does not answer. */
+static enum answer ask(struct question *q, const char *name)
 {
-	unsigned char q[QUESTION_MAX];
-	uint16_t id;
-	size_t len;
-
-	if (getrandom(&id, sizeof(id), 0) != sizeof(id))
-		id = (uint16_t)clock_mono_ns();
-	len = resolve_question(id, name, type, q);
-	if (!len)
-		return RESOLVE_NONE;
-	for (int turn = 0; clock_mono_ns() < until_ns; turn++) {
-		int fd = connect_udp(c->server[turn % c->nservers], port);
-		enum resolve_answer a = RESOLVE_REFUSED;
-
-		if (fd >= 0 && send(fd, q, len, 0) == (ssize_t)len)
-			a = await_answer(fd, q, len, until_ns, out);
-		if (fd >= 0)
-			close(fd);
-		if (a == RESOLVE_FOUND || a == RESOLVE_NONE)
-			return a;
-		/* All servers refuse: waiting would not help. */
-		if (a == RESOLVE_REFUSED && turn + 1 >= c->nservers)
-			return a;
+	q->status = ARES_ETIMEOUT;
+	while (q->status == ARES_ETIMEOUT && clock_mono_ns() < q->until_ns) {
+		q->answered = false;
+		ares_query(q->channel, name, ns_c_in, q->type, on_answer, q);
+		while (!q->answered && clock_mono_ns() < q->until_ns)
+			wait_on(q);
+		if (!q->answered)
+			ares_cancel(q->channel); /* answers with ARES_ECANCELLED */
 	}
-	return RESOLVE_OTHER;
+	switch (q->status) {
+	case ARES_SUCCESS:
+		return ANSWER_FOUND;
+	case ARES_ENOTFOUND:
+	case ARES_ENODATA:
+	case ARES_EBADNAME:
+		return ANSWER_NONE;
+	case ARES_ETIMEOUT:
+	case ARES_ECANCELLED:
+		return ANSWER_LATE;
+	default:
+		return ANSWER_REFUSED;
+	}
 }
 
-/* res_search(3): a name with ndots dots or more is tried as it is first. */
-static enum resolve_answer search(const struct conf *c, int port, const char *host, int type,
-				  int64_t until_ns, char *out)
+/* res_search(3): a name with ndots dots or more is tried as it is first.
+ * c-ares' own search would end at a domain whose servers fail. */
+static enum answer search(struct question *q, const struct ares_options *conf, const char *host)
 {
 	size_t len = strlen(host);
 	bool full = len && host[len - 1] == '.';
-	enum resolve_answer a = RESOLVE_NONE;
+	enum answer a = ANSWER_NONE;
 	int dots = 0;
 	char name[600];
 
 	for (const char *p = host; *p; p++)
 		dots += *p == '.';
-	if (full || dots >= c->ndots)
-		a = ask(c, port, host, type, until_ns, out);
-	if (full || a == RESOLVE_FOUND || a == RESOLVE_OTHER)
+	if (full || dots >= conf->ndots)
+		a = ask(q, host);
+	if (full || a == ANSWER_FOUND || a == ANSWER_LATE)
 		return a;
-	for (int i = 0; i < c->nsearch; i++) {
-		snprintf(name, sizeof(name), "%s.%s", host, c->search[i]);
-		a = ask(c, port, name, type, until_ns, out);
-		if (a == RESOLVE_FOUND || a == RESOLVE_OTHER)
+	for (int i = 0; i < conf->ndomains; i++) {
+		snprintf(name, sizeof(name), "%s.%s", host, conf->domains[i]);
+		a = ask(q, name);
+		if (a == ANSWER_FOUND || a == ANSWER_LATE)
 			return a;
 	}
-	return dots >= c->ndots ? a : ask(c, port, host, type, until_ns, out);
+	return dots >= conf->ndots ? a : ask(q, host);
+}
+
+/* Both families, by the channel's resolv.conf. */
+static enum answer look_up(ares_channel channel, const char *host, int64_t until_ns, char *out)
+{
+	struct question q = {.channel = channel, .type = ns_t_a, .until_ns = until_ns, .out = out};
+	struct ares_options conf;
+	enum answer a = ANSWER_REFUSED;
+	int mask;
+
+	if (in_hosts(channel, host, AF_INET, out) || in_hosts(channel, host, AF_INET6, out))
+		return ANSWER_FOUND;
+	if (ares_save_options(channel, &conf, &mask) == ARES_SUCCESS) {
+		a = search(&q, &conf, host);
+		q.type = ns_t_aaaa;
+		if (a == ANSWER_NONE)
+			a = search(&q, &conf, host);
+	}
+	ares_destroy_options(&conf);
+	return a;
 }
 
 int resolve_host(const struct resolver *r, const char *host, int64_t until_ns,
 		 char out[RESOLVE_ADDR_MAX], char *error, size_t size)
 {
-	const char *hosts = r && r->hosts ? r->hosts : "/etc/hosts";
-	const char *path = r && r->resolv_conf ? r->resolv_conf : "/etc/resolv.conf";
-	int port = r && r->port ? r->port : 53;
-	enum resolve_answer a;
-	struct conf c;
+	struct ares_options o = {.timeout = RETRY_MS, .tries = 1, .lookups = (char *)"b"};
+	int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS, status;
+	ares_channel channel;
+	enum answer a;
 
 	if (is_address(host)) {
 		mem_copy_str(out, RESOLVE_ADDR_MAX, host);
 		return 0;
 	}
-	if (in_hosts(hosts, host, AF_INET, out) || in_hosts(hosts, host, AF_INET6, out))
+	if (r && r->resolv_conf) {
+		o.resolvconf_path = (char *)r->resolv_conf;
+		mask |= ARES_OPT_RESOLVCONF;
+	}
+	if (r && r->port) {
+		o.udp_port = o.tcp_port = (unsigned short)r->port;
+		mask |= ARES_OPT_UDP_PORT | ARES_OPT_TCP_PORT;
+	}
+	/* A channel a question: resolv.conf as it is now, and no lock. */
+	status = ares_init_options(&channel, &o, mask);
+	if (status != ARES_SUCCESS) {
+		snprintf(error, size, "c-ares: %s", ares_strerror(status));
+		return -1;
+	}
+	a = look_up(channel, host, until_ns, out);
+	ares_destroy(channel);
+	if (a == ANSWER_FOUND)
 		return 0;
-	read_conf(path, &c);
-	a = search(&c, port, host, TYPE_A, until_ns, out);
-	if (a == RESOLVE_NONE)
-		a = search(&c, port, host, TYPE_AAAA, until_ns, out);
-	if (a == RESOLVE_FOUND)
-		return 0;
-	snprintf(error, size, a == RESOLVE_NONE ? "%.60s does not exist" :
-		 a == RESOLVE_REFUSED ? "the name server has no answer for %.40s" :
+	snprintf(error, size, a == ANSWER_NONE ? "%.60s does not exist" :
+		 a == ANSWER_REFUSED ? "the name server has no answer for %.40s" :
 		 "no answer in time for %.50s", host);
 	return -1;
 }
