@@ -29,7 +29,7 @@ static bool is_host_agent(pid_t pid)
 	bool yes;
 
 	proc_cmdline(pid, &b);
-	yes = b.len && memmem(b.s, b.len, "node-agent", 11) && memmem(b.s, b.len, "host-agent", 10);
+	yes = b.s && memmem(b.s, b.len, "node-agent", 11) && memmem(b.s, b.len, "host-agent", 10);
 	buf_free(&b);
 	return yes;
 }
