@@ -2,28 +2,31 @@
 #define ORDEAL_SYSTEM_HTTP_CALL_H
 
 #include <cjson/cJSON.h>
+#include <curl/curl.h>
 #include <stdint.h>
 
 #include "base/buf.h"
 
-/* One question to a member's HTTP interface over a plain socket, in two
- * halves, so that one thread can ask others in between and all share one
- * deadline. until_ns is CLOCK_MONOTONIC. */
+/* One question to a member's HTTP interface, in two halves, so that one
+ * thread can ask others in between and all share one deadline. until_ns is
+ * CLOCK_MONOTONIC, held to the millisecond. */
 
 struct http_call {
-	int fd; /* -1: none; error says why */
+	CURLM *multi;
+	CURL *easy; /* NULL: none; error says why */
 	struct buf answer;
 	char error[96];
 };
 
-/* Connects and asks "GET path", or, with a body, "POST path"; waits for the
- * connection only. `address` is numeric; path and body are short (500 bytes).
- * http_end() must follow. */
+/* Connects and asks "GET path", or, with a body of JSON, "POST path"; waits
+ * until the question is sent only. `address` is numeric: names are resolved
+ * elsewhere. http_end() must follow. */
 void http_begin(struct http_call *c, const char *address, int port, const char *path,
 		const char *body, int64_t until_ns);
 
 /* Waits for the answer, takes what is there already even when the time is
- * over, and closes. NULL with c->error, or an object for the caller to delete. */
+ * over, and closes. NULL with c->error, or an object for the caller to delete.
+ * A zeroed call, which nobody began, keeps its error. */
 cJSON *http_end(struct http_call *c, int64_t until_ns);
 
 #endif

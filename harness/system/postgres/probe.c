@@ -186,7 +186,7 @@ static bool locate(char address[64], const char *host, int64_t until_ns, char *e
  * since it does not change under a run. */
 static void ask_sync_mode(struct probe *p, struct sample *s, int64_t until_ns)
 {
-	struct http_call call = {.fd = -1};
+	struct http_call call = {0};
 	const cJSON *mode;
 	cJSON *config;
 	char why[96];
@@ -221,7 +221,7 @@ static void store_end(struct probe *p, struct http_call *call, struct sample *s,
 	view = cJSON_CreateObject();
 	json_set_str(view, "host", p->store);
 	/* Without a call its error says why there was none. */
-	if (call->fd < 0 || etcd_end(call, until_ns, leader, sizeof(leader))) {
+	if (!call->easy || etcd_end(call, until_ns, leader, sizeof(leader))) {
 		json_set_str(view, "error", call->error);
 		p->store_address[0] = '\0';
 	} else {
@@ -235,7 +235,7 @@ void postgres_probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 	int64_t from = clock_mono_ns(), until_ns = from + timeout_ns;
 	bool ask_patroni = p->patroni_port && (!p->calm || from - p->asked_ns >= CALM_EVERY_NS);
 	int64_t connect_ns = from + CONNECT_MAX_NS < until_ns ? from + CONNECT_MAX_NS : until_ns;
-	struct http_call call = {.fd = -1}, store = {.fd = -1};
+	struct http_call call = {0}, store = {0};
 	cJSON *answer;
 
 	s->extra = cJSON_CreateObject();
