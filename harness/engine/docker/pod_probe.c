@@ -1,17 +1,14 @@
 /* Probes, as a kubelet makes them: from outside of the pod, or by a command
  * in its container. One thread each. */
-#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/dial.h"
 #include "base/json.h"
 #include "engine/docker/docker.h"
 #include "engine/docker/plan.h"
@@ -21,22 +18,13 @@ static const char *const words[] = {"Startup", "Liveness", "Readiness"};
 
 static bool tcp_probe(const char *ip, int port, int64_t timeout_ns, char why[300])
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), problem = 0;
-	struct pollfd w = {fd, POLLOUT, 0};
-	socklen_t len = sizeof(problem);
+	int fd = dial(ip, port, clock_mono_ns() + timeout_ns);
 
-	inet_pton(AF_INET, ip, &at.sin_addr);
-	if (connect(fd, (struct sockaddr *)&at, sizeof(at)))
-		problem = errno;
-	if (problem == EINPROGRESS) {
-		problem = ETIMEDOUT;
-		if (poll(&w, 1, (int)(timeout_ns / NS_PER_MS)) == 1)
-			getsockopt(fd, SOL_SOCKET, SO_ERROR, &problem, &len);
-	}
-	close(fd);
-	snprintf(why, 300, "dial tcp %s:%d: %s", ip, port, strerror(problem));
-	return !problem;
+	if (fd < 0)
+		snprintf(why, 300, "dial tcp %s:%d: %s", ip, port, strerror(errno));
+	else
+		close(fd);
+	return fd >= 0;
 }
 
 static size_t ignore(char *data, size_t size, size_t n, void *arg)

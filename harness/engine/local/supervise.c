@@ -1,7 +1,6 @@
 /* The part of a controller and a kubelet that a trial needs: pods are started,
  * watched, and started again under a new UID when they have died. */
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,13 +9,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/dial.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/random.h"
 #include "engine/local/local.h"
-#include "memoryd/net.h"
 
 #define TURN_NS (10 * NS_PER_MS)
 #define LOOK_NS (500 * NS_PER_MS)   /* how often a ready pod is asked again */
@@ -147,16 +146,11 @@ static void on_death(struct local *l, struct local_pod *p, int status)
 /* What a tcpSocket probe does. */
 static bool answers(const struct local_pod *p)
 {
-	struct err e = {0};
-	int fd = memory_net_connect(p->ip, p->ready_port, &e);
-	struct pollfd w = {fd, POLLOUT, 0};
-	bool ok;
+	int fd = dial(p->ip, p->ready_port, clock_mono_ns() + PROBE_NS);
 
-	if (fd < 0)
-		return false;
-	ok = poll(&w, 1, (int)(PROBE_NS / NS_PER_MS)) == 1 && memory_net_connected(fd) == 0;
-	close(fd);
-	return ok;
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
 static void attend(struct local *l, struct local_pod *p)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/dial.h"
 #include "base/json.h"
 #include "memoryd/lease.h"
 #include "memoryd/net.h"
@@ -41,24 +42,16 @@ static enum wire_result failed(struct err *e, enum wire_result r, const char *wh
 enum wire_result wire_connect(struct wire *w, const char *addr, int port, int64_t end_ns,
 			      struct err *e)
 {
-	struct pollfd p = {.events = POLLOUT};
-
 	wire_close(w);
-	w->fd = memory_net_connect(addr, port, e);
-	if (w->fd < 0)
-		return WIRE_BROKEN;
-	snprintf(w->addr, sizeof(w->addr), "%s", addr);
-	w->port = port;
-	p.fd = w->fd;
-	if (!clock_poll_until(&p, 1, end_ns)) {
-		wire_close(w);
-		return failed(e, WIRE_TIMEOUT, "connecting");
-	}
-	errno = memory_net_connected(w->fd);
-	if (!errno)
+	w->fd = dial(addr, port, end_ns);
+	if (w->fd >= 0) {
+		snprintf(w->addr, sizeof(w->addr), "%s", addr);
+		w->port = port;
 		return WIRE_OK;
-	failed(e, WIRE_BROKEN, "connecting");
-	wire_close(w);
+	}
+	if (errno == ETIMEDOUT)
+		return failed(e, WIRE_TIMEOUT, "connecting");
+	err_set(e, ERR_BROKEN, "cannot connect to %s:%d: %s", addr, port, strerror(errno));
 	return WIRE_BROKEN;
 }
 
