@@ -1,26 +1,112 @@
 #include "base/nft.h"
 
-#include <stdio.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <nftables/libnftables.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "base/clock.h"
 #include "base/json.h"
-#include "base/proc.h"
 
-#define NFT_TIMEOUT_NS (10 * NS_PER_S)
+struct job {
+	const char *netns, *script;
+	struct buf *json; /* NULL: no output is wanted */
+	int problem;      /* errno when the namespace could not be entered */
+	bool refused;     /* by nft; why says what it said */
+	struct buf why;
+	sem_t done;
+};
 
-static void enter(const char *netns, char option[600])
+static int enter(const char *netns)
 {
-	snprintf(option, 600, "--net=%s", netns);
+	int fd = open(netns, O_RDONLY | O_CLOEXEC);
+	int problem = fd < 0 || setns(fd, CLONE_NEWNET) ? errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return problem;
+}
+
+static struct nft_ctx *run(struct job *j)
+{
+	/* Nowhere does libnftables say that two threads may use it at once. */
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+	struct nft_ctx *nft;
+
+	pthread_mutex_lock(&one_at_a_time);
+	nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	nft_ctx_buffer_error(nft);
+	nft_ctx_buffer_output(nft);
+	if (j->json)
+		nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_JSON);
+	j->refused = nft_run_cmd_from_buffer(nft, j->script);
+	pthread_mutex_unlock(&one_at_a_time);
+	if (j->refused)
+		buf_str(&j->why, nft_ctx_get_error_buffer(nft));
+	else if (j->json)
+		buf_str(j->json, nft_ctx_get_output_buffer(nft));
+	return nft;
+}
+
+static void *work(void *arg)
+{
+	struct job *j = arg;
+	struct nft_ctx *nft = NULL;
+
+	j->problem = enter(j->netns);
+	if (!j->problem)
+		nft = run(j);
+	/* The job is its owner's from here on. Closing nft's socket takes 10 ms and
+	 * more: the kernel first frees what the script has replaced. */
+	sem_post(&j->done);
+	if (nft)
+		nft_ctx_free(nft);
+	return NULL;
+}
+
+/* By a thread that enters the namespace and ends with it: setns(2) moves the
+ * calling thread alone. */
+static int start(struct job *j, struct err *e)
+{
+	sigset_t all, before;
+	pthread_attr_t attr;
+	pthread_t thread;
+	int r;
+
+	sem_init(&j->done, 0, 0);
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	r = pthread_create(&thread, &attr, work, j);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	if (r)
+		return err_set(e, ERR_BROKEN, "nft in %s: no thread: %s", j->netns, strerror(r));
+	while (sem_wait(&j->done))
+		;
+	sem_destroy(&j->done);
+	return 0;
 }
 
 int nft_run(const char *netns, const char *script, struct err *e)
 {
-	char option[600];
-	const char *argv[] = {"nsenter", option, "nft", "-f", "-", NULL};
+	struct job j = {.netns = netns, .script = script};
+	int r = start(&j, e);
 
-	enter(netns, option);
-	return proc_must(argv, script, NFT_TIMEOUT_NS, NULL, e);
+	if (!r && j.problem)
+		r = err_set(e, ERR_BROKEN, "entering the network namespace %s: %s", netns,
+			    strerror(j.problem));
+	/* The first line is what is wrong, those after it point at the place. */
+	else if (!r && j.refused)
+		r = err_set(e, ERR_BROKEN, "nft in %s: %.*s", netns,
+			    (int)strcspn(buf_cstr(&j.why), "\n"), buf_cstr(&j.why));
+	buf_free(&j.why);
+	return r;
 }
 
 int nft_delete_table(const char *netns, const char *table, struct err *e)
@@ -37,34 +123,34 @@ int nft_delete_table(const char *netns, const char *table, struct err *e)
 	return r;
 }
 
-/* nft's JSON answer; NULL without an error when nft exits with one. */
-static cJSON *ask(const char *const argv[], struct err *e)
+/* nft's answer as JSON; NULL without an error when it has none, or there is
+ * no such namespace (any more). */
+static cJSON *ask(const char *netns, const char *question, struct err *e)
 {
-	struct proc_result res;
+	struct buf json = {0};
+	struct job j = {.netns = netns, .script = question, .json = &json};
 	cJSON *o = NULL;
 
-	if (proc_run(argv, NULL, NFT_TIMEOUT_NS, &res, e))
-		return NULL;
-	if (!res.exit_code)
-		o = json_parse(buf_cstr(&res.out), "nft", e);
-	proc_result_free(&res);
+	e->kind = ERR_NONE;
+	if (!start(&j, e) && !j.problem && !j.refused)
+		o = json_parse(buf_cstr(&json), "nft", e);
+	buf_free(&json);
+	buf_free(&j.why);
 	return o;
 }
 
 int nft_counters(const char *netns, const char *table, bool *there, int64_t *in, int64_t *out,
 		 struct err *e)
 {
-	char option[600];
-	const char *argv[] = {"nsenter", option, "nft", "-j", "list", "counters", "table", "inet",
-			      table, NULL};
+	struct buf question = {0};
 	const cJSON *item;
 	cJSON *o;
 
 	*there = false;
 	*in = *out = 0;
-	e->kind = ERR_NONE;
-	enter(netns, option);
-	o = ask(argv, e);
+	buf_fmt(&question, "list counters table inet %s", table);
+	o = ask(netns, buf_cstr(&question), e);
+	buf_free(&question);
 	if (!o)
 		return e->kind == ERR_NONE ? 0 : -1;
 	cJSON_ArrayForEach(item, json_get(o, "nftables")) {
@@ -84,14 +170,9 @@ int nft_counters(const char *netns, const char *table, bool *there, int64_t *in,
 
 int nft_our_tables(const char *netns, struct buf *names, struct err *e)
 {
-	char option[600];
-	const char *argv[] = {"nsenter", option, "nft", "-j", "list", "tables", "inet", NULL};
 	const cJSON *item;
-	cJSON *o;
+	cJSON *o = ask(netns, "list tables inet", e);
 
-	e->kind = ERR_NONE;
-	enter(netns, option);
-	o = ask(argv, e);
 	if (!o)
 		return e->kind == ERR_NONE ? 0 : -1;
 	cJSON_ArrayForEach(item, json_get(o, "nftables")) {

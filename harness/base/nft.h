@@ -7,14 +7,15 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* nftables in a network namespace given by a path that setns() takes, by
- * way of the tools `nsenter` and `nft`. Only tables of the inet family whose
- * names begin with "ordeal_fault_" are ever touched: the node has tables of
- * its own (kind's wall). */
+/* nftables in a network namespace given by a path that setns() takes. Of the
+ * tables of faults, only those of the inet family whose names begin with
+ * "ordeal_fault_" are listed or removed: the node has tables of its own
+ * (kind's wall). Any thread; the caller's stays in its namespace. */
 
 #define NFT_PREFIX "ordeal_fault_"
 
-/* Runs a script as one transaction. */
+/* Runs a script as one transaction. What it makes is in force on return,
+ * and was not for longer than a fraction of a millisecond. */
 int nft_run(const char *netns, const char *script, struct err *e);
 
 /* Removes a table; a missing one is fine. */

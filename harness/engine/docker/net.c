@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/nft.h"
 #include "base/proc.h"
 #include "engine/docker/docker.h"
 
@@ -212,11 +213,10 @@ char *docker_vip_script(const struct store *s, const char *ns)
 
 static int apply_rules(pid_t pid, const char *script, struct err *e)
 {
-	char net[64];
-	const char *argv[] = {"nsenter", net, "nft", "-f", "-", NULL};
+	char netns[64];
 
-	snprintf(net, sizeof(net), "--net=/proc/%d/ns/net", (int)pid);
-	return proc_must(argv, script, TOOL_NS, NULL, e);
+	snprintf(netns, sizeof(netns), "/proc/%d/ns/net", (int)pid);
+	return nft_run(netns, script, e);
 }
 
 /* One pod whose rules are not the wanted ones; 0 when there is none. */
