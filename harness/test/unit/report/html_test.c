@@ -11,9 +11,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "report/report.h"
-#include "test/lib/markup_check.h"
 #include "test/lib/report_room.h"
 #include "test/lib/report_synth.h"
+#include "test/lib/validate.h"
 
 /* The page that a person reads, and the list of runs. With a folder as its
  * only argument this program writes a pretended run and its reports there. */
@@ -62,10 +62,38 @@ static const char *html_of(void **state)
 
 static void is_well_formed(void **state)
 {
-	char why[300] = "";
+	must_be_well_formed(html_of(state), true);
+}
 
-	if (!markup_check(html_of(state), true, why, sizeof(why)))
-		fail_msg("%s", why);
+/* The check itself must be able to fail. */
+static void the_check_notices(void **state)
+{
+	static const char *const bad[] = {
+		"<div>no end", "</div>", "<b><i>crossed</b></i>", "<svg><g><rect/></svg>",
+		"<ul><li>no end</ul>", "a & b", "&x", "&lt b", "a < b", "<kube>",
+		"<p class=\"a\" class=\"b\">twice</p>", "<p class=x>no quotes</p>",
+		"<p class=\"no end>a</p>", "<p title=\"a<b\">a</p>", "<p id=\"a\">an id twice</p>",
+		"a control character: \1",
+	};
+	static const char page[] =
+		"<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"></head>\n"
+		"<body><details id=\"a\" open><br>%s</details></body>\n</html>\n";
+	struct buf text = {0}, why = {0};
+
+	(void)state;
+	buf_fmt(&text, page, "a &amp; b");
+	must_be_well_formed(buf_cstr(&text), true);
+	assert_false(validate_markup(strchr(buf_cstr(&text), '\n') + 1, true, &why));
+	assert_false(validate_markup(buf_cstr(&text), false, &why));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		buf_reset(&text);
+		buf_reset(&why);
+		buf_fmt(&text, page, bad[i]);
+		if (validate_markup(buf_cstr(&text), true, &why) || !why.len)
+			fail_msg("not noticed: %s", bad[i]);
+	}
+	buf_free(&text);
+	buf_free(&why);
 }
 
 /* One file: nothing is fetched and nothing is run. */
@@ -207,7 +235,7 @@ static void runs_are_listed_newest_first(void **state)
 {
 	struct pages *p = *state;
 	struct buf index = {0};
-	char path[200], link[200], why[300] = "";
+	char path[200], link[200];
 	struct err e = {0};
 	const char *html;
 
@@ -225,14 +253,13 @@ static void runs_are_listed_newest_first(void **state)
 	snprintf(path, sizeof(path), "%s/index.html", p->room.reports);
 	assert_int_equal(file_read(path, &index, &e), 0);
 	html = buf_cstr(&index);
-	if (!markup_check(html, true, why, sizeof(why)))
-		fail_msg("%s", why);
 	assert_non_null(strstr(html, "<h1>2 runs</h1>"));
 	assert_true(strstr(html, "run-b/report.html") < strstr(html, "run-a/report.html"));
 	assert_non_null(strstr(html, "engine &lt;kube&gt;"));
 	assert_non_null(strstr(html, "<td data-l=\"Writes down\">31.24 s"));
 	assert_non_null(strstr(html, "<td data-l=\"Lost\">9</td>"));
 	assert_null(strstr(html, "latest"));
+	must_be_well_formed(html, true);
 	buf_free(&index);
 }
 
@@ -276,6 +303,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_well_formed),
+		cmocka_unit_test(the_check_notices),
 		cmocka_unit_test(stands_alone),
 		cmocka_unit_test(verdict_comes_first),
 		cmocka_unit_test(verdicts_are_words),

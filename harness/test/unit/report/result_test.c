@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "test/lib/report_room.h"
 #include "test/lib/report_synth.h"
-#include "test/lib/schema_check.h"
+#include "test/lib/validate.h"
 
 /* result.json and its schema. */
 
@@ -53,7 +53,7 @@ static void it_is_what_the_schema_says(void **state)
 	cJSON *s = schema(), *result = report_room_json(*state, "result.json");
 	struct buf why = {0};
 
-	if (!schema_check(s, result, &why))
+	if (!validate_json(s, result, &why))
 		fail_msg("%s", buf_cstr(&why));
 	buf_free(&why);
 	cJSON_Delete(result);
@@ -75,7 +75,7 @@ static void spoil(cJSON *s, cJSON *result, const char *what)
 {
 	struct buf why = {0};
 
-	if (schema_check(s, result, &why))
+	if (validate_json(s, result, &why))
 		fail_msg("not noticed: %s", what);
 	buf_free(&why);
 }
@@ -94,6 +94,8 @@ static void the_check_notices(void **state)
 	json_set_str(first, "verdict", "PASS");
 	json_set_num(first, "load_ms", -1);
 	spoil(s, result, "a negative length");
+	json_set_str(first, "load_ms", "1");
+	spoil(s, result, "a wrong type");
 	json_set_num(first, "load_ms", 1);
 	cJSON_DeleteItemFromObjectCaseSensitive(first, "loss");
 	spoil(s, result, "a missing key");
