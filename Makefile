@@ -16,14 +16,14 @@ LAYERS  := base yaml manifest scenario history memoryd system load fault kube no
 	   agent measure check report run cmd
 
 CFLAGS  ?= -O2 -g
-CPPFLAGS += -D_GNU_SOURCE -Iharness -I$(BUILD)/harness $(PKG_CFLAGS)
+CPPFLAGS += -D_GNU_SOURCE -Iharness -I$(BUILD)/harness -include harness/base/banned.h $(PKG_CFLAGS)
 # One short line a file, on standard error: standard output is the TAP's.
 # V=1 shows the commands.
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2) >&2)
 
 WARN    := -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
-	   -Wmissing-prototypes -Wvla -Wno-format-truncation -Werror
+	   -Wmissing-prototypes -Wvla -Walloca -Wno-format-truncation -Werror
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 LDLIBS   = $(PKG_LIBS) -lpthread -lm
 
@@ -37,7 +37,7 @@ TESTS   := $(TESTSRC:harness/test/%.c=$(BUILD)/test/%)
 TESTLIB := $(patsubst %.c,$(BUILD)/%.o,$(wildcard harness/test/lib/*.c) harness/test/fuzz/targets.c)
 SCRIPTS := $(call find,harness/test,*.t)
 
-.PHONY: all deps test unit scenarios cluster cluster-down check-asan check-tsan check-kind check-docker fuzz clean
+.PHONY: all deps flags test unit scenarios cluster cluster-down check-asan check-tsan check-kind check-docker fuzz clean
 .SECONDARY: $(TESTSRC:%.c=$(BUILD)/%.o) $(TESTLIB)
 .DELETE_ON_ERROR:
 
@@ -55,6 +55,8 @@ ifneq ($(MAKECMDGOALS),clean)
 include build/deps.mk
 endif
 deps: build/deps.mk
+flags: # what a file is compiled with
+	@echo $(CC) $(CPPFLAGS) $(CFLAGS) $(WARN)
 
 $(BUILD)/%.o: %.c | build/deps.mk
 	@mkdir -p $(@D)

@@ -101,7 +101,7 @@ void store_now(char out[32])
 {
 	clock_rfc3339(clock_real_ns(), out);
 	/* Without the fraction. */
-	strcpy(out + 19, "Z");
+	mem_copy_str(out + 19, 2, "Z");
 }
 
 static bool is(const struct store_item *it, const char *plural, const char *ns, const char *name)

@@ -67,7 +67,7 @@ const cJSON *json_path(const cJSON *o, const char *path)
 		step[len] = '\0';
 		path += len + (path[len] == '.');
 		if (cJSON_IsArray(o))
-			o = cJSON_GetArrayItem(o, atoi(step));
+			o = cJSON_GetArrayItem(o, (int)strtol(step, NULL, 10));
 		else
 			o = json_get(o, step);
 	}

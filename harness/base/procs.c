@@ -65,7 +65,7 @@ pid_t procs_inner_pid(pid_t pid)
 			continue;
 		line[strcspn(line, "\n")] = '\0';
 		last = strrchr(line, '\t');
-		inner = last ? atoi(last + 1) : 0;
+		inner = last ? (int)strtol(last + 1, NULL, 10) : 0;
 	}
 	fclose(f);
 	return inner;
@@ -95,7 +95,7 @@ void procs_each(void (*fn)(void *arg, pid_t pid), void *arg)
 
 	while (d && (ent = readdir(d))) {
 		if (isdigit((unsigned char)ent->d_name[0]))
-			fn(arg, atoi(ent->d_name));
+			fn(arg, (int)strtol(ent->d_name, NULL, 10));
 	}
 	if (d)
 		closedir(d);

@@ -108,14 +108,15 @@ int kube_netns_but(struct node *n, const char *uid, const char *node_netns, char
  * followed by "/32 host LOCAL". */
 void kube_sandbox_ip(struct node *n, const char *uid, char out[64])
 {
-	char path[128], line[256], leaf[64] = "";
+	char path[128], line[256], leaf[64] = "", *end;
 	struct err ignored = {0};
 	FILE *f;
 
 	out[0] = '\0';
 	if (kube_netns(n, uid, path, sizeof(path), &ignored) || !path[0])
 		return;
-	strcpy(strstr(path, "/ns/net"), "/net/fib_trie");
+	end = strstr(path, "/ns/net");
+	mem_copy_str(end, sizeof(path) - (size_t)(end - path), "/net/fib_trie");
 	f = fopen(path, "re");
 	while (f && !out[0] && fgets(line, sizeof(line), f)) {
 		const char *at = strstr(line, "|-- ");

@@ -274,7 +274,7 @@ int64_t plan_claim_bytes(const struct manifest *m)
 		if (!strcmp(manifest_kind(o), "PersistentVolumeClaim"))
 			sum += claim_bytes(o);
 		for (size_t j = 0; templates && j < templates->n; j++)
-			sum += claim_bytes(templates->items[j]) * (*replicas ? atoll(replicas) : 1);
+			sum += claim_bytes(templates->items[j]) * (*replicas ? strtoll(replicas, NULL, 10) : 1);
 	}
 	return sum;
 }

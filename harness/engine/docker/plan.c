@@ -463,7 +463,7 @@ int plan_port(const cJSON *pod, const cJSON *port)
 	if (!cJSON_IsString(port))
 		return 0;
 	if (port->valuestring[0] && strspn(port->valuestring, "0123456789") == strlen(port->valuestring))
-		return atoi(port->valuestring);
+		return (int)strtol(port->valuestring, NULL, 10);
 	cJSON_ArrayForEach(c, json_path(pod, "spec.containers"))
 		cJSON_ArrayForEach(p, json_get(c, "ports"))
 			if (!strcmp(json_str(p, "name", ""), port->valuestring))

@@ -302,7 +302,7 @@ static int read_pod(struct local *l, const struct manifest *m, struct ynode *set
 	port = text_at(r.container, "readinessProbe.tcpSocket.port");
 	if (!*port)
 		port = text_at(r.container, "ports[0].containerPort");
-	r.pod->ready_port = atoi(port);
+	r.pod->ready_port = (int)strtol(port, NULL, 10);
 	restart = yaml_path(set, "spec.template.metadata.annotations.ordeal-restart-ms");
 	if (restart && restart->kind == Y_SCALAR) {
 		ms = strtoll(restart->text, &end, 10);

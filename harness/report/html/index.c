@@ -76,13 +76,17 @@ static const char *href(struct arena *a, const char *name)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 				    "-._~";
+	static const char hex[] = "0123456789ABCDEF";
 	char *out = arena_alloc(a, 3 * strlen(name) + 1), *o = out;
 
 	for (; *name; name++) {
-		if (strchr(plain, *name))
+		if (strchr(plain, *name)) {
 			*o++ = *name;
-		else
-			o += sprintf(o, "%%%02X", (unsigned char)*name);
+			continue;
+		}
+		*o++ = '%';
+		*o++ = hex[(unsigned char)*name >> 4];
+		*o++ = hex[*name & 15];
 	}
 	return out;
 }

@@ -106,7 +106,7 @@ static long long number_in(const struct log_line *line)
 
 	while (i < line->len && !isdigit((unsigned char)line->text[i]))
 		i++;
-	return i < line->len ? atoll(line->text + i) : 0;
+	return i < line->len ? strtoll(line->text + i, NULL, 10) : 0;
 }
 
 static void elected(const struct story *s, struct milestones *m)

@@ -112,9 +112,9 @@ static void say_sentinel(cJSON *o, const redisReply *r)
 	snprintf(names, sizeof(names), "%.250s:%.10s", pair(r, "ip"), pair(r, "port"));
 	json_set_str(o, "names", names);
 	json_set_str(o, "flags", pair(r, "flags"));
-	json_set_i64(o, "epoch", atoll(pair(r, "config-epoch")));
-	json_set_i64(o, "others", atoll(pair(r, "num-other-sentinels")));
-	json_set_i64(o, "replicas", atoll(pair(r, "num-slaves")));
+	json_set_i64(o, "epoch", strtoll(pair(r, "config-epoch"), NULL, 10));
+	json_set_i64(o, "others", strtoll(pair(r, "num-other-sentinels"), NULL, 10));
+	json_set_i64(o, "replicas", strtoll(pair(r, "num-slaves"), NULL, 10));
 }
 
 static bool ask_sentinel(struct redis_peer *p, const char *master, redisReply **r, int64_t until_ns,
@@ -160,7 +160,7 @@ void redis_sentinel_probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 				    until_ns - (spare ? REDIS_SECOND_MAX_NS : 0));
 
 	if (good && r[1]->type == REDIS_REPLY_ARRAY && r[1]->elements == 2)
-		min_replicas = atoll(redis_text(r[1]->element[1]));
+		min_replicas = strtoll(redis_text(r[1]->element[1]), NULL, 10);
 	if (good && !fill(&p->redis.member, s, redis_text(r[0]), min_replicas))
 		mem_copy_str(s->error, sizeof(s->error), "INFO does not tell the role");
 	redis_probe_lag(&p->redis, redis_text(r[0]), s, until_ns);

@@ -31,7 +31,7 @@ static bool take_address(const redisReply *r, char host[256], int *port)
 	if (r->type != REDIS_REPLY_ARRAY || r->elements != 2)
 		return false;
 	mem_copy_str(host, 256, redis_text(r->element[0]));
-	*port = atoi(redis_text(r->element[1]));
+	*port = (int)strtol(redis_text(r->element[1]), NULL, 10);
 	return *host && *port > 0;
 }
 

@@ -207,7 +207,7 @@ void pg_server_signal(const struct pg_server *s, int sig)
 			sscanf(strrchr(stat, ')'), ") %*c %d", &parent);
 		fclose(f);
 		if (parent == s->pid)
-			kill(atoi(ent->d_name), sig);
+			kill((int)strtol(ent->d_name, NULL, 10), sig);
 	}
 	if (d)
 		closedir(d);

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "report/report.h"
 #include "test/lib/report_room.h"
 #include "test/lib/report_synth.h"
@@ -31,7 +32,7 @@ void report_room_again(struct report_room *r)
 void report_room_open(struct report_room *r, unsigned what)
 {
 	memset(r, 0, sizeof(*r));
-	strcpy(r->reports, "/tmp/ordeal-reports.XXXXXX");
+	mem_copy_str(r->reports, sizeof(r->reports), "/tmp/ordeal-reports.XXXXXX");
 	assert_non_null(mkdtemp(r->reports));
 	snprintf(r->dir, sizeof(r->dir), "%s/run-a", r->reports);
 	report_synth(r->dir, what);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "system/postgres/etcd.h"
 #include "test/lib/one_answer.h"
 
@@ -27,7 +28,7 @@ static int ask(bool v2, const char *body, const char *question, char value[64], 
 	one_answer_give(&a, "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n", body);
 	assert_non_null(strstr(a.question, question));
 	r = etcd_end(&c, until_ns, value, 64);
-	strcpy(error, c.error);
+	mem_copy_str(error, 96, c.error);
 	assert_null(c.easy);
 	return r;
 }

@@ -11,6 +11,7 @@
 
 #include "agent/http_server.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "test/lib/fault_help.h"
 
 #define TOKEN "0123456789abcdef"
@@ -54,7 +55,7 @@ struct fixture {
 
 static int start(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
+	struct fixture *f = mem_alloc(sizeof(*f));
 	struct http_conf conf = {.listen = "127.0.0.1:0", .token = TOKEN, .routes = ROUTES,
 				 .arg = &f->authorised, .body_cap_bytes = 1000,
 				 .authorised = count};

@@ -95,7 +95,7 @@ static void start_agent(struct fixture *f, const char *dead_man)
 
 static int setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
+	struct fixture *f = mem_alloc(sizeof(*f));
 
 	*state = f;
 	help_temp(f->dir);
@@ -488,7 +488,7 @@ static void does_not_outlive_its_driver_for_long(void **state)
 			    "until grep -q listening %s; do sleep 0.05; done",
 			    program(), f->dir, f->log, path, f->log));
 	assert_int_equal(file_read(path, &b, &e), 0);
-	agent = atoi(buf_cstr(&b));
+	agent = (int)strtol(buf_cstr(&b), NULL, 10);
 	assert_true(agent > 1);
 	assert_true(help_wait(gone, &agent));
 	buf_free(&b);

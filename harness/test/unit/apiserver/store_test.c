@@ -123,8 +123,8 @@ static void account_of(void *arg, const char *token, char *ns, char *account)
 	(void)arg;
 	ns[0] = account[0] = '\0';
 	if (!strcmp(token, "pod-token")) {
-		strcpy(ns, "ns");
-		strcpy(account, "sa");
+		mem_copy_str(ns, 64, "ns");
+		mem_copy_str(account, 64, "sa");
 	}
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/rng.h"
 #include "check/check.h"
 #include "check/register.h"
@@ -114,7 +115,8 @@ static void test_brute_force(void **state)
  * effect at one instant inside its interval. */
 static size_t honest_history(struct rng *r, struct reg_op *ops, size_t n, int clients)
 {
-	int64_t *effect = calloc(n, sizeof(*effect)), *free_at = calloc((size_t)clients, sizeof(*free_at));
+	int64_t *effect = mem_alloc(n * sizeof(*effect));
+	int64_t *free_at = mem_alloc((size_t)clients * sizeof(*free_at));
 	int64_t value = OP_NO_VALUE;
 	size_t i, j;
 
@@ -361,10 +363,10 @@ static void test_mismatch_counts(void **state)
 	begin(&r);
 	put(&r, 0, OP_WRITE, 0, 1, OP_NO_VALUE, 0, 1, OP_OK);
 	put(&r, 1, OP_CAS, 0, 5, 9, 2, 3, OP_FAIL);
-	strcpy(r.h.ops[r.h.n - 1].error, "mismatch: it is 1");
+	mem_copy_str(r.h.ops[r.h.n - 1].error, sizeof(r.h.ops[0].error), "mismatch: it is 1");
 	assert_int_equal(check(&r), VERDICT_PASS);
 	put(&r, 1, OP_CAS, 0, 6, 1, 4, 5, OP_FAIL);
-	strcpy(r.h.ops[r.h.n - 1].error, "mismatch: no");
+	mem_copy_str(r.h.ops[r.h.n - 1].error, sizeof(r.h.ops[0].error), "mismatch: no");
 	assert_int_equal(check(&r), VERDICT_FAIL); /* it was 1 all along */
 	end(&r);
 }

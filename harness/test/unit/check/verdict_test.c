@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "check/check.h"
 #include "test/lib/evidence_kept.h"
 #include "test/lib/synth.h"
@@ -99,7 +100,8 @@ static void trial_begin(struct trial *t)
 				  .end_ns = 100 * SEC };
 	t->m.worst = &t->fault.outage;
 	t->m.loss = (struct loss){ .known = true, .acked = 1000 };
-	strcpy(t->m.stands_why, "creating containers: secret not found");
+	mem_copy_str(t->m.stands_why, sizeof(t->m.stands_why),
+		     "creating containers: secret not found");
 }
 
 static const struct judged *judge(struct trial *t, const char *expect)
@@ -324,7 +326,7 @@ static void test_errors_clear(void **state)
 		history_add(&t.h, &op);
 	assert_int_equal(judge(&t, expect)->verdict, VERDICT_PASS);
 	op.outcome = OP_INFO;
-	strcpy(op.error, "timeout: no answer");
+	mem_copy_str(op.error, sizeof(op.error), "timeout: no answer");
 	for (i = 0; i < 20; i++)
 		history_add(&t.h, &op);
 	assert_int_equal(judge(&t, expect)->verdict, VERDICT_FAIL);
@@ -361,7 +363,8 @@ static void test_broken_run(void **state)
 	trial_begin(&t);
 	note(&t, "stands", true);
 	t.m.broken = true;
-	strcpy(t.m.broken_why, "fault kill had no measurable effect");
+	mem_copy_str(t.m.broken_why, sizeof(t.m.broken_why),
+		     "fault kill had no measurable effect");
 	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_BROKEN);
 	assert_non_null(strstr(t.j->why, "no measurable effect"));
 	assert_int_equal(judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_BROKEN);
@@ -376,13 +379,14 @@ static void test_unsupported(void **state)
 	(void)state;
 	trial_begin(&t);
 	t.m.stands = false;
-	strcpy(t.m.unsupported, "there are no nodes here to stop");
+	mem_copy_str(t.m.unsupported, sizeof(t.m.unsupported),
+		     "there are no nodes here to stop");
 	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_SKIP);
 	assert_non_null(strstr(t.j->why, "no nodes here"));
 	assert_int_equal(judge(&t, "[{\"metric\":\"stands\",\"want\":true}]")->verdict, VERDICT_SKIP);
 	/* What broke besides is not hidden behind it. */
 	t.m.broken = true;
-	strcpy(t.m.broken_why, "clean-up failed");
+	mem_copy_str(t.m.broken_why, sizeof(t.m.broken_why), "clean-up failed");
 	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_BROKEN);
 	trial_end(&t);
 }
@@ -394,7 +398,7 @@ static void test_noisy_run(void **state)
 	(void)state;
 	trial_begin(&t);
 	t.m.noise.too_noisy = true;
-	strcpy(t.m.noise.why, "sent late");
+	mem_copy_str(t.m.noise.why, sizeof(t.m.noise.why), "sent late");
 	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
 	assert_int_equal(judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_UNKNOWN);
 	assert_non_null(strstr(t.j->why, "sent late"));

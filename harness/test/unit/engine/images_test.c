@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/mem.h"
 #include "engine/images.h"
 
 struct fixture {
@@ -40,12 +41,12 @@ static int setup(void **state)
 	struct fixture *f = mem_alloc(sizeof(*f));
 
 	unsetenv("ORDEAL_IMAGES");
-	strcpy(f->dir, "/tmp/ordeal-test-XXXXXX");
+	mem_copy_str(f->dir, sizeof(f->dir), "/tmp/ordeal-test-XXXXXX");
 	if (!mkdtemp(f->dir))
 		return -1;
 	f->im.arena = &f->arena;
-	strcpy(f->im.root, f->dir);
-	strcpy(f->im.cache, f->dir);
+	mem_copy_str(f->im.root, sizeof(f->im.root), f->dir);
+	mem_copy_str(f->im.cache, sizeof(f->im.cache), f->dir);
 	put(f, "fixtures/images/stock.yaml",
 	    "images:\n- {image: 'redis:7.2', build: redis, is: redis 7.0 of Debian}\n"
 	    "- {image: 'x/backup:1', is: withdrawn}\n");

@@ -20,6 +20,7 @@
 #include "node/volume_store.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "fault/fill.h"
 #include "base/procs.h"
 #include "test/lib/fault_help.h"
@@ -36,7 +37,7 @@ struct fixture {
 
 static int make_volume(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
+	struct fixture *f = mem_alloc(sizeof(*f));
 	cJSON *about = cJSON_CreateObject();
 	struct err e = {0};
 

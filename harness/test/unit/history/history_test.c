@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -297,14 +298,13 @@ static void test_events_of(void **state)
 	cJSON *all = cJSON_Parse("[{\"k\":\"run\"},{\"k\":\"a\",\"s\":0},{\"k\":\"b\",\"s\":1},"
 				 "{\"k\":\"c\",\"s\":0},{\"k\":\"end\"}]");
 	cJSON *own = events_of(all, 0), *e;
-	char kinds[40] = "";
+	struct buf kinds = {0};
 
 	(void)state;
-	cJSON_ArrayForEach(e, own) {
-		strcat(kinds, json_str(e, "k", "?"));
-		strcat(kinds, " ");
-	}
-	assert_string_equal(kinds, "run a c end ");
+	cJSON_ArrayForEach(e, own)
+		buf_fmt(&kinds, "%s ", json_str(e, "k", "?"));
+	assert_string_equal(buf_cstr(&kinds), "run a c end ");
+	buf_free(&kinds);
 	cJSON_Delete(own);
 	assert_int_equal(cJSON_GetArraySize(all), 5);
 	assert_true(event_is(cJSON_GetArrayItem(all, 1), "a"));

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "kube/config.h"
 
 static char dir[64];
@@ -19,7 +20,7 @@ static char dir[64];
 static int make_dir(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/ordeal-test-XXXXXX");
+	mem_copy_str(dir, sizeof(dir), "/tmp/ordeal-test-XXXXXX");
 	return mkdtemp(dir) ? 0 : -1;
 }
 

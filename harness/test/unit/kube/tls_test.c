@@ -66,7 +66,7 @@ static int setup(void **state)
 	struct fixture *f = mem_alloc(sizeof(*f));
 	struct buf unused = {0};
 
-	strcpy(f->dir, "/tmp/ordeal-test-XXXXXX");
+	mem_copy_str(f->dir, sizeof(f->dir), "/tmp/ordeal-test-XXXXXX");
 	*state = f;
 	if (!mkdtemp(f->dir))
 		return -1;

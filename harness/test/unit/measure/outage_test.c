@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "measure/measure.h"
 #include "test/lib/evidence_kept.h"
 #include "test/lib/synth.h"
@@ -256,7 +257,7 @@ static void test_half_dead_address(void **state)
 				continue;
 			op->outcome = OP_FAIL;
 			op->t_return = op->t_invoke + NS_PER_S;
-			strcpy(op->error, "timeout: no connection");
+			mem_copy_str(op->error, sizeof(op->error), "timeout: no connection");
 		}
 		measure_scenario(&w.h, evidence_kept(w.events, 0), &w.m);
 		assert_contains(&w, &w.m.faults[0], &w.s.down[0]);
@@ -300,7 +301,7 @@ static void test_mismatch_is_no_outage(void **state)
 	for (i = 0; i < w.h.n; i++)
 		if (w.h.ops[i].f == OP_CAS && i % 2) {
 			w.h.ops[i].outcome = OP_FAIL;
-			strcpy(w.h.ops[i].error, "mismatch: it is 5");
+			mem_copy_str(w.h.ops[i].error, sizeof(w.h.ops[i].error), "mismatch: it is 5");
 		}
 	measure_scenario(&w.h, evidence_kept(w.events, 0), &w.m);
 	assert_false(w.m.worst->any);
@@ -340,7 +341,7 @@ static void test_only_writes_count(void **state)
 		op.f = OP_CAS;
 		op.process = 65;
 		op.outcome = OP_FAIL;
-		strcpy(op.error, "mismatch: value is 7");
+		mem_copy_str(op.error, sizeof(op.error), "mismatch: value is 7");
 		history_add(&w.h, &op);
 	}
 	history_sort(&w.h);
@@ -536,7 +537,7 @@ static void test_baseline_after_failures(void **state)
 
 		if (op->t_intended > w.s.down[0].to + 100 * MS && op->t_intended < failing_until && i % 10 == 0) {
 			op->outcome = OP_FAIL;
-			strcpy(op->error, "server: no");
+			mem_copy_str(op->error, sizeof(op->error), "server: no");
 		}
 	}
 	measure_scenario(&w.h, evidence_kept(w.events, 0), &w.m);

@@ -83,7 +83,7 @@ static void load(struct run *r, picks *down, int shards)
 			op.key = OP_NO_VALUE;
 		if (t >= DOWN_FROM * SEC && t < DOWN_TO * SEC && down(&op)) {
 			op.outcome = OP_FAIL;
-			strcpy(op.error, "server: refused");
+			mem_copy_str(op.error, sizeof(op.error), "server: refused");
 		}
 		history_add(&r->h, &op);
 	}

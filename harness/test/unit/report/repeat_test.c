@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/mem.h"
 #include "report/evaluate.h"
 #include "report/repeat.h"
 #include "test/lib/report_room.h"
@@ -20,7 +21,7 @@
 
 static int setup(void **state)
 {
-	struct report_room *r = malloc(sizeof(*r));
+	struct report_room *r = mem_alloc(sizeof(*r));
 
 	unsetenv("TAP_VERSION");
 	report_room_open(r, RUN_SPLIT | RUN_GUARDED | RUN_REPEAT);

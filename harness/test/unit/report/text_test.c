@@ -129,7 +129,7 @@ static void sentences_say_what_was_measured(void **state)
 	m.loss.known = false;
 	assert_non_null(strstr(story_scenario(&a, &s), "lost is not known"));
 	m.broken = true;
-	strcpy(m.broken_why, "the agent was gone.\n");
+	mem_copy_str(m.broken_why, sizeof(m.broken_why), "the agent was gone.\n");
 	assert_string_equal(story_scenario(&a, &s), "Nothing can be concluded: the agent was gone.");
 	arena_free(&a);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/mem.h"
 #include "engine/kube/why.h"
 
 #define SET \
@@ -31,7 +32,7 @@ static cJSON *object(const char *text)
 	cJSON *o;
 
 	assert_true(strlen(text) < sizeof(buf));
-	strcpy(buf, text);
+	mem_copy_str(buf, sizeof(buf), text);
 	for (p = buf; *p; p++)
 		if (*p == '\'')
 			*p = '"';
