@@ -46,15 +46,16 @@ static bool names_account(const cJSON *binding, const char *ns, const char *acco
 bool rbac_allows(const struct store *s, const char *ns, const char *account, const char *verb,
 		 const char *group, const char *plural, const char *name)
 {
+	store_assert_locked(s);
 	for (size_t i = 0; i < s->n; i++) {
 		const cJSON *b = s->v[i].object;
 		const cJSON *role;
 
-		if (strcmp(s->v[i].kind->plural, "rolebindings") ||
+		if (s->v[i].kind->id != KIND_ROLE_BINDING ||
 		    strcmp(json_str(json_get(b, "metadata"), "namespace", ""), ns) ||
 		    !names_account(b, ns, account))
 			continue;
-		role = store_get(s, "roles", ns, json_str(json_get(b, "roleRef"), "name", ""));
+		role = store_get(s, KIND_ROLE, ns, json_str(json_get(b, "roleRef"), "name", ""));
 		if (role_allows(role, verb, group, plural, name))
 			return true;
 	}

@@ -7,13 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "apiserver/rbac.h"
+#include "apiserver/watch.h"
 
-/* White space that tells a dead client from a silent one. */
-#define ALIVE_NS (15 * NS_PER_S)
 enum { BODY_CAP = 4 << 20, THREADS = 200 };
 
 struct serve {
@@ -27,11 +25,11 @@ struct request {
 	const char *method;
 	struct buf body;
 	char path[512]; /* cut into words */
-	const struct store_kind *kind;
+	const struct kind *kind;
 	const char *ns, *name, *sub; /* NULL: not given */
 	char group[64];
 	bool admin;
-	char account_ns[64], account[64];
+	const char *account_ns, *account; /* with the lock */
 };
 
 /* ---- answers ---- */
@@ -93,119 +91,6 @@ static bool arg_true(const struct request *rq, const char *key)
 	return v && (!strcasecmp(v, "true") || !strcmp(v, "1"));
 }
 
-/* ---- watching ---- */
-
-struct watching {
-	struct store *store;
-	const struct store_kind *kind;
-	char *ns, *labels, *fields;
-	int64_t version, end_ns, silent_ns;
-	struct buf pending;
-	size_t sent;
-	bool gone;
-};
-
-static bool wanted(const struct watching *w, const struct store_change *c)
-{
-	const cJSON *m = json_get(c->object, "metadata");
-
-	return c->version > w->version && c->kind == w->kind &&
-	       (!w->ns || !w->kind->namespaced || !strcmp(json_str(m, "namespace", ""), w->ns)) &&
-	       store_labels_fit(w->labels, json_get(m, "labels")) &&
-	       store_fields_fit(w->fields, c->object);
-}
-
-static void add_line(struct watching *w, const char *type, const cJSON *object)
-{
-	char *text = json_text(object);
-
-	buf_fmt(&w->pending, "{\"type\":\"%s\",\"object\":%s}\n", type, text);
-	free(text);
-}
-
-/* Fills `pending` with the next changes; false: the stream is over. */
-static bool gather(struct watching *w)
-{
-	struct store *s = w->store;
-
-	buf_reset(&w->pending);
-	w->sent = 0;
-	store_lock(s);
-	while (!w->pending.len && !s->closing && clock_mono_ns() < w->end_ns && !w->gone) {
-		if (w->version < s->forgotten) {
-			buf_str(&w->pending, "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410,"
-					     "\"reason\":\"Expired\",\"message\":\"too old resource version\"}}\n");
-			w->gone = true;
-			break;
-		}
-		for (size_t i = 0; i < s->nchanges; i++) {
-			if (wanted(w, &s->changes[i]))
-				add_line(w, s->changes[i].type, s->changes[i].object);
-		}
-		w->version = s->version;
-		if (w->pending.len)
-			break;
-		if (clock_mono_ns() > w->silent_ns + ALIVE_NS)
-			buf_char(&w->pending, '\n');
-		else
-			store_wait(s, w->silent_ns + ALIVE_NS + NS_PER_MS);
-	}
-	store_unlock(s);
-	w->silent_ns = clock_mono_ns();
-	return w->pending.len > 0;
-}
-
-static ssize_t watch_read(void *arg, uint64_t pos, char *out, size_t max)
-{
-	struct watching *w = arg;
-	size_t n;
-
-	(void)pos;
-	if (w->sent == w->pending.len && !gather(w))
-		return MHD_CONTENT_READER_END_OF_STREAM;
-	n = w->pending.len - w->sent;
-	if (n > max)
-		n = max;
-	memcpy(out, w->pending.s + w->sent, n);
-	w->sent += n;
-	return (ssize_t)n;
-}
-
-static void watch_free(void *arg)
-{
-	struct watching *w = arg;
-
-	free(w->ns);
-	free(w->labels);
-	free(w->fields);
-	buf_free(&w->pending);
-	free(w);
-}
-
-static enum MHD_Result watch(const struct request *rq)
-{
-	const char *labels = arg_of(rq, "labelSelector"), *fields = arg_of(rq, "fieldSelector");
-	const char *from = arg_of(rq, "resourceVersion"), *limit = arg_of(rq, "timeoutSeconds");
-	struct watching *w = mem_alloc(sizeof(*w));
-	struct MHD_Response *r;
-	enum MHD_Result ok;
-	int64_t seconds = limit ? strtoll(limit, NULL, 10) : 1800;
-
-	w->store = rq->s->conf->store;
-	w->kind = rq->kind;
-	w->ns = rq->ns ? mem_strdup(rq->ns) : NULL;
-	w->labels = mem_strdup(labels ? labels : "");
-	w->fields = mem_strdup(fields ? fields : "");
-	w->version = from ? strtoll(from, NULL, 10) : 0;
-	w->silent_ns = clock_mono_ns();
-	w->end_ns = w->silent_ns + (seconds > 0 && seconds < 3600 ? seconds : 1800) * NS_PER_S;
-	r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 32768, watch_read, w, watch_free);
-	MHD_add_response_header(r, "Content-Type", "application/json");
-	ok = MHD_queue_response(rq->conn, 200, r);
-	MHD_destroy_response(r);
-	return ok;
-}
-
 /* ---- changing ---- */
 
 static enum MHD_Result found(const struct request *rq, int status, const cJSON *o)
@@ -243,20 +128,20 @@ static enum MHD_Result create(const struct request *rq, cJSON *body)
 	name = json_str(json_get(body, "metadata"), "name", "");
 	if (!*name) {
 		cJSON_Delete(body);
-		return refuse(rq, 422, "Invalid", "%s needs a name", rq->kind->kind);
+		return refuse(rq, 422, "Invalid", "%s needs a name", rq->kind->name);
 	}
-	if (store_get(s, rq->kind->plural, rq->ns, name)) {
+	if (store_get(s, rq->kind->id, rq->ns, name)) {
 		cJSON_Delete(body);
-		return refuse(rq, 409, "AlreadyExists", "%s exists already", rq->kind->kind);
+		return refuse(rq, 409, "AlreadyExists", "%s exists already", rq->kind->name);
 	}
-	return found(rq, 201, store_put(s, rq->kind, body));
+	return found(rq, 201, store_put(s, rq->kind->id, body));
 }
 
 /* PUT and PATCH. */
 static enum MHD_Result alter(const struct request *rq, cJSON *body, bool merge)
 {
 	struct store *s = rq->s->conf->store;
-	const cJSON *have = store_get(s, rq->kind->plural, rq->ns, rq->name);
+	const cJSON *have = store_get(s, rq->kind->id, rq->ns, rq->name);
 	cJSON *o;
 
 	if (!have || conflicts(body, have)) {
@@ -273,24 +158,24 @@ static enum MHD_Result alter(const struct request *rq, cJSON *body, bool merge)
 		cJSON_Delete(body);
 		body = o;
 	}
-	return found(rq, 200, store_put(s, rq->kind, body));
+	return found(rq, 200, store_put(s, rq->kind->id, body));
 }
 
 static enum MHD_Result delete_one(const struct request *rq, const cJSON *options)
 {
 	struct store *s = rq->s->conf->store;
-	const cJSON *have = store_get(s, rq->kind->plural, rq->ns, rq->name);
+	const cJSON *have = store_get(s, rq->kind->id, rq->ns, rq->name);
 	const char *uid = json_str(json_get(options, "preconditions"), "uid", NULL);
 
 	if (!have)
 		return refuse(rq, 404, "NotFound", "\"%s\" not found", rq->name);
 	if (uid && strcmp(uid, json_str(json_get(have, "metadata"), "uid", "")))
 		return refuse(rq, 409, "Conflict", "%s: the UID is another one", rq->name);
-	if (!strcmp(rq->kind->plural, "pods"))
+	if (rq->kind->id == KIND_POD)
 		rq->s->conf->delete_pod(rq->s->conf->arg, rq->ns, rq->name,
 					(int)json_i64(options, "gracePeriodSeconds", -1));
 	else
-		store_delete(s, rq->kind->plural, rq->ns, rq->name);
+		store_delete(s, rq->kind->id, rq->ns, rq->name);
 	return refuse(rq, 200, "", "%s", "deleted");
 }
 
@@ -304,10 +189,10 @@ static enum MHD_Result delete_all(const struct request *rq)
 	cJSON_ArrayForEach(o, json_get(list, "items")) {
 		const char *name = json_str(json_get(o, "metadata"), "name", "");
 
-		if (!strcmp(rq->kind->plural, "pods"))
+		if (rq->kind->id == KIND_POD)
 			rq->s->conf->delete_pod(rq->s->conf->arg, rq->ns, name, -1);
 		else
-			store_delete(s, rq->kind->plural, rq->ns, name);
+			store_delete(s, rq->kind->id, rq->ns, name);
 	}
 	return answer(rq->conn, 200, list);
 }
@@ -369,9 +254,7 @@ static bool identify(struct request *rq)
 		return false;
 	h += 7;
 	rq->admin = !strcmp(h, c->admin_token);
-	if (!rq->admin)
-		c->account(c->arg, h, rq->account_ns, rq->account);
-	return rq->admin || rq->account[0];
+	return rq->admin || c->account(c->arg, h, &rq->account_ns, &rq->account);
 }
 
 static const char *verb_of(const struct request *rq)
@@ -408,7 +291,7 @@ static enum MHD_Result read_it(const struct request *rq)
 	if (!rq->name)
 		return answer(rq->conn, 200, store_list(s, rq->kind, rq->ns, arg_of(rq, "labelSelector"),
 							arg_of(rq, "fieldSelector")));
-	o = store_get(s, rq->kind->plural, rq->ns, rq->name);
+	o = store_get(s, rq->kind->id, rq->ns, rq->name);
 	return o ? found(rq, 200, o) : refuse(rq, 404, "NotFound", "\"%s\" not found", rq->name);
 }
 
@@ -430,7 +313,7 @@ static enum MHD_Result write_it(const struct request *rq)
 	if (!strcmp(rq->method, "POST"))
 		return create(rq, body);
 	if (rq->name && (!strcmp(rq->method, "PUT") || !strcmp(rq->method, "PATCH")))
-		return alter(rq, body, rq->method[1] == 'A');
+		return alter(rq, body, !strcmp(rq->method, "PATCH"));
 	cJSON_Delete(body);
 	return refuse(rq, 405, "MethodNotAllowed", "%s", rq->method);
 }
@@ -457,7 +340,7 @@ static enum MHD_Result handle(struct request *rq, const char *url)
 	if (ok != MHD_NO)
 		return ok;
 	if (!rq->sub)
-		return watch(rq);
+		return watch_answer(rq->conn, rq->s->conf->store, rq->kind, rq->ns);
 	if (!strcmp(rq->sub, "log") && rq->ns && rq->name && !strcmp(rq->method, "GET"))
 		return read_log(rq);
 	return refuse(rq, 404, "NotFound", "%s is not served by the engine docker", url);

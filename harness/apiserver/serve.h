@@ -14,9 +14,9 @@
 struct serve_conf {
 	struct store *store;
 	const char *admin_token; /* may do everything */
-	/* The service account of a token, "" when it is nobody's. `ns` and
-	 * `account` hold 64 bytes. Called with the store's lock. */
-	void (*account)(void *arg, const char *token, char *ns, char *account);
+	/* The service account of a token, if it is anybody's; borrowed for as
+	 * long as the lock is held, with which it is called. */
+	bool (*account)(void *arg, const char *token, const char **ns, const char **account);
 	/* A pod is to be deleted; grace_s < 0: its own. With the lock. */
 	void (*delete_pod)(void *arg, const char *ns, const char *name, int grace_s);
 	/* Without the lock. */

@@ -13,41 +13,44 @@
 /* A watcher that is further behind has to list again, as on a cluster. */
 enum { CHANGES_KEPT = 4096 };
 
-static const struct store_kind kinds[] = {
-	{"v1", "ConfigMap", "configmaps", true},
-	{"v1", "Endpoints", "endpoints", true},
-	{"v1", "Event", "events", true},
-	{"v1", "Namespace", "namespaces", false},
-	{"v1", "Node", "nodes", false},
-	{"v1", "PersistentVolume", "persistentvolumes", false},
-	{"v1", "PersistentVolumeClaim", "persistentvolumeclaims", true},
-	{"v1", "Pod", "pods", true},
-	{"v1", "Secret", "secrets", true},
-	{"v1", "Service", "services", true},
-	{"v1", "ServiceAccount", "serviceaccounts", true},
-	{"apps/v1", "Deployment", "deployments", true},
-	{"apps/v1", "StatefulSet", "statefulsets", true},
-	{"batch/v1", "Job", "jobs", true},
-	{"policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", true},
-	{"rbac.authorization.k8s.io/v1", "Role", "roles", true},
-	{"rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings", true},
-	{"storage.k8s.io/v1", "StorageClass", "storageclasses", false},
-};
-
-const struct store_kind *store_kind(const char *kind)
+/* Not those that only a real cluster makes something of. */
+static const struct kind *served(const struct kind *k)
 {
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		if (!strcmp(kinds[i].kind, kind))
-			return &kinds[i];
-	return NULL;
+	if (!k || k->id == KIND_DAEMON_SET || k->id == KIND_CRON_JOB || k->id == KIND_CLUSTER_ROLE ||
+	    k->id == KIND_CLUSTER_ROLE_BINDING)
+		return NULL;
+	return k;
 }
 
-const struct store_kind *store_plural(const char *plural)
+const struct kind *store_kind(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		if (!strcmp(kinds[i].plural, plural))
-			return &kinds[i];
-	return NULL;
+	return served(kind_by_name(name));
+}
+
+const struct kind *store_plural(const char *plural)
+{
+	return served(kind_by_plural(plural));
+}
+
+/* The one store whose lock this thread holds. */
+static _Thread_local const struct store *held;
+
+static void must(bool good, const char *rule)
+{
+	if (good)
+		return;
+	fprintf(stderr, "ordeal: a store's lock: %s\n", rule);
+	abort();
+}
+
+void store_assert_locked(const struct store *s)
+{
+	must(held == s, "it has to be held here");
+}
+
+void store_assert_unlocked(void)
+{
+	must(!held, "it must not be held here");
 }
 
 void store_init(struct store *s)
@@ -64,7 +67,9 @@ void store_init(struct store *s)
 
 void store_free(struct store *s)
 {
-	store_clear(s);
+	must(held != s, "it is held by whoever frees it");
+	for (size_t i = 0; i < s->n; i++)
+		cJSON_Delete(s->v[i].object);
 	for (size_t i = 0; i < s->nchanges; i++)
 		cJSON_Delete(s->changes[i].object);
 	free(s->changes);
@@ -76,11 +81,15 @@ void store_free(struct store *s)
 
 void store_lock(struct store *s)
 {
+	store_assert_unlocked();
 	pthread_mutex_lock(&s->lock);
+	held = s;
 }
 
 void store_unlock(struct store *s)
 {
+	store_assert_locked(s);
+	held = NULL;
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -89,11 +98,13 @@ void store_wait(struct store *s, int64_t mono_ns)
 	struct timespec ts = {.tv_sec = (time_t)(mono_ns / NS_PER_S),
 			      .tv_nsec = (long)(mono_ns % NS_PER_S)};
 
+	store_assert_locked(s);
 	pthread_cond_timedwait(&s->changed, &s->lock, &ts);
 }
 
 void store_wake(struct store *s)
 {
+	store_assert_locked(s);
 	pthread_cond_broadcast(&s->changed);
 }
 
@@ -104,38 +115,38 @@ void store_now(char out[32])
 	mem_copy_str(out + 19, 2, "Z");
 }
 
-static bool is(const struct store_item *it, const char *plural, const char *ns, const char *name)
+static bool is(const struct store_item *it, enum kind_id id, const char *ns, const char *name)
 {
 	const cJSON *meta = json_get(it->object, "metadata");
 
-	return !strcmp(it->kind->plural, plural) && !strcmp(json_str(meta, "name", ""), name) &&
+	return it->kind->id == id && !strcmp(json_str(meta, "name", ""), name) &&
 	       (!it->kind->namespaced || !strcmp(json_str(meta, "namespace", ""), ns ? ns : ""));
 }
 
-static struct store_item *find(const struct store *s, const char *plural, const char *ns,
-			       const char *name)
+static struct store_item *find(const struct store *s, enum kind_id id, const char *ns, const char *name)
 {
+	store_assert_locked(s);
 	for (size_t i = 0; i < s->n; i++)
-		if (is(&s->v[i], plural, ns, name))
+		if (is(&s->v[i], id, ns, name))
 			return &s->v[i];
 	return NULL;
 }
 
-const cJSON *store_get(const struct store *s, const char *plural, const char *ns, const char *name)
+const cJSON *store_get(const struct store *s, enum kind_id id, const char *ns, const char *name)
 {
-	const struct store_item *it = find(s, plural, ns, name);
+	const struct store_item *it = find(s, id, ns, name);
 
 	return it ? it->object : NULL;
 }
 
-cJSON *store_copy(const struct store *s, const char *plural, const char *ns, const char *name)
+cJSON *store_copy(const struct store *s, enum kind_id id, const char *ns, const char *name)
 {
-	const struct store_item *it = find(s, plural, ns, name);
+	const struct store_item *it = find(s, id, ns, name);
 
 	return it ? cJSON_Duplicate(it->object, 1) : NULL;
 }
 
-static void record(struct store *s, const char *type, const struct store_kind *kind,
+static void record(struct store *s, const char *type, const struct kind *kind,
 		   const cJSON *object)
 {
 	struct store_change *c;
@@ -169,16 +180,16 @@ static cJSON *meta_of(cJSON *object)
 	return meta ? meta : cJSON_AddObjectToObject(object, "metadata");
 }
 
-const cJSON *store_put(struct store *s, const struct store_kind *kind, cJSON *object)
+const cJSON *store_put(struct store *s, enum kind_id id, cJSON *object)
 {
+	const struct kind *kind = kind_by_id(id);
 	cJSON *meta = meta_of(object);
-	struct store_item *it = find(s, kind->plural, json_str(meta, "namespace", NULL),
-				     json_str(meta, "name", ""));
+	struct store_item *it = find(s, id, json_str(meta, "namespace", NULL), json_str(meta, "name", ""));
 	const cJSON *old = it ? json_get(it->object, "metadata") : NULL;
 	char uid[RANDOM_UUID_SIZE], now[32];
 
 	json_set_str(object, "apiVersion", kind->api);
-	json_set_str(object, "kind", kind->kind);
+	json_set_str(object, "kind", kind->name);
 	random_uuid(uid);
 	store_now(now);
 	if (!json_str(meta, "uid", NULL))
@@ -202,9 +213,9 @@ const cJSON *store_put(struct store *s, const struct store_kind *kind, cJSON *ob
 	return object;
 }
 
-bool store_delete(struct store *s, const char *plural, const char *ns, const char *name)
+bool store_delete(struct store *s, enum kind_id id, const char *ns, const char *name)
 {
-	struct store_item *it = find(s, plural, ns, name);
+	struct store_item *it = find(s, id, ns, name);
 
 	if (!it)
 		return false;
@@ -215,13 +226,6 @@ bool store_delete(struct store *s, const char *plural, const char *ns, const cha
 	memmove(it, it + 1, (size_t)(s->v + s->n - it - 1) * sizeof(*it));
 	s->n--;
 	return true;
-}
-
-void store_clear(struct store *s)
-{
-	for (size_t i = 0; i < s->n; i++)
-		cJSON_Delete(s->v[i].object);
-	s->n = 0;
 }
 
 bool store_map_fits(const cJSON *map, const cJSON *labels)
@@ -323,13 +327,14 @@ bool store_fields_fit(const char *selector, const cJSON *object)
 	return selector_fits(selector, get_field, object);
 }
 
-cJSON *store_list(const struct store *s, const struct store_kind *kind, const char *ns,
+cJSON *store_list(const struct store *s, const struct kind *kind, const char *ns,
 		  const char *labels, const char *fields)
 {
 	cJSON *list = cJSON_CreateObject(), *items, *meta;
 	char text[80];
 
-	snprintf(text, sizeof(text), "%sList", kind->kind);
+	store_assert_locked(s);
+	snprintf(text, sizeof(text), "%sList", kind->name);
 	json_set_str(list, "kind", text);
 	json_set_str(list, "apiVersion", kind->api);
 	meta = cJSON_AddObjectToObject(list, "metadata");

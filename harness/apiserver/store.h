@@ -7,29 +7,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kube/kinds.h"
+
 /* Kubernetes objects in memory, with resource versions and a record of
- * changes, as an API server keeps them. All functions but init, free, lock
- * and unlock want the lock held. Objects are read through borrowed pointers
- * that live until the lock is given back or the object is put again. */
+ * changes, as an API server keeps them. All functions that touch what is
+ * stored want the lock held, and abort without; a thread holds one store's at
+ * a time. Objects are read through borrowed pointers that live until the lock
+ * is given back or the object is put again. */
 
-struct store_kind {
-	const char *api, *kind, *plural;
-	bool namespaced;
-};
-
-/* NULL when the engine knows no such kind. */
-const struct store_kind *store_kind(const char *kind);
-const struct store_kind *store_plural(const char *plural);
+/* NULL when no such kind is served. */
+const struct kind *store_kind(const char *kind);
+const struct kind *store_plural(const char *plural);
 
 struct store_item {
-	const struct store_kind *kind;
+	const struct kind *kind;
 	cJSON *object;
 };
 
 struct store_change {
 	int64_t version;
 	const char *type; /* ADDED MODIFIED DELETED */
-	const struct store_kind *kind;
+	const struct kind *kind;
 	cJSON *object; /* as it was then */
 };
 
@@ -50,6 +48,10 @@ void store_init(struct store *s);
 void store_free(struct store *s);
 void store_lock(struct store *s);
 void store_unlock(struct store *s);
+/* Abort when the caller does not hold this lock, or holds any: what a comment
+ * would only ask for. */
+void store_assert_locked(const struct store *s);
+void store_assert_unlocked(void);
 /* Gives the lock back until something changes, at most until mono_ns. */
 void store_wait(struct store *s, int64_t mono_ns);
 /* Wakes all who wait. */
@@ -57,19 +59,17 @@ void store_wake(struct store *s);
 /* Ends all waiting, for good; takes the lock itself. */
 void store_close(struct store *s);
 
-const cJSON *store_get(const struct store *s, const char *plural, const char *ns, const char *name);
+const cJSON *store_get(const struct store *s, enum kind_id id, const char *ns, const char *name);
 
 /* Takes an object over: new or instead of the one of its name. Fills in uid,
  * creation time and resource version. When nothing else differs, nothing
  * happens. Returns the object now stored. */
-const cJSON *store_put(struct store *s, const struct store_kind *kind, cJSON *object);
+const cJSON *store_put(struct store *s, enum kind_id id, cJSON *object);
 
 /* A copy to be changed and put again; NULL: there is none. */
-cJSON *store_copy(const struct store *s, const char *plural, const char *ns, const char *name);
+cJSON *store_copy(const struct store *s, enum kind_id id, const char *ns, const char *name);
 
-bool store_delete(struct store *s, const char *plural, const char *ns, const char *name);
-/* Every object, changes included. */
-void store_clear(struct store *s);
+bool store_delete(struct store *s, enum kind_id id, const char *ns, const char *name);
 
 /* Does "a=b,c!=d,!e,f,g in (h,i)" fit these labels? NULL or "": yes. */
 bool store_labels_fit(const char *selector, const cJSON *labels);
@@ -80,7 +80,7 @@ bool store_map_fits(const cJSON *map, const cJSON *labels);
 bool store_fields_fit(const char *selector, const cJSON *object);
 
 /* A list as GET gives it; ns NULL: of all namespaces. The caller deletes it. */
-cJSON *store_list(const struct store *s, const struct store_kind *kind, const char *ns,
+cJSON *store_list(const struct store *s, const struct kind *kind, const char *ns,
 		  const char *labels, const char *fields);
 
 /* RFC 7386: null removes, maps merge, all else replaces. */

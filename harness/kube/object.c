@@ -6,34 +6,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-
-static const struct {
-	const char *api, *kind, *plural;
-	bool namespaced;
-} known[] = {
-	{"v1", "ConfigMap", "configmaps", true},
-	{"v1", "Endpoints", "endpoints", true},
-	{"v1", "Event", "events", true},
-	{"v1", "Namespace", "namespaces", false},
-	{"v1", "Node", "nodes", false},
-	{"v1", "PersistentVolume", "persistentvolumes", false},
-	{"v1", "PersistentVolumeClaim", "persistentvolumeclaims", true},
-	{"v1", "Pod", "pods", true},
-	{"v1", "Secret", "secrets", true},
-	{"v1", "Service", "services", true},
-	{"v1", "ServiceAccount", "serviceaccounts", true},
-	{"apps/v1", "DaemonSet", "daemonsets", true},
-	{"apps/v1", "Deployment", "deployments", true},
-	{"apps/v1", "StatefulSet", "statefulsets", true},
-	{"batch/v1", "CronJob", "cronjobs", true},
-	{"batch/v1", "Job", "jobs", true},
-	{"policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", true},
-	{"rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", false},
-	{"rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "clusterrolebindings", false},
-	{"rbac.authorization.k8s.io/v1", "Role", "roles", true},
-	{"rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings", true},
-	{"storage.k8s.io/v1", "StorageClass", "storageclasses", false},
-};
+#include "kube/kinds.h"
 
 static int discover(struct kube_client *k, const char *api, const char *kind,
 		    struct kube_kind *out, struct err *e)
@@ -63,18 +36,17 @@ static int discover(struct kube_client *k, const char *api, const char *kind,
 int kube_kind_find(struct kube_client *k, const char *api, const char *kind,
 		   struct kube_kind *out, struct err *e)
 {
+	const struct kind *known = kind_by_name(kind);
+
 	memset(out, 0, sizeof(*out));
 	if (strspn(api, "abcdefghijklmnopqrstuvwxyz0123456789.-/") != strlen(api) || !*api)
 		return err_set(e, ERR_INPUT, "\"%s\" is no apiVersion", api);
 	snprintf(out->base, sizeof(out->base), "%s/%s", strchr(api, '/') ? "/apis" : "/api", api);
-	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
-		if (strcmp(known[i].api, api) || strcmp(known[i].kind, kind))
-			continue;
-		mem_copy_str(out->plural, sizeof(out->plural), known[i].plural);
-		out->namespaced = known[i].namespaced;
-		return 0;
-	}
-	return discover(k, api, kind, out, e);
+	if (!known || strcmp(known->api, api))
+		return discover(k, api, kind, out, e);
+	mem_copy_str(out->plural, sizeof(out->plural), known->plural);
+	out->namespaced = known->namespaced;
+	return 0;
 }
 
 void kube_kind_path(const struct kube_kind *kk, const char *ns, const char *name, char out[512])

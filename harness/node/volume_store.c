@@ -14,15 +14,15 @@
 #include "base/mem.h"
 
 struct paths {
-	char image[400], mount[400];         /* as the node sees them */
-	char meta_here[600], image_here[600]; /* as this process does */
-	char mount_here[600], data_here[700];
+	char image[520], mount[520];          /* as the node sees them */
+	char meta_here[800], image_here[800]; /* as this process does */
+	char mount_here[800], data_here[840];
 };
 
 static void paths_of(const struct volume_store *s, const char *name, struct paths *p)
 {
-	snprintf(p->image, sizeof(p->image), "%s/%.90s.img", s->dir, name);
-	snprintf(p->mount, sizeof(p->mount), "%s/%.90s", s->dir, name);
+	snprintf(p->image, sizeof(p->image), "%s/%.*s.img", s->dir, VOLUME_NAME_MAX, name);
+	snprintf(p->mount, sizeof(p->mount), "%s/%.*s", s->dir, VOLUME_NAME_MAX, name);
 	snprintf(p->meta_here, sizeof(p->meta_here), "%s%s.json", s->root, p->mount);
 	snprintf(p->image_here, sizeof(p->image_here), "%s%s", s->root, p->image);
 	snprintf(p->mount_here, sizeof(p->mount_here), "%s%s", s->root, p->mount);
@@ -31,7 +31,7 @@ static void paths_of(const struct volume_store *s, const char *name, struct path
 
 void volume_data_path(const struct volume_store *s, const char *name, char out[512])
 {
-	snprintf(out, 512, "%s/%.90s/data", s->dir, name);
+	snprintf(out, 512, "%s/%.*s/data", s->dir, VOLUME_NAME_MAX, name);
 }
 
 int volume_mount(const struct volume_store *s, const char *name, struct err *e)
@@ -50,6 +50,9 @@ int volume_make(const struct volume_store *s, const char *name, int64_t size_byt
 	char *text;
 	int r;
 
+	if (strlen(name) > VOLUME_NAME_MAX)
+		return err_set(e, ERR_INPUT, "volume %s has a longer name than %d characters", name,
+			       VOLUME_NAME_MAX);
 	paths_of(s, name, &p);
 	text = json_text(about);
 	r = file_write_atomic(p.meta_here, text, strlen(text), e);

@@ -15,13 +15,16 @@
 /* What a store leaves free on its disk. */
 #define VOLUME_SPARE_BYTES (INT64_C(1) << 30)
 
+enum { VOLUME_NAME_MAX = 200 }; /* with an ending, a file's name */
+
 struct volume_store {
 	const char *root; /* the node's root as this process sees it */
 	char dir[300];
 };
 
 /* Makes and mounts a volume. `about` (claim, namespace, uid) is kept with it.
- * ERR_UNSUPPORTED when the disk has no room for it. */
+ * ERR_UNSUPPORTED when the disk has no room for it, ERR_INPUT for a name that
+ * is too long. */
 int volume_make(const struct volume_store *s, const char *name, int64_t size_bytes,
 		const cJSON *about, struct err *e);
 

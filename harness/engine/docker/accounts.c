@@ -1,4 +1,4 @@
-/* Service accounts and their tokens. All with the store's lock. */
+/* Service accounts and their tokens. All but the end with the store's lock. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,25 +10,37 @@ const char *docker_account_token(struct docker *d, const char *ns, const char *n
 {
 	struct docker_account *a;
 
+	store_assert_locked(&d->store);
 	for (size_t i = 0; i < d->naccounts; i++)
 		if (!strcmp(d->accounts[i].ns, ns) && !strcmp(d->accounts[i].name, name))
 			return d->accounts[i].token;
 	a = VEC_PUSH(d->accounts, d->naccounts, d->aaccounts);
-	mem_copy_str(a->ns, sizeof(a->ns), ns);
-	mem_copy_str(a->name, sizeof(a->name), *name ? name : "default");
+	a->ns = mem_strdup(ns);
+	a->name = mem_strdup(*name ? name : "default");
 	random_hex(a->token, sizeof(a->token) - 1);
 	return a->token;
 }
 
-void docker_account_of(void *arg, const char *token, char *ns, char *name)
+bool docker_account_of(void *arg, const char *token, const char **ns, const char **name)
 {
 	const struct docker *d = arg;
 
-	ns[0] = name[0] = '\0';
+	store_assert_locked(&d->store);
 	for (size_t i = 0; i < d->naccounts; i++) {
 		if (!strcmp(d->accounts[i].token, token)) {
-			mem_copy_str(ns, 64, d->accounts[i].ns);
-			mem_copy_str(name, 64, d->accounts[i].name);
+			*ns = d->accounts[i].ns;
+			*name = d->accounts[i].name;
+			return true;
 		}
 	}
+	return false;
+}
+
+void docker_accounts_free(struct docker *d)
+{
+	for (size_t i = 0; i < d->naccounts; i++) {
+		free(d->accounts[i].ns);
+		free(d->accounts[i].name);
+	}
+	free(d->accounts);
 }

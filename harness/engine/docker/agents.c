@@ -179,7 +179,7 @@ static void load_pod(struct docker *d, const char *name, const char *node)
 	json_set_i64(s, "runAsGroup", 65534);
 	json_push(cJSON_AddArrayToObject(spec, "containers"), c);
 	store_lock(&d->store);
-	docker_pod_begin(d, store_put(&d->store, store_plural("pods"), pod));
+	docker_pod_begin(d, store_put(&d->store, KIND_POD, pod));
 	store_unlock(&d->store);
 }
 

@@ -51,34 +51,35 @@ static cJSON *pod_from(const cJSON *w, const char *name)
 	return pod;
 }
 
-/* The claims of a StatefulSet's pod, made when they are not there. */
-static void add_claims(struct docker *d, const cJSON *sts, const char *pod, cJSON *spec, char first[160])
+/* The claims of a StatefulSet's pod, made when they are not there; *first,
+ * NULL before, gets the name of the first. */
+static void add_claims(struct docker *d, const cJSON *sts, const char *pod, cJSON *spec, char **first)
 {
 	const char *ns = meta(sts, "namespace");
 	const cJSON *t;
 	cJSON *volumes = cJSON_GetObjectItem(spec, "volumes");
 
-	first[0] = '\0';
 	cJSON_ArrayForEach(t, json_path(sts, "spec.volumeClaimTemplates")) {
 		cJSON *v = cJSON_CreateObject(), *c, *m;
-		char name[160];
+		char *name = mem_fmt("%s-%s", meta(t, "name"), pod);
 
-		snprintf(name, sizeof(name), "%s-%s", meta(t, "name"), pod);
-		if (!first[0])
-			mem_copy_str(first, 160, name);
 		json_set_str(v, "name", meta(t, "name"));
 		json_set_str(cJSON_AddObjectToObject(v, "persistentVolumeClaim"), "claimName", name);
 		if (!volumes)
 			volumes = cJSON_AddArrayToObject(spec, "volumes");
 		json_push(volumes, v);
-		if (store_get(&d->store, "persistentvolumeclaims", ns, name))
-			continue;
-		c = cJSON_Duplicate(t, 1);
-		m = cJSON_GetObjectItem(c, "metadata");
-		json_set_str(m, "name", name);
-		json_set_str(m, "namespace", ns);
-		json_set_str(cJSON_AddObjectToObject(c, "status"), "phase", "Pending");
-		store_put(&d->store, store_plural("persistentvolumeclaims"), c);
+		if (!store_get(&d->store, KIND_PERSISTENT_VOLUME_CLAIM, ns, name)) {
+			c = cJSON_Duplicate(t, 1);
+			m = cJSON_GetObjectItem(c, "metadata");
+			json_set_str(m, "name", name);
+			json_set_str(m, "namespace", ns);
+			json_set_str(cJSON_AddObjectToObject(c, "status"), "phase", "Pending");
+			store_put(&d->store, KIND_PERSISTENT_VOLUME_CLAIM, c);
+		}
+		if (*first)
+			free(name);
+		else
+			*first = name;
 	}
 }
 
@@ -87,7 +88,7 @@ static bool refused(struct docker *d, const cJSON *w, const cJSON *pod)
 {
 	const char *sa = json_str(json_get(pod, "spec"), "serviceAccountName", NULL), *ns = meta(w, "namespace");
 
-	if (!sa || store_get(&d->store, "serviceaccounts", ns, sa))
+	if (!sa || store_get(&d->store, KIND_SERVICE_ACCOUNT, ns, sa))
 		return false;
 	docker_event(d, json_str(w, "kind", ""), ns, meta(w, "name"), true, "FailedCreate",
 		     "create Pod %s in %s %s failed error: pods \"%s\" is forbidden: error looking up service "
@@ -114,7 +115,7 @@ static void launch(struct docker *d, const cJSON *w, cJSON *pod, const char *nod
 		return;
 	}
 	json_set_str(cJSON_GetObjectItem(pod, "spec"), "nodeName", docker_node_names[at]);
-	docker_pod_begin(d, store_put(&d->store, store_plural("pods"), pod));
+	docker_pod_begin(d, store_put(&d->store, KIND_POD, pod));
 }
 
 static bool ready(const cJSON *pod)
@@ -125,10 +126,10 @@ static bool ready(const cJSON *pod)
 /* A name is free when nothing of its last bearer runs any more. */
 static bool name_free(struct docker *d, const char *ns, const char *name)
 {
-	return !store_get(&d->store, "pods", ns, name) && !docker_pod_find(d, ns, name);
+	return !store_get(&d->store, KIND_POD, ns, name) && !docker_pod_find(d, ns, name);
 }
 
-static void set_status(struct docker *d, const cJSON *w, int64_t have, int64_t nready, int64_t succeeded)
+static void set_status(struct docker *d, enum kind_id kind, const cJSON *w, int64_t have, int64_t nready, int64_t succeeded)
 {
 	cJSON *o = cJSON_Duplicate(w, 1), *s = cJSON_CreateObject();
 
@@ -138,7 +139,23 @@ static void set_status(struct docker *d, const cJSON *w, int64_t have, int64_t n
 	json_set_i64(s, "availableReplicas", nready);
 	json_set_i64(s, "succeeded", succeeded);
 	json_set(o, "status", s);
-	store_put(&d->store, store_kind(json_str(w, "kind", "")), o);
+	store_put(&d->store, kind, o);
+}
+
+/* Pod number i of a StatefulSet, with its claims. */
+static void launch_numbered(struct docker *d, const cJSON *w, const char *name, int64_t i)
+{
+	cJSON *pod = pod_from(w, name), *spec = cJSON_GetObjectItem(pod, "spec");
+	cJSON *labels = cJSON_GetObjectItem(cJSON_GetObjectItem(pod, "metadata"), "labels");
+	char index[24], *claim = NULL;
+
+	snprintf(index, sizeof(index), "%lld", (long long)i);
+	json_set_str(spec, "subdomain", json_str(json_get(w, "spec"), "serviceName", ""));
+	json_set_str(labels, "statefulset.kubernetes.io/pod-name", name);
+	json_set_str(labels, "apps.kubernetes.io/pod-index", index);
+	add_claims(d, w, name, spec, &claim);
+	launch(d, w, pod, claim ? docker_claim_node(d, meta(w, "namespace"), claim) : NULL);
+	free(claim);
 }
 
 static void stateful_set(struct docker *d, const cJSON *w)
@@ -149,37 +166,30 @@ static void stateful_set(struct docker *d, const cJSON *w)
 	bool blocked = false;
 
 	for (int64_t i = 0; i < want; i++) {
-		char name[128], claim[160], index[24];
-		const cJSON *pod;
-		cJSON *o, *spec;
+		char *name = mem_fmt("%s-%lld", meta(w, "name"), (long long)i);
+		const cJSON *pod = store_get(&d->store, KIND_POD, ns, name);
 
-		snprintf(name, sizeof(name), "%.80s-%lld", meta(w, "name"), (long long)i);
-		pod = store_get(&d->store, "pods", ns, name);
 		if (!pod && !blocked && name_free(d, ns, name)) {
-			o = pod_from(w, name);
-			spec = cJSON_GetObjectItem(o, "spec");
-			json_set_str(spec, "subdomain", json_str(json_get(w, "spec"), "serviceName", ""));
-			snprintf(index, sizeof(index), "%lld", (long long)i);
-			json_set_str(cJSON_GetObjectItem(cJSON_GetObjectItem(o, "metadata"), "labels"),
-				     "statefulset.kubernetes.io/pod-name", name);
-			json_set_str(cJSON_GetObjectItem(cJSON_GetObjectItem(o, "metadata"), "labels"),
-				     "apps.kubernetes.io/pod-index", index);
-			add_claims(d, w, name, spec, claim);
-			launch(d, w, o, docker_claim_node(d, ns, claim));
-			pod = store_get(&d->store, "pods", ns, name);
+			launch_numbered(d, w, name, i);
+			pod = store_get(&d->store, KIND_POD, ns, name);
 		}
+		free(name);
 		have += pod != NULL;
 		nready += ready(pod);
 		if (!parallel && !ready(pod))
 			blocked = true;
 	}
-	set_status(d, w, have, nready, 0);
+	set_status(d, KIND_STATEFUL_SET, w, have, nready, 0);
 }
 
 static bool owned(const cJSON *pod, const cJSON *w)
 {
 	return !strcmp(json_str(json_path(pod, "metadata.ownerReferences.0"), "uid", ""), meta(w, "uid"));
 }
+
+/* As the API server makes names from metadata.generateName: what is too long
+ * for a label is cut before the part that is made up (SimpleNameGenerator). */
+enum { NAME_MAX_BYTES = 63, SUFFIX_BYTES = 5 };
 
 /* Deployment and Job: as many pods with names of chance as are wanted. */
 static void replicas(struct docker *d, const cJSON *w, bool job)
@@ -192,7 +202,7 @@ static void replicas(struct docker *d, const cJSON *w, bool job)
 		const cJSON *pod = d->store.v[i].object;
 		const char *phase = json_str(json_get(pod, "status"), "phase", "");
 
-		if (strcmp(d->store.v[i].kind->plural, "pods") || !owned(pod, w))
+		if (d->store.v[i].kind->id != KIND_POD || !owned(pod, w))
 			continue;
 		good += !strcmp(phase, "Succeeded");
 		bad += !strcmp(phase, "Failed");
@@ -203,16 +213,16 @@ static void replicas(struct docker *d, const cJSON *w, bool job)
 	}
 	while (live < at_once && (!job || good + live < want) &&
 	       (!job || bad <= json_i64(spec, "backoffLimit", 6))) {
-		char name[128], suffix[6];
+		char name[NAME_MAX_BYTES + 1], suffix[SUFFIX_BYTES + 1];
 
 		random_hex(suffix, sizeof(suffix) - 1);
-		snprintf(name, sizeof(name), "%.80s-%s", meta(w, "name"), suffix);
+		snprintf(name, sizeof(name), "%.*s-%s", NAME_MAX_BYTES - SUFFIX_BYTES - 1, meta(w, "name"), suffix);
 		launch(d, w, pod_from(w, name), NULL);
-		if (!store_get(&d->store, "pods", meta(w, "namespace"), name))
+		if (!store_get(&d->store, KIND_POD, meta(w, "namespace"), name))
 			break;
 		live++;
 	}
-	set_status(d, w, live, nready, good);
+	set_status(d, job ? KIND_JOB : KIND_DEPLOYMENT, w, live, nready, good);
 }
 
 /* ---- services ---- */
@@ -229,11 +239,11 @@ static void service(struct docker *d, const cJSON *svc)
 		snprintf(ip, sizeof(ip), DOCKER_PREFIX ".%u.%u", 96 + n / 250, n % 250 + 1);
 		o = cJSON_Duplicate(svc, 1);
 		json_set_str(cJSON_GetObjectItem(o, "spec"), "clusterIP", ip);
-		svc = store_put(&d->store, store_plural("services"), o);
+		svc = store_put(&d->store, KIND_SERVICE, o);
 	}
 	if (!json_path(svc, "spec.selector"))
 		return; /* its endpoints are somebody else's */
-	o = store_copy(&d->store, "endpoints", ns, name);
+	o = store_copy(&d->store, KIND_ENDPOINTS, ns, name);
 	if (!o) {
 		o = cJSON_CreateObject();
 		m = cJSON_AddObjectToObject(o, "metadata");
@@ -241,7 +251,7 @@ static void service(struct docker *d, const cJSON *svc)
 		json_set_str(m, "namespace", ns);
 	}
 	json_set(o, "subsets", plan_subsets(&d->store, svc));
-	store_put(&d->store, store_plural("endpoints"), o);
+	store_put(&d->store, KIND_ENDPOINTS, o);
 }
 
 /* ---- nodes ---- */
@@ -262,7 +272,7 @@ static void node_object(struct docker *d, int i)
 	json_set_str(c, "type", "Ready");
 	json_set_str(c, "status", d->node_down[i] ? "Unknown" : "True");
 	json_push(cJSON_AddArrayToObject(cJSON_AddObjectToObject(o, "status"), "conditions"), c);
-	store_put(&d->store, store_plural("nodes"), o);
+	store_put(&d->store, KIND_NODE, o);
 }
 
 /* A file says that a node is down: whoever put it there need not know us. */
@@ -290,19 +300,18 @@ static void reconcile(struct docker *d)
 {
 	/* By index: putting and launching may move or add items. */
 	for (size_t i = 0; i < d->store.n; i++) {
-		const char *plural = d->store.v[i].kind->plural;
+		enum kind_id kind = d->store.v[i].kind->id;
 		cJSON *o;
 
-		if (strcmp(plural, "statefulsets") && strcmp(plural, "deployments") && strcmp(plural, "jobs") &&
-		    strcmp(plural, "services"))
+		if (kind != KIND_STATEFUL_SET && kind != KIND_DEPLOYMENT && kind != KIND_JOB && kind != KIND_SERVICE)
 			continue;
 		o = cJSON_Duplicate(d->store.v[i].object, 1);
-		if (*plural == 's' && plural[1] == 't')
+		if (kind == KIND_STATEFUL_SET)
 			stateful_set(d, o);
-		else if (*plural == 's')
+		else if (kind == KIND_SERVICE)
 			service(d, o);
 		else
-			replicas(d, o, *plural == 'j');
+			replicas(d, o, kind == KIND_JOB);
 		cJSON_Delete(o);
 	}
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apiserver/store.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -12,7 +13,6 @@
 #define API "/v1.41"
 #define CALL_NS (60 * NS_PER_S)
 #define CONNECT_MS 5000L
-#define STOP_SLACK_NS (30 * NS_PER_S)
 #define ANSWER_CAP ((size_t)64 << 20)
 
 int docker_api_init(struct docker_api *d, struct err *e)
@@ -47,6 +47,7 @@ int docker_http(const struct docker_api *d, const char *method, const char *path
 	long code = 0;
 	CURLcode r;
 
+	store_assert_unlocked();
 	headers = curl_slist_append(headers, "Content-Type: application/json");
 	curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, d->socket);
 	curl_easy_setopt(c, CURLOPT_URL, url);
@@ -145,10 +146,10 @@ int docker_look(const struct docker_api *d, const char *id, struct docker_state 
 
 /* 409: it does not run; 404: it is gone. */
 static int unless_over(const struct docker_api *d, const char *method, const char *path,
-		       int64_t timeout_ns, const char *what, struct err *e)
+		       const char *what, struct err *e)
 {
 	struct buf b = {0};
-	int status = 0, r = docker_http(d, method, path, NULL, timeout_ns, &b, &status, e);
+	int status = 0, r = docker_http(d, method, path, NULL, 0, &b, &status, e);
 
 	if (r)
 		err_prefix(e, "cannot %s", what);
@@ -164,15 +165,7 @@ int docker_signal(const struct docker_api *d, const char *id, const char *signal
 	char path[200];
 
 	snprintf(path, sizeof(path), "/containers/%s/kill?signal=%s", id, signal);
-	return unless_over(d, "POST", path, 0, "signal a container", e);
-}
-
-int docker_stop(const struct docker_api *d, const char *id, int grace_s, struct err *e)
-{
-	char path[200];
-
-	snprintf(path, sizeof(path), "/containers/%s/stop?t=%d", id, grace_s);
-	return unless_over(d, "POST", path, grace_s * NS_PER_S + STOP_SLACK_NS, "stop a container", e);
+	return unless_over(d, "POST", path, "signal a container", e);
 }
 
 int docker_remove(const struct docker_api *d, const char *id, struct err *e)
@@ -180,7 +173,7 @@ int docker_remove(const struct docker_api *d, const char *id, struct err *e)
 	char path[200];
 
 	snprintf(path, sizeof(path), "/containers/%s?force=1&v=1", id);
-	return unless_over(d, "DELETE", path, 0, "remove a container", e);
+	return unless_over(d, "DELETE", path, "remove a container", e);
 }
 
 void docker_demultiplex(const char *data, size_t len, struct buf *out)

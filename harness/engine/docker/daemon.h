@@ -45,9 +45,8 @@ int docker_create(const struct docker_api *d, const char *name, const cJSON *bod
 		  struct err *e);
 int docker_start(const struct docker_api *d, const char *id, struct err *e);
 int docker_look(const struct docker_api *d, const char *id, struct docker_state *out, struct err *e);
-/* A container that is gone or does not run is fine for these three. */
+/* A container that is gone or does not run is fine for these two. */
 int docker_signal(const struct docker_api *d, const char *id, const char *signal, struct err *e);
-int docker_stop(const struct docker_api *d, const char *id, int grace_s, struct err *e);
 int docker_remove(const struct docker_api *d, const char *id, struct err *e);
 
 /* Runs a command in a container and waits for its end, at most timeout_ns

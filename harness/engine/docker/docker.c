@@ -295,7 +295,7 @@ static void docker_close(struct engine *en)
 		log_warn("%s", e.msg);
 	store_free(&d->store);
 	free(d->pods);
-	free(d->accounts);
+	docker_accounts_free(d);
 	free(d->dns_text);
 	kube_engine_close(en);
 }
@@ -311,8 +311,7 @@ static int rules(struct engine *en, const char *fixture, struct adapt_rules *r, 
 {
 	struct docker *d = (struct docker *)en;
 
-	(void)e;
-	mem_copy_str(d->fixture, sizeof(d->fixture), fixture);
+	(void)fixture, (void)e;
 	memset(r, 0, sizeof(*r));
 	r->namespace = d->kube.base.namespace;
 	r->max_cpu_request_m = MAX_CPU_REQUEST_M;
@@ -378,7 +377,7 @@ static void decode_secret(cJSON *o)
 static void put_object(struct docker *d, const struct ynode *node)
 {
 	cJSON *o = yaml_to_json(node);
-	const struct store_kind *kind = store_kind(json_str(o, "kind", ""));
+	const struct kind *kind = store_kind(json_str(o, "kind", ""));
 	cJSON *m = cJSON_GetObjectItem(o, "metadata");
 
 	if (!kind || !m) {
@@ -387,9 +386,9 @@ static void put_object(struct docker *d, const struct ynode *node)
 	}
 	if (kind->namespaced && !json_str(m, "namespace", NULL))
 		json_set_str(m, "namespace", d->kube.base.namespace);
-	if (!strcmp(kind->kind, "Secret"))
+	if (kind->id == KIND_SECRET)
 		decode_secret(o);
-	store_put(&d->store, kind, o);
+	store_put(&d->store, kind->id, o);
 }
 
 static int apply(struct engine *en, const struct manifest *m, struct err *e)
@@ -412,28 +411,28 @@ static int apply(struct engine *en, const struct manifest *m, struct err *e)
 	return docker_load_up(d, clock_mono_ns() + LOAD_WITHIN_NS, e);
 }
 
-static void drop_objects(struct docker *d, const char *plural)
+static void drop_objects(struct docker *d, enum kind_id kind)
 {
 	for (size_t i = d->store.n; i-- > 0;) {
 		const cJSON *m;
 		char ns[64], name[256];
 
-		if (i >= d->store.n || strcmp(d->store.v[i].kind->plural, plural))
+		if (i >= d->store.n || d->store.v[i].kind->id != kind)
 			continue;
 		m = json_get(d->store.v[i].object, "metadata");
 		mem_copy_str(ns, sizeof(ns), json_str(m, "namespace", ""));
 		mem_copy_str(name, sizeof(name), json_str(m, "name", ""));
-		store_delete(&d->store, plural, ns, name);
+		store_delete(&d->store, kind, ns, name);
 	}
 }
 
 static int remove_all(struct engine *en, int64_t deadline_ns, struct err *e)
 {
-	static const char *const owners[] = {"statefulsets", "deployments", "jobs"};
-	static const char *const rest[] = {
-		"services", "endpoints", "configmaps", "secrets", "events", "persistentvolumeclaims",
-		"persistentvolumes", "serviceaccounts", "roles", "rolebindings", "poddisruptionbudgets", "pods",
-		"storageclasses", "namespaces"};
+	static const enum kind_id owners[] = {KIND_STATEFUL_SET, KIND_DEPLOYMENT, KIND_JOB};
+	static const enum kind_id rest[] = {
+		KIND_SERVICE, KIND_ENDPOINTS, KIND_CONFIG_MAP, KIND_SECRET, KIND_EVENT,
+		KIND_PERSISTENT_VOLUME_CLAIM, KIND_PERSISTENT_VOLUME, KIND_SERVICE_ACCOUNT, KIND_ROLE,
+		KIND_ROLE_BINDING, KIND_POD_DISRUPTION_BUDGET, KIND_POD, KIND_STORAGE_CLASS, KIND_NAMESPACE};
 	struct docker *d = (struct docker *)en;
 	int r = 0;
 

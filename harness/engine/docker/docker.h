@@ -22,7 +22,8 @@
  * holds here as well.
  *
  * Locks: store.lock guards the store, the list of pods and all their fields
- * but those marked own; no call to Docker is made with it. */
+ * but those marked own; no call to Docker is made with it. Both are asserted
+ * (store_assert_locked(), and docker_http() of all calls to Docker). */
 
 #define DOCKER_NETWORK "ordeal-docker"
 #define DOCKER_BRIDGE "br-ordeal-dk"
@@ -48,8 +49,8 @@ struct docker;
 struct docker_pod;
 
 struct docker_container {
-	const cJSON *spec; /* in the pod's object */
-	char name[64];
+	const cJSON *spec; /* in the pod's object, as is the name */
+	const char *name;
 	bool init;
 	/* Life of the present one. */
 	char id[80], previous[80], stop_signal[24];
@@ -75,8 +76,8 @@ struct docker_probe {
 
 struct docker_pod {
 	struct docker *d;
-	cJSON *object; /* as it was made; never changed */
-	char name[64], ns[64], uid[64], node[64], sa[64];
+	cJSON *object; /* as it was made; never changed, and these are in it */
+	const char *name, *ns, *uid, *node, *sa;
 	int node_index;
 	char ip[64], pause_id[80], phase[16], pending[400];
 	pid_t pause_pid;
@@ -94,7 +95,7 @@ struct docker_pod {
 };
 
 struct docker_account {
-	char ns[64], name[64], token[65];
+	char *ns, *name, token[65];
 };
 
 /* A load agent. */
@@ -117,7 +118,6 @@ struct docker {
 	struct serve_conf serve_conf;
 	struct serve *here, *there; /* for agents and ourselves; for pods */
 	char dir[PATH_MAX], state[PATH_MAX]; /* of the engine; of this run */
-	char fixture[64];
 	char pause_image[256], dns_image[256], agent_image[256];
 	bool systemd_cgroups;
 	char dns_id[80];
@@ -150,8 +150,8 @@ int docker_dns_up(struct docker *d, struct err *e);
 /* Rewrites names and each pod's rules where the store says otherwise than
  * what is in force. */
 void docker_net_sync(struct docker *d);
-/* The rules for one pod's own network; with the lock; heap. */
-char *docker_vip_script(const struct store *s, const char *ns);
+/* The rules for a pod's own network; with the lock; heap. */
+char *docker_vip_script(const struct store *s);
 char *docker_dns_names(const struct store *s);
 
 /* engine/docker/pod.c */
@@ -178,7 +178,8 @@ bool docker_container_alive(const struct docker_container *c);
 void docker_container_ended(struct docker_pod *p, struct docker_container *c);
 /* preStop, SIGTERM, and after the grace SIGKILL, for one container or all. */
 void docker_containers_end(struct docker_pod *p, struct docker_container *only, int grace_s);
-int docker_hook(struct docker_pod *p, struct docker_container *c, const char *which, int64_t timeout_ns,
+enum docker_hook { DOCKER_POST_START, DOCKER_PRE_STOP };
+int docker_hook(struct docker_pod *p, struct docker_container *c, enum docker_hook hook, int64_t timeout_ns,
 		struct err *e);
 
 /* engine/docker/pod_probe.c */
@@ -206,7 +207,8 @@ void docker_controller_stop(struct docker *d);
 /* engine/docker/accounts.c: a service account's token, made when first asked
  * for, and whose a token is; with the lock. */
 const char *docker_account_token(struct docker *d, const char *ns, const char *name);
-void docker_account_of(void *d, const char *token, char *ns, char *name);
+bool docker_account_of(void *d, const char *token, const char **ns, const char **name);
+void docker_accounts_free(struct docker *d);
 
 /* engine/docker/node.c: fills `n`, which must not move while it is open; `state` is
  * the run's. */

@@ -127,6 +127,7 @@ char *docker_dns_names(const struct store *s)
 	struct buf b = {0};
 	char *out;
 
+	store_assert_locked(s);
 	buf_fmt(&b, "%s kubernetes.default.svc.cluster.local\n", DOCKER_API_IP);
 	for (size_t i = 0; i < s->n; i++) {
 		const cJSON *o = s->v[i].object, *m = json_get(o, "metadata");
@@ -134,11 +135,11 @@ char *docker_dns_names(const struct store *s)
 		const char *ip = json_str(json_get(o, "spec"), "clusterIP", "");
 		bool headless = !strcmp(ip, "None");
 
-		if (strcmp(s->v[i].kind->plural, "services"))
+		if (s->v[i].kind->id != KIND_SERVICE)
 			continue;
 		if (!headless && *ip)
 			buf_fmt(&b, "%s %s.%s.svc.cluster.local\n", ip, name, ns);
-		name_addresses(store_get(s, "endpoints", ns, name), ns, name, headless, &b);
+		name_addresses(store_get(s, KIND_ENDPOINTS, ns, name), ns, name, headless, &b);
 	}
 	out = mem_strdup(buf_cstr(&b));
 	buf_free(&b);
@@ -181,13 +182,14 @@ static void forward_port(const char *ip, const cJSON *port, const cJSON *endpoin
 
 /* What kube-proxy does with iptables, in the pod's own namespace: a choice
  * for each connection, and a refusal when nobody is ready. Chains stay while
- * rules change, so connections that are known keep their way. */
-char *docker_vip_script(const struct store *s, const char *ns)
+ * rules change, so connections that are known keep their way. A Service is
+ * reached from every namespace. */
+char *docker_vip_script(const struct store *s)
 {
 	struct buf b = {0};
 	char *out;
 
-	(void)ns; /* a Service is reached from every namespace */
+	store_assert_locked(s);
 	buf_str(&b, "add table ip ordeal_services\n"
 		    "add chain ip ordeal_services out { type nat hook output priority -100 ; }\n"
 		    "add chain ip ordeal_services refuse { type filter hook output priority 0 ; }\n"
@@ -196,10 +198,10 @@ char *docker_vip_script(const struct store *s, const char *ns)
 		const cJSON *o = s->v[i].object, *m = json_get(o, "metadata"), *port;
 		const char *ip = json_str(json_get(o, "spec"), "clusterIP", "");
 
-		if (strcmp(s->v[i].kind->plural, "services") || !*ip || !strcmp(ip, "None"))
+		if (s->v[i].kind->id != KIND_SERVICE || !*ip || !strcmp(ip, "None"))
 			continue;
 		cJSON_ArrayForEach(port, json_path(o, "spec.ports"))
-			forward_port(ip, port, store_get(s, "endpoints", json_str(m, "namespace", ""),
+			forward_port(ip, port, store_get(s, KIND_ENDPOINTS, json_str(m, "namespace", ""),
 							 json_str(m, "name", "")), &b);
 	}
 	buf_str(&b, "add rule ip ordeal_services refuse ip daddr " DOCKER_SERVICES
@@ -246,7 +248,7 @@ void docker_net_sync(struct docker *d)
 
 	store_lock(&d->store);
 	names = docker_dns_names(&d->store);
-	script = docker_vip_script(&d->store, NULL);
+	script = docker_vip_script(&d->store);
 	store_unlock(&d->store);
 	if (!d->dns_text || strcmp(d->dns_text, names)) {
 		if (write_names(d, names, &e))

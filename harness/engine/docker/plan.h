@@ -17,7 +17,7 @@ int plan_check(struct arena *a, const struct manifest *m, struct adaptations *lo
 /* How many bytes its claims are together, those of templates once a replica. */
 int64_t plan_claim_bytes(const struct manifest *m);
 
-/* Replaces $(NAME) by the value in env ({NAME: value}); $$ is one $. What is
+/* engine/docker/environment.c: replaces $(NAME) by the value in env ({NAME: value}); $$ is one $. What is
  * not known stays as written ("Define Dependent Environment Variables").
  * On the heap. */
 char *plan_expand(const char *text, const cJSON *env);

@@ -73,7 +73,7 @@ static void try_start(struct docker_pod *p, struct docker_container *c)
 		c->start_at_ns = clock_mono_ns() + AGAIN_NS;
 		return;
 	}
-	if (docker_hook(p, c, "postStart", HOOK_NS, &e)) {
+	if (docker_hook(p, c, DOCKER_POST_START, HOOK_NS, &e)) {
 		/* It is killed, and its restart policy decides. */
 		docker_containers_end(p, c, DEFAULT_GRACE_S);
 	}
@@ -281,7 +281,7 @@ static void *run(void *arg)
 	store_lock(s);
 	if (!p->dropped) {
 		p->dropped = true;
-		store_delete(s, "pods", p->ns, p->name);
+		store_delete(s, KIND_POD, p->ns, p->name);
 	}
 	p->over = true;
 	store_wake(s);
@@ -300,29 +300,31 @@ static void add_containers(struct docker_pod *p, const char *list, bool init)
 		o->spec = c;
 		o->init = init;
 		o->exit_code = -1;
-		mem_copy_str(o->name, sizeof(o->name), json_str(c, "name", ""));
+		o->name = json_str(c, "name", "");
 	}
 }
 
 void docker_pod_begin(struct docker *d, const cJSON *object)
 {
 	struct docker_pod *p = mem_alloc(sizeof(*p));
-	const cJSON *meta = json_get(object, "metadata"), *spec = json_get(object, "spec");
+	const cJSON *meta, *spec;
 
+	store_assert_locked(&d->store);
 	p->d = d;
 	p->object = cJSON_Duplicate(object, 1);
-	mem_copy_str(p->name, sizeof(p->name), json_str(meta, "name", ""));
-	mem_copy_str(p->ns, sizeof(p->ns), json_str(meta, "namespace", ""));
-	mem_copy_str(p->uid, sizeof(p->uid), json_str(meta, "uid", ""));
-	mem_copy_str(p->node, sizeof(p->node), json_str(spec, "nodeName", ""));
-	mem_copy_str(p->sa, sizeof(p->sa), json_str(spec, "serviceAccountName", ""));
+	meta = json_get(p->object, "metadata");
+	spec = json_get(p->object, "spec");
+	p->name = json_str(meta, "name", "");
+	p->ns = json_str(meta, "namespace", "");
+	p->uid = json_str(meta, "uid", "");
+	p->node = json_str(spec, "nodeName", "");
+	p->sa = json_str(spec, "serviceAccountName", "");
 	snprintf(p->phase, sizeof(p->phase), "Pending");
 	for (int i = 0; i < DOCKER_NODES; i++)
 		if (!strcmp(docker_node_names[i], p->node))
 			p->node_index = i;
 	p->c = mem_alloc(((size_t)cJSON_GetArraySize(json_get(spec, "containers")) +
 			  (size_t)cJSON_GetArraySize(json_get(spec, "initContainers")) + 1) * sizeof(*p->c));
-	spec = json_get(p->object, "spec");
 	add_containers(p, "initContainers", true);
 	add_containers(p, "containers", false);
 	*VEC_PUSH(d->pods, d->npods, d->apods) = p;
@@ -337,6 +339,7 @@ void docker_pod_begin(struct docker *d, const cJSON *object)
 
 struct docker_pod *docker_pod_find(struct docker *d, const char *ns, const char *name)
 {
+	store_assert_locked(&d->store);
 	for (size_t i = 0; i < d->npods; i++)
 		if (!strcmp(d->pods[i]->name, name) && !strcmp(d->pods[i]->ns, ns))
 			return d->pods[i];
@@ -349,7 +352,7 @@ void docker_pod_delete(void *arg, const char *ns, const char *name, int grace_s)
 {
 	struct docker *d = arg;
 	struct docker_pod *p = docker_pod_find(d, ns, name);
-	cJSON *pod = store_copy(&d->store, "pods", ns, name), *meta;
+	cJSON *pod = store_copy(&d->store, KIND_POD, ns, name), *meta;
 	char now[32];
 
 	if (grace_s < 0)
@@ -360,14 +363,14 @@ void docker_pod_delete(void *arg, const char *ns, const char *name, int grace_s)
 		p->dropped = grace_s == 0;
 	}
 	if (!p || p->dropped) {
-		store_delete(&d->store, "pods", ns, name);
+		store_delete(&d->store, KIND_POD, ns, name);
 		cJSON_Delete(pod);
 	} else {
 		meta = cJSON_GetObjectItem(pod, "metadata");
 		store_now(now);
 		json_set_str(meta, "deletionTimestamp", now);
 		json_set_i64(meta, "deletionGracePeriodSeconds", grace_s);
-		store_put(&d->store, store_plural("pods"), pod);
+		store_put(&d->store, KIND_POD, pod);
 	}
 	store_wake(&d->store);
 }

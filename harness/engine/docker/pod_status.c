@@ -84,10 +84,11 @@ void docker_pod_publish(struct docker_pod *p)
 	bool down = p->d->node_down[p->node_index] &&
 		    clock_mono_ns() - p->d->node_down_ns[p->node_index] < NODE_GRACE_NS;
 	/* Nobody hears from a node that is down. */
-	cJSON *pod = p->dropped || down ? NULL : store_copy(s, "pods", p->ns, p->name), *status, *list, *inits;
+	cJSON *pod = p->dropped || down ? NULL : store_copy(s, KIND_POD, p->ns, p->name), *status, *list, *inits;
 	const cJSON *before;
 	bool ready;
 
+	store_assert_locked(s);
 	if (!pod || strcmp(json_str(json_get(pod, "metadata"), "uid", ""), p->uid)) {
 		cJSON_Delete(pod);
 		return;
@@ -113,7 +114,7 @@ void docker_pod_publish(struct docker_pod *p)
 	else
 		cJSON_Delete(inits);
 	json_set(pod, "status", status);
-	store_put(s, store_plural("pods"), pod);
+	store_put(s, KIND_POD, pod);
 }
 
 void docker_event(struct docker *d, const char *kind, const char *ns, const char *name, bool warning,
@@ -124,6 +125,7 @@ void docker_event(struct docker *d, const char *kind, const char *ns, const char
 	char message[800], id[300], now[32];
 	va_list ap;
 
+	store_assert_locked(s);
 	va_start(ap, fmt);
 	vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
@@ -132,7 +134,7 @@ void docker_event(struct docker *d, const char *kind, const char *ns, const char
 	for (size_t i = 0; i < s->n && !o; i++) {
 		const cJSON *ev = s->v[i].object;
 
-		if (!strcmp(s->v[i].kind->plural, "events") &&
+		if (s->v[i].kind->id == KIND_EVENT &&
 		    !strcmp(json_str(ev, "reason", ""), reason) &&
 		    !strcmp(json_str(ev, "message", ""), message) &&
 		    !strcmp(json_str(json_get(ev, "involvedObject"), "name", ""), name))
@@ -155,5 +157,5 @@ void docker_event(struct docker *d, const char *kind, const char *ns, const char
 	}
 	json_set_i64(o, "count", json_i64(o, "count", 0) + 1);
 	json_set_str(o, "lastTimestamp", now);
-	store_put(s, store_plural("events"), o);
+	store_put(s, KIND_EVENT, o);
 }

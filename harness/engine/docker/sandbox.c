@@ -22,7 +22,7 @@
 
 static void name_of(const struct docker_pod *p, const char *container, int n, char out[256])
 {
-	snprintf(out, 256, "ordeal-%.80s-%.60s-%.8s-%d", p->name, container, p->uid, n);
+	snprintf(out, 256, "ordeal-%.80s-%.63s-%.8s-%d", p->name, container, p->uid, n);
 }
 
 static cJSON *labels_of(const struct docker_pod *p, const char *container)
@@ -396,10 +396,16 @@ void docker_container_ended(struct docker_pod *p, struct docker_container *c)
 	store_unlock(&p->d->store);
 }
 
-int docker_hook(struct docker_pod *p, struct docker_container *c, const char *which, int64_t timeout_ns,
+int docker_hook(struct docker_pod *p, struct docker_container *c, enum docker_hook hook, int64_t timeout_ns,
 		struct err *e)
 {
-	const cJSON *argv = json_path(json_get(json_path(c->spec, "lifecycle"), which), "exec.command");
+	static const struct {
+		const char *path, *failed;
+	} hooks[] = {
+		[DOCKER_POST_START] = {"lifecycle.postStart.exec.command", "FailedPostStartHook"},
+		[DOCKER_PRE_STOP] = {"lifecycle.preStop.exec.command", "FailedPreStopHook"},
+	};
+	const cJSON *argv = json_path(c->spec, hooks[hook].path);
 	struct buf said = {0};
 	int code = 0, r;
 
@@ -410,8 +416,7 @@ int docker_hook(struct docker_pod *p, struct docker_container *c, const char *wh
 		r = err_set(e, ERR_BROKEN, "command exited with %d: %.300s", code, buf_cstr(&said));
 	if (r) {
 		store_lock(&p->d->store);
-		docker_event(p->d, "Pod", p->ns, p->name, true, *which == 'p' && which[1] == 'r' ?
-			     "FailedPreStopHook" : "FailedPostStartHook", "%s: %s", c->name, e->msg);
+		docker_event(p->d, "Pod", p->ns, p->name, true, hooks[hook].failed, "%s: %s", c->name, e->msg);
 		store_unlock(&p->d->store);
 	}
 	buf_free(&said);
@@ -457,7 +462,7 @@ void docker_containers_end(struct docker_pod *p, struct docker_container *only, 
 
 	for (size_t i = 0; i < p->nc; i++)
 		if (grace_s > 0 && (!only || only == &p->c[i]) && docker_container_alive(&p->c[i]))
-			docker_hook(p, &p->c[i], "preStop", grace_s * NS_PER_S, &e);
+			docker_hook(p, &p->c[i], DOCKER_PRE_STOP, grace_s * NS_PER_S, &e);
 	if (grace_s > 0)
 		signal_all(p, only, false);
 	if (!await_end(p, only, end_ns)) {

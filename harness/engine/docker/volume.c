@@ -118,7 +118,7 @@ static int config_volume(const struct docker_pod *p, const char *name, const cJS
 	int r;
 
 	store_lock(&p->d->store);
-	object = store_copy(&p->d->store, secret ? "secrets" : "configmaps", p->ns, which);
+	object = store_copy(&p->d->store, secret ? KIND_SECRET : KIND_CONFIG_MAP, p->ns, which);
 	store_unlock(&p->d->store);
 	if (!object && json_bool(from, "optional", false))
 		return 0;
@@ -130,9 +130,10 @@ static int config_volume(const struct docker_pod *p, const char *name, const cJS
 	return r ? err_prefix(e, "MountVolume.SetUp failed for volume \"%s\"", name) : 0;
 }
 
-static void volume_name(const char *ns, const char *claim, char out[160])
+/* On the heap. */
+static char *volume_name(const char *ns, const char *claim)
 {
-	snprintf(out, 160, "%.40s-%.100s", ns, claim);
+	return mem_fmt("%s-%s", ns, claim);
 }
 
 int docker_volume_path(struct docker_pod *p, const cJSON *volume, char path[PATH_MAX], bool *read_only,
@@ -142,7 +143,7 @@ int docker_volume_path(struct docker_pod *p, const cJSON *volume, char path[PATH
 	const cJSON *map = json_get(volume, "configMap"), *secret = json_get(volume, "secret");
 	const char *name = json_str(volume, "name", "");
 	struct volume_store s;
-	char id[160], at[512];
+	char at[512], *id;
 
 	*read_only = map || secret || json_bool(claim, "readOnly", false);
 	if (claim) {
@@ -151,8 +152,9 @@ int docker_volume_path(struct docker_pod *p, const cJSON *volume, char path[PATH
 		if (docker_claim_bind(p->d, p->ns, which, p->node, e))
 			return -1;
 		store_of(p->d, &s);
-		volume_name(p->ns, which, id);
+		id = volume_name(p->ns, which);
 		volume_data_path(&s, id, at);
+		free(id);
 		mem_copy_str(path, PATH_MAX, at);
 		return give(p, path, e);
 	}
@@ -174,9 +176,9 @@ int docker_volume_path(struct docker_pod *p, const cJSON *volume, char path[PATH
 
 const char *docker_claim_node(const struct docker *d, const char *ns, const char *claim)
 {
-	const cJSON *c = store_get(&d->store, "persistentvolumeclaims", ns, claim), *pv;
+	const cJSON *c = store_get(&d->store, KIND_PERSISTENT_VOLUME_CLAIM, ns, claim), *pv;
 
-	pv = store_get(&d->store, "persistentvolumes", NULL, json_str(json_get(c, "spec"), "volumeName", ""));
+	pv = store_get(&d->store, KIND_PERSISTENT_VOLUME, NULL, json_str(json_get(c, "spec"), "volumeName", ""));
 	return json_str(json_path(pv, "metadata.annotations"), "ordeal.dev/node", "");
 }
 
@@ -196,22 +198,22 @@ static void bind(struct docker *d, cJSON *claim, const char *id, const char *nod
 	o = cJSON_AddObjectToObject(o, "claimRef");
 	json_set_str(o, "namespace", json_str(meta, "namespace", ""));
 	json_set_str(o, "name", json_str(meta, "name", ""));
-	store_put(&d->store, store_plural("persistentvolumes"), pv);
+	store_put(&d->store, KIND_PERSISTENT_VOLUME, pv);
 	json_set_str(cJSON_GetObjectItem(claim, "spec"), "volumeName", id);
 	json_set_str(cJSON_AddObjectToObject(claim, "status"), "phase", "Bound");
-	store_put(&d->store, store_plural("persistentvolumeclaims"), claim);
+	store_put(&d->store, KIND_PERSISTENT_VOLUME_CLAIM, claim);
 }
 
 int docker_claim_bind(struct docker *d, const char *ns, const char *claim, const char *node, struct err *e)
 {
 	cJSON *c, *about;
 	struct volume_store s;
-	char id[160], path[512];
+	char *id, path[512];
 	int64_t size;
 	int r;
 
 	store_lock(&d->store);
-	c = store_copy(&d->store, "persistentvolumeclaims", ns, claim);
+	c = store_copy(&d->store, KIND_PERSISTENT_VOLUME_CLAIM, ns, claim);
 	store_unlock(&d->store);
 	if (!c)
 		return err_set(e, ERR_BROKEN, "persistentvolumeclaim \"%s\" not found", claim);
@@ -220,7 +222,7 @@ int docker_claim_bind(struct docker *d, const char *ns, const char *claim, const
 		return 0;
 	}
 	store_of(d, &s);
-	volume_name(ns, claim, id);
+	id = volume_name(ns, claim);
 	volume_data_path(&s, id, path);
 	size = quantity_bytes(json_str(json_path(c, "spec.resources.requests"), "storage", "1Gi"));
 	about = cJSON_CreateObject();
@@ -237,6 +239,7 @@ int docker_claim_bind(struct docker *d, const char *ns, const char *claim, const
 		bind(d, c, id, node, path);
 	}
 	store_unlock(&d->store);
+	free(id);
 	return r ? err_prefix(e, "claim %s", claim) : 0;
 }
 

@@ -6,12 +6,14 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "apiserver/serve.h"
 #include "apiserver/store.h"
 #include "kube/client.h"
@@ -35,7 +37,7 @@ static const char *version_of(const cJSON *o)
 
 static void versions(void **state)
 {
-	const struct store_kind *kind = store_kind("ConfigMap");
+	const enum kind_id kind = KIND_CONFIG_MAP;
 	struct store s;
 	const cJSON *o;
 	char first[32];
@@ -52,8 +54,8 @@ static void versions(void **state)
 	o = store_put(&s, kind, config("a", "2"));
 	assert_string_not_equal(version_of(o), first);
 	assert_string_equal(s.changes[1].type, "MODIFIED");
-	assert_true(store_delete(&s, "configmaps", "ns", "a"));
-	assert_false(store_delete(&s, "configmaps", "ns", "a"));
+	assert_true(store_delete(&s, KIND_CONFIG_MAP, "ns", "a"));
+	assert_false(store_delete(&s, KIND_CONFIG_MAP, "ns", "a"));
 	assert_string_equal(s.changes[2].type, "DELETED");
 	assert_string_equal(json_str(json_get(s.changes[2].object, "data"), "key", ""), "2");
 	for (int i = 0; i < 5000; i++) {
@@ -67,6 +69,41 @@ static void versions(void **state)
 	assert_int_equal(s.changes[0].version, s.forgotten + 1);
 	store_unlock(&s);
 	store_free(&s);
+}
+
+/* Run as a process of its own: each ends it by SIGABRT. */
+static int break_rule(const char *rule)
+{
+	struct store s;
+
+	store_init(&s);
+	if (!strcmp(rule, "read without")) {
+		store_get(&s, KIND_CONFIG_MAP, "ns", "a");
+	} else if (!strcmp(rule, "take twice")) {
+		store_lock(&s);
+		store_lock(&s);
+	} else if (!strcmp(rule, "call with")) {
+		store_lock(&s);
+		store_assert_unlocked();
+	}
+	return 0;
+}
+
+static void lock_rules(void **state)
+{
+	static const char *const rules[] = {"read without", "take twice", "call with"};
+	struct proc_result res;
+	struct err e = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+		const char *const argv[] = {"/proc/self/exe", rules[i], NULL};
+
+		assert_int_equal(proc_run(argv, NULL, 30 * NS_PER_S, &res, &e), 0);
+		assert_int_equal(res.exit_code, 128 + SIGABRT);
+		assert_non_null(strstr(buf_cstr(&res.err), "a store's lock"));
+		proc_result_free(&res);
+	}
 }
 
 static void selectors(void **state)
@@ -118,14 +155,12 @@ struct place {
 	char deleted[64];
 };
 
-static void account_of(void *arg, const char *token, char *ns, char *account)
+static bool account_of(void *arg, const char *token, const char **ns, const char **account)
 {
 	(void)arg;
-	ns[0] = account[0] = '\0';
-	if (!strcmp(token, "pod-token")) {
-		mem_copy_str(ns, 64, "ns");
-		mem_copy_str(account, 64, "sa");
-	}
+	*ns = "ns";
+	*account = "sa";
+	return !strcmp(token, "pod-token");
 }
 
 static void on_delete_pod(void *arg, const char *ns, const char *name, int grace_s)
@@ -316,29 +351,32 @@ static void watching(void **state)
 	struct err e = {0};
 
 	store_lock(&p->store);
-	store_put(&p->store, store_kind("ConfigMap"), config("before", "1"));
+	store_put(&p->store, KIND_CONFIG_MAP, config("before", "1"));
 	store_unlock(&p->store);
 	assert_int_equal(kube_watch_start(&p->admin_conf, MAPS, "app%3Dx", on_change, &s, &w, &e), 0);
 	await(&s, "ADDED before; ");
 	store_lock(&p->store);
-	store_put(&p->store, store_kind("ConfigMap"), config("later", "1"));
-	store_put(&p->store, store_kind("ConfigMap"), config("later", "2"));
-	store_delete(&p->store, "configmaps", "ns", "before");
+	store_put(&p->store, KIND_CONFIG_MAP, config("later", "1"));
+	store_put(&p->store, KIND_CONFIG_MAP, config("later", "2"));
+	store_delete(&p->store, KIND_CONFIG_MAP, "ns", "before");
 	store_unlock(&p->store);
 	await(&s, "ADDED before; ADDED later; MODIFIED later; DELETED before; ");
 	kube_watch_stop(w);
 	kube_watch_free(w);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(versions), cmocka_unit_test(selectors), cmocka_unit_test(merging),
+		cmocka_unit_test(versions), cmocka_unit_test(lock_rules), cmocka_unit_test(selectors),
+		cmocka_unit_test(merging),
 		cmocka_unit_test_setup_teardown(tokens_and_roles, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(changing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(pods, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(watching, set_up, tear_down),
 	};
 
+	if (argc == 2)
+		return break_rule(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

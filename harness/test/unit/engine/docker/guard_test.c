@@ -32,11 +32,10 @@ struct place {
 	pid_t guard;
 };
 
-static void no_account(void *arg, const char *token, char *ns, char *name)
+static bool no_account(void *arg, const char *token, const char **ns, const char **name)
 {
-	(void)arg;
-	(void)token;
-	*ns = *name = '\0';
+	(void)arg, (void)token, (void)ns, (void)name;
+	return false;
 }
 
 static void path_of(const struct place *p, const char *name, char path[200])

@@ -19,7 +19,7 @@ static void put(struct store *s, const char *kind, const char *text)
 	cJSON *o = cJSON_Parse(text);
 
 	assert_non_null(o);
-	store_put(s, store_kind(kind), o);
+	store_put(s, store_kind(kind)->id, o);
 }
 
 static void fill(struct store *s)
@@ -70,7 +70,7 @@ static void addresses(void **state)
 	store_init(&s);
 	store_lock(&s);
 	fill(&s);
-	text = docker_vip_script(&s, NULL);
+	text = docker_vip_script(&s);
 	assert_non_null(strstr(text, "ip daddr 10.240.96.2 tcp dport 5432 dnat ip to numgen random mod 2 map "
 				     "{ 0 : 10.240.11.2 . 6432, 1 : 10.240.12.2 . 6432 }"));
 	assert_non_null(strstr(text, "dport 80 dnat ip to numgen random mod 2 map { 0 : 10.240.11.2 . 8008"));
@@ -104,7 +104,7 @@ static void kernel(void **state)
 	store_init(&s);
 	store_lock(&s);
 	fill(&s);
-	text = docker_vip_script(&s, NULL);
+	text = docker_vip_script(&s);
 	store_unlock(&s);
 	assert_int_equal(proc_run(argv, text, 20 * NS_PER_S, &res, &e), 0);
 	if (strstr(buf_cstr(&res.err), "not found") || strstr(buf_cstr(&res.err), "unshare"))

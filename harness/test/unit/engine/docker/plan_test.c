@@ -32,7 +32,7 @@ static cJSON *object(const char *text)
 
 static void put(struct store *s, const char *kind, const char *text)
 {
-	store_put(s, store_kind(kind), object(text));
+	store_put(s, store_kind(kind)->id, object(text));
 }
 
 static void expect_expand(const char *text, const char *want)
@@ -88,7 +88,7 @@ static void environment(void **state)
 	assert_null(json_get(env, "OTHER_SERVICE_HOST"));
 	assert_null(json_get(env, "HEADLESS_SERVICE_HOST"));
 	cJSON_Delete(env);
-	store_delete(&s, "secrets", "ns", "sec");
+	store_delete(&s, KIND_SECRET, "ns", "sec");
 	assert_null(plan_env(&s, pod, c, "", "", &e));
 	assert_string_equal(e.msg, "secret \"sec\" not found");
 	put(&s, "Secret", "{metadata: {name: sec, namespace: ns}, stringData: {other: x}}");

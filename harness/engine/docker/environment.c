@@ -1,0 +1,240 @@
+/* A container's environment, as a kubelet makes it. */
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "engine/docker/plan.h"
+
+char *plan_expand(const char *text, const cJSON *env)
+{
+	struct buf b = {0};
+	char *out;
+
+	while (*text) {
+		const char *end = !strncmp(text, "$(", 2) ? strchr(text, ')') : NULL;
+		const char *value = NULL;
+
+		if (!strncmp(text, "$$", 2)) {
+			buf_char(&b, '$');
+			text += 2;
+			continue;
+		}
+		if (end) {
+			char *name = mem_fmt("%.*s", (int)(end - text - 2), text + 2);
+
+			value = json_str(env, name, NULL);
+			free(name);
+		}
+		if (value) {
+			buf_str(&b, value);
+			text = end + 1;
+		} else {
+			buf_char(&b, *text++);
+		}
+	}
+	out = mem_strdup(buf_cstr(&b));
+	buf_free(&b);
+	return out;
+}
+
+static void env_fmt(cJSON *env, const char *name, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void env_fmt(cJSON *env, const char *name, const char *fmt, ...)
+{
+	struct buf b = {0};
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vfmt(&b, fmt, ap);
+	va_end(ap);
+	json_set_str(env, name, buf_cstr(&b));
+	buf_free(&b);
+}
+
+/* "redis-master" -> "REDIS_MASTER" */
+static void variable_name(const char *service, char *out, size_t size)
+{
+	size_t i;
+
+	for (i = 0; service[i] && i < size - 1; i++)
+		out[i] = service[i] == '-' ? '_' : (char)toupper((unsigned char)service[i]);
+	out[i] = '\0';
+}
+
+/* As the kubelet does for every Service of the namespace that has an address
+ * ("Environment variables", Service documentation). */
+static void add_service(cJSON *env, const cJSON *svc)
+{
+	const char *ip = json_str(json_get(svc, "spec"), "clusterIP", "");
+	const cJSON *port;
+	char n[128], name[300], p[64];
+	bool first = true;
+
+	if (!*ip || !strcmp(ip, "None"))
+		return;
+	variable_name(json_str(json_get(svc, "metadata"), "name", ""), n, sizeof(n));
+	snprintf(name, sizeof(name), "%s_SERVICE_HOST", n);
+	json_set_str(env, name, ip);
+	cJSON_ArrayForEach(port, json_path(svc, "spec.ports")) {
+		int64_t num = json_i64(port, "port", 0);
+		bool udp = !strcmp(json_str(port, "protocol", "TCP"), "UDP");
+		const char *proto = udp ? "udp" : "tcp";
+
+		if (first) {
+			snprintf(name, sizeof(name), "%s_SERVICE_PORT", n);
+			env_fmt(env, name, "%lld", (long long)num);
+			snprintf(name, sizeof(name), "%s_PORT", n);
+			env_fmt(env, name, "%s://%s:%lld", proto, ip, (long long)num);
+		}
+		first = false;
+		if (json_str(port, "name", NULL)) {
+			variable_name(json_str(port, "name", ""), p, sizeof(p));
+			snprintf(name, sizeof(name), "%s_SERVICE_PORT_%s", n, p);
+			env_fmt(env, name, "%lld", (long long)num);
+		}
+		snprintf(p, sizeof(p), "%lld_%s", (long long)num, udp ? "UDP" : "TCP");
+		snprintf(name, sizeof(name), "%s_PORT_%s", n, p);
+		env_fmt(env, name, "%s://%s:%lld", proto, ip, (long long)num);
+		snprintf(name, sizeof(name), "%s_PORT_%s_PROTO", n, p);
+		json_set_str(env, name, proto);
+		snprintf(name, sizeof(name), "%s_PORT_%s_PORT", n, p);
+		env_fmt(env, name, "%lld", (long long)num);
+		snprintf(name, sizeof(name), "%s_PORT_%s_ADDR", n, p);
+		json_set_str(env, name, ip);
+	}
+}
+
+static const char *field(const cJSON *pod, const char *path, const char *ip, const char *host_ip)
+{
+	const cJSON *v, *meta = json_get(pod, "metadata");
+	char key[200];
+
+	if (!strcmp(path, "status.podIP") || !strcmp(path, "status.podIPs"))
+		return ip;
+	if (!strcmp(path, "status.hostIP") || !strcmp(path, "status.hostIPs"))
+		return host_ip;
+	if (sscanf(path, "metadata.labels['%199[^']']", key) == 1)
+		return json_str(json_get(meta, "labels"), key, "");
+	if (sscanf(path, "metadata.annotations['%199[^']']", key) == 1)
+		return json_str(json_get(meta, "annotations"), key, "");
+	v = json_path(pod, path);
+	return cJSON_IsString(v) ? v->valuestring : NULL;
+}
+
+/* The value of a key of a ConfigMap or Secret; Secrets in the store have
+ * plain text in stringData (the engine decodes data when it takes them). */
+static const char *value_of(const cJSON *object, const char *key)
+{
+	const char *v = json_str(json_get(object, "stringData"), key, NULL);
+
+	return v ? v : json_str(json_get(object, "data"), key, NULL);
+}
+
+static int missing(enum kind_id kind, const char *name, struct err *e)
+{
+	return err_set(e, ERR_BROKEN, "%s \"%s\" not found", kind == KIND_SECRET ? "secret" : "configmap",
+		       name);
+}
+
+static int from_key(const struct store *s, const char *ns, enum kind_id kind, const cJSON *ref,
+		    const char **value, struct err *e)
+{
+	const char *name = json_str(ref, "name", ""), *key = json_str(ref, "key", "");
+	const cJSON *o = store_get(s, kind, ns, name);
+	bool optional = json_bool(ref, "optional", false);
+
+	*value = NULL;
+	if (!o)
+		return optional ? 0 : missing(kind, name, e);
+	*value = value_of(o, key);
+	if (!*value && !optional)
+		return err_set(e, ERR_BROKEN, "couldn't find key %s in %s %s/%s", key,
+			       kind_by_id(kind)->name, ns, name);
+	return 0;
+}
+
+static int add_all(const struct store *s, const char *ns, const cJSON *from, cJSON *env, struct err *e)
+{
+	const cJSON *ref = json_get(from, "configMapRef"), *o, *v;
+	const enum kind_id kind = ref ? KIND_CONFIG_MAP : KIND_SECRET;
+	const char *prefix = json_str(from, "prefix", "");
+	static const char *const parts[] = {"data", "stringData"};
+
+	if (!ref)
+		ref = json_get(from, "secretRef");
+	o = store_get(s, kind, ns, json_str(ref, "name", ""));
+	if (!o)
+		return json_bool(ref, "optional", false) ? 0 : missing(kind, json_str(ref, "name", ""), e);
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		cJSON_ArrayForEach(v, json_get(o, parts[i])) {
+			char *name = mem_fmt("%s%s", prefix, v->string);
+
+			if (cJSON_IsString(v))
+				json_set_str(env, name, v->valuestring);
+			free(name);
+		}
+	}
+	return 0;
+}
+
+static int add_one(const struct store *s, const cJSON *pod, const cJSON *var, const char *ip,
+		   const char *host_ip, cJSON *env, struct err *e)
+{
+	const char *ns = json_str(json_get(pod, "metadata"), "namespace", ""), *value = NULL;
+	const cJSON *from = json_get(var, "valueFrom"), *ref;
+	const char *name = json_str(var, "name", "");
+	char *text;
+
+	if (!from) {
+		text = plan_expand(json_str(var, "value", ""), env);
+		json_set_str(env, name, text);
+		free(text);
+		return 0;
+	}
+	if ((ref = json_get(from, "fieldRef"))) {
+		value = field(pod, json_str(ref, "fieldPath", ""), ip, host_ip);
+		if (!value)
+			return err_set(e, ERR_BROKEN, "fieldPath %s is not supported",
+				       json_str(ref, "fieldPath", ""));
+	} else if ((ref = json_get(from, "secretKeyRef"))) {
+		if (from_key(s, ns, KIND_SECRET, ref, &value, e))
+			return -1;
+	} else if ((ref = json_get(from, "configMapKeyRef"))) {
+		if (from_key(s, ns, KIND_CONFIG_MAP, ref, &value, e))
+			return -1;
+	}
+	if (value)
+		json_set_str(env, name, value);
+	return 0;
+}
+
+cJSON *plan_env(const struct store *s, const cJSON *pod, const cJSON *container, const char *ip,
+		const char *host_ip, struct err *e)
+{
+	const char *ns = json_str(json_get(pod, "metadata"), "namespace", "");
+	cJSON *env = cJSON_CreateObject();
+	const cJSON *it;
+
+	store_assert_locked(s);
+	if (json_bool(json_get(pod, "spec"), "enableServiceLinks", true))
+		for (size_t i = 0; i < s->n; i++)
+			if (s->v[i].kind->id == KIND_SERVICE &&
+			    !strcmp(json_str(json_get(s->v[i].object, "metadata"), "namespace", ""), ns))
+				add_service(env, s->v[i].object);
+	cJSON_ArrayForEach(it, json_get(container, "envFrom"))
+		if (add_all(s, ns, it, env, e))
+			goto fail;
+	cJSON_ArrayForEach(it, json_get(container, "env"))
+		if (add_one(s, pod, it, ip, host_ip, env, e))
+			goto fail;
+	return env;
+fail:
+	cJSON_Delete(env);
+	return NULL;
+}
