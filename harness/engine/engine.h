@@ -34,7 +34,7 @@ struct engine_base {
 
 /* One pod (or process) of the system. */
 struct pod {
-	char name[64], uid[64], node[128], ip[64], phase[32];
+	char name[254], uid[64], node[254], ip[64], phase[32];
 	bool ready;
 	int restarts;
 };
@@ -44,7 +44,7 @@ struct pods {
 };
 
 struct node_info {
-	char name[128], cidr[64];
+	char name[254], cidr[64];
 	bool worker, ready;
 };
 struct nodes {

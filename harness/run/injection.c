@@ -1,5 +1,6 @@
 #include "run/injection.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -73,10 +74,9 @@ static void say_roles(const cJSON *members, struct buf *b)
 static int choose(const char *target, const cJSON *members, const struct pods *pods,
 		  struct rng *rng, cJSON *targets, struct err *e)
 {
-	const char *chosen[64];
-	const char *node = target_node_name(target);
+	const char *node = target_node_name(target), **chosen = NULL;
 	const cJSON *m;
-	size_t n = 0;
+	size_t n = 0, alloc = 0;
 
 	if (node) {
 		for (size_t i = 0; i < pods->n; i++) {
@@ -89,9 +89,8 @@ static int choose(const char *target, const cJSON *members, const struct pods *p
 		return 0;
 	}
 	cJSON_ArrayForEach(m, members) {
-		if (n < ARRAY_LEN(chosen) && wanted(target, m) &&
-		    pod_named(pods, json_str(m, "m", "")))
-			chosen[n++] = json_str(m, "m", "");
+		if (wanted(target, m) && pod_named(pods, json_str(m, "m", "")))
+			*VEC_PUSH(chosen, n, alloc) = json_str(m, "m", "");
 	}
 	if (!n) {
 		struct buf b = {0};
@@ -108,32 +107,32 @@ static int choose(const char *target, const cJSON *members, const struct pods *p
 	}
 	for (size_t i = 0; i < n; i++)
 		add_target(targets, pod_named(pods, chosen[i]), role_of(members, chosen[i]));
+	free(chosen);
 	return 0;
 }
 
-static void add_agent(struct injection *inj, const char *agent)
+/* Takes a name from the heap over. */
+static void add_agent(struct injection *inj, char *agent)
 {
 	for (size_t i = 0; i < inj->nagents; i++) {
-		if (!strcmp(inj->agents[i], agent))
+		if (!strcmp(inj->agents[i], agent)) {
+			free(agent);
 			return;
+		}
 	}
-	if (inj->nagents < INJECTION_AGENTS_MAX)
-		mem_copy_str(inj->agents[inj->nagents++], sizeof(inj->agents[0]), agent);
+	*VEC_PUSH(inj->agents, inj->nagents, inj->agents_alloc) = agent;
 }
 
 static void find_agents(struct injection *inj)
 {
 	const cJSON *t;
-	char agent[160];
 
 	if (inj->ops->place == FAULT_AT_HOST) {
-		add_agent(inj, "host");
+		add_agent(inj, mem_strdup("host"));
 		return;
 	}
-	cJSON_ArrayForEach(t, json_get(inj->plan, "targets")) {
-		snprintf(agent, sizeof(agent), "node/%s", json_str(t, "node", ""));
-		add_agent(inj, agent);
-	}
+	cJSON_ArrayForEach(t, json_get(inj->plan, "targets"))
+		add_agent(inj, mem_fmt("node/%s", json_str(t, "node", "")));
 }
 
 static void emit_state(struct stage *st, const struct injection *inj, const char *state,
@@ -360,4 +359,9 @@ void injection_free(struct injection *inj)
 {
 	cJSON_Delete(inj->plan);
 	inj->plan = NULL;
+	for (size_t i = 0; i < inj->nagents; i++)
+		free(inj->agents[i]);
+	free(inj->agents);
+	inj->agents = NULL;
+	inj->nagents = inj->agents_alloc = 0;
 }

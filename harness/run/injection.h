@@ -13,14 +13,12 @@
 
 /* A fault of a running scenario, from its plan to its end. */
 
-enum { INJECTION_AGENTS_MAX = 16 };
-
 struct injection {
 	const struct step *step;
 	const struct fault_ops *ops;
 	cJSON *plan;                     /* as sent; owned */
-	char agents[INJECTION_AGENTS_MAX][160];
-	size_t nagents;
+	char **agents;                   /* each once; owned */
+	size_t nagents, agents_alloc;
 	int64_t heal_at_ns;              /* 0: by a heal step or the end */
 	bool on;                         /* perhaps injected, and not healed */
 };
