@@ -11,21 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "fault/journal.h"
-
-#define SOON_NS (15 * NS_PER_MS)   /* while an effect is awaited */
-#define FOLLOW_NS (100 * NS_PER_MS) /* while a fault is on */
-#define CALM_NS (500 * NS_PER_MS)
-#define RETRY_NS NS_PER_S           /* after a heal that failed */
-#define EFFECT_WITHIN_NS (60 * NS_PER_S) /* then it is only looked for when asked */
-
-struct live {
-	struct journal_entry j;
-	const struct fault_ops *ops; /* NULL: an entry of the journal that we do not know */
-	cJSON *evidence;             /* newest observation */
-	cJSON *undone;               /* what heal said */
-	bool bites, healed, heal_wanted;
-	int64_t started_ns, next_try_ns, complained_ns;
-};
+#include "node/live.h"
 
 struct node_faults {
 	struct node *n;
@@ -53,14 +39,6 @@ struct node_faults *node_faults_new(struct node *n, int64_t dead_man_ns)
 	pthread_condattr_destroy(&attr);
 	node_faults_renew(f);
 	return f;
-}
-
-static void live_free(struct live *l)
-{
-	journal_entry_free(&l->j);
-	cJSON_Delete(l->evidence);
-	cJSON_Delete(l->undone);
-	free(l);
 }
 
 void node_faults_free(struct node_faults *f)
@@ -109,69 +87,6 @@ static void keep(struct node_faults *f, struct live *l)
 	*VEC_PUSH(f->v, f->n_live, f->alloc) = l;
 }
 
-/* At most one line every five seconds a fault. */
-static void complain(struct live *l, const char *what, const struct err *e)
-{
-	int64_t now = clock_mono_ns();
-
-	if (l->complained_ns && now - l->complained_ns < 5 * NS_PER_S)
-		return;
-	l->complained_ns = now;
-	log_warn("fault %s (%s): %s: %s", l->j.id, l->j.fault, what, e->msg);
-}
-
-/* Looks for the effect; the first time that it is there counts. */
-static int look(struct node_faults *f, struct live *l, struct err *e)
-{
-	int64_t now = clock_mono_ns();
-	bool bites = false;
-	cJSON *evidence;
-
-	/* A kill's first evidence stays: later the place looks different. */
-	if (l->bites && !l->ops->lasting)
-		return 0;
-	evidence = cJSON_CreateArray();
-	if (l->ops->observe(f->n, &l->j, evidence, &bites, e)) {
-		cJSON_Delete(evidence);
-		return -1;
-	}
-	cJSON_Delete(l->evidence);
-	l->evidence = evidence;
-	if (bites && !l->bites) {
-		l->bites = true;
-		if (!l->j.effective_ns)
-			l->j.effective_ns = now;
-	}
-	return 0;
-}
-
-static int heal(struct node_faults *f, struct live *l, struct err *e)
-{
-	cJSON *undone;
-	int r;
-
-	if (l->healed)
-		return 0;
-	l->heal_wanted = true;
-	l->next_try_ns = clock_mono_ns() + RETRY_NS;
-	if (!l->ops)
-		return err_set(e, ERR_BROKEN, "the journal holds %s of a fault \"%s\" that this agent "
-			       "does not know", l->j.id, l->j.fault);
-	undone = cJSON_CreateArray();
-	r = l->ops->heal(f->n, &l->j, undone, e);
-	cJSON_Delete(l->undone);
-	l->undone = undone;
-	if (r || journal_remove(&l->j, e)) {
-		complain(l, "cannot be healed yet", e);
-		return -1;
-	}
-	l->healed = true;
-	l->heal_wanted = false;
-	l->j.healed_ns = clock_mono_ns();
-	mem_copy_str(l->j.state, sizeof(l->j.state), "healed");
-	return 0;
-}
-
 static int heal_every(struct node_faults *f, const char *why, struct err *e)
 {
 	struct err one = {0};
@@ -180,7 +95,7 @@ static int heal_every(struct node_faults *f, const char *why, struct err *e)
 	for (size_t i = 0; i < f->n_live; i++) {
 		if (f->v[i]->healed)
 			continue;
-		if (heal(f, f->v[i], &one)) {
+		if (live_heal(f->n, f->v[i], &one)) {
 			r = -1;
 			*e = one;
 		} else if (why) {
@@ -222,34 +137,6 @@ void node_faults_recover(struct node_faults *f)
 	pthread_mutex_unlock(&f->lock);
 }
 
-/* What a fault needs now and then; returns how soon it needs it again. */
-static int64_t tend(struct node_faults *f, struct live *l)
-{
-	int64_t now = clock_mono_ns(), ttl_ms = json_i64(l->j.plan, "ttl_ms", 0);
-	struct err e = {0};
-
-	if (l->healed)
-		return CALM_NS;
-	if (l->heal_wanted) {
-		if (now >= l->next_try_ns)
-			heal(f, l, &e);
-		return FOLLOW_NS;
-	}
-	if (ttl_ms > 0 && now - l->started_ns > ttl_ms * NS_PER_MS) {
-		log_warn("fault %s is healed: its time of %lld ms is over", l->j.id,
-			 (long long)ttl_ms);
-		heal(f, l, &e);
-		return FOLLOW_NS;
-	}
-	if (!l->bites && now - l->started_ns < EFFECT_WITHIN_NS && look(f, l, &e))
-		complain(l, "cannot be observed", &e);
-	if (l->ops->lasting && l->ops->follow && l->ops->follow(f->n, &l->j, &e))
-		complain(l, "cannot follow", &e);
-	if (!l->bites && now - l->started_ns < EFFECT_WITHIN_NS)
-		return SOON_NS;
-	return l->ops->lasting ? FOLLOW_NS : CALM_NS;
-}
-
 static void *tend_all(void *arg)
 {
 	struct node_faults *f = arg;
@@ -258,12 +145,12 @@ static void *tend_all(void *arg)
 
 	pthread_mutex_lock(&f->lock);
 	while (!f->stop) {
-		int64_t wait_ns = CALM_NS, want_ns, end_ns;
+		int64_t wait_ns = LIVE_CALM_NS, want_ns, end_ns;
 
 		if (node_faults_expires_in_ns(f) < 0)
 			heal_every(f, "nobody has been heard of for too long", &e);
 		for (size_t i = 0; i < f->n_live; i++) {
-			want_ns = tend(f, f->v[i]);
+			want_ns = live_tend(f->n, f->v[i]);
 			if (want_ns < wait_ns)
 				wait_ns = want_ns;
 		}
@@ -323,36 +210,6 @@ static cJSON *unsupported_answer(const char *id, const char *why)
 	return o;
 }
 
-/* The change itself; whatever part of it failed is undone at once. */
-static int bring_about(struct node_faults *f, struct live *l, struct err *e)
-{
-	struct err later = {0};
-	int r;
-
-	l->started_ns = clock_mono_ns();
-	r = l->ops->inject(f->n, &l->j, e);
-	if (!r && !journal_on_disk(&l->j))
-		r = err_set(e, ERR_BROKEN, "fault %s changed something without a word in the journal",
-			    l->j.fault);
-	if (!r) {
-		if (!l->j.injected_ns)
-			l->j.injected_ns = clock_mono_ns();
-		mem_copy_str(l->j.state, sizeof(l->j.state), "on");
-		r = journal_write(&l->j, e);
-	}
-	if (r) {
-		keep(f, l);
-		heal(f, l, &later);
-		if (l->healed)
-			drop(f, l);
-		return -1;
-	}
-	keep(f, l);
-	if (look(f, l, &later))
-		complain(l, "cannot be observed", &later);
-	return 0;
-}
-
 static int inject(struct node_faults *f, const cJSON *plan, cJSON **out, struct err *e)
 {
 	const struct fault_ops *ops = fault_find(json_str(plan, "fault", ""));
@@ -380,8 +237,12 @@ static int inject(struct node_faults *f, const cJSON *plan, cJSON **out, struct 
 		live_free(l);
 		return 0;
 	}
-	if (bring_about(f, l, e))
+	keep(f, l);
+	if (live_begin(f->n, l, e)) {
+		if (l->healed)
+			drop(f, l);
 		return -1;
+	}
 	pthread_cond_broadcast(&f->wake);
 	*out = injected_answer(l);
 	return 0;
@@ -418,26 +279,13 @@ bool node_faults_idle(struct node_faults *f)
 	return idle;
 }
 
-static cJSON *summary(const struct live *l)
-{
-	cJSON *o = cJSON_CreateObject();
-
-	json_set_str(o, "id", l->j.id);
-	json_set_str(o, "fault", l->j.fault);
-	json_set_str(o, "state", l->j.state);
-	json_set_i64(o, "injected_ns", l->j.injected_ns);
-	json_set_i64(o, "effective_ns", l->j.effective_ns);
-	json_set_i64(o, "healed_ns", l->j.healed_ns);
-	return o;
-}
-
 cJSON *node_faults_list(struct node_faults *f)
 {
 	cJSON *o = cJSON_CreateObject(), *v = cJSON_AddArrayToObject(o, "faults");
 
 	pthread_mutex_lock(&f->lock);
 	for (size_t i = 0; i < f->n_live; i++)
-		json_push(v, summary(f->v[i]));
+		json_push(v, live_summary(f->v[i]));
 	pthread_mutex_unlock(&f->lock);
 	return o;
 }
@@ -457,9 +305,9 @@ int node_faults_observe(struct node_faults *f, const char *id, cJSON **out, stru
 	if (!l)
 		r = err_set(e, ERR_INPUT, "no fault %.60s is known here", id);
 	else if (!l->healed && l->ops)
-		r = look(f, l, e);
+		r = live_look(f->n, l, e);
 	if (!r) {
-		*out = summary(l);
+		*out = live_summary(l);
 		json_set_bool(*out, "bites", l->bites);
 		/* Known only once its evidence is. */
 		json_set_i64(*out, "effective_ns", l->bites ? l->j.effective_ns : 0);
@@ -479,7 +327,7 @@ int node_faults_heal(struct node_faults *f, const char *id, cJSON **out, struct 
 	if (!l)
 		r = err_set(e, ERR_INPUT, "no fault %.60s is known here", id);
 	else
-		r = heal(f, l, e);
+		r = live_heal(f->n, l, e);
 	if (!r) {
 		*out = cJSON_CreateObject();
 		json_set_str(*out, "id", l->j.id);
@@ -502,7 +350,7 @@ int node_faults_heal_all(struct node_faults *f, cJSON **out, struct err *e)
 
 		if (l->healed)
 			continue;
-		if (heal(f, l, e))
+		if (live_heal(f->n, l, e))
 			r = -1;
 		else
 			healed++;

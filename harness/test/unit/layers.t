@@ -13,7 +13,7 @@ none() { # PATTERN NAME
     echo "ok $n - $2"
   fi
 }
-none '#include "(kube|node|engine|agent|run|cmd)/' "no layer that all engines share includes one"
+none '#include "(kube|node|apiserver|engine|agent|run|cmd)/' "no layer that all engines share includes one"
 none 'engine_(find|all|kind|kube|docker|local)\b' "none asks for an engine"
 none '"(docker|local)"' "none knows an engine's name"
 
@@ -31,4 +31,20 @@ else
   sed 's/^/# /' <<<"$wrong"
   echo "not ok $n - no folder includes one that stands after it"
 fi
+
+# What a reader can take in: folders, files, and names that do not say twice
+# where they are.
+is_empty() { # LINES NAME
+  n=$((n + 1))
+  [ -z "$1" ] || sed 's/^/# /' <<<"$1"
+  [ -z "$1" ] || printf 'not '
+  echo "ok $n - $2"
+}
+sources() { find . -name "$1" ! -path './test/*'; }
+is_empty "$(find . -name '*.c' -printf '%h\n' | sort | uniq -c | awk '$1 > 22 {print $2 ": " $1 " files"}')" \
+  "no folder has more than 22 sources at one level"
+is_empty "$(sources '*.[ch]' | awk -F/ 'index($NF, $(NF - 1) "_") == 1')" \
+  "no file's name begins with its folder's"
+is_empty "$(sources '*.c' | xargs wc -l | awk '$1 > 500 && $2 != "total"')" \
+  "no source has more than 500 lines"
 echo "1..$n"
