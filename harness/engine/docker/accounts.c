@@ -1,5 +1,5 @@
 /* Service accounts and their tokens. All but the end with the store's lock. */
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
