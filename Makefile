@@ -12,7 +12,7 @@ PKGS    := libcurl libcares libcjson yaml-0.1 libmicrohttpd libnftables libpq hi
 DEBS    := gcc make pkg-config perl libcurl4-openssl-dev libc-ares-dev libcjson-dev libyaml-dev \
 	   libmicrohttpd-dev libnftables-dev libpq-dev libhiredis-dev libcmocka-dev
 # Each includes only itself and those before it; test/unit/layers.t holds that.
-LAYERS  := base yaml manifest scenario history memoryd system load fault kube node apiserver engine \
+LAYERS  := base yaml manifest history scenario memoryd system load fault kube node apiserver engine \
 	   agent measure check report run cmd
 
 CFLAGS  ?= -O2 -g

@@ -14,7 +14,7 @@
  * Load agent (`ordeal load-agent`; options: --listen ADDR:PORT, token in
  * $ORDEAL_TOKEN):
  *   POST /v1/setup    {system, scenario, access{members[{name,host}], ...}, load{rate, clients, deadline_ns, payload_bytes,
- *                     keys, mix{insert,read,write,cas,read_replica}, group, first_process, first_value}, seed,
+ *                     keys, mix{kind of operation: weight}, group, first_process, first_value}, seed,
  *                     sample_every_ms, probe_timeout_ms, sample[names of the members that it asks; absent: all]}
  *                     makes the tables, starts the sampler. {}. May be tried again. With a group other than 0
  *                     the tables are there already.

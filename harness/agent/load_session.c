@@ -50,16 +50,13 @@ static int read_body(struct load_session *s, struct err *e)
 		.clients = (int)json_i64(load, "clients", 64),
 		.deadline_ns = json_i64(load, "deadline_ns", NS_PER_S),
 		.keys = (int)json_i64(load, "keys", 8),
-		.mix_insert = (int)json_i64(mix, "insert", 70),
-		.mix_read = (int)json_i64(mix, "read", 15),
-		.mix_write = (int)json_i64(mix, "write", 0),
-		.mix_cas = (int)json_i64(mix, "cas", 15),
-		.mix_read_replica = (int)json_i64(mix, "read_replica", 0),
 		.group = (uint32_t)json_i64(load, "group", 0),
 		.first_process = (uint32_t)json_i64(load, "first_process", 0),
 		.first_value = json_i64(load, "first_value", 0),
 		.seed = (uint64_t)json_i64(s->body, "seed", 1),
 	};
+	for (int f = 0; f < OP_KINDS; f++)
+		s->conf.mix[f] = (int)json_i64(mix, op_f_name((enum op_f)f), 0);
 	if (s->conf.keys < 0 || s->conf.keys > 100000)
 		return err_set(e, ERR_INPUT, "load.keys must be 0 to 100000");
 	return read_members(s, json_get(access, "members"), e);

@@ -30,6 +30,7 @@ struct check_result {
  * scenario count; `m` is what was measured of it. Listed in check/list.h. */
 struct checker_ops {
 	const char *name, *summary;
+	uint32_t needs; /* OP_BIT() of each kind of operation without which it can say nothing */
 	void (*check)(const struct history *h, const struct evidence *ev, const struct measured *m,
 		      const struct check_budget *budget, struct check_result *out);
 };

@@ -41,6 +41,8 @@ static bool translate(const struct op *op, struct reg_op *r)
 		return op->outcome != OP_FAIL || op_mismatch(op);
 	case OP_INSERT:
 	case OP_READ_REPLICA: /* may be behind by design */
+	case OP_SEND:
+	case OP_RECEIVE:
 		break;
 	}
 	return false;
@@ -55,7 +57,7 @@ static void collect(const struct view *v, int64_t key, const cJSON *registers, s
 
 	out->n = 0;
 	for (i = 0; i < v->nops; i++)
-		if (v->ops[i]->f != OP_INSERT && v->ops[i]->key == key && translate(v->ops[i], &r))
+		if (v->ops[i]->key == key && translate(v->ops[i], &r))
 			*VEC_PUSH(out->v, out->n, out->alloc) = r;
 	snprintf(name, sizeof(name), "%lld", (long long)key);
 	final = json_get(registers, name);
@@ -165,7 +167,7 @@ static void keys_of(const struct view *v, struct keys *k, size_t *oks)
 	size_t i, j = 0;
 
 	for (i = 0; i < v->nops; i++)
-		if (v->ops[i]->f != OP_INSERT) {
+		if (OP_BIT(v->ops[i]->f) & OP_REGISTERS) {
 			*VEC_PUSH(k->v, k->n, k->alloc) = v->ops[i]->key;
 			*oks += v->ops[i]->outcome == OP_OK;
 		}

@@ -35,7 +35,8 @@
  *  notice    an event object of Kubernetes: object, reason, message, type, count
  *  log       member, container, previous, text: an excerpt
  *  inforce   settings[{name, value, unit}]: as the running system reports them
- *  final     present [[lo,hi],...], duplicates [[value,count],...], registers {key: value}, took_ms
+ *  final     present [[lo,hi],...], duplicates [[value,count],...], registers {key: value},
+ *            messages [{part, off, redel, val[]}...], took_ms
  *  noise     source, lateness_p99_ms, lateness_max_ms, cpu_some_pct, steal_pct, ...
  *  stands    ok, member (first that failed), point, reason: did the fixture come up as written
  *  unsupported what: the engine cannot do what the scenario asks

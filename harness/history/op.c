@@ -8,8 +8,12 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-static const char *const f_names[] = {"insert", "read", "write", "cas", "read_replica"};
+static const char *const f_names[OP_KINDS] = {
+	[OP_INSERT] = "insert", [OP_READ] = "read", [OP_WRITE] = "write", [OP_CAS] = "cas",
+	[OP_READ_REPLICA] = "read_replica", [OP_SEND] = "send", [OP_RECEIVE] = "receive",
+};
 static const char *const outcome_names[] = {"ok", "fail", "info"};
+static const char *const ack_names[] = {"none", "sent", "ok"};
 
 const char *op_f_name(enum op_f f)
 {
@@ -19,6 +23,17 @@ const char *op_f_name(enum op_f f)
 const char *op_outcome_name(enum op_outcome o)
 {
 	return (size_t)o < ARRAY_LEN(outcome_names) ? outcome_names[o] : "?";
+}
+
+char *op_set_text(uint32_t set, char out[OP_SET_MAX])
+{
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (int f = 0; f < OP_KINDS; f++)
+		if (set & OP_BIT(f))
+			n += (size_t)snprintf(out + n, OP_SET_MAX - n, "%s%s", n ? ", " : "", f_names[f]);
+	return out;
 }
 
 static int index_of(const char *name, const char *const *names, size_t n)
@@ -127,6 +142,20 @@ static void put_str(struct line *l, const char *key, const char *value)
 	put(l, "\"", 1);
 }
 
+static void put_message(struct line *l, const struct op *op)
+{
+	if (op->partition != OP_NO_VALUE && op->partition != op->key)
+		put_num(l, "part", op->partition);
+	if (op->offset != OP_NO_VALUE)
+		put_num(l, "off", op->offset);
+	if (op->tag != OP_NO_VALUE)
+		put_num(l, "tag", op->tag);
+	if (op->redelivered)
+		put(l, ",\"redel\":true", 13);
+	if (op->acked)
+		put_str(l, "ack", ack_names[op->acked]);
+}
+
 size_t op_to_line(const struct op *op, char *out, size_t size)
 {
 	struct line l = {.s = out, .size = size - 1};
@@ -146,6 +175,8 @@ size_t op_to_line(const struct op *op, char *out, size_t size)
 		put_num(&l, "val", op->value);
 	if (op->expect != OP_NO_VALUE)
 		put_num(&l, "exp", op->expect);
+	if (OP_BIT(op->f) & OP_MESSAGES)
+		put_message(&l, op);
 	put_num(&l, "ti", op->t_intended);
 	put_num(&l, "tc", op->t_invoke);
 	put_num(&l, "tr", op->t_return);
@@ -200,6 +231,36 @@ static int need_small(const cJSON *o, const char *key, uint32_t *out, struct err
 	return 0;
 }
 
+/* A number from 0 up that may be left out. */
+static int may_i64(const cJSON *o, const char *key, int64_t dflt, int64_t *out, struct err *e)
+{
+	const cJSON *n = json_get(o, key);
+
+	*out = json_i64(o, key, dflt);
+	if (n && (!cJSON_IsNumber(n) || *out < 0))
+		return err_set(e, ERR_INPUT, "\"%s\" must be a number from 0 up", key);
+	return 0;
+}
+
+static int read_message(const cJSON *o, struct op *op, struct err *e)
+{
+	const cJSON *redelivered = json_get(o, "redel");
+	bool message = OP_BIT(op->f) & OP_MESSAGES;
+	int ack = OP_ACK_NONE;
+
+	if (may_i64(o, "part", message ? op->key : OP_NO_VALUE, &op->partition, e) ||
+	    may_i64(o, "off", OP_NO_VALUE, &op->offset, e) ||
+	    may_i64(o, "tag", OP_NO_VALUE, &op->tag, e))
+		return -1;
+	if (redelivered && !cJSON_IsBool(redelivered))
+		return err_set(e, ERR_INPUT, "\"redel\" must be true or false");
+	if (json_get(o, "ack") && need_name(o, "ack", ack_names, ARRAY_LEN(ack_names), &ack, e))
+		return -1;
+	op->redelivered = json_bool(o, "redel", false);
+	op->acked = (enum op_ack)ack;
+	return 0;
+}
+
 int op_from_json(const cJSON *o, struct op *op, struct err *e)
 {
 	int64_t process;
@@ -227,6 +288,8 @@ int op_from_json(const cJSON *o, struct op *op, struct err *e)
 	op->key = json_i64(o, "key", OP_NO_VALUE);
 	op->value = json_i64(o, "val", OP_NO_VALUE);
 	op->expect = json_i64(o, "exp", OP_NO_VALUE);
+	if (read_message(o, op, e))
+		return -1;
 	op->t_intended = json_i64(o, "ti", op->t_invoke);
 	op->find_ns = json_i64(o, "find", 0);
 	op->dns_ns = json_i64(o, "dns", 0);

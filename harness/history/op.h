@@ -17,15 +17,35 @@ enum op_f {
 	OP_CAS,    /* register `key` from `expect` to `value` */
 	/* Read register `key` where a replica answers, who may be behind: no
 	 * read that linearizability is asked of, but what staleness is measured
-	 * on. Only systems with replica_reads get it. */
+	 * on. */
 	OP_READ_REPLICA,
+	OP_SEND,    /* put the unique message `value` into partition (or queue) `key` */
+	OP_RECEIVE, /* take the next message of partition `key`: value is what came */
 };
+enum { OP_KINDS = OP_RECEIVE + 1 };
+
+/* Sets of kinds, as what a system's clients can do. */
+#define OP_BIT(f)    (UINT32_C(1) << (f))
+#define OP_WRITES    (OP_BIT(OP_INSERT) | OP_BIT(OP_WRITE) | OP_BIT(OP_CAS) | OP_BIT(OP_SEND))
+#define OP_REGISTERS (OP_BIT(OP_READ) | OP_BIT(OP_WRITE) | OP_BIT(OP_CAS) | OP_BIT(OP_READ_REPLICA))
+#define OP_MESSAGES  (OP_BIT(OP_SEND) | OP_BIT(OP_RECEIVE))
+/* "insert, read, write": those of the set, in the order of enum op_f. Returns `out`. */
+enum { OP_SET_MAX = 96 };
+char *op_set_text(uint32_t set, char out[OP_SET_MAX]);
 
 /* In doubt: OP_INFO. */
 enum op_outcome {
 	OP_OK,   /* acknowledged */
 	OP_FAIL, /* certainly not applied */
 	OP_INFO, /* unknown: time-outs, broken connections */
+};
+
+/* What became of the consumer's acknowledgement of what it received (of its
+ * offset's commit). */
+enum op_ack {
+	OP_ACK_NONE, /* none was sent, or it was refused */
+	OP_ACK_SENT, /* nobody knows whether it was heard (AMQP confirms none) */
+	OP_ACK_DONE, /* confirmed */
 };
 
 enum { OP_ERROR_MAX = 96, OP_NO_VALUE = -1 };
@@ -44,9 +64,15 @@ struct op {
 	uint32_t shard;
 	enum op_f f;
 	enum op_outcome outcome;
-	int64_t key;    /* register number; OP_NO_VALUE for inserts */
-	int64_t value;  /* OP_NO_VALUE: none (a read of an absent register) */
+	int64_t key;    /* register or partition number; OP_NO_VALUE for inserts */
+	int64_t value;  /* OP_NO_VALUE: none (an absent register, nothing to receive) */
 	int64_t expect; /* CAS: the value it compares with, else OP_NO_VALUE */
+	/* Of OP_SEND and OP_RECEIVE, filled by invoke() as far as the system
+	 * tells, else OP_NO_VALUE: the partition or queue that it was (as `key`
+	 * when asked for), the place in a partition's log, the delivery's tag. */
+	int64_t partition, offset, tag;
+	bool redelivered;  /* the system says that it delivered this before */
+	enum op_ack acked; /* OP_RECEIVE */
 	/* CLOCK_MONOTONIC ns, on the driver's timeline once collected. */
 	int64_t t_intended, t_invoke, t_return;
 	/* Parts of this call: asking other servers who serves this (a map of

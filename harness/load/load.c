@@ -32,7 +32,7 @@ struct load {
 	pthread_mutex_t turn;
 	int64_t next;            /* its number */
 	int64_t last_handed_ns;
-	int64_t inserts, writes; /* values given out: unique, in this order */
+	int64_t inserts, writes, sends; /* values given out: unique, in this order */
 	struct rng rng;
 
 	pthread_mutex_t lock;    /* for all below and busy_since_ns */
@@ -105,12 +105,8 @@ static bool wait_until(struct load *l, int64_t t_ns)
 
 static enum op_f choose_f(struct load *l)
 {
-	const int weight[] = {
-		[OP_INSERT] = l->conf.mix_insert, [OP_READ] = l->conf.mix_read,
-		[OP_WRITE] = l->conf.mix_write, [OP_CAS] = l->conf.mix_cas,
-		[OP_READ_REPLICA] = l->conf.mix_read_replica,
-	};
-	int sum = 0, last = (int)ARRAY_LEN(weight) - 1, x;
+	const int *weight = l->conf.mix;
+	int sum = 0, last = OP_KINDS - 1, x;
 
 	for (int f = 0; f <= last; f++)
 		sum += weight[f];
@@ -138,6 +134,7 @@ static void fill_op(struct load *l, int64_t number, struct op *op)
 	op->group = l->conf.group;
 	op->f = choose_f(l);
 	op->key = op->value = op->expect = OP_NO_VALUE;
+	op->partition = op->offset = op->tag = OP_NO_VALUE;
 	op->t_intended = due_ns(l, number);
 	if (op->f == OP_INSERT) {
 		op->value = l->conf.first_value + ++l->inserts;
@@ -146,6 +143,8 @@ static void fill_op(struct load *l, int64_t number, struct op *op)
 	op->key = (int64_t)rng_below(&l->rng, (uint64_t)l->conf.keys);
 	if (changes_register(op))
 		op->value = l->conf.first_value + ++l->writes;
+	else if (op->f == OP_SEND)
+		op->value = l->conf.first_value + ++l->sends;
 }
 
 /* Takes the next operation when its time has come. False: the load ends. */
@@ -221,8 +220,7 @@ static void record(struct worker *w, const struct op *op)
 	}
 	if (op->outcome == OP_OK) {
 		l->stats.ok++;
-		if ((op->f == OP_INSERT || changes_register(op)) &&
-		    op->t_return > l->stats.last_write_ok_ns)
+		if (OP_BIT(op->f) & OP_WRITES && op->t_return > l->stats.last_write_ok_ns)
 			l->stats.last_write_ok_ns = op->t_return;
 		if (op->f == OP_READ || changes_register(op))
 			l->known[op->key] = op->value;
@@ -259,10 +257,28 @@ static void *work(void *arg)
 	return NULL;
 }
 
+static int check_mix(const struct load_conf *c, struct err *e)
+{
+	char has[OP_SET_MAX], wanted[OP_SET_MAX];
+	uint32_t set = 0;
+
+	for (int f = 0; f < OP_KINDS; f++) {
+		if (c->mix[f] < 0)
+			return err_set(e, ERR_INPUT, "load: a weight is 0 or above");
+		set |= c->mix[f] ? OP_BIT(f) : 0;
+	}
+	if (!set)
+		return err_set(e, ERR_INPUT, "load: the mix needs a weight above 0");
+	if (set & (OP_REGISTERS | OP_MESSAGES) && c->keys < 1)
+		return err_set(e, ERR_INPUT, "load: all but inserts need keys");
+	if (set & ~c->sys->ops)
+		return err_set(e, ERR_INPUT, "load: the clients of %s cannot %s: they have %s", c->sys->name,
+			       op_set_text(set & ~c->sys->ops, wanted), op_set_text(c->sys->ops, has));
+	return 0;
+}
+
 static int check_conf(const struct load_conf *c, struct err *e)
 {
-	int registers = c->mix_read | c->mix_write | c->mix_cas | c->mix_read_replica;
-
 	if (!(c->rate > 0 && c->rate <= 1e6))
 		return err_set(e, ERR_INPUT, "load: rate must be above 0 and at most 1000000 "
 			       "operations a second");
@@ -270,15 +286,7 @@ static int check_conf(const struct load_conf *c, struct err *e)
 		return err_set(e, ERR_INPUT, "load: clients must be 1 to 4096");
 	if (c->deadline_ns < NS_PER_MS)
 		return err_set(e, ERR_INPUT, "load: the deadline must be at least 1 ms");
-	if (c->mix_insert < 0 || c->mix_read < 0 || c->mix_write < 0 || c->mix_cas < 0 ||
-	    c->mix_read_replica < 0 || (c->mix_insert | registers) == 0)
-		return err_set(e, ERR_INPUT, "load: the mix needs weights from 0 up, not all 0");
-	if (registers && c->keys < 1)
-		return err_set(e, ERR_INPUT, "load: read, write and cas need keys");
-	if (c->mix_read_replica && !c->sys->replica_reads)
-		return err_set(e, ERR_INPUT, "load: the clients of %s do not read from replicas: leave "
-			       "read_replica out of the mix", c->sys->name);
-	return 0;
+	return check_mix(c, e);
 }
 
 static int start_workers(struct load *l, struct err *e)

@@ -41,9 +41,8 @@ struct load_conf {
 	double rate;              /* operations a second, all clients together */
 	int clients;
 	int64_t deadline_ns;
-	int keys;
-	int mix_insert, mix_read, mix_write, mix_cas; /* weights */
-	int mix_read_replica;
+	int keys;                 /* registers, and partitions */
+	int mix[OP_KINDS];        /* weights by kind */
 	/* Of several loads on one system each is a group: its number in every
 	 * operation (0: the only or the main one), the number of its first
 	 * client, and what its values count up from. */

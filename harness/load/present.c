@@ -47,6 +47,34 @@ static void push_pair(cJSON *array, int64_t a, int64_t b)
 	json_push(array, pair);
 }
 
+/* Runs of messages that follow one another: in a log by their offsets, in a
+ * queue by their place. */
+static cJSON *messages_json(const struct final_read *f)
+{
+	cJSON *runs = cJSON_CreateArray(), *run, *values = NULL;
+	const struct final_message *was = NULL;
+
+	for (size_t i = 0; i < f->nmessages; i++) {
+		const struct final_message *m = &f->messages[i];
+		bool log = m->offset != OP_NO_VALUE;
+
+		if (!was || m->partition != was->partition || m->redelivered != was->redelivered ||
+		    m->offset != (log ? was->offset + 1 : OP_NO_VALUE)) {
+			run = cJSON_CreateObject();
+			json_set_i64(run, "part", m->partition);
+			if (log)
+				json_set_i64(run, "off", m->offset);
+			if (m->redelivered)
+				json_set_bool(run, "redel", true);
+			values = cJSON_AddArrayToObject(run, "val");
+			json_push(runs, run);
+		}
+		json_push(values, cJSON_CreateNumber((double)m->value));
+		was = m;
+	}
+	return runs;
+}
+
 cJSON *present_json(struct final_read *f)
 {
 	cJSON *o = cJSON_CreateObject();
@@ -75,5 +103,7 @@ cJSON *present_json(struct final_read *f)
 		json_set(registers, key, f->registers[i] == OP_NO_VALUE ? cJSON_CreateNull() :
 			 cJSON_CreateNumber((double)f->registers[i]));
 	}
+	if (f->drained)
+		json_set(o, "messages", messages_json(f));
 	return o;
 }

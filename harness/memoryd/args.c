@@ -15,12 +15,14 @@ static const char USAGE[] =
 	"  --fsync on|off  sync the log's file before acknowledging (off)\n"
 	"  --restart-ms N  after how long it is started again when it dies (told, not done)\n"
 	"  --bug NAME      none, lose-acked, stale-reads, duplicate, phantom, lost-update,\n"
-	"                  split-brain\n";
+	"                  split-brain, lose-sent, deliver-twice, out-of-order, deliver-refused\n";
 
 static const char *const BUGS[] = {
 	[BUG_NONE] = "none", [BUG_LOSE_ACKED] = "lose-acked", [BUG_STALE_READS] = "stale-reads",
 	[BUG_DUPLICATE] = "duplicate", [BUG_PHANTOM] = "phantom",
 	[BUG_LOST_UPDATE] = "lost-update", [BUG_SPLIT_BRAIN] = "split-brain",
+	[BUG_LOSE_SENT] = "lose-sent", [BUG_DELIVER_TWICE] = "deliver-twice",
+	[BUG_OUT_OF_ORDER] = "out-of-order", [BUG_DELIVER_REFUSED] = "deliver-refused",
 };
 
 static int number(const char *name, const char *text, int64_t *out, struct err *e)

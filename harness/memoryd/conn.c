@@ -1,5 +1,6 @@
 /* The connections of a member of the toy store. */
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -38,4 +39,15 @@ void conn_line(struct conn *c, const char *fmt, ...)
 	va_start(ap, fmt);
 	buf_vfmt(&c->out, fmt, ap);
 	va_end(ap);
+}
+
+void conn_answer_later(const struct memory_member *m, struct conn *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(c->answer, sizeof(c->answer), fmt, ap);
+	va_end(ap);
+	c->waits = true;
+	c->need = m->store.n;
 }

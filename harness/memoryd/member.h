@@ -20,7 +20,13 @@ enum memory_bug {
 	BUG_PHANTOM,     /* every 20th insert is refused, and done all the same */
 	BUG_LOST_UPDATE, /* every 20th compare-and-set is acknowledged, and not done */
 	BUG_SPLIT_BRAIN, /* a primary goes on for a while after it lost its lease */
+	BUG_LOSE_SENT,   /* every 20th send is acknowledged, and not done */
+	BUG_DELIVER_TWICE, /* every 20th acknowledgement of a message is confirmed, and forgotten */
+	BUG_OUT_OF_ORDER,  /* every 20th message of a partition is handed out long after later ones */
+	BUG_DELIVER_REFUSED, /* every 20th send is refused, and done all the same */
 };
+
+enum { BUG_EVERY = 20, PAYLOAD_MAX_BYTES = 1000000 };
 
 struct memory_options {
 	const char *name, *addr, *state_dir, *shared_dir;
@@ -46,6 +52,9 @@ struct conn {
 	bool waits;         /* client: its answer waits for a replica ... */
 	size_t need;        /* ... to have this many entries */
 	char answer[96];
+	bool holds;         /* client: a message that it has not acknowledged */
+	int64_t hold_key;
+	size_t hold_offset;
 	struct buf in, out;
 	size_t sent;        /* follower: entries sent, and acknowledged */
 	size_t acked;
@@ -77,6 +86,7 @@ struct memory_member {
 	bool resumed; /* primary within the lease of its earlier life */
 	uint64_t inserts;
 	uint64_t updates; /* compare-and-sets that matched */
+	uint64_t sends, acks;
 
 	/* The last time this member caught up with a primary. */
 	struct {
@@ -92,6 +102,9 @@ struct memory_member {
 struct conn *member_add_conn(struct memory_member *m, int fd, enum conn_kind kind);
 void conn_free(struct conn *c);
 void conn_line(struct conn *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The answer goes out once all that the log has now is safe. */
+void conn_answer_later(const struct memory_member *m, struct conn *c, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 int64_t now_ms(void);
 
 /* memoryd/role.c: the lease, seen every loop_ms. */
@@ -103,6 +116,12 @@ void role_leader(const struct memory_member *m, struct conn *c);
 void role_status(const struct memory_member *m, struct conn *c);
 void role_settings(const struct memory_member *m, struct conn *c);
 void role_tell(struct memory_member *m);
+
+/* memoryd/queue.c: messages. */
+bool queue_line(struct memory_member *m, struct conn *c, const char *line); /* false: no line of its */
+/* Takes back what the connection holds, to be handed out again. */
+void queue_release(struct memory_member *m, struct conn *c);
+void queue_dump(const struct memory_member *m, struct conn *c);
 
 /* memoryd/repl.c: the log on its way from the primary to the replicas. */
 void repl_follow(struct memory_member *m, struct conn *c, const char *args);

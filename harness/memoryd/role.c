@@ -43,7 +43,8 @@ static void become_primary(struct memory_member *m, const struct lease_state *l,
 		 resumed ? "going on" : "serving", m->epoch, m->store.n);
 }
 
-/* Whoever waits for an answer will not get a true one: its connection ends. */
+/* Whoever waits for an answer will not get a true one, and whoever holds a
+ * message holds it no longer: its connection ends. */
 static void demote(struct memory_member *m, const char *why)
 {
 	log_info("no longer primary of epoch %" PRIu64 ": %s", m->epoch, why);
@@ -52,7 +53,7 @@ static void demote(struct memory_member *m, const char *why)
 	for (size_t i = 0; i < m->nconns; i++) {
 		struct conn *c = m->conns[i];
 
-		if (c->kind == CONN_FOLLOWER || c->waits)
+		if (c->kind == CONN_FOLLOWER || c->waits || c->holds)
 			c->dead = true;
 	}
 }

@@ -24,27 +24,13 @@
 
 #define TURN_NS (50 * NS_PER_MS)
 #define STALE_NS (400 * NS_PER_MS) /* BUG_STALE_READS */
-enum { CONNS_MAX = 8192, LINE_MAX_BYTES = 4096, BUG_EVERY = 20, PAYLOAD_MAX_BYTES = 1000000 };
+enum { CONNS_MAX = 8192, LINE_MAX_BYTES = 4096 };
 
 static void drop_front(struct buf *b, size_t n)
 {
 	memmove(b->s, b->s + n, b->len - n);
 	b->len -= n;
 	b->s[b->len] = '\0';
-}
-
-/* The answer goes out once `need` entries are safe. */
-static void answer_later(struct memory_member *m, struct conn *c, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-static void answer_later(struct memory_member *m, struct conn *c, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(c->answer, sizeof(c->answer), fmt, ap);
-	va_end(ap);
-	c->waits = true;
-	c->need = m->store.n;
 }
 
 /* `bytes` more than its value takes, which nobody ever reads again. */
@@ -58,9 +44,9 @@ static void do_insert(struct memory_member *m, struct conn *c, int64_t value, in
 	for (; bytes > 0; bytes -= MEMORY_ENTRY_BYTES)
 		memory_store_add(&m->store, ENTRY_PAD, 0, 0, m->epoch);
 	if (odd && m->o.bug == BUG_PHANTOM)
-		answer_later(m, c, "err refused\n");
+		conn_answer_later(m, c, "err refused\n");
 	else
-		answer_later(m, c, "ok %zu\n", m->store.n);
+		conn_answer_later(m, c, "ok %zu\n", m->store.n);
 }
 
 static void do_read(struct memory_member *m, struct conn *c, int64_t key)
@@ -70,9 +56,9 @@ static void do_read(struct memory_member *m, struct conn *c, int64_t key)
 	int64_t value = stale ? r->before : r->value;
 
 	if (value == OP_NO_VALUE)
-		answer_later(m, c, "none\n");
+		conn_answer_later(m, c, "none\n");
 	else
-		answer_later(m, c, "value %" PRId64 "\n", value);
+		conn_answer_later(m, c, "value %" PRId64 "\n", value);
 }
 
 static void do_cas(struct memory_member *m, struct conn *c, int64_t key, int64_t expect, int64_t value)
@@ -81,14 +67,14 @@ static void do_cas(struct memory_member *m, struct conn *c, int64_t key, int64_t
 
 	if (now != expect) {
 		if (now == OP_NO_VALUE)
-			answer_later(m, c, "mismatch none\n");
+			conn_answer_later(m, c, "mismatch none\n");
 		else
-			answer_later(m, c, "mismatch %" PRId64 "\n", now);
+			conn_answer_later(m, c, "mismatch %" PRId64 "\n", now);
 		return;
 	}
 	if (++m->updates % BUG_EVERY != 0 || m->o.bug != BUG_LOST_UPDATE)
 		memory_store_add(&m->store, ENTRY_SET, key, value, m->epoch);
-	answer_later(m, c, "ok %zu\n", m->store.n);
+	conn_answer_later(m, c, "ok %zu\n", m->store.n);
 }
 
 static void dump(const struct memory_member *m, struct conn *c)
@@ -99,6 +85,7 @@ static void dump(const struct memory_member *m, struct conn *c)
 	for (int64_t k = 0; k < MEMORY_KEYS_MAX; k++)
 		if (m->store.regs[k].value != OP_NO_VALUE)
 			conn_line(c, "r %" PRId64 " %" PRId64 "\n", k, m->store.regs[k].value);
+	queue_dump(m, c);
 	conn_line(c, "end\n");
 }
 
@@ -121,13 +108,13 @@ static void do_data(struct memory_member *m, struct conn *c, const char *line)
 	} else if (sscanf(line, "write %" SCNd64 " %" SCNd64, &key, &value) == 2 && key >= 0 &&
 		   key < MEMORY_KEYS_MAX && value >= 0) {
 		memory_store_add(&m->store, ENTRY_SET, key, value, m->epoch);
-		answer_later(m, c, "ok %zu\n", m->store.n);
+		conn_answer_later(m, c, "ok %zu\n", m->store.n);
 	} else if (sscanf(line, "cas %" SCNd64 " %" SCNd64 " %" SCNd64, &key, &expect, &value) == 3 &&
 		   key >= 0 && key < MEMORY_KEYS_MAX && value >= 0) {
 		do_cas(m, c, key, expect, value);
 	} else if (!strcmp(line, "dump")) {
 		dump(m, c);
-	} else {
+	} else if (!queue_line(m, c, line)) {
 		conn_line(c, "err cannot make sense of this\n");
 	}
 }
@@ -254,10 +241,12 @@ static void bury(struct memory_member *m)
 	size_t n = 0;
 
 	for (size_t i = 0; i < m->nconns; i++) {
-		if (m->conns[i]->dead)
-			conn_free(m->conns[i]);
-		else
+		if (!m->conns[i]->dead) {
 			m->conns[n++] = m->conns[i];
+			continue;
+		}
+		queue_release(m, m->conns[i]);
+		conn_free(m->conns[i]);
 	}
 	m->nconns = n;
 }

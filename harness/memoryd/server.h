@@ -12,9 +12,13 @@
  *   look K             value V | none | err WHY    (a replica only: what it has)
  *   write K V          ok POS | err WHY
  *   cas K EXPECT V     ok POS | mismatch V | mismatch none | err WHY
+ *   send P V [BYTES]   ok OFFSET | err WHY    (see memoryd/queue.c for this and the next two)
+ *   receive P          message OFFSET V 0|1 | empty | err WHY    (1: it was handed out before)
+ *   ack P OFFSET       ok OFFSET | err WHY
  *   status             {JSON in one line}
  *   settings           [{name, value, unit}] in one line
- *   dump               one line "v VALUE" an insert, "r KEY VALUE" a register, then "end"
+ *   dump               one line "v VALUE" an insert, "r KEY VALUE" a register, "m P OFFSET VALUE" a
+ *                      message, then "end"
  *   follow MEMBER EPOCH N   the replication stream, see memoryd/repl.c
  * "err" means: certainly not done. A broken connection means: unknown. */
 int memory_server_main(int argc, char **argv);

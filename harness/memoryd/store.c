@@ -26,33 +26,50 @@ static uint32_t sum_of(const struct memory_entry *x)
 	return h;
 }
 
-static void apply(struct memory_store *s, const struct memory_entry *x)
+static void apply_set(struct memory_register *r, int64_t value)
 {
-	struct memory_register *r;
-
-	if (x->kind != ENTRY_SET)
-		return;
-	r = &s->regs[x->key];
 	r->before = r->value;
-	r->value = x->value;
+	r->value = value;
 	r->changed_ns = clock_mono_ns();
 }
 
-static void clear_registers(struct memory_store *s)
+static void apply_message(struct memory_partition *p, uint32_t kind, int64_t value)
 {
-	for (size_t i = 0; i < MEMORY_KEYS_MAX; i++)
+	if (kind == ENTRY_SEND)
+		*VEC_PUSH(p->m, p->n, p->alloc) = (struct memory_message){.value = value};
+	else if (value >= 0 && (size_t)value < p->n && kind == ENTRY_TAKE)
+		p->m[value].taken = true;
+	else if (value >= 0 && (size_t)value < p->n)
+		p->m[value].acked = true;
+	while (p->low < p->n && p->m[p->low].acked)
+		p->low++;
+}
+
+static void apply(struct memory_store *s, const struct memory_entry *x)
+{
+	if (x->kind == ENTRY_SET)
+		apply_set(&s->regs[x->key], x->value);
+	else if (x->kind >= ENTRY_SEND)
+		apply_message(&s->parts[x->key], x->kind, x->value);
+}
+
+static void clear_state(struct memory_store *s)
+{
+	for (size_t i = 0; i < MEMORY_KEYS_MAX; i++) {
 		s->regs[i] = (struct memory_register){OP_NO_VALUE, OP_NO_VALUE, 0};
+		s->parts[i].n = s->parts[i].low = 0;
+	}
 }
 
 bool memory_store_kind(uint32_t kind)
 {
-	return kind == ENTRY_INSERT || kind == ENTRY_SET || kind == ENTRY_PAD;
+	return kind >= ENTRY_INSERT && kind <= ENTRY_ACK;
 }
 
 static bool sound(const struct memory_entry *x)
 {
 	return x->sum == sum_of(x) && memory_store_kind(x->kind) &&
-	       (x->kind != ENTRY_SET || (x->key >= 0 && x->key < MEMORY_KEYS_MAX));
+	       x->key >= 0 && x->key < MEMORY_KEYS_MAX;
 }
 
 static void take(struct memory_store *s, const struct memory_entry *x)
@@ -93,7 +110,8 @@ int memory_store_open(struct memory_store *s, const char *dir, bool sync, struct
 	s->fd = -1;
 	s->sync = sync;
 	s->regs = mem_alloc(MEMORY_KEYS_MAX * sizeof(*s->regs));
-	clear_registers(s);
+	s->parts = mem_alloc(MEMORY_KEYS_MAX * sizeof(*s->parts));
+	clear_state(s);
 	if (file_mkdirs(dir, e))
 		return -1;
 	snprintf(path, sizeof(path), "%s/log", dir);
@@ -110,6 +128,9 @@ void memory_store_close(struct memory_store *s)
 	free(s->log);
 	free(s->added_ns);
 	free(s->regs);
+	for (size_t i = 0; s->parts && i < MEMORY_KEYS_MAX; i++)
+		free(s->parts[i].m);
+	free(s->parts);
 	memset(s, 0, sizeof(*s));
 }
 
@@ -155,7 +176,7 @@ int memory_store_truncate(struct memory_store *s, size_t n, struct err *e)
 			return err_set(e, ERR_BROKEN, "cannot cut the log: %s", strerror(errno));
 		s->dirty = true;
 	}
-	clear_registers(s);
+	clear_state(s);
 	for (size_t i = 0; i < n; i++)
 		apply(s, &s->log[i]);
 	return 0;

@@ -7,11 +7,18 @@
 
 #include "base/err.h"
 
-/* What a member keeps: a log of inserted values and changed registers, in
- * memory and in one file, and the registers that follow from it. */
+/* What a member keeps: a log of inserted values, changed registers and sent
+ * messages, in memory and in one file, and the registers and partitions that
+ * follow from it. */
 
-/* ENTRY_PAD holds nothing: an insert's payload is so many of them. */
-enum { ENTRY_INSERT = 1, ENTRY_SET = 2, ENTRY_PAD = 3 };
+enum {
+	ENTRY_INSERT = 1,
+	ENTRY_SET = 2,
+	ENTRY_PAD = 3,  /* holds nothing: the payload of a value is so many of them */
+	ENTRY_SEND = 4, /* message `value` at the end of partition `key` */
+	ENTRY_TAKE = 5, /* the message at offset `value` of partition `key` was handed out, */
+	ENTRY_ACK = 6,  /* and acknowledged by whom it was handed to */
+};
 enum { MEMORY_KEYS_MAX = 4096, MEMORY_ENTRY_BYTES = 32 };
 
 struct memory_entry {
@@ -27,13 +34,26 @@ struct memory_register {
 	int64_t changed_ns; /* CLOCK_MONOTONIC */
 };
 
+struct memory_message {
+	int64_t value;
+	bool taken, acked;
+	bool held; /* by a connection to this member: queue.c's, not in the log */
+};
+
+struct memory_partition {
+	struct memory_message *m; /* heap; by offset */
+	size_t n, alloc;
+	size_t low; /* all before this offset are acknowledged */
+};
+
 struct memory_store {
 	struct memory_entry *log; /* heap */
 	int64_t *added_ns;        /* when each entry came to this process */
 	size_t n, alloc, added_alloc;
 	size_t written;           /* entries that are in the file */
 	bool dirty;               /* written, but not yet synced */
-	struct memory_register *regs; /* MEMORY_KEYS_MAX of them */
+	struct memory_register *regs;   /* MEMORY_KEYS_MAX of them */
+	struct memory_partition *parts; /* MEMORY_KEYS_MAX of them */
 	int fd;
 	bool sync;                /* fdatasync what is written */
 };

@@ -242,14 +242,50 @@ static int check_targets(const struct plan *p, struct err *e)
 	return r;
 }
 
+/* Only what the system's clients can do may be asked of them. */
+static int check_mix(const struct plan *p, const struct ynode *load, struct err *e)
+{
+	uint32_t lacking = load_spec_ops(&p->sc.load) & ~p->system->ops;
+	const struct ynode *mix = load ? yaml_get(load, "mix") : NULL, *at;
+	char has[OP_SET_MAX];
+	const char *name;
+	int f = 0;
+
+	if (!lacking)
+		return 0;
+	while (!(lacking & OP_BIT(f)))
+		f++;
+	name = op_f_name((enum op_f)f);
+	at = mix ? yaml_get(mix, name) : yaml_get(p->sc.root, "system");
+	return yaml_error(at, e, "system %s cannot `%s`%s: it has %s", p->sc.system, name,
+			  mix ? "" : ", which is in the mix that a load has unless it says another",
+			  op_set_text(p->system->ops, has));
+}
+
+/* A checker of what the load does not do would find nothing, ever. */
+static int check_checkers(const struct plan *p, struct err *e)
+{
+	char lacking[OP_SET_MAX];
+
+	for (size_t i = 0; i < p->sc.nexpects; i++) {
+		const struct expectation *x = &p->sc.expects[i];
+		const struct checker_ops *c = x->checker ? checker_find(x->checker) : NULL;
+		uint32_t none = c ? c->needs & ~load_spec_ops(&p->sc.load) : 0;
+
+		if (none)
+			return yaml_error(x->at, e, "the checker %s judges what the load does not do: give %s a "
+					  "weight in its mix", x->checker, op_set_text(none, lacking));
+	}
+	return 0;
+}
+
 static int check_load(const struct plan *p, struct err *e)
 {
 	const struct ynode *load = yaml_get(p->sc.root, "load");
 	const char *workload = json_str(p->access, "workload", "");
 
-	if (p->sc.load.mix_read_replica && !p->system->replica_reads)
-		return yaml_error(yaml_get(yaml_get(load, "mix"), "read_replica"), e,
-				  "the clients of %s do not read from replicas", p->sc.system);
+	if (check_mix(p, load, e) || check_checkers(p, e))
+		return -1;
 	for (size_t i = 0; i < p->sc.nsteps; i++) {
 		const struct step *s = &p->sc.steps[i];
 

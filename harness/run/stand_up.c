@@ -60,7 +60,7 @@ static cJSON *make_access(const struct plan *p)
 static cJSON *setup_body(const struct stage *st, const struct plan *p, uint64_t seed)
 {
 	const struct load_spec *l = &p->sc.load;
-	cJSON *o = cJSON_CreateObject(), *load, *mix;
+	cJSON *o = cJSON_CreateObject(), *load;
 
 	json_set_str(o, "system", p->sc.system);
 	json_set_i64(o, "scenario", st->scenario);
@@ -71,12 +71,7 @@ static cJSON *setup_body(const struct stage *st, const struct plan *p, uint64_t 
 	json_set_i64(load, "deadline_ns", l->deadline_ns);
 	json_set_i64(load, "payload_bytes", l->payload_bytes);
 	json_set_i64(load, "keys", l->keys);
-	mix = cJSON_AddObjectToObject(load, "mix");
-	json_set_i64(mix, "insert", l->mix_insert);
-	json_set_i64(mix, "read", l->mix_read);
-	json_set_i64(mix, "write", l->mix_write);
-	json_set_i64(mix, "cas", l->mix_cas);
-	json_set_i64(mix, "read_replica", l->mix_read_replica);
+	json_set(load, "mix", load_spec_mix_json(l));
 	/* JSON carries 53 bits; small seeds must differ as well. */
 	json_set_i64(o, "seed", (int64_t)((seed ^ seed >> 53) & ((UINT64_C(1) << 53) - 1)));
 	json_set_i64(o, "sample_every_ms", STAGE_SAMPLE_EVERY_MS);

@@ -15,7 +15,7 @@ struct metric {
 	bool at_least;  /* may have a lower bound */
 	bool fault;     /* may be about one fault */
 	bool predicted; /* may say within: predicted */
-	bool inserts;   /* is counted on inserted values */
+	bool inserts;   /* is counted on inserted values and sent messages */
 };
 
 /* In the order of enum expect_metric. */
@@ -325,15 +325,15 @@ static int check_sense(const struct scenario *s, const struct metric *m,
 	default:
 		break;
 	}
-	if (x->metric == EXPECT_OUTAGE && !(l->mix_insert + l->mix_write + l->mix_cas))
+	if (x->metric == EXPECT_OUTAGE && !(load_spec_ops(l) & OP_WRITES))
 		return yaml_error(x->at, e, "an outage is one of writes, and the load's mix has "
 				  "none");
-	if (x->metric == EXPECT_STALENESS && !l->mix_read_replica)
+	if (x->metric == EXPECT_STALENESS && !l->mix[OP_READ_REPLICA])
 		return yaml_error(x->at, e, "staleness is measured on replicas' answers: give read_replica "
 				  "a weight in the load's mix");
-	if (m->inserts && !l->mix_insert)
-		return yaml_error(x->at, e, "%s is counted on inserts, and the load's mix has none",
-				  m->name);
+	if (m->inserts && !(load_spec_ops(l) & (OP_BIT(OP_INSERT) | OP_BIT(OP_SEND))))
+		return yaml_error(x->at, e, "%s is counted on inserts and sends, and the load's mix has "
+				  "neither", m->name);
 	return 0;
 }
 

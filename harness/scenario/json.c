@@ -5,22 +5,27 @@
 
 static const char *const await_words[] = {"writes", "redundant", "failover", "ready"};
 
+/* The first four are always there. */
+cJSON *load_spec_mix_json(const struct load_spec *l)
+{
+	cJSON *mix = cJSON_CreateObject();
+
+	for (int f = 0; f < OP_KINDS; f++)
+		if (l->mix[f] || f <= OP_CAS)
+			json_set_i64(mix, op_f_name((enum op_f)f), l->mix[f]);
+	return mix;
+}
+
 static cJSON *load_json(const struct load_spec *l)
 {
-	cJSON *o = cJSON_CreateObject(), *mix = cJSON_CreateObject();
+	cJSON *o = cJSON_CreateObject();
 
 	json_set_num(o, "rate", l->rate);
 	json_set_i64(o, "clients", l->clients);
 	json_set_i64(o, "deadline_ns", l->deadline_ns);
 	json_set_i64(o, "payload_bytes", l->payload_bytes);
 	json_set_i64(o, "keys", l->keys);
-	json_set_i64(mix, "insert", l->mix_insert);
-	json_set_i64(mix, "read", l->mix_read);
-	json_set_i64(mix, "write", l->mix_write);
-	json_set_i64(mix, "cas", l->mix_cas);
-	if (l->mix_read_replica)
-		json_set_i64(mix, "read_replica", l->mix_read_replica);
-	json_set(o, "mix", mix);
+	json_set(o, "mix", load_spec_mix_json(l));
 	if (l->minority)
 		json_set_i64(o, "minority", l->minority);
 	return o;

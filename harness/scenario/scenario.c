@@ -31,19 +31,26 @@ static int read_weight(const struct ynode *mix, const char *key, int *out, struc
 
 static int read_mix(const struct ynode *n, struct load_spec *l, struct err *e)
 {
-	static const char *const keys[] = {"insert", "read", "write", "cas", "read_replica", NULL};
+	const char *keys[OP_KINDS + 1] = {0};
+	char all[OP_SET_MAX];
+	int f;
 
-	if (yaml_check_keys(n, keys, "mix", e) || read_weight(n, "insert", &l->mix_insert, e) ||
-	    read_weight(n, "read_replica", &l->mix_read_replica, e) ||
-	    read_weight(n, "read", &l->mix_read, e) || read_weight(n, "write", &l->mix_write, e) ||
-	    read_weight(n, "cas", &l->mix_cas, e))
+	for (f = 0; f < OP_KINDS; f++)
+		keys[f] = op_f_name((enum op_f)f);
+	if (yaml_check_keys(n, keys, "mix", e))
 		return -1;
-	if (!(l->mix_insert + l->mix_read + l->mix_write + l->mix_cas + l->mix_read_replica))
-		return yaml_error(n, e, "the mix has no operations: give one of insert, read, "
-				  "write, cas, read_replica a weight above 0");
-	if (l->mix_read_replica && !(l->mix_write + l->mix_cas))
+	for (f = 0; f < OP_KINDS; f++)
+		if (read_weight(n, keys[f], &l->mix[f], e))
+			return -1;
+	if (!load_spec_ops(l))
+		return yaml_error(n, e, "the mix has no operations: give one of %s a weight above 0",
+				  op_set_text(UINT32_MAX, all));
+	if (l->mix[OP_READ_REPLICA] && !(l->mix[OP_WRITE] + l->mix[OP_CAS]))
 		return yaml_error(yaml_get(n, "read_replica"), e, "how far a replica is behind shows on "
 				  "registers that change: give write or cas a weight above 0, too");
+	if (l->mix[OP_RECEIVE] && !l->mix[OP_SEND])
+		return yaml_error(yaml_get(n, "receive"), e, "there is nothing to receive but what is "
+				  "sent: give send a weight above 0, too");
 	return 0;
 }
 
@@ -88,7 +95,7 @@ static int read_load(const struct ynode *n, struct load_spec *l, struct err *e)
 	const struct ynode *v;
 
 	*l = (struct load_spec){.rate = 200, .clients = 64, .deadline_ns = NS_PER_S, .keys = 8,
-				.mix_insert = 70, .mix_read = 15, .mix_cas = 15};
+				.mix = {[OP_INSERT] = 70, [OP_READ] = 15, [OP_CAS] = 15}};
 	if (!n)
 		return 0;
 	if (yaml_check_keys(n, keys, "load", e))
@@ -115,9 +122,11 @@ static int read_load(const struct ynode *n, struct load_spec *l, struct err *e)
 		return -1;
 	if ((v = yaml_get(n, "minority")) && read_minority(v, l, e))
 		return -1;
-	if (!l->keys && l->mix_read + l->mix_write + l->mix_cas + l->mix_read_replica)
+	if (!l->keys && load_spec_ops(l) & OP_REGISTERS)
 		return yaml_error(n, e, "reads, writes and cas need registers: keys must be at "
 				  "least 1, or their weights 0");
+	if (!l->keys && load_spec_ops(l) & OP_MESSAGES)
+		return yaml_error(n, e, "send and receive need a partition: keys must be at least 1");
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "history/op.h"
 #include "yaml/yaml.h"
 
 /* A scenario file (doc/SCENARIOS.md is its manual):
@@ -61,10 +62,9 @@ struct load_spec {
 	double rate;         /* operations a second, all clients together */
 	int clients;
 	int64_t deadline_ns;
-	int keys;            /* registers for read and cas */
-	int payload_bytes;   /* carried by each insert besides its value; 0: nothing */
-	int mix_insert, mix_read, mix_write, mix_cas; /* weights */
-	int mix_read_replica; /* reads of registers that a replica answers */
+	int keys;            /* registers for read and cas, partitions for send and receive */
+	int payload_bytes;   /* carried by each insert or send besides its value; 0: nothing */
+	int mix[OP_KINDS];   /* weights by kind of operation */
 	/* This many of `clients`, with their share of the rate, stand beside the
 	 * member that is primary when the load starts; 0: none. */
 	int minority;
@@ -140,5 +140,10 @@ const char *expect_metric_name(enum expect_metric m);
  * fault, checker}], limits in ns or as counts. What an expectation does not
  * have is left out. The caller deletes it. */
 cJSON *scenario_to_json(const struct scenario *s);
+
+/* The kinds of operation that have a weight: OP_BIT() of each. */
+uint32_t load_spec_ops(const struct load_spec *l);
+/* The weights by name. The caller deletes it. */
+cJSON *load_spec_mix_json(const struct load_spec *l);
 
 #endif

@@ -34,6 +34,15 @@ struct final_read {
 	size_t n, alloc;
 	int64_t *registers; /* value by key, OP_NO_VALUE when absent */
 	size_t nregisters;
+	/* Every message that is still there, in the order in which a consumer
+	 * would get them, one partition (or queue) after the other. */
+	struct final_message {
+		int64_t value, partition;
+		int64_t offset;   /* OP_NO_VALUE: a queue has none */
+		bool redelivered; /* as in struct op */
+	} *messages;
+	size_t nmessages, messages_alloc;
+	bool drained; /* the messages were read, even if there are none */
 };
 
 struct client; /* one connection's worth of state, owned by one thread */
@@ -42,10 +51,14 @@ struct probe;  /* one member's direct connection, owned by one thread */
 struct client_ops {
 	const char *name, *summary;
 	const char *fixture; /* folder in fixtures/; NULL when it has none */
-	/* invoke() knows OP_READ_REPLICA: it asks a replica (its own Service, or
-	 * members in turn, over a connection apart from the one for writes) and
-	 * never falls back to the primary; op->via says who answered. */
-	bool replica_reads;
+	/* The kinds of operation that invoke() knows: OP_BIT() of each. With
+	 * OP_READ_REPLICA it asks a replica (its own Service, or members in turn,
+	 * over a connection apart from the one for writes) and never falls back to
+	 * the primary; op->via says who answered. With OP_RECEIVE it takes one
+	 * message and acknowledges it within the same call: a message in hand is
+	 * OP_OK whatever became of the acknowledgement (op->acked), nothing to
+	 * take is OP_OK without a value. */
+	uint32_t ops;
 
 	/* Creates what the operations need (a table, a topic); idempotent. */
 	int (*setup)(const struct access *acc, int keys, int64_t deadline_ns, struct err *e);

@@ -273,6 +273,9 @@ const struct client_ops client_skeleton = {
 	/* Required, all of these. */
 	.name = "skeleton",
 	.summary = "an example to copy: one file",
+	/* What invoke() knows. OP_READ_REPLICA, OP_SEND and OP_RECEIVE are the
+	 * other kinds: see client.h. */
+	.ops = OP_BIT(OP_INSERT) | OP_BIT(OP_READ) | OP_BIT(OP_WRITE) | OP_BIT(OP_CAS),
 	.setup = setup,
 	.client_new = client_new,
 	.invoke = invoke,

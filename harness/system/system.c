@@ -45,5 +45,6 @@ void final_read_free(struct final_read *f)
 {
 	free(f->values);
 	free(f->registers);
+	free(f->messages);
 	memset(f, 0, sizeof(*f));
 }

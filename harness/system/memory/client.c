@@ -62,23 +62,42 @@ static void request(const struct client *c, const struct op *op, char *line, siz
 		snprintf(line, size, "cas %" PRId64 " %" PRId64 " %" PRId64, op->key, op->expect,
 			 op->value);
 		break;
+	case OP_SEND:
+		snprintf(line, size, "send %" PRId64 " %" PRId64 " %d", op->key, op->value,
+			 c->acc->payload_bytes);
+		break;
+	case OP_RECEIVE:
+		snprintf(line, size, "receive %" PRId64, op->key);
+		break;
 	}
+}
+
+/* What a read or a receive found; false: the line is no such answer. */
+static bool understand_found(struct op *op, const char *line)
+{
+	int redelivered;
+
+	if (op->f == OP_RECEIVE && sscanf(line, "message %" SCNd64 " %" SCNd64 " %d", &op->offset,
+					  &op->value, &redelivered) == 3)
+		op->redelivered = redelivered;
+	else if (op->f == OP_RECEIVE ? !strcmp(line, "empty") : !strcmp(line, "none"))
+		op->value = OP_NO_VALUE;
+	else
+		return op->f != OP_RECEIVE && sscanf(line, "value %" SCNd64, &op->value) == 1;
+	return true;
 }
 
 /* Reads the answer; false when the connection is of no more use. */
 static bool understand(struct op *op, const char *line)
 {
-	bool reads = op->f == OP_READ || op->f == OP_READ_REPLICA;
-	int64_t v;
+	bool finds = !(OP_BIT(op->f) & OP_WRITES);
 
-	if (reads && !strcmp(line, "none")) {
-		op->value = OP_NO_VALUE;
+	if (finds && understand_found(op, line)) {
 		op->outcome = OP_OK;
-	} else if (reads && sscanf(line, "value %" SCNd64, &v) == 1) {
-		op->value = v;
+	} else if (!finds && !strncmp(line, "ok ", 3)) {
 		op->outcome = OP_OK;
-	} else if (!reads && !strncmp(line, "ok ", 3)) {
-		op->outcome = OP_OK;
+		if (op->f == OP_SEND)
+			op->offset = strtoll(line + 3, NULL, 10);
 	} else if (op->f == OP_CAS && !strncmp(line, "mismatch ", 9)) {
 		op->outcome = OP_FAIL;
 		snprintf(op->error, sizeof(op->error), "mismatch: the value was %.40s", line + 9);
@@ -143,6 +162,22 @@ static enum wire_result reach(struct client *c, struct op *op, int64_t end_ns, s
 	       wire_find_primary(&c->w, c->acc, end_ns, &op->dns_ns, &op->connect_ns, e) : WIRE_OK;
 }
 
+/* A message in hand is received, whatever becomes of this. */
+static void acknowledge(struct client *c, struct op *op, int64_t end_ns)
+{
+	const char *line = NULL;
+	struct err e = {0};
+	char text[128];
+
+	snprintf(text, sizeof(text), "ack %" PRId64 " %" PRId64, op->key, op->offset);
+	if (wire_send(&c->w, text, end_ns, &e) || wire_line(&c->w, &line, end_ns, &e)) {
+		op->acked = c->w.sent ? OP_ACK_SENT : OP_ACK_NONE;
+		wire_close(&c->w);
+	} else {
+		op->acked = strncmp(line, "ok ", 3) ? OP_ACK_NONE : OP_ACK_DONE;
+	}
+}
+
 static void invoke(struct client *c, struct op *op, int64_t deadline_ns)
 {
 	struct wire *w = op->f == OP_READ_REPLICA ? &c->replica : &c->w;
@@ -156,8 +191,12 @@ static void invoke(struct client *c, struct op *op, int64_t deadline_ns)
 	op->dns_ns = op->connect_ns = 0;
 	op->error[0] = op->via[0] = '\0';
 	w->sent = false;
-	if (op->f == OP_READ || op->f == OP_READ_REPLICA)
+	if (!(OP_BIT(op->f) & OP_WRITES))
 		op->value = OP_NO_VALUE;
+	op->partition = OP_BIT(op->f) & OP_MESSAGES ? op->key : OP_NO_VALUE;
+	op->offset = op->tag = OP_NO_VALUE;
+	op->redelivered = false;
+	op->acked = OP_ACK_NONE;
 	request(c, op, text, sizeof(text));
 	if (reach(c, op, end_ns, &e)) {
 		w->sent = false;
@@ -170,12 +209,14 @@ static void invoke(struct client *c, struct op *op, int64_t deadline_ns)
 			op->sent = true;
 			if (!understand(op, line))
 				wire_close(w);
+			else if (op->f == OP_RECEIVE && op->value != OP_NO_VALUE)
+				acknowledge(c, op, end_ns);
 		}
 	}
 	op->t_return = clock_mono_ns();
 }
 
-/* A register or value needs no making; what setup can do is to see that a
+/* A register, a value or a partition needs no making; what setup can do is to see that a
  * primary is there. */
 static int setup(const struct access *acc, int keys, int64_t deadline_ns, struct err *e)
 {
@@ -272,9 +313,12 @@ static void probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 
 static void note_final(struct final_read *out, const char *line, int keys)
 {
+	struct final_message x = {0};
 	int64_t key, value;
 
-	if (sscanf(line, "v %" SCNd64, &value) == 1)
+	if (sscanf(line, "m %" SCNd64 " %" SCNd64 " %" SCNd64, &x.partition, &x.offset, &x.value) == 3)
+		*VEC_PUSH(out->messages, out->nmessages, out->messages_alloc) = x;
+	else if (sscanf(line, "v %" SCNd64, &value) == 1)
 		*VEC_PUSH(out->values, out->n, out->alloc) = value;
 	else if (sscanf(line, "r %" SCNd64 " %" SCNd64, &key, &value) == 2 && key >= 0 && key < keys)
 		out->registers[key] = value;
@@ -303,6 +347,7 @@ static int final_read(const struct access *acc, int keys, struct final_read *out
 		if (!r)
 			note_final(out, line, keys);
 	}
+	out->drained = !r;
 	wire_close(&w);
 	return r;
 }
@@ -331,7 +376,7 @@ const struct client_ops client_memory = {
 	.name = "memory",
 	.summary = "a toy store of real processes, with bugs to switch on (engine local)",
 	.fixture = "memory",
-	.replica_reads = true,
+	.ops = OP_BIT(OP_INSERT) | OP_REGISTERS | OP_MESSAGES,
 	.setup = setup,
 	.client_new = client_new,
 	.invoke = invoke,

@@ -183,6 +183,8 @@ static const char *statement(const struct client *c, const struct op *op, char t
 	case OP_WRITE:
 		return sql_write;
 	case OP_CAS:
+	case OP_SEND: /* not among .ops */
+	case OP_RECEIVE:
 		break;
 	}
 	if (op->expect == OP_NO_VALUE)
@@ -410,7 +412,7 @@ const struct client_ops client_postgres = {
 	.name = "postgres",
 	.summary = "PostgreSQL 15 with Patroni, the leader behind a Service",
 	.fixture = "postgres",
-	.replica_reads = true,
+	.ops = OP_BIT(OP_INSERT) | OP_REGISTERS,
 	.setup = postgres_setup,
 	.client_new = postgres_client_new,
 	.invoke = postgres_invoke,

@@ -275,6 +275,10 @@ static void write_and_read(const struct op *op)
 			again.t_return == op->t_return && again.value == op->value &&
 			again.key == op->key && again.sent == op->sent,
 			"what is read is what was written");
+		promise(!(OP_BIT(op->f) & OP_MESSAGES) || !exact(op->partition) || !exact(op->offset) ||
+			!exact(op->tag) || (again.partition == op->partition && again.offset == op->offset &&
+			again.tag == op->tag && again.acked == op->acked &&
+			again.redelivered == op->redelivered), "and so is a message");
 	}
 	cJSON_Delete(o);
 }

@@ -139,6 +139,41 @@ static void a_log_survives_and_a_torn_end_is_cut(void **state)
 	remove_dir(dir);
 }
 
+static void partitions_follow_from_the_log(void **state)
+{
+	const struct memory_partition *p;
+	struct memory_store s;
+	struct err e = {0};
+	char dir[64];
+
+	(void)state;
+	temp_dir(dir);
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(memory_store_open(&s, dir, false, &e), 0);
+		p = &s.parts[7];
+		if (!round) {
+			memory_store_add(&s, ENTRY_SEND, 7, 11, 1);
+			memory_store_add(&s, ENTRY_SEND, 7, 12, 1);
+			memory_store_add(&s, ENTRY_TAKE, 7, 1, 1);
+			memory_store_add(&s, ENTRY_ACK, 7, 0, 1);
+			memory_store_add(&s, ENTRY_ACK, 7, 99, 1); /* there is no such message */
+			memory_store_add(&s, ENTRY_ACK, 7, 1, 2);
+			assert_int_equal(memory_store_flush(&s, &e), 0);
+		}
+		assert_int_equal(p->n, 2);
+		assert_int_equal(p->m[1].value, 12);
+		assert_true(p->m[1].taken && p->m[1].acked && !p->m[0].taken);
+		assert_int_equal(p->low, 2);
+		if (round) {
+			assert_int_equal(memory_store_truncate(&s, 5, &e), 0);
+			assert_true(p->m[0].acked && p->m[1].taken && !p->m[1].acked);
+			assert_int_equal(p->low, 1);
+		}
+		memory_store_close(&s);
+	}
+	remove_dir(dir);
+}
+
 static void a_changed_byte_ends_the_log(void **state)
 {
 	struct memory_store s;
@@ -276,6 +311,101 @@ static void operations_mean_what_they_say(void **state)
 	assert_int_equal(cJSON_GetArraySize(v), 6);
 	cJSON_Delete(v);
 	client_memory.client_free(c);
+	memory_cluster_down(&mc);
+}
+
+static void send_until_ok(struct client *c, int64_t key, int64_t value)
+{
+	int64_t end_ns = clock_mono_ns() + 30 * NS_PER_S;
+
+	while (do_op(c, OP_SEND, key, OP_NO_VALUE, value).outcome != OP_OK) {
+		if (clock_mono_ns() > end_ns)
+			fail_msg("no send was acknowledged for 30 s");
+		clock_sleep_until(clock_mono_ns() + 5 * NS_PER_MS);
+	}
+}
+
+static void receive_is(struct client *c, int64_t key, int64_t value, int64_t offset, bool redelivered)
+{
+	struct op op = do_op(c, OP_RECEIVE, key, OP_NO_VALUE, OP_NO_VALUE);
+
+	assert_int_equal(op.outcome, OP_OK);
+	assert_int_equal(op.value, value);
+	assert_int_equal(op.offset, offset);
+	assert_int_equal(op.partition, key);
+	assert_int_equal(op.redelivered, redelivered);
+	assert_int_equal(op.acked, value == OP_NO_VALUE ? OP_ACK_NONE : OP_ACK_DONE);
+}
+
+/* Takes one by hand, and does not acknowledge it. */
+static void hold(struct memory_cluster *mc, struct wire *w, const char *says)
+{
+	int64_t end_ns = clock_mono_ns() + 30 * NS_PER_S, dns_ns, connect_ns;
+	const char *line;
+	struct err e = {0};
+
+	wire_init(w);
+	assert_int_equal(wire_find_primary(w, &mc->acc, end_ns, &dns_ns, &connect_ns, &e), WIRE_OK);
+	assert_int_equal(wire_send(w, "receive 1", end_ns, &e), WIRE_OK);
+	assert_int_equal(wire_line(w, &line, end_ns, &e), WIRE_OK);
+	assert_string_equal(line, says);
+}
+
+/* What is held comes again when its holder is gone, also from another primary;
+ * what was acknowledged does not. */
+static void messages_come_at_least_once(void **state)
+{
+	static const char *const quick[] = {"--ttl-ms", "1000", "--loop-ms", "100", NULL};
+	struct memory_cluster mc;
+	struct final_read f;
+	struct client *c;
+	struct err e = {0};
+	struct wire w;
+	bool again = false;
+	int64_t end_ns;
+	struct op op;
+
+	(void)state;
+	memory_cluster_up(&mc, quick);
+	c = system_memory.client_new(&mc.acc, 0);
+	receive_is(c, 1, OP_NO_VALUE, OP_NO_VALUE, false);
+	for (int i = 0; i < 5; i++) {
+		op = do_op(c, OP_SEND, 1, OP_NO_VALUE, 100 + i);
+		assert_int_equal(op.outcome, OP_OK);
+		assert_int_equal(op.offset, i);
+	}
+	assert_int_equal(do_op(c, OP_SEND, 2, OP_NO_VALUE, 200).offset, 0);
+	receive_is(c, 1, 100, 0, false);
+	hold(&mc, &w, "message 1 101 0");
+	receive_is(c, 1, 102, 2, false); /* not what somebody holds */
+	wire_close(&w);
+	end_ns = clock_mono_ns() + 30 * NS_PER_S;
+	do { /* until the member has seen that connection's end */
+		op = do_op(c, OP_RECEIVE, 1, OP_NO_VALUE, OP_NO_VALUE);
+		assert_int_equal(op.redelivered, op.value == 101);
+		again = again || op.value == 101;
+	} while ((!again || op.value != OP_NO_VALUE) && clock_mono_ns() < end_ns);
+	assert_true(again);
+
+	send_until_ok(c, 1, 110);
+	hold(&mc, &w, "message 5 110 0");
+	memory_cluster_signal(&mc, memory_cluster_primary(&mc, -1), SIGKILL);
+	send_until_ok(c, 1, 120);
+	receive_is(c, 1, 110, 5, true);
+	wire_close(&w);
+	assert_int_equal(system_memory.final_read(&mc.acc, 0, &f, DEADLINE_NS, &e), 0);
+	assert_true(f.drained);
+	/* A log keeps all that was sent; 120 may stand there more than once. */
+	assert_true(f.nmessages >= 8);
+	for (size_t i = 0; i < 5; i++) {
+		assert_int_equal(f.messages[i].partition, 1);
+		assert_int_equal(f.messages[i].offset, i);
+		assert_int_equal(f.messages[i].value, 100 + i);
+	}
+	assert_int_equal(f.messages[f.nmessages - 1].partition, 2);
+	assert_int_equal(f.messages[f.nmessages - 1].value, 200);
+	final_read_free(&f);
+	system_memory.client_free(c);
 	memory_cluster_down(&mc);
 }
 
@@ -468,7 +598,8 @@ static void a_restart_within_the_lease_goes_on(void **state)
 
 static void replicas_and_nonsense_are_refused(void **state)
 {
-	static const char *const bad[] = {"insert x", "cas 1 2", "read 99999", "write 1 -5", "", "hello"};
+	static const char *const bad[] = {"insert x", "cas 1 2", "read 99999", "write 1 -5", "", "hello",
+					  "send 1", "send 99999 1", "receive x", "ack 0", "ack 0 0"};
 	struct memory_cluster mc;
 	const char *line;
 	struct wire w;
@@ -607,9 +738,11 @@ int main(int argc, char **argv)
 		cmocka_unit_test(only_one_changes_a_lease),
 		cmocka_unit_test(what_was_acknowledged_never_shrinks),
 		cmocka_unit_test(a_log_survives_and_a_torn_end_is_cut),
+		cmocka_unit_test(partitions_follow_from_the_log),
 		cmocka_unit_test(a_changed_byte_ends_the_log),
 		cmocka_unit_test(bad_options_are_refused),
 		cmocka_unit_test(operations_mean_what_they_say),
+		cmocka_unit_test(messages_come_at_least_once),
 		cmocka_unit_test(a_killed_primary_costs_nothing_acknowledged),
 		cmocka_unit_test(a_frozen_primary_hangs_nobody),
 		cmocka_unit_test(replicas_answer_reads),

@@ -75,6 +75,13 @@ static void same(const struct op *a, const struct op *b)
 	assert_int_equal(a->key, b->key);
 	assert_int_equal(a->value, b->value);
 	assert_int_equal(a->expect, b->expect);
+	if (OP_BIT(a->f) & OP_MESSAGES) {
+		assert_int_equal(a->partition, b->partition);
+		assert_int_equal(a->offset, b->offset);
+		assert_int_equal(a->tag, b->tag);
+		assert_int_equal(a->redelivered, b->redelivered);
+		assert_int_equal(a->acked, b->acked);
+	}
 	assert_int_equal(a->t_intended, b->t_intended);
 	assert_int_equal(a->t_invoke, b->t_invoke);
 	assert_int_equal(a->t_return, b->t_return);
@@ -132,6 +139,48 @@ static void test_round_trip(void **state)
 	round_trip(&op);
 }
 
+static void test_messages(void **state)
+{
+	struct op op = example();
+	char line[OP_LINE_MAX];
+
+	(void)state;
+	op.f = OP_SEND;
+	op.partition = op.key;
+	op.offset = op.tag = op.expect = OP_NO_VALUE;
+	round_trip(&op);
+	op.offset = 0;
+	round_trip(&op);
+	op.f = OP_RECEIVE;
+	op.redelivered = true;
+	op.acked = OP_ACK_SENT;
+	round_trip(&op);
+	op.offset = OP_NO_VALUE;
+	op.tag = INT64_C(9007199254740991);
+	op.acked = OP_ACK_DONE;
+	op.key = OP_NO_VALUE; /* the system chose */
+	op.partition = 3;
+	round_trip(&op);
+	op_to_line(&op, line, sizeof(line));
+	assert_non_null(strstr(line, ",\"part\":3,\"tag\":9007199254740991,\"redel\":true,\"ack\":\"ok\",\"ti\":"));
+	/* Of other kinds nothing of this is said. */
+	op.f = OP_WRITE;
+	op_to_line(&op, line, sizeof(line));
+	assert_null(strstr(line, "part"));
+	assert_null(strstr(line, "redel"));
+}
+
+static void test_sets(void **state)
+{
+	char text[OP_SET_MAX];
+
+	(void)state;
+	assert_string_equal(op_set_text(0, text), "");
+	assert_string_equal(op_set_text(OP_WRITES, text), "insert, write, cas, send");
+	assert_string_equal(op_set_text(UINT32_MAX, text),
+			    "insert, read, write, cas, read_replica, send, receive");
+}
+
 static void test_hostile_text(void **state)
 {
 	struct op op = example(), back;
@@ -149,6 +198,8 @@ static void test_hostile_text(void **state)
 	cJSON_Delete(o);
 }
 
+#define SENT "{\"p\":0,\"tc\":1,\"tr\":2,\"f\":\"send\",\"o\":\"ok\",\"key\":1,\"val\":5"
+
 static void test_refused(void **state)
 {
 	static const struct {
@@ -163,6 +214,12 @@ static void test_refused(void **state)
 		{"{\"p\":0,\"tc\":1,\"tr\":2,\"f\":\"read\",\"o\":\"yes\"}", "unknown \"o\": \"yes\""},
 		{"{\"p\":-1,\"tc\":1,\"tr\":2,\"f\":\"read\",\"o\":\"ok\"}", "from 0 up"},
 		{"{\"p\":0,\"tc\":3,\"tr\":2,\"f\":\"read\",\"o\":\"ok\"}", "before it was called"},
+		{SENT ",\"part\":\"0\"}", "\"part\" must be a number from 0 up"},
+		{SENT ",\"off\":-1}", "\"off\" must be a number from 0 up"},
+		{SENT ",\"tag\":true}", "\"tag\" must be a number from 0 up"},
+		{SENT ",\"redel\":1}", "\"redel\" must be true or false"},
+		{SENT ",\"ack\":true}", "needs the word \"ack\""},
+		{SENT ",\"ack\":\"yes\"}", "unknown \"ack\": \"yes\""},
 	};
 
 	(void)state;
@@ -202,6 +259,10 @@ static void test_read(void **state)
 	assert_int_equal(h.n, 0);
 	assert_int_equal(torn, 0);
 
+	put(f, GOOD SENT ",\"off\":null}\n");
+	assert_int_equal(history_read(f->path, &h, NULL, &e), -1);
+	assert_non_null(strstr(e.msg, ":2: \"off\" must be a number"));
+	history_free(&h);
 	put(f, GOOD "{\"p\":1\n" GOOD);
 	assert_int_equal(history_read(f->path, &h, NULL, &e), -1);
 	assert_non_null(strstr(e.msg, f->path));
@@ -315,6 +376,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_sets),
 		cmocka_unit_test(test_hostile_text),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test_setup_teardown(test_read, setup, teardown),

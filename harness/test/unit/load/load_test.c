@@ -141,7 +141,8 @@ static bool toy_redundant(const struct sample *s, size_t n, char *why)
 }
 
 static const struct client_ops toy_client = {
-	.name = "toy", .client_new = toy_client_new, .invoke = toy_invoke,
+	.name = "toy", .ops = OP_BIT(OP_INSERT) | (OP_REGISTERS & ~OP_BIT(OP_READ_REPLICA)) | OP_MESSAGES,
+	.client_new = toy_client_new, .invoke = toy_invoke,
 	.client_free = toy_client_free, .probe_new = toy_probe_new, .probe = toy_probe,
 	.probe_free = toy_probe_free, .final_read = toy_final_read,
 };
@@ -164,8 +165,8 @@ static void rig_init(struct rig *r)
 	r->acc = (struct access){.members = &r->toy.member, .n = 1};
 	r->conf = (struct load_conf){
 		.sys = &toy_client, .acc = &r->acc, .rate = 2000, .clients = 8,
-		.deadline_ns = 200 * NS_PER_MS, .keys = 1, .mix_insert = 4, .mix_read = 1,
-		.mix_write = 1, .mix_cas = 2, .seed = 42, .scenario = 3,
+		.deadline_ns = 200 * NS_PER_MS, .keys = 1, .mix = {[OP_INSERT] = 4, [OP_READ] = 1,
+		[OP_WRITE] = 1, [OP_CAS] = 2}, .seed = 42, .scenario = 3,
 	};
 }
 
@@ -277,7 +278,7 @@ static void test_cas_succeeds(void **state)
 
 	(void)state;
 	rig_init(&r);
-	r.conf.mix_insert = r.conf.mix_write = 0;
+	r.conf.mix[OP_INSERT] = r.conf.mix[OP_WRITE] = 0;
 	r.conf.rate = 500;
 	begin(&r);
 	await_ops(&r, 200);
@@ -288,6 +289,44 @@ static void test_cas_succeeds(void **state)
 		mismatch += h.ops[i].f == OP_CAS && h.ops[i].outcome == OP_FAIL;
 	}
 	assert_true(ok > mismatch);
+	history_free(&h);
+	load_free(r.l);
+}
+
+/* Messages have values of their own, in the order of intention; what is to be
+ * received is asked of a partition and comes without a value. */
+static void test_send_receive(void **state)
+{
+	int64_t sends = 0, receives = 0;
+	struct load_stats st;
+	struct history h;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	memset(r.conf.mix, 0, sizeof(r.conf.mix));
+	r.conf.mix[OP_SEND] = 3;
+	r.conf.mix[OP_RECEIVE] = 2;
+	r.conf.keys = 4;
+	begin(&r);
+	await_ops(&r, 200);
+	load_stats(r.l, &st);
+	assert_true(st.last_write_ok_ns > 0);
+	load_stop(r.l);
+	history_of(&r, &h);
+	qsort(h.ops, h.n, sizeof(*h.ops), by_intended);
+	for (size_t i = 0; i < h.n; i++) {
+		const struct op *op = &h.ops[i];
+
+		assert_in_range(op->key, 0, 3);
+		assert_int_equal(op->offset, OP_NO_VALUE);
+		if (op->f == OP_SEND)
+			assert_int_equal(op->value, ++sends);
+		else
+			assert_int_equal(op->value, OP_NO_VALUE);
+		receives += op->f == OP_RECEIVE;
+	}
+	assert_true(sends > receives && receives > 0);
 	history_free(&h);
 	load_free(r.l);
 }
@@ -325,6 +364,7 @@ static void test_slow(void **state)
 static void test_group(void **state)
 {
 	struct history h;
+	struct err e = {0};
 	struct rig r;
 
 	(void)state;
@@ -344,8 +384,10 @@ static void test_group(void **state)
 	}
 	history_free(&h);
 	load_free(r.l);
-	r.conf.mix_read_replica = 1;
-	assert_int_equal(load_start(&r.conf, &r.l, &r.t0, &(struct err){0}), -1);
+	r.conf.mix[OP_READ_REPLICA] = 1;
+	assert_int_equal(load_start(&r.conf, &r.l, &r.t0, &e), -1);
+	assert_string_equal(e.msg, "load: the clients of toy cannot read_replica: they have insert, read, "
+			    "write, cas, send, receive");
 }
 
 /* The system hangs: attempts go on, evenly; what finds no client is given up
@@ -503,9 +545,9 @@ static void test_refused(void **state)
 	r.conf.clients = 0;
 	assert_int_equal(load_start(&r.conf, &r.l, &r.t0, &e), -1);
 	r.conf.clients = 1;
-	r.conf.mix_insert = r.conf.mix_read = r.conf.mix_write = r.conf.mix_cas = 0;
+	memset(r.conf.mix, 0, sizeof(r.conf.mix));
 	assert_int_equal(load_start(&r.conf, &r.l, &r.t0, &e), -1);
-	r.conf.mix_cas = 1;
+	r.conf.mix[OP_CAS] = 1;
 	r.conf.keys = 0;
 	assert_int_equal(load_start(&r.conf, &r.l, &r.t0, &e), -1);
 	assert_int_equal(e.kind, ERR_INPUT);
@@ -589,6 +631,10 @@ static void test_present(void **state)
 {
 	int64_t values[] = {9, 1, 2, 3, 3, 3, 7, 8, 7};
 	int64_t registers[] = {5, OP_NO_VALUE};
+	struct final_message messages[] = {
+		{5, 0, 0, false}, {9, 0, 1, false}, {7, 0, 4, false}, {8, 1, 5, false},
+		{3, 2, OP_NO_VALUE, true}, {2, 2, OP_NO_VALUE, true}, {4, 2, OP_NO_VALUE, false},
+	};
 	struct final_read f = {.values = values, .n = ARRAY_LEN(values), .registers = registers,
 			       .nregisters = 2};
 	cJSON *o = present_json(&f);
@@ -602,6 +648,20 @@ static void test_present(void **state)
 	f = (struct final_read){0};
 	o = present_json(&f);
 	assert_int_equal(cJSON_GetArraySize(json_get(o, "present")), 0);
+	assert_null(json_get(o, "messages")); /* not read is not none */
+	cJSON_Delete(o);
+	f.drained = true;
+	o = present_json(&f);
+	assert_int_equal(cJSON_GetArraySize(json_get(o, "messages")), 0);
+	cJSON_Delete(o);
+	f.messages = messages;
+	f.nmessages = ARRAY_LEN(messages);
+	o = present_json(&f);
+	text = json_text(json_get(o, "messages"));
+	assert_string_equal(text, "[{\"part\":0,\"off\":0,\"val\":[5,9]},{\"part\":0,\"off\":4,\"val\":[7]},"
+				  "{\"part\":1,\"off\":5,\"val\":[8]},{\"part\":2,\"redel\":true,\"val\":[3,2]},"
+				  "{\"part\":2,\"val\":[4]}]");
+	free(text);
 	cJSON_Delete(o);
 }
 
@@ -640,6 +700,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_schedule),
 		cmocka_unit_test(test_cas_succeeds),
+		cmocka_unit_test(test_send_receive),
 		cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_hang),

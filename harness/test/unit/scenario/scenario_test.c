@@ -144,8 +144,8 @@ static void test_good(void **state)
 	assert_int_equal(s.settings->n, 2);
 	assert_int_equal(s.load.clients, 32);
 	assert_int_equal(s.load.deadline_ns, 500 * NS_PER_MS);
-	assert_int_equal(s.load.mix_insert, 7);
-	assert_int_equal(s.load.mix_read, 0);
+	assert_int_equal(s.load.mix[OP_INSERT], 7);
+	assert_int_equal(s.load.mix[OP_READ], 0);
 	assert_int_equal(s.nsteps, 7);
 	assert_int_equal(s.steps[1].kind, STEP_FAULT);
 	assert_string_equal(s.steps[1].id, "kill");
@@ -205,7 +205,7 @@ static void test_defaults(void **state)
 	assert_int_equal((int)s.load.rate, 200);
 	assert_int_equal(s.load.deadline_ns, NS_PER_S);
 	assert_int_equal(s.load.keys, 8);
-	assert_int_equal(s.load.mix_insert, 70);
+	assert_int_equal(s.load.mix[OP_INSERT], 70);
 }
 
 /* Head of most wrong files: two lines, so steps begin in line 3. */
@@ -264,11 +264,15 @@ static const struct wrong {
 	{"name: a\nsystem: postgres\nready_within: 0s\n" STEADY EXPECT, "3:15: ready_within is between 1s and 1h, not 0s"},
 	{HEAD "load: {deadline: -1s}\n" STEADY EXPECT, "3:18: a duration cannot be negative: -1s"},
 	{HEAD "load: {mix: {}}\n" STEADY EXPECT,
-	 "3:13: the mix has no operations: give one of insert, read, write, cas, read_replica a weight above 0"},
+	 "3:13: the mix has no operations: give one of insert, read, write, cas, read_replica, send, receive a weight above 0"},
 	{HEAD "load: {mix: {insert: -1}}\n" STEADY EXPECT,
 	 "3:22: a weight is between 0 and 1000000, not -1"},
 	{HEAD "load: {mix: {inserts: 1}}\n" STEADY EXPECT,
 	 "3:14: unknown key \"inserts\" in mix; did you mean \"insert\"?"},
+	{HEAD "load: {mix: {insert: 1, receive: 1}}\n" STEADY EXPECT,
+	 "3:34: there is nothing to receive but what is sent: give send a weight above 0, too"},
+	{HEAD "load: {keys: 0, mix: {send: 1}}\n" STEADY EXPECT,
+	 "3:7: send and receive need a partition: keys must be at least 1"},
 	{HEAD "load: {keys: 0}\n" STEADY EXPECT,
 	 "3:7: reads, writes and cas need registers: keys must be at least 1, or their weights 0"},
 	/* steps */
@@ -398,7 +402,7 @@ static const struct wrong {
 	{HEAD "load: {mix: {read: 1}}\n" KILL "expect: [{outage: {at_most: 1s}}]\n",
 	 "7:10: an outage is one of writes, and the load's mix has none"},
 	{HEAD "load: {mix: {cas: 1}}\n" STEADY EXPECT,
-	 "5:10: lost is counted on inserts, and the load's mix has none"},
+	 "5:10: lost is counted on inserts and sends, and the load's mix has neither"},
 	{HEAD STEADY "expect: [{lost: {at_most: 0}, name: ''}]\n", "4:37: one line of 1 to 150 characters is needed here"},
 	{HEAD STEADY "expect: [{lost: {at_most: 0}, name: \"a\\nok 2\"}]\n",
 	 "4:37: one line of 1 to 150 characters is needed here"},
@@ -427,7 +431,7 @@ static void test_both_sides(void **state)
 		      STEADY "expect:\n  - staleness: {at_most: 2s}\n  - evicted: {at_most: 0}\n", &s, &e))
 		fail_msg("%s", e.msg);
 	assert_int_equal(s.load.minority, 3);
-	assert_int_equal(s.load.mix_read_replica, 3);
+	assert_int_equal(s.load.mix[OP_READ_REPLICA], 3);
 	assert_string_equal(s.expects[0].name, "replicas' answers behind by at most 2 s");
 	assert_string_equal(s.expects[1].name, "no acknowledged write evicted");
 	o = scenario_to_json(&s);
