@@ -38,14 +38,14 @@ static void check(const struct history *h, const struct evidence *ev, const stru
 	memset(out, 0, sizeof(*out));
 	out->verdict = VERDICT_UNKNOWN;
 	if (!l->acked) {
-		snprintf(out->why, sizeof(out->why), "no insert was acknowledged");
+		snprintf(out->why, sizeof(out->why), "no %s was acknowledged", l->of);
 	} else if (!l->known) {
 		snprintf(out->why, sizeof(out->why), "no final read was made");
 	} else if (l->lost || l->phantom || l->duplicate || l->stale_registers) {
 		out->verdict = VERDICT_FAIL;
 		snprintf(out->why, sizeof(out->why),
-			 "of %lld acknowledged inserts %lld are missing; %lld refused ones are there, %lld are there twice, %lld registers hold a value that was overwritten or never written",
-			 (long long)l->acked, (long long)l->lost, (long long)l->phantom,
+			 "of %lld acknowledged %ss %lld are missing; %lld refused ones are there, %lld are there twice, %lld registers hold a value that was overwritten or never written",
+			 (long long)l->acked, l->of, (long long)l->lost, (long long)l->phantom,
 			 (long long)l->duplicate, (long long)l->stale_registers);
 		out->witness = cJSON_CreateArray();
 		witness_lost(m, out->witness);
@@ -53,14 +53,14 @@ static void check(const struct history *h, const struct evidence *ev, const stru
 			json_push(out->witness, cJSON_Duplicate(s, true));
 	} else {
 		out->verdict = VERDICT_PASS;
-		snprintf(out->why, sizeof(out->why), "all %lld acknowledged inserts are there",
-			 (long long)l->acked);
+		snprintf(out->why, sizeof(out->why), "all %lld acknowledged %ss are there",
+			 (long long)l->acked, l->of);
 	}
 }
 
 extern const struct checker_ops checker_lost_writes;
 const struct checker_ops checker_lost_writes = {
 	.name = "lost_writes",
-	.summary = "every acknowledged insert is there at the end, once; no refused one is",
+	.summary = "every acknowledged insert or message is there at the end, once; no refused one is",
 	.check = check,
 };

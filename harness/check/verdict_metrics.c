@@ -227,12 +227,12 @@ static void count(const struct judging *j, struct judged *r, int64_t n, const ch
 		return;
 	}
 	if (!l->acked) {
-		verdict(r, VERDICT_UNKNOWN, "no insert was acknowledged");
+		verdict(r, VERDICT_UNKNOWN, "no %s was acknowledged", l->of);
 		return;
 	}
 	r->measured = (double)n;
-	verdict(r, against_bounds(j, (double)n, (double)n), "%lld of %lld acknowledged inserts %s",
-		(long long)n, (long long)l->acked, what);
+	verdict(r, against_bounds(j, (double)n, (double)n), "%lld of %lld acknowledged %ss %s",
+		(long long)n, (long long)l->acked, l->of, what);
 }
 
 static void lost_detail(const struct loss *l, const char *fault, struct judged *r)
@@ -268,8 +268,8 @@ static void judge_lost(const struct judging *j, struct judged *r)
 		return;
 	if (!fault && l->stale_registers)
 		verdict(r, r->verdict,
-			"%lld of %lld acknowledged inserts are missing, and %lld registers hold a value that was overwritten or never written",
-			(long long)l->lost, (long long)l->acked, (long long)l->stale_registers);
+			"%lld of %lld acknowledged %ss are missing, and %lld registers hold a value that was overwritten or never written",
+			(long long)l->lost, (long long)l->acked, l->of, (long long)l->stale_registers);
 	if (l->unknown)
 		also(r, "; of %lld writes of unknown fate %lld are there", (long long)l->unknown,
 		     (long long)l->unknown_present);

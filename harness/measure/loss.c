@@ -7,9 +7,10 @@
 #include "measure/loss_cause.h"
 #include "measure/parts.h"
 
-/* What became of the writes: every insert carries a value of its own, and
- * after everything has healed and settled the "final" event lists the values
- * that are there.
+/* What became of the writes: every insert and every message carries a value
+ * of its own, and after everything has healed and settled the "final" event
+ * lists the values that are there. A message that somebody received is there
+ * as well.
  *
  * lost: acknowledged, not there. phantom: certainly not applied, and there
  * all the same; or there though nobody ever tried it. unknown: the client
@@ -160,23 +161,25 @@ static int64_t invented(const struct present *p, const int64_t *tried, size_t n)
 	return total > 0 ? total : 0;
 }
 
-static void inserts(const struct view *v, const struct present *p, const struct losing *l, struct loss *out)
+/* Those of one kind, of which `p` is what is there. */
+static void count(const struct view *v, enum op_f f, const struct present *p, const struct losing *l,
+		  struct loss *out, size_t *alloc)
 {
 	int64_t *tried = mem_alloc((v->nops + 1) * sizeof(*tried));
-	size_t ntried = 0, alloc = 0, i;
+	size_t ntried = 0, i;
 
 	for (i = 0; i < v->nops; i++) {
 		const struct op *op = v->ops[i];
 		bool there;
 
-		if (op->f != OP_INSERT)
+		if (op->f != f)
 			continue;
 		there = is_present(p, op->value);
 		tried[ntried++] = op->value;
 		if (op->outcome == OP_OK) {
 			out->acked++;
 			if (!there && out->known)
-				add_lost(l, op, out, &alloc);
+				add_lost(l, op, out, alloc);
 		} else if (op->outcome == OP_INFO) {
 			out->unknown++;
 			out->unknown_present += there;
@@ -260,6 +263,48 @@ static void registers(const struct view *v, const cJSON *final, const struct los
 	}
 }
 
+/* Each value once, in order; returns how many went. */
+static int64_t squeeze(struct present *p)
+{
+	size_t i, n = 0, all = p->n;
+
+	if (all)
+		qsort(p->v, all, sizeof(*p->v), by_lo);
+	for (i = 0; i < all; i++)
+		if (!n || p->v[n - 1].lo != p->v[i].lo)
+			p->v[n++] = p->v[i];
+	p->n = n;
+	return (int64_t)(all - n);
+}
+
+static void sends(const struct view *v, const struct messages *left, const struct losing *l,
+		  struct loss *out, size_t *alloc)
+{
+	struct present p = { 0 };
+	size_t i;
+
+	for (i = 0; i < left->n; i++)
+		*VEC_PUSH(p.v, p.n, p.alloc) = (struct range){ left->v[i].value, left->v[i].value };
+	out->duplicate += squeeze(&p);
+	for (i = 0; i < v->nops; i++)
+		if (op_received(v->ops[i]))
+			*VEC_PUSH(p.v, p.n, p.alloc) =
+				(struct range){ v->ops[i]->value, v->ops[i]->value };
+	squeeze(&p);
+	count(v, OP_SEND, &p, l, out, alloc);
+	free(p.v);
+}
+
+static bool any(const struct view *v, enum op_f f)
+{
+	size_t i;
+
+	for (i = 0; i < v->nops; i++)
+		if (v->ops[i]->f == f)
+			return true;
+	return false;
+}
+
 static void duplicates(const cJSON *final, struct loss *out)
 {
 	const cJSON *d;
@@ -275,14 +320,21 @@ void loss_make(const struct view *v, const struct model_ops *model, const struct
 {
 	const cJSON *final = v->ev->final;
 	struct losing l = { .model = model, .faults = faults, .nfaults = nfaults };
+	bool sent = any(v, OP_SEND), drained;
 	struct present p = { 0 };
+	struct messages left;
+	size_t alloc = 0;
 
 	memset(out, 0, sizeof(*out));
-	out->known = cJSON_IsArray(json_get(final, "present"));
+	drained = messages_left(final, &left);
+	out->of = !sent ? "insert" : any(v, OP_INSERT) ? "write" : "send";
+	out->known = cJSON_IsArray(json_get(final, "present")) && (drained || !sent);
 	if (out->known)
 		present_of(final, &p);
 	loss_evidence_make(v, &l.evidence);
-	inserts(v, &p, &l, out);
+	count(v, OP_INSERT, &p, &l, out, &alloc);
+	if (sent || left.n)
+		sends(v, &left, &l, out, &alloc);
 	if (out->known) {
 		duplicates(final, out);
 		registers(v, final, &l, out);
@@ -294,4 +346,5 @@ void loss_make(const struct view *v, const struct model_ops *model, const struct
 		out->bytes = -1;
 	}
 	free(p.v);
+	free(left.v);
 }

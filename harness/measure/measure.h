@@ -66,6 +66,7 @@ struct lost_write {
 
 struct loss {
 	bool known;      /* a final read was made */
+	const char *of;  /* what was counted: "insert", "send", or "write" when both were tried */
 	/* The evicted are a loss of their own kind, for the settings ask for it:
 	 * they are neither among the lost nor in `writes`. Registers that were
 	 * evicted are counted with them. */

@@ -8,7 +8,7 @@
 
 /* How long writes were down, and how sure that is.
  *
- * Insert, write and cas count; reads do not. The gap of a fault is the
+ * Insert, write, cas and send count; reads do not. The gap of a fault is the
  * longest run without a returned acknowledgement that overlaps its window
  * [injected, window_end). The outage is what lies behind that gap: the time
  * in which no write that was acknowledged took effect, from the last one

@@ -162,11 +162,12 @@ static void shards(const struct view *v, int64_t until_ns, int64_t end_ns, struc
 
 static void kinds(const struct view *v, int64_t until_ns, int64_t end_ns, struct fault_seen *f)
 {
-	static const enum op_f writes[] = { OP_INSERT, OP_WRITE, OP_CAS };
-	size_t i, before = f->nparts;
+	size_t before = f->nparts;
+	int kind;
 
-	for (i = 0; i < ARRAY_LEN(writes); i++)
-		add(v, of_kind, writes[i], "kind", op_f_name(writes[i]), until_ns, end_ns, f);
+	for (kind = 0; kind < OP_KINDS; kind++)
+		if (OP_BIT(kind) & OP_WRITES)
+			add(v, of_kind, kind, "kind", op_f_name((enum op_f)kind), until_ns, end_ns, f);
 	/* The only kind is all there is. */
 	if (f->nparts == before + 1)
 		f->nparts = before;

@@ -25,7 +25,16 @@ struct view {
 void view_make(struct view *v, const struct history *h, const struct evidence *ev);
 void view_free(struct view *v);
 
-/* Insert, write or compare-and-set. */
+/* The messages that a "final" event lists, in its order. */
+struct messages {
+	struct final_message *v; /* heap */
+	size_t n, alloc;
+};
+bool messages_left(const cJSON *final, struct messages *out); /* false: they were not read */
+/* A receive that brought a message. */
+bool op_received(const struct op *op);
+
+/* Insert, write, compare-and-set or send. */
 bool op_is_write(const struct op *op);
 bool op_acked_write(const struct op *op);
 /* A compare-and-set that the server answered with "the value is another". */

@@ -64,7 +64,7 @@ void view_free(struct view *v)
 
 bool op_is_write(const struct op *op)
 {
-	return op->f == OP_INSERT || op->f == OP_WRITE || op->f == OP_CAS;
+	return OP_BIT(op->f) & OP_WRITES;
 }
 
 bool op_acked_write(const struct op *op)

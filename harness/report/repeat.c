@@ -119,7 +119,7 @@ static void count_writes(const struct run_report *run, int scenario, struct repe
 	for (size_t i = 0; run->h && i < run->h->n; i++) {
 		const struct op *op = &run->h->ops[i];
 
-		if ((int)op->scenario != scenario || op->f == OP_READ || op->f == OP_READ_REPLICA)
+		if ((int)op->scenario != scenario || !(OP_BIT(op->f) & OP_WRITES))
 			continue;
 		r->refused += op->outcome == OP_FAIL && strncmp(op->error, "mismatch", 8) &&
 			      strncmp(op->error, "client", 6);

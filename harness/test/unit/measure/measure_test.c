@@ -128,6 +128,57 @@ static void test_lost_phantom_duplicate(void **state)
 	end(&r);
 }
 
+static void message(struct history *h, enum op_f f, int64_t value, int64_t t, enum op_outcome o)
+{
+	put(h, f, 0, value, t, o);
+}
+
+/* A message that somebody received or that is there is not lost. */
+static void test_messages(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r);
+	for (int i = 0; i < 10; i++)
+		message(&r.h, OP_SEND, i, SEC + i * 10 * MS, OP_OK);
+	message(&r.h, OP_SEND, 20, 2 * SEC, OP_INFO);
+	message(&r.h, OP_SEND, 21, 2 * SEC, OP_INFO);
+	message(&r.h, OP_SEND, 22, 2 * SEC, OP_FAIL);
+	message(&r.h, OP_SEND, 23, 2 * SEC, OP_FAIL);
+	message(&r.h, OP_RECEIVE, 0, 3 * SEC, OP_OK);
+	message(&r.h, OP_RECEIVE, 0, 3 * SEC, OP_OK); /* again: no duplicate of what is there */
+	message(&r.h, OP_RECEIVE, 22, 3 * SEC, OP_OK);
+	message(&r.h, OP_RECEIVE, 99, 3 * SEC, OP_OK);
+	message(&r.h, OP_RECEIVE, 1, 3 * SEC, OP_INFO); /* never came */
+	add(r.events, "final", 9 * SEC,
+	    "{\"present\":[],\"duplicates\":[],\"registers\":{},\"messages\":["
+	    "{\"part\":0,\"off\":5,\"val\":[3,4,5,6,7,20]},{\"part\":1,\"off\":0,\"val\":[8,9,9]}]}");
+	measure(&r);
+	assert_true(r.m.loss.known);
+	assert_string_equal(r.m.loss.of, "send");
+	assert_int_equal(r.m.loss.acked, 10);
+	assert_int_equal(r.m.loss.lost, 2);
+	assert_int_equal(r.m.loss.writes[0].value, 1);
+	assert_int_equal(r.m.loss.writes[1].value, 2);
+	assert_int_equal(r.m.loss.phantom, 2); /* refused 22, never sent 99 */
+	assert_int_equal(r.m.loss.duplicate, 1);
+	assert_int_equal(r.m.loss.unknown, 2);
+	assert_int_equal(r.m.loss.unknown_present, 1);
+	end(&r);
+
+	/* What is in the queue was not read, so nobody knows. */
+	begin(&r);
+	steady(&r.h, 3);
+	message(&r.h, OP_SEND, 1, SEC, OP_OK);
+	add(r.events, "final", 9 * SEC, "{\"present\":[[0,2]],\"duplicates\":[],\"registers\":{}}");
+	measure(&r);
+	assert_false(r.m.loss.known);
+	assert_string_equal(r.m.loss.of, "write");
+	assert_int_equal(r.m.loss.acked, 4);
+	end(&r);
+}
+
 static void test_redirections(void **state)
 {
 	static const char *const via[] = {"10.1.0.1:6379", "10.1.0.2:6379 MOVED", "10.1.0.2:6379 MOVED",
@@ -803,6 +854,7 @@ int main(void)
 		cmocka_unit_test(test_lost_phantom_duplicate),
 		cmocka_unit_test(test_redirections),
 		cmocka_unit_test(test_no_final_read),
+		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_registers),
 		cmocka_unit_test(test_who_lost_it),
 		cmocka_unit_test(test_parted_logs),

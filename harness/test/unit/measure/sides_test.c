@@ -129,6 +129,28 @@ static void test_majority_is_the_outage(void **state)
 	end(&r);
 }
 
+/* A send is a write: it has an outage, and one of its own kind. */
+static void test_sends_are_writes(void **state)
+{
+	const struct fault_seen *f;
+	struct run r;
+
+	(void)state;
+	begin(&r);
+	load(&r, the_inserts, 0);
+	for (size_t i = 0; i < r.h.n; i++)
+		if (r.h.ops[i].f == OP_INSERT)
+			r.h.ops[i].f = OP_SEND;
+		else if (r.h.ops[i].f == OP_READ)
+			r.h.ops[i].f = OP_RECEIVE;
+	measure(&r);
+	f = &r.m.faults[0];
+	assert_string_equal(f->outage_of, "kind send");
+	down_for_8_s(&f->outage);
+	assert_null(fault_part(f, "kind", "receive"));
+	end(&r);
+}
+
 static void test_minority_is_not(void **state)
 {
 	const struct fault_seen *f;
@@ -614,6 +636,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_majority_is_the_outage),
 		cmocka_unit_test(test_minority_is_not),
+		cmocka_unit_test(test_sends_are_writes),
 		cmocka_unit_test(test_worst_shard),
 		cmocka_unit_test(test_shard_by_its_members),
 		cmocka_unit_test(test_time_to_find),
