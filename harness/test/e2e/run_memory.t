@@ -168,6 +168,30 @@ SKIP: {
 	is(scalar pids(), 0, "no process is left on the books");
 };
 
+subtest "a queue through a failover" => sub {
+	my ($code, $s) = run_measured("$root/harness/test/e2e/scenarios/memory-queue-kill-primary.yaml");
+	my @ops = map { decode_json($_) } split(/\n/, slurp(latest() . "/history.jsonl") // "");
+SKIP: {
+		skip("memory-queue-kill-primary: $s->{noise}{why}", 1)
+			if defined $code && $code == 3 && $s->{noise}{too_noisy};
+		is($code, 0, "all expectations pass") or diag(out() . err());
+	}
+	cmp_ok($s->{loss}{acked}, ">", 100, "messages were acknowledged");
+	is($s->{loss}{lost}, 0, "none is lost");
+	cmp_ok($s->{faults}[0]{outage}{hi_ms} // 0, ">", 300, "sends were down, as writes are");
+	my @got = grep { $_->{f} eq "receive" && $_->{o} eq "ok" && exists $_->{val} } @ops;
+	cmp_ok(scalar @got, ">", 100, "and as many received");
+	is(scalar(grep { !exists $_->{off} } @got), 0, "each with its offset");
+	my @events = events(latest());
+	my ($fault) = grep { $_->{k} eq "fault" } @events;
+	is(scalar(grep { $_->{tr} < $fault->{t} && ($_->{ack} // "") ne "ok" } @got), 0,
+	   "and, before the fault, with its acknowledgement confirmed");
+	my ($final) = grep { $_->{k} eq "final" } @events;
+	my %left = map { $_ => 1 } map { @{$_->{val}} } @{$final->{messages}};
+	is(scalar(grep { !$left{$_->{val}} } grep { $_->{f} eq "send" && $_->{o} eq "ok" } @ops), 0,
+	   "the log still has all that was acknowledged");
+};
+
 subtest "all is well" => sub {
 	my %by;
 	for my $name (map { "memory-$_" } qw(kill-replica pause-primary kill-primary)) {
@@ -242,8 +266,8 @@ subtest "repetitions, and lines as they come" => sub {
 
 my $bugs; # that run's folder
 subtest "every bug is found" => sub {
-	my @files = sort glob("$root/harness/test/e2e/scenarios/memory-bug-*.yaml");
-	cmp_ok(scalar @files, ">=", 6, "there are bugs to find");
+	my @files = sort glob("$root/harness/test/e2e/scenarios/memory-{bug,queue-bug}-*.yaml");
+	cmp_ok(scalar @files, ">=", 10, "there are bugs to find");
 	is(ordeal("run", "--engine", "local", "--reports", $reports, "--seed", 7, @files), 1,
 	   "the run fails") or diag(err());
 	$bugs = latest();
@@ -333,7 +357,22 @@ subtest "bad input touches nothing" => sub {
 	is(ordeal(@run, "$dir/none.yaml"), 2, "a missing file");
 	is(ordeal(@run), 2, "no scenario at all");
 	is(ordeal("run", "--engine", "lokal", $good), 2, "an unknown engine");
-	my $text = slurp($good);
+	my $text = slurp("$root/harness/test/e2e/scenarios/memory-queue-kill-primary.yaml");
+	$text =~ s/^system: .*\nsettings: .*\n/system: redis-sentinel\n/m or die "the scenario has changed";
+	open(my $q, ">", "$dir/queue.yaml") or die $!;
+	print $q $text;
+	close($q);
+	is(ordeal(@run, "$dir/queue.yaml"), 2, "messages for a system that has none");
+	like(err(), qr/queue\.yaml:5:\d+: system redis-sentinel cannot `send`: it has insert, read, write, cas, read_replica/,
+		"with what it has");
+	$text = slurp($good);
+	$text =~ s/check: linearizable/check: queue/ or die "the scenario has changed";
+	open($q, ">", "$dir/queue.yaml") or die $!;
+	print $q $text;
+	close($q);
+	is(ordeal(@run, "$dir/queue.yaml"), 2, "a checker of what the load does not do");
+	like(err(), qr/queue\.yaml:\d+:\d+: the checker queue .* give send, receive a weight/, "names it");
+	$text = slurp($good);
 	$text =~ s/target: primary/target: memory-9/ or die "the scenario has changed";
 	open(my $f, ">", "$dir/target.yaml") or die $!;
 	print $f $text;
