@@ -27,7 +27,7 @@
  *                     redundant, redundant_why, members[{m, role, writable, ok, ...newest sample}],
  *                     noise{lateness_p50_ms, lateness_p99_ms, lateness_max_ms, cpu_some_pct, steal_pct,
  *                     load1}}
- *   POST /v1/final    {present[[lo,hi]...], duplicates[[v,n]...], registers{"0": v}, took_ms}
+ *   POST /v1/final    {present[[lo,hi]...], duplicates[[v,n]...], registers{"0": v}, messages[], took_ms}
  *   GET  /v1/inforce  {settings[{name,value,unit}]}
  *   POST /v1/reset    stops everything and forgets it: {}
  *
