@@ -449,18 +449,18 @@ static void conclude(struct queue *q, struct check_result *out)
 	buf_free(&b);
 }
 
-static void check(const struct history *h, const cJSON *events, int scenario,
+static void check(const struct history *h, const struct evidence *ev, const struct measured *m,
 		  const struct check_budget *budget, struct check_result *out)
 {
 	struct queue q = { 0 };
 	int64_t twice = 0;
 	size_t i;
 
-	(void)budget; /* a sort of the history */
+	(void)m, (void)budget; /* a sort of the history */
 	memset(out, 0, sizeof(*out));
-	view_make(&q.v, h, events, scenario);
+	view_make(&q.v, h, ev);
 	q.begin = q.v.nops ? q.v.ops[0]->t_intended : 0;
-	q.drained = messages_left(view_last(&q.v, "final"), &q.left);
+	q.drained = messages_left(ev->final, &q.left);
 	if (collect_sends(&q, &twice)) {
 		for (i = 0; i < q.v.nops; i++)
 			if (op_received(q.v.ops[i]))

@@ -367,7 +367,7 @@ static void messages_come_at_least_once(void **state)
 
 	(void)state;
 	memory_cluster_up(&mc, quick);
-	c = system_memory.client_new(&mc.acc, 0);
+	c = client_memory.client_new(&mc.acc, 0);
 	receive_is(c, 1, OP_NO_VALUE, OP_NO_VALUE, false);
 	for (int i = 0; i < 5; i++) {
 		op = do_op(c, OP_SEND, 1, OP_NO_VALUE, 100 + i);
@@ -393,7 +393,7 @@ static void messages_come_at_least_once(void **state)
 	send_until_ok(c, 1, 120);
 	receive_is(c, 1, 110, 5, true);
 	wire_close(&w);
-	assert_int_equal(system_memory.final_read(&mc.acc, 0, &f, DEADLINE_NS, &e), 0);
+	assert_int_equal(client_memory.final_read(&mc.acc, 0, &f, DEADLINE_NS, &e), 0);
 	assert_true(f.drained);
 	/* A log keeps all that was sent; 120 may stand there more than once. */
 	assert_true(f.nmessages >= 8);
@@ -405,7 +405,7 @@ static void messages_come_at_least_once(void **state)
 	assert_int_equal(f.messages[f.nmessages - 1].partition, 2);
 	assert_int_equal(f.messages[f.nmessages - 1].value, 200);
 	final_read_free(&f);
-	system_memory.client_free(c);
+	client_memory.client_free(c);
 	memory_cluster_down(&mc);
 }
 

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "check/check.h"
+#include "test/lib/evidence_kept.h"
 
 /* checker_queue on histories made by hand: each breach alone, and what looks
  * like one and is none. */
@@ -80,7 +81,7 @@ static enum verdict check(struct run *r, const char *messages)
 	json_push(r->events, e);
 	history_sort(&r->h);
 	cJSON_Delete(r->res.witness);
-	c->check(&r->h, r->events, 0, &b, &r->res);
+	c->check(&r->h, evidence_kept(r->events, 0), NULL, &b, &r->res);
 	cJSON_Delete(cJSON_DetachItemFromArray(r->events, cJSON_GetArraySize(r->events) - 1));
 	return r->res.verdict;
 }
@@ -223,7 +224,7 @@ static void refused(void **state)
 	(void)state;
 	healthy(&r);
 	op = put(&r, OP_SEND, 3, 0, 200, 100, 101, OP_FAIL);
-	strcpy(op->error, "refused: no");
+	mem_copy_str(op->error, sizeof(op->error), "refused: no");
 	got(&r, 5, 0, 200, 10, 200, OP_ACK_DONE);
 	got(&r, 6, 0, 200, 10, 150, OP_ACK_NONE);
 	fails(&r, "[{\"part\":0,\"off\":0,\"val\":[100,101,102,103,104,105,106,107,108,109,200]}]",
