@@ -73,7 +73,8 @@ struct client_ops {
 	void (*client_free)(struct client *c);
 
 	/* Asks one member directly; keeps its connection between calls. Never
-	 * takes longer than timeout_ns. */
+	 * takes longer than timeout_ns. *s is handed in with nothing known but
+	 * whom it is of (sample_begin() in system/client_kit.h). */
 	struct probe *(*probe_new)(const struct access *acc, const struct member *m);
 	void (*probe)(struct probe *p, struct sample *s, int64_t timeout_ns);
 	void (*probe_free)(struct probe *p);

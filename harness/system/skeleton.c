@@ -32,7 +32,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "system/client.h"
+#include "system/client_kit.h"
 #include "system/model.h"
 #include "system/prediction.h"
 #include "system/redundancy.h"
@@ -135,9 +135,7 @@ static void perform(struct client *c, struct op *op)
 		return;
 	}
 	if (op->f == OP_CAS && now != op->expect) {
-		/* The class "mismatch" is known to measures and checkers. */
-		snprintf(op->error, sizeof(op->error), "mismatch: the value was %" PRId64, now);
-		op->outcome = OP_FAIL;
+		call_mismatch(op, "the value was %" PRId64, now);
 		return;
 	}
 	if (op->f == OP_INSERT)
@@ -161,15 +159,11 @@ static void invoke(struct client *c, struct op *op, int64_t deadline_ns)
 {
 	int64_t end_ns;
 
-	op->t_invoke = clock_mono_ns();
-	end_ns = op->t_invoke + deadline_ns;
-	op->dns_ns = op->connect_ns = 0; /* name resolution and connecting, when done here */
-	op->sent = false;
-	op->error[0] = op->via[0] = '\0';
-	op->outcome = OP_FAIL;
+	call_begin(op);
+	end_ns = call_give_up_ns(op, deadline_ns);
 	if (c->fd < 0) {
 		c->fd = open_store(c->acc);
-		op->connect_ns = clock_mono_ns() - op->t_invoke;
+		op->connect_ns = clock_mono_ns() - op->t_invoke; /* dns_ns: resolving a name */
 	}
 	if (c->fd < 0) {
 		snprintf(op->error, sizeof(op->error), "broken: %s", strerror(errno));
@@ -189,7 +183,6 @@ static void invoke(struct client *c, struct op *op, int64_t deadline_ns)
 /* The sampler asks each member itself, by a connection of its own that is
  * kept between calls. It must not go by way of a service that routes. */
 struct probe {
-	const struct access *acc;
 	struct member m;
 };
 
@@ -197,7 +190,7 @@ static struct probe *probe_new(const struct access *acc, const struct member *m)
 {
 	struct probe *p = mem_alloc(sizeof(*p));
 
-	p->acc = acc;
+	(void)acc; /* outlives the probe */
 	p->m = *m;
 	return p;
 }
@@ -216,9 +209,6 @@ static void probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 	char path[512];
 
 	(void)timeout_ns;
-	memset(s, 0, sizeof(*s));
-	mem_copy_str(s->member, sizeof(s->member), p->m.name);
-	s->timeline = s->position = s->lag_bytes = s->lag_ns = -1;
 	snprintf(path, sizeof(path), "%s/store", p->m.host);
 	s->ok = access(path, R_OK) == 0;
 	s->role = s->ok ? ROLE_PRIMARY : ROLE_UNKNOWN;
@@ -243,19 +233,14 @@ static int final_read(const struct access *acc, int keys, struct final_read *out
 	char line[96];
 
 	(void)timeout_ns;
-	memset(out, 0, sizeof(*out));
+	final_read_begin(out, keys);
 	if (!f)
 		return err_set(e, ERR_BROKEN, "cannot read the store: %s", strerror(errno));
-	out->registers = mem_alloc((size_t)(keys + 1) * sizeof(*out->registers));
-	out->nregisters = (size_t)keys;
-	for (int i = 0; i < keys; i++)
-		out->registers[i] = OP_NO_VALUE;
 	while (fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "v %" SCNd64, &value) == 1)
-			*VEC_PUSH(out->values, out->n, out->alloc) = value;
-		else if (sscanf(line, "r %" SCNd64 " %" SCNd64, &key, &value) == 2 && key >= 0 &&
-			 key < keys)
-			out->registers[key] = value;
+			final_read_value(out, value);
+		else if (sscanf(line, "r %" SCNd64 " %" SCNd64, &key, &value) == 2)
+			final_read_register(out, key, value);
 	}
 	fclose(f);
 	return 0;
@@ -318,9 +303,9 @@ static void predict(const struct fault_record *fault, const cJSON *settings, str
 
 /* Optional. Fills what the evidence tells of detected, elected, promoted,
  * routed and the mechanism; leaves 0 what it does not tell. m->effective and
- * m->first_ack are given. system/memory/model.c has one that finds something;
- * there, too: resync(), how redundancy came back. The fifth, loss_cause(), is
- * in system/redis/sentinel_loss.c. */
+ * m->first_ack are given. system/memory/model.c has one that finds something,
+ * and the fourth, resync(): how redundancy came back. The fifth, loss_cause(),
+ * is for systems that know more of it than measure/loss_cause.c. */
 static void explain(const struct evidence *ev, const struct fault_record *fault,
 		    const struct prediction *pred, struct milestones *m)
 {

@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "memoryd/net.h"
 #include "memoryd/store.h"
-#include "system/client.h"
+#include "system/client_kit.h"
 #include "system/memory/wire.h"
 
 struct client {
@@ -90,7 +90,7 @@ static bool understand_found(struct op *op, const char *line)
 /* Reads the answer; false when the connection is of no more use. */
 static bool understand(struct op *op, const char *line)
 {
-	bool finds = !(OP_BIT(op->f) & OP_WRITES);
+	bool finds = call_reads(op);
 
 	if (finds && understand_found(op, line)) {
 		op->outcome = OP_OK;
@@ -99,8 +99,7 @@ static bool understand(struct op *op, const char *line)
 		if (op->f == OP_SEND)
 			op->offset = strtoll(line + 3, NULL, 10);
 	} else if (op->f == OP_CAS && !strncmp(line, "mismatch ", 9)) {
-		op->outcome = OP_FAIL;
-		snprintf(op->error, sizeof(op->error), "mismatch: the value was %.40s", line + 9);
+		call_mismatch(op, "the value was %.40s", line + 9);
 	} else if (!strncmp(line, "err ", 4)) {
 		op->outcome = OP_FAIL;
 		snprintf(op->error, sizeof(op->error), "refused: %.80s", line + 4);
@@ -186,17 +185,9 @@ static void invoke(struct client *c, struct op *op, int64_t deadline_ns)
 	char text[128];
 	int64_t end_ns;
 
-	op->t_invoke = clock_mono_ns();
+	call_begin(op);
 	end_ns = op->t_invoke + deadline_ns;
-	op->dns_ns = op->connect_ns = 0;
-	op->error[0] = op->via[0] = '\0';
 	w->sent = false;
-	if (!(OP_BIT(op->f) & OP_WRITES))
-		op->value = OP_NO_VALUE;
-	op->partition = OP_BIT(op->f) & OP_MESSAGES ? op->key : OP_NO_VALUE;
-	op->offset = op->tag = OP_NO_VALUE;
-	op->redelivered = false;
-	op->acked = OP_ACK_NONE;
 	request(c, op, text, sizeof(text));
 	if (reach(c, op, end_ns, &e)) {
 		w->sent = false;
@@ -296,9 +287,6 @@ static void probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 	struct err e = {0};
 	cJSON *o = NULL;
 
-	memset(s, 0, sizeof(*s));
-	mem_copy_str(s->member, sizeof(s->member), p->m.name);
-	s->timeline = s->position = s->lag_bytes = s->lag_ns = -1;
 	if (ask(p, &line, began + timeout_ns, &e) == WIRE_OK)
 		o = json_parse(line, p->m.name, &e);
 	s->t_ns = clock_mono_ns();
@@ -311,7 +299,7 @@ static void probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 	wire_close(&p->w);
 }
 
-static void note_final(struct final_read *out, const char *line, int keys)
+static void note_final(struct final_read *out, const char *line)
 {
 	struct final_message x = {0};
 	int64_t key, value;
@@ -319,9 +307,9 @@ static void note_final(struct final_read *out, const char *line, int keys)
 	if (sscanf(line, "m %" SCNd64 " %" SCNd64 " %" SCNd64, &x.partition, &x.offset, &x.value) == 3)
 		*VEC_PUSH(out->messages, out->nmessages, out->messages_alloc) = x;
 	else if (sscanf(line, "v %" SCNd64, &value) == 1)
-		*VEC_PUSH(out->values, out->n, out->alloc) = value;
-	else if (sscanf(line, "r %" SCNd64 " %" SCNd64, &key, &value) == 2 && key >= 0 && key < keys)
-		out->registers[key] = value;
+		final_read_value(out, value);
+	else if (sscanf(line, "r %" SCNd64 " %" SCNd64, &key, &value) == 2)
+		final_read_register(out, key, value);
 }
 
 static int final_read(const struct access *acc, int keys, struct final_read *out,
@@ -332,11 +320,7 @@ static int final_read(const struct access *acc, int keys, struct final_read *out
 	struct wire w;
 	int r;
 
-	memset(out, 0, sizeof(*out));
-	out->registers = mem_alloc((size_t)(keys + 1) * sizeof(*out->registers));
-	out->nregisters = (size_t)keys;
-	for (int i = 0; i < keys; i++)
-		out->registers[i] = OP_NO_VALUE;
+	final_read_begin(out, keys);
 	wire_init(&w);
 	r = wire_find_primary(&w, acc, end_ns, &dns_ns, &connect_ns, e) ||
 	    wire_send(&w, "dump", end_ns, e) ? -1 : 0;
@@ -345,7 +329,7 @@ static int final_read(const struct access *acc, int keys, struct final_read *out
 		if (!r && !strncmp(line, "err ", 4))
 			r = err_set(e, ERR_BROKEN, "the final read was refused: %s", line + 4);
 		if (!r)
-			note_final(out, line, keys);
+			note_final(out, line);
 	}
 	out->drained = !r;
 	wire_close(&w);

@@ -13,8 +13,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/rng.h"
-#include "system/client.h"
+#include "system/client_kit.h"
 #include "system/postgres/conn.h"
 #include "system/postgres/probe.h"
 
@@ -66,17 +65,6 @@ static void on_notice(void *arg, const PGresult *res)
 			 PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY));
 }
 
-/* Digits that no compression makes smaller than the bytes asked for. */
-static char *make_payload(uint32_t seed, size_t bytes)
-{
-	struct rng rng = {seed};
-	char *text = mem_alloc(bytes + 1);
-
-	for (size_t i = 0; i < bytes; i++)
-		text[i] = (char)('!' + rng_below(&rng, 94));
-	return text;
-}
-
 static struct client *postgres_client_new(const struct access *acc, uint32_t process)
 {
 	struct client *c = mem_alloc(sizeof(*c));
@@ -87,7 +75,7 @@ static struct client *postgres_client_new(const struct access *acc, uint32_t pro
 	c->replica.login.standby = true;
 	c->process = process;
 	if (acc->payload_bytes)
-		c->payload = make_payload(process, (size_t)acc->payload_bytes);
+		c->payload = payload_make(process, (size_t)acc->payload_bytes);
 	return c;
 }
 
@@ -150,12 +138,10 @@ static void answered(struct session *s, struct op *op, const PGresult *res)
 		mem_copy_str(s->via, sizeof(s->via), PQgetvalue(res, 0, 0));
 	mem_copy_str(op->via, sizeof(op->via), s->via);
 	op->outcome = OP_OK;
-	if (op->f == OP_READ || op->f == OP_READ_REPLICA) {
+	if (call_reads(op)) {
 		op->value = rows > 0 ? strtoll(PQgetvalue(res, 0, 1), NULL, 10) : OP_NO_VALUE;
 	} else if (op->f == OP_CAS && rows == 0) {
-		op->outcome = OP_FAIL;
-		mem_copy_str(op->error, sizeof(op->error),
-			     "mismatch: the register holds another value");
+		call_mismatch(op, "the register holds another value");
 	} else if (s->warning[0]) {
 		/* Above all "canceling wait for synchronous replication": committed
 		 * here, perhaps nowhere else (PostgreSQL, syncrep.c). */
@@ -226,33 +212,15 @@ static void send_and_wait(struct client *c, struct session *s, struct op *op, in
 	drop(s);
 }
 
-/* By its deadline a call has returned; so it stops waiting a little before,
- * for a thread on a busy machine wakes late. */
-static int64_t give_up_ns(int64_t t_invoke, int64_t deadline_ns)
-{
-	int64_t reserve = deadline_ns / 40;
-
-	return t_invoke + deadline_ns -
-	       (reserve < 25 * NS_PER_MS ? reserve : 25 * NS_PER_MS);
-}
-
 static void postgres_invoke(struct client *c, struct op *op, int64_t deadline_ns)
 {
 	struct session *s = op->f == OP_READ_REPLICA ? &c->replica : &c->primary;
 	int64_t until_ns;
 
-	op->t_invoke = clock_mono_ns();
-	until_ns = give_up_ns(op->t_invoke, deadline_ns);
-	op->outcome = OP_FAIL;
-	op->sent = false;
-	op->error[0] = op->via[0] = '\0';
-	if (connected(s, op, until_ns)) {
-		if (clock_mono_ns() < until_ns)
-			send_and_wait(c, s, op, until_ns);
-		else
-			mem_copy_str(op->error, sizeof(op->error),
-				     "timeout: connecting took all the time");
-	}
+	call_begin(op);
+	until_ns = call_give_up_ns(op, deadline_ns);
+	if (connected(s, op, until_ns) && call_may_send(op, until_ns))
+		send_and_wait(c, s, op, until_ns);
 	op->t_return = clock_mono_ns();
 }
 
@@ -360,28 +328,13 @@ static int postgres_setup(const struct access *acc, int keys, int64_t deadline_n
 	return r;
 }
 
-static void take_values(const PGresult *res, struct final_read *out)
+static void take(const PGresult *values, const PGresult *registers, struct final_read *out)
 {
-	int n = PQntuples(res);
-
-	out->values = mem_alloc(((size_t)n + 1) * sizeof(*out->values));
-	out->n = out->alloc = (size_t)n;
-	for (int i = 0; i < n; i++)
-		out->values[i] = strtoll(PQgetvalue(res, i, 0), NULL, 10);
-}
-
-static void take_registers(const PGresult *res, int keys, struct final_read *out)
-{
-	out->nregisters = (size_t)keys;
-	out->registers = mem_alloc(((size_t)keys + 1) * sizeof(*out->registers));
-	for (int k = 0; k < keys; k++)
-		out->registers[k] = OP_NO_VALUE;
-	for (int i = 0; i < PQntuples(res); i++) {
-		long long key = strtoll(PQgetvalue(res, i, 0), NULL, 10);
-
-		if (key >= 0 && key < keys)
-			out->registers[key] = strtoll(PQgetvalue(res, i, 1), NULL, 10);
-	}
+	for (int i = 0; i < PQntuples(values); i++)
+		final_read_value(out, strtoll(PQgetvalue(values, i, 0), NULL, 10));
+	for (int i = 0; i < PQntuples(registers); i++)
+		final_read_register(out, strtoll(PQgetvalue(registers, i, 0), NULL, 10),
+				    strtoll(PQgetvalue(registers, i, 1), NULL, 10));
 }
 
 static int postgres_final_read(const struct access *acc, int keys, struct final_read *out,
@@ -392,16 +345,14 @@ static int postgres_final_read(const struct access *acc, int keys, struct final_
 	PGresult *values = NULL, *registers = NULL;
 	int r = c ? 0 : -1;
 
-	memset(out, 0, sizeof(*out));
+	final_read_begin(out, keys);
 	if (!r)
 		r = must(c, "SELECT value FROM ordeal_insert", 0, NULL, until_ns, &values, e);
 	if (!r)
 		r = must(c, "SELECT key, value FROM ordeal_register", 0, NULL, until_ns,
 			 &registers, e);
-	if (!r) {
-		take_values(values, out);
-		take_registers(registers, keys, out);
-	}
+	if (!r)
+		take(values, registers, out);
 	PQclear(values);
 	PQclear(registers);
 	pg_drop(c);

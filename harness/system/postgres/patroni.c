@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "system/client_kit.h"
 
 static void copy_item(cJSON *to, const char *key, const cJSON *from, const char *what)
 {
@@ -52,13 +53,10 @@ static const struct knob {
 	{"use_slots", "postgresql.use_slots", NULL, "bool", "on"},
 };
 
-static void value_text(const cJSON *v, bool is_bool, char *out, size_t size)
+static void value_text(const cJSON *v, char *out, size_t size)
 {
 	if (cJSON_IsBool(v))
 		snprintf(out, size, "%s", cJSON_IsTrue(v) ? "on" : "off");
-	else if (cJSON_IsString(v) && is_bool)
-		snprintf(out, size, "%s", !strcmp(v->valuestring, "true") ||
-			 !strcmp(v->valuestring, "on") ? "on" : "off");
 	else if (cJSON_IsString(v))
 		snprintf(out, size, "%s", v->valuestring);
 	else
@@ -70,18 +68,15 @@ void patroni_to_settings(const cJSON *config, cJSON *settings)
 	for (size_t i = 0; i < ARRAY_LEN(knobs); i++) {
 		const struct knob *k = &knobs[i];
 		const cJSON *v = json_path(config, k->path);
-		cJSON *o = cJSON_CreateObject();
+		bool set;
 		char text[80];
 
 		if ((!v || cJSON_IsNull(v)) && k->old_path)
 			v = json_path(config, k->old_path);
-		if (v && !cJSON_IsNull(v))
-			value_text(v, !strcmp(k->unit, "bool"), text, sizeof(text));
-		json_set_str(o, "name", k->name);
-		json_set_str(o, "value", v && !cJSON_IsNull(v) ? text : k->dflt);
-		json_set_str(o, "unit", k->unit);
-		json_set_str(o, "source", v && !cJSON_IsNull(v) ? "Patroni's configuration" :
-			     "Patroni's default");
-		json_push(settings, o);
+		set = v && !cJSON_IsNull(v);
+		if (set)
+			value_text(v, text, sizeof(text));
+		setting_add(settings, k->name, set ? text : k->dflt, k->unit,
+			    set ? "Patroni's configuration" : "Patroni's default");
 	}
 }

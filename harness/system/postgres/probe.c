@@ -8,10 +8,11 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/resolve.h"
+#include "system/client_kit.h"
 #include "system/postgres/etcd.h"
 #include "system/postgres/patroni.h"
 #include "system/postgres/conn.h"
-#include "base/resolve.h"
 
 /* One member has two things to ask: PostgreSQL itself, over a connection that
  * is kept, and Patroni, whose answer costs it a thread and several
@@ -272,11 +273,9 @@ static int64_t bytes_of_unit(const char *unit)
 }
 
 /* Of PostgreSQL's units (8kB ...) only those that settings.yaml knows stay. */
-static void add_setting(cJSON *out, const char *name, const char *value, const char *unit,
-			const char *source)
+static void add_pg_setting(cJSON *out, const char *name, const char *value, const char *unit)
 {
 	int64_t factor = bytes_of_unit(unit);
-	cJSON *o = cJSON_CreateObject();
 	char number[32];
 
 	if (factor) {
@@ -288,11 +287,7 @@ static void add_setting(cJSON *out, const char *name, const char *value, const c
 	} else if (!*unit) {
 		unit = !strcmp(value, "on") || !strcmp(value, "off") ? "bool" : "word";
 	}
-	json_set_str(o, "name", name);
-	json_set_str(o, "value", value);
-	json_set_str(o, "unit", unit);
-	json_set_str(o, "source", source);
-	json_push(out, o);
+	setting_add(out, name, value, unit, "PostgreSQL's pg_settings");
 }
 
 static int postgres_settings(const struct access *acc, cJSON *out, int64_t until_ns, struct err *e)
@@ -318,8 +313,8 @@ static int postgres_settings(const struct access *acc, cJSON *out, int64_t until
 		snprintf(why, sizeof(why), "timeout");
 	n = PQntuples(res);
 	for (int i = 0; i < n; i++)
-		add_setting(out, PQgetvalue(res, i, 0), PQgetvalue(res, i, 1),
-			    PQgetvalue(res, i, 2), "PostgreSQL's pg_settings");
+		add_pg_setting(out, PQgetvalue(res, i, 0), PQgetvalue(res, i, 1),
+			       PQgetvalue(res, i, 2));
 	PQclear(res);
 	pg_drop(c);
 	return n ? 0 : err_set(e, ERR_BROKEN, "PostgreSQL's settings at %s: %s", l.host, why);
@@ -364,7 +359,7 @@ static void store_setting(const struct access *acc, cJSON *out, int64_t until_ns
 		    etcd_version(address, port, until_ns, version, sizeof(version), why, sizeof(why)))
 			continue;
 		snprintf(source, sizeof(source), "etcd %s at %.60s", version, host->valuestring);
-		add_setting(out, "store", store_v2(acc) ? "etcd" : "etcd3", "word", source);
+		setting_add(out, "store", store_v2(acc) ? "etcd" : "etcd3", "word", source);
 		return;
 	}
 }

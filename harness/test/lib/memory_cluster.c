@@ -22,6 +22,7 @@
 #include "base/random.h"
 #include "memoryd/net.h"
 #include "memoryd/server.h"
+#include "system/client_kit.h"
 #include "system/model.h"
 
 extern const struct client_ops client_memory;
@@ -125,6 +126,7 @@ void memory_cluster_sample(struct memory_cluster *mc, int i, struct sample *s)
 {
 	struct probe *p = client_memory.probe_new(&mc->acc, &mc->members[i]);
 
+	sample_begin(s, &mc->members[i]);
 	client_memory.probe(p, s, 300 * NS_PER_MS);
 	client_memory.probe_free(p);
 }

@@ -24,6 +24,7 @@
 #include "memoryd/lease.h"
 #include "memoryd/net.h"
 #include "memoryd/store.h"
+#include "system/client_kit.h"
 #include "system/memory/wire.h"
 #include "system/model.h"
 
@@ -658,6 +659,7 @@ static void nobody_there_is_a_certain_failure(void **state)
 	assert_int_equal(op.outcome, OP_FAIL);
 	assert_false(op.sent);
 	assert_non_null(strstr(op.error, "no primary"));
+	sample_begin(&s, &m[1]);
 	client_memory.probe(p, &s, DEADLINE_NS);
 	assert_false(s.ok);
 	assert_non_null(strstr(s.error, "no-such-name"));
@@ -725,6 +727,7 @@ static void the_example_works(void **state)
 	assert_int_equal(f.registers[1], 4);
 	final_read_free(&f);
 	p = sys->probe_new(&acc, &m);
+	sample_begin(&s, &m);
 	sys->probe(p, &s, DEADLINE_NS);
 	assert_true(model_skeleton.redundant(&s, 1, why));
 	sys->probe_free(p);

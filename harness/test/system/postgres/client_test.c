@@ -20,7 +20,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "test/lib/pg_server.h"
-#include "system/client.h"
+#include "system/client_kit.h"
 
 extern const struct client_ops client_postgres;
 
@@ -236,6 +236,7 @@ static void test_frozen(void **state)
 	cJSON_Delete(s.extra);
 	from = clock_mono_ns();
 	assert_int_equal(client_postgres.final_read(&f->acc, 4, &r, DEADLINE_NS, &e), -1);
+	final_read_free(&r);
 	assert_true(clock_mono_ns() - from <= DEADLINE_NS + SLACK_NS);
 	from = clock_mono_ns();
 	client_postgres.probe_free(p);
@@ -457,8 +458,10 @@ static void test_inforce(void **state)
 
 static struct sample ask(struct probe *p)
 {
-	struct sample s = {.timeline = -1, .position = -1, .lag_bytes = -1, .lag_ns = -1};
+	const struct member m = {.name = "asked"};
+	struct sample s;
 
+	sample_begin(&s, &m);
 	client_postgres.probe(p, &s, LONG_NS);
 	return s;
 }
