@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "system/client_kit.h"
 
 #define FRESH_NS NS_PER_S
 
@@ -73,10 +74,10 @@ static void *ask(void *arg)
 	int64_t i = 0;
 
 	while (sleep_until(s, s->t0_ns + i * s->every_ns)) {
-		struct sample new = {.timeline = -1, .position = -1, .lag_bytes = -1, .lag_ns = -1};
+		struct sample new;
 		int64_t behind;
 
-		mem_copy_str(new.member, sizeof(new.member), a->m->name);
+		sample_begin(&new, a->m);
 		s->sys->client->probe(p, &new, s->timeout_ns);
 		keep(a, &new);
 		behind = (clock_mono_ns() - s->t0_ns) / s->every_ns;
