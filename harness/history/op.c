@@ -14,6 +14,11 @@ static const char *const f_names[OP_KINDS] = {
 };
 static const char *const outcome_names[] = {"ok", "fail", "info"};
 static const char *const ack_names[] = {"none", "sent", "ok"};
+static const char *const error_words[] = {
+#define WORD(id, word) [OP_ERR_##id] = word,
+	OP_ERR_LIST(WORD)
+#undef WORD
+};
 
 const char *op_f_name(enum op_f f)
 {
@@ -34,6 +39,49 @@ char *op_set_text(uint32_t set, char out[OP_SET_MAX])
 		if (set & OP_BIT(f))
 			n += (size_t)snprintf(out + n, OP_SET_MAX - n, "%s%s", n ? ", " : "", f_names[f]);
 	return out;
+}
+
+enum op_error op_error_class(const struct op *op)
+{
+	if (!op->error[0])
+		return OP_ERR_NONE;
+	for (size_t i = OP_ERR_NONE + 1; i < ARRAY_LEN(error_words); i++) {
+		size_t len = strlen(error_words[i]);
+
+		if (!strncmp(op->error, error_words[i], len) && (op->error[len] == ':' || !op->error[len]))
+			return (enum op_error)i;
+	}
+	return OP_ERR_OTHER;
+}
+
+void op_error_set(struct op *op, enum op_error class, const char *detail)
+{
+	snprintf(op->error, sizeof(op->error), "%s: %s", error_words[class], detail);
+}
+
+bool op_is_write(const struct op *op)
+{
+	return OP_BIT(op->f) & OP_WRITES;
+}
+
+bool op_acked_write(const struct op *op)
+{
+	return op_is_write(op) && op->outcome == OP_OK;
+}
+
+bool op_mismatch(const struct op *op)
+{
+	return op->f == OP_CAS && op->outcome == OP_FAIL && op_error_class(op) == OP_ERR_MISMATCH;
+}
+
+/* A mismatch is neither: the server was alive, but it wrote nothing, so a
+ * full disk or a commit that waits for a standby would not have shown. And
+ * an operation that the generator itself gave up says nothing of the
+ * service. */
+bool op_found_down(const struct op *op)
+{
+	return op_is_write(op) && op->outcome != OP_OK && !op_mismatch(op) &&
+	       op_error_class(op) != OP_ERR_CLIENT;
 }
 
 static int index_of(const char *name, const char *const *names, size_t n)

@@ -48,6 +48,25 @@ enum op_ack {
 	OP_ACK_DONE, /* confirmed */
 };
 
+/* What an error is about: X(ENUM, the word before its colon). Clients write
+ * "class: detail"; what begins with none of these words is the server's own. */
+#define OP_ERR_LIST(X) \
+	X(MISMATCH, "mismatch") /* the server answered a compare-and-set that the value was another */ \
+	X(TIMEOUT, "timeout")   /* the deadline passed in silence */ \
+	X(CLIENT, "client")     /* the generator gave up; says nothing of the system */ \
+	X(DNS, "dns")           /* no address for the name */ \
+	X(CONNECT, "connect")   /* no connection */ \
+	X(BROKEN, "broken")     /* the connection ended before the answer */ \
+	X(WARNING, "warning")   /* answered with a warning that leaves its fate open */
+
+enum op_error {
+	OP_ERR_NONE, /* there was none */
+#define OP_ERR_ENUM(id, word) OP_ERR_##id,
+	OP_ERR_LIST(OP_ERR_ENUM)
+#undef OP_ERR_ENUM
+	OP_ERR_OTHER, /* the server's own */
+};
+
 enum { OP_ERROR_MAX = 96, OP_NO_VALUE = -1 };
 
 struct op {
@@ -83,16 +102,25 @@ struct op {
 	 * over, had no processor. */
 	int64_t late_ns;
 	bool sent; /* false: never left the client (then outcome is OP_FAIL) */
-	/* "" when ok; "class: detail". Classes with a meaning for measures and
-	 * checkers: "mismatch" (OP_CAS, OP_FAIL: the server answered that the
-	 * value was another), "timeout" (the deadline passed in silence),
-	 * "client" (the generator gave up; says nothing of the system). */
+	/* "" when ok; "class: detail" (enum op_error), or the server's words. */
 	char error[OP_ERROR_MAX];
 	char via[64]; /* address of the server that answered, "" unknown */
 };
 
 const char *op_f_name(enum op_f f);
 const char *op_outcome_name(enum op_outcome o);
+
+enum op_error op_error_class(const struct op *op);
+/* Writes "class: detail" into op->error. Not for NONE and OTHER. */
+void op_error_set(struct op *op, enum op_error class, const char *detail);
+
+bool op_is_write(const struct op *op);
+bool op_acked_write(const struct op *op);
+/* A compare-and-set that the server answered with "the value is another". */
+bool op_mismatch(const struct op *op);
+/* A write that was tried against the service and not answered as a healthy
+ * one would: refused, broken or timed out. */
+bool op_found_down(const struct op *op);
 
 struct history {
 	struct op *ops; /* sorted by t_invoke after history_sort() */

@@ -11,7 +11,7 @@
 #include "system/system.h"
 
 /* What the files of measure/ share; not for other layers, except that
- * check/ reads a history through the same eyes (view, op_mismatch). */
+ * check/ reads a history through the same eyes (view). */
 
 /* One scenario's share of a run. Operations by t_invoke; they and the evidence
  * are the caller's. */
@@ -33,15 +33,6 @@ struct messages {
 bool messages_left(const cJSON *final, struct messages *out); /* false: they were not read */
 /* A receive that brought a message. */
 bool op_received(const struct op *op);
-
-/* Insert, write, compare-and-set or send. */
-bool op_is_write(const struct op *op);
-bool op_acked_write(const struct op *op);
-/* A compare-and-set that the server answered with "the value is another". */
-bool op_mismatch(const struct op *op);
-/* A write that was tried against the service and not answered as a healthy
- * one would: refused, broken or timed out. */
-bool op_found_down(const struct op *op);
 
 int by_i64(const void *a, const void *b);
 

@@ -61,29 +61,3 @@ void view_free(struct view *v)
 	free(v->ops);
 	memset(v, 0, sizeof(*v));
 }
-
-bool op_is_write(const struct op *op)
-{
-	return OP_BIT(op->f) & OP_WRITES;
-}
-
-bool op_acked_write(const struct op *op)
-{
-	return op_is_write(op) && op->outcome == OP_OK;
-}
-
-bool op_mismatch(const struct op *op)
-{
-	return op->f == OP_CAS && op->outcome == OP_FAIL &&
-	       (!strncmp(op->error, "mismatch", 8) || !strncmp(op->error, "cas mismatch", 12));
-}
-
-/* A mismatch is neither: the server was alive, but it wrote nothing, so a
- * full disk or a commit that waits for a standby would not have shown. And
- * an operation that the generator itself gave up ("client: ...") says
- * nothing of the service. */
-bool op_found_down(const struct op *op)
-{
-	return op_is_write(op) && op->outcome != OP_OK && !op_mismatch(op) &&
-	       strncmp(op->error, "client:", 7) != 0;
-}

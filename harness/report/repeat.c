@@ -119,10 +119,9 @@ static void count_writes(const struct run_report *run, int scenario, struct repe
 	for (size_t i = 0; run->h && i < run->h->n; i++) {
 		const struct op *op = &run->h->ops[i];
 
-		if ((int)op->scenario != scenario || !(OP_BIT(op->f) & OP_WRITES))
+		if ((int)op->scenario != scenario || !op_is_write(op))
 			continue;
-		r->refused += op->outcome == OP_FAIL && strncmp(op->error, "mismatch", 8) &&
-			      strncmp(op->error, "client", 6);
+		r->refused += op->outcome == OP_FAIL && op_found_down(op);
 		r->undecided += op->outcome == OP_INFO;
 	}
 }

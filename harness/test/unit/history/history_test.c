@@ -170,6 +170,38 @@ static void test_messages(void **state)
 	assert_null(strstr(line, "redel"));
 }
 
+static void test_errors(void **state)
+{
+	static const struct {
+		const char *text;
+		enum op_error class;
+	} t[] = {
+		{"", OP_ERR_NONE}, {"mismatch: the value was 7", OP_ERR_MISMATCH}, {"timeout", OP_ERR_TIMEOUT},
+		{"timeout: no answer", OP_ERR_TIMEOUT}, {"timeouts: 3", OP_ERR_OTHER}, {"dns: no", OP_ERR_DNS},
+		{"connect: refused", OP_ERR_CONNECT}, {"broken: reset", OP_ERR_BROKEN},
+		{"warning: waited", OP_ERR_WARNING}, {"client: not sent", OP_ERR_CLIENT},
+		{"57P03: cannot connect now", OP_ERR_OTHER}, {"MISCONF errors writing", OP_ERR_OTHER},
+	};
+	struct op op = {.f = OP_CAS, .outcome = OP_FAIL};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		mem_copy_str(op.error, sizeof(op.error), t[i].text);
+		assert_int_equal(op_error_class(&op), t[i].class);
+		assert_int_equal(op_mismatch(&op), t[i].class == OP_ERR_MISMATCH);
+		assert_int_equal(op_found_down(&op),
+				 t[i].class != OP_ERR_MISMATCH && t[i].class != OP_ERR_CLIENT);
+	}
+	op_error_set(&op, OP_ERR_CONNECT, "refused");
+	assert_string_equal(op.error, "connect: refused");
+	op.f = OP_READ; /* says nothing of writes */
+	assert_false(op_found_down(&op));
+	op.f = OP_INSERT;
+	op.outcome = OP_OK;
+	assert_false(op_found_down(&op));
+	assert_true(op_acked_write(&op));
+}
+
 static void test_sets(void **state)
 {
 	char text[OP_SET_MAX];
@@ -378,6 +410,7 @@ int main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_sets),
+		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_hostile_text),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test_setup_teardown(test_read, setup, teardown),
