@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/proc.h"
+#include "system/system.h"
 
 /* Docker may be slow to answer on a machine that has just booted. */
 #define ASK_WITHIN_NS (60 * NS_PER_S)
@@ -43,13 +44,14 @@ const struct engine_ops *engine_choose(char *why, size_t size, struct err *e)
 
 bool engine_runs(const struct engine_ops *ops, const char *system, struct err *e)
 {
-	bool toy = !strcmp(system, "memory");
+	const struct system *sys = system_find(system);
+	bool processes = sys && sys->client->processes_only;
 
-	if ((ops->caps & ENGINE_CAP_CONTAINERS) ? !toy : toy)
+	if ((ops->caps & ENGINE_CAP_CONTAINERS) ? !processes : processes)
 		return true;
-	if (toy)
-		err_set(e, ERR_INPUT, "the system memory is plain processes: it runs on engine local only, "
-			"not on %s", ops->name);
+	if (processes)
+		err_set(e, ERR_INPUT, "the system %s is plain processes: it runs on engine local only, "
+			"not on %s", system, ops->name);
 	else
 		err_set(e, ERR_INPUT, "engine %s runs no containers, and so no %s: take --engine docker or "
 			"--engine kind", ops->name, system);

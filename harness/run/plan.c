@@ -79,7 +79,7 @@ static int read_manifests(struct arena *a, const char *root, struct plan *p, str
 	if (manifest_read_dir(a, dir, &own, e))
 		return -1;
 	if (file_exists(storage) && yaml_get(p->sc.root, "storage") == NULL &&
-	    strcmp(p->sc.system, "memory") && manifest_read_dir(a, storage, &shared, e))
+	    !p->system->processes_only && manifest_read_dir(a, storage, &shared, e))
 		return -1;
 	p->manifest.objects = arena_alloc(a, (own.n + shared.n + 1) * sizeof(struct ynode *));
 	for (size_t i = 0; i < shared.n; i++)

@@ -59,6 +59,9 @@ struct client_ops {
 	 * OP_OK whatever became of the acknowledgement (op->acked), nothing to
 	 * take is OP_OK without a value. */
 	uint32_t ops;
+	/* Its members are plain processes, no containers: it runs on the engine
+	 * local, and nowhere else. */
+	bool processes_only;
 
 	/* Creates what the operations need (a table, a topic); idempotent. */
 	int (*setup)(const struct access *acc, int keys, int64_t deadline_ns, struct err *e);

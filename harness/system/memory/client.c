@@ -361,6 +361,7 @@ const struct client_ops client_memory = {
 	.summary = "a toy store of real processes, with bugs to switch on (engine local)",
 	.fixture = "memory",
 	.ops = OP_BIT(OP_INSERT) | OP_REGISTERS | OP_MESSAGES,
+	.processes_only = true,
 	.setup = setup,
 	.client_new = client_new,
 	.invoke = invoke,
