@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "load/present.h"
+#include "scenario/load_spec.h"
 
 #define SETUP_TIMEOUT_NS (15 * NS_PER_S)
 
@@ -30,35 +31,33 @@ static int read_members(struct load_session *s, const cJSON *list, struct err *e
 static int read_body(struct load_session *s, struct err *e)
 {
 	cJSON *access = cJSON_GetObjectItemCaseSensitive(s->body, "access");
-	const cJSON *load = json_get(s->body, "load"), *mix = json_get(load, "mix");
+	const cJSON *load = json_get(s->body, "load");
 	const char *name = json_str(s->body, "system", "");
+	struct load_spec spec;
 
 	s->sys = system_find(name);
 	if (!s->sys)
 		return err_set(e, ERR_INPUT, "unknown system \"%.60s\"", name);
 	if (!cJSON_IsObject(access) || !cJSON_IsObject(load))
 		return err_set(e, ERR_INPUT, "setup needs access and load");
+	if (load_spec_from_json(load, &spec, e))
+		return -1;
 	s->acc.conf = access;
-	s->acc.payload_bytes = (int)json_i64(load, "payload_bytes", 0);
-	if (s->acc.payload_bytes < 0 || s->acc.payload_bytes > 1000000)
-		return err_set(e, ERR_INPUT, "load.payload_bytes must be 0 to 1000000");
+	s->acc.payload_bytes = spec.payload_bytes;
 	s->conf = (struct load_conf){
 		.sys = s->sys->client,
 		.acc = &s->acc,
 		.scenario = (uint32_t)json_i64(s->body, "scenario", 0),
-		.rate = json_num(load, "rate", 200),
-		.clients = (int)json_i64(load, "clients", 64),
-		.deadline_ns = json_i64(load, "deadline_ns", NS_PER_S),
-		.keys = (int)json_i64(load, "keys", 8),
+		.rate = spec.rate,
+		.clients = spec.clients,
+		.deadline_ns = spec.deadline_ns,
+		.keys = spec.keys,
 		.group = (uint32_t)json_i64(load, "group", 0),
 		.first_process = (uint32_t)json_i64(load, "first_process", 0),
 		.first_value = json_i64(load, "first_value", 0),
 		.seed = (uint64_t)json_i64(s->body, "seed", 1),
 	};
-	for (int f = 0; f < OP_KINDS; f++)
-		s->conf.mix[f] = (int)json_i64(mix, op_f_name((enum op_f)f), 0);
-	if (s->conf.keys < 0 || s->conf.keys > 100000)
-		return err_set(e, ERR_INPUT, "load.keys must be 0 to 100000");
+	memcpy(s->conf.mix, spec.mix, sizeof(spec.mix));
 	return read_members(s, json_get(access, "members"), e);
 }
 

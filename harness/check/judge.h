@@ -5,9 +5,9 @@
 #include <stdbool.h>
 
 #include "check/check.h"
-#include "scenario/scenario.h"
+#include "scenario/metrics.h"
 
-/* Shared by verdict.c and verdict_metrics.c. */
+/* Shared by verdict.c and the judges of single metrics. */
 
 struct judging {
 	const struct history *h;
@@ -16,8 +16,26 @@ struct judging {
 	const cJSON *expect; /* one item of the scenario event's list */
 };
 
-/* Fills verdict, measured, limit, unit, why, detail from the evidence alone;
- * whether the run may be believed at all is verdict.c's business. */
-void judge_metric(const struct judging *j, enum expect_metric metric, struct judged *out);
+/* A judge for each metric: fills verdict, measured, limit, why and detail from
+ * the evidence alone. r->unit is filled before; whether the run may be
+ * believed at all is verdict.c's business. */
+#define JUDGE(id, name, unit, flags, shows, words, judge) \
+	void judge(const struct judging *j, struct judged *r);
+METRIC_LIST(JUDGE)
+#undef JUDGE
+
+/* Sets the verdict and why. */
+void judged_as(struct judged *r, enum verdict v, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Adds to why. */
+void judged_also(struct judged *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The expectation's bound of this key ("at_most"), in ns or as a count; false:
+ * it has none. */
+bool judging_bound(const struct judging *j, const char *key, double *limit);
+/* An interval against at_most and at_least. */
+enum verdict judging_within(const struct judging *j, double lo, double hi);
+/* The limit that a report shows, divided by `unit`; NAN: there is none. */
+double judging_limit(const struct judging *j, double unit);
 
 #endif

@@ -8,7 +8,7 @@
 #include "check/judge.h"
 
 /* From figures to verdicts. Each expectation is first judged by its own
- * evidence (verdict_metrics.c); then, whatever it said,
+ * evidence (judge_*.c); then, whatever it said,
  *   - a broken run (the harness failed, or a fault did not bite) makes it
  *     BROKEN: nothing was put to the test;
  *   - what the engine cannot do makes it SKIP, with the reason;
@@ -17,24 +17,6 @@
  *     (that the system stood, it did before the load began);
  *     noise also a FAIL of anything that is a length of time, since a
  *     delayed generator makes times long. Lost data stays lost. */
-
-static bool metric_of(const char *name, enum expect_metric *out)
-{
-	int i;
-
-	for (i = EXPECT_STANDS; i <= EXPECT_EVICTED; i++)
-		if (!strcmp(expect_metric_name((enum expect_metric)i), name)) {
-			*out = (enum expect_metric)i;
-			return true;
-		}
-	return false;
-}
-
-static bool is_time(enum expect_metric m)
-{
-	return m == EXPECT_OUTAGE || m == EXPECT_RECOVERY || m == EXPECT_DEADLINE || m == EXPECT_DEMOTED ||
-	       m == EXPECT_STALENESS;
-}
 
 /* Puts a reason in front of what was found. */
 static void overrule(struct judged *r, enum verdict v, const char *because)
@@ -68,12 +50,28 @@ static void gate(const struct judging *j, enum expect_metric metric, struct judg
 		return;
 	}
 	if (m->noise.too_noisy && metric != EXPECT_STANDS &&
-	    (r->verdict == VERDICT_PASS || (r->verdict == VERDICT_FAIL && is_time(metric)))) {
+	    (r->verdict == VERDICT_PASS || (r->verdict == VERDICT_FAIL && metric_of(metric)->flags & M_NOISY))) {
 		snprintf(because, sizeof(because), "too noisy: %s", m->noise.why);
 		overrule(r, VERDICT_UNKNOWN, because);
 	}
 	if (r->verdict == VERDICT_PASS && j->ev->interrupt)
 		overrule(r, VERDICT_UNKNOWN, "the run was interrupted");
+}
+
+static void judge(const struct judging *j, enum expect_metric metric, struct judged *r)
+{
+	static void (*const judges[])(const struct judging *, struct judged *) = {
+#define JUDGE(id, name, unit, flags, shows, words, judge) [EXPECT_##id] = judge,
+		METRIC_LIST(JUDGE)
+#undef JUDGE
+	};
+	static const char *const units[] = {
+		[METRIC_BOOL] = "bool", [METRIC_CHECKER] = "bool", [METRIC_NS] = "ms",
+		[METRIC_COUNT] = "count",
+	};
+
+	mem_copy_str(r->unit, sizeof(r->unit), units[metric_of(metric)->unit]);
+	judges[metric](j, r);
 }
 
 static void judge_one(const struct judging *j, struct judged *r)
@@ -84,11 +82,11 @@ static void judge_one(const struct judging *j, struct judged *r)
 	mem_copy_str(r->name, sizeof(r->name), json_str(j->expect, "name", name));
 	r->measured = r->limit = NAN;
 	r->verdict = VERDICT_UNKNOWN;
-	if (!metric_of(name, &metric)) {
+	if (!metric_find(name, &metric)) {
 		snprintf(r->why, sizeof(r->why), "no metric is called \"%.60s\"", name);
 		return;
 	}
-	judge_metric(j, metric, r);
+	judge(j, metric, r);
 	gate(j, metric, r);
 }
 

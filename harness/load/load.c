@@ -197,8 +197,7 @@ static void give_up(struct op *op)
 	op->t_invoke = op->t_return = clock_mono_ns();
 	op->outcome = OP_FAIL;
 	op->sent = false;
-	mem_copy_str(op->error, sizeof(op->error),
-		     "client: not sent, its turn did not come before the deadline");
+	op_error_set(op, OP_ERR_CLIENT, "not sent, its turn did not come before the deadline");
 }
 
 static void record(struct worker *w, const struct op *op)
@@ -210,7 +209,7 @@ static void record(struct worker *w, const struct op *op)
 	if (l->held_back)
 		pthread_cond_broadcast(&l->news);
 	history_add(&l->done, op);
-	if (op->outcome == OP_OK || !strncmp(op->error, "mismatch", 8)) {
+	if (op->outcome == OP_OK || op_mismatch(op)) {
 		l->failures = 0;
 		l->usual_ns -= l->usual_ns / FADES;
 		if (op->t_return - op->t_invoke > l->usual_ns)
@@ -220,7 +219,7 @@ static void record(struct worker *w, const struct op *op)
 	}
 	if (op->outcome == OP_OK) {
 		l->stats.ok++;
-		if (OP_BIT(op->f) & OP_WRITES && op->t_return > l->stats.last_write_ok_ns)
+		if (op_is_write(op) && op->t_return > l->stats.last_write_ok_ns)
 			l->stats.last_write_ok_ns = op->t_return;
 		if (op->f == OP_READ || changes_register(op))
 			l->known[op->key] = op->value;

@@ -15,7 +15,7 @@
  *
  * An operation whose turn comes while all clients are busy waits. One that
  * has waited for longer than the deadline is given up: outcome fail, not
- * sent, error "client: ...".
+ * sent, error class "client".
  *
  * When more than half of the clients wait, and the longest of them for more
  * than twice what answers usually take, the free ones are held back so that

@@ -11,6 +11,7 @@
 #include "report/story.h"
 #include "report/text.h"
 #include "report/times.h"
+#include "scenario/metrics.h"
 
 /* TAP version 14 (testanything.org/tap-version-14-specification.html), kept
  * within what version 13 means as well: no subtests, escapes only for '\'
@@ -112,43 +113,46 @@ static const struct fault_seen *fault_named(const struct measured *m, const char
 	return NULL;
 }
 
-static bool metric_is(const char *metric, const char *const *list)
+static void add_recovery(cJSON *block, const struct measured *m, const struct fault_seen *f)
 {
-	for (; *list; list++) {
-		if (!strcmp(metric, *list))
-			return true;
-	}
-	return false;
+	cJSON *full = f ? result_fault(m, f) : cJSON_CreateObject();
+
+	json_set_num(block, "redundant_ms", m->redundant_ns < 0 ? -1 :
+		     (double)(m->redundant_ns / 1000) / 1e3);
+	if (m->redundant_ns < 0)
+		json_set(block, "redundant_ms", cJSON_CreateNull());
+	json_set(block, "resync", cJSON_DetachItemFromObjectCaseSensitive(full, "resync"));
+	cJSON_Delete(full);
 }
 
 /* The figures that belong to this kind of expectation. */
 static void add_figures(cJSON *block, const struct scenario_report *s, const cJSON *expect)
 {
-	static const char *const of_fault[] = {"outage", "errors_clear", "demoted", NULL};
-	static const char *const of_loss[] = {"lost", "phantom", "duplicate", "evicted", NULL};
-	const char *metric = json_str(expect, "metric", "");
 	const struct fault_seen *f = fault_named(s->m, json_str(expect, "fault", NULL));
+	enum expect_metric metric;
 
+	if (!metric_find(json_str(expect, "metric", ""), &metric))
+		return;
 	if (!f)
 		f = result_worst(s->m);
 	if (!f && s->m->nfaults == 1)
 		f = &s->m->faults[0];
-	if (f && metric_is(metric, of_fault))
-		add_fault(block, s->m, f);
-	if (metric_is(metric, of_loss))
+	switch (metric_of(metric)->shows) {
+	case SHOWS_FAULT:
+		if (f)
+			add_fault(block, s->m, f);
+		break;
+	case SHOWS_LOSS:
 		json_set(block, "loss", result_loss(&s->m->loss));
-	if (!strcmp(metric, "staleness"))
+		break;
+	case SHOWS_RECOVERY:
+		add_recovery(block, s->m, f);
+		break;
+	case SHOWS_STALENESS:
 		json_set(block, "staleness", result_staleness(&s->m->staleness));
-	if (!strcmp(metric, "recovery")) {
-		cJSON *full = f ? result_fault(s->m, f) : cJSON_CreateObject();
-
-		json_set_num(block, "redundant_ms", s->m->redundant_ns < 0 ? -1 :
-			     (double)(s->m->redundant_ns / 1000) / 1e3);
-		if (s->m->redundant_ns < 0)
-			json_set(block, "redundant_ms", cJSON_CreateNull());
-		json_set(block, "resync",
-			 cJSON_DetachItemFromObjectCaseSensitive(full, "resync"));
-		cJSON_Delete(full);
+		break;
+	case SHOWS_NOTHING:
+		break;
 	}
 }
 

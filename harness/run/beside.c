@@ -11,9 +11,24 @@
 #define SETUP_TIMEOUT_NS (20 * NS_PER_S)
 #define STOP_TIMEOUT_NS (10 * NS_PER_S)
 
-double beside_main_rate(const struct load_spec *l)
+struct load_spec beside_main(const struct load_spec *l)
 {
-	return l->rate * (l->clients - l->minority) / l->clients;
+	struct load_spec main = *l;
+
+	main.rate = l->rate * (l->clients - l->minority) / l->clients;
+	main.clients = l->clients - l->minority;
+	main.minority = 0;
+	return main;
+}
+
+static struct load_spec minority_of(const struct load_spec *l)
+{
+	struct load_spec minority = *l;
+
+	minority.rate = l->rate - beside_main(l).rate;
+	minority.clients = l->minority;
+	minority.minority = 0;
+	return minority;
 }
 
 /* Of several primaries the first: `target: minority` finds it again. */
@@ -51,13 +66,13 @@ static int node_of(struct stage *st, const char *member, char node[128], cJSON *
  * nobody else can say what they were. */
 static cJSON *setup_body(const struct load_spec *l, const cJSON *setup, cJSON *there)
 {
-	cJSON *body = cJSON_Duplicate(setup, 1), *load = cJSON_GetObjectItem(body, "load");
+	struct load_spec minority = minority_of(l);
+	cJSON *body = cJSON_Duplicate(setup, 1), *load = load_spec_to_json(&minority);
 
-	json_set_num(load, "rate", l->rate - beside_main_rate(l));
-	json_set_i64(load, "clients", l->minority);
 	json_set_i64(load, "group", 1);
 	json_set_i64(load, "first_process", l->clients - l->minority);
 	json_set_i64(load, "first_value", BESIDE_FIRST_VALUE);
+	json_set(body, "load", load);
 	/* Another order of kinds and keys than the others have. */
 	json_set_i64(body, "seed", json_i64(setup, "seed", 0) ^ 0x5eed);
 	json_set(body, "sample", there);
@@ -76,7 +91,7 @@ static void emit_group(struct stage *st, const struct load_spec *l, const char *
 	json_set_str(ev, "node", node);
 	json_set_str(ev, "member", st->beside_member);
 	json_set_i64(ev, "clients", l->minority);
-	json_set_num(ev, "rate", l->rate - beside_main_rate(l));
+	json_set_num(ev, "rate", minority_of(l).rate);
 	event_emit(&st->events, ev);
 }
 

@@ -24,8 +24,8 @@ int beside_start(struct stage *st, struct err *e);
 void beside_stop(struct stage *st);
 void beside_reset(struct stage *st);
 
-/* The share of the first load agent: the scenario's rate and clients without
- * the minority's. */
-double beside_main_rate(const struct load_spec *l);
+/* The share of the first load agent: the scenario's load without the
+ * minority. */
+struct load_spec beside_main(const struct load_spec *l);
 
 #endif

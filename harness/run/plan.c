@@ -386,7 +386,6 @@ cJSON *plan_to_json(const struct plan *p)
 static void print_step(const struct step *s, FILE *f)
 {
 	double seconds = (double)s->duration_ns / 1e9;
-	static const char *const awaits[] = {"writes", "redundant", "failover", "ready"};
 
 	switch (s->kind) {
 	case STEP_STEADY:
@@ -402,7 +401,7 @@ static void print_step(const struct step *s, FILE *f)
 		fprintf(f, "  heal %s\n", s->id);
 		break;
 	case STEP_AWAIT:
-		fprintf(f, "  await %s, at most %g s\n", awaits[s->await], seconds);
+		fprintf(f, "  await %s, at most %g s\n", await_word(s->await), seconds);
 		break;
 	}
 }

@@ -59,19 +59,13 @@ static cJSON *make_access(const struct plan *p)
 
 static cJSON *setup_body(const struct stage *st, const struct plan *p, uint64_t seed)
 {
-	const struct load_spec *l = &p->sc.load;
-	cJSON *o = cJSON_CreateObject(), *load;
+	struct load_spec load = beside_main(&p->sc.load);
+	cJSON *o = cJSON_CreateObject();
 
 	json_set_str(o, "system", p->sc.system);
 	json_set_i64(o, "scenario", st->scenario);
 	json_set(o, "access", make_access(p));
-	load = cJSON_AddObjectToObject(o, "load");
-	json_set_num(load, "rate", beside_main_rate(l));
-	json_set_i64(load, "clients", l->clients - l->minority);
-	json_set_i64(load, "deadline_ns", l->deadline_ns);
-	json_set_i64(load, "payload_bytes", l->payload_bytes);
-	json_set_i64(load, "keys", l->keys);
-	json_set(load, "mix", load_spec_mix_json(l));
+	json_set(o, "load", load_spec_to_json(&load));
 	/* JSON carries 53 bits; small seeds must differ as well. */
 	json_set_i64(o, "seed", (int64_t)((seed ^ seed >> 53) & ((UINT64_C(1) << 53) - 1)));
 	json_set_i64(o, "sample_every_ms", STAGE_SAMPLE_EVERY_MS);

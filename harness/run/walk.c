@@ -82,12 +82,11 @@ static bool reached(const struct walk *w, enum await_kind what, const cJSON *sta
 /* Not reaching it is no error: the expectations judge what was measured. */
 static int await(struct walk *w, const struct step *s, struct err *e)
 {
-	static const char *const names[] = {"writes", "redundant", "failover", "ready"};
 	int64_t end_ns = clock_mono_ns() + s->duration_ns;
 	struct agent_clock c;
 	char text[160];
 
-	stage_phase(w->st, "await", names[s->await]);
+	stage_phase(w->st, "await", await_word(s->await));
 	if (stage_clock(w->st, "load", &c, e))
 		return -1;
 	for (;;) {
@@ -104,7 +103,7 @@ static int await(struct walk *w, const struct step *s, struct err *e)
 				return 0;
 		}
 		if (clock_mono_ns() > end_ns) {
-			snprintf(text, sizeof(text), "%s not seen within %g s", names[s->await],
+			snprintf(text, sizeof(text), "%s not seen within %g s", await_word(s->await),
 				 (double)s->duration_ns / 1e9);
 			stage_phase(w->st, "await", text);
 			return 0;

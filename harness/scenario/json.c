@@ -3,34 +3,6 @@
 
 /* A scenario as the fields of its "scenario" event: see scenario.h. */
 
-static const char *const await_words[] = {"writes", "redundant", "failover", "ready"};
-
-/* The first four are always there. */
-cJSON *load_spec_mix_json(const struct load_spec *l)
-{
-	cJSON *mix = cJSON_CreateObject();
-
-	for (int f = 0; f < OP_KINDS; f++)
-		if (l->mix[f] || f <= OP_CAS)
-			json_set_i64(mix, op_f_name((enum op_f)f), l->mix[f]);
-	return mix;
-}
-
-static cJSON *load_json(const struct load_spec *l)
-{
-	cJSON *o = cJSON_CreateObject();
-
-	json_set_num(o, "rate", l->rate);
-	json_set_i64(o, "clients", l->clients);
-	json_set_i64(o, "deadline_ns", l->deadline_ns);
-	json_set_i64(o, "payload_bytes", l->payload_bytes);
-	json_set_i64(o, "keys", l->keys);
-	json_set(o, "mix", load_spec_mix_json(l));
-	if (l->minority)
-		json_set_i64(o, "minority", l->minority);
-	return o;
-}
-
 static cJSON *step_json(const struct step *st)
 {
 	static const char *const kinds[] = {"steady", "fault", "heal", "await"};
@@ -54,7 +26,7 @@ static cJSON *step_json(const struct step *st)
 		json_set_str(o, "id", st->id);
 		break;
 	case STEP_AWAIT:
-		json_set_str(o, "await", await_words[st->await]);
+		json_set_str(o, "await", await_word(st->await));
 		json_set_i64(o, "within_ns", st->duration_ns);
 		break;
 	}
@@ -63,10 +35,11 @@ static cJSON *step_json(const struct step *st)
 
 static cJSON *expect_json(const struct expectation *x)
 {
+	const struct metric *m = metric_of(x->metric);
 	cJSON *o = cJSON_CreateObject();
 
 	json_set_str(o, "name", x->name);
-	json_set_str(o, "metric", expect_metric_name(x->metric));
+	json_set_str(o, "metric", m->name);
 	json_set_i64(o, "line", x->at->line);
 	if (x->has_at_most)
 		json_set_num(o, "at_most", x->at_most);
@@ -74,7 +47,7 @@ static cJSON *expect_json(const struct expectation *x)
 		json_set_num(o, "at_least", x->at_least);
 	if (x->within_predicted)
 		json_set_bool(o, "within_predicted", true);
-	if (x->metric == EXPECT_STANDS || x->metric == EXPECT_ERRORS_CLEAR)
+	if (m->unit == METRIC_BOOL)
 		json_set_bool(o, "want", x->want);
 	if (x->fault)
 		json_set_str(o, "fault", x->fault);
@@ -98,7 +71,7 @@ cJSON *scenario_to_json(const struct scenario *s)
 	json_set_str(o, "file", s->file);
 	json_set_str(o, "system", s->system);
 	json_set_str(o, "variant", s->variant);
-	json_set(o, "load", load_json(&s->load));
+	json_set(o, "load", load_spec_to_json(&s->load));
 	for (i = 0; i < s->nsteps; i++)
 		json_push(steps, step_json(&s->steps[i]));
 	json_set(o, "steps", steps);

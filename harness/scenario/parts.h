@@ -3,7 +3,7 @@
 
 #include "scenario/scenario.h"
 
-/* The pieces that scenario_read() is made of; only spec/scenario*.c include
+/* The pieces that scenario_read() is made of; only scenario/ includes
  * this. Each reads one part of the file into *out and refuses what is wrong
  * in it; they must be called in this order. */
 

@@ -8,7 +8,8 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "history/op.h"
+#include "scenario/load_spec.h"
+#include "scenario/metrics.h"
 #include "yaml/yaml.h"
 
 /* A scenario file (doc/SCENARIOS.md is its manual):
@@ -28,7 +29,7 @@
  *       target: primary
  *       as: kill              # optional id, default: the fault's name
  *       for: 30s              # optional: healed after this long
- *     - await: writes         # writes | redundant | failover | ready
+ *     - await: writes         # or another word of AWAIT_LIST
  *       within: 90s
  *     - heal: kill
  *     - steady: 10s
@@ -45,7 +46,21 @@
  */
 
 enum step_kind { STEP_STEADY, STEP_FAULT, STEP_HEAL, STEP_AWAIT };
-enum await_kind { AWAIT_WRITES, AWAIT_REDUNDANT, AWAIT_FAILOVER, AWAIT_READY };
+
+/* What `await:` can wait for: X(ENUM, word). run/walk.c knows when each is
+ * reached. */
+#define AWAIT_LIST(X) \
+	X(WRITES, "writes") \
+	X(REDUNDANT, "redundant") \
+	X(FAILOVER, "failover") \
+	X(READY, "ready")
+
+enum await_kind {
+#define AWAIT_ENUM(id, word) AWAIT_##id,
+	AWAIT_LIST(AWAIT_ENUM)
+#undef AWAIT_ENUM
+};
+const char *await_word(enum await_kind k);
 
 struct step {
 	enum step_kind kind;
@@ -56,34 +71,6 @@ struct step {
 	const char *target;  /* fault: primary replica any all, or a name, or node/NAME */
 	const struct ynode *params; /* fault: the whole step map */
 	enum await_kind await;
-};
-
-struct load_spec {
-	double rate;         /* operations a second, all clients together */
-	int clients;
-	int64_t deadline_ns;
-	int keys;            /* registers for read and cas, partitions for send and receive */
-	int payload_bytes;   /* carried by each insert or send besides its value; 0: nothing */
-	int mix[OP_KINDS];   /* weights by kind of operation */
-	/* This many of `clients`, with their share of the rate, stand beside the
-	 * member that is primary when the load starts; 0: none. */
-	int minority;
-};
-
-enum expect_metric {
-	EXPECT_STANDS,      /* bool: the fixture came up and took a write */
-	EXPECT_OUTAGE,      /* ns */
-	EXPECT_LOST,        /* count */
-	EXPECT_PHANTOM,     /* count */
-	EXPECT_DUPLICATE,   /* count */
-	EXPECT_RECOVERY,    /* ns until redundant again */
-	EXPECT_DUAL_PRIMARY,/* ns with two writable primaries */
-	EXPECT_DEADLINE,    /* ns: the longest operation */
-	EXPECT_DEMOTED,     /* ns from heal until the old primary is no primary */
-	EXPECT_ERRORS_CLEAR,/* bool: during the fault clients got errors, not silence */
-	EXPECT_CHECK,       /* a checker of the list */
-	EXPECT_STALENESS,   /* ns: how far a replica's answer was behind, at most */
-	EXPECT_EVICTED,     /* count: acknowledged writes that the system threw out */
 };
 
 struct expectation {
@@ -130,20 +117,13 @@ int scenario_read(struct arena *a, const char *path, const struct scenario_names
 /* NAME of the target node/NAME, inside it; NULL: it is another target. */
 const char *target_node_name(const char *target);
 
-const char *expect_metric_name(enum expect_metric m);
-
 /* The fields of the "scenario" event (history/event.h) that the file alone
- * decides: name, title, about, compare, file, system, variant, load{rate, clients,
- * deadline_ns, keys, mix{}}, steps[{step, line, and by kind: duration_ns |
+ * decides: name, title, about, compare, file, system, variant, load{} (scenario/load_spec.h),
+ * steps[{step, line, and by kind: duration_ns |
  * fault, id, target, for_ns, params{} | id | await, within_ns}],
  * expect[{name, metric, line, at_most, at_least, within_predicted, want,
  * fault, checker}], limits in ns or as counts. What an expectation does not
  * have is left out. The caller deletes it. */
 cJSON *scenario_to_json(const struct scenario *s);
-
-/* The kinds of operation that have a weight: OP_BIT() of each. */
-uint32_t load_spec_ops(const struct load_spec *l);
-/* The weights by name. The caller deletes it. */
-cJSON *load_spec_mix_json(const struct load_spec *l);
 
 #endif

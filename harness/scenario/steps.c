@@ -155,19 +155,26 @@ static int read_heal(const struct ynode *at, const struct scenario *s, struct st
 	return 0;
 }
 
+#define WORD(id, word) word,
+static const char *const await_words[] = {AWAIT_LIST(WORD) NULL};
+#undef WORD
+
+const char *await_word(enum await_kind k)
+{
+	return await_words[k];
+}
+
 static int read_await(const struct ynode *at, struct step *st, struct err *e)
 {
 	static const char *const keys[] = {"await", "within", NULL};
-	/* In the order of enum await_kind. */
-	static const char *const words[] = {"writes", "redundant", "failover", "ready", NULL};
 	const struct ynode *n = yaml_get(at, "within");
 	const char *word;
 	size_t i;
 
 	if (yaml_check_keys(at, keys, "an await step", e) ||
-	    scenario_word(yaml_get(at, "await"), words, "thing to await", &word, e))
+	    scenario_word(yaml_get(at, "await"), await_words, "thing to await", &word, e))
 		return -1;
-	for (i = 0; strcmp(words[i], word); i++)
+	for (i = 0; strcmp(await_words[i], word); i++)
 		;
 	st->await = (enum await_kind)i;
 	if (!n)

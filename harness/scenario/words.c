@@ -53,12 +53,3 @@ int scenario_word(const struct ynode *n, const char *const *allowed, const char 
 	buf_free(&known);
 	return rc;
 }
-
-uint32_t load_spec_ops(const struct load_spec *l)
-{
-	uint32_t set = 0;
-
-	for (int f = 0; f < OP_KINDS; f++)
-		set |= l->mix[f] ? OP_BIT(f) : 0;
-	return set;
-}

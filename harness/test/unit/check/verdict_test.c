@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "check/check.h"
+#include "scenario/metrics.h"
 #include "test/lib/evidence_kept.h"
 #include "test/lib/synth.h"
 
@@ -455,6 +456,29 @@ static void test_check(void **state)
 	trial_end(&t);
 }
 
+static void test_metrics(void **state)
+{
+	static const char *const units[] = {
+		[METRIC_BOOL] = "bool", [METRIC_NS] = "ms", [METRIC_COUNT] = "count", [METRIC_CHECKER] = "bool",
+	};
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	for (int i = 0; i < METRICS; i++) {
+		const struct metric *m = metric_of((enum expect_metric)i);
+		const struct judged *j;
+		char expect[160];
+
+		snprintf(expect, sizeof(expect), "[{\"metric\":\"%s\",\"at_most\":7,\"want\":true,"
+			 "\"checker\":\"lost_writes\"}]", m->name);
+		j = judge(&t, expect); /* it says why */
+		assert_null(strstr(j->why, "no metric is called"));
+		assert_string_equal(j->unit, units[m->unit]);
+	}
+	trial_end(&t);
+}
+
 static void test_lost_writes(void **state)
 {
 	const struct check_budget b = { SEC, 1 << 20 };
@@ -509,6 +533,7 @@ int main(void)
 		cmocka_unit_test(test_interrupted_run),
 		cmocka_unit_test(test_unknown_words),
 		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_metrics),
 		cmocka_unit_test(test_lost_writes),
 	};
 

@@ -440,6 +440,111 @@ static void test_both_sides(void **state)
 	cJSON_Delete(o);
 }
 
+/* Every metric is read from a file, has words of its own, is told in the event
+ * by its name, and stands in the manual. */
+static void test_metrics(void **state)
+{
+	static const char *const values[] = {
+		[METRIC_BOOL] = "true", [METRIC_NS] = "{at_most: 7s}", [METRIC_COUNT] = "{at_most: 7}",
+		[METRIC_CHECKER] = "linearizable",
+	};
+	struct fixture *f = *state;
+	struct buf text = {0}, manual = {0}, row = {0};
+	struct err e = {0};
+	struct scenario s;
+	cJSON *o;
+
+	buf_str(&text, HEAD "load: {mix: {insert: 1, write: 1, read_replica: 1}}\n" KILL "expect:\n");
+	for (int i = 0; i < METRICS; i++) {
+		const struct metric *m = metric_of((enum expect_metric)i);
+
+		buf_fmt(&text, "  - %s: %s\n", m->name, values[m->unit]);
+	}
+	if (read_text(f, buf_cstr(&text), &s, &e))
+		fail_msg("%s", e.msg);
+	buf_fmt(&row, "%s/harness/doc/SCENARIOS.md", getenv("ORDEAL_HOME") ? getenv("ORDEAL_HOME") : ".");
+	if (file_read(buf_cstr(&row), &manual, &e))
+		fail_msg("%s", e.msg);
+	o = scenario_to_json(&s);
+	assert_int_equal(s.nexpects, METRICS);
+	for (int i = 0; i < METRICS; i++) {
+		const cJSON *x = cJSON_GetArrayItem(json_get(o, "expect"), i);
+		const struct metric *m = metric_of((enum expect_metric)i);
+		enum expect_metric found = EXPECT_STANDS;
+
+		assert_true(metric_find(m->name, &found));
+		assert_int_equal(found, i);
+		assert_int_equal(s.expects[i].metric, i);
+		/* That no two are the same, the reader has seen to. */
+		assert_true(strlen(s.expects[i].name) > strlen("at most 7"));
+		assert_string_equal(json_str(x, "metric", ""), m->name);
+		assert_int_equal(json_get(x, "want") != NULL, m->unit == METRIC_BOOL);
+		buf_reset(&row);
+		buf_fmt(&row, "\n| `%s` | ", m->name);
+		if (!strstr(buf_cstr(&manual), buf_cstr(&row)))
+			fail_msg("not in the manual: %s", m->name);
+	}
+	assert_false(metric_find("luck", &(enum expect_metric){0}));
+	for (int i = 0; i <= AWAIT_READY; i++) {
+		buf_reset(&row);
+		buf_fmt(&row, "%s`", await_word((enum await_kind)i)); /* `await: writes` */
+		if (!strstr(buf_cstr(&manual), buf_cstr(&row)))
+			fail_msg("not in the manual: %s", await_word((enum await_kind)i));
+	}
+	cJSON_Delete(o);
+	buf_free(&text);
+	buf_free(&manual);
+	buf_free(&row);
+}
+
+/* What a load agent is told is what the file says; what it is not told is as
+ * in a file that does not say it. */
+static void test_load_json(void **state)
+{
+	static const char *const texts[] = {
+		HEAD STEADY EXPECT,
+		HEAD "load: {rate: 0.5, clients: 10, deadline: 20ms, keys: 0, payload: 77, mix: {insert: 3}}\n"
+		STEADY EXPECT,
+		HEAD "load: {minority: 0.25, mix: {insert: 1, read: 2, write: 3, cas: 4, read_replica: 5}}\n"
+		STEADY EXPECT,
+	};
+	struct fixture *f = *state;
+	struct load_spec none;
+	struct err e = {0};
+	cJSON *o;
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct load_spec back;
+		struct scenario s;
+
+		if (read_text(f, texts[i], &s, &e))
+			fail_msg("%s", e.msg);
+		o = load_spec_to_json(&s.load);
+		assert_int_equal(load_spec_from_json(o, &back, &e), 0);
+		cJSON_Delete(o);
+		assert_true(back.rate == s.load.rate);
+		assert_int_equal(back.clients, s.load.clients);
+		assert_int_equal(back.deadline_ns, s.load.deadline_ns);
+		assert_int_equal(back.keys, s.load.keys);
+		assert_int_equal(back.payload_bytes, s.load.payload_bytes);
+		assert_int_equal(back.minority, s.load.minority);
+		assert_memory_equal(back.mix, s.load.mix, sizeof(back.mix));
+		assert_int_equal(load_spec_ops(&back), load_spec_ops(&s.load));
+	}
+	o = cJSON_CreateObject();
+	assert_int_equal(load_spec_from_json(o, &none, &e), 0);
+	assert_int_equal(none.clients, 64);
+	assert_int_equal(none.mix[OP_INSERT], 70);
+	assert_int_equal(load_spec_ops(&none), OP_BIT(OP_INSERT) | OP_BIT(OP_READ) | OP_BIT(OP_CAS));
+	json_set_i64(o, "keys", 100001);
+	assert_int_equal(load_spec_from_json(o, &none, &e), -1);
+	assert_string_equal(e.msg, "load.keys must be 0 to 100000");
+	json_set_i64(o, "payload_bytes", INT64_C(1) << 32);
+	assert_int_equal(load_spec_from_json(o, &none, &e), -1);
+	assert_string_equal(e.msg, "load.payload_bytes must be 0 to 1000000");
+	cJSON_Delete(o);
+}
+
 static void test_wrong(void **state)
 {
 	struct fixture *f = *state;
@@ -495,6 +600,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_good, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_json, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_metrics, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_load_json, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrong, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_both_sides, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unreadable, setup, teardown),

@@ -1,0 +1,58 @@
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "check/judge.h"
+
+void judged_as(struct judged *r, enum verdict v, const char *fmt, ...)
+{
+	va_list ap;
+
+	r->verdict = v;
+	va_start(ap, fmt);
+	vsnprintf(r->why, sizeof(r->why), fmt, ap);
+	va_end(ap);
+}
+
+void judged_also(struct judged *r, const char *fmt, ...)
+{
+	size_t len = strlen(r->why);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(r->why + len, sizeof(r->why) - len, fmt, ap);
+	va_end(ap);
+}
+
+bool judging_bound(const struct judging *j, const char *key, double *limit)
+{
+	const cJSON *n = json_get(j->expect, key);
+
+	if (!cJSON_IsNumber(n))
+		return false;
+	*limit = n->valuedouble;
+	return true;
+}
+
+enum verdict judging_within(const struct judging *j, double lo, double hi)
+{
+	enum verdict v = VERDICT_PASS;
+	double most, least;
+
+	if (judging_bound(j, "at_most", &most))
+		v = verdict_worse(v, hi <= most ? VERDICT_PASS : lo > most ? VERDICT_FAIL : VERDICT_UNKNOWN);
+	if (judging_bound(j, "at_least", &least))
+		v = verdict_worse(v, lo >= least ? VERDICT_PASS : hi < least ? VERDICT_FAIL : VERDICT_UNKNOWN);
+	return v;
+}
+
+double judging_limit(const struct judging *j, double unit)
+{
+	double x;
+
+	if (judging_bound(j, "at_most", &x) || judging_bound(j, "at_least", &x))
+		return x / unit;
+	return NAN;
+}

@@ -1,0 +1,77 @@
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "check/judge.h"
+
+/* Metrics that are true or false. */
+
+enum { CHECK_SECONDS = 60, CHECK_MIB = 512 };
+#define CLEAR_SHARE 0.9 /* of the failed writes must have got an answer that says so */
+
+void judge_stands(const struct judging *j, struct judged *r)
+{
+	bool want = json_bool(j->expect, "want", true);
+	bool told = j->ev->stands != NULL;
+
+	r->limit = want;
+	if (told)
+		r->measured = j->m->stands;
+	judged_as(r, !told ? VERDICT_UNKNOWN : j->m->stands == want ? VERDICT_PASS : VERDICT_FAIL, "%s",
+		told ? j->m->stands_why : "it did not get that far");
+}
+
+void judge_errors_clear(const struct judging *j, struct judged *r)
+{
+	bool want = json_bool(j->expect, "want", true);
+	long failed = 0, silent = 0;
+	double share;
+	size_t i, k;
+
+	r->limit = want;
+	for (i = 0; i < j->h->n; i++) {
+		const struct op *op = &j->h->ops[i];
+		bool during = false;
+
+		if ((int64_t)op->scenario != j->ev->scenario || !op_found_down(op))
+			continue;
+		for (k = 0; k < j->m->nfaults; k++)
+			during = during || (j->m->faults[k].rec->injected_ns &&
+					    op->t_return >= j->m->faults[k].rec->injected_ns);
+		if (!during)
+			continue;
+		failed++;
+		silent += op_error_class(op) == OP_ERR_TIMEOUT;
+	}
+	if (!failed) {
+		judged_as(r, VERDICT_UNKNOWN, "no write failed after the fault");
+		return;
+	}
+	share = (double)(failed - silent) / (double)failed;
+	r->measured = share >= CLEAR_SHARE;
+	judged_as(r, (share >= CLEAR_SHARE) == want ? VERDICT_PASS : VERDICT_FAIL,
+		"of %ld failed writes %ld got an error and %ld waited in silence until their deadline", failed,
+		failed - silent, silent);
+}
+
+void judge_check(const struct judging *j, struct judged *r)
+{
+	const struct check_budget budget = { CHECK_SECONDS * NS_PER_S, (size_t)CHECK_MIB << 20 };
+	const struct checker_ops *c = checker_find(json_str(j->expect, "checker", ""));
+	struct check_result res;
+
+	if (!c) {
+		judged_as(r, VERDICT_UNKNOWN, "no checker is called \"%.60s\"", json_str(j->expect, "checker", ""));
+		return;
+	}
+	c->check(j->h, j->ev, j->m, &budget, &res);
+	judged_as(r, res.verdict, "%s", res.why);
+	if (res.verdict == VERDICT_PASS || res.verdict == VERDICT_FAIL) {
+		r->measured = res.verdict == VERDICT_PASS;
+		r->limit = 1;
+	}
+	if (res.witness) {
+		r->detail = cJSON_CreateObject();
+		json_set(r->detail, "witness", res.witness);
+	}
+}

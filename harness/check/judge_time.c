@@ -1,0 +1,250 @@
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "check/judge.h"
+
+/* Metrics that are lengths of time. Where a figure is an interval, an
+ * expectation passes when the whole interval satisfies it, fails when none of
+ * it does, and is UNKNOWN in between: also for "within predicted", so an
+ * outage that was shorter than the rules allow fails it as well, because then
+ * the rules were not what happened. */
+
+static double ms(int64_t ns)
+{
+	return (double)ns / (double)NS_PER_MS;
+}
+
+static const struct fault_seen *wanted_fault(const struct judging *j)
+{
+	const char *id = json_str(j->expect, "fault", NULL);
+	size_t i;
+
+	for (i = 0; id && i < j->m->nfaults; i++)
+		if (!strcmp(j->m->faults[i].rec->id, id))
+			return &j->m->faults[i];
+	return NULL;
+}
+
+/* The fault that an expectation is about: the named one, or the one with the
+ * worst outage. NULL: none; the reason is set. */
+static const struct fault_seen *outage_fault(const struct judging *j, struct judged *r)
+{
+	const struct fault_seen *f = wanted_fault(j);
+	const char *id = json_str(j->expect, "fault", NULL);
+	size_t i;
+
+	for (i = 0; !id && i < j->m->nfaults; i++)
+		if (&j->m->faults[i].outage == j->m->worst)
+			f = &j->m->faults[i];
+	if (!f || !f->rec->injected_ns) {
+		judged_as(r, VERDICT_UNKNOWN, "%s%s was not injected", id ? "fault " : "a fault", id ? id : "");
+		return NULL;
+	}
+	return f;
+}
+
+static void outage_detail(const struct fault_seen *f, struct judged *r)
+{
+	const struct outage *o = &f->outage;
+	cJSON *d = cJSON_CreateObject(), *p;
+
+	json_set_str(d, "fault", f->rec->id);
+	json_set_num(d, "lo_ms", ms(o->lo_ns));
+	json_set_num(d, "hi_ms", ms(o->hi_ns));
+	json_set_num(d, "seen_ms", ms(o->seen_ns));
+	json_set_bool(d, "ended", o->ended);
+	if (f->predicted.known) {
+		p = cJSON_AddObjectToObject(d, "predicted");
+		json_set_num(p, "lo_ms", ms(f->predicted.lo_ns));
+		json_set_num(p, "hi_ms", ms(f->predicted.hi_ns));
+	}
+	if (*o->m.mechanism)
+		json_set_str(d, "mechanism", o->m.mechanism);
+	r->detail = d;
+}
+
+static void outage_words(const struct fault_seen *f, struct judged *r)
+{
+	const struct outage *o = &f->outage;
+
+	if (!o->any)
+		judged_as(r, r->verdict, "no write was refused and no gap exceeded the baseline after fault %s", f->rec->id);
+	else if (!o->ended)
+		judged_as(r, r->verdict, "writes did not come back after fault %s in the %.0f ms that were left",
+			f->rec->id, ms(o->hi_ns));
+	else
+		judged_as(r, r->verdict, "fault %s: writes%s%s%s were down for %.0f to %.0f ms", f->rec->id,
+			*f->outage_of ? " (" : "", f->outage_of, *f->outage_of ? ")" : "", ms(o->lo_ns),
+			ms(o->hi_ns));
+	if (o->any && o->more > 0)
+		judged_also(r, "; %d further gaps of %.0f ms together followed", o->more, ms(o->more_ns));
+}
+
+static enum verdict predicted(const struct fault_seen *f)
+{
+	const struct prediction *p = &f->predicted;
+	double lo = f->outage.any ? (double)f->outage.lo_ns : 0;
+	double hi = f->outage.any ? (double)f->outage.hi_ns : 0;
+
+	if (!p->known)
+		return VERDICT_UNKNOWN;
+	if (f->outage.any && !f->outage.ended)
+		return lo > (double)p->hi_ns ? VERDICT_FAIL : VERDICT_UNKNOWN;
+	if (lo >= (double)p->lo_ns && hi <= (double)p->hi_ns)
+		return VERDICT_PASS;
+	return hi < (double)p->lo_ns || lo > (double)p->hi_ns ? VERDICT_FAIL : VERDICT_UNKNOWN;
+}
+
+void judge_outage(const struct judging *j, struct judged *r)
+{
+	const struct fault_seen *f = outage_fault(j, r);
+	const struct outage *o;
+	enum verdict v;
+
+	if (!f)
+		return;
+	if (j->m->baseline_p999_ns < 0) {
+		judged_as(r, VERDICT_UNKNOWN, "too few writes before the first fault to know what is normal");
+		return;
+	}
+	o = &f->outage;
+	v = judging_within(j, o->any ? (double)o->lo_ns : 0, o->any ? (double)o->hi_ns : 0);
+	/* All that was watched is below the limit, but it never ended. */
+	if (o->any && !o->ended && v == VERDICT_PASS)
+		v = VERDICT_UNKNOWN;
+	if (json_bool(j->expect, "within_predicted", false)) {
+		v = verdict_worse(v, predicted(f));
+		r->limit = f->predicted.known ? ms(f->predicted.hi_ns) : NAN;
+	}
+	r->verdict = v;
+	r->measured = o->any ? ms(o->seen_ns) : 0;
+	if (!isnan(judging_limit(j, 1)))
+		r->limit = judging_limit(j, (double)NS_PER_MS);
+	outage_words(f, r);
+	if (json_bool(j->expect, "within_predicted", false)) {
+		if (f->predicted.known)
+			judged_also(r, "; the rules allow %.0f to %.0f ms", ms(f->predicted.lo_ns), ms(f->predicted.hi_ns));
+		else
+			judged_also(r, "; no rule predicts this one");
+		if (*o->m.mechanism)
+			judged_also(r, "; ended by: %s", o->m.mechanism);
+	}
+	outage_detail(f, r);
+}
+
+void judge_recovery(const struct judging *j, struct judged *r)
+{
+	const struct fault_seen *f = wanted_fault(j);
+	int64_t ns = f ? f->redundant_ns : j->m->redundant_ns, watched = 0;
+	size_t i;
+	double most;
+
+	r->limit = judging_limit(j, (double)NS_PER_MS);
+	if (!j->m->nsamples || (!f && (json_get(j->expect, "fault") || !j->m->nfaults))) {
+		judged_as(r, VERDICT_UNKNOWN, "%s", j->m->nsamples ? "the fault was not injected" :
+			"no member ever answered the sampler");
+		return;
+	}
+	if (ns >= 0) {
+		r->measured = ms(ns);
+		judged_as(r, judging_within(j, (double)ns, (double)ns),
+			"all members were following one primary again after %.0f ms", ms(ns));
+		return;
+	}
+	for (i = 0; i < j->m->nfaults; i++) {
+		const struct fault_seen *x = &j->m->faults[i];
+
+		if (x->rec->effective_ns && x->redundant_ns < 0 && (!f || x == f) &&
+		    x->window_end_ns - x->rec->effective_ns > watched)
+			watched = x->window_end_ns - x->rec->effective_ns;
+	}
+	/* Not within the limit is certain only when we watched for that long. */
+	judged_as(r, judging_bound(j, "at_most", &most) && (double)watched > most ? VERDICT_FAIL : VERDICT_UNKNOWN,
+		"redundancy was not back within the %.0f ms that were watched", ms(watched));
+}
+
+void judge_dual(const struct judging *j, struct judged *r)
+{
+	const struct measured *m = j->m;
+	enum verdict v;
+
+	r->limit = judging_limit(j, (double)NS_PER_MS);
+	if (!m->nsamples) {
+		judged_as(r, VERDICT_UNKNOWN, "no member ever answered the sampler");
+		return;
+	}
+	v = judging_within(j, (double)m->dual_primary_ns, (double)m->dual_primary_ns);
+	/* Seen once is once too often for a limit of zero, however short. */
+	if (v == VERDICT_PASS && m->dual_primary_samples && !(judging_limit(j, 1) > 0))
+		v = VERDICT_FAIL;
+	r->measured = ms(m->dual_primary_ns);
+	judged_as(r, v, "two writable primaries were seen for %.0f ms (%d answers)", ms(m->dual_primary_ns),
+		m->dual_primary_samples);
+	if (m->dual_primary_unseen_ns > 0) {
+		judged_also(r, "; for %.0f ms a primary behind the partition could not be asked while another served",
+		     ms(m->dual_primary_unseen_ns));
+		if (v == VERDICT_PASS)
+			r->verdict = VERDICT_UNKNOWN;
+	}
+}
+
+void judge_deadline(const struct judging *j, struct judged *r)
+{
+	double own = j->m->noise.lateness_max_ms;
+	int64_t ns = j->m->longest_own_ns, clock = j->m->longest_op_ns;
+
+	r->limit = judging_limit(j, (double)NS_PER_MS);
+	if (ns < 0) {
+		judged_as(r, VERDICT_UNKNOWN, "no operation was tried");
+		return;
+	}
+	r->measured = ms(ns);
+	judged_as(r, judging_within(j, (double)ns, (double)ns), "the longest operation took %.1f ms", ms(ns));
+	if (clock > ns)
+		judged_also(r, " (%.1f ms with what its client waited for a processor after giving up)", ms(clock));
+	/* A client whose machine gave it no processor keeps no deadline. */
+	if (r->verdict == VERDICT_FAIL && own >= r->limit) {
+		r->verdict = VERDICT_UNKNOWN;
+		judged_also(r, ", but the generator itself once stood still for %.0f ms", own);
+	}
+}
+
+void judge_demoted(const struct judging *j, struct judged *r)
+{
+	const struct fault_seen *f = wanted_fault(j);
+	size_t i;
+
+	for (i = 0; !f && !json_get(j->expect, "fault") && i < j->m->nfaults; i++)
+		if (j->m->faults[i].demoted_ns >= 0 || j->m->faults[i].still_primary)
+			f = &j->m->faults[i];
+	r->limit = judging_limit(j, (double)NS_PER_MS);
+	if (f && f->demoted_ns >= 0) {
+		r->measured = ms(f->demoted_ns);
+		judged_as(r, judging_within(j, (double)f->demoted_ns, (double)f->demoted_ns),
+			"the old primary was seen demoted %.0f ms after fault %s was healed", ms(f->demoted_ns), f->rec->id);
+	} else if (f && f->still_primary) {
+		judged_as(r, VERDICT_FAIL, "at the end the old primary and another one were both writable");
+	} else {
+		judged_as(r, VERDICT_UNKNOWN, "the old primary was never seen without its role after the fault was healed");
+	}
+}
+
+/* A lower bound beyond the limit fails for certain; only an upper bound
+ * within it passes. */
+void judge_staleness(const struct judging *j, struct judged *r)
+{
+	const struct staleness *s = &j->m->staleness;
+
+	r->limit = judging_limit(j, (double)NS_PER_MS);
+	if (!s->reads) {
+		judged_as(r, VERDICT_UNKNOWN, "no replica's answer could be placed among the writes");
+		return;
+	}
+	r->measured = ms(s->max_ns);
+	judged_as(r, judging_within(j, (double)s->max_ns, (double)s->max_hi_ns),
+		"of %zu answers of replicas %zu were certainly behind: median %.0f ms, p99 %.0f ms, at most "
+		"between %.0f and %.0f ms, %lld versions", s->reads, s->behind, ms(s->p50_ns), ms(s->p99_ns),
+		ms(s->max_ns), ms(s->max_hi_ns), (long long)s->versions_max);
+}

@@ -1,0 +1,180 @@
+#include "scenario/metrics.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "scenario/scenario.h"
+
+/* The metrics, and an expectation of each in words. */
+
+static void add_duration(struct buf *b, double ns)
+{
+	if (ns >= (double)NS_PER_S || !(ns > 0))
+		buf_fmt(b, "%.10g s", ns / (double)NS_PER_S);
+	else
+		buf_fmt(b, "%.10g ms", ns / (double)NS_PER_MS);
+}
+
+/* `most` says that at_most is alone: " at most " or " within ". */
+static void add_bounds(struct buf *b, const struct expectation *x, const char *most)
+{
+	if (x->within_predicted)
+		buf_str(b, " within the predicted window");
+	if (x->has_at_least) {
+		buf_str(b, " at least ");
+		add_duration(b, x->at_least);
+	}
+	if (x->has_at_most) {
+		buf_str(b, x->has_at_least ? " and at most " : most);
+		add_duration(b, x->at_most);
+	}
+}
+
+static void add_count(struct buf *b, const struct expectation *x, const char *none, const char *some)
+{
+	if (x->has_at_most && !(x->at_most > 0)) {
+		buf_str(b, none);
+		return;
+	}
+	if (x->has_at_least)
+		buf_fmt(b, "at least %.0f ", x->at_least);
+	if (x->has_at_most)
+		buf_fmt(b, "%sat most %.0f ", x->has_at_least ? "and " : "", x->at_most);
+	buf_str(b, some);
+}
+
+/* The one fault that it is about; NULL: there are several, the worst counts. */
+static const char *only_fault(const struct scenario *s, const struct expectation *x)
+{
+	const char *only = NULL;
+
+	if (x->fault)
+		return x->fault;
+	for (size_t i = 0; i < s->nsteps; i++) {
+		if (s->steps[i].kind != STEP_FAULT)
+			continue;
+		if (only)
+			return NULL;
+		only = s->steps[i].id;
+	}
+	return only;
+}
+
+static void stands(struct buf *b, const struct scenario *s, const struct expectation *x)
+{
+	(void)s;
+	buf_str(b, x->want ? "comes up as written and takes a write" : "does not come up as written");
+}
+
+static void outage(struct buf *b, const struct scenario *s, const struct expectation *x)
+{
+	const char *only = only_fault(s, x);
+
+	buf_fmt(b, only ? "outage of %s" : "worst outage", only);
+	add_bounds(b, x, " at most ");
+}
+
+static void lost(struct buf *b, const struct scenario *s, const struct expectation *x)
+{
+	(void)s;
+	add_count(b, x, "no acknowledged write lost", "acknowledged writes lost");
+	if (x->fault)
+		buf_fmt(b, " by %s", x->fault);
+}
+
+static void phantom(struct buf *b, const struct scenario *s, const struct expectation *x)
+{
+	(void)s;
+	add_count(b, x, "no refused write present", "refused writes present");
+}
+
+static void duplicate(struct buf *b, const struct scenario *s, const struct expectation *x)
+{
+	(void)s;
+	add_count(b, x, "no write present twice", "writes present twice");
+}
+
+static void recovery(struct buf *b, const struct scenario *s, const struct expectation *x)
+{
+	const char *only = only_fault(s, x);
+
+	buf_str(b, "redundant again");
+	add_bounds(b, x, " within ");
+	buf_fmt(b, " of %s", only ? only : "every fault");
+}
+
+static void dual_primary(struct buf *b, const struct scenario *s, const struct expectation *x)
+{
+	(void)s;
+	if (x->has_at_most && !(x->at_most > 0)) {
+		buf_str(b, "never two writable primaries");
+		return;
+	}
+	buf_str(b, "time with two writable primaries");
+	add_bounds(b, x, " at most ");
+}
+
+static void deadline(struct buf *b, const struct scenario *s, const struct expectation *x)
+{
+	(void)s;
+	buf_str(b, "longest client operation");
+	add_bounds(b, x, " at most ");
+}
+
+static void demoted(struct buf *b, const struct scenario *s, const struct expectation *x)
+{
+	const char *only = only_fault(s, x);
+
+	buf_str(b, "old primary demoted");
+	add_bounds(b, x, " within ");
+	buf_fmt(b, only ? " of healing %s" : " of every healing", only);
+}
+
+static void errors_clear(struct buf *b, const struct scenario *s, const struct expectation *x)
+{
+	(void)s;
+	buf_str(b, x->want ? "clients get clear errors, not silence" :
+			     "clients get silence, not clear errors");
+}
+
+static void check(struct buf *b, const struct scenario *s, const struct expectation *x)
+{
+	(void)s;
+	buf_fmt(b, "checker %s finds no violation", x->checker);
+}
+
+static void staleness(struct buf *b, const struct scenario *s, const struct expectation *x)
+{
+	(void)s;
+	buf_str(b, "replicas' answers behind by");
+	add_bounds(b, x, " at most ");
+}
+
+static void evicted(struct buf *b, const struct scenario *s, const struct expectation *x)
+{
+	(void)s;
+	add_count(b, x, "no acknowledged write evicted", "acknowledged writes evicted");
+}
+
+static const struct metric metrics[] = {
+#define ROW(id, name, unit, flags, shows, words, judge) \
+	[EXPECT_##id] = {name, METRIC_##unit, flags, SHOWS_##shows, words},
+	METRIC_LIST(ROW)
+#undef ROW
+};
+
+const struct metric *metric_of(enum expect_metric m)
+{
+	return &metrics[m];
+}
+
+bool metric_find(const char *name, enum expect_metric *out)
+{
+	for (int i = 0; i < METRICS; i++) {
+		if (!strcmp(metrics[i].name, name)) {
+			*out = (enum expect_metric)i;
+			return true;
+		}
+	}
+	return false;
+}

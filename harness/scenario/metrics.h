@@ -1,0 +1,86 @@
+#ifndef ORDEAL_SCENARIO_METRICS_H
+#define ORDEAL_SCENARIO_METRICS_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+
+struct scenario;
+struct expectation;
+
+/* What `expect:` can ask for, one line each:
+ * X(ENUM, name, unit, flags, shows, words, judge)
+ *   unit   of its limits, which says how its value is read as well
+ *   flags  what it may say and what it needs (enum metric_flag)
+ *   shows  the figures that a report puts beside its verdict
+ *   words  in scenario/metrics.c: the expectation as a name that can be read alone
+ *   judge  in check/: only there this column is expanded
+ * The words of errors that list metrics follow this order. */
+#define METRIC_LIST(X) \
+	X(STANDS, "stands", BOOL, 0, NOTHING, stands, judge_stands) \
+	X(OUTAGE, "outage", NS, M_FLOOR | M_FAULT | M_PREDICTED | M_BASELINE | M_WRITES | M_NOISY, \
+	  FAULT, outage, judge_outage) \
+	X(LOST, "lost", COUNT, M_FLOOR | M_FAULT | M_INSERTS, LOSS, lost, judge_lost) \
+	X(PHANTOM, "phantom", COUNT, M_FLOOR | M_INSERTS, LOSS, phantom, judge_phantom) \
+	X(DUPLICATE, "duplicate", COUNT, M_FLOOR | M_INSERTS, LOSS, duplicate, judge_duplicate) \
+	X(RECOVERY, "recovery", NS, M_FLOOR | M_FAULT | M_BASELINE | M_NOISY, RECOVERY, recovery, \
+	  judge_recovery) \
+	X(DUAL_PRIMARY, "dual_primary", NS, M_FLOOR, NOTHING, dual_primary, judge_dual) \
+	X(DEADLINE, "deadline", NS, M_NOISY, NOTHING, deadline, judge_deadline) \
+	X(DEMOTED, "demoted", NS, M_FAULT | M_BASELINE | M_NOISY, FAULT, demoted, judge_demoted) \
+	X(ERRORS_CLEAR, "errors_clear", BOOL, 0, FAULT, errors_clear, judge_errors_clear) \
+	X(CHECK, "check", CHECKER, 0, NOTHING, check, judge_check) \
+	X(STALENESS, "staleness", NS, M_REPLICAS | M_NOISY, STALENESS, staleness, judge_staleness) \
+	X(EVICTED, "evicted", COUNT, M_FLOOR | M_INSERTS, LOSS, evicted, judge_evicted)
+
+enum expect_metric {
+#define METRIC_ENUM(id, name, unit, flags, shows, words, judge) EXPECT_##id,
+	METRIC_LIST(METRIC_ENUM)
+#undef METRIC_ENUM
+};
+
+enum {
+#define METRIC_ONE(id, name, unit, flags, shows, words, judge) +1
+	METRICS = 0 METRIC_LIST(METRIC_ONE)
+#undef METRIC_ONE
+};
+
+enum metric_unit {
+	METRIC_BOOL,    /* true or false, no limits */
+	METRIC_NS,      /* limits that are lengths of time */
+	METRIC_COUNT,   /* limits that are whole numbers */
+	METRIC_CHECKER, /* the name of a checker, no limits */
+};
+
+enum metric_flag {
+	M_FLOOR = 1,      /* may have at_least */
+	M_FAULT = 2,      /* may be about one fault */
+	M_PREDICTED = 4,  /* may say within: predicted */
+	M_BASELINE = 8,   /* needs a fault, and steady load before the first one */
+	M_WRITES = 16,    /* needs writes of any kind in the load's mix */
+	M_INSERTS = 32,   /* needs inserts or sends: it is counted on their values */
+	M_REPLICAS = 64,  /* needs read_replica */
+	M_NOISY = 128,    /* a time that a late load generator makes longer */
+};
+
+enum metric_shows {
+	SHOWS_NOTHING,
+	SHOWS_FAULT,     /* its fault: outage, prediction, evidence */
+	SHOWS_LOSS,
+	SHOWS_RECOVERY,
+	SHOWS_STALENESS,
+};
+
+struct metric {
+	const char *name;
+	enum metric_unit unit;
+	unsigned flags; /* of enum metric_flag */
+	enum metric_shows shows;
+	void (*words)(struct buf *b, const struct scenario *s, const struct expectation *x);
+};
+
+const struct metric *metric_of(enum expect_metric m);
+/* False: none has this name. */
+bool metric_find(const char *name, enum expect_metric *out);
+
+#endif
