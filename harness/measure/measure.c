@@ -8,15 +8,37 @@
 #include "base/mem.h"
 #include "measure/parts.h"
 
-static void redirections(const struct view *v, struct measured *m)
+static bool has_word(const char *text, const char *word)
 {
-	size_t i;
+	size_t len = strlen(word);
+	const char *p = text;
 
-	for (i = 0; i < v->nops; i++) {
-		m->moved += strstr(v->ops[i]->via, " MOVED") != NULL;
-		m->asked += strstr(v->ops[i]->via, " ASK") != NULL;
-		m->tried_again += strstr(v->ops[i]->via, " TRYAGAIN") != NULL;
+	while ((p = strchr(p, ' '))) {
+		p++;
+		if (!strncmp(p, word, len) && (p[len] == ' ' || !p[len]))
+			return true;
 	}
+	return false;
+}
+
+static void redirections(const struct view *v, const struct model_ops *model, struct measured *m)
+{
+	const struct redirection *r = model ? model->redirections : NULL;
+
+	m->redirections = r;
+	for (size_t k = 0; r && k < REDIRECTIONS_MAX && r[k].word; k++)
+		for (size_t i = 0; i < v->nops; i++)
+			m->redirected[k] += has_word(v->ops[i]->via, r[k].word);
+}
+
+int64_t measured_redirected(const struct measured *m, const char *key)
+{
+	const struct redirection *r = m->redirections;
+
+	for (size_t k = 0; r && k < REDIRECTIONS_MAX && r[k].word; k++)
+		if (!strcmp(r[k].key, key))
+			return m->redirected[k];
+	return 0;
 }
 
 static void load_span(const struct view *v, struct measured *m)
@@ -164,7 +186,7 @@ void measure_scenario(const struct history *h, const struct evidence *ev, struct
 	view_make(&v, h, ev);
 	out->scenario = ev->scenario;
 	load_span(&v, out);
-	redirections(&v, out);
+	redirections(&v, model, out);
 	faults_make(&v, out);
 	first = out->end_ns + 1;
 	for (i = 0; i < out->nfaults; i++)

@@ -113,10 +113,10 @@ struct measured {
 	int64_t baseline_p50_ns, baseline_p99_ns, baseline_p999_ns;
 	int64_t longest_op_ns;      /* invoke to return */
 	int64_t longest_own_ns;     /* the same without late_ns of each */
-	/* Operations that servers sent on to another one or told to come again
-	 * (Redis Cluster's MOVED, ASK and TRYAGAIN: `via` ends with it), which
-	 * clients did. */
-	int64_t moved, asked, tried_again;
+	/* Operations that servers sent on or told to come again, which clients
+	 * did, by the model's table (NULL: it has none). */
+	const struct redirection *redirections;
+	int64_t redirected[REDIRECTIONS_MAX];
 	struct fault_seen *faults;
 	size_t nfaults;
 	struct outage *worst;       /* of the faults', NULL when none */
@@ -143,6 +143,9 @@ void evidence_load(const cJSON *events, int scenario, struct evidence *ev);
 /* `h` and `ev` must outlive *out, which measured_free() ends. */
 void measure_scenario(const struct history *h, const struct evidence *ev, struct measured *out);
 void measured_free(struct measured *m);
+
+/* Operations that were redirected so; 0 for keys that the system does not have. */
+int64_t measured_redirected(const struct measured *m, const char *key);
 
 /* The part of this name, NULL when there is none. */
 const struct partial_outage *fault_part(const struct fault_seen *f, const char *what, const char *name);

@@ -310,6 +310,22 @@ static cJSON *recovery(const struct measured *m)
 	return out;
 }
 
+/* The same keys whatever the system. */
+static cJSON *redirected(const struct measured *m)
+{
+	cJSON *out = cJSON_CreateObject();
+	size_t n;
+	const struct system *all = system_all(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct redirection *r = all[i].model->redirections;
+
+		for (size_t k = 0; r && k < REDIRECTIONS_MAX && r[k].word; k++)
+			json_set_i64(out, r[k].key, measured_redirected(m, r[k].key));
+	}
+	return out;
+}
+
 static cJSON *scenario(const struct scenario_report *s)
 {
 	const struct fault_seen *worst = result_worst(s->m);
@@ -342,10 +358,7 @@ static cJSON *scenario(const struct scenario_report *s)
 	json_set(out, "recovery", recovery(m));
 	json_set(out, "groups", groups(s));
 	json_set(out, "staleness", result_staleness(&m->staleness));
-	list = cJSON_AddObjectToObject(out, "redirected");
-	json_set_i64(list, "moved", m->moved);
-	json_set_i64(list, "ask", m->asked);
-	json_set_i64(list, "tryagain", m->tried_again);
+	json_set(out, "redirected", redirected(m));
 	set_ms(out, "dual_primary_ms", m->dual_primary_ns);
 	set_ms(out, "dual_primary_unseen_ms", m->dual_primary_unseen_ns);
 	set_ms(out, "baseline_p99_ms", m->baseline_p99_ns > 0 ? m->baseline_p99_ns : -1);

@@ -57,6 +57,16 @@ enum loss_cause {
 };
 const char *loss_cause_name(enum loss_cause c); /* "not replicated", ...; "" unknown */
 
+/* How a server of the system sends an operation elsewhere, or tells it to come
+ * again, and clients do: that adds latency, and is counted. */
+struct redirection {
+	const char *word; /* as its client puts it into `via`, a word of its own; NULL ends a list */
+	const char *key;  /* in result.json: "redirected" */
+	/* A piece of one sentence: what stands before its count and after it. */
+	const char *before, *after;
+};
+enum { REDIRECTIONS_MAX = 4 };
+
 struct model_ops {
 	/* Required. From the newest sample of every member: are all `n` members
 	 * up, with one writable primary and everyone else following it? `why`
@@ -85,6 +95,9 @@ struct model_ops {
 	 * (160 bytes) says how it is known. */
 	enum loss_cause (*loss_cause)(const struct evidence *ev, const struct op *op,
 				      const struct fault_record *fault, char *why);
+
+	/* At most REDIRECTIONS_MAX. */
+	const struct redirection *redirections;
 };
 
 #endif

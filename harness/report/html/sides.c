@@ -105,11 +105,18 @@ void html_lost_causes(struct page *p)
 void html_redirected(struct page *p)
 {
 	const struct measured *m = p->s->m;
+	const struct redirection *r = m->redirections;
+	int64_t all = 0;
 
-	if (m->moved || m->asked || m->tried_again)
-		fprintf(p->f, "<p>Servers sent clients on to another one: %s operations for good (MOVED), %s this once "
-			"(ASK); %s were told to come again a little later (TRYAGAIN). That is in these operations' latency."
-			"</p>\n", text_count(m->moved).s, text_count(m->asked).s, text_count(m->tried_again).s);
+	for (size_t k = 0; k < REDIRECTIONS_MAX; k++)
+		all += m->redirected[k];
+	if (!all)
+		return;
+	fputs("<p>", p->f);
+	for (size_t k = 0; k < REDIRECTIONS_MAX && r[k].word; k++)
+		fprintf(p->f, "%s%s%s", esc(p, r[k].before), text_count(m->redirected[k]).s,
+			esc(p, r[k].after));
+	fputs(". That is in these operations' latency.</p>\n", p->f);
 }
 
 void html_staleness(struct page *p)

@@ -17,6 +17,11 @@ none '#include "(kube|node|apiserver|engine|agent|run|cmd)/' "no layer that all 
 none 'engine_(find|all|kind|kube|docker|local)\b' "none asks for an engine"
 none '"(docker|local)"' "none knows an engine's name"
 
+# What a system is called, what it calls things and how it runs, it says itself.
+names=$(sed -n 's/^\t\.name = "\(.*\)",$/\1/p' system/*/*client.c | paste -sd'|')
+folders=(measure check report run engine)
+none "cmp\(.*\"(${names:?})\"|\\b(MOVED|ASK|TRYAGAIN)\\b" "none asks for a system by name (${names//|/, }), nor for its words"
+
 # The Makefile's LAYERS, in order: a folder includes only itself and those before it.
 read -ra layers < <(sed -n '/^LAYERS *:=/,/[^\\]$/{s/^LAYERS *:= *//; s/\\$//; p}' ../Makefile | tr '\n' ' ')
 wrong=

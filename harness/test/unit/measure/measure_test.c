@@ -187,6 +187,7 @@ static void test_redirections(void **state)
 
 	(void)state;
 	begin(&r);
+	add(r.events, "scenario", SEC, "{\"system\":\"redis-cluster\"}");
 	for (size_t i = 0; i < ARRAY_LEN(via); i++) {
 		struct op op = {.f = OP_INSERT, .value = (int64_t)i, .key = OP_NO_VALUE, .expect = OP_NO_VALUE,
 				.t_intended = SEC, .t_invoke = SEC, .t_return = SEC + MS, .outcome = OP_OK,
@@ -196,10 +197,32 @@ static void test_redirections(void **state)
 		history_add(&r.h, &op);
 	}
 	measure(&r);
-	assert_int_equal(r.m.moved, 2);
-	assert_int_equal(r.m.asked, 2);
-	assert_int_equal(r.m.tried_again, 1);
+	assert_int_equal(measured_redirected(&r.m, "moved"), 2);
+	assert_int_equal(measured_redirected(&r.m, "ask"), 2);
+	assert_int_equal(measured_redirected(&r.m, "tryagain"), 1);
+	assert_int_equal(measured_redirected(&r.m, "elsewhere"), 0);
 	end(&r);
+}
+
+/* Every system's table is whole, and no longer than what is counted. */
+static void test_redirection_tables(void **state)
+{
+	size_t n, tables = 0;
+	const struct system *all = system_all(&n);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		const struct redirection *r = all[i].model->redirections;
+		size_t k = 0;
+
+		for (; r && r[k].word; k++) {
+			assert_true(k < REDIRECTIONS_MAX);
+			assert_null(strchr(r[k].word, ' '));
+			assert_true(*r[k].word && *r[k].key && *r[k].before && *r[k].after);
+		}
+		tables += k > 0;
+	}
+	assert_true(tables > 0);
 }
 
 static void test_no_final_read(void **state)
@@ -853,6 +876,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_lost),
 		cmocka_unit_test(test_lost_phantom_duplicate),
 		cmocka_unit_test(test_redirections),
+		cmocka_unit_test(test_redirection_tables),
 		cmocka_unit_test(test_no_final_read),
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_registers),
