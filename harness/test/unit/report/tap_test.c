@@ -217,7 +217,8 @@ static void skips_and_a_broken_harness(void **state)
 			   .limit = NAN, .unit = "ms", .why = "this engine has no nodes <to> stop"};
 	struct measured m = {.stands = true, .redundant_ns = -1};
 	cJSON *event = cJSON_CreateObject();
-	struct scenario_report s = {.event = event, .m = &m, .judged = &j, .njudged = 1,
+	struct evidence ev = {0};
+	struct scenario_report s = {.event = event, .ev = &ev, .m = &m, .judged = &j, .njudged = 1,
 				    .verdict = VERDICT_SKIP};
 	struct history h = {0};
 	struct run_report run = {.dir = "", .run = event, .events = NULL, .h = &h, .scenarios = &s,
