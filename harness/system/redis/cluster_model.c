@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "system/redis/replica.h"
+#include "system/redis/redirections.h"
 #include "system/redis/slots.h"
 #include "system/redundancy.h"
 
@@ -84,6 +85,7 @@ bool redis_cluster_redundant(const struct sample *s, size_t n, char *why)
 
 const struct model_ops model_redis_cluster = {
 	.redundant = redis_cluster_redundant,
+	.redirections = redis_redirections,
 	.predict = redis_cluster_predict,
 	.explain = redis_cluster_explain,
 	.resync = redis_resync,
