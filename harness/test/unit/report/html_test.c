@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "report/html/page.h"
 #include "report/report.h"
 #include "test/lib/report_room.h"
 #include "test/lib/report_synth.h"
@@ -286,6 +287,33 @@ static void an_empty_run_is_broken(void **state)
 	assert_int_equal(v, VERDICT_BROKEN);
 }
 
+/* The pieces of a system's table make one sentence; nothing is said of none. */
+static void redirections_make_a_sentence(void **state)
+{
+	static const struct redirection table[] = {
+		{"AWAY", "away", "Sent on: ", " for good"}, {"LATER", "later", "; ", " <later>"}, {0}};
+	struct arena a = {0};
+	struct measured m = {.redirections = table, .redirected = {0, 1200}};
+	struct scenario_report s = {.m = &m};
+	struct page p = {.a = &a, .s = &s};
+	char *text = NULL;
+	size_t len;
+
+	(void)state;
+	p.f = open_memstream(&text, &len);
+	assert_non_null(p.f);
+	html_redirected(&p);
+	m.redirected[1] = 0;
+	html_redirected(&p);
+	m.redirections = NULL;
+	html_redirected(&p);
+	fclose(p.f);
+	assert_string_equal(text, "<p>Sent on: 0 for good; 1,200 &lt;later&gt;. That is in these operations' "
+				  "latency.</p>\n");
+	free(text);
+	arena_free(&a);
+}
+
 static int write_example(const char *dir)
 {
 	struct err e = {0};
@@ -315,6 +343,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_same_bytes_again),
 		cmocka_unit_test(runs_are_listed_newest_first),
 		cmocka_unit_test(an_empty_run_is_broken),
+		cmocka_unit_test(redirections_make_a_sentence),
 	};
 
 	if (argc == 2)
