@@ -23,7 +23,7 @@ Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2) >&2)
 
 WARN    := -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
-	   -Wmissing-prototypes -Wvla -Walloca -Wno-format-truncation -Werror
+	   -Wmissing-prototypes -Wvla -Walloca -Werror
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 LDLIBS   = $(PKG_LIBS) -lpthread -lm
 

@@ -180,7 +180,7 @@ cJSON *load_session_status(struct load_session *s)
 	struct load *l = load_session_load(s);
 	struct load_stats st = {0};
 	cJSON *o = cJSON_CreateObject();
-	char why[200] = "";
+	char why[WHY_BYTES] = "";
 	bool redundant = false;
 
 	if (l)

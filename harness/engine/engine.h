@@ -32,6 +32,9 @@ struct engine_base {
 	char namespace[64]; /* where the system runs */
 };
 
+/* The name of an agent: "node/" and a node's. */
+enum { ENGINE_AGENT_BYTES = 264 };
+
 /* One pod (or process) of the system. */
 struct pod {
 	char name[254], uid[64], node[254], ip[64], phase[32];

@@ -9,9 +9,15 @@
 
 enum role { ROLE_UNKNOWN, ROLE_PRIMARY, ROLE_REPLICA };
 
+/* A pod's name with its end (RFC 1123: 253 characters). */
+enum { MEMBER_NAME_BYTES = 254 };
+
+/* A sentence that names two of them and more besides. */
+enum { WHY_BYTES = 800 };
+
 /* What one member said when asked directly. */
 struct sample {
-	char member[64];
+	char member[MEMBER_NAME_BYTES];
 	int64_t t_ns;     /* when the answer came (or the attempt ended) */
 	int64_t took_ns;
 	bool ok;          /* it answered */

@@ -25,7 +25,7 @@ void sampler_since(struct sampler *s, int64_t from, struct buf *out);
 
 /* What is known now: an array with the newest sample of every member, and
  * whether the system is redundant; an answer older than a second is none.
- * `why` holds 200 bytes. The caller deletes the array. Any thread. */
+ * `why` holds WHY_BYTES. The caller deletes the array. Any thread. */
 cJSON *sampler_members(struct sampler *s, bool *redundant, char *why);
 
 #endif

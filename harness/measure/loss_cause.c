@@ -84,7 +84,7 @@ static bool on_minority_side(const struct evidence *ev, const struct op *op, con
 	if (!*by || !other || !strcmp(other->member, by) || other->timeline < 0 ||
 	    (mine && mine->timeline >= other->timeline))
 		return false;
-	snprintf(w->how, sizeof(w->how), "%.48s acknowledged it, but %.48s was primary of timeline %lld", by,
+	snprintf(w->how, sizeof(w->how), "%.40s acknowledged it, but %.40s was primary of timeline %lld", by,
 		 other->member, (long long)other->timeline);
 	return true;
 }

@@ -60,7 +60,7 @@ struct lost_write {
 	int64_t t_return; /* when it was acknowledged */
 	char fault[64];   /* the fault that caused it ("" none) */
 	enum loss_cause cause;
-	char how[160];    /* how that is known; "" */
+	char how[WHY_BYTES]; /* how that is known; "" */
 	char via[64];
 };
 

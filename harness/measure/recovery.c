@@ -104,7 +104,7 @@ static void points_of(const struct view *v, const struct model_ops *model, int64
 {
 	struct members ms = { 0 };
 	struct sample *now;
-	char why[200];
+	char why[WHY_BYTES];
 	size_t i;
 
 	members_of(v, &ms);

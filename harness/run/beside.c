@@ -43,7 +43,7 @@ static const char *primary_of(const cJSON *status)
 }
 
 /* The member's node, and the names of all pods there. */
-static int node_of(struct stage *st, const char *member, char node[128], cJSON *there, struct err *e)
+static int node_of(struct stage *st, const char *member, char node[MEMBER_NAME_BYTES], cJSON *there, struct err *e)
 {
 	struct pods pods = {0};
 	int r = st->ops->pods(st->en, &pods, e);
@@ -101,7 +101,7 @@ int beside_up(struct stage *st, const struct plan *p, const cJSON *setup, const 
 	const struct load_spec *l = &p->sc.load;
 	const char *member = primary_of(status);
 	struct agent_clock c;
-	char node[128];
+	char node[MEMBER_NAME_BYTES];
 	cJSON *body, *there;
 	int r;
 

@@ -266,7 +266,7 @@ void stage_lease(struct stage *st)
 	cJSON *body = cJSON_CreateObject();
 	struct nodes nodes = {0};
 	struct err e = {0};
-	char agent[160];
+	char agent[ENGINE_AGENT_BYTES];
 
 	st->leased_ns = clock_mono_ns();
 	json_set_str(body, "run_id", st->run_id);

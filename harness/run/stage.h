@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "engine/engine.h"
 #include "history/event.h"
+#include "history/sample.h"
 
 /* What a run holds while it is on: the engine with its agents, the two files
  * that everything is written to, and the clocks of the agents. One thread
@@ -45,7 +46,7 @@ struct stage {
 	/* The second load agent. A partition may keep it from answering for as
 	 * long as it lasts; it keeps what was not fetched. */
 	bool beside;
-	char beside_member[64];
+	char beside_member[MEMBER_NAME_BYTES];
 	int64_t beside_next_op, beside_next_sample, beside_retry_ns;
 	int64_t drained_ns, leased_ns;
 	int64_t mute_since_ns; /* the load agent has not answered since; 0: it does */

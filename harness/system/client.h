@@ -16,7 +16,7 @@
  * copy. */
 
 struct member {
-	char name[64];  /* pod name: "postgres-0" */
+	char name[MEMBER_NAME_BYTES]; /* pod name: "postgres-0" */
 	char host[256]; /* where this very member answers */
 };
 

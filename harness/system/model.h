@@ -22,9 +22,9 @@ struct milestones {
 	int64_t effective, detected, elected, promoted, routed, first_ack, baseline;
 	int64_t resolved_ns; /* name resolution within routed: a length, -1 unknown */
 	/* "how it is known", for each of the above that a system fills */
-	char how_detected[160], how_elected[160], how_promoted[160], how_routed[160];
+	char how_detected[WHY_BYTES], how_elected[WHY_BYTES], how_promoted[WHY_BYTES], how_routed[WHY_BYTES];
 	char mechanism[64];  /* which of prediction's mechanisms ended the outage */
-	char why_mechanism[200];
+	char why_mechanism[WHY_BYTES];
 };
 
 struct mechanism {
@@ -44,7 +44,7 @@ struct prediction {
 struct recovery_info {
 	char resync[32];      /* "full", "partial", "rewind", "none", "" unknown */
 	int64_t bytes;        /* copied; -1 unknown */
-	char how[200];
+	char how[WHY_BYTES];
 };
 
 /* Why an acknowledged write is not there at the end. */
@@ -70,7 +70,7 @@ enum { REDIRECTIONS_MAX = 4 };
 struct model_ops {
 	/* Required. From the newest sample of every member: are all `n` members
 	 * up, with one writable primary and everyone else following it? `why`
-	 * (200 bytes) says what is missing. */
+	 * (WHY_BYTES) says what is missing. */
 	bool (*redundant)(const struct sample *s, size_t n, char *why);
 
 	/* Optional, each: what is missing is told as unknown. */
@@ -92,7 +92,7 @@ struct model_ops {
 	 * tells more than what measure/loss_cause.c knows of every system (roles,
 	 * timelines, restarts, groups); that is asked when the answer is
 	 * LOSS_UNKNOWN. `fault` is the one that was at work, NULL: none. `why`
-	 * (160 bytes) says how it is known. */
+	 * (WHY_BYTES) says how it is known. */
 	enum loss_cause (*loss_cause)(const struct evidence *ev, const struct op *op,
 				      const struct fault_record *fault, char *why);
 

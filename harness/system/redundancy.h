@@ -3,10 +3,8 @@
 
 #include "history/sample.h"
 
-/* What redundant() of every system begins with. `why` (200 bytes) says what is
+/* What redundant() of every system begins with. `why` (WHY_BYTES) says what is
  * missing, naming the member; it is set only when something is. */
-
-enum { WHY_BYTES = 200 };
 
 bool redundancy_all_answer(const struct sample *s, size_t n, char *why);
 

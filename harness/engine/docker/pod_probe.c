@@ -65,7 +65,7 @@ static bool http_probe(const cJSON *get, const char *ip, int port, int64_t timeo
 	curl_slist_free_all(headers);
 	curl_easy_cleanup(c);
 	if (r)
-		snprintf(why, 300, "Get \"%s\": %s", url, curl_easy_strerror(r));
+		snprintf(why, 300, "Get \"%.200s\": %.80s", url, curl_easy_strerror(r));
 	else
 		snprintf(why, 300, "HTTP probe failed with statuscode: %ld", code);
 	return !r && code >= 200 && code < 400;

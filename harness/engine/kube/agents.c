@@ -140,7 +140,7 @@ static int await_rollout(struct kube *k, int64_t deadline_ns, struct err *e)
 static int await_nodes(struct kube *k, int64_t deadline_ns, struct err *e)
 {
 	struct nodes nodes = {0};
-	char agent[160];
+	char agent[ENGINE_AGENT_BYTES];
 	int r;
 
 	kube_agents_forget(k);
@@ -200,7 +200,7 @@ int kube_engine_agents_up(struct engine *en, struct err *e)
 static int heal_node(struct kube *k, const char *node, struct err *e)
 {
 	struct buf answer = {0};
-	char agent[160];
+	char agent[ENGINE_AGENT_BYTES];
 	int status = 0, r;
 
 	snprintf(agent, sizeof(agent), "node/%s", node);

@@ -114,7 +114,7 @@ static int list_ready(struct kube *k, struct nodes *nodes, struct err *e)
 static int heal_nodes(struct kube *k, cJSON *found, struct err *e)
 {
 	struct nodes nodes = {0};
-	char agent[160];
+	char agent[ENGINE_AGENT_BYTES];
 	int r;
 
 	log_info("starting the agents once more, to heal what their journals hold");

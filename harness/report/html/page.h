@@ -95,7 +95,7 @@ struct lane_span {
 	int64_t shard; /* what it served; 0: everything */
 };
 struct lane {
-	char member[64];
+	char member[MEMBER_NAME_BYTES];
 	struct lane_span *spans;
 	size_t n, alloc;
 	struct lag_point {

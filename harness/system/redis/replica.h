@@ -9,7 +9,7 @@
 /* A text of sample.extra, "" when it is absent. */
 const char *redis_extra(const struct sample *s, const char *key);
 
-/* Is it a replica whose data is read and whose link stands? `why` (200 bytes)
+/* Is it a replica whose data is read and whose link stands? `why` (WHY_BYTES)
  * says what is missing; for one that is no replica, its name and `is`. */
 bool redis_follows(const struct sample *s, const char *is, char *why);
 

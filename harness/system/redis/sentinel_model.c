@@ -40,7 +40,7 @@ static bool follows(const struct sample *s, const struct sample *master, char *w
 		return false;
 	if (!strcmp(redis_extra(s, "of"), redis_extra(master, "me")))
 		return true;
-	snprintf(why, WHY_BYTES, "%s follows %.60s, not %s", s->member, redis_extra(s, "of"), master->member);
+	snprintf(why, WHY_BYTES, "%.60s follows %.60s, not %.60s", s->member, redis_extra(s, "of"), master->member);
 	return false;
 }
 
@@ -51,7 +51,7 @@ static bool agrees(const cJSON *view, const struct sample *master, size_t n, cha
 	if (*json_str(view, "error", ""))
 		snprintf(why, WHY_BYTES, "Sentinel %.60s: %.80s", who, json_str(view, "error", ""));
 	else if (strcmp(json_str(view, "names", ""), redis_extra(master, "me")))
-		snprintf(why, WHY_BYTES, "Sentinel %.60s names %.60s, not %s", who,
+		snprintf(why, WHY_BYTES, "Sentinel %.60s names %.60s, not %.50s", who,
 			 json_str(view, "names", ""), master->member);
 	else if (strstr(flags, "down") || strstr(flags, "failover") || strstr(flags, "disconnected"))
 		snprintf(why, WHY_BYTES, "Sentinel %.60s says of the master: %.60s", who, flags);
@@ -121,7 +121,7 @@ enum loss_cause redis_sentinel_loss_cause(const struct evidence *ev, const struc
 
 		if (since <= mine)
 			continue;
-		snprintf(why, 160, "%.40s acknowledged it when %.40s had been the master for %.1f s", by,
+		snprintf(why, WHY_BYTES, "%.40s acknowledged it when %.40s had been the master for %.1f s", by,
 			 ev->members[i], in_s(op->t_invoke - since));
 		return LOSS_MINORITY;
 	}

@@ -157,7 +157,7 @@ int memory_cluster_primary(struct memory_cluster *mc, int not)
 void memory_cluster_await_redundant(struct memory_cluster *mc)
 {
 	int64_t end_ns = clock_mono_ns() + SOON_NS;
-	char why[200] = "";
+	char why[WHY_BYTES] = "";
 	bool ok = false;
 
 	while (!ok && clock_mono_ns() < end_ns) {

@@ -22,6 +22,11 @@ names=$(sed -n 's/^\t\.name = "\(.*\)",$/\1/p' system/*/*client.c | paste -sd'|'
 folders=(measure check report run engine)
 none "cmp\(.*\"(${names:?})\"|\\b(MOVED|ASK|TRYAGAIN)\\b" "none asks for a system by name (${names//|/, }), nor for its words"
 
+# A fault is known by what it does (history/effects.h), not by its name.
+names=$(sed -n 's/^\t\.name = "\(.*\)",$/\1/p' fault/*.c | grep -v skeleton | grep -- - | paste -sd'|')
+folders=(base history system load node engine measure check report run)
+none "\"(${names:?})\"|\"kill-\"" "nobody but fault/ knows a fault by its name (${names//|/, })"
+
 # The Makefile's LAYERS, in order: a folder includes only itself and those before it.
 read -ra layers < <(sed -n '/^LAYERS *:=/,/[^\\]$/{s/^LAYERS *:= *//; s/\\$//; p}' ../Makefile | tr '\n' ' ')
 wrong=

@@ -532,7 +532,7 @@ static void one_replica_is_enough(void **state)
 	struct memory_cluster mc;
 	struct sample s[3];
 	struct client *c;
-	char why[200];
+	char why[WHY_BYTES];
 	int primary, other;
 
 	(void)state;
@@ -704,7 +704,7 @@ static void the_example_works(void **state)
 	struct err e = {0};
 	struct probe *p;
 	struct op op = {.f = OP_INSERT, .key = OP_NO_VALUE, .value = 9, .expect = OP_NO_VALUE};
-	char dir[64], why[200];
+	char dir[64], why[WHY_BYTES];
 
 	(void)state;
 	temp_dir(dir);

@@ -250,7 +250,7 @@ static void redundant_needs_all_of_it(void **state)
 		{.member = "m1", .ok = true, .role = ROLE_REPLICA, .timeline = 2},
 		{.member = "m2", .ok = true, .role = ROLE_REPLICA, .timeline = 2},
 	};
-	char why[200];
+	char why[WHY_BYTES];
 
 	(void)state;
 	s[0].extra = parse("{\"followers\":[\"m1\",\"m2\"]}");

@@ -247,7 +247,7 @@ static void member(struct sample *s, const char *name, enum role role, int64_t t
 static void test_redundant(void **state)
 {
 	struct sample s[3];
-	char why[200];
+	char why[WHY_BYTES];
 	size_t i;
 
 	(void)state;
@@ -307,7 +307,7 @@ static void test_redundant_store(void **state)
 		 "etcd-1.etcd: timeout: no answer"},
 	};
 	struct sample s[2];
-	char why[200];
+	char why[WHY_BYTES];
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {

@@ -215,7 +215,7 @@ static void test_redundant(void **state)
 		{5, "{\"m\":\"r-5\",\"ok\":true,\"role\":\"replica\",\"x\":{\"of\":\"c\",\"link\":\"up\",\"state\":\"fail\"}}",
 		 "cluster_state:fail"},
 	};
-	char why[200];
+	char why[WHY_BYTES];
 
 	(void)state;
 	if (!redundant(-1, NULL, why))

@@ -433,7 +433,7 @@ static void test_probe(void **state)
 {
 	struct fixture *f = redis_trial_need(state);
 	struct sample s[N];
-	char why[200];
+	char why[WHY_BYTES];
 
 	for (int i = 0; i < N; i++) {
 		ask_member(f, i, &s[i]);

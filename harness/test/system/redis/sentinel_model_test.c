@@ -61,7 +61,7 @@ static const char *judge(const char *x0, const char *x1, const char *x2, enum ro
 
 static void test_redundant(void **state)
 {
-	char why[200];
+	char why[WHY_BYTES];
 
 	(void)state;
 	assert_string_equal(judge(MASTER WELL, REPLICA WELL, REPLICA WELL, ROLE_REPLICA, why), "redundant");
@@ -285,7 +285,7 @@ static void test_loss_cause(void **state)
 	const struct fault_record *fault;
 	cJSON *events = scene();
 	struct evidence ev;
-	char why[160] = "";
+	char why[WHY_BYTES] = "";
 
 	(void)state;
 	push(events, "{\"k\":\"object\",\"type\":\"pod\",\"s\":0,\"t\":1,\"name\":\"redis-master-0\",\"ip\":\"10.0.0.1\"}");

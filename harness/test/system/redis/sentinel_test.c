@@ -204,7 +204,7 @@ static void test_probe(void **state)
 	struct fixture *f = redis_trial_need(state);
 	const cJSON *view;
 	struct sample s[DATA];
-	char why[200], me[64];
+	char why[WHY_BYTES], me[64];
 
 	for (int i = 0; i < DATA; i++) {
 		ask_member(f, i, &s[i], 3 * NS_PER_S);

@@ -585,7 +585,7 @@ static void test_sampler(void **state)
 	const cJSON *first;
 	cJSON *o, *members;
 	bool redundant;
-	char why[200];
+	char why[WHY_BYTES];
 	int64_t n, from;
 	struct rig r;
 
