@@ -13,9 +13,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/mem.h"
-#include "system/client.h"
+#include "system/client_kit.h"
 #include "system/redis/cluster_probe.h"
 #include "system/redis/map.h"
 #include "system/redis/ops.h"
@@ -66,10 +65,8 @@ static redisReply *ask(struct client *c, struct redis_peer *p, struct op *op,
 		c->map.stale = true;
 		return NULL;
 	}
-	if (clock_mono_ns() >= until_ns) {
-		mem_copy_str(op->error, sizeof(op->error), "timeout: connecting took all the time");
+	if (!call_may_send(op, until_ns))
 		return NULL;
-	}
 	op->sent = true;
 	op->outcome = OP_INFO; /* until there is an answer */
 	if (asking)
@@ -157,11 +154,8 @@ static void cluster_invoke(struct client *c, struct op *op, int64_t deadline_ns)
 	int64_t until_ns;
 	int shard = 0, slot;
 
-	op->t_invoke = clock_mono_ns();
-	until_ns = redis_give_up_ns(op->t_invoke, deadline_ns);
-	op->outcome = OP_FAIL;
-	op->sent = false;
-	op->error[0] = op->via[0] = '\0';
+	call_begin(op);
+	until_ns = call_give_up_ns(op, deadline_ns);
 	redis_command_make(op, c->payload, &k);
 	slot = redis_slot(k.key, strlen(k.key));
 	/* An old map is better than none. */
@@ -273,8 +267,6 @@ static int cluster_setup(const struct access *acc, int keys, int64_t deadline_ns
 static int registers(struct redis_map *m, int keys, struct final_read *out, int64_t until_ns,
 		     struct err *e)
 {
-	out->nregisters = (size_t)keys;
-	out->registers = mem_alloc(((size_t)keys + 1) * sizeof(*out->registers));
 	for (int i = 0; i < keys; i++) {
 		struct redis_peer *p;
 		char key[48];
@@ -298,7 +290,7 @@ static int cluster_final_read(const struct access *acc, int keys, struct final_r
 	struct redis_map m;
 	int r;
 
-	memset(out, 0, sizeof(*out));
+	final_read_begin(out, keys);
 	redis_map_init(&m, acc);
 	r = learn(&m, until_ns, e);
 	if (!r)

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/rng.h"
+#include "system/client_kit.h"
 
 #define INSERT_KEY "ordeal:insert:"
 #define REGISTER_KEY "ordeal:register:"
@@ -20,13 +20,7 @@ static const char *const cas_script =
 
 char *redis_payload(uint32_t seed, size_t bytes)
 {
-	struct rng rng = {seed};
-	char *text = mem_alloc(bytes + 2);
-
-	text[0] = '1';
-	for (size_t i = 0; i < bytes; i++)
-		text[i] = (char)('!' + rng_below(&rng, 94));
-	return text;
+	return bytes ? payload_make(seed, bytes) : mem_strdup("1");
 }
 
 void redis_register_key(int64_t key, char out[48])
@@ -97,12 +91,10 @@ void redis_command_answered(struct op *op, const redisReply *r)
 	}
 	op->outcome = OP_OK;
 	op->error[0] = '\0'; /* of a redirection */
-	if (op->f == OP_READ || op->f == OP_READ_REPLICA) {
+	if (call_reads(op)) {
 		op->value = r->type == REDIS_REPLY_STRING ? strtoll(r->str, NULL, 10) : OP_NO_VALUE;
 	} else if (op->f == OP_CAS && r->type == REDIS_REPLY_INTEGER && !r->integer) {
-		op->outcome = OP_FAIL;
-		mem_copy_str(op->error, sizeof(op->error),
-			     "mismatch: the register holds another value");
+		call_mismatch(op, "the register holds another value");
 	}
 }
 
@@ -114,13 +106,6 @@ bool redis_misdirected(const char *error)
 		if (!strncmp(error, words[i], strlen(words[i])))
 			return true;
 	return false;
-}
-
-int64_t redis_give_up_ns(int64_t t_invoke, int64_t deadline_ns)
-{
-	int64_t reserve = deadline_ns / 40;
-
-	return t_invoke + deadline_ns - (reserve < 25 * NS_PER_MS ? reserve : 25 * NS_PER_MS);
 }
 
 int redis_must(struct redis_conn *c, const char *host, int argc, const char *const *argv,
@@ -220,7 +205,7 @@ static int lengths(struct redis_conn *c, const char *host, const struct values *
 			if (n < 0)
 				return err_set(e, ERR_BROKEN, "LLEN of %.60s was refused", host);
 			for (; n > 0; n--)
-				*VEC_PUSH(out->values, out->n, out->alloc) = v->v[k];
+				final_read_value(out, v->v[k]);
 		}
 	}
 	return 0;

@@ -21,8 +21,8 @@ struct redis_command {
 	char key[48], value[24], expect[24];
 };
 
-/* Characters that no compression makes smaller than the bytes asked for; the
- * caller frees it. */
+/* What each insert carries (payload_make()); never empty, for an empty list is no
+ * list. The caller frees it. */
 char *redis_payload(uint32_t seed, size_t bytes);
 
 /* `payload` is not copied. */
@@ -36,10 +36,6 @@ void redis_command_answered(struct op *op, const redisReply *r);
 /* Does an error say that this server is no master, or no more, or not yet: that
  * where to send commands has to be asked again? */
 bool redis_misdirected(const char *error);
-
-/* By its deadline a call has returned; so it stops waiting a little before,
- * for a thread on a busy machine wakes late. */
-int64_t redis_give_up_ns(int64_t t_invoke, int64_t deadline_ns);
 
 /* One command that must succeed; `host` is for the message. *out, when wanted,
  * is the caller's. */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "base/mem.h"
+#include "system/client_kit.h"
 
 static int port_of(const struct access *acc)
 {
@@ -147,23 +147,11 @@ void redis_probe_lag(struct redis_probe *p, const char *info, struct sample *s, 
 
 /* ---- the settings in force ---- */
 
-void redis_inforce_add(cJSON *out, const struct redis_setting *s, const char *value, const char *source)
-{
-	bool yes = !strcmp(value, "yes"), is_bool = !strcmp(s->unit, "bool");
-	cJSON *o = cJSON_CreateObject();
-
-	json_set_str(o, "name", s->name);
-	json_set_str(o, "value", is_bool ? (yes ? "on" : "off") : value);
-	json_set_str(o, "unit", s->unit);
-	json_set_str(o, "source", source);
-	json_push(out, o);
-}
-
 static int ask_settings(struct redis_conn *c, const struct redis_setting *v, size_t n, cJSON *out,
 			int64_t until_ns, char *why, size_t size)
 {
 	static const char *const info[] = {"INFO", "server"};
-	static const struct redis_setting version = {"redis_version", "word"};
+	static const char version[] = "redis_version";
 	char number[32];
 	redisReply *r = NULL;
 
@@ -177,9 +165,9 @@ static int ask_settings(struct redis_conn *c, const struct redis_setting *v, siz
 		if (redis_get(c, until_ns, &r, why, size) != REDIS_ANSWERED)
 			return -1;
 		if (i < n && r->type == REDIS_REPLY_ARRAY && r->elements == 2)
-			redis_inforce_add(out, &v[i], redis_text(r->element[1]), "Redis' CONFIG GET");
-		else if (i == n && redis_field(redis_text(r), version.name, number, sizeof(number)))
-			redis_inforce_add(out, &version, number, "Redis' INFO");
+			setting_add(out, v[i].name, redis_text(r->element[1]), v[i].unit, "Redis' CONFIG GET");
+		else if (i == n && redis_field(redis_text(r), version, number, sizeof(number)))
+			setting_add(out, version, number, "word", "Redis' INFO");
 		freeReplyObject(r);
 	}
 	return 0;

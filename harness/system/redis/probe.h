@@ -71,6 +71,4 @@ struct redis_setting {
 int redis_inforce(const struct access *acc, const struct redis_setting *v, size_t n, int64_t until_ns,
 		  cJSON *out, struct err *e);
 
-void redis_inforce_add(cJSON *out, const struct redis_setting *s, const char *value, const char *source);
-
 #endif

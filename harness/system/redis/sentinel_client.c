@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "system/client.h"
+#include "system/client_kit.h"
 #include "system/redis/ops.h"
 #include "system/redis/peer.h"
 #include "system/redis/sentinel_probe.h"
@@ -144,19 +144,14 @@ static void sentinel_invoke(struct client *c, struct op *op, int64_t deadline_ns
 	int64_t until_ns;
 	int r;
 
-	op->t_invoke = clock_mono_ns();
-	until_ns = redis_give_up_ns(op->t_invoke, deadline_ns);
-	op->outcome = OP_FAIL;
-	op->sent = false;
-	op->error[0] = op->via[0] = '\0';
+	call_begin(op);
+	until_ns = call_give_up_ns(op, deadline_ns);
 	r = replica ? reach_replica(c, until_ns, &cost, op->error, sizeof(op->error)) :
 		      reach_master(c, until_ns, &cost, op->error, sizeof(op->error));
 	op->find_ns = cost.find_ns;
 	op->dns_ns = cost.dns_ns;
 	op->connect_ns = cost.connect_ns;
-	if (!r && clock_mono_ns() >= until_ns)
-		mem_copy_str(op->error, sizeof(op->error), "timeout: connecting took all the time");
-	else if (!r) {
+	if (!r && call_may_send(op, until_ns)) {
 		op->error[0] = '\0';
 		ask(c, replica ? &c->replica : &c->master, op, until_ns);
 	}
@@ -196,10 +191,8 @@ static int sentinel_final_read(const struct access *acc, int keys, struct final_
 	struct redis_peer *p = &c->master;
 	int r;
 
-	memset(out, 0, sizeof(*out));
+	final_read_begin(out, keys);
 	r = reach(c, until_ns, e) || redis_values(p->conn, p->host, out, until_ns, e) ? -1 : 0;
-	out->nregisters = (size_t)keys;
-	out->registers = mem_alloc(((size_t)keys + 1) * sizeof(*out->registers));
 	for (int i = 0; i < keys && !r; i++)
 		r = redis_register(p->conn, p->host, i, &out->registers[i], until_ns, e);
 	sentinel_client_free(c);

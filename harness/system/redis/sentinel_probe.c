@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "system/client_kit.h"
 #include "system/redis/probe.h"
 #include "system/redis/sentinels.h"
 
@@ -198,8 +199,8 @@ static int sentinel_settings(const struct sentinels *s, cJSON *out, int64_t unti
 		return err_set(e, ERR_BROKEN, "the settings in force: %s", why);
 	for (size_t i = 0; i < ARRAY_LEN(of_sentinel); i++)
 		if (*pair(r, of_sentinel[i].name))
-			redis_inforce_add(out, &of_sentinel[i], pair(r, of_sentinel[i].name),
-					  "SENTINEL MASTER");
+			setting_add(out, of_sentinel[i].name, pair(r, of_sentinel[i].name),
+				    of_sentinel[i].unit, "SENTINEL MASTER");
 	freeReplyObject(r);
 	return 0;
 }

@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "system/client.h"
+#include "system/client_kit.h"
 #include "system/model.h"
 #include "test/lib/redis_server.h"
 #include "test/lib/redis_trial.h"
@@ -193,8 +193,7 @@ static void ask_member(struct fixture *f, int i, struct sample *s, int64_t timeo
 {
 	struct probe *p = SYS.probe_new(&f->t.acc, &f->m[i]);
 
-	*s = (struct sample){.timeline = -1, .position = -1, .lag_bytes = -1, .lag_ns = -1};
-	mem_copy_str(s->member, sizeof(s->member), f->m[i].name);
+	sample_begin(s, &f->m[i]);
 	SYS.probe(p, s, timeout_ns);
 	SYS.probe_free(p);
 }
