@@ -23,15 +23,18 @@ static const char *text(const cJSON *e, const char *key)
 static void read_sample(struct reading *r, const cJSON *e)
 {
 	struct evidence *ev = r->ev;
+	struct sample *s = VEC_PUSH(ev->samples, ev->nsamples, r->samples);
 	size_t i;
 
-	sample_from_json(e, VEC_PUSH(ev->samples, ev->nsamples, r->samples));
-	if (event_is(e, "witness"))
+	sample_from_json(e, s);
+	if (s->beside)
 		return;
-	for (i = 0; i < ev->nmembers && strcmp(ev->members[i], text(e, "m")); i++)
+	/* By the name as the sample has it: one that is longer than any pod's is
+	 * cut there, and must be the same member here. */
+	for (i = 0; i < ev->nmembers && strcmp(ev->members[i], s->member); i++)
 		;
 	if (i == ev->nmembers)
-		*VEC_PUSH(ev->members, ev->nmembers, r->members) = text(e, "m");
+		*VEC_PUSH(ev->members, ev->nmembers, r->members) = arena_strdup(&ev->arena, s->member);
 }
 
 static void read_pod(struct reading *r, const cJSON *e)

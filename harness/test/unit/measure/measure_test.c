@@ -849,6 +849,30 @@ static void test_whose_trouble(void **state)
 	end(&r);
 }
 
+/* Names that are longer than any pod's, equal in all that is kept of them: each
+ * sample counts for somebody who is known. */
+static void test_long_names(void **state)
+{
+	struct run r;
+	char name[300];
+	int64_t t;
+	int i;
+
+	(void)state;
+	begin(&r);
+	steady(&r.h, 100);
+	synth_add_fault(r.events, "kill", "kill-pod", SEC);
+	for (t = 0; t < 6 * SEC; t += 100 * MS)
+		for (i = 0; i < 40; i++) {
+			snprintf(name, sizeof(name), "%0280d", i);
+			json_push(r.events, synth_sample(name, t + i, true, "replica", false, 1));
+		}
+	measure(&r);
+	assert_int_equal(r.m.nsamples, 60 * 40);
+	assert_int_equal(r.m.redundant_ns, -1);
+	end(&r);
+}
+
 static void test_stands(void **state)
 {
 	struct run r;
@@ -899,6 +923,7 @@ int main(void)
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_unsupported),
 		cmocka_unit_test(test_whose_trouble),
+		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_stands),
 	};
 
