@@ -36,7 +36,8 @@
  *  log       member, container, previous, text: an excerpt
  *  inforce   settings[{name, value, unit}]: as the running system reports them
  *  final     present [[lo,hi],...], duplicates [[value,count],...], registers {key: value},
- *            messages [{part, off, redel, val[]}...], took_ms
+ *            messages [{part, off, redel, val[]}...], by [{addr, member, role, shard}...], took_ms
+ *  load      source, g, ops: how many operations a load agent says that it did
  *  noise     source, lateness_p99_ms, lateness_max_ms, cpu_some_pct, steal_pct, ...
  *  stands    ok, member (first that failed), point, reason: did the fixture come up as written
  *  unsupported what: the engine cannot do what the scenario asks

@@ -12,7 +12,7 @@
 struct reading {
 	struct evidence *ev;
 	effects_fn *effects;
-	size_t samples, pods, endpoints, logs, phases, groups, noise, faults, members; /* room in each array */
+	size_t samples, pods, endpoints, logs, phases, groups, noise, told, faults, members; /* room in each array */
 };
 
 static const char *text(const cJSON *e, const char *key)
@@ -94,6 +94,13 @@ static void read_group(struct reading *r, const cJSON *e)
 static void read_noise(struct reading *r, const cJSON *e)
 {
 	*VEC_PUSH(r->ev->noise, r->ev->nnoise, r->noise) = (struct noise_seen){event_t(e), e};
+}
+
+static void read_told(struct reading *r, const cJSON *e)
+{
+	*VEC_PUSH(r->ev->told, r->ev->ntold, r->told) = (struct load_told){
+		.source = text(e, "source"), .group = (uint32_t)json_i64(e, "g", 0),
+		.ops = json_i64(e, "ops", 0)};
 }
 
 static struct fault_record *record(struct reading *r, const char *id)
@@ -212,7 +219,22 @@ static const struct {
 } kinds[] = {
 	{"sample", read_sample}, {"witness", read_sample}, {"object", read_object}, {"log", read_log},
 	{"phase", read_phase},   {"group", read_group},    {"noise", read_noise},   {"fault", read_fault},
+	{"load", read_told},
 };
+
+static void read_final(struct evidence *ev, const cJSON *e)
+{
+	const cJSON *by = json_get(e, "by"), *a;
+
+	ev->final = e;
+	ev->final_ns = event_t(e);
+	ev->nanswerers = 0;
+	ev->answerers = arena_alloc(&ev->arena, ((size_t)cJSON_GetArraySize(by) + 1) * sizeof(*ev->answerers));
+	cJSON_ArrayForEach(a, by)
+		ev->answerers[ev->nanswerers++] = (struct answerer){
+			.address = text(a, "addr"), .role = role_from_name(text(a, "role")),
+			.shard = (uint32_t)json_i64(a, "shard", 0), .member = text(a, "member")};
+}
 
 /* Of which the last one counts. */
 static void read_single(struct evidence *ev, const cJSON *e)
@@ -222,7 +244,7 @@ static void read_single(struct evidence *ev, const cJSON *e)
 	else if (event_is(e, "inforce"))
 		ev->inforce = json_get(e, "settings");
 	else if (event_is(e, "final"))
-		ev->final = e;
+		read_final(ev, e);
 	else if (event_is(e, "stands"))
 		ev->stands = e;
 	else if (event_is(e, "unsupported"))
@@ -243,6 +265,7 @@ static void read_run(struct evidence *ev, const cJSON *events)
 		if (s >= 0 && s != ev->scenario)
 			continue;
 		over = over || (s >= 0 && event_is(e, "phase") && !strcmp(text(e, "phase"), "done"));
+		ev->over = ev->over || over || (s < 0 && event_is(e, "end"));
 		if (event_is(e, "broken") && (s >= 0 || !over) && !ev->broken) {
 			ev->broken = true;
 			ev->broken_where = text(e, "where");
@@ -294,6 +317,20 @@ static struct timed *in_order(const cJSON *events, int scenario, size_t *n)
 	return v;
 }
 
+/* Which member an address was is known once all changes of pods are. */
+static void finish_final(struct evidence *ev)
+{
+	for (size_t i = 0; i < ev->nanswerers; i++) {
+		struct answerer *a = &ev->answerers[i];
+
+		if (!*a->member)
+			a->member = evidence_member_at(ev, a->address, ev->final_ns);
+	}
+	for (size_t i = 0; i < ev->nphases; i++)
+		if (!strcmp(ev->phases[i].phase, "unsettled"))
+			ev->unsettled = ev->phases[i].detail;
+}
+
 static void finish_faults(struct reading *r)
 {
 	for (size_t i = 0; i < r->ev->nfaults; i++) {
@@ -329,6 +366,7 @@ void evidence_make(const cJSON *events, int scenario, effects_fn *effects, struc
 	free(v);
 	read_run(ev, events);
 	finish_faults(&r);
+	finish_final(ev);
 }
 
 void evidence_free(struct evidence *ev)
@@ -344,6 +382,7 @@ void evidence_free(struct evidence *ev)
 	free(ev->phases);
 	free(ev->groups);
 	free(ev->noise);
+	free(ev->told);
 	free(ev->members);
 	free(ev->faults);
 	arena_free(&ev->arena);

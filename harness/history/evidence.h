@@ -54,6 +54,19 @@ struct noise_seen { /* what a load agent and its kernel said of the load's time 
 	const cJSON *event;
 };
 
+struct load_told { /* what a load agent says that it did, when it was stopped */
+	const char *source;
+	uint32_t group;
+	int64_t ops; /* lines that the history must have of it */
+};
+
+struct answerer { /* a server that the final read was taken from */
+	const char *address; /* "10.244.1.7:6379" */
+	const char *member;  /* "": nobody knows whose address that was */
+	enum role role;      /* as it said itself, after it had told everything */
+	uint32_t shard;      /* 0: it has none, or did not tell */
+};
+
 struct fault_target {
 	const char *member, *node, *uid, *ip;
 	enum role role; /* when the fault was planned */
@@ -89,6 +102,9 @@ struct evidence {
 	const cJSON *event;    /* the scenario's */
 	const cJSON *inforce;  /* settings as the running system told them last: [{name, value, unit}] */
 	const cJSON *final;    /* the last "final" event */
+	int64_t final_ns;      /* when it was told; 0: there is none */
+	const char *unsettled; /* why the system had not settled before it; NULL: it had */
+	bool over;             /* the scenario went to its end, or the run did */
 	const cJSON *stands;
 	const cJSON *unsupported;
 	const cJSON *interrupt;
@@ -117,6 +133,10 @@ struct evidence {
 	size_t nmembers;
 	struct noise_seen *noise;
 	size_t nnoise;
+	struct load_told *told;
+	size_t ntold;
+	struct answerer *answerers; /* of `final`; none: it does not say who answered */
+	size_t nanswerers;
 	struct fault_record *faults; /* in the order in which they first show */
 	size_t nfaults;
 	struct arena arena;
@@ -163,6 +183,13 @@ const char *evidence_address(const struct evidence *ev, const char *member, int6
 const char *evidence_node(const struct evidence *ev, const char *member);
 
 const struct group_seen *evidence_group(const struct evidence *ev, uint32_t number);
+
+/* Whether what the final read found is what the system holds: it was made, after
+ * the system had settled, and each server that answered was the only writable
+ * primary of its part. Where a run does not tell who answered (older ones), at
+ * least no two may have been primaries at its end. False: `why` says what is
+ * wrong, in words that follow "the final read cannot be relied on: ". */
+bool evidence_final_sound(const struct evidence *ev, char *why, size_t size);
 
 /* When a phase began first; 0: never. */
 int64_t evidence_phase(const struct evidence *ev, const char *phase);

@@ -75,6 +75,25 @@ static cJSON *messages_json(const struct final_read *f)
 	return runs;
 }
 
+static cJSON *answers_json(const struct final_read *f)
+{
+	cJSON *list = cJSON_CreateArray();
+
+	for (size_t i = 0; i < f->nanswers; i++) {
+		const struct final_answer *a = &f->answers[i];
+		cJSON *o = cJSON_CreateObject();
+
+		json_set_str(o, "addr", a->address);
+		if (a->member[0])
+			json_set_str(o, "member", a->member);
+		json_set_str(o, "role", role_name(a->role));
+		if (a->shard)
+			json_set_i64(o, "shard", a->shard);
+		json_push(list, o);
+	}
+	return list;
+}
+
 cJSON *present_json(struct final_read *f)
 {
 	cJSON *o = cJSON_CreateObject();
@@ -105,5 +124,7 @@ cJSON *present_json(struct final_read *f)
 	}
 	if (f->drained)
 		json_set(o, "messages", messages_json(f));
+	if (f->nanswers)
+		json_set(o, "by", answers_json(f));
 	return o;
 }

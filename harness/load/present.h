@@ -17,8 +17,9 @@ int present_read(const struct client_ops *sys, const struct access *acc, int key
 
 /* A final read as the fields of a "final" event: present [[lo,hi],...] (each
  * value once, ascending), duplicates [[value,count],...], registers
- * {"key": value or null}, and, when they were read, messages [{part, off, redel,
- * val[...]}...] (doc/HISTORY.md). Sorts f->values. The caller deletes the
+ * {"key": value or null}, when they were read messages [{part, off, redel,
+ * val[...]}...], and by [{addr, member, role, shard}...], who answered
+ * (doc/HISTORY.md). Sorts f->values. The caller deletes the
  * result. */
 cJSON *present_json(struct final_read *f);
 

@@ -161,9 +161,13 @@ static void emit_noise(struct stage *st)
 
 void beside_stop(struct stage *st)
 {
-	tell(st, "/v1/stop");
-	if (st->beside)
-		emit_noise(st);
+	struct err e = {0};
+
+	if (!st->beside)
+		return;
+	if (stage_stop_load(st, STAGE_BESIDE_AGENT, 1, STOP_TIMEOUT_NS, &e))
+		log_warn("%s", e.msg);
+	emit_noise(st);
 }
 
 void beside_reset(struct stage *st)

@@ -78,7 +78,7 @@ static int settle(struct walk *w, struct err *e)
 		return -1;
 	if (r > 0)
 		stage_phase(st, "unsettled", why);
-	if (stage_call(st, "load", "POST", "/v1/stop", NULL, CALL_TIMEOUT_NS, NULL, e))
+	if (stage_stop_load(st, "load", 0, CALL_TIMEOUT_NS, e))
 		return -1;
 	beside_stop(st);
 	if (stage_drain(st, true, e))

@@ -381,6 +381,22 @@ int stage_await_redundant(struct stage *st, int64_t within_ns, char why[400], st
 	}
 }
 
+int stage_stop_load(struct stage *st, const char *agent, uint32_t group, int64_t timeout_ns,
+		    struct err *e)
+{
+	cJSON *a = NULL, *ev;
+
+	if (stage_call(st, agent, "POST", "/v1/stop", NULL, timeout_ns, &a, e))
+		return -1;
+	ev = event_new(st->scenario, "load");
+	json_set_str(ev, "source", agent);
+	json_set_i64(ev, "g", group);
+	json_set_i64(ev, "ops", json_i64(a, "ops", 0));
+	event_emit(&st->events, ev);
+	cJSON_Delete(a);
+	return 0;
+}
+
 void stage_emit_inforce(struct stage *st)
 {
 	cJSON *a = NULL, *ev;

@@ -98,6 +98,11 @@ int stage_status(struct stage *st, cJSON **status, struct err *e);
  * system's own reason in `why`; -1 with an error. */
 int stage_await_redundant(struct stage *st, int64_t within_ns, char why[400], struct err *e);
 
+/* Ends an agent's load, and emits {k: "load"}: how many operations it says that
+ * it did. `group` is theirs in the history. */
+int stage_stop_load(struct stage *st, const char *agent, uint32_t group, int64_t timeout_ns,
+		    struct err *e);
+
 /* Emits {k: "inforce"}: the settings as the running system tells them. */
 void stage_emit_inforce(struct stage *st);
 

@@ -43,6 +43,15 @@ struct final_read {
 	} *messages;
 	size_t nmessages, messages_alloc;
 	bool drained; /* the messages were read, even if there are none */
+	/* Every server that was read from, and what it said it was once it had
+	 * told everything: whether it was entitled to is judged by that. */
+	struct final_answer {
+		char address[64]; /* as in op->via */
+		char member[64];  /* "": which it is, its address has to tell */
+		enum role role;
+		uint32_t shard;   /* as in struct op */
+	} *answers;
+	size_t nanswers, answers_alloc;
 };
 
 struct client; /* one connection's worth of state, owned by one thread */

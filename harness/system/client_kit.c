@@ -88,6 +88,18 @@ void final_read_register(struct final_read *out, int64_t key, int64_t value)
 		out->registers[key] = value;
 }
 
+void final_read_answered(struct final_read *out, const struct access *acc, const char *address,
+			 const char *host, enum role role, uint32_t shard)
+{
+	struct final_answer *a = VEC_PUSH(out->answers, out->nanswers, out->answers_alloc);
+
+	*a = (struct final_answer){.role = role, .shard = shard};
+	mem_copy_str(a->address, sizeof(a->address), address);
+	for (size_t i = 0; host && i < acc->n; i++)
+		if (!strcmp(acc->members[i].host, host) || !strcmp(acc->members[i].name, host))
+			mem_copy_str(a->member, sizeof(a->member), acc->members[i].name);
+}
+
 void sample_begin(struct sample *s, const struct member *m)
 {
 	memset(s, 0, sizeof(*s));

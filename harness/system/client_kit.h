@@ -36,6 +36,10 @@ void final_read_begin(struct final_read *out, int keys);
 void final_read_value(struct final_read *out, int64_t value);
 /* A key that nobody asked for is left out. */
 void final_read_register(struct final_read *out, int64_t key, int64_t value);
+/* Who was read from, and what it says it is after that. `host` is a member's own
+ * name or any other (NULL: none is known). */
+void final_read_answered(struct final_read *out, const struct access *acc, const char *address,
+			 const char *host, enum role role, uint32_t shard);
 
 /* ---- probes and settings ---- */
 

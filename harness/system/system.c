@@ -46,5 +46,6 @@ void final_read_free(struct final_read *f)
 	free(f->values);
 	free(f->registers);
 	free(f->messages);
+	free(f->answers);
 	memset(f, 0, sizeof(*f));
 }

@@ -312,6 +312,23 @@ static void note_final(struct final_read *out, const char *line)
 		final_read_register(out, key, value);
 }
 
+/* Who this is and as what, on the connection that told everything. */
+static int who_answered(struct wire *w, const struct access *acc, struct final_read *out, int64_t end_ns,
+			struct err *e)
+{
+	const char *line = NULL;
+	cJSON *o = NULL;
+
+	if (!wire_send(w, "status", end_ns, e) && !wire_line(w, &line, end_ns, e))
+		o = json_parse(line, "the status of memory", e);
+	if (!o)
+		return -1;
+	final_read_answered(out, acc, w->addr, json_str(o, "name", NULL),
+			    role_from_name(json_str(o, "role", "")), 0);
+	cJSON_Delete(o);
+	return 0;
+}
+
 static int final_read(const struct access *acc, int keys, struct final_read *out,
 		      int64_t timeout_ns, struct err *e)
 {
@@ -331,6 +348,8 @@ static int final_read(const struct access *acc, int keys, struct final_read *out
 		if (!r)
 			note_final(out, line);
 	}
+	if (!r)
+		r = who_answered(&w, acc, out, end_ns, e);
 	out->drained = !r;
 	wire_close(&w);
 	return r;

@@ -337,6 +337,21 @@ static void take(const PGresult *values, const PGresult *registers, struct final
 				    strtoll(PQgetvalue(registers, i, 1), NULL, 10));
 }
 
+/* Who this is, and as what: asked last, on the connection that told everything. */
+static int who_answered(PGconn *c, const struct access *acc, struct final_read *out, int64_t until_ns,
+			struct err *e)
+{
+	PGresult *res = NULL;
+
+	if (must(c, "SELECT coalesce(host(inet_server_addr()), ''), pg_is_in_recovery()", 0, NULL, until_ns,
+		 &res, e))
+		return -1;
+	final_read_answered(out, acc, PQgetvalue(res, 0, 0), PQhost(c),
+			    PQgetvalue(res, 0, 1)[0] == 't' ? ROLE_REPLICA : ROLE_PRIMARY, 0);
+	PQclear(res);
+	return 0;
+}
+
 static int postgres_final_read(const struct access *acc, int keys, struct final_read *out,
 			       int64_t timeout_ns, struct err *e)
 {
@@ -351,6 +366,8 @@ static int postgres_final_read(const struct access *acc, int keys, struct final_
 	if (!r)
 		r = must(c, "SELECT key, value FROM ordeal_register", 0, NULL, until_ns,
 			 &registers, e);
+	if (!r)
+		r = who_answered(c, acc, out, until_ns, e);
 	if (!r)
 		take(values, registers, out);
 	PQclear(values);

@@ -283,6 +283,20 @@ static int registers(struct redis_map *m, int keys, struct final_read *out, int6
 	return 0;
 }
 
+/* Once more after everything was read: each range's owner, as what it is now. */
+static int who_answered(struct redis_map *m, const struct access *acc, struct final_read *out,
+			int64_t until_ns, struct err *e)
+{
+	for (size_t i = 0; i < m->nranges; i++) {
+		struct redis_peer *p = m->ranges[i].owner;
+
+		if (reach(p, until_ns, e) ||
+		    redis_answered(p->conn, p->host, acc, (uint32_t)i + 1, out, until_ns, e))
+			return -1;
+	}
+	return 0;
+}
+
 static int cluster_final_read(const struct access *acc, int keys, struct final_read *out,
 			      int64_t timeout_ns, struct err *e)
 {
@@ -304,6 +318,8 @@ static int cluster_final_read(const struct access *acc, int keys, struct final_r
 	}
 	if (!r)
 		r = registers(&m, keys, out, until_ns, e);
+	if (!r)
+		r = who_answered(&m, acc, out, until_ns, e);
 	redis_map_free(&m);
 	return r;
 }

@@ -221,6 +221,23 @@ int redis_values(struct redis_conn *c, const char *host, struct final_read *out,
 	return r;
 }
 
+int redis_answered(struct redis_conn *c, const char *host, const struct access *acc, uint32_t shard,
+		   struct final_read *out, int64_t until_ns, struct err *e)
+{
+	static const char *const words[] = {"ROLE"};
+	redisReply *r = NULL;
+	const char *role;
+
+	if (redis_must(c, host, 1, words, until_ns, &r, e))
+		return -1;
+	role = r->type == REDIS_REPLY_ARRAY && r->elements ? redis_text(r->element[0]) : "";
+	final_read_answered(out, acc, redis_address(c), host,
+			    !strcmp(role, "master") ? ROLE_PRIMARY :
+			    !strcmp(role, "slave") ? ROLE_REPLICA : ROLE_UNKNOWN, shard);
+	freeReplyObject(r);
+	return 0;
+}
+
 int redis_register(struct redis_conn *c, const char *host, int64_t key, int64_t *value,
 		   int64_t until_ns, struct err *e)
 {

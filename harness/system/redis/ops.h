@@ -46,6 +46,10 @@ int redis_must(struct redis_conn *c, const char *host, int argc, const char *con
 int redis_values(struct redis_conn *c, const char *host, struct final_read *out, int64_t until_ns,
 		 struct err *e);
 
+/* Notes in `out` who this server is and which role it says it has. */
+int redis_answered(struct redis_conn *c, const char *host, const struct access *acc, uint32_t shard,
+		   struct final_read *out, int64_t until_ns, struct err *e);
+
 /* The name of a register's key. */
 void redis_register_key(int64_t key, char out[48]);
 /* OP_NO_VALUE: it is not there. */

@@ -195,6 +195,8 @@ static int sentinel_final_read(const struct access *acc, int keys, struct final_
 	r = reach(c, until_ns, e) || redis_values(p->conn, p->host, out, until_ns, e) ? -1 : 0;
 	for (int i = 0; i < keys && !r; i++)
 		r = redis_register(p->conn, p->host, i, &out->registers[i], until_ns, e);
+	if (!r)
+		r = redis_answered(p->conn, p->host, acc, 0, out, until_ns, e);
 	sentinel_client_free(c);
 	return r;
 }
