@@ -31,6 +31,8 @@ struct check_result {
 struct checker_ops {
 	const char *name, *summary;
 	uint32_t needs; /* OP_BIT() of each kind of operation without which it can say nothing */
+	uint32_t about; /* OP_BIT() of each kind that it judges */
+	bool final;     /* what it says rests on the final read */
 	void (*check)(const struct history *h, const struct evidence *ev, const struct measured *m,
 		      const struct check_budget *budget, struct check_result *out);
 };

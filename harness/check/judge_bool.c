@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "check/judge.h"
+#include "check/gate.h"
 
 /* Metrics that are true or false. */
 
@@ -45,6 +45,11 @@ void judge_errors_clear(const struct judging *j, struct judged *r)
 	}
 	if (!failed) {
 		judged_as(r, VERDICT_UNKNOWN, "no write failed after the fault");
+		return;
+	}
+	if (failed < GATE_SEEN_MIN) {
+		judged_as(r, VERDICT_UNKNOWN, "%ld writes failed after the fault, %ld of them in silence: to tell nine "
+			  "in ten takes %d", failed, silent, GATE_SEEN_MIN);
 		return;
 	}
 	share = (double)(failed - silent) / (double)failed;

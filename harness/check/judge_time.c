@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "check/judge.h"
+#include "check/gate.h"
 
 /* Metrics that are lengths of time. Where a figure is an interval, an
  * expectation passes when the whole interval satisfies it, fails when none of
@@ -236,6 +236,7 @@ void judge_demoted(const struct judging *j, struct judged *r)
 void judge_staleness(const struct judging *j, struct judged *r)
 {
 	const struct staleness *s = &j->m->staleness;
+	enum verdict v;
 
 	r->limit = judging_limit(j, (double)NS_PER_MS);
 	if (!s->reads) {
@@ -243,8 +244,11 @@ void judge_staleness(const struct judging *j, struct judged *r)
 		return;
 	}
 	r->measured = ms(s->max_ns);
-	judged_as(r, judging_within(j, (double)s->max_ns, (double)s->max_hi_ns),
+	v = judging_within(j, (double)s->max_ns, (double)s->max_hi_ns);
+	judged_as(r, v == VERDICT_PASS && s->reads < GATE_SEEN_MIN ? VERDICT_UNKNOWN : v,
 		"of %zu answers of replicas %zu were certainly behind: median %.0f ms, p99 %.0f ms, at most "
 		"between %.0f and %.0f ms, %lld versions", s->reads, s->behind, ms(s->p50_ns), ms(s->p99_ns),
 		ms(s->max_ns), ms(s->max_hi_ns), (long long)s->versions_max);
+	if (s->reads < GATE_SEEN_MIN)
+		judged_also(r, "; a pass takes %d answers", GATE_SEEN_MIN);
 }

@@ -62,5 +62,7 @@ extern const struct checker_ops checker_lost_writes;
 const struct checker_ops checker_lost_writes = {
 	.name = "lost_writes",
 	.summary = "every acknowledged insert or message is there at the end, once; no refused one is",
+	.about = OP_BIT(OP_INSERT) | OP_BIT(OP_SEND),
+	.final = true,
 	.check = check,
 };

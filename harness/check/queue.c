@@ -489,6 +489,8 @@ extern const struct checker_ops checker_queue;
 const struct checker_ops checker_queue = {
 	.name = "queue",
 	.needs = OP_MESSAGES,
+	.about = OP_MESSAGES,
+	.final = true,
 	.summary = "every acknowledged message arrives, once and in order; no refused one does (send, receive)",
 	.check = check,
 };

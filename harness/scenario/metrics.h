@@ -18,20 +18,21 @@ struct expectation;
  * The words of errors that list metrics follow this order. */
 #define METRIC_LIST(X) \
 	X(STANDS, "stands", BOOL, 0, NOTHING, stands, judge_stands) \
-	X(OUTAGE, "outage", NS, M_FLOOR | M_FAULT | M_PREDICTED | M_BASELINE | M_WRITES | M_NOISY, \
-	  FAULT, outage, judge_outage) \
-	X(LOST, "lost", COUNT, M_FLOOR | M_FAULT | M_INSERTS, LOSS, lost, judge_lost) \
-	X(PHANTOM, "phantom", COUNT, M_FLOOR | M_INSERTS, LOSS, phantom, judge_phantom) \
-	X(DUPLICATE, "duplicate", COUNT, M_FLOOR | M_INSERTS, LOSS, duplicate, judge_duplicate) \
-	X(RECOVERY, "recovery", NS, M_FLOOR | M_FAULT | M_BASELINE | M_NOISY, RECOVERY, recovery, \
+	X(OUTAGE, "outage", NS, \
+	  M_FLOOR | M_FAULT | M_PREDICTED | M_BASELINE | M_WRITES | M_NOISY | M_THROUGHOUT, FAULT, outage, judge_outage) \
+	X(LOST, "lost", COUNT, M_FLOOR | M_FAULT | M_INSERTS | M_FINAL, LOSS, lost, judge_lost) \
+	X(PHANTOM, "phantom", COUNT, M_FLOOR | M_INSERTS | M_FINAL, LOSS, phantom, judge_phantom) \
+	X(DUPLICATE, "duplicate", COUNT, M_FLOOR | M_INSERTS | M_FINAL, LOSS, duplicate, \
+	  judge_duplicate) \
+	X(RECOVERY, "recovery", NS, M_FLOOR | M_FAULT | M_BASELINE | M_NOISY | M_SAMPLED, RECOVERY, recovery, \
 	  judge_recovery) \
-	X(DUAL_PRIMARY, "dual_primary", NS, M_FLOOR, NOTHING, dual_primary, judge_dual) \
+	X(DUAL_PRIMARY, "dual_primary", NS, M_FLOOR | M_SAMPLED, NOTHING, dual_primary, judge_dual) \
 	X(DEADLINE, "deadline", NS, M_NOISY, NOTHING, deadline, judge_deadline) \
-	X(DEMOTED, "demoted", NS, M_FAULT | M_BASELINE | M_NOISY, FAULT, demoted, judge_demoted) \
+	X(DEMOTED, "demoted", NS, M_FAULT | M_BASELINE | M_NOISY | M_SAMPLED, FAULT, demoted, judge_demoted) \
 	X(ERRORS_CLEAR, "errors_clear", BOOL, 0, FAULT, errors_clear, judge_errors_clear) \
 	X(CHECK, "check", CHECKER, 0, NOTHING, check, judge_check) \
 	X(STALENESS, "staleness", NS, M_REPLICAS | M_NOISY, STALENESS, staleness, judge_staleness) \
-	X(EVICTED, "evicted", COUNT, M_FLOOR | M_INSERTS, LOSS, evicted, judge_evicted)
+	X(EVICTED, "evicted", COUNT, M_FLOOR | M_INSERTS | M_FINAL, LOSS, evicted, judge_evicted)
 
 enum expect_metric {
 #define METRIC_ENUM(id, name, unit, flags, shows, words, judge) EXPECT_##id,
@@ -61,6 +62,10 @@ enum metric_flag {
 	M_INSERTS = 32,   /* needs inserts or sends: it is counted on their values */
 	M_REPLICAS = 64,  /* needs read_replica */
 	M_NOISY = 128,    /* a time that a late load generator makes longer */
+	/* Without which it is UNKNOWN, whatever the figures (check/gate.c): */
+	M_THROUGHOUT = 256, /* calls all the time that it speaks of */
+	M_SAMPLED = 512,  /* answers of every member all the time that it speaks of */
+	M_FINAL = 1024,   /* a final read by those who were entitled to answer it */
 };
 
 enum metric_shows {

@@ -14,7 +14,7 @@
 #include "check/check.h"
 #include "scenario/metrics.h"
 #include "test/lib/evidence_kept.h"
-#include "test/lib/synth.h"
+#include "test/lib/trial.h"
 
 /* Verdicts: never a pass without the evidence for it. */
 
@@ -68,82 +68,6 @@ static void test_list(void **state)
 	assert_null(checker_find("tea_leaves"));
 }
 
-/* A run that was measured; tests change the figures and judge again. */
-struct trial {
-	struct history h;
-	cJSON *events;
-	struct measured m;
-	struct fault_record rec;
-	struct fault_seen fault;
-	struct judged *j;
-	size_t n;
-};
-
-static void trial_begin(struct trial *t)
-{
-	struct op op = { .f = OP_INSERT, .key = OP_NO_VALUE, .outcome = OP_OK, .sent = true };
-
-	memset(t, 0, sizeof(*t));
-	history_add(&t->h, &op);
-	t->events = cJSON_CreateArray();
-	t->rec = (struct fault_record){ .id = "kill", .name = "kill-pod", .how = "", .state = "", .target = "",
-					.role = "", .node = "", .injected_ns = 10 * SEC,
-					.effective_ns = 10 * SEC, .bites = true };
-	t->fault = (struct fault_seen){ .rec = &t->rec, .window_end_ns = 100 * SEC,
-					.redundant_ns = 20 * SEC, .lag_zero_ns = -1, .demoted_ns = -1 };
-	t->fault.outage = (struct outage){ .any = true, .ended = true, .down_lo = 10 * SEC, .down_hi = 10 * SEC + 10 * MS,
-					   .up_lo = 30 * SEC, .up_hi = 30 * SEC + 20 * MS, .lo_ns = 19990 * MS,
-					   .hi_ns = 20020 * MS, .seen_ns = 20010 * MS };
-	t->fault.predicted = (struct prediction){ .known = true, .lo_ns = 10 * SEC, .hi_ns = 40 * SEC };
-	t->m = (struct measured){ .faults = &t->fault, .nfaults = 1, .baseline_p999_ns = 10 * MS, .stands = true,
-				  .redundant_ns = 20 * SEC, .nsamples = 1000,
-				  .longest_op_ns = 1010 * MS, .longest_own_ns = 1010 * MS,
-				  .end_ns = 100 * SEC };
-	t->m.worst = &t->fault.outage;
-	t->m.loss = (struct loss){ .known = true, .acked = 1000 };
-	mem_copy_str(t->m.stands_why, sizeof(t->m.stands_why),
-		     "creating containers: secret not found");
-}
-
-static const struct judged *judge(struct trial *t, const char *expect)
-{
-	struct err err = { 0 };
-	cJSON *e, *next;
-
-	judged_free(t->j, t->n);
-	for (e = t->events->child; e; e = next) {
-		next = e->next;
-		if (!strcmp(json_str(e, "k", ""), "scenario"))
-			cJSON_Delete(cJSON_DetachItemViaPointer(t->events, e));
-	}
-	e = cJSON_CreateObject();
-	json_set_i64(e, "s", 0);
-	json_set_str(e, "k", "scenario");
-	json_set(e, "expect", json_parse(expect, "test", &err));
-	json_push(t->events, e);
-	judge_scenario(&t->h, evidence_kept(t->events, 0), &t->m, &t->j, &t->n);
-	assert_int_equal(t->n, 1);
-	assert_true(*t->j->why);
-	return t->j;
-}
-
-static void note(struct trial *t, const char *kind, bool ok)
-{
-	cJSON *e = cJSON_CreateObject();
-
-	json_set_i64(e, "s", 0);
-	json_set_str(e, "k", kind);
-	json_set_bool(e, "ok", ok);
-	json_push(t->events, e);
-}
-
-static void trial_end(struct trial *t)
-{
-	judged_free(t->j, t->n);
-	history_free(&t->h);
-	cJSON_Delete(t->events);
-}
-
 #define AT_MOST_S(metric, s) "[{\"name\":\"n\",\"metric\":\"" metric "\",\"at_most\":" s "000000000}]"
 
 static void test_outage(void **state)
@@ -153,22 +77,22 @@ static void test_outage(void **state)
 
 	(void)state;
 	trial_begin(&t);
-	j = judge(&t, AT_MOST_S("outage", "25"));
+	j = trial_judge(&t, AT_MOST_S("outage", "25"));
 	assert_int_equal(j->verdict, VERDICT_PASS);
 	assert_true(j->measured == 20010 && j->limit == 25000);
 	assert_string_equal(j->unit, "ms");
 	assert_true(json_num(j->detail, "lo_ms", 0) == 19990 && json_num(j->detail, "hi_ms", 0) == 20020);
-	assert_int_equal(judge(&t, AT_MOST_S("outage", "19"))->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "19"))->verdict, VERDICT_FAIL);
 	/* The limit lies inside the error: nobody can tell. */
-	assert_int_equal(judge(&t, AT_MOST_S("outage", "20"))->verdict, VERDICT_UNKNOWN);
-	assert_int_equal(judge(&t, "[{\"metric\":\"outage\",\"at_least\":19000000000}]")->verdict, VERDICT_PASS);
-	assert_int_equal(judge(&t, "[{\"metric\":\"outage\",\"at_least\":21000000000}]")->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "20"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"outage\",\"at_least\":19000000000}]")->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"outage\",\"at_least\":21000000000}]")->verdict, VERDICT_FAIL);
 
-	assert_int_equal(judge(&t, "[{\"metric\":\"outage\",\"at_most\":25000000000,\"fault\":\"kill\"}]")->verdict, VERDICT_PASS);
-	assert_int_equal(judge(&t, "[{\"metric\":\"outage\",\"at_most\":25000000000,\"fault\":\"no\"}]")->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"outage\",\"at_most\":25000000000,\"fault\":\"kill\"}]")->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"outage\",\"at_most\":25000000000,\"fault\":\"no\"}]")->verdict, VERDICT_UNKNOWN);
 
 	t.m.baseline_p999_ns = -1;
-	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
 	trial_end(&t);
 }
 
@@ -179,13 +103,13 @@ static void test_outage_none_and_endless(void **state)
 	(void)state;
 	trial_begin(&t);
 	t.fault.outage = (struct outage){ .ended = true, .seen_ns = 9 * MS };
-	assert_int_equal(judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_PASS);
 	assert_true(t.j->measured == 0);
 
 	t.fault.outage = (struct outage){ .any = true, .lo_ns = 30 * SEC, .hi_ns = 31 * SEC, .seen_ns = 31 * SEC };
-	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_FAIL);
 	/* It has not come to the limit yet, but never ended either. */
-	assert_int_equal(judge(&t, AT_MOST_S("outage", "60"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "60"))->verdict, VERDICT_UNKNOWN);
 	trial_end(&t);
 }
 
@@ -196,22 +120,22 @@ static void test_within_predicted(void **state)
 
 	(void)state;
 	trial_begin(&t);
-	assert_int_equal(judge(&t, expect)->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
 	assert_true(t.j->limit == 40000);
 	t.fault.predicted.lo_ns = 20000 * MS; /* cuts the interval */
-	assert_int_equal(judge(&t, expect)->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
 	t.fault.predicted.lo_ns = 21 * SEC; /* shorter than the rules allow */
-	assert_int_equal(judge(&t, expect)->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_FAIL);
 	t.fault.predicted.lo_ns = 0;
 	t.fault.predicted.hi_ns = 15 * SEC;
-	assert_int_equal(judge(&t, expect)->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_FAIL);
 	t.fault.predicted.known = false;
-	assert_int_equal(judge(&t, expect)->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
 
 	/* A replica's death: predicted none, measured none. */
 	t.fault.predicted = (struct prediction){ .known = true };
 	t.fault.outage = (struct outage){ .ended = true };
-	assert_int_equal(judge(&t, expect)->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
 	trial_end(&t);
 }
 
@@ -223,26 +147,26 @@ static void test_lost(void **state)
 
 	(void)state;
 	trial_begin(&t);
-	assert_int_equal(judge(&t, none)->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, none)->verdict, VERDICT_PASS);
 	assert_true(t.j->measured == 0 && t.j->limit == 0);
 	t.m.loss.writes = w;
 	t.m.loss.n = 2;
 	t.m.loss.lost = 2;
-	assert_int_equal(judge(&t, none)->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, none)->verdict, VERDICT_FAIL);
 	assert_true(t.j->measured == 2);
-	assert_int_equal(judge(&t, "[{\"metric\":\"lost\",\"at_most\":1,\"fault\":\"kill\"}]")->verdict, VERDICT_PASS);
-	assert_int_equal(judge(&t, "[{\"metric\":\"lost\",\"at_most\":2}]")->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":1,\"fault\":\"kill\"}]")->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":2}]")->verdict, VERDICT_PASS);
 	t.m.loss.stale_registers = 1;
-	assert_int_equal(judge(&t, "[{\"metric\":\"lost\",\"at_most\":2}]")->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":2}]")->verdict, VERDICT_FAIL);
 	t.m.loss = (struct loss){ .known = false, .acked = 1000 };
-	assert_int_equal(judge(&t, none)->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, none)->verdict, VERDICT_UNKNOWN);
 	assert_true(isnan(t.j->measured));
 	t.m.loss = (struct loss){ .known = true };
-	assert_int_equal(judge(&t, none)->verdict, VERDICT_UNKNOWN);
-	assert_int_equal(judge(&t, "[{\"metric\":\"phantom\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, none)->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"phantom\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
 	t.m.loss = (struct loss){ .known = true, .acked = 5, .phantom = 1, .duplicate = 2 };
-	assert_int_equal(judge(&t, "[{\"metric\":\"phantom\",\"at_most\":0}]")->verdict, VERDICT_FAIL);
-	assert_int_equal(judge(&t, "[{\"metric\":\"duplicate\",\"at_most\":2}]")->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"phantom\",\"at_most\":0}]")->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"duplicate\",\"at_most\":2}]")->verdict, VERDICT_PASS);
 	trial_end(&t);
 }
 
@@ -252,14 +176,14 @@ static void test_recovery(void **state)
 
 	(void)state;
 	trial_begin(&t);
-	assert_int_equal(judge(&t, AT_MOST_S("recovery", "120"))->verdict, VERDICT_PASS);
-	assert_int_equal(judge(&t, AT_MOST_S("recovery", "19"))->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "120"))->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "19"))->verdict, VERDICT_FAIL);
 	t.m.redundant_ns = t.fault.redundant_ns = -1;
 	/* 90 s were watched. */
-	assert_int_equal(judge(&t, AT_MOST_S("recovery", "60"))->verdict, VERDICT_FAIL);
-	assert_int_equal(judge(&t, AT_MOST_S("recovery", "120"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "60"))->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "120"))->verdict, VERDICT_UNKNOWN);
 	t.m.nsamples = 0;
-	assert_int_equal(judge(&t, AT_MOST_S("recovery", "60"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "60"))->verdict, VERDICT_UNKNOWN);
 	trial_end(&t);
 }
 
@@ -269,17 +193,17 @@ static void test_dual_primary(void **state)
 
 	(void)state;
 	trial_begin(&t);
-	assert_int_equal(judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_PASS);
 	t.m.dual_primary_samples = 1; /* too short to be measured, but seen */
-	assert_int_equal(judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_FAIL);
 	t.m.dual_primary_samples = 0;
 	t.m.dual_primary_unseen_ns = 5 * SEC;
-	assert_int_equal(judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_UNKNOWN);
 	t.m.dual_primary_ns = 2 * SEC;
-	assert_int_equal(judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_FAIL);
 	t.m.nsamples = 0;
 	t.m.dual_primary_ns = 0;
-	assert_int_equal(judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_UNKNOWN);
 	trial_end(&t);
 }
 
@@ -289,26 +213,26 @@ static void test_deadline_and_demoted(void **state)
 
 	(void)state;
 	trial_begin(&t);
-	assert_int_equal(judge(&t, "[{\"metric\":\"deadline\",\"at_most\":1050000000}]")->verdict, VERDICT_PASS);
-	assert_int_equal(judge(&t, AT_MOST_S("deadline", "1"))->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"deadline\",\"at_most\":1050000000}]")->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("deadline", "1"))->verdict, VERDICT_FAIL);
 	t.m.noise.lateness_max_ms = 1500; /* nobody was there to keep it */
-	assert_int_equal(judge(&t, AT_MOST_S("deadline", "1"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("deadline", "1"))->verdict, VERDICT_UNKNOWN);
 	t.m.noise.lateness_max_ms = 900;
-	assert_int_equal(judge(&t, AT_MOST_S("deadline", "1"))->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("deadline", "1"))->verdict, VERDICT_FAIL);
 	/* Nor does one that wanted to end and had no processor. */
 	t.m.longest_op_ns = 1100 * MS;
-	assert_int_equal(judge(&t, "[{\"metric\":\"deadline\",\"at_most\":1050000000}]")->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"deadline\",\"at_most\":1050000000}]")->verdict, VERDICT_PASS);
 	assert_non_null(strstr(t.j[0].why, "1100.0 ms with what its client waited"));
 	t.m.longest_op_ns = t.m.longest_own_ns = -1;
-	assert_int_equal(judge(&t, AT_MOST_S("deadline", "1"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("deadline", "1"))->verdict, VERDICT_UNKNOWN);
 
-	assert_int_equal(judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_UNKNOWN);
 	t.fault.demoted_ns = 3 * SEC;
-	assert_int_equal(judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_PASS);
-	assert_int_equal(judge(&t, AT_MOST_S("demoted", "2"))->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "2"))->verdict, VERDICT_FAIL);
 	t.fault.demoted_ns = -1;
 	t.fault.still_primary = true;
-	assert_int_equal(judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_FAIL);
 	trial_end(&t);
 }
 
@@ -322,15 +246,18 @@ static void test_errors_clear(void **state)
 
 	(void)state;
 	trial_begin(&t);
-	assert_int_equal(judge(&t, expect)->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
 	for (i = 0; i < 20; i++)
 		history_add(&t.h, &op);
-	assert_int_equal(judge(&t, expect)->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN); /* too few */
+	for (i = 0; i < 20; i++)
+		history_add(&t.h, &op);
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
 	op.outcome = OP_INFO;
 	mem_copy_str(op.error, sizeof(op.error), "timeout: no answer");
 	for (i = 0; i < 20; i++)
 		history_add(&t.h, &op);
-	assert_int_equal(judge(&t, expect)->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_FAIL);
 	trial_end(&t);
 }
 
@@ -341,18 +268,18 @@ static void test_stands(void **state)
 
 	(void)state;
 	trial_begin(&t);
-	assert_int_equal(judge(&t, yes)->verdict, VERDICT_UNKNOWN); /* nothing is recorded */
-	note(&t, "stands", true);
-	assert_int_equal(judge(&t, yes)->verdict, VERDICT_PASS);
-	assert_int_equal(judge(&t, no)->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, yes)->verdict, VERDICT_UNKNOWN); /* nothing is recorded */
+	trial_note(&t, "stands", true);
+	assert_int_equal(trial_judge(&t, yes)->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, no)->verdict, VERDICT_FAIL);
 	t.m.stands = false;
-	assert_int_equal(judge(&t, yes)->verdict, VERDICT_FAIL);
-	assert_int_equal(judge(&t, no)->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, yes)->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, no)->verdict, VERDICT_PASS);
 	assert_non_null(strstr(t.j->why, "secret not found"));
 	/* Nothing else can be said of a system that never stood. */
-	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
 	assert_non_null(strstr(t.j->why, "never stood"));
-	assert_int_equal(judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
 	trial_end(&t);
 }
 
@@ -362,14 +289,14 @@ static void test_broken_run(void **state)
 
 	(void)state;
 	trial_begin(&t);
-	note(&t, "stands", true);
+	trial_note(&t, "stands", true);
 	t.m.broken = true;
 	mem_copy_str(t.m.broken_why, sizeof(t.m.broken_why),
 		     "fault kill had no measurable effect");
-	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_BROKEN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_BROKEN);
 	assert_non_null(strstr(t.j->why, "no measurable effect"));
-	assert_int_equal(judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_BROKEN);
-	assert_int_equal(judge(&t, "[{\"metric\":\"stands\",\"want\":true}]")->verdict, VERDICT_BROKEN);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_BROKEN);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"stands\",\"want\":true}]")->verdict, VERDICT_BROKEN);
 	trial_end(&t);
 }
 
@@ -382,13 +309,13 @@ static void test_unsupported(void **state)
 	t.m.stands = false;
 	mem_copy_str(t.m.unsupported, sizeof(t.m.unsupported),
 		     "there are no nodes here to stop");
-	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_SKIP);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_SKIP);
 	assert_non_null(strstr(t.j->why, "no nodes here"));
-	assert_int_equal(judge(&t, "[{\"metric\":\"stands\",\"want\":true}]")->verdict, VERDICT_SKIP);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"stands\",\"want\":true}]")->verdict, VERDICT_SKIP);
 	/* What broke besides is not hidden behind it. */
 	t.m.broken = true;
 	mem_copy_str(t.m.broken_why, sizeof(t.m.broken_why), "clean-up failed");
-	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_BROKEN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_BROKEN);
 	trial_end(&t);
 }
 
@@ -400,14 +327,14 @@ static void test_noisy_run(void **state)
 	trial_begin(&t);
 	t.m.noise.too_noisy = true;
 	mem_copy_str(t.m.noise.why, sizeof(t.m.noise.why), "sent late");
-	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
-	assert_int_equal(judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_UNKNOWN);
 	assert_non_null(strstr(t.j->why, "sent late"));
 	/* What is lost is lost. */
 	t.m.loss.lost = 3;
-	assert_int_equal(judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_FAIL);
 	t.m.loss.lost = 0;
-	assert_int_equal(judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
 	trial_end(&t);
 }
 
@@ -417,9 +344,9 @@ static void test_interrupted_run(void **state)
 
 	(void)state;
 	trial_begin(&t);
-	note(&t, "interrupt", true);
-	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
-	assert_int_equal(judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_FAIL);
+	trial_note(&t, "interrupt", true);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_FAIL);
 	trial_end(&t);
 }
 
@@ -429,8 +356,8 @@ static void test_unknown_words(void **state)
 
 	(void)state;
 	trial_begin(&t);
-	assert_int_equal(judge(&t, "[{\"metric\":\"karma\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
-	assert_int_equal(judge(&t, "[{\"metric\":\"check\",\"checker\":\"tea\"}]")->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"karma\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"check\",\"checker\":\"tea\"}]")->verdict, VERDICT_UNKNOWN);
 	trial_end(&t);
 }
 
@@ -445,13 +372,13 @@ static void test_check(void **state)
 	(void)state;
 	trial_begin(&t);
 	history_add(&t.h, &op);
-	assert_int_equal(judge(&t, expect)->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
 	op.f = OP_READ;
 	op.value = 6;
 	op.t_invoke = 3;
 	op.t_return = 4;
 	history_add(&t.h, &op);
-	assert_int_equal(judge(&t, expect)->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_FAIL);
 	assert_int_equal(cJSON_GetArraySize(json_get(t.j->detail, "witness")), 2);
 	trial_end(&t);
 }
@@ -472,7 +399,7 @@ static void test_metrics(void **state)
 
 		snprintf(expect, sizeof(expect), "[{\"metric\":\"%s\",\"at_most\":7,\"want\":true,"
 			 "\"checker\":\"lost_writes\"}]", m->name);
-		j = judge(&t, expect); /* it says why */
+		j = trial_judge(&t, expect); /* it says why */
 		assert_null(strstr(j->why, "no metric is called"));
 		assert_string_equal(j->unit, units[m->unit]);
 	}

@@ -1,0 +1,486 @@
+#include "check/gate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+/* Whatever a judge said,
+ *   - a broken run (the harness failed, or a fault did not bite) makes it
+ *     BROKEN: nothing was put to the test;
+ *   - what the engine cannot do makes it SKIP, with the reason;
+ *   - a system that never stood leaves all but "stands" UNKNOWN;
+ *   - a history that is not whole leaves all but "stands" UNKNOWN, failures
+ *     too: what is missing is not the system's fault;
+ *   - noise beyond the limits, or an interrupt, turns a PASS into UNKNOWN
+ *     (that the system stood, it did before the load began);
+ *     noise also a FAIL of anything that is a length of time, since a
+ *     delayed generator makes times long. Lost data stays lost;
+ *   - a PASS stays one only where all was seen that it rests on. */
+
+enum {
+	SHORT_MS = 5000,  /* a history may end so long before the settling ... */
+	CALLS_MS = 1000,  /* a client may be free and unasked for so long, besides its deadline */
+	CALLS_DUE = 10,   /* ... or for so many operations' time, where few are asked for */
+	ASKED_MS = 2000,  /* a member may be unasked for so long: four probes that time out */
+};
+
+#define ANY_KIND (OP_BIT(OP_KINDS) - 1)
+
+struct tried {
+	int64_t before[OP_KINDS], after[OP_KINDS]; /* this fault; in the scenario where there is none */
+};
+
+struct gate {
+	const struct evidence *ev;
+	const struct measured *m;
+	struct tried *by_fault; /* one for each of ev's faults, and one more for all together */
+	int64_t lines, lines_of_group[2]; /* group 0, and all others */
+	int64_t last_call_ns;
+	int64_t *calls; /* when the clients of group 0 called, ascending */
+	size_t ncalls, calls_alloc;
+	int64_t free_limit_ns; /* longer without a call is a hole */
+};
+
+/* Puts a reason in front of what was found. */
+static void overrule(struct judged *r, enum verdict v, const char *because)
+{
+	char found[sizeof(r->why)];
+
+	mem_copy_str(found, sizeof(found), r->why);
+	r->verdict = v;
+	snprintf(r->why, sizeof(r->why), "%.380s%s%.200s%s", because, *found ? " (found: " : "", found,
+		 *found ? ")" : "");
+}
+
+/* ---- counting ---- */
+
+static void count(struct gate *g, const struct op *op)
+{
+	g->lines++;
+	g->lines_of_group[op->group ? 1 : 0]++;
+	/* Nobody was free for it, so nobody tried it. */
+	if (op_error_class(op) == OP_ERR_CLIENT && !op->sent)
+		return;
+	for (size_t k = 0; k < g->ev->nfaults; k++) {
+		const struct fault_record *f = &g->ev->faults[k];
+
+		if (f->injected_ns && op->t_invoke < f->injected_ns)
+			g->by_fault[k].before[op->f]++;
+		else if (f->injected_ns && op->t_invoke >= f->effective_ns)
+			g->by_fault[k].after[op->f]++;
+	}
+	g->by_fault[g->ev->nfaults].after[op->f]++;
+}
+
+static int64_t free_limit(const struct gate *g)
+{
+	const cJSON *load = json_get(g->ev->event, "load");
+	int64_t deadline = json_i64(load, "deadline_ns", g->m->longest_op_ns), limit = CALLS_MS * NS_PER_MS;
+	double rate = json_num(load, "rate", 0);
+
+	if (rate > 0 && (double)CALLS_DUE * 1e9 / rate > (double)limit)
+		limit = (int64_t)((double)CALLS_DUE * 1e9 / rate);
+	return limit + (deadline > 0 ? deadline : 0);
+}
+
+static int by_i64(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+struct gate *gate_new(const struct history *h, const struct evidence *ev, const struct measured *m)
+{
+	struct gate *g = mem_alloc(sizeof(*g));
+
+	g->ev = ev;
+	g->m = m;
+	g->by_fault = mem_alloc((ev->nfaults + 1) * sizeof(*g->by_fault));
+	for (size_t i = 0; i < h->n; i++) {
+		const struct op *op = &h->ops[i];
+
+		if ((int64_t)op->scenario != ev->scenario)
+			continue;
+		count(g, op);
+		if (op->t_invoke > g->last_call_ns)
+			g->last_call_ns = op->t_invoke;
+		if (!op->group)
+			*VEC_PUSH(g->calls, g->ncalls, g->calls_alloc) = op->t_invoke;
+	}
+	if (g->ncalls)
+		qsort(g->calls, g->ncalls, sizeof(*g->calls), by_i64);
+	g->free_limit_ns = free_limit(g);
+	return g;
+}
+
+void gate_free(struct gate *g)
+{
+	free(g->by_fault);
+	free(g->calls);
+	free(g);
+}
+
+static double sec(int64_t ns)
+{
+	return (double)ns / (double)NS_PER_S;
+}
+
+/* ---- what the whole run has to have ---- */
+
+/* The driver lived to say so. */
+static bool in_order(const struct gate *g, char *why, size_t size)
+{
+	if (!g->ev->over)
+		snprintf(why, size, "the run did not come to its end: its driver died, or its files are cut");
+	return g->ev->over;
+}
+
+static const struct fault_record *recorded(const struct gate *g, const char *id)
+{
+	for (size_t i = 0; i < g->ev->nfaults; i++)
+		if (!strcmp(g->ev->faults[i].id, id))
+			return &g->ev->faults[i];
+	return NULL;
+}
+
+static bool undone(const cJSON *steps, const cJSON *step, const struct fault_record *f)
+{
+	const char *id = json_str(step, "id", "");
+	bool asked = json_i64(step, "for_ns", 0) > 0;
+	const cJSON *s;
+
+	cJSON_ArrayForEach(s, steps)
+		asked = asked || (!strcmp(json_str(s, "step", ""), "heal") && !strcmp(json_str(s, "id", ""), id));
+	return !asked || !f->does.lasts || f->healed_ns;
+}
+
+/* Every fault of the steps was injected, took effect at all its targets and,
+ * where they say so, was undone. */
+static bool faults_were(const struct gate *g, char *why, size_t size)
+{
+	const cJSON *steps = json_get(g->ev->event, "steps"), *step;
+
+	cJSON_ArrayForEach(step, steps) {
+		const char *id = json_str(step, "id", json_str(step, "fault", ""));
+		const struct fault_record *f;
+
+		if (strcmp(json_str(step, "step", ""), "fault"))
+			continue;
+		f = recorded(g, id);
+		if (!f || !f->injected_ns)
+			snprintf(why, size, "the steps ask for fault %.60s, and it was never injected: nothing was "
+				 "put to the test", id);
+		else if (!f->bites)
+			snprintf(why, size, "fault %.60s was not seen to take effect at every target", id);
+		else if (!undone(steps, step, f))
+			snprintf(why, size, "fault %.60s was never seen undone, though the steps say so", id);
+		else
+			continue;
+		return false;
+	}
+	return true;
+}
+
+/* The history has every operation that the load agents did, and goes on to the
+ * load's end. */
+static bool whole(const struct gate *g, char *why, size_t size)
+{
+	int64_t settle = evidence_phase(g->ev, "settle");
+
+	for (size_t i = 0; i < g->ev->ntold; i++) {
+		const struct load_told *t = &g->ev->told[i];
+		int64_t lines = g->lines_of_group[t->group ? 1 : 0];
+
+		if (t->ops == lines)
+			continue;
+		snprintf(why, size, "the history is not whole: the agent %.60s did %lld operations, and it has %lld "
+			 "of them", t->source, (long long)t->ops, (long long)lines);
+		return false;
+	}
+	if (!settle || !g->lines || settle - g->last_call_ns <= SHORT_MS * NS_PER_MS + g->free_limit_ns)
+		return true;
+	snprintf(why, size, "the history ends %.1f s before the load did", sec(settle - g->last_call_ns));
+	return false;
+}
+
+/* ---- what an expectation has to have ---- */
+
+static const char *plural(enum op_f f)
+{
+	static const char *const words[OP_KINDS] = {"inserts", "reads", "writes", "compare-and-sets",
+						    "reads of replicas", "sends", "receives"};
+
+	return words[f];
+}
+
+/* The kinds of operation that an expectation is about; all: about any. */
+static uint32_t kinds_of(const struct judging *j, const struct metric *m)
+{
+	const struct checker_ops *c = checker_find(json_str(j->expect, "checker", ""));
+
+	if (m->unit == METRIC_CHECKER)
+		return c ? c->about : ANY_KIND;
+	if (m->flags & M_WRITES)
+		return OP_WRITES;
+	if (m->flags & M_INSERTS)
+		return OP_BIT(OP_INSERT) | OP_BIT(OP_SEND);
+	if (m->flags & M_REPLICAS)
+		return OP_BIT(OP_READ_REPLICA);
+	return ANY_KIND;
+}
+
+static int64_t sum(const int64_t n[OP_KINDS], uint32_t kinds)
+{
+	int64_t all = 0;
+
+	for (int f = 0; f < OP_KINDS; f++)
+		if (kinds & OP_BIT(f))
+			all += n[f];
+	return all;
+}
+
+static const char *called(uint32_t kinds)
+{
+	return kinds == OP_WRITES ? "writes" : kinds == (OP_BIT(OP_INSERT) | OP_BIT(OP_SEND)) ? "inserts" :
+	       kinds == OP_BIT(OP_READ_REPLICA) ? "reads of replicas" : "operations";
+}
+
+/* `first`: the kinds that have to be tried before it as well. */
+static bool around(const struct tried *t, const char *fault, uint32_t first, uint32_t kinds, char *why,
+		   size_t size)
+{
+	int64_t before = sum(t->before, first), after = sum(t->after, kinds);
+
+	if (before < GATE_SEEN_MIN || after < GATE_SEEN_MIN) {
+		bool late = before >= GATE_SEEN_MIN;
+
+		snprintf(why, size, "%lld %s were tried %s fault %.60s: a pass takes %d before it and %d after",
+			 (long long)(late ? after : before), called(late ? kinds : first),
+			 late ? "after" : "before", fault, GATE_SEEN_MIN, GATE_SEEN_MIN);
+		return false;
+	}
+	for (int f = 0; f < OP_KINDS && kinds != ANY_KIND; f++) {
+		if (!(kinds & OP_BIT(f)) || t->before[f] < GATE_SEEN_MIN || t->after[f] >= GATE_KIND_MIN)
+			continue;
+		snprintf(why, size, "%lld %s were tried before fault %.60s and %lld after it: a pass takes %d",
+			 (long long)t->before[f], plural((enum op_f)f), fault, (long long)t->after[f],
+			 GATE_KIND_MIN);
+		return false;
+	}
+	return true;
+}
+
+/* The load began before each fault and went on past it. */
+static bool loaded(const struct gate *g, const struct judging *j, const struct metric *m, char *why,
+		   size_t size)
+{
+	const char *only = json_str(j->expect, "fault", NULL);
+	const struct tried *all = &g->by_fault[g->ev->nfaults];
+	uint32_t kinds = kinds_of(j, m);
+	/* A checker judges what was done, whenever. */
+	uint32_t first = m->unit == METRIC_CHECKER ? ANY_KIND : kinds;
+
+	for (size_t i = 0; i < g->ev->nfaults; i++)
+		if ((!only || !strcmp(only, g->ev->faults[i].id)) && g->ev->faults[i].injected_ns &&
+		    !around(&g->by_fault[i], g->ev->faults[i].id, first, kinds, why, size))
+			return false;
+	/* Without faults a checker says by itself whether it had enough. */
+	if (g->ev->nfaults || m->unit == METRIC_CHECKER || sum(all->after, kinds) >= GATE_SEEN_MIN)
+		return true;
+	snprintf(why, size, "%lld %s were tried in all: a pass takes %d", (long long)sum(all->after, kinds),
+		 called(kinds), GATE_SEEN_MIN);
+	return false;
+}
+
+/* From when to when an expectation speaks of what its faults did. */
+static void span(const struct gate *g, const struct judging *j, enum expect_metric metric, int64_t *from,
+		 int64_t *to)
+{
+	const char *only = json_str(j->expect, "fault", NULL);
+	bool healed = metric == EXPECT_DEMOTED;
+
+	*from = INT64_MAX;
+	*to = g->m->end_ns;
+	for (size_t i = 0; i < g->ev->nfaults; i++) {
+		const struct fault_record *f = &g->ev->faults[i];
+		int64_t t = healed && f->healed_ns ? f->healed_ns : f->injected_ns;
+
+		if ((!only || !strcmp(only, f->id)) && t && t < *from)
+			*from = t;
+	}
+	if (*from == INT64_MAX || metric == EXPECT_DUAL_PRIMARY)
+		*from = g->m->begin_ns;
+}
+
+/* No time without a call while clients were free. */
+static bool no_hole(const struct gate *g, int64_t from, int64_t to, char *why, size_t size)
+{
+	int64_t last = from;
+
+	for (size_t i = 0; i <= g->ncalls; i++) {
+		int64_t t = i < g->ncalls ? g->calls[i] : to;
+
+		if (t < from)
+			continue;
+		if (t - last > g->free_limit_ns) {
+			snprintf(why, size, "nothing was called for %.1f s, from %.1f s after the load began: what "
+				 "happened then was not seen", sec(t - last), sec(last - g->m->begin_ns));
+			return false;
+		}
+		last = t;
+	}
+	return true;
+}
+
+static bool asked_all_along(const struct gate *g, const char *member, int64_t from, int64_t to, char *why,
+			    size_t size)
+{
+	int64_t last = from;
+
+	for (size_t i = 0; i <= g->ev->nsamples; i++) {
+		const struct sample *s = i < g->ev->nsamples ? &g->ev->samples[i] : NULL;
+		int64_t t = s ? s->t_ns : to;
+
+		if ((s && (s->beside || strcmp(s->member, member))) || t < from)
+			continue;
+		if (t > to)
+			t = to;
+		if (t - last > ASKED_MS * NS_PER_MS) {
+			snprintf(why, size, "nobody asked %.60s for %.1f s, from %.1f s after the load began: what "
+				 "it was then was not seen", member, sec(t - last), sec(last - g->m->begin_ns));
+			return false;
+		}
+		last = t > last ? t : last;
+	}
+	return true;
+}
+
+/* The sampler covers the time that a measure speaks of, each member of it, and
+ * the faults' targets are among them. */
+static bool sampled(const struct gate *g, int64_t from, int64_t to, char *why, size_t size)
+{
+	const struct evidence *ev = g->ev;
+	bool leads = false;
+
+	for (size_t i = 0; i < ev->nfaults; i++) {
+		for (size_t k = 0; k < ev->faults[i].ntargets; k++) {
+			const char *m = ev->faults[i].targets[k].member;
+			bool known = !*m;
+
+			for (size_t n = 0; n < ev->nmembers && !known; n++)
+				known = !strcmp(ev->members[n], m);
+			/* Sentinels and other helpers have no role to ask for. */
+			if (known || ev->faults[i].targets[k].role == ROLE_UNKNOWN)
+				continue;
+			snprintf(why, size, "%.60s, a target of fault %.60s, was never asked what it was", m,
+				 ev->faults[i].id);
+			return false;
+		}
+	}
+	for (size_t i = 0; i < ev->nmembers; i++)
+		if (!asked_all_along(g, ev->members[i], from, to, why, size))
+			return false;
+	for (size_t i = 0; i < ev->nsamples && !leads; i++)
+		leads = sample_leads(&ev->samples[i]);
+	if (!leads)
+		snprintf(why, size, "no member was ever heard as a writable primary");
+	return leads;
+}
+
+static bool seen(const struct gate *g, const struct judging *j, enum expect_metric metric, char *why,
+		 size_t size)
+{
+	const struct metric *m = metric_of(metric);
+	int64_t from, to;
+
+	if (!loaded(g, j, m, why, size))
+		return false;
+	span(g, j, metric, &from, &to);
+	if (m->flags & M_THROUGHOUT && !no_hole(g, from, to, why, size))
+		return false;
+	return !(m->flags & M_SAMPLED) || sampled(g, from, to, why, size);
+}
+
+/* ---- the gate ---- */
+
+static bool rests_on_final(const struct judging *j, enum expect_metric metric)
+{
+	const struct checker_ops *c = checker_find(json_str(j->expect, "checker", ""));
+
+	return metric_of(metric)->flags & M_FINAL || (metric == EXPECT_CHECK && c && c->final);
+}
+
+static bool limited(const struct judging *j, enum expect_metric metric)
+{
+	enum metric_unit unit = metric_of(metric)->unit;
+
+	return (unit != METRIC_NS && unit != METRIC_COUNT) || json_get(j->expect, "at_most") ||
+	       json_get(j->expect, "at_least") || json_get(j->expect, "accepted") ||
+	       json_bool(j->expect, "within_predicted", false);
+}
+
+/* What the verdict on anything measured stands on, failures too. */
+static void ground(const struct gate *g, const struct judging *j, enum expect_metric metric, struct judged *r)
+{
+	char why[300], because[sizeof(r->why)];
+
+	if (r->verdict != VERDICT_PASS && r->verdict != VERDICT_FAIL)
+		return;
+	if (!limited(j, metric)) {
+		overrule(r, VERDICT_UNKNOWN, "it has no limit that could be missed");
+	} else if (!whole(g, why, sizeof(why))) {
+		overrule(r, VERDICT_UNKNOWN, why);
+	} else if (rests_on_final(j, metric) && !evidence_final_sound(g->ev, why, sizeof(why))) {
+		snprintf(because, sizeof(because), "the final read cannot be relied on: %.300s", why);
+		overrule(r, VERDICT_UNKNOWN, because);
+	}
+}
+
+static void believe(const struct gate *g, const struct judging *j, enum expect_metric metric, struct judged *r)
+{
+	const struct noise *noise = &g->m->noise;
+	bool stands = metric == EXPECT_STANDS;
+	char why[300], because[sizeof(r->why)];
+
+	if (!stands)
+		ground(g, j, metric, r);
+	if (noise->too_noisy && !stands &&
+	    (r->verdict == VERDICT_PASS || (r->verdict == VERDICT_FAIL && metric_of(metric)->flags & M_NOISY))) {
+		snprintf(because, sizeof(because), "too noisy: %.200s", noise->why);
+		overrule(r, VERDICT_UNKNOWN, because);
+	}
+	if (r->verdict == VERDICT_PASS && g->ev->interrupt)
+		overrule(r, VERDICT_UNKNOWN, "the run was interrupted");
+	if (r->verdict == VERDICT_PASS &&
+	    (!in_order(g, why, sizeof(why)) || (g->m->stands && !faults_were(g, why, sizeof(why))) ||
+	     (!stands && !seen(g, j, metric, why, sizeof(why)))))
+		overrule(r, VERDICT_UNKNOWN, why);
+}
+
+void gate_judged(const struct gate *g, const struct judging *j, enum expect_metric metric, struct judged *r)
+{
+	const struct measured *m = g->m;
+	char because[sizeof(r->why)];
+
+	if (m->broken) {
+		overrule(r, VERDICT_BROKEN, m->broken_why);
+		return;
+	}
+	if (m->unsupported[0]) {
+		r->verdict = VERDICT_SKIP;
+		snprintf(r->why, sizeof(r->why), "%s", m->unsupported);
+		return;
+	}
+	if (!m->stands && metric != EXPECT_STANDS) {
+		snprintf(because, sizeof(because), "the system never stood%s%.300s",
+			 m->stands_why[0] ? ": " : "", m->stands_why);
+		overrule(r, VERDICT_UNKNOWN, because);
+		return;
+	}
+	believe(g, j, metric, r);
+}

@@ -1,0 +1,299 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "check/gate.h"
+#include "test/lib/synth.h"
+#include "test/lib/trial.h"
+
+/* Of a run in which nothing is missing each test takes one thing away, and what
+ * passed does not pass. */
+
+#define SEC NS_PER_S
+#define OUTAGE "[{\"metric\":\"outage\",\"at_most\":25000000000}]"
+#define LOST "[{\"metric\":\"lost\",\"at_most\":0}]"
+#define DUAL "[{\"metric\":\"dual_primary\",\"at_most\":0}]"
+#define RECOVERY "[{\"metric\":\"recovery\",\"at_most\":120000000000}]"
+#define DEMOTED "[{\"metric\":\"demoted\",\"at_most\":30000000000}]"
+#define STANDS "[{\"metric\":\"stands\",\"want\":true}]"
+#define CHECK "[{\"metric\":\"check\",\"checker\":\"linearizable\"}]"
+#define KILL_STEP "\"steps\":[{\"step\":\"fault\",\"fault\":\"kill-pod\",\"id\":\"kill\"}]"
+
+static const char *const all[] = {OUTAGE, LOST, DUAL, RECOVERY, CHECK};
+enum { ALL = sizeof(all) / sizeof(all[0]) };
+
+static void becomes(struct trial *t, const char *expect, const char *more, enum verdict v, const char *says)
+{
+	const struct judged *j = trial_judge_of(t, expect, more);
+
+	if (j->verdict != v || (says && !strstr(j->why, says)))
+		fail_msg("%s is %s: %s", expect, verdict_name(j->verdict), j->why);
+}
+
+static void all_become(struct trial *t, const char *more, enum verdict v, const char *says)
+{
+	for (int i = 0; i < ALL; i++)
+		becomes(t, all[i], more, v, says);
+}
+
+/* Takes operations away: of these kinds, called within [from, to). */
+static void unsent(struct trial *t, uint32_t kinds, int64_t from, int64_t to)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->h.n; i++) {
+		const struct op *op = &t->h.ops[i];
+
+		if (!(kinds & OP_BIT(op->f)) || op->t_invoke < from || op->t_invoke >= to)
+			t->h.ops[n++] = *op;
+	}
+	t->h.n = n;
+}
+
+static void test_nothing_missing(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	all_become(&t, KILL_STEP, VERDICT_PASS, NULL);
+	trial_note(&t, "stands", true);
+	becomes(&t, STANDS, KILL_STEP, VERDICT_PASS, NULL);
+	trial_end(&t);
+}
+
+static void test_no_end(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	trial_note(&t, "stands", true);
+	trial_forget(&t, "phase", 0); /* "done" */
+	all_become(&t, KILL_STEP, VERDICT_UNKNOWN, "did not come to its end");
+	becomes(&t, STANDS, KILL_STEP, VERDICT_UNKNOWN, "did not come to its end");
+	/* What was seen to fail failed. */
+	t.m.loss.lost = 3;
+	becomes(&t, LOST, KILL_STEP, VERDICT_FAIL, NULL);
+	trial_end(&t);
+}
+
+static void test_fault_missing(void **state)
+{
+	static const char two[] = "\"steps\":[{\"step\":\"fault\",\"fault\":\"kill-pod\",\"id\":\"kill\"},"
+				  "{\"step\":\"fault\",\"fault\":\"pause\",\"id\":\"freeze\"}]";
+	static const char healed[] = "\"steps\":[{\"step\":\"fault\",\"fault\":\"pause\",\"id\":\"freeze\"},"
+				     "{\"step\":\"heal\",\"id\":\"freeze\"}]";
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	trial_note(&t, "stands", true);
+	all_become(&t, two, VERDICT_UNKNOWN, "fault freeze, and it was never injected");
+	becomes(&t, STANDS, two, VERDICT_UNKNOWN, "never injected");
+	trial_event(&t, "{\"k\":\"fault\",\"t\":1,\"id\":\"freeze\",\"fault\":\"pause\",\"state\":\"planned\"}");
+	becomes(&t, DUAL, two, VERDICT_UNKNOWN, "never injected");
+	trial_event(&t, "{\"k\":\"fault\",\"t\":30000000000,\"id\":\"freeze\",\"fault\":\"pause\","
+			"\"state\":\"injecting\"}");
+	becomes(&t, DUAL, two, VERDICT_UNKNOWN, "not seen to take effect");
+	trial_event(&t, "{\"k\":\"fault\",\"t\":30000000000,\"id\":\"freeze\",\"fault\":\"pause\","
+			"\"state\":\"effective\"}");
+	becomes(&t, DUAL, two, VERDICT_PASS, NULL);
+	becomes(&t, DUAL, healed, VERDICT_UNKNOWN, "never seen undone");
+	trial_event(&t, "{\"k\":\"fault\",\"t\":40000000000,\"id\":\"freeze\",\"fault\":\"pause\","
+			"\"state\":\"healed\"}");
+	becomes(&t, DUAL, healed, VERDICT_PASS, NULL);
+	trial_end(&t);
+}
+
+static void test_no_load_after(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	unsent(&t, OP_BIT(OP_KINDS) - 1, 9 * SEC, 200 * SEC);
+	all_become(&t, NULL, VERDICT_UNKNOWN, "were tried after fault kill");
+	/* A load that began with the fault has no before. */
+	trial_end(&t);
+	trial_begin(&t);
+	unsent(&t, OP_BIT(OP_KINDS) - 1, 0, 10 * SEC);
+	all_become(&t, NULL, VERDICT_UNKNOWN, "were tried before fault kill");
+	trial_end(&t);
+}
+
+/* Reads that go on say nothing of writes; other kinds of write nothing of one. */
+static void test_kind_missing(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	unsent(&t, OP_WRITES, 10 * SEC, 200 * SEC);
+	becomes(&t, OUTAGE, NULL, VERDICT_UNKNOWN, "0 writes were tried after");
+	becomes(&t, LOST, NULL, VERDICT_UNKNOWN, "0 inserts were tried after");
+	becomes(&t, DUAL, NULL, VERDICT_PASS, NULL);
+	trial_end(&t);
+	trial_begin(&t);
+	unsent(&t, OP_BIT(OP_CAS), 10 * SEC, 200 * SEC);
+	becomes(&t, OUTAGE, NULL, VERDICT_UNKNOWN, "50 compare-and-sets were tried before fault kill and 0 after");
+	becomes(&t, LOST, NULL, VERDICT_PASS, NULL);
+	trial_end(&t);
+	/* One or two are no evidence either. */
+	trial_begin(&t);
+	unsent(&t, OP_WRITES, 10 * SEC, 99 * SEC);
+	becomes(&t, OUTAGE, NULL, VERDICT_UNKNOWN, "10 writes were tried after");
+	trial_end(&t);
+}
+
+static void test_hole_in_the_load(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	unsent(&t, OP_BIT(OP_KINDS) - 1, 50 * SEC, 53 * SEC);
+	becomes(&t, OUTAGE, NULL, VERDICT_UNKNOWN, "nothing was called for 3.0 s, from 50.0 s after");
+	becomes(&t, LOST, NULL, VERDICT_PASS, NULL);
+	trial_end(&t);
+	/* Clients that hang are not free for a deadline. */
+	trial_begin(&t);
+	unsent(&t, OP_BIT(OP_KINDS) - 1, 50 * SEC, 53 * SEC);
+	becomes(&t, OUTAGE, "\"load\":{\"rate\":20,\"deadline_ns\":2500000000}", VERDICT_PASS, NULL);
+	trial_end(&t);
+}
+
+static void test_sampler_away(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	t.fault.demoted_ns = 3 * SEC;
+	becomes(&t, DEMOTED, NULL, VERDICT_PASS, NULL);
+	trial_forget(&t, "sample", 20 * SEC);
+	becomes(&t, DUAL, NULL, VERDICT_UNKNOWN, "nobody asked m0 for 80.");
+	becomes(&t, RECOVERY, NULL, VERDICT_UNKNOWN, "nobody asked m");
+	becomes(&t, DEMOTED, NULL, VERDICT_UNKNOWN, "nobody asked m");
+	becomes(&t, OUTAGE, NULL, VERDICT_PASS, NULL);
+	trial_forget(&t, "sample", SEC / 2);
+	becomes(&t, DUAL, NULL, VERDICT_UNKNOWN, "from 0.");
+	trial_end(&t);
+	/* Nobody ever led: then it was not heard what they were. */
+	trial_begin(&t);
+	trial_forget(&t, "sample", 0);
+	for (int i = 0; i < 200; i++)
+		json_push(t.events, synth_sample("m0", i * SEC / 2, true, "replica", false, 1));
+	becomes(&t, DUAL, NULL, VERDICT_UNKNOWN, "no member was ever heard as a writable primary");
+	trial_end(&t);
+}
+
+/* A target whom nobody asks is not seen either. */
+static void test_target_unasked(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	trial_event(&t, "{\"k\":\"fault\",\"t\":9000000000,\"id\":\"kill\",\"fault\":\"kill-pod\",\"state\":\"planned\","
+			"\"targets\":[{\"member\":\"m7\",\"role\":\"primary\"}]}");
+	becomes(&t, DUAL, NULL, VERDICT_UNKNOWN, "m7, a target of fault kill, was never asked");
+	trial_end(&t);
+}
+
+static void test_final_read(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	trial_event(&t, "{\"k\":\"phase\",\"t\":100500000000,\"phase\":\"unsettled\",\"detail\":\"m2 is away\"}");
+	becomes(&t, LOST, NULL, VERDICT_UNKNOWN, "had not settled before it: m2 is away");
+	becomes(&t, "[{\"metric\":\"phantom\",\"at_most\":0}]", NULL, VERDICT_UNKNOWN, "had not settled");
+	becomes(&t, "[{\"metric\":\"check\",\"checker\":\"lost_writes\"}]", NULL, VERDICT_UNKNOWN, NULL);
+	becomes(&t, OUTAGE, NULL, VERDICT_PASS, NULL);
+	/* Nor is what it lacks known to be lost. */
+	t.m.loss.lost = 500;
+	becomes(&t, LOST, NULL, VERDICT_UNKNOWN, "cannot be relied on");
+	trial_end(&t);
+	trial_begin(&t);
+	trial_event(&t, "{\"k\":\"final\",\"t\":101000000000,\"present\":[],\"by\":[{\"addr\":\"1\",\"member\":\"m1\","
+			"\"role\":\"replica\"}]}");
+	becomes(&t, LOST, NULL, VERDICT_UNKNOWN, "m1 answered it, which was no primary then");
+	trial_end(&t);
+}
+
+static void test_counts(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	trial_event(&t, "{\"k\":\"load\",\"t\":100900000000,\"source\":\"load\",\"g\":0,\"ops\":2000}");
+	all_become(&t, NULL, VERDICT_PASS, NULL);
+	t.h.n -= 7;
+	all_become(&t, NULL, VERDICT_UNKNOWN, "the agent load did 2000 operations, and it has 1993");
+	/* Lines that are missing are not the system's fault. */
+	t.m.loss.phantom = 7;
+	becomes(&t, "[{\"metric\":\"phantom\",\"at_most\":0}]", NULL, VERDICT_UNKNOWN, "not whole");
+	trial_end(&t);
+}
+
+static void test_short_history(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	trial_event(&t, "{\"k\":\"phase\",\"t\":100000000000,\"phase\":\"settle\"}");
+	all_become(&t, NULL, VERDICT_PASS, NULL);
+	unsent(&t, OP_BIT(OP_KINDS) - 1, 70 * SEC, 200 * SEC);
+	all_become(&t, NULL, VERDICT_UNKNOWN, "the history ends 30.");
+	trial_end(&t);
+}
+
+static void test_no_limit(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	becomes(&t, "[{\"metric\":\"outage\"}]", NULL, VERDICT_UNKNOWN, "no limit");
+	trial_end(&t);
+}
+
+/* Without a fault, too, a handful is no evidence. */
+static void test_few(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	trial_forget(&t, "fault", 0);
+	becomes(&t, LOST, NULL, VERDICT_PASS, NULL);
+	unsent(&t, OP_WRITES, SEC, 200 * SEC);
+	becomes(&t, LOST, NULL, VERDICT_UNKNOWN, "5 inserts were tried in all: a pass takes 30");
+	trial_end(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing_missing), cmocka_unit_test(test_no_end),
+		cmocka_unit_test(test_fault_missing), cmocka_unit_test(test_no_load_after),
+		cmocka_unit_test(test_kind_missing), cmocka_unit_test(test_hole_in_the_load),
+		cmocka_unit_test(test_sampler_away), cmocka_unit_test(test_target_unasked),
+		cmocka_unit_test(test_final_read), cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_short_history), cmocka_unit_test(test_no_limit),
+		cmocka_unit_test(test_few),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
