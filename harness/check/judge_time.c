@@ -7,9 +7,11 @@
 
 /* Metrics that are lengths of time. Where a figure is an interval, an
  * expectation passes when the whole interval satisfies it, fails when none of
- * it does, and is UNKNOWN in between: also for "within predicted", so an
- * outage that was shorter than the rules allow fails it as well, because then
- * the rules were not what happened. */
+ * it does, and is UNKNOWN in between: also for "within predicted". That is
+ * about the window of the mechanism that the evidence names, not about the span
+ * of all that race; an outage that was shorter than its rule allows fails as
+ * well, and so does one that a mechanism ended which no rule foresaw, because
+ * then the rules were not what happened. */
 
 static double ms(int64_t ns)
 {
@@ -62,6 +64,11 @@ static void outage_detail(const struct fault_seen *f, struct judged *r)
 	}
 	if (*o->m.mechanism)
 		json_set_str(d, "mechanism", o->m.mechanism);
+	if (o->m.window.known) {
+		p = cJSON_AddObjectToObject(d, "window");
+		json_set_num(p, "lo_ms", ms(o->m.window.lo_ns));
+		json_set_num(p, "hi_ms", ms(o->m.window.hi_ns));
+	}
 	r->detail = d;
 }
 
@@ -85,16 +92,44 @@ static void outage_words(const struct fault_seen *f, struct judged *r)
 static enum verdict predicted(const struct fault_seen *f)
 {
 	const struct prediction *p = &f->predicted;
-	double lo = f->outage.any ? (double)f->outage.lo_ns : 0;
-	double hi = f->outage.any ? (double)f->outage.hi_ns : 0;
+	const struct outage *o = &f->outage;
+	const struct rule_window *w = &o->m.window;
 
 	if (!p->known)
 		return VERDICT_UNKNOWN;
-	if (f->outage.any && !f->outage.ended)
-		return lo > (double)p->hi_ns ? VERDICT_FAIL : VERDICT_UNKNOWN;
-	if (lo >= (double)p->lo_ns && hi <= (double)p->hi_ns)
+	if (!o->any)
+		return p->lo_ns > 0 ? VERDICT_FAIL : VERDICT_PASS;
+	if (!o->ended)
+		return o->lo_ns > p->hi_ns ? VERDICT_FAIL : VERDICT_UNKNOWN;
+	if (!*o->m.mechanism)
+		return o->hi_ns < p->lo_ns || o->lo_ns > p->hi_ns ? VERDICT_FAIL : VERDICT_UNKNOWN;
+	if (!w->known)
+		return VERDICT_FAIL;
+	if (o->lo_ns >= w->lo_ns && o->hi_ns <= w->hi_ns)
 		return VERDICT_PASS;
-	return hi < (double)p->lo_ns || lo > (double)p->hi_ns ? VERDICT_FAIL : VERDICT_UNKNOWN;
+	return o->hi_ns < w->lo_ns || o->lo_ns > w->hi_ns ? VERDICT_FAIL : VERDICT_UNKNOWN;
+}
+
+static void predicted_words(const struct fault_seen *f, struct judged *r)
+{
+	const struct outage *o = &f->outage;
+	const struct rule_window *w = &o->m.window;
+
+	if (!f->predicted.known) {
+		judged_also(r, "; no rule predicts this one");
+		return;
+	}
+	judged_also(r, "; the rules allow %.0f to %.0f ms", ms(f->predicted.lo_ns), ms(f->predicted.hi_ns));
+	if (!o->any || !o->ended)
+		return;
+	if (!*o->m.mechanism)
+		judged_also(r, "; the evidence does not tell what ended it%s%s", *o->m.why_mechanism ? ": " : "",
+			    o->m.why_mechanism);
+	else if (!w->known)
+		judged_also(r, "; ended by: %s, which no rule foresees here (%s)", o->m.mechanism, o->m.why_mechanism);
+	else
+		judged_also(r, "; ended by: %s, which may take %.0f to %.0f ms%s%s%s", o->m.mechanism, ms(w->lo_ns),
+			    ms(w->hi_ns), *w->how ? " (" : "", w->how, *w->how ? ")" : "");
 }
 
 void judge_outage(const struct judging *j, struct judged *r)
@@ -116,21 +151,15 @@ void judge_outage(const struct judging *j, struct judged *r)
 		v = VERDICT_UNKNOWN;
 	if (json_bool(j->expect, "within_predicted", false)) {
 		v = verdict_worse(v, predicted(f));
-		r->limit = f->predicted.known ? ms(f->predicted.hi_ns) : NAN;
+		r->limit = o->m.window.known ? ms(o->m.window.hi_ns) : f->predicted.known ? ms(f->predicted.hi_ns) : NAN;
 	}
 	r->verdict = v;
 	r->measured = o->any ? ms(o->seen_ns) : 0;
 	if (!isnan(judging_limit(j, 1)))
 		r->limit = judging_limit(j, (double)NS_PER_MS);
 	outage_words(f, r);
-	if (json_bool(j->expect, "within_predicted", false)) {
-		if (f->predicted.known)
-			judged_also(r, "; the rules allow %.0f to %.0f ms", ms(f->predicted.lo_ns), ms(f->predicted.hi_ns));
-		else
-			judged_also(r, "; no rule predicts this one");
-		if (*o->m.mechanism)
-			judged_also(r, "; ended by: %s", o->m.mechanism);
-	}
+	if (json_bool(j->expect, "within_predicted", false))
+		predicted_words(f, r);
 	outage_detail(f, r);
 }
 

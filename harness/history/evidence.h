@@ -239,6 +239,14 @@ bool fault_hits(const struct fault_record *f, const char *member);
 bool fault_hits_node(const struct fault_record *f, const char *node);
 bool fault_does(const struct fault_record *f, uint32_t effects); /* any of them */
 
+/* Whether it takes a pod away from the others: one of its targets, or whatever
+ * else is on their nodes. */
+bool fault_reaches(const struct evidence *ev, const struct fault_record *f, const char *pod);
+
+/* Whether a lasting fault kept a pod from doing anything for the others at t_ns:
+ * frozen, cut off or gone with its node. */
+bool evidence_out(const struct evidence *ev, const char *pod, int64_t t_ns);
+
 /* Is t_ns within the time in which it was certainly or perhaps on: from its
  * effect until it was healed? */
 bool fault_on(const struct fault_record *f, int64_t t_ns);

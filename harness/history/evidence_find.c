@@ -187,6 +187,24 @@ bool fault_hits_node(const struct fault_record *f, const char *node)
 	return false;
 }
 
+bool fault_reaches(const struct evidence *ev, const struct fault_record *f, const char *pod)
+{
+	return fault_hits(f, pod) || (f->does.whole_node && fault_hits_node(f, evidence_node(ev, pod)));
+}
+
+bool evidence_out(const struct evidence *ev, const char *pod, int64_t t_ns)
+{
+	for (size_t i = 0; i < ev->nfaults; i++) {
+		const struct fault_record *f = &ev->faults[i];
+
+		if (f->does.lasts && fault_does(f, EFFECT_SILENT | EFFECT_CUT_OFF | EFFECT_NODE_GONE) &&
+		    f->injected_ns && f->injected_ns <= t_ns && (!f->healed_ns || t_ns <= f->healed_ns) &&
+		    fault_reaches(ev, f, pod))
+			return true;
+	}
+	return false;
+}
+
 bool fault_does(const struct fault_record *f, uint32_t effects)
 {
 	return f->does.what & effects;

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "measure/parts.h"
+#include "system/prediction.h"
 
 static bool has_word(const char *text, const char *word)
 {
@@ -138,6 +139,15 @@ static int64_t resolved(const struct view *v, int64_t first_ack)
 	return -1;
 }
 
+/* As predicted, where explain() counted none from the evidence. */
+static void window_of_winner(const struct prediction *p, struct milestones *m)
+{
+	const struct mechanism *won = *m->mechanism ? prediction_mechanism(p, m->mechanism) : NULL;
+
+	if (won && !m->window.known)
+		m->window = (struct rule_window){.known = true, .lo_ns = won->lo_ns, .hi_ns = won->hi_ns};
+}
+
 static void explain(const struct view *v, const struct baseline *b, const struct model_ops *model,
 		    struct fault_seen *f)
 {
@@ -145,7 +155,7 @@ static void explain(const struct view *v, const struct baseline *b, const struct
 	int64_t effective = f->rec->effective_ns;
 
 	if (model && model->predict)
-		model->predict(f->rec, v->ev->inforce, &f->predicted);
+		model->predict(v->ev, f->rec, &f->predicted);
 	ms->effective = effective;
 	if (f->outage.any && f->outage.ended) {
 		ms->first_ack = f->outage.up_hi;
@@ -154,6 +164,7 @@ static void explain(const struct view *v, const struct baseline *b, const struct
 	}
 	if (model && model->explain && f->outage.any)
 		model->explain(v->ev, f->rec, &f->predicted, ms);
+	window_of_winner(&f->predicted, ms);
 	if (model && model->resync && effective)
 		model->resync(v->ev, effective, f->window_end_ns, &f->resync);
 }

@@ -112,6 +112,7 @@ cJSON *result_prediction(const struct prediction *p)
 
 	set_ms(out, "lo_ms", known ? p->lo_ns : -1);
 	set_ms(out, "hi_ms", known ? p->hi_ns : -1);
+	set_num(out, "width_pct", known ? story_width_pct(p->lo_ns, p->hi_ns) : -1);
 	list = cJSON_AddArrayToObject(out, "mechanisms");
 	for (size_t i = 0; known && i < p->n; i++) {
 		cJSON *m = cJSON_CreateObject();
@@ -124,6 +125,18 @@ cJSON *result_prediction(const struct prediction *p)
 		json_push(list, m);
 	}
 	set_text(out, "note", p ? p->note : "");
+	return out;
+}
+
+/* Of the mechanism that ended the outage. */
+static cJSON *window(const struct rule_window *w)
+{
+	cJSON *out = cJSON_CreateObject();
+
+	set_ms(out, "lo_ms", w->known ? w->lo_ns : -1);
+	set_ms(out, "hi_ms", w->known ? w->hi_ns : -1);
+	set_num(out, "width_pct", w->known ? story_width_pct(w->lo_ns, w->hi_ns) : -1);
+	set_text(out, "how", w->how);
 	return out;
 }
 
@@ -254,6 +267,7 @@ cJSON *result_fault(const struct measured *m, const struct fault_seen *f)
 	json_set(out, "predicted", result_prediction(&f->predicted));
 	set_text(out, "mechanism", f->outage.m.mechanism[0] ? f->outage.m.mechanism : NULL);
 	set_text(out, "why_mechanism", f->outage.m.why_mechanism);
+	json_set(out, "window", window(&f->outage.m.window));
 	set_count(out, "lost", story_lost_by(m, f), true);
 	set_ms(out, "redundant_ms", f->redundant_ns);
 	set_ms(out, "lag_zero_ms", f->lag_zero_ns);

@@ -119,6 +119,11 @@ const char *story_of(struct arena *a, const struct fault_seen *f)
 	return arena_fmt(a, " to %s", f->outage_of);
 }
 
+double story_width_pct(int64_t lo_ns, int64_t hi_ns)
+{
+	return hi_ns > 0 ? 200.0 * (double)(hi_ns - lo_ns) / (double)(hi_ns + lo_ns) : 0;
+}
+
 int64_t story_lost_by(const struct measured *m, const struct fault_seen *f)
 {
 	int64_t n = 0;

@@ -38,6 +38,10 @@ const char *story_of(struct arena *a, const struct fault_seen *f);
 const char *story_scenario(struct arena *a, const struct scenario_report *s);
 const char *story_run(struct arena *a, const struct run_report *run);
 
+/* How wide a window is against its middle, in percent: 0 an instant, 200 from
+ * nothing to anything. */
+double story_width_pct(int64_t lo_ns, int64_t hi_ns);
+
 /* Lost writes that are charged to this fault; -1 when the loss is unknown. */
 int64_t story_lost_by(const struct measured *m, const struct fault_seen *f);
 

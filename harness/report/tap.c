@@ -93,7 +93,7 @@ static void yaml_value(FILE *f, const cJSON *v, int indent)
 static void add_fault(cJSON *block, const struct measured *m, const struct fault_seen *f)
 {
 	cJSON *full = result_fault(m, f);
-	static const char *const keys[] = {"outage", "outage_of", "outages", "predicted", "mechanism", "why_mechanism",
+	static const char *const keys[] = {"outage", "outage_of", "outages", "predicted", "mechanism", "why_mechanism", "window",
 					   "injected_ms", "effective_ms", "healed_ms", "evidence",
 					   "undo"};
 

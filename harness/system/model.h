@@ -16,6 +16,13 @@
  * its targets is in fault_record.does. system/skeleton.c is the example to
  * copy. */
 
+/* How long an outage may last by one mechanism, in ns from the injection. */
+struct rule_window {
+	bool known;
+	int64_t lo_ns, hi_ns;
+	char how[WHY_BYTES]; /* what it is counted from; "": as predicted */
+};
+
 /* The parts of an outage, each an instant in ns on the driver's timeline, 0
  * when the evidence does not tell. */
 struct milestones {
@@ -23,8 +30,14 @@ struct milestones {
 	int64_t resolved_ns; /* name resolution within routed: a length, -1 unknown */
 	/* "how it is known", for each of the above that a system fills */
 	char how_detected[WHY_BYTES], how_elected[WHY_BYTES], how_promoted[WHY_BYTES], how_routed[WHY_BYTES];
-	char mechanism[64];  /* which of prediction's mechanisms ended the outage */
+	/* What ended the outage: one of prediction's mechanisms; or another one,
+	 * which no rule foresaw; "" when the evidence does not tell. */
+	char mechanism[64];
 	char why_mechanism[WHY_BYTES];
+	/* The window of that mechanism. explain() fills it where the rule counts
+	 * from something that was seen (a renewal); else it is the predicted one,
+	 * and not known for a mechanism that was not predicted. */
+	struct rule_window window;
 };
 
 struct mechanism {
@@ -75,9 +88,9 @@ struct model_ops {
 
 	/* Optional, each: what is missing is told as unknown. */
 
-	/* What the settings in force allow for this fault. `inforce`:
-	 * evidence.inforce. */
-	void (*predict)(const struct fault_record *fault, const cJSON *inforce, struct prediction *out);
+	/* What the settings in force (evidence.inforce) allow for this fault,
+	 * with the other faults that are on at the same time. */
+	void (*predict)(const struct evidence *ev, const struct fault_record *fault, struct prediction *out);
 
 	/* Fills detected, elected, promoted, routed and mechanism of one outage
 	 * from the evidence; effective and first_ack are given. */

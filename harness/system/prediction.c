@@ -79,6 +79,27 @@ bool prediction_has(const struct prediction *p, const char *name)
 	return prediction_mechanism(p, name);
 }
 
+struct takeover prediction_takeover(const struct evidence *ev, const struct fault_record *fault,
+				    int64_t least_ns, enough_fn *enough)
+{
+	int64_t due_ns = fault->injected_ns + least_ns, back_ns = INT64_MAX;
+	struct takeover t = {0};
+
+	t.hindered = fault->injected_ns && !enough(ev, fault, due_ns);
+	for (size_t i = 0; t.hindered && i < ev->nfaults; i++) {
+		const struct fault_record *f = &ev->faults[i];
+
+		if (f->healed_ns < due_ns || f->healed_ns >= back_ns || !enough(ev, fault, f->healed_ns + 1))
+			continue;
+		back_ns = f->healed_ns;
+		t.starts = fault_does(f, EFFECT_NODE_GONE);
+	}
+	t.never = t.hindered && back_ns == INT64_MAX;
+	if (t.hindered && !t.never)
+		t.from_ns = back_ns - fault->injected_ns;
+	return t;
+}
+
 const cJSON *prediction_setting(const cJSON *inforce, const char *name)
 {
 	const cJSON *s;

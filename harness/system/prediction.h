@@ -19,6 +19,20 @@ void prediction_note(struct prediction *p, const char *fmt, ...) __attribute__((
 void prediction_fault_ends(struct prediction *p, const struct fault_record *fault, int64_t after,
 			   const char *source, const char *why);
 
+/* Others can take over only while enough of them are left. From when on they
+ * were, in ns after the injection, with all faults that were on. */
+struct takeover {
+	bool hindered;    /* too few were left when they would have acted ... */
+	bool never;       /* ... and no fault that was healed brought them back */
+	bool starts;      /* those who were missing have to start first */
+	int64_t from_ns;  /* hindered, and not never */
+};
+/* Whether enough are left at t_ns to take over what this fault has hit. True
+ * when the evidence does not tell. */
+typedef bool enough_fn(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns);
+struct takeover prediction_takeover(const struct evidence *ev, const struct fault_record *fault,
+				    int64_t least_ns, enough_fn *enough);
+
 /* A setting in force by its name; NULL when the system did not tell it. */
 const cJSON *prediction_setting(const cJSON *inforce, const char *name);
 

@@ -111,6 +111,25 @@ static void list_parts(struct page *p, const struct outage *o, const struct outa
 	fputs("</ol>\n", p->f);
 }
 
+/* What the outage is compared with. */
+static void winner(struct page *p, const struct fault_seen *f)
+{
+	const struct milestones *m = &f->outage.m;
+
+	if (!f->outage.any)
+		return;
+	if (!m->mechanism[0])
+		fprintf(p->f, "<p class=\"soft\">The evidence does not tell which of them ended it%s%s.</p>\n",
+			m->why_mechanism[0] ? ": " : "", esc(p, m->why_mechanism));
+	else if (!m->window.known)
+		fprintf(p->f, "<p>What ended it is none of these: <b>%s</b> (%s).</p>\n", esc(p, m->mechanism),
+			esc(p, m->why_mechanism));
+	else if (m->window.how[0])
+		fprintf(p->f, "<p>For <b>%s</b> that is <b>%s</b>, %s: as wide as %.0f %% of its middle.</p>\n",
+			esc(p, m->mechanism), text_range(m->window.lo_ns, m->window.hi_ns).s, esc(p, m->window.how),
+			story_width_pct(m->window.lo_ns, m->window.hi_ns));
+}
+
 static void list_mechanisms(struct page *p, const struct fault_seen *f)
 {
 	const struct prediction *pr = &f->predicted;
@@ -120,8 +139,8 @@ static void list_mechanisms(struct page *p, const struct fault_seen *f)
 			pr->note[0] ? " " : "", esc(p, pr->note));
 		return;
 	}
-	fprintf(p->f, "<p>The settings in force allow <b>%s</b>%s.%s%s</p>\n<ul class=\"mech\">",
-		text_range(pr->lo_ns, pr->hi_ns).s,
+	fprintf(p->f, "<p>The settings in force allow <b>%s</b>, a window as wide as %.0f %% of its middle%s.%s%s</p>\n<ul class=\"mech\">",
+		text_range(pr->lo_ns, pr->hi_ns).s, story_width_pct(pr->lo_ns, pr->hi_ns),
 		pr->n > 1 ? "; these mechanisms race, and the first one ends the outage" : "",
 		pr->note[0] ? " " : "", esc(p, pr->note));
 	for (size_t i = 0; i < pr->n; i++) {
@@ -138,9 +157,7 @@ static void list_mechanisms(struct page *p, const struct fault_seen *f)
 		fputs("</li>", p->f);
 	}
 	fputs("</ul>\n", p->f);
-	if (f->outage.any && !f->outage.m.mechanism[0])
-		fputs("<p class=\"soft\">The evidence does not tell which of them ended it.</p>\n",
-		      p->f);
+	winner(p, f);
 }
 
 static void breakdown_plot(struct page *p, const struct fault_seen *f, size_t number,

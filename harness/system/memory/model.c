@@ -167,14 +167,14 @@ static void predict_primary(const struct fault_record *fault, const cJSON *infor
 	race(out);
 }
 
-static void predict(const struct fault_record *fault, const cJSON *inforce, struct prediction *out)
+static void predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
 {
 	size_t primaries = targets_as(fault, ROLE_PRIMARY), replicas = targets_as(fault, ROLE_REPLICA);
-	bool sync = setting_on(inforce, "sync");
+	bool sync = setting_on(ev->inforce, "sync");
 
 	memset(out, 0, sizeof(*out));
 	if (primaries == 1 && !replicas)
-		predict_primary(fault, inforce, out);
+		predict_primary(fault, ev->inforce, out);
 	else if (!primaries && replicas && (replicas == 1 || !sync))
 		prediction_add(out, NO_NEED, 0, NOISE_MS * NS_PER_MS, SOURCE, "%s",
 			       sync ? "a write waits for one replica, and another one is left" :
@@ -277,10 +277,11 @@ static void explain(const struct evidence *ev, const struct fault_record *fault,
 	struct tale t = {.effective = m->effective, .until = m->first_ack, .old = "", .winner = "",
 			 .noticed_by = ""};
 
-	(void)pred;
 	for (size_t i = 0; i < fault->ntargets; i++)
 		if (fault->targets[i].role == ROLE_PRIMARY)
 			t.old = fault->targets[i].member;
+	if (m->first_ack && !*t.old && prediction_has(pred, NO_NEED))
+		snprintf(m->mechanism, sizeof(m->mechanism), "%s", NO_NEED);
 	if (!m->effective || !m->first_ack || !*t.old)
 		return;
 	/* Twice: who won is known only after all have been heard. */

@@ -290,8 +290,25 @@ static void another_leads_by_etcd(const struct story *s, const struct prediction
 		say(m, "lease expires", "%.40s leads instead of %.40s; the leader's key in etcd was there until %.1f s after the fault",
 		    s->after, s->before, in_s(gone - s->injected));
 	else
-		say(m, "lease released", "%.40s leads instead of %.40s; the leader's key in etcd was gone %.1f s after the fault, before its lease could end",
+		say(m, s->released || prediction_has(p, "lease released") ? "lease released" : "lease taken too early",
+		    "%.40s leads instead of %.40s; the leader's key in etcd was gone %.1f s after the fault, before its lease could end",
 		    s->after, s->before, in_s(gone - s->injected));
+}
+
+/* The prediction does not know how old the last renewal was; whoever saw it
+ * does. Its watch event may have come somewhat late. */
+static void count_from_renewal(const struct story *s, const struct mechanism *expires, struct milestones *m)
+{
+	struct assumed a = {0};
+	int64_t loop_ns = prediction_number(s->ev->inforce, "loop_wait", 10, &a) * NS_PER_S;
+	int64_t age_ns = s->injected - s->renewed;
+
+	if (!expires)
+		return;
+	m->window = (struct rule_window){.known = true, .hi_ns = expires->hi_ns - age_ns,
+				    .lo_ns = expires->lo_ns + loop_ns - age_ns - LEASE_SLACK_MS * NS_PER_MS};
+	snprintf(m->window.how, sizeof(m->window.how), "counted from the last renewal that was seen, %.1f s %s the fault",
+		 in_s(llabs(age_ns)), age_ns >= 0 ? "before" : "after");
 }
 
 static void another_leads(const struct story *s, const struct prediction *p, struct milestones *m)
@@ -303,11 +320,15 @@ static void another_leads(const struct story *s, const struct prediction *p, str
 		say(m, "leader gives up", "%.40s took over from %.40s", s->after, s->before);
 	} else if (s->etcd) {
 		another_leads_by_etcd(s, p, m);
-	} else if (s->released || (lapse && taken < lapse - LEASE_SLACK_MS * NS_PER_MS)) {
-		say(m, "lease released", "%.40s leads instead of %.40s%s", s->after, s->before,
-		    s->released ? "; the lease had been given up before" :
-				  ", and took the lease before it would have expired");
+	} else if (s->released) {
+		say(m, "lease released", "%.40s leads instead of %.40s; the lease had been given up before", s->after,
+		    s->before);
+	} else if (lapse && taken < lapse - LEASE_SLACK_MS * NS_PER_MS) {
+		say(m, prediction_has(p, "lease released") ? "lease released" : "lease taken too early",
+		    "%.40s leads instead of %.40s, and took the lease %.1f s before it would have expired; nobody was seen to give it up",
+		    s->after, s->before, in_s(lapse - taken));
 	} else if (lapse) {
+		count_from_renewal(s, prediction_mechanism(p, "lease expires"), m);
 		say(m, "lease expires", "%.40s leads instead of %.40s, and took the lease %.1f s after its last renewal (ttl %lld s)",
 		    s->after, s->before, in_s(taken - s->renewed),
 		    (long long)(s->ttl / NS_PER_S));
@@ -369,15 +390,30 @@ static void standby(const struct story *s, struct milestones *m)
 		    was, s->before);
 }
 
+/* The same member serves: what it had to wait for was the fault's end. */
+static void goes_on(const struct story *s, struct milestones *m)
+{
+	const char *fmt = s->tl_after == s->tl_before ?
+		"%.40s is still the primary on timeline %lld: it was never replaced or restarted as one" :
+		"%.40s leads again on timeline %lld, after the fault";
+	bool over = s->fault->healed_ns && s->fault->healed_ns <= s->seen_until;
+
+	snprintf(m->why_mechanism, sizeof(m->why_mechanism), fmt, s->before, (long long)s->tl_after);
+	snprintf(m->mechanism, sizeof(m->mechanism), "%s", over && s->fault->does.lasts ? "fault ends" : "");
+}
+
 static void same_leads(const struct story *s, const struct prediction *p, struct milestones *m)
 {
-	if (s->tl_after == s->tl_before && prediction_has(p, "synchronous standby replaced"))
+	bool same = s->tl_after == s->tl_before;
+
+	if (prediction_has(p, "writes need no replica"))
+		say(m, "writes need no replica", "%.40s is still the primary", s->before);
+	else if (same && prediction_has(p, "synchronous standby replaced"))
 		standby(s, m);
 	else if (prediction_has(p, "space returns"))
 		say(m, "space returns", "%.40s is still the primary", s->before);
-	else if (s->tl_after == s->tl_before)
-		say(m, "fault ends", "%.40s is still the primary on timeline %lld: it was never replaced or restarted as one",
-		    s->before, (long long)s->tl_after);
+	else if (same || (prediction_has(p, "fault ends") && !prediction_has(p, "same member restarts")))
+		goes_on(s, m);
 	else if (s->restarted)
 		say(m, "same member restarts", "%.40s leads again on timeline %lld (before: %lld); %.60s", s->before,
 		    (long long)s->tl_after, (long long)s->tl_before, s->restarted_how);

@@ -51,8 +51,57 @@ struct rules {
 	int64_t ttl, loop_wait, retry_timeout, primary_start_timeout, wal_sender_timeout;
 	bool synchronous;
 	bool etcd; /* Patroni's store; else the Kubernetes API */
+	struct takeover takeover;
+	int64_t no_space_ns; /* the target's volume was full when it was hit, for so long; -1: it was not */
 	struct assumed assumed;
 };
+
+/* A majority of etcd's members, as far as the answers name them. */
+static bool etcd_decides(const struct evidence *ev, int64_t t_ns)
+{
+	char hosts[8][64];
+	size_t n = 0, out = 0, k;
+
+	for (size_t i = 0; i < ev->nsamples; i++) {
+		const char *host = json_str(json_get(ev->samples[i].extra, "store"), "host", "");
+
+		if (!*host || n == ARRAY_LEN(hosts))
+			continue;
+		snprintf(hosts[n], sizeof(hosts[n]), "%.*s", (int)strcspn(host, ".:"), host);
+		for (k = 0; k < n && strcmp(hosts[k], hosts[n]); k++)
+			;
+		n += k == n;
+	}
+	for (k = 0; k < n; k++)
+		out += evidence_out(ev, hosts[k], t_ns);
+	return 2 * out < n || !n;
+}
+
+/* A replica that could act, and a store that lets it. */
+static bool enough_left(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns)
+{
+	bool healed = fault->healed_ns && fault->healed_ns < t_ns;
+
+	for (size_t i = 0; i < ev->nmembers; i++)
+		if (!evidence_out(ev, ev->members[i], t_ns) && (healed || !fault_hits(fault, ev->members[i])))
+			return etcd_decides(ev, t_ns);
+	return !ev->nmembers;
+}
+
+/* For how long the target's volume had no room from the fault on. */
+static int64_t no_space(const struct evidence *ev, const struct fault_record *fault)
+{
+	for (size_t i = 0; i < ev->nfaults; i++) {
+		const struct fault_record *f = &ev->faults[i];
+
+		if (f == fault || !fault_does(f, EFFECT_STORAGE_REFUSES) || !fault_on(f, fault->injected_ns))
+			continue;
+		for (size_t k = 0; k < fault->ntargets; k++)
+			if (fault_hits(f, fault->targets[k].member))
+				return f->healed_ns ? f->healed_ns - fault->injected_ns : INT64_MAX;
+	}
+	return -1;
+}
 
 static int64_t duration(struct rules *r, const cJSON *inforce, const char *name, double dflt_s)
 {
@@ -88,8 +137,15 @@ static bool is_on(const cJSON *inforce, const char *name)
 				      !strcmp(v->valuestring, "quorum")));
 }
 
-static void rules_read(const cJSON *inforce, struct rules *r)
+static int64_t lease_lo(const struct rules *r)
 {
+	return r->ttl - r->loop_wait;
+}
+
+static void rules_read(const struct evidence *ev, const struct fault_record *fault, struct rules *r)
+{
+	const cJSON *inforce = ev->inforce;
+
 	memset(r, 0, sizeof(*r));
 	r->ttl = duration(r, inforce, "ttl", 30);
 	r->loop_wait = duration(r, inforce, "loop_wait", 10);
@@ -100,11 +156,8 @@ static void rules_read(const cJSON *inforce, struct rules *r)
 	/* Not a knob of ours, so its absence is nothing to mention. */
 	r->wal_sender_timeout = prediction_setting(inforce, "wal_sender_timeout") ?
 				duration(r, inforce, "wal_sender_timeout", 60) : S(60);
-}
-
-static int64_t lease_lo(const struct rules *r)
-{
-	return r->ttl - r->loop_wait;
+	r->takeover = prediction_takeover(ev, fault, lease_lo(r), enough_left);
+	r->no_space_ns = no_space(ev, fault);
 }
 
 static int64_t lease_hi(const struct rules *r)
@@ -112,8 +165,27 @@ static int64_t lease_hi(const struct rules *r)
 	return r->ttl + r->loop_wait + LOOP_SLACK + ASK_MEMBERS + PROMOTE;
 }
 
+/* A Patroni that starts counts the lease from when it first reads it. */
+static void lease_after_all(struct prediction *p, const struct rules *r)
+{
+	int64_t hi = r->takeover.from_ns + lease_hi(r) + (r->takeover.starts ? ALLOW_NODE_BOOT + CRASH_RECOVERY : 0);
+
+	if (r->takeover.never) {
+		prediction_note(p, "No replica, or no store of the lease, was left to take over as long as the faults lasted.");
+		return;
+	}
+	prediction_add(p, "lease expires", r->takeover.from_ns > lease_lo(r) ? r->takeover.from_ns : lease_lo(r), hi, DYNAMIC,
+		       "no replica or no store of the lease was left until %.1f s after the fault; who is there again acts once ttl %.0f s is over, within loop_wait %.0f s + 0.5 s, asks the others for up to 2 s%s; %.0f s allowed for promotion and the Service: until %.1f s",
+		       in_s(r->takeover.from_ns), in_s(r->ttl), in_s(r->loop_wait),
+		       r->takeover.starts ? "; it has to start before (40 s allowed)" : "", in_s(PROMOTE), in_s(hi));
+}
+
 static void lease_expires(struct prediction *p, const struct rules *r)
 {
+	if (r->takeover.hindered) {
+		lease_after_all(p, r);
+		return;
+	}
 	if (r->etcd) {
 		prediction_add(p, "lease expires", lease_lo(r), lease_hi(r), DYNAMIC "; etcd documentation: TTL, Lease",
 			       "the last renewal of the key in etcd is 0 to loop_wait %.0f s old, it goes when ttl %.0f s is over (by v3 with another leader of etcd: counted from its election), a replica that etcd cannot tell looks every loop_wait + 0.5 s, asks the others for up to 2 s; %.0f s allowed for promotion: %.0f to %.1f s%s",
@@ -145,7 +217,7 @@ static void lease_or_end(struct prediction *p, const struct rules *r, const stru
 
 	if (!known || hi + after >= lease_lo(r))
 		lease_expires(p, r);
-	if (known && lo <= lease_hi(r))
+	if (known && (lo <= lease_hi(r) || r->takeover.hindered))
 		prediction_fault_ends(p, fault, after, DYNAMIC, why);
 }
 
@@ -177,6 +249,24 @@ static void pod_goes(struct prediction *p, const struct rules *r, const struct f
 	}
 }
 
+/* It cannot start before there is room again; until then Patroni keeps the
+ * lease, and tries. */
+static void on_a_full_disk(struct prediction *p, const struct rules *r)
+{
+	int64_t given_up = r->primary_start_timeout + r->loop_wait + LOOP_SLACK + ASK_MEMBERS + PROMOTE;
+	int64_t room = r->no_space_ns;
+
+	prediction_add(p, "lease released", S(0.3), given_up, DYNAMIC ": primary_start_timeout",
+		       "its disk is full, so it may not start; Patroni gives the lease up once it has not been up for primary_start_timeout %.0f s, and looks every loop_wait %.0f s: %.1f s at most",
+		       in_s(r->primary_start_timeout), in_s(r->loop_wait), in_s(given_up));
+	if (room == INT64_MAX)
+		return;
+	prediction_add(p, "PostgreSQL restarted in place", S(0.2), room + r->loop_wait + LOOP_SLACK + CRASH_RECOVERY,
+		       DYNAMIC ": primary_start_timeout",
+		       "Patroni starts it again and again; with room after %.1f s, within loop_wait %.0f s, and %.0f s allowed for crash recovery",
+		       in_s(room), in_s(r->loop_wait), in_s(CRASH_RECOVERY));
+}
+
 static void process_dies(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
 	int64_t hi = r->loop_wait + LOOP_SLACK + CRASH_RECOVERY;
@@ -190,6 +280,8 @@ static void process_dies(struct prediction *p, const struct rules *r, const stru
 		prediction_add(p, "lease released", S(0.3), hi, DYNAMIC ": primary_start_timeout",
 			       "primary_start_timeout is 0: Patroni notices the dead server within loop_wait %.0f s + 0.5 s and fails over at once: 0.3 to %.1f s",
 			       in_s(r->loop_wait), in_s(hi));
+	} else if (r->no_space_ns >= 0) {
+		on_a_full_disk(p, r);
 	} else {
 		prediction_add(p, "PostgreSQL restarted in place", S(0.2), hi, DYNAMIC ": primary_start_timeout",
 			       "Patroni notices the dead server within loop_wait %.0f s + 0.5 s and starts it again itself; %.0f s allowed for crash recovery and promotion: 0.2 to %.1f s",
@@ -297,13 +389,13 @@ static void primary(struct prediction *p, const struct rules *r, const struct fa
 	prediction_note(p, "No rule is known for the fault \"%.40s\".", fault->name);
 }
 
-void postgres_predict(const struct fault_record *fault, const cJSON *inforce, struct prediction *out)
+void postgres_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
 {
 	const char *role = fault_role(fault);
 	struct rules r;
 
 	memset(out, 0, sizeof(*out));
-	rules_read(inforce, &r);
+	rules_read(ev, fault, &r);
 	if (!strcmp(role, "replica"))
 		replica(out, &r, fault);
 	else if (!strcmp(role, "primary"))

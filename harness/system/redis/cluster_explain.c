@@ -27,7 +27,7 @@ static int hit(const struct evidence *ev, const struct fault_record *fault, cons
 {
 	if (fault_hits(fault, member))
 		return 2;
-	return fault->does.whole_node && fault_hits_node(fault, evidence_node(ev, member));
+	return fault_reaches(ev, fault, member);
 }
 
 /* The owner that was hit, by its last answer. */
@@ -225,6 +225,8 @@ void redis_cluster_explain(const struct evidence *ev, const struct fault_record 
 		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
 			 r->before ? "no answer of an owner of those slots after the outage" :
 				     "the fault hit no owner of slots");
+		if (!r->before && prediction_has(pred, "writes need no replica"))
+			snprintf(m->mechanism, sizeof(m->mechanism), "writes need no replica");
 		return;
 	}
 	redis_story_compare(r);

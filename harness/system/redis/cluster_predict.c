@@ -35,6 +35,8 @@
 #define SPEC "Redis cluster specification: "
 #define RESTARTS SPEC "Nodes that restart; StatefulSets of Kubernetes"
 
+enum { MASTERS_MIN = 3 }; /* of any cluster; with fewer, answers are missing */
+
 struct rules {
 	int64_t timeout, validity, ping_period, min_replicas;
 	bool full_coverage;
@@ -42,18 +44,47 @@ struct rules {
 	struct assumed assumed;
 };
 
-static void replica_elected(struct prediction *p, const void *rules, int64_t later)
+static void replica_elected(struct prediction *p, const void *rules, int64_t from, int64_t later)
 {
 	const struct rules *r = rules;
 	int64_t lo = r->timeout + ELECT_LO, hi = r->election.most_ns + later;
+
+	if (lo < from)
+		lo = from;
 
 	prediction_add(p, "replica elected", lo, hi, r->election.source,
 		       "a ping unanswered for cluster-node-timeout %.1f s makes a node suspect, the ping goes out up to half of that later; %.1f s allowed until a majority says FAIL; the replica waits 0.5 to 1 s, then asks for votes (%.1f s allowed): %.1f to %.1f s",
 		       in_s(r->timeout), in_s(GOSSIP), in_s(VOTES), in_s(lo), in_s(hi));
 }
 
-static void rules_read(const cJSON *inforce, struct rules *r)
+/* Who owned slots by t_ns, as their last answers tell. */
+static bool owned(const struct evidence *ev, const char *member, int64_t t_ns)
 {
+	const struct sample *s = evidence_answer(ev, member, t_ns);
+
+	return s && sample_leads(s);
+}
+
+/* Only masters vote, and it takes a majority of all that own slots. */
+static bool majority_left(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns)
+{
+	bool healed = fault->healed_ns && fault->healed_ns < t_ns;
+	size_t n = 0, left = 0;
+
+	for (size_t i = 0; i < ev->nmembers; i++) {
+		const char *m = ev->members[i];
+
+		if (!owned(ev, m, fault->injected_ns))
+			continue;
+		n++;
+		left += !evidence_out(ev, m, t_ns) && (healed || !fault_reaches(ev, fault, m));
+	}
+	return 2 * left > n || n < MASTERS_MIN;
+}
+
+static void rules_read(const struct evidence *ev, const struct fault_record *fault, struct rules *r)
+{
+	const cJSON *inforce = ev->inforce;
 	const cJSON *v = json_get(prediction_setting(inforce, "cluster-require-full-coverage"), "value");
 
 	memset(r, 0, sizeof(*r));
@@ -68,7 +99,8 @@ static void rules_read(const cJSON *inforce, struct rules *r)
 		.word = "elected", .source = SPEC "Failure detection; Replica election and promotion",
 		.least_ns = r->timeout,
 		.most_ns = r->timeout + r->timeout / 2 + CRON + GOSSIP + ELECT_HI + VOTES,
-		.no_log = prediction_off(inforce, "appendonly"), .add = replica_elected, .rules = r};
+		.no_log = prediction_off(inforce, "appendonly"), .add = replica_elected, .rules = r,
+		.others = prediction_takeover(ev, fault, r->timeout, majority_left)};
 }
 
 static void validity(struct prediction *p, const struct rules *r)
@@ -89,11 +121,23 @@ static void dies(struct prediction *p, const struct rules *r, const struct fault
 		       "%s within the node timeout (%.1f s allowed), reads what it has on disk (%.1f s allowed), and takes writes %.0f s after it came up, as restarted masters do: %.0f to %.1f s",
 		       again.who, in_s(again.start_ns), in_s(again.load_ns), in_s(WRITABLE), in_s(WRITABLE),
 		       in_s(hi));
-	replica_elected(p, r, 0);
+	redis_takeover(p, &r->election, 0);
 	validity(p, r);
 	redis_note_restart(p, &r->election);
 	if (fault->does.notice != NOTICE_NONE)
 		prediction_note(p, "A server that is told to end hands nothing over: no replica takes part in its shutdown.");
+}
+
+/* Without a majority all the others stop as well, and wait before they serve
+ * again. */
+static void stands_still(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+{
+	if (r->election.others.hindered)
+		redis_takeover_or_end(p, &r->election, fault, REJOIN_MAX + ALLOW_RECONNECT,
+				      "no majority of masters was left to elect a replica, and the master goes on; masters wait out their rejoin delay");
+	else
+		redis_goes_on(p, &r->election, fault);
+	validity(p, r);
 }
 
 static void cut_off(struct prediction *p, const struct rules *r, const struct fault_record *fault)
@@ -140,8 +184,7 @@ static void primary(struct prediction *p, const struct rules *r, const struct fa
 	if (effects_die(&fault->does)) {
 		dies(p, r, fault);
 	} else if (fault_does(fault, EFFECT_SILENT)) {
-		redis_goes_on(p, &r->election, fault);
-		validity(p, r);
+		stands_still(p, r, fault);
 	} else if (fault_does(fault, EFFECT_CUT_OFF)) {
 		cut_off(p, r, fault);
 	} else if (fault_does(fault, EFFECT_NODE_GONE)) {
@@ -154,7 +197,7 @@ static void primary(struct prediction *p, const struct rules *r, const struct fa
 	}
 }
 
-void redis_cluster_predict(const struct fault_record *fault, const cJSON *inforce, struct prediction *out)
+void redis_cluster_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
 {
 	const char *role = fault_role(fault);
 	/* Faults of nodes hit all members there: besides the target, a master of
@@ -163,7 +206,7 @@ void redis_cluster_predict(const struct fault_record *fault, const cJSON *inforc
 	struct rules r;
 
 	memset(out, 0, sizeof(*out));
-	rules_read(inforce, &r);
+	rules_read(ev, fault, &r);
 	if (!strcmp(role, "replica"))
 		prediction_add(out, "writes need no replica", 0, 0, SPEC "Write safety",
 			       "replication is asynchronous: a master answers without waiting for its replica%s",

@@ -11,6 +11,7 @@ bool redis_story_begin(struct redis_story *s, const struct evidence *ev, const s
 		       const struct milestones *m)
 {
 	*s = (struct redis_story){.ev = ev, .injected = fault->injected_ns, .first_ack = m->first_ack,
+				  .healed = fault->does.lasts ? fault->healed_ns : 0,
 				  .seen_until = m->first_ack + AFTER_ACK_MS * NS_PER_MS};
 	return s->injected && s->first_ack;
 }
@@ -38,11 +39,14 @@ void redis_story_detected_again(const struct redis_story *s, struct milestones *
 void redis_story_kept(const struct redis_story *s, const struct prediction *p, struct milestones *m,
 		      const char *fmt, ...)
 {
-	const char *name = "fault ends";
+	bool over = s->healed && s->healed <= s->seen_until;
+	const char *name = over ? "fault ends" : "";
 	size_t len;
 	va_list ap;
 
-	if (prediction_has(p, "space returns"))
+	if (prediction_has(p, "writes need no replica"))
+		name = "writes need no replica";
+	else if (prediction_has(p, "space returns"))
 		name = "space returns";
 	else if (s->again && prediction_has(p, "same member restarts"))
 		name = "same member restarts";

@@ -10,6 +10,7 @@
 struct redis_story {
 	const struct evidence *ev;
 	int64_t injected, first_ack;
+	int64_t healed;              /* a lasting fault was; 0: not */
 	int64_t seen_until;          /* what caused it may be seen a little later */
 	const struct sample *before; /* the last answer of the master that was hit */
 	const struct sample *after;  /* the first one of the one that served afterwards */

@@ -4,6 +4,20 @@
 
 #include "system/allowances.h"
 
+void redis_takeover(struct prediction *p, const struct redis_takeover *t, int64_t later_ns)
+{
+	int64_t starts = t->others.starts ? ALLOW_NODE_BOOT + REDIS_ALLOW_LOAD : 0;
+
+	if (t->others.never) {
+		prediction_note(p, "Too few were left for a replica to be %s as long as the faults lasted.", t->word);
+		return;
+	}
+	t->add(p, t->rules, t->others.from_ns, later_ns + t->others.from_ns + starts);
+	if (t->others.hindered)
+		prediction_note(p, "Too few were left for a replica to be %s until %.1f s after the fault%s.", t->word,
+				in_s(t->others.from_ns), starts ? "; those that come back have to start" : "");
+}
+
 void redis_takeover_or_end(struct prediction *p, const struct redis_takeover *t,
 			   const struct fault_record *fault, int64_t after_ns, const char *why)
 {
@@ -11,8 +25,8 @@ void redis_takeover_or_end(struct prediction *p, const struct redis_takeover *t,
 	bool known = fault_length(fault, &lo, &hi);
 
 	if (!known || hi >= t->least_ns)
-		t->add(p, t->rules, 0);
-	if (known && lo <= t->most_ns)
+		redis_takeover(p, t, 0);
+	if (known && (lo <= t->most_ns || t->others.hindered))
 		prediction_fault_ends(p, fault, after_ns, t->source, why);
 }
 

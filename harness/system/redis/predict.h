@@ -14,10 +14,15 @@ struct redis_takeover {
 	int64_t least_ns;   /* a fault that is shorter brings none about */
 	int64_t most_ns;    /* so long after the fault it is over */
 	bool no_log;        /* appendonly is off: a restart loses what it has not saved */
-	/* Adds it as a mechanism that is later by so much at the most. */
-	void (*add)(struct prediction *p, const void *rules, int64_t later_ns);
+	struct takeover others; /* whether enough are left for it */
+	/* Adds it as a mechanism that does not begin before from_ns, and is later
+	 * than usual by so much at the most. */
+	void (*add)(struct prediction *p, const void *rules, int64_t from_ns, int64_t later_ns);
 	const void *rules;
 };
+
+/* A replica takes over once enough are there; later_ns as in add(). */
+void redis_takeover(struct prediction *p, const struct redis_takeover *t, int64_t later_ns);
 
 /* A lasting fault against the takeover: whichever comes first. `why`: "it ended
  * before a replica was promoted" and so on; `after_ns` as in

@@ -1,12 +1,16 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "system/redis/explain.h"
+#include "system/redis/log.h"
 #include "system/redis/sentinel_model.h"
 
 /* The parts of one outage, told by the sampler and the logs, the Sentinels'
  * among them, which tell of suspicions and votes. */
+
+#define TILT_NS (30 * NS_PER_S) /* sentinel.c: SENTINEL_TILT_PERIOD */
 
 struct whose {
 	const struct sample *before;
@@ -117,6 +121,7 @@ static void routed(const struct redis_story *s, struct milestones *m)
 
 static void mechanism(const struct redis_story *s, const struct prediction *p, struct milestones *m)
 {
+	const struct log_wanted tilt = {.mark = 'X', .begins = "+tilt "};
 	struct log_line line;
 	size_t len;
 
@@ -132,9 +137,13 @@ static void mechanism(const struct redis_story *s, const struct prediction *p, s
 		snprintf(m->why_mechanism + len, sizeof(m->why_mechanism) - len,
 			 "; %.40s gave an attempt up: %.*s", line.member, line.len < 60 ? (int)line.len : 60,
 			 line.text);
-	else if (sentinel_said(s, "+tilt", &line))
+	len = strlen(m->why_mechanism);
+	/* It does nothing for so long: one from before the fault hinders as well. */
+	if (evidence_log_first(s->ev, redis_log_stamp, &tilt, s->injected - TILT_NS, s->first_ack, &line))
 		snprintf(m->why_mechanism + len, sizeof(m->why_mechanism) - len,
-			 "; %.40s was in TILT: its clock or machine had stood still", line.member);
+			 "; %.40s was in TILT from %.1f s %s the fault on, for %.0f s: its clock or machine had stood still",
+			 line.member, in_s(llabs(line.t_ns - s->injected)),
+			 line.t_ns < s->injected ? "before" : "after", in_s(TILT_NS));
 }
 
 void redis_sentinel_explain(const struct evidence *ev, const struct fault_record *fault,

@@ -18,7 +18,7 @@
  *
  * And the servers' and the Sentinels' own logs (system/redis/log.h). */
 bool redis_sentinel_redundant(const struct sample *s, size_t n, char *why);
-void redis_sentinel_predict(const struct fault_record *fault, const cJSON *inforce, struct prediction *out);
+void redis_sentinel_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out);
 void redis_sentinel_explain(const struct evidence *ev, const struct fault_record *fault,
 			    const struct prediction *pred, struct milestones *m);
 /* LOSS_MINORITY: it went to a master that had been replaced. Also for writes

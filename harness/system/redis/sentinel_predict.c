@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "system/allowances.h"
+#include "system/redis/log.h"
 #include "system/redis/predict.h"
 #include "system/redis/sentinel_model.h"
 
@@ -41,10 +42,13 @@ struct rules {
 	struct assumed assumed;
 };
 
-static void replica_promoted(struct prediction *p, const void *rules, int64_t later)
+static void replica_promoted(struct prediction *p, const void *rules, int64_t from, int64_t later)
 {
 	const struct rules *r = rules;
 	int64_t lo = r->promotion.least_ns, hi = r->promotion.most_ns + later;
+
+	if (lo < from)
+		lo = from;
 
 	prediction_add(p, "replica promoted", lo, hi, r->promotion.source,
 		       "down-after-milliseconds %.1f s without an answer, give or take a ping (1 s); up to 1 s until quorum %lld is asked for, 0 to 1 s of chance, votes (%.1f s allowed); up to 1 s until INFO confirms; %.1f s allowed for clients: %.1f to %.1f s",
@@ -55,8 +59,49 @@ static void replica_promoted(struct prediction *p, const void *rules, int64_t la
 		prediction_note(p, "With %lld Sentinels a majority is all of them.", (long long)r->others + 1);
 }
 
-static void rules_read(const cJSON *inforce, struct rules *r)
+/* A pod that is no member, and whose log is a Sentinel's. */
+static bool is_sentinel(const struct evidence *ev, const char *pod)
 {
+	const struct log_wanted want = {.mark = 'X', .member = pod};
+	struct log_line line;
+
+	for (size_t i = 0; i < ev->nmembers; i++)
+		if (!strcmp(ev->members[i], pod))
+			return false;
+	return evidence_log_first(ev, redis_log_stamp, &want, INT64_MIN, INT64_MAX, &line);
+}
+
+static bool seen_before(const struct evidence *ev, size_t log)
+{
+	for (size_t i = 0; i < log; i++)
+		if (!strcmp(ev->logs[i].member, ev->logs[log].member))
+			return true;
+	return false;
+}
+
+/* A replica to promote, and a majority of the Sentinels. */
+static bool enough_left(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns)
+{
+	bool healed = fault->healed_ns && fault->healed_ns < t_ns, replica = !ev->nmembers;
+	size_t sentinels = 0, left = 0;
+
+	for (size_t i = 0; i < ev->nmembers; i++)
+		replica = replica || (!evidence_out(ev, ev->members[i], t_ns) &&
+				      (healed || !fault_reaches(ev, fault, ev->members[i])));
+	for (size_t i = 0; i < ev->nlogs; i++) {
+		const char *pod = ev->logs[i].member;
+
+		if (seen_before(ev, i) || !is_sentinel(ev, pod))
+			continue;
+		sentinels++;
+		left += !evidence_out(ev, pod, t_ns) && (healed || !fault_reaches(ev, fault, pod));
+	}
+	return replica && (2 * left > sentinels || !sentinels);
+}
+
+static void rules_read(const struct evidence *ev, const struct fault_record *fault, struct rules *r)
+{
+	const cJSON *inforce = ev->inforce;
 	memset(r, 0, sizeof(*r));
 	r->down_after = prediction_number(inforce, "down-after-milliseconds", 30000, &r->assumed) * NS_PER_MS;
 	r->failover_timeout = prediction_number(inforce, "failover-timeout", 180000, &r->assumed) * NS_PER_MS;
@@ -69,7 +114,8 @@ static void rules_read(const cJSON *inforce, struct rules *r)
 		.word = "promoted", .source = DOC "SDOWN and ODOWN failure state; sentinel.c",
 		.least_ns = r->down_after - PING,
 		.most_ns = r->down_after + PING + TICK + ASK + DESYNC + STEPS + INFO + TICK + CLIENTS,
-		.no_log = prediction_off(inforce, "appendonly"), .add = replica_promoted, .rules = r};
+		.no_log = prediction_off(inforce, "appendonly"), .add = replica_promoted, .rules = r,
+		.others = prediction_takeover(ev, fault, r->promotion.least_ns, enough_left)};
 }
 
 /* The same member is back before the Sentinels miss it, or in the middle of
@@ -85,7 +131,7 @@ static void dies(struct prediction *p, const struct rules *r, const struct fault
 	prediction_add(p, "same member restarts", 0, hi, RESTARTS,
 		       "%s before the Sentinels miss it (%.1f s allowed), asks them who the master is, reads what it has on disk (%.1f s allowed) and goes on, unless its start leaves them the time to promote another: 0 to %.1f s",
 		       again.who, in_s(again.start_ns), in_s(again.load_ns), in_s(hi));
-	replica_promoted(p, r, later);
+	redis_takeover(p, &r->promotion, later);
 	redis_note_restart(p, &r->promotion);
 	if (notice == NOTICE_FULL)
 		prediction_note(p, "Told to end, it waits for its replicas, at most shutdown-timeout %.0f s, and hands nothing over.",
@@ -146,13 +192,13 @@ static void replica(struct prediction *p, const struct rules *r, const struct fa
 		       *fault->name ? fault->name : "a fault");
 }
 
-void redis_sentinel_predict(const struct fault_record *fault, const cJSON *inforce, struct prediction *out)
+void redis_sentinel_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
 {
 	const char *role = fault_role(fault);
 	struct rules r;
 
 	memset(out, 0, sizeof(*out));
-	rules_read(inforce, &r);
+	rules_read(ev, fault, &r);
 	if (!strcmp(role, "primary"))
 		primary(out, &r, fault);
 	else if (!strcmp(role, "replica"))

@@ -683,11 +683,11 @@ static void the_example_judges(void **state)
 
 	(void)state;
 	evidence_of(full, &ev, &hold);
-	model_skeleton.predict(fault_of(&ev, "f1"), NULL, &p);
+	model_skeleton.predict(&ev, fault_of(&ev, "f1"), &p);
 	assert_true(p.known && p.lo_ns <= 3 * NS_PER_S && p.hi_ns == 3 * NS_PER_S);
 	model_skeleton.explain(&ev, fault_of(&ev, "f1"), &p, &m);
 	assert_string_equal(m.mechanism, "fault ends");
-	model_skeleton.predict(fault_of(&ev, "f2"), NULL, &p);
+	model_skeleton.predict(&ev, fault_of(&ev, "f2"), &p);
 	assert_true(!p.known && *p.note);
 	evidence_free(&ev);
 	cJSON_Delete(hold);

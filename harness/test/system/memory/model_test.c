@@ -43,7 +43,8 @@ static struct prediction predict(const char *fault, const char *inforce)
 	evidence_tell_fault(events, parse(fault));
 	evidence_make(events, 0, fault_effects, &ev);
 	assert_int_equal(ev.nfaults, 1);
-	model_memory.predict(&ev.faults[0], s, &p);
+	ev.inforce = s;
+	model_memory.predict(&ev, &ev.faults[0], &p);
 	for (size_t i = 0; i < p.n; i++) {
 		assert_true(p.lo_ns <= p.mech[i].lo_ns && p.mech[i].hi_ns <= p.hi_ns);
 		assert_true(p.mech[i].lo_ns <= p.mech[i].hi_ns);

@@ -46,7 +46,8 @@ static struct prediction predict(const char *fault, const char *inforce)
 	evidence_tell_fault(events, parse(fault));
 	evidence_make(events, 0, fault_effects, &ev);
 	assert_int_equal(ev.nfaults, 1);
-	model_postgres.predict(&ev.faults[0], s, &p);
+	ev.inforce = s;
+	model_postgres.predict(&ev, &ev.faults[0], &p);
 	for (i = 0; i < p.n; i++) {
 		assert_true(p.mech[i].lo_ns >= 0 && p.mech[i].lo_ns <= p.mech[i].hi_ns);
 		assert_true(p.lo_ns <= p.mech[i].lo_ns && p.mech[i].hi_ns <= p.hi_ns);
@@ -74,6 +75,78 @@ static bool has(const struct prediction *p, const char *name)
 
 #define PRIMARY "\"targets\":[{\"member\":\"postgres-0\",\"role\":\"primary\"}]"
 #define REPLICA "\"targets\":[{\"member\":\"postgres-1\",\"role\":\"replica\"}]"
+
+/* Beside another fault; three members that answered before. */
+static struct prediction predict_beside(const char *fault, const char *other, const char *inforce)
+{
+	cJSON *events = cJSON_CreateArray(), *s = parse(inforce), *f = parse(fault);
+	struct prediction p;
+	struct evidence ev;
+	char text[200];
+
+	for (int i = 0; i < 3; i++) {
+		snprintf(text, sizeof(text), "{\"k\":\"sample\",\"s\":0,\"t\":500000000,\"m\":\"postgres-%d\",\"ok\":true}", i);
+		json_push(events, parse(text));
+	}
+	json_set_str(f, "id", "f");
+	evidence_tell_fault(events, f);
+	if (other)
+		evidence_tell_fault(events, parse(other));
+	evidence_make(events, 0, fault_effects, &ev);
+	ev.inforce = s;
+	model_postgres.predict(&ev, fault_of(&ev, "f"), &p);
+	assert_true(strlen(p.note) < sizeof(p.note) - 1);
+	for (size_t i = 0; i < p.n; i++)
+		assert_true(strlen(p.mech[i].rule) < sizeof(p.mech[i].rule) - 1);
+	evidence_free(&ev);
+	cJSON_Delete(events);
+	cJSON_Delete(s);
+	return p;
+}
+
+#define ALL_OFF "\"targets\":[{\"member\":\"postgres-0\",\"role\":\"primary\"},{\"member\":\"postgres-1\",\"role\":\"replica\"}," \
+	"{\"member\":\"postgres-2\",\"role\":\"replica\"}]"
+#define FROM_TO(from, to) "\"injected_ns\":" #from "000000000,\"effective_ns\":" #from "000000000,\"healed_ns\":" #to "000000000,"
+
+/* While nobody is left to take the lease, its end changes nothing. */
+static void test_nobody_left(void **state)
+{
+	struct prediction p;
+
+	(void)state;
+	p = predict_beside("{\"fault\":\"node-down\"," FROM_TO(1, 61) ALL_OFF "}", NULL, defaults);
+	assert_true(has(&p, "fault ends") && has(&p, "lease expires"));
+	assert_true(p.lo_ns > 59 * SEC && p.lo_ns <= 60 * SEC);
+	/* One replica is off with the primary, the other one is there. */
+	p = predict_beside("{\"fault\":\"node-down\"," FROM_TO(1, 99) PRIMARY "}",
+			   "{\"id\":\"o\",\"fault\":\"node-down\"," FROM_TO(1, 99) REPLICA "}", defaults);
+	assert_true(has(&p, "lease expires") && p.lo_ns == 20 * SEC && !has(&p, "fault ends"));
+	/* Both are frozen until 60 s after the fault. */
+	p = predict_beside("{\"fault\":\"node-down\"," FROM_TO(1, 99) PRIMARY "}",
+			   "{\"id\":\"o\",\"fault\":\"pause\"," FROM_TO(1, 61) "\"targets\":[{\"member\":\"postgres-1\"},"
+			   "{\"member\":\"postgres-2\"}]}", defaults);
+	assert_true(has(&p, "lease expires"));
+	assert_int_equal(p.mech[0].lo_ns, 60 * SEC);
+}
+
+/* A server that dies on a full disk is not up again before there is room. */
+static void test_dies_on_a_full_disk(void **state)
+{
+	static const char full[] = "{\"id\":\"o\",\"fault\":\"fill-disk\"," FROM_TO(1, 99) PRIMARY "}";
+	static const char dies[] = "{\"fault\":\"kill-process\",\"params\":{\"which\":\"server\"},"
+		"\"injected_ns\":3000000000,\"effective_ns\":3000000000," PRIMARY "}";
+	static const char patient[] = "[{\"name\":\"loop_wait\",\"value\":\"10\",\"unit\":\"s\"},"
+		"{\"name\":\"primary_start_timeout\",\"value\":\"30\",\"unit\":\"s\"}]";
+	struct prediction p;
+
+	(void)state;
+	p = predict_beside(dies, NULL, patient);
+	assert_true(has(&p, "PostgreSQL restarted in place") && !has(&p, "lease released") && p.hi_ns < 25 * SEC);
+	p = predict_beside(dies, full, patient);
+	assert_true(has(&p, "PostgreSQL restarted in place") && p.hi_ns > 96 * SEC);
+	assert_true(has(&p, "lease released"));
+	assert_int_equal(p.mech[0].hi_ns, 47500 * MS);
+}
 
 static void test_kill_pod(void **state)
 {
@@ -404,7 +477,8 @@ static void tale_tell_with(struct tale *t, int64_t first_ack, const char *inforc
 
 	evidence_make(t->events, 0, fault_effects, &ev);
 	assert_int_equal(ev.nfaults, 1);
-	model_postgres.predict(&ev.faults[0], s, &t->p);
+	ev.inforce = s;
+	model_postgres.predict(&ev, &ev.faults[0], &t->p);
 	t->m.effective = 10 * SEC + 50 * MS;
 	t->m.first_ack = first_ack;
 	model_postgres.explain(&ev, &ev.faults[0], &t->p, &t->m);
@@ -449,6 +523,35 @@ static void test_lease_expires(void **state)
 	assert_int_equal(t.m.routed, 37200 * MS);
 	assert_non_null(strstr(t.m.how_elected, "postgres-0 to postgres-1"));
 	assert_non_null(strstr(t.m.why_mechanism, "31.5 s after its last renewal"));
+	/* It was 5 s old, give or take what the watch took, and not 0 to 10. */
+	assert_true(t.m.window.known);
+	assert_int_equal(t.m.window.lo_ns, 24 * SEC);
+	assert_int_equal(t.m.window.hi_ns, 42500 * MS);
+	assert_non_null(strstr(t.m.window.how, "last renewal that was seen, 5.0 s before the fault"));
+	tale_end(&t);
+}
+
+/* A replica that takes the lease of a killed primary, which could give nothing
+ * up, 20 s before its end: nobody's rule. */
+static void test_lease_taken_too_early(void **state)
+{
+	struct tale t;
+
+	(void)state;
+	tale_begin(&t, "{\"fault\":\"kill-pod\",\"params\":{\"how\":\"crash\"}," PRIMARY "}");
+	others(&t, 10100 * MS, 20 * SEC, 15 * SEC);
+	lease(&t, 15 * SEC, "postgres-1");
+	tale_tell(&t, 15100 * MS);
+	assert_string_equal(t.m.mechanism, "lease taken too early");
+	assert_false(has(&t.p, t.m.mechanism) || t.m.window.known);
+	assert_non_null(strstr(t.m.why_mechanism, "took the lease 20.0 s before it would have expired"));
+	tale_end(&t);
+	/* One that is told to end may have given it up unseen. */
+	tale_begin(&t, "{\"fault\":\"kill-pod\",\"params\":{\"how\":\"graceful\"}," PRIMARY "}");
+	others(&t, 10100 * MS, 20 * SEC, 15 * SEC);
+	lease(&t, 15 * SEC, "postgres-1");
+	tale_tell(&t, 15100 * MS);
+	assert_string_equal(t.m.mechanism, "lease released");
 	tale_end(&t);
 }
 
@@ -557,6 +660,37 @@ static void test_restarted_in_place(void **state)
 	assert_string_equal(t.m.mechanism, "PostgreSQL restarted in place");
 	assert_int_equal(t.m.elected, 0);
 	assert_int_equal(t.m.routed, 0);
+	tale_end(&t);
+}
+
+/* Back with its node before the lease ended: the fault's end, and no restart
+ * that nobody foresaw. */
+static void test_node_comes_back(void **state)
+{
+	struct tale t;
+
+	(void)state;
+	tale_begin(&t, "{\"fault\":\"node-down\",\"healed_ns\":15000000000," PRIMARY "}");
+	for (int64_t at = 10100 * MS; at < 40 * SEC; at += 100 * MS)
+		sample(&t, at, "postgres-0", at > 25 * SEC, at > 25 * SEC, 2);
+	put(&t, 16 * SEC, "{\"k\":\"object\",\"type\":\"pod\",\"name\":\"postgres-0\",\"uid\":\"u0\",\"ip\":\"10.1.0.9\",\"restarts\":1}");
+	tale_tell(&t, 25200 * MS);
+	assert_string_equal(t.m.mechanism, "fault ends");
+	assert_true(has(&t.p, "fault ends"));
+	tale_end(&t);
+}
+
+/* It served again while the fault was still on: that is not what ended it. */
+static void test_fault_does_not_end(void **state)
+{
+	struct tale t;
+
+	(void)state;
+	tale_begin(&t, "{\"fault\":\"pause\",\"healed_ns\":35000000000," PRIMARY "}");
+	for (int64_t at = 10100 * MS; at < 30 * SEC; at += 100 * MS)
+		sample(&t, at, "postgres-0", at > 15 * SEC, at > 15 * SEC, 1);
+	tale_tell(&t, 15050 * MS);
+	assert_string_equal(t.m.mechanism, "");
 	tale_end(&t);
 }
 
@@ -695,6 +829,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kill_pod),
+		cmocka_unit_test(test_nobody_left),
+		cmocka_unit_test(test_dies_on_a_full_disk),
 		cmocka_unit_test(test_settings_matter),
 		cmocka_unit_test(test_kill_process),
 		cmocka_unit_test(test_lasting),
@@ -704,11 +840,14 @@ int main(void)
 		cmocka_unit_test(test_redundant),
 		cmocka_unit_test(test_redundant_store),
 		cmocka_unit_test(test_lease_expires),
+		cmocka_unit_test(test_lease_taken_too_early),
 		cmocka_unit_test(test_lease_released),
 		cmocka_unit_test(test_etcd_tells),
 		cmocka_unit_test(test_same_member),
 		cmocka_unit_test(test_restarted_in_place),
 		cmocka_unit_test(test_fault_ends),
+		cmocka_unit_test(test_fault_does_not_end),
+		cmocka_unit_test(test_node_comes_back),
 		cmocka_unit_test(test_standby),
 		cmocka_unit_test(test_no_evidence),
 		cmocka_unit_test(test_resync),

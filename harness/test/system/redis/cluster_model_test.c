@@ -245,7 +245,8 @@ static struct prediction predict(const char *fault, const char *inforce)
 
 	evidence_tell_fault(events, parse(fault));
 	evidence_make(events, 0, fault_effects, &ev);
-	redis_cluster_predict(&ev.faults[0], s, &p);
+	ev.inforce = s;
+	redis_cluster_predict(&ev, &ev.faults[0], &p);
 	evidence_free(&ev);
 	for (size_t i = 0; i < p.n; i++) {
 		assert_true(p.mech[i].lo_ns >= 0 && p.mech[i].lo_ns <= p.mech[i].hi_ns);
@@ -272,6 +273,66 @@ static bool has(const struct prediction *p, const char *name)
 #define PRIMARY "\"targets\":[{\"member\":\"r-0\",\"role\":\"primary\"}]"
 #define REPLICA "\"targets\":[{\"member\":\"r-3\",\"role\":\"replica\"}]"
 #define LASTED(ms) "\"injected_ns\":1000000000,\"effective_ns\":1000000000,\"healed_ns\":1" #ms "000000000"
+
+/* Owners r-0, r-1, r-2 and two faults, each as JSON without its braces. */
+static struct prediction predict_beside(const char *fault, const char *other)
+{
+	cJSON *events = cJSON_CreateArray(), *s = parse(document);
+	struct prediction p;
+	struct evidence ev;
+	char text[400];
+
+	for (int i = 0; i < 6; i++) {
+		snprintf(text, sizeof(text),
+			 "{\"k\":\"sample\",\"s\":0,\"t\":500000000,\"m\":\"r-%d\",\"ok\":true,\"role\":\"%s\",\"writable\":%s}",
+			 i, i < 3 ? "primary" : "replica", i < 3 ? "true" : "false");
+		json_push(events, parse(text));
+	}
+	snprintf(text, sizeof(text), "{\"id\":\"a\",%s}", fault);
+	evidence_tell_fault(events, parse(text));
+	snprintf(text, sizeof(text), "{\"id\":\"b\",%s}", other);
+	evidence_tell_fault(events, parse(text));
+	evidence_make(events, 0, fault_effects, &ev);
+	ev.inforce = s;
+	redis_cluster_predict(&ev, fault_of(&ev, "a"), &p);
+	evidence_free(&ev);
+	cJSON_Delete(events);
+	cJSON_Delete(s);
+	return p;
+}
+
+#define HELD(fault, from_ms, to_ms, member, role) "\"fault\":\"" fault "\",\"injected_ns\":" #from_ms "000000," \
+	"\"effective_ns\":" #from_ms "000000,\"healed_ns\":" #to_ms "000000," \
+	"\"targets\":[{\"member\":\"" member "\",\"role\":\"" role "\"}]"
+
+/* Only masters vote. */
+static void test_predict_without_majority(void **state)
+{
+	struct prediction p;
+
+	(void)state;
+	/* Two of three stand still: nobody is elected, and both go on. */
+	p = predict_beside(HELD("pause", 1000, 31000, "r-0", "primary"), HELD("pause", 1500, 31500, "r-1", "primary"));
+	assert_true(has(&p, "fault ends") && p.lo_ns > 28 * SEC);
+	/* The second one goes on after 20 s: a majority, so 0.5 s later at the
+	 * earliest a replica may be elected, while the first one is still away. */
+	p = predict_beside(HELD("pause", 1000, 91000, "r-0", "primary"), HELD("pause", 1500, 21000, "r-1", "primary"));
+	assert_true(has(&p, "replica elected") && has(&p, "fault ends"));
+	assert_int_equal(p.lo_ns, 20 * SEC);
+	assert_non_null(strstr(p.note, "until 20.0 s after the fault"));
+	/* Over before an election could have begun. */
+	p = predict_beside(HELD("pause", 1000, 91000, "r-0", "primary"), HELD("pause", 1500, 3000, "r-1", "primary"));
+	assert_true(has(&p, "replica elected") && !has(&p, "fault ends") && p.lo_ns < 6 * SEC);
+	/* It hits no voter. */
+	p = predict_beside(HELD("pause", 1000, 91000, "r-0", "primary"), HELD("pause", 1500, 91000, "r-4", "replica"));
+	assert_true(has(&p, "replica elected") && p.lo_ns < 6 * SEC);
+	/* And one that never ended. */
+	p = predict_beside("\"fault\":\"pause\",\"injected_ns\":1000000000,\"effective_ns\":1000000000," PRIMARY,
+			   "\"fault\":\"pause\",\"injected_ns\":1000000000,\"effective_ns\":1000000000,"
+			   "\"targets\":[{\"member\":\"r-1\",\"role\":\"primary\"}]");
+	assert_false(p.known);
+	assert_non_null(strstr(p.note, "Too few were left"));
+}
 
 static void test_predict(void **state)
 {
@@ -419,7 +480,8 @@ static struct milestones explain(cJSON *events, const char *fault, int64_t first
 
 	evidence_tell_fault(events, parse(fault));
 	evidence_make(events, 0, fault_effects, &ev);
-	redis_cluster_predict(&ev.faults[0], s, &p);
+	ev.inforce = s;
+	redis_cluster_predict(&ev, &ev.faults[0], &p);
 	redis_cluster_explain(&ev, &ev.faults[0], &p, &m);
 	evidence_free(&ev);
 	cJSON_Delete(s);
@@ -472,14 +534,14 @@ static void test_explain_others(void **state)
 	events = begin();
 	for (int64_t t = 9 * SEC; t < 20 * SEC; t += 100 * MS)
 		push_sample(events, "r-0", t, true, 1, t < 10 * SEC || t > 13 * SEC ? OWN_A : NULL);
-	m = explain(events, "{\"fault\":\"pause\",\"injected_ns\":10000000000," PRIMARY "}", 13050 * MS,
+	m = explain(events, "{\"fault\":\"pause\",\"injected_ns\":10000000000,\"healed_ns\":13000000000," PRIMARY "}", 13050 * MS,
 		    document);
 	assert_string_equal(m.mechanism, "fault ends");
 	assert_int_equal(m.promoted, 0);
 	/* Nobody was hit who owned anything. */
 	m = explain(failover(true), "{\"fault\":\"kill-pod\",\"injected_ns\":10000000000," REPLICA "}",
 		    16250 * MS, document);
-	assert_string_equal(m.mechanism, "");
+	assert_string_equal(m.mechanism, "writes need no replica");
 	assert_non_null(strstr(m.why_mechanism, "hit no owner"));
 }
 
@@ -532,7 +594,8 @@ int main(void)
 		cmocka_unit_test(test_slots), cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_redirect), cmocka_unit_test(test_nodes),
 		cmocka_unit_test(test_texts), cmocka_unit_test(test_redundant),
-		cmocka_unit_test(test_predict), cmocka_unit_test(test_explain_failover),
+		cmocka_unit_test(test_predict),
+		cmocka_unit_test(test_predict_without_majority), cmocka_unit_test(test_explain_failover),
 		cmocka_unit_test(test_explain_others), cmocka_unit_test(test_resync),
 	};
 

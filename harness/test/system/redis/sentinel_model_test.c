@@ -109,7 +109,8 @@ static void predict(const char *fault, const char *role, int64_t healed_s, int m
 	evidence_make(events, 0, fault_effects, &ev);
 	snprintf(text, sizeof(text), inforce, min_replicas);
 	i = parse(text);
-	redis_sentinel_predict(fault_of(&ev, "f"), i, p);
+	ev.inforce = i;
+	redis_sentinel_predict(&ev, fault_of(&ev, "f"), p);
 	cJSON_Delete(i);
 	evidence_free(&ev);
 	cJSON_Delete(events);
@@ -126,6 +127,7 @@ static bool has(const struct prediction *p, const char *name)
 static void test_predict(void **state)
 {
 	const struct fault_record nothing = {.name = ""};
+	const struct evidence none = {0};
 	struct prediction p, q;
 
 	(void)state;
@@ -166,8 +168,63 @@ static void test_predict(void **state)
 	predict("\"flood\"", "primary", 30, 0, &p);
 	assert_false(p.known);
 	memset(&p, 0, sizeof(p));
-	redis_sentinel_predict(&nothing, NULL, &p);
+	redis_sentinel_predict(&none, &nothing, &p);
 	assert_false(p.known);
+}
+
+/* Three nodes with a member and a Sentinel each, that are down from 1 s on. */
+static void predict_nodes_off(const char *nodes, struct prediction *p)
+{
+	static const char *const names[] = {"redis-master-0", "redis-replica-0", "redis-replica-1"};
+	cJSON *events = parse("[{\"k\":\"run\",\"t\":0,\"started\":\"2026-11-24T10:00:00Z\"}]"), *i;
+	struct evidence ev;
+	char text[600];
+
+	for (int k = 0; k < 3; k++) {
+		snprintf(text, sizeof(text), "{\"k\":\"sample\",\"s\":0,\"t\":500000000,\"m\":\"%s\",\"ok\":true}", names[k]);
+		json_push(events, parse(text));
+		snprintf(text, sizeof(text), "{\"k\":\"object\",\"type\":\"pod\",\"s\":0,\"t\":1,\"name\":\"%s\",\"node\":\"n%d\"}",
+			 names[k], k);
+		json_push(events, parse(text));
+		snprintf(text, sizeof(text), "{\"k\":\"object\",\"type\":\"pod\",\"s\":0,\"t\":1,\"name\":\"guard-%d\",\"node\":\"n%d\"}",
+			 k, k);
+		json_push(events, parse(text));
+		snprintf(text, sizeof(text), "{\"k\":\"log\",\"s\":0,\"t\":9,\"member\":\"guard-%d\",\"text\":\""
+			 "1:X 24 Nov 2026 09:59:15.600 * Sentinel ID is %d\"}", k, k);
+		json_push(events, parse(text));
+	}
+	snprintf(text, sizeof(text), "{\"id\":\"f\",\"fault\":\"node-down\",\"targets\":[%s],\"injected_ns\":1000000000,"
+		 "\"effective_ns\":1000000000,\"healed_ns\":21000000000}", nodes);
+	evidence_tell_fault(events, parse(text));
+	evidence_make(events, 0, fault_effects, &ev);
+	snprintf(text, sizeof(text), inforce, 0);
+	i = parse(text);
+	ev.inforce = i;
+	redis_sentinel_predict(&ev, fault_of(&ev, "f"), p);
+	cJSON_Delete(i);
+	evidence_free(&ev);
+	cJSON_Delete(events);
+}
+
+#define ON_NODE(m, k, role) "{\"member\":\"" m "\",\"node\":\"n" #k "\",\"role\":\"" role "\"}"
+
+static void test_predict_nodes_off(void **state)
+{
+	struct prediction p;
+
+	(void)state;
+	predict_nodes_off(ON_NODE("redis-master-0", 0, "primary"), &p);
+	assert_true(has(&p, "replica promoted") && !has(&p, "fault ends") && p.lo_ns == 4 * SEC);
+	/* With all of them off nobody promotes anybody, and nothing is served. */
+	predict_nodes_off(ON_NODE("redis-master-0", 0, "primary") "," ON_NODE("redis-replica-0", 1, "replica") ","
+			  ON_NODE("redis-replica-1", 2, "replica"), &p);
+	assert_true(has(&p, "fault ends") && has(&p, "replica promoted"));
+	assert_in_range(p.lo_ns, 19 * SEC, 20 * SEC);
+	assert_in_range(p.hi_ns, 50 * SEC, 70 * SEC);
+	assert_non_null(strstr(p.note, "until 20.0 s after the fault"));
+	/* With two of them a replica is left, and a Sentinel that is no majority. */
+	predict_nodes_off(ON_NODE("redis-master-0", 0, "primary") "," ON_NODE("redis-replica-0", 1, "replica"), &p);
+	assert_in_range(p.lo_ns, 19 * SEC, 20 * SEC);
 }
 
 /* ---- what happened ---- */
@@ -266,6 +323,33 @@ static void test_explain_restart(void **state)
 	assert_int_equal(m.elected, 0);
 }
 
+/* A Sentinel does nothing for 30 s once it has seen time jump: that may have
+ * been before the fault. */
+static void test_explain_tilt(void **state)
+{
+	struct milestones m = {.effective = 10050 * MS, .first_ack = 41 * SEC};
+	struct prediction p = {0};
+	cJSON *events = scene();
+
+	(void)state;
+	sample(events, 41020, "redis-replica-0", true, "b");
+	push(events, "{\"k\":\"log\",\"s\":0,\"member\":\"redis-sentinel-1\",\"text\":\""
+	     "1:X 24 Nov 2026 10:00:05.600 # +tilt #tilt mode entered\"}");
+	explain(events, &p, &m);
+	assert_string_equal(m.mechanism, "replica promoted");
+	assert_non_null(strstr(m.why_mechanism, "redis-sentinel-1 was in TILT from 4.4 s before the fault on"));
+	/* One that was long over. */
+	m = (struct milestones){.effective = 50050 * MS, .first_ack = 41 * SEC};
+	events = cJSON_CreateArray();
+	push(events, "{\"k\":\"run\",\"t\":0,\"started\":\"2026-11-24T10:00:00Z\"}");
+	sample(events, 9900, "redis-master-0", true, "a");
+	sample(events, 41020, "redis-replica-0", true, "b");
+	push(events, "{\"k\":\"log\",\"s\":0,\"member\":\"redis-sentinel-1\",\"text\":\""
+	     "1:X 24 Nov 2026 09:59:35.600 # +tilt #tilt mode entered\"}");
+	explain(events, &p, &m);
+	assert_null(strstr(m.why_mechanism, "TILT"));
+}
+
 /* Nothing is made up. */
 static void test_explain_nothing(void **state)
 {
@@ -314,9 +398,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_redundant),
 		cmocka_unit_test(test_predict),
+		cmocka_unit_test(test_predict_nodes_off),
 		cmocka_unit_test(test_explain_promoted),
 		cmocka_unit_test(test_explain_restart),
 		cmocka_unit_test(test_explain_nothing),
+		cmocka_unit_test(test_explain_tilt),
 		cmocka_unit_test(test_loss_cause),
 	};
 

@@ -116,17 +116,34 @@ static void test_outage_none_and_endless(void **state)
 static void test_within_predicted(void **state)
 {
 	static const char expect[] = "[{\"name\":\"n\",\"metric\":\"outage\",\"within_predicted\":true}]";
+	struct milestones *ms;
 	struct trial t;
 
 	(void)state;
 	trial_begin(&t);
-	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
-	assert_true(t.j->limit == 40000);
-	t.fault.predicted.lo_ns = 20000 * MS; /* cuts the interval */
+	ms = &t.fault.outage.m;
+	/* Within the span of all mechanisms, but which one was it? */
 	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
-	t.fault.predicted.lo_ns = 21 * SEC; /* shorter than the rules allow */
+	assert_non_null(strstr(t.j->why, "does not tell what ended it"));
+	/* One that no rule foresees. */
+	mem_copy_str(ms->mechanism, sizeof(ms->mechanism), "lease taken too early");
+	mem_copy_str(ms->why_mechanism, sizeof(ms->why_mechanism), "m-1 took it 10.0 s before its end");
 	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_FAIL);
-	t.fault.predicted.lo_ns = 0;
+	assert_non_null(strstr(t.j->why, "ended by: lease taken too early, which no rule foresees here (m-1 took it"));
+	/* Its own window counts, not the span. */
+	ms->window = (struct rule_window){ .known = true, .lo_ns = 15 * SEC, .hi_ns = 30 * SEC, .how = "counted from x" };
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
+	assert_true(t.j->limit == 30000);
+	assert_non_null(strstr(t.j->why, "which may take 15000 to 30000 ms (counted from x)"));
+	ms->window.lo_ns = 20000 * MS; /* cuts the interval */
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
+	ms->window.lo_ns = 21 * SEC; /* shorter than its rule allows */
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_FAIL);
+	ms->window.lo_ns = 0;
+	ms->window.hi_ns = 15 * SEC;
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_FAIL);
+	/* Outside of all windows it needs no name. */
+	*ms->mechanism = '\0';
 	t.fault.predicted.hi_ns = 15 * SEC;
 	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_FAIL);
 	t.fault.predicted.known = false;
