@@ -163,11 +163,19 @@ void judge_outage(const struct judging *j, struct judged *r)
 	outage_detail(f, r);
 }
 
+static void recovered(const struct judging *j, const struct fault_seen *f, struct judged *r)
+{
+	r->measured = ms(f->redundant_ns);
+	judged_as(r, judging_within(j, (double)f->redundant_lo_ns, (double)f->redundant_ns),
+		"fault %s: all members were following one primary again after %.0f ms", f->rec->id, ms(f->redundant_ns));
+	if (f->redundant_lo_ns < f->redundant_ns)
+		judged_also(r, "; another fault came %.0f ms after it, before that", ms(f->redundant_lo_ns));
+}
+
 void judge_recovery(const struct judging *j, struct judged *r)
 {
 	const struct fault_seen *f = wanted_fault(j);
-	int64_t ns = f ? f->redundant_ns : j->m->redundant_ns, watched = 0;
-	size_t i;
+	int64_t watched = 0;
 	double most;
 
 	r->limit = judging_limit(j, (double)NS_PER_MS);
@@ -176,22 +184,18 @@ void judge_recovery(const struct judging *j, struct judged *r)
 			"no member ever answered the sampler");
 		return;
 	}
-	if (ns >= 0) {
-		r->measured = ms(ns);
-		judged_as(r, judging_within(j, (double)ns, (double)ns),
-			"all members were following one primary again after %.0f ms", ms(ns));
+	if (!f)
+		f = j->m->slowest;
+	if (f && f->redundant_ns >= 0) {
+		recovered(j, f, r);
 		return;
 	}
-	for (i = 0; i < j->m->nfaults; i++) {
-		const struct fault_seen *x = &j->m->faults[i];
-
-		if (x->rec->effective_ns && x->redundant_ns < 0 && (!f || x == f) &&
-		    x->window_end_ns - x->rec->effective_ns > watched)
-			watched = x->window_end_ns - x->rec->effective_ns;
-	}
+	if (f && f->rec->effective_ns)
+		watched = j->m->end_ns - f->rec->effective_ns;
 	/* Not within the limit is certain only when we watched for that long. */
 	judged_as(r, judging_bound(j, "at_most", &most) && (double)watched > most ? VERDICT_FAIL : VERDICT_UNKNOWN,
-		"redundancy was not back within the %.0f ms that were watched", ms(watched));
+		"redundancy was not back within the %.0f ms that were watched%s%s", ms(watched),
+		f && *f->redundant_why ? ": " : "", f ? f->redundant_why : "");
 }
 
 void judge_dual(const struct judging *j, struct judged *r)

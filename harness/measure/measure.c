@@ -165,8 +165,23 @@ static void explain(const struct view *v, const struct baseline *b, const struct
 	if (model && model->explain && f->outage.any)
 		model->explain(v->ev, f->rec, &f->predicted, ms);
 	window_of_winner(&f->predicted, ms);
-	if (model && model->resync && effective)
-		model->resync(v->ev, effective, f->window_end_ns, &f->resync);
+}
+
+/* In the time that its recovery took. */
+static void resyncs(const struct view *v, const struct model_ops *model, struct measured *m)
+{
+	for (size_t i = 0; model && model->resync && i < m->nfaults; i++) {
+		struct fault_seen *f = &m->faults[i];
+		int64_t from = f->rec->effective_ns, to = f->window_end_ns;
+
+		if (!from)
+			continue;
+		if (f->redundant_ns < 0)
+			to = m->end_ns;
+		else if (from + f->redundant_ns > to)
+			to = from + f->redundant_ns;
+		model->resync(v->ev, from, to, f->redundant_ns >= 0, &f->resync);
+	}
 }
 
 static struct outage *worst_of(struct measured *m)
@@ -217,6 +232,7 @@ void measure_scenario(const struct history *h, const struct evidence *ev, struct
 	loss_make(&v, model, out->faults, out->nfaults, &out->loss);
 	staleness_make(&v, &out->staleness);
 	recovery_make(&v, model, out);
+	resyncs(&v, model, out);
 	dual_primary_make(&v, out);
 	noise_make(&v, &b, &out->noise);
 	buckets_make(&main, out);

@@ -50,6 +50,10 @@ struct fault_seen {
 	struct prediction predicted;
 	struct recovery_info resync;
 	int64_t redundant_ns, lag_zero_ns; /* after effective; -1: not seen */
+	/* Less than redundant_ns when another fault came before it was reached:
+	 * until then it was this fault alone that kept the system from it. */
+	int64_t redundant_lo_ns;
+	char redundant_why[WHY_BYTES]; /* not seen: what was missing last, as the members say; "" */
 	int64_t demoted_ns; /* after healed: old primary seen as no primary; -1 */
 	bool still_primary; /* at the end of the window it and another were both writable */
 };
@@ -122,6 +126,7 @@ struct measured {
 	struct outage *worst;       /* of the faults', NULL when none */
 	struct loss loss;
 	int64_t redundant_ns, lag_zero_ns; /* worst of the faults' */
+	const struct fault_seen *slowest;  /* whose recovery that is; NULL: none */
 	int64_t dual_primary_ns;
 	int dual_primary_samples;
 	int64_t dual_primary_unseen_ns; /* a second one cannot be excluded: see recovery.c */

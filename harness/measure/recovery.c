@@ -13,12 +13,15 @@
  * older than FRESH_MS is no answer. A condition (redundant, lag zero) is
  * reached at the end of its last false stretch within the fault's window,
  * so a system that was whole, fell apart again and recovered counts to the
- * second recovery; false stretches below BLIP_MS are one lost probe on a
+ * second recovery. One that was not whole when the next fault came is looked at
+ * until the end of that one's window, and so on: from then on it is not known
+ * which of them kept it apart; false stretches below BLIP_MS are one lost probe on a
  * busy machine and are passed over. */
 
 enum {
 	FRESH_MS = 1000,
 	BLIP_MS = 300,
+	NOTICED_MS = 2000,    /* until an answer that no longer comes is missed */
 	HOLD_MS = 1000,       /* true for this long, or to the window's end */
 	LAG_FLOOR_BYTES = 16384, /* under load a replica is always a write or two behind */
 };
@@ -31,6 +34,7 @@ struct point {
 struct points {
 	struct point *v;
 	size_t n, alloc;
+	char why[WHY_BYTES]; /* what was missing at the last that was not redundant */
 };
 
 struct members {
@@ -104,7 +108,6 @@ static void points_of(const struct view *v, const struct model_ops *model, int64
 {
 	struct members ms = { 0 };
 	struct sample *now;
-	char why[WHY_BYTES];
 	size_t i;
 
 	members_of(v, &ms);
@@ -119,7 +122,7 @@ static void points_of(const struct view *v, const struct model_ops *model, int64
 		fresh_only(&ms, s->t_ns, now);
 		x = VEC_PUSH(p->v, p->n, p->alloc);
 		x->t = s->t_ns;
-		x->redundant = model && model->redundant(now, ms.n, why);
+		x->redundant = model && model->redundant(now, ms.n, p->why);
 		x->lag_zero = lag_limit >= 0 && lag_is_zero(now, ms.n, lag_limit);
 	}
 	free(now);
@@ -155,6 +158,36 @@ static int64_t restored(const struct points *p, int64_t from, int64_t to, bool l
 	if (!any || !last_true)
 		return -1;
 	return last_end - from;
+}
+
+static int64_t next_injection(const struct measured *m, int64_t after)
+{
+	int64_t next = m->end_ns;
+
+	for (size_t i = 0; i < m->nfaults; i++) {
+		int64_t t = m->faults[i].rec->injected_ns;
+
+		if (t > after && t < next)
+			next = t;
+	}
+	return next;
+}
+
+/* The same within the window of the fault, or else of those after it. *lo: as
+ * long as no other fault had come it was not reached. */
+static int64_t restored_in_time(const struct points *p, const struct measured *m, const struct fault_seen *f,
+				bool lag, int64_t *lo)
+{
+	int64_t from = f->rec->effective_ns, to = f->window_end_ns, ns = restored(p, from, to, lag);
+
+	*lo = to - from;
+	while ((ns < 0 || (!ns && to - from < NOTICED_MS * NS_PER_MS)) && to < m->end_ns) {
+		to = next_injection(m, to);
+		ns = restored(p, from, to, lag);
+	}
+	if (ns >= 0 && ns < *lo)
+		*lo = ns;
+	return ns;
 }
 
 enum { EVIDENCE_MS = 300 }; /* two answers further apart prove nothing between them */
@@ -213,6 +246,21 @@ static void demoted(const struct evidence *ev, struct fault_seen *f)
 	f->still_primary = mine && other && llabs(mine->t_ns - other->t_ns) <= EVIDENCE_MS * NS_PER_MS;
 }
 
+static void one_fault(const struct points *p, const struct measured *m, struct fault_seen *f, bool redundancy,
+		      bool lag)
+{
+	int64_t alone;
+
+	f->redundant_lo_ns = -1;
+	if (f->rec->effective_ns && redundancy) {
+		f->redundant_ns = restored_in_time(p, m, f, false, &f->redundant_lo_ns);
+		if (f->redundant_ns < 0)
+			mem_copy_str(f->redundant_why, sizeof(f->redundant_why), p->why);
+	}
+	if (f->rec->effective_ns && lag)
+		f->lag_zero_ns = restored_in_time(p, m, f, true, &alone);
+}
+
 void recovery_make(const struct view *v, const struct model_ops *model, struct measured *m)
 {
 	int64_t first = m->end_ns, lag;
@@ -225,14 +273,15 @@ void recovery_make(const struct view *v, const struct model_ops *model, struct m
 	lag = usual_lag(v, first);
 	points_of(v, model, lag, &p);
 	m->redundant_ns = m->lag_zero_ns = m->nfaults ? 0 : -1;
+	m->slowest = NULL;
 	for (i = 0; i < m->nfaults; i++) {
 		struct fault_seen *f = &m->faults[i];
 
-		if (f->rec->effective_ns && model)
-			f->redundant_ns = restored(&p, f->rec->effective_ns, f->window_end_ns, false);
-		if (f->rec->effective_ns && lag >= 0)
-			f->lag_zero_ns = restored(&p, f->rec->effective_ns, f->window_end_ns, true);
+		one_fault(&p, m, f, model != NULL, lag >= 0);
 		demoted(v->ev, f);
+		if (!m->slowest || (m->slowest->redundant_ns >= 0 &&
+				    (f->redundant_ns < 0 || f->redundant_ns > m->slowest->redundant_ns)))
+			m->slowest = f;
 		if (f->redundant_ns < 0 || m->redundant_ns < 0)
 			m->redundant_ns = -1;
 		else if (f->redundant_ns > m->redundant_ns)

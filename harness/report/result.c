@@ -270,6 +270,7 @@ cJSON *result_fault(const struct measured *m, const struct fault_seen *f)
 	json_set(out, "window", window(&f->outage.m.window));
 	set_count(out, "lost", story_lost_by(m, f), true);
 	set_ms(out, "redundant_ms", f->redundant_ns);
+	set_text(out, "redundant_why", f->redundant_why);
 	set_ms(out, "lag_zero_ms", f->lag_zero_ns);
 	set_ms(out, "demoted_ms", f->demoted_ns);
 	json_set(out, "resync", resync(&f->resync));
@@ -319,6 +320,7 @@ static cJSON *recovery(const struct measured *m)
 {
 	cJSON *out = cJSON_CreateObject();
 
+	set_text(out, "fault", m->slowest ? m->slowest->rec->id : NULL);
 	set_ms(out, "redundant_ms", m->redundant_ns);
 	set_ms(out, "lag_zero_ms", m->lag_zero_ns);
 	return out;

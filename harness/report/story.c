@@ -222,7 +222,9 @@ static void say_recovery(struct buf *b, const struct measured *m)
 		buf_fmt(b, "; redundant again after %s%s", m->nfaults > 1 ? "at most " : "",
 			text_duration(m->redundant_ns).s);
 	else
-		buf_str(b, "; full redundancy was not seen again");
+		buf_fmt(b, "; full redundancy was not seen again%s%s",
+			m->slowest && m->slowest->redundant_why[0] ? ": " : "",
+			m->slowest ? m->slowest->redundant_why : "");
 	if (m->dual_primary_ns > 0)
 		buf_fmt(b, "; two primaries took writes at once for %s",
 			text_duration(m->dual_primary_ns).s);

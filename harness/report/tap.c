@@ -115,20 +115,20 @@ static const struct fault_seen *fault_named(const struct measured *m, const char
 
 static void add_recovery(cJSON *block, const struct measured *m, const struct fault_seen *f)
 {
+	static const char *const keys[] = {"redundant_ms", "redundant_why", "resync"};
 	cJSON *full = f ? result_fault(m, f) : cJSON_CreateObject();
 
-	json_set_num(block, "redundant_ms", m->redundant_ns < 0 ? -1 :
-		     (double)(m->redundant_ns / 1000) / 1e3);
-	if (m->redundant_ns < 0)
-		json_set(block, "redundant_ms", cJSON_CreateNull());
-	json_set(block, "resync", cJSON_DetachItemFromObjectCaseSensitive(full, "resync"));
+	if (f)
+		json_set_str(block, "fault", f->rec->id);
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		json_set(block, keys[i], cJSON_DetachItemFromObjectCaseSensitive(full, keys[i]));
 	cJSON_Delete(full);
 }
 
 /* The figures that belong to this kind of expectation. */
 static void add_figures(cJSON *block, const struct scenario_report *s, const cJSON *expect)
 {
-	const struct fault_seen *f = fault_named(s->m, json_str(expect, "fault", NULL));
+	const struct fault_seen *named = fault_named(s->m, json_str(expect, "fault", NULL)), *f = named;
 	enum expect_metric metric;
 
 	if (!metric_find(json_str(expect, "metric", ""), &metric))
@@ -146,7 +146,7 @@ static void add_figures(cJSON *block, const struct scenario_report *s, const cJS
 		json_set(block, "loss", result_loss(&s->m->loss));
 		break;
 	case SHOWS_RECOVERY:
-		add_recovery(block, s->m, f);
+		add_recovery(block, s->m, named ? named : s->m->slowest);
 		break;
 	case SHOWS_STALENESS:
 		json_set(block, "staleness", result_staleness(&s->m->staleness));

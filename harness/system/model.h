@@ -97,8 +97,10 @@ struct model_ops {
 	void (*explain)(const struct evidence *ev, const struct fault_record *fault,
 			const struct prediction *pred, struct milestones *m);
 
-	/* How redundancy came back between two instants. */
-	void (*resync)(const struct evidence *ev, int64_t from_ns, int64_t to_ns,
+	/* How redundancy came back between two instants; `back`: that it did. If
+	 * it did not there is no kind of resync, and `how` says what was in the
+	 * way, where the evidence tells. */
+	void (*resync)(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bool back,
 		       struct recovery_info *out);
 
 	/* Why this acknowledged write was lost, where the system's own evidence

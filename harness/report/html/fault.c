@@ -352,8 +352,15 @@ static void recovery(struct page *p, const struct fault_seen *f)
 	if (f->demoted_ns >= 0)
 		fprintf(p->f, "<p>The old primary was seen to be no primary any more %s after the "
 			"fault ended.</p>\n", text_duration(f->demoted_ns).s);
-	if (!r->resync[0])
+	if (f->redundant_ns < 0 && (f->redundant_why[0] || r->how[0]))
+		fprintf(p->f, "<p>Redundancy was not seen again%s%s%s%s.</p>\n", f->redundant_why[0] ? ": " : "",
+			esc(p, f->redundant_why), r->how[0] ? "; " : "", esc(p, r->how));
+	if (f->redundant_ns < 0 || !(r->resync[0] || r->how[0]))
 		return;
+	if (!r->resync[0]) {
+		fprintf(p->f, "<p>How redundancy came back is not known: %s.</p>\n", esc(p, r->how));
+		return;
+	}
 	fprintf(p->f, "<p>How redundancy came back: resync <b>%s</b>", esc(p, r->resync));
 	if (r->bytes >= 0)
 		fprintf(p->f, ", %s copied", text_bytes(r->bytes).s);

@@ -316,7 +316,7 @@ static bool is_known(const struct counted *v, size_t n, const char *member, int6
 	return false;
 }
 
-static void resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, struct recovery_info *out)
+static void resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bool back, struct recovery_info *out)
 {
 	struct counted v[16];
 	size_t n = 0;
@@ -333,7 +333,7 @@ static void resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, st
 			continue;
 		v[n++] = (struct counted){s->member, at};
 		out->bytes = (out->bytes < 0 ? 0 : out->bytes) + json_i64(r, "bytes", 0);
-		if (rank(kind) > rank(out->resync))
+		if (back && rank(kind) > rank(out->resync))
 			snprintf(out->resync, sizeof(out->resync), "%s", kind);
 	}
 	if (n)

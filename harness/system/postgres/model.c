@@ -39,7 +39,9 @@ static bool follows(const struct sample *s, const struct sample *primary, char *
 		snprintf(why, WHY_BYTES, "%s is on timeline %lld, the primary on %lld", s->member,
 			 (long long)s->timeline, (long long)primary->timeline);
 	} else if (seen == 0) {
-		snprintf(why, WHY_BYTES, "%s does not see %s streaming", primary->member, s->member);
+		snprintf(why, WHY_BYTES, "%s does not see %s streaming%s%s", primary->member, s->member,
+			 receiver && !strcmp(receiver, "streaming") ? ", which says that it is, from " : "",
+			 receiver && !strcmp(receiver, "streaming") ? json_str(s->extra, "source", "somewhere") : "");
 	} else if (seen < 0 && !receiver) {
 		snprintf(why, WHY_BYTES, "nothing tells whether %s is streaming", s->member);
 	} else if (seen < 0 && strcmp(receiver, "streaming")) {
@@ -91,13 +93,15 @@ static bool redundant(const struct sample *s, size_t n, char *why)
 	return sync_satisfied(primary, why);
 }
 
-/* "2026-01-31 12:00:01,234 INFO: ..." as Patroni logs, in UTC. */
-static bool patroni_stamp(struct log_line *line)
+/* "2026-01-31 12:00:01,234 INFO: ..." as Patroni logs, and "2026-01-31
+ * 12:00:01.234 UTC [19] LOG: ..." as PostgreSQL does. */
+static bool stamp(struct log_line *line)
 {
 	enum { STAMP = 23 };
 	char text[32];
 
-	if (line->len < STAMP || line->text[10] != ' ' || line->text[19] != ',')
+	if (line->len < STAMP + 4 || line->text[10] != ' ' ||
+	    (line->text[19] != ',' && (line->text[19] != '.' || strncmp(line->text + STAMP, " UTC", 4) != 0)))
 		return false;
 	snprintf(text, sizeof(text), "%.10sT%.8s.%.3sZ", line->text, line->text + 11, line->text + 20);
 	if (clock_parse_rfc3339(text, &line->t_ns))
@@ -119,63 +123,128 @@ static bool was_away(const struct evidence *ev, int64_t from_ns, int64_t to_ns, 
 	return false;
 }
 
+/* What the logs tell of one recovery. */
 struct reading {
 	const struct evidence *ev;
 	int64_t from_ns, to_ns;
-	struct recovery_info *out;
+	const char *copied;    /* who has a new base backup */
+	const char *rewound;   /* whose pg_rewind ended well */
+	const char *rewinding; /* whose pg_rewind began, and has not ended yet */
+	const char *starved;   /* whose log tells of a piece of WAL that is gone */
+	char segment[32];      /* "0000000300000000000000A1" */
 };
-
-static void came_back(struct recovery_info *out, const char *kind, const char *deed, const char *member)
-{
-	snprintf(out->resync, sizeof(out->resync), "%s", kind);
-	snprintf(out->how, sizeof(out->how), "Patroni's log of %s tells of %s", member, deed);
-}
 
 static bool says(const struct log_line *line, const char *words)
 {
 	return memmem(line->text, line->len, words, strlen(words));
 }
 
-/* rewind.py, bootstrap.py. A copy outweighs whatever else is told. */
-static bool tells_of_copy(void *arg, const struct log_line *line)
+static void starved(struct reading *r, const struct log_line *line)
 {
-	struct reading *r = arg;
-	bool full = says(line, "replica has been created using") || says(line, "bootstrapped from ");
+	static const char before[] = "requested WAL segment ";
+	const char *at = memmem(line->text, line->len, before, sizeof(before) - 1);
+	size_t left = at ? line->len - (size_t)(at - line->text) - (sizeof(before) - 1) : 0, n = 0;
 
-	if ((!full && !says(line, "running pg_rewind from")) ||
-	    !was_away(r->ev, r->from_ns, r->to_ns, line->member))
-		return false;
-	if (full)
-		came_back(r->out, "full", "a new base backup", line->member);
-	else
-		came_back(r->out, "rewind", "pg_rewind", line->member);
-	return full;
+	if (!at || !says(line, "has already been removed"))
+		return;
+	at += sizeof(before) - 1;
+	while (n < left && n + 1 < sizeof(r->segment) && at[n] != ' ')
+		n++;
+	snprintf(r->segment, sizeof(r->segment), "%.*s", (int)n, at);
+	r->starved = line->member;
 }
 
-/* A rewind or copy leaves a line in Patroni's log; a member whose log has none
- * streamed what it had missed. */
-static void resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, struct recovery_info *out)
+/* rewind.py, bootstrap.py. */
+static bool read_line(void *arg, const struct log_line *line)
 {
-	struct reading r = {ev, from_ns, to_ns, out};
+	struct reading *r = arg;
+
+	starved(r, line);
+	if (!was_away(r->ev, r->from_ns, r->to_ns, line->member))
+		return false;
+	if (says(line, "replica has been created using") || says(line, "bootstrapped from ")) {
+		r->copied = line->member;
+	} else if (says(line, "pg_rewind exit code=")) {
+		if (says(line, "pg_rewind exit code=0"))
+			r->rewound = line->member;
+		r->rewinding = NULL;
+	} else if (says(line, "running pg_rewind from")) {
+		r->rewinding = line->member;
+	}
+	return false;
+}
+
+/* A replica whose receiver goes on with an address that a pod had before. */
+static bool half_open(const struct reading *r, char *how)
+{
+	for (size_t i = 0; i < r->ev->nmembers; i++) {
+		const struct sample *s = evidence_answer(r->ev, r->ev->members[i], r->to_ns);
+		const char *source = s ? json_str(s->extra, "source", "") : "";
+		const char *whose = *source ? evidence_member_at(r->ev, source, r->to_ns) : "";
+
+		if (!*whose || strcmp(json_str(s->extra, "receiver", ""), "streaming") != 0 ||
+		    !strcmp(evidence_address(r->ev, whose, r->to_ns), source))
+			continue;
+		snprintf(how, WHY_BYTES,
+			 "%s still receives from %s, where %s was until it was made anew: its connection is half open",
+			 s->member, source, whose);
+		return true;
+	}
+	return false;
+}
+
+/* What was in the way, or may have been. */
+static void in_the_way(const struct reading *r, struct recovery_info *out)
+{
+	if (half_open(r, out->how))
+		return;
+	if (r->starved)
+		snprintf(out->how, sizeof(out->how), "log of %s: requested WAL segment %s has already been removed", r->starved,
+			 r->segment);
+	else if (r->rewinding)
+		snprintf(out->how, sizeof(out->how), "Patroni's log of %s tells that pg_rewind was begun, and of no end of it",
+			 r->rewinding);
+}
+
+/* The most that was done; a copy outweighs a rewind. */
+static void came_back(const struct reading *r, struct recovery_info *out)
+{
 	bool logged = false;
 
-	memset(out, 0, sizeof(*out));
-	out->bytes = -1;
-	if (!was_away(ev, from_ns, to_ns, NULL)) {
-		snprintf(out->resync, sizeof(out->resync), "none");
-		snprintf(out->how, sizeof(out->how), "every member answered all the time");
-		return;
-	}
-	if (!ev->has_wall)
-		return;
-	evidence_log_each(ev, patroni_stamp, from_ns, to_ns, tells_of_copy, &r);
-	for (size_t i = 0; i < ev->nlogs && !logged; i++)
-		logged = was_away(ev, from_ns, to_ns, ev->logs[i].member);
-	if (logged && !*out->resync) {
+	for (size_t i = 0; i < r->ev->nlogs && !logged; i++)
+		logged = was_away(r->ev, r->from_ns, r->to_ns, r->ev->logs[i].member);
+	if (r->copied || r->rewound) {
+		snprintf(out->resync, sizeof(out->resync), "%s", r->copied ? "full" : "rewind");
+		snprintf(out->how, sizeof(out->how), "Patroni's log of %s tells of %s", r->copied ? r->copied : r->rewound,
+			 r->copied ? "a new base backup" : "pg_rewind");
+	} else if (r->starved || r->rewinding) {
+		in_the_way(r, out);
+	} else if (logged) {
 		snprintf(out->resync, sizeof(out->resync), "partial");
 		snprintf(out->how, sizeof(out->how),
 			 "no rewind and no base backup in the logs of those that were away: they streamed what they had missed");
 	}
+}
+
+/* A rewind or copy leaves lines in Patroni's log; a member whose log has none
+ * streamed what it had missed, if it did come back. */
+static void resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bool back, struct recovery_info *out)
+{
+	struct reading r = {.ev = ev, .from_ns = from_ns, .to_ns = to_ns};
+
+	memset(out, 0, sizeof(*out));
+	out->bytes = -1;
+	if (back && !was_away(ev, from_ns, to_ns, NULL)) {
+		snprintf(out->resync, sizeof(out->resync), "none");
+		snprintf(out->how, sizeof(out->how), "every member answered all the time");
+		return;
+	}
+	if (ev->has_wall)
+		evidence_log_each(ev, stamp, from_ns, to_ns, read_line, &r);
+	if (!back)
+		in_the_way(&r, out);
+	else if (ev->has_wall)
+		came_back(&r, out);
 }
 
 const struct model_ops model_postgres = {

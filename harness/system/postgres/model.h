@@ -12,6 +12,7 @@
  *                       "sync_state": "sync|quorum|potential|async"}]
  *   receiver          on a replica: status in pg_stat_wal_receiver
  *                     ("streaming", "" when it has none)
+ *   source            on a replica: the address that it receives from ("" none)
  *   cluster_unlocked  true while Patroni's REST API of this member says so
  *   patroni_role, patroni_state   of the same answer
  *   store             what one member of etcd has under the leader's key:

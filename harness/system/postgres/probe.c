@@ -46,7 +46,7 @@ struct probe {
  * the name of its current WAL file: the control file knows it only after the
  * next checkpoint. latest_end_lsn is the end of WAL as the sender last told. */
 static const char *const sql_probe =
-	"WITH w AS (SELECT status, received_tli, latest_end_lsn FROM pg_stat_wal_receiver), "
+	"WITH w AS (SELECT status, received_tli, latest_end_lsn, sender_host FROM pg_stat_wal_receiver), "
 	"p AS (SELECT pg_is_in_recovery() AS rec), "
 	"l AS (SELECT CASE WHEN rec THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END AS pos, "
 	"CASE WHEN rec AND (SELECT status FROM w) IS NOT NULL THEN "
@@ -64,7 +64,8 @@ static const char *const sql_probe =
 	"(SELECT json_agg(json_build_object('name', application_name, 'state', state, "
 	"'sync_state', sync_state, 'behind', CASE WHEN NOT rec THEN pos - replay_lsn END)) "
 	"FROM pg_stat_replication), "
-	"(extract(epoch FROM pg_postmaster_start_time()) * 1000)::bigint "
+	"(extract(epoch FROM pg_postmaster_start_time()) * 1000)::bigint, "
+	"CASE WHEN rec THEN coalesce((SELECT sender_host FROM w), '') END "
 	"FROM p, l";
 
 static bool store_v2(const struct access *acc)
@@ -116,8 +117,10 @@ static void fill(const PGresult *res, struct sample *s)
 	s->position = number(res, 3);
 	s->lag_bytes = number(res, 4);
 	s->lag_ns = number(res, 5);
-	if (standby)
+	if (standby) {
 		json_set_str(s->extra, "receiver", PQgetvalue(res, 0, 6));
+		json_set_str(s->extra, "source", PQgetvalue(res, 0, 9));
+	}
 	if (!PQgetisnull(res, 0, 7)) {
 		cJSON *rows = cJSON_Parse(PQgetvalue(res, 0, 7));
 

@@ -16,6 +16,34 @@ static bool is_owner(const struct sample *s)
 	return s->role == ROLE_PRIMARY && s->writable;
 }
 
+static int in_doubt(const struct sample *s)
+{
+	return cJSON_GetArraySize(json_get(s->extra, "fail")) + cJSON_GetArraySize(json_get(s->extra, "pfail"));
+}
+
+/* Who has this slot all the same, and why it takes no writes there. */
+static void say_owner(const struct sample *s, size_t n, int slot, char *why)
+{
+	size_t len = strlen(why);
+
+	for (size_t i = 0; i < n; i++) {
+		bool map[REDIS_SLOTS] = {false};
+
+		redis_slots_mark(redis_extra(&s[i], "slots"), map);
+		if (s[i].role != ROLE_PRIMARY || !map[slot])
+			continue;
+		snprintf(why + len, WHY_BYTES - len, ": %s has them, and %s%s", s[i].member,
+			 json_bool(s[i].extra, "misconf", false) ? "its disk takes no more (MISCONF)" :
+			 json_bool(s[i].extra, "loading", false) ? "is loading its data" : "says cluster_state:",
+			 json_bool(s[i].extra, "misconf", false) || json_bool(s[i].extra, "loading", false) ? "" :
+			 redis_extra(&s[i], "state"));
+		len = strlen(why);
+		if (in_doubt(&s[i]))
+			snprintf(why + len, WHY_BYTES - len, " and takes %d other members for failed", in_doubt(&s[i]));
+		return;
+	}
+}
+
 /* Every slot once. */
 static bool covered(const struct sample *s, size_t n, char *why)
 {
@@ -34,8 +62,10 @@ static bool covered(const struct sample *s, size_t n, char *why)
 			first = k;
 		missing += !map[k];
 	}
-	if (missing)
+	if (missing) {
 		snprintf(why, WHY_BYTES, "%d slots from %d on have no writable owner", missing, first);
+		say_owner(s, n, first, why);
+	}
 	return !missing;
 }
 

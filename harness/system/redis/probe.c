@@ -110,6 +110,8 @@ void redis_info_replica(const char *info, const char *of, struct sample *s)
 	json_set_str(s->extra, "of", of);
 	json_set_str(s->extra, "link", link);
 	copy_flag(s->extra, "syncing", info, "master_sync_in_progress");
+	if (redis_number(info, "master_last_io_seconds_ago", 0) > 1)
+		copy_number(s->extra, "silent_s", info, "master_last_io_seconds_ago");
 }
 
 bool redis_info_err(const char *info, const char *status)

@@ -17,6 +17,7 @@
  * out):
  *   run_id        the process' id, its first 8 digits: another one restarted
  *   of, link      on a replica: its master, and master_link_status ("up", "down")
+ *   silent_s      on a replica: for how long it has heard nothing from its master
  *   loading, syncing   booleans
  *   sync_full, sync_partial   resynchronisations that it has served, and
  *   evicted_keys  ... since the process began

@@ -6,6 +6,10 @@
 #include "base/json.h"
 #include "system/redundancy.h"
 
+/* A master pings its replicas every repl-ping-replica-period, 10 s where it is
+ * not set; a link to one that is gone stands for repl-timeout, 60 s. */
+enum { LINK_SILENT_S = 21 };
+
 const char *redis_extra(const struct sample *s, const char *key)
 {
 	return json_str(s->extra, key, "");
@@ -21,6 +25,9 @@ bool redis_follows(const struct sample *s, const char *is, char *why)
 		snprintf(why, WHY_BYTES, "%s is copying its master's data", s->member);
 	else if (strcmp(redis_extra(s, "link"), "up"))
 		snprintf(why, WHY_BYTES, "%s has no link to its master", s->member);
+	else if (json_i64(s->extra, "silent_s", 0) > LINK_SILENT_S)
+		snprintf(why, WHY_BYTES, "%s has heard nothing from its master for %lld s, over a link that it takes for up",
+			 s->member, (long long)json_i64(s->extra, "silent_s", 0));
 	else
 		return true;
 	return false;
@@ -64,7 +71,8 @@ static bool add_rise(const struct evidence *ev, const char *member, int64_t from
 	return answered;
 }
 
-void redis_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, struct recovery_info *out)
+void redis_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bool back,
+		  struct recovery_info *out)
 {
 	struct counts n = {0};
 	bool answered = false;
@@ -86,6 +94,8 @@ void redis_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, str
 	} else if (answered) {
 		snprintf(out->resync, sizeof(out->resync), "none");
 		snprintf(out->how, sizeof(out->how),
-			 "no master served a resynchronisation: links outlived it");
+			 "no master served a resynchronisation%s", back ? ": links outlived it" : "");
 	}
+	if (!back)
+		*out->resync = '\0';
 }

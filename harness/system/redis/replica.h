@@ -15,6 +15,7 @@ bool redis_follows(const struct sample *s, const char *is, char *why);
 
 /* From the counters of INFO's section "stats": sync_full, sync_partial_ok.
  * How many bytes a copy had is not told there. */
-void redis_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, struct recovery_info *out);
+void redis_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bool back,
+		  struct recovery_info *out);
 
 #endif

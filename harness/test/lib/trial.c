@@ -56,7 +56,8 @@ void trial_begin(struct trial *t)
 					.role = "", .node = "", .injected_ns = 10 * SEC,
 					.effective_ns = 10 * SEC, .bites = true };
 	t->fault = (struct fault_seen){ .rec = &t->rec, .window_end_ns = 100 * SEC,
-					.redundant_ns = 20 * SEC, .lag_zero_ns = -1, .demoted_ns = -1 };
+					.redundant_ns = 20 * SEC, .redundant_lo_ns = 20 * SEC, .lag_zero_ns = -1,
+					.demoted_ns = -1 };
 	t->fault.outage = (struct outage){ .any = true, .ended = true, .down_lo = 10 * SEC, .down_hi = 10 * SEC + 10 * MS,
 					   .up_lo = 30 * SEC, .up_hi = 30 * SEC + 20 * MS, .lo_ns = 19990 * MS,
 					   .hi_ns = 20020 * MS, .seen_ns = 20010 * MS };
@@ -66,6 +67,7 @@ void trial_begin(struct trial *t)
 				  .longest_op_ns = 1010 * MS, .longest_own_ns = 1010 * MS,
 				  .end_ns = 100 * SEC };
 	t->m.worst = &t->fault.outage;
+	t->m.slowest = &t->fault;
 	t->m.loss = (struct loss){ .known = true, .acked = 1000 };
 	mem_copy_str(t->m.stands_why, sizeof(t->m.stands_why),
 		     "creating containers: secret not found");

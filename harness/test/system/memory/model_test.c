@@ -237,7 +237,7 @@ static void a_resync_counts_once(void **state)
 	/* Before the fault. */
 	sample(ev, "m1", 9000, "{\"resync\":{\"kind\":\"full\",\"bytes\":9999,\"ago_ns\":1}}");
 	evidence_make(ev, 0, fault_effects, &e);
-	model_memory.resync(&e, 10000 * MS, 20000 * MS, &r);
+	model_memory.resync(&e, 10000 * MS, 20000 * MS, true, &r);
 	evidence_free(&e);
 	assert_string_equal(r.resync, "partial");
 	assert_int_equal(r.bytes, 640);

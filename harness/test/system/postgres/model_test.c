@@ -780,15 +780,67 @@ static void log_event(struct tale *t, const char *m, const char *text)
 	json_push(t->events, e);
 }
 
-static struct recovery_info resync(const struct tale *t)
+static struct recovery_info resync_as(const struct tale *t, bool back)
 {
 	struct recovery_info r;
 	struct evidence ev;
 
 	evidence_make(t->events, 0, fault_effects, &ev);
-	model_postgres.resync(&ev, 10 * SEC, 60 * SEC, &r);
+	model_postgres.resync(&ev, 10 * SEC, 60 * SEC, back, &r);
 	evidence_free(&ev);
 	return r;
+}
+
+static struct recovery_info resync(const struct tale *t)
+{
+	return resync_as(t, true);
+}
+
+/* What did not come back did not stream anything. */
+static void test_resync_that_failed(void **state)
+{
+	struct recovery_info r;
+	struct tale t;
+
+	(void)state;
+	tale_begin(&t, "{\"fault\":\"node-down\"," PRIMARY "}");
+	put(&t, 0, "{\"k\":\"run\",\"started\":\"2026-01-01T10:00:00.000Z\"}");
+	others(&t, 10100 * MS, 20 * SEC, 12 * SEC);
+	log_event(&t, "postgres-0", "2026-01-01 10:00:40,000 INFO: no action. I am (postgres-0), a secondary\n");
+	r = resync_as(&t, false);
+	assert_string_equal(r.resync, "");
+	assert_string_equal(r.how, "");
+
+	log_event(&t, "postgres-0",
+		  "2026-01-01 10:00:05.000 UTC [19] FATAL:  could not receive data from WAL stream: ERROR:  requested WAL segment 000000010000000000000001 has already been removed\n"
+		  "2026-01-01 10:00:41.000 UTC [19] FATAL:  could not receive data from WAL stream: ERROR:  requested WAL segment 000000020000000000000005 has already been removed\n");
+	r = resync_as(&t, false);
+	assert_string_equal(r.resync, "");
+	assert_string_equal(r.how, "log of postgres-0: requested WAL segment 000000020000000000000005 has already been removed");
+	/* It came back all the same: not by streaming. */
+	r = resync(&t);
+	assert_string_equal(r.resync, "");
+	assert_non_null(strstr(r.how, "requested WAL segment 000000020000000000000005"));
+	tale_end(&t);
+
+	/* A rewind that was begun, and no more. */
+	tale_begin(&t, "{\"fault\":\"node-down\"," PRIMARY "}");
+	put(&t, 0, "{\"k\":\"run\",\"started\":\"2026-01-01T10:00:00.000Z\"}");
+	others(&t, 10100 * MS, 20 * SEC, 12 * SEC);
+	log_event(&t, "postgres-0", "2026-01-01 10:00:30,500 INFO: running pg_rewind from host=x\n");
+	r = resync(&t);
+	assert_string_equal(r.resync, "");
+	r = resync_as(&t, false);
+	assert_string_equal(r.resync, "");
+	assert_string_equal(r.how, "Patroni's log of postgres-0 tells that pg_rewind was begun, and of no end of it");
+
+	/* A receiver that has not noticed that its source is gone. */
+	put(&t, 15 * SEC, "{\"k\":\"object\",\"type\":\"pod\",\"name\":\"postgres-0\",\"uid\":\"new\",\"ip\":\"10.1.0.9\",\"restarts\":0}");
+	put(&t, 59 * SEC, "{\"k\":\"sample\",\"m\":\"postgres-1\",\"ok\":true,\"role\":\"replica\",\"writable\":false,\"tl\":1,"
+	    "\"x\":{\"receiver\":\"streaming\",\"source\":\"10.1.0.1\"}}");
+	r = resync_as(&t, false);
+	assert_string_equal(r.how, "postgres-1 still receives from 10.1.0.1, where postgres-0 was until it was made anew: its connection is half open");
+	tale_end(&t);
 }
 
 static void test_resync(void **state)
@@ -814,7 +866,8 @@ static void test_resync(void **state)
 	assert_string_equal(r.resync, "partial");
 	assert_int_equal(r.bytes, -1);
 
-	log_event(&t, "postgres-0", "2026-01-01 10:00:30,500 INFO: running pg_rewind from host=x\n");
+	log_event(&t, "postgres-0", "2026-01-01 10:00:30,500 INFO: running pg_rewind from host=x\n"
+				    "2026-01-01 10:00:32,500 INFO: pg_rewind exit code=0\n");
 	r = resync(&t);
 	assert_string_equal(r.resync, "rewind");
 	assert_non_null(strstr(r.how, "postgres-0"));
@@ -851,6 +904,7 @@ int main(void)
 		cmocka_unit_test(test_standby),
 		cmocka_unit_test(test_no_evidence),
 		cmocka_unit_test(test_resync),
+		cmocka_unit_test(test_resync_that_failed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -201,12 +201,19 @@ static void test_redundant(void **state)
 		{3, "{\"m\":\"r-3\",\"ok\":false}", "r-3 does not answer"},
 		{0, "{\"m\":\"r-0\",\"ok\":true,\"role\":\"primary\",\"writable\":false,\"x\":{\"id\":\"a\",\"slots\":\"0-5460\"}}",
 		 "5461 slots from 0 on"},
+		{0, "{\"m\":\"r-0\",\"ok\":true,\"role\":\"primary\",\"writable\":false,\"x\":{\"id\":\"a\",\"slots\":\"0-5460\","
+		 "\"state\":\"fail\",\"fail\":[\"b\"],\"pfail\":[\"c\"]}}",
+		 "have no writable owner: r-0 has them, and says cluster_state:fail and takes 2 other members for failed"},
+		{0, "{\"m\":\"r-0\",\"ok\":true,\"role\":\"primary\",\"writable\":false,\"x\":{\"id\":\"a\",\"slots\":\"0-5460\","
+		 "\"state\":\"ok\",\"misconf\":true}}", "r-0 has them, and its disk takes no more (MISCONF)"},
 		{1, "{\"m\":\"r-1\",\"ok\":true,\"role\":\"primary\",\"writable\":true,\"x\":{\"id\":\"b\",\"slots\":\"5460-10922\",\"state\":\"ok\"}}",
 		 "two writable members own slots of r-1"},
 		{3, "{\"m\":\"r-3\",\"ok\":true,\"role\":\"replica\",\"x\":{\"of\":\"b\",\"link\":\"up\",\"state\":\"ok\"}}",
 		 "r-0 has no replica"},
 		{4, "{\"m\":\"r-4\",\"ok\":true,\"role\":\"replica\",\"x\":{\"of\":\"b\",\"link\":\"down\",\"state\":\"ok\"}}",
 		 "r-4 has no link"},
+		{4, "{\"m\":\"r-4\",\"ok\":true,\"role\":\"replica\",\"x\":{\"of\":\"b\",\"link\":\"up\",\"silent_s\":30,\"state\":\"ok\"}}",
+		 "r-4 has heard nothing from its master for 30 s"},
 		{4, "{\"m\":\"r-4\",\"ok\":true,\"role\":\"replica\",\"x\":{\"of\":\"b\",\"link\":\"down\",\"syncing\":true}}",
 		 "r-4 is copying"},
 		{5, "{\"m\":\"r-5\",\"ok\":true,\"role\":\"unknown\",\"x\":{\"link\":\"up\"}}", "r-5 neither owns"},
@@ -576,14 +583,14 @@ static void test_resync(void **state)
 		cJSON *events = counters(t[i].full, t[i].partial, t[i].run);
 
 		evidence_make(events, 0, fault_effects, &ev);
-		redis_resync(&ev, 10 * SEC, 20 * SEC, &r);
+		redis_resync(&ev, 10 * SEC, 20 * SEC, true, &r);
 		assert_string_equal(r.resync, t[i].is);
 		assert_int_equal(r.bytes, -1);
 		evidence_free(&ev);
 		cJSON_Delete(events);
 	}
 	evidence_make(NULL, 0, fault_effects, &ev);
-	redis_resync(&ev, 0, SEC, &r);
+	redis_resync(&ev, 0, SEC, true, &r);
 	assert_string_equal(r.resync, "");
 	evidence_free(&ev);
 }

@@ -195,8 +195,19 @@ static void test_recovery(void **state)
 	trial_begin(&t);
 	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "120"))->verdict, VERDICT_PASS);
 	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "19"))->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"recovery\",\"at_least\":15000000000}]")->verdict, VERDICT_PASS);
+	/* Another fault came after 3 s: that it took no longer is certain, and
+	 * that this one alone would have taken so long is not. */
+	t.fault.redundant_lo_ns = 3 * SEC;
+	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "120"))->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "2"))->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "19"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"recovery\",\"at_least\":15000000000}]")->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "another fault came 3000 ms after it"));
 	t.m.redundant_ns = t.fault.redundant_ns = -1;
+	mem_copy_str(t.fault.redundant_why, sizeof(t.fault.redundant_why), "m-2 does not answer");
 	/* 90 s were watched. */
+	assert_non_null(strstr(trial_judge(&t, AT_MOST_S("recovery", "60"))->why, "watched: m-2 does not answer"));
 	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "60"))->verdict, VERDICT_FAIL);
 	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "120"))->verdict, VERDICT_UNKNOWN);
 	t.m.nsamples = 0;

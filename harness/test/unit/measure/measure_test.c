@@ -367,9 +367,12 @@ static bool all_ok(const struct sample *s, size_t n, char *why)
 	size_t i;
 
 	*why = '\0';
-	for (i = 0; i < n; i++)
-		if (!s[i].ok)
+	for (i = 0; i < n; i++) {
+		if (!s[i].ok) {
+			snprintf(why, WHY_BYTES, "%s does not answer", s[i].member);
 			return false;
+		}
+	}
 	return n > 0;
 }
 
@@ -420,6 +423,53 @@ static void test_redundant(void **state)
 	end(&r);
 }
 
+/* The second fault comes while the first one is not over: both were, at 25 s. */
+static void test_redundant_after_the_next_fault(void **state)
+{
+	struct run r;
+	int64_t t;
+
+	(void)state;
+	begin(&r);
+	steady(&r.h, 3000);
+	synth_add_fault(r.events, "one", "kill-pod", 10 * SEC);
+	synth_add_fault(r.events, "two", "kill-pod", 13 * SEC);
+	for (t = SEC; t < 30 * SEC; t += 100 * MS)
+		members(&r, t, t <= 10 * SEC || t >= 25 * SEC, 0);
+	recover(&r);
+	assert_true(llabs(r.m.faults[0].redundant_ns - 15 * SEC) < 5 * MS);
+	assert_int_equal(r.m.faults[0].redundant_lo_ns, 3 * SEC); /* that long by itself */
+	assert_true(llabs(r.m.faults[1].redundant_ns - 12 * SEC) < 5 * MS);
+	assert_int_equal(r.m.faults[1].redundant_lo_ns, r.m.faults[1].redundant_ns);
+	assert_int_equal(r.m.redundant_ns, r.m.faults[0].redundant_ns);
+	assert_ptr_equal(r.m.slowest, &r.m.faults[0]);
+	end(&r);
+
+	/* At the same moment, before anybody could notice anything. */
+	begin(&r);
+	steady(&r.h, 3000);
+	synth_add_fault(r.events, "one", "pause", 10 * SEC);
+	synth_add_fault(r.events, "two", "pause", 10 * SEC + 250 * MS);
+	for (t = SEC; t < 30 * SEC; t += 100 * MS)
+		members(&r, t, t <= 10 * SEC + 300 * MS || t >= 25 * SEC, 0);
+	recover(&r);
+	assert_true(llabs(r.m.faults[0].redundant_ns - 15 * SEC) < 5 * MS);
+	end(&r);
+
+	/* The first one was over when the second one came. */
+	begin(&r);
+	steady(&r.h, 3000);
+	synth_add_fault(r.events, "one", "kill-pod", 10 * SEC);
+	synth_add_fault(r.events, "two", "kill-pod", 20 * SEC);
+	for (t = SEC; t < 30 * SEC; t += 100 * MS)
+		members(&r, t, t <= 10 * SEC || (t >= 14 * SEC && t < 20 * SEC) || t > 27 * SEC, 0);
+	recover(&r);
+	assert_true(llabs(r.m.faults[0].redundant_ns - 4 * SEC) < 5 * MS);
+	assert_int_equal(r.m.faults[0].redundant_lo_ns, r.m.faults[0].redundant_ns);
+	assert_ptr_equal(r.m.slowest, &r.m.faults[1]);
+	end(&r);
+}
+
 static void test_never_redundant(void **state)
 {
 	struct run r;
@@ -433,6 +483,7 @@ static void test_never_redundant(void **state)
 		members(&r, t, t <= 10 * SEC, 0);
 	recover(&r);
 	assert_int_equal(r.m.redundant_ns, -1);
+	assert_string_equal(r.m.slowest->redundant_why, "m1 does not answer");
 	assert_int_equal(r.m.lag_zero_ns, -1);
 	end(&r);
 }
@@ -907,6 +958,7 @@ int main(void)
 		cmocka_unit_test(test_who_lost_it),
 		cmocka_unit_test(test_parted_logs),
 		cmocka_unit_test(test_redundant),
+		cmocka_unit_test(test_redundant_after_the_next_fault),
 		cmocka_unit_test(test_never_redundant),
 		cmocka_unit_test(test_never_lost_redundancy),
 		cmocka_unit_test(test_stale_answers),
