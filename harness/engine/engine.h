@@ -39,6 +39,7 @@ enum { ENGINE_AGENT_BYTES = 264 };
 struct pod {
 	char name[254], uid[64], node[254], ip[64], phase[32];
 	bool ready;
+	bool deleting; /* told to end; it may serve on for as long as its grace lasts */
 	int restarts;
 };
 struct pods {

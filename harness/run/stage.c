@@ -353,6 +353,27 @@ int stage_status(struct stage *st, cJSON **status, struct err *e)
 	return stage_call(st, "load", "GET", "/v1/status", NULL, STATUS_TIMEOUT_NS, status, e);
 }
 
+static const struct pod *ending(const struct pods *pods, const cJSON *status)
+{
+	const cJSON *m;
+
+	cJSON_ArrayForEach(m, json_get(status, "members"))
+		for (size_t i = 0; i < pods->n; i++)
+			if (pods->v[i].deleting && !strcmp(pods->v[i].name, json_str(m, "m", "")))
+				return &pods->v[i];
+	return NULL;
+}
+
+bool stage_member_ends(struct stage *st, const cJSON *status)
+{
+	struct pods pods = {0};
+	struct err e = {0};
+	bool ends = st->ops->pods(st->en, &pods, &e) || ending(&pods, status);
+
+	pods_free(&pods);
+	return ends;
+}
+
 int stage_await_redundant(struct stage *st, int64_t within_ns, char why[400], struct err *e)
 {
 	int64_t end_ns = clock_mono_ns() + within_ns, since_ns = 0;
@@ -364,6 +385,10 @@ int stage_await_redundant(struct stage *st, int64_t within_ns, char why[400], st
 		if (stage_status(st, &s, e) == 0) {
 			ok = json_bool(s, "redundant", false);
 			snprintf(why, 400, "%s", json_str(s, "redundant_why", ""));
+			if (ok && stage_member_ends(st, s)) {
+				ok = false;
+				snprintf(why, 400, "the pod of a member is being deleted");
+			}
 			cJSON_Delete(s);
 		} else {
 			snprintf(why, 400, "%.390s", e->msg);

@@ -93,6 +93,10 @@ int stage_sleep_until(struct stage *st, int64_t mono_ns, struct err *e);
  * last acknowledgement. *status is the caller's to delete. */
 int stage_status(struct stage *st, cJSON **status, struct err *e);
 
+/* Whether the pod of a member in this status has been told to end, which then
+ * serves on for a while; also when the engine cannot tell now. */
+bool stage_member_ends(struct stage *st, const cJSON *status);
+
 /* Waits until redundancy has held for a while, so that one answer is not taken
  * for a state. Returns 0; 1 when it did not come within the time, with the
  * system's own reason in `why`; -1 with an error. */

@@ -96,7 +96,8 @@ static int await(struct walk *w, const struct step *s, struct err *e)
 			bool ok;
 
 			w->broke = w->broke || !json_bool(status, "redundant", false);
-			ok = reached(w, s->await, status, c.offset_ns);
+			ok = reached(w, s->await, status, c.offset_ns) &&
+			     (s->await == AWAIT_WRITES || !stage_member_ends(w->st, status));
 
 			cJSON_Delete(status);
 			if (ok)

@@ -13,6 +13,7 @@ static void read_pod(const cJSON *o, struct pod *p)
 	mem_copy_str(p->ip, sizeof(p->ip), json_str(json_get(o, "status"), "podIP", ""));
 	mem_copy_str(p->phase, sizeof(p->phase), json_str(json_get(o, "status"), "phase", ""));
 	p->ready = kube_pod_ready(o);
+	p->deleting = json_get(json_get(o, "metadata"), "deletionTimestamp") != NULL;
 	p->restarts = kube_pod_restarts(o);
 }
 
