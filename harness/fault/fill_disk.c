@@ -4,6 +4,8 @@
  *
  * to: full  to the last block, and kept so
  *     95%   until that much of the volume is used
+ *
+ * A volume that was as full before is none that this fault has filled.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -139,12 +141,14 @@ static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, boo
 			return -1;
 		json_pushf(evidence,
 			   "volume of pod %s: %lld of %lld bytes free (%.1f %% used); ours is a file of "
-			   "%lld bytes%s",
+			   "%lld bytes%s%s",
 			   json_str(f, "member", ""), (long long)s.free_bytes, (long long)s.size_bytes,
 			   s.used_percent, (long long)s.fill_bytes,
 			   percent < 100 ? "" : s.no_room ? "; a probe's write ended in ENOSPC" :
-			   "; a probe could still write");
-		*bites = *bites && (percent == 100 ? s.no_room : s.used_percent >= percent - 0.5);
+			   "; a probe could still write",
+			   s.fill_bytes ? "" : ": it was as full before");
+		*bites = *bites && s.fill_bytes > 0 &&
+			  (percent == 100 ? s.no_room : s.used_percent >= percent - 0.5);
 	}
 	return 0;
 }

@@ -7,6 +7,8 @@
  *      crash     every process of the pod, its sandbox included, gets
  *                SIGKILL in one sweep from the node; then the pod is
  *                deleted, so that it does not come back in place
+ *
+ * One that had been told to end is not told so by "graceful".
  */
 #include <signal.h>
 #include <stdio.h>
@@ -47,13 +49,15 @@ static bool supported(struct node *n, const cJSON *plan, char *why, size_t size)
 }
 
 /* Remembers who runs in the pod now. */
-static int remember(struct node *n, const cJSON *target, cJSON *pods, struct err *e)
+static int remember(struct node *n, const char *ns, const cJSON *target, cJSON *pods, struct err *e)
 {
 	const char *uid = json_str(target, "uid", "");
 	struct pid_list pids = {0};
+	bool deleting = false;
+	char now[64];
 	cJSON *p;
 
-	if (n->ops->pids(n, uid, true, &pids, e))
+	if (n->ops->pod_uid(n, ns, target_name(target), now, &deleting, e) || n->ops->pids(n, uid, true, &pids, e))
 		return -1;
 	if (!pids.n)
 		return err_set(e, ERR_BROKEN, "pod %s (%s) has no process on this node",
@@ -61,6 +65,7 @@ static int remember(struct node *n, const cJSON *target, cJSON *pods, struct err
 	p = cJSON_CreateObject();
 	json_set_str(p, "member", target_name(target));
 	json_set_str(p, "uid", uid);
+	json_set_bool(p, "ending", deleting);
 	json_set(p, "procs", procs_remember(&pids));
 	json_push(pods, p);
 	pid_list_free(&pids);
@@ -137,7 +142,7 @@ static int inject(struct node *n, struct journal_entry *j, struct err *e)
 		return -1;
 	cJSON_ArrayForEach(t, targets)
 		if (!r)
-			r = remember(n, t, pods, e);
+			r = remember(n, json_str(j->plan, "namespace", ""), t, pods, e);
 	cJSON_Delete(targets);
 	if (r || journal_write(j, e))
 		return -1;
@@ -153,7 +158,8 @@ static int inject(struct node *n, struct journal_entry *j, struct err *e)
 static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, bool *bites,
 		   struct err *e)
 {
-	bool crash = !strcmp(plan_param(j->plan, "how", "crash"), "crash"), deleting = false;
+	const char *how = plan_param(j->plan, "how", "crash");
+	bool crash = !strcmp(how, "crash"), deleting = false;
 	const cJSON *pod;
 	char now[64];
 
@@ -170,7 +176,7 @@ static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, boo
 		if (crash)
 			*bites = *bites && !left && gone;
 		else
-			*bites = *bites && (gone || deleting);
+			*bites = *bites && (gone || deleting) && (strcmp(how, "graceful") || !json_bool(pod, "ending", false));
 		if (crash)
 			json_pushf(evidence, "pod %s: SIGKILL reached %d processes", name,
 				   (int)json_i64(pod, "killed", 0));
@@ -181,7 +187,8 @@ static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, boo
 			json_pushf(evidence, "pod %s is another one: UID %s, before %s", name, now, uid);
 		else
 			json_pushf(evidence, "pod %s (UID %s) is still there%s", name, uid,
-				   deleting ? ", told to end" : "");
+				   !deleting ? "" : json_bool(pod, "ending", false) ? ", told to end before this fault" :
+				   ", told to end");
 	}
 	return 0;
 }

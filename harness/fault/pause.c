@@ -1,6 +1,7 @@
 /* pause: every process of the pod stands still, as in a long stall of its
  * virtual machine; connections stay open and silent. The kernel's freezer
- * where there is one, SIGSTOP for local processes. */
+ * where there is one, SIGSTOP for local processes. One that stood still already
+ * is not paused by it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -51,6 +52,7 @@ static int note_pod(struct node *n, const cJSON *target, cJSON *pods, struct err
 	p = cJSON_CreateObject();
 	json_set_str(p, "member", target_name(target));
 	json_set_str(p, "uid", uid);
+	json_set_bool(p, "stood_still", stopped == all);
 	json_push(pods, p);
 	return 0;
 }
@@ -85,9 +87,9 @@ static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, boo
 	cJSON_ArrayForEach(p, json_get(j->record, "pods")) {
 		if (n->ops->frozen(n, json_str(p, "uid", ""), &stopped, &all, e))
 			return -1;
-		*bites = *bites && all && stopped == all;
-		json_pushf(evidence, "pod %s: %d of %d tasks stand still",
-			   json_str(p, "member", ""), stopped, all);
+		*bites = *bites && all && stopped == all && !json_bool(p, "stood_still", false);
+		json_pushf(evidence, "pod %s: %d of %d tasks stand still%s", json_str(p, "member", ""), stopped, all,
+			   json_bool(p, "stood_still", false) ? ", and did so before this fault" : "");
 	}
 	return 0;
 }

@@ -318,6 +318,26 @@ static void pauses_and_heals(void **state)
 	cJSON_Delete(plan);
 }
 
+/* A second one finds nothing to do: no effect of its own. */
+static void a_paused_pod_is_not_paused_again(void **state)
+{
+	struct fixture *f = *state;
+	cJSON *a;
+
+	start_agent(f, "15");
+	inject(f, "p", "pause", NULL);
+	cJSON_Delete(await_bite(f, "/v1/faults/p"));
+	inject(f, "q", "pause", NULL);
+	a = ask(f, "GET", "/v1/faults/q", NULL, 200);
+	assert_false(json_bool(a, "bites", true));
+	assert_int_equal(json_i64(a, "effective_ns", -1), 0);
+	assert_non_null(strstr(json_get(a, "evidence")->child->valuestring, "did so before this fault"));
+	cJSON_Delete(a);
+	expect(f, "DELETE", "/v1/faults", NULL, 200);
+	assert_true(help_wait(runs, f));
+	assert_clean(f);
+}
+
 static void somebody_else_thaws_it(void **state)
 {
 	struct fixture *f = *state;
@@ -636,6 +656,7 @@ int main(void)
 		WITH(strangers_are_refused),
 		WITH(bad_plans_are_refused),
 		WITH(pauses_and_heals),
+		WITH(a_paused_pod_is_not_paused_again),
 		WITH(somebody_else_thaws_it),
 		WITH(kills_of_a_pod),
 		WITH(kills_of_a_process),

@@ -300,6 +300,35 @@ static void a_percentage_leaves_the_rest(void **state)
 	end_fill(&x);
 }
 
+/* What is as full already is not filled by this fault. */
+static void no_effect_where_it_was_as_full_before(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = {0};
+	char path[600];
+	struct fill x;
+	int fd;
+
+	need_volume(f);
+	snprintf(path, sizeof(path), "%s/system-file", f->data);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(fallocate(fd, 0, 0, 32 * MIB), 0);
+	close(fd);
+	fill(f, &x, "{\"to\": \"20%\"}");
+	assert_false(bites(&x));
+	assert_non_null(strstr(x.evidence->child->valuestring, "a file of 0 bytes: it was as full before"));
+	assert_int_equal(x.f->heal(&x.node, &x.j, x.evidence, &e), 0);
+	end_fill(&x);
+	/* To the last block. */
+	assert_int_equal(fill_to(path, 100, &e), 0);
+	fill(f, &x, "{\"to\": \"full\"}");
+	assert_true(no_room_for_a_byte(f->data));
+	assert_false(bites(&x));
+	assert_int_equal(x.f->heal(&x.node, &x.j, x.evidence, &e), 0);
+	end_fill(&x);
+}
+
 /* The agent was killed; another one, or the volume, is there later. */
 static void heals_from_the_journal_alone(void **state)
 {
@@ -404,6 +433,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(removing_twice_is_fine, make_volume, remove_volume),
 		cmocka_unit_test_setup_teardown(full_means_full_and_stays_so, make_volume, remove_volume),
 		cmocka_unit_test_setup_teardown(a_percentage_leaves_the_rest, make_volume, remove_volume),
+		cmocka_unit_test_setup_teardown(no_effect_where_it_was_as_full_before, make_volume, remove_volume),
 		cmocka_unit_test_setup_teardown(heals_from_the_journal_alone, make_volume, remove_volume),
 		cmocka_unit_test_setup_teardown(never_fills_the_node, make_volume, remove_volume),
 		cmocka_unit_test(freezes_a_pod_by_its_cgroup),
