@@ -97,21 +97,68 @@ static const char *when(const cJSON *event)
 	return t ? t : kube_meta(event, "creationTimestamp");
 }
 
-/* The newest warning about an object; back-offs say nothing by themselves. */
-static const cJSON *warning(const cJSON *events, const char *kind, const char *name)
+/* The newest event about an object that fits; NULL: there is none. */
+static const cJSON *newest(const cJSON *events, const char *kind, const char *name,
+			   bool (*fits)(const cJSON *events, const cJSON *ev))
 {
 	const cJSON *ev, *best = NULL;
 
 	cJSON_ArrayForEach(ev, json_get(events, "items")) {
 		const cJSON *about = json_get(ev, "involvedObject");
 
-		if (!is(ev, "type", "Warning") || is(ev, "reason", "BackOff") ||
-		    !is(about, "kind", kind) || !is(about, "name", name))
-			continue;
-		if (!best || strcmp(when(ev), when(best)) >= 0)
+		if (is(about, "kind", kind) && is(about, "name", name) && fits(events, ev) &&
+		    (!best || strcmp(when(ev), when(best)) >= 0))
 			best = ev;
 	}
 	return best;
+}
+
+static bool is_start(const cJSON *events, const cJSON *ev)
+{
+	(void)events;
+	return is(ev, "reason", "Started");
+}
+
+static bool is_hook(const cJSON *events, const cJSON *ev)
+{
+	(void)events;
+	return is(ev, "reason", "FailedPostStartHook");
+}
+
+/* What stands before a container's start is over once one has started: a
+ * volume that was not there yet, a place that was not found yet. */
+static bool passed(const cJSON *events, const cJSON *ev)
+{
+	static const char *const early[] = {"FailedScheduling", "FailedMount", "FailedAttachVolume",
+					    "FailedCreatePodSandBox", "NetworkNotReady"};
+	const cJSON *start = newest(events, json_str(json_get(ev, "involvedObject"), "kind", ""),
+				    json_str(json_get(ev, "involvedObject"), "name", ""), is_start);
+
+	for (size_t i = 0; start && i < ARRAY_LEN(early); i++)
+		if (is(ev, "reason", early[i]) && strcmp(when(start), when(ev)) >= 0)
+			return true;
+	return false;
+}
+
+/* Back-offs say nothing by themselves. */
+static bool is_warning(const cJSON *events, const cJSON *ev)
+{
+	return is(ev, "type", "Warning") && !is(ev, "reason", "BackOff") && !passed(events, ev);
+}
+
+static const cJSON *warning(const cJSON *events, const char *kind, const char *name)
+{
+	return newest(events, kind, name, is_warning);
+}
+
+static bool has_hook(const cJSON *pod, const char *container)
+{
+	const cJSON *c;
+
+	cJSON_ArrayForEach(c, json_path(pod, "spec.containers"))
+		if (is(c, "name", container))
+			return json_path(c, "lifecycle.postStart") != NULL;
+	return false;
 }
 
 static void say(struct why *y, const char *pod, const char *what, const char *reason,
@@ -155,43 +202,68 @@ static int64_t certainty(const char *reason)
 	return -1;
 }
 
+/* It has ended: its exit, and the hook after its start if that is why. */
+static void crash_why(const cJSON *pod, const cJSON *ended, const char *what, const char *reason, int64_t restarts,
+		      const cJSON *events, struct why *y)
+{
+	const cJSON *hook = newest(events, "Pod", kube_meta(pod, "name"), is_hook);
+	char text[500];
+
+	ended_text(ended, restarts, text, sizeof(text));
+	say(y, kube_meta(pod, "name"), what, reason, text);
+	if (hook)
+		say(y, "", "", json_str(hook, "reason", ""), json_str(hook, "message", ""));
+	/* Its state alternates; the cause does not. */
+	snprintf(y->key, sizeof(y->key), "%s/%s/crash", kube_meta(pod, "name"), what);
+}
+
+/* Not started yet, by what the kubelet tells; while a hook after the start runs
+ * it goes on telling so. */
+static bool creating_why(const cJSON *pod, const char *container, const char *what, const cJSON *events,
+			 struct why *y)
+{
+	const char *name = kube_meta(pod, "name");
+	const cJSON *ev = warning(events, "Pod", name);
+
+	if (!ev && has_hook(pod, container) && newest(events, "Pod", name, is_start)) {
+		say(y, name, what, "it was started, and its postStart hook has not ended", "");
+		return true;
+	}
+	/* A mount that fails is told by an event only. */
+	if (ev)
+		say(y, name, what, json_str(ev, "reason", ""), json_str(ev, "message", ""));
+	return ev != NULL;
+}
+
 /* True when this container is what holds its pod back. */
 static bool container_why(const cJSON *pod, const cJSON *c, bool init, const cJSON *events,
 			  struct why *y)
 {
 	const char *name = json_str(c, "name", ""), *pod_name = kube_meta(pod, "name");
-	const cJSON *wait = json_path(c, "state.waiting"), *ended = json_path(c, "state.terminated"), *ev;
+	const cJSON *wait = json_path(c, "state.waiting"), *ended = json_path(c, "state.terminated");
 	int64_t restarts = json_i64(c, "restartCount", 0);
-	const char *reason = json_str(wait, "reason", "");
-	char what[200], text[500];
+	bool runs = json_path(c, "state.running");
+	const char *reason = json_str(wait, "reason", runs ? "runs, and ended before" : "");
+	char what[200];
 
 	if (!ended)
 		ended = json_path(c, "lastState.terminated");
-	if (json_path(c, "state.running") || (!wait && !json_i64(ended, "exitCode", 0)))
+	if (runs ? init || !ended || json_bool(c, "ready", false) : !wait && !json_i64(ended, "exitCode", 0))
 		return false;
 	if (!strcmp(reason, "PodInitializing"))
 		return false;
 	snprintf(what, sizeof(what), "%scontainer %s: ", init ? "init " : "", name);
 	mem_copy_str(y->pod, sizeof(y->pod), pod_name);
 	mem_copy_str(y->container, sizeof(y->container), name);
-	if (ended && json_i64(ended, "exitCode", 0)) {
+	if (ended && (runs || json_i64(ended, "exitCode", 0) || !strcmp(reason, "CrashLoopBackOff"))) {
 		y->previous = json_path(c, "lastState.terminated") && !json_path(c, "state.terminated");
-		ended_text(ended, restarts, text, sizeof(text));
-		say(y, pod_name, what, *reason ? reason : "ended", text);
-		/* Its state alternates; the cause does not. */
-		snprintf(y->key, sizeof(y->key), "%s/%s/crash", pod_name, what);
-		y->certain_after_ns = restarts >= CRASHES_CERTAIN ? 0 : -1;
+		crash_why(pod, ended, what, *reason ? reason : "ended", restarts, events, y);
+		y->certain_after_ns = restarts >= CRASHES_CERTAIN && !runs ? 0 : -1;
 		return true;
 	}
 	y->container[0] = '\0';
-	if (!strcmp(reason, "ContainerCreating")) {
-		/* A mount that fails is told by an event only. */
-		ev = warning(events, "Pod", pod_name);
-		if (!ev)
-			return false;
-		say(y, pod_name, what, json_str(ev, "reason", ""), json_str(ev, "message", ""));
-		return true;
-	}
+	if (!strcmp(reason, "ContainerCreating"))
+		return creating_why(pod, name, what, events, y);
 	say(y, pod_name, what, reason, json_str(wait, "message", ""));
 	y->certain_after_ns = certainty(reason);
 	return true;

@@ -165,6 +165,58 @@ static void a_crash_loop_is_certain_after_some_rounds(void **state)
 	assert_string_equal(y.key, z.key);
 }
 
+/* A program that ends well does not stay, either. */
+static void an_end_without_an_error_is_told(void **state)
+{
+	struct why y, z;
+
+	(void)state;
+	why(SET, LIST(POD("pg-0", STATE("'state':{'waiting':{'reason':'CrashLoopBackOff','message':'back-off 40s'}},"
+					"'lastState':{'terminated':{'exitCode':0,'reason':'Completed'}}", "3"))),
+	    LIST(""), LIST(""), &y);
+	says(&y, "container postgres: CrashLoopBackOff: exit code 0 (Completed), 3 restarts");
+	assert_int_equal(y.certain_after_ns, 0);
+	assert_string_equal(y.container, "postgres");
+	assert_true(y.previous);
+	/* Between two ends it runs. */
+	why(SET, LIST(POD("pg-0", STATE("'state':{'running':{}},'lastState':{'terminated':{'exitCode':1,'reason':'Error'}}",
+					"2"))), LIST(""), LIST(""), &z);
+	says(&z, "container postgres: runs, and ended before: exit code 1 (Error), 2 restarts");
+	assert_string_equal(z.key, y.key);
+	assert_true(z.previous && z.certain_after_ns < 0);
+	/* A ready one beside it is not in the way. */
+	why(SET, LIST(POD("pg-0", STATE("'ready':true,'state':{'running':{}},'lastState':{'terminated':{'exitCode':1}}",
+					"2"))), LIST(""), LIST(""), &z);
+	assert_null(strstr(z.text, "exit code"));
+}
+
+#define HOOKED(state) \
+	"{'metadata':{'name':'pg-0','labels':{'app':'pg'}},'spec':{'nodeName':'w1','containers':[{'name':'postgres'," \
+	"'lifecycle':{'postStart':{'exec':{}}}}]}," STATE(state, "0") "}"
+#define CREATING "'state':{'waiting':{'reason':'ContainerCreating'}}"
+#define MOUNT EVENT("Pod", "pg-0", "Warning", "FailedMount", "configmap not synced yet", "2026-01-01T10:00:00Z")
+#define STARTED EVENT("Pod", "pg-0", "Normal", "Started", "Started container", "2026-01-01T10:00:03Z")
+
+/* As long as a hook runs after its start, a container is told to be created. */
+static void a_hook_is_named_and_no_mount_that_passed(void **state)
+{
+	struct why y;
+
+	(void)state;
+	why(SET, LIST(HOOKED(CREATING)), LIST(""), LIST(MOUNT), &y);
+	says(&y, "container postgres: FailedMount: configmap not synced yet");
+	why(SET, LIST(HOOKED(CREATING)), LIST(""), LIST(MOUNT "," STARTED), &y);
+	says(&y, "container postgres: it was started, and its postStart hook has not ended");
+	why(SET, LIST(HOOKED("'state':{'running':{}}")), LIST(""), LIST(STARTED "," MOUNT), &y);
+	assert_null(strstr(y.text, "FailedMount"));
+	/* One that failed ends its container. */
+	why(SET, LIST(HOOKED("'state':{'waiting':{'reason':'CrashLoopBackOff'}},'lastState':{'terminated':{'exitCode':137}}")),
+	    LIST(""), LIST(MOUNT "," STARTED "," EVENT("Pod", "pg-0", "Warning", "FailedPostStartHook",
+						       "PostStartHook failed: exit 7", "2026-01-01T10:00:04Z")), &y);
+	says(&y, "CrashLoopBackOff: exit code 137");
+	says(&y, "FailedPostStartHook: PostStartHook failed: exit 7");
+}
+
 static void an_init_container_is_called_one(void **state)
 {
 	struct why y;
@@ -244,6 +296,8 @@ int main(void)
 		cmocka_unit_test(no_pod_for_want_of_an_account),
 		cmocka_unit_test(the_first_pod_in_the_way_is_named),
 		cmocka_unit_test(a_crash_loop_is_certain_after_some_rounds),
+		cmocka_unit_test(an_end_without_an_error_is_told),
+		cmocka_unit_test(a_hook_is_named_and_no_mount_that_passed),
 		cmocka_unit_test(an_init_container_is_called_one),
 		cmocka_unit_test(running_but_not_ready_quotes_the_probe),
 		cmocka_unit_test(an_unbound_claim_is_named),
