@@ -86,7 +86,7 @@ static void outage_words(const struct fault_seen *f, struct judged *r)
 			*f->outage_of ? " (" : "", f->outage_of, *f->outage_of ? ")" : "", ms(o->lo_ns),
 			ms(o->hi_ns));
 	if (o->any && o->more > 0)
-		judged_also(r, "; %d further gaps of %.0f ms together followed", o->more, ms(o->more_ns));
+		judged_also(r, "; before or after that were %d more gaps, %.0f ms together", o->more, ms(o->more_ns));
 }
 
 static enum verdict predicted(const struct fault_seen *f)

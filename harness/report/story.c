@@ -70,15 +70,72 @@ static const char *became(const struct effects *e)
 	return NULL;
 }
 
+/* How many nodes its targets are on. */
+static size_t nodes_hit(const struct fault_record *f)
+{
+	size_t n = 0, k;
+
+	for (size_t i = 0; i < f->ntargets; i++) {
+		for (k = 0; k < i && strcmp(f->targets[k].node, f->targets[i].node); k++)
+			;
+		n += k == i && *f->targets[i].node;
+	}
+	return n;
+}
+
+/* What became of several: words around their number. */
+struct many {
+	const char *before, *after; /* NULL: none known */
+};
+
+static struct many became_many(const struct effects *e)
+{
+	static const char *const deleted[] = {
+		[NOTICE_NONE] = " pods were killed", [NOTICE_SHORT] = " pods were deleted by force",
+		[NOTICE_FULL] = " pods were deleted gracefully",
+	};
+
+	if (e->what & EFFECT_POD_RECREATED)
+		return (struct many){"", deleted[e->notice]};
+	if (e->what & EFFECT_PROCESS_DIES)
+		return (struct many){e->whole_container ? "the first processes of " : "the server processes of ",
+				     " pods were killed"};
+	if (e->what & EFFECT_SILENT)
+		return (struct many){"", " pods were frozen"};
+	if (e->what & EFFECT_CUT_OFF)
+		return (struct many){"", e->inbound && e->outbound ? " nodes were cut off" :
+					 e->inbound ? " nodes were cut off, inbound only" :
+						      " nodes were cut off, outbound only"};
+	if (e->what & EFFECT_NODE_GONE)
+		return (struct many){"", " nodes were stopped"};
+	if (e->what & EFFECT_STORAGE_REFUSES)
+		return (struct many){"the disks of ", " pods were filled"};
+	return (struct many){NULL, NULL};
+}
+
+/* NULL: it hit one thing, or nobody knows what it does. */
+static const char *fault_on_many(struct arena *a, const struct fault_record *f)
+{
+	bool nodes = fault_does(f, EFFECT_CUT_OFF | EFFECT_NODE_GONE);
+	struct many words = became_many(&f->does);
+	size_t n = nodes ? nodes_hit(f) : f->ntargets;
+
+	if (!words.after || n < 2)
+		return NULL;
+	return arena_fmt(a, "%s%zu%s%s", words.before, n, words.after,
+			 strcmp(fault_role(f), "primary") ? "" :
+			 nodes ? ", the primary's among them" : ", the primary among them");
+}
+
 const char *story_fault(struct arena *a, const struct fault_seen *f)
 {
-	const char *victim = f->rec->role[0] ? f->rec->role : f->rec->target[0] ? f->rec->target : "system";
-	const char *the = !strcmp(victim, f->rec->target) && strcmp(victim, f->rec->role) ? "" : "the ";
+	const char *many = fault_on_many(a, f->rec);
+	const char *role = f->rec->ntargets > 1 ? fault_role(f->rec) : strcmp(f->rec->role, "unknown") ? f->rec->role : "";
+	const char *victim = *role ? role : f->rec->target[0] ? f->rec->target : "system";
+	const char *the = !strcmp(victim, f->rec->target) && strcmp(victim, role) ? "" : "the ";
 
-	if (!strcmp(f->rec->role, "unknown")) {
-		victim = f->rec->target;
-		the = "";
-	}
+	if (many)
+		return many;
 	if (!strcmp(victim, "replica"))
 		the = "a ";
 	if (became(&f->rec->does))
@@ -94,6 +151,9 @@ const char *story_fault_kind(struct arena *a, const struct fault_seen *f)
 const char *story_target(struct arena *a, const struct fault_seen *f)
 {
 	bool role = f->rec->role[0] && strcmp(f->rec->role, "unknown");
+
+	if (f->rec->ntargets > 1)
+		return f->rec->target;
 
 	return arena_fmt(a, "%s%s%s%s%s%s", f->rec->target, role ? " (" : "", role ? f->rec->role : "",
 			 role ? ")" : "", f->rec->node[0] ? " on " : "", f->rec->node);

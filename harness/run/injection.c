@@ -12,7 +12,7 @@
 #define OBSERVE_EVERY_NS (50 * NS_PER_MS)
 #define INJECT_TIMEOUT_NS (60 * NS_PER_S)
 #define HEAL_WITHIN_NS (60 * NS_PER_S)
-#define TTL_MS 600000
+#define BEYOND_MS 600000 /* an agent heals by itself so long after the fault should be over */
 
 static bool wanted(const char *target, const cJSON *member)
 {
@@ -199,7 +199,7 @@ int injection_plan(struct stage *st, const struct step *step, const char *ns, st
 	json_set_str(inj->plan, "namespace", ns);
 	params = cJSON_AddObjectToObject(inj->plan, "params");
 	targets = cJSON_AddArrayToObject(inj->plan, "targets");
-	json_set_i64(inj->plan, "ttl_ms", TTL_MS);
+	json_set_i64(inj->plan, "ttl_ms", BEYOND_MS + step->duration_ns / NS_PER_MS);
 	if (inj->ops->check && inj->ops->check(step->params, params, e))
 		goto out;
 	if (st->ops->nodes(st->en, &nodes, e) || st->ops->pods(st->en, &pods, e))
@@ -219,6 +219,11 @@ out:
 	pods_free(&pods);
 	nodes_free(&nodes);
 	return r;
+}
+
+void injection_holds(struct injection *inj, int64_t ns)
+{
+	json_set_i64(inj->plan, "ttl_ms", BEYOND_MS + ns / NS_PER_MS);
 }
 
 static void fault_path(const struct injection *inj, char *path, size_t size)

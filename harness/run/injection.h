@@ -28,6 +28,10 @@ struct injection {
 int injection_plan(struct stage *st, const struct step *step, const char *ns, struct rng *rng,
 		   struct injection *inj, struct err *e);
 
+/* For how long it may be on, where its step does not say: an agent that nobody
+ * tells to heal does so by itself, but not before. */
+void injection_holds(struct injection *inj, int64_t ns);
+
 /* Injects and waits for the evidence that it bites. When there is none in
  * time, a "no-effect" event is written and *bites is false: the scenario is
  * then broken, whatever else it measured. */

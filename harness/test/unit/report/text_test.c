@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/mem.h"
+#include "fault/fault.h"
 #include "report/story.h"
 #include "report/text.h"
 
@@ -104,6 +106,51 @@ static struct fault_seen one_fault(void)
 	return f;
 }
 
+/* As its file tells it, on these members and nodes. */
+static const char *told(struct arena *a, const char *fault, const char *params, const struct fault_target *t, size_t n)
+{
+	struct fault_record rec = {.id = "f", .name = fault, .how = "", .state = "", .target = "m-0, m-1", .node = "",
+				   .targets = (struct fault_target *)t, .ntargets = n, .role = t->role_told};
+	struct fault_seen f = {.rec = &rec};
+	cJSON *p = cJSON_Parse(params);
+
+	fault_effects(fault, p, &rec.does);
+	cJSON_Delete(p);
+	return story_fault(a, &f);
+}
+
+static void faults_are_told_by_what_they_did(void **state)
+{
+	static const struct fault_target all[] = {
+		{.member = "m-0", .node = "n0", .role_told = "replica"},
+		{.member = "m-1", .node = "n1", .role_told = "primary"},
+		{.member = "m-2", .node = "n1", .role_told = "replica"},
+	};
+	static const struct fault_target replicas[] = {
+		{.member = "m-0", .node = "n0", .role_told = "replica"},
+		{.member = "m-2", .node = "n2", .role_told = "replica"},
+	};
+	struct arena a = {0};
+
+	(void)state;
+	assert_string_equal(told(&a, "node-down", "{}", all, 1), "a replica's node was stopped");
+	assert_string_equal(told(&a, "node-down", "{}", all, 3), "2 nodes were stopped, the primary's among them");
+	assert_string_equal(told(&a, "node-down", "{}", all + 1, 2), "the primary's node was stopped");
+	assert_string_equal(told(&a, "node-down", "{}", replicas, 2), "2 nodes were stopped");
+	assert_string_equal(told(&a, "pause", "{}", all, 3), "3 pods were frozen, the primary among them");
+	assert_string_equal(told(&a, "kill-pod", "{\"how\":\"force\"}", replicas, 2), "2 pods were deleted by force");
+	assert_string_equal(told(&a, "kill-process", "{}", replicas, 2), "the server processes of 2 pods were killed");
+	/* One way, or both. */
+	assert_string_equal(told(&a, "partition-node", "{\"direction\":\"in\"}", all + 1, 1),
+			    "the primary's node was cut off, inbound only");
+	assert_string_equal(told(&a, "partition-node", "{\"direction\":\"out\"}", all + 1, 1),
+			    "the primary's node was cut off, outbound only");
+	assert_string_equal(told(&a, "partition-node", "{\"direction\":\"both\"}", all + 1, 1), "the primary's node was cut off");
+	assert_string_equal(told(&a, "partition-node", "{\"direction\":\"in\"}", all, 3),
+			    "2 nodes were cut off, inbound only, the primary's among them");
+	arena_free(&a);
+}
+
 static void sentences_say_what_was_measured(void **state)
 {
 	struct fault_seen f = one_fault();
@@ -126,6 +173,10 @@ static void sentences_say_what_was_measured(void **state)
 			    "at least 31.2 s later; 3 of 100 acknowledged writes were lost; full "
 			    "redundancy was not seen again; two primaries took writes at once for "
 			    "2.00 s.");
+	/* And who is missing. */
+	m.slowest = &f;
+	mem_copy_str(f.redundant_why, sizeof(f.redundant_why), "m-2 does not answer");
+	assert_non_null(strstr(story_scenario(&a, &s), "redundancy was not seen again: m-2 does not answer; two"));
 	m.loss.known = false;
 	assert_non_null(strstr(story_scenario(&a, &s), "lost is not known"));
 	m.broken = true;
@@ -176,6 +227,7 @@ int main(void)
 		cmocka_unit_test(intervals_contain_what_they_stand_for),
 		cmocka_unit_test(other_figures),
 		cmocka_unit_test(markup_and_dirt_are_made_harmless),
+		cmocka_unit_test(faults_are_told_by_what_they_did),
 		cmocka_unit_test(sentences_say_what_was_measured),
 		cmocka_unit_test(parts_follow_each_other),
 		cmocka_unit_test(lost_writes_are_counted_by_fault),

@@ -23,6 +23,7 @@ struct engine {
 	struct engine_base base;
 	const char *ends;
 	int64_t until_ns;
+	int64_t ttl_ms; /* of the fault that was sent */
 };
 
 static int pods(struct engine *en, struct pods *out, struct err *e)
@@ -52,7 +53,14 @@ static int nodes(struct engine *en, struct nodes *out, struct err *e)
 static int call(struct engine *en, const char *agent, const char *method, const char *path, const char *body,
 		int64_t timeout_ns, struct buf *answer, int *status, struct err *e)
 {
-	(void)en, (void)agent, (void)method, (void)body, (void)timeout_ns, (void)e;
+	(void)agent, (void)timeout_ns;
+	if (!strcmp(method, "POST") && !strcmp(path, "/v1/faults")) {
+		cJSON *plan = cJSON_Parse(body);
+
+		en->ttl_ms = json_i64(plan, "ttl_ms", 0);
+		cJSON_Delete(plan);
+		return err_set(e, ERR_BROKEN, "this is far enough");
+	}
 	if (!strcmp(path, "/v1/status"))
 		buf_str(answer, "{\"redundant\":true,\"members\":["
 			"{\"m\":\"m-0\",\"role\":\"primary\",\"ok\":true,\"writable\":true},"
@@ -101,6 +109,53 @@ static int64_t waits(enum await_kind what, const char *ends, int64_t ends_for_ns
 	return took;
 }
 
+/* For how long an agent may let the first fault of these steps live. */
+static int64_t lives_ms(struct step *steps, size_t n)
+{
+	static const struct engine_ops ops = {.pods = pods, .nodes = nodes, .call = call};
+	struct engine en = {.base = {.ops = &ops}, .ends = ""};
+	static const volatile int interrupted;
+	struct stage st = {.en = &en, .ops = &ops, .interrupted = &interrupted};
+	struct plan plan = {.sc = {.steps = steps, .nsteps = n}};
+	struct walk *w = mem_alloc(sizeof(*w));
+	struct err e = {0};
+
+	if (event_log_open(&st.events, "/dev/null", &e))
+		fail_msg("%s", e.msg);
+	w->st = &st;
+	w->p = &plan;
+	assert_int_equal(walk_steps(w, &e), -1);
+	if (strcmp(e.msg, "this is far enough") != 0)
+		fail_msg("%s", e.msg);
+	for (size_t i = 0; i < w->ninj; i++)
+		injection_free(&w->inj[i]);
+	event_log_close(&st.events);
+	free(w);
+	return en.ttl_ms;
+}
+
+#define MINUTES(n) ((n) * 60 * NS_PER_S)
+
+static void test_a_fault_lives_as_long_as_it_is_held(void **state)
+{
+	struct step steps[] = {
+		{.kind = STEP_FAULT, .fault = "kill-pod", .target = "m-0", .id = "f", .duration_ns = MINUTES(15)},
+		{.kind = STEP_STEADY, .duration_ns = MINUTES(12)},
+		{.kind = STEP_AWAIT, .duration_ns = MINUTES(3)},
+		{.kind = STEP_HEAL, .id = "other"},
+		{.kind = STEP_HEAL, .id = "f"},
+		{.kind = STEP_STEADY, .duration_ns = MINUTES(100)},
+	};
+
+	(void)state;
+	assert_in_range(lives_ms(steps, ARRAY_LEN(steps)), 16 * 60000, 30 * 60000);
+	/* Without `for`: until its heal step, or to the end. */
+	steps[0].duration_ns = 0;
+	assert_in_range(lives_ms(steps, ARRAY_LEN(steps)), 16 * 60000, 30 * 60000);
+	steps[4].id = "another";
+	assert_true(lives_ms(steps, ARRAY_LEN(steps)) > 115 * 60000);
+}
+
 static void test_an_ending_pod_meets_nothing(void **state)
 {
 	static const enum await_kind all[] = {AWAIT_READY, AWAIT_REDUNDANT};
@@ -122,6 +177,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_ending_pod_meets_nothing),
+		cmocka_unit_test(test_a_fault_lives_as_long_as_it_is_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
