@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "run/plan.h"
+#include "system/system.h"
 
 /* Every scenario that is shipped can be run: it fits the lists of this very
  * build, its settings exist and have a place in its variant's manifests. */
@@ -126,11 +128,85 @@ static void test_overlay(void **state)
 	arena_free(&a);
 }
 
+/* What the rules allow a primary's freeze of 99 s with these settings; `told`:
+ * how the running system calls the one in question. */
+static void allowed(const struct plan *p, const char *setting, const char *told, struct prediction *out)
+{
+	struct fault_target target = {.member = "m-0", .node = "", .role = ROLE_PRIMARY, .role_told = "primary"};
+	struct fault_record f = {.id = "f", .name = "pause", .targets = &target, .ntargets = 1,
+				 .injected_ns = 1, .effective_ns = 1, .healed_ns = 99 * NS_PER_S,
+				 .does = {.what = EFFECT_SILENT, .lasts = true}};
+	struct evidence ev = {.faults = &f, .nfaults = 1};
+	cJSON *inforce = cJSON_CreateArray();
+
+	for (size_t i = 0; i < p->settings.n; i++) {
+		cJSON *s = cJSON_CreateObject();
+		const char *name = p->settings.v[i].name;
+
+		json_set_str(s, "name", strcmp(name, setting) ? name : told);
+		json_set_str(s, "value", p->settings.v[i].value);
+		json_set_str(s, "unit", p->settings.v[i].unit);
+		json_push(inforce, s);
+	}
+	ev.inforce = inforce;
+	system_find(p->sc.system)->model->predict(&ev, &f, out);
+	assert_true(out->known);
+	assert_int_equal(out->n, 1);
+	cJSON_Delete(inforce);
+}
+
+/* Two that differ in one setting, so that what it does can be seen: the times
+ * that they allow have no moment in common. */
+static void test_pairs(void **state)
+{
+	static const struct {
+		const char *setting, *told, *one, *other;
+	} pairs[] = {
+		{"ttl", "ttl", "postgres-ttl-20", "postgres-ttl-40"},
+		{"down_after", "down-after-milliseconds", "redis-sentinel-down-after-3", "redis-sentinel-down-after-10"},
+		{"node_timeout", "cluster-node-timeout", "redis-cluster-node-timeout-3", "redis-cluster-node-timeout-9"},
+	};
+	struct arena a = {0};
+	struct err e = {0};
+	char root[4096];
+
+	(void)state;
+	if (file_project_root(root, &e))
+		fail_msg("%s", e.msg);
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		char one[4200], other[4200];
+		struct prediction less, more;
+		struct plan p, q;
+
+		snprintf(one, sizeof(one), "%s/scenarios/%s.yaml", root, pairs[i].one);
+		snprintf(other, sizeof(other), "%s/scenarios/%s.yaml", root, pairs[i].other);
+		if (plan_read(&a, root, one, NULL, 0, &p, &e) || plan_read(&a, root, other, NULL, 0, &q, &e))
+			fail_msg("%s", e.msg);
+		assert_string_equal(p.sc.compare, q.sc.compare);
+		assert_int_equal(p.settings.n, q.settings.n);
+		for (size_t k = 0; k < p.settings.n; k++) {
+			const struct setting *x = &p.settings.v[k], *y = settings_find(&q.settings, x->name);
+
+			if (!strcmp(x->name, pairs[i].setting))
+				assert_string_not_equal(x->value, y->value);
+			else
+				assert_true(x->value == y->value || !strcmp(x->value, y->value));
+		}
+		allowed(&p, pairs[i].setting, pairs[i].told, &less);
+		allowed(&q, pairs[i].setting, pairs[i].told, &more);
+		assert_true(less.hi_ns < more.lo_ns);
+		plan_free(&p);
+		plan_free(&q);
+	}
+	arena_free(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shipped),
 		cmocka_unit_test(test_set),
+		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_overlay),
 	};
 
