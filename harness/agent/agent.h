@@ -26,7 +26,8 @@
  *   GET  /v1/status   {running, ops_ok, ops_fail, ops_info, last_write_ok_ns, queued,
  *                     redundant, redundant_why, members[{m, role, writable, ok, ...newest sample}],
  *                     noise{lateness_p50_ms, lateness_p99_ms, lateness_max_ms, cpu_some_pct, steal_pct,
- *                     load1}}
+ *                     load1, due, called, given_up}}: of the whole load
+ *   GET  /v1/noise?from=N     {"next": M, "noise": [fields of "noise" events with t]}: the heartbeat's rows
  *   POST /v1/final    {present[[lo,hi]...], duplicates[[v,n]...], registers{"0": v}, messages[], took_ms}
  *   GET  /v1/inforce  {settings[{name,value,unit}]}
  *   POST /v1/reset    stops everything and forgets it: {}

@@ -211,6 +211,17 @@ static void get_samples(void *arg, const struct http_request *rq, struct http_re
 	give_back(a, s);
 }
 
+static void get_noise(void *arg, const struct http_request *rq, struct http_reply *rp)
+{
+	struct agent *a = arg;
+	struct load_session *s = need(a, rp);
+	int64_t from = s ? from_of(rq, rp) : -1;
+
+	if (from >= 0)
+		load_session_noise(s, from, &rp->body);
+	give_back(a, s);
+}
+
 static void get_status(void *arg, const struct http_request *rq, struct http_reply *rp)
 {
 	struct agent *a = arg;
@@ -267,7 +278,8 @@ static const struct http_route routes[] = {
 	{"POST", "/v1/stop", post_stop},     {"POST", "/v1/reset", post_reset},
 	{"GET", "/v1/history", get_history}, {"GET", "/v1/samples", get_samples},
 	{"GET", "/v1/status", get_status},   {"POST", "/v1/final", post_final},
-	{"GET", "/v1/inforce", get_inforce}, {NULL, NULL, NULL},
+	{"GET", "/v1/inforce", get_inforce}, {"GET", "/v1/noise", get_noise},
+	{NULL, NULL, NULL},
 };
 
 static int usage(FILE *f, int code)

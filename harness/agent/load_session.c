@@ -111,6 +111,7 @@ int load_session_new(cJSON *body, struct load_session **out, struct err *e)
 
 void load_session_free(struct load_session *s)
 {
+	heartbeat_free(s->heartbeat);
 	load_free(s->load);
 	sampler_free(s->sampler);
 	pthread_mutex_destroy(&s->lock);
@@ -133,6 +134,7 @@ struct load *load_session_load(struct load_session *s)
 
 int load_session_start(struct load_session *s, int64_t *t0_ns, struct err *e)
 {
+	struct heartbeat *h;
 	struct load *l;
 
 	if (load_session_load(s))
@@ -140,22 +142,48 @@ int load_session_start(struct load_session *s, int64_t *t0_ns, struct err *e)
 	noise_mark(&s->begin);
 	if (load_start(&s->conf, &l, t0_ns, e))
 		return -1;
+	if (heartbeat_start(l, &h, e)) {
+		load_free(l);
+		return -1;
+	}
 	pthread_mutex_lock(&s->lock);
 	s->load = l;
+	s->heartbeat = h;
 	pthread_mutex_unlock(&s->lock);
 	return 0;
 }
 
-static cJSON *noise_json(const struct load_session *s, const struct load_stats *st)
+void load_session_noise(struct load_session *s, int64_t from, struct buf *out)
+{
+	struct heartbeat *h;
+
+	pthread_mutex_lock(&s->lock);
+	h = s->heartbeat;
+	pthread_mutex_unlock(&s->lock);
+	if (h)
+		heartbeat_since(h, from, out);
+	else
+		buf_str(out, "{\"next\":0,\"noise\":[]}\n");
+}
+
+/* Of the whole load, and what became of it. */
+static cJSON *noise_of(const struct load_session *s, struct load *l, const struct load_stats *st)
 {
 	cJSON *o = cJSON_CreateObject();
+	struct noise_kernel kernel;
+	struct load_sent sent;
 
 	if (st->lateness_max_ms >= 0) {
 		json_set_num(o, "lateness_p50_ms", st->lateness_p50_ms);
 		json_set_num(o, "lateness_p99_ms", st->lateness_p99_ms);
 		json_set_num(o, "lateness_max_ms", st->lateness_max_ms);
 	}
-	noise_since(&s->begin, o);
+	load_sent(l, &sent);
+	json_set_i64(o, "due", sent.due);
+	json_set_i64(o, "called", sent.called);
+	json_set_i64(o, "given_up", sent.given_up);
+	noise_since(&s->begin, &kernel);
+	noise_json(&kernel, o);
 	return o;
 }
 
@@ -167,10 +195,11 @@ int64_t load_session_stop(struct load_session *s)
 	if (!l)
 		return 0;
 	load_stop(l);
+	heartbeat_stop(s->heartbeat);
 	load_stats(l, &st);
 	pthread_mutex_lock(&s->lock);
 	if (!s->noise)
-		s->noise = noise_json(s, &st);
+		s->noise = noise_of(s, l, &st);
 	pthread_mutex_unlock(&s->lock);
 	return st.ok + st.fail + st.info;
 }
@@ -197,7 +226,7 @@ cJSON *load_session_status(struct load_session *s)
 	json_set_str(o, "redundant_why", why);
 	if (l) {
 		pthread_mutex_lock(&s->lock);
-		json_set(o, "noise", s->noise ? cJSON_Duplicate(s->noise, 1) : noise_json(s, &st));
+		json_set(o, "noise", s->noise ? cJSON_Duplicate(s->noise, 1) : noise_of(s, l, &st));
 		pthread_mutex_unlock(&s->lock);
 	} else {
 		json_set(o, "noise", cJSON_CreateObject());

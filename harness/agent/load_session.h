@@ -4,6 +4,7 @@
 #include <cjson/cJSON.h>
 #include <pthread.h>
 
+#include "load/heartbeat.h"
 #include "load/load.h"
 #include "load/noise.h"
 #include "load/sampler.h"
@@ -20,6 +21,7 @@ struct load_session {
 
 	pthread_mutex_t lock;
 	struct load *load;  /* NULL before the start; stays after the stop */
+	struct heartbeat *heartbeat; /* as the load */
 	struct noise_mark begin;
 	cJSON *noise;       /* as it was at the stop; NULL while running */
 	int refs;
@@ -36,6 +38,8 @@ cJSON *load_session_status(struct load_session *s);
 cJSON *load_session_final(struct load_session *s, int64_t timeout_ns, struct err *e);
 /* The load, NULL before the start. */
 struct load *load_session_load(struct load_session *s);
+/* GET /v1/noise: rows from `from` on. */
+void load_session_noise(struct load_session *s, int64_t from, struct buf *out);
 
 /* Ends everything. */
 void load_session_free(struct load_session *s);

@@ -38,7 +38,8 @@
  *  final     present [[lo,hi],...], duplicates [[value,count],...], registers {key: value},
  *            messages [{part, off, redel, val[]}...], by [{addr, member, role, shard}...], took_ms
  *  load      source, g, ops: how many operations a load agent says that it did
- *  noise     source, lateness_p99_ms, lateness_max_ms, cpu_some_pct, steal_pct, ...
+ *  noise     source, cpu_some_pct, steal_pct, load1, due, called, given_up; of the span_ms before t: late_max_ms,
+ *            late_sum_ms, free_ms; of the whole load: lateness_p50_ms, lateness_p99_ms, lateness_max_ms
  *  stands    ok, member (first that failed), point, reason: did the fixture come up as written
  *  unsupported what: the engine cannot do what the scenario asks
  *  broken    what, where: the harness failed or a fault did not bite

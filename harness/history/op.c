@@ -234,6 +234,8 @@ size_t op_to_line(const struct op *op, char *out, size_t size)
 		put_num(&l, "dns", op->dns_ns);
 	if (op->connect_ns)
 		put_num(&l, "con", op->connect_ns);
+	if (op->slip_ns >= NS_PER_MS)
+		put_num(&l, "slip", op->slip_ns);
 	if (op->late_ns >= NS_PER_MS)
 		put_num(&l, "late", op->late_ns);
 	if (!op->sent)
@@ -342,6 +344,7 @@ int op_from_json(const cJSON *o, struct op *op, struct err *e)
 	op->find_ns = json_i64(o, "find", 0);
 	op->dns_ns = json_i64(o, "dns", 0);
 	op->connect_ns = json_i64(o, "con", 0);
+	op->slip_ns = json_i64(o, "slip", 0);
 	op->late_ns = json_i64(o, "late", 0);
 	op->sent = json_bool(o, "sent", true);
 	mem_copy_str(op->error, sizeof(op->error), json_str(o, "err", ""));

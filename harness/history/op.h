@@ -98,6 +98,9 @@ struct op {
 	 * slots, Sentinels), 0 when none told; the two that follow apart, which
 	 * are 0 when it reused its connection. */
 	int64_t find_ns, dns_ns, connect_ns;
+	/* Of t_invoke - t_intended: during which a client was free and nothing held
+	 * the call back. That much the generator itself was late. */
+	int64_t slip_ns;
 	/* How long the call's end was put off because its client, whose time was
 	 * over, had no processor. */
 	int64_t late_ns;

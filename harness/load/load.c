@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "load/free_time.h"
 #include "load/lateness.h"
 
 enum { STACK_BYTES = 512 * 1024 };
@@ -38,8 +39,11 @@ struct load {
 	pthread_mutex_t lock;    /* for all below and busy_since_ns */
 	pthread_cond_t news;     /* stopping, or an answer while held_back */
 	bool stopping, stopped;
+	int64_t stop_ns;         /* 0: it goes on */
 	bool held_back;          /* the next operation waits for others' answers */
-	int64_t handed;          /* operations that left the queue */
+	int64_t handed, given_up; /* operations that left the queue; of these, unsent */
+	int nbusy;
+	struct free_time free;
 	int failures;            /* since the service last answered as it should */
 	int64_t usual_ns;        /* the longest of the last answers, fading */
 	struct history done;
@@ -147,43 +151,63 @@ static void fill_op(struct load *l, int64_t number, struct op *op)
 		op->value = l->conf.first_value + ++l->sends;
 }
 
+/* Call with both locks held. Holds the next operation back until its attempt
+ * is due. False: the load ends. */
+static bool hold_back(struct load *l, int64_t until)
+{
+	int64_t from = clock_mono_ns(), now;
+	bool go;
+
+	free_time_set(&l->free, false, from);
+	l->held_back = true;
+	go = wait_news(l, until);
+	l->held_back = false;
+	now = clock_mono_ns();
+	/* Whatever it waits beyond that is lateness. */
+	until = until > from ? until : from;
+	free_time_set(&l->free, true, now < until ? now : until);
+	return go;
+}
+
+/* Call with the lock held. The worker is busy from now on, or not any more. */
+static void set_busy(struct worker *w, int64_t since_ns, int64_t now)
+{
+	struct load *l = w->l;
+
+	if (!w->busy_since_ns != !since_ns)
+		l->nbusy += since_ns ? 1 : -1;
+	w->busy_since_ns = since_ns;
+	if (!l->held_back)
+		free_time_set(&l->free, l->nbusy < l->nstarted, now);
+}
+
 /* Takes the next operation when its time has come. False: the load ends. */
 static bool take(struct worker *w, struct op *op)
 {
 	struct load *l = w->l;
-	int64_t due, now, planned, waited_from;
+	int64_t due, now, paced;
 	bool go;
 
 	pthread_mutex_lock(&l->turn);
 	due = due_ns(l, l->next);
 	pthread_mutex_lock(&l->lock);
-	waited_from = clock_mono_ns();
 	go = wait_until(l, due);
-	planned = due > waited_from ? due : waited_from;
 	/* Every answer may end what it is held back for. What is past its
 	 * deadline needs no client and is not held back. */
-	while (go && (now = clock_mono_ns()) - due <= l->conf.deadline_ns) {
-		int64_t paced = paced_ns(l, now);
-
-		if (paced <= now) {
-			planned = planned < now ? planned : now;
-			break;
-		}
-		planned = paced < due + l->conf.deadline_ns ? paced : due + l->conf.deadline_ns + 1;
-		l->held_back = true;
-		go = wait_news(l, planned);
-		l->held_back = false;
-	}
+	while (go && (now = clock_mono_ns()) - due <= l->conf.deadline_ns &&
+	       (paced = paced_ns(l, now)) > now)
+		go = hold_back(l, paced < due + l->conf.deadline_ns ? paced : due + l->conf.deadline_ns + 1);
 	if (go) {
 		fill_op(l, l->next++, op);
 		op->process = w->process;
 		if (op->f == OP_CAS)
 			op->expect = l->known[op->key];
 		now = clock_mono_ns();
-		lateness_add(&l->lateness, now - planned);
+		op->slip_ns = free_time_from(&l->free, due, now);
+		lateness_add(&l->lateness, op->slip_ns);
 		l->handed++;
 		if (now - due <= l->conf.deadline_ns) {
-			w->busy_since_ns = now;
+			set_busy(w, now, now);
 			l->last_handed_ns = now;
 		}
 	}
@@ -205,7 +229,7 @@ static void record(struct worker *w, const struct op *op)
 	struct load *l = w->l;
 
 	pthread_mutex_lock(&l->lock);
-	w->busy_since_ns = 0;
+	set_busy(w, 0, clock_mono_ns());
 	if (l->held_back)
 		pthread_cond_broadcast(&l->news);
 	history_add(&l->done, op);
@@ -225,6 +249,7 @@ static void record(struct worker *w, const struct op *op)
 			l->known[op->key] = op->value;
 	} else if (op->outcome == OP_FAIL) {
 		l->stats.fail++;
+		l->given_up += op_error_class(op) == OP_ERR_CLIENT;
 	} else {
 		l->stats.info++;
 	}
@@ -333,6 +358,7 @@ int load_start(const struct load_conf *conf, struct load **out, int64_t *t0_ns, 
 	pthread_cond_init(&l->news, &attr);
 	pthread_condattr_destroy(&attr);
 	*t0_ns = l->t0_ns = l->last_handed_ns = clock_mono_ns();
+	free_time_begin(&l->free, conf->deadline_ns, l->t0_ns);
 	if (start_workers(l, e)) {
 		load_free(l);
 		return -1;
@@ -344,6 +370,8 @@ int load_start(const struct load_conf *conf, struct load **out, int64_t *t0_ns, 
 void load_stop(struct load *l)
 {
 	pthread_mutex_lock(&l->lock);
+	if (!l->stopping)
+		l->stop_ns = clock_mono_ns();
 	l->stopping = true;
 	pthread_cond_broadcast(&l->news);
 	pthread_mutex_unlock(&l->lock);
@@ -380,14 +408,33 @@ bool load_running(struct load *l)
 	return yes;
 }
 
-void load_stats(struct load *l, struct load_stats *out)
+/* Call with the lock held. */
+static int64_t due_by(const struct load *l, int64_t now)
 {
-	int64_t due = (int64_t)((double)(clock_mono_ns() - l->t0_ns) / (double)NS_PER_S *
-				l->conf.rate) + 1;
+	int64_t end = l->stop_ns && l->stop_ns < now ? l->stop_ns : now;
+	int64_t due = (int64_t)((double)(end - l->t0_ns) / (double)NS_PER_S * l->conf.rate) + 1;
+
+	return due > l->handed ? due : l->handed;
+}
+
+void load_sent(struct load *l, struct load_sent *out)
+{
+	int64_t now;
 
 	pthread_mutex_lock(&l->lock);
+	now = clock_mono_ns();
+	*out = (struct load_sent){
+		.due = due_by(l, now), .called = l->handed - l->given_up, .given_up = l->given_up,
+		.free_ns = free_time_total(&l->free, now),
+	};
+	pthread_mutex_unlock(&l->lock);
+}
+
+void load_stats(struct load *l, struct load_stats *out)
+{
+	pthread_mutex_lock(&l->lock);
 	*out = l->stats;
-	out->queued = l->stopping || due <= l->handed ? 0 : due - l->handed;
+	out->queued = l->stopping ? 0 : due_by(l, clock_mono_ns()) - l->handed;
 	out->lateness_p50_ms = lateness_ms(&l->lateness, 0.50);
 	out->lateness_p99_ms = lateness_ms(&l->lateness, 0.99);
 	out->lateness_max_ms = lateness_ms(&l->lateness, 1.0);

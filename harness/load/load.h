@@ -15,7 +15,8 @@
  *
  * An operation whose turn comes while all clients are busy waits. One that
  * has waited for longer than the deadline is given up: outcome fail, not
- * sent, error class "client".
+ * sent, error class "client". What it waited while a client was free is the
+ * generator's own lateness, and stands in the operation (slip_ns).
  *
  * When more than half of the clients wait, and the longest of them for more
  * than twice what answers usually take, the free ones are held back so that
@@ -55,9 +56,17 @@ struct load_stats {
 	int64_t ok, fail, info;
 	int64_t last_write_ok_ns; /* when a write was last acknowledged; 0: never */
 	int64_t queued;           /* due, and waiting for a client */
-	/* How late the generator itself was: from when an operation should
-	 * have been handed out to when it was. -1: nothing handed out yet. */
+	/* How late the generator itself was: of the time from when an operation
+	 * was due to when it was called, that during which a client was free and
+	 * nothing held it back. -1: nothing handed out yet. */
 	double lateness_p50_ms, lateness_p99_ms, lateness_max_ms;
+};
+
+/* What became of the load that was asked for, so far. What is neither called
+ * nor given up still waits, or waited at the end. */
+struct load_sent {
+	int64_t due, called, given_up; /* operations */
+	int64_t free_ns; /* of the time since the start during which a client was free */
 };
 
 struct load;
@@ -74,6 +83,7 @@ void load_free(struct load *l);
 
 /* Any thread may call these. */
 void load_stats(struct load *l, struct load_stats *out);
+void load_sent(struct load *l, struct load_sent *out);
 bool load_running(struct load *l);
 
 /* Appends lines of history.jsonl from operation `from` on, at most `max`, in

@@ -1,5 +1,6 @@
 #include "load/noise.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,21 +52,33 @@ void noise_mark(struct noise_mark *m)
 	ticks(m);
 }
 
-void noise_since(const struct noise_mark *m, cJSON *out)
+void noise_since(const struct noise_mark *m, struct noise_kernel *out)
 {
 	FILE *f = fopen("/proc/loadavg", "re");
 	struct noise_mark now;
-	double load1;
 
+	*out = (struct noise_kernel){-1, -1, -1};
 	noise_mark(&now);
 	if (m->some_us >= 0 && now.some_us >= m->some_us && now.t_ns > m->t_ns)
-		json_set_num(out, "cpu_some_pct", (double)(now.some_us - m->some_us) * 1000 * 100 /
-			     (double)(now.t_ns - m->t_ns));
-	if (m->steal >= 0 && now.all_ticks > m->all_ticks)
-		json_set_num(out, "steal_pct", (double)(now.steal - m->steal) * 100 /
-			     (double)(now.all_ticks - m->all_ticks));
-	if (f && fscanf(f, "%lf", &load1) == 1)
-		json_set_num(out, "load1", load1);
+		out->cpu_some_pct = (double)(now.some_us - m->some_us) * 1000 * 100 /
+				    (double)(now.t_ns - m->t_ns);
+	if (m->steal >= 0 && now.all_ticks > m->all_ticks && now.steal >= m->steal)
+		out->steal_pct = (double)(now.steal - m->steal) * 100 / (double)(now.all_ticks - m->all_ticks);
+	if (f && fscanf(f, "%lf", &out->load1) != 1)
+		out->load1 = -1;
 	if (f)
 		fclose(f);
+}
+
+static void set(cJSON *out, const char *key, double v)
+{
+	if (v >= 0)
+		json_set_num(out, key, round(v * 1000) / 1000);
+}
+
+void noise_json(const struct noise_kernel *n, cJSON *out)
+{
+	set(out, "cpu_some_pct", n->cpu_some_pct);
+	set(out, "steal_pct", n->steal_pct);
+	set(out, "load1", n->load1);
 }

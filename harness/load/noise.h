@@ -15,8 +15,13 @@ struct noise_mark {
 
 void noise_mark(struct noise_mark *m);
 
-/* Adds cpu_some_pct, steal_pct and load1 to an object; what cannot be known
- * is left out. */
-void noise_since(const struct noise_mark *m, cJSON *out);
+struct noise_kernel {
+	double cpu_some_pct, steal_pct, load1; /* -1: unknown */
+};
+void noise_since(const struct noise_mark *m, struct noise_kernel *out);
+
+/* Adds cpu_some_pct, steal_pct and load1 to an object; what is unknown is left
+ * out. */
+void noise_json(const struct noise_kernel *n, cJSON *out);
 
 #endif

@@ -185,20 +185,23 @@ static int drain_history(struct stage *st, const struct agent_clock *c, int64_t 
 	return r;
 }
 
-static int drain_samples(struct stage *st, const struct agent_clock *c, const char *kind,
-			 int64_t timeout_ns, int64_t *next, struct err *e)
+/* What an agent lists as `list`, as events of a kind. */
+static int drain_list(struct stage *st, const struct agent_clock *c, const char *list, const char *kind,
+		      int64_t timeout_ns, int64_t *next, struct err *e)
 {
 	cJSON *a = NULL, *s;
 	char path[80];
 
-	snprintf(path, sizeof(path), "/v1/samples?from=%lld", (long long)*next);
+	snprintf(path, sizeof(path), "/v1/%s?from=%lld", list, (long long)*next);
 	if (stage_call(st, c->agent, "GET", path, NULL, timeout_ns, &a, e))
 		return -1;
 	*next = json_i64(a, "next", *next);
-	while ((s = cJSON_DetachItemFromArray(cJSON_GetObjectItem(a, "samples"), 0))) {
+	while ((s = cJSON_DetachItemFromArray(cJSON_GetObjectItem(a, list), 0))) {
 		cJSON *ev = event_new(st->scenario, kind);
 
 		json_set_i64(ev, "t", json_i64(s, "t", 0) + c->offset_ns);
+		if (!strcmp(kind, "noise"))
+			json_set_str(ev, "source", c->agent);
 		if (c->error_ns)
 			json_set_i64(ev, "te", c->error_ns);
 		cJSON_DeleteItemFromObject(s, "t");
@@ -220,7 +223,8 @@ static int drain_beside(struct stage *st, struct err *e)
 		if (drain_history(st, &c, BESIDE_TIMEOUT_NS, &st->beside_next_op, &got, e))
 			return -1;
 	} while (got > 0);
-	return drain_samples(st, &c, "witness", BESIDE_TIMEOUT_NS, &st->beside_next_sample, e);
+	return drain_list(st, &c, "samples", "witness", BESIDE_TIMEOUT_NS, &st->beside_next_sample, e) ||
+	       drain_list(st, &c, "noise", "noise", BESIDE_TIMEOUT_NS, &st->beside_next_noise, e) ? -1 : 0;
 }
 
 /* Now and then while the run goes on; at its end with patience. */
@@ -258,7 +262,10 @@ int stage_drain(struct stage *st, bool all, struct err *e)
 		if (drain_history(st, &c, DRAIN_TIMEOUT_NS, &st->next_op, &got, e))
 			return -1;
 	} while (all && got > 0);
-	return drain_samples(st, &c, "sample", DRAIN_TIMEOUT_NS, &st->next_sample, e) || tend_beside(st, all, e) ? -1 : 0;
+	if (drain_list(st, &c, "samples", "sample", DRAIN_TIMEOUT_NS, &st->next_sample, e) ||
+	    drain_list(st, &c, "noise", "noise", DRAIN_TIMEOUT_NS, &st->next_noise, e))
+		return -1;
+	return tend_beside(st, all, e);
 }
 
 void stage_lease(struct stage *st)

@@ -42,12 +42,12 @@ struct stage {
 	size_t nclocks;
 	/* Draining the load agent. */
 	bool loading;
-	int64_t next_op, next_sample;
+	int64_t next_op, next_sample, next_noise;
 	/* The second load agent. A partition may keep it from answering for as
 	 * long as it lasts; it keeps what was not fetched. */
 	bool beside;
 	char beside_member[MEMBER_NAME_BYTES];
-	int64_t beside_next_op, beside_next_sample, beside_retry_ns;
+	int64_t beside_next_op, beside_next_sample, beside_next_noise, beside_retry_ns;
 	int64_t drained_ns, leased_ns;
 	int64_t mute_since_ns; /* the load agent has not answered since; 0: it does */
 	char run_id[64];
@@ -73,7 +73,7 @@ int stage_clock(struct stage *st, const char *agent, struct agent_clock *out, st
 /* Forgets measured clocks: after agents were started anew. */
 void stage_forget_clocks(struct stage *st);
 
-/* Writes the load agents' new operations and samples to the files, all of
+/* Writes the load agents' new operations, samples and noise to the files, all of
  * them when `all`. A load agent that does not answer is an error; the one
  * beside a member only when `all`, after some time. */
 int stage_drain(struct stage *st, bool all, struct err *e);

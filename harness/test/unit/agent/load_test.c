@@ -406,6 +406,32 @@ static void check_final(struct fixture *f, size_t inserts)
 	cJSON_Delete(o);
 }
 
+/* Its heartbeat tells that it was stopped, and for how long. */
+static void stop_for_a_while(struct fixture *f)
+{
+	assert_int_equal(kill(f->pid, SIGSTOP), 0);
+	clock_sleep_until(clock_mono_ns() + 500 * NS_PER_MS);
+	assert_int_equal(kill(f->pid, SIGCONT), 0);
+}
+
+static void check_noise(struct fixture *f)
+{
+	cJSON *o = call(f, "GET", "/v1/noise?from=0", NULL, 200);
+	const cJSON *row;
+	double late_ms = 0;
+
+	cJSON_ArrayForEach(row, json_get(o, "noise"))
+		if (json_num(row, "late_max_ms", 0) > late_ms)
+			late_ms = json_num(row, "late_max_ms", 0);
+	assert_true(late_ms >= 450);
+	assert_int_equal(json_i64(o, "next", -1), cJSON_GetArraySize(json_get(o, "noise")));
+	cJSON_Delete(o);
+	o = call(f, "GET", "/v1/status", NULL, 200);
+	assert_true(json_i64(json_get(o, "noise"), "due", 0) >= json_i64(json_get(o, "noise"), "called", -1));
+	cJSON_Delete(o);
+	refused(f, "GET", "/v1/noise?from=-1", NULL, 400, "from must be");
+}
+
 static void test_whole_load(void **state)
 {
 	struct fixture *f = need(state, true);
@@ -422,12 +448,14 @@ static void test_whole_load(void **state)
 	o = await_status(f, "ops_ok", 200);
 	check_status(o);
 	cJSON_Delete(o);
+	stop_for_a_while(f);
 	o = call(f, "POST", "/v1/stop", "", 200);
 	ops = json_i64(o, "ops", 0);
 	cJSON_Delete(o);
 	o = call(f, "POST", "/v1/stop", "", 200);
 	assert_int_equal(json_i64(o, "ops", 0), ops);
 	cJSON_Delete(o);
+	check_noise(f);
 	check_samples(f);
 	check_inforce(f);
 	check_final(f, check_history(f, ops));

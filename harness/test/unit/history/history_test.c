@@ -57,7 +57,7 @@ static struct op example(void)
 		.scenario = 2, .process = 63, .f = OP_CAS, .outcome = OP_INFO, .key = 7,
 		.value = INT64_C(9007199254740991), .expect = 5,
 		.t_intended = INT64_C(8640000123456789), .t_invoke = INT64_C(8640000123456790),
-		.t_return = INT64_C(8640001123456790), .find_ns = 5, .dns_ns = 12, .connect_ns = 34, .late_ns = 2 * NS_PER_MS, .sent = true,
+		.t_return = INT64_C(8640001123456790), .find_ns = 5, .dns_ns = 12, .connect_ns = 34, .late_ns = 2 * NS_PER_MS, .slip_ns = 3 * NS_PER_MS, .sent = true,
 		.error = "timeout: no answer in time", .via = "10.244.1.7",
 	};
 
@@ -89,6 +89,7 @@ static void same(const struct op *a, const struct op *b)
 	assert_int_equal(a->dns_ns, b->dns_ns);
 	assert_int_equal(a->connect_ns, b->connect_ns);
 	assert_int_equal(a->late_ns, b->late_ns);
+	assert_int_equal(a->slip_ns, b->slip_ns);
 	assert_int_equal(a->sent, b->sent);
 	assert_string_equal(a->error, b->error);
 	assert_string_equal(a->via, b->via);
@@ -128,7 +129,7 @@ static void test_round_trip(void **state)
 	op.sent = false;
 	op.outcome = OP_FAIL;
 	op.error[0] = op.via[0] = '\0';
-	op.find_ns = op.late_ns = op.dns_ns = op.connect_ns = 0;
+	op.find_ns = op.late_ns = op.slip_ns = op.dns_ns = op.connect_ns = 0;
 	round_trip(&op);
 	op.value = OP_NO_VALUE;
 	op.f = OP_READ;

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "load/heartbeat.h"
 #include "load/load.h"
 #include "load/present.h"
 #include "load/sampler.h"
@@ -26,6 +27,7 @@ struct toy {
 	struct member member; /* must come first */
 	atomic_bool hang, refuse, slow_probe;
 	atomic_int slow_ms; /* what an answer takes; 0: nothing */
+	atomic_int slow_start_ms; /* what making a client takes */
 	atomic_int now, most; /* operations under way */
 	atomic_int calls;
 	atomic_int hung_reads; /* so many final reads get no answer */
@@ -42,6 +44,7 @@ static struct client *toy_client_new(const struct access *acc, uint32_t process)
 
 	(void)process;
 	c->toy = (struct toy *)acc->members;
+	clock_sleep_until(clock_mono_ns() + atomic_load(&c->toy->slow_start_ms) * NS_PER_MS);
 	return c;
 }
 
@@ -485,6 +488,119 @@ static void test_stalled_once(void **state)
 	load_free(r.l);
 }
 
+/* Clients that are not there when they should be: the generator's own lateness,
+ * for nobody was busy. */
+static void test_own_lateness(void **state)
+{
+	struct load_stats st;
+	struct history h;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	r.conf.rate = 200;
+	r.conf.deadline_ns = 2 * NS_PER_S;
+	atomic_store(&r.toy.slow_start_ms, 300);
+	begin(&r);
+	await_ops(&r, 100);
+	load_stop(r.l);
+	history_of(&r, &h);
+	qsort(h.ops, h.n, sizeof(*h.ops), by_intended);
+	/* The first was due at once, number 30 in the middle of the time. */
+	assert_true(h.ops[0].slip_ns >= 299 * NS_PER_MS);
+	assert_true(h.ops[30].slip_ns >= 149 * NS_PER_MS);
+	for (size_t i = 0; i < h.n; i++)
+		assert_true(h.ops[i].slip_ns <= h.ops[i].t_invoke - h.ops[i].t_intended + NS_PER_MS);
+	load_stats(r.l, &st);
+	assert_true(st.lateness_max_ms >= 299);
+	assert_true(st.lateness_p99_ms >= 149);
+	history_free(&h);
+	load_free(r.l);
+}
+
+static cJSON *rows_of(struct heartbeat *h, int64_t from)
+{
+	struct buf b = {0};
+	struct err e = {0};
+	cJSON *o;
+
+	heartbeat_since(h, from, &b);
+	o = json_parse(buf_cstr(&b), "rows", &e);
+	assert_non_null(o);
+	buf_free(&b);
+	return o;
+}
+
+/* What waits because all clients are busy is late, but not by the generator. It
+ * watches itself: on a machine that stands still the figures say nothing. */
+static void test_heartbeat(void **state)
+{
+	double slip_ms = 0, wait_ms = 0, late_ms = 0, end_ms = 0;
+	int64_t due = 0, called = 0, given_up = 0;
+	struct load_sent sent, first;
+	struct heartbeat *beat;
+	struct err e = {0};
+	const cJSON *row;
+	struct history h;
+	struct rig r;
+	cJSON *rows;
+
+	(void)state;
+	rig_init(&r);
+	r.conf.rate = 400;
+	r.conf.clients = 4;
+	r.conf.deadline_ns = 400 * NS_PER_MS;
+	atomic_store(&r.toy.slow_ms, 20); /* 4 clients do 200 a second */
+	begin(&r);
+	load_sent(r.l, &first);
+	assert_int_equal(heartbeat_start(r.l, &beat, &e), 0);
+	await_ops(&r, 600);
+	load_stop(r.l);
+	heartbeat_stop(beat);
+	heartbeat_stop(beat);
+	load_sent(r.l, &sent);
+	rows = rows_of(beat, 0);
+	assert_true(cJSON_GetArraySize(json_get(rows, "noise")) >= 2);
+	assert_int_equal(json_i64(rows, "next", -1), cJSON_GetArraySize(json_get(rows, "noise")));
+	cJSON_ArrayForEach(row, json_get(rows, "noise")) {
+		double t_ms = (double)json_i64(row, "t", 0) / 1e6, span_ms = json_num(row, "span_ms", -1);
+
+		assert_true(!end_ms || (t_ms - span_ms >= end_ms - 0.01 && t_ms - span_ms < end_ms + 100));
+		end_ms = t_ms;
+		due += json_i64(row, "due", -1);
+		called += json_i64(row, "called", -1);
+		given_up += json_i64(row, "given_up", -1);
+		if (json_num(row, "late_max_ms", -1) > late_ms)
+			late_ms = json_num(row, "late_max_ms", -1);
+		assert_true(json_num(row, "free_ms", -1) >= 0);
+		assert_true(json_num(row, "late_sum_ms", -1) >= json_num(row, "late_max_ms", -1));
+	}
+	cJSON_Delete(rows);
+	rows = rows_of(beat, 1);
+	assert_true(cJSON_GetArraySize(json_get(rows, "noise")) == json_i64(rows, "next", -1) - 1);
+	cJSON_Delete(rows);
+
+	/* Nothing is counted twice, and nothing is forgotten. */
+	assert_true(due <= sent.due && sent.due - due <= first.due + 200);
+	assert_true(called <= sent.called && given_up <= sent.given_up);
+	assert_true(sent.called + sent.given_up <= sent.due);
+	assert_true(sent.given_up > 0);
+	history_of(&r, &h);
+	assert_int_equal(h.n, sent.called + sent.given_up);
+	for (size_t i = 0; i < h.n; i++) {
+		slip_ms += (double)h.ops[i].slip_ns / 1e6;
+		wait_ms += (double)(h.ops[i].t_invoke - h.ops[i].t_intended) / 1e6;
+	}
+	print_message("# heartbeat: %.0f ms late at most; of %.0f ms that operations waited, %.0f ms by the "
+		      "generator\n", late_ms, wait_ms, slip_ms);
+	assert_true(wait_ms > 600 * 100);
+	if (late_ms < 20)
+		assert_true(slip_ms < wait_ms / 4);
+	history_free(&h);
+	heartbeat_free(beat);
+	load_free(r.l);
+}
+
 /* A system that refuses at once is not stormed; and once it is back, so is
  * the rate. */
 static void test_refusing(void **state)
@@ -705,6 +821,8 @@ int main(void)
 		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_hang),
 		cmocka_unit_test(test_stalled_once),
+		cmocka_unit_test(test_own_lateness),
+		cmocka_unit_test(test_heartbeat),
 		cmocka_unit_test(test_refusing),
 		cmocka_unit_test(test_stop_is_quick),
 		cmocka_unit_test(test_refused),

@@ -1,0 +1,75 @@
+#include "load/free_time.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+int64_t free_time_total(const struct free_time *f, int64_t now_ns)
+{
+	return f->total_ns + (f->since_ns && now_ns > f->since_ns ? now_ns - f->since_ns : 0);
+}
+
+/* Changes come by the thousand a second; a few of them do. */
+static void mark(struct free_time *f, int64_t now_ns)
+{
+	size_t at = f->n % FREE_TIME_MARKS;
+
+	if (f->n && now_ns - f->mark[(f->n - 1) % FREE_TIME_MARKS].t_ns < f->step_ns)
+		return;
+	f->mark[at].t_ns = now_ns;
+	f->mark[at].total_ns = free_time_total(f, now_ns);
+	f->n++;
+}
+
+void free_time_begin(struct free_time *f, int64_t reach_ns, int64_t now_ns)
+{
+	memset(f, 0, sizeof(*f));
+	f->step_ns = 2 * reach_ns / FREE_TIME_MARKS;
+	if (f->step_ns < NS_PER_MS)
+		f->step_ns = NS_PER_MS;
+	f->since_ns = now_ns;
+	mark(f, now_ns);
+}
+
+void free_time_set(struct free_time *f, bool free, int64_t now_ns)
+{
+	if (free == !!f->since_ns)
+		return;
+	mark(f, now_ns);
+	f->total_ns = free_time_total(f, now_ns);
+	f->since_ns = free ? now_ns : 0;
+}
+
+/* At a past instant: between two marks along a straight line, which is off by
+ * no more than the distance at which a change was not marked. */
+static int64_t total_then(const struct free_time *f, int64_t t_ns, int64_t now_ns)
+{
+	size_t lo = f->n > FREE_TIME_MARKS ? f->n - FREE_TIME_MARKS : 0, hi = f->n, first = lo;
+	int64_t t0, total0, t1 = now_ns, total1 = free_time_total(f, now_ns);
+
+	if (f->since_ns && t_ns >= f->since_ns)
+		return free_time_total(f, t_ns);
+	while (lo < hi) { /* the first mark that is later */
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (f->mark[mid % FREE_TIME_MARKS].t_ns <= t_ns)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo < f->n) {
+		t1 = f->mark[lo % FREE_TIME_MARKS].t_ns;
+		total1 = f->mark[lo % FREE_TIME_MARKS].total_ns;
+	}
+	if (lo == first)
+		return total1;
+	t0 = f->mark[(lo - 1) % FREE_TIME_MARKS].t_ns;
+	total0 = f->mark[(lo - 1) % FREE_TIME_MARKS].total_ns;
+	return t1 == t0 ? total0 :
+	       total0 + (int64_t)((double)(total1 - total0) * ((double)(t_ns - t0) / (double)(t1 - t0)));
+}
+
+int64_t free_time_from(const struct free_time *f, int64_t from_ns, int64_t now_ns)
+{
+	return from_ns >= now_ns ? 0 : free_time_total(f, now_ns) - total_then(f, from_ns, now_ns);
+}

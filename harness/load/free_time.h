@@ -1,0 +1,37 @@
+#ifndef ORDEAL_LOAD_FREE_TIME_H
+#define ORDEAL_LOAD_FREE_TIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* For how long a client was there to take an operation: free, and not held
+ * back on purpose. What an operation waited during such time, from when it was
+ * due, is the generator's own lateness; what it waited while all clients were
+ * busy is the system's doing. Times are CLOCK_MONOTONIC ns and never go back.
+ * One thread at a time. */
+
+enum { FREE_TIME_MARKS = 2048 };
+
+struct free_time {
+	int64_t total_ns;  /* up to `since_ns`, or to the end of the last such time */
+	int64_t since_ns;  /* 0: nobody is free */
+	int64_t step_ns;   /* between marks, and by how much an answer may be off */
+	struct {
+		int64_t t_ns, total_ns;
+	} mark[FREE_TIME_MARKS]; /* a ring: how much it had been at some instants */
+	size_t n;
+};
+
+/* Somebody is free from now on. Answers reach back for reach_ns at least. */
+void free_time_begin(struct free_time *f, int64_t reach_ns, int64_t now_ns);
+
+void free_time_set(struct free_time *f, bool free, int64_t now_ns);
+
+/* Since the beginning. */
+int64_t free_time_total(const struct free_time *f, int64_t now_ns);
+
+/* How much of [from_ns, now_ns] it was; now_ns is not before the last change. */
+int64_t free_time_from(const struct free_time *f, int64_t from_ns, int64_t now_ns);
+
+#endif
