@@ -47,6 +47,7 @@ struct judged {
 	char unit[8];           /* "ms", "count", "bool" */
 	char why[600];
 	cJSON *detail;          /* witness, figures; owned; may be NULL */
+	const struct noise *noise; /* in the time that it is about; borrowed; NULL: the whole load's */
 };
 
 /* Judges every expectation that the scenario's "scenario" event lists

@@ -15,10 +15,11 @@
  *   - a system that never stood leaves all but "stands" UNKNOWN;
  *   - a history that is not whole leaves all but "stands" UNKNOWN, failures
  *     too: what is missing is not the system's fault;
- *   - noise beyond the limits, or an interrupt, turns a PASS into UNKNOWN
- *     (that the system stood, it did before the load began);
- *     noise also a FAIL of anything that is a length of time, since a
- *     delayed generator makes times long. Lost data stays lost;
+ *   - noise beyond the limits (measure/noise.c), a load that was not the one
+ *     asked for, or an interrupt turns a PASS into UNKNOWN (that the system
+ *     stood, it did before the load began); the first two also a FAIL of
+ *     anything that is a length of time, since a delayed generator makes times
+ *     long (noise.c). Lost data stays lost;
  *   - a PASS stays one only where all was seen that it rests on. */
 
 enum {
@@ -443,17 +444,13 @@ static void ground(const struct gate *g, const struct judging *j, enum expect_me
 
 static void believe(const struct gate *g, const struct judging *j, enum expect_metric metric, struct judged *r)
 {
-	const struct noise *noise = &g->m->noise;
 	bool stands = metric == EXPECT_STANDS;
-	char why[300], because[sizeof(r->why)];
+	char why[300];
 
+	if (judged_noisy(j, metric, r, why, sizeof(why)))
+		overrule(r, VERDICT_UNKNOWN, why);
 	if (!stands)
 		ground(g, j, metric, r);
-	if (noise->too_noisy && !stands &&
-	    (r->verdict == VERDICT_PASS || (r->verdict == VERDICT_FAIL && metric_of(metric)->flags & M_NOISY))) {
-		snprintf(because, sizeof(because), "too noisy: %.200s", noise->why);
-		overrule(r, VERDICT_UNKNOWN, because);
-	}
 	if (r->verdict == VERDICT_PASS && g->ev->interrupt)
 		overrule(r, VERDICT_UNKNOWN, "the run was interrupted");
 	if (r->verdict == VERDICT_PASS &&

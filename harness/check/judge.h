@@ -38,4 +38,13 @@ enum verdict judging_within(const struct judging *j, double lo, double hi);
 /* The limit that a report shows, divided by `unit`; NAN: there is none. */
 double judging_limit(const struct judging *j, double unit);
 
+/* The noise that a judge of a length of time sets in r->noise: of this fault, or
+ * the worst of all (f NULL); NULL: there is no fault. */
+const struct noise *judging_noise(const struct judging *j, const struct fault_seen *f, enum noise_of of);
+
+/* Does noise, or a load that was not the one asked for, leave a verdict
+ * undecided? If so, `why` says it. */
+bool judged_noisy(const struct judging *j, enum expect_metric metric, const struct judged *r, char *why,
+		  size_t size);
+
 #endif

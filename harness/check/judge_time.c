@@ -140,6 +140,7 @@ void judge_outage(const struct judging *j, struct judged *r)
 
 	if (!f)
 		return;
+	r->noise = judging_noise(j, f, NOISE_OUTAGE);
 	if (j->m->baseline_p999_ns < 0) {
 		judged_as(r, VERDICT_UNKNOWN, "too few writes before the first fault to know what is normal");
 		return;
@@ -186,6 +187,7 @@ void judge_recovery(const struct judging *j, struct judged *r)
 	}
 	if (!f)
 		f = j->m->slowest;
+	r->noise = judging_noise(j, f, NOISE_RECOVERY);
 	if (f && f->redundant_ns >= 0) {
 		recovered(j, f, r);
 		return;
@@ -253,6 +255,7 @@ void judge_demoted(const struct judging *j, struct judged *r)
 		if (j->m->faults[i].demoted_ns >= 0 || j->m->faults[i].still_primary)
 			f = &j->m->faults[i];
 	r->limit = judging_limit(j, (double)NS_PER_MS);
+	r->noise = f ? judging_noise(j, f, NOISE_DEMOTION) : NULL;
 	if (f && f->demoted_ns >= 0) {
 		r->measured = ms(f->demoted_ns);
 		judged_as(r, judging_within(j, (double)f->demoted_ns, (double)f->demoted_ns),

@@ -91,9 +91,23 @@ static void read_group(struct reading *r, const cJSON *e)
 		.rate = json_num(e, "rate", 0)};
 }
 
+static int64_t ns_of_ms(const cJSON *e, const char *key)
+{
+	double ms = json_num(e, key, -1);
+
+	return ms < 0 ? -1 : (int64_t)(ms * (double)NS_PER_MS);
+}
+
 static void read_noise(struct reading *r, const cJSON *e)
 {
-	*VEC_PUSH(r->ev->noise, r->ev->nnoise, r->noise) = (struct noise_seen){event_t(e), e};
+	int64_t span = ns_of_ms(e, "span_ms");
+
+	*VEC_PUSH(r->ev->noise, r->ev->nnoise, r->noise) = (struct noise_seen){
+		.t_ns = event_t(e), .span_ns = span < 0 ? 0 : span, .beside = strcmp(json_str(e, "source", "load"), "load") != 0,
+		.late_max_ns = ns_of_ms(e, "late_max_ms"), .late_sum_ns = ns_of_ms(e, "late_sum_ms"),
+		.lateness_p99_ms = json_num(e, "lateness_p99_ms", -1),
+		.lateness_max_ms = json_num(e, "lateness_max_ms", -1), .due = json_i64(e, "due", -1),
+		.cpu_some_pct = json_num(e, "cpu_some_pct", -1), .steal_pct = json_num(e, "steal_pct", -1)};
 }
 
 static void read_told(struct reading *r, const cJSON *e)

@@ -49,9 +49,15 @@ struct group_seen { /* clients that stand elsewhere than the others */
 	double rate; /* operations a second */
 };
 
-struct noise_seen { /* what a load agent and its kernel said of the load's time */
+/* What a load agent and its kernel said of the time up to t_ns. -1: not told. */
+struct noise_seen {
 	int64_t t_ns;
-	const cJSON *event;
+	int64_t span_ns;  /* of [t_ns - span_ns, t_ns]; 0: of the whole load */
+	bool beside;      /* the agent's whose clients stand elsewhere than the others */
+	int64_t late_max_ns, late_sum_ns; /* of its heartbeat, in the span */
+	double lateness_p99_ms, lateness_max_ms; /* of its calls, in the whole load */
+	int64_t due;      /* operations, in the span or in the whole load */
+	double cpu_some_pct, steal_pct;
 };
 
 struct load_told { /* what a load agent says that it did, when it was stopped */

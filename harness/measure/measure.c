@@ -234,7 +234,9 @@ void measure_scenario(const struct history *h, const struct evidence *ev, struct
 	recovery_make(&v, model, out);
 	resyncs(&v, model, out);
 	dual_primary_make(&v, out);
-	noise_make(&v, &b, &out->noise);
+	standstills_make(&main, out);
+	noise_make(&main, &b, out);
+	load_sent_make(&v, &b, out);
 	buckets_make(&main, out);
 	find_broken(ev, out);
 	find_unsupported(ev, out);
@@ -253,5 +255,6 @@ void measured_free(struct measured *m)
 	free(m->loss.writes);
 	cJSON_Delete(m->loss.stale);
 	free(m->buckets);
+	free(m->stood);
 	memset(m, 0, sizeof(*m));
 }

@@ -38,6 +38,26 @@ struct partial_outage {
 	bool proven;    /* by enough writes that failed while others did not */
 };
 
+/* How the generator and its machine were in some stretch of time: see
+ * measure/noise.c, which has the limits. -1: not known. */
+struct noise {
+	double lateness_p99_ms, lateness_max_ms; /* of calls, while a client was free */
+	double cpu_some_pct, steal_pct;
+	int64_t stood_ns, stood_at_ns; /* the longest time for which it stood still, and when that began */
+	int64_t stood_sum_ns;
+	bool too_noisy; /* lengths of time in it tell of the generator or the hypervisor */
+	bool pressed;   /* they may have been longer than on a machine with processors to spare */
+	char why[200];  /* of either; "" */
+};
+
+/* Which of a fault's lengths of time: each has a time of its own. */
+enum noise_of {
+	NOISE_OUTAGE,   /* from the injection until the outage was over and the system whole again */
+	NOISE_RECOVERY, /* from the effect until redundancy was back */
+	NOISE_DEMOTION, /* from the healing until the old primary was none */
+	NOISE_KINDS
+};
+
 struct fault_seen {
 	const struct fault_record *rec; /* what the evidence has of it; borrowed */
 	int64_t window_end_ns;  /* until the next fault or the end of the load */
@@ -56,6 +76,7 @@ struct fault_seen {
 	char redundant_why[WHY_BYTES]; /* not seen: what was missing last, as the members say; "" */
 	int64_t demoted_ns; /* after healed: old primary seen as no primary; -1 */
 	bool still_primary; /* at the end of the window it and another were both writable */
+	struct noise noise[NOISE_KINDS];
 };
 
 struct lost_write {
@@ -97,10 +118,18 @@ struct staleness {
 	int64_t max_hi_ns;  /* no judged read was behind by more than this */
 };
 
-struct noise {
-	double lateness_p99_ms, lateness_max_ms, cpu_some_pct, steal_pct;
-	bool too_noisy;
-	char why[200];
+/* [from_ns, to_ns]: operations were due and clients free, but nobody called. */
+struct standstill {
+	int64_t from_ns, to_ns;
+};
+
+/* What became of the load that was asked for: see measure/sent.c. */
+struct load_sent {
+	double rate;                   /* asked for, operations a second; 0: unknown */
+	int64_t due, sent, given_up;   /* operations */
+	int64_t calm_due, calm_sent;   /* before the first fault */
+	bool not_as_asked;
+	char why[200];                 /* "" */
 };
 
 struct latency_bucket { /* one second of the scenario, for the timeline */
@@ -132,7 +161,11 @@ struct measured {
 	int64_t dual_primary_unseen_ns; /* a second one cannot be excluded: see recovery.c */
 	size_t nsamples;            /* answers of members that all this rests on */
 	struct staleness staleness;
-	struct noise noise;
+	struct noise noise;         /* of the whole load */
+	struct noise calm_noise;    /* before the first fault */
+	struct standstill *stood;   /* heap, in the order of time; of the clients of group 0 */
+	size_t nstood;
+	struct load_sent load;
 	struct latency_bucket *buckets;
 	size_t nbuckets;
 	bool broken;                /* with the first reason */

@@ -1,68 +1,239 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "measure/parts.h"
 
 /* Was the machine quiet enough to believe the figures? What spoils them is a
- * generator that sends late: then a pause of ours looks like an outage of
- * the system's. A busy processor alone does not, and on a small machine that
- * carries a whole cluster 50 to 80 % of pressure are everyday. So the limits
- * are on lateness and on time that the hypervisor took away, which nobody
- * inside can see.
+ * generator that sends late: then a pause of ours looks like an outage of the
+ * system's. It is looked at where it matters: in the time that a length is
+ * about, and not on the average of a load that may be a hundred times as long.
  *
- * Lateness is the generator's own figure ("noise" events: when it handed an
- * operation out against when it should have). Only where there is none it is
- * taken from the history before the first fault: from the intended time to
- * the call, which also holds what operations waited for a free client, and
- * that is the system's doing. */
+ *   - It stood still (standstill.c): for longer than STOOD_LIMIT at once
+ *     whatever the length is, or for longer than LATE_LIMIT at once and in all
+ *     for more than a tenth of the length. Less is within the bounds that an
+ *     outage is given with, for nobody called in that time.
+ *   - It was late with more than a tenth of its calls by LATE_LIMIT; in the
+ *     whole load with a hundredth of them.
+ *   - The hypervisor took more than half of the processors' time away, which
+ *     nobody inside can see. The figures then tell of it more than of the system.
+ *
+ * A busy processor alone spoils nothing: with four tasks for each processor a
+ * heartbeat was 2 ms late at worst, and on a small machine that carries a whole
+ * cluster 50 to 80 % of pressure are everyday. It makes lengths longer, never
+ * shorter, by slowing the system down. So pressure all the time does not take
+ * from a length that was short enough; one that was too long may be its work. */
 
-#define LATENESS_P99_LIMIT_MS 100.0 /* twice the outage's stated error */
-/* What steal does to our own sending shows in the lateness already. What it does
- * to the system is to slow it down, which the figures then truly tell; beyond
- * half of the time they tell of the hypervisor more than of the system. */
+#define LATE_LIMIT_MS 100.0 /* twice the outage's stated error */
+#define STOOD_LIMIT_MS 1000.0
+#define SHARE_LIMIT 0.1
 #define STEAL_LIMIT_PCT 50.0
-
-static double worst(const struct view *v, const char *key)
-{
-	double w = -1, x;
-	size_t i;
-
-	for (i = 0; i < v->ev->nnoise; i++) {
-		x = json_num(v->ev->noise[i].event, key, -1);
-		if (x > w)
-			w = x;
-	}
-	return w;
-}
+#define PRESSED_LIMIT_PCT 95.0
 
 static double ms(int64_t ns)
 {
 	return ns < 0 ? -1 : (double)ns / (double)NS_PER_MS;
 }
 
-void noise_make(const struct view *v, const struct baseline *b, struct noise *out)
+static double larger(double a, double b)
 {
-	memset(out, 0, sizeof(*out));
-	out->lateness_p99_ms = worst(v, "lateness_p99_ms");
-	out->lateness_max_ms = worst(v, "lateness_max_ms");
-	if (out->lateness_p99_ms < 0) {
-		out->lateness_p99_ms = ms(b->lateness_p99_ns);
-		out->lateness_max_ms = ms(b->lateness_max_ns);
+	return a > b ? a : b;
+}
+
+/* The worst of what was told of the whole load. */
+static void told(const struct evidence *ev, struct noise *out)
+{
+	for (size_t i = 0; i < ev->nnoise; i++) {
+		const struct noise_seen *n = &ev->noise[i];
+
+		if (n->span_ns)
+			continue;
+		out->lateness_p99_ms = larger(out->lateness_p99_ms, n->lateness_p99_ms);
+		out->lateness_max_ms = larger(out->lateness_max_ms, n->lateness_max_ms);
+		out->cpu_some_pct = larger(out->cpu_some_pct, n->cpu_some_pct);
+		out->steal_pct = larger(out->steal_pct, n->steal_pct);
 	}
-	out->cpu_some_pct = worst(v, "cpu_some_pct");
-	out->steal_pct = worst(v, "steal_pct");
-	if (out->lateness_p99_ms > LATENESS_P99_LIMIT_MS) {
-		out->too_noisy = true;
-		snprintf(out->why, sizeof(out->why),
-			 "the generator sent 1 %% of the operations %.0f ms late or more (limit %.0f ms)",
-			 out->lateness_p99_ms, LATENESS_P99_LIMIT_MS);
-	} else if (out->steal_pct > STEAL_LIMIT_PCT) {
-		out->too_noisy = true;
-		snprintf(out->why, sizeof(out->why),
+}
+
+/* A share of the time over those rows that lie within the span, each by how
+ * much of it does; -1: none does, or none tells. */
+static double over_rows(const struct evidence *ev, int64_t from, int64_t to, size_t offset)
+{
+	double sum = 0, time = 0;
+
+	for (size_t i = 0; i < ev->nnoise; i++) {
+		const struct noise_seen *n = &ev->noise[i];
+		int64_t a = n->t_ns - n->span_ns, z = n->t_ns;
+		double pct = *(const double *)((const char *)n + offset);
+
+		a = a > from ? a : from;
+		z = z < to ? z : to;
+		if (!n->span_ns || pct < 0 || z <= a)
+			continue;
+		sum += pct * (double)(z - a);
+		time += (double)(z - a);
+	}
+	return time > 0 ? sum / time : -1;
+}
+
+static void stood(const struct measured *m, int64_t from, int64_t to, struct noise *out)
+{
+	for (size_t i = 0; i < m->nstood; i++) {
+		int64_t a = m->stood[i].from_ns > from ? m->stood[i].from_ns : from;
+		int64_t z = m->stood[i].to_ns < to ? m->stood[i].to_ns : to;
+
+		if (z <= a)
+			continue;
+		out->stood_sum_ns += z - a;
+		if (z - a > out->stood_ns) {
+			out->stood_ns = z - a;
+			out->stood_at_ns = a;
+		}
+	}
+}
+
+/* The share of calls that were late by the limit; percentiles on the way. */
+static double late_calls(const struct view *main, int64_t from, int64_t to, struct noise *out)
+{
+	int64_t *late = mem_alloc((main->nops + 1) * sizeof(*late));
+	size_t n = 0, beyond = 0;
+
+	for (size_t i = 0; i < main->nops; i++) {
+		if (main->ops[i]->t_invoke < from || main->ops[i]->t_invoke > to)
+			continue;
+		late[n++] = main->ops[i]->slip_ns;
+		beyond += ms(main->ops[i]->slip_ns) > LATE_LIMIT_MS;
+	}
+	qsort(late, n, sizeof(*late), by_i64);
+	out->lateness_p99_ms = ms(stat_percentile(late, n, 0.99));
+	out->lateness_max_ms = n ? ms(late[n - 1]) : -1;
+	free(late);
+	return n ? (double)beyond / (double)n : 0;
+}
+
+static bool has_rows(const struct evidence *ev)
+{
+	for (size_t i = 0; i < ev->nnoise; i++)
+		if (ev->noise[i].span_ns && !ev->noise[i].beside)
+			return true;
+	return false;
+}
+
+/* "3.0 s, 12.0 s after the fault" */
+static void say_stood(const struct noise *n, int64_t since_ns, const char *since, char *out, size_t size)
+{
+	double after = in_s(n->stood_at_ns - since_ns);
+
+	snprintf(out, size, "the generator stood still for %.2f s, %.1f s %s %s", in_s(n->stood_ns),
+		 after < 0 ? -after : after, after < 0 ? "before" : "after", since);
+}
+
+static void too_noisy(struct noise *n)
+{
+	n->too_noisy = true;
+	n->pressed = false;
+}
+
+static void judge_machine(struct noise *n)
+{
+	if (n->steal_pct > STEAL_LIMIT_PCT) {
+		too_noisy(n);
+		snprintf(n->why, sizeof(n->why),
 			 "the hypervisor took %.0f %% of the processor's time away (limit %.0f %%)",
-			 out->steal_pct, STEAL_LIMIT_PCT);
+			 n->steal_pct, STEAL_LIMIT_PCT);
+	} else if (n->cpu_some_pct > PRESSED_LIMIT_PCT) {
+		n->pressed = true;
+		snprintf(n->why, sizeof(n->why),
+			 "tasks waited for a processor %.0f %% of the time (limit %.0f %%)", n->cpu_some_pct,
+			 PRESSED_LIMIT_PCT);
 	}
+}
+
+/* Of [from, to], in which a length of length_ns was measured; `since` says what
+ * since_ns was. */
+static void noise_within(const struct view *main, const struct measured *m, int64_t from, int64_t to,
+			 int64_t length_ns, int64_t since_ns, const char *since, struct noise *out)
+{
+	double late;
+
+	*out = (struct noise){.lateness_p99_ms = -1, .lateness_max_ms = -1, .cpu_some_pct = -1, .steal_pct = -1};
+	if (to <= from)
+		return;
+	stood(m, from, to, out);
+	out->cpu_some_pct = over_rows(main->ev, from, to, offsetof(struct noise_seen, cpu_some_pct));
+	out->steal_pct = over_rows(main->ev, from, to, offsetof(struct noise_seen, steal_pct));
+	late = has_rows(main->ev) ? late_calls(main, from, to, out) : 0;
+	if (ms(out->stood_ns) > STOOD_LIMIT_MS ||
+	    (ms(out->stood_ns) > LATE_LIMIT_MS &&
+	     (double)out->stood_sum_ns > SHARE_LIMIT * (double)length_ns)) {
+		too_noisy(out);
+		say_stood(out, since_ns, since, out->why, sizeof(out->why));
+	} else if (late > SHARE_LIMIT) {
+		too_noisy(out);
+		snprintf(out->why, sizeof(out->why),
+			 "the generator sent %.0f %% of the operations more than %.0f ms late (limit %.0f %%)",
+			 100 * late, LATE_LIMIT_MS, 100 * SHARE_LIMIT);
+	} else {
+		judge_machine(out);
+	}
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static void of_fault(const struct view *main, const struct measured *m, struct fault_seen *f)
+{
+	int64_t from = f->rec->injected_ns, effective = f->rec->effective_ns, healed = f->rec->healed_ns;
+	int64_t whole = effective && f->redundant_ns >= 0 ? effective + f->redundant_ns : 0, to;
+
+	if (!from)
+		return;
+	to = f->outage.any ? later(f->outage.ended ? f->outage.up_hi : m->end_ns, whole) :
+	     whole ? whole : f->window_end_ns;
+	noise_within(main, m, from, to, f->outage.any ? f->outage.hi_ns : to - from, from, "the fault", &f->noise[NOISE_OUTAGE]);
+	to = whole ? whole : f->window_end_ns;
+	noise_within(main, m, effective ? effective : from, to, to - from, from, "the fault", &f->noise[NOISE_RECOVERY]);
+	to = f->demoted_ns >= 0 ? healed + f->demoted_ns : f->window_end_ns;
+	if (healed)
+		noise_within(main, m, healed, to, to - healed, healed, "the end of the fault", &f->noise[NOISE_DEMOTION]);
+}
+
+/* Lateness is the generator's own figure. Only where there is none it is taken
+ * from the history before the first fault: from the intended time to the call,
+ * which also holds what operations waited for a free client, and that is the
+ * system's doing. */
+static void of_load(const struct view *main, const struct baseline *b, struct measured *m)
+{
+	struct noise *n = &m->noise;
+
+	*n = (struct noise){.lateness_p99_ms = -1, .lateness_max_ms = -1, .cpu_some_pct = -1, .steal_pct = -1};
+	told(main->ev, n);
+	stood(m, m->begin_ns, m->end_ns, n);
+	if (n->lateness_p99_ms < 0) {
+		n->lateness_p99_ms = ms(b->lateness_p99_ns);
+		n->lateness_max_ms = ms(b->lateness_max_ns);
+	}
+	if (n->lateness_p99_ms <= LATE_LIMIT_MS) {
+		judge_machine(n);
+		return;
+	}
+	too_noisy(n);
+	snprintf(n->why, sizeof(n->why),
+		 "the generator sent 1 %% of the operations %.0f ms late or more (limit %.0f ms)",
+		 n->lateness_p99_ms, LATE_LIMIT_MS);
+}
+
+void noise_make(const struct view *main, const struct baseline *b, struct measured *m)
+{
+	int64_t calm = b->until_ns < m->end_ns ? b->until_ns : m->end_ns;
+
+	of_load(main, b, m);
+	noise_within(main, m, m->begin_ns, calm, calm - m->begin_ns, m->begin_ns, "the beginning of the load",
+		     &m->calm_noise);
+	for (size_t i = 0; i < m->nfaults; i++)
+		of_fault(main, m, &m->faults[i]);
 }

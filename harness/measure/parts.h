@@ -75,6 +75,13 @@ void staleness_make(const struct view *v, struct staleness *out);
 void recovery_make(const struct view *v, const struct model_ops *model, struct measured *m);
 void dual_primary_make(const struct view *v, struct measured *m);
 
-void noise_make(const struct view *v, const struct baseline *b, struct noise *out);
+/* When the generator stood still; `main` has the operations of group 0. */
+void standstills_make(const struct view *main, struct measured *m);
+
+/* Of the whole load, before the first fault, and in each fault's own time: the
+ * figures of m are there already. */
+void noise_make(const struct view *main, const struct baseline *b, struct measured *m);
+
+void load_sent_make(const struct view *v, const struct baseline *b, struct measured *m);
 
 #endif

@@ -1,0 +1,61 @@
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "check/judge.h"
+
+/* What lateness, a busy machine and a load that was not sent leave of a
+ * verdict. Lost data stays lost, and what the generator itself cannot have made
+ * stays a failure. */
+
+static const struct noise *worse_of(const struct noise *a, const struct noise *b)
+{
+	if (!a || (b->too_noisy && !a->too_noisy) || (b->pressed && !a->pressed && !a->too_noisy))
+		return b;
+	return a;
+}
+
+const struct noise *judging_noise(const struct judging *j, const struct fault_seen *f, enum noise_of of)
+{
+	const struct noise *n = NULL;
+
+	for (size_t i = 0; i < j->m->nfaults; i++)
+		if (!f || f == &j->m->faults[i])
+			n = worse_of(n, &j->m->faults[i].noise[of]);
+	return n;
+}
+
+/* Too long even without all the time for which the generator stood still. */
+static bool too_long_anyway(const struct judging *j, const struct judged *r, const struct noise *n)
+{
+	double most;
+
+	return r->verdict == VERDICT_FAIL && n->stood_sum_ns && judging_bound(j, "at_most", &most) &&
+	       r->measured * (double)NS_PER_MS - (double)n->stood_sum_ns > most;
+}
+
+bool judged_noisy(const struct judging *j, enum expect_metric metric, const struct judged *r, char *why,
+		  size_t size)
+{
+	const struct measured *m = j->m;
+	const struct noise *n = r->noise ? r->noise : &m->noise;
+	unsigned flags = metric_of(metric)->flags;
+	bool pass = r->verdict == VERDICT_PASS, time = flags & M_NOISY;
+	double least;
+
+	if (metric == EXPECT_STANDS || !(pass || (time && r->verdict != VERDICT_BROKEN)))
+		return false;
+	if (m->load.not_as_asked && flags & (M_NOISY | M_INSERTS))
+		snprintf(why, size, "the load was not the one that was asked for: %s", m->load.why);
+	else if (time && n->too_noisy && !too_long_anyway(j, r, n))
+		snprintf(why, size, "too noisy: %s", n->why);
+	else if (m->noise.too_noisy && !(n->too_noisy && too_long_anyway(j, r, n)))
+		snprintf(why, size, "too noisy: %s", m->noise.why);
+	else if (time && n->pressed &&
+		 (r->verdict == VERDICT_FAIL || (pass && judging_bound(j, "at_least", &least))))
+		snprintf(why, size, "too noisy: %s, which makes times longer", n->why);
+	else if (pass && flags & M_WRITES && m->calm_noise.too_noisy)
+		snprintf(why, size, "what is normal is not known: %s", m->calm_noise.why);
+	else
+		return false;
+	return true;
+}
