@@ -274,19 +274,7 @@ cJSON *result_fault(const struct measured *m, const struct fault_seen *f)
 	set_ms(out, "lag_zero_ms", f->lag_zero_ns);
 	set_ms(out, "demoted_ms", f->demoted_ns);
 	json_set(out, "resync", resync(&f->resync));
-	return out;
-}
-
-cJSON *result_noise(const struct noise *n)
-{
-	cJSON *out = cJSON_CreateObject();
-
-	set_num(out, "lateness_p99_ms", n->lateness_p99_ms);
-	set_num(out, "lateness_max_ms", n->lateness_max_ms);
-	set_num(out, "cpu_some_pct", n->cpu_some_pct);
-	set_num(out, "steal_pct", n->steal_pct);
-	json_set_bool(out, "too_noisy", n->too_noisy);
-	set_text(out, "why", n->why);
+	json_set(out, "noise", result_fault_noise(f));
 	return out;
 }
 
@@ -379,7 +367,9 @@ static cJSON *scenario(const struct scenario_report *s)
 	set_ms(out, "dual_primary_unseen_ms", m->dual_primary_unseen_ns);
 	set_ms(out, "baseline_p99_ms", m->baseline_p99_ns > 0 ? m->baseline_p99_ns : -1);
 	set_ms(out, "longest_op_ms", m->longest_op_ns > 0 ? m->longest_op_ns : -1);
+	json_set(out, "load", result_load(&m->load));
 	json_set(out, "noise", result_noise(&m->noise));
+	json_set(out, "noise_before_fault", result_noise(&m->calm_noise));
 	list = cJSON_AddArrayToObject(out, "expectations");
 	for (size_t i = 0; i < s->njudged; i++)
 		json_push(list, result_expectation(&s->judged[i]));

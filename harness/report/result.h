@@ -13,6 +13,8 @@ cJSON *result_staleness(const struct staleness *s);
 cJSON *result_loss(const struct loss *l);
 cJSON *result_fault(const struct measured *m, const struct fault_seen *f);
 cJSON *result_noise(const struct noise *n);
+cJSON *result_fault_noise(const struct fault_seen *f);
+cJSON *result_load(const struct load_sent *l);
 cJSON *result_expectation(const struct judged *j);
 
 /* The fault whose outage is the scenario's worst; NULL when there is none. */

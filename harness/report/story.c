@@ -206,7 +206,10 @@ static void say_outage(struct buf *b, struct arena *a, const struct measured *m)
 	if (m->nfaults == 1) {
 		const struct fault_seen *f = &m->faults[0];
 
-		if (!f->outage.any)
+		if (f->noise[NOISE_OUTAGE].too_noisy)
+			buf_fmt(b, "How long writes were down when %s is not known: %s", story_fault(a, f),
+				f->noise[NOISE_OUTAGE].why);
+		else if (!f->outage.any)
 			buf_fmt(b, "Writes never stopped when %s", story_fault(a, f));
 		else if (!f->outage.ended)
 			buf_fmt(b, "Writes stopped when %s and were not back at the end, at least "
@@ -290,12 +293,36 @@ static void say_recovery(struct buf *b, const struct measured *m)
 			text_duration(m->dual_primary_ns).s);
 }
 
+/* Of the lengths of time that do not count, the first. */
+static void say_noise(struct buf *b, struct arena *a, const struct measured *m)
+{
+	static const char *const what[NOISE_KINDS] = {"writes were down", "redundancy was gone",
+						      "the old primary kept its role"};
+
+	/* That was said in place of the length. */
+	if (m->nfaults == 1 && m->faults[0].noise[NOISE_OUTAGE].too_noisy)
+		return;
+	for (size_t i = 0; i < m->nfaults; i++) {
+		for (int k = 0; k < NOISE_KINDS; k++) {
+			const struct fault_seen *f = &m->faults[i];
+
+			if (!f->noise[k].too_noisy)
+				continue;
+			buf_fmt(b, " How long %s when %s is not known: %s.", what[k], story_fault(a, f),
+				f->noise[k].why);
+			return;
+		}
+	}
+}
+
 const char *story_scenario(struct arena *a, const struct scenario_report *s)
 {
 	const struct measured *m = s->m;
 	struct buf b = {0};
 	const char *out;
 
+	if (m->load.not_as_asked)
+		buf_fmt(&b, "The load was not the one that was asked for: %s. ", m->load.why);
 	if (m->unsupported[0] && !m->broken) {
 		buf_fmt(&b, "This engine cannot do it: %s", m->unsupported);
 	} else if (!m->stands && m->stands_why[0]) {
@@ -318,6 +345,8 @@ const char *story_scenario(struct arena *a, const struct scenario_report *s)
 	if (m->noise.too_noisy)
 		buf_fmt(&b, " The machine was too busy for the figures to count: %s.",
 			m->noise.why);
+	else
+		say_noise(&b, a, m);
 	out = arena_strdup(a, b.s);
 	buf_free(&b);
 	return out;

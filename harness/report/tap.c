@@ -171,12 +171,15 @@ static void drop_nothing(cJSON *block)
 static void yaml_block(FILE *f, const struct scenario_report *s, const struct judged *j,
 		       const cJSON *expect)
 {
+	const struct noise *noise = j->noise && j->noise->why[0] ? j->noise : &s->m->noise;
 	cJSON *block = result_expectation(j);
 
 	cJSON_DeleteItemFromObjectCaseSensitive(block, "name");
 	json_set_str(block, "scenario", json_str(s->event, "name", "?"));
-	if (s->m->noise.too_noisy)
-		json_set(block, "noise", result_noise(&s->m->noise));
+	if (noise->why[0])
+		json_set(block, "noise", result_noise(noise));
+	if (s->m->load.not_as_asked)
+		json_set(block, "load", result_load(&s->m->load));
 	add_figures(block, s, expect);
 	drop_nothing(block);
 	fputs("  ---\n", f);

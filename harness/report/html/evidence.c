@@ -176,20 +176,43 @@ static const char *percent(struct page *p, double v)
 	return v < 0 ? "unknown" : arena_fmt(p->a, "%.1f %%", v);
 }
 
+/* In each fault's own time. */
+static void noise_of_faults(struct page *p)
+{
+	const struct measured *m = p->s->m;
+
+	for (size_t i = 0; i < m->nfaults; i++) {
+		const struct noise *n = &m->faults[i].noise[NOISE_OUTAGE];
+
+		if (m->faults[i].rec->injected_ns)
+			fprintf(p->f, "<li>while %s was felt: the generator stood still %s, tasks waited for a "
+				"processor %s of the time, %s was stolen%s%s</li>\n",
+				esc(p, m->faults[i].rec->id), n->stood_ns ?
+				arena_fmt(p->a, "for up to %s", text_duration(n->stood_ns).s) : "never",
+				percent(p, n->cpu_some_pct), percent(p, n->steal_pct), n->why[0] ? ": " : "",
+				esc(p, n->why));
+	}
+}
+
 static void noise(struct page *p)
 {
 	const struct noise *n = &p->s->m->noise;
+	const struct load_sent *l = &p->s->m->load;
 
 	if (!html_loaded(p->s->m))
 		return;
 	fprintf(p->f, "<details class=\"pr\"><summary>Noise <span>(%s)</span></summary><ul>"
 		"<li>the load generator was late by %s (p99), at most %s</li>"
 		"<li>tasks waited for a processor %s of the time</li>"
-		"<li>stolen by other machines: %s</li></ul>%s%s%s</details>\n",
+		"<li>stolen by other machines: %s</li>\n"
+		"<li>of %s that were due, %s left the clients%s%s</li>\n",
 		n->too_noisy ? "too much for the figures to count" : "within limits",
 		text_figure(n->lateness_p99_ms, "ms").s, text_figure(n->lateness_max_ms, "ms").s,
-		percent(p, n->cpu_some_pct), percent(p, n->steal_pct), n->why[0] ? "<p>" : "",
-		esc(p, n->why), n->why[0] ? "</p>" : "");
+		percent(p, n->cpu_some_pct), percent(p, n->steal_pct),
+		text_plural(l->due, "operation", "operations").s, text_count(l->sent).s, l->why[0] ? ": " : "",
+		esc(p, l->why));
+	noise_of_faults(p);
+	fprintf(p->f, "</ul>%s%s%s</details>\n", n->why[0] ? "<p>" : "", esc(p, n->why), n->why[0] ? "</p>" : "");
 }
 
 /* ---- everything that happened ---- */

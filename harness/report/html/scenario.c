@@ -24,6 +24,11 @@ static void figure_outage(struct page *p)
 	const struct fault_seen *f = result_worst(p->s->m);
 	const struct outage *o = p->s->m->worst;
 
+	if (f && f->noise[NOISE_OUTAGE].too_noisy) {
+		fprintf(p->f, "<div><dt>Writes were down</dt><dd>not known<small>%s</small></dd></div>",
+			esc(p, f->noise[NOISE_OUTAGE].why));
+		return;
+	}
 	fprintf(p->f, "<div><dt>%s</dt><dd>%s<small>",
 		p->s->m->nfaults > 1 ? "Longest time without writes" : "Writes were down",
 		!o || !o->any ? "not at all" : !o->ended ?
