@@ -5,22 +5,23 @@
 
 /* Metrics that are numbers of writes. */
 
-static void count(const struct judging *j, struct judged *r, int64_t n, const char *what)
+/* At least `lo` and at most `hi` of them. */
+static void count(const struct judging *j, struct judged *r, int64_t lo, int64_t hi, const char *what)
 {
 	const struct loss *l = &j->m->loss;
 
 	r->limit = judging_limit(j, 1);
 	if (!l->known) {
-		judged_as(r, VERDICT_UNKNOWN, "no final read was made, so nobody knows what is there");
+		judged_as(r, VERDICT_UNKNOWN, "%s, so nobody knows what is there", l->why_unknown);
 		return;
 	}
 	if (!l->acked) {
 		judged_as(r, VERDICT_UNKNOWN, "no %s was acknowledged", l->of);
 		return;
 	}
-	r->measured = (double)n;
-	judged_as(r, judging_within(j, (double)n, (double)n), "%lld of %lld acknowledged %ss %s",
-		(long long)n, (long long)l->acked, l->of, what);
+	r->measured = (double)lo;
+	judged_as(r, judging_within(j, (double)lo, (double)hi), "%s%lld of %lld acknowledged %ss %s",
+		  hi > lo ? "at least " : "", (long long)lo, (long long)l->acked, l->of, what);
 }
 
 static void lost_detail(const struct loss *l, const char *fault, struct judged *r)
@@ -28,11 +29,14 @@ static void lost_detail(const struct loss *l, const char *fault, struct judged *
 	cJSON *a = cJSON_CreateArray();
 	size_t i;
 
-	for (i = 0; i < l->n && cJSON_GetArraySize(a) < 20; i++)
-		if (!fault || !strcmp(l->writes[i].fault, fault))
-			json_pushf(a, "%lld%s%s", (long long)l->writes[i].value,
-				   l->writes[i].cause ? ": " : "",
-				   loss_cause_name(l->writes[i].cause));
+	for (i = 0; i < l->n && cJSON_GetArraySize(a) < 20; i++) {
+		const struct lost_write *w = &l->writes[i];
+		char name[LOST_WRITE_NAME_MAX];
+
+		if (!fault || !strcmp(w->fault, fault))
+			json_pushf(a, "%s%s%s", lost_write_name(w, name), w->cause ? ": " : "",
+				   loss_cause_name(w->cause));
+	}
 	if (cJSON_GetArraySize(a)) {
 		r->detail = cJSON_CreateObject();
 		json_set(r->detail, "first_lost", a);
@@ -41,26 +45,29 @@ static void lost_detail(const struct loss *l, const char *fault, struct judged *
 	}
 }
 
-/* A register that holds an overwritten value lost an acknowledged write too. */
+/* Those that a fault lost, or all: the most that there can be is known of all
+ * together only. */
 void judge_lost(const struct judging *j, struct judged *r)
 {
 	const char *fault = json_str(j->expect, "fault", NULL);
 	const struct loss *l = &j->m->loss;
-	int64_t n = fault ? 0 : l->lost + l->stale_registers;
+	int64_t n = fault ? 0 : l->lost;
 	size_t i;
 
 	for (i = 0; fault && i < l->n; i++)
 		n += !strcmp(l->writes[i].fault, fault);
-	count(j, r, n, "are missing at the end");
+	count(j, r, n, n + l->maybe_lost, "are lost");
 	if (!l->known || !l->acked)
 		return;
-	if (!fault && l->stale_registers)
-		judged_as(r, r->verdict,
-			"%lld of %lld acknowledged %ss are missing, and %lld registers hold a value that was overwritten or never written",
-			(long long)l->lost, (long long)l->acked, l->of, (long long)l->stale_registers);
+	if (!fault && l->lost_register_writes)
+		judged_also(r, " (%lld of them to registers)", (long long)l->lost_register_writes);
+	if (l->more_missing)
+		judged_also(r, "; at most %lld were evicted", (long long)l->evictions);
+	if (l->untold)
+		judged_also(r, "; of %lld writes to registers nothing is told", (long long)l->untold);
 	if (l->unknown)
-		judged_also(r, "; of %lld writes of unknown fate %lld are there", (long long)l->unknown,
-		     (long long)l->unknown_present);
+		judged_also(r, "; of %lld writes of unknown fate %lld were applied", (long long)l->unknown,
+			    (long long)l->unknown_present);
 	lost_detail(l, fault, r);
 }
 
@@ -68,7 +75,7 @@ void judge_phantom(const struct judging *j, struct judged *r)
 {
 	const struct loss *l = &j->m->loss;
 
-	count(j, r, l->phantom, "");
+	count(j, r, l->phantom, l->phantom, "");
 	if (l->known && l->acked)
 		judged_as(r, r->verdict, "%lld values are there that were refused or never sent", (long long)l->phantom);
 }
@@ -77,7 +84,7 @@ void judge_duplicate(const struct judging *j, struct judged *r)
 {
 	const struct loss *l = &j->m->loss;
 
-	count(j, r, l->duplicate, "");
+	count(j, r, l->duplicate, l->duplicate, "");
 	if (l->known && l->acked)
 		judged_as(r, r->verdict, "%lld values are there more often than once", (long long)l->duplicate);
 }
@@ -88,10 +95,12 @@ void judge_evicted(const struct judging *j, struct judged *r)
 
 	r->limit = judging_limit(j, 1);
 	if (!l->known || !l->acked) {
-		judged_as(r, VERDICT_UNKNOWN, l->known ? "no write was acknowledged" : "there is no final read");
+		judged_as(r, VERDICT_UNKNOWN, "%s", l->known ? "no write was acknowledged" : l->why_unknown);
 		return;
 	}
 	r->measured = (double)l->evicted;
 	judged_as(r, judging_within(j, (double)l->evicted, (double)l->evicted),
-		"%lld of %lld acknowledged writes were evicted", (long long)l->evicted, (long long)l->acked);
+		"%lld keys of %lld acknowledged writes were evicted", (long long)l->evicted, (long long)l->acked);
+	if (l->more_missing)
+		judged_also(r, "; more are missing than the system says it evicted");
 }

@@ -7,8 +7,8 @@
 #include "measure/measure.h"
 
 /* Nothing that was acknowledged may be missing at the end, nothing that was
- * refused may be there, nothing may be there twice, and each register must
- * hold a value that may have been the last one written. */
+ * refused may be there, nothing may be there twice, and what each register holds
+ * must come after every write of it that was acknowledged. */
 
 enum { WITNESS_MAX = 20 };
 
@@ -18,11 +18,12 @@ static void witness_lost(const struct measured *m, cJSON *w)
 
 	for (i = 0; i < m->loss.n && i < WITNESS_MAX; i++) {
 		const struct lost_write *l = &m->loss.writes[i];
+		char name[LOST_WRITE_NAME_MAX];
 
-		json_pushf(w, "value %lld, acknowledged to client %u at %.3f s%s%s, is not there%s%s",
-			   (long long)l->value, l->process,
-			   in_s(l->t_return - m->begin_ns),
-			   *l->via ? " by " : "", l->via, l->cause ? ": " : "", loss_cause_name(l->cause));
+		json_pushf(w, "%s, acknowledged to client %u at %.3f s%s%s, is %s%s%s", lost_write_name(l, name),
+			   l->process, in_s(l->t_return - m->begin_ns), *l->via ? " by " : "", l->via,
+			   l->f == OP_INSERT || l->f == OP_SEND ? "not there" : "not in the past of what is there",
+			   l->cause ? ": " : "", loss_cause_name(l->cause));
 	}
 	if (m->loss.n > WITNESS_MAX)
 		json_pushf(w, "and %zu more", m->loss.n - WITNESS_MAX);
@@ -40,29 +41,34 @@ static void check(const struct history *h, const struct evidence *ev, const stru
 	if (!l->acked) {
 		snprintf(out->why, sizeof(out->why), "no %s was acknowledged", l->of);
 	} else if (!l->known) {
-		snprintf(out->why, sizeof(out->why), "no final read was made");
-	} else if (l->lost || l->phantom || l->duplicate || l->stale_registers) {
+		snprintf(out->why, sizeof(out->why), "%s", l->why_unknown);
+	} else if (l->lost || l->phantom || l->duplicate) {
 		out->verdict = VERDICT_FAIL;
 		snprintf(out->why, sizeof(out->why),
-			 "of %lld acknowledged %ss %lld are missing; %lld refused ones are there, %lld are there twice, %lld registers hold a value that was overwritten or never written",
-			 (long long)l->acked, l->of, (long long)l->lost, (long long)l->phantom,
-			 (long long)l->duplicate, (long long)l->stale_registers);
+			 "of %lld acknowledged %ss %s%lld are lost, %lld of them to registers; %lld refused ones are "
+			 "there, %lld are there twice; %lld registers went back or hold what nobody wrote",
+			 (long long)l->acked, l->of, l->maybe_lost ? "at least " : "", (long long)l->lost,
+			 (long long)l->lost_register_writes, (long long)l->phantom, (long long)l->duplicate,
+			 (long long)l->odd_registers);
 		out->witness = cJSON_CreateArray();
 		witness_lost(m, out->witness);
-		cJSON_ArrayForEach(s, l->stale)
+		cJSON_ArrayForEach(s, l->odd)
 			json_push(out->witness, cJSON_Duplicate(s, true));
+	} else if (l->maybe_lost) {
+		snprintf(out->why, sizeof(out->why), "what became of %lld of %lld acknowledged %ss is not known",
+			 (long long)l->maybe_lost, (long long)l->acked, l->of);
 	} else {
 		out->verdict = VERDICT_PASS;
-		snprintf(out->why, sizeof(out->why), "all %lld acknowledged %ss are there",
-			 (long long)l->acked, l->of);
+		snprintf(out->why, sizeof(out->why), "none of %lld acknowledged %ss is lost", (long long)l->acked,
+			 l->of);
 	}
 }
 
 extern const struct checker_ops checker_lost_writes;
 const struct checker_ops checker_lost_writes = {
 	.name = "lost_writes",
-	.summary = "every acknowledged insert or message is there at the end, once; no refused one is",
-	.about = OP_BIT(OP_INSERT) | OP_BIT(OP_SEND),
+	.summary = "every acknowledged write is there at the end, or properly overwritten; none is twice, no refused one is",
+	.about = OP_WRITES,
 	.final = true,
 	.check = check,
 };

@@ -196,6 +196,9 @@ const struct group_seen *evidence_group(const struct evidence *ev, uint32_t numb
  * least no two may have been primaries at its end. False: `why` says what is
  * wrong, in words that follow "the final read cannot be relied on: ". */
 bool evidence_final_sound(const struct evidence *ev, char *why, size_t size);
+/* The same without asking whether the system had settled: what one primary
+ * lacks is lost, also where a replica is still away. */
+bool evidence_final_entitled(const struct evidence *ev, char *why, size_t size);
 
 /* When a phase began first; 0: never. */
 int64_t evidence_phase(const struct evidence *ev, const char *phase);

@@ -100,7 +100,7 @@ static bool complete(const struct evidence *ev, int64_t t_ns, char *why, size_t 
 	return true;
 }
 
-bool evidence_final_sound(const struct evidence *ev, char *why, size_t size)
+bool evidence_final_entitled(const struct evidence *ev, char *why, size_t size)
 {
 	int64_t t_ns = asked_last(ev);
 
@@ -109,13 +109,18 @@ bool evidence_final_sound(const struct evidence *ev, char *why, size_t size)
 		snprintf(why, size, "none was made");
 		return false;
 	}
-	if (ev->unsettled) {
-		snprintf(why, size, "the system had not settled before it%s%s", *ev->unsettled ? ": " : "",
-			 ev->unsettled);
-		return false;
-	}
 	for (size_t i = 0; i < ev->nanswerers; i++)
 		if (!entitled(ev, &ev->answerers[i], t_ns, why, size))
 			return false;
 	return ev->nanswerers ? complete(ev, t_ns, why, size) : no_rivals(ev, 0, t_ns, why, size);
+}
+
+bool evidence_final_sound(const struct evidence *ev, char *why, size_t size)
+{
+	if (ev->final && ev->unsettled) {
+		snprintf(why, size, "the system had not settled before it%s%s", *ev->unsettled ? ": " : "",
+			 ev->unsettled);
+		return false;
+	}
+	return evidence_final_entitled(ev, why, size);
 }

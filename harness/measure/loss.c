@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -5,14 +6,18 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "measure/loss_cause.h"
+#include "measure/loss_evicted.h"
+#include "measure/loss_registers.h"
 #include "measure/parts.h"
 
 /* What became of the writes: every insert and every message carries a value
  * of its own, and after everything has healed and settled the "final" event
  * lists the values that are there. A message that somebody received is there
- * as well.
+ * as well. Of registers it tells the last values, whose past loss_registers.c
+ * finds.
  *
- * lost: acknowledged, not there. phantom: certainly not applied, and there
+ * lost: acknowledged, not there (of registers: not in the past of what is
+ * there). phantom: certainly not applied, and there
  * all the same; or there though nobody ever tried it. unknown: the client
  * never learnt; either end is right. duplicate: there more than once. */
 
@@ -25,7 +30,8 @@ struct losing {
 	const struct model_ops *model;
 	const struct fault_seen *faults;
 	size_t nfaults;
-	struct loss_evidence evidence;
+	const struct evidence *ev;
+	struct evictions evictions;
 };
 
 struct present {
@@ -118,22 +124,21 @@ static const struct fault_seen *culprit(const struct fault_seen *faults, size_t 
 	return after;
 }
 
-static void add_lost(const struct losing *l, const struct op *op, struct loss *out, size_t *alloc)
+/* `evictable`: that its key was thrown out would explain it. */
+static void add_lost(const struct losing *l, const struct op *op, bool evictable, struct loss *out,
+		     size_t *alloc)
 {
 	const struct fault_seen *f = culprit(l->faults, l->nfaults, op->t_return);
 	struct lost_write w = {
-		.value = op->value, .process = op->process, .group = op->group, .shard = op->shard,
+		.f = op->f, .key = op->key, .value = op->value, .process = op->process, .group = op->group, .shard = op->shard,
 		.t_return = op->t_return,
 	};
 
 	mem_copy_str(w.fault, sizeof(w.fault), f ? f->rec->id : "");
 	mem_copy_str(w.via, sizeof(w.via), op->via);
-	loss_cause_find(&l->evidence, l->model, op, f ? f->rec : NULL, &w);
-	if (w.cause == LOSS_EVICTED) {
-		out->evicted++;
-		return;
-	}
-	out->by_cause[w.cause]++;
+	loss_cause_find(l->ev, l->model, op, f ? f->rec : NULL, &w);
+	if (!w.cause && evictable && l->evictions.keys > 0)
+		w.cause = LOSS_EVICTED;
 	*VEC_PUSH(out->writes, out->n, *alloc) = w;
 }
 
@@ -179,7 +184,7 @@ static void count(const struct view *v, enum op_f f, const struct present *p, co
 		if (op->outcome == OP_OK) {
 			out->acked++;
 			if (!there && out->known)
-				add_lost(l, op, out, alloc);
+				add_lost(l, op, true, out, alloc);
 		} else if (op->outcome == OP_INFO) {
 			out->unknown++;
 			out->unknown_present += there;
@@ -191,76 +196,6 @@ static void count(const struct view *v, enum op_f f, const struct present *p, co
 		qsort(tried, ntried, sizeof(*tried), by_i64);
 	out->phantom += invented(p, tried, ntried);
 	free(tried);
-}
-
-/* A final value v of a register is explained when some write of v may have
- * been the last: one that was not certainly followed by another acknowledged
- * write. A write of unknown fate may have come at any later time. */
-static bool explained(const struct view *v, int64_t key, int64_t value)
-{
-	int64_t newest = INT64_MIN; /* the latest call of an acknowledged write */
-	bool any = false;
-	size_t i;
-
-	for (i = 0; i < v->nops; i++) {
-		const struct op *op = v->ops[i];
-
-		if ((op->f == OP_WRITE || op->f == OP_CAS) && op->key == key && op->outcome == OP_OK) {
-			any = true;
-			if (op->t_invoke > newest)
-				newest = op->t_invoke;
-		}
-	}
-	if (value == OP_NO_VALUE)
-		return !any;
-	for (i = 0; i < v->nops; i++) {
-		const struct op *op = v->ops[i];
-
-		if ((op->f != OP_WRITE && op->f != OP_CAS) || op->key != key || op->value != value)
-			continue;
-		if (op->outcome == OP_INFO || (op->outcome == OP_OK && op->t_return >= newest))
-			return true;
-	}
-	return false;
-}
-
-static bool ever_written(const struct view *v, int64_t key, int64_t value)
-{
-	size_t i;
-
-	for (i = 0; i < v->nops; i++) {
-		const struct op *op = v->ops[i];
-
-		if ((op->f == OP_WRITE || op->f == OP_CAS) && op->key == key && op->outcome != OP_FAIL &&
-		    (op->value == value || value == OP_NO_VALUE))
-			return true;
-	}
-	return false;
-}
-
-static void registers(const struct view *v, const cJSON *final, const struct losing *l, struct loss *out)
-{
-	const cJSON *r;
-
-	cJSON_ArrayForEach(r, json_get(final, "registers")) {
-		int64_t key = r->string ? strtoll(r->string, NULL, 10) : -1, value = OP_NO_VALUE;
-
-		i64_of(r, &value);
-		if (explained(v, key, value))
-			continue;
-		if (value == OP_NO_VALUE && l->evidence.evicted > 0) {
-			out->evicted++;
-			continue;
-		}
-		out->stale_registers++;
-		if (!out->stale)
-			out->stale = cJSON_CreateArray();
-		json_pushf(out->stale,
-			   ever_written(v, key, value) ?
-			   "register %lld holds %lld at the end, but a later write of it had been acknowledged" :
-			   "register %lld holds %lld at the end, which no client wrote",
-			   (long long)key, (long long)value);
-	}
 }
 
 /* Each value once, in order; returns how many went. */
@@ -315,11 +250,75 @@ static void duplicates(const cJSON *final, struct loss *out)
 			out->duplicate += count - 1;
 }
 
+static void registers(const struct view *v, const struct losing *l, struct loss *out, size_t *alloc)
+{
+	struct registers_seen r;
+
+	registers_find(v, out->known ? json_get(l->ev->final, "registers") : NULL, &r);
+	out->acked += r.acked;
+	out->unknown += r.unknown;
+	out->unknown_present += r.unknown_present;
+	out->untold += r.untold;
+	out->maybe_lost += r.doubtful;
+	out->phantom += r.phantom;
+	out->odd_registers = r.odd;
+	out->odd = r.sentences;
+	for (size_t i = 0; i < r.n; i++)
+		add_lost(l, r.lost[i].op, r.lost[i].evictable, out, alloc);
+	free(r.lost);
+}
+
+static bool final_tells(const struct evidence *ev, bool sent, bool drained, struct loss *out)
+{
+	const char *why = !ev->final ? "no final read was made" :
+			  !cJSON_IsArray(json_get(ev->final, "present")) ?
+			  "the final read does not tell which values are there" :
+			  sent && !drained ? "no final read of the messages was made" : "";
+	char doubt[200];
+
+	snprintf(out->why_unknown, sizeof(out->why_unknown), "%s", why);
+	if (*why || evidence_final_entitled(ev, doubt, sizeof(doubt)))
+		return !*why;
+	snprintf(out->why_unknown, sizeof(out->why_unknown), "the final read cannot be relied on: %s", doubt);
+	return false;
+}
+
+static const char *counted(const struct view *v)
+{
+	bool inserts = any(v, OP_INSERT), sends = any(v, OP_SEND);
+	bool registers = any(v, OP_WRITE) || any(v, OP_CAS);
+
+	if (inserts + sends + registers > 1)
+		return "write";
+	return sends ? "send" : registers ? "register write" : "insert";
+}
+
+static void sum_up(struct loss *out)
+{
+	for (size_t i = 0; i < out->n; i++) {
+		const struct lost_write *w = &out->writes[i];
+
+		out->by_cause[w->cause]++;
+		if (w->f == OP_INSERT)
+			out->lost_inserts++;
+		else if (w->f == OP_SEND)
+			out->lost_messages++;
+		else
+			out->lost_register_writes++;
+	}
+	out->lost = (int64_t)out->n;
+	if (!out->n)
+		return;
+	qsort(out->writes, out->n, sizeof(*out->writes), by_return);
+	out->span_ns = out->writes[out->n - 1].t_return - out->writes[0].t_return;
+	out->bytes = -1;
+}
+
 void loss_make(const struct view *v, const struct model_ops *model, const struct fault_seen *faults,
 	       size_t nfaults, struct loss *out)
 {
 	const cJSON *final = v->ev->final;
-	struct losing l = { .model = model, .faults = faults, .nfaults = nfaults };
+	struct losing l = { .model = model, .faults = faults, .nfaults = nfaults, .ev = v->ev };
 	bool sent = any(v, OP_SEND), drained;
 	struct present p = { 0 };
 	struct messages left;
@@ -327,24 +326,32 @@ void loss_make(const struct view *v, const struct model_ops *model, const struct
 
 	memset(out, 0, sizeof(*out));
 	drained = messages_left(final, &left);
-	out->of = !sent ? "insert" : any(v, OP_INSERT) ? "write" : "send";
-	out->known = cJSON_IsArray(json_get(final, "present")) && (drained || !sent);
+	out->of = counted(v);
+	out->known = final_tells(v->ev, sent, drained, out);
 	if (out->known)
 		present_of(final, &p);
-	loss_evidence_make(v, &l.evidence);
+	else
+		left.n = 0;
+	evictions_make(v->ev, &l.evictions);
 	count(v, OP_INSERT, &p, &l, out, &alloc);
 	if (sent || left.n)
 		sends(v, &left, &l, out, &alloc);
-	if (out->known) {
+	registers(v, &l, out, &alloc);
+	if (out->known)
 		duplicates(final, out);
-		registers(v, final, &l, out);
-	}
-	out->lost = (int64_t)out->n;
-	if (out->n) {
-		qsort(out->writes, out->n, sizeof(*out->writes), by_return);
-		out->span_ns = out->writes[out->n - 1].t_return - out->writes[0].t_return;
-		out->bytes = -1;
-	}
+	evictions_excuse(&l.evictions, out);
+	sum_up(out);
+	evictions_free(&l.evictions);
 	free(p.v);
 	free(left.v);
+}
+
+const char *lost_write_name(const struct lost_write *w, char out[LOST_WRITE_NAME_MAX])
+{
+	if (w->f == OP_INSERT || w->f == OP_SEND)
+		snprintf(out, LOST_WRITE_NAME_MAX, "value %lld", (long long)w->value);
+	else
+		snprintf(out, LOST_WRITE_NAME_MAX, "value %lld to register %lld", (long long)w->value,
+			 (long long)w->key);
+	return out;
 }

@@ -1,11 +1,9 @@
 #include "measure/loss_cause.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/mem.h"
 
 /* Why an acknowledged write is not there, from evidence only. The system's
@@ -21,41 +19,13 @@
  *                  the write had reached it.
  *  lost on restart the member that acknowledged it was started anew, and was
  *                  primary again before any other.
- *  evicted         none of these, and the system says that it evicted keys.
+ *  evicted         none of these, and the system says that it evicted keys:
+ *                  loss_evicted.c sees to it that they are not too many.
  *
  * Who acknowledged is told by the answer's address, else by who was primary
  * then. Shards have primaries of their own. What remains is unknown. */
 
 enum { SETTLED_MS = 2000 }; /* the first answer of a new primary may come so long after it served */
-
-/* The sum of what the counters grew by; one that began anew counts from 0. */
-static int64_t evicted_keys(const struct evidence *ev)
-{
-	int64_t sum = 0;
-
-	for (size_t i = 0; i < ev->nsamples; i++) {
-		const struct sample *a = &ev->samples[i], *b = NULL;
-		int64_t now = json_i64(a->extra, "evicted_keys", -1), before;
-
-		if (!a->ok || now <= 0)
-			continue;
-		for (size_t k = i; k && !b; k--)
-			if (ev->samples[k - 1].ok && !strcmp(ev->samples[k - 1].member, a->member))
-				b = &ev->samples[k - 1];
-		before = b ? json_i64(b->extra, "evicted_keys", -1) : -1;
-		if (before < 0 || sample_started_anew(b, a) || before > now)
-			sum += b ? now : 0;
-		else
-			sum += now - before;
-	}
-	return sum;
-}
-
-void loss_evidence_make(const struct view *v, struct loss_evidence *out)
-{
-	out->ev = v->ev;
-	out->evicted = evicted_keys(v->ev);
-}
 
 /* Had the partition cut this member or this node off at t? */
 static bool cut_off(const struct fault_record *f, const char *member, const char *node, int64_t t)
@@ -150,10 +120,9 @@ static void by_who_came_after(const struct evidence *ev, const struct op *op, co
 	}
 }
 
-void loss_cause_find(const struct loss_evidence *l, const struct model_ops *model, const struct op *op,
+void loss_cause_find(const struct evidence *ev, const struct model_ops *model, const struct op *op,
 		     const struct fault_record *f, struct lost_write *w)
 {
-	const struct evidence *ev = l->ev;
 	const struct sample *then = evidence_leader(ev, op->shard, op->t_return);
 	const struct group_seen *group = evidence_group(ev, op->group);
 	const char *by = evidence_member_at(ev, op->via, op->t_return);
@@ -170,9 +139,4 @@ void loss_cause_find(const struct loss_evidence *l, const struct model_ops *mode
 		w->cause = LOSS_MINORITY;
 	else if (*by)
 		by_who_came_after(ev, op, by, f, w);
-	if (!w->cause && l->evicted > 0) {
-		w->cause = LOSS_EVICTED;
-		snprintf(w->how, sizeof(w->how), "the system says that it evicted %lld keys",
-			 (long long)l->evicted);
-	}
 }

@@ -253,7 +253,7 @@ void measured_free(struct measured *m)
 		free(m->faults[i].parts);
 	free(m->faults);
 	free(m->loss.writes);
-	cJSON_Delete(m->loss.stale);
+	cJSON_Delete(m->loss.odd);
 	free(m->buckets);
 	free(m->stood);
 	memset(m, 0, sizeof(*m));

@@ -80,7 +80,8 @@ struct fault_seen {
 };
 
 struct lost_write {
-	int64_t value;
+	enum op_f f;      /* insert, send, write or cas */
+	int64_t key, value; /* as in struct op */
 	uint32_t process, group, shard;
 	int64_t t_return; /* when it was acknowledged */
 	char fault[64];   /* the fault that caused it ("" none) */
@@ -90,21 +91,37 @@ struct lost_write {
 };
 
 struct loss {
-	bool known;      /* a final read was made */
-	const char *of;  /* what was counted: "insert", "send", or "write" when both were tried */
-	/* The evicted are a loss of their own kind, for the settings ask for it:
-	 * they are neither among the lost nor in `writes`. Registers that were
-	 * evicted are counted with them. */
-	int64_t acked, lost, phantom, duplicate, unknown, evicted;
+	bool known;      /* a final read was made, of a system in which it tells what is there */
+	char why_unknown[240]; /* a clause; "" when known */
+	const char *of;  /* what was counted: "insert", "send", "register write", or "write" for several */
+	/* All that follows but acked and unknown is 0 when it is not known.
+	 * `lost` is certain, its three parts add up to it; so many more may
+	 * be lost as maybe_lost says. */
+	int64_t acked, lost, lost_inserts, lost_messages, lost_register_writes, maybe_lost;
+	int64_t phantom, duplicate, unknown;
+	/* Keys of values and of registers that are not there, as many as the
+	 * system says it threw out at most (`evictions`). They are a loss of
+	 * their own kind, for the settings ask for it: neither among the lost
+	 * nor in `writes`. more_missing: more were missing than it evicted, and
+	 * nothing tells which of them those were. */
+	int64_t evicted, evictions;
+	bool more_missing;
+	/* Acknowledged writes of registers that nothing is told of: perhaps
+	 * overwritten, perhaps lost. */
+	int64_t untold;
 	int64_t by_cause[LOSS_EVICTED + 1]; /* of `writes` */
 	int64_t unknown_present; /* info operations that turned out applied */
 	int64_t span_ns;         /* acknowledgement time from first to last lost write */
 	int64_t bytes;           /* 0 when nothing was lost; -1: the evidence does not tell */
-	struct lost_write *writes; /* heap, all of them */
+	struct lost_write *writes; /* heap, `lost` of them */
 	size_t n;
-	int64_t stale_registers; /* registers whose final value no acknowledged history explains */
-	cJSON *stale;            /* sentences about them, owned; NULL none */
+	int64_t odd_registers; /* that went back, or hold what nobody wrote */
+	cJSON *odd;            /* sentences about them, owned; NULL none */
 };
+
+/* "value 17", "value 817 to register 3": into `out`, which it returns. */
+enum { LOST_WRITE_NAME_MAX = 80 };
+const char *lost_write_name(const struct lost_write *w, char out[LOST_WRITE_NAME_MAX]);
 
 /* How far replicas' answers were behind, from reads of registers against the
  * acknowledged writes of them: see measure/staleness.c. Lower bounds, true

@@ -145,8 +145,14 @@ cJSON *result_loss(const struct loss *l)
 	cJSON *out = cJSON_CreateObject(), *list;
 
 	json_set_bool(out, "known", l->known);
+	set_text(out, "why_unknown", l->why_unknown);
 	set_count(out, "acked", l->acked, l->known || l->acked > 0);
 	set_count(out, "lost", l->lost, l->known);
+	set_count(out, "lost_at_most", l->lost + l->maybe_lost, l->known);
+	set_count(out, "lost_inserts", l->lost_inserts, l->known);
+	set_count(out, "lost_messages", l->lost_messages, l->known);
+	set_count(out, "lost_register_writes", l->lost_register_writes, l->known);
+	set_count(out, "untold", l->untold, l->known);
 	set_count(out, "phantom", l->phantom, l->known);
 	set_count(out, "duplicate", l->duplicate, l->known);
 	set_count(out, "unknown", l->unknown, l->known || l->unknown > 0);
@@ -154,6 +160,7 @@ cJSON *result_loss(const struct loss *l)
 	set_ms(out, "span_ms", l->known ? l->span_ns : -1);
 	set_count(out, "bytes", l->bytes, l->known);
 	set_count(out, "evicted", l->evicted, l->known);
+	set_count(out, "evictions", l->evictions, l->known);
 	list = cJSON_AddObjectToObject(out, "by_cause");
 	set_count(list, "not_replicated", l->by_cause[LOSS_NOT_REPLICATED], l->known);
 	set_count(list, "minority_side", l->by_cause[LOSS_MINORITY], l->known);
@@ -163,6 +170,11 @@ cJSON *result_loss(const struct loss *l)
 	for (size_t i = 0; l->known && i < l->n && i < LOST_LISTED_MAX; i++) {
 		cJSON *w = cJSON_CreateObject();
 
+		json_set_str(w, "f", op_f_name(l->writes[i].f));
+		if (l->writes[i].key == OP_NO_VALUE)
+			set_null(w, "key");
+		else
+			json_set_i64(w, "key", l->writes[i].key);
 		json_set_i64(w, "value", l->writes[i].value);
 		json_set_i64(w, "process", l->writes[i].process);
 		set_text(w, "fault", l->writes[i].fault);

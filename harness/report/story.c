@@ -255,19 +255,33 @@ static void say_minority(struct buf *b, struct arena *a, const struct measured *
 		buf_fmt(b, " (clients beside the old primary: %s)", story_outage(a, &p->outage));
 }
 
+static void say_lost(struct buf *b, const struct loss *l)
+{
+	bool alone = l->lost_register_writes == l->lost;
+
+	buf_fmt(b, "; %s%s of %s acknowledged writes %s lost", l->maybe_lost ? "at least " : "",
+		text_count(l->lost).s, text_count(l->acked).s, l->lost == 1 ? "was" : "were");
+	if (l->lost_register_writes)
+		buf_fmt(b, ", %s%s of registers", alone ? "all" : text_count(l->lost_register_writes).s,
+			alone ? "" : " of them");
+	if (2 * l->by_cause[LOSS_MINORITY] > l->lost)
+		buf_str(b, ", most of them on the minority side");
+}
+
 static void say_loss(struct buf *b, const struct loss *l)
 {
 	if (!l->known)
-		buf_str(b, "; whether acknowledged writes were lost is not known");
+		buf_fmt(b, "; whether acknowledged writes were lost is not known: %s", l->why_unknown);
 	else if (l->lost > 0)
-		buf_fmt(b, "; %s of %s acknowledged writes %s lost%s", text_count(l->lost).s,
-			text_count(l->acked).s, l->lost == 1 ? "was" : "were",
-			2 * l->by_cause[LOSS_MINORITY] > l->lost ? ", most of them on the minority side" : "");
+		say_lost(b, l);
+	else if (l->maybe_lost > 0)
+		buf_fmt(b, "; whether %s acknowledged writes of registers were lost is not known",
+			text_count(l->maybe_lost).s);
 	else if (l->acked > 0)
 		buf_str(b, "; nothing acknowledged was lost");
 	if (l->known && l->evicted > 0)
-		buf_fmt(b, "; %s evicted for want of memory",
-			text_plural(l->evicted, "was", "were").s);
+		buf_fmt(b, "; %s%s evicted for want of memory", l->more_missing ? "at most " : "",
+			text_plural(l->evicted, "key was", "keys were").s);
 	if (l->known && l->phantom > 0)
 		buf_fmt(b, "; %s that had failed %s there all the same",
 			text_plural(l->phantom, "write", "writes").s,

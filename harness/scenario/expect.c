@@ -174,7 +174,8 @@ static int check_sense(const struct scenario *s, const struct metric *m,
 	if (m->flags & M_BASELINE && need_baseline(s, x, e))
 		return -1;
 	if (m->flags & M_WRITES && !(ops & OP_WRITES))
-		return yaml_error(x->at, e, "an %s is one of writes, and the load's mix has none", m->name);
+		return yaml_error(x->at, e, "%s is measured on writes, and the load's mix has none",
+				  m->name);
 	if (m->flags & M_REPLICAS && !(ops & OP_BIT(OP_READ_REPLICA)))
 		return yaml_error(x->at, e, "%s is measured on replicas' answers: give read_replica "
 				  "a weight in the load's mix", m->name);

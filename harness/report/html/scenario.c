@@ -46,10 +46,11 @@ static void figure_lost(struct page *p)
 {
 	const struct loss *l = &p->s->m->loss;
 
-	fprintf(p->f, "<div><dt>Acknowledged writes lost</dt><dd>%s<small>",
+	fprintf(p->f, "<div><dt>Acknowledged writes lost</dt><dd>%s%s<small>",
+		l->known && l->maybe_lost ? "at least " : "",
 		l->known ? text_count(l->lost).s : "unknown");
 	if (!l->known)
-		fputs("no final read was made", p->f);
+		fputs(esc(p, l->why_unknown), p->f);
 	else
 		fprintf(p->f, "of %s; %s, %s", text_count(l->acked).s,
 			text_plural(l->phantom, "phantom", "phantoms").s,
@@ -160,17 +161,24 @@ static void lost_writes(struct page *p)
 	const struct loss *l = &m->loss;
 	size_t shown = l->n < LOST_SHOWN_MAX ? l->n : LOST_SHOWN_MAX;
 
-	if (!l->known || (!l->lost && !l->phantom && !l->duplicate && !l->evicted))
+	if (!l->known || (!l->lost && !l->maybe_lost && !l->phantom && !l->duplicate && !l->evicted))
 		return;
 	fputs("<h3>Lost writes</h3>\n", p->f);
-	fprintf(p->f, "<p>%s of %s acknowledged writes %s not there once everything had healed and "
-		"settled", text_count(l->lost).s, text_count(l->acked).s,
-		l->lost == 1 ? "was" : "were");
+	fprintf(p->f, "<p>%s%s of %s acknowledged writes %s not there once everything had healed and "
+		"settled", l->maybe_lost ? "At least " : "", text_count(l->lost).s,
+		text_count(l->acked).s, l->lost == 1 ? "was" : "were");
+	if (l->lost_register_writes)
+		fprintf(p->f, ": %s, and %s to registers, which went back to what they held before",
+			text_plural(l->lost_inserts + l->lost_messages, "value", "values").s,
+			text_plural(l->lost_register_writes, "write", "writes").s);
 	if (l->lost > 1 && l->span_ns >= 0)
 		fprintf(p->f, "; they were acknowledged within %s", text_duration(l->span_ns).s);
 	if (l->lost > 0 && l->bytes > 0)
 		fprintf(p->f, " and held %s", text_bytes(l->bytes).s);
-	fprintf(p->f, ". %s, %s. Of %s whose fate the client did not know, %s there.</p>\n",
+	if (l->untold)
+		fprintf(p->f, ". Of %s nothing is told: a plain write may have overwritten them",
+			text_plural(l->untold, "more write to registers", "more writes to registers").s);
+	fprintf(p->f, ". %s, %s. Of %s whose fate the client did not know, %s applied.</p>\n",
 		text_plural(l->phantom, "phantom (failed, yet present)",
 			    "phantoms (failed, yet present)").s,
 		text_plural(l->duplicate, "duplicate", "duplicates").s,
@@ -185,9 +193,13 @@ static void lost_writes(struct page *p)
 	for (size_t i = 0; i < shown; i++) {
 		const struct lost_write *w = &l->writes[i];
 
-		fprintf(p->f, "<tr><td class=\"n\">%lld</td><td class=\"n\">%.3f s</td>"
+		char key[40] = "";
+
+		if (w->f == OP_WRITE || w->f == OP_CAS)
+			snprintf(key, sizeof(key), " to register %lld", (long long)w->key);
+		fprintf(p->f, "<tr><td class=\"n\">%lld%s</td><td class=\"n\">%.3f s</td>"
 			"<td class=\"n\">%u</td><td>%s</td><td>%s</td><td>%s</td></tr>\n",
-			(long long)w->value, (double)(w->t_return - m->begin_ns) / 1e9, w->process,
+			(long long)w->value, key, (double)(w->t_return - m->begin_ns) / 1e9, w->process,
 			esc(p, w->via), esc(p, w->fault[0] ? w->fault : "none"),
 			esc(p, loss_cause_name(w->cause)));
 	}

@@ -97,8 +97,10 @@ void html_lost_causes(struct page *p)
 				words[c], text_count(l->by_cause[c]).s, esc(p, how));
 	}
 	if (l->evicted)
-		fprintf(p->f, "<tr><td><b>evicted for want of memory, as the settings say: not counted as lost</b></td>"
-			"<td class=\"fig\" data-l=\"Writes\">%s</td><td></td></tr>\n", text_count(l->evicted).s);
+		fprintf(p->f, "<tr><td><b>keys evicted for want of memory, as the settings say: not counted as lost</b></td>"
+			"<td class=\"fig\" data-l=\"Keys\">%s%s</td><td>%s</td></tr>\n",
+			l->more_missing ? "at most " : "", text_count(l->evicted).s,
+			l->more_missing ? "more are missing than were evicted; which ones were is not known" : "");
 	fputs("</tbody></table>\n", p->f);
 }
 

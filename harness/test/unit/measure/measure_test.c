@@ -256,10 +256,12 @@ static void test_registers(void **state)
 	add(r.events, "final", 9 * SEC,
 	    "{\"present\":[[0,9]],\"duplicates\":[],\"registers\":{\"0\":1,\"1\":3,\"2\":99,\"3\":6,\"4\":-1}}");
 	measure(&r);
-	assert_int_equal(r.m.loss.stale_registers, 2);
-	assert_int_equal(cJSON_GetArraySize(r.m.loss.stale), 2);
-	assert_non_null(strstr(cJSON_GetArrayItem(r.m.loss.stale, 0)->valuestring, "register 0"));
-	assert_non_null(strstr(cJSON_GetArrayItem(r.m.loss.stale, 1)->valuestring, "no client wrote"));
+	assert_int_equal(r.m.loss.lost, 1);
+	assert_int_equal(r.m.loss.phantom, 1);
+	assert_int_equal(r.m.loss.odd_registers, 2);
+	assert_int_equal(cJSON_GetArraySize(r.m.loss.odd), 2);
+	assert_non_null(strstr(cJSON_GetArrayItem(r.m.loss.odd, 0)->valuestring, "register 0"));
+	assert_non_null(strstr(cJSON_GetArrayItem(r.m.loss.odd, 1)->valuestring, "no client wrote"));
 	end(&r);
 }
 

@@ -444,7 +444,7 @@ static void test_evicted_is_apart(void **state)
 	assert_int_equal(r.m.loss.lost, 0);
 	assert_int_equal(r.m.loss.n, 0);
 	assert_int_equal(r.m.loss.evicted, 2);
-	assert_int_equal(r.m.loss.stale_registers, 0);
+	assert_int_equal(r.m.loss.maybe_lost, 0);
 	end(&r);
 }
 

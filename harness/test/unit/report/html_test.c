@@ -180,7 +180,7 @@ static void lost_writes_are_listed(void **state)
 {
 	const char *html = html_of(state);
 
-	assert_non_null(strstr(html, "9 of 30,"));
+	assert_non_null(strstr(html, "9 of 36,"));
 	assert_non_null(strstr(html, "and 14 more; history.jsonl has them all"));
 }
 

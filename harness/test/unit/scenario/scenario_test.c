@@ -400,9 +400,9 @@ static const struct wrong {
 	 "5:3: no steady phase of at least 3 s before the first fault, so nothing to measure "
 	 "recovery against; put before it: - steady: 10s"},
 	{HEAD "load: {mix: {read: 1}}\n" KILL "expect: [{outage: {at_most: 1s}}]\n",
-	 "7:10: an outage is one of writes, and the load's mix has none"},
-	{HEAD "load: {mix: {cas: 1}}\n" STEADY EXPECT,
-	 "5:10: lost is counted on inserts and sends, and the load's mix has neither"},
+	 "7:10: outage is measured on writes, and the load's mix has none"},
+	{HEAD "load: {mix: {cas: 1}}\n" STEADY "expect: [{duplicate: {at_most: 0}}]\n",
+	 "5:10: duplicate is counted on inserts and sends, and the load's mix has neither"},
 	{HEAD STEADY "expect: [{lost: {at_most: 0}, name: ''}]\n", "4:37: one line of 1 to 150 characters is needed here"},
 	{HEAD STEADY "expect: [{lost: {at_most: 0}, name: \"a\\nok 2\"}]\n",
 	 "4:37: one line of 1 to 150 characters is needed here"},
