@@ -187,8 +187,10 @@ static void add_new(struct sentences *to, const cJSON *list)
 static void note_state(struct fault_record *f, const cJSON *e)
 {
 	const char *state = f->state;
-	int64_t t = event_t(e);
+	int64_t t = event_t(e), te = json_i64(e, "te", 0);
 
+	if (te > f->te_ns)
+		f->te_ns = te;
 	if (!strcmp(state, "planned")) {
 		f->planned_ns = t;
 	} else if (!strcmp(state, "injecting")) {

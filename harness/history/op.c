@@ -74,14 +74,23 @@ bool op_mismatch(const struct op *op)
 	return op->f == OP_CAS && op->outcome == OP_FAIL && op_error_class(op) == OP_ERR_MISMATCH;
 }
 
+bool op_answered(const struct op *op)
+{
+	return op->outcome == OP_OK || op_mismatch(op);
+}
+
 /* A mismatch is neither: the server was alive, but it wrote nothing, so a
  * full disk or a commit that waits for a standby would not have shown. And
  * an operation that the generator itself gave up says nothing of the
  * service. */
+bool op_refused(const struct op *op)
+{
+	return !op_answered(op) && op_error_class(op) != OP_ERR_CLIENT;
+}
+
 bool op_found_down(const struct op *op)
 {
-	return op_is_write(op) && op->outcome != OP_OK && !op_mismatch(op) &&
-	       op_error_class(op) != OP_ERR_CLIENT;
+	return op_is_write(op) && op_refused(op);
 }
 
 static int index_of(const char *name, const char *const *names, size_t n)

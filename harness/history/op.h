@@ -121,8 +121,12 @@ bool op_is_write(const struct op *op);
 bool op_acked_write(const struct op *op);
 /* A compare-and-set that the server answered with "the value is another". */
 bool op_mismatch(const struct op *op);
-/* A write that was tried against the service and not answered as a healthy
- * one would: refused, broken or timed out. */
+/* The service answered as a healthy one does. */
+bool op_answered(const struct op *op);
+/* Tried against the service and not answered as a healthy one would: refused,
+ * broken or timed out. */
+bool op_refused(const struct op *op);
+/* A write of which that is so. */
 bool op_found_down(const struct op *op);
 
 struct history {

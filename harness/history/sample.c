@@ -72,6 +72,7 @@ void sample_from_json(const cJSON *o, struct sample *s)
 	memset(s, 0, sizeof(*s));
 	mem_copy_str(s->member, sizeof(s->member), json_str(o, "m", ""));
 	s->t_ns = json_i64(o, "t", 0);
+	s->te_ns = json_i64(o, "te", 0);
 	s->took_ns = ns_of(o, "took_ms", 0);
 	s->ok = json_bool(o, "ok", false);
 	s->closed = json_bool(o, "closed", false);

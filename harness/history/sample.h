@@ -19,6 +19,7 @@ enum { WHY_BYTES = 800 };
 struct sample {
 	char member[MEMBER_NAME_BYTES];
 	int64_t t_ns;     /* when the answer came (or the attempt ended) */
+	int64_t te_ns;    /* by which the clocks may be apart */
 	int64_t took_ns;
 	bool ok;          /* it answered */
 	bool closed;      /* not ok, and known to take nobody now: shut down or starting */

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "measure/parts.h"
+#include "measure/gap.h"
 
 /* What the service and the generator did while all was well, and when they
  * do it again. */
@@ -14,6 +14,10 @@ enum {
 	BACK_WINDOWS = 3,   /* this many windows in a row */
 	BACK_SLACK_MS = 20, /* a p99 of 3 ms may well become 10 without meaning anything */
 	MIN_OPS = 20,       /* fewer are no baseline */
+	GAP_FACTOR = 3,     /* a gap of this many times what was usual is an outage */
+	GAP_LONGEST = 2,    /* so is one of this many times the longest, if ... */
+	GAP_FLOOR_MS = 20,  /* and never one below this */
+	GAP_UNKNOWN_MS = 1000, /* without a baseline */
 };
 
 struct lengths {
@@ -44,10 +48,86 @@ static bool established(const struct op *op)
 	return !op->connect_ns && !op->dns_ns;
 }
 
+/* What a healthy service never exceeds, from the gaps between what it served,
+ * ascending. One stumble in a thousand gaps, or the longest of fewer, is not
+ * what is usual; a gap thrice as long as the usual ones is an outage, and so
+ * is one that is twice as long as all there were and thrice as long as 99 of
+ * a hundred. */
+static int64_t gap_limit(const struct lengths *gaps)
+{
+	int64_t longest = last_of(gaps), limit, all;
+	size_t rank = (size_t)((double)gaps->n * 0.999);
+
+	if (gaps->n < MIN_OPS)
+		return GAP_UNKNOWN_MS * NS_PER_MS;
+	if (rank > gaps->n - 1)
+		rank = gaps->n - 1;
+	limit = GAP_FACTOR * gaps->v[rank - 1];
+	all = GAP_FACTOR * stat_percentile(gaps->v, gaps->n, 0.99);
+	if (all < GAP_LONGEST * longest)
+		all = GAP_LONGEST * longest;
+	if (limit > all)
+		limit = all;
+	return limit > GAP_FLOOR_MS * NS_PER_MS ? limit : GAP_FLOOR_MS * NS_PER_MS;
+}
+
+/* Whether it waited through a stumble: a gap beyond the limit. */
+static bool stumbled(const struct instants *served, int64_t until_ns, int64_t limit, const struct op *op)
+{
+	size_t i = instants_to(served, op->t_invoke);
+
+	for (i = i ? i : 1; i < served->n && served->v[i - 1] < op->t_return && served->v[i] <= until_ns; i++)
+		if (served->v[i] - served->v[i - 1] > limit)
+			return true;
+	return false;
+}
+
+/* How long a write takes that is served: what one stumble held up is no measure
+ * of what a healthy service does. */
+static int64_t usual_slowest(const struct view *v, const struct instants *served, const struct baseline *b)
+{
+	struct lengths own = { 0 };
+	int64_t slowest;
+
+	for (size_t i = 0; i < v->nops && v->ops[i]->t_invoke < b->until_ns; i++) {
+		const struct op *op = v->ops[i];
+
+		if (op->t_return <= b->until_ns && view_served(v, op) && established(op) &&
+		    !stumbled(served, b->until_ns, b->gap_limit_ns, op))
+			add(&own, op->t_return - op->t_invoke);
+	}
+	sort(&own);
+	slowest = own.n >= MIN_OPS ? stat_percentile(own.v, own.n, 0.999) : -1;
+	free(own.v);
+	return slowest;
+}
+
+/* Gaps between what was served by until_ns, and what failed in them. */
+static void usual_gaps(const struct view *v, struct baseline *b)
+{
+	struct instants served = { 0 }, refused = { 0 };
+	struct lengths gaps = { 0 };
+
+	view_instants(v, NS_PER_S, &served, &refused);
+	for (size_t i = 1; i < served.n && served.v[i] <= b->until_ns; i++) {
+		int failed = (int)instants_between(&refused, served.v[i - 1], served.v[i]);
+
+		add(&gaps, served.v[i] - served.v[i - 1]);
+		if (failed > b->failed_run)
+			b->failed_run = failed;
+	}
+	sort(&gaps);
+	b->gap_p99_ns = gaps.n >= MIN_OPS ? stat_percentile(gaps.v, gaps.n, 0.99) : -1;
+	b->gap_limit_ns = gap_limit(&gaps);
+	b->p999_ns = usual_slowest(v, &served, b);
+	free(served.v);
+	free(refused.v);
+	free(gaps.v);
+}
+
 void baseline_make(const struct view *v, int64_t until_ns, struct baseline *b)
 {
-	struct lengths all = { 0 }, writes = { 0 }, acks = { 0 }, late = { 0 };
-	int64_t gap = -1;
+	struct lengths all = { 0 }, late = { 0 };
 	size_t i;
 
 	for (i = 0; i < v->nops; i++) {
@@ -58,34 +138,20 @@ void baseline_make(const struct view *v, int64_t until_ns, struct baseline *b)
 		add(&late, op->t_invoke - op->t_intended);
 		if (op->t_return > until_ns)
 			continue;
-		if (op_acked_write(op))
-			add(&acks, op->t_return);
-		if (!established(op))
-			continue;
-		if (op->outcome == OP_OK || op_mismatch(op))
+		if (established(op) && op_answered(op))
 			add(&all, op->t_return - op->t_intended);
-		if (op_acked_write(op))
-			add(&writes, op->t_return - op->t_invoke);
 	}
 	sort(&all);
-	sort(&writes);
-	sort(&acks);
 	sort(&late);
-	for (i = 1; i < acks.n; i++)
-		if (acks.v[i] - acks.v[i - 1] > gap)
-			gap = acks.v[i] - acks.v[i - 1];
 	*b = (struct baseline){
 		.until_ns = until_ns,
 		.p50_ns = all.n >= MIN_OPS ? stat_percentile(all.v, all.n, 0.5) : -1,
 		.p99_ns = all.n >= MIN_OPS ? stat_percentile(all.v, all.n, 0.99) : -1,
-		.write_p999_ns = writes.n >= MIN_OPS ? stat_percentile(writes.v, writes.n, 0.999) : -1,
-		.max_gap_ns = acks.n >= MIN_OPS ? gap : -1,
 		.lateness_p99_ns = stat_percentile(late.v, late.n, 0.99),
 		.lateness_max_ns = last_of(&late),
 	};
+	usual_gaps(v, b);
 	free(all.v);
-	free(writes.v);
-	free(acks.v);
 	free(late.v);
 }
 
@@ -146,10 +212,8 @@ int64_t baseline_back(const struct view *v, const struct baseline *b, int64_t fr
 	d = mem_alloc(v->nops * sizeof(*d));
 	for (i = 0; i < v->nops; i++) {
 		const struct op *op = v->ops[i];
-		bool answered = op->outcome == OP_OK || op_mismatch(op);
-
 		d[i].intended = op->t_intended;
-		d[i].latency = answered ? op->t_return - op->t_intended : INT64_MAX;
+		d[i].latency = op_answered(op) ? op->t_return - op->t_intended : INT64_MAX;
 		if (op->t_intended > last)
 			last = op->t_intended;
 	}
@@ -186,7 +250,7 @@ void buckets_make(const struct view *v, struct measured *m)
 
 		if (op->t_return < m->begin_ns || at >= n)
 			continue;
-		if (op->outcome == OP_OK || op_mismatch(op)) {
+		if (op_answered(op)) {
 			m->buckets[at].ok++;
 			add(&l[at], op->t_return - op->t_intended);
 		} else if (op->outcome == OP_FAIL) {

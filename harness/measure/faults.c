@@ -27,8 +27,10 @@ void faults_make(const struct view *v, struct measured *m)
 		f->window_end_ns = m->end_ns;
 		for (k = 0; k < m->nfaults; k++)
 			if (m->faults[k].rec->injected_ns > injected &&
-			    m->faults[k].rec->injected_ns < f->window_end_ns)
+			    m->faults[k].rec->injected_ns < f->window_end_ns) {
 				f->window_end_ns = m->faults[k].rec->injected_ns;
+				f->next = m->faults[k].rec;
+			}
 		if (f->window_end_ns < injected)
 			f->window_end_ns = injected;
 	}

@@ -222,7 +222,7 @@ void measure_scenario(const struct history *h, const struct evidence *ev, struct
 	baseline_make(&main, first, &b);
 	out->baseline_p50_ns = b.p50_ns;
 	out->baseline_p99_ns = b.p99_ns;
-	out->baseline_p999_ns = b.write_p999_ns;
+	out->baseline_p999_ns = b.p999_ns;
 
 	for (i = 0; i < out->nfaults; i++) {
 		outage_parts_make(&v, &main, &b, out->end_ns, &out->faults[i]);

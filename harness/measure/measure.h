@@ -15,25 +15,41 @@
  * pure, so that a report can be made again from the stored files. All
  * instants are ns on the driver's timeline; lengths are ns; -1: unknown. */
 
+/* All outages of a fault's window together. */
+struct downtime {
+	int times;
+	bool ended;     /* false: the last one was not over: hi is no bound */
+	int64_t lo_ns, hi_ns;
+};
+
 /* Writes were down from when the last one took effect that was acknowledged
  * before, in [down_lo, down_hi], until the first one after it did, in
- * [up_lo, up_hi]. See measure/outage.c for how each is bounded. */
+ * [up_lo, up_hi]. See measure/outage.c for what is an outage, gap_bounds.c for
+ * how each is bounded. */
 struct outage {
-	bool any;       /* some write was refused or a gap beyond the baseline was seen */
+	bool any;       /* writes failed in a row, or a gap beyond the baseline was seen */
 	bool ended;     /* false: writes never came back: lo/hi are lower bounds (censored) */
+	/* They were down already when the fault was injected, from where it counts:
+	 * how much of it is this fault's work is not known. */
+	bool running;
+	const struct fault_record *met; /* injected before this was over; NULL: none */
+	int times;      /* gaps that it is made of, with next to no service between */
 	int64_t down_lo, down_hi, up_lo, up_hi;
 	int64_t lo_ns, hi_ns;  /* length: at least, at most */
 	int64_t seen_ns;       /* last acknowledged write before to first after, as a client saw it */
 	int64_t client_min_ns, client_median_ns, client_max_ns; /* each client's own gap */
-	int more;              /* further gaps beyond the baseline in the same window ... */
+	int more;              /* further outages in the same window ... */
 	int64_t more_ns;       /* ... and their total length as seen */
+	struct downtime down;  /* it and those together */
 	struct milestones m;
 };
 
-/* The outage of some of the writes: see measure/outage_parts.c. */
+/* The outage of some of the writes, or of a kind of reads: see
+ * measure/outage_parts.c. */
 struct partial_outage {
-	char what[8];   /* "shard", "kind", "group" */
-	char name[32];  /* "2", "insert", "minority" */
+	char what[8];   /* "shard", "kind", "group", "clients" */
+	char name[32];  /* "2", "insert", "minority", "32 of 64" */
+	bool reads;
 	struct outage outage; /* its milestones are not filled */
 	bool proven;    /* by enough writes that failed while others did not */
 };
@@ -61,11 +77,12 @@ enum noise_of {
 struct fault_seen {
 	const struct fault_record *rec; /* what the evidence has of it; borrowed */
 	int64_t window_end_ns;  /* until the next fault or the end of the load */
+	const struct fault_record *next; /* that ends it; NULL: none */
 	struct outage outage;   /* of the clients that stand with the others (group 0) */
 	/* Whose outage that is, when one part was down for longer than all writes
-	 * together: "shard 2", "kind insert"; "" all writes. */
+	 * together: "shard 2", "kind insert", "clients 32 of 64"; "" all writes. */
 	char outage_of[48];
-	struct partial_outage *parts; /* heap; shards, kinds of writes, groups */
+	struct partial_outage *parts; /* heap; shards, kinds, groups, a share of the clients */
 	size_t nparts, parts_alloc;
 	struct prediction predicted;
 	struct recovery_info resync;

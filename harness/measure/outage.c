@@ -2,315 +2,70 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/mem.h"
-#include "measure/parts.h"
+#include "measure/gap.h"
 
-/* How long writes were down, and how sure that is.
+/* How long service was down after a fault.
  *
- * Insert, write, cas and send count; reads do not. The gap of a fault is the
- * longest run without a returned acknowledgement that overlaps its window
- * [injected, window_end). The outage is what lies behind that gap: the time
- * in which no write that was acknowledged took effect, from the last one
- * before (D) to the first one after (U), and not from before the injection.
- * When a write took effect its client cannot see. What it knows is that it
- * did so after it was sent and before its acknowledgement returned:
+ * Insert, write, cas and send count; in a view of reads those do instead. A
+ * gap is a stretch without a returned acknowledgement, and one that overlaps
+ * the fault's window [injected, window_end) is an outage when it is longer
+ * than what was normal before the first fault (baseline_make), or when writes
+ * failed in it, more in a row than ever before: at least two, or one in a gap
+ * that a single failure does not explain. A write that fails by itself among
+ * others that are served is no outage. Where no acknowledgement follows, the
+ * gap is as long as writes were still tried in it: that the load was over, or
+ * that some other operation hung on, says nothing.
  *
- *  down_lo <= D: the latest moment at which a write was sent that was
- *      acknowledged before the gap, or the injection.
- *  D <= down_hi: the last acknowledgement before the gap has returned.
- *  up_lo <= U: the earliest moment at which a write was sent that was
- *      acknowledged after the gap.
- *  U <= up_hi: the first acknowledgement after the gap has returned.
- *
- * A write that was sent before the service went down and acknowledged after
- * the gap may have taken effect at either end of it. Where there is one, up_hi
- * is the first return of those that were sent later, and what says when the
- * service itself stopped and worked again has to do for down_hi and up_lo;
- * without one it bounds them as well. L is what a healthy service never exceeded
- * before the faults (p99.9 of acknowledged writes, from call to return).
- *
- *  D <= down_hi: a write that failed was not served. One invoked after
- *      down_lo would have been answered within L, so the service was down at
- *      the latest at min(t_return, t_invoke + L); of one that was under way
- *      before, only its t_return says that. A write that was acknowledged
- *      after the gap but took more than L counts like a failed one.
- *      The restriction to those after down_lo matters: a call that happened
- *      to be slow when the service went down says nothing about the time
- *      before writes invoked later than it were acknowledged.
- *      Where the fault itself silences the primary (a frozen process, a cut
- *      network), its effective instant is such a moment as well, unless a
- *      write that was invoked later was acknowledged.
- *  up_lo <= U: had the service been up when a write was invoked, that write
- *      would have succeeded. So U is later than the t_invoke
- *      - of every write that had failed by up_hi;
- *      - of every write that was still hanging at up_hi and failed in the
- *        end after more than L, if it began earlier than all that were
- *        served: later ones may be victims of the rush at recovery, or of an
- *        address that leads to a dead server half of the time;
- *      - of every write that was acknowledged after waiting for more than L
- *        (and its own connection) at up_hi, because in that time something
- *        would have been acknowledged.
- *      A call that first had to ask who serves it (find_ns) counts from when
- *      it knew: until then it did not try.
- *      Where clients hang until their deadline, few calls begin; then the
- *      members' own word narrows it: as long as each member (of this shard)
- *      that turned out writable by up_hi said of itself that it was not,
- *      nobody took writes.
- *
- * lo = up_lo - down_hi, hi = up_hi - down_lo. A compare-and-set answered with
- * "mismatch" counts neither way (see op_found_down). When no acknowledgement
- * follows, the gap runs to the end of the load and is a lower bound. */
+ * Service that flickers is not back: gaps are one outage, from the beginning
+ * of the first to the end of the last, where the service between two of them
+ * lasted less than a second and at most half as long as the shorter of them;
+ * and that one lasted a second, or a quarter of a second and of the longer one,
+ * so that a stumble right after recovery is none. A gap's own bounds are in
+ * gap_bounds.c. The outage of a fault is the longest of them. */
 
 enum {
-	GAP_FACTOR = 3,       /* a gap of this many times the baseline's longest is an outage */
-	GAP_FLOOR_MS = 20,    /* and never one below this */
-	GAP_UNKNOWN_MS = 1000,/* without a baseline */
+	BLINK_MS = 1000,       /* service shorter than this may be none ... */
+	BLINK_PART = 2,        /* ... when the gaps around it are so many times longer */
+	STUMBLE_MS = 1000,     /* a gap shorter than this, and ... */
+	STUMBLE_PART = 4,      /* ... than this part of its neighbour, is one after recovery; */
+	SLOW_GAP_MS = 250,     /* shorter ones are those of a slow service */
+	FAILED_FEW = 2,
+	FAILED_GAPS = 2,       /* what one failed write joins */
 	SLOW_UNKNOWN_MS = 1000,
-	SETTLED_MS = 1000,    /* within this after up_hi a sample shows who serves */
 };
 
-struct gap {
-	int64_t from, to; /* returns of acknowledgements, or the load's edges */
-	bool ended, clipped;
-};
-
-struct window {
-	int64_t from, to, begin, end;
-	int64_t slow, limit;
-};
-
-struct acks {
-	int64_t *v;
+struct gaps {
+	struct gap *v; /* in the order of time */
 	size_t n, alloc;
 };
 
-static void acks_of(const struct view *v, struct acks *a)
+static int64_t length(const struct gap *g)
 {
-	size_t i;
-
-	for (i = 0; i < v->nops; i++)
-		if (op_acked_write(v->ops[i]))
-			*VEC_PUSH(a->v, a->n, a->alloc) = v->ops[i]->t_return;
-	if (a->n)
-		qsort(a->v, a->n, sizeof(*a->v), by_i64);
+	return g->ended ? g->to - g->from : g->tried_ns;
 }
 
-static int64_t slow_limit(const struct baseline *b)
+/* Whether it is an outage by its length, or together with what failed in it. */
+static bool stands_out(const struct baseline *b, const struct gap *g)
 {
-	return b->write_p999_ns >= 0 ? b->write_p999_ns : SLOW_UNKNOWN_MS * NS_PER_MS;
+	if (length(g) > b->gap_limit_ns)
+		return true;
+	return g->failed > FAILED_FEW * b->failed_run && b->gap_p99_ns >= 0 &&
+	       length(g) > FAILED_GAPS * b->gap_p99_ns;
 }
 
-static int64_t gap_limit(const struct baseline *b)
+/* The same of one that failures alone show. */
+static bool some_failed(const struct baseline *b, const struct gap *g)
 {
-	int64_t limit = GAP_FACTOR * b->max_gap_ns;
-
-	if (b->max_gap_ns < 0)
-		return GAP_UNKNOWN_MS * NS_PER_MS;
-	return limit > GAP_FLOOR_MS * NS_PER_MS ? limit : GAP_FLOOR_MS * NS_PER_MS;
-}
-
-static int64_t max64(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
-static int64_t min64(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
-static int64_t tried(const struct op *op)
-{
-	return op->t_invoke + op->find_ns;
-}
-
-/* At the earliest; what it cost to get there lies before. */
-static int64_t sent(const struct op *op)
-{
-	return tried(op) + op->dns_ns + op->connect_ns;
-}
-
-static int64_t bound_down_lo(const struct view *v, const struct gap *g)
-{
-	int64_t lo = INT64_MIN;
-	size_t i;
-
-	for (i = 0; i < v->nops; i++)
-		if (op_acked_write(v->ops[i]) && v->ops[i]->t_return <= g->from)
-			lo = max64(lo, sent(v->ops[i]));
-	return lo == INT64_MIN ? g->from : lo;
-}
-
-static int64_t bound_down_hi(const struct view *v, const struct gap *g, int64_t down_lo, int64_t slow)
-{
-	int64_t hi = g->to;
-	size_t i;
-
-	for (i = 0; i < v->nops; i++) {
-		const struct op *op = v->ops[i];
-		bool late = op_acked_write(op) && op->t_return >= g->to &&
-			    op->t_return - op->t_invoke > slow;
-
-		if (op->t_invoke >= g->to)
-			break;
-		if (op->t_return < down_lo || !(op_found_down(op) || late))
-			continue;
-		if (op->t_invoke >= down_lo)
-			hi = min64(hi, min64(op->t_return, op->t_invoke + slow));
-		else if (!late)
-			hi = min64(hi, op->t_return);
-	}
-	return max64(hi, down_lo);
-}
-
-/* The latest moment at which all members that served by up_hi (or shortly
- * after, when a sample shows it) still answered that they would take no
- * write; 0 when one of them gave no such answer. */
-static int64_t members_not_writable(const struct view *v, int64_t stopped, int64_t up_hi)
-{
-	const struct evidence *ev = v->ev;
-	int64_t least = 0;
-
-	for (size_t i = 0; i < ev->nsamples; i++) {
-		const struct sample *s = &ev->samples[i];
-		int64_t said = 0;
-
-		if (s->beside || !s->writable || s->t_ns <= stopped || !shards_rival(v->shard, s->shard))
-			continue;
-		if (s->t_ns > up_hi + SETTLED_MS * NS_PER_MS)
-			break;
-		for (size_t j = i; j && ev->samples[j - 1].t_ns > stopped; j--) {
-			const struct sample *x = &ev->samples[j - 1];
-
-			if (x->beside || strcmp(x->member, s->member))
-				continue;
-			if (x->writable) {
-				said = -1; /* not its first writable answer */
-				break;
-			}
-			if (x->ok) {
-				said = sample_asked(x);
-				break;
-			}
-		}
-		if (!said)
-			return 0;
-		if (said > 0 && (!least || said < least))
-			least = said;
-	}
-	return min64(least, up_hi);
-}
-
-/* The earliest call of those that were served at the end: the write whose
- * acknowledgement came first, and others that found their way on a new
- * connection. (On an old one a call may simply have been waiting.) */
-static int64_t first_served(const struct view *v, const struct gap *g)
-{
-	int64_t t = g->to;
-	size_t i;
-
-	for (i = 0; i < v->nops; i++) {
-		const struct op *op = v->ops[i];
-
-		if (op->t_invoke >= g->to)
-			break;
-		if (op_acked_write(op) && (op->t_return == g->to || (op->t_return > g->to && op->connect_ns)))
-			t = min64(t, tried(op));
-	}
-	return t;
-}
-
-static int64_t bound_up_lo(const struct view *v, const struct gap *g, int64_t floor_ns, int64_t slow)
-{
-	int64_t lo = floor_ns, served = first_served(v, g);
-	size_t i;
-
-	for (i = 0; i < v->nops; i++) {
-		const struct op *op = v->ops[i];
-		bool says;
-
-		if (op->t_invoke >= g->to)
-			break;
-		if (op_found_down(op))
-			says = op->t_return <= g->to ||
-			       (tried(op) < served && op->t_return - tried(op) > slow);
-		else
-			says = op_acked_write(op) && op->t_return >= g->to &&
-			       sent(op) + slow < g->to;
-		if (says)
-			lo = max64(lo, tried(op));
-	}
-	return lo;
-}
-
-/* The instant from which on the primary was silent; INT64_MAX when none is known. */
-static int64_t silent_from(const struct fault_seen *f)
-{
-	return f->rec->silences && f->rec->bites && !strcmp(f->rec->role, "primary") ? f->rec->effective_ns : INT64_MAX;
-}
-
-/* Of the writes that were acknowledged after the gap: how early one was sent,
- * and the first return among those sent after `down_hi`. */
-struct after {
-	int64_t sent, back;
-};
-
-static struct after after(const struct view *v, const struct gap *g, int64_t down_hi)
-{
-	struct after a = { INT64_MAX, INT64_MAX };
-	size_t i;
-
-	for (i = 0; i < v->nops; i++) {
-		const struct op *op = v->ops[i];
-
-		if (!op_acked_write(op) || op->t_return < g->to)
-			continue;
-		a.sent = min64(a.sent, sent(op));
-		if (sent(op) > down_hi)
-			a.back = min64(a.back, op->t_return);
-	}
-	return a;
-}
-
-static void bounds(const struct view *v, const struct gap *g, const struct fault_seen *f,
-		   const struct window *w, struct outage *o)
-{
-	int64_t stopped; /* by then the service had */
-	struct after next;
-	bool apart;
-
-	o->ended = g->ended;
-	o->seen_ns = g->to - g->from;
-	o->down_lo = bound_down_lo(v, g);
-	stopped = bound_down_hi(v, g, o->down_lo, w->slow);
-	stopped = max64(o->down_lo, min64(stopped, silent_from(f)));
-	next = after(v, g, stopped);
-	/* A stretch that a healthy service has, too, tells nothing by itself. */
-	apart = next.sent > stopped && g->to - g->from > w->limit;
-	if (f->rec->injected_ns <= stopped)
-		o->down_lo = max64(o->down_lo, f->rec->injected_ns);
-	o->down_hi = apart ? max64(o->down_lo, min64(stopped, g->from)) : stopped;
-	if (g->clipped)
-		o->down_lo = o->down_hi = f->rec->injected_ns;
-	o->up_hi = g->ended && next.back < w->end ? next.back : g->to;
-	o->up_lo = bound_up_lo(v, g, o->down_lo, w->slow);
-	if (g->ended)
-		o->up_lo = max64(o->up_lo, members_not_writable(v, stopped, o->up_hi));
-	if (g->ended && apart)
-		o->up_lo = max64(o->up_lo, next.sent);
-	o->lo_ns = max64(0, o->up_lo - o->down_hi);
-	o->hi_ns = o->up_hi - o->down_lo;
+	return g->failed >= FAILED_FEW && g->failed > FAILED_FEW * b->failed_run;
 }
 
 /* A gap that certainly began before the injection is not this fault's work;
  * what counts for it is the part after its injection. */
-static void clip(const struct view *v, int64_t injected_ns, int64_t slow, struct gap *g)
+static void clip(const struct view *v, const struct window *w, struct gap *g)
 {
-	if (g->from >= injected_ns || !injected_ns)
-		return;
-	if (bound_down_hi(v, g, bound_down_lo(v, g), slow) < injected_ns) {
-		g->from = injected_ns;
+	if (g->from < w->from && gap_began_before(v, w, g, w->from)) {
+		g->from = w->from;
 		g->clipped = true;
 	}
 }
@@ -319,55 +74,166 @@ static void clip(const struct view *v, int64_t injected_ns, int64_t slow, struct
  * fault's: the last acknowledgement before a kill always lies before it. */
 static bool next_faults(const struct view *v, const struct window *w, const struct gap *g)
 {
-	return w->to < w->end && g->to > w->to && g->to - g->from > w->limit &&
-	       bound_down_hi(v, g, bound_down_lo(v, g), w->slow) >= w->to;
+	return w->to < w->end && g->to > w->to && length(g) > w->limit && !gap_began_before(v, w, g, w->to);
 }
 
-/* Finds the longest gap of the window; the others beyond the limit are
- * counted. Returns false when there was no write at all. */
-static bool longest(const struct view *v, const struct acks *a, const struct window *w,
-		    struct gap *best, struct outage *o)
+/* The last stretch: until when writes were tried in vain. */
+static bool never_ended(const struct view *v, struct gap *g)
 {
-	int64_t sum = 0, len, best_len = -1;
-	int count = 0;
+	int64_t last = g->from;
 	size_t i;
 
-	for (i = 0; i <= a->n; i++) {
-		struct gap g = { i ? a->v[i - 1] : w->begin, i < a->n ? a->v[i] : w->end,
-				 i < a->n, false };
+	g->to = g->from;
+	for (i = 0; i < v->nops; i++) {
+		const struct op *op = v->ops[i];
 
+		if (!view_refused(v, op) || op->t_return <= g->from)
+			continue;
+		if (op->t_return > g->to)
+			g->to = op->t_return;
+		if (op->t_invoke > last)
+			last = op->t_invoke;
+	}
+	g->tried_ns = last - g->from;
+	return g->to > g->from;
+}
+
+/* Every stretch that overlaps the window. */
+static void gaps_of(const struct view *v, const struct baseline *b, const struct window *w,
+		    struct gaps *out)
+{
+	struct instants acks = { 0 }, failed = { 0 };
+	size_t i;
+
+	view_instants(v, w->slow, &acks, &failed);
+	for (i = 0; i <= acks.n; i++) {
+		struct gap g = { .from = i ? acks.v[i - 1] : v->ops[0]->t_invoke, .ended = i < acks.n };
+
+		if (g.ended)
+			g.to = acks.v[i];
+		else if (!never_ended(v, &g))
+			continue;
 		if (g.to <= w->from || g.from >= w->to || next_faults(v, w, &g))
 			continue;
-		if (g.to - g.from > w->limit)
-			clip(v, w->from, w->slow, &g);
-		len = g.to - g.from;
-		if (len > w->limit) {
-			count++;
-			sum += len;
-		}
-		if (len > best_len) {
-			best_len = len;
-			*best = g;
-		}
+		g.failed = (int)instants_between(&failed, g.from, g.to);
+		if (stands_out(b, &g))
+			clip(v, w, &g);
+		*VEC_PUSH(out->v, out->n, out->alloc) = g;
 	}
-	if (best_len > w->limit) {
-		count--;
-		sum -= best_len;
-	}
-	o->more = count;
-	o->more_ns = sum;
-	return best_len >= 0;
+	free(acks.v);
+	free(failed.v);
 }
 
-static bool some_write_failed(const struct view *v, const struct window *w)
+/* Whether the service between two gaps was none worth the name. */
+static bool one_outage(const struct gap *a, const struct gap *b)
 {
-	size_t i;
+	int64_t between = b->from - a->to, shorter = length(a), longer = length(b);
 
-	for (i = 0; i < v->nops; i++)
-		if (op_found_down(v->ops[i]) && v->ops[i]->t_return >= w->from &&
-		    v->ops[i]->t_invoke < w->to)
-			return true;
-	return false;
+	if (shorter > longer) {
+		shorter = length(b);
+		longer = length(a);
+	}
+	return between < BLINK_MS * NS_PER_MS && BLINK_PART * between <= shorter &&
+	       (shorter >= STUMBLE_MS * NS_PER_MS ||
+		(shorter >= SLOW_GAP_MS * NS_PER_MS && STUMBLE_PART * shorter >= longer));
+}
+
+/* Gaps that are one outage, and the stretch that they span. */
+struct period {
+	struct outage o;
+	struct gap span, last;
+};
+
+struct periods {
+	struct period *v;
+	size_t n, alloc;
+};
+
+static void join(struct period *p, const struct outage *more, const struct gap *g)
+{
+	struct outage *o = &p->o;
+
+	o->ended = more->ended;
+	o->up_lo = more->up_lo;
+	o->up_hi = more->up_hi;
+	o->lo_ns = o->up_lo > o->down_hi ? o->up_lo - o->down_hi : 0;
+	o->hi_ns = o->up_hi - o->down_lo;
+	o->times++;
+	p->span.to = g->to;
+	p->span.ended = g->ended;
+}
+
+static void add_gap(const struct view *v, const struct window *w, const struct gap *g, struct periods *ps,
+		    struct downtime *down)
+{
+	struct outage one = { .times = 1, .running = g->clipped };
+	struct period *p = ps->n ? &ps->v[ps->n - 1] : NULL;
+
+	gap_bounds(v, w, g, &one);
+	down->times++;
+	down->lo_ns += one.lo_ns;
+	down->hi_ns += one.hi_ns;
+	down->ended = down->ended && one.ended;
+	if (p && one_outage(&p->last, g))
+		join(p, &one, g);
+	else
+		*(p = VEC_PUSH(ps->v, ps->n, ps->alloc)) = (struct period){ .o = one, .span = *g };
+	p->last = *g;
+}
+
+static const struct gap *longest(const struct gaps *gs, const struct baseline *b, bool failed)
+{
+	const struct gap *best = NULL;
+
+	for (size_t i = 0; i < gs->n; i++)
+		if ((!failed || some_failed(b, &gs->v[i])) && (!best || length(&gs->v[i]) > length(best)))
+			best = &gs->v[i];
+	return best;
+}
+
+/* The longest period into *o; the others are counted. */
+static void choose(const struct periods *ps, const struct downtime *down, struct outage *o, struct gap *span)
+{
+	const struct period *best = NULL;
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < ps->n; i++) {
+		int64_t len = ps->v[i].span.to - ps->v[i].span.from;
+
+		sum += len;
+		if (!best || len > best->span.to - best->span.from)
+			best = &ps->v[i];
+	}
+	if (!best)
+		return;
+	*o = best->o;
+	*span = best->span;
+	o->any = true;
+	o->down = *down;
+	o->seen_ns = span->to - span->from;
+	o->more = (int)ps->n - 1;
+	o->more_ns = sum - o->seen_ns;
+}
+
+static void find(const struct view *v, const struct baseline *b, const struct window *w, struct outage *o,
+		 struct gap *span)
+{
+	struct downtime down = { .ended = true };
+	struct periods ps = { 0 };
+	struct gaps gs = { 0 };
+	const struct gap *g;
+
+	gaps_of(v, b, w, &gs);
+	for (size_t i = 0; i < gs.n; i++)
+		if (stands_out(b, &gs.v[i]))
+			add_gap(v, w, &gs.v[i], &ps, &down);
+	if (!ps.n && (g = longest(&gs, b, true)))
+		add_gap(v, w, g, &ps, &down);
+	choose(&ps, &down, o, span);
+	if (!o->any && (g = longest(&gs, b, false)))
+		o->seen_ns = g->to - g->from;
+	free(gs.v);
+	free(ps.v);
 }
 
 struct own {
@@ -378,8 +244,8 @@ struct own {
  * never came back is counted to the end of the load. */
 static void client_gaps(const struct view *v, const struct gap *g, int64_t end_ns, struct outage *o)
 {
+	struct instants len = { 0 };
 	struct own *c;
-	struct acks len = { 0 };
 	uint32_t max = 0;
 	size_t i;
 
@@ -393,12 +259,14 @@ static void client_gaps(const struct view *v, const struct gap *g, int64_t end_n
 		const struct op *op = v->ops[i];
 		struct own *p = &c[op->process];
 
-		if (!op_acked_write(op))
+		if (!view_served(v, op))
 			continue;
-		if (op->t_return <= g->from)
-			p->before = max64(p->before, op->t_return);
-		else if (op->t_return >= g->to && (!p->after || op->t_return < p->after))
+		if (op->t_return <= g->from) {
+			if (op->t_return > p->before)
+				p->before = op->t_return;
+		} else if (op->t_return >= g->to && (!p->after || op->t_return < p->after)) {
 			p->after = op->t_return;
+		}
 	}
 	for (i = 0; i <= max; i++)
 		if (c[i].before)
@@ -418,26 +286,27 @@ void outage_make(const struct view *v, const struct baseline *b, int64_t end_ns,
 {
 	struct window w = {
 		.from = f->rec->injected_ns, .to = f->window_end_ns, .end = end_ns,
-		.begin = v->nops ? v->ops[0]->t_invoke : 0,
-		.slow = slow_limit(b), .limit = gap_limit(b),
+		.slow = b->p999_ns >= 0 ? b->p999_ns : SLOW_UNKNOWN_MS * NS_PER_MS,
+		.limit = b->gap_limit_ns, .rec = f->rec,
 	};
-	struct acks a = { 0 };
-	struct gap g;
+	struct gap span = { 0 };
+	size_t i;
 
 	memset(o, 0, sizeof(*o));
 	o->client_min_ns = o->client_median_ns = o->client_max_ns = -1;
 	o->m.resolved_ns = -1;
-	o->ended = true;
-	if (!f->rec->injected_ns || !v->nops)
+	o->ended = o->down.ended = true;
+	if (!w.from || !v->nops)
 		return;
-	acks_of(v, &a);
-	if (longest(v, &a, &w, &g, o)) {
-		o->any = g.to - g.from > w.limit || some_write_failed(v, &w);
-		o->seen_ns = g.to - g.from;
-		if (o->any) {
-			bounds(v, &g, f, &w, o);
-			client_gaps(v, &g, end_ns, o);
-		}
-	}
-	free(a.v);
+	for (i = 0; i < v->nops; i++)
+		if (v->ops[i]->t_return - v->ops[i]->t_invoke > w.longest)
+			w.longest = v->ops[i]->t_return - v->ops[i]->t_invoke;
+	find(v, b, &w, o, &span);
+	if (!o->any)
+		return;
+	o->m.resolved_ns = -1;
+	o->client_min_ns = o->client_median_ns = o->client_max_ns = -1;
+	if (!o->ended || o->up_hi > w.to)
+		o->met = f->next;
+	client_gaps(v, &span, end_ns, o);
 }

@@ -2,9 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/mem.h"
-#include "measure/parts.h"
+#include "measure/gap.h"
 
 /* Whose outage? Writes of different kinds, to different shards and of clients
  * on different sides of a cut need not fail together, and one gap over all of
@@ -15,8 +14,9 @@
  * The outage of a fault is what the clients that stand with the others (group
  * 0) saw. It is taken over all their writes, which tells its ends best, unless
  * one shard or one kind of write was down for certainly longer (its lower
- * bound above the upper bound of all): then that is the outage, because a user
- * of that shard, or with writes of that kind, was down for so long. Of several
+ * bound above the upper bound of all), or a share of the clients (see
+ * outage_clients.c): then that is the outage, because a user of that shard, with
+ * writes of that kind, or among those clients, was down for so long. Of several
  * such the one that was down longest. A few failures in a row prove nothing of
  * a part, for with a dead address among the living every second try fails; so
  * at least PROOF writes of it must have failed, outside of the gap that all
@@ -25,7 +25,8 @@
  * A part counts when writes of it had been acknowledged before the fault. An
  * operation that failed before its client knew its shard counts for none.
  * Clients that were cut off together with their server (other groups) have an
- * outage of their own, which is never the fault's. */
+ * outage of their own, which is never the fault's; neither is that of a kind of
+ * reads. */
 
 enum { PROOF = 10 };
 
@@ -70,17 +71,17 @@ void view_narrow_free(struct view *v)
 	v->nops = 0;
 }
 
-static bool acked_before(const struct view *v, int64_t t)
+static bool served_before(const struct view *v, int64_t t)
 {
 	size_t i;
 
 	for (i = 0; i < v->nops && v->ops[i]->t_invoke < t; i++)
-		if (op_acked_write(v->ops[i]) && v->ops[i]->t_return < t)
+		if (view_served(v, v->ops[i]) && v->ops[i]->t_return < t)
 			return true;
 	return false;
 }
 
-/* Writes that failed within the part's gap and outside of that of all. */
+/* Operations that failed within the part's gap and outside of that of all. */
 static int proof(const struct view *v, const struct outage *part, const struct outage *all)
 {
 	int n = 0;
@@ -90,29 +91,39 @@ static int proof(const struct view *v, const struct outage *part, const struct o
 		const struct op *op = v->ops[i];
 		bool inside = all->any && op->t_return >= all->down_lo && op->t_invoke <= all->up_hi;
 
-		n += op_found_down(op) && op->t_invoke >= part->down_lo && op->t_return <= part->up_hi &&
+		n += view_refused(v, op) && op->t_invoke >= part->down_lo && op->t_return <= part->up_hi &&
 		     !inside;
 	}
 	return n;
 }
 
-static void add(const struct view *all, of_part *belongs, int64_t which, const char *what,
-		const char *name, int64_t until_ns, int64_t end_ns, struct fault_seen *f)
+/* `v`: the part's own operations. */
+static void add_part(const struct view *v, const char *what, const char *name, int64_t until_ns,
+		     int64_t end_ns, struct fault_seen *f)
 {
 	struct partial_outage *p;
 	struct baseline b;
+
+	if (!served_before(v, f->rec->injected_ns))
+		return;
+	p = VEC_PUSH(f->parts, f->nparts, f->parts_alloc);
+	mem_copy_str(p->what, sizeof(p->what), what);
+	mem_copy_str(p->name, sizeof(p->name), name);
+	p->reads = v->reads;
+	baseline_make(v, until_ns, &b);
+	outage_make(v, &b, end_ns, f, &p->outage);
+	p->proven = p->outage.any && proof(v, &p->outage, &f->outage) >= PROOF;
+}
+
+static void add(const struct view *all, of_part *belongs, int64_t which, const char *what,
+		const char *name, int64_t until_ns, int64_t end_ns, struct fault_seen *f)
+{
 	struct view v;
 
 	narrow(all, belongs, which, &v);
 	v.shard = belongs == of_shard ? (uint32_t)which : 0;
-	if (acked_before(&v, f->rec->injected_ns)) {
-		p = VEC_PUSH(f->parts, f->nparts, f->parts_alloc);
-		mem_copy_str(p->what, sizeof(p->what), what);
-		mem_copy_str(p->name, sizeof(p->name), name);
-		baseline_make(&v, until_ns, &b);
-		outage_make(&v, &b, end_ns, f, &p->outage);
-		p->proven = p->outage.any && proof(&v, &p->outage, &f->outage) >= PROOF;
-	}
+	v.reads = belongs == of_kind && !(OP_BIT(which) & OP_WRITES);
+	add_part(&v, what, name, until_ns, end_ns, f);
 	view_narrow_free(&v);
 }
 
@@ -133,7 +144,7 @@ static void choose(struct fault_seen *f)
 	for (i = 0; i < f->nparts; i++) {
 		const struct partial_outage *p = &f->parts[i];
 
-		if (!strcmp(p->what, "group") || !p->proven || !longer(&p->outage, &f->outage))
+		if (!strcmp(p->what, "group") || p->reads || !p->proven || !longer(&p->outage, &f->outage))
 			continue;
 		if (!worst || (worst->outage.ended && !p->outage.ended) ||
 		    (worst->outage.ended == p->outage.ended && p->outage.hi_ns > worst->outage.hi_ns))
@@ -171,6 +182,19 @@ static void kinds(const struct view *v, int64_t until_ns, int64_t end_ns, struct
 	/* The only kind is all there is. */
 	if (f->nparts == before + 1)
 		f->nparts = before;
+	for (kind = 0; kind < OP_KINDS; kind++)
+		if (!(OP_BIT(kind) & OP_WRITES))
+			add(v, of_kind, kind, "kind", op_f_name((enum op_f)kind), until_ns, end_ns, f);
+}
+
+static void clients(const struct view *main, int64_t until_ns, int64_t end_ns, struct fault_seen *f)
+{
+	char name[32];
+	struct view v;
+
+	outage_clients(main, f, until_ns, end_ns, &v, name, sizeof(name));
+	add_part(&v, "clients", name, until_ns, end_ns, f);
+	view_narrow_free(&v);
 }
 
 static void groups(const struct view *v, int64_t until_ns, int64_t end_ns, struct fault_seen *f)
@@ -190,6 +214,7 @@ void outage_parts_make(const struct view *v, const struct view *main, const stru
 	shards(v, b->until_ns, end_ns, f);
 	kinds(v, b->until_ns, end_ns, f);
 	groups(v, b->until_ns, end_ns, f);
+	clients(main, b->until_ns, end_ns, f);
 	choose(f);
 }
 

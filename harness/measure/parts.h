@@ -19,6 +19,7 @@ struct view {
 	const struct op **ops;
 	size_t nops;
 	uint32_t shard; /* that all of them belong to; 0: not narrowed to one */
+	bool reads;     /* it is about what reads of any kind met, not writes */
 	const struct evidence *ev;
 };
 
@@ -36,12 +37,27 @@ bool op_received(const struct op *op);
 
 int by_i64(const void *a, const void *b);
 
-/* Before the first fault. */
+/* Instants in their order; heap. */
+struct instants {
+	int64_t *v;
+	size_t n, alloc;
+};
+/* When the view's operations were served, and by when those that were not would
+ * have been: at their return, or after `slow`. */
+void view_instants(const struct view *v, int64_t slow, struct instants *served, struct instants *refused);
+/* How many are not later than `at`. */
+size_t instants_to(const struct instants *t, int64_t at);
+/* How many lie within (from, to). */
+size_t instants_between(const struct instants *t, int64_t from, int64_t to);
+
+/* Before the first fault. Of the view's own operations: writes, or reads. */
 struct baseline {
 	int64_t until_ns;     /* the first injection, or the end of the load */
 	int64_t p50_ns, p99_ns; /* answered operations, from the intended send; -1 */
-	int64_t write_p999_ns;  /* acknowledged writes, from the call itself */
-	int64_t max_gap_ns;     /* between acknowledgements of writes; -1 */
+	int64_t p999_ns;        /* its own that were served, from the call itself; -1 */
+	int64_t gap_p99_ns;     /* between two that were served; -1 */
+	int64_t gap_limit_ns;   /* a longer one is no gap that a healthy service has */
+	int failed_run;         /* most that failed between two that were served */
 	int64_t lateness_p99_ns, lateness_max_ns; /* of the generator; -1 */
 };
 void baseline_make(const struct view *v, int64_t until_ns, struct baseline *b);

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "measure/parts.h"
+#include "measure/gap.h"
 
 int by_i64(const void *a, const void *b)
 {
@@ -60,4 +60,43 @@ void view_free(struct view *v)
 {
 	free(v->ops);
 	memset(v, 0, sizeof(*v));
+}
+
+void view_instants(const struct view *v, int64_t slow, struct instants *served, struct instants *refused)
+{
+	for (size_t i = 0; i < v->nops; i++) {
+		const struct op *op = v->ops[i];
+		int64_t by = op->t_invoke + slow;
+
+		if (view_served(v, op))
+			*VEC_PUSH(served->v, served->n, served->alloc) = op->t_return;
+		else if (view_refused(v, op))
+			*VEC_PUSH(refused->v, refused->n, refused->alloc) = op->t_return < by ? op->t_return : by;
+	}
+	if (served->n)
+		qsort(served->v, served->n, sizeof(*served->v), by_i64);
+	if (refused->n)
+		qsort(refused->v, refused->n, sizeof(*refused->v), by_i64);
+}
+
+size_t instants_to(const struct instants *t, int64_t at)
+{
+	size_t lo = 0, hi = t->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (t->v[mid] <= at)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+size_t instants_between(const struct instants *t, int64_t from, int64_t to)
+{
+	size_t first = instants_to(t, from), last = instants_to(t, to - 1);
+
+	return last > first ? last - first : 0;
 }
