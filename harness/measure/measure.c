@@ -218,7 +218,7 @@ void measure_scenario(const struct history *h, const struct evidence *ev, struct
 	for (i = 0; i < out->nfaults; i++)
 		if (out->faults[i].rec->injected_ns && out->faults[i].rec->injected_ns < first)
 			first = out->faults[i].rec->injected_ns;
-	view_of_group(&v, 0, &main);
+	view_narrow(&v, in_group, 0, &main);
 	baseline_make(&main, first, &b);
 	out->baseline_p50_ns = b.p50_ns;
 	out->baseline_p99_ns = b.p99_ns;

@@ -70,25 +70,26 @@ struct lanes {
 	struct lane kind[OP_KINDS], shard[SHARDS_MAX];
 };
 
-static bool belongs(const struct op *op, int kind, uint32_t shard)
+static bool of_kind(const struct op *op, int64_t which)
 {
-	return kind >= 0 ? (int)op->f == kind : op->shard == shard;
+	return (int64_t)op->f == which;
 }
 
-static bool lane_down(struct lanes *ls, struct lane *l, int kind, uint32_t shard, int64_t t)
+static bool of_shard(const struct op *op, int64_t which)
+{
+	return (int64_t)op->shard == which;
+}
+
+static bool lane_down(struct lanes *ls, struct lane *l, view_part *belongs, int64_t which, int64_t t)
 {
 	size_t i;
 
 	if (!l->made) {
 		struct instants refused = { 0 };
-		struct view v = *ls->v;
 		struct baseline b;
+		struct view v;
 
-		v.nops = 0;
-		v.ops = mem_alloc((ls->v->nops + 1) * sizeof(*v.ops));
-		for (i = 0; i < ls->v->nops; i++)
-			if (belongs(ls->v->ops[i], kind, shard))
-				v.ops[v.nops++] = ls->v->ops[i];
+		view_narrow(ls->v, belongs, which, &v);
 		baseline_make(&v, ls->until_ns, &b);
 		view_instants(&v, 0, &l->served, &refused);
 		l->limit = b.gap_limit_ns;
@@ -108,10 +109,10 @@ static bool alone(struct lanes *ls, const struct fault_seen *f, const struct op 
 	if (op->t_return < f->rec->injected_ns ||
 	    (all->any && op->t_return >= all->down_lo && op->t_invoke <= all->up_hi))
 		return false;
-	if (lane_down(ls, &ls->kind[op->f], (int)op->f, 0, op->t_invoke))
+	if (lane_down(ls, &ls->kind[op->f], of_kind, op->f, op->t_invoke))
 		return false;
 	return !op->shard || op->shard >= SHARDS_MAX ||
-	       !lane_down(ls, &ls->shard[op->shard], -1, op->shard, op->t_invoke);
+	       !lane_down(ls, &ls->shard[op->shard], of_shard, op->shard, op->t_invoke);
 }
 
 static void lanes_free(struct lanes *ls)

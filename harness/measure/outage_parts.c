@@ -30,13 +30,6 @@
 
 enum { PROOF = 10 };
 
-typedef bool of_part(const struct op *op, int64_t which);
-
-static bool of_group(const struct op *op, int64_t which)
-{
-	return (int64_t)op->group == which;
-}
-
 static bool of_shard(const struct op *op, int64_t which)
 {
 	return op->group == 0 && (int64_t)op->shard == which;
@@ -45,30 +38,6 @@ static bool of_shard(const struct op *op, int64_t which)
 static bool of_kind(const struct op *op, int64_t which)
 {
 	return op->group == 0 && (int64_t)op->f == which;
-}
-
-static void narrow(const struct view *v, of_part *belongs, int64_t which, struct view *out)
-{
-	size_t i;
-
-	*out = *v;
-	out->nops = 0;
-	out->ops = mem_alloc((v->nops + 1) * sizeof(*out->ops));
-	for (i = 0; i < v->nops; i++)
-		if (belongs(v->ops[i], which))
-			out->ops[out->nops++] = v->ops[i];
-}
-
-void view_of_group(const struct view *v, uint32_t group, struct view *out)
-{
-	narrow(v, of_group, group, out);
-}
-
-void view_narrow_free(struct view *v)
-{
-	free(v->ops);
-	v->ops = NULL;
-	v->nops = 0;
 }
 
 static bool served_before(const struct view *v, int64_t t)
@@ -115,12 +84,12 @@ static void add_part(const struct view *v, const char *what, const char *name, i
 	p->proven = p->outage.any && proof(v, &p->outage, &f->outage) >= PROOF;
 }
 
-static void add(const struct view *all, of_part *belongs, int64_t which, const char *what,
+static void add(const struct view *all, view_part *belongs, int64_t which, const char *what,
 		const char *name, int64_t until_ns, int64_t end_ns, struct fault_seen *f)
 {
 	struct view v;
 
-	narrow(all, belongs, which, &v);
+	view_narrow(all, belongs, which, &v);
 	v.shard = belongs == of_shard ? (uint32_t)which : 0;
 	v.reads = belongs == of_kind && !(OP_BIT(which) & OP_WRITES);
 	add_part(&v, what, name, until_ns, end_ns, f);
@@ -202,7 +171,7 @@ static void groups(const struct view *v, int64_t until_ns, int64_t end_ns, struc
 	size_t i;
 
 	for (i = 0; i < v->ev->ngroups; i++)
-		add(v, of_group, v->ev->groups[i].number, "group", v->ev->groups[i].name, until_ns, end_ns, f);
+		add(v, in_group, v->ev->groups[i].number, "group", v->ev->groups[i].name, until_ns, end_ns, f);
 }
 
 void outage_parts_make(const struct view *v, const struct view *main, const struct baseline *b,

@@ -78,8 +78,11 @@ void outage_make(const struct view *v, const struct baseline *b, int64_t end_ns,
 void outage_parts_make(const struct view *v, const struct view *main, const struct baseline *b,
 		       int64_t end_ns, struct fault_seen *f);
 
-/* The same view with the operations of one group; the events are shared. */
-void view_of_group(const struct view *v, uint32_t group, struct view *out);
+/* The same view with those operations that belong to `which` alone; the events
+ * are shared. */
+typedef bool view_part(const struct op *op, int64_t which);
+bool in_group(const struct op *op, int64_t which);
+void view_narrow(const struct view *v, view_part *belongs, int64_t which, struct view *out);
 void view_narrow_free(struct view *v);
 
 void loss_make(const struct view *v, const struct model_ops *model, const struct fault_seen *faults,

@@ -56,6 +56,30 @@ void view_make(struct view *v, const struct history *h, const struct evidence *e
 	free(k);
 }
 
+void view_narrow(const struct view *v, view_part *belongs, int64_t which, struct view *out)
+{
+	size_t i;
+
+	*out = *v;
+	out->nops = 0;
+	out->ops = mem_alloc((v->nops + 1) * sizeof(*out->ops));
+	for (i = 0; i < v->nops; i++)
+		if (belongs(v->ops[i], which))
+			out->ops[out->nops++] = v->ops[i];
+}
+
+void view_narrow_free(struct view *v)
+{
+	free(v->ops);
+	v->ops = NULL;
+	v->nops = 0;
+}
+
+bool in_group(const struct op *op, int64_t which)
+{
+	return (int64_t)op->group == which;
+}
+
 void view_free(struct view *v)
 {
 	free(v->ops);
