@@ -416,6 +416,19 @@ static bool rests_on_final(const struct judging *j, enum expect_metric metric)
 	return metric_of(metric)->flags & M_FINAL || (metric == EXPECT_CHECK && c && c->final);
 }
 
+/* A count of acknowledged writes cannot be above all of them. */
+static bool reachable(const struct gate *g, const struct judging *j, enum expect_metric metric, char *why,
+		      size_t size)
+{
+	double most;
+
+	if ((metric != EXPECT_LOST && metric != EXPECT_EVICTED) || !judging_bound(j, "at_most", &most) ||
+	    most < (double)g->m->loss.acked)
+		return true;
+	snprintf(why, size, "the limit cannot be missed: only %lld were acknowledged", (long long)g->m->loss.acked);
+	return false;
+}
+
 static bool limited(const struct judging *j, enum expect_metric metric)
 {
 	enum metric_unit unit = metric_of(metric)->unit;
@@ -434,7 +447,7 @@ static void ground(const struct gate *g, const struct judging *j, enum expect_me
 		return;
 	if (!limited(j, metric)) {
 		overrule(r, VERDICT_UNKNOWN, "it has no limit that could be missed");
-	} else if (!whole(g, why, sizeof(why))) {
+	} else if (!reachable(g, j, metric, why, sizeof(why)) || !whole(g, why, sizeof(why))) {
 		overrule(r, VERDICT_UNKNOWN, why);
 	} else if (rests_on_final(j, metric) && !evidence_final_sound(g->ev, why, sizeof(why))) {
 		snprintf(because, sizeof(because), "the final read cannot be relied on: %.300s", why);

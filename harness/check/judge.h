@@ -24,6 +24,10 @@ struct judging {
 METRIC_LIST(JUDGE)
 #undef JUDGE
 
+/* Of an expectation that accepts what is beyond no limit: whether the setting that
+ * allows it was in force. Nothing else is changed. */
+void judge_accepted(const struct judging *j, struct judged *r);
+
 /* Sets the verdict and why. */
 void judged_as(struct judged *r, enum verdict v, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

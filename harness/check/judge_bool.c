@@ -9,6 +9,24 @@
 enum { CHECK_SECONDS = 60, CHECK_MIB = 512 };
 #define CLEAR_SHARE 0.9 /* of the failed writes must have got an answer that says so */
 
+/* Whether what keeps it from standing is what was expected: it may be an image
+ * that could not be pulled. */
+static void not_standing(const struct judging *j, struct judged *r)
+{
+	const char *object = json_str(j->expect, "object", ""), *reason = json_str(j->expect, "reason", "");
+	const char *told = json_str(j->ev->stands, "reason", ""), *member = json_str(j->ev->stands, "member", "");
+
+	if (!*object || !*reason)
+		judged_as(r, VERDICT_UNKNOWN, "it did not come up, and the expectation does not say which object should "
+			  "not and why, so that any mishap would do: %.400s", j->m->stands_why);
+	else if (json_bool(j->ev->stands, "ok", false) || (!strstr(told, object) && strcmp(member, object)) ||
+		 !strstr(told, reason))
+		judged_as(r, VERDICT_UNKNOWN, "it did not come up, but not for what was expected (%.60s, \"%.120s\"): "
+			  "%.300s", object, reason, j->m->stands_why);
+	else
+		judged_as(r, VERDICT_PASS, "%s", j->m->stands_why);
+}
+
 void judge_stands(const struct judging *j, struct judged *r)
 {
 	bool want = json_bool(j->expect, "want", true);
@@ -17,8 +35,11 @@ void judge_stands(const struct judging *j, struct judged *r)
 	r->limit = want;
 	if (told)
 		r->measured = j->m->stands;
-	judged_as(r, !told ? VERDICT_UNKNOWN : j->m->stands == want ? VERDICT_PASS : VERDICT_FAIL, "%s",
-		told ? j->m->stands_why : "it did not get that far");
+	if (told && !want && !j->m->stands)
+		not_standing(j, r);
+	else
+		judged_as(r, !told ? VERDICT_UNKNOWN : j->m->stands == want ? VERDICT_PASS : VERDICT_FAIL, "%s",
+			  told ? j->m->stands_why : "it did not get that far");
 }
 
 void judge_errors_clear(const struct judging *j, struct judged *r)

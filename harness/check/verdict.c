@@ -24,6 +24,7 @@ static void judge(const struct judging *j, enum expect_metric metric, struct jud
 
 	mem_copy_str(r->unit, sizeof(r->unit), units[metric_of(metric)->unit]);
 	judges[metric](j, r);
+	judge_accepted(j, r);
 }
 
 static void judge_one(const struct gate *g, const struct judging *j, struct judged *r)

@@ -279,6 +279,19 @@ static int check_checkers(const struct plan *p, struct err *e)
 	return 0;
 }
 
+/* A setting that the system does not have allows nothing. */
+static int check_accepted(const struct plan *p, struct err *e)
+{
+	for (size_t i = 0; i < p->sc.nexpects; i++) {
+		const struct expectation *x = &p->sc.expects[i];
+
+		if (x->setting && !settings_find(&p->settings, x->setting))
+			return yaml_error(x->at, e, "%s has no setting \"%.60s\" that could allow this", p->sc.system,
+					  x->setting);
+	}
+	return 0;
+}
+
 static int check_load(const struct plan *p, struct err *e)
 {
 	const struct ynode *load = yaml_get(p->sc.root, "load");
@@ -334,7 +347,7 @@ int plan_read(struct arena *a, const char *root, const char *path, const struct 
 	out->system = system_find(out->sc.system)->client;
 	if (!out->system->fixture)
 		return err_set(e, ERR_INPUT, "%s: system %s has no fixture", path, out->sc.system);
-	if (check_fault_steps(out, e) || read_settings(a, root, out, sets, nsets, e) ||
+	if (check_fault_steps(out, e) || read_settings(a, root, out, sets, nsets, e) || check_accepted(out, e) ||
 	    read_manifests(a, root, out, e) || read_access(a, root, out, e) ||
 	    apply_overlays(a, out, e) || check_targets(out, e) || check_load(out, e))
 		return -1;

@@ -103,10 +103,36 @@ static int read_fault_id(const struct ynode *n, const struct scenario *s,
 	return rc;
 }
 
+static bool is_scalar(const struct ynode *n)
+{
+	return n && n->kind == Y_SCALAR && *n->text;
+}
+
+/* accepted: WHY, setting: {NAME: VALUE}. */
+static int read_accepted(const struct ynode *n, const struct metric *m, struct expectation *x, struct err *e)
+{
+	const struct ynode *why = yaml_get(n, "accepted"), *setting = yaml_get(n, "setting");
+
+	if (!why && !setting)
+		return 0;
+	if (!(m->flags & M_ACCEPT))
+		return yaml_error(why ? why : setting, e, "%s cannot be accepted: give it a limit", m->name);
+	if (!why)
+		return yaml_error(setting, e, "a setting allows what is accepted: say why, accepted: \"...\"");
+	if (scenario_line(why, &x->accepted, e))
+		return -1;
+	if (!setting || setting->kind != Y_MAP || setting->n != 1 || !is_scalar(setting->items[0]))
+		return yaml_error(setting ? setting : why, e, "name the one setting that allows it, with its value; "
+				  "write: setting: {synchronous_mode: off}");
+	x->setting = setting->keys[0]->text;
+	x->setting_value = setting->items[0]->text;
+	return 0;
+}
+
 static int read_limits(const struct ynode *n, const struct scenario *s, const struct metric *m,
 		       struct expectation *x, struct err *e)
 {
-	static const char *const keys[] = {"at_most", "at_least", "within", "fault", NULL};
+	static const char *const keys[] = {"at_most", "at_least", "within", "fault", "accepted", "setting", NULL};
 	const struct ynode *v;
 	const char *example = m->unit == METRIC_NS ? "{at_most: 45s}" : "{at_most: 0}";
 
@@ -131,7 +157,9 @@ static int read_limits(const struct ynode *n, const struct scenario *s, const st
 		return -1;
 	if ((v = yaml_get(n, "fault")) && read_fault_id(v, s, m, x, e))
 		return -1;
-	if (!x->has_at_most && !x->has_at_least && !x->within_predicted)
+	if (read_accepted(n, m, x, e))
+		return -1;
+	if (!x->has_at_most && !x->has_at_least && !x->within_predicted && !x->accepted)
 		return yaml_error(n, e, "%s has no limit; write: %s: %s", m->name, m->name, example);
 	if (x->within_predicted && (x->has_at_most || x->has_at_least))
 		return yaml_error(n, e, "within: predicted and a limit are two expectations: write "
@@ -197,6 +225,31 @@ static const char *words_of(struct arena *a, const struct scenario *s, const str
 	return words;
 }
 
+/* true, or {want: false, object: NAME, reason: WORDS}. */
+static int read_stands(const struct ynode *n, struct expectation *x, struct err *e)
+{
+	static const char *const keys[] = {"want", "object", "reason", NULL};
+	const struct ynode *want, *object, *reason;
+
+	if (n->kind != Y_MAP)
+		return yaml_to_bool(n, &x->want, e);
+	if (yaml_check_keys(n, keys, "stands", e))
+		return -1;
+	want = yaml_get(n, "want");
+	object = yaml_get(n, "object");
+	reason = yaml_get(n, "reason");
+	if (!want)
+		return yaml_error(n, e, "say what is wanted: want: false");
+	if (yaml_to_bool(want, &x->want, e))
+		return -1;
+	if (x->want && (object || reason))
+		return yaml_error(object ? object : reason, e, "what is to come up needs no reason; remove this key");
+	if (!x->want && (!object || !reason))
+		return yaml_error(n, e, "name the object that does not come up and words of the reason; write: stands: "
+				  "{want: false, object: StatefulSet/NAME, reason: \"...\"}");
+	return object && (scenario_line(object, &x->object, e) || scenario_line(reason, &x->reason, e)) ? -1 : 0;
+}
+
 /* The one metric of the map: x->metric, and its value in *value. */
 static int find_metric(const struct ynode *at, struct expectation *x, const struct ynode **value,
 		       struct err *e)
@@ -240,7 +293,7 @@ static int read_expect(struct arena *a, const struct ynode *at,
 	m = metric_of(x->metric);
 	switch (m->unit) {
 	case METRIC_BOOL:
-		rc = yaml_to_bool(value, &x->want, e);
+		rc = x->metric == EXPECT_STANDS ? read_stands(value, x, e) : yaml_to_bool(value, &x->want, e);
 		break;
 	case METRIC_CHECKER:
 		rc = scenario_word(value, names->checkers, "checker", &x->checker, e);

@@ -53,6 +53,17 @@ static cJSON *expect_json(const struct expectation *x)
 		json_set_str(o, "fault", x->fault);
 	if (x->checker)
 		json_set_str(o, "checker", x->checker);
+	if (x->object)
+		json_set_str(o, "object", x->object);
+	if (x->reason)
+		json_set_str(o, "reason", x->reason);
+	if (x->accepted) {
+		cJSON *setting = cJSON_AddObjectToObject(o, "setting");
+
+		json_set_str(o, "accepted", x->accepted);
+		json_set_str(setting, "name", x->setting);
+		json_set_str(setting, "value", x->setting_value);
+	}
 	return o;
 }
 

@@ -60,10 +60,19 @@ static const char *only_fault(const struct scenario *s, const struct expectation
 	return only;
 }
 
+/* The setting without which it would have to be none. */
+static void add_accepted(struct buf *b, const struct expectation *x)
+{
+	if (x->accepted)
+		buf_fmt(b, ", as %.40s: %.40s allows", x->setting, x->setting_value);
+}
+
 static void stands(struct buf *b, const struct scenario *s, const struct expectation *x)
 {
 	(void)s;
 	buf_str(b, x->want ? "comes up as written and takes a write" : "does not come up as written");
+	if (x->object)
+		buf_fmt(b, ": %.60s", x->object);
 }
 
 static void outage(struct buf *b, const struct scenario *s, const struct expectation *x)
@@ -80,6 +89,7 @@ static void lost(struct buf *b, const struct scenario *s, const struct expectati
 	add_count(b, x, "no acknowledged write lost", "acknowledged writes lost");
 	if (x->fault)
 		buf_fmt(b, " by %s", x->fault);
+	add_accepted(b, x);
 }
 
 static void phantom(struct buf *b, const struct scenario *s, const struct expectation *x)
@@ -154,6 +164,7 @@ static void evicted(struct buf *b, const struct scenario *s, const struct expect
 {
 	(void)s;
 	add_count(b, x, "no acknowledged write evicted", "acknowledged writes evicted");
+	add_accepted(b, x);
 }
 
 static const struct metric metrics[] = {

@@ -20,7 +20,7 @@ struct expectation;
 	X(STANDS, "stands", BOOL, 0, NOTHING, stands, judge_stands) \
 	X(OUTAGE, "outage", NS, \
 	  M_FLOOR | M_FAULT | M_PREDICTED | M_BASELINE | M_WRITES | M_NOISY | M_THROUGHOUT, FAULT, outage, judge_outage) \
-	X(LOST, "lost", COUNT, M_FLOOR | M_FAULT | M_WRITES | M_FINAL, LOSS, lost, judge_lost) \
+	X(LOST, "lost", COUNT, M_FLOOR | M_FAULT | M_WRITES | M_FINAL | M_ACCEPT, LOSS, lost, judge_lost) \
 	X(PHANTOM, "phantom", COUNT, M_FLOOR | M_WRITES | M_FINAL, LOSS, phantom, judge_phantom) \
 	X(DUPLICATE, "duplicate", COUNT, M_FLOOR | M_INSERTS | M_FINAL, LOSS, duplicate, \
 	  judge_duplicate) \
@@ -32,7 +32,7 @@ struct expectation;
 	X(ERRORS_CLEAR, "errors_clear", BOOL, 0, FAULT, errors_clear, judge_errors_clear) \
 	X(CHECK, "check", CHECKER, 0, NOTHING, check, judge_check) \
 	X(STALENESS, "staleness", NS, M_REPLICAS | M_NOISY, STALENESS, staleness, judge_staleness) \
-	X(EVICTED, "evicted", COUNT, M_FLOOR | M_WRITES | M_FINAL, LOSS, evicted, judge_evicted)
+	X(EVICTED, "evicted", COUNT, M_FLOOR | M_WRITES | M_FINAL | M_ACCEPT, LOSS, evicted, judge_evicted)
 
 enum expect_metric {
 #define METRIC_ENUM(id, name, unit, flags, shows, words, judge) EXPECT_##id,
@@ -66,6 +66,7 @@ enum metric_flag {
 	M_THROUGHOUT = 256, /* calls all the time that it speaks of */
 	M_SAMPLED = 512,  /* answers of every member all the time that it speaks of */
 	M_FINAL = 1024,   /* a final read by those who were entitled to answer it */
+	M_ACCEPT = 2048,  /* may be accepted, where a setting allows it */
 };
 
 enum metric_shows {

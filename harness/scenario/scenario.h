@@ -38,9 +38,9 @@
  *     - outage: {within: predicted}
  *     - outage: {at_most: 45s, fault: kill}
  *     - lost: {at_most: 0}
+ *     - lost: {accepted: "replication is asynchronous", setting: {synchronous_mode: off}}
  *     - recovery: {at_most: 120s}
  *     - dual_primary: {at_most: 0s}
- *     - deadline: {at_most: 1050ms}
  *     - demoted: {at_most: 30s}
  *     - check: linearizable
  */
@@ -83,6 +83,12 @@ struct expectation {
 	bool want;           /* bool metrics */
 	const char *fault;   /* only this fault id; NULL: the worst of all */
 	const char *checker; /* EXPECT_CHECK */
+	/* EXPECT_STANDS with want false: which object does not come up, and words of
+	 * the reason. NULL: whatever keeps it from standing, which passes nothing. */
+	const char *object, *reason;
+	/* Why what is beyond a limit of 0 (or at_most) is taken, and the setting that
+	 * has to be in force with this value for it. NULL: it is not. */
+	const char *accepted, *setting, *setting_value;
 };
 
 struct scenario {
@@ -122,7 +128,7 @@ const char *target_node_name(const char *target);
  * steps[{step, line, and by kind: duration_ns |
  * fault, id, target, for_ns, params{} | id | await, within_ns}],
  * expect[{name, metric, line, at_most, at_least, within_predicted, want,
- * fault, checker}], limits in ns or as counts. What an expectation does not
+ * fault, checker, object, reason, accepted, setting{name, value}}], limits in ns or as counts. What an expectation does not
  * have is left out. The caller deletes it. */
 cJSON *scenario_to_json(const struct scenario *s);
 
