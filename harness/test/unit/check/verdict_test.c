@@ -305,12 +305,74 @@ static void test_stands(void **state)
 	assert_int_equal(trial_judge(&t, no)->verdict, VERDICT_FAIL);
 	t.m.stands = false;
 	assert_int_equal(trial_judge(&t, yes)->verdict, VERDICT_FAIL);
-	assert_int_equal(trial_judge(&t, no)->verdict, VERDICT_PASS);
+	/* Any mishap would do: no pass. */
+	assert_int_equal(trial_judge(&t, no)->verdict, VERDICT_UNKNOWN);
 	assert_non_null(strstr(t.j->why, "secret not found"));
 	/* Nothing else can be said of a system that never stood. */
 	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
 	assert_non_null(strstr(t.j->why, "never stood"));
 	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
+	trial_end(&t);
+}
+
+/* That manifests do not come up is a finding only for the reason that was
+ * expected. */
+static void test_stands_not_for_that(void **state)
+{
+#define NOT(object, reason) "[{\"metric\":\"stands\",\"want\":false,\"object\":\"" object "\",\"reason\":\"" \
+	reason "\"}]"
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	t.m.stands = false;
+	trial_event(&t, "{\"k\":\"stands\",\"ok\":false,\"point\":\"workloads ready\",\"reason\":\"StatefulSet/db has 0 of 3 "
+			"pods ready: secret not found\"}");
+	assert_int_equal(trial_judge(&t, NOT("StatefulSet/db", "secret not found"))->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, NOT("StatefulSet/db", "serviceaccount"))->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "not for what was expected"));
+	assert_int_equal(trial_judge(&t, NOT("Deployment/x", "secret not found"))->verdict, VERDICT_UNKNOWN);
+	t.m.stands = true;
+	assert_int_equal(trial_judge(&t, NOT("StatefulSet/db", "secret not found"))->verdict, VERDICT_FAIL);
+	trial_end(&t);
+}
+
+/* A loss that a setting allows, while that setting is in force. */
+static void test_accepted(void **state)
+{
+	static const char expect[] = "[{\"metric\":\"lost\",\"accepted\":\"asynchronous\",\"setting\":{\"name\":"
+				     "\"min_replicas\",\"value\":\"0\"}}]";
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	t.m.loss.lost = 0;
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
+	t.m.loss.lost = 7;
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "nobody told"));
+	trial_event(&t, "{\"k\":\"inforce\",\"settings\":[{\"name\":\"min-replicas\",\"value\":\"0\"}]}");
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
+	assert_non_null(strstr(t.j->why, "7 of 1000"));
+	assert_non_null(strstr(t.j->why, "min_replicas being 0 in force: asynchronous"));
+	trial_forget(&t, "inforce", 0);
+	trial_event(&t, "{\"k\":\"inforce\",\"settings\":[{\"name\":\"min-replicas\",\"value\":\"1\"}]}");
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_FAIL);
+	assert_non_null(strstr(t.j->why, "in force it was 1"));
+	trial_end(&t);
+}
+
+/* No limit at all is one that nothing can be above. */
+static void test_unreachable_limit(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	t.m.loss.lost = 1000; /* every one of them */
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":999}]")->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":1000}]")->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "cannot be missed: only 1000"));
 	trial_end(&t);
 }
 
@@ -553,6 +615,9 @@ int main(void)
 		cmocka_unit_test(test_deadline_and_demoted),
 		cmocka_unit_test(test_errors_clear),
 		cmocka_unit_test(test_stands),
+		cmocka_unit_test(test_stands_not_for_that),
+		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_unreachable_limit),
 		cmocka_unit_test(test_broken_run),
 		cmocka_unit_test(test_unsupported),
 		cmocka_unit_test(test_noisy_run),
