@@ -327,6 +327,9 @@ void shipped_run_make(const struct plan *p, const struct expectation *x, struct 
 	cJSON *event = plan_to_json(p), *o = cJSON_CreateObject();
 	bool stands = violates(&m, EXPECT_STANDS) ? !x->want : true;
 
+	/* What runs for many minutes is thinned out. */
+	if (takes_time(&m))
+		json_set_num(cJSON_GetObjectItem(event, "load"), "rate", SLOW_RATE);
 	memset(out, 0, sizeof(*out));
 	out->events = cJSON_CreateArray();
 	walk(&m, json_get(event, "steps"));

@@ -442,21 +442,21 @@ static void test_noisy_window(void **state)
 	n = &t.fault.noise[NOISE_OUTAGE];
 	*n = (struct noise){ .too_noisy = true, .stood_ns = 3 * SEC, .stood_sum_ns = 3 * SEC };
 	mem_copy_str(n->why, sizeof(n->why), "the generator stood still for 3.00 s");
-	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
 	assert_non_null(strstr(t.j->why, "stood still for 3.00 s"));
-	assert_int_equal(judge(&t, AT_MOST_S("outage", "18"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "18"))->verdict, VERDICT_UNKNOWN);
 	/* 20 s are too long by more than what the generator can have made. */
-	assert_int_equal(judge(&t, AT_MOST_S("outage", "16"))->verdict, VERDICT_FAIL);
-	assert_int_equal(judge(&t, "[{\"metric\":\"outage\",\"within_predicted\":true}]")->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "16"))->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"outage\",\"within_predicted\":true}]")->verdict, VERDICT_UNKNOWN);
 	/* Other lengths have times of their own, and counts have none. */
-	assert_int_equal(judge(&t, AT_MOST_S("recovery", "25"))->verdict, VERDICT_PASS);
-	assert_int_equal(judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "25"))->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_PASS);
 	t.fault.noise[NOISE_RECOVERY] = *n;
-	assert_int_equal(judge(&t, AT_MOST_S("recovery", "25"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "25"))->verdict, VERDICT_UNKNOWN);
 	t.fault.demoted_ns = 3 * SEC;
-	assert_int_equal(judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_PASS);
 	t.fault.noise[NOISE_DEMOTION] = *n;
-	assert_int_equal(judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_UNKNOWN);
 	trial_end(&t);
 }
 
@@ -471,10 +471,10 @@ static void test_pressed(void **state)
 	n = &t.fault.noise[NOISE_OUTAGE];
 	*n = (struct noise){ .pressed = true, .cpu_some_pct = 99 };
 	mem_copy_str(n->why, sizeof(n->why), "tasks waited for a processor 99 % of the time");
-	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_PASS);
-	assert_int_equal(judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_UNKNOWN);
 	assert_non_null(strstr(t.j->why, "99 % of the time, which makes times longer"));
-	assert_int_equal(judge(&t, "[{\"metric\":\"outage\",\"at_least\":15000000000}]")->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"outage\",\"at_least\":15000000000}]")->verdict, VERDICT_UNKNOWN);
 	trial_end(&t);
 }
 
@@ -486,16 +486,16 @@ static void test_another_load(void **state)
 	trial_begin(&t);
 	t.m.load.not_as_asked = true;
 	mem_copy_str(t.m.load.why, sizeof(t.m.load.why), "91 of 100 operations never left their clients");
-	assert_int_equal(judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
 	assert_non_null(strstr(t.j->why, "not the one that was asked for: 91 of 100"));
-	assert_int_equal(judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_UNKNOWN);
-	assert_int_equal(judge(&t, AT_MOST_S("recovery", "25"))->verdict, VERDICT_UNKNOWN);
-	assert_int_equal(judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
-	assert_int_equal(judge(&t, "[{\"metric\":\"stands\",\"want\":true}]")->verdict, VERDICT_UNKNOWN);
-	note(&t, "stands", true);
-	assert_int_equal(judge(&t, "[{\"metric\":\"stands\",\"want\":true}]")->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "25"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"stands\",\"want\":true}]")->verdict, VERDICT_UNKNOWN);
+	trial_note(&t, "stands", true);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"stands\",\"want\":true}]")->verdict, VERDICT_PASS);
 	t.m.loss.lost = 3; /* is lost at any load */
-	assert_int_equal(judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_FAIL);
 	trial_end(&t);
 }
 
