@@ -44,7 +44,7 @@ bool judged_noisy(const struct judging *j, enum expect_metric metric, const stru
 
 	if (metric == EXPECT_STANDS || !(pass || (time && r->verdict != VERDICT_BROKEN)))
 		return false;
-	if (m->load.not_as_asked && flags & (M_NOISY | M_INSERTS))
+	if (m->load.not_as_asked && flags & (M_NOISY | M_FINAL))
 		snprintf(why, size, "the load was not the one that was asked for: %s", m->load.why);
 	else if (time && n->too_noisy && !too_long_anyway(j, r, n))
 		snprintf(why, size, "too noisy: %s", n->why);
@@ -53,7 +53,7 @@ bool judged_noisy(const struct judging *j, enum expect_metric metric, const stru
 	else if (time && n->pressed &&
 		 (r->verdict == VERDICT_FAIL || (pass && judging_bound(j, "at_least", &least))))
 		snprintf(why, size, "too noisy: %s, which makes times longer", n->why);
-	else if (pass && flags & M_WRITES && m->calm_noise.too_noisy)
+	else if (pass && flags & M_WRITES && flags & M_BASELINE && m->calm_noise.too_noisy)
 		snprintf(why, size, "what is normal is not known: %s", m->calm_noise.why);
 	else
 		return false;

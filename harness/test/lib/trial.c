@@ -68,7 +68,7 @@ void trial_begin(struct trial *t)
 				  .end_ns = 100 * SEC };
 	t->m.worst = &t->fault.outage;
 	t->m.slowest = &t->fault;
-	t->m.loss = (struct loss){ .known = true, .acked = 1000 };
+	t->m.loss = (struct loss){ .known = true, .of = "insert", .acked = 1000 };
 	mem_copy_str(t->m.stands_why, sizeof(t->m.stands_why),
 		     "creating containers: secret not found");
 }
