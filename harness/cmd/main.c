@@ -44,7 +44,7 @@ static void help(FILE *f)
 	}
 	fputs("\n`ordeal COMMAND --help` tells more.\n\n"
 	      "exit codes: 0 all passed, 1 an expectation failed, 2 bad usage or input,\n"
-	      "3 broken or undecided, 130 interrupted\n", f);
+	      "3 broken, undecided or nothing tried, 130 interrupted\n", f);
 }
 
 int main(int argc, char **argv)

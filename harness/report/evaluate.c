@@ -99,6 +99,8 @@ static void evaluate(const char *dir, struct evaluation *ev)
 	run->verdict = run->n ? run->scenarios[0].verdict : VERDICT_BROKEN;
 	for (size_t i = 1; i < run->n; i++)
 		run->verdict = verdict_worse(run->verdict, run->scenarios[i].verdict);
+	if (run_all_skipped(run))
+		run->verdict = VERDICT_UNKNOWN;
 	if (run->broken)
 		run->verdict = verdict_worse(run->verdict, VERDICT_BROKEN);
 	/* Cut short: what was not tried is not passed. */

@@ -39,6 +39,15 @@ struct run_report {
 	enum verdict verdict;
 };
 
+/* Nothing was put to the test: that is no pass. */
+static inline bool run_all_skipped(const struct run_report *run)
+{
+	for (size_t i = 0; i < run->n; i++)
+		if (run->scenarios[i].verdict != VERDICT_SKIP)
+			return false;
+	return run->n > 0;
+}
+
 struct reporter; /* private to its file */
 struct reporter_ops {
 	const char *name;

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "history/event.h"
+#include "report/findings.h"
 #include "report/repeat.h"
 #include "report/story.h"
 #include "report/text.h"
@@ -431,6 +432,8 @@ static cJSON *images(const struct run_report *run)
 cJSON *report_result(const struct run_report *run)
 {
 	cJSON *out = cJSON_CreateObject(), *list;
+	struct findings found;
+	const char *headline;
 	struct arena a = {0};
 
 	set_text(out, "run_id", json_str(run->run, "run_id", "?"));
@@ -440,7 +443,14 @@ cJSON *report_result(const struct run_report *run)
 	set_text(out, "started", json_str(run->run, "started", "?"));
 	set_text(out, "command", json_str(run->run, "command", ""));
 	json_set_str(out, "verdict", verdict_name(run->verdict));
-	set_text(out, "summary", story_run(&a, run));
+	findings_make(&a, run, &found);
+	headline = findings_headline(&a, run, &found);
+	set_text(out, "headline", headline);
+	set_text(out, "summary", arena_fmt(&a, "%s %s %s", headline, findings_expected(&a, &found),
+					   story_run(&a, run)));
+	json_set(out, "findings", findings_json(&found));
+	json_set(out, "expectations", findings_expected_json(&found));
+	findings_free(&found);
 	json_set_bool(out, "interrupted", run->interrupted);
 	json_set_i64(out, "planned", (int64_t)run->planned);
 	json_set(out, "images", images(run));

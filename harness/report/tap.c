@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "report/findings.h"
 #include "report/live.h"
 #include "report/report.h"
 #include "report/repeat.h"
@@ -267,6 +268,20 @@ static void repetitions(struct reporter *r, const struct run_report *run)
 	}
 }
 
+/* The last words of a run: what it found, the worst first. */
+static void found(struct reporter *r, const struct run_report *run)
+{
+	struct findings f;
+
+	findings_make(&r->arena, run, &f);
+	fprintf(r->f, "# Found: %s\n", description(&r->arena, findings_headline(&r->arena, run, &f)));
+	for (size_t i = 0; i < f.n; i++)
+		fprintf(r->f, "#   %s: %s\n", finding_key(f.v[i].kind),
+			description(&r->arena, finding_words(&r->arena, &f.v[i])));
+	fprintf(r->f, "# %s\n", findings_expected(&r->arena, &f));
+	findings_free(&f);
+}
+
 void report_tap_drop(struct reporter *r)
 {
 	arena_free(&r->arena);
@@ -286,6 +301,8 @@ static void end(struct reporter *r, const struct run_report *run)
 	else if (!run->n)
 		fprintf(r->f, "not ok %zu - at least one scenario was begun (BROKEN)\n",
 			++r->number);
+	else if (run_all_skipped(run))
+		fprintf(r->f, "not ok %zu - at least one scenario could be tried here (UNKNOWN)\n", ++r->number);
 	fprintf(r->f, "1..%zu\n", r->number);
 	repetitions(r, run);
 	time_measure(run, &t);
@@ -294,6 +311,7 @@ static void end(struct reporter *r, const struct run_report *run)
 		fprintf(r->f, "# %s\n", time_story(&r->arena, &t));
 	if (*rest)
 		fprintf(r->f, "# %s\n", rest);
+	found(r, run);
 	if (run->interrupted)
 		fprintf(r->f, "Bail out! interrupted in scenario %zu of %zu\n", run->n,
 			run->planned);

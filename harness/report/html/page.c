@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "report/findings.h"
 #include "report/html/page.h"
 #include "report/html/repeat.h"
 #include "report/story.h"
@@ -17,6 +18,7 @@ struct reporter {
 static void masthead(struct page *p)
 {
 	const struct run_report *run = p->run;
+	struct findings found;
 
 	fprintf(p->f, "<header class=\"top\">\n<div class=\"brand\"><b>Ordeal</b><span>%s</span>"
 		"<span>engine %s</span><span class=\"mono\">%s</span><a href=\"../index.html\">all "
@@ -25,7 +27,11 @@ static void masthead(struct page *p)
 		esc(p, json_str(run->run, "engine", "?")),
 		esc(p, json_str(run->run, "run_id", "?")));
 	html_chip(p->f, run->verdict);
-	fprintf(p->f, "</div>\n<h1>%s</h1>\n", esc(p, story_run(p->a, run)));
+	findings_make(p->a, run, &found);
+	fprintf(p->f, "</div>\n<h1>%s</h1>\n<p class=\"held\">%s %s</p>\n",
+		text_xml_figures(p->a, findings_headline(p->a, run, &found)),
+		esc(p, findings_expected(p->a, &found)), esc(p, story_run(p->a, run)));
+	findings_free(&found);
 	if (run->interrupted)
 		fprintf(p->f, "\n<p>The run was interrupted in scenario %zu of %zu. What was "
 			"measured until then stands; the rest was not tried.</p>\n", run->n,

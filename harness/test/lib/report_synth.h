@@ -22,6 +22,8 @@ enum {
 	RUN_REPEAT = 64,    /* seven repetitions of a kill; one never recovers, one is broken */
 	RUN_REPEAT_FAST = 256, /* the same scenario, back four times as soon; not with it */
 	RUN_GUARDED = 128,  /* RUN_SPLIT's fault with other settings */
+	RUN_LOSS_EXPECTED = 512, /* RUN_SPLIT's fault, and no expectation about loss */
+	RUN_SKIPPED = 1024, /* the engine cannot do it */
 	RUN_INTERRUPTED = 32, /* a scenario that Ctrl-C cut short; put last */
 };
 

@@ -144,6 +144,32 @@ static void split(struct pretend *s)
 	pretend_act(s, plan, 1, 80, true, true);
 }
 
+/* The same again, by somebody who asks for nothing that could show it. */
+static void loss_expected(struct pretend *s)
+{
+	static const struct pretend_fault plan[] = {{
+		"cut", "partition-node", "", 15, 28.6, 52, 45, true, 6.3, 64,
+		{"the drop counter of table inet ordeal_cut moved from 0 to 2218 packets"},
+		{"table inet ordeal_cut was removed"}}};
+
+	scenario(s, "postgres-partition-unasked", "The primary is cut off", "corrected",
+		 "[" STEADY_15 ",{\"step\":\"fault\",\"fault\":\"partition-node\",\"id\":\"cut\","
+		 "\"target\":\"primary\",\"for_ns\":45000000000,\"params\":{\"api\":\"cut\"}}]",
+		 "[" STANDS ",{\"name\":\"outage at most 45 s\",\"metric\":\"outage\",\"at_most\":45000000000}]");
+	pretend_come_up(s);
+	pretend_act(s, plan, 1, 80, true, true);
+}
+
+static void skipped(struct pretend *s)
+{
+	scenario(s, "postgres-node-down-here", "The primary's node loses power", "corrected",
+		 "[" STEADY_15 "]",
+		 "[{\"name\":\"outage at most 60 s\",\"metric\":\"outage\",\"at_most\":60000000000}]");
+	pretend_emit_text(s, s->now_ns, "unsupported", "{\"what\":\"there are no nodes here to stop\"}");
+	pretend_emit_text(s, s->now_ns, "phase", "{\"phase\":\"done\"}");
+	s->now_ns += pretend_sec(1);
+}
+
 /* The same again, with what Patroni's synchronous mode would do to it. */
 static void guarded(struct pretend *s)
 {
@@ -258,7 +284,8 @@ void report_synth(const char *dir, unsigned what)
 		void (*act)(struct pretend *);
 		int scenarios;
 	} acts[] = {{RUN_KILL, kill_primary, 1}, {RUN_KINDS, kinds, 1}, {RUN_DOCUMENTED, documented, 1},
-		    {RUN_SPLIT, split, 1}, {RUN_NO_EFFECT, no_effect, 1},
+		    {RUN_SPLIT, split, 1}, {RUN_LOSS_EXPECTED, loss_expected, 1}, {RUN_SKIPPED, skipped, 1},
+		    {RUN_NO_EFFECT, no_effect, 1},
 		    {RUN_GUARDED, guarded, 1}, {RUN_REPEAT, repeated, 7},
 		    {RUN_REPEAT_FAST, repeated_fast, 7}, {RUN_INTERRUPTED, interrupted, 1}};
 	struct pretend s = {.scenario = -1, .now_ns = START_NS, .rng = {42}};

@@ -117,8 +117,9 @@ static void verdict_comes_first(void **state)
 	const char *html = html_of(state), *h1 = strstr(html, "<h1>");
 
 	assert_non_null(h1);
-	assert_int_equal(strncmp(h1, "<h1>Of 6 scenarios, 3 failed, 1 broke, 1 stayed undecided, 1 "
-				     "passed; the run was interrupted.", 85), 0);
+	assert_int_equal(strncmp(h1, "<h1>73 of ", 10), 0);
+	assert_non_null(strstr(html, "Of 6 scenarios, 3 failed, 1 broke, 1 stayed undecided, 1 passed; the run was "
+			       "interrupted."));
 	assert_true(h1 < strstr(html, "<svg"));
 	assert_non_null(strstr(html, "Writes were down 31.24 s"));
 	assert_non_null(strstr(html, "after the primary was killed; nothing acknowledged was lost"));

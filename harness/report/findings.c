@@ -1,0 +1,367 @@
+#include "report/findings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "report/repeat.h"
+#include "report/story.h"
+#include "report/text.h"
+
+enum { HEADLINE_CLAUSES = 3 };
+
+const char *finding_key(enum finding_kind k)
+{
+	static const char *const keys[] = {
+#define FINDING_KEY(id, key) [FINDING_##id] = key,
+		FINDING_LIST(FINDING_KEY)
+#undef FINDING_KEY
+	};
+
+	return keys[k];
+}
+
+/* ---- one scenario's ---- */
+
+static struct finding *add(struct findings *f, enum finding_kind kind, const struct scenario_report *s,
+			   const char *text)
+{
+	struct finding *x = VEC_PUSH(f->v, f->n, f->alloc);
+
+	*x = (struct finding){.kind = kind, .scenario = s, .count = -1, .of = -1, .lo_ns = -1, .hi_ns = -1,
+			      .text = text};
+	return x;
+}
+
+static void add_count(struct findings *f, enum finding_kind kind, const struct scenario_report *s, int64_t n,
+		      int64_t of, const char *text)
+{
+	struct finding *x;
+
+	if (n <= 0)
+		return;
+	x = add(f, kind, s, text);
+	x->count = n;
+	x->of = of;
+}
+
+static void losses(struct arena *a, struct findings *f, const struct scenario_report *s)
+{
+	const struct loss *l = &s->m->loss;
+	int64_t lost = l->lost + l->stale_registers;
+
+	if (!l->known) {
+		if (l->acked > 0)
+			add_count(f, FINDING_UNREAD, s, l->acked, -1,
+				  arena_fmt(a, "whether any of %s acknowledged writes were lost is not known",
+					    text_count(l->acked).s));
+		return;
+	}
+	add_count(f, FINDING_LOST, s, lost, l->acked,
+		  arena_fmt(a, "%s of %s acknowledged writes %s lost", text_count(lost).s,
+			    text_count(l->acked).s, lost == 1 ? "was" : "were"));
+	add_count(f, FINDING_EVICTED, s, l->evicted, l->acked,
+		  arena_fmt(a, "%s of %s acknowledged writes %s evicted", text_count(l->evicted).s,
+			    text_count(l->acked).s, l->evicted == 1 ? "was" : "were"));
+	add_count(f, FINDING_PHANTOM, s, l->phantom, -1,
+		  arena_fmt(a, "%s that had failed %s there all the same",
+			    text_plural(l->phantom, "write", "writes").s, l->phantom == 1 ? "was" : "were"));
+	add_count(f, FINDING_DUPLICATE, s, l->duplicate, -1,
+		  arena_fmt(a, "%s there more than once",
+			    text_plural(l->duplicate, "write was", "writes were").s));
+}
+
+/* A loss is found and counted already. */
+static void violations(struct arena *a, struct findings *f, const struct scenario_report *s)
+{
+	const cJSON *list = json_get(s->event, "expect");
+
+	for (size_t i = 0; i < s->njudged && (size_t)cJSON_GetArraySize(list) == s->njudged; i++) {
+		const char *checker = json_str(cJSON_GetArrayItem(list, (int)i), "checker", NULL);
+
+		if (checker && s->judged[i].verdict == VERDICT_FAIL && strcmp(checker, "lost_writes"))
+			add(f, FINDING_VIOLATION, s, arena_fmt(a, "what clients saw is not %s", checker));
+	}
+}
+
+static void primaries(struct arena *a, struct findings *f, const struct scenario_report *s)
+{
+	const struct measured *m = s->m;
+	struct finding *x;
+
+	if (m->dual_primary_ns > 0 || m->dual_primary_samples > 0) {
+		x = add(f, FINDING_DUAL_PRIMARY, s,
+			m->dual_primary_ns > 0 ? arena_fmt(a, "two primaries took writes at once for %s",
+							   text_duration(m->dual_primary_ns).s) :
+						 "two primaries took writes at once for a moment");
+		x->lo_ns = m->dual_primary_ns > 0 ? m->dual_primary_ns : 0;
+	} else if (m->dual_primary_unseen_ns > 0) {
+		x = add(f, FINDING_UNSEEN_PRIMARY, s,
+			arena_fmt(a, "whether two primaries took writes at once is not known for %s",
+				  text_duration(m->dual_primary_unseen_ns).s));
+		x->hi_ns = m->dual_primary_unseen_ns;
+	}
+}
+
+static void outages(struct arena *a, struct findings *f, const struct scenario_report *s)
+{
+	const struct outage *o = s->m->worst;
+	const struct fault_seen *worst = NULL;
+	struct finding *x;
+
+	for (size_t i = 0; i < s->m->nfaults; i++)
+		if (&s->m->faults[i].outage == o)
+			worst = &s->m->faults[i];
+
+	if (!worst || !o->any || s->m->noise.too_noisy || worst->noise[NOISE_OUTAGE].too_noisy)
+		return;
+	x = add(f, o->ended ? FINDING_OUTAGE : FINDING_NOT_BACK, s,
+		o->ended ? arena_fmt(a, "writes%s were down for %s", story_of(a, worst), story_outage(a, o)) :
+			   arena_fmt(a, "writes%s did not come back in the %s that were left", story_of(a, worst),
+				     text_duration(o->lo_ns).s));
+	x->lo_ns = o->lo_ns;
+	x->hi_ns = o->ended ? o->hi_ns : -1;
+}
+
+static void of_scenario(struct arena *a, struct findings *f, const struct scenario_report *s)
+{
+	const struct measured *m = s->m;
+
+	if (m->broken || m->unsupported[0])
+		return;
+	if (!m->stands) {
+		if (s->ev->stands)
+			add(f, FINDING_NOT_STANDING, s, "the system did not come up as written");
+		return;
+	}
+	losses(a, f, s);
+	violations(a, f, s);
+	primaries(a, f, s);
+	outages(a, f, s);
+	if (m->nfaults && m->redundant_ns < 0 && m->nsamples)
+		add(f, FINDING_NOT_REDUNDANT, s, "full redundancy was not seen again");
+}
+
+/* ---- all of them ---- */
+
+static int64_t harm(const struct finding *x)
+{
+	return x->count > 0 ? x->count : x->lo_ns > 0 ? x->lo_ns : x->hi_ns;
+}
+
+static int worst_first(const void *a, const void *b)
+{
+	const struct finding *x = a, *y = b;
+	int64_t hx = harm(x), hy = harm(y);
+
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	if (hx != hy)
+		return hx > hy ? -1 : 1;
+	return (x->scenario > y->scenario) - (x->scenario < y->scenario);
+}
+
+void findings_make(struct arena *a, const struct run_report *run, struct findings *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (size_t i = 0; i < run->n; i++) {
+		const struct scenario_report *s = &run->scenarios[i];
+		size_t *const counts[] = {
+			[VERDICT_PASS] = &out->held, [VERDICT_FAIL] = &out->failed,
+			[VERDICT_UNKNOWN] = &out->unknown, [VERDICT_BROKEN] = &out->broken,
+			[VERDICT_SKIP] = &out->skipped,
+		};
+
+		of_scenario(a, out, s);
+		for (size_t k = 0; k < s->njudged; k++)
+			++*counts[s->judged[k].verdict];
+		out->expected += s->njudged;
+	}
+	if (out->n)
+		qsort(out->v, out->n, sizeof(*out->v), worst_first);
+}
+
+void findings_free(struct findings *f)
+{
+	free(f->v);
+	memset(f, 0, sizeof(*f));
+}
+
+/* ---- words ---- */
+
+const char *finding_words(struct arena *a, const struct finding *x)
+{
+	return arena_fmt(a, "%s (%s)", x->text, scenario_words(a, x->scenario));
+}
+
+static const char *where(struct arena *a, const struct run_report *run, const struct finding *first, size_t n)
+{
+	if (run->n == 1)
+		return "";
+	if (n == 1)
+		return arena_fmt(a, " (%s)", scenario_words(a, first->scenario));
+	return arena_fmt(a, " in %zu of %zu scenarios", n, run->n);
+}
+
+/* All of one kind in a clause. */
+static const char *clause(struct arena *a, const struct run_report *run, const struct finding *v, size_t n)
+{
+	int64_t count = 0, of = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		count += v[i].count;
+		of += v[i].of;
+	}
+	if (n == 1)
+		return arena_fmt(a, "%s%s", v->text, where(a, run, v, n));
+	switch (v->kind) {
+	case FINDING_LOST:
+	case FINDING_EVICTED:
+		return arena_fmt(a, "%s of %s acknowledged writes were %s%s", text_count(count).s, text_count(of).s,
+				 v->kind == FINDING_LOST ? "lost" : "evicted", where(a, run, v, n));
+	case FINDING_VIOLATION:
+		return arena_fmt(a, "what clients saw breaks the rules%s", where(a, run, v, n));
+	case FINDING_PHANTOM:
+		return arena_fmt(a, "%s writes that had failed were there all the same%s", text_count(count).s,
+				 where(a, run, v, n));
+	case FINDING_DUPLICATE:
+		return arena_fmt(a, "%s writes were there more than once%s", text_count(count).s,
+				 where(a, run, v, n));
+	case FINDING_DUAL_PRIMARY:
+		return arena_fmt(a, "two primaries took writes at once for up to %s%s", text_duration(v->lo_ns).s,
+				 where(a, run, v, n));
+	case FINDING_NOT_BACK:
+		return arena_fmt(a, "writes did not come back%s", where(a, run, v, n));
+	case FINDING_OUTAGE:
+		return arena_fmt(a, "writes were down for up to %s (%s)", text_duration(v->hi_ns).s,
+				 scenario_words(a, v->scenario));
+	case FINDING_NOT_REDUNDANT:
+		return arena_fmt(a, "full redundancy was not seen again%s", where(a, run, v, n));
+	case FINDING_NOT_STANDING:
+		return arena_fmt(a, "%zu of %zu systems did not come up as written", n, run->n);
+	case FINDING_UNREAD:
+		return arena_fmt(a, "whether acknowledged writes were lost is not known%s", where(a, run, v, n));
+	case FINDING_UNSEEN_PRIMARY:
+		return arena_fmt(a, "whether two primaries took writes at once is not known%s", where(a, run, v, n));
+	}
+	return v->text;
+}
+
+/* How many scenarios have figures, in how many of them it is known what is lost,
+ * and in how many there was a fault that could stop writes. */
+static size_t measured(const struct run_report *run, size_t *read, size_t *tried)
+{
+	size_t n = 0;
+
+	*read = *tried = 0;
+	for (size_t i = 0; i < run->n; i++) {
+		const struct measured *m = run->scenarios[i].m;
+
+		if (m->broken || m->unsupported[0] || !m->stands)
+			continue;
+		n++;
+		*read += m->loss.known && m->loss.acked > 0;
+		*tried += m->nfaults > 0 && !m->noise.too_noisy;
+	}
+	return n;
+}
+
+const char *findings_headline(struct arena *a, const struct run_report *run, const struct findings *f)
+{
+	size_t read, tried, n = measured(run, &read, &tried);
+	struct buf b = {0};
+	const char *out;
+	int clauses = 0;
+
+	/* Good news stands where the worst would have stood. */
+	if (n && read == n && (!f->n || f->v[0].kind != FINDING_LOST))
+		buf_str(&b, f->n || tried < n ? "nothing acknowledged was lost" :
+						"nothing acknowledged was lost, and writes were never down");
+	for (size_t i = 0, k; i < f->n && clauses < HEADLINE_CLAUSES; i = k, clauses++) {
+		for (k = i; k < f->n && f->v[k].kind == f->v[i].kind; k++)
+			;
+		buf_fmt(&b, "%s%s", b.len ? "; " : "", clause(a, run, &f->v[i], k - i));
+	}
+	if (!b.len)
+		buf_str(&b, !run->n ? "no scenario was begun" : n ? "nothing was found" : "nothing was put to the test");
+	if (b.s[b.len - 1] != '.')
+		buf_char(&b, '.');
+	if (*b.s >= 'a' && *b.s <= 'z')
+		*b.s = (char)(*b.s - 'a' + 'A');
+	out = arena_strdup(a, b.s);
+	buf_free(&b);
+	return out;
+}
+
+static void add_number(struct buf *b, size_t n, const char *words)
+{
+	if (n)
+		buf_fmt(b, ", %zu %s", n, words);
+}
+
+const char *findings_expected(struct arena *a, const struct findings *f)
+{
+	struct buf b = {0};
+	const char *out;
+
+	if (!f->expected)
+		return "Expectations: none was judged.";
+	buf_fmt(&b, "Expectations: %zu of %zu held", f->held, f->expected);
+	add_number(&b, f->failed, "failed");
+	add_number(&b, f->unknown, "could not be decided");
+	add_number(&b, f->broken, "broke");
+	add_number(&b, f->skipped, "could not be tried here");
+	buf_char(&b, '.');
+	out = arena_strdup(a, b.s);
+	buf_free(&b);
+	return out;
+}
+
+/* ---- result.json ---- */
+
+static void set_count(cJSON *o, const char *key, int64_t n)
+{
+	json_set(o, key, n < 0 ? cJSON_CreateNull() : cJSON_CreateNumber((double)n));
+}
+
+static void set_ms(cJSON *o, const char *key, int64_t ns)
+{
+	json_set(o, key, ns < 0 ? cJSON_CreateNull() : cJSON_CreateNumber((double)(ns / 1000) / 1e3));
+}
+
+cJSON *findings_json(const struct findings *f)
+{
+	cJSON *list = cJSON_CreateArray();
+	struct arena a = {0};
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct finding *x = &f->v[i];
+		cJSON *o = cJSON_CreateObject();
+
+		json_set_str(o, "kind", finding_key(x->kind));
+		json_set_str(o, "scenario", text_clean(&a, json_str(x->scenario->event, "name", "?")));
+		json_set_i64(o, "index", x->scenario->index);
+		json_set_str(o, "text", text_clean(&a, x->text));
+		set_count(o, "count", x->count);
+		set_count(o, "of", x->of);
+		set_ms(o, "lo_ms", x->lo_ns);
+		set_ms(o, "hi_ms", x->hi_ns);
+		json_push(list, o);
+	}
+	arena_free(&a);
+	return list;
+}
+
+cJSON *findings_expected_json(const struct findings *f)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	json_set_i64(o, "all", (int64_t)f->expected);
+	json_set_i64(o, "held", (int64_t)f->held);
+	json_set_i64(o, "failed", (int64_t)f->failed);
+	json_set_i64(o, "unknown", (int64_t)f->unknown);
+	json_set_i64(o, "broken", (int64_t)f->broken);
+	json_set_i64(o, "skipped", (int64_t)f->skipped);
+	return o;
+}
