@@ -177,7 +177,7 @@ static void yaml_block(FILE *f, const struct scenario_report *s, const struct ju
 
 	cJSON_DeleteItemFromObjectCaseSensitive(block, "name");
 	json_set_str(block, "scenario", json_str(s->event, "name", "?"));
-	if (noise->why[0])
+	if (noise->too_noisy || (noise->pressed && j->verdict == VERDICT_UNKNOWN))
 		json_set(block, "noise", result_noise(noise));
 	if (s->m->load.not_as_asked)
 		json_set(block, "load", result_load(&s->m->load));

@@ -206,7 +206,7 @@ static void noise(struct page *p)
 		"<li>tasks waited for a processor %s of the time</li>"
 		"<li>stolen by other machines: %s</li>\n"
 		"<li>of %s that were due, %s left the clients%s%s</li>\n",
-		n->too_noisy ? "too much for the figures to count" : "within limits",
+		n->too_noisy ? "too much for the figures to count" : n->pressed ? "no processor to spare" : "within limits",
 		text_figure(n->lateness_p99_ms, "ms").s, text_figure(n->lateness_max_ms, "ms").s,
 		percent(p, n->cpu_some_pct), percent(p, n->steal_pct),
 		text_plural(l->due, "operation", "operations").s, text_count(l->sent).s, l->why[0] ? ": " : "",
