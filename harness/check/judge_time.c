@@ -101,6 +101,9 @@ static enum verdict predicted(const struct fault_seen *f)
 		return p->lo_ns > 0 ? VERDICT_FAIL : VERDICT_PASS;
 	if (!o->ended)
 		return o->lo_ns > p->hi_ns ? VERDICT_FAIL : VERDICT_UNKNOWN;
+	/* What of it is this fault's is not known. */
+	if (o->running)
+		return VERDICT_UNKNOWN;
 	if (!*o->m.mechanism)
 		return o->hi_ns < p->lo_ns || o->lo_ns > p->hi_ns ? VERDICT_FAIL : VERDICT_UNKNOWN;
 	if (!w->known)

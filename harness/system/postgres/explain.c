@@ -35,6 +35,7 @@ struct story {
 	bool etcd;                  /* it is a key in etcd instead */
 	int64_t renewed;            /* last renewal seen under `before` */
 	int64_t ttl;                /* of that renewal */
+	int64_t lapsed;             /* the last renewal under `before` that was not followed by one in time; 0: each was */
 	int64_t released;           /* the lease was seen without a leader */
 	int64_t elected;            /* `after` was first seen as its holder, if another had it */
 	int64_t restarted;          /* the old primary's pod or container was new */
@@ -83,6 +84,8 @@ static void lease(struct story *s)
 		if (!*s->lease || strcmp(e->name, s->lease))
 			continue;
 		if (*leader && !strcmp(leader, s->before)) {
+			if (s->renewed && e->t_ns > s->injected && e->t_ns - s->renewed > s->ttl)
+				s->lapsed = s->renewed;
 			s->renewed = e->t_ns;
 			s->ttl = strtoll(ttl, NULL, 10) * NS_PER_S;
 		} else if (e->t_ns > s->injected && !*leader && !s->released) {
@@ -297,11 +300,12 @@ static void another_leads_by_etcd(const struct story *s, const struct prediction
 
 /* The prediction does not know how old the last renewal was; whoever saw it
  * does. Its watch event may have come somewhat late. */
-static void count_from_renewal(const struct story *s, const struct mechanism *expires, struct milestones *m)
+static void count_from_renewal(const struct story *s, int64_t renewed, const struct mechanism *expires,
+			       struct milestones *m)
 {
 	struct assumed a = {0};
 	int64_t loop_ns = prediction_number(s->ev->inforce, "loop_wait", 10, &a) * NS_PER_S;
-	int64_t age_ns = s->injected - s->renewed;
+	int64_t age_ns = s->injected - renewed;
 
 	if (!expires)
 		return;
@@ -328,7 +332,7 @@ static void another_leads(const struct story *s, const struct prediction *p, str
 		    "%.40s leads instead of %.40s, and took the lease %.1f s before it would have expired; nobody was seen to give it up",
 		    s->after, s->before, in_s(lapse - taken));
 	} else if (lapse) {
-		count_from_renewal(s, prediction_mechanism(p, "lease expires"), m);
+		count_from_renewal(s, s->renewed, prediction_mechanism(p, "lease expires"), m);
 		say(m, "lease expires", "%.40s leads instead of %.40s, and took the lease %.1f s after its last renewal (ttl %lld s)",
 		    s->after, s->before, in_s(taken - s->renewed),
 		    (long long)(s->ttl / NS_PER_S));
@@ -402,6 +406,14 @@ static void goes_on(const struct story *s, struct milestones *m)
 	snprintf(m->mechanism, sizeof(m->mechanism), "%s", over && s->fault->does.lasts ? "fault ends" : "");
 }
 
+/* Its lease was over, and it won the race for it. */
+static void leads_again(const struct story *s, const struct prediction *p, struct milestones *m)
+{
+	say(m, "lease expires", "%.40s leads again on timeline %lld (before: %lld); its lease was over, %.1f s passed without a renewal",
+	    s->before, (long long)s->tl_after, (long long)s->tl_before, in_s(s->renewed - s->lapsed));
+	count_from_renewal(s, s->lapsed, prediction_mechanism(p, "lease expires"), m);
+}
+
 static void same_leads(const struct story *s, const struct prediction *p, struct milestones *m)
 {
 	bool same = s->tl_after == s->tl_before;
@@ -412,6 +424,8 @@ static void same_leads(const struct story *s, const struct prediction *p, struct
 		standby(s, m);
 	else if (prediction_has(p, "space returns"))
 		say(m, "space returns", "%.40s is still the primary", s->before);
+	else if (!same && s->lapsed && prediction_has(p, "lease expires"))
+		leads_again(s, p, m);
 	else if (same || (prediction_has(p, "fault ends") && !prediction_has(p, "same member restarts")))
 		goes_on(s, m);
 	else if (s->restarted)

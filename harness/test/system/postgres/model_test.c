@@ -647,6 +647,26 @@ static void test_same_member(void **state)
 	tale_end(&t);
 }
 
+/* It was back too late for its old lease, and took a new one. */
+static void test_same_member_after_the_lease(void **state)
+{
+	struct tale t;
+
+	(void)state;
+	tale_begin(&t, "{\"fault\":\"kill-pod\",\"params\":{\"how\":\"crash\"}," PRIMARY "}");
+	for (int64_t at = 10100 * MS; at < 60 * SEC; at += 100 * MS) {
+		sample(&t, at, "postgres-0", at > 30 * SEC, at > 45 * SEC, 2);
+		sample(&t, at + 2 * MS, "postgres-1", true, false, 1);
+	}
+	put(&t, 30 * SEC, "{\"k\":\"object\",\"type\":\"pod\",\"name\":\"postgres-0\",\"uid\":\"new\",\"ip\":\"10.1.0.9\",\"restarts\":0}");
+	lease(&t, 44 * SEC, "postgres-0");
+	tale_tell(&t, 46 * SEC);
+	assert_string_equal(t.m.mechanism, "lease expires");
+	assert_non_null(strstr(t.m.why_mechanism, "its lease was over, 39.0 s passed without a renewal"));
+	assert_int_equal(t.m.window.hi_ns, 42500 * MS);
+	tale_end(&t);
+}
+
 static void test_restarted_in_place(void **state)
 {
 	struct tale t;
@@ -897,6 +917,7 @@ int main(void)
 		cmocka_unit_test(test_lease_released),
 		cmocka_unit_test(test_etcd_tells),
 		cmocka_unit_test(test_same_member),
+		cmocka_unit_test(test_same_member_after_the_lease),
 		cmocka_unit_test(test_restarted_in_place),
 		cmocka_unit_test(test_fault_ends),
 		cmocka_unit_test(test_fault_does_not_end),

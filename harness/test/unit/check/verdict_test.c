@@ -135,6 +135,9 @@ static void test_within_predicted(void **state)
 	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
 	assert_true(t.j->limit == 30000);
 	assert_non_null(strstr(t.j->why, "which may take 15000 to 30000 ms (counted from x)"));
+	t.fault.outage.running = true; /* before the fault */
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
+	t.fault.outage.running = false;
 	ms->window.lo_ns = 20000 * MS; /* cuts the interval */
 	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
 	ms->window.lo_ns = 21 * SEC; /* shorter than its rule allows */
