@@ -49,13 +49,14 @@ static void add_count(struct findings *f, enum finding_kind kind, const struct s
 static void losses(struct arena *a, struct findings *f, const struct scenario_report *s)
 {
 	const struct loss *l = &s->m->loss;
-	int64_t lost = l->lost + l->stale_registers;
+	int64_t lost = l->lost;
 
 	if (!l->known) {
 		if (l->acked > 0)
 			add_count(f, FINDING_UNREAD, s, l->acked, -1,
-				  arena_fmt(a, "whether any of %s acknowledged writes were lost is not known",
-					    text_count(l->acked).s));
+				  arena_fmt(a, "whether any of %s acknowledged writes were lost is not known%s%s",
+					    text_count(l->acked).s, l->why_unknown[0] ? ": " : "",
+					    l->why_unknown));
 		return;
 	}
 	add_count(f, FINDING_LOST, s, lost, l->acked,
