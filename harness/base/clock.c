@@ -25,6 +25,11 @@ int64_t clock_real_ns(void)
 	return now(CLOCK_REALTIME);
 }
 
+int64_t clock_thread_cpu_ns(void)
+{
+	return now(CLOCK_THREAD_CPUTIME_ID);
+}
+
 void clock_sleep_until(int64_t mono_ns)
 {
 	struct timespec ts = {.tv_sec = (time_t)(mono_ns / NS_PER_S),

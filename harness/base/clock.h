@@ -17,6 +17,8 @@ static inline double in_s(int64_t ns)
 /* CLOCK_MONOTONIC and CLOCK_REALTIME of this machine, in ns. */
 int64_t clock_mono_ns(void);
 int64_t clock_real_ns(void);
+/* Processor time that this thread has used, in ns. */
+int64_t clock_thread_cpu_ns(void);
 
 /* Sleeps until an absolute CLOCK_MONOTONIC time; signals do not end it. */
 void clock_sleep_until(int64_t mono_ns);

@@ -16,13 +16,21 @@
  *
  * A register that nothing wrote is absent (OP_NO_VALUE). Failed operations
  * took no effect and are left out, except a compare-and-set that found
- * another value: that is something seen. Reads of unknown fate say nothing. */
+ * another value: that is something seen. Reads of unknown fate say nothing.
+ *
+ * A register is put to the test when a write reached it (one was acknowledged,
+ * or its value was seen, or a compare-and-set was answered) and somebody looked
+ * (a read, an answered compare-and-set, the final read). Others are looked at as
+ * well, for a value that nobody wrote may turn up in them; but that they are in
+ * order is no evidence. */
 
-enum { WITNESS_MAX = 24, NS_PER_STEP = 1000 };
+enum { WITNESS_MAX = 24, WITNESS_SHARE = 4, NAMED_MAX = 8 };
 
+/* One register's operations, as they were called. */
 struct regs {
+	int64_t key;
 	struct reg_op *v;
-	size_t n, alloc;
+	size_t n;
 };
 
 static bool translate(const struct op *op, struct reg_op *r)
@@ -48,24 +56,99 @@ static bool translate(const struct op *op, struct reg_op *r)
 	return false;
 }
 
-static void collect(const struct view *v, int64_t key, const cJSON *registers, struct regs *out)
+struct keyed {
+	int64_t key;
+	size_t order;
+	struct reg_op op;
+};
+
+struct all {
+	struct keyed *v;
+	size_t n, alloc;
+	struct reg_op *ops;
+	struct regs *regs;
+	size_t nregs;
+	bool final; /* the final values are known */
+};
+
+static void add(struct all *all, int64_t key, const struct reg_op *op)
 {
-	char name[24];
-	const cJSON *final;
+	struct keyed *k = VEC_PUSH(all->v, all->n, all->alloc);
+
+	k->key = key;
+	k->order = all->n;
+	k->op = *op;
+}
+
+static int by_register(const void *a, const void *b)
+{
+	const struct keyed *x = a, *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return (x->order > y->order) - (x->order < y->order);
+}
+
+static void collect(const struct view *v, struct all *all)
+{
+	char why[200];
+	/* Values of nobody knows whom prove nothing. */
+	const cJSON *registers = evidence_final_sound(v->ev, why, sizeof(why)) ?
+		json_get(v->ev->final, "registers") : NULL, *value;
 	struct reg_op r;
 	size_t i;
 
-	out->n = 0;
+	memset(all, 0, sizeof(*all));
 	for (i = 0; i < v->nops; i++)
-		if (v->ops[i]->key == key && translate(v->ops[i], &r))
-			*VEC_PUSH(out->v, out->n, out->alloc) = r;
-	snprintf(name, sizeof(name), "%lld", (long long)key);
-	final = json_get(registers, name);
-	if (!final)
-		return;
-	r = (struct reg_op){ .f = REG_READ, .call = INT64_MAX - 1, .ret = INT64_MAX,
-			     .value = json_i64(registers, name, OP_NO_VALUE) };
-	*VEC_PUSH(out->v, out->n, out->alloc) = r;
+		if (translate(v->ops[i], &r))
+			add(all, v->ops[i]->key, &r);
+	all->final = registers != NULL;
+	cJSON_ArrayForEach(value, registers) {
+		r = (struct reg_op){ .f = REG_READ, .call = INT64_MAX - 1, .ret = INT64_MAX,
+				     .value = json_i64(registers, value->string, OP_NO_VALUE) };
+		add(all, strtoll(value->string, NULL, 10), &r);
+	}
+	if (all->n)
+		qsort(all->v, all->n, sizeof(*all->v), by_register);
+	all->ops = mem_alloc((all->n + 1) * sizeof(*all->ops));
+	all->regs = mem_alloc((all->n + 1) * sizeof(*all->regs));
+	for (i = 0; i < all->n; i++) {
+		all->ops[i] = all->v[i].op;
+		if (!i || all->v[i - 1].key != all->v[i].key)
+			all->regs[all->nregs++] = (struct regs){ all->v[i].key, &all->ops[i], 0 };
+		all->regs[all->nregs - 1].n++;
+	}
+	free(all->v);
+}
+
+static int by_seen(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Did a write reach it, and did somebody look? */
+static bool put_to_the_test(const struct regs *k)
+{
+	int64_t *seen = mem_alloc((k->n + 1) * sizeof(*seen));
+	bool written = false, looked = false;
+	size_t i, n = 0;
+
+	for (i = 0; i < k->n; i++) {
+		const struct reg_op *r = &k->v[i];
+
+		written = written || (r->f != REG_READ && !r->maybe);
+		looked = looked || (r->f != REG_WRITE && !r->maybe);
+		if (r->f == REG_READ)
+			seen[n++] = r->value;
+	}
+	if (n)
+		qsort(seen, n, sizeof(*seen), by_seen);
+	for (i = 0; i < k->n && !written && n; i++)
+		written = k->v[i].maybe && bsearch(&k->v[i].value, seen, n, sizeof(*seen), by_seen);
+	free(seen);
+	return written && looked;
 }
 
 static void value_text(int64_t value, char *out, size_t size)
@@ -135,109 +218,134 @@ static void witness(const struct regs *k, size_t n, size_t last, int64_t begin, 
 	sentence(&k->v[last], begin, w);
 }
 
-static void explain_no(struct regs *k, int64_t key, int64_t begin, struct reg_budget *left,
-		       struct check_result *out)
+static void explain_no(struct regs *k, int64_t begin, struct reg_budget *left, struct check_result *out)
 {
+	struct reg_budget share = *left;
 	size_t n, last;
 	char what[96];
 
-	n = reg_shrink(k->v, k->n, OP_NO_VALUE, left, &last);
+	share.steps = left->steps / WITNESS_SHARE;
+	n = reg_shrink(k->v, k->n, OP_NO_VALUE, &share, &last);
 	deed(&k->v[last], what, sizeof(what));
 	out->verdict = VERDICT_FAIL;
 	if (k->v[last].tag)
 		snprintf(out->why, sizeof(out->why),
 			 "register %lld: client %u %s, returning at %.3f s, which no order of the operations explains",
-			 (long long)key, ((const struct op *)k->v[last].tag)->process, what,
+			 (long long)k->key, ((const struct op *)k->v[last].tag)->process, what,
 			 seconds(k->v[last].ret, begin));
 	else
 		snprintf(out->why, sizeof(out->why),
 			 "register %lld: %s, which no order of the operations explains",
-			 (long long)key, what);
+			 (long long)k->key, what);
 	out->witness = cJSON_CreateArray();
 	witness(k, n, last, begin, out->witness);
 }
 
-struct keys {
-	int64_t *v;
-	size_t n, alloc;
+struct tally {
+	size_t ops, registers; /* of those put to the test */
+	size_t untested, open;
+	int64_t named[NAMED_MAX]; /* the first of those undecided */
+	enum reg_end ended_by;    /* what ended the last of them */
 };
 
-static void keys_of(const struct view *v, struct keys *k, size_t *oks)
+static void check_one(struct regs *k, int64_t begin, struct reg_budget *left, int64_t share,
+		      struct tally *t, struct check_result *out)
 {
-	size_t i, j = 0;
+	struct reg_budget mine = *left;
+	enum reg_answer a;
 
-	for (i = 0; i < v->nops; i++)
-		if (OP_BIT(v->ops[i]->f) & OP_REGISTERS) {
-			*VEC_PUSH(k->v, k->n, k->alloc) = v->ops[i]->key;
-			*oks += v->ops[i]->outcome == OP_OK;
-		}
-	if (!k->n)
-		return;
-	qsort(k->v, k->n, sizeof(*k->v), by_i64);
-	for (i = 1; i < k->n; i++)
-		if (k->v[i] != k->v[j])
-			k->v[++j] = k->v[i];
-	k->n = j + 1;
+	mine.steps = share;
+	a = reg_linearizable(k->v, k->n, OP_NO_VALUE, &mine);
+	left->steps -= share - mine.steps;
+	if (a == REG_NO) {
+		explain_no(k, begin, left, out);
+	} else if (a == REG_UNDECIDED) {
+		if (t->open < NAMED_MAX)
+			t->named[t->open] = k->key;
+		t->open++;
+		t->ended_by = mine.ended_by;
+	} else if (put_to_the_test(k)) {
+		t->ops += k->n;
+		t->registers++;
+	} else if (k->v[0].tag) {
+		t->untested++; /* the final read alone, which found nothing, is not worth a word */
+	}
 }
 
-static void check_keys(const struct view *v, const struct keys *keys, struct reg_budget *left,
-		       struct check_result *out)
+static void say_open(const struct tally *t, size_t all, const struct check_budget *budget,
+		     struct check_result *out)
 {
-	char why[200];
-	/* Values of nobody knows whom prove nothing. */
-	const cJSON *registers = evidence_final_sound(v->ev, why, sizeof(why)) ?
-		json_get(v->ev->final, "registers") : NULL;
-	struct regs k = { 0 };
-	size_t i, total = 0, open = 0;
-	int64_t share = left->steps / (int64_t)keys->n;
+	char names[160] = "";
+	size_t i, at = 0;
 
-	for (i = 0; i < keys->n && out->verdict != VERDICT_FAIL; i++) {
-		/* A key's own share, so that one hard register does not leave
-		 * the others unlooked at. */
-		struct reg_budget mine = { share, left->memory_bytes };
-		enum reg_answer a;
+	for (i = 0; i < t->open && i < NAMED_MAX; i++)
+		at += (size_t)snprintf(names + at, sizeof(names) - at, "%s%lld", i ? ", " : "",
+				       (long long)t->named[i]);
+	if (t->open > NAMED_MAX)
+		snprintf(names + at, sizeof(names) - at, ", ...");
+	out->verdict = VERDICT_UNKNOWN;
+	if (t->ended_by == REG_END_TIME)
+		snprintf(out->why, sizeof(out->why),
+			 "undecided on %zu of %zu registers (%s): this machine used up %.0f s of processor time before the work of the search was done; a faster one may decide it",
+			 t->open, all, names, in_s(budget->time_ns));
+	else
+		snprintf(out->why, sizeof(out->why),
+			 "undecided on %zu of %zu registers (%s): too many orders are possible for the search's budget of %s",
+			 t->open, all, names, t->ended_by == REG_END_MEMORY ? "memory" : "time");
+}
 
-		collect(v, keys->v[i], registers, &k);
-		total += k.n;
-		a = reg_linearizable(k.v, k.n, OP_NO_VALUE, &mine);
-		open += a == REG_UNDECIDED;
-		if (a == REG_NO)
-			explain_no(&k, keys->v[i], v->ops[0]->t_intended, left, out);
-	}
-	free(k.v);
+static void say_pass(const struct tally *t, bool final, struct check_result *out)
+{
+	char rest[120] = "";
+
+	if (t->untested)
+		snprintf(rest, sizeof(rest), "; %zu more register%s say%s nothing: no write reached %s, or nobody looked",
+			 t->untested, t->untested == 1 ? "" : "s", t->untested == 1 ? "s" : "",
+			 t->untested == 1 ? "it" : "them");
+	out->verdict = VERDICT_PASS;
+	snprintf(out->why, sizeof(out->why), "%zu operations on %zu register%s are linearizable%s%s", t->ops,
+		 t->registers, t->registers == 1 ? "" : "s", final ? ", the final values included" : "", rest);
+}
+
+static void check_all(struct all *all, int64_t begin, const struct check_budget *budget,
+		      struct check_result *out)
+{
+	struct reg_budget left = { .steps = budget->time_ns / REG_NS_PER_STEP,
+				   .memory_bytes = budget->memory_bytes,
+				   .cpu_end_ns = clock_thread_cpu_ns() + budget->time_ns };
+	struct tally t = { 0 };
+	size_t i;
+
+	/* Each register has its share, so that a hard one does not leave the
+	 * others unlooked at; what an easy one leaves goes to the next. */
+	for (i = 0; i < all->nregs && out->verdict != VERDICT_FAIL; i++)
+		check_one(&all->regs[i], begin, &left, left.steps / (int64_t)(all->nregs - i), &t, out);
 	if (out->verdict == VERDICT_FAIL)
 		return;
-	out->verdict = open ? VERDICT_UNKNOWN : VERDICT_PASS;
-	if (open)
+	if (t.open) {
+		say_open(&t, all->nregs, budget, out);
+	} else if (t.registers) {
+		say_pass(&t, all->final, out);
+	} else {
+		out->verdict = VERDICT_UNKNOWN;
 		snprintf(out->why, sizeof(out->why),
-			 "the search ended undecided on %zu of %zu registers: too many operations of unknown fate",
-			 open, keys->n);
-	else
-		snprintf(out->why, sizeof(out->why), "%zu operations on %zu registers are linearizable%s",
-			 total, keys->n, registers ? ", the final values included" : "");
+			 "no register was put to the test: none had both a write that reached it and an operation that looked (reads of replicas do not count)");
+	}
 }
 
 static void check(const struct history *h, const struct evidence *ev, const struct measured *m,
 		  const struct check_budget *budget, struct check_result *out)
 {
-	/* Steps, not seconds: the same history gets the same answer on any
-	 * machine. A step takes well below a microsecond. */
-	struct reg_budget left = { budget->time_ns / NS_PER_STEP, budget->memory_bytes };
-	struct keys keys = { 0 };
 	struct view v;
-	size_t oks = 0;
+	struct all all;
 
 	(void)m;
-	memset(out, 0, sizeof(*out));
+	*out = (struct check_result){ .verdict = VERDICT_UNKNOWN };
 	view_make(&v, h, ev);
-	keys_of(&v, &keys, &oks);
-	if (oks) {
-		check_keys(&v, &keys, &left, out);
-	} else {
-		out->verdict = VERDICT_UNKNOWN;
-		snprintf(out->why, sizeof(out->why), "no operation on a register was acknowledged");
-	}
-	free(keys.v);
+	collect(&v, &all);
+	check_all(&all, v.nops ? v.ops[0]->t_intended : 0, budget, out);
+	free(all.ops);
+	free(all.regs);
 	view_free(&v);
 }
 
@@ -245,6 +353,5 @@ extern const struct checker_ops checker_linearizable;
 const struct checker_ops checker_linearizable = {
 	.name = "linearizable",
 	.summary = "registers behave as if each operation took place at one instant (read, write, cas)",
-	.about = OP_BIT(OP_READ) | OP_BIT(OP_WRITE) | OP_BIT(OP_CAS),
 	.check = check,
 };

@@ -4,369 +4,172 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "check/register_parts.h"
 
-/* Wing and Gong's search ("Testing and Verifying Concurrent Objects", 1993)
- * with Lowe's memory of configurations ("Testing for Linearizability",
- * 2017), as porcupine and Knossos have it: walk the calls and returns in
- * order of time; place a call whose effect the current value allows, take it
- * and its return out, start over; at the return of an operation that was not
- * placed, take the last placement back. A configuration (set of operations
- * placed, value) that was reached before is not entered again.
- *
- * Operations of unknown fate have no return, so nothing ever forces them;
- * the history is linearizable once all others are placed. An outage leaves
- * dozens of them, and trying each anywhere would take for ever. But they can
- * always be put off: if there is an order at all, there is one in which each
- * of them stands, alone or in a chain of its like, right before a sure
- * operation that could not have happened without it. (Else leave it out, or
- * move it on to where it is first needed.) So it is placed only when it, or
- * a chain that starts with it, would let one of the operations happen that
- * are under way now. */
+enum { STEPS_AN_OP = 32 };
 
-struct entry {
-	struct entry *prev, *next, *match; /* match: a call's return; NULL: none */
-	int64_t t;
+/* ---- writes of unknown fate that nobody saw ---- */
+
+struct written {
+	int64_t value;
 	size_t op;
-	bool is_call;
 };
 
-struct config { /* in the arena, followed by its bytes */
-	uint64_t hash;
-	uint32_t len;
-	unsigned char bytes[];
-};
-
-struct memory {
-	struct config **slots;
-	size_t n, size; /* size: a power of two */
-	size_t bytes;
-	struct arena arena;
-};
-
-struct placed {
-	struct entry *call;
-	int64_t value; /* before */
-};
-
-struct search {
-	const struct reg_op *ops;
-	size_t n;
-	struct entry *entries, head;
-	uint64_t *done;     /* a bit an operation */
-	size_t first, beyond; /* all before `first` are done; none from `beyond` on was ever */
-	size_t *rank;       /* position among those of its kind: known fates, or maybes */
-	uint64_t *maybe;    /* the same bits, for maybes alone */
-	size_t nmaybe, nsure;
-	struct memory mem;
-	unsigned char *key;
-	struct placed *stack;
-	size_t depth;
-	int64_t *reach;     /* room for useful() */
-};
-
-static uint64_t hash_of(const unsigned char *p, size_t n)
+static int by_value(const void *a, const void *b)
 {
-	uint64_t h = UINT64_C(1469598103934665603); /* FNV-1a */
-	size_t i;
+	const struct written *x = a, *y = b;
 
-	for (i = 0; i < n; i++)
-		h = (h ^ p[i]) * UINT64_C(1099511628211);
-	return h ^ (h >> 29);
-}
-
-static void grow(struct memory *m)
-{
-	size_t size = m->size ? m->size * 2 : 1024, i;
-	struct config **slots = mem_alloc(size * sizeof(*slots));
-
-	for (i = 0; i < m->size; i++) {
-		size_t at;
-
-		if (!m->slots[i])
-			continue;
-		at = m->slots[i]->hash & (size - 1);
-		while (slots[at])
-			at = (at + 1) & (size - 1);
-		slots[at] = m->slots[i];
-	}
-	free(m->slots);
-	m->bytes += (size - m->size) * sizeof(*slots);
-	m->slots = slots;
-	m->size = size;
-}
-
-/* Returns false when it was known already. */
-static bool remember(struct memory *m, const unsigned char *key, size_t len)
-{
-	uint64_t h = hash_of(key, len);
-	struct config *c;
-	size_t at;
-
-	if (m->n * 2 >= m->size)
-		grow(m);
-	for (at = h & (m->size - 1); m->slots[at]; at = (at + 1) & (m->size - 1))
-		if (m->slots[at]->hash == h && m->slots[at]->len == len &&
-		    !memcmp(m->slots[at]->bytes, key, len))
-			return false;
-	c = arena_alloc(&m->arena, sizeof(*c) + len);
-	c->hash = h;
-	c->len = (uint32_t)len;
-	memcpy(c->bytes, key, len);
-	m->slots[at] = c;
-	m->n++;
-	m->bytes += sizeof(*c) + len + 16;
-	return true;
-}
-
-static bool bit(const uint64_t *set, size_t i)
-{
-	return set[i / 64] >> (i % 64) & 1;
-}
-
-static void flip(uint64_t *set, size_t i)
-{
-	set[i / 64] ^= UINT64_C(1) << (i % 64);
-}
-
-/* The configuration in few bytes: value, number of the first operation of
- * known fate that is not placed, the words around and after it up to the
- * last one placed, and the maybes. */
-static size_t encode(struct search *s, int64_t value)
-{
-	unsigned char *p = s->key;
-	size_t from, to, words;
-
-	while (s->first < s->nsure && bit(s->done, s->first))
-		s->first++;
-	from = s->first / 64;
-	to = s->beyond / 64 + 1;
-	memcpy(p, &value, sizeof(value));
-	p += sizeof(value);
-	memcpy(p, &from, sizeof(from));
-	p += sizeof(from);
-	while (to > from && !s->done[to - 1])
-		to--;
-	words = to - from;
-	memcpy(p, &words, sizeof(words));
-	p += sizeof(words);
-	memcpy(p, s->done + from, words * 8);
-	p += words * 8;
-	words = s->nmaybe ? (s->nmaybe - 1) / 64 + 1 : 0;
-	memcpy(p, s->maybe, words * 8);
-	p += words * 8;
-	return (size_t)(p - s->key);
-}
-
-/* The value after op, or false when it cannot happen now. */
-static bool allowed(const struct reg_op *op, int64_t value, int64_t *after)
-{
-	*after = value;
-	switch (op->f) {
-	case REG_READ:
-		return op->value == value;
-	case REG_WRITE:
-		*after = op->value;
-		return true;
-	case REG_CAS:
-		*after = op->value;
-		return op->expect == value;
-	case REG_MISMATCH:
-		return op->expect != value;
-	}
-	return false;
-}
-
-static void lift(struct entry *call)
-{
-	call->prev->next = call->next;
-	if (call->next)
-		call->next->prev = call->prev;
-	if (call->match) {
-		call->match->prev->next = call->match->next;
-		if (call->match->next)
-			call->match->next->prev = call->match->prev;
-	}
-}
-
-static void unlift(struct entry *call)
-{
-	if (call->match) {
-		call->match->prev->next = call->match;
-		if (call->match->next)
-			call->match->next->prev = call->match;
-	}
-	call->prev->next = call;
-	if (call->next)
-		call->next->prev = call;
-}
-
-static void mark(struct search *s, size_t op)
-{
-	if (s->ops[op].maybe) {
-		flip(s->maybe, s->rank[op]);
-		return;
-	}
-	flip(s->done, s->rank[op]);
-	if (bit(s->done, s->rank[op])) {
-		if (s->rank[op] > s->beyond)
-			s->beyond = s->rank[op];
-	} else if (s->rank[op] < s->first) {
-		s->first = s->rank[op];
-	}
-}
-
-static bool among(const int64_t *v, size_t n, int64_t x)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (v[i] == x)
-			return true;
-	return false;
-}
-
-/* Would the value `after` let some operation under way happen that the value
- * `now` does not, by itself or through further compare-and-sets of unknown
- * fate? */
-static bool useful(struct search *s, int64_t now, int64_t after)
-{
-	const struct entry *e, *end;
-	size_t n = 0, i;
-	int64_t x;
-
-	for (end = s->head.next; end && end->is_call; end = end->next)
-		;
-	s->reach[n++] = after;
-	for (i = 0; i < n; i++) {
-		for (e = s->head.next; e != end; e = e->next) {
-			const struct reg_op *op = &s->ops[e->op];
-
-			if (op->maybe) {
-				if (op->f == REG_CAS && op->expect == s->reach[i] &&
-				    !among(s->reach, n, op->value))
-					s->reach[n++] = op->value;
-			} else if (allowed(op, s->reach[i], &x) && !allowed(op, now, &x)) {
-				return true;
-			}
-		}
-	}
-	return false;
-}
-
-/* At the same instant a call comes before a return: such two overlap, and
- * nothing is claimed that the clock did not show. */
-static int by_time(const void *a, const void *b)
-{
-	const struct entry *x = *(struct entry *const *)a, *y = *(struct entry *const *)b;
-
-	if (x->t != y->t)
-		return x->t < y->t ? -1 : 1;
-	if (x->is_call != y->is_call)
-		return x->is_call ? -1 : 1;
+	if (x->value != y->value)
+		return x->value < y->value ? -1 : 1;
 	return (x->op > y->op) - (x->op < y->op);
 }
 
-static void search_begin(struct search *s, const struct reg_op *ops, size_t n)
+static size_t find(const struct written *v, size_t n, int64_t value)
 {
-	struct entry **order = mem_alloc((2 * n + 1) * sizeof(*order)), *e, *last;
-	size_t i, m = 0;
+	size_t lo = 0, hi = n;
 
-	memset(s, 0, sizeof(*s));
-	s->ops = ops;
-	s->n = n;
-	s->entries = mem_alloc((2 * n + 1) * sizeof(*s->entries));
-	s->rank = mem_alloc((n + 1) * sizeof(*s->rank));
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (v[mid].value < value)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+struct pruning {
+	const struct reg_op *ops;
+	size_t n;
+	struct written *maybes; /* by value */
+	size_t nmaybes;
+	bool *seen;             /* by operation: of unknown fate, and somebody may have seen it */
+	int64_t *todo;          /* values that may have been seen */
+	size_t ntodo;
+	struct written *named;  /* the values that mismatches expected */
+	size_t nnamed;
+};
+
+static void sort(struct written *v, size_t n)
+{
+	if (n)
+		qsort(v, n, sizeof(*v), by_value);
+}
+
+static void begin(struct pruning *p)
+{
+	size_t i;
+
+	p->maybes = mem_alloc((p->n + 1) * sizeof(*p->maybes));
+	p->named = mem_alloc((p->n + 1) * sizeof(*p->named));
+	p->seen = mem_alloc(p->n + 1);
+	p->todo = mem_alloc((2 * p->n + 1) * sizeof(*p->todo));
+	for (i = 0; i < p->n; i++) {
+		const struct reg_op *op = &p->ops[i];
+
+		if (op->maybe)
+			p->maybes[p->nmaybes++] = (struct written){ op->value, i };
+		else if (op->f == REG_MISMATCH)
+			p->named[p->nnamed++] = (struct written){ op->expect, i };
+		else if (op->f != REG_WRITE)
+			p->todo[p->ntodo++] = op->f == REG_READ ? op->value : op->expect;
+	}
+	sort(p->maybes, p->nmaybes);
+	sort(p->named, p->nnamed);
+}
+
+static void end(struct pruning *p)
+{
+	free(p->maybes);
+	free(p->named);
+	free(p->seen);
+	free(p->todo);
+}
+
+/* A compare-and-set of unknown fate sees what it expects; but where its own value
+ * went unseen and no mismatch can have found it, it need not have happened. */
+static void follow(struct pruning *p)
+{
+	size_t i;
+
+	for (i = 0; p->nnamed && i < p->nmaybes; i++)
+		if (p->ops[p->maybes[i].op].f == REG_CAS)
+			p->todo[p->ntodo++] = p->ops[p->maybes[i].op].expect;
+	while (p->ntodo) {
+		int64_t value = p->todo[--p->ntodo];
+
+		for (i = find(p->maybes, p->nmaybes, value); i < p->nmaybes && p->maybes[i].value == value; i++) {
+			size_t op = p->maybes[i].op;
+
+			if (p->seen[op])
+				break; /* this value has been here */
+			p->seen[op] = true;
+			if (!p->nnamed && p->ops[op].f == REG_CAS)
+				p->todo[p->ntodo++] = p->ops[op].expect;
+		}
+	}
+}
+
+/* A value that nobody else has. */
+static int64_t fresh(const struct reg_op *ops, size_t n, int64_t initial)
+{
+	struct written *all = mem_alloc((2 * n + 1) * sizeof(*all));
+	size_t m = 0, i;
+	int64_t v = 0;
+
 	for (i = 0; i < n; i++) {
-		e = &s->entries[m];
-		order[m++] = e;
-		*e = (struct entry){ .t = ops[i].call, .op = i, .is_call = true };
-		if (ops[i].maybe) {
-			s->rank[i] = s->nmaybe++;
-			continue;
-		}
-		s->rank[i] = s->nsure++;
-		e->match = &s->entries[m];
-		order[m++] = e->match;
-		*e->match = (struct entry){ .t = ops[i].ret, .op = i };
+		all[m++].value = ops[i].value;
+		all[m++].value = ops[i].expect;
 	}
-	if (m)
-		qsort(order, m, sizeof(*order), by_time);
-	for (last = &s->head, i = 0; i < m; i++) {
-		order[i]->prev = last;
-		last->next = order[i];
-		last = order[i];
-	}
-	free(order);
-	s->done = mem_alloc((s->nsure / 64 + 2) * 8);
-	s->maybe = mem_alloc((s->nmaybe / 64 + 2) * 8);
-	s->key = mem_alloc(24 + (s->nsure / 64 + 2) * 8 + (s->nmaybe / 64 + 2) * 8);
-	s->stack = mem_alloc((n + 1) * sizeof(*s->stack));
-	s->reach = mem_alloc((n + 1) * sizeof(*s->reach));
+	all[m++].value = initial;
+	sort(all, m);
+	while ((i = find(all, m, v)) < m && all[i].value == v)
+		v++;
+	free(all);
+	return v;
 }
 
-static void search_end(struct search *s)
+/* What can matter to a search. A write of unknown fate whose value nobody saw can
+ * be left out of any order that explains the history, unless a mismatch needs it:
+ * to that, all are alike whose values nobody names. Returns how many are in `out`. */
+static size_t prune(const struct reg_op *ops, size_t n, int64_t initial, struct reg_op *out)
 {
-	free(s->entries);
-	free(s->rank);
-	free(s->done);
-	free(s->maybe);
-	free(s->key);
-	free(s->stack);
-	free(s->reach);
-	free(s->mem.slots);
-	arena_free(&s->mem.arena);
-}
+	struct pruning p = { .ops = ops, .n = n };
+	int64_t other = fresh(ops, n, initial);
+	size_t m = 0, i, at;
 
-static enum reg_answer search_run(struct search *s, int64_t value, struct reg_budget *budget)
-{
-	struct entry *e = s->head.next;
-	size_t left = s->nsure;
-	int64_t after;
-
-	while (left) {
-		if (e && e->is_call) {
-			if (budget->steps-- <= 0 || s->mem.bytes > budget->memory_bytes)
-				return REG_UNDECIDED;
-			if (allowed(&s->ops[e->op], value, &after) &&
-			    (!s->ops[e->op].maybe || useful(s, value, after))) {
-				mark(s, e->op);
-				if (remember(&s->mem, s->key, encode(s, after))) {
-					s->stack[s->depth++] = (struct placed){ e, value };
-					left -= !s->ops[e->op].maybe;
-					value = after;
-					lift(e);
-					e = s->head.next;
-					continue;
-				}
-				mark(s, e->op);
-			}
-			e = e->next;
+	begin(&p);
+	follow(&p);
+	for (i = 0; i < n; i++) {
+		if (ops[i].maybe && !p.seen[i] && !p.nnamed)
 			continue;
-		}
-		if (!s->depth)
-			return REG_NO;
-		s->depth--;
-		e = s->stack[s->depth].call;
-		value = s->stack[s->depth].value;
-		left += !s->ops[e->op].maybe;
-		mark(s, e->op);
-		unlift(e);
-		e = e->next;
+		out[m] = ops[i];
+		at = find(p.named, p.nnamed, ops[i].value);
+		if (ops[i].maybe && !p.seen[i] && (at == p.nnamed || p.named[at].value != ops[i].value))
+			out[m].value = other;
+		m++;
 	}
-	return REG_YES;
+	end(&p);
+	return m;
 }
 
 enum reg_answer reg_linearizable(const struct reg_op *ops, size_t n, int64_t initial,
 				 struct reg_budget *budget)
 {
-	enum reg_answer a;
-	struct search s;
+	enum reg_answer a = reg_by_values(ops, n, initial, budget);
+	struct reg_op *few;
 
-	search_begin(&s, ops, n);
-	a = search_run(&s, initial, budget);
-	search_end(&s);
+	if (a != REG_UNDECIDED || !reg_spend(budget, (int64_t)n * STEPS_AN_OP))
+		return a;
+	few = mem_alloc((n + 1) * sizeof(*few));
+	n = prune(ops, n, initial, few);
+	a = reg_by_search(few, n, initial, budget);
+	free(few);
 	return a;
 }
+
+/* ---- shrinking ---- */
 
 /* What was known by time t: operations called by then; those that had not
  * returned are of unknown fate, and reads among them say nothing. */
@@ -426,36 +229,93 @@ static int64_t first_bad_return(const struct reg_op *ops, size_t n, int64_t init
 	return t;
 }
 
+/* Which may be left out. Without a write, a read of its value would look wrong
+ * that was right, so only reads may go at first; then writes whose value nobody
+ * names any more, unless there are mismatches, which may owe them that they found
+ * another value. What broke it, at time t, stays. */
+static void may_go(const struct reg_op *ops, size_t n, int64_t t, bool writes, bool *may)
+{
+	struct written *named = mem_alloc((n + 1) * sizeof(*named));
+	size_t nnamed = 0, i, at;
+
+	for (i = 0; i < n; i++) {
+		if (ops[i].f == REG_READ)
+			named[nnamed++].value = ops[i].value;
+		else if (ops[i].f != REG_WRITE)
+			named[nnamed++].value = ops[i].expect;
+		writes = writes && ops[i].f != REG_MISMATCH;
+	}
+	sort(named, nnamed);
+	for (i = 0; i < n; i++) {
+		at = find(named, nnamed, ops[i].value);
+		if (ops[i].f == REG_WRITE)
+			may[i] = writes && (at == nnamed || named[at].value != ops[i].value);
+		else
+			may[i] = !writes && ops[i].f != REG_CAS;
+		may[i] = may[i] && (ops[i].maybe || ops[i].ret != t);
+	}
+	free(named);
+}
+
+/* ops[0..m) less the `size` that may go, from index `upto` downwards, into room;
+ * *from: the index where it stopped. Returns the length. */
+static size_t without(const struct reg_op *ops, const bool *may, size_t m, size_t upto, size_t size,
+		      struct reg_op *room, size_t *from)
+{
+	size_t i = upto, k = 0;
+
+	while (i > 0 && size)
+		size -= may[--i];
+	*from = i;
+	for (i = 0; i < m; i++)
+		if (i < *from || i >= upto || !may[i])
+			room[k++] = ops[i];
+	return k;
+}
+
+/* Leaves out as many at once as it can, from the end: where it is linearizable
+ * without them, half as many are tried. */
+static size_t fewer(struct reg_op *ops, size_t m, int64_t initial, struct reg_budget *budget, bool *may,
+		    struct reg_op *room)
+{
+	size_t upto = m, size = m, from, k;
+
+	while (upto > 0 && !budget->ended_by) {
+		k = without(ops, may, m, upto, size, room, &from);
+		if (k < m && reg_linearizable(room, k, initial, budget) != REG_NO) {
+			if (size == 1)
+				upto = from;
+			else
+				size /= 2;
+			continue;
+		}
+		memcpy(ops, room, k * sizeof(*ops));
+		m = k;
+		upto = from;
+		size = size < m ? size * 2 : size;
+	}
+	return m;
+}
+
 size_t reg_shrink(struct reg_op *ops, size_t n, int64_t initial, struct reg_budget *budget,
 		  size_t *last)
 {
 	struct reg_op *room = mem_alloc((n + 1) * sizeof(*room));
+	bool *may = mem_alloc(n + 1);
 	int64_t t = first_bad_return(ops, n, initial, budget, room);
 	size_t m, i;
 
 	m = prefix(ops, n, t, room);
 	memcpy(ops, room, m * sizeof(*ops));
-	/* Only reads may go: without a write, a read of its value would look
-	 * wrong that was right. */
-	for (i = m; i-- > 0;) {
-		struct reg_op gone = ops[i];
-
-		if ((gone.f != REG_READ && gone.f != REG_MISMATCH) || gone.ret == t)
-			continue;
-		memmove(&ops[i], &ops[i + 1], (m - i - 1) * sizeof(*ops));
-		if (reg_linearizable(ops, m - 1, initial, budget) == REG_NO) {
-			m--;
-			continue;
-		}
-		memmove(&ops[i + 1], &ops[i], (m - i - 1) * sizeof(*ops));
-		ops[i] = gone;
-		if (budget->steps <= 0)
-			break;
-	}
+	may_go(ops, m, t, false, may);
+	m = fewer(ops, m, initial, budget, may, room);
+	may_go(ops, m, t, true, may);
+	m = fewer(ops, m, initial, budget, may, room);
 	*last = 0;
 	for (i = 0; i < m; i++)
 		if (!ops[i].maybe && (ops[*last].maybe || ops[i].ret >= ops[*last].ret))
 			*last = i;
+	free(may);
 	free(room);
 	return m;
 }
