@@ -1,8 +1,11 @@
 # ordeal: see README.md. Sources are found by folder; a new file needs no
-# line here. SAN=address|thread|undefined builds into a folder of its own.
+# line here. Another compiler (CC=clang-14), sanitizers (SAN=address|thread|
+# undefined) and COV=1, which counts, build into folders of their own.
 CC      ?= gcc
 SAN     ?=
-BUILD   := build$(if $(SAN),/$(SAN))
+COV     ?=
+COMPILER := $(notdir $(lastword $(CC)))
+BUILD   := build$(if $(filter-out gcc cc,$(COMPILER)),/$(COMPILER))$(if $(SAN),/$(SAN))$(if $(COV),/coverage)
 ENGINE  ?= auto
 SCENARIOS ?=
 SET     ?=
@@ -11,11 +14,16 @@ REPEAT  ?=
 PKGS    := libcurl libcares libcjson yaml-0.1 libmicrohttpd libnftables libpq hiredis
 DEBS    := gcc make pkg-config perl libcurl4-openssl-dev libc-ares-dev libcjson-dev libyaml-dev \
 	   libmicrohttpd-dev libnftables-dev libpq-dev libhiredis-dev libcmocka-dev
+# What single targets need besides.
+DEBS_clang := clang-14
+DEBS_lint := clang-14 clang-tidy-14 cppcheck shellcheck
+DEBS_coverage := lcov
+DEBS_fuzz := clang-14 libclang-rt-14-dev
 # Each includes only itself and those before it; test/unit/layers.t holds that.
 LAYERS  := base yaml manifest history scenario memoryd system load fault kube node apiserver engine \
 	   agent measure check report run cmd
 
-CFLAGS  ?= -O2 -g
+CFLAGS  ?= $(if $(COV),-O0,-O2) -g
 CPPFLAGS += -D_GNU_SOURCE -Iharness -I$(BUILD)/harness -include harness/base/banned.h $(PKG_CFLAGS)
 # One short line a file, on standard error: standard output is the TAP's.
 # V=1 shows the commands.
@@ -25,7 +33,8 @@ say      = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2) >&2)
 WARN    := -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
 	   -Wmissing-prototypes -Wvla -Walloca -Werror
 # gcc's look at truncation is led astray by what a sanitizer adds.
-SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -Wno-format-truncation)
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -Wno-format-truncation) \
+	    $(if $(COV),--coverage)
 LDLIBS   = $(PKG_LIBS) -lpthread -lm
 
 # Files that fit the last word in folders of any depth: $(call find,DIRS,*.c)
@@ -38,11 +47,13 @@ TESTS   := $(TESTSRC:harness/test/%.c=$(BUILD)/test/%)
 TESTLIB := $(patsubst %.c,$(BUILD)/%.o,$(wildcard harness/test/lib/*.c) harness/test/fuzz/targets.c)
 SCRIPTS := $(call find,harness/test,*.t)
 
-.PHONY: all deps flags test unit scenarios cluster cluster-down check-asan check-tsan check-kind check-docker fuzz clean
+.PHONY: all compile deps flags test unit scenarios cluster cluster-down check-asan check-tsan check-kind \
+	check-docker fuzz lint coverage clean
 .SECONDARY: $(TESTSRC:%.c=$(BUILD)/%.o) $(TESTLIB)
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/ordeal
+compile: $(BUILD)/ordeal $(TESTS)
 
 # Debian packages that building needs, then their flags, which can be asked
 # for only when they are there: Make starts anew after writing this file.
@@ -56,10 +67,14 @@ ifneq ($(MAKECMDGOALS),clean)
 include build/deps.mk
 endif
 deps: build/deps.mk
+build/%.deps: kind/deps.sh
+	@mkdir -p build
+	@kind/deps.sh --idle $(DEBS_$*)
+	@touch $@
 flags: # what a file is compiled with
 	@echo $(CC) $(CPPFLAGS) $(CFLAGS) $(WARN)
 
-$(BUILD)/%.o: %.c | build/deps.mk
+$(BUILD)/%.o: %.c | build/deps.mk $(if $(findstring clang,$(COMPILER)),build/clang.deps)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(SANFLAGS) -MMD -MP -c -o $@ $<
@@ -122,13 +137,48 @@ scenarios: all
 	@$(BUILD)/ordeal run --engine $(ENGINE) $(foreach s,$(SET),--set $(s)) \
 		$(if $(REPEAT),--repeat $(REPEAT)) $(CHOSEN)
 
-# libFuzzer on every parser; needs clang-14 and libclang-rt-14-dev.
+# What is looked for, what is not and why: .clang-tidy, .cppcheck/, .shellcheckrc. An
+# object that was not made anew is not read anew. cppcheck reads all at once: it
+# finds what nobody calls.
+TIDY := clang-tidy-14
+TIDIED := $(patsubst %.c,build/lint/%.tidy,$(SRCS) $(TESTSRC) $(wildcard harness/test/lib/*.c harness/test/fuzz/*.c))
+SHELLS := $(shell grep -rlIE '^\#!.*sh$$|^\# shellcheck shell' kind .ci harness)
+
+lint:
+	@$(MAKE) -k $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) build/lint/cppcheck build/lint/shellcheck $(TIDIED)
+build/lint/%.tidy: $(BUILD)/%.o .clang-tidy harness/test/.clang-tidy | build/lint.deps
+	@mkdir -p $(@D)
+	$(call say,TIDY,$*.c)
+	$(Q)$(TIDY) --quiet $*.c -- -std=c11 $(CPPFLAGS) 2>$@.log || { cat $@.log; exit 1; }
+	@touch $@
+build/lint/cppcheck: $(OBJS) $(wildcard .cppcheck/*) | build/lint.deps
+	@mkdir -p $(@D)
+	$(call say,LINT,cppcheck)
+	$(Q)cppcheck --quiet --std=c11 --enable=warning,performance,portability,unusedFunction --error-exitcode=1 \
+		--inline-suppr --library=.cppcheck/macros.xml --suppressions-list=.cppcheck/suppressions \
+		-Iharness -I$(BUILD)/harness -D_GNU_SOURCE harness
+	@touch $@
+build/lint/shellcheck: $(SHELLS) .shellcheckrc | build/lint.deps
+	@mkdir -p $(@D)
+	$(call say,LINT,shellcheck)
+	$(Q)shellcheck $(SHELLS)
+	@touch $@
+
+# Which lines the unit tests run, by folder. A process that is killed tells nothing.
+coverage: build/coverage.deps
+	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
+	$(MAKE) COV=1 unit
+	@lcov --quiet --capture --no-external --base-directory . --directory build/coverage/harness \
+		--output-file build/coverage/lines.info
+	@awk -f harness/test/lib/coverage.awk build/coverage/lines.info | sort
+
+# libFuzzer on every parser.
 FUZZ_CC ?= clang-14
 FUZZ_SECONDS ?= 60
 FUZZERS := $(patsubst harness/test/fuzz/entry/%.c,build/fuzz/%,$(wildcard harness/test/fuzz/entry/*.c))
 FUZZSRC := harness/test/fuzz/targets.c $(call find,$(addprefix harness/,base yaml manifest scenario history),*.c)
 
-build/fuzz/%: harness/test/fuzz/entry/%.c $(FUZZSRC)
+build/fuzz/%: harness/test/fuzz/entry/%.c $(FUZZSRC) | build/deps.mk build/fuzz.deps
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -std=c11 $(CPPFLAGS) -O1 -g -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined -o $@ $^ $(LDLIBS)

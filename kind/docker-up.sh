@@ -25,7 +25,7 @@ if [ "$(likely_mode)" = build ] && [ "$(ORDEAL_IMAGES=build "$KIND_DIR/build/bas
     /usr/share/keyrings/debian-archive-keyring.gpg=debian-archive-keyring)"
 fi
 steps=()
-# shellcheck disable=SC2086
+# shellcheck disable=SC2086,SC2116 # one blank between words
 missing=$(echo $missing)
 if [ -n "$missing" ]; then
   # shellcheck disable=SC2086

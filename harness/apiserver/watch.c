@@ -10,7 +10,7 @@
 
 /* White space that tells a dead client from a silent one. */
 #define ALIVE_NS (15 * NS_PER_S)
-enum { SECONDS = 1800 }; /* of a watch whose limit is missing or senseless */
+#define LIMIT_S INT64_C(1800) /* of a watch whose own is missing or senseless */
 
 struct watching {
 	struct store *store;
@@ -112,7 +112,7 @@ enum MHD_Result watch_answer(struct MHD_Connection *conn, struct store *store, c
 	struct watching *w = mem_alloc(sizeof(*w));
 	struct MHD_Response *r;
 	enum MHD_Result ok;
-	int64_t seconds = limit ? strtoll(limit, NULL, 10) : SECONDS;
+	int64_t seconds = limit ? strtoll(limit, NULL, 10) : LIMIT_S;
 
 	w->store = store;
 	w->kind = kind;
@@ -121,7 +121,7 @@ enum MHD_Result watch_answer(struct MHD_Connection *conn, struct store *store, c
 	w->fields = mem_strdup(fields ? fields : "");
 	w->version = from ? strtoll(from, NULL, 10) : 0;
 	w->silent_ns = clock_mono_ns();
-	w->end_ns = w->silent_ns + (seconds > 0 && seconds < 2 * SECONDS ? seconds : SECONDS) * NS_PER_S;
+	w->end_ns = w->silent_ns + (seconds > 0 && seconds < 2 * LIMIT_S ? seconds : LIMIT_S) * NS_PER_S;
 	r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 32768, watch_read, w, watch_free);
 	MHD_add_response_header(r, "Content-Type", "application/json");
 	ok = MHD_queue_response(conn, 200, r);

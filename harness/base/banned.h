@@ -42,7 +42,7 @@ double atof(const char *) BANNED_NUMBER;
 int fork(void) BANNED_CHILD;
 int vfork(void) BANNED_CHILD;
 int system(const char *) BANNED_CHILD;
-struct _IO_FILE *popen(const char *, const char *) BANNED_CHILD;
+struct _IO_FILE *popen(const char *, const char *) BANNED_CHILD; /* NOLINT: the libc's name */
 
 #define BANNED_CHANCE BANNED("every choice comes from the seed of the run: base/rng.h")
 int rand(void) BANNED_CHANCE;

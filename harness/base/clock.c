@@ -110,7 +110,7 @@ int clock_parse_rfc3339(const char *s, int64_t *real_ns)
 
 		if (sscanf(p + 1, "%2d:%2d", &h, &m) != 2)
 			return -1;
-		offset = (h * 60 + m) * (minus ? -60 : 60);
+		offset = (int64_t)(h * 60 + m) * (minus ? -60 : 60);
 	} else if (*p != 'Z' && *p != '\0') {
 		return -1;
 	}

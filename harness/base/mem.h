@@ -7,10 +7,10 @@
 /* Memory that is zeroed and never NULL: out of memory prints and aborts,
  * since a harness that cannot allocate cannot report anything true. Free
  * with free(). */
-void *mem_alloc(size_t size);
-void *mem_realloc(void *p, size_t size);
-char *mem_strdup(const char *s);
-char *mem_fmt(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void *mem_alloc(size_t size) __attribute__((returns_nonnull));
+void *mem_realloc(void *p, size_t size) __attribute__((returns_nonnull));
+char *mem_strdup(const char *s) __attribute__((returns_nonnull));
+char *mem_fmt(const char *fmt, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 
 /* Copies at most size-1 bytes and always terminates. */
 void mem_copy_str(char *to, size_t size, const char *from);
@@ -22,14 +22,15 @@ struct arena_block;
 struct arena {
 	struct arena_block *head;
 };
-void *arena_alloc(struct arena *a, size_t size);
-char *arena_strdup(struct arena *a, const char *s);
-char *arena_fmt(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void *arena_alloc(struct arena *a, size_t size) __attribute__((returns_nonnull));
+char *arena_strdup(struct arena *a, const char *s) __attribute__((returns_nonnull));
+char *arena_fmt(struct arena *a, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3), returns_nonnull));
 void arena_free(struct arena *a);
 
 /* Makes room for one more element in a heap array: VEC_PUSH(p, n, alloc)
  * returns a pointer to the new, zeroed element. */
-void *mem_grow(void *p, size_t n, size_t *alloc, size_t size);
+void *mem_grow(void *p, size_t n, size_t *alloc, size_t size) __attribute__((returns_nonnull));
 #define VEC_PUSH(p, n, alloc) \
 	((p) = mem_grow((p), (n), &(alloc), sizeof(*(p))), &(p)[(n)++])
 

@@ -14,8 +14,6 @@
 #include "base/clock.h"
 #include "base/file.h"
 
-extern char **environ;
-
 enum { OUTPUT_CAP_BYTES = 16 << 20 };
 
 static int exit_code(int status)

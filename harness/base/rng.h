@@ -1,6 +1,7 @@
 #ifndef ORDEAL_BASE_RNG_H
 #define ORDEAL_BASE_RNG_H
 
+#include <assert.h>
 #include <stdint.h>
 
 /* A seeded random source: the same seed gives the same choices on every
@@ -22,6 +23,7 @@ static inline uint64_t rng_next(struct rng *r)
 /* A number in 0..n-1; n is not 0. The bias of the modulo is below n/2^64. */
 static inline uint64_t rng_below(struct rng *r, uint64_t n)
 {
+	assert(n);
 	return rng_next(r) % n;
 }
 

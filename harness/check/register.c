@@ -218,10 +218,8 @@ static int64_t first_bad_return(const struct reg_op *ops, size_t n, int64_t init
 			hi = mid;
 		else
 			lo = mid + 1;
-		if (a == REG_UNDECIDED) {
-			lo = hi;
+		if (a == REG_UNDECIDED)
 			break;
-		}
 	}
 	if (hi < m)
 		t = rets[hi];

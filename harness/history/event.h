@@ -77,7 +77,4 @@ cJSON *events_read_from(const char *path, size_t *from, struct err *e);
  * longer. */
 cJSON *events_of(const cJSON *events, int scenario);
 
-/* The last event of a kind in an array; NULL: none. */
-const cJSON *events_last(const cJSON *events, const char *kind);
-
 #endif

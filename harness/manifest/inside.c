@@ -13,7 +13,7 @@ bool path_split(struct arena *a, const char *path, const char **parent, const ch
 {
 	const char *last = NULL, *p, *start;
 	bool quoted = false;
-	size_t len = strlen(path);
+	size_t len;
 	char *s;
 
 	for (p = path; *p; p++) {

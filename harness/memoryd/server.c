@@ -312,7 +312,7 @@ static int serve(struct memory_member *m, struct err *e)
 
 	while (!r) {
 		polled = m->nconns;
-		if (room < polled + 2) {
+		if (!p || room < polled + 2) {
 			room = (polled + 2) * 2;
 			p = mem_realloc(p, room * sizeof(*p));
 		}

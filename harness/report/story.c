@@ -230,6 +230,8 @@ static void say_outage(struct buf *b, struct arena *a, const struct measured *m)
 		    (f->outage.any && f->outage.lo_ns > max->outage.lo_ns))
 			max = f;
 	}
+	if (!min || !max)
+		return; /* no fault at all */
 	buf_fmt(b, "%zu faults: ", m->nfaults);
 	if (!max->outage.any)
 		buf_str(b, "writes never stopped");

@@ -47,7 +47,7 @@ static bool reached(const struct walk *w, enum await_kind what, const cJSON *sta
 		    int64_t offset_ns)
 {
 	int64_t sampled_ns = w->fault_bit_ns +
-			     (STAGE_SAMPLE_EVERY_MS + STAGE_PROBE_TIMEOUT_MS) * 2 * NS_PER_MS;
+			     2 * NS_PER_MS * (STAGE_SAMPLE_EVERY_MS + STAGE_PROBE_TIMEOUT_MS);
 	const cJSON *m;
 
 	if (what != AWAIT_WRITES && clock_mono_ns() < sampled_ns)

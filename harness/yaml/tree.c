@@ -72,7 +72,7 @@ static struct ynode *index_step(const struct ynode *list, const char *p, const c
 struct ynode *yaml_path(struct ynode *root, const char *path)
 {
 	struct ynode *at = root;
-	const char *p = path, *end;
+	const char *p = path, *end = p;
 
 	while (at && *p) {
 		if (*p == '[') {

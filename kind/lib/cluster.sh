@@ -207,6 +207,7 @@ mend_cluster() {
   local since
   since=$(date -u +%Y-%m-%dT%H:%M:%SZ)
   ensure_registry
+  # shellcheck disable=SC2086 # a list
   docker unpause $NODES >/dev/null 2>&1 || true
   docker start "$CONTROL_PLANE" >/dev/null
   # shellcheck disable=SC2086

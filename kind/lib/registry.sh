@@ -25,8 +25,7 @@ ensure_registry() {
   mkdir -p "$REGISTRY_DATA"
   docker run -d --name "$REGISTRY" --label ordeal --network "$NETWORK" -p 127.0.0.1::5000 \
     -v "$REGISTRY_DATA:/var/lib/registry" ordeal/registry:latest >/dev/null
-  local i
-  for i in $(seq 100); do
+  for _ in $(seq 100); do
     curl -sf "$(registry_url)/v2/" >/dev/null 2>&1 && return
     sleep 0.1
   done

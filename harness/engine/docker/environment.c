@@ -62,7 +62,7 @@ static void variable_name(const char *service, char *out, size_t size)
 {
 	size_t i;
 
-	for (i = 0; service[i] && i < size - 1; i++)
+	for (i = 0; i < size - 1 && service[i]; i++)
 		out[i] = service[i] == '-' ? '_' : (char)toupper((unsigned char)service[i]);
 	out[i] = '\0';
 }

@@ -109,9 +109,7 @@ static int apply_object(struct kube *k, const struct ynode *node, struct err *e)
 		r = yaml_error(node, e, "%s %s lies in the namespace %s; a run touches only its own, %s",
 			       kind, kube_meta(o, "name"), ns, k->base.namespace);
 	} else if (kube_kind_find(k->k, json_str(o, "apiVersion", ""), kind, &kk, e)) {
-		if (e->kind != ERR_INTERRUPTED)
-			r = yaml_error(node, e, "%s", e->msg);
-		r = -1;
+		r = e->kind == ERR_INTERRUPTED ? -1 : yaml_error(node, e, "%s", e->msg);
 	} else if (!kk.namespaced) {
 		r = yaml_error(node, e, "%s %s would lie outside the run's namespace", kind,
 			       kube_meta(o, "name"));

@@ -9,7 +9,8 @@
 
 int kube_connect(struct kube *k, bool cleanup, struct err *e)
 {
-	bool allow = getenv("ORDEAL_INSECURE_TLS") && !strcmp(getenv("ORDEAL_INSECURE_TLS"), "1");
+	const char *insecure = getenv("ORDEAL_INSECURE_TLS");
+	bool allow = insecure && !strcmp(insecure, "1");
 
 	if (!k->k) {
 		if (kubeconfig_read(k->kubeconfig, k->base.conf.context, allow, &k->conf, e))

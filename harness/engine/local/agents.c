@@ -18,8 +18,6 @@
 #define HEAL_WITHIN_NS (60 * NS_PER_S)
 #define DEAD_MAN "8" /* seconds without a word from the driver; it renews every 2 */
 
-extern char **environ;
-
 /* The address that it announces in its log: "listening ADDR:PORT". */
 static int await_address(struct local_agent *a, const char *what, const char *log, struct err *e)
 {

@@ -266,14 +266,12 @@ void plot_latency(struct page *p, int y)
 		dots(p->f, s, 4, "d-info", "h0", height);
 		dots(p->f, s, 2, "d-fail", "v6", height);
 		fputs("</svg>", p->f);
-		for (double d = ceil(s->lo); d <= s->hi; d++) {
+		for (int d = (int)ceil(s->lo); d <= s->hi; d++) {
 			int at = top_y + height - 3 -
 				 (int)((d - s->lo) / (s->hi - s->lo) * (height - 6));
-			struct text t = text_duration((int64_t)llround(pow(10, d) * 1e6));
+			struct text t;
 
-			if (d >= 1 && d < 3)
-				snprintf(t.s, sizeof(t.s), "%g ms", pow(10, d));
-			else if (d >= 3)
+			if (d >= 3)
 				snprintf(t.s, sizeof(t.s), "%g s", pow(10, d - 3));
 			else
 				snprintf(t.s, sizeof(t.s), "%g ms", pow(10, d));

@@ -244,7 +244,7 @@ static void push(cJSON *events, const char *fmt, ...)
 static void sample(cJSON *events, int64_t ms, const char *m, bool primary, const char *run)
 {
 	push(events, "{\"k\":\"sample\",\"s\":0,\"t\":%lld,\"m\":\"%s\",\"ok\":true,\"role\":\"%s\",\"writable\":%s,"
-	     "\"x\":{\"run_id\":\"%s\"}}", (long long)(ms * MS), m, primary ? "primary" : "replica",
+	     "\"x\":{\"run_id\":\"%s\"}}", (long long)ms * MS, m, primary ? "primary" : "replica",
 	     primary ? "true" : "false", run);
 }
 

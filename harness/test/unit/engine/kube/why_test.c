@@ -80,7 +80,7 @@ static void job_runs_on(void **state)
 	assert_true(y.certain_after_ns < 0);
 	/* Somebody else's pod. */
 	snprintf(other, sizeof(other), "%s", pods);
-	memcpy(strstr(other, "'u1'"), "'u2'", 4);
+	strstr(other, "'u1'")[2] = '2';
 	why(job, other, LIST(""), LIST(""), &y);
 	says(&y, "no pod was made");
 }
