@@ -252,7 +252,7 @@ const char *figure_value(struct arena *a, enum figure_kind k, double v, bool at_
 	if (isinf(v))
 		return v < 0 ? "no bound" : "never seen";
 	if (k == FIGURE_LOST)
-		return fmod(v, 1) ? arena_fmt(a, "%s%.1f", pre, v) :
+		return fmod(v, 1) != 0 ? arena_fmt(a, "%s%.1f", pre, v) :
 				    arena_fmt(a, "%s%s%s", pre, sign, text_count((int64_t)fabs(v)).s);
 	if (v == 0)
 		return arena_fmt(a, "%s0 s", pre);
