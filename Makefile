@@ -37,6 +37,9 @@ SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -Wno-format-tr
 	    $(if $(COV),--coverage)
 LDLIBS   = $(PKG_LIBS) -lpthread -lm
 
+# For a make within make: as many jobs as processors, unless it was told how many.
+parallel = $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc))
+
 # Files that fit the last word in folders of any depth: $(call find,DIRS,*.c)
 find     = $(sort $(shell find $(1) -name '$(2)'))
 SRCS    := $(call find,$(LAYERS:%=harness/%),*.c)
@@ -47,9 +50,17 @@ TESTS   := $(TESTSRC:harness/test/%.c=$(BUILD)/test/%)
 TESTLIB := $(patsubst %.c,$(BUILD)/%.o,$(wildcard harness/test/lib/*.c) harness/test/fuzz/targets.c)
 SCRIPTS := $(call find,harness/test,*.t)
 
+FUZZ_CC ?= clang-14
+FUZZ_SECONDS ?= 60
+FUZZ_SAN := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+FUZZERS := $(patsubst harness/test/fuzz/entry/%.c,fuzz-%,$(wildcard harness/test/fuzz/entry/*.c))
+FUZZOBJ := $(patsubst %.c,build/fuzz/%.o,harness/test/fuzz/targets.c \
+	   $(call find,$(addprefix harness/,base yaml manifest scenario history),*.c))
+
 .PHONY: all compile deps flags test unit scenarios cluster cluster-down check-asan check-tsan check-kind \
-	check-docker fuzz lint coverage clean
-.SECONDARY: $(TESTSRC:%.c=$(BUILD)/%.o) $(TESTLIB)
+	check-docker fuzz $(FUZZERS) lint coverage clean
+.SECONDARY: $(TESTSRC:%.c=$(BUILD)/%.o) $(TESTLIB) $(FUZZOBJ) $(FUZZERS:fuzz-%=build/fuzz/harness/test/fuzz/entry/%.o)
+.PRECIOUS: build/%.deps
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/ordeal
@@ -145,7 +156,7 @@ TIDIED := $(patsubst %.c,build/lint/%.tidy,$(SRCS) $(TESTSRC) $(wildcard harness
 SHELLS := $(shell grep -rlIE '^\#!.*sh$$|^\# shellcheck shell' kind .ci harness)
 
 lint:
-	@$(MAKE) -k $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) build/lint/cppcheck build/lint/shellcheck $(TIDIED)
+	@$(MAKE) -k $(parallel) --no-print-directory build/lint/cppcheck build/lint/shellcheck $(TIDIED)
 build/lint/%.tidy: $(BUILD)/%.o .clang-tidy harness/test/.clang-tidy | build/lint.deps
 	@mkdir -p $(@D)
 	$(call say,TIDY,$*.c)
@@ -172,24 +183,25 @@ coverage: build/coverage.deps
 		--output-file build/coverage/lines.info
 	@awk -f harness/test/lib/coverage.awk build/coverage/lines.info | sort
 
-# libFuzzer on every parser.
-FUZZ_CC ?= clang-14
-FUZZ_SECONDS ?= 60
-FUZZERS := $(patsubst harness/test/fuzz/entry/%.c,build/fuzz/%,$(wildcard harness/test/fuzz/entry/*.c))
-FUZZSRC := harness/test/fuzz/targets.c $(call find,$(addprefix harness/,base yaml manifest scenario history),*.c)
-
-build/fuzz/%: harness/test/fuzz/entry/%.c $(FUZZSRC) | build/deps.mk build/fuzz.deps
+# libFuzzer on every parser, FUZZ_SECONDS each.
+fuzz:
+	@$(MAKE) $(parallel) --output-sync=target --no-print-directory $(FUZZERS)
+$(FUZZERS): fuzz-%: build/fuzz/%
+	@mkdir -p build/fuzz/corpus/$*
+	@echo "== $*"
+	@build/fuzz/$* -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -verbosity=0 \
+		-print_final_stats=1 -artifact_prefix=build/fuzz/$*- build/fuzz/corpus/$* \
+		harness/test/fuzz/corpus/$* 2>&1
+build/fuzz/%: build/fuzz/harness/test/fuzz/entry/%.o $(FUZZOBJ)
+	$(call say,LD,$@)
+	$(Q)$(FUZZ_CC) $(FUZZ_SAN) -o $@ $^ $(LDLIBS)
+build/fuzz/%.o: %.c | build/deps.mk build/fuzz.deps
 	@mkdir -p $(@D)
-	$(FUZZ_CC) -std=c11 $(CPPFLAGS) -O1 -g -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=undefined -o $@ $^ $(LDLIBS)
-
-fuzz: $(FUZZERS)
-	@for f in $(notdir $(FUZZERS)); do mkdir -p build/fuzz/corpus/$$f; echo "== $$f"; \
-		build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 \
-			-verbosity=0 -print_final_stats=1 -artifact_prefix=build/fuzz/$$f- \
-			build/fuzz/corpus/$$f harness/test/fuzz/corpus/$$f || exit 1; done
+	$(call say,CC,$@)
+	$(Q)$(FUZZ_CC) -std=c11 $(CPPFLAGS) -O1 -g $(FUZZ_SAN:-fsanitize=fuzzer,%=-fsanitize=fuzzer-no-link,%) \
+		-MMD -MP -c -o $@ $<
 
 clean:
 	rm -rf build
 
--include $(OBJS:.o=.d) $(TESTLIB:.o=.d) $(TESTSRC:harness/test/%.c=$(BUILD)/harness/test/%.d)
+-include $(OBJS:.o=.d) $(FUZZOBJ:.o=.d) $(TESTLIB:.o=.d) $(TESTSRC:harness/test/%.c=$(BUILD)/harness/test/%.d)
