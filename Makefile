@@ -11,9 +11,9 @@ SCENARIOS ?=
 SET     ?=
 REPEAT  ?=
 
-PKGS    := libcurl libcares libcjson yaml-0.1 libmicrohttpd libnftables libpq hiredis
+PKGS    := libcurl libcares libcjson yaml-0.1 libmicrohttpd libnftables libpq hiredis zlib
 DEBS    := gcc make pkg-config perl libcurl4-openssl-dev libc-ares-dev libcjson-dev libyaml-dev \
-	   libmicrohttpd-dev libnftables-dev libpq-dev libhiredis-dev libcmocka-dev
+	   libmicrohttpd-dev libnftables-dev libpq-dev libhiredis-dev zlib1g-dev libcmocka-dev
 # What single targets need besides.
 DEBS_clang := clang-14
 DEBS_lint := clang-14 clang-tidy-14 cppcheck shellcheck

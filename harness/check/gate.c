@@ -13,8 +13,9 @@
  *     BROKEN: nothing was put to the test;
  *   - what the engine cannot do makes it SKIP, with the reason;
  *   - a system that never stood leaves all but "stands" UNKNOWN;
- *   - a history that is not whole leaves all but "stands" UNKNOWN, failures
- *     too: what is missing is not the system's fault;
+ *   - a history that is not whole (history/whole.c) leaves everything UNKNOWN,
+ *     failures too: what is missing is not the system's fault. That the system
+ *     stood, the writes show that are there;
  *   - noise beyond the limits (measure/noise.c), a load that was not the one
  *     asked for, or an interrupt turns a PASS into UNKNOWN (that the system
  *     stood, it did before the load began); the first two also a FAIL of
@@ -23,7 +24,6 @@
  *   - a PASS stays one only where all was seen that it rests on. */
 
 enum {
-	SHORT_MS = 5000,  /* a history may end so long before the settling ... */
 	CALLS_MS = 1000,  /* a client may be free and unasked for so long, besides its deadline */
 	CALLS_DUE = 10,   /* ... or for so many operations' time, where few are asked for */
 	ASKED_MS = 2000,  /* a member may be unasked for so long: four probes that time out */
@@ -39,8 +39,7 @@ struct gate {
 	const struct evidence *ev;
 	const struct measured *m;
 	struct tried *by_fault; /* one for each of ev's faults, and one more for all together */
-	int64_t lines, lines_of_group[2]; /* group 0, and all others */
-	int64_t last_call_ns;
+	int64_t acked; /* writes */
 	int64_t *calls; /* when the clients of group 0 called, ascending */
 	size_t ncalls, calls_alloc;
 	int64_t free_limit_ns; /* longer without a call is a hole */
@@ -61,8 +60,7 @@ static void overrule(struct judged *r, enum verdict v, const char *because)
 
 static void count(struct gate *g, const struct op *op)
 {
-	g->lines++;
-	g->lines_of_group[op->group ? 1 : 0]++;
+	g->acked += op_acked_write(op);
 	/* Nobody was free for it, so nobody tried it. */
 	if (op_error_class(op) == OP_ERR_CLIENT && !op->sent)
 		return;
@@ -108,8 +106,6 @@ struct gate *gate_new(const struct history *h, const struct evidence *ev, const 
 		if ((int64_t)op->scenario != ev->scenario)
 			continue;
 		count(g, op);
-		if (op->t_invoke > g->last_call_ns)
-			g->last_call_ns = op->t_invoke;
 		if (!op->group)
 			*VEC_PUSH(g->calls, g->ncalls, g->calls_alloc) = op->t_invoke;
 	}
@@ -185,28 +181,6 @@ static bool faults_were(const struct gate *g, char *why, size_t size)
 		return false;
 	}
 	return true;
-}
-
-/* The history has every operation that the load agents did, and goes on to the
- * load's end. */
-static bool whole(const struct gate *g, char *why, size_t size)
-{
-	int64_t settle = evidence_phase(g->ev, "settle");
-
-	for (size_t i = 0; i < g->ev->ntold; i++) {
-		const struct load_told *t = &g->ev->told[i];
-		int64_t lines = g->lines_of_group[t->group ? 1 : 0];
-
-		if (t->ops == lines)
-			continue;
-		snprintf(why, size, "the history is not whole: the agent %.60s did %lld operations, and it has %lld "
-			 "of them", t->source, (long long)t->ops, (long long)lines);
-		return false;
-	}
-	if (!settle || !g->lines || settle - g->last_call_ns <= SHORT_MS * NS_PER_MS + g->free_limit_ns)
-		return true;
-	snprintf(why, size, "the history ends %.1f s before the load did", sec(settle - g->last_call_ns));
-	return false;
 }
 
 /* ---- what an expectation has to have ---- */
@@ -438,6 +412,14 @@ static bool limited(const struct judging *j, enum expect_metric metric)
 	       json_bool(j->expect, "within_predicted", false);
 }
 
+static void not_whole(const struct gate *g, struct judged *r)
+{
+	char because[sizeof(r->why)];
+
+	snprintf(because, sizeof(because), "the history is not whole: %.300s", g->ev->incomplete);
+	overrule(r, VERDICT_UNKNOWN, because);
+}
+
 /* What the verdict on anything measured stands on, failures too. */
 static void ground(const struct gate *g, const struct judging *j, enum expect_metric metric, struct judged *r)
 {
@@ -447,8 +429,10 @@ static void ground(const struct gate *g, const struct judging *j, enum expect_me
 		return;
 	if (!limited(j, metric)) {
 		overrule(r, VERDICT_UNKNOWN, "it has no limit that could be missed");
-	} else if (!reachable(g, j, metric, why, sizeof(why)) || !whole(g, why, sizeof(why))) {
+	} else if (!reachable(g, j, metric, why, sizeof(why))) {
 		overrule(r, VERDICT_UNKNOWN, why);
+	} else if (g->ev->incomplete) {
+		not_whole(g, r);
 	} else if (rests_on_final(j, metric) && !evidence_final_sound(g->ev, why, sizeof(why))) {
 		snprintf(because, sizeof(because), "the final read cannot be relied on: %.300s", why);
 		overrule(r, VERDICT_UNKNOWN, because);
@@ -464,6 +448,8 @@ static void believe(const struct gate *g, const struct judging *j, enum expect_m
 		overrule(r, VERDICT_UNKNOWN, why);
 	if (!stands)
 		ground(g, j, metric, r);
+	else if (g->ev->incomplete && !g->acked)
+		not_whole(g, r);
 	if (r->verdict == VERDICT_PASS && g->ev->interrupt)
 		overrule(r, VERDICT_UNKNOWN, "the run was interrupted");
 	if (r->verdict == VERDICT_PASS &&

@@ -1,5 +1,6 @@
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,6 +48,17 @@ static void help(FILE *f)
 	      "3 broken, undecided or nothing tried, 130 interrupted\n", f);
 }
 
+/* What was to be printed and could not be (a full disk) is no success. */
+static int said(int code)
+{
+	bool lost = ferror(stdout);
+
+	if (!fflush(stdout) && !lost)
+		return code;
+	fprintf(stderr, "ordeal: cannot write to standard output\n");
+	return code == EXIT_PASSED || code == EXIT_FAILED ? EXIT_BROKEN : code;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
@@ -55,17 +67,19 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
 		help(stdout);
-		return 0;
+		return said(0);
 	}
 	if (!strcmp(argv[1], "--version")) {
 		printf("ordeal %s\n", ORDEAL_VERSION);
-		return 0;
+		return said(0);
 	}
 	/* A peer that goes away is an error to report, never a reason to die. */
 	signal(SIGPIPE, SIG_IGN);
+	/* So is a file that may not grow any more. */
+	signal(SIGXFSZ, SIG_IGN);
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
 		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+			return said(commands[i].run(argc - 1, argv + 1));
 	}
 	fprintf(stderr, "ordeal: no command is called \"%s\"; see `ordeal --help`\n", argv[1]);
 	return EXIT_USAGE;

@@ -5,9 +5,10 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
+#include "base/append.h"
 #include "base/err.h"
+#include "history/block.h"
 
 /* Everything that happened in a run besides the operations, one JSON object
  * a line in events.jsonl, in the order of writing. Reports are made from
@@ -18,7 +19,7 @@
  *   k   its kind, one of the names below
  *
  * kinds and their fields (doc/HISTORY.md says more):
- *  run       run_id, seed, engine, version, started (RFC 3339), images{stock:used}, host{}
+ *  run       run_id, seed, engine, version, started (RFC 3339), images{stock:used}, host{}, format
  *  scenario  name, title, file, system, variant, settings[{name,value,unit,default,source,where}],
  *            load{}, steps[], expect[{name, metric, ...}], plan[]
  *  adapt     file, line, object, path, from, to, why
@@ -40,36 +41,47 @@
  *  load      source, g, ops: how many operations a load agent says that it did
  *  noise     source, cpu_some_pct, steal_pct, load1, due, called, given_up; of the span_ms before t: late_max_ms,
  *            late_sum_ms, free_ms; of the whole load: lateness_p50_ms, lateness_p99_ms, lateness_max_ms
+ *  history   g, ops, sum: all that the load agent of group g recorded is in history.jsonl
  *  stands    ok, member (first that failed), point, reason: did the fixture come up as written
  *  unsupported what: the engine cannot do what the scenario asks
  *  broken    what, where: the harness failed or a fault did not bite
  *  interrupt signal
  *  end       ok
+ *  block     from, n, sum: of the lines before (history/block.h); never among what is read
+ *
+ * Which of them are needed, and of what type each is, says schema.c.
  */
 struct event_log {
-	FILE *f;
+	struct append file;
 	pthread_mutex_t lock;
+	struct block_sum open; /* what no block covers yet */
+	int64_t written;       /* events that blocks cover */
+	bool failed;           /* nothing is written any more */
+	struct err why;
 };
 
+/* No line is longer; a run whose log has a longer one is broken. */
+enum { EVENT_LINE_MOST = 16 << 20 };
+
 int event_log_open(struct event_log *l, const char *path, struct err *e);
-void event_log_close(struct event_log *l);
+/* -1: the last events may be lost. */
+int event_log_close(struct event_log *l, struct err *e);
 
 /* Starts an event: {t: now, s: scenario (left out when negative), k: kind}. */
 cJSON *event_new(int scenario, const char *kind);
 
-/* Writes and flushes one event and deletes it. Any thread may call. */
+/* Writes one event and deletes it. Any thread may call. Once an event could not
+ * be written (the disk is full) nothing more is, so that no event is missing
+ * among those that are there; event_log_check() tells. */
 void event_emit(struct event_log *l, cJSON *event);
+
+/* -1 with the error when an event could not be written: nobody may go on, for
+ * what happens is not told any more. Any thread may call. */
+int event_log_check(struct event_log *l, struct err *e);
 
 /* Of an event that was read: its instant, in ns, and whether it is of a kind. */
 int64_t event_t(const cJSON *event);
 bool event_is(const cJSON *event, const char *kind);
-
-/* Reads events.jsonl into an array; a torn last line is left out. The
- * caller deletes it. */
-cJSON *events_read(const char *path, struct err *e);
-/* The same of a file that still grows: from byte *from on, which moves to the
- * end of the last full line. */
-cJSON *events_read_from(const char *path, size_t *from, struct err *e);
 
 /* The events of one scenario and those of the whole run, in their order: what
  * searches them again and again has only these to pass. The caller deletes

@@ -12,7 +12,7 @@
 struct reading {
 	struct evidence *ev;
 	effects_fn *effects;
-	size_t samples, pods, endpoints, logs, phases, groups, noise, told, faults, members; /* room in each array */
+	size_t samples, pods, endpoints, logs, phases, groups, noise, told, whole, faults, members; /* room in each array */
 };
 
 static const char *text(const cJSON *e, const char *key)
@@ -115,6 +115,12 @@ static void read_told(struct reading *r, const cJSON *e)
 	*VEC_PUSH(r->ev->told, r->ev->ntold, r->told) = (struct load_told){
 		.source = text(e, "source"), .group = (uint32_t)json_i64(e, "g", 0),
 		.ops = json_i64(e, "ops", 0)};
+}
+
+static void read_whole(struct reading *r, const cJSON *e)
+{
+	*VEC_PUSH(r->ev->whole, r->ev->nwhole, r->whole) = (struct whole_seen){
+		(uint32_t)json_i64(e, "g", 0), json_i64(e, "ops", 0), (uint32_t)strtoul(text(e, "sum"), NULL, 16)};
 }
 
 static struct fault_record *record(struct reading *r, const char *id)
@@ -236,6 +242,7 @@ static const struct {
 	{"sample", read_sample}, {"witness", read_sample}, {"object", read_object}, {"log", read_log},
 	{"phase", read_phase},   {"group", read_group},    {"noise", read_noise},   {"fault", read_fault},
 	{"load", read_told},
+	{"history", read_whole},
 };
 
 static void read_final(struct evidence *ev, const cJSON *e)
@@ -399,6 +406,7 @@ void evidence_free(struct evidence *ev)
 	free(ev->groups);
 	free(ev->noise);
 	free(ev->told);
+	free(ev->whole);
 	free(ev->members);
 	free(ev->faults);
 	arena_free(&ev->arena);

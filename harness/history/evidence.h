@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "history/effects.h"
+#include "history/op.h"
 #include "history/sample.h"
 
 /* What one scenario's events tell, typed, made once when a run is loaded.
@@ -15,7 +16,8 @@
  * searches the events' JSON again. Everything is in the order of time; agents
  * deliver in batches, so that is not the order of the file. All instants are
  * ns on the driver's timeline. Texts are borrowed from the events, "" when
- * absent, never NULL. It changes no more once it is made: any thread may read. */
+ * absent, never NULL. It changes no more once it is made
+ * (and weighed): any thread may read. */
 
 struct pod_seen { /* a change of a pod, as the API told it */
 	int64_t t_ns;
@@ -73,6 +75,12 @@ struct answerer { /* a server that the final read was taken from */
 	uint32_t shard;      /* 0: it has none, or did not tell */
 };
 
+struct whole_seen { /* what a load agent recorded is in history.jsonl, all of it */
+	uint32_t group;
+	int64_t ops;
+	uint32_t sum;
+};
+
 struct fault_target {
 	const char *member, *node, *uid, *ip;
 	enum role role; /* when the fault was planned */
@@ -122,6 +130,9 @@ struct evidence {
 	/* What broke first of all that spoils this scenario. */
 	bool broken;
 	const char *broken_where, *broken_what;
+	/* Why the operations are not all that happened, in a sentence without its
+	 * full stop: nothing may be judged by them. NULL: they are all. */
+	const char *incomplete;
 	int64_t first_ns, last_ns; /* of its own events */
 
 	struct sample *samples; /* the sampler's and the witnesses' */
@@ -144,6 +155,8 @@ struct evidence {
 	size_t ntold;
 	struct answerer *answerers; /* of `final`; none: it does not say who answered */
 	size_t nanswerers;
+	struct whole_seen *whole;
+	size_t nwhole;
 	struct fault_record *faults; /* in the order in which they first show */
 	size_t nfaults;
 	struct arena arena;
@@ -156,6 +169,11 @@ typedef void effects_fn(const char *fault, const cJSON *params, struct effects *
  * must outlive *ev, which evidence_free() ends. */
 void evidence_make(const cJSON *events, int scenario, effects_fn *effects, struct evidence *ev);
 void evidence_free(struct evidence *ev);
+
+/* Holds the history against the events and sets ev->incomplete: by the blocks
+ * and what the load agents told of them; in files without blocks by the times
+ * alone, which show when the end is missing and when the clock is another. */
+void evidence_weigh(struct evidence *ev, const struct history *h);
 
 /* ---- who was what, when ---- */
 

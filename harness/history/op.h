@@ -67,7 +67,9 @@ enum op_error {
 	OP_ERR_OTHER, /* the server's own */
 };
 
-enum { OP_ERROR_MAX = 96, OP_NO_VALUE = -1 };
+enum { OP_ERROR_MAX = 96 };
+/* No value: none that JSON carries exactly, for others' values may be negative. */
+#define OP_NO_VALUE INT64_MIN
 
 struct op {
 	uint32_t scenario; /* index in the run */
@@ -108,6 +110,7 @@ struct op {
 	/* "" when ok; "class: detail" (enum op_error), or the server's words. */
 	char error[OP_ERROR_MAX];
 	char via[64]; /* address of the server that answered, "" unknown */
+	int line;     /* where it stands in history.jsonl; 0: it was not read */
 };
 
 const char *op_f_name(enum op_f f);
@@ -129,9 +132,27 @@ bool op_refused(const struct op *op);
 /* A write of which that is so. */
 bool op_found_down(const struct op *op);
 
+/* What one load agent wrote of one scenario, as the blocks in the file tell
+ * (history/block.h). */
+struct stream {
+	uint32_t scenario, group;
+	int64_t ops;
+	uint32_t sum; /* of all its operations' lines */
+	bool ended;   /* it says that this is all */
+};
+
 struct history {
 	struct op *ops; /* sorted by t_invoke after history_sort() */
 	size_t n, alloc;
+	/* What its file tells about itself. No streams: it is older than blocks,
+	 * or another tool's. */
+	struct stream *streams;
+	size_t nstreams, streams_alloc;
+	int64_t loose; /* operations at its end that no block covers */
+	/* Its last line has no end (a crash) and was left out: its number, and
+	 * the scenario of the line before it. 0: it is whole. */
+	int torn;
+	uint32_t torn_scenario;
 };
 
 void history_add(struct history *h, const struct op *op);
@@ -144,13 +165,5 @@ void history_free(struct history *h);
 enum { OP_LINE_MAX = 1024 };
 size_t op_to_line(const struct op *op, char *out, size_t size);
 int op_from_json(const cJSON *o, struct op *op, struct err *e);
-
-/* Reads history.jsonl; an error names file and line. A last line without
- * its newline (a crash) is left out and counted in *torn (may be NULL). */
-int history_read(const char *path, struct history *h, size_t *torn, struct err *e);
-/* The same of a file that still grows: from byte *from on, which moves to the
- * end of the last full line. */
-int history_read_from(const char *path, size_t *from, struct history *h, size_t *torn,
-		      struct err *e);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "history/block.h"
 #include "load/free_time.h"
 #include "load/lateness.h"
 
@@ -443,9 +444,11 @@ void load_stats(struct load *l, struct load_stats *out)
 
 int64_t load_history(struct load *l, int64_t from, int64_t max, struct buf *out)
 {
-	char line[OP_LINE_MAX];
+	struct block b = {.scenario = l->conf.scenario, .group = l->conf.group, .from = from};
+	struct block_sum sum = {0};
+	size_t n = 0, begin = out->len;
 	struct op *ops = NULL;
-	size_t n = 0;
+	char line[OP_LINE_MAX];
 
 	/* Copied first: workers must not wait while lines are made. */
 	pthread_mutex_lock(&l->lock);
@@ -456,9 +459,16 @@ int64_t load_history(struct load *l, int64_t from, int64_t max, struct buf *out)
 		ops = mem_alloc(n * sizeof(*ops));
 		memcpy(ops, l->done.ops + from, n * sizeof(*ops));
 	}
+	b.end = l->stopped && from >= 0 && (size_t)from + n == l->done.n;
 	pthread_mutex_unlock(&l->lock);
 	for (size_t i = 0; i < n; i++)
 		buf_add(out, line, op_to_line(&ops[i], line, sizeof(line)));
 	free(ops);
+	if (n || b.end) {
+		block_add(&sum, buf_cstr(out) + begin, out->len - begin);
+		b.lines = sum.lines;
+		b.crc = sum.crc;
+		buf_add(out, line, block_to_line(&b, line));
+	}
 	return from + (int64_t)n;
 }

@@ -87,7 +87,9 @@ void load_sent(struct load *l, struct load_sent *out);
 bool load_running(struct load *l);
 
 /* Appends lines of history.jsonl from operation `from` on, at most `max`, in
- * the order in which they returned; returns the number of the next one. */
+ * the order in which they returned, and their block (history/block.h), which
+ * says so when nothing more will come; nothing when nothing is new. Returns the
+ * number of the next one. */
 int64_t load_history(struct load *l, int64_t from, int64_t max, struct buf *out);
 
 #endif

@@ -113,6 +113,8 @@ static void find_stands(const struct view *v, struct measured *m)
 
 	for (i = 0; i < v->nops && !wrote; i++)
 		wrote = op_acked_write(v->ops[i]);
+	/* Of what was not kept nobody knows whether it was acknowledged. */
+	wrote = wrote || v->ev->incomplete;
 	m->stands = json_bool(e, "ok", false) && wrote;
 	if (!e)
 		return; /* it did not get that far */

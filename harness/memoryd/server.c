@@ -61,6 +61,13 @@ static void do_read(struct memory_member *m, struct conn *c, int64_t key)
 		conn_answer_later(m, c, "value %" PRId64 "\n", value);
 }
 
+/* False: it is neither a number nor "none". */
+static bool expected(const char *text, int64_t *value)
+{
+	*value = OP_NO_VALUE;
+	return !strcmp(text, "none") || sscanf(text, "%" SCNd64, value) == 1;
+}
+
 static void do_cas(struct memory_member *m, struct conn *c, int64_t key, int64_t expect, int64_t value)
 {
 	int64_t now = m->store.regs[key].value;
@@ -93,6 +100,7 @@ static void dump(const struct memory_member *m, struct conn *c)
 static void do_data(struct memory_member *m, struct conn *c, const char *line)
 {
 	int64_t key = 0, expect, value, bytes = 0;
+	char was[24];
 
 	if (!role_writable(m)) {
 		conn_line(c, "err not the primary\n");
@@ -109,8 +117,8 @@ static void do_data(struct memory_member *m, struct conn *c, const char *line)
 		   key < MEMORY_KEYS_MAX && value >= 0) {
 		memory_store_add(&m->store, ENTRY_SET, key, value, m->epoch);
 		conn_answer_later(m, c, "ok %zu\n", m->store.n);
-	} else if (sscanf(line, "cas %" SCNd64 " %" SCNd64 " %" SCNd64, &key, &expect, &value) == 3 &&
-		   key >= 0 && key < MEMORY_KEYS_MAX && value >= 0) {
+	} else if (sscanf(line, "cas %" SCNd64 " %23s %" SCNd64, &key, was, &value) == 3 &&
+		   key >= 0 && key < MEMORY_KEYS_MAX && value >= 0 && expected(was, &expect)) {
 		do_cas(m, c, key, expect, value);
 	} else if (!strcmp(line, "dump")) {
 		dump(m, c);

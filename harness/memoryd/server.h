@@ -11,7 +11,7 @@
  *   read K             value V | none | err WHY
  *   look K             value V | none | err WHY    (a replica only: what it has)
  *   write K V          ok POS | err WHY
- *   cas K EXPECT V     ok POS | mismatch V | mismatch none | err WHY
+ *   cas K EXPECT V     ok POS | mismatch V | mismatch none | err WHY    (EXPECT "none": absent)
  *   send P V [BYTES]   ok OFFSET | err WHY    (see memoryd/queue.c for this and the next two)
  *   receive P          message OFFSET V 0|1 | empty | err WHY    (1: it was handed out before)
  *   ack P OFFSET       ok OFFSET | err WHY

@@ -8,6 +8,33 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "history/event.h"
+#include "history/read.h"
+
+static bool has_scenario(const cJSON *events, int64_t scenario)
+{
+	const cJSON *event;
+
+	cJSON_ArrayForEach(event, events)
+		if (event_is(event, "scenario") && json_i64(event, "s", -1) == scenario)
+			return true;
+	return false;
+}
+
+/* An operation of a scenario that nobody tells of would count nowhere. */
+static int all_have_scenario(const char *path, const struct evaluation *ev, struct err *e)
+{
+	int64_t known = -1; /* the one that was asked for last */
+
+	for (size_t i = 0; i < ev->h.n; i++) {
+		const struct op *op = &ev->h.ops[i];
+
+		if (op->scenario != known && !has_scenario(ev->events, op->scenario))
+			return err_set(e, ERR_INPUT, "%s:%d: an operation of scenario %u, which events.jsonl does not know",
+				       path, op->line, op->scenario);
+		known = op->scenario;
+	}
+	return 0;
+}
 
 static int read_all(const char *dir, struct evaluation *ev, struct err *e)
 {
@@ -19,10 +46,18 @@ static int read_all(const char *dir, struct evaluation *ev, struct err *e)
 		return -1;
 	snprintf(path, sizeof(path), "%s/history.jsonl", dir);
 	/* A run that ended before its first operation has none. */
-	if (file_exists(path) && history_read(path, &ev->h, NULL, e))
-		return -1;
-	history_sort(&ev->h);
-	return 0;
+	if (!file_exists(path))
+		return 0;
+	return history_read(path, &ev->h, e) || all_have_scenario(path, ev, e) ? -1 : 0;
+}
+
+cJSON *evaluation_broken(int scenario, const char *broken)
+{
+	cJSON *o = event_new(scenario, "broken");
+
+	json_set_str(o, "where", "the run's files");
+	json_set_str(o, "what", broken);
+	return o;
 }
 
 /* The worst of all its expectations, and worse when the ground they stand on
@@ -49,6 +84,7 @@ void scenario_evaluate(const struct history *h, const cJSON *events, const cJSON
 	out->events = events_of(events, out->index);
 	out->ev = mem_alloc(sizeof(*out->ev));
 	evidence_load(out->events, out->index, out->ev);
+	evidence_weigh(out->ev, h);
 	out->m = mem_alloc(sizeof(*out->m));
 	measure_scenario(h, out->ev, out->m);
 	judge_scenario(h, out->ev, out->m, &out->judged, &out->njudged);
@@ -113,6 +149,8 @@ int evaluation_read(const char *dir, struct evaluation *ev, struct err *e)
 {
 	if (read_all(dir, ev, e))
 		return -1;
+	if (ev->broken && !events_last(ev->events, "broken"))
+		json_push(ev->events, evaluation_broken(-1, ev->broken));
 	evaluate(dir, ev);
 	return 0;
 }

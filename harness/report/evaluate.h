@@ -14,11 +14,15 @@ struct evaluation {
 	size_t alloc;
 	struct run_report run; /* of all this */
 	cJSON *no_run;         /* stands in when there is no "run" event */
+	const char *broken;    /* given: what broke and could not be written down; NULL: nothing */
 };
 
 /* `dir` must live as long as the evaluation. */
 int evaluation_read(const char *dir, struct evaluation *ev, struct err *e);
 void evaluation_free(struct evaluation *ev);
+
+/* An event that says so; of the whole run when the scenario is negative. */
+cJSON *evaluation_broken(int scenario, const char *broken);
 
 /* One scenario from events and a sorted history that hold all of it. */
 void scenario_evaluate(const struct history *h, const cJSON *events, const cJSON *event,

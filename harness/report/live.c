@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "history/event.h"
+#include "history/read.h"
 #include "report/evaluate.h"
 
 struct report_live {
@@ -16,7 +17,7 @@ struct report_live {
 	struct reporter *r;
 	struct run_report run; /* what a scenario needs to know of it */
 	cJSON *events;         /* those of no scenario */
-	size_t events_at, history_at;
+	struct file_at events_at, history_at;
 };
 
 struct report_live *report_live_begin(const char *dir, FILE *tap)
@@ -62,7 +63,7 @@ static void keep_the_runs(struct report_live *l)
 	cJSON_Delete(all);
 }
 
-int report_live_scenario(struct report_live *l, int scenario, struct err *e)
+int report_live_scenario(struct report_live *l, int scenario, const char *broken, struct err *e)
 {
 	cJSON *fresh = NULL;
 	struct scenario_report s = {0};
@@ -74,9 +75,10 @@ int report_live_scenario(struct report_live *l, int scenario, struct err *e)
 	snprintf(path, sizeof(path), "%s/events.jsonl", l->dir);
 	fresh = events_read_from(path, &l->events_at, e);
 	snprintf(path, sizeof(path), "%s/history.jsonl", l->dir);
-	if (!fresh || (file_exists(path) && history_read_from(path, &l->history_at, &h, NULL, e)))
+	if (!fresh || (file_exists(path) && history_read_from(path, &l->history_at, &h, e)))
 		goto out;
-	history_sort(&h);
+	if (broken)
+		json_push(fresh, evaluation_broken(scenario, broken));
 	event = take(l, fresh, scenario);
 	if (event) {
 		scenario_evaluate(&h, l->events, event, &s);
@@ -92,9 +94,9 @@ out:
 	return r;
 }
 
-int report_live_end(struct report_live *l, enum verdict *verdict, struct err *e)
+int report_live_end(struct report_live *l, const char *broken, enum verdict *verdict, struct err *e)
 {
-	struct evaluation ev = {0};
+	struct evaluation ev = {.broken = broken};
 	int r = -1;
 
 	*verdict = VERDICT_BROKEN;
@@ -103,6 +105,8 @@ int report_live_end(struct report_live *l, enum verdict *verdict, struct err *e)
 		*verdict = ev.run.verdict;
 		r = report_files(&ev.run, e);
 	} else {
+		/* They are our own files: not the user's mistake. */
+		e->kind = ERR_BROKEN;
 		/* Without a plan no consumer takes what is there for the whole. */
 		report_tap_drop(l->r);
 	}

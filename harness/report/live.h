@@ -22,10 +22,11 @@ struct report_live;
  * whose events.jsonl holds the "run" event. */
 struct report_live *report_live_begin(const char *dir, FILE *tap);
 
-/* Call once the scenario's last event and operation are in the files. */
-int report_live_scenario(struct report_live *l, int scenario, struct err *e);
+/* Call once the scenario's last event and operation are in the files. `broken`:
+ * why they are not; NULL: they are. */
+int report_live_scenario(struct report_live *l, int scenario, const char *broken, struct err *e);
 
-/* Writes all report files and the end of the TAP; frees `l`. */
-int report_live_end(struct report_live *l, enum verdict *verdict, struct err *e);
+/* Writes all report files and the end of the TAP; frees `l`. `broken` as before. */
+int report_live_end(struct report_live *l, const char *broken, enum verdict *verdict, struct err *e);
 
 #endif

@@ -364,6 +364,8 @@ static cJSON *scenario(const struct scenario_report *s)
 	set_text(out, "stands_why", m->stands_why);
 	json_set_bool(out, "broken", m->broken);
 	set_text(out, "broken_why", m->broken_why);
+	if (s->ev->incomplete)
+		json_set_str(out, "incomplete", s->ev->incomplete);
 	set_ms(out, "load_ms", m->end_ns > m->begin_ns ? m->end_ns - m->begin_ns : -1);
 	list = cJSON_AddArrayToObject(out, "faults");
 	for (size_t i = 0; i < m->nfaults; i++)

@@ -348,6 +348,8 @@ const char *story_scenario(struct arena *a, const struct scenario_report *s)
 		buf_fmt(&b, "Nothing can be concluded: %s", m->broken_why);
 	} else if (!m->stands) {
 		buf_str(&b, "The scenario did not get as far as a running system");
+	} else if (s->ev->incomplete) {
+		buf_fmt(&b, "Nothing can be concluded: the history is not whole: %s", s->ev->incomplete);
 	} else {
 		say_outage(&b, a, m);
 		say_minority(&b, a, m);

@@ -123,7 +123,8 @@ int beside_up(struct stage *st, const struct plan *p, const cJSON *setup, const 
 		goto out;
 	emit_group(st, l, node, &c);
 	st->beside = true;
-	st->beside_next_op = st->beside_next_sample = st->beside_next_noise = st->beside_retry_ns = 0;
+	st->beside_got = (struct fetched){0};
+	st->beside_next_sample = st->beside_next_noise = st->beside_retry_ns = 0;
 	r = 0;
 out:
 	cJSON_Delete(body);

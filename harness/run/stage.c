@@ -1,6 +1,5 @@
 #include "run/stage.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,23 +7,23 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "history/op.h"
 
 #define DRAIN_EVERY_NS (NS_PER_S)
 #define LEASE_EVERY_NS (2 * NS_PER_S)
 #define TICK_NS (20 * NS_PER_MS)
-#define DRAIN_TIMEOUT_NS (20 * NS_PER_S)
 #define MUTE_LIMIT_NS (30 * NS_PER_S)
-#define BESIDE_TIMEOUT_NS (NS_PER_S)
-#define BESIDE_RETRY_NS (5 * NS_PER_S)
-#define BESIDE_ALL_WITHIN_NS (40 * NS_PER_S)
 #define STATUS_TIMEOUT_NS (20 * NS_PER_S)
 #define POLL_NS (100 * NS_PER_MS)
 #define HOLDS_NS (1500 * NS_PER_MS)
 #define CLOCK_ROUNDS 9
 
-static int answer_error(const char *agent, const char *path, int status, const char *text,
-			struct err *e)
+int stage_files(struct stage *st, struct err *e)
+{
+	return event_log_check(&st->events, e) || append_check(&st->history, e) ? -1 : 0;
+}
+
+int stage_answer_error(const char *agent, const char *path, int status, const char *text,
+		       struct err *e)
 {
 	cJSON *o = cJSON_Parse(text);
 	int r = err_set(e, ERR_BROKEN, "agent %s answered %d to %s: %s", agent, status, path,
@@ -53,7 +52,7 @@ int stage_call(struct stage *st, const char *agent, const char *method, const ch
 	r = st->ops->call(st->en, agent, method, path, text, timeout_ns, &b, &status, e);
 	free(text);
 	if (!r && status >= 300)
-		r = answer_error(agent, path, status, buf_cstr(&b), e);
+		r = stage_answer_error(agent, path, status, buf_cstr(&b), e);
 	if (!r && answer)
 		r = parse_answer(&b, path, answer, e);
 	buf_free(&b);
@@ -69,7 +68,7 @@ int stage_delete(struct stage *st, const char *agent, const char *path, int64_t 
 	r = st->ops->call(st->en, agent, "DELETE", path, NULL, timeout_ns, &b, &status, e);
 	*known = r || status != 404;
 	if (!r && *known && status >= 300)
-		r = answer_error(agent, path, status, buf_cstr(&b), e);
+		r = stage_answer_error(agent, path, status, buf_cstr(&b), e);
 	else if (!r && *known)
 		r = parse_answer(&b, path, answer, e);
 	buf_free(&b);
@@ -127,147 +126,6 @@ void stage_forget_clocks(struct stage *st)
 	st->nclocks = 0;
 }
 
-/* Moves one line's times to the driver's timeline; most runs share a kernel
- * and pass the agent's lines on untouched. */
-static int copy_history(struct stage *st, const struct agent_clock *c, const char *text,
-			int64_t *lines, struct err *e)
-{
-	char out[1024];
-
-	*lines = 0;
-	while (*text) {
-		const char *end = strchr(text, '\n');
-
-		if (!end)
-			break;
-		if (c->offset_ns) {
-			cJSON *o = cJSON_ParseWithLength(text, (size_t)(end - text));
-			struct op op;
-			size_t len;
-
-			if (!o || op_from_json(o, &op, e)) {
-				cJSON_Delete(o);
-				return err_prefix(e, "history of the load agent");
-			}
-			cJSON_Delete(o);
-			op.t_intended += c->offset_ns;
-			op.t_invoke += c->offset_ns;
-			op.t_return += c->offset_ns;
-			len = op_to_line(&op, out, sizeof(out));
-			fwrite(out, 1, len, st->history);
-		} else {
-			fwrite(text, 1, (size_t)(end - text) + 1, st->history);
-		}
-		(*lines)++;
-		text = end + 1;
-	}
-	if (fflush(st->history))
-		return err_set(e, ERR_BROKEN, "cannot write history.jsonl: %s", strerror(errno));
-	return 0;
-}
-
-static int drain_history(struct stage *st, const struct agent_clock *c, int64_t timeout_ns,
-			 int64_t *next, int64_t *got, struct err *e)
-{
-	struct buf b = {0};
-	char path[80];
-	int status = 0, r;
-
-	snprintf(path, sizeof(path), "/v1/history?from=%lld", (long long)*next);
-	r = st->ops->call(st->en, c->agent, "GET", path, NULL, timeout_ns, &b, &status, e);
-	if (!r && status >= 300)
-		r = answer_error(c->agent, path, status, buf_cstr(&b), e);
-	if (!r)
-		r = copy_history(st, c, buf_cstr(&b), got, e);
-	if (!r)
-		*next += *got;
-	buf_free(&b);
-	return r;
-}
-
-/* What an agent lists as `list`, as events of a kind. */
-static int drain_list(struct stage *st, const struct agent_clock *c, const char *list, const char *kind,
-		      int64_t timeout_ns, int64_t *next, struct err *e)
-{
-	cJSON *a = NULL, *s;
-	char path[80];
-
-	snprintf(path, sizeof(path), "/v1/%s?from=%lld", list, (long long)*next);
-	if (stage_call(st, c->agent, "GET", path, NULL, timeout_ns, &a, e))
-		return -1;
-	*next = json_i64(a, "next", *next);
-	while ((s = cJSON_DetachItemFromArray(cJSON_GetObjectItem(a, list), 0))) {
-		cJSON *ev = event_new(st->scenario, kind);
-
-		json_set_i64(ev, "t", json_i64(s, "t", 0) + c->offset_ns);
-		if (!strcmp(kind, "noise"))
-			json_set_str(ev, "source", c->agent);
-		if (c->error_ns)
-			json_set_i64(ev, "te", c->error_ns);
-		cJSON_DeleteItemFromObject(s, "t");
-		json_merge(ev, s);
-		event_emit(&st->events, ev);
-	}
-	cJSON_Delete(a);
-	return 0;
-}
-
-static int drain_beside(struct stage *st, struct err *e)
-{
-	struct agent_clock c;
-	int64_t got = 0;
-
-	if (stage_clock(st, STAGE_BESIDE_AGENT, &c, e))
-		return -1;
-	do {
-		if (drain_history(st, &c, BESIDE_TIMEOUT_NS, &st->beside_next_op, &got, e))
-			return -1;
-	} while (got > 0);
-	return drain_list(st, &c, "samples", "witness", BESIDE_TIMEOUT_NS, &st->beside_next_sample, e) ||
-	       drain_list(st, &c, "noise", "noise", BESIDE_TIMEOUT_NS, &st->beside_next_noise, e) ? -1 : 0;
-}
-
-/* Now and then while the run goes on; at its end with patience. */
-static int tend_beside(struct stage *st, bool all, struct err *e)
-{
-	int64_t end_ns = clock_mono_ns() + BESIDE_ALL_WITHIN_NS;
-	struct err mute = {0};
-
-	if (!st->beside || (!all && clock_mono_ns() < st->beside_retry_ns))
-		return 0;
-	while (drain_beside(st, &mute)) {
-		st->beside_retry_ns = clock_mono_ns() + BESIDE_RETRY_NS;
-		if (!all)
-			return 0;
-		if (*st->interrupted || clock_mono_ns() > end_ns) {
-			*e = mute;
-			return err_prefix(e, "what the minority of the clients saw cannot be fetched");
-		}
-		clock_sleep_until(clock_mono_ns() + 10 * TICK_NS);
-	}
-	return 0;
-}
-
-int stage_drain(struct stage *st, bool all, struct err *e)
-{
-	struct agent_clock c;
-	int64_t got = 0;
-
-	if (!st->loading)
-		return 0;
-	st->drained_ns = clock_mono_ns();
-	if (stage_clock(st, "load", &c, e))
-		return -1;
-	do {
-		if (drain_history(st, &c, DRAIN_TIMEOUT_NS, &st->next_op, &got, e))
-			return -1;
-	} while (all && got > 0);
-	if (drain_list(st, &c, "samples", "sample", DRAIN_TIMEOUT_NS, &st->next_sample, e) ||
-	    drain_list(st, &c, "noise", "noise", DRAIN_TIMEOUT_NS, &st->next_noise, e))
-		return -1;
-	return tend_beside(st, all, e);
-}
-
 void stage_lease(struct stage *st)
 {
 	cJSON *body = cJSON_CreateObject();
@@ -296,6 +154,8 @@ int stage_tick(struct stage *st, struct err *e)
 {
 	int64_t now = clock_mono_ns();
 
+	if (stage_files(st, e))
+		return -1;
 	if (*st->interrupted)
 		return err_set(e, ERR_INTERRUPTED, "interrupted");
 	if (now - st->leased_ns > LEASE_EVERY_NS)
@@ -306,6 +166,8 @@ int stage_tick(struct stage *st, struct err *e)
 		st->mute_since_ns = 0;
 		return 0;
 	}
+	if (stage_files(st, e))
+		return -1;
 	/* The agent keeps what was not fetched: a pause is no loss. */
 	if (!st->mute_since_ns)
 		st->mute_since_ns = now;

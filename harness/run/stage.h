@@ -5,8 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/append.h"
 #include "base/err.h"
 #include "engine/engine.h"
+#include "history/block.h"
 #include "history/event.h"
 #include "history/sample.h"
 
@@ -31,23 +33,31 @@ struct agent_clock {
 	int64_t error_ns;  /* 0 when both share a kernel */
 };
 
+/* How far a load agent's history has been fetched. */
+struct fetched {
+	struct block_sum ops; /* their lines as they were written */
+	bool all;             /* the agent said that there are no more */
+};
+
 struct stage {
 	struct engine *en;
 	const struct engine_ops *ops;
 	const volatile int *interrupted;
 	struct event_log events;
-	FILE *history;
+	struct append history;
 	int scenario; /* index of the one that runs; -1: none */
 	struct agent_clock clocks[STAGE_AGENTS_MAX];
 	size_t nclocks;
 	/* Draining the load agent. */
 	bool loading;
-	int64_t next_op, next_sample, next_noise;
+	struct fetched got;
+	int64_t next_sample, next_noise;
 	/* The second load agent. A partition may keep it from answering for as
 	 * long as it lasts; it keeps what was not fetched. */
 	bool beside;
 	char beside_member[MEMBER_NAME_BYTES];
-	int64_t beside_next_op, beside_next_sample, beside_next_noise, beside_retry_ns;
+	struct fetched beside_got;
+	int64_t beside_next_sample, beside_next_noise, beside_retry_ns;
 	int64_t drained_ns, leased_ns;
 	int64_t mute_since_ns; /* the load agent has not answered since; 0: it does */
 	char run_id[64];
@@ -65,6 +75,13 @@ int stage_call(struct stage *st, const char *agent, const char *method, const ch
 int stage_delete(struct stage *st, const char *agent, const char *path, int64_t timeout_ns,
 		 cJSON **answer, bool *known, struct err *e);
 
+/* Sets *e to an agent's refusal in its own words; returns -1. */
+int stage_answer_error(const char *agent, const char *path, int status, const char *text, struct err *e);
+
+/* -1 when an event or an operation could not be written: the run is over, for
+ * what happens from then on is not told. */
+int stage_files(struct stage *st, struct err *e);
+
 /* The clock of an agent against the driver's, measured once per agent by the
  * shortest of several round trips (as NTP, RFC 5905, section 8), or taken as
  * equal when both run on the same kernel. */
@@ -73,9 +90,10 @@ int stage_clock(struct stage *st, const char *agent, struct agent_clock *out, st
 /* Forgets measured clocks: after agents were started anew. */
 void stage_forget_clocks(struct stage *st);
 
-/* Writes the load agents' new operations, samples and noise to the files, all of
- * them when `all`. A load agent that does not answer is an error; the one
- * beside a member only when `all`, after some time. */
+/* Writes the load agents' new operations, samples and noise to the files, all
+ * of them when `all`. A load agent that does not answer is an error, and so is
+ * an answer that was damaged on its way; the one beside a member only when
+ * `all`, after some time. (drain.c) */
 int stage_drain(struct stage *st, bool all, struct err *e);
 
 /* Renews the dead-man timer of every agent that answers. */

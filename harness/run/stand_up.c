@@ -117,7 +117,8 @@ static int set_up(struct stage *st, struct plan *p, uint64_t seed, struct err *e
 	if (r)
 		goto out;
 	st->loading = true;
-	st->next_op = st->next_sample = st->next_noise = 0;
+	st->got = (struct fetched){0};
+	st->next_sample = st->next_noise = 0;
 	stage_phase(st, "converge", "");
 	r = stage_await_redundant(st, REDUNDANT_WITHIN_NS, why, e);
 	if (r > 0)

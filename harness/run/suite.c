@@ -124,10 +124,7 @@ static int open_folder(struct suite *s, struct err *e)
 	if (event_log_open(&s->st.events, path, e))
 		return -1;
 	snprintf(path, sizeof(path), "%s/history.jsonl", s->dir);
-	s->st.history = fopen(path, "we");
-	if (!s->st.history)
-		return err_set(e, ERR_BROKEN, "cannot write %s: %s", path, strerror(errno));
-	return 0;
+	return append_open(&s->st.history, path, e);
 }
 
 static void emit_run(struct suite *s)
@@ -145,6 +142,7 @@ static void emit_run(struct suite *s)
 	json_set_str(ev, "command", s->o->command);
 	json_set_i64(ev, "tap", report_tap_version());
 	json_set_i64(ev, "planned", (int64_t)s->n);
+	json_set_i64(ev, "format", BLOCKS_FORMAT);
 	host = cJSON_AddObjectToObject(ev, "host");
 	json_set_i64(host, "cores", sysconf(_SC_NPROCESSORS_ONLN));
 	json_set_i64(host, "memory_bytes",
@@ -163,12 +161,18 @@ static void point_latest(const struct suite *s)
 		log_warn("cannot point %s at this run: %s", link, strerror(errno));
 }
 
+/* Why the run's files do not tell all; NULL: they do. */
+static const char *unwritten(struct suite *s, struct err *e)
+{
+	return stage_files(&s->st, e) ? e->msg : NULL;
+}
+
 /* Its lines of TAP, as soon as it is over. */
 static void print_scenario(struct suite *s, int scenario)
 {
-	struct err e = {0};
+	struct err e = {0}, files = {0};
 
-	if (report_live_scenario(s->live, scenario, &e))
+	if (report_live_scenario(s->live, scenario, unwritten(s, &files), &e))
 		log_warn("the scenario's lines cannot be made: %s", e.msg);
 }
 
@@ -182,6 +186,9 @@ static int run_all(struct suite *s, struct err *e)
 		int r = run_scenario(&s->st, &s->arena, &s->plans[i], o->keep, e);
 
 		print_scenario(s, (int)i);
+		/* Of what comes now nothing could be kept. */
+		if (stage_files(&s->st, e))
+			return -1;
 		if (r == 0)
 			continue;
 		/* One broken scenario leaves the others their chance; a place
@@ -277,9 +284,20 @@ static int on_engine(struct suite *s, struct err *e)
 	return r;
 }
 
-static int report(struct suite *s, enum verdict *verdict, struct err *e)
+/* Whether everything that happened is in the two files. */
+static int close_files(struct suite *s, struct err *e)
 {
-	if (report_live_end(s->live, verdict, e) || report_index(s->reports, e))
+	struct err later = {0};
+	int r = stage_files(&s->st, e);
+
+	if (event_log_close(&s->st.events, r ? &later : e))
+		r = -1;
+	return append_close(&s->st.history, r ? &later : e) ? -1 : r;
+}
+
+static int report(struct suite *s, const char *broken, enum verdict *verdict, struct err *e)
+{
+	if (report_live_end(s->live, broken, verdict, e) || report_index(s->reports, e))
 		return -1;
 	point_latest(s);
 	log_info("report: %s/report.html", s->dir);
@@ -289,8 +307,8 @@ static int report(struct suite *s, enum verdict *verdict, struct err *e)
 int run_suite(const struct run_options *o, enum verdict *verdict, struct err *e)
 {
 	struct suite s = {.o = o, .st = {.scenario = -1, .interrupted = o->interrupted}};
-	struct err rep = {0};
-	int r = -1;
+	struct err rep = {0}, files = {0};
+	int r = -1, lost;
 
 	*verdict = VERDICT_BROKEN;
 	if (file_project_root(s.root, e) || read_plans(&s, e))
@@ -327,10 +345,16 @@ int run_suite(const struct run_options *o, enum verdict *verdict, struct err *e)
 		 (unsigned long long)o->seed);
 	r = on_engine(&s, e);
 	event_emit(&s.st.events, event_new(-1, "end"));
-	event_log_close(&s.st.events);
-	fclose(s.st.history);
-	if (report(&s, verdict, &rep) && !r) {
-		*e = rep;
+	lost = close_files(&s, &files);
+	if (lost && (!r || e->kind != ERR_INTERRUPTED)) {
+		*e = files;
+		r = -1;
+	}
+	if (report(&s, lost ? files.msg : NULL, verdict, &rep)) {
+		if (r)
+			log_warn("%s", rep.msg);
+		else
+			*e = rep;
 		r = -1;
 	}
 out:

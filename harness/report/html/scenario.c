@@ -251,6 +251,10 @@ void html_scenario(struct page *p)
 	if (m->broken && m->broken_why[0] && m->stands)
 		fprintf(p->f, "<blockquote class=\"quote\">%s</blockquote>\n",
 			esc(p, m->broken_why));
+	if (p->s->ev->incomplete)
+		fprintf(p->f, "<blockquote class=\"quote\">The history is not whole: %s. The figures below are made "
+			"from what is there, and nothing is concluded from them.</blockquote>\n",
+			esc(p, p->s->ev->incomplete));
 	if (m->stands)
 		failures(p);
 	if (loaded)

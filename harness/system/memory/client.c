@@ -45,6 +45,8 @@ static void client_free(struct client *c)
 
 static void request(const struct client *c, const struct op *op, char *line, size_t size)
 {
+	char expect[24];
+
 	switch (op->f) {
 	case OP_INSERT:
 		snprintf(line, size, "insert %" PRId64 " %d", op->value, c->acc->payload_bytes);
@@ -59,8 +61,9 @@ static void request(const struct client *c, const struct op *op, char *line, siz
 		snprintf(line, size, "write %" PRId64 " %" PRId64, op->key, op->value);
 		break;
 	case OP_CAS:
-		snprintf(line, size, "cas %" PRId64 " %" PRId64 " %" PRId64, op->key, op->expect,
-			 op->value);
+		snprintf(expect, sizeof(expect), "%" PRId64, op->expect);
+		snprintf(line, size, "cas %" PRId64 " %s %" PRId64, op->key,
+			 op->expect == OP_NO_VALUE ? "none" : expect, op->value);
 		break;
 	case OP_SEND:
 		snprintf(line, size, "send %" PRId64 " %" PRId64 " %d", op->key, op->value,

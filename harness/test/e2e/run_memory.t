@@ -77,6 +77,12 @@ sub events {
 	return map { eval { decode_json($_) } || () } split(/\n/, slurp("$run/events.jsonl") // "");
 }
 
+# Without the lines that count and sum them up.
+sub operations {
+	my ($run) = @_;
+	return grep { !$_->{k} } map { decode_json($_) } split(/\n/, slurp("$run/history.jsonl") // "");
+}
+
 # Scenarios that must pass, each until it has a verdict: on a machine that is
 # too busy a figure may decide nothing, and the harness says so with exit code
 # 3. What is wrong or broken is never tried again. Returns the last exit code
@@ -157,7 +163,7 @@ sub freeze_primary {
 
 subtest "clients on both sides, and reads of replicas" => sub {
 	my ($code, $s) = run_measured("$root/harness/test/e2e/scenarios/memory-minority.yaml");
-	my @ops = map { decode_json($_) } split(/\n/, slurp(latest() . "/history.jsonl") // "");
+	my @ops = operations(latest());
 	my %value;
 SKIP: {
 		skip("memory-minority: " . noisy($s), 1)
@@ -178,7 +184,7 @@ SKIP: {
 
 subtest "a queue through a failover" => sub {
 	my ($code, $s) = run_measured("$root/harness/test/e2e/scenarios/memory-queue-kill-primary.yaml");
-	my @ops = map { decode_json($_) } split(/\n/, slurp(latest() . "/history.jsonl") // "");
+	my @ops = operations(latest());
 SKIP: {
 		skip("memory-queue-kill-primary: " . noisy($s), 1)
 			if defined $code && $code == 3 && noisy($s);
@@ -237,6 +243,29 @@ subtest "reports made again are the same, byte for byte" => sub {
 	is(ordeal("report", $run), 0, "they can be made again") or diag(err());
 	for my $f (sort keys %before) {
 		ok(defined slurp($f) && slurp($f) eq $before{$f}, basename($f) . " is the same");
+	}
+};
+
+subtest "a line that is lost or doubled later is noticed" => sub {
+	my $run = latest();
+	my $copy = "$dir/damaged";
+	mkdir $copy;
+	for my $f (qw(events history)) {
+		my @lines = split(/(?<=\n)/, slurp("$run/$f.jsonl"));
+		my %damage = ("a lost line" => [@lines[0 .. 199], @lines[201 .. $#lines]],
+			"a doubled line" => [@lines[0 .. 200], @lines[200 .. $#lines]]);
+		for my $what (sort keys %damage) {
+			copy("$run/$_.jsonl", "$copy/$_.jsonl") for qw(events history);
+			open(my $out, ">:raw", "$copy/$f.jsonl") or die $!;
+			print $out @{$damage{$what}};
+			close($out);
+			is(ordeal("report", $copy), 2, "$f: $what");
+			like(err(), qr/$f\.jsonl:\d+: /, "with file and line");
+		}
+	}
+	SKIP: {
+		skip "no /dev/full", 1 unless -e "/dev/full";
+		is(system("'$ordeal' report '$run' >/dev/full 2>/dev/null") >> 8, 3, "nor is a report that nobody can read one");
 	}
 };
 
@@ -338,7 +367,7 @@ subtest "a suite is a list of names" => sub {
 # What the generator sends, in the order in which it is due.
 sub sent {
 	my ($run) = @_;
-	my @ops = map { decode_json($_) } split(/\n/, slurp("$run/history.jsonl"));
+	my @ops = operations($run);
 	@ops = grep { $_->{s} == 0 } @ops;
 	@ops = sort { $a->{ti} <=> $b->{ti} } @ops;
 	return join(" ", map { "$_->{f}" . ($_->{key} // $_->{k} // "") } @ops[0 .. 99]);
@@ -445,6 +474,30 @@ subtest "a load that cannot be sent is told" => sub {
 		is($x->{verdict}, "UNKNOWN", "$x->{name}: unknown");
 		like($x->{why}, qr/not the one that was asked for/, "for that reason");
 	}
+};
+
+# The limit of a file's size stands for the disk's end: it needs no root.
+subtest "what cannot be written ends the run as broken" => sub {
+	my $small = "$dir/small";
+	my $scenario = "$root/scenarios/memory-kill-primary.yaml";
+	my $pid = fork();
+	if (!$pid) {
+		open(STDOUT, ">", "$dir/out");
+		open(STDERR, ">", "$dir/err");
+		exec("bash", "-c", 'ulimit -f 80; exec "$@"', "bash", $ordeal, "run", "--engine", "local", "--reports",
+			$small, "--repeat", 2, $scenario) or POSIX::_exit(127);
+	}
+	my $began = time;
+	is(finish($pid, 60), 3, "exit code 3");
+	note(sprintf("it took %.1f s", time - $began));
+	like(err(), qr/cannot write .*\.jsonl: File too large/, "says which file and why");
+	like(out(), qr/^# Nothing can be concluded: .*File too large/m, "in the TAP as well");
+	unlike(out(), qr/^ok/m, "nothing passes");
+	my ($run) = grep { !-l } glob("$small/*");
+	is(scalar(grep { $_->{k} eq "scenario" } events($run)), 1, "no other scenario was begun");
+	ok((grep { $_->{k} eq "broken" } events($run)), "the events say so");
+	is(scalar pids(), 0, "no process is left");
+	is(ordeal("report", $run), 3, "a report made again is no other");
 };
 
 subtest "Ctrl-C undoes the fault and keeps a partial report" => sub {

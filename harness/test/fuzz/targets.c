@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "history/event.h"
 #include "history/op.h"
+#include "history/read.h"
+#include "history/schema.h"
 #include "manifest/parts.h"
 #include "scenario/scenario.h"
 #include "manifest/settings.h"
@@ -287,16 +289,16 @@ static void fuzz_history(const uint8_t *data, size_t size)
 {
 	struct history h = {0};
 	struct err e = {0};
+	const cJSON *event;
 	cJSON *events;
 	char path[64];
-	size_t torn, i;
+	size_t i;
 	int fd = file_of(data, size, path);
 
-	if (history_read(path, &h, &torn, &e))
+	if (history_read(path, &h, &e))
 		refused(&e);
 	for (i = 0; i < h.n && i < 100; i++)
 		write_and_read(&h.ops[i]);
-	history_sort(&h);
 	for (i = 1; i < h.n; i++)
 		promise(h.ops[i - 1].t_invoke <= h.ops[i].t_invoke, "sorted");
 	history_free(&h);
@@ -304,6 +306,9 @@ static void fuzz_history(const uint8_t *data, size_t size)
 	events = events_read(path, &e);
 	if (!events)
 		refused(&e);
+	cJSON_ArrayForEach(event, events)
+		promise(!event_check(event, &e) && strcmp(json_str(event, "k", ""), "block"),
+			"what is read is an event that has what it needs");
 	cJSON_Delete(events);
 	close(fd);
 }

@@ -16,7 +16,7 @@ static void free_all(void)
 	free(kept);
 }
 
-const struct evidence *evidence_kept(const cJSON *events, int scenario)
+struct evidence *evidence_kept(const cJSON *events, int scenario)
 {
 	struct evidence *ev = mem_alloc(sizeof(*ev));
 

@@ -5,6 +5,6 @@
 
 /* What a test's events tell. Kept until the program ends; `events` must live for
  * as long as the result is used. */
-const struct evidence *evidence_kept(const cJSON *events, int scenario);
+struct evidence *evidence_kept(const cJSON *events, int scenario);
 
 #endif

@@ -102,6 +102,7 @@ const struct judged *trial_judge(struct trial *t, const char *expect)
 
 const struct judged *trial_judge_of(struct trial *t, const char *expect, const char *more)
 {
+	struct evidence *ev;
 	struct buf b = { 0 };
 
 	judged_free(t->j, t->n);
@@ -109,7 +110,9 @@ const struct judged *trial_judge_of(struct trial *t, const char *expect, const c
 	buf_fmt(&b, "{\"k\":\"scenario\",\"expect\":%s%s%s}", expect, more ? "," : "", more ? more : "");
 	trial_event(t, buf_cstr(&b));
 	buf_free(&b);
-	judge_scenario(&t->h, evidence_kept(t->events, 0), &t->m, &t->j, &t->n);
+	ev = evidence_kept(t->events, 0);
+	evidence_weigh(ev, &t->h);
+	judge_scenario(&t->h, ev, &t->m, &t->j, &t->n);
 	assert_int_equal(t->n, 1);
 	assert_true(*t->j->why);
 	return t->j;

@@ -239,7 +239,7 @@ static void test_counts(void **state)
 	trial_event(&t, "{\"k\":\"load\",\"t\":100900000000,\"source\":\"load\",\"g\":0,\"ops\":2000}");
 	all_become(&t, NULL, VERDICT_PASS, NULL);
 	t.h.n -= 7;
-	all_become(&t, NULL, VERDICT_UNKNOWN, "the agent load did 2000 operations, and it has 1993");
+	all_become(&t, NULL, VERDICT_UNKNOWN, "the load agent did 2000 operations, and history.jsonl has 1993");
 	/* Lines that are missing are not the system's fault. */
 	t.m.loss.phantom = 7;
 	becomes(&t, "[{\"metric\":\"phantom\",\"at_most\":0}]", NULL, VERDICT_UNKNOWN, "not whole");
@@ -255,7 +255,7 @@ static void test_short_history(void **state)
 	trial_event(&t, "{\"k\":\"phase\",\"t\":100000000000,\"phase\":\"settle\"}");
 	all_become(&t, NULL, VERDICT_PASS, NULL);
 	unsent(&t, OP_BIT(OP_KINDS) - 1, 70 * SEC, 200 * SEC);
-	all_become(&t, NULL, VERDICT_UNKNOWN, "the history ends 30.");
+	all_become(&t, NULL, VERDICT_UNKNOWN, "history.jsonl ends 30.");
 	trial_end(&t);
 }
 

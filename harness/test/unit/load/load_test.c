@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "history/block.h"
 #include "load/heartbeat.h"
 #include "load/load.h"
 #include "load/present.h"
@@ -198,33 +199,79 @@ static void await_ops(struct rig *r, int64_t n)
 	assert_true(count(r) >= n);
 }
 
-/* Through the text that the driver reads. */
-static void history_of(struct rig *r, struct history *h)
+/* Through the text that the driver reads, each piece with its block; *whole
+ * (may be NULL): the load said that this is all. */
+static void read_pieces(struct rig *r, struct history *h, bool *whole)
 {
-	int64_t from = 0, next;
+	struct block_sum got = {0};
 	struct err e = {0};
+	bool all = false;
+	int64_t next = 0;
 
 	memset(h, 0, sizeof(*h));
-	for (;;) {
+	while (!all) {
+		struct block_sum piece = {0};
 		struct buf b = {0};
-		char *line, *at;
+		const char *line, *nl;
 
-		next = load_history(r->l, from, 100, &b);
-		for (line = strtok_r(b.s ? b.s : (char[]){""}, "\n", &at); line;
-		     line = strtok_r(NULL, "\n", &at)) {
+		next = load_history(r->l, got.lines, 100, &b);
+		if (!b.len)
+			break;
+		for (line = b.s; (nl = strchr(line, '\n')); line = nl + 1) {
 			cJSON *o = cJSON_Parse(line);
+			struct block block;
 			struct op op;
 
 			assert_non_null(o);
-			assert_int_equal(op_from_json(o, &op, &e), 0);
-			history_add(h, &op);
+			if (block_is(o)) {
+				assert_int_equal(nl[1], '\0');
+				if (block_from_json(o, &block, &e) || block_verify(&block, &piece, got.lines, &e))
+					fail_msg("%s", e.msg);
+				all = block.end;
+			} else {
+				assert_int_equal(op_from_json(o, &op, &e), 0);
+				history_add(h, &op);
+				block_add(&piece, line, (size_t)(nl - line) + 1);
+			}
 			cJSON_Delete(o);
 		}
+		block_join(&got, &piece);
+		assert_int_equal(got.lines, next);
 		buf_free(&b);
-		if (next == from)
-			break;
-		from = next;
 	}
+	if (whole)
+		*whole = all;
+}
+
+static void history_of(struct rig *r, struct history *h)
+{
+	read_pieces(r, h, NULL);
+}
+
+/* Only a load that has ended says that there is no more, and goes on saying so. */
+static void test_history_ends(void **state)
+{
+	struct buf b = {0};
+	struct history h;
+	struct rig r;
+	bool whole;
+
+	(void)state;
+	rig_init(&r);
+	begin(&r);
+	await_ops(&r, 200);
+	read_pieces(&r, &h, &whole);
+	assert_false(whole);
+	assert_true(h.n >= 200);
+	history_free(&h);
+	load_stop(r.l);
+	read_pieces(&r, &h, &whole);
+	assert_true(whole);
+	assert_int_equal(load_history(r.l, (int64_t)h.n, 100, &b), h.n);
+	assert_non_null(strstr(b.s, ",\"n\":0,\"sum\":\"00000000\",\"end\":true}\n"));
+	buf_free(&b);
+	history_free(&h);
+	load_free(r.l);
 }
 
 static int by_intended(const void *a, const void *b)
@@ -816,6 +863,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_schedule),
 		cmocka_unit_test(test_cas_succeeds),
+		cmocka_unit_test(test_history_ends),
 		cmocka_unit_test(test_send_receive),
 		cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_group),

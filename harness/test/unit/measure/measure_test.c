@@ -254,7 +254,7 @@ static void test_registers(void **state)
 	put(&r.h, OP_WRITE, 3, 6, 1 * SEC, OP_OK);
 	put(&r.h, OP_WRITE, 3, 7, 1 * SEC + MS, OP_OK); /* overlap: either is right */
 	add(r.events, "final", 9 * SEC,
-	    "{\"present\":[[0,9]],\"duplicates\":[],\"registers\":{\"0\":1,\"1\":3,\"2\":99,\"3\":6,\"4\":-1}}");
+	    "{\"present\":[[0,9]],\"duplicates\":[],\"registers\":{\"0\":1,\"1\":3,\"2\":99,\"3\":6,\"4\":null}}");
 	measure(&r);
 	assert_int_equal(r.m.loss.lost, 1);
 	assert_int_equal(r.m.loss.phantom, 1);

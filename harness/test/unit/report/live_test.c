@@ -86,17 +86,17 @@ static void lines_come_as_scenarios_end(void **state)
 	l = report_live_begin(g.dir, f);
 	assert_string_equal(text, "TAP version 14\n");
 	grow(&g, 0);
-	assert_int_equal(report_live_scenario(l, 0, &e), 0);
+	assert_int_equal(report_live_scenario(l, 0, NULL, &e), 0);
 	assert_non_null(strstr(text, "\nok 7 - postgres-kill-primary"));
 	assert_null(strstr(text, "postgres-documented"));
 	assert_null(strstr(text, "\n1.."));
 	grow(&g, 1);
-	assert_int_equal(report_live_scenario(l, 1, &e), 0);
+	assert_int_equal(report_live_scenario(l, 1, NULL, &e), 0);
 	assert_non_null(strstr(text, "\nnot ok 9 - postgres-documented"));
 	grow(&g, 2);
-	assert_int_equal(report_live_scenario(l, 2, &e), 0);
+	assert_int_equal(report_live_scenario(l, 2, NULL, &e), 0);
 	put(&g, "events.jsonl", &g.events, g.events.len);
-	assert_int_equal(report_live_end(l, &v, &e), 0);
+	assert_int_equal(report_live_end(l, NULL, &v, &e), 0);
 	fclose(f);
 	assert_string_equal(text, r.tap);
 	report_room_read(&r, "report.tap", &stored);
@@ -126,13 +126,44 @@ static void without_the_end_there_is_no_plan(void **state)
 	open_growing(&g, &r);
 	grow(&g, 0);
 	l = report_live_begin(g.dir, f);
-	assert_int_equal(report_live_scenario(l, 0, &e), 0);
+	assert_int_equal(report_live_scenario(l, 0, NULL, &e), 0);
 	put(&g, "events.jsonl", &(struct buf){.s = "no JSON\n", .len = 8}, 8);
-	assert_int_equal(report_live_end(l, &v, &e), -1);
+	assert_int_equal(report_live_end(l, NULL, &v, &e), -1);
 	fclose(f);
 	assert_int_equal(v, VERDICT_BROKEN);
 	assert_non_null(strstr(text, "ok 1 - "));
 	assert_null(strstr(text, "\n1.."));
+	buf_free(&g.events);
+	buf_free(&g.history);
+	free(text);
+	report_room_close(&r);
+}
+
+/* What could not be written down spoils what was. */
+static void files_that_end_early_are_broken(void **state)
+{
+	static const char broken[] = "cannot write events.jsonl: No space left on device";
+	struct report_live *l;
+	struct report_room r;
+	struct growing g;
+	struct err e = {0};
+	enum verdict v = VERDICT_PASS;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	(void)state;
+	report_room_open(&r, RUN_KILL);
+	open_growing(&g, &r);
+	grow(&g, 0);
+	l = report_live_begin(g.dir, f);
+	assert_int_equal(report_live_scenario(l, 0, broken, &e), 0);
+	assert_non_null(strstr(text, "# Nothing can be concluded: the run's files: cannot write events.jsonl"));
+	assert_null(strstr(text, "\nok "));
+	assert_int_equal(report_live_end(l, broken, &v, &e), 0);
+	fclose(f);
+	assert_int_equal(v, VERDICT_BROKEN);
+	assert_non_null(strstr(text, "the harness itself: cannot write events.jsonl"));
 	buf_free(&g.events);
 	buf_free(&g.history);
 	free(text);
@@ -144,6 +175,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_come_as_scenarios_end),
 		cmocka_unit_test(without_the_end_there_is_no_plan),
+		cmocka_unit_test(files_that_end_early_are_broken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,7 +80,8 @@ static void plan(const char *target, struct injection *inj)
 	if (injection_plan(&st, &step, "ns", &rng, inj, &e))
 		fail_msg("%s", e.msg);
 	inj->step = NULL;
-	event_log_close(&st.events);
+	if (event_log_close(&st.events, &e))
+		fail_msg("%s", e.msg);
 	arena_free(&a);
 }
 

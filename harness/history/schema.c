@@ -1,0 +1,253 @@
+/* What each kind of event must have: doc/HISTORY.md as a table. A value of
+ * another type would be read as none, and the figures made without it. */
+#include "history/schema.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+
+enum type {
+	WHOLE,     /* a whole number */
+	COUNT,     /* the same from 0 up */
+	NUMBER,
+	LENGTH,    /* a number from 0 up */
+	TEXT, FLAG, OBJECT,
+	TEXTS, OBJECTS, /* lists of them */
+	TARGETS,   /* of a fault: objects that name a member or a node */
+	ROLE, STATE, /* words */
+	RANGES,    /* [[first, last], ...] of whole numbers, ascending */
+	COUNTS,    /* [[value, count], ...] */
+	REGISTERS, /* {key: whole number or null} */
+	MESSAGES,
+};
+
+static const char *const wanted[] = {
+	[WHOLE] = "a whole number", [COUNT] = "a whole number from 0 up", [NUMBER] = "a number",
+	[LENGTH] = "a number from 0 up", [TEXT] = "a text", [FLAG] = "true or false",
+	[OBJECT] = "an object", [TEXTS] = "a list of texts", [OBJECTS] = "a list of objects",
+	[TARGETS] = "a list of objects with a \"member\" or a \"node\"",
+	[ROLE] = "\"primary\", \"replica\" or \"unknown\"",
+	[STATE] = "planned, injecting, effective, no-effect, healing, healed or heal-failed",
+	[RANGES] = "a list of [first, last], whole numbers, ascending",
+	[COUNTS] = "a list of [value, count], whole numbers",
+	[REGISTERS] = "an object of whole numbers, or null, by key",
+	[MESSAGES] = "a list of runs of messages, each with its values, whole numbers, in \"val\"",
+};
+
+struct field {
+	const char *key;
+	enum type type;
+	bool needed;
+};
+
+static const struct field common[] = {{"t", WHOLE, true}, {"te", COUNT, false}, {NULL, 0, false}};
+
+#define FIELDS(name, ...) static const struct field name[] = {__VA_ARGS__, {NULL, 0, false}}
+#define MUST true
+#define MAY false
+
+FIELDS(of_run, {"run_id", TEXT, MAY}, {"engine", TEXT, MAY}, {"version", TEXT, MAY}, {"started", TEXT, MAY},
+       {"command", TEXT, MAY}, {"tap", COUNT, MAY}, {"planned", COUNT, MAY}, {"format", COUNT, MAY},
+       {"host", OBJECT, MAY}, {"images", OBJECT, MAY});
+FIELDS(of_scenario, {"name", TEXT, MUST}, {"title", TEXT, MAY}, {"file", TEXT, MAY}, {"system", TEXT, MAY},
+       {"variant", TEXT, MAY}, {"settings", OBJECTS, MAY}, {"load", OBJECT, MAY}, {"steps", OBJECTS, MAY},
+       {"expect", OBJECTS, MAY});
+FIELDS(of_adapt, {"file", TEXT, MAY}, {"line", COUNT, MAY}, {"object", TEXT, MAY}, {"path", TEXT, MAY},
+       {"why", TEXT, MAY});
+FIELDS(of_phase, {"phase", TEXT, MUST}, {"detail", TEXT, MAY});
+FIELDS(of_sample, {"m", TEXT, MUST}, {"ok", FLAG, MUST}, {"closed", FLAG, MAY}, {"role", ROLE, MAY},
+       {"writable", FLAG, MAY}, {"shard", COUNT, MAY}, {"tl", WHOLE, MAY}, {"pos", WHOLE, MAY},
+       {"lag_bytes", WHOLE, MAY}, {"lag_ms", NUMBER, MAY}, {"took_ms", LENGTH, MAY}, {"err", TEXT, MAY},
+       {"x", OBJECT, MAY});
+FIELDS(of_group, {"g", COUNT, MUST}, {"name", TEXT, MAY}, {"node", TEXT, MAY}, {"member", TEXT, MAY},
+       {"clients", COUNT, MAY}, {"rate", LENGTH, MAY});
+FIELDS(of_fault, {"fault", TEXT, MUST}, {"state", STATE, MUST}, {"id", TEXT, MAY}, {"how", TEXT, MAY},
+       {"targets", TARGETS, MAY}, {"params", OBJECT, MAY}, {"evidence", TEXTS, MAY}, {"rule", TEXT, MAY},
+       {"silences", FLAG, MAY}, {"injected_ns", WHOLE, MAY}, {"effective_ns", WHOLE, MAY},
+       {"healed_ns", WHOLE, MAY});
+FIELDS(of_object, {"type", TEXT, MUST}, {"name", TEXT, MUST}, {"uid", TEXT, MAY}, {"node", TEXT, MAY},
+       {"ip", TEXT, MAY}, {"phase", TEXT, MAY}, {"ready", FLAG, MAY}, {"restarts", COUNT, MAY},
+       {"deleted", FLAG, MAY}, {"gone", FLAG, MAY}, {"addrs", TEXTS, MAY}, {"not_ready", TEXTS, MAY},
+       {"annotations", OBJECT, MAY});
+FIELDS(of_notice, {"object", TEXT, MAY}, {"reason", TEXT, MAY}, {"message", TEXT, MAY}, {"type", TEXT, MAY},
+       {"count", COUNT, MAY});
+FIELDS(of_log, {"member", TEXT, MUST}, {"text", TEXT, MUST}, {"container", TEXT, MAY}, {"previous", FLAG, MAY});
+FIELDS(of_inforce, {"settings", OBJECTS, MUST});
+FIELDS(of_final, {"present", RANGES, MUST}, {"duplicates", COUNTS, MAY}, {"registers", REGISTERS, MAY},
+       {"messages", MESSAGES, MAY}, {"by", OBJECTS, MAY}, {"took_ms", LENGTH, MAY}, {"tries", COUNT, MAY});
+FIELDS(of_noise, {"source", TEXT, MAY}, {"span_ms", LENGTH, MAY}, {"late_max_ms", LENGTH, MAY},
+       {"late_sum_ms", LENGTH, MAY}, {"due", COUNT, MAY}, {"called", COUNT, MAY}, {"given_up", COUNT, MAY},
+       {"free_ms", LENGTH, MAY}, {"lateness_p50_ms", LENGTH, MAY}, {"lateness_p99_ms", LENGTH, MAY},
+       {"lateness_max_ms", LENGTH, MAY}, {"cpu_some_pct", LENGTH, MAY}, {"steal_pct", LENGTH, MAY},
+       {"load1", LENGTH, MAY});
+FIELDS(of_history, {"g", COUNT, MUST}, {"ops", COUNT, MUST}, {"sum", TEXT, MUST});
+FIELDS(of_load, {"ops", COUNT, MUST}, {"source", TEXT, MAY}, {"g", COUNT, MAY});
+FIELDS(of_stands, {"ok", FLAG, MUST}, {"point", TEXT, MAY}, {"reason", TEXT, MAY}, {"member", TEXT, MAY});
+FIELDS(of_unsupported, {"what", TEXT, MUST});
+FIELDS(of_broken, {"what", TEXT, MUST}, {"where", TEXT, MAY});
+FIELDS(of_interrupt, {"signal", TEXT, MAY});
+FIELDS(of_end, {"ok", FLAG, MAY});
+
+static const struct kind {
+	const char *name;
+	const struct field *fields;
+	bool of_scenario; /* needs "s": without it nobody would see it */
+} kinds[] = {
+	{"sample", of_sample, true}, {"witness", of_sample, true}, {"object", of_object, true}, {"fault", of_fault, true},
+	{"phase", of_phase, false}, {"notice", of_notice, true}, {"adapt", of_adapt, true},
+	{"log", of_log, true}, {"run", of_run, false}, {"scenario", of_scenario, true}, {"group", of_group, true},
+	{"inforce", of_inforce, true}, {"final", of_final, true}, {"noise", of_noise, true}, {"history", of_history, true},
+	{"load", of_load, true}, {"stands", of_stands, true}, {"unsupported", of_unsupported, true}, {"broken", of_broken, false},
+	{"interrupt", of_interrupt, false}, {"end", of_end, false},
+};
+
+#define EXACT 9007199254740992.0 /* 2^53 */
+
+static bool is_whole(const cJSON *v)
+{
+	return cJSON_IsNumber(v) && fabs(v->valuedouble) < 9.2e18 && floor(v->valuedouble) == v->valuedouble;
+}
+
+/* One that no other number is read as. */
+static bool is_value(const cJSON *v)
+{
+	return is_whole(v) && fabs(v->valuedouble) <= EXACT;
+}
+
+static bool all(const cJSON *list, bool (*fits)(const cJSON *item))
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, list)
+		if (!fits(item))
+			return false;
+	return true;
+}
+
+static bool is_text(const cJSON *v)
+{
+	return cJSON_IsString(v);
+}
+
+static bool is_object(const cJSON *v)
+{
+	return cJSON_IsObject(v);
+}
+
+static bool is_target(const cJSON *v)
+{
+	return cJSON_IsObject(v) && (json_str(v, "member", NULL) || json_str(v, "node", NULL));
+}
+
+static bool is_pair(const cJSON *v)
+{
+	return cJSON_IsArray(v) && cJSON_GetArraySize(v) == 2 && is_value(v->child) && is_value(v->child->next);
+}
+
+static bool is_register(const cJSON *v)
+{
+	return cJSON_IsNull(v) || is_value(v);
+}
+
+static bool is_run_of_messages(const cJSON *v)
+{
+	const cJSON *part = json_get(v, "part"), *off = json_get(v, "off"), *redelivered = json_get(v, "redel");
+
+	return cJSON_IsObject(v) && cJSON_IsArray(json_get(v, "val")) && all(json_get(v, "val"), is_value) &&
+	       (!part || is_value(part)) && (!off || is_value(off)) && (!redelivered || cJSON_IsBool(redelivered));
+}
+
+static bool ascending(const cJSON *list)
+{
+	const cJSON *pair;
+	double last = -INFINITY;
+
+	cJSON_ArrayForEach(pair, list) {
+		if (pair->child->valuedouble <= last || pair->child->next->valuedouble < pair->child->valuedouble)
+			return false;
+		last = pair->child->next->valuedouble;
+	}
+	return true;
+}
+
+static bool is_one_of(const cJSON *v, const char *const *words)
+{
+	for (; cJSON_IsString(v) && *words; words++)
+		if (!strcmp(v->valuestring, *words))
+			return true;
+	return false;
+}
+
+static bool fits(enum type type, const cJSON *v)
+{
+	static const char *const roles[] = {"primary", "replica", "unknown", NULL};
+	static const char *const states[] = {"planned", "injecting", "effective", "no-effect", "healing",
+					     "healed", "heal-failed", NULL};
+
+	switch (type) {
+	case WHOLE: return is_whole(v);
+	case COUNT: return is_whole(v) && v->valuedouble >= 0;
+	case NUMBER: return cJSON_IsNumber(v) && isfinite(v->valuedouble);
+	case LENGTH: return cJSON_IsNumber(v) && isfinite(v->valuedouble) && v->valuedouble >= 0;
+	case TEXT: return is_text(v);
+	case FLAG: return cJSON_IsBool(v);
+	case OBJECT: return is_object(v);
+	case TEXTS: return cJSON_IsArray(v) && all(v, is_text);
+	case OBJECTS: return cJSON_IsArray(v) && all(v, is_object);
+	case TARGETS: return cJSON_IsArray(v) && all(v, is_target);
+	case ROLE: return is_one_of(v, roles);
+	case STATE: return is_one_of(v, states);
+	case RANGES: return cJSON_IsArray(v) && all(v, is_pair) && ascending(v);
+	case COUNTS: return cJSON_IsArray(v) && all(v, is_pair);
+	case REGISTERS: return cJSON_IsObject(v) && all(v, is_register);
+	case MESSAGES: return cJSON_IsArray(v) && all(v, is_run_of_messages);
+	}
+	return false;
+}
+
+static int check_fields(const cJSON *event, const char *kind, const struct field *f, struct err *e)
+{
+	for (; f->key; f++) {
+		const cJSON *v = json_get(event, f->key);
+
+		if (f->needed && !v)
+			return err_set(e, ERR_INPUT, "an event \"%s\" needs \"%s\", %s", kind, f->key, wanted[f->type]);
+		if (v && (f->needed || !cJSON_IsNull(v)) && !fits(f->type, v))
+			return err_set(e, ERR_INPUT, "\"%s\" of an event \"%s\" must be %s", f->key, kind,
+				       wanted[f->type]);
+	}
+	return 0;
+}
+
+/* Of two values of one key the first would be read. */
+static int no_key_twice(const cJSON *event, struct err *e)
+{
+	const cJSON *v, *w;
+
+	cJSON_ArrayForEach(v, event)
+		for (w = v->next; w; w = w->next)
+			if (!strcmp(v->string, w->string))
+				return err_set(e, ERR_INPUT, "\"%.40s\" is there twice", v->string);
+	return 0;
+}
+
+int event_check(const cJSON *event, struct err *e)
+{
+	const cJSON *s = json_get(event, "s");
+	const char *kind = json_str(event, "k", NULL);
+	size_t i = 0;
+
+	if (!cJSON_IsObject(event) || !kind)
+		return err_set(e, ERR_INPUT, "an event must be a JSON object with a \"k\"");
+	while (i < ARRAY_LEN(kinds) && strcmp(kinds[i].name, kind))
+		i++;
+	if (i == ARRAY_LEN(kinds))
+		return err_set(e, ERR_INPUT, "no kind of event is called \"%.40s\"", kind);
+	if (s ? !fits(COUNT, s) || s->valuedouble > INT32_MAX : kinds[i].of_scenario)
+		return err_set(e, ERR_INPUT, "an event \"%s\" needs \"s\", the scenario's index, from 0 up", kind);
+	return check_fields(event, kind, common, e) || check_fields(event, kind, kinds[i].fields, e) ||
+	       no_key_twice(event, e) ? -1 : 0;
+}

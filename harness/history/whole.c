@@ -1,0 +1,172 @@
+/* Whether a scenario's operations are all that happened. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "history/block.h"
+#include "history/evidence.h"
+
+/* How exact the beginning and the end of a load are told. */
+#define SLACK_NS NS_PER_S
+/* A load ends after "settle" began, so its last operation is not long before;
+ * some seconds where a history was written by others. */
+#define ENDS_BEFORE_NS (5 * NS_PER_S)
+#define DEADLINE_NS (NS_PER_S) /* of a load that tells none */
+
+struct seen_ops {
+	const struct history *h;
+	size_t n, before, after; /* those called before the load began, after it had ended */
+	int64_t first_call, last_call, last_return;
+};
+
+static void look(const struct history *h, const struct evidence *ev, int64_t begin_ns, int64_t end_ns,
+		 struct seen_ops *out)
+{
+	*out = (struct seen_ops){.h = h, .first_call = INT64_MAX, .last_call = INT64_MIN, .last_return = INT64_MIN};
+	for (size_t i = 0; i < h->n; i++) {
+		const struct op *op = &h->ops[i];
+
+		if (op->scenario != (uint32_t)ev->scenario)
+			continue;
+		out->n++;
+		out->before += begin_ns && op->t_invoke < begin_ns - SLACK_NS;
+		out->after += end_ns && op->t_invoke > end_ns + SLACK_NS;
+		if (op->t_invoke < out->first_call)
+			out->first_call = op->t_invoke;
+		if (op->t_invoke > out->last_call)
+			out->last_call = op->t_invoke;
+		if (op->t_return > out->last_return)
+			out->last_return = op->t_return;
+	}
+}
+
+/* ---- by the blocks ---- */
+
+static const struct stream *stream_of(const struct history *h, const struct evidence *ev, uint32_t group)
+{
+	for (size_t i = 0; i < h->nstreams; i++)
+		if (h->streams[i].scenario == (uint32_t)ev->scenario && h->streams[i].group == group)
+			return &h->streams[i];
+	return NULL;
+}
+
+static const char *whose(uint32_t group)
+{
+	return group ? "the load agent beside the others" : "the load agent";
+}
+
+static const char *stream_lacks(struct evidence *ev, const struct history *h, uint32_t group)
+{
+	const struct stream *s = stream_of(h, ev, group);
+	const struct whole_seen *told = NULL;
+
+	for (size_t i = 0; i < ev->nwhole; i++)
+		if (ev->whole[i].group == group)
+			told = &ev->whole[i];
+	if (!told)
+		return arena_fmt(&ev->arena, "what %s recorded was not fetched to its end, so operations are missing",
+				 whose(group));
+	if (!s || s->ops < told->ops)
+		return arena_fmt(&ev->arena, "history.jsonl has %" PRId64 " of the %" PRId64 " operations that %s recorded",
+				 s ? s->ops : 0, told->ops, whose(group));
+	if (s->ops > told->ops || s->sum != told->sum)
+		return arena_fmt(&ev->arena, "history.jsonl is not this run's: it does not hold what %s recorded",
+				 whose(group));
+	return NULL;
+}
+
+static const char *blocks_lack(struct evidence *ev, const struct history *h)
+{
+	const char *why = stream_lacks(ev, h, 0);
+
+	for (size_t i = 0; i < ev->ngroups && !why; i++)
+		why = stream_lacks(ev, h, ev->groups[i].number);
+	if (!why && h->loose)
+		why = arena_fmt(&ev->arena, "no checksum covers the last %" PRId64 " operations of history.jsonl", h->loose);
+	return why;
+}
+
+/* ---- by what the agents counted ---- */
+
+static const char *counts_lack(struct evidence *ev, const struct history *h)
+{
+	for (size_t i = 0; i < ev->ntold; i++) {
+		const struct load_told *t = &ev->told[i];
+		int64_t lines = 0;
+
+		for (size_t k = 0; k < h->n; k++)
+			lines += h->ops[k].scenario == (uint32_t)ev->scenario && h->ops[k].group == t->group;
+		if (t->ops != lines)
+			return arena_fmt(&ev->arena, "%s did %" PRId64 " operations, and history.jsonl has %" PRId64
+					 " of them", whose(t->group), t->ops, lines);
+	}
+	return NULL;
+}
+
+/* ---- by the times, where there are no blocks ---- */
+
+/* How long after a load's last operation its end may be told. */
+static int64_t ends_within(const struct evidence *ev)
+{
+	const cJSON *load = json_get(ev->event, "load");
+	double rate = json_num(load, "rate", 0);
+	int64_t limit = ENDS_BEFORE_NS + json_i64(load, "deadline_ns", DEADLINE_NS);
+
+	return rate > 0 ? limit + (int64_t)(3e9 / rate) : limit;
+}
+
+static const char *times_lack(struct evidence *ev, const struct seen_ops *o)
+{
+	int64_t until = evidence_phase(ev, "settle");
+	double short_s = (double)(until - o->last_return) / 1e9;
+
+	if (o->last_return < ev->first_ns || o->first_call > ev->last_ns)
+		return "all operations lie outside of the time that the events tell of: their times are of "
+		       "another clock, or of another run";
+	if (until && until - o->last_return > ends_within(ev))
+		return arena_fmt(&ev->arena, "history.jsonl ends %.1f s before the system was left to settle, and the "
+				 "load went on until then: operations are missing", short_s);
+	if (o->before || o->after)
+		return arena_fmt(&ev->arena, "%zu of %zu operations were called %s: their times are of another "
+				 "clock, or of another run", o->before + o->after, o->n,
+				 o->before ? "before the load began" : "after it had ended");
+	return NULL;
+}
+
+static int64_t load_began(const struct evidence *ev)
+{
+	int64_t load = evidence_phase(ev, "load");
+
+	return load ? load : ev->stands && json_bool(ev->stands, "ok", false) ? json_i64(ev->stands, "t", 0) : 0;
+}
+
+/* Whether there should be operations at all. */
+static bool loaded(const struct evidence *ev, bool blocks)
+{
+	if (blocks)
+		return evidence_phase(ev, "load") != 0;
+	return !ev->unsupported && !(ev->stands && !json_bool(ev->stands, "ok", false));
+}
+
+void evidence_weigh(struct evidence *ev, const struct history *h)
+{
+	bool blocks = json_i64(ev->run, "format", 1) >= BLOCKS_FORMAT;
+	struct seen_ops o;
+
+	look(h, ev, load_began(ev), evidence_phase(ev, "final"), &o);
+	ev->incomplete = NULL;
+	if (!o.n && !loaded(ev, blocks))
+		return;
+	if (!o.n)
+		ev->incomplete = "history.jsonl has no operation of this scenario: it is missing, empty or another run's";
+	else if (h->torn && h->torn_scenario == (uint32_t)ev->scenario)
+		ev->incomplete = arena_fmt(&ev->arena, "line %d of history.jsonl, its last, is torn and was left out: "
+					   "operations are missing", h->torn);
+	else if (blocks)
+		ev->incomplete = blocks_lack(ev, h);
+	if (o.n && !ev->incomplete)
+		ev->incomplete = counts_lack(ev, h);
+	if (o.n && !ev->incomplete)
+		ev->incomplete = times_lack(ev, &o);
+}
