@@ -193,13 +193,25 @@ static const char *plural(enum op_f f)
 	return words[f];
 }
 
+/* Those of `of:`. */
+static uint32_t kinds_named(const char *of)
+{
+	for (int f = 0; f < OP_KINDS; f++)
+		if (!strcmp(of, op_f_name((enum op_f)f)))
+			return OP_BIT(f);
+	return !strcmp(of, "writes") ? OP_WRITES : !strcmp(of, "reads") ? ANY_KIND & ~OP_WRITES : ANY_KIND;
+}
+
 /* The kinds of operation that an expectation is about; all: about any. */
 static uint32_t kinds_of(const struct judging *j, const struct metric *m)
 {
 	const struct checker_ops *c = checker_find(json_str(j->expect, "checker", ""));
+	const char *of = json_str(j->expect, "of", "");
 
 	if (m->unit == METRIC_CHECKER)
 		return c ? c->about : ANY_KIND;
+	if (m->flags & M_OF && *of)
+		return kinds_named(of);
 	if (m->flags & M_WRITES)
 		return OP_WRITES;
 	if (m->flags & M_INSERTS)
@@ -221,6 +233,8 @@ static int64_t sum(const int64_t n[OP_KINDS], uint32_t kinds)
 
 static const char *called(uint32_t kinds)
 {
+	if (kinds == (ANY_KIND & ~OP_WRITES))
+		return "reads";
 	return kinds == OP_WRITES ? "writes" : kinds == (OP_BIT(OP_INSERT) | OP_BIT(OP_SEND)) ? "inserts" :
 	       kinds == OP_BIT(OP_READ_REPLICA) ? "reads of replicas" : "operations";
 }

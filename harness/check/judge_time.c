@@ -77,7 +77,7 @@ static void outage_words(const struct fault_seen *f, struct judged *r)
 	const struct outage *o = &f->outage;
 
 	if (!o->any)
-		judged_as(r, r->verdict, "no write was refused and no gap exceeded the baseline after fault %s", f->rec->id);
+		judged_as(r, r->verdict, "writes did not stop after fault %s: no gap exceeded what is normal", f->rec->id);
 	else if (!o->ended)
 		judged_as(r, r->verdict, "writes did not come back after fault %s in the %.0f ms that were left",
 			f->rec->id, ms(o->hi_ns));
@@ -85,8 +85,28 @@ static void outage_words(const struct fault_seen *f, struct judged *r)
 		judged_as(r, r->verdict, "fault %s: writes%s%s%s were down for %.0f to %.0f ms", f->rec->id,
 			*f->outage_of ? " (" : "", f->outage_of, *f->outage_of ? ")" : "", ms(o->lo_ns),
 			ms(o->hi_ns));
+	if (o->any && o->times > 1)
+		judged_also(r, ", in %d pieces with next to no service between", o->times);
 	if (o->any && o->more > 0)
-		judged_also(r, "; before or after that were %d more gaps, %.0f ms together", o->more, ms(o->more_ns));
+		judged_also(r, "; %d shorter %s of %.0f ms together", o->more, o->more == 1 ? "outage" : "outages",
+			    ms(o->more_ns));
+	if (o->running)
+		judged_also(r, "; they were down already when it was injected");
+	if (o->any && o->met)
+		judged_also(r, "; fault %s came %.0f ms after it began", o->met->id,
+			    ms(o->met->injected_ns - o->down_lo));
+}
+
+/* What of an outage is certainly this fault's: not what was running before, nor
+ * what came after the next one. */
+static int64_t own_lo(const struct outage *o)
+{
+	int64_t alone;
+
+	if (!o->any || o->running)
+		return 0;
+	alone = o->met ? o->met->injected_ns - o->down_hi : o->lo_ns;
+	return alone < 0 ? 0 : alone < o->lo_ns ? alone : o->lo_ns;
 }
 
 static enum verdict predicted(const struct fault_seen *f)
@@ -140,6 +160,7 @@ void judge_outage(const struct judging *j, struct judged *r)
 	const struct fault_seen *f = outage_fault(j, r);
 	const struct outage *o;
 	enum verdict v;
+	int64_t lo;
 
 	if (!f)
 		return;
@@ -149,10 +170,9 @@ void judge_outage(const struct judging *j, struct judged *r)
 		return;
 	}
 	o = &f->outage;
-	v = judging_within(j, o->any ? (double)o->lo_ns : 0, o->any ? (double)o->hi_ns : 0);
-	/* All that was watched is below the limit, but it never ended. */
-	if (o->any && !o->ended && v == VERDICT_PASS)
-		v = VERDICT_UNKNOWN;
+	/* One fault answers for its own work alone; the worst outage is what it is. */
+	lo = json_get(j->expect, "fault") ? own_lo(o) : o->lo_ns;
+	v = judging_within(j, (double)lo, o->ended ? (double)o->hi_ns : INFINITY);
 	if (json_bool(j->expect, "within_predicted", false)) {
 		v = verdict_worse(v, predicted(f));
 		r->limit = o->m.window.known ? ms(o->m.window.hi_ns) : f->predicted.known ? ms(f->predicted.hi_ns) : NAN;
@@ -167,10 +187,16 @@ void judge_outage(const struct judging *j, struct judged *r)
 	outage_detail(f, r);
 }
 
+/* By which clocks may be apart in what members said after a fault. */
+static double told(int64_t ns, int64_t te)
+{
+	return (double)(ns + te);
+}
+
 static void recovered(const struct judging *j, const struct fault_seen *f, struct judged *r)
 {
 	r->measured = ms(f->redundant_ns);
-	judged_as(r, judging_within(j, (double)f->redundant_lo_ns, (double)f->redundant_ns),
+	judged_as(r, judging_within(j, told(f->redundant_lo_ns, -f->told_te_ns), told(f->redundant_ns, f->told_te_ns)),
 		"fault %s: all members were following one primary again after %.0f ms", f->rec->id, ms(f->redundant_ns));
 	if (f->redundant_lo_ns < f->redundant_ns)
 		judged_also(r, "; another fault came %.0f ms after it, before that", ms(f->redundant_lo_ns));
@@ -180,7 +206,6 @@ void judge_recovery(const struct judging *j, struct judged *r)
 {
 	const struct fault_seen *f = wanted_fault(j);
 	int64_t watched = 0;
-	double most;
 
 	r->limit = judging_limit(j, (double)NS_PER_MS);
 	if (!j->m->nsamples || (!f && (json_get(j->expect, "fault") || !j->m->nfaults))) {
@@ -198,7 +223,7 @@ void judge_recovery(const struct judging *j, struct judged *r)
 	if (f && f->rec->effective_ns)
 		watched = j->m->end_ns - f->rec->effective_ns;
 	/* Not within the limit is certain only when we watched for that long. */
-	judged_as(r, judging_bound(j, "at_most", &most) && (double)watched > most ? VERDICT_FAIL : VERDICT_UNKNOWN,
+	judged_as(r, judging_within(j, told(watched, f ? -f->told_te_ns : 0), INFINITY),
 		"redundancy was not back within the %.0f ms that were watched%s%s", ms(watched),
 		f && *f->redundant_why ? ": " : "", f ? f->redundant_why : "");
 }
@@ -249,25 +274,56 @@ void judge_deadline(const struct judging *j, struct judged *r)
 	}
 }
 
+/* One fault of which the old primary was healed. */
+static enum verdict demoted(const struct judging *j, const struct fault_seen *f)
+{
+	int64_t te = f->told_te_ns;
+
+	if (f->demoted_ns >= 0)
+		return judging_within(j, told(f->demoted_ns, -te), told(f->demoted_ns, te));
+	/* It was still primary when the watch ended, or what it was then is not known. */
+	return f->still_primary ? judging_within(j, told(f->demoted_watched_ns, -te), INFINITY) : VERDICT_UNKNOWN;
+}
+
+static void demoted_words(const struct fault_seen *f, struct judged *r)
+{
+	if (f->demoted_ns >= 0)
+		judged_as(r, r->verdict, "the old primary was seen demoted %.0f ms after fault %s was healed",
+			  ms(f->demoted_ns), f->rec->id);
+	else if (f->still_primary)
+		judged_as(r, r->verdict, "%.0f ms after fault %s was healed, when the watch ended, the old primary and "
+			  "another one were both writable", ms(f->demoted_watched_ns), f->rec->id);
+	else
+		judged_as(r, r->verdict, "the old primary was never seen without its role after fault %s was healed",
+			  f->rec->id);
+}
+
+/* The worst of the faults that it is about. */
 void judge_demoted(const struct judging *j, struct judged *r)
 {
-	const struct fault_seen *f = wanted_fault(j);
-	size_t i;
+	const struct fault_seen *only = wanted_fault(j), *worst = NULL;
 
-	for (i = 0; !f && !json_get(j->expect, "fault") && i < j->m->nfaults; i++)
-		if (j->m->faults[i].demoted_ns >= 0 || j->m->faults[i].still_primary)
-			f = &j->m->faults[i];
 	r->limit = judging_limit(j, (double)NS_PER_MS);
-	r->noise = f ? judging_noise(j, f, NOISE_DEMOTION) : NULL;
-	if (f && f->demoted_ns >= 0) {
-		r->measured = ms(f->demoted_ns);
-		judged_as(r, judging_within(j, (double)f->demoted_ns, (double)f->demoted_ns),
-			"the old primary was seen demoted %.0f ms after fault %s was healed", ms(f->demoted_ns), f->rec->id);
-	} else if (f && f->still_primary) {
-		judged_as(r, VERDICT_FAIL, "at the end the old primary and another one were both writable");
-	} else {
-		judged_as(r, VERDICT_UNKNOWN, "the old primary was never seen without its role after the fault was healed");
+	for (size_t i = 0; i < j->m->nfaults; i++) {
+		const struct fault_seen *f = &j->m->faults[i];
+		enum verdict v;
+
+		if (!f->was_primary || (json_get(j->expect, "fault") && f != only))
+			continue;
+		v = demoted(j, f);
+		if (!worst || (v != r->verdict ? verdict_worse(v, r->verdict) == v : f->demoted_ns > worst->demoted_ns)) {
+			worst = f;
+			r->verdict = v;
+		}
 	}
+	if (!worst) {
+		judged_as(r, VERDICT_UNKNOWN, "no lasting fault of a primary was healed");
+		return;
+	}
+	r->noise = judging_noise(j, worst, NOISE_DEMOTION);
+	if (worst->demoted_ns >= 0)
+		r->measured = ms(worst->demoted_ns);
+	demoted_words(worst, r);
 }
 
 /* A lower bound beyond the limit fails for certain; only an upper bound

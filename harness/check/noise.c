@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "check/judge.h"
@@ -29,7 +30,7 @@ static bool too_long_anyway(const struct judging *j, const struct judged *r, con
 {
 	double most;
 
-	return r->verdict == VERDICT_FAIL && n->stood_sum_ns && judging_bound(j, "at_most", &most) &&
+	return r->verdict == VERDICT_FAIL && n->stood_sum_ns && !strcmp(r->unit, "ms") && judging_bound(j, "at_most", &most) &&
 	       r->measured * (double)NS_PER_MS - (double)n->stood_sum_ns > most;
 }
 

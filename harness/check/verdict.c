@@ -19,7 +19,7 @@ static void judge(const struct judging *j, enum expect_metric metric, struct jud
 	};
 	static const char *const units[] = {
 		[METRIC_BOOL] = "bool", [METRIC_CHECKER] = "bool", [METRIC_NS] = "ms",
-		[METRIC_COUNT] = "count",
+		[METRIC_COUNT] = "count", [METRIC_SHARE] = "%",
 	};
 
 	mem_copy_str(r->unit, sizeof(r->unit), units[metric_of(metric)->unit]);

@@ -9,7 +9,8 @@
 struct gap {
 	int64_t from, to; /* returns of acknowledgements, or the load's edges */
 	bool ended;       /* false: none came after it */
-	bool clipped;     /* it began before the injection, where it is cut off */
+	bool clipped;     /* it began before the injection, where it is cut off ... */
+	bool running;     /* ... and was an outage by then */
 	int64_t tried_ns; /* its length up to the last operation that was tried in it */
 	int failed;       /* operations that were tried in it and not served */
 };

@@ -150,6 +150,21 @@ static void window_of_winner(const struct prediction *p, struct milestones *m)
 		m->window = (struct rule_window){.known = true, .lo_ns = won->lo_ns, .hi_ns = won->hi_ns};
 }
 
+/* Parts are counted from when the fault took effect; those of an outage that did
+ * not begin before the fault was healed (but for a gap that is normal), from
+ * there. */
+static void begin_parts(const struct fault_seen *f, const struct baseline *b, struct milestones *ms)
+{
+	const struct fault_record *r = f->rec;
+
+	ms->effective = r->effective_ns;
+	if (f->outage.any && !f->outage.running && r->healed_ns > r->effective_ns &&
+	    f->outage.down_hi + b->gap_limit_ns >= r->healed_ns) {
+		ms->effective = r->healed_ns;
+		ms->from_heal = true;
+	}
+}
+
 static void explain(const struct view *v, const struct baseline *b, const struct model_ops *model,
 		    struct fault_seen *f)
 {
@@ -158,7 +173,7 @@ static void explain(const struct view *v, const struct baseline *b, const struct
 
 	if (model && model->predict)
 		model->predict(v->ev, f->rec, &f->predicted);
-	ms->effective = effective;
+	begin_parts(f, b, ms);
 	if (f->outage.any && f->outage.ended) {
 		ms->first_ack = f->outage.up_hi;
 		ms->resolved_ns = resolved(v, ms->first_ack);
@@ -228,6 +243,7 @@ void measure_scenario(const struct history *h, const struct evidence *ev, struct
 
 	for (i = 0; i < out->nfaults; i++) {
 		outage_parts_make(&v, &main, &b, out->end_ns, &out->faults[i]);
+		served_make(&v, &out->faults[i]);
 		explain(&main, &b, model, &out->faults[i]);
 	}
 	out->worst = worst_of(out);
@@ -251,8 +267,10 @@ void measured_free(struct measured *m)
 {
 	size_t i;
 
-	for (i = 0; i < m->nfaults; i++)
+	for (i = 0; i < m->nfaults; i++) {
 		free(m->faults[i].parts);
+		free(m->faults[i].served);
+	}
 	free(m->faults);
 	free(m->loss.writes);
 	cJSON_Delete(m->loss.odd);

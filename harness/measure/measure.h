@@ -15,7 +15,8 @@
  * pure, so that a report can be made again from the stored files. All
  * instants are ns on the driver's timeline; lengths are ns; -1: unknown. */
 
-/* All outages of a fault's window together. */
+/* All outages of a fault's window together; one that was running before may be
+ * none of its work, so it does not count for lo. */
 struct downtime {
 	int times;
 	bool ended;     /* false: the last one was not over: hi is no bound */
@@ -74,6 +75,15 @@ enum noise_of {
 	NOISE_KINDS
 };
 
+/* Of the operations that were due in a fault's window: see measure/served.c. */
+struct served_row {
+	char what[8];    /* "all", "writes", "reads", "kind", "shard", "group", "client" (the worst one) */
+	char name[32];   /* "insert", "2", "minority"; "" */
+	int64_t due, served;
+	int64_t unsent;  /* of the others: no client was free for them in time */
+	int64_t p50_ns, p99_ns; /* of what was served, from when it was due; -1: nothing was */
+};
+
 struct fault_seen {
 	const struct fault_record *rec; /* what the evidence has of it; borrowed */
 	int64_t window_end_ns;  /* until the next fault or the end of the load */
@@ -84,6 +94,8 @@ struct fault_seen {
 	char outage_of[48];
 	struct partial_outage *parts; /* heap; shards, kinds, groups, a share of the clients */
 	size_t nparts, parts_alloc;
+	struct served_row *served; /* heap */
+	size_t nserved, served_alloc;
 	struct prediction predicted;
 	struct recovery_info resync;
 	int64_t redundant_ns, lag_zero_ns; /* after effective; -1: not seen */
@@ -91,8 +103,11 @@ struct fault_seen {
 	 * until then it was this fault alone that kept the system from it. */
 	int64_t redundant_lo_ns;
 	char redundant_why[WHY_BYTES]; /* not seen: what was missing last, as the members say; "" */
+	int64_t told_te_ns; /* by which clocks may be apart in what members said after the fault */
+	bool was_primary;   /* a lasting fault that was healed hit a primary: of it: */
 	int64_t demoted_ns; /* after healed: old primary seen as no primary; -1 */
-	bool still_primary; /* at the end of the window it and another were both writable */
+	int64_t demoted_watched_ns; /* not seen so: how long members were asked after healed */
+	bool still_primary; /* at the end it and another were both writable */
 	struct noise noise[NOISE_KINDS];
 };
 
@@ -218,6 +233,10 @@ void measured_free(struct measured *m);
 
 /* Operations that were redirected so; 0 for keys that the system does not have. */
 int64_t measured_redirected(const struct measured *m, const char *key);
+
+/* The row of this name (NULL: the one of these of which the smallest share was
+ * served); NULL when there is none. */
+const struct served_row *fault_served(const struct fault_seen *f, const char *what, const char *name);
 
 /* The part of this name, NULL when there is none. */
 const struct partial_outage *fault_part(const struct fault_seen *f, const char *what, const char *name);

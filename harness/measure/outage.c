@@ -65,6 +65,7 @@ static bool some_failed(const struct baseline *b, const struct gap *g)
 static void clip(const struct view *v, const struct window *w, struct gap *g)
 {
 	if (g->from < w->from && gap_began_before(v, w, g, w->from)) {
+		g->running = w->from - g->from > w->limit + w->rec->te_ns;
 		g->from = w->from;
 		g->clipped = true;
 	}
@@ -166,12 +167,13 @@ static void join(struct period *p, const struct outage *more, const struct gap *
 static void add_gap(const struct view *v, const struct window *w, const struct gap *g, struct periods *ps,
 		    struct downtime *down)
 {
-	struct outage one = { .times = 1, .running = g->clipped };
+	struct outage one = { .times = 1, .running = g->running };
 	struct period *p = ps->n ? &ps->v[ps->n - 1] : NULL;
 
 	gap_bounds(v, w, g, &one);
 	down->times++;
-	down->lo_ns += one.lo_ns;
+	if (!one.running)
+		down->lo_ns += one.lo_ns;
 	down->hi_ns += one.hi_ns;
 	down->ended = down->ended && one.ended;
 	if (p && one_outage(&p->last, g))

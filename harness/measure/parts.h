@@ -85,6 +85,9 @@ bool in_group(const struct op *op, int64_t which);
 void view_narrow(const struct view *v, view_part *belongs, int64_t which, struct view *out);
 void view_narrow_free(struct view *v);
 
+/* Fills f->served; `v` has all operations. */
+void served_make(const struct view *v, struct fault_seen *f);
+
 void loss_make(const struct view *v, const struct model_ops *model, const struct fault_seen *faults,
 	       size_t nfaults, struct loss *out);
 

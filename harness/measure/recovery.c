@@ -133,8 +133,7 @@ static void points_of(const struct view *v, const struct model_ops *model, int64
  * -1: no answer at all, or still false at the end. */
 static int64_t restored(const struct points *p, int64_t from, int64_t to, bool lag)
 {
-	int64_t start = 0, last_end = from, last_true = 0;
-	bool any = false;
+	int64_t start = 0, last_end = from, last_true = 0, last = 0;
 	size_t i;
 
 	for (i = 0; i < p->n; i++) {
@@ -143,11 +142,10 @@ static int64_t restored(const struct points *p, int64_t from, int64_t to, bool l
 
 		if (t < from || t > to)
 			continue;
-		any = true;
+		last = t;
 		if (!is) {
 			if (!start)
 				start = t;
-			last_true = 0;
 			continue;
 		}
 		if (start && t - start >= BLIP_MS * NS_PER_MS)
@@ -155,7 +153,8 @@ static int64_t restored(const struct points *p, int64_t from, int64_t to, bool l
 		start = 0;
 		last_true = t;
 	}
-	if (!any || !last_true)
+	/* One lost probe is not the end of it, the last one neither. */
+	if (!last_true || (start && last - start >= BLIP_MS * NS_PER_MS))
 		return -1;
 	return last_end - from;
 }
@@ -213,11 +212,13 @@ static void demoted(const struct evidence *ev, struct fault_seen *f)
 
 	if (!*m || !healed_ns || !f->rec->does.lasts)
 		return;
+	f->was_primary = true;
 	for (size_t i = 0; i < ev->nsamples; i++) {
 		const struct sample *s = &ev->samples[i];
 
 		if (s->beside)
 			continue;
+		f->demoted_watched_ns = s->t_ns - healed_ns;
 		if (!s->ok) {
 			if (s->t_ns < healed_ns || strcmp(s->member, m))
 				continue;
@@ -265,8 +266,12 @@ void recovery_make(const struct view *v, const struct model_ops *model, struct m
 {
 	int64_t first = m->end_ns, lag;
 	struct points p = { 0 };
+	int64_t te = 0;
 	size_t i;
 
+	for (i = 0; i < v->ev->nsamples; i++)
+		if (v->ev->samples[i].te_ns > te)
+			te = v->ev->samples[i].te_ns;
 	for (i = 0; i < m->nfaults; i++)
 		if (m->faults[i].rec->injected_ns && m->faults[i].rec->injected_ns < first)
 			first = m->faults[i].rec->injected_ns;
@@ -278,6 +283,7 @@ void recovery_make(const struct view *v, const struct model_ops *model, struct m
 		struct fault_seen *f = &m->faults[i];
 
 		one_fault(&p, m, f, model != NULL, lag >= 0);
+		f->told_te_ns = f->rec->te_ns + te;
 		demoted(v->ev, f);
 		if (!m->slowest || (m->slowest->redundant_ns >= 0 &&
 				    (f->redundant_ns < 0 || f->redundant_ns > m->slowest->redundant_ns)))

@@ -176,6 +176,8 @@ const char *story_of(struct arena *a, const struct fault_seen *f)
 		return "";
 	if (!strncmp(f->outage_of, "kind ", 5))
 		return arena_fmt(a, " of the kind %s", name + 1);
+	if (!strncmp(f->outage_of, "clients ", 8))
+		return arena_fmt(a, " of %s clients", name + 1);
 	return arena_fmt(a, " to %s", f->outage_of);
 }
 
@@ -218,6 +220,7 @@ static void say_outage(struct buf *b, struct arena *a, const struct measured *m)
 			buf_fmt(b, "Writes%s were down %s after %s", story_of(a, f),
 				text_interval(f->outage.lo_ns, f->outage.hi_ns).s,
 				story_fault(a, f));
+		story_times(b, &f->outage);
 		return;
 	}
 	for (size_t i = 0; i < m->nfaults; i++) {
@@ -353,6 +356,7 @@ const char *story_scenario(struct arena *a, const struct scenario_report *s)
 	} else {
 		say_outage(&b, a, m);
 		say_minority(&b, a, m);
+		story_served(&b, a, m);
 		say_loss(&b, &m->loss);
 		say_recovery(&b, m);
 	}

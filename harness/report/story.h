@@ -1,6 +1,7 @@
 #ifndef ORDEAL_REPORT_STORY_H
 #define ORDEAL_REPORT_STORY_H
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "report/report.h"
 
@@ -31,8 +32,16 @@ const char *story_target(struct arena *a, const struct fault_seen *f);
 /* "31.20 s ± 0.02 s", "none", "at least 60.0 s, not over at the end". */
 const char *story_outage(struct arena *a, const struct outage *o);
 
-/* Which writes that outage is about: "" all, " to shard 2", " of the kind insert". */
+/* Which writes that outage is about: "" all, " to shard 2", " of the kind insert",
+ * " of 32 of 64 clients". */
 const char *story_of(struct arena *a, const struct fault_seen *f);
+
+/* The kind of reads that was down for certainly longer than writes; NULL: none. */
+const struct partial_outage *story_reads(const struct fault_seen *f);
+/* Adds " (5 times, 20.0 s in all)" where an outage came in several pieces. */
+void story_times(struct buf *b, const struct outage *o);
+/* Adds what reads met, and how much was served, where that is worth a word. */
+void story_served(struct buf *b, struct arena *a, const struct measured *m);
 
 /* One sentence for a scenario, one for the whole run. */
 const char *story_scenario(struct arena *a, const struct scenario_report *s);

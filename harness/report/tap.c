@@ -105,6 +105,17 @@ static void add_fault(cJSON *block, const struct measured *m, const struct fault
 	cJSON_Delete(full);
 }
 
+static void add_served(cJSON *block, const struct measured *m, const struct fault_seen *f)
+{
+	cJSON *full = result_fault(m, f);
+	static const char *const keys[] = {"downtime", "served", "outage_of", "outages"};
+
+	json_set_str(block, "fault", f->rec->id);
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		json_set(block, keys[i], cJSON_DetachItemFromObjectCaseSensitive(full, keys[i]));
+	cJSON_Delete(full);
+}
+
 static const struct fault_seen *fault_named(const struct measured *m, const char *id)
 {
 	for (size_t i = 0; id && i < m->nfaults; i++) {
@@ -151,6 +162,10 @@ static void add_figures(cJSON *block, const struct scenario_report *s, const cJS
 		break;
 	case SHOWS_STALENESS:
 		json_set(block, "staleness", result_staleness(&s->m->staleness));
+		break;
+	case SHOWS_SERVED:
+		if (f)
+			add_served(block, s->m, f);
 		break;
 	case SHOWS_NOTHING:
 		break;

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -8,12 +9,29 @@
 
 enum { BASELINE_MIN_S = 3 }; /* measure/ takes its normal from this */
 
+static int read_share(const struct ynode *n, const struct metric *m, double *out, struct err *e)
+{
+	const char *text;
+	char *end;
+
+	if (yaml_to_string(n, &text, e))
+		return -1;
+	*out = strtod(text, &end);
+	if (end == text || strcmp(end, "%"))
+		return yaml_error(n, e, "%s is a share: write it in per cent, such as 99.5%%", m->name);
+	if (!(*out >= 0 && *out <= 100))
+		return yaml_error(n, e, "a share is from 0%% to 100%%");
+	return 0;
+}
+
 /* One bound, in the metric's unit. */
 static int read_bound(const struct ynode *n, const struct metric *m, double *out, struct err *e)
 {
 	int64_t v;
 	struct err probe = {0};
 
+	if (m->unit == METRIC_SHARE)
+		return read_share(n, m, out, e);
 	if (m->unit == METRIC_NS) {
 		if (yaml_to_duration_ns(n, &v, e))
 			return -1;
@@ -129,12 +147,41 @@ static int read_accepted(const struct ynode *n, const struct metric *m, struct e
 	return 0;
 }
 
+static int read_of(const struct ynode *n, const struct scenario *s, const struct metric *m,
+		   struct expectation *x, struct err *e)
+{
+#define WORD(id, word, words) word,
+	const char *all[OP_KINDS + 8] = {OF_LIST(WORD)};
+#undef WORD
+	uint32_t ops = load_spec_ops(&s->load), own;
+	char has[OP_SET_MAX];
+	size_t words = 0;
+
+	if (!(m->flags & M_OF))
+		return yaml_error(n, e, "%s is not of some operations only; remove this key", m->name);
+	while (all[words])
+		words++;
+	for (int f = 0; f < OP_KINDS; f++)
+		all[words + (size_t)f] = op_f_name((enum op_f)f);
+	if (scenario_word(n, all, "kind of operations", &x->of, e))
+		return -1;
+	own = !strcmp(x->of, "writes") ? OP_WRITES : !strcmp(x->of, "reads") ? ~OP_WRITES : 0;
+	for (int f = 0; f < OP_KINDS; f++)
+		if (!strcmp(x->of, op_f_name((enum op_f)f)))
+			own = OP_BIT(f);
+	if (own && !(ops & own))
+		return yaml_error(n, e, "the load's mix has no %s; it has %s", x->of, op_set_text(ops, has));
+	return 0;
+}
+
 static int read_limits(const struct ynode *n, const struct scenario *s, const struct metric *m,
 		       struct expectation *x, struct err *e)
 {
-	static const char *const keys[] = {"at_most", "at_least", "within", "fault", "accepted", "setting", NULL};
+	static const char *const keys[] = {"at_most", "at_least", "within", "fault", "of", "accepted", "setting",
+					  NULL};
 	const struct ynode *v;
-	const char *example = m->unit == METRIC_NS ? "{at_most: 45s}" : "{at_most: 0}";
+	const char *example = m->unit == METRIC_NS ? "{at_most: 45s}" :
+			      m->unit == METRIC_SHARE ? "{at_least: 99%}" : "{at_most: 0}";
 
 	if (n->kind != Y_MAP)
 		return yaml_error(n, e, "%s needs its limit in a map; write: %s: %s", m->name,
@@ -156,6 +203,8 @@ static int read_limits(const struct ynode *n, const struct scenario *s, const st
 	if ((v = yaml_get(n, "within")) && read_within(v, m, x, e))
 		return -1;
 	if ((v = yaml_get(n, "fault")) && read_fault_id(v, s, m, x, e))
+		return -1;
+	if ((v = yaml_get(n, "of")) && read_of(v, s, m, x, e))
 		return -1;
 	if (read_accepted(n, m, x, e))
 		return -1;
@@ -201,7 +250,7 @@ static int check_sense(const struct scenario *s, const struct metric *m,
 
 	if (m->flags & M_BASELINE && need_baseline(s, x, e))
 		return -1;
-	if (m->flags & M_WRITES && !(ops & OP_WRITES))
+	if (m->flags & M_WRITES && !x->of && !(ops & OP_WRITES))
 		return yaml_error(x->at, e, "%s is measured on writes, and the load's mix has none",
 				  m->name);
 	if (m->flags & M_REPLICAS && !(ops & OP_BIT(OP_READ_REPLICA)))
@@ -300,6 +349,7 @@ static int read_expect(struct arena *a, const struct ynode *at,
 		break;
 	case METRIC_NS:
 	case METRIC_COUNT:
+	case METRIC_SHARE:
 		rc = read_limits(value, s, m, x, e);
 		break;
 	}

@@ -51,6 +51,8 @@ static cJSON *expect_json(const struct expectation *x)
 		json_set_bool(o, "want", x->want);
 	if (x->fault)
 		json_set_str(o, "fault", x->fault);
+	if (x->of)
+		json_set_str(o, "of", x->of);
 	if (x->checker)
 		json_set_str(o, "checker", x->checker);
 	if (x->object)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "scenario/scenario.h"
 
 /* The metrics, and an expectation of each in words. */
@@ -80,6 +81,57 @@ static void outage(struct buf *b, const struct scenario *s, const struct expecta
 	const char *only = only_fault(s, x);
 
 	buf_fmt(b, only ? "outage of %s" : "worst outage", only);
+	add_bounds(b, x, " at most ");
+}
+
+/* " of reads" */
+static void add_of(struct buf *b, const struct expectation *x, const char *all)
+{
+#define WORDS(id, word, words) {word, words},
+	static const struct {
+		const char *word, *words;
+	} known[] = {OF_LIST(WORDS)};
+#undef WORDS
+	const char *words = x->of ? x->of : all;
+
+	for (size_t i = 0; x->of && i < ARRAY_LEN(known); i++)
+		if (!strcmp(known[i].word, x->of))
+			words = known[i].words;
+	if (words)
+		buf_fmt(b, " of %s", words);
+}
+
+static void add_after(struct buf *b, const struct scenario *s, const struct expectation *x)
+{
+	const char *only = only_fault(s, x);
+
+	buf_fmt(b, " after %s", only ? only : "every fault");
+}
+
+static void downtime(struct buf *b, const struct scenario *s, const struct expectation *x)
+{
+	buf_str(b, "time down");
+	add_of(b, x, NULL);
+	add_after(b, s, x);
+	add_bounds(b, x, " at most ");
+}
+
+static void availability(struct buf *b, const struct scenario *s, const struct expectation *x)
+{
+	if (x->has_at_least)
+		buf_fmt(b, "at least %.10g %%", x->at_least);
+	if (x->has_at_most)
+		buf_fmt(b, "%sat most %.10g %%", x->has_at_least ? " and " : "", x->at_most);
+	add_of(b, x, "operations");
+	buf_str(b, " served");
+	add_after(b, s, x);
+}
+
+static void latency(struct buf *b, const struct scenario *s, const struct expectation *x)
+{
+	buf_str(b, "p99 latency");
+	add_of(b, x, NULL);
+	add_after(b, s, x);
 	add_bounds(b, x, " at most ");
 }
 

@@ -20,6 +20,11 @@ struct expectation;
 	X(STANDS, "stands", BOOL, 0, NOTHING, stands, judge_stands) \
 	X(OUTAGE, "outage", NS, \
 	  M_FLOOR | M_FAULT | M_PREDICTED | M_BASELINE | M_WRITES | M_NOISY | M_THROUGHOUT, FAULT, outage, judge_outage) \
+	X(DOWNTIME, "downtime", NS, M_FLOOR | M_FAULT | M_BASELINE | M_NOISY | M_THROUGHOUT | M_WRITES | M_OF, \
+	  SERVED, downtime, judge_downtime) \
+	X(AVAILABILITY, "availability", SHARE, M_FLOOR | M_FAULT | M_NOISY | M_THROUGHOUT | M_OF, SERVED, \
+	  availability, judge_availability) \
+	X(LATENCY, "latency", NS, M_FAULT | M_NOISY | M_THROUGHOUT | M_OF, SERVED, latency, judge_latency) \
 	X(LOST, "lost", COUNT, M_FLOOR | M_FAULT | M_WRITES | M_FINAL | M_ACCEPT, LOSS, lost, judge_lost) \
 	X(PHANTOM, "phantom", COUNT, M_FLOOR | M_WRITES | M_FINAL, LOSS, phantom, judge_phantom) \
 	X(DUPLICATE, "duplicate", COUNT, M_FLOOR | M_INSERTS | M_FINAL, LOSS, duplicate, \
@@ -50,6 +55,7 @@ enum metric_unit {
 	METRIC_BOOL,    /* true or false, no limits */
 	METRIC_NS,      /* limits that are lengths of time */
 	METRIC_COUNT,   /* limits that are whole numbers */
+	METRIC_SHARE,   /* limits that are per cent: "99%" */
 	METRIC_CHECKER, /* the name of a checker, no limits */
 };
 
@@ -61,12 +67,13 @@ enum metric_flag {
 	M_WRITES = 16,    /* needs writes of any kind in the load's mix */
 	M_INSERTS = 32,   /* needs inserts or sends: it is counted on their values */
 	M_REPLICAS = 64,  /* needs read_replica */
-	M_NOISY = 128,    /* a time that a late load generator makes longer */
+	M_NOISY = 128,    /* a figure that a late load generator makes worse */
 	/* Without which it is UNKNOWN, whatever the figures (check/gate.c): */
 	M_THROUGHOUT = 256, /* calls all the time that it speaks of */
 	M_SAMPLED = 512,  /* answers of every member all the time that it speaks of */
 	M_FINAL = 1024,   /* a final read by those who were entitled to answer it */
 	M_ACCEPT = 2048,  /* may be accepted, where a setting allows it */
+	M_OF = 4096,      /* may say of which operations it is (OF_LIST) */
 };
 
 enum metric_shows {
@@ -75,7 +82,15 @@ enum metric_shows {
 	SHOWS_LOSS,
 	SHOWS_RECOVERY,
 	SHOWS_STALENESS,
+	SHOWS_SERVED,    /* its fault: what of each kind was served */
 };
+
+/* What `of:` can say besides a kind of operation: X(ENUM, word, words) */
+#define OF_LIST(X) \
+	X(WRITES, "writes", "writes") \
+	X(READS, "reads", "reads") \
+	X(CLIENT, "client", "the worst client's operations") \
+	X(SHARD, "shard", "the worst shard's operations")
 
 struct metric {
 	const char *name;

@@ -79,9 +79,10 @@ struct expectation {
 	const char *name;    /* readable alone: "outage of kill at most 45 s" */
 	bool within_predicted;
 	bool has_at_most, has_at_least;
-	double at_most, at_least; /* ns, count, or 0/1 */
+	double at_most, at_least; /* ns, count, per cent, or 0/1 */
 	bool want;           /* bool metrics */
 	const char *fault;   /* only this fault id; NULL: the worst of all */
+	const char *of;      /* only these operations: a word of OF_LIST or a kind; NULL: all */
 	const char *checker; /* EXPECT_CHECK */
 	/* EXPECT_STANDS with want false: which object does not come up, and words of
 	 * the reason. NULL: whatever keeps it from standing, which passes nothing. */
@@ -128,7 +129,8 @@ const char *target_node_name(const char *target);
  * steps[{step, line, and by kind: duration_ns |
  * fault, id, target, for_ns, params{} | id | await, within_ns}],
  * expect[{name, metric, line, at_most, at_least, within_predicted, want,
- * fault, checker, object, reason, accepted, setting{name, value}}], limits in ns or as counts. What an expectation does not
+ * fault, of, checker, object, reason, accepted, setting{name, value}}], limits in ns,
+ * as counts or in per cent. What an expectation does not
  * have is left out. The caller deletes it. */
 cJSON *scenario_to_json(const struct scenario *s);
 

@@ -165,14 +165,15 @@ static void breakdown_plot(struct page *p, const struct fault_seen *f, size_t nu
 {
 	struct ruler r;
 	int rows = f->predicted.known ? (int)f->predicted.n : 0, bottom = 64 + rows * 40;
+	const char *began = f->outage.m.from_heal ? "was healed" : "took effect";
 
 	ruler_make(&r, f, parts, n);
 	fprintf(p->f, "<figure><svg role=\"img\" width=\"100%%\" height=\"%d\" "
-		"aria-label=\"Parts of the outage in seconds after the fault took effect, above the "
-		"predicted windows; the lists that follow say the same\">", bottom + 26);
+		"aria-label=\"Parts of the outage in seconds after the fault %s, above the "
+		"predicted windows; the lists that follow say the same\">", bottom + 26, began);
 	ruler_draw(p, &r, bottom);
 	fprintf(p->f, "<text class=\"t halo\" x=\"0\" y=\"13\">measured, seconds after fault %zu "
-		"took effect</text>", number);
+		"%s</text>", number, began);
 	part_bar(p, &r, parts, n);
 	if (!n && f->outage.any)
 		fprintf(p->f, "<rect class=\"meas\" x=\"0\" width=\"%.2f%%\" y=\"22\" "
@@ -200,18 +201,29 @@ void html_breakdown(struct page *p, const struct fault_seen *f)
 		fprintf(p->f, "<h3>%s</h3>\n", f->outage.any ? "Why it took this long" :
 			"What was predicted");
 	if (f->outage.any)
-		fprintf(p->f, "<p>Writes were down <b>%s</b>%s. The clients' own gaps were between "
-			"%s and %s, half of them below %s.</p>\n",
+		fprintf(p->f, "<p>Writes%s were down <b>%s</b>%s. The clients' own gaps were between "
+			"%s and %s, half of them below %s.</p>\n", esc(p, story_of(p->a, f)),
 			esc(p, story_outage(p->a, &f->outage)),
 			f->outage.ended ? ", from the last acknowledged write to the first after"
 					: "",
 			text_duration(f->outage.client_min_ns).s,
 			text_duration(f->outage.client_max_ns).s,
 			text_duration(f->outage.client_median_ns).s);
+	if (f->outage.times > 1)
+		fprintf(p->f, "<p>It came in %d pieces with next to no service between them.</p>\n",
+			f->outage.times);
 	if (f->outage.more > 0)
 		fprintf(p->f, "<p>Before or after that were %s, %s together.</p>\n",
-			text_plural(f->outage.more, "shorter gap", "shorter gaps").s,
+			text_plural(f->outage.more, "shorter outage", "shorter outages").s,
 			text_duration(f->outage.more_ns).s);
+	if (f->outage.running)
+		fputs("<p>Writes were down already when this fault was injected: how much of it is its work is "
+		      "not known.</p>\n", p->f);
+	if (f->outage.any && f->outage.met)
+		fprintf(p->f, "<p>It was not over when the next fault, %s, was injected.</p>\n",
+			esc(p, f->outage.met->id));
+	if (f->outage.m.from_heal)
+		fputs("<p>It began when the fault was healed: its parts are counted from there.</p>\n", p->f);
 	if (f->outage.any || f->predicted.known)
 		breakdown_plot(p, f, number, parts, n);
 	if (n)

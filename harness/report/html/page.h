@@ -50,6 +50,9 @@ void html_breakdown(struct page *p, const struct fault_seen *f);
 void html_kinds(struct page *p);
 void html_proof(struct page *p);
 
+/* report/html/served.c: what of all that was due after a fault was served. */
+void html_served(struct page *p);
+
 /* report/html/sides.c: what was not the same for all writes and all reads. */
 void html_sides(struct page *p);
 void html_lost_causes(struct page *p);

@@ -266,6 +266,8 @@ void html_scenario(struct page *p)
 		html_kinds(p);
 	for (size_t i = 0; i < m->nfaults; i++)
 		html_breakdown(p, &m->faults[i]);
+	if (loaded)
+		html_served(p);
 	html_sides(p);
 	html_redirected(p);
 	expectations(p);

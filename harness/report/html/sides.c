@@ -10,6 +10,10 @@
 
 static bool shown(const struct fault_seen *f, const struct partial_outage *part)
 {
+	if (part->reads)
+		return part == story_reads(f);
+	if (!strcmp(part->what, "clients"))
+		return part->proven;
 	return strcmp(part->what, "kind") || !strncmp(f->outage_of, "kind ", 5);
 }
 
@@ -28,12 +32,14 @@ static const char *whose(struct page *p, const struct partial_outage *part)
 	if (g)
 		return arena_fmt(p->a, "the %s: %lld clients on %s, beside %s", part->name,
 				 (long long)g->clients, g->node, g->member);
+	if (!strcmp(part->what, "clients"))
+		return arena_fmt(p->a, "%s clients, while others were served", part->name);
 	return arena_fmt(p->a, "%s %s", part->what, part->name);
 }
 
 static void row(struct page *p, size_t number, const char *who, const struct outage *o)
 {
-	fprintf(p->f, "<tr><td><span class=\"num bf\">%zu</span></td><td data-l=\"Whose writes\">%s</td>"
+	fprintf(p->f, "<tr><td><span class=\"num bf\">%zu</span></td><td data-l=\"Whose\">%s</td>"
 		"<td class=\"fig\" data-l=\"Down\">%s</td></tr>\n", number, esc(p, who),
 		esc(p, story_outage(p->a, o)));
 }
@@ -54,8 +60,8 @@ void html_sides(struct page *p)
 
 	if (!count_shown(m))
 		return;
-	fputs("<h3>Whose writes were down</h3>\n<table class=\"cards\"><thead><tr><th>Fault</th>"
-	      "<th>Whose writes</th><th>Down</th></tr></thead><tbody>\n", p->f);
+	fputs("<h3>Who was down</h3>\n<table class=\"cards\"><thead><tr><th>Fault</th>"
+	      "<th>Whose operations</th><th>Down</th></tr></thead><tbody>\n", p->f);
 	for (size_t i = 0; i < m->nfaults; i++) {
 		const struct fault_seen *f = &m->faults[i];
 

@@ -261,12 +261,17 @@ static void test_deadline_and_demoted(void **state)
 	assert_int_equal(trial_judge(&t, AT_MOST_S("deadline", "1"))->verdict, VERDICT_UNKNOWN);
 
 	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_UNKNOWN);
+	t.fault.was_primary = true;
+	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_UNKNOWN);
 	t.fault.demoted_ns = 3 * SEC;
 	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_PASS);
 	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "2"))->verdict, VERDICT_FAIL);
 	t.fault.demoted_ns = -1;
 	t.fault.still_primary = true;
+	t.fault.demoted_watched_ns = 40 * SEC;
 	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_FAIL);
+	t.fault.demoted_watched_ns = 20 * SEC; /* nobody knows what came after */
+	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_UNKNOWN);
 	trial_end(&t);
 }
 
@@ -554,6 +559,7 @@ static void test_metrics(void **state)
 {
 	static const char *const units[] = {
 		[METRIC_BOOL] = "bool", [METRIC_NS] = "ms", [METRIC_COUNT] = "count", [METRIC_CHECKER] = "bool",
+		[METRIC_SHARE] = "%",
 	};
 	struct trial t;
 

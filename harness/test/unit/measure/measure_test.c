@@ -425,6 +425,23 @@ static void test_redundant(void **state)
 	end(&r);
 }
 
+/* The last probe before the watch ends may be the lost one, too. */
+static void test_last_probe_lost(void **state)
+{
+	struct run r;
+	int64_t t;
+
+	(void)state;
+	begin(&r);
+	steady(&r.h, 2000);
+	synth_add_fault(r.events, "kill", "kill-pod", 10 * SEC);
+	for (t = SEC; t < 18 * SEC; t += 100 * MS)
+		members(&r, t, t <= 10 * SEC || (t > 14 * SEC && t < 17900 * MS), 8000);
+	recover(&r);
+	assert_true(llabs(r.m.redundant_ns - 4 * SEC) < 150 * MS);
+	end(&r);
+}
+
 /* The second fault comes while the first one is not over: both were, at 25 s. */
 static void test_redundant_after_the_next_fault(void **state)
 {
@@ -961,6 +978,7 @@ int main(void)
 		cmocka_unit_test(test_parted_logs),
 		cmocka_unit_test(test_redundant),
 		cmocka_unit_test(test_redundant_after_the_next_fault),
+		cmocka_unit_test(test_last_probe_lost),
 		cmocka_unit_test(test_never_redundant),
 		cmocka_unit_test(test_never_lost_redundancy),
 		cmocka_unit_test(test_stale_answers),

@@ -415,6 +415,61 @@ static void test_clocks_apart(void **state)
 	world_end(&w);
 }
 
+/* ---- parts ---- */
+
+static void after_heal(struct op *op, int64_t t)
+{
+	if (t >= 5 * SEC && t < 8 * SEC)
+		refuse(op);
+}
+
+/* Nothing stops while the fault is on; writes do when it is healed. */
+static void test_parts_from_the_heal(void **state)
+{
+	const struct outage *o;
+	struct world w;
+
+	(void)state;
+	world_make(&w, 40 * SEC, after_heal);
+	json_push(w.events, synth_fault("kill", "partition-node", "healed", BEGIN + 15 * SEC));
+	o = &measure(&w)->outage;
+	assert_true(o->m.from_heal);
+	assert_int_equal(o->m.effective, BEGIN + 15 * SEC);
+	assert_true(o->m.first_ack - o->m.effective > 2900 * MS && o->m.first_ack - o->m.effective < 3100 * MS);
+	world_end(&w);
+
+	world_make(&w, 40 * SEC, down_9s); /* it began with the fault */
+	json_push(w.events, synth_fault("kill", "partition-node", "healed", BEGIN + 15 * SEC));
+	o = &measure(&w)->outage;
+	assert_false(o->m.from_heal);
+	assert_int_equal(o->m.effective, BEGIN + 10 * SEC);
+	world_end(&w);
+}
+
+/* ---- what was served ---- */
+
+static void test_served(void **state)
+{
+	const struct served_row *r;
+	const struct fault_seen *f;
+	struct world w;
+
+	(void)state;
+	world_make(&w, 40 * SEC, odd_clients);
+	f = measure(&w);
+	r = fault_served(f, "all", "");
+	assert_int_equal(r->due, 6000);
+	assert_int_equal(r->served, 3000);
+	assert_int_equal(r->p99_ns, 4 * MS);
+	assert_int_equal(fault_served(f, "writes", "")->due + fault_served(f, "reads", "")->due, 6000);
+	assert_int_equal(fault_served(f, "kind", "read")->due, 1200);
+	r = fault_served(f, "client", NULL);
+	assert_string_equal(r->name, "1");
+	assert_int_equal(r->served, 0);
+	assert_null(fault_served(f, "shard", NULL));
+	world_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -433,6 +488,8 @@ int main(void)
 		cmocka_unit_test(test_reads_down),
 		cmocka_unit_test(test_second_fault_meets_it),
 		cmocka_unit_test(test_clocks_apart),
+		cmocka_unit_test(test_parts_from_the_heal),
+		cmocka_unit_test(test_served),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -185,6 +185,41 @@ static void sentences_say_what_was_measured(void **state)
 	arena_free(&a);
 }
 
+/* Service that is neither all there nor all gone is named. */
+static void sentences_name_bad_service(void **state)
+{
+	struct partial_outage reads = {.what = "kind", .name = "read", .reads = true, .proven = true};
+	struct served_row all = {.what = "all", .due = 4000, .served = 1320, .p50_ns = 800 * MS};
+	struct fault_seen f = one_fault();
+	struct measured m = {.faults = &f, .nfaults = 1, .worst = &f.outage, .stands = true,
+			     .redundant_ns = 0, .baseline_p50_ns = 4 * MS,
+			     .loss = {.known = true, .acked = 100}};
+	struct scenario_report s = {.m = &m, .verdict = VERDICT_PASS};
+	struct arena a = {0};
+
+	(void)state;
+	f.outage.times = 5;
+	f.outage.down = (struct downtime){.times = 5, .ended = true, .lo_ns = 30 * NS_PER_S, .hi_ns = 31 * NS_PER_S};
+	mem_copy_str(f.outage_of, sizeof(f.outage_of), "clients 32 of 64");
+	assert_non_null(strstr(story_scenario(&a, &s),
+			       "Writes of 32 of 64 clients were down 31.20 s ± 0.02 s after the primary was "
+			       "killed (5 times, 31.0 s in all); "));
+	f.outage = (struct outage){.ended = true};
+	f.parts = &reads;
+	f.nparts = 1;
+	reads.outage = (struct outage){.any = true, .ended = true, .lo_ns = 29900 * MS, .hi_ns = 30100 * MS};
+	assert_non_null(strstr(story_scenario(&a, &s), "Writes never stopped when the primary was killed; "
+						       "reads were down 30.0 s ± 0.1 s; "));
+	f.nparts = 0;
+	f.served = &all;
+	f.nserved = 1;
+	f.window_end_ns = 20 * NS_PER_S;
+	assert_non_null(strstr(story_scenario(&a, &s), "; of 4,000 operations that were due after it 1,320 were "
+						       "served (33 %); half of what was served took more than "
+						       "800 ms; "));
+	arena_free(&a);
+}
+
 static void parts_follow_each_other(void **state)
 {
 	struct outage o = {.any = true, .ended = true};
@@ -229,6 +264,7 @@ int main(void)
 		cmocka_unit_test(markup_and_dirt_are_made_harmless),
 		cmocka_unit_test(faults_are_told_by_what_they_did),
 		cmocka_unit_test(sentences_say_what_was_measured),
+		cmocka_unit_test(sentences_name_bad_service),
 		cmocka_unit_test(parts_follow_each_other),
 		cmocka_unit_test(lost_writes_are_counted_by_fault),
 	};

@@ -344,7 +344,7 @@ static const struct wrong {
 	{HEAD STEADY "expect: [{lots: {at_most: 0}}]\n",
 	 "4:11: unknown key \"lots\" in an expectation; did you mean \"lost\"?"},
 	{HEAD STEADY "expect: [{name: x}]\n",
-	 "4:10: an expectation needs one of stands, outage, lost, phantom, duplicate, recovery, "
+	 "4:10: an expectation needs one of stands, outage, downtime, availability, latency, lost, phantom, duplicate, recovery, "
 	 "dual_primary, deadline, demoted, errors_clear, check, staleness, evicted"},
 	{HEAD STEADY "expect: [{lost: {at_most: 0}, phantom: {at_most: 0}}]\n",
 	 "4:10: an expectation is one thing, this one is both lost and phantom: put a - before "
@@ -361,6 +361,13 @@ static const struct wrong {
 	 "4:18: unknown key \"atmost\" in lost; did you mean \"at_most\"?"},
 	{HEAD STEADY "expect: [{lost: {at_most: 5s}}]\n",
 	 "4:27: lost is a count: give a whole number, not the duration 5s"},
+	{HEAD STEADY "expect: [{availability: {at_least: 99}}]\n",
+	 "4:36: availability is a share: write it in per cent, such as 99.5%"},
+	{HEAD STEADY "expect: [{availability: {at_least: 101%}}]\n", "4:36: a share is from 0% to 100%"},
+	{HEAD STEADY "expect: [{availability: {at_least: 99%, of: send}}]\n",
+	 "4:45: the load's mix has no send; it has insert, read, cas"},
+	{HEAD STEADY "expect: [{lost: {at_most: 0, of: reads}}]\n",
+	 "4:34: lost is not of some operations only; remove this key"},
 	{HEAD STEADY "expect: [{lost: {at_most: -1}}]\n", "4:27: lost cannot be negative"},
 	{HEAD STEADY "expect: [{lost: {at_most: few}}]\n",
 	 "4:27: a whole number is needed here, not few"},
@@ -460,7 +467,7 @@ static void test_metrics(void **state)
 {
 	static const char *const values[] = {
 		[METRIC_BOOL] = "true", [METRIC_NS] = "{at_most: 7s}", [METRIC_COUNT] = "{at_most: 7}",
-		[METRIC_CHECKER] = "linearizable",
+		[METRIC_CHECKER] = "linearizable", [METRIC_SHARE] = "{at_least: 99.5%}",
 	};
 	struct fixture *f = *state;
 	struct buf text = {0}, manual = {0}, row = {0};

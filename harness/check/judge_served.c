@@ -1,0 +1,190 @@
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "check/judge.h"
+
+/* Metrics of what was served after a fault: how long nothing was, what share
+ * of what was due, and how fast. Without `fault` the worst of all faults
+ * counts. */
+
+enum { SERVED_MIN = 20 }; /* operations; fewer are no share and no percentile */
+
+static double ms(int64_t ns)
+{
+	return (double)ns / (double)NS_PER_MS;
+}
+
+/* The faults that an expectation is about, one after the other. */
+static const struct fault_seen *next_fault(const struct judging *j, const struct fault_seen *f)
+{
+	const char *id = json_str(j->expect, "fault", NULL);
+
+	for (f = f ? f + 1 : j->m->faults; f < j->m->faults + j->m->nfaults; f++)
+		if (!id || !strcmp(f->rec->id, id))
+			return f;
+	return NULL;
+}
+
+/* Sets the reason when there is nothing to judge. */
+static bool injected(const struct judging *j, struct judged *r)
+{
+	const struct fault_seen *f = NULL;
+	int n = 0;
+
+	while ((f = next_fault(j, f))) {
+		if (!f->rec->injected_ns) {
+			judged_as(r, VERDICT_UNKNOWN, "fault %s was not injected", f->rec->id);
+			return false;
+		}
+		n++;
+	}
+	if (!n)
+		judged_as(r, VERDICT_UNKNOWN, "no fault was injected");
+	return n;
+}
+
+static const struct served_row *row_of(const struct fault_seen *f, const char *of)
+{
+	if (!of)
+		return fault_served(f, "all", "");
+	if (!strcmp(of, "writes") || !strcmp(of, "reads"))
+		return fault_served(f, of, "");
+	if (!strcmp(of, "client") || !strcmp(of, "shard"))
+		return fault_served(f, of, NULL);
+	return fault_served(f, "kind", of);
+}
+
+static const char *whose(const struct judging *j)
+{
+	return json_str(j->expect, "of", "operations");
+}
+
+static double share(const struct served_row *r)
+{
+	return 100 * (double)r->served / (double)r->due;
+}
+
+void judge_availability(const struct judging *j, struct judged *r)
+{
+	const char *of = json_str(j->expect, "of", NULL);
+	const struct fault_seen *f = NULL, *worst = NULL;
+	const struct served_row *row, *least = NULL, *all;
+
+	r->limit = judging_limit(j, 1);
+	if (!injected(j, r))
+		return;
+	while ((f = next_fault(j, f))) {
+		row = row_of(f, of);
+		if (!row || row->due < SERVED_MIN) {
+			judged_as(r, VERDICT_UNKNOWN, "after fault %s only %lld %s were due: too few for a share",
+				  f->rec->id, row ? (long long)row->due : 0LL, whose(j));
+			return;
+		}
+		if (!least || share(row) < share(least)) {
+			least = row;
+			worst = f;
+		}
+	}
+	r->measured = share(least);
+	judged_as(r, judging_within(j, r->measured, r->measured),
+		  "fault %s: of %lld %s%s%s that were due in the %.0f ms after it %lld were served", worst->rec->id,
+		  (long long)least->due, of && *least->name ? least->what : whose(j), *least->name ? " " : "",
+		  least->name, ms(worst->window_end_ns - worst->rec->injected_ns), (long long)least->served);
+	if (least->unsent)
+		judged_also(r, "; %lld never left their client, for none was free in time", (long long)least->unsent);
+	all = fault_served(worst, "kind", NULL);
+	if (!of && all && share(all) < share(least))
+		judged_also(r, "; least of %s: %.1f %%", all->name, share(all));
+}
+
+void judge_latency(const struct judging *j, struct judged *r)
+{
+	const struct fault_seen *f = NULL, *worst = NULL;
+	const struct served_row *row, *most = NULL;
+
+	r->limit = judging_limit(j, (double)NS_PER_MS);
+	if (!injected(j, r))
+		return;
+	while ((f = next_fault(j, f))) {
+		row = row_of(f, json_str(j->expect, "of", NULL));
+		if (!row || row->served < SERVED_MIN) {
+			judged_as(r, VERDICT_UNKNOWN, "after fault %s only %lld %s were served: too few for a p99",
+				  f->rec->id, row ? (long long)row->served : 0LL, whose(j));
+			return;
+		}
+		if (!most || row->p99_ns > most->p99_ns) {
+			most = row;
+			worst = f;
+		}
+	}
+	r->measured = ms(most->p99_ns);
+	judged_as(r, judging_within(j, (double)most->p99_ns, (double)most->p99_ns),
+		  "fault %s: 99 of 100 %s%s%s that were served after it took at most %.1f ms from when they were due, "
+		  "half of them %.1f ms", worst->rec->id, *most->name ? most->what : whose(j), *most->name ? " " : "",
+		  most->name, r->measured, ms(most->p50_ns));
+	if (most->served < most->due)
+		judged_also(r, "; %lld of %lld were not served", (long long)(most->due - most->served),
+			    (long long)most->due);
+}
+
+/* The outage of some operations: the longest of those that fit. NULL: nothing of
+ * the kind was served before the fault. */
+static const struct outage *outage_of(const struct fault_seen *f, const char *of)
+{
+	const struct outage *worst = NULL;
+	bool reads = of && !strcmp(of, "reads");
+
+	if (!of || !strcmp(of, "writes"))
+		return &f->outage;
+	for (size_t i = 0; i < f->nparts; i++) {
+		const struct partial_outage *p = &f->parts[i];
+		bool fits = reads ? p->reads : !strcmp(of, "shard") ? !strcmp(p->what, "shard") :
+			    !strcmp(of, "client") ? !strcmp(p->what, "clients") : !strcmp(p->name, of);
+
+		if (fits && (!worst || p->outage.down.hi_ns > worst->down.hi_ns))
+			worst = &p->outage;
+	}
+	/* No share of the clients fared worse than all; the only kind is all there is. */
+	if (!worst && !reads && strcmp(of, "shard"))
+		return &f->outage;
+	return worst;
+}
+
+void judge_downtime(const struct judging *j, struct judged *r)
+{
+	const char *of = json_str(j->expect, "of", NULL);
+	const struct fault_seen *f = NULL, *at = NULL;
+	const struct outage *o, *worst = NULL;
+
+	r->limit = judging_limit(j, (double)NS_PER_MS);
+	if (!injected(j, r))
+		return;
+	if (j->m->baseline_p999_ns < 0) {
+		judged_as(r, VERDICT_UNKNOWN, "too few writes before the first fault to know what is normal");
+		return;
+	}
+	while ((f = next_fault(j, f))) {
+		o = outage_of(f, of);
+		if (!o) {
+			judged_as(r, VERDICT_UNKNOWN, "no %s were served before fault %s", whose(j), f->rec->id);
+			return;
+		}
+		if (!worst || (worst->down.ended && !o->down.ended) ||
+		    (worst->down.ended == o->down.ended && o->down.hi_ns > worst->down.hi_ns)) {
+			worst = o;
+			at = f;
+		}
+	}
+	r->measured = ms(worst->down.hi_ns);
+	judged_as(r, judging_within(j, (double)worst->down.lo_ns,
+				    worst->down.ended ? (double)worst->down.hi_ns : INFINITY),
+		  "fault %s: %s%s%s%s were down %d %s, for %.0f to %s%.0f ms in all", at->rec->id,
+		  of ? of : "writes", worst == &at->outage && *at->outage_of ? " (" : "",
+		  worst == &at->outage ? at->outage_of : "", worst == &at->outage && *at->outage_of ? ")" : "",
+		  worst->down.times, worst->down.times == 1 ? "time" : "times", ms(worst->down.lo_ns),
+		  worst->down.ended ? "" : "more than ", ms(worst->down.hi_ns));
+	if (!worst->down.times)
+		judged_as(r, r->verdict, "fault %s: %s were not down", at->rec->id, of ? of : "writes");
+}

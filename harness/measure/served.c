@@ -1,0 +1,172 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "measure/parts.h"
+
+/* What of all that was due after a fault was served: a service can be bad in
+ * more ways than by standing still. Each operation whose turn came in the
+ * fault's window [injected, the next one's injection) was due, whether a client
+ * was free for it or not: a slow service keeps them all busy. Served is what was
+ * answered as a healthy one answers, within the load's deadline; what is of
+ * unknown fate was not, for its client. Latency is of those that were served,
+ * from the moment at which they were due. */
+
+enum { CLIENT_MIN = 5 }; /* operations due without which a client is no worst one */
+
+struct tally {
+	struct served_row row;
+	struct instants latency;
+};
+
+static void count(struct tally *t, const struct op *op)
+{
+	t->row.due++;
+	if (op_answered(op)) {
+		t->row.served++;
+		*VEC_PUSH(t->latency.v, t->latency.n, t->latency.alloc) = op->t_return - op->t_intended;
+	} else if (op_error_class(op) == OP_ERR_CLIENT) {
+		t->row.unsent++;
+	}
+}
+
+static void finish(struct tally *t, struct fault_seen *f)
+{
+	if (t->latency.n)
+		qsort(t->latency.v, t->latency.n, sizeof(*t->latency.v), by_i64);
+	t->row.p50_ns = stat_percentile(t->latency.v, t->latency.n, 0.5);
+	t->row.p99_ns = stat_percentile(t->latency.v, t->latency.n, 0.99);
+	if (t->row.due)
+		*VEC_PUSH(f->served, f->nserved, f->served_alloc) = t->row;
+	free(t->latency.v);
+}
+
+static bool due(const struct fault_seen *f, const struct op *op)
+{
+	return op->t_intended >= f->rec->injected_ns && op->t_intended < f->window_end_ns;
+}
+
+static void add(const struct view *v, view_part *belongs, int64_t which, const char *what, const char *name,
+		struct fault_seen *f)
+{
+	struct tally t = { 0 };
+
+	mem_copy_str(t.row.what, sizeof(t.row.what), what);
+	mem_copy_str(t.row.name, sizeof(t.row.name), name);
+	for (size_t i = 0; i < v->nops; i++)
+		if (due(f, v->ops[i]) && belongs(v->ops[i], which))
+			count(&t, v->ops[i]);
+	finish(&t, f);
+}
+
+/* Of group 0, as all but the groups are. */
+static bool any(const struct op *op, int64_t which)
+{
+	(void)which;
+	return !op->group;
+}
+
+static bool writes(const struct op *op, int64_t which)
+{
+	return !op->group && op_is_write(op) == which;
+}
+
+static bool kind(const struct op *op, int64_t which)
+{
+	return !op->group && (int64_t)op->f == which;
+}
+
+static bool shard(const struct op *op, int64_t which)
+{
+	return !op->group && (int64_t)op->shard == which;
+}
+
+static bool client(const struct op *op, int64_t which)
+{
+	return !op->group && (int64_t)op->process == which;
+}
+
+struct share {
+	int64_t due, served;
+};
+
+/* The client of group 0 of whose operations the smallest share was served. */
+static int64_t worst_client(const struct view *v, const struct fault_seen *f)
+{
+	uint32_t most = 0, p;
+	int64_t worst = -1;
+	struct share *s;
+
+	for (size_t i = 0; i < v->nops; i++)
+		if (v->ops[i]->process > most)
+			most = v->ops[i]->process;
+	if (most > 1u << 20)
+		return -1; /* not one of our histories */
+	s = mem_alloc(((size_t)most + 1) * sizeof(*s));
+	for (size_t i = 0; i < v->nops; i++) {
+		const struct op *op = v->ops[i];
+
+		/* What was never sent was handed to whoever came first. */
+		if (op->group || !due(f, op) || op_error_class(op) == OP_ERR_CLIENT)
+			continue;
+		s[op->process].due++;
+		s[op->process].served += op_answered(op);
+	}
+	for (p = 0; p <= most; p++)
+		if (s[p].due >= CLIENT_MIN &&
+		    (worst < 0 || s[p].served * s[worst].due < s[worst].served * s[p].due))
+			worst = p;
+	free(s);
+	return worst;
+}
+
+static void shards(const struct view *v, struct fault_seen *f)
+{
+	uint32_t most = 0, n;
+	char name[24];
+
+	for (size_t i = 0; i < v->nops; i++)
+		if (v->ops[i]->shard > most)
+			most = v->ops[i]->shard;
+	for (n = 1; n <= most; n++) {
+		snprintf(name, sizeof(name), "%u", n);
+		add(v, shard, n, "shard", name, f);
+	}
+}
+
+void served_make(const struct view *v, struct fault_seen *f)
+{
+	int64_t worst;
+	char name[24];
+
+	if (!f->rec->injected_ns)
+		return;
+	add(v, any, 0, "all", "", f);
+	add(v, writes, true, "writes", "", f);
+	add(v, writes, false, "reads", "", f);
+	for (int k = 0; k < OP_KINDS; k++)
+		add(v, kind, k, "kind", op_f_name((enum op_f)k), f);
+	shards(v, f);
+	for (size_t i = 0; i < v->ev->ngroups; i++)
+		add(v, in_group, v->ev->groups[i].number, "group", v->ev->groups[i].name, f);
+	worst = worst_client(v, f);
+	snprintf(name, sizeof(name), "%lld", (long long)worst);
+	if (worst >= 0)
+		add(v, client, worst, "client", name, f);
+}
+
+const struct served_row *fault_served(const struct fault_seen *f, const char *what, const char *name)
+{
+	const struct served_row *worst = NULL;
+
+	for (size_t i = 0; i < f->nserved; i++) {
+		const struct served_row *r = &f->served[i];
+
+		if (strcmp(r->what, what) || (name && strcmp(r->name, name)))
+			continue;
+		if (!worst || r->served * worst->due < worst->served * r->due)
+			worst = r;
+	}
+	return worst;
+}

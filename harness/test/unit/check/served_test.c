@@ -1,0 +1,299 @@
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "check/check.h"
+#include "test/lib/evidence_kept.h"
+#include "test/lib/synth.h"
+
+/* Verdicts on what was served after a fault, from the history on: 200 calls a
+ * second by 64 clients in turn, each served within 4 ms, the fault 10 s after the
+ * load began. */
+
+#define MS NS_PER_MS
+#define SEC NS_PER_S
+#define BEGIN (1000 * SEC)
+#define FAULT (BEGIN + 10 * SEC)
+
+typedef void meets(struct op *op, int64_t t); /* t: ns after the fault */
+
+struct trial {
+	struct history h;
+	cJSON *events;
+	struct judged *j;
+	size_t n;
+};
+
+static void refuse(struct op *op)
+{
+	op->outcome = OP_FAIL;
+	op->t_return = op->t_invoke + MS;
+	mem_copy_str(op->error, sizeof(op->error), "connect: refused");
+}
+
+static void note(struct trial *t, const char *text)
+{
+	struct err e = { 0 };
+	cJSON *o = json_parse(text, "test", &e);
+
+	assert_non_null(o);
+	json_set_i64(o, "s", 0);
+	json_push(t->events, o);
+}
+
+static void trial_make(struct trial *t, meets *fn)
+{
+	static const enum op_f mix[] = { OP_INSERT, OP_INSERT, OP_READ, OP_CAS, OP_INSERT };
+
+	memset(t, 0, sizeof(*t));
+	t->events = cJSON_CreateArray();
+	for (int64_t i = 0; i < 6000; i++) {
+		struct op op = { .process = (uint32_t)(i % 64), .f = mix[i % 5], .key = OP_NO_VALUE, .value = i,
+				 .expect = OP_NO_VALUE, .outcome = OP_OK, .sent = true };
+
+		op.t_intended = op.t_invoke = BEGIN + i * 5 * MS;
+		op.t_return = op.t_invoke + 4 * MS;
+		if (fn)
+			fn(&op, op.t_invoke - FAULT);
+		history_add(&t->h, &op);
+	}
+	history_sort(&t->h);
+	note(t, "{\"k\":\"stands\",\"ok\":true,\"t\":1}");
+	synth_add_fault(t->events, "kill", "kill-pod", FAULT);
+}
+
+/* Judges this one expectation; the trial ends with it. */
+static enum verdict judged(struct trial *t, const char *expect, double *measured, char why[600])
+{
+	struct measured m;
+	struct buf b = { 0 };
+	enum verdict v;
+
+	buf_fmt(&b, "{\"k\":\"scenario\",\"t\":1,\"expect\":[%s]}", expect);
+	note(t, b.s);
+	buf_free(&b);
+	measure_scenario(&t->h, evidence_kept(t->events, 0), &m);
+	judge_scenario(&t->h, evidence_kept(t->events, 0), &m, &t->j, &t->n);
+	assert_int_equal(t->n, 1);
+	v = t->j[0].verdict;
+	*measured = t->j[0].measured;
+	memcpy(why, t->j[0].why, sizeof(t->j[0].why));
+	judged_free(t->j, t->n);
+	measured_free(&m);
+	history_free(&t->h);
+	return v;
+}
+
+static void expect(meets *fn, const char *text, enum verdict want, double lo, double hi, const char *says)
+{
+	struct trial t;
+	double measured;
+	char why[600];
+	enum verdict v;
+
+	trial_make(&t, fn);
+	v = judged(&t, text, &measured, why);
+	if (v != want || (isnan(measured) ? !isnan(lo) : !(measured >= lo && measured <= hi)) || !strstr(why, says))
+		fail_msg("%s: %s, %g: %s", text, verdict_name(v), measured, why);
+	cJSON_Delete(t.events);
+}
+
+static void reads(struct op *op, int64_t t)
+{
+	if (t >= 0 && t < 15 * SEC && op->f == OP_READ)
+		refuse(op);
+}
+
+static void test_reads(void **state)
+{
+	(void)state;
+	/* 800 of 4,000 calls are reads, 600 of them fail. */
+	expect(reads, "{\"metric\":\"availability\",\"at_least\":90}", VERDICT_FAIL, 84.9, 85.1, "least of read: 25.0 %");
+	expect(reads, "{\"metric\":\"availability\",\"at_least\":80}", VERDICT_PASS, 84.9, 85.1, "of 4000 operations");
+	expect(reads, "{\"metric\":\"availability\",\"at_least\":80,\"of\":\"reads\"}", VERDICT_FAIL, 24.9, 25.1,
+	       "of 800 reads");
+	expect(reads, "{\"metric\":\"availability\",\"at_least\":99,\"of\":\"writes\"}", VERDICT_PASS, 100, 100, "3200");
+	expect(reads, "{\"metric\":\"availability\",\"at_least\":99,\"of\":\"cas\"}", VERDICT_PASS, 100, 100, "kind cas");
+	expect(reads, "{\"metric\":\"downtime\",\"at_most\":10000000000,\"of\":\"reads\"}", VERDICT_FAIL, 14900, 15100,
+	       "reads were down 1 time");
+	expect(reads, "{\"metric\":\"downtime\",\"at_most\":0}", VERDICT_PASS, 0, 0, "writes were not down");
+	expect(reads, "{\"metric\":\"outage\",\"at_most\":0}", VERDICT_PASS, 0, 0, "writes did not stop");
+}
+
+static void odd_clients(struct op *op, int64_t t)
+{
+	if (t >= 0 && t < 15 * SEC && op->process % 2)
+		refuse(op);
+}
+
+static void test_half_of_the_clients(void **state)
+{
+	(void)state;
+	expect(odd_clients, "{\"metric\":\"outage\",\"at_most\":5000000000}", VERDICT_FAIL, 14700, 15300,
+	       "clients 32 of 64");
+	expect(odd_clients, "{\"metric\":\"downtime\",\"at_most\":5000000000}", VERDICT_FAIL, 14700, 15300, "down 1 time");
+	expect(odd_clients, "{\"metric\":\"availability\",\"at_least\":50}", VERDICT_PASS, 62, 63, "2500 were served");
+	expect(odd_clients, "{\"metric\":\"availability\",\"at_least\":50,\"of\":\"client\"}", VERDICT_FAIL, 24, 27,
+	       "client 1 that were due");
+}
+
+/* Five times 2 s, with one call served between. */
+static void flickers(struct op *op, int64_t t)
+{
+	if (t >= 0 && t < 10 * SEC && t % (2 * SEC) >= 5 * MS)
+		refuse(op);
+}
+
+static void test_flapping(void **state)
+{
+	(void)state;
+	expect(flickers, "{\"metric\":\"outage\",\"at_most\":3000000000}", VERDICT_FAIL, 9900, 10100, "in 5 pieces");
+	expect(flickers, "{\"metric\":\"downtime\",\"at_most\":5000000000}", VERDICT_FAIL, 9900, 10100, "down 5 times");
+	expect(flickers, "{\"metric\":\"downtime\",\"at_most\":11000000000}", VERDICT_PASS, 9900, 10100, "down 5 times");
+}
+
+/* A third is served, and takes 800 ms. */
+static void slow(struct op *op, int64_t t)
+{
+	if (t < 0)
+		return;
+	if (op->value % 3) {
+		op->outcome = OP_FAIL;
+		op->sent = false;
+		op->t_invoke = op->t_return = op->t_intended + SEC;
+		mem_copy_str(op->error, sizeof(op->error), "client: not sent, its turn did not come before the deadline");
+	} else {
+		op->t_return = op->t_invoke + 800 * MS;
+	}
+}
+
+static void test_slow(void **state)
+{
+	(void)state;
+	expect(slow, "{\"metric\":\"availability\",\"at_least\":90}", VERDICT_FAIL, 33, 34, "2667 never left their client");
+	expect(slow, "{\"metric\":\"latency\",\"at_most\":200000000}", VERDICT_FAIL, 800, 800, "2667 of 4000 were not served");
+	expect(slow, "{\"metric\":\"latency\",\"at_most\":900000000,\"of\":\"reads\"}", VERDICT_PASS, 800, 800, "reads");
+	expect(NULL, "{\"metric\":\"latency\",\"at_most\":200000000}", VERDICT_PASS, 4, 4, "half of them 4.0 ms");
+}
+
+/* Down until the end, 20 s later. */
+static void for_good(struct op *op, int64_t t)
+{
+	if (t >= 0)
+		refuse(op);
+}
+
+static void test_what_was_watched(void **state)
+{
+	(void)state;
+	expect(for_good, "{\"metric\":\"outage\",\"at_least\":30000000000}", VERDICT_UNKNOWN, 19900, 20100, "did not come back");
+	expect(for_good, "{\"metric\":\"outage\",\"at_least\":10000000000}", VERDICT_PASS, 19900, 20100, "did not come back");
+	expect(for_good, "{\"metric\":\"outage\",\"at_most\":10000000000}", VERDICT_FAIL, 19900, 20100, "did not come back");
+	expect(for_good, "{\"metric\":\"outage\",\"at_most\":30000000000}", VERDICT_UNKNOWN, 19900, 20100, "did not come back");
+	expect(for_good, "{\"metric\":\"downtime\",\"at_most\":30000000000}", VERDICT_UNKNOWN, 19900, 20100, "more than");
+	expect(for_good, "{\"metric\":\"latency\",\"at_most\":30000000000}", VERDICT_UNKNOWN, NAN, NAN, "too few");
+}
+
+static void down_9s(struct op *op, int64_t t)
+{
+	if (t >= 0 && t < 9 * SEC)
+		refuse(op);
+}
+
+/* Of an outage of 9 s that a second fault met after 4 s, the first answers for 4 s
+ * at least, the second for nothing for certain. */
+static void second_fault(const char *text, enum verdict want)
+{
+	struct trial t;
+	double measured;
+	char why[600];
+
+	trial_make(&t, down_9s);
+	synth_add_fault(t.events, "again", "kill-pod", FAULT + 4 * SEC);
+	if (judged(&t, text, &measured, why) != want)
+		fail_msg("%s: %s", text, why);
+	cJSON_Delete(t.events);
+}
+
+static void test_two_faults(void **state)
+{
+	(void)state;
+	second_fault("{\"metric\":\"outage\",\"at_most\":7000000000}", VERDICT_FAIL);
+	second_fault("{\"metric\":\"outage\",\"at_most\":7000000000,\"fault\":\"kill\"}", VERDICT_UNKNOWN);
+	second_fault("{\"metric\":\"outage\",\"at_most\":3000000000,\"fault\":\"kill\"}", VERDICT_FAIL);
+	second_fault("{\"metric\":\"outage\",\"at_most\":10000000000,\"fault\":\"kill\"}", VERDICT_PASS);
+	second_fault("{\"metric\":\"outage\",\"at_most\":3000000000,\"fault\":\"again\"}", VERDICT_UNKNOWN);
+	second_fault("{\"metric\":\"outage\",\"at_most\":6000000000,\"fault\":\"again\"}", VERDICT_PASS);
+	second_fault("{\"metric\":\"downtime\",\"at_most\":3000000000,\"fault\":\"again\"}", VERDICT_UNKNOWN);
+}
+
+static void sample(struct trial *t, const char *member, int64_t at, const char *role, bool writable)
+{
+	json_push(t->events, synth_sample(member, at, true, role, writable, 1));
+}
+
+static void freeze(struct trial *t, const char *id, int64_t from, int64_t to)
+{
+	static const char *const states[] = { "injecting", "effective", "healed" };
+	const int64_t at[] = { from, from, to };
+
+	for (int i = 0; i < 3; i++) {
+		cJSON *e = synth_fault(id, "pause", states[i], at[i]);
+
+		json_set(e, "targets", cJSON_Parse("[{\"member\":\"m0\",\"role\":\"primary\"}]"));
+		json_push(t->events, e);
+	}
+}
+
+/* Healed twice: demoted after 1 s, and after 8 s the other time. */
+static enum verdict worst_demotion(const char *limit)
+{
+	struct trial t;
+	double measured;
+	char why[600], text[100];
+	enum verdict v;
+
+	trial_make(&t, NULL);
+	freeze(&t, "a", FAULT + SEC, FAULT + 2 * SEC);
+	freeze(&t, "b", FAULT + 6 * SEC, FAULT + 7 * SEC);
+	sample(&t, "m0", FAULT, "primary", true);
+	sample(&t, "m0", FAULT + 3 * SEC, "replica", false);
+	sample(&t, "m0", FAULT + 5 * SEC, "primary", true);
+	sample(&t, "m0", FAULT + 15 * SEC, "replica", false);
+	snprintf(text, sizeof(text), "{\"metric\":\"demoted\",\"at_most\":%s}", limit);
+	v = judged(&t, text, &measured, why);
+	cJSON_Delete(t.events);
+	return v;
+}
+
+static void test_worst_demotion(void **state)
+{
+	(void)state;
+	assert_int_equal(worst_demotion("5000000000"), VERDICT_FAIL);
+	assert_int_equal(worst_demotion("9000000000"), VERDICT_PASS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_reads),
+		cmocka_unit_test(test_half_of_the_clients),
+		cmocka_unit_test(test_flapping),
+		cmocka_unit_test(test_slow),
+		cmocka_unit_test(test_what_was_watched),
+		cmocka_unit_test(test_two_faults),
+		cmocka_unit_test(test_worst_demotion),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
