@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "measure/gap.h"
+#include "measure/parts.h"
 
 /* What the service and the generator did while all was well, and when they
  * do it again. */

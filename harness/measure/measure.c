@@ -169,7 +169,6 @@ static void explain(const struct view *v, const struct baseline *b, const struct
 		    struct fault_seen *f)
 {
 	struct milestones *ms = &f->outage.m;
-	int64_t effective = f->rec->effective_ns;
 
 	if (model && model->predict)
 		model->predict(v->ev, f->rec, &f->predicted);

@@ -25,7 +25,7 @@ struct downtime {
 
 /* Writes were down from when the last one took effect that was acknowledged
  * before, in [down_lo, down_hi], until the first one after it did, in
- * [up_lo, up_hi]. See measure/outage.c for what is an outage, gap_bounds.c for
+ * [up_lo, up_hi]. See measure/outage/gaps.c for what is an outage, bounds.c for
  * how each is bounded. */
 struct outage {
 	bool any;       /* writes failed in a row, or a gap beyond the baseline was seen */
@@ -46,7 +46,7 @@ struct outage {
 };
 
 /* The outage of some of the writes, or of a kind of reads: see
- * measure/outage_parts.c. */
+ * measure/outage/parts.c. */
 struct partial_outage {
 	char what[8];   /* "shard", "kind", "group", "clients" */
 	char name[32];  /* "2", "insert", "minority", "32 of 64" */

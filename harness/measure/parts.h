@@ -23,6 +23,17 @@ struct view {
 	const struct evidence *ev;
 };
 
+/* Which operations the view is about: served and not served. */
+static inline bool view_served(const struct view *v, const struct op *op)
+{
+	return op->outcome == OP_OK && op_is_write(op) == !v->reads;
+}
+
+static inline bool view_refused(const struct view *v, const struct op *op)
+{
+	return op_refused(op) && op_is_write(op) == !v->reads;
+}
+
 void view_make(struct view *v, const struct history *h, const struct evidence *ev);
 void view_free(struct view *v);
 

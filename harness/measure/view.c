@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "measure/gap.h"
+#include "measure/parts.h"
 
 int by_i64(const void *a, const void *b)
 {

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "measure/gap.h"
+#include "measure/outage/gap.h"
 
 /* When service stopped and came back around one gap, and how sure that is.
  *

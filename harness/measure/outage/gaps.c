@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "measure/gap.h"
+#include "measure/outage/gap.h"
 
 /* How long service was down after a fault.
  *
@@ -22,7 +22,7 @@
  * lasted less than a second and at most half as long as the shorter of them;
  * and that one lasted a second, or a quarter of a second and of the longer one,
  * so that a stumble right after recovery is none. A gap's own bounds are in
- * gap_bounds.c. The outage of a fault is the longest of them. */
+ * bounds.c. The outage of a fault is the longest of them. */
 
 enum {
 	BLINK_MS = 1000,       /* service shorter than this may be none ... */

@@ -1,10 +1,10 @@
-#ifndef ORDEAL_MEASURE_GAP_H
-#define ORDEAL_MEASURE_GAP_H
+#ifndef ORDEAL_MEASURE_OUTAGE_GAP_H
+#define ORDEAL_MEASURE_OUTAGE_GAP_H
 
 #include "measure/parts.h"
 
 /* One stretch without an acknowledgement, and how sure its ends are; only for
- * the files of measure/ that find outages. All instants in ns. */
+ * the files of measure/outage/. All instants in ns. */
 
 struct gap {
 	int64_t from, to; /* returns of acknowledgements, or the load's edges */
@@ -19,22 +19,11 @@ struct gap {
 struct window {
 	int64_t from, to; /* the fault's own: from its injection to the next one's */
 	int64_t end;      /* of the load */
-	int64_t slow;     /* what a healthy service never exceeds: L in gap_bounds.c */
+	int64_t slow;     /* what a healthy service never exceeds: L in bounds.c */
 	int64_t limit;    /* a longer gap is an outage */
 	int64_t longest;  /* operation of the view, from its call to its return */
 	const struct fault_record *rec;
 };
-
-/* Which operations the view is about: served and not served. */
-static inline bool view_served(const struct view *v, const struct op *op)
-{
-	return op->outcome == OP_OK && op_is_write(op) == !v->reads;
-}
-
-static inline bool view_refused(const struct view *v, const struct op *op)
-{
-	return op_refused(op) && op_is_write(op) == !v->reads;
-}
 
 /* Whether the gap certainly began before t. */
 bool gap_began_before(const struct view *v, const struct window *w, const struct gap *g, int64_t t);

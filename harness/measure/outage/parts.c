@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "measure/gap.h"
+#include "measure/outage/gap.h"
 
 /* Whose outage? Writes of different kinds, to different shards and of clients
  * on different sides of a cut need not fail together, and one gap over all of
@@ -15,7 +15,7 @@
  * 0) saw. It is taken over all their writes, which tells its ends best, unless
  * one shard or one kind of write was down for certainly longer (its lower
  * bound above the upper bound of all), or a share of the clients (see
- * outage_clients.c): then that is the outage, because a user of that shard, with
+ * clients.c): then that is the outage, because a user of that shard, with
  * writes of that kind, or among those clients, was down for so long. Of several
  * such the one that was down longest. A few failures in a row prove nothing of
  * a part, for with a dead address among the living every second try fails; so

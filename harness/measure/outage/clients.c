@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "measure/gap.h"
+#include "measure/outage/gap.h"
 
 /* Clients that were down while others were served. Which ones no label tells,
  * so it is found in what they met: a client's own gap is the time from its last
