@@ -193,15 +193,6 @@ static const char *plural(enum op_f f)
 	return words[f];
 }
 
-/* Those of `of:`. */
-static uint32_t kinds_named(const char *of)
-{
-	for (int f = 0; f < OP_KINDS; f++)
-		if (!strcmp(of, op_f_name((enum op_f)f)))
-			return OP_BIT(f);
-	return !strcmp(of, "writes") ? OP_WRITES : !strcmp(of, "reads") ? ANY_KIND & ~OP_WRITES : ANY_KIND;
-}
-
 /* The kinds of operation that an expectation is about; all: about any. */
 static uint32_t kinds_of(const struct judging *j, const struct metric *m)
 {
@@ -210,8 +201,8 @@ static uint32_t kinds_of(const struct judging *j, const struct metric *m)
 
 	if (m->unit == METRIC_CHECKER)
 		return c ? c->about : ANY_KIND;
-	if (m->flags & M_OF && *of)
-		return kinds_named(of);
+	if (*of)
+		return of_kinds(of);
 	if (m->flags & M_WRITES)
 		return OP_WRITES;
 	if (m->flags & M_INSERTS)

@@ -213,37 +213,6 @@ static cJSON *partial_outages(const struct fault_seen *f)
 	return list;
 }
 
-static cJSON *downtime(const struct outage *o)
-{
-	cJSON *out = cJSON_CreateObject();
-
-	json_set_i64(out, "times", o->down.times);
-	set_ms(out, "lo_ms", o->down.lo_ns);
-	set_ms(out, "hi_ms", o->down.ended ? o->down.hi_ns : -1);
-	return out;
-}
-
-static cJSON *served(const struct fault_seen *f)
-{
-	cJSON *list = cJSON_CreateArray();
-
-	for (size_t i = 0; i < f->nserved; i++) {
-		const struct served_row *r = &f->served[i];
-		cJSON *out = cJSON_CreateObject();
-
-		set_text(out, "what", r->what);
-		set_text(out, "name", r->name);
-		json_set_i64(out, "due", r->due);
-		json_set_i64(out, "served", r->served);
-		set_num(out, "share_pct", 100.0 * (double)r->served / (double)r->due);
-		json_set_i64(out, "unsent", r->unsent);
-		set_ms(out, "p50_ms", r->p50_ns);
-		set_ms(out, "p99_ms", r->p99_ns);
-		json_push(list, out);
-	}
-	return list;
-}
-
 cJSON *result_staleness(const struct staleness *s)
 {
 	cJSON *out = cJSON_CreateObject();
@@ -311,8 +280,8 @@ cJSON *result_fault(const struct measured *m, const struct fault_seen *f)
 	json_set(out, "outage", result_outage(&f->outage, f->rec->id));
 	set_text(out, "outage_of", f->outage_of);
 	json_set(out, "outages", partial_outages(f));
-	json_set(out, "downtime", downtime(&f->outage));
-	json_set(out, "served", served(f));
+	json_set(out, "downtime", result_downtime(&f->outage));
+	json_set(out, "served", result_served(f));
 	json_set(out, "predicted", result_prediction(&f->predicted));
 	set_text(out, "mechanism", f->outage.m.mechanism[0] ? f->outage.m.mechanism : NULL);
 	set_text(out, "why_mechanism", f->outage.m.why_mechanism);

@@ -12,6 +12,8 @@ cJSON *result_prediction(const struct prediction *p);
 cJSON *result_staleness(const struct staleness *s);
 cJSON *result_loss(const struct loss *l);
 cJSON *result_fault(const struct measured *m, const struct fault_seen *f);
+cJSON *result_downtime(const struct outage *o);
+cJSON *result_served(const struct fault_seen *f);
 cJSON *result_noise(const struct noise *n);
 cJSON *result_fault_noise(const struct fault_seen *f);
 cJSON *result_load(const struct load_sent *l);

@@ -153,7 +153,7 @@ static int read_of(const struct ynode *n, const struct scenario *s, const struct
 #define WORD(id, word, words) word,
 	const char *all[OP_KINDS + 8] = {OF_LIST(WORD)};
 #undef WORD
-	uint32_t ops = load_spec_ops(&s->load), own;
+	uint32_t ops = load_spec_ops(&s->load);
 	char has[OP_SET_MAX];
 	size_t words = 0;
 
@@ -165,11 +165,7 @@ static int read_of(const struct ynode *n, const struct scenario *s, const struct
 		all[words + (size_t)f] = op_f_name((enum op_f)f);
 	if (scenario_word(n, all, "kind of operations", &x->of, e))
 		return -1;
-	own = !strcmp(x->of, "writes") ? OP_WRITES : !strcmp(x->of, "reads") ? ~OP_WRITES : 0;
-	for (int f = 0; f < OP_KINDS; f++)
-		if (!strcmp(x->of, op_f_name((enum op_f)f)))
-			own = OP_BIT(f);
-	if (own && !(ops & own))
+	if (!(ops & of_kinds(x->of)))
 		return yaml_error(n, e, "the load's mix has no %s; it has %s", x->of, op_set_text(ops, has));
 	return 0;
 }

@@ -231,6 +231,16 @@ const struct metric *metric_of(enum expect_metric m)
 	return &metrics[m];
 }
 
+uint32_t of_kinds(const char *of)
+{
+	const uint32_t all = OP_BIT(OP_KINDS) - 1;
+
+	for (int f = 0; f < OP_KINDS; f++)
+		if (!strcmp(of, op_f_name((enum op_f)f)))
+			return OP_BIT(f);
+	return !strcmp(of, "writes") ? OP_WRITES : !strcmp(of, "reads") ? all & ~OP_WRITES : all;
+}
+
 bool metric_find(const char *name, enum expect_metric *out)
 {
 	for (int i = 0; i < METRICS; i++) {

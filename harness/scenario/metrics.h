@@ -2,6 +2,7 @@
 #define ORDEAL_SCENARIO_METRICS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 
@@ -101,6 +102,9 @@ struct metric {
 };
 
 const struct metric *metric_of(enum expect_metric m);
+/* The kinds of operation that a word of `of:` means, as OP_BITs; those that only
+ * say which of all mean all. */
+uint32_t of_kinds(const char *of);
 /* False: none has this name. */
 bool metric_find(const char *name, enum expect_metric *out);
 

@@ -176,6 +176,7 @@ static void test_sampler_away(void **state)
 
 	(void)state;
 	trial_begin(&t);
+	t.fault.was_primary = true;
 	t.fault.demoted_ns = 3 * SEC;
 	becomes(&t, DEMOTED, NULL, VERDICT_PASS, NULL);
 	trial_forget(&t, "sample", 20 * SEC);

@@ -69,6 +69,7 @@ static void trial_make(struct trial *t, meets *fn)
 	}
 	history_sort(&t->h);
 	note(t, "{\"k\":\"stands\",\"ok\":true,\"t\":1}");
+	note(t, "{\"k\":\"phase\",\"phase\":\"done\",\"t\":1040000000000}");
 	synth_add_fault(t->events, "kill", "kill-pod", FAULT);
 }
 
@@ -266,10 +267,11 @@ static enum verdict worst_demotion(const char *limit)
 	trial_make(&t, NULL);
 	freeze(&t, "a", FAULT + SEC, FAULT + 2 * SEC);
 	freeze(&t, "b", FAULT + 6 * SEC, FAULT + 7 * SEC);
-	sample(&t, "m0", FAULT, "primary", true);
-	sample(&t, "m0", FAULT + 3 * SEC, "replica", false);
-	sample(&t, "m0", FAULT + 5 * SEC, "primary", true);
-	sample(&t, "m0", FAULT + 15 * SEC, "replica", false);
+	for (int i = 0; i < 20; i++) {
+		bool leads = i < 3 || (i >= 5 && i < 15);
+
+		sample(&t, "m0", FAULT + i * SEC, leads ? "primary" : "replica", leads);
+	}
 	snprintf(text, sizeof(text), "{\"metric\":\"demoted\",\"at_most\":%s}", limit);
 	v = judged(&t, text, &measured, why);
 	cJSON_Delete(t.events);
