@@ -125,6 +125,30 @@ static void outages(struct arena *a, struct findings *f, const struct scenario_r
 	x->hi_ns = o->ended ? o->hi_ns : -1;
 }
 
+/* What reads met, and whatever else was not served. */
+static void service(struct arena *a, struct findings *f, const struct scenario_report *s)
+{
+	if (s->m->noise.too_noisy)
+		return;
+	for (size_t i = 0; i < s->m->nfaults; i++) {
+		const struct fault_seen *x = &s->m->faults[i];
+		const struct partial_outage *reads = story_reads(x);
+		const struct served_row *bad = story_bad(x);
+		struct finding *found;
+
+		if (reads && !x->noise[NOISE_OUTAGE].too_noisy) {
+			found = add(f, FINDING_READS_DOWN, s, story_reads_words(a, reads));
+			found->lo_ns = reads->outage.lo_ns;
+			found->hi_ns = reads->outage.ended ? reads->outage.hi_ns : -1;
+		}
+		if (bad) {
+			found = add(f, FINDING_NOT_SERVED, s, story_bad_words(a, bad));
+			found->count = bad->due - bad->served;
+			found->of = bad->due;
+		}
+	}
+}
+
 static void of_scenario(struct arena *a, struct findings *f, const struct scenario_report *s)
 {
 	const struct measured *m = s->m;
@@ -140,6 +164,7 @@ static void of_scenario(struct arena *a, struct findings *f, const struct scenar
 	violations(a, f, s);
 	primaries(a, f, s);
 	outages(a, f, s);
+	service(a, f, s);
 	if (m->nfaults && m->redundant_ns < 0 && m->nsamples)
 		add(f, FINDING_NOT_REDUNDANT, s, "full redundancy was not seen again");
 }
@@ -237,6 +262,12 @@ static const char *clause(struct arena *a, const struct run_report *run, const s
 	case FINDING_OUTAGE:
 		return arena_fmt(a, "writes were down for up to %s (%s)", text_duration(v->hi_ns).s,
 				 scenario_words(a, v->scenario));
+	case FINDING_READS_DOWN:
+		return arena_fmt(a, "reads were down for up to %s (%s)", text_duration(v->hi_ns < 0 ? v->lo_ns : v->hi_ns).s,
+				 scenario_words(a, v->scenario));
+	case FINDING_NOT_SERVED:
+		return arena_fmt(a, "%s of %s operations that were due were not served%s", text_count(count).s,
+				 text_count(of).s, where(a, run, v, n));
 	case FINDING_NOT_REDUNDANT:
 		return arena_fmt(a, "full redundancy was not seen again%s", where(a, run, v, n));
 	case FINDING_NOT_STANDING:

@@ -21,6 +21,8 @@
 	X(EVICTED, "evicted") \
 	X(NOT_BACK, "not_back") /* writes did not come back */ \
 	X(OUTAGE, "outage") \
+	X(READS_DOWN, "reads_down") /* for certainly longer than writes */ \
+	X(NOT_SERVED, "not_served") /* more than the time without writes tells */ \
 	X(NOT_REDUNDANT, "not_redundant") /* redundancy was not seen again */ \
 	X(NOT_STANDING, "not_standing") /* did not come up */ \
 	X(UNREAD, "unread") /* what is lost is not known */ \
@@ -35,7 +37,7 @@ enum finding_kind {
 struct finding {
 	enum finding_kind kind;
 	const struct scenario_report *scenario;
-	int64_t count, of;     /* writes; -1: it is none of those */
+	int64_t count, of;     /* writes, or operations; -1: it is none of those */
 	int64_t lo_ns, hi_ns;  /* of a length of time; -1: none, or no upper end */
 	const char *text;      /* one clause, without the scenario */
 };

@@ -38,6 +38,12 @@ const char *story_of(struct arena *a, const struct fault_seen *f);
 
 /* The kind of reads that was down for certainly longer than writes; NULL: none. */
 const struct partial_outage *story_reads(const struct fault_seen *f);
+/* "reads were down 30.0 s ± 0.1 s" */
+const char *story_reads_words(struct arena *a, const struct partial_outage *p);
+/* What was due after a fault, when less of it was served than the time without
+ * writes explains; NULL: as it should be. And a clause about it. */
+const struct served_row *story_bad(const struct fault_seen *f);
+const char *story_bad_words(struct arena *a, const struct served_row *r);
 /* Adds " (5 times, 20.0 s in all)" where an outage came in several pieces. */
 void story_times(struct buf *b, const struct outage *o);
 /* Adds what reads met, and how much was served, where that is worth a word. */

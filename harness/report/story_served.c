@@ -13,6 +13,7 @@ enum {
 	UNTOLD_PCT = 10,  /* ... when the time without writes leaves this much untold */
 	SLOW_FACTOR = 10, /* so is half of the operations so many times slower, ... */
 	SLOW_MS = 100,    /* ... and at least so slow */
+	SHARE_MIN = 20,   /* operations due; fewer are no share */
 };
 
 /* In 5 pieces, or among others that add up. */
@@ -42,55 +43,65 @@ const struct partial_outage *story_reads(const struct fault_seen *f)
 	return worst;
 }
 
-static void say_after(struct buf *b, struct arena *a, const struct measured *m, const struct fault_seen *f)
+const char *story_reads_words(struct arena *a, const struct partial_outage *p)
 {
-	if (m->nfaults > 1)
-		buf_fmt(b, " when %s", story_fault(a, f));
-}
+	struct buf b = {0};
+	const char *out;
 
-static void say_reads(struct buf *b, struct arena *a, const struct measured *m, const struct fault_seen *f)
-{
-	const struct partial_outage *p = story_reads(f);
-
-	if (!p)
-		return;
 	if (!strcmp(p->name, "read"))
-		buf_str(b, "; reads were down");
+		buf_str(&b, "reads were down");
 	else
-		buf_fmt(b, "; operations of the kind %s were down", p->name);
-	buf_fmt(b, " %s", story_outage(a, &p->outage));
-	story_times(b, &p->outage);
-	say_after(b, a, m, f);
+		buf_fmt(&b, "operations of the kind %s were down", p->name);
+	buf_fmt(&b, " %s", story_outage(a, &p->outage));
+	story_times(&b, &p->outage);
+	out = arena_strdup(a, b.s);
+	buf_free(&b);
+	return out;
 }
 
-/* More failed than the time without writes explains, or all became slow. */
-static void say_bad(struct buf *b, struct arena *a, const struct measured *m, const struct fault_seen *f)
+const struct served_row *story_bad(const struct fault_seen *f)
 {
 	const struct served_row *r = fault_served(f, "all", "");
 	int64_t window = f->window_end_ns - f->rec->injected_ns;
 	const struct outage *o = &f->outage;
 	double share, down;
 
-	if (!r || window <= 0 || r->due < 20)
-		return;
+	if (!r || window <= 0 || r->due < SHARE_MIN)
+		return NULL;
 	share = 100 * (double)r->served / (double)r->due;
 	down = o->any ? 100 * (double)o->down.hi_ns / (double)window : 0;
-	if (share < BAD_PCT && 100 - share - down > UNTOLD_PCT) {
-		buf_fmt(b, "; of %s operations that were due after it %s were served (%.0f %%)", text_count(r->due).s,
-			text_count(r->served).s, share);
-		say_after(b, a, m, f);
-	}
-	if (r->p50_ns > SLOW_FACTOR * m->baseline_p50_ns && m->baseline_p50_ns > 0 &&
-	    r->p50_ns > SLOW_MS * NS_PER_MS) {
+	return share < BAD_PCT && 100 - share - down > UNTOLD_PCT ? r : NULL;
+}
+
+const char *story_bad_words(struct arena *a, const struct served_row *r)
+{
+	return arena_fmt(a, "of %s operations that were due after it %s were served (%.0f %%)", text_count(r->due).s,
+			 text_count(r->served).s, 100 * (double)r->served / (double)r->due);
+}
+
+static void say_slow(struct buf *b, const struct measured *m, const struct fault_seen *f)
+{
+	const struct served_row *r = fault_served(f, "all", "");
+
+	if (r && r->due >= SHARE_MIN && m->baseline_p50_ns > 0 && r->p50_ns > SLOW_FACTOR * m->baseline_p50_ns &&
+	    r->p50_ns > SLOW_MS * NS_PER_MS)
 		buf_fmt(b, "; half of what was served took more than %s", text_duration(r->p50_ns).s);
-		say_after(b, a, m, f);
-	}
 }
 
 void story_served(struct buf *b, struct arena *a, const struct measured *m)
 {
 	for (size_t i = 0; i < m->nfaults; i++) {
-		say_reads(b, a, m, &m->faults[i]);
-		say_bad(b, a, m, &m->faults[i]);
+		const struct fault_seen *f = &m->faults[i];
+		const struct partial_outage *reads = story_reads(f);
+		const struct served_row *bad = story_bad(f);
+		size_t before = b->len;
+
+		if (reads)
+			buf_fmt(b, "; %s", story_reads_words(a, reads));
+		if (bad)
+			buf_fmt(b, "; %s", story_bad_words(a, bad));
+		say_slow(b, m, f);
+		if (b->len > before && m->nfaults > 1)
+			buf_fmt(b, " when %s", story_fault(a, f));
 	}
 }
