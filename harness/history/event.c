@@ -156,3 +156,13 @@ cJSON *events_of(const cJSON *events, int scenario)
 	}
 	return own;
 }
+
+const cJSON *events_last(const cJSON *events, const char *kind)
+{
+	const cJSON *e, *last = NULL;
+
+	cJSON_ArrayForEach(e, events)
+		if (event_is(e, kind))
+			last = e;
+	return last;
+}

@@ -89,4 +89,7 @@ bool event_is(const cJSON *event, const char *kind);
  * longer. */
 cJSON *events_of(const cJSON *events, int scenario);
 
+/* The last event of a kind in an array; NULL: none. */
+const cJSON *events_last(const cJSON *events, const char *kind);
+
 #endif
