@@ -76,8 +76,7 @@ static void say_lost(struct buf *b, const struct loss *l)
 	buf_fmt(b, "; %s%s of %s acknowledged writes %s lost", l->maybe_lost ? "at least " : "",
 		text_count(l->lost).s, text_count(l->acked).s, l->lost == 1 ? "was" : "were");
 	if (l->lost_register_writes)
-		buf_fmt(b, ", %s%s of registers", alone ? "all" : text_count(l->lost_register_writes).s,
-			alone ? "" : " of them");
+		buf_fmt(b, ", %s of them to registers", alone ? "all" : text_count(l->lost_register_writes).s);
 	if (2 * l->by_cause[LOSS_MINORITY] > l->lost)
 		buf_str(b, ", most of them on the minority side");
 }

@@ -177,8 +177,16 @@ static void sentences_say_what_was_measured(void **state)
 	m.slowest = &f;
 	mem_copy_str(f.redundant_why, sizeof(f.redundant_why), "m-2 does not answer");
 	assert_non_null(strstr(story_scenario(&a, &s), "redundancy was not seen again: m-2 does not answer; two"));
-	m.loss.known = false;
-	assert_non_null(strstr(story_scenario(&a, &s), "lost is not known"));
+	m.loss.lost_register_writes = 2;
+	m.loss.maybe_lost = 1;
+	assert_non_null(strstr(story_scenario(&a, &s), "; at least 3 of 100 acknowledged writes were lost, 2 of "
+						       "them to registers; full"));
+	m.loss = (struct loss){.known = true, .acked = 100, .lost = 3, .maybe_lost = 1, .evicted = 1,
+			       .more_missing = true};
+	assert_non_null(strstr(story_scenario(&a, &s), "; at least 3 of 100 acknowledged writes were lost; at most "
+						       "1 key was evicted for want of memory; full"));
+	m.loss = (struct loss){.acked = 100, .why_unknown = "nobody looked"};
+	assert_non_null(strstr(story_scenario(&a, &s), "lost is not known: nobody looked;"));
 	m.broken = true;
 	mem_copy_str(m.broken_why, sizeof(m.broken_why), "the agent was gone.\n");
 	assert_string_equal(story_scenario(&a, &s), "Nothing can be concluded: the agent was gone.");
