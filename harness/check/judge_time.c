@@ -234,17 +234,25 @@ void judge_dual(const struct judging *j, struct judged *r)
 	enum verdict v;
 
 	r->limit = judging_limit(j, (double)NS_PER_MS);
-	if (!m->nsamples) {
+	if (!m->nsamples && !m->dual_primary_acks) {
 		judged_as(r, VERDICT_UNKNOWN, "no member ever answered the sampler");
 		return;
 	}
 	v = judging_within(j, (double)m->dual_primary_ns, (double)m->dual_primary_ns);
 	/* Seen once is once too often for a limit of zero, however short. */
-	if (v == VERDICT_PASS && m->dual_primary_samples && !(judging_limit(j, 1) > 0))
+	if (v == VERDICT_PASS && (m->dual_primary_samples || m->dual_primary_acks) && !(judging_limit(j, 1) > 0))
 		v = VERDICT_FAIL;
 	r->measured = ms(m->dual_primary_ns);
-	judged_as(r, v, "two writable primaries were seen for %.0f ms (%d answers)", ms(m->dual_primary_ns),
-		m->dual_primary_samples);
+	if (!(m->dual_primary_ns || m->dual_primary_samples || m->dual_primary_acks))
+		judged_as(r, v, "no two members were seen to be writable primaries at once");
+	else
+		judged_as(r, v, "two writable primaries were seen for at least %.0f ms (%d answers, %lld "
+			"acknowledged writes)", ms(m->dual_primary_ns), m->dual_primary_samples,
+			(long long)m->dual_primary_acks);
+	if (m->dual_history.turns)
+		judged_also(r, "; %.60s and %.60s acknowledged writes in turn %lld times within %.0f ms",
+			m->dual_history.a, m->dual_history.b, (long long)m->dual_history.turns,
+			ms(m->dual_history.within_ns));
 	if (m->dual_primary_unseen_ns > 0) {
 		judged_also(r, "; for %.0f ms a primary behind the partition could not be asked while another served",
 		     ms(m->dual_primary_unseen_ns));

@@ -1,10 +1,11 @@
+#include "measure/dual.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "measure/parts.h"
 
 /* For how long were two members writable primaries at once? Only primaries of
  * the same shard count, where a system has shards.
@@ -13,22 +14,11 @@
  * member surely was one from the first answer's coming to the second
  * question's going out. Two may ask: the sampler among the clients ("sample"),
  * and, where some clients stand beside a member, one beside it ("witness"),
- * who goes on hearing it behind a partition. */
+ * who goes on hearing it behind a partition. What clients' writes were
+ * acknowledged by whom shows it as well (dual_history.c), also of a member
+ * that answers no questions. */
 
-enum {
-	EVIDENCE_MS = 300, /* two answers further apart prove nothing between them */
-	FRESH_MS = 1000,
-};
-
-struct span {
-	int64_t from, to;
-	uint32_t shard;
-};
-
-struct spans {
-	struct span *v; /* by from, not overlapping */
-	size_t n, alloc;
-};
+enum { FRESH_MS = 1000 };
 
 /* From one who asks, the sampler or (`beside`) a witness. */
 static void certain(const struct evidence *ev, bool beside, const char *m, struct spans *out)
@@ -46,53 +36,6 @@ static void certain(const struct evidence *ev, bool beside, const char *m, struc
 				(struct span){ before->t_ns, sample_asked(s), s->shard };
 		before = s;
 	}
-}
-
-static int by_from(const void *a, const void *b)
-{
-	const struct span *x = a, *y = b;
-
-	if (x->from != y->from)
-		return x->from < y->from ? -1 : 1;
-	return (x->to > y->to) - (x->to < y->to);
-}
-
-/* What both heard counts once. */
-static void disjoint(struct spans *s)
-{
-	size_t i, n = 0;
-
-	if (s->n)
-		qsort(s->v, s->n, sizeof(*s->v), by_from);
-	for (i = 0; i < s->n; i++) {
-		struct span x = s->v[i];
-
-		if (n && x.from < s->v[n - 1].to)
-			x.from = s->v[n - 1].to;
-		if (x.to > x.from)
-			s->v[n++] = x;
-	}
-	s->n = n;
-}
-
-static int64_t overlap(const struct spans *a, const struct spans *b)
-{
-	int64_t sum = 0;
-	size_t i = 0, j = 0;
-
-	while (i < a->n && j < b->n) {
-		const struct span *x = &a->v[i], *y = &b->v[j];
-		int64_t from = x->from > y->from ? x->from : y->from;
-		int64_t to = x->to < y->to ? x->to : y->to;
-
-		if (to > from && shards_rival(x->shard, y->shard))
-			sum += to - from;
-		if (x->to < y->to)
-			i++;
-		else
-			j++;
-	}
-	return sum;
 }
 
 static bool within(const struct spans *spans, const struct sample *s)
@@ -142,40 +85,68 @@ static int64_t unseen(const struct evidence *ev, const struct fault_record *f, c
 	if (last && sample_leads(last) && last->t_ns >= f->injected_ns - FRESH_MS * NS_PER_MS &&
 	    (!f->healed_ns || last->t_ns < f->healed_ns))
 		*VEC_PUSH(gap.v, gap.n, gap.alloc) = (struct span){ last->t_ns, INT64_MAX, last->shard };
-	sum = overlap(&gap, others);
+	sum = spans_overlap(&gap, others);
 	free(gap.v);
 	return sum;
 }
 
-static void one_pair(const struct evidence *ev, const char *m, const struct spans *mine,
-		     const struct spans *other, bool first, struct measured *out)
+/* Of one member: what all that is known shows, and what acknowledgements do. */
+struct leading {
+	const char *member;
+	struct spans all, acks;
+};
+
+static void one_pair(const struct evidence *ev, const struct acks *acks, const struct leading *s, size_t me,
+		     size_t other, struct measured *out)
 {
-	out->dual_primary_samples += samples_within(ev, m, other);
-	if (first)
-		out->dual_primary_ns += overlap(mine, other);
+	struct dual_history told;
+
+	out->dual_primary_samples += samples_within(ev, s[me].member, &s[other].all);
+	out->dual_primary_acks += acks_within(acks, me, &s[other].all);
+	if (me < other) {
+		out->dual_primary_ns += spans_overlap(&s[me].all, &s[other].all);
+		acks_pair(acks, me, &s[me].acks, other, &s[other].acks, &told);
+		if (told.ns > out->dual_history.ns)
+			out->dual_history = told;
+	}
 	for (size_t k = 0; k < ev->nfaults; k++)
-		if (fault_does(&ev->faults[k], EFFECT_CUT_OFF) && fault_hits(&ev->faults[k], m))
-			out->dual_primary_unseen_ns += unseen(ev, &ev->faults[k], m, other);
+		if (fault_does(&ev->faults[k], EFFECT_CUT_OFF) && fault_hits(&ev->faults[k], s[me].member))
+			out->dual_primary_unseen_ns += unseen(ev, &ev->faults[k], s[me].member, &s[other].all);
+}
+
+static void leading_make(const struct evidence *ev, const struct acks *acks, size_t who, struct leading *s)
+{
+	s->member = acks->names[who];
+	acks_spans(ev, acks, who, &s->acks);
+	spans_disjoint(&s->acks);
+	certain(ev, false, s->member, &s->all);
+	certain(ev, true, s->member, &s->all);
+	for (size_t i = 0; i < s->acks.n; i++)
+		*VEC_PUSH(s->all.v, s->all.n, s->all.alloc) = s->acks.v[i];
+	spans_disjoint(&s->all);
 }
 
 void dual_primary_make(const struct view *v, struct measured *out)
 {
 	const struct evidence *ev = v->ev;
-	struct spans *s = mem_alloc((ev->nmembers + 1) * sizeof(*s));
+	struct leading *s;
+	struct acks acks;
 	size_t i, j;
 
-	for (i = 0; i < ev->nmembers; i++) {
-		certain(ev, false, ev->members[i], &s[i]);
-		certain(ev, true, ev->members[i], &s[i]);
-		disjoint(&s[i]);
-	}
-	for (i = 0; i < ev->nmembers; i++)
-		for (j = 0; j < ev->nmembers; j++)
+	acks_make(v, &acks);
+	s = mem_alloc((acks.nnames + 1) * sizeof(*s));
+	for (i = 0; i < acks.nnames; i++)
+		leading_make(ev, &acks, i, &s[i]);
+	for (i = 0; i < acks.nnames; i++)
+		for (j = 0; j < acks.nnames; j++)
 			if (i != j)
-				one_pair(ev, ev->members[i], &s[i], &s[j], i < j, out);
+				one_pair(ev, &acks, s, i, j, out);
 	for (i = 0; i < ev->nsamples; i++)
 		out->nsamples += !ev->samples[i].beside && ev->samples[i].ok;
-	for (i = 0; i < ev->nmembers; i++)
-		free(s[i].v);
+	for (i = 0; i < acks.nnames; i++) {
+		free(s[i].all.v);
+		free(s[i].acks.v);
+	}
 	free(s);
+	acks_free(&acks);
 }

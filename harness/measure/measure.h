@@ -187,6 +187,15 @@ struct latency_bucket { /* one second of the scenario, for the timeline */
 	int64_t p50_ns, p99_ns, max_ns; /* of ok operations, from the intended send; -1 none */
 };
 
+/* Two members that acknowledged writes of one part at the same time, by the
+ * clients' histories alone: see measure/dual_history.c. */
+struct dual_history {
+	int64_t ns;        /* both certainly were primaries for so long; 0: none */
+	int64_t turns;     /* so often the one answered after the other ... */
+	int64_t within_ns; /* ... within so long */
+	char a[MEMBER_NAME_BYTES], b[MEMBER_NAME_BYTES];
+};
+
 struct measured {
 	int scenario;
 	int64_t begin_ns, end_ns;   /* of the load */
@@ -205,8 +214,13 @@ struct measured {
 	struct loss loss;
 	int64_t redundant_ns, lag_zero_ns; /* worst of the faults' */
 	const struct fault_seen *slowest;  /* whose recovery that is; NULL: none */
+	/* By answers to the sampler and by acknowledged writes together: at
+	 * least so long. Answers of a primary, and writes that one took, while
+	 * another certainly was one. */
 	int64_t dual_primary_ns;
 	int dual_primary_samples;
+	int64_t dual_primary_acks;
+	struct dual_history dual_history; /* of the two of whom it tells most */
 	int64_t dual_primary_unseen_ns; /* a second one cannot be excluded: see recovery.c */
 	size_t nsamples;            /* answers of members that all this rests on */
 	struct staleness staleness;

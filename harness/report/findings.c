@@ -60,11 +60,15 @@ static void losses(struct arena *a, struct findings *f, const struct scenario_re
 		return;
 	}
 	add_count(f, FINDING_LOST, s, lost, l->acked,
-		  arena_fmt(a, "%s of %s acknowledged writes %s lost", text_count(lost).s,
-			    text_count(l->acked).s, lost == 1 ? "was" : "were"));
-	add_count(f, FINDING_EVICTED, s, l->evicted, l->acked,
-		  arena_fmt(a, "%s of %s acknowledged writes %s evicted", text_count(l->evicted).s,
-			    text_count(l->acked).s, l->evicted == 1 ? "was" : "were"));
+		  arena_fmt(a, "%s%s of %s acknowledged writes %s lost", l->maybe_lost ? "at least " : "",
+			    text_count(lost).s, text_count(l->acked).s, lost == 1 ? "was" : "were"));
+	if (!lost)
+		add_count(f, FINDING_UNREAD, s, l->maybe_lost, -1,
+			  arena_fmt(a, "whether %s acknowledged writes of registers were lost is not known",
+				    text_count(l->maybe_lost).s));
+	add_count(f, FINDING_EVICTED, s, l->evicted, -1,
+		  arena_fmt(a, "%s%s evicted", l->more_missing ? "at most " : "",
+			    text_plural(l->evicted, "key was", "keys were").s));
 	add_count(f, FINDING_PHANTOM, s, l->phantom, -1,
 		  arena_fmt(a, "%s that had failed %s there all the same",
 			    text_plural(l->phantom, "write", "writes").s, l->phantom == 1 ? "was" : "were"));
@@ -91,11 +95,11 @@ static void primaries(struct arena *a, struct findings *f, const struct scenario
 	const struct measured *m = s->m;
 	struct finding *x;
 
-	if (m->dual_primary_ns > 0 || m->dual_primary_samples > 0) {
+	if (m->dual_primary_ns > 0 || m->dual_primary_samples > 0 || m->dual_primary_acks > 0) {
 		x = add(f, FINDING_DUAL_PRIMARY, s,
-			m->dual_primary_ns > 0 ? arena_fmt(a, "two primaries took writes at once for %s",
-							   text_duration(m->dual_primary_ns).s) :
-						 "two primaries took writes at once for a moment");
+			m->dual_primary_ns <= 0 ? "two primaries took writes at once for a moment" :
+			arena_fmt(a, "two primaries took writes at once for at least %s",
+				  text_duration(m->dual_primary_ns).s));
 		x->lo_ns = m->dual_primary_ns > 0 ? m->dual_primary_ns : 0;
 	} else if (m->dual_primary_unseen_ns > 0) {
 		x = add(f, FINDING_UNSEEN_PRIMARY, s,

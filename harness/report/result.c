@@ -17,8 +17,6 @@
 /* result.json, as doc/result.schema.json describes it. What was not
  * measured is null, never 0. */
 
-enum { LOST_LISTED_MAX = 50 };
-
 static void set_null(cJSON *o, const char *key)
 {
 	json_set(o, key, cJSON_CreateNull());
@@ -141,54 +139,6 @@ static cJSON *window(const struct rule_window *w)
 	set_ms(out, "hi_ms", w->known ? w->hi_ns : -1);
 	set_num(out, "width_pct", w->known ? story_width_pct(w->lo_ns, w->hi_ns) : -1);
 	set_text(out, "how", w->how);
-	return out;
-}
-
-cJSON *result_loss(const struct loss *l)
-{
-	cJSON *out = cJSON_CreateObject(), *list;
-
-	json_set_bool(out, "known", l->known);
-	set_text(out, "why_unknown", l->why_unknown);
-	set_count(out, "acked", l->acked, l->known || l->acked > 0);
-	set_count(out, "lost", l->lost, l->known);
-	set_count(out, "lost_at_most", l->lost + l->maybe_lost, l->known);
-	set_count(out, "lost_inserts", l->lost_inserts, l->known);
-	set_count(out, "lost_messages", l->lost_messages, l->known);
-	set_count(out, "lost_register_writes", l->lost_register_writes, l->known);
-	set_count(out, "untold", l->untold, l->known);
-	set_count(out, "phantom", l->phantom, l->known);
-	set_count(out, "duplicate", l->duplicate, l->known);
-	set_count(out, "unknown", l->unknown, l->known || l->unknown > 0);
-	set_count(out, "unknown_present", l->unknown_present, l->known);
-	set_ms(out, "span_ms", l->known ? l->span_ns : -1);
-	set_count(out, "bytes", l->bytes, l->known);
-	set_count(out, "evicted", l->evicted, l->known);
-	set_count(out, "evictions", l->evictions, l->known);
-	list = cJSON_AddObjectToObject(out, "by_cause");
-	set_count(list, "not_replicated", l->by_cause[LOSS_NOT_REPLICATED], l->known);
-	set_count(list, "minority_side", l->by_cause[LOSS_MINORITY], l->known);
-	set_count(list, "lost_on_restart", l->by_cause[LOSS_RESTART], l->known);
-	set_count(list, "unknown", l->by_cause[LOSS_UNKNOWN], l->known);
-	list = cJSON_AddArrayToObject(out, "first_lost");
-	for (size_t i = 0; l->known && i < l->n && i < LOST_LISTED_MAX; i++) {
-		cJSON *w = cJSON_CreateObject();
-
-		json_set_str(w, "f", op_f_name(l->writes[i].f));
-		if (l->writes[i].key == OP_NO_VALUE)
-			set_null(w, "key");
-		else
-			json_set_i64(w, "key", l->writes[i].key);
-		json_set_i64(w, "value", l->writes[i].value);
-		json_set_i64(w, "process", l->writes[i].process);
-		set_text(w, "fault", l->writes[i].fault);
-		set_text(w, "cause", loss_cause_name(l->writes[i].cause));
-		set_text(w, "via", l->writes[i].via);
-		set_text(w, "why", l->writes[i].how);
-		json_set_i64(w, "group", l->writes[i].group);
-		json_set_i64(w, "shard", l->writes[i].shard);
-		json_push(list, w);
-	}
 	return out;
 }
 
@@ -385,6 +335,7 @@ static cJSON *scenario(const struct scenario_report *s)
 	json_set(out, "redirected", redirected(m));
 	set_ms(out, "dual_primary_ms", m->dual_primary_ns);
 	set_ms(out, "dual_primary_unseen_ms", m->dual_primary_unseen_ns);
+	json_set(out, "dual_primary_seen_by", result_dual(m));
 	set_ms(out, "baseline_p99_ms", m->baseline_p99_ns > 0 ? m->baseline_p99_ns : -1);
 	set_ms(out, "longest_op_ms", m->longest_op_ns > 0 ? m->longest_op_ns : -1);
 	json_set(out, "load", result_load(&m->load));

@@ -104,6 +104,16 @@ static void say_loss(struct buf *b, const struct loss *l)
 			text_plural(l->duplicate, "write is", "writes are").s);
 }
 
+static void say_dual(struct buf *b, const struct measured *m)
+{
+	const struct dual_history *d = &m->dual_history;
+
+	buf_fmt(b, "; two primaries took writes at once for at least %s", text_duration(m->dual_primary_ns).s);
+	if (d->turns > 0)
+		buf_fmt(b, " (%s and %s acknowledged writes in turn %s within %s)", d->a, d->b,
+			text_plural(d->turns, "time", "times").s, text_duration(d->within_ns).s);
+}
+
 static void say_recovery(struct buf *b, const struct measured *m)
 {
 	if (!m->nfaults)
@@ -116,8 +126,9 @@ static void say_recovery(struct buf *b, const struct measured *m)
 			m->slowest && m->slowest->redundant_why[0] ? ": " : "",
 			m->slowest ? m->slowest->redundant_why : "");
 	if (m->dual_primary_ns > 0)
-		buf_fmt(b, "; two primaries took writes at once for %s",
-			text_duration(m->dual_primary_ns).s);
+		say_dual(b, m);
+	else if (m->dual_primary_acks > 0)
+		buf_str(b, "; two primaries took writes at once for a moment");
 }
 
 /* Of the lengths of time that do not count, the first. */

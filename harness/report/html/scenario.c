@@ -75,11 +75,12 @@ static void figures(struct page *p)
 		fputs("lag was not seen at zero again", p->f);
 	fprintf(p->f, "</small></dd></div><div><dt>Two primaries at once</dt><dd>%s<small>",
 		m->dual_primary_ns < 0 ? "unknown" : m->dual_primary_ns ?
-		text_duration(m->dual_primary_ns).s : m->dual_primary_samples > 0 ? "for a moment" :
+		arena_fmt(p->a, "at least %s", text_duration(m->dual_primary_ns).s) : m->dual_primary_samples > 0 || m->dual_primary_acks > 0 ? "for a moment" :
 		m->dual_primary_unseen_ns > 0 ? "not seen" : "never");
-	if (m->dual_primary_samples > 0)
-		fprintf(p->f, "seen in %s",
-			text_plural(m->dual_primary_samples, "sample", "samples").s);
+	if (m->dual_primary_samples > 0 || m->dual_primary_acks > 0)
+		fprintf(p->f, "seen in %s and %s",
+			text_plural(m->dual_primary_samples, "sample", "samples").s,
+			text_plural(m->dual_primary_acks, "acknowledged write", "acknowledged writes").s);
 	else if (m->dual_primary_unseen_ns > 0)
 		fprintf(p->f, "nobody could ask behind the partition for %s",
 			text_duration(m->dual_primary_unseen_ns).s);

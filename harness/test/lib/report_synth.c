@@ -232,7 +232,8 @@ static void load(struct pretend *s, const struct pretend_fault *v, size_t n, dou
 	for (int k = 0; k < KEYS; k++)
 		s->regs[k] = OP_NO_VALUE;
 	for (size_t i = 0; i < ops; i++) {
-		double t_s = (double)i * step;
+		/* As the one before had it: a step less than this may be another number. */
+		double t_s = (double)i * step, was_s = i ? (double)(i - 1) * step : -1;
 		const struct pretend_fault *down = down_at(v, n, t_s, &back_s);
 		struct op op = {.scenario = (uint32_t)s->scenario,
 				.process = (uint32_t)(i % CLIENTS)};
@@ -240,9 +241,9 @@ static void load(struct pretend *s, const struct pretend_fault *v, size_t n, dou
 		for (size_t k = 0; k < n; k++) {
 			double up_s = v[k].at_s + v[k].down_s;
 
-			if (t_s >= v[k].at_s && t_s - step < v[k].at_s)
+			if (t_s >= v[k].at_s && was_s < v[k].at_s)
 				lose(s, v[k].lost);
-			if (v[k].fails_over && t_s >= up_s && t_s - step < up_s)
+			if (v[k].fails_over && t_s >= up_s && was_s < up_s)
 				s->primary = (s->primary + 1) % MEMBERS;
 		}
 		choose_op(s, &op);

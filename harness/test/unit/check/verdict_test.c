@@ -238,6 +238,14 @@ static void test_dual_primary(void **state)
 	t.m.nsamples = 0;
 	t.m.dual_primary_ns = 0;
 	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_UNKNOWN);
+	/* A write that one took under the other's eyes is proof without any answer. */
+	t.m.dual_primary_acks = 1;
+	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_FAIL);
+	t.m.nsamples = 100;
+	t.m.dual_primary_unseen_ns = 0;
+	t.m.dual_history = (struct dual_history){ .ns = SEC, .turns = 7, .within_ns = 2 * SEC, .a = "x", .b = "y" };
+	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_FAIL);
+	assert_non_null(strstr(t.j->why, "x and y acknowledged writes in turn 7 times within 2000 ms"));
 	trial_end(&t);
 }
 

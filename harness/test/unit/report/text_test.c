@@ -172,11 +172,18 @@ static void sentences_say_what_was_measured(void **state)
 			    "Writes stopped when the primary was killed and were not back at the end, "
 			    "at least 31.2 s later; 3 of 100 acknowledged writes were lost; full "
 			    "redundancy was not seen again; two primaries took writes at once for "
-			    "2.00 s.");
+			    "at least 2.00 s.");
 	/* And who is missing. */
 	m.slowest = &f;
 	mem_copy_str(f.redundant_why, sizeof(f.redundant_why), "m-2 does not answer");
 	assert_non_null(strstr(story_scenario(&a, &s), "redundancy was not seen again: m-2 does not answer; two"));
+	m.dual_history = (struct dual_history){.ns = NS_PER_S, .turns = 399, .within_ns = 2 * NS_PER_S, .a = "m-0",
+					       .b = "m-1"};
+	assert_non_null(strstr(story_scenario(&a, &s), "for at least 2.00 s (m-0 and m-1 acknowledged writes in "
+						       "turn 399 times within 2.00 s)."));
+	m.dual_primary_ns = 0;
+	m.dual_primary_acks = 1;
+	assert_non_null(strstr(story_scenario(&a, &s), "two primaries took writes at once for a moment."));
 	m.loss.lost_register_writes = 2;
 	m.loss.maybe_lost = 1;
 	assert_non_null(strstr(story_scenario(&a, &s), "; at least 3 of 100 acknowledged writes were lost, 2 of "

@@ -1,0 +1,39 @@
+#ifndef ORDEAL_MEASURE_DUAL_H
+#define ORDEAL_MEASURE_DUAL_H
+
+#include "measure/parts.h"
+#include "measure/spans.h"
+
+/* Between dual.c and dual_history.c only. */
+
+/* Two things that a member can only say or do as a primary, further apart than
+ * this, prove nothing between them. */
+enum { EVIDENCE_MS = 300 };
+
+/* Who acknowledged the writes of a scenario. */
+struct acks {
+	struct ack {
+		const struct op *op;
+		size_t by;  /* in names */
+	} *v;               /* heap; by call */
+	size_t n, alloc;
+	const char **names; /* heap; borrowed ones */
+	size_t nnames, names_alloc;
+};
+
+/* `names` begins with the members that the sampler asked. */
+void acks_make(const struct view *v, struct acks *out);
+void acks_free(struct acks *a);
+
+/* Adds when acknowledgements alone show that member `who` was a primary. */
+void acks_spans(const struct evidence *ev, const struct acks *a, size_t who, struct spans *out);
+
+/* How many acknowledged writes of `who` were called and answered within the
+ * spans of somebody else: taken while that one was the primary. */
+int64_t acks_within(const struct acks *a, size_t who, const struct spans *other);
+
+/* What the acknowledgements of two say of both at once; ns 0: nothing. */
+void acks_pair(const struct acks *a, size_t x, const struct spans *of_x, size_t y, const struct spans *of_y,
+	       struct dual_history *out);
+
+#endif

@@ -1,0 +1,23 @@
+#ifndef ORDEAL_MEASURE_SPANS_H
+#define ORDEAL_MEASURE_SPANS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Between dual.c and dual_history.c only: times in which a member certainly
+ * was a writable primary. */
+struct span {
+	int64_t from, to;
+	uint32_t shard;
+};
+
+struct spans {
+	struct span *v; /* heap; by from, not overlapping, once spans_disjoint() was called */
+	size_t n, alloc;
+};
+
+void spans_disjoint(struct spans *s);
+/* For how long both were, of the same part. */
+int64_t spans_overlap(const struct spans *a, const struct spans *b);
+
+#endif
