@@ -262,6 +262,14 @@ static void one_fault(const struct points *p, const struct measured *m, struct f
 		f->lag_zero_ns = restored_in_time(p, m, f, true, &alone);
 }
 
+/* One that never took effect has no recovery. */
+static bool slower(const struct fault_seen *f, const struct fault_seen *than)
+{
+	if (!f->rec->effective_ns || !than->rec->effective_ns)
+		return f->rec->effective_ns;
+	return than->redundant_ns >= 0 && (f->redundant_ns < 0 || f->redundant_ns > than->redundant_ns);
+}
+
 void recovery_make(const struct view *v, const struct model_ops *model, struct measured *m)
 {
 	int64_t first = m->end_ns, lag;
@@ -285,8 +293,7 @@ void recovery_make(const struct view *v, const struct model_ops *model, struct m
 		one_fault(&p, m, f, model != NULL, lag >= 0);
 		f->told_te_ns = f->rec->te_ns + te;
 		demoted(v->ev, f);
-		if (!m->slowest || (m->slowest->redundant_ns >= 0 &&
-				    (f->redundant_ns < 0 || f->redundant_ns > m->slowest->redundant_ns)))
+		if (!m->slowest || slower(f, m->slowest))
 			m->slowest = f;
 		if (f->redundant_ns < 0 || m->redundant_ns < 0)
 			m->redundant_ns = -1;

@@ -96,7 +96,8 @@ struct takeover prediction_takeover(const struct evidence *ev, const struct faul
 	}
 	t.never = t.hindered && back_ns == INT64_MAX;
 	if (t.hindered && !t.never)
-		t.from_ns = back_ns - fault->injected_ns;
+		t.by_ns = back_ns - fault->injected_ns;
+	t.from_ns = t.by_ns > PROOF_NS ? t.by_ns - PROOF_NS : 0;
 	return t;
 }
 

@@ -25,7 +25,8 @@ struct takeover {
 	bool hindered;    /* too few were left when they would have acted ... */
 	bool never;       /* ... and no fault that was healed brought them back */
 	bool starts;      /* those who were missing have to start first */
-	int64_t from_ns;  /* hindered, and not never */
+	int64_t from_ns, by_ns; /* hindered, and not never: at the earliest (a heal is noted after
+				 * the deed), and certainly */
 };
 /* Whether enough are left at t_ns to take over what this fault has hit. True
  * when the evidence does not tell. */

@@ -71,6 +71,32 @@ static bool setting_on(const cJSON *inforce, const char *name)
 	return !strcmp(json_str(prediction_setting(inforce, name), "value", ""), "on");
 }
 
+/* Somebody to take the lease and, where a write waits for one, a replica of his. */
+static bool enough_left(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns)
+{
+	bool healed = fault->healed_ns && fault->healed_ns < t_ns;
+	size_t left = 0;
+
+	for (size_t i = 0; i < ev->nmembers; i++)
+		left += !evidence_out(ev, ev->members[i], t_ns) && (healed || !fault_hits(fault, ev->members[i]));
+	return !ev->nmembers || left >= (setting_on(ev->inforce, "sync") ? 2 : 1);
+}
+
+/* Later, when too few were left at first. */
+static void add_lease_later(struct prediction *p, const struct takeover *t, int64_t ttl, int64_t loop)
+{
+	int64_t lo = (ttl - loop - NOISE_MS) * NS_PER_MS;
+
+	if (t->never)
+		prediction_note(p, "too few members were left to take the lease, or for a write to wait for");
+	else
+		prediction_add(p, LEASE, t->from_ns > lo ? t->from_ns : lo,
+			       t->by_ns + (ttl + 2 * loop + START_MS + NOISE_MS) * NS_PER_MS, SOURCE,
+			       "too few members were left to take the lease, or for a write to wait for, until %.1f s after "
+			       "the fault; then ttl + 2 loop at most, and %d ms for who comes back", in_s(t->by_ns),
+			       START_MS + NOISE_MS);
+}
+
 static void add_lease(struct prediction *p, int64_t ttl, int64_t loop)
 {
 	prediction_add(p, LEASE, (ttl - loop - NOISE_MS) * NS_PER_MS, (ttl + 2 * loop + NOISE_MS) * NS_PER_MS, SOURCE,
@@ -144,18 +170,23 @@ static bool told(const struct fault_record *fault)
 	return effects_die(&fault->does) && fault->does.notice != NOTICE_NONE;
 }
 
-static void predict_primary(const struct fault_record *fault, const cJSON *inforce, struct prediction *out)
+static void predict_primary(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
 {
+	const cJSON *inforce = ev->inforce;
 	int64_t ttl = setting_ms(inforce, "ttl"), loop = setting_ms(inforce, "loop");
 	int64_t restart = setting_ms(inforce, "restart");
 	bool dies = effects_die(&fault->does);
+	struct takeover take;
 
 	if (ttl < 0 || loop < 0 || (!dies && !fault_does(fault, EFFECT_SILENT))) {
 		prediction_note(out, ttl < 0 ? "the settings in force are not known" :
 					       "no rule is written for this fault");
 		return;
 	}
-	if (told(fault))
+	take = prediction_takeover(ev, fault, told(fault) ? 0 : (ttl - loop) * NS_PER_MS, enough_left);
+	if (take.hindered)
+		add_lease_later(out, &take, ttl, loop);
+	else if (told(fault))
 		add_given_up(out, loop);
 	else
 		add_lease(out, ttl, loop);
@@ -174,7 +205,7 @@ static void predict(const struct evidence *ev, const struct fault_record *fault,
 
 	memset(out, 0, sizeof(*out));
 	if (primaries == 1 && !replicas)
-		predict_primary(fault, ev->inforce, out);
+		predict_primary(ev, fault, out);
 	else if (!primaries && replicas && (replicas == 1 || !sync))
 		prediction_add(out, NO_NEED, 0, NOISE_MS * NS_PER_MS, SOURCE, "%s",
 			       sync ? "a write waits for one replica, and another one is left" :

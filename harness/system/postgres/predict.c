@@ -168,7 +168,7 @@ static int64_t lease_hi(const struct rules *r)
 /* A Patroni that starts counts the lease from when it first reads it. */
 static void lease_after_all(struct prediction *p, const struct rules *r)
 {
-	int64_t hi = r->takeover.from_ns + lease_hi(r) + (r->takeover.starts ? ALLOW_NODE_BOOT + CRASH_RECOVERY : 0);
+	int64_t hi = r->takeover.by_ns + lease_hi(r) + (r->takeover.starts ? ALLOW_NODE_BOOT + CRASH_RECOVERY : 0);
 
 	if (r->takeover.never) {
 		prediction_note(p, "No replica, or no store of the lease, was left to take over as long as the faults lasted.");
@@ -176,7 +176,7 @@ static void lease_after_all(struct prediction *p, const struct rules *r)
 	}
 	prediction_add(p, "lease expires", r->takeover.from_ns > lease_lo(r) ? r->takeover.from_ns : lease_lo(r), hi, DYNAMIC,
 		       "no replica or no store of the lease was left until %.1f s after the fault; who is there again acts once ttl %.0f s is over, within loop_wait %.0f s + 0.5 s, asks the others for up to 2 s%s; %.0f s allowed for promotion and the Service: until %.1f s",
-		       in_s(r->takeover.from_ns), in_s(r->ttl), in_s(r->loop_wait),
+		       in_s(r->takeover.by_ns), in_s(r->ttl), in_s(r->loop_wait),
 		       r->takeover.starts ? "; it has to start before (40 s allowed)" : "", in_s(PROMOTE), in_s(hi));
 }
 

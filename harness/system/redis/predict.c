@@ -12,10 +12,10 @@ void redis_takeover(struct prediction *p, const struct redis_takeover *t, int64_
 		prediction_note(p, "Too few were left for a replica to be %s as long as the faults lasted.", t->word);
 		return;
 	}
-	t->add(p, t->rules, t->others.from_ns, later_ns + t->others.from_ns + starts);
+	t->add(p, t->rules, t->others.from_ns, later_ns + t->others.by_ns + starts);
 	if (t->others.hindered)
 		prediction_note(p, "Too few were left for a replica to be %s until %.1f s after the fault%s.", t->word,
-				in_s(t->others.from_ns), starts ? "; those that come back have to start" : "");
+				in_s(t->others.by_ns), starts ? "; those that come back have to start" : "");
 }
 
 void redis_takeover_or_end(struct prediction *p, const struct redis_takeover *t,

@@ -116,6 +116,50 @@ static void a_short_pause_ends_by_itself(void **state)
 	assert_string_equal(p.mech[0].name, "lease expires");
 }
 
+/* m0 is frozen for 9 s, and a replica for so long. */
+static struct prediction beside(const char *until_ns, const char *sync)
+{
+	cJSON *events = cJSON_CreateArray(), *s = parse(INFORCE("2500", "on")), *o;
+	struct prediction p;
+	struct evidence ev;
+	char text[300];
+
+	for (int i = 0; i < 3; i++) {
+		snprintf(text, sizeof(text), "{\"k\":\"sample\",\"s\":0,\"t\":500000000,\"m\":\"m%d\",\"ok\":true}", i);
+		json_push(events, parse(text));
+	}
+	evidence_tell_fault(events, parse("{\"id\":\"a\",\"fault\":\"pause\",\"injected_ns\":1000000000,"
+					  "\"effective_ns\":1000000000,\"healed_ns\":10000000000," PRIMARY "}"));
+	snprintf(text, sizeof(text), "{\"id\":\"b\",\"fault\":\"pause\",\"injected_ns\":1000000000,\"effective_ns\":1000000000,"
+		 "\"healed_ns\":%s,\"targets\":[{\"member\":\"m1\",\"role\":\"replica\"}]}", until_ns);
+	evidence_tell_fault(events, parse(text));
+	cJSON_ArrayForEach(o, s)
+		if (!strcmp(json_str(o, "name", ""), "sync"))
+			json_set_str(o, "value", sync);
+	evidence_make(events, 0, fault_effects, &ev);
+	ev.inforce = s;
+	model_memory.predict(&ev, &ev.faults[0], &p);
+	evidence_free(&ev);
+	cJSON_Delete(events);
+	cJSON_Delete(s);
+	return p;
+}
+
+static void who_takes_over_needs_a_replica(void **state)
+{
+	struct prediction p;
+
+	(void)state;
+	/* The one that is left takes the lease, and then its writes wait. */
+	p = beside("6000000000", "on");
+	assert_string_equal(p.mech[0].name, "lease expires");
+	assert_int_equal(p.lo_ns, 4500 * MS);
+	p = beside("6000000000", "off");
+	assert_true(p.lo_ns < 1300 * MS);
+	p = beside("1500000000", "on");
+	assert_true(p.lo_ns < 1300 * MS);
+}
+
 static void one_replica_is_not_missed(void **state)
 {
 	static const char both[] = "{\"fault\":\"kill-pod\",\"targets\":[{\"role\":\"replica\"},"
@@ -292,6 +336,7 @@ int main(void)
 		cmocka_unit_test(a_quick_restart_races_the_lease),
 		cmocka_unit_test(a_polite_end_gives_the_lease_up),
 		cmocka_unit_test(a_short_pause_ends_by_itself),
+		cmocka_unit_test(who_takes_over_needs_a_replica),
 		cmocka_unit_test(one_replica_is_not_missed),
 		cmocka_unit_test(without_settings_nothing_is_predicted),
 		cmocka_unit_test(a_failover_is_told_by_the_winner),
