@@ -39,8 +39,8 @@ struct reg_budget {
 	int64_t unlooked;      /* steps since the clock was looked at */
 };
 
-/* Steps are paid for as if each took so long. 1 to 4 ns were measured on a server
- * of 2024; a test measures whether it holds where it runs. */
+/* Steps are paid for as if each took so long. 1 to 4 ns were measured on an AMD
+ * EPYC; a test measures whether it holds where it runs. */
 enum { REG_NS_PER_STEP = 10 };
 
 /* `ops` sorted by call. `initial` is the value before the first. The budget

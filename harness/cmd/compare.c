@@ -11,13 +11,18 @@
 #include "report/compare.h"
 
 static const char usage[] =
-"usage: ordeal compare [--html FILE] A B\n\n"
+"usage: ordeal compare [--html FILE] [--scenario NAME] A B\n\n"
 "Puts two runs side by side, each given by its folder: another engine, other\n"
 "settings, an earlier version. For each fault that both have in a scenario of the\n"
 "same name: both medians with their 95 % intervals, and the difference with one\n"
 "that assumes no distribution. Below four values on each side nothing is decided,\n"
 "and it says so; run with --repeat 6 or more.\n\n"
-"  --html FILE   where the page goes (default: compare-A.html in the folder of B)\n";
+"The more figures are compared, the more of them differ by chance: each difference is\n"
+"corrected for all of them (Holm). The page says how many there are, and how many\n"
+"repetitions it takes to show a difference among so many.\n\n"
+"  --html FILE       where the page goes (default: compare-A.html in the folder of B)\n"
+"  --scenario NAME   only this scenario: fewer figures, so that fewer repetitions do.\n"
+"                    Choose it before you look: to try one after the other is to compare all\n";
 
 static int write_page(struct comparison *c, const char *path, struct err *e)
 {
@@ -59,8 +64,9 @@ static int check_folder(const char *dir)
 int cmd_compare(int argc, char **argv)
 {
 	static const struct option opts[] = {
-		{"html", 1, NULL, 'H'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0},
+		{"html", 1, NULL, 'H'}, {"scenario", 1, NULL, 's'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0},
 	};
+	const char *only = NULL;
 	char path[PATH_MAX] = "";
 	struct comparison c = {0};
 	struct err e = {0};
@@ -69,6 +75,7 @@ int cmd_compare(int argc, char **argv)
 	while ((o = getopt_long(argc, argv, ":h", opts, NULL)) != -1) {
 		switch (o) {
 		case 'H': snprintf(path, sizeof(path), "%s", optarg); break;
+		case 's': only = optarg; break;
 		case 'h': fputs(usage, stdout); return 0;
 		default: return cmd_bad_option(argv, o);
 		}
@@ -77,7 +84,7 @@ int cmd_compare(int argc, char **argv)
 		return cmd_usage("compare", "two runs' folders are wanted");
 	if (check_folder(argv[optind]) || check_folder(argv[optind + 1]))
 		return EXIT_USAGE;
-	if (comparison_make(argv[optind], argv[optind + 1], &c, &e)) {
+	if (comparison_make(argv[optind], argv[optind + 1], only, &c, &e)) {
 		r = cmd_fail(&e);
 		goto out;
 	}

@@ -33,12 +33,29 @@ struct stat_shift {
 	bool known;            /* both have values */
 	double est_lo, est_hi; /* the estimate, as well as the values bound it; may be infinite */
 	bool bounded;          /* enough values for a 95 % interval: 4 and 4, 3 and 5, ... */
-	double lo, hi;         /* the interval; may be infinite */
-	bool differs;          /* it leaves 0 out */
-	double p;              /* two-sided; with ties or bounds, on the safe side */
+	double lo, hi;         /* the interval of this figure by itself; may be infinite */
+	int sign;              /* of what the ranks say; 0: neither */
+	double p;              /* two-sided, exact given the ties; where values may stand either way, the largest */
+	double p_least;        /* the smallest that these values could have given, whosever they were */
+	/* From stat_holm(): */
+	double p_holm;         /* p corrected for all that were compared together */
+	bool differs;          /* it is at most STAT_ALPHA */
 };
 void stat_shift(const struct stat_value *a, size_t m, const struct stat_value *b, size_t n,
 		struct stat_shift *out);
+
+#define STAT_ALPHA 0.05
+
+/* What is compared together: of so many figures, none that differs by chance
+ * alone is named with a probability of 95 % (Holm, "A Simple Sequentially
+ * Rejective Multiple Test Procedure", 1979). */
+struct stat_family {
+	size_t known;   /* figures with values on both sides */
+	size_t counted; /* those of them that could be named if they were alone */
+	bool reachable; /* some could be named as it is */
+	size_t enough;  /* so many values on each side could, if none are equal; 0 without any counted */
+};
+void stat_holm(struct stat_shift *const *v, size_t n, struct stat_family *out);
 
 enum { STAT_EXACT_MAX = 40 };
 /* P(U <= u) of Mann and Whitney's U without ties: exact up to STAT_EXACT_MAX

@@ -84,7 +84,34 @@ static const char *not_in(struct arena *a, const struct repeats *all, const stru
 	return kept(a, &b);
 }
 
-int comparison_make(const char *dir_a, const char *dir_b, struct comparison *out, struct err *e)
+/* Every figure that is shown is one that could be named by chance. */
+static void correct(struct comparison *c)
+{
+	struct stat_shift **all;
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		n += c->v[i].nfaults * FIGURES;
+	all = arena_alloc(&c->arena, (n + 1) * sizeof(*all));
+	n = 0;
+	for (size_t i = 0; i < c->n; i++) {
+		for (size_t j = 0; j < c->v[i].nfaults; j++) {
+			struct compared_fault *f = &c->v[i].faults[j];
+
+			for (int k = 0; k < FIGURES; k++) {
+				all[n++] = &f->shift[k];
+				if (f->a->figures[k].n > c->most_a)
+					c->most_a = f->a->figures[k].n;
+				if (f->b->figures[k].n > c->most_b)
+					c->most_b = f->b->figures[k].n;
+			}
+		}
+	}
+	stat_holm(all, n, &c->family);
+}
+
+int comparison_make(const char *dir_a, const char *dir_b, const char *only, struct comparison *out,
+		    struct err *e)
 {
 	struct arena *a = &out->arena;
 
@@ -97,11 +124,14 @@ int comparison_make(const char *dir_a, const char *dir_b, struct comparison *out
 	for (size_t i = 0; i < out->all_a.n; i++) {
 		const struct repeated *y = by_name(&out->all_b, out->all_a.v[i].name);
 
-		if (y)
+		if (y && (!only || !strcmp(only, y->name)))
 			pair(a, &out->all_a.v[i], y, &out->v[out->n++]);
 	}
-	out->only_a = not_in(a, &out->all_a, &out->all_b);
-	out->only_b = not_in(a, &out->all_b, &out->all_a);
+	out->only_a = only ? "" : not_in(a, &out->all_a, &out->all_b);
+	out->only_b = only ? "" : not_in(a, &out->all_b, &out->all_a);
+	correct(out);
+	if (!out->n && only)
+		return err_set(e, ERR_INPUT, "%s and %s have no scenario \"%s\" in common", dir_a, dir_b, only);
 	if (!out->n)
 		return err_set(e, ERR_INPUT, "%s and %s have no scenario in common", dir_a, dir_b);
 	return 0;
@@ -120,14 +150,23 @@ static const char *bound(struct arena *a, enum figure_kind k, double v)
 	return isinf(v) ? "no bound" : figure_value(a, k, v, false);
 }
 
-const char *shift_words(struct arena *a, enum figure_kind k, const struct compared_fault *f)
+/* "0.0022", or what is left of it after the correction, too. */
+static void p_words(struct buf *b, const struct stat_shift *s, const struct stat_family *family)
+{
+	buf_fmt(b, "p = %.2g", s->p);
+	if (s->p_least <= STAT_ALPHA && family->counted > 1 && s->p < 1)
+		buf_fmt(b, ", %.2g corrected for %zu figures", s->p_holm, family->counted);
+}
+
+const char *shift_words(struct arena *a, enum figure_kind k, const struct compared_fault *f,
+			const struct stat_family *family)
 {
 	static const char *const more[FIGURES] = {"longer", "more", "longer"};
 	static const char *const less[FIGURES] = {"shorter", "fewer", "shorter"};
 	const struct stat_shift *s = &f->shift[k];
 	size_t m = f->a->figures[k].n, n = f->b->figures[k].n;
-	bool exact = !isinf(s->est_lo) && !isinf(s->est_hi);
 	double est = (s->est_lo + s->est_hi) / 2;
+	bool exact = !isinf(s->est_lo) && !isinf(s->est_hi) && est * s->sign > 0;
 	struct buf b = {0};
 
 	if (!s->known)
@@ -139,11 +178,42 @@ const char *shift_words(struct arena *a, enum figure_kind k, const struct compar
 	if (!s->differs)
 		buf_str(&b, "no difference is shown");
 	else if (exact)
-		buf_fmt(&b, "B: %s %s", figure_value(a, k, fabs(est), false), est > 0 ? more[k] : less[k]);
+		buf_fmt(&b, "B: %s %s", figure_value(a, k, fabs(est), false), s->sign > 0 ? more[k] : less[k]);
 	else
-		buf_fmt(&b, "B: %s", s->lo > 0 ? more[k] : less[k]);
-	buf_fmt(&b, " (B less A, 95 %%: %s to %s; p = %.2g)", bound(a, k, s->lo), bound(a, k, s->hi), s->p);
+		buf_fmt(&b, "B: %s", s->sign > 0 ? more[k] : less[k]);
+	buf_fmt(&b, " (B less A, 95 %%%s: %s to %s; ", family->counted > 1 ? " for this figure alone" : "",
+		bound(a, k, s->lo), bound(a, k, s->hi));
+	p_words(&b, s, family);
+	buf_char(&b, ')');
 	return kept(a, &b);
+}
+
+const char *family_words(struct comparison *c)
+{
+	const struct stat_family *f = &c->family;
+	struct buf b = {0};
+
+	if (!f->counted)
+		return "No figure has enough values on both sides for a difference to be shown; four and four, "
+		       "not all equal, are the least.";
+	buf_fmt(&b, "%zu figure%s compared", f->known, f->known == 1 ? " is" : "s are");
+	if (f->counted < f->known)
+		buf_fmt(&b, ", of which %zu %s values enough, and different enough, to show a difference at all",
+			f->counted, f->counted == 1 ? "has" : "have");
+	if (f->counted > 1)
+		buf_fmt(&b, ". Each p is corrected for these %zu by Holm's method: where nothing differs, a "
+			"difference is named in at most five of a hundred such comparisons", f->counted);
+	buf_char(&b, '.');
+	if (!f->reachable) {
+		buf_fmt(&b, " With at most %zu values against %zu none of so many can be named, however large; ",
+			c->most_a, c->most_b);
+		if (f->enough)
+			buf_fmt(&b, "with %zu against %zu it could, or with fewer figures: --scenario compares "
+				"one scenario, chosen before looking.", f->enough, f->enough);
+		else
+			buf_str(&b, "--scenario compares one scenario, chosen before looking.");
+	}
+	return kept(&c->arena, &b);
 }
 
 static void say(struct buf *b, const char *what, const char *x, const char *y)
@@ -186,6 +256,7 @@ void comparison_text(struct comparison *c, FILE *f)
 	text_run(f, "B", &c->b.run);
 	if (runs[0])
 		fprintf(f, "the runs differ: %s\n", runs);
+	fprintf(f, "%s\n", family_words(c));
 	for (size_t i = 0; i < c->n; i++) {
 		const struct compared *p = &c->v[i];
 
@@ -201,7 +272,7 @@ void comparison_text(struct comparison *c, FILE *f)
 					figure_label((enum figure_kind)k),
 					figure_words(&c->arena, (enum figure_kind)k, &g->a->figures[k]),
 					figure_words(&c->arena, (enum figure_kind)k, &g->b->figures[k]),
-					shift_words(&c->arena, (enum figure_kind)k, g));
+					shift_words(&c->arena, (enum figure_kind)k, g, &c->family));
 		}
 		if (p->unpaired[0])
 			fprintf(f, "  not compared: %s\n", p->unpaired);

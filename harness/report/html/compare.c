@@ -26,11 +26,12 @@ static void masthead(struct page *p, struct comparison *c)
 	fprintf(p->f, "</ol>\n<p class=\"soft\">The runs %s%s. A mark is one repetition; ▷ was not over when the "
 		"watch ended, and lasts at least so long. Upright line: median. Bar: its 95 %% interval. "
 		"Differences are Hodges and Lehmann's, with the interval that belongs to the rank test of "
-		"Mann and Whitney; neither assumes a distribution.</p>\n</header>\n<main>\n",
-		runs[0] ? "differ in " : "are of the same engine, version and machine", esc(p, runs));
+		"Mann and Whitney; neither assumes a distribution. %s</p>\n</header>\n<main>\n",
+		runs[0] ? "differ in " : "are of the same engine, version and machine", esc(p, runs),
+		esc(p, family_words(c)));
 }
 
-static void one_fault(struct page *p, const struct compared_fault *f)
+static void one_fault(struct page *p, const struct compared_fault *f, const struct stat_family *family)
 {
 	const char *what = esc(p, repeated_fault_words(p->a, f->a));
 	struct strip strips[2 * FIGURES];
@@ -57,12 +58,12 @@ static void one_fault(struct page *p, const struct compared_fault *f)
 		fprintf(p->f, "<tr><td><b>%s</b></td><td data-l=\"A\">%s</td><td data-l=\"B\">%s</td>"
 			"<td data-l=\"Difference\">%s</td></tr>\n", figure_label(kind),
 			figure_words(p->a, kind, &f->a->figures[k]),
-			figure_words(p->a, kind, &f->b->figures[k]), shift_words(p->a, kind, f));
+			figure_words(p->a, kind, &f->b->figures[k]), shift_words(p->a, kind, f, family));
 	}
 	fputs("</tbody></table>\n", p->f);
 }
 
-static void one_pair(struct page *p, const struct compared *c, size_t i)
+static void one_pair(struct page *p, const struct compared *c, size_t i, const struct stat_family *family)
 {
 	fprintf(p->f, "<section class=\"sc\" id=\"c%zu\" aria-labelledby=\"h%zu\">\n<div class=\"head\">"
 		"<h2 id=\"h%zu\">%s</h2></div>\n<p class=\"meta\"><span class=\"mono\">%s</span> · A: %zu of %zu "
@@ -73,7 +74,7 @@ static void one_pair(struct page *p, const struct compared *c, size_t i)
 		c->b->left_out[0] ? "; left out of B: " : "", esc(p, c->b->left_out),
 		c->differs[0] ? arena_fmt(p->a, "B has %s", esc(p, c->differs)) : "the same on both sides");
 	for (size_t j = 0; j < c->nfaults; j++)
-		one_fault(p, &c->faults[j]);
+		one_fault(p, &c->faults[j], family);
 	if (!c->nfaults)
 		fputs("<p class=\"soft\">No fault was measured on both sides.</p>\n", p->f);
 	if (c->unpaired[0])
@@ -89,7 +90,7 @@ void comparison_html(struct comparison *c, FILE *f)
 				    json_str(c->a.run.run, "run_id", "?")));
 	masthead(&p, c);
 	for (size_t i = 0; i < c->n; i++)
-		one_pair(&p, &c->v[i], i);
+		one_pair(&p, &c->v[i], i, &c->family);
 	fputs("</main>\n<footer>\n", f);
 	if (c->only_a[0])
 		fprintf(f, "<p>Only in A: %s.</p>\n", esc(&p, c->only_a));

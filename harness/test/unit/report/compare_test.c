@@ -36,7 +36,7 @@ static void open_two(struct two *t, unsigned a, unsigned b)
 	memset(t, 0, sizeof(*t));
 	report_room_open(&t->a, a);
 	report_room_open(&t->b, b);
-	if (comparison_make(t->a.dir, t->b.dir, &t->c, &e))
+	if (comparison_make(t->a.dir, t->b.dir, NULL, &t->c, &e))
 		fail_msg("%s", e.msg);
 	write_to(&t->c, comparison_text, &t->text);
 	write_to(&t->c, comparison_html, &t->html);
@@ -71,8 +71,11 @@ static void a_difference_is_bounded(void **state)
 	assert_true(s->p < 0.01);
 	assert_false(t.c.v[0].faults[0].shift[FIGURE_LOST].differs);
 	has(t.text, "settings: B has ttl 20 instead of 30");
-	has(t.text, " s shorter (B less A, 95 %: no bound to -");
+	has(t.text, " s shorter (B less A, 95 % for this figure alone: no bound to -");
+	has(t.text, "p = 0.0022, 0.0065 corrected for 3 figures)");
 	has(t.text, "no difference is shown");
+	has(t.text, "3 figures are compared. Each p is corrected for these 3 by Holm's method");
+	has(t.html, "Each p is corrected for these 3");
 	has(t.text, "of A left out: 7 broken");
 	has(t.html, "A: writes down");
 	has(t.html, "B: writes down");
@@ -92,7 +95,58 @@ static void few_values_decide_nothing(void **state)
 	has(t.text, "only in A: postgres-partition-primary\n");
 	has(t.text, "only in B: postgres-documented\n");
 	assert_null(strstr(t.text, "less A"));
+	has(t.text, "No figure has enough values on both sides");
 	close_two(&t);
+}
+
+/* What is asked for alone is corrected for itself alone. */
+static void one_scenario_can_be_chosen(void **state)
+{
+	struct report_room a, b;
+	struct comparison c = {0};
+	struct err e = {0};
+
+	(void)state;
+	report_room_open(&a, RUN_REPEAT | RUN_KILL);
+	report_room_open(&b, RUN_REPEAT_FAST | RUN_KILL);
+	assert_int_equal(comparison_make(a.dir, b.dir, "postgres-kill-often", &c, &e), 0);
+	assert_int_equal(c.n, 1);
+	assert_string_equal(c.v[0].a->name, "postgres-kill-often");
+	assert_string_equal(c.only_a, "");
+	comparison_free(&c);
+	memset(&c, 0, sizeof(c));
+	assert_int_equal(comparison_make(a.dir, b.dir, "postgres-kill", &c, &e), -1);
+	has(e.msg, "no scenario \"postgres-kill\" in common");
+	comparison_free(&c);
+	report_room_close(&a);
+	report_room_close(&b);
+}
+
+/* As many figures as ninety scenarios would have, six values each: whoever is far
+ * off is not named, and the words say what it would take. */
+static void too_many_for_six(void **state)
+{
+	struct stat_value six[] = {{1, 1}, {2, 2}, {3, 3}, {4, 4}, {5, 5}, {6, 6}};
+	struct stat_value far[] = {{11, 11}, {12, 12}, {13, 13}, {14, 14}, {15, 15}, {16, 16}};
+	struct stat_shift shifts[90], *v[90];
+	struct comparison c = {.most_a = 6, .most_b = 6};
+	const char *words;
+
+	(void)state;
+	for (int i = 0; i < 90; i++) {
+		v[i] = &shifts[i];
+		stat_shift(six, 6, i ? six : far, 6, v[i]);
+	}
+	stat_holm(v, 90, &c.family);
+	assert_false(shifts[0].differs);
+	words = family_words(&c);
+	has(words, "90 figures are compared. Each p is corrected for these 90");
+	has(words, "With at most 6 values against 6 none of so many can be named, however large; "
+		   "with 8 against 8 it could");
+	stat_holm(v, 20, &c.family);
+	assert_true(shifts[0].differs);
+	assert_null(strstr(family_words(&c), "none of so many"));
+	comparison_free(&c);
 }
 
 static void a_run_against_itself_shows_none(void **state)
@@ -116,7 +170,7 @@ static void nothing_in_common_is_an_error(void **state)
 	(void)state;
 	report_room_open(&a, RUN_DOCUMENTED);
 	report_room_open(&b, RUN_KILL);
-	assert_int_equal(comparison_make(a.dir, b.dir, &c, &e), -1);
+	assert_int_equal(comparison_make(a.dir, b.dir, NULL, &c, &e), -1);
 	has(e.msg, "no scenario in common");
 	comparison_free(&c);
 	report_room_close(&a);
@@ -128,6 +182,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_difference_is_bounded),
 		cmocka_unit_test(few_values_decide_nothing),
+		cmocka_unit_test(one_scenario_can_be_chosen),
+		cmocka_unit_test(too_many_for_six),
 		cmocka_unit_test(a_run_against_itself_shows_none),
 		cmocka_unit_test(nothing_in_common_is_an_error),
 	};
