@@ -18,7 +18,9 @@ static void say_outage(struct buf *b, struct arena *a, const struct measured *m)
 		const struct fault_seen *f = &m->faults[0];
 
 		if (f->noise[NOISE_OUTAGE].too_noisy)
-			buf_fmt(b, "How long writes were down when %s is not known: %s", story_fault(a, f),
+			buf_fmt(b, "How long writes were down when %s is not known%s: %s", story_fault(a, f),
+				f->outage.any && f->outage.ended ?
+				arena_fmt(a, ", %s at most", text_duration(f->outage.hi_ns).s) : "",
 				f->noise[NOISE_OUTAGE].why);
 		else if (!f->outage.any)
 			buf_fmt(b, "Writes never stopped when %s", story_fault(a, f));

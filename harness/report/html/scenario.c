@@ -25,7 +25,8 @@ static void figure_outage(struct page *p)
 	const struct outage *o = p->s->m->worst;
 
 	if (f && f->noise[NOISE_OUTAGE].too_noisy) {
-		fprintf(p->f, "<div><dt>Writes were down</dt><dd>not known<small>%s</small></dd></div>",
+		fprintf(p->f, "<div><dt>Writes were down</dt><dd>not known<small>%s%s</small></dd></div>",
+			o && o->any && o->ended ? arena_fmt(p->a, "at most %s: ", text_duration(o->hi_ns).s) : "",
 			esc(p, f->noise[NOISE_OUTAGE].why));
 		return;
 	}
