@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "history/event.h"
+#include "history/read.h"
 #include "test/lib/report_room.h"
 #include "test/lib/report_synth.h"
 #include "test/lib/validate.h"
