@@ -97,7 +97,7 @@ static int64_t waits(enum await_kind what, const char *ends, int64_t ends_for_ns
 	if (walk_steps(w, &e))
 		fail_msg("%s", e.msg);
 	took = clock_mono_ns() - from;
-	event_log_close(&st.events, &e);
+	assert_int_equal(event_log_close(&st.events, &e), 0);
 	*seen = true;
 	f = fopen(path, "r");
 	while (getline(&text, &room, f) > 0)
@@ -129,7 +129,7 @@ static int64_t lives_ms(struct step *steps, size_t n)
 		fail_msg("%s", e.msg);
 	for (size_t i = 0; i < w->ninj; i++)
 		injection_free(&w->inj[i]);
-	event_log_close(&st.events, &e);
+	assert_int_equal(event_log_close(&st.events, &e), 0);
 	free(w);
 	return en.ttl_ms;
 }
