@@ -18,6 +18,7 @@ DEBS    := gcc make pkg-config perl libcurl4-openssl-dev libc-ares-dev libcjson-
 DEBS_clang := clang-14
 DEBS_lint := clang-14 clang-tidy-14 cppcheck shellcheck
 DEBS_coverage := lcov
+DEBS_bench := redis-server
 DEBS_fuzz := clang-14 libclang-rt-14-dev
 # Each includes only itself and those before it; test/unit/layers.t holds that.
 LAYERS  := base yaml manifest history scenario memoryd system load fault kube node apiserver engine \
@@ -32,9 +33,9 @@ say      = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2) >&2)
 
 WARN    := -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
 	   -Wmissing-prototypes -Wvla -Walloca -Werror
-# gcc's look at truncation is led astray by what a sanitizer adds.
-SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -Wno-format-truncation) \
-	    $(if $(COV),--coverage)
+# gcc's look at truncation is led astray by what these add.
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) $(if $(COV),--coverage) \
+	    $(if $(SAN)$(COV),-Wno-format-truncation)
 LDLIBS   = $(PKG_LIBS) -lpthread -lm
 
 # For a make within make: as many jobs as processors, unless it was told how many.
@@ -49,6 +50,7 @@ TESTSRC := $(call find,harness/test,*_test.c)
 TESTS   := $(TESTSRC:harness/test/%.c=$(BUILD)/test/%)
 TESTLIB := $(patsubst %.c,$(BUILD)/%.o,$(wildcard harness/test/lib/*.c) harness/test/fuzz/targets.c)
 SCRIPTS := $(call find,harness/test,*.t)
+BENCHES := $(patsubst harness/test/bench/%.c,%,$(wildcard harness/test/bench/*.c))
 
 FUZZ_CC ?= clang-14
 FUZZ_SECONDS ?= 60
@@ -58,13 +60,14 @@ FUZZOBJ := $(patsubst %.c,build/fuzz/%.o,harness/test/fuzz/targets.c \
 	   $(call find,$(addprefix harness/,base yaml manifest scenario history),*.c))
 
 .PHONY: all compile deps flags test unit scenarios cluster cluster-down check-asan check-tsan check-kind \
-	check-docker fuzz $(FUZZERS) lint coverage clean
-.SECONDARY: $(TESTSRC:%.c=$(BUILD)/%.o) $(TESTLIB) $(FUZZOBJ) $(FUZZERS:fuzz-%=build/fuzz/harness/test/fuzz/entry/%.o)
+	check-docker fuzz $(FUZZERS) bench lint coverage clean
+.SECONDARY: $(TESTSRC:%.c=$(BUILD)/%.o) $(BENCHES:%=$(BUILD)/harness/test/bench/%.o) $(TESTLIB) \
+	$(FUZZOBJ) $(FUZZERS:fuzz-%=build/fuzz/harness/test/fuzz/entry/%.o)
 .PRECIOUS: build/%.deps
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/ordeal
-compile: $(BUILD)/ordeal $(TESTS)
+compile: $(BUILD)/ordeal $(TESTS) $(BENCHES:%=$(BUILD)/bench/%)
 
 # Debian packages that building needs, then their flags, which can be asked
 # for only when they are there: Make starts anew after writing this file.
@@ -119,9 +122,11 @@ unit: $(BUILD)/ordeal $(TESTS)
 		prove --timer -e harness/test/lib/tap.sh $(TESTS) $(SCRIPTS)
 
 check-asan:
-	$(MAKE) SAN=address,undefined test
+	@$(MAKE) SAN=address,undefined $(parallel) --no-print-directory compile
+	@$(MAKE) SAN=address,undefined --no-print-directory test
 check-tsan:
-	$(MAKE) SAN=thread test
+	@$(MAKE) SAN=thread $(parallel) --no-print-directory compile
+	@$(MAKE) SAN=thread --no-print-directory test
 
 # Needs the cluster: what is left when the driver dies with a fault on, and on
 # the disk when a volume was full.
@@ -152,7 +157,7 @@ scenarios: all
 # object that was not made anew is not read anew. cppcheck reads all at once: it
 # finds what nobody calls.
 TIDY := clang-tidy-14
-TIDIED := $(patsubst %.c,build/lint/%.tidy,$(SRCS) $(TESTSRC) $(wildcard harness/test/lib/*.c harness/test/fuzz/*.c))
+TIDIED := $(patsubst %.c,build/lint/%.tidy,$(SRCS) $(TESTSRC) $(wildcard harness/test/lib/*.c harness/test/fuzz/*.c harness/test/bench/*.c))
 SHELLS := $(shell grep -rlIE '^\#!.*sh$$|^\# shellcheck shell' kind .ci harness)
 
 lint:
@@ -178,10 +183,23 @@ build/lint/shellcheck: $(SHELLS) .shellcheckrc | build/lint.deps
 # Which lines the unit tests run, by folder. A process that is killed tells nothing.
 coverage: build/coverage.deps
 	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
-	$(MAKE) COV=1 unit
+	@$(MAKE) COV=1 $(parallel) --no-print-directory compile
+	@$(MAKE) COV=1 --no-print-directory unit
 	@lcov --quiet --capture --no-external --base-directory . --directory build/coverage/harness \
 		--output-file build/coverage/lines.info
 	@awk -f harness/test/lib/coverage.awk build/coverage/lines.info | sort
+
+# Beside peers that others keep: both figures and their ratio, from one run on one
+# machine. Porcupine is built where there is a Go.
+bench: build/bench.deps $(BENCHES:%=$(BUILD)/bench/%)
+	@if command -v go >/dev/null; then cd harness/test/bench/porcupine && \
+		go build -o $(CURDIR)/build/bench/porcupine .; fi
+	@$(BUILD)/bench/load
+	@$(BUILD)/bench/register build/bench/porcupine
+$(BUILD)/bench/%: $(BUILD)/harness/test/bench/%.o $(TESTLIB) $(BUILD)/libordeal.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
 # libFuzzer on every parser, FUZZ_SECONDS each.
 fuzz:
@@ -204,4 +222,5 @@ build/fuzz/%.o: %.c | build/deps.mk build/fuzz.deps
 clean:
 	rm -rf build
 
--include $(OBJS:.o=.d) $(FUZZOBJ:.o=.d) $(TESTLIB:.o=.d) $(TESTSRC:harness/test/%.c=$(BUILD)/harness/test/%.d)
+-include $(OBJS:.o=.d) $(FUZZOBJ:.o=.d) $(TESTLIB:.o=.d) $(BENCHES:%=$(BUILD)/harness/test/bench/%.d) \
+	$(TESTSRC:harness/test/%.c=$(BUILD)/harness/test/%.d)
