@@ -469,6 +469,7 @@ static void test_noisy_window(void **state)
 	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_PASS);
 	t.fault.noise[NOISE_RECOVERY] = *n;
 	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "25"))->verdict, VERDICT_UNKNOWN);
+	t.fault.was_primary = true;
 	t.fault.demoted_ns = 3 * SEC;
 	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_PASS);
 	t.fault.noise[NOISE_DEMOTION] = *n;

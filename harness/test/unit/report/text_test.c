@@ -157,7 +157,8 @@ static void sentences_say_what_was_measured(void **state)
 	struct measured m = {.faults = &f, .nfaults = 1, .worst = &f.outage, .stands = true,
 			     .redundant_ns = 48 * NS_PER_S,
 			     .loss = {.known = true, .acked = 100}};
-	struct scenario_report s = {.m = &m, .verdict = VERDICT_PASS};
+	struct evidence ev = {0};
+	struct scenario_report s = {.m = &m, .ev = &ev, .verdict = VERDICT_PASS};
 	struct arena a = {0};
 
 	(void)state;
@@ -209,7 +210,8 @@ static void sentences_name_bad_service(void **state)
 	struct measured m = {.faults = &f, .nfaults = 1, .worst = &f.outage, .stands = true,
 			     .redundant_ns = 0, .baseline_p50_ns = 4 * MS,
 			     .loss = {.known = true, .acked = 100}};
-	struct scenario_report s = {.m = &m, .verdict = VERDICT_PASS};
+	struct evidence ev = {0};
+	struct scenario_report s = {.m = &m, .ev = &ev, .verdict = VERDICT_PASS};
 	struct arena a = {0};
 
 	(void)state;
