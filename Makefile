@@ -14,7 +14,9 @@ REPEAT  ?=
 PKGS    := libcurl libcares libcjson yaml-0.1 libmicrohttpd libnftables libpq hiredis zlib
 DEBS    := gcc make pkg-config perl libcurl4-openssl-dev libc-ares-dev libcjson-dev libyaml-dev \
 	   libmicrohttpd-dev libnftables-dev libpq-dev libhiredis-dev zlib1g-dev libcmocka-dev
-# What single targets need besides.
+# What single targets need besides; the tests talk to these servers and have JSON and
+# HTML judged by these validators, and skip what they cannot find.
+DEBS_test := postgresql-15 redis-server libjson-validator-perl libxml2-utils
 DEBS_clang := clang-14
 DEBS_lint := clang-14 clang-tidy-14 cppcheck shellcheck
 DEBS_coverage := lcov
@@ -59,7 +61,7 @@ FUZZERS := $(patsubst harness/test/fuzz/entry/%.c,fuzz-%,$(wildcard harness/test
 FUZZOBJ := $(patsubst %.c,build/fuzz/%.o,harness/test/fuzz/targets.c \
 	   $(call find,$(addprefix harness/,base yaml manifest scenario history),*.c))
 
-.PHONY: all compile deps flags test unit scenarios cluster cluster-down check-asan check-tsan check-kind \
+.PHONY: all compile deps deps-all flags test unit scenarios cluster cluster-down check-asan check-tsan check-kind \
 	check-docker fuzz $(FUZZERS) bench lint coverage clean
 .SECONDARY: $(TESTSRC:%.c=$(BUILD)/%.o) $(BENCHES:%=$(BUILD)/harness/test/bench/%.o) $(TESTLIB) \
 	$(FUZZOBJ) $(FUZZERS:fuzz-%=build/fuzz/harness/test/fuzz/entry/%.o)
@@ -81,6 +83,8 @@ ifneq ($(MAKECMDGOALS),clean)
 include build/deps.mk
 endif
 deps: build/deps.mk
+deps-all: # at once
+	@kind/deps.sh --idle $(DEBS) $(DEBS_test) $(DEBS_clang) $(DEBS_lint) $(DEBS_fuzz)
 build/%.deps: kind/deps.sh
 	@mkdir -p build
 	@kind/deps.sh --idle $(DEBS_$*)
