@@ -63,7 +63,7 @@ struct stage {
 	char run_id[64];
 };
 
-/* Calls an agent; an HTTP status of 300 or more is an error with the
+/* call.c: calls an agent; an HTTP status of 300 or more is an error with the
  * agent's own words. `body` (may be NULL) is not consumed. *answer (may be
  * NULL) is the caller's to delete. */
 int stage_call(struct stage *st, const char *agent, const char *method, const char *path,
