@@ -119,8 +119,14 @@ static void outages(struct arena *a, struct findings *f, const struct scenario_r
 		if (&s->m->faults[i].outage == o)
 			worst = &s->m->faults[i];
 
-	if (!worst || !o->any || s->m->noise.too_noisy || worst->noise[NOISE_OUTAGE].too_noisy)
+	if (!worst || !o->any)
 		return;
+	if (s->m->noise.too_noisy || worst->noise[NOISE_OUTAGE].too_noisy) {
+		add(f, FINDING_UNTIMED, s, arena_fmt(a, "how long writes were down is not known: %s",
+						     s->m->noise.too_noisy ? s->m->noise.why :
+						     worst->noise[NOISE_OUTAGE].why));
+		return;
+	}
 	x = add(f, o->ended ? FINDING_OUTAGE : FINDING_NOT_BACK, s,
 		o->ended ? arena_fmt(a, "writes%s were down for %s", story_of(a, worst), story_outage(a, o)) :
 			   arena_fmt(a, "writes%s did not come back in the %s that were left", story_of(a, worst),
@@ -274,6 +280,8 @@ static const char *clause(struct arena *a, const struct run_report *run, const s
 				 text_count(of).s, where(a, run, v, n));
 	case FINDING_NOT_REDUNDANT:
 		return arena_fmt(a, "full redundancy was not seen again%s", where(a, run, v, n));
+	case FINDING_UNTIMED:
+		return arena_fmt(a, "how long writes were down is not known%s", where(a, run, v, n));
 	case FINDING_NOT_STANDING:
 		return arena_fmt(a, "%zu of %zu systems did not come up as written", n, run->n);
 	case FINDING_UNREAD:

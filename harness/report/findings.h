@@ -25,6 +25,7 @@
 	X(NOT_SERVED, "not_served") /* more than the time without writes tells */ \
 	X(NOT_REDUNDANT, "not_redundant") /* redundancy was not seen again */ \
 	X(NOT_STANDING, "not_standing") /* did not come up */ \
+	X(UNTIMED, "untimed") /* how long writes were down is not known */ \
 	X(UNREAD, "unread") /* what is lost is not known */ \
 	X(UNSEEN_PRIMARY, "unseen_primary") /* whether two primaries were is not known */
 
