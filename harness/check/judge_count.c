@@ -62,7 +62,8 @@ void judge_lost(const struct judging *j, struct judged *r)
 	if (!fault && l->lost_register_writes)
 		judged_also(r, " (%lld of them to registers)", (long long)l->lost_register_writes);
 	if (l->more_missing)
-		judged_also(r, "; at most %lld were evicted", (long long)l->evictions);
+		judged_also(r, "; at most %lld key%s evicted", (long long)l->evictions,
+			    l->evictions == 1 ? " was" : "s were");
 	if (l->untold)
 		judged_also(r, "; of %lld writes to registers nothing is told", (long long)l->untold);
 	if (l->unknown)
@@ -100,7 +101,8 @@ void judge_evicted(const struct judging *j, struct judged *r)
 	}
 	r->measured = (double)l->evicted;
 	judged_as(r, judging_within(j, (double)l->evicted, (double)l->evicted),
-		"%lld keys of %lld acknowledged writes were evicted", (long long)l->evicted, (long long)l->acked);
+		"%lld key%s evicted, of %lld acknowledged writes", (long long)l->evicted,
+		l->evicted == 1 ? " was" : "s were", (long long)l->acked);
 	if (l->more_missing)
 		judged_also(r, "; more are missing than the system says it evicted");
 }

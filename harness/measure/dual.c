@@ -23,6 +23,7 @@ enum { FRESH_MS = 1000 };
 /* From one who asks, the sampler or (`beside`) a witness. */
 static void certain(const struct evidence *ev, bool beside, const char *m, struct spans *out)
 {
+	int64_t apart = beside ? beside_apart(ev) : 0;
 	const struct sample *before = NULL;
 
 	for (size_t i = 0; i < ev->nsamples; i++) {
@@ -33,7 +34,7 @@ static void certain(const struct evidence *ev, bool beside, const char *m, struc
 		if (before && sample_leads(before) && sample_leads(s) && before->shard == s->shard &&
 		    s->t_ns - before->t_ns <= EVIDENCE_MS * NS_PER_MS && sample_asked(s) > before->t_ns)
 			*VEC_PUSH(out->v, out->n, out->alloc) =
-				(struct span){ before->t_ns, sample_asked(s), s->shard };
+				(struct span){ before->t_ns + apart, sample_asked(s) - apart, s->shard };
 		before = s;
 	}
 }

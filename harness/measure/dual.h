@@ -13,13 +13,20 @@ enum { EVIDENCE_MS = 300 };
 /* Who acknowledged the writes of a scenario. */
 struct acks {
 	struct ack {
-		const struct op *op;
+		uint32_t shard;
 		size_t by;  /* in names */
+		/* Called and returned, wider by as much as its client's clock and
+		 * the sampler's may be apart. */
+		int64_t call, ret;
 	} *v;               /* heap; by call */
 	size_t n, alloc;
 	const char **names; /* heap; borrowed ones */
 	size_t nnames, names_alloc;
 };
+
+/* By how much the clock of those who stand beside a member may be apart from the
+ * others', in ns: who was a primary at the same time as another is seen by both. */
+int64_t beside_apart(const struct evidence *ev);
 
 /* `names` begins with the members that the sampler asked. */
 void acks_make(const struct view *v, struct acks *out);

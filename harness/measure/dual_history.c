@@ -81,9 +81,23 @@ static bool has_parts(const struct view *v)
 	return false;
 }
 
+int64_t beside_apart(const struct evidence *ev)
+{
+	int64_t te[2] = { 0, 0 };
+
+	for (size_t i = 0; i < ev->nsamples; i++) {
+		const struct sample *s = &ev->samples[i];
+
+		if (s->te_ns > te[s->beside])
+			te[s->beside] = s->te_ns;
+	}
+	return te[0] + te[1];
+}
+
 void acks_make(const struct view *v, struct acks *out)
 {
 	bool parts = has_parts(v);
+	int64_t apart = beside_apart(v->ev);
 	struct owners owners = { 0 };
 
 	memset(out, 0, sizeof(*out));
@@ -97,7 +111,9 @@ void acks_make(const struct view *v, struct acks *out)
 			continue;
 		name = owner_of(v->ev, &owners, op->via);
 		if (name)
-			*VEC_PUSH(out->v, out->n, out->alloc) = (struct ack){ op, number_of(out, name) };
+			*VEC_PUSH(out->v, out->n, out->alloc) = (struct ack){
+				op->shard, number_of(out, name), op->t_invoke - (op->group ? apart : 0),
+				op->t_return + (op->group ? apart : 0)};
 	}
 	free(owners.v);
 }
@@ -146,19 +162,20 @@ static bool denied(const struct evidence *ev, const char *member, uint32_t shard
 	return false;
 }
 
-static void join(const struct evidence *ev, const char *member, const struct op *op, struct streak *s,
+static void join(const struct evidence *ev, const char *member, const struct ack *k, struct streak *s,
 		 struct spans *out)
 {
-	if (s->any && (op->t_invoke - s->last_call > EVIDENCE_MS * NS_PER_MS ||
-		       denied(ev, member, s->shard, s->last_call, op->t_return)))
+	if (s->any && (k->call - s->last_call > EVIDENCE_MS * NS_PER_MS ||
+		       denied(ev, member, s->shard, s->last_call, k->ret)))
 		close_streak(s, out);
-	if (s->any && op->t_return - s->last_call > EVIDENCE_MS * NS_PER_MS)
+	if (s->any && k->ret - s->last_call > EVIDENCE_MS * NS_PER_MS)
 		return; /* a slow one tells too little */
 	if (!s->any)
-		*s = (struct streak){ .shard = op->shard, .any = true, .from = op->t_return };
-	if (op->t_return < s->from)
-		s->from = op->t_return;
-	s->last_call = op->t_invoke;
+		*s = (struct streak){ .shard = k->shard, .any = true, .from = k->ret, .last_call = k->call };
+	if (k->ret < s->from)
+		s->from = k->ret;
+	if (k->call > s->last_call)
+		s->last_call = k->call;
 }
 
 void acks_spans(const struct evidence *ev, const struct acks *a, size_t who, struct spans *out)
@@ -167,16 +184,16 @@ void acks_spans(const struct evidence *ev, const struct acks *a, size_t who, str
 	size_t n = 0, alloc = 0;
 
 	for (size_t i = 0; i < a->n; i++) {
-		const struct op *op = a->v[i].op;
+		uint32_t shard = a->v[i].shard;
 		size_t k = 0;
 
 		if (a->v[i].by != who)
 			continue;
-		while (k < n && streaks[k].shard != op->shard)
+		while (k < n && streaks[k].shard != shard)
 			k++;
 		if (k == n)
-			VEC_PUSH(streaks, n, alloc)->shard = op->shard;
-		join(ev, a->names[who], op, &streaks[k], out);
+			VEC_PUSH(streaks, n, alloc)->shard = shard;
+		join(ev, a->names[who], &a->v[i], &streaks[k], out);
 	}
 	for (size_t k = 0; k < n; k++)
 		close_streak(&streaks[k], out);
@@ -188,20 +205,20 @@ int64_t acks_within(const struct acks *a, size_t who, const struct spans *other)
 	int64_t n = 0;
 
 	for (size_t i = 0; other->n && i < a->n; i++) {
-		const struct op *op = a->v[i].op;
+		const struct ack *k = &a->v[i];
 		size_t lo = 0, hi = other->n;
 
-		if (a->v[i].by != who)
+		if (k->by != who)
 			continue;
 		while (lo < hi) { /* the last one that begins before the call */
 			size_t mid = lo + (hi - lo) / 2;
 
-			if (other->v[mid].from <= op->t_invoke)
+			if (other->v[mid].from <= k->call)
 				lo = mid + 1;
 			else
 				hi = mid;
 		}
-		n += lo && op->t_return <= other->v[lo - 1].to && shards_rival(op->shard, other->v[lo - 1].shard);
+		n += lo && k->ret <= other->v[lo - 1].to && shards_rival(k->shard, other->v[lo - 1].shard);
 	}
 	return n;
 }
@@ -210,21 +227,18 @@ int64_t acks_within(const struct acks *a, size_t who, const struct spans *other)
  * write had been acknowledged. */
 static int64_t turns(const struct acks *a, size_t x, size_t y, int64_t from, int64_t to)
 {
-	const struct op *last = NULL;
-	size_t last_by = 0;
+	const struct ack *last = NULL;
 	int64_t n = 0;
 
 	for (size_t i = 0; i < a->n; i++) {
-		const struct op *op = a->v[i].op;
+		const struct ack *k = &a->v[i];
 
-		if ((a->v[i].by != x && a->v[i].by != y) || op->t_return < from || op->t_invoke > to)
+		if ((k->by != x && k->by != y) || k->ret < from || k->call > to)
 			continue;
-		if (last && a->v[i].by != last_by && op->shard == last->shard && op->t_invoke > last->t_return)
+		if (last && k->by != last->by && k->shard == last->shard && k->call > last->ret)
 			n++;
-		if (!last || op->t_return > last->t_return) {
-			last = op;
-			last_by = a->v[i].by;
-		}
+		if (!last || k->ret > last->ret)
+			last = k;
 	}
 	return n;
 }

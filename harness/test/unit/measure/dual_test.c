@@ -242,6 +242,31 @@ static void test_against_answers(void **state)
 	end(&r);
 }
 
+/* Clients beside m0 have another clock, and it may be apart by 30 ms. */
+static void test_two_clocks(void **state)
+{
+	struct run r;
+	cJSON *s;
+
+	(void)state;
+	begin(&r);
+	serves(&r, 0, SEC, 3 * SEC);
+	in_turn(&r, 3 * SEC, 5 * SEC);
+	for (size_t i = 0; i < r.h.n; i++)
+		r.h.ops[i].group = !strncmp(r.h.ops[i].via, "10.0.0.1", 8);
+	s = synth_sample("m2", SEC, true, "replica", false, 1);
+	json_set_i64(s, "te", 10 * MS);
+	json_push(r.events, s);
+	s = synth_sample("m0", SEC, true, "primary", true, 1);
+	json_set_str(s, "k", "witness");
+	json_set_i64(s, "te", 20 * MS);
+	json_push(r.events, s);
+	measure(&r);
+	assert_int_equal(r.m.dual_primary_ns, 1951 * MS);
+	assert_int_equal(r.m.dual_history.ns, 1951 * MS);
+	end(&r);
+}
+
 /* ---- roles whose truth is known ---- */
 
 enum { CHANGES = 8 };
@@ -327,6 +352,7 @@ int main(void)
 		cmocka_unit_test(test_what_tells_nothing),
 		cmocka_unit_test(test_denied),
 		cmocka_unit_test(test_against_answers),
+		cmocka_unit_test(test_two_clocks),
 		cmocka_unit_test(test_truth),
 	};
 
