@@ -275,7 +275,7 @@ static void check_one(struct regs *k, int64_t begin, struct reg_budget *left, in
 static void say_open(const struct tally *t, size_t all, const struct check_budget *budget,
 		     struct check_result *out)
 {
-	char names[160] = "";
+	char names[160] = "", memory[48], time[48];
 	size_t i, at = 0;
 
 	for (i = 0; i < t->open && i < NAMED_MAX; i++)
@@ -283,6 +283,8 @@ static void say_open(const struct tally *t, size_t all, const struct check_budge
 				       (long long)t->named[i]);
 	if (t->open > NAMED_MAX)
 		snprintf(names + at, sizeof(names) - at, ", ...");
+	snprintf(memory, sizeof(memory), "%zu MiB are full", budget->memory_bytes >> 20);
+	snprintf(time, sizeof(time), "share of %.4g s of work is done", in_s(budget->time_ns));
 	out->verdict = VERDICT_UNKNOWN;
 	if (t->ended_by == REG_END_TIME)
 		snprintf(out->why, sizeof(out->why),
@@ -290,8 +292,8 @@ static void say_open(const struct tally *t, size_t all, const struct check_budge
 			 t->open, all, names, in_s(budget->time_ns));
 	else
 		snprintf(out->why, sizeof(out->why),
-			 "undecided on %zu of %zu registers (%s): too many orders are possible for the search's budget of %s",
-			 t->open, all, names, t->ended_by == REG_END_MEMORY ? "memory" : "time");
+			 "undecided on %zu of %zu registers (%s): too many orders are possible, and the search's %s",
+			 t->open, all, names, t->ended_by == REG_END_MEMORY ? memory : time);
 }
 
 static void say_pass(const struct tally *t, bool final, struct check_result *out)
@@ -354,5 +356,6 @@ const struct checker_ops checker_linearizable = {
 	.about = OP_REGISTERS & ~OP_BIT(OP_READ_REPLICA),
 	.name = "linearizable",
 	.summary = "registers behave as if each operation took place at one instant (read, write, cas)",
+	.about = OP_REGISTERS & ~OP_BIT(OP_READ_REPLICA),
 	.check = check,
 };
