@@ -353,7 +353,6 @@ static void check(const struct history *h, const struct evidence *ev, const stru
 
 extern const struct checker_ops checker_linearizable;
 const struct checker_ops checker_linearizable = {
-	.about = OP_REGISTERS & ~OP_BIT(OP_READ_REPLICA),
 	.name = "linearizable",
 	.summary = "registers behave as if each operation took place at one instant (read, write, cas)",
 	.about = OP_REGISTERS & ~OP_BIT(OP_READ_REPLICA),
