@@ -8,6 +8,7 @@
 
 #include "history/op.h"
 #include "measure/measure.h"
+#include "scenario/metrics.h"
 
 enum verdict { VERDICT_PASS, VERDICT_FAIL, VERDICT_UNKNOWN, VERDICT_BROKEN, VERDICT_SKIP };
 const char *verdict_name(enum verdict v);
@@ -57,5 +58,17 @@ struct judged {
 void judge_scenario(const struct history *h, const struct evidence *ev, const struct measured *m,
 		    struct judged **out, size_t *n);
 void judged_free(struct judged *v, size_t n);
+
+/* Whether a figure counts, whatever is expected of it. */
+struct figure_counts {
+	bool there;  /* what it says happened may be said to have happened */
+	bool absent; /* and what it does not say may be said not to have happened */
+};
+/* Of every metric that is a length of time or a count; the others are false. */
+struct measured_counts {
+	struct figure_counts of[METRICS];
+};
+void judge_counts(const struct history *h, const struct evidence *ev, const struct measured *m,
+		  struct measured_counts *out);
 
 #endif

@@ -20,6 +20,9 @@ struct gate; /* what a run has seen, counted once for all its expectations */
 struct gate *gate_new(const struct history *h, const struct evidence *ev, const struct measured *m);
 void gate_free(struct gate *g);
 
+/* Judges j's expectation, by its evidence and then by the gate (verdict.c). */
+void judge_expectation(const struct gate *g, const struct judging *j, struct judged *r);
+
 /* Turns what a judge found into what may be said. */
 void gate_judged(const struct gate *g, const struct judging *j, enum expect_metric metric,
 		 struct judged *r);

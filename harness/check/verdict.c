@@ -27,7 +27,7 @@ static void judge(const struct judging *j, enum expect_metric metric, struct jud
 	judge_accepted(j, r);
 }
 
-static void judge_one(const struct gate *g, const struct judging *j, struct judged *r)
+void judge_expectation(const struct gate *g, const struct judging *j, struct judged *r)
 {
 	const char *name = json_str(j->expect, "metric", "");
 	enum expect_metric metric;
@@ -55,7 +55,7 @@ void judge_scenario(const struct history *h, const struct evidence *ev, const st
 	*n = 0;
 	cJSON_ArrayForEach(x, expect) {
 		j.expect = x;
-		judge_one(g, &j, VEC_PUSH(*out, *n, alloc));
+		judge_expectation(g, &j, VEC_PUSH(*out, *n, alloc));
 	}
 	gate_free(g);
 }

@@ -88,6 +88,7 @@ void scenario_evaluate(const struct history *h, const cJSON *events, const cJSON
 	out->m = mem_alloc(sizeof(*out->m));
 	measure_scenario(h, out->ev, out->m);
 	judge_scenario(h, out->ev, out->m, &out->judged, &out->njudged);
+	judge_counts(h, out->ev, out->m, &out->counts);
 	out->verdict = scenario_verdict(out);
 }
 

@@ -24,6 +24,18 @@ const char *finding_key(enum finding_kind k)
 
 /* ---- one scenario's ---- */
 
+/* May this figure of it be told as found? */
+static bool there(const struct scenario_report *s, enum expect_metric metric)
+{
+	return s->counts.of[metric].there;
+}
+
+/* May it be told that no more than it says was there? */
+static bool absent(const struct scenario_report *s, enum expect_metric metric)
+{
+	return s->counts.of[metric].absent;
+}
+
 static struct finding *add(struct findings *f, enum finding_kind kind, const struct scenario_report *s,
 			   const char *text)
 {
@@ -46,26 +58,40 @@ static void add_count(struct findings *f, enum finding_kind kind, const struct s
 	x->of = of;
 }
 
-static void losses(struct arena *a, struct findings *f, const struct scenario_report *s)
+static void unread(struct arena *a, struct findings *f, const struct scenario_report *s)
 {
 	const struct loss *l = &s->m->loss;
-	int64_t lost = l->lost;
+	const char *why = s->ev->incomplete ? s->ev->incomplete : l->why_unknown;
 
-	if (!l->known) {
-		if (l->acked > 0)
-			add_count(f, FINDING_UNREAD, s, l->acked, -1,
-				  arena_fmt(a, "whether any of %s acknowledged writes were lost is not known%s%s",
-					    text_count(l->acked).s, l->why_unknown[0] ? ": " : "",
-					    l->why_unknown));
-		return;
-	}
-	add_count(f, FINDING_LOST, s, lost, l->acked,
+	add_count(f, FINDING_UNREAD, s, l->acked, -1,
+		  arena_fmt(a, "whether any of %s acknowledged writes were lost is not known%s%s",
+			    text_count(l->acked).s, *why ? ": " : "", why));
+}
+
+static void lost(struct arena *a, struct findings *f, const struct scenario_report *s)
+{
+	const struct loss *l = &s->m->loss;
+
+	add_count(f, FINDING_LOST, s, l->lost, l->acked,
 		  arena_fmt(a, "%s%s of %s acknowledged writes %s lost", l->maybe_lost ? "at least " : "",
-			    text_count(lost).s, text_count(l->acked).s, lost == 1 ? "was" : "were"));
-	if (!lost)
+			    text_count(l->lost).s, text_count(l->acked).s, l->lost == 1 ? "was" : "were"));
+	if (!l->lost)
 		add_count(f, FINDING_UNREAD, s, l->maybe_lost, -1,
 			  arena_fmt(a, "whether %s acknowledged writes of registers were lost is not known",
 				    text_count(l->maybe_lost).s));
+}
+
+static void losses(struct arena *a, struct findings *f, const struct scenario_report *s)
+{
+	const struct loss *l = &s->m->loss;
+
+	if (!l->known || (l->acked > 0 && !there(s, EXPECT_LOST))) {
+		unread(a, f, s);
+		return;
+	}
+	lost(a, f, s);
+	if (!there(s, EXPECT_PHANTOM))
+		return;
 	add_count(f, FINDING_EVICTED, s, l->evicted, -1,
 		  arena_fmt(a, "%s%s evicted", l->more_missing ? "at most " : "",
 			    text_plural(l->evicted, "key was", "keys were").s));
@@ -95,6 +121,9 @@ static void primaries(struct arena *a, struct findings *f, const struct scenario
 	const struct measured *m = s->m;
 	struct finding *x;
 
+	/* What the sampler heard stands without a history. */
+	if (!there(s, EXPECT_DUAL_PRIMARY) && !m->dual_primary_samples)
+		return;
 	if (m->dual_primary_ns > 0 || m->dual_primary_samples > 0 || m->dual_primary_acks > 0) {
 		x = add(f, FINDING_DUAL_PRIMARY, s,
 			m->dual_primary_ns <= 0 ? "two primaries took writes at once for a moment" :
@@ -107,6 +136,25 @@ static void primaries(struct arena *a, struct findings *f, const struct scenario
 				  text_duration(m->dual_primary_unseen_ns).s));
 		x->hi_ns = m->dual_primary_unseen_ns;
 	}
+}
+
+/* Is it not the longest outage that tells it, but all of them? */
+static bool adds_up(const struct outage *o)
+{
+	return o->ended && o->down.times > 1 && 2 * o->down.lo_ns > 3 * o->hi_ns;
+}
+
+static const char *down_words(struct arena *a, const struct fault_seen *f)
+{
+	const struct outage *o = &f->outage;
+
+	if (!o->ended)
+		return arena_fmt(a, "writes%s did not come back in the %s that were left", story_of(a, f),
+				 text_duration(o->lo_ns).s);
+	if (adds_up(o))
+		return arena_fmt(a, "writes%s were down %d times, %s in all", story_of(a, f), o->down.times,
+				 text_duration(o->down.hi_ns).s);
+	return arena_fmt(a, "writes%s were down for %s", story_of(a, f), story_outage(a, o));
 }
 
 static void outages(struct arena *a, struct findings *f, const struct scenario_report *s)
@@ -127,18 +175,17 @@ static void outages(struct arena *a, struct findings *f, const struct scenario_r
 						     worst->noise[NOISE_OUTAGE].why));
 		return;
 	}
-	x = add(f, o->ended ? FINDING_OUTAGE : FINDING_NOT_BACK, s,
-		o->ended ? arena_fmt(a, "writes%s were down for %s", story_of(a, worst), story_outage(a, o)) :
-			   arena_fmt(a, "writes%s did not come back in the %s that were left", story_of(a, worst),
-				     text_duration(o->lo_ns).s));
-	x->lo_ns = o->lo_ns;
-	x->hi_ns = o->ended ? o->hi_ns : -1;
+	if (!there(s, EXPECT_OUTAGE))
+		return;
+	x = add(f, o->ended ? FINDING_OUTAGE : FINDING_NOT_BACK, s, down_words(a, worst));
+	x->lo_ns = adds_up(o) ? o->down.lo_ns : o->lo_ns;
+	x->hi_ns = !o->ended ? -1 : adds_up(o) ? o->down.hi_ns : o->hi_ns;
 }
 
 /* What reads met, and whatever else was not served. */
 static void service(struct arena *a, struct findings *f, const struct scenario_report *s)
 {
-	if (s->m->noise.too_noisy)
+	if (s->m->noise.too_noisy || !there(s, EXPECT_OUTAGE))
 		return;
 	for (size_t i = 0; i < s->m->nfaults; i++) {
 		const struct fault_seen *x = &s->m->faults[i];
@@ -167,7 +214,8 @@ static void of_scenario(struct arena *a, struct findings *f, const struct scenar
 		return;
 	if (!m->stands) {
 		if (s->ev->stands)
-			add(f, FINDING_NOT_STANDING, s, "the system did not come up as written");
+			add(f, FINDING_NOT_STANDING, s, json_bool(s->ev->stands, "ok", false) ?
+			    "the system came up, but acknowledged no write" : "the system did not come up as written");
 		return;
 	}
 	losses(a, f, s);
@@ -175,7 +223,7 @@ static void of_scenario(struct arena *a, struct findings *f, const struct scenar
 	primaries(a, f, s);
 	outages(a, f, s);
 	service(a, f, s);
-	if (m->nfaults && m->redundant_ns < 0 && m->nsamples)
+	if (m->redundant_ns < 0 && m->slowest && m->slowest->rec->effective_ns && there(s, EXPECT_RECOVERY))
 		add(f, FINDING_NOT_REDUNDANT, s, "full redundancy was not seen again");
 }
 
@@ -283,7 +331,7 @@ static const char *clause(struct arena *a, const struct run_report *run, const s
 	case FINDING_UNTIMED:
 		return arena_fmt(a, "how long writes were down is not known%s", where(a, run, v, n));
 	case FINDING_NOT_STANDING:
-		return arena_fmt(a, "%zu of %zu systems did not come up as written", n, run->n);
+		return arena_fmt(a, "%zu of %zu systems did not come up", n, run->n);
 	case FINDING_UNREAD:
 		return arena_fmt(a, "whether acknowledged writes were lost is not known%s", where(a, run, v, n));
 	case FINDING_UNSEEN_PRIMARY:
@@ -292,43 +340,45 @@ static const char *clause(struct arena *a, const struct run_report *run, const s
 	return v->text;
 }
 
-/* How many scenarios have figures, in how many of them it is known what is lost,
- * and in how many there was a fault that could stop writes. */
-static size_t measured(const struct run_report *run, size_t *read, size_t *tried)
+/* In how many scenarios there was something to find, in how many of them it is
+ * known for certain that nothing was lost, and in how many that writes went on. */
+static size_t measured(const struct run_report *run, size_t *kept, size_t *up)
 {
 	size_t n = 0;
 
-	*read = *tried = 0;
+	*kept = *up = 0;
 	for (size_t i = 0; i < run->n; i++) {
-		const struct measured *m = run->scenarios[i].m;
+		const struct scenario_report *s = &run->scenarios[i];
+		const struct measured *m = s->m;
 
 		if (m->broken || m->unsupported[0] || !m->stands)
 			continue;
 		n++;
-		*read += m->loss.known && m->loss.acked > 0;
-		*tried += m->nfaults > 0 && !m->noise.too_noisy;
+		*kept += absent(s, EXPECT_LOST) && !m->loss.lost && !m->loss.maybe_lost;
+		*up += absent(s, EXPECT_OUTAGE) && m->worst && !m->worst->any;
 	}
 	return n;
 }
 
 const char *findings_headline(struct arena *a, const struct run_report *run, const struct findings *f)
 {
-	size_t read, tried, n = measured(run, &read, &tried);
+	size_t kept, up, n = measured(run, &kept, &up);
 	struct buf b = {0};
 	const char *out;
 	int clauses = 0;
 
 	/* Good news stands where the worst would have stood. */
-	if (n && read == n && (!f->n || f->v[0].kind != FINDING_LOST))
-		buf_str(&b, f->n || tried < n ? "nothing acknowledged was lost" :
-						"nothing acknowledged was lost, and writes were never down");
+	if (n && kept == n)
+		buf_str(&b, up < n ? "nothing acknowledged was lost" :
+				     "nothing acknowledged was lost, and writes were never down");
 	for (size_t i = 0, k; i < f->n && clauses < HEADLINE_CLAUSES; i = k, clauses++) {
 		for (k = i; k < f->n && f->v[k].kind == f->v[i].kind; k++)
 			;
 		buf_fmt(&b, "%s%s", b.len ? "; " : "", clause(a, run, &f->v[i], k - i));
 	}
 	if (!b.len)
-		buf_str(&b, !run->n ? "no scenario was begun" : n ? "nothing was found" : "nothing was put to the test");
+		buf_str(&b, !run->n ? "no scenario was begun" :
+			    n ? "what was seen is too little to say what happened" : "nothing was put to the test");
 	if (b.s[b.len - 1] != '.')
 		buf_char(&b, '.');
 	if (*b.s >= 'a' && *b.s <= 'z')

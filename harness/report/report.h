@@ -20,6 +20,7 @@ struct scenario_report {
 	cJSON *events;           /* its own and the whole run's, to be shown as they are: events_of() */
 	struct evidence *ev;     /* what they tell */
 	struct measured *m;
+	struct measured_counts counts; /* which figures of it may be told as found */
 	struct judged *judged;
 	size_t njudged;
 	enum verdict verdict;    /* the worst of all */

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "check/gate.h"
+#include "test/lib/evidence_kept.h"
 #include "test/lib/synth.h"
 #include "test/lib/trial.h"
 
@@ -284,6 +285,39 @@ static void test_few(void **state)
 	trial_end(&t);
 }
 
+static void counts(struct trial *t, struct measured_counts *c)
+{
+	struct evidence *ev = evidence_kept(t->events, 0);
+
+	evidence_weigh(ev, &t->h);
+	judge_counts(&t->h, ev, &t->m, c);
+}
+
+/* What may be told of figures that nobody expects anything of. */
+static void test_counts_unasked(void **state)
+{
+	struct measured_counts c;
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	trial_judge(&t, OUTAGE);
+	counts(&t, &c);
+	assert_true(c.of[EXPECT_OUTAGE].there && c.of[EXPECT_OUTAGE].absent);
+	assert_true(c.of[EXPECT_LOST].there && c.of[EXPECT_LOST].absent);
+	assert_true(c.of[EXPECT_DUAL_PRIMARY].there && c.of[EXPECT_DUAL_PRIMARY].absent);
+	assert_false(c.of[EXPECT_CHECK].there || c.of[EXPECT_CHECK].absent);
+	/* Nobody was there to see whether writes went on, or were lost. */
+	unsent(&t, OP_WRITES, 10 * SEC, 200 * SEC);
+	counts(&t, &c);
+	assert_true(c.of[EXPECT_OUTAGE].there && !c.of[EXPECT_OUTAGE].absent);
+	assert_true(c.of[EXPECT_LOST].there && !c.of[EXPECT_LOST].absent);
+	trial_event(&t, "{\"k\":\"load\",\"t\":100900000000,\"source\":\"load\",\"g\":0,\"ops\":2000}");
+	counts(&t, &c);
+	assert_false(c.of[EXPECT_LOST].there);
+	trial_end(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -293,7 +327,7 @@ int main(void)
 		cmocka_unit_test(test_sampler_away), cmocka_unit_test(test_target_unasked),
 		cmocka_unit_test(test_final_read), cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_short_history), cmocka_unit_test(test_no_limit),
-		cmocka_unit_test(test_few),
+		cmocka_unit_test(test_few), cmocka_unit_test(test_counts_unasked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
