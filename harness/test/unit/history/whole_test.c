@@ -73,6 +73,30 @@ static void test_whole(void **state)
 	is(0, 0, "{\"k\":\"unsupported\",\"what\":\"x\"}", 0, NULL);
 }
 
+/* Events that end before the load say nothing of when it was. */
+static void test_events_without_an_end(void **state)
+{
+	struct run r = {.events = cJSON_CreateArray()};
+	struct evidence *ev;
+
+	(void)state;
+	add(&r, 1 * SEC, "{\"k\":\"scenario\",\"name\":\"x\",\"load\":{}}");
+	add(&r, 2 * SEC, STANDS);
+	ops(&r, 10 * SEC, 11 * SEC);
+	json_push(r.events, cJSON_Parse("{\"t\":99000000000,\"k\":\"end\",\"ok\":true}"));
+	ev = evidence_kept(r.events, 0);
+	evidence_weigh(ev, &r.h);
+	assert_true(ev->over);
+	assert_null(ev->incomplete);
+	/* Where they go past it, they do. */
+	add(&r, 5 * SEC, "{\"k\":\"final\",\"present\":[]}");
+	ev = evidence_kept(r.events, 0);
+	evidence_weigh(ev, &r.h);
+	assert_non_null(ev->incomplete);
+	history_free(&r.h);
+	cJSON_Delete(r.events);
+}
+
 static void test_lacks(void **state)
 {
 	(void)state;
@@ -94,6 +118,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_events_without_an_end),
 		cmocka_unit_test(test_lacks),
 		cmocka_unit_test(test_other_clock),
 	};
