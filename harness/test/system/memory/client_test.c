@@ -306,6 +306,11 @@ static void operations_mean_what_they_say(void **state)
 	assert_int_equal(f.n, 2); /* duplicates are told */
 	assert_int_equal(f.registers[0], OP_NO_VALUE);
 	assert_int_equal(f.registers[1], 6);
+	/* Who told all this, and as what. */
+	assert_int_equal(f.nanswers, 1);
+	assert_int_equal(f.answers[0].role, ROLE_PRIMARY);
+	assert_true(*f.answers[0].address);
+	assert_true(*f.answers[0].member);
 	final_read_free(&f);
 	v = cJSON_CreateArray();
 	assert_int_equal(client_memory.inforce(&mc.acc, v, &e), 0);

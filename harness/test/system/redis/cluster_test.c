@@ -209,6 +209,13 @@ static void test_final_read(void **state)
 	assert_int_equal(r.nregisters, 4);
 	assert_int_equal(r.registers[2], 44);
 	assert_int_equal(r.registers[0], OP_NO_VALUE);
+	/* Who told all this, each for its shard, and as what. */
+	assert_true(r.nanswers >= 3);
+	for (size_t i = 0; i < r.nanswers; i++) {
+		assert_int_equal(r.answers[i].role, ROLE_PRIMARY);
+		assert_int_equal(r.answers[i].shard, i + 1);
+		assert_true(*r.answers[i].address);
+	}
 	final_read_free(&r);
 	/* A new setup throws it away. */
 	assert_int_equal(SYS.setup(&f->t.acc, 4, LONG_NS, &e), 0);

@@ -170,6 +170,10 @@ static void test_final_read(void **state)
 	assert_int_equal(r.nregisters, 4);
 	assert_int_equal(r.registers[2], 44);
 	assert_int_equal(r.registers[0], OP_NO_VALUE);
+	/* Who told all this, and as what. */
+	assert_int_equal(r.nanswers, 1);
+	assert_int_equal(r.answers[0].role, ROLE_PRIMARY);
+	assert_true(*r.answers[0].address);
 	final_read_free(&r);
 }
 

@@ -408,6 +408,8 @@ static void check_final(struct fixture *f, size_t inserts)
 	assert_int_equal(cJSON_GetArraySize(json_get(o, "registers")), 3);
 	assert_true(json_num(o, "took_ms", -1) > 0);
 	assert_int_equal(json_i64(o, "tries", 0), 1);
+	assert_int_equal(cJSON_GetArraySize(json_get(o, "by")), 1);
+	assert_string_equal(json_str(json_get(o, "by")->child, "role", ""), "primary");
 	cJSON_Delete(o);
 }
 
