@@ -35,9 +35,9 @@ say      = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2) >&2)
 
 WARN    := -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
 	   -Wmissing-prototypes -Wvla -Walloca -Werror
-# gcc's look at truncation is led astray by what these add.
+# gcc's look at formats is led astray by what these add.
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) $(if $(COV),--coverage) \
-	    $(if $(SAN)$(COV),-Wno-format-truncation)
+	    $(if $(SAN)$(COV),-Wno-format-truncation -Wno-format-overflow)
 LDLIBS   = $(PKG_LIBS) -lpthread -lm
 
 # For a make within make: as many jobs as processors, unless it was told how many.
