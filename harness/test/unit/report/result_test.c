@@ -71,6 +71,32 @@ static void of_repetitions_too(void **state)
 	report_room_close(&r);
 }
 
+/* One whose history lost its end says so, and nothing else of it counts. */
+static void of_half_a_history_too(void **state)
+{
+	struct report_room r;
+	void *room = &r;
+	char path[PATH_MAX];
+	struct buf h = {0};
+	struct err e = {0};
+	cJSON *result;
+
+	(void)state;
+	report_room_open(&r, RUN_KILL);
+	report_room_read(&r, "history.jsonl", &h);
+	snprintf(path, sizeof(path), "%s/history.jsonl", r.dir);
+	assert_int_equal(file_write_atomic(path, h.s, h.len - 20, &e), 0);
+	report_room_again(&r);
+	assert_int_equal(r.verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(r.tap, "# Nothing can be concluded: the history is not whole: line "));
+	it_is_what_the_schema_says(&room);
+	result = report_room_json(&r, "result.json");
+	assert_non_null(strstr(json_str(json_path(result, "scenarios.0"), "incomplete", ""), "is torn and was left out"));
+	cJSON_Delete(result);
+	buf_free(&h);
+	report_room_close(&r);
+}
+
 static void spoil(cJSON *s, cJSON *result, const char *what)
 {
 	struct buf why = {0};
@@ -190,6 +216,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_is_what_the_schema_says),
 		cmocka_unit_test(of_repetitions_too),
+		cmocka_unit_test(of_half_a_history_too),
 		cmocka_unit_test(the_check_notices),
 		cmocka_unit_test(promised_keys_are_there),
 		cmocka_unit_test(figures_are_those_of_the_run),
