@@ -174,12 +174,3 @@ char *json_text(const cJSON *o)
 
 	return text ? text : mem_strdup("null");
 }
-
-int json_write_line(FILE *f, const cJSON *o)
-{
-	char *text = json_text(o);
-	int ok = fputs(text, f) != EOF && fputc('\n', f) != EOF;
-
-	free(text);
-	return ok ? 0 : -1;
-}

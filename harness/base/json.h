@@ -39,9 +39,6 @@ void json_pushf(cJSON *array, const char *fmt, ...) __attribute__((format(printf
 cJSON *json_parse(const char *text, const char *what, struct err *e);
 cJSON *json_read_file(const char *path, struct err *e);
 
-/* One line, no spaces, then a newline. Returns 0 or -1 (errno is set). */
-int json_write_line(FILE *f, const cJSON *o);
-
 /* JSON text on the heap; free(). */
 char *json_text(const cJSON *o);
 

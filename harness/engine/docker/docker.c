@@ -15,7 +15,6 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/proc.h"
-#include "base/random.h"
 #include "engine/docker/plan.h"
 #include "engine/script.h"
 
@@ -27,14 +26,6 @@ enum { MAX_CPU_REQUEST_M = 100 };
 #define LOCK_DIR "/run/lock"
 #define LOAD_WITHIN_NS (60 * NS_PER_S)
 
-static void name_yourself(struct engine_conf *conf)
-{
-	if (conf->token[0])
-		return;
-	random_hex(conf->token, sizeof(conf->token) - 1);
-	snprintf(conf->run_id, sizeof(conf->run_id), "by-hand-%lld", (long long)clock_real_ns());
-}
-
 static int docker_open(const struct engine_conf *conf, struct engine **out, struct err *e)
 {
 	struct docker *d = mem_alloc(sizeof(*d));
@@ -42,7 +33,7 @@ static int docker_open(const struct engine_conf *conf, struct engine **out, stru
 
 	k->base.ops = &engine_docker;
 	k->base.conf = *conf;
-	name_yourself(&k->base.conf);
+	kube_name_yourself(&k->base.conf);
 	k->lock_fd = -1;
 	d->lease_fd = -1;
 	pthread_mutex_init(&k->watch_lock, NULL);

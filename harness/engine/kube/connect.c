@@ -1,11 +1,21 @@
 /* The way to the cluster, which everything else here begins with. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "engine/kube/kube.h"
 
 #define NAP_NS (100 * NS_PER_MS)
+
+void kube_name_yourself(struct engine_conf *conf)
+{
+	if (conf->token[0])
+		return;
+	random_hex(conf->token, sizeof(conf->token) - 1);
+	snprintf(conf->run_id, sizeof(conf->run_id), "by-hand-%lld", (long long)clock_real_ns());
+}
 
 int kube_connect(struct kube *k, bool cleanup, struct err *e)
 {

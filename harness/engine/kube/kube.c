@@ -12,19 +12,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/random.h"
 
 #define LOCK_NAP_NS (100 * NS_PER_MS)
-
-/* Commands that start no run may still have to start agents, to heal: with a
- * token of their own, and a name that rolls the pods of an earlier one. */
-static void name_yourself(struct engine_conf *conf)
-{
-	if (conf->token[0])
-		return;
-	random_hex(conf->token, sizeof(conf->token) - 1);
-	snprintf(conf->run_id, sizeof(conf->run_id), "by-hand-%lld", (long long)clock_real_ns());
-}
 
 int kube_open(const struct engine_conf *conf, bool kind, struct kube **out, struct err *e)
 {
@@ -32,7 +21,7 @@ int kube_open(const struct engine_conf *conf, bool kind, struct kube **out, stru
 
 	*out = NULL;
 	k->base.conf = *conf;
-	name_yourself(&k->base.conf);
+	kube_name_yourself(&k->base.conf);
 	k->kind = kind;
 	k->lock_fd = -1;
 	pthread_mutex_init(&k->watch_lock, NULL);

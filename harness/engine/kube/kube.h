@@ -60,6 +60,10 @@ struct kube {
 	int lock_fd; /* -1: none */
 };
 
+/* Commands that start no run may still have to start agents, to heal: with a
+ * token of their own, and a name that rolls the pods of an earlier one. */
+void kube_name_yourself(struct engine_conf *conf);
+
 /* Reads the kubeconfig and makes the client, once. Functions that clean up
  * pass cleanup = true: an interruption that has come already does not end
  * them, a new one does. */

@@ -34,7 +34,10 @@ cJSON *pretend_event(const struct pretend *s, int64_t t_ns, const char *kind)
 
 void pretend_emit(struct pretend *s, cJSON *event)
 {
-	json_write_line(s->events, event);
+	char *text = json_text(event);
+
+	fprintf(s->events, "%s\n", text);
+	free(text);
 	cJSON_Delete(event);
 }
 
