@@ -131,8 +131,8 @@ int main(void)
 	struct redis_server s = {.pid = 0};
 	struct member m = {.name = "redis-cluster-0", .host = "127.0.0.1"};
 	struct access acc = {.members = &m, .n = 1, .conf = cJSON_CreateObject()};
-	struct figures own, other, calm;
-	struct load_stats late;
+	struct figures own = {0}, other = {0}, calm = {0};
+	struct load_stats late = {0};
 	struct err e = {0};
 	int r = 1;
 
