@@ -1,10 +1,10 @@
 #include "measure/loss_cause.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "system/why.h"
 
 /* Why an acknowledged write is not there, from evidence only. The system's
  * own hook is asked first. Then, in this order:
@@ -42,11 +42,11 @@ static bool on_minority_side(const struct evidence *ev, const struct op *op, con
 	const struct sample *other, *mine;
 
 	if (*node && cut_off(f, "", node, op->t_return)) {
-		snprintf(w->how, sizeof(w->how), "its client stood on %.48s, which was cut off", node);
+		why_say(w->how, "its client stood on %s, which was cut off", node);
 		return true;
 	}
 	if (cut_off(f, by, "", op->t_return)) {
-		snprintf(w->how, sizeof(w->how), "%.48s acknowledged it while it was cut off", by);
+		why_say(w->how, "%s acknowledged it while it was cut off", by);
 		return true;
 	}
 	other = evidence_leader(ev, op->shard, op->t_invoke);
@@ -54,8 +54,8 @@ static bool on_minority_side(const struct evidence *ev, const struct op *op, con
 	if (!*by || !other || !strcmp(other->member, by) || other->timeline < 0 ||
 	    (mine && mine->timeline >= other->timeline))
 		return false;
-	snprintf(w->how, sizeof(w->how), "%.40s acknowledged it, but %.40s was primary of timeline %lld", by,
-		 other->member, (long long)other->timeline);
+	why_say(w->how, "%s acknowledged it, but %s was primary of timeline %lld", by, other->member,
+		(long long)other->timeline);
 	return true;
 }
 
@@ -112,11 +112,10 @@ static void by_who_came_after(const struct evidence *ev, const struct op *op, co
 	again = anew ? evidence_next_leader(ev, op->shard, anew - 1, NULL) : NULL;
 	if (again && !strcmp(again->member, by) && (!other || again->t_ns < other->t_ns)) {
 		w->cause = LOSS_RESTART;
-		snprintf(w->how, sizeof(w->how), "%.48s was started anew after acknowledging it, and led on", by);
+		why_say(w->how, "%s was started anew after acknowledging it, and led on", by);
 	} else if (other && !had_it(ev, by, other, op->t_return)) {
 		w->cause = LOSS_NOT_REPLICATED;
-		snprintf(w->how, sizeof(w->how), "%.48s acknowledged it, and %.48s became primary without it",
-			 by, other->member);
+		why_say(w->how, "%s acknowledged it, and %s became primary without it", by, other->member);
 	}
 }
 

@@ -39,3 +39,17 @@ const struct sample *handover_first_lead(const struct evidence *ev, const char *
 	}
 	return NULL;
 }
+
+const struct sample *handover_lead(const struct evidence *ev, const char *member, bool new, int64_t from_ns,
+				   int64_t ack_ns, int64_t to_ns)
+{
+	int64_t last_not = from_ns;
+
+	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= ack_ns; i++) {
+		const struct sample *s = &ev->samples[i];
+
+		if (!s->beside && s->t_ns > last_not && !sample_leads(s) && !strcmp(s->member, member))
+			last_not = s->t_ns;
+	}
+	return new || last_not > from_ns ? handover_first_lead(ev, member, last_not, to_ns) : NULL;
+}

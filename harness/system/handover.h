@@ -21,4 +21,9 @@ const struct sample *handover_after(const struct evidence *ev, int64_t first_ack
 const struct sample *handover_first_lead(const struct evidence *ev, const char *member, int64_t from_ns,
 					 int64_t to_ns);
 
+/* The same after the last answer of `member` in (from_ns, ack_ns] that it was
+ * none, and by to_ns. NULL as well when it never was none, unless it is `new`. */
+const struct sample *handover_lead(const struct evidence *ev, const char *member, bool new, int64_t from_ns,
+				   int64_t ack_ns, int64_t to_ns);
+
 #endif

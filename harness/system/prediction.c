@@ -47,23 +47,55 @@ void prediction_note(struct prediction *p, const char *fmt, ...)
 	va_end(ap);
 }
 
-void milestone_before(int64_t *t, int64_t to, char *how, size_t size)
+void milestone_tell(int64_t *at, char *how, int64_t t_ns, const char *fmt, ...)
 {
-	size_t len = strlen(how);
+	va_list ap;
 
+	*at = t_ns;
+	va_start(ap, fmt);
+	vsnprintf(how, WHY_BYTES, fmt, ap);
+	va_end(ap);
+}
+
+void mechanism_tell(struct milestones *m, const char *name, const char *fmt, ...)
+{
+	va_list ap;
+
+	snprintf(m->mechanism, sizeof(m->mechanism), "%s", name);
+	va_start(ap, fmt);
+	vsnprintf(m->why_mechanism, sizeof(m->why_mechanism), fmt, ap);
+	va_end(ap);
+}
+
+void milestone_before(int64_t *t, int64_t to, char *how)
+{
 	if (!*t || !to || *t <= to)
 		return;
-	snprintf(how + len, size - len, " (seen %.0f ms later than its consequence)",
-		 (double)(*t - to) / (double)NS_PER_MS);
+	why_add(how, " (seen %.0f ms later than its consequence)", (double)(*t - to) / (double)NS_PER_MS);
 	*t = to;
 }
 
 void milestones_in_order(struct milestones *m)
 {
-	milestone_before(&m->routed, m->first_ack, m->how_routed, sizeof(m->how_routed));
-	milestone_before(&m->promoted, m->routed ? m->routed : m->first_ack, m->how_promoted, sizeof(m->how_promoted));
-	milestone_before(&m->elected, m->promoted, m->how_elected, sizeof(m->how_elected));
-	milestone_before(&m->detected, m->elected ? m->elected : m->promoted, m->how_detected, sizeof(m->how_detected));
+	milestone_before(&m->routed, m->first_ack, m->how_routed);
+	milestone_before(&m->promoted, m->routed ? m->routed : m->first_ack, m->how_promoted);
+	milestone_before(&m->elected, m->promoted, m->how_elected);
+	milestone_before(&m->detected, m->elected ? m->elected : m->promoted, m->how_detected);
+}
+
+void recovery_begin(struct recovery_info *out)
+{
+	*out = (struct recovery_info){.bytes = -1};
+}
+
+void recovery_tell(struct recovery_info *out, const char *kind, const char *fmt, ...)
+{
+	va_list ap;
+
+	snprintf(out->resync, sizeof(out->resync), "%s", kind);
+	va_start(ap, fmt);
+	vsnprintf(out->how, sizeof(out->how), fmt, ap);
+	va_end(ap);
 }
 
 const struct mechanism *prediction_mechanism(const struct prediction *p, const char *name)

@@ -2,6 +2,7 @@
 #define ORDEAL_SYSTEM_PREDICTION_H
 
 #include "system/model.h"
+#include "system/why.h"
 
 /* What the systems' predict() and explain() have in common. Pure. */
 
@@ -54,12 +55,28 @@ bool prediction_off(const cJSON *inforce, const char *name);
 const struct mechanism *prediction_mechanism(const struct prediction *p, const char *name);
 bool prediction_has(const struct prediction *p, const char *name);
 
+/* ---- what explain() and resync() tell ---- */
+
+/* An instant (0: none), and how it is known. */
+void milestone_tell(int64_t *at, char *how, int64_t t_ns, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* What ended the outage, and how that is known. */
+void mechanism_tell(struct milestones *m, const char *name, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* An instant that was seen later than `to`, which it caused, is moved there;
  * `how` says by how much. One that is 0, or has no consequence, stays. */
-void milestone_before(int64_t *t, int64_t to, char *how, size_t size);
+void milestone_before(int64_t *t, int64_t to, char *how);
 
 /* Causes before consequences: an instant that was seen later than what
  * follows from it is moved there, and its "how" says by how much. */
 void milestones_in_order(struct milestones *m);
+
+/* Nothing is known of it yet. */
+void recovery_begin(struct recovery_info *out);
+/* Of which kind it was, and how that is known. */
+void recovery_tell(struct recovery_info *out, const char *kind, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 #endif

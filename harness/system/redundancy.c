@@ -1,18 +1,11 @@
 #include "system/redundancy.h"
 
-#include <stdio.h>
-
 bool redundancy_all_answer(const struct sample *s, size_t n, char *why)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (!s[i].ok) {
-			snprintf(why, WHY_BYTES, "%s does not answer", s[i].member);
-			return false;
-		}
-	}
-	if (!n)
-		snprintf(why, WHY_BYTES, "no member is known");
-	return n > 0;
+	for (size_t i = 0; i < n; i++)
+		if (!s[i].ok)
+			return why_not(why, "%s does not answer", s[i].member);
+	return n || why_not(why, "no member is known");
 }
 
 const struct sample *redundancy_one_primary(const struct sample *s, size_t n, const char *word, char *why)
@@ -23,13 +16,13 @@ const struct sample *redundancy_one_primary(const struct sample *s, size_t n, co
 		if (s[i].role != ROLE_PRIMARY || !s[i].writable)
 			continue;
 		if (primary) {
-			snprintf(why, WHY_BYTES, "%s and %s are both writable", primary->member, s[i].member);
+			why_say(why, "%s and %s are both writable", primary->member, s[i].member);
 			return NULL;
 		}
 		primary = &s[i];
 	}
 	if (!primary)
-		snprintf(why, WHY_BYTES, "no member is a writable %s", word);
+		why_say(why, "no member is a writable %s", word);
 	return primary;
 }
 

@@ -2,6 +2,7 @@
 #define ORDEAL_SYSTEM_REDUNDANCY_H
 
 #include "history/sample.h"
+#include "system/why.h"
 
 /* What redundant() of every system begins with. `why` (WHY_BYTES) says what is
  * missing, naming the member; it is set only when something is. */

@@ -34,17 +34,13 @@ static bool follows(const struct sample *s, const struct sample *primary, char *
 	cJSON_ArrayForEach(f, json_get(primary->extra, "followers"))
 		streamed = streamed || (cJSON_IsString(f) && !strcmp(f->valuestring, s->member));
 	if (s->role != ROLE_REPLICA)
-		snprintf(why, WHY_BYTES, "%s is no replica", s->member);
-	else if (s->timeline != primary->timeline)
-		snprintf(why, WHY_BYTES, "%s follows epoch %" PRId64 ", the primary serves %" PRId64,
-			 s->member, s->timeline, primary->timeline);
-	else if (!json_bool(s->extra, "following", false))
-		snprintf(why, WHY_BYTES, "%s has not caught up", s->member);
-	else if (!streamed)
-		snprintf(why, WHY_BYTES, "%s does not stream to %s", primary->member, s->member);
-	else
-		return true;
-	return false;
+		return why_not(why, "%s is no replica", s->member);
+	if (s->timeline != primary->timeline)
+		return why_not(why, "%s follows epoch %" PRId64 ", the primary serves %" PRId64, s->member,
+			       s->timeline, primary->timeline);
+	if (!json_bool(s->extra, "following", false))
+		return why_not(why, "%s has not caught up", s->member);
+	return streamed || why_not(why, "%s does not stream to %s", primary->member, s->member);
 }
 
 static bool redundant(const struct sample *s, size_t n, char *why)
@@ -264,42 +260,26 @@ static void hear(struct tale *t, const struct sample *s)
 
 static void name_mechanism(const struct tale *t, const struct fault_record *fault, struct milestones *m)
 {
-	const char *what = "";
-
-	if (*t->winner && strcmp(t->winner, t->old)) {
-		what = told(fault) ? GIVEN_UP : LEASE;
-		snprintf(m->why_mechanism, sizeof(m->why_mechanism), "%s took the lease of %s", t->winner,
-			 t->old);
-	} else if (*t->winner && t->started) {
-		what = RESTART;
-		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
-			 "%s was started again and went on as primary", t->winner);
-	} else if (!*t->winner && t->stayed && fault_does(fault, EFFECT_SILENT)) {
-		what = THAW;
-		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
-			 "nobody took the lease; %s went on", t->old);
-	}
-	snprintf(m->mechanism, sizeof(m->mechanism), "%s", what);
+	if (*t->winner && strcmp(t->winner, t->old))
+		mechanism_tell(m, told(fault) ? GIVEN_UP : LEASE, "%s took the lease of %s", t->winner, t->old);
+	else if (*t->winner && t->started)
+		mechanism_tell(m, RESTART, "%s was started again and went on as primary", t->winner);
+	else if (!*t->winner && t->stayed && fault_does(fault, EFFECT_SILENT))
+		mechanism_tell(m, THAW, "nobody took the lease; %s went on", t->old);
 }
 
 static void tell(const struct tale *t, struct milestones *m)
 {
-	if (t->noticed && (!t->took || t->noticed <= t->took)) {
-		m->detected = t->noticed;
-		snprintf(m->how_detected, sizeof(m->how_detected), "%s says that it found the lease over",
-			 t->noticed_by);
-	}
+	if (t->noticed && (!t->took || t->noticed <= t->took))
+		milestone_tell(&m->detected, m->how_detected, t->noticed, "%s says that it found the lease over",
+			       t->noticed_by);
 	if (t->took) {
-		m->elected = m->promoted = t->took;
-		snprintf(m->how_elected, sizeof(m->how_elected), "%s says when it took the lease", t->winner);
-		snprintf(m->how_promoted, sizeof(m->how_promoted), "%s serves as soon as it has the lease",
-			 t->winner);
+		milestone_tell(&m->elected, m->how_elected, t->took, "%s says when it took the lease", t->winner);
+		milestone_tell(&m->promoted, m->how_promoted, t->took, "%s serves as soon as it has the lease",
+			       t->winner);
 	}
-	if (t->asked && t->asked >= t->took) {
-		m->routed = t->asked;
-		snprintf(m->how_routed, sizeof(m->how_routed), "%s says when a client first asked it",
-			 t->winner);
-	}
+	if (t->asked && t->asked >= t->took)
+		milestone_tell(&m->routed, m->how_routed, t->asked, "%s says when a client first asked it", t->winner);
 }
 
 static void explain(const struct evidence *ev, const struct fault_record *fault,
@@ -352,8 +332,7 @@ static void resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bo
 	struct counted v[16];
 	size_t n = 0;
 
-	memset(out, 0, sizeof(*out));
-	out->bytes = -1;
+	recovery_begin(out);
 	for (size_t i = 0; i < ev->nsamples && n < ARRAY_LEN(v); i++) {
 		const struct sample *s = &ev->samples[i];
 		const cJSON *r = json_get(s->extra, "resync");
@@ -368,8 +347,7 @@ static void resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bo
 			snprintf(out->resync, sizeof(out->resync), "%s", kind);
 	}
 	if (n)
-		snprintf(out->how, sizeof(out->how),
-			 "as the members say themselves, %zu of them caught up", n);
+		why_say(out->how, "as the members say themselves, %zu of them caught up", n);
 }
 
 const struct model_ops model_memory = {

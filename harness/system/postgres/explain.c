@@ -1,4 +1,3 @@
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +38,7 @@ struct story {
 	int64_t released;           /* the lease was seen without a leader */
 	int64_t elected;            /* `after` was first seen as its holder, if another had it */
 	int64_t restarted;          /* the old primary's pod or container was new */
-	char restarted_how[96];
+	char restarted_how[WHY_BYTES];
 };
 
 static bool changed(const struct story *s)
@@ -60,11 +59,9 @@ static bool primaries(struct story *s, struct milestones *m)
 	const struct sample *before = evidence_leader(s->ev, 0, s->injected);
 	const struct sample *after = handover_after(s->ev, s->first_ack, by_timeline, NULL);
 
-	if (!before || !after) {
-		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
-			 "no answer of a writable primary %s the outage", before ? "after" : "before");
-		return false;
-	}
+	if (!before || !after)
+		return why_not(m->why_mechanism, "no answer of a writable primary %s the outage",
+			       before ? "after" : "before");
 	s->before = before->member;
 	s->tl_before = before->timeline;
 	s->after = after->member;
@@ -122,11 +119,9 @@ static void restart(struct story *s)
 	bool recreated;
 	const struct pod_seen *p = evidence_pod_restarted(s->ev, s->before, s->injected, s->first_ack, &recreated);
 
-	if (!p)
-		return;
-	s->restarted = p->t_ns;
-	snprintf(s->restarted_how, sizeof(s->restarted_how),
-		 recreated ? "a new pod %.40s appeared" : "the kubelet restarted %.40s's container", s->before);
+	if (p)
+		milestone_tell(&s->restarted, s->restarted_how, p->t_ns,
+			       recreated ? "a new pod %s appeared" : "the kubelet restarted %s's container", s->before);
 }
 
 /* Did this object of the Endpoints gain the new primary's address? */
@@ -151,9 +146,8 @@ static void routed(const struct story *s, struct milestones *m)
 	const struct endpoints_seen *best = NULL;
 
 	if (s->etcd) {
-		m->routed = m->promoted;
-		snprintf(m->how_routed, sizeof(m->how_routed),
-			 "nothing has to follow: clients ask each member whether it takes writes");
+		milestone_tell(&m->routed, m->how_routed, m->promoted,
+			       "nothing has to follow: clients ask each member whether it takes writes");
 		return;
 	}
 	for (size_t i = 0; *s->ip && i < s->ev->nendpoints; i++) {
@@ -166,38 +160,21 @@ static void routed(const struct story *s, struct milestones *m)
 		if (!best || (!strcmp(best->name, s->lease) && !is_lease))
 			best = e;
 	}
-	if (!best)
-		return;
-	m->routed = best->t_ns;
-	snprintf(m->how_routed, sizeof(m->how_routed), "the addresses of %.40s came to hold %.39s of %.30s",
-		 best->name, s->ip, s->after);
+	if (best)
+		milestone_tell(&m->routed, m->how_routed, best->t_ns, "the addresses of %s came to hold %s of %s",
+			       best->name, s->ip, s->after);
 }
 
-/* The first answer "I am a writable primary" after the last one of the same
- * member that said or meant otherwise. */
 static void promoted(const struct story *s, struct milestones *m)
 {
-	bool was_not = changed(s);
-	const struct sample *first = NULL;
+	const struct sample *first = handover_lead(s->ev, s->after, changed(s), s->injected, s->first_ack,
+						   s->seen_until);
 
-	for (size_t i = 0; i < s->ev->nsamples && s->ev->samples[i].t_ns <= s->seen_until; i++) {
-		const struct sample *x = &s->ev->samples[i];
-
-		if (x->beside || x->t_ns <= s->injected || strcmp(x->member, s->after))
-			continue;
-		if (!sample_leads(x) && x->t_ns <= s->first_ack) {
-			was_not = true;
-			first = NULL;
-		} else if (sample_leads(x) && was_not && !first) {
-			first = x;
-		}
-	}
 	/* A frozen or cut off primary does not answer and needs no promotion. */
-	if (!first || (!changed(s) && s->tl_after == s->tl_before))
-		return;
-	m->promoted = first->t_ns;
-	snprintf(m->how_promoted, sizeof(m->how_promoted), "first answer of %.40s as a writable primary, timeline %lld",
-		 s->after, (long long)s->tl_after);
+	if (first && (changed(s) || s->tl_after != s->tl_before))
+		milestone_tell(&m->promoted, m->how_promoted, first->t_ns,
+			       "first answer of %s as a writable primary, timeline %lld", s->after,
+			       (long long)s->tl_after);
 }
 
 /* A survivor's first answer that nobody leads; NULL: there was none. */
@@ -216,70 +193,47 @@ static const struct sample *unlocked(const struct story *s)
 static void detected(const struct story *s, struct milestones *m)
 {
 	const struct sample *survivor = changed(s) ? unlocked(s) : NULL;
+	char *how = m->how_detected;
 
-	if (s->released) {
-		m->detected = s->released;
-		if (s->etcd)
-			snprintf(m->how_detected, sizeof(m->how_detected),
-				 "a member of etcd answered that the leader's key in etcd is gone");
-		else
-			snprintf(m->how_detected, sizeof(m->how_detected),
-				 "%.60s was seen without a leader: the lease was given up", s->lease);
-	} else if (survivor) {
-		m->detected = survivor->t_ns;
-		snprintf(m->how_detected, sizeof(m->how_detected),
-			 "first answer of a survivor (%.40s) that the cluster has no leader", survivor->member);
-	} else if (changed(s) && s->renewed && s->ttl && s->renewed + s->ttl <= s->first_ack) {
-		m->detected = s->renewed + s->ttl;
-		snprintf(m->how_detected, sizeof(m->how_detected),
-			 "the lease was last renewed %.1f s %s the fault and ended %lld s later",
-			 in_s(llabs(s->injected - s->renewed)),
-			 s->renewed <= s->injected ? "before" : "after", (long long)(s->ttl / NS_PER_S));
-	} else if (!changed(s) && s->restarted) {
-		m->detected = s->restarted;
-		snprintf(m->how_detected, sizeof(m->how_detected), "%s", s->restarted_how);
-	}
+	if (s->released && s->etcd)
+		milestone_tell(&m->detected, how, s->released,
+			       "a member of etcd answered that the leader's key in etcd is gone");
+	else if (s->released)
+		milestone_tell(&m->detected, how, s->released, "%s was seen without a leader: the lease was given up",
+			       s->lease);
+	else if (survivor)
+		milestone_tell(&m->detected, how, survivor->t_ns,
+			       "first answer of a survivor (%s) that the cluster has no leader", survivor->member);
+	else if (changed(s) && s->renewed && s->ttl && s->renewed + s->ttl <= s->first_ack)
+		milestone_tell(&m->detected, how, s->renewed + s->ttl,
+			       "the lease was last renewed %.1f s %s the fault and ended %lld s later",
+			       in_s(llabs(s->injected - s->renewed)),
+			       s->renewed <= s->injected ? "before" : "after", (long long)(s->ttl / NS_PER_S));
+	else if (!changed(s) && s->restarted)
+		milestone_tell(&m->detected, how, s->restarted, "%s", s->restarted_how);
 }
 
 static void elected(const struct story *s, struct milestones *m)
 {
-	if (!changed(s)) {
-		snprintf(m->how_elected, sizeof(m->how_elected), "no election: %.40s kept the lease", s->before);
-		return;
-	}
-	if (!s->elected)
-		return;
-	m->elected = s->elected;
-	snprintf(m->how_elected, sizeof(m->how_elected), "the leader%s in %.40s changed from %.30s to %.30s",
-		 s->etcd ? "'s key" : "", s->etcd ? "etcd" : s->lease, s->before, s->after);
+	if (!changed(s))
+		why_say(m->how_elected, "no election: %s kept the lease", s->before);
+	else if (s->elected)
+		milestone_tell(&m->elected, m->how_elected, s->elected, "the leader%s in %s changed from %s to %s",
+			       s->etcd ? "'s key" : "", s->etcd ? "etcd" : s->lease, s->before, s->after);
 }
 
 /* Causes before consequences. An address behind the Service is of use only
  * once the server there is promoted. */
 static void in_order(struct milestones *m)
 {
-	milestone_before(&m->promoted, m->first_ack, m->how_promoted, sizeof(m->how_promoted));
-	milestone_before(&m->routed, m->first_ack, m->how_routed, sizeof(m->how_routed));
+	milestone_before(&m->promoted, m->first_ack, m->how_promoted);
+	milestone_before(&m->routed, m->first_ack, m->how_routed);
 	if (m->routed && m->routed < m->promoted) {
-		size_t len = strlen(m->how_routed);
-
-		snprintf(m->how_routed + len, sizeof(m->how_routed) - len, ", before its promotion");
+		why_add(m->how_routed, ", before its promotion");
 		m->routed = m->promoted;
 	}
-	milestone_before(&m->elected, m->promoted, m->how_elected, sizeof(m->how_elected));
-	milestone_before(&m->detected, m->elected ? m->elected : m->promoted, m->how_detected, sizeof(m->how_detected));
-}
-
-static void say(struct milestones *m, const char *name, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-static void say(struct milestones *m, const char *name, const char *fmt, ...)
-{
-	va_list ap;
-
-	snprintf(m->mechanism, sizeof(m->mechanism), "%s", name);
-	va_start(ap, fmt);
-	vsnprintf(m->why_mechanism, sizeof(m->why_mechanism), fmt, ap);
-	va_end(ap);
+	milestone_before(&m->elected, m->promoted, m->how_elected);
+	milestone_before(&m->detected, m->elected ? m->elected : m->promoted, m->how_detected);
 }
 
 /* The key goes when the leader deletes it or when its lease runs out, which is
@@ -290,12 +244,14 @@ static void another_leads_by_etcd(const struct story *s, const struct prediction
 	const struct mechanism *expires = prediction_mechanism(p, "lease expires");
 
 	if (expires && gone - s->injected >= expires->lo_ns - LEASE_SLACK_MS * NS_PER_MS)
-		say(m, "lease expires", "%.40s leads instead of %.40s; the leader's key in etcd was there until %.1f s after the fault",
-		    s->after, s->before, in_s(gone - s->injected));
+		mechanism_tell(m, "lease expires",
+			       "%s leads instead of %s; the leader's key in etcd was there until %.1f s after the fault",
+			       s->after, s->before, in_s(gone - s->injected));
 	else
-		say(m, s->released || prediction_has(p, "lease released") ? "lease released" : "lease taken too early",
-		    "%.40s leads instead of %.40s; the leader's key in etcd was gone %.1f s after the fault, before its lease could end",
-		    s->after, s->before, in_s(gone - s->injected));
+		mechanism_tell(m, s->released || prediction_has(p, "lease released") ? "lease released" :
+										       "lease taken too early",
+			       "%s leads instead of %s; the leader's key in etcd was gone %.1f s after the fault, before its lease could end",
+			       s->after, s->before, in_s(gone - s->injected));
 }
 
 /* The prediction does not know how old the last renewal was; whoever saw it
@@ -311,8 +267,8 @@ static void count_from_renewal(const struct story *s, int64_t renewed, const str
 		return;
 	m->window = (struct rule_window){.known = true, .hi_ns = expires->hi_ns - age_ns,
 				    .lo_ns = expires->lo_ns + loop_ns - age_ns - LEASE_SLACK_MS * NS_PER_MS};
-	snprintf(m->window.how, sizeof(m->window.how), "counted from the last renewal that was seen, %.1f s %s the fault",
-		 in_s(llabs(age_ns)), age_ns >= 0 ? "before" : "after");
+	why_say(m->window.how, "counted from the last renewal that was seen, %.1f s %s the fault",
+		in_s(llabs(age_ns)), age_ns >= 0 ? "before" : "after");
 }
 
 static void another_leads(const struct story *s, const struct prediction *p, struct milestones *m)
@@ -321,23 +277,24 @@ static void another_leads(const struct story *s, const struct prediction *p, str
 	int64_t taken = s->elected ? s->elected : s->first_ack;
 
 	if (prediction_has(p, "leader gives up")) {
-		say(m, "leader gives up", "%.40s took over from %.40s", s->after, s->before);
+		mechanism_tell(m, "leader gives up", "%s took over from %s", s->after, s->before);
 	} else if (s->etcd) {
 		another_leads_by_etcd(s, p, m);
 	} else if (s->released) {
-		say(m, "lease released", "%.40s leads instead of %.40s; the lease had been given up before", s->after,
-		    s->before);
+		mechanism_tell(m, "lease released", "%s leads instead of %s; the lease had been given up before",
+			       s->after, s->before);
 	} else if (lapse && taken < lapse - LEASE_SLACK_MS * NS_PER_MS) {
-		say(m, prediction_has(p, "lease released") ? "lease released" : "lease taken too early",
-		    "%.40s leads instead of %.40s, and took the lease %.1f s before it would have expired; nobody was seen to give it up",
-		    s->after, s->before, in_s(lapse - taken));
+		mechanism_tell(m, prediction_has(p, "lease released") ? "lease released" : "lease taken too early",
+			       "%s leads instead of %s, and took the lease %.1f s before it would have expired; nobody was seen to give it up",
+			       s->after, s->before, in_s(lapse - taken));
 	} else if (lapse) {
 		count_from_renewal(s, s->renewed, prediction_mechanism(p, "lease expires"), m);
-		say(m, "lease expires", "%.40s leads instead of %.40s, and took the lease %.1f s after its last renewal (ttl %lld s)",
-		    s->after, s->before, in_s(taken - s->renewed),
-		    (long long)(s->ttl / NS_PER_S));
+		mechanism_tell(m, "lease expires",
+			       "%s leads instead of %s, and took the lease %.1f s after its last renewal (ttl %lld s)",
+			       s->after, s->before, in_s(taken - s->renewed), (long long)(s->ttl / NS_PER_S));
 	} else {
-		say(m, "", "%.40s leads instead of %.40s, but no renewal of the lease was seen", s->after, s->before);
+		mechanism_tell(m, "", "%s leads instead of %s, but no renewal of the lease was seen", s->after,
+			       s->before);
 	}
 }
 
@@ -379,38 +336,36 @@ static void standby(const struct story *s, struct milestones *m)
 	const char *was = synchronous(s, s->injected, false), *is = synchronous(s, s->first_ack, true);
 
 	if (!*was)
-		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
-			 "%.40s is still the primary; it told of no synchronous standby", s->before);
+		mechanism_tell(m, "", "%s is still the primary; it told of no synchronous standby", s->before);
 	else if (!fault_hits(s->fault, was))
-		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
-			 "%.40s is still the primary; its synchronous standby %.40s was not hit", s->before, was);
+		mechanism_tell(m, "", "%s is still the primary; its synchronous standby %s was not hit", s->before, was);
 	else if (!strcmp(was, is))
-		say(m, "synchronous standby returns", "%.40s is the synchronous standby of %.40s again", was, s->before);
+		mechanism_tell(m, "synchronous standby returns", "%s is the synchronous standby of %s again", was,
+			       s->before);
 	else if (*is)
-		say(m, "synchronous standby replaced", "%.40s is the synchronous standby of %.40s instead of %.40s", is,
-		    s->before, was);
+		mechanism_tell(m, "synchronous standby replaced",
+			       "%s is the synchronous standby of %s instead of %s", is, s->before, was);
 	else
-		say(m, "synchronous standby replaced", "%.40s was the synchronous standby of %.40s; commits wait for nobody now",
-		    was, s->before);
+		mechanism_tell(m, "synchronous standby replaced",
+			       "%s was the synchronous standby of %s; commits wait for nobody now", was, s->before);
 }
 
 /* The same member serves: what it had to wait for was the fault's end. */
 static void goes_on(const struct story *s, struct milestones *m)
 {
-	const char *fmt = s->tl_after == s->tl_before ?
-		"%.40s is still the primary on timeline %lld: it was never replaced or restarted as one" :
-		"%.40s leads again on timeline %lld, after the fault";
-	bool over = s->fault->healed_ns && s->fault->healed_ns <= s->seen_until;
+	bool over = s->fault->does.lasts && s->fault->healed_ns && s->fault->healed_ns <= s->seen_until;
 
-	snprintf(m->why_mechanism, sizeof(m->why_mechanism), fmt, s->before, (long long)s->tl_after);
-	snprintf(m->mechanism, sizeof(m->mechanism), "%s", over && s->fault->does.lasts ? "fault ends" : "");
+	mechanism_tell(m, over ? "fault ends" : "", s->tl_after == s->tl_before ?
+		       "%s is still the primary on timeline %lld: it was never replaced or restarted as one" :
+		       "%s leads again on timeline %lld, after the fault", s->before, (long long)s->tl_after);
 }
 
 /* Its lease was over, and it won the race for it. */
 static void leads_again(const struct story *s, const struct prediction *p, struct milestones *m)
 {
-	say(m, "lease expires", "%.40s leads again on timeline %lld (before: %lld); its lease was over, %.1f s passed without a renewal",
-	    s->before, (long long)s->tl_after, (long long)s->tl_before, in_s(s->renewed - s->lapsed));
+	mechanism_tell(m, "lease expires",
+		       "%s leads again on timeline %lld (before: %lld); its lease was over, %.1f s passed without a renewal",
+		       s->before, (long long)s->tl_after, (long long)s->tl_before, in_s(s->renewed - s->lapsed));
 	count_from_renewal(s, s->lapsed, prediction_mechanism(p, "lease expires"), m);
 }
 
@@ -419,24 +374,25 @@ static void same_leads(const struct story *s, const struct prediction *p, struct
 	bool same = s->tl_after == s->tl_before;
 
 	if (prediction_has(p, "writes need no replica"))
-		say(m, "writes need no replica", "%.40s is still the primary", s->before);
+		mechanism_tell(m, "writes need no replica", "%s is still the primary", s->before);
 	else if (same && prediction_has(p, "synchronous standby replaced"))
 		standby(s, m);
 	else if (prediction_has(p, "space returns"))
-		say(m, "space returns", "%.40s is still the primary", s->before);
+		mechanism_tell(m, "space returns", "%s is still the primary", s->before);
 	else if (!same && s->lapsed && prediction_has(p, "lease expires"))
 		leads_again(s, p, m);
 	else if (same || (prediction_has(p, "fault ends") && !prediction_has(p, "same member restarts")))
 		goes_on(s, m);
 	else if (s->restarted)
-		say(m, "same member restarts", "%.40s leads again on timeline %lld (before: %lld); %.60s", s->before,
-		    (long long)s->tl_after, (long long)s->tl_before, s->restarted_how);
+		mechanism_tell(m, "same member restarts", "%s leads again on timeline %lld (before: %lld); %s",
+			       s->before, (long long)s->tl_after, (long long)s->tl_before, s->restarted_how);
 	else if (prediction_has(p, "PostgreSQL restarted in place"))
-		say(m, "PostgreSQL restarted in place", "%.40s leads again on timeline %lld (before: %lld), its container was not restarted",
-		    s->before, (long long)s->tl_after, (long long)s->tl_before);
+		mechanism_tell(m, "PostgreSQL restarted in place",
+			       "%s leads again on timeline %lld (before: %lld), its container was not restarted",
+			       s->before, (long long)s->tl_after, (long long)s->tl_before);
 	else
-		say(m, "same member restarts", "%.40s leads again on timeline %lld (before: %lld)", s->before,
-		    (long long)s->tl_after, (long long)s->tl_before);
+		mechanism_tell(m, "same member restarts", "%s leads again on timeline %lld (before: %lld)", s->before,
+			       (long long)s->tl_after, (long long)s->tl_before);
 }
 
 void postgres_explain(const struct evidence *ev, const struct fault_record *fault,

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "system/prediction.h"
 #include "system/redundancy.h"
 
 /* Whether everyone follows the one primary, and how a member came to follow
@@ -31,36 +32,30 @@ static int primary_sees(const struct sample *primary, const char *member)
 static bool follows(const struct sample *s, const struct sample *primary, char *why)
 {
 	const char *receiver = json_str(s->extra, "receiver", NULL);
+	bool streams = receiver && !strcmp(receiver, "streaming");
 	int seen = primary_sees(primary, s->member);
 
-	if (s->role != ROLE_REPLICA) {
-		snprintf(why, WHY_BYTES, "%s is no replica", s->member);
-	} else if (primary->timeline >= 0 && s->timeline >= 0 && s->timeline != primary->timeline) {
-		snprintf(why, WHY_BYTES, "%s is on timeline %lld, the primary on %lld", s->member,
-			 (long long)s->timeline, (long long)primary->timeline);
-	} else if (seen == 0) {
-		snprintf(why, WHY_BYTES, "%s does not see %s streaming%s%s", primary->member, s->member,
-			 receiver && !strcmp(receiver, "streaming") ? ", which says that it is, from " : "",
-			 receiver && !strcmp(receiver, "streaming") ? json_str(s->extra, "source", "somewhere") : "");
-	} else if (seen < 0 && !receiver) {
-		snprintf(why, WHY_BYTES, "nothing tells whether %s is streaming", s->member);
-	} else if (seen < 0 && strcmp(receiver, "streaming")) {
-		snprintf(why, WHY_BYTES, "%s receives no log", s->member);
-	} else {
-		return true;
-	}
-	return false;
+	if (s->role != ROLE_REPLICA)
+		return why_not(why, "%s is no replica", s->member);
+	if (primary->timeline >= 0 && s->timeline >= 0 && s->timeline != primary->timeline)
+		return why_not(why, "%s is on timeline %lld, the primary on %lld", s->member,
+			       (long long)s->timeline, (long long)primary->timeline);
+	if (seen == 0)
+		return why_not(why, "%s does not see %s streaming%s%s", primary->member, s->member,
+			       streams ? ", which says that it is, from " : "",
+			       streams ? json_str(s->extra, "source", "somewhere") : "");
+	if (seen < 0 && !receiver)
+		return why_not(why, "nothing tells whether %s is streaming", s->member);
+	return seen > 0 || streams || why_not(why, "%s receives no log", s->member);
 }
 
 /* With synchronous_mode on, a primary whose commits wait for nobody has not
  * regained what that mode promises. */
 static bool sync_satisfied(const struct sample *primary, char *why)
 {
-	if (!json_bool(primary->extra, "sync_mode", false) ||
-	    postgres_sync_standby(json_get(primary->extra, "replication")))
-		return true;
-	snprintf(why, WHY_BYTES, "%s has no synchronous standby yet", primary->member);
-	return false;
+	return !json_bool(primary->extra, "sync_mode", false) ||
+	       postgres_sync_standby(json_get(primary->extra, "replication")) ||
+	       why_not(why, "%s has no synchronous standby yet", primary->member);
 }
 
 /* Every member of a store of its own answers and names the same leader. */
@@ -71,10 +66,8 @@ static bool store_agrees(const cJSON *view, const struct sample *primary, char *
 	if (!view || !strcmp(leader, primary->member))
 		return true;
 	if (json_get(view, "error"))
-		snprintf(why, WHY_BYTES, "%.60s: %.80s", host, json_str(view, "error", ""));
-	else
-		snprintf(why, WHY_BYTES, "%.60s names %.40s as the leader", host, *leader ? leader : "nobody");
-	return false;
+		return why_not(why, "%s: %s", host, json_str(view, "error", ""));
+	return why_not(why, "%s names %s as the leader", host, *leader ? leader : "nobody");
 }
 
 static bool redundant(const struct sample *s, size_t n, char *why)
@@ -185,9 +178,8 @@ static bool half_open(const struct reading *r, char *how)
 		if (!*whose || strcmp(json_str(s->extra, "receiver", ""), "streaming") != 0 ||
 		    !strcmp(evidence_address(r->ev, whose, r->to_ns), source))
 			continue;
-		snprintf(how, WHY_BYTES,
-			 "%s still receives from %s, where %s was until it was made anew: its connection is half open",
-			 s->member, source, whose);
+		why_say(how, "%s still receives from %s, where %s was until it was made anew: its connection is half open",
+			s->member, source, whose);
 		return true;
 	}
 	return false;
@@ -199,11 +191,9 @@ static void in_the_way(const struct reading *r, struct recovery_info *out)
 	if (half_open(r, out->how))
 		return;
 	if (r->starved)
-		snprintf(out->how, sizeof(out->how), "log of %s: requested WAL segment %s has already been removed", r->starved,
-			 r->segment);
+		why_say(out->how, "log of %s: requested WAL segment %s has already been removed", r->starved, r->segment);
 	else if (r->rewinding)
-		snprintf(out->how, sizeof(out->how), "Patroni's log of %s tells that pg_rewind was begun, and of no end of it",
-			 r->rewinding);
+		why_say(out->how, "Patroni's log of %s tells that pg_rewind was begun, and of no end of it", r->rewinding);
 }
 
 /* The most that was done; a copy outweighs a rewind. */
@@ -213,17 +203,15 @@ static void came_back(const struct reading *r, struct recovery_info *out)
 
 	for (size_t i = 0; i < r->ev->nlogs && !logged; i++)
 		logged = was_away(r->ev, r->from_ns, r->to_ns, r->ev->logs[i].member);
-	if (r->copied || r->rewound) {
-		snprintf(out->resync, sizeof(out->resync), "%s", r->copied ? "full" : "rewind");
-		snprintf(out->how, sizeof(out->how), "Patroni's log of %s tells of %s", r->copied ? r->copied : r->rewound,
-			 r->copied ? "a new base backup" : "pg_rewind");
-	} else if (r->starved || r->rewinding) {
+	if (r->copied)
+		recovery_tell(out, "full", "Patroni's log of %s tells of a new base backup", r->copied);
+	else if (r->rewound)
+		recovery_tell(out, "rewind", "Patroni's log of %s tells of pg_rewind", r->rewound);
+	else if (r->starved || r->rewinding)
 		in_the_way(r, out);
-	} else if (logged) {
-		snprintf(out->resync, sizeof(out->resync), "partial");
-		snprintf(out->how, sizeof(out->how),
-			 "no rewind and no base backup in the logs of those that were away: they streamed what they had missed");
-	}
+	else if (logged)
+		recovery_tell(out, "partial",
+			      "no rewind and no base backup in the logs of those that were away: they streamed what they had missed");
 }
 
 /* A rewind or copy leaves lines in Patroni's log; a member whose log has none
@@ -232,11 +220,9 @@ static void resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bo
 {
 	struct reading r = {.ev = ev, .from_ns = from_ns, .to_ns = to_ns};
 
-	memset(out, 0, sizeof(*out));
-	out->bytes = -1;
+	recovery_begin(out);
 	if (back && !was_away(ev, from_ns, to_ns, NULL)) {
-		snprintf(out->resync, sizeof(out->resync), "none");
-		snprintf(out->how, sizeof(out->how), "every member answered all the time");
+		recovery_tell(out, "none", "every member answered all the time");
 		return;
 	}
 	if (ev->has_wall)

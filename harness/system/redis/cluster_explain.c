@@ -1,5 +1,4 @@
 #include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,14 +11,6 @@
 
 /* The parts of one outage: of the shard whose owner the fault hit. Each member
  * is asked for its own state and for what it believes of the others. */
-
-struct story {
-	struct redis_story redis;
-	int64_t healed;             /* 0: not */
-	const char *before, *after; /* owners of the shard */
-	const char *slots;          /* of `before` */
-	const char *id_before, *id_after;
-};
 
 /* 2: a target itself, 1: one on its node, for faults that hit all that is
  * there; 0: neither. */
@@ -69,32 +60,22 @@ static bool lists(const struct sample *s, const char *key, const char *id)
 	return false;
 }
 
-static void detected(const struct story *s, struct milestones *m)
+static void detected(const struct redis_story *s, struct milestones *m)
 {
-	const struct log_wanted want = {.not = s->before, .has = "as failing (quorum reached)",
-					.and = s->id_before};
-	const struct evidence *ev = s->redis.ev;
-	struct log_line line;
+	const char *before = s->before->member, *id = redis_extra(s->before, "id");
+	const struct log_wanted want = {.not = before, .has = "as failing (quorum reached)", .and = id};
 
-	if (!s->redis.moved) {
-		redis_story_detected_again(&s->redis, m);
+	if (*id && redis_story_logged(s, &want, &m->detected, m->how_detected, "a majority takes ")) {
+		why_add(m->how_detected, "%s for failed (FAIL)", before);
 		return;
 	}
-	if (*s->id_before && redis_story_said(&s->redis, &want, &line)) {
-		m->detected = line.t_ns;
-		snprintf(m->how_detected, sizeof(m->how_detected),
-			 "log of %.40s: a majority takes %.40s for failed (FAIL)", line.member, s->before);
-		return;
-	}
-	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= s->redis.first_ack; i++) {
-		const struct sample *x = &ev->samples[i];
+	for (size_t i = 0; i < s->ev->nsamples && s->ev->samples[i].t_ns <= s->first_ack; i++) {
+		const struct sample *x = &s->ev->samples[i];
 
-		if (x->beside || x->t_ns <= s->redis.injected || !strcmp(x->member, s->before) ||
-		    !lists(x, "fail", s->id_before))
+		if (x->beside || x->t_ns <= s->injected || !strcmp(x->member, before) || !lists(x, "fail", id))
 			continue;
-		m->detected = x->t_ns;
-		snprintf(m->how_detected, sizeof(m->how_detected),
-			 "first answer in which a survivor (%.40s) has %.40s as failed", x->member, s->before);
+		milestone_tell(&m->detected, m->how_detected, x->t_ns,
+			       "first answer in which a survivor (%s) has %s as failed", x->member, before);
 		return;
 	}
 }
@@ -109,53 +90,30 @@ static long long number_in(const struct log_line *line)
 	return i < line->len ? strtoll(line->text + i, NULL, 10) : 0;
 }
 
-static void elected(const struct story *s, struct milestones *m)
+static void elected(const struct redis_story *s, struct milestones *m)
 {
-	const struct log_wanted delay = {.member = s->after, .has = "Start of election delayed for"};
-	const struct log_wanted won = {.member = s->after, .has = "Failover election won"};
+	const char *after = s->after->member;
+	const struct log_wanted delay = {.member = after, .has = "Start of election delayed for"};
+	const struct log_wanted won = {.member = after, .has = "Failover election won"};
 	struct log_line line;
 	long long ms;
 
-	if (!s->redis.moved) {
-		snprintf(m->how_elected, sizeof(m->how_elected), "no election: %.40s kept its slots",
-			 s->before);
+	if (!redis_story_logged(s, &won, &m->elected, m->how_elected, "election won"))
 		return;
-	}
-	if (!redis_story_said(&s->redis, &won, &line))
-		return;
-	m->elected = line.t_ns;
-	ms = redis_story_said(&s->redis, &delay, &line) ? number_in(&line) : 0;
+	ms = redis_story_said(s, &delay, &line) ? number_in(&line) : 0;
 	if (ms)
-		snprintf(m->how_elected, sizeof(m->how_elected),
-			 "log of %.40s: election won, after a delay of %lld ms before asking for votes",
-			 s->after, ms);
-	else
-		snprintf(m->how_elected, sizeof(m->how_elected), "log of %.40s: election won",
-			 s->after);
+		why_add(m->how_elected, ", after a delay of %lld ms before asking for votes", ms);
 }
 
-/* The first answer "I own the shard" after the last one that meant otherwise. */
-static void promoted(const struct story *s, struct milestones *m)
+static void promoted(const struct redis_story *s, struct milestones *m)
 {
-	const struct evidence *ev = s->redis.ev;
-	int64_t last_not = s->redis.injected;
-	const struct sample *first;
+	const char *after = s->after->member;
+	const struct sample *first = handover_lead(s->ev, after, true, s->injected, s->first_ack, s->seen_until);
 
-	if (!s->redis.moved && !s->redis.again)
-		return;
-	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= s->redis.first_ack; i++) {
-		const struct sample *x = &ev->samples[i];
-
-		if (!x->beside && x->t_ns > last_not && !sample_leads(x) && !strcmp(x->member, s->after))
-			last_not = x->t_ns;
-	}
-	first = handover_first_lead(ev, s->after, last_not, s->redis.seen_until);
-	if (!first)
-		return;
-	m->promoted = first->t_ns;
-	snprintf(m->how_promoted, sizeof(m->how_promoted),
-		 "first answer of %.40s as the writable owner of %.40s, epoch %lld", s->after, s->slots,
-		 (long long)s->redis.after->timeline);
+	if (first)
+		milestone_tell(&m->promoted, m->how_promoted, first->t_ns,
+			       "first answer of %s as the writable owner of %s, epoch %lld", after,
+			       redis_extra(s->before, "slots"), (long long)s->after->timeline);
 }
 
 /* By this member's word, who owns the shard? */
@@ -172,73 +130,54 @@ static const char *owner_said(const struct sample *s, const char *slots)
 
 /* When clients could learn of it: the first other member that names the new
  * owner to whoever asks. */
-static void routed(const struct story *s, struct milestones *m)
+static void routed(const struct redis_story *s, struct milestones *m)
 {
-	const struct evidence *ev = s->redis.ev;
+	const char *after = s->after->member, *id = redis_extra(s->after, "id");
 
-	if (!s->redis.moved || !*s->id_after)
-		return;
-	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= s->redis.seen_until; i++) {
-		const struct sample *x = &ev->samples[i];
+	for (size_t i = 0; *id && i < s->ev->nsamples && s->ev->samples[i].t_ns <= s->seen_until; i++) {
+		const struct sample *x = &s->ev->samples[i];
 
-		if (x->beside || !x->ok || x->t_ns <= s->redis.injected || !strcmp(x->member, s->after) ||
-		    strcmp(owner_said(x, s->slots), s->id_after))
+		if (x->beside || !x->ok || x->t_ns <= s->injected || !strcmp(x->member, after) ||
+		    strcmp(owner_said(x, redis_extra(s->before, "slots")), id))
 			continue;
-		m->routed = x->t_ns;
-		snprintf(m->how_routed, sizeof(m->how_routed),
-			 "first answer of another member (%.40s) that names %.40s as the owner", x->member,
-			 s->after);
+		milestone_tell(&m->routed, m->how_routed, x->t_ns,
+			       "first answer of another member (%s) that names %s as the owner", x->member, after);
 		return;
 	}
 }
 
-static void mechanism(const struct story *s, const struct prediction *p, struct milestones *m)
+static void mechanism(const struct redis_story *s, const struct prediction *p, struct milestones *m)
 {
-	if (prediction_has(p, "replica returns") && s->healed && s->redis.first_ack >= s->healed) {
-		snprintf(m->mechanism, sizeof(m->mechanism), "replica returns");
-		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
-			 "%.40s owned the slots %.30s, and took writes only after the fault had ended",
-			 s->after, s->slots);
-	} else if (s->redis.moved) {
-		snprintf(m->mechanism, sizeof(m->mechanism), "replica elected");
-		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
-			 "%.40s owns the slots %.30s instead of %.40s, epoch %lld (before: %lld)", s->after,
-			 s->slots, s->before, (long long)s->redis.after->timeline,
-			 (long long)s->redis.before->timeline);
-	} else {
-		redis_story_kept(&s->redis, p, m, "%.40s still owns the slots %.30s", s->before, s->slots);
-	}
+	const char *before = s->before->member, *after = s->after->member, *slots = redis_extra(s->before, "slots");
+
+	if (prediction_has(p, "replica returns") && s->fault->healed_ns && s->first_ack >= s->fault->healed_ns)
+		mechanism_tell(m, "replica returns",
+				     "%s owned the slots %s, and took writes only after the fault had ended", after,
+				     slots);
+	else if (s->moved)
+		mechanism_tell(m, "replica elected",
+				     "%s owns the slots %s instead of %s, epoch %lld (before: %lld)", after, slots,
+				     before, (long long)s->after->timeline, (long long)s->before->timeline);
+	else
+		redis_story_kept(s, p, m, "%s still owns the slots %s", before, slots);
 }
 
 void redis_cluster_explain(const struct evidence *ev, const struct fault_record *fault,
 			   const struct prediction *pred, struct milestones *m)
 {
-	struct story s = {.healed = fault->healed_ns};
-	struct redis_story *r = &s.redis;
+	static const struct redis_teller teller = {"kept its slots", detected, elected, promoted, routed, mechanism};
+	struct redis_story s;
 
-	if (!redis_story_begin(r, ev, fault, m))
+	if (!redis_story_begin(&s, ev, fault, m))
 		return;
-	r->before = owner_before(ev, fault, r->injected);
-	if (r->before)
-		r->after = handover_after(ev, r->first_ack, newest_owner, redis_extra(r->before, "slots"));
-	if (!r->after) {
-		snprintf(m->why_mechanism, sizeof(m->why_mechanism),
-			 r->before ? "no answer of an owner of those slots after the outage" :
-				     "the fault hit no owner of slots");
-		if (!r->before && prediction_has(pred, "writes need no replica"))
-			snprintf(m->mechanism, sizeof(m->mechanism), "writes need no replica");
-		return;
-	}
-	redis_story_compare(r);
-	s.before = r->before->member;
-	s.after = r->after->member;
-	s.slots = redis_extra(r->before, "slots");
-	s.id_before = redis_extra(r->before, "id");
-	s.id_after = redis_extra(r->after, "id");
-	detected(&s, m);
-	elected(&s, m);
-	promoted(&s, m);
-	routed(&s, m);
-	milestones_in_order(m);
-	mechanism(&s, pred, m);
+	s.before = owner_before(ev, fault, s.injected);
+	if (s.before)
+		s.after = handover_after(ev, s.first_ack, newest_owner, redis_extra(s.before, "slots"));
+	if (s.after)
+		redis_story_tell(&s, &teller, pred, m);
+	else
+		mechanism_tell(m, !s.before && prediction_has(pred, "writes need no replica") ?
+				     "writes need no replica" : "", "%s",
+				     s.before ? "no answer of an owner of those slots after the outage" :
+						"the fault hit no owner of slots");
 }

@@ -10,16 +10,33 @@
 bool redis_story_begin(struct redis_story *s, const struct evidence *ev, const struct fault_record *fault,
 		       const struct milestones *m)
 {
-	*s = (struct redis_story){.ev = ev, .injected = fault->injected_ns, .first_ack = m->first_ack,
-				  .healed = fault->does.lasts ? fault->healed_ns : 0,
+	*s = (struct redis_story){.ev = ev, .fault = fault, .injected = fault->injected_ns,
+				  .first_ack = m->first_ack,
 				  .seen_until = m->first_ack + AFTER_ACK_MS * NS_PER_MS};
 	return s->injected && s->first_ack;
 }
 
-void redis_story_compare(struct redis_story *s)
+void redis_story_tell(struct redis_story *s, const struct redis_teller *teller, const struct prediction *p,
+		      struct milestones *m)
 {
-	s->moved = strcmp(s->before->member, s->after->member) != 0;
-	s->again = evidence_new_process(s->ev, s->before->member, s->injected, s->seen_until);
+	const char *before = s->before->member;
+
+	s->moved = strcmp(before, s->after->member) != 0;
+	s->again = evidence_new_process(s->ev, before, s->injected, s->seen_until);
+	if (s->moved) {
+		teller->detected(s, m);
+		teller->elected(s, m);
+		teller->routed(s, m);
+	} else {
+		if (s->again)
+			milestone_tell(&m->detected, m->how_detected, s->again->t_ns,
+				       "first answer of the new process of %s", before);
+		why_say(m->how_elected, "no election: %s %s", before, teller->stayed);
+	}
+	if (s->moved || s->again)
+		teller->promoted(s, m);
+	milestones_in_order(m);
+	teller->mechanism(s, p, m);
 }
 
 bool redis_story_said(const struct redis_story *s, const struct log_wanted *want, struct log_line *line)
@@ -27,21 +44,22 @@ bool redis_story_said(const struct redis_story *s, const struct log_wanted *want
 	return evidence_log_first(s->ev, redis_log_stamp, want, s->injected, s->first_ack + NS_PER_S, line);
 }
 
-void redis_story_detected_again(const struct redis_story *s, struct milestones *m)
+bool redis_story_logged(const struct redis_story *s, const struct log_wanted *want, int64_t *at, char *how,
+			const char *what)
 {
-	if (!s->again)
-		return;
-	m->detected = s->again->t_ns;
-	snprintf(m->how_detected, sizeof(m->how_detected), "first answer of the new process of %.40s",
-		 s->before->member);
+	struct log_line line;
+
+	if (!redis_story_said(s, want, &line))
+		return false;
+	milestone_tell(at, how, line.t_ns, "log of %s: %s", line.member, what);
+	return true;
 }
 
 void redis_story_kept(const struct redis_story *s, const struct prediction *p, struct milestones *m,
 		      const char *fmt, ...)
 {
-	bool over = s->healed && s->healed <= s->seen_until;
-	const char *name = over ? "fault ends" : "";
-	size_t len;
+	int64_t healed = s->fault->does.lasts ? s->fault->healed_ns : 0;
+	const char *name = healed && healed <= s->seen_until ? "fault ends" : "";
 	va_list ap;
 
 	if (prediction_has(p, "writes need no replica"))
@@ -54,7 +72,6 @@ void redis_story_kept(const struct redis_story *s, const struct prediction *p, s
 	va_start(ap, fmt);
 	vsnprintf(m->why_mechanism, sizeof(m->why_mechanism), fmt, ap);
 	va_end(ap);
-	len = strlen(m->why_mechanism);
-	snprintf(m->why_mechanism + len, sizeof(m->why_mechanism) - len, "%s",
-		 s->again ? ", as another process" : "");
+	if (s->again)
+		why_add(m->why_mechanism, ", as another process");
 }

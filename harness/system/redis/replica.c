@@ -1,10 +1,9 @@
 #include "system/redis/replica.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
-#include "system/redundancy.h"
+#include "system/prediction.h"
 
 /* A master pings its replicas every repl-ping-replica-period, 10 s where it is
  * not set; a link to one that is gone stands for repl-timeout, 60 s. */
@@ -18,19 +17,16 @@ const char *redis_extra(const struct sample *s, const char *key)
 bool redis_follows(const struct sample *s, const char *is, char *why)
 {
 	if (s->role != ROLE_REPLICA)
-		snprintf(why, WHY_BYTES, "%s %s", s->member, is);
-	else if (json_bool(s->extra, "loading", false))
-		snprintf(why, WHY_BYTES, "%s is loading its data", s->member);
-	else if (json_bool(s->extra, "syncing", false))
-		snprintf(why, WHY_BYTES, "%s is copying its master's data", s->member);
-	else if (strcmp(redis_extra(s, "link"), "up"))
-		snprintf(why, WHY_BYTES, "%s has no link to its master", s->member);
-	else if (json_i64(s->extra, "silent_s", 0) > LINK_SILENT_S)
-		snprintf(why, WHY_BYTES, "%s has heard nothing from its master for %lld s, over a link that it takes for up",
-			 s->member, (long long)json_i64(s->extra, "silent_s", 0));
-	else
-		return true;
-	return false;
+		return why_not(why, "%s %s", s->member, is);
+	if (json_bool(s->extra, "loading", false))
+		return why_not(why, "%s is loading its data", s->member);
+	if (json_bool(s->extra, "syncing", false))
+		return why_not(why, "%s is copying its master's data", s->member);
+	if (strcmp(redis_extra(s, "link"), "up"))
+		return why_not(why, "%s has no link to its master", s->member);
+	return json_i64(s->extra, "silent_s", 0) <= LINK_SILENT_S ||
+	       why_not(why, "%s has heard nothing from its master for %lld s, over a link that it takes for up",
+		       s->member, (long long)json_i64(s->extra, "silent_s", 0));
 }
 
 struct counts {
@@ -77,25 +73,17 @@ void redis_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, boo
 	struct counts n = {0};
 	bool answered = false;
 
-	memset(out, 0, sizeof(*out));
-	out->bytes = -1;
+	recovery_begin(out);
 	for (size_t i = 0; i < ev->nmembers; i++)
 		answered |= add_rise(ev, ev->members[i], from_ns, to_ns, &n);
-	if (n.full) {
-		snprintf(out->resync, sizeof(out->resync), "full");
-		snprintf(out->how, sizeof(out->how),
-			 "the masters' counters rose: sync_full by %lld, sync_partial_ok by %lld",
-			 (long long)n.full, (long long)n.partial);
-	} else if (n.partial) {
-		snprintf(out->resync, sizeof(out->resync), "partial");
-		snprintf(out->how, sizeof(out->how),
-			 "the masters' counter sync_partial_ok rose by %lld, sync_full did not",
-			 (long long)n.partial);
-	} else if (answered) {
-		snprintf(out->resync, sizeof(out->resync), "none");
-		snprintf(out->how, sizeof(out->how),
-			 "no master served a resynchronisation%s", back ? ": links outlived it" : "");
-	}
+	if (n.full)
+		recovery_tell(out, "full", "the masters' counters rose: sync_full by %lld, sync_partial_ok by %lld",
+			      (long long)n.full, (long long)n.partial);
+	else if (n.partial)
+		recovery_tell(out, "partial", "the masters' counter sync_partial_ok rose by %lld, sync_full did not",
+			      (long long)n.partial);
+	else if (answered)
+		recovery_tell(out, "none", "no master served a resynchronisation%s", back ? ": links outlived it" : "");
 	if (!back)
 		*out->resync = '\0';
 }

@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,160 +11,101 @@
 
 #define TILT_NS (30 * NS_PER_S) /* sentinel.c: SENTINEL_TILT_PERIOD */
 
-struct whose {
-	const struct sample *before;
-	const struct fault_record *fault;
-};
+#define SENTINEL_SAYS(words) (&(struct log_wanted){.mark = 'X', .begins = (words)})
 
 /* A target that is cut off may call itself a master still: another one that
  * does is who serves. */
 static int64_t other_first(const void *arg, const struct sample *s)
 {
-	const struct whose *w = arg;
+	const struct redis_story *story = arg;
 
-	return strcmp(s->member, w->before->member) && !fault_hits(w->fault, s->member);
+	return strcmp(s->member, story->before->member) && !fault_hits(story->fault, s->member);
 }
 
-/* ---- what the logs say ---- */
-
-static bool sentinel_said(const struct redis_story *s, const char *begins, struct log_line *line)
+static double in_ms(int64_t ns)
 {
-	return redis_story_said(s, &(struct log_wanted){.mark = 'X', .begins = begins}, line);
-}
-
-static double ms_between(const struct log_line *a, const struct log_line *b)
-{
-	return (double)(b->t_ns - a->t_ns) / (double)NS_PER_MS;
+	return (double)ns / (double)NS_PER_MS;
 }
 
 static void detected(const struct redis_story *s, struct milestones *m)
 {
-	struct log_line sdown, odown;
-	size_t len;
+	struct log_line sdown;
 
-	if (!s->moved) {
-		redis_story_detected_again(s, m);
-		return;
-	}
-	if (!sentinel_said(s, "+odown master ", &odown))
-		return;
-	m->detected = odown.t_ns;
-	snprintf(m->how_detected, sizeof(m->how_detected),
-		 "log of %.40s: quorum takes the master for down (+odown)", odown.member);
-	len = strlen(m->how_detected);
-	if (sentinel_said(s, "+sdown master ", &sdown) && sdown.t_ns <= odown.t_ns)
-		snprintf(m->how_detected + len, sizeof(m->how_detected) - len,
-			 "; the first Sentinel did %.0f ms before (+sdown)", ms_between(&sdown, &odown));
+	if (redis_story_logged(s, SENTINEL_SAYS("+odown master "), &m->detected, m->how_detected,
+			       "quorum takes the master for down (+odown)") &&
+	    redis_story_said(s, SENTINEL_SAYS("+sdown master "), &sdown) && sdown.t_ns <= m->detected)
+		why_add(m->how_detected, "; the first Sentinel did %.0f ms before (+sdown)",
+			in_ms(m->detected - sdown.t_ns));
 }
 
 static void elected(const struct redis_story *s, struct milestones *m)
 {
-	struct log_line won;
-
-	if (!s->moved) {
-		snprintf(m->how_elected, sizeof(m->how_elected), "no election: %.40s stayed the master",
-			 s->before->member);
-	} else if (sentinel_said(s, "+elected-leader ", &won)) {
-		m->elected = won.t_ns;
-		snprintf(m->how_elected, sizeof(m->how_elected),
-			 "log of %.40s: a majority of the Sentinels lets it lead the failover", won.member);
-	}
+	redis_story_logged(s, SENTINEL_SAYS("+elected-leader "), &m->elected, m->how_elected,
+			   "a majority of the Sentinels lets it lead the failover");
 }
 
 static void promoted(const struct redis_story *s, struct milestones *m)
 {
-	struct log_wanted want = {.member = s->after->member, .begins = "MASTER MODE enabled"};
-	const struct sample *first = NULL;
-	struct log_line told;
+	const char *who = s->after->member;
+	const struct log_wanted told = {.member = who, .begins = "MASTER MODE enabled"};
+	const struct sample *first;
 
-	if (s->moved && redis_story_said(s, &want, &told)) {
-		m->promoted = told.t_ns;
-		snprintf(m->how_promoted, sizeof(m->how_promoted), "log of %.40s: told to be a master",
-			 s->after->member);
+	if (s->moved && redis_story_logged(s, &told, &m->promoted, m->how_promoted, "told to be a master"))
 		return;
-	}
-	if (s->moved || s->again)
-		first = handover_first_lead(s->ev, s->after->member,
-					    s->moved ? s->injected : s->again->t_ns - 1, s->seen_until);
-	if (!first)
-		return;
-	m->promoted = first->t_ns;
-	snprintf(m->how_promoted, sizeof(m->how_promoted), "first answer of %.40s as a writable master",
-		 s->after->member);
+	first = handover_first_lead(s->ev, who, s->moved ? s->injected : s->again->t_ns - 1, s->seen_until);
+	if (first)
+		milestone_tell(&m->promoted, m->how_promoted, first->t_ns, "first answer of %s as a writable master",
+			       who);
 }
 
 /* From its +promoted-slave on, the leader names the new master to who asks
  * (sentinelGetCurrentMasterAddress()); +switch-master is the news of it. */
 static void routed(const struct redis_story *s, struct milestones *m)
 {
-	struct log_line named, news;
-	bool told;
-	size_t len;
+	const struct log_wanted *news = SENTINEL_SAYS("+switch-master ");
+	struct log_line line;
 
-	if (!s->moved)
-		return;
-	told = sentinel_said(s, "+switch-master ", &news);
-	if (sentinel_said(s, "+promoted-slave ", &named)) {
-		m->routed = named.t_ns;
-		snprintf(m->how_routed, sizeof(m->how_routed),
-			 "log of %.40s: the replica is promoted, whoever asks is sent there", named.member);
-		len = strlen(m->how_routed);
-		if (told && news.t_ns > named.t_ns)
-			snprintf(m->how_routed + len, sizeof(m->how_routed) - len,
-				 "; first +switch-master %.0f ms later", ms_between(&named, &news));
-	} else if (told) {
-		m->routed = news.t_ns;
-		snprintf(m->how_routed, sizeof(m->how_routed), "log of %.40s: +switch-master", news.member);
-	}
+	if (!redis_story_logged(s, SENTINEL_SAYS("+promoted-slave "), &m->routed, m->how_routed,
+				"the replica is promoted, whoever asks is sent there"))
+		redis_story_logged(s, news, &m->routed, m->how_routed, "+switch-master");
+	else if (redis_story_said(s, news, &line) && line.t_ns > m->routed)
+		why_add(m->how_routed, "; first +switch-master %.0f ms later", in_ms(line.t_ns - m->routed));
 }
 
 static void mechanism(const struct redis_story *s, const struct prediction *p, struct milestones *m)
 {
-	const struct log_wanted tilt = {.mark = 'X', .begins = "+tilt "};
+	const char *before = s->before->member;
 	struct log_line line;
-	size_t len;
 
-	if (s->moved) {
-		snprintf(m->mechanism, sizeof(m->mechanism), "replica promoted");
-		snprintf(m->why_mechanism, sizeof(m->why_mechanism), "%.40s is the master instead of %.40s",
-			 s->after->member, s->before->member);
-	} else {
-		redis_story_kept(s, p, m, "%.40s is still the master", s->before->member);
-	}
-	len = strlen(m->why_mechanism);
-	if (sentinel_said(s, "-failover-abort", &line))
-		snprintf(m->why_mechanism + len, sizeof(m->why_mechanism) - len,
-			 "; %.40s gave an attempt up: %.*s", line.member, line.len < 60 ? (int)line.len : 60,
-			 line.text);
-	len = strlen(m->why_mechanism);
+	if (s->moved)
+		mechanism_tell(m, "replica promoted", "%s is the master instead of %s", s->after->member, before);
+	else
+		redis_story_kept(s, p, m, "%s is still the master", before);
+	if (redis_story_said(s, SENTINEL_SAYS("-failover-abort"), &line))
+		why_add(m->why_mechanism, "; %s gave an attempt up: %.*s", line.member, (int)line.len, line.text);
 	/* It does nothing for so long: one from before the fault hinders as well. */
-	if (evidence_log_first(s->ev, redis_log_stamp, &tilt, s->injected - TILT_NS, s->first_ack, &line))
-		snprintf(m->why_mechanism + len, sizeof(m->why_mechanism) - len,
-			 "; %.40s was in TILT from %.1f s %s the fault on, for %.0f s: its clock or machine had stood still",
-			 line.member, in_s(llabs(line.t_ns - s->injected)),
-			 line.t_ns < s->injected ? "before" : "after", in_s(TILT_NS));
+	if (evidence_log_first(s->ev, redis_log_stamp, SENTINEL_SAYS("+tilt "), s->injected - TILT_NS, s->first_ack,
+			       &line))
+		why_add(m->why_mechanism,
+			"; %s was in TILT from %.1f s %s the fault on, for %.0f s: its clock or machine had stood still",
+			line.member, in_s(llabs(line.t_ns - s->injected)),
+			line.t_ns < s->injected ? "before" : "after", in_s(TILT_NS));
 }
 
 void redis_sentinel_explain(const struct evidence *ev, const struct fault_record *fault,
 			    const struct prediction *pred, struct milestones *m)
 {
+	static const struct redis_teller teller = {"stayed the master", detected, elected, promoted, routed, mechanism};
 	struct redis_story s;
 
 	if (!redis_story_begin(&s, ev, fault, m))
 		return;
 	s.before = evidence_leader(ev, 0, s.injected);
 	if (s.before)
-		s.after = handover_after(ev, s.first_ack, other_first, &(struct whose){s.before, fault});
-	if (!s.after) {
-		snprintf(m->why_mechanism, sizeof(m->why_mechanism), "no answer of a writable master %s",
-			 s.before ? "after the outage" : "before the fault");
-		return;
-	}
-	redis_story_compare(&s);
-	detected(&s, m);
-	elected(&s, m);
-	promoted(&s, m);
-	routed(&s, m);
-	milestones_in_order(m);
-	mechanism(&s, pred, m);
+		s.after = handover_after(ev, s.first_ack, other_first, &s);
+	if (s.after)
+		redis_story_tell(&s, &teller, pred, m);
+	else
+		why_say(m->why_mechanism, "no answer of a writable master %s",
+			s.before ? "after the outage" : "before the fault");
 }

@@ -1,6 +1,5 @@
 #include "system/redis/sentinel_model.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -17,31 +16,26 @@ static const struct sample *the_master(const struct sample *s, size_t n, char *w
 	const struct sample *m = NULL;
 
 	for (size_t i = 0; i < n; i++) {
-		if (s[i].role != ROLE_PRIMARY)
-			continue;
-		if (m) {
-			snprintf(why, WHY_BYTES, "%s and %s are both masters", m->member, s[i].member);
+		if (m && s[i].role == ROLE_PRIMARY) {
+			why_say(why, "%s and %s are both masters", m->member, s[i].member);
 			return NULL;
 		}
-		m = &s[i];
+		m = s[i].role == ROLE_PRIMARY ? &s[i] : m;
 	}
 	if (!m)
-		snprintf(why, WHY_BYTES, "nobody is a master");
+		why_say(why, "nobody is a master");
 	else if (!m->writable)
-		snprintf(why, WHY_BYTES, "%s takes no writes%s", m->member,
-			 json_bool(m->extra, "misconf", false) ? ": MISCONF" :
-			 json_bool(m->extra, "noreplicas", false) ? ": NOREPLICAS" : "");
+		why_say(why, "%s takes no writes%s", m->member,
+			json_bool(m->extra, "misconf", false) ? ": MISCONF" :
+			json_bool(m->extra, "noreplicas", false) ? ": NOREPLICAS" : "");
 	return m && m->writable ? m : NULL;
 }
 
 static bool follows(const struct sample *s, const struct sample *master, char *why)
 {
-	if (!redis_follows(s, "tells no role", why))
-		return false;
-	if (!strcmp(redis_extra(s, "of"), redis_extra(master, "me")))
-		return true;
-	snprintf(why, WHY_BYTES, "%.60s follows %.60s, not %.60s", s->member, redis_extra(s, "of"), master->member);
-	return false;
+	return redis_follows(s, "tells no role", why) &&
+	       (!strcmp(redis_extra(s, "of"), redis_extra(master, "me")) ||
+		why_not(why, "%s follows %s, not %s", s->member, redis_extra(s, "of"), master->member));
 }
 
 static bool agrees(const cJSON *view, const struct sample *master, size_t n, char *why)
@@ -49,21 +43,16 @@ static bool agrees(const cJSON *view, const struct sample *master, size_t n, cha
 	const char *who = json_str(view, "host", "a Sentinel"), *flags = json_str(view, "flags", "");
 
 	if (*json_str(view, "error", ""))
-		snprintf(why, WHY_BYTES, "Sentinel %.60s: %.80s", who, json_str(view, "error", ""));
-	else if (strcmp(json_str(view, "names", ""), redis_extra(master, "me")))
-		snprintf(why, WHY_BYTES, "Sentinel %.60s names %.60s, not %.50s", who,
-			 json_str(view, "names", ""), master->member);
-	else if (strstr(flags, "down") || strstr(flags, "failover") || strstr(flags, "disconnected"))
-		snprintf(why, WHY_BYTES, "Sentinel %.60s says of the master: %.60s", who, flags);
-	else if (json_i64(view, "others", 0) < json_i64(view, "of", 0) - 1)
-		snprintf(why, WHY_BYTES, "Sentinel %.60s knows %lld other Sentinels", who,
-			 (long long)json_i64(view, "others", 0));
-	else if (json_i64(view, "replicas", 0) < (int64_t)n - 1)
-		snprintf(why, WHY_BYTES, "Sentinel %.60s knows %lld replicas", who,
-			 (long long)json_i64(view, "replicas", 0));
-	else
-		return true;
-	return false;
+		return why_not(why, "Sentinel %s: %s", who, json_str(view, "error", ""));
+	if (strcmp(json_str(view, "names", ""), redis_extra(master, "me")))
+		return why_not(why, "Sentinel %s names %s, not %s", who, json_str(view, "names", ""), master->member);
+	if (strstr(flags, "down") || strstr(flags, "failover") || strstr(flags, "disconnected"))
+		return why_not(why, "Sentinel %s says of the master: %s", who, flags);
+	if (json_i64(view, "others", 0) < json_i64(view, "of", 0) - 1)
+		return why_not(why, "Sentinel %s knows %lld other Sentinels", who,
+			       (long long)json_i64(view, "others", 0));
+	return json_i64(view, "replicas", 0) >= (int64_t)n - 1 ||
+	       why_not(why, "Sentinel %s knows %lld replicas", who, (long long)json_i64(view, "replicas", 0));
 }
 
 bool redis_sentinel_redundant(const struct sample *s, size_t n, char *why)
@@ -74,11 +63,9 @@ bool redis_sentinel_redundant(const struct sample *s, size_t n, char *why)
 	m = redundancy_all_answer(s, n, why) ? the_master(s, n, why) : NULL;
 	if (!m || !redundancy_all_follow(s, n, m, follows, why))
 		return false;
-	if (json_i64(m->extra, "followers", 0) < (int64_t)n - 1) {
-		snprintf(why, WHY_BYTES, "%s has %lld replicas online", m->member,
-			 (long long)json_i64(m->extra, "followers", 0));
-		return false;
-	}
+	if (json_i64(m->extra, "followers", 0) < (int64_t)n - 1)
+		return why_not(why, "%s has %lld replicas online", m->member,
+			       (long long)json_i64(m->extra, "followers", 0));
 	for (size_t i = 0; i < n; i++)
 		if (json_get(s[i].extra, "sentinel") &&
 		    !agrees(json_get(s[i].extra, "sentinel"), m, n, why))
@@ -121,7 +108,7 @@ enum loss_cause redis_sentinel_loss_cause(const struct evidence *ev, const struc
 
 		if (since <= mine)
 			continue;
-		snprintf(why, WHY_BYTES, "%.40s acknowledged it when %.40s had been the master for %.1f s", by,
+		why_say(why, "%s acknowledged it when %s had been the master for %.1f s", by,
 			 ev->members[i], in_s(op->t_invoke - since));
 		return LOSS_MINORITY;
 	}

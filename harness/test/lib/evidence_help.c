@@ -4,10 +4,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "fault/fault.h"
@@ -60,4 +62,26 @@ void evidence_tell_fault(cJSON *events, cJSON *fault)
 		if (json_get(fault, states[i].instant))
 			push_state(events, fault, states[i].state, json_i64(fault, states[i].instant, 0));
 	cJSON_Delete(fault);
+}
+
+cJSON *evidence_renamed(cJSON *events, const char *from, const char *to)
+{
+	char *text = json_text(events), *rest = text, *at;
+	struct buf b = {0};
+	struct err e = {0};
+	cJSON *o;
+
+	while ((at = strstr(rest, from))) {
+		buf_add(&b, rest, (size_t)(at - rest));
+		buf_str(&b, to);
+		rest = at + strlen(from);
+	}
+	buf_str(&b, rest);
+	o = json_parse(buf_cstr(&b), "events", &e);
+	if (!o)
+		fail_msg("%s", e.msg);
+	buf_free(&b);
+	free(text);
+	cJSON_Delete(events);
+	return o;
 }

@@ -20,4 +20,10 @@ const struct fault_record *fault_of(const struct evidence *ev, const char *id);
  * "healed_ns" that it has. Takes the fault. */
 void evidence_tell_fault(cJSON *events, cJSON *fault);
 
+/* The same events (freed) with one word in place of another wherever it stands. */
+cJSON *evidence_renamed(cJSON *events, const char *from, const char *to);
+
+/* 64 characters, as generated names have: no sentence may cut it. */
+#define LONG_NAME "a-release-of-this-chart-in-the-namespace-of-the-whole-department"
+
 #endif

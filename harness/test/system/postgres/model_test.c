@@ -531,6 +531,26 @@ static void test_lease_expires(void **state)
 	tale_end(&t);
 }
 
+/* Whoever it is about, the whole name is told. */
+static void test_long_names(void **state)
+{
+	struct tale t;
+
+	(void)state;
+	tale_begin(&t, "{\"fault\":\"node-down\"," PRIMARY "}");
+	others(&t, 10100 * MS, 40 * SEC, 37 * SEC);
+	lease(&t, 36500 * MS, "postgres-1");
+	service(&t, 37200 * MS, "10.1.0.2 postgres-1");
+	t.events = evidence_renamed(t.events, "postgres-", LONG_NAME "-");
+	tale_tell(&t, 37300 * MS);
+	assert_string_equal(t.m.how_elected, "the leader in " LONG_NAME "-cluster changed from " LONG_NAME "-0 to "
+			    LONG_NAME "-1");
+	assert_non_null(strstr(t.m.how_promoted, LONG_NAME "-1 as a writable primary"));
+	assert_string_equal(t.m.how_routed, "the addresses of " LONG_NAME "-master came to hold 10.1.0.2 of " LONG_NAME "-1");
+	assert_non_null(strstr(t.m.why_mechanism, LONG_NAME "-1 leads instead of " LONG_NAME "-0,"));
+	tale_end(&t);
+}
+
 /* A replica that takes the lease of a killed primary, which could give nothing
  * up, 20 s before its end: nobody's rule. */
 static void test_lease_taken_too_early(void **state)
@@ -913,6 +933,7 @@ int main(void)
 		cmocka_unit_test(test_redundant),
 		cmocka_unit_test(test_redundant_store),
 		cmocka_unit_test(test_lease_expires),
+		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_lease_taken_too_early),
 		cmocka_unit_test(test_lease_released),
 		cmocka_unit_test(test_etcd_tells),

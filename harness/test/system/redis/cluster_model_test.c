@@ -521,6 +521,24 @@ static void test_explain_failover(void **state)
 	assert_int_equal(m.elected, 15960 * MS);
 }
 
+/* Whoever it is about, the whole name is told. */
+static void test_explain_long_names(void **state)
+{
+	static const char hit[] = "{\"fault\":\"node-down\",\"injected_ns\":10000000000,\"effective_ns\":10050000000,"
+				  "\"targets\":[{\"member\":\"" LONG_NAME "-0\",\"role\":\"primary\"}]}";
+	struct milestones m;
+
+	(void)state;
+	m = explain(evidence_renamed(failover(true), "\"r-", "\"" LONG_NAME "-"), hit, 16250 * MS, document);
+	assert_string_equal(m.how_detected, "log of " LONG_NAME "-1: a majority takes " LONG_NAME "-0 for failed (FAIL)");
+	assert_non_null(strstr(m.how_elected, "log of " LONG_NAME "-3: election won"));
+	assert_non_null(strstr(m.how_promoted, LONG_NAME "-3 as the writable owner"));
+	assert_non_null(strstr(m.how_routed, "(" LONG_NAME "-1) that names " LONG_NAME "-3 as"));
+	assert_non_null(strstr(m.why_mechanism, LONG_NAME "-3 owns the slots 0-5460 instead of " LONG_NAME "-0"));
+	m = explain(evidence_renamed(failover(false), "\"r-", "\"" LONG_NAME "-"), hit, 16250 * MS, document);
+	assert_non_null(strstr(m.how_detected, "(" LONG_NAME "-1) has " LONG_NAME "-0 as failed"));
+}
+
 static void test_explain_others(void **state)
 {
 	struct milestones m;
@@ -601,8 +619,8 @@ int main(void)
 		cmocka_unit_test(test_slots), cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_redirect), cmocka_unit_test(test_nodes),
 		cmocka_unit_test(test_texts), cmocka_unit_test(test_redundant),
-		cmocka_unit_test(test_predict),
-		cmocka_unit_test(test_predict_without_majority), cmocka_unit_test(test_explain_failover),
+		cmocka_unit_test(test_predict), cmocka_unit_test(test_predict_without_majority),
+		cmocka_unit_test(test_explain_failover), cmocka_unit_test(test_explain_long_names),
 		cmocka_unit_test(test_explain_others), cmocka_unit_test(test_resync),
 	};
 

@@ -83,6 +83,11 @@ static void test_redundant(void **state)
 				     ROLE_REPLICA, why), "knows 1 replicas"));
 	assert_non_null(strstr(judge(MASTER "\"sentinel\":{\"host\":\"s0\",\"error\":\"timeout\"}}", REPLICA WELL,
 				     REPLICA WELL, ROLE_REPLICA, why), "s0: timeout"));
+	assert_non_null(strstr(judge(MASTER WELL, "{\"of\":\"" LONG_NAME ":6379\",\"link\":\"up\"," WELL, REPLICA WELL,
+				     ROLE_REPLICA, why), "follows " LONG_NAME ":6379, not redis-master-0"));
+	assert_non_null(strstr(judge(MASTER VIEW(LONG_NAME, LONG_NAME ":6379", "master", "2", "2"), REPLICA WELL,
+				     REPLICA WELL, ROLE_REPLICA, why),
+			       "Sentinel " LONG_NAME " names " LONG_NAME ":6379, not redis-master-0"));
 	assert_false(redis_sentinel_redundant(NULL, 0, why));
 }
 
@@ -277,13 +282,11 @@ static void explain(cJSON *events, const struct prediction *p, struct milestones
 	cJSON_Delete(events);
 }
 
-static void test_explain_promoted(void **state)
+/* The replica takes over, as the Sentinels' logs and the samples tell. */
+static cJSON *promotion(void)
 {
-	struct milestones m = {.effective = 10050 * MS, .first_ack = 17000 * MS};
-	struct prediction p = {0};
 	cJSON *events = scene();
 
-	(void)state;
 	/* Asked before it was frozen: what a cut-off master says is no matter. */
 	sample(events, 16950, "redis-master-0", true, "a");
 	sample(events, 17020, "redis-replica-0", true, "b");
@@ -297,7 +300,16 @@ static void test_explain_promoted(void **state)
 	     "1:X 24 Nov 2026 10:00:15.500 # +sdown master mymaster redis-master-0.redis-master 6379\"}");
 	push(events, "{\"k\":\"log\",\"s\":0,\"member\":\"redis-replica-0\",\"text\":\""
 	     "1:M 24 Nov 2026 10:00:16.250 * MASTER MODE enabled (user request from 'id=3')\"}");
-	explain(events, &p, &m);
+	return events;
+}
+
+static void test_explain_promoted(void **state)
+{
+	struct milestones m = {.effective = 10050 * MS, .first_ack = 17000 * MS};
+	struct prediction p = {0};
+
+	(void)state;
+	explain(promotion(), &p, &m);
 	assert_string_equal(m.mechanism, "replica promoted");
 	assert_int_equal(m.detected, 15900 * MS);
 	assert_non_null(strstr(m.how_detected, "400 ms before"));
@@ -305,6 +317,22 @@ static void test_explain_promoted(void **state)
 	assert_int_equal(m.promoted, 16250 * MS);
 	assert_int_equal(m.routed, 16900 * MS);
 	assert_non_null(strstr(m.how_routed, "600 ms later"));
+}
+
+/* Whoever it is about, the whole name is told. */
+static void test_explain_long_names(void **state)
+{
+	struct milestones m = {.effective = 10050 * MS, .first_ack = 17000 * MS};
+	struct prediction p = {0};
+	cJSON *events = evidence_renamed(promotion(), "redis-", LONG_NAME "-");
+
+	(void)state;
+	explain(events, &p, &m);
+	assert_non_null(strstr(m.how_detected, LONG_NAME "-sentinel-1:"));
+	assert_non_null(strstr(m.how_elected, LONG_NAME "-sentinel-1:"));
+	assert_non_null(strstr(m.how_promoted, LONG_NAME "-replica-0:"));
+	assert_non_null(strstr(m.how_routed, LONG_NAME "-sentinel-1:"));
+	assert_string_equal(m.why_mechanism, LONG_NAME "-replica-0 is the master instead of " LONG_NAME "-master-0");
 }
 
 static void test_explain_restart(void **state)
@@ -390,6 +418,12 @@ static void test_loss_cause(void **state)
 	snprintf(op.via, sizeof(op.via), "10.0.0.9:6379");
 	assert_int_equal(redis_sentinel_loss_cause(&ev, &op, fault, why), LOSS_UNKNOWN);
 	evidence_free(&ev);
+	snprintf(op.via, sizeof(op.via), "10.0.0.1:6379");
+	events = evidence_renamed(events, "redis-", LONG_NAME "-");
+	evidence_make(events, 0, fault_effects, &ev);
+	assert_int_equal(redis_sentinel_loss_cause(&ev, &op, fault_of(&ev, "f"), why), LOSS_MINORITY);
+	assert_non_null(strstr(why, LONG_NAME "-master-0 acknowledged it when " LONG_NAME "-replica-0 had been"));
+	evidence_free(&ev);
 	cJSON_Delete(events);
 }
 
@@ -400,6 +434,7 @@ int main(void)
 		cmocka_unit_test(test_predict),
 		cmocka_unit_test(test_predict_nodes_off),
 		cmocka_unit_test(test_explain_promoted),
+		cmocka_unit_test(test_explain_long_names),
 		cmocka_unit_test(test_explain_restart),
 		cmocka_unit_test(test_explain_nothing),
 		cmocka_unit_test(test_explain_tilt),

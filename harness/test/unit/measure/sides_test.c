@@ -15,6 +15,7 @@
 #include "base/rng.h"
 #include "measure/measure.h"
 #include "measure/parts.h"
+#include "test/lib/evidence_help.h"
 #include "test/lib/evidence_kept.h"
 #include "test/lib/synth.h"
 
@@ -332,15 +333,18 @@ static void extra(cJSON *e, const char *key, int64_t v)
 	json_set_i64(cJSON_AddObjectToObject(e, "x"), key, v);
 }
 
+static const struct lost_write *lost(const struct run *r, int64_t value)
+{
+	for (size_t i = 0; i < r->m.loss.n; i++)
+		if (r->m.loss.writes[i].value == value)
+			return &r->m.loss.writes[i];
+	fail_msg("value %lld was not lost", (long long)value);
+	return NULL;
+}
+
 static enum loss_cause cause(const struct run *r, int64_t value)
 {
-	size_t i;
-
-	for (i = 0; i < r->m.loss.n; i++)
-		if (r->m.loss.writes[i].value == value)
-			return r->m.loss.writes[i].cause;
-	fail_msg("value %lld was not lost", (long long)value);
-	return LOSS_UNKNOWN;
+	return lost(r, value)->cause;
 }
 
 static void fault_held(struct run *r, const char *fault, int64_t t)
@@ -356,31 +360,52 @@ static void fault_held(struct run *r, const char *fault, int64_t t)
 
 /* m0 is cut off at 10 s with some clients and led on until then; m1 takes over
  * at 15 s. */
+static void cut_off(struct run *r)
+{
+	event(r, "group", 1, "{\"g\":1,\"name\":\"minority\",\"node\":\"n0\",\"member\":\"m0\"}");
+	for (int64_t t = SEC; t < 20 * SEC; t += 100 * MS) {
+		if (t < 10 * SEC)
+			sample(r, "m0", t, true, 1, t);
+		sample(r, "m1", t + MS, t > 15 * SEC, t > 15 * SEC ? 2 : 1, t - 50 * MS);
+	}
+	fault_held(r, "partition-node", 10 * SEC);
+	insert(r, 1, 9 * SEC + 990 * MS, 0);
+	insert(r, 2, 12 * SEC, 1);
+	insert(r, 3, 17 * SEC, 1);
+	insert(r, 4, 18 * SEC, 0);
+	event(r, "final", 30 * SEC, "{\"present\":[[4,4]],\"duplicates\":[],\"registers\":{}}");
+}
+
 static void test_cause_minority_side(void **state)
 {
 	struct run r;
-	int64_t t;
 
 	(void)state;
 	begin(&r);
-	event(&r, "group", 1, "{\"g\":1,\"name\":\"minority\",\"node\":\"n0\",\"member\":\"m0\"}");
-	for (t = SEC; t < 20 * SEC; t += 100 * MS) {
-		if (t < 10 * SEC)
-			sample(&r, "m0", t, true, 1, t);
-		sample(&r, "m1", t + MS, t > 15 * SEC, t > 15 * SEC ? 2 : 1, t - 50 * MS);
-	}
-	fault_held(&r, "partition-node", 10 * SEC);
-	insert(&r, 1, 9 * SEC + 990 * MS, 0);
-	insert(&r, 2, 12 * SEC, 1);
-	insert(&r, 3, 17 * SEC, 1);
-	insert(&r, 4, 18 * SEC, 0);
-	event(&r, "final", 30 * SEC, "{\"present\":[[4,4]],\"duplicates\":[],\"registers\":{}}");
+	cut_off(&r);
 	measure(&r);
 	assert_int_equal(cause(&r, 1), LOSS_NOT_REPLICATED);
 	assert_int_equal(cause(&r, 2), LOSS_MINORITY);
 	assert_int_equal(cause(&r, 3), LOSS_MINORITY);
 	assert_int_equal(r.m.loss.by_cause[LOSS_MINORITY], 2);
 	assert_int_equal(r.m.loss.lost, 3);
+	end(&r);
+}
+
+/* Whoever it is about, the whole name is told. */
+static void test_cause_long_names(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r);
+	cut_off(&r);
+	r.events = evidence_renamed(r.events, "\"n0\"", "\"" LONG_NAME "-node\"");
+	r.events = evidence_renamed(r.events, "\"m0\"", "\"" LONG_NAME "-0\"");
+	r.events = evidence_renamed(r.events, "\"m1\"", "\"" LONG_NAME "-1\"");
+	measure(&r);
+	assert_string_equal(lost(&r, 1)->how, LONG_NAME "-0 acknowledged it, and " LONG_NAME "-1 became primary without it");
+	assert_string_equal(lost(&r, 2)->how, "its client stood on " LONG_NAME "-node, which was cut off");
 	end(&r);
 }
 
@@ -646,6 +671,7 @@ int main(void)
 		cmocka_unit_test(test_all_together),
 		cmocka_unit_test(test_every_second_fails),
 		cmocka_unit_test(test_cause_minority_side),
+		cmocka_unit_test(test_cause_long_names),
 		cmocka_unit_test(test_cause_refuted),
 		cmocka_unit_test(test_cause_restart),
 		cmocka_unit_test(test_evicted_is_apart),
