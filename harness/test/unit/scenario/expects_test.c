@@ -78,14 +78,19 @@ static const struct expectation *judges(const struct scenario *s, enum expect_me
 	return NULL;
 }
 
-static bool cuts_clients_off(const struct scenario *s)
+/* A primary that lives where nobody reaches it. */
+static bool cuts_primary_off(const struct scenario *s)
 {
-	return s->load.minority > 0;
+	for (size_t i = 0; i < s->nsteps; i++)
+		if (s->steps[i].kind == STEP_FAULT && !strcmp(s->steps[i].fault, "partition-node") &&
+		    strcmp(s->steps[i].target, "replica"))
+			return true;
+	return false;
 }
 
 /* Whatever takes writes says what may be lost of them: a bound, or why it is
- * accepted. Where a primary goes on with clients of its own, two at once are
- * looked for as well. No client judges itself. */
+ * accepted. Where a primary goes on out of reach, two at once are looked for as
+ * well, by clients beside it. No client judges itself. */
 static void harm_is_judged(const struct scenario *s)
 {
 	const struct expectation *stands = judges(s, EXPECT_STANDS), *lost = judges(s, EXPECT_LOST);
@@ -98,7 +103,9 @@ static void harm_is_judged(const struct scenario *s)
 	}
 	if (!lost || (!lost->has_at_most && !lost->accepted))
 		fail_msg("%s does not say how much may be lost", s->name);
-	if (cuts_clients_off(s) && !judges(s, EXPECT_DUAL_PRIMARY))
+	if (cuts_primary_off(s) && s->load.minority <= 0)
+		fail_msg("%s cuts a primary off and leaves nobody beside it who could tell", s->name);
+	if ((cuts_primary_off(s) || s->load.minority > 0) && !judges(s, EXPECT_DUAL_PRIMARY))
 		fail_msg("%s does not judge two primaries", s->name);
 }
 
