@@ -77,8 +77,9 @@ static void lost(struct arena *a, struct findings *f, const struct scenario_repo
 			    text_count(l->lost).s, text_count(l->acked).s, l->lost == 1 ? "was" : "were"));
 	if (!l->lost)
 		add_count(f, FINDING_UNREAD, s, l->maybe_lost, -1,
-			  arena_fmt(a, "whether %s acknowledged writes of registers were lost is not known",
-				    text_count(l->maybe_lost).s));
+			  arena_fmt(a, "whether %s of registers %s lost is not known",
+				    text_plural(l->maybe_lost, "acknowledged write", "acknowledged writes").s,
+				    l->maybe_lost == 1 ? "was" : "were"));
 }
 
 static void losses(struct arena *a, struct findings *f, const struct scenario_report *s)
@@ -126,13 +127,13 @@ static void primaries(struct arena *a, struct findings *f, const struct scenario
 		return;
 	if (m->dual_primary_ns > 0 || m->dual_primary_samples > 0 || m->dual_primary_acks > 0) {
 		x = add(f, FINDING_DUAL_PRIMARY, s,
-			m->dual_primary_ns <= 0 ? "two primaries took writes at once for a moment" :
-			arena_fmt(a, "two primaries took writes at once for at least %s",
+			m->dual_primary_ns <= 0 ? "two primaries were writable at once for a moment" :
+			arena_fmt(a, "two primaries were writable at once for at least %s",
 				  text_duration(m->dual_primary_ns).s));
 		x->lo_ns = m->dual_primary_ns > 0 ? m->dual_primary_ns : 0;
 	} else if (m->dual_primary_unseen_ns > 0) {
 		x = add(f, FINDING_UNSEEN_PRIMARY, s,
-			arena_fmt(a, "whether two primaries took writes at once is not known for %s",
+			arena_fmt(a, "whether two primaries were writable at once is not known for %s",
 				  text_duration(m->dual_primary_unseen_ns).s));
 		x->hi_ns = m->dual_primary_unseen_ns;
 	}
@@ -313,7 +314,7 @@ static const char *clause(struct arena *a, const struct run_report *run, const s
 		return arena_fmt(a, "%s writes were there more than once%s", text_count(count).s,
 				 where(a, run, v, n));
 	case FINDING_DUAL_PRIMARY:
-		return arena_fmt(a, "two primaries took writes at once for up to %s%s", text_duration(v->lo_ns).s,
+		return arena_fmt(a, "two primaries were writable at once for up to %s%s", text_duration(v->lo_ns).s,
 				 where(a, run, v, n));
 	case FINDING_NOT_BACK:
 		return arena_fmt(a, "writes did not come back%s", where(a, run, v, n));
@@ -335,7 +336,7 @@ static const char *clause(struct arena *a, const struct run_report *run, const s
 	case FINDING_UNREAD:
 		return arena_fmt(a, "whether acknowledged writes were lost is not known%s", where(a, run, v, n));
 	case FINDING_UNSEEN_PRIMARY:
-		return arena_fmt(a, "whether two primaries took writes at once is not known%s", where(a, run, v, n));
+		return arena_fmt(a, "whether two primaries were writable at once is not known%s", where(a, run, v, n));
 	}
 	return v->text;
 }

@@ -17,7 +17,7 @@
 	X(VIOLATION, "violation") /* a checker found one */ \
 	X(PHANTOM, "phantom") /* refused writes are there */ \
 	X(DUPLICATE, "duplicate") \
-	X(DUAL_PRIMARY, "dual_primary") /* two primaries took writes at once */ \
+	X(DUAL_PRIMARY, "dual_primary") /* two primaries were writable at once */ \
 	X(EVICTED, "evicted") \
 	X(NOT_BACK, "not_back") /* writes did not come back */ \
 	X(OUTAGE, "outage") \

@@ -6,37 +6,64 @@
 #include "base/clock.h"
 #include "report/text.h"
 
-static void say_outage(struct buf *b, struct arena *a, const struct measured *m)
+static size_t injected(const struct measured *m, const struct fault_seen **only)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->nfaults; i++) {
+		if (!m->faults[i].rec->injected_ns)
+			continue;
+		*only = &m->faults[i];
+		n++;
+	}
+	return n;
+}
+
+/* `kept`: that writes went on, where nothing else is said, is known. */
+static void say_one(struct buf *b, struct arena *a, const struct fault_seen *f, bool kept)
+{
+	if (f->noise[NOISE_OUTAGE].too_noisy)
+		buf_fmt(b, "How long writes were down when %s is not known%s: %s", story_fault(a, f),
+			f->outage.any && f->outage.ended ?
+			arena_fmt(a, ", %s at most", text_duration(f->outage.hi_ns).s) : "",
+			f->noise[NOISE_OUTAGE].why);
+	else if (!f->outage.any)
+		buf_fmt(b, kept ? "Writes never stopped when %s" : "Whether writes stopped when %s was not seen",
+			story_fault(a, f));
+	else if (!f->outage.ended)
+		buf_fmt(b, "Writes stopped when %s and were not back at the end, at least "
+			"%s later", story_fault(a, f), text_duration(f->outage.lo_ns).s);
+	else
+		buf_fmt(b, "Writes%s were down %s after %s", story_of(a, f),
+			text_interval(f->outage.lo_ns, f->outage.hi_ns).s,
+			story_fault(a, f));
+	story_times(b, &f->outage);
+}
+
+static void say_down(struct buf *b, struct arena *a, const struct fault_seen *min, const struct fault_seen *max)
+{
+	const struct outage *o = &max->outage;
+	const char *least = arena_fmt(a, "%s", text_duration(min->outage.lo_ns).s), *after = story_fault(a, max);
+	const char *most = arena_fmt(a, "%s%s", o->ended ? "" : "more than ",
+				     text_duration(o->ended ? o->hi_ns : o->lo_ns).s);
+
+	if (strcmp(story_fault(a, min), after))
+		buf_fmt(b, "writes were down from %s (%s) to %s (%s)", least, story_fault(a, min), most, after);
+	else if (strcmp(least, most))
+		buf_fmt(b, "writes were down from %s to %s", least, most);
+	else
+		buf_fmt(b, "writes were down %s after each", least);
+}
+
+static void say_several(struct buf *b, struct arena *a, const struct measured *m, size_t n, bool kept)
 {
 	const struct fault_seen *min = NULL, *max = NULL;
 
-	if (!m->nfaults) {
-		buf_str(b, "No fault was injected");
-		return;
-	}
-	if (m->nfaults == 1) {
-		const struct fault_seen *f = &m->faults[0];
-
-		if (f->noise[NOISE_OUTAGE].too_noisy)
-			buf_fmt(b, "How long writes were down when %s is not known%s: %s", story_fault(a, f),
-				f->outage.any && f->outage.ended ?
-				arena_fmt(a, ", %s at most", text_duration(f->outage.hi_ns).s) : "",
-				f->noise[NOISE_OUTAGE].why);
-		else if (!f->outage.any)
-			buf_fmt(b, "Writes never stopped when %s", story_fault(a, f));
-		else if (!f->outage.ended)
-			buf_fmt(b, "Writes stopped when %s and were not back at the end, at least "
-				"%s later", story_fault(a, f), text_duration(f->outage.lo_ns).s);
-		else
-			buf_fmt(b, "Writes%s were down %s after %s", story_of(a, f),
-				text_interval(f->outage.lo_ns, f->outage.hi_ns).s,
-				story_fault(a, f));
-		story_times(b, &f->outage);
-		return;
-	}
 	for (size_t i = 0; i < m->nfaults; i++) {
 		const struct fault_seen *f = &m->faults[i];
 
+		if (!f->rec->injected_ns)
+			continue;
 		if (!min || (f->outage.any ? f->outage.lo_ns : 0) <
 				    (min->outage.any ? min->outage.lo_ns : 0))
 			min = f;
@@ -44,21 +71,32 @@ static void say_outage(struct buf *b, struct arena *a, const struct measured *m)
 		    (f->outage.any && f->outage.lo_ns > max->outage.lo_ns))
 			max = f;
 	}
-	if (!min || !max)
-		return; /* no fault at all */
-	buf_fmt(b, "%zu faults: ", m->nfaults);
+	buf_fmt(b, "%zu faults: ", n);
 	if (!max->outage.any)
-		buf_str(b, "writes never stopped");
-	else if (!min->outage.any)
-		buf_fmt(b, "writes went on when %s, and were down up to %s when %s",
-			story_fault(a, min), text_duration(max->outage.hi_ns).s,
-			story_fault(a, max));
+		buf_str(b, kept ? "writes never stopped" : "whether writes stopped was not seen");
+	else if (min->outage.any)
+		say_down(b, a, min, max);
 	else
-		buf_fmt(b, "writes were down from %s (%s) to %s%s (%s)",
-			text_duration(min->outage.lo_ns).s, story_fault(a, min),
-			max->outage.ended ? "" : "more than ",
-			text_duration(max->outage.ended ? max->outage.hi_ns : max->outage.lo_ns).s,
+		buf_fmt(b, "%swrites%s were down %s when %s",
+			kept ? arena_fmt(a, "writes went on when %s, and ", story_fault(a, min)) : "",
+			story_of(a, max), max->outage.ended ?
+			arena_fmt(a, "up to %s", text_duration(max->outage.hi_ns).s) :
+			arena_fmt(a, "more than %s, to the end,", text_duration(max->outage.lo_ns).s),
 			story_fault(a, max));
+}
+
+static void say_outage(struct buf *b, struct arena *a, const struct scenario_report *s)
+{
+	bool kept = s->counts.of[EXPECT_OUTAGE].absent;
+	const struct fault_seen *only = NULL;
+	size_t n = injected(s->m, &only);
+
+	if (!n)
+		buf_str(b, "No fault was injected");
+	else if (n == 1)
+		say_one(b, a, only, kept);
+	else
+		say_several(b, a, s->m, n, kept);
 }
 
 /* What clients on the other side of a cut saw is no part of the outage. */
@@ -90,8 +128,9 @@ static void say_loss(struct buf *b, const struct loss *l)
 	else if (l->lost > 0)
 		say_lost(b, l);
 	else if (l->maybe_lost > 0)
-		buf_fmt(b, "; whether %s acknowledged writes of registers were lost is not known",
-			text_count(l->maybe_lost).s);
+		buf_fmt(b, "; whether %s of registers %s lost is not known",
+			text_plural(l->maybe_lost, "acknowledged write", "acknowledged writes").s,
+			l->maybe_lost == 1 ? "was" : "were");
 	else if (l->acked > 0)
 		buf_str(b, "; nothing acknowledged was lost");
 	if (l->known && l->evicted > 0)
@@ -110,7 +149,13 @@ static void say_dual(struct buf *b, const struct measured *m)
 {
 	const struct dual_history *d = &m->dual_history;
 
-	buf_fmt(b, "; two primaries took writes at once for at least %s", text_duration(m->dual_primary_ns).s);
+	if (m->dual_primary_ns <= 0 && !m->dual_primary_samples && !m->dual_primary_acks)
+		return;
+	if (m->dual_primary_ns > 0)
+		buf_fmt(b, "; two primaries were writable at once for at least %s",
+			text_duration(m->dual_primary_ns).s);
+	else
+		buf_str(b, "; two primaries were writable at once for a moment");
 	if (d->turns > 0)
 		buf_fmt(b, " (%s and %s acknowledged writes in turn %s within %s)", d->a, d->b,
 			text_plural(d->turns, "time", "times").s, text_duration(d->within_ns).s);
@@ -118,7 +163,9 @@ static void say_dual(struct buf *b, const struct measured *m)
 
 static void say_recovery(struct buf *b, const struct measured *m)
 {
-	if (!m->nfaults)
+	const struct fault_seen *only;
+
+	if (!injected(m, &only))
 		return;
 	if (m->redundant_ns >= 0)
 		buf_fmt(b, "; redundant again after %s%s", m->nfaults > 1 ? "at most " : "",
@@ -127,10 +174,6 @@ static void say_recovery(struct buf *b, const struct measured *m)
 		buf_fmt(b, "; full redundancy was not seen again%s%s",
 			m->slowest && m->slowest->redundant_why[0] ? ": " : "",
 			m->slowest ? m->slowest->redundant_why : "");
-	if (m->dual_primary_ns > 0)
-		say_dual(b, m);
-	else if (m->dual_primary_acks > 0)
-		buf_str(b, "; two primaries took writes at once for a moment");
 }
 
 /* Of the lengths of time that do not count, the first. */
@@ -175,11 +218,12 @@ const char *story_scenario(struct arena *a, const struct scenario_report *s)
 	} else if (s->ev->incomplete) {
 		buf_fmt(&b, "Nothing can be concluded: the history is not whole: %s", s->ev->incomplete);
 	} else {
-		say_outage(&b, a, m);
+		say_outage(&b, a, s);
 		say_minority(&b, a, m);
 		story_served(&b, a, m);
 		say_loss(&b, &m->loss);
 		say_recovery(&b, m);
+		say_dual(&b, m);
 	}
 	while (b.len && strchr(". \n", b.s[b.len - 1]))
 		b.s[--b.len] = '\0';

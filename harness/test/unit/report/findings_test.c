@@ -58,7 +58,7 @@ static void harm_comes_first(void **state)
 	assert_string_equal(json_str(finding(list, "outage"), "scenario", ""), "postgres-kill-primary");
 	assert_int_equal(strncmp(json_str(result, "headline", ""), "64 of ", 6), 0);
 	assert_non_null(strstr(json_str(result, "headline", ""), "acknowledged writes were lost (postgres-partition-"
-			       "primary); two primaries took writes at once for"));
+			       "primary); two primaries were writable at once for"));
 	assert_int_equal(strncmp(json_str(result, "summary", ""), "64 of ", 6), 0);
 	cJSON_Delete(result);
 	report_room_close(&r);

@@ -98,7 +98,7 @@ static struct fault_seen one_fault(void)
 {
 	static const struct fault_record rec = {.id = "kill", .name = "kill-pod", .how = "crash", .state = "",
 						.target = "postgres-0", .role = "primary", .node = "",
-						.bites = true, .does = {.what = EFFECT_POD_RECREATED}};
+						.injected_ns = 1, .bites = true, .does = {.what = EFFECT_POD_RECREATED}};
 	struct fault_seen f = {.rec = &rec, .redundant_ns = 48 * NS_PER_S};
 
 	f.outage = (struct outage){.any = true, .ended = true, .lo_ns = 31180 * MS,
@@ -172,7 +172,7 @@ static void sentences_say_what_was_measured(void **state)
 	assert_string_equal(story_scenario(&a, &s),
 			    "Writes stopped when the primary was killed and were not back at the end, "
 			    "at least 31.2 s later; 3 of 100 acknowledged writes were lost; full "
-			    "redundancy was not seen again; two primaries took writes at once for "
+			    "redundancy was not seen again; two primaries were writable at once for "
 			    "at least 2.00 s.");
 	/* And who is missing. */
 	m.slowest = &f;
@@ -183,8 +183,9 @@ static void sentences_say_what_was_measured(void **state)
 	assert_non_null(strstr(story_scenario(&a, &s), "for at least 2.00 s (m-0 and m-1 acknowledged writes in "
 						       "turn 399 times within 2.00 s)."));
 	m.dual_primary_ns = 0;
+	m.dual_history = (struct dual_history){0};
 	m.dual_primary_acks = 1;
-	assert_non_null(strstr(story_scenario(&a, &s), "two primaries took writes at once for a moment."));
+	assert_non_null(strstr(story_scenario(&a, &s), "two primaries were writable at once for a moment."));
 	m.loss.lost_register_writes = 2;
 	m.loss.maybe_lost = 1;
 	assert_non_null(strstr(story_scenario(&a, &s), "; at least 3 of 100 acknowledged writes were lost, 2 of "
@@ -211,7 +212,8 @@ static void sentences_name_bad_service(void **state)
 			     .redundant_ns = 0, .baseline_p50_ns = 4 * MS,
 			     .loss = {.known = true, .acked = 100}};
 	struct evidence ev = {0};
-	struct scenario_report s = {.m = &m, .ev = &ev, .verdict = VERDICT_PASS};
+	struct scenario_report s = {.m = &m, .ev = &ev, .verdict = VERDICT_PASS,
+				    .counts.of[EXPECT_OUTAGE] = {true, true}};
 	struct arena a = {0};
 
 	(void)state;
@@ -234,6 +236,44 @@ static void sentences_name_bad_service(void **state)
 	assert_non_null(strstr(story_scenario(&a, &s), "; of 4,000 operations that were due after it 1,320 were "
 						       "served (33 %); half of what was served took more than "
 						       "800 ms; "));
+	arena_free(&a);
+}
+
+/* What nobody looked at is not told as seen, and what was only planned is no fault. */
+static void sentences_rest_on_what_was_seen(void **state)
+{
+	struct fault_seen f[3] = {one_fault(), one_fault(), one_fault()};
+	struct fault_record planned = *f[0].rec;
+	struct measured m = {.faults = f, .nfaults = 1, .worst = &f[0].outage, .stands = true, .redundant_ns = -1,
+			     .loss = {.known = true, .acked = 100, .maybe_lost = 1}};
+	struct evidence ev = {0};
+	struct scenario_report s = {.m = &m, .ev = &ev, .verdict = VERDICT_UNKNOWN};
+	struct arena a = {0};
+
+	(void)state;
+	planned.injected_ns = 0;
+	f[1].outage = (struct outage){.ended = true};
+	f[0].outage = f[1].outage;
+	assert_string_equal(story_scenario(&a, &s),
+			    "Whether writes stopped when the primary was killed was not seen; whether 1 acknowledged "
+			    "write of registers was lost is not known; full redundancy was not seen again.");
+	f[0].rec = &planned;
+	m.dual_primary_samples = 1;
+	assert_string_equal(story_scenario(&a, &s),
+			    "No fault was injected; whether 1 acknowledged write of registers was lost is not known; "
+			    "two primaries were writable at once for a moment.");
+	m.nfaults = 3;
+	assert_non_null(strstr(story_scenario(&a, &s), "2 faults: writes were down up to 31.2 s when the primary was "
+						       "killed; "));
+	s.counts.of[EXPECT_OUTAGE].absent = true;
+	assert_non_null(strstr(story_scenario(&a, &s), "2 faults: writes went on when the primary was killed, and "
+						       "writes were down up to 31.2 s when the primary was killed; "));
+	f[2].outage.ended = false;
+	assert_non_null(strstr(story_scenario(&a, &s), "writes were down more than 31.2 s, to the end, when"));
+	f[2].outage.ended = true;
+	f[2].outage.hi_ns = f[2].outage.lo_ns;
+	f[1].outage = f[2].outage;
+	assert_non_null(strstr(story_scenario(&a, &s), "2 faults: writes were down 31.2 s after each; "));
 	arena_free(&a);
 }
 
@@ -282,6 +322,7 @@ int main(void)
 		cmocka_unit_test(faults_are_told_by_what_they_did),
 		cmocka_unit_test(sentences_say_what_was_measured),
 		cmocka_unit_test(sentences_name_bad_service),
+		cmocka_unit_test(sentences_rest_on_what_was_seen),
 		cmocka_unit_test(parts_follow_each_other),
 		cmocka_unit_test(lost_writes_are_counted_by_fault),
 	};
