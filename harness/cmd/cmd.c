@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+#include "base/log.h"
+
 /* The one piece of state that a signal handler can reach. */
 static volatile int interrupted_by;
 
@@ -33,7 +36,7 @@ const volatile int *cmd_interrupted(void)
 
 int cmd_fail(const struct err *e)
 {
-	fprintf(stderr, "ordeal: %s\n", e->msg);
+	log_error("ordeal: %s", e->msg);
 	if (e->kind == ERR_INTERRUPTED)
 		return EXIT_INTERRUPTED;
 	return e->kind == ERR_INPUT ? EXIT_USAGE : EXIT_BROKEN;
@@ -41,13 +44,14 @@ int cmd_fail(const struct err *e)
 
 int cmd_usage(const char *command, const char *fmt, ...)
 {
+	struct buf b = {0};
 	va_list ap;
 
-	fprintf(stderr, "ordeal %s: ", command);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	buf_vfmt(&b, fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "; see `ordeal %s --help`\n", command);
+	log_error("ordeal %s: %s; see `ordeal %s --help`", command, buf_cstr(&b), command);
+	buf_free(&b);
 	return EXIT_USAGE;
 }
 

@@ -57,7 +57,7 @@ static int check_folder(const char *dir)
 	snprintf(events, sizeof(events), "%s/events.jsonl", dir);
 	if (file_exists(events))
 		return 0;
-	fprintf(stderr, "ordeal: %s is no run's folder: it has no events.jsonl\n", dir);
+	log_error("ordeal: %s is no run's folder: it has no events.jsonl", dir);
 	return EXIT_USAGE;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "check/check.h"
 #include "cmd/cmd.h"
@@ -47,7 +48,7 @@ static int scenarios(void)
 
 		if (yaml_read_file(&a, arena_fmt(&a, "%s/%s", dir, v[i]->d_name), &docs, &ndocs,
 				   &bad)) {
-			fprintf(stderr, "ordeal: %s\n", bad.msg);
+			log_error("ordeal: %s", bad.msg);
 			r = EXIT_USAGE;
 		} else {
 			title = ndocs ? yaml_get(docs[0], "title") : NULL;

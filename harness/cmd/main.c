@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/version.h"
 #include "cmd/cmd.h"
@@ -81,6 +82,6 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[1], commands[i].name))
 			return said(commands[i].run(argc - 1, argv + 1));
 	}
-	fprintf(stderr, "ordeal: no command is called \"%s\"; see `ordeal --help`\n", argv[1]);
+	log_error("ordeal: no command is called \"%s\"; see `ordeal --help`", argv[1]);
 	return EXIT_USAGE;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "cmd/cmd.h"
 #include "report/report.h"
 
@@ -26,7 +27,7 @@ int cmd_report(int argc, char **argv)
 		return cmd_usage("report", "one run's folder is wanted");
 	snprintf(events, sizeof(events), "%s/events.jsonl", argv[1]);
 	if (!file_exists(events)) {
-		fprintf(stderr, "ordeal: %s is no run's folder: it has no events.jsonl\n", argv[1]);
+		log_error("ordeal: %s is no run's folder: it has no events.jsonl", argv[1]);
 		return EXIT_USAGE;
 	}
 	if (report_make(argv[1], stdout, &verdict, &e))

@@ -19,7 +19,8 @@ int scenario_line(const struct ynode *n, const char **out, struct err *e)
 
 	if (yaml_to_string(n, out, e))
 		return -1;
-	for (p = *out; *p && !iscntrl((unsigned char)*p); p++)
+	/* C1 controls steer a terminal as well. */
+	for (p = *out; *p && !iscntrl((unsigned char)*p) && !((unsigned char)*p == 0xc2 && (p[1] & 0xe0) == 0x80); p++)
 		;
 	if (*p || p == *out || p - *out > 150)
 		return yaml_error(n, e, "one line of 1 to 150 characters is needed here");

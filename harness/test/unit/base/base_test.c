@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/random.h"
@@ -332,6 +333,15 @@ static void tokens_have_their_length(void **state)
 	assert_string_not_equal(a, b);
 }
 
+static void messages_do_not_steer_the_terminal(void **state)
+{
+	char text[] = "a\x1b[31mb\r\x07\x7f\xc2\x9b" "1m\xc3\xa9\n\tc";
+
+	(void)state;
+	log_tame(text);
+	assert_string_equal(text, "a?[31mb???\?\?1m\xc3\xa9\n\tc");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +362,7 @@ int main(void)
 		cmocka_unit_test(the_seed_decides),
 		cmocka_unit_test(uuids_are_of_version_4),
 		cmocka_unit_test(tokens_have_their_length),
+		cmocka_unit_test(messages_do_not_steer_the_terminal),
 	};
 
 	return cmocka_run_group_tests_name("base", tests, NULL, NULL);

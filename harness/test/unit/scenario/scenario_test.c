@@ -424,6 +424,8 @@ static const struct wrong {
 	 "7:10: outage is measured on writes, and the load's mix has none"},
 	{HEAD "load: {mix: {cas: 1}}\n" STEADY "expect: [{duplicate: {at_most: 0}}]\n",
 	 "5:10: duplicate is counted on inserts and sends, and the load's mix has neither"},
+	{HEAD STEADY "expect: [{lost: {at_most: 0}, name: \"a\\u009b1m\"}]\n",
+	 "4:37: one line of 1 to 150 characters is needed here"},
 	{HEAD STEADY "expect: [{lost: {at_most: 0}, name: ''}]\n", "4:37: one line of 1 to 150 characters is needed here"},
 	{HEAD STEADY "expect: [{lost: {at_most: 0}, name: \"a\\nok 2\"}]\n",
 	 "4:37: one line of 1 to 150 characters is needed here"},
