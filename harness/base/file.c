@@ -14,11 +14,12 @@ int file_read(const char *path, struct buf *b, struct err *e)
 {
 	char chunk[65536];
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
+	ssize_t n = 0;
 
 	if (fd < 0)
 		return err_set(e, ERR_INPUT, "cannot read %s: %s", path, strerror(errno));
-	while ((n = read(fd, chunk, sizeof(chunk))) > 0)
+	/* A device may have no end. */
+	while (!b->over && (n = read(fd, chunk, sizeof(chunk))) > 0)
 		buf_add(b, chunk, (size_t)n);
 	if (n < 0)
 		err_set(e, ERR_INPUT, "cannot read %s: %s", path, strerror(errno));

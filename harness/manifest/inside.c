@@ -132,7 +132,7 @@ static const char *insert_key(struct arena *a, const char *text, const struct yn
 	struct buf b = {0};
 	const char *out;
 
-	if (!at)
+	if (!at || map->alias)
 		return NULL;
 	if (*at == '{') {
 		buf_fmt(&b, "%s: ", key);
@@ -237,7 +237,7 @@ const char *inside_set(struct arena *a, const char *what, const char *text, cons
 	*from = n->text;
 	if (!strcmp(n->text, value))
 		return text;
-	start = position(text, n);
+	start = n->alias ? NULL : position(text, n);
 	end = start ? scalar_end(start, n) : NULL;
 	if (end) {
 		add_value(&b, value, !n->plain);

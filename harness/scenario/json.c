@@ -20,7 +20,7 @@ static cJSON *step_json(const struct step *st)
 		json_set_str(o, "target", st->target);
 		if (st->duration_ns)
 			json_set_i64(o, "for_ns", st->duration_ns);
-		json_set(o, "params", yaml_to_json(st->params));
+		json_set(o, "params", yaml_words_to_json(st->params));
 		break;
 	case STEP_HEAL:
 		json_set_str(o, "id", st->id);

@@ -1,4 +1,4 @@
-#include "yaml/yaml.h"
+#include "yaml/parts.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -14,6 +14,23 @@
 /* What a value means: numbers, durations, words; and errors that lead to
  * the place in the user's file. */
 
+/* What a file says is shown on a terminal: no control characters, C1's
+ * (U+0080 to U+009F) among them, and none that turns the writing around. */
+static void make_harmless(char *text)
+{
+	unsigned char *p = (unsigned char *)text;
+
+	for (; *p; p++) {
+		if ((*p < 0x20 && *p != '\n') || *p == 0x7f)
+			*p = '?';
+		else if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
+			p[0] = p[1] = '?';
+		else if (p[0] == 0xe2 && ((p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) ||
+					  (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9)))
+			p[0] = p[1] = p[2] = '?';
+	}
+}
+
 int yaml_error(const struct ynode *at, struct err *e, const char *fmt, ...)
 {
 	char text[sizeof(e->msg)];
@@ -22,6 +39,7 @@ int yaml_error(const struct ynode *at, struct err *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	make_harmless(text);
 	return err_set(e, ERR_INPUT, "%s:%d:%d: %s", at->file ? at->file : "(made)", at->line,
 		       at->column, text);
 }
@@ -158,22 +176,18 @@ bad:
 	return yaml_error(n, e, "a whole number is needed here, not %s", seen(n, s));
 }
 
-/* [-+] digits [. digits] [e [-+] digits]: no hexadecimal, no infinity. */
-static bool is_number(const char *p, bool *whole)
+bool yaml_is_number(const char *p)
 {
 	bool digits = false;
 
-	*whole = true;
 	p += *p == '-' || *p == '+';
 	for (; isdigit((unsigned char)*p); p++)
 		digits = true;
 	if (*p == '.') {
-		*whole = false;
 		for (p++; isdigit((unsigned char)*p); p++)
 			digits = true;
 	}
 	if (digits && (*p == 'e' || *p == 'E')) {
-		*whole = false;
 		p++;
 		p += *p == '-' || *p == '+';
 		if (!isdigit((unsigned char)*p))
@@ -186,11 +200,10 @@ static bool is_number(const char *p, bool *whole)
 
 int yaml_to_num(const struct ynode *n, double *out, struct err *e)
 {
-	bool whole;
 	char s[80];
 	double v;
 
-	if (n->kind != Y_SCALAR || !n->plain || !is_number(n->text, &whole))
+	if (n->kind != Y_SCALAR || !n->plain || !yaml_is_number(n->text))
 		return yaml_error(n, e, "a number is needed here, not %s", seen(n, s));
 	v = strtod(n->text, NULL);
 	if (!isfinite(v))
@@ -270,82 +283,4 @@ int yaml_to_duration_ns(const struct ynode *n, int64_t *out, struct err *e)
 bad:
 	return yaml_error(n, e, "a duration is needed here, like 250ms, 1.5s, 2m or 1h, not %s",
 			  seen(n, s));
-}
-
-/* Integers as Kubernetes' YAML reader takes them: decimal, 0x, 0o, and the
- * octal with a leading zero that file modes are written in. */
-static bool to_integer(const char *text, long long *out)
-{
-	const char *p = text;
-	bool negative = *p == '-';
-	int base = 10;
-	char *end;
-
-	p += *p == '-' || *p == '+';
-	if (p[0] == '0' && p[1] == 'x')
-		base = 16, p += 2;
-	else if (p[0] == '0' && p[1] == 'o')
-		base = 8, p += 2;
-	else if (p[0] == '0' && p[1] && strspn(p, "01234567") == strlen(p))
-		base = 8;
-	if (!isxdigit((unsigned char)*p))
-		return false;
-	errno = 0;
-	*out = strtoll(p, &end, base);
-	if (negative)
-		*out = -*out;
-	return !*end && errno != ERANGE;
-}
-
-static cJSON *scalar_to_json(const struct ynode *n)
-{
-	static const char *const nulls[] = {"", "~", "null", "Null", "NULL"};
-	static const char *const truths[] = {"true", "True", "TRUE"};
-	static const char *const lies[] = {"false", "False", "FALSE"};
-	const char *t = n->text;
-	long long whole_value;
-	char raw[32];
-	bool whole;
-	double v;
-	size_t i;
-
-	if (!n->plain)
-		return cJSON_CreateString(t);
-	for (i = 0; i < sizeof(nulls) / sizeof(*nulls); i++) {
-		if (!strcmp(t, nulls[i]))
-			return cJSON_CreateNull();
-	}
-	for (i = 0; i < sizeof(truths) / sizeof(*truths); i++) {
-		if (!strcmp(t, truths[i]))
-			return cJSON_CreateTrue();
-		if (!strcmp(t, lies[i]))
-			return cJSON_CreateFalse();
-	}
-	if (to_integer(t, &whole_value)) {
-		if (llabs(whole_value) <= INT64_C(1000000000000000))
-			return cJSON_CreateNumber((double)whole_value);
-		/* cJSON prints 15 digits when they are near enough. */
-		snprintf(raw, sizeof(raw), "%lld", whole_value);
-		return cJSON_CreateRaw(raw);
-	}
-	if (is_number(t, &whole) && isfinite(v = strtod(t, NULL)))
-		return cJSON_CreateNumber(v);
-	return cJSON_CreateString(t);
-}
-
-cJSON *yaml_to_json(const struct ynode *n)
-{
-	cJSON *o;
-	size_t i;
-
-	if (n->kind == Y_SCALAR)
-		return scalar_to_json(n);
-	o = n->kind == Y_MAP ? cJSON_CreateObject() : cJSON_CreateArray();
-	for (i = 0; i < n->n; i++) {
-		if (n->kind == Y_MAP)
-			cJSON_AddItemToObject(o, n->keys[i]->text, yaml_to_json(n->items[i]));
-		else
-			cJSON_AddItemToArray(o, yaml_to_json(n->items[i]));
-	}
-	return o;
 }

@@ -5,6 +5,7 @@
 #include <yaml.h>
 
 #include "base/file.h"
+#include "base/mem.h"
 
 /* From libyaml's events to a tree. libyaml itself does not recurse; the caps
  * keep a hostile or mistaken file from costing more than a moment. */
@@ -16,10 +17,20 @@ enum {
 	YAML_MAP_MAX = 5000, /* keys: looking for duplicates is quadratic */
 };
 
+/* A value with a name (&name); the last one of a name counts. */
+struct anchor {
+	const char *name;
+	struct ynode *node;
+	bool open; /* its end is yet to come */
+	struct anchor *next;
+};
+
 /* A collection that is still open. */
 struct frame {
 	struct ynode *node;
 	struct ynode *key; /* a map's key that waits for its value */
+	struct anchor *anchor;
+	bool merges; /* has a key << */
 };
 
 struct reader {
@@ -29,6 +40,7 @@ struct reader {
 	struct frame stack[YAML_DEPTH_MAX];
 	size_t depth, nodes;
 	struct ynode *root; /* of the document under way */
+	struct anchor *anchors;
 	struct ynode **docs;
 	size_t ndocs, docs_alloc;
 };
@@ -104,20 +116,24 @@ static int new_node(struct reader *r, enum ynode_kind kind, const yaml_event_t *
 	return 0;
 }
 
-static int add_key(struct reader *r, struct frame *f, struct ynode *key, struct err *e)
+static bool is_merge(const struct ynode *key)
+{
+	return key->plain && !strcmp(key->text, "<<");
+}
+
+static int add_key(struct frame *f, struct ynode *key, struct err *e)
 {
 	const struct ynode *map = f->node;
 	size_t i;
 
 	if (key->kind != Y_SCALAR)
 		return yaml_error(key, e, "a key must be a plain word, not a map or a list");
-	if (key->plain && !strcmp(key->text, "<<"))
-		return yaml_error(key, e, "merge keys (<<) are not supported: write the keys out");
 	if (key->plain && !*key->text)
 		return yaml_error(key, e, "a key is missing before the colon");
 	if (map->n >= YAML_MAP_MAX)
 		return yaml_error(key, e, "the map has more than %d keys", YAML_MAP_MAX);
-	for (i = 0; i < map->n; i++) {
+	f->merges = f->merges || is_merge(key);
+	for (i = 0; i < map->n && !is_merge(key); i++) {
 		if (!strcmp(map->keys[i]->text, key->text))
 			return yaml_error(key, e,
 					  "the key \"%s\" is there twice (first in line %d): "
@@ -125,7 +141,6 @@ static int add_key(struct reader *r, struct frame *f, struct ynode *key, struct 
 					  key->text, map->keys[i]->line);
 	}
 	f->key = key;
-	(void)r;
 	return 0;
 }
 
@@ -141,7 +156,7 @@ static int attach(struct reader *r, struct ynode *n, struct err *e)
 	}
 	f = &r->stack[r->depth - 1];
 	if (f->node->kind == Y_MAP && !f->key)
-		return add_key(r, f, n, e);
+		return add_key(f, n, e);
 	if (f->node->kind == Y_MAP) {
 		key_alloc = f->node->alloc;
 		push_node(r->a, &f->node->keys, f->node->n, &key_alloc, f->key);
@@ -152,19 +167,146 @@ static int attach(struct reader *r, struct ynode *n, struct err *e)
 	return 0;
 }
 
+/* ---- anchors, aliases, merge keys ---- */
+
+static struct anchor *name_node(struct reader *r, const yaml_char_t *name, struct ynode *n, bool open)
+{
+	struct anchor *a;
+
+	if (!name)
+		return NULL;
+	a = arena_alloc(r->a, sizeof(*a));
+	*a = (struct anchor){arena_strdup(r->a, (const char *)name), n, open, r->anchors};
+	r->anchors = a;
+	return a;
+}
+
+/* Each alias has nodes of its own, so that one can be changed without the
+ * others; they count as if they had been written out, which bounds what a
+ * few nested aliases can ask for. -1: too many, or too deep. */
+static int copy_node(struct reader *r, const struct ynode *from, size_t depth, struct ynode **out)
+{
+	struct ynode *n;
+
+	if (++r->nodes > YAML_NODES_MAX || depth > YAML_DEPTH_MAX)
+		return -1;
+	n = arena_alloc(r->a, sizeof(*n));
+	*n = *from;
+	n->alias = true;
+	n->alloc = n->n;
+	*out = n;
+	if (!n->n)
+		return 0;
+	n->items = arena_alloc(r->a, n->n * sizeof(*n->items));
+	if (n->kind == Y_MAP)
+		n->keys = arena_alloc(r->a, n->n * sizeof(*n->keys));
+	for (size_t i = 0; i < n->n; i++) {
+		if (copy_node(r, from->items[i], depth + 1, &n->items[i]) ||
+		    (n->kind == Y_MAP && copy_node(r, from->keys[i], depth + 1, &n->keys[i])))
+			return -1;
+	}
+	return 0;
+}
+
+static int on_alias(struct reader *r, const yaml_event_t *ev, struct err *e)
+{
+	const char *name = (const char *)ev->data.alias.anchor;
+	const struct anchor *a;
+	struct ynode *n;
+
+	for (a = r->anchors; a && strcmp(a->name, name); a = a->next)
+		;
+	if (!a)
+		return mark_error(r, &ev->start_mark, e,
+				  "nothing before this alias (*name) has its name (&name)");
+	if (a->open)
+		return mark_error(r, &ev->start_mark, e, "this alias (*name) stands inside of what it names");
+	if (copy_node(r, a->node, r->depth, &n))
+		return mark_error(r, &ev->start_mark, e,
+				  r->nodes > YAML_NODES_MAX ? "the file is too large: more than 400000 values" :
+				  "maps and lists are nested too deeply: more than 64 levels");
+	n->line = (int)ev->start_mark.line + 1;
+	n->column = (int)ev->start_mark.column + 1;
+	return attach(r, n, e);
+}
+
+/* The keys of `from` that the map has not. */
+static int merge_map(struct reader *r, struct ynode *map, const struct ynode *from, struct err *e)
+{
+	size_t key_alloc;
+
+	if (from->kind != Y_MAP)
+		return yaml_error(from, e, "a merge key (<<) takes a map, or a list of maps");
+	for (size_t i = 0; i < from->n; i++) {
+		if (yaml_get(map, from->keys[i]->text))
+			continue;
+		if (map->n >= YAML_MAP_MAX)
+			return yaml_error(from, e, "the map has more than %d keys", YAML_MAP_MAX);
+		key_alloc = map->alloc;
+		push_node(r->a, &map->keys, map->n, &key_alloc, from->keys[i]);
+		push_node(r->a, &map->items, map->n, &map->alloc, from->items[i]);
+		map->items[map->n++]->alias = true;
+	}
+	return 0;
+}
+
+/* Keys that the map itself has go before merged ones, and those of an earlier
+ * map before a later one's (YAML 1.1, "Merge Key Language-Independent Type"). */
+static int merge(struct reader *r, struct ynode *map, struct err *e)
+{
+	for (size_t i = 0; i < map->n;) {
+		const struct ynode *from = map->items[i];
+
+		if (!is_merge(map->keys[i])) {
+			i++;
+			continue;
+		}
+		map->n--;
+		memmove(&map->keys[i], &map->keys[i + 1], (map->n - i) * sizeof(*map->keys));
+		memmove(&map->items[i], &map->items[i + 1], (map->n - i) * sizeof(*map->items));
+		for (size_t k = 0; from->kind == Y_LIST && k < from->n; k++)
+			if (merge_map(r, map, from->items[k], e))
+				return -1;
+		if (from->kind != Y_LIST && merge_map(r, map, from, e))
+			return -1;
+	}
+	return 0;
+}
+
+static int on_close(struct reader *r, struct err *e)
+{
+	struct frame *f = &r->stack[--r->depth];
+
+	if (f->anchor)
+		f->anchor->open = false;
+	return f->merges ? merge(r, f->node, e) : 0;
+}
+
+/* ---- events ---- */
+
+/* !!int and its like say what a plain scalar is by itself; 1: it is a text
+ * by its tag, or by none. */
+static int scalar_tag(const char *tag)
+{
+	static const char *const plain[] = {YAML_INT_TAG, YAML_BOOL_TAG, YAML_FLOAT_TAG, YAML_NULL_TAG};
+
+	for (size_t i = 0; tag && i < ARRAY_LEN(plain); i++)
+		if (!strcmp(plain[i], tag))
+			return 0;
+	return !tag || !strcmp(tag, "!") || !strcmp(tag, YAML_STR_TAG) ? 1 : -1;
+}
+
 static int on_scalar(struct reader *r, const yaml_event_t *ev, struct err *e)
 {
 	const char *text = (const char *)ev->data.scalar.value;
 	const char *tag = (const char *)ev->data.scalar.tag;
+	int is_text = scalar_tag(tag);
 	struct ynode *n;
 	char *copy;
 
-	if (ev->data.scalar.anchor)
+	if (is_text < 0)
 		return mark_error(r, &ev->start_mark, e,
-				  "anchors (&name) are not supported: write the value out");
-	if (tag && strcmp(tag, "!") && strcmp(tag, YAML_STR_TAG))
-		return mark_error(r, &ev->start_mark, e,
-				  "tags (!name) are not supported: leave it out, or quote a text");
+				  "this tag (!name) is not supported: leave it out, or quote a text");
 	if (memchr(text, '\0', ev->data.scalar.length))
 		return mark_error(r, &ev->start_mark, e, "a text may not hold a NUL character");
 	if (new_node(r, Y_SCALAR, ev, &n, e))
@@ -172,7 +314,8 @@ static int on_scalar(struct reader *r, const yaml_event_t *ev, struct err *e)
 	copy = arena_alloc(r->a, ev->data.scalar.length + 1);
 	memcpy(copy, text, ev->data.scalar.length);
 	n->text = copy;
-	n->plain = ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !tag;
+	n->plain = !is_text || (ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !tag);
+	name_node(r, ev->data.scalar.anchor, n, false);
 	return attach(r, n, e);
 }
 
@@ -189,18 +332,15 @@ static int on_open(struct reader *r, enum ynode_kind kind, const yaml_event_t *e
 		anchor = ev->data.sequence_start.anchor;
 		tag = ev->data.sequence_start.tag;
 	}
-	if (anchor)
+	if (tag && strcmp((const char *)tag, kind == Y_MAP ? YAML_MAP_TAG : YAML_SEQ_TAG))
 		return mark_error(r, &ev->start_mark, e,
-				  "anchors (&name) are not supported: write the value out");
-	if (tag)
-		return mark_error(r, &ev->start_mark, e,
-				  "tags (!name) are not supported: leave it out");
+				  "this tag (!name) is not supported: leave it out");
 	if (r->depth >= YAML_DEPTH_MAX)
 		return mark_error(r, &ev->start_mark, e,
 				  "maps and lists are nested too deeply: more than 64 levels");
 	if (new_node(r, kind, ev, &n, e) || attach(r, n, e))
 		return -1;
-	r->stack[r->depth++] = (struct frame){.node = n};
+	r->stack[r->depth++] = (struct frame){.node = n, .anchor = name_node(r, anchor, n, true)};
 	return 0;
 }
 
@@ -216,13 +356,12 @@ static int on_event(struct reader *r, const yaml_event_t *ev, bool *end, struct 
 		return on_open(r, Y_LIST, ev, e);
 	case YAML_MAPPING_END_EVENT:
 	case YAML_SEQUENCE_END_EVENT:
-		r->depth--;
-		return 0;
+		return on_close(r, e);
 	case YAML_ALIAS_EVENT:
-		return mark_error(r, &ev->start_mark, e,
-				  "aliases (*name) are not supported: write the value out");
+		return on_alias(r, ev, e);
 	case YAML_DOCUMENT_START_EVENT:
 		r->root = NULL;
+		r->anchors = NULL; /* names do not outlive their document */
 		r->depth = 0;
 		return 0;
 	case YAML_DOCUMENT_END_EVENT:
@@ -280,7 +419,7 @@ int yaml_read_text(struct arena *a, const char *name, const char *text, struct y
 int yaml_read_file(struct arena *a, const char *path, struct ynode ***docs, size_t *n,
 		   struct err *e)
 {
-	struct buf b = {0};
+	struct buf b = {.cap = YAML_FILE_MAX};
 	int rc = -1;
 
 	if (!file_read(path, &b, e))

@@ -10,8 +10,9 @@
 #include "base/mem.h"
 
 /* A YAML document as a tree that remembers where everything stood. Parsed
- * with libyaml; anchors, aliases and merge keys are refused by name; a
- * duplicate key is an error. Everything lives in the arena. */
+ * with libyaml. An alias is a copy of what its anchor names, a merge key (<<)
+ * is the keys that it brings; a duplicate key is an error. Everything lives in
+ * the arena. */
 
 enum ynode_kind { Y_SCALAR, Y_MAP, Y_LIST };
 
@@ -22,6 +23,7 @@ struct ynode {
 	/* Y_SCALAR */
 	const char *text;
 	bool plain; /* unquoted: true/false/null/numbers count as such */
+	bool alias; /* what stands there is an alias or a merge key: not these bytes */
 	/* Y_MAP: keys[i] is a scalar; Y_MAP and Y_LIST: items[i] */
 	struct ynode **keys;
 	struct ynode **items;
@@ -47,10 +49,21 @@ void yaml_set(struct arena *a, struct ynode *map, const char *key, struct ynode 
 void yaml_append(struct arena *a, struct ynode *list, struct ynode *value);
 bool yaml_remove(struct ynode *map, const char *key);
 
-/* Kubernetes' reading of YAML (YAML 1.1 booleans limited to true/false):
- * plain true/false, null/~, integers and floats become JSON's, the rest
- * strings. The caller deletes the result. */
+/* What a scalar is to kubectl, whose reader is Go's yaml.v2 (its resolve.go,
+ * in sigs.k8s.io/yaml): plain y, yes, on, n, no, off in three spellings are
+ * booleans as well; 0x1f, 0o17, 017, 0b1 and 1_000 are integers; 1:20 and
+ * 2024-01-17 are texts. */
+enum yaml_type { YAML_IS_TEXT, YAML_IS_NULL, YAML_IS_BOOL, YAML_IS_INT, YAML_IS_FLOAT };
+enum yaml_type yaml_type(const struct ynode *scalar);
+/* Absent to Kubernetes: null, ~, or nothing behind the colon. */
+bool yaml_is_null(const struct ynode *n);
+
+/* As kubectl makes JSON of YAML, keys that are no texts included. The caller
+ * deletes the result. */
 cJSON *yaml_to_json(const struct ynode *n);
+/* The same with true and false as the only booleans: for files of our own, in
+ * which y or on may be a name. */
+cJSON *yaml_words_to_json(const struct ynode *n);
 
 /* Sets an ERR_INPUT "file:line:column: ..." at this node; returns -1. */
 int yaml_error(const struct ynode *at, struct err *e, const char *fmt, ...)

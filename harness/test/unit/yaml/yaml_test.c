@@ -62,8 +62,25 @@ static void test_json(void **state)
 		{"[1, -2, +3, 0x1f, 0o17, 0644, 08]", "[1,-2,3,31,15,420,8]"},
 		{"[1.5, .5, 1e3, -1.25e-2, 1., 1.5.2, 1-2]",
 		 "[1.5,0.5,1000,-0.0125,1,\"1.5.2\",\"1-2\"]"},
-		{"[true, false, True, on, off, yes, no]",
-		 "[true,false,true,\"on\",\"off\",\"yes\",\"no\"]"},
+		/* As kubectl: YAML 1.1 words are booleans, sexagesimals and dates are texts. */
+		{"[true, false, True, on, off, yes, no, y, N, oN, Yes]",
+		 "[true,false,true,true,false,true,false,true,false,\"oN\",true]"},
+		{"['on', \"yes\", \"6379\"]", "[\"on\",\"yes\",\"6379\"]"},
+		{"[1_000, 0b101, -0x10, 0o8, 09, 1:20, 2024-01-17, 0X1F, 1__0, _1]",
+		 "[1000,5,-16,\"0o8\",9,\"1:20\",\"2024-01-17\",31,10,\"_1\"]"},
+		{"{on: 1, 010: 2, 0x10: 3, 'no': 4}", "{\"true\":1,\"8\":2,\"16\":3,\"no\":4}"},
+		{"[!!int 12, !!bool true, !!null x, !!float 1]", "[12,true,\"x\",1]"},
+		{"{a: !!map {b: !!seq [1]}}", "{\"a\":{\"b\":[1]}}"},
+		{"{a: &x 1, b: *x, c: [*x, *x]}", "{\"a\":1,\"b\":1,\"c\":[1,1]}"},
+		{"{a: &x {b: [1]}, c: *x}", "{\"a\":{\"b\":[1]},\"c\":{\"b\":[1]}}"},
+		{"{&k a: 1, b: *k}", "{\"a\":1,\"b\":\"a\"}"},
+		{"{a: &x 1, b: &x 2, c: *x}", "{\"a\":1,\"b\":2,\"c\":2}"},
+		{"{a: &x {p: 1, q: 2}, b: {<<: *x, q: 3}}",
+		 "{\"a\":{\"p\":1,\"q\":2},\"b\":{\"q\":3,\"p\":1}}"},
+		{"{a: &x {p: 1}, b: &y {p: 2, r: 3}, c: {q: 0, <<: [*x, *y]}}",
+		 "{\"a\":{\"p\":1},\"b\":{\"p\":2,\"r\":3},\"c\":{\"q\":0,\"p\":1,\"r\":3}}"},
+		{"{'<<': {b: 1}}", "{\"<<\":{\"b\":1}}"},
+		{"a:\n  <<: {b: 1}", "{\"a\":{\"b\":1}}"},
 		{"[null, ~, '', \"null\", 'true', \"1\"]", "[null,null,\"\",\"null\",\"true\",\"1\"]"},
 		{"a:\nb:", "{\"a\":null,\"b\":null}"},
 		{"[9007199254740992, 9007199254740993]", "[9007199254740992,9007199254740993]"},
@@ -97,16 +114,15 @@ static void test_refused(void **state)
 				       "remove one"},
 		{"x: {a: 1, 'a': 2}", "t.yaml:1:11: the key \"a\" is there twice (first in line 1): "
 				      "remove one"},
-		{"a: &x 1", "t.yaml:1:4: anchors (&name) are not supported: write the value out"},
-		{"a: &x [1]", "t.yaml:1:4: anchors (&name) are not supported: write the value out"},
-		{"a: &x {b: 1}", "t.yaml:1:4: anchors (&name) are not supported: write the value out"},
-		{"a: *x", "t.yaml:1:4: aliases (*name) are not supported: write the value out"},
-		{"a:\n  <<: {b: 1}",
-		 "t.yaml:2:3: merge keys (<<) are not supported: write the keys out"},
-		{"a: !!int 1",
-		 "t.yaml:1:4: tags (!name) are not supported: leave it out, or quote a text"},
-		{"a: !x [1]", "t.yaml:1:4: tags (!name) are not supported: leave it out"},
-		{"a: !x {b: 1}", "t.yaml:1:4: tags (!name) are not supported: leave it out"},
+		{"a: *x", "t.yaml:1:4: nothing before this alias (*name) has its name (&name)"},
+		{"a: &x [*x]", "t.yaml:1:8: this alias (*name) stands inside of what it names"},
+		{"a: &x 1\n---\nb: *x", "t.yaml:3:4: nothing before this alias (*name) has its name (&name)"},
+		{"a: {<<: 1}", "t.yaml:1:9: a merge key (<<) takes a map, or a list of maps"},
+		{"a: {<<: [1]}", "t.yaml:1:10: a merge key (<<) takes a map, or a list of maps"},
+		{"a: !!binary aGk=",
+		 "t.yaml:1:4: this tag (!name) is not supported: leave it out, or quote a text"},
+		{"a: !x [1]", "t.yaml:1:4: this tag (!name) is not supported: leave it out"},
+		{"a: !x {b: 1}", "t.yaml:1:4: this tag (!name) is not supported: leave it out"},
 		{"? [a]\n: b", "t.yaml:1:3: a key must be a plain word, not a map or a list"},
 		{"{a: {b: c}: d}", NULL},
 		{"?\n: b", "t.yaml:1:2: a key is missing before the colon"},
@@ -172,7 +188,65 @@ static void test_caps(void **state)
 	for (i = 0; i < 64; i++)
 		buf_char(&b, ']');
 	assert_int_equal(yaml_read_text(&arena, "t", buf_cstr(&b), &docs, &n, &e), 0);
+	/* Nested aliases: nine of nine of nine ... */
+	buf_reset(&b);
+	buf_str(&b, "a0: &a0 [x,x,x,x,x,x,x,x,x]\n");
+	for (i = 1; i < 9; i++) {
+		buf_fmt(&b, "a%d: &a%d [", i, i);
+		for (n = 0; n < 9; n++)
+			buf_fmt(&b, "%s*a%d", n ? "," : "", i - 1);
+		buf_str(&b, "]\n");
+	}
+	assert_int_equal(yaml_read_text(&arena, "t", buf_cstr(&b), &docs, &n, &e), -1);
+	assert_non_null(strstr(e.msg, "the file is too large: more than 400000 values"));
+	buf_reset(&b);
+	buf_str(&b, "a: &a ");
+	for (i = 0; i < 50; i++)
+		buf_char(&b, '[');
+	for (i = 0; i < 50; i++)
+		buf_char(&b, ']');
+	buf_str(&b, "\nb: [[[[[[[[[[[[[[[*a]]]]]]]]]]]]]]]\n");
+	assert_int_equal(yaml_read_text(&arena, "t", buf_cstr(&b), &docs, &n, &e), -1);
+	assert_string_equal(e.msg, "t:2:19: maps and lists are nested too deeply: more than 64 levels");
 	buf_free(&b);
+}
+
+/* A file without end is read up to the limit, and no further. */
+static void test_endless(void **state)
+{
+	struct ynode **docs;
+	struct err e = {0};
+	size_t n;
+
+	(void)state;
+	assert_int_equal(yaml_read_file(&arena, "/dev/zero", &docs, &n, &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
+	assert_string_equal(e.msg, "/dev/zero is larger than 8388608 bytes");
+}
+
+/* Nothing of a file reaches a terminal as it is. */
+static void test_harmless(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	yaml_error(parse("\"\\e[31m\\x7f\\x9b1m\\u202eevil \\u00e4\""), &e, "unknown \"%s\"",
+		   parse("\"\\e[31m\\x7f\\x9b1m\\u202eevil \\u00e4\"")->text);
+	assert_string_equal(e.msg, "t.yaml:1:1: unknown \"?[31m???1m???evil \xc3\xa4\"");
+}
+
+/* Changing one use of an anchor leaves the others. */
+static void test_copies(void **state)
+{
+	struct ynode *root = parse("{a: &x {b: 1}, c: *x, d: {<<: *x}}");
+
+	(void)state;
+	yaml_path(root, "c.b")->text = "2";
+	yaml_path(root, "d.b")->text = "3";
+	assert_string_equal(yaml_path(root, "a.b")->text, "1");
+	assert_false(yaml_path(root, "a.b")->alias);
+	assert_true(yaml_path(root, "c.b")->alias);
+	assert_int_equal(yaml_path(root, "c")->column, 19);
 }
 
 static void test_documents(void **state)
@@ -420,6 +494,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_caps, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_documents, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_endless, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_harmless, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_copies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_path, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_edit, setup, teardown),

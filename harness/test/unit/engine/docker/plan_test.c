@@ -114,7 +114,7 @@ static void container(void **state)
 	cJSON *c = object("{image: i, command: [a, $(X)], args: ['1'], workingDir: /w, resources: {limits: "
 			  "{cpu: '2', memory: 4Gi}, requests: {cpu: 100m}}, securityContext: {runAsUser: 5, "
 			  "capabilities: {drop: [ALL]}, allowPrivilegeEscalation: false}}");
-	cJSON *env = object("{X: y}"), *body = plan_container(pod, c, env);
+	cJSON *env = object("{X: 'y'}"), *body = plan_container(pod, c, env);
 
 	(void)state;
 	assert_string_equal(json_path(body, "Entrypoint.1")->valuestring, "y");
