@@ -13,6 +13,7 @@
 
 #define DEFAULT_TIMEOUT_NS (30 * NS_PER_S)
 #define CONNECT_TIMEOUT_NS (10 * NS_PER_S)
+enum { TOKEN_MAX = 1024 * 1024 };
 /* A quiet stream hears at least a bookmark a minute from the API server. */
 #define QUIET_STREAM_S 90L
 
@@ -151,10 +152,13 @@ static int read_token(const struct kube_conf *conf, struct buf *out, struct err 
 	}
 	if (!conf->token_file)
 		return 0;
+	out->cap = TOKEN_MAX;
 	if (file_read(conf->token_file, out, e))
 		return -1;
-	while (out->len && (out->s[out->len - 1] == '\n' || out->s[out->len - 1] == ' '))
-		out->s[--out->len] = '\0';
+	if (strlen(buf_cstr(out)) != out->len || kube_token_trim(out->s))
+		return err_set(e, ERR_INPUT, "%s holds no token: there are blanks or line breaks inside of it",
+			       conf->token_file);
+	out->len = strlen(out->s);
 	return 0;
 }
 
@@ -188,19 +192,26 @@ static int make_headers(const struct kube_conf *conf, const struct kube_request 
 
 /* --resolve and friends are not needed: a tls-server-name differs from the
  * host only in what the certificate is checked against, which libcurl takes
- * from the URL; CONNECT_TO sends the connection to the real host. */
+ * from the URL; CONNECT_TO sends the connection to the real host. What stands
+ * behind the host is part of the URL as it was. */
 static struct curl_slist *connect_to(const struct kube_conf *conf, struct buf *url)
 {
 	const char *host = conf->server + strlen("https://");
-	const char *colon = strrchr(host, ':');
-	const char *port = colon && !strchr(colon, ']') ? colon + 1 : "443";
+	size_t whole = strcspn(host, "/"), len = whole;
 	struct curl_slist *l;
 	struct buf b = {0};
+	char port[16] = "443";
 
-	buf_fmt(url, "https://%s:%s", conf->server_name, port);
-	buf_fmt(&b, "%s:%s:%.*s:%s", conf->server_name, port,
-		(int)(colon && !strchr(colon, ']') ? (size_t)(colon - host) : strlen(host)), host,
-		port);
+	while (len && host[len - 1] != ':' && host[len - 1] != ']')
+		len--;
+	if (len && host[len - 1] == ':') {
+		snprintf(port, sizeof(port), "%.*s", (int)(whole - len), host + len);
+		len--;
+	} else {
+		len = whole;
+	}
+	buf_fmt(url, "https://%s:%s%s", conf->server_name, port, host + whole);
+	buf_fmt(&b, "%s:%s:%.*s:%s", conf->server_name, port, (int)len, host, port);
 	l = curl_slist_append(NULL, b.s);
 	buf_free(&b);
 	return l;
@@ -241,7 +252,7 @@ int kube_http(struct kube_client *k, const struct kube_request *q, struct buf *a
 		return -1;
 	curl_easy_reset(c);
 	k->error[0] = '\0';
-	if (k->conf->server_name)
+	if (k->conf->server_name && !strncmp(k->conf->server, "https://", 8))
 		to = connect_to(k->conf, &url);
 	else
 		buf_str(&url, k->conf->server);

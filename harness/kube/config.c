@@ -1,5 +1,6 @@
 #include "kube/config.h"
 
+#include <ctype.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,6 +12,8 @@
 #include "base/mem.h"
 #include "yaml/yaml.h"
 
+/* Far more than any authority is long. */
+enum { PEM_MAX = 4 * 1024 * 1024 };
 #define SA_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
 
 void kube_conf_free(struct kube_conf *c)
@@ -27,65 +30,113 @@ void kube_conf_free(struct kube_conf *c)
 	memset(c, 0, sizeof(*c));
 }
 
-/* The entry of a list of {name: ..., what: {...}} with this name. */
-static struct ynode *named(struct ynode *root, const char *list, const char *name,
-			   const char *what)
-{
-	struct ynode *l = yaml_get(root, list), *n;
+/* The files of one reading, the first before the others. */
+struct files {
+	struct ynode *v[64];
+	size_t n;
+};
 
-	for (size_t i = 0; l && l->kind == Y_LIST && i < l->n; i++) {
-		n = yaml_get(l->items[i], "name");
-		if (n && n->kind == Y_SCALAR && !strcmp(n->text, name))
-			return yaml_get(l->items[i], what);
+/* As Go's decoder: null is absent, and a number is no text. */
+static int text_of(const struct ynode *map, const char *key, const char **out, struct err *e)
+{
+	const struct ynode *n = yaml_get(map, key);
+
+	*out = NULL;
+	if (!n || yaml_is_null(n))
+		return 0;
+	if (n->kind != Y_SCALAR || yaml_type(n) != YAML_IS_TEXT)
+		return yaml_error(n, e, "%s must be a text: put it in quotes", key);
+	*out = *n->text ? n->text : NULL;
+	return 0;
+}
+
+static int dup_text(const struct ynode *map, const char *key, char **out, struct err *e)
+{
+	const char *s;
+
+	if (text_of(map, key, &s, e))
+		return -1;
+	*out = s ? mem_strdup(s) : NULL;
+	return 0;
+}
+
+/* Of a list of {name: ..., what: {...}}: no name stands there twice, for
+ * nobody could say which is meant. */
+static int check_names(const struct ynode *root, const char *list, struct err *e)
+{
+	const struct ynode *l = yaml_get(root, list), *a, *b;
+
+	if (!l || yaml_is_null(l))
+		return 0;
+	if (l->kind != Y_LIST)
+		return yaml_error(l, e, "%s must be a list", list);
+	for (size_t i = 0; i < l->n; i++) {
+		a = yaml_get(l->items[i], "name");
+		for (size_t k = 0; a && a->kind == Y_SCALAR && k < i; k++) {
+			b = yaml_get(l->items[k], "name");
+			if (b && b->kind == Y_SCALAR && !strcmp(a->text, b->text))
+				return yaml_error(a, e, "duplicate name \"%s\" in %s (first in line %d): which one is "
+						  "meant, nobody can tell", a->text, list, b->line);
+		}
 	}
-	return NULL;
+	return 0;
 }
 
-static const char *text_of(struct ynode *map, const char *key)
+/* The first entry with this name; *entry is NULL when there is none, and a map
+ * otherwise. */
+static int named(const struct files *f, const char *list, const char *name, const char *what,
+		 const struct ynode **entry, struct err *e)
 {
-	struct ynode *n = yaml_get(map, key);
+	*entry = NULL;
+	for (size_t k = 0; k < f->n; k++) {
+		const struct ynode *l = yaml_get(f->v[k], list), *n;
 
-	return n && n->kind == Y_SCALAR && *n->text ? n->text : NULL;
-}
-
-static char *dup_text(struct ynode *map, const char *key)
-{
-	const char *s = text_of(map, key);
-
-	return s ? mem_strdup(s) : NULL;
+		for (size_t i = 0; l && l->kind == Y_LIST && i < l->n; i++) {
+			n = yaml_get(l->items[i], "name");
+			if (!n || n->kind != Y_SCALAR || strcmp(n->text, name))
+				continue;
+			*entry = yaml_get(l->items[i], what);
+			if (*entry && (*entry)->kind == Y_MAP)
+				return 0;
+			return yaml_error(n, e, "\"%s\" of %s has no `%s`", name, list, what);
+		}
+	}
+	return 0;
 }
 
 /* File names in a kubeconfig are relative to it. */
-static void beside(const char *config, const char *name, char out[PATH_MAX])
+static void beside(const struct ynode *map, const char *name, char out[PATH_MAX])
 {
-	const char *slash = strrchr(config, '/');
+	const char *slash = strrchr(map->file, '/');
 
 	if (*name == '/' || !slash)
 		snprintf(out, PATH_MAX, "%s", name);
 	else
-		snprintf(out, PATH_MAX, "%.*s/%s", (int)(slash - config), config, name);
+		snprintf(out, PATH_MAX, "%.*s/%s", (int)(slash - map->file), map->file, name);
 }
 
 /* PEM from KEY-data (base64) or the file that KEY names; neither is fine. */
-static int read_pem(const char *config, struct ynode *map, const char *key, struct buf *out,
-		    struct err *e)
+static int read_pem(const struct ynode *map, const char *key, struct buf *out, struct err *e)
 {
 	char data_key[80], path[PATH_MAX];
 	const char *s;
 
 	snprintf(data_key, sizeof(data_key), "%s-data", key);
-	s = text_of(map, data_key);
+	if (text_of(map, data_key, &s, e))
+		return -1;
 	if (s) {
 		if (base64_decode(s, out) || !out->len)
 			return yaml_error(yaml_get(map, data_key), e, "%s is no base64", data_key);
 		return 0;
 	}
-	s = text_of(map, key);
+	if (text_of(map, key, &s, e))
+		return -1;
 	if (!s)
 		return 0;
-	beside(config, s, path);
+	beside(map, s, path);
+	out->cap = PEM_MAX;
 	if (file_read(path, out, e))
-		return err_prefix(e, "%s: %s", config, key);
+		return err_prefix(e, "%s: %s", map->file, key);
 	return 0;
 }
 
@@ -99,109 +150,246 @@ static bool on_this_machine(const char *server)
 	return false;
 }
 
-static int read_cluster(const char *path, struct ynode *cluster, bool allow_insecure,
-			struct kube_conf *c, struct err *e)
+/* Without a scheme it is https where TLS is spoken of (client-go's
+ * DefaultServerURL); a scheme has no case. */
+static char *with_scheme(const char *server, bool tls)
 {
-	struct ynode *skip = yaml_get(cluster, "insecure-skip-tls-verify");
-	size_t len;
+	size_t len = strlen(server);
+	char *out;
 
-	c->server = dup_text(cluster, "server");
-	if (!c->server)
-		return yaml_error(cluster, e, "the cluster has no `server`");
-	len = strlen(c->server);
-	while (len && c->server[len - 1] == '/')
-		c->server[--len] = '\0';
-	if (strncmp(c->server, "https://", 8) && !on_this_machine(c->server))
-		return yaml_error(yaml_get(cluster, "server"), e,
-				  "%s: only https, or http on this machine, is accepted", c->server);
-	if (text_of(cluster, "proxy-url"))
-		return yaml_error(yaml_get(cluster, "proxy-url"), e,
-				  "proxy-url is not supported; use a kubeconfig without it");
-	c->server_name = dup_text(cluster, "tls-server-name");
-	if (skip && yaml_to_bool(skip, &c->insecure, e))
-		return -1;
-	if (c->insecure && !allow_insecure)
+	while (len && server[len - 1] == '/')
+		len--;
+	if (!strstr(server, "://"))
+		return mem_fmt("%s://%.*s", tls ? "https" : "http", (int)len, server);
+	out = mem_fmt("%.*s", (int)len, server);
+	for (char *p = out; *p && *p != ':'; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return out;
+}
+
+static int read_insecure(const struct ynode *cluster, bool allow, struct kube_conf *c, struct err *e)
+{
+	const struct ynode *skip = yaml_get(cluster, "insecure-skip-tls-verify");
+	cJSON *v;
+
+	if (!skip || yaml_is_null(skip))
+		return 0;
+	if (skip->kind != Y_SCALAR || yaml_type(skip) != YAML_IS_BOOL)
+		return yaml_error(skip, e, "insecure-skip-tls-verify must be true or false, without quotes");
+	v = yaml_to_json(skip);
+	c->insecure = cJSON_IsTrue(v);
+	cJSON_Delete(v);
+	if (c->insecure && c->ca.len)
+		return yaml_error(skip, e, "a certificate-authority beside insecure-skip-tls-verify is a contradiction: "
+				  "leave one of them out");
+	if (c->insecure && !allow)
 		return yaml_error(skip, e,
 				  "this cluster's certificate would not be checked; add "
 				  "certificate-authority-data, or set ORDEAL_INSECURE_TLS=1 to accept");
-	return read_pem(path, cluster, "certificate-authority", &c->ca, e);
+	return 0;
 }
 
-static int read_user(const char *path, struct ynode *user, struct kube_conf *c, struct err *e)
+static int read_cluster(const struct ynode *cluster, bool allow_insecure, struct kube_conf *c,
+			struct err *e)
+{
+	const char *server, *proxy;
+
+	if (text_of(cluster, "server", &server, e) || text_of(cluster, "proxy-url", &proxy, e) ||
+	    dup_text(cluster, "tls-server-name", &c->server_name, e) ||
+	    read_pem(cluster, "certificate-authority", &c->ca, e) ||
+	    read_insecure(cluster, allow_insecure, c, e))
+		return -1;
+	if (!server)
+		return yaml_error(cluster, e, "the cluster has no `server`");
+	c->server = with_scheme(server, c->ca.len || c->insecure);
+	if (strncmp(c->server, "https://", 8) && !on_this_machine(c->server))
+		return yaml_error(yaml_get(cluster, "server"), e,
+				  "%s: only https, or http on this machine, is accepted", c->server);
+	if (strpbrk(c->server, "?#@ \t\r\n") || !c->server[strcspn(c->server, ":") + 3])
+		return yaml_error(yaml_get(cluster, "server"), e, "%s is no address of a server", c->server);
+	if (proxy)
+		return yaml_error(yaml_get(cluster, "proxy-url"), e,
+				  "proxy-url is not supported; use a kubeconfig without it");
+	return 0;
+}
+
+/* Something is there, if only a map without keys; an empty text is nothing. */
+static bool given(const struct ynode *n)
+{
+	return n && !yaml_is_null(n) && (n->kind != Y_SCALAR || *n->text) && (n->kind != Y_LIST || n->n);
+}
+
+static int refuse_user(const struct ynode *user, struct err *e)
 {
 	static const char *const refused[] = {"exec", "auth-provider", "username", "password", "as"};
-	char file[PATH_MAX];
-	const char *s;
+	static const char *const with_as[] = {"as-uid", "as-groups", "as-user-extra"};
 
+	for (size_t i = 0; i < ARRAY_LEN(with_as); i++)
+		if (given(yaml_get(user, with_as[i])) && !given(yaml_get(user, "as")))
+			return yaml_error(yaml_get(user, with_as[i]), e, "`%s` without `as`: nobody is impersonated; "
+					  "remove it", with_as[i]);
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
-		if (yaml_get(user, refused[i]))
+		if (given(yaml_get(user, refused[i])))
 			return yaml_error(yaml_get(user, refused[i]), e,
 					  "users with `%s` are not supported; make a kubeconfig with a "
 					  "token (kubectl create token) or a client certificate",
 					  refused[i]);
-	c->token = dup_text(user, "token");
-	s = text_of(user, "tokenFile");
-	if (s && !c->token) {
-		beside(path, s, file);
+	return 0;
+}
+
+int kube_token_trim(char *token)
+{
+	size_t len = strlen(token), lead = strspn(token, " \t\r\n");
+
+	while (len > lead && strchr(" \t\r\n", token[len - 1]))
+		len--;
+	memmove(token, token + lead, len - lead);
+	token[len - lead] = '\0';
+	/* It becomes a line of a request's head. */
+	for (const char *p = token; *p; p++)
+		if ((unsigned char)*p <= ' ' || *p == 0x7f)
+			return -1;
+	return 0;
+}
+
+static int read_user(const struct ynode *user, struct kube_conf *c, struct err *e)
+{
+	char file[PATH_MAX];
+	const char *s;
+
+	if (refuse_user(user, e) || dup_text(user, "token", &c->token, e) || text_of(user, "tokenFile", &s, e))
+		return -1;
+	if (s) { /* it goes before the token (client-go's clientcmd) */
+		beside(user, s, file);
 		c->token_file = mem_strdup(file);
+		free(c->token);
+		c->token = NULL;
 	}
-	if (read_pem(path, user, "client-certificate", &c->cert, e) ||
-	    read_pem(path, user, "client-key", &c->key, e))
+	if (c->token && kube_token_trim(c->token))
+		return yaml_error(yaml_get(user, "token"), e, "the token has blanks or line breaks inside of it");
+	if (read_pem(user, "client-certificate", &c->cert, e) ||
+	    read_pem(user, "client-key", &c->key, e))
 		return -1;
 	if (!c->cert.len != !c->key.len)
 		return yaml_error(user, e, "client-certificate and client-key must come together");
 	return 0;
 }
 
-static int choose(const char *path, struct ynode *root, const char *context, bool allow_insecure,
+/* The first file that says one. */
+static int current_context(const struct files *f, const char **out, struct err *e)
+{
+	*out = NULL;
+	for (size_t i = 0; i < f->n && !*out; i++)
+		if (text_of(f->v[i], "current-context", out, e))
+			return -1;
+	return 0;
+}
+
+static int choose(const char *path, const struct files *f, const char *context, bool allow_insecure,
 		  struct kube_conf *c, struct err *e)
 {
-	struct ynode *ctx, *cluster, *user;
+	const struct ynode *ctx, *cluster, *user = NULL;
 	const char *cluster_name, *user_name;
 
-	if (!context)
-		context = text_of(root, "current-context");
+	if (!context && current_context(f, &context, e))
+		return -1;
 	if (!context)
 		return err_set(e, ERR_INPUT, "%s has no current-context; name one with --context", path);
-	ctx = named(root, "contexts", context, "context");
+	if (named(f, "contexts", context, "context", &ctx, e))
+		return -1;
 	if (!ctx)
 		return err_set(e, ERR_INPUT, "%s has no context \"%s\"", path, context);
-	cluster_name = text_of(ctx, "cluster");
-	user_name = text_of(ctx, "user");
+	if (text_of(ctx, "cluster", &cluster_name, e) || text_of(ctx, "user", &user_name, e) ||
+	    dup_text(ctx, "namespace", &c->namespace, e))
+		return -1;
 	if (!cluster_name)
 		return yaml_error(ctx, e, "context \"%s\" names no cluster", context);
-	cluster = named(root, "clusters", cluster_name, "cluster");
+	if (named(f, "clusters", cluster_name, "cluster", &cluster, e) ||
+	    (user_name && named(f, "users", user_name, "user", &user, e)))
+		return -1;
 	if (!cluster)
 		return yaml_error(ctx, e, "context \"%s\" names the cluster \"%s\", which the file lacks",
 				  context, cluster_name);
-	user = user_name ? named(root, "users", user_name, "user") : NULL;
 	if (user_name && !user)
 		return yaml_error(ctx, e, "context \"%s\" names the user \"%s\", which the file lacks",
 				  context, user_name);
 	c->context = mem_strdup(context);
-	c->namespace = dup_text(ctx, "namespace");
-	if (read_cluster(path, cluster, allow_insecure, c, e))
+	if (read_cluster(cluster, allow_insecure, c, e))
 		return -1;
-	return user ? read_user(path, user, c, e) : 0;
+	return user ? read_user(user, c, e) : 0;
+}
+
+/* One file more. Documents that hold nothing do not count. */
+static int add_file(struct arena *a, const char *path, struct files *f, struct err *e)
+{
+	static const char *const lists[] = {"clusters", "contexts", "users"};
+	struct ynode **docs = NULL, *root = NULL;
+	size_t n = 0;
+
+	if (yaml_read_file(a, path, &docs, &n, e))
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (yaml_is_null(docs[i]))
+			continue;
+		if (root || docs[i]->kind != Y_MAP)
+			return yaml_error(docs[i], e, "this is no kubeconfig: one map is expected in the file");
+		root = docs[i];
+	}
+	if (!root)
+		return 0;
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		if (check_names(root, lists[i], e))
+			return -1;
+	if (f->n >= ARRAY_LEN(f->v))
+		return err_set(e, ERR_INPUT, "more than %zu kubeconfigs", ARRAY_LEN(f->v));
+	f->v[f->n++] = root;
+	return 0;
+}
+
+static int read_files(const char *what, const struct files *f, const char *context, bool allow_insecure,
+		      struct kube_conf *c, struct err *e)
+{
+	int r;
+
+	memset(c, 0, sizeof(*c));
+	if (!f->n)
+		return err_set(e, ERR_INPUT, "%s is no kubeconfig", what);
+	r = choose(what, f, context, allow_insecure, c, e);
+	if (r)
+		kube_conf_free(c);
+	return r;
 }
 
 int kubeconfig_read(const char *path, const char *context, bool allow_insecure,
 		    struct kube_conf *c, struct err *e)
 {
 	struct arena a = {0};
-	struct ynode **docs = NULL;
-	size_t n = 0;
+	struct files f = {0};
 	int r;
 
 	memset(c, 0, sizeof(*c));
-	r = yaml_read_file(&a, path, &docs, &n, e);
-	if (!r && (n != 1 || docs[0]->kind != Y_MAP))
-		r = err_set(e, ERR_INPUT, "%s is no kubeconfig", path);
-	if (!r)
-		r = choose(path, docs[0], context, allow_insecure, c, e);
+	r = add_file(&a, path, &f, e) || read_files(path, &f, context, allow_insecure, c, e) ? -1 : 0;
 	arena_free(&a);
-	if (r)
-		kube_conf_free(c);
+	return r;
+}
+
+int kubeconfig_read_list(const char *paths, const char *context, bool allow_insecure,
+			 struct kube_conf *c, struct err *e)
+{
+	struct arena a = {0};
+	struct files f = {0};
+	char *copy = arena_strdup(&a, paths), *path;
+	int r = 0;
+
+	memset(c, 0, sizeof(*c));
+	while (!r && (path = strsep(&copy, ":")))
+		if (*path && file_exists(path))
+			r = add_file(&a, path, &f, e);
+	if (!r && !f.n)
+		r = err_set(e, ERR_INPUT, "KUBECONFIG=%s: there is no kubeconfig", paths);
+	if (!r)
+		r = read_files(paths, &f, context, allow_insecure, c, e);
+	arena_free(&a);
 	return r;
 }
 

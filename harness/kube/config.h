@@ -27,6 +27,15 @@ struct kube_conf {
 int kubeconfig_read(const char *path, const char *context, bool allow_insecure,
 		    struct kube_conf *c, struct err *e);
 
+/* The same of KUBECONFIG's value, paths with a : between: files that are not
+ * there are passed over, and of a name, as of the current context, the first
+ * file's counts. In one file no name may stand twice. */
+int kubeconfig_read_list(const char *paths, const char *context, bool allow_insecure,
+			 struct kube_conf *c, struct err *e);
+
+/* Takes the white space around a token away; -1: there is some inside of it. */
+int kube_token_trim(char *token);
+
 /* What a pod is given: service account token, authority and the address in
  * its environment. */
 int kubeconfig_in_cluster(struct kube_conf *c, struct err *e);

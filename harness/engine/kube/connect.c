@@ -23,7 +23,8 @@ int kube_connect(struct kube *k, bool cleanup, struct err *e)
 	bool allow = insecure && !strcmp(insecure, "1");
 
 	if (!k->k) {
-		if (kubeconfig_read(k->kubeconfig, k->base.conf.context, allow, &k->conf, e))
+		if ((k->kubeconfig_list ? kubeconfig_read_list : kubeconfig_read)(
+			    k->kubeconfig, k->base.conf.context, allow, &k->conf, e))
 			return -1;
 		if (kube_client_new(&k->conf, k->base.conf.interrupted, &k->k, e)) {
 			kube_conf_free(&k->conf);

@@ -108,11 +108,13 @@ static int open_kube(const struct engine_conf *conf, struct engine **out, struct
 		return err_set(e, ERR_INPUT,
 			       "the engine kube works only where it is told to: give --context and "
 			       "--namespace");
+	if (!conf->kubeconfig && env && strlen(env) >= sizeof(k->kubeconfig))
+		return err_set(e, ERR_INPUT, "KUBECONFIG is too long: name one file with --kubeconfig");
 	if (kube_open(conf, false, &k, e))
 		return -1;
 	if (conf->kubeconfig)
 		mem_copy_str(k->kubeconfig, sizeof(k->kubeconfig), conf->kubeconfig);
-	else if (env && *env)
+	else if (env && *env && (k->kubeconfig_list = true))
 		mem_copy_str(k->kubeconfig, sizeof(k->kubeconfig), env);
 	else
 		snprintf(k->kubeconfig, sizeof(k->kubeconfig), "%s/.kube/config", home ? home : "");

@@ -34,6 +34,7 @@ struct kube {
 	struct engine_base base; /* first */
 	bool kind;               /* our own cluster: nodes can be stopped, images are made */
 	char kubeconfig[PATH_MAX];
+	bool kubeconfig_list;    /* it is KUBECONFIG's value: paths with a : between */
 	char root[PATH_MAX], cache[PATH_MAX];
 	struct arena arena;      /* what lives as long as the engine */
 

@@ -133,6 +133,136 @@ static void refusals(void **state)
 	refused("/nonexistent/config", NULL, "/nonexistent/config");
 }
 
+#define USERS "users:\n- name: u\n  user: {token: t}\n"
+#define CONTEXTS "contexts:\n- {name: a, context: {cluster: here, user: u}}\n"
+#define CLUSTERS "clusters:\n- {name: here, cluster: {server: 'https://h'}}\n"
+
+/* Nobody could say which is meant, whether it is the chosen one or not. */
+static void duplicates(void **state)
+{
+	(void)state;
+	refused(write_file("config", "current-context: a\n" CLUSTERS
+			   "- {name: here, cluster: {server: 'https://other'}}\n" CONTEXTS USERS), NULL,
+		"config:4:10: duplicate name \"here\" in clusters (first in line 3)");
+	refused(write_file("config", "current-context: a\n" CLUSTERS CONTEXTS
+			   "- {name: a, context: {cluster: here}}\n" USERS), NULL, "duplicate name \"a\" in contexts");
+	refused(write_file("config", "current-context: a\n" CLUSTERS CONTEXTS USERS
+			   "- {name: v, user: {}}\n- {name: v, user: {}}\n"), NULL, "duplicate name \"v\" in users");
+	refused(write_file("config", "current-context: a\nclusters: {here: x}\n"), NULL, "clusters must be a list");
+}
+
+static struct kube_conf read_good(const char *path)
+{
+	struct kube_conf c;
+	struct err e = {0};
+
+	if (kubeconfig_read(path, NULL, false, &c, &e))
+		fail_msg("%s", e.msg);
+	return c;
+}
+
+/* null and "" are absent, as to kubectl; what is there is not. */
+static void nothing_there(void **state)
+{
+	struct kube_conf c;
+
+	(void)state;
+	c = read_good(config("https://h", CA "    proxy-url: \"\"\n    tls-server-name: null\n",
+			     "    token: t\n    exec: null\n    username: \"\"\n    password: ~\n    auth-provider:\n"
+			     "    as: ''\n    as-groups: []\n    as-uid: null\n"));
+	assert_string_equal(c.token, "t");
+	assert_null(c.server_name);
+	kube_conf_free(&c);
+	refused(config("https://h", CA, "    exec: {}\n"), NULL, "`exec`");
+	refused(config("https://h", CA, "    token: t\n    as-groups: [a]\n"), NULL, "`as-groups` without `as`");
+	refused(config("https://h", CA, "    token: t\n    as-uid: x\n"), NULL, "`as-uid` without `as`");
+	refused(config("https://h", CA, "    token: t\n    as: x\n"), NULL, "users with `as`");
+	refused(config("https://h", CA, "    token: 20240117\n"), NULL, "token must be a text: put it in quotes");
+	refused(config("https://h", "    insecure-skip-tls-verify: \"true\"\n", CERT), NULL, "without quotes");
+	refused(config("https://h", "    insecure-skip-tls-verify: yes\n", CERT), NULL, "ORDEAL_INSECURE_TLS=1");
+	refused(config("https://h", CA "    insecure-skip-tls-verify: true\n", CERT), NULL, "a contradiction");
+	refused(config("https://h", CA "    proxy-url: http://p\n", CERT), NULL, "proxy-url is not supported");
+}
+
+static void tokens(void **state)
+{
+	struct kube_conf c;
+
+	(void)state;
+	c = read_good(config("https://h", CA, "    token: |\n      abc\n\n"));
+	assert_string_equal(c.token, "abc");
+	kube_conf_free(&c);
+	c = read_good(config("https://h", CA, "    token: \" abc\\r\\n\"\n"));
+	assert_string_equal(c.token, "abc");
+	kube_conf_free(&c);
+	refused(config("https://h", CA, "    token: \"ab\\ncd\"\n"), NULL, "line breaks inside");
+	/* The file goes before the token. */
+	c = read_good(config("https://h", CA, "    token: old\n    tokenFile: tok\n"));
+	assert_null(c.token);
+	assert_non_null(strstr(c.token_file, "/tok"));
+	kube_conf_free(&c);
+}
+
+static void servers(void **state)
+{
+	static const struct {
+		const char *written, *read;
+	} t[] = {
+		{"HTTPS://h:1/", "https://h:1"}, {"h:1", "https://h:1"},
+		{"https://h/k8s/clusters/c-m-x/", "https://h/k8s/clusters/c-m-x"}, {"https://[::1]:1", "https://[::1]:1"},
+	};
+	struct kube_conf c;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		c = read_good(config(t[i].written, CA, CERT));
+		assert_string_equal(c.server, t[i].read);
+		kube_conf_free(&c);
+	}
+	refused(config("h:1", "", CERT), NULL, "only https");
+	refused(config("https://", CA, CERT), NULL, "only https");
+	refused(config("https://u@h", CA, CERT), NULL, "no address");
+	/* A marker behind the only document, and one that is too many. */
+	c = read_good(write_file("config", "# by hand\n---\ncurrent-context: a\n" CLUSTERS CONTEXTS USERS "---\n"));
+	kube_conf_free(&c);
+	refused(write_file("config", "current-context: a\n---\na: b\n"), NULL, "config:3:1: this is no kubeconfig");
+	refused(write_file("config", "---\n"), NULL, "is no kubeconfig");
+	c = read_good(write_file("config", "{\n\t\"current-context\": \"a\",\n\t\"clusters\": [{\"name\": \"here\", "
+				 "\"cluster\": {\"server\": \"https://h\"}}],\n\t\"contexts\": [{\"name\": \"a\", "
+				 "\"context\": {\"cluster\": \"here\"}}]\n}\n"));
+	kube_conf_free(&c);
+}
+
+/* KUBECONFIG: the first file's names and context count, empty parts and files
+ * that are not there do not; file names are beside their own file. */
+static void lists(void **state)
+{
+	char list[3 * PATH_MAX];
+	struct kube_conf c;
+	struct err e = {0};
+
+	(void)state;
+	write_file("one", "clusters:\n- {name: here, cluster: {server: 'https://one'}}\ncurrent-context: ''\n");
+	write_file("two", "current-context: b\nclusters:\n- {name: here, cluster: {server: 'https://two'}}\n"
+		   "- {name: there, cluster: {server: 'https://there'}}\n" CONTEXTS
+		   "- {name: b, context: {cluster: there, user: v}}\n");
+	write_file("three", "current-context: a\n" USERS "- {name: v, user: {tokenFile: tok}}\n");
+	snprintf(list, sizeof(list), ":%s/one::%s/none:%s/two:%s/three:", dir, dir, dir, dir);
+	assert_int_equal(kubeconfig_read_list(list, NULL, false, &c, &e), 0);
+	assert_string_equal(c.context, "b");
+	assert_string_equal(c.server, "https://there");
+	assert_int_equal(strncmp(c.token_file, dir, strlen(dir)), 0);
+	kube_conf_free(&c);
+	assert_int_equal(kubeconfig_read_list(list, "a", false, &c, &e), 0);
+	assert_string_equal(c.server, "https://one");
+	assert_string_equal(c.token, "t");
+	kube_conf_free(&c);
+	assert_int_equal(kubeconfig_read_list("/nonexistent/a:", NULL, false, &c, &e), -1);
+	assert_string_equal(e.msg, "KUBECONFIG=/nonexistent/a:: there is no kubeconfig");
+	/* One path is one path, whatever is in its name. */
+	assert_int_equal(kubeconfig_read(list, NULL, false, &c, &e), -1);
+}
+
 static void insecure_when_stated(void **state)
 {
 	struct kube_conf c;
@@ -164,6 +294,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(files_beside_it, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(refusals, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(insecure_when_stated, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(duplicates, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(nothing_there, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(tokens, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(servers, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(lists, make_dir, drop_dir),
 		cmocka_unit_test(in_cluster_needs_a_pod),
 	};
 

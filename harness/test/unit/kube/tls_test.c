@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/proc.h"
 #include "kube/client.h"
@@ -28,12 +29,13 @@ struct fixture {
 static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *url, const char *method,
 			      const char *version, const char *data, size_t *len, void **state)
 {
-	static char text[] = "{\"kind\":\"Version\"}";
 	struct MHD_Response *r;
 	enum MHD_Result ok;
+	char text[300];
 
-	(void)arg, (void)url, (void)method, (void)version, (void)data, (void)len, (void)state;
-	r = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_PERSISTENT);
+	(void)arg, (void)method, (void)version, (void)data, (void)len, (void)state;
+	snprintf(text, sizeof(text), "{\"kind\":\"Version\",\"asked\":\"%s\"}", url);
+	r = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_COPY);
 	ok = MHD_queue_response(c, 200, r);
 	MHD_destroy_response(r);
 	return ok;
@@ -145,6 +147,27 @@ static void the_name_to_check_can_be_given(void **state)
 	assert_int_equal(ask(f, &f->cert, "elsewhere", &e), -1);
 }
 
+/* A path of the server's stays, and the connection goes where it says. */
+static void a_path_stays_beside_the_name(void **state)
+{
+	struct fixture *f = *state;
+	char server[128];
+	struct kube_conf conf = {.server = server, .ca = f->cert, .server_name = (char *)(uintptr_t)"kubernetes"};
+	struct kube_client *k;
+	struct err e = {0};
+	cJSON *o = NULL;
+
+	if (!f->d)
+		skip();
+	snprintf(server, sizeof(server), "%s/k8s/clusters/c-m-x", f->server);
+	assert_int_equal(kube_client_new(&conf, NULL, &k, &e), 0);
+	if (kube_get(k, "/version", &o, &e))
+		fail_msg("%s", e.msg);
+	assert_string_equal(json_str(o, "asked", ""), "/k8s/clusters/c-m-x/version");
+	cJSON_Delete(o);
+	kube_client_free(k);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -152,6 +175,7 @@ int main(void)
 		T(its_own_authority_is_trusted),
 		T(another_authority_is_not),
 		T(the_name_to_check_can_be_given),
+		T(a_path_stays_beside_the_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
