@@ -111,6 +111,37 @@ bool prediction_has(const struct prediction *p, const char *name)
 	return prediction_mechanism(p, name);
 }
 
+void prediction_by_effect(struct prediction *p, const struct effect_rule *of_primary, const struct rules *r,
+			  const struct fault_record *fault)
+{
+	while (of_primary->what && !fault_does(fault, of_primary->what))
+		of_primary++;
+	if (of_primary->what)
+		of_primary->rule(p, r, fault);
+	else
+		prediction_note(p, "No rule is known for the fault \"%s\".", fault->name);
+}
+
+void prediction_by_role(struct prediction *p, const struct effect_rule *of_primary, rule_fn *of_replica,
+			const char *word, const struct rules *r, const struct fault_record *fault)
+{
+	const char *role = fault_role(fault);
+
+	if (!strcmp(role, "primary"))
+		prediction_by_effect(p, of_primary, r, fault);
+	else if (!strcmp(role, "replica"))
+		of_replica(p, r, fault);
+	else
+		prediction_note(p, "It is not known whether the target was the %s.", word);
+}
+
+bool prediction_left(const struct evidence *ev, const struct fault_record *fault, const char *pod, int64_t t_ns)
+{
+	bool healed = fault->healed_ns && fault->healed_ns < t_ns;
+
+	return !evidence_out(ev, pod, t_ns) && (healed || !fault_reaches(ev, fault, pod));
+}
+
 struct takeover prediction_takeover(const struct evidence *ev, const struct fault_record *fault,
 				    int64_t least_ns, enough_fn *enough)
 {
@@ -148,6 +179,12 @@ void prediction_assume(struct assumed *a, const char *name)
 	size_t len = strlen(a->names);
 
 	snprintf(a->names + len, sizeof(a->names) - len, "%s%s", len ? ", " : "", name);
+}
+
+void prediction_note_assumed(struct prediction *p, const struct assumed *a, const char *whose)
+{
+	if (*a->names)
+		prediction_note(p, "Not reported, taken at %s default: %s.", whose, a->names);
 }
 
 int64_t prediction_number(const cJSON *inforce, const char *name, int64_t dflt, struct assumed *a)

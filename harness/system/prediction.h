@@ -20,6 +20,26 @@ void prediction_note(struct prediction *p, const char *fmt, ...) __attribute__((
 void prediction_fault_ends(struct prediction *p, const struct fault_record *fault, int64_t after,
 			   const char *source, const char *why);
 
+/* What a system's settings in force make of a fault; each predict.c has its own. */
+struct rules;
+typedef void rule_fn(struct prediction *p, const struct rules *r, const struct fault_record *fault);
+
+/* What one that does this to a primary leads to. A list ends with .what 0. */
+struct effect_rule {
+	uint32_t what; /* enum effect, or-ed */
+	rule_fn *rule;
+};
+/* By the first rule that fits; a note when none does. */
+void prediction_by_effect(struct prediction *p, const struct effect_rule *of_primary, const struct rules *r,
+			  const struct fault_record *fault);
+/* The same for a primary, and for a replica its rule; `word` is what one calls a primary. */
+void prediction_by_role(struct prediction *p, const struct effect_rule *of_primary, rule_fn *of_replica,
+			const char *word, const struct rules *r, const struct fault_record *fault);
+
+/* Whether a pod can do something for the others at t_ns: no fault that lasts
+ * keeps it from that, and this one does not, or is over. */
+bool prediction_left(const struct evidence *ev, const struct fault_record *fault, const char *pod, int64_t t_ns);
+
 /* Others can take over only while enough of them are left. From when on they
  * were, in ns after the injection, with all faults that were on. */
 struct takeover {
@@ -43,6 +63,8 @@ struct assumed {
 	char names[160]; /* "ttl, loop_wait" */
 };
 void prediction_assume(struct assumed *a, const char *name);
+/* Says so: "taken at the default". */
+void prediction_note_assumed(struct prediction *p, const struct assumed *a, const char *whose);
 
 /* A setting that is a whole number; `dflt` when it was not told, which is then
  * assumed. */

@@ -70,11 +70,10 @@ static bool setting_on(const cJSON *inforce, const char *name)
 /* Somebody to take the lease and, where a write waits for one, a replica of his. */
 static bool enough_left(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns)
 {
-	bool healed = fault->healed_ns && fault->healed_ns < t_ns;
 	size_t left = 0;
 
 	for (size_t i = 0; i < ev->nmembers; i++)
-		left += !evidence_out(ev, ev->members[i], t_ns) && (healed || !fault_hits(fault, ev->members[i]));
+		left += prediction_left(ev, fault, ev->members[i], t_ns);
 	return !ev->nmembers || left >= (setting_on(ev->inforce, "sync") ? 2 : 1);
 }
 

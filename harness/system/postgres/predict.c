@@ -80,10 +80,8 @@ static bool etcd_decides(const struct evidence *ev, int64_t t_ns)
 /* A replica that could act, and a store that lets it. */
 static bool enough_left(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns)
 {
-	bool healed = fault->healed_ns && fault->healed_ns < t_ns;
-
 	for (size_t i = 0; i < ev->nmembers; i++)
-		if (!evidence_out(ev, ev->members[i], t_ns) && (healed || !fault_hits(fault, ev->members[i])))
+		if (prediction_left(ev, fault, ev->members[i], t_ns))
 			return etcd_decides(ev, t_ns);
 	return !ev->nmembers;
 }
@@ -365,43 +363,22 @@ static void replica(struct prediction *p, const struct rules *r, const struct fa
 			       dies ? "allowed for its start and recovery" : "allowed for its reconnecting");
 }
 
-/* By what the fault does to a primary; the first that fits. */
-static const struct {
-	uint32_t what;
-	void (*rule)(struct prediction *p, const struct rules *r, const struct fault_record *fault);
-} of_primary[] = {
+static const struct effect_rule of_primary[] = {
 	{EFFECT_POD_RECREATED, pod_goes},
 	{EFFECT_PROCESS_DIES, process_dies},
 	{EFFECT_SILENT, stands_still},
 	{EFFECT_CUT_OFF, cut_off},
 	{EFFECT_NODE_GONE, node_gone},
 	{EFFECT_STORAGE_REFUSES, disk_full},
+	{0, NULL},
 };
-
-static void primary(struct prediction *p, const struct rules *r, const struct fault_record *fault)
-{
-	for (size_t i = 0; i < ARRAY_LEN(of_primary); i++) {
-		if (fault_does(fault, of_primary[i].what)) {
-			of_primary[i].rule(p, r, fault);
-			return;
-		}
-	}
-	prediction_note(p, "No rule is known for the fault \"%.40s\".", fault->name);
-}
 
 void postgres_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
 {
-	const char *role = fault_role(fault);
 	struct rules r;
 
 	memset(out, 0, sizeof(*out));
 	rules_read(ev, fault, &r);
-	if (!strcmp(role, "replica"))
-		replica(out, &r, fault);
-	else if (!strcmp(role, "primary"))
-		primary(out, &r, fault);
-	else
-		prediction_note(out, "It is not known whether the target was the primary.");
-	if (*r.assumed.names)
-		prediction_note(out, "Not reported, taken at Patroni's default: %s.", r.assumed.names);
+	prediction_by_role(out, of_primary, replica, "primary", &r, fault);
+	prediction_note_assumed(out, &r.assumed, "Patroni's");
 }

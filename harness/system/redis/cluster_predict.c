@@ -44,14 +44,8 @@ struct rules {
 	struct assumed assumed;
 };
 
-static void replica_elected(struct prediction *p, const void *rules, int64_t from, int64_t later)
+static void replica_elected(struct prediction *p, const struct rules *r, int64_t lo, int64_t hi)
 {
-	const struct rules *r = rules;
-	int64_t lo = r->timeout + ELECT_LO, hi = r->election.most_ns + later;
-
-	if (lo < from)
-		lo = from;
-
 	prediction_add(p, "replica elected", lo, hi, r->election.source,
 		       "a ping unanswered for cluster-node-timeout %.1f s makes a node suspect, the ping goes out up to half of that later; %.1f s allowed until a majority says FAIL; the replica waits 0.5 to 1 s, then asks for votes (%.1f s allowed): %.1f to %.1f s",
 		       in_s(r->timeout), in_s(GOSSIP), in_s(VOTES), in_s(lo), in_s(hi));
@@ -68,16 +62,13 @@ static bool owned(const struct evidence *ev, const char *member, int64_t t_ns)
 /* Only masters vote, and it takes a majority of all that own slots. */
 static bool majority_left(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns)
 {
-	bool healed = fault->healed_ns && fault->healed_ns < t_ns;
 	size_t n = 0, left = 0;
 
 	for (size_t i = 0; i < ev->nmembers; i++) {
-		const char *m = ev->members[i];
-
-		if (!owned(ev, m, fault->injected_ns))
+		if (!owned(ev, ev->members[i], fault->injected_ns))
 			continue;
 		n++;
-		left += !evidence_out(ev, m, t_ns) && (healed || !fault_reaches(ev, fault, m));
+		left += prediction_left(ev, fault, ev->members[i], t_ns);
 	}
 	return 2 * left > n || n < MASTERS_MIN;
 }
@@ -97,8 +88,8 @@ static void rules_read(const struct evidence *ev, const struct fault_record *fau
 			   !strcmp(v->valuestring, "on");
 	r->election = (struct redis_takeover){
 		.word = "elected", .source = SPEC "Failure detection; Replica election and promotion",
-		.least_ns = r->timeout,
-		.most_ns = r->timeout + r->timeout / 2 + CRON + GOSSIP + ELECT_HI + VOTES,
+		.least_ns = r->timeout, .lo_ns = r->timeout + ELECT_LO,
+		.hi_ns = r->timeout + r->timeout / 2 + CRON + GOSSIP + ELECT_HI + VOTES,
 		.no_log = prediction_off(inforce, "appendonly"), .add = replica_elected, .rules = r,
 		.others = prediction_takeover(ev, fault, r->timeout, majority_left)};
 }
@@ -165,10 +156,11 @@ static void min_replicas(struct prediction *p, const struct rules *r, const stru
 		       (long long)r->min_replicas, in_s(hi), in_s(RESYNC), in_s(hi + RESYNC));
 }
 
-static void disk_full(struct prediction *p, const struct fault_record *fault)
+static void disk_full(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
 	int64_t lo, hi;
 
+	(void)r;
 	if (!fault_length(fault, &lo, &hi)) {
 		prediction_note(p, "No rule ends this before space returns, and it was not freed.");
 		return;
@@ -179,23 +171,20 @@ static void disk_full(struct prediction *p, const struct fault_record *fault)
 	prediction_note(p, "A full disk is no failure to the cluster: it has no rule for it.");
 }
 
-static void primary(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+static void node_gone(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
-	if (effects_die(&fault->does)) {
-		dies(p, r, fault);
-	} else if (fault_does(fault, EFFECT_SILENT)) {
-		stands_still(p, r, fault);
-	} else if (fault_does(fault, EFFECT_CUT_OFF)) {
-		cut_off(p, r, fault);
-	} else if (fault_does(fault, EFFECT_NODE_GONE)) {
-		redis_node_gone(p, &r->election, fault, WRITABLE);
-		prediction_note(p, "Its node's other members are gone, too.");
-	} else if (fault_does(fault, EFFECT_STORAGE_REFUSES)) {
-		disk_full(p, fault);
-	} else {
-		redis_note_unknown(p, fault);
-	}
+	redis_node_gone(p, &r->election, fault, WRITABLE);
+	prediction_note(p, "Its node's other members are gone, too.");
 }
+
+static const struct effect_rule of_primary[] = {
+	{EFFECT_PROCESS_DIES | EFFECT_POD_RECREATED, dies},
+	{EFFECT_SILENT, stands_still},
+	{EFFECT_CUT_OFF, cut_off},
+	{EFFECT_NODE_GONE, node_gone},
+	{EFFECT_STORAGE_REFUSES, disk_full},
+	{0, NULL},
+};
 
 void redis_cluster_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
 {
@@ -212,13 +201,12 @@ void redis_cluster_predict(const struct evidence *ev, const struct fault_record 
 			       "replication is asynchronous: a master answers without waiting for its replica%s",
 			       whole_node ? "; a master on the same node is hit as well" : "");
 	if (!strcmp(role, "primary") || (!strcmp(role, "replica") && whole_node))
-		primary(out, &r, fault);
+		prediction_by_effect(out, of_primary, &r, fault);
 	else if (strcmp(role, "replica"))
 		prediction_note(out, "It is not known whether the target owned slots.");
 	if (*role)
 		min_replicas(out, &r, fault);
 	if (!strcmp(role, "primary") && r.full_coverage)
 		prediction_note(out, "With cluster-require-full-coverage all shards stop while slots have no owner.");
-	if (*r.assumed.names)
-		prediction_note(out, "Not reported, taken at the default: %s.", r.assumed.names);
+	prediction_note_assumed(out, &r.assumed, "the");
 }

@@ -12,7 +12,8 @@ void redis_takeover(struct prediction *p, const struct redis_takeover *t, int64_
 		prediction_note(p, "Too few were left for a replica to be %s as long as the faults lasted.", t->word);
 		return;
 	}
-	t->add(p, t->rules, t->others.from_ns, later_ns + t->others.by_ns + starts);
+	t->add(p, t->rules, t->lo_ns > t->others.from_ns ? t->lo_ns : t->others.from_ns,
+	       t->hi_ns + later_ns + t->others.by_ns + starts);
 	if (t->others.hindered)
 		prediction_note(p, "Too few were left for a replica to be %s until %.1f s after the fault%s.", t->word,
 				in_s(t->others.by_ns), starts ? "; those that come back have to start" : "");
@@ -26,7 +27,7 @@ void redis_takeover_or_end(struct prediction *p, const struct redis_takeover *t,
 
 	if (!known || hi >= t->least_ns)
 		redis_takeover(p, t, 0);
-	if (known && (lo <= t->most_ns || t->others.hindered))
+	if (known && (lo <= t->hi_ns || t->others.hindered))
 		prediction_fault_ends(p, fault, after_ns, t->source, why);
 }
 
@@ -66,9 +67,4 @@ void redis_note_restart(struct prediction *p, const struct redis_takeover *t)
 {
 	if (t->no_log)
 		prediction_note(p, "appendonly is off: a member that restarts and leads on has its last snapshot, or nothing, and its replicas copy that.");
-}
-
-void redis_note_unknown(struct prediction *p, const struct fault_record *fault)
-{
-	prediction_note(p, "No rule is known for the fault \"%.40s\".", fault->name);
 }

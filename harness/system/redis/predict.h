@@ -12,16 +12,16 @@ struct redis_takeover {
 	const char *word;   /* what the replica then was: "promoted" */
 	const char *source; /* where its rules are documented */
 	int64_t least_ns;   /* a fault that is shorter brings none about */
-	int64_t most_ns;    /* so long after the fault it is over */
+	int64_t lo_ns, hi_ns; /* how long after the fault it is over */
 	bool no_log;        /* appendonly is off: a restart loses what it has not saved */
 	struct takeover others; /* whether enough are left for it */
-	/* Adds it as a mechanism that does not begin before from_ns, and is later
-	 * than usual by so much at the most. */
-	void (*add)(struct prediction *p, const void *rules, int64_t from_ns, int64_t later_ns);
-	const void *rules;
+	/* Adds it as a mechanism. */
+	void (*add)(struct prediction *p, const struct rules *r, int64_t lo_ns, int64_t hi_ns);
+	const struct rules *rules;
 };
 
-/* A replica takes over once enough are there; later_ns as in add(). */
+/* A replica takes over once enough are there, later than usual by so much at the
+ * most. */
 void redis_takeover(struct prediction *p, const struct redis_takeover *t, int64_t later_ns);
 
 /* A lasting fault against the takeover: whichever comes first. `why`: "it ended
@@ -47,8 +47,5 @@ struct redis_restart {
 struct redis_restart redis_restart(const struct redis_takeover *t, const struct fault_record *fault);
 /* What is to be said of its data then. */
 void redis_note_restart(struct prediction *p, const struct redis_takeover *t);
-
-/* Nobody has a rule for this. */
-void redis_note_unknown(struct prediction *p, const struct fault_record *fault);
 
 #endif

@@ -42,14 +42,8 @@ struct rules {
 	struct assumed assumed;
 };
 
-static void replica_promoted(struct prediction *p, const void *rules, int64_t from, int64_t later)
+static void replica_promoted(struct prediction *p, const struct rules *r, int64_t lo, int64_t hi)
 {
-	const struct rules *r = rules;
-	int64_t lo = r->promotion.least_ns, hi = r->promotion.most_ns + later;
-
-	if (lo < from)
-		lo = from;
-
 	prediction_add(p, "replica promoted", lo, hi, r->promotion.source,
 		       "down-after-milliseconds %.1f s without an answer, give or take a ping (1 s); up to 1 s until quorum %lld is asked for, 0 to 1 s of chance, votes (%.1f s allowed); up to 1 s until INFO confirms; %.1f s allowed for clients: %.1f to %.1f s",
 		       in_s(r->down_after), (long long)r->quorum, in_s(STEPS), in_s(CLIENTS), in_s(lo), in_s(hi));
@@ -59,49 +53,41 @@ static void replica_promoted(struct prediction *p, const void *rules, int64_t fr
 		prediction_note(p, "With %lld Sentinels a majority is all of them.", (long long)r->others + 1);
 }
 
-/* A pod that is no member, and whose log is a Sentinel's. */
-static bool is_sentinel(const struct evidence *ev, const char *pod)
+/* The first log of a pod that is no member, and a Sentinel's. */
+static bool of_a_sentinel(const struct evidence *ev, size_t log)
 {
-	const struct log_wanted want = {.mark = 'X', .member = pod};
+	const char *pod = ev->logs[log].member;
 	struct log_line line;
+	bool known = false;
 
-	for (size_t i = 0; i < ev->nmembers; i++)
-		if (!strcmp(ev->members[i], pod))
-			return false;
-	return evidence_log_first(ev, redis_log_stamp, &want, INT64_MIN, INT64_MAX, &line);
-}
-
-static bool seen_before(const struct evidence *ev, size_t log)
-{
 	for (size_t i = 0; i < log; i++)
-		if (!strcmp(ev->logs[i].member, ev->logs[log].member))
-			return true;
-	return false;
+		known = known || !strcmp(ev->logs[i].member, pod);
+	for (size_t i = 0; i < ev->nmembers; i++)
+		known = known || !strcmp(ev->members[i], pod);
+	return !known && evidence_log_first(ev, redis_log_stamp, &(struct log_wanted){.mark = 'X', .member = pod},
+					    INT64_MIN, INT64_MAX, &line);
 }
 
 /* A replica to promote, and a majority of the Sentinels. */
 static bool enough_left(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns)
 {
-	bool healed = fault->healed_ns && fault->healed_ns < t_ns, replica = !ev->nmembers;
-	size_t sentinels = 0, left = 0;
+	size_t replicas = 0, sentinels = 0, left = 0;
 
 	for (size_t i = 0; i < ev->nmembers; i++)
-		replica = replica || (!evidence_out(ev, ev->members[i], t_ns) &&
-				      (healed || !fault_reaches(ev, fault, ev->members[i])));
+		replicas += prediction_left(ev, fault, ev->members[i], t_ns);
 	for (size_t i = 0; i < ev->nlogs; i++) {
-		const char *pod = ev->logs[i].member;
-
-		if (seen_before(ev, i) || !is_sentinel(ev, pod))
+		if (!of_a_sentinel(ev, i))
 			continue;
 		sentinels++;
-		left += !evidence_out(ev, pod, t_ns) && (healed || !fault_reaches(ev, fault, pod));
+		left += prediction_left(ev, fault, ev->logs[i].member, t_ns);
 	}
-	return replica && (2 * left > sentinels || !sentinels);
+	return (replicas || !ev->nmembers) && (2 * left > sentinels || !sentinels);
 }
 
 static void rules_read(const struct evidence *ev, const struct fault_record *fault, struct rules *r)
 {
 	const cJSON *inforce = ev->inforce;
+
 	memset(r, 0, sizeof(*r));
 	r->down_after = prediction_number(inforce, "down-after-milliseconds", 30000, &r->assumed) * NS_PER_MS;
 	r->failover_timeout = prediction_number(inforce, "failover-timeout", 180000, &r->assumed) * NS_PER_MS;
@@ -112,8 +98,8 @@ static void rules_read(const struct evidence *ev, const struct fault_record *fau
 	r->shutdown = prediction_number(inforce, "shutdown-timeout", 10, &r->assumed) * NS_PER_S;
 	r->promotion = (struct redis_takeover){
 		.word = "promoted", .source = DOC "SDOWN and ODOWN failure state; sentinel.c",
-		.least_ns = r->down_after - PING,
-		.most_ns = r->down_after + PING + TICK + ASK + DESYNC + STEPS + INFO + TICK + CLIENTS,
+		.least_ns = r->down_after - PING, .lo_ns = r->down_after - PING,
+		.hi_ns = r->down_after + PING + TICK + ASK + DESYNC + STEPS + INFO + TICK + CLIENTS,
 		.no_log = prediction_off(inforce, "appendonly"), .add = replica_promoted, .rules = r,
 		.others = prediction_takeover(ev, fault, r->promotion.least_ns, enough_left)};
 }
@@ -136,6 +122,11 @@ static void dies(struct prediction *p, const struct rules *r, const struct fault
 	if (notice == NOTICE_FULL)
 		prediction_note(p, "Told to end, it waits for its replicas, at most shutdown-timeout %.0f s, and hands nothing over.",
 				in_s(r->shutdown));
+}
+
+static void stands_still(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+{
+	redis_goes_on(p, &r->promotion, fault);
 }
 
 static void cut_off(struct prediction *p, const struct rules *r, const struct fault_record *fault)
@@ -164,22 +155,6 @@ static void disk_full(struct prediction *p, const struct rules *r, const struct 
 	prediction_note(p, "MISCONF answers PING, too: to a Sentinel the server is down.");
 }
 
-static void primary(struct prediction *p, const struct rules *r, const struct fault_record *fault)
-{
-	if (effects_die(&fault->does))
-		dies(p, r, fault);
-	else if (fault_does(fault, EFFECT_SILENT))
-		redis_goes_on(p, &r->promotion, fault);
-	else if (fault_does(fault, EFFECT_CUT_OFF))
-		cut_off(p, r, fault);
-	else if (fault_does(fault, EFFECT_NODE_GONE))
-		node_gone(p, r, fault);
-	else if (fault_does(fault, EFFECT_STORAGE_REFUSES))
-		disk_full(p, r, fault);
-	else
-		redis_note_unknown(p, fault);
-}
-
 static void replica(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
 	if (r->min_replicas > 1) {
@@ -192,19 +167,21 @@ static void replica(struct prediction *p, const struct rules *r, const struct fa
 		       *fault->name ? fault->name : "a fault");
 }
 
+static const struct effect_rule of_primary[] = {
+	{EFFECT_PROCESS_DIES | EFFECT_POD_RECREATED, dies},
+	{EFFECT_SILENT, stands_still},
+	{EFFECT_CUT_OFF, cut_off},
+	{EFFECT_NODE_GONE, node_gone},
+	{EFFECT_STORAGE_REFUSES, disk_full},
+	{0, NULL},
+};
+
 void redis_sentinel_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
 {
-	const char *role = fault_role(fault);
 	struct rules r;
 
 	memset(out, 0, sizeof(*out));
 	rules_read(ev, fault, &r);
-	if (!strcmp(role, "primary"))
-		primary(out, &r, fault);
-	else if (!strcmp(role, "replica"))
-		replica(out, &r, fault);
-	else
-		prediction_note(out, "It is not known whether the target was the master.");
-	if (*r.assumed.names)
-		prediction_note(out, "Not reported, taken at the default: %s.", r.assumed.names);
+	prediction_by_role(out, of_primary, replica, "master", &r, fault);
+	prediction_note_assumed(out, &r.assumed, "the");
 }
