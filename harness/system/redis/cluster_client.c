@@ -53,36 +53,17 @@ static void note_via(struct op *op, const struct redis_conn *conn, const char *h
 static redisReply *ask(struct client *c, struct redis_peer *p, struct op *op,
 		       const struct redis_command *k, bool asking, int64_t until_ns)
 {
-	static const char *const word[] = {"ASKING"};
-	redisReply *reply = NULL, *first = NULL;
-	enum redis_end end = REDIS_ANSWERED;
 	struct redis_cost cost = {0};
 	bool reached = redis_peer_conn(p, until_ns, &cost, op->error, sizeof(op->error));
+	redisReply *reply = NULL;
 
-	op->dns_ns += cost.dns_ns;
-	op->connect_ns += cost.connect_ns;
-	if (!reached) {
-		c->map.stale = true;
+	redis_cost_add(op, &cost);
+	if (reached && !call_may_send(op, until_ns))
 		return NULL;
-	}
-	if (!call_may_send(op, until_ns))
-		return NULL;
-	op->sent = true;
-	op->outcome = OP_INFO; /* until there is an answer */
-	if (asking)
-		redis_put(p->conn, 1, word);
-	redis_put(p->conn, k->argc, k->argv);
-	if (asking)
-		end = redis_get(p->conn, until_ns, &first, op->error, sizeof(op->error));
-	if (end == REDIS_ANSWERED)
-		end = redis_get(p->conn, until_ns, &reply, op->error, sizeof(op->error));
-	if (first)
-		freeReplyObject(first);
-	if (end == REDIS_ANSWERED)
-		return reply;
-	redis_peer_drop(p);
-	c->map.stale = true;
-	return NULL;
+	if (reached)
+		reply = redis_send(p, op, k, asking, until_ns);
+	c->map.stale = c->map.stale || !reply || redis_misdirected(reply);
+	return reply;
 }
 
 static void note_hop(char hops[40], const char *word)
@@ -122,9 +103,6 @@ static void follow(struct client *c, struct op *op, const struct redis_command *
 		note_via(op, p->conn, hops);
 		moved = r->type == REDIS_REPLY_ERROR && redis_redirect(r->str, &to);
 		again = r->type == REDIS_REPLY_ERROR && !strncmp(r->str, "TRYAGAIN", 8);
-		if (r->type == REDIS_REPLY_ERROR && redis_misdirected(r->str))
-			c->map.stale = true;
-		redis_command_answered(op, r);
 		freeReplyObject(r);
 		if (again) {
 			note_hop(hops, " TRYAGAIN");
@@ -179,48 +157,14 @@ static void cluster_invoke(struct client *c, struct op *op, int64_t deadline_ns)
 
 /* ---- before and after the load ---- */
 
-static int reach(struct redis_peer *p, int64_t until_ns, struct err *e)
-{
-	char why[120];
-
-	return redis_peer_conn(p, until_ns, NULL, why, sizeof(why)) ? 0 :
-	       err_set(e, ERR_BROKEN, "%.60s: %s", p->host, why);
-}
-
-/* One command to one peer that must succeed. */
-static int must(struct redis_peer *p, int argc, const char *const *argv, int64_t until_ns,
-		redisReply **out, struct err *e)
-{
-	int r = reach(p, until_ns, e) ? -1 :
-		redis_must(p->conn, p->host, argc, argv, until_ns, out, e);
-
-	if (r)
-		redis_peer_drop(p);
-	return r;
-}
-
+/* Who owns what, if all of it is owned. */
 static int learn(struct redis_map *m, int64_t until_ns, struct err *e)
 {
 	char why[120];
+	int n = 0;
 
 	if (redis_map_learn(m, until_ns, why, sizeof(why)))
 		return err_set(e, ERR_BROKEN, "no member told who owns the slots: %s", why);
-	return 0;
-}
-
-/* Every owner once. */
-static bool first_of(const struct redis_map *m, size_t i)
-{
-	for (size_t k = 0; k < i; k++)
-		if (m->ranges[k].owner == m->ranges[i].owner)
-			return false;
-	return true;
-}
-
-static int all_slots(const struct redis_map *m, struct err *e)
-{
-	int n = 0;
-
 	for (size_t i = 0; i < m->nranges; i++)
 		n += m->ranges[i].hi - m->ranges[i].lo + 1;
 	return n == REDIS_SLOTS ? 0 :
@@ -233,68 +177,30 @@ static int is_formed(struct redis_peer *p, int64_t until_ns, struct err *e)
 	static const char *const words[] = {"CLUSTER", "INFO"};
 	redisReply *reply = NULL;
 	char state[16];
-	int r = must(p, 2, words, until_ns, &reply, e);
+	int r = redis_must(p, 2, words, until_ns, &reply, e);
 
 	if (!r && redis_field(redis_text(reply), "cluster_state", state, sizeof(state)) &&
 	    strcmp(state, "ok"))
-		r = err_set(e, ERR_BROKEN, "CLUSTERDOWN: %.60s says cluster_state:%s", p->host, state);
-	if (reply)
-		freeReplyObject(reply);
+		r = err_set(e, ERR_BROKEN, "CLUSTERDOWN: %s says cluster_state:%s", p->host, state);
+	freeReplyObject(reply);
 	return r;
 }
 
 static int cluster_setup(const struct access *acc, int keys, int64_t deadline_ns, struct err *e)
 {
-	static const char *const flush[] = {"FLUSHALL"};
 	int64_t until_ns = clock_mono_ns() + deadline_ns;
 	struct redis_map m;
 	int r;
 
-	(void)keys; /* registers appear with their first write */
+	(void)keys;
 	redis_map_init(&m, acc);
 	r = learn(&m, until_ns, e);
-	if (!r)
-		r = all_slots(&m, e);
 	for (size_t i = 0; i < m.nranges && !r; i++)
 		r = is_formed(m.ranges[i].owner, until_ns, e);
-	for (size_t i = 0; i < m.nranges && !r; i++)
-		if (first_of(&m, i))
-			r = must(m.ranges[i].owner, 1, flush, until_ns, NULL, e);
+	if (!r)
+		r = redis_flush(m.ranges, m.nranges, until_ns, e);
 	redis_map_free(&m);
 	return r;
-}
-
-static int registers(struct redis_map *m, int keys, struct final_read *out, int64_t until_ns,
-		     struct err *e)
-{
-	for (int i = 0; i < keys; i++) {
-		struct redis_peer *p;
-		char key[48];
-		int shard;
-
-		redis_register_key(i, key);
-		p = redis_map_owner(m, redis_slot(key, strlen(key)), &shard);
-		if (!p)
-			return err_set(e, ERR_BROKEN, "nobody owns the slot of %s", key);
-		if (reach(p, until_ns, e) ||
-		    redis_register(p->conn, p->host, i, &out->registers[i], until_ns, e))
-			return -1;
-	}
-	return 0;
-}
-
-/* Once more after everything was read: each range's owner, as what it is now. */
-static int who_answered(struct redis_map *m, const struct access *acc, struct final_read *out,
-			int64_t until_ns, struct err *e)
-{
-	for (size_t i = 0; i < m->nranges; i++) {
-		struct redis_peer *p = m->ranges[i].owner;
-
-		if (reach(p, until_ns, e) ||
-		    redis_answered(p->conn, p->host, acc, (uint32_t)i + 1, out, until_ns, e))
-			return -1;
-	}
-	return 0;
 }
 
 static int cluster_final_read(const struct access *acc, int keys, struct final_read *out,
@@ -308,18 +214,7 @@ static int cluster_final_read(const struct access *acc, int keys, struct final_r
 	redis_map_init(&m, acc);
 	r = learn(&m, until_ns, e);
 	if (!r)
-		r = all_slots(&m, e);
-	for (size_t i = 0; i < m.nranges && !r; i++) {
-		struct redis_peer *p = m.ranges[i].owner;
-
-		if (first_of(&m, i))
-			r = reach(p, until_ns, e) ||
-			    redis_values(p->conn, p->host, out, until_ns, e) ? -1 : 0;
-	}
-	if (!r)
-		r = registers(&m, keys, out, until_ns, e);
-	if (!r)
-		r = who_answered(&m, acc, out, until_ns, e);
+		r = redis_read_all(m.ranges, m.nranges, 1, acc, keys, out, until_ns, e);
 	redis_map_free(&m);
 	return r;
 }

@@ -98,13 +98,15 @@ static void fill_master(struct sample *s, const char *info, const struct redis_n
 		json_set_bool(s->extra, "misconf", true);
 }
 
-static bool fill(struct sample *s, const char *info, const char *cluster, const char *nodes)
+static bool fill(const struct redis_peer *peer, struct sample *s, redisReply *const *r)
 {
+	const char *info = redis_text(r[0]), *cluster = redis_text(r[1]);
 	struct redis_node *v = mem_alloc(NODES_MAX * sizeof(*v));
-	size_t n = redis_nodes(nodes, v, NODES_MAX);
+	size_t n = redis_nodes(redis_text(r[2]), v, NODES_MAX);
 	const struct redis_node *me = myself(v, n);
 	char state[16], id[REDIS_ID_SHOWN + 1];
 
+	(void)peer;
 	if (me) {
 		redis_field(cluster, "cluster_state", state, sizeof(state));
 		redis_info_sample(info, s);
@@ -124,17 +126,13 @@ static bool fill(struct sample *s, const char *info, const char *cluster, const 
 
 void redis_cluster_probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 {
-	static const struct redis_question q[] = {
-		{1, {"INFO"}}, {2, {"CLUSTER", "INFO"}}, {2, {"CLUSTER", "NODES"}},
+	static const struct redis_questions q = {
+		.v = {{1, {"INFO"}}, {2, {"CLUSTER", "INFO"}}, {2, {"CLUSTER", "NODES"}}}, .n = 3,
+		.fill = fill, .silent = "CLUSTER NODES does not name the node itself",
 	};
 	int64_t until_ns = clock_mono_ns() + timeout_ns;
-	redisReply *r[ARRAY_LEN(q)] = {NULL};
 
-	if (redis_probe_ask(&p->redis, q, r, ARRAY_LEN(q), s, until_ns) &&
-	    !fill(s, redis_text(r[0]), redis_text(r[1]), redis_text(r[2])))
-		mem_copy_str(s->error, sizeof(s->error), "CLUSTER NODES does not name the node itself");
-	redis_probe_lag(&p->redis, redis_text(r[0]), s, until_ns);
-	redis_replies_free(r, ARRAY_LEN(q));
+	redis_probe_ask(&p->redis, &q, s, until_ns, until_ns);
 }
 
 /* ---- the settings in force ---- */
@@ -147,10 +145,10 @@ static const struct redis_setting settings[] = {
 	{"repl-ping-replica-period", "s"}, {"repl-timeout", "s"}, {"repl-backlog-size", "bytes"},
 	{"min-replicas-to-write", "count"}, {"min-replicas-max-lag", "s"}, {"appendonly", "bool"},
 	{"appendfsync", "word"}, {"save", "word"}, {"maxmemory", "bytes"},
-	{"maxmemory-policy", "word"}, {"maxclients", "count"},
+	{"maxmemory-policy", "word"}, {"maxclients", "count"}, {NULL, NULL},
 };
 
 int redis_cluster_inforce(const struct access *acc, cJSON *out, struct err *e)
 {
-	return redis_inforce(acc, settings, ARRAY_LEN(settings), clock_mono_ns() + 5 * NS_PER_S, out, e);
+	return redis_inforce(acc, settings, clock_mono_ns() + 5 * NS_PER_S, out, e);
 }

@@ -47,27 +47,27 @@ struct redis_peer *redis_map_peer(struct redis_map *m, const char *host, int por
 	return p;
 }
 
+const struct redis_range *redis_range_of(const struct redis_range *v, size_t n, int slot)
+{
+	for (size_t i = 0; i < n; i++)
+		if (slot >= v[i].lo && slot <= v[i].hi)
+			return &v[i];
+	return NULL;
+}
+
 struct redis_peer *redis_map_owner(const struct redis_map *m, int slot, int *shard)
 {
-	*shard = 0;
-	for (size_t i = 0; i < m->nranges; i++) {
-		if (slot < m->ranges[i].lo || slot > m->ranges[i].hi)
-			continue;
-		*shard = (int)i + 1;
-		return m->ranges[i].owner;
-	}
-	return NULL;
+	const struct redis_range *r = redis_range_of(m->ranges, m->nranges, slot);
+
+	*shard = r ? (int)(r - m->ranges) + 1 : 0;
+	return r ? r->owner : NULL;
 }
 
 struct redis_peer *redis_map_replica(struct redis_map *m, int slot)
 {
-	for (size_t i = 0; i < m->nranges; i++) {
-		struct redis_range *r = &m->ranges[i];
+	const struct redis_range *r = redis_range_of(m->ranges, m->nranges, slot);
 
-		if (slot >= r->lo && slot <= r->hi)
-			return r->nreplicas ? r->replicas[m->turn++ % r->nreplicas] : NULL;
-	}
-	return NULL;
+	return r && r->nreplicas ? r->replicas[m->turn++ % r->nreplicas] : NULL;
 }
 
 static int by_lo(const void *a, const void *b)
@@ -141,19 +141,10 @@ static int ask(struct redis_map *m, struct redis_peer *p, int64_t until_ns, char
 {
 	static const char *const words[] = {"CLUSTER", "SLOTS"};
 	int64_t one_ns = clock_mono_ns() + ASK_ONE_NS;
-	redisReply *reply = NULL;
-	int r = -1;
+	redisReply *reply = redis_peer_ask(p, 2, words, one_ns < until_ns ? one_ns : until_ns, NULL, error, size);
+	int r = reply ? take_map(m, reply, p, error, size) : -1;
 
-	if (one_ns > until_ns)
-		one_ns = until_ns;
-	if (!redis_peer_conn(p, one_ns, NULL, error, size))
-		return -1;
-	if (redis_call(p->conn, 2, words, one_ns, &reply, error, size) == REDIS_ANSWERED)
-		r = take_map(m, reply, p, error, size);
-	else
-		redis_peer_drop(p);
-	if (reply)
-		freeReplyObject(reply);
+	freeReplyObject(reply);
 	return r;
 }
 

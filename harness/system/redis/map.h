@@ -15,17 +15,19 @@
 
 enum { REDIS_REPLICAS_MAX = 5 };
 
+struct redis_range {
+	int lo, hi; /* slots */
+	struct redis_peer *owner;
+	struct redis_peer *replicas[REDIS_REPLICAS_MAX];
+	size_t nreplicas;
+};
+
 struct redis_map {
 	const struct access *acc; /* outlives the map; its members are asked first */
 	int port;                 /* of the members */
 	struct redis_peer **peers;
 	size_t npeers, peers_alloc;
-	struct redis_range {
-		int lo, hi;
-		struct redis_peer *owner;
-		struct redis_peer *replicas[REDIS_REPLICAS_MAX];
-		size_t nreplicas;
-	} *ranges;                /* ascending */
+	struct redis_range *ranges; /* ascending */
 	size_t nranges, ranges_alloc;
 	bool stale;               /* something did not fit it; ask again */
 	int64_t learnt_ns;        /* 0: never */
@@ -39,6 +41,9 @@ void redis_map_free(struct redis_map *m);
 /* Asks CLUSTER SLOTS of one member after the other until one tells, each for
  * a share of the time. Returns 0; -1 with a message, and the old map stays. */
 int redis_map_learn(struct redis_map *m, int64_t until_ns, char *error, size_t size);
+
+/* The range that has a slot; NULL: none. */
+const struct redis_range *redis_range_of(const struct redis_range *v, size_t n, int slot);
 
 /* The owner of a slot, NULL when it has none. *shard: the number of the
  * slot's range, from 1 in the order of slots; it stays as owners change. */

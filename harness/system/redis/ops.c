@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "system/client_kit.h"
+#include "system/redis/slots.h"
 
 #define INSERT_KEY "ordeal:insert:"
 #define REGISTER_KEY "ordeal:register:"
@@ -23,7 +24,7 @@ char *redis_payload(uint32_t seed, size_t bytes)
 	return bytes ? payload_make(seed, bytes) : mem_strdup("1");
 }
 
-void redis_register_key(int64_t key, char out[48])
+static void register_key(int64_t key, char out[48])
 {
 	snprintf(out, 48, REGISTER_KEY "%lld", (long long)key);
 }
@@ -39,7 +40,7 @@ void redis_command_make(const struct op *op, const char *payload, struct redis_c
 	if (op->f == OP_INSERT)
 		snprintf(k->key, sizeof(k->key), INSERT_KEY "%lld", (long long)op->value);
 	else
-		redis_register_key(op->key, k->key);
+		register_key(op->key, k->key);
 	snprintf(k->value, sizeof(k->value), "%lld", (long long)op->value);
 	if (op->expect != OP_NO_VALUE)
 		snprintf(k->expect, sizeof(k->expect), "%lld", (long long)op->expect);
@@ -98,30 +99,61 @@ void redis_command_answered(struct op *op, const redisReply *r)
 	}
 }
 
-bool redis_misdirected(const char *error)
+redisReply *redis_send(struct redis_peer *p, struct op *op, const struct redis_command *k, bool asking,
+		       int64_t until_ns)
+{
+	static const char *const word[] = {"ASKING"};
+	redisReply *reply = NULL, *first = NULL;
+	enum redis_end end = REDIS_ANSWERED;
+
+	op->sent = true;
+	op->outcome = OP_INFO; /* until there is an answer */
+	if (asking)
+		redis_put(p->conn, 1, word);
+	redis_put(p->conn, k->argc, k->argv);
+	if (asking)
+		end = redis_get(p->conn, until_ns, &first, op->error, sizeof(op->error));
+	if (end == REDIS_ANSWERED)
+		end = redis_get(p->conn, until_ns, &reply, op->error, sizeof(op->error));
+	freeReplyObject(first);
+	if (end == REDIS_ANSWERED)
+		redis_command_answered(op, reply);
+	else
+		redis_peer_drop(p);
+	return reply;
+}
+
+void redis_cost_add(struct op *op, const struct redis_cost *cost)
+{
+	op->find_ns += cost->find_ns;
+	op->dns_ns += cost->dns_ns;
+	op->connect_ns += cost->connect_ns;
+}
+
+bool redis_misdirected(const redisReply *r)
 {
 	static const char *const words[] = {"CLUSTERDOWN", "READONLY", "LOADING", "MASTERDOWN", "UNBLOCKED"};
 
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (!strncmp(error, words[i], strlen(words[i])))
+	for (size_t i = 0; r->type == REDIS_REPLY_ERROR && i < ARRAY_LEN(words); i++)
+		if (!strncmp(r->str, words[i], strlen(words[i])))
 			return true;
 	return false;
 }
 
-int redis_must(struct redis_conn *c, const char *host, int argc, const char *const *argv,
-	       int64_t until_ns, redisReply **out, struct err *e)
+int redis_must(struct redis_peer *p, int argc, const char *const *argv, int64_t until_ns, redisReply **out,
+	       struct err *e)
 {
-	redisReply *reply = NULL;
 	char why[120];
+	redisReply *reply = redis_peer_ask(p, argc, argv, until_ns, NULL, why, sizeof(why));
 	int r = 0;
 
-	if (redis_call(c, argc, argv, until_ns, &reply, why, sizeof(why)) != REDIS_ANSWERED)
-		r = err_set(e, ERR_BROKEN, "%s of %.60s: %s", argv[0], host, why);
+	if (!reply)
+		r = err_set(e, ERR_BROKEN, "%s of %s: %s", argv[0], p->host, why);
 	else if (reply->type == REDIS_REPLY_ERROR)
-		r = err_set(e, ERR_BROKEN, "%s of %.60s: %s", argv[0], host, reply->str);
+		r = err_set(e, ERR_BROKEN, "%s of %s: %s", argv[0], p->host, reply->str);
 	if (!r && out)
 		*out = reply;
-	else if (reply)
+	else
 		freeReplyObject(reply);
 	return r;
 }
@@ -151,8 +183,7 @@ static void unique(struct values *v)
 	v->n = n;
 }
 
-static int scan(struct redis_conn *c, const char *host, struct values *out, int64_t until_ns,
-		struct err *e)
+static int scan(struct redis_peer *p, struct values *out, int64_t until_ns, struct err *e)
 {
 	char cursor[32] = "0";
 	const char *const words[] = {"SCAN", cursor, "MATCH", INSERT_KEY "*", "COUNT", "1000"};
@@ -160,12 +191,12 @@ static int scan(struct redis_conn *c, const char *host, struct values *out, int6
 	do {
 		redisReply *r = NULL, *keys;
 
-		if (redis_must(c, host, 6, words, until_ns, &r, e))
+		if (redis_must(p, 6, words, until_ns, &r, e))
 			return -1;
 		if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 ||
 		    r->element[1]->type != REDIS_REPLY_ARRAY) {
 			freeReplyObject(r);
-			return err_set(e, ERR_BROKEN, "SCAN of %.60s answered something else", host);
+			return err_set(e, ERR_BROKEN, "SCAN of %s answered something else", p->host);
 		}
 		mem_copy_str(cursor, sizeof(cursor), redis_text(r->element[0]));
 		keys = r->element[1];
@@ -179,8 +210,8 @@ static int scan(struct redis_conn *c, const char *host, struct values *out, int6
 }
 
 /* Each value as often as its list is long. */
-static int lengths(struct redis_conn *c, const char *host, const struct values *v,
-		   struct final_read *out, int64_t until_ns, struct err *e)
+static int lengths(struct redis_conn *c, const char *host, const struct values *v, struct final_read *out,
+		   int64_t until_ns, struct err *e)
 {
 	for (size_t i = 0; i < v->n; i += BATCH) {
 		size_t end = i + BATCH < v->n ? i + BATCH : v->n;
@@ -198,12 +229,12 @@ static int lengths(struct redis_conn *c, const char *host, const struct values *
 			long long n;
 
 			if (redis_get(c, until_ns, &r, why, sizeof(why)) != REDIS_ANSWERED)
-				return err_set(e, ERR_BROKEN, "LLEN of %.60s: %s", host, why);
+				return err_set(e, ERR_BROKEN, "LLEN of %s: %s", host, why);
 			/* 0: evicted since SCAN named it. */
 			n = r->type == REDIS_REPLY_INTEGER ? r->integer : -1;
 			freeReplyObject(r);
 			if (n < 0)
-				return err_set(e, ERR_BROKEN, "LLEN of %.60s was refused", host);
+				return err_set(e, ERR_BROKEN, "LLEN of %s was refused", host);
 			for (; n > 0; n--)
 				final_read_value(out, v->v[k]);
 		}
@@ -211,44 +242,85 @@ static int lengths(struct redis_conn *c, const char *host, const struct values *
 	return 0;
 }
 
-int redis_values(struct redis_conn *c, const char *host, struct final_read *out, int64_t until_ns,
-		 struct err *e)
+static int read_values(struct redis_peer *p, struct final_read *out, int64_t until_ns, struct err *e)
 {
 	struct values v = {0};
-	int r = scan(c, host, &v, until_ns, e) || lengths(c, host, &v, out, until_ns, e) ? -1 : 0;
+	int r = scan(p, &v, until_ns, e) || lengths(p->conn, p->host, &v, out, until_ns, e) ? -1 : 0;
 
 	free(v.v);
 	return r;
 }
 
-int redis_answered(struct redis_conn *c, const char *host, const struct access *acc, uint32_t shard,
-		   struct final_read *out, int64_t until_ns, struct err *e)
+static int read_registers(const struct redis_range *parts, size_t n, int keys, struct final_read *out,
+			  int64_t until_ns, struct err *e)
+{
+	for (int i = 0; i < keys; i++) {
+		char key[48];
+		const char *const words[] = {"GET", key};
+		const struct redis_range *part;
+		redisReply *r = NULL;
+
+		register_key(i, key);
+		part = redis_range_of(parts, n, redis_slot(key, strlen(key)));
+		if (!part)
+			return err_set(e, ERR_BROKEN, "nobody owns the slot of %s", key);
+		if (redis_must(part->owner, 2, words, until_ns, &r, e))
+			return -1;
+		if (r->type == REDIS_REPLY_STRING)
+			out->registers[i] = strtoll(r->str, NULL, 10);
+		freeReplyObject(r);
+	}
+	return 0;
+}
+
+static int who_answered(struct redis_peer *p, uint32_t shard, const struct access *acc, struct final_read *out,
+			int64_t until_ns, struct err *e)
 {
 	static const char *const words[] = {"ROLE"};
 	redisReply *r = NULL;
 	const char *role;
 
-	if (redis_must(c, host, 1, words, until_ns, &r, e))
+	if (redis_must(p, 1, words, until_ns, &r, e))
 		return -1;
-	role = r->type == REDIS_REPLY_ARRAY && r->elements ? redis_text(r->element[0]) : "";
-	final_read_answered(out, acc, redis_address(c), host,
+	role = redis_role(r);
+	final_read_answered(out, acc, redis_address(p->conn), p->host,
 			    !strcmp(role, "master") ? ROLE_PRIMARY :
 			    !strcmp(role, "slave") ? ROLE_REPLICA : ROLE_UNKNOWN, shard);
 	freeReplyObject(r);
 	return 0;
 }
 
-int redis_register(struct redis_conn *c, const char *host, int64_t key, int64_t *value,
-		   int64_t until_ns, struct err *e)
+/* Of those that have several parts. */
+static bool came_before(const struct redis_range *parts, size_t i)
 {
-	redisReply *r = NULL;
-	char name[48];
-	const char *const words[] = {"GET", name};
+	for (size_t k = 0; k < i; k++)
+		if (parts[k].owner == parts[i].owner)
+			return true;
+	return false;
+}
 
-	redis_register_key(key, name);
-	if (redis_must(c, host, 2, words, until_ns, &r, e))
-		return -1;
-	*value = r->type == REDIS_REPLY_STRING ? strtoll(r->str, NULL, 10) : OP_NO_VALUE;
-	freeReplyObject(r);
-	return 0;
+int redis_flush(const struct redis_range *parts, size_t n, int64_t until_ns, struct err *e)
+{
+	static const char *const words[] = {"FLUSHALL"};
+	int r = 0;
+
+	for (size_t i = 0; i < n && !r; i++)
+		if (!came_before(parts, i))
+			r = redis_must(parts[i].owner, 1, words, until_ns, NULL, e);
+	return r;
+}
+
+int redis_read_all(const struct redis_range *parts, size_t n, uint32_t first_shard, const struct access *acc,
+		   int keys, struct final_read *out, int64_t until_ns, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && !r; i++)
+		if (!came_before(parts, i))
+			r = read_values(parts[i].owner, out, until_ns, e);
+	if (!r)
+		r = read_registers(parts, n, keys, out, until_ns, e);
+	for (size_t i = 0; i < n && !r; i++)
+		r = who_answered(parts[i].owner, first_shard + (uint32_t)i, acc, out, until_ns, e);
+	return r;
 }

@@ -8,7 +8,8 @@
 #include "base/err.h"
 #include "history/op.h"
 #include "system/client.h"
-#include "system/redis/conn.h"
+#include "system/redis/map.h"
+#include "system/redis/peer.h"
 
 /* The operations of a trial as Redis commands, and how all values are found
  * again: the same for a single master and for a cluster. Each value has a key
@@ -33,27 +34,32 @@ void redis_command_make(const struct op *op, const char *payload, struct redis_c
  * errors"; the script's only write is its last step). */
 void redis_command_answered(struct op *op, const redisReply *r);
 
-/* Does an error say that this server is no master, or no more, or not yet: that
+/* Sends it over the connection that is there (with ASKING before it), and fills
+ * op from the reply, which is the caller's. NULL: there was none in time, and the
+ * connection is dropped. */
+redisReply *redis_send(struct redis_peer *p, struct op *op, const struct redis_command *k, bool asking,
+		       int64_t until_ns);
+
+/* Adds what the way there took. */
+void redis_cost_add(struct op *op, const struct redis_cost *cost);
+
+/* Does a reply say that this server is no master, or no more, or not yet: that
  * where to send commands has to be asked again? */
-bool redis_misdirected(const char *error);
+bool redis_misdirected(const redisReply *r);
 
-/* One command that must succeed; `host` is for the message. *out, when wanted,
- * is the caller's. */
-int redis_must(struct redis_conn *c, const char *host, int argc, const char *const *argv,
-	       int64_t until_ns, redisReply **out, struct err *e);
+/* ---- before and after the load: of a system's parts, each with its owner ---- */
 
-/* Appends every value of this server to out, each as often as it is there. */
-int redis_values(struct redis_conn *c, const char *host, struct final_read *out, int64_t until_ns,
-		 struct err *e);
+/* One command that must succeed. *out, when wanted, is the caller's. */
+int redis_must(struct redis_peer *p, int argc, const char *const *argv, int64_t until_ns, redisReply **out,
+	       struct err *e);
 
-/* Notes in `out` who this server is and which role it says it has. */
-int redis_answered(struct redis_conn *c, const char *host, const struct access *acc, uint32_t shard,
-		   struct final_read *out, int64_t until_ns, struct err *e);
+/* Forgets everything. Registers appear with their first write. */
+int redis_flush(const struct redis_range *parts, size_t n, int64_t until_ns, struct err *e);
 
-/* The name of a register's key. */
-void redis_register_key(int64_t key, char out[48]);
-/* OP_NO_VALUE: it is not there. */
-int redis_register(struct redis_conn *c, const char *host, int64_t key, int64_t *value,
-		   int64_t until_ns, struct err *e);
+/* client_ops.final_read: every value, each as often as it is there; the
+ * registers; and who the owners say they are after that. The parts' numbers
+ * begin with first_shard (0: it has none). */
+int redis_read_all(const struct redis_range *parts, size_t n, uint32_t first_shard, const struct access *acc,
+		   int keys, struct final_read *out, int64_t until_ns, struct err *e);
 
 #endif

@@ -39,21 +39,23 @@ static bool say_readonly(struct redis_conn *c, int64_t until_ns, char *error, si
 	return good;
 }
 
+const char *redis_role(const redisReply *r)
+{
+	return r->type == REDIS_REPLY_ARRAY && r->elements ? redis_text(r->element[0]) : "";
+}
+
 static bool has_role(struct redis_conn *c, const char *role, int64_t until_ns, char *error, size_t size)
 {
 	static const char *const words[] = {"ROLE"};
 	redisReply *r = NULL;
-	const char *is = "";
 	bool has;
 
 	if (redis_call(c, 1, words, until_ns, &r, error, size) != REDIS_ANSWERED)
 		return false;
-	if (r->type == REDIS_REPLY_ARRAY && r->elements)
-		is = redis_text(r->element[0]);
-	has = !strcmp(is, role);
+	has = !strcmp(redis_role(r), role);
 	if (!has)
 		snprintf(error, size, "role: %.50s says %.20s", redis_address(c),
-			 r->type == REDIS_REPLY_ERROR ? r->str : is);
+			 r->type == REDIS_REPLY_ERROR ? r->str : redis_role(r));
 	freeReplyObject(r);
 	return has;
 }
@@ -70,4 +72,15 @@ struct redis_conn *redis_peer_conn(struct redis_peer *p, int64_t until_ns, struc
 			(p->role && !has_role(p->conn, p->role, until_ns, error, size))))
 		redis_peer_drop(p);
 	return p->conn;
+}
+
+redisReply *redis_peer_ask(struct redis_peer *p, int argc, const char *const *argv, int64_t until_ns,
+			   struct redis_cost *cost, char *error, size_t size)
+{
+	redisReply *r = NULL;
+
+	if (redis_peer_conn(p, until_ns, cost, error, size) &&
+	    redis_call(p->conn, argc, argv, until_ns, &r, error, size) != REDIS_ANSWERED)
+		redis_peer_drop(p);
+	return r;
 }

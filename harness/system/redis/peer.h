@@ -25,6 +25,15 @@ void redis_peer_move(struct redis_peer *p, const char *host, int port);
 struct redis_conn *redis_peer_conn(struct redis_peer *p, int64_t until_ns, struct redis_cost *cost,
 				   char *error, size_t size);
 
+/* Sends one command and waits for its reply, which is the caller's; connects
+ * before when it has to. NULL: there was none in time, with an error text, and
+ * the connection is dropped. */
+redisReply *redis_peer_ask(struct redis_peer *p, int argc, const char *const *argv, int64_t until_ns,
+			   struct redis_cost *cost, char *error, size_t size);
+
+/* The first word of a reply to ROLE, "" when it is none. */
+const char *redis_role(const redisReply *r);
+
 /* It was connected to, and the server has closed that or said something
  * unasked. Never waits. */
 bool redis_peer_gone(const struct redis_peer *p);

@@ -1,9 +1,11 @@
 #include "system/redis/probe.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "base/mem.h"
 #include "system/client_kit.h"
 
 static int port_of(const struct access *acc)
@@ -33,14 +35,15 @@ static bool opened(struct redis_peer *p, struct sample *s, int64_t until_ns)
 	return is;
 }
 
-static bool ask(struct redis_peer *p, const struct redis_question *q, redisReply **r, size_t n,
-		struct sample *s, int64_t until_ns)
+/* Whether each was answered, and none with an error. */
+static bool ask(struct redis_peer *p, const struct redis_questions *q, redisReply **r, struct sample *s,
+		int64_t until_ns)
 {
 	if (!opened(p, s, until_ns))
 		return false;
-	for (size_t i = 0; i < n; i++)
-		redis_put(p->conn, q[i].argc, q[i].argv);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < q->n; i++)
+		redis_put(p->conn, q->v[i].argc, q->v[i].argv);
+	for (size_t i = 0; i < q->n; i++) {
 		if (redis_get(p->conn, until_ns, &r[i], s->error, sizeof(s->error)) != REDIS_ANSWERED) {
 			redis_peer_drop(p);
 			return false;
@@ -49,26 +52,6 @@ static bool ask(struct redis_peer *p, const struct redis_question *q, redisReply
 			snprintf(s->error, sizeof(s->error), "refused: %.80s", r[i]->str);
 	}
 	return !s->error[0];
-}
-
-bool redis_probe_ask(struct redis_probe *p, const struct redis_question *q, redisReply **r, size_t n,
-		     struct sample *s, int64_t until_ns)
-{
-	int64_t from = clock_mono_ns();
-	bool answered;
-
-	s->extra = cJSON_CreateObject();
-	answered = ask(&p->member, q, r, n, s, until_ns);
-	s->t_ns = clock_mono_ns();
-	s->took_ns = s->t_ns - from;
-	return answered;
-}
-
-void redis_replies_free(redisReply **r, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (r[i])
-			freeReplyObject(r[i]);
 }
 
 static void copy_number(cJSON *x, const char *key, const char *info, const char *name)
@@ -121,24 +104,23 @@ bool redis_info_err(const char *info, const char *status)
 	return redis_field(info, status, text, sizeof(text)) && !strcmp(text, "err");
 }
 
-void redis_probe_lag(struct redis_probe *p, const char *info, struct sample *s, int64_t until_ns)
+/* Fills lag_bytes of a replica whose INFO is given; leaves it when its master
+ * does not tell in time. Of anybody else it asks nothing. */
+static void fill_lag(struct redis_probe *p, const char *info, struct sample *s, int64_t until_ns)
 {
 	static const char *const words[] = {"INFO", "replication"};
 	int64_t end_ns = clock_mono_ns() + REDIS_SECOND_MAX_NS, theirs;
-	redisReply *reply = NULL;
 	char host[256] = "", why[96];
+	redisReply *reply;
 
 	if (s->ok && s->role == ROLE_REPLICA)
 		redis_field(info, "master_host", host, sizeof(host));
 	redis_peer_move(&p->source, host, *host ? (int)redis_number(info, "master_port", 0) : 0);
-	if (end_ns > until_ns)
-		end_ns = until_ns;
-	if (!p->source.port || !redis_peer_conn(&p->source, end_ns, NULL, why, sizeof(why)))
+	if (!p->source.port)
 		return;
-	if (redis_call(p->source.conn, 2, words, end_ns, &reply, why, sizeof(why)) != REDIS_ANSWERED) {
-		redis_peer_drop(&p->source);
+	reply = redis_peer_ask(&p->source, 2, words, end_ns < until_ns ? end_ns : until_ns, NULL, why, sizeof(why));
+	if (!reply)
 		return;
-	}
 	/* Asked later than the replica, so this is rather too much than too
 	 * little. One that is no master any more has no offset to be behind. */
 	theirs = redis_number(redis_text(reply), "master_repl_offset", -1);
@@ -147,47 +129,87 @@ void redis_probe_lag(struct redis_probe *p, const char *info, struct sample *s, 
 	freeReplyObject(reply);
 }
 
+void redis_probe_ask(struct redis_probe *p, const struct redis_questions *q, struct sample *s,
+		     int64_t member_until_ns, int64_t until_ns)
+{
+	redisReply *r[REDIS_QUESTIONS_MAX] = {NULL};
+	int64_t from = clock_mono_ns();
+	bool answered;
+
+	s->extra = cJSON_CreateObject();
+	answered = ask(&p->member, q, r, s, member_until_ns);
+	s->t_ns = clock_mono_ns();
+	s->took_ns = s->t_ns - from;
+	if (answered && !q->fill(&p->member, s, r))
+		mem_copy_str(s->error, sizeof(s->error), q->silent);
+	fill_lag(p, redis_text(r[0]), s, until_ns);
+	for (size_t i = 0; i < q->n; i++)
+		freeReplyObject(r[i]);
+}
+
+const char *redis_pair(const redisReply *r, const char *name)
+{
+	for (size_t i = 0; r->type == REDIS_REPLY_ARRAY && i + 1 < r->elements; i += 2)
+		if (!strcmp(redis_text(r->element[i]), name))
+			return redis_text(r->element[i + 1]);
+	return "";
+}
+
 /* ---- the settings in force ---- */
 
-static int ask_settings(struct redis_conn *c, const struct redis_setting *v, size_t n, cJSON *out,
-			int64_t until_ns, char *why, size_t size)
+int redis_first_to_tell(const char *const *hosts, size_t n, int port, redis_tell_fn *tell, const void *arg,
+			int64_t until_ns, cJSON *out, struct err *e)
+{
+	char why[120] = "there is nobody to ask";
+	int r = -1;
+
+	for (size_t i = 0; i < n && r && clock_mono_ns() < until_ns; i++) {
+		int64_t now = clock_mono_ns(), end_ns = now + (until_ns - now) / (int64_t)(n - i);
+		struct redis_peer p = {0};
+
+		redis_peer_move(&p, hosts[i], port);
+		if (redis_peer_conn(&p, end_ns, NULL, why, sizeof(why)))
+			r = tell(&p, arg, end_ns, out, why, sizeof(why));
+		redis_peer_drop(&p);
+	}
+	return r ? err_set(e, ERR_BROKEN, "the settings in force: %s", why) : 0;
+}
+
+static int tell_config(struct redis_peer *p, const void *arg, int64_t until_ns, cJSON *out, char *why, size_t size)
 {
 	static const char *const info[] = {"INFO", "server"};
 	static const char version[] = "redis_version";
+	const struct redis_setting *v;
 	char number[32];
-	redisReply *r = NULL;
+	redisReply *r;
 
-	for (size_t i = 0; i < n; i++) {
-		const char *const words[] = {"CONFIG", "GET", v[i].name};
+	for (v = arg; v->name; v++) {
+		const char *const words[] = {"CONFIG", "GET", v->name};
 
-		redis_put(c, 3, words);
+		redis_put(p->conn, 3, words);
 	}
-	redis_put(c, 2, info);
-	for (size_t i = 0; i <= n; i++) {
-		if (redis_get(c, until_ns, &r, why, size) != REDIS_ANSWERED)
-			return -1;
-		if (i < n && r->type == REDIS_REPLY_ARRAY && r->elements == 2)
-			setting_add(out, v[i].name, redis_text(r->element[1]), v[i].unit, "Redis' CONFIG GET");
-		else if (i == n && redis_field(redis_text(r), version, number, sizeof(number)))
+	redis_put(p->conn, 2, info);
+	for (v = arg; redis_get(p->conn, until_ns, &r, why, size) == REDIS_ANSWERED; v++) {
+		if (v->name && r->type == REDIS_REPLY_ARRAY && r->elements == 2)
+			setting_add(out, v->name, redis_text(r->element[1]), v->unit, "Redis' CONFIG GET");
+		else if (!v->name && redis_field(redis_text(r), version, number, sizeof(number)))
 			setting_add(out, version, number, "word", "Redis' INFO");
 		freeReplyObject(r);
-	}
-	return 0;
-}
-
-int redis_inforce(const struct access *acc, const struct redis_setting *v, size_t n, int64_t until_ns,
-		  cJSON *out, struct err *e)
-{
-	char why[120] = "there is no member";
-
-	for (size_t i = 0; i < acc->n && clock_mono_ns() < until_ns; i++) {
-		struct redis_conn *c = redis_open(acc->members[i].host, port_of(acc),
-						  clock_mono_ns() + NS_PER_S, NULL, why, sizeof(why));
-		int r = c ? ask_settings(c, v, n, out, until_ns, why, sizeof(why)) : -1;
-
-		redis_drop(c);
-		if (!r)
+		if (!v->name)
 			return 0;
 	}
-	return err_set(e, ERR_BROKEN, "the settings in force: %s", why);
+	return -1;
+}
+
+int redis_inforce(const struct access *acc, const struct redis_setting *v, int64_t until_ns, cJSON *out,
+		  struct err *e)
+{
+	const char **hosts = mem_alloc((acc->n + 1) * sizeof(*hosts));
+	int r;
+
+	for (size_t i = 0; i < acc->n; i++)
+		hosts[i] = acc->members[i].host;
+	r = redis_first_to_tell(hosts, acc->n, port_of(acc), tell_config, v, until_ns, out, e);
+	free(hosts);
+	return r;
 }

@@ -38,17 +38,29 @@ enum { REDIS_ID_SHOWN = 8 }; /* digits of an id in a sample */
 void redis_probe_init(struct redis_probe *p, const struct access *acc, const struct member *m);
 void redis_probe_drop(struct redis_probe *p);
 
-struct redis_question {
-	int argc;
-	const char *argv[3];
+enum { REDIS_QUESTIONS_MAX = 3 };
+
+/* What a system asks a member, INFO first, all in one round trip. */
+struct redis_questions {
+	struct redis_question {
+		int argc;
+		const char *argv[3];
+	} v[REDIS_QUESTIONS_MAX];
+	size_t n;
+	/* Fills the sample from the replies. False: they do not tell ... */
+	bool (*fill)(const struct redis_peer *me, struct sample *s, redisReply *const *r);
+	const char *silent; /* ... and that is the error */
 };
 
-/* Asks all of it in one round trip. Fills t_ns, took_ns, error, closed, and
- * extra with an object. True: each was answered, and none with an error. The
- * replies are the caller's either way: redis_replies_free(). */
-bool redis_probe_ask(struct redis_probe *p, const struct redis_question *q, redisReply **r, size_t n,
-		     struct sample *s, int64_t until_ns);
-void redis_replies_free(redisReply **r, size_t n);
+/* Asks a member until member_until_ns, and a replica's master for how far behind
+ * it is until until_ns. Fills t_ns, took_ns, error, closed, lag_bytes, and extra
+ * with an object. */
+void redis_probe_ask(struct redis_probe *p, const struct redis_questions *q, struct sample *s,
+		     int64_t member_until_ns, int64_t until_ns);
+
+/* Of a flat list of names and values, as of CONFIG GET, one's value; "": it is
+ * not there. */
+const char *redis_pair(const redisReply *r, const char *name);
 
 /* A member that answered: from its INFO, what is told of both roles. */
 void redis_info_sample(const char *info, struct sample *s);
@@ -57,19 +69,22 @@ void redis_info_replica(const char *info, const char *of, struct sample *s);
 /* Whether a status ("aof_last_write_status") is "err". */
 bool redis_info_err(const char *info, const char *status);
 
-/* Fills lag_bytes of a replica whose INFO is given; leaves it when its master
- * does not tell in time. Of anybody else it asks nothing. */
-void redis_probe_lag(struct redis_probe *p, const char *info, struct sample *s, int64_t until_ns);
-
 /* ---- the settings in force ---- */
 
 struct redis_setting {
 	const char *name, *unit;
 };
 
-/* Of CONFIG GET, and the version. The members are configured alike: the first
- * one that answers tells. Returns 0 or -1. */
-int redis_inforce(const struct access *acc, const struct redis_setting *v, size_t n, int64_t until_ns,
-		  cJSON *out, struct err *e);
+/* What one server tells of them: 0, or -1 and why. */
+typedef int redis_tell_fn(struct redis_peer *p, const void *arg, int64_t until_ns, cJSON *out, char *why, size_t size);
+
+/* The servers are configured alike: the first one that answers within its share
+ * of the time tells. Returns 0 or -1. */
+int redis_first_to_tell(const char *const *hosts, size_t n, int port, redis_tell_fn *tell, const void *arg,
+			int64_t until_ns, cJSON *out, struct err *e);
+
+/* Of a member's CONFIG GET, and its version. The list ends with a NULL name. */
+int redis_inforce(const struct access *acc, const struct redis_setting *v, int64_t until_ns, cJSON *out,
+		  struct err *e);
 
 #endif

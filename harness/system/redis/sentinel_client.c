@@ -15,9 +15,9 @@
 #include "base/mem.h"
 #include "system/client_kit.h"
 #include "system/redis/ops.h"
-#include "system/redis/peer.h"
 #include "system/redis/sentinel_probe.h"
 #include "system/redis/sentinels.h"
+#include "system/redis/slots.h"
 
 struct client {
 	struct sentinels sentinels;
@@ -63,7 +63,7 @@ static int locate(struct client *c, int64_t until_ns, struct redis_cost *cost, c
 	if (!news && c->known)
 		return 0;
 	if (!news) {
-		if (sentinels_ask(&c->sentinels, until_ns, host, &port, cost, error, size))
+		if (!sentinels_ask(&c->sentinels, until_ns, host, &port, cost, error, size))
 			return -1;
 		cost->find_ns += clock_mono_ns() - from - (cost->dns_ns + cost->connect_ns - open_ns);
 	}
@@ -79,20 +79,21 @@ static void lost(struct client *c, struct redis_peer *p)
 		c->known = false;
 }
 
-static int reach_master(struct client *c, int64_t until_ns, struct redis_cost *cost, char *error, size_t size)
+/* These two return NULL with an error text when there is no connection. */
+static struct redis_peer *reach_master(struct client *c, int64_t until_ns, struct redis_cost *cost, char *error,
+				       size_t size)
 {
 	/* It may have been replaced: ask before going there again. */
 	if (redis_peer_gone(&c->master))
 		lost(c, &c->master);
 	if (locate(c, until_ns, cost, error, size))
-		return -1;
-	if (redis_peer_conn(&c->master, until_ns, cost, error, size))
-		return 0;
-	c->known = false;
-	return -1;
+		return NULL;
+	c->known = redis_peer_conn(&c->master, until_ns, cost, error, size);
+	return c->known ? &c->master : NULL;
 }
 
-static int reach_replica(struct client *c, int64_t until_ns, struct redis_cost *cost, char *error, size_t size)
+static struct redis_peer *reach_replica(struct client *c, int64_t until_ns, struct redis_cost *cost, char *error,
+					size_t size)
 {
 	const struct member *at = c->acc->members;
 	char why[96];
@@ -100,10 +101,10 @@ static int reach_replica(struct client *c, int64_t until_ns, struct redis_cost *
 	if (redis_peer_gone(&c->replica))
 		redis_peer_drop(&c->replica);
 	if (c->replica.conn)
-		return 0;
+		return &c->replica;
 	if (!c->acc->n) {
 		snprintf(error, size, "replica: no member is known");
-		return -1;
+		return NULL;
 	}
 	/* Where the master is helps to choose; without knowing, ROLE decides. */
 	locate(c, until_ns, cost, why, sizeof(why));
@@ -113,72 +114,53 @@ static int reach_replica(struct client *c, int64_t until_ns, struct redis_cost *
 			break;
 	}
 	redis_peer_move(&c->replica, at->host, (int)json_i64(c->acc->conf, "port", 6379));
-	return redis_peer_conn(&c->replica, until_ns, cost, error, size) ? 0 : -1;
-}
-
-/* One server, one answer. */
-static void ask(struct client *c, struct redis_peer *p, struct op *op, int64_t until_ns)
-{
-	struct redis_command k;
-	redisReply *r = NULL;
-
-	redis_command_make(op, c->payload, &k);
-	op->sent = true;
-	op->outcome = OP_INFO; /* until there is an answer */
-	snprintf(op->via, sizeof(op->via), "%.60s", redis_address(p->conn));
-	if (redis_call(p->conn, k.argc, k.argv, until_ns, &r, op->error, sizeof(op->error)) !=
-	    REDIS_ANSWERED) {
-		lost(c, p);
-		return;
-	}
-	redis_command_answered(op, r);
-	if (r->type == REDIS_REPLY_ERROR && redis_misdirected(r->str))
-		lost(c, p);
-	freeReplyObject(r);
+	return redis_peer_conn(&c->replica, until_ns, cost, error, size) ? &c->replica : NULL;
 }
 
 static void sentinel_invoke(struct client *c, struct op *op, int64_t deadline_ns)
 {
-	bool replica = op->f == OP_READ_REPLICA;
 	struct redis_cost cost = {0};
+	struct redis_command k;
+	struct redis_peer *p;
 	int64_t until_ns;
-	int r;
 
 	call_begin(op);
 	until_ns = call_give_up_ns(op, deadline_ns);
-	r = replica ? reach_replica(c, until_ns, &cost, op->error, sizeof(op->error)) :
-		      reach_master(c, until_ns, &cost, op->error, sizeof(op->error));
-	op->find_ns = cost.find_ns;
-	op->dns_ns = cost.dns_ns;
-	op->connect_ns = cost.connect_ns;
-	if (!r && call_may_send(op, until_ns)) {
+	redis_command_make(op, c->payload, &k);
+	p = (op->f == OP_READ_REPLICA ? reach_replica : reach_master)(c, until_ns, &cost, op->error, sizeof(op->error));
+	redis_cost_add(op, &cost);
+	if (p && call_may_send(op, until_ns)) {
+		redisReply *r;
+
 		op->error[0] = '\0';
-		ask(c, replica ? &c->replica : &c->master, op, until_ns);
+		mem_copy_str(op->via, sizeof(op->via), redis_address(p->conn));
+		r = redis_send(p, op, &k, false, until_ns);
+		if (!r || redis_misdirected(r))
+			lost(c, p);
+		freeReplyObject(r);
 	}
 	op->t_return = clock_mono_ns();
 }
 
-/* ---- before and after the load ---- */
+/* ---- before and after the load: the master has all slots, and no shard ---- */
 
-static int reach(struct client *c, int64_t until_ns, struct err *e)
+static int learn(struct client *c, struct redis_range *all, int64_t until_ns, struct err *e)
 {
 	struct redis_cost cost = {0};
 	char why[120] = "";
 
-	return reach_master(c, until_ns, &cost, why, sizeof(why)) ?
-		       err_set(e, ERR_BROKEN, "no master to be had by the Sentinels: %s", why) : 0;
+	*all = (struct redis_range){.hi = REDIS_SLOTS - 1, .owner = reach_master(c, until_ns, &cost, why, sizeof(why))};
+	return all->owner ? 0 : err_set(e, ERR_BROKEN, "no master to be had by the Sentinels: %s", why);
 }
 
 static int sentinel_setup(const struct access *acc, int keys, int64_t deadline_ns, struct err *e)
 {
-	static const char *const flush[] = {"FLUSHALL"};
 	int64_t until_ns = clock_mono_ns() + deadline_ns;
 	struct client *c = sentinel_client_new(acc, 0);
-	struct redis_peer *p = &c->master;
-	int r;
+	struct redis_range all;
+	int r = learn(c, &all, until_ns, e) || redis_flush(&all, 1, until_ns, e) ? -1 : 0;
 
-	(void)keys; /* registers appear with their first write */
-	r = reach(c, until_ns, e) || redis_must(p->conn, p->host, 1, flush, until_ns, NULL, e) ? -1 : 0;
+	(void)keys;
 	sentinel_client_free(c);
 	return r;
 }
@@ -188,15 +170,11 @@ static int sentinel_final_read(const struct access *acc, int keys, struct final_
 {
 	int64_t until_ns = clock_mono_ns() + timeout_ns;
 	struct client *c = sentinel_client_new(acc, 0);
-	struct redis_peer *p = &c->master;
+	struct redis_range all;
 	int r;
 
 	final_read_begin(out, keys);
-	r = reach(c, until_ns, e) || redis_values(p->conn, p->host, out, until_ns, e) ? -1 : 0;
-	for (int i = 0; i < keys && !r; i++)
-		r = redis_register(p->conn, p->host, i, &out->registers[i], until_ns, e);
-	if (!r)
-		r = redis_answered(p->conn, p->host, acc, 0, out, until_ns, e);
+	r = learn(c, &all, until_ns, e) || redis_read_all(&all, 1, 0, acc, keys, out, until_ns, e) ? -1 : 0;
 	sentinel_client_free(c);
 	return r;
 }

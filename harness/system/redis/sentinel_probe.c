@@ -74,8 +74,9 @@ static void fill_master(struct sample *s, const char *info, int64_t min_replicas
 		json_set_bool(s->extra, "noreplicas", true);
 }
 
-static bool fill(const struct redis_peer *me, struct sample *s, const char *info, int64_t min_replicas)
+static bool fill(const struct redis_peer *me, struct sample *s, redisReply *const *r)
 {
+	const char *info = redis_text(r[0]);
 	char role[16], host[256], name[300];
 
 	if (!redis_field(info, "role", role, sizeof(role)))
@@ -84,22 +85,13 @@ static bool fill(const struct redis_peer *me, struct sample *s, const char *info
 	snprintf(name, sizeof(name), "%s:%d", me->host, me->port);
 	json_set_str(s->extra, "me", name);
 	if (!strcmp(role, "master")) {
-		fill_master(s, info, min_replicas);
+		fill_master(s, info, strtoll(redis_pair(r[1], "min-replicas-to-write"), NULL, 10));
 	} else {
 		redis_field(info, "master_host", host, sizeof(host));
 		snprintf(name, sizeof(name), "%s:%lld", host, (long long)redis_number(info, "master_port", 0));
 		redis_info_replica(info, name, s);
 	}
 	return true;
-}
-
-/* Of a flat list of names and values. */
-static const char *pair(const redisReply *r, const char *name)
-{
-	for (size_t i = 0; r->type == REDIS_REPLY_ARRAY && i + 1 < r->elements; i += 2)
-		if (!strcmp(redis_text(r->element[i]), name))
-			return redis_text(r->element[i + 1]);
-	return "";
 }
 
 static void say_sentinel(cJSON *o, const redisReply *r)
@@ -110,64 +102,44 @@ static void say_sentinel(cJSON *o, const redisReply *r)
 		json_set_str(o, "error", r->str);
 		return;
 	}
-	snprintf(names, sizeof(names), "%.250s:%.10s", pair(r, "ip"), pair(r, "port"));
+	snprintf(names, sizeof(names), "%.250s:%.10s", redis_pair(r, "ip"), redis_pair(r, "port"));
 	json_set_str(o, "names", names);
-	json_set_str(o, "flags", pair(r, "flags"));
-	json_set_i64(o, "epoch", strtoll(pair(r, "config-epoch"), NULL, 10));
-	json_set_i64(o, "others", strtoll(pair(r, "num-other-sentinels"), NULL, 10));
-	json_set_i64(o, "replicas", strtoll(pair(r, "num-slaves"), NULL, 10));
-}
-
-static bool ask_sentinel(struct redis_peer *p, const char *master, redisReply **r, int64_t until_ns,
-			 char *why, size_t size)
-{
-	const char *const words[] = {"SENTINEL", "MASTER", master};
-
-	if (!redis_peer_conn(p, until_ns, NULL, why, size))
-		return false;
-	if (redis_call(p->conn, 3, words, until_ns, r, why, size) == REDIS_ANSWERED)
-		return true;
-	redis_peer_drop(p);
-	return false;
+	json_set_str(o, "flags", redis_pair(r, "flags"));
+	json_set_i64(o, "epoch", strtoll(redis_pair(r, "config-epoch"), NULL, 10));
+	json_set_i64(o, "others", strtoll(redis_pair(r, "num-other-sentinels"), NULL, 10));
+	json_set_i64(o, "replicas", strtoll(redis_pair(r, "num-slaves"), NULL, 10));
 }
 
 static void view_of_sentinel(struct probe *p, struct sample *s, int64_t until_ns)
 {
+	const char *const words[] = {"SENTINEL", "MASTER", p->sentinels.master};
 	int64_t end_ns = clock_mono_ns() + REDIS_SECOND_MAX_NS;
 	cJSON *o = cJSON_AddObjectToObject(s->extra, "sentinel");
-	redisReply *r = NULL;
 	char why[96];
+	redisReply *r = redis_peer_ask(&p->watch, 3, words, end_ns < until_ns ? end_ns : until_ns, NULL, why, sizeof(why));
 
 	json_set_str(o, "host", p->watch.host);
 	json_set_i64(o, "of", (int64_t)p->sentinels.n);
-	if (ask_sentinel(&p->watch, p->sentinels.master, &r, end_ns < until_ns ? end_ns : until_ns, why,
-			 sizeof(why)))
+	if (r)
 		say_sentinel(o, r);
 	else
 		json_set_str(o, "error", why);
-	redis_replies_free(&r, 1);
+	freeReplyObject(r);
 }
 
 void redis_sentinel_probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 {
-	static const struct redis_question q[] = {
-		{1, {"INFO"}}, {3, {"CONFIG", "GET", "min-replicas-to-write"}},
+	static const struct redis_questions q = {
+		.v = {{1, {"INFO"}}, {3, {"CONFIG", "GET", "min-replicas-to-write"}}}, .n = 2,
+		.fill = fill, .silent = "INFO does not tell the role",
 	};
-	int64_t until_ns = clock_mono_ns() + timeout_ns, min_replicas = 0;
+	int64_t until_ns = clock_mono_ns() + timeout_ns;
 	/* So that a mute member leaves time for the Sentinel's word about it. */
 	bool spare = *p->watch.host && timeout_ns >= 4 * REDIS_SECOND_MAX_NS;
-	redisReply *r[ARRAY_LEN(q)] = {NULL};
-	bool good = redis_probe_ask(&p->redis, q, r, ARRAY_LEN(q), s,
-				    until_ns - (spare ? REDIS_SECOND_MAX_NS : 0));
 
-	if (good && r[1]->type == REDIS_REPLY_ARRAY && r[1]->elements == 2)
-		min_replicas = strtoll(redis_text(r[1]->element[1]), NULL, 10);
-	if (good && !fill(&p->redis.member, s, redis_text(r[0]), min_replicas))
-		mem_copy_str(s->error, sizeof(s->error), "INFO does not tell the role");
-	redis_probe_lag(&p->redis, redis_text(r[0]), s, until_ns);
+	redis_probe_ask(&p->redis, &q, s, until_ns - (spare ? REDIS_SECOND_MAX_NS : 0), until_ns);
 	if (*p->watch.host)
 		view_of_sentinel(p, s, until_ns);
-	redis_replies_free(r, ARRAY_LEN(q));
 }
 
 /* ---- the settings in force ---- */
@@ -177,41 +149,33 @@ static const struct redis_setting of_redis[] = {
 	{"repl-ping-replica-period", "s"}, {"repl-backlog-size", "bytes"}, {"appendonly", "bool"},
 	{"appendfsync", "word"}, {"save", "word"}, {"stop-writes-on-bgsave-error", "bool"},
 	{"maxmemory", "bytes"}, {"maxmemory-policy", "word"}, {"maxclients", "count"},
-	{"shutdown-timeout", "s"},
+	{"shutdown-timeout", "s"}, {NULL, NULL},
 }, of_sentinel[] = {
 	{"down-after-milliseconds", "ms"}, {"failover-timeout", "ms"}, {"parallel-syncs", "count"},
 	{"quorum", "count"}, {"num-other-sentinels", "count"},
 };
 
-static int sentinel_settings(const struct sentinels *s, cJSON *out, int64_t until_ns, struct err *e)
+static int tell_master(struct redis_peer *p, const void *name, int64_t until_ns, cJSON *out, char *why, size_t size)
 {
-	char why[120] = "there is no Sentinel";
-	redisReply *r = NULL;
+	const char *const words[] = {"SENTINEL", "MASTER", name};
+	redisReply *r = redis_peer_ask(p, 3, words, until_ns, NULL, why, size);
 
-	for (size_t i = 0; i < s->n && !r && clock_mono_ns() < until_ns; i++) {
-		struct redis_peer p = {0};
-
-		redis_peer_move(&p, s->host[i], s->port);
-		ask_sentinel(&p, s->master, &r, clock_mono_ns() + NS_PER_S, why, sizeof(why));
-		redis_peer_drop(&p);
-	}
 	if (!r)
-		return err_set(e, ERR_BROKEN, "the settings in force: %s", why);
+		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(of_sentinel); i++)
-		if (*pair(r, of_sentinel[i].name))
-			setting_add(out, of_sentinel[i].name, pair(r, of_sentinel[i].name),
-				    of_sentinel[i].unit, "SENTINEL MASTER");
+		if (*redis_pair(r, of_sentinel[i].name))
+			setting_add(out, of_sentinel[i].name, redis_pair(r, of_sentinel[i].name), of_sentinel[i].unit,
+				    "SENTINEL MASTER");
 	freeReplyObject(r);
 	return 0;
 }
 
-/* The members are configured alike, the Sentinels too; any one of each tells. */
 int redis_sentinel_inforce(const struct access *acc, cJSON *out, struct err *e)
 {
 	int64_t until_ns = clock_mono_ns() + 6 * NS_PER_S;
 	struct sentinels s;
 
 	sentinels_init(&s, acc);
-	return redis_inforce(acc, of_redis, ARRAY_LEN(of_redis), until_ns, out, e) ||
-	       sentinel_settings(&s, out, until_ns, e) ? -1 : 0;
+	return redis_inforce(acc, of_redis, until_ns, out, e) ||
+	       redis_first_to_tell(s.host, s.n, s.port, tell_master, s.master, until_ns, out, e) ? -1 : 0;
 }

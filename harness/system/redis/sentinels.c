@@ -35,38 +35,36 @@ static bool take_address(const redisReply *r, char host[256], int *port)
 	return *host && *port > 0;
 }
 
-static int ask_one(struct sentinels *s, const char *sentinel, int64_t until_ns, char host[256],
-		   int *port, struct redis_cost *cost, char *error, size_t size)
+static bool ask_one(struct sentinels *s, const char *sentinel, int64_t until_ns, char host[256], int *port,
+		    struct redis_cost *cost, char *error, size_t size)
 {
 	const char *const words[] = {"SENTINEL", "GET-MASTER-ADDR-BY-NAME", s->master};
 	static const char *const listen[] = {"SUBSCRIBE", "+switch-master"};
-	redisReply *r = NULL;
-	struct redis_conn *c = redis_open(sentinel, s->port, until_ns, cost, error, size);
+	struct redis_peer p = {0};
+	redisReply *r;
 	bool told;
 
-	if (!c)
-		return -1;
-	if (redis_call(c, 3, words, until_ns, &r, error, size) != REDIS_ANSWERED) {
-		redis_drop(c);
-		return -1;
-	}
+	redis_peer_move(&p, sentinel, s->port);
+	r = redis_peer_ask(&p, 3, words, until_ns, cost, error, size);
+	if (!r)
+		return false;
 	told = take_address(r, host, port);
 	if (!told)
-		snprintf(error, size, "sentinel: %.50s %s", sentinel,
+		snprintf(error, size, "sentinel: %s %s", sentinel,
 			 r->type == REDIS_REPLY_ERROR ? r->str : "knows no such master");
 	freeReplyObject(r);
 	sentinels_drop(s);
-	if (told && redis_call(c, 2, listen, until_ns, &r, error, size) == REDIS_ANSWERED) {
-		freeReplyObject(r);
-		s->news = c;
-	} else {
-		redis_drop(c);
-	}
-	return told ? 0 : -1;
+	r = told ? redis_peer_ask(&p, 2, listen, until_ns, cost, error, size) : NULL;
+	if (r)
+		s->news = p.conn;
+	else
+		redis_peer_drop(&p);
+	freeReplyObject(r);
+	return told;
 }
 
-int sentinels_ask(struct sentinels *s, int64_t until_ns, char host[256], int *port,
-		  struct redis_cost *cost, char *error, size_t size)
+bool sentinels_ask(struct sentinels *s, int64_t until_ns, char host[256], int *port, struct redis_cost *cost,
+		   char *error, size_t size)
 {
 	size_t first = s->next;
 
@@ -78,13 +76,12 @@ int sentinels_ask(struct sentinels *s, int64_t until_ns, char host[256], int *po
 		int64_t share = (until_ns - now) / (int64_t)(s->n - i + 1);
 
 		s->next = (first + i) % s->n;
-		if (share > 0 &&
-		    !ask_one(s, s->host[s->next], now + share, host, port, cost, error, size))
-			return 0;
+		if (share > 0 && ask_one(s, s->host[s->next], now + share, host, port, cost, error, size))
+			return true;
 	}
 	if (s->n)
 		s->next = (first + 1) % s->n;
-	return -1;
+	return false;
 }
 
 /* "message", "+switch-master", "name old-host old-port new-host new-port" */

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "system/client.h"
-#include "system/redis/conn.h"
+#include "system/redis/peer.h"
 
 /* Where the Sentinels say that the master is. One thread owns it. Source:
  * "Guidelines for Redis clients with support for Redis Sentinel". */
@@ -26,10 +26,9 @@ void sentinels_init(struct sentinels *s, const struct access *acc);
 void sentinels_drop(struct sentinels *s); /* its connection */
 
 /* Asks one after the other, each for a share of the time, until one tells;
- * subscribes to the news of that one. Returns 0; -1 with an error text.
- * `cost` is added to. */
-int sentinels_ask(struct sentinels *s, int64_t until_ns, char host[256], int *port,
-		  struct redis_cost *cost, char *error, size_t size);
+ * subscribes to the news of that one. False: an error text. `cost` is added to. */
+bool sentinels_ask(struct sentinels *s, int64_t until_ns, char host[256], int *port, struct redis_cost *cost,
+		   char *error, size_t size);
 
 /* Has a +switch-master come since? Never waits. True: the newest one's new
  * address. When the connection for news has gone, there are none: what it
