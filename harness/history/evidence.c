@@ -209,6 +209,9 @@ static void note_state(struct fault_record *f, const cJSON *e)
 	} else if (!strcmp(state, "no-effect")) {
 		f->no_effect = true;
 		add_new(&f->evidence, json_get(e, "evidence"));
+	} else if (!strcmp(state, "healing")) {
+		if (!f->healing_ns)
+			f->healing_ns = t;
 	} else if (!strcmp(state, "healed")) {
 		f->healed_ns = json_i64(e, "healed_ns", t);
 		f->undone = true;

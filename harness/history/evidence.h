@@ -102,7 +102,7 @@ struct fault_record {
 	size_t ntargets;
 	const char *target;   /* their names (of nodes, where it has no members): "a, b" */
 	const char *role, *node; /* of the first of them, as told */
-	int64_t planned_ns, injected_ns, effective_ns, healed_ns; /* 0: never */
+	int64_t planned_ns, injected_ns, effective_ns, healing_ns, healed_ns; /* 0: never */
 	int64_t te_ns;        /* no instant of it is further from the truth: the clocks' error */
 	bool silences;        /* its targets answer nobody elsewhere from effective_ns on */
 	bool no_effect;       /* at one of its nodes at least */

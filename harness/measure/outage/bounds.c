@@ -51,8 +51,8 @@
  *      it knew: until then it did not try.
  *      Where clients hang until their deadline, few calls begin; then the
  *      members' own word narrows it: as long as each member (of this shard)
- *      that turned out writable by up_hi said of itself that it was not,
- *      nobody took writes.
+ *      that turned out writable by up_hi said of itself that it was not, or
+ *      was silenced by the fault, nobody took writes.
  *
  * lo = up_lo - down_hi, hi = up_hi - down_lo. A compare-and-set answered with
  * "mismatch" counts neither way (see op_refused). Where the fault's own
@@ -116,10 +116,20 @@ static int64_t bound_down_hi(const struct view *v, const struct gap *g, int64_t 
 	return max64(hi, down_lo);
 }
 
+/* Whether a member is silenced by the fault, as the view's clients see it: they
+ * stand elsewhere. */
+static bool silenced(const struct view *v, const struct fault_record *rec, const char *member)
+{
+	return !v->reads && rec->silences && rec->bites && v->nops && !v->ops[0]->group &&
+	       (member ? fault_hits(rec, member) : !strcmp(rec->role, "primary"));
+}
+
 /* The latest moment at which all members that served by up_hi (or shortly
  * after, when a sample shows it) still answered that they would take no
- * write; 0 when one of them gave no such answer. */
-static int64_t members_not_writable(const struct view *v, int64_t stopped, int64_t up_hi)
+ * write, or were still silenced by the fault; 0 when of one of them neither is
+ * known. */
+static int64_t members_not_writable(const struct view *v, const struct fault_record *rec, int64_t stopped,
+				    int64_t up_hi)
 {
 	const struct evidence *ev = v->ev;
 	int64_t least = 0;
@@ -146,6 +156,8 @@ static int64_t members_not_writable(const struct view *v, int64_t stopped, int64
 				break;
 			}
 		}
+		if (said >= 0 && said < rec->healing_ns - rec->te_ns && silenced(v, rec, s->member))
+			said = rec->healing_ns - rec->te_ns;
 		if (!said)
 			return 0;
 		if (said > 0 && (!least || said < least))
@@ -194,13 +206,6 @@ static int64_t bound_up_lo(const struct view *v, const struct gap *g, int64_t fl
 			lo = max64(lo, tried(op));
 	}
 	return lo;
-}
-
-/* The instant from which on the primary was silent; INT64_MAX when none is known. */
-static int64_t silent_from(const struct view *v, const struct fault_record *rec)
-{
-	return !v->reads && rec->silences && rec->bites && !strcmp(rec->role, "primary") ?
-	       rec->effective_ns : INT64_MAX;
 }
 
 /* Of the writes that were acknowledged after the gap: how early one was sent,
@@ -285,7 +290,8 @@ void gap_bounds(const struct view *v, const struct window *w, const struct gap *
 	o->ended = g->ended;
 	o->down_lo = bound_down_lo(&near, g);
 	stopped = bound_down_hi(&near, g, o->down_lo, w->slow);
-	stopped = max64(o->down_lo, min64(stopped, silent_from(v, w->rec)));
+	if (silenced(v, w->rec, NULL) && w->rec->effective_ns >= o->down_lo)
+		stopped = min64(stopped, w->rec->effective_ns);
 	next = after(&near, g, stopped);
 	/* A stretch that a healthy service has, too, tells nothing by itself. */
 	apart = next.sent > stopped && g->to - g->from > w->limit;
@@ -293,7 +299,7 @@ void gap_bounds(const struct view *v, const struct window *w, const struct gap *
 	o->up_hi = g->ended && next.back < w->end ? next.back : g->to;
 	o->up_lo = bound_up_lo(&near, g, o->down_lo + w->rec->te_ns, w->slow);
 	if (g->ended && !v->reads)
-		o->up_lo = max64(o->up_lo, members_not_writable(v, stopped, o->up_hi));
+		o->up_lo = max64(o->up_lo, members_not_writable(v, w->rec, stopped, o->up_hi));
 	if (g->ended && apart)
 		o->up_lo = max64(o->up_lo, next.sent);
 	o->lo_ns = max64(0, o->up_lo - o->down_hi);

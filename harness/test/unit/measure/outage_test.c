@@ -140,6 +140,19 @@ static void test_hung(void **state)
 	assert_true(widest(SYNTH_HANG, 2770 * MS, true, false) <= 150 * MS);
 }
 
+static void freeze(struct world *w, int64_t from, int64_t to)
+{
+	cJSON *e;
+
+	synth_add_fault(w->events, "freeze", "pause", from);
+	if (to)
+		json_push(w->events, synth_fault("freeze", "pause", "healing", to));
+	cJSON_ArrayForEach(e, w->events) {
+		json_set_bool(e, "silences", true);
+		json_set(e, "targets", cJSON_Parse("[{\"member\":\"m0\",\"role\":\"primary\"}]"));
+	}
+}
+
 /* A frozen or cut off primary is silent from a known instant on: what clients
  * that hang cannot tell, the fault does. */
 static void test_silenced(void **state)
@@ -151,17 +164,12 @@ static void test_silenced(void **state)
 	for (seed = 1; seed <= 20; seed++) {
 		struct world w;
 		int64_t effective;
-		cJSON *e;
 
 		world_begin(&w, seed);
 		w.s.paced = true;
 		add_down(&w, 10 * NS_PER_S + (int64_t)seed * 7 * MS, 12340 * MS, SYNTH_HANG);
 		effective = w.s.down[0].from;
-		synth_add_fault(w.events, "freeze", "pause", effective);
-		cJSON_ArrayForEach(e, w.events) {
-			json_set_bool(e, "silences", true);
-			json_set(e, "targets", cJSON_Parse("[{\"member\":\"m0\",\"role\":\"primary\"}]"));
-		}
+		freeze(&w, effective, 0);
 		measure(&w);
 		assert_contains(&w, &w.m.faults[0], &w.s.down[0]);
 		assert_true(w.m.worst->down_hi <= effective || w.m.worst->down_hi == w.m.worst->down_lo);
@@ -171,6 +179,52 @@ static void test_silenced(void **state)
 	}
 	print_message("silenced: stated error at most %.1f ms\n", (double)worst / MS);
 	assert_true(worst <= 75 * MS); /* the rest is the end, where some attempts are reads */
+}
+
+/* Nobody was refused, and all clients wait: when it thawed, the fault tells. */
+static void test_thawed(void **state)
+{
+	for (uint64_t seed = 1; seed <= 10; seed++) {
+		struct world w;
+		int64_t t;
+
+		(void)state;
+		world_begin(&w, seed);
+		w.s.deadline_ns = 2 * NS_PER_S;
+		add_down(&w, 10 * NS_PER_S + (int64_t)seed * 7 * MS, 1200 * MS, SYNTH_FREEZE);
+		freeze(&w, w.s.down[0].from, w.s.down[0].to - 5 * MS);
+		for (t = w.s.start_ns; t < w.s.start_ns + w.s.length_ns; t += 100 * MS) {
+			bool up = t < w.s.down[0].from || t > w.s.down[0].to;
+
+			json_push(w.events, synth_sample("m0", t, up, up ? "primary" : "unknown", up, 1));
+		}
+		measure(&w);
+		assert_contains(&w, &w.m.faults[0], &w.s.down[0]);
+		assert_true(stated_error(w.m.worst) <= 60 * MS);
+		world_end(&w);
+	}
+}
+
+/* Where a write that was called later was acknowledged, the fault's instant says
+ * nothing of when service stopped again. */
+static void test_second_gap_after_silence(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct world w;
+
+		world_begin(&w, seed);
+		w.s.rate = 4;
+		w.s.latency_ns = 40 * MS;
+		w.s.spread_ns = 60 * MS;
+		w.s.length_ns = 60 * NS_PER_S;
+		add_down(&w, 30 * NS_PER_S, 2 * NS_PER_S, SYNTH_HANG);
+		add_down(&w, 40 * NS_PER_S + (int64_t)seed * 13 * MS, 8 * NS_PER_S, SYNTH_HANG);
+		freeze(&w, w.s.down[0].from, 0);
+		measure(&w);
+		assert_contains(&w, &w.m.faults[0], &w.s.down[1]);
+		world_end(&w);
+	}
 }
 
 /* Calls that waited through the outage and were served at its end do not tell
@@ -667,6 +721,8 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_hung),
 		cmocka_unit_test(test_silenced),
+		cmocka_unit_test(test_thawed),
+		cmocka_unit_test(test_second_gap_after_silence),
 		cmocka_unit_test(test_members_word),
 		cmocka_unit_test(test_frozen_and_answered),
 		cmocka_unit_test(test_no_outage),
