@@ -240,6 +240,9 @@ void measure_scenario(const struct history *h, const struct evidence *ev, struct
 	out->baseline_p99_ns = b.p99_ns;
 	out->baseline_p999_ns = b.p999_ns;
 
+	standstills_make(&main, out);
+	v.stood = main.stood = out->stood;
+	v.nstood = main.nstood = out->nstood;
 	for (i = 0; i < out->nfaults; i++) {
 		outage_parts_make(&v, &main, &b, out->end_ns, &out->faults[i]);
 		served_make(&v, &out->faults[i]);
@@ -251,7 +254,6 @@ void measure_scenario(const struct history *h, const struct evidence *ev, struct
 	recovery_make(&v, model, out);
 	resyncs(&v, model, out);
 	dual_primary_make(&v, out);
-	standstills_make(&main, out);
 	noise_make(&main, &b, out);
 	load_sent_make(&v, &b, out);
 	buckets_make(&main, out);

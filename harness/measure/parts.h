@@ -21,6 +21,8 @@ struct view {
 	uint32_t shard; /* that all of them belong to; 0: not narrowed to one */
 	bool reads;     /* it is about what reads of any kind met, not writes */
 	const struct evidence *ev;
+	const struct standstill *stood; /* of the generator, in the order of time; borrowed */
+	size_t nstood;
 };
 
 /* Which operations the view is about: served and not served. */

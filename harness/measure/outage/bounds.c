@@ -54,7 +54,9 @@
  *      that turned out writable by up_hi said of itself that it was not, or
  *      was silenced by the fault, nobody took writes.
  *
- * lo = up_lo - down_hi, hi = up_hi - down_lo. A compare-and-set answered with
+ * lo = up_lo - down_hi, less the time for which the generator itself stood still
+ * (standstill.c): nobody called then, and answers that had come were not read.
+ * hi = up_hi - down_lo. A compare-and-set answered with
  * "mismatch" counts neither way (see op_refused). Where the fault's own
  * instants are known to te only, the clocks that tell of the fault and of the
  * operations may be apart by it: both ends of D, and samples, are wider by te.
@@ -280,6 +282,15 @@ static void bound_down(const struct gap *g, const struct window *w, int64_t stop
 	o->down_hi += w->rec->te_ns;
 }
 
+int64_t gap_certain(const struct view *v, const struct outage *o)
+{
+	int64_t lo = o->up_lo - o->down_hi;
+
+	for (size_t i = 0; i < v->nstood; i++)
+		lo -= max64(0, min64(v->stood[i].to_ns, o->up_hi) - max64(v->stood[i].from_ns, o->down_lo));
+	return max64(0, lo);
+}
+
 void gap_bounds(const struct view *v, const struct window *w, const struct gap *g, struct outage *o)
 {
 	struct view near = around(v, w, g);
@@ -302,6 +313,6 @@ void gap_bounds(const struct view *v, const struct window *w, const struct gap *
 		o->up_lo = max64(o->up_lo, members_not_writable(v, w->rec, stopped, o->up_hi));
 	if (g->ended && apart)
 		o->up_lo = max64(o->up_lo, next.sent);
-	o->lo_ns = max64(0, o->up_lo - o->down_hi);
+	o->lo_ns = gap_certain(v, o);
 	o->hi_ns = o->up_hi - o->down_lo;
 }

@@ -31,6 +31,9 @@ bool gap_began_before(const struct view *v, const struct window *w, const struct
 /* Fills down_lo to hi_ns and ended of *o. */
 void gap_bounds(const struct view *v, const struct window *w, const struct gap *g, struct outage *o);
 
+/* What the bounds of *o leave of its length for certain: lo_ns. */
+int64_t gap_certain(const struct view *v, const struct outage *o);
+
 /* The operations of those clients that were down while others were served, and
  * how many of how many they are, "32 of 64". Empty: too few. The caller frees
  * *out with view_narrow_free(). */

@@ -150,14 +150,14 @@ struct periods {
 	size_t n, alloc;
 };
 
-static void join(struct period *p, const struct outage *more, const struct gap *g)
+static void join(const struct view *v, struct period *p, const struct outage *more, const struct gap *g)
 {
 	struct outage *o = &p->o;
 
 	o->ended = more->ended;
 	o->up_lo = more->up_lo;
 	o->up_hi = more->up_hi;
-	o->lo_ns = o->up_lo > o->down_hi ? o->up_lo - o->down_hi : 0;
+	o->lo_ns = gap_certain(v, o);
 	o->hi_ns = o->up_hi - o->down_lo;
 	o->times++;
 	p->span.to = g->to;
@@ -177,7 +177,7 @@ static void add_gap(const struct view *v, const struct window *w, const struct g
 	down->hi_ns += one.hi_ns;
 	down->ended = down->ended && one.ended;
 	if (p && one_outage(&p->last, g))
-		join(p, &one, g);
+		join(v, p, &one, g);
 	else
 		*(p = VEC_PUSH(ps->v, ps->n, ps->alloc)) = (struct period){ .o = one, .span = *g };
 	p->last = *g;

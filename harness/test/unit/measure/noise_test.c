@@ -130,6 +130,22 @@ static void test_stood_still(void **state)
 }
 
 /* Before the first fault it is what "normal" is made of. */
+/* Writes were down for two seconds, and nobody could have seen that they were back. */
+static void test_certain_without_the_standstill(void **state)
+{
+	const struct synth_down down = {26 * SEC, 28 * SEC, SYNTH_REFUSE};
+	struct run r;
+
+	(void)state;
+	begin(&r, LOAD);
+	load(&r, 27 * SEC, 30 * SEC, &down, true);
+	measure(&r);
+	assert_in_range(r.m.worst->lo_ns, 900 * MS, 2 * SEC);
+	assert_in_range(r.m.worst->hi_ns, 4 * SEC, 4100 * MS);
+	assert_in_range(r.m.worst->down.lo_ns, 900 * MS, 2 * SEC);
+	end(&r);
+}
+
 static void test_stood_still_before(void **state)
 {
 	struct run r;
@@ -352,6 +368,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stood_still),
+		cmocka_unit_test(test_certain_without_the_standstill),
 		cmocka_unit_test(test_stood_still_before),
 		cmocka_unit_test(test_hanging_is_not_standing),
 		cmocka_unit_test(test_small_beside_the_length),
