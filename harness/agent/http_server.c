@@ -12,12 +12,14 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/random.h"
 
 #define TOKEN_HEADER "X-Ordeal-Token"
 
 enum {
 	BODY_CAP_BYTES = 4 << 20,
 	MAX_CONNECTIONS = 128,
+	MAX_CONNECTIONS_EACH = 48, /* of an address: nobody keeps the others out */
 	IDLE_S = 120,
 };
 
@@ -33,17 +35,6 @@ struct exchange {
 	struct buf body;
 	bool refused; /* an answer is queued already */
 };
-
-/* Takes the same time whatever the offered token has in common with ours. */
-static bool token_matches(const char *want, const char *got)
-{
-	size_t wlen = strlen(want), glen = strlen(got);
-	unsigned diff = wlen != glen;
-
-	for (size_t i = 0; i < wlen; i++)
-		diff |= (unsigned)((unsigned char)want[i] ^ (unsigned char)(i < glen ? got[i] : 0));
-	return diff == 0;
-}
 
 static enum MHD_Result send_reply(struct MHD_Connection *c, struct http_reply *rp)
 {
@@ -105,7 +96,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 		*state = x = mem_alloc(sizeof(*x));
 		x->body.cap = s->conf.body_cap_bytes;
 		token = MHD_lookup_connection_value(c, MHD_HEADER_KIND, TOKEN_HEADER);
-		if (token_matches(s->token, token ? token : ""))
+		if (random_is(s->token, token ? token : ""))
 			return MHD_YES;
 		x->refused = true;
 		return refuse(c, 401, token ? "wrong " TOKEN_HEADER : "no " TOKEN_HEADER);
@@ -190,6 +181,7 @@ int http_server_start(const struct http_conf *conf, struct http_server **out, st
 				     MHD_OPTION_SOCK_ADDR, ai->ai_addr,
 				     MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
 				     MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS,
+				     MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS_EACH,
 				     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
 				     MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
 	if (!s->daemon) {

@@ -13,7 +13,9 @@
 
 struct serve_conf {
 	struct store *store;
-	const char *admin_token; /* may do everything */
+	const char *admin_token; /* may do everything; the driver's alone */
+	const char *subnet;      /* the pods' network, for admit() */
+	unsigned per_address;    /* how many connections one address may have; 0: all */
 	/* The service account of a token, if it is anybody's; borrowed for as
 	 * long as the lock is held, with which it is called. */
 	bool (*account)(void *arg, const char *token, const char **ns, const char **account);

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 enum { HEX_MAX = 512 };
@@ -25,6 +26,16 @@ void random_hex(char *out, size_t digits)
 
 	random_bytes(raw, (digits + 1) / 2);
 	to_hex(raw, out, digits);
+}
+
+bool random_is(const char *want, const char *got)
+{
+	size_t wlen = strlen(want), glen = strlen(got);
+	unsigned diff = wlen != glen;
+
+	for (size_t i = 0; i < wlen; i++)
+		diff |= (unsigned)((unsigned char)want[i] ^ (unsigned char)(i < glen ? got[i] : 0));
+	return diff == 0;
 }
 
 void random_uuid(char out[RANDOM_UUID_SIZE])

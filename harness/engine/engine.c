@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "engine/list.h"
 
 #define DECLARE(name) extern const struct engine_ops name;
@@ -24,6 +25,17 @@ const struct engine_ops *engine_find(const char *name)
 		if (!strcmp(all[i]->name, name))
 			return all[i];
 	return NULL;
+}
+
+void engine_make_tokens(struct engine_conf *conf)
+{
+	random_hex(conf->token, sizeof(conf->token) - 1);
+	random_hex(conf->load_token, sizeof(conf->load_token) - 1);
+}
+
+const char *engine_agent_token(const struct engine_conf *conf, const char *agent)
+{
+	return !strncmp(agent, "load", 4) ? conf->load_token : conf->token;
 }
 
 void pods_free(struct pods *p)

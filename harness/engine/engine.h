@@ -17,7 +17,9 @@
 
 struct engine_conf {
 	char run_id[64];
-	char token[65];
+	/* One for each level of trust: of the nodes' agents, who may do anything
+	 * there, and of the load agents, who stand beside the system on trial. */
+	char token[65], load_token[65];
 	const volatile int *interrupted;
 	const char *kubeconfig, *context; /* kube: explicit */
 	const char *namespace;            /* kube: explicit; NULL: the engine's choice */
@@ -34,6 +36,11 @@ struct engine_base {
 
 /* The name of an agent: "node/" and a node's. */
 enum { ENGINE_AGENT_BYTES = 264 };
+
+/* Makes both tokens. */
+void engine_make_tokens(struct engine_conf *conf);
+/* What a call to "load", "load/GROUP", "node/NAME" or "host" carries. */
+const char *engine_agent_token(const struct engine_conf *conf, const char *agent);
 
 /* One pod (or process) of the system. */
 struct pod {

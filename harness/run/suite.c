@@ -110,7 +110,7 @@ static void name_run(struct suite *s)
 	random_hex(rnd, 4);
 	/* Part of Kubernetes labels: letters, digits, '-' and '.' only. */
 	snprintf(s->conf.run_id, sizeof(s->conf.run_id), "%s-%s", now, rnd);
-	random_hex(s->conf.token, sizeof(s->conf.token) - 1);
+	engine_make_tokens(&s->conf);
 }
 
 static int open_folder(struct suite *s, struct err *e)

@@ -16,7 +16,7 @@ const char *docker_account_token(struct docker *d, const char *ns, const char *n
 			return d->accounts[i].token;
 	a = VEC_PUSH(d->accounts, d->naccounts, d->aaccounts);
 	a->ns = mem_strdup(ns);
-	a->name = mem_strdup(*name ? name : "default");
+	a->name = mem_strdup(name);
 	random_hex(a->token, sizeof(a->token) - 1);
 	return a->token;
 }
@@ -27,7 +27,10 @@ bool docker_account_of(void *arg, const char *token, const char **ns, const char
 
 	store_assert_locked(&d->store);
 	for (size_t i = 0; i < d->naccounts; i++) {
-		if (!strcmp(d->accounts[i].token, token)) {
+		if (random_is(d->accounts[i].token, token)) {
+			/* Gone with its object, as everywhere. */
+			if (!store_get(&d->store, KIND_SERVICE_ACCOUNT, d->accounts[i].ns, d->accounts[i].name))
+				return false;
 			*ns = d->accounts[i].ns;
 			*name = d->accounts[i].name;
 			return true;

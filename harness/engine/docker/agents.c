@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "base/random.h"
 #include "engine/docker/docker.h"
 
 /* A run that does not call for so long has lost its way. */
@@ -142,7 +143,7 @@ int docker_call(struct engine *en, const char *agent, const char *method, const 
 		return err_set(e, ERR_BROKEN, "engine docker has no agent %s%s", agent, a || f ? " now" : "");
 	if (waits_on(agent, path) && refuse_without_docker(d, e))
 		return -1;
-	snprintf(token, sizeof(token), "X-Ordeal-Token: %s", d->kube.base.conf.token);
+	snprintf(token, sizeof(token), "X-Ordeal-Token: %s", engine_agent_token(&d->kube.base.conf, agent));
 	if (!body && !strcmp(method, "POST"))
 		q.body = "";
 	/* The end of a run needs its agents also when it was interrupted. */
@@ -150,11 +151,22 @@ int docker_call(struct engine *en, const char *agent, const char *method, const 
 	return kube_http(a->client, &q, answer, status, e) ? err_prefix(e, "agent %s", agent) : 0;
 }
 
+/* ---- the API that we serve ---- */
+
+void docker_serve_conf(struct docker *d, struct serve_conf *c, unsigned per_address)
+{
+	if (!d->admin_token[0])
+		random_hex(d->admin_token, sizeof(d->admin_token) - 1);
+	*c = (struct serve_conf){.store = &d->store, .admin_token = d->admin_token, .subnet = DOCKER_SUBNET,
+				 .per_address = per_address, .account = docker_account_of,
+				 .delete_pod = docker_pod_delete, .log = docker_pod_log, .arg = d};
+}
+
 /* ---- the load agents ---- */
 
 static void load_pod(struct docker *d, const char *name, const char *node)
 {
-	cJSON *pod = cJSON_CreateObject(), *m, *spec, *c = cJSON_CreateObject(), *env = cJSON_CreateObject(), *s;
+	cJSON *pod = cJSON_CreateObject(), *m, *spec, *c = cJSON_CreateObject(), *s;
 	char listen[40];
 	const char *const argv[] = {"ordeal", "load-agent", "--listen", listen};
 
@@ -171,15 +183,12 @@ static void load_pod(struct docker *d, const char *name, const char *node)
 	json_set_str(c, "name", "agent");
 	json_set_str(c, "image", d->agent_image);
 	json_set(c, "command", cJSON_CreateStringArray(argv, 4));
-	json_set_str(env, "name", "ORDEAL_TOKEN");
-	json_set_str(env, "value", d->kube.base.conf.token);
-	json_push(cJSON_AddArrayToObject(c, "env"), env);
 	s = cJSON_AddObjectToObject(c, "securityContext");
 	json_set_i64(s, "runAsUser", 65534);
 	json_set_i64(s, "runAsGroup", 65534);
 	json_push(cJSON_AddArrayToObject(spec, "containers"), c);
 	store_lock(&d->store);
-	docker_pod_begin(d, store_put(&d->store, KIND_POD, pod));
+	docker_pod_begin(d, store_put(&d->store, KIND_POD, pod), d->kube.base.conf.load_token);
 	store_unlock(&d->store);
 }
 

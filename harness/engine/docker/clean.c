@@ -101,6 +101,8 @@ int docker_clean(struct docker *d, cJSON *found, struct err *e)
 		r = -1;
 	if (remove_network(d, found, r ? e : &first))
 		r = -1;
+	if (docker_subpaths_down(d->state, r ? e : &first))
+		r = -1;
 	if (docker_volumes_down(d, found, r ? e : &first))
 		r = -1;
 	rmdir_all("/sys/fs/cgroup/*/ordeal/pod*");

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apiserver/admit.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -46,8 +47,6 @@ static cJSON *pod_from(const cJSON *w, const char *name)
 	json_push(cJSON_AddArrayToObject(m, "ownerReferences"), owner);
 	spec = cJSON_Duplicate(json_get(t, "spec"), 1);
 	json_set(pod, "spec", spec);
-	if (!json_str(spec, "hostname", NULL))
-		json_set_str(spec, "hostname", name);
 	return pod;
 }
 
@@ -83,11 +82,27 @@ static void add_claims(struct docker *d, const cJSON *sts, const char *pod, cJSO
 	}
 }
 
+static void first_reason(void *arg, const char *path, const char *what)
+{
+	struct buf *b = arg;
+
+	if (!b->len)
+		buf_fmt(b, "%s: %s", path, what);
+}
+
 /* What the API server refuses at creation; its owner keeps trying. */
 static bool refused(struct docker *d, const cJSON *w, const cJSON *pod)
 {
 	const char *sa = json_str(json_get(pod, "spec"), "serviceAccountName", NULL), *ns = meta(w, "namespace");
+	struct buf why = {0};
 
+	if (admit(kind_by_id(KIND_POD), pod, DOCKER_SUBNET, first_reason, &why)) {
+		docker_event(d, json_str(w, "kind", ""), ns, meta(w, "name"), true, "FailedCreate",
+			     "create Pod %s in %s %s failed error: Pod \"%s\" is invalid: %s", meta(pod, "name"),
+			     json_str(w, "kind", ""), meta(w, "name"), meta(pod, "name"), buf_cstr(&why));
+		buf_free(&why);
+		return true;
+	}
 	if (!sa || store_get(&d->store, KIND_SERVICE_ACCOUNT, ns, sa))
 		return false;
 	docker_event(d, json_str(w, "kind", ""), ns, meta(w, "name"), true, "FailedCreate",
@@ -115,7 +130,7 @@ static void launch(struct docker *d, const cJSON *w, cJSON *pod, const char *nod
 		return;
 	}
 	json_set_str(cJSON_GetObjectItem(pod, "spec"), "nodeName", docker_node_names[at]);
-	docker_pod_begin(d, store_put(&d->store, KIND_POD, pod));
+	docker_pod_begin(d, store_put(&d->store, KIND_POD, pod), NULL);
 }
 
 static bool ready(const cJSON *pod)
@@ -150,6 +165,7 @@ static void launch_numbered(struct docker *d, const cJSON *w, const char *name, 
 	char index[24], *claim = NULL;
 
 	snprintf(index, sizeof(index), "%lld", (long long)i);
+	json_set_str(spec, "hostname", name);
 	json_set_str(spec, "subdomain", json_str(json_get(w, "spec"), "serviceName", ""));
 	json_set_str(labels, "statefulset.kubernetes.io/pod-name", name);
 	json_set_str(labels, "apps.kubernetes.io/pod-index", index);

@@ -102,7 +102,7 @@ int docker_do(const struct docker_api *d, const char *method, const char *path, 
 int docker_create(const struct docker_api *d, const char *name, const cJSON *body, char id[80],
 		  struct err *e)
 {
-	char path[300], what[300];
+	char path[500], what[500];
 	cJSON *o = NULL;
 
 	snprintf(path, sizeof(path), "/containers/create?name=%s", name);

@@ -24,6 +24,7 @@ enum { MAX_CPU_REQUEST_M = 100 };
 #define MAX_CLAIM_BYTES (INT64_C(1) << 30)
 #define NAMESPACE "production"
 #define LOCK_DIR "/run/lock"
+enum { CONNECTIONS_OF_A_POD = 64 }; /* to our API */
 #define LOAD_WITHIN_NS (60 * NS_PER_S)
 
 static int docker_open(const struct engine_conf *conf, struct engine **out, struct err *e)
@@ -221,7 +222,7 @@ static int write_kubeconfig(struct docker *d, struct err *e)
 		"clusters: [{name: docker, cluster: {server: \"http://127.0.0.1:%d\"}}]\n"
 		"users: [{name: driver, user: {token: \"%s\"}}]\n"
 		"contexts: [{name: docker, context: {cluster: docker, user: driver}}]\n",
-		serve_port(d->here), d->kube.base.conf.token);
+		serve_port(d->here), d->admin_token);
 	r = file_write_atomic(d->kube.kubeconfig, buf_cstr(&b), b.len, e);
 	buf_free(&b);
 	return !r && chmod(d->kube.kubeconfig, 0600) ? err_set(e, ERR_BROKEN, "%s: %s", d->kube.kubeconfig,
@@ -232,12 +233,11 @@ static int agents_up(struct engine *en, struct err *e)
 {
 	struct docker *d = (struct docker *)en;
 
-	d->serve_conf = (struct serve_conf){.store = &d->store, .admin_token = d->kube.base.conf.token,
-					    .account = docker_account_of, .delete_pod = docker_pod_delete,
-					    .log = docker_pod_log, .arg = d};
+	docker_serve_conf(d, &d->here_conf, 0);
+	docker_serve_conf(d, &d->there_conf, CONNECTIONS_OF_A_POD);
 	if (build_agent(d, e) || file_mkdirs(d->state, e) || docker_net_up(d, e) || docker_dns_up(d, e) ||
-	    serve_start(&d->serve_conf, "127.0.0.1", 0, &d->here, e) ||
-	    serve_start(&d->serve_conf, DOCKER_API_IP, DOCKER_API_PORT, &d->there, e) ||
+	    serve_start(&d->here_conf, "127.0.0.1", 0, &d->here, e) ||
+	    serve_start(&d->there_conf, DOCKER_API_IP, DOCKER_API_PORT, &d->there, e) ||
 	    write_kubeconfig(d, e) || docker_controller_start(d, e))
 		return -1;
 	return docker_agents_up(en, e);
@@ -391,7 +391,7 @@ static int apply(struct engine *en, const struct manifest *m, struct err *e)
 	size_t n = 0;
 
 	/* Everything that is refused is refused before anything starts. */
-	if (plan_check(&d->kube.arena, m, &log, e) || docker_room(d, m, e) || manifest_images(&d->kube.arena, m, &refs, &n, e) ||
+	if (plan_check(&d->kube.arena, m, &log, e) || docker_admit(&d->kube.arena, m, e) || docker_room(d, m, e) || manifest_images(&d->kube.arena, m, &refs, &n, e) ||
 	    images_error(&d->kube.images, refs, n, e))
 		return -1;
 	tell_adaptations(d, &log);

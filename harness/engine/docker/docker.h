@@ -78,6 +78,7 @@ struct docker_pod {
 	struct docker *d;
 	cJSON *object; /* as it was made; never changed, and these are in it */
 	const char *name, *ns, *uid, *node, *sa;
+	const char *agent_token; /* of a load agent, in its environment alone; else NULL */
 	int node_index;
 	char ip[64], pause_id[80], phase[16], pending[400];
 	pid_t pause_pid;
@@ -115,8 +116,9 @@ struct docker {
 	struct kube kube; /* first: many of its functions work on our own API */
 	struct docker_api api;
 	struct store store;
-	struct serve_conf serve_conf;
+	struct serve_conf here_conf, there_conf;
 	struct serve *here, *there; /* for agents and ourselves; for pods */
+	char admin_token[65];        /* of our own API; the driver's alone */
 	char dir[PATH_MAX], state[PATH_MAX]; /* of the engine; of this run */
 	char pause_image[256], dns_image[256], agent_image[256];
 	bool systemd_cgroups;
@@ -155,8 +157,9 @@ char *docker_vip_script(const struct store *s);
 char *docker_dns_names(const struct store *s);
 
 /* engine/docker/pod.c */
-/* Begins a pod whose object is in the store; with the lock. */
-void docker_pod_begin(struct docker *d, const cJSON *object);
+/* Begins a pod whose object is in the store; with the lock. `agent_token` is
+ * borrowed, NULL for all but load agents. */
+void docker_pod_begin(struct docker *d, const cJSON *object, const char *agent_token);
 void docker_pod_delete(void *d, const char *ns, const char *name, int grace_s);
 struct docker_pod *docker_pod_find(struct docker *d, const char *ns, const char *name);
 void docker_pod_free(struct docker_pod *p);
@@ -201,6 +204,19 @@ int docker_claim_bind(struct docker *d, const char *ns, const char *claim, const
 /* Where a claim's volume is; "" when it has none yet; with the lock. */
 const char *docker_claim_node(const struct docker *d, const char *ns, const char *claim);
 
+/* engine/docker/subpath.c: `path` becomes a mount of what is at `below` in the
+ * volume at `path`, made if it is not there; `name` is free for each mount. */
+int docker_subpath(const struct docker_pod *p, const char *below, const char *name, char path[PATH_MAX],
+		   struct err *e);
+/* Unmounts those of a pod, or of all pods below a run's state; what is not
+ * there is fine. */
+int docker_subpaths_end(const struct docker_pod *p, struct err *e);
+int docker_subpaths_down(const char *state, struct err *e);
+
+/* engine/docker/admission.c: apiserver/admit.h for all objects of a manifest,
+ * with file, line and column. */
+int docker_admit(struct arena *a, const struct manifest *m, struct err *e);
+
 /* engine/docker/controller.c */
 int docker_controller_start(struct docker *d, struct err *e);
 void docker_controller_stop(struct docker *d);
@@ -223,7 +239,9 @@ int docker_guard_stop(struct docker *d, struct err *e);
 /* Ends one that a driver left, which undoes what the journals hold. */
 int docker_guard_end(const char *state, cJSON *found, struct err *e);
 
-/* engine/docker/agents.c */
+/* engine/docker/agents.c: whom the API that we serve knows, with a token for
+ * the driver made when there is none. */
+void docker_serve_conf(struct docker *d, struct serve_conf *c, unsigned per_address);
 int docker_agents_up(struct engine *en, struct err *e);
 int docker_agents_down(struct engine *en, struct err *e);
 int docker_call(struct engine *en, const char *agent, const char *method, const char *path,

@@ -14,6 +14,7 @@
 #include "base/nft.h"
 #include "base/proc.h"
 #include "engine/docker/docker.h"
+#include "manifest/names.h"
 
 #define TOOL_NS (10 * NS_PER_S)
 
@@ -105,6 +106,13 @@ int docker_dns_up(struct docker *d, struct err *e)
 	return r;
 }
 
+/* What is written into the file of names and into rules, by root, was admitted
+ * (apiserver/admit.h); here nothing else gets there either. */
+static bool is_ours(const char *ip)
+{
+	return name_is_address(ip, DOCKER_SUBNET);
+}
+
 static void name_addresses(const cJSON *endpoints, const char *ns, const char *svc, bool headless,
 			   struct buf *b)
 {
@@ -114,9 +122,11 @@ static void name_addresses(const cJSON *endpoints, const char *ns, const char *s
 		cJSON_ArrayForEach(a, json_get(subset, "addresses")) {
 			const char *ip = json_str(a, "ip", ""), *host = json_str(a, "hostname", NULL);
 
+			if (!is_ours(ip))
+				continue;
 			if (headless)
 				buf_fmt(b, "%s %s.%s.svc.cluster.local\n", ip, svc, ns);
-			if (host)
+			if (host && name_is_label(host))
 				buf_fmt(b, "%s %s.%s.%s.svc.cluster.local\n", ip, host, svc, ns);
 		}
 	}
@@ -135,9 +145,9 @@ char *docker_dns_names(const struct store *s)
 		const char *ip = json_str(json_get(o, "spec"), "clusterIP", "");
 		bool headless = !strcmp(ip, "None");
 
-		if (s->v[i].kind->id != KIND_SERVICE)
+		if (s->v[i].kind->id != KIND_SERVICE || !name_is_subdomain(name) || !name_is_label(ns))
 			continue;
-		if (!headless && *ip)
+		if (!headless && is_ours(ip))
 			buf_fmt(&b, "%s %s.%s.svc.cluster.local\n", ip, name, ns);
 		name_addresses(store_get(s, KIND_ENDPOINTS, ns, name), ns, name, headless, &b);
 	}
@@ -152,13 +162,15 @@ char *docker_dns_names(const struct store *s)
 static int64_t target_of(const cJSON *subset, const cJSON *port)
 {
 	const cJSON *p, *ports = json_get(subset, "ports");
+	int64_t n = 0;
 
 	if (cJSON_GetArraySize(ports) == 1)
-		return json_i64(cJSON_GetArrayItem(ports, 0), "port", 0);
-	cJSON_ArrayForEach(p, ports)
-		if (!strcmp(json_str(p, "name", ""), json_str(port, "name", "")))
-			return json_i64(p, "port", 0);
-	return 0;
+		n = json_i64(cJSON_GetArrayItem(ports, 0), "port", 0);
+	else
+		cJSON_ArrayForEach(p, ports)
+			if (!n && !strcmp(json_str(p, "name", ""), json_str(port, "name", "")))
+				n = json_i64(p, "port", 0);
+	return n > 0 && n <= UINT16_MAX ? n : 0;
 }
 
 static void forward_port(const char *ip, const cJSON *port, const cJSON *endpoints, struct buf *b)
@@ -170,10 +182,10 @@ static void forward_port(const char *ip, const cJSON *port, const cJSON *endpoin
 
 	cJSON_ArrayForEach(subset, json_get(endpoints, "subsets"))
 		cJSON_ArrayForEach(a, json_get(subset, "addresses"))
-			if (target_of(subset, port))
+			if (target_of(subset, port) && is_ours(json_str(a, "ip", "")))
 				buf_fmt(&to, "%s%d : %s . %lld", n ? ", " : "", n, json_str(a, "ip", ""),
 					(long long)target_of(subset, port)), n++;
-	if (n)
+	if (n && json_i64(port, "port", 0) > 0 && json_i64(port, "port", 0) <= UINT16_MAX)
 		buf_fmt(b, "add rule ip ordeal_services out ip daddr %s %s dport %lld dnat ip to "
 			"numgen random mod %d map { %s }\n", ip, proto, (long long)json_i64(port, "port", 0), n,
 			buf_cstr(&to));
@@ -198,7 +210,7 @@ char *docker_vip_script(const struct store *s)
 		const cJSON *o = s->v[i].object, *m = json_get(o, "metadata"), *port;
 		const char *ip = json_str(json_get(o, "spec"), "clusterIP", "");
 
-		if (s->v[i].kind->id != KIND_SERVICE || !*ip || !strcmp(ip, "None"))
+		if (s->v[i].kind->id != KIND_SERVICE || !is_ours(ip))
 			continue;
 		cJSON_ArrayForEach(port, json_path(o, "spec.ports"))
 			forward_port(ip, port, store_get(s, KIND_ENDPOINTS, json_str(m, "namespace", ""),

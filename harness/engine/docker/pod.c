@@ -304,7 +304,7 @@ static void add_containers(struct docker_pod *p, const char *list, bool init)
 	}
 }
 
-void docker_pod_begin(struct docker *d, const cJSON *object)
+void docker_pod_begin(struct docker *d, const cJSON *object, const char *agent_token)
 {
 	struct docker_pod *p = mem_alloc(sizeof(*p));
 	const cJSON *meta, *spec;
@@ -319,6 +319,7 @@ void docker_pod_begin(struct docker *d, const cJSON *object)
 	p->uid = json_str(meta, "uid", "");
 	p->node = json_str(spec, "nodeName", "");
 	p->sa = json_str(spec, "serviceAccountName", "");
+	p->agent_token = agent_token;
 	snprintf(p->phase, sizeof(p->phase), "Pending");
 	for (int i = 0; i < DOCKER_NODES; i++)
 		if (!strcmp(docker_node_names[i], p->node))

@@ -14,15 +14,18 @@
 #include "base/log.h"
 #include "engine/docker/docker.h"
 #include "engine/docker/plan.h"
+#include "manifest/names.h"
 #include "base/procs.h"
 
 #define POLL_NS (10 * NS_PER_MS)
 /* After SIGKILL: a frozen process dies only once it is thawed. */
 #define KILL_WITHIN_NS (120 * NS_PER_S)
 
-static void name_of(const struct docker_pod *p, const char *container, int n, char out[256])
+enum { NAME_BYTES = 400 }; /* a pod's 253, a container's 63, and ours */
+
+static void name_of(const struct docker_pod *p, const char *container, int n, char out[NAME_BYTES])
 {
-	snprintf(out, 256, "ordeal-%.80s-%.63s-%.8s-%d", p->name, container, p->uid, n);
+	snprintf(out, NAME_BYTES, "ordeal-%s-%s-%.8s-%d", p->name, container, p->uid, n);
 }
 
 static cJSON *labels_of(const struct docker_pod *p, const char *container)
@@ -71,6 +74,11 @@ static int write_file(const struct docker_pod *p, const char *file, const char *
 	return chmod(path, 0644) ? err_set(e, ERR_BROKEN, "%s: %s", path, strerror(errno)) : 0;
 }
 
+static bool has_api(const struct docker_pod *p)
+{
+	return p->sa[0] && json_bool(json_get(p->object, "spec"), "automountServiceAccountToken", true);
+}
+
 /* resolv.conf, hosts and the way to the API, as a kubelet writes them. */
 static int write_files(const struct docker_pod *p, struct err *e)
 {
@@ -90,6 +98,10 @@ static int write_files(const struct docker_pod *p, struct err *e)
 		buf_fmt(&b, "%s\t%s\n", p->ip, host);
 	if (!r)
 		r = write_file(p, "hosts", buf_cstr(&b), e);
+	if (r || !has_api(p)) {
+		buf_free(&b);
+		return r;
+	}
 	buf_reset(&b);
 	store_lock(&p->d->store);
 	buf_fmt(&b, "apiVersion: v1\nkind: Config\ncurrent-context: kind-kind\n"
@@ -98,8 +110,7 @@ static int write_files(const struct docker_pod *p, struct err *e)
 		"contexts: [{name: kind-kind, context: {cluster: ordeal, user: pod, namespace: %s}}]\n",
 		DOCKER_API_IP, DOCKER_API_PORT, docker_account_token(p->d, p->ns, p->sa), p->ns);
 	store_unlock(&p->d->store);
-	if (!r)
-		r = write_file(p, "kubeconfig", buf_cstr(&b), e);
+	r = write_file(p, "kubeconfig", buf_cstr(&b), e);
 	buf_free(&b);
 	return r;
 }
@@ -123,12 +134,16 @@ int docker_sandbox_make(struct docker_pod *p, struct err *e)
 	cJSON *body = cJSON_CreateObject(), *host, *o;
 	struct docker_state st;
 	struct proc_stat ps;
-	char name[256], id[80] = "";
+	char name[NAME_BYTES], id[80] = "", hostname[NAME_LABEL_MAX + 1];
 	int r;
 
 	name_of(p, "pause", (int)take_address(p), name);
 	json_set_str(body, "Image", d->pause_image);
-	json_set_str(body, "Hostname", json_str(json_get(p->object, "spec"), "hostname", p->name));
+	/* No longer than a host's name may be: a kubelet cuts it there, too. */
+	snprintf(hostname, sizeof(hostname), "%s", json_str(json_get(p->object, "spec"), "hostname", p->name));
+	for (char *end = hostname + strlen(hostname); end > hostname && strchr("-.", end[-1]);)
+		*--end = '\0';
+	json_set_str(body, "Hostname", hostname);
 	json_set(body, "Labels", labels_of(p, ""));
 	host = cJSON_AddObjectToObject(body, "HostConfig");
 	json_set_str(host, "NetworkMode", DOCKER_NETWORK);
@@ -204,6 +219,8 @@ void docker_sandbox_remove(struct docker_pod *p)
 	store_unlock(&d->store);
 	if (id[0] && docker_remove(&d->api, id, &e))
 		log_warn("pod %s: %s", p->name, e.msg);
+	if (docker_subpaths_end(p, &e))
+		log_warn("pod %s: %s", p->name, e.msg);
 	rmdir_cgroups(p);
 }
 
@@ -227,8 +244,9 @@ static const cJSON *volume_named(const struct docker_pod *p, const char *name)
 static int add_mounts(struct docker_pod *p, const struct docker_container *c, cJSON *binds,
 		      struct err *e)
 {
-	char path[PATH_MAX], sub[PATH_MAX + 300];
+	char path[PATH_MAX], name[100];
 	const cJSON *m;
+	int n = 0;
 
 	cJSON_ArrayForEach(m, json_get(c->spec, "volumeMounts")) {
 		const cJSON *v = volume_named(p, json_str(m, "name", ""));
@@ -240,10 +258,10 @@ static int add_mounts(struct docker_pod *p, const struct docker_container *c, cJ
 				       json_str(m, "name", ""));
 		if (docker_volume_path(p, v, path, &ro, e))
 			return -1;
-		snprintf(sub, sizeof(sub), "%s%s%.250s", path, *below ? "/" : "", below);
-		if (*below && !file_exists(sub) && file_mkdirs(sub, e))
+		snprintf(name, sizeof(name), "%.63s-%d", c->name, n++);
+		if (*below && docker_subpath(p, below, name, path, e))
 			return -1;
-		bind(binds, sub, json_str(m, "mountPath", ""), ro || json_bool(m, "readOnly", false));
+		bind(binds, path, json_str(m, "mountPath", ""), ro || json_bool(m, "readOnly", false));
 	}
 	return 0;
 }
@@ -254,7 +272,7 @@ static void add_files(const struct docker_pod *p, const struct docker_container 
 {
 	static const char *const files[][2] = {{"resolv.conf", "/etc/resolv.conf"}, {"hosts", "/etc/hosts"},
 					       {"kubeconfig", "/var/run/ordeal/kubeconfig"}};
-	bool api = p->sa[0] && json_bool(json_get(p->object, "spec"), "automountServiceAccountToken", true);
+	bool api = has_api(p);
 	char dir[PATH_MAX], path[PATH_MAX + 40];
 	const cJSON *m;
 
@@ -298,6 +316,8 @@ static cJSON *make_body(struct docker_pod *p, struct docker_container *c, char r
 		return NULL;
 	}
 	add_files(p, c, binds, cJSON_GetObjectItem(body, "Env"));
+	if (p->agent_token)
+		json_pushf(cJSON_GetObjectItem(body, "Env"), "ORDEAL_TOKEN=%s", p->agent_token);
 	return body;
 }
 
@@ -305,7 +325,7 @@ static int create(struct docker_pod *p, struct docker_container *c, char reason[
 		  struct err *e)
 {
 	cJSON *body = make_body(p, c, reason, e);
-	char name[256];
+	char name[NAME_BYTES];
 	int r;
 
 	if (!body)

@@ -1,6 +1,7 @@
 /* Volumes: files of ConfigMaps and Secrets, scratch folders, and claims as
  * bounded file systems. */
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/beneath.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -16,6 +18,7 @@
 #include "engine/docker/plan.h"
 #include "node/volume_store.h"
 #include "manifest/manifest.h"
+#include "manifest/names.h"
 
 static void store_of(const struct docker *d, struct volume_store *s)
 {
@@ -31,48 +34,57 @@ static int group_of(const struct docker_pod *p)
 /* As a kubelet gives a volume to fsGroup: group, write, set-group-ID on
  * folders; nothing when the top belongs to it already (OnRootMismatch). */
 struct giving {
-	int group;
+	int group, root;
+	size_t root_len; /* of its path */
 };
 static _Thread_local struct giving giving;
 
+/* Whatever a pod that has the volume already puts in a name's place
+ * meanwhile, what is changed is inside. */
 static int give_one(const char *path, const struct stat *st, int type, struct FTW *at)
 {
+	const char *below = path + giving.root_len + strspn(path + giving.root_len, "/");
+	char self[64];
+	struct err e = {0};
+	int fd, r;
+
 	(void)at;
-	if (lchown(path, (uid_t)-1, (gid_t)giving.group))
-		return -1;
 	if (type == FTW_SL)
 		return 0;
-	return chmod(path, (st->st_mode & 07777) | 0060 | (S_ISDIR(st->st_mode) ? 02010 : 0));
+	fd = beneath_open(giving.root, *below ? below : ".", 0, &e);
+	if (fd < 0)
+		return -1;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	r = fchownat(fd, "", (uid_t)-1, (gid_t)giving.group, AT_EMPTY_PATH) ||
+	    chmod(self, (st->st_mode & 07777) | 0060 | (S_ISDIR(st->st_mode) ? 02010 : 0));
+	close(fd);
+	return r ? -1 : 0;
 }
 
 static int give(const struct docker_pod *p, const char *path, struct err *e)
 {
 	struct stat st;
+	int r;
 
 	giving.group = group_of(p);
-	if (giving.group < 0 || stat(path, &st) || (int)st.st_gid == giving.group)
+	if (giving.group < 0 || lstat(path, &st) || (int)st.st_gid == giving.group)
 		return 0;
-	return nftw(path, give_one, 16, FTW_PHYS | FTW_MOUNT) ?
-	       err_set(e, ERR_BROKEN, "cannot give %s to group %d: %s", path, giving.group, strerror(errno)) : 0;
+	giving.root = beneath_root(path, e);
+	if (giving.root < 0)
+		return -1;
+	giving.root_len = strlen(path);
+	r = nftw(path, give_one, 16, FTW_PHYS | FTW_MOUNT);
+	close(giving.root);
+	return r ? err_set(e, ERR_BROKEN, "cannot give %s to group %d: %s", path, giving.group, strerror(errno)) : 0;
 }
 
-static int write_key(const struct docker_pod *p, const char *dir, const char *name, const char *text,
-		     mode_t mode, struct err *e)
+static int write_key(const struct docker_pod *p, int dir, const char *name, const char *text, mode_t mode,
+		     struct err *e)
 {
-	char path[PATH_MAX + 300], *slash;
+	int group = group_of(p);
 
-	snprintf(path, sizeof(path), "%s/%.250s", dir, name);
-	slash = strrchr(path, '/');
-	*slash = '\0';
-	if (strstr(name, "..") || file_mkdirs(path, e))
-		return strstr(name, "..") ? err_set(e, ERR_INPUT, "path %s leads out of its volume", name) : -1;
-	*slash = '/';
-	if (file_write_atomic(path, text, strlen(text), e))
-		return -1;
-	if (chmod(path, group_of(p) >= 0 ? mode | 0040 : mode) ||
-	    (group_of(p) >= 0 && chown(path, (uid_t)-1, (gid_t)group_of(p))))
-		return err_set(e, ERR_BROKEN, "%s: %s", path, strerror(errno));
-	return 0;
+	return beneath_write(dir, name, text, strlen(text), group >= 0 ? mode | 0040 : mode,
+			     group >= 0 ? (gid_t)group : (gid_t)-1, e);
 }
 
 static const char *text_of(const cJSON *object, const char *key)
@@ -83,7 +95,7 @@ static const char *text_of(const cJSON *object, const char *key)
 }
 
 static int write_items(const struct docker_pod *p, const cJSON *object, const cJSON *items, mode_t mode,
-		       const char *dir, struct err *e)
+		       int dir, struct err *e)
 {
 	static const char *const parts[] = {"data", "stringData"};
 	const cJSON *it;
@@ -115,7 +127,7 @@ static int config_volume(const struct docker_pod *p, const char *name, const cJS
 	const char *which = json_str(from, secret ? "secretName" : "name", "");
 	mode_t mode = (mode_t)json_i64(from, "defaultMode", 0644);
 	cJSON *object;
-	int r;
+	int r, at;
 
 	store_lock(&p->d->store);
 	object = store_copy(&p->d->store, secret ? KIND_SECRET : KIND_CONFIG_MAP, p->ns, which);
@@ -125,15 +137,21 @@ static int config_volume(const struct docker_pod *p, const char *name, const cJS
 	if (!object)
 		return err_set(e, ERR_BROKEN, "MountVolume.SetUp failed for volume \"%s\" : %s \"%s\" not found",
 			       name, secret ? "secret" : "configmap", which);
-	r = write_items(p, object, json_get(from, "items"), mode, dir, e);
+	at = beneath_root(dir, e);
+	r = at < 0 ? -1 : write_items(p, object, json_get(from, "items"), mode, at, e);
+	if (at >= 0)
+		close(at);
 	cJSON_Delete(object);
 	return r ? err_prefix(e, "MountVolume.SetUp failed for volume \"%s\"", name) : 0;
 }
 
-/* On the heap. */
-static char *volume_name(const char *ns, const char *claim)
+/* As a cluster's provisioners call it: a claim's own name may be longer than a
+ * file's. On the heap; with the lock. */
+static char *volume_name(const struct docker *d, const char *ns, const char *claim)
 {
-	return mem_fmt("%s-%s", ns, claim);
+	const cJSON *c = store_get(&d->store, KIND_PERSISTENT_VOLUME_CLAIM, ns, claim);
+
+	return mem_fmt("pvc-%s", json_str(json_get(c, "metadata"), "uid", ""));
 }
 
 int docker_volume_path(struct docker_pod *p, const cJSON *volume, char path[PATH_MAX], bool *read_only,
@@ -152,13 +170,18 @@ int docker_volume_path(struct docker_pod *p, const cJSON *volume, char path[PATH
 		if (docker_claim_bind(p->d, p->ns, which, p->node, e))
 			return -1;
 		store_of(p->d, &s);
-		id = volume_name(p->ns, which);
+		store_lock(&p->d->store);
+		id = volume_name(p->d, p->ns, which);
+		store_unlock(&p->d->store);
 		volume_data_path(&s, id, at);
 		free(id);
 		mem_copy_str(path, PATH_MAX, at);
 		return give(p, path, e);
 	}
-	snprintf(path, PATH_MAX, "%.3500s/pods/%s/volumes/%.200s", p->d->state, p->uid, name);
+	/* It was admitted; a path is made of nothing less. */
+	if (!name_is_label(name))
+		return err_set(e, ERR_BROKEN, "volume \"%.100s\": no name of a folder", name);
+	snprintf(path, PATH_MAX, "%.3500s/pods/%s/volumes/%.63s", p->d->state, p->uid, name);
 	if (!file_exists(path)) {
 		if (file_mkdirs(path, e))
 			return -1;
@@ -214,15 +237,18 @@ int docker_claim_bind(struct docker *d, const char *ns, const char *claim, const
 
 	store_lock(&d->store);
 	c = store_copy(&d->store, KIND_PERSISTENT_VOLUME_CLAIM, ns, claim);
+	id = volume_name(d, ns, claim);
 	store_unlock(&d->store);
+	if (!c)
+		free(id);
 	if (!c)
 		return err_set(e, ERR_BROKEN, "persistentvolumeclaim \"%s\" not found", claim);
 	if (json_str(json_get(c, "spec"), "volumeName", NULL)) {
 		cJSON_Delete(c);
+		free(id);
 		return 0;
 	}
 	store_of(d, &s);
-	id = volume_name(ns, claim);
 	volume_data_path(&s, id, path);
 	size = quantity_bytes(json_str(json_path(c, "spec.resources.requests"), "storage", "1Gi"));
 	about = cJSON_CreateObject();
@@ -270,7 +296,7 @@ int docker_volumes_down(struct docker *d, cJSON *found, struct err *e)
 	all = volume_list(&s);
 	cJSON_ArrayForEach(v, all) {
 		if (found)
-			json_pushf(found, "volume %s", json_str(v, "name", ""));
+			json_pushf(found, "volume %s of claim %s", json_str(v, "name", ""), json_str(v, "claim", "?"));
 		if (volume_remove(&s, json_str(v, "name", ""), e))
 			r = -1;
 	}

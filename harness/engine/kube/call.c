@@ -107,7 +107,7 @@ int kube_call_agent(struct kube *k, const char *agent, const char *method, const
 	if (host && !k->host)
 		return err_set(e, ERR_UNSUPPORTED, "no agent runs beside the driver");
 	/* The API server keeps Authorization for itself. */
-	snprintf(token, sizeof(token), "X-Ordeal-Token: %s", k->base.conf.token);
+	snprintf(token, sizeof(token), "X-Ordeal-Token: %s", engine_agent_token(&k->base.conf, agent));
 	if (!body && !strcmp(method, "POST"))
 		q.body = "";
 	if (!host && agent_path(k, agent, start, sizeof(start), e))

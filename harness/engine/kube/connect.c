@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/random.h"
 #include "engine/kube/kube.h"
 
 #define NAP_NS (100 * NS_PER_MS)
@@ -13,7 +12,7 @@ void kube_name_yourself(struct engine_conf *conf)
 {
 	if (conf->token[0])
 		return;
-	random_hex(conf->token, sizeof(conf->token) - 1);
+	engine_make_tokens(conf);
 	snprintf(conf->run_id, sizeof(conf->run_id), "by-hand-%lld", (long long)clock_real_ns());
 }
 

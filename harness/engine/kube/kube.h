@@ -75,7 +75,7 @@ void kube_disconnect(struct kube *k);
 int kube_nap(struct kube *k, struct err *e);
 
 /* Applies every object of fixtures/agents/FILE with {{run}}, {{token}},
- * {{image}}, {{namespace}}, {{node_port}} and {{load_port}} filled in.
+ * {{load_token}}, {{image}}, {{namespace}}, {{node_port}} and {{load_port}} filled in.
  * `edit` (may be NULL) may change each first, or skip it by returning false. */
 typedef bool kube_edit_fn(struct kube *k, cJSON *object);
 int kube_apply_template(struct kube *k, const char *file, kube_edit_fn *edit, struct err *e);

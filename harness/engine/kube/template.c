@@ -16,6 +16,7 @@ static const char *value_of(const struct kube *k, const char *name, size_t len, 
 	} vars[] = {
 		{"run", k->base.conf.run_id, 0},
 		{"token", k->base.conf.token, 0},
+		{"load_token", k->base.conf.load_token, 0},
 		{"image", k->agent_image, 0},
 		{"namespace", k->base.namespace, 0},
 		{"node_port", NULL, KUBE_NODE_PORT},

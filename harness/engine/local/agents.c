@@ -48,7 +48,7 @@ static int await_address(struct local_agent *a, const char *what, const char *lo
 }
 
 /* Our environment, with the token and the members' names. */
-static const char **make_env(struct local *l, struct arena *a)
+static const char **make_env(struct local *l, const char *what, struct arena *a)
 {
 	size_t n = 0, k = 0;
 	const char **env;
@@ -59,7 +59,7 @@ static const char **make_env(struct local *l, struct arena *a)
 	for (size_t i = 0; i < n; i++)
 		if (strncmp(environ[i], "ORDEAL_TOKEN=", 13) && strncmp(environ[i], "ORDEAL_HOSTS=", 13))
 			env[k++] = environ[i];
-	env[k++] = arena_fmt(a, "ORDEAL_TOKEN=%s", l->base.conf.token);
+	env[k++] = arena_fmt(a, "ORDEAL_TOKEN=%s", engine_agent_token(&l->base.conf, what));
 	env[k++] = arena_fmt(a, "ORDEAL_HOSTS=%s/hosts", l->state);
 	return env;
 }
@@ -77,7 +77,7 @@ static int start(struct local *l, struct local_agent *a, const char *what, const
 		if (*p == ' ')
 			*p = '-';
 	unlink(log);
-	r = local_spawn(l, what, argv, make_env(l, &arena), log, dies_with_us, &a->pid, &ticks, e);
+	r = local_spawn(l, what, argv, make_env(l, what, &arena), log, dies_with_us, &a->pid, &ticks, e);
 	arena_free(&arena);
 	if (r)
 		a->pid = 0;
@@ -200,7 +200,7 @@ int local_call(struct engine *en, const char *agent, const char *method, const c
 	if (!c)
 		return err_set(e, ERR_BROKEN, "no libcurl handle");
 	snprintf(url, sizeof(url), "http://%s%s", a->addr, path);
-	snprintf(token, sizeof(token), "X-Ordeal-Token: %s", l->base.conf.token);
+	snprintf(token, sizeof(token), "X-Ordeal-Token: %s", engine_agent_token(&l->base.conf, agent));
 	headers = curl_slist_append(headers, token);
 	headers = curl_slist_append(headers, "Expect:");
 	if (body)

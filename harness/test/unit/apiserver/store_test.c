@@ -249,7 +249,7 @@ static void tokens_and_roles(void **state)
 			     "{\"metadata\":{\"name\":\"r\"},\"rules\":[{\"apiGroups\":[\"\"],\"resources\":"
 			     "[\"configmaps\"],\"verbs\":[\"get\",\"create\"],\"resourceNames\":[\"a\",\"\"]}]}", NULL), 201);
 	assert_int_equal(ask(p->admin, "POST", "/apis/rbac.authorization.k8s.io/v1/namespaces/ns/rolebindings",
-			     "{\"metadata\":{\"name\":\"b\"},\"roleRef\":{\"name\":\"r\"},\"subjects\":[{\"kind\":"
+			     "{\"metadata\":{\"name\":\"b\"},\"roleRef\":{\"kind\":\"Role\",\"name\":\"r\"},\"subjects\":[{\"kind\":"
 			     "\"ServiceAccount\",\"name\":\"sa\",\"namespace\":\"ns\"}]}", NULL), 201);
 	assert_int_equal(ask(p->pod, "POST", MAPS, "{\"metadata\":{\"name\":\"a\"}}", NULL), 201);
 	assert_int_equal(ask(p->pod, "GET", MAPS "/a", NULL, NULL), 200);

@@ -61,7 +61,8 @@ static void read_fixture(struct place *p)
 
 static void open_engine(struct place *p)
 {
-	struct engine_conf conf = {.run_id = "test", .token = "0123456789abcdef"};
+	struct engine_conf conf = {.run_id = "test", .token = "0123456789abcdef",
+				   .load_token = "0fedcba987654321"};
 
 	ok(p, OPS->open(&conf, &p->en, &p->e));
 }
@@ -296,10 +297,14 @@ static void agents_answer_to_the_token_only(void **state)
 	assert_int_equal(ask(&p, "node/local", "/v1/no-such", &b), 404);
 	assert_int_equal(OPS->call(p.en, "host", "GET", "/v1/health", NULL, NS_PER_S, &b, &status, &p.e),
 			 -1);
-	base->conf.token[0] = 'x';
+	base->conf.token[0] = base->conf.load_token[0] = 'x';
 	assert_int_equal(ask(&p, "load", "/v1/health", &b), 401);
 	assert_int_equal(ask(&p, "node/local", "/v1/health", &b), 401);
-	base->conf.token[0] = '0';
+	/* What opens a load agent opens no node. */
+	mem_copy_str(base->conf.token, sizeof(base->conf.token), "0fedcba987654321");
+	assert_int_equal(ask(&p, "node/local", "/v1/health", &b), 401);
+	mem_copy_str(base->conf.token, sizeof(base->conf.token), "0123456789abcdef");
+	base->conf.load_token[0] = '0';
 	ok(&p, OPS->agents_down(p.en, &p.e));
 	assert_int_equal(count_files(p.dir, "local/procs"), 0);
 	assert_int_equal(OPS->call(p.en, "load", "GET", "/v1/health", NULL, NS_PER_S, &b, &status, &p.e),

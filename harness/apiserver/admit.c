@@ -1,0 +1,226 @@
+#include "apiserver/admit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "apiserver/admit_parts.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "manifest/names.h"
+
+static void admit_labels(struct admitting *a, const char *path, const cJSON *map)
+{
+	const cJSON *v;
+	char at[ADMIT_PATH_BYTES];
+
+	cJSON_ArrayForEach(v, map) {
+		admit_path(at, "%s.\"%.200s\"", path, v->string);
+		admit_text(a, at, v->string, ADMIT_LABEL_KEY);
+		if (cJSON_IsString(v))
+			admit_text(a, at, v->valuestring, ADMIT_LABEL_VALUE);
+	}
+}
+
+static enum admit_syntax name_syntax(enum kind_id id)
+{
+	switch (id) {
+	case KIND_NAMESPACE:
+	case KIND_SERVICE:
+		return ADMIT_LABEL;
+	case KIND_ROLE:
+	case KIND_ROLE_BINDING:
+		return ADMIT_SEGMENT;
+	default:
+		return ADMIT_SUBDOMAIN;
+	}
+}
+
+/* Written twice, or in other letters, it would be read in two ways. */
+static void admit_words(struct admitting *a, const char *path, const cJSON *map)
+{
+	enum { MOST = 64 };
+	const cJSON *v, *w;
+	char at[ADMIT_PATH_BYTES];
+	int n = 0;
+
+	cJSON_ArrayForEach(v, map) {
+		if (++n > MOST) {
+			admit_say(a, path, "Too many: at most %d fields", MOST);
+			return;
+		}
+		for (w = v->next; w; w = w->next) {
+			if (strcasecmp(v->string, w->string))
+				continue;
+			admit_path(at, "%s%s%.80s", path, *path ? "." : "", w->string);
+			admit_say(a, at, "strict decoding error: duplicate or unknown field \"%.80s\"", w->string);
+		}
+	}
+}
+
+static void admit_meta(struct admitting *a, const struct kind *kind, const cJSON *object)
+{
+	static const char *const known[] = {"metadata", "spec", "status", "data", "subsets", "name", "namespace", "uid",
+					    "resourceVersion", "labels"};
+	const cJSON *m = json_get(object, "metadata"), *v;
+
+	admit_words(a, "", object);
+	if (!cJSON_IsObject(m)) {
+		admit_say(a, "metadata", "Required value: metadata has to be a map");
+		return;
+	}
+	admit_words(a, "metadata", m);
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		for (v = i < 5 ? object->child : m->child; v; v = v->next)
+			if (!strcasecmp(v->string, known[i]) && strcmp(v->string, known[i]))
+				admit_say(a, "metadata", "strict decoding error: unknown field \"%.80s\"", v->string);
+	admit_member(a, "metadata", m, "name", name_syntax(kind->id), true);
+	admit_member(a, "metadata", m, "namespace", ADMIT_LABEL, false);
+	admit_labels(a, "metadata.labels", json_get(m, "labels"));
+}
+
+/* ---- kinds ---- */
+
+static void admit_port(struct admitting *a, const char *path, const cJSON *port, const char *key)
+{
+	const cJSON *v = json_get(port, key);
+	int64_t n = json_i64(port, key, 0);
+	char at[ADMIT_PATH_BYTES];
+
+	if (v && (n < 1 || n > 65535)) {
+		admit_path(at, "%s.%s", path, key);
+		admit_say(a, at, "Invalid value: must be between 1 and 65535, inclusive");
+	}
+	v = json_get(port, "protocol");
+	if (v && (!cJSON_IsString(v) || (strcmp(v->valuestring, "TCP") && strcmp(v->valuestring, "UDP") &&
+					 strcmp(v->valuestring, "SCTP")))) {
+		admit_path(at, "%s.protocol", path);
+		admit_say(a, at, "Unsupported value: supported values: \"SCTP\", \"TCP\", \"UDP\"");
+	}
+	admit_member(a, path, port, "name", ADMIT_PORT_NAME, false);
+}
+
+static void admit_address(struct admitting *a, const char *path, const char *key, const cJSON *v)
+{
+	const char *ip = cJSON_IsString(v) ? v->valuestring : "";
+	char at[ADMIT_PATH_BYTES];
+
+	admit_path(at, "%s.%s", path, key);
+	if (!name_is_address(ip, NULL))
+		admit_say(a, at, "Invalid value: \"%.80s\": must be a valid IP address", ip);
+	else if (!name_is_address(ip, a->subnet))
+		admit_say(a, at, "Invalid value: \"%s\": is not of the pods' network %s, and no packet leaves that",
+			  ip, a->subnet);
+}
+
+static void admit_service(struct admitting *a, const cJSON *object)
+{
+	const cJSON *spec = json_get(object, "spec"), *ip = json_get(spec, "clusterIP"), *port;
+	char path[ADMIT_PATH_BYTES];
+	int i = 0;
+
+	if (ip && !cJSON_IsNull(ip) &&
+	    !(cJSON_IsString(ip) && (!ip->valuestring[0] || !strcmp(ip->valuestring, "None"))))
+		admit_address(a, "spec", "clusterIP", ip);
+	cJSON_ArrayForEach(port, json_get(spec, "ports")) {
+		admit_path(path, "spec.ports[%d]", i++);
+		admit_port(a, path, port, "port");
+	}
+}
+
+static void admit_endpoints(struct admitting *a, const cJSON *object)
+{
+	static const char *const lists[] = {"addresses", "notReadyAddresses"};
+	const cJSON *subset, *v;
+	char path[ADMIT_PATH_BYTES];
+	int i = 0;
+
+	cJSON_ArrayForEach(subset, json_get(object, "subsets")) {
+		for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
+			int k = 0;
+
+			cJSON_ArrayForEach(v, json_get(subset, lists[l])) {
+				admit_path(path, "subsets[%d].%s[%d]", i, lists[l], k++);
+				admit_address(a, path, "ip", json_get(v, "ip"));
+				admit_member(a, path, v, "hostname", ADMIT_LABEL, false);
+				admit_member(a, path, v, "nodeName", ADMIT_SUBDOMAIN, false);
+			}
+		}
+		int k = 0;
+
+		cJSON_ArrayForEach(v, json_get(subset, "ports")) {
+			admit_path(path, "subsets[%d].ports[%d]", i, k++);
+			admit_port(a, path, v, "port");
+		}
+		i++;
+	}
+}
+
+static void admit_keys(struct admitting *a, const cJSON *object)
+{
+	static const char *const maps[] = {"data", "stringData", "binaryData"};
+	const cJSON *v;
+	char at[ADMIT_PATH_BYTES];
+
+	for (size_t i = 0; i < ARRAY_LEN(maps); i++)
+		cJSON_ArrayForEach(v, json_get(object, maps[i])) {
+			admit_path(at, "%s.\"%.260s\"", maps[i], v->string);
+			admit_text(a, at, v->string, ADMIT_KEY);
+		}
+}
+
+static void admit_role(struct admitting *a, const cJSON *object)
+{
+	const cJSON *rule;
+	char at[ADMIT_PATH_BYTES];
+	int i = 0;
+
+	cJSON_ArrayForEach(rule, json_get(object, "rules")) {
+		admit_path(at, "rules[%d]", i++);
+		if (cJSON_GetArraySize(json_get(rule, "nonResourceURLs")))
+			admit_say(a, at, "Invalid value: namespaced rules cannot apply to non-resource URLs");
+	}
+}
+
+static void admit_binding(struct admitting *a, const cJSON *object)
+{
+	const cJSON *ref = json_get(object, "roleRef");
+
+	admit_member(a, "roleRef", ref, "name", ADMIT_SEGMENT, true);
+	if (strcmp(json_str(ref, "kind", ""), "Role"))
+		admit_say(a, "roleRef", "Unsupported value: \"%.40s\": there are Roles here, and no ClusterRoles: write "
+					"the rules as a Role, or run this on kind", json_str(ref, "kind", ""));
+}
+
+int admit(const struct kind *kind, const cJSON *object, const char *subnet, admit_fn *fn, void *arg)
+{
+	struct admitting a = {.subnet = subnet, .fn = fn, .arg = arg};
+
+	admit_meta(&a, kind, object);
+	switch (kind->id) {
+	case KIND_SERVICE:
+		admit_service(&a, object);
+		break;
+	case KIND_ENDPOINTS:
+		admit_endpoints(&a, object);
+		break;
+	case KIND_CONFIG_MAP:
+	case KIND_SECRET:
+		admit_keys(&a, object);
+		break;
+	case KIND_ROLE:
+		admit_role(&a, object);
+		break;
+	case KIND_ROLE_BINDING:
+		admit_binding(&a, object);
+		break;
+	case KIND_POD:
+	case KIND_STATEFUL_SET:
+	case KIND_DEPLOYMENT:
+	case KIND_JOB:
+		admit_workload(&a, kind, object);
+		break;
+	default:
+		break;
+	}
+	return a.n;
+}

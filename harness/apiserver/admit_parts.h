@@ -1,0 +1,33 @@
+#ifndef ORDEAL_APISERVER_ADMIT_PARTS_H
+#define ORDEAL_APISERVER_ADMIT_PARTS_H
+
+#include <stdbool.h>
+
+#include "apiserver/admit.h"
+
+/* Between admit.c, admit_pod.c and admit_field.c only. */
+
+enum { ADMIT_PATH_BYTES = 400 };
+
+enum admit_syntax {
+	ADMIT_LABEL, ADMIT_SUBDOMAIN, ADMIT_SEGMENT, ADMIT_KEY, ADMIT_PORT_NAME, ADMIT_VARIABLE, ADMIT_PATH_BELOW,
+	ADMIT_LABEL_KEY, ADMIT_LABEL_VALUE,
+};
+
+struct admitting {
+	const char *subnet;
+	admit_fn *fn;
+	void *arg;
+	int n;
+};
+
+void admit_path(char path[ADMIT_PATH_BYTES], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void admit_say(struct admitting *a, const char *path, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void admit_text(struct admitting *a, const char *path, const char *text, enum admit_syntax s);
+/* map[key], if it is there or has to be; `path` is the map's. */
+void admit_member(struct admitting *a, const char *path, const cJSON *map, const char *key, enum admit_syntax s,
+		  bool needed);
+/* A Pod, or what has a pod's template. */
+void admit_workload(struct admitting *a, const struct kind *kind, const cJSON *object);
+
+#endif

@@ -1,0 +1,61 @@
+/* What the API that we serve would refuse, told of manifests before anything
+ * starts. */
+#include <string.h>
+
+#include "apiserver/admit.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "engine/docker/docker.h"
+#include "manifest/manifest.h"
+
+struct finding {
+	struct arena *a;
+	struct ynode *object;
+	struct buf *out;
+};
+
+/* The field, or the nearest one above it that is written. */
+static const struct ynode *place_of(struct arena *a, struct ynode *object, const char *path)
+{
+	char *p = arena_strdup(a, path), *last;
+	const struct ynode *n;
+
+	while (!(n = yaml_path(object, p))) {
+		last = strrchr(p, '.');
+		if (strrchr(p, '[') > last)
+			last = strrchr(p, '[');
+		if (!last)
+			return object;
+		*last = '\0';
+	}
+	return n;
+}
+
+static void on_finding(void *arg, const char *path, const char *what)
+{
+	const struct finding *f = arg;
+	struct err e = {0};
+
+	yaml_error(place_of(f->a, f->object, path), &e, "%s: %s: %s", manifest_object_name(f->a, f->object), path,
+		   what);
+	buf_fmt(f->out, "%s%s", f->out->len ? "\n" : "", e.msg);
+}
+
+int docker_admit(struct arena *a, const struct manifest *m, struct err *e)
+{
+	struct buf all = {0};
+	int n = 0;
+
+	for (size_t i = 0; i < m->n; i++) {
+		struct finding f = {a, m->objects[i], &all};
+		cJSON *o = yaml_to_json(m->objects[i]);
+		const struct kind *kind = store_kind(json_str(o, "kind", ""));
+
+		n += kind ? admit(kind, o, DOCKER_SUBNET, on_finding, &f) : 0;
+		cJSON_Delete(o);
+	}
+	if (n)
+		err_set(e, ERR_INPUT, "%s", buf_cstr(&all));
+	buf_free(&all);
+	return n ? -1 : 0;
+}
