@@ -17,12 +17,19 @@ enum err_kind {
 
 struct err {
 	enum err_kind kind;
-	char msg[1024];
+	int left_out; /* of err_add(): for which the message had no room */
+	char msg[4096];
 };
 
 /* Sets *e and returns -1, so that a caller can write `return err_set(...)`. */
 int err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Adds one more to what went wrong before (or nothing yet), on a line of its
+ * own; `one` is empty then. When there is no room left they are counted. The
+ * kind is the first one's, but an interruption or a break goes before a wrong
+ * input, and that before a refusal. Returns -1. */
+int err_add(struct err *all, struct err *one);
 
 /* Puts "context: " in front of an error that a callee set. Returns -1. */
 int err_prefix(struct err *e, const char *fmt, ...)

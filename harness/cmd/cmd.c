@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -36,7 +37,14 @@ const volatile int *cmd_interrupted(void)
 
 int cmd_fail(const struct err *e)
 {
-	log_error("ordeal: %s", e->msg);
+	const char *line = e->msg;
+	size_t len;
+
+	do {
+		len = strcspn(line, "\n");
+		log_error("ordeal: %.*s", (int)len, line);
+		line += len;
+	} while (*line++);
 	if (e->kind == ERR_INTERRUPTED)
 		return EXIT_INTERRUPTED;
 	return e->kind == ERR_INPUT ? EXIT_USAGE : EXIT_BROKEN;

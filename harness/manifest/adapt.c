@@ -225,7 +225,7 @@ static int container_image(struct adapting *ad, struct ynode *c, const char *pat
  * there is a limit but no request, Kubernetes takes the limit as the request,
  * so a request is added. Limits stay as written. */
 static int cap_request(struct adapting *ad, struct ynode *resources, const char *name,
-		       int64_t cap, const char *cap_text, int64_t (*parse)(const char *),
+		       int64_t cap, const char *cap_text, int64_t (*parse)(const struct ynode *),
 		       const char *path, struct err *e)
 {
 	static const char why[] = "requests of the whole fixture must fit on this machine";
@@ -237,7 +237,7 @@ static int cap_request(struct adapting *ad, struct ynode *resources, const char 
 
 	if (!rules_by)
 		return 0;
-	v = rules_by->kind == Y_SCALAR ? parse(rules_by->text) : -1;
+	v = parse(rules_by);
 	if (v < 0)
 		return yaml_error(rules_by, e, "malformed quantity \"%.40s\" of %s",
 				  rules_by->kind == Y_SCALAR ? rules_by->text : "", name);
@@ -282,11 +282,11 @@ static int container_requests(struct adapting *ad, struct ynode *c, const char *
 	if (r->max_cpu_request_m > 0 &&
 	    cap_request(ad, resources, "cpu", r->max_cpu_request_m,
 			arena_fmt(ad->a, "%lldm", (long long)r->max_cpu_request_m),
-			quantity_millicores, path, e))
+			quantity_millicores_of, path, e))
 		return -1;
 	if (r->max_memory_request_bytes > 0 &&
 	    cap_request(ad, resources, "memory", r->max_memory_request_bytes,
-			bytes_text(ad->a, r->max_memory_request_bytes), quantity_bytes, path, e))
+			bytes_text(ad->a, r->max_memory_request_bytes), quantity_bytes_of, path, e))
 		return -1;
 	return 0;
 }
@@ -310,7 +310,7 @@ static int cap_claim(struct adapting *ad, struct ynode *claim, const char *path,
 
 	if (!n)
 		return 0;
-	bytes = n->kind == Y_SCALAR ? quantity_bytes(n->text) : -1;
+	bytes = quantity_bytes_of(n);
 	if (bytes < 0)
 		return yaml_error(n, e, "malformed size of a claim");
 	if (bytes > ad->rules->max_claim_bytes)

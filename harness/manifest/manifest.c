@@ -14,12 +14,25 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The folder's *.yaml, sorted, besides those that hold no objects: access.yaml
+static bool is_manifest(const char *name)
+{
+	static const char *const ends[] = {".yaml", ".yml", ".json"};
+	size_t len = strlen(name), end;
+
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		end = strlen(ends[i]);
+		if (*name != '.' && len > end && !strcmp(name + len - end, ends[i]))
+			return strcmp(name, "access.yaml") && strcmp(name, "overlay.yaml");
+	}
+	return false;
+}
+
+/* As kubectl reads a folder: its *.yaml, *.yml and *.json, sorted, besides those that hold no objects: access.yaml
  * is about clients, overlay.yaml about other manifests. */
 static int list_files(struct arena *a, const char *dir, char ***files, size_t *n, struct err *e)
 {
 	char **heap = NULL;
-	size_t alloc = 0, len;
+	size_t alloc = 0;
 	struct dirent *d;
 	DIR *dp = opendir(dir);
 
@@ -28,9 +41,7 @@ static int list_files(struct arena *a, const char *dir, char ***files, size_t *n
 		return err_set(e, ERR_INPUT, "cannot read the manifests' folder %s: %s", dir,
 			       strerror(errno));
 	while ((d = readdir(dp))) {
-		len = strlen(d->d_name);
-		if (*d->d_name == '.' || len <= 5 || strcmp(d->d_name + len - 5, ".yaml") ||
-		    !strcmp(d->d_name, "access.yaml") || !strcmp(d->d_name, "overlay.yaml"))
+		if (!is_manifest(d->d_name))
 			continue;
 		*VEC_PUSH(heap, *n, alloc) = arena_fmt(a, "%s/%s", dir, d->d_name);
 	}
@@ -87,43 +98,83 @@ static int check_object(const struct ynode *o, const struct manifest *m, struct 
 	return 0;
 }
 
+static int add_object(struct arena *a, struct manifest *m, size_t *alloc, struct ynode *o, struct err *e)
+{
+	struct ynode **bigger;
+
+	if (check_object(o, m, e))
+		return -1;
+	if (m->n >= *alloc) {
+		*alloc = *alloc ? *alloc * 2 : 16;
+		bigger = arena_alloc(a, *alloc * sizeof(*bigger));
+		if (m->n)
+			memcpy(bigger, m->objects, m->n * sizeof(*bigger));
+		m->objects = bigger;
+	}
+	manifest_plain(a, o, &m->ignored);
+	m->objects[m->n++] = o;
+	return 0;
+}
+
+/* `kubectl get -o yaml` prints a List, or a list of one kind (ServiceList): it
+ * is its items. */
+static struct ynode *list_items(struct arena *a, const struct ynode *o)
+{
+	struct ynode *items = yaml_get(o, "items");
+	const char *kind = manifest_kind(o);
+	size_t len = strlen(kind);
+
+	if (len < 4 || strcmp(kind + len - 4, "List") || !items)
+		return NULL;
+	if (yaml_is_null(items))
+		return yaml_new_list(a);
+	for (size_t i = 0; len > 4 && items->kind == Y_LIST && i < items->n; i++) {
+		struct ynode *one = items->items[i];
+
+		if (one->kind == Y_MAP && !yaml_get(one, "kind") && yaml_get(o, "apiVersion")) {
+			yaml_set(a, one, "kind", yaml_new_scalar(a, arena_fmt(a, "%.*s", (int)len - 4, kind), false));
+			yaml_set(a, one, "apiVersion", yaml_get(o, "apiVersion"));
+		}
+	}
+	return items->kind == Y_LIST ? items : NULL;
+}
+
 int manifest_add(struct arena *a, struct manifest *m, size_t *alloc, struct ynode **docs, size_t n,
 		 struct err *e)
 {
-	struct ynode **bigger;
-	size_t i;
+	const struct ynode *items;
+	struct err one = {0};
+	int r = 0;
 
-	for (i = 0; i < n; i++) {
-		if (docs[i]->kind == Y_SCALAR && docs[i]->plain && !*docs[i]->text)
+	for (size_t i = 0; i < n; i++) {
+		if (yaml_is_null(docs[i]))
 			continue; /* only comments between two --- */
-		if (check_object(docs[i], m, e))
-			return -1;
-		if (m->n >= *alloc) {
-			*alloc = *alloc ? *alloc * 2 : 16;
-			bigger = arena_alloc(a, *alloc * sizeof(*bigger));
-			if (m->n)
-				memcpy(bigger, m->objects, m->n * sizeof(*bigger));
-			m->objects = bigger;
-		}
-		m->objects[m->n++] = docs[i];
+		items = list_items(a, docs[i]);
+		if (items)
+			r = manifest_add(a, m, alloc, items->items, items->n, e) || r ? -1 : 0;
+		else if (add_object(a, m, alloc, docs[i], &one))
+			r = err_add(e, &one);
 	}
-	return 0;
+	return r;
 }
 
 int manifest_read_more(struct arena *a, const char *dir, struct manifest *m, struct err *e)
 {
 	size_t nfiles, ndocs, i, alloc = m->n;
+	struct err one = {0};
 	struct ynode **docs;
 	char **files;
+	int r = 0;
 
 	if (list_files(a, dir, &files, &nfiles, e))
 		return -1;
 	for (i = 0; i < nfiles; i++) {
-		if (yaml_read_file(a, files[i], &docs, &ndocs, e) ||
-		    manifest_add(a, m, &alloc, docs, ndocs, e))
-			return -1;
+		if (yaml_read_file(a, files[i], &docs, &ndocs, &one))
+			r = err_add(e, &one);
+		else if (manifest_add(a, m, &alloc, docs, ndocs, e))
+			r = -1;
 	}
-	return 0;
+	return r;
 }
 
 int manifest_read_dir(struct arena *a, const char *dir, struct manifest *m, struct err *e)
@@ -132,7 +183,7 @@ int manifest_read_dir(struct arena *a, const char *dir, struct manifest *m, stru
 	if (manifest_read_more(a, dir, m, e))
 		return -1;
 	if (!m->n)
-		return err_set(e, ERR_INPUT, "no objects in the manifests (*.yaml) of %s", dir);
+		return err_set(e, ERR_INPUT, "no objects in the manifests (*.yaml, *.yml, *.json) of %s", dir);
 	return 0;
 }
 

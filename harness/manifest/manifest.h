@@ -14,11 +14,6 @@
  * them. All changes are made on the parsed tree by the rules in adapt.c,
  * and each one is recorded. */
 
-struct manifest {
-	struct ynode **objects; /* in file order, files by name */
-	size_t n;
-};
-
 struct adaptation {
 	const char *file;
 	int line;
@@ -31,6 +26,12 @@ struct adaptation {
 struct adaptations {
 	struct adaptation *v; /* in the arena */
 	size_t n, alloc;
+};
+
+struct manifest {
+	struct ynode **objects; /* in file order, files by name */
+	size_t n;
+	struct adaptations ignored; /* what an API server fills in by itself */
 };
 
 /* What an engine wants changed. Zero values mean: leave as written. */
@@ -47,7 +48,8 @@ struct adapt_rules {
 	const char *provisioner;
 };
 
-/* Reads every *.yaml of a folder. */
+/* Reads every *.yaml, *.yml and *.json of a folder: Lists as their items, null
+ * as absent. All that is wrong with them is told at once. */
 int manifest_read_dir(struct arena *a, const char *dir, struct manifest *m, struct err *e);
 
 /* Puts the settings' values where settings.yaml says. A value equal to the
@@ -86,6 +88,10 @@ int manifest_images(struct arena *a, const struct manifest *m, const char ***ima
 
 /* "Kind/name" of one object, in the arena. */
 const char *manifest_object_name(struct arena *a, const struct ynode *object);
+
+/* The same of a value in a file, which YAML may read as a number (0x10, 1e9). */
+int64_t quantity_bytes_of(const struct ynode *n);
+int64_t quantity_millicores_of(const struct ynode *n);
 
 /* "100Gi", "500M", "1024": bytes. "500m", "2": millicores. -1: malformed. */
 int64_t quantity_bytes(const char *text);

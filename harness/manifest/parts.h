@@ -13,6 +13,11 @@ int manifest_add(struct arena *a, struct manifest *m, size_t *alloc, struct ynod
 /* Adds the objects of a folder's files; there may be none. */
 int manifest_read_more(struct arena *a, const char *dir, struct manifest *m, struct err *e);
 
+/* An object without what says nothing to an API server: null is absent (in a
+ * map of texts and among texts: an empty text), and what the server fills in is
+ * removed and told in `log`. */
+void manifest_plain(struct arena *a, struct ynode *object, struct adaptations *log);
+
 /* The text at a path, "" when there is none. */
 const char *manifest_text(const struct ynode *object, const char *path);
 const char *manifest_kind(const struct ynode *object);

@@ -35,7 +35,7 @@ static int factor(const char *suffix, long double *out)
  * negative or beyond 2^62. */
 static int64_t parse(const char *text, long double scale)
 {
-	size_t len = strspn(text, "0123456789.");
+	size_t len = strspn(text += *text == '+', "0123456789.");
 	const char *suffix = text + len;
 	long double v, f = 1;
 	char number[40], *end;
@@ -63,6 +63,35 @@ static int64_t parse(const char *text, long double scale)
 	if (v > 0x1p62L)
 		return -1;
 	return v < 0 ? 0 : (int64_t)v;
+}
+
+static int64_t parse_node(const struct ynode *n, long double scale)
+{
+	int64_t v = -1;
+	char *text;
+	cJSON *o;
+
+	if (!n || n->kind != Y_SCALAR || yaml_is_null(n))
+		return -1;
+	if (yaml_type(n) != YAML_IS_INT)
+		return parse(n->text, scale);
+	o = yaml_to_json(n);
+	text = cJSON_PrintUnformatted(o);
+	if (text)
+		v = parse(text, scale);
+	cJSON_free(text);
+	cJSON_Delete(o);
+	return v;
+}
+
+int64_t quantity_bytes_of(const struct ynode *n)
+{
+	return parse_node(n, 1);
+}
+
+int64_t quantity_millicores_of(const struct ynode *n)
+{
+	return parse_node(n, 1000);
 }
 
 int64_t quantity_bytes(const char *text)

@@ -87,6 +87,7 @@ static int read_manifests(struct arena *a, const char *root, struct plan *p, str
 	for (size_t i = 0; i < own.n; i++)
 		p->manifest.objects[n++] = own.objects[i];
 	p->manifest.n = n;
+	p->changes = own.ignored;
 	return 0;
 }
 

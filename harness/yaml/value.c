@@ -109,14 +109,31 @@ const char *yaml_nearest(const char *word, const char *const *allowed)
 	return found;
 }
 
+static int unknown_key(const struct ynode *key, const char *const *allowed, const char *what,
+		       struct err *e)
+{
+	const char *near = yaml_nearest(key->text, allowed), *const *w;
+	struct buf known = {.cap = 400};
+	int rc;
+
+	if (near)
+		return yaml_error(key, e, "unknown key \"%.60s\" in %s; did you mean \"%s\"?", key->text, what,
+				  near);
+	for (w = allowed; *w; w++)
+		buf_fmt(&known, "%s%s", w == allowed ? "" : ", ", *w);
+	rc = yaml_error(key, e, "unknown key \"%.60s\" in %s; known are: %s", key->text, what,
+			buf_cstr(&known));
+	buf_free(&known);
+	return rc;
+}
+
 int yaml_check_keys(const struct ynode *map, const char *const *allowed, const char *what,
 		    struct err *e)
 {
-	struct buf known = {.cap = 400};
-	const char *near, *const *w;
+	struct err all = {0}, one = {0};
+	const char *const *w;
 	char s[80];
 	size_t i;
-	int rc = 0;
 
 	if (map->kind != Y_MAP)
 		return yaml_error(map, e, "%s must be a map (key: value), not %s", what,
@@ -126,19 +143,12 @@ int yaml_check_keys(const struct ynode *map, const char *const *allowed, const c
 			;
 		if (*w)
 			continue;
-		near = yaml_nearest(map->keys[i]->text, allowed);
-		if (near)
-			return yaml_error(map->keys[i], e,
-					  "unknown key \"%.60s\" in %s; did you mean \"%s\"?",
-					  map->keys[i]->text, what, near);
-		for (w = allowed; *w; w++)
-			buf_fmt(&known, "%s%s", w == allowed ? "" : ", ", *w);
-		rc = yaml_error(map->keys[i], e, "unknown key \"%.60s\" in %s; known are: %s",
-				map->keys[i]->text, what, buf_cstr(&known));
-		buf_free(&known);
-		return rc;
+		unknown_key(map->keys[i], allowed, what, &one);
+		err_add(&all, &one);
 	}
-	return 0;
+	if (all.kind)
+		*e = all;
+	return all.kind ? -1 : 0;
 }
 
 int yaml_to_string(const struct ynode *n, const char **out, struct err *e)

@@ -69,8 +69,8 @@ cJSON *yaml_words_to_json(const struct ynode *n);
 int yaml_error(const struct ynode *at, struct err *e, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Reads a map key by key: every key must be in `allowed` (NULL-terminated),
- * or the error suggests the nearest one. */
+/* Every key of a map must be in `allowed` (NULL-terminated), or the error, a
+ * line for each (err_add()), suggests the nearest one. */
 int yaml_check_keys(const struct ynode *map, const char *const *allowed, const char *what,
 		    struct err *e);
 /* The allowed word nearest to `word` (edit distance <= 1 + len/4), or NULL. */

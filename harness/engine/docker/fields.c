@@ -258,7 +258,7 @@ static int walk(struct walk *w, struct ynode *n, const char *path, const char *s
 
 static int64_t claim_bytes(const struct ynode *one)
 {
-	int64_t n = quantity_bytes(manifest_text(one, "spec.resources.requests.storage"));
+	int64_t n = quantity_bytes_of(yaml_path((struct ynode *)one, "spec.resources.requests.storage"));
 
 	return n > 0 ? n : 0;
 }

@@ -15,18 +15,15 @@ static cJSON *words(const cJSON *list, const cJSON *env)
 	const cJSON *w;
 
 	cJSON_ArrayForEach(w, list) {
-		char number[40], *text;
+		char *text = plan_expand(cJSON_IsString(w) ? w->valuestring : "", env);
 
-		snprintf(number, sizeof(number), "%.15g", w->valuedouble);
-		text = plan_expand(cJSON_IsString(w) ? w->valuestring : number, env);
 		json_push(out, cJSON_CreateString(text));
 		free(text);
 	}
 	return out;
 }
 
-/* A quantity that YAML may have read as a number. */
-static const char *quantity(const cJSON *map, const char *key, char text[40])
+const char *plan_quantity(const cJSON *map, const char *key, char text[40])
 {
 	const cJSON *v = json_get(map, key);
 
@@ -45,17 +42,17 @@ static void add_resources(cJSON *host, const cJSON *resources)
 	char text[40];
 	const char *q;
 
-	q = quantity(limits, "memory", text);
+	q = plan_quantity(limits, "memory", text);
 	if (q && quantity_bytes(q) > 0) {
 		json_set_i64(host, "Memory", quantity_bytes(q));
 		json_set_i64(host, "MemorySwap", quantity_bytes(q));
 	}
-	q = quantity(limits, "cpu", text);
+	q = plan_quantity(limits, "cpu", text);
 	if (q && quantity_millicores(q) > 0)
 		json_set_i64(host, "NanoCpus", quantity_millicores(q) * 1000000);
-	q = quantity(requests, "cpu", text);
+	q = plan_quantity(requests, "cpu", text);
 	if (!q)
-		q = quantity(limits, "cpu", text);
+		q = plan_quantity(limits, "cpu", text);
 	if (q && quantity_millicores(q) > 0) {
 		int64_t shares = quantity_millicores(q) * 1024 / 1000;
 

@@ -32,6 +32,9 @@ cJSON *plan_env(const struct store *s, const cJSON *pod, const cJSON *container,
  * network. */
 cJSON *plan_container(const cJSON *pod, const cJSON *container, const cJSON *env);
 
+/* A quantity that YAML may have read as a number; NULL: there is none. */
+const char *plan_quantity(const cJSON *map, const char *key, char text[40]);
+
 /* Picks a node for a pod: index from 1, or -1 with the scheduler's words.
  * `fixed` (may be NULL) is where its volume is. */
 int plan_node(const struct store *s, const cJSON *pod, const char *const *nodes, int n,

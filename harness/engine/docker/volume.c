@@ -231,7 +231,8 @@ int docker_claim_bind(struct docker *d, const char *ns, const char *claim, const
 {
 	cJSON *c, *about;
 	struct volume_store s;
-	char *id, path[512];
+	char *id, path[512], text[40];
+	const char *asked;
 	int64_t size;
 	int r;
 
@@ -250,7 +251,8 @@ int docker_claim_bind(struct docker *d, const char *ns, const char *claim, const
 	}
 	store_of(d, &s);
 	volume_data_path(&s, id, path);
-	size = quantity_bytes(json_str(json_path(c, "spec.resources.requests"), "storage", "1Gi"));
+	asked = plan_quantity(json_path(c, "spec.resources.requests"), "storage", text);
+	size = quantity_bytes(asked ? asked : "1Gi");
 	about = cJSON_CreateObject();
 	json_set_str(about, "claim", claim);
 	json_set_str(about, "namespace", ns);
