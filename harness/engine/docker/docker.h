@@ -49,6 +49,7 @@ struct docker;
 struct docker_pod;
 
 struct docker_container {
+	struct docker_pod *pod;
 	const cJSON *spec; /* in the pod's object, as is the name */
 	const char *name;
 	bool init;
@@ -57,6 +58,9 @@ struct docker_container {
 	pid_t pid;
 	uint64_t start_ticks;
 	bool running, started, ready, ever, unhealthy;
+	/* Its postStart hook: runs, is over, had ended well or not, once in this sandbox. */
+	bool hooking, hook_over, hook_failed, hooked;
+	pthread_t hook;
 	int64_t started_ns, start_at_ns;
 	int restarts, backoff_s;
 	char started_at[32], waiting[40], message[400];
@@ -90,6 +94,7 @@ struct docker_pod {
 	pthread_t thread;
 	bool deleting, dropped, over; /* told to end; its object is gone; the thread has ended */
 	bool initialized, sandbox;
+	bool addressed; /* its address has been told in this sandbox */
 	int grace_s;
 	int64_t down_ns; /* its node is down since */
 	char *vips;      /* nft script that is in force (controller's own) */
@@ -186,6 +191,8 @@ int docker_hook(struct docker_pod *p, struct docker_container *c, enum docker_ho
 		struct err *e);
 
 /* engine/docker/pod_probe.c */
+/* Is it this probe's turn to run at all? With the lock. */
+bool docker_probe_active(const struct docker_probe *pr);
 void docker_probes_start(struct docker_pod *p);
 void docker_probes_join(struct docker_pod *p);
 

@@ -17,25 +17,27 @@ char *plan_expand(const char *text, const cJSON *env)
 
 	while (*text) {
 		const char *end = !strncmp(text, "$(", 2) ? strchr(text, ')') : NULL;
-		const char *value = NULL;
+		const char *value;
+		char *name;
 
 		if (!strncmp(text, "$$", 2)) {
 			buf_char(&b, '$');
 			text += 2;
 			continue;
 		}
-		if (end) {
-			char *name = mem_fmt("%.*s", (int)(end - text - 2), text + 2);
-
-			value = json_str(env, name, NULL);
-			free(name);
-		}
-		if (value) {
-			buf_str(&b, value);
-			text = end + 1;
-		} else {
+		if (!end) {
 			buf_char(&b, *text++);
+			continue;
 		}
+		/* Up to the first bracket, whatever is between; unknown, all of it stays. */
+		name = mem_fmt("%.*s", (int)(end - text - 2), text + 2);
+		value = json_str(env, name, NULL);
+		free(name);
+		if (value)
+			buf_str(&b, value);
+		else
+			buf_add(&b, text, (size_t)(end + 1 - text));
+		text = end + 1;
 	}
 	out = mem_strdup(buf_cstr(&b));
 	buf_free(&b);

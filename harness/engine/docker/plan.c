@@ -23,6 +23,37 @@ static cJSON *words(const cJSON *list, const cJSON *env)
 	return out;
 }
 
+cJSON *plan_static_words(const cJSON *container, const cJSON *argv)
+{
+	cJSON *env = cJSON_CreateObject(), *out;
+	const cJSON *v;
+
+	cJSON_ArrayForEach(v, json_get(container, "env"))
+		json_set_str(env, json_str(v, "name", ""), json_str(v, "value", ""));
+	out = words(argv, env);
+	cJSON_Delete(env);
+	return out;
+}
+
+bool plan_has_hook(const cJSON *container)
+{
+	return json_path(container, "lifecycle.postStart.exec.command") != NULL;
+}
+
+int64_t plan_probe_number(const cJSON *probe, const char *key)
+{
+	static const struct {
+		const char *key;
+		int64_t dflt;
+	} all[] = {{"timeoutSeconds", 1}, {"periodSeconds", 10}, {"successThreshold", 1}, {"failureThreshold", 3}};
+	int64_t v = json_i64(probe, key, 0);
+
+	for (size_t i = 0; v <= 0 && i < ARRAY_LEN(all); i++)
+		if (!strcmp(all[i].key, key))
+			return all[i].dflt;
+	return v > 0 ? v : 0;
+}
+
 const char *plan_quantity(const cJSON *map, const char *key, char text[40])
 {
 	const cJSON *v = json_get(map, key);
@@ -242,13 +273,18 @@ int plan_port(const cJSON *pod, const cJSON *port)
 	return 0;
 }
 
-static cJSON *address_of(const cJSON *pod)
+/* A pod has a name only below the headless Service that its subdomain names
+ * (ShouldSetHostname in pkg/controller/util/endpoint). */
+static cJSON *address_of(const cJSON *pod, const cJSON *service)
 {
+	bool named = !strcmp(json_str(json_get(pod, "spec"), "subdomain", ""),
+			     json_str(json_get(service, "metadata"), "name", "?")) &&
+		     !strcmp(json_str(json_get(service, "spec"), "clusterIP", ""), "None");
 	const cJSON *m = json_get(pod, "metadata");
 	cJSON *a = cJSON_CreateObject(), *ref;
 
 	json_set_str(a, "ip", json_str(json_get(pod, "status"), "podIP", ""));
-	if (json_str(json_get(pod, "spec"), "subdomain", NULL))
+	if (named)
 		json_set_str(a, "hostname", json_str(json_get(pod, "spec"), "hostname", ""));
 	json_set_str(a, "nodeName", json_str(json_get(pod, "spec"), "nodeName", ""));
 	ref = cJSON_AddObjectToObject(a, "targetRef");
@@ -308,7 +344,7 @@ cJSON *plan_subsets(const struct store *s, const cJSON *service)
 		    !strcmp(phase, "Failed"))
 			continue;
 		sample = pod;
-		json_push(all || pod_is_ready(pod) ? ready : not, address_of(pod));
+		json_push(all || pod_is_ready(pod) ? ready : not, address_of(pod, service));
 	}
 	if (sample) {
 		if (cJSON_GetArraySize(ready))

@@ -18,8 +18,8 @@ int plan_check(struct arena *a, const struct manifest *m, struct adaptations *lo
 int64_t plan_claim_bytes(const struct manifest *m);
 
 /* engine/docker/environment.c: replaces $(NAME) by the value in env ({NAME: value}); $$ is one $. What is
- * not known stays as written ("Define Dependent Environment Variables").
- * On the heap. */
+ * not known stays as written ("Define Dependent Environment Variables", and
+ * the kubelet's third_party/forked/golang/expansion). On the heap. */
 char *plan_expand(const char *text, const cJSON *env);
 
 /* The environment of a container as {NAME: value}: the namespace's Services,
@@ -34,6 +34,17 @@ cJSON *plan_container(const cJSON *pod, const cJSON *container, const cJSON *env
 
 /* A quantity that YAML may have read as a number; NULL: there is none. */
 const char *plan_quantity(const cJSON *map, const char *key, char text[40]);
+
+/* A probe's number: 0 is as good as none, and means the default (the API's
+ * SetDefaults_Probe). */
+int64_t plan_probe_number(const cJSON *probe, const char *key);
+
+/* A probe's command, in which a kubelet replaces $(NAME) by what env says of
+ * NAME as it is written (ExpandContainerCommandOnlyStatic). */
+cJSON *plan_static_words(const cJSON *container, const cJSON *argv);
+
+/* Whether a container has a postStart hook. */
+bool plan_has_hook(const cJSON *container);
 
 /* Picks a node for a pod: index from 1, or -1 with the scheduler's words.
  * `fixed` (may be NULL) is where its volume is. */

@@ -12,7 +12,8 @@
 
 #define TURN_NS (20 * NS_PER_MS)
 #define AGAIN_NS (2 * NS_PER_S)
-#define HOOK_NS (60 * NS_PER_S)
+/* A hook has no limit; Docker's answer wants one. */
+#define HOOK_NS (30 * 24 * 3600 * NS_PER_S)
 /* A kubelet's back-off: none for the first restart, then 10 s, doubled up to
  * 300 s, forgotten after 10 minutes of life (Pod lifecycle, "Container
  * restart policy"). */
@@ -63,6 +64,39 @@ static void waiting(struct docker_pod *p, struct docker_container *c, const char
 	store_unlock(&p->d->store);
 }
 
+static void *run_hook(void *arg)
+{
+	struct docker_container *c = arg;
+	struct docker_pod *p = c->pod;
+	struct err e = {0};
+	int r = docker_hook(p, c, DOCKER_POST_START, HOOK_NS, &e);
+
+	store_lock(&p->d->store);
+	c->hook_failed = r != 0;
+	c->hook_over = true;
+	store_wake(&p->d->store);
+	store_unlock(&p->d->store);
+	return NULL;
+}
+
+static void hook_is_over(struct docker_pod *p, struct docker_container *c)
+{
+	pthread_join(c->hook, NULL);
+	store_lock(&p->d->store);
+	c->hooking = false;
+	c->hooked = true;
+	docker_pod_publish(p);
+	store_unlock(&p->d->store);
+}
+
+/* Their containers have been killed, so they end. */
+static void end_hooks(struct docker_pod *p)
+{
+	for (size_t i = 0; i < p->nc; i++)
+		if (p->c[i].hooking)
+			hook_is_over(p, &p->c[i]);
+}
+
 static void try_start(struct docker_pod *p, struct docker_container *c)
 {
 	char reason[40] = "";
@@ -73,10 +107,30 @@ static void try_start(struct docker_pod *p, struct docker_container *c)
 		c->start_at_ns = clock_mono_ns() + AGAIN_NS;
 		return;
 	}
-	if (docker_hook(p, c, DOCKER_POST_START, HOOK_NS, &e)) {
-		/* It is killed, and its restart policy decides. */
+	/* The pod may be deleted meanwhile, so that the hook has a thread of its own. */
+	if (c->hooking && pthread_create(&c->hook, NULL, run_hook, c)) {
+		log_warn("pod %s: no thread for the hook of %s", p->name, c->name);
+		store_lock(&p->d->store);
+		c->hooking = false;
+		store_unlock(&p->d->store);
 		docker_containers_end(p, c, DEFAULT_GRACE_S);
 	}
+}
+
+static void attend_hook(struct docker_pod *p, struct docker_container *c)
+{
+	bool over, failed;
+
+	store_lock(&p->d->store);
+	over = c->hook_over;
+	failed = c->hook_failed;
+	store_unlock(&p->d->store);
+	if (!over)
+		return;
+	hook_is_over(p, c);
+	/* It is killed, and its restart policy decides. */
+	if (failed && docker_container_alive(c))
+		docker_containers_end(p, c, DEFAULT_GRACE_S);
 }
 
 static bool restarts(const struct docker_pod *p, const struct docker_container *c)
@@ -122,6 +176,10 @@ static void attend(struct docker_pod *p, struct docker_container *c)
 	const char *grace = "terminationGracePeriodSeconds";
 	bool unhealthy;
 
+	if (c->hooking) {
+		attend_hook(p, c);
+		return;
+	}
 	store_lock(&p->d->store);
 	unhealthy = c->running && c->unhealthy;
 	c->unhealthy = false;
@@ -161,7 +219,7 @@ static void set_phase(struct docker_pod *p)
 		}
 		all_done = all_done && p->c[i].done;
 		failed = failed || (p->c[i].done && p->c[i].exit_code);
-		ran = ran || p->c[i].ever;
+		ran = ran || (p->c[i].ever && (!p->c[i].hooking || p->c[i].restarts));
 	}
 	phase = !next_init(p) && all_done ? (failed ? "Failed" : "Succeeded") :
 		next_init(p) && failed ? "Failed" : ran ? "Running" : "Pending";
@@ -187,9 +245,13 @@ static enum life serve_pod(struct docker_pod *p)
 		life = look(p);
 		if (life != LIFE_ON)
 			return life;
-		for (size_t i = 0; i < p->nc && look(p) == LIFE_ON; i++)
+		/* A kubelet waits for a hook before it sees to the next container. */
+		for (size_t i = 0; i < p->nc && look(p) == LIFE_ON; i++) {
 			if (init ? &p->c[i] == init : !p->c[i].init)
 				attend(p, &p->c[i]);
+			if (p->c[i].hooking)
+				break;
+		}
 		set_phase(p);
 		if (finished(p))
 			return LIFE_FINISHED;
@@ -210,9 +272,11 @@ static void lose_sandbox(struct docker_pod *p, enum life life)
 		store_unlock(&p->d->store);
 	}
 	docker_containers_end(p, NULL, 0);
+	end_hooks(p);
 	for (size_t i = 0; i < p->nc; i++) {
 		struct docker_container *c = &p->c[i];
 
+		c->hooked = false;
 		if (c->running)
 			docker_container_ended(p, c);
 		/* Init containers run again in a new sandbox. */
@@ -221,7 +285,7 @@ static void lose_sandbox(struct docker_pod *p, enum life life)
 	}
 	docker_sandbox_remove(p);
 	store_lock(&p->d->store);
-	p->initialized = false;
+	p->initialized = p->addressed = false;
 	if (life == LIFE_SANDBOX_LOST) {
 		p->ip[0] = '\0';
 		docker_pod_publish(p);
@@ -277,6 +341,7 @@ static void *run(void *arg)
 
 	sandbox_loop(p);
 	docker_containers_end(p, NULL, p->grace_s);
+	end_hooks(p);
 	docker_sandbox_remove(p);
 	store_lock(s);
 	if (!p->dropped) {
@@ -297,6 +362,7 @@ static void add_containers(struct docker_pod *p, const char *list, bool init)
 	cJSON_ArrayForEach(c, json_get(json_get(p->object, "spec"), list)) {
 		struct docker_container *o = &p->c[p->nc++];
 
+		o->pod = p;
 		o->spec = c;
 		o->init = init;
 		o->exit_code = -1;

@@ -74,22 +74,24 @@ static bool http_probe(const cJSON *get, const char *ip, int port, int64_t timeo
 static bool exec_probe(struct docker_probe *pr, const cJSON *argv, const char *id, int64_t timeout_ns,
 		       char why[300])
 {
+	cJSON *command = plan_static_words(pr->c->spec, argv);
 	struct buf said = {0};
 	struct err e = {0};
 	int code;
 
-	if (docker_exec(&pr->pod->d->api, id, argv, timeout_ns, &said, &code, &e))
+	if (docker_exec(&pr->pod->d->api, id, command, timeout_ns, &said, &code, &e))
 		snprintf(why, 300, "command timed out or failed: %.250s", e.msg);
 	else
 		snprintf(why, 300, "%.290s", buf_cstr(&said));
 	buf_free(&said);
+	cJSON_Delete(command);
 	return code == 0;
 }
 
 /* One attempt; without the lock. */
 static bool attempt(struct docker_probe *pr, const char *ip, const char *id, char why[300])
 {
-	int64_t timeout_ns = json_i64(pr->spec, "timeoutSeconds", 1) * NS_PER_S;
+	int64_t timeout_ns = plan_probe_number(pr->spec, "timeoutSeconds") * NS_PER_S;
 	const cJSON *http = json_get(pr->spec, "httpGet"), *tcp = json_get(pr->spec, "tcpSocket");
 	const cJSON *argv = json_path(pr->spec, "exec.command");
 	int port = plan_port(pr->pod->object, json_get(http ? http : tcp, "port"));
@@ -107,8 +109,8 @@ struct count {
 /* With the lock. */
 static void judge(struct docker_probe *pr, struct count *n, bool ok, const char *why)
 {
-	int64_t need_bad = json_i64(pr->spec, "failureThreshold", 3);
-	int64_t need_good = json_i64(pr->spec, "successThreshold", 1);
+	int64_t need_bad = plan_probe_number(pr->spec, "failureThreshold");
+	int64_t need_good = plan_probe_number(pr->spec, "successThreshold");
 	struct docker_container *c = pr->c;
 	struct docker_pod *p = pr->pod;
 
@@ -132,10 +134,9 @@ static void judge(struct docker_probe *pr, struct count *n, bool ok, const char 
 	docker_pod_publish(p);
 }
 
-/* Is it this probe's turn to run at all? With the lock. */
-static bool active(const struct docker_probe *pr)
+bool docker_probe_active(const struct docker_probe *pr)
 {
-	return pr->c->running && !pr->pod->down_ns && pr->pod->sandbox &&
+	return pr->c->running && !pr->c->hooking && !pr->pod->down_ns && pr->pod->sandbox &&
 	       (pr->kind == PROBE_STARTUP) == !pr->c->started && !pr->pod->deleting;
 }
 
@@ -144,21 +145,21 @@ static void *run(void *arg)
 	struct docker_probe *pr = arg;
 	struct docker_pod *p = pr->pod;
 	struct store *s = &p->d->store;
-	int64_t next_ns = 0, period_ns = json_i64(pr->spec, "periodSeconds", 10) * NS_PER_S;
+	int64_t next_ns = 0, period_ns = plan_probe_number(pr->spec, "periodSeconds") * NS_PER_S;
 	struct count n = {.id = ""};
 	char ip[64], id[80], why[300];
 	bool ok;
 
 	store_lock(s);
 	while (!p->deleting && !p->over) {
-		if (!active(pr)) {
+		if (!docker_probe_active(pr)) {
 			store_wait(s, clock_mono_ns() + 100 * NS_PER_MS);
 			continue;
 		}
 		if (strcmp(n.id, pr->c->id)) {
 			memset(&n, 0, sizeof(n));
 			mem_copy_str(n.id, sizeof(n.id), pr->c->id);
-			next_ns = pr->c->started_ns + json_i64(pr->spec, "initialDelaySeconds", 0) * NS_PER_S;
+			next_ns = pr->c->started_ns + plan_probe_number(pr->spec, "initialDelaySeconds") * NS_PER_S;
 		}
 		if (clock_mono_ns() < next_ns) {
 			store_wait(s, next_ns);
@@ -170,7 +171,7 @@ static void *run(void *arg)
 		store_unlock(s);
 		ok = attempt(pr, ip, id, why);
 		store_lock(s);
-		if (!strcmp(id, pr->c->id) && active(pr))
+		if (!strcmp(id, pr->c->id) && docker_probe_active(pr))
 			judge(pr, &n, ok, why);
 	}
 	store_unlock(s);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "engine/docker/docker.h"
+#include "engine/docker/plan.h"
 
 /* A pod of a node that is down stays as it was last seen, until the
  * controllers' patience ends (node-monitor-grace-period). */
@@ -15,7 +16,7 @@
 static bool all_ready(const struct docker_pod *p)
 {
 	for (size_t i = 0; i < p->nc; i++)
-		if (!p->c[i].init && !(p->c[i].running && p->c[i].ready))
+		if (!p->c[i].init && !(p->c[i].running && p->c[i].ready && !p->c[i].hooking))
 			return false;
 	return p->sandbox && p->initialized;
 }
@@ -39,6 +40,20 @@ static void add_condition(cJSON *list, const cJSON *before, const char *type, bo
 	json_push(list, c);
 }
 
+/* A kubelet tells the pod's address once it has started the containers, their
+ * hooks included, or the first init container. */
+static bool has_address(struct docker_pod *p)
+{
+	for (size_t i = 0; i < p->nc && !p->addressed; i++) {
+		if (p->c[i].init && (p->c[i].running || p->c[i].done))
+			p->addressed = true;
+		else if (!p->c[i].init && plan_has_hook(p->c[i].spec) && !p->c[i].hooked)
+			return false;
+	}
+	p->addressed = true;
+	return p->ip[0] != '\0';
+}
+
 static cJSON *ended(const struct docker_container *c)
 {
 	cJSON *t = cJSON_CreateObject();
@@ -52,14 +67,15 @@ static cJSON *ended(const struct docker_container *c)
 static cJSON *container_status(const struct docker_container *c)
 {
 	cJSON *o = cJSON_CreateObject(), *state = cJSON_CreateObject(), *s;
+	bool up = c->running && !c->hooking; /* nobody hears of it before its hook is over */
 
 	json_set_str(o, "name", c->name);
 	json_set_str(o, "image", json_str(c->spec, "image", ""));
 	json_set_str(o, "imageID", ""); /* required, and empty is allowed */
 	json_set_i64(o, "restartCount", c->restarts);
-	json_set_bool(o, "ready", c->running && c->ready);
-	json_set_bool(o, "started", c->running && c->started);
-	if (c->running) {
+	json_set_bool(o, "ready", up && c->ready);
+	json_set_bool(o, "started", up && c->started);
+	if (up) {
 		s = cJSON_AddObjectToObject(state, "running");
 		json_set_str(s, "startedAt", c->started_at);
 	} else if (c->done) {
@@ -98,7 +114,7 @@ void docker_pod_publish(struct docker_pod *p)
 	status = cJSON_CreateObject();
 	json_set_str(status, "phase", p->phase);
 	json_set_str(status, "hostIP", DOCKER_HOST_IP);
-	if (p->ip[0])
+	if (has_address(p))
 		json_set_str(status, "podIP", p->ip);
 	list = cJSON_AddArrayToObject(status, "conditions");
 	add_condition(list, before, "PodScheduled", true, NULL);

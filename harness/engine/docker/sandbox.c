@@ -353,7 +353,8 @@ static void began(struct docker_pod *p, struct docker_container *c, const struct
 	c->start_ticks = st->pid && !procs_stat(st->pid, &ps) ? ps.start_ticks : 0;
 	c->restarts += c->ever;
 	c->ever = c->running = true;
-	c->unhealthy = c->done = false;
+	c->unhealthy = c->done = c->hook_over = c->hook_failed = false;
+	c->hooking = plan_has_hook(c->spec);
 	c->started_ns = clock_mono_ns();
 	store_now(c->started_at);
 	c->waiting[0] = c->message[0] = '\0';

@@ -54,6 +54,10 @@ static void expanding(void **state)
 	expect_expand("x$(EMPTY)y$(", "xy$(");
 	expect_expand("$", "$");
 	expect_expand("$$$(A)$$", "$one$");
+	/* As the kubelet: up to the first bracket, and what is unknown stays as it is. */
+	expect_expand("$(A$(B))", "$(A$(B))");
+	expect_expand("$(NO$$NE) $$$$(A) $x$", "$(NO$$NE) $$(A) $x$");
+	expect_expand("$() $(A", "$() $(A");
 }
 
 static void environment(void **state)

@@ -1,0 +1,202 @@
+/* What a kubelet makes of a pod, as far as it takes no Docker. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "engine/docker/docker.h"
+#include "engine/docker/plan.h"
+
+static cJSON *object(const char *text)
+{
+	struct arena a = {0};
+	struct ynode **docs;
+	struct err e = {0};
+	cJSON *o;
+	size_t n;
+
+	if (yaml_read_text(&a, "test", text, &docs, &n, &e) || n != 1)
+		fail_msg("%s", e.msg);
+	o = yaml_to_json(docs[0]);
+	arena_free(&a);
+	return o;
+}
+
+static void probe_numbers(void **state)
+{
+	cJSON *zeros = object("{timeoutSeconds: 0, periodSeconds: 0, successThreshold: 0, failureThreshold: 0}");
+	cJSON *none = object("{}"), *some = object("{periodSeconds: 7, initialDelaySeconds: 3, failureThreshold: 1}");
+
+	(void)state;
+	assert_int_equal(plan_probe_number(zeros, "timeoutSeconds"), 1);
+	assert_int_equal(plan_probe_number(zeros, "periodSeconds"), 10);
+	assert_int_equal(plan_probe_number(zeros, "successThreshold"), 1);
+	assert_int_equal(plan_probe_number(zeros, "failureThreshold"), 3);
+	assert_int_equal(plan_probe_number(zeros, "initialDelaySeconds"), 0);
+	assert_int_equal(plan_probe_number(none, "periodSeconds"), 10);
+	assert_int_equal(plan_probe_number(some, "periodSeconds"), 7);
+	assert_int_equal(plan_probe_number(some, "initialDelaySeconds"), 3);
+	assert_int_equal(plan_probe_number(some, "failureThreshold"), 1);
+	cJSON_Delete(zeros);
+	cJSON_Delete(none);
+	cJSON_Delete(some);
+}
+
+/* A probe's words are replaced by what env says as it is written. */
+static void probe_words(void **state)
+{
+	cJSON *c = object("{env: [{name: A, value: x}, {name: B, value: '$(A)'}, {name: C, valueFrom: {fieldRef: "
+			  "{fieldPath: metadata.name}}}]}");
+	cJSON *argv = object("[t, '$(A)', '$(B)', '<$(C)>', '$$(A)', '$(D)']"), *got = plan_static_words(c, argv);
+	char *text = cJSON_PrintUnformatted(got);
+
+	(void)state;
+	assert_string_equal(text, "[\"t\",\"x\",\"$(A)\",\"<>\",\"$(A)\",\"$(D)\"]");
+	free(text);
+	cJSON_Delete(got);
+	cJSON_Delete(argv);
+	cJSON_Delete(c);
+}
+
+/* $(NAME) of commands, arguments and env is what came before it. */
+static void order_of_variables(void **state)
+{
+	cJSON *pod = object("{metadata: {name: p, namespace: ns}, spec: {}}");
+	cJSON *c = object("{command: ['$(B)', '$$(B)', '$(NONE)'], args: ['$(A)$(A)'], env: ["
+			  "{name: A, value: '$(B)'}, {name: B, value: b}, {name: C, value: '$(B)-$(A)'}, {name: B, value: '$(B)$(B)'}]}");
+	struct store s;
+	struct err e = {0};
+	cJSON *env, *body;
+
+	(void)state;
+	store_init(&s);
+	store_lock(&s);
+	env = plan_env(&s, pod, c, "", "", &e);
+	assert_string_equal(json_str(env, "A", ""), "$(B)");
+	assert_string_equal(json_str(env, "C", ""), "b-$(B)");
+	assert_string_equal(json_str(env, "B", ""), "bb");
+	body = plan_container(pod, c, env);
+	assert_string_equal(json_path(body, "Entrypoint.0")->valuestring, "bb");
+	assert_string_equal(json_path(body, "Entrypoint.1")->valuestring, "$(B)");
+	assert_string_equal(json_path(body, "Entrypoint.2")->valuestring, "$(NONE)");
+	assert_string_equal(json_path(body, "Cmd.0")->valuestring, "$(B)$(B)");
+	store_unlock(&s);
+	store_free(&s);
+	cJSON_Delete(env);
+	cJSON_Delete(body);
+	cJSON_Delete(pod);
+	cJSON_Delete(c);
+}
+
+#define POD "{metadata: {name: cache-0, namespace: ns, uid: u, labels: {app: x}}, spec: {hostname: cache-0, subdomain: cache}, " \
+	    "status: {podIP: 10.0.0.1, conditions: [{type: Ready, status: 'True'}]}}"
+
+static void expect_names(const char *service, const char *names)
+{
+	struct store s;
+	cJSON *svc, *ep;
+	char *got;
+
+	store_init(&s);
+	store_lock(&s);
+	store_put(&s, KIND_POD, object(POD));
+	svc = object(service);
+	ep = object(service);
+	json_set(ep, "subsets", plan_subsets(&s, svc));
+	store_put(&s, KIND_SERVICE, svc);
+	store_put(&s, KIND_ENDPOINTS, ep);
+	got = docker_dns_names(&s);
+	assert_string_equal(strchr(got, '\n') + 1, names);
+	free(got);
+	store_unlock(&s);
+	store_free(&s);
+}
+
+/* pod.service is a name below the headless Service that the pod's subdomain
+ * names, and below no other. */
+static void names_of_pods(void **state)
+{
+	(void)state;
+	expect_names("{metadata: {name: cache, namespace: ns}, spec: {clusterIP: None, selector: {app: x}}}",
+		     "10.0.0.1 cache.ns.svc.cluster.local\n10.0.0.1 cache-0.cache.ns.svc.cluster.local\n");
+	expect_names("{metadata: {name: cache-headless, namespace: ns}, spec: {clusterIP: None, selector: {app: x}}}",
+		     "10.0.0.1 cache-headless.ns.svc.cluster.local\n");
+	expect_names("{metadata: {name: cache, namespace: ns}, spec: {clusterIP: 10.240.96.1, selector: {app: x}}}",
+		     "10.240.96.1 cache.ns.svc.cluster.local\n");
+}
+
+static const cJSON *published(struct docker_pod *p)
+{
+	docker_pod_publish(p);
+	return json_get(store_get(&p->d->store, KIND_POD, "ns", "cache-0"), "status");
+}
+
+static const char *ready_of(const cJSON *status)
+{
+	const cJSON *c;
+
+	cJSON_ArrayForEach(c, json_get(status, "conditions"))
+		if (!strcmp(json_str(c, "type", ""), "Ready"))
+			return json_str(c, "status", "");
+	return "";
+}
+
+/* While a postStart hook runs the container is neither started nor ready, no
+ * probe asks it, and nobody is told the pod's address. */
+static void hooks(void **state)
+{
+	struct docker *d = mem_alloc(sizeof(*d));
+	cJSON *spec = object("{name: c, image: i, lifecycle: {postStart: {exec: {command: [x]}}}}");
+	struct docker_container c = {.spec = spec, .name = "c", .exit_code = -1};
+	struct docker_pod p = {.d = d, .name = "cache-0", .ns = "ns", .uid = "u", .c = &c, .nc = 1, .sandbox = true,
+			       .initialized = true};
+	struct docker_probe liveness = {.pod = &p, .c = &c, .kind = PROBE_LIVENESS};
+	const cJSON *status;
+
+	(void)state;
+	mem_copy_str(p.ip, sizeof(p.ip), "10.0.0.1");
+	store_init(&d->store);
+	store_lock(&d->store);
+	store_put(&d->store, KIND_POD, object(POD));
+	assert_null(json_get(published(&p), "podIP"));
+	c.running = c.ever = c.started = c.ready = c.hooking = true;
+	status = published(&p);
+	assert_null(json_get(status, "podIP"));
+	assert_non_null(json_path(status, "containerStatuses.0.state.waiting"));
+	assert_false(json_bool(json_path(status, "containerStatuses.0"), "ready", true));
+	assert_string_equal(ready_of(status), "False");
+	assert_false(docker_probe_active(&liveness));
+	c.hooking = false;
+	c.hooked = true;
+	status = published(&p);
+	assert_string_equal(json_str(status, "podIP", ""), "10.0.0.1");
+	assert_non_null(json_path(status, "containerStatuses.0.state.running"));
+	assert_string_equal(ready_of(status), "True");
+	assert_true(docker_probe_active(&liveness));
+	/* Started once more: the address is known by now. */
+	c.hooking = true;
+	c.restarts = 1;
+	status = published(&p);
+	assert_string_equal(json_str(status, "podIP", ""), "10.0.0.1");
+	assert_string_equal(ready_of(status), "False");
+	store_unlock(&d->store);
+	store_free(&d->store);
+	cJSON_Delete(spec);
+	free(d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(probe_numbers), cmocka_unit_test(probe_words), cmocka_unit_test(order_of_variables),
+		cmocka_unit_test(names_of_pods), cmocka_unit_test(hooks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
