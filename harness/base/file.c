@@ -124,6 +124,11 @@ bool file_exists(const char *path)
 	return access(path, F_OK) == 0;
 }
 
+bool file_absent(const char *path)
+{
+	return access(path, F_OK) && (errno == ENOENT || errno == ENOTDIR);
+}
+
 int file_project_root(char *out, struct err *e)
 {
 	const char *home = getenv("ORDEAL_HOME");

@@ -23,6 +23,8 @@ int file_mkdirs(const char *path, struct err *e);
 int file_remove_tree(const char *path, struct err *e);
 
 bool file_exists(const char *path);
+/* True when it is known that there is none: that it cannot be seen is not enough. */
+bool file_absent(const char *path);
 
 /* The project's root (where fixtures/ and kind/ are): $ORDEAL_HOME, or
  * found upwards from the running binary. `out` is PATH_MAX bytes. */

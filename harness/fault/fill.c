@@ -42,16 +42,72 @@ bool fill_bounded(const char *dir, const char *node_dir)
 	return stat(dir, &a) == 0 && stat(node_dir, &b) == 0 && a.st_dev != b.st_dev;
 }
 
-int fill_to(const char *path, int percent, struct err *e)
+/* The folder of `path`; the name in it goes to *name. -1 with errno. */
+static int open_folder(const char *path, const char **name)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), r = 0;
+	char dir[PATH_MAX];
+	char *slash;
+
+	if (snprintf(dir, sizeof(dir), "%s", path) >= (int)sizeof(dir) || !(slash = strrchr(dir, '/'))) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	*slash = '\0';
+	*name = path + (slash - dir) + 1;
+	return open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int64_t fill_device(const char *path)
+{
+	const char *name;
+	struct stat st;
+	int dir = open_folder(path, &name);
+	int64_t device = dir >= 0 && fstat(dir, &st) == 0 ? (int64_t)st.st_dev : 0;
+
+	if (dir >= 0)
+		close(dir);
+	return device;
+}
+
+/* The same where the folder is on that device; ESTALE: on another one. */
+static int open_folder_on(const char *path, int64_t device, const char **name)
+{
+	int dir = open_folder(path, name), why = 0;
+	struct stat st;
+
+	if (dir < 0)
+		return -1;
+	if (fstat(dir, &st))
+		why = errno;
+	else if ((int64_t)st.st_dev != device)
+		why = ESTALE;
+	if (!why)
+		return dir;
+	close(dir);
+	errno = why;
+	return -1;
+}
+
+static const char *reason(int why)
+{
+	return why == ESTALE ? "its volume is not mounted there now" : strerror(why);
+}
+
+int fill_to(const char *path, int64_t device, int percent, struct err *e)
+{
+	const char *name;
+	int dir = open_folder_on(path, device, &name), fd, r = 0;
 	int64_t block, used, left, want;
 	struct statvfs v;
 
-	if (fd < 0 && errno == ENOSPC)
-		return 0;
+	if (dir < 0)
+		return err_set(e, ERR_BROKEN, "cannot open the folder of %s: %s", path, reason(errno));
+	fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 && errno != ENOSPC)
+		r = err_set(e, ERR_BROKEN, "cannot open %s: %s", path, strerror(errno));
+	close(dir);
 	if (fd < 0)
-		return err_set(e, ERR_BROKEN, "cannot open %s: %s", path, strerror(errno));
+		return r;
 	if (fstatvfs(fd, &v)) {
 		r = err_set(e, ERR_BROKEN, "cannot see how full %s is: %s", path, strerror(errno));
 		goto out;
@@ -67,6 +123,32 @@ out:
 	return r;
 }
 
+static bool probe_name(const char *path, char name[PATH_MAX])
+{
+	return snprintf(name, PATH_MAX, "%s.probe", path) < PATH_MAX;
+}
+
+int fill_remove(const char *path, int64_t device, int64_t *size, struct err *e)
+{
+	const char *name = "", *names[2];
+	int dir = open_folder_on(path, device, &name), r = 0;
+	char probe[PATH_MAX];
+	struct stat st;
+
+	*size = -1;
+	if (dir < 0)
+		return err_set(e, ERR_BROKEN, "cannot open the folder of %s: %s", path, reason(errno));
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		*size = (int64_t)st.st_size;
+	names[0] = probe_name(name, probe) ? probe : name;
+	names[1] = name;
+	for (size_t i = 0; i < 2; i++)
+		if (unlinkat(dir, names[i], 0) && errno != ENOENT)
+			r = err_set(e, ERR_BROKEN, "cannot remove %s: %s", path, strerror(errno));
+	close(dir);
+	return r;
+}
+
 /* True when the file system refuses a small file for want of room. */
 static bool write_probe(const char *path)
 {
@@ -75,7 +157,7 @@ static bool write_probe(const char *path)
 	ssize_t n = 0;
 	int fd;
 
-	if (snprintf(name, sizeof(name), "%s.probe", path) >= (int)sizeof(name))
+	if (!probe_name(path, name))
 		return false;
 	memset(data, 'x', sizeof(data));
 	fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);

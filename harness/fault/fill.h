@@ -14,10 +14,19 @@
  * the node's own: only then does filling it leave the node alone. */
 bool fill_bounded(const char *dir, const char *node_dir);
 
+/* The file system (st_dev) that holds the folder of `path`; 0: there is none. */
+int64_t fill_device(const char *path);
+
 /* Grows the file at `path` (made when missing) until `percent` of its file
  * system is used; 100: until not one more block can be had. It never
- * shrinks. */
-int fill_to(const char *path, int percent, struct err *e);
+ * shrinks. An error, and nothing is touched, when the folder is not on
+ * `device` (any more): a volume that was unmounted leaves a folder of the
+ * node's. */
+int fill_to(const char *path, int64_t device, int percent, struct err *e);
+
+/* Removes it from that device, and what a look at it may have left beside it;
+ * *size is what it took, -1 when it was not there. */
+int fill_remove(const char *path, int64_t device, int64_t *size, struct err *e);
 
 struct fill_state {
 	int64_t size_bytes, free_bytes, fill_bytes;

@@ -7,17 +7,13 @@
  *
  * A volume that was as full before is none that this fault has filled.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "fault/fault.h"
 #include "fault/fill.h"
 #include "fault/journal.h"
@@ -51,17 +47,17 @@ static int check(const struct ynode *step, cJSON *params, struct err *e)
 	return 0;
 }
 
-/* The folder of a target's volume; refused when it is no file system of its
+/* A target's volume; refused when it is no file system of its
  * own, for then the fault would fill the node. */
-static int volume_of(struct node *n, const cJSON *plan, const cJSON *target, char *dir, size_t size,
-		     struct err *e)
+static int volume_of(struct node *n, const cJSON *plan, const cJSON *target,
+		     struct node_volume *v, struct err *e)
 {
-	if (n->ops->volume(n, json_str(plan, "namespace", ""), target_name(target), dir, size, e))
+	if (n->ops->volume(n, json_str(plan, "namespace", ""), target_name(target), v, e))
 		return -1;
-	if (!fill_bounded(dir, n->state_dir))
+	if (!fill_bounded(v->path, n->state_dir))
 		return err_set(e, ERR_UNSUPPORTED,
 			       "the volume of pod %s is no file system of its own (%s): filling it would "
-			       "fill the node", target_name(target), dir);
+			       "fill the node", target_name(target), v->path);
 	return 0;
 }
 
@@ -73,20 +69,20 @@ static void effects(const cJSON *params, struct effects *out)
 
 static bool supported(struct node *n, const cJSON *plan, char *why, size_t size)
 {
-	char path[512];
+	struct node_volume v = {0};
 	struct err e = {0};
 	cJSON *targets;
 	const cJSON *t;
 	bool ok = true;
 
-	if (!n->ops->volume) {
+	if (!n->ops->volume || !n->ops->volume_now) {
 		snprintf(why, size, "a %s agent knows no volumes", n->ops->name);
 		return false;
 	}
 	if (targets_here(n, plan, &targets, &e))
 		return true; /* inject says what is wrong */
 	cJSON_ArrayForEach(t, targets) {
-		if (volume_of(n, plan, t, path, sizeof(path), &e) && e.kind == ERR_UNSUPPORTED) {
+		if (volume_of(n, plan, t, &v, &e) && e.kind == ERR_UNSUPPORTED) {
 			snprintf(why, size, "%s", e.msg);
 			ok = false;
 		}
@@ -95,11 +91,22 @@ static bool supported(struct node *n, const cJSON *plan, char *why, size_t size)
 	return ok;
 }
 
+/* Notes where the volume is mounted: as long as it is on this device, it is
+ * the same volume. */
+static void note_place(cJSON *file, const char *dir, const char *id)
+{
+	char path[700];
+
+	snprintf(path, sizeof(path), "%s/" FILL_PREFIX "%s", dir, id);
+	json_set_str(file, "path", path);
+	json_set_i64(file, "device", fill_device(path));
+}
+
 static int inject(struct node *n, struct journal_entry *j, struct err *e)
 {
 	int percent = percent_of(plan_param(j->plan, "to", "full"));
 	cJSON *targets, *files = cJSON_AddArrayToObject(j->record, "files");
-	char dir[512], path[700];
+	struct node_volume v;
 	const cJSON *t;
 	cJSON *f;
 	int r = 0;
@@ -107,13 +114,14 @@ static int inject(struct node *n, struct journal_entry *j, struct err *e)
 	if (targets_here(n, j->plan, &targets, e))
 		return -1;
 	cJSON_ArrayForEach(t, targets) {
-		r = volume_of(n, j->plan, t, dir, sizeof(dir), e);
+		memset(&v, 0, sizeof(v));
+		r = volume_of(n, j->plan, t, &v, e);
 		if (r)
 			break;
-		snprintf(path, sizeof(path), "%s/" FILL_PREFIX "%s", dir, j->id);
 		f = cJSON_CreateObject();
 		json_set_str(f, "member", target_name(t));
-		json_set_str(f, "path", path);
+		json_set_str(f, "volume", v.name);
+		note_place(f, v.path, j->id);
 		json_push(files, f);
 	}
 	cJSON_Delete(targets);
@@ -122,8 +130,39 @@ static int inject(struct node *n, struct journal_entry *j, struct err *e)
 		return -1;
 	j->injected_ns = clock_mono_ns();
 	cJSON_ArrayForEach(f, files)
-		if (fill_to(json_str(f, "path", ""), percent, e))
+		if (fill_to(json_str(f, "path", ""), json_i64(f, "device", 0), percent, e))
 			return -1;
+	return 0;
+}
+
+static bool in_place(const cJSON *file)
+{
+	int64_t device = json_i64(file, "device", 0);
+
+	return device && fill_device(json_str(file, "path", "")) == device;
+}
+
+enum place { PLACE_HERE, PLACE_NOWHERE, PLACE_GONE };
+
+/* Finds the volume where it is mounted now and notes that: a pod that was made
+ * anew has it in another folder. */
+static int find_volume(struct node *n, struct journal_entry *j, cJSON *file, enum place *place,
+		       struct err *e)
+{
+	struct node_volume v = {0};
+	bool gone = false;
+
+	*place = PLACE_HERE;
+	if (in_place(file))
+		return 0;
+	mem_copy_str(v.name, sizeof(v.name), json_str(file, "volume", ""));
+	if (n->ops->volume_now(n, &v, &gone, e))
+		return err_prefix(e, "looking for the volume of pod %s", json_str(file, "member", ""));
+	if (gone || !v.path[0] || !fill_bounded(v.path, n->state_dir)) {
+		*place = gone ? PLACE_GONE : PLACE_NOWHERE;
+		return 0;
+	}
+	note_place(file, v.path, j->id);
 	return 0;
 }
 
@@ -132,11 +171,19 @@ static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, boo
 {
 	int percent = (int)json_i64(j->record, "percent", 100);
 	struct fill_state s;
-	const cJSON *f;
+	enum place place;
+	cJSON *f;
 
-	(void)n;
 	*bites = true;
-	cJSON_ArrayForEach(f, json_get(j->record, "files")) {
+	cJSON_ArrayForEach(f, cJSON_GetObjectItem(j->record, "files")) {
+		if (find_volume(n, j, f, &place, e))
+			return -1;
+		if (place != PLACE_HERE) {
+			*bites = false;
+			json_pushf(evidence, "volume of pod %s: %s", json_str(f, "member", ""),
+				   place == PLACE_GONE ? "it is gone" : "it is not mounted on this node");
+			continue;
+		}
 		if (fill_look(json_str(f, "path", ""), percent == 100, &s, e))
 			return -1;
 		json_pushf(evidence,
@@ -153,40 +200,60 @@ static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, boo
 	return 0;
 }
 
-/* What the system frees meanwhile is taken again: full means full. */
+/* What the system frees meanwhile is taken again: full means full. While the
+ * volume is mounted nowhere nobody frees anything. */
 static int follow(struct node *n, struct journal_entry *j, struct err *e)
 {
 	int percent = (int)json_i64(j->record, "percent", 100);
-	const cJSON *f;
+	enum place place;
+	cJSON *f;
 
-	(void)n;
-	cJSON_ArrayForEach(f, json_get(j->record, "files"))
-		if (percent == 100 && fill_to(json_str(f, "path", ""), percent, e))
+	cJSON_ArrayForEach(f, cJSON_GetObjectItem(j->record, "files")) {
+		if (find_volume(n, j, f, &place, e))
 			return -1;
+		if (place == PLACE_GONE)
+			return err_set(e, ERR_BROKEN, "the volume that was filled for pod %s is gone",
+				       json_str(f, "member", ""));
+		if (percent == 100 && place == PLACE_HERE &&
+		    fill_to(json_str(f, "path", ""), json_i64(f, "device", 0), percent, e))
+			return -1;
+	}
 	return 0;
 }
 
+static int heal_one(struct node *n, struct journal_entry *j, cJSON *file, cJSON *evidence, struct err *e)
+{
+	const char *name = json_str(file, "member", "");
+	enum place place;
+	int64_t size;
+
+	if (find_volume(n, j, file, &place, e))
+		return -1;
+	if (place == PLACE_GONE) {
+		json_pushf(evidence, "volume of pod %s: it is gone, and our file with it", name);
+		return 0;
+	}
+	if (place == PLACE_NOWHERE)
+		return err_set(e, ERR_BROKEN, "the volume %s of pod %s is not mounted on this node now, and "
+			       "our file is still in it", json_str(file, "volume", "?"), name);
+	if (fill_remove(json_str(file, "path", ""), json_i64(file, "device", 0), &size, e))
+		return -1;
+	if (size >= 0)
+		json_pushf(evidence, "volume of pod %s: %lld bytes given back", name, (long long)size);
+	else
+		json_pushf(evidence, "volume of pod %s: no file of ours there", name);
+	return 0;
+}
+
+/* Done only once the file is gone, or the volume is. */
 static int heal(struct node *n, struct journal_entry *j, cJSON *evidence, struct err *e)
 {
-	const cJSON *f;
+	cJSON *f;
 	int r = 0;
 
-	(void)n;
-	cJSON_ArrayForEach(f, json_get(j->record, "files")) {
-		const char *path = json_str(f, "path", ""), *name = json_str(f, "member", "");
-		long long size = 0;
-		struct stat st;
-
-		if (stat(path, &st) == 0)
-			size = st.st_size;
-		if (unlink(path) == 0) {
-			json_pushf(evidence, "volume of pod %s: %lld bytes given back", name, size);
-		} else if (errno == ENOENT || errno == ENOTDIR) {
-			json_pushf(evidence, "volume of pod %s: no file of ours there", name);
-		} else {
-			r = err_set(e, ERR_BROKEN, "cannot remove %s: %s", path, strerror(errno));
-		}
-	}
+	cJSON_ArrayForEach(f, cJSON_GetObjectItem(j->record, "files"))
+		if (heal_one(n, j, f, evidence, e))
+			r = -1;
 	return r;
 }
 

@@ -17,6 +17,13 @@
  * A function that an environment lacks is NULL. */
 struct node;
 
+/* The volume of a pod's claim, which outlives the pod and the folder where it
+ * was mounted for it. */
+struct node_volume {
+	char name[320]; /* by which volume_now() finds it again */
+	char path[512]; /* where it is mounted, as this process sees it; "" nowhere */
+};
+
 struct node_ops {
 	const char *name;
 	/* All processes of a pod; `sandbox` says whether the pause process of
@@ -31,9 +38,12 @@ struct node_ops {
 	 * how many tasks are stopped now. */
 	int (*freeze)(struct node *n, const char *uid, bool on, struct err *e);
 	int (*frozen)(struct node *n, const char *uid, int *stopped, int *all, struct err *e);
-	/* The folder, as this process sees it, that holds the pod's claim. */
-	int (*volume)(struct node *n, const char *ns, const char *pod, char *path, size_t size,
+	int (*volume)(struct node *n, const char *ns, const char *pod, struct node_volume *out,
 		      struct err *e);
+	/* Fills v->path for v->name; *gone: there is no such volume any more,
+	 * and nothing that was in it. Not mounted here now is neither an error
+	 * nor gone. */
+	int (*volume_now)(struct node *n, struct node_volume *v, bool *gone, struct err *e);
 	/* The UID under which a pod lives now ("" when it does not), and
 	 * whether it has been told to end. */
 	int (*pod_uid)(struct node *n, const char *ns, const char *pod, char uid[64],

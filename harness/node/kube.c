@@ -2,14 +2,12 @@
  * deleted through the API server. */
 #include "node/kube.h"
 
-#include <glob.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "node/env.h"
 #include "node/volumes.h"
@@ -23,118 +21,13 @@
 #define PODS_FRESH_NS (250 * NS_PER_MS)
 #define CONTROL_PLANE "node-role.kubernetes.io%2Fcontrol-plane"
 
-/* GET with our short time limit; NULL without an error for 404. */
-static int api_get(struct node_kube *k, const char *path, cJSON **out, struct err *e)
-{
-	struct kube_request q = {.path = path, .timeout_ns = API_TIMEOUT_NS};
-	struct buf b = {0};
-	int status = 0, r;
-
-	*out = NULL;
-	pthread_mutex_lock(&k->lock);
-	r = kube_http(k->client, &q, &b, &status, e);
-	pthread_mutex_unlock(&k->lock);
-	if (!r && status != 404 && status >= 300)
-		r = kube_status_error(status, buf_cstr(&b), "read", path, e);
-	if (!r && status < 300) {
-		*out = json_parse(buf_cstr(&b), path, e);
-		r = *out ? 0 : -1;
-	}
-	buf_free(&b);
-	return r;
-}
-
-static const char *first_claim(const cJSON *pod)
-{
-	const cJSON *v;
-
-	cJSON_ArrayForEach(v, json_path(pod, "spec.volumes")) {
-		const char *claim = json_str(json_get(v, "persistentVolumeClaim"), "claimName", NULL);
-
-		if (claim)
-			return claim;
-	}
-	return NULL;
-}
-
-/* Where the kubelet mounted a volume that is not ours. */
-static int kubelet_path(const struct node_kube *k, const char *uid, const char *pv, char *path,
-			size_t size, struct err *e)
-{
-	char pattern[600];
-	struct stat st;
-	glob_t g;
-
-	snprintf(pattern, sizeof(pattern), "%s/var/lib/kubelet/pods/%s/volumes/kubernetes.io~*/%s",
-		 k->root, uid, pv);
-	if (glob(pattern, 0, NULL, &g) || !g.gl_pathc)
-		return err_set(e, ERR_BROKEN, "volume %s of pod %s is not mounted on this node", pv, uid);
-	/* CSI drivers mount one level deeper. */
-	snprintf(path, size, "%s/mount", g.gl_pathv[0]);
-	if (stat(path, &st) || !S_ISDIR(st.st_mode))
-		snprintf(path, size, "%s", g.gl_pathv[0]);
-	globfree(&g);
-	return 0;
-}
-
-static int volume_path(struct node_kube *k, const char *ns, const cJSON *pod, char *path,
-		       size_t size, struct err *e)
-{
-	const char *claim = first_claim(pod), *name = json_str(json_get(pod, "metadata"), "name", "");
-	const char *local, *pv_name;
-	cJSON *pvc = NULL, *pv = NULL;
-	char url[700];
-	int r = -1;
-
-	if (!claim)
-		return err_set(e, ERR_UNSUPPORTED, "pod %s has no claim, so no volume to fill", name);
-	snprintf(url, sizeof(url), "/api/v1/namespaces/%s/persistentvolumeclaims/%s", ns, claim);
-	if (api_get(k, url, &pvc, e))
-		goto out;
-	pv_name = json_str(json_get(pvc, "spec"), "volumeName", "");
-	if (!pv_name[0]) {
-		err_set(e, ERR_BROKEN, "claim %s of pod %s has no volume", claim, name);
-		goto out;
-	}
-	snprintf(url, sizeof(url), "/api/v1/persistentvolumes/%s", pv_name);
-	if (api_get(k, url, &pv, e))
-		goto out;
-	local = json_str(json_path(pv, "spec.local"), "path", NULL);
-	if (local) {
-		snprintf(path, size, "%s%s", k->root, local);
-		r = 0;
-	} else {
-		r = kubelet_path(k, json_str(json_get(pod, "metadata"), "uid", ""), pv_name, path,
-				 size, e);
-	}
-out:
-	cJSON_Delete(pvc);
-	cJSON_Delete(pv);
-	return r;
-}
-
 static int get_pod(struct node_kube *k, const char *ns, const char *name, cJSON **pod,
 		   struct err *e)
 {
 	char url[500];
 
 	snprintf(url, sizeof(url), "/api/v1/namespaces/%s/pods/%s", ns, name);
-	return api_get(k, url, pod, e);
-}
-
-static int volume(struct node *n, const char *ns, const char *name, char *path, size_t size,
-		  struct err *e)
-{
-	struct node_kube *k = n->impl;
-	cJSON *pod = NULL;
-	int r = get_pod(k, ns, name, &pod, e);
-
-	if (!r && !pod)
-		r = err_set(e, ERR_BROKEN, "there is no pod %s in %s", name, ns);
-	if (!r)
-		r = volume_path(k, ns, pod, path, size, e);
-	cJSON_Delete(pod);
-	return r;
+	return kube_node_get(k, url, pod, e);
 }
 
 static int pod_uid(struct node *n, const char *ns, const char *name, char uid[64], bool *deleting,
@@ -193,7 +86,7 @@ static int list_pods(struct node_kube *k, const char *ns, struct err *e)
 
 	snprintf(url, sizeof(url), "/api/v1/namespaces/%s/pods?fieldSelector=spec.nodeName%%3D%s", ns,
 		 k->n->name);
-	if (api_get(k, url, &list, e))
+	if (kube_node_get(k, url, &list, e))
 		return -1;
 	cJSON_Delete(k->pods);
 	k->pods = list;
@@ -266,7 +159,7 @@ static int addresses(struct node *n, cJSON *own, cJSON *api, struct err *e)
 		return -1;
 	if (service)
 		json_push(api, cJSON_CreateString(service));
-	if (api_get(n->impl, "/api/v1/nodes?labelSelector=" CONTROL_PLANE, &list, e))
+	if (kube_node_get(n->impl, "/api/v1/nodes?labelSelector=" CONTROL_PLANE, &list, e))
 		return -1;
 	cJSON_ArrayForEach(node, json_get(list, "items"))
 		cJSON_ArrayForEach(a, json_path(node, "status.addresses"))
@@ -282,7 +175,8 @@ static const struct node_ops KUBE_OPS = {
 	.netns = kube_netns,
 	.freeze = kube_freeze,
 	.frozen = kube_frozen,
-	.volume = volume,
+	.volume = kube_volume,
+	.volume_now = kube_volume_now,
 	.pod_uid = pod_uid,
 	.pod_delete = pod_delete,
 	.pods = pods,

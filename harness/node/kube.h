@@ -45,6 +45,14 @@ void kube_sandbox_ip(struct node *n, const char *uid, char out[64]);
 /* Calls fn once for each network namespace of the node's processes. */
 void kube_each_netns(void (*fn)(void *arg, const char *path), void *arg);
 
+/* kube_ask.c: GET with a short time limit; NULL without an error for 404. */
+int kube_node_get(struct node_kube *k, const char *path, cJSON **out, struct err *e);
+
+/* kube_volume.c; names are NAME@UID of a PersistentVolume. */
+int kube_volume(struct node *n, const char *ns, const char *pod, struct node_volume *out,
+		struct err *e);
+int kube_volume_now(struct node *n, struct node_volume *v, bool *gone, struct err *e);
+
 /* kube_residue.c */
 int kube_residue(struct node *n, bool remove, cJSON *found, struct err *e);
 

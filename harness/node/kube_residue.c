@@ -1,9 +1,10 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "node/kube.h"
+#include "node/mounts.h"
 #include "node/residue.h"
 #include "node/volumes.h"
-#include "fault/fill.h"
 
 static void sweep_netns(void *arg, const char *netns)
 {
@@ -15,18 +16,29 @@ static void sweep_cgroup(void *arg, const struct pod_cgroup *g)
 	residue_cgroup(arg, g);
 }
 
+/* A kubelet's mounts for pods and for whole nodes (CSI), and our own, in which
+ * the volume is a folder. */
+static void sweep_mount(void *arg, const char *mount)
+{
+	struct residue *s = arg;
+	char dir[700];
+
+	if (!strstr(mount, "/volumes/") && !strstr(mount, "/volume-subpaths/") && !strstr(mount, "/plugins/"))
+		return;
+	snprintf(dir, sizeof(dir), "%s%s", s->root, mount);
+	residue_files(s, dir);
+	snprintf(dir, sizeof(dir), "%s%s/data", s->root, mount);
+	residue_files(s, dir);
+}
+
 int kube_residue(struct node *n, bool remove, cJSON *found, struct err *e)
 {
 	struct residue s = {.root = KUBE_NODE_ROOT, .remove = remove, .found = found, .e = e};
 	struct node_kube *k = n->impl;
-	char pattern[600];
 
 	kube_each_netns(sweep_netns, &s);
 	cgroup_each_frozen(KUBE_NODE_ROOT, sweep_cgroup, &s);
-	snprintf(pattern, sizeof(pattern), KUBE_NODE_ROOT "%s/volumes/*/data/" FILL_PREFIX "*",
-		 n->state_dir);
-	residue_files(&s, pattern);
-	residue_files(&s, KUBE_NODE_ROOT "/var/lib/kubelet/pods/*/volumes/*/*/" FILL_PREFIX "*");
+	mounts_each(KUBE_NODE_ROOT, sweep_mount, &s);
 	/* While the agent starts there are none yet, and they tend themselves. */
 	if (k->volumes && volumes_residue(k->volumes, remove, found, e))
 		s.r = -1;

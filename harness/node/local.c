@@ -121,7 +121,8 @@ static int local_freeze(struct node *n, const char *uid, bool on, struct err *e)
 	return 0;
 }
 
-static int local_volume(struct node *n, const char *ns, const char *name, char *path, size_t size,
+/* A member's folder is all that its volume is. */
+static int local_volume(struct node *n, const char *ns, const char *name, struct node_volume *out,
 			struct err *e)
 {
 	cJSON *pod = read_pod(n, name);
@@ -134,9 +135,21 @@ static int local_volume(struct node *n, const char *ns, const char *name, char *
 	else if (!fill_bounded(dir, n->state_dir))
 		r = err_set(e, ERR_UNSUPPORTED,
 			    "engine local bounds no volumes: %s is no file system of its own", dir);
-	mem_copy_str(path, size, dir);
+	else if (strlen(dir) >= sizeof(out->name))
+		r = err_set(e, ERR_UNSUPPORTED, "the data folder of pod %s has too long a name: %s", name, dir);
+	mem_copy_str(out->path, sizeof(out->path), dir);
+	mem_copy_str(out->name, sizeof(out->name), dir);
 	cJSON_Delete(pod);
 	return r;
+}
+
+static int local_volume_now(struct node *n, struct node_volume *v, bool *gone, struct err *e)
+{
+	(void)n;
+	(void)e;
+	*gone = file_absent(v->name);
+	mem_copy_str(v->path, sizeof(v->path), *gone ? "" : v->name);
+	return 0;
 }
 
 static int local_pod_uid(struct node *n, const char *ns, const char *name, char uid[64],
@@ -263,6 +276,7 @@ static const struct node_ops LOCAL_OPS = {
 	.freeze = local_freeze,
 	.frozen = local_frozen,
 	.volume = local_volume,
+	.volume_now = local_volume_now,
 	.pod_uid = local_pod_uid,
 	.pod_delete = local_pod_delete,
 	.pods = local_pods,

@@ -1,13 +1,14 @@
 #include "node/residue.h"
 
+#include <dirent.h>
 #include <errno.h>
-#include <glob.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/nft.h"
+#include "fault/fill.h"
 
 void residue_tables(struct residue *s, const char *netns, const char *where)
 {
@@ -38,17 +39,19 @@ void residue_cgroup(struct residue *s, const struct pod_cgroup *g)
 		s->r = -1;
 }
 
-void residue_files(struct residue *s, const char *pattern)
+void residue_files(struct residue *s, const char *dir)
 {
-	glob_t g;
+	DIR *d = opendir(dir);
+	struct dirent *ent;
 
-	if (glob(pattern, GLOB_PERIOD, NULL, &g) == 0) {
-		for (size_t i = 0; i < g.gl_pathc; i++) {
-			json_pushf(s->found, "fill file %s", g.gl_pathv[i] + strlen(s->root));
-			if (s->remove && unlink(g.gl_pathv[i]) && errno != ENOENT)
-				s->r = err_set(s->e, ERR_BROKEN, "cannot remove %s: %s", g.gl_pathv[i],
-					       strerror(errno));
-		}
+	while (d && (ent = readdir(d))) {
+		if (strncmp(ent->d_name, FILL_PREFIX, strlen(FILL_PREFIX)))
+			continue;
+		json_pushf(s->found, "fill file %s/%s", dir + strlen(s->root), ent->d_name);
+		if (s->remove && unlinkat(dirfd(d), ent->d_name, 0) && errno != ENOENT)
+			s->r = err_set(s->e, ERR_BROKEN, "cannot remove %s/%s: %s", dir, ent->d_name,
+				       strerror(errno));
 	}
-	globfree(&g);
+	if (d)
+		closedir(d);
 }

@@ -22,7 +22,7 @@ struct residue {
 void residue_tables(struct residue *s, const char *netns, const char *where);
 /* A cgroup that is known to be frozen. */
 void residue_cgroup(struct residue *s, const struct pod_cgroup *g);
-/* Files that fit the glob(3) pattern, which begins with the root. */
-void residue_files(struct residue *s, const char *pattern);
+/* Files in this folder (which begins with the root) with which a disk was filled. */
+void residue_files(struct residue *s, const char *dir);
 
 #endif

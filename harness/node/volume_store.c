@@ -34,6 +34,14 @@ void volume_data_path(const struct volume_store *s, const char *name, char out[5
 	snprintf(out, 512, "%s/%.*s/data", s->dir, VOLUME_NAME_MAX, name);
 }
 
+bool volume_gone(const struct volume_store *s, const char *name)
+{
+	struct paths p;
+
+	paths_of(s, name, &p);
+	return file_absent(p.image_here);
+}
+
 int volume_mount(const struct volume_store *s, const char *name, struct err *e)
 {
 	struct paths p;

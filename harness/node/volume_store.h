@@ -31,6 +31,9 @@ int volume_make(const struct volume_store *s, const char *name, int64_t size_byt
 /* Mounts it if it is not; a volume that was never finished is an error. */
 int volume_mount(const struct volume_store *s, const char *name, struct err *e);
 
+/* True when its file system is known to be no more. */
+bool volume_gone(const struct volume_store *s, const char *name);
+
 /* Unmounts and removes it; what is missing is fine. */
 int volume_remove(const struct volume_store *s, const char *name, struct err *e);
 

@@ -12,12 +12,12 @@
 #include "node/cgroup.h"
 #include "node/kube.h"
 #include "node/residue.h"
+#include "node/volume_store.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "engine/docker/docker.h"
-#include "fault/fill.h"
 #include "base/procs.h"
 
 #define STOP_GRACE_NS (10 * NS_PER_S)
@@ -70,7 +70,9 @@ static int docker_node_running(struct node *n, const char *name, bool *running, 
 	if (!known_node(name))
 		return err_set(e, ERR_INPUT, "no node is called %s", name);
 	down_path(n, name, path);
-	*running = !file_exists(path);
+	*running = file_absent(path);
+	if (!*running && !file_exists(path))
+		return err_set(e, ERR_BROKEN, "cannot see whether node %s runs: %s", name, strerror(errno));
 	return 0;
 }
 
@@ -170,6 +172,28 @@ static int docker_node_start(struct node *n, const char *name, struct err *e)
 	return 0;
 }
 
+/* They lie beside the state of the run, and are there without an API. */
+static void volumes_of(const struct node *n, struct volume_store *s)
+{
+	s->root = "";
+	snprintf(s->dir, sizeof(s->dir), "%s/../volumes", state_of(n));
+}
+
+static int docker_volume_now(struct node *n, struct node_volume *v, bool *gone, struct err *e)
+{
+	struct volume_store s;
+	char path[512], name[320];
+
+	(void)e;
+	mem_copy_str(name, sizeof(name), v->name);
+	name[strcspn(name, "@")] = '\0';
+	snprintf(s.dir, sizeof(s.dir), "%s/../volumes", state_of(n));
+	volume_data_path(&s, name, path);
+	*gone = volume_gone(&s, name);
+	mem_copy_str(v->path, sizeof(v->path), !*gone && file_exists(path) ? path : "");
+	return 0;
+}
+
 /* Only pods of this node: the machine has namespaces and cgroups that are
  * none of ours. */
 static void sweep_pods(struct node *n, struct residue *s)
@@ -193,15 +217,29 @@ static void sweep_pods(struct node *n, struct residue *s)
 	cJSON_Delete(uids);
 }
 
+static void sweep_volumes(const struct node *n, struct residue *s)
+{
+	struct volume_store store;
+	const cJSON *v;
+	cJSON *all;
+	char dir[512];
+
+	volumes_of(n, &store);
+	all = volume_list(&store);
+	cJSON_ArrayForEach(v, all) {
+		volume_data_path(&store, json_str(v, "name", ""), dir);
+		residue_files(s, dir);
+	}
+	cJSON_Delete(all);
+}
+
 static int docker_residue(struct node *n, bool remove, cJSON *found, struct err *e)
 {
 	struct residue s = {.root = "", .remove = remove, .found = found, .e = e};
 	char path[600];
 
 	sweep_pods(n, &s);
-	/* Volumes lie beside the state of the run. */
-	snprintf(path, sizeof(path), "%s/../volumes/*/data/" FILL_PREFIX "*", state_of(n));
-	residue_files(&s, path);
+	sweep_volumes(n, &s);
 	down_path(n, n->name, path);
 	if (file_exists(path)) {
 		json_pushf(found, "node %s does not run", n->name);
@@ -240,6 +278,7 @@ int docker_node_open(struct node *n, const char *name, const char *state, struct
 	d->ops.netns = docker_netns;
 	d->ops.addresses = docker_addresses;
 	d->ops.host_netns = NULL; /* packets between pods pass none that is ours */
+	d->ops.volume_now = docker_volume_now;
 	d->ops.residue = docker_residue;
 	d->ops.node_stop = docker_node_stop;
 	d->ops.node_start = docker_node_start;

@@ -162,18 +162,29 @@ static void removing_twice_is_fine(void **state)
 
 static char volume_dir[512];
 
-static int fake_volume(struct node *n, const char *ns, const char *pod, char *path, size_t size,
-		       struct err *e)
+static bool volume_gone_now;
+
+static int fake_volume_now(struct node *n, struct node_volume *v, bool *gone, struct err *e)
 {
 	(void)n;
-	(void)ns;
-	(void)pod;
 	(void)e;
-	snprintf(path, size, "%s", volume_dir);
+	assert_string_equal(v->name, "pv-1");
+	*gone = volume_gone_now;
+	snprintf(v->path, sizeof(v->path), "%s", volume_gone_now ? "" : volume_dir);
 	return 0;
 }
 
-static const struct node_ops FAKE = {.name = "fake", .volume = fake_volume};
+static int fake_volume(struct node *n, const char *ns, const char *pod, struct node_volume *v, struct err *e)
+{
+	bool gone;
+
+	(void)ns;
+	(void)pod;
+	snprintf(v->name, sizeof(v->name), "pv-1");
+	return fake_volume_now(n, v, &gone, e);
+}
+
+static const struct node_ops FAKE = {.name = "fake", .volume = fake_volume, .volume_now = fake_volume_now};
 
 struct fill {
 	const struct fault_ops *f;
@@ -321,7 +332,7 @@ static void no_effect_where_it_was_as_full_before(void **state)
 	assert_int_equal(x.f->heal(&x.node, &x.j, x.evidence, &e), 0);
 	end_fill(&x);
 	/* To the last block. */
-	assert_int_equal(fill_to(path, 100, &e), 0);
+	assert_int_equal(fill_to(path, fill_device(path), 100, &e), 0);
 	fill(f, &x, "{\"to\": \"full\"}");
 	assert_true(no_room_for_a_byte(f->data));
 	assert_false(bites(&x));
@@ -347,8 +358,75 @@ static void heals_from_the_journal_alone(void **state)
 	/* Without the volume there is nothing to give back. */
 	snprintf(mount, sizeof(mount), "%s/v1", f->store.dir);
 	assert_int_equal(loop_unmount("", mount, &e), 0);
+	volume_gone_now = true;
 	assert_int_equal(x.f->heal(&x.node, &all.v[0], x.evidence, &e), 0);
+	volume_gone_now = false;
 	journal_list_free(&all);
+	end_fill(&x);
+}
+
+static bool fill_file_in(const char *dir)
+{
+	char path[600];
+
+	snprintf(path, sizeof(path), "%s/" FILL_PREFIX "fill-1", dir);
+	return file_exists(path);
+}
+
+/* The volume is mounted for a new pod elsewhere, and no more where the old one
+ * had it. */
+static void finds_the_volume_of_a_pod_made_anew(void **state)
+{
+	struct fixture *f = *state;
+	char before[512], after[512], mount[500];
+	struct err e = {0};
+	struct fill x;
+
+	need_volume(f);
+	snprintf(mount, sizeof(mount), "%s/v1", f->store.dir);
+	snprintf(before, sizeof(before), "%s/pod-1", f->dir);
+	snprintf(after, sizeof(after), "%s/pod-2", f->dir);
+	assert_true(help_sh("mkdir %s %s && mount --bind %s %s", before, after, f->data, before));
+	memcpy(f->data, before, sizeof(before));
+	fill(f, &x, NULL);
+	assert_true(bites(&x));
+	assert_true(help_sh("umount %s", before));
+
+	/* Mounted for nobody: neither healed, nor the node's own disk filled. */
+	assert_int_equal(x.f->heal(&x.node, &x.j, x.evidence, &e), -1);
+	assert_non_null(strstr(e.msg, "not mounted"));
+	assert_int_equal(x.f->follow(&x.node, &x.j, &e), 0);
+	assert_false(fill_file_in(before));
+	assert_false(bites(&x));
+
+	assert_true(help_sh("mount --bind %s/data %s", mount, after));
+	snprintf(volume_dir, sizeof(volume_dir), "%s", after);
+	assert_true(fill_file_in(after));
+	assert_true(bites(&x));
+	assert_int_equal(x.f->follow(&x.node, &x.j, &e), 0);
+	assert_int_equal(x.f->heal(&x.node, &x.j, x.evidence, &e), 0);
+	assert_false(fill_file_in(after));
+	assert_false(no_room_for_a_byte(after));
+	assert_true(help_sh("umount %s", after));
+	end_fill(&x);
+}
+
+static void a_new_volume_is_not_the_one_that_was_filled(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = {0};
+	char mount[500];
+	struct fill x;
+
+	need_volume(f);
+	fill(f, &x, NULL);
+	snprintf(mount, sizeof(mount), "%s/v1", f->store.dir);
+	assert_int_equal(loop_unmount("", mount, &e), 0);
+	volume_gone_now = true;
+	assert_int_equal(x.f->follow(&x.node, &x.j, &e), -1);
+	assert_false(bites(&x));
+	assert_int_equal(x.f->heal(&x.node, &x.j, x.evidence, &e), 0);
+	volume_gone_now = false;
 	end_fill(&x);
 }
 
@@ -435,6 +513,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_percentage_leaves_the_rest, make_volume, remove_volume),
 		cmocka_unit_test_setup_teardown(no_effect_where_it_was_as_full_before, make_volume, remove_volume),
 		cmocka_unit_test_setup_teardown(heals_from_the_journal_alone, make_volume, remove_volume),
+		cmocka_unit_test_setup_teardown(finds_the_volume_of_a_pod_made_anew, make_volume, remove_volume),
+		cmocka_unit_test_setup_teardown(a_new_volume_is_not_the_one_that_was_filled, make_volume, remove_volume),
 		cmocka_unit_test_setup_teardown(never_fills_the_node, make_volume, remove_volume),
 		cmocka_unit_test(freezes_a_pod_by_its_cgroup),
 	};
