@@ -14,7 +14,8 @@
 
 struct job {
 	const char *netns, *script;
-	struct buf *json; /* NULL: no output is wanted */
+	bool json;
+	struct buf *out;  /* NULL: no output is wanted */
 	int problem;      /* errno when the namespace could not be entered */
 	bool refused;     /* by nft; why says what it said */
 	struct buf why;
@@ -47,8 +48,8 @@ static struct nft_ctx *run(struct job *j)
 	pthread_mutex_unlock(&one_at_a_time);
 	if (j->refused)
 		buf_str(&j->why, nft_ctx_get_error_buffer(nft));
-	else if (j->json)
-		buf_str(j->json, nft_ctx_get_output_buffer(nft));
+	else if (j->out)
+		buf_str(j->out, nft_ctx_get_output_buffer(nft));
 	return nft;
 }
 
@@ -93,18 +94,27 @@ static int start(struct job *j, struct err *e)
 	return 0;
 }
 
+static int entering(const struct job *j, struct err *e)
+{
+	return err_set(e, ERR_BROKEN, "entering the network namespace %s: %s", j->netns, strerror(j->problem));
+}
+
+/* The first line is what is wrong, those after it point at the place. */
+static int refused(const struct job *j, struct err *e)
+{
+	return err_set(e, ERR_BROKEN, "nft in %s: %.*s", j->netns, (int)strcspn(buf_cstr(&j->why), "\n"),
+		       buf_cstr(&j->why));
+}
+
 int nft_run(const char *netns, const char *script, struct err *e)
 {
 	struct job j = {.netns = netns, .script = script};
 	int r = start(&j, e);
 
 	if (!r && j.problem)
-		r = err_set(e, ERR_BROKEN, "entering the network namespace %s: %s", netns,
-			    strerror(j.problem));
-	/* The first line is what is wrong, those after it point at the place. */
+		r = entering(&j, e);
 	else if (!r && j.refused)
-		r = err_set(e, ERR_BROKEN, "nft in %s: %.*s", netns,
-			    (int)strcspn(buf_cstr(&j.why), "\n"), buf_cstr(&j.why));
+		r = refused(&j, e);
 	buf_free(&j.why);
 	return r;
 }
@@ -123,20 +133,35 @@ int nft_delete_table(const char *netns, const char *table, struct err *e)
 	return r;
 }
 
-/* nft's answer as JSON; NULL without an error when it has none, or there is
- * no such namespace (any more). */
-static cJSON *ask(const char *netns, const char *question, struct err *e)
+/* What nft answers, as JSON or as text. *there is false, and it is no error,
+ * when what it was asked for is not there, or the namespace is no more. */
+static int ask(const char *netns, const char *question, bool json, struct buf *answer, bool *there,
+	       struct err *e)
 {
-	struct buf json = {0};
-	struct job j = {.netns = netns, .script = question, .json = &json};
-	cJSON *o = NULL;
+	struct job j = {.netns = netns, .script = question, .json = json, .out = answer};
+	int r = start(&j, e);
 
-	e->kind = ERR_NONE;
-	if (!start(&j, e) && !j.problem && !j.refused)
-		o = json_parse(buf_cstr(&json), "nft", e);
-	buf_free(&json);
+	*there = false;
+	if (!r && j.problem)
+		r = j.problem == ENOENT || j.problem == ESRCH ? 0 : entering(&j, e);
+	else if (!r && j.refused)
+		r = strstr(buf_cstr(&j.why), "No such file or directory") ? 0 : refused(&j, e);
+	else if (!r)
+		*there = true;
 	buf_free(&j.why);
-	return o;
+	return r;
+}
+
+/* The same, parsed; NULL without an error when there is nothing. */
+static int ask_json(const char *netns, const char *question, cJSON **o, struct err *e)
+{
+	struct buf text = {0};
+	bool there;
+	int r = ask(netns, question, true, &text, &there, e);
+
+	*o = !r && there ? json_parse(buf_cstr(&text), "nft", e) : NULL;
+	buf_free(&text);
+	return r || (there && !*o) ? -1 : 0;
 }
 
 int nft_counters(const char *netns, const char *table, bool *there, int64_t *in, int64_t *out,
@@ -145,14 +170,13 @@ int nft_counters(const char *netns, const char *table, bool *there, int64_t *in,
 	struct buf question = {0};
 	const cJSON *item;
 	cJSON *o;
+	int r;
 
 	*there = false;
 	*in = *out = 0;
 	buf_fmt(&question, "list counters table inet %s", table);
-	o = ask(netns, buf_cstr(&question), e);
+	r = ask_json(netns, buf_cstr(&question), &o, e);
 	buf_free(&question);
-	if (!o)
-		return e->kind == ERR_NONE ? 0 : -1;
 	cJSON_ArrayForEach(item, json_get(o, "nftables")) {
 		const cJSON *c = json_get(item, "counter");
 
@@ -165,22 +189,41 @@ int nft_counters(const char *netns, const char *table, bool *there, int64_t *in,
 			*out = json_i64(c, "packets", 0);
 	}
 	cJSON_Delete(o);
-	return 0;
+	return r;
+}
+
+/* Its text has the comment; nft's JSON had none before version 1.1. */
+static int carries_mark(const char *netns, const char *table, bool *yes, struct err *e)
+{
+	struct buf question = {0}, text = {0};
+	bool there;
+	int r;
+
+	buf_fmt(&question, "list table inet %s", table);
+	r = ask(netns, buf_cstr(&question), false, &text, &there, e);
+	*yes = !r && there && strstr(buf_cstr(&text), "\t" NFT_MARK "\n");
+	buf_free(&question);
+	buf_free(&text);
+	return r;
 }
 
 int nft_our_tables(const char *netns, struct buf *names, struct err *e)
 {
 	const cJSON *item;
-	cJSON *o = ask(netns, "list tables inet", e);
+	cJSON *o;
+	int r = ask_json(netns, "list tables inet", &o, e);
 
-	if (!o)
-		return e->kind == ERR_NONE ? 0 : -1;
 	cJSON_ArrayForEach(item, json_get(o, "nftables")) {
 		const char *name = json_str(json_get(item, "table"), "name", "");
+		bool ours = false;
 
-		if (!strncmp(name, NFT_PREFIX, strlen(NFT_PREFIX)))
+		if (strncmp(name, NFT_PREFIX, strlen(NFT_PREFIX)))
+			continue;
+		if (carries_mark(netns, name, &ours, e))
+			r = -1;
+		if (ours)
 			buf_fmt(names, "%s\n", name);
 	}
 	cJSON_Delete(o);
-	return 0;
+	return r;
 }

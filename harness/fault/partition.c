@@ -124,7 +124,7 @@ static bool add_set(const char *name, bool v6, const cJSON *a, const cJSON *b, s
 static void begin_table(const char *table, struct buf *out)
 {
 	buf_fmt(out, "table inet %s\ndelete table inet %s\ntable inet %s {\n", table, table, table);
-	buf_str(out, "\tcounter cut_in { }\n\tcounter cut_out { }\n");
+	buf_str(out, "\t" NFT_MARK "\n\tcounter cut_in { }\n\tcounter cut_out { }\n");
 }
 
 static void begin_chain(const char *name, const char *hook, const char *priority, struct buf *out)

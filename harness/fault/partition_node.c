@@ -23,6 +23,8 @@
 #include "fault/partition.h"
 #include "fault/target.h"
 
+#define LOOK_NS NS_PER_S /* how often the rules are looked for, when nothing has changed */
+
 static const char *const PARAMS[] = {"shape", "direction", "api", "dns", "probes", NULL};
 static const char *const SHAPES[] = {"isolate", "halves", "bridge", "ring", NULL};
 static const char *const DIRECTIONS[] = {"both", "in", "out", NULL};
@@ -213,13 +215,30 @@ static int apply_forward(struct node *n, struct journal_entry *j, const struct p
 		partition_forward_rules(r, ips, &script);
 		res = nft_run(n->ops->host_netns, buf_cstr(&script), e);
 	}
+	json_set_bool(j->record, "forward", !res);
 	buf_free(&script);
 	cJSON_Delete(ips);
 	return res;
 }
 
-/* Puts the rules where they are missing. The journal knows of every place
- * before. A sandbox that ends in between takes its rules with it. */
+/* A sandbox that ends in between takes its rules with it. */
+static int apply_pod(cJSON *pod, const char *script, struct err *e)
+{
+	const char *netns = json_str(pod, "netns", "");
+	struct err why = {0};
+
+	if (nft_run(netns, script, &why) == 0) {
+		json_set_bool(pod, "applied", true);
+		return 0;
+	}
+	if (inode_of(netns) != json_i64(pod, "inode", -1))
+		return 0;
+	*e = why;
+	return err_prefix(e, "pod %s is not cut off", json_str(pod, "name", ""));
+}
+
+/* Puts the rules where they are missing, as far as that can be done. The
+ * journal knows of every place before. */
 static int apply(struct node *n, struct journal_entry *j, struct err *e)
 {
 	struct partition_rules rules;
@@ -231,21 +250,43 @@ static int apply(struct node *n, struct journal_entry *j, struct err *e)
 	partition_table_name(j->id, table);
 	rules_of(j, table, &rules);
 	partition_sandbox_rules(&rules, &script);
+	cJSON_ArrayForEach(p, cJSON_GetObjectItem(j->record, "pods"))
+		if (!json_bool(p, "applied", false) && apply_pod(p, buf_cstr(&script), e))
+			r = -1;
+	buf_free(&script);
+	return apply_forward(n, j, &rules, e) ? -1 : r;
+}
+
+/* Whether rules are missing that were to be there: nft failed, or somebody
+ * took them away. */
+static int look_for_gaps(struct node *n, struct journal_entry *j, bool *gaps, struct err *e)
+{
+	const char *host = n->ops->host_netns;
+	int64_t in, out;
+	char table[96];
+	bool there;
+	cJSON *p;
+
+	partition_table_name(j->id, table);
 	cJSON_ArrayForEach(p, cJSON_GetObjectItem(j->record, "pods")) {
 		const char *netns = json_str(p, "netns", "");
 
-		if (json_bool(p, "applied", false))
+		if (inode_of(netns) != json_i64(p, "inode", -1))
 			continue;
-		if (nft_run(netns, buf_cstr(&script), e)) {
-			if (inode_of(netns) != json_i64(p, "inode", -1))
-				continue;
-			r = err_prefix(e, "cutting off pod %s", json_str(p, "name", ""));
-			break;
+		if (json_bool(p, "applied", false)) {
+			if (nft_counters(netns, table, &there, &in, &out, e))
+				return -1;
+			json_set_bool(p, "applied", there);
 		}
-		json_set_bool(p, "applied", true);
+		*gaps = *gaps || !json_bool(p, "applied", false);
 	}
-	buf_free(&script);
-	return r ? r : apply_forward(n, j, &rules, e);
+	if (host && json_bool(j->record, "forward", false)) {
+		if (nft_counters(host, table, &there, &in, &out, e))
+			return -1;
+		json_set_bool(j->record, "forward", there);
+	}
+	*gaps = *gaps || !json_bool(j->record, "forward", false);
+	return 0;
 }
 
 static int inject(struct node *n, struct journal_entry *j, struct err *e)
@@ -282,36 +323,42 @@ fail:
 	return -1;
 }
 
+/* A place gets into the journal before it gets rules. */
 static int follow(struct node *n, struct journal_entry *j, struct err *e)
 {
-	bool fresh;
+	int64_t now = clock_mono_ns(), seen_ns = json_i64(j->record, "seen_ns", 0);
+	bool fresh = false, gaps = false;
 
+	/* Whatever fails here is tried again the next time. */
+	json_set_i64(j->record, "seen_ns", 0);
 	if (note_pods(n, j, &fresh, e))
 		return -1;
-	if (!fresh)
-		return 0;
-	return journal_write(j, e) || apply(n, j, e) ? -1 : 0;
+	if ((fresh || !seen_ns) && journal_write(j, e))
+		return -1;
+	if (fresh || seen_ns + LOOK_NS <= now) {
+		if (look_for_gaps(n, j, &gaps, e) || (gaps && apply(n, j, e)))
+			return -1;
+		seen_ns = now;
+	}
+	json_set_i64(j->record, "seen_ns", seen_ns);
+	return 0;
 }
 
-static bool is_target(const cJSON *plan, const char *uid)
-{
-	return known(json_get(plan, "targets"), uid) != NULL;
-}
-
-/* It bites when packets from or to every target were dropped. */
+/* It bites when packets from or to every target were dropped, in the sandbox
+ * that it has now. */
 static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, bool *bites,
 		   struct err *e)
 {
 	int64_t in, out, by_service = 0;
+	cJSON *hit = cJSON_CreateObject();
+	const cJSON *p, *t;
 	char table[96];
-	const cJSON *p;
 	bool there;
+	int r = 0;
 
-	*bites = true;
 	partition_table_name(j->id, table);
 	if (n->ops->host_netns) {
-		if (nft_counters(n->ops->host_netns, table, &there, &in, &out, e))
-			return -1;
+		r = nft_counters(n->ops->host_netns, table, &there, &in, &out, e);
 		json_pushf(evidence, "node %s: %lld packets by way of services dropped in, %lld out",
 			   n->name, (long long)in, (long long)out);
 		by_service = in + out;
@@ -319,18 +366,24 @@ static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, boo
 	cJSON_ArrayForEach(p, json_get(j->record, "pods")) {
 		const char *name = json_str(p, "name", "");
 
-		if (nft_counters(json_str(p, "netns", ""), table, &there, &in, &out, e))
-			return -1;
+		r = r ? r : nft_counters(json_str(p, "netns", ""), table, &there, &in, &out, e);
+		if (r)
+			break;
 		if (!there && inode_of(json_str(p, "netns", "")) != json_i64(p, "inode", -1)) {
 			json_pushf(evidence, "pod %s: its sandbox is gone, and the rules with it", name);
 			continue;
 		}
 		json_pushf(evidence, "pod %s: %s dropped %lld packets in, %lld out", name, table,
 			   (long long)in, (long long)out);
-		if (is_target(j->plan, json_str(p, "uid", "")))
-			*bites = *bites && there && in + out + by_service > 0;
+		if (there && in + out + by_service > 0)
+			json_set_bool(hit, name, true);
 	}
-	return 0;
+	*bites = !r;
+	cJSON_ArrayForEach(t, json_get(j->plan, "targets"))
+		if (target_here(n, t))
+			*bites = *bites && json_bool(hit, target_name(t), false);
+	cJSON_Delete(hit);
+	return r;
 }
 
 /* Removes the table from one namespace, if it is still the one of the record. */
@@ -338,7 +391,7 @@ static int heal_pod(struct node *n, const cJSON *pod, const char *table, cJSON *
 		    struct err *e)
 {
 	const char *name = json_str(pod, "name", "");
-	int64_t in, out;
+	int64_t in, out, inode;
 	char path[512];
 	bool there;
 
@@ -351,16 +404,17 @@ static int heal_pod(struct node *n, const cJSON *pod, const char *table, cJSON *
 		json_pushf(evidence, "pod %s: its sandbox is gone, and the rules with it", name);
 		return 0;
 	}
-	if (nft_counters(path, table, &there, &in, &out, e))
-		return -1;
-	if (!there) {
+	inode = inode_of(path);
+	if (nft_counters(path, table, &there, &in, &out, e) || nft_delete_table(path, table, e)) {
+		if (inode_of(path) == inode)
+			return err_prefix(e, "pod %s may still be cut off", name);
+		json_pushf(evidence, "pod %s: its sandbox is gone, and the rules with it", name);
+	} else if (!there) {
 		json_pushf(evidence, "pod %s: no rules of ours", name);
-		return 0;
+	} else {
+		json_pushf(evidence, "pod %s: %s removed, it had dropped %lld packets in, %lld out", name,
+			   table, (long long)in, (long long)out);
 	}
-	if (nft_delete_table(path, table, e))
-		return -1;
-	json_pushf(evidence, "pod %s: %s removed, it had dropped %lld packets in, %lld out", name,
-		   table, (long long)in, (long long)out);
 	return 0;
 }
 

@@ -13,14 +13,10 @@
 void residue_tables(struct residue *s, const char *netns, const char *where)
 {
 	struct buf tables = {0};
-	struct err gone = {0};
 	char *rest, *table;
 
-	/* A process that has just ended takes the path away: no matter. */
-	if (nft_our_tables(netns, &tables, &gone)) {
-		buf_free(&tables);
-		return;
-	}
+	if (nft_our_tables(netns, &tables, s->e))
+		s->r = -1;
 	rest = tables.s;
 	while (rest && (table = strsep(&rest, "\n"))) {
 		if (!table[0])

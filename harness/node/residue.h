@@ -14,7 +14,7 @@ struct residue {
 	bool remove;
 	cJSON *found;      /* borrowed: an array of strings */
 	struct err *e;     /* of the last failure */
-	int r;             /* 0, or -1 when something could not be undone */
+	int r;             /* 0, or -1 when something could not be undone, or be looked at */
 };
 
 /* Our nft tables in the network namespace at path `netns`; `where` is how to

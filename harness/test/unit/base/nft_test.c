@@ -23,7 +23,7 @@ enum { NAMESPACES = 3 };
 #define TABLE NFT_PREFIX "t"
 #define SCRIPT \
 	"table inet " TABLE "\ndelete table inet " TABLE "\ntable inet " TABLE " {\n" \
-	"\tcounter cut_in { packets 7 bytes 70 }\n\tcounter cut_out { packets 9 bytes 90 }\n}\n"
+	"\t" NFT_MARK "\n\tcounter cut_in { packets 7 bytes 70 }\n\tcounter cut_out { packets 9 bytes 90 }\n}\n"
 
 static char paths[NAMESPACES][64];
 static int fds[NAMESPACES], threads_before;
@@ -114,6 +114,8 @@ static void makes_reads_and_removes(void **state)
 	has_tables(paths[0], "");
 	counted(paths[0], false, 0, 0);
 	must(nft_run(paths[0], "table inet other { }", &e), &e);
+	/* Called as ours are is not made by us. */
+	must(nft_run(paths[0], "table inet " NFT_PREFIX "theirs { }", &e), &e);
 	must(nft_run(paths[0], SCRIPT, &e), &e);
 	has_tables(paths[0], TABLE "\n");
 	has_tables(paths[1], "");
