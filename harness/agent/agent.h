@@ -39,7 +39,8 @@
  *   POST   /v1/faults      {plan}: checks, journals, injects: {id, injected_ns, supported, why}
  *   GET    /v1/faults      {faults[{id, fault, state, injected_ns, effective_ns, healed_ns}]}
  *   GET    /v1/faults/ID   observes: {id, state, bites, effective_ns, evidence[]}
- *   DELETE /v1/faults/ID   heals: {id, healed_ns, evidence[]}
+ *   DELETE /v1/faults/ID   heals: {id, healed_ns, evidence[], lapse}; lapse, where it is
+ *                          there, says why the fault was not on all the time
  *   DELETE /v1/faults      heals everything: {healed: n, evidence[]}
  *   GET    /v1/residue     what an unclean end would leave here: {clean, found[]}: nft tables, frozen
  *                          cgroups, fill files, stopped nodes, journal entries, loop files, mounts

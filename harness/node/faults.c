@@ -22,7 +22,7 @@ struct node_faults {
 	struct live **v;
 	size_t n_live, alloc;
 	int64_t dead_man_ns;
-	int64_t expires_ns; /* atomic */
+	int64_t renewed_ns; /* atomic */
 };
 
 struct node_faults *node_faults_new(struct node *n, int64_t dead_man_ns)
@@ -55,12 +55,17 @@ void node_faults_free(struct node_faults *f)
 
 void node_faults_renew(struct node_faults *f)
 {
-	__atomic_store_n(&f->expires_ns, clock_mono_ns() + f->dead_man_ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&f->renewed_ns, clock_mono_ns(), __ATOMIC_RELAXED);
+}
+
+static int64_t renewed_ns(const struct node_faults *f)
+{
+	return __atomic_load_n(&f->renewed_ns, __ATOMIC_RELAXED);
 }
 
 int64_t node_faults_expires_in_ns(const struct node_faults *f)
 {
-	return __atomic_load_n(&f->expires_ns, __ATOMIC_RELAXED) - clock_mono_ns();
+	return renewed_ns(f) + f->dead_man_ns - clock_mono_ns();
 }
 
 static struct live *find(struct node_faults *f, const char *id)
@@ -87,19 +92,15 @@ static void keep(struct node_faults *f, struct live *l)
 	*VEC_PUSH(f->v, f->n_live, f->alloc) = l;
 }
 
-static int heal_every(struct node_faults *f, const char *why, struct err *e)
+static int end_every(struct node_faults *f, const char *why, struct err *e)
 {
 	struct err one = {0};
 	int r = 0;
 
 	for (size_t i = 0; i < f->n_live; i++) {
-		if (f->v[i]->healed)
-			continue;
-		if (live_heal(f->n, f->v[i], &one)) {
+		if (live_end(f->n, f->v[i], why, &one)) {
 			r = -1;
 			*e = one;
-		} else if (why) {
-			log_warn("fault %s healed: %s", f->v[i]->j.id, why);
 		}
 	}
 	return r;
@@ -122,7 +123,7 @@ void node_faults_recover(struct node_faults *f)
 		l->ops = fault_find(l->j.fault);
 		keep(f, l);
 	}
-	heal_every(f, "an earlier agent left it", &e);
+	end_every(f, "an earlier agent left it", &e);
 	if (list.ntorn && f->n->ops->residue) {
 		found = cJSON_CreateArray();
 		log_warn("%zu unreadable files in the undo journal: looking for what faults left",
@@ -147,10 +148,11 @@ static void *tend_all(void *arg)
 	while (!f->stop) {
 		int64_t wait_ns = LIVE_CALM_NS, want_ns, end_ns;
 
-		if (node_faults_expires_in_ns(f) < 0)
-			heal_every(f, "nobody has been heard of for too long", &e);
 		for (size_t i = 0; i < f->n_live; i++) {
-			want_ns = live_tend(f->n, f->v[i]);
+			/* One that could not be undone is tried again in its own time. */
+			if (node_faults_expires_in_ns(f) < 0 && !f->v[i]->heal_wanted)
+				live_end(f->n, f->v[i], "nobody has been heard of for too long", &e);
+			want_ns = live_tend(f->n, f->v[i], renewed_ns(f));
 			if (want_ns < wait_ns)
 				wait_ns = want_ns;
 		}
@@ -185,7 +187,7 @@ int node_faults_stop(struct node_faults *f, struct err *e)
 		pthread_join(f->thread, NULL);
 	f->running = false;
 	pthread_mutex_lock(&f->lock);
-	r = heal_every(f, "the agent ends", e);
+	r = end_every(f, "the agent ends", e);
 	pthread_mutex_unlock(&f->lock);
 	return r;
 }
@@ -221,6 +223,8 @@ static int inject(struct node_faults *f, const cJSON *plan, cJSON **out, struct 
 	if (l && !l->healed) {
 		if (!cJSON_Compare(l->j.plan, plan, 1))
 			return err_set(e, ERR_UNSUPPORTED, "a fault %s is under way already", l->j.id);
+		if (l->heal_wanted)
+			return err_set(e, ERR_BROKEN, "fault %s is being undone", l->j.id);
 		*out = injected_answer(l);
 		return 0;
 	}
@@ -333,6 +337,8 @@ int node_faults_heal(struct node_faults *f, const char *id, cJSON **out, struct 
 		json_set_str(*out, "id", l->j.id);
 		json_set_i64(*out, "healed_ns", l->j.healed_ns);
 		json_set(*out, "evidence", copy_of(l->undone));
+		if (l->lapse[0])
+			json_set_str(*out, "lapse", l->lapse);
 	}
 	pthread_mutex_unlock(&f->lock);
 	return r;

@@ -1,5 +1,6 @@
 #include "node/live.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -10,6 +11,7 @@
 #define SOON_NS (15 * NS_PER_MS)   /* while an effect is awaited */
 #define FOLLOW_NS (100 * NS_PER_MS) /* while a fault is on */
 #define RETRY_NS NS_PER_S           /* after a heal that failed */
+#define LAPSE_NS (2 * NS_PER_S)     /* a failure to follow that lasts so long counts */
 #define EFFECT_WITHIN_NS (60 * NS_PER_S) /* then it is only looked for when asked */
 
 void live_free(struct live *l)
@@ -82,7 +84,38 @@ int live_heal(struct node *n, struct live *l, struct err *e)
 	return 0;
 }
 
-int64_t live_tend(struct node *n, struct live *l)
+int live_end(struct node *n, struct live *l, const char *why, struct err *e)
+{
+	if (l->healed)
+		return 0;
+	if (!l->lapse[0])
+		snprintf(l->lapse, sizeof(l->lapse), "its node undid it: %s", why);
+	if (live_heal(n, l, e))
+		return -1;
+	log_warn("fault %s healed: %s", l->j.id, why);
+	return 0;
+}
+
+/* A pod that is started again has the fault, or it is known that it had not. */
+static void follow(struct node *n, struct live *l)
+{
+	struct err e = {0};
+	int64_t now;
+
+	if (l->ops->follow(n, &l->j, &e) == 0) {
+		l->failing_ns = 0;
+		return;
+	}
+	complain(l, "cannot follow", &e);
+	now = clock_mono_ns();
+	if (!l->failing_ns)
+		l->failing_ns = now;
+	if (now - l->failing_ns > LAPSE_NS && !l->lapse[0])
+		snprintf(l->lapse, sizeof(l->lapse), "for more than %lld s it was not on everywhere: %.300s",
+			 (long long)(LAPSE_NS / NS_PER_S), e.msg);
+}
+
+int64_t live_tend(struct node *n, struct live *l, int64_t renewed_ns)
 {
 	int64_t now = clock_mono_ns(), ttl_ms = json_i64(l->j.plan, "ttl_ms", 0);
 	struct err e = {0};
@@ -94,16 +127,14 @@ int64_t live_tend(struct node *n, struct live *l)
 			live_heal(n, l, &e);
 		return FOLLOW_NS;
 	}
-	if (ttl_ms > 0 && now - l->started_ns > ttl_ms * NS_PER_MS) {
-		log_warn("fault %s is healed: its time of %lld ms is over", l->j.id,
-			 (long long)ttl_ms);
-		live_heal(n, l, &e);
+	if (ttl_ms > 0 && now - renewed_ns > ttl_ms * NS_PER_MS) {
+		live_end(n, l, "its time is over, and nobody renewed it", &e);
 		return FOLLOW_NS;
 	}
 	if (!l->bites && now - l->started_ns < EFFECT_WITHIN_NS && live_look(n, l, &e))
 		complain(l, "cannot be observed", &e);
-	if (l->ops->lasting && l->ops->follow && l->ops->follow(n, &l->j, &e))
-		complain(l, "cannot follow", &e);
+	if (l->ops->lasting && l->ops->follow)
+		follow(n, l);
 	if (!l->bites && now - l->started_ns < EFFECT_WITHIN_NS)
 		return SOON_NS;
 	return l->ops->lasting ? FOLLOW_NS : LIVE_CALM_NS;

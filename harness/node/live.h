@@ -18,6 +18,8 @@ struct live {
 	cJSON *undone;               /* what heal said */
 	bool bites, healed, heal_wanted;
 	int64_t started_ns, next_try_ns, complained_ns;
+	int64_t failing_ns; /* it cannot be followed since; 0: it can */
+	char lapse[400];    /* why it was not on all the time; "" */
 };
 
 #define LIVE_CALM_NS (500 * NS_PER_MS) /* how often a fault that needs nothing is tended */
@@ -36,8 +38,13 @@ int live_look(struct node *n, struct live *l, struct err *e);
  * failure live_tend() tries again. */
 int live_heal(struct node *n, struct live *l, struct err *e);
 
-/* What a fault needs now and then; returns in how many nanoseconds again. */
-int64_t live_tend(struct node *n, struct live *l);
+/* Undoes it though nobody asked for that; `why` is a lapse. */
+int live_end(struct node *n, struct live *l, const char *why, struct err *e);
+
+/* What a fault needs now and then; returns in how many nanoseconds again.
+ * `renewed_ns` is when the driver was heard of last: from then its plan's ttl_ms
+ * counts. */
+int64_t live_tend(struct node *n, struct live *l, int64_t renewed_ns);
 
 /* {id, fault, state, injected_ns, effective_ns, healed_ns}; the caller deletes it. */
 cJSON *live_summary(const struct live *l);

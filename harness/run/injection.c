@@ -12,7 +12,7 @@
 #define OBSERVE_EVERY_NS (50 * NS_PER_MS)
 #define INJECT_TIMEOUT_NS (60 * NS_PER_S)
 #define HEAL_WITHIN_NS (60 * NS_PER_S)
-#define BEYOND_MS 600000 /* an agent heals by itself so long after the fault should be over */
+#define TTL_MS 600000 /* an agent heals by itself so long after it has heard of a driver */
 
 static bool wanted(const char *target, const cJSON *member)
 {
@@ -199,7 +199,7 @@ int injection_plan(struct stage *st, const struct step *step, const char *ns, st
 	json_set_str(inj->plan, "namespace", ns);
 	params = cJSON_AddObjectToObject(inj->plan, "params");
 	targets = cJSON_AddArrayToObject(inj->plan, "targets");
-	json_set_i64(inj->plan, "ttl_ms", BEYOND_MS + step->duration_ns / NS_PER_MS);
+	json_set_i64(inj->plan, "ttl_ms", TTL_MS);
 	if (inj->ops->check && inj->ops->check(step->params, params, e))
 		goto out;
 	if (st->ops->nodes(st->en, &nodes, e) || st->ops->pods(st->en, &pods, e))
@@ -219,11 +219,6 @@ out:
 	pods_free(&pods);
 	nodes_free(&nodes);
 	return r;
-}
-
-void injection_holds(struct injection *inj, int64_t ns)
-{
-	json_set_i64(inj->plan, "ttl_ms", BEYOND_MS + ns / NS_PER_MS);
 }
 
 static void fault_path(const struct injection *inj, char *path, size_t size)
@@ -300,6 +295,7 @@ int injection_start(struct stage *st, struct injection *inj, bool *bites, struct
 			return -1;
 		*bites = *bites && one;
 	}
+	inj->bit = *bites;
 	/* A kill is over once it has happened; its record goes at once. */
 	if (!inj->ops->lasting)
 		return injection_heal(st, inj, e);
@@ -320,9 +316,15 @@ static int heal_one(struct stage *st, struct injection *inj, const char *agent, 
 		bool known = true;
 
 		if (stage_delete(st, agent, path, 30 * NS_PER_S, &a, &known, e) == 0) {
+			if (!known && inj->bit && inj->ops->lasting)
+				stage_broken(st, inj->step->id, "the agent of its node started anew, and the fault "
+					     "ended before it was to");
 			if (!known)
 				return 0;
 			int64_t t = json_i64(a, "healed_ns", 0);
+
+			if (json_str(a, "lapse", NULL) && inj->ops->lasting)
+				stage_broken(st, inj->step->id, json_str(a, "lapse", ""));
 
 			/* Clean-up goes on when the clock cannot be asked. */
 			if (stage_clock(st, agent, &c, e))

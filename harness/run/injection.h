@@ -21,16 +21,13 @@ struct injection {
 	size_t nagents, agents_alloc;
 	int64_t heal_at_ns;              /* 0: by a heal step or the end */
 	bool on;                         /* perhaps injected, and not healed */
+	bool bit;                        /* all of it was seen to bite */
 };
 
 /* Asks the system who has which role now, chooses the targets, and fills
  * inj->plan and its agents. Emits "planned". */
 int injection_plan(struct stage *st, const struct step *step, const char *ns, struct rng *rng,
 		   struct injection *inj, struct err *e);
-
-/* For how long it may be on, where its step does not say: an agent that nobody
- * tells to heal does so by itself, but not before. */
-void injection_holds(struct injection *inj, int64_t ns);
 
 /* Injects and waits for the evidence that it bites. When there is none in
  * time, a "no-effect" event is written and *bites is false: the scenario is

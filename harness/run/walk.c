@@ -123,22 +123,6 @@ static struct injection *injection_by_id(struct walk *w, const char *id)
 	return NULL;
 }
 
-/* How long a fault without `for` may be on: until its own heal step, however
- * long those before it take. */
-static int64_t held_ns(const struct walk *w, const struct step *fault)
-{
-	int64_t ns = 0;
-
-	for (size_t i = (size_t)(fault - w->p->sc.steps) + 1; i < w->p->sc.nsteps; i++) {
-		const struct step *s = &w->p->sc.steps[i];
-
-		if (s->kind == STEP_HEAL && !strcmp(s->id, fault->id))
-			break;
-		ns += s->duration_ns;
-	}
-	return ns;
-}
-
 static int inject(struct walk *w, const struct step *s, struct err *e)
 {
 	struct injection *inj;
@@ -155,8 +139,6 @@ static int inject(struct walk *w, const struct step *s, struct err *e)
 	inj = &w->inj[w->ninj++];
 	if (injection_plan(w->st, s, ((struct engine_base *)w->st->en)->namespace, &w->rng, inj, e))
 		return -1;
-	if (!s->duration_ns)
-		injection_holds(inj, held_ns(w, s));
 	w->broke = false;
 	if (injection_start(w->st, inj, &bites, e))
 		return -1;

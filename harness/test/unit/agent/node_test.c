@@ -437,6 +437,41 @@ static void a_fault_has_an_end_of_its_own(void **state)
 	cJSON_Delete(plan);
 }
 
+/* However long it is held: the end counts from the driver's last word. */
+static void a_fault_is_held_by_renewal(void **state)
+{
+	struct fixture *f = *state;
+	cJSON *plan = help_plan("p", "pause", "db-0", UID, NULL);
+	int64_t end_ns;
+
+	start_agent(f, "60");
+	json_set_i64(plan, "ttl_ms", 1000);
+	expect(f, "POST", "/v1/faults", plan, 200);
+	end_ns = clock_mono_ns() + 3 * NS_PER_S;
+	while (clock_mono_ns() < end_ns) {
+		expect(f, "POST", "/v1/lease", NULL, 200);
+		assert_int_equal(member_state(f), 'T');
+		clock_sleep_until(clock_mono_ns() + 100 * NS_PER_MS);
+	}
+	assert_true(help_wait(runs, f));
+	assert_true(help_wait(journal_empty, f));
+	cJSON_Delete(plan);
+}
+
+/* Asked to undo it later, it says that it had done so by itself. */
+static void an_early_end_is_told(void **state)
+{
+	struct fixture *f = *state;
+	cJSON *a;
+
+	start_agent(f, "1");
+	inject(f, "p", "pause", NULL);
+	assert_true(help_wait(runs, f));
+	a = ask(f, "DELETE", "/v1/faults/p", NULL, 200);
+	assert_non_null(strstr(json_str(a, "lapse", ""), "nobody has been heard of"));
+	cJSON_Delete(a);
+}
+
 static void ending_heals(void **state)
 {
 	struct fixture *f = *state;
@@ -662,6 +697,8 @@ int main(void)
 		WITH(kills_of_a_process),
 		WITH(dead_man),
 		WITH(a_fault_has_an_end_of_its_own),
+		WITH(a_fault_is_held_by_renewal),
+		WITH(an_early_end_is_told),
 		WITH(ending_heals),
 		WITH(the_next_one_heals_after_a_kill),
 		WITH(a_torn_journal_is_no_excuse),

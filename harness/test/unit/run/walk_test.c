@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "run/walk.h"
@@ -23,7 +24,8 @@ struct engine {
 	struct engine_base base;
 	const char *ends;
 	int64_t until_ns;
-	int64_t ttl_ms; /* of the fault that was sent */
+	int status; /* of an undoing, and what it is answered */
+	const char *answer;
 };
 
 static int pods(struct engine *en, struct pods *out, struct err *e)
@@ -53,13 +55,12 @@ static int nodes(struct engine *en, struct nodes *out, struct err *e)
 static int call(struct engine *en, const char *agent, const char *method, const char *path, const char *body,
 		int64_t timeout_ns, struct buf *answer, int *status, struct err *e)
 {
-	(void)agent, (void)timeout_ns;
-	if (!strcmp(method, "POST") && !strcmp(path, "/v1/faults")) {
-		cJSON *plan = cJSON_Parse(body);
-
-		en->ttl_ms = json_i64(plan, "ttl_ms", 0);
-		cJSON_Delete(plan);
-		return err_set(e, ERR_BROKEN, "this is far enough");
+	(void)agent, (void)body, (void)timeout_ns, (void)e;
+	*status = 200;
+	if (!strcmp(method, "DELETE")) {
+		*status = en->status;
+		buf_str(answer, en->answer);
+		return 0;
 	}
 	if (!strcmp(path, "/v1/status"))
 		buf_str(answer, "{\"redundant\":true,\"members\":["
@@ -67,7 +68,6 @@ static int call(struct engine *en, const char *agent, const char *method, const 
 			"{\"m\":\"m-1\",\"role\":\"replica\",\"ok\":true},{\"m\":\"m-2\",\"role\":\"replica\",\"ok\":true}]}");
 	else
 		buf_fmt(answer, "{\"mono_ns\":%lld}", (long long)clock_mono_ns());
-	*status = 200;
 	return 0;
 }
 
@@ -109,51 +109,46 @@ static int64_t waits(enum await_kind what, const char *ends, int64_t ends_for_ns
 	return took;
 }
 
-/* For how long an agent may let the first fault of these steps live. */
-static int64_t lives_ms(struct step *steps, size_t n)
+/* Whether the trial is void, saying so, after a fault that was on was undone. */
+static bool void_after(int status, const char *answer, bool lasting, const char *says)
 {
 	static const struct engine_ops ops = {.pods = pods, .nodes = nodes, .call = call};
-	struct engine en = {.base = {.ops = &ops}, .ends = ""};
-	static const volatile int interrupted;
-	struct stage st = {.en = &en, .ops = &ops, .interrupted = &interrupted};
-	struct plan plan = {.sc = {.steps = steps, .nsteps = n}};
-	struct walk *w = mem_alloc(sizeof(*w));
+	struct engine en = {.base = {.ops = &ops}, .ends = "", .status = status, .answer = answer};
+	struct step step = {.id = "f", .target = "m-0"};
+	char path[] = "/tmp/walk_testXXXXXX", *agents[] = {"node/n"};
+	struct injection inj = {.step = &step, .ops = fault_find(lasting ? "pause" : "kill-pod"),
+				.plan = cJSON_CreateObject(), .agents = agents, .nagents = 1, .on = true, .bit = true};
+	struct stage st = {.en = &en, .ops = &ops};
+	struct buf b = {0};
 	struct err e = {0};
+	int fd = mkstemp(path);
+	bool said;
 
-	if (event_log_open(&st.events, "/dev/null", &e))
+	assert_true(fd >= 0);
+	close(fd);
+	if (event_log_open(&st.events, path, &e) || injection_heal(&st, &inj, &e))
 		fail_msg("%s", e.msg);
-	w->st = &st;
-	w->p = &plan;
-	assert_int_equal(walk_steps(w, &e), -1);
-	if (strcmp(e.msg, "this is far enough") != 0)
+	assert_false(inj.on);
+	if (event_log_close(&st.events, &e) || file_read(path, &b, &e))
 		fail_msg("%s", e.msg);
-	for (size_t i = 0; i < w->ninj; i++)
-		injection_free(&w->inj[i]);
-	assert_int_equal(event_log_close(&st.events, &e), 0);
-	free(w);
-	return en.ttl_ms;
+	said = strstr(buf_cstr(&b), "\"broken\"") && strstr(buf_cstr(&b), says);
+	unlink(path);
+	buf_free(&b);
+	cJSON_Delete(inj.plan);
+	return said;
 }
 
-#define MINUTES(n) ((n) * 60 * NS_PER_S)
-
-static void test_a_fault_lives_as_long_as_it_is_held(void **state)
+static void test_a_fault_that_was_not_on_all_the_time_voids_the_trial(void **state)
 {
-	struct step steps[] = {
-		{.kind = STEP_FAULT, .fault = "kill-pod", .target = "m-0", .id = "f", .duration_ns = MINUTES(15)},
-		{.kind = STEP_STEADY, .duration_ns = MINUTES(12)},
-		{.kind = STEP_AWAIT, .duration_ns = MINUTES(3)},
-		{.kind = STEP_HEAL, .id = "other"},
-		{.kind = STEP_HEAL, .id = "f"},
-		{.kind = STEP_STEADY, .duration_ns = MINUTES(100)},
-	};
+	const char *whole = "{\"id\":\"f\",\"healed_ns\":1,\"evidence\":[]}";
+	const char *not = "{\"id\":\"f\",\"healed_ns\":1,\"evidence\":[],\"lapse\":\"pod m-0 is not cut off\"}";
 
 	(void)state;
-	assert_in_range(lives_ms(steps, ARRAY_LEN(steps)), 16 * 60000, 30 * 60000);
-	/* Without `for`: until its heal step, or to the end. */
-	steps[0].duration_ns = 0;
-	assert_in_range(lives_ms(steps, ARRAY_LEN(steps)), 16 * 60000, 30 * 60000);
-	steps[4].id = "another";
-	assert_true(lives_ms(steps, ARRAY_LEN(steps)) > 115 * 60000);
+	assert_false(void_after(200, whole, true, ""));
+	assert_true(void_after(200, not, true, "pod m-0 is not cut off"));
+	assert_true(void_after(404, "{}", true, "started anew"));
+	/* A kill is over once it has happened. */
+	assert_false(void_after(404, "{}", false, ""));
 }
 
 static void test_an_ending_pod_meets_nothing(void **state)
@@ -177,7 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_ending_pod_meets_nothing),
-		cmocka_unit_test(test_a_fault_lives_as_long_as_it_is_held),
+		cmocka_unit_test(test_a_fault_that_was_not_on_all_the_time_voids_the_trial),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
