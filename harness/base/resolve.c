@@ -8,6 +8,7 @@
 #include <netdb.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -185,6 +186,22 @@ static enum answer look_up(ares_channel channel, const char *host, int64_t until
 	return a;
 }
 
+bool resolve_listed(const char *name, char out[RESOLVE_ADDR_MAX])
+{
+	const char *path = getenv("ORDEAL_HOSTS");
+	FILE *f = path && *path ? fopen(path, "re") : NULL;
+	char line[256], addr[RESOLVE_ADDR_MAX], host[128];
+	bool found = false;
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = sscanf(line, "%63s %127s", addr, host) == 2 && !strcmp(host, name);
+	if (f)
+		fclose(f);
+	if (found)
+		mem_copy_str(out, RESOLVE_ADDR_MAX, addr);
+	return found;
+}
+
 int resolve_host(const struct resolver *r, const char *host, int64_t until_ns,
 		 char out[RESOLVE_ADDR_MAX], char *error, size_t size)
 {
@@ -197,6 +214,8 @@ int resolve_host(const struct resolver *r, const char *host, int64_t until_ns,
 		mem_copy_str(out, RESOLVE_ADDR_MAX, host);
 		return 0;
 	}
+	if (resolve_listed(host, out))
+		return 0;
 	if (r && r->resolv_conf) {
 		o.resolvconf_path = (char *)r->resolv_conf;
 		mask |= ARES_OPT_RESOLVCONF;

@@ -11,27 +11,18 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/resolve.h"
 
 int memory_net_resolve(const char *name, char out[64], struct err *e)
 {
-	const char *path = getenv("ORDEAL_HOSTS");
-	char line[256], addr[64], host[128];
 	struct in_addr in;
-	FILE *f;
 
 	if (inet_pton(AF_INET, name, &in) == 1) {
 		mem_copy_str(out, 64, name);
 		return 0;
 	}
-	f = path && *path ? fopen(path, "re") : NULL;
 	out[0] = '\0';
-	while (f && !out[0] && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%63s %127s", addr, host) == 2 && !strcmp(host, name))
-			mem_copy_str(out, 64, addr);
-	}
-	if (f)
-		fclose(f);
-	if (!out[0])
+	if (!resolve_listed(name, out))
 		return err_set(e, ERR_BROKEN, "no address of %s is known (no such line in the file that "
 			       "$ORDEAL_HOSTS names)", name);
 	return 0;

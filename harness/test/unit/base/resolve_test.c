@@ -287,6 +287,27 @@ static void test_found(void **state)
 	found(s, "six.test.", "fd00::7", "six.test/1 six.test/28 ");
 }
 
+/* Members of the engine local have no name server. */
+static void test_listed(void **state)
+{
+	struct server *s = *state;
+	char path[sizeof(s->dir) + 8];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/hosts", s->dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs("127.1.2.10 db-0\nnonsense\n127.1.2.11 db\n", f);
+	fclose(f);
+	setenv("ORDEAL_HOSTS", path, 1);
+	found(s, "db-0", "127.1.2.10", "");
+	found(s, "db", "127.1.2.11", "");
+	found(s, "db.prod.svc.test.", "10.1.2.3", "db.prod.svc.test/1 "); /* what is not there */
+	assert_int_equal(unlink(path), 0);
+	found(s, "db", "10.1.2.3", "db.prod.svc.test/1 ");
+	unsetenv("ORDEAL_HOSTS");
+}
+
 static void not_found(struct server *s, const char *host, int64_t within_ns, const char *want)
 {
 	char out[RESOLVE_ADDR_MAX], why[120] = "";
@@ -431,6 +452,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_found, usual),
+		cmocka_unit_test_setup(test_listed, usual),
 		cmocka_unit_test_setup(test_not_found, usual),
 		cmocka_unit_test_setup(test_search_goes_on, usual),
 		cmocka_unit_test_setup(test_truncated, usual),
