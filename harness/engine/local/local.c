@@ -1,6 +1,6 @@
 /* Engine local: processes on this machine instead of pods. It needs neither
- * root nor a cluster, and exists for the system `memory`, on which the whole
- * harness is tested: driver, agents, faults, measures and reports are the
+ * root nor a cluster, and exists for systems that are plain processes, such as
+ * `memory`, on which the whole harness is tested: driver, agents, faults, measures and reports are the
  * same as on a cluster. */
 #include "engine/local/local.h"
 
@@ -365,7 +365,7 @@ static void local_watch_stop(struct engine *en)
 
 const struct engine_ops engine_local = {
 	.name = "local",
-	.summary = "processes on this machine, for the system memory; needs no cluster and no root",
+	.summary = "processes on this machine, such as the system memory; needs no cluster and no root",
 	.caps = 0,
 	.open = local_open,
 	.close = local_close,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -249,21 +250,38 @@ static int add_args(struct reading *r, const char *key, size_t *n, struct err *e
 	return 0;
 }
 
+static bool installed(struct arena *a, const char *program)
+{
+	const char *at = getenv("PATH");
+
+	if (strchr(program, '/'))
+		return access(program, X_OK) == 0;
+	for (size_t len; at && *at; at += len + (at[len] == ':')) {
+		len = strcspn(at, ":");
+		if (access(arena_fmt(a, "%.*s/%s", (int)len, at, program), X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* An image says nothing of what runs in it. */
 static int read_command(struct reading *r, struct err *e)
 {
 	size_t n = 0;
 
 	r->pod->argv = arena_alloc(&r->l->arena, (ARGS_MAX + 1) * sizeof(char *));
-	if (add_args(r, "command", &n, e) || add_args(r, "args", &n, e))
+	if (add_args(r, "command", &n, e))
 		return -1;
-	if (!n || strcmp(r->pod->argv[0], "ordeal")) {
-		yaml_error(r->container, e, "engine local runs only `ordeal` itself (the system "
-			   "memory); use engine kind for this one");
+	if (!n || (strcmp(r->pod->argv[0], "ordeal") && !installed(&r->l->arena, r->pod->argv[0]))) {
+		yaml_error(r->container, e, n ? "engine local runs programs that are installed, and no \"%s\" is; "
+			   "install it, or use engine kind" : "engine local runs a container's command, "
+			   "and this one has none; use engine kind", n ? r->pod->argv[0] : "");
 		e->kind = ERR_UNSUPPORTED;
 		return -1;
 	}
-	r->pod->argv[0] = r->l->self;
-	return 0;
+	if (!strcmp(r->pod->argv[0], "ordeal"))
+		r->pod->argv[0] = r->l->self;
+	return add_args(r, "args", &n, e);
 }
 
 static void make_env(struct reading *r)

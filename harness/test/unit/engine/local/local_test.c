@@ -259,8 +259,9 @@ static void refused(const char *yaml, enum err_kind kind, const char *want)
 static void what_it_cannot_run_is_refused(void **state)
 {
 	(void)state;
-	refused(SET("{name: a, image: postgres}"), ERR_UNSUPPORTED, "engine kind");
-	refused(SET("{name: a, command: [postgres]}"), ERR_UNSUPPORTED, "engine kind");
+	refused(SET("{name: a, image: postgres}"), ERR_UNSUPPORTED, "has none; use engine kind");
+	refused(SET("{name: a, command: [no-such-program]}"), ERR_UNSUPPORTED, "no \"no-such-program\" is");
+	refused(SET("{name: a, command: [/no/such/program]}"), ERR_UNSUPPORTED, "no \"/no/such/program\" is");
 	refused(SET("{name: a, command: [ordeal]}, {name: b, command: [ordeal]}"), ERR_INPUT,
 		"exactly one container");
 	refused("kind: Deployment\nmetadata: {name: x}\n", ERR_UNSUPPORTED, "no Deployment");
