@@ -33,11 +33,13 @@ struct fault_ops {
 	enum fault_place place;
 	bool lasting;  /* stays until healed; false: done once injected (kills) */
 
-	/* Parameters besides fault/target/as/for, NULL-terminated. */
+	/* Required, but for what is marked as optional. */
+
+	/* Optional: parameters besides fault/target/as/for, NULL-terminated. */
 	const char *const *params;
 
-	/* Checks a step's parameters and fills `params` with them and the
-	 * defaults. Errors point into the file. */
+	/* Optional. Checks a step's parameters and fills `params` with them and
+	 * the defaults. Errors point into the file. */
 	int (*check)(const struct ynode *step, cJSON *params, struct err *e);
 
 	/* What it does to its targets with these parameters: all that systems'
@@ -46,7 +48,8 @@ struct fault_ops {
 	 * NULL or lack a parameter (an old record): the default, then. */
 	void (*effects)(const cJSON *params, struct effects *out);
 
-	/* Can this node do it? Sets *why when not. Runs in the agent. */
+	/* Optional, where every node can. Can this one do it? Sets *why when
+	 * not. Runs in the agent. */
 	bool (*supported)(struct node *n, const cJSON *plan, char *why, size_t size);
 
 	/* Brings it about. Before the first change it must have called
@@ -58,8 +61,8 @@ struct fault_ops {
 	int (*observe)(struct node *n, struct journal_entry *j, cJSON *evidence, bool *bites,
 		       struct err *e);
 
-	/* Called about every 100 ms while a lasting fault is on: lets it follow
-	 * a restarted pod. May be NULL. */
+	/* Optional. Called about every 100 ms while a lasting fault is on: lets it
+	 * follow a restarted pod. */
 	int (*follow)(struct node *n, struct journal_entry *j, struct err *e);
 
 	/* Undoes it from the record alone; idempotent; also after a crash in

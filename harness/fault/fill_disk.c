@@ -102,34 +102,27 @@ static void note_place(cJSON *file, const char *dir, const char *id)
 	json_set_i64(file, "device", fill_device(path));
 }
 
+static int note_file(struct node *n, const struct journal_entry *j, const cJSON *target, cJSON *out,
+		     struct err *e)
+{
+	struct node_volume v = {0};
+
+	if (volume_of(n, j->plan, target, &v, e))
+		return -1;
+	json_set_str(out, "volume", v.name);
+	note_place(out, v.path, j->id);
+	return 0;
+}
+
 static int inject(struct node *n, struct journal_entry *j, struct err *e)
 {
 	int percent = percent_of(plan_param(j->plan, "to", "full"));
-	cJSON *targets, *files = cJSON_AddArrayToObject(j->record, "files");
-	struct node_volume v;
-	const cJSON *t;
-	cJSON *f;
-	int r = 0;
+	const cJSON *f;
 
-	if (targets_here(n, j->plan, &targets, e))
-		return -1;
-	cJSON_ArrayForEach(t, targets) {
-		memset(&v, 0, sizeof(v));
-		r = volume_of(n, j->plan, t, &v, e);
-		if (r)
-			break;
-		f = cJSON_CreateObject();
-		json_set_str(f, "member", target_name(t));
-		json_set_str(f, "volume", v.name);
-		note_place(f, v.path, j->id);
-		json_push(files, f);
-	}
-	cJSON_Delete(targets);
 	json_set_i64(j->record, "percent", percent);
-	if (r || journal_write(j, e))
+	if (targets_note(n, j, "files", note_file, e))
 		return -1;
-	j->injected_ns = clock_mono_ns();
-	cJSON_ArrayForEach(f, files)
+	cJSON_ArrayForEach(f, json_get(j->record, "files"))
 		if (fill_to(json_str(f, "path", ""), json_i64(f, "device", 0), percent, e))
 			return -1;
 	return 0;

@@ -49,25 +49,21 @@ static bool supported(struct node *n, const cJSON *plan, char *why, size_t size)
 }
 
 /* Remembers who runs in the pod now. */
-static int remember(struct node *n, const char *ns, const cJSON *target, cJSON *pods, struct err *e)
+static int remember(struct node *n, const struct journal_entry *j, const cJSON *target, cJSON *out,
+		    struct err *e)
 {
-	const char *uid = json_str(target, "uid", "");
+	const char *ns = json_str(j->plan, "namespace", ""), *uid = json_str(target, "uid", "");
 	struct pid_list pids = {0};
 	bool deleting = false;
 	char now[64];
-	cJSON *p;
 
 	if (n->ops->pod_uid(n, ns, target_name(target), now, &deleting, e) || n->ops->pids(n, uid, true, &pids, e))
 		return -1;
 	if (!pids.n)
 		return err_set(e, ERR_BROKEN, "pod %s (%s) has no process on this node",
 			       target_name(target), uid);
-	p = cJSON_CreateObject();
-	json_set_str(p, "member", target_name(target));
-	json_set_str(p, "uid", uid);
-	json_set_bool(p, "ending", deleting);
-	json_set(p, "procs", procs_remember(&pids));
-	json_push(pods, p);
+	json_set_bool(out, "ending", deleting);
+	json_set(out, "procs", procs_remember(&pids));
 	pid_list_free(&pids);
 	return 0;
 }
@@ -134,20 +130,11 @@ static int kill_one(struct node *n, struct journal_entry *j, cJSON *pod, struct 
 
 static int inject(struct node *n, struct journal_entry *j, struct err *e)
 {
-	cJSON *targets, *pods = cJSON_AddArrayToObject(j->record, "pods"), *pod;
-	const cJSON *t;
-	int r = 0;
+	cJSON *pod;
 
-	if (targets_here(n, j->plan, &targets, e))
+	if (targets_note(n, j, "pods", remember, e))
 		return -1;
-	cJSON_ArrayForEach(t, targets)
-		if (!r)
-			r = remember(n, json_str(j->plan, "namespace", ""), t, pods, e);
-	cJSON_Delete(targets);
-	if (r || journal_write(j, e))
-		return -1;
-	j->injected_ns = clock_mono_ns();
-	cJSON_ArrayForEach(pod, pods)
+	cJSON_ArrayForEach(pod, json_get(j->record, "pods"))
 		if (kill_one(n, j, pod, e))
 			return -1;
 	return 0;

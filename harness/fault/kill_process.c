@@ -12,7 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "fault/fault.h"
 #include "fault/journal.h"
@@ -111,54 +110,37 @@ static bool find_first(const struct pid_list *pids, pid_t like, struct proc_stat
 	return found;
 }
 
-static int choose(struct node *n, const cJSON *plan, const cJSON *target, struct proc_stat *out,
+static int choose(struct node *n, const struct journal_entry *j, const cJSON *target, cJSON *out,
 		  struct err *e)
 {
-	const char *name = plan_param(plan, "process", NULL), *uid = json_str(target, "uid", "");
-	bool want_first = !strcmp(plan_param(plan, "which", "server"), "pid1"), found;
+	const char *name = plan_param(j->plan, "process", NULL), *uid = json_str(target, "uid", "");
+	bool want_first = !strcmp(plan_param(j->plan, "which", "server"), "pid1"), found;
 	struct pid_list pids = {0};
+	struct proc_stat s;
 
 	if (n->ops->pids(n, uid, false, &pids, e))
 		return -1;
-	found = find_server(&pids, name, out);
+	found = find_server(&pids, name, &s);
 	/* A server that we know no name of is its container's first process. */
 	if (want_first || (!found && !name))
-		found = find_first(&pids, found ? out->pid : 0, out);
+		found = find_first(&pids, found ? s.pid : 0, &s);
 	pid_list_free(&pids);
 	if (!found)
 		return err_set(e, ERR_BROKEN, "pod %s (%s) has no process %s%son this node",
 			       target_name(target), uid, name ? name : "", name ? " " : "");
+	json_set_i64(out, "pid", s.pid);
+	json_set_i64(out, "start", (int64_t)s.start_ticks);
+	json_set_str(out, "comm", s.comm);
 	return 0;
 }
 
 static int inject(struct node *n, struct journal_entry *j, struct err *e)
 {
-	cJSON *targets, *procs = cJSON_AddArrayToObject(j->record, "procs");
-	struct proc_stat s;
-	const cJSON *t, *p;
-	int r = 0;
+	const cJSON *p;
 
-	if (targets_here(n, j->plan, &targets, e))
+	if (targets_note(n, j, "procs", choose, e))
 		return -1;
-	cJSON_ArrayForEach(t, targets) {
-		cJSON *o;
-
-		r = r ? r : choose(n, j->plan, t, &s, e);
-		if (r)
-			break;
-		o = cJSON_CreateObject();
-		json_set_str(o, "member", target_name(t));
-		json_set_str(o, "uid", json_str(t, "uid", ""));
-		json_set_i64(o, "pid", s.pid);
-		json_set_i64(o, "start", (int64_t)s.start_ticks);
-		json_set_str(o, "comm", s.comm);
-		json_push(procs, o);
-	}
-	cJSON_Delete(targets);
-	if (r || journal_write(j, e))
-		return -1;
-	j->injected_ns = clock_mono_ns();
-	cJSON_ArrayForEach(p, procs) {
+	cJSON_ArrayForEach(p, json_get(j->record, "procs")) {
 		if (kill((pid_t)json_i64(p, "pid", 0), SIGKILL) && errno != ESRCH)
 			return err_set(e, ERR_BROKEN, "cannot kill %s (PID %d) of pod %s: %s",
 				       json_str(p, "comm", ""), (int)json_i64(p, "pid", 0),

@@ -5,21 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "fault/fault.h"
 #include "fault/journal.h"
 #include "fault/target.h"
-
-static const char *const PARAMS[] = {NULL};
-
-static int check(const struct ynode *step, cJSON *params, struct err *e)
-{
-	(void)step;
-	(void)params;
-	(void)e;
-	return 0;
-}
 
 /* FROZEN has been read back by the time that inject returns. */
 static void effects(const cJSON *params, struct effects *out)
@@ -38,42 +27,31 @@ static bool supported(struct node *n, const cJSON *plan, char *why, size_t size)
 }
 
 /* Only what runs here gets into the journal: heal must never wait for more. */
-static int note_pod(struct node *n, const cJSON *target, cJSON *pods, struct err *e)
+static int note_pod(struct node *n, const struct journal_entry *j, const cJSON *target, cJSON *out,
+		    struct err *e)
 {
 	const char *uid = json_str(target, "uid", "");
 	int stopped, all;
-	cJSON *p;
 
+	(void)j;
 	if (n->ops->frozen(n, uid, &stopped, &all, e))
 		return -1;
 	if (!all)
 		return err_set(e, ERR_BROKEN, "pod %s (%s) has no process on this node",
 			       target_name(target), uid);
-	p = cJSON_CreateObject();
-	json_set_str(p, "member", target_name(target));
-	json_set_str(p, "uid", uid);
-	json_set_bool(p, "stood_still", stopped == all);
-	json_push(pods, p);
+	json_set_bool(out, "stood_still", stopped == all);
 	return 0;
 }
 
 static int inject(struct node *n, struct journal_entry *j, struct err *e)
 {
-	cJSON *targets, *pods = cJSON_AddArrayToObject(j->record, "pods");
-	const cJSON *t;
-	int r = 0;
+	const cJSON *p;
 
-	if (targets_here(n, j->plan, &targets, e))
+	if (targets_note(n, j, "pods", note_pod, e))
 		return -1;
-	cJSON_ArrayForEach(t, targets)
-		r = r ? r : note_pod(n, t, pods, e);
-	cJSON_Delete(targets);
-	if (r || journal_write(j, e))
-		return -1;
-	j->injected_ns = clock_mono_ns();
-	cJSON_ArrayForEach(t, pods)
-		if (n->ops->freeze(n, json_str(t, "uid", ""), true, e))
-			return err_prefix(e, "pausing pod %s", json_str(t, "member", ""));
+	cJSON_ArrayForEach(p, json_get(j->record, "pods"))
+		if (n->ops->freeze(n, json_str(p, "uid", ""), true, e))
+			return err_prefix(e, "pausing pod %s", target_name(p));
 	return 0;
 }
 
@@ -144,8 +122,6 @@ const struct fault_ops fault_pause = {
 	.summary = "freeze every process of a pod",
 	.place = FAULT_AT_NODE,
 	.lasting = true,
-	.params = PARAMS,
-	.check = check,
 	.effects = effects,
 	.supported = supported,
 	.inject = inject,

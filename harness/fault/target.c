@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/json.h"
 
 bool target_here(const struct node *n, const cJSON *target)
@@ -27,6 +28,34 @@ int targets_here(const struct node *n, const cJSON *plan, cJSON **out, struct er
 	*out = NULL;
 	return err_set(e, ERR_INPUT, "fault %s has no target on node %s",
 		       json_str(plan, "id", "?"), n->name[0] ? n->name : "(unnamed)");
+}
+
+int targets_note(struct node *n, struct journal_entry *j, const char *list, target_note_fn *note,
+		 struct err *e)
+{
+	cJSON *targets, *notes = cJSON_AddArrayToObject(j->record, list);
+	const cJSON *t;
+	int r = 0;
+
+	if (targets_here(n, j->plan, &targets, e))
+		return -1;
+	cJSON_ArrayForEach(t, targets) {
+		cJSON *o = cJSON_CreateObject();
+
+		json_set_str(o, "member", target_name(t));
+		json_set_str(o, "uid", json_str(t, "uid", ""));
+		r = note(n, j, t, o, e);
+		if (r) {
+			cJSON_Delete(o);
+			break;
+		}
+		json_push(notes, o);
+	}
+	cJSON_Delete(targets);
+	if (r || journal_write(j, e))
+		return -1;
+	j->injected_ns = clock_mono_ns();
+	return 0;
 }
 
 const char *plan_param(const cJSON *plan, const char *name, const char *dflt)

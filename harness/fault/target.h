@@ -18,6 +18,14 @@ bool target_here(const struct node *n, const cJSON *target);
  * caller deletes; an error when there is none. */
 int targets_here(const struct node *n, const cJSON *plan, cJSON **out, struct err *e);
 
+/* The first half of inject(). For each target on this node an object {member,
+ * uid} goes into j->record[list], to which `note` adds what heal will need; then
+ * the journal is written and the time noted: changes may begin. */
+typedef int target_note_fn(struct node *n, const struct journal_entry *j, const cJSON *target,
+			   cJSON *out, struct err *e);
+int targets_note(struct node *n, struct journal_entry *j, const char *list, target_note_fn *note,
+		 struct err *e);
+
 /* A parameter of the plan as text. */
 const char *plan_param(const cJSON *plan, const char *name, const char *dflt);
 

@@ -30,9 +30,7 @@ static void every_fault_is_whole(void **state)
 
 		assert_non_null(f->name);
 		assert_non_null(f->summary);
-		assert_non_null(f->params);
-		assert_non_null(f->check);
-		assert_non_null(f->supported);
+		assert_non_null(f->effects);
 		assert_non_null(f->inject);
 		assert_non_null(f->observe);
 		assert_non_null(f->heal);
@@ -56,9 +54,14 @@ static void every_fault_has_defaults_and_reasons(void **state)
 		struct err e = {0};
 		char why[200] = "";
 
-		assert_int_equal(all[i]->check(NULL, params, &e), 0);
-		assert_false(all[i]->supported(&bare, params, why, sizeof(why)));
-		assert_true(strlen(why) > 10);
+		if (all[i]->check)
+			assert_int_equal(all[i]->check(NULL, params, &e), 0);
+		for (size_t k = 0; all[i]->params && all[i]->params[k]; k++)
+			assert_non_null(all[i]->check);
+		if (all[i]->supported) {
+			assert_false(all[i]->supported(&bare, params, why, sizeof(why)));
+			assert_true(strlen(why) > 10);
+		}
 		cJSON_Delete(params);
 	}
 }
@@ -144,7 +147,7 @@ static void right_words_become_parameters(void **state)
 static void the_skeleton_lives(void **state)
 {
 	const struct fault_ops *f = &fault_skeleton;
-	cJSON *plan = help_plan("s1", "skeleton", "db-0", "u", "{\"note\": \"long\"}");
+	cJSON *plan = help_plan("s1", "skeleton", "db-0", "u", NULL);
 	cJSON *evidence = cJSON_CreateArray();
 	struct node node = {.ops = &NOTHING};
 	struct journal_list list;
@@ -157,8 +160,6 @@ static void the_skeleton_lives(void **state)
 	help_temp(node.state_dir);
 	assert_true(f->supported(&node, plan, why, sizeof(why)));
 	assert_int_equal(journal_begin(node.state_dir, plan, &j, &e), 0);
-	assert_int_equal(f->observe(&node, &j, evidence, &bites, &e), 0);
-	assert_false(bites);
 	assert_int_equal(f->inject(&node, &j, &e), 0);
 	assert_true(j.injected_ns > 0);
 	assert_int_equal(f->observe(&node, &j, evidence, &bites, &e), 0);
