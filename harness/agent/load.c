@@ -263,7 +263,7 @@ static void get_inforce(void *arg, const struct http_request *rq, struct http_re
 		return;
 	o = cJSON_CreateObject();
 	settings = cJSON_AddArrayToObject(o, "settings");
-	if (s->sys->client->inforce(&s->acc, settings, &e)) {
+	if (s->sys->client->inforce && s->sys->client->inforce(&s->acc, settings, &e)) {
 		cJSON_Delete(o);
 		http_reply_err(rp, &e);
 	} else {

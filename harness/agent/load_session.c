@@ -25,6 +25,8 @@ static int read_members(struct load_session *s, const cJSON *list, struct err *e
 		if (!to->name[0] || !to->host[0])
 			return err_set(e, ERR_INPUT, "access.members: each needs name and host");
 	}
+	if (!s->acc.n)
+		return err_set(e, ERR_INPUT, "access.members: at least one is needed");
 	return 0;
 }
 
@@ -94,7 +96,7 @@ int load_session_new(cJSON *body, struct load_session **out, struct err *e)
 	r = read_body(s, e);
 	if (!r && (every_ms < 1 || timeout_ms < 1))
 		r = err_set(e, ERR_INPUT, "sample_every_ms and probe_timeout_ms must be at least 1");
-	if (!r && !s->conf.group)
+	if (!r && !s->conf.group && s->sys->client->setup)
 		r = s->sys->client->setup(&s->acc, s->conf.keys, SETUP_TIMEOUT_NS, e);
 	if (!r)
 		choose_near(s);

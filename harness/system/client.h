@@ -24,7 +24,7 @@ struct member {
  * fixtures/<system>/<variant>/access.yaml and the live pods. */
 struct access {
 	struct member *members;
-	size_t n;
+	size_t n; /* 1 at least */
 	int payload_bytes; /* what each insert carries besides its value; for systems that can */
 	cJSON *conf; /* the rest of access.yaml: write_host, read_host, ports, user, password ... */
 };
@@ -58,8 +58,9 @@ struct client; /* one connection's worth of state, owned by one thread */
 struct probe;  /* one member's direct connection, owned by one thread */
 
 struct client_ops {
+	/* Required, but for what is marked as optional. */
 	const char *name, *summary;
-	const char *fixture; /* folder in fixtures/; NULL when it has none */
+	const char *fixture; /* folder in fixtures/; NULL: no scenario can use it */
 	/* The kinds of operation that invoke() knows: OP_BIT() of each. With
 	 * OP_READ_REPLICA it asks a replica (its own Service, or members in turn,
 	 * over a connection apart from the one for writes) and never falls back to
@@ -68,11 +69,12 @@ struct client_ops {
 	 * OP_OK whatever became of the acknowledgement (op->acked), nothing to
 	 * take is OP_OK without a value. */
 	uint32_t ops;
-	/* Its members are plain processes, no containers: it runs on the engine
-	 * local, and nowhere else. */
+	/* Optional: its members are plain processes, no containers; it runs on the
+	 * engine local, and nowhere else. */
 	bool processes_only;
 
-	/* Creates what the operations need (a table, a topic); idempotent. */
+	/* Optional. Creates what the operations need (a table, a topic);
+	 * idempotent. Tried again while the system is coming up. */
 	int (*setup)(const struct access *acc, int keys, int64_t deadline_ns, struct err *e);
 	struct client *(*client_new)(const struct access *acc, uint32_t process);
 	/* Performs op->f with op->key/value/expect. Fills t_invoke, t_return,
@@ -96,8 +98,8 @@ struct client_ops {
 	 * `out` may hold a part. */
 	int (*final_read)(const struct access *acc, int keys, struct final_read *out,
 			  int64_t timeout_ns, struct err *e);
-	/* The settings as the running system reports them: an array of
-	 * {name, value, unit}. */
+	/* Optional. The settings as the running system reports them, by the names
+	 * that settings.yaml gives them: setting_add() in system/client_kit.h. */
 	int (*inforce)(const struct access *acc, cJSON *out, struct err *e);
 };
 

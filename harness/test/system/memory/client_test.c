@@ -28,8 +28,8 @@
 #include "system/memory/wire.h"
 #include "system/model.h"
 
-extern const struct client_ops client_memory, client_skeleton;
-extern const struct model_ops model_memory, model_skeleton;
+extern const struct client_ops client_memory;
+extern const struct model_ops model_memory;
 
 #define DEADLINE_NS (2 * NS_PER_S)
 
@@ -675,71 +675,6 @@ static void nobody_there_is_a_certain_failure(void **state)
 	cJSON_Delete(acc.conf);
 }
 
-static void the_example_judges(void **state)
-{
-	static const char full[] =
-		"[{\"k\":\"fault\",\"id\":\"f1\",\"fault\":\"fill-disk\",\"state\":\"effective\",\"t\":1000000000},"
-		"{\"k\":\"fault\",\"id\":\"f1\",\"fault\":\"fill-disk\",\"state\":\"healed\",\"t\":4000000000},"
-		"{\"k\":\"fault\",\"id\":\"f2\",\"fault\":\"pause\",\"state\":\"effective\",\"t\":5000000000}]";
-	struct milestones m = {.effective = NS_PER_S, .first_ack = 4 * NS_PER_S};
-	struct prediction p;
-	struct evidence ev;
-	cJSON *hold;
-
-	(void)state;
-	evidence_of(full, &ev, &hold);
-	model_skeleton.predict(&ev, fault_of(&ev, "f1"), &p);
-	assert_true(p.known && p.lo_ns <= 3 * NS_PER_S && p.hi_ns == 3 * NS_PER_S);
-	model_skeleton.explain(&ev, fault_of(&ev, "f1"), &p, &m);
-	assert_string_equal(m.mechanism, "fault ends");
-	model_skeleton.predict(&ev, fault_of(&ev, "f2"), &p);
-	assert_true(!p.known && *p.note);
-	evidence_free(&ev);
-	cJSON_Delete(hold);
-}
-
-static void the_example_works(void **state)
-{
-	struct member m = {.name = "only"};
-	struct access acc = {.members = &m, .n = 1};
-	const struct client_ops *sys = &client_skeleton;
-	struct client *c;
-	struct final_read f;
-	struct sample s;
-	struct err e = {0};
-	struct probe *p;
-	struct op op = {.f = OP_INSERT, .key = OP_NO_VALUE, .value = 9, .expect = OP_NO_VALUE};
-	char dir[64], why[WHY_BYTES];
-
-	(void)state;
-	temp_dir(dir);
-	mem_copy_str(m.host, sizeof(m.host), dir);
-	assert_int_equal(sys->setup(&acc, 2, DEADLINE_NS, &e), 0);
-	c = sys->client_new(&acc, 0);
-	sys->invoke(c, &op, DEADLINE_NS);
-	assert_int_equal(op.outcome, OP_OK);
-	op = (struct op){.f = OP_WRITE, .key = 1, .value = 4, .expect = OP_NO_VALUE};
-	sys->invoke(c, &op, DEADLINE_NS);
-	op = (struct op){.f = OP_CAS, .key = 1, .value = 5, .expect = 3};
-	sys->invoke(c, &op, DEADLINE_NS);
-	assert_int_equal(op.outcome, OP_FAIL);
-	assert_true(!strncmp(op.error, "mismatch", 8));
-	op = (struct op){.f = OP_READ, .key = 1, .value = OP_NO_VALUE, .expect = OP_NO_VALUE};
-	sys->invoke(c, &op, DEADLINE_NS);
-	assert_int_equal(op.value, 4);
-	assert_int_equal(sys->final_read(&acc, 2, &f, DEADLINE_NS, &e), 0);
-	assert_int_equal(f.n, 1);
-	assert_int_equal(f.registers[1], 4);
-	final_read_free(&f);
-	p = sys->probe_new(&acc, &m);
-	sample_begin(&s, &m);
-	sys->probe(p, &s, DEADLINE_NS);
-	assert_true(model_skeleton.redundant(&s, 1, why));
-	sys->probe_free(p);
-	sys->client_free(c);
-	remove_dir(dir);
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -759,8 +694,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_restart_within_the_lease_goes_on),
 		cmocka_unit_test(replicas_and_nonsense_are_refused),
 		cmocka_unit_test(nobody_there_is_a_certain_failure),
-		cmocka_unit_test(the_example_works),
-		cmocka_unit_test(the_example_judges),
 	};
 	int code;
 

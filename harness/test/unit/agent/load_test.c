@@ -264,7 +264,7 @@ static void test_refused(void **state)
 		"{\"members\":[{\"name\":\"a\"}]}}", 400, "each needs name and host");
 	/* A system that is not there: an error, and the agent lives on. */
 	refused(f, "POST", "/v1/setup", "{\"system\":\"postgres\",\"load\":{},\"access\":"
-		"{\"members\":[],\"write_host\":\"127.0.0.1\",\"port\":1}}", 500, "no connection");
+		"{\"members\":[{\"name\":\"a\",\"host\":\"127.0.0.1\"}],\"write_host\":\"127.0.0.1\",\"port\":1}}", 500, "no connection");
 	cJSON_Delete(call(f, "POST", "/v1/reset", "", 200));
 }
 
