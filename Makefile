@@ -62,7 +62,7 @@ FUZZOBJ := $(patsubst %.c,build/fuzz/%.o,harness/test/fuzz/targets.c \
 	   $(call find,$(addprefix harness/,base yaml manifest scenario history),*.c))
 
 .PHONY: all compile deps deps-all flags test unit scenarios cluster cluster-down check-asan check-tsan check-kind \
-	check-docker fuzz $(FUZZERS) bench lint coverage clean
+	check-docker check-newcomer fuzz $(FUZZERS) bench lint coverage clean
 .SECONDARY: $(TESTSRC:%.c=$(BUILD)/%.o) $(BENCHES:%=$(BUILD)/harness/test/bench/%.o) $(TESTLIB) \
 	$(FUZZOBJ) $(FUZZERS:fuzz-%=build/fuzz/harness/test/fuzz/entry/%.o)
 .PRECIOUS: build/%.deps
@@ -124,6 +124,10 @@ test: unit
 unit: $(BUILD)/ordeal $(TESTS)
 	ORDEAL_HOME=$(CURDIR) ORDEAL=$(CURDIR)/$(BUILD)/ordeal CMOCKA_MESSAGE_OUTPUT=TAP \
 		prove --timer -e harness/test/lib/tap.sh $(TESTS) $(SCRIPTS)
+
+# The skeletons filled in to a system and a fault, in a copy of the tree.
+check-newcomer: all
+	ORDEAL=$(CURDIR)/$(BUILD)/ordeal prove --timer -v harness/test/e2e/newcomer/newcomer.t
 
 check-asan:
 	@$(MAKE) SAN=address,undefined $(parallel) --no-print-directory compile

@@ -13,16 +13,16 @@ my $build = $ENV{ORDEAL} ? dirname($ENV{ORDEAL}) : "build";
 my (@objects, %by, %calls);
 find({no_chdir => 1, wanted => sub { push @objects, $_ if /\.o$/ && !m{/harness/test/} }},
      "$build/harness");
-for my $o (@objects) {
-	(my $file = $o) =~ s{.*?/harness/(.*)\.o$}{$1.c};
-	next unless -e dirname($0) . "/../../$file"; # of a source that is gone
-	open(my $nm, "-|", "nm", "-A", $o) or die "nm: $!";
-	while (<$nm>) {
-		next unless /:\s*(?:[0-9a-f]+)?\s+([TU]) (\w+)$/;
-		if ($1 eq "T") { $by{$2} = $file; }
-		else { $calls{$file}{$2} = 1; }
-	}
+sub source { return $_[0] =~ s{.*?/harness/(.*)\.o$}{$1.c}r; }
+# Not those of a source that is gone. One call for all: nm is quick, starting it is not.
+@objects = grep { -e dirname($0) . "/../../" . source($_) } @objects;
+open(my $nm, "-|", "nm", "-A", @objects) or die "nm: $!";
+while (<$nm>) {
+	next unless /^(.*?):\s*(?:[0-9a-f]+)?\s+([TU]) (\w+)$/;
+	if ($2 eq "T") { $by{$3} = source($1); }
+	else { $calls{source($1)}{$3} = 1; }
 }
+close($nm) or die "nm: $!";
 
 # Tarjan's strongly connected components.
 my ($next, @stack, %index, %low, %on, @circles) = (0);

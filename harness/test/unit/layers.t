@@ -18,7 +18,7 @@ none 'engine_(find|all|kind|kube|docker|local)\b' "none asks for an engine"
 none '"(docker|local)"' "none knows an engine's name"
 
 # What a system is called, what it calls things and how it runs, it says itself.
-names=$(sed -n 's/^\t\.name = "\(.*\)",$/\1/p' system/*/*client.c | paste -sd'|')
+names=$(sed -n 's/^\t\.name = "\(.*\)",$/\1/p' system/*.c system/*/*client.c | grep -v skeleton | paste -sd'|')
 folders=(measure check report run engine)
 none "cmp\(.*\"(${names:?})\"|\\b(MOVED|ASK|TRYAGAIN)\\b" "none asks for a system by name (${names//|/, }), nor for its words"
 
