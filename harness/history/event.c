@@ -157,6 +157,25 @@ cJSON *events_of(const cJSON *events, int scenario)
 	return own;
 }
 
+void events_move(cJSON *from, cJSON *to)
+{
+	cJSON *ev;
+
+	while ((ev = cJSON_DetachItemFromArray(from, 0)))
+		json_push(to, ev);
+}
+
+void events_keep_run(cJSON *events)
+{
+	cJSON *ev, *next;
+
+	for (ev = events->child; ev; ev = next) {
+		next = ev->next;
+		if (json_i64(ev, "s", -1) >= 0)
+			cJSON_Delete(cJSON_DetachItemViaPointer(events, ev));
+	}
+}
+
 const cJSON *events_last(const cJSON *events, const char *kind)
 {
 	const cJSON *e, *last = NULL;

@@ -89,6 +89,11 @@ bool event_is(const cJSON *event, const char *kind);
  * longer. */
 cJSON *events_of(const cJSON *events, int scenario);
 
+/* Puts all of them behind those of `to`; `from` is empty then. */
+void events_move(cJSON *from, cJSON *to);
+/* Deletes those that belong to scenarios. */
+void events_keep_run(cJSON *events);
+
 /* The last event of a kind in an array; NULL: none. */
 const cJSON *events_last(const cJSON *events, const char *kind);
 

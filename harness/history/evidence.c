@@ -12,7 +12,7 @@
 struct reading {
 	struct evidence *ev;
 	effects_fn *effects;
-	size_t samples, pods, endpoints, logs, phases, groups, noise, told, whole, faults, members; /* room in each array */
+	size_t samples, pods, endpoints, logs, adapted, phases, groups, noise, told, whole, faults, members; /* room in each array */
 };
 
 static const char *text(const cJSON *e, const char *key)
@@ -75,6 +75,14 @@ static void read_log(struct reading *r, const cJSON *e)
 	*VEC_PUSH(r->ev->logs, r->ev->nlogs, r->logs) = (struct log_seen){
 		.member = text(e, "member"), .container = text(e, "container"), .text = text(e, "text"),
 		.previous = json_bool(e, "previous", false)};
+}
+
+static void read_adapted(struct reading *r, const cJSON *e)
+{
+	*VEC_PUSH(r->ev->adapted, r->ev->nadapted, r->adapted) = (struct adapted_seen){
+		.object = text(e, "object"), .path = text(e, "path"), .file = text(e, "file"),
+		.from = text(e, "from"), .to = text(e, "to"), .why = text(e, "why"),
+		.line = json_i64(e, "line", 0)};
 }
 
 static void read_phase(struct reading *r, const cJSON *e)
@@ -244,8 +252,7 @@ static const struct {
 } kinds[] = {
 	{"sample", read_sample}, {"witness", read_sample}, {"object", read_object}, {"log", read_log},
 	{"phase", read_phase},   {"group", read_group},    {"noise", read_noise},   {"fault", read_fault},
-	{"load", read_told},
-	{"history", read_whole},
+	{"load", read_told},     {"history", read_whole},  {"adapt", read_adapted},
 };
 
 static void read_final(struct evidence *ev, const cJSON *e)
@@ -291,7 +298,9 @@ static void read_run(struct evidence *ev, const cJSON *events)
 		if (s >= 0 && s != ev->scenario)
 			continue;
 		over = over || (s >= 0 && event_is(e, "phase") && !strcmp(text(e, "phase"), "done"));
-		ev->over = ev->over || over || (s < 0 && event_is(e, "end"));
+		if (s < 0 && event_is(e, "end"))
+			ev->end_ns = event_t(e);
+		ev->over = ev->over || over || ev->end_ns;
 		if (event_is(e, "broken") && (s >= 0 || !over) && !ev->broken) {
 			ev->broken = true;
 			ev->broken_where = text(e, "where");
@@ -385,12 +394,15 @@ void evidence_make(const cJSON *events, int scenario, effects_fn *effects, struc
 			if (event_is(v[i].event, kinds[k].kind))
 				kinds[k].read(&r, v[i].event);
 	}
+	ev->begin_ns = event_t(ev->event);
 	if (n) {
 		ev->first_ns = v[0].t;
 		ev->last_ns = v[n - 1].t;
 	}
 	free(v);
 	read_run(ev, events);
+	if (scenario < 0)
+		ev->begin_ns = event_t(ev->run);
 	finish_faults(&r);
 	finish_final(ev);
 }
@@ -405,6 +417,7 @@ void evidence_free(struct evidence *ev)
 	free(ev->pods);
 	free(ev->endpoints);
 	free(ev->logs);
+	free(ev->adapted);
 	free(ev->phases);
 	free(ev->groups);
 	free(ev->noise);

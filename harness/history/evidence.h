@@ -39,6 +39,11 @@ struct log_seen { /* an excerpt of a container's log */
 	bool previous;
 };
 
+struct adapted_seen { /* what was changed in a manifest, and why */
+	const char *object, *path, *file, *from, *to, *why;
+	int64_t line;
+};
+
 struct phase_seen {
 	int64_t t_ns;
 	const char *phase, *detail;
@@ -114,12 +119,14 @@ struct fault_record {
 struct evidence {
 	int scenario;
 	const cJSON *run;      /* the run's own event; NULL: there is none */
-	const cJSON *event;    /* the scenario's */
+	const cJSON *event;    /* the scenario's; NULL: there is none, or this is of the run itself */
+	int64_t begin_ns;      /* its time, or the run's */
 	const cJSON *inforce;  /* settings as the running system told them last: [{name, value, unit}] */
 	const cJSON *final;    /* the last "final" event */
 	int64_t final_ns;      /* when it was told; 0: there is none */
 	const char *unsettled; /* why the system had not settled before it; NULL: it had */
 	bool over;             /* the scenario went to its end, or the run did */
+	int64_t end_ns;        /* when the run did; 0: it did not */
 	const cJSON *stands;
 	const cJSON *unsupported;
 	const cJSON *interrupt;
@@ -143,6 +150,8 @@ struct evidence {
 	size_t nendpoints;
 	struct log_seen *logs;
 	size_t nlogs;
+	struct adapted_seen *adapted;
+	size_t nadapted;
 	struct phase_seen *phases;
 	size_t nphases;
 	struct group_seen *groups;
@@ -166,7 +175,8 @@ struct evidence {
 typedef void effects_fn(const char *fault, const cJSON *params, struct effects *out);
 
 /* `events`: all of a run's, or those of one scenario and of the whole run; they
- * must outlive *ev, which evidence_free() ends. */
+ * must outlive *ev, which evidence_free() ends. Scenario -1: what belongs to
+ * none, of the run itself. */
 void evidence_make(const cJSON *events, int scenario, effects_fn *effects, struct evidence *ev);
 void evidence_free(struct evidence *ev);
 

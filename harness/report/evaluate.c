@@ -75,21 +75,24 @@ static enum verdict scenario_verdict(const struct scenario_report *s)
 	return v;
 }
 
-void scenario_evaluate(const struct history *h, const cJSON *events, const cJSON *event,
+bool scenario_evaluate(const struct history *h, const cJSON *events, int scenario,
 		       struct scenario_report *out)
 {
 	memset(out, 0, sizeof(*out));
-	out->index = (int)json_i64(event, "s", 0);
-	out->event = event;
-	out->events = events_of(events, out->index);
+	out->index = scenario;
+	out->events = events_of(events, scenario);
 	out->ev = mem_alloc(sizeof(*out->ev));
-	evidence_load(out->events, out->index, out->ev);
+	evidence_load(out->events, scenario, out->ev);
+	out->event = out->ev->event;
+	if (!out->event)
+		return false;
 	evidence_weigh(out->ev, h);
 	out->m = mem_alloc(sizeof(*out->m));
 	measure_scenario(h, out->ev, out->m);
 	judge_scenario(h, out->ev, out->m, &out->judged, &out->njudged);
 	judge_counts(h, out->ev, out->m, &out->counts);
 	out->verdict = scenario_verdict(out);
+	return true;
 }
 
 void scenario_release(struct scenario_report *s)
@@ -112,13 +115,14 @@ static void evaluate(const char *dir, struct evaluation *ev)
 	const cJSON *event;
 
 	run->dir = dir;
-	run->events = ev->events;
+	evidence_load(ev->events, -1, &ev->ev);
+	run->ev = &ev->ev;
 	run->h = &ev->h;
 	cJSON_ArrayForEach(event, ev->events) {
 		if (event_is(event, "run") && !run->run)
 			run->run = event;
 		else if (event_is(event, "scenario"))
-			scenario_evaluate(&ev->h, ev->events, event,
+			scenario_evaluate(&ev->h, ev->events, (int)json_i64(event, "s", 0),
 					  VEC_PUSH(ev->scenarios, ev->run.n, ev->alloc));
 		else if (event_is(event, "interrupt"))
 			run->interrupted = true;
@@ -161,6 +165,7 @@ void evaluation_free(struct evaluation *ev)
 	for (size_t i = 0; i < ev->run.n; i++)
 		scenario_release(&ev->scenarios[i]);
 	free(ev->scenarios);
+	evidence_free(&ev->ev);
 	history_free(&ev->h);
 	cJSON_Delete(ev->no_run);
 	cJSON_Delete(ev->events);

@@ -9,6 +9,7 @@
  * evaluation_free() also after an error. */
 struct evaluation {
 	cJSON *events;
+	struct evidence ev; /* of the run itself */
 	struct history h;
 	struct scenario_report *scenarios;
 	size_t alloc;
@@ -24,8 +25,9 @@ void evaluation_free(struct evaluation *ev);
 /* An event that says so; of the whole run when the scenario is negative. */
 cJSON *evaluation_broken(int scenario, const char *broken);
 
-/* One scenario from events and a sorted history that hold all of it. */
-void scenario_evaluate(const struct history *h, const cJSON *events, const cJSON *event,
+/* One scenario from events and a sorted history that hold all of it; false: they
+ * do not have it. scenario_release() either way. */
+bool scenario_evaluate(const struct history *h, const cJSON *events, int scenario,
 		       struct scenario_report *out);
 void scenario_release(struct scenario_report *s);
 

@@ -33,42 +33,11 @@ struct report_live *report_live_begin(const char *dir, FILE *tap)
 	return l;
 }
 
-/* Puts the fresh events behind those of the whole run; the scenario's own
- * line, or NULL when it has none. */
-static const cJSON *take(struct report_live *l, cJSON *fresh, int scenario)
-{
-	const cJSON *event = NULL;
-	cJSON *ev;
-
-	while ((ev = cJSON_DetachItemFromArray(fresh, 0))) {
-		json_push(l->events, ev);
-		if (event_is(ev, "scenario") && json_i64(ev, "s", -1) == scenario)
-			event = ev;
-	}
-	return event;
-}
-
-/* What belongs to scenarios is dropped, for their lines are out. */
-static void keep_the_runs(struct report_live *l)
-{
-	cJSON *all = l->events, *ev;
-
-	l->events = cJSON_CreateArray();
-	while ((ev = cJSON_DetachItemFromArray(all, 0))) {
-		if (json_i64(ev, "s", -1) < 0)
-			json_push(l->events, ev);
-		else
-			cJSON_Delete(ev);
-	}
-	cJSON_Delete(all);
-}
-
 int report_live_scenario(struct report_live *l, int scenario, const char *broken, struct err *e)
 {
 	cJSON *fresh = NULL;
 	struct scenario_report s = {0};
 	struct history h = {0};
-	const cJSON *event;
 	char path[PATH_MAX + 32];
 	int r = -1;
 
@@ -79,18 +48,17 @@ int report_live_scenario(struct report_live *l, int scenario, const char *broken
 		goto out;
 	if (broken)
 		json_push(fresh, evaluation_broken(scenario, broken));
-	event = take(l, fresh, scenario);
-	if (event) {
-		scenario_evaluate(&h, l->events, event, &s);
+	events_move(fresh, l->events);
+	if (scenario_evaluate(&h, l->events, scenario, &s))
 		reporter_tap.scenario(l->r, &l->run, &s);
-	}
 	fflush(l->tap);
 	r = 0;
 out:
 	scenario_release(&s);
 	history_free(&h);
 	cJSON_Delete(fresh);
-	keep_the_runs(l);
+	/* The scenario's line is out. */
+	events_keep_run(l->events);
 	return r;
 }
 

@@ -29,7 +29,7 @@ struct scenario_report {
 struct run_report {
 	const char *dir;         /* reports/<run> */
 	const cJSON *run;        /* the "run" event */
-	const cJSON *events;     /* all */
+	const struct evidence *ev; /* what its own events tell; NULL: nothing yet */
 	const struct history *h;
 	const struct scenario_report *scenarios;
 	size_t n;

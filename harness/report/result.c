@@ -370,19 +370,22 @@ static cJSON *run_time(const struct run_report *run)
  * was adapted. */
 static cJSON *images(const struct run_report *run)
 {
-	const cJSON *known = json_get(run->run, "images"), *ev;
+	const cJSON *known = json_get(run->run, "images");
 	cJSON *out;
 
 	if (cJSON_IsObject(known))
 		return cJSON_Duplicate(known, 1);
 	out = cJSON_CreateObject();
-	cJSON_ArrayForEach(ev, run->events) {
-		const char *path = json_str(ev, "path", ""), *from = json_str(ev, "from", NULL);
-		size_t len = strlen(path);
+	for (size_t i = 0; i < run->n; i++) {
+		const struct evidence *ev = run->scenarios[i].ev;
 
-		if (event_is(ev, "adapt") && from && len >= 6 &&
-		    !strcmp(path + len - 6, ".image") && !json_get(out, from))
-			set_text(out, from, json_str(ev, "to", NULL));
+		for (size_t k = 0; k < ev->nadapted; k++) {
+			const struct adapted_seen *a = &ev->adapted[k];
+			size_t len = strlen(a->path);
+
+			if (*a->from && len >= 6 && !strcmp(a->path + len - 6, ".image") && !json_get(out, a->from))
+				set_text(out, a->from, a->to);
+		}
 	}
 	return out;
 }

@@ -5,8 +5,6 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/json.h"
-#include "history/event.h"
 #include "report/text.h"
 
 static const struct {
@@ -40,8 +38,8 @@ const char *time_words(enum time_place p)
 	return places[p].words;
 }
 
-/* Phases that say something of the one they are in begin none. */
-static enum time_place place_of(const cJSON *ev, enum time_place now)
+/* Phases that say something of the one they are in begin none: TIME_PLACES. */
+static enum time_place place_of(const char *phase)
 {
 	static const struct {
 		const char *phase;
@@ -54,19 +52,71 @@ static enum time_place place_of(const cJSON *ev, enum time_place now)
 		{"heal", TIME_STEPS}, {"settle", TIME_SETTLE},
 		{"final", TIME_FINAL}, {"cleanup", TIME_REMOVE}, {"done", TIME_JUDGE},
 	};
-	const char *phase = json_str(ev, "phase", "");
 
-	if (event_is(ev, "scenario"))
-		return TIME_APPLY;
-	/* A fault that heals by the clock does so while the load is steady. */
-	if (now == TIME_STEADY && event_is(ev, "fault") &&
-	    !strcmp(json_str(ev, "state", ""), "planned"))
-		return TIME_STEPS;
-	for (size_t i = 0; event_is(ev, "phase") && i < ARRAY_LEN(phases); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(phases); i++) {
 		if (!strcmp(phase, phases[i].phase))
 			return phases[i].place;
 	}
-	return now;
+	return TIME_PLACES;
+}
+
+/* From when on time goes elsewhere. */
+struct move {
+	int64_t t_ns;
+	size_t order; /* qsort is not stable */
+	enum time_place place;
+	bool fault;   /* out of what was steady until then */
+	const struct scenario_report *begins; /* NULL: none */
+};
+
+struct moves {
+	struct move *v;
+	size_t n, alloc;
+};
+
+static void add_move(struct moves *l, struct move m)
+{
+	m.order = l->n;
+	*VEC_PUSH(l->v, l->n, l->alloc) = m;
+}
+
+static void add_phases(struct moves *l, const struct evidence *ev)
+{
+	for (size_t i = 0; i < ev->nphases; i++) {
+		enum time_place p = place_of(ev->phases[i].phase);
+
+		if (p != TIME_PLACES)
+			add_move(l, (struct move){.t_ns = ev->phases[i].t_ns, .place = p});
+	}
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct move *x = a, *y = b;
+
+	if (x->t_ns != y->t_ns)
+		return x->t_ns < y->t_ns ? -1 : 1;
+	return (x->order > y->order) - (x->order < y->order);
+}
+
+static void moves_of(const struct run_report *run, struct moves *l)
+{
+	add_phases(l, run->ev);
+	for (size_t i = 0; i < run->n; i++) {
+		const struct scenario_report *s = &run->scenarios[i];
+
+		add_move(l, (struct move){.t_ns = s->ev->begin_ns, .place = TIME_APPLY, .begins = s});
+		add_phases(l, s->ev);
+		/* A fault that heals by the clock does so while the load is steady. */
+		for (size_t k = 0; k < s->ev->nfaults; k++)
+			if (s->ev->faults[k].planned_ns)
+				add_move(l, (struct move){.t_ns = s->ev->faults[k].planned_ns, .place = TIME_STEPS,
+							  .fault = true});
+	}
+	if (run->ev->end_ns)
+		add_move(l, (struct move){.t_ns = run->ev->end_ns, .place = TIME_JUDGE});
+	if (l->n)
+		qsort(l->v, l->n, sizeof(*l->v), by_time);
 }
 
 struct need {
@@ -88,7 +138,7 @@ static void need(struct needs *l, int64_t from_ns, int64_t to_ns, enum time_plac
 /* What the system needed after each fault, on the driver's time line. */
 static void needs_of(const struct scenario_report *s, struct needs *l)
 {
-	for (size_t i = 0; s && i < s->m->nfaults; i++) {
+	for (size_t i = 0; i < s->m->nfaults; i++) {
 		const struct fault_seen *f = &s->m->faults[i];
 		const struct outage *o = &f->outage;
 		int64_t t_ns = f->rec->effective_ns;
@@ -132,17 +182,6 @@ static void share_steps(const struct needs *l, int64_t from_ns, int64_t to_ns, s
 	}
 }
 
-static const struct scenario_report *scenario_of(const struct run_report *run, const cJSON *ev)
-{
-	int64_t index = json_i64(ev, "s", -1);
-
-	for (size_t i = 0; i < run->n; i++) {
-		if (run->scenarios[i].index == index)
-			return &run->scenarios[i];
-	}
-	return NULL;
-}
-
 /* A scenario gives a system so much time to come up; what does not takes it
  * all. */
 static enum time_place place_in(const struct scenario_report *s, enum time_place p)
@@ -152,40 +191,40 @@ static enum time_place place_in(const struct scenario_report *s, enum time_place
 	return coming_up && s && !s->m->stands && s->m->stands_why[0] ? TIME_GIVEN : p;
 }
 
-static bool moves(const cJSON *ev)
-{
-	return event_is(ev, "scenario") || event_is(ev, "phase") || event_is(ev, "fault") || event_is(ev, "end");
-}
-
 void time_measure(const struct run_report *run, struct run_time *out)
 {
 	enum time_place now = TIME_JUDGE;
-	int64_t begin_ns = json_i64(run->run, "t", 0), at_ns = begin_ns;
 	const struct scenario_report *s = NULL;
+	struct moves moves = {0};
 	struct needs l = {0};
-	const cJSON *ev;
+	int64_t at_ns;
 
 	memset(out, 0, sizeof(*out));
-	cJSON_ArrayForEach(ev, run->events) {
-		int64_t t_ns = json_i64(ev, "t", 0);
+	if (!run->ev || !run->ev->begin_ns || !run->ev->end_ns)
+		return;
+	out->known = true;
+	at_ns = run->ev->begin_ns;
+	moves_of(run, &moves);
+	for (size_t i = 0; i < moves.n; i++) {
+		const struct move *m = &moves.v[i];
 
-		if (!begin_ns || !moves(ev) || t_ns < at_ns)
+		if (m->t_ns < at_ns || (m->fault && now != TIME_STEADY))
 			continue;
 		if (now == TIME_STEPS)
-			share_steps(&l, at_ns, t_ns, out);
+			share_steps(&l, at_ns, m->t_ns, out);
 		else
-			out->at_ns[place_in(s, now)] += t_ns - at_ns;
-		at_ns = t_ns;
-		now = place_of(ev, now);
-		if (event_is(ev, "scenario")) {
+			out->at_ns[place_in(s, now)] += m->t_ns - at_ns;
+		at_ns = m->t_ns;
+		now = m->place;
+		if (m->begins) {
 			l.n = 0;
-			s = scenario_of(run, ev);
+			s = m->begins;
 			needs_of(s, &l);
 		}
-		out->known = out->known || event_is(ev, "end");
 	}
+	free(moves.v);
 	free(l.v);
-	out->total_ns = at_ns - begin_ns;
+	out->total_ns = at_ns - run->ev->begin_ns;
 	for (int i = 0; i < TIME_NEEDED; i++)
 		out->needed_ns += out->at_ns[i];
 }

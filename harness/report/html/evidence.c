@@ -11,14 +11,10 @@
 
 enum { EVENTS_SHOWN_MAX = 300, LOG_BYTES_MAX = 12000 };
 
-static int count(const struct page *p, const char *kind)
+/* Nothing as a dash. */
+static const char *told(struct page *p, const char *text)
 {
-	const cJSON *ev;
-	int n = 0;
-
-	cJSON_ArrayForEach(ev, p->s->events)
-		n += event_is(ev, kind);
-	return n;
+	return *text ? esc(p, text) : "–";
 }
 
 /* Strings as they are, other JSON as text, nothing as a dash. */
@@ -28,10 +24,10 @@ static const char *value(struct page *p, const cJSON *o, const char *key)
 	const char *out;
 	char *text;
 
-	if (!v || cJSON_IsNull(v) || (cJSON_IsString(v) && !v->valuestring[0]))
+	if (!v || cJSON_IsNull(v))
 		return "–";
 	if (cJSON_IsString(v))
-		return esc(p, v->valuestring);
+		return told(p, v->valuestring);
 	text = json_text(v);
 	out = esc(p, text);
 	cJSON_free(text);
@@ -83,32 +79,30 @@ static void settings(struct page *p)
 }
 
 /* From the project's folder on, wherever that is. */
-static const char *file_words(struct page *p, const cJSON *ev)
+static const char *file_words(struct page *p, const char *file)
 {
-	const char *file = json_str(ev, "file", ""), *from = strstr(file, "/fixtures/");
+	const char *from = strstr(file, "/fixtures/");
 
 	return esc(p, from ? from + 1 : file);
 }
 
 static void adaptations(struct page *p)
 {
-	int n = count(p, "adapt");
-	const cJSON *ev;
+	const struct evidence *ev = p->s->ev;
 
-	if (!n)
+	if (!ev->nadapted)
 		return;
-	fprintf(p->f, "<details class=\"pr\"><summary>What was changed in the manifests <span>(%d)</span>"
+	fprintf(p->f, "<details class=\"pr\"><summary>What was changed in the manifests <span>(%zu)</span>"
 		"</summary><table class=\"cards tight\"><thead><tr><th>Where</th><th>Before</th>"
-		"<th>After</th><th>Why</th></tr></thead><tbody>\n", n);
-	cJSON_ArrayForEach(ev, p->s->events) {
-		if (!event_is(ev, "adapt"))
-			continue;
+		"<th>After</th><th>Why</th></tr></thead><tbody>\n", ev->nadapted);
+	for (size_t i = 0; i < ev->nadapted; i++) {
+		const struct adapted_seen *a = &ev->adapted[i];
+
 		fprintf(p->f, "<tr><td><b>%s</b><span class=\"why mono\">%s</span><span "
 			"class=\"why\">%s:%lld</span></td><td data-l=\"Before\" class=\"mono\">%s"
 			"</td><td data-l=\"After\" class=\"mono\">%s</td><td data-l=\"Why\">%s</td>"
-			"</tr>\n", value(p, ev, "object"), value(p, ev, "path"),
-			file_words(p, ev), (long long)json_i64(ev, "line", 0),
-			value(p, ev, "from"), value(p, ev, "to"), value(p, ev, "why"));
+			"</tr>\n", told(p, a->object), told(p, a->path), file_words(p, a->file), (long long)a->line,
+			told(p, a->from), told(p, a->to), told(p, a->why));
 	}
 	fputs("</tbody></table></details>\n", p->f);
 }
@@ -217,6 +211,8 @@ static void noise(struct page *p)
 
 /* ---- everything that happened ---- */
 
+/* As it was written down: the one listing of the events themselves. */
+
 static const char *object_words(struct page *p, const cJSON *ev)
 {
 	const char *type = json_str(ev, "type", "object"), *name = value(p, ev, "name");
@@ -319,19 +315,15 @@ static void logs(struct page *p)
 {
 	/* Where the system did not come up, its own words are the finding. */
 	const char *open = p->s->m->stands ? "" : " class=\"pr\" open";
-	const cJSON *ev;
 
-	cJSON_ArrayForEach(ev, p->s->events) {
-		const char *text = json_str(ev, "text", "");
-		const char *container = json_str(ev, "container", "");
+	for (size_t i = 0; i < p->s->ev->nlogs; i++) {
+		const struct log_seen *l = &p->s->ev->logs[i];
 
-		if (!event_is(ev, "log"))
-			continue;
 		fprintf(p->f, "<details%s><summary>Log of %s%s%s%s <span>(%s)</span></summary><pre "
-			"tabindex=\"0\">%s</pre></details>\n", open, value(p, ev, "member"),
-			container[0] ? ", container " : "", esc(p, container),
-			json_bool(ev, "previous", false) ? ", before its restart" : "",
-			tail(text) == text ? "excerpt" : "end of the excerpt", esc(p, tail(text)));
+			"tabindex=\"0\">%s</pre></details>\n", open, told(p, l->member),
+			*l->container ? ", container " : "", esc(p, l->container),
+			l->previous ? ", before its restart" : "",
+			tail(l->text) == l->text ? "excerpt" : "end of the excerpt", esc(p, tail(l->text)));
 	}
 }
 

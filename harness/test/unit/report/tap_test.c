@@ -221,7 +221,7 @@ static void skips_and_a_broken_harness(void **state)
 	struct scenario_report s = {.event = event, .ev = &ev, .m = &m, .judged = &j, .njudged = 1,
 				    .verdict = VERDICT_SKIP};
 	struct history h = {0};
-	struct run_report run = {.dir = "", .run = event, .events = NULL, .h = &h, .scenarios = &s,
+	struct run_report run = {.dir = "", .run = event, .h = &h, .scenarios = &s,
 				 .n = 1, .planned = 1, .broken = "the agents & their clean-up",
 				 .verdict = VERDICT_BROKEN};
 	char *tap = NULL, *xml = NULL;

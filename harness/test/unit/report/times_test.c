@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "report/times.h"
+#include "test/lib/evidence_kept.h"
 
 /* Where a run's time went. */
 
@@ -63,10 +64,9 @@ static void each_second_has_one_place(void **state)
 	struct fault_seen f = {.rec = &rec, .window_end_ns = S(50),
 			       .redundant_ns = S(20)};
 	struct measured m = {.faults = &f, .nfaults = 1, .stands = true};
-	struct scenario_report s = {.index = 0, .m = &m};
 	cJSON *events = events_of(one_scenario);
-	struct run_report run = {.run = cJSON_GetArrayItem(events, 0), .events = events,
-				 .scenarios = &s, .n = 1};
+	struct scenario_report s = {.index = 0, .m = &m, .ev = evidence_kept(events, 0)};
+	struct run_report run = {.ev = evidence_kept(events, -1), .scenarios = &s, .n = 1};
 	static const double want[TIME_PLACES] = {
 		[TIME_STEADY] = 10, [TIME_OUTAGE] = 7.5, [TIME_RECOVERY] = 12.5,
 		/* 21 to 22 before it bit, 42 to 48 after all was well again */
@@ -101,13 +101,12 @@ static void each_second_has_one_place(void **state)
 static void what_does_not_come_up_takes_what_it_is_given(void **state)
 {
 	struct measured m = {.stands = false, .stands_why = "no pod was made"};
-	struct scenario_report s = {.index = 0, .m = &m};
 	cJSON *events = events_of("[{\"t\":1,\"k\":\"run\"},{\"t\":2,\"k\":\"scenario\",\"s\":0},"
 				  "{\"t\":3,\"s\":0,\"k\":\"phase\",\"phase\":\"ready\"},"
 				  "{\"t\":33,\"s\":0,\"k\":\"phase\",\"phase\":\"cleanup\"},"
 				  "{\"t\":35,\"k\":\"end\"}]");
-	struct run_report run = {.run = cJSON_GetArrayItem(events, 0), .events = events,
-				 .scenarios = &s, .n = 1};
+	struct scenario_report s = {.index = 0, .m = &m, .ev = evidence_kept(events, 0)};
+	struct run_report run = {.ev = evidence_kept(events, -1), .scenarios = &s, .n = 1};
 	struct arena a = {0};
 	struct run_time t;
 
@@ -133,7 +132,7 @@ static void what_does_not_come_up_takes_what_it_is_given(void **state)
 static void without_an_end_nothing_is_claimed(void **state)
 {
 	cJSON *events = events_of("[{\"t\":1,\"k\":\"run\"},{\"t\":2,\"k\":\"phase\",\"phase\":\"engine\"}]");
-	struct run_report run = {.run = cJSON_GetArrayItem(events, 0), .events = events};
+	struct run_report run = {.ev = evidence_kept(events, -1)};
 	struct arena a = {0};
 	struct run_time t;
 
