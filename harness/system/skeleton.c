@@ -146,14 +146,14 @@ static void probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 static int final_read(const struct access *acc, int keys, struct final_read *out,
 		      int64_t timeout_ns, struct err *e)
 {
-	int64_t until_ns = clock_mono_ns() + timeout_ns, value;
+	int64_t until_ns = clock_mono_ns() + timeout_ns;
 	struct client *c = client_new(acc, 0);
 	char why[OP_ERROR_MAX];
-	int r = 0;
+	int64_t value;
+	int r;
 
 	final_read_begin(out, keys);
-	if (!reach(c, until_ns, why, sizeof(why)))
-		r = err_set(e, ERR_BROKEN, "cannot read the store: %s", why);
+	r = reach(c, until_ns, why, sizeof(why)) ? 0 : err_set(e, ERR_BROKEN, "cannot read the store: %s", why);
 	while (!r && fscanf(c->store, "%" SCNd64, &value) == 1)
 		final_read_value(out, value);
 	if (!r)

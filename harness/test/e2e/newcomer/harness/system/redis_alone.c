@@ -1,5 +1,4 @@
-/* redis-alone: one redis-server that has each write on its disk before it
- * answers, and nobody who would take over.
+/* redis-alone: one redis-server, which has each write on its disk before it answers.
  *
  * Retries of the client library: it has none here (system/redis/conn.h).
  */
@@ -15,6 +14,7 @@
 #include "system/prediction.h"
 #include "system/redis/ops.h"
 #include "system/redis/probe.h"
+#include "system/redis/slots.h"
 #include "system/redundancy.h"
 
 /* One client: whatever its connection needs. One thread owns it. */
@@ -42,18 +42,11 @@ static void client_free(struct client *c)
 static void perform(struct client *c, struct op *op, int64_t until_ns)
 {
 	struct redis_command k;
-	redisReply *r = NULL;
 
 	redis_command_make(op, "1", &k);
-	op->sent = true;
-	op->outcome = OP_INFO; /* until there is an answer */
 	/* `via` names who answered: an address that a pod had. */
 	mem_copy_str(op->via, sizeof(op->via), redis_address(c->server.conn));
-	if (redis_call(c->server.conn, k.argc, k.argv, until_ns, &r, op->error, sizeof(op->error)) == REDIS_ANSWERED)
-		redis_command_answered(op, r);
-	else
-		redis_peer_drop(&c->server);
-	redis_replies_free(&r, 1);
+	freeReplyObject(redis_send(&c->server, op, &k, false, until_ns));
 }
 
 /* The heart. The outcome is the whole truth that the report rests on:
@@ -72,8 +65,7 @@ static void invoke(struct client *c, struct op *op, int64_t deadline_ns)
 	until_ns = call_give_up_ns(op, deadline_ns);
 	if (redis_peer_conn(&c->server, until_ns, &cost, op->error, sizeof(op->error)) && call_may_send(op, until_ns))
 		perform(c, op, until_ns);
-	op->dns_ns = cost.dns_ns;
-	op->connect_ns = cost.connect_ns;
+	redis_cost_add(op, &cost);
 	op->t_return = clock_mono_ns();
 }
 
@@ -97,6 +89,17 @@ static void probe_free(struct probe *p)
 	free(p);
 }
 
+static bool fill(const struct redis_peer *me, struct sample *s, redisReply *const *r)
+{
+	const char *info = redis_text(r[0]);
+
+	(void)me;
+	redis_info_sample(info, s);
+	s->role = strstr(info, "role:master") ? ROLE_PRIMARY : ROLE_UNKNOWN;
+	s->writable = !redis_number(info, "loading", 1) && !redis_info_err(info, "aof_last_write_status");
+	return true;
+}
+
 /* Ask for the role, whether a write would be taken right now, the epoch and
  * the position in one go. What is not known stays -1 or ROLE_UNKNOWN; it is
  * never filled in from a name or from last time. What only your system has
@@ -104,16 +107,10 @@ static void probe_free(struct probe *p)
  * below: instants as ages ("so long ago"), which needs no common clock. */
 static void probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 {
-	static const struct redis_question info = {1, {"INFO"}};
-	redisReply *r = NULL;
+	static const struct redis_questions info = {.v = {{1, {"INFO"}}}, .n = 1, .fill = fill};
+	int64_t until_ns = clock_mono_ns() + timeout_ns;
 
-	if (redis_probe_ask(&p->redis, &info, &r, 1, s, clock_mono_ns() + timeout_ns)) {
-		redis_info_sample(redis_text(r), s);
-		s->role = strstr(redis_text(r), "role:master") ? ROLE_PRIMARY : ROLE_UNKNOWN;
-		s->writable = !redis_number(redis_text(r), "loading", 1) &&
-			      !redis_info_err(redis_text(r), "aof_last_write_status");
-	}
-	redis_replies_free(&r, 1);
+	redis_probe_ask(&p->redis, &info, s, until_ns, until_ns);
 }
 
 /* After everything has healed: every value, duplicates included, and the
@@ -124,14 +121,11 @@ static int final_read(const struct access *acc, int keys, struct final_read *out
 {
 	int64_t until_ns = clock_mono_ns() + timeout_ns;
 	struct client *c = client_new(acc, 0);
-	char why[OP_ERROR_MAX];
-	int r = 0;
+	const struct redis_range all = {.hi = REDIS_SLOTS - 1, .owner = &c->server};
+	int r;
 
 	final_read_begin(out, keys);
-	if (!redis_peer_conn(&c->server, until_ns, NULL, why, sizeof(why)))
-		r = err_set(e, ERR_BROKEN, "cannot read from %.60s: %s", c->server.host, why);
-	else
-		r = redis_read_all(c->server.conn, c->server.host, acc, out, until_ns, e);
+	r = redis_read_all(&all, 1, 0, acc, keys, out, until_ns, e);
 	client_free(c);
 	return r;
 }
