@@ -8,10 +8,14 @@
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_S INT64_C(1000000000)
 
-/* Seconds. */
+/* Seconds, milliseconds. */
 static inline double in_s(int64_t ns)
 {
 	return (double)ns / (double)NS_PER_S;
+}
+static inline double in_ms(int64_t ns)
+{
+	return (double)ns / (double)NS_PER_MS;
 }
 
 /* CLOCK_MONOTONIC and CLOCK_REALTIME of this machine, in ns. */

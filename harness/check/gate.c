@@ -122,11 +122,6 @@ void gate_free(struct gate *g)
 	free(g);
 }
 
-static double sec(int64_t ns)
-{
-	return (double)ns / (double)NS_PER_S;
-}
-
 /* ---- what the whole run has to have ---- */
 
 /* The driver lived to say so. */
@@ -309,7 +304,7 @@ static bool no_hole(const struct gate *g, int64_t from, int64_t to, char *why, s
 			continue;
 		if (t - last > g->free_limit_ns) {
 			snprintf(why, size, "nothing was called for %.1f s, from %.1f s after the load began: what "
-				 "happened then was not seen", sec(t - last), sec(last - g->m->begin_ns));
+				 "happened then was not seen", in_s(t - last), in_s(last - g->m->begin_ns));
 			return false;
 		}
 		last = t;
@@ -332,7 +327,7 @@ static bool asked_all_along(const struct gate *g, const char *member, int64_t fr
 			t = to;
 		if (t - last > ASKED_MS * NS_PER_MS) {
 			snprintf(why, size, "nobody asked %.60s for %.1f s, from %.1f s after the load began: what "
-				 "it was then was not seen", member, sec(t - last), sec(last - g->m->begin_ns));
+				 "it was then was not seen", member, in_s(t - last), in_s(last - g->m->begin_ns));
 			return false;
 		}
 		last = t > last ? t : last;

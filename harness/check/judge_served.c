@@ -11,11 +11,6 @@
 
 enum { SERVED_MIN = 20 }; /* operations; fewer are no share and no percentile */
 
-static double ms(int64_t ns)
-{
-	return (double)ns / (double)NS_PER_MS;
-}
-
 /* The faults that an expectation is about, one after the other. */
 static const struct fault_seen *next_fault(const struct judging *j, const struct fault_seen *f)
 {
@@ -91,7 +86,7 @@ void judge_availability(const struct judging *j, struct judged *r)
 	judged_as(r, judging_within(j, r->measured, r->measured),
 		  "fault %s: of %lld %s%s%s that were due in the %.0f ms after it %lld were served", worst->rec->id,
 		  (long long)least->due, of && *least->name ? least->what : whose(j), *least->name ? " " : "",
-		  least->name, ms(worst->window_end_ns - worst->rec->injected_ns), (long long)least->served);
+		  least->name, in_ms(worst->window_end_ns - worst->rec->injected_ns), (long long)least->served);
 	if (least->unsent)
 		judged_also(r, "; %lld never left their client, for none was free in time", (long long)least->unsent);
 	all = fault_served(worst, "kind", NULL);
@@ -119,11 +114,11 @@ void judge_latency(const struct judging *j, struct judged *r)
 			worst = f;
 		}
 	}
-	r->measured = ms(most->p99_ns);
+	r->measured = in_ms(most->p99_ns);
 	judged_as(r, judging_within(j, (double)most->p99_ns, (double)most->p99_ns),
 		  "fault %s: 99 of 100 %s%s%s that were served after it took at most %.1f ms from when they were due, "
 		  "half of them %.1f ms", worst->rec->id, *most->name ? most->what : whose(j), *most->name ? " " : "",
-		  most->name, r->measured, ms(most->p50_ns));
+		  most->name, r->measured, in_ms(most->p50_ns));
 	if (most->served < most->due)
 		judged_also(r, "; %lld of %lld were not served", (long long)(most->due - most->served),
 			    (long long)most->due);
@@ -177,14 +172,14 @@ void judge_downtime(const struct judging *j, struct judged *r)
 			at = f;
 		}
 	}
-	r->measured = ms(worst->down.hi_ns);
+	r->measured = in_ms(worst->down.hi_ns);
 	judged_as(r, judging_within(j, (double)worst->down.lo_ns,
 				    worst->down.ended ? (double)worst->down.hi_ns : INFINITY),
 		  "fault %s: %s%s%s%s were down %d %s, for %.0f to %s%.0f ms in all", at->rec->id,
 		  of ? of : "writes", worst == &at->outage && *at->outage_of ? " (" : "",
 		  worst == &at->outage ? at->outage_of : "", worst == &at->outage && *at->outage_of ? ")" : "",
-		  worst->down.times, worst->down.times == 1 ? "time" : "times", ms(worst->down.lo_ns),
-		  worst->down.ended ? "" : "more than ", ms(worst->down.hi_ns));
+		  worst->down.times, worst->down.times == 1 ? "time" : "times", in_ms(worst->down.lo_ns),
+		  worst->down.ended ? "" : "more than ", in_ms(worst->down.hi_ns));
 	if (!worst->down.times)
 		judged_as(r, r->verdict, "fault %s: %s were not down", at->rec->id, of ? of : "writes");
 }

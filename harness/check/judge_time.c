@@ -13,11 +13,6 @@
  * well, and so does one that a mechanism ended which no rule foresaw, because
  * then the rules were not what happened. */
 
-static double ms(int64_t ns)
-{
-	return (double)ns / (double)NS_PER_MS;
-}
-
 static const struct fault_seen *wanted_fault(const struct judging *j)
 {
 	const char *id = json_str(j->expect, "fault", NULL);
@@ -53,21 +48,21 @@ static void outage_detail(const struct fault_seen *f, struct judged *r)
 	cJSON *d = cJSON_CreateObject(), *p;
 
 	json_set_str(d, "fault", f->rec->id);
-	json_set_num(d, "lo_ms", ms(o->lo_ns));
-	json_set_num(d, "hi_ms", ms(o->hi_ns));
-	json_set_num(d, "seen_ms", ms(o->seen_ns));
+	json_set_num(d, "lo_ms", in_ms(o->lo_ns));
+	json_set_num(d, "hi_ms", in_ms(o->hi_ns));
+	json_set_num(d, "seen_ms", in_ms(o->seen_ns));
 	json_set_bool(d, "ended", o->ended);
 	if (f->predicted.known) {
 		p = cJSON_AddObjectToObject(d, "predicted");
-		json_set_num(p, "lo_ms", ms(f->predicted.lo_ns));
-		json_set_num(p, "hi_ms", ms(f->predicted.hi_ns));
+		json_set_num(p, "lo_ms", in_ms(f->predicted.lo_ns));
+		json_set_num(p, "hi_ms", in_ms(f->predicted.hi_ns));
 	}
 	if (*o->m.mechanism)
 		json_set_str(d, "mechanism", o->m.mechanism);
 	if (o->m.window.known) {
 		p = cJSON_AddObjectToObject(d, "window");
-		json_set_num(p, "lo_ms", ms(o->m.window.lo_ns));
-		json_set_num(p, "hi_ms", ms(o->m.window.hi_ns));
+		json_set_num(p, "lo_ms", in_ms(o->m.window.lo_ns));
+		json_set_num(p, "hi_ms", in_ms(o->m.window.hi_ns));
 	}
 	r->detail = d;
 }
@@ -80,21 +75,21 @@ static void outage_words(const struct fault_seen *f, struct judged *r)
 		judged_as(r, r->verdict, "writes did not stop after fault %s: no gap exceeded what is normal", f->rec->id);
 	else if (!o->ended)
 		judged_as(r, r->verdict, "writes did not come back after fault %s in the %.0f ms that were left",
-			f->rec->id, ms(o->hi_ns));
+			f->rec->id, in_ms(o->hi_ns));
 	else
 		judged_as(r, r->verdict, "fault %s: writes%s%s%s were down for %.0f to %.0f ms", f->rec->id,
-			*f->outage_of ? " (" : "", f->outage_of, *f->outage_of ? ")" : "", ms(o->lo_ns),
-			ms(o->hi_ns));
+			*f->outage_of ? " (" : "", f->outage_of, *f->outage_of ? ")" : "", in_ms(o->lo_ns),
+			in_ms(o->hi_ns));
 	if (o->any && o->times > 1)
 		judged_also(r, ", in %d pieces with next to no service between", o->times);
 	if (o->any && o->more > 0)
 		judged_also(r, "; %d shorter %s of %.0f ms together", o->more, o->more == 1 ? "outage" : "outages",
-			    ms(o->more_ns));
+			    in_ms(o->more_ns));
 	if (o->running)
 		judged_also(r, "; they were down already when it was injected");
 	if (o->any && o->met)
 		judged_also(r, "; fault %s came %.0f ms after it began", o->met->id,
-			    ms(o->met->injected_ns - o->down_lo));
+			    in_ms(o->met->injected_ns - o->down_lo));
 }
 
 /* What of an outage is certainly this fault's: not what was running before, nor
@@ -142,7 +137,7 @@ static void predicted_words(const struct fault_seen *f, struct judged *r)
 		judged_also(r, "; no rule predicts this one");
 		return;
 	}
-	judged_also(r, "; the rules allow %.0f to %.0f ms", ms(f->predicted.lo_ns), ms(f->predicted.hi_ns));
+	judged_also(r, "; the rules allow %.0f to %.0f ms", in_ms(f->predicted.lo_ns), in_ms(f->predicted.hi_ns));
 	if (!o->any || !o->ended)
 		return;
 	if (!*o->m.mechanism)
@@ -151,8 +146,8 @@ static void predicted_words(const struct fault_seen *f, struct judged *r)
 	else if (!w->known)
 		judged_also(r, "; ended by: %s, which no rule foresees here (%s)", o->m.mechanism, o->m.why_mechanism);
 	else
-		judged_also(r, "; ended by: %s, which may take %.0f to %.0f ms%s%s%s", o->m.mechanism, ms(w->lo_ns),
-			    ms(w->hi_ns), *w->how ? " (" : "", w->how, *w->how ? ")" : "");
+		judged_also(r, "; ended by: %s, which may take %.0f to %.0f ms%s%s%s", o->m.mechanism, in_ms(w->lo_ns),
+			    in_ms(w->hi_ns), *w->how ? " (" : "", w->how, *w->how ? ")" : "");
 }
 
 void judge_outage(const struct judging *j, struct judged *r)
@@ -175,10 +170,10 @@ void judge_outage(const struct judging *j, struct judged *r)
 	v = judging_within(j, (double)lo, o->ended ? (double)o->hi_ns : INFINITY);
 	if (json_bool(j->expect, "within_predicted", false)) {
 		v = verdict_worse(v, predicted(f));
-		r->limit = o->m.window.known ? ms(o->m.window.hi_ns) : f->predicted.known ? ms(f->predicted.hi_ns) : NAN;
+		r->limit = o->m.window.known ? in_ms(o->m.window.hi_ns) : f->predicted.known ? in_ms(f->predicted.hi_ns) : NAN;
 	}
 	r->verdict = v;
-	r->measured = o->any ? ms(o->seen_ns) : 0;
+	r->measured = o->any ? in_ms(o->seen_ns) : 0;
 	if (!isnan(judging_limit(j, 1)))
 		r->limit = judging_limit(j, (double)NS_PER_MS);
 	outage_words(f, r);
@@ -195,11 +190,11 @@ static double told(int64_t ns, int64_t te)
 
 static void recovered(const struct judging *j, const struct fault_seen *f, struct judged *r)
 {
-	r->measured = ms(f->redundant_ns);
+	r->measured = in_ms(f->redundant_ns);
 	judged_as(r, judging_within(j, told(f->redundant_lo_ns, -f->told_te_ns), told(f->redundant_ns, f->told_te_ns)),
-		"fault %s: all members were following one primary again after %.0f ms", f->rec->id, ms(f->redundant_ns));
+		"fault %s: all members were following one primary again after %.0f ms", f->rec->id, in_ms(f->redundant_ns));
 	if (f->redundant_lo_ns < f->redundant_ns)
-		judged_also(r, "; another fault came %.0f ms after it, before that", ms(f->redundant_lo_ns));
+		judged_also(r, "; another fault came %.0f ms after it, before that", in_ms(f->redundant_lo_ns));
 }
 
 void judge_recovery(const struct judging *j, struct judged *r)
@@ -224,7 +219,7 @@ void judge_recovery(const struct judging *j, struct judged *r)
 		watched = j->m->end_ns - f->rec->effective_ns;
 	/* Not within the limit is certain only when we watched for that long. */
 	judged_as(r, judging_within(j, told(watched, f ? -f->told_te_ns : 0), INFINITY),
-		"redundancy was not back within the %.0f ms that were watched%s%s", ms(watched),
+		"redundancy was not back within the %.0f ms that were watched%s%s", in_ms(watched),
 		f && *f->redundant_why ? ": " : "", f ? f->redundant_why : "");
 }
 
@@ -242,20 +237,20 @@ void judge_dual(const struct judging *j, struct judged *r)
 	/* Seen once is once too often for a limit of zero, however short. */
 	if (v == VERDICT_PASS && (m->dual_primary_samples || m->dual_primary_acks) && !(judging_limit(j, 1) > 0))
 		v = VERDICT_FAIL;
-	r->measured = ms(m->dual_primary_ns);
+	r->measured = in_ms(m->dual_primary_ns);
 	if (!(m->dual_primary_ns || m->dual_primary_samples || m->dual_primary_acks))
 		judged_as(r, v, "no two members were seen to be writable primaries at once");
 	else
 		judged_as(r, v, "two writable primaries were seen for at least %.0f ms (%d answers, %lld "
-			"acknowledged writes)", ms(m->dual_primary_ns), m->dual_primary_samples,
+			"acknowledged writes)", in_ms(m->dual_primary_ns), m->dual_primary_samples,
 			(long long)m->dual_primary_acks);
 	if (m->dual_history.turns)
 		judged_also(r, "; %.60s and %.60s acknowledged writes in turn %lld times within %.0f ms",
 			m->dual_history.a, m->dual_history.b, (long long)m->dual_history.turns,
-			ms(m->dual_history.within_ns));
+			in_ms(m->dual_history.within_ns));
 	if (m->dual_primary_unseen_ns > 0) {
 		judged_also(r, "; for %.0f ms a primary behind the partition could not be asked while another served",
-		     ms(m->dual_primary_unseen_ns));
+		     in_ms(m->dual_primary_unseen_ns));
 		if (v == VERDICT_PASS)
 			r->verdict = VERDICT_UNKNOWN;
 	}
@@ -271,10 +266,10 @@ void judge_deadline(const struct judging *j, struct judged *r)
 		judged_as(r, VERDICT_UNKNOWN, "no operation was tried");
 		return;
 	}
-	r->measured = ms(ns);
-	judged_as(r, judging_within(j, (double)ns, (double)ns), "the longest operation took %.1f ms", ms(ns));
+	r->measured = in_ms(ns);
+	judged_as(r, judging_within(j, (double)ns, (double)ns), "the longest operation took %.1f ms", in_ms(ns));
 	if (clock > ns)
-		judged_also(r, " (%.1f ms with what its client waited for a processor after giving up)", ms(clock));
+		judged_also(r, " (%.1f ms with what its client waited for a processor after giving up)", in_ms(clock));
 	/* A client whose machine gave it no processor keeps no deadline. */
 	if (r->verdict == VERDICT_FAIL && own >= r->limit) {
 		r->verdict = VERDICT_UNKNOWN;
@@ -297,10 +292,10 @@ static void demoted_words(const struct fault_seen *f, struct judged *r)
 {
 	if (f->demoted_ns >= 0)
 		judged_as(r, r->verdict, "the old primary was seen demoted %.0f ms after fault %s was healed",
-			  ms(f->demoted_ns), f->rec->id);
+			  in_ms(f->demoted_ns), f->rec->id);
 	else if (f->still_primary)
 		judged_as(r, r->verdict, "%.0f ms after fault %s was healed, when the watch ended, the old primary and "
-			  "another one were both writable", ms(f->demoted_watched_ns), f->rec->id);
+			  "another one were both writable", in_ms(f->demoted_watched_ns), f->rec->id);
 	else
 		judged_as(r, r->verdict, "the old primary was never seen without its role after fault %s was healed",
 			  f->rec->id);
@@ -330,7 +325,7 @@ void judge_demoted(const struct judging *j, struct judged *r)
 	}
 	r->noise = judging_noise(j, worst, NOISE_DEMOTION);
 	if (worst->demoted_ns >= 0)
-		r->measured = ms(worst->demoted_ns);
+		r->measured = in_ms(worst->demoted_ns);
 	demoted_words(worst, r);
 }
 
@@ -346,12 +341,12 @@ void judge_staleness(const struct judging *j, struct judged *r)
 		judged_as(r, VERDICT_UNKNOWN, "no replica's answer could be placed among the writes");
 		return;
 	}
-	r->measured = ms(s->max_ns);
+	r->measured = in_ms(s->max_ns);
 	v = judging_within(j, (double)s->max_ns, (double)s->max_hi_ns);
 	judged_as(r, v == VERDICT_PASS && s->reads < GATE_SEEN_MIN ? VERDICT_UNKNOWN : v,
 		"of %zu answers of replicas %zu were certainly behind: median %.0f ms, p99 %.0f ms, at most "
-		"between %.0f and %.0f ms, %lld versions", s->reads, s->behind, ms(s->p50_ns), ms(s->p99_ns),
-		ms(s->max_ns), ms(s->max_hi_ns), (long long)s->versions_max);
+		"between %.0f and %.0f ms, %lld versions", s->reads, s->behind, in_ms(s->p50_ns), in_ms(s->p99_ns),
+		in_ms(s->max_ns), in_ms(s->max_hi_ns), (long long)s->versions_max);
 	if (s->reads < GATE_SEEN_MIN)
 		judged_also(r, "; a pass takes %d answers", GATE_SEEN_MIN);
 }

@@ -10,6 +10,7 @@
 #include "history/block.h"
 #include "load/free_time.h"
 #include "load/lateness.h"
+#include "system/client_kit.h"
 
 enum { STACK_BYTES = 512 * 1024 };
 
@@ -260,7 +261,7 @@ static void record(struct worker *w, const struct op *op)
 static void call(struct client *c, const struct load_conf *conf, struct op *op)
 {
 	clock_overslept_ns();
-	conf->sys->invoke(c, op, conf->deadline_ns);
+	call_make(conf->sys, c, op, conf->deadline_ns);
 	op->late_ns = clock_overslept_ns();
 }
 

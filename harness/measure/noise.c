@@ -34,7 +34,7 @@
 
 static double ms(int64_t ns)
 {
-	return ns < 0 ? -1 : (double)ns / (double)NS_PER_MS;
+	return ns < 0 ? -1 : in_ms(ns);
 }
 
 static double larger(double a, double b)

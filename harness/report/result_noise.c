@@ -32,7 +32,7 @@ cJSON *result_noise(const struct noise *n)
 	set_num(out, "lateness_max_ms", n->lateness_max_ms);
 	set_num(out, "cpu_some_pct", n->cpu_some_pct);
 	set_num(out, "steal_pct", n->steal_pct);
-	set_num(out, "stood_ms", (double)n->stood_ns / (double)NS_PER_MS);
+	set_num(out, "stood_ms", in_ms(n->stood_ns));
 	json_set_bool(out, "too_noisy", n->too_noisy);
 	json_set_bool(out, "pressed", n->pressed);
 	set_text(out, "why", n->why);

@@ -54,7 +54,7 @@ static void short_number(double v, int decimals, char out[32])
 struct text text_duration(int64_t ns)
 {
 	struct text t = {"unknown"};
-	double ms = (double)ns / (double)NS_PER_MS;
+	double ms = in_ms(ns);
 
 	if (ns < 0)
 		return t;

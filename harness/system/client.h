@@ -77,13 +77,14 @@ struct client_ops {
 	 * idempotent. Tried again while the system is coming up. */
 	int (*setup)(const struct access *acc, int keys, int64_t deadline_ns, struct err *e);
 	struct client *(*client_new)(const struct access *acc, uint32_t process);
-	/* Performs op->f with op->key/value/expect. Fills t_invoke, t_return,
+	/* Performs op->f with op->key/value/expect, as call_make() of
+	 * system/client_kit.h hands it in: begun, with nothing known. Fills
 	 * outcome, value (reads), error, dns_ns, connect_ns, via, sent. Never
-	 * takes longer than deadline_ns from its start, whatever the network or
-	 * the server do: past it the outcome is OP_INFO (OP_FAIL when nothing
-	 * was sent) and the connection is thrown away. Opens its connection
-	 * when it has none. No hidden retry. */
-	void (*invoke)(struct client *c, struct op *op, int64_t deadline_ns);
+	 * waits beyond until_ns (CLOCK_MONOTONIC), whatever the network or the
+	 * server do: past it the outcome is OP_INFO (OP_FAIL when nothing was
+	 * sent) and the connection is thrown away. Opens its connection when it
+	 * has none. No hidden retry. */
+	void (*invoke)(struct client *c, struct op *op, int64_t until_ns);
 	void (*client_free)(struct client *c);
 
 	/* Asks one member directly; keeps its connection between calls. Never

@@ -11,8 +11,10 @@
 
 #define RESERVE_MAX_NS (25 * NS_PER_MS)
 
-void call_begin(struct op *op)
+void call_make(const struct client_ops *sys, struct client *c, struct op *op, int64_t deadline_ns)
 {
+	int64_t reserve = deadline_ns / 40;
+
 	op->t_invoke = clock_mono_ns();
 	op->outcome = OP_FAIL;
 	op->sent = false;
@@ -24,13 +26,8 @@ void call_begin(struct op *op)
 	op->offset = op->tag = OP_NO_VALUE;
 	op->redelivered = false;
 	op->acked = OP_ACK_NONE;
-}
-
-int64_t call_give_up_ns(const struct op *op, int64_t deadline_ns)
-{
-	int64_t reserve = deadline_ns / 40;
-
-	return op->t_invoke + deadline_ns - (reserve < RESERVE_MAX_NS ? reserve : RESERVE_MAX_NS);
+	sys->invoke(c, op, op->t_invoke + deadline_ns - (reserve < RESERVE_MAX_NS ? reserve : RESERVE_MAX_NS));
+	op->t_return = clock_mono_ns();
 }
 
 bool call_may_send(struct op *op, int64_t until_ns)

@@ -7,13 +7,11 @@
 
 /* ---- a call (client_ops.invoke) ---- */
 
-/* Notes the instant of the call. Until more is known nothing was sent, nothing
- * answered, no time spent on the way there and no value read: OP_FAIL. */
-void call_begin(struct op *op);
-
-/* By its deadline a call has returned; so it stops waiting a little before, for
- * a thread on a busy machine wakes late. CLOCK_MONOTONIC. */
-int64_t call_give_up_ns(const struct op *op, int64_t deadline_ns);
+/* Notes the instants of the call. Until more is known nothing was sent, nothing
+ * answered, no time spent on the way there and no value read: OP_FAIL. By its
+ * deadline a call has returned; so it stops waiting a little before, for a thread
+ * on a busy machine wakes late. */
+void call_make(const struct client_ops *sys, struct client *c, struct op *op, int64_t deadline_ns);
 
 /* Whether there is time left to send; op->error says so when there is none. */
 bool call_may_send(struct op *op, int64_t until_ns);

@@ -71,7 +71,7 @@ void milestone_before(int64_t *t, int64_t to, char *how)
 {
 	if (!*t || !to || *t <= to)
 		return;
-	why_add(how, " (seen %.0f ms later than its consequence)", (double)(*t - to) / (double)NS_PER_MS);
+	why_add(how, " (seen %.0f ms later than its consequence)", in_ms(*t - to));
 	*t = to;
 }
 
@@ -140,6 +140,15 @@ bool prediction_left(const struct evidence *ev, const struct fault_record *fault
 	bool healed = fault->healed_ns && fault->healed_ns < t_ns;
 
 	return !evidence_out(ev, pod, t_ns) && (healed || !fault_reaches(ev, fault, pod));
+}
+
+size_t prediction_members_left(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < ev->nmembers; i++)
+		left += prediction_left(ev, fault, ev->members[i], t_ns);
+	return left;
 }
 
 struct takeover prediction_takeover(const struct evidence *ev, const struct fault_record *fault,

@@ -39,6 +39,8 @@ void prediction_by_role(struct prediction *p, const struct effect_rule *of_prima
 /* Whether a pod can do something for the others at t_ns: no fault that lasts
  * keeps it from that, and this one does not, or is over. */
 bool prediction_left(const struct evidence *ev, const struct fault_record *fault, const char *pod, int64_t t_ns);
+/* How many of the members can. */
+size_t prediction_members_left(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns);
 
 /* Others can take over only while enough of them are left. From when on they
  * were, in ns after the injection, with all faults that were on. */

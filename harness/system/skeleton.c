@@ -1,13 +1,10 @@
-/* skeleton: the example to copy when you add a system: to system/<name>.c, and
- * once that is too long to client.c and model.c in system/<name>/. What else a
- * system has is told in doc/ARCHITECTURE.md, "A system and a fault".
+/* skeleton: the example to copy when you add a system: to system/<name>.c, and once that is too
+ * long to client.c and model.c in system/<name>/. doc/ARCHITECTURE.md has what else a system is.
+ * Its "server" is one file in a folder, so that it needs nothing and harms nobody; the tests compile
+ * and run it, so that it never goes stale.
  *
- * Its "server" is one file in a folder, so that it needs nothing and harms
- * nobody; the tests compile and run it, so that it never goes stale.
- *
- * Say here which retries of your client library you have switched off and
- * how: a retry that nobody sees turns an outage into a slow answer, and one
- * write into two. This one has no library and does not retry.
+ * Retries of the client library: it has none. Say here which ones you have switched off and how: a
+ * retry that nobody sees turns an outage into a slow answer, and one write into two.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -45,9 +42,8 @@ static void client_free(struct client *c)
 	free(c);
 }
 
-/* Every wait ends at one absolute time. A library that can only block needs a
- * socket that you shut down from outside, or its non-blocking calls: a bound
- * that the server keeps for you is none. */
+/* Every wait ends at one absolute time. A library that can only block needs a socket that you shut
+ * down from outside, or its non-blocking calls: a bound that the server keeps for you is none. */
 static bool reach(struct client *c, int64_t until_ns, char *error, size_t size)
 {
 	char path[512];
@@ -69,8 +65,7 @@ static bool reach(struct client *c, int64_t until_ns, char *error, size_t size)
 }
 
 /* What the server does. `sent` must be true from the moment on at which it
- * may have seen anything of the request. This one knows inserts only; of a read
- * the answer goes into op->value. */
+ * may have seen anything of the request. Of a read the answer goes into op->value. */
 static void perform(struct client *c, struct op *op)
 {
 	op->sent = true;
@@ -91,15 +86,10 @@ static void perform(struct client *c, struct op *op)
  *   OP_INFO  everything else: time-outs after sending, broken connections
  * In doubt OP_INFO. After a time-out throw the connection away: the answer
  * that may still come belongs to no operation any more. */
-static void invoke(struct client *c, struct op *op, int64_t deadline_ns)
+static void invoke(struct client *c, struct op *op, int64_t end_ns)
 {
-	int64_t until_ns;
-
-	call_begin(op); /* OP_FAIL, until something is sent */
-	until_ns = call_give_up_ns(op, deadline_ns);
-	if (reach(c, until_ns, op->error, sizeof(op->error)))
+	if (reach(c, end_ns, op->error, sizeof(op->error)))
 		perform(c, op);
-	op->t_return = clock_mono_ns();
 }
 
 /* The sampler asks each member itself, by a connection of its own that is

@@ -180,16 +180,13 @@ static void acknowledge(struct client *c, struct op *op, int64_t end_ns)
 	}
 }
 
-static void invoke(struct client *c, struct op *op, int64_t deadline_ns)
+static void invoke(struct client *c, struct op *op, int64_t end_ns)
 {
 	struct wire *w = op->f == OP_READ_REPLICA ? &c->replica : &c->w;
 	const char *line = NULL;
 	struct err e = {0};
 	char text[128];
-	int64_t end_ns;
 
-	call_begin(op);
-	end_ns = op->t_invoke + deadline_ns;
 	w->sent = false;
 	request(c, op, text, sizeof(text));
 	if (reach(c, op, end_ns, &e)) {
@@ -207,7 +204,6 @@ static void invoke(struct client *c, struct op *op, int64_t deadline_ns)
 				acknowledge(c, op, end_ns);
 		}
 	}
-	op->t_return = clock_mono_ns();
 }
 
 /* A register, a value or a partition needs no making; what setup can do is to see that a

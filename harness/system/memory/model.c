@@ -70,11 +70,8 @@ static bool setting_on(const cJSON *inforce, const char *name)
 /* Somebody to take the lease and, where a write waits for one, a replica of his. */
 static bool enough_left(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns)
 {
-	size_t left = 0;
-
-	for (size_t i = 0; i < ev->nmembers; i++)
-		left += prediction_left(ev, fault, ev->members[i], t_ns);
-	return !ev->nmembers || left >= (setting_on(ev->inforce, "sync") ? 2 : 1);
+	return !ev->nmembers ||
+	       prediction_members_left(ev, fault, t_ns) >= (setting_on(ev->inforce, "sync") ? 2 : 1);
 }
 
 /* Later, when too few were left at first. */

@@ -212,16 +212,12 @@ static void send_and_wait(struct client *c, struct session *s, struct op *op, in
 	drop(s);
 }
 
-static void postgres_invoke(struct client *c, struct op *op, int64_t deadline_ns)
+static void postgres_invoke(struct client *c, struct op *op, int64_t until_ns)
 {
 	struct session *s = op->f == OP_READ_REPLICA ? &c->replica : &c->primary;
-	int64_t until_ns;
 
-	call_begin(op);
-	until_ns = call_give_up_ns(op, deadline_ns);
 	if (connected(s, op, until_ns) && call_may_send(op, until_ns))
 		send_and_wait(c, s, op, until_ns);
-	op->t_return = clock_mono_ns();
 }
 
 /* ---- before and after the load ---- */

@@ -80,10 +80,7 @@ static bool etcd_decides(const struct evidence *ev, int64_t t_ns)
 /* A replica that could act, and a store that lets it. */
 static bool enough_left(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns)
 {
-	for (size_t i = 0; i < ev->nmembers; i++)
-		if (prediction_left(ev, fault, ev->members[i], t_ns))
-			return etcd_decides(ev, t_ns);
-	return !ev->nmembers;
+	return !ev->nmembers || (prediction_members_left(ev, fault, t_ns) && etcd_decides(ev, t_ns));
 }
 
 /* For how long the target's volume had no room from the fault on. */

@@ -13,15 +13,22 @@ static int port_of(const struct access *acc)
 	return (int)json_i64(acc->conf, "port", 6379);
 }
 
-void redis_probe_init(struct redis_probe *p, const struct access *acc, const struct member *m)
+struct probe *redis_probe_new(const struct access *acc, const struct member *m)
 {
+	struct probe *p = mem_alloc(sizeof(*p));
+
+	p->acc = acc;
+	p->number = (size_t)(m - acc->members);
 	redis_peer_move(&p->member, m->host, port_of(acc));
+	return p;
 }
 
-void redis_probe_drop(struct redis_probe *p)
+void redis_probe_free(struct probe *p)
 {
 	redis_peer_drop(&p->member);
 	redis_peer_drop(&p->source);
+	redis_peer_drop(&p->watch);
+	free(p);
 }
 
 static bool opened(struct redis_peer *p, struct sample *s, int64_t until_ns)
@@ -83,6 +90,15 @@ void redis_info_sample(const char *info, struct sample *s)
 	copy_number(s->extra, "memory", info, "used_memory");
 }
 
+void redis_info_master(const char *info, bool misconf, bool else_well, struct sample *s)
+{
+	s->role = ROLE_PRIMARY;
+	s->position = redis_number(info, "master_repl_offset", -1);
+	s->writable = !redis_number(info, "loading", 0) && !misconf && else_well;
+	if (misconf)
+		json_set_bool(s->extra, "misconf", true);
+}
+
 void redis_info_replica(const char *info, const char *of, struct sample *s)
 {
 	char link[16];
@@ -104,12 +120,19 @@ bool redis_info_err(const char *info, const char *status)
 	return redis_field(info, status, text, sizeof(text)) && !strcmp(text, "err");
 }
 
+int64_t redis_second_ns(int64_t until_ns)
+{
+	int64_t end_ns = clock_mono_ns() + REDIS_SECOND_MAX_NS;
+
+	return end_ns < until_ns ? end_ns : until_ns;
+}
+
 /* Fills lag_bytes of a replica whose INFO is given; leaves it when its master
  * does not tell in time. Of anybody else it asks nothing. */
-static void fill_lag(struct redis_probe *p, const char *info, struct sample *s, int64_t until_ns)
+static void fill_lag(struct probe *p, const char *info, struct sample *s, int64_t until_ns)
 {
 	static const char *const words[] = {"INFO", "replication"};
-	int64_t end_ns = clock_mono_ns() + REDIS_SECOND_MAX_NS, theirs;
+	int64_t theirs;
 	char host[256] = "", why[96];
 	redisReply *reply;
 
@@ -118,7 +141,7 @@ static void fill_lag(struct redis_probe *p, const char *info, struct sample *s, 
 	redis_peer_move(&p->source, host, *host ? (int)redis_number(info, "master_port", 0) : 0);
 	if (!p->source.port)
 		return;
-	reply = redis_peer_ask(&p->source, 2, words, end_ns < until_ns ? end_ns : until_ns, NULL, why, sizeof(why));
+	reply = redis_peer_ask(&p->source, 2, words, redis_second_ns(until_ns), NULL, why, sizeof(why));
 	if (!reply)
 		return;
 	/* Asked later than the replica, so this is rather too much than too
@@ -129,7 +152,7 @@ static void fill_lag(struct redis_probe *p, const char *info, struct sample *s, 
 	freeReplyObject(reply);
 }
 
-void redis_probe_ask(struct redis_probe *p, const struct redis_questions *q, struct sample *s,
+void redis_probe_ask(struct probe *p, const struct redis_questions *q, struct sample *s,
 		     int64_t member_until_ns, int64_t until_ns)
 {
 	redisReply *r[REDIS_QUESTIONS_MAX] = {NULL};

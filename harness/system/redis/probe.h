@@ -22,21 +22,25 @@
  *   sync_full, sync_partial   resynchronisations that it has served, and
  *   evicted_keys  ... since the process began
  *   memory        used, in bytes */
-struct redis_probe {
+struct probe {
+	const struct access *acc;
+	size_t number; /* of the member */
 	struct redis_peer member;
 	/* A replica knows its own offset only, so its master is asked for its own
 	 * right after, over a connection of its own. */
 	struct redis_peer source;
+	struct redis_peer watch; /* who knows of it besides, in a system that has such */
 };
 
 /* What such a second question may take: a mute server must not make the
  * replica's answer old, nor delay the next question to the replica. */
 #define REDIS_SECOND_MAX_NS (50 * NS_PER_MS)
+int64_t redis_second_ns(int64_t until_ns); /* until when, from now on */
 
 enum { REDIS_ID_SHOWN = 8 }; /* digits of an id in a sample */
 
-void redis_probe_init(struct redis_probe *p, const struct access *acc, const struct member *m);
-void redis_probe_drop(struct redis_probe *p);
+struct probe *redis_probe_new(const struct access *acc, const struct member *m);
+void redis_probe_free(struct probe *p);
 
 enum { REDIS_QUESTIONS_MAX = 3 };
 
@@ -55,7 +59,7 @@ struct redis_questions {
 /* Asks a member until member_until_ns, and a replica's master for how far behind
  * it is until until_ns. Fills t_ns, took_ns, error, closed, lag_bytes, and extra
  * with an object. */
-void redis_probe_ask(struct redis_probe *p, const struct redis_questions *q, struct sample *s,
+void redis_probe_ask(struct probe *p, const struct redis_questions *q, struct sample *s,
 		     int64_t member_until_ns, int64_t until_ns);
 
 /* Of a flat list of names and values, as of CONFIG GET, one's value; "": it is
@@ -64,6 +68,9 @@ const char *redis_pair(const redisReply *r, const char *name);
 
 /* A member that answered: from its INFO, what is told of both roles. */
 void redis_info_sample(const char *info, struct sample *s);
+/* One whose data is read, whose disk takes writes (else MISCONF) and which has
+ * all else that it needs is writable. */
+void redis_info_master(const char *info, bool misconf, bool else_well, struct sample *s);
 /* `of`: its master, by the name that its system gives it. */
 void redis_info_replica(const char *info, const char *of, struct sample *s);
 /* Whether a status ("aof_last_write_status") is "err". */

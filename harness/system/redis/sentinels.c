@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/mem.h"
 
 void sentinels_init(struct sentinels *s, const struct access *acc)
 {
@@ -20,22 +19,17 @@ void sentinels_init(struct sentinels *s, const struct access *acc)
 	s->master = json_str(acc->conf, "master_name", "mymaster");
 }
 
-void sentinels_drop(struct sentinels *s)
+static bool take_address(const redisReply *r, struct redis_peer *master)
 {
-	redis_drop(s->news);
-	s->news = NULL;
-}
+	long port = r->type == REDIS_REPLY_ARRAY && r->elements == 2 ? strtol(redis_text(r->element[1]), NULL, 10) : 0;
 
-static bool take_address(const redisReply *r, char host[256], int *port)
-{
-	if (r->type != REDIS_REPLY_ARRAY || r->elements != 2)
+	if (port <= 0 || !*redis_text(r->element[0]))
 		return false;
-	mem_copy_str(host, 256, redis_text(r->element[0]));
-	*port = (int)strtol(redis_text(r->element[1]), NULL, 10);
-	return *host && *port > 0;
+	redis_peer_move(master, redis_text(r->element[0]), (int)port);
+	return true;
 }
 
-static bool ask_one(struct sentinels *s, const char *sentinel, int64_t until_ns, char host[256], int *port,
+static bool ask_one(struct sentinels *s, const char *sentinel, struct redis_peer *master, int64_t until_ns,
 		    struct redis_cost *cost, char *error, size_t size)
 {
 	const char *const words[] = {"SENTINEL", "GET-MASTER-ADDR-BY-NAME", s->master};
@@ -48,22 +42,22 @@ static bool ask_one(struct sentinels *s, const char *sentinel, int64_t until_ns,
 	r = redis_peer_ask(&p, 3, words, until_ns, cost, error, size);
 	if (!r)
 		return false;
-	told = take_address(r, host, port);
+	told = take_address(r, master);
 	if (!told)
 		snprintf(error, size, "sentinel: %s %s", sentinel,
 			 r->type == REDIS_REPLY_ERROR ? r->str : "knows no such master");
 	freeReplyObject(r);
-	sentinels_drop(s);
+	redis_peer_drop(&s->news);
 	r = told ? redis_peer_ask(&p, 2, listen, until_ns, cost, error, size) : NULL;
 	if (r)
-		s->news = p.conn;
+		s->news = p;
 	else
 		redis_peer_drop(&p);
 	freeReplyObject(r);
 	return told;
 }
 
-bool sentinels_ask(struct sentinels *s, int64_t until_ns, char host[256], int *port, struct redis_cost *cost,
+bool sentinels_ask(struct sentinels *s, struct redis_peer *master, int64_t until_ns, struct redis_cost *cost,
 		   char *error, size_t size)
 {
 	size_t first = s->next;
@@ -76,7 +70,7 @@ bool sentinels_ask(struct sentinels *s, int64_t until_ns, char host[256], int *p
 		int64_t share = (until_ns - now) / (int64_t)(s->n - i + 1);
 
 		s->next = (first + i) % s->n;
-		if (share > 0 && ask_one(s, s->host[s->next], now + share, host, port, cost, error, size))
+		if (share > 0 && ask_one(s, s->host[s->next], master, now + share, cost, error, size))
 			return true;
 	}
 	if (s->n)
@@ -85,38 +79,35 @@ bool sentinels_ask(struct sentinels *s, int64_t until_ns, char host[256], int *p
 }
 
 /* "message", "+switch-master", "name old-host old-port new-host new-port" */
-static bool take_news(const struct sentinels *s, const redisReply *r, char host[256], int *port)
+static bool take_news(const struct sentinels *s, const redisReply *r, struct redis_peer *master)
 {
-	char name[128], new_host[256];
-	int new_port;
+	char name[128], host[256];
+	int port;
 
 	if (r->type != REDIS_REPLY_ARRAY || r->elements != 3 ||
 	    strcmp(redis_text(r->element[0]), "message") ||
-	    sscanf(redis_text(r->element[2]), "%127s %*s %*d %255s %d", name, new_host, &new_port) != 3 ||
+	    sscanf(redis_text(r->element[2]), "%127s %*s %*d %255s %d", name, host, &port) != 3 ||
 	    strcmp(name, s->master))
 		return false;
-	mem_copy_str(host, 256, new_host);
-	*port = new_port;
+	redis_peer_move(master, host, port);
 	return true;
 }
 
-bool sentinels_news(struct sentinels *s, char host[256], int *port)
+bool sentinels_news(struct sentinels *s, struct redis_peer *master)
 {
+	enum redis_end end = REDIS_ANSWERED;
 	bool told = false;
 	char why[96];
 
-	while (s->news && redis_gone(s->news)) {
+	while (end == REDIS_ANSWERED && redis_peer_gone(&s->news)) {
 		redisReply *r = NULL;
-		enum redis_end end = redis_get(s->news, clock_mono_ns() + NS_PER_MS, &r, why, sizeof(why));
 
-		if (end == REDIS_ANSWERED) {
-			told = take_news(s, r, host, port) || told;
-			freeReplyObject(r);
-		} else if (end == REDIS_BROKEN) {
-			sentinels_drop(s);
-		} else {
-			break; /* the rest of it is on its way */
-		}
+		end = redis_get(s->news.conn, clock_mono_ns() + NS_PER_MS, &r, why, sizeof(why));
+		if (end == REDIS_ANSWERED)
+			told = take_news(s, r, master) || told;
+		else if (end == REDIS_BROKEN)
+			redis_peer_drop(&s->news); /* else the rest of it is on its way */
+		freeReplyObject(r);
 	}
 	return told;
 }

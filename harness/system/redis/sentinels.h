@@ -19,20 +19,20 @@ struct sentinels {
 	int port;
 	const char *master;      /* its name to the Sentinels */
 	size_t next;             /* whom to ask first */
-	struct redis_conn *news; /* subscribed to +switch-master; NULL: none */
+	struct redis_peer news;  /* subscribed to +switch-master */
 };
 
 void sentinels_init(struct sentinels *s, const struct access *acc);
-void sentinels_drop(struct sentinels *s); /* its connection */
 
-/* Asks one after the other, each for a share of the time, until one tells;
- * subscribes to the news of that one. False: an error text. `cost` is added to. */
-bool sentinels_ask(struct sentinels *s, int64_t until_ns, char host[256], int *port, struct redis_cost *cost,
+/* Asks one after the other, each for a share of the time, until one tells where
+ * `master` is; subscribes to the news of that one. False: an error text. `cost`
+ * is added to. */
+bool sentinels_ask(struct sentinels *s, struct redis_peer *master, int64_t until_ns, struct redis_cost *cost,
 		   char *error, size_t size);
 
-/* Has a +switch-master come since? Never waits. True: the newest one's new
- * address. When the connection for news has gone, there are none: what it
- * would have told shows in the next failure. */
-bool sentinels_news(struct sentinels *s, char host[256], int *port);
+/* Has a +switch-master come since? Never waits. True: `master` is where the newest
+ * one says. When the connection for news has gone, there are none: what it would
+ * have told shows in the next failure. */
+bool sentinels_news(struct sentinels *s, struct redis_peer *master);
 
 #endif

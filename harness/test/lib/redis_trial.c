@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "system/client_kit.h"
+
 int redis_trial_begin(void **state)
 {
 	struct redis_trial *t = *state;
@@ -40,7 +42,7 @@ struct op redis_trial_run(struct redis_trial *t, enum op_f what, int64_t key, in
 {
 	struct op op = {.f = what, .key = key, .value = value, .expect = expect};
 
-	t->sys->invoke(t->c, &op, DEADLINE_NS);
+	call_make(t->sys, t->c, &op, DEADLINE_NS);
 	assert_true(op.t_return - op.t_invoke < DEADLINE_NS + SLACK_NS);
 	assert_int_equal(op.outcome == OP_OK, op.error[0] == '\0');
 	return op;

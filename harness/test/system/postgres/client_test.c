@@ -89,7 +89,7 @@ static struct op call(struct fixture *f, enum op_f kind, int64_t key, int64_t va
 {
 	struct op op = {.f = kind, .key = key, .value = value, .expect = expect};
 
-	client_postgres.invoke(f->c, &op, deadline_ns);
+	call_make(&client_postgres, f->c, &op, deadline_ns);
 	return op;
 }
 

@@ -13,8 +13,10 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "fault/fault.h"
-#include "system/redis/sentinel_model.h"
+#include "system/prediction.h"
 #include "test/lib/evidence_help.h"
+
+extern const struct model_ops model_redis_sentinel;
 
 #define SEC NS_PER_S
 #define MS NS_PER_MS
@@ -50,7 +52,7 @@ static const char *judge(const char *x0, const char *x1, const char *x2, enum ro
 	set(&s[0], "redis-master-0", ROLE_PRIMARY, true, x0);
 	set(&s[1], "redis-replica-0", second, second == ROLE_PRIMARY, x1);
 	set(&s[2], "redis-replica-1", ROLE_REPLICA, false, x2);
-	if (redis_sentinel_redundant(s, 3, why))
+	if (model_redis_sentinel.redundant(s, 3, why))
 		snprintf(why, 200, "redundant");
 	for (int i = 0; i < 3; i++)
 		cJSON_Delete(s[i].extra);
@@ -88,7 +90,7 @@ static void test_redundant(void **state)
 	assert_non_null(strstr(judge(MASTER VIEW(LONG_NAME, LONG_NAME ":6379", "master", "2", "2"), REPLICA WELL,
 				     REPLICA WELL, ROLE_REPLICA, why),
 			       "Sentinel " LONG_NAME " names " LONG_NAME ":6379, not redis-master-0"));
-	assert_false(redis_sentinel_redundant(NULL, 0, why));
+	assert_false(model_redis_sentinel.redundant(NULL, 0, why));
 }
 
 /* ---- predictions ---- */
@@ -115,7 +117,7 @@ static void predict(const char *fault, const char *role, int64_t healed_s, int m
 	snprintf(text, sizeof(text), inforce, min_replicas);
 	i = parse(text);
 	ev.inforce = i;
-	redis_sentinel_predict(&ev, fault_of(&ev, "f"), p);
+	model_redis_sentinel.predict(&ev, fault_of(&ev, "f"), p);
 	cJSON_Delete(i);
 	evidence_free(&ev);
 	cJSON_Delete(events);
@@ -173,7 +175,7 @@ static void test_predict(void **state)
 	predict("\"flood\"", "primary", 30, 0, &p);
 	assert_false(p.known);
 	memset(&p, 0, sizeof(p));
-	redis_sentinel_predict(&none, &nothing, &p);
+	model_redis_sentinel.predict(&none, &nothing, &p);
 	assert_false(p.known);
 }
 
@@ -205,7 +207,7 @@ static void predict_nodes_off(const char *nodes, struct prediction *p)
 	snprintf(text, sizeof(text), inforce, 0);
 	i = parse(text);
 	ev.inforce = i;
-	redis_sentinel_predict(&ev, fault_of(&ev, "f"), p);
+	model_redis_sentinel.predict(&ev, fault_of(&ev, "f"), p);
 	cJSON_Delete(i);
 	evidence_free(&ev);
 	cJSON_Delete(events);
@@ -277,7 +279,7 @@ static void explain(cJSON *events, const struct prediction *p, struct milestones
 {
 	struct evidence ev;
 
-	redis_sentinel_explain(&ev, read_all(events, &ev), p, m);
+	model_redis_sentinel.explain(&ev, read_all(events, &ev), p, m);
 	evidence_free(&ev);
 	cJSON_Delete(events);
 }
@@ -407,21 +409,21 @@ static void test_loss_cause(void **state)
 	/* Nobody else was a master yet. */
 	op.t_invoke = 16000 * MS;
 	op.t_return = 16010 * MS;
-	assert_int_equal(redis_sentinel_loss_cause(&ev, &op, fault, why), LOSS_UNKNOWN);
+	assert_int_equal(model_redis_sentinel.loss_cause(&ev, &op, fault, why), LOSS_UNKNOWN);
 	op.t_invoke = 17950 * MS;
 	op.t_return = 17960 * MS;
-	assert_int_equal(redis_sentinel_loss_cause(&ev, &op, fault, why), LOSS_MINORITY);
+	assert_int_equal(model_redis_sentinel.loss_cause(&ev, &op, fault, why), LOSS_MINORITY);
 	assert_non_null(strstr(why, "redis-master-0 acknowledged it when redis-replica-0 had been the master for 1.0 s"));
 	/* The newer master's own losses have another cause. */
 	snprintf(op.via, sizeof(op.via), "10.0.0.12:6379");
-	assert_int_equal(redis_sentinel_loss_cause(&ev, &op, fault, why), LOSS_UNKNOWN);
+	assert_int_equal(model_redis_sentinel.loss_cause(&ev, &op, fault, why), LOSS_UNKNOWN);
 	snprintf(op.via, sizeof(op.via), "10.0.0.9:6379");
-	assert_int_equal(redis_sentinel_loss_cause(&ev, &op, fault, why), LOSS_UNKNOWN);
+	assert_int_equal(model_redis_sentinel.loss_cause(&ev, &op, fault, why), LOSS_UNKNOWN);
 	evidence_free(&ev);
 	snprintf(op.via, sizeof(op.via), "10.0.0.1:6379");
 	events = evidence_renamed(events, "redis-", LONG_NAME "-");
 	evidence_make(events, 0, fault_effects, &ev);
-	assert_int_equal(redis_sentinel_loss_cause(&ev, &op, fault_of(&ev, "f"), why), LOSS_MINORITY);
+	assert_int_equal(model_redis_sentinel.loss_cause(&ev, &op, fault_of(&ev, "f"), why), LOSS_MINORITY);
 	assert_non_null(strstr(why, LONG_NAME "-master-0 acknowledged it when " LONG_NAME "-replica-0 had been"));
 	evidence_free(&ev);
 	cJSON_Delete(events);

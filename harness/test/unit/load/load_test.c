@@ -49,7 +49,7 @@ static struct client *toy_client_new(const struct access *acc, uint32_t process)
 	return c;
 }
 
-static void toy_invoke(struct client *c, struct op *op, int64_t deadline_ns)
+static void toy_invoke(struct client *c, struct op *op, int64_t until_ns)
 {
 	struct toy *t = c->toy;
 	int now = atomic_fetch_add(&t->now, 1) + 1;
@@ -58,7 +58,6 @@ static void toy_invoke(struct client *c, struct op *op, int64_t deadline_ns)
 	if (now > atomic_load(&t->most))
 		atomic_store(&t->most, now);
 	atomic_fetch_add(&t->calls, 1);
-	op->t_invoke = clock_mono_ns();
 	op->sent = true;
 	op->outcome = OP_OK;
 	if (atomic_load(&t->slow_ms))
@@ -69,7 +68,7 @@ static void toy_invoke(struct client *c, struct op *op, int64_t deadline_ns)
 		op->outcome = OP_FAIL;
 		mem_copy_str(op->error, sizeof(op->error), "connect: toy");
 	} else if (atomic_load(&t->hang)) {
-		clock_sleep_until(op->t_invoke + deadline_ns);
+		clock_sleep_until(until_ns);
 		op->outcome = OP_INFO;
 		mem_copy_str(op->error, sizeof(op->error), "timeout: toy");
 	} else if (op->f == OP_READ) {

@@ -12,37 +12,57 @@
 #include "base/json.h"
 #include "system/client_kit.h"
 
-static void a_call_begins_with_nothing_known(void **state)
+/* What a client is handed, and until when. */
+static struct op begun;
+static int64_t until_ns;
+
+static void invoke(struct client *c, struct op *op, int64_t until)
 {
-	struct op op = {.f = OP_READ, .key = 1, .value = 7, .outcome = OP_OK, .sent = true, .find_ns = 1,
-			.dns_ns = 2, .connect_ns = 3, .error = "old", .via = "old"};
+	(void)c;
+	begun = *op;
+	until_ns = until;
+	op->outcome = OP_OK;
+}
+
+static struct op made(struct op op, int64_t deadline_ns)
+{
+	static const struct client_ops sys = {.invoke = invoke};
 	int64_t before = clock_mono_ns();
 
+	call_make(&sys, NULL, &op, deadline_ns);
+	assert_true(begun.t_invoke >= before && op.t_invoke == begun.t_invoke);
+	assert_true(op.t_return >= op.t_invoke && op.t_return <= clock_mono_ns());
+	assert_int_equal(op.outcome, OP_OK);
+	return op;
+}
+
+static void a_call_begins_with_nothing_known(void **state)
+{
 	(void)state;
-	call_begin(&op);
-	assert_true(op.t_invoke >= before && op.t_invoke <= clock_mono_ns());
-	assert_int_equal(op.outcome, OP_FAIL);
-	assert_false(op.sent);
-	assert_int_equal(op.find_ns | op.dns_ns | op.connect_ns, 0);
-	assert_string_equal(op.error, "");
-	assert_string_equal(op.via, "");
-	assert_int_equal(op.value, OP_NO_VALUE);
-	assert_int_equal(op.key, 1);
+	made((struct op){.f = OP_READ, .key = 1, .value = 7, .outcome = OP_OK, .sent = true, .find_ns = 1, .dns_ns = 2,
+			 .connect_ns = 3, .error = "old", .via = "old"}, NS_PER_S);
+	assert_int_equal(begun.outcome, OP_FAIL);
+	assert_false(begun.sent);
+	assert_int_equal(begun.find_ns | begun.dns_ns | begun.connect_ns, 0);
+	assert_string_equal(begun.error, "");
+	assert_string_equal(begun.via, "");
+	assert_int_equal(begun.value, OP_NO_VALUE);
+	assert_int_equal(begun.key, 1);
 	/* What is to be written stays. */
-	op = (struct op){.f = OP_CAS, .value = 7, .expect = 6};
-	call_begin(&op);
-	assert_int_equal(op.value, 7);
-	assert_int_equal(op.expect, 6);
+	made((struct op){.f = OP_CAS, .value = 7, .expect = 6}, NS_PER_S);
+	assert_int_equal(begun.value, 7);
+	assert_int_equal(begun.expect, 6);
 }
 
 static void a_call_gives_up_before_its_deadline(void **state)
 {
-	struct op op = {.t_invoke = NS_PER_S};
+	struct op op = made((struct op){.f = OP_READ}, 400 * NS_PER_MS);
 
 	(void)state;
-	assert_int_equal(call_give_up_ns(&op, 400 * NS_PER_MS), NS_PER_S + 390 * NS_PER_MS);
+	assert_int_equal(until_ns, op.t_invoke + 390 * NS_PER_MS);
 	/* However long it may take, 25 ms are enough to wake up. */
-	assert_int_equal(call_give_up_ns(&op, 60 * NS_PER_S), 61 * NS_PER_S - 25 * NS_PER_MS);
+	op = made(op, 60 * NS_PER_S);
+	assert_int_equal(until_ns, op.t_invoke + 60 * NS_PER_S - 25 * NS_PER_MS);
 	assert_true(call_may_send(&op, clock_mono_ns() + 60 * NS_PER_S));
 	assert_string_equal(op.error, "");
 	assert_false(call_may_send(&op, clock_mono_ns()));

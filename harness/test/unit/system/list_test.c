@@ -148,7 +148,7 @@ static void call_nobody(const struct client_ops *sys, const struct access *acc)
 
 		if (!(sys->ops & OP_BIT(f)))
 			continue;
-		sys->invoke(c, &op, DEADLINE_NS);
+		call_make(sys, c, &op, DEADLINE_NS);
 		if (op.outcome != OP_FAIL || op.sent || !*op.error)
 			fail_msg("%s: %s of nobody: %s, \"%s\"", sys->name, op_f_name(op.f),
 				 op_outcome_name(op.outcome), op.error);
@@ -292,7 +292,7 @@ static struct op do_op(struct client *c, enum op_f f, int64_t key, int64_t value
 {
 	struct op op = {.f = f, .key = key, .value = value, .expect = OP_NO_VALUE};
 
-	client_skeleton.invoke(c, &op, DEADLINE_NS);
+	call_make(&client_skeleton, c, &op, DEADLINE_NS);
 	assert_true(op.t_return >= op.t_invoke && op.t_invoke > 0);
 	return op;
 }

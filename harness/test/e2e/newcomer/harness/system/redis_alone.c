@@ -1,6 +1,6 @@
 /* redis-alone: one redis-server, which has each write on its disk before it answers.
  *
- * Retries of the client library: it has none here (system/redis/conn.h).
+ * Retries of the client library: it has none (system/redis/conn.h).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +38,7 @@ static void client_free(struct client *c)
 }
 
 /* What the server does. `sent` must be true from the moment on at which it
- * may have seen anything of the request. */
+ * may have seen anything of the request. Of a read the answer goes into op->value. */
 static void perform(struct client *c, struct op *op, int64_t until_ns)
 {
 	struct redis_command k;
@@ -56,47 +56,24 @@ static void perform(struct client *c, struct op *op, int64_t until_ns)
  *   OP_INFO  everything else: time-outs after sending, broken connections
  * In doubt OP_INFO. After a time-out throw the connection away: the answer
  * that may still come belongs to no operation any more. */
-static void invoke(struct client *c, struct op *op, int64_t deadline_ns)
+static void invoke(struct client *c, struct op *op, int64_t end_ns)
 {
 	struct redis_cost cost = {0};
-	int64_t until_ns;
 
-	call_begin(op); /* OP_FAIL, until something is sent */
-	until_ns = call_give_up_ns(op, deadline_ns);
-	if (redis_peer_conn(&c->server, until_ns, &cost, op->error, sizeof(op->error)) && call_may_send(op, until_ns))
-		perform(c, op, until_ns);
+	if (redis_peer_conn(&c->server, end_ns, &cost, op->error, sizeof(op->error)) && call_may_send(op, end_ns))
+		perform(c, op, end_ns);
 	redis_cost_add(op, &cost);
-	op->t_return = clock_mono_ns();
 }
 
 /* The sampler asks each member itself, by a connection of its own that is
  * kept between calls. It must not go by way of a service that routes. */
-struct probe {
-	struct redis_probe redis;
-};
-
-static struct probe *probe_new(const struct access *acc, const struct member *m)
-{
-	struct probe *p = mem_alloc(sizeof(*p));
-
-	redis_probe_init(&p->redis, acc, m);
-	return p;
-}
-
-static void probe_free(struct probe *p)
-{
-	redis_probe_drop(&p->redis);
-	free(p);
-}
-
 static bool fill(const struct redis_peer *me, struct sample *s, redisReply *const *r)
 {
 	const char *info = redis_text(r[0]);
 
 	(void)me;
 	redis_info_sample(info, s);
-	s->role = strstr(info, "role:master") ? ROLE_PRIMARY : ROLE_UNKNOWN;
-	s->writable = !redis_number(info, "loading", 1) && !redis_info_err(info, "aof_last_write_status");
+	redis_info_master(info, redis_info_err(info, "aof_last_write_status"), true, s);
 	return true;
 }
 
@@ -110,7 +87,7 @@ static void probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 	static const struct redis_questions info = {.v = {{1, {"INFO"}}}, .n = 1, .fill = fill};
 	int64_t until_ns = clock_mono_ns() + timeout_ns;
 
-	redis_probe_ask(&p->redis, &info, s, until_ns, until_ns);
+	redis_probe_ask(p, &info, s, until_ns, until_ns);
 }
 
 /* After everything has healed: every value, duplicates included, and the
@@ -139,9 +116,9 @@ const struct client_ops client_redis_alone = {
 	.client_new = client_new,
 	.invoke = invoke,
 	.client_free = client_free,
-	.probe_new = probe_new,
+	.probe_new = redis_probe_new,
 	.probe = probe,
-	.probe_free = probe_free,
+	.probe_free = redis_probe_free,
 	.final_read = final_read,
 };
 
