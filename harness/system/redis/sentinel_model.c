@@ -185,7 +185,7 @@ static void rules_read(const struct evidence *ev, const struct fault_record *fau
 		.least_ns = r->down_after - PING, .lo_ns = r->down_after - PING,
 		.hi_ns = r->down_after + PING + TICK + ASK + DESYNC + STEPS + INFO + TICK + CLIENTS,
 		.no_log = prediction_off(inforce, "appendonly"), .add = replica_promoted, .rules = r,
-		.others = prediction_takeover(ev, fault, r->promotion.least_ns, enough_left)};
+		.others = prediction_takeover(ev, fault, r->down_after - PING, enough_left)};
 }
 
 /* The same member is back before the Sentinels miss it, or in the middle of

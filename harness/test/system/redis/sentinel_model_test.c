@@ -179,8 +179,9 @@ static void test_predict(void **state)
 	assert_false(p.known);
 }
 
-/* Three nodes with a member and a Sentinel each, that are down from 1 s on. */
-static void predict_nodes_off(const char *nodes, struct prediction *p)
+/* Three nodes with a member and a Sentinel each; some are down from 1 s on, others
+ * (NULL: none) from 3 s on. */
+static void predict_nodes_off(const char *nodes, const char *later, struct prediction *p)
 {
 	static const char *const names[] = {"redis-master-0", "redis-replica-0", "redis-replica-1"};
 	cJSON *events = parse("[{\"k\":\"run\",\"t\":0,\"started\":\"2026-11-24T10:00:00Z\"}]"), *i;
@@ -203,6 +204,10 @@ static void predict_nodes_off(const char *nodes, struct prediction *p)
 	snprintf(text, sizeof(text), "{\"id\":\"f\",\"fault\":\"node-down\",\"targets\":[%s],\"injected_ns\":1000000000,"
 		 "\"effective_ns\":1000000000,\"healed_ns\":21000000000}", nodes);
 	evidence_tell_fault(events, parse(text));
+	snprintf(text, sizeof(text), "{\"id\":\"g\",\"fault\":\"node-down\",\"targets\":[%s],\"injected_ns\":3000000000,"
+		 "\"effective_ns\":3000000000,\"healed_ns\":21000000000}", later ? later : "");
+	if (later)
+		evidence_tell_fault(events, parse(text));
 	evidence_make(events, 0, fault_effects, &ev);
 	snprintf(text, sizeof(text), inforce, 0);
 	i = parse(text);
@@ -220,17 +225,20 @@ static void test_predict_nodes_off(void **state)
 	struct prediction p;
 
 	(void)state;
-	predict_nodes_off(ON_NODE("redis-master-0", 0, "primary"), &p);
+	predict_nodes_off(ON_NODE("redis-master-0", 0, "primary"), NULL, &p);
 	assert_true(has(&p, "replica promoted") && !has(&p, "fault ends") && p.lo_ns == 4 * SEC);
 	/* With all of them off nobody promotes anybody, and nothing is served. */
 	predict_nodes_off(ON_NODE("redis-master-0", 0, "primary") "," ON_NODE("redis-replica-0", 1, "replica") ","
-			  ON_NODE("redis-replica-1", 2, "replica"), &p);
+			  ON_NODE("redis-replica-1", 2, "replica"), NULL, &p);
 	assert_true(has(&p, "fault ends") && has(&p, "replica promoted"));
 	assert_in_range(p.lo_ns, 19 * SEC, 20 * SEC);
 	assert_in_range(p.hi_ns, 50 * SEC, 70 * SEC);
 	assert_non_null(strstr(p.note, "until 20.0 s after the fault"));
 	/* With two of them a replica is left, and a Sentinel that is no majority. */
-	predict_nodes_off(ON_NODE("redis-master-0", 0, "primary") "," ON_NODE("redis-replica-0", 1, "replica"), &p);
+	predict_nodes_off(ON_NODE("redis-master-0", 0, "primary") "," ON_NODE("redis-replica-0", 1, "replica"), NULL, &p);
+	assert_in_range(p.lo_ns, 19 * SEC, 20 * SEC);
+	/* It counts who is left when they would act, not when the fault came. */
+	predict_nodes_off(ON_NODE("redis-master-0", 0, "primary"), ON_NODE("redis-replica-0", 1, "replica"), &p);
 	assert_in_range(p.lo_ns, 19 * SEC, 20 * SEC);
 }
 
