@@ -57,4 +57,28 @@ is_empty "$(sources '*.[ch]' | awk -F/ 'index($NF, $(NF - 1) "_") == 1')" \
   "no file's name begins with its folder's"
 is_empty "$(sources '*.c' | xargs wc -l | awk '$1 > 500 && $2 != "total"')" \
   "no source has more than 500 lines"
+
+# Who names a file names one that is there: by its path in any text, by its path
+# within harness/ or its bare name in a comment of a source or in a document. Of
+# others' sources only the bare names are known: libmicrohttpd, PostgreSQL, Redis.
+others='microhttpd|postmaster|syncrep|aof|cluster|sentinel'
+texts() { find .. -path ../build -prune -o -path ../.git -prune -o -type f -print0 | xargs -0 grep -IoE "$@"; }
+said() { # PATTERN: in comments and documents
+  { grep -rE '^[[:space:]]*/?\*|/\*' --include='*.[ch]' . ; grep -rE "$1" --include='*.md' ..; } |
+    sed 's/:/ /' | grep -oE "^[^ ]+ |$1" | awk '/ $/ {f = $1; next} {print f ":" $0}'
+}
+absent() { # below which FOLDERS
+  while IFS=: read -r file name; do
+    for below; do [ -e "$below/$name" ] && continue 2; done
+    echo "$file: $name"
+  done | sort -u
+}
+is_empty "$(texts '\bharness/[A-Za-z0-9_./-]+\.(c|h|t|sh|pl|css|awk|md)\b' | absent ..)" \
+  "every path that is named exists"
+is_empty "$(said "\\b($(IFS='|'; echo "${layers[*]}")|test)/[a-z0-9_/]+\\.[cht]\\b" | absent .)" \
+  "every path within harness/ that a comment or a document names exists"
+is_empty "$(said '(^|[ (`])[a-z0-9_]+\.[ch]\b' | sed 's/:[ (`]/:/' | grep -vE ":($others)\.[ch]$" |
+  while IFS=: read -r file name; do
+    find . -name "$name" | grep -q . || echo "$file: $name"
+  done | sort -u)" "every source that a comment or a document names exists"
 echo "1..$n"

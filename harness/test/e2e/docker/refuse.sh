@@ -74,7 +74,7 @@ flock -u 7
 # Docker goes away under a frozen primary.
 fresh_home
 scenario 600s
-setsid perl "$repo/harness/test/docker/proxy.pl" "$work/docker.sock" /var/run/docker.sock &
+setsid perl "$repo/harness/test/e2e/docker/proxy.pl" "$work/docker.sock" /var/run/docker.sock &
 proxy=$!
 trap 'kill -- -$proxy 2>/dev/null; [ -z "$driver" ] || kill -9 "$driver" 2>/dev/null; "$ordeal" down --engine docker >/dev/null 2>&1; rm -rf "$work"' EXIT
 for ((i = 0; i < 50; i++)); do [ -S "$work/docker.sock" ] && break; sleep 0.1; done
