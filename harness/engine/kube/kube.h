@@ -139,4 +139,12 @@ int kube_engine_logs(struct engine *en, const char *pod, const char *container, 
  * the cache, or by its whole path. `place` is what it guards ("cluster"). */
 int kube_lock_file(struct kube *k, const char *name, const char *place, int64_t deadline_ns, struct err *e);
 
+/* What stands in the tables of both. */
+#define KUBE_ENGINE_SHARED \
+	.close = kube_engine_close, .images = kube_engine_images, .agents_up = kube_engine_agents_up, \
+	.agents_down = kube_engine_agents_down, .load_beside = kube_engine_load_beside, \
+	.call = kube_engine_call, .apply = kube_engine_apply, .wait_ready = kube_engine_wait_ready, \
+	.remove = kube_engine_remove, .pods = kube_engine_pods, .nodes = kube_engine_nodes, \
+	.logs = kube_engine_logs, .watch_start = kube_engine_watch_start, .watch_stop = kube_engine_watch_stop
+
 #endif
