@@ -1,7 +1,6 @@
 #include "agent/http_server.h"
 
 #include <errno.h>
-#include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdarg.h>
@@ -10,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/httpd.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/random.h"
@@ -36,22 +36,10 @@ struct exchange {
 	bool refused; /* an answer is queued already */
 };
 
-static enum MHD_Result send_reply(struct MHD_Connection *c, struct http_reply *rp)
+static enum MHD_Result send_reply(struct MHD_Connection *c, const struct http_reply *rp)
 {
-	struct MHD_Response *r;
-	enum MHD_Result res;
-
-	r = MHD_create_response_from_buffer(rp->body.len, rp->body.s ? rp->body.s : (void *)"",
-					    MHD_RESPMEM_MUST_COPY);
-	if (!r)
-		return MHD_NO;
-	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
-				rp->type ? rp->type : "application/json");
-	if (rp->header[0])
-		MHD_add_response_header(r, rp->header, rp->header_value);
-	res = MHD_queue_response(c, (unsigned)rp->status, r);
-	MHD_destroy_response(r);
-	return res;
+	return httpd_answer(c, rp->status, rp->type ? rp->type : "application/json", rp->body.s ? rp->body.s : "",
+			    rp->body.len, rp->header, rp->header_value);
 }
 
 static enum MHD_Result refuse(struct MHD_Connection *c, int status, const char *why)
@@ -81,8 +69,6 @@ static enum MHD_Result answer(struct http_server *s, struct MHD_Connection *c, c
 	return res;
 }
 
-/* libmicrohttpd calls this once for the headers, once for each piece of the
- * body and once at its end (microhttpd.h, MHD_AccessHandlerCallback). */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *path,
 				  const char *method, const char *version, const char *data,
 				  size_t *size, void **state)
@@ -101,13 +87,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 		x->refused = true;
 		return refuse(c, 401, token ? "wrong " TOKEN_HEADER : "no " TOKEN_HEADER);
 	}
-	if (*size) {
-		if (!x->refused)
-			buf_add(&x->body, data, *size);
-		*size = 0;
-		return MHD_YES;
-	}
-	if (x->refused)
+	if (httpd_piece(x->refused ? NULL : &x->body, data, size) || x->refused)
 		return MHD_YES;
 	if (x->body.over)
 		return refuse(c, 413, "the request's body is too large");
@@ -157,9 +137,6 @@ static int resolve(const char *listen_on, char **host, struct addrinfo **ai, str
 
 int http_server_start(const struct http_conf *conf, struct http_server **out, struct err *e)
 {
-	unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION |
-			 MHD_USE_POLL | MHD_USE_ITC;
-	const union MHD_DaemonInfo *info;
 	struct addrinfo *ai = NULL;
 	struct http_server *s;
 	int r = -1;
@@ -174,23 +151,13 @@ int http_server_start(const struct http_conf *conf, struct http_server **out, st
 	s->token = mem_strdup(conf->token);
 	if (resolve(conf->listen, &s->host, &ai, e))
 		goto out;
-	if (ai->ai_family == AF_INET6)
-		flags |= MHD_USE_IPv6;
-	errno = 0;
-	s->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, s,
-				     MHD_OPTION_SOCK_ADDR, ai->ai_addr,
-				     MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-				     MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS,
-				     MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS_EACH,
-				     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-				     MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
-	if (!s->daemon) {
-		err_set(e, ERR_BROKEN, "cannot listen on %s: %s", conf->listen,
-			errno ? strerror(errno) : "libmicrohttpd refused");
+	s->daemon = httpd_start(&(struct httpd_conf){.listen = conf->listen, .at = ai->ai_addr, .arg = s,
+						     .connections = MAX_CONNECTIONS, .connections_each = MAX_CONNECTIONS_EACH,
+						     .idle_s = IDLE_S, .shared_port = true,
+						     .on_request = on_request, .on_completed = on_completed}, e);
+	if (!s->daemon)
 		goto out;
-	}
-	info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_BIND_PORT);
-	s->port = info ? info->port : 0;
+	s->port = httpd_port(s->daemon);
 	*out = s;
 	r = 0;
 out:

@@ -6,6 +6,7 @@
 
 #include "apiserver/admit.h"
 #include "apiserver/rbac.h"
+#include "base/httpd.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -13,14 +14,7 @@
 
 enum MHD_Result call_answer_text(const struct call *rq, int status, const char *type, const char *text, size_t len)
 {
-	struct MHD_Response *r = MHD_create_response_from_buffer(len, (void *)(uintptr_t)text,
-								 MHD_RESPMEM_MUST_COPY);
-	enum MHD_Result ok;
-
-	MHD_add_response_header(r, "Content-Type", type);
-	ok = MHD_queue_response(rq->conn, (unsigned)status, r);
-	MHD_destroy_response(r);
-	return ok;
+	return httpd_answer(rq->conn, status, type, text, len, "", NULL);
 }
 
 /* Takes `o` over. */

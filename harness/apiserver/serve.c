@@ -1,11 +1,11 @@
 #include "apiserver/call.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/httpd.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/random.h"
@@ -173,11 +173,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const 
 		rq->body.cap = BODY_CAP;
 		return begin(rq, url, method);
 	}
-	if (*len) {
-		buf_add(&rq->body, data, *len);
-		*len = 0;
+	if (httpd_piece(&rq->body, data, len))
 		return rq->body.over ? MHD_NO : MHD_YES;
-	}
 	return handle(rq);
 }
 
@@ -198,19 +195,17 @@ int serve_start(const struct serve_conf *conf, const char *address, int port, st
 {
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	struct serve *s = mem_alloc(sizeof(*s));
+	char name[64];
 
 	*out = NULL;
 	s->conf = conf;
 	inet_pton(AF_INET, address, &at.sin_addr);
-	s->daemon = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
-				     MHD_USE_POLL | MHD_USE_ITC, (uint16_t)port, NULL, NULL, on_request, s,
-				     MHD_OPTION_SOCK_ADDR, &at, MHD_OPTION_NOTIFY_COMPLETED, on_done, NULL,
-				     MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,
-				     MHD_OPTION_PER_IP_CONNECTION_LIMIT, conf->per_address,
-				     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_CAP,
-				     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)UNKNOWN_S, MHD_OPTION_END);
+	snprintf(name, sizeof(name), "%s:%d", address, port);
+	s->daemon = httpd_start(&(struct httpd_conf){.listen = name, .at = (const struct sockaddr *)&at, .arg = s,
+						     .connections = CONNECTIONS, .connections_each = conf->per_address,
+						     .headers_bytes = HEADERS_CAP, .idle_s = UNKNOWN_S,
+						     .on_request = on_request, .on_completed = on_done}, e);
 	if (!s->daemon) {
-		err_set(e, ERR_BROKEN, "cannot listen on %s:%d: %s", address, port, strerror(errno));
 		free(s);
 		return -1;
 	}
@@ -220,9 +215,7 @@ int serve_start(const struct serve_conf *conf, const char *address, int port, st
 
 int serve_port(const struct serve *s)
 {
-	const union MHD_DaemonInfo *i = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_BIND_PORT);
-
-	return i ? i->port : 0;
+	return httpd_port(s->daemon);
 }
 
 void serve_stop(struct serve *s)
