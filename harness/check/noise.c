@@ -1,7 +1,9 @@
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "check/judge.h"
 
 /* What lateness, a busy machine and a load that was not sent leave of a
@@ -34,6 +36,24 @@ static bool too_long_anyway(const struct judging *j, const struct judged *r, con
 	       r->measured * (double)NS_PER_MS - (double)n->stood_sum_ns > most;
 }
 
+/* Whether the verdict would be another one had nothing waited for a processor:
+ * that makes times longer, so a failure for being short stays one. */
+static bool by_waiting(const struct judging *j, const struct judged *r, const struct noise *n)
+{
+	double length = r->measured * (double)NS_PER_MS, net = length * (1 - n->waited), most, least;
+	bool within = json_bool(j->expect, "within_predicted", false);
+
+	if (strcmp(r->unit, "ms") || isnan(length))
+		return r->verdict == VERDICT_FAIL;
+	if (r->verdict == VERDICT_PASS)
+		return judging_bound(j, "at_least", &least) && net < least;
+	if (judging_bound(j, "at_most", &most) && length > most)
+		return net <= most;
+	if (within && length > r->limit * (double)NS_PER_MS)
+		return net <= r->limit * (double)NS_PER_MS;
+	return false;
+}
+
 bool judged_noisy(const struct judging *j, enum expect_metric metric, const struct judged *r, char *why,
 		  size_t size)
 {
@@ -41,7 +61,6 @@ bool judged_noisy(const struct judging *j, enum expect_metric metric, const stru
 	const struct noise *n = r->noise ? r->noise : &m->noise;
 	unsigned flags = metric_of(metric)->flags;
 	bool pass = r->verdict == VERDICT_PASS, time = flags & M_NOISY;
-	double least;
 
 	if (metric == EXPECT_STANDS || !(pass || (time && r->verdict != VERDICT_BROKEN)))
 		return false;
@@ -51,8 +70,7 @@ bool judged_noisy(const struct judging *j, enum expect_metric metric, const stru
 		snprintf(why, size, "too noisy: %s", n->why);
 	else if (m->noise.too_noisy && !(n->too_noisy && too_long_anyway(j, r, n)))
 		snprintf(why, size, "too noisy: %s", m->noise.why);
-	else if (time && n->pressed &&
-		 (r->verdict == VERDICT_FAIL || (pass && judging_bound(j, "at_least", &least))))
+	else if (time && n->pressed && by_waiting(j, r, n))
 		snprintf(why, size, "too noisy: %s, which makes times longer", n->why);
 	else if (pass && flags & M_WRITES && flags & M_BASELINE && m->calm_noise.too_noisy)
 		snprintf(why, size, "what is normal is not known: %s", m->calm_noise.why);

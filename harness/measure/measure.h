@@ -63,7 +63,8 @@ struct noise {
 	int64_t stood_ns, stood_at_ns; /* the longest time for which it stood still, and when that began */
 	int64_t stood_sum_ns;
 	bool too_noisy; /* lengths of time in it tell of the generator or the hypervisor */
-	bool pressed;   /* they may have been longer than on a machine with processors to spare */
+	bool pressed;   /* they may have been longer than on a machine with processors to spare, ... */
+	double waited;  /* ... by this share of them at most: 0 to 1 */
 	char why[200];  /* of either; "" */
 };
 

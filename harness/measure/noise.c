@@ -20,17 +20,21 @@
  *   - The hypervisor took more than half of the processors' time away, which
  *     nobody inside can see. The figures then tell of it more than of the system.
  *
- * A busy processor alone spoils nothing: with four tasks for each processor a
- * heartbeat was 2 ms late at worst, and on a small machine that carries a whole
+ * A busy processor alone does not spoil them: with four tasks for each processor
+ * a heartbeat was 2 ms late at worst, and on a small machine that carries a whole
  * cluster 50 to 80 % of pressure are everyday. It makes lengths longer, never
- * shorter, by slowing the system down. So pressure all the time does not take
- * from a length that was short enough; one that was too long may be its work. */
+ * shorter, by slowing the system down: at most by the time in which some task
+ * waited for a processor (/proc/pressure/cpu, "some"), for in the rest nobody
+ * did; and so does what the hypervisor takes. So it takes nothing from a length
+ * that was short enough, but one may be too long, or long enough, by that share
+ * of it alone. Below the limits that share is everyday and left out. */
 
 #define LATE_LIMIT_MS 100.0 /* twice the outage's stated error */
 #define STOOD_LIMIT_MS 1000.0
 #define SHARE_LIMIT 0.1
 #define STEAL_LIMIT_PCT 50.0
-#define PRESSED_LIMIT_PCT 95.0
+#define PRESSED_LIMIT_PCT 80.0
+#define STOLEN_LIMIT_PCT 10.0 /* from where on lengths are counted without it */
 
 static double ms(int64_t ns)
 {
@@ -145,9 +149,16 @@ static void judge_machine(struct noise *n)
 			 n->steal_pct, STEAL_LIMIT_PCT);
 	} else if (n->cpu_some_pct > PRESSED_LIMIT_PCT) {
 		n->pressed = true;
+		n->waited = n->cpu_some_pct / 100;
 		snprintf(n->why, sizeof(n->why),
 			 "tasks waited for a processor %.0f %% of the time (limit %.0f %%)", n->cpu_some_pct,
 			 PRESSED_LIMIT_PCT);
+	} else if (n->steal_pct > STOLEN_LIMIT_PCT) {
+		n->pressed = true;
+		n->waited = n->steal_pct / 100;
+		snprintf(n->why, sizeof(n->why),
+			 "the hypervisor took %.0f %% of the processor's time away (limit %.0f %%)",
+			 n->steal_pct, STOLEN_LIMIT_PCT);
 	}
 }
 

@@ -477,7 +477,8 @@ static void test_noisy_window(void **state)
 	trial_end(&t);
 }
 
-/* A machine without processors to spare makes times longer, never shorter. */
+/* A machine without processors to spare makes times longer, never shorter, and by
+ * no more than what was waited for. */
 static void test_pressed(void **state)
 {
 	struct trial t;
@@ -486,12 +487,16 @@ static void test_pressed(void **state)
 	(void)state;
 	trial_begin(&t);
 	n = &t.fault.noise[NOISE_OUTAGE];
-	*n = (struct noise){ .pressed = true, .cpu_some_pct = 99 };
-	mem_copy_str(n->why, sizeof(n->why), "tasks waited for a processor 99 % of the time");
+	*n = (struct noise){ .pressed = true, .cpu_some_pct = 90, .waited = 0.9 }; /* of 20 s */
+	mem_copy_str(n->why, sizeof(n->why), "tasks waited for a processor 90 % of the time");
 	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_PASS);
-	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_UNKNOWN);
-	assert_non_null(strstr(t.j->why, "99 % of the time, which makes times longer"));
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "3"))->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "90 % of the time, which makes times longer"));
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_FAIL);
 	assert_int_equal(trial_judge(&t, "[{\"metric\":\"outage\",\"at_least\":15000000000}]")->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"outage\",\"at_least\":1000000000}]")->verdict, VERDICT_PASS);
+	/* What was too short is that on any machine. */
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"outage\",\"at_least\":30000000000}]")->verdict, VERDICT_FAIL);
 	trial_end(&t);
 }
 

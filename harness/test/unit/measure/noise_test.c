@@ -249,10 +249,19 @@ static void test_in_the_faults_own_window(void **state)
 
 	begin(&r, LOAD);
 	load(&r, 0, 0, &down, true);
-	rows(&r, CALM, 16 * SEC, ROW(",\"cpu_some_pct\":99,\"steal_pct\":0"));
+	rows(&r, CALM, 16 * SEC, ROW(",\"cpu_some_pct\":85,\"steal_pct\":0"));
 	measure(&r);
 	assert_true(of(&r, NOISE_OUTAGE)->pressed && !of(&r, NOISE_OUTAGE)->too_noisy);
+	assert_true(of(&r, NOISE_OUTAGE)->waited > 0.84 && of(&r, NOISE_OUTAGE)->waited < 0.86);
 	assert_false(r.m.noise.pressed);
+	end(&r);
+
+	begin(&r, LOAD);
+	load(&r, 0, 0, &down, true);
+	rows(&r, CALM, 16 * SEC, ROW(",\"cpu_some_pct\":75,\"steal_pct\":20"));
+	measure(&r);
+	assert_true(of(&r, NOISE_OUTAGE)->pressed && of(&r, NOISE_OUTAGE)->waited < 0.21);
+	assert_non_null(strstr(of(&r, NOISE_OUTAGE)->why, "the hypervisor took 20 %"));
 	end(&r);
 
 	begin(&r, LOAD);
