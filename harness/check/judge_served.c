@@ -61,6 +61,16 @@ static double share(const struct served_row *r)
 	return 100 * (double)r->served / (double)r->due;
 }
 
+/* One fault answers for its own work alone. */
+static void not_its_work(const struct judging *j, const struct fault_seen *f, struct judged *r)
+{
+	if (!json_get(j->expect, "fault") || !f->outage.any || !f->outage.running)
+		return;
+	judged_also(r, "; writes were down already when it was injected");
+	if (r->verdict == VERDICT_FAIL)
+		r->verdict = VERDICT_UNKNOWN;
+}
+
 void judge_availability(const struct judging *j, struct judged *r)
 {
 	const char *of = json_str(j->expect, "of", NULL);
@@ -92,6 +102,7 @@ void judge_availability(const struct judging *j, struct judged *r)
 	all = fault_served(worst, "kind", NULL);
 	if (!of && all && share(all) < share(least))
 		judged_also(r, "; least of %s: %.1f %%", all->name, share(all));
+	not_its_work(j, worst, r);
 }
 
 void judge_latency(const struct judging *j, struct judged *r)
@@ -122,6 +133,7 @@ void judge_latency(const struct judging *j, struct judged *r)
 	if (most->served < most->due)
 		judged_also(r, "; %lld of %lld were not served", (long long)(most->due - most->served),
 			    (long long)most->due);
+	not_its_work(j, worst, r);
 }
 
 /* The outage of some operations: the longest of those that fit. NULL: nothing of

@@ -92,18 +92,6 @@ static void outage_words(const struct fault_seen *f, struct judged *r)
 			    in_ms(o->met->injected_ns - o->down_lo));
 }
 
-/* What of an outage is certainly this fault's: not what was running before, nor
- * what came after the next one. */
-static int64_t own_lo(const struct outage *o)
-{
-	int64_t alone;
-
-	if (!o->any || o->running)
-		return 0;
-	alone = o->met ? o->met->injected_ns - o->down_hi : o->lo_ns;
-	return alone < 0 ? 0 : alone < o->lo_ns ? alone : o->lo_ns;
-}
-
 static enum verdict predicted(const struct fault_seen *f)
 {
 	const struct prediction *p = &f->predicted;
@@ -166,7 +154,7 @@ void judge_outage(const struct judging *j, struct judged *r)
 	}
 	o = &f->outage;
 	/* One fault answers for its own work alone; the worst outage is what it is. */
-	lo = json_get(j->expect, "fault") ? own_lo(o) : o->lo_ns;
+	lo = json_get(j->expect, "fault") ? outage_own_lo(o) : o->lo_ns;
 	v = judging_within(j, (double)lo, o->ended ? (double)o->hi_ns : INFINITY);
 	if (json_bool(j->expect, "within_predicted", false)) {
 		v = verdict_worse(v, predicted(f));
@@ -188,39 +176,71 @@ static double told(int64_t ns, int64_t te)
 	return (double)(ns + te);
 }
 
-static void recovered(const struct judging *j, const struct fault_seen *f, struct judged *r)
+/* What of it is certainly this fault's. One fault answers for its own work alone:
+ * not for what kept the system apart when it came, nor for what came after it. */
+static int64_t apart_lo(const struct judging *j, const struct fault_seen *f)
 {
-	r->measured = in_ms(f->redundant_ns);
-	judged_as(r, judging_within(j, told(f->redundant_lo_ns, -f->told_te_ns), told(f->redundant_ns, f->told_te_ns)),
-		"fault %s: all members were following one primary again after %.0f ms", f->rec->id, in_ms(f->redundant_ns));
-	if (f->redundant_lo_ns < f->redundant_ns)
+	bool named = json_get(j->expect, "fault") != NULL;
+
+	if (named && f->apart_before)
+		return 0;
+	if (f->redundant_ns >= 0)
+		return f->redundant_lo_ns;
+	return f->rec->effective_ns ? j->m->end_ns - f->rec->effective_ns : 0;
+}
+
+static enum verdict recovered(const struct judging *j, const struct fault_seen *f)
+{
+	/* Not within the limit is certain only when we watched for that long. */
+	double lo = told(apart_lo(j, f), -f->told_te_ns);
+
+	return judging_within(j, lo, f->redundant_ns >= 0 ? told(f->redundant_ns, f->told_te_ns) : INFINITY);
+}
+
+static void recovered_words(const struct judging *j, const struct fault_seen *f, struct judged *r)
+{
+	if (f->redundant_ns >= 0)
+		judged_as(r, r->verdict, "fault %s: all members were following one primary again after %.0f ms",
+			  f->rec->id, in_ms(f->redundant_ns));
+	else
+		judged_as(r, r->verdict, "redundancy was not back within the %.0f ms that were watched%s%s",
+			  in_ms(f->rec->effective_ns ? j->m->end_ns - f->rec->effective_ns : 0),
+			  *f->redundant_why ? ": " : "", f->redundant_why);
+	if (f->apart_before)
+		judged_also(r, "; they did not when it was injected");
+	if (f->redundant_ns >= 0 && f->redundant_lo_ns < f->redundant_ns)
 		judged_also(r, "; another fault came %.0f ms after it, before that", in_ms(f->redundant_lo_ns));
 }
 
+/* The worst of the faults that it is about; of several the slowest. */
 void judge_recovery(const struct judging *j, struct judged *r)
 {
-	const struct fault_seen *f = wanted_fault(j);
-	int64_t watched = 0;
+	const struct fault_seen *only = wanted_fault(j), *worst = NULL;
 
 	r->limit = judging_limit(j, (double)NS_PER_MS);
-	if (!j->m->nsamples || (!f && (json_get(j->expect, "fault") || !j->m->nfaults))) {
+	if (!j->m->nsamples || (!only && (json_get(j->expect, "fault") || !j->m->nfaults))) {
 		judged_as(r, VERDICT_UNKNOWN, "%s", j->m->nsamples ? "the fault was not injected" :
 			"no member ever answered the sampler");
 		return;
 	}
-	if (!f)
-		f = j->m->slowest;
-	r->noise = judging_noise(j, f, NOISE_RECOVERY);
-	if (f && f->redundant_ns >= 0) {
-		recovered(j, f, r);
-		return;
+	for (size_t i = 0; i < j->m->nfaults; i++) {
+		const struct fault_seen *f = &j->m->faults[i];
+		enum verdict v;
+
+		if (only && f != only)
+			continue;
+		v = recovered(j, f);
+		if (!worst || (v == r->verdict ? f == j->m->slowest : verdict_worse(v, r->verdict) == v)) {
+			worst = f;
+			r->verdict = v;
+		}
 	}
-	if (f && f->rec->effective_ns)
-		watched = j->m->end_ns - f->rec->effective_ns;
-	/* Not within the limit is certain only when we watched for that long. */
-	judged_as(r, judging_within(j, told(watched, f ? -f->told_te_ns : 0), INFINITY),
-		"redundancy was not back within the %.0f ms that were watched%s%s", in_ms(watched),
-		f && *f->redundant_why ? ": " : "", f ? f->redundant_why : "");
+	if (!worst)
+		return;
+	r->noise = judging_noise(j, worst, NOISE_RECOVERY);
+	if (worst->redundant_ns >= 0)
+		r->measured = in_ms(worst->redundant_ns);
+	recovered_words(j, worst, r);
 }
 
 void judge_dual(const struct judging *j, struct judged *r)

@@ -45,6 +45,10 @@ struct outage {
 	struct milestones m;
 };
 
+/* What of it is certainly its fault's own work, ns: not what was running before,
+ * nor what came after the next fault. */
+int64_t outage_own_lo(const struct outage *o);
+
 /* The outage of some of the writes, or of a kind of reads: see
  * measure/outage/parts.c. */
 struct partial_outage {
@@ -103,6 +107,7 @@ struct fault_seen {
 	/* Less than redundant_ns when another fault came before it was reached:
 	 * until then it was this fault alone that kept the system from it. */
 	int64_t redundant_lo_ns;
+	bool apart_before; /* it was not whole when this fault was injected */
 	char redundant_why[WHY_BYTES]; /* not seen: what was missing last, as the members say; "" */
 	int64_t told_te_ns; /* by which clocks may be apart in what members said after the fault */
 	bool was_primary;   /* a lasting fault that was healed hit a primary: of it: */

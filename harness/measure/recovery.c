@@ -159,6 +159,22 @@ static int64_t restored(const struct points *p, int64_t from, int64_t to, bool l
 	return last_end - from;
 }
 
+/* Whether it was not redundant at the last answers before `at`, one lost probe
+ * aside. */
+static bool apart(const struct points *p, int64_t at)
+{
+	int64_t start = 0, last = 0;
+
+	for (size_t i = 0; i < p->n && p->v[i].t < at; i++) {
+		last = p->v[i].t;
+		if (p->v[i].redundant)
+			start = 0;
+		else if (!start)
+			start = last;
+	}
+	return start && last - start >= BLIP_MS * NS_PER_MS;
+}
+
 static int64_t next_injection(const struct measured *m, int64_t after)
 {
 	int64_t next = m->end_ns;
@@ -254,6 +270,7 @@ static void one_fault(const struct points *p, const struct measured *m, struct f
 
 	f->redundant_lo_ns = -1;
 	if (f->rec->effective_ns && redundancy) {
+		f->apart_before = apart(p, f->rec->injected_ns);
 		f->redundant_ns = restored_in_time(p, m, f, false, &f->redundant_lo_ns);
 		if (f->redundant_ns < 0)
 			mem_copy_str(f->redundant_why, sizeof(f->redundant_why), p->why);

@@ -72,7 +72,8 @@ static void add(struct figure *f, int repetition, double lo, double hi)
 	f->of[f->n++] = repetition;
 }
 
-/* What was not seen to end while it was watched is at least so long. */
+/* What was not seen to end while it was watched is at least so long. What another
+ * fault may have done is not certain. */
 static void add_figures(struct repeated_fault *to, const struct measured *m,
 			const struct fault_seen *f, int repetition)
 {
@@ -82,12 +83,12 @@ static void add_figures(struct repeated_fault *to, const struct measured *m,
 	if (!o->any)
 		add(&to->figures[FIGURE_OUTAGE], repetition, 0, 0);
 	else
-		add(&to->figures[FIGURE_OUTAGE], repetition, (double)o->lo_ns,
+		add(&to->figures[FIGURE_OUTAGE], repetition, (double)outage_own_lo(o),
 		    o->ended ? (double)o->hi_ns : INFINITY);
 	if (lost >= 0)
 		add(&to->figures[FIGURE_LOST], repetition, (double)lost, (double)lost);
 	if (f->redundant_ns >= 0)
-		add(&to->figures[FIGURE_REDUNDANT], repetition, (double)f->redundant_ns,
+		add(&to->figures[FIGURE_REDUNDANT], repetition, f->apart_before ? 0 : (double)f->redundant_lo_ns,
 		    (double)f->redundant_ns);
 	else if (m->nsamples && f->window_end_ns > f->rec->effective_ns && f->rec->effective_ns)
 		add(&to->figures[FIGURE_REDUNDANT], repetition,

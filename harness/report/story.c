@@ -27,6 +27,11 @@ static void say_one(struct buf *b, struct arena *a, const struct fault_seen *f, 
 			f->outage.any && f->outage.ended ?
 			arena_fmt(a, ", %s at most", text_duration(f->outage.hi_ns).s) : "",
 			f->noise[NOISE_OUTAGE].why);
+	else if (f->outage.any && f->outage.running)
+		buf_fmt(b, "Writes%s were down already when %s, and %s %s", story_of(a, f), story_fault(a, f),
+			f->outage.ended ? "came back after" : "were not back at the end, after at least",
+			f->outage.ended ? text_interval(f->outage.lo_ns, f->outage.hi_ns).s :
+					  text_duration(f->outage.lo_ns).s);
 	else if (!f->outage.any)
 		buf_fmt(b, kept ? "Writes never stopped when %s" : "Whether writes stopped when %s was not seen",
 			story_fault(a, f));

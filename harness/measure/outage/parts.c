@@ -196,3 +196,13 @@ const struct partial_outage *fault_part(const struct fault_seen *f, const char *
 			return &f->parts[i];
 	return NULL;
 }
+
+int64_t outage_own_lo(const struct outage *o)
+{
+	int64_t alone;
+
+	if (!o->any || o->running)
+		return 0;
+	alone = o->met ? o->met->injected_ns - o->down_hi : o->lo_ns;
+	return alone < 0 ? 0 : alone < o->lo_ns ? alone : o->lo_ns;
+}

@@ -236,6 +236,8 @@ static void test_two_faults(void **state)
 	second_fault("{\"metric\":\"outage\",\"at_most\":3000000000,\"fault\":\"again\"}", VERDICT_UNKNOWN);
 	second_fault("{\"metric\":\"outage\",\"at_most\":6000000000,\"fault\":\"again\"}", VERDICT_PASS);
 	second_fault("{\"metric\":\"downtime\",\"at_most\":3000000000,\"fault\":\"again\"}", VERDICT_UNKNOWN);
+	second_fault("{\"metric\":\"availability\",\"at_least\":99,\"fault\":\"again\"}", VERDICT_UNKNOWN);
+	second_fault("{\"metric\":\"availability\",\"at_least\":99}", VERDICT_FAIL);
 }
 
 static void sample(struct trial *t, const char *member, int64_t at, const char *role, bool writable)

@@ -210,6 +210,16 @@ static void test_recovery(void **state)
 	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "19"))->verdict, VERDICT_UNKNOWN);
 	assert_int_equal(trial_judge(&t, "[{\"metric\":\"recovery\",\"at_least\":15000000000}]")->verdict, VERDICT_UNKNOWN);
 	assert_non_null(strstr(t.j->why, "another fault came 3000 ms after it"));
+	/* What kept the system apart before this fault is not its work. */
+	t.fault.redundant_lo_ns = 20 * SEC;
+	t.fault.apart_before = true;
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"recovery\",\"at_most\":19000000000,\"fault\":\"kill\"}]")->verdict,
+			 VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "again after 20000 ms; they did not when it was injected"));
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"recovery\",\"at_most\":20000000000,\"fault\":\"kill\"}]")->verdict,
+			 VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "19"))->verdict, VERDICT_FAIL);
+	t.fault.apart_before = false;
 	t.m.redundant_ns = t.fault.redundant_ns = -1;
 	mem_copy_str(t.fault.redundant_why, sizeof(t.fault.redundant_why), "m-2 does not answer");
 	/* 90 s were watched. */
@@ -218,6 +228,30 @@ static void test_recovery(void **state)
 	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "120"))->verdict, VERDICT_UNKNOWN);
 	t.m.nsamples = 0;
 	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "60"))->verdict, VERDICT_UNKNOWN);
+	trial_end(&t);
+}
+
+/* What one fault alone decides is decided, however slow another one was. */
+static void test_recovery_of_two(void **state)
+{
+	struct fault_seen two[2];
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	two[0] = two[1] = t.fault;
+	two[0].redundant_ns = 30 * SEC;
+	two[0].redundant_lo_ns = 10 * SEC;
+	two[1].apart_before = true;
+	t.m.faults = two;
+	t.m.nfaults = 2;
+	t.m.slowest = &two[0];
+	t.m.worst = &two[0].outage;
+	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "15"))->verdict, VERDICT_FAIL);
+	assert_non_null(strstr(t.j->why, "again after 20000 ms"));
+	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "25"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "30"))->verdict, VERDICT_PASS);
+	assert_non_null(strstr(t.j->why, "again after 30000 ms"));
 	trial_end(&t);
 }
 
@@ -637,6 +671,7 @@ int main(void)
 		cmocka_unit_test(test_within_predicted),
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_recovery),
+		cmocka_unit_test(test_recovery_of_two),
 		cmocka_unit_test(test_dual_primary),
 		cmocka_unit_test(test_deadline_and_demoted),
 		cmocka_unit_test(test_errors_clear),

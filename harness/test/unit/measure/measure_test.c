@@ -460,6 +460,7 @@ static void test_redundant_after_the_next_fault(void **state)
 	assert_int_equal(r.m.faults[0].redundant_lo_ns, 3 * SEC); /* that long by itself */
 	assert_true(llabs(r.m.faults[1].redundant_ns - 12 * SEC) < 5 * MS);
 	assert_int_equal(r.m.faults[1].redundant_lo_ns, r.m.faults[1].redundant_ns);
+	assert_true(r.m.faults[1].apart_before && !r.m.faults[0].apart_before);
 	assert_int_equal(r.m.redundant_ns, r.m.faults[0].redundant_ns);
 	assert_ptr_equal(r.m.slowest, &r.m.faults[0]);
 	end(&r);

@@ -251,6 +251,9 @@ static void sentences_rest_on_what_was_seen(void **state)
 	struct arena a = {0};
 
 	(void)state;
+	f[0].outage.running = true;
+	assert_non_null(strstr(story_scenario(&a, &s), "Writes were down already when the primary was killed, and came "
+						       "back after 31.20 s ± 0.02 s; "));
 	planned.injected_ns = 0;
 	f[1].outage = (struct outage){.ended = true};
 	f[0].outage = f[1].outage;
