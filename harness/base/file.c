@@ -49,7 +49,7 @@ static int sync_parent(const char *path)
 	return r;
 }
 
-int file_write_atomic(const char *path, const void *data, size_t len, struct err *e)
+static int write_whole(const char *path, const void *data, size_t len, mode_t mode, struct err *e)
 {
 	char tmp[PATH_MAX];
 	const char *p = data;
@@ -70,7 +70,7 @@ int file_write_atomic(const char *path, const void *data, size_t len, struct err
 		p += n;
 		len -= (size_t)n;
 	}
-	if (fchmod(fd, 0644) || fsync(fd) || rename(tmp, path))
+	if (fchmod(fd, mode) || fsync(fd) || rename(tmp, path))
 		goto fail;
 	close(fd);
 	if (sync_parent(path))
@@ -82,6 +82,71 @@ fail:
 	close(fd);
 	unlink(tmp);
 	return -1;
+}
+
+int file_write_atomic(const char *path, const void *data, size_t len, struct err *e)
+{
+	return write_whole(path, data, len, 0644, e);
+}
+
+int file_write_private(const char *path, const void *data, size_t len, struct err *e)
+{
+	return write_whole(path, data, len, 0600, e);
+}
+
+int file_private_dir(const char *path, struct err *e)
+{
+	struct stat st;
+	int fd, r = 0;
+
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return err_set(e, ERR_BROKEN, "cannot make the folder %s: %s", path, strerror(errno));
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(e, ERR_BROKEN, "cannot open the folder %s: %s", path, strerror(errno));
+	if (fstat(fd, &st) || st.st_uid != geteuid())
+		r = err_set(e, ERR_BROKEN, "the folder %s is of user %u, not ours: remove it, or set ORDEAL_CACHE to "
+			    "another", path, (unsigned)st.st_uid);
+	else if ((st.st_mode & 077) && fchmod(fd, 0700))
+		r = err_set(e, ERR_BROKEN, "cannot close %s to others: %s", path, strerror(errno));
+	close(fd);
+	return r;
+}
+
+/* Whoever owns a folder that nobody else may write decides what is in it. */
+static bool owns_folder(const char *path, uid_t uid)
+{
+	char dir[PATH_MAX], *slash;
+	struct stat st;
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	slash = strrchr(dir, '/');
+	if (slash)
+		*(slash == dir ? slash + 1 : slash) = '\0';
+	return !stat(slash ? dir : ".", &st) && st.st_uid == uid && !(st.st_mode & 022);
+}
+
+int file_open_own(const char *path, struct err *e)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	const char *why = NULL;
+	struct stat st;
+
+	if (fd < 0)
+		return err_set(e, ERR_BROKEN, "cannot open %s: %s", path,
+			       errno == ELOOP ? "it is a link, which is not followed: remove it" : strerror(errno));
+	if (fstat(fd, &st))
+		why = strerror(errno);
+	else if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+		why = "it is no plain file with one name: remove it";
+	else if (st.st_uid != geteuid() && !owns_folder(path, st.st_uid))
+		why = "it is somebody else's: remove it";
+	else if (st.st_uid == geteuid() && (st.st_mode & 077) && fchmod(fd, 0600))
+		why = strerror(errno);
+	if (!why)
+		return fd;
+	close(fd);
+	return err_set(e, ERR_BROKEN, "cannot use %s: %s", path, why);
 }
 
 int file_mkdirs(const char *path, struct err *e)

@@ -15,6 +15,18 @@ int file_read(const char *path, struct buf *b, struct err *e);
  * there. */
 int file_write_atomic(const char *path, const void *data, size_t len, struct err *e);
 
+/* The same for what only its owner may read: it is never open to others. */
+int file_write_private(const char *path, const void *data, size_t len, struct err *e);
+
+/* A folder that only its owner may enter, made or closed to others; an error
+ * when it is a link or somebody else's. */
+int file_private_dir(const char *path, struct err *e);
+
+/* Opens a lock or state file that may lie where others can put something in its
+ * place (/run/lock): no link, a plain file, ours, with one name, closed to
+ * others; made when it is missing. A descriptor to read and write, or -1. */
+int file_open_own(const char *path, struct err *e);
+
 /* mkdir -p. */
 int file_mkdirs(const char *path, struct err *e);
 

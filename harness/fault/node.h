@@ -73,7 +73,7 @@ struct node_ops {
 
 struct node {
 	const struct node_ops *ops;
-	char name[128];
+	char name[254];
 	char state_dir[256]; /* journal and volumes; survives the agent */
 	void *impl;
 };

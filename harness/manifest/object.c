@@ -46,6 +46,33 @@ struct ynode *manifest_pod_spec(const struct ynode *object, const char **path)
 	return NULL;
 }
 
+#define HIDDEN "(hidden)"
+
+/* What a report may show of a value: nothing of a Secret's, and no password of
+ * a URL ("scheme://user:password@host"). */
+static const char *shown(struct arena *a, const struct ynode *object, const char *path, const char *text)
+{
+	const char *p, *colon, *at;
+	size_t user;
+
+	if (!text)
+		return NULL;
+	if (!strcmp(manifest_kind(object), "Secret") && (!strncmp(path, "data", 4) || !strncmp(path, "stringData", 10)))
+		return HIDDEN;
+	for (p = text; (p = strstr(p, "://")); p = at) {
+		p += 3;
+		user = strcspn(p, ":@/ \n\"'");
+		colon = p + user;
+		at = *colon == ':' ? colon + 1 + strcspn(colon + 1, "@/ \n\"'") : colon;
+		if (*colon != ':' || *at != '@')
+			continue;
+		user = (size_t)(colon + 1 - text) + strlen(HIDDEN);
+		text = arena_fmt(a, "%.*s" HIDDEN "%s", (int)(colon + 1 - text), text, at);
+		at = text + user;
+	}
+	return arena_strdup(a, text);
+}
+
 void adaptation_add(struct arena *a, struct adaptations *log, const struct ynode *object,
 		    int line, const char *path, const char *from, const char *to, const char *why)
 {
@@ -63,8 +90,8 @@ void adaptation_add(struct arena *a, struct adaptations *log, const struct ynode
 		.line = line,
 		.object = manifest_object_name(a, object),
 		.path = arena_strdup(a, path),
-		.from = from ? arena_strdup(a, from) : NULL,
-		.to = to ? arena_strdup(a, to) : NULL,
+		.from = shown(a, object, path, from),
+		.to = shown(a, object, path, to),
 		.why = arena_strdup(a, why),
 	};
 }

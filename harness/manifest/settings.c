@@ -207,3 +207,16 @@ int settings_set(struct arena *a, struct settings *s, const char *name, const ch
 		return yaml_error(at, e, "%s", text);
 	return err_set(e, ERR_INPUT, "%s %.60s=%.60s: %s", changed_by, name, value, text);
 }
+
+bool setting_is_secret(const struct setting *s)
+{
+	const struct ynode *where = yaml_get(s->node, "where");
+
+	for (size_t i = 0; where && i < where->n; i++) {
+		const struct ynode *object = yaml_get(where->items[i], "object");
+
+		if (object && object->kind == Y_SCALAR && !strncmp(object->text, "Secret/", 7))
+			return true;
+	}
+	return false;
+}

@@ -67,6 +67,9 @@ int settings_set(struct arena *a, struct settings *s, const char *name, const ch
 /* Refuses impossible combinations; call after all settings_set(). */
 int settings_check(const struct settings *s, struct err *e);
 
+/* Does it stand in a Secret? Then no report shows its value. */
+bool setting_is_secret(const struct setting *s);
+
 const struct setting *settings_find(const struct settings *s, const char *name);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,7 +105,7 @@ int volume_remove(const struct volume_store *s, const char *name, struct err *e)
 cJSON *volume_list(const struct volume_store *s)
 {
 	cJSON *all = cJSON_CreateArray();
-	char dir[500], name[200];
+	char dir[500], name[NAME_MAX + 1];
 	struct dirent *ent;
 	struct paths p;
 	DIR *d;

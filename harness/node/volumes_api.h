@@ -34,8 +34,8 @@ bool claims_want(const struct claims *c, const char *pv);
 
 struct volumes_api {
 	struct kube_client *k;
-	char node[128];
-	char hostname[128]; /* the node's kubernetes.io/hostname label; "" not asked yet */
+	char node[254];
+	char hostname[64]; /* the node's kubernetes.io/hostname label; "" not asked yet */
 };
 
 int volumes_api_open(struct volumes_api *a, const struct kube_conf *conf, const char *node,

@@ -131,7 +131,7 @@ static void add_members(const cJSON *of, cJSON *out)
 
 	for (int64_t i = 0; i < n; i++) {
 		cJSON *m = cJSON_CreateObject();
-		char pod[128], host[400];
+		char pod[300], host[600];
 
 		snprintf(pod, sizeof(pod), "%s-%lld", name, (long long)i);
 		if (hole)
@@ -362,11 +362,12 @@ static cJSON *settings_json(const struct settings *s)
 
 	for (size_t i = 0; i < s->n; i++) {
 		cJSON *o = cJSON_CreateObject();
+		bool secret = setting_is_secret(&s->v[i]);
 
 		json_set_str(o, "name", s->v[i].name);
-		json_set_str(o, "value", s->v[i].value);
+		json_set_str(o, "value", secret ? "(hidden)" : s->v[i].value);
 		json_set_str(o, "unit", s->v[i].unit);
-		json_set_str(o, "default", s->v[i].dflt);
+		json_set_str(o, "default", secret ? "(hidden)" : s->v[i].dflt);
 		json_set_str(o, "source", s->v[i].changed_by ? s->v[i].changed_by : s->v[i].source);
 		json_push(v, o);
 	}

@@ -202,9 +202,14 @@ static int docker_status(struct engine *en, struct buf *text, bool *healthy, str
 /* Before all that changes something. */
 static int docker_lock(struct engine *en, int64_t deadline_ns, struct err *e)
 {
+	const struct docker *d = (struct docker *)en;
+
 	if (geteuid())
 		return err_set(e, ERR_UNSUPPORTED,
 			       "the engine docker mounts volumes and enters the containers' networks: run it as root");
+	/* What is found there is believed, and removed. */
+	if (file_exists(d->dir) && file_private_dir(d->dir, e))
+		return -1;
 	/* One a machine, whatever the cache folder: network, addresses and cgroups
 	 * have one name each. */
 	return kube_lock_file((struct kube *)en, access(LOCK_DIR, W_OK) ? "docker-run.lock" : LOCK_DIR "/ordeal-docker",
@@ -223,10 +228,9 @@ static int write_kubeconfig(struct docker *d, struct err *e)
 		"users: [{name: driver, user: {token: \"%s\"}}]\n"
 		"contexts: [{name: docker, context: {cluster: docker, user: driver}}]\n",
 		serve_port(d->here), d->admin_token);
-	r = file_write_atomic(d->kube.kubeconfig, buf_cstr(&b), b.len, e);
+	r = file_write_private(d->kube.kubeconfig, buf_cstr(&b), b.len, e);
 	buf_free(&b);
-	return !r && chmod(d->kube.kubeconfig, 0600) ? err_set(e, ERR_BROKEN, "%s: %s", d->kube.kubeconfig,
-							       strerror(errno)) : r;
+	return r;
 }
 
 static int agents_up(struct engine *en, struct err *e)
@@ -235,7 +239,8 @@ static int agents_up(struct engine *en, struct err *e)
 
 	docker_serve_conf(d, &d->here_conf, 0);
 	docker_serve_conf(d, &d->there_conf, CONNECTIONS_OF_A_POD);
-	if (build_agent(d, e) || file_mkdirs(d->state, e) || docker_net_up(d, e) || docker_dns_up(d, e) ||
+	/* Tokens, Secrets and members' data are below: nobody else on this machine gets in. */
+	if (build_agent(d, e) || file_private_dir(d->dir, e) || file_private_dir(d->state, e) || docker_net_up(d, e) || docker_dns_up(d, e) ||
 	    serve_start(&d->here_conf, "127.0.0.1", 0, &d->here, e) ||
 	    serve_start(&d->there_conf, DOCKER_API_IP, DOCKER_API_PORT, &d->there, e) ||
 	    write_kubeconfig(d, e) || docker_controller_start(d, e))

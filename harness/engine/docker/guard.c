@@ -162,9 +162,9 @@ int docker_guard_start(struct docker *d, struct err *e)
 	snprintf(log, sizeof(log), "%s/guard.log", d->state);
 	snprintf(pid, sizeof(pid), "%s/" DOCKER_GUARD_PID, d->state);
 	snprintf(lease, sizeof(lease), "%s/" DOCKER_LEASE, d->state);
-	d->lease_fd = open(lease, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	d->lease_fd = file_open_own(lease, e);
 	if (d->lease_fd < 0)
-		return err_set(e, ERR_BROKEN, "%s: %s", lease, strerror(errno));
+		return -1;
 	docker_guard_renew(d);
 	snprintf(num, sizeof(num), "%d", (int)getpid());
 	if (proc_start(argv, log, &d->guard, e))

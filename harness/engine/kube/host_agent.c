@@ -117,10 +117,8 @@ int host_agent_up(struct kube *k, struct err *e)
 	snprintf(dir, sizeof(dir), "%s/host-agent", k->cache);
 	snprintf(log, sizeof(log), "%s/log", dir);
 	snprintf(pidfile, sizeof(pidfile), "%s/pid", dir);
-	if (file_mkdirs(dir, e))
+	if (file_private_dir(dir, e))
 		return -1;
-	if (chmod(dir, 0700))
-		return err_set(e, ERR_BROKEN, "cannot close %s to others: %s", dir, strerror(errno));
 	left = proc_read_pid(pidfile);
 	if (is_host_agent(left)) {
 		log_info("ending the agent that an earlier run left beside the driver");

@@ -71,9 +71,9 @@ int kube_lock_file(struct kube *k, const char *name, const char *place, int64_t 
 
 	snprintf(path, sizeof(path), "%s%s%s", *name == '/' ? "" : k->cache, *name == '/' ? "" : "/", name);
 	/* Closed in children: a lock must not outlive the process that took it. */
-	k->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	k->lock_fd = file_open_own(path, e);
 	if (k->lock_fd < 0)
-		return err_set(e, ERR_BROKEN, "cannot open the lock %s: %s", path, strerror(errno));
+		return err_prefix(e, "the lock");
 	while (flock(k->lock_fd, LOCK_EX | LOCK_NB)) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return err_set(e, ERR_BROKEN, "cannot lock %s: %s", path, strerror(errno));

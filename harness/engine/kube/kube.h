@@ -27,7 +27,7 @@ enum { KUBE_NODE_PORT = 18730, KUBE_LOAD_PORT = 18731, KUBE_WATCHES = 4 };
 
 /* Which pod is the agent of a node. */
 struct agent_pod {
-	char node[128], pod[128];
+	char node[254], pod[254];
 };
 
 struct kube {

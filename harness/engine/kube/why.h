@@ -19,7 +19,7 @@ struct why {
 	char key[400];
 	/* A container whose log says more ("" none), whether that of its
 	 * previous life is meant, and whether it still runs. */
-	char pod[128], container[128];
+	char pod[254], container[64];
 	bool previous, running;
 };
 

@@ -158,13 +158,13 @@ static int local_lock(struct engine *en, int64_t deadline_ns, struct err *e)
 	bool said = false;
 	ssize_t n;
 
-	if (file_mkdirs(l->dir, e))
+	if (file_private_dir(l->dir, e))
 		return -1;
 	snprintf(path, sizeof(path), "%.4000s/lock", l->dir);
 	/* Closed in children: a lock must not outlive the process that took it. */
-	l->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	l->lock_fd = file_open_own(path, e);
 	if (l->lock_fd < 0)
-		return err_set(e, ERR_BROKEN, "cannot open the lock %s: %s", path, strerror(errno));
+		return err_prefix(e, "the lock");
 	while (flock(l->lock_fd, LOCK_EX | LOCK_NB)) {
 		n = pread(l->lock_fd, holder, sizeof(holder) - 1, 0);
 		holder[n > 0 ? n : 0] = '\0';

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -254,6 +255,88 @@ static void files_are_replaced_whole(void **state)
 	buf_free(&b);
 }
 
+/* Where others can put something in our place first. */
+static void shared_folders(void **state)
+{
+	char dir[] = "/tmp/ordeal-own.XXXXXX", lock[80], other[80];
+	struct err e = {0};
+	struct buf b = {0};
+	struct stat st;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chmod(dir, 01777), 0);
+	snprintf(lock, sizeof(lock), "%s/lock", dir);
+	snprintf(other, sizeof(other), "%s/other", dir);
+	fd = file_open_own(lock, &e);
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	close(fd);
+	/* One that an earlier program left open to all is closed. */
+	assert_int_equal(chmod(lock, 0666), 0);
+	fd = file_open_own(lock, &e);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	close(fd);
+	/* No link, of either kind, and nothing that is no file. */
+	assert_int_equal(file_write_private(other, "kept", 4, &e), 0);
+	assert_int_equal(stat(other, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(unlink(lock), 0);
+	assert_int_equal(symlink(other, lock), 0);
+	assert_int_equal(file_open_own(lock, &e), -1);
+	assert_non_null(strstr(e.msg, "link"));
+	assert_int_equal(unlink(lock), 0);
+	assert_int_equal(link(other, lock), 0);
+	assert_int_equal(file_open_own(lock, &e), -1);
+	assert_int_equal(unlink(lock), 0);
+	assert_int_equal(mkfifo(lock, 0600), 0);
+	assert_int_equal(file_open_own(lock, &e), -1);
+	assert_int_equal(unlink(lock), 0);
+	assert_int_equal(file_read(other, &b, &e), 0);
+	assert_string_equal(buf_cstr(&b), "kept");
+	buf_free(&b);
+	if (!geteuid()) {
+		fd = file_open_own(lock, &e);
+		assert_int_equal(fchown(fd, 65534, 65534), 0);
+		close(fd);
+		assert_int_equal(file_open_own(lock, &e), -1);
+		assert_non_null(strstr(e.msg, "somebody else's"));
+		/* In a folder that is theirs alone it is theirs to lock. */
+		assert_int_equal(chmod(dir, 0755) || chown(dir, 65534, 65534), 0);
+		fd = file_open_own(lock, &e);
+		assert_true(fd >= 0);
+		close(fd);
+	}
+	assert_int_equal(file_remove_tree(dir, &e), 0);
+}
+
+static void private_folders(void **state)
+{
+	char dir[] = "/tmp/ordeal-private.XXXXXX", path[80], link[80];
+	struct err e = {0};
+	struct stat st;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/state", dir);
+	snprintf(link, sizeof(link), "%s/link", dir);
+	assert_int_equal(mkdir(path, 0755), 0);
+	assert_int_equal(file_private_dir(path, &e), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	assert_int_equal(symlink(path, link), 0);
+	assert_int_equal(file_private_dir(link, &e), -1);
+	if (!geteuid()) {
+		assert_int_equal(chown(path, 65534, 65534), 0);
+		assert_int_equal(file_private_dir(path, &e), -1);
+		assert_non_null(strstr(e.msg, "not ours"));
+	}
+	assert_int_equal(file_remove_tree(dir, &e), 0);
+}
+
 static void the_seed_decides(void **state)
 {
 	struct rng a = {7}, b = {7}, c = {8};
@@ -358,6 +441,7 @@ int main(void)
 		cmocka_unit_test(a_process_that_hangs_is_ended),
 		cmocka_unit_test(started_processes_stop),
 		cmocka_unit_test(files_are_replaced_whole),
+		cmocka_unit_test(shared_folders), cmocka_unit_test(private_folders),
 		cmocka_unit_test(base64_goes_both_ways),
 		cmocka_unit_test(the_seed_decides),
 		cmocka_unit_test(uuids_are_of_version_4),

@@ -332,6 +332,35 @@ static void test_adapt_env(void **state)
 			    "acid/spilo-15:3.0-p1");
 }
 
+/* Reports show changes, and no secrets in them. */
+static void test_adapt_secret(void **state)
+{
+	struct adapt_rules rules = {.namespace = "run-7"};
+	struct fixture *f = *state;
+	struct err e = {0};
+
+	put(f, "a.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: production}\nstringData:\n"
+			 "  url: \"postgres://app:hunter2@db.production.svc/app\"\n  file: |\n    pw hunter2\n"
+			 "    host db.production.svc hunter2\n");
+	put(f, "b.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: production}\ndata:\n"
+			 "  urls: \"http://db.production.svc postgres://app:hunter2@db.production.svc/a redis://:hunter2@x:1\"\n");
+	read_dir(f);
+	if (manifest_adapt(&f->arena, &f->m, &rules, &f->log, &e))
+		fail_msg("%s", e.msg);
+	assert_int_equal(f->log.n, 5);
+	for (size_t i = 0; i < f->log.n; i++)
+		if ((f->log.v[i].from && strstr(f->log.v[i].from, "hunter2")) ||
+		    (f->log.v[i].to && strstr(f->log.v[i].to, "hunter2")))
+			fail_msg("%s %s: %s", f->log.v[i].object, f->log.v[i].path, f->log.v[i].from);
+	assert_logged(f, "Secret/s", "metadata.namespace", 3, "production", "run-7");
+	assert_logged(f, "Secret/s", "stringData.url", 5, "(hidden)", "(hidden)");
+	assert_logged(f, "ConfigMap/c", "data.urls", 5,
+		      "http://db.production.svc postgres://app:(hidden)@db.production.svc/a redis://:(hidden)@x:1",
+		      "http://db.run-7.svc postgres://app:(hidden)@db.run-7.svc/a redis://:(hidden)@x:1");
+	/* What runs has it whole. */
+	assert_string_equal(text_at(f, 0, "stringData.url"), "postgres://app:hunter2@db.run-7.svc/app");
+}
+
 static void test_adapt_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -785,6 +814,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_adapt, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_adapt_env, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_adapt_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_adapt_secret, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_adapt_wrong, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_inside, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lines, setup, teardown),

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/proc.h"
 #include "engine/docker/docker.h"
 
@@ -82,6 +83,55 @@ static void addresses(void **state)
 	store_free(&s);
 }
 
+/* Both are read by root's tools, and Patroni may write Endpoints: whatever is in
+ * the store, what is no address of ours, no name and no port stays out. */
+static void nothing_of_others(void **state)
+{
+	static const char *const subsets[] = {
+		"[{\"addresses\":[{\"ip\":\"10.240.11.2 }\\nflush ruleset\\nadd map x { 1\"}],\"ports\":[{\"port\":1}]}]",
+		"[{\"addresses\":[{\"ip\":\"10.240.11.2\\n10.240.0.1 host.ns.svc.cluster.local #\"}],\"ports\":[{\"port\":1}]}]",
+		"[{\"addresses\":[{\"ip\":\"192.168.1.1\"}],\"ports\":[{\"port\":1}]}]",
+		"[{\"addresses\":[{\"ip\":\"10.240.11.2\"}],\"ports\":[{\"port\":65536}]}]",
+		"[{\"addresses\":[{\"ip\":\"\"}],\"ports\":[{\"port\":1}]}]",
+	};
+	char *rules, *names, object[600];
+	struct store s;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(subsets); i++) {
+		store_init(&s);
+		store_lock(&s);
+		put(&s, "Service", "{\"metadata\":{\"name\":\"v\",\"namespace\":\"ns\"},\"spec\":{\"clusterIP\":\"10.240.96.2\","
+				   "\"ports\":[{\"port\":5432}]}}");
+		snprintf(object, sizeof(object), "{\"metadata\":{\"name\":\"v\",\"namespace\":\"ns\"},\"subsets\":%s}", subsets[i]);
+		put(&s, "Endpoints", object);
+		rules = docker_vip_script(&s);
+		names = docker_dns_names(&s);
+		if (strstr(rules, "dnat") || strstr(rules, "ruleset") || strstr(names, "host.ns") || strstr(names, "192.168"))
+			fail_msg("%s%s", rules, names);
+		free(rules);
+		free(names);
+		store_unlock(&s);
+		store_free(&s);
+	}
+	store_init(&s);
+	store_lock(&s);
+	put(&s, "Service", "{\"metadata\":{\"name\":\"h\",\"namespace\":\"ns\"},\"spec\":{\"clusterIP\":\"None\"}}");
+	put(&s, "Endpoints", "{\"metadata\":{\"name\":\"h\",\"namespace\":\"ns\"},\"subsets\":[{\"addresses\":["
+			     "{\"ip\":\"10.240.11.2\",\"hostname\":\"a b\\n10.240.0.9 evil\"}]}]}");
+	put(&s, "Service", "{\"metadata\":{\"name\":\"w\",\"namespace\":\"ns\"},\"spec\":{\"clusterIP\":\"10.240.96.9 accept\\n\","
+			   "\"ports\":[{\"port\":5432}]}}");
+	names = docker_dns_names(&s);
+	rules = docker_vip_script(&s);
+	assert_null(strstr(names, "evil"));
+	assert_null(strstr(names, "accept"));
+	assert_null(strstr(rules, "accept\n"));
+	free(names);
+	free(rules);
+	store_unlock(&s);
+	store_free(&s);
+}
+
 /* The kernel takes the rules, twice over, in a namespace of its own. */
 static void kernel(void **state)
 {
@@ -120,7 +170,8 @@ static void kernel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names), cmocka_unit_test(addresses), cmocka_unit_test(kernel),
+		cmocka_unit_test(names), cmocka_unit_test(addresses), cmocka_unit_test(nothing_of_others),
+		cmocka_unit_test(kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
