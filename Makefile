@@ -139,14 +139,15 @@ check-tsan:
 # Needs the cluster: what is left when the driver dies with a fault on, and on
 # the disk when a volume was full.
 check-kind: all
-	prove --timer -e '' harness/test/e2e/kind/undo.sh harness/test/e2e/kind/disk.sh
+	prove --timer -e '' harness/test/e2e/kind/undo.sh harness/test/e2e/kind/disk.sh \
+	  harness/test/e2e/kind/rights.sh
 
 # Needs root; starts a Docker where none runs: nothing is left of runs, whatever
 # became of them.
 check-docker: all
 	@kind/docker-up.sh
 	prove --timer -e '' harness/test/e2e/docker/clean.sh harness/test/e2e/docker/refuse.sh \
-	  harness/test/e2e/docker/features.sh
+	  harness/test/e2e/docker/features.sh harness/test/e2e/docker/escape.sh
 
 cluster: all
 	$(BUILD)/ordeal up --engine kind
