@@ -216,6 +216,13 @@ char *docker_vip_script(const struct store *s)
 			forward_port(ip, port, store_get(s, KIND_ENDPOINTS, json_str(m, "namespace", ""),
 							 json_str(m, "name", "")), &b);
 	}
+	/* Of this machine, which has two addresses on the network, pods may reach the
+	 * API and nothing else that listens there. */
+	buf_fmt(&b, "add rule ip ordeal_services refuse ip daddr " DOCKER_API_IP " tcp dport %d accept\n"
+		"add rule ip ordeal_services refuse ip daddr { " DOCKER_HOST_IP ", " DOCKER_API_IP " } "
+		"tcp flags & (syn | ack) == syn reject with tcp reset\n"
+		"add rule ip ordeal_services refuse ip daddr { " DOCKER_HOST_IP ", " DOCKER_API_IP " } "
+		"ip protocol udp ct state new reject with icmp type admin-prohibited\n", DOCKER_API_PORT);
 	buf_str(&b, "add rule ip ordeal_services refuse ip daddr " DOCKER_SERVICES
 		    " ip protocol tcp reject with tcp reset\n"
 		    "add rule ip ordeal_services refuse ip daddr " DOCKER_SERVICES
