@@ -78,6 +78,16 @@ struct engine_ops {
 	const char *name, *summary;
 	unsigned caps;
 
+	/* The names of the nodes that members may be on, NULL-terminated, where
+	 * they are the same everywhere; NULL: only nodes() knows. */
+	const char *const *workers;
+	int64_t claim_max_bytes; /* larger claims are lowered to it; 0: none */
+
+	/* What this place would refuse in manifests as they are written, all at
+	 * once: ERR_REFUSED when every API server would, else ERR_INPUT. Asks
+	 * nobody. NULL: the place says so itself when they are applied. */
+	int (*check)(struct arena *a, const struct manifest *m, struct err *e);
+
 	int (*open)(const struct engine_conf *conf, struct engine **out, struct err *e);
 	void (*close)(struct engine *en);
 

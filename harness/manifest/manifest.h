@@ -82,6 +82,17 @@ int manifest_overlay(struct arena *a, struct manifest *m, const char *dir, const
 int manifest_adapt(struct arena *a, struct manifest *m, const struct adapt_rules *rules,
 		   struct adaptations *log, struct err *e);
 
+/* What an API server would refuse, in its words and all at once: a kind that is
+ * not served in that version, values of another type than their field's, names,
+ * selectors, mounts without volumes ... (manifest/api.h); with `strict` fields
+ * that there are not, as kubectl's own validation does. ERR_REFUSED. Kinds that
+ * are not Kubernetes' own are not looked into. */
+int manifest_admit(struct arena *a, const struct manifest *m, bool strict, struct err *e);
+
+/* Whether Kubernetes has the field "spec.template.spec.containers[].image" of a
+ * kind; what is below a map of texts, or seldom used, counts as had. */
+bool manifest_has_field(const char *kind, const char *path);
+
 /* Every image that the pods of the manifest name, each once, in the arena. */
 int manifest_images(struct arena *a, const struct manifest *m, const char ***images, size_t *n,
 		    struct err *e);

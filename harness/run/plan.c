@@ -17,29 +17,35 @@ static const char *const *fault_params(const char *fault)
 	return f ? f->params : NULL;
 }
 
+static int check_fault_step(const struct step *s, struct err *e)
+{
+	const struct fault_ops *f = fault_find(s->fault);
+	cJSON *params;
+	int r;
+
+	if (!f)
+		return yaml_error(s->at, e, "no fault is called %s", s->fault);
+	if (!f->lasting && s->duration_ns)
+		return yaml_error(s->at, e, "%s is over once it has happened: remove `for`",
+				  s->fault);
+	params = cJSON_CreateObject();
+	r = f->check ? f->check(s->params, params, e) : 0;
+	cJSON_Delete(params);
+	return r;
+}
+
+/* All of them; those that could not be read are left out. */
 static int check_fault_steps(const struct plan *p, struct err *e)
 {
-	for (size_t i = 0; i < p->sc.nsteps; i++) {
-		const struct step *s = &p->sc.steps[i];
-		const struct fault_ops *f;
-		cJSON *params;
-		int r;
+	struct err all = {0}, one = {0};
 
-		if (s->kind != STEP_FAULT)
-			continue;
-		f = fault_find(s->fault);
-		if (!f)
-			return yaml_error(s->at, e, "no fault is called %s", s->fault);
-		if (!f->lasting && s->duration_ns)
-			return yaml_error(s->at, e, "%s is over once it has happened: remove `for`",
-					  s->fault);
-		params = cJSON_CreateObject();
-		r = f->check ? f->check(s->params, params, e) : 0;
-		cJSON_Delete(params);
-		if (r)
-			return -1;
-	}
-	return 0;
+	for (size_t i = 0; i < p->sc.nsteps; i++)
+		if (p->sc.steps[i].kind == STEP_FAULT && p->sc.steps[i].fault &&
+		    check_fault_step(&p->sc.steps[i], &one))
+			err_add(&all, &one);
+	if (all.kind)
+		*e = all;
+	return all.kind ? -1 : 0;
 }
 
 static int read_settings(struct arena *a, const char *root, struct plan *p,
@@ -47,22 +53,26 @@ static int read_settings(struct arena *a, const char *root, struct plan *p,
 {
 	const struct ynode *own = p->sc.settings;
 	const char *path = arena_fmt(a, "%s/fixtures/%s/settings.yaml", root, p->system->fixture);
+	struct err all = {0}, one = {0};
 	const char *value;
 
 	/* A system without knobs has no such file. */
 	if (file_exists(path) && settings_load(a, path, &p->settings, e))
 		return -1;
 	for (size_t i = 0; own && i < own->n; i++) {
-		if (yaml_to_string(own->items[i], &value, e) ||
+		if (yaml_to_string(own->items[i], &value, &one) ||
 		    settings_set(a, &p->settings, own->keys[i]->text, value, "scenario",
-				 own->keys[i], e))
-			return -1;
+				 own->keys[i], &one))
+			err_add(&all, &one);
 	}
 	for (size_t i = 0; i < nsets; i++) {
-		if (settings_set(a, &p->settings, sets[i].name, sets[i].value, "--set", NULL, e))
-			return -1;
+		if (settings_set(a, &p->settings, sets[i].name, sets[i].value, "--set", NULL, &one))
+			err_add(&all, &one);
 	}
-	return settings_check(&p->settings, e);
+	if (!all.kind)
+		return settings_check(&p->settings, e);
+	*e = all;
+	return -1;
 }
 
 /* What several systems share (storage classes) comes first. */
@@ -220,12 +230,12 @@ static bool is_role(const char *target)
 static int check_targets(const struct plan *p, struct err *e)
 {
 	cJSON *members = plan_members(p);
+	struct err all = {0}, one = {0};
 	const cJSON *m;
-	int r = 0;
 
-	for (size_t i = 0; i < p->sc.nsteps && !r; i++) {
+	for (size_t i = 0; i < p->sc.nsteps; i++) {
 		const struct step *s = &p->sc.steps[i];
-		bool known = s->kind != STEP_FAULT || is_role(s->target) ||
+		bool known = s->kind != STEP_FAULT || !s->fault || is_role(s->target) ||
 			     target_node_name(s->target);
 		struct buf names = {0};
 
@@ -233,15 +243,17 @@ static int check_targets(const struct plan *p, struct err *e)
 			known = known || !strcmp(s->target, json_str(m, "name", ""));
 			buf_fmt(&names, "%s, ", json_str(m, "name", ""));
 		}
-		if (!known)
-			r = yaml_error(yaml_get(s->at, "target"), e,
-				       "%s has no member \"%s\": a target is primary, replica, "
-				       "any, all, %sor node/NAME",
-				       p->sc.system, s->target, buf_cstr(&names));
+		if (!known && yaml_error(yaml_get(s->at, "target"), &one,
+					 "%s has no member \"%s\": a target is primary, replica, "
+					 "any, all, %sor node/NAME",
+					 p->sc.system, s->target, buf_cstr(&names)))
+			err_add(&all, &one);
 		buf_free(&names);
 	}
 	cJSON_Delete(members);
-	return r;
+	if (all.kind)
+		*e = all;
+	return all.kind ? -1 : 0;
 }
 
 /* Only what the system's clients can do may be asked of them. */
@@ -317,7 +329,7 @@ static int check_load(const struct plan *p, struct err *e)
 		const struct step *s = &p->sc.steps[i];
 		struct effects does = {0};
 
-		if (s->kind == STEP_FAULT)
+		if (s->kind == STEP_FAULT && s->fault)
 			fault_effects(s->fault, NULL, &does);
 		/* They keep their history in memory until it is fetched. */
 		if (does.what & EFFECT_NODE_GONE)
@@ -327,160 +339,66 @@ static int check_load(const struct plan *p, struct err *e)
 	return 0;
 }
 
+/* What only the system and its fixture can say, as far as the file could be
+ * read; all that is wrong goes into *all. */
+static void read_for_system(struct arena *a, const char *root, const char *path, const struct setting_arg *sets,
+			    size_t nsets, struct plan *out, struct err *all)
+{
+	struct err one = {0};
+	bool settings;
+
+	if (check_fault_steps(out, &one))
+		err_add(all, &one);
+	if (!out->sc.system)
+		return;
+	out->system = system_find(out->sc.system)->client;
+	if (!out->system->fixture) {
+		err_set(&one, ERR_INPUT, "%s: system %s has no fixture", path, out->sc.system);
+		err_add(all, &one);
+		return;
+	}
+	settings = !read_settings(a, root, out, sets, nsets, &one);
+	if (!settings || check_accepted(out, &one))
+		err_add(all, &one);
+	if (!out->sc.variant)
+		return;
+	if (read_manifests(a, root, out, &one) || read_access(a, root, out, &one) ||
+	    (settings && apply_overlays(a, out, &one))) {
+		err_add(all, &one);
+		return;
+	}
+	if (check_targets(out, &one))
+		err_add(all, &one);
+	if (check_load(out, &one))
+		err_add(all, &one);
+	if (settings && manifest_apply_settings(a, &out->manifest, &out->settings, &out->changes, &one))
+		err_add(all, &one);
+}
+
 int plan_read(struct arena *a, const char *root, const char *path, const struct setting_arg *sets,
 	      size_t nsets, struct plan *out, struct err *e)
 {
 	const char *systems[64] = {0}, *faults[64] = {0}, *checkers[64] = {0};
 	struct scenario_names names = {systems, faults, checkers, fault_params};
-	const struct system *all;
+	struct err all = {0}, one = {0};
+	const struct system *known;
 	size_t n;
 
 	memset(out, 0, sizeof(*out));
 	out->root = arena_strdup(a, root);
-	all = system_all(&n);
+	known = system_all(&n);
 	for (size_t i = 0; i < n && i < ARRAY_LEN(systems) - 1; i++)
-		systems[i] = all[i].client->name;
+		systems[i] = known[i].client->name;
 	for (size_t i = 0; fault_all()[i] && i < ARRAY_LEN(faults) - 1; i++)
 		faults[i] = fault_all()[i]->name;
 	for (size_t i = 0; checker_all()[i] && i < ARRAY_LEN(checkers) - 1; i++)
 		checkers[i] = checker_all()[i]->name;
-	if (scenario_read(a, path, &names, &out->sc, e))
-		return -1;
-	out->system = system_find(out->sc.system)->client;
-	if (!out->system->fixture)
-		return err_set(e, ERR_INPUT, "%s: system %s has no fixture", path, out->sc.system);
-	if (check_fault_steps(out, e) || read_settings(a, root, out, sets, nsets, e) || check_accepted(out, e) ||
-	    read_manifests(a, root, out, e) || read_access(a, root, out, e) ||
-	    apply_overlays(a, out, e) || check_targets(out, e) || check_load(out, e))
-		return -1;
-	return manifest_apply_settings(a, &out->manifest, &out->settings, &out->changes, e);
-}
-
-static cJSON *settings_json(const struct settings *s)
-{
-	cJSON *v = cJSON_CreateArray();
-
-	for (size_t i = 0; i < s->n; i++) {
-		cJSON *o = cJSON_CreateObject();
-		bool secret = setting_is_secret(&s->v[i]);
-
-		json_set_str(o, "name", s->v[i].name);
-		json_set_str(o, "value", secret ? "(hidden)" : s->v[i].value);
-		json_set_str(o, "unit", s->v[i].unit);
-		json_set_str(o, "default", secret ? "(hidden)" : s->v[i].dflt);
-		json_set_str(o, "source", s->v[i].changed_by ? s->v[i].changed_by : s->v[i].source);
-		json_push(v, o);
-	}
-	return v;
-}
-
-const char *plan_path(const struct plan *p, const char *path)
-{
-	size_t len = strlen(p->root);
-
-	return !strncmp(path, p->root, len) && path[len] == '/' ? path + len + 1 : path;
-}
-
-cJSON *plan_to_json(const struct plan *p)
-{
-	cJSON *o = scenario_to_json(&p->sc);
-
-	json_set_str(o, "file", plan_path(p, p->sc.file));
-	json_set(o, "settings", settings_json(&p->settings));
-	if (p->repetitions) {
-		char seed[32];
-
-		snprintf(seed, sizeof(seed), "%llu", (unsigned long long)p->seed);
-		json_set_str(o, "seed", seed);
-		json_set_i64(o, "repetition", p->repetition);
-		json_set_i64(o, "repetitions", p->repetitions);
-		json_set_i64(o, "phase_ns", p->phase_ns);
-	}
-	return o;
-}
-
-static void print_step(const struct step *s, FILE *f)
-{
-	double seconds = (double)s->duration_ns / 1e9;
-
-	switch (s->kind) {
-	case STEP_STEADY:
-		fprintf(f, "  steady load for %g s\n", seconds);
-		break;
-	case STEP_FAULT:
-		fprintf(f, "  fault %s: %s on %s", s->id, s->fault, s->target);
-		if (s->duration_ns)
-			fprintf(f, ", healed after %g s", seconds);
-		fputc('\n', f);
-		break;
-	case STEP_HEAL:
-		fprintf(f, "  heal %s\n", s->id);
-		break;
-	case STEP_AWAIT:
-		fprintf(f, "  await %s, at most %g s\n", await_word(s->await), seconds);
-		break;
-	}
-}
-
-void plan_print(const struct plan *p, FILE *f)
-{
-	const struct load_spec *l = &p->sc.load;
-
-	fprintf(f, "%s: %s\n  system %s, variant %s, %zu objects\n", p->sc.name, p->sc.title,
-		p->sc.system, p->sc.variant, p->manifest.n);
-	fprintf(f, "  load %g operations/s by %d clients, deadline %g s\n", l->rate, l->clients,
-		(double)l->deadline_ns / 1e9);
-	if (l->minority)
-		fprintf(f, "  %d of the clients stand beside the member that is primary then\n", l->minority);
-	for (size_t i = 0; i < p->settings.n; i++) {
-		const struct setting *s = &p->settings.v[i];
-
-		if (s->changed_by)
-			fprintf(f, "  setting %s = %s %s (%s; default %s)\n", s->name, s->value,
-				s->unit, s->changed_by, s->dflt);
-	}
-	for (size_t i = 0; i < p->sc.nsteps; i++)
-		print_step(&p->sc.steps[i], f);
-	for (size_t i = 0; i < p->sc.nexpects; i++)
-		fprintf(f, "  expect %s\n", p->sc.expects[i].name);
-}
-
-static int system_rank(const struct plan *p)
-{
-	size_t n;
-	const struct system *all = system_all(&n);
-	int i = 0;
-
-	while ((size_t)i < n && all[i].client != p->system)
-		i++;
-	return i;
-}
-
-/* What its steps take at least. */
-static int64_t length_ns(const struct plan *p)
-{
-	int64_t sum = 0;
-
-	for (size_t i = 0; i < p->sc.nsteps; i++)
-		if (p->sc.steps[i].kind != STEP_AWAIT)
-			sum += p->sc.steps[i].duration_ns;
-	return sum;
-}
-
-int plan_order(const void *a, const void *b)
-{
-	const struct plan *x = a, *y = b;
-	int64_t lx = length_ns(x), ly = length_ns(y);
-	bool whole_x = !strcmp(x->sc.variant, "corrected"), whole_y = !strcmp(y->sc.variant, "corrected");
-
-	if (system_rank(x) != system_rank(y))
-		return system_rank(x) - system_rank(y);
-	/* What may never come up is waited for in vain. */
-	if (whole_x != whole_y)
-		return whole_x ? -1 : 1;
-	if (lx != ly)
-		return lx < ly ? -1 : 1;
-	return strcmp(x->sc.name, y->sc.name);
+	if (scenario_read(a, path, &names, &out->sc, &one))
+		err_add(&all, &one);
+	read_for_system(a, root, path, sets, nsets, out, &all);
+	if (all.kind)
+		*e = all;
+	return all.kind ? -1 : 0;
 }
 
 void plan_free(struct plan *p)

@@ -141,6 +141,13 @@ int stand_up(struct stage *st, struct plan *p, struct arena *a, uint64_t seed, s
 
 	stage_phase(st, "apply", p->sc.title);
 	emit_adaptations(st, p, &p->changes);
+	/* As written: adapting may hide what is wrong. */
+	if (st->ops->check && st->ops->check(a, &p->manifest, e)) {
+		if (e->kind != ERR_REFUSED)
+			return -1;
+		emit_stands(st, false, "objects accepted", e->msg);
+		return 1;
+	}
 	if (st->ops->rules(st->en, p->system->fixture, &rules, e) ||
 	    manifest_adapt(a, &p->manifest, &rules, &changes, e))
 		return -1;

@@ -15,6 +15,7 @@
 #include "engine/choose.h"
 #include "report/live.h"
 #include "report/report.h"
+#include "run/beforehand.h"
 #include "run/run.h"
 
 #define LOCK_WITHIN_NS (600 * NS_PER_S)
@@ -61,17 +62,23 @@ static int repeat_plans(struct suite *s, struct err *e)
 static int read_plans(struct suite *s, struct err *e)
 {
 	const struct run_options *o = s->o;
+	struct err all = {0}, one = {0};
 
 	s->n = o->nfiles * (o->repeat ? (size_t)o->repeat : 1);
 	s->plans = arena_alloc(&s->arena, s->n * sizeof(*s->plans));
 	for (size_t i = 0; i < o->nfiles; i++) {
-		if (plan_read(&s->arena, s->root, o->files[i], o->sets, o->nsets, &s->plans[i], e))
-			return -1;
-		for (size_t j = 0; j < i; j++) {
-			if (!strcmp(s->plans[j].sc.name, s->plans[i].sc.name))
-				return err_set(e, ERR_INPUT, "%s and %s have the same name \"%s\"",
-					       o->files[j], o->files[i], s->plans[i].sc.name);
+		if (plan_read(&s->arena, s->root, o->files[i], o->sets, o->nsets, &s->plans[i], &one))
+			err_add(&all, &one);
+		for (size_t j = 0; j < i && s->plans[i].sc.name; j++) {
+			if (s->plans[j].sc.name && !strcmp(s->plans[j].sc.name, s->plans[i].sc.name) &&
+			    err_set(&one, ERR_INPUT, "%s and %s have the same name \"%s\"",
+				    o->files[j], o->files[i], s->plans[i].sc.name))
+				err_add(&all, &one);
 		}
+	}
+	if (all.kind) {
+		*e = all;
+		return -1;
 	}
 	if (o->by_length)
 		qsort(s->plans, o->nfiles, sizeof(*s->plans), plan_order);
@@ -223,47 +230,6 @@ static int with_agents(struct suite *s, struct err *e)
 	return r;
 }
 
-static int check_node(const struct nodes *nodes, const struct step *step, const char *engine, struct err *e)
-{
-	const char *name = target_node_name(step->target);
-	struct buf names = {0};
-	bool known = false;
-	int r = 0;
-
-	for (size_t i = 0; i < nodes->n; i++) {
-		known = known || !strcmp(nodes->v[i].name, name);
-		if (nodes->v[i].worker)
-			buf_fmt(&names, "%snode/%s", names.len ? ", " : "", nodes->v[i].name);
-	}
-	if (!known)
-		r = yaml_error(yaml_get(step->at, "target"), e, "the engine %s has no node \"%s\": %s", engine,
-			       name, buf_cstr(&names));
-	buf_free(&names);
-	return r;
-}
-
-/* What only the engine knows, before anything of the run is made there. */
-static int check_nodes(struct suite *s, struct err *e)
-{
-	struct nodes nodes = {0};
-	int r = 0;
-
-	for (size_t i = 0; i < s->o->nfiles && !r; i++) {
-		const struct scenario *sc = &s->plans[i].sc;
-
-		for (size_t k = 0; k < sc->nsteps && !r; k++) {
-			if (sc->steps[k].kind != STEP_FAULT || !target_node_name(sc->steps[k].target))
-				continue;
-			if (!nodes.n)
-				r = s->st.ops->nodes(s->st.en, &nodes, e);
-			if (!r)
-				r = check_node(&nodes, &sc->steps[k], s->engine->name, e);
-		}
-	}
-	nodes_free(&nodes);
-	return r;
-}
-
 static int on_engine(struct suite *s, struct err *e)
 {
 	struct stage *st = &s->st;
@@ -274,7 +240,7 @@ static int on_engine(struct suite *s, struct err *e)
 	r = st->ops->open(&s->conf, &st->en, e);
 	if (!r)
 		r = st->ops->lock(st->en, clock_mono_ns() + LOCK_WITHIN_NS, e) || st->ops->up(st->en, e) ||
-		    check_nodes(s, e) ? -1 : 0;
+		    beforehand_nodes(st->ops, st->en, s->plans, s->o->nfiles, e) ? -1 : 0;
 	if (!r)
 		r = with_agents(s, e);
 	else if (e->kind != ERR_INTERRUPTED)
@@ -314,6 +280,10 @@ int run_suite(const struct run_options *o, enum verdict *verdict, struct err *e)
 	if (file_project_root(s.root, e) || read_plans(&s, e))
 		goto out;
 	if (o->dry_run) {
+		if (beforehand(&s.arena, o->engine, s.plans, o->nfiles, e))
+			goto out;
+		for (size_t i = 0; i < o->nfiles; i++)
+			beforehand_warn(o->engine, &s.plans[i]);
 		for (size_t i = 0; i < o->nfiles; i++)
 			plan_print(&s.plans[i], stdout);
 		if (o->repeat)
@@ -326,6 +296,8 @@ int run_suite(const struct run_options *o, enum verdict *verdict, struct err *e)
 	}
 	if (choose_engine(&s, e))
 		goto out;
+	for (size_t i = 0; i < o->nfiles; i++)
+		beforehand_warn(s.engine, &s.plans[i]);
 	s.conf.interrupted = o->interrupted;
 	s.conf.kubeconfig = o->kubeconfig;
 	s.conf.context = o->context;

@@ -101,7 +101,7 @@ static int read_fault_id(const struct ynode *n, const struct scenario *s,
 	if (!(m->flags & M_FAULT))
 		return yaml_error(n, e, "%s is about the whole scenario, not one fault; remove this "
 				  "key", m->name);
-	if (scenario_fault(s, x->fault))
+	if (s->partial || scenario_fault(s, x->fault))
 		return 0;
 	for (i = 0; i < s->nsteps && count < ARRAY_LEN(all) - 1; i++) {
 		if (s->steps[i].kind == STEP_FAULT) {
@@ -244,7 +244,7 @@ static int check_sense(const struct scenario *s, const struct metric *m,
 {
 	uint32_t ops = load_spec_ops(&s->load);
 
-	if (m->flags & M_BASELINE && need_baseline(s, x, e))
+	if (m->flags & M_BASELINE && !s->partial && need_baseline(s, x, e))
 		return -1;
 	if (m->flags & M_WRITES && !x->of && !(ops & OP_WRITES))
 		return yaml_error(x->at, e, "%s is measured on writes, and the load's mix has none",
@@ -360,6 +360,7 @@ int scenario_read_expects(struct arena *a, const struct ynode *list,
 			  const struct scenario_names *names, struct scenario *out,
 			  struct err *e)
 {
+	struct err all = {0}, one = {0};
 	size_t i, k;
 
 	if (list->kind != Y_LIST)
@@ -371,16 +372,24 @@ int scenario_read_expects(struct arena *a, const struct ynode *list,
 		return yaml_error(list->items[200], e, "more than 200 expectations");
 	out->expects = arena_alloc(a, list->n * sizeof(*out->expects));
 	for (i = 0; i < list->n; i++) {
-		if (read_expect(a, list->items[i], names, out, &out->expects[i], e))
-			return -1;
-		for (k = 0; k < i; k++) {
-			if (!strcmp(out->expects[k].name, out->expects[i].name))
-				return yaml_error(list->items[i], e, "this expectation (%.80s) is "
-						  "already in line %d; remove one, or name them: name: "
-						  "...", out->expects[i].name,
-						  out->expects[k].at->line);
+		struct expectation *x = &out->expects[out->nexpects];
+
+		*x = (struct expectation){0};
+		if (read_expect(a, list->items[i], names, out, x, &one)) {
+			err_add(&all, &one);
+			continue;
+		}
+		for (k = 0; k < out->nexpects && strcmp(out->expects[k].name, x->name); k++)
+			;
+		if (k < out->nexpects) {
+			yaml_error(list->items[i], &one, "this expectation (%.80s) is already in line %d; remove one, "
+				   "or name them: name: ...", x->name, out->expects[k].at->line);
+			err_add(&all, &one);
+			continue;
 		}
 		out->nexpects++;
 	}
-	return 0;
+	if (all.kind)
+		*e = all;
+	return all.kind ? -1 : 0;
 }

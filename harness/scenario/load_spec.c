@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "manifest/manifest.h"
 
 enum {
 	CLIENTS_MAX = 4096,
@@ -102,45 +103,71 @@ static int read_minority(const struct ynode *n, struct load_spec *l, struct err 
 	return 0;
 }
 
+static int read_rate(const struct ynode *n, struct load_spec *l, struct err *e)
+{
+	if (yaml_to_num(n, &l->rate, e))
+		return -1;
+	return l->rate < 0.1 || l->rate > 100000 ?
+	       yaml_error(n, e, "rate is between 0.1 and 100000 operations a second, not %s", n->text) : 0;
+}
+
+static int read_deadline(const struct ynode *n, struct load_spec *l, struct err *e)
+{
+	if (yaml_to_duration_ns(n, &l->deadline_ns, e))
+		return -1;
+	return l->deadline_ns < 10 * NS_PER_MS || l->deadline_ns > 60 * NS_PER_S ?
+	       yaml_error(n, e, "deadline is between 10ms and 60s, not %s", n->text) : 0;
+}
+
+/* Bytes, as a setting takes them: 4096 or 4Ki. */
+static int read_payload(const struct ynode *n, struct load_spec *l, struct err *e)
+{
+	int64_t v = n->kind == Y_SCALAR && n->plain ? quantity_bytes_of(n) : -1;
+
+	if (v < 0 || v > PAYLOAD_MAX)
+		return yaml_error(n, e, "payload is a size from 0 to %d bytes, such as 4096 or 4Ki%s%.40s", PAYLOAD_MAX,
+				  n->kind == Y_SCALAR ? ", not " : "", n->kind == Y_SCALAR ? n->text : "");
+	l->payload_bytes = (int)v;
+	return 0;
+}
+
 int load_spec_read(const struct ynode *n, struct load_spec *l, struct err *e)
 {
 	static const char *const keys[] = {"rate", "clients", "deadline", "keys", "mix", "payload",
 					   "minority", NULL};
+	struct err all = {0}, one = {0};
 	const struct ynode *v;
 
 	*l = defaults;
 	if (!n)
 		return 0;
-	if (yaml_check_keys(n, keys, "load", e))
-		return -1;
-	if ((v = yaml_get(n, "rate"))) {
-		if (yaml_to_num(v, &l->rate, e))
-			return -1;
-		if (l->rate < 0.1 || l->rate > 100000)
-			return yaml_error(v, e, "rate is between 0.1 and 100000 operations a "
-					  "second, not %s", v->text);
-	}
-	if (read_int(n, "clients", 1, CLIENTS_MAX, &l->clients, e) ||
-	    read_int(n, "keys", 0, KEYS_MAX, &l->keys, e) ||
-	    read_int(n, "payload", 0, PAYLOAD_MAX, &l->payload_bytes, e))
-		return -1;
-	if ((v = yaml_get(n, "deadline"))) {
-		if (yaml_to_duration_ns(v, &l->deadline_ns, e))
-			return -1;
-		if (l->deadline_ns < 10 * NS_PER_MS || l->deadline_ns > 60 * NS_PER_S)
-			return yaml_error(v, e, "deadline is between 10ms and 60s, not %s",
-					  v->text);
-	}
-	if ((v = yaml_get(n, "mix")) && read_mix(v, l, e))
-		return -1;
-	if ((v = yaml_get(n, "minority")) && read_minority(v, l, e))
-		return -1;
-	if (!l->keys && load_spec_ops(l) & OP_REGISTERS)
-		return yaml_error(n, e, "reads, writes and cas need registers: keys must be at "
-				  "least 1, or their weights 0");
-	if (!l->keys && load_spec_ops(l) & OP_MESSAGES)
-		return yaml_error(n, e, "send and receive need a partition: keys must be at least 1");
-	return 0;
+	if (yaml_check_keys(n, keys, "load", &one))
+		err_add(&all, &one);
+	if (n->kind != Y_MAP)
+		goto out;
+	if ((v = yaml_get(n, "rate")) && read_rate(v, l, &one))
+		err_add(&all, &one);
+	if (read_int(n, "clients", 1, CLIENTS_MAX, &l->clients, &one))
+		err_add(&all, &one);
+	if (read_int(n, "keys", 0, KEYS_MAX, &l->keys, &one))
+		err_add(&all, &one);
+	if ((v = yaml_get(n, "payload")) && read_payload(v, l, &one))
+		err_add(&all, &one);
+	if ((v = yaml_get(n, "deadline")) && read_deadline(v, l, &one))
+		err_add(&all, &one);
+	if ((v = yaml_get(n, "mix")) && read_mix(v, l, &one))
+		err_add(&all, &one);
+	if ((v = yaml_get(n, "minority")) && read_minority(v, l, &one))
+		err_add(&all, &one);
+	if (!all.kind && !l->keys && load_spec_ops(l) & OP_REGISTERS)
+		yaml_error(n, &all, "reads, writes and cas need registers: keys must be at "
+			   "least 1, or their weights 0");
+	else if (!all.kind && !l->keys && load_spec_ops(l) & OP_MESSAGES)
+		yaml_error(n, &all, "send and receive need a partition: keys must be at least 1");
+out:
+	if (all.kind)
+		*e = all;
+	return all.kind ? -1 : 0;
 }
 
 /* ---- JSON ---- */

@@ -101,6 +101,7 @@ struct scenario {
 	struct load_spec load;
 	struct step *steps;
 	size_t nsteps;
+	bool partial; /* some steps could not be read: nobody knows what is missing */
 	struct expectation *expects;
 	size_t nexpects;
 };
@@ -115,7 +116,9 @@ struct scenario_names {
 	const char *const *(*fault_params)(const char *fault);
 };
 
-/* Reads and checks a file: shape, names, units, contradictions (heal of an
+/* Reads and checks a file, and tells all that is wrong with it; with an error
+ * *out holds what could be read, `system` and `variant` NULL where they could
+ * not. Shape, names, units, contradictions (heal of an
  * id that was never injected, a fault injected twice, an await without
  * `within`, no expectation at all ...). */
 int scenario_read(struct arena *a, const char *path, const struct scenario_names *names,

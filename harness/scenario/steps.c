@@ -75,6 +75,19 @@ static int read_target(const struct ynode *n, const char **out, struct err *e)
 	return 0;
 }
 
+/* What others call a step or a key is taken for what it means here. */
+static int rename_key(const struct ynode *map, const char *from, const char *to, struct err *e)
+{
+	for (size_t i = 0; i < map->n; i++) {
+		if (strcmp(map->keys[i]->text, from))
+			continue;
+		if (yaml_get(map, to))
+			return yaml_error(map->keys[i], e, "\"%s\" means \"%s\", which is there, too: remove one", from, to);
+		map->keys[i]->text = to;
+	}
+	return 0;
+}
+
 /* The keys that a fault's step may have: the common ones and its own. */
 static int check_fault_keys(const struct ynode *at, const char *fault,
 			    const struct scenario_names *names, struct err *e)
@@ -100,6 +113,12 @@ static int read_fault(const struct ynode *at, const struct scenario_names *names
 	const struct ynode *n, *id_at = yaml_get(at, "as");
 	const struct step *other;
 
+	/* What refers to it is no mistake for a mistake elsewhere in it. */
+	st->target = "any";
+	n = id_at ? id_at : yaml_get(at, "fault");
+	st->id = n->kind == Y_SCALAR ? n->text : "";
+	if (rename_key(at, "duration", "for", e))
+		return -1;
 	if (scenario_word(yaml_get(at, "fault"), names->faults, "fault", &st->fault, e) ||
 	    check_fault_keys(at, st->fault, names, e))
 		return -1;
@@ -138,6 +157,8 @@ static int read_heal(const struct ynode *at, const struct scenario *s, struct st
 	if (yaml_check_keys(at, keys, "a heal step", e) || yaml_to_string(n, &st->id, e))
 		return -1;
 	fault = scenario_fault(s, st->id);
+	if (!fault && s->partial)
+		return 0;
 	if (!fault) {
 		near = nearest_id(s, st->id);
 		return yaml_error(n, e, "no fault with the id \"%.60s\" was injected before this "
@@ -194,6 +215,8 @@ static int step_kind(const struct ynode *at, enum step_kind *out, struct err *e)
 	if (at->kind != Y_MAP)
 		return yaml_error(at, e, "a step is a map with one of steady, fault, heal, await; "
 				  "for example: steady: 10s");
+	if (rename_key(at, "wait", "steady", e))
+		return -1;
 	for (i = 0; kinds[i]; i++) {
 		if (!yaml_get(at, kinds[i]))
 			continue;
@@ -237,6 +260,7 @@ static int read_step(const struct ynode *at, const struct scenario_names *names,
 int scenario_read_steps(struct arena *a, const struct ynode *list,
 			const struct scenario_names *names, struct scenario *out, struct err *e)
 {
+	struct err all = {0}, one = {0};
 	size_t i, faults = 0;
 
 	if (list->kind != Y_LIST)
@@ -247,13 +271,22 @@ int scenario_read_steps(struct arena *a, const struct ynode *list,
 		return yaml_error(list->items[STEPS_MAX], e, "more than %d steps", STEPS_MAX);
 	out->steps = arena_alloc(a, list->n * sizeof(*out->steps));
 	for (i = 0; i < list->n; i++) {
-		if (read_step(list->items[i], names, out, &out->steps[i], e))
-			return -1;
-		faults += out->steps[i].kind == STEP_FAULT;
-		if (faults > FAULTS_MAX)
-			return yaml_error(list->items[i], e, "a scenario may have at most %d faults: "
-					  "split it", FAULTS_MAX);
-		out->nsteps++;
+		struct step *st = &out->steps[out->nsteps];
+
+		*st = (struct step){.kind = STEP_STEADY};
+		if (read_step(list->items[i], names, out, st, &one)) {
+			err_add(&all, &one);
+			st->fault = NULL;
+			out->partial = true;
+		}
+		faults += st->kind == STEP_FAULT;
+		if (faults == FAULTS_MAX + 1) {
+			yaml_error(list->items[i], &one, "a scenario may have at most %d faults: split it", FAULTS_MAX);
+			err_add(&all, &one);
+		}
+		out->nsteps += st->kind != STEP_HEAL || st->id;
 	}
-	return 0;
+	if (all.kind)
+		*e = all;
+	return all.kind ? -1 : 0;
 }

@@ -43,7 +43,8 @@
 #define DOCKER_GUARD_PID "guard.pid"
 
 enum { DOCKER_NODES = 4, DOCKER_API_PORT = 6443 };
-extern const char *const docker_node_names[DOCKER_NODES]; /* the first holds no members */
+/* The first holds no members; NULL at the end. */
+extern const char *const docker_node_names[DOCKER_NODES + 1];
 
 struct docker;
 struct docker_pod;

@@ -4,16 +4,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/base64.h"
 #include "base/log.h"
 #include "engine/docker/plan.h"
 #include "manifest/parts.h"
 
 /* A path below an object; "[]" stands for any place in a list, a final "*"
- * for whatever is below. `why` NULL: honoured; else harmless, and told. */
+ * for whatever is below. `why` NULL: honoured; else harmless, and told. With
+ * `only` this value alone is (or one of several, with a | between). */
 struct field {
-	const char *path, *why;
+	const char *path, *why, *only;
 };
+
+#define HONOURED(path) {path, NULL, NULL}
+#define TOLD(path, why) {path, why, NULL}
+#define ONLY(path, why, only) {path, why, only}
+#define END {NULL, NULL, NULL}
+
+#define AS_HERE "it is so here anyway"
+#define INSIDE "clients are inside"
+#define BUILT "images are built or pulled before the run"
+#if defined(__aarch64__)
+#define ARCH "arm64"
+#else
+#define ARCH "amd64"
+#endif
 
 /* Honoured, but by another: that is told, too. */
 static const char our_api[] = "the driver plays the Kubernetes API that the pod asks, in place of a cluster's or another store";
@@ -22,115 +36,155 @@ static const char our_api[] = "the driver plays the Kubernetes API that the pod 
 #define NOT_SCHEDULED "the virtual nodes are alike, and have room"
 
 static const struct field any_object[] = {
-	{"apiVersion", NULL}, {"kind", NULL}, {"metadata.name", NULL}, {"metadata.namespace", NULL},
-	{"metadata.labels*", NULL}, {"metadata.annotations*", NULL}, {NULL, NULL},
+	HONOURED("apiVersion"), HONOURED("kind"), HONOURED("metadata.name"), HONOURED("metadata.namespace"),
+	HONOURED("metadata.labels*"), HONOURED("metadata.annotations*"),
+	TOLD("metadata.finalizers*", "nothing outlives the run here"), END,
 };
 
 static const struct field pod_fields[] = {
-	{"metadata.name", NULL}, {"metadata.namespace", NULL},
-	{"metadata.labels*", NULL}, {"metadata.annotations*", NULL},
-	{"spec.containers[].name", NULL}, {"spec.containers[].image", NULL},
-	{"spec.containers[].imagePullPolicy", "images are built or pulled before the run"},
-	{"spec.containers[].command*", NULL}, {"spec.containers[].args*", NULL},
-	{"spec.containers[].workingDir", NULL}, {"spec.containers[].tty", NULL},
-	{"spec.containers[].stdin", NULL},
-	{"spec.containers[].ports[].containerPort", NULL}, {"spec.containers[].ports[].name", NULL},
-	{"spec.containers[].ports[].protocol", NULL},
-	{"spec.containers[].env[].name", NULL}, {"spec.containers[].env[].value", NULL},
-	{"spec.containers[].env[].valueFrom.fieldRef*", NULL},
-	{"spec.containers[].env[].valueFrom.secretKeyRef*", NULL},
-	{"spec.containers[].env[].valueFrom.configMapKeyRef*", NULL},
-	{"spec.containers[].envFrom[].prefix", NULL}, {"spec.containers[].envFrom[].secretRef*", NULL},
-	{"spec.containers[].envFrom[].configMapRef*", NULL},
-	{"spec.containers[].resources.limits.cpu", NULL},
-	{"spec.containers[].resources.limits.memory", NULL},
-	{"spec.containers[].resources.limits.ephemeral-storage", "containers share the host's disk"},
-	{"spec.containers[].resources.requests.cpu", NULL},
-	{"spec.containers[].resources.requests.memory", NOT_SCHEDULED},
-	{"spec.containers[].resources.requests.ephemeral-storage", NOT_SCHEDULED},
-	{"spec.containers[].volumeMounts[].name", NULL}, {"spec.containers[].volumeMounts[].mountPath", NULL},
-	{"spec.containers[].volumeMounts[].readOnly", NULL}, {"spec.containers[].volumeMounts[].subPath", NULL},
-	{"spec.containers[].securityContext.runAsUser", NULL},
-	{"spec.containers[].securityContext.runAsGroup", NULL},
-	{"spec.containers[].securityContext.runAsNonRoot", "images are ours"},
-	{"spec.containers[].securityContext.capabilities*", NULL},
-	{"spec.containers[].securityContext.readOnlyRootFilesystem", NULL},
-	{"spec.containers[].securityContext.allowPrivilegeEscalation", NULL},
-	{"spec.containers[].terminationMessagePath", "logs are kept whole"},
-	{"spec.containers[].terminationMessagePolicy", "logs are kept whole"},
-	{"spec.volumes[].name", NULL},
-	{"spec.volumes[].configMap.name", NULL}, {"spec.volumes[].configMap.items*", NULL},
-	{"spec.volumes[].configMap.defaultMode", NULL}, {"spec.volumes[].configMap.optional", NULL},
-	{"spec.volumes[].secret.secretName", NULL}, {"spec.volumes[].secret.items*", NULL},
-	{"spec.volumes[].secret.defaultMode", NULL}, {"spec.volumes[].secret.optional", NULL},
-	{"spec.volumes[].emptyDir", NULL},
-	{"spec.volumes[].emptyDir.medium", "emptyDir is on the host's disk"},
-	{"spec.volumes[].emptyDir.sizeLimit", "emptyDir is on the host's disk"},
-	{"spec.volumes[].persistentVolumeClaim.claimName", NULL},
-	{"spec.volumes[].persistentVolumeClaim.readOnly", NULL},
-	{"spec.restartPolicy", NULL}, {"spec.terminationGracePeriodSeconds", NULL},
-	{"spec.hostname", NULL}, {"spec.subdomain", NULL}, {"spec.enableServiceLinks", NULL},
-	{"spec.serviceAccountName", our_api}, {"spec.serviceAccount", our_api},
-	{"spec.automountServiceAccountToken", NULL},
-	{"spec.securityContext.runAsUser", NULL}, {"spec.securityContext.runAsGroup", NULL},
-	{"spec.securityContext.runAsNonRoot", "images are ours"},
-	{"spec.securityContext.fsGroup", NULL}, {"spec.securityContext.supplementalGroups*", NULL},
-	{"spec.securityContext.fsGroupChangePolicy", "volumes are given to the group on root mismatch"},
-	{"spec.affinity.podAntiAffinity*", NULL},
-	{"spec.affinity.nodeAffinity*", NOT_SCHEDULED}, {"spec.tolerations*", NOT_SCHEDULED},
-	{"spec.topologySpreadConstraints*", "pods are spread over the nodes evenly anyway"},
-	{"spec.priorityClassName", NOT_SCHEDULED}, {"spec.dnsPolicy", "the cluster's names are always served"},
-	{"spec.schedulerName", NOT_SCHEDULED}, {"spec.activeDeadlineSeconds", "scenarios have limits of their own"},
-	{NULL, NULL},
+	HONOURED("metadata.name"), HONOURED("metadata.namespace"),
+	HONOURED("metadata.labels*"), HONOURED("metadata.annotations*"),
+	HONOURED("spec.containers[].name"), HONOURED("spec.containers[].image"),
+	TOLD("spec.containers[].imagePullPolicy", BUILT),
+	HONOURED("spec.containers[].command*"), HONOURED("spec.containers[].args*"),
+	HONOURED("spec.containers[].workingDir"), HONOURED("spec.containers[].tty"),
+	HONOURED("spec.containers[].stdin"), ONLY("spec.containers[].stdinOnce", AS_HERE, "false"),
+	TOLD("spec.containers[].resizePolicy*", ONE_VERSION),
+	ONLY("spec.containers[].ports[].hostPort", AS_HERE, "0"),
+	HONOURED("spec.containers[].ports[].containerPort"), HONOURED("spec.containers[].ports[].name"),
+	HONOURED("spec.containers[].ports[].protocol"),
+	HONOURED("spec.containers[].env[].name"), HONOURED("spec.containers[].env[].value"),
+	HONOURED("spec.containers[].env[].valueFrom.fieldRef*"),
+	HONOURED("spec.containers[].env[].valueFrom.secretKeyRef*"),
+	HONOURED("spec.containers[].env[].valueFrom.configMapKeyRef*"),
+	HONOURED("spec.containers[].envFrom[].prefix"), HONOURED("spec.containers[].envFrom[].secretRef*"),
+	HONOURED("spec.containers[].envFrom[].configMapRef*"),
+	HONOURED("spec.containers[].resources.limits.cpu"),
+	HONOURED("spec.containers[].resources.limits.memory"),
+	TOLD("spec.containers[].resources.limits.ephemeral-storage", "containers share the host's disk"),
+	HONOURED("spec.containers[].resources.requests.cpu"),
+	TOLD("spec.containers[].resources.requests.memory", NOT_SCHEDULED),
+	TOLD("spec.containers[].resources.requests.ephemeral-storage", NOT_SCHEDULED),
+	HONOURED("spec.containers[].volumeMounts[].name"), HONOURED("spec.containers[].volumeMounts[].mountPath"),
+	HONOURED("spec.containers[].volumeMounts[].readOnly"), HONOURED("spec.containers[].volumeMounts[].subPath"),
+	ONLY("spec.containers[].volumeMounts[].mountPropagation", AS_HERE, "None"),
+	ONLY("spec.containers[].volumeMounts[].recursiveReadOnly", AS_HERE, "Disabled"),
+	HONOURED("spec.containers[].securityContext.runAsUser"),
+	HONOURED("spec.containers[].securityContext.runAsGroup"),
+	TOLD("spec.containers[].securityContext.runAsNonRoot", "images are ours"),
+	HONOURED("spec.containers[].securityContext.capabilities*"),
+	HONOURED("spec.containers[].securityContext.readOnlyRootFilesystem"),
+	HONOURED("spec.containers[].securityContext.allowPrivilegeEscalation"),
+	ONLY("spec.containers[].securityContext.privileged", AS_HERE, "false"),
+	ONLY("spec.containers[].securityContext.procMount", AS_HERE, "Default"),
+	ONLY("spec.containers[].securityContext.seccompProfile.type", AS_HERE, "RuntimeDefault"),
+	ONLY("spec.containers[].securityContext.appArmorProfile.type", AS_HERE, "RuntimeDefault"),
+	TOLD("spec.containers[].terminationMessagePath", "logs are kept whole"),
+	TOLD("spec.containers[].terminationMessagePolicy", "logs are kept whole"),
+	HONOURED("spec.volumes[].name"),
+	HONOURED("spec.volumes[].configMap.name"), HONOURED("spec.volumes[].configMap.items*"),
+	HONOURED("spec.volumes[].configMap.defaultMode"), HONOURED("spec.volumes[].configMap.optional"),
+	HONOURED("spec.volumes[].secret.secretName"), HONOURED("spec.volumes[].secret.items*"),
+	HONOURED("spec.volumes[].secret.defaultMode"), HONOURED("spec.volumes[].secret.optional"),
+	TOLD("spec.volumes[].emptyDir.medium", "emptyDir is on the host's disk"),
+	TOLD("spec.volumes[].emptyDir.sizeLimit", "emptyDir is on the host's disk, without a limit"),
+	HONOURED("spec.volumes[].persistentVolumeClaim.claimName"),
+	HONOURED("spec.volumes[].persistentVolumeClaim.readOnly"),
+	HONOURED("spec.restartPolicy"), HONOURED("spec.terminationGracePeriodSeconds"),
+	HONOURED("spec.hostname"), HONOURED("spec.subdomain"), HONOURED("spec.enableServiceLinks"),
+	TOLD("spec.serviceAccountName", our_api), TOLD("spec.serviceAccount", our_api),
+	HONOURED("spec.automountServiceAccountToken"),
+	HONOURED("spec.securityContext.runAsUser"), HONOURED("spec.securityContext.runAsGroup"),
+	TOLD("spec.securityContext.runAsNonRoot", "images are ours"),
+	HONOURED("spec.securityContext.fsGroup"), HONOURED("spec.securityContext.supplementalGroups*"),
+	TOLD("spec.securityContext.fsGroupChangePolicy", "volumes are given to the group on root mismatch"),
+#define REQUIRED "spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[]"
+#define PREFERRED "spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[]"
+	HONOURED(REQUIRED ".labelSelector*"), HONOURED(REQUIRED ".topologyKey"),
+	HONOURED(PREFERRED ".podAffinityTerm.labelSelector*"), HONOURED(PREFERRED ".podAffinityTerm.topologyKey"),
+	HONOURED(PREFERRED ".weight"),
+	ONLY("spec.nodeSelector.kubernetes.io/os", AS_HERE, "linux"), ONLY("spec.nodeSelector.beta.kubernetes.io/os", AS_HERE, "linux"),
+	ONLY("spec.nodeSelector.kubernetes.io/arch", AS_HERE, ARCH), ONLY("spec.nodeSelector.beta.kubernetes.io/arch", AS_HERE, ARCH),
+	ONLY("spec.os.name", AS_HERE, "linux"), TOLD("spec.imagePullSecrets*", BUILT),
+	ONLY("spec.hostNetwork", AS_HERE, "false"), ONLY("spec.hostPID", AS_HERE, "false"), ONLY("spec.hostIPC", AS_HERE, "false"),
+	ONLY("spec.hostUsers", AS_HERE, "true"), ONLY("spec.shareProcessNamespace", AS_HERE, "false"),
+	ONLY("spec.setHostnameAsFQDN", AS_HERE, "false"), HONOURED("spec.hostAliases*"),
+	HONOURED("spec.dnsConfig.options*"), HONOURED("spec.dnsConfig.searches*"),
+	ONLY("spec.securityContext.seccompProfile.type", AS_HERE, "RuntimeDefault"),
+	ONLY("spec.securityContext.appArmorProfile.type", AS_HERE, "RuntimeDefault"),
+	ONLY("spec.securityContext.supplementalGroupsPolicy", AS_HERE, "Merge"),
+	TOLD("spec.priority", NOT_SCHEDULED), TOLD("spec.preemptionPolicy", NOT_SCHEDULED),
+	TOLD("spec.affinity.nodeAffinity*", NOT_SCHEDULED), TOLD("spec.tolerations*", NOT_SCHEDULED),
+	TOLD("spec.topologySpreadConstraints*", "pods are spread over the nodes evenly anyway"),
+	TOLD("spec.priorityClassName", NOT_SCHEDULED),
+	ONLY("spec.dnsPolicy", "the cluster's names are always served", "ClusterFirst|ClusterFirstWithHostNet|Default"),
+	TOLD("spec.schedulerName", NOT_SCHEDULED), TOLD("spec.activeDeadlineSeconds", "scenarios have limits of their own"),
+	END,
 };
 
 static const struct field stateful_set[] = {
-	{"spec.serviceName", NULL}, {"spec.replicas", NULL}, {"spec.podManagementPolicy", NULL},
-	{"spec.selector.matchLabels*", NULL}, {"spec.minReadySeconds", ONE_VERSION},
-	{"spec.revisionHistoryLimit", ONE_VERSION}, {"spec.updateStrategy*", ONE_VERSION},
-	{"spec.persistentVolumeClaimRetentionPolicy*", "volumes go with the run"},
-	{"spec.volumeClaimTemplates[].metadata.name", NULL},
-	{"spec.volumeClaimTemplates[].metadata.labels*", NULL},
-	{"spec.volumeClaimTemplates[].metadata.annotations*", NULL},
-	{"spec.volumeClaimTemplates[].apiVersion", NULL}, {"spec.volumeClaimTemplates[].kind", NULL},
-	{"spec.volumeClaimTemplates[].spec.accessModes*", NULL},
-	{"spec.volumeClaimTemplates[].spec.storageClassName", NULL},
-	{"spec.volumeClaimTemplates[].spec.resources.requests.storage", NULL}, {NULL, NULL},
+	HONOURED("spec.serviceName"), HONOURED("spec.replicas"), HONOURED("spec.podManagementPolicy"),
+	HONOURED("spec.selector*"), TOLD("spec.minReadySeconds", ONE_VERSION), ONLY("spec.ordinals.start", AS_HERE, "0"),
+	TOLD("spec.revisionHistoryLimit", ONE_VERSION), TOLD("spec.updateStrategy*", ONE_VERSION),
+	TOLD("spec.persistentVolumeClaimRetentionPolicy*", "volumes go with the run"),
+	HONOURED("spec.volumeClaimTemplates[].metadata.name"),
+	HONOURED("spec.volumeClaimTemplates[].metadata.labels*"),
+	HONOURED("spec.volumeClaimTemplates[].metadata.annotations*"),
+	HONOURED("spec.volumeClaimTemplates[].apiVersion"), HONOURED("spec.volumeClaimTemplates[].kind"),
+	HONOURED("spec.volumeClaimTemplates[].spec.accessModes*"),
+	HONOURED("spec.volumeClaimTemplates[].spec.storageClassName"),
+	HONOURED("spec.volumeClaimTemplates[].spec.resources.requests.storage"),
+	ONLY("spec.volumeClaimTemplates[].spec.volumeMode", AS_HERE, "Filesystem"), END,
 };
 static const struct field deployment[] = {
-	{"spec.replicas", NULL}, {"spec.selector.matchLabels*", NULL},
-	{"spec.revisionHistoryLimit", ONE_VERSION}, {"spec.strategy*", ONE_VERSION},
-	{"spec.minReadySeconds", ONE_VERSION}, {"spec.progressDeadlineSeconds", ONE_VERSION}, {NULL, NULL},
+	HONOURED("spec.replicas"), HONOURED("spec.selector*"), ONLY("spec.paused", AS_HERE, "false"),
+	TOLD("spec.revisionHistoryLimit", ONE_VERSION), TOLD("spec.strategy*", ONE_VERSION),
+	TOLD("spec.minReadySeconds", ONE_VERSION), TOLD("spec.progressDeadlineSeconds", ONE_VERSION), END,
 };
 static const struct field job[] = {
-	{"spec.completions", NULL}, {"spec.parallelism", NULL}, {"spec.backoffLimit", NULL},
-	{"spec.ttlSecondsAfterFinished", "Jobs go with the run"},
-	{"spec.activeDeadlineSeconds", "scenarios have limits of their own"}, {NULL, NULL},
+	HONOURED("spec.completions"), HONOURED("spec.parallelism"), HONOURED("spec.backoffLimit"),
+	TOLD("spec.ttlSecondsAfterFinished", "Jobs go with the run"), ONLY("spec.suspend", AS_HERE, "false"),
+	ONLY("spec.completionMode", AS_HERE, "NonIndexed"), ONLY("spec.manualSelector", AS_HERE, "false"),
+	ONLY("spec.podReplacementPolicy", AS_HERE, "TerminatingOrFailed"),
+	TOLD("spec.activeDeadlineSeconds", "scenarios have limits of their own"), END,
 };
 static const struct field service[] = {
-	{"spec.clusterIP", NULL}, {"spec.selector*", NULL}, {"spec.publishNotReadyAddresses", NULL},
-	{"spec.ports[].name", NULL}, {"spec.ports[].port", NULL}, {"spec.ports[].targetPort", NULL},
-	{"spec.ports[].protocol", NULL}, {"spec.ports[].nodePort", "clients are inside"},
-	{"spec.type", "clients are inside: every Service has a cluster's address"},
-	{NULL, NULL},
+	HONOURED("spec.clusterIP"), HONOURED("spec.selector*"), HONOURED("spec.publishNotReadyAddresses"),
+	HONOURED("spec.ports[].name"), HONOURED("spec.ports[].port"), HONOURED("spec.ports[].targetPort"),
+	HONOURED("spec.ports[].protocol"), TOLD("spec.ports[].nodePort", INSIDE),
+	TOLD("spec.ports[].appProtocol", "no proxy here reads it"),
+	ONLY("spec.type", INSIDE ": every Service has a cluster's address", "ClusterIP|NodePort|LoadBalancer"),
+	ONLY("spec.sessionAffinity", AS_HERE, "None"), ONLY("spec.internalTrafficPolicy", AS_HERE, "Cluster"),
+	TOLD("spec.externalTrafficPolicy", INSIDE), TOLD("spec.healthCheckNodePort", INSIDE), TOLD("spec.externalIPs*", INSIDE),
+	TOLD("spec.allocateLoadBalancerNodePorts", INSIDE), TOLD("spec.loadBalancerIP", INSIDE), TOLD("spec.loadBalancerClass", INSIDE),
+	TOLD("spec.loadBalancerSourceRanges*", INSIDE), TOLD("spec.trafficDistribution", "every node is near here"),
+	ONLY("spec.ipFamilyPolicy", AS_HERE, "SingleStack|PreferDualStack"), ONLY("spec.ipFamilies[]", AS_HERE, "IPv4"),
+	TOLD("spec.clusterIPs*", "clusterIP says it"),
+	END,
 };
-static const struct field config_map[] = {{"data*", NULL}, {"immutable", NULL}, {NULL, NULL}};
+static const struct field config_map[] = {HONOURED("data*"), HONOURED("immutable"), END};
 static const struct field secret[] = {
-	{"data*", NULL}, {"stringData*", NULL}, {"type", NULL}, {"immutable", NULL}, {NULL, NULL},
+	HONOURED("data*"), HONOURED("stringData*"), HONOURED("type"), HONOURED("immutable"), END,
 };
 static const struct field claim[] = {
-	{"spec.accessModes*", NULL}, {"spec.storageClassName", NULL},
-	{"spec.resources.requests.storage", NULL}, {NULL, NULL},
+	HONOURED("spec.accessModes*"), HONOURED("spec.storageClassName"),
+	HONOURED("spec.resources.requests.storage"), ONLY("spec.volumeMode", AS_HERE, "Filesystem"), END,
 };
-static const struct field whole[] = {{"*", NULL}, {NULL, NULL}};
+static const struct field endpoints[] = {HONOURED("subsets*"), END};
+static const struct field account[] = {
+	HONOURED("automountServiceAccountToken"), TOLD("imagePullSecrets*", BUILT),
+	TOLD("secrets*", "a token is made for the run"), END,
+};
+static const struct field whole[] = {HONOURED("*"), END};
 static const struct field budget[] = {
-	{"spec*", "nothing evicts pods here"}, {NULL, NULL},
+	TOLD("spec*", "nothing evicts pods here"), END,
 };
 #define ONE_CLASS "every class is a bounded file on this machine's disk, gone with the run"
 static const struct field class[] = {
-	{"provisioner", ONE_CLASS}, {"parameters*", ONE_CLASS}, {"reclaimPolicy", ONE_CLASS},
-	{"volumeBindingMode", ONE_CLASS}, {"allowVolumeExpansion", ONE_CLASS}, {"mountOptions*", ONE_CLASS},
-	{NULL, NULL},
+	TOLD("provisioner", ONE_CLASS), TOLD("parameters*", ONE_CLASS), TOLD("reclaimPolicy", ONE_CLASS),
+	TOLD("volumeBindingMode", ONE_CLASS), TOLD("allowVolumeExpansion", ONE_CLASS), TOLD("mountOptions*", ONE_CLASS),
+	TOLD("allowedTopologies*", ONE_CLASS),
+	END,
 };
 
 static const struct known {
@@ -141,7 +195,8 @@ static const struct known {
 	{"StatefulSet", stateful_set, "spec.template."}, {"Deployment", deployment, "spec.template."},
 	{"Job", job, "spec.template."}, {"Service", service, NULL},
 	{"ConfigMap", config_map, NULL}, {"Secret", secret, NULL},
-	{"PersistentVolumeClaim", claim, NULL}, {"ServiceAccount", whole, NULL}, {"Role", whole, NULL},
+	{"PersistentVolumeClaim", claim, NULL}, {"ServiceAccount", account, NULL},
+	{"Endpoints", endpoints, NULL}, {"Role", whole, NULL},
 	{"RoleBinding", whole, NULL}, {"Namespace", whole, NULL}, {"PodDisruptionBudget", budget, NULL},
 	{"StorageClass", class, NULL},
 };
@@ -151,7 +206,7 @@ struct walk {
 	const struct known *kind;
 	const struct ynode *object;
 	struct adaptations *log;
-	struct err *e;
+	struct err *e; /* all of them */
 };
 
 /* Whether `path` is the row's, or below a row that ends with "*". A list's
@@ -181,10 +236,10 @@ static const struct field *in_container(const char *path)
 	static const char *const parts[] = {
 		".exec.command*", ".httpGet.path", ".httpGet.port", ".httpGet.scheme", ".httpGet.httpHeaders*",
 		".tcpSocket.port", ".initialDelaySeconds", ".periodSeconds", ".timeoutSeconds",
-		".successThreshold", ".failureThreshold",
+		".successThreshold", ".failureThreshold", ".terminationGracePeriodSeconds",
 	};
 	static const char *const hooks[] = {"lifecycle.postStart.exec.command*", "lifecycle.preStop.exec.command*"};
-	static const struct field honoured = {"", NULL};
+	static const struct field honoured = HONOURED("");
 	const char *rest = path + strlen("spec.containers[].");
 	char row[120];
 
@@ -221,28 +276,71 @@ static const struct field *look_up(const struct known *k, const char *path)
 	return f ? f : in_container(path);
 }
 
-static int refuse(const struct walk *w, const struct ynode *at, const char *path)
+static void refuse(const struct walk *w, const struct ynode *at, const char *path, const char *shown,
+		   const char *only)
 {
-	return yaml_error(at, w->e, "%s: %s is not supported by the engine docker, and leaving it out "
-				    "would change what is tried; run this on kind",
-			  manifest_object_name(w->a, w->object), path);
+	struct err one = {0};
+
+	/* What the API does not have has been told by manifest_admit(). */
+	if (!manifest_has_field(w->kind->kind, path))
+		return;
+	if (only)
+		yaml_error(at, &one, "%s: %s is supported by the engine docker only as %s; run this on kind",
+			   manifest_object_name(w->a, w->object), shown, only);
+	else
+		yaml_error(at, &one, "%s: %s is not supported by the engine docker, and leaving it out "
+			   "would change what is tried; run this on kind",
+			   manifest_object_name(w->a, w->object), shown);
+	err_add(w->e, &one);
+}
+
+/* Whether the value is one of the words of `only`. */
+static bool is_one(struct arena *a, const struct ynode *n, const char *only)
+{
+	cJSON *v = n->kind == Y_SCALAR ? yaml_to_json(n) : NULL;
+	const char *text = cJSON_IsBool(v) ? (cJSON_IsTrue(v) ? "true" : "false") : n->kind == Y_SCALAR ? n->text : "";
+	bool is = strstr(arena_fmt(a, "|%s|", only), arena_fmt(a, "|%s|", text)) != NULL;
+
+	cJSON_Delete(v);
+	return is;
+}
+
+static void tell(struct walk *w, const struct ynode *n, const char *shown, const struct field *f)
+{
+	adaptation_add(w->a, w->log, w->object, n->line, shown, n->kind == Y_SCALAR ? n->text : "(as written)",
+		       f->why == our_api ? "at the driver's API" : f->only ? "as here" : "not honoured", f->why);
+}
+
+/* A source of a volume is what the volume is, also without a word in it. */
+static bool is_default_when_empty(const struct walk *w, const char *path)
+{
+	const char *source = strstr(path, "spec.volumes[].");
+
+	source = source && w->kind->pod ? source + strlen("spec.volumes[].") : NULL;
+	return !source || strchr(source, '.') || !strcmp(source, "emptyDir") || !strcmp(source, "configMap") ||
+	       !strcmp(source, "secret") || !strcmp(source, "persistentVolumeClaim");
 }
 
 /* `path` is generic, with []; `shown` has the places in lists. */
-static int walk(struct walk *w, struct ynode *n, const char *path, const char *shown)
+static void walk(struct walk *w, struct ynode *n, const char *path, const char *shown)
 {
 	const struct field *f = *path ? look_up(w->kind, path) : NULL;
 
-	if (f && !f->why)
-		return 0;
-	if (f) {
-		adaptation_add(w->a, w->log, w->object, n->line, shown,
-			       n->kind == Y_SCALAR ? n->text : "(as written)",
-			       f->why == our_api ? "at the driver's API" : "not honoured", f->why);
-		return 0;
+	if (f && f->only && !is_one(w->a, n, f->only)) {
+		refuse(w, n, path, shown, f->only);
+		return;
 	}
-	if (n->kind == Y_SCALAR || (!n->n && *path))
-		return n->kind != Y_SCALAR || (n->plain && !*n->text) ? 0 : refuse(w, n, shown);
+	if (f) {
+		if (f->why)
+			tell(w, n, shown, f);
+		return;
+	}
+	if (yaml_is_null(n))
+		return;
+	if (n->kind == Y_SCALAR || (!n->n && !is_default_when_empty(w, path))) {
+		refuse(w, n, path, shown, NULL);
+		return;
+	}
 	for (size_t i = 0; i < n->n; i++) {
 		const char *key = n->kind == Y_MAP ? n->keys[i]->text : NULL;
 		const char *sub = key ? arena_fmt(w->a, "%s%s%s", path, *path ? "." : "", key) :
@@ -250,10 +348,8 @@ static int walk(struct walk *w, struct ynode *n, const char *path, const char *s
 		const char *sub_shown = key ? arena_fmt(w->a, "%s%s%s", shown, *shown ? "." : "", key) :
 					arena_fmt(w->a, "%s[%zu]", shown, i);
 
-		if (walk(w, n->items[i], sub, sub_shown))
-			return -1;
+		walk(w, n->items[i], sub, sub_shown);
 	}
-	return 0;
 }
 
 static int64_t claim_bytes(const struct ynode *one)
@@ -279,38 +375,49 @@ int64_t plan_claim_bytes(const struct manifest *m)
 	return sum;
 }
 
-/* As an API server: a value that cannot be decoded refuses the object. */
-static int check_secret(const struct walk *w)
+/* What lies outside of a namespace no engine makes. */
+static void refuse_kind(const struct ynode *object, struct err *all)
 {
-	const struct ynode *data = yaml_get(w->object, "data");
+	static const char *const outside[] = {"ClusterRole", "ClusterRoleBinding", "PersistentVolume", "PriorityClass",
+					      "CustomResourceDefinition", "IngressClass"};
+	const char *kind = manifest_kind(object);
+	struct err one = {0};
+	size_t i = 0;
 
-	for (size_t i = 0; data && i < data->n; i++) {
-		struct buf plain = {0};
-		int r = data->items[i]->kind == Y_SCALAR ? base64_decode(data->items[i]->text, &plain) : -1;
-
-		buf_free(&plain);
-		if (r)
-			return yaml_error(data->items[i], w->e, "%s: data.%s is no base64; plain text belongs in stringData",
-					  manifest_object_name(w->a, w->object), data->keys[i]->text);
-	}
-	return 0;
+	while (i < ARRAY_LEN(outside) && strcmp(outside[i], kind))
+		i++;
+	if (i < ARRAY_LEN(outside))
+		yaml_error(yaml_get(object, "kind"), &one, "a %s is not supported: it lies outside of the run's namespace, and "
+			   "no engine makes it; %s", kind, strncmp(kind, "ClusterRole", 11) ? "leave it out" :
+			   "what pods need belongs in a Role and a RoleBinding");
+	else
+		yaml_error(yaml_get(object, "kind"), &one,
+			   "a %s is not supported by the engine docker; run this on kind", kind);
+	err_add(all, &one);
 }
 
 int plan_check(struct arena *a, const struct manifest *m, struct adaptations *log, struct err *e)
 {
+	struct err all = {0}, admitted = {0};
+	struct manifest ours = {.objects = arena_alloc(a, (m->n + 1) * sizeof(*ours.objects))};
+
 	for (size_t i = 0; i < m->n; i++) {
-		struct walk w = {.a = a, .object = m->objects[i], .log = log, .e = e};
+		struct walk w = {.a = a, .object = m->objects[i], .log = log, .e = &all};
 		const char *kind = manifest_kind(m->objects[i]);
 
 		for (size_t j = 0; j < ARRAY_LEN(known) && !w.kind; j++)
 			if (!strcmp(known[j].kind, kind))
 				w.kind = &known[j];
-		if (!w.kind)
-			return yaml_error(yaml_get(m->objects[i], "kind"), e,
-					  "a %s is not supported by the engine docker; run this on kind",
-					  kind);
-		if (walk(&w, m->objects[i], "", "") || (!strcmp(kind, "Secret") && check_secret(&w)))
-			return -1;
+		if (!w.kind) {
+			refuse_kind(m->objects[i], &all);
+			continue;
+		}
+		ours.objects[ours.n++] = m->objects[i];
+		walk(&w, m->objects[i], "", "");
 	}
-	return 0;
+	if (manifest_admit(a, &ours, true, &admitted))
+		err_add(&all, &admitted);
+	if (all.kind)
+		*e = all;
+	return all.kind ? -1 : 0;
 }

@@ -10,8 +10,10 @@
 /* From Kubernetes objects to what Docker is asked for. Pure: no Docker, no
  * files; all functions that take a store want its lock. */
 
-/* Walks every object: a field that the engine does not honour is either
- * harmless and told in `log`, or an error with file:line:column. */
+/* Walks every object: what an API server would refuse is refused, and a field
+ * that the engine does not honour is either harmless and told in `log`, or an
+ * error. All at once, each with file:line:column; ERR_REFUSED when all of them are
+ * an API server's. */
 int plan_check(struct arena *a, const struct manifest *m, struct adaptations *log, struct err *e);
 
 /* How many bytes its claims are together, those of templates once a replica. */

@@ -155,10 +155,15 @@ static int recover(struct engine *en, cJSON *found, struct err *e)
 	return r ? -1 : kube_engine_recover(en, found, e);
 }
 
+/* As kind/lib/cluster.sh makes it. */
+static const char *const workers[] = {"ordeal-worker", "ordeal-worker2", "ordeal-worker3", NULL};
+
 const struct engine_ops engine_kind = {
 	.name = "kind",
 	.summary = "a kind cluster on this machine, made when it is not there",
 	.caps = ENGINE_CAP_NODES | ENGINE_CAP_NETWORK | ENGINE_CAP_VOLUMES | ENGINE_CAP_CONTAINERS,
+	.workers = workers,
+	.claim_max_bytes = MAX_CLAIM_BYTES,
 	.open = open_kind,
 	.up = up,
 	.down = down,

@@ -363,10 +363,13 @@ static void local_watch_stop(struct engine *en)
 	pthread_mutex_unlock(&l->lock);
 }
 
+static const char *const workers[] = {LOCAL_NODE, NULL};
+
 const struct engine_ops engine_local = {
 	.name = "local",
 	.summary = "processes on this machine, such as the system memory; needs no cluster and no root",
 	.caps = 0,
+	.workers = workers,
 	.open = local_open,
 	.close = local_close,
 	.up = local_up,

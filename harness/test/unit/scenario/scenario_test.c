@@ -581,9 +581,60 @@ static void test_wrong(void **state)
 		if (!read_text(f, wrong[i].text, &s, &e))
 			fail_msg("taken, but wrong:\n%s", wrong[i].text);
 		assert_int_equal(e.kind, ERR_INPUT);
-		snprintf(expected, sizeof(expected), "%s:%s", f->path, wrong[i].message);
-		assert_string_equal(e.msg, expected);
+		snprintf(expected, sizeof(expected), "\n%s:%s\n", f->path, wrong[i].message);
+		/* Beside what else is wrong with such short files. */
+		if (!strstr(arena_fmt(&f->arena, "\n%s\n", e.msg), expected))
+			fail_msg("\"%s\" has no line \"%s\"", e.msg, expected);
 	}
+}
+
+/* All that is wrong with a file at once, and nothing that only follows from it. */
+static void test_all_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct scenario s;
+	struct err e = {0};
+	size_t n = 1;
+
+	assert_int_equal(read_text(f, "name: Big Name\nsystem: sytsem\nready_within: soon\n"
+				   "load: {rate: 0, deadline: 1s, cleints: 3, clients: 0}\nsteps:\n  - steady: 0s\n"
+				   "  - fault: puase\n    as: p\n    target: primary\n"
+				   "expect:\n  - outage: {within: 3s}\n", &s, &e), -1);
+	for (const char *p = e.msg; (p = strchr(p, '\n')); p++)
+		n++;
+	if (n != 9)
+		fail_msg("%zu mistakes: %s", n, e.msg);
+	assert_non_null(strstr(e.msg, ":1:7: a name has"));
+	assert_non_null(strstr(e.msg, ":2:9: unknown system \"sytsem\""));
+	assert_non_null(strstr(e.msg, ":3:15: a duration is needed"));
+	assert_non_null(strstr(e.msg, ":4:14: rate is between"));
+	assert_non_null(strstr(e.msg, "unknown key \"cleints\" in load; did you mean"));
+	assert_non_null(strstr(e.msg, "clients is between 1 and"));
+	assert_non_null(strstr(e.msg, ":6:13: steady must be longer"));
+	assert_non_null(strstr(e.msg, ":7:12: unknown fault \"puase\"; did you mean \"pause\"?"));
+	assert_non_null(strstr(e.msg, ":11:22: within takes only"));
+}
+
+/* What others call a thing. */
+static void test_synonyms(void **state)
+{
+	struct fixture *f = *state;
+	struct scenario s;
+	struct err e = {0};
+
+	if (read_text(f, "name: x\nsystem: postgres\nload: {payload: 4Ki}\nsteps:\n  - wait: 10s\n"
+		      "  - {fault: pause, target: primary, duration: 3s}\nexpect: [{lost: {at_most: 0}}]\n", &s, &e))
+		fail_msg("%s", e.msg);
+	assert_int_equal(s.load.payload_bytes, 4096);
+	assert_int_equal(s.steps[0].kind, STEP_STEADY);
+	assert_int_equal(s.steps[0].duration_ns, 10 * NS_PER_S);
+	assert_int_equal(s.steps[1].duration_ns, 3 * NS_PER_S);
+	assert_int_equal(read_text(f, "name: x\nsystem: postgres\nload: {payload: 4KB}\nsteps:\n  - {wait: 1s, steady: 1s}\n"
+				   "  - {fault: pause, target: primary, duration: 3s, for: 3s}\nexpect: [{lost: {at_most: 0}}]\n",
+				   &s, &e), -1);
+	assert_non_null(strstr(e.msg, ":3:17: payload is a size from 0 to 1000000 bytes, such as 4096 or 4Ki, not 4KB"));
+	assert_non_null(strstr(e.msg, ":5:6: \"wait\" means \"steady\", which is there, too: remove one"));
+	assert_non_null(strstr(e.msg, ":6:37: \"duration\" means \"for\", which is there, too"));
 }
 
 static void test_unreadable(void **state)
@@ -626,6 +677,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_metrics, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_load_json, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrong, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_all_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_synonyms, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_both_sides, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unreadable, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cut_short, setup, teardown),

@@ -222,7 +222,7 @@ static int check(const char *yaml, struct arena *a, struct adaptations *log, str
 }
 
 #define SET(pod) \
-	"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: s}\nspec:\n  replicas: 3\n  template:\n" \
+	"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: s}\nspec:\n  selector: {matchLabels: {a: b}}\n  template:\n" \
 	"    metadata: {labels: {a: b}}\n    spec:\n      containers:\n        - name: c\n          image: i\n" pod
 
 static void fields(void **state)
@@ -232,7 +232,7 @@ static void fields(void **state)
 	struct err e = {0};
 
 	(void)state;
-	assert_int_equal(check(SET("          command: [x]\n          readinessProbe: {exec: {command: [y]}, periodSeconds: 1}\n"),
+	assert_int_equal(check(SET("          command: [x]\n          readinessProbe: {exec: {command: [z]}, periodSeconds: 1}\n"),
 			       &a, &log, &e), 0);
 	assert_int_equal(log.n, 0);
 	/* Harmless: told. */
@@ -241,7 +241,7 @@ static void fields(void **state)
 	assert_string_equal(log.v[0].path, "spec.template.spec.containers[0].imagePullPolicy");
 	assert_string_equal(log.v[0].to, "not honoured");
 	/* Anything else: refused, with its place. */
-	assert_int_equal(check(SET("          volumeDevices: [{name: d}]\n"), &a, &log, &e), -1);
+	assert_int_equal(check(SET("          volumeDevices: [{name: d, devicePath: /d}]\n"), &a, &log, &e), -1);
 	assert_non_null(strstr(e.msg, "f.yaml:12:"));
 	assert_non_null(strstr(e.msg, "containers[0].volumeDevices[0].name"));
 	assert_int_equal(check(SET("      hostNetwork: true\n"), &a, &log, &e), -1);
@@ -258,6 +258,64 @@ static void fields(void **state)
 	assert_int_equal(check("apiVersion: v1\nkind: Secret\nmetadata: {name: d}\ndata: {a: hush!}\n", &a, &log, &e), -1);
 	assert_non_null(strstr(e.msg, "f.yaml:4:11"));
 	assert_non_null(strstr(e.msg, "data.a is no base64"));
+	arena_free(&a);
+}
+
+static size_t lines_of(const char *text)
+{
+	size_t n = *text != '\0';
+
+	for (; (text = strchr(text, '\n')); text++)
+		n++;
+	return n;
+}
+
+/* What is so anyway is told, and another value of it refused; nothing below a
+ * field that is honoured is dropped. All at once. */
+static void defaults(void **state)
+{
+	static const char *const good[] = {
+		SET("          securityContext: {privileged: false, seccompProfile: {type: RuntimeDefault}, seLinuxOptions: {}}\n"),
+		SET("      nodeSelector: {kubernetes.io/os: linux}\n      imagePullSecrets: [{name: x}]\n      hostNetwork: no\n"),
+		SET("      volumes: [{name: v, emptyDir: {medium: Memory, sizeLimit: 64Mi}}]\n"),
+		"apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {sessionAffinity: None, internalTrafficPolicy: Cluster, "
+		"type: ClusterIP, ipFamilies: [IPv4], ipFamilyPolicy: SingleStack, clusterIP: None, clusterIPs: [None]}\n",
+		"apiVersion: v1\nkind: Endpoints\nmetadata: {name: s}\nsubsets: []\n",
+		"apiVersion: v1\nkind: Endpoints\nmetadata: {name: s}\nsubsets: [{addresses: [{ip: 10.0.0.1}], ports: [{port: 1}]}]\n",
+	};
+	static const size_t told[] = {2, 3, 2, 6, 0, 0};
+	static const struct {
+		const char *yaml, *words;
+		size_t n;
+	} bad[] = {
+		{SET("          securityContext: {privileged: true, seccompProfile: {type: Unconfined}}\n"), "privileged is supported by the engine docker only as false", 2},
+		{SET("      nodeSelector: {disk: ssd, kubernetes.io/os: windows}\n"), "nodeSelector.disk is not supported", 2},
+		{SET("      volumes: [{name: v, projected: {}}, {name: w, hostPath: {path: /}}, {name: x, emptyDir: {medum: Memory}}]\n"), "projected is not supported", 3},
+		{"apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {sessionAffinity: ClientIP, clusterIP: None, type: ExternalName, externalName: x}\n", "sessionAffinity is supported by the engine docker only as None", 3},
+		{SET("      affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: k, namespaces: [x]}]}}\n"), "namespaces[0] is not supported", 1},
+		{"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {a: 1, b: yes}\n---\nkind: CronJob\napiVersion: batch/v1\nmetadata: {name: x}\n", "a CronJob is not supported by the engine docker; run this on kind", 3},
+	};
+	struct arena a = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		struct adaptations log = {0};
+		struct err e = {0};
+
+		if (check(good[i], &a, &log, &e))
+			fail_msg("%s", e.msg);
+		if (log.n != told[i])
+			fail_msg("%zu told of %s", log.n, good[i]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct adaptations log = {0};
+		struct err e = {0};
+
+		assert_int_equal(check(bad[i].yaml, &a, &log, &e), -1);
+		assert_int_equal(e.kind, ERR_INPUT);
+		if (!strstr(e.msg, bad[i].words) || lines_of(e.msg) != bad[i].n)
+			fail_msg("%zu: %s", lines_of(e.msg), e.msg);
+	}
 	arena_free(&a);
 }
 
@@ -342,7 +400,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(expanding), cmocka_unit_test(environment), cmocka_unit_test(container),
-		cmocka_unit_test(placing), cmocka_unit_test(endpoints), cmocka_unit_test(fields), cmocka_unit_test(kinds), cmocka_unit_test(claims), cmocka_unit_test(room),
+		cmocka_unit_test(placing), cmocka_unit_test(endpoints), cmocka_unit_test(fields), cmocka_unit_test(defaults), cmocka_unit_test(kinds), cmocka_unit_test(claims), cmocka_unit_test(room),
 		cmocka_unit_test(frames),
 	};
 

@@ -1,0 +1,69 @@
+#ifndef ORDEAL_MANIFEST_API_H
+#define ORDEAL_MANIFEST_API_H
+
+#include "manifest/parts.h"
+
+/* Between the api_*.c and their tests only: what an API server says of an
+ * object, without one. */
+
+/* A type of the API: "name:TYPE name:TYPE ...", where TYPE is a letter (s text,
+ * i int32, l int64, b bool, q quantity, p port: a number or a text, y base64,
+ * * anything), the name of another type, [TYPE] a list, {TYPE} a map of texts to
+ * it. */
+struct api_type {
+	const char *name, *fields;
+};
+/* NULL: there is none. `name` need not end at `len`. */
+const struct api_type *api_type(const char *name, size_t len);
+
+/* The version in which a kind is served; NULL: no kind of Kubernetes' own. */
+const char *api_version_of(const char *kind);
+
+struct admission {
+	struct arena *a;
+	const struct ynode *object;
+	const char *kind, *name;
+	bool strict; /* fields that the API does not have are refused */
+	struct err *e;
+};
+
+/* One refusal more: `at` may be NULL (the object), `path` NULL: the words stand alone. */
+void api_refuse(struct admission *w, const struct ynode *at, const char *path, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* Types of all values, and with w->strict fields that are none; false: something
+ * could not be decoded, and there is no more to say. */
+bool api_decode(struct admission *w);
+
+/* A pod's metadata and spec below `path` ("spec.template."); `claims` are the
+ * names of its owner's claims (a list of templates, or NULL). */
+void api_check_pod(struct admission *w, const struct ynode *template, const char *path,
+		   const struct ynode *claims);
+
+void api_check_object(struct admission *w);
+
+/* ---- names: NULL when good, or the API server's words ---- */
+
+const char *api_dns_label(const char *name);
+const char *api_dns_label_1035(const char *name);
+const char *api_dns_subdomain(const char *name);
+const char *api_port_name(const char *name);
+const char *api_label_key(const char *name);
+const char *api_label_value(const char *value);
+const char *api_data_key(const char *key);
+
+/* ---- small things ---- */
+
+/* The text of a scalar, "" for anything else. */
+const char *api_text(const struct ynode *map, const char *key);
+/* -1: not given, or no number. */
+int64_t api_number(const struct ynode *map, const char *key);
+/* Refuses a text that is given and none of the words (NULL-terminated). */
+void api_one_of(struct admission *w, const struct ynode *map, const char *path, const char *key,
+		const char *const *words);
+/* Refuses a number that is given and below `least`. */
+void api_at_least(struct admission *w, const struct ynode *map, const char *path, const char *key, int64_t least);
+void api_check_labels(struct admission *w, const struct ynode *map, const char *path);
+void api_check_claim(struct admission *w, const struct ynode *spec, const char *path);
+
+#endif

@@ -1,0 +1,208 @@
+/* What an API server refuses, in its words. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "manifest/api.h"
+
+/* A StatefulSet that any server takes: its lines 8 and 9 are `spec` and `pod`, and `container` is line 12. */
+#define SET(spec, pod, container) \
+	"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: s}\nspec:\n  serviceName: s\n  replicas: 1\n" \
+	"  selector: {matchLabels: {a: b}}\n" spec "  template:\n    metadata: {labels: {a: b}}\n    spec:\n" pod \
+	"      containers:\n      - {name: c, image: i" container "}\n"
+#define C(container) SET("", "", ", " container)
+#define MAP(more) "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\n" more
+#define SVC(spec) "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: " spec "\n"
+#define POD "the StatefulSet \"s\" is invalid: spec.template.spec."
+#define IN "StatefulSet in version \"v1\" cannot be handled as a StatefulSet: json: cannot unmarshal "
+
+static int admit(struct arena *a, const char *text, bool strict, struct err *e)
+{
+	struct manifest m = {0};
+	struct ynode **docs;
+	size_t n, alloc = 0;
+
+	if (yaml_read_text(a, "f", text, &docs, &n, e) || manifest_add(a, &m, &alloc, docs, n, e))
+		fail_msg("%s", e->msg);
+	return manifest_admit(a, &m, strict, e);
+}
+
+static void good(void **state)
+{
+	static const char *const texts[] = {
+		SET("", "", ""),
+		C("command: [a, '1', 'true'], env: [{name: A, value: '6379'}, {name: B}, {name: C, value: 'yes'}]"),
+		C("ports: [{name: redis, containerPort: 6379}], readinessProbe: {tcpSocket: {port: redis}, periodSeconds: 0}"),
+		C("resources: {requests: {cpu: 0.05, memory: 128e6}, limits: {cpu: 1, memory: 1e9, ephemeral-storage: 1Gi}}"),
+		C("securityContext: {runAsUser: 0, readOnlyRootFilesystem: yes, privileged: off}"),
+		SET("  volumeClaimTemplates: [{metadata: {name: d}, spec: {accessModes: [ReadWriteOnce], resources: {requests: "
+		    "{storage: 134217728}}}}]\n", "      volumes: [{name: v, secret: {secretName: x, defaultMode: 0400}}, {name: e}]\n",
+		    ", volumeMounts: [{name: d, mountPath: /d}, {name: v, mountPath: /v}, {name: e, mountPath: /e, subPath: a..b}]"),
+		SET("", "      initContainers: [{name: i, image: i, restartPolicy: Always, startupProbe: {exec: {command: [x]}}}]\n", ""),
+		SVC("{clusterIP: None}"), SVC("{ports: [{port: 1, targetPort: http, name: a}, {port: 2, name: b}]}\n---\n"
+					      "apiVersion: v1\nkind: Secret\nmetadata: {name: x}\ndata: {a: aHVzaA==}"),
+		SVC("{type: NodePort, ports: [{port: 1, nodePort: 30000}]}"),
+		MAP("data: {a.b_c-d: x, A: 'yes'}\n"), "apiVersion: example.org/v1\nkind: Thing\nmetadata: {name: X_Y}\nspec: 3\n",
+	};
+	struct arena a = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct err e = {0};
+
+		if (admit(&a, texts[i], true, &e))
+			fail_msg("%s: %s", texts[i], e.msg);
+	}
+	arena_free(&a);
+}
+
+static const struct {
+	const char *yaml, *line;
+} refused[] = {
+	/* types */
+	{MAP("data: {port: 6379}\n"), "f:4:14: ConfigMap in version \"v1\" cannot be handled as a ConfigMap: json: cannot unmarshal number "
+				      "into Go struct field ConfigMap.data of type string (here: 6379)"},
+	{MAP("data: {on: no}\n"), "cannot unmarshal bool into Go struct field ConfigMap.data of type string (here: no)"},
+	{MAP("data: {a: {b: c}}\n"), "cannot unmarshal object into Go struct field ConfigMap.data of type string"},
+	{MAP("data: [a]\n"), "cannot unmarshal array into Go struct field ConfigMap.data of type map[string]string"},
+	{C("env: [{name: A, value: 6379}]"), IN "number into Go struct field EnvVar.spec.template.spec.containers.env.value of type string"},
+	{C("env: [{name: A, value: yes}]"), IN "bool into Go struct field EnvVar.spec.template.spec.containers.env.value of type string"},
+	{C("env: [{name: A, value: 1_000}]"), IN "number"},
+	{C("command: [a, 6379]"), IN "number into Go struct field Container.spec.template.spec.containers.command of type string"},
+	{C("args: a"), IN "string into Go struct field Container.spec.template.spec.containers.args of type []string"},
+	{C("securityContext: {runAsUser: '5'}"), "SecurityContext.spec.template.spec.containers.securityContext.runAsUser of type int64"},
+	{C("tty: 'true'"), IN "string into Go struct field Container.spec.template.spec.containers.tty of type bool (here: true); leave the quotes out"},
+	{C("readinessProbe: {exec: {command: [x]}, failureThreshold: 1.5}"), IN "number 1.5 into Go struct field Probe."},
+	{C("ports: [{containerPort: 99999999999}]"), IN "number 99999999999 into"},
+	{C("resources: {limits: {memory: 512MB}}"), POD "containers[0].resources.limits.memory: Invalid value: \"512MB\": quantities must match"},
+	{C("resources: {limits: {memory: 500M1}}"), "unable to parse quantity's suffix"},
+	{C("resources: {limits: {memory: true}}"), "quantities must match"},
+	{SET("", "      nodeSelector: {disk: true}\n", ""), IN "bool into Go struct field PodSpec.spec.template.spec.nodeSelector of type string"},
+	{"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d, annotations: {a: 1}}\nspec: x\n",
+	 "f:4:7: Deployment in version \"v1\" cannot be handled as a Deployment: json: cannot unmarshal string into Go struct field "
+	 "Deployment.spec of type v1.DeploymentSpec"},
+	{"apiVersion: v1\nkind: Secret\nmetadata: {name: x}\ndata: {a: 'hush!'}\n", "f:4:11: Secret \"x\": data.a is no base64"},
+	/* fields */
+	{C("comand: [x]"), "f:12:29: StatefulSet \"s\": strict decoding error: unknown field \"spec.template.spec.containers[0].comand\"; "
+			   "did you mean \"command\"?"},
+	{SET("", "      volumes: [{name: v, emptyDir: {sizelimit: 1Gi}}]\n", ""), "unknown field \"spec.template.spec.volumes[0].emptyDir.sizelimit\""},
+	{C("env: [{name: A, valueFrom: {secretKeyRef: {name: a, key: b, optinal: true}}}]"), "env[0].valueFrom.secretKeyRef.optinal\"; did you mean \"optional\"?"},
+	/* versions and names */
+	{"apiVersion: apps/v1beta1\nkind: StatefulSet\nmetadata: {name: s}\n", "f:1:13: no matches for kind \"StatefulSet\" in version \"apps/v1beta1\": it is served as apps/v1"},
+	{"apiVersion: v2/nonsense\nkind: ConfigMap\nmetadata: {name: s}\n", "no matches for kind \"ConfigMap\" in version \"v2/nonsense\""},
+	{"apiVersion: v1\nkind: Service\nmetadata: {name: 1a}\nspec: {clusterIP: None}\n", "metadata.name: Invalid value: \"1a\": a DNS-1035 label"},
+	{"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a_b}\n", "metadata.name: Invalid value: \"a_b\": a lowercase RFC 1123 subdomain"},
+	{"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: {k: 'a b'}}\n", "metadata.labels: Invalid value: \"a b\": a valid label"},
+	{MAP("data: {'a b': x}\n"), "data[a b]: Invalid value: \"a b\": a valid config key"},
+	{SET("", "", "}\n      - {name: c, image: i"), POD "containers[1].name: Duplicate value: \"c\""},
+	{SET("", "      initContainers: [{name: c, image: i}]\n", ""), POD "initContainers[0].name: Duplicate value: \"c\""},
+	{SET("", "", "}\n      - {name: a_b, image: i"), POD "containers[1].name: Invalid value: \"a_b\": a lowercase RFC 1123 label"},
+	{SET("", "", "}\n      - {name: d"), POD "containers[1].image: Required value"},
+	{C("ports: [{name: a-name-of-21-letters, containerPort: 1}]"), POD "containers[0].ports[0].name: Invalid value: \"a-name-of-21-letters\": must be no more than 15"},
+	{C("ports: [{name: a, containerPort: 1}, {name: a, containerPort: 2}]"), POD "containers[0].ports[1].name: Duplicate value: \"a\""},
+	{C("ports: [{containerPort: 70000}]"), "containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive"},
+	{C("ports: [{containerPort: 1, protocol: tcp}]"), "protocol: Unsupported value: \"tcp\": supported values: \"SCTP\", \"TCP\", \"UDP\""},
+	/* selectors */
+	{"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {template: {spec: {containers: [{name: c, image: i}]}}}\n",
+	 "the Deployment \"d\" is invalid: spec.selector: Required value"},
+	{"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {selector: {}, template: {spec: {containers: [{name: c, image: i}]}}}\n",
+	 "spec.selector: Invalid value: {}: empty selector is invalid for Deployment"},
+	{"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {selector: {matchLabels: {a: b, c: d}}, template: {metadata: {labels: "
+	 "{a: b}}, spec: {containers: [{name: c, image: i}]}}}\n", "spec.template.metadata.labels: Invalid value: `selector` does not match template `labels`"},
+	/* volumes */
+	{C("volumeMounts: [{name: none, mountPath: /x}]"), POD "containers[0].volumeMounts[0].name: Not found: \"none\""},
+	{SET("", "      volumes: [{name: v}]\n", ", volumeMounts: [{name: v, mountPath: /x}, {name: v, mountPath: /x}]"), "mountPath: Invalid value: \"/x\": must be unique"},
+	{SET("", "      volumes: [{name: v}]\n", ", volumeMounts: [{name: v, mountPath: /x, subPath: ../y}]"), "subPath: Invalid value: \"../y\": must not contain '..'"},
+	{SET("", "      volumes: [{name: v}]\n", ", volumeMounts: [{name: v, mountPath: /x, subPath: /y}]"), "must be a relative path"},
+	{SET("", "      volumes: [{name: v}, {name: v}]\n", ""), POD "volumes[1].name: Duplicate value: \"v\""},
+	{SET("", "      volumes: [{name: v, emptyDir: {}, secret: {secretName: x}}]\n", ""), "volumes[0].secret: Forbidden: may not specify more than 1 volume type"},
+	{SET("  volumeClaimTemplates: [{metadata: {name: d}, spec: {accessModes: [ReadWriteOnce]}}]\n", "", ""), "spec.volumeClaimTemplates[0].spec.resources[storage]: Required value"},
+	{SET("  volumeClaimTemplates: [{metadata: {name: d}, spec: {accessModes: [RWO], resources: {requests: {storage: 0}}}}]\n", "", ""), "accessModes: Unsupported value: \"RWO\""},
+	/* probes and hooks */
+	{C("livenessProbe: {exec: {command: [x]}, tcpSocket: {port: 1}}"), "livenessProbe.tcpSocket: Forbidden: may not specify more than 1 handler type"},
+	{C("livenessProbe: {periodSeconds: 1}"), "livenessProbe: Required value: must specify a handler type"},
+	{C("livenessProbe: {exec: {command: [x]}, periodSeconds: -1}"), "livenessProbe.periodSeconds: Invalid value: -1: must be greater than or equal to 0"},
+	{C("livenessProbe: {exec: {command: [x]}, successThreshold: 2}"), "livenessProbe.successThreshold: Invalid value: 2: must be 1"},
+	{C("readinessProbe: {exec: {command: []}}"), "readinessProbe.exec.command: Required value"},
+	{C("readinessProbe: {httpGet: {path: /}}"), "readinessProbe.httpGet.port: Required value"},
+	{C("readinessProbe: {exec: {command: [x]}, terminationGracePeriodSeconds: 5}"), "must not be set for readinessProbes"},
+	{C("lifecycle: {postStart: {}}"), "lifecycle.postStart: Required value: must specify a handler type"},
+	{SET("", "      initContainers: [{name: i, image: i, livenessProbe: {exec: {command: [x]}}}]\n", ""), "initContainers[0].livenessProbe: Forbidden: may not be set for init containers"},
+	/* resources and environment */
+	{C("resources: {requests: {memory: 256Mi}, limits: {memory: 128Mi}}"), "resources.requests: Invalid value: \"256Mi\": must be less than or equal to memory limit of 128Mi"},
+	{C("resources: {requests: {cpu: 2}, limits: {cpu: 1500m}}"), "must be less than or equal to cpu limit of 1500m"},
+	{C("resources: {limits: {memory: -1Gi}}"), "must be greater than or equal to 0"},
+	{C("resources: {limits: {mem: 1Gi}}"), "must be a standard resource for containers"},
+	{C("env: [{name: A, value: x, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]"), "env[0].valueFrom: Invalid value: \"\": may not be specified when `value` is not empty"},
+	{C("env: [{name: A, valueFrom: {}}]"), "env[0].valueFrom: Invalid value: \"\": must specify one of"},
+	{C("env: [{name: A, valueFrom: {fieldRef: {fieldPath: spec.x}}}]"), "fieldPath: Unsupported value: \"spec.x\""},
+	{C("env: [{value: x}]"), "env[0].name: Required value"},
+	{C("envFrom: [{prefix: x}]"), "envFrom[0]: Invalid value: \"\": must specify one of: `configMapRef` or `secretRef`"},
+	/* words and numbers */
+	{SET("", "      restartPolicy: Never\n", ""), POD "restartPolicy: Unsupported value: \"Never\": supported values: \"Always\""},
+	{SET("  podManagementPolicy: parallel\n", "", ""), "spec.podManagementPolicy: Unsupported value: \"parallel\""},
+	{SET("  minReadySeconds: -1\n", "", ""), "spec.minReadySeconds: Invalid value: -1"},
+	{C("imagePullPolicy: always"), "imagePullPolicy: Unsupported value: \"always\""},
+	{"apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {template: {spec: {containers: [{name: c, image: i}]}}}\n", "restartPolicy: Required value: valid values: \"OnFailure\", \"Never\""},
+	/* services and rights */
+	{SVC("{selector: {a: b}}"), "the Service \"s\" is invalid: spec.ports: Required value"},
+	{SVC("{ports: [{port: 1}, {port: 2, name: b}]}"), "spec.ports[0].name: Required value"},
+	{SVC("{ports: [{port: 1, name: a}, {port: 1, name: b}]}"), "spec.ports[1]: Duplicate value: port 1, protocol TCP"},
+	{SVC("{ports: [{port: 0}]}"), "spec.ports[0].port: Invalid value: 0: must be between"},
+	{SVC("{ports: [{port: 1, nodePort: 30000}]}"), "nodePort: Forbidden: may not be used when `type` is 'ClusterIP'"},
+	{SVC("{type: NodePort, clusterIP: None, ports: [{port: 1}]}"), "may not be set to 'None' for NodePort services"},
+	{SVC("{clusterIP: none, ports: [{port: 1}]}"), "spec.clusterIP: Invalid value: \"none\": must be a valid IP address"},
+	{SVC("{sessionAffinity: Client, ports: [{port: 1}]}"), "spec.sessionAffinity: Unsupported value: \"Client\""},
+	{"apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: r}\nroleRef: {kind: Role, name: x}\nsubjects: [{kind: ServiceAccount, name: who}]\n", "subjects[0].namespace: Required value"},
+	{"apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: r}\nrules: [{apiGroups: [''], resources: [pods]}]\n", "rules[0].verbs: Required value"},
+};
+
+static void refusals(void **state)
+{
+	struct arena a = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+		struct err e = {0};
+
+		if (!admit(&a, refused[i].yaml, true, &e))
+			fail_msg("taken, but wrong:\n%s", refused[i].yaml);
+		assert_int_equal(e.kind, ERR_REFUSED);
+		if (!strstr(e.msg, refused[i].line))
+			fail_msg("\"%s\" does not say \"%s\"", e.msg, refused[i].line);
+	}
+	arena_free(&a);
+}
+
+/* All at once; and fields that are not in our table only where that is asked. */
+static void all_of_them(void **state)
+{
+	struct arena a = {0};
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(admit(&a, C("env: [{name: A, value: 1}, {name: B, value: 2}]") "---\n" MAP("data: {a: 3}\n"), true, &e), -1);
+	assert_non_null(strstr(e.msg, "(here: 1)"));
+	assert_non_null(strstr(e.msg, "(here: 2)"));
+	assert_non_null(strstr(e.msg, "(here: 3)"));
+	e = (struct err){0};
+	assert_int_equal(admit(&a, C("newField: 1"), false, &e), 0);
+	assert_true(manifest_has_field("StatefulSet", "spec.template.spec.containers[].env[].valueFrom.fieldRef.fieldPath"));
+	assert_true(manifest_has_field("StatefulSet", "spec.template.metadata.labels.x/y"));
+	assert_false(manifest_has_field("StatefulSet", "spec.template.spec.containers[].nothing"));
+	assert_false(manifest_has_field("Service", "spec.template"));
+	arena_free(&a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(good), cmocka_unit_test(refusals), cmocka_unit_test(all_of_them),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
