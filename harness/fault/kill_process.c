@@ -31,6 +31,8 @@ static int check(const struct ynode *step, cJSON *params, struct err *e)
 		return -1;
 	if (!at)
 		return 0;
+	if (!strcmp(json_str(params, "which", "server"), "pid1"))
+		return yaml_error(at, e, "which: pid1 is one process and process: another: remove one");
 	if (yaml_to_string(at, &name, e))
 		return -1;
 	if (!name[0] || strlen(name) > 15)

@@ -32,8 +32,15 @@ static const char *const KEEP_OR_CUT[] = {"keep", "cut", NULL};
 
 static int check(const struct ynode *step, cJSON *params, struct err *e)
 {
-	return param_word(step, "shape", SHAPES, "isolate", params, e) ||
-	       param_word(step, "direction", DIRECTIONS, "both", params, e) ||
+	const struct ynode *target = yaml_get(step, "target"), *shape = yaml_get(step, "shape");
+
+	if (param_word(step, "shape", SHAPES, "isolate", params, e))
+		return -1;
+	/* The rules of one node alone make neither halves nor a ring. */
+	if (strcmp(json_str(params, "shape", ""), "isolate") && target && target->kind == Y_SCALAR &&
+	    strcmp(target->text, "all"))
+		return yaml_error(shape, e, "shape: %s is made of all nodes: target: all, not %.60s", shape->text, target->text);
+	return param_word(step, "direction", DIRECTIONS, "both", params, e) ||
 	       param_word(step, "api", KEEP_OR_CUT, "keep", params, e) ||
 	       param_word(step, "dns", KEEP_OR_CUT, "keep", params, e) ||
 	       param_word(step, "probes", KEEP_OR_CUT, "keep", params, e) ? -1 : 0;

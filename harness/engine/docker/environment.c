@@ -240,3 +240,59 @@ fail:
 	cJSON_Delete(env);
 	return NULL;
 }
+
+/* ---- files ---- */
+
+static const char *option_name(const cJSON *o)
+{
+	return json_str(o, "name", "");
+}
+
+/* dnsConfig is laid over what the cluster gives: searches are added, an option
+ * of the same name is replaced ("DNS for Services and Pods"). */
+void plan_resolv_conf(const cJSON *pod, const char *server, struct buf *out)
+{
+	const cJSON *more = json_path(pod, "spec.dnsConfig"), *it;
+	bool ndots = true;
+
+	buf_fmt(out, "search %s.svc.cluster.local svc.cluster.local cluster.local",
+		json_str(json_get(pod, "metadata"), "namespace", ""));
+	cJSON_ArrayForEach(it, json_get(more, "searches"))
+		if (cJSON_IsString(it))
+			buf_fmt(out, " %s", it->valuestring);
+	buf_fmt(out, "\nnameserver %s\noptions", server);
+	cJSON_ArrayForEach(it, json_get(more, "options"))
+		ndots = ndots && strcmp(option_name(it), "ndots") != 0;
+	if (ndots)
+		buf_str(out, " ndots:5");
+	cJSON_ArrayForEach(it, json_get(more, "options"))
+		buf_fmt(out, " %s%s%s", option_name(it), json_str(it, "value", NULL) ? ":" : "", json_str(it, "value", ""));
+	buf_char(out, '\n');
+}
+
+void plan_hosts(const cJSON *pod, const char *ip, struct buf *out)
+{
+	const cJSON *meta = json_get(pod, "metadata"), *spec = json_get(pod, "spec"), *alias, *name;
+	const char *host = json_str(spec, "hostname", json_str(meta, "name", ""));
+	const char *sub = json_str(spec, "subdomain", NULL);
+
+	buf_str(out, "127.0.0.1\tlocalhost\n");
+	if (sub)
+		buf_fmt(out, "%s\t%s.%s.%s.svc.cluster.local\t%s\n", ip, host, sub, json_str(meta, "namespace", ""), host);
+	else
+		buf_fmt(out, "%s\t%s\n", ip, host);
+	cJSON_ArrayForEach(alias, json_get(spec, "hostAliases")) {
+		buf_str(out, json_str(alias, "ip", ""));
+		cJSON_ArrayForEach(name, json_get(alias, "hostnames"))
+			if (cJSON_IsString(name))
+				buf_fmt(out, "\t%s", name->valuestring);
+		buf_char(out, '\n');
+	}
+}
+
+bool plan_mounts_token(const cJSON *pod, const cJSON *account)
+{
+	static const char key[] = "automountServiceAccountToken";
+
+	return json_bool(json_get(pod, "spec"), key, json_bool(account, key, true));
+}

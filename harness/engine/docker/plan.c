@@ -35,6 +35,14 @@ cJSON *plan_static_words(const cJSON *container, const cJSON *argv)
 	return out;
 }
 
+int plan_probe_grace(const cJSON *pod, const cJSON *container, bool started)
+{
+	static const char key[] = "terminationGracePeriodSeconds";
+	const cJSON *probe = json_get(container, started ? "livenessProbe" : "startupProbe");
+
+	return (int)json_i64(probe, key, json_i64(json_get(pod, "spec"), key, 30));
+}
+
 bool plan_has_hook(const cJSON *container)
 {
 	return json_path(container, "lifecycle.postStart.exec.command") != NULL;

@@ -3,6 +3,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "apiserver/store.h"
 #include "manifest/manifest.h"
@@ -30,6 +31,15 @@ char *plan_expand(const char *text, const cJSON *env);
 cJSON *plan_env(const struct store *s, const cJSON *pod, const cJSON *container, const char *ip,
 		const char *host_ip, struct err *e);
 
+/* What a kubelet writes into a pod's /etc/resolv.conf and /etc/hosts, dnsConfig
+ * and hostAliases included. */
+void plan_resolv_conf(const cJSON *pod, const char *server, struct buf *out);
+void plan_hosts(const cJSON *pod, const char *ip, struct buf *out);
+
+/* Whether the way to the API is mounted: the pod says so, else its account
+ * (NULL allowed), else it is. */
+bool plan_mounts_token(const cJSON *pod, const cJSON *account);
+
 /* The body of POST /containers/create, but for its name, labels, mounts and
  * network. */
 cJSON *plan_container(const cJSON *pod, const cJSON *container, const cJSON *env);
@@ -40,6 +50,10 @@ const char *plan_quantity(const cJSON *map, const char *key, char text[40]);
 /* A probe's number: 0 is as good as none, and means the default (the API's
  * SetDefaults_Probe). */
 int64_t plan_probe_number(const cJSON *probe, const char *key);
+
+/* How long a container may take to end that a probe has given up: the probe's
+ * own grace, else the pod's, else 30 s. */
+int plan_probe_grace(const cJSON *pod, const cJSON *container, bool started);
 
 /* A probe's command, in which a kubelet replaces $(NAME) by what env says of
  * NAME as it is written (ExpandContainerCommandOnlyStatic). */

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "engine/docker/docker.h"
+#include "engine/docker/plan.h"
 #include "base/procs.h"
 
 #define TURN_NS (20 * NS_PER_MS)
@@ -173,8 +174,7 @@ static void after_end(struct docker_pod *p, struct docker_container *c)
 /* One look at one container. */
 static void attend(struct docker_pod *p, struct docker_container *c)
 {
-	const char *grace = "terminationGracePeriodSeconds";
-	bool unhealthy;
+	bool unhealthy, started;
 
 	if (c->hooking) {
 		attend_hook(p, c);
@@ -182,6 +182,7 @@ static void attend(struct docker_pod *p, struct docker_container *c)
 	}
 	store_lock(&p->d->store);
 	unhealthy = c->running && c->unhealthy;
+	started = c->started;
 	c->unhealthy = false;
 	store_unlock(&p->d->store);
 	if (c->running && !docker_container_alive(c)) {
@@ -191,7 +192,7 @@ static void attend(struct docker_pod *p, struct docker_container *c)
 		docker_event(p->d, "Pod", p->ns, p->name, false, "Killing",
 			     "Container %s failed liveness probe, will be restarted", c->name);
 		store_unlock(&p->d->store);
-		docker_containers_end(p, c, (int)json_i64(json_get(p->object, "spec"), grace, DEFAULT_GRACE_S));
+		docker_containers_end(p, c, plan_probe_grace(p->object, c->spec, started));
 	} else if (!c->running && !c->done && clock_mono_ns() >= c->start_at_ns) {
 		try_start(p, c);
 	}

@@ -76,26 +76,24 @@ static int write_file(const struct docker_pod *p, const char *file, const char *
 
 static bool has_api(const struct docker_pod *p)
 {
-	return p->sa[0] && json_bool(json_get(p->object, "spec"), "automountServiceAccountToken", true);
+	bool has;
+
+	store_lock(&p->d->store);
+	has = p->sa[0] && plan_mounts_token(p->object, store_get(&p->d->store, KIND_SERVICE_ACCOUNT, p->ns, p->sa));
+	store_unlock(&p->d->store);
+	return has;
 }
 
 /* resolv.conf, hosts and the way to the API, as a kubelet writes them. */
 static int write_files(const struct docker_pod *p, struct err *e)
 {
-	const char *host = json_str(json_get(p->object, "spec"), "hostname", p->name);
-	const char *sub = json_str(json_get(p->object, "spec"), "subdomain", NULL);
 	struct buf b = {0};
 	int r;
 
-	buf_fmt(&b, "search %s.svc.cluster.local svc.cluster.local cluster.local\nnameserver %s\n"
-		"options ndots:5\n", p->ns, DOCKER_DNS_IP);
+	plan_resolv_conf(p->object, DOCKER_DNS_IP, &b);
 	r = write_file(p, "resolv.conf", buf_cstr(&b), e);
 	buf_reset(&b);
-	buf_str(&b, "127.0.0.1\tlocalhost\n");
-	if (sub)
-		buf_fmt(&b, "%s\t%s.%s.%s.svc.cluster.local\t%s\n", p->ip, host, sub, p->ns, host);
-	else
-		buf_fmt(&b, "%s\t%s\n", p->ip, host);
+	plan_hosts(p->object, p->ip, &b);
 	if (!r)
 		r = write_file(p, "hosts", buf_cstr(&b), e);
 	if (r || !has_api(p)) {

@@ -191,11 +191,56 @@ static void hooks(void **state)
 	free(d);
 }
 
+static void expect_file(void (*make)(const cJSON *, const char *, struct buf *), const char *pod, const char *text)
+{
+	cJSON *o = object(pod);
+	struct buf b = {0};
+
+	make(o, "10.0.0.9", &b);
+	assert_string_equal(buf_cstr(&b), text);
+	buf_free(&b);
+	cJSON_Delete(o);
+}
+
+static void files(void **state)
+{
+	(void)state;
+	expect_file(plan_resolv_conf, "{metadata: {namespace: ns}, spec: {}}",
+		    "search ns.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.0.0.9\noptions ndots:5\n");
+	expect_file(plan_resolv_conf, "{metadata: {namespace: ns}, spec: {dnsConfig: {searches: [a.b], options: [{name: ndots, "
+		    "value: '2'}, {name: edns0}]}}}",
+		    "search ns.svc.cluster.local svc.cluster.local cluster.local a.b\nnameserver 10.0.0.9\noptions ndots:2 edns0\n");
+	expect_file(plan_hosts, "{metadata: {name: p, namespace: ns}, spec: {}}", "127.0.0.1\tlocalhost\n10.0.0.9\tp\n");
+	expect_file(plan_hosts, "{metadata: {name: p, namespace: ns}, spec: {hostname: h, subdomain: s, hostAliases: [{ip: 10.1.1.1, "
+		    "hostnames: [a, b.c]}]}}",
+		    "127.0.0.1\tlocalhost\n10.0.0.9\th.s.ns.svc.cluster.local\th\n10.1.1.1\ta\tb.c\n");
+}
+
+static void tokens_and_graces(void **state)
+{
+	cJSON *no = object("{automountServiceAccountToken: false}"), *plain = object("{spec: {}}");
+	cJSON *yes = object("{spec: {automountServiceAccountToken: true, terminationGracePeriodSeconds: 7}}");
+	cJSON *c = object("{livenessProbe: {terminationGracePeriodSeconds: 3}, startupProbe: {}}");
+
+	(void)state;
+	assert_true(plan_mounts_token(plain, NULL));
+	assert_false(plan_mounts_token(plain, no));
+	assert_true(plan_mounts_token(yes, no));
+	assert_int_equal(plan_probe_grace(yes, c, true), 3);
+	assert_int_equal(plan_probe_grace(yes, c, false), 7);
+	assert_int_equal(plan_probe_grace(plain, c, false), 30);
+	cJSON_Delete(no);
+	cJSON_Delete(plain);
+	cJSON_Delete(yes);
+	cJSON_Delete(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(probe_numbers), cmocka_unit_test(probe_words), cmocka_unit_test(order_of_variables),
-		cmocka_unit_test(names_of_pods), cmocka_unit_test(hooks),
+		cmocka_unit_test(names_of_pods), cmocka_unit_test(hooks), cmocka_unit_test(files),
+		cmocka_unit_test(tokens_and_graces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

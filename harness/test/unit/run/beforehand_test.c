@@ -1,0 +1,165 @@
+/* What is said of a scenario before anything is made: for a dry run, whole. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "run/beforehand.h"
+
+struct fixture {
+	struct arena a;
+	char root[PATH_MAX], dir[64];
+	struct plan p;
+	struct err e;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = mem_alloc(sizeof(*f));
+
+	mem_copy_str(f->dir, sizeof(f->dir), "/tmp/ordeal-before-XXXXXX");
+	*state = f;
+	return mkdtemp(f->dir) && !file_project_root(f->root, &f->e) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = {0};
+
+	plan_free(&f->p);
+	file_remove_tree(f->dir, &e);
+	arena_free(&f->a);
+	free(f);
+	return 0;
+}
+
+static int read_text(struct fixture *f, const char *text)
+{
+	const char *path = arena_fmt(&f->a, "%s/s.yaml", f->dir);
+	struct err e = {0};
+
+	assert_int_equal(file_write_atomic(path, text, strlen(text), &e), 0);
+	plan_free(&f->p);
+	f->e = (struct err){0};
+	return plan_read(&f->a, f->root, path, NULL, 0, &f->p, &f->e);
+}
+
+static void must_read(struct fixture *f, const char *text)
+{
+	if (read_text(f, text))
+		fail_msg("%s", f->e.msg);
+}
+
+#define SCENARIO(load, target) "name: x\nsystem: redis-sentinel\nload: {" load "}\nsteps:\n  - steady: 4s\n" \
+			       "  - {fault: pause, target: " target ", as: f, for: 3s}\nexpect: [{lost: {at_most: 1}}]\n"
+
+static int on(struct fixture *f, const char *engine)
+{
+	f->e = (struct err){0};
+	return beforehand(&f->a, engine ? engine_find(engine) : NULL, &f->p, 1, &f->e);
+}
+
+static void nodes(void **state)
+{
+	struct fixture *f = *state;
+
+	must_read(f, SCENARIO("rate: 50", "node/ordeal-node1"));
+	if (on(f, "docker") || on(f, NULL))
+		fail_msg("%s", f->e.msg);
+	assert_int_equal(on(f, "kind"), -1);
+	assert_int_equal(f->e.kind, ERR_INPUT);
+	assert_non_null(strstr(f->e.msg, "s.yaml:6:28: the engine kind has no node \"ordeal-node1\" for members: "
+			       "node/ordeal-worker, node/ordeal-worker2, node/ordeal-worker3"));
+	/* Only a cluster that is there knows its nodes. */
+	assert_int_equal(on(f, "kube"), 0);
+	must_read(f, SCENARIO("rate: 50", "node/ordeal-worker2"));
+	assert_int_equal(on(f, "kind"), 0);
+	assert_int_equal(on(f, NULL), 0);
+	assert_int_equal(on(f, "docker"), -1);
+	/* A run asks the same, and no API for it. */
+	f->e = (struct err){0};
+	assert_int_equal(beforehand_nodes(engine_find("docker"), NULL, &f->p, 1, &f->e), -1);
+	must_read(f, SCENARIO("rate: 50", "node/ordeal-control"));
+	assert_int_equal(on(f, "docker"), -1);
+	assert_int_equal(on(f, NULL), -1);
+	must_read(f, SCENARIO("rate: 50", "primary"));
+	assert_int_equal(on(f, "local"), -1);
+	assert_non_null(strstr(f->e.msg, "engine local runs no containers"));
+}
+
+/* Mistakes of all parts of a file: what it says, and what only the fixture knows. */
+static void all_at_once(void **state)
+{
+	static const char *const lines[] = {
+		":3:", "unknown setting \"tll\"", "redis-sentinel has no member \"redis-7\"", "kill-pod is over once it has happened",
+		"system redis-sentinel cannot `send`", "s.yaml:9:", "which: pid1 is one process", "shape: halves is made of all nodes",
+	};
+	struct fixture *f = *state;
+
+	assert_int_equal(read_text(f, "name: x\nsystem: redis-sentinel\nready_within: soon\nload: {mix: {send: 1}}\n"
+				      "settings: {tll: 3}\nsteps:\n  - {fault: pause, target: redis-7}\n"
+				      "  - {fault: kill-pod, target: primary, for: 3s}\n  - {fault: puase, target: any}\n"
+				      "  - {fault: kill-process, target: any, which: pid1, process: tini}\n"
+				      "  - {fault: partition-node, target: primary, shape: halves}\n"
+				      "expect: [{phantom: {at_most: 1}}]\n"), -1);
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+		if (!strstr(f->e.msg, lines[i]))
+			fail_msg("\"%s\" does not say \"%s\"", f->e.msg, lines[i]);
+}
+
+/* What the log says while the plan is looked at. */
+static const char *warned(struct fixture *f, const char *engine)
+{
+	const char *path = arena_fmt(&f->a, "%s/log", f->dir);
+	struct buf b = {0};
+	const char *text;
+	int saved = dup(STDERR_FILENO);
+	struct err e = {0};
+
+	assert_non_null(freopen(path, "w", stderr));
+	beforehand_warn(engine_find(engine), &f->p);
+	fflush(stderr);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	assert_int_equal(file_read(path, &b, &e), 0);
+	text = arena_strdup(&f->a, buf_cstr(&b));
+	buf_free(&b);
+	return text;
+}
+
+static void volumes(void **state)
+{
+	struct fixture *f = *state;
+	const char *said;
+
+	/* 100/s of 1 MB for 4 s are 400 MB, of 1 GiB. */
+	must_read(f, SCENARIO("rate: 100, payload: 1000000, mix: {insert: 1}", "primary"));
+	assert_string_equal(warned(f, "docker"), "");
+	must_read(f, SCENARIO("rate: 1000, payload: 1000000, mix: {insert: 1, read: 1}", "primary"));
+	said = warned(f, "docker");
+	if (!strstr(said, "s.yaml:3:29: this load will fill its volume: 500000000 bytes a second make 1.9 GiB in 4 s, and a claim is "
+		    "of 1.0 GiB"))
+		fail_msg("%s", said);
+	/* There, claims are as they are written: 10 GiB. */
+	assert_string_equal(warned(f, "kube"), "");
+	must_read(f, SCENARIO("rate: 1000", "primary"));
+	assert_string_equal(warned(f, "docker"), "");
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {T(nodes), T(all_at_once), T(volumes)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
