@@ -1,5 +1,4 @@
 /* The words that a scenario is made of. */
-#include <ctype.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -15,15 +14,10 @@ bool scenario_is_name(const char *s)
 
 int scenario_line(const struct ynode *n, const char **out, struct err *e)
 {
-	const char *p;
-
 	if (yaml_to_string(n, out, e))
 		return -1;
-	/* C1 controls steer a terminal as well. */
-	for (p = *out; *p && !iscntrl((unsigned char)*p) && !((unsigned char)*p == 0xc2 && (p[1] & 0xe0) == 0x80); p++)
-		;
-	if (*p || p == *out || p - *out > 150)
-		return yaml_error(n, e, "one line of 1 to 150 characters is needed here");
+	if (!**out || strlen(*out) > 150 || !yaml_is_harmless(*out))
+		return yaml_error(n, e, "one line of 1 to 150 characters is needed here, without control characters");
 	return 0;
 }
 

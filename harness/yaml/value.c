@@ -14,21 +14,33 @@
 /* What a value means: numbers, durations, words; and errors that lead to
  * the place in the user's file. */
 
-/* What a file says is shown on a terminal: no control characters, C1's
- * (U+0080 to U+009F) among them, and none that turns the writing around. */
+/* Bytes at p that may not reach a terminal: control characters, C1's (U+0080 to
+ * U+009F) among them, and what turns the writing around; 0: none. */
+static size_t harmful(const unsigned char *p)
+{
+	if (*p < 0x20 || *p == 0x7f)
+		return 1;
+	if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
+		return 2;
+	if (p[0] == 0xe2 && ((p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) ||
+			     (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9)))
+		return 3;
+	return 0;
+}
+
+bool yaml_is_harmless(const char *text)
+{
+	for (; *text; text++)
+		if (harmful((const unsigned char *)text))
+			return false;
+	return true;
+}
+
 static void make_harmless(char *text)
 {
-	unsigned char *p = (unsigned char *)text;
-
-	for (; *p; p++) {
-		if ((*p < 0x20 && *p != '\n') || *p == 0x7f)
-			*p = '?';
-		else if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
-			p[0] = p[1] = '?';
-		else if (p[0] == 0xe2 && ((p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) ||
-					  (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9)))
-			p[0] = p[1] = p[2] = '?';
-	}
+	for (; *text; text++)
+		for (size_t n = harmful((unsigned char *)text); n; n--)
+			text[n - 1] = '?';
 }
 
 int yaml_error(const struct ynode *at, struct err *e, const char *fmt, ...)

@@ -425,10 +425,10 @@ static const struct wrong {
 	{HEAD "load: {mix: {cas: 1}}\n" STEADY "expect: [{duplicate: {at_most: 0}}]\n",
 	 "5:10: duplicate is counted on inserts and sends, and the load's mix has neither"},
 	{HEAD STEADY "expect: [{lost: {at_most: 0}, name: \"a\\u009b1m\"}]\n",
-	 "4:37: one line of 1 to 150 characters is needed here"},
-	{HEAD STEADY "expect: [{lost: {at_most: 0}, name: ''}]\n", "4:37: one line of 1 to 150 characters is needed here"},
+	 "4:37: one line of 1 to 150 characters is needed here, without control characters"},
+	{HEAD STEADY "expect: [{lost: {at_most: 0}, name: ''}]\n", "4:37: one line of 1 to 150 characters is needed here, without control characters"},
 	{HEAD STEADY "expect: [{lost: {at_most: 0}, name: \"a\\nok 2\"}]\n",
-	 "4:37: one line of 1 to 150 characters is needed here"},
+	 "4:37: one line of 1 to 150 characters is needed here, without control characters"},
 	{HEAD "load: {minority: 1}\n" STEADY EXPECT,
 	 "3:18: minority is the share of the clients that stand beside the primary, above 0 and below 1 "
 	 "(0.25: a quarter), not 1"},
@@ -440,7 +440,7 @@ static const struct wrong {
 	{HEAD STEADY "expect: [{staleness: {at_most: 1s}}]\n",
 	 "4:10: staleness is measured on replicas' answers: give read_replica a weight in the load's mix"},
 	{HEAD "title: |\n  a\n  b\n" STEADY EXPECT,
-	 "3:8: one line of 1 to 150 characters is needed here"},
+	 "3:8: one line of 1 to 150 characters is needed here, without control characters"},
 };
 
 static void test_both_sides(void **state)
