@@ -24,25 +24,37 @@ static int weight(enum err_kind k)
 	return of[k];
 }
 
-int err_add(struct err *all, struct err *one)
+static void add_line(struct err *all, const char *line, size_t n)
 {
 	enum { TAIL = 40 };
 	size_t len = strlen(all->msg);
 
-	if (weight(one->kind) > weight(all->kind))
-		all->kind = one->kind;
+	if (!all->left_out && len + n + TAIL < sizeof(all->msg)) {
+		snprintf(all->msg + len, sizeof(all->msg) - len, "%s%.*s", len ? "\n" : "", (int)n, line);
+		return;
+	}
 	if (all->left_out)
 		len = (size_t)(strrchr(all->msg, '\n') - all->msg);
-	if (!len) {
-		memcpy(all->msg, one->msg, sizeof(all->msg));
-	} else if (!all->left_out && len + strlen(one->msg) + TAIL < sizeof(all->msg)) {
-		snprintf(all->msg + len, sizeof(all->msg) - len, "\n%s", one->msg);
-	} else {
-		all->left_out++;
-		if (len > sizeof(all->msg) - TAIL)
-			len = sizeof(all->msg) - TAIL;
-		snprintf(all->msg + len, sizeof(all->msg) - len, "\nand %d more", all->left_out);
+	else if (len > sizeof(all->msg) - TAIL)
+		len = sizeof(all->msg) - TAIL;
+	all->left_out++;
+	snprintf(all->msg + len, sizeof(all->msg) - len, "\nand %d more", all->left_out);
+}
+
+int err_add(struct err *all, struct err *one)
+{
+	const char *line = one->msg, *tail = one->left_out ? strrchr(one->msg, '\n') : NULL;
+
+	if (weight(one->kind) > weight(all->kind))
+		all->kind = one->kind;
+	while (*line && (!tail || line < tail)) {
+		size_t n = strcspn(line, "\n");
+
+		add_line(all, line, n);
+		line += n + (line[n] == '\n');
 	}
+	for (int i = 0; i < one->left_out; i++)
+		add_line(all, one->msg, sizeof(all->msg));
 	*one = (struct err){0};
 	return -1;
 }

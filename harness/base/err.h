@@ -18,7 +18,7 @@ enum err_kind {
 struct err {
 	enum err_kind kind;
 	int left_out; /* of err_add(): for which the message had no room */
-	char msg[4096];
+	char msg[8192];
 };
 
 /* Sets *e and returns -1, so that a caller can write `return err_set(...)`. */

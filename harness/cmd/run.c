@@ -111,7 +111,7 @@ static int add_suite(struct args *a, struct err *e)
 {
 	const char *slash = strrchr(a->suite, '/');
 	int dir = slash ? (int)(slash - a->suite) : 0;
-	struct buf b = {0};
+	struct buf b = {.cap = 1 << 20};
 	char *line, *rest;
 	int r = -1;
 

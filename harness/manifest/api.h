@@ -31,8 +31,8 @@ struct admission {
 void api_refuse(struct admission *w, const struct ynode *at, const char *path, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* Types of all values, and with w->strict fields that are none; false: something
- * could not be decoded, and there is no more to say. */
+/* Types of all values, and with w->strict fields that are none; false: a map or a
+ * list is not where it should be, and there is no more to say. */
 bool api_decode(struct admission *w);
 
 /* A pod's metadata and spec below `path` ("spec.template."); `claims` are the

@@ -174,7 +174,7 @@ void api_one_of(struct admission *w, const struct ynode *map, const char *path, 
 	const struct ynode *n = yaml_get(map, key);
 	const char *all = "";
 
-	if (!n || !*api_text(map, key))
+	if (!n || !*api_text(map, key) || yaml_type(n) != YAML_IS_TEXT)
 		return;
 	for (size_t i = 0; words[i]; i++) {
 		if (!strcmp(words[i], n->text))

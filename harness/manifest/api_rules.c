@@ -388,7 +388,6 @@ int manifest_admit(struct arena *a, const struct manifest *m, bool strict, struc
 		struct admission w = {a, m->objects[i], manifest_kind(m->objects[i]),
 				      manifest_text(m->objects[i], "metadata.name"), strict, &all};
 
-		/* What could not be decoded nobody looks into. */
 		if (check_version(&w) && api_decode(&w))
 			api_check_object(&w);
 	}

@@ -163,6 +163,42 @@ static void json_helpers_default_and_follow_paths(void **state)
 	assert_non_null(strstr(e.msg, "some.json:3"));
 }
 
+/* Several mistakes, a line each; those without room are counted. */
+static void errors_together(void **state)
+{
+	struct err all = {0}, one = {0}, more = {0};
+	char line[101];
+	int kept = 0;
+
+	(void)state;
+	err_set(&one, ERR_REFUSED, "first");
+	assert_int_equal(err_add(&all, &one), -1);
+	assert_int_equal(one.kind, ERR_NONE);
+	assert_int_equal(all.kind, ERR_REFUSED);
+	err_set(&one, ERR_INPUT, "second\nthird");
+	err_add(&all, &one);
+	assert_int_equal(all.kind, ERR_INPUT);
+	assert_string_equal(all.msg, "first\nsecond\nthird");
+	memset(line, 'x', 100);
+	line[100] = '\0';
+	for (int i = 0; i < 200; i++) {
+		err_set(&one, ERR_INPUT, "%s", line);
+		err_add(&more, &one);
+	}
+	for (const char *p = more.msg; (p = strstr(p, line)); p += 100)
+		kept++;
+	assert_true(kept > 70);
+	assert_int_equal(more.left_out, 200 - kept);
+	assert_non_null(strstr(more.msg, "more"));
+	err_add(&all, &more);
+	for (const char *p = (kept = 0, all.msg); (p = strstr(p, line)); p += 100)
+		kept++;
+	assert_int_equal(all.left_out, 200 - kept);
+	assert_int_equal(strncmp(all.msg, "first\nsecond\nthird\nxxx", 22), 0);
+	assert_non_null(strstr(all.msg, " more"));
+	assert_null(strstr(strstr(all.msg, " more") + 1, " more"));
+}
+
 static void merge_replaces_and_moves(void **state)
 {
 	struct err e = {0};
@@ -436,6 +472,7 @@ int main(void)
 		cmocka_unit_test(polling_ends_at_its_time),
 		cmocka_unit_test(json_integers_are_exact),
 		cmocka_unit_test(json_helpers_default_and_follow_paths),
+		cmocka_unit_test(errors_together),
 		cmocka_unit_test(merge_replaces_and_moves),
 		cmocka_unit_test(processes_are_fed_and_read),
 		cmocka_unit_test(a_process_that_hangs_is_ended),

@@ -189,6 +189,15 @@ static void all_of_them(void **state)
 	assert_non_null(strstr(e.msg, "(here: 1)"));
 	assert_non_null(strstr(e.msg, "(here: 2)"));
 	assert_non_null(strstr(e.msg, "(here: 3)"));
+	/* A wrong type is no reason to keep the rest to oneself; another shape is. */
+	e = (struct err){0};
+	assert_int_equal(admit(&a, C("tty: 'true', volumeMounts: [{name: n, mountPath: /n}]"), true, &e), -1);
+	assert_non_null(strstr(e.msg, ".tty of type bool"));
+	assert_non_null(strstr(e.msg, "\nf:12:64: the StatefulSet \"s\" is invalid: spec.template.spec.containers[0].volumeMounts[0].name: Not "
+			       "found: \"n\""));
+	e = (struct err){0};
+	assert_int_equal(admit(&a, SVC("[]"), true, &e), -1);
+	assert_null(strchr(e.msg, '\n'));
 	e = (struct err){0};
 	assert_int_equal(admit(&a, C("newField: 1"), false, &e), 0);
 	assert_true(manifest_has_field("StatefulSet", "spec.template.spec.containers[].env[].valueFrom.fieldRef.fieldPath"));
