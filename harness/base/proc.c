@@ -21,7 +21,16 @@ static int exit_code(int status)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* Children start with no blocked and no ignored signals. */
+/* As under nohup(1). */
+static bool hangup_ignored(void)
+{
+	struct sigaction now;
+
+	return sigaction(SIGHUP, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
+/* Children start with no blocked and no ignored signals, but for a hang-up that
+ * whoever started us wants to be ignored. */
 static int spawn(const char *const argv[], const char *const env[],
 		 posix_spawn_file_actions_t *fa, short flags, pid_t *pid, struct err *e)
 {
@@ -34,6 +43,8 @@ static int spawn(const char *const argv[], const char *const env[],
 	sigfillset(&all);
 	sigdelset(&all, SIGKILL);
 	sigdelset(&all, SIGSTOP);
+	if (hangup_ignored())
+		sigdelset(&all, SIGHUP);
 	posix_spawnattr_setsigmask(&at, &none);
 	posix_spawnattr_setsigdefault(&at, &all);
 	posix_spawnattr_setflags(&at, (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | flags));
@@ -310,6 +321,7 @@ void proc_block_ends(sigset_t *set)
 	sigemptyset(set);
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGINT);
-	sigaddset(set, SIGHUP);
+	if (!hangup_ignored())
+		sigaddset(set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, set, NULL);
 }

@@ -116,6 +116,20 @@ subtest "Ctrl-C undoes the fault and keeps a partial report" => sub {
 	is(ordeal("report", $run), 3, "its report can be made again, undecided");
 };
 
+subtest "a hang-up is an interruption, but not under nohup" => sub {
+	open(my $lock, ">", "$dir/cache/local/lock") or die;
+	flock($lock, 2) or die;
+	for my $ignored (0, 1) {
+		local $SIG{HUP} = $ignored ? "IGNORE" : "DEFAULT";
+		my $pid = start("recover", "--engine", "local");
+		await(10, sub { err() =~ /waiting/ }) or diag(err());
+		kill 'HUP', $pid;
+		sleep 0.3;
+		flock($lock, 8) if $ignored;
+		is(finish($pid, 30), $ignored ? 0 : 130, $ignored ? "ignored" : "exit code 130");
+	}
+};
+
 subtest "kill -9 of the driver leaves nothing" => sub {
 	my ($pid, $victim) = freeze_primary();
 	my @all = pids();
