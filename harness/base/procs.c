@@ -2,13 +2,23 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/mem.h"
+
+/* A process that ends meanwhile is told of in two ways. */
+static int vanished(int why)
+{
+	errno = why == ENOENT ? ESRCH : why;
+	return -1;
+}
 
 static int read_stat(const char *path, pid_t pid, struct proc_stat *out)
 {
@@ -17,11 +27,13 @@ static int read_stat(const char *path, pid_t pid, struct proc_stat *out)
 	char *open, *close;
 	size_t len;
 	FILE *f = fopen(path, "re");
-	int got = 0;
+	int got = 0, why;
 
 	if (!f)
-		return -1;
+		return vanished(errno);
+	errno = 0;
 	len = fread(line, 1, sizeof(line) - 1, f);
+	why = ferror(f) ? errno : len ? EIO : ESRCH;
 	fclose(f);
 	line[len] = '\0';
 	memset(out, 0, sizeof(*out));
@@ -30,14 +42,14 @@ static int read_stat(const char *path, pid_t pid, struct proc_stat *out)
 	open = strchr(line, '(');
 	close = strrchr(line, ')');
 	if (!open || !close || close < open)
-		return -1;
+		return vanished(why);
 	*close = '\0';
 	mem_copy_str(out->comm, sizeof(out->comm), open + 1);
 	got = sscanf(close + 1,
 		     " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
 		     &out->state, &out->ppid, &start);
 	out->start_ticks = start;
-	return got == 3 ? 0 : -1;
+	return got == 3 ? 0 : vanished(why);
 }
 
 int procs_stat(pid_t pid, struct proc_stat *out)
@@ -80,25 +92,68 @@ uint64_t procs_pid_ns(pid_t pid)
 	return stat(path, &st) ? 0 : st.st_ino;
 }
 
+static bool over(const struct proc_stat *s, uint64_t start_ticks)
+{
+	return s->start_ticks != start_ticks || s->state == 'Z' || s->state == 'X';
+}
+
 bool procs_same(pid_t pid, uint64_t start_ticks)
 {
 	struct proc_stat s;
 
-	return procs_stat(pid, &s) == 0 && s.start_ticks == start_ticks && s.state != 'Z' &&
-	       s.state != 'X';
+	return procs_stat(pid, &s) == 0 && !over(&s, start_ticks);
 }
 
-void procs_each(void (*fn)(void *arg, pid_t pid), void *arg)
+bool procs_ended(pid_t pid, uint64_t start_ticks)
+{
+	struct proc_stat s;
+
+	return procs_stat(pid, &s) ? errno == ESRCH : over(&s, start_ticks);
+}
+
+/* What holds the descriptor cannot be replaced between the look and the signal
+ * (pidfd_open(2)). */
+int procs_signal(struct proc_id id, int sig)
+{
+	struct proc_stat s;
+	int fd = pidfd_open(id.pid, 0), r, why;
+
+	if (fd < 0)
+		return -1;
+	r = procs_stat(id.pid, &s);
+	if (!r && s.start_ticks != id.start_ticks) {
+		errno = ESRCH;
+		r = -1;
+	}
+	if (!r)
+		r = pidfd_send_signal(fd, sig, NULL, 0);
+	why = errno;
+	close(fd);
+	errno = why;
+	return r;
+}
+
+int procs_each(void (*fn)(void *arg, const struct proc_stat *s), void *arg)
 {
 	DIR *d = opendir("/proc");
-	struct dirent *ent;
+	const struct dirent *ent;
+	struct proc_stat s;
+	int why = 0;
 
-	while (d && (ent = readdir(d))) {
-		if (isdigit((unsigned char)ent->d_name[0]))
-			fn(arg, (int)strtol(ent->d_name, NULL, 10));
+	if (!d)
+		return -1;
+	while (errno = 0, (ent = readdir(d))) {
+		if (!isdigit((unsigned char)ent->d_name[0]))
+			continue;
+		if (procs_stat((int)strtol(ent->d_name, NULL, 10), &s) == 0)
+			fn(arg, &s);
+		else if (errno != ESRCH)
+			why = errno;
 	}
-	if (d)
-		closedir(d);
+	why = errno ? errno : why;
+	closedir(d);
+	errno = why;
+	return why ? -1 : 0;
 }
 
 struct snapshot {
@@ -106,51 +161,60 @@ struct snapshot {
 	size_t n, alloc;
 };
 
-static void snap(void *arg, pid_t pid)
+static void snap(void *arg, const struct proc_stat *st)
 {
 	struct snapshot *s = arg;
-	struct proc_stat st;
 
-	if (procs_stat(pid, &st) == 0)
-		*VEC_PUSH(s->v, s->n, s->alloc) = st;
+	*VEC_PUSH(s->v, s->n, s->alloc) = *st;
 }
 
-void procs_tree(pid_t root, struct pid_list *out)
+int procs_tree(struct proc_id root, struct pid_list *out)
 {
 	struct snapshot s = {0};
 	size_t first = out->n;
+	int r = procs_each(snap, &s), why = errno;
 
-	procs_each(snap, &s);
 	for (size_t i = 0; i < s.n; i++)
-		if (s.v[i].pid == root)
-			pid_list_add(out, root);
+		if (s.v[i].pid == root.pid && s.v[i].start_ticks == root.start_ticks)
+			pid_list_add(out, proc_id_of(&s.v[i]));
 	for (size_t at = first; at < out->n && out->n - first <= s.n; at++)
 		for (size_t i = 0; i < s.n; i++)
-			if (s.v[i].ppid == out->pids[at])
-				pid_list_add(out, s.v[i].pid);
+			if (s.v[i].ppid == out->v[at].pid)
+				pid_list_add(out, proc_id_of(&s.v[i]));
 	free(s.v);
+	errno = why;
+	return r;
 }
 
-void procs_count_stopped(pid_t pid, int *stopped, int *all)
+int procs_count_stopped(pid_t pid, int *stopped, int *all)
 {
 	char path[300];
-	struct dirent *ent;
+	const struct dirent *ent;
 	struct proc_stat s;
 	DIR *d;
+	int why = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	d = opendir(path);
-	while (d && (ent = readdir(d))) {
+	if (!d)
+		return errno == ENOENT || errno == ESRCH ? 0 : -1;
+	while (errno = 0, (ent = readdir(d))) {
 		if (!isdigit((unsigned char)ent->d_name[0]))
 			continue;
 		snprintf(path, sizeof(path), "/proc/%d/task/%s/stat", (int)pid, ent->d_name);
-		if (read_stat(path, pid, &s) || s.state == 'Z' || s.state == 'X')
+		if (read_stat(path, pid, &s)) {
+			why = errno == ESRCH ? why : errno;
+			continue;
+		}
+		if (s.state == 'Z' || s.state == 'X')
 			continue;
 		++*all;
 		*stopped += strchr("DTt", s.state) != NULL;
 	}
-	if (d)
-		closedir(d);
+	why = errno && errno != ENOENT && errno != ESRCH ? errno : why;
+	closedir(d);
+	errno = why;
+	return why ? -1 : 0;
 }
 
 cJSON *procs_remember(const struct pid_list *l)
@@ -158,14 +222,10 @@ cJSON *procs_remember(const struct pid_list *l)
 	cJSON *a = cJSON_CreateArray();
 
 	for (size_t i = 0; i < l->n; i++) {
-		struct proc_stat s;
-		cJSON *pair;
+		cJSON *pair = cJSON_CreateArray();
 
-		if (procs_stat(l->pids[i], &s))
-			continue;
-		pair = cJSON_CreateArray();
-		json_push(pair, cJSON_CreateNumber(s.pid));
-		json_push(pair, cJSON_CreateNumber((double)s.start_ticks));
+		json_push(pair, cJSON_CreateNumber(l->v[i].pid));
+		json_push(pair, cJSON_CreateNumber((double)l->v[i].start_ticks));
 		json_push(a, pair);
 	}
 	return a;
@@ -180,18 +240,18 @@ int procs_still_there(const cJSON *remembered)
 		const cJSON *pid = cJSON_GetArrayItem(pair, 0), *start = cJSON_GetArrayItem(pair, 1);
 
 		if (pid && start)
-			n += procs_same((pid_t)pid->valuedouble, (uint64_t)start->valuedouble);
+			n += !procs_ended((pid_t)pid->valuedouble, (uint64_t)start->valuedouble);
 	}
 	return n;
 }
 
-void pid_list_add(struct pid_list *l, pid_t pid)
+void pid_list_add(struct pid_list *l, struct proc_id id)
 {
-	*VEC_PUSH(l->pids, l->n, l->alloc) = pid;
+	*VEC_PUSH(l->v, l->n, l->alloc) = id;
 }
 
 void pid_list_free(struct pid_list *l)
 {
-	free(l->pids);
+	free(l->v);
 	*l = (struct pid_list){0};
 }

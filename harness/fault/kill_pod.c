@@ -68,10 +68,10 @@ static int remember(struct node *n, const struct journal_entry *j, const cJSON *
 	return 0;
 }
 
-static bool listed(const struct pid_list *l, pid_t pid)
+static bool listed(const struct pid_list *l, struct proc_id id)
 {
 	for (size_t i = 0; i < l->n; i++)
-		if (l->pids[i] == pid)
+		if (l->v[i].pid == id.pid && l->v[i].start_ticks == id.start_ticks)
 			return true;
 	return false;
 }
@@ -82,7 +82,6 @@ static int sweep(struct node *n, const char *uid, struct err *e)
 {
 	int64_t end_ns = clock_mono_ns() + SWEEP_NS;
 	struct pid_list pids = {0}, hit = {0};
-	struct proc_stat s;
 	int left, killed = -1;
 
 	do {
@@ -91,11 +90,11 @@ static int sweep(struct node *n, const char *uid, struct err *e)
 		if (n->ops->pids(n, uid, true, &pids, e))
 			goto out;
 		for (size_t i = 0; i < pids.n; i++) {
-			if (procs_stat(pids.pids[i], &s) || s.state == 'Z' || s.state == 'X')
+			if (procs_ended(pids.v[i].pid, pids.v[i].start_ticks))
 				continue;
 			left++;
-			if (kill(s.pid, SIGKILL) == 0 && !listed(&hit, s.pid))
-				pid_list_add(&hit, s.pid);
+			if (procs_signal(pids.v[i], SIGKILL) == 0 && !listed(&hit, pids.v[i]))
+				pid_list_add(&hit, pids.v[i]);
 		}
 		if (left)
 			clock_sleep_until(clock_mono_ns() + NS_PER_MS);

@@ -73,7 +73,7 @@ static bool find_server(const struct pid_list *pids, const char *name, struct pr
 	bool found = false;
 
 	for (size_t i = 0; i < pids->n; i++) {
-		if (procs_stat(pids->pids[i], &s) || s.state == 'Z' || !is_server(&s, name))
+		if (procs_stat(pids->v[i].pid, &s) || s.state == 'Z' || !is_server(&s, name))
 			continue;
 		if (procs_stat(s.ppid, &parent) == 0 && is_server(&parent, name))
 			continue;
@@ -95,14 +95,14 @@ static bool find_first(const struct pid_list *pids, pid_t like, struct proc_stat
 	for (size_t i = 0; i < pids->n; i++) {
 		bool first = false;
 
-		if (procs_stat(pids->pids[i], &s) || s.state == 'Z')
+		if (procs_stat(pids->v[i].pid, &s) || s.state == 'Z')
 			continue;
 		if (procs_pid_ns(s.pid) != own) {
 			first = procs_inner_pid(s.pid) == 1 && (!ns || procs_pid_ns(s.pid) == ns);
 		} else {
 			first = true;
 			for (size_t k = 0; k < pids->n; k++)
-				first = first && pids->pids[k] != s.ppid;
+				first = first && pids->v[k].pid != s.ppid;
 		}
 		if (first && (!found || s.start_ticks < out->start_ticks)) {
 			*out = s;
@@ -143,7 +143,9 @@ static int inject(struct node *n, struct journal_entry *j, struct err *e)
 	if (targets_note(n, j, "procs", choose, e))
 		return -1;
 	cJSON_ArrayForEach(p, json_get(j->record, "procs")) {
-		if (kill((pid_t)json_i64(p, "pid", 0), SIGKILL) && errno != ESRCH)
+		struct proc_id id = {(pid_t)json_i64(p, "pid", 0), (uint64_t)json_i64(p, "start", 0)};
+
+		if (procs_signal(id, SIGKILL) && errno != ESRCH)
 			return err_set(e, ERR_BROKEN, "cannot kill %s (PID %d) of pod %s: %s",
 				       json_str(p, "comm", ""), (int)json_i64(p, "pid", 0),
 				       json_str(p, "member", ""), strerror(errno));
@@ -162,8 +164,8 @@ static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, boo
 	*bites = true;
 	cJSON_ArrayForEach(p, json_get(j->record, "procs")) {
 		const char *name = json_str(p, "member", "");
-		bool there = procs_same((pid_t)json_i64(p, "pid", 0),
-					(uint64_t)json_i64(p, "start", 0));
+		bool there = !procs_ended((pid_t)json_i64(p, "pid", 0),
+					  (uint64_t)json_i64(p, "start", 0));
 
 		json_pushf(evidence, "pod %s: %s, %s with PID %d on the node, %s", name,
 			   json_str(p, "comm", ""), first ? "the container's PID 1" : "the server",

@@ -97,21 +97,18 @@ static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, boo
 static int heal(struct node *n, struct journal_entry *j, cJSON *evidence, struct err *e)
 {
 	const cJSON *name;
-	bool running;
 	int r = 0;
 
 	cJSON_ArrayForEach(name, json_get(j->record, "nodes")) {
 		const char *node = name->valuestring;
+		struct err unseen = {0};
+		bool running = false;
 
-		if (n->ops->node_running(n, node, &running, e)) {
+		n->ops->node_running(n, node, &running, &unseen);
+		if (n->ops->node_start(n, node, e))
 			r = -1;
-		} else if (running) {
-			json_pushf(evidence, "node %s runs", node);
-		} else if (n->ops->node_start(n, node, e)) {
-			r = -1;
-		} else {
-			json_pushf(evidence, "node %s was started", node);
-		}
+		else
+			json_pushf(evidence, running ? "node %s runs" : "node %s was started", node);
 	}
 	return r;
 }

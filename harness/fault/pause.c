@@ -88,21 +88,22 @@ static int follow(struct node *n, struct journal_entry *j, struct err *e)
 	return 0;
 }
 
+/* Thawed whether anything runs there or not: what is frozen without a process
+ * lets none start. */
 static int heal_one(struct node *n, const cJSON *pod, cJSON *evidence, struct err *e)
 {
 	const char *name = json_str(pod, "member", ""), *uid = json_str(pod, "uid", "");
+	struct err unseen = {0};
 	int before = 0, after = 0, all = 0;
 
-	if (n->ops->frozen(n, uid, &before, &all, e))
-		return -1;
-	if (!all) {
-		json_pushf(evidence, "pod %s is gone from this node", name);
-		return 0;
-	}
+	n->ops->frozen(n, uid, &before, &all, &unseen);
 	if (n->ops->freeze(n, uid, false, e) || n->ops->frozen(n, uid, &after, &all, e))
 		return err_prefix(e, "thawing pod %s", name);
-	json_pushf(evidence, "pod %s: thawed; %d tasks stood still before, %d after", name, before,
-		   after);
+	if (all)
+		json_pushf(evidence, "pod %s: thawed; %d tasks stood still before, %d after", name, before,
+			   after);
+	else
+		json_pushf(evidence, "pod %s: nothing of it runs on this node", name);
 	return 0;
 }
 

@@ -43,7 +43,7 @@ int kube_frozen(struct node *n, const char *uid, int *stopped, int *all, struct 
  * when there is none. `out` holds 64 bytes. */
 void kube_sandbox_ip(struct node *n, const char *uid, char out[64]);
 /* Calls fn once for each network namespace of the node's processes. */
-void kube_each_netns(void (*fn)(void *arg, const char *path), void *arg);
+int kube_each_netns(void (*fn)(void *arg, const char *path), void *arg, struct err *e);
 
 /* kube_ask.c: GET with a short time limit; NULL without an error for 404. */
 int kube_node_get(struct node_kube *k, const char *path, cJSON **out, struct err *e);

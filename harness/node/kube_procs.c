@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +14,13 @@
 struct in_pod {
 	char dashes[64], underscores[64];
 	bool sandbox;
+	int problem; /* errno of a look that failed */
 	struct pid_list *out;
 };
 
 /* The cgroup's path names the pod: "pod<uid>" under the cgroupfs driver,
  * with underscores in a slice's name under systemd. */
-static bool cgroup_names(pid_t pid, const char *a, const char *b)
+static bool cgroup_names(struct in_pod *p, pid_t pid)
 {
 	char path[64], line[1024];
 	bool yes = false;
@@ -26,27 +28,29 @@ static bool cgroup_names(pid_t pid, const char *a, const char *b)
 
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
 	f = fopen(path, "re");
+	if (!f && errno != ENOENT && errno != ESRCH)
+		p->problem = errno;
 	while (f && !yes && fgets(line, sizeof(line), f))
-		yes = strstr(line, a) || strstr(line, b);
+		yes = strstr(line, p->dashes) || strstr(line, p->underscores);
+	if (f && !yes && ferror(f) && errno != ESRCH)
+		p->problem = errno;
 	if (f)
 		fclose(f);
 	return yes;
 }
 
 /* The process that holds a sandbox's namespaces. */
-static bool is_pause(pid_t pid)
+static bool is_pause(const struct proc_stat *s)
 {
-	struct proc_stat s;
-
-	return procs_stat(pid, &s) == 0 && !strcmp(s.comm, "pause") && procs_inner_pid(pid) == 1;
+	return !strcmp(s->comm, "pause") && procs_inner_pid(s->pid) == 1;
 }
 
-static void add_if_in_pod(void *arg, pid_t pid)
+static void add_if_in_pod(void *arg, const struct proc_stat *s)
 {
 	struct in_pod *p = arg;
 
-	if (cgroup_names(pid, p->dashes, p->underscores) && (p->sandbox || !is_pause(pid)))
-		pid_list_add(p->out, pid);
+	if (cgroup_names(p, s->pid) && (p->sandbox || !is_pause(s)))
+		pid_list_add(p->out, proc_id_of(s));
 }
 
 int kube_pids(struct node *n, const char *uid, bool sandbox, struct pid_list *out, struct err *e)
@@ -61,8 +65,9 @@ int kube_pids(struct node *n, const char *uid, bool sandbox, struct pid_list *ou
 	for (char *c = p.underscores; *c; c++)
 		if (*c == '-')
 			*c = '_';
-	procs_each(add_if_in_pod, &p);
-	return 0;
+	if (procs_each(add_if_in_pod, &p))
+		p.problem = errno;
+	return p.problem ? err_set(e, ERR_BROKEN, "cannot see all processes: %s", strerror(p.problem)) : 0;
 }
 
 static uint64_t inode_of(const char *path)
@@ -86,18 +91,21 @@ int kube_netns_but(struct node *n, const char *uid, const char *node_netns, char
 {
 	struct pid_list pids = {0};
 	uint64_t host = inode_of(node_netns), ino;
+	struct proc_stat st;
 	char at[64];
 
 	path[0] = '\0';
-	if (kube_pids(n, uid, true, &pids, e))
-		return -1;
+	if (!host || kube_pids(n, uid, true, &pids, e)) {
+		pid_list_free(&pids);
+		return host ? -1 : err_set(e, ERR_BROKEN, "cannot see %s: %s", node_netns, strerror(errno));
+	}
 	for (size_t i = 0; i < pids.n; i++) {
-		snprintf(at, sizeof(at), "/proc/%d/ns/net", (int)pids.pids[i]);
+		snprintf(at, sizeof(at), "/proc/%d/ns/net", (int)pids.v[i].pid);
 		ino = inode_of(at);
 		/* A pod on the node's own network has no sandbox to cut off. */
 		if (!ino || ino == host)
 			continue;
-		if (!path[0] || is_pause(pids.pids[i]))
+		if (!path[0] || (procs_stat(pids.v[i].pid, &st) == 0 && is_pause(&st)))
 			mem_copy_str(path, size, at);
 	}
 	pid_list_free(&pids);
@@ -137,13 +145,13 @@ struct netns_seen {
 	void *arg;
 };
 
-static void visit_netns(void *arg, pid_t pid)
+static void visit_netns(void *arg, const struct proc_stat *st)
 {
 	struct netns_seen *s = arg;
 	char at[64];
 	uint64_t ino;
 
-	snprintf(at, sizeof(at), "/proc/%d/ns/net", (int)pid);
+	snprintf(at, sizeof(at), "/proc/%d/ns/net", (int)st->pid);
 	ino = inode_of(at);
 	for (size_t i = 0; i < s->n; i++)
 		if (s->v[i] == ino)
@@ -154,12 +162,13 @@ static void visit_netns(void *arg, pid_t pid)
 	s->fn(s->arg, at);
 }
 
-void kube_each_netns(void (*fn)(void *arg, const char *path), void *arg)
+int kube_each_netns(void (*fn)(void *arg, const char *path), void *arg, struct err *e)
 {
 	struct netns_seen s = {.fn = fn, .arg = arg};
+	int r = procs_each(visit_netns, &s);
 
-	procs_each(visit_netns, &s);
 	free(s.v);
+	return r ? err_set(e, ERR_BROKEN, "cannot see all processes: %s", strerror(errno)) : 0;
 }
 
 int kube_freeze(struct node *n, const char *uid, bool on, struct err *e)
@@ -167,7 +176,8 @@ int kube_freeze(struct node *n, const char *uid, bool on, struct err *e)
 	const struct node_kube *k = n->impl;
 	struct pod_cgroup g;
 
-	cgroup_find(k->root, uid, &g);
+	if (cgroup_find(k->root, uid, &g, e))
+		return -1;
 	if (g.path[0])
 		return cgroup_freeze(&g, on, e);
 	return on ? err_set(e, ERR_BROKEN, "pod %s has no cgroup on this node", uid) : 0;
@@ -178,16 +188,22 @@ int kube_frozen(struct node *n, const char *uid, int *stopped, int *all, struct 
 	const struct node_kube *k = n->impl;
 	struct pid_list pids = {0};
 	struct pod_cgroup g;
+	int r;
 
 	*stopped = *all = 0;
-	if (kube_pids(n, uid, false, &pids, e))
-		return -1;
-	for (size_t i = 0; i < pids.n; i++)
-		procs_count_stopped(pids.pids[i], stopped, all);
+	r = kube_pids(n, uid, false, &pids, e);
+	for (size_t i = 0; !r && i < pids.n; i++)
+		if (procs_count_stopped(pids.v[i].pid, stopped, all))
+			r = err_set(e, ERR_BROKEN, "cannot see the threads of process %d: %s", (int)pids.v[i].pid,
+				    strerror(errno));
 	pid_list_free(&pids);
-	cgroup_find(k->root, uid, &g);
-	/* Tasks may wait for a disk without being frozen: the kernel's word counts. */
+	if (r || cgroup_find(k->root, uid, &g, e))
+		return -1;
+	/* Tasks may wait for a disk without being frozen: the kernel's word counts.
+	 * Of a v2 cgroup it is all that there is, its frozen tasks sleep. */
 	if (!g.path[0] || !cgroup_frozen(&g))
 		*stopped = 0;
+	else if (!g.v1)
+		*stopped = *all;
 	return 0;
 }

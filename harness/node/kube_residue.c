@@ -36,8 +36,8 @@ int kube_residue(struct node *n, bool remove, cJSON *found, struct err *e)
 	struct residue s = {.root = KUBE_NODE_ROOT, .remove = remove, .found = found, .e = e};
 	struct node_kube *k = n->impl;
 
-	kube_each_netns(sweep_netns, &s);
-	cgroup_each_frozen(KUBE_NODE_ROOT, sweep_cgroup, &s);
+	if (kube_each_netns(sweep_netns, &s, e) || cgroup_each_marked(KUBE_NODE_ROOT, sweep_cgroup, &s, e))
+		s.r = -1;
 	mounts_each(KUBE_NODE_ROOT, sweep_mount, &s);
 	/* While the agent starts there are none yet, and they tend themselves. */
 	if (k->volumes && volumes_residue(k->volumes, remove, found, e))

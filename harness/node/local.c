@@ -21,27 +21,33 @@
 /* What the kubelet leaves a pod that is deleted with grace 0. */
 #define FORCE_GRACE_NS (2 * NS_PER_S)
 
-static cJSON *read_pod(struct node *n, const char *name)
+/* NULL without an error: there is no such member. */
+static int read_pod(struct node *n, const char *name, cJSON **pod, struct err *e)
 {
-	struct err ignored = {0};
 	char path[600];
 
-	if (strchr(name, '/'))
-		return NULL;
+	*pod = NULL;
 	snprintf(path, sizeof(path), "%s/pods/%s.json", n->state_dir, name);
-	return file_exists(path) ? json_read_file(path, &ignored) : NULL;
+	if (strchr(name, '/') || file_absent(path))
+		return 0;
+	*pod = json_read_file(path, e);
+	/* It may have gone meanwhile. */
+	return *pod || file_absent(path) ? 0 : -1;
 }
 
 /* Calls fn for each member's file. */
-static void each_pod(struct node *n, void (*fn)(void *arg, const cJSON *pod), void *arg)
+static int each_pod(struct node *n, void (*fn)(void *arg, const cJSON *pod), void *arg, struct err *e)
 {
 	char dir[300], name[256];
-	struct dirent *ent;
+	const struct dirent *ent;
+	int r = 0;
 	DIR *d;
 
 	snprintf(dir, sizeof(dir), "%s/pods", n->state_dir);
 	d = opendir(dir);
-	while (d && (ent = readdir(d))) {
+	if (!d)
+		return errno == ENOENT ? 0 : err_set(e, ERR_BROKEN, "cannot read %s: %s", dir, strerror(errno));
+	while (errno = 0, (ent = readdir(d))) {
 		char *dot;
 		cJSON *pod;
 
@@ -50,51 +56,96 @@ static void each_pod(struct node *n, void (*fn)(void *arg, const cJSON *pod), vo
 		if (!dot || strcmp(dot, ".json"))
 			continue;
 		*dot = '\0';
-		pod = read_pod(n, name);
+		if (read_pod(n, name, &pod, e))
+			r = -1;
 		if (pod)
 			fn(arg, pod);
 		cJSON_Delete(pod);
 	}
-	if (d)
-		closedir(d);
+	if (errno)
+		r = err_set(e, ERR_BROKEN, "cannot read %s: %s", dir, strerror(errno));
+	closedir(d);
+	return r;
+}
+
+/* The process that a member's file speaks of; pid 0: it has ended. */
+static int first_of(const cJSON *pod, struct proc_stat *s, struct err *e)
+{
+	pid_t pid = (pid_t)json_i64(pod, "pid", 0);
+
+	memset(s, 0, sizeof(*s));
+	if (pid <= 1)
+		return 0;
+	if (procs_stat(pid, s)) {
+		memset(s, 0, sizeof(*s));
+		return errno == ESRCH ? 0 : err_set(e, ERR_BROKEN, "cannot see process %d: %s", (int)pid,
+						    strerror(errno));
+	}
+	if (s->state == 'Z' || s->state == 'X' ||
+	    json_i64(pod, "start", (int64_t)s->start_ticks) != (int64_t)s->start_ticks)
+		memset(s, 0, sizeof(*s));
+	return 0;
 }
 
 struct by_uid {
 	const char *uid;
-	pid_t pid;
+	struct proc_stat s;
+	struct err *e;
+	int r;
 };
 
 static void match_uid(void *arg, const cJSON *pod)
 {
 	struct by_uid *m = arg;
 
-	if (!strcmp(json_str(pod, "uid", ""), m->uid))
-		m->pid = (pid_t)json_i64(pod, "pid", 0);
+	if (!strcmp(json_str(pod, "uid", ""), m->uid) && first_of(pod, &m->s, m->e))
+		m->r = -1;
+}
+
+/* The first process of the pod with this UID; pid 0 when it has none. */
+static int find_uid(struct node *n, const char *uid, struct proc_stat *s, struct err *e)
+{
+	struct by_uid m = {.uid = uid, .e = e};
+	int r = each_pod(n, match_uid, &m, e);
+
+	*s = m.s;
+	return r || m.r ? -1 : 0;
 }
 
 static int local_pids(struct node *n, const char *uid, bool sandbox, struct pid_list *out,
 		      struct err *e)
 {
-	struct by_uid m = {.uid = uid};
+	struct proc_stat s;
 
 	(void)sandbox; /* there is none */
-	(void)e;
-	each_pod(n, match_uid, &m);
-	if (m.pid > 1)
-		procs_tree(m.pid, out);
+	if (find_uid(n, uid, &s, e))
+		return -1;
+	if (s.pid && procs_tree(proc_id_of(&s), out))
+		return err_set(e, ERR_BROKEN, "cannot see all processes: %s", strerror(errno));
 	return 0;
 }
 
 static int local_frozen(struct node *n, const char *uid, int *stopped, int *all, struct err *e)
 {
 	struct pid_list pids = {0};
+	int r;
 
 	*stopped = *all = 0;
-	if (local_pids(n, uid, false, &pids, e))
-		return -1;
-	for (size_t i = 0; i < pids.n; i++)
-		procs_count_stopped(pids.pids[i], stopped, all);
+	r = local_pids(n, uid, false, &pids, e);
+	for (size_t i = 0; !r && i < pids.n; i++)
+		if (procs_count_stopped(pids.v[i].pid, stopped, all))
+			r = err_set(e, ERR_BROKEN, "cannot see the threads of process %d: %s", (int)pids.v[i].pid,
+				    strerror(errno));
 	pid_list_free(&pids);
+	return r;
+}
+
+static int signal_all(const struct pid_list *pids, int sig, struct err *e)
+{
+	for (size_t i = 0; i < pids->n; i++)
+		if (procs_signal(pids->v[i], sig) && errno != ESRCH)
+			return err_set(e, ERR_BROKEN, "cannot signal process %d: %s", (int)pids->v[i].pid,
+				       strerror(errno));
 	return 0;
 }
 
@@ -104,32 +155,34 @@ static int local_freeze(struct node *n, const char *uid, bool on, struct err *e)
 {
 	struct pid_list pids = {0};
 	size_t before = 0;
+	int r = 0;
 
-	for (int round = 0; round < 20; round++) {
+	for (int round = 0; !r && round < 20; round++) {
 		pid_list_free(&pids);
-		if (local_pids(n, uid, false, &pids, e))
-			return -1;
-		if (round && pids.n == before)
+		r = local_pids(n, uid, false, &pids, e);
+		if (r || (round && pids.n == before))
 			break;
 		before = pids.n;
-		for (size_t i = 0; i < pids.n; i++)
-			kill(pids.pids[i], on ? SIGSTOP : SIGCONT);
+		r = signal_all(&pids, on ? SIGSTOP : SIGCONT, e);
 	}
 	pid_list_free(&pids);
-	if (on && !before)
-		return err_set(e, ERR_BROKEN, "no process of pod %s runs here", uid);
-	return 0;
+	if (!r && on && !before)
+		r = err_set(e, ERR_BROKEN, "no process of pod %s runs here", uid);
+	return r;
 }
 
 /* A member's folder is all that its volume is. */
 static int local_volume(struct node *n, const char *ns, const char *name, struct node_volume *out,
 			struct err *e)
 {
-	cJSON *pod = read_pod(n, name);
-	const char *dir = json_str(pod, "data_dir", "");
+	const char *dir;
+	cJSON *pod;
 	int r = 0;
 
 	(void)ns;
+	if (read_pod(n, name, &pod, e))
+		return -1;
+	dir = json_str(pod, "data_dir", "");
 	if (!dir[0])
 		r = err_set(e, ERR_BROKEN, "pod %s has no data folder here", name);
 	else if (!fill_bounded(dir, n->state_dir))
@@ -155,24 +208,25 @@ static int local_volume_now(struct node *n, struct node_volume *v, bool *gone, s
 static int local_pod_uid(struct node *n, const char *ns, const char *name, char uid[64],
 			 bool *deleting, struct err *e)
 {
-	cJSON *pod = read_pod(n, name);
-	pid_t pid = (pid_t)json_i64(pod, "pid", 0);
 	struct proc_stat s;
+	cJSON *pod;
+	int r;
 
 	(void)ns;
-	(void)e;
 	*deleting = false;
 	uid[0] = '\0';
+	if (read_pod(n, name, &pod, e))
+		return -1;
+	r = first_of(pod, &s, e);
 	/* A dead process that nobody has replaced yet is a pod that is gone. */
-	if (pid > 1 && procs_stat(pid, &s) == 0 && s.state != 'Z' && s.state != 'X')
+	if (!r && s.pid)
 		mem_copy_str(uid, 64, json_str(pod, "uid", ""));
 	cJSON_Delete(pod);
-	return 0;
+	return r;
 }
 
 struct ending {
-	pid_t pid;
-	uint64_t start_ticks;
+	struct proc_id id;
 	int64_t end_ns;
 };
 
@@ -181,10 +235,9 @@ static void *end_late(void *arg)
 {
 	struct ending *x = arg;
 
-	while (procs_same(x->pid, x->start_ticks) && clock_mono_ns() < x->end_ns)
+	while (!procs_ended(x->id.pid, x->id.start_ticks) && clock_mono_ns() < x->end_ns)
 		clock_sleep_until(clock_mono_ns() + 20 * NS_PER_MS);
-	if (procs_same(x->pid, x->start_ticks))
-		kill(x->pid, SIGKILL);
+	procs_signal(x->id, SIGKILL);
 	free(x);
 	return NULL;
 }
@@ -192,22 +245,21 @@ static void *end_late(void *arg)
 static int local_pod_delete(struct node *n, const char *ns, const char *name, const char *uid,
 			    int grace_s, struct err *e)
 {
-	struct by_uid m = {.uid = uid};
 	struct proc_stat s;
 	struct ending *x;
 	pthread_t thread;
 	int r;
 
 	(void)ns;
-	each_pod(n, match_uid, &m);
-	if (m.pid <= 1 || procs_stat(m.pid, &s) || s.state == 'Z')
+	if (find_uid(n, uid, &s, e))
+		return -1;
+	if (!s.pid)
 		return 0;
-	if (kill(m.pid, SIGTERM) && errno != ESRCH)
-		return err_set(e, ERR_BROKEN, "cannot end pod %s (PID %d): %s", name, (int)m.pid,
+	if (procs_signal(proc_id_of(&s), SIGTERM) && errno != ESRCH)
+		return err_set(e, ERR_BROKEN, "cannot end pod %s (PID %d): %s", name, (int)s.pid,
 			       strerror(errno));
 	x = mem_alloc(sizeof(*x));
-	x->pid = m.pid;
-	x->start_ticks = s.start_ticks;
+	x->id = proc_id_of(&s);
 	x->end_ns = clock_mono_ns() + (grace_s == 0 ? FORCE_GRACE_NS :
 				       (grace_s < 0 ? GRACE_S : grace_s) * NS_PER_S);
 	r = pthread_create(&thread, NULL, end_late, x);
@@ -232,15 +284,15 @@ static void add_pod(void *arg, const cJSON *pod)
 static int local_pods(struct node *n, const char *ns, cJSON *out, struct err *e)
 {
 	(void)ns;
-	(void)e;
-	each_pod(n, add_pod, out);
-	return 0;
+	return each_pod(n, add_pod, out, e);
 }
 
 struct sweep {
 	struct node *n;
 	bool remove;
 	cJSON *found;
+	struct err *e;
+	int r;
 };
 
 static void sweep_pod(void *arg, const cJSON *pod)
@@ -248,26 +300,25 @@ static void sweep_pod(void *arg, const cJSON *pod)
 	struct sweep *s = arg;
 	const char *uid = json_str(pod, "uid", "");
 	struct proc_stat st;
-	struct err e = {0};
 	int stopped, all;
 
-	if (local_frozen(s->n, uid, &stopped, &all, &e) || !all || stopped < all)
+	if (local_frozen(s->n, uid, &stopped, &all, s->e) || first_of(pod, &st, s->e)) {
+		s->r = -1;
 		return;
+	}
 	/* Tasks in disk sleep look the same; only signalled ones count. */
-	if (procs_stat((pid_t)json_i64(pod, "pid", 0), &st) || st.state != 'T')
+	if (!all || stopped < all || st.state != 'T')
 		return;
 	json_pushf(s->found, "pod %s is stopped: %d tasks", json_str(pod, "name", ""), stopped);
-	if (s->remove)
-		local_freeze(s->n, uid, false, &e);
+	if (s->remove && local_freeze(s->n, uid, false, s->e))
+		s->r = -1;
 }
 
 static int local_residue(struct node *n, bool remove, cJSON *found, struct err *e)
 {
-	struct sweep s = {n, remove, found};
+	struct sweep s = {n, remove, found, e, 0};
 
-	(void)e;
-	each_pod(n, sweep_pod, &s);
-	return 0;
+	return each_pod(n, sweep_pod, &s, e) || s.r ? -1 : 0;
 }
 
 static const struct node_ops LOCAL_OPS = {

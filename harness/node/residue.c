@@ -30,7 +30,8 @@ void residue_tables(struct residue *s, const char *netns, const char *where)
 
 void residue_cgroup(struct residue *s, const struct pod_cgroup *g)
 {
-	json_pushf(s->found, "frozen cgroup %s", g->path + strlen(s->root));
+	if (cgroup_frozen(g))
+		json_pushf(s->found, "frozen cgroup %s", g->path + strlen(s->root));
 	if (s->remove && cgroup_freeze(g, false, s->e))
 		s->r = -1;
 }

@@ -20,7 +20,7 @@ struct residue {
 /* Our nft tables in the network namespace at path `netns`; `where` is how to
  * call it. A namespace that has just gone has none. */
 void residue_tables(struct residue *s, const char *netns, const char *where);
-/* A cgroup that is known to be frozen. */
+/* A cgroup that carries our mark. */
 void residue_cgroup(struct residue *s, const struct pod_cgroup *g);
 /* Files in this folder (which begins with the root) with which a disk was filled. */
 void residue_files(struct residue *s, const char *dir);

@@ -1,7 +1,5 @@
 /* Takes away what any run of the engine has left: its containers, network,
  * volumes, cgroups and folders, all known by label or place. */
-#include <errno.h>
-#include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,32 +19,14 @@ static void note(cJSON *found, const char *what, const char *name)
 }
 
 /* A frozen container cannot be killed. */
-static void thaw(cJSON *found)
+static void thaw(void *found, const struct pod_cgroup *g)
 {
-	static const char *const at[][2] = {
-		{"/sys/fs/cgroup/freezer/ordeal/pod*/freezer.state", "THAWED"},
-		{"/sys/fs/cgroup/unified/ordeal/pod*/cgroup.freeze", "0"},
-		{"/sys/fs/cgroup/ordeal/pod*/cgroup.freeze", "0"},
-	};
-	glob_t g;
+	struct err e = {0};
 
-	for (size_t i = 0; i < ARRAY_LEN(at); i++) {
-		if (glob(at[i][0], 0, NULL, &g))
-			continue;
-		for (size_t j = 0; j < g.gl_pathc; j++) {
-			int fd = open(g.gl_pathv[j], O_RDWR | O_CLOEXEC);
-			char now[8] = "";
-
-			if (fd >= 0 && read(fd, now, 7) > 0 && (now[0] == 'F' || now[0] == '1')) {
-				note(found, "a frozen cgroup:", g.gl_pathv[j]);
-				if (pwrite(fd, at[i][1], strlen(at[i][1]), 0) < 0)
-					log_warn("cannot thaw %s: %s", g.gl_pathv[j], strerror(errno));
-			}
-			if (fd >= 0)
-				close(fd);
-		}
-		globfree(&g);
-	}
+	if (cgroup_frozen(g))
+		note(found, "a frozen cgroup:", g->path);
+	if (cgroup_freeze(g, false, &e))
+		log_warn("%s", e.msg);
 }
 
 static void rmdir_all(const char *pattern)
@@ -81,12 +61,16 @@ static int remove_containers(struct docker *d, cJSON *found, struct err *e)
 static int remove_network(struct docker *d, cJSON *found, struct err *e)
 {
 	cJSON *net = NULL;
+	bool ours;
 
 	if (docker_do(&d->api, "GET", "/networks/" DOCKER_NETWORK, NULL, 404, &net, "look at networks", e))
 		return -1;
 	if (!net)
 		return 0;
+	ours = !strcmp(json_str(json_get(net, "Labels"), DOCKER_LABEL, ""), "docker");
 	cJSON_Delete(net);
+	if (!ours)
+		return err_set(e, ERR_INPUT, "a network " DOCKER_NETWORK " exists and is not ordeal's; it stays");
 	note(found, "network", DOCKER_NETWORK);
 	return docker_net_down(d, e);
 }
@@ -96,7 +80,8 @@ int docker_clean(struct docker *d, cJSON *found, struct err *e)
 	struct err first = {0};
 	int r = docker_guard_end(d->state, found, &first);
 
-	thaw(found);
+	if (docker_cgroups(thaw, found, r ? e : &first))
+		r = -1;
 	if (remove_containers(d, found, r ? e : &first))
 		r = -1;
 	if (remove_network(d, found, r ? e : &first))

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "node/api.h"
+#include "node/cgroup.h"
 #include "engine/docker/daemon.h"
 #include "apiserver/serve.h"
 #include "apiserver/store.h"
@@ -259,6 +260,10 @@ int docker_load_beside(struct engine *en, const char *group, const char *node, i
 		       struct err *e);
 /* Forgets where they are: their pods are about to go. */
 void docker_load_forget(struct docker *d);
+
+/* engine/docker/cgroups.c: calls fn for the pods' cgroups that we froze and not
+ * thawed, on whichever engine docker's node. */
+int docker_cgroups(void (*fn)(void *arg, const struct pod_cgroup *g), void *arg, struct err *e);
 
 /* engine/docker/clean.c: removes containers, network, mounts, folders of any run. */
 int docker_clean(struct docker *d, cJSON *found, struct err *e);

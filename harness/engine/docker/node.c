@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "node/cgroup.h"
 #include "node/kube.h"
 #include "node/residue.h"
 #include "node/volume_store.h"
@@ -91,7 +90,7 @@ static int signal_pods(struct node *n, const cJSON *uids, int sig, bool first, s
 			return -1;
 		}
 		for (size_t i = 0; i < pids.n; i++)
-			if ((!first || procs_inner_pid(pids.pids[i]) == 1) && kill(pids.pids[i], sig) == 0)
+			if ((!first || procs_inner_pid(pids.v[i].pid) == 1) && procs_signal(pids.v[i], sig) == 0)
 				hit++;
 		pid_list_free(&pids);
 	}
@@ -147,13 +146,14 @@ static int docker_node_stop(struct node *n, const char *name, bool power_cut, st
 		while (!r && clock_mono_ns() < end_ns && signal_pods(n, uids, 0, false, e) > 0)
 			clock_sleep_until(clock_mono_ns() + 20 * NS_PER_MS);
 	}
-	while (!r && clock_mono_ns() < end_ns + STOP_GRACE_NS) {
+	while (!r) {
 		int left = signal_pods(n, uids, SIGKILL, false, e);
 
-		if (left <= 0) {
-			r = left;
+		r = left < 0 ? -1 : 0;
+		if (left <= 0)
 			break;
-		}
+		if (clock_mono_ns() > end_ns + STOP_GRACE_NS)
+			r = err_set(e, ERR_BROKEN, "%d processes of node %s do not end: are they frozen?", left, name);
 		clock_sleep_until(clock_mono_ns() + 2 * NS_PER_MS);
 	}
 	cJSON_Delete(uids);
@@ -198,23 +198,27 @@ static int docker_volume_now(struct node *n, struct node_volume *v, bool *gone, 
  * none of ours. */
 static void sweep_pods(struct node *n, struct residue *s)
 {
-	struct err ignored = {0};
-	cJSON *uids = pods_of(n, n->name, &ignored);
+	cJSON *uids = pods_of(n, n->name, s->e);
 	const cJSON *u;
 
+	if (!uids)
+		s->r = -1;
 	cJSON_ArrayForEach(u, uids) {
 		const char *uid = json_str(u, "uid", "");
 		char netns[200], where[128];
-		struct pod_cgroup g;
 
 		snprintf(where, sizeof(where), "pod %s", uid);
-		if (!docker_netns(n, uid, netns, sizeof(netns), &ignored) && netns[0])
+		if (docker_netns(n, uid, netns, sizeof(netns), s->e))
+			s->r = -1;
+		else if (netns[0])
 			residue_tables(s, netns, where);
-		cgroup_find("", uid, &g);
-		if (g.path[0] && cgroup_frozen(&g))
-			residue_cgroup(s, &g);
 	}
 	cJSON_Delete(uids);
+}
+
+static void sweep_cgroup(void *arg, const struct pod_cgroup *g)
+{
+	residue_cgroup(arg, g);
 }
 
 static void sweep_volumes(const struct node *n, struct residue *s)
@@ -239,6 +243,8 @@ static int docker_residue(struct node *n, bool remove, cJSON *found, struct err 
 	char path[600];
 
 	sweep_pods(n, &s);
+	if (docker_cgroups(sweep_cgroup, &s, e))
+		s.r = -1;
 	sweep_volumes(n, &s);
 	down_path(n, n->name, path);
 	if (file_exists(path)) {

@@ -201,8 +201,8 @@ void docker_sandbox_remove(struct docker_pod *p)
 			log_warn("pod %s: %s", p->name, e.msg);
 	}
 	store_lock(&d->store);
-	if (p->pause_pid > 1 && procs_same(p->pause_pid, p->pause_ticks))
-		kill(p->pause_pid, SIGKILL);
+	if (p->pause_pid > 1)
+		procs_signal((struct proc_id){p->pause_pid, p->pause_ticks}, SIGKILL);
 	mem_copy_str(id, sizeof(id), p->pause_id);
 	p->sandbox = false;
 	p->pause_pid = 0;
@@ -461,7 +461,7 @@ static void signal_all(struct docker_pod *p, struct docker_container *only, bool
 			continue;
 		/* By ourselves: a Docker that has died must not keep it alive. */
 		if (hard)
-			kill(c->pid, SIGKILL);
+			procs_signal((struct proc_id){c->pid, c->start_ticks}, SIGKILL);
 		else if (docker_signal(&p->d->api, c->id, c->stop_signal[0] ? c->stop_signal : "SIGTERM", &e))
 			log_warn("pod %s: %s", p->name, e.msg);
 	}

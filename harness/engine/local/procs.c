@@ -106,11 +106,12 @@ static bool gone_within(const cJSON *o, int64_t within_ns)
 static int end_one(const cJSON *o, cJSON *found, struct err *e)
 {
 	pid_t pid = (pid_t)json_i64(o, "pid", 0);
+	struct proc_id id = {pid, (uint64_t)json_i64(o, "start", 0)};
 	const char *what = json_str(o, "what", "?"), *run = json_str(o, "run_id", "?");
 	bool healer = !strcmp(what, "node agent");
 
-	kill(pid, healer ? SIGTERM : SIGKILL);
-	kill(pid, SIGCONT); /* a stopped one would hear of it too late */
+	procs_signal(id, healer ? SIGTERM : SIGKILL);
+	procs_signal(id, SIGCONT); /* a stopped one would hear of it too late */
 	if (!gone_within(o, healer ? HEAL_WITHIN_NS : END_WITHIN_NS))
 		return err_set(e, ERR_BROKEN, "process %d (%s of run %s) does not end", (int)pid, what,
 			       run);

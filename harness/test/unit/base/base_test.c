@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/proc.h"
+#include "base/procs.h"
 #include "base/random.h"
 #include "base/rng.h"
 
@@ -267,6 +269,56 @@ static void started_processes_stop(void **state)
 	assert_non_null(strstr(e.msg, "/nonexistent/program"));
 }
 
+/* A PID that belongs to somebody else by now is left alone. */
+static void only_the_very_process_is_signalled(void **state)
+{
+	static const char *const argv[] = {"sleep", "1000", NULL};
+	struct proc_stat s;
+	struct proc_id id;
+	struct err e = {0};
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(proc_start(argv, NULL, &pid, &e), 0);
+	assert_int_equal(procs_stat(pid, &s), 0);
+	id = proc_id_of(&s);
+	id.start_ticks++;
+	assert_int_equal(procs_signal(id, SIGKILL), -1);
+	assert_int_equal(errno, ESRCH);
+	assert_true(proc_alive(pid));
+	assert_true(procs_ended(pid, id.start_ticks));
+	assert_false(procs_ended(pid, s.start_ticks));
+	assert_int_equal(procs_signal(proc_id_of(&s), SIGKILL), 0);
+	proc_stop(pid, NS_PER_S);
+	assert_true(procs_ended(pid, s.start_ticks));
+}
+
+/* As under nohup: neither we nor a child of ours end with the terminal. */
+static void an_ignored_hangup_stays_so(void **state)
+{
+	static const char *const argv[] = {"sh", "-c", "kill -HUP $$; echo lives", NULL};
+	const struct timespec at_once = {0};
+	struct buf out = {0};
+	sigset_t ends, before;
+	struct err e = {0};
+
+	(void)state;
+	pthread_sigmask(SIG_SETMASK, NULL, &before);
+	signal(SIGHUP, SIG_IGN);
+	proc_block_ends(&ends);
+	kill(getpid(), SIGHUP);
+	assert_int_equal(sigtimedwait(&ends, NULL, &at_once), -1);
+	assert_int_equal(proc_must(argv, NULL, 20 * NS_PER_S, &out, &e), 0);
+	assert_string_equal(buf_cstr(&out), "lives\n");
+	signal(SIGHUP, SIG_DFL);
+	proc_block_ends(&ends);
+	kill(getpid(), SIGHUP);
+	assert_int_equal(sigtimedwait(&ends, NULL, &at_once), SIGHUP);
+	assert_int_equal(proc_must(argv, NULL, 20 * NS_PER_S, &out, &e), -1);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	buf_free(&out);
+}
+
 static void files_are_replaced_whole(void **state)
 {
 	char dir[] = "/tmp/ordeal-base-XXXXXX", path[PATH_MAX];
@@ -477,6 +529,8 @@ int main(void)
 		cmocka_unit_test(processes_are_fed_and_read),
 		cmocka_unit_test(a_process_that_hangs_is_ended),
 		cmocka_unit_test(started_processes_stop),
+		cmocka_unit_test(only_the_very_process_is_signalled),
+		cmocka_unit_test(an_ignored_hangup_stays_so),
 		cmocka_unit_test(files_are_replaced_whole),
 		cmocka_unit_test(shared_folders), cmocka_unit_test(private_folders),
 		cmocka_unit_test(base64_goes_both_ways),

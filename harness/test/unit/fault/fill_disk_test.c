@@ -1,5 +1,5 @@
 /* Bounded volumes and fill-disk, on real loop-mounted file systems (as root
- * only), and the freezer where this machine has one. */
+ * only). */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -15,14 +15,12 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "node/cgroup.h"
 #include "node/loop.h"
 #include "node/volume_store.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "fault/fill.h"
-#include "base/procs.h"
 #include "test/lib/fault_help.h"
 
 #define MIB (INT64_C(1) << 20)
@@ -450,56 +448,6 @@ static void never_fills_the_node(void **state)
 	cJSON_Delete(plan);
 }
 
-/* ---- the freezer ---- */
-
-#define POD "0f0f0f0f-1111-2222-3333-444444444444"
-
-static bool alive_task(void *arg)
-{
-	int stopped = 0, all = 0;
-
-	procs_count_stopped(*(pid_t *)arg, &stopped, &all);
-	return all && !stopped;
-}
-
-static void freezes_a_pod_by_its_cgroup(void **state)
-{
-	struct pod_cgroup g;
-	char dir[200], pod[300];
-	int stopped = 0, all = 0;
-	struct err e = {0};
-	pid_t pid;
-
-	(void)state;
-	snprintf(dir, sizeof(dir), "/sys/fs/cgroup/freezer/ordeal-test-%d", (int)getpid());
-	snprintf(pod, sizeof(pod), "%s/kubepods-besteffort-pod0f0f0f0f_1111_2222_3333_444444444444.slice",
-		 dir);
-	if (mkdir(dir, 0755) || mkdir(pod, 0755)) {
-		rmdir(dir);
-		print_message("# skipped: no writable v1 freezer\n");
-		skip();
-	}
-	pid = help_sleeper();
-	assert_true(help_sh("echo %d >%s/cgroup.procs", (int)pid, pod));
-	cgroup_find("", POD, &g);
-	assert_string_equal(g.path, pod);
-	assert_true(g.v1);
-	assert_int_equal(cgroup_freeze(&g, true, &e), 0);
-	assert_true(cgroup_frozen(&g));
-	procs_count_stopped(pid, &stopped, &all);
-	assert_int_equal(all, 1);
-	assert_int_equal(stopped, 1);
-	assert_int_equal(cgroup_freeze(&g, false, &e), 0);
-	assert_false(cgroup_frozen(&g));
-	assert_true(help_wait(alive_task, &pid));
-	assert_int_equal(cgroup_freeze(&g, false, &e), 0);
-	help_end(pid);
-	assert_int_equal(rmdir(pod), 0);
-	assert_int_equal(rmdir(dir), 0);
-	cgroup_find("", POD, &g);
-	assert_string_equal(g.path, "");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -516,8 +464,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(finds_the_volume_of_a_pod_made_anew, make_volume, remove_volume),
 		cmocka_unit_test_setup_teardown(a_new_volume_is_not_the_one_that_was_filled, make_volume, remove_volume),
 		cmocka_unit_test_setup_teardown(never_fills_the_node, make_volume, remove_volume),
-		cmocka_unit_test(freezes_a_pod_by_its_cgroup),
 	};
 
-	return cmocka_run_group_tests_name("fill-disk, volumes, freezer", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("fill-disk, volumes", tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/procs.h"
 #include "test/lib/fault_help.h"
 
 static bool ending;
@@ -16,8 +17,11 @@ static pid_t sleeper;
 
 static int pids(struct node *n, const char *uid, bool sandbox, struct pid_list *out, struct err *e)
 {
+	struct proc_stat s;
+
 	(void)n, (void)uid, (void)sandbox, (void)e;
-	pid_list_add(out, sleeper);
+	if (procs_stat(sleeper, &s) == 0)
+		pid_list_add(out, proc_id_of(&s));
 	return 0;
 }
 
