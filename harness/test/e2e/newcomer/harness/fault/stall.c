@@ -36,17 +36,21 @@ static int note(struct node *n, const struct journal_entry *j, const cJSON *targ
 		struct err *e)
 {
 	struct pid_list pids = {0};
-	struct proc_stat s;
-	bool found = n->ops->pids(n, json_str(target, "uid", ""), false, &pids, e) == 0 && pids.n &&
-		     procs_stat(pids.pids[0], &s) == 0;
 
 	(void)j;
-	pid_list_free(&pids);
-	if (!found)
+	if (n->ops->pids(n, json_str(target, "uid", ""), false, &pids, e))
+		return -1;
+	if (!pids.n)
 		return err_set(e, ERR_BROKEN, "pod %s has no process here", target_name(target));
-	json_set_i64(out, "pid", s.pid);
-	json_set_i64(out, "start", (int64_t)s.start_ticks);
+	json_set_i64(out, "pid", pids.v[0].pid);
+	json_set_i64(out, "start", (int64_t)pids.v[0].start_ticks);
+	pid_list_free(&pids);
 	return 0;
+}
+
+static struct proc_id proc(const cJSON *t)
+{
+	return (struct proc_id){(pid_t)json_i64(t, "pid", 0), (uint64_t)json_i64(t, "start", 0)};
 }
 
 /* Required. In the agent. */
@@ -57,7 +61,7 @@ static int inject(struct node *n, struct journal_entry *j, struct err *e)
 	if (targets_note(n, j, "procs", note, e))
 		return -1;
 	cJSON_ArrayForEach(t, json_get(j->record, "procs"))
-		if (kill((pid_t)json_i64(t, "pid", 0), SIGSTOP))
+		if (procs_signal(proc(t), SIGSTOP))
 			return err_set(e, ERR_BROKEN, "cannot stop %s: %s", target_name(t), strerror(errno));
 	return 0;
 }
@@ -74,7 +78,7 @@ static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, boo
 	(void)n, (void)e;
 	*bites = true;
 	cJSON_ArrayForEach(t, json_get(j->record, "procs")) {
-		bool still = procs_stat((pid_t)json_i64(t, "pid", 0), &s) == 0 && s.state == 'T';
+		bool still = procs_stat(proc(t).pid, &s) == 0 && s.state == 'T';
 
 		json_pushf(evidence, "pod %s: its first process %s", target_name(t), still ? "stands still" : "runs");
 		*bites = *bites && still;
@@ -89,11 +93,12 @@ static int heal(struct node *n, struct journal_entry *j, cJSON *evidence, struct
 {
 	const cJSON *t;
 
-	(void)n, (void)e;
+	(void)n;
 	cJSON_ArrayForEach(t, json_get(j->record, "procs")) {
-		pid_t pid = (pid_t)json_i64(t, "pid", 0);
-		bool there = procs_same(pid, (uint64_t)json_i64(t, "start", 0)) && kill(pid, SIGCONT) == 0;
+		bool there = procs_signal(proc(t), SIGCONT) == 0;
 
+		if (!there && errno != ESRCH)
+			return err_set(e, ERR_BROKEN, "cannot wake %s: %s", target_name(t), strerror(errno));
 		json_pushf(evidence, "pod %s: its first process %s", target_name(t), there ? "goes on" : "is gone");
 	}
 	return 0;
