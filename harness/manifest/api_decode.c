@@ -204,7 +204,8 @@ static const char *go_type(struct admission *w, const char *type)
 	static const struct {
 		char letter;
 		const char *go;
-	} letters[] = {{'s', "string"}, {'i', "int32"}, {'l', "int64"}, {'b', "bool"}};
+	} letters[] = {{'s', "string"}, {'i', "int32"}, {'l', "int64"}, {'b', "bool"}, {'y', "[]uint8"},
+		     {'q', "resource.Quantity"}};
 
 	for (size_t i = 0; i < ARRAY_LEN(letters); i++)
 		if (type[0] == letters[i].letter && !type[1])

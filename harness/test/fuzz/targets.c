@@ -213,7 +213,16 @@ static void fuzz_manifest(const uint8_t *data, size_t size)
 	char *text = text_of(data, size);
 
 	if (yaml_read_text(&a, "m.yaml", text, &docs, &n, &e) ||
-	    manifest_add(&a, &m, &alloc, docs, n, &e) || manifest_images(&a, &m, &images, &n, &e) ||
+	    manifest_add(&a, &m, &alloc, docs, n, &e)) {
+		refused(&e);
+		free(text);
+		arena_free(&a);
+		return;
+	}
+	if (manifest_admit(&a, &m, true, &e))
+		promise(e.kind == ERR_REFUSED && *e.msg, "what a server refuses has a message");
+	e = (struct err){0};
+	if (manifest_images(&a, &m, &images, &n, &e) ||
 	    manifest_adapt(&a, &m, &rules, &log, &e)) {
 		refused(&e);
 	} else {
