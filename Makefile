@@ -62,7 +62,7 @@ FUZZOBJ := $(patsubst %.c,build/fuzz/%.o,harness/test/fuzz/targets.c \
 	   $(call find,$(addprefix harness/,base yaml manifest scenario history),*.c))
 
 .PHONY: all compile deps deps-all flags test unit scenarios cluster cluster-down check-asan check-tsan check-kind \
-	check-docker check-newcomer fuzz $(FUZZERS) bench lint coverage clean
+	check-docker check-failpoints check-newcomer fuzz $(FUZZERS) bench lint coverage clean
 .SECONDARY: $(TESTSRC:%.c=$(BUILD)/%.o) $(BENCHES:%=$(BUILD)/harness/test/bench/%.o) $(TESTLIB) \
 	$(FUZZOBJ) $(FUZZERS:fuzz-%=build/fuzz/harness/test/fuzz/entry/%.o)
 .PRECIOUS: build/%.deps
@@ -119,6 +119,12 @@ $(BUILD)/test/%: $(BUILD)/harness/test/%.o $(TESTLIB) $(BUILD)/libordeal.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SANFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
+# The linker puts what makes calls fail between the code and each call of the table.
+FAILPOINTS := harness/test/failpoints
+$(BUILD)/test/failpoints/failpoints_test: $(BUILD)/$(FAILPOINTS)/wraps.o
+$(BUILD)/test/failpoints/failpoints_test: LDLIBS += -Wl,--wrap=ferror \
+	$(shell sed -nE 's/^[CP]A[LR][LT].[^,]*, (\w+),.*/-Wl,--wrap=\1/p' $(FAILPOINTS)/table.h)
+
 # Every day: all unit tests, and whole runs against the memory system.
 test: unit
 unit: $(BUILD)/ordeal $(TESTS)
@@ -135,6 +141,10 @@ check-asan:
 check-tsan:
 	@$(MAKE) SAN=thread $(parallel) --no-print-directory compile
 	@$(MAKE) SAN=thread --no-print-directory test
+
+# Every call, not only the first and the last of each line of code: some ten minutes. Needs root.
+check-failpoints: $(BUILD)/test/failpoints/failpoints_test
+	ORDEAL_FAILPOINTS=all $<
 
 # Needs the cluster: what is left when the driver dies with a fault on, and on
 # the disk when a volume was full.

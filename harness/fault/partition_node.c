@@ -10,6 +10,7 @@
  * dns:       keep | cut        port 53
  * probes:    keep | cut        the node itself, from where the kubelet asks
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -163,12 +164,29 @@ static cJSON *known(const cJSON *pods, const char *uid)
 	return NULL;
 }
 
-/* The inode that a namespace's path leads to now; 0 when it is gone. */
+enum { GONE = 0, UNKNOWN = -1 };
+
+/* The inode that a namespace's path leads to now. */
 static int64_t inode_of(const char *path)
 {
 	struct stat st;
 
-	return path[0] && stat(path, &st) == 0 ? (int64_t)st.st_ino : 0;
+	if (!path[0])
+		return GONE;
+	if (stat(path, &st) == 0)
+		return (int64_t)st.st_ino;
+	return errno == ENOENT || errno == ENOTDIR || errno == ESRCH ? GONE : UNKNOWN;
+}
+
+/* Whether the sandbox is another one now than when it was noted, or gone. */
+static int has_moved(const cJSON *pod, bool *moved, struct err *e)
+{
+	const char *netns = json_str(pod, "netns", "");
+	int64_t now = inode_of(netns);
+
+	*moved = now != UNKNOWN && now != json_i64(pod, "inode", UNKNOWN);
+	return now == UNKNOWN ? err_set(e, ERR_BROKEN, "cannot see the network namespace %s of pod %s", netns,
+					json_str(pod, "name", "")) : 0;
 }
 
 /* Notes the pods that live here now. *fresh is set when a sandbox is new or
@@ -176,7 +194,9 @@ static int64_t inode_of(const char *path)
 static int note_pods(struct node *n, struct journal_entry *j, bool *fresh, struct err *e)
 {
 	cJSON *now = cJSON_CreateArray(), *pods = cJSON_GetObjectItem(j->record, "pods");
+	bool moved = false;
 	char path[512];
+	int64_t inode;
 	const cJSON *it;
 	int r = n->ops->pods(n, json_str(j->plan, "namespace", ""), now, e);
 
@@ -187,11 +207,15 @@ static int note_pods(struct node *n, struct journal_entry *j, bool *fresh, struc
 
 		if (r)
 			break;
-		if (p && inode_of(json_str(p, "netns", "")) == json_i64(p, "inode", -1) &&
-		    !strcmp(json_str(p, "ip", ""), json_str(it, "ip", "")))
+		if (p)
+			r = has_moved(p, &moved, e);
+		if (r || (p && !moved && !strcmp(json_str(p, "ip", ""), json_str(it, "ip", ""))))
 			continue;
 		r = n->ops->netns(n, uid, path, sizeof(path), e);
-		if (r || !path[0])
+		inode = r ? GONE : inode_of(path);
+		if (inode == UNKNOWN)
+			r = err_set(e, ERR_BROKEN, "cannot see the network namespace %s", path);
+		if (r || inode == GONE)
 			continue;
 		if (!p)
 			json_push(pods, p = cJSON_CreateObject());
@@ -199,7 +223,7 @@ static int note_pods(struct node *n, struct journal_entry *j, bool *fresh, struc
 		json_set_str(p, "uid", uid);
 		json_set_str(p, "ip", json_str(it, "ip", ""));
 		json_set_str(p, "netns", path);
-		json_set_i64(p, "inode", inode_of(path));
+		json_set_i64(p, "inode", inode);
 		json_set_bool(p, "applied", false);
 		*fresh = true;
 	}
@@ -231,14 +255,14 @@ static int apply_forward(struct node *n, struct journal_entry *j, const struct p
 /* A sandbox that ends in between takes its rules with it. */
 static int apply_pod(cJSON *pod, const char *script, struct err *e)
 {
-	const char *netns = json_str(pod, "netns", "");
-	struct err why = {0};
+	struct err why = {0}, unseen = {0};
+	bool moved;
 
-	if (nft_run(netns, script, &why) == 0) {
+	if (nft_run(json_str(pod, "netns", ""), script, &why) == 0) {
 		json_set_bool(pod, "applied", true);
 		return 0;
 	}
-	if (inode_of(netns) != json_i64(pod, "inode", -1))
+	if (has_moved(pod, &moved, &unseen) == 0 && moved)
 		return 0;
 	*e = why;
 	return err_prefix(e, "pod %s is not cut off", json_str(pod, "name", ""));
@@ -276,12 +300,14 @@ static int look_for_gaps(struct node *n, struct journal_entry *j, bool *gaps, st
 
 	partition_table_name(j->id, table);
 	cJSON_ArrayForEach(p, cJSON_GetObjectItem(j->record, "pods")) {
-		const char *netns = json_str(p, "netns", "");
+		bool moved;
 
-		if (inode_of(netns) != json_i64(p, "inode", -1))
+		if (has_moved(p, &moved, e))
+			return -1;
+		if (moved)
 			continue;
 		if (json_bool(p, "applied", false)) {
-			if (nft_counters(netns, table, &there, &in, &out, e))
+			if (nft_counters(json_str(p, "netns", ""), table, &there, &in, &out, e))
 				return -1;
 			json_set_bool(p, "applied", there);
 		}
@@ -360,7 +386,7 @@ static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, boo
 	cJSON *hit = cJSON_CreateObject();
 	const cJSON *p, *t;
 	char table[96];
-	bool there;
+	bool there, moved;
 	int r = 0;
 
 	partition_table_name(j->id, table);
@@ -376,7 +402,10 @@ static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, boo
 		r = r ? r : nft_counters(json_str(p, "netns", ""), table, &there, &in, &out, e);
 		if (r)
 			break;
-		if (!there && inode_of(json_str(p, "netns", "")) != json_i64(p, "inode", -1)) {
+		r = has_moved(p, &moved, e);
+		if (r)
+			break;
+		if (!there && moved) {
 			json_pushf(evidence, "pod %s: its sandbox is gone, and the rules with it", name);
 			continue;
 		}
@@ -404,7 +433,7 @@ static int heal_pod(struct node *n, const cJSON *pod, const char *table, cJSON *
 
 	mem_copy_str(path, sizeof(path), json_str(pod, "netns", ""));
 	/* PIDs are used again: ask anew when the path leads elsewhere. */
-	if (inode_of(path) != json_i64(pod, "inode", -1) &&
+	if (inode_of(path) != json_i64(pod, "inode", UNKNOWN) &&
 	    n->ops->netns(n, json_str(pod, "uid", ""), path, sizeof(path), e))
 		return -1;
 	if (!path[0]) {
@@ -413,7 +442,7 @@ static int heal_pod(struct node *n, const cJSON *pod, const char *table, cJSON *
 	}
 	inode = inode_of(path);
 	if (nft_counters(path, table, &there, &in, &out, e) || nft_delete_table(path, table, e)) {
-		if (inode_of(path) == inode)
+		if (inode_of(path) != GONE && (inode_of(path) == inode || inode_of(path) == UNKNOWN))
 			return err_prefix(e, "pod %s may still be cut off", name);
 		json_pushf(evidence, "pod %s: its sandbox is gone, and the rules with it", name);
 	} else if (!there) {

@@ -70,17 +70,24 @@ int kube_pids(struct node *n, const char *uid, bool sandbox, struct pid_list *ou
 	return p.problem ? err_set(e, ERR_BROKEN, "cannot see all processes: %s", strerror(p.problem)) : 0;
 }
 
-static uint64_t inode_of(const char *path)
+/* 0 when the process is gone; -1 with errno when it cannot be seen. */
+static int inode_of(const char *path, uint64_t *inode)
 {
 	struct stat st;
 
-	return stat(path, &st) ? 0 : st.st_ino;
+	*inode = 0;
+	if (stat(path, &st))
+		return errno == ENOENT || errno == ESRCH ? 0 : -1;
+	*inode = st.st_ino;
+	return 0;
 }
 
 int kube_netns(struct node *n, const char *uid, char *path, size_t size, struct err *e)
 {
+	uint64_t host;
+
 	path[0] = '\0';
-	if (!inode_of(HOST_NETNS))
+	if (inode_of(HOST_NETNS, &host) || !host)
 		return err_set(e, ERR_BROKEN, "cannot see " HOST_NETNS ": the agent needs hostPID and "
 			       "privileges");
 	return kube_netns_but(n, uid, HOST_NETNS, path, size, e);
@@ -90,18 +97,20 @@ int kube_netns_but(struct node *n, const char *uid, const char *node_netns, char
 		   struct err *e)
 {
 	struct pid_list pids = {0};
-	uint64_t host = inode_of(node_netns), ino;
 	struct proc_stat st;
+	uint64_t host, ino;
 	char at[64];
+	int r;
 
 	path[0] = '\0';
-	if (!host || kube_pids(n, uid, true, &pids, e)) {
-		pid_list_free(&pids);
-		return host ? -1 : err_set(e, ERR_BROKEN, "cannot see %s: %s", node_netns, strerror(errno));
-	}
-	for (size_t i = 0; i < pids.n; i++) {
+	if (inode_of(node_netns, &host) || !host)
+		return err_set(e, ERR_BROKEN, "cannot see %s: %s", node_netns, strerror(errno));
+	r = kube_pids(n, uid, true, &pids, e);
+	for (size_t i = 0; !r && i < pids.n; i++) {
 		snprintf(at, sizeof(at), "/proc/%d/ns/net", (int)pids.v[i].pid);
-		ino = inode_of(at);
+		r = inode_of(at, &ino);
+		if (r)
+			err_set(e, ERR_BROKEN, "cannot see %s: %s", at, strerror(errno));
 		/* A pod on the node's own network has no sandbox to cut off. */
 		if (!ino || ino == host)
 			continue;
@@ -109,7 +118,7 @@ int kube_netns_but(struct node *n, const char *uid, const char *node_netns, char
 			mem_copy_str(path, size, at);
 	}
 	pid_list_free(&pids);
-	return 0;
+	return r;
 }
 
 /* In fib_trie an address of the namespace itself is a leaf "|-- ADDRESS"
@@ -139,6 +148,7 @@ void kube_sandbox_ip(struct node *n, const char *uid, char out[64])
 }
 
 struct netns_seen {
+	int problem; /* errno of a look that failed */
 	uint64_t *v;
 	size_t n, alloc;
 	void (*fn)(void *arg, const char *path);
@@ -152,7 +162,8 @@ static void visit_netns(void *arg, const struct proc_stat *st)
 	uint64_t ino;
 
 	snprintf(at, sizeof(at), "/proc/%d/ns/net", (int)st->pid);
-	ino = inode_of(at);
+	if (inode_of(at, &ino))
+		s->problem = errno;
 	for (size_t i = 0; i < s->n; i++)
 		if (s->v[i] == ino)
 			return;
@@ -165,10 +176,11 @@ static void visit_netns(void *arg, const struct proc_stat *st)
 int kube_each_netns(void (*fn)(void *arg, const char *path), void *arg, struct err *e)
 {
 	struct netns_seen s = {.fn = fn, .arg = arg};
-	int r = procs_each(visit_netns, &s);
 
+	if (procs_each(visit_netns, &s))
+		s.problem = errno;
 	free(s.v);
-	return r ? err_set(e, ERR_BROKEN, "cannot see all processes: %s", strerror(errno)) : 0;
+	return s.problem ? err_set(e, ERR_BROKEN, "cannot see all processes: %s", strerror(s.problem)) : 0;
 }
 
 int kube_freeze(struct node *n, const char *uid, bool on, struct err *e)

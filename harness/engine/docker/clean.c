@@ -70,7 +70,7 @@ static int remove_network(struct docker *d, cJSON *found, struct err *e)
 	ours = !strcmp(json_str(json_get(net, "Labels"), DOCKER_LABEL, ""), "docker");
 	cJSON_Delete(net);
 	if (!ours)
-		return err_set(e, ERR_INPUT, "a network " DOCKER_NETWORK " exists and is not ordeal's; it stays");
+		return 0;
 	note(found, "network", DOCKER_NETWORK);
 	return docker_net_down(d, e);
 }

@@ -76,11 +76,11 @@ static int docker_node_running(struct node *n, const char *name, bool *running, 
 }
 
 /* Every process of the node's pods, of its containers' first ones only when
- * `first`; returns how many got the signal. */
+ * `first`; returns how many there were, -1 when one could not be reached. */
 static int signal_pods(struct node *n, const cJSON *uids, int sig, bool first, struct err *e)
 {
 	const cJSON *u;
-	int hit = 0;
+	int hit = 0, r = 0;
 
 	cJSON_ArrayForEach(u, uids) {
 		struct pid_list pids = {0};
@@ -89,12 +89,19 @@ static int signal_pods(struct node *n, const cJSON *uids, int sig, bool first, s
 			pid_list_free(&pids);
 			return -1;
 		}
-		for (size_t i = 0; i < pids.n; i++)
-			if ((!first || procs_inner_pid(pids.v[i].pid) == 1) && procs_signal(pids.v[i], sig) == 0)
+		for (size_t i = 0; !r && i < pids.n; i++) {
+			if ((first && procs_inner_pid(pids.v[i].pid) != 1) ||
+			    procs_ended(pids.v[i].pid, pids.v[i].start_ticks))
+				continue;
+			if (procs_signal(pids.v[i], sig) == 0)
 				hit++;
+			else if (errno != ESRCH)
+				r = err_set(e, ERR_BROKEN, "cannot signal process %d: %s", (int)pids.v[i].pid,
+					    strerror(errno));
+		}
 		pid_list_free(&pids);
 	}
-	return hit;
+	return r ? -1 : hit;
 }
 
 /* The node's pods, whatever their namespace. */
@@ -187,7 +194,7 @@ static int docker_volume_now(struct node *n, struct node_volume *v, bool *gone, 
 	(void)e;
 	mem_copy_str(name, sizeof(name), v->name);
 	name[strcspn(name, "@")] = '\0';
-	snprintf(s.dir, sizeof(s.dir), "%s/../volumes", state_of(n));
+	volumes_of(n, &s);
 	volume_data_path(&s, name, path);
 	*gone = volume_gone(&s, name);
 	mem_copy_str(v->path, sizeof(v->path), !*gone && file_exists(path) ? path : "");
