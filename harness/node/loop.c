@@ -183,7 +183,7 @@ int loop_unmount(const char *root, const char *dir, struct err *e)
 	const char *umount[] = {"umount", dir, NULL};
 
 	for (int i = 0; i < 8 && loop_is_mounted(root, dir); i++)
-		if (on_node(root, umount, e))
+		if (on_node(root, umount, e) && loop_is_mounted(root, dir))
 			return -1;
 	return 0;
 }

@@ -52,6 +52,8 @@
 #define FREEZER "/sys/fs/cgroup/freezer"
 #define TRIAL_WITHIN_NS (60 * NS_PER_S)
 
+#define VOLUME "a volume that is made and removed" /* by child processes: mkfs, mount, umount */
+
 struct variant {
 	const char *fault, *params;
 	bool local;    /* processes of node/local.c; else a virtual node of engine docker */
@@ -70,6 +72,7 @@ static const struct variant variants[] = {
 	{"kill-pod", "{\"how\":\"crash\"}", true, true, false},
 	{"kill-pod", "{\"how\":\"crash\"}", false, true, false},
 	{"kill-pod", "{\"how\":\"force\"}", false, true, false},
+	{VOLUME, "", true, false, false},
 };
 
 /* What a trial says of itself; shared. */
@@ -364,6 +367,41 @@ static bool frozen(void)
 	return strncmp(word, "THAWED", 6) != 0;
 }
 
+static bool is_volume(void)
+{
+	return !strcmp(v->fault, VOLUME);
+}
+
+/* Files, mounts and loop devices of the volume that trials make. */
+static const char *volume_left(void)
+{
+	struct buf b = {0};
+	struct err e = {0};
+	const char *left = NULL;
+	char path[400];
+
+	snprintf(path, sizeof(path), "%s/v2.img", m.store.dir);
+	if (file_exists(path))
+		left = "the volume's file";
+	snprintf(path, sizeof(path), "%s/v2.json", m.store.dir);
+	if (!left && file_exists(path))
+		left = "the volume's description";
+	snprintf(path, sizeof(path), "%s/v2", m.store.dir);
+	if (!left && file_exists(path))
+		left = "the volume's folder";
+	if (!left && (file_read("/proc/mounts", &b, &e) || strstr(buf_cstr(&b), path)))
+		left = "the volume's mount";
+	for (int i = 0; !left && i < 64; i++) {
+		snprintf(path, sizeof(path), "/sys/block/loop%d/loop/backing_file", i);
+		buf_reset(&b);
+		if (file_exists(path) && file_read(path, &b, &e) == 0 && strstr(buf_cstr(&b), m.dir) &&
+		    strstr(buf_cstr(&b), "/v2.img"))
+			left = "the volume's loop device";
+	}
+	buf_free(&b);
+	return left;
+}
+
 static bool disk_refuses(void)
 {
 	char path[600], data[65536] = "";
@@ -429,6 +467,8 @@ static const char *left_over(bool journal)
 	char mark[8];
 	const char *file;
 
+	if (is_volume())
+		return volume_left();
 	if (frozen())
 		return "the pod's cgroup is frozen";
 	if (getxattr(FREEZER "/ordeal/pod" UID, "trusted.ordeal", mark, sizeof(mark)) >= 0)
@@ -550,6 +590,39 @@ static void inject_and_heal(struct node *n, struct live *l)
 	said->healed = l->healed;
 }
 
+static void make_and_remove(void)
+{
+	cJSON *about = cJSON_CreateObject();
+	struct err e = {0};
+	char path[512];
+
+	volume_data_path(&m.store, "v2", path);
+	failpoints->armed = getpid();
+	if (volume_make(&m.store, "v2", INT64_C(8) << 20, about, &e) == 0) {
+		failpoints->armed = 0;
+		said->on = said->bites = true;
+		if (!fill_bounded(path, m.dir))
+			snprintf(said->why, sizeof(said->why), "called made, but it is not there");
+		failpoints->armed = getpid();
+	}
+	said->healed = volume_remove(&m.store, "v2", &e) == 0;
+	failpoints->armed = 0;
+	said->done = true;
+	_exit(0);
+}
+
+static void remove_volumes(void)
+{
+	cJSON *all = volume_list(&m.store);
+	const cJSON *it;
+	struct err e = {0};
+
+	cJSON_ArrayForEach(it, all)
+		if (strcmp(json_str(it, "name", ""), "v1") && volume_remove(&m.store, json_str(it, "name", ""), &e))
+			snprintf(said->why, sizeof(said->why), "recover fails: %.500s", e.msg);
+	_exit(0);
+}
+
 static void trial(void)
 {
 	struct live *l = mem_alloc(sizeof(*l));
@@ -557,6 +630,8 @@ static void trial(void)
 	struct node n = {0};
 	struct err e = {0};
 
+	if (is_volume())
+		make_and_remove();
 	l->ops = fault_find(v->fault);
 	failpoints->armed = getpid();
 	if (open_node(&n, &e) == 0) {
@@ -577,6 +652,8 @@ static void recover(void)
 	cJSON *o = NULL;
 	char *text;
 
+	if (is_volume())
+		remove_volumes();
 	if (open_node(&n, &e))
 		snprintf(said->why, sizeof(said->why), "no node: %.500s", e.msg);
 	if (said->why[0])
@@ -619,6 +696,21 @@ static int in_child(void (*fn)(void))
 	return status;
 }
 
+static void count(void *n, const struct proc_stat *s)
+{
+	*(int *)n += s->pid != getpid() && s->pid != m.pod;
+}
+
+/* Whether processes run that are neither this one nor the pod. */
+static bool others(void)
+{
+	int n = 0;
+
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	return procs_each(count, &n) == 0 && n > 0;
+}
+
 /* One place that fails in one way; what is wrong with that goes to said->why. */
 static void attempt(enum failure how, int at)
 {
@@ -637,6 +729,9 @@ static void attempt(enum failure how, int at)
 	if (!why[0] && said->healed && (left = left_over(false)))
 		snprintf(why, sizeof(said->why), "called healed, but %.500s", left);
 	failpoints->armed = 0;
+	/* A mount(8) whose parent was killed goes on for a moment. */
+	while (is_volume() && others())
+		clock_sleep_until(clock_mono_ns() + NS_PER_MS);
 	if (!why[0])
 		in_child(recover);
 	if (!why[0] && (left = left_over(true)))
@@ -772,7 +867,7 @@ static void tell(int from)
 
 enum { AT_ONCE = 4 };
 
-int main(void)
+int main(int argc, char **argv)
 {
 	enum { N = ARRAY_LEN(variants) };
 	pid_t pids[N] = {0};
@@ -782,6 +877,13 @@ int main(void)
 	if (geteuid() || access("/dev/loop-control", W_OK) || access(FREEZER, W_OK)) {
 		puts("1..0 # SKIP needs root, loop devices and a v1 freezer");
 		return 0;
+	}
+	/* One alone, by its number. */
+	if (argc == 2) {
+		status = (int)strtol(argv[1], NULL, 10);
+		assert_in_range(status, 1, N);
+		waitpid(start_variant(&variants[status - 1], STDOUT_FILENO), &status, 0);
+		return status != 0;
 	}
 	printf("1..%d\n", (int)N);
 	for (size_t done = 0; done < N; done++) {
