@@ -2,13 +2,16 @@
  * volumes, cgroups and folders, all known by label or place. */
 #include <glob.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "engine/docker/docker.h"
+#include "engine/docker/register.h"
 
 #define FILTER "%7B%22label%22%3A%5B%22ordeal.engine%3Ddocker%22%5D%7D" /* {"label":["ordeal.engine=docker"]} */
 
@@ -75,27 +78,83 @@ static int remove_network(struct docker *d, cJSON *found, struct err *e)
 	return docker_net_down(d, e);
 }
 
+/* Guards first: they heal what the journals hold. */
+static int each_folder(const struct register_list *all, int (*fn)(const char *folder, cJSON *found, struct err *e),
+		       cJSON *found, struct err *e)
+{
+	struct err more;
+	int r = 0;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (fn(all->v[i], found, r ? &more : e))
+			r = -1;
+	return r;
+}
+
+static int end_guard(const char *folder, cJSON *found, struct err *e)
+{
+	char state[PATH_MAX];
+
+	snprintf(state, sizeof(state), "%.3900s/state", folder);
+	return docker_guard_end(state, found, e);
+}
+
+static int end_subpaths(const char *folder, cJSON *found, struct err *e)
+{
+	char state[PATH_MAX];
+
+	(void)found;
+	snprintf(state, sizeof(state), "%.3900s/state", folder);
+	return docker_subpaths_down(state, e);
+}
+
+static int remove_state(const char *folder, cJSON *found, struct err *e)
+{
+	char state[PATH_MAX];
+
+	(void)found;
+	snprintf(state, sizeof(state), "%.3900s/state", folder);
+	return file_remove_tree(state, e) || register_drop(DOCKER_REGISTER, folder, e) ? -1 : 0;
+}
+
+/* One run at a time has the machine (its lock): whatever else is registered is
+ * left over. */
+static int folders(const struct docker *d, struct register_list *out, struct err *e)
+{
+	int r = register_read(DOCKER_REGISTER, out, e);
+
+	for (size_t i = 0; i < out->n; i++)
+		if (!strcmp(out->v[i], d->dir))
+			return r;
+	mem_copy_str(*VEC_PUSH(out->v, out->n, out->alloc), PATH_MAX, d->dir);
+	return r;
+}
+
 int docker_clean(struct docker *d, cJSON *found, struct err *e)
 {
+	struct register_list all;
 	struct err first = {0};
-	int r = docker_guard_end(d->state, found, &first);
+	int r = folders(d, &all, &first);
 
+	if (each_folder(&all, end_guard, found, r ? e : &first))
+		r = -1;
 	if (docker_cgroups(thaw, found, r ? e : &first))
 		r = -1;
 	if (remove_containers(d, found, r ? e : &first))
 		r = -1;
 	if (remove_network(d, found, r ? e : &first))
 		r = -1;
-	if (docker_subpaths_down(d->state, r ? e : &first))
+	if (each_folder(&all, end_subpaths, found, r ? e : &first))
 		r = -1;
-	if (docker_volumes_down(d, found, r ? e : &first))
+	if (each_folder(&all, docker_volumes_down, found, r ? e : &first))
 		r = -1;
 	rmdir_all("/sys/fs/cgroup/*/ordeal/pod*");
 	rmdir_all("/sys/fs/cgroup/*/ordeal");
 	rmdir_all("/sys/fs/cgroup/ordeal/pod*");
 	rmdir_all("/sys/fs/cgroup/ordeal");
-	if (!r && file_remove_tree(d->state, &first))
+	if (!r && each_folder(&all, remove_state, found, &first))
 		r = -1;
+	free(all.v);
 	if (r)
 		*e = first;
 	return r;

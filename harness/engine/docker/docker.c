@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "engine/docker/plan.h"
+#include "engine/docker/register.h"
 #include "engine/script.h"
 
 /* As on kind: requests only reserve, limits stay; a claim is a real file. */
@@ -31,6 +32,7 @@ static int docker_open(const struct engine_conf *conf, struct engine **out, stru
 {
 	struct docker *d = mem_alloc(sizeof(*d));
 	struct kube *k = &d->kube;
+	char whole[PATH_MAX];
 
 	k->base.ops = &engine_docker;
 	k->base.conf = *conf;
@@ -45,6 +47,9 @@ static int docker_open(const struct engine_conf *conf, struct engine **out, stru
 		kube_engine_close((struct engine *)d);
 		return -1;
 	}
+	/* It is registered for whoever recovers from elsewhere. */
+	if (k->cache[0] != '/' && realpath(k->cache, whole))
+		mem_copy_str(k->cache, sizeof(k->cache), whole);
 	k->images.arena = &k->arena;
 	k->images.local = true;
 	mem_copy_str(k->images.root, sizeof(k->images.root), k->root);
@@ -148,9 +153,12 @@ static int docker_up(struct engine *en, struct err *e)
 /* Without a Docker, and with no folder of a run, there is nothing to clean. */
 static bool never_was(const struct docker *d)
 {
+	struct register_list all;
 	struct err e = {0};
+	bool any = register_read(DOCKER_REGISTER, &all, &e) || all.n;
 
-	return !file_exists(d->state) && docker_do(&d->api, "GET", "/version", NULL, 0, NULL, "ask Docker", &e);
+	free(all.v);
+	return !any && !file_exists(d->state) && docker_do(&d->api, "GET", "/version", NULL, 0, NULL, "ask Docker", &e);
 }
 
 static int docker_down(struct engine *en, struct err *e)
@@ -240,7 +248,8 @@ static int agents_up(struct engine *en, struct err *e)
 	docker_serve_conf(d, &d->here_conf, 0);
 	docker_serve_conf(d, &d->there_conf, CONNECTIONS_OF_A_POD);
 	/* Tokens, Secrets and members' data are below: nobody else on this machine gets in. */
-	if (build_agent(d, e) || file_private_dir(d->dir, e) || file_private_dir(d->state, e) || docker_net_up(d, e) || docker_dns_up(d, e) ||
+	if (build_agent(d, e) || register_add(DOCKER_REGISTER, d->dir, e) || file_private_dir(d->dir, e) ||
+	    file_private_dir(d->state, e) || docker_net_up(d, e) || docker_dns_up(d, e) ||
 	    serve_start(&d->here_conf, "127.0.0.1", 0, &d->here, e) ||
 	    serve_start(&d->there_conf, DOCKER_API_IP, DOCKER_API_PORT, &d->there, e) ||
 	    write_kubeconfig(d, e) || docker_controller_start(d, e))
@@ -447,7 +456,7 @@ static int remove_all(struct engine *en, int64_t deadline_ns, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(rest); i++)
 		drop_objects(d, rest[i]);
 	store_unlock(&d->store);
-	return r || docker_volumes_down(d, NULL, e) ? -1 : 0;
+	return r || docker_volumes_down(d->dir, NULL, e) ? -1 : 0;
 }
 
 static int check(struct arena *a, const struct manifest *m, struct err *e)

@@ -202,7 +202,8 @@ void docker_probes_join(struct docker_pod *p);
  * kubelet's words when it cannot be had yet. */
 int docker_volume_path(struct docker_pod *p, const cJSON *volume, char path[PATH_MAX], bool *read_only,
 		       struct err *e);
-int docker_volumes_down(struct docker *d, cJSON *found, struct err *e);
+/* Removes the volumes of the runs of this folder (CACHE/docker). */
+int docker_volumes_down(const char *folder, cJSON *found, struct err *e);
 
 /* Fails, saying how much is wanted and free, when the disk has no room for all
  * claims of the manifest at once. */

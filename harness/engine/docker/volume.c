@@ -20,10 +20,15 @@
 #include "manifest/manifest.h"
 #include "manifest/names.h"
 
-static void store_of(const struct docker *d, struct volume_store *s)
+static void store_in(const char *folder, struct volume_store *s)
 {
 	s->root = "";
-	snprintf(s->dir, sizeof(s->dir), "%.250s/volumes", d->dir);
+	snprintf(s->dir, sizeof(s->dir), "%.250s/volumes", folder);
+}
+
+static void store_of(const struct docker *d, struct volume_store *s)
+{
+	store_in(d->dir, s);
 }
 
 static int group_of(const struct docker_pod *p)
@@ -287,14 +292,14 @@ int docker_room(const struct docker *d, const struct manifest *m, struct err *e)
 		       (double)want / gib, (double)VOLUME_SPARE_BYTES / gib, d->kube.cache, (double)have / gib);
 }
 
-int docker_volumes_down(struct docker *d, cJSON *found, struct err *e)
+int docker_volumes_down(const char *folder, cJSON *found, struct err *e)
 {
 	struct volume_store s;
 	const cJSON *v;
 	cJSON *all;
 	int r = 0;
 
-	store_of(d, &s);
+	store_in(folder, &s);
 	all = volume_list(&s);
 	cJSON_ArrayForEach(v, all) {
 		if (found)

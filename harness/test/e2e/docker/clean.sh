@@ -92,6 +92,20 @@ thawed "kill -9 of the driver"
 "$ordeal" recover --engine docker 2>&1 | sed 's/^/# recover: /'
 nothing_left "recover"
 
+# Another user's run, as it were: recover has not its cache folder's name.
+(export ORDEAL_CACHE="$work/other[1]/cache"; mkdir -p "$ORDEAL_CACHE"
+  start; echo "$driver" >"$work/driver")
+driver=$(cat "$work/driver")
+await_frozen
+verdict $? "the primary is frozen, under another cache folder"
+kill -9 "$driver"
+driver=
+thawed "kill -9 of that driver"
+"$ordeal" recover --engine docker 2>&1 | sed 's/^/# recover: /'
+nothing_left "recover with another cache folder"
+[ ! -e "$work/other[1]/cache/docker/state" ]
+verdict $? "nor is the state of that run"
+
 start_frozen
 kill -STOP "$driver"
 thawed "the driver has stopped moving"
