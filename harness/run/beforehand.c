@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "engine/choose.h"
 
-/* ---- nodes ---- */
+/* ---- nodes, of those that members may be on ---- */
 
 static bool has_node(const struct engine_ops *ops, const struct nodes *seen, const char *name)
 {
@@ -30,7 +30,7 @@ static int no_node(const struct engine_ops *ops, const struct nodes *seen, const
 	for (size_t i = 0; i < seen->n; i++)
 		if (seen->v[i].worker)
 			buf_fmt(&names, "%snode/%s", names.len ? ", " : "", seen->v[i].name);
-	r = yaml_error(yaml_get(step->at, "target"), e, "the engine %s has no node \"%s\" for members: %s", ops->name,
+	r = yaml_error(yaml_get(step->at, "target"), e, "the engine %s has no node \"%s\": %s", ops->name,
 		       target_node_name(step->target), buf_cstr(&names));
 	buf_free(&names);
 	return r;

@@ -78,7 +78,7 @@ static void nodes(void **state)
 		fail_msg("%s", f->e.msg);
 	assert_int_equal(on(f, "kind"), -1);
 	assert_int_equal(f->e.kind, ERR_INPUT);
-	assert_non_null(strstr(f->e.msg, "s.yaml:6:28: the engine kind has no node \"ordeal-node1\" for members: "
+	assert_non_null(strstr(f->e.msg, "s.yaml:6:28: the engine kind has no node \"ordeal-node1\": "
 			       "node/ordeal-worker, node/ordeal-worker2, node/ordeal-worker3"));
 	/* Only a cluster that is there knows its nodes. */
 	assert_int_equal(on(f, "kube"), 0);
