@@ -38,7 +38,8 @@ int kube_residue(struct node *n, bool remove, cJSON *found, struct err *e)
 
 	if (kube_each_netns(sweep_netns, &s, e) || cgroup_each_marked(KUBE_NODE_ROOT, sweep_cgroup, &s, e))
 		s.r = -1;
-	mounts_each(KUBE_NODE_ROOT, sweep_mount, &s);
+	if (mounts_each(KUBE_NODE_ROOT, sweep_mount, &s, e))
+		s.r = -1;
 	/* While the agent starts there are none yet, and they tend themselves. */
 	if (k->volumes && volumes_residue(k->volumes, remove, found, e))
 		s.r = -1;

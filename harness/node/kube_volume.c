@@ -58,13 +58,13 @@ static void match(void *arg, const char *mount)
 		mem_copy_str(s->path, s->size, path);
 }
 
-static void find_mount(const struct node_kube *k, const char *pv, const char *uid, char *path, size_t size)
+static int find_mount(const struct node_kube *k, const char *pv, const char *uid, char *path, size_t size,
+		      struct err *e)
 {
 	struct search s = {k, pv, uid, path, size};
 
 	path[0] = '\0';
-	if (pv[0])
-		mounts_each(k->root, match, &s);
+	return pv[0] ? mounts_each(k->root, match, &s, e) : 0;
 }
 
 /* A node's own folder, for volumes that have one. */
@@ -129,9 +129,9 @@ int kube_volume(struct node *n, const char *ns, const char *name, struct node_vo
 		if (own_folder(pv))
 			snprintf(out->path, sizeof(out->path), "%s%s", k->root, own_folder(pv));
 		else
-			find_mount(k, json_str(json_get(pv, "metadata"), "name", ""), uid, out->path,
-				   sizeof(out->path));
-		if (!out->path[0])
+			r = find_mount(k, json_str(json_get(pv, "metadata"), "name", ""), uid, out->path,
+				       sizeof(out->path), e);
+		if (!r && !out->path[0])
 			r = err_set(e, ERR_BROKEN, "volume %s of pod %s is not mounted on this node",
 				    json_str(json_get(pv, "metadata"), "name", ""), uid);
 	}
@@ -150,7 +150,8 @@ int kube_volume_now(struct node *n, struct node_volume *v, bool *gone, struct er
 	*gone = false;
 	mem_copy_str(name, sizeof(name), v->name);
 	name[strcspn(name, "@")] = '\0';
-	find_mount(k, name, NULL, v->path, sizeof(v->path));
+	if (find_mount(k, name, NULL, v->path, sizeof(v->path), e))
+		return -1;
 	if (v->path[0])
 		return 0;
 	if (get_volume(k, name, &pv, e))

@@ -1,5 +1,6 @@
 #include "node/mounts.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,14 +22,17 @@ static void unescape(char *s)
 	*to = '\0';
 }
 
-void mounts_each(const char *root, void (*fn)(void *arg, const char *path), void *arg)
+int mounts_each(const char *root, void (*fn)(void *arg, const char *path), void *arg, struct err *e)
 {
 	/* PID 1 is the node's where its root is another one than ours. */
 	FILE *f = fopen(root[0] ? "/proc/1/mountinfo" : "/proc/self/mountinfo", "re");
 	char *line = NULL, *field, *rest;
 	size_t room = 0;
+	int r;
 
-	while (f && getline(&line, &room, f) > 0) {
+	if (!f)
+		return err_set(e, ERR_BROKEN, "cannot see what is mounted: %s", strerror(errno));
+	while (errno = 0, getline(&line, &room, f) > 0) {
 		rest = line;
 		for (int i = 0; i < 4 && rest; i++)
 			strsep(&rest, " ");
@@ -38,7 +42,8 @@ void mounts_each(const char *root, void (*fn)(void *arg, const char *path), void
 		unescape(field);
 		fn(arg, field);
 	}
+	r = errno ? err_set(e, ERR_BROKEN, "cannot see what is mounted: %s", strerror(errno)) : 0;
 	free(line);
-	if (f)
-		fclose(f);
+	fclose(f);
+	return r;
 }

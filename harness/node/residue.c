@@ -49,6 +49,8 @@ void residue_files(struct residue *s, const char *dir)
 			s->r = err_set(s->e, ERR_BROKEN, "cannot remove %s/%s: %s", dir, ent->d_name,
 				       strerror(errno));
 	}
+	if (!d && errno != ENOENT && errno != ENOTDIR)
+		s->r = err_set(s->e, ERR_BROKEN, "cannot look into %s: %s", dir, strerror(errno));
 	if (d)
 		closedir(d);
 }
