@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/proc.h"
+#include "base/procs.h"
 #include "engine/docker/docker.h"
 
 /* Later than the driver's own timer, which may run where a call hangs. */
@@ -195,13 +196,17 @@ int docker_guard_stop(struct docker *d, struct err *e)
 	return 0;
 }
 
-/* Numbers of processes are reused. */
-static bool is_guard(pid_t pid)
+/* Numbers of processes are reused: what was looked at is named by `id`. */
+static bool is_guard(pid_t pid, struct proc_id *id)
 {
+	struct proc_stat s;
 	struct buf b = {0};
 	size_t at;
 	bool yes;
 
+	if (procs_stat(pid, &s))
+		return false;
+	*id = proc_id_of(&s);
 	proc_cmdline(pid, &b);
 	at = strlen(buf_cstr(&b)) + 1;
 	yes = at < b.len && !strcmp(b.s + at, "docker-guard");
@@ -213,16 +218,17 @@ int docker_guard_end(const char *state, cJSON *found, struct err *e)
 {
 	int64_t end_ns = clock_mono_ns() + END_WITHIN_NS;
 	char path[PATH_MAX + 40];
+	struct proc_id id;
 	pid_t pid;
 
 	snprintf(path, sizeof(path), "%s/" DOCKER_GUARD_PID, state);
 	pid = proc_read_pid(path);
-	if (!is_guard(pid))
+	if (!is_guard(pid, &id))
 		return 0;
 	if (found)
 		json_pushf(found, "a guard that still ran: process %d", (int)pid);
-	kill(pid, SIGTERM);
-	while (proc_alive(pid) && is_guard(pid)) {
+	procs_signal(id, SIGTERM);
+	while (!procs_ended(id.pid, id.start_ticks)) {
 		if (clock_mono_ns() > end_ns)
 			return err_set(e, ERR_BROKEN, "the guard with process %d does not end", (int)pid);
 		nap(20 * NS_PER_MS);

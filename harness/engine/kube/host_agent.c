@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "base/procs.h"
 #include "engine/kube/kube.h"
 
 /* A stopped node takes seconds to start again, which healing may have to do. */
@@ -22,12 +23,17 @@ static void nap(void)
 	clock_sleep_until(clock_mono_ns() + 20 * NS_PER_MS);
 }
 
-/* Is this process a host agent of ours? Numbers of processes are reused. */
-static bool is_host_agent(pid_t pid)
+/* Is this process a host agent of ours? Numbers of processes are reused: what
+ * was looked at is named by `id`. */
+static bool is_host_agent(pid_t pid, struct proc_id *id)
 {
+	struct proc_stat s;
 	struct buf b = {0};
 	bool yes;
 
+	if (procs_stat(pid, &s))
+		return false;
+	*id = proc_id_of(&s);
 	proc_cmdline(pid, &b);
 	yes = b.s && memmem(b.s, b.len, "node-agent", 11) && memmem(b.s, b.len, "host-agent", 10);
 	buf_free(&b);
@@ -35,18 +41,18 @@ static bool is_host_agent(pid_t pid)
 }
 
 /* Ends one by SIGTERM, on which it heals, and waits for that. */
-static int end_agent(pid_t pid, struct err *e)
+static int end_agent(struct proc_id id, struct err *e)
 {
 	int64_t end = clock_mono_ns() + END_WITHIN_NS;
 
-	if (kill(pid, SIGTERM) && errno == ESRCH)
+	if (procs_signal(id, SIGTERM) && errno == ESRCH)
 		return 0;
-	while (proc_alive(pid)) {
+	while (!procs_ended(id.pid, id.start_ticks)) {
 		if (clock_mono_ns() > end)
 			return err_set(e, ERR_BROKEN,
 				       "the agent beside the driver (process %d) does not end; what "
 				       "its journal holds may not be healed",
-				       (int)pid);
+				       (int)id.pid);
 		nap();
 	}
 	return 0;
@@ -112,6 +118,7 @@ static int start(struct kube *k, const char *dir, const char *log, struct err *e
 int host_agent_up(struct kube *k, struct err *e)
 {
 	char dir[PATH_MAX + 20], log[PATH_MAX + 40], pidfile[PATH_MAX + 40], addr[64], num[16];
+	struct proc_id id;
 	pid_t left;
 
 	snprintf(dir, sizeof(dir), "%s/host-agent", k->cache);
@@ -120,9 +127,9 @@ int host_agent_up(struct kube *k, struct err *e)
 	if (file_private_dir(dir, e))
 		return -1;
 	left = proc_read_pid(pidfile);
-	if (is_host_agent(left)) {
+	if (is_host_agent(left, &id)) {
 		log_info("ending the agent that an earlier run left beside the driver");
-		if (end_agent(left, e))
+		if (end_agent(id, e))
 			return -1;
 	}
 	if (start(k, dir, log, e))
@@ -140,14 +147,19 @@ int host_agent_up(struct kube *k, struct err *e)
 int host_agent_down(struct kube *k, struct err *e)
 {
 	char pidfile[PATH_MAX + 40];
-	int r;
+	struct proc_stat s;
+	int r = 0;
 
 	kube_client_free(k->host);
 	k->host = NULL;
 	kube_conf_free(&k->host_conf);
 	if (k->host_pid <= 0)
 		return 0;
-	r = end_agent(k->host_pid, e);
+	/* Our own child: its number is nobody else's before it is reaped. */
+	if (procs_stat(k->host_pid, &s) == 0)
+		r = end_agent(proc_id_of(&s), e);
+	else if (errno != ESRCH)
+		r = err_set(e, ERR_BROKEN, "cannot see process %d: %s", (int)k->host_pid, strerror(errno));
 	/* One that does not end is left to heal: never killed. */
 	if (!r) {
 		proc_stop(k->host_pid, NS_PER_S); /* reaps */
