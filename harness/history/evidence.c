@@ -162,20 +162,40 @@ static const char *names_of(struct evidence *ev, const struct fault_record *f)
 	return out;
 }
 
-static void read_targets(struct evidence *ev, struct fault_record *f, const cJSON *list)
+static struct fault_target *target_of(const struct fault_record *f, const struct fault_target *like)
 {
+	for (size_t i = 0; i < f->ntargets; i++)
+		if (!strcmp(f->targets[i].member, like->member) && !strcmp(f->targets[i].node, like->node))
+			return &f->targets[i];
+	return NULL;
+}
+
+/* The newest list, and whoever was a target before. */
+static void read_targets(struct evidence *ev, struct fault_record *f, const cJSON *list, bool bit)
+{
+	struct fault_record before = *f;
 	size_t n = (size_t)cJSON_GetArraySize(list);
 	const cJSON *t;
 
+	for (size_t i = 0; !n && bit && i < f->ntargets; i++)
+		f->targets[i].bit = true;
 	if (!n)
 		return;
-	f->targets = arena_alloc(&ev->arena, n * sizeof(*f->targets));
+	f->targets = arena_alloc(&ev->arena, (n + before.ntargets) * sizeof(*f->targets));
 	f->ntargets = 0;
-	cJSON_ArrayForEach(t, list)
-		f->targets[f->ntargets++] = (struct fault_target){
+	cJSON_ArrayForEach(t, list) {
+		struct fault_target now = {
 			.member = text(t, "member"), .node = text(t, "node"), .uid = text(t, "uid"),
 			.ip = text(t, "ip"), .role = role_from_name(text(t, "role")),
 			.role_told = text(t, "role")};
+		const struct fault_target *was = target_of(&before, &now);
+
+		now.bit = bit || (was && was->bit);
+		f->targets[f->ntargets++] = now;
+	}
+	for (size_t i = 0; i < before.ntargets; i++)
+		if (!target_of(f, &before.targets[i]))
+			f->targets[f->ntargets++] = before.targets[i];
 	f->role = f->targets[0].role_told;
 	f->node = f->targets[0].node;
 	f->target = names_of(ev, f);
@@ -208,9 +228,11 @@ static void note_state(struct fault_record *f, const cJSON *e)
 	if (!strcmp(state, "planned")) {
 		f->planned_ns = t;
 	} else if (!strcmp(state, "injecting")) {
+		f->injecting++;
 		if (!f->injected_ns)
 			f->injected_ns = json_i64(e, "injected_ns", t);
 	} else if (!strcmp(state, "effective")) {
+		f->effective++;
 		if (!f->effective_ns)
 			f->effective_ns = json_i64(e, "effective_ns", t);
 		add_new(&f->evidence, json_get(e, "evidence"));
@@ -240,7 +262,7 @@ static void read_fault(struct reading *r, const cJSON *e)
 	f->how = json_str(e, "how", json_str(params, "how", f->how));
 	if (params)
 		f->params = params;
-	read_targets(r->ev, f, json_get(e, "targets"));
+	read_targets(r->ev, f, json_get(e, "targets"), !strcmp(json_str(e, "state", ""), "effective"));
 	f->silences = json_bool(e, "silences", false);
 	f->state = text(e, "state");
 	note_state(f, e);
@@ -366,6 +388,23 @@ static void finish_final(struct evidence *ev)
 			ev->unsettled = ev->phases[i].detail;
 }
 
+/* Each agent tells of its own part, and there is one on each target's node. */
+static bool everywhere(const struct fault_record *f)
+{
+	int nodes = 0;
+	size_t k;
+
+	for (size_t i = 0; i < f->ntargets; i++) {
+		for (k = 0; k < i && strcmp(f->targets[k].node, f->targets[i].node); k++)
+			;
+		nodes += k == i && *f->targets[i].node;
+	}
+	for (size_t i = 0; i < f->ntargets && f->effective; i++)
+		if (!f->targets[i].bit)
+			return false;
+	return f->effective_ns && !f->no_effect && f->effective >= f->injecting && f->effective >= nodes;
+}
+
 static void finish_faults(struct reading *r)
 {
 	for (size_t i = 0; i < r->ev->nfaults; i++) {
@@ -373,7 +412,7 @@ static void finish_faults(struct reading *r)
 
 		if (!f->injected_ns)
 			f->injected_ns = f->effective_ns;
-		f->bites = f->effective_ns && !f->no_effect;
+		f->bites = everywhere(f);
 		r->effects(f->name, f->params, &f->does);
 	}
 }

@@ -90,6 +90,7 @@ struct fault_target {
 	const char *member, *node, *uid, *ip;
 	enum role role; /* when the fault was planned */
 	const char *role_told; /* the word that it was told in */
+	bool bit;       /* somebody said that the fault took effect at it */
 };
 
 struct sentences {
@@ -109,6 +110,7 @@ struct fault_record {
 	const char *role, *node; /* of the first of them, as told */
 	int64_t planned_ns, injected_ns, effective_ns, healing_ns, healed_ns; /* 0: never */
 	int64_t te_ns;        /* no instant of it is further from the truth: the clocks' error */
+	int injecting, effective; /* how many agents said so, each of its targets */
 	bool silences;        /* its targets answer nobody elsewhere from effective_ns on */
 	bool no_effect;       /* at one of its nodes at least */
 	bool bites;           /* effective at every one of its targets */

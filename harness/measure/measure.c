@@ -87,7 +87,8 @@ static void find_broken(const struct evidence *ev, struct measured *m)
 		if (f->no_effect)
 			snprintf(what, sizeof(what), "fault %s had no measurable effect", f->id);
 		else if (f->injected_ns && !f->bites)
-			snprintf(what, sizeof(what), "fault %s was injected, but its effect was never seen", f->id);
+			snprintf(what, sizeof(what), "fault %s was injected, but its effect was %s", f->id,
+				 f->effective_ns ? "not seen at every target" : "never seen");
 		else if (!strcmp(f->state, "heal-failed"))
 			snprintf(what, sizeof(what), "fault %s could not be undone", f->id);
 		else

@@ -442,6 +442,54 @@ static void test_last_probe_lost(void **state)
 	end(&r);
 }
 
+static void tell(struct run *r, const char *state, const char *targets)
+{
+	cJSON *e = synth_fault("cut", "partition-node", state, 10 * SEC);
+
+	if (*targets)
+		json_set(e, "targets", cJSON_Parse(targets));
+	json_push(r->events, e);
+}
+
+/* Each agent tells of its part; with one of them missing, or one target, nobody
+ * knows that it took effect there. */
+static void test_effective_everywhere(void **state)
+{
+	static const char two[] = "[{\"member\":\"m0\",\"node\":\"n0\",\"role\":\"primary\"},"
+				  "{\"member\":\"m1\",\"node\":\"n1\",\"role\":\"replica\"}]";
+	static const char one[] = "[{\"member\":\"m0\",\"node\":\"n0\",\"role\":\"primary\"}]";
+	static const struct {
+		const char *injecting[2], *effective[2]; /* NULL: no such event */
+		bool bites;
+	} runs[] = {
+		{{two, two}, {two, two}, true},
+		{{two, two}, {two, NULL}, false},
+		{{two, NULL}, {two, NULL}, false}, /* two nodes have two agents */
+		{{two, two}, {one, one}, false},
+		{{two, two}, {"", ""}, true},      /* they need not say it again */
+		{{one, NULL}, {one, NULL}, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(runs); i++) {
+		struct run r;
+
+		begin(&r);
+		steady(&r.h, 2000);
+		for (int k = 0; k < 2; k++)
+			if (runs[i].injecting[k])
+				tell(&r, "injecting", runs[i].injecting[k]);
+		for (int k = 0; k < 2; k++)
+			if (runs[i].effective[k])
+				tell(&r, "effective", runs[i].effective[k]);
+		recover(&r);
+		if (r.m.faults[0].rec->bites != runs[i].bites)
+			fail_msg("run %zu", i);
+		assert_string_equal(r.m.faults[0].rec->target, runs[i].injecting[0] == two ? "m0, m1" : "m0");
+		end(&r);
+	}
+}
+
 /* The second fault comes while the first one is not over: both were, at 25 s. */
 static void test_redundant_after_the_next_fault(void **state)
 {
@@ -978,6 +1026,7 @@ int main(void)
 		cmocka_unit_test(test_who_lost_it),
 		cmocka_unit_test(test_parted_logs),
 		cmocka_unit_test(test_redundant),
+		cmocka_unit_test(test_effective_everywhere),
 		cmocka_unit_test(test_redundant_after_the_next_fault),
 		cmocka_unit_test(test_last_probe_lost),
 		cmocka_unit_test(test_never_redundant),
