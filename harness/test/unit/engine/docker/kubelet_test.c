@@ -95,7 +95,7 @@ static void order_of_variables(void **state)
 }
 
 #define POD "{metadata: {name: cache-0, namespace: ns, uid: u, labels: {app: x}}, spec: {hostname: cache-0, subdomain: cache}, " \
-	    "status: {podIP: 10.0.0.1, conditions: [{type: Ready, status: 'True'}]}}"
+	    "status: {podIP: 10.240.11.2, conditions: [{type: Ready, status: 'True'}]}}"
 
 static void expect_names(const char *service, const char *names)
 {
@@ -124,9 +124,9 @@ static void names_of_pods(void **state)
 {
 	(void)state;
 	expect_names("{metadata: {name: cache, namespace: ns}, spec: {clusterIP: None, selector: {app: x}}}",
-		     "10.0.0.1 cache.ns.svc.cluster.local\n10.0.0.1 cache-0.cache.ns.svc.cluster.local\n");
+		     "10.240.11.2 cache.ns.svc.cluster.local\n10.240.11.2 cache-0.cache.ns.svc.cluster.local\n");
 	expect_names("{metadata: {name: cache-headless, namespace: ns}, spec: {clusterIP: None, selector: {app: x}}}",
-		     "10.0.0.1 cache-headless.ns.svc.cluster.local\n");
+		     "10.240.11.2 cache-headless.ns.svc.cluster.local\n");
 	expect_names("{metadata: {name: cache, namespace: ns}, spec: {clusterIP: 10.240.96.1, selector: {app: x}}}",
 		     "10.240.96.1 cache.ns.svc.cluster.local\n");
 }
@@ -160,7 +160,7 @@ static void hooks(void **state)
 	const cJSON *status;
 
 	(void)state;
-	mem_copy_str(p.ip, sizeof(p.ip), "10.0.0.1");
+	mem_copy_str(p.ip, sizeof(p.ip), "10.240.11.2");
 	store_init(&d->store);
 	store_lock(&d->store);
 	store_put(&d->store, KIND_POD, object(POD));
@@ -175,7 +175,7 @@ static void hooks(void **state)
 	c.hooking = false;
 	c.hooked = true;
 	status = published(&p);
-	assert_string_equal(json_str(status, "podIP", ""), "10.0.0.1");
+	assert_string_equal(json_str(status, "podIP", ""), "10.240.11.2");
 	assert_non_null(json_path(status, "containerStatuses.0.state.running"));
 	assert_string_equal(ready_of(status), "True");
 	assert_true(docker_probe_active(&liveness));
@@ -183,7 +183,7 @@ static void hooks(void **state)
 	c.hooking = true;
 	c.restarts = 1;
 	status = published(&p);
-	assert_string_equal(json_str(status, "podIP", ""), "10.0.0.1");
+	assert_string_equal(json_str(status, "podIP", ""), "10.240.11.2");
 	assert_string_equal(ready_of(status), "False");
 	store_unlock(&d->store);
 	store_free(&d->store);
