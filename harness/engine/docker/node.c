@@ -3,6 +3,7 @@
  * through the API that the engine itself serves. A node is down while
  * STATE/down/NAME exists: that needs no driver to be undone. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,6 +131,17 @@ static cJSON *pods_of(struct node *n, const char *name, struct err *e)
 	return out;
 }
 
+/* Empty, so that nothing of it can be half there. */
+static int make_file(const char *path, struct err *e)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+
+	if (fd < 0)
+		return err_set(e, ERR_BROKEN, "cannot make %s: %s", path, strerror(errno));
+	close(fd);
+	return 0;
+}
+
 static int docker_node_stop(struct node *n, const char *name, bool power_cut, struct err *e)
 {
 	int64_t end_ns = clock_mono_ns() + STOP_GRACE_NS;
@@ -146,7 +158,7 @@ static int docker_node_stop(struct node *n, const char *name, bool power_cut, st
 	mem_copy_str(dir, sizeof(dir), path);
 	*strrchr(dir, '/') = '\0';
 	/* First, so that nothing is started again. */
-	if (file_mkdirs(dir, e) || file_write_atomic(path, "", 0, e)) {
+	if (file_mkdirs(dir, e) || make_file(path, e)) {
 		r = -1;
 	} else if (!power_cut) {
 		r = signal_pods(n, uids, SIGTERM, true, e) < 0 ? -1 : 0;
