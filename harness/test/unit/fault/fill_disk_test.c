@@ -47,7 +47,7 @@ static int make_volume(void **state)
 	if (geteuid() != 0 || access("/dev/loop-control", W_OK))
 		snprintf(f->why, sizeof(f->why), "needs root and loop devices");
 	else if (file_mkdirs(f->store.dir, &e) || volume_make(&f->store, "v1", 64 * MIB, about, &e))
-		snprintf(f->why, sizeof(f->why), "%s", e.msg);
+		mem_copy_str(f->why, sizeof(f->why), e.msg);
 	else
 		f->up = true;
 	volume_data_path(&f->store, "v1", f->data);
