@@ -76,9 +76,15 @@ void judge_phantom(const struct judging *j, struct judged *r)
 {
 	const struct loss *l = &j->m->loss;
 
-	count(j, r, l->phantom, l->phantom, "");
-	if (l->known && l->acked)
-		judged_as(r, r->verdict, "%lld values are there that were refused or never sent", (long long)l->phantom);
+	bool counted = j->ev->nwhole || j->ev->ntold;
+
+	count(j, r, counted ? l->phantom : l->phantom - l->unsent, l->phantom, "");
+	if (!l->known || !l->acked)
+		return;
+	judged_as(r, r->verdict, "%lld values are there that were refused or never sent", (long long)l->phantom);
+	if (!counted && l->unsent)
+		judged_also(r, "; no operation in the history sent %lld of them, and nothing counts its lines: some may be "
+			    "missing", (long long)l->unsent);
 }
 
 void judge_duplicate(const struct judging *j, struct judged *r)

@@ -170,7 +170,7 @@ static int64_t invented(const struct present *p, const int64_t *tried, size_t n)
 static void count(const struct view *v, enum op_f f, const struct present *p, const struct losing *l,
 		  struct loss *out, size_t *alloc)
 {
-	int64_t *tried = mem_alloc((v->nops + 1) * sizeof(*tried));
+	int64_t *tried = mem_alloc((v->nops + 1) * sizeof(*tried)), unsent;
 	size_t ntried = 0, i;
 
 	for (i = 0; i < v->nops; i++) {
@@ -194,7 +194,9 @@ static void count(const struct view *v, enum op_f f, const struct present *p, co
 	}
 	if (ntried)
 		qsort(tried, ntried, sizeof(*tried), by_i64);
-	out->phantom += invented(p, tried, ntried);
+	unsent = invented(p, tried, ntried);
+	out->phantom += unsent;
+	out->unsent += unsent;
 	free(tried);
 }
 

@@ -97,7 +97,7 @@ static void losses(struct arena *a, struct findings *f, const struct scenario_re
 		  arena_fmt(a, "%s%s evicted", l->more_missing ? "at most " : "",
 			    text_plural(l->evicted, "key was", "keys were").s));
 	add_count(f, FINDING_PHANTOM, s, l->phantom, -1,
-		  arena_fmt(a, "%s that had failed %s there all the same",
+		  arena_fmt(a, "%s that had failed, or that nobody sent, %s there all the same",
 			    text_plural(l->phantom, "write", "writes").s, l->phantom == 1 ? "was" : "were"));
 	add_count(f, FINDING_DUPLICATE, s, l->duplicate, -1,
 		  arena_fmt(a, "%s there more than once",
@@ -308,7 +308,7 @@ static const char *clause(struct arena *a, const struct run_report *run, const s
 	case FINDING_VIOLATION:
 		return arena_fmt(a, "what clients saw breaks the rules%s", where(a, run, v, n));
 	case FINDING_PHANTOM:
-		return arena_fmt(a, "%s writes that had failed were there all the same%s", text_count(count).s,
+		return arena_fmt(a, "%s writes that had failed, or that nobody sent, were there all the same%s", text_count(count).s,
 				 where(a, run, v, n));
 	case FINDING_DUPLICATE:
 		return arena_fmt(a, "%s writes were there more than once%s", text_count(count).s,

@@ -142,7 +142,7 @@ static void say_loss(struct buf *b, const struct loss *l)
 		buf_fmt(b, "; %s%s evicted for want of memory", l->more_missing ? "at most " : "",
 			text_plural(l->evicted, "key was", "keys were").s);
 	if (l->known && l->phantom > 0)
-		buf_fmt(b, "; %s that had failed %s there all the same",
+		buf_fmt(b, "; %s that had failed, or that nobody sent, %s there all the same",
 			text_plural(l->phantom, "write", "writes").s,
 			l->phantom == 1 ? "was" : "were");
 	if (l->known && l->duplicate > 0)

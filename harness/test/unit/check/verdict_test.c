@@ -189,6 +189,10 @@ static void test_lost(void **state)
 	assert_int_equal(trial_judge(&t, "[{\"metric\":\"phantom\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
 	t.m.loss = (struct loss){ .known = true, .acked = 5, .phantom = 1, .duplicate = 2 };
 	assert_int_equal(trial_judge(&t, "[{\"metric\":\"phantom\",\"at_most\":0}]")->verdict, VERDICT_FAIL);
+	/* Nobody sent it: or the line is missing from a history that nothing counts. */
+	t.m.loss.unsent = 1;
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"phantom\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "nothing counts its lines"));
 	assert_int_equal(trial_judge(&t, "[{\"metric\":\"duplicate\",\"at_most\":2}]")->verdict, VERDICT_PASS);
 	trial_end(&t);
 }
