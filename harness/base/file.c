@@ -132,6 +132,8 @@ int file_open_own(const char *path, struct err *e)
 	const char *why = NULL;
 	struct stat st;
 
+	if (fd < 0 && errno == EACCES && lstat(path, &st) == 0 && st.st_uid != geteuid())
+		return err_set(e, ERR_BROKEN, "cannot open %s: it is somebody else's: remove it", path);
 	if (fd < 0)
 		return err_set(e, ERR_BROKEN, "cannot open %s: %s", path,
 			       errno == ELOOP ? "it is a link, which is not followed: remove it" : strerror(errno));

@@ -390,6 +390,7 @@ static void shared_folders(void **state)
 		fd = file_open_own(lock, &e);
 		assert_int_equal(fchown(fd, 65534, 65534), 0);
 		close(fd);
+		/* By us or, with fs.protected_regular, by the kernel. */
 		assert_int_equal(file_open_own(lock, &e), -1);
 		assert_non_null(strstr(e.msg, "somebody else's"));
 		/* In a folder that is theirs alone it is theirs to lock. */
