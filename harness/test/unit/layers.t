@@ -73,7 +73,8 @@ absent() { # below which FOLDERS
     echo "$file: $name"
   done | sort -u
 }
-is_empty "$(texts '\bharness/[A-Za-z0-9_./-]+\.(c|h|t|sh|pl|css|awk|md)\b' | absent ..)" \
+# The newcomer's files are laid over the tree by their test.
+is_empty "$(texts '\bharness/[A-Za-z0-9_./-]+\.(c|h|t|sh|pl|css|awk|md)\b' | absent .. test/e2e/newcomer)" \
   "every path that is named exists"
 is_empty "$(said "\\b($(IFS='|'; echo "${layers[*]}")|test)/[a-z0-9_/]+\\.[cht]\\b" | absent .)" \
   "every path within harness/ that a comment or a document names exists"
