@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # For the tests beside it: a spoilt tree, a run in it, and what it left.
-cd "$(dirname "${BASH_SOURCE[0]}")/../../.." || exit 1
+cd "$(dirname "${BASH_SOURCE[0]}")/../../../.." || exit 1
 ordeal=$(realpath "${ORDEAL:-build/ordeal}")
 repo=$PWD
 export ORDEAL_HOME=$repo
