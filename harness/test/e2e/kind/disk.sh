@@ -3,7 +3,7 @@
 # the claims may hold, and afterwards it has what it had. Looks at the host's
 # file system itself. Needs the kind cluster; speaks TAP.
 set -uo pipefail
-cd "$(dirname "$0")/../../.." || exit 1
+cd "$(dirname "$0")/../../../.." || exit 1
 ordeal=${ORDEAL:-build/ordeal}
 work=$(mktemp -d)
 root=$(docker info -f '{{.DockerRootDir}}')

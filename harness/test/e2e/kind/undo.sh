@@ -3,7 +3,7 @@
 # nothing of the fault may be left on any node. Looks for itself, through
 # Docker, not through ordeal. Needs the kind cluster; speaks TAP.
 set -uo pipefail
-cd "$(dirname "$0")/../../.." || exit 1
+cd "$(dirname "$0")/../../../.." || exit 1
 ordeal=${ORDEAL:-build/ordeal}
 work=$(mktemp -d)
 nodes=(ordeal-control-plane ordeal-worker ordeal-worker2 ordeal-worker3)
