@@ -1,16 +1,11 @@
-/* The PostgreSQL client against a real server: every outcome, and no call
- * that outlives its deadline. */
+/* The PostgreSQL client against a real server: every outcome. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include <arpa/inet.h>
 #include <cmocka.h>
-#include <libpq-fe.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,117 +13,9 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/mem.h"
-#include "test/lib/pg_server.h"
 #include "system/client_kit.h"
-
-extern const struct client_ops client_postgres;
-
-#define DEADLINE_NS (400 * NS_PER_MS)
-#define LONG_NS (20 * NS_PER_S)
-/* What is promised is 50 ms; a test must hold on a starved machine too, and
- * what it guards against is a wait without end. */
-#define SLACK_NS (2 * NS_PER_S)
-
-struct fixture {
-	struct pg_server s;
-	struct member m;
-	struct access acc;
-	struct client *c;
-};
-
-static int stop(void **state)
-{
-	struct fixture *f = *state;
-
-	if (!f)
-		return 0;
-	if (f->c)
-		client_postgres.client_free(f->c);
-	pg_server_free(&f->s);
-	cJSON_Delete(f->acc.conf);
-	free(f);
-	return 0;
-}
-
-static int start(void **state)
-{
-	struct fixture *f;
-	struct err e = {0};
-
-	if (pg_server_missing())
-		return 0;
-	f = mem_alloc(sizeof(*f));
-	*state = f;
-	if (pg_server_new(&f->s, NULL))
-		goto fail;
-	pg_server_access(&f->s, &f->m, &f->acc);
-	if (client_postgres.setup(&f->acc, 4, LONG_NS, &e)) {
-		fprintf(stderr, "%s\n", e.msg);
-		goto fail;
-	}
-	f->c = client_postgres.client_new(&f->acc, 7);
-	return 0;
-fail:
-	stop(state); /* cmocka does not */
-	*state = NULL;
-	return -1;
-}
-
-static struct fixture *need(void **state)
-{
-	if (!*state) {
-		print_message("# skipped: %s\n", pg_server_missing());
-		skip();
-	}
-	return *state;
-}
-
-static struct op call(struct fixture *f, enum op_f kind, int64_t key, int64_t value, int64_t expect,
-		      int64_t deadline_ns)
-{
-	struct op op = {.f = kind, .key = key, .value = value, .expect = expect};
-
-	call_make(&client_postgres, f->c, &op, deadline_ns);
-	return op;
-}
-
-static struct op insert(struct fixture *f, int64_t value, int64_t deadline_ns)
-{
-	return call(f, OP_INSERT, OP_NO_VALUE, value, OP_NO_VALUE, deadline_ns);
-}
-
-static void must_be(const struct op *op, enum op_outcome want, const char *error)
-{
-	if (op->outcome != want || strncmp(op->error, error, strlen(error)) ||
-	    (!*error && op->error[0]))
-		fail_msg("%s: %s \"%s\", wanted %s \"%s\"", op_f_name(op->f),
-			 op_outcome_name(op->outcome), op->error, op_outcome_name(want), error);
-}
-
-static void sql(struct fixture *f, const char *text)
-{
-	char *v = pg_server_sql(&f->s, text);
-
-	assert_non_null(v);
-	free(v);
-}
-
-static void wait_for_sql(struct fixture *f, const char *text, const char *want)
-{
-	int64_t end_ns = clock_mono_ns() + LONG_NS;
-	bool same = false;
-
-	while (!same && clock_mono_ns() < end_ns) {
-		char *v = pg_server_sql(&f->s, text);
-
-		same = v && !strcmp(v, want);
-		free(v);
-		clock_sleep_until(clock_mono_ns() + 5 * NS_PER_MS);
-	}
-	if (!same)
-		fail_msg("never became %s: %s", want, text);
-}
+#include "test/lib/pg_server.h"
+#include "test/system/postgres/room.h"
 
 static void test_operations(void **state)
 {
@@ -193,64 +80,6 @@ static void test_final_read(void **state)
 	assert_int_equal(client_postgres.final_read(&f->acc, 4, &r, LONG_NS, &e), 0);
 	assert_int_equal(r.n, 0);
 	final_read_free(&r);
-}
-
-static void in_time(const struct op *op, int64_t limit_ns, const char *what)
-{
-	int64_t over = op->t_return - op->t_invoke - limit_ns;
-
-	print_message("# %s: %.1f ms past its deadline of %lld ms\n", what, (double)over / 1e6,
-		      (long long)(limit_ns / NS_PER_MS));
-	if (over > SLACK_NS)
-		fail_msg("%s took too long", what);
-}
-
-/* The whole server stands still, as under a freezer: kernel and connections
- * live on, nobody answers. */
-static void test_frozen(void **state)
-{
-	struct fixture *f = need(state);
-	struct sample s = {0};
-	struct probe *p = client_postgres.probe_new(&f->acc, &f->m);
-	struct final_read r;
-	struct err e = {0};
-	int64_t from;
-	struct op op;
-
-	op = insert(f, 2, LONG_NS);
-	must_be(&op, OP_OK, "");
-	client_postgres.probe(p, &s, LONG_NS);
-	assert_true(s.ok);
-	cJSON_Delete(s.extra);
-	pg_server_signal(&f->s, SIGSTOP);
-
-	op = insert(f, 3, DEADLINE_NS);
-	must_be(&op, OP_INFO, "timeout:");
-	assert_true(op.sent);
-	in_time(&op, DEADLINE_NS, "an open connection");
-	op = insert(f, 4, DEADLINE_NS);
-	must_be(&op, OP_FAIL, "timeout:");
-	assert_false(op.sent);
-	in_time(&op, DEADLINE_NS, "a new connection");
-
-	s = (struct sample){0};
-	client_postgres.probe(p, &s, DEADLINE_NS);
-	assert_false(s.ok);
-	assert_true(s.took_ns <= DEADLINE_NS + SLACK_NS);
-	cJSON_Delete(s.extra);
-	from = clock_mono_ns();
-	assert_int_equal(client_postgres.final_read(&f->acc, 4, &r, DEADLINE_NS, &e), -1);
-	final_read_free(&r);
-	assert_true(clock_mono_ns() - from <= DEADLINE_NS + SLACK_NS);
-	from = clock_mono_ns();
-	client_postgres.probe_free(p);
-	client_postgres.client_free(f->c);
-	assert_true(clock_mono_ns() - from <= SLACK_NS);
-
-	f->c = client_postgres.client_new(&f->acc, 7);
-	pg_server_signal(&f->s, SIGCONT);
-	op = insert(f, 5, LONG_NS);
-	must_be(&op, OP_OK, "");
 }
 
 /* A primary that no longer takes writes: the open connection must go. */
@@ -338,81 +167,6 @@ static void test_several_hosts(void **state)
 	f->c = mine;
 	cJSON_Delete(acc.conf);
 	close(fd);
-}
-
-struct running {
-	struct fixture *f;
-	struct op op;
-	int64_t value;
-};
-
-static void *run_insert(void *arg)
-{
-	struct running *r = arg;
-
-	r->op = insert(r->f, r->value, LONG_NS);
-	return NULL;
-}
-
-/* The server dies with a statement under way: nobody knows its fate. */
-static void test_killed(void **state)
-{
-	struct fixture *f = need(state);
-	struct running r = {.f = f, .value = 20};
-	char info[100];
-	pthread_t t;
-	PGconn *locker;
-	PGresult *res;
-
-	snprintf(info, sizeof(info), "hostaddr=127.0.0.1 port=%d user=postgres password=secret "
-		 "dbname=postgres", f->s.port);
-	locker = PQconnectdb(info);
-	res = PQexec(locker, "BEGIN; LOCK TABLE ordeal_insert");
-	assert_int_equal(PQresultStatus(res), PGRES_COMMAND_OK);
-	PQclear(res);
-	assert_int_equal(pthread_create(&t, NULL, run_insert, &r), 0);
-	wait_for_sql(f, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'", "1");
-	pg_server_signal(&f->s, SIGKILL);
-	pthread_join(t, NULL);
-	PQfinish(locker);
-	assert_int_equal(r.op.outcome, OP_INFO);
-	assert_true(r.op.sent);
-	pg_server_stop(&f->s);
-	assert_int_equal(pg_server_start(&f->s), 0);
-}
-
-/* Acknowledged by the primary alone, because someone cancelled the wait for
- * its standby: the answer is a success with a warning. */
-static void test_cancelled_wait(void **state)
-{
-	struct fixture *f = need(state);
-	struct running r = {.f = f, .value = 30};
-	pthread_t t;
-
-	sql(f, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
-	sql(f, "SELECT pg_reload_conf()");
-	wait_for_sql(f, "SHOW synchronous_standby_names", "nobody");
-	assert_int_equal(pthread_create(&t, NULL, run_insert, &r), 0);
-	wait_for_sql(f, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'", "1");
-	sql(f, "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
-	pthread_join(t, NULL);
-	must_be(&r.op, OP_INFO, "warning: canceling wait for synchronous replication");
-	/* And in silence, past the deadline. */
-	r.op = insert(f, 31, DEADLINE_NS);
-	must_be(&r.op, OP_INFO, "timeout:");
-	in_time(&r.op, DEADLINE_NS, "a wait for a standby");
-	sql(f, "ALTER SYSTEM RESET synchronous_standby_names");
-	sql(f, "SELECT pg_reload_conf()");
-	wait_for_sql(f, "SHOW synchronous_standby_names", "");
-	/* An error of the statement: certainly rolled back, connection kept. */
-	r.op = insert(f, 32, LONG_NS);
-	must_be(&r.op, OP_OK, "");
-	sql(f, "ALTER TABLE ordeal_insert ADD CONSTRAINT small CHECK (value < 1000)");
-	r.op = insert(f, 1000, LONG_NS);
-	must_be(&r.op, OP_FAIL, "23514:");
-	r.op = insert(f, 33, LONG_NS);
-	must_be(&r.op, OP_OK, "");
-	assert_int_equal(r.op.connect_ns, 0);
 }
 
 /* A payload makes a full disk felt; it must survive no compression. */
@@ -542,12 +296,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_operations),
 		cmocka_unit_test(test_final_read),
-		cmocka_unit_test(test_frozen),
 		cmocka_unit_test(test_read_only),
 		cmocka_unit_test(test_down_and_up),
 		cmocka_unit_test(test_several_hosts),
-		cmocka_unit_test(test_killed),
-		cmocka_unit_test(test_cancelled_wait),
 		cmocka_unit_test(test_payload),
 		cmocka_unit_test(test_inforce),
 		cmocka_unit_test(test_probe_standby),

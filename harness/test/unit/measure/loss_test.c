@@ -1,98 +1,18 @@
+/* Which acknowledged writes to registers are lost. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "measure/measure.h"
-#include "test/lib/evidence_kept.h"
 #include "test/lib/synth.h"
-
-/* Acknowledged writes of registers that are lost, evictions, and final reads
- * that tell nothing. */
-
-#define MS NS_PER_MS
-#define SEC NS_PER_S
-
-enum { NONE = OP_NO_VALUE };
-
-struct run {
-	struct history h;
-	cJSON *events;
-	struct measured m;
-};
-
-static void begin(struct run *r)
-{
-	memset(r, 0, sizeof(*r));
-	r->events = cJSON_CreateArray();
-}
-
-static void event(struct run *r, const char *kind, int64_t t, const char *more)
-{
-	struct err e = { 0 };
-	cJSON *o = json_parse(more, "test", &e);
-
-	assert_non_null(o);
-	json_set_i64(o, "t", t);
-	json_set_i64(o, "s", 0);
-	json_set_str(o, "k", kind);
-	json_push(r->events, o);
-}
-
-static struct op *put(struct run *r, enum op_f f, int64_t key, int64_t expect, int64_t value, int64_t from,
-		      int64_t to, enum op_outcome o)
-{
-	struct op op = { .f = f, .key = key, .value = value, .expect = expect, .t_intended = from,
-			 .t_invoke = from, .t_return = to, .outcome = o, .sent = true };
-
-	if (o == OP_INFO)
-		op_error_set(&op, OP_ERR_TIMEOUT, "no answer in time");
-	if (o == OP_FAIL)
-		mem_copy_str(op.error, sizeof(op.error), "refused");
-	history_add(&r->h, &op);
-	return &r->h.ops[r->h.n - 1];
-}
-
-/* The i-th 10 ms after a second, in 2 ms. */
-static struct op *at(struct run *r, int i, enum op_f f, int64_t expect, int64_t value, enum op_outcome o)
-{
-	return put(r, f, 0, expect, value, SEC + i * 10 * MS, SEC + i * 10 * MS + 2 * MS, o);
-}
-
-static void measure(struct run *r, const char *present, const char *registers)
-{
-	struct arena a = { 0 };
-
-	event(r, "final", 60 * SEC, arena_fmt(&a, "{\"present\":%s,\"duplicates\":[],\"registers\":%s}", present,
-					      registers));
-	history_sort(&r->h);
-	measure_scenario(&r->h, evidence_kept(r->events, 0), &r->m);
-	arena_free(&a);
-}
-
-static void end(struct run *r)
-{
-	measured_free(&r->m);
-	history_free(&r->h);
-	cJSON_Delete(r->events);
-}
-
-static bool lost(const struct run *r, int64_t value)
-{
-	for (size_t i = 0; i < r->m.loss.n; i++)
-		if (r->m.loss.writes[i].value == value)
-			return true;
-	return false;
-}
+#include "test/unit/measure/registers.h"
 
 static void lost_are(const struct run *r, int64_t n, int64_t untold)
 {
@@ -365,145 +285,6 @@ static void test_truth(void **state)
 	assert_true(found > 300);
 }
 
-/* ---- evictions ---- */
-
-static void evicts(struct run *r, const char *member, int shard, int keys)
-{
-	for (int i = 0; i < 10; i++) {
-		cJSON *s = synth_sample(member, SEC + i * 100 * MS, true, "primary", true, 1), *x;
-
-		x = cJSON_AddObjectToObject(s, "x");
-		json_set_i64(x, "evicted_keys", i < 5 ? 3 : 3 + keys);
-		if (shard)
-			json_set_i64(s, "shard", shard);
-		json_push(r->events, s);
-	}
-}
-
-static void insert(struct run *r, int64_t value, int shard)
-{
-	put(r, OP_INSERT, NONE, NONE, value, SEC + value * MS, SEC + value * MS + MS, OP_OK)->shard =
-		(uint32_t)shard;
-}
-
-static void test_as_many_as_evicted(void **state)
-{
-	struct run r;
-
-	(void)state;
-	begin(&r);
-	evicts(&r, "m0", 0, 1);
-	for (int v = 1; v <= 20; v++)
-		insert(&r, v, 0);
-	measure(&r, "[[1,15]]", "{}");
-	assert_int_equal(r.m.loss.lost, 4);
-	assert_int_equal(r.m.loss.n, 4);
-	assert_int_equal(r.m.loss.lost_inserts, 4);
-	assert_int_equal(r.m.loss.evicted, 1);
-	assert_int_equal(r.m.loss.evictions, 1);
-	assert_true(r.m.loss.more_missing);
-	assert_int_equal(r.m.loss.maybe_lost, 1);
-	assert_int_equal(r.m.loss.by_cause[LOSS_UNKNOWN], 4);
-	assert_non_null(strstr(r.m.loss.writes[0].how, "more is missing than the 1 key"));
-	end(&r);
-	begin(&r);
-	evicts(&r, "m0", 0, 5);
-	for (int v = 1; v <= 20; v++)
-		insert(&r, v, 0);
-	measure(&r, "[[1,15]]", "{}");
-	assert_int_equal(r.m.loss.lost, 0);
-	assert_int_equal(r.m.loss.evicted, 5);
-	assert_false(r.m.loss.more_missing);
-	assert_int_equal(r.m.loss.maybe_lost, 0);
-	end(&r);
-}
-
-/* One shard's evictions are not another's. */
-static void test_evicted_elsewhere(void **state)
-{
-	struct run r;
-
-	(void)state;
-	begin(&r);
-	evicts(&r, "m0", 1, 5);
-	evicts(&r, "m1", 2, 1);
-	insert(&r, 1, 1);
-	insert(&r, 2, 1);
-	for (int v = 3; v <= 6; v++)
-		insert(&r, v, 2);
-	measure(&r, "[]", "{}");
-	assert_int_equal(r.m.loss.evicted, 3);
-	assert_int_equal(r.m.loss.lost, 3);
-	end(&r);
-}
-
-/* A register's key takes with it what had been written to it, and no more. */
-static void test_evicted_register(void **state)
-{
-	struct run r;
-
-	(void)state;
-	begin(&r);
-	evicts(&r, "m0", 0, 1);
-	at(&r, 0, OP_CAS, NONE, 1, OP_OK);
-	at(&r, 1, OP_CAS, 1, 2, OP_OK);
-	at(&r, 40, OP_CAS, NONE, 3, OP_OK); /* begun anew */
-	at(&r, 41, OP_CAS, 3, 4, OP_OK);    /* and this one is lost */
-	insert(&r, 100, 0);
-	measure(&r, "[]", "{\"0\":3}");
-	assert_int_equal(r.m.loss.evicted, 1);
-	assert_int_equal(r.m.loss.lost, 2);
-	assert_true(lost(&r, 4) && lost(&r, 100));
-	assert_int_equal(r.m.loss.lost_inserts, 1);
-	assert_int_equal(r.m.loss.lost_register_writes, 1);
-	end(&r);
-}
-
-/* ---- final reads that tell nothing ---- */
-
-static void test_two_at_the_end(void **state)
-{
-	struct run r;
-
-	(void)state;
-	begin(&r);
-	for (int v = 1; v <= 20; v++)
-		insert(&r, v, 0);
-	at(&r, 0, OP_CAS, NONE, 1, OP_OK);
-	for (int i = 0; i < 20; i++) {
-		json_push(r.events, synth_sample("m0", SEC + i * 100 * MS, true, "primary", true, 1));
-		json_push(r.events, synth_sample("m1", SEC + i * 100 * MS, true, i < 10 ? "replica" : "primary",
-						 i >= 10, 2));
-	}
-	event(&r, "phase", 50 * SEC, "{\"phase\":\"unsettled\",\"detail\":\"two\"}");
-	measure(&r, "[[1,10]]", "{\"0\":null}");
-	assert_false(r.m.loss.known);
-	assert_non_null(strstr(r.m.loss.why_unknown, "m0 and m1 were both writable primaries"));
-	assert_int_equal(r.m.loss.acked, 21);
-	assert_int_equal(r.m.loss.lost, 0);
-	assert_int_equal(r.m.loss.maybe_lost, 0);
-	assert_int_equal(r.m.loss.n, 0);
-	end(&r);
-}
-
-/* A replica that is still away does not hide what the only primary lacks. */
-static void test_unsettled_otherwise(void **state)
-{
-	struct run r;
-
-	(void)state;
-	begin(&r);
-	for (int v = 1; v <= 20; v++)
-		insert(&r, v, 0);
-	for (int i = 0; i < 20; i++)
-		json_push(r.events, synth_sample("m0", SEC + i * 100 * MS, true, "primary", true, 1));
-	event(&r, "phase", 50 * SEC, "{\"phase\":\"unsettled\",\"detail\":\"m1 is away\"}");
-	measure(&r, "[[1,10]]", "{}");
-	assert_true(r.m.loss.known);
-	assert_int_equal(r.m.loss.lost, 10);
-	end(&r);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -515,11 +296,6 @@ int main(void)
 		cmocka_unit_test(test_strange),
 		cmocka_unit_test(test_values_twice),
 		cmocka_unit_test(test_truth),
-		cmocka_unit_test(test_as_many_as_evicted),
-		cmocka_unit_test(test_evicted_elsewhere),
-		cmocka_unit_test(test_evicted_register),
-		cmocka_unit_test(test_two_at_the_end),
-		cmocka_unit_test(test_unsettled_otherwise),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

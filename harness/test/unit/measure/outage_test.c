@@ -1,11 +1,11 @@
+/* Which gaps are the outage of which fault. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -13,173 +13,7 @@
 #include "measure/measure.h"
 #include "test/lib/evidence_kept.h"
 #include "test/lib/synth.h"
-
-/* Outages on histories whose truth is known. */
-
-#define MS NS_PER_MS
-
-struct world {
-	struct synth s;
-	struct history h;
-	cJSON *events;
-	struct measured m;
-};
-
-static void world_begin(struct world *w, uint64_t seed)
-{
-	memset(w, 0, sizeof(*w));
-	synth_defaults(&w->s, seed);
-	w->events = cJSON_CreateArray();
-}
-
-static void add_down(struct world *w, int64_t from, int64_t length, enum synth_mode mode)
-{
-	struct synth_down *d = &w->s.down[w->s.ndown++];
-
-	d->from = w->s.start_ns + from;
-	d->to = d->from + length;
-	d->mode = mode;
-}
-
-static void measure(struct world *w)
-{
-	synth_history(&w->s, &w->h);
-	measure_scenario(&w->h, evidence_kept(w->events, 0), &w->m);
-}
-
-static void world_end(struct world *w)
-{
-	measured_free(&w->m);
-	history_free(&w->h);
-	cJSON_Delete(w->events);
-}
-
-static int64_t stated_error(const struct outage *o)
-{
-	return o->hi_ns - o->lo_ns;
-}
-
-/* From the last effect before the service went down (not before the
- * injection) to the first one after. */
-static void truth(const struct world *w, const struct fault_seen *f, const struct synth_down *d,
-		  int64_t *last, int64_t *first)
-{
-	size_t i;
-
-	*last = f->rec->injected_ns;
-	*first = INT64_MAX;
-	for (i = 0; i < w->h.n; i++) {
-		const struct op *op = &w->h.ops[i];
-		int64_t t;
-
-		if (op->outcome != OP_OK || op->f == OP_READ)
-			continue;
-		t = w->s.effect[op->value];
-		if (t < d->to && t > *last)
-			*last = t;
-		if (t >= d->to && t < *first)
-			*first = t;
-	}
-}
-
-static void assert_contains(const struct world *w, const struct fault_seen *f, const struct synth_down *d)
-{
-	const struct outage *o = &f->outage;
-	int64_t last, first;
-
-	truth(w, f, d, &last, &first);
-	assert_true(o->any && o->ended);
-	if (o->down_lo > last || o->down_hi < last || o->up_lo > first || o->up_hi < first)
-		fail_msg("down in [%lld, %lld], up in [%lld, %lld] (us from the truth)",
-			 (long long)(o->down_lo - last) / 1000, (long long)(o->down_hi - last) / 1000,
-			 (long long)(o->up_lo - first) / 1000, (long long)(o->up_hi - first) / 1000);
-	assert_true(o->lo_ns <= first - last && first - last <= o->hi_ns);
-}
-
-/* One outage of one mode after 10 s; returns the widest stated error. */
-static int64_t widest(enum synth_mode mode, int64_t length, bool paced, bool sampled)
-{
-	int64_t worst = 0;
-	uint64_t seed;
-
-	for (seed = 1; seed <= 20; seed++) {
-		struct world w;
-
-		world_begin(&w, seed);
-		w.s.paced = paced;
-		add_down(&w, 10 * NS_PER_S + (int64_t)seed * 7 * MS, length, mode);
-		synth_add_fault(w.events, "kill", "kill-pod", w.s.down[0].from - 20 * MS);
-		if (sampled)
-			synth_samples(&w.s, w.events);
-		measure(&w);
-		assert_int_equal(w.m.nfaults, 1);
-		assert_ptr_equal(w.m.worst, &w.m.faults[0].outage);
-		assert_contains(&w, &w.m.faults[0], &w.s.down[0]);
-		if (stated_error(w.m.worst) > worst)
-			worst = stated_error(w.m.worst);
-		world_end(&w);
-	}
-	print_message("mode %d: stated error at most %.1f ms\n", (int)mode, (double)worst / MS);
-	return worst;
-}
-
-static void test_refused(void **state)
-{
-	(void)state;
-	assert_true(widest(SYNTH_REFUSE, 3700 * MS, false, false) <= 50 * MS);
-	assert_true(widest(SYNTH_REFUSE, 25 * NS_PER_S, true, false) <= 50 * MS);
-}
-
-static void test_hung(void **state)
-{
-	(void)state;
-	/* Calls that were under way when the pod went, and none after. */
-	assert_true(widest(SYNTH_VANISH, 12340 * MS, true, false) <= 50 * MS);
-	/* All hang: an attempt every 15 to 30 ms, and some of them are reads. */
-	assert_true(widest(SYNTH_HANG, 12340 * MS, true, false) <= 150 * MS);
-	assert_true(widest(SYNTH_HANG, 2770 * MS, true, false) <= 150 * MS);
-}
-
-static void freeze(struct world *w, int64_t from, int64_t to)
-{
-	cJSON *e;
-
-	synth_add_fault(w->events, "freeze", "pause", from);
-	if (to)
-		json_push(w->events, synth_fault("freeze", "pause", "healing", to));
-	cJSON_ArrayForEach(e, w->events) {
-		json_set_bool(e, "silences", true);
-		json_set(e, "targets", cJSON_Parse("[{\"member\":\"m0\",\"role\":\"primary\"}]"));
-	}
-}
-
-/* A frozen or cut off primary is silent from a known instant on: what clients
- * that hang cannot tell, the fault does. */
-static void test_silenced(void **state)
-{
-	int64_t worst = 0;
-	uint64_t seed;
-
-	(void)state;
-	for (seed = 1; seed <= 20; seed++) {
-		struct world w;
-		int64_t effective;
-
-		world_begin(&w, seed);
-		w.s.paced = true;
-		add_down(&w, 10 * NS_PER_S + (int64_t)seed * 7 * MS, 12340 * MS, SYNTH_HANG);
-		effective = w.s.down[0].from;
-		freeze(&w, effective, 0);
-		measure(&w);
-		assert_contains(&w, &w.m.faults[0], &w.s.down[0]);
-		assert_true(w.m.worst->down_hi <= effective || w.m.worst->down_hi == w.m.worst->down_lo);
-		if (stated_error(w.m.worst) > worst)
-			worst = stated_error(w.m.worst);
-		world_end(&w);
-	}
-	print_message("silenced: stated error at most %.1f ms\n", (double)worst / MS);
-	assert_true(worst <= 75 * MS); /* the rest is the end, where some attempts are reads */
-}
+#include "test/unit/measure/world.h"
 
 /* Nobody was refused, and all clients wait: when it thawed, the fault tells. */
 static void test_thawed(void **state)
@@ -225,27 +59,6 @@ static void test_second_gap_after_silence(void **state)
 		assert_contains(&w, &w.m.faults[0], &w.s.down[1]);
 		world_end(&w);
 	}
-}
-
-/* Calls that waited through the outage and were served at its end do not tell
- * when that was; the members' own word does. */
-static void test_members_word(void **state)
-{
-	int64_t alone, helped;
-
-	(void)state;
-	alone = widest(SYNTH_FREEZE, 12500 * MS, false, false);
-	helped = widest(SYNTH_FREEZE, 12500 * MS, false, true);
-	assert_true(helped < alone);
-	assert_true(helped <= 150 * MS);
-}
-
-static void test_frozen_and_answered(void **state)
-{
-	(void)state;
-	/* Nobody is refused: each end is only known to L, here 18 ms. */
-	assert_true(widest(SYNTH_FREEZE, 250 * MS, false, false) <= 60 * MS);
-	assert_true(widest(SYNTH_FREEZE, 8200 * MS, true, false) <= 150 * MS);
 }
 
 static void test_no_outage(void **state)
@@ -531,102 +344,6 @@ static void test_generator_gave_up(void **state)
 	world_end(&w);
 }
 
-static void test_clients_and_parts(void **state)
-{
-	const struct outage *o;
-	struct world w;
-
-	(void)state;
-	world_begin(&w, 12);
-	add_down(&w, 10 * NS_PER_S, 4 * NS_PER_S, SYNTH_REFUSE);
-	synth_add_fault(w.events, "kill", "kill-pod", w.s.down[0].from - 5 * MS);
-	measure(&w);
-	o = w.m.worst;
-	assert_true(o->client_min_ns >= 4 * NS_PER_S - 50 * MS);
-	assert_true(o->client_min_ns <= o->client_median_ns && o->client_median_ns <= o->client_max_ns);
-	assert_true(o->client_max_ns < 8 * NS_PER_S);
-	assert_int_equal(o->m.effective, w.s.down[0].from - 5 * MS);
-	assert_int_equal(o->m.first_ack, o->up_hi);
-	assert_int_equal(o->m.resolved_ns, 0);
-	assert_true(o->m.baseline >= o->m.first_ack && o->m.baseline < o->m.first_ack + NS_PER_S);
-	world_end(&w);
-}
-
-/* p99 comes back later than the first acknowledgement when the service is
- * slow for 5 s after it. */
-static void test_baseline_later(void **state)
-{
-	struct world w;
-	int64_t slow_until, i;
-
-	(void)state;
-	world_begin(&w, 13);
-	add_down(&w, 10 * NS_PER_S, 2 * NS_PER_S, SYNTH_REFUSE);
-	synth_add_fault(w.events, "kill", "kill-pod", w.s.down[0].from);
-	synth_history(&w.s, &w.h);
-	slow_until = w.s.down[0].to + 5 * NS_PER_S;
-	for (i = 0; i < (int64_t)w.h.n; i++) {
-		struct op *op = &w.h.ops[i];
-
-		if (op->outcome == OP_OK && op->t_intended > w.s.down[0].to + 100 * MS &&
-		    op->t_intended < slow_until)
-			op->t_return += 200 * MS;
-	}
-	measure_scenario(&w.h, evidence_kept(w.events, 0), &w.m);
-	/* Up to 1 % of a window may still be slow. */
-	assert_true(w.m.worst->m.baseline >= slow_until - 100 * MS);
-	assert_true(w.m.worst->m.baseline <= slow_until + 100 * MS);
-	world_end(&w);
-}
-
-/* Quick failures are no sign of health. */
-static void test_baseline_after_failures(void **state)
-{
-	struct world w;
-	int64_t failing_until;
-	size_t i;
-
-	(void)state;
-	world_begin(&w, 17);
-	add_down(&w, 10 * NS_PER_S, 2 * NS_PER_S, SYNTH_REFUSE);
-	synth_add_fault(w.events, "kill", "kill-pod", w.s.down[0].from);
-	synth_history(&w.s, &w.h);
-	failing_until = w.s.down[0].to + 4 * NS_PER_S;
-	for (i = 0; i < w.h.n; i++) {
-		struct op *op = &w.h.ops[i];
-
-		if (op->t_intended > w.s.down[0].to + 100 * MS && op->t_intended < failing_until && i % 10 == 0) {
-			op->outcome = OP_FAIL;
-			mem_copy_str(op->error, sizeof(op->error), "server: no");
-		}
-	}
-	measure_scenario(&w.h, evidence_kept(w.events, 0), &w.m);
-	assert_true(w.m.worst->m.baseline >= failing_until - 200 * MS);
-	world_end(&w);
-}
-
-static void test_buckets(void **state)
-{
-	struct world w;
-	int ok = 0, bad = 0;
-	size_t i;
-
-	(void)state;
-	world_begin(&w, 14);
-	add_down(&w, 10 * NS_PER_S, 2 * NS_PER_S, SYNTH_REFUSE);
-	synth_add_fault(w.events, "kill", "kill-pod", w.s.down[0].from);
-	measure(&w);
-	for (i = 0; i < w.m.nbuckets; i++) {
-		ok += w.m.buckets[i].ok;
-		bad += w.m.buckets[i].fail + w.m.buckets[i].info;
-	}
-	assert_int_equal(ok + bad, (int)w.h.n);
-	assert_true(bad > 300 && bad < 420);
-	assert_true(w.m.buckets[3].p99_ns > 0 && w.m.buckets[3].p99_ns < 30 * MS);
-	assert_int_equal(w.m.buckets[11].p50_ns, -1);
-	world_end(&w);
-}
-
 static void test_empty(void **state)
 {
 	struct history h = { 0 };
@@ -645,86 +362,11 @@ static void test_empty(void **state)
 	cJSON_Delete(events);
 }
 
-/* Random outages, rates, clients, latencies: the truth is always inside. */
-static void test_property(void **state)
-{
-	struct rng r = { 20240917 };
-	int64_t widest_ns = 0;
-	int i;
-
-	(void)state;
-	for (i = 0; i < 300; i++) {
-		struct world w;
-
-		world_begin(&w, rng_next(&r));
-		w.s.rate = (double)(60 + rng_below(&r, 300));
-		w.s.clients = (int)(8 + rng_below(&r, 90));
-		w.s.length_ns = 25 * NS_PER_S;
-		w.s.deadline_ns = (int64_t)(300 + rng_below(&r, 1200)) * MS;
-		w.s.latency_ns = (int64_t)(200000 + rng_below(&r, 10000000));
-		w.s.spread_ns = (int64_t)(100000 + rng_below(&r, 15000000));
-		w.s.connect_ns = (int64_t)rng_below(&r, 20000000);
-		w.s.paced = rng_below(&r, 2);
-		add_down(&w, 8 * NS_PER_S + (int64_t)rng_below(&r, 4000) * MS,
-			 (int64_t)(400 + rng_below(&r, 9000)) * MS + (int64_t)rng_below(&r, 1000000),
-			 (enum synth_mode)rng_below(&r, 4));
-		synth_add_fault(w.events, "kill", "kill-pod", w.s.down[0].from - (int64_t)rng_below(&r, 100) * MS);
-		if (rng_below(&r, 2))
-			synth_samples(&w.s, w.events);
-		measure(&w);
-		assert_contains(&w, &w.m.faults[0], &w.s.down[0]);
-		if (stated_error(w.m.worst) > widest_ns)
-			widest_ns = stated_error(w.m.worst);
-		world_end(&w);
-	}
-	print_message("widest stated error: %.1f ms\n", (double)widest_ns / MS);
-}
-
-static void test_percentile(void **state)
-{
-	int64_t v[1000];
-	int i;
-
-	(void)state;
-	for (i = 0; i < 1000; i++)
-		v[i] = i + 1;
-	assert_int_equal(stat_percentile(v, 1000, 0.999), 999);
-	assert_int_equal(stat_percentile(v, 1000, 0.5), 500);
-	assert_int_equal(stat_percentile(v, 1000, 1), 1000);
-	assert_int_equal(stat_percentile(v, 1000, 0), 1);
-	assert_int_equal(stat_percentile(v, 1, 0.99), 1);
-	assert_int_equal(stat_percentile(v, 0, 0.99), -1);
-}
-
-static void test_median(void **state)
-{
-	double five[] = { 5, 1, 4, 2, 3 }, six[] = { 6, 1, 5, 2, 4, 3 }, lo, hi;
-	double twenty[20];
-	int i;
-
-	(void)state;
-	assert_true(stat_median_ci(five, 5, &lo, &hi) == 3);
-	assert_true(lo == -1 && hi == -1);
-	assert_true(stat_median_ci(six, 6, &lo, &hi) == 3.5);
-	assert_true(lo == 1 && hi == 6);
-	for (i = 0; i < 20; i++)
-		twenty[i] = 20 - i;
-	/* Tables of the sign test: n = 20 gives the 6th and the 15th. */
-	assert_true(stat_median_ci(twenty, 20, &lo, &hi) == 10.5);
-	assert_true(lo == 6 && hi == 15);
-	assert_true(stat_median_ci(NULL, 0, &lo, &hi) == -1);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_hung),
-		cmocka_unit_test(test_silenced),
 		cmocka_unit_test(test_thawed),
 		cmocka_unit_test(test_second_gap_after_silence),
-		cmocka_unit_test(test_members_word),
-		cmocka_unit_test(test_frozen_and_answered),
 		cmocka_unit_test(test_no_outage),
 		cmocka_unit_test(test_slow_call),
 		cmocka_unit_test(test_half_dead_address),
@@ -738,14 +380,7 @@ int main(void)
 		cmocka_unit_test(test_never_ended),
 		cmocka_unit_test(test_one_refused),
 		cmocka_unit_test(test_generator_gave_up),
-		cmocka_unit_test(test_clients_and_parts),
-		cmocka_unit_test(test_baseline_later),
-		cmocka_unit_test(test_baseline_after_failures),
-		cmocka_unit_test(test_buckets),
 		cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_property),
-		cmocka_unit_test(test_percentile),
-		cmocka_unit_test(test_median),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

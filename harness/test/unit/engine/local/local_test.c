@@ -1,15 +1,12 @@
-/* Engine local on its own: pods that are processes, agents beside them, and
- * nothing left when the driver dies. The test program is its own `ordeal`:
- * the engine starts the running binary. */
+/* Engine local on its own: pods that are processes, and agents beside them. The
+ * test program is its own `ordeal`: the engine starts the running binary. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <dirent.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,49 +20,10 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/proc.h"
-#include "engine/engine.h"
 #include "base/procs.h"
+#include "engine/engine.h"
 #include "memoryd/server.h"
-
-extern const struct engine_ops engine_local;
-
-#define SOON_NS (60 * NS_PER_S) /* generous: a busy machine is no failure */
-#define OPS (&engine_local)
-
-struct place {
-	char dir[64];
-	struct arena arena;
-	struct manifest m;
-	struct engine *en;
-	struct err e;
-	/* What the watch told. */
-	pthread_mutex_t lock;
-	cJSON *told;
-};
-
-static void ok(struct place *p, int r)
-{
-	if (r)
-		fail_msg("%s", p->e.msg);
-}
-
-static void read_fixture(struct place *p)
-{
-	char root[PATH_MAX], path[PATH_MAX + 40];
-
-	ok(p, file_project_root(root, &p->e));
-	snprintf(path, sizeof(path), "%s/fixtures/memory/corrected", root);
-	ok(p, manifest_read_dir(&p->arena, path, &p->m, &p->e));
-}
-
-static void open_engine(struct place *p)
-{
-	struct engine_conf conf = {.run_id = "test", .token = "0123456789abcdef",
-				   .load_token = "0fedcba987654321"};
-
-	ok(p, OPS->open(&conf, &p->en, &p->e));
-}
+#include "test/unit/engine/local/place.h"
 
 static void begin(struct place *p)
 {
@@ -112,35 +70,6 @@ static bool was_told(struct place *p, const char *uid, const char *key)
 			      !strcmp(json_str(o, "type", ""), "pod"));
 	pthread_mutex_unlock(&p->lock);
 	return yes;
-}
-
-static cJSON *pod_file(struct place *p, const char *name)
-{
-	char path[300];
-
-	snprintf(path, sizeof(path), "%s/local/state/pods/%s.json", p->dir, name);
-	return file_exists(path) ? json_read_file(path, &p->e) : NULL;
-}
-
-static void nap(void)
-{
-	clock_sleep_until(clock_mono_ns() + 10 * NS_PER_MS);
-}
-
-static int count_files(const char *dir, const char *sub)
-{
-	char path[300];
-	struct dirent *d;
-	int n = 0;
-	DIR *f;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, sub);
-	f = opendir(path);
-	while (f && (d = readdir(f)))
-		n += d->d_name[0] != '.';
-	if (f)
-		closedir(f);
-	return n;
 }
 
 static void pods_come_up_die_and_come_back(void **state)
@@ -336,154 +265,6 @@ static void only_one_at_a_time(void **state)
 	end(&p);
 }
 
-/* ---- the driver dies ---- */
-
-/* Another process that brings everything up and then waits to be killed. */
-static int victim(const char *dir)
-{
-	struct place p = {0};
-
-	mem_copy_str(p.dir, sizeof(p.dir), dir);
-	setenv("ORDEAL_CACHE", dir, 1);
-	open_engine(&p);
-	read_fixture(&p);
-	if (OPS->lock(p.en, clock_mono_ns(), &p.e) || OPS->up(p.en, &p.e) ||
-	    OPS->agents_up(p.en, &p.e) || OPS->apply(p.en, &p.m, &p.e) ||
-	    OPS->wait_ready(p.en, &p.m, clock_mono_ns() + SOON_NS, &p.e)) {
-		fprintf(stderr, "%s\n", p.e.msg);
-		return 1;
-	}
-	puts("standing");
-	fflush(stdout);
-	for (;;)
-		pause();
-}
-
-static pid_t start_victim(const char *dir)
-{
-	char self[PATH_MAX], log[128];
-	const char *argv[] = {self, "victim", dir, NULL};
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	int64_t end_ns = clock_mono_ns() + SOON_NS;
-	struct buf b = {0};
-	struct err e = {0};
-	pid_t pid;
-
-	assert_true(n > 0);
-	self[n] = '\0';
-	snprintf(log, sizeof(log), "%s/victim.log", dir);
-	assert_int_equal(proc_start(argv, log, &pid, &e), 0);
-	do {
-		nap();
-		buf_reset(&b);
-		assert_int_equal(file_read(log, &b, &e), 0);
-		if (!proc_alive(pid) || clock_mono_ns() > end_ns)
-			fail_msg("%s", buf_cstr(&b));
-	} while (!strstr(buf_cstr(&b), "standing"));
-	buf_free(&b);
-	return pid;
-}
-
-struct known {
-	struct proc_stat v[16];
-	size_t n;
-};
-
-/* Every process that stands in procs/, and lives. */
-static void all_processes(const char *dir, struct known *k)
-{
-	char path[300];
-	struct dirent *d;
-	DIR *f;
-
-	k->n = 0;
-	snprintf(path, sizeof(path), "%s/local/procs", dir);
-	f = opendir(path);
-	assert_non_null(f);
-	while ((d = readdir(f)) && k->n < 16)
-		if (d->d_name[0] != '.' && procs_stat((int)strtol(d->d_name, NULL, 10), &k->v[k->n]) == 0)
-			k->n++;
-	closedir(f);
-}
-
-static size_t still_there(const struct known *k)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < k->n; i++)
-		n += procs_same(k->v[i].pid, k->v[i].start_ticks);
-	return n;
-}
-
-static void nothing_outlives_a_killed_driver(void **state)
-{
-	int64_t end_ns;
-	cJSON *found = cJSON_CreateArray();
-	struct engine_conf conf = {.run_id = "after"};
-	struct known k;
-	struct engine *en;
-	struct place p = {0};
-	struct err e = {0};
-	char dir[64];
-	cJSON *file;
-	pid_t pid;
-
-	(void)state;
-	snprintf(dir, sizeof(dir), "/tmp/ordeal-test.XXXXXX");
-	assert_non_null(mkdtemp(dir));
-	pid = start_victim(dir);
-	all_processes(dir, &k);
-	assert_int_equal(k.n, 5); /* three members, two agents */
-	assert_int_equal(still_there(&k), 5);
-	/* A member that stands still must go as well. */
-	mem_copy_str(p.dir, sizeof(p.dir), dir);
-	file = pod_file(&p, "memory-2");
-	assert_int_equal(kill((pid_t)json_i64(file, "pid", 0), SIGSTOP), 0);
-	cJSON_Delete(file);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	/* The node agent stays until its dead-man time is over; `recover` does
-	 * not wait for that. */
-	end_ns = clock_mono_ns() + SOON_NS;
-	while (still_there(&k) > 1 && clock_mono_ns() < end_ns)
-		nap();
-	assert_true(still_there(&k) <= 1);
-	setenv("ORDEAL_CACHE", dir, 1);
-	assert_int_equal(OPS->open(&conf, &en, &e), 0);
-	assert_int_equal(OPS->lock(en, clock_mono_ns() + SOON_NS, &e), 0);
-	if (OPS->recover(en, found, &e))
-		fail_msg("%s", e.msg);
-	assert_int_equal(still_there(&k), 0);
-	assert_true(cJSON_GetArraySize(found) <= 1);
-	assert_int_equal(count_files(dir, "local/procs"), 0);
-	assert_int_equal(count_files(dir, "local/state"), 0);
-	OPS->close(en);
-	cJSON_Delete(found);
-	assert_int_equal(file_remove_tree(dir, &e), 0);
-}
-
-static void the_node_agent_ends_by_itself(void **state)
-{
-	int64_t end_ns;
-	struct known k;
-	struct err e = {0};
-	char dir[64];
-	pid_t pid;
-
-	(void)state;
-	snprintf(dir, sizeof(dir), "/tmp/ordeal-test.XXXXXX");
-	assert_non_null(mkdtemp(dir));
-	pid = start_victim(dir);
-	all_processes(dir, &k);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	end_ns = clock_mono_ns() + SOON_NS;
-	while (still_there(&k) && clock_mono_ns() < end_ns)
-		nap();
-	assert_int_equal(still_there(&k), 0);
-	assert_int_equal(file_remove_tree(dir, &e), 0);
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -492,8 +273,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(what_it_cannot_run_is_refused),
 		cmocka_unit_test(agents_answer_to_the_token_only),
 		cmocka_unit_test(only_one_at_a_time),
-		cmocka_unit_test(nothing_outlives_a_killed_driver),
-		cmocka_unit_test(the_node_agent_ends_by_itself),
 	};
 
 	if (argc > 1 && !strcmp(argv[1], "memory-server"))

@@ -1,0 +1,185 @@
+/* What takes the ground from under a verdict. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "check/check.h"
+#include "test/lib/trial.h"
+#include "test/unit/check/judged.h"
+
+static void test_stands(void **state)
+{
+	static const char yes[] = "[{\"metric\":\"stands\",\"want\":true}]", no[] = "[{\"metric\":\"stands\",\"want\":false}]";
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	assert_int_equal(trial_judge(&t, yes)->verdict, VERDICT_UNKNOWN); /* nothing is recorded */
+	trial_note(&t, "stands", true);
+	assert_int_equal(trial_judge(&t, yes)->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, no)->verdict, VERDICT_FAIL);
+	t.m.stands = false;
+	assert_int_equal(trial_judge(&t, yes)->verdict, VERDICT_FAIL);
+	/* Any mishap would do: no pass. */
+	assert_int_equal(trial_judge(&t, no)->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "secret not found"));
+	/* Nothing else can be said of a system that never stood. */
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "never stood"));
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
+	trial_end(&t);
+}
+
+/* That manifests do not come up is a finding only for the reason that was
+ * expected. */
+static void test_stands_not_for_that(void **state)
+{
+#define NOT(object, reason) "[{\"metric\":\"stands\",\"want\":false,\"object\":\"" object "\",\"reason\":\"" \
+	reason "\"}]"
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	t.m.stands = false;
+	trial_event(&t, "{\"k\":\"stands\",\"ok\":false,\"point\":\"workloads ready\",\"reason\":\"StatefulSet/db has 0 of 3 "
+			"pods ready: secret not found\"}");
+	assert_int_equal(trial_judge(&t, NOT("StatefulSet/db", "secret not found"))->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, NOT("StatefulSet/db", "serviceaccount"))->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "not for what was expected"));
+	assert_int_equal(trial_judge(&t, NOT("Deployment/x", "secret not found"))->verdict, VERDICT_UNKNOWN);
+	t.m.stands = true;
+	assert_int_equal(trial_judge(&t, NOT("StatefulSet/db", "secret not found"))->verdict, VERDICT_FAIL);
+	trial_end(&t);
+}
+
+static void test_broken_run(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	trial_note(&t, "stands", true);
+	t.m.broken = true;
+	mem_copy_str(t.m.broken_why, sizeof(t.m.broken_why),
+		     "fault kill had no measurable effect");
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_BROKEN);
+	assert_non_null(strstr(t.j->why, "no measurable effect"));
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_BROKEN);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"stands\",\"want\":true}]")->verdict, VERDICT_BROKEN);
+	trial_end(&t);
+}
+
+static void test_unsupported(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	t.m.stands = false;
+	mem_copy_str(t.m.unsupported, sizeof(t.m.unsupported),
+		     "there are no nodes here to stop");
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_SKIP);
+	assert_non_null(strstr(t.j->why, "no nodes here"));
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"stands\",\"want\":true}]")->verdict, VERDICT_SKIP);
+	/* What broke besides is not hidden behind it. */
+	t.m.broken = true;
+	mem_copy_str(t.m.broken_why, sizeof(t.m.broken_why), "clean-up failed");
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_BROKEN);
+	trial_end(&t);
+}
+
+static void test_noisy_run(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	t.m.noise.too_noisy = true;
+	mem_copy_str(t.m.noise.why, sizeof(t.m.noise.why), "sent late");
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "sent late"));
+	/* What is lost is lost. */
+	t.m.loss.lost = 3;
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_FAIL);
+	t.m.loss.lost = 0;
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
+	trial_end(&t);
+}
+
+/* A machine without processors to spare makes times longer, never shorter, and by
+ * no more than what was waited for. */
+static void test_pressed(void **state)
+{
+	struct trial t;
+	struct noise *n;
+
+	(void)state;
+	trial_begin(&t);
+	n = &t.fault.noise[NOISE_OUTAGE];
+	*n = (struct noise){ .pressed = true, .cpu_some_pct = 90, .waited = 0.9 }; /* of 20 s */
+	mem_copy_str(n->why, sizeof(n->why), "tasks waited for a processor 90 % of the time");
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "3"))->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "90 % of the time, which makes times longer"));
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_FAIL);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"outage\",\"at_least\":15000000000}]")->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"outage\",\"at_least\":1000000000}]")->verdict, VERDICT_PASS);
+	/* What was too short is that on any machine. */
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"outage\",\"at_least\":30000000000}]")->verdict, VERDICT_FAIL);
+	trial_end(&t);
+}
+
+static void test_another_load(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	trial_note(&t, "stands", true);
+	t.m.load.not_as_asked = true;
+	mem_copy_str(t.m.load.why, sizeof(t.m.load.why), "91 of 100 operations never left their clients");
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "not the one that was asked for: 91 of 100"));
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "25"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"stands\",\"want\":true}]")->verdict, VERDICT_PASS);
+	t.m.loss.lost = 3; /* is lost at any load */
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_FAIL);
+	trial_end(&t);
+}
+
+static void test_interrupted_run(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	trial_note(&t, "interrupt", true);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_FAIL);
+	trial_end(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_stands),
+		cmocka_unit_test(test_stands_not_for_that),
+		cmocka_unit_test(test_broken_run),
+		cmocka_unit_test(test_unsupported),
+		cmocka_unit_test(test_noisy_run),
+		cmocka_unit_test(test_pressed),
+		cmocka_unit_test(test_another_load),
+		cmocka_unit_test(test_interrupted_run),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

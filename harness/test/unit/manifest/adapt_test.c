@@ -1,0 +1,210 @@
+/* What an engine changes in manifests, and the quantities that it caps. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "manifest/manifest.h"
+#include "test/unit/manifest/room.h"
+
+static const char *test_image(void *arg, const char *image)
+{
+	++*(int *)arg;
+	return !strcmp(image, "busybox") ? NULL : "localhost/x:1";
+}
+
+static void test_adapt(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = {0};
+	int asked = 0;
+	struct adapt_rules rules = {
+		.namespace = "run-7",
+		.max_cpu_request_m = 250,
+		.max_memory_request_bytes = 256 << 20,
+		.max_claim_bytes = INT64_C(1) << 30,
+		.image = test_image,
+		.arg = &asked,
+		.provisioner = "ordeal",
+	};
+
+	put(f, "a.yaml", config);
+	put(f, "b.yaml", set);
+	read_dir(f);
+	if (manifest_adapt(&f->arena, &f->m, &rules, &f->log, &e))
+		fail_msg("%s", e.msg);
+	assert_int_equal(asked, 3);
+	assert_logged(f, "ConfigMap/postgres-config", "metadata.namespace", 5, "production", "run-7");
+	assert_logged(f, "ConfigMap/postgres-config", "data.PATRONI_KUBERNETES_NAMESPACE", 7,
+		      "production", "run-7");
+	assert_string_equal(text_at(f, 0, "data.OTHER"), "production");
+	assert_logged(f, "ConfigMap/postgres-config", "data.\"patroni.yaml\"", 22,
+		      "  namespace: production", "  namespace: run-7");
+	assert_non_null(strstr(text_at(f, 0, "data.\"patroni.yaml\""), "http://a.b.run-7.svc.cluster"));
+	assert_logged(f, "StatefulSet/postgres", "metadata.namespace", 4, NULL, "run-7");
+	assert_logged(f, "StatefulSet/postgres", "spec.template.spec.containers[0].image", 13,
+		      "acid/spilo-15:3.0-p1", "localhost/x:1");
+	assert_null(logged(f, "StatefulSet/postgres", "spec.template.spec.initContainers[0].image"));
+	assert_logged(f, "StatefulSet/postgres",
+		      "spec.template.spec.containers[0].resources.requests.cpu", 18, "500m", "250m");
+	assert_logged(f, "StatefulSet/postgres",
+		      "spec.template.spec.containers[0].resources.requests.memory", 18, "1Gi", "256Mi");
+	assert_string_equal(text_at(f, 1, "spec.template.spec.containers[0].resources.limits.memory"),
+			    "4Gi");
+	assert_logged(f, "StatefulSet/postgres",
+		      "spec.template.spec.containers[1].resources.requests.memory", 23, NULL, "256Mi");
+	assert_null(logged(f, "StatefulSet/postgres",
+			   "spec.template.spec.containers[1].resources.requests.cpu"));
+	assert_logged(f, "StatefulSet/postgres",
+		      "spec.volumeClaimTemplates[0].spec.resources.requests.storage", 27, "100Gi",
+		      "1Gi");
+	assert_logged(f, "RoleBinding/postgres", "subjects[0].namespace", 33, "production", "run-7");
+	assert_logged(f, "StorageClass/fast-ssd", "provisioner", 38, "ebs.csi.aws.com", "ordeal");
+	assert_logged(f, "StorageClass/fast-ssd", "parameters.iops", 41, "16000", NULL);
+	assert_logged(f, "StorageClass/fast-ssd", "reclaimPolicy", 42, "Retain", "Delete");
+	assert_null(yaml_get(f->m.objects[3], "parameters"));
+	assert_null(yaml_path(f->m.objects[3], "metadata.namespace"));
+}
+
+/* The StatefulSet has no namespace of its own, so what its texts mean is
+ * unknown; with one, they follow. */
+static void test_adapt_env(void **state)
+{
+	struct fixture *f = *state;
+	struct adapt_rules rules = {.namespace = "run-7"};
+	struct err e = {0};
+
+	put(f, "b.yaml", set);
+	read_dir(f);
+	yaml_set(&f->arena, yaml_get(f->m.objects[0], "metadata"), "namespace",
+		 yaml_new_scalar(&f->arena, "production", true));
+	if (manifest_adapt(&f->arena, &f->m, &rules, &f->log, &e))
+		fail_msg("%s", e.msg);
+	assert_string_equal(text_at(f, 0, "spec.template.spec.containers[0].env[0].value"), "run-7");
+	assert_string_equal(text_at(f, 0, "spec.template.spec.containers[0].env[1].value"),
+			    "db.run-7.svc");
+	assert_string_equal(text_at(f, 0, "spec.template.spec.containers[0].image"),
+			    "acid/spilo-15:3.0-p1");
+}
+
+/* Reports show changes, and no secrets in them. */
+static void test_adapt_secret(void **state)
+{
+	struct adapt_rules rules = {.namespace = "run-7"};
+	struct fixture *f = *state;
+	struct err e = {0};
+
+	put(f, "a.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: production}\nstringData:\n"
+			 "  url: \"postgres://app:hunter2@db.production.svc/app\"\n  file: |\n    pw hunter2\n"
+			 "    host db.production.svc hunter2\n");
+	put(f, "b.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: production}\ndata:\n"
+			 "  urls: \"http://db.production.svc postgres://app:hunter2@db.production.svc/a redis://:hunter2@x:1\"\n");
+	read_dir(f);
+	if (manifest_adapt(&f->arena, &f->m, &rules, &f->log, &e))
+		fail_msg("%s", e.msg);
+	assert_int_equal(f->log.n, 5);
+	for (size_t i = 0; i < f->log.n; i++)
+		if ((f->log.v[i].from && strstr(f->log.v[i].from, "hunter2")) ||
+		    (f->log.v[i].to && strstr(f->log.v[i].to, "hunter2")))
+			fail_msg("%s %s: %s", f->log.v[i].object, f->log.v[i].path, f->log.v[i].from);
+	assert_logged(f, "Secret/s", "metadata.namespace", 3, "production", "run-7");
+	assert_logged(f, "Secret/s", "stringData.url", 5, "(hidden)", "(hidden)");
+	assert_logged(f, "ConfigMap/c", "data.urls", 5,
+		      "http://db.production.svc postgres://app:(hidden)@db.production.svc/a redis://:(hidden)@x:1",
+		      "http://db.run-7.svc postgres://app:(hidden)@db.run-7.svc/a redis://:(hidden)@x:1");
+	/* What runs has it whole. */
+	assert_string_equal(text_at(f, 0, "stringData.url"), "postgres://app:hunter2@db.run-7.svc/app");
+}
+
+static void test_adapt_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct adapt_rules rules = {0};
+	struct err e = {0};
+
+	put(f, "b.yaml", set);
+	read_dir(f);
+	assert_int_equal(manifest_adapt(&f->arena, &f->m, &rules, &f->log, &e), 0);
+	assert_int_equal(f->log.n, 0);
+}
+
+static void test_adapt_wrong(void **state)
+{
+	struct adapt_rules rules = {.max_cpu_request_m = 1, .max_claim_bytes = 1};
+	static const char head[] = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n"
+				   "  containers:\n  - resources: {requests: {cpu: lots}}\n";
+	struct fixture *f = *state;
+	struct err e = {0};
+
+	put(f, "b.yaml", head);
+	read_dir(f);
+	assert_int_equal(manifest_adapt(&f->arena, &f->m, &rules, &f->log, &e), -1);
+	assert_non_null(strstr(e.msg, "b.yaml:6:33: malformed quantity \"lots\" of cpu"));
+	put(f, "b.yaml", "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: a}\n"
+			 "spec: {resources: {requests: {storage: big}}}\n");
+	read_dir(f);
+	assert_int_equal(manifest_adapt(&f->arena, &f->m, &rules, &f->log, &e), -1);
+	assert_non_null(strstr(e.msg, "b.yaml:4:40: malformed size of a claim"));
+}
+
+static void test_quantity(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t bytes, millicores;
+	} t[] = {
+		{"0", 0, 0},
+		{"1024", 1024, 1024000},
+		{"500m", 1, 500},
+		{"2", 2, 2000},
+		{"0.1", 1, 100},
+		{"100Gi", INT64_C(107374182400), INT64_C(107374182400000)},
+		{"500M", 500000000, INT64_C(500000000000)},
+		{"1.5Ki", 1536, 1536000},
+		{"1e3", 1000, 1000000},
+		{"1E3", 1000, 1000000},
+		{"1E", INT64_C(1000000000000000000), -1},
+		{"1k", 1000, 1000000},
+		{"128974848000m", 128974848, INT64_C(128974848000)},
+		{"", -1, -1},
+		{".", -1, -1},
+		{"-1", -1, -1},
+		{"1K", -1, -1},
+		{"1 Gi", -1, -1},
+		{"1GiB", -1, -1},
+		{"Gi", -1, -1},
+		{"1.2.3", -1, -1},
+		{"1e", -1, -1},
+		{"1e99", -1, -1},
+		{"0x10", -1, -1},
+		{"nan", -1, -1},
+		{"99999999999Ei", -1, -1},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(t); i++) {
+		if (quantity_bytes(t[i].text) != t[i].bytes ||
+		    quantity_millicores(t[i].text) != t[i].millicores)
+			fail_msg("%s: %lld %lld", t[i].text, (long long)quantity_bytes(t[i].text),
+				 (long long)quantity_millicores(t[i].text));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_adapt, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_adapt_env, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_adapt_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_adapt_secret, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_adapt_wrong, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_quantity, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

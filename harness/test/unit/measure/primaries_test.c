@@ -1,0 +1,250 @@
+/* Who was primary, by the sampler's word: two at once, none seen, one that stays. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "test/lib/synth.h"
+#include "test/unit/measure/told.h"
+
+static void test_two_primaries(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r);
+	two(&r, 0, 12 * SEC, 10 * SEC, 20 * SEC);
+	measure(&r);
+	/* Two seconds, less what lies between answers. */
+	assert_true(r.m.dual_primary_ns > 1600 * MS && r.m.dual_primary_ns <= 2 * SEC);
+	assert_true(r.m.dual_primary_samples >= 36);
+	end(&r);
+}
+
+/* Primaries of different shards are what a sharded system is; of one shard,
+ * or when one does not say of which, they are rivals. */
+static void test_primaries_of_shards(void **state)
+{
+	static const struct {
+		int a, b;
+		bool rivals;
+	} t[] = {{1, 2, false}, {1, 1, true}, {0, 2, true}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct run r;
+		cJSON *e;
+
+		begin(&r);
+		two(&r, 0, 20 * SEC, 0, 20 * SEC);
+		cJSON_ArrayForEach(e, r.events) {
+			int shard = strcmp(json_str(e, "m", ""), "m0") ? t[i].b : t[i].a;
+
+			if (!strcmp(json_str(e, "k", ""), "sample") && shard)
+				json_set_i64(e, "shard", shard);
+		}
+		measure(&r);
+		assert_int_equal(r.m.dual_primary_ns > 15 * SEC, t[i].rivals);
+		assert_int_equal(r.m.dual_primary_samples > 0, t[i].rivals);
+		end(&r);
+	}
+}
+
+/* A hand-over between two rounds of questions is no split: the newest
+ * answers of both say "primary" for a moment, but at different times. */
+static void test_hand_over(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r);
+	two(&r, 0, 10 * SEC, 10 * SEC, 20 * SEC);
+	measure(&r);
+	assert_int_equal(r.m.dual_primary_ns, 0);
+	assert_int_equal(r.m.dual_primary_samples, 0);
+	end(&r);
+}
+
+/* The old primary hangs, its last answer stays "primary": no evidence. */
+static void test_silent_primary(void **state)
+{
+	struct run r;
+	int64_t t;
+
+	(void)state;
+	begin(&r);
+	for (t = 0; t < 20 * SEC; t += 100 * MS) {
+		if (t < 5 * SEC)
+			json_push(r.events, synth_sample("m0", t, true, "primary", true, 1));
+		json_push(r.events, synth_sample("m1", t + 50 * MS, true, t > 8 * SEC ? "primary" : "replica",
+						 t > 8 * SEC, 2));
+	}
+	measure(&r);
+	assert_int_equal(r.m.dual_primary_ns, 0);
+	assert_int_equal(r.m.dual_primary_unseen_ns, 0);
+	end(&r);
+}
+
+/* "Primary" before and after a long silence says nothing of the silence. */
+static void test_long_silence(void **state)
+{
+	struct run r;
+	int64_t t;
+
+	(void)state;
+	begin(&r);
+	for (t = 0; t < 20 * SEC; t += 100 * MS) {
+		bool other = t > 6 * SEC && t < 8 * SEC;
+
+		if (t < 5 * SEC || t > 9 * SEC)
+			json_push(r.events, synth_sample("m0", t, true, "primary", true, 1));
+		json_push(r.events, synth_sample("m1", t + 50 * MS, true, other ? "primary" : "replica", other, 2));
+	}
+	measure(&r);
+	assert_int_equal(r.m.dual_primary_ns, 0);
+	end(&r);
+}
+
+static void add_target(cJSON *events, const char *member)
+{
+	cJSON *e, *list, *t;
+
+	cJSON_ArrayForEach(e, events) {
+		if (strcmp(json_str(e, "k", ""), "fault"))
+			continue;
+		list = cJSON_CreateArray();
+		t = cJSON_CreateObject();
+		json_set_str(t, "member", member);
+		json_set_str(t, "role", "primary");
+		json_set_str(t, "node", "worker2");
+		json_push(list, t);
+		json_set(e, "targets", list);
+	}
+}
+
+/* Behind a partition it may have gone on serving: not excluded. */
+static void test_unseen_primary(void **state)
+{
+	struct run r;
+	int64_t t;
+
+	(void)state;
+	begin(&r);
+	steady(&r.h, 1900);
+	synth_add_fault(r.events, "cut", "partition-node", 5 * SEC);
+	json_push(r.events, synth_fault("cut", "partition-node", "healed", 15 * SEC));
+	add_target(r.events, "m0");
+	for (t = 0; t < 20 * SEC; t += 100 * MS) {
+		bool hidden = t > 5 * SEC && t < 15 * SEC;
+
+		json_push(r.events, synth_sample("m0", t, !hidden, hidden ? "unknown" : t < 6 * SEC ? "primary" : "replica",
+						 t <= 5 * SEC, 1));
+		json_push(r.events, synth_sample("m1", t + 50 * MS, true, t > 8 * SEC ? "primary" : "replica",
+						 t > 8 * SEC, 2));
+	}
+	measure(&r);
+	assert_int_equal(r.m.dual_primary_ns, 0);
+	assert_true(r.m.dual_primary_unseen_ns > 6 * SEC && r.m.dual_primary_unseen_ns < 7 * SEC);
+	assert_string_equal(r.m.faults[0].rec->target, "m0");
+	assert_string_equal(r.m.faults[0].rec->role, "primary");
+	assert_string_equal(r.m.faults[0].rec->node, "worker2");
+	assert_true(r.m.faults[0].rec->undone);
+	assert_true(r.m.faults[0].demoted_ns >= 0 && r.m.faults[0].demoted_ns <= 100 * MS);
+	end(&r);
+}
+
+/* Once healed it is heard to let nobody in, long before it follows; by one
+ * beside it that was heard already behind the partition. In a silence between
+ * it may have been anything. */
+static void closed_one(bool witness, bool silence, int64_t demoted_ns, int64_t unseen_ns)
+{
+	struct run r;
+	int64_t t;
+
+	begin(&r);
+	steady(&r.h, 2900);
+	synth_add_fault(r.events, "cut", "partition-node", 5 * SEC);
+	json_push(r.events, synth_fault("cut", "partition-node", "healed", 15 * SEC));
+	add_target(r.events, "m0");
+	for (t = 0; t < 30 * SEC; t += 100 * MS) {
+		bool up = t <= 5 * SEC || t >= 25 * SEC;
+		bool heard = t > 15 * SEC && !(silence && t > 18 * SEC && t < 19 * SEC);
+		cJSON *e = synth_sample("m0", t, up, !up ? "unknown" : t < 6 * SEC ? "primary" : "replica", t <= 5 * SEC, 1);
+
+		if (!up && heard)
+			json_set_bool(e, "closed", true);
+		json_push(r.events, e);
+		e = synth_sample("m0", t + MS, up, json_str(e, "role", ""), t <= 5 * SEC, 1);
+		if (!up && t > 7 * SEC)
+			json_set_bool(e, "closed", true);
+		json_set_str(e, "k", "witness");
+		if (witness)
+			json_push(r.events, e);
+		else
+			cJSON_Delete(e);
+		json_push(r.events, synth_sample("m1", t + 50 * MS, true, t > 8 * SEC ? "primary" : "replica",
+						 t > 8 * SEC, 2));
+	}
+	measure(&r);
+	if (llabs(r.m.faults[0].demoted_ns - demoted_ns) > 200 * MS ||
+	    llabs(r.m.dual_primary_unseen_ns - unseen_ns) > 200 * MS)
+		fail_msg("demoted after %lld ms, unseen for %lld ms", (long long)(r.m.faults[0].demoted_ns / MS),
+			 (long long)(r.m.dual_primary_unseen_ns / MS));
+	end(&r);
+}
+
+static void test_closed(void **state)
+{
+	(void)state;
+	closed_one(false, false, 0, 7 * SEC);
+	closed_one(false, true, 4 * SEC, 7 * SEC);
+	closed_one(true, false, 0, 0);
+}
+
+static void test_still_primary(void **state)
+{
+	struct run r;
+	int64_t t;
+
+	(void)state;
+	begin(&r);
+	steady(&r.h, 1900);
+	synth_add_fault(r.events, "freeze", "pause", 5 * SEC);
+	json_push(r.events, synth_fault("freeze", "pause", "healed", 10 * SEC));
+	add_target(r.events, "m0");
+	for (t = 0; t < 20 * SEC; t += 100 * MS) {
+		bool hidden = t > 5 * SEC && t < 10 * SEC;
+
+		json_push(r.events, synth_sample("m0", t, !hidden, "primary", !hidden, 1));
+		json_push(r.events, synth_sample("m1", t + 50 * MS, true, t > 8 * SEC ? "primary" : "replica",
+						 t > 8 * SEC, 2));
+	}
+	measure(&r);
+	assert_int_equal(r.m.faults[0].demoted_ns, -1);
+	assert_true(r.m.faults[0].still_primary);
+	assert_true(r.m.dual_primary_ns > 8 * SEC);
+	end(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_two_primaries),
+		cmocka_unit_test(test_primaries_of_shards),
+		cmocka_unit_test(test_hand_over),
+		cmocka_unit_test(test_silent_primary),
+		cmocka_unit_test(test_long_silence),
+		cmocka_unit_test(test_unseen_primary),
+		cmocka_unit_test(test_closed),
+		cmocka_unit_test(test_still_primary),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,195 @@
+/* When redundancy was back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "test/lib/synth.h"
+#include "test/unit/measure/told.h"
+
+static void members(struct run *r, int64_t t, bool m1_ok, int lag)
+{
+	cJSON *s = synth_sample("m1", t + MS, m1_ok, m1_ok ? "replica" : "unknown", false, 1);
+
+	if (m1_ok)
+		json_set_i64(s, "lag_bytes", lag);
+	json_push(r->events, synth_sample("m0", t, true, "primary", true, 1));
+	json_push(r->events, s);
+}
+
+static void test_redundant(void **state)
+{
+	struct run r;
+	int64_t t;
+
+	(void)state;
+	begin(&r);
+	steady(&r.h, 3000);
+	synth_add_fault(r.events, "kill", "kill-pod", 10 * SEC);
+	for (t = SEC; t < 30 * SEC; t += 100 * MS) {
+		bool away = t > 10 * SEC && t < 14 * SEC, again = t > 16 * SEC && t < 17 * SEC;
+		bool blip = t == 20 * SEC;
+
+		members(&r, t, !away && !again && !blip, t > 10 * SEC && t < 19 * SEC ? 500000 : 8000);
+	}
+	recover(&r);
+	/* It came back, fell out again, and came back at 17 s; one lost probe
+	 * at 20 s is no loss of redundancy. */
+	assert_true(llabs(r.m.faults[0].redundant_ns - 7 * SEC) < 5 * MS);
+	assert_true(llabs(r.m.faults[0].lag_zero_ns - 9 * SEC) < 5 * MS);
+	assert_int_equal(r.m.redundant_ns, r.m.faults[0].redundant_ns);
+	end(&r);
+}
+
+/* The last probe before the watch ends may be the lost one, too. */
+static void test_last_probe_lost(void **state)
+{
+	struct run r;
+	int64_t t;
+
+	(void)state;
+	begin(&r);
+	steady(&r.h, 2000);
+	synth_add_fault(r.events, "kill", "kill-pod", 10 * SEC);
+	for (t = SEC; t < 18 * SEC; t += 100 * MS)
+		members(&r, t, t <= 10 * SEC || (t > 14 * SEC && t < 17900 * MS), 8000);
+	recover(&r);
+	assert_true(llabs(r.m.redundant_ns - 4 * SEC) < 150 * MS);
+	end(&r);
+}
+
+/* The second fault comes while the first one is not over: both were, at 25 s. */
+static void test_redundant_after_the_next_fault(void **state)
+{
+	struct run r;
+	int64_t t;
+
+	(void)state;
+	begin(&r);
+	steady(&r.h, 3000);
+	synth_add_fault(r.events, "one", "kill-pod", 10 * SEC);
+	synth_add_fault(r.events, "two", "kill-pod", 13 * SEC);
+	for (t = SEC; t < 30 * SEC; t += 100 * MS)
+		members(&r, t, t <= 10 * SEC || t >= 25 * SEC, 0);
+	recover(&r);
+	assert_true(llabs(r.m.faults[0].redundant_ns - 15 * SEC) < 5 * MS);
+	assert_int_equal(r.m.faults[0].redundant_lo_ns, 3 * SEC); /* that long by itself */
+	assert_true(llabs(r.m.faults[1].redundant_ns - 12 * SEC) < 5 * MS);
+	assert_int_equal(r.m.faults[1].redundant_lo_ns, r.m.faults[1].redundant_ns);
+	assert_true(r.m.faults[1].apart_before && !r.m.faults[0].apart_before);
+	assert_int_equal(r.m.redundant_ns, r.m.faults[0].redundant_ns);
+	assert_ptr_equal(r.m.slowest, &r.m.faults[0]);
+	end(&r);
+
+	/* At the same moment, before anybody could notice anything. */
+	begin(&r);
+	steady(&r.h, 3000);
+	synth_add_fault(r.events, "one", "pause", 10 * SEC);
+	synth_add_fault(r.events, "two", "pause", 10 * SEC + 250 * MS);
+	for (t = SEC; t < 30 * SEC; t += 100 * MS)
+		members(&r, t, t <= 10 * SEC + 300 * MS || t >= 25 * SEC, 0);
+	recover(&r);
+	assert_true(llabs(r.m.faults[0].redundant_ns - 15 * SEC) < 5 * MS);
+	end(&r);
+
+	/* The first one was over when the second one came. */
+	begin(&r);
+	steady(&r.h, 3000);
+	synth_add_fault(r.events, "one", "kill-pod", 10 * SEC);
+	synth_add_fault(r.events, "two", "kill-pod", 20 * SEC);
+	for (t = SEC; t < 30 * SEC; t += 100 * MS)
+		members(&r, t, t <= 10 * SEC || (t >= 14 * SEC && t < 20 * SEC) || t > 27 * SEC, 0);
+	recover(&r);
+	assert_true(llabs(r.m.faults[0].redundant_ns - 4 * SEC) < 5 * MS);
+	assert_int_equal(r.m.faults[0].redundant_lo_ns, r.m.faults[0].redundant_ns);
+	assert_ptr_equal(r.m.slowest, &r.m.faults[1]);
+	end(&r);
+}
+
+static void test_never_redundant(void **state)
+{
+	struct run r;
+	int64_t t;
+
+	(void)state;
+	begin(&r);
+	steady(&r.h, 2000);
+	synth_add_fault(r.events, "kill", "kill-pod", 10 * SEC);
+	for (t = SEC; t < 21 * SEC; t += 100 * MS)
+		members(&r, t, t <= 10 * SEC, 0);
+	recover(&r);
+	assert_int_equal(r.m.redundant_ns, -1);
+	assert_string_equal(r.m.slowest->redundant_why, "m1 does not answer");
+	assert_int_equal(r.m.lag_zero_ns, -1);
+	end(&r);
+}
+
+static void test_never_lost_redundancy(void **state)
+{
+	struct run r;
+	int64_t t;
+
+	(void)state;
+	begin(&r);
+	steady(&r.h, 2000);
+	synth_add_fault(r.events, "kill", "kill-pod", 10 * SEC);
+	for (t = SEC; t < 21 * SEC; t += 100 * MS)
+		members(&r, t, true, 0);
+	recover(&r);
+	assert_int_equal(r.m.redundant_ns, 0);
+	end(&r);
+}
+
+/* A member that nobody could ask for more than a second is no evidence. */
+static void test_stale_answers(void **state)
+{
+	struct run r;
+	int64_t t;
+
+	(void)state;
+	begin(&r);
+	steady(&r.h, 2000);
+	synth_add_fault(r.events, "kill", "kill-pod", 10 * SEC);
+	for (t = SEC; t < 21 * SEC; t += 100 * MS) {
+		json_push(r.events, synth_sample("m0", t, true, "primary", true, 1));
+		if (t < 12 * SEC || t > 15 * SEC)
+			json_push(r.events, synth_sample("m1", t + MS, true, "replica", false, 1));
+	}
+	recover(&r);
+	assert_true(llabs(r.m.redundant_ns - 5 * SEC) < 150 * MS);
+	end(&r);
+}
+
+static void test_no_samples(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r);
+	steady(&r.h, 2000);
+	synth_add_fault(r.events, "kill", "kill-pod", 10 * SEC);
+	recover(&r);
+	assert_int_equal(r.m.redundant_ns, -1);
+	assert_int_equal(r.m.nsamples, 0);
+	end(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_redundant),
+		cmocka_unit_test(test_redundant_after_the_next_fault),
+		cmocka_unit_test(test_last_probe_lost),
+		cmocka_unit_test(test_never_redundant),
+		cmocka_unit_test(test_never_lost_redundancy),
+		cmocka_unit_test(test_stale_answers),
+		cmocka_unit_test(test_no_samples),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
