@@ -396,9 +396,11 @@ int plan_read(struct arena *a, const char *root, const char *path, const struct 
 	if (scenario_read(a, path, &names, &out->sc, &one))
 		err_add(&all, &one);
 	read_for_system(a, root, path, sets, nsets, out, &all);
-	if (all.kind)
-		*e = all;
-	return all.kind ? -1 : 0;
+	if (!all.kind)
+		return 0;
+	plan_free(out);
+	*e = all;
+	return -1;
 }
 
 void plan_free(struct plan *p)
