@@ -139,7 +139,7 @@ asks GET $core/pods >"$work/pods"
 verdict $? "no token stands in any of them"
 
 # What it may write ends up nowhere on the host.
-[ "$(status PATCH $core/endpoints/postgres-primary '{"subsets":[{"addresses":[{"ip":"10.240.1.1 }\nflush ruleset\n#"}]}]}')" = 422 ]
+[ "$(status PATCH $core/endpoints/postgres-cluster '{"subsets":[{"addresses":[{"ip":"10.240.1.1 }\nflush ruleset\n#"}]}]}')" = 422 ]
 verdict $? "an address that is a rule is refused"
 [ "$(status PATCH $core/pods/intruder-0 '{"status":{"podIP":"10.240.0.1"},"metadata":{"labels":{"x":"y"}}}')" = 200 ] &&
   ! asks GET $core/pods/intruder-0 | grep -q '"podIP":"10.240.0.1"'

@@ -52,6 +52,7 @@ steps:
   - await: redundant
     within: 90s
 expect:
+  - stands: true
   - lost: {at_most: 0}
 YAML
 }
