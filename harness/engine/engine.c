@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "engine/list.h"
+#include "manifest/names.h"
 
 #define DECLARE(name) extern const struct engine_ops name;
 ENGINE_LIST(DECLARE)
@@ -25,6 +26,14 @@ const struct engine_ops *engine_find(const char *name)
 		if (!strcmp(all[i]->name, name))
 			return all[i];
 	return NULL;
+}
+
+int engine_check_namespace(const struct engine_conf *conf, struct err *e)
+{
+	if (!conf->namespace || name_is_label(conf->namespace))
+		return 0;
+	return err_set(e, ERR_INPUT, "\"%.80s\" cannot be a namespace: give --namespace at most 63 of a-z, 0-9 "
+		       "and -, the first and the last no -", conf->namespace);
 }
 
 void engine_make_tokens(struct engine_conf *conf)

@@ -37,6 +37,9 @@ struct engine_base {
 /* The name of an agent: "node/" and a node's. */
 enum { ENGINE_AGENT_BYTES = 264 };
 
+/* The namespace that the user names: it becomes a part of paths and addresses,
+ * whole. NULL is fine. */
+int engine_check_namespace(const struct engine_conf *conf, struct err *e);
 /* Makes both tokens. */
 void engine_make_tokens(struct engine_conf *conf);
 /* What a call to "load", "load/GROUP", "node/NAME" or "host" carries. */

@@ -362,21 +362,6 @@ int kube_send(struct kube_client *k, const char *method, const char *path, const
 	return r;
 }
 
-int kube_merge_patch(struct kube_client *k, const char *path, const cJSON *patch, bool *missing,
-		     struct err *e)
-{
-	int status = 0, r;
-
-	r = kube_send(k, "PATCH", path, KUBE_MERGE_PATCH, patch, NULL, &status, e);
-	if (missing)
-		*missing = status == 404;
-	if (r && missing && status == 404) {
-		memset(e, 0, sizeof(*e));
-		return 0;
-	}
-	return r;
-}
-
 int kube_delete(struct kube_client *k, const char *path, const char *propagation, int grace_s,
 		const char *uid, bool *found, struct err *e)
 {

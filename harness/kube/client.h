@@ -60,11 +60,6 @@ int kube_get(struct kube_client *k, const char *path, cJSON **out, struct err *e
 int kube_send(struct kube_client *k, const char *method, const char *path, const char *type,
 	      const cJSON *body, cJSON **out, int *status, struct err *e);
 
-/* JSON merge patch (RFC 7386). `missing` (may be NULL) is set on 404, which
- * is no error then. */
-int kube_merge_patch(struct kube_client *k, const char *path, const cJSON *patch, bool *missing,
-		     struct err *e);
-
 /* DELETE with foreground, background or orphan propagation (NULL: the
  * server's default); grace_s < 0: the object's own. 404 is fine; *found (may
  * be NULL) tells. */
@@ -72,7 +67,6 @@ int kube_delete(struct kube_client *k, const char *path, const char *propagation
 		const char *uid, bool *found, struct err *e);
 
 #define KUBE_JSON "application/json"
-#define KUBE_MERGE_PATCH "application/merge-patch+json"
 #define KUBE_APPLY_PATCH "application/apply-patch+yaml"
 
 #endif

@@ -4,6 +4,11 @@
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 
+/* On all that a run makes in a cluster: nothing else there is ever changed. */
+#define KUBE_RUN_LABEL "ordeal.dev/run"
+/* Namespaces and cluster-wide objects that carry it, whatever its value. */
+#define KUBE_RUN_SELECTOR "labelSelector=ordeal.dev%2Frun"
+
 /* Small readings of API objects, all tolerant of absence. Texts are borrowed
  * from the object; what is absent is "", false or 0. */
 const char *kube_meta(const cJSON *object, const char *key);

@@ -174,6 +174,8 @@ static int tend_held(struct volumes *v, const cJSON *held, const cJSON *pvs,
 		const char *name = json_str(it, "name", "");
 
 		pv = named(pvs, name);
+		if (pv && !volumes_api_here(&v->api, pv))
+			continue; /* of our file's name, and not ours */
 		if ((!pv && !claims_want(claims, name)) || (pv && released(pv)))
 			r = reclaim(v, name, e) ? -1 : r;
 		else if (pv && !json_bool(it, "mounted", false) && volume_mount(&v->store, name, e))

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "kube/read.h"
 
 #define PV_NODE "ordeal.dev/node"
 #define HOSTNAME "kubernetes.io/hostname"
@@ -42,7 +43,20 @@ bool claims_want(const struct claims *c, const char *pv)
 	return false;
 }
 
-static void take_claim(const struct volumes_api *a, const cJSON *o, struct claims *out)
+/* Classes are seen from every namespace; what is claimed in one that no run
+ * made would be gone with the run, and is not ours to serve. */
+static bool in_run(const cJSON *namespaces, const cJSON *claim)
+{
+	const cJSON *o;
+
+	cJSON_ArrayForEach(o, json_get(namespaces, "items"))
+		if (!strcmp(kube_meta(o, "name"), kube_meta(claim, "namespace")))
+			return true;
+	return false;
+}
+
+static void take_claim(const struct volumes_api *a, const cJSON *namespaces, const cJSON *o,
+		       struct claims *out)
 {
 	const cJSON *meta = json_get(o, "metadata"), *spec = json_get(o, "spec");
 	const cJSON *notes = json_get(meta, "annotations");
@@ -50,7 +64,7 @@ static void take_claim(const struct volumes_api *a, const cJSON *o, struct claim
 
 	if (strcmp(json_str(notes, CLAIM_PROVISIONER, ""), VOLUMES_PROVISIONER) ||
 	    strcmp(json_str(notes, CLAIM_NODE, ""), a->node) || json_str(spec, "volumeName", "")[0] ||
-	    json_get(meta, "deletionTimestamp"))
+	    json_get(meta, "deletionTimestamp") || !in_run(namespaces, o))
 		return;
 	c = VEC_PUSH(out->v, out->n, out->alloc);
 	mem_copy_str(c->ns, sizeof(c->ns), json_str(meta, "namespace", ""));
@@ -67,15 +81,20 @@ static void take_claim(const struct volumes_api *a, const cJSON *o, struct claim
 int volumes_api_claims(struct volumes_api *a, struct claims *out, struct err *e)
 {
 	const cJSON *it;
-	cJSON *list = NULL;
+	cJSON *list = NULL, *namespaces = NULL;
+	int r = -1;
 
 	memset(out, 0, sizeof(*out));
-	if (kube_get(a->k, "/api/v1/persistentvolumeclaims", &list, e))
-		return -1;
+	if (kube_get(a->k, "/api/v1/persistentvolumeclaims", &list, e) ||
+	    kube_get(a->k, "/api/v1/namespaces?" KUBE_RUN_SELECTOR, &namespaces, e))
+		goto out;
 	cJSON_ArrayForEach(it, json_get(list, "items"))
-		take_claim(a, it, out);
+		take_claim(a, namespaces, it, out);
+	r = 0;
+out:
 	cJSON_Delete(list);
-	return 0;
+	cJSON_Delete(namespaces);
+	return r;
 }
 
 int volumes_api_pvs(struct volumes_api *a, cJSON **out, struct err *e)

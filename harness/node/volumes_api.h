@@ -42,6 +42,7 @@ int volumes_api_open(struct volumes_api *a, const struct kube_conf *conf, const 
 		     struct err *e);
 void volumes_api_close(struct volumes_api *a);
 
+/* In namespaces that a run made. */
 int volumes_api_claims(struct volumes_api *a, struct claims *out, struct err *e);
 /* All PersistentVolumes, as a list object that the caller deletes. */
 int volumes_api_pvs(struct volumes_api *a, cJSON **out, struct err *e);

@@ -30,10 +30,13 @@ enum { CONNECTIONS_OF_A_POD = 64 }; /* to our API */
 
 static int docker_open(const struct engine_conf *conf, struct engine **out, struct err *e)
 {
-	struct docker *d = mem_alloc(sizeof(*d));
-	struct kube *k = &d->kube;
+	struct docker *d;
+	struct kube *k;
 	char whole[PATH_MAX];
 
+	if (engine_check_namespace(conf, e))
+		return -1;
+	k = &(d = mem_alloc(sizeof(*d)))->kube;
 	k->base.ops = &engine_docker;
 	k->base.conf = *conf;
 	kube_name_yourself(&k->base.conf);

@@ -156,43 +156,69 @@ static int await_nodes(struct kube *k, int64_t deadline_ns, struct err *e)
 }
 
 /* A class that the cluster has already stays as it is. */
-static bool absent_class(struct kube *k, cJSON *object)
+static int absent_class(struct kube *k, cJSON *object, bool *skip, struct err *e)
 {
-	enum kube_owner owner = KUBE_FOREIGN;
-	struct err e = {0};
+	enum kube_owner owner;
 	char path[300];
 
 	snprintf(path, sizeof(path), "/apis/storage.k8s.io/v1/storageclasses/%s",
 		 kube_meta(object, "name"));
-	return kube_owner_of(k, path, &owner, &e) == 0 && owner == KUBE_ABSENT;
+	if (kube_owner_of(k, path, &owner, NULL, e))
+		return -1;
+	*skip = owner != KUBE_ABSENT;
+	return 0;
 }
 
-static int refuse_foreign_system(struct kube *k, struct err *e)
+/* What would lie outside of a namespace, such as a role, and is there by that
+ * name already is not taken over. Only looks. */
+static int refuse_foreign(struct kube *k, cJSON *object, bool *skip, struct err *e)
 {
 	enum kube_owner owner;
+	struct kube_kind kk;
+	char path[512];
 
-	if (kube_owner_of(k, "/api/v1/namespaces/" KUBE_SYSTEM_NS, &owner, e))
+	*skip = true;
+	if (kube_kind_find(k->k, json_str(object, "apiVersion", ""), json_str(object, "kind", ""), &kk, e))
+		return -1;
+	if (kk.namespaced)
+		return 0;
+	kube_kind_path(&kk, NULL, kube_meta(object, "name"), path);
+	if (kube_owner_of(k, path, &owner, NULL, e))
 		return -1;
 	if (owner == KUBE_FOREIGN)
-		return err_set(e, ERR_INPUT, "the namespace " KUBE_SYSTEM_NS
-					     " exists and is not ordeal's: delete it");
+		return err_set(e, ERR_INPUT, "the %s \"%s\" exists and is not ordeal's (it has no label "
+			       KUBE_RUN_LABEL "); it stays as it is: ordeal's agents need that name; take "
+			       "another cluster", json_str(object, "kind", ""), kube_meta(object, "name"));
 	return 0;
+}
+
+static int as_it_is(struct kube *k, cJSON *object, bool *skip, struct err *e)
+{
+	(void)k, (void)object, (void)skip, (void)e;
+	return 0;
+}
+
+int kube_agents_start(struct kube *k, struct err *e)
+{
+	int64_t deadline = clock_mono_ns() + ROLLOUT_WITHIN_NS;
+
+	if (kube_connect(k, false, e) || choose_image(k, e) ||
+	    kube_apply_template(k, "node-agent.yaml", refuse_foreign, e))
+		return -1;
+	if (k->kind && host_agent_up(k, e))
+		return -1;
+	if (kube_apply_template(k, "node-agent.yaml", as_it_is, e) ||
+	    kube_apply_template(k, "storage-classes.yaml", absent_class, e) ||
+	    await_rollout(k, deadline, e))
+		return -1;
+	return await_nodes(k, deadline, e);
 }
 
 int kube_engine_agents_up(struct engine *en, struct err *e)
 {
 	struct kube *k = (struct kube *)en;
-	int64_t deadline = clock_mono_ns() + ROLLOUT_WITHIN_NS;
 
-	if (kube_connect(k, false, e) || refuse_foreign_system(k, e) || choose_image(k, e))
-		return -1;
-	if (k->kind && host_agent_up(k, e))
-		return -1;
-	if (kube_apply_template(k, "node-agent.yaml", NULL, e) ||
-	    kube_apply_template(k, "storage-classes.yaml", absent_class, e) ||
-	    await_rollout(k, deadline, e))
-		return -1;
-	return await_nodes(k, deadline, e);
+	return kube_connect(k, false, e) || kube_refuse_foreign(k, e) || kube_agents_start(k, e) ? -1 : 0;
 }
 
 /* Faults first: a pod that is deleted without a word heals as well, but
@@ -243,14 +269,15 @@ int kube_engine_agents_down(struct engine *en, struct err *e)
 }
 
 /* On kind the clients live beside the control plane, and nowhere else. */
-static bool place_load(struct kube *k, cJSON *object)
+static int place_load(struct kube *k, cJSON *object, bool *skip, struct err *e)
 {
 	cJSON *spec = cJSON_GetObjectItem(object, "spec");
 
+	(void)skip, (void)e;
 	if (k->kind && !strcmp(json_str(object, "kind", ""), "Pod"))
 		json_set_str(cJSON_AddObjectToObject(spec, "nodeSelector"),
 			     "node-role.kubernetes.io/control-plane", "");
-	return true;
+	return 0;
 }
 
 int kube_load_agent_up(struct kube *k, struct err *e)
@@ -267,13 +294,15 @@ int kube_load_agent_wait(struct kube *k, struct err *e)
 
 /* The same pod on a node of the system's own. It gets no share of the
  * processor for sure: none may be left there. */
-static bool place_beside(struct kube *k, cJSON *object)
+static int place_beside(struct kube *k, cJSON *object, bool *skip, struct err *e)
 {
 	cJSON *spec = cJSON_GetObjectItem(object, "spec"), *requests;
 	char name[80];
 
-	if (strcmp(json_str(object, "kind", ""), "Pod"))
-		return false; /* its Secret is there */
+	(void)e;
+	*skip = strcmp(json_str(object, "kind", ""), "Pod") != 0; /* its Secret is there */
+	if (*skip)
+		return 0;
 	snprintf(name, sizeof(name), KUBE_LOAD_POD "-%s", k->beside_group);
 	json_set_str(cJSON_GetObjectItem(object, "metadata"), "name", name);
 	json_set_str(spec, "nodeName", k->beside_node);
@@ -282,7 +311,7 @@ static bool place_beside(struct kube *k, cJSON *object)
 		cJSON_GetObjectItem(cJSON_GetArrayItem(cJSON_GetObjectItem(spec, "containers"), 0),
 				    "resources"), "requests");
 	cJSON_DeleteItemFromObject(requests, "cpu");
-	return true;
+	return 0;
 }
 
 int kube_engine_load_beside(struct engine *en, const char *group, const char *node,

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "engine/kube/kube.h"
+#include "manifest/names.h"
 #include "yaml/yaml.h"
 
 #define GONE_WITHIN_NS (90 * NS_PER_S)
@@ -24,16 +25,9 @@ static int rank(const char *kind)
 	return (int)ARRAY_LEN(first);
 }
 
-static int refuse_foreign(const char *ns, struct err *e)
-{
-	return err_set(e, ERR_INPUT,
-		       "the namespace \"%s\" exists and is not ordeal's (it has no label " KUBE_RUN_LABEL
-		       "): name one that does not exist, or delete it",
-		       ns);
-}
-
 /* A namespace left by an earlier run is emptied first, so that no old claim
- * or lock takes part. */
+ * or lock takes part. The new one is created, never applied: one that somebody
+ * else makes in between is not taken over. */
 static int make_namespace(struct kube *k, struct err *e)
 {
 	const char *ns = k->base.namespace;
@@ -43,10 +37,8 @@ static int make_namespace(struct kube *k, struct err *e)
 	int r;
 
 	snprintf(path, sizeof(path), "/api/v1/namespaces/%s", ns);
-	if (kube_owner_of(k, path, &owner, e))
+	if (kube_refuse_foreign(k, e) || kube_owner_of(k, path, &owner, NULL, e))
 		return -1;
-	if (owner == KUBE_FOREIGN)
-		return refuse_foreign(ns, e);
 	if (owner == KUBE_OURS) {
 		log_info("removing what an earlier run left in the namespace %s", ns);
 		if (kube_remove_namespace(k, ns, clock_mono_ns() + GONE_WITHIN_NS, e))
@@ -61,7 +53,7 @@ static int make_namespace(struct kube *k, struct err *e)
 	json_set_str(labels, KUBE_RUN_LABEL, k->base.conf.run_id);
 	json_set(meta, "labels", labels);
 	json_set(o, "metadata", meta);
-	r = kube_apply(k->k, ns, o, e);
+	r = kube_send(k->k, "POST", "/api/v1/namespaces", KUBE_JSON, o, NULL, NULL, e);
 	cJSON_Delete(o);
 	return r;
 }
@@ -71,25 +63,25 @@ static int make_namespace(struct kube *k, struct err *e)
 static int apply_class(struct kube *k, cJSON *o, struct err *e)
 {
 	cJSON *meta = cJSON_GetObjectItem(o, "metadata"), *labels;
+	static const char base[] = "/apis/storage.k8s.io/v1/storageclasses";
+	char path[300], uid[KUBE_UID_BYTES];
 	enum kube_owner owner;
-	char path[300];
 
-	snprintf(path, sizeof(path), "/apis/storage.k8s.io/v1/storageclasses/%s",
-		 kube_meta(o, "name"));
-	if (kube_owner_of(k, path, &owner, e))
+	snprintf(path, sizeof(path), "%s/%s", base, kube_meta(o, "name"));
+	if (kube_owner_of(k, path, &owner, uid, e))
 		return -1;
 	if (owner == KUBE_FOREIGN) {
 		log_warn("StorageClass %s is the cluster's own and stays as it is",
 			 kube_meta(o, "name"));
 		return 0;
 	}
-	if (owner == KUBE_OURS && kube_delete(k->k, path, NULL, -1, NULL, NULL, e))
+	if (owner == KUBE_OURS && kube_delete(k->k, path, NULL, -1, uid, NULL, e))
 		return -1;
 	labels = cJSON_GetObjectItem(meta, "labels");
 	if (!labels)
 		labels = cJSON_AddObjectToObject(meta, "labels");
 	json_set_str(labels, KUBE_RUN_LABEL, k->base.conf.run_id);
-	return kube_apply(k->k, k->base.namespace, o, e);
+	return kube_send(k->k, "POST", base, KUBE_JSON, o, NULL, NULL, e);
 }
 
 /* Nothing outside the run's own namespace is touched. */
@@ -100,7 +92,11 @@ static int apply_object(struct kube *k, const struct ynode *node, struct err *e)
 	struct kube_kind kk;
 	int r = 0;
 
-	if (!strcmp(kind, "StorageClass")) {
+	if (!name_is_segment(kube_meta(o, "name"))) {
+		/* It would lead elsewhere. */
+		r = yaml_error(node, e, "%s \"%.80s\": that cannot be the name of an object", kind,
+			       kube_meta(o, "name"));
+	} else if (!strcmp(kind, "StorageClass")) {
 		r = apply_class(k, o, e);
 	} else if (!strcmp(kind, "Namespace")) {
 		if (strcmp(kube_meta(o, "name"), k->base.namespace))

@@ -51,13 +51,36 @@ int kube_nap(struct kube *k, struct err *e)
 	return 0;
 }
 
-int kube_owner_of(struct kube *k, const char *path, enum kube_owner *owner, struct err *e)
+int kube_owner_of(struct kube *k, const char *path, enum kube_owner *owner, char uid[KUBE_UID_BYTES],
+		  struct err *e)
 {
 	cJSON *o = NULL;
 
 	if (kube_get(k->k, path, &o, e))
 		return -1;
+	if (uid)
+		mem_copy_str(uid, KUBE_UID_BYTES, kube_meta(o, "uid"));
 	*owner = !o ? KUBE_ABSENT : *kube_label(o, KUBE_RUN_LABEL) ? KUBE_OURS : KUBE_FOREIGN;
 	cJSON_Delete(o);
 	return 0;
+}
+
+static int refuse_foreign(struct kube *k, const char *ns, const char *remedy, struct err *e)
+{
+	enum kube_owner owner;
+	char path[160];
+
+	snprintf(path, sizeof(path), "/api/v1/namespaces/%s", ns);
+	if (kube_owner_of(k, path, &owner, NULL, e))
+		return -1;
+	if (owner == KUBE_FOREIGN)
+		return err_set(e, ERR_INPUT, "the namespace \"%s\" exists and is not ordeal's (it has no label "
+			       KUBE_RUN_LABEL "); it stays as it is: %s", ns, remedy);
+	return 0;
+}
+
+int kube_refuse_foreign(struct kube *k, struct err *e)
+{
+	return refuse_foreign(k, k->base.namespace, "name one with --namespace that does not exist", e) ||
+	       refuse_foreign(k, KUBE_SYSTEM_NS, "ordeal's agents need that name; take another cluster", e) ? -1 : 0;
 }

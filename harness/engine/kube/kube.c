@@ -17,9 +17,12 @@
 
 int kube_open(const struct engine_conf *conf, bool kind, struct kube **out, struct err *e)
 {
-	struct kube *k = mem_alloc(sizeof(*k));
+	struct kube *k;
 
 	*out = NULL;
+	if (engine_check_namespace(conf, e))
+		return -1;
+	k = mem_alloc(sizeof(*k));
 	k->base.conf = *conf;
 	kube_name_yourself(&k->base.conf);
 	k->kind = kind;
@@ -133,7 +136,7 @@ static int up(struct engine *en, struct err *e)
 	log_info("cluster of context %s: Kubernetes %s at %s", k->conf.context,
 		 json_str(version, "gitVersion", "unknown"), k->conf.server);
 	cJSON_Delete(version);
-	return 0;
+	return kube_refuse_foreign(k, e);
 }
 
 static int down(struct engine *en, struct err *e)

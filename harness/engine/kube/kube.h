@@ -17,9 +17,9 @@
 /* What the engines `kube` and `kind` share. */
 
 #define KUBE_SYSTEM_NS "ordeal-system" /* where the node agents live */
-#define KUBE_RUN_LABEL "ordeal.dev/run" /* on all that a run made */
 #define KUBE_AGENT_LABEL "ordeal.dev/agent"
 #define KUBE_PROVISIONER "ordeal.dev/loop"
+#define KUBE_NODE_ROLE "ordeal-node-agent"
 #define KUBE_LOAD_POD "ordeal-load-agent"
 
 /* Unlikely to be taken; the node agents listen on their nodes' addresses. */
@@ -76,13 +76,19 @@ int kube_nap(struct kube *k, struct err *e);
 
 /* Applies every object of fixtures/agents/FILE with {{run}}, {{token}},
  * {{load_token}}, {{image}}, {{namespace}}, {{node_port}} and {{load_port}} filled in.
- * `edit` (may be NULL) may change each first, or skip it by returning false. */
-typedef bool kube_edit_fn(struct kube *k, cJSON *object);
+ * `edit` may change, skip or refuse each first. */
+typedef int kube_edit_fn(struct kube *k, cJSON *object, bool *skip, struct err *e);
 int kube_apply_template(struct kube *k, const char *file, kube_edit_fn *edit, struct err *e);
 
-/* A namespace of this name is ours, not there, or somebody else's. */
+/* A namespace or cluster-wide object is ours, not there, or somebody else's.
+ * `uid` (may be NULL) gets the one that was looked at: whoever deletes it says
+ * so, as another may have taken its name since. */
 enum kube_owner { KUBE_ABSENT, KUBE_OURS, KUBE_FOREIGN };
-int kube_owner_of(struct kube *k, const char *path, enum kube_owner *owner, struct err *e);
+enum { KUBE_UID_BYTES = 64 };
+int kube_owner_of(struct kube *k, const char *path, enum kube_owner *owner, char uid[KUBE_UID_BYTES],
+		  struct err *e);
+/* Both namespaces of a run are absent or ours; changes nothing. */
+int kube_refuse_foreign(struct kube *k, struct err *e);
 
 /* engine/kube/apply.c */
 int kube_engine_apply(struct engine *en, const struct manifest *m, struct err *e);
@@ -96,6 +102,8 @@ int kube_engine_wait_ready(struct engine *en, const struct manifest *m, int64_t 
 			   struct err *e);
 /* engine/kube/agents.c */
 int kube_engine_agents_up(struct engine *en, struct err *e);
+/* The same whoever's the run's own namespace is: that is not touched. */
+int kube_agents_start(struct kube *k, struct err *e);
 int kube_engine_agents_down(struct engine *en, struct err *e);
 int kube_load_agent_up(struct kube *k, struct err *e);
 int kube_engine_load_beside(struct engine *en, const char *group, const char *node,

@@ -59,7 +59,7 @@ static int run_namespaces(struct kube *k, cJSON **out, struct err *e)
 	const cJSON *o;
 
 	*out = NULL;
-	if (kube_get(k->k, "/api/v1/namespaces?labelSelector=ordeal.dev%2Frun", &list, e))
+	if (kube_get(k->k, "/api/v1/namespaces?" KUBE_RUN_SELECTOR, &list, e))
 		return -1;
 	*out = cJSON_CreateArray();
 	cJSON_ArrayForEach(o, json_get(list, "items")) {
@@ -118,7 +118,7 @@ static int heal_nodes(struct kube *k, cJSON *found, struct err *e)
 	int r;
 
 	log_info("starting the agents once more, to heal what their journals hold");
-	r = kube_engine_agents_up((struct engine *)k, e);
+	r = kube_agents_start(k, e);
 	if (!r)
 		r = list_ready(k, &nodes, e);
 	for (size_t i = 0; !r && i < nodes.n; i++) {
@@ -159,7 +159,7 @@ int kube_engine_recover(struct engine *en, cJSON *found, struct err *e)
 	int r = -1;
 
 	if (kube_connect(k, true, e) ||
-	    kube_owner_of(k, "/api/v1/namespaces/" KUBE_SYSTEM_NS, &agents, e) ||
+	    kube_owner_of(k, "/api/v1/namespaces/" KUBE_SYSTEM_NS, &agents, NULL, e) ||
 	    run_namespaces(k, &namespaces, e) || any_volume(k, &volumes, e))
 		goto out;
 	if (agents == KUBE_OURS)

@@ -23,6 +23,16 @@ static const char *claim_ns(const cJSON *pv)
 	return json_str(json_path(pv, "spec.claimRef"), "namespace", "");
 }
 
+static const char *claim_name(const cJSON *pv)
+{
+	return json_str(json_path(pv, "spec.claimRef"), "name", "?");
+}
+
+static const char *policy(const cJSON *pv)
+{
+	return json_str(json_get(pv, "spec"), "persistentVolumeReclaimPolicy", "Retain");
+}
+
 static bool our_volume(const cJSON *pv)
 {
 	const char *by = json_str(json_path(pv, "metadata.annotations"),
@@ -31,34 +41,22 @@ static bool our_volume(const cJSON *pv)
 	return !strcmp(by, KUBE_PROVISIONER) || *kube_label(pv, KUBE_RUN_LABEL);
 }
 
-/* The document keeps volumes of some classes (Retain); a run's are reclaimed
- * by the node agents all the same. */
-static int reclaim_volumes(struct kube *k, const char *ns, struct err *e)
+/* Ours are reclaimed by the node agents whatever their policy, once they are
+ * released. All others that claims of the run were bound to are somebody
+ * else's: what becomes of them is for their policy to say, and for us to tell. */
+static int tell_kept(struct kube *k, const char *ns, struct err *e)
 {
-	cJSON *list = NULL, *patch, *spec;
+	cJSON *list = NULL;
 	const cJSON *pv;
-	char path[300];
-	int r = 0;
 
 	if (kube_get(k->k, "/api/v1/persistentvolumes", &list, e))
 		return -1;
-	patch = cJSON_CreateObject();
-	spec = cJSON_CreateObject();
-	json_set_str(spec, "persistentVolumeReclaimPolicy", "Delete");
-	json_set(patch, "spec", spec);
-	cJSON_ArrayForEach(pv, json_get(list, "items")) {
-		bool missing;
-
-		if (strcmp(claim_ns(pv), ns) ||
-		    !strcmp(json_str(json_get(pv, "spec"), "persistentVolumeReclaimPolicy", ""), "Delete"))
-			continue;
-		snprintf(path, sizeof(path), "/api/v1/persistentvolumes/%s", kube_meta(pv, "name"));
-		if (kube_merge_patch(k->k, path, patch, &missing, e))
-			r = -1;
-	}
-	cJSON_Delete(patch);
+	cJSON_ArrayForEach(pv, json_get(list, "items"))
+		if (!strcmp(claim_ns(pv), ns) && !our_volume(pv) && strcmp(policy(pv), "Delete"))
+			log_warn("volume %s, which the claim %s was bound to, is not ordeal's: it stays with "
+				 "what the run wrote to it (%s)", kube_meta(pv, "name"), claim_name(pv), policy(pv));
 	cJSON_Delete(list);
-	return r;
+	return 0;
 }
 
 /* What still holds a namespace back, for the error. */
@@ -85,16 +83,17 @@ static void what_is_left(struct kube *k, const char *ns, char *out, size_t size)
 	cJSON_Delete(o);
 }
 
-static int await_gone(struct kube *k, const char *ns, int64_t deadline_ns, struct err *e)
+static int await_gone(struct kube *k, const char *ns, const char *uid, int64_t deadline_ns, struct err *e)
 {
-	char path[160], left[400];
+	char path[160], left[400], now[KUBE_UID_BYTES];
 	enum kube_owner owner;
 
 	snprintf(path, sizeof(path), "/api/v1/namespaces/%s", ns);
 	for (;;) {
-		if (kube_owner_of(k, path, &owner, e))
+		/* One of that name that somebody made since is none of ours. */
+		if (kube_owner_of(k, path, &owner, now, e))
 			return -1;
-		if (owner == KUBE_ABSENT)
+		if (owner == KUBE_ABSENT || strcmp(now, uid))
 			return 0;
 		if (clock_mono_ns() > deadline_ns) {
 			what_is_left(k, ns, left, sizeof(left));
@@ -113,21 +112,21 @@ int kube_remove_namespace(struct kube *k, const char *ns, int64_t deadline_ns, s
 						{"/apis/batch/v1", "cronjobs"},
 						{"/apis/batch/v1", "jobs"}};
 	enum kube_owner owner;
-	char path[160];
+	char path[160], uid[KUBE_UID_BYTES];
 
 	snprintf(path, sizeof(path), "/api/v1/namespaces/%s", ns);
-	if (kube_owner_of(k, path, &owner, e))
+	if (kube_owner_of(k, path, &owner, uid, e))
 		return -1;
 	if (owner == KUBE_ABSENT)
 		return 0;
 	if (owner == KUBE_FOREIGN)
 		return err_set(e, ERR_INPUT, "the namespace %s is not ordeal's; it stays", ns);
-	if (reclaim_volumes(k, ns, e))
+	if (tell_kept(k, ns, e))
 		return -1;
 	/* From here on nothing new is made there. The namespace's controller
 	 * looks 5 s later, and again much later if anything is left then: so
 	 * pods go at once instead of by their grace, and claims with them. */
-	if (kube_delete(k->k, path, "Background", -1, NULL, NULL, e))
+	if (kube_delete(k->k, path, "Background", -1, uid, NULL, e))
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(owners); i++)
 		if (delete_collection(k, owners[i][0], ns, owners[i][1], -1, e))
@@ -135,7 +134,7 @@ int kube_remove_namespace(struct kube *k, const char *ns, int64_t deadline_ns, s
 	if (delete_collection(k, "/api/v1", ns, "pods", 0, e) ||
 	    delete_collection(k, "/api/v1", ns, "persistentvolumeclaims", -1, e))
 		return -1;
-	return await_gone(k, ns, deadline_ns, e);
+	return await_gone(k, ns, uid, deadline_ns, e);
 }
 
 /* Waits until the node agents have reclaimed every volume of ours. With
@@ -157,7 +156,7 @@ int kube_remove_volumes(struct kube *k, int64_t deadline_ns, cJSON *found, struc
 			mem_copy_str(left, sizeof(left), kube_meta(pv, "name"));
 			if (found && first)
 				json_pushf(found, "volume %s of claim %s/%s", left, claim_ns(pv),
-					   json_str(json_path(pv, "spec.claimRef"), "name", "?"));
+					   claim_name(pv));
 		}
 		cJSON_Delete(list);
 		if (!n)
@@ -181,23 +180,25 @@ int kube_engine_remove(struct engine *en, int64_t deadline_ns, struct err *e)
 	return kube_remove_volumes(k, deadline_ns, NULL, e);
 }
 
-static int remove_labelled(struct kube *k, const char *base, const char *kind, cJSON *found,
-			   struct err *e)
+/* `name` NULL: whatever its name. */
+static int remove_labelled(struct kube *k, const char *base, const char *kind, const char *name,
+			   cJSON *found, struct err *e)
 {
 	cJSON *list = NULL;
 	const cJSON *o;
 	char path[400];
 	int r = 0;
 
-	/* "ordeal.dev/run": the label is there, whatever its value. */
-	snprintf(path, sizeof(path), "%s?labelSelector=ordeal.dev%%2Frun", base);
+	snprintf(path, sizeof(path), "%s?%s", base, KUBE_RUN_SELECTOR);
 	if (kube_get(k->k, path, &list, e))
 		return -1;
 	cJSON_ArrayForEach(o, json_get(list, "items")) {
+		if (name && strcmp(kube_meta(o, "name"), name))
+			continue;
 		snprintf(path, sizeof(path), "%s/%s", base, kube_meta(o, "name"));
 		if (found)
 			json_pushf(found, "%s %s", kind, kube_meta(o, "name"));
-		if (kube_delete(k->k, path, NULL, -1, NULL, NULL, e))
+		if (kube_delete(k->k, path, NULL, -1, kube_meta(o, "uid"), NULL, e))
 			r = -1;
 	}
 	cJSON_Delete(list);
@@ -206,14 +207,14 @@ static int remove_labelled(struct kube *k, const char *base, const char *kind, c
 
 int kube_remove_cluster_objects(struct kube *k, cJSON *found, struct err *e)
 {
-	static const char *const kinds[][2] = {
-		{"/apis/storage.k8s.io/v1/storageclasses", "StorageClass"},
-		{"/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", "ClusterRoleBinding"},
-		{"/apis/rbac.authorization.k8s.io/v1/clusterroles", "ClusterRole"},
+	static const char *const kinds[][3] = {
+		{"/apis/storage.k8s.io/v1/storageclasses", "StorageClass", NULL},
+		{"/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", "ClusterRoleBinding", KUBE_NODE_ROLE},
+		{"/apis/rbac.authorization.k8s.io/v1/clusterroles", "ClusterRole", KUBE_NODE_ROLE},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		if (remove_labelled(k, kinds[i][0], kinds[i][1], found, e))
+		if (remove_labelled(k, kinds[i][0], kinds[i][1], kinds[i][2], found, e))
 			return -1;
 	return 0;
 }

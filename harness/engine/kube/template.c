@@ -65,8 +65,10 @@ static int apply_text(struct kube *k, const char *path, const char *text, kube_e
 	r = yaml_read_text(&a, path, text, &docs, &n, e);
 	for (size_t i = 0; !r && i < n; i++) {
 		cJSON *o = yaml_to_json(docs[i]);
+		bool skip = false;
 
-		if (!edit || edit(k, o))
+		r = edit(k, o, &skip, e);
+		if (!r && !skip)
 			r = kube_apply(k->k, k->base.namespace, o, e);
 		cJSON_Delete(o);
 	}
