@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "engine/choose.h"
+#include "engine/images.h"
 #include "run/run.h"
 #include "yaml/yaml.h"
 
@@ -31,7 +32,12 @@ static const char usage[] =
 "  --reports DIR        where the run's folder goes (default: reports/)\n"
 "  --dry-run            check everything and print the plan; touches nothing\n"
 "  --keep               leave the system and the agents as they are at the end\n"
-"  --kubeconfig FILE, --context NAME, --namespace NAME   for the engine kube\n";
+"  --kubeconfig FILE, --context NAME, --namespace NAME   for the engine kube, as are\n"
+"  --storage-class NAME the class of all claims; without it those of classes that the cluster\n"
+"                       lacks get its default class\n"
+"  --claim-max SIZE     claims are lowered to this (1Gi for those of another class)\n"
+"  --image-prefix FROM=TO   where images are pulled from instead (again for more):\n"
+"                       docker.io=mirror.example makes redis:7 mirror.example/library/redis:7\n";
 
 /* Longer than the cycles that the systems turn in: Patroni's loop_wait is 10 s. */
 #define PHASE_MAX_NS (10 * NS_PER_S)
@@ -45,6 +51,8 @@ struct args {
 	size_t nfiles, afiles;
 	struct setting_arg *sets;
 	size_t nsets, asets;
+	const char **prefixes;
+	size_t nprefixes, aprefixes;
 	const char *suite;
 	bool all;
 };
@@ -186,6 +194,33 @@ static int read_phase(struct args *a, const char *arg)
 	return 0;
 }
 
+static int add_prefix(struct args *a, const char *arg)
+{
+	const char *wrong = images_bad_prefix(arg);
+
+	if (wrong)
+		return cmd_usage("run", "--image-prefix \"%.80s\": %s", arg, wrong);
+	*VEC_PUSH(a->prefixes, a->nprefixes, a->aprefixes) = arg;
+	return 0;
+}
+
+static int read_claim_max(struct args *a, const char *arg)
+{
+	a->o.claim_max_bytes = quantity_bytes(arg);
+	return a->o.claim_max_bytes > 0 ? 0 : cmd_usage("run", "--claim-max wants a size, such as 2Gi, not \"%.80s\"", arg);
+}
+
+/* What other engines would not look at. */
+static int only_kube(const struct args *a)
+{
+	const char *flag = a->o.storage_class ? "--storage-class" : a->o.claim_max_bytes ? "--claim-max" :
+			   a->nprefixes ? "--image-prefix" : NULL;
+
+	if (!flag || (a->o.engine && !strcmp(a->o.engine->name, "kube")))
+		return 0;
+	return cmd_usage("run", "%s is for --engine kube", flag);
+}
+
 static void name_command(struct args *a, int argc, char **argv)
 {
 	struct buf b = {0};
@@ -211,6 +246,7 @@ static int parse(struct args *a, int argc, char **argv)
 		{"seed", 1, NULL, 'S'}, {"reports", 1, NULL, 'r'}, {"dry-run", 0, NULL, 'n'},
 		{"keep", 0, NULL, 'k'}, {"kubeconfig", 1, NULL, 'K'}, {"context", 1, NULL, 'C'},
 		{"namespace", 1, NULL, 'N'}, {"repeat", 1, NULL, 'R'}, {"phase", 1, NULL, 'p'},
+		{"storage-class", 1, NULL, 'c'}, {"claim-max", 1, NULL, 'm'}, {"image-prefix", 1, NULL, 'i'},
 		{"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0},
 	};
 	const char *engine = "auto";
@@ -231,6 +267,9 @@ static int parse(struct args *a, int argc, char **argv)
 		case 'K': a->o.kubeconfig = optarg; break;
 		case 'C': a->o.context = optarg; break;
 		case 'N': a->o.namespace = optarg; break;
+		case 'c': a->o.storage_class = optarg; break;
+		case 'm': r = -read_claim_max(a, optarg); break;
+		case 'i': r = -add_prefix(a, optarg); break;
 		case 'h': fputs(usage, stdout); return 1;
 		default: return -cmd_bad_option(argv, c);
 		}
@@ -238,6 +277,8 @@ static int parse(struct args *a, int argc, char **argv)
 	a->o.engine = engine_find(engine);
 	if (!r && !a->o.engine && strcmp(engine, "auto"))
 		r = -cmd_usage("run", "no engine is called \"%s\"", engine);
+	if (!r)
+		r = -only_kube(a);
 	for (int i = optind; !r && i < argc; i++)
 		*VEC_PUSH(a->files, a->nfiles, a->afiles) = argv[i];
 	if (!r && a->all + (a->suite != NULL) + (a->nfiles > 0) != 1)
@@ -282,12 +323,15 @@ int cmd_run(int argc, char **argv)
 	a.o.nfiles = a.nfiles;
 	a.o.sets = a.sets;
 	a.o.nsets = a.nsets;
+	a.o.image_prefixes = a.prefixes;
+	a.o.nimage_prefixes = a.nprefixes;
 	a.o.interrupted = cmd_interrupted();
 	r = run_suite(&a.o, &verdict, &e);
 	r = exit_code(r, &e, verdict);
 out:
 	free(a.files);
 	free(a.sets);
+	free(a.prefixes);
 	arena_free(&a.arena);
 	return r;
 }

@@ -23,6 +23,12 @@ struct engine_conf {
 	const volatile int *interrupted;
 	const char *kubeconfig, *context; /* kube: explicit */
 	const char *namespace;            /* kube: explicit; NULL: the engine's choice */
+	/* kube: the class of all claims and their largest size, NULL and 0: see
+	 * engine/kube/classes.c; "FROM=TO" of images, see images_redirect(). */
+	const char *storage_class;
+	int64_t claim_max_bytes;
+	const char *const *image_prefixes;
+	size_t nimage_prefixes;
 	bool keep;
 };
 

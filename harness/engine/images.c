@@ -176,3 +176,52 @@ int images_error(const struct images *im, const char *const *refs, size_t n, str
 	}
 	return 0;
 }
+
+static bool begins(const char *image, const char *prefix, size_t len)
+{
+	return !strncmp(image, prefix, len) && image[len] == '/';
+}
+
+/* As Docker reads it: what comes before the first "/" is a registry if it has a
+ * dot or a port, or is localhost (distribution/reference). */
+static const char *in_full(struct arena *a, const char *image)
+{
+	size_t first = strcspn(image, "/");
+
+	if (!image[first])
+		return arena_fmt(a, "docker.io/library/%s", image);
+	if (memchr(image, '.', first) || memchr(image, ':', first) || begins(image, "localhost", 9))
+		return image;
+	return arena_fmt(a, "docker.io/%s", image);
+}
+
+const char *images_redirect(struct arena *a, const char *const *prefixes, size_t n, const char *image)
+{
+	const char *whole = in_full(a, image), *best = NULL;
+	size_t len, best_len = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		len = strcspn(prefixes[i], "=");
+		if (begins(whole, prefixes[i] + len + 1, strlen(prefixes[i] + len + 1)))
+			return NULL;
+		if (len > best_len && begins(whole, prefixes[i], len)) {
+			best = prefixes[i];
+			best_len = len;
+		}
+	}
+	return best ? arena_fmt(a, "%s%s", best + best_len + 1, whole + best_len) : NULL;
+}
+
+const char *images_bad_prefix(const char *prefix)
+{
+	static const char fit[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:_/-[]";
+	size_t len = strcspn(prefix, "=");
+
+	if (!len || !prefix[len] || !prefix[len + 1])
+		return "it wants FROM=TO, such as docker.io=registry.example/hub";
+	if (strspn(prefix, fit) != len || prefix[len + 1 + strspn(prefix + len + 1, fit)])
+		return "that is no part of an image's name";
+	if (prefix[len - 1] == '/' || prefix[strlen(prefix) - 1] == '/')
+		return "leave out the / at the end";
+	return NULL;
+}

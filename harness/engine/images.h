@@ -41,6 +41,14 @@ struct images {
  * when it cannot be had: images_error() says why. */
 const char *images_on_kind(struct images *im, const char *asked);
 
+/* Where a cluster pulls from: the longest FROM of these "FROM=TO" that the whole
+ * reference begins with, at a "/", becomes its TO. "redis:7.2" is
+ * docker.io/library/redis:7.2, "bitnami/redis" docker.io/bitnami/redis. NULL:
+ * none fits, or TO stands there already. */
+const char *images_redirect(struct arena *a, const char *const *prefixes, size_t n, const char *image);
+/* What is wrong with one; NULL: nothing. */
+const char *images_bad_prefix(const char *prefix);
+
 /* The first of these references that cannot be had, as an error; 0: none. */
 int images_error(const struct images *im, const char *const *refs, size_t n, struct err *e);
 

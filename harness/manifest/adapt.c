@@ -13,6 +13,8 @@ struct adapting {
 	struct adaptations *log;
 	struct ynode *object; /* the one under way */
 	char old_ns[64];      /* its namespace as written */
+	struct manifest *m;
+	bool *gone;           /* by object: is left out */
 };
 
 /* Replaces a scalar's text and records it. */
@@ -186,10 +188,9 @@ static int adapt_texts(struct adapting *ad, struct err *e)
 
 /* ---- containers ---- */
 
-typedef int container_fn(struct adapting *ad, struct ynode *container, const char *path,
-			 struct err *e);
+typedef int part_fn(struct adapting *ad, struct ynode *part, const char *path, struct err *e);
 
-static int each_container(struct adapting *ad, container_fn *fn, struct err *e)
+static int each_container(struct adapting *ad, part_fn *fn, struct err *e)
 {
 	static const char *const lists[] = {"initContainers", "containers"};
 	const char *base = NULL;
@@ -303,7 +304,7 @@ static int adapt_requests(struct adapting *ad, struct err *e)
 
 /* ---- storage ---- */
 
-static int cap_claim(struct adapting *ad, struct ynode *claim, const char *path, struct err *e)
+static int cap_claim(struct adapting *ad, struct ynode *claim, int64_t cap, const char *path, struct err *e)
 {
 	struct ynode *n = yaml_path(claim, "spec.resources.requests.storage");
 	int64_t bytes;
@@ -313,25 +314,95 @@ static int cap_claim(struct adapting *ad, struct ynode *claim, const char *path,
 	bytes = quantity_bytes_of(n);
 	if (bytes < 0)
 		return yaml_error(n, e, "malformed size of a claim");
-	if (bytes > ad->rules->max_claim_bytes)
+	if (cap > 0 && bytes > cap)
 		change(ad, n, arena_fmt(ad->a, "%sspec.resources.requests.storage", path),
-		       bytes_text(ad->a, ad->rules->max_claim_bytes),
-		       "claims are files of this size on this machine");
+		       bytes_text(ad->a, cap),
+		       ad->rules->claim_why ? ad->rules->claim_why : "claims are files of this size on this machine");
 	return 0;
 }
 
-static int adapt_claims(struct adapting *ad, struct err *e)
+static int each_claim(struct adapting *ad, part_fn *fn, struct err *e)
 {
 	struct ynode *list = yaml_path(ad->object, "spec.volumeClaimTemplates");
 	size_t i;
 
 	if (!strcmp(manifest_kind(ad->object), "PersistentVolumeClaim"))
-		return cap_claim(ad, ad->object, "", e);
+		return fn(ad, ad->object, "", e);
 	for (i = 0; list && list->kind == Y_LIST && i < list->n; i++) {
-		if (cap_claim(ad, list->items[i],
-			      arena_fmt(ad->a, "spec.volumeClaimTemplates[%zu].", i), e))
+		if (fn(ad, list->items[i], arena_fmt(ad->a, "spec.volumeClaimTemplates[%zu].", i), e))
 			return -1;
 	}
+	return 0;
+}
+
+static int claim_size(struct adapting *ad, struct ynode *claim, const char *path, struct err *e)
+{
+	return cap_claim(ad, claim, ad->rules->max_claim_bytes, path, e);
+}
+
+static int adapt_claims(struct adapting *ad, struct err *e)
+{
+	return each_claim(ad, claim_size, e);
+}
+
+/* Of the manifests' own class of this name; NULL: they have none. */
+static const char *own_provisioner(const struct adapting *ad, const char *name)
+{
+	for (size_t i = 0; name && i < ad->m->n; i++) {
+		const struct ynode *o = ad->m->objects[i];
+
+		if (!strcmp(manifest_kind(o), "StorageClass") && !strcmp(manifest_text(o, "metadata.name"), name))
+			return manifest_text(o, "provisioner");
+	}
+	return NULL;
+}
+
+static int claim_class(struct adapting *ad, struct ynode *claim, const char *path, struct err *e)
+{
+	struct ynode *spec = yaml_get(claim, "spec"), *n = yaml_get(spec, "storageClassName");
+	const char *name = n && n->kind == Y_SCALAR ? n->text : NULL, *to, *where;
+
+	/* "" asks for volumes that somebody made by hand. */
+	if (!spec || spec->kind != Y_MAP || (name ? !*name : n != NULL))
+		return 0;
+	to = ad->rules->storage_class(ad->rules->arg, name, own_provisioner(ad, name));
+	if (!to)
+		return 0;
+	where = arena_fmt(ad->a, "%sspec.storageClassName", path);
+	if (name) {
+		change(ad, n, where, to, ad->rules->class_why);
+	} else {
+		adaptation_add(ad->a, ad->log, ad->object, spec->line, where, NULL, to, ad->rules->class_why);
+		yaml_set(ad->a, spec, "storageClassName", yaml_new_scalar(ad->a, to, true));
+	}
+	return cap_claim(ad, claim, ad->rules->max_moved_bytes, path, e);
+}
+
+/* Classes are not namespaced: one that nobody claims any more is left out. */
+static int adapt_class(struct adapting *ad, struct err *e)
+{
+	const char *name = manifest_text(ad->object, "metadata.name");
+
+	if (strcmp(manifest_kind(ad->object), "StorageClass"))
+		return each_claim(ad, claim_class, e);
+	for (size_t i = 0; i < ad->m->n; i++)
+		if (ad->m->objects[i] == ad->object &&
+		    ad->rules->storage_class(ad->rules->arg, name, manifest_text(ad->object, "provisioner"))) {
+			ad->gone[i] = true;
+			adaptation_add(ad->a, ad->log, ad->object, ad->object->line, "(the object)", "there", NULL,
+				       ad->rules->class_why);
+		}
+	return 0;
+}
+
+/* Ours to make is ours to remove. */
+static int adapt_reclaim(struct adapting *ad, struct err *e)
+{
+	struct ynode *n = yaml_get(ad->object, "reclaimPolicy");
+
+	(void)e;
+	if (!strcmp(manifest_kind(ad->object), "StorageClass") && n && n->kind == Y_SCALAR)
+		change(ad, n, "reclaimPolicy", "Delete", "a run leaves no volumes behind");
 	return 0;
 }
 
@@ -353,15 +424,13 @@ static int adapt_storage_class(struct adapting *ad, struct err *e)
 									"(a map or list)",
 			       NULL, "the provisioner that is there knows no such parameter");
 	yaml_remove(ad->object, "parameters");
-	n = yaml_get(ad->object, "reclaimPolicy");
-	if (n && n->kind == Y_SCALAR)
-		change(ad, n, "reclaimPolicy", "Delete", "a run leaves no volumes behind");
 	return 0;
 }
 
 /* ---- the rules ---- */
 
-enum rule_needs { NEEDS_NAMESPACE, NEEDS_IMAGE, NEEDS_REQUESTS, NEEDS_CLAIM, NEEDS_PROVISIONER };
+enum rule_needs { NEEDS_NAMESPACE, NEEDS_IMAGE, NEEDS_REQUESTS, NEEDS_CLAIM, NEEDS_PROVISIONER, NEEDS_CLASS,
+		  NEEDS_ANY_CLASS };
 
 /* In the order in which they are applied to each object. */
 static const struct rule {
@@ -375,6 +444,8 @@ static const struct rule {
 	{NEEDS_REQUESTS, adapt_requests},
 	{NEEDS_CLAIM, adapt_claims},
 	{NEEDS_PROVISIONER, adapt_storage_class},
+	{NEEDS_CLASS, adapt_class},
+	{NEEDS_ANY_CLASS, adapt_reclaim},
 };
 
 static bool wanted(const struct adapt_rules *r, enum rule_needs needs)
@@ -390,6 +461,10 @@ static bool wanted(const struct adapt_rules *r, enum rule_needs needs)
 		return r->max_claim_bytes > 0;
 	case NEEDS_PROVISIONER:
 		return r->provisioner;
+	case NEEDS_CLASS:
+		return r->storage_class;
+	case NEEDS_ANY_CLASS:
+		return r->provisioner || r->storage_class;
 	}
 	return false;
 }
@@ -397,17 +472,22 @@ static bool wanted(const struct adapt_rules *r, enum rule_needs needs)
 int manifest_adapt(struct arena *a, struct manifest *m, const struct adapt_rules *rules,
 		   struct adaptations *log, struct err *e)
 {
-	struct adapting ad = {.a = a, .rules = rules, .log = log};
-	size_t i, k;
+	struct adapting ad = {.a = a, .rules = rules, .log = log, .m = m};
+	size_t i, k, kept = 0;
 
+	ad.gone = arena_alloc(a, (m->n + 1) * sizeof(*ad.gone));
 	for (i = 0; i < m->n; i++) {
 		ad.object = m->objects[i];
 		mem_copy_str(ad.old_ns, sizeof(ad.old_ns),
 			     manifest_text(ad.object, "metadata.namespace"));
 		for (k = 0; k < ARRAY_LEN(rules_table); k++) {
-			if (wanted(rules, rules_table[k].needs) && rules_table[k].apply(&ad, e))
+			if (!ad.gone[i] && wanted(rules, rules_table[k].needs) && rules_table[k].apply(&ad, e))
 				return -1;
 		}
 	}
+	for (i = 0; i < m->n; i++)
+		if (!ad.gone[i])
+			m->objects[kept++] = m->objects[i];
+	m->n = kept;
 	return 0;
 }

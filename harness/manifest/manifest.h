@@ -40,12 +40,20 @@ struct adapt_rules {
 	int64_t max_cpu_request_m; /* requests are lowered to this many millicores */
 	int64_t max_memory_request_bytes;
 	int64_t max_claim_bytes;   /* claims are lowered to this size */
+	const char *claim_why;     /* NULL: they are files here */
 	/* Image names: returns the reference to use instead, or NULL to keep. */
 	const char *(*image)(void *arg, const char *image);
 	void *arg;
 	/* StorageClasses named in the manifests are served by our provisioner
 	 * under these names; the fixture's own StorageClass objects get it. */
 	const char *provisioner;
+	/* Where classes are a cluster's own: returns the class to claim instead, or
+	 * NULL to keep. `name` NULL: none is named; `provisioner`: of the manifests'
+	 * own class of that name, NULL: they have none. Own classes that nobody
+	 * claims for it go; claims that are moved are lowered to max_moved_bytes. */
+	const char *(*storage_class)(void *arg, const char *name, const char *provisioner);
+	const char *class_why;
+	int64_t max_moved_bytes;
 };
 
 /* Reads every *.yaml, *.yml and *.json of a folder: Lists as their items, null

@@ -24,6 +24,11 @@ struct run_options {
 	int64_t phase_max_ns;  /* of the random wait before a repetition's first fault */
 	const char *reports_dir; /* NULL: <root>/reports */
 	const char *kubeconfig, *context, *namespace;
+	/* As in struct engine_conf. */
+	const char *storage_class;
+	int64_t claim_max_bytes;
+	const char *const *image_prefixes;
+	size_t nimage_prefixes;
 	const char *command; /* to run it again; goes into the report */
 	bool dry_run, keep;
 	bool by_length; /* run them in plan_order(), not in the order given */

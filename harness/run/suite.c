@@ -302,6 +302,10 @@ int run_suite(const struct run_options *o, enum verdict *verdict, struct err *e)
 	s.conf.kubeconfig = o->kubeconfig;
 	s.conf.context = o->context;
 	s.conf.namespace = o->namespace;
+	s.conf.storage_class = o->storage_class;
+	s.conf.claim_max_bytes = o->claim_max_bytes;
+	s.conf.image_prefixes = o->image_prefixes;
+	s.conf.nimage_prefixes = o->nimage_prefixes;
 	s.conf.keep = o->keep;
 	if (o->reports_dir)
 		snprintf(s.reports, sizeof(s.reports), "%s", o->reports_dir);

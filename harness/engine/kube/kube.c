@@ -50,6 +50,8 @@ void kube_engine_close(struct engine *en)
 	kube_client_free(k->host);
 	kube_conf_free(&k->host_conf);
 	free(k->agents);
+	cJSON_Delete(k->classes);
+	cJSON_Delete(k->drivers);
 	pthread_mutex_destroy(&k->watch_lock);
 	free(k->images.v);
 	arena_free(&k->arena);
@@ -175,21 +177,21 @@ static const char *pushed_image(void *arg, const char *image)
 	struct kube *k = arg;
 	const char *prefix = getenv("ORDEAL_IMAGE_PREFIX");
 
-	if (!prefix || !*prefix || strncmp(image, "ordeal/", 7))
-		return NULL;
-	return arena_fmt(&k->arena, "%s/%s", prefix, image + 7);
+	if (prefix && *prefix && !strncmp(image, "ordeal/", 7))
+		return arena_fmt(&k->arena, "%s/%s", prefix, image + 7);
+	return images_redirect(&k->arena, k->base.conf.image_prefixes, k->base.conf.nimage_prefixes, image);
 }
 
 static int rules(struct engine *en, const char *fixture, struct adapt_rules *r, struct err *e)
 {
 	struct kube *k = (struct kube *)en;
 
-	(void)fixture, (void)e;
+	(void)fixture;
 	memset(r, 0, sizeof(*r));
 	r->namespace = k->base.namespace;
 	r->image = pushed_image;
 	r->arg = k;
-	return 0;
+	return kube_connect(k, false, e) || kube_class_rules(k, r, e) ? -1 : 0;
 }
 
 const struct engine_ops engine_kube = {

@@ -41,6 +41,7 @@ struct kube {
 	struct kube_conf conf;   /* read when first needed: kind has none before `up` */
 	struct kube_client *k;   /* NULL: not connected yet */
 
+	cJSON *classes, *drivers; /* the cluster's, as last seen */
 	struct images images;
 	char agent_image[256];
 	char beside_group[32], beside_node[128]; /* of the second load agent */
@@ -92,7 +93,14 @@ int kube_refuse_foreign(struct kube *k, struct err *e);
 
 /* engine/kube/apply.c */
 int kube_engine_apply(struct engine *en, const struct manifest *m, struct err *e);
+/* engine/kube/classes.c: what is claimed instead of classes that the cluster
+ * does not have; asks it. */
+int kube_class_rules(struct kube *k, struct adapt_rules *r, struct err *e);
+/* A volume that somebody made and that would be deleted with the run's claims
+ * (policy Delete or Recycle) is refused. */
+int kube_refuse_doomed(struct kube *k, const struct manifest *m, struct err *e);
 /* engine/kube/remove.c */
+bool kube_volume_is_ours(const cJSON *pv);
 int kube_engine_remove(struct engine *en, int64_t deadline_ns, struct err *e);
 int kube_remove_namespace(struct kube *k, const char *ns, int64_t deadline_ns, struct err *e);
 int kube_remove_volumes(struct kube *k, int64_t deadline_ns, cJSON *found, struct err *e);

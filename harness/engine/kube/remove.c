@@ -33,7 +33,7 @@ static const char *policy(const cJSON *pv)
 	return json_str(json_get(pv, "spec"), "persistentVolumeReclaimPolicy", "Retain");
 }
 
-static bool our_volume(const cJSON *pv)
+bool kube_volume_is_ours(const cJSON *pv)
 {
 	const char *by = json_str(json_path(pv, "metadata.annotations"),
 				  "pv.kubernetes.io/provisioned-by", "");
@@ -52,7 +52,7 @@ static int tell_kept(struct kube *k, const char *ns, struct err *e)
 	if (kube_get(k->k, "/api/v1/persistentvolumes", &list, e))
 		return -1;
 	cJSON_ArrayForEach(pv, json_get(list, "items"))
-		if (!strcmp(claim_ns(pv), ns) && !our_volume(pv) && strcmp(policy(pv), "Delete"))
+		if (!strcmp(claim_ns(pv), ns) && !kube_volume_is_ours(pv) && strcmp(policy(pv), "Delete"))
 			log_warn("volume %s, which the claim %s was bound to, is not ordeal's: it stays with "
 				 "what the run wrote to it (%s)", kube_meta(pv, "name"), claim_name(pv), policy(pv));
 	cJSON_Delete(list);
@@ -150,7 +150,7 @@ int kube_remove_volumes(struct kube *k, int64_t deadline_ns, cJSON *found, struc
 		if (kube_get(k->k, "/api/v1/persistentvolumes", &list, e))
 			return -1;
 		cJSON_ArrayForEach(pv, json_get(list, "items")) {
-			if (!our_volume(pv))
+			if (!kube_volume_is_ours(pv))
 				continue;
 			n++;
 			mem_copy_str(left, sizeof(left), kube_meta(pv, "name"));

@@ -151,6 +151,42 @@ static void a_malformed_table_is_refused(void **state)
 	assert_non_null(strstr(e.msg, "biuld"));
 }
 
+/* Each takes the longest that fits, from the whole name, once. */
+static void redirects(void **state)
+{
+	static const char *const prefixes[] = {"docker.io=mirror.example/hub", "docker.io/bitnami=quay.example:5000/b",
+					       "gcr.io/x=docker.io/x"};
+	static const struct {
+		const char *image, *to;
+	} cases[] = {
+		{"redis:7.2", "mirror.example/hub/library/redis:7.2"},
+		{"redis@sha256:00", "mirror.example/hub/library/redis@sha256:00"},
+		{"bitnami/redis:7", "quay.example:5000/b/redis:7"},
+		{"docker.io/bitnami/redis", "quay.example:5000/b/redis"},
+		{"bitnamix/redis", "mirror.example/hub/bitnamix/redis"},
+		{"gcr.io/x/y:1", "docker.io/x/y:1"},
+		{"gcr.io/xy/z", NULL},
+		{"localhost/a", NULL},
+		{"localhost:5000/a", NULL},
+		{"quay.io/a/b", NULL},
+		{"mirror.example/hub/library/redis:7.2", NULL},
+		{"quay.example:5000/b/redis:7", NULL},
+	};
+	static const char *const bad[] = {"", "=", "a", "a=", "=b", "a/=b", "a=b/", "a b=c", "a=b\nc", "a=b=c"};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const char *to = images_redirect(&f->arena, prefixes, ARRAY_LEN(prefixes), cases[i].image);
+
+		if (!cases[i].to != !to || (to && strcmp(to, cases[i].to)))
+			fail_msg("%s: %s", cases[i].image, to ? to : "(kept)");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
+		assert_null(images_bad_prefix(prefixes[i]));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_non_null(images_bad_prefix(bad[i]));
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -158,6 +194,7 @@ int main(void)
 		T(a_stand_in_is_built_once),    T(our_own_names_are_folders),
 		T(what_cannot_be_had_says_why), T(stock_names_stay_when_pulling),
 		T(a_failed_build_quotes_its_end), T(a_malformed_table_is_refused),
+		T(redirects),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

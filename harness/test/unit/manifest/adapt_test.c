@@ -70,6 +70,60 @@ static void test_adapt(void **state)
 	assert_null(yaml_path(f->m.objects[3], "metadata.namespace"));
 }
 
+static const char *test_class(void *arg, const char *name, const char *provisioner)
+{
+	(void)arg;
+	if (!name)
+		return "usual";
+	return !strcmp(name, "fast-ssd") && provisioner && !strcmp(provisioner, "ebs.csi.aws.com") ? "usual" : NULL;
+}
+
+/* Claims of a class whose provisioner is not there are moved, told and made
+ * small; the class goes. All others stay, "" too. */
+static void test_adapt_class(void **state)
+{
+	static const char claims[] =
+		"kind: PersistentVolumeClaim\napiVersion: v1\nmetadata: {name: a}\n"
+		"spec: {storageClassName: own, resources: {requests: {storage: 100Gi}}}\n---\n"
+		"kind: PersistentVolumeClaim\napiVersion: v1\nmetadata: {name: b}\n"
+		"spec: {storageClassName: '', resources: {requests: {storage: 100Gi}}}\n---\n"
+		"kind: PersistentVolumeClaim\napiVersion: v1\nmetadata: {name: c}\n"
+		"spec: {resources: {requests: {storage: 100Gi}}}\n---\n"
+		"kind: PersistentVolumeClaim\napiVersion: v1\nmetadata: {name: d}\n"
+		"spec: {storageClassName: fast-ssd, resources: {requests: {storage: 100Gi}}}\n---\n"
+		"kind: StorageClass\napiVersion: storage.k8s.io/v1\nmetadata: {name: own}\n"
+		"provisioner: csi.example\nparameters: {a: b}\nreclaimPolicy: Retain\n";
+	struct adapt_rules rules = {.storage_class = test_class, .class_why = "moved", .max_moved_bytes = 1 << 30,
+				    .claim_why = "other class"};
+	struct fixture *f = *state;
+	struct err e = {0};
+	size_t before;
+
+	put(f, "a.yaml", claims);
+	put(f, "b.yaml", set);
+	read_dir(f);
+	before = f->m.n;
+	if (manifest_adapt(&f->arena, &f->m, &rules, &f->log, &e))
+		fail_msg("%s", e.msg);
+	assert_null(logged(f, "PersistentVolumeClaim/a", "spec.storageClassName"));
+	assert_null(logged(f, "PersistentVolumeClaim/b", "spec.storageClassName"));
+	assert_logged(f, "PersistentVolumeClaim/c", "spec.storageClassName", 14, NULL, "usual");
+	assert_logged(f, "PersistentVolumeClaim/d", "spec.storageClassName", 19, "fast-ssd", "usual");
+	assert_logged(f, "PersistentVolumeClaim/d", "spec.resources.requests.storage", 19, "100Gi", "1Gi");
+	assert_string_equal(text_at(f, 0, "spec.resources.requests.storage"), "100Gi");
+	assert_string_equal(text_at(f, 1, "spec.storageClassName"), "");
+	assert_string_equal(text_at(f, 2, "spec.storageClassName"), "usual");
+	assert_string_equal(text_at(f, 3, "spec.storageClassName"), "usual");
+	assert_logged(f, "StorageClass/own", "reclaimPolicy", 26, "Retain", "Delete");
+	assert_string_equal(text_at(f, 4, "parameters.a"), "b");
+	assert_non_null(logged(f, "StorageClass/fast-ssd", "(the object)"));
+	assert_int_equal(f->m.n, before - 1);
+	/* Again is the same. */
+	before = f->log.n;
+	assert_int_equal(manifest_adapt(&f->arena, &f->m, &rules, &f->log, &e), 0);
+	assert_int_equal(f->log.n, before);
+}
+
 /* The StatefulSet has no namespace of its own, so what its texts mean is
  * unknown; with one, they follow. */
 static void test_adapt_env(void **state)
@@ -199,6 +253,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_adapt, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_adapt_class, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_adapt_env, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_adapt_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_adapt_secret, setup, teardown),

@@ -291,6 +291,93 @@ static void claims_of_others_are_not_served(void **state)
 	kube_conf_free(&conf);
 }
 
+static void put_class(struct place *p, const char *name, const char *provisioner, bool usual, bool ours)
+{
+	char *text = mem_fmt("{\"metadata\":{\"name\":\"%s\",\"annotations\":{\"storageclass.kubernetes.io/is-default-class\":"
+			     "\"%s\"}%s},\"provisioner\":\"%s\"}", name, usual ? "true" : "false", ours ? "," OURS : "",
+			     provisioner);
+
+	put(p, KIND_STORAGE_CLASS, text);
+	free(text);
+}
+
+static void assert_instead(struct place *p, const char *name, const char *provisioner, const char *want)
+{
+	struct adapt_rules r = {0};
+	struct err e = {0};
+	const char *to;
+
+	if (ops()->rules(p->en, "x", &r, &e))
+		fail_msg("%s", e.msg);
+	to = r.storage_class(r.arg, name, provisioner);
+	if (!to != !want || (to && strcmp(to, want)))
+		fail_msg("%s of %s: %s", name ? name : "no class", provisioner ? provisioner : "nobody", to ? to : "kept");
+}
+
+static void classes_that_are_not_there(void **state)
+{
+	struct place *p = *state;
+	struct adapt_rules r = {0};
+	struct err e = {0};
+
+	/* The agents' own, and nothing else. */
+	put_class(p, "fast-ssd", "ordeal.dev/loop", false, true);
+	put_class(p, "standard", "ordeal.dev/loop", false, true);
+	assert_instead(p, "fast-ssd", NULL, NULL);
+	assert_instead(p, "fast-ssd", "ebs.csi.aws.com", "fast-ssd");
+	assert_instead(p, "gp3", "ebs.csi.aws.com", "standard");
+	assert_instead(p, "gp3", NULL, "standard");
+	assert_instead(p, NULL, NULL, "standard");
+	/* A cluster with classes of its own. */
+	put_class(p, "usual", "csi.example", true, false);
+	put_class(p, "gp2", "other.example", false, false);
+	assert_instead(p, "fast-ssd", NULL, NULL);
+	assert_instead(p, "fast-ssd", "ebs.csi.aws.com", "usual");
+	assert_instead(p, "gp3", NULL, "usual");
+	assert_instead(p, "gp3", "other.example", NULL);
+	assert_instead(p, "gp2", "ebs.csi.aws.com", NULL);
+	assert_instead(p, NULL, NULL, NULL);
+	/* The user's word goes before all. */
+	((struct engine_base *)p->en)->conf.storage_class = "gp2";
+	assert_instead(p, "fast-ssd", NULL, "gp2");
+	assert_instead(p, "usual", NULL, "gp2");
+	assert_instead(p, "gp2", NULL, NULL);
+	assert_instead(p, NULL, NULL, "gp2");
+	((struct engine_base *)p->en)->conf.storage_class = "none";
+	assert_int_equal(ops()->rules(p->en, "x", &r, &e), -1);
+	assert_non_null(strstr(e.msg, "\"none\""));
+}
+
+/* The policy is the owner's: with Delete the volume would go with the claim. */
+static void volumes_that_would_go(void **state)
+{
+	static const char pv[] = "{\"metadata\":{\"name\":\"theirs\"},\"spec\":{\"storageClassName\":\"manual\","
+				 "\"persistentVolumeReclaimPolicy\":\"%s\"}}";
+	static const char claim[] = "kind: PersistentVolumeClaim\nspec: {storageClassName: manual}\n";
+	struct place *p = *state;
+	struct manifest m = {0};
+	struct arena a = {0};
+	struct err e = {0};
+	char *text = mem_fmt(pv, "Delete");
+	int64_t before;
+
+	assert_int_equal(yaml_read_text(&a, "t", claim, &m.objects, &m.n, &e), 0);
+	put(p, KIND_PERSISTENT_VOLUME, text);
+	free(text);
+	before = version(p);
+	assert_int_equal(ops()->apply(p->en, &m, &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
+	assert_non_null(strstr(e.msg, "volume theirs"));
+	assert_int_equal(version(p), before);
+	text = mem_fmt(pv, "Retain");
+	put(p, KIND_PERSISTENT_VOLUME, text);
+	free(text);
+	memset(&e, 0, sizeof(e));
+	assert_int_equal(ops()->apply(p->en, &m, &e), -1); /* no agents are up */
+	assert_null(strstr(e.msg, "volume theirs"));
+	arena_free(&a);
+}
+
 static void names_lead_nowhere_else(void **state)
 {
 	static const char *const bad[] = {"", "../kube-system", "a/b", "A", "-a", "a.b",
@@ -319,6 +406,8 @@ int main(void)
 		IN_PLACE(agents_need_their_namespace),
 		IN_PLACE(recover_keeps_to_the_mark),
 		IN_PLACE(claims_of_others_are_not_served),
+		IN_PLACE(classes_that_are_not_there),
+		IN_PLACE(volumes_that_would_go),
 		IN_PLACE(names_lead_nowhere_else),
 #undef IN_PLACE
 	};
