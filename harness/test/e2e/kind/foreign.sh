@@ -13,10 +13,10 @@ if [ -z "$context" ] || ! "$kubectl" get --raw /version >/dev/null 2>&1; then
   echo "1..0 # SKIP needs the kind cluster: ordeal up --engine kind"
   exit
 fi
-node=ordeal-worker
-volume=ordeal-foreign-volume
-neighbour=ordeal-foreign-neighbour
-ns=ordeal-foreign-run
+node="ordeal-worker"
+volume="ordeal-foreign-volume"
+neighbour="ordeal-foreign-neighbour"
+ns="ordeal-foreign-run"
 work=$(mktemp -d)
 undo() {
   "$kubectl" delete clusterrole ordeal-node-agent --ignore-not-found >/dev/null 2>&1
