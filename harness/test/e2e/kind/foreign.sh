@@ -111,16 +111,14 @@ sleep 2 # until the cluster's controllers have put their finalizers
 objects >"$work/before"
 
 "$kubectl" create clusterrole ordeal-node-agent --verb=get --resource=pods >/dev/null
-run role
-[ $? != 0 ] && grep -q 'ClusterRole "ordeal-node-agent" exists and is not' "$work/role.log" "$work/role.tap" && [ -z "$(ours)" ]
+! run role && grep -q 'ClusterRole "ordeal-node-agent" exists and is not' "$work/role.log" "$work/role.tap" && [ -z "$(ours)" ]
 verdict $? "a ClusterRole of our agents' name is refused, and nothing put there"
 "$kubectl" get clusterrole ordeal-node-agent -o name >/dev/null
 verdict $? "and it is still there"
 "$kubectl" delete clusterrole ordeal-node-agent >/dev/null
 
 "$kubectl" create namespace "$ns" >/dev/null
-run namespace
-[ $? != 0 ] && grep -q "\"$ns\" exists and is not ordeal's" "$work/namespace.log" "$work/namespace.tap" &&
+! run namespace && grep -q "\"$ns\" exists and is not ordeal's" "$work/namespace.log" "$work/namespace.tap" &&
   [ "$(ours)" = "namespace/$ns" ]
 verdict $? "a namespace of that name is refused before agents are up"
 "$kubectl" delete namespace "$ns" >/dev/null
