@@ -1,31 +1,18 @@
 #include "base/log.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
 
 #include "base/buf.h"
-
-void log_tame(char *text)
-{
-	for (unsigned char *c = (unsigned char *)text; *c; c++) {
-		bool c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0;
-
-		if (c1)
-			c++;
-		if (c1 || (*c < ' ' && *c != '\n' && *c != '\t') || *c == 0x7f)
-			*c = '?';
-		if (c1)
-			c[-1] = '?';
-	}
-}
+#include "base/tame.h"
 
 /* One call, so that lines of several threads do not mix. */
 static void out(struct buf *b)
 {
 	buf_char(b, '\n');
-	log_tame(b->s);
+	/* What a file says must not steer the terminal. */
+	tame(b->s, "\n\t");
 	fputs(b->s, stderr);
 	buf_free(b);
 }

@@ -9,8 +9,4 @@ void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* A line without the time: why a command failed. */
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Control characters, C1 ones in UTF-8 too, become '?': what a file says must
- * not steer the terminal. Newlines and tabs stay. In place. */
-void log_tame(char *text);
-
 #endif

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/tame.h"
 #include "check/check.h"
 #include "cmd/cmd.h"
 #include "engine/engine.h"
@@ -18,7 +19,11 @@ static const char usage[] = "usage: ordeal list engines|systems|faults|scenarios
 
 static void line(const char *name, const char *summary)
 {
-	printf("%-28s %s\n", name, summary);
+	char *text = mem_fmt("%-28s %s", name, summary);
+
+	tame(text, "");
+	puts(text);
+	free(text);
 }
 
 static int only_yaml(const struct dirent *d)

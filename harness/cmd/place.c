@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/tame.h"
 #include "cmd/cmd.h"
 #include "engine/choose.h"
 #include "engine/engine.h"
@@ -26,6 +27,8 @@ static int status(struct engine *en, const struct engine_ops *ops, struct err *e
 	bool healthy = false;
 	int r = ops->status(en, &text, &healthy, e);
 
+	if (text.s)
+		tame(text.s, "\n\t");
 	fputs(buf_cstr(&text), stdout);
 	buf_free(&text);
 	if (r)
@@ -38,8 +41,10 @@ static int recover(struct engine *en, const struct engine_ops *ops, struct err *
 	cJSON *found = cJSON_CreateArray(), *item;
 	int r = ops->recover(en, found, e);
 
-	cJSON_ArrayForEach(item, found)
+	cJSON_ArrayForEach(item, found) {
+		tame(item->valuestring, "\n\t");
 		printf("%s\n", item->valuestring);
+	}
 	if (!r && !cJSON_GetArraySize(found))
 		printf("clean: nothing of any run was found on engine %s\n", ops->name);
 	cJSON_Delete(found);

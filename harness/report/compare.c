@@ -1,6 +1,7 @@
 #include "report/compare.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -248,7 +249,7 @@ static void text_left_out(FILE *f, const char *who, const struct repeated *r)
 		fprintf(f, "  of %s left out: %s\n", who, r->left_out);
 }
 
-void comparison_text(struct comparison *c, FILE *f)
+static void as_text(struct comparison *c, FILE *f)
 {
 	const char *runs = runs_difference(&c->arena, &c->a.run, &c->b.run);
 
@@ -281,4 +282,19 @@ void comparison_text(struct comparison *c, FILE *f)
 		fprintf(f, "\nonly in A: %s\n", c->only_a);
 	if (c->only_b[0])
 		fprintf(f, "%sonly in B: %s\n", c->only_a[0] ? "" : "\n", c->only_b);
+}
+
+void comparison_text(struct comparison *c, FILE *f)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *raw = open_memstream(&text, &len);
+
+	if (!raw)
+		abort();
+	as_text(c, raw);
+	fclose(raw);
+	/* Names in it are the files' own words. */
+	fputs(text_clean(&c->arena, text), f);
+	free(text);
 }

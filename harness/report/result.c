@@ -448,8 +448,10 @@ static void end(struct reporter *r, const struct run_report *run)
 {
 	cJSON *o = report_result(run);
 	char *text = cJSON_Print(o);
+	struct arena a = {0};
 
-	fprintf(r->f, "%s\n", text ? text : "null");
+	fprintf(r->f, "%s\n", text ? text_clean(&a, text) : "null");
+	arena_free(&a);
 	free(text);
 	cJSON_Delete(o);
 	free(r);

@@ -55,10 +55,12 @@ static const char *description(struct arena *a, const char *s)
  * writes them, so that nothing in a log can end the block. */
 static void yaml_scalar(FILE *f, const cJSON *v)
 {
+	struct arena a = {0};
 	char *text = json_text(v);
 
-	fputs(text, f);
+	fputs(text_clean(&a, text), f);
 	free(text);
+	arena_free(&a);
 }
 
 static bool yaml_simple(const cJSON *v)
@@ -271,7 +273,7 @@ static void repetitions(struct reporter *r, const struct run_report *run)
 		if (p->n < 2)
 			continue;
 		fprintf(r->f, "# %s, %zu of %zu repetitions%s%s\n", description(&r->arena, p->name),
-			p->counted, p->n, p->left_out[0] ? "; left out: " : "", p->left_out);
+			p->counted, p->n, p->left_out[0] ? "; left out: " : "", description(&r->arena, p->left_out));
 		for (size_t j = 0; j < p->nfaults; j++) {
 			fprintf(r->f, "#   %s:\n", description(&r->arena,
 				repeated_fault_words(&r->arena, &p->faults[j])));

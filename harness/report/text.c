@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/tame.h"
 
 struct text text_count(int64_t n)
 {
@@ -188,24 +189,6 @@ struct text text_date(const char *rfc3339)
 	return t;
 }
 
-/* Length of the UTF-8 sequence at s, 0 when it is none that XML allows
- * (RFC 3629; no surrogates, no overlong forms, no U+FFFE and U+FFFF). */
-static size_t utf8_len(const unsigned char *s)
-{
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 :
-		   s[0] < 0xf5 ? 4 : 0;
-
-	for (size_t i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f) ||
-	    (s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe))
-		return 0;
-	return n;
-}
-
 /* Bytes of a terminal's control sequence at s (ECMA-48, section 5.4). */
 static size_t csi_len(const char *s)
 {
@@ -247,14 +230,15 @@ static const char *cleaned(struct arena *a, const char *s, bool escape)
 			s += n;
 			continue;
 		}
-		n = utf8_len((const unsigned char *)s);
-		if (!n || ((unsigned char)*s < 0x20 && *s != '\n' && *s != '\t') || *s == 0x7f) {
+		n = tame_at(s, "\n\t");
+		if (n) {
 			if (*s != '\r')
 				buf_str(&b, "\xef\xbf\xbd");
-			s++;
+			s += n;
 		} else if (escape && markup(*s)) {
 			buf_str(&b, markup(*s++));
 		} else {
+			n = tame_char(s);
 			buf_add(&b, s, n);
 			s += n;
 		}

@@ -40,8 +40,8 @@ struct text text_plural(int64_t n, const char *one, const char *many);
 struct text text_date(const char *rfc3339);
 
 /* The text for XML and HTML, attributes included: markup escaped, terminal
- * colours dropped, what is no character of XML 1.0 (section 2.2) or no valid
- * UTF-8 replaced by U+FFFD. NULL counts as "". Lives in the arena. */
+ * colours dropped, what may not be shown as it is (base/tame.h) replaced by
+ * U+FFFD. NULL counts as "". Lives in the arena. */
 const char *text_xml(struct arena *a, const char *s);
 /* The same with a no-break space between a figure and its unit of time or its
  * error, for running text in narrow columns. */

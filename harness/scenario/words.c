@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/tame.h"
 #include "scenario/parts.h"
 
 bool scenario_is_name(const char *s)
@@ -16,7 +17,7 @@ int scenario_line(const struct ynode *n, const char **out, struct err *e)
 {
 	if (yaml_to_string(n, out, e))
 		return -1;
-	if (!**out || strlen(*out) > 150 || !yaml_is_harmless(*out))
+	if (!**out || strlen(*out) > 150 || !tame_is(*out, ""))
 		return yaml_error(n, e, "one line of 1 to 150 characters is needed here, without control characters");
 	return 0;
 }

@@ -10,38 +10,10 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/tame.h"
 
 /* What a value means: numbers, durations, words; and errors that lead to
  * the place in the user's file. */
-
-/* Bytes at p that may not reach a terminal: control characters, C1's (U+0080 to
- * U+009F) among them, and what turns the writing around; 0: none. */
-static size_t harmful(const unsigned char *p)
-{
-	if (*p < 0x20 || *p == 0x7f)
-		return 1;
-	if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
-		return 2;
-	if (p[0] == 0xe2 && ((p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) ||
-			     (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9)))
-		return 3;
-	return 0;
-}
-
-bool yaml_is_harmless(const char *text)
-{
-	for (; *text; text++)
-		if (harmful((const unsigned char *)text))
-			return false;
-	return true;
-}
-
-static void make_harmless(char *text)
-{
-	for (; *text; text++)
-		for (size_t n = harmful((unsigned char *)text); n; n--)
-			text[n - 1] = '?';
-}
 
 int yaml_error(const struct ynode *at, struct err *e, const char *fmt, ...)
 {
@@ -51,7 +23,7 @@ int yaml_error(const struct ynode *at, struct err *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	make_harmless(text);
+	tame(text, "");
 	return err_set(e, ERR_INPUT, "%s:%d:%d: %s", at->file ? at->file : "(made)", at->line,
 		       at->column, text);
 }

@@ -65,10 +65,6 @@ cJSON *yaml_to_json(const struct ynode *n);
  * which y or on may be a name. */
 cJSON *yaml_words_to_json(const struct ynode *n);
 
-/* No control characters (also U+0080 to U+009F), and none that turn the writing
- * around: may be shown on a terminal. */
-bool yaml_is_harmless(const char *text);
-
 /* Sets an ERR_INPUT "file:line:column: ..." at this node, harmless and on one
  * line; returns -1. */
 int yaml_error(const struct ynode *at, struct err *e, const char *fmt, ...)

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "engine/docker/docker.h"
+#include "engine/docker/plan.h"
 #include "manifest/manifest.h"
 
 struct finding {
@@ -58,4 +59,17 @@ int docker_admit(struct arena *a, const struct manifest *m, struct err *e)
 		err_set(e, ERR_INPUT, "%s", buf_cstr(&all));
 	buf_free(&all);
 	return n ? -1 : 0;
+}
+
+int docker_check(struct arena *a, const struct manifest *m, struct err *e)
+{
+	struct adaptations unused = {0};
+	struct err admitted = {0};
+
+	/* What no API server takes need not be told in our own words as well. */
+	if (plan_check(a, m, &unused, e) && e->kind == ERR_REFUSED)
+		return -1;
+	if (docker_admit(a, m, &admitted))
+		err_add(e, &admitted);
+	return e->kind ? -1 : 0;
 }

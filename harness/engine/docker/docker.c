@@ -462,20 +462,13 @@ static int remove_all(struct engine *en, int64_t deadline_ns, struct err *e)
 	return r || docker_volumes_down(d->dir, NULL, e) ? -1 : 0;
 }
 
-static int check(struct arena *a, const struct manifest *m, struct err *e)
-{
-	struct adaptations unused = {0};
-
-	return plan_check(a, m, &unused, e);
-}
-
 const struct engine_ops engine_docker = {
 	.name = "docker",
 	.summary = "the same manifests as plain containers on this machine's Docker; no Kubernetes, needs root",
 	.caps = ENGINE_CAP_NODES | ENGINE_CAP_NETWORK | ENGINE_CAP_VOLUMES | ENGINE_CAP_CONTAINERS,
 	.workers = docker_node_names + 1,
 	.claim_max_bytes = MAX_CLAIM_BYTES,
-	.check = check,
+	.check = docker_check,
 	.open = docker_open,
 	.close = docker_close,
 	.up = docker_up,

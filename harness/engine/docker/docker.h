@@ -226,6 +226,8 @@ int docker_subpaths_down(const char *state, struct err *e);
 /* engine/docker/admission.c: apiserver/admit.h for all objects of a manifest,
  * with file, line and column. */
 int docker_admit(struct arena *a, const struct manifest *m, struct err *e);
+/* All that is refused in manifests as they are written: struct engine_ops' check. */
+int docker_check(struct arena *a, const struct manifest *m, struct err *e);
 
 /* engine/docker/controller.c */
 int docker_controller_start(struct docker *d, struct err *e);

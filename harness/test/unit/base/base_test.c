@@ -19,6 +19,7 @@
 #include "base/procs.h"
 #include "base/random.h"
 #include "base/rng.h"
+#include "base/tame.h"
 
 static void buffer_grows_and_stops_at_its_cap(void **state)
 {
@@ -291,11 +292,17 @@ static void tokens_have_their_length(void **state)
 
 static void messages_do_not_steer_the_terminal(void **state)
 {
-	char text[] = "a\x1b[31mb\r\x07\x7f\xc2\x9b" "1m\xc3\xa9\n\tc";
+	char text[] = "a\x1b[31mb\r\x07\x7f\xc2\x9b" "1m\xc3\xa9\n\tc\x9b" "m\xe2\x80\xaez\xe2\x81\xa6\xd8\x9c\xe2";
+	char line[] = "a\nb\tc";
 
 	(void)state;
-	log_tame(text);
-	assert_string_equal(text, "a?[31mb???\?\?1m\xc3\xa9\n\tc");
+	assert_false(tame_is(text, "\n\t"));
+	tame(text, "\n\t");
+	assert_string_equal(text, "a?[31mb???\?\?1m\xc3\xa9\n\tc?m?\?\?z?\?\?\?\?\?");
+	assert_true(tame_is(text, "\n\t"));
+	assert_false(tame_is(text, ""));
+	tame(line, "");
+	assert_string_equal(line, "a?b?c");
 }
 
 int main(void)

@@ -91,6 +91,10 @@ static void markup_and_dirt_are_made_harmless(void **state)
 	assert_string_equal(text_clean(&a, "\xe2\x82"), "\xef\xbf\xbd\xef\xbf\xbd");
 	assert_null(strstr(text_clean(&a, "\xef\xbf\xbf"), "\xef\xbf\xbf"));
 	assert_string_equal(text_clean(&a, "± € 😀"), "± € 😀");
+	/* C1 controls and marks that turn the writing around. */
+	assert_string_equal(text_clean(&a, "a\xc2\x9b" "31mb\xc2\x85\xe2\x80\xae" "c\xe2\x81\xa6\x7f"),
+			    "a\xef\xbf\xbd" "31mb\xef\xbf\xbd\xef\xbf\xbd" "c\xef\xbf\xbd\xef\xbf\xbd");
+	assert_null(strstr(text_xml(&a, "\xc2\x9d" "0;x\xe2\x80\x8f"), "\xc2\x9d"));
 	arena_free(&a);
 }
 

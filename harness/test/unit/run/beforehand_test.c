@@ -97,6 +97,28 @@ static void nodes(void **state)
 	assert_non_null(strstr(f->e.msg, "engine local runs no containers"));
 }
 
+/* What the API that engine docker serves would refuse is no news of the run. */
+static void own_api(void **state)
+{
+	struct fixture *f = *state;
+	struct ynode **more = NULL, **all;
+	size_t n = 0;
+
+	must_read(f, SCENARIO("rate: 50", "primary"));
+	assert_int_equal(on(f, "docker"), 0);
+	assert_int_equal(yaml_read_text(&f->a, "more.yaml", "apiVersion: v1\nkind: Endpoints\nmetadata: {name: x}\n"
+		"subsets:\n- addresses: [{ip: 192.0.2.1}]\n  ports: [{port: 80}]\n", &more, &n, &f->e), 0);
+	all = arena_alloc(&f->a, (f->p.manifest.n + n) * sizeof(*all));
+	memcpy(all, f->p.manifest.objects, f->p.manifest.n * sizeof(*all));
+	memcpy(all + f->p.manifest.n, more, n * sizeof(*all));
+	f->p.manifest.objects = all;
+	f->p.manifest.n += n;
+	assert_int_equal(on(f, "kind"), 0);
+	assert_int_equal(on(f, "docker"), -1);
+	assert_int_equal(f->e.kind, ERR_INPUT);
+	assert_non_null(strstr(f->e.msg, "more.yaml:5:"));
+}
+
 /* Mistakes of all parts of a file: what it says, and what only the fixture knows. */
 static void all_at_once(void **state)
 {
@@ -159,7 +181,7 @@ static void volumes(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-	const struct CMUnitTest tests[] = {T(nodes), T(all_at_once), T(volumes)};
+	const struct CMUnitTest tests[] = {T(nodes), T(own_api), T(all_at_once), T(volumes)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
