@@ -50,7 +50,7 @@ OBJS    := $(SRCS:%.c=$(BUILD)/%.o)
 LIBOBJS := $(filter-out $(BUILD)/harness/cmd/main.o,$(OBJS))
 TESTSRC := $(call find,harness/test,*_test.c)
 TESTS   := $(TESTSRC:harness/test/%.c=$(BUILD)/test/%)
-TESTLIB := $(patsubst %.c,$(BUILD)/%.o,$(wildcard harness/test/lib/*.c) harness/test/fuzz/targets.c)
+TESTLIB := $(patsubst %.c,$(BUILD)/%.o,$(wildcard harness/test/lib/*.c harness/test/fuzz/targets.c harness/test/fuzz/report.c))
 SCRIPTS := $(call find,harness/test,*.t)
 BENCHES := $(patsubst harness/test/bench/%.c,%,$(wildcard harness/test/bench/*.c))
 
@@ -58,8 +58,11 @@ FUZZ_CC ?= clang-14
 FUZZ_SECONDS ?= 60
 FUZZ_SAN := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 FUZZERS := $(patsubst harness/test/fuzz/entry/%.c,fuzz-%,$(wildcard harness/test/fuzz/entry/*.c))
-FUZZOBJ := $(patsubst %.c,build/fuzz/%.o,harness/test/fuzz/targets.c \
-	   $(call find,$(addprefix harness/,base yaml manifest scenario history),*.c))
+FUZZOBJ := $(patsubst %.c,build/fuzz/%.o,harness/test/fuzz/targets.c harness/test/fuzz/report.c \
+	   $(call find,$(addprefix harness/,base yaml manifest history scenario memoryd system load fault measure check \
+	   report),*.c))
+# A run's two files are longer than what the parsers are fed.
+FUZZ_LEN = $(if $(filter report,$(1)),40000,4096)
 
 .PHONY: all compile deps deps-all flags test unit scenarios cluster cluster-down check-asan check-tsan check-kind \
 	check-docker check-failpoints check-newcomer fuzz $(FUZZERS) bench lint coverage clean
@@ -103,7 +106,7 @@ $(BUILD)/%.css.inc: %.css Makefile
 	@mkdir -p $(@D)
 	@sed -e '/^\/\*.*\*\/$$/d' -e '/^\/\*/,/\*\/$$/d' -e 's/^[[:space:]]*//' -e 's/[\\"]/\\&/g' \
 		-e 's/^$$/\\n/' -e 's/.*/"&"/' $< >$@
-$(BUILD)/harness/report/html/style.o: $(BUILD)/harness/report/html/style.css.inc
+$(BUILD)/harness/report/html/style.o build/fuzz/harness/report/html/style.o: $(BUILD)/harness/report/html/style.css.inc
 
 $(BUILD)/libordeal.a: $(LIBOBJS)
 	@rm -f $@
@@ -226,7 +229,7 @@ fuzz:
 $(FUZZERS): fuzz-%: build/fuzz/%
 	@mkdir -p build/fuzz/corpus/$*
 	@echo "== $*"
-	@build/fuzz/$* -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -verbosity=0 \
+	@build/fuzz/$* -max_total_time=$(FUZZ_SECONDS) -max_len=$(call FUZZ_LEN,$*) -timeout=10 -verbosity=0 \
 		-print_final_stats=1 -artifact_prefix=build/fuzz/$*- build/fuzz/corpus/$* \
 		harness/test/fuzz/corpus/$* 2>&1
 build/fuzz/%: build/fuzz/harness/test/fuzz/entry/%.o $(FUZZOBJ)

@@ -1,6 +1,7 @@
 #include "base/json.h"
 
 #include <stdarg.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,14 +29,21 @@ int64_t json_i64(const cJSON *o, const char *key, int64_t dflt)
 	char *end;
 	long long n;
 
-	if (cJSON_IsNumber(v) && v->valuedouble > -9.2e18 && v->valuedouble < 9.2e18)
+	if (cJSON_IsNumber(v) && fabs(v->valuedouble) <= (double)JSON_I64_MOST)
 		return (int64_t)v->valuedouble;
 	if ((cJSON_IsString(v) || cJSON_IsRaw(v)) && v->valuestring[0]) {
 		n = strtoll(v->valuestring, &end, 10);
-		if (!*end)
+		if (!*end && n >= -JSON_I64_MOST && n <= JSON_I64_MOST)
 			return n;
 	}
 	return dflt;
+}
+
+int64_t json_whole(double v)
+{
+	if (!(fabs(v) <= (double)JSON_I64_MOST))
+		return isnan(v) ? 0 : v > 0 ? JSON_I64_MOST : -JSON_I64_MOST;
+	return (int64_t)v;
 }
 
 double json_num(const cJSON *o, const char *key, double dflt)

@@ -16,6 +16,11 @@
  * json_num read as well. json_i64 also accepts a string of digits. */
 const char *json_str(const cJSON *o, const char *key, const char *dflt);
 int64_t json_i64(const cJSON *o, const char *key, int64_t dflt);
+/* A number as a whole one, cut; what is beyond JSON_I64_MOST is that, NaN is 0.
+ * json_i64() takes what is beyond for no number: a few of them can be added, as
+ * times are, without an overflow. 2^61 ns are 73 years. */
+#define JSON_I64_MOST (INT64_C(1) << 61)
+int64_t json_whole(double v);
 double json_num(const cJSON *o, const char *key, double dflt);
 bool json_bool(const cJSON *o, const char *key, bool dflt);
 const cJSON *json_get(const cJSON *o, const char *key);

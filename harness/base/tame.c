@@ -33,14 +33,13 @@ static bool turns(const unsigned char *s, size_t len)
 size_t tame_at(const char *text, const char *keep)
 {
 	const unsigned char *s = (const unsigned char *)text;
-	size_t len = tame_char(text);
+	size_t len;
 
-	if (!*s)
-		return 0;
+	if (*s < 0x80)
+		return (*s < ' ' && *s && !strchr(keep, *s)) || *s == 0x7f;
+	len = tame_char(text);
 	if (!len)
 		return 1;
-	if (len == 1)
-		return (*s < ' ' && !strchr(keep, *s)) || *s == 0x7f;
 	return (len == 2 && s[0] == 0xc2 && s[1] < 0xa0) || turns(s, len) ? len : 0;
 }
 

@@ -82,7 +82,7 @@ static int64_t free_limit(const struct gate *g)
 	double rate = json_num(load, "rate", 0);
 
 	if (rate > 0 && (double)CALLS_DUE * 1e9 / rate > (double)limit)
-		limit = (int64_t)((double)CALLS_DUE * 1e9 / rate);
+		limit = json_whole((double)CALLS_DUE * 1e9 / rate);
 	return limit + (deadline > 0 ? deadline : 0);
 }
 

@@ -16,9 +16,9 @@ static const struct fault_seen *next_fault(const struct judging *j, const struct
 {
 	const char *id = json_str(j->expect, "fault", NULL);
 
-	for (f = f ? f + 1 : j->m->faults; f < j->m->faults + j->m->nfaults; f++)
-		if (!id || !strcmp(f->rec->id, id))
-			return f;
+	for (size_t i = f ? (size_t)(f - j->m->faults) + 1 : 0; i < j->m->nfaults; i++)
+		if (!id || !strcmp(j->m->faults[i].rec->id, id))
+			return &j->m->faults[i];
 	return NULL;
 }
 

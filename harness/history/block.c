@@ -48,7 +48,7 @@ static bool count(const cJSON *o, const char *key, int64_t most, bool needed, in
 	*out = 0;
 	if (!v)
 		return !needed;
-	*out = cJSON_IsNumber(v) ? (int64_t)v->valuedouble : -1;
+	*out = cJSON_IsNumber(v) ? json_whole(v->valuedouble) : -1;
 	return *out >= 0 && *out <= most && (double)*out == v->valuedouble;
 }
 

@@ -174,7 +174,7 @@ static const struct field {
 static bool range_of(enum kind kind, double *lo, double *hi)
 {
 	static const struct { double lo, hi; } ranges[] = {
-		[TIME] = {-9.2e18, 9.2e18}, [SPAN] = {0, 9.2e18}, [VALUE] = {-(double)EXACT, (double)EXACT},
+		[TIME] = {-(double)JSON_I64_MOST, (double)JSON_I64_MOST}, [SPAN] = {0, (double)JSON_I64_MOST}, [VALUE] = {-(double)EXACT, (double)EXACT},
 		[PLACE] = {0, (double)EXACT}, [NUMBER] = {0, INT32_MAX}, [SMALL] = {0, UINT16_MAX},
 		[CLIENT] = {0, UINT32_MAX},
 	};

@@ -64,7 +64,7 @@ static int64_t ns_of(const cJSON *o, const char *key, int64_t dflt)
 {
 	double ms = json_num(o, key, -1);
 
-	return ms < 0 ? dflt : (int64_t)(ms * 1e6 + 0.5);
+	return ms < 0 ? dflt : json_whole(ms * 1e6 + 0.5);
 }
 
 void sample_from_json(const cJSON *o, struct sample *s)

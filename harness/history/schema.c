@@ -108,7 +108,7 @@ static const struct kind {
 
 static bool is_whole(const cJSON *v)
 {
-	return cJSON_IsNumber(v) && fabs(v->valuedouble) < 9.2e18 && floor(v->valuedouble) == v->valuedouble;
+	return cJSON_IsNumber(v) && fabs(v->valuedouble) <= (double)JSON_I64_MOST && floor(v->valuedouble) == v->valuedouble;
 }
 
 /* One that no other number is read as. */

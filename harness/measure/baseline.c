@@ -195,6 +195,15 @@ static int64_t window_p99(const struct due *d, size_t n, int64_t from, int64_t t
 	return p;
 }
 
+/* Nothing was due within `window` of t + ahead: the last step from which that is
+ * so, for whoever steps over a silence of any length. */
+static int64_t before_next(const struct due *d, size_t n, int64_t t, int64_t ahead, int64_t window, int64_t step)
+{
+	size_t next = first_at(d, n, t + ahead);
+
+	return next < n ? t + (d[next].intended - (t + ahead + window)) / step * step : d[n - 1].intended;
+}
+
 /* An operation that failed counts as endlessly slow: a service that answers
  * half of its clients quickly is not back. */
 int64_t baseline_back(const struct view *v, const struct baseline *b, int64_t from_ns)
@@ -219,7 +228,7 @@ int64_t baseline_back(const struct view *v, const struct baseline *b, int64_t fr
 	}
 	qsort(d, v->nops, sizeof(*d), by_due);
 	for (t = from_ns; !found && t + BACK_WINDOWS * window <= last; t += step) {
-		int64_t p, k;
+		int64_t p = 0, k;
 
 		for (k = 0; k < BACK_WINDOWS; k++) {
 			p = window_p99(d, v->nops, t + k * window, t + (k + 1) * window);
@@ -228,10 +237,14 @@ int64_t baseline_back(const struct view *v, const struct baseline *b, int64_t fr
 		}
 		if (k == BACK_WINDOWS)
 			found = t;
+		else if (p < 0)
+			t = before_next(d, v->nops, t, k * window, window, step);
 	}
 	free(d);
 	return found;
 }
+
+enum { BUCKETS_MOST = 100000 }; /* seconds of more than a day */
 
 void buckets_make(const struct view *v, struct measured *m)
 {
@@ -240,13 +253,14 @@ void buckets_make(const struct view *v, struct measured *m)
 
 	if (m->end_ns <= m->begin_ns)
 		return;
-	n = (size_t)((m->end_ns - m->begin_ns) / NS_PER_S) + 1;
+	m->bucket_ns = ((m->end_ns - m->begin_ns) / NS_PER_S / BUCKETS_MOST + 1) * NS_PER_S;
+	n = (size_t)((m->end_ns - m->begin_ns) / m->bucket_ns) + 1;
 	m->nbuckets = n;
 	m->buckets = mem_alloc(n * sizeof(*m->buckets));
 	l = mem_alloc(n * sizeof(*l));
 	for (i = 0; i < v->nops; i++) {
 		const struct op *op = v->ops[i];
-		size_t at = (size_t)((op->t_return - m->begin_ns) / NS_PER_S);
+		size_t at = (size_t)((op->t_return - m->begin_ns) / m->bucket_ns);
 
 		if (op->t_return < m->begin_ns || at >= n)
 			continue;
@@ -263,7 +277,7 @@ void buckets_make(const struct view *v, struct measured *m)
 		struct latency_bucket *k = &m->buckets[i];
 
 		sort(&l[i]);
-		k->t_ns = m->begin_ns + (int64_t)i * NS_PER_S;
+		k->t_ns = m->begin_ns + (int64_t)i * m->bucket_ns;
 		k->p50_ns = stat_percentile(l[i].v, l[i].n, 0.5);
 		k->p99_ns = stat_percentile(l[i].v, l[i].n, 0.99);
 		k->max_ns = last_of(&l[i]);

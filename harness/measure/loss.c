@@ -50,7 +50,7 @@ static bool i64_of(const cJSON *n, int64_t *out)
 {
 	if (!cJSON_IsNumber(n))
 		return false;
-	*out = (int64_t)n->valuedouble;
+	*out = json_whole(n->valuedouble);
 	return true;
 }
 

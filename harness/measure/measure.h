@@ -240,6 +240,7 @@ struct measured {
 	struct load_sent load;
 	struct latency_bucket *buckets;
 	size_t nbuckets;
+	int64_t bucket_ns;          /* a second, or more of them in a load of days */
 	bool broken;                /* with the first reason */
 	char broken_why[400];
 	char unsupported[400];      /* why the engine cannot do the scenario; "": it can */

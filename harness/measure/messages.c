@@ -20,7 +20,7 @@ bool messages_left(const cJSON *final, struct messages *out)
 		cJSON_ArrayForEach(value, json_get(run, "val")) {
 			if (!cJSON_IsNumber(value))
 				continue;
-			m.value = (int64_t)value->valuedouble;
+			m.value = json_whole(value->valuedouble);
 			*VEC_PUSH(out->v, out->n, out->alloc) = m;
 			m.offset += m.offset != OP_NO_VALUE;
 		}

@@ -97,6 +97,11 @@ typedef bool view_part(const struct op *op, int64_t which);
 bool in_group(const struct op *op, int64_t which);
 void view_narrow(const struct view *v, view_part *belongs, int64_t which, struct view *out);
 void view_narrow_free(struct view *v);
+/* The shards that the view has operations of, ascending, each once; heap. At most
+ * VIEW_SHARDS_MOST, for each is looked at by itself; Redis Cluster, which has the
+ * most, is made for up to 1000 nodes. */
+enum { VIEW_SHARDS_MOST = 1024 };
+size_t view_shards(const struct view *v, int64_t **out);
 
 /* Fills f->served; `v` has all operations. */
 void served_make(const struct view *v, struct fault_seen *f);

@@ -123,16 +123,15 @@ static int64_t worst_client(const struct view *v, const struct fault_seen *f)
 
 static void shards(const struct view *v, struct fault_seen *f)
 {
-	uint32_t most = 0, n;
+	int64_t *numbers;
+	size_t n = view_shards(v, &numbers);
 	char name[24];
 
-	for (size_t i = 0; i < v->nops; i++)
-		if (v->ops[i]->shard > most)
-			most = v->ops[i]->shard;
-	for (n = 1; n <= most; n++) {
-		snprintf(name, sizeof(name), "%u", n);
-		add(v, shard, n, "shard", name, f);
+	for (size_t i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "%lld", (long long)numbers[i]);
+		add(v, shard, numbers[i], "shard", name, f);
 	}
+	free(numbers);
 }
 
 void served_make(const struct view *v, struct fault_seen *f)

@@ -75,6 +75,23 @@ void view_narrow_free(struct view *v)
 	v->nops = 0;
 }
 
+size_t view_shards(const struct view *v, int64_t **out)
+{
+	int64_t *all = mem_alloc((v->nops + 1) * sizeof(*all));
+	size_t n = 0, kept = 0;
+
+	for (size_t i = 0; i < v->nops; i++)
+		if (v->ops[i]->shard && (!n || all[n - 1] != v->ops[i]->shard))
+			all[n++] = v->ops[i]->shard;
+	if (n)
+		qsort(all, n, sizeof(*all), by_i64);
+	for (size_t i = 0; i < n && kept < VIEW_SHARDS_MOST; i++)
+		if (!kept || all[kept - 1] != all[i])
+			all[kept++] = all[i];
+	*out = all;
+	return kept;
+}
+
 bool in_group(const struct op *op, int64_t which)
 {
 	return (int64_t)op->group == which;

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/tame.h"
 #include "report/findings.h"
 #include "report/live.h"
 #include "report/report.h"
@@ -58,7 +59,7 @@ static void yaml_scalar(FILE *f, const cJSON *v)
 	struct arena a = {0};
 	char *text = json_text(v);
 
-	fputs(text_clean(&a, text), f);
+	fputs(tame_is(text, "\n") ? text : text_clean(&a, text), f);
 	free(text);
 	arena_free(&a);
 }

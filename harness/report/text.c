@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/tame.h"
 
 struct text text_count(int64_t n)
@@ -157,13 +158,13 @@ struct text text_figure(double value, const char *unit)
 	if (isnan(value))
 		return t;
 	if (!strcmp(unit, "ms"))
-		return text_duration((int64_t)llround(value * (double)NS_PER_MS));
+		return text_duration(json_whole(round(value * (double)NS_PER_MS)));
 	if (!strcmp(unit, "ns"))
-		return text_duration((int64_t)llround(value));
+		return text_duration(json_whole(round(value)));
 	if (!strcmp(unit, "bool"))
 		snprintf(t.s, sizeof(t.s), "%s", value != 0 ? "yes" : "no");
 	else if (!strcmp(unit, "count"))
-		return text_count((int64_t)llround(value));
+		return text_count(json_whole(round(value)));
 	else
 		snprintf(t.s, sizeof(t.s), "%g %s", value, unit);
 	return t;

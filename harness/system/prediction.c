@@ -201,7 +201,7 @@ int64_t prediction_number(const cJSON *inforce, const char *name, int64_t dflt, 
 	const cJSON *v = json_get(prediction_setting(inforce, name), "value");
 
 	if (cJSON_IsNumber(v))
-		return (int64_t)v->valuedouble;
+		return json_whole(v->valuedouble);
 	if (cJSON_IsString(v) && *v->valuestring)
 		return strtoll(v->valuestring, NULL, 10);
 	prediction_assume(a, name);

@@ -127,17 +127,15 @@ static void choose(struct fault_seen *f)
 
 static void shards(const struct view *v, int64_t until_ns, int64_t end_ns, struct fault_seen *f)
 {
-	uint32_t most = 0, n;
+	int64_t *numbers;
+	size_t n = view_shards(v, &numbers);
 	char name[24];
-	size_t i;
 
-	for (i = 0; i < v->nops; i++)
-		if (v->ops[i]->shard > most)
-			most = v->ops[i]->shard;
-	for (n = 1; n <= most; n++) {
-		snprintf(name, sizeof(name), "%u", n);
-		add(v, of_shard, n, "shard", name, until_ns, end_ns, f);
+	for (size_t i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "%lld", (long long)numbers[i]);
+		add(v, of_shard, numbers[i], "shard", name, until_ns, end_ns, f);
 	}
+	free(numbers);
 }
 
 static void kinds(const struct view *v, int64_t until_ns, int64_t end_ns, struct fault_seen *f)

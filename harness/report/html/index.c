@@ -68,7 +68,7 @@ static int64_t ns_of(const cJSON *o, const char *key)
 {
 	double ms = json_num(o, key, -1);
 
-	return ms < 0 ? -1 : (int64_t)(ms * 1e6 + 0.5);
+	return ms < 0 ? -1 : json_whole(ms * 1e6 + 0.5);
 }
 
 /* A folder's name in a link: RFC 3986, section 2.3. */

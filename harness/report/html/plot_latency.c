@@ -35,7 +35,7 @@ static size_t make_bars(const struct page *p, struct bar **out)
 	v = mem_alloc((m->nbuckets / per + 1) * sizeof(*v));
 	for (size_t i = 0; i < m->nbuckets; i += per) {
 		size_t end = i + per < m->nbuckets ? i + per : m->nbuckets;
-		int64_t to = m->buckets[end - 1].t_ns + NS_PER_S;
+		int64_t to = m->buckets[end - 1].t_ns + m->bucket_ns;
 		struct bar *b = &v[n++];
 		double s;
 

@@ -18,7 +18,7 @@
  * the same on every machine. A finding of the real fuzzer (make fuzz) goes
  * into the corpus and stays there. */
 
-enum { MUTATIONS = 400, SIZE_MAX_BYTES = 1 << 16 };
+enum { MUTATIONS = 400, FIELD_MUTATIONS = 60, SIZE_MAX_BYTES = 1 << 16 };
 
 static void mutate(struct rng *r, struct buf *b)
 {
@@ -56,6 +56,7 @@ static void mutate(struct rng *r, struct buf *b)
 
 static void run_corpus(const struct fuzz_target *t, const char *root)
 {
+	static uint8_t room[SIZE_MAX_BYTES];
 	struct buf seed = {0}, b = {.cap = SIZE_MAX_BYTES};
 	struct rng r = {.state = 7};
 	char pattern[4300];
@@ -70,10 +71,16 @@ static void run_corpus(const struct fuzz_target *t, const char *root)
 		if (file_read(g.gl_pathv[i], &seed, &e))
 			fail_msg("%s", e.msg);
 		t->run((const uint8_t *)buf_cstr(&seed), seed.len);
-		for (k = 0; k < MUTATIONS; k++) {
+		for (k = 0; k < (t->mutate ? FIELD_MUTATIONS : MUTATIONS); k++) {
 			buf_reset(&b);
 			buf_add(&b, buf_cstr(&seed), seed.len);
-			mutate(&r, &b);
+			if (t->mutate) {
+				memcpy(room, b.s, b.len);
+				b.len = 0;
+				buf_add(&b, (char *)room, t->mutate(room, seed.len, sizeof(room), &r));
+			} else {
+				mutate(&r, &b);
+			}
 			t->run((const uint8_t *)buf_cstr(&b), b.len);
 		}
 	}

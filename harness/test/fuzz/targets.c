@@ -15,6 +15,7 @@
 #include "manifest/parts.h"
 #include "scenario/scenario.h"
 #include "manifest/settings.h"
+#include "test/fuzz/report.h"
 #include "yaml/yaml.h"
 
 static void promise(int kept, const char *what)
@@ -323,9 +324,15 @@ static void fuzz_history(const uint8_t *data, size_t size)
 }
 
 const struct fuzz_target fuzz_targets[] = {
-	{"yaml", fuzz_yaml},	     {"words", fuzz_words},	  {"scenario", fuzz_scenario},
-	{"settings", fuzz_settings}, {"manifest", fuzz_manifest}, {"inside", fuzz_inside},
-	{"history", fuzz_history},   {NULL, NULL},
+	{"yaml", fuzz_yaml, NULL},
+	{"words", fuzz_words, NULL},
+	{"scenario", fuzz_scenario, NULL},
+	{"settings", fuzz_settings, NULL},
+	{"manifest", fuzz_manifest, NULL},
+	{"inside", fuzz_inside, NULL},
+	{"history", fuzz_history, NULL},
+	{"report", fuzz_report, fuzz_report_mutate},
+	{NULL, NULL, NULL},
 };
 
 int fuzz_run(const char *name, const uint8_t *data, size_t size)
