@@ -245,4 +245,4 @@ clean:
 	rm -rf build
 
 -include $(OBJS:.o=.d) $(FUZZOBJ:.o=.d) $(TESTLIB:.o=.d) $(BENCHES:%=$(BUILD)/harness/test/bench/%.d) \
-	$(TESTSRC:harness/test/%.c=$(BUILD)/harness/test/%.d)
+	$(TESTSRC:harness/test/%.c=$(BUILD)/harness/test/%.d) $(BUILD)/$(FAILPOINTS)/wraps.d

@@ -90,8 +90,8 @@ static bool wait_for_keys(int64_t until_ns)
 static void follow(struct client *c, struct op *op, const struct redis_command *k, struct redis_peer *p,
 		   int64_t until_ns)
 {
+	char hops[40] = "", refusal[OP_ERROR_MAX] = "";
 	bool asking = false;
-	char hops[40] = "";
 	int hop = 0;
 
 	while (hop <= HOPS_MAX) {
@@ -99,6 +99,9 @@ static void follow(struct client *c, struct op *op, const struct redis_command *
 		struct redis_redirect to;
 		bool moved, again;
 
+		/* Not sent again: what was refused stays so, for that reason. */
+		if (!r && *refusal && op->outcome == OP_FAIL)
+			mem_copy_str(op->error, sizeof(op->error), refusal);
 		if (!r)
 			return;
 		note_via(op, p->conn, hops);
@@ -106,6 +109,7 @@ static void follow(struct client *c, struct op *op, const struct redis_command *
 		again = r->type == REDIS_REPLY_ERROR && !strncmp(r->str, "TRYAGAIN", 8);
 		freeReplyObject(r);
 		if (again) {
+			mem_copy_str(refusal, sizeof(refusal), op->error);
 			note_hop(hops, " TRYAGAIN");
 			note_via(op, p->conn, hops);
 			if (!wait_for_keys(until_ns))

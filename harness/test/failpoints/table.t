@@ -9,7 +9,7 @@ table=$(sed -nE 's/^(CALL|PART)\([^,]*, (\w+),.*/\2/p' harness/test/failpoints/t
 # come of them is waiting.
 harmless='mem(cpy|set|chr|mem|cmp|move)|str(len|n?cmp|r?chr|str|c?spn|sep|dup|error|ftime|ptime|to[a-z]+)|v?a?s?n?printf|__isoc99_sscanf|__ctype_b_loc'
 harmless+='|malloc|calloc|realloc|free|abort|alphasort64|__errno_location|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|environ|std(in|out|err)'
-harmless+='|getenv|getpid|clock_gettime|clock_nanosleep|time|timegm|(gm|local)time_r|ppoll|fputs|fwrite|ferror|dirfd|getnameinfo'
+harmless+='|getenv|getpid|geteuid|clock_gettime|clock_nanosleep|time|timegm|(gm|local)time_r|ppoll|fputs|fwrite|ferror|dirfd|getnameinfo'
 harmless+='|pthread_(mutex|cond|condattr|attr|sigmask|join|detach).*|sem_.*|sig(action|fillset|emptyset|addset|delset)'
 harmless+='|posix_spawn(attr|_file_actions)_.*|cJSON_.*|nft_ctx_.*'
 harmless+='|f?close|closedir|freeifaddrs' # releases only
