@@ -61,6 +61,20 @@ static double share(const struct served_row *r)
 	return 100 * (double)r->served / (double)r->due;
 }
 
+/* Of those that nothing held apart from the others; NULL: there is none. */
+static const struct served_row *worst_group(const struct fault_seen *f)
+{
+	const struct served_row *worst = NULL;
+
+	for (size_t i = 0; i < f->nserved; i++) {
+		const struct served_row *row = &f->served[i];
+
+		if (!strcmp(row->what, "group") && !row->apart && (!worst || share(row) < share(worst)))
+			worst = row;
+	}
+	return worst;
+}
+
 /* One fault answers for its own work alone. */
 static void not_its_work(const struct judging *j, const struct fault_seen *f, struct judged *r)
 {
@@ -75,7 +89,7 @@ void judge_availability(const struct judging *j, struct judged *r)
 {
 	const char *of = json_str(j->expect, "of", NULL);
 	const struct fault_seen *f = NULL, *worst = NULL;
-	const struct served_row *row, *least = NULL, *all;
+	const struct served_row *row, *least = NULL, *all, *group;
 
 	r->limit = judging_limit(j, 1);
 	if (!injected(j, r))
@@ -102,6 +116,9 @@ void judge_availability(const struct judging *j, struct judged *r)
 	all = fault_served(worst, "kind", NULL);
 	if (!of && all && share(all) < share(least))
 		judged_also(r, "; least of %s: %.1f %%", all->name, share(all));
+	group = worst_group(worst);
+	if (!of && group && share(group) < share(least))
+		judged_also(r, "; least of group %s: %.1f %%", group->name, share(group));
 	not_its_work(j, worst, r);
 }
 

@@ -74,8 +74,9 @@ static void outage_words(const struct fault_seen *f, struct judged *r)
 	if (!o->any)
 		judged_as(r, r->verdict, "writes did not stop after fault %s: no gap exceeded what is normal", f->rec->id);
 	else if (!o->ended)
-		judged_as(r, r->verdict, "writes did not come back after fault %s in the %.0f ms that were left",
-			f->rec->id, in_ms(o->hi_ns));
+		judged_as(r, r->verdict, "writes%s%s%s did not come back after fault %s in the %.0f ms that were left",
+			*f->outage_of ? " (" : "", f->outage_of, *f->outage_of ? ")" : "", f->rec->id,
+			in_ms(o->hi_ns));
 	else
 		judged_as(r, r->verdict, "fault %s: writes%s%s%s were down for %.0f to %.0f ms", f->rec->id,
 			*f->outage_of ? " (" : "", f->outage_of, *f->outage_of ? ")" : "", in_ms(o->lo_ns),

@@ -86,6 +86,7 @@ struct served_row {
 	char name[32];   /* "insert", "2", "minority"; "" */
 	int64_t due, served;
 	int64_t unsent;  /* of the others: no client was free for them in time */
+	bool apart;      /* a cut held some of them apart from the others: only a group's row counts those */
 	int64_t p50_ns, p99_ns; /* of what was served, from when it was due; -1: nothing was */
 };
 
@@ -95,7 +96,7 @@ struct fault_seen {
 	const struct fault_record *next; /* that ends it; NULL: none */
 	struct outage outage;   /* of the clients that stand with the others (group 0) */
 	/* Whose outage that is, when one part was down for longer than all writes
-	 * together: "shard 2", "kind insert", "clients 32 of 64"; "" all writes. */
+	 * together: "shard 2", "kind insert", "clients 32 of 64", "group g1"; "" all writes. */
 	char outage_of[48];
 	struct partial_outage *parts; /* heap; shards, kinds, groups, a share of the clients */
 	size_t nparts, parts_alloc;

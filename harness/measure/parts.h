@@ -95,6 +95,9 @@ void outage_parts_make(const struct view *v, const struct view *main, const stru
  * are shared. */
 typedef bool view_part(const struct op *op, int64_t which);
 bool in_group(const struct op *op, int64_t which);
+/* Whether a cut held the clients of a group apart from the others at t_ns: asked
+ * for, and no outage of the service's. Never so for group 0. */
+bool group_apart(const struct evidence *ev, uint32_t group, int64_t t_ns);
 void view_narrow(const struct view *v, view_part *belongs, int64_t which, struct view *out);
 void view_narrow_free(struct view *v);
 /* The shards that the view has operations of, ascending, each once; heap. At most

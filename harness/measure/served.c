@@ -47,6 +47,13 @@ static bool due(const struct fault_seen *f, const struct op *op)
 	return op->t_intended >= f->rec->injected_ns && op->t_intended < f->window_end_ns;
 }
 
+/* What clients meet that a cut holds apart from the others is no service of the
+ * system's to these. */
+static bool counts(const struct view *v, const struct fault_seen *f, const struct op *op)
+{
+	return due(f, op) && !group_apart(v->ev, op->group, op->t_intended);
+}
+
 static void add(const struct view *v, view_part *belongs, int64_t which, const char *what, const char *name,
 		struct fault_seen *f)
 {
@@ -54,44 +61,50 @@ static void add(const struct view *v, view_part *belongs, int64_t which, const c
 
 	mem_copy_str(t.row.what, sizeof(t.row.what), what);
 	mem_copy_str(t.row.name, sizeof(t.row.name), name);
-	for (size_t i = 0; i < v->nops; i++)
-		if (due(f, v->ops[i]) && belongs(v->ops[i], which))
-			count(&t, v->ops[i]);
+	for (size_t i = 0; i < v->nops; i++) {
+		const struct op *op = v->ops[i];
+
+		if (!due(f, op) || !belongs(op, which))
+			continue;
+		/* A group's own row tells all that its clients met. */
+		t.row.apart = t.row.apart || !counts(v, f, op);
+		if (belongs == in_group || counts(v, f, op))
+			count(&t, op);
+	}
 	finish(&t, f);
 }
 
-/* Of group 0, as all but the groups are. */
 static bool any(const struct op *op, int64_t which)
 {
-	(void)which;
-	return !op->group;
+	(void)op, (void)which;
+	return true;
 }
 
 static bool writes(const struct op *op, int64_t which)
 {
-	return !op->group && op_is_write(op) == which;
+	return op_is_write(op) == which;
 }
 
 static bool kind(const struct op *op, int64_t which)
 {
-	return !op->group && (int64_t)op->f == which;
+	return (int64_t)op->f == which;
 }
 
 static bool shard(const struct op *op, int64_t which)
 {
-	return !op->group && (int64_t)op->shard == which;
+	return (int64_t)op->shard == which;
 }
 
 static bool client(const struct op *op, int64_t which)
 {
-	return !op->group && (int64_t)op->process == which;
+	return (int64_t)op->process == which;
 }
 
 struct share {
 	int64_t due, served;
 };
 
-/* The client of group 0 of whose operations the smallest share was served. */
+/* The client of whose operations the smallest share was served. */
 static int64_t worst_client(const struct view *v, const struct fault_seen *f)
 {
 	uint32_t most = 0, p;
@@ -108,7 +121,7 @@ static int64_t worst_client(const struct view *v, const struct fault_seen *f)
 		const struct op *op = v->ops[i];
 
 		/* What was never sent was handed to whoever came first. */
-		if (op->group || !due(f, op) || op_error_class(op) == OP_ERR_CLIENT)
+		if (!counts(v, f, op) || op_error_class(op) == OP_ERR_CLIENT)
 			continue;
 		s[op->process].due++;
 		s[op->process].served += op_answered(op);

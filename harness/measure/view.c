@@ -97,6 +97,20 @@ bool in_group(const struct op *op, int64_t which)
 	return (int64_t)op->group == which;
 }
 
+bool group_apart(const struct evidence *ev, uint32_t group, int64_t t_ns)
+{
+	const struct group_seen *g = evidence_group(ev, group);
+
+	for (size_t i = 0; g && i < ev->nfaults; i++) {
+		const struct fault_record *r = &ev->faults[i];
+
+		if (r->does.lasts && r->does.whole_node && (fault_hits_node(r, g->node) || fault_hits(r, g->member)) &&
+		    r->injected_ns && t_ns >= r->injected_ns && (!r->healed_ns || t_ns < r->healed_ns))
+			return true;
+	}
+	return false;
+}
+
 void view_free(struct view *v)
 {
 	free(v->ops);

@@ -36,8 +36,8 @@ static void say_one(struct buf *b, struct arena *a, const struct fault_seen *f, 
 		buf_fmt(b, kept ? "Writes never stopped when %s" : "Whether writes stopped when %s was not seen",
 			story_fault(a, f));
 	else if (!f->outage.ended)
-		buf_fmt(b, "Writes stopped when %s and were not back at the end, at least "
-			"%s later", story_fault(a, f), text_duration(f->outage.lo_ns).s);
+		buf_fmt(b, "Writes%s stopped when %s and were not back at the end, at least "
+			"%s later", story_of(a, f), story_fault(a, f), text_duration(f->outage.lo_ns).s);
 	else
 		buf_fmt(b, "Writes%s were down %s after %s", story_of(a, f),
 			text_interval(f->outage.lo_ns, f->outage.hi_ns).s,
@@ -110,7 +110,7 @@ static void say_minority(struct buf *b, struct arena *a, const struct measured *
 	const struct partial_outage *p = m->nfaults == 1 ?
 		fault_part(&m->faults[0], "group", "minority") : NULL;
 
-	if (p)
+	if (p && strncmp(m->faults[0].outage_of, "group ", 6))
 		buf_fmt(b, " (clients beside the old primary: %s)", story_outage(a, &p->outage));
 }
 

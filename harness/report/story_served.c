@@ -50,6 +50,8 @@ const char *story_reads_words(struct arena *a, const struct partial_outage *p)
 
 	if (!strcmp(p->name, "read"))
 		buf_str(&b, "reads were down");
+	else if (!strcmp(p->what, "group"))
+		buf_fmt(&b, "reads of group %.*s were down", (int)strcspn(p->name, ","), p->name);
 	else
 		buf_fmt(&b, "operations of the kind %s were down", p->name);
 	buf_fmt(&b, " %s", story_outage(a, &p->outage));

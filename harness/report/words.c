@@ -177,6 +177,8 @@ const char *story_of(struct arena *a, const struct fault_seen *f)
 		return arena_fmt(a, " of the kind %s", name + 1);
 	if (!strncmp(f->outage_of, "clients ", 8))
 		return arena_fmt(a, " of %s clients", name + 1);
+	if (!strncmp(f->outage_of, "group ", 6))
+		return arena_fmt(a, " of the clients of group %s", name + 1);
 	return arena_fmt(a, " to %s", f->outage_of);
 }
 

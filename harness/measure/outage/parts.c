@@ -24,9 +24,10 @@
  *
  * A part counts when writes of it had been acknowledged before the fault. An
  * operation that failed before its client knew its shard counts for none.
- * Clients that were cut off together with their server (other groups) have an
- * outage of their own, which is never the fault's; neither is that of a kind of
- * reads. */
+ * Clients of other groups that were cut off together with their server when
+ * their outage began have one of their own, which is not the fault's; neither is
+ * that of a kind of reads. Where nothing holds a group apart, it is a part like
+ * the others. */
 
 enum { PROOF = 10 };
 
@@ -105,7 +106,15 @@ static bool longer(const struct outage *a, const struct outage *all)
 	return a->lo_ns > all->hi_ns;
 }
 
-static void choose(struct fault_seen *f)
+static bool held_apart(const struct evidence *ev, const struct partial_outage *p)
+{
+	for (size_t i = 0; !strcmp(p->what, "group") && i < ev->ngroups; i++)
+		if (!strcmp(ev->groups[i].name, p->name) && group_apart(ev, ev->groups[i].number, p->outage.down_hi))
+			return true;
+	return false;
+}
+
+static void choose(const struct evidence *ev, struct fault_seen *f)
 {
 	const struct partial_outage *worst = NULL;
 	size_t i;
@@ -113,7 +122,7 @@ static void choose(struct fault_seen *f)
 	for (i = 0; i < f->nparts; i++) {
 		const struct partial_outage *p = &f->parts[i];
 
-		if (!strcmp(p->what, "group") || p->reads || !p->proven || !longer(&p->outage, &f->outage))
+		if (held_apart(ev, p) || p->reads || !p->proven || !longer(&p->outage, &f->outage))
 			continue;
 		if (!worst || (worst->outage.ended && !p->outage.ended) ||
 		    (worst->outage.ended == p->outage.ended && p->outage.hi_ns > worst->outage.hi_ns))
@@ -164,12 +173,36 @@ static void clients(const struct view *main, int64_t until_ns, int64_t end_ns, s
 	view_narrow_free(&v);
 }
 
+/* What the reads of a group met is a part only where they were down for certain
+ * and nothing held them apart. */
+static void group_reads(const struct view *all, const struct group_seen *g, int64_t until_ns, int64_t end_ns,
+			struct fault_seen *f)
+{
+	size_t before = f->nparts;
+	struct partial_outage *p;
+	char name[sizeof(p->name)];
+	struct view v;
+
+	view_narrow(all, in_group, g->number, &v);
+	v.reads = true;
+	snprintf(name, sizeof(name), "%.20s, reads", g->name);
+	add_part(&v, "group", name, until_ns, end_ns, f);
+	view_narrow_free(&v);
+	if (f->nparts == before)
+		return;
+	p = &f->parts[before];
+	if (!p->proven || group_apart(all->ev, g->number, p->outage.down_hi))
+		f->nparts = before;
+}
+
 static void groups(const struct view *v, int64_t until_ns, int64_t end_ns, struct fault_seen *f)
 {
-	size_t i;
+	for (size_t i = 0; i < v->ev->ngroups; i++) {
+		const struct group_seen *g = &v->ev->groups[i];
 
-	for (i = 0; i < v->ev->ngroups; i++)
-		add(v, in_group, v->ev->groups[i].number, "group", v->ev->groups[i].name, until_ns, end_ns, f);
+		add(v, in_group, g->number, "group", g->name, until_ns, end_ns, f);
+		group_reads(v, g, until_ns, end_ns, f);
+	}
 }
 
 void outage_parts_make(const struct view *v, const struct view *main, const struct baseline *b,
@@ -182,7 +215,7 @@ void outage_parts_make(const struct view *v, const struct view *main, const stru
 	kinds(v, b->until_ns, end_ns, f);
 	groups(v, b->until_ns, end_ns, f);
 	clients(main, b->until_ns, end_ns, f);
-	choose(f);
+	choose(v->ev, f);
 }
 
 const struct partial_outage *fault_part(const struct fault_seen *f, const char *what, const char *name)

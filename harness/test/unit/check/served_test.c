@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -187,6 +188,45 @@ static void test_slow(void **state)
 	expect(NULL, "{\"metric\":\"latency\",\"at_most\":200000000}", VERDICT_PASS, 4, 4, "half of them 4.0 ms");
 }
 
+static void one_group(struct op *op, int64_t t)
+{
+	op->group = op->process % 4;
+	if (t >= 0 && t < 15 * SEC && op->group == 2)
+		refuse(op);
+}
+
+static void grouped(const char *text, double lo, double hi, const char *says)
+{
+	struct trial t;
+	double measured;
+	char why[600];
+
+	trial_make(&t, one_group);
+	for (int g = 1; g < 4; g++) {
+		char event[160];
+
+		snprintf(event, sizeof(event), "{\"k\":\"group\",\"t\":1,\"g\":%d,\"name\":\"g%d\",\"node\":\"n%d\","
+			 "\"member\":\"m0\",\"clients\":16,\"rate\":50}", g, g, g);
+		note(&t, event);
+	}
+	if (judged(&t, text, &measured, why) != VERDICT_FAIL || measured < lo || measured > hi || !strstr(why, says))
+		fail_msg("%s: %g: %s", text, measured, why);
+	cJSON_Delete(t.events);
+}
+
+/* Clients that stand elsewhere are clients too, where nothing cuts them off. */
+static void test_group(void **state)
+{
+	(void)state;
+	grouped("{\"metric\":\"outage\",\"at_most\":5000000000}", 14700, 15300, "group g2");
+	grouped("{\"metric\":\"downtime\",\"at_most\":5000000000}", 14700, 15300, "group g2");
+	grouped("{\"metric\":\"downtime\",\"at_most\":5000000000,\"of\":\"client\"}", 14700, 15300, "group g2");
+	grouped("{\"metric\":\"downtime\",\"at_most\":5000000000,\"of\":\"reads\"}", 14700, 15300, "down 1 time");
+	grouped("{\"metric\":\"availability\",\"at_least\":90}", 81, 82, "least of group g2: 25.0 %");
+	grouped("{\"metric\":\"availability\",\"at_least\":90,\"of\":\"writes\"}", 81, 82, "3200 writes");
+	grouped("{\"metric\":\"availability\",\"at_least\":90,\"of\":\"client\"}", 24, 27, "client 2");
+}
+
 /* Down until the end, 20 s later. */
 static void for_good(struct op *op, int64_t t)
 {
@@ -292,6 +332,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reads),
 		cmocka_unit_test(test_half_of_the_clients),
+		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_flapping),
 		cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_what_was_watched),

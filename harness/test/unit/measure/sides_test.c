@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -19,8 +20,9 @@ enum { SECONDS = 40, DOWN_FROM = 12, DOWN_TO = 20 };
  * and 20 s. */
 typedef bool picks(const struct op *op);
 
-static void load(struct run *r, picks *down, int shards)
+static void load_past(struct run *r, picks *down, int shards, const char *fault)
 {
+	cJSON *e;
 	static const enum op_f kinds[] = { OP_INSERT, OP_CAS, OP_INSERT, OP_READ, OP_INSERT };
 	int64_t i;
 
@@ -39,8 +41,16 @@ static void load(struct run *r, picks *down, int shards)
 		}
 		history_add(&r->h, &op);
 	}
-	synth_add_fault(r->events, "cut", "partition-node", DOWN_FROM * SEC);
+	synth_add_fault(r->events, "cut", fault, DOWN_FROM * SEC);
+	cJSON_ArrayForEach(e, r->events)
+		if (!strcmp(json_str(e, "k", ""), "fault"))
+			json_set(e, "targets", cJSON_Parse("[{\"member\":\"m0\",\"node\":\"n1\",\"role\":\"primary\"}]"));
 	event(r, "group", 1, "{\"g\":1,\"name\":\"minority\",\"node\":\"n1\",\"member\":\"m0\",\"clients\":4,\"rate\":50}");
+}
+
+static void load(struct run *r, picks *down, int shards)
+{
+	load_past(r, down, shards, "partition-node");
 }
 
 static void down_for_8_s(const struct outage *o)
@@ -115,6 +125,49 @@ static void test_minority_is_not(void **state)
 	f = &r.m.faults[0];
 	assert_false(f->outage.any);
 	down_for_8_s(&fault_part(f, "group", "minority")->outage);
+	end(&r);
+}
+
+/* Nothing holds it apart: what it meets is the service's own. */
+static void test_group_that_nothing_cut_off(void **state)
+{
+	const struct served_row *row;
+	const struct fault_seen *f;
+	struct run r;
+
+	(void)state;
+	begin(&r);
+	load_past(&r, the_minority, 0, "kill-pod");
+	measure(&r);
+	f = &r.m.faults[0];
+	assert_string_equal(f->outage_of, "group minority");
+	down_for_8_s(&f->outage);
+	/* 28 s, of which 400 of the group's operations failed in 8. */
+	row = fault_served(f, "all", "");
+	assert_int_equal(row->due, 5600);
+	assert_int_equal(row->served, 5200);
+	assert_true(fault_served(f, "reads", "")->served < fault_served(f, "reads", "")->due);
+	assert_true(fault_served(f, "client", NULL)->served < fault_served(f, "client", NULL)->due);
+	assert_non_null(fault_part(f, "group", "minority, reads"));
+	end(&r);
+}
+
+/* While a cut holds it apart it has a row of its own, and counts in no other. */
+static void test_group_that_is_cut_off(void **state)
+{
+	const struct fault_seen *f;
+	struct run r;
+
+	(void)state;
+	begin(&r);
+	load(&r, the_minority, 0);
+	measure(&r);
+	f = &r.m.faults[0];
+	assert_int_equal(fault_served(f, "all", "")->due, 4200);
+	assert_int_equal(fault_served(f, "all", "")->served, 4200);
+	assert_int_equal(fault_served(f, "group", "minority")->due, 1400);
+	assert_true(fault_served(f, "group", "minority")->apart);
+	assert_null(fault_part(f, "group", "minority, reads"));
 	end(&r);
 }
 
@@ -264,6 +317,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_majority_is_the_outage),
 		cmocka_unit_test(test_minority_is_not),
+		cmocka_unit_test(test_group_that_nothing_cut_off),
+		cmocka_unit_test(test_group_that_is_cut_off),
 		cmocka_unit_test(test_sends_are_writes),
 		cmocka_unit_test(test_worst_shard),
 		cmocka_unit_test(test_shard_by_its_members),
