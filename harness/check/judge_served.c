@@ -106,6 +106,8 @@ void judge_availability(const struct judging *j, struct judged *r)
 			worst = f;
 		}
 	}
+	if (!least || !worst)
+		return;
 	r->measured = share(least);
 	judged_as(r, judging_within(j, r->measured, r->measured),
 		  "fault %s: of %lld %s%s%s that were due in the %.0f ms after it %lld were served", worst->rec->id,
@@ -142,6 +144,8 @@ void judge_latency(const struct judging *j, struct judged *r)
 			worst = f;
 		}
 	}
+	if (!most || !worst)
+		return;
 	r->measured = in_ms(most->p99_ns);
 	judged_as(r, judging_within(j, (double)most->p99_ns, (double)most->p99_ns),
 		  "fault %s: 99 of 100 %s%s%s that were served after it took at most %.1f ms from when they were due, "
@@ -155,22 +159,31 @@ void judge_latency(const struct judging *j, struct judged *r)
 
 /* The outage of some operations: the longest of those that fit. NULL: nothing of
  * the kind was served before the fault. */
-static const struct outage *outage_of(const struct fault_seen *f, const char *of)
+static const struct outage *outage_of(const struct fault_seen *f, const char *of, const char **name)
 {
+	bool client = of && !strcmp(of, "client"), reads = of && !strcmp(of, "reads");
 	const struct outage *worst = NULL;
-	bool reads = of && !strcmp(of, "reads");
 
+	*name = f->outage_of;
 	if (!of || !strcmp(of, "writes"))
 		return &f->outage;
+	if (client)
+		worst = &f->outage;
 	for (size_t i = 0; i < f->nparts; i++) {
 		const struct partial_outage *p = &f->parts[i];
-		bool fits = reads ? p->reads : !strcmp(of, "shard") ? !strcmp(p->what, "shard") :
-			    !strcmp(of, "client") ? !strcmp(p->what, "clients") : !strcmp(p->name, of);
+		bool fits = reads ? p->reads : client ? !strcmp(p->what, "clients") :
+			    !strcmp(of, "shard") ? !strcmp(p->what, "shard") : !strcmp(p->name, of);
 
-		if (fits && (!worst || p->outage.down.hi_ns > worst->down.hi_ns))
+		if (fits && (!worst || outage_downer(&p->outage, worst))) {
 			worst = &p->outage;
+			*name = reads ? "" : p->name;
+		}
 	}
-	/* No share of the clients fared worse than all; the only kind is all there is. */
+	if (client && outage_downer(&f->client, worst)) {
+		worst = &f->client;
+		*name = f->client_name;
+	}
+	/* The only kind is all there is. */
 	if (!worst && !reads && strcmp(of, "shard"))
 		return &f->outage;
 	return worst;
@@ -178,7 +191,7 @@ static const struct outage *outage_of(const struct fault_seen *f, const char *of
 
 void judge_downtime(const struct judging *j, struct judged *r)
 {
-	const char *of = json_str(j->expect, "of", NULL);
+	const char *of = json_str(j->expect, "of", NULL), *name = "", *named = "";
 	const struct fault_seen *f = NULL, *at = NULL;
 	const struct outage *o, *worst = NULL;
 
@@ -190,23 +203,24 @@ void judge_downtime(const struct judging *j, struct judged *r)
 		return;
 	}
 	while ((f = next_fault(j, f))) {
-		o = outage_of(f, of);
+		o = outage_of(f, of, &name);
 		if (!o) {
 			judged_as(r, VERDICT_UNKNOWN, "no %s were served before fault %s", whose(j), f->rec->id);
 			return;
 		}
-		if (!worst || (worst->down.ended && !o->down.ended) ||
-		    (worst->down.ended == o->down.ended && o->down.hi_ns > worst->down.hi_ns)) {
+		if (!worst || outage_downer(o, worst)) {
 			worst = o;
+			named = name;
 			at = f;
 		}
 	}
+	if (!worst || !at)
+		return;
 	r->measured = in_ms(worst->down.hi_ns);
 	judged_as(r, judging_within(j, (double)worst->down.lo_ns,
 				    worst->down.ended ? (double)worst->down.hi_ns : INFINITY),
 		  "fault %s: %s%s%s%s were down %d %s, for %.0f to %s%.0f ms in all", at->rec->id,
-		  of ? of : "writes", worst == &at->outage && *at->outage_of ? " (" : "",
-		  worst == &at->outage ? at->outage_of : "", worst == &at->outage && *at->outage_of ? ")" : "",
+		  of ? of : "writes", *named ? " (" : "", named, *named ? ")" : "",
 		  worst->down.times, worst->down.times == 1 ? "time" : "times", in_ms(worst->down.lo_ns),
 		  worst->down.ended ? "" : "more than ", in_ms(worst->down.hi_ns));
 	if (!worst->down.times)

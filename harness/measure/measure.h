@@ -49,6 +49,9 @@ struct outage {
  * nor what came after the next fault. */
 int64_t outage_own_lo(const struct outage *o);
 
+/* Whether it was down for longer in all than another (`than` NULL: than none). */
+bool outage_downer(const struct outage *o, const struct outage *than);
+
 /* The outage of some of the writes, or of a kind of reads: see
  * measure/outage/parts.c. */
 struct partial_outage {
@@ -100,6 +103,8 @@ struct fault_seen {
 	char outage_of[48];
 	struct partial_outage *parts; /* heap; shards, kinds, groups, a share of the clients */
 	size_t nparts, parts_alloc;
+	struct outage client; /* of the one client that fared worst while others were served; none: any is false */
+	char client_name[12];
 	struct served_row *served; /* heap */
 	size_t nserved, served_alloc;
 	struct prediction predicted;

@@ -76,6 +76,8 @@ static void say_several(struct buf *b, struct arena *a, const struct measured *m
 		    (f->outage.any && f->outage.lo_ns > max->outage.lo_ns))
 			max = f;
 	}
+	if (!min || !max)
+		return;
 	buf_fmt(b, "%zu faults: ", n);
 	if (!max->outage.any)
 		buf_str(b, kept ? "writes never stopped" : "whether writes stopped was not seen");

@@ -22,6 +22,7 @@ enum {
 	STUCK_MS = 1000,
 	LUCK = 3,        /* eight times: 2^3 */
 	SHARE = 10,      /* one client in so many is a share of them */
+	WORST_MOST = 16, /* of those with the longest gaps, one was down longest in all */
 	MORE_KEEP = 80,  /* per cent of the common time that taking one more must leave */
 };
 
@@ -243,5 +244,36 @@ void outage_clients(const struct view *v, const struct fault_seen *f, int64_t un
 				out->ops[out->nops++] = v->ops[i];
 				break;
 			}
+	free(l.v);
+}
+
+static bool of_client(const struct op *op, int64_t which)
+{
+	return (int64_t)op->process == which;
+}
+
+void outage_client(const struct view *all, int64_t until_ns, int64_t end_ns, struct fault_seen *f)
+{
+	struct stuck_list l = { 0 };
+	size_t clients = 0;
+
+	collect(all, f, until_ns, end_ns, &l, &clients);
+	for (size_t i = 0; i < l.n && i < WORST_MOST; i++) {
+		struct baseline b;
+		struct outage o;
+		struct view v;
+		int64_t from = l.v[i].from > f->rec->injected_ns ? l.v[i].from : f->rec->injected_ns;
+
+		view_narrow(all, of_client, l.v[i].process, &v);
+		if (v.nops && !group_apart(all->ev, v.ops[0]->group, from)) {
+			baseline_make(&v, until_ns, &b);
+			outage_make(&v, &b, end_ns, f, &o);
+			if (outage_downer(&o, &f->client)) {
+				f->client = o;
+				snprintf(f->client_name, sizeof(f->client_name), "%u", l.v[i].process);
+			}
+		}
+		view_narrow_free(&v);
+	}
 	free(l.v);
 }

@@ -40,4 +40,8 @@ int64_t gap_certain(const struct view *v, const struct outage *o);
 void outage_clients(const struct view *v, const struct fault_seen *f, int64_t until_ns, int64_t end_ns,
 		    struct view *out, char *name, size_t size);
 
+/* Of the one client, whatever its group, that fared worst while others were
+ * served, what it met in the fault's window: into f->client. */
+void outage_client(const struct view *all, int64_t until_ns, int64_t end_ns, struct fault_seen *f);
+
 #endif

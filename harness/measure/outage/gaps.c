@@ -312,3 +312,10 @@ void outage_make(const struct view *v, const struct baseline *b, int64_t end_ns,
 		o->met = f->next;
 	client_gaps(v, &span, end_ns, o);
 }
+
+bool outage_downer(const struct outage *o, const struct outage *than)
+{
+	if (!o->any || !than || !than->any)
+		return o->any;
+	return o->down.ended != than->down.ended ? than->down.ended : o->down.hi_ns > than->down.hi_ns;
+}

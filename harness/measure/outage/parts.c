@@ -106,10 +106,12 @@ static bool longer(const struct outage *a, const struct outage *all)
 	return a->lo_ns > all->hi_ns;
 }
 
-static bool held_apart(const struct evidence *ev, const struct partial_outage *p)
+static bool held_apart(const struct evidence *ev, const struct fault_seen *f, const struct partial_outage *p)
 {
+	int64_t from = p->outage.down_hi > f->rec->injected_ns ? p->outage.down_hi : f->rec->injected_ns;
+
 	for (size_t i = 0; !strcmp(p->what, "group") && i < ev->ngroups; i++)
-		if (!strcmp(ev->groups[i].name, p->name) && group_apart(ev, ev->groups[i].number, p->outage.down_hi))
+		if (!strcmp(ev->groups[i].name, p->name) && group_apart(ev, ev->groups[i].number, from))
 			return true;
 	return false;
 }
@@ -122,7 +124,7 @@ static void choose(const struct evidence *ev, struct fault_seen *f)
 	for (i = 0; i < f->nparts; i++) {
 		const struct partial_outage *p = &f->parts[i];
 
-		if (held_apart(ev, p) || p->reads || !p->proven || !longer(&p->outage, &f->outage))
+		if (held_apart(ev, f, p) || p->reads || !p->proven || !longer(&p->outage, &f->outage))
 			continue;
 		if (!worst || (worst->outage.ended && !p->outage.ended) ||
 		    (worst->outage.ended == p->outage.ended && p->outage.hi_ns > worst->outage.hi_ns))
@@ -215,6 +217,7 @@ void outage_parts_make(const struct view *v, const struct view *main, const stru
 	kinds(v, b->until_ns, end_ns, f);
 	groups(v, b->until_ns, end_ns, f);
 	clients(main, b->until_ns, end_ns, f);
+	outage_client(v, b->until_ns, end_ns, f);
 	choose(v->ev, f);
 }
 

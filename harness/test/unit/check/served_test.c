@@ -188,6 +188,22 @@ static void test_slow(void **state)
 	expect(NULL, "{\"metric\":\"latency\",\"at_most\":200000000}", VERDICT_PASS, 4, 4, "half of them 4.0 ms");
 }
 
+static void one_client(struct op *op, int64_t t)
+{
+	if (t >= 0 && t < 15 * SEC && op->process == 7)
+		refuse(op);
+}
+
+/* One of 64: nothing to the others, all to this one. */
+static void test_one_client(void **state)
+{
+	(void)state;
+	expect(one_client, "{\"metric\":\"downtime\",\"at_most\":5000000000,\"of\":\"client\"}", VERDICT_FAIL, 14000,
+	       16000, "client (7) were down 1 time");
+	expect(one_client, "{\"metric\":\"downtime\",\"at_most\":5000000000}", VERDICT_PASS, 0, 50, "writes");
+	expect(NULL, "{\"metric\":\"downtime\",\"at_most\":0,\"of\":\"client\"}", VERDICT_PASS, 0, 0, "not down");
+}
+
 static void one_group(struct op *op, int64_t t)
 {
 	op->group = op->process % 4;
@@ -220,7 +236,7 @@ static void test_group(void **state)
 	(void)state;
 	grouped("{\"metric\":\"outage\",\"at_most\":5000000000}", 14700, 15300, "group g2");
 	grouped("{\"metric\":\"downtime\",\"at_most\":5000000000}", 14700, 15300, "group g2");
-	grouped("{\"metric\":\"downtime\",\"at_most\":5000000000,\"of\":\"client\"}", 14700, 15300, "group g2");
+	grouped("{\"metric\":\"downtime\",\"at_most\":5000000000,\"of\":\"client\"}", 14700, 15700, "client (");
 	grouped("{\"metric\":\"downtime\",\"at_most\":5000000000,\"of\":\"reads\"}", 14700, 15300, "down 1 time");
 	grouped("{\"metric\":\"availability\",\"at_least\":90}", 81, 82, "least of group g2: 25.0 %");
 	grouped("{\"metric\":\"availability\",\"at_least\":90,\"of\":\"writes\"}", 81, 82, "3200 writes");
@@ -332,6 +348,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reads),
 		cmocka_unit_test(test_half_of_the_clients),
+		cmocka_unit_test(test_one_client),
 		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_flapping),
 		cmocka_unit_test(test_slow),
