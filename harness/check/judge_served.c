@@ -75,6 +75,25 @@ static const struct served_row *worst_group(const struct fault_seen *f)
 	return worst;
 }
 
+/* A generator that stood still sent late, so that less was served, and later: no
+ * pass comes of that, only a failure may. */
+static void by_generator(const struct judging *j, const struct fault_seen *f, struct judged *r)
+{
+	const struct noise *n = judging_noise(j, f, NOISE_SERVED);
+
+	if (n && r->verdict == VERDICT_FAIL)
+		r->noise = n;
+}
+
+/* Whether it was too little even had all been served for which the generator stood still. */
+static bool too_little_anyway(const struct judging *j, const struct fault_seen *f, double pct)
+{
+	double window = (double)(f->window_end_ns - f->rec->injected_ns), least;
+
+	return judging_bound(j, "at_least", &least) && window > 0 &&
+	       pct + 100 * (double)f->noise[NOISE_SERVED].stood_sum_ns / window < least;
+}
+
 /* One fault answers for its own work alone. */
 static void not_its_work(const struct judging *j, const struct fault_seen *f, struct judged *r)
 {
@@ -121,6 +140,8 @@ void judge_availability(const struct judging *j, struct judged *r)
 	group = worst_group(worst);
 	if (!of && group && share(group) < share(least))
 		judged_also(r, "; least of group %s: %.1f %%", group->name, share(group));
+	if (!too_little_anyway(j, worst, share(least)))
+		by_generator(j, worst, r);
 	not_its_work(j, worst, r);
 }
 
@@ -154,6 +175,7 @@ void judge_latency(const struct judging *j, struct judged *r)
 	if (most->served < most->due)
 		judged_also(r, "; %lld of %lld were not served", (long long)(most->due - most->served),
 			    (long long)most->due);
+	by_generator(j, worst, r);
 	not_its_work(j, worst, r);
 }
 
@@ -216,6 +238,7 @@ void judge_downtime(const struct judging *j, struct judged *r)
 	}
 	if (!worst || !at)
 		return;
+	r->noise = judging_noise(j, at, NOISE_DOWNTIME);
 	r->measured = in_ms(worst->down.hi_ns);
 	judged_as(r, judging_within(j, (double)worst->down.lo_ns,
 				    worst->down.ended ? (double)worst->down.hi_ns : INFINITY),

@@ -80,6 +80,8 @@ enum noise_of {
 	NOISE_OUTAGE,   /* from the injection until the outage was over and the system whole again */
 	NOISE_RECOVERY, /* from the effect until redundancy was back */
 	NOISE_DEMOTION, /* from the healing until the old primary was none */
+	NOISE_DOWNTIME, /* the fault's window, against the time down in it */
+	NOISE_SERVED,   /* the fault's window, of which one in a hundred calls makes a p99 */
 	NOISE_KINDS
 };
 

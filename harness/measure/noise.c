@@ -29,6 +29,8 @@
  * that was short enough, but one may be too long, or long enough, by that share
  * of it alone. Below the limits that share is everyday and left out. */
 
+enum { P99_PART = 10 }; /* a tenth of so much of a window is a hundredth of it */
+
 #define LATE_LIMIT_MS 100.0 /* twice the outage's stated error */
 #define STOOD_LIMIT_MS 1000.0
 #define SHARE_LIMIT 0.1
@@ -206,6 +208,10 @@ static void of_fault(const struct view *main, const struct measured *m, struct f
 	to = f->outage.any ? later(f->outage.ended ? f->outage.up_hi : m->end_ns, whole) :
 	     whole ? whole : f->window_end_ns;
 	noise_within(main, m, from, to, f->outage.any ? f->outage.hi_ns : to - from, from, "the fault", &f->noise[NOISE_OUTAGE]);
+	to = f->window_end_ns;
+	noise_within(main, m, from, to, f->outage.any ? f->outage.down.hi_ns : to - from, from, "the fault",
+		     &f->noise[NOISE_DOWNTIME]);
+	noise_within(main, m, from, to, (to - from) / P99_PART, from, "the fault", &f->noise[NOISE_SERVED]);
 	to = whole ? whole : f->window_end_ns;
 	noise_within(main, m, effective ? effective : from, to, to - from, from, "the fault", &f->noise[NOISE_RECOVERY]);
 	to = f->demoted_ns >= 0 ? healed + f->demoted_ns : f->window_end_ns;

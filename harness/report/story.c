@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/mem.h"
 #include "report/text.h"
 
 static size_t injected(const struct measured *m, const struct fault_seen **only)
@@ -186,14 +187,13 @@ static void say_recovery(struct buf *b, const struct measured *m)
 /* Of the lengths of time that do not count, the first. */
 static void say_noise(struct buf *b, struct arena *a, const struct measured *m)
 {
-	static const char *const what[NOISE_KINDS] = {"writes were down", "redundancy was gone",
-						      "the old primary kept its role"};
+	static const char *const what[] = {"writes were down", "redundancy was gone", "the old primary kept its role"};
 
 	/* That was said in place of the length. */
 	if (m->nfaults == 1 && m->faults[0].noise[NOISE_OUTAGE].too_noisy)
 		return;
 	for (size_t i = 0; i < m->nfaults; i++) {
-		for (int k = 0; k < NOISE_KINDS; k++) {
+		for (size_t k = 0; k < ARRAY_LEN(what); k++) {
 			const struct fault_seen *f = &m->faults[i];
 
 			if (!f->noise[k].too_noisy)

@@ -188,6 +188,54 @@ static void test_slow(void **state)
 	expect(NULL, "{\"metric\":\"latency\",\"at_most\":200000000}", VERDICT_PASS, 4, 4, "half of them 4.0 ms");
 }
 
+/* Nobody calls for 1.5 s, and what was due is called right after. */
+static void stood_still(struct op *op, int64_t t)
+{
+	if (t < 3 * SEC || t >= 4490 * MS)
+		return;
+	op->t_invoke = FAULT + 4483 * MS + t / 1000;
+	op->t_return = op->t_invoke + 4 * MS;
+	op->slip_ns = op->t_invoke - op->t_intended;
+}
+
+/* The same, and 600 operations more are refused. */
+static void stood_and_down(struct op *op, int64_t t)
+{
+	stood_still(op, t);
+	if (t >= 10 * SEC && t < 13 * SEC)
+		refuse(op);
+}
+
+static void stalled(meets *fn, const char *text, enum verdict want, const char *says)
+{
+	struct trial t;
+	double measured;
+	char why[600];
+
+	trial_make(&t, fn);
+	for (int i = 1; i <= 30; i++) {
+		char event[200];
+
+		snprintf(event, sizeof(event), "{\"k\":\"noise\",\"source\":\"load\",\"t\":%lld,\"span_ms\":1000,"
+			 "\"late_max_ms\":1,\"late_sum_ms\":1,\"due\":200,\"called\":200}", (long long)(BEGIN + i * SEC));
+		note(&t, event);
+	}
+	if (judged(&t, text, &measured, why) != want || !strstr(why, says))
+		fail_msg("%s: %g: %s", text, measured, why);
+	cJSON_Delete(t.events);
+}
+
+/* What the generator held up is no fault of the system's. */
+static void test_stalled_generator(void **state)
+{
+	(void)state;
+	stalled(stood_still, "{\"metric\":\"latency\",\"at_most\":200000000}", VERDICT_UNKNOWN, "stood still for 1.49 s");
+	stalled(stood_still, "{\"metric\":\"downtime\",\"at_most\":3000000000}", VERDICT_UNKNOWN, "stood still for 1.49 s");
+	stalled(stood_and_down, "{\"metric\":\"availability\",\"at_least\":90}", VERDICT_UNKNOWN, "stood still for 1.49 s");
+	stalled(stood_and_down, "{\"metric\":\"availability\",\"at_least\":95}", VERDICT_FAIL, "");
+	stalled(stood_and_down, "{\"metric\":\"downtime\",\"at_most\":1000000000}", VERDICT_FAIL, "");
+}
+
 static void one_client(struct op *op, int64_t t)
 {
 	if (t >= 0 && t < 15 * SEC && op->process == 7)
@@ -348,6 +396,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reads),
 		cmocka_unit_test(test_half_of_the_clients),
+		cmocka_unit_test(test_stalled_generator),
 		cmocka_unit_test(test_one_client),
 		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_flapping),
