@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "check/sampled.h"
 
 /* Whatever a judge said,
  *   - a broken run (the harness failed, or a fault did not bite) makes it
@@ -26,7 +27,6 @@
 enum {
 	CALLS_MS = 1000,  /* a client may be free and unasked for so long, besides its deadline */
 	CALLS_DUE = 10,   /* ... or for so many operations' time, where few are asked for */
-	ASKED_MS = 2000,  /* a member may be unasked for so long: four probes that time out */
 };
 
 #define ANY_KIND (OP_BIT(OP_KINDS) - 1)
@@ -312,61 +312,6 @@ static bool no_hole(const struct gate *g, int64_t from, int64_t to, char *why, s
 	return true;
 }
 
-static bool asked_all_along(const struct gate *g, const char *member, int64_t from, int64_t to, char *why,
-			    size_t size)
-{
-	int64_t last = from;
-
-	for (size_t i = 0; i <= g->ev->nsamples; i++) {
-		const struct sample *s = i < g->ev->nsamples ? &g->ev->samples[i] : NULL;
-		int64_t t = s ? s->t_ns : to;
-
-		if ((s && (s->beside || strcmp(s->member, member))) || t < from)
-			continue;
-		if (t > to)
-			t = to;
-		if (t - last > ASKED_MS * NS_PER_MS) {
-			snprintf(why, size, "nobody asked %.60s for %.1f s, from %.1f s after the load began: what "
-				 "it was then was not seen", member, in_s(t - last), in_s(last - g->m->begin_ns));
-			return false;
-		}
-		last = t > last ? t : last;
-	}
-	return true;
-}
-
-/* The sampler covers the time that a measure speaks of, each member of it, and
- * the faults' targets are among them. */
-static bool sampled(const struct gate *g, int64_t from, int64_t to, char *why, size_t size)
-{
-	const struct evidence *ev = g->ev;
-	bool leads = false;
-
-	for (size_t i = 0; i < ev->nfaults; i++) {
-		for (size_t k = 0; k < ev->faults[i].ntargets; k++) {
-			const char *m = ev->faults[i].targets[k].member;
-			bool known = !*m;
-
-			for (size_t n = 0; n < ev->nmembers && !known; n++)
-				known = !strcmp(ev->members[n], m);
-			/* Sentinels and other helpers have no role to ask for. */
-			if (known || ev->faults[i].targets[k].role == ROLE_UNKNOWN)
-				continue;
-			snprintf(why, size, "%.60s, a target of fault %.60s, was never asked what it was", m,
-				 ev->faults[i].id);
-			return false;
-		}
-	}
-	for (size_t i = 0; i < ev->nmembers; i++)
-		if (!asked_all_along(g, ev->members[i], from, to, why, size))
-			return false;
-	for (size_t i = 0; i < ev->nsamples && !leads; i++)
-		leads = sample_leads(&ev->samples[i]);
-	if (!leads)
-		snprintf(why, size, "no member was ever heard as a writable primary");
-	return leads;
-}
-
 static bool seen(const struct gate *g, const struct judging *j, enum expect_metric metric, char *why,
 		 size_t size)
 {
@@ -378,7 +323,9 @@ static bool seen(const struct gate *g, const struct judging *j, enum expect_metr
 	span(g, j, metric, &from, &to);
 	if (m->flags & M_THROUGHOUT && !no_hole(g, from, to, why, size))
 		return false;
-	return !(m->flags & M_SAMPLED) || sampled(g, from, to, why, size);
+	if (m->flags & M_SAMPLED && !sampled_throughout(g->ev, g->m, from, to, why, size))
+		return false;
+	return metric != EXPECT_DUAL_PRIMARY || heard_throughout(g->ev, g->m, from, to, why, size);
 }
 
 /* ---- the gate ---- */

@@ -210,6 +210,92 @@ static void test_target_unasked(void **state)
 	trial_end(&t);
 }
 
+/* It is asked within [from, to), and says nothing. */
+static void deaf(struct trial *t, const char *member, int64_t from, int64_t to)
+{
+	cJSON *e;
+
+	cJSON_ArrayForEach(e, t->events)
+		if (!strcmp(json_str(e, "m", ""), member) && json_i64(e, "t", 0) >= from && json_i64(e, "t", 0) < to)
+			cJSON_ReplaceItemInObject(e, "ok", cJSON_CreateFalse());
+}
+
+static void pod(struct trial *t, const char *name, int64_t t_ns, const char *uid, bool ready)
+{
+	char e[240];
+
+	snprintf(e, sizeof(e), "{\"k\":\"object\",\"t\":%lld,\"type\":\"pod\",\"name\":\"%s\",\"uid\":\"%s\",\"ready\":%s,"
+		 "\"phase\":\"Running\"}", (long long)t_ns, name, uid, ready ? "true" : "false");
+	trial_event(t, e);
+}
+
+/* Who was asked and said nothing was not heard: it may have been anything. */
+static void test_unheard(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	deaf(&t, "m2", 0, 200 * SEC);
+	becomes(&t, DUAL, NULL, VERDICT_UNKNOWN, "m2 was not heard for 100.0 s");
+	trial_end(&t);
+	trial_begin(&t);
+	deaf(&t, "m0", 20 * SEC, 23 * SEC);
+	becomes(&t, DUAL, NULL, VERDICT_UNKNOWN, "m0 was not heard for 3.");
+	trial_end(&t);
+	/* Four probes are lost now and then. */
+	trial_begin(&t);
+	deaf(&t, "m0", 20 * SEC, 21 * SEC);
+	becomes(&t, DUAL, NULL, VERDICT_PASS, NULL);
+	trial_end(&t);
+}
+
+/* A killed one is no primary until its pod is there again. */
+static void test_unheard_dead(void **state)
+{
+	static const char hit[] = "{\"k\":\"fault\",\"t\":9000000000,\"id\":\"kill\",\"fault\":\"kill-pod\",\"state\":\"planned\","
+				  "\"targets\":[{\"member\":\"m0\",\"role\":\"primary\"}]}";
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	trial_event(&t, hit);
+	deaf(&t, "m0", 10 * SEC, 30 * SEC);
+	becomes(&t, DUAL, NULL, VERDICT_UNKNOWN, "m0 was not heard for 20.");
+	pod(&t, "m0", SEC, "old", true);
+	pod(&t, "m0", 29 * SEC, "new", true);
+	becomes(&t, DUAL, NULL, VERDICT_PASS, NULL);
+	trial_end(&t);
+	trial_begin(&t);
+	trial_event(&t, hit);
+	deaf(&t, "m0", 10 * SEC, 30 * SEC);
+	pod(&t, "m0", SEC, "old", true);
+	pod(&t, "m0", 15 * SEC, "new", true);
+	becomes(&t, DUAL, NULL, VERDICT_UNKNOWN, "m0 was not heard for 15.0 s");
+	trial_end(&t);
+}
+
+/* A brother of those who are asked. */
+static void test_member_unasked(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	trial_forget(&t, "sample", 0);
+	for (int i = 0; i < 400; i++)
+		json_push(t.events, synth_sample(i % 2 ? "db-1" : "db-0", i * SEC / 4, true,
+						 i % 2 ? "replica" : "primary", !(i % 2), 1));
+	pod(&t, "db-1", SEC, "u1", true);
+	pod(&t, "proxy-0", SEC, "u9", true);
+	becomes(&t, RECOVERY, NULL, VERDICT_PASS, NULL);
+	becomes(&t, DUAL, NULL, VERDICT_PASS, NULL);
+	pod(&t, "db-2", SEC, "u2", true);
+	becomes(&t, RECOVERY, NULL, VERDICT_UNKNOWN, "db-2 was never asked what it was, as db-0 was");
+	becomes(&t, DUAL, NULL, VERDICT_UNKNOWN, "db-2 was never asked");
+	trial_end(&t);
+}
+
 static void test_final_read(void **state)
 {
 	struct trial t;
@@ -325,7 +411,8 @@ int main(void)
 		cmocka_unit_test(test_fault_missing), cmocka_unit_test(test_no_load_after),
 		cmocka_unit_test(test_kind_missing), cmocka_unit_test(test_hole_in_the_load),
 		cmocka_unit_test(test_sampler_away), cmocka_unit_test(test_target_unasked),
-		cmocka_unit_test(test_final_read), cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_unheard), cmocka_unit_test(test_unheard_dead),
+		cmocka_unit_test(test_member_unasked), cmocka_unit_test(test_final_read), cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_short_history), cmocka_unit_test(test_no_limit),
 		cmocka_unit_test(test_few), cmocka_unit_test(test_counts_unasked),
 	};

@@ -1,0 +1,234 @@
+#include "check/sampled.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+enum { ASKED_MS = 2000 }; /* unasked or unheard for so long is no hole: four probes that time out */
+
+/* ---- asked ---- */
+
+static bool asked_all_along(const struct evidence *ev, const struct measured *m, const char *member,
+			    int64_t from, int64_t to, char *why, size_t size)
+{
+	int64_t last = from;
+
+	for (size_t i = 0; i <= ev->nsamples; i++) {
+		const struct sample *s = i < ev->nsamples ? &ev->samples[i] : NULL;
+		int64_t t = s ? s->t_ns : to;
+
+		if ((s && (s->beside || strcmp(s->member, member))) || t < from)
+			continue;
+		if (t > to)
+			t = to;
+		if (t - last > ASKED_MS * NS_PER_MS) {
+			snprintf(why, size, "nobody asked %.60s for %.1f s, from %.1f s after the load began: what "
+				 "it was then was not seen", member, in_s(t - last), in_s(last - m->begin_ns));
+			return false;
+		}
+		last = t > last ? t : last;
+	}
+	return true;
+}
+
+static bool is_member(const struct evidence *ev, const char *name)
+{
+	for (size_t i = 0; i < ev->nmembers; i++)
+		if (!strcmp(ev->members[i], name))
+			return true;
+	return false;
+}
+
+static bool targets_asked(const struct evidence *ev, char *why, size_t size)
+{
+	for (size_t i = 0; i < ev->nfaults; i++) {
+		for (size_t k = 0; k < ev->faults[i].ntargets; k++) {
+			const char *m = ev->faults[i].targets[k].member;
+			/* Sentinels and other helpers have no role to ask for. */
+			if (!*m || is_member(ev, m) || ev->faults[i].targets[k].role == ROLE_UNKNOWN)
+				continue;
+			snprintf(why, size, "%.60s, a target of fault %.60s, was never asked what it was", m,
+				 ev->faults[i].id);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The length of a StatefulSet's name in that of its pod, with the hyphen; 0: it
+ * ends in no ordinal. */
+static size_t set_of(const char *pod)
+{
+	const char *hyphen = strrchr(pod, '-');
+
+	if (!hyphen || !hyphen[1] || hyphen[1 + strspn(hyphen + 1, "0123456789")])
+		return 0;
+	return (size_t)(hyphen - pod) + 1;
+}
+
+/* Pods of one StatefulSet are members all, or none of them is. */
+static bool brothers_asked(const struct evidence *ev, char *why, size_t size)
+{
+	for (size_t i = 0; i < ev->npods; i++) {
+		const char *pod = ev->pods[i].name;
+		size_t set = set_of(pod);
+
+		for (size_t k = 0; set && k < ev->nmembers; k++) {
+			if (set_of(ev->members[k]) != set || strncmp(ev->members[k], pod, set) || is_member(ev, pod))
+				continue;
+			snprintf(why, size, "%.60s was never asked what it was, as %.60s was", pod, ev->members[k]);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The sampler covers the time that a measure speaks of, each member of it, and
+ * the faults' targets are among them. */
+bool sampled_throughout(const struct evidence *ev, const struct measured *m, int64_t from, int64_t to,
+			char *why, size_t size)
+{
+	bool leads = false;
+
+	if (!targets_asked(ev, why, size) || !brothers_asked(ev, why, size))
+		return false;
+	for (size_t i = 0; i < ev->nmembers; i++)
+		if (!asked_all_along(ev, m, ev->members[i], from, to, why, size))
+			return false;
+	for (size_t i = 0; i < ev->nsamples && !leads; i++)
+		leads = sample_leads(&ev->samples[i]);
+	if (!leads)
+		snprintf(why, size, "no member was ever heard as a writable primary");
+	return leads;
+}
+
+/* ---- heard ---- */
+
+struct times {
+	struct time {
+		int64_t from, to;
+	} *v;
+	size_t n, alloc;
+};
+
+static void add(struct times *ts, int64_t from, int64_t to)
+{
+	if (to > from)
+		*VEC_PUSH(ts->v, ts->n, ts->alloc) = (struct time){ from, to };
+}
+
+/* When a pod whose server ended at t_ns was ready again. t_ns: nothing shows that
+ * it was away, so nothing shows how long. */
+static int64_t ready_again(const struct evidence *ev, const char *pod, int64_t t_ns)
+{
+	const struct pod_seen *before = NULL;
+	bool away = false;
+
+	for (size_t i = 0; i < ev->npods; i++) {
+		const struct pod_seen *p = &ev->pods[i];
+
+		if (strcmp(p->name, pod))
+			continue;
+		if (p->t_ns < t_ns) {
+			before = p;
+			continue;
+		}
+		away = away || !p->ready || p->deleted || p->gone ||
+		       (before && (strcmp(before->uid, p->uid) || p->restarts > before->restarts));
+		if (away && p->ready && !p->deleted && !p->gone)
+			return p->t_ns;
+	}
+	return away ? INT64_MAX : t_ns;
+}
+
+static void away_by_fault(const struct evidence *ev, const char *member, struct times *out)
+{
+	for (size_t i = 0; i < ev->nfaults; i++) {
+		const struct fault_record *f = &ev->faults[i];
+		int64_t until = f->injected_ns;
+
+		if (!f->injected_ns || !fault_reaches(ev, f, member))
+			continue;
+		if (f->does.lasts && fault_does(f, EFFECT_SILENT | EFFECT_CUT_OFF | EFFECT_NODE_GONE))
+			until = f->healed_ns ? f->healed_ns : INT64_MAX;
+		if (until < INT64_MAX && (effects_die(&f->does) || fault_does(f, EFFECT_NODE_GONE)))
+			until = ready_again(ev, member, until);
+		add(out, f->injected_ns, until);
+	}
+}
+
+static void away_by_pod(const struct evidence *ev, const char *member, struct times *out)
+{
+	const struct pod_seen *away = NULL;
+
+	for (size_t i = 0; i < ev->npods; i++) {
+		const struct pod_seen *p = &ev->pods[i];
+
+		if (strcmp(p->name, member))
+			continue;
+		if (away)
+			add(out, away->t_ns, p->t_ns);
+		away = p->gone || (*p->phase && strcmp(p->phase, "Running")) ? p : NULL;
+	}
+	if (away)
+		add(out, away->t_ns, INT64_MAX);
+}
+
+/* The first of [from, to) that is in none of these times, as far as it goes
+ * (*to); INT64_MAX: none that is longer than may be. */
+static int64_t uncovered(const struct times *ts, int64_t from, int64_t *to)
+{
+	while (from < *to) {
+		int64_t next = *to, on = from;
+
+		for (size_t i = 0; i < ts->n; i++) {
+			if (ts->v[i].from <= from && ts->v[i].to > on)
+				on = ts->v[i].to;
+			else if (ts->v[i].from > from && ts->v[i].from < next)
+				next = ts->v[i].from;
+		}
+		if (on == from && next - from > ASKED_MS * NS_PER_MS) {
+			*to = next;
+			return from;
+		}
+		from = on > from ? on : next;
+	}
+	return INT64_MAX;
+}
+
+static bool heard(const struct evidence *ev, const struct measured *m, const char *member, int64_t from,
+		  int64_t to, char *why, size_t size)
+{
+	int64_t last = from, since = INT64_MAX, until = to;
+	struct times ts = { 0 };
+
+	away_by_fault(ev, member, &ts);
+	away_by_pod(ev, member, &ts);
+	for (size_t i = 0; i <= ev->nsamples && since == INT64_MAX; i++) {
+		const struct sample *s = i < ev->nsamples ? &ev->samples[i] : NULL;
+
+		if (s && (strcmp(s->member, member) || !(s->ok || s->closed) || s->t_ns < from || s->t_ns > to))
+			continue;
+		until = s ? sample_asked(s) : to;
+		since = uncovered(&ts, last, &until);
+		last = s && s->t_ns > last ? s->t_ns : last;
+	}
+	free(ts.v);
+	if (since == INT64_MAX)
+		return true;
+	snprintf(why, size, "%.60s was not heard for %.1f s, from %.1f s after the load began, and nothing shows that "
+		 "it was no primary then", member, in_s(until - since), in_s(since - m->begin_ns));
+	return false;
+}
+
+bool heard_throughout(const struct evidence *ev, const struct measured *m, int64_t from, int64_t to,
+		      char *why, size_t size)
+{
+	for (size_t i = 0; i < ev->nmembers; i++)
+		if (!heard(ev, m, ev->members[i], from, to, why, size))
+			return false;
+	return true;
+}
