@@ -78,10 +78,13 @@ void judge_phantom(const struct judging *j, struct judged *r)
 
 	bool counted = j->ev->nwhole || j->ev->ntold;
 
-	count(j, r, counted ? l->phantom : l->phantom - l->unsent, l->phantom, "");
+	count(j, r, counted ? l->phantom : l->phantom - l->unsent, l->phantom + l->unread, "");
 	if (!l->known || !l->acked)
 		return;
 	judged_as(r, r->verdict, "%lld values are there that were refused or never sent", (long long)l->phantom);
+	if (l->unread)
+		judged_also(r, "; the final read does not tell what registers hold that %lld writes were tried on",
+			    (long long)l->unread);
 	if (!counted && l->unsent)
 		judged_also(r, "; no operation in the history sent %lld of them, and nothing counts its lines: some may be "
 			    "missing", (long long)l->unsent);

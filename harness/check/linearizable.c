@@ -69,6 +69,7 @@ struct all {
 	struct regs *regs;
 	size_t nregs;
 	bool final; /* the final values are known */
+	bool untold; /* the final read does not tell them */
 };
 
 static void add(struct all *all, int64_t key, const struct reg_op *op)
@@ -103,6 +104,7 @@ static void collect(const struct view *v, struct all *all)
 		if (translate(v->ops[i], &r))
 			add(all, v->ops[i]->key, &r);
 	all->final = registers != NULL;
+	all->untold = v->ev->final && !json_get(v->ev->final, "registers");
 	cJSON_ArrayForEach(value, registers) {
 		r = (struct reg_op){ .f = REG_READ, .call = INT64_MAX - 1, .ret = INT64_MAX,
 				     .value = json_i64(registers, value->string, OP_NO_VALUE) };
@@ -296,7 +298,7 @@ static void say_open(const struct tally *t, size_t all, const struct check_budge
 			 t->open, all, names, t->ended_by == REG_END_MEMORY ? memory : time);
 }
 
-static void say_pass(const struct tally *t, bool final, struct check_result *out)
+static void say_pass(const struct tally *t, const struct all *all, struct check_result *out)
 {
 	char rest[120] = "";
 
@@ -306,7 +308,8 @@ static void say_pass(const struct tally *t, bool final, struct check_result *out
 			 t->untested == 1 ? "it" : "them");
 	out->verdict = VERDICT_PASS;
 	snprintf(out->why, sizeof(out->why), "%zu operations on %zu register%s are linearizable%s%s", t->ops,
-		 t->registers, t->registers == 1 ? "" : "s", final ? ", the final values included" : "", rest);
+		 t->registers, t->registers == 1 ? "" : "s", all->final ? ", the final values included" :
+		 all->untold ? ", without the final values, which the final read does not tell" : "", rest);
 }
 
 static void check_all(struct all *all, int64_t begin, const struct check_budget *budget,
@@ -327,7 +330,7 @@ static void check_all(struct all *all, int64_t begin, const struct check_budget 
 	if (t.open) {
 		say_open(&t, all->nregs, budget, out);
 	} else if (t.registers) {
-		say_pass(&t, all->final, out);
+		say_pass(&t, all, out);
 	} else {
 		out->verdict = VERDICT_UNKNOWN;
 		snprintf(out->why, sizeof(out->why),

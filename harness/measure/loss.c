@@ -256,11 +256,12 @@ static void registers(const struct view *v, const struct losing *l, struct loss 
 {
 	struct registers_seen r;
 
-	registers_find(v, out->known ? json_get(l->ev->final, "registers") : NULL, &r);
+	registers_find(v, out->known ? l->ev->final : NULL, &r);
 	out->acked += r.acked;
 	out->unknown += r.unknown;
 	out->unknown_present += r.unknown_present;
 	out->untold += r.untold;
+	out->unread += r.unread;
 	out->maybe_lost += r.doubtful;
 	out->phantom += r.phantom;
 	out->odd_registers = r.odd;

@@ -247,6 +247,7 @@ static void unread(const struct book *b, size_t from, size_t to, struct register
 	for (size_t i = from; i < to; i++) {
 		out->untold += b->w[i].op->outcome == OP_OK;
 		out->doubtful += b->w[i].op->outcome == OP_OK;
+		out->unread++;
 	}
 }
 
@@ -264,10 +265,10 @@ static void unwritten(const struct book *b, const cJSON *registers, const char *
 	say(out, key, value, 0, true);
 }
 
-void registers_find(const struct view *v, const cJSON *registers, struct registers_seen *out)
+void registers_find(const struct view *v, const cJSON *final, struct registers_seen *out)
 {
+	const cJSON *registers = json_get(final, "registers"), *r;
 	struct book b = { 0 };
-	const cJSON *r;
 	char key[24];
 
 	memset(out, 0, sizeof(*out));
@@ -280,7 +281,7 @@ void registers_find(const struct view *v, const cJSON *registers, struct registe
 		snprintf(key, sizeof(key), "%lld", (long long)b.w[i].key);
 		if (json_get(registers, key))
 			judge(&b, i, to, json_i64(registers, key, OP_NO_VALUE), out);
-		else if (registers)
+		else if (final)
 			unread(&b, i, to, out);
 	}
 	cJSON_ArrayForEach(r, registers)

@@ -16,6 +16,7 @@ struct registers_seen {
 	int64_t unknown_present; /* of these, in the past of a final value */
 	int64_t untold;          /* acknowledged; perhaps overwritten, perhaps lost */
 	int64_t doubtful;        /* of these, in registers that were not read at the end or hold what nobody wrote */
+	int64_t unread;          /* writes, whatever became of them, to registers that were not read at the end */
 	int64_t phantom;         /* values in the past of a final one that were refused or that nobody wrote */
 	int64_t odd;             /* registers that a sentence is about */
 	cJSON *sentences;        /* owned; NULL none */
@@ -23,8 +24,9 @@ struct registers_seen {
 	size_t n, alloc;
 };
 
-/* `registers`: the "final" event's; NULL: the final read tells nothing, so
- * acked and unknown are all that is counted. */
-void registers_find(const struct view *v, const cJSON *registers, struct registers_seen *out);
+/* `final`: the event, which tells "registers", or of some of them nothing; NULL:
+ * nothing can be told of what is there, so acked and unknown are all that is
+ * counted. */
+void registers_find(const struct view *v, const cJSON *final, struct registers_seen *out);
 
 #endif

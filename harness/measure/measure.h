@@ -158,6 +158,7 @@ struct loss {
 	/* Acknowledged writes of registers that nothing is told of: perhaps
 	 * overwritten, perhaps lost. */
 	int64_t untold;
+	int64_t unread; /* writes to registers of which the final read tells nothing */
 	int64_t by_cause[LOSS_EVICTED + 1]; /* of `writes` */
 	int64_t unknown_present; /* info operations that turned out applied */
 	int64_t span_ns;         /* acknowledgement time from first to last lost write */

@@ -92,6 +92,8 @@ static void test_lost(void **state)
 	t.m.loss = (struct loss){ .known = true };
 	assert_int_equal(trial_judge(&t, none)->verdict, VERDICT_UNKNOWN);
 	assert_int_equal(trial_judge(&t, "[{\"metric\":\"phantom\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
+	t.m.loss = (struct loss){ .known = true, .acked = 5, .unread = 3 };
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"phantom\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
 	t.m.loss = (struct loss){ .known = true, .acked = 5, .phantom = 1, .duplicate = 2 };
 	assert_int_equal(trial_judge(&t, "[{\"metric\":\"phantom\",\"at_most\":0}]")->verdict, VERDICT_FAIL);
 	/* Nobody sent it: or the line is missing from a history that nothing counts. */

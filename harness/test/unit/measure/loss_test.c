@@ -285,11 +285,34 @@ static void test_truth(void **state)
 	assert_true(found > 300);
 }
 
+/* A final read that does not tell what registers hold tells nothing of what was
+ * written to them. */
+static void test_registers_untold(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r);
+	at(&r, 0, OP_CAS, NONE, 1, OP_OK);
+	at(&r, 1, OP_CAS, 1, 2, OP_OK);
+	at(&r, 2, OP_WRITE, NONE, 3, OP_FAIL);
+	put(&r, OP_INSERT, NONE, NONE, 9, SEC, SEC + MS, OP_OK);
+	measure(&r, "[]", NULL);
+	assert_true(r.m.loss.known);
+	assert_int_equal(r.m.loss.lost_inserts, 1);
+	assert_int_equal(r.m.loss.lost, 1);
+	assert_int_equal(r.m.loss.maybe_lost, 2);
+	assert_int_equal(r.m.loss.untold, 2);
+	assert_int_equal(r.m.loss.unread, 3);
+	end(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_back_and_on),
 		cmocka_unit_test(test_gone),
+		cmocka_unit_test(test_registers_untold),
 		cmocka_unit_test(test_old_cas_back),
 		cmocka_unit_test(test_old_write_back),
 		cmocka_unit_test(test_plain_writes),
