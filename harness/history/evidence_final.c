@@ -65,7 +65,7 @@ static bool entitled(const struct evidence *ev, const struct answerer *a, int64_
 		     size_t size)
 {
 	const char *who = *a->member ? a->member : a->address, *other;
-	const struct sample *s = latest(ev, a->member, t_ns);
+	const struct sample *s = latest(ev, a->member, t_ns), *led = evidence_leader(ev, a->shard, t_ns);
 
 	if (a->role != ROLE_PRIMARY) {
 		snprintf(why, size, "%s answered it, which was no primary then (%s)", who, role_name(a->role));
@@ -78,7 +78,10 @@ static bool entitled(const struct evidence *ev, const struct answerer *a, int64_
 		snprintf(why, size, "%s answered it, while %s was a writable primary as well", who, other);
 	else if (s && !sample_leads(s))
 		snprintf(why, size, "%s answered it, which was no writable primary when it was asked last", who);
-	return !other && (!s || sample_leads(s));
+	else if (!s && led && strcmp(led->member, a->member)) /* what it was since, it never said */
+		snprintf(why, size, "%s answered it, which was not heard at the end, and %s was a writable primary "
+			 "after it was", who, led->member);
+	return !*why;
 }
 
 /* Every part that had a primary at the end has to have answered. */

@@ -64,6 +64,18 @@ static void test_two_primaries(void **state)
 			  FINAL("") "]", NULL));
 }
 
+/* Who led last is not who answered, of whom nothing was heard since. */
+static void test_unheard(void **state)
+{
+#define SILENT(m, t) "{\"k\":\"sample\",\"t\":" t ",\"m\":\"" m "\",\"ok\":false}"
+#define LATER LEADS("a", "1000000000", "0") "," LEADS("b", "7000000000", "0") "," SILENT("a", "9000000000") "," \
+	SILENT("b", "9050000000") ","
+	(void)state;
+	assert_false(sound("[" POD("a", "10.0.0.1") "," LATER FINAL(BY("10.0.0.1", "primary")) "]",
+			   "a answered it, which was not heard at the end, and b was a writable primary after it was"));
+	assert_true(sound("[" POD("b", "10.0.0.1") "," LATER FINAL(BY("10.0.0.1", "primary")) "]", NULL));
+}
+
 static void test_unsettled(void **state)
 {
 	(void)state;
@@ -113,7 +125,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_primary), cmocka_unit_test(test_two_primaries),
-		cmocka_unit_test(test_unsettled), cmocka_unit_test(test_shards),
+		cmocka_unit_test(test_unheard), cmocka_unit_test(test_unsettled), cmocka_unit_test(test_shards),
 		cmocka_unit_test(test_end),
 	};
 
