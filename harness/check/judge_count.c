@@ -76,7 +76,7 @@ void judge_phantom(const struct judging *j, struct judged *r)
 {
 	const struct loss *l = &j->m->loss;
 
-	bool counted = j->ev->nwhole || j->ev->ntold;
+	bool counted = evidence_counts_ops(j->ev);
 
 	count(j, r, counted ? l->phantom : l->phantom - l->unsent, l->phantom + l->unread, "");
 	if (!l->known || !l->acked)

@@ -29,19 +29,28 @@ static void witness_lost(const struct measured *m, cJSON *w)
 		json_pushf(w, "and %zu more", m->loss.n - WITNESS_MAX);
 }
 
+/* All that is wrong is explained by lines that nothing counts. */
+static bool only_unsent(const struct evidence *ev, const struct loss *l)
+{
+	return l->unsent && !evidence_counts_ops(ev) && !l->lost && !l->duplicate && l->phantom == l->unsent;
+}
+
 static void check(const struct history *h, const struct evidence *ev, const struct measured *m,
 		  const struct check_budget *budget, struct check_result *out)
 {
 	const struct loss *l = &m->loss;
 	const cJSON *s;
 
-	(void)h, (void)ev, (void)budget; /* all of it is measured already */
+	(void)h, (void)budget; /* all of it is measured already */
 	memset(out, 0, sizeof(*out));
 	out->verdict = VERDICT_UNKNOWN;
 	if (!l->acked) {
 		snprintf(out->why, sizeof(out->why), "no %s was acknowledged", l->of);
 	} else if (!l->known) {
 		snprintf(out->why, sizeof(out->why), "%s", l->why_unknown);
+	} else if (only_unsent(ev, l)) {
+		snprintf(out->why, sizeof(out->why), "no operation in the history sent %lld of the values that are there, "
+			 "and nothing counts its lines: some may be missing", (long long)l->unsent);
 	} else if (l->lost || l->phantom || l->duplicate) {
 		out->verdict = VERDICT_FAIL;
 		snprintf(out->why, sizeof(out->why),

@@ -187,6 +187,11 @@ void evidence_free(struct evidence *ev);
  * alone, which show when the end is missing and when the clock is another. */
 void evidence_weigh(struct evidence *ev, const struct history *h);
 
+/* Whether anything counts the operations of its history: where nothing does, as in
+ * older files and in others' ones, a line may be missing, and a value that no
+ * operation sent says nothing of the system. */
+bool evidence_counts_ops(const struct evidence *ev);
+
 /* ---- who was what, when ---- */
 
 /* The newest answer "writable primary" that the sampler got by t_ns; NULL:

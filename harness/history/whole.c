@@ -104,6 +104,11 @@ static const char *counts_lack(struct evidence *ev, const struct history *h)
 	return NULL;
 }
 
+bool evidence_counts_ops(const struct evidence *ev)
+{
+	return ev->nwhole || ev->ntold;
+}
+
 /* ---- by the times, where there are no blocks ---- */
 
 /* How long after a load's last operation its end may be told. */

@@ -264,6 +264,7 @@ static void registers(const struct view *v, const struct losing *l, struct loss 
 	out->unread += r.unread;
 	out->maybe_lost += r.doubtful;
 	out->phantom += r.phantom;
+	out->unsent += r.unsent;
 	out->odd_registers = r.odd;
 	out->odd = r.sentences;
 	for (size_t i = 0; i < r.n; i++)

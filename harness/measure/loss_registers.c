@@ -140,8 +140,8 @@ static int64_t shown_by(const struct book *b, int64_t key, int64_t value)
 
 /* Marks who wrote this value. Returns the one who did; NULL when nobody did,
  * or several, as in histories of other tools. *strange: nobody whose write was
- * not refused. *seen: the past came by here before. */
-static const struct op *mark(struct book *b, int64_t key, int64_t value, bool *strange, bool *seen)
+ * not refused; *unsent: nobody at all. *seen: the past came by here before. */
+static const struct op *mark(struct book *b, int64_t key, int64_t value, bool *strange, bool *unsent, bool *seen)
 {
 	const struct op *op = NULL, *refused = NULL;
 	size_t n = 0, nrefused = 0;
@@ -163,6 +163,7 @@ static const struct op *mark(struct book *b, int64_t key, int64_t value, bool *s
 		}
 	}
 	*strange = !n;
+	*unsent = !n && !nrefused;
 	return n == 1 ? op : !n && nrefused == 1 ? refused : NULL;
 }
 
@@ -170,8 +171,8 @@ static void walk_back(struct book *b, int64_t key, int64_t value, struct past *p
 {
 	*p = (struct past){ .since_ns = INT64_MAX };
 	while (value != OP_NO_VALUE) {
-		bool strange, seen;
-		const struct op *op = mark(b, key, value, &strange, &seen);
+		bool strange, unsent, seen;
+		const struct op *op = mark(b, key, value, &strange, &unsent, &seen);
 		int64_t by = shown_by(b, key, value);
 
 		if (seen)
@@ -179,6 +180,7 @@ static void walk_back(struct book *b, int64_t key, int64_t value, struct past *p
 		if (strange) {
 			p->strange = true;
 			out->phantom++;
+			out->unsent += unsent;
 		}
 		if (op && op->outcome == OP_OK && op->t_return < by)
 			by = op->t_return;
@@ -262,6 +264,7 @@ static void unwritten(const struct book *b, const cJSON *registers, const char *
 	if (value == OP_NO_VALUE || (i < b->nw && b->w[i].key == key))
 		return;
 	out->phantom++;
+	out->unsent++;
 	say(out, key, value, 0, true);
 }
 

@@ -18,6 +18,7 @@ struct registers_seen {
 	int64_t doubtful;        /* of these, in registers that were not read at the end or hold what nobody wrote */
 	int64_t unread;          /* writes, whatever became of them, to registers that were not read at the end */
 	int64_t phantom;         /* values in the past of a final one that were refused or that nobody wrote */
+	int64_t unsent;          /* of these, values that nobody wrote, not even one who was refused */
 	int64_t odd;             /* registers that a sentence is about */
 	cJSON *sentences;        /* owned; NULL none */
 	struct register_loss *lost; /* heap */

@@ -145,7 +145,7 @@ struct loss {
 	 * be lost as maybe_lost says. */
 	int64_t acked, lost, lost_inserts, lost_messages, lost_register_writes, maybe_lost;
 	int64_t phantom, duplicate, unknown;
-	/* Of the phantoms: inserts that no operation of the history sent. Where nothing
+	/* Of the phantoms: values that no operation of the history sent. Where nothing
 	 * counts its lines, they may be missing from it instead. */
 	int64_t unsent;
 	/* Keys of values and of registers that are not there, as many as the

@@ -199,6 +199,8 @@ static void test_check(void **state)
 	op.t_invoke = 5;
 	op.t_return = 6;
 	history_add(&t.h, &op);
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
+	trial_event(&t, "{\"k\":\"load\",\"t\":100900000000,\"source\":\"load\",\"g\":0,\"ops\":2003}");
 	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_FAIL);
 	/* Nobody wrote 6: the read says it alone. */
 	assert_int_equal(cJSON_GetArraySize(json_get(t.j->detail, "witness")), 1);
@@ -226,6 +228,25 @@ static void test_metrics(void **state)
 		assert_null(strstr(j->why, "no metric is called"));
 		assert_string_equal(j->unit, units[m->unit]);
 	}
+	trial_end(&t);
+}
+
+/* What nobody sent may be a line that is missing; what was refused is not. */
+static void test_lost_lines(void **state)
+{
+	static const char expect[] = "[{\"metric\":\"check\",\"checker\":\"lost_writes\"}]";
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	t.m.loss = (struct loss){ .known = true, .of = "write", .acked = 5, .phantom = 2, .unsent = 2 };
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "some may be missing"));
+	t.m.loss.phantom = 3;
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_FAIL);
+	t.m.loss.phantom = 2;
+	trial_event(&t, "{\"k\":\"load\",\"t\":100900000000,\"source\":\"load\",\"g\":0,\"ops\":2000}");
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_FAIL);
 	trial_end(&t);
 }
 
@@ -275,7 +296,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_words),
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_metrics),
-		cmocka_unit_test(test_lost_writes),
+		cmocka_unit_test(test_lost_writes), cmocka_unit_test(test_lost_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
