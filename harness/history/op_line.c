@@ -297,6 +297,16 @@ static int read_fields(const cJSON *o, struct op *op, uint32_t *seen, struct err
 	return 0;
 }
 
+/* Without its register, or its value, a write would be one of nothing. */
+static int is_of_something(const struct op *op, struct err *e)
+{
+	if (OP_BIT(op->f) & OP_REGISTERS & OP_WRITES && op->key == OP_NO_VALUE)
+		return err_set(e, ERR_INPUT, "a %s needs \"key\", the number of its register", op_f_name(op->f));
+	if (op_acked_write(op) && op->value == OP_NO_VALUE)
+		return err_set(e, ERR_INPUT, "an acknowledged %s needs \"val\", the value that it wrote", op_f_name(op->f));
+	return 0;
+}
+
 int op_from_json(const cJSON *o, struct op *op, struct err *e)
 {
 	static const int64_t untold = INT64_MIN; /* no time that can be read */
@@ -313,6 +323,8 @@ int op_from_json(const cJSON *o, struct op *op, struct err *e)
 	if (op->t_return < op->t_invoke)
 		return err_set(e, ERR_INPUT, "an operation returned (\"tr\") before it was called "
 			       "(\"tc\")");
+	if (is_of_something(op, e))
+		return -1;
 	if (op->t_intended == untold)
 		op->t_intended = op->t_invoke;
 	if (op->partition == OP_NO_VALUE && OP_BIT(op->f) & OP_MESSAGES)

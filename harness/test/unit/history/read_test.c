@@ -166,6 +166,21 @@ static void test_fields(void **state)
 
 #define INSERT(v, tc) "{\"p\":1,\"f\":\"insert\",\"o\":\"ok\",\"val\":" #v ",\"tc\":" #tc ",\"tr\":9,\"via\":\"a\"}\n"
 
+/* A write of nothing, or to no register. */
+static void test_writes_of_nothing(void **state)
+{
+#define DOES(f, o, more) OP("", 1) "\n{\"p\":1,\"f\":\"" f "\",\"o\":\"" o "\",\"tc\":3,\"tr\":9" more "}\n"
+	struct fixture *f = *state;
+
+	ops_are(f, DOES("insert", "ok", ""), 0, ":2: an acknowledged insert needs \"val\"");
+	ops_are(f, DOES("insert", "ok", ",\"val\":null"), 0, ":2: an acknowledged insert needs \"val\"");
+	ops_are(f, DOES("cas", "ok", ",\"key\":1,\"exp\":2"), 0, ":2: an acknowledged cas needs \"val\"");
+	ops_are(f, DOES("cas", "info", ",\"val\":1"), 0, ":2: a cas needs \"key\"");
+	ops_are(f, DOES("write", "ok", ",\"val\":1"), 0, ":2: a write needs \"key\"");
+	ops_are(f, DOES("cas", "ok", ",\"key\":1,\"val\":2"), 2, NULL);
+	ops_are(f, DOES("insert", "info", ""), 2, NULL);
+}
+
 static void test_doubled(void **state)
 {
 	struct fixture *f = *state;
@@ -338,6 +353,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_nul, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fields, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_writes_of_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_doubled, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_event_fields, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_event_log, setup, teardown),
