@@ -218,13 +218,15 @@ static const char *old_primary(const struct fault_record *f)
 
 /* Since when it has certainly been no primary: from the first answer that says
  * so, or from when nobody was let in if such an answer is the next. In silence
- * it may have been anything. */
-static void demoted(const struct evidence *ev, struct fault_seen *f)
+ * it may have been anything. That was not the end of it when, before the next
+ * fault, it was heard as a primary once more, and another one after it: no
+ * handover back looks like that. */
+static void demoted(const struct evidence *ev, const struct measured *all, struct fault_seen *f)
 {
 	const char *m = old_primary(f->rec);
-	const struct sample *mine = NULL, *other = NULL;
+	const struct sample *mine = NULL, *other = NULL, *again = NULL;
 	uint32_t shard = 0; /* of the old primary */
-	int64_t closed_ns = -1, healed_ns = f->rec->healed_ns;
+	int64_t closed_ns = -1, healed_ns = f->rec->healed_ns, next = next_injection(all, healed_ns);
 
 	if (!*m || !healed_ns || !f->rec->does.lasts)
 		return;
@@ -234,6 +236,8 @@ static void demoted(const struct evidence *ev, struct fault_seen *f)
 
 		if (s->beside)
 			continue;
+		if (f->demoted_ns >= 0 && s->t_ns >= next)
+			break;
 		f->demoted_watched_ns = s->t_ns - healed_ns;
 		if (!s->ok) {
 			if (s->t_ns < healed_ns || strcmp(s->member, m))
@@ -251,16 +255,21 @@ static void demoted(const struct evidence *ev, struct fault_seen *f)
 		if (strcmp(s->member, m)) {
 			if (sample_leads(s) && shards_rival(shard, s->shard))
 				other = s;
+			if (other == s && again && s->t_ns - again->t_ns <= EVIDENCE_MS * NS_PER_MS)
+				f->demoted_ns = -1;
 			continue;
 		}
 		mine = s;
 		if (!sample_leads(s)) {
-			f->demoted_ns = (closed_ns < 0 ? s->t_ns : closed_ns) - healed_ns;
-			return;
+			if (f->demoted_ns < 0)
+				f->demoted_ns = (closed_ns < 0 ? s->t_ns : closed_ns) - healed_ns;
+			again = NULL;
+			continue;
 		}
+		again = f->demoted_ns >= 0 || again ? s : NULL;
 		closed_ns = -1;
 	}
-	f->still_primary = mine && other && llabs(mine->t_ns - other->t_ns) <= EVIDENCE_MS * NS_PER_MS;
+	f->still_primary = f->demoted_ns < 0 && mine && other && llabs(mine->t_ns - other->t_ns) <= EVIDENCE_MS * NS_PER_MS;
 }
 
 static void one_fault(const struct points *p, const struct measured *m, struct fault_seen *f, bool redundancy,
@@ -309,7 +318,7 @@ void recovery_make(const struct view *v, const struct model_ops *model, struct m
 
 		one_fault(&p, m, f, model != NULL, lag >= 0);
 		f->told_te_ns = f->rec->te_ns + te;
-		demoted(v->ev, f);
+		demoted(v->ev, m, f);
 		if (!m->slowest || slower(f, m->slowest))
 			m->slowest = f;
 		if (f->redundant_ns < 0 || m->redundant_ns < 0)

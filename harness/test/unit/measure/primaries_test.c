@@ -208,6 +208,41 @@ static void test_closed(void **state)
 	closed_one(true, false, 0, 0);
 }
 
+/* Healed at 10 s it says "replica" at 11 s, and serves again from `from` to `to`;
+ * m1 leads until `until`. */
+static void flapping(int64_t from, int64_t to, int64_t until, int64_t demoted_ns)
+{
+	struct run r;
+	int64_t t;
+
+	begin(&r);
+	steady(&r.h, 2900);
+	synth_add_fault(r.events, "freeze", "pause", 5 * SEC);
+	json_push(r.events, synth_fault("freeze", "pause", "healed", 10 * SEC));
+	add_target(r.events, "m0");
+	for (t = 0; t < 30 * SEC; t += 100 * MS) {
+		bool hidden = t > 5 * SEC && t < 10 * SEC;
+		bool mine = t <= 5 * SEC || (t >= 10 * SEC && t < 11 * SEC) || (t >= from && t < to);
+		bool its = t > 8 * SEC && t < until;
+
+		json_push(r.events, synth_sample("m0", t, !hidden, mine ? "primary" : "replica", mine, 1));
+		json_push(r.events, synth_sample("m1", t + 50 * MS, true, its ? "primary" : "replica", its, 2));
+	}
+	measure(&r);
+	if (llabs(r.m.faults[0].demoted_ns - demoted_ns) > 100 * MS)
+		fail_msg("demoted after %lld ms", (long long)(r.m.faults[0].demoted_ns / MS));
+	end(&r);
+}
+
+static void test_flapping(void **state)
+{
+	(void)state;
+	flapping(30 * SEC, 30 * SEC, 30 * SEC, SEC);
+	flapping(11100 * MS, 26 * SEC, 30 * SEC, 16 * SEC);
+	/* The other one handed over. */
+	flapping(20 * SEC, 30 * SEC, 20 * SEC, SEC);
+}
+
 static void test_still_primary(void **state)
 {
 	struct run r;
@@ -244,6 +279,7 @@ int main(void)
 		cmocka_unit_test(test_unseen_primary),
 		cmocka_unit_test(test_closed),
 		cmocka_unit_test(test_still_primary),
+		cmocka_unit_test(test_flapping),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
