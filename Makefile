@@ -132,12 +132,13 @@ $(BUILD)/test/failpoints/failpoints_test: LDLIBS += -Wl,--wrap=ferror \
 test: unit
 unit: $(BUILD)/ordeal $(TESTS)
 	ORDEAL_HOME=$(CURDIR) ORDEAL=$(CURDIR)/$(BUILD)/ordeal CMOCKA_MESSAGE_OUTPUT=TAP \
-		prove --timer -e harness/test/lib/tap.sh $(TESTS) $(SCRIPTS)
+		prove --timer $(if $(SAN),$(parallel)) -e harness/test/lib/tap.sh $(TESTS) $(if $(SAN),,$(SCRIPTS))
 
 # The skeletons filled in to a system and a fault, in a copy of the tree.
 check-newcomer: all
 	ORDEAL=$(CURDIR)/$(BUILD)/ordeal prove --timer -v harness/test/e2e/newcomer/newcomer.t
 
+# The unit tests with sanitizers; whole runs take their time there, and are made without.
 check-asan:
 	@$(MAKE) SAN=address,undefined $(parallel) --no-print-directory compile
 	@$(MAKE) SAN=address,undefined --no-print-directory test
