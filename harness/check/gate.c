@@ -20,13 +20,13 @@
  *   - noise beyond the limits (measure/noise.c), a load that was not the one
  *     asked for, or an interrupt turns a PASS into UNKNOWN (that the system
  *     stood, it did before the load began); the first two also a FAIL of
- *     anything that is a length of time, since a delayed generator makes times
- *     long (noise.c). Lost data stays lost;
+ *     any length of time, which a late generator makes long (noise.c). Lost data
+ *     stays lost;
  *   - a PASS stays one only where all was seen that it rests on. */
 
 enum {
 	CALLS_MS = 1000,  /* a client may be free and unasked for so long, besides its deadline */
-	CALLS_DUE = 10,   /* ... or for so many operations' time, where few are asked for */
+	CALLS_DUE = 10, KIND_DUE = 20, /* ... or for so many operations' time, where few are due; so many of a kind */
 };
 
 #define ANY_KIND (OP_BIT(OP_KINDS) - 1)
@@ -35,14 +35,18 @@ struct tried {
 	int64_t before[OP_KINDS], after[OP_KINDS]; /* this fault; in the scenario where there is none */
 };
 
+struct call {
+	int64_t t_ns;
+	enum op_f f;
+};
+
 struct gate {
 	const struct evidence *ev;
 	const struct measured *m;
 	struct tried *by_fault; /* one for each of ev's faults, and one more for all together */
 	int64_t acked; /* writes */
-	int64_t *calls; /* when the clients of group 0 called, ascending */
+	struct call *calls; /* of the clients of group 0, ascending */
 	size_t ncalls, calls_alloc;
-	int64_t free_limit_ns; /* longer without a call is a hole */
 };
 
 /* Puts a reason in front of what was found. */
@@ -75,20 +79,19 @@ static void count(struct gate *g, const struct op *op)
 	g->by_fault[g->ev->nfaults].after[op->f]++;
 }
 
-static int64_t free_limit(const struct gate *g)
+static int64_t free_limit(const struct gate *g, double rate, int due)
 {
 	const cJSON *load = json_get(g->ev->event, "load");
 	int64_t deadline = json_i64(load, "deadline_ns", g->m->longest_op_ns), limit = CALLS_MS * NS_PER_MS;
-	double rate = json_num(load, "rate", 0);
 
-	if (rate > 0 && (double)CALLS_DUE * 1e9 / rate > (double)limit)
-		limit = json_whole((double)CALLS_DUE * 1e9 / rate);
+	if (rate > 0 && (double)due * 1e9 / rate > (double)limit)
+		limit = json_whole((double)due * 1e9 / rate);
 	return limit + (deadline > 0 ? deadline : 0);
 }
 
-static int by_i64(const void *a, const void *b)
+static int by_time(const void *a, const void *b)
 {
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	int64_t x = ((const struct call *)a)->t_ns, y = ((const struct call *)b)->t_ns;
 
 	return (x > y) - (x < y);
 }
@@ -107,11 +110,10 @@ struct gate *gate_new(const struct history *h, const struct evidence *ev, const 
 			continue;
 		count(g, op);
 		if (!op->group)
-			*VEC_PUSH(g->calls, g->ncalls, g->calls_alloc) = op->t_invoke;
+			*VEC_PUSH(g->calls, g->ncalls, g->calls_alloc) = (struct call){op->t_invoke, op->f};
 	}
 	if (g->ncalls)
-		qsort(g->calls, g->ncalls, sizeof(*g->calls), by_i64);
-	g->free_limit_ns = free_limit(g);
+		qsort(g->calls, g->ncalls, sizeof(*g->calls), by_time);
 	return g;
 }
 
@@ -257,8 +259,7 @@ static bool loaded(const struct gate *g, const struct judging *j, const struct m
 	const char *only = json_str(j->expect, "fault", NULL);
 	const struct tried *all = &g->by_fault[g->ev->nfaults];
 	uint32_t kinds = kinds_of(j, m);
-	/* A checker judges what was done, whenever. */
-	uint32_t first = m->unit == METRIC_CHECKER ? ANY_KIND : kinds;
+	uint32_t first = m->unit == METRIC_CHECKER ? ANY_KIND : kinds; /* of whatever was done, whenever */
 
 	for (size_t i = 0; i < g->ev->nfaults; i++)
 		if ((!only || !strcmp(only, g->ev->faults[i].id)) && g->ev->faults[i].injected_ns &&
@@ -292,22 +293,46 @@ static void span(const struct gate *g, const struct judging *j, enum expect_metr
 		*from = g->m->begin_ns;
 }
 
-/* No time without a call while clients were free. */
-static bool no_hole(const struct gate *g, int64_t from, int64_t to, char *why, size_t size)
+/* No time longer than the limit without a call of these kinds. */
+static bool no_hole(const struct gate *g, uint32_t kinds, const char *what, int64_t limit, int64_t from, int64_t to,
+		    char *why, size_t size)
 {
 	int64_t last = from;
 
 	for (size_t i = 0; i <= g->ncalls; i++) {
-		int64_t t = i < g->ncalls ? g->calls[i] : to;
+		int64_t t = i < g->ncalls ? g->calls[i].t_ns : to;
 
-		if (t < from)
+		if (t < from || (i < g->ncalls && !(kinds & OP_BIT(g->calls[i].f))))
 			continue;
-		if (t - last > g->free_limit_ns) {
-			snprintf(why, size, "nothing was called for %.1f s, from %.1f s after the load began: what "
-				 "happened then was not seen", in_s(t - last), in_s(last - g->m->begin_ns));
+		if (t - last > limit) {
+			snprintf(why, size, "no%s%s was called for %.1f s, from %.1f s after the load began: what happened "
+				 "then was not seen", *what ? "ne of the " : "thing", what, in_s(t - last),
+				 in_s(last - g->m->begin_ns));
 			return false;
 		}
 		last = t;
+	}
+	return true;
+}
+
+/* Nor of any kind alone of which the rate and the mix make enough due. */
+static bool no_holes(const struct gate *g, uint32_t kinds, int64_t from, int64_t to, char *why, size_t size)
+{
+	const cJSON *load = json_get(g->ev->event, "load"), *mix = json_get(load, "mix"), *item;
+	double rate = json_num(load, "rate", 0), all = 0;
+
+	if (!no_hole(g, ANY_KIND, "", free_limit(g, rate, CALLS_DUE), from, to, why, size))
+		return false;
+	cJSON_ArrayForEach(item, mix)
+		all += item->valuedouble > 0 ? item->valuedouble : 0;
+	for (size_t i = 0; i < g->ev->ngroups; i++)
+		rate -= g->ev->groups[i].rate;
+	for (int f = 0; f < OP_KINDS && rate > 0 && all > 0; f++) {
+		double part = rate * json_num(mix, op_f_name((enum op_f)f), 0) / all;
+
+		if (kinds & OP_BIT(f) && part > 0 &&
+		    !no_hole(g, OP_BIT(f), plural((enum op_f)f), free_limit(g, part, KIND_DUE), from, to, why, size))
+			return false;
 	}
 	return true;
 }
@@ -321,7 +346,7 @@ static bool seen(const struct gate *g, const struct judging *j, enum expect_metr
 	if (!loaded(g, j, m, why, size))
 		return false;
 	span(g, j, metric, &from, &to);
-	if (m->flags & M_THROUGHOUT && !no_hole(g, from, to, why, size))
+	if (m->flags & M_THROUGHOUT && !no_holes(g, kinds_of(j, m), from, to, why, size))
 		return false;
 	if (m->flags & M_SAMPLED && !sampled_throughout(g->ev, g->m, from, to, why, size))
 		return false;
@@ -329,13 +354,6 @@ static bool seen(const struct gate *g, const struct judging *j, enum expect_metr
 }
 
 /* ---- the gate ---- */
-
-static bool rests_on_final(const struct judging *j, enum expect_metric metric)
-{
-	const struct checker_ops *c = checker_find(json_str(j->expect, "checker", ""));
-
-	return metric_of(metric)->flags & M_FINAL || (metric == EXPECT_CHECK && c && c->final);
-}
 
 /* A count of acknowledged writes cannot be above all of them. */
 static bool reachable(const struct gate *g, const struct judging *j, enum expect_metric metric, char *why,
@@ -367,7 +385,7 @@ static void not_whole(const struct gate *g, struct judged *r)
 	overrule(r, VERDICT_UNKNOWN, because);
 }
 
-/* What the verdict on anything measured stands on, failures too. */
+/* What any measured verdict stands on, failures too. */
 static void ground(const struct gate *g, const struct judging *j, enum expect_metric metric, struct judged *r)
 {
 	char why[300], because[sizeof(r->why)];
@@ -380,7 +398,7 @@ static void ground(const struct gate *g, const struct judging *j, enum expect_me
 		overrule(r, VERDICT_UNKNOWN, why);
 	} else if (g->ev->incomplete) {
 		not_whole(g, r);
-	} else if (rests_on_final(j, metric) && !evidence_final_sound(g->ev, why, sizeof(why))) {
+	} else if (judging_final(j, metric) && !evidence_final_sound(g->ev, why, sizeof(why))) {
 		snprintf(because, sizeof(because), "the final read cannot be relied on: %.300s", why);
 		overrule(r, VERDICT_UNKNOWN, because);
 	}

@@ -56,3 +56,10 @@ double judging_limit(const struct judging *j, double unit)
 		return x / unit;
 	return NAN;
 }
+
+bool judging_final(const struct judging *j, enum expect_metric metric)
+{
+	const struct checker_ops *c = checker_find(json_str(j->expect, "checker", ""));
+
+	return metric_of(metric)->flags & M_FINAL || (metric == EXPECT_CHECK && c && c->final);
+}

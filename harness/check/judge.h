@@ -42,6 +42,9 @@ enum verdict judging_within(const struct judging *j, double lo, double hi);
 /* The limit that a report shows, divided by `unit`; NAN: there is none. */
 double judging_limit(const struct judging *j, double unit);
 
+/* Whether what it judges rests on the final read, by itself or by its checker. */
+bool judging_final(const struct judging *j, enum expect_metric metric);
+
 /* The noise that a judge of a length of time sets in r->noise: of this fault, or
  * the worst of all (f NULL); NULL: there is no fault. */
 const struct noise *judging_noise(const struct judging *j, const struct fault_seen *f, enum noise_of of);

@@ -64,7 +64,7 @@ bool judged_noisy(const struct judging *j, enum expect_metric metric, const stru
 
 	if (metric == EXPECT_STANDS || !(pass || (time && r->verdict != VERDICT_BROKEN)))
 		return false;
-	if (m->load.not_as_asked && flags & (M_NOISY | M_FINAL))
+	if (m->load.not_as_asked && (time || judging_final(j, metric)))
 		snprintf(why, size, "the load was not the one that was asked for: %s", m->load.why);
 	else if (time && n->too_noisy && !too_long_anyway(j, r, n))
 		snprintf(why, size, "too noisy: %s", n->why);

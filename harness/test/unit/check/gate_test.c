@@ -171,6 +171,26 @@ static void test_hole_in_the_load(void **state)
 	trial_end(&t);
 }
 
+/* Reads that go on tell nothing of the writes that were due meanwhile. */
+static void test_hole_in_a_kind(void **state)
+{
+	static const char load[] = "\"load\":{\"rate\":20,\"deadline_ns\":1000000000,"
+				   "\"mix\":{\"insert\":25,\"read\":25,\"cas\":25,\"read_replica\":25}}";
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	becomes(&t, OUTAGE, load, VERDICT_PASS, NULL);
+	unsent(&t, OP_WRITES, 50 * SEC, 70 * SEC);
+	becomes(&t, OUTAGE, load, VERDICT_UNKNOWN, "none of the inserts was called for 20.");
+	becomes(&t, LOST, load, VERDICT_PASS, NULL);
+	trial_end(&t);
+	trial_begin(&t);
+	unsent(&t, OP_BIT(OP_READ), 50 * SEC, 70 * SEC);
+	becomes(&t, OUTAGE, load, VERDICT_PASS, NULL);
+	trial_end(&t);
+}
+
 static void test_sampler_away(void **state)
 {
 	struct trial t;
@@ -410,6 +430,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_missing), cmocka_unit_test(test_no_end),
 		cmocka_unit_test(test_fault_missing), cmocka_unit_test(test_no_load_after),
 		cmocka_unit_test(test_kind_missing), cmocka_unit_test(test_hole_in_the_load),
+		cmocka_unit_test(test_hole_in_a_kind),
 		cmocka_unit_test(test_sampler_away), cmocka_unit_test(test_target_unasked),
 		cmocka_unit_test(test_unheard), cmocka_unit_test(test_unheard_dead),
 		cmocka_unit_test(test_member_unasked), cmocka_unit_test(test_final_read), cmocka_unit_test(test_counts),

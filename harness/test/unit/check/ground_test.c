@@ -150,6 +150,8 @@ static void test_another_load(void **state)
 	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_UNKNOWN);
 	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "25"))->verdict, VERDICT_UNKNOWN);
 	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"check\",\"checker\":\"lost_writes\"}]")->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "not the one that was asked for: 91 of 100"));
 	assert_int_equal(trial_judge(&t, "[{\"metric\":\"stands\",\"want\":true}]")->verdict, VERDICT_PASS);
 	t.m.loss.lost = 3; /* is lost at any load */
 	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_FAIL);
