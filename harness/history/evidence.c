@@ -9,10 +9,14 @@
 #include "base/json.h"
 #include "history/event.h"
 
+enum { AGENTS_MAX = 64 }; /* one for each group of clients; whoever comes later counts as the last */
+
 struct reading {
 	struct evidence *ev;
 	effects_fn *effects;
 	size_t samples, pods, endpoints, logs, adapted, phases, groups, noise, told, whole, faults, members; /* room in each array */
+	const char *agents[AGENTS_MAX]; /* who told of noise */
+	size_t nagents;
 };
 
 static const char *text(const cJSON *e, const char *key)
@@ -106,12 +110,24 @@ static int64_t ns_of_ms(const cJSON *e, const char *key)
 	return ms < 0 ? -1 : (int64_t)(ms * (double)NS_PER_MS);
 }
 
+static size_t agent(struct reading *r, const char *source)
+{
+	size_t i = 0;
+
+	while (i < r->nagents && strcmp(r->agents[i], source))
+		i++;
+	if (i == r->nagents && i < AGENTS_MAX)
+		r->agents[r->nagents++] = source;
+	return i < AGENTS_MAX ? i : AGENTS_MAX - 1;
+}
+
 static void read_noise(struct reading *r, const cJSON *e)
 {
 	int64_t span = ns_of_ms(e, "span_ms");
 
 	*VEC_PUSH(r->ev->noise, r->ev->nnoise, r->noise) = (struct noise_seen){
-		.t_ns = event_t(e), .span_ns = span < 0 ? 0 : span, .beside = strcmp(json_str(e, "source", "load"), "load") != 0,
+		.t_ns = event_t(e), .span_ns = span < 0 ? 0 : span, .agent = agent(r, json_str(e, "source", "load")),
+		.beside = strcmp(json_str(e, "source", "load"), "load") != 0,
 		.late_max_ns = ns_of_ms(e, "late_max_ms"), .late_sum_ns = ns_of_ms(e, "late_sum_ms"),
 		.lateness_p99_ms = json_num(e, "lateness_p99_ms", -1),
 		.lateness_max_ms = json_num(e, "lateness_max_ms", -1), .due = json_i64(e, "due", -1),

@@ -60,6 +60,7 @@ struct group_seen { /* clients that stand elsewhere than the others */
 struct noise_seen {
 	int64_t t_ns;
 	int64_t span_ns;  /* of [t_ns - span_ns, t_ns]; 0: of the whole load */
+	size_t agent;     /* which of those that told something, from 0 */
 	bool beside;      /* the agent's whose clients stand elsewhere than the others */
 	int64_t late_max_ns, late_sum_ns; /* of its heartbeat, in the span */
 	double lateness_p99_ms, lateness_max_ms; /* of its calls, in the whole load */

@@ -63,9 +63,9 @@ static void told(const struct evidence *ev, struct noise *out)
 	}
 }
 
-/* A share of the time over those rows that lie within the span, each by how
+/* A share of the time over an agent's rows that lie within the span, each by how
  * much of it does; -1: none does, or none tells. */
-static double over_rows(const struct evidence *ev, int64_t from, int64_t to, size_t offset)
+static double over_rows_of(const struct evidence *ev, size_t agent, int64_t from, int64_t to, size_t offset)
 {
 	double sum = 0, time = 0;
 
@@ -76,12 +76,26 @@ static double over_rows(const struct evidence *ev, int64_t from, int64_t to, siz
 
 		a = a > from ? a : from;
 		z = z < to ? z : to;
-		if (!n->span_ns || pct < 0 || z <= a)
+		if (n->agent != agent || !n->span_ns || pct < 0 || z <= a)
 			continue;
 		sum += pct * (double)(z - a);
 		time += (double)(z - a);
 	}
 	return time > 0 ? sum / time : -1;
+}
+
+/* Of the worst agent: that another's machine was at rest helps its clients nothing. */
+static double over_rows(const struct evidence *ev, int64_t from, int64_t to, size_t offset)
+{
+	size_t agents = 0;
+	double worst = -1;
+
+	for (size_t i = 0; i < ev->nnoise; i++)
+		if (ev->noise[i].agent >= agents)
+			agents = ev->noise[i].agent + 1;
+	for (size_t i = 0; i < agents; i++)
+		worst = larger(worst, over_rows_of(ev, i, from, to, offset));
+	return worst;
 }
 
 static void stood(const struct measured *m, int64_t from, int64_t to, struct noise *out)
@@ -164,10 +178,15 @@ static void judge_machine(struct noise *n)
 	}
 }
 
-/* Of [from, to], in which a length of length_ns was measured; `since` says what
- * since_ns was. */
+struct stretch {
+	int64_t from, to;
+};
+
+/* Of [from, to], in which a length of length_ns was measured that itself lay in
+ * `own`; `since` says what since_ns was. */
 static void noise_within(const struct view *main, const struct measured *m, int64_t from, int64_t to,
-			 int64_t length_ns, int64_t since_ns, const char *since, struct noise *out)
+			 int64_t length_ns, struct stretch own, int64_t since_ns, const char *since,
+			 struct noise *out)
 {
 	double late;
 
@@ -175,8 +194,8 @@ static void noise_within(const struct view *main, const struct measured *m, int6
 	if (to <= from)
 		return;
 	stood(m, from, to, out);
-	out->cpu_some_pct = over_rows(main->ev, from, to, offsetof(struct noise_seen, cpu_some_pct));
-	out->steal_pct = over_rows(main->ev, from, to, offsetof(struct noise_seen, steal_pct));
+	out->cpu_some_pct = over_rows(main->ev, own.from, own.to, offsetof(struct noise_seen, cpu_some_pct));
+	out->steal_pct = over_rows(main->ev, own.from, own.to, offsetof(struct noise_seen, steal_pct));
 	late = has_rows(main->ev) ? late_calls(main, from, to, out) : 0;
 	if (ms(out->stood_ns) > STOOD_LIMIT_MS ||
 	    (ms(out->stood_ns) > LATE_LIMIT_MS &&
@@ -193,6 +212,33 @@ static void noise_within(const struct view *main, const struct measured *m, int6
 	}
 }
 
+/* When it was that they were down: what came before or after made them no longer. */
+static struct stretch down(const struct measured *m, const struct fault_seen *f, int64_t from, int64_t to)
+{
+	const struct outage *o = &f->outage;
+	struct stretch s = {o->down_lo > from ? o->down_lo : from, o->ended ? o->up_hi : m->end_ns};
+
+	return o->any && s.to > s.from ? s : (struct stretch){from, to};
+}
+
+/* When those were waiting that a p99 tells of: from the first to the last. */
+static struct stretch slow(const struct view *main, const struct fault_seen *f)
+{
+	const struct served_row *all = fault_served(f, "all", "");
+	struct stretch s = {f->window_end_ns, f->rec->injected_ns};
+
+	for (size_t i = 0; all && i < main->nops; i++) {
+		const struct op *op = main->ops[i];
+
+		if (op->t_intended < f->rec->injected_ns || op->t_intended >= f->window_end_ns || !op_answered(op) ||
+		    op->t_return - op->t_intended < all->p99_ns)
+			continue;
+		s.from = op->t_intended < s.from ? op->t_intended : s.from;
+		s.to = op->t_return > s.to ? op->t_return : s.to;
+	}
+	return s.to > s.from ? s : (struct stretch){f->rec->injected_ns, f->window_end_ns};
+}
+
 static int64_t later(int64_t a, int64_t b)
 {
 	return a > b ? a : b;
@@ -207,16 +253,19 @@ static void of_fault(const struct view *main, const struct measured *m, struct f
 		return;
 	to = f->outage.any ? later(f->outage.ended ? f->outage.up_hi : m->end_ns, whole) :
 	     whole ? whole : f->window_end_ns;
-	noise_within(main, m, from, to, f->outage.any ? f->outage.hi_ns : to - from, from, "the fault", &f->noise[NOISE_OUTAGE]);
+	noise_within(main, m, from, to, f->outage.any ? f->outage.hi_ns : to - from, down(m, f, from, to), from,
+		     "the fault", &f->noise[NOISE_OUTAGE]);
 	to = f->window_end_ns;
-	noise_within(main, m, from, to, f->outage.any ? f->outage.down.hi_ns : to - from, from, "the fault",
-		     &f->noise[NOISE_DOWNTIME]);
-	noise_within(main, m, from, to, (to - from) / P99_PART, from, "the fault", &f->noise[NOISE_SERVED]);
+	noise_within(main, m, from, to, f->outage.any ? f->outage.down.hi_ns : to - from, down(m, f, from, to), from,
+		     "the fault", &f->noise[NOISE_DOWNTIME]);
+	noise_within(main, m, from, to, (to - from) / P99_PART, slow(main, f), from, "the fault",
+		     &f->noise[NOISE_SERVED]);
 	to = whole ? whole : f->window_end_ns;
-	noise_within(main, m, effective ? effective : from, to, to - from, from, "the fault", &f->noise[NOISE_RECOVERY]);
+	noise_within(main, m, effective ? effective : from, to, to - from,
+		     (struct stretch){effective ? effective : from, to}, from, "the fault", &f->noise[NOISE_RECOVERY]);
 	to = f->demoted_ns >= 0 ? healed + f->demoted_ns : f->window_end_ns;
 	if (healed)
-		noise_within(main, m, healed, to, to - healed, healed, "the end of the fault", &f->noise[NOISE_DEMOTION]);
+		noise_within(main, m, healed, to, to - healed, (struct stretch){healed, to}, healed, "the end of the fault", &f->noise[NOISE_DEMOTION]);
 }
 
 /* Lateness is the generator's own figure. Only where there is none it is taken
@@ -249,7 +298,7 @@ void noise_make(const struct view *main, const struct baseline *b, struct measur
 	int64_t calm = b->until_ns < m->end_ns ? b->until_ns : m->end_ns;
 
 	of_load(main, b, m);
-	noise_within(main, m, m->begin_ns, calm, calm - m->begin_ns, m->begin_ns, "the beginning of the load",
+	noise_within(main, m, m->begin_ns, calm, calm - m->begin_ns, (struct stretch){m->begin_ns, calm}, m->begin_ns, "the beginning of the load",
 		     &m->calm_noise);
 	for (size_t i = 0; i < m->nfaults; i++)
 		of_fault(main, m, &m->faults[i]);

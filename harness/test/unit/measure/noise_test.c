@@ -272,6 +272,54 @@ static void test_in_the_faults_own_window(void **state)
 	end(&r);
 }
 
+static void samples(struct run *r, int64_t whole)
+{
+	for (int64_t t = 11 * SEC; t < 50 * SEC; t += SEC / 4)
+		for (int i = 0; i < 2; i++)
+			if (!i || t < 15 * SEC || t >= whole)
+				json_push(r->events, synth_sample(i ? "m1" : "m0", t, true, i ? "replica" : "primary", !i, 1));
+}
+
+/* Whatever the recovery took, and whichever agent's machine was at rest. */
+static void test_in_the_outages_own_seconds(void **state)
+{
+	struct synth_down down = {.from = 15 * SEC, .to = 17 * SEC, .mode = SYNTH_REFUSE};
+	struct run r;
+
+	(void)state;
+	begin(&r, LOAD);
+	load(&r, 0, 0, &down, true);
+	samples(&r, 45 * SEC);
+	for (int64_t t = 11 * SEC; t <= 50 * SEC; t += SEC) {
+		event(&r, "noise", t, t > 15 * SEC && t <= 17 * SEC ? ROW(",\"cpu_some_pct\":100,\"steal_pct\":0") : CALM);
+		event(&r, "noise", t, "{\"source\":\"load/minority\",\"span_ms\":1000,\"cpu_some_pct\":0,\"steal_pct\":0}");
+	}
+	measure(&r);
+	near(r.m.faults[0].outage.seen_ns, 2 * SEC);
+	assert_true(of(&r, NOISE_OUTAGE)->pressed && of(&r, NOISE_OUTAGE)->cpu_some_pct > 98);
+	assert_true(of(&r, NOISE_DOWNTIME)->pressed);
+	assert_false(r.m.noise.pressed);
+	end(&r);
+}
+
+/* A p99 is about the slow ones, and when these were. */
+static void test_while_they_were_slow(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r, LOAD);
+	load(&r, 0, 0, NULL, true);
+	for (size_t i = 0; i < r.h.n; i++)
+		if (r.h.ops[i].t_intended >= 20 * SEC && r.h.ops[i].t_intended < 24 * SEC)
+			r.h.ops[i].t_return += 250 * MS;
+	for (int64_t t = 11 * SEC; t <= 50 * SEC; t += SEC)
+		event(&r, "noise", t, t > 20 * SEC && t <= 25 * SEC ? ROW(",\"cpu_some_pct\":100,\"steal_pct\":0") : CALM);
+	measure(&r);
+	assert_true(of(&r, NOISE_SERVED)->pressed && of(&r, NOISE_SERVED)->cpu_some_pct > 98);
+	end(&r);
+}
+
 /* The agent was stopped while all its clients hung: only its heartbeat tells. */
 static void test_heartbeat_missed(void **state)
 {
@@ -382,6 +430,8 @@ int main(void)
 		cmocka_unit_test(test_hanging_is_not_standing),
 		cmocka_unit_test(test_small_beside_the_length),
 		cmocka_unit_test(test_in_the_faults_own_window),
+		cmocka_unit_test(test_in_the_outages_own_seconds),
+		cmocka_unit_test(test_while_they_were_slow),
 		cmocka_unit_test(test_heartbeat_missed),
 		cmocka_unit_test(test_told_by_calls),
 		cmocka_unit_test(test_load_not_sent),
