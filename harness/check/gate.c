@@ -371,9 +371,10 @@ static bool reachable(const struct gate *g, const struct judging *j, enum expect
 static bool limited(const struct judging *j, enum expect_metric metric)
 {
 	enum metric_unit unit = metric_of(metric)->unit;
+	double bound;
 
-	return (unit != METRIC_NS && unit != METRIC_COUNT) || json_get(j->expect, "at_most") ||
-	       json_get(j->expect, "at_least") || json_get(j->expect, "accepted") ||
+	return unit == METRIC_BOOL || unit == METRIC_CHECKER || judging_bound(j, "at_most", &bound) ||
+	       judging_bound(j, "at_least", &bound) || json_get(j->expect, "accepted") ||
 	       json_bool(j->expect, "within_predicted", false);
 }
 

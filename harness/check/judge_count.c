@@ -45,6 +45,14 @@ static void lost_detail(const struct loss *l, const char *fault, struct judged *
 	}
 }
 
+static bool injected(const struct judging *j, const char *fault)
+{
+	for (size_t i = 0; i < j->m->nfaults; i++)
+		if (!strcmp(j->m->faults[i].rec->id, fault))
+			return j->m->faults[i].rec->injected_ns;
+	return false;
+}
+
 /* Those that a fault lost, or all: the most that there can be is known of all
  * together only. */
 void judge_lost(const struct judging *j, struct judged *r)
@@ -54,6 +62,11 @@ void judge_lost(const struct judging *j, struct judged *r)
 	int64_t n = fault ? 0 : l->lost;
 	size_t i;
 
+	if (fault && !injected(j, fault)) {
+		r->limit = judging_limit(j, 1);
+		judged_as(r, VERDICT_UNKNOWN, "fault %s was not injected", fault);
+		return;
+	}
 	for (i = 0; fault && i < l->n; i++)
 		n += !strcmp(l->writes[i].fault, fault);
 	count(j, r, n, n + l->maybe_lost, "are lost");

@@ -369,11 +369,20 @@ static void test_short_history(void **state)
 
 static void test_no_limit(void **state)
 {
+	struct served_row all_served = { .what = "all", .due = 100, .served = 100, .p50_ns = SEC, .p99_ns = SEC };
 	struct trial t;
 
 	(void)state;
 	trial_begin(&t);
 	becomes(&t, "[{\"metric\":\"outage\"}]", NULL, VERDICT_UNKNOWN, "no limit");
+	becomes(&t, "[{\"metric\":\"outage\",\"at_most\":null}]", NULL, VERDICT_UNKNOWN, "no limit");
+	t.fault.served = &all_served;
+	t.fault.nserved = 1;
+	becomes(&t, "[{\"metric\":\"availability\"}]", NULL, VERDICT_UNKNOWN, "no limit");
+	becomes(&t, "[{\"metric\":\"availability\",\"at_least\":99}]", NULL, VERDICT_PASS, NULL);
+	/* Nor has it one fault that never was. */
+	becomes(&t, "[{\"metric\":\"lost\",\"fault\":\"kill\",\"at_most\":0}]", NULL, VERDICT_PASS, NULL);
+	becomes(&t, "[{\"metric\":\"lost\",\"fault\":\"zzz\",\"at_most\":0}]", NULL, VERDICT_UNKNOWN, "fault zzz was not injected");
 	trial_end(&t);
 }
 
