@@ -186,8 +186,8 @@ static int64_t apart_lo(const struct judging *j, const struct fault_seen *f)
 	if (named && f->apart_before)
 		return 0;
 	if (f->redundant_ns >= 0)
-		return f->redundant_lo_ns;
-	return f->rec->effective_ns ? j->m->end_ns - f->rec->effective_ns : 0;
+		return f->redundant_lo_ns - f->redundant_unasked_ns;
+	return f->rec->effective_ns ? j->m->end_ns - f->rec->effective_ns - f->redundant_unasked_ns : 0;
 }
 
 static enum verdict recovered(const struct judging *j, const struct fault_seen *f)
@@ -209,6 +209,9 @@ static void recovered_words(const struct judging *j, const struct fault_seen *f,
 			  *f->redundant_why ? ": " : "", f->redundant_why);
 	if (f->apart_before)
 		judged_also(r, "; they did not when it was injected");
+	if (f->redundant_unasked_ns)
+		judged_also(r, "; they were not all asked all the time, and perhaps they were %.0f ms sooner",
+			    in_ms(f->redundant_unasked_ns));
 	if (f->redundant_ns >= 0 && f->redundant_lo_ns < f->redundant_ns)
 		judged_also(r, "; another fault came %.0f ms after it, before that", in_ms(f->redundant_lo_ns));
 }

@@ -115,6 +115,9 @@ struct fault_seen {
 	/* Less than redundant_ns when another fault came before it was reached:
 	 * until then it was this fault alone that kept the system from it. */
 	int64_t redundant_lo_ns;
+	/* By so much it was perhaps redundant sooner (not seen: than the end of the
+	 * watch), for some members were not asked then. */
+	int64_t redundant_unasked_ns;
 	bool apart_before; /* it was not whole when this fault was injected */
 	char redundant_why[WHY_BYTES]; /* not seen: what was missing last, as the members say; "" */
 	int64_t told_te_ns; /* by which clocks may be apart in what members said after the fault */

@@ -16,7 +16,9 @@
  * second recovery. One that was not whole when the next fault came is looked at
  * until the end of that one's window, and so on: from then on it is not known
  * which of them kept it apart; false stretches below BLIP_MS are one lost probe on a
- * busy machine and are passed over. */
+ * busy machine and are passed over. Where a member was not asked for FRESH_MS it was
+ * perhaps not whole all that time, and perhaps as the answers around it say: the
+ * length is between the two. */
 
 enum {
 	FRESH_MS = 1000,
@@ -29,7 +31,10 @@ enum {
 struct point {
 	int64_t t;
 	bool redundant, lag_zero;
+	bool perhaps; /* redundant, if who was not asked is as it was */
 };
+
+enum what { REDUNDANT, PERHAPS, LAG_ZERO };
 
 struct points {
 	struct point *v;
@@ -108,6 +113,7 @@ static void points_of(const struct view *v, const struct model_ops *model, int64
 {
 	struct members ms = { 0 };
 	struct sample *now;
+	char stale[WHY_BYTES];
 	size_t i;
 
 	members_of(v, &ms);
@@ -123,6 +129,7 @@ static void points_of(const struct view *v, const struct model_ops *model, int64
 		x = VEC_PUSH(p->v, p->n, p->alloc);
 		x->t = s->t_ns;
 		x->redundant = model && model->redundant(now, ms.n, p->why);
+		x->perhaps = x->redundant || (model && model->redundant(ms.v, ms.n, stale));
 		x->lag_zero = lag_limit >= 0 && lag_is_zero(now, ms.n, lag_limit);
 	}
 	free(now);
@@ -131,18 +138,21 @@ static void points_of(const struct view *v, const struct model_ops *model, int64
 
 /* Length from `from` to the end of the last false stretch; 0: never false;
  * -1: no answer at all, or still false at the end. */
-static int64_t restored(const struct points *p, int64_t from, int64_t to, bool lag)
+static int64_t restored(const struct points *p, int64_t from, int64_t to, enum what what)
 {
-	int64_t start = 0, last_end = from, last_true = 0, last = 0;
+	int64_t start = 0, last_end = from, last_true = 0, last = 0, before = 0;
 	size_t i;
 
 	for (i = 0; i < p->n; i++) {
-		bool is = lag ? p->v[i].lag_zero : p->v[i].redundant;
-		int64_t t = p->v[i].t;
+		bool is = what == LAG_ZERO ? p->v[i].lag_zero : what == PERHAPS ? p->v[i].perhaps : p->v[i].redundant;
+		int64_t t = p->v[i].t, since = before;
 
+		before = t;
 		if (t < from || t > to)
 			continue;
 		last = t;
+		if (!start && since && t - since > FRESH_MS * NS_PER_MS && what != PERHAPS)
+			start = since > from ? since : from;
 		if (!is) {
 			if (!start)
 				start = t;
@@ -191,14 +201,14 @@ static int64_t next_injection(const struct measured *m, int64_t after)
 /* The same within the window of the fault, or else of those after it. *lo: as
  * long as no other fault had come it was not reached. */
 static int64_t restored_in_time(const struct points *p, const struct measured *m, const struct fault_seen *f,
-				bool lag, int64_t *lo)
+				enum what what, int64_t *lo)
 {
-	int64_t from = f->rec->effective_ns, to = f->window_end_ns, ns = restored(p, from, to, lag);
+	int64_t from = f->rec->effective_ns, to = f->window_end_ns, ns = restored(p, from, to, what);
 
 	*lo = to - from;
 	while ((ns < 0 || (!ns && to - from < NOTICED_MS * NS_PER_MS)) && to < m->end_ns) {
 		to = next_injection(m, to);
-		ns = restored(p, from, to, lag);
+		ns = restored(p, from, to, what);
 	}
 	if (ns >= 0 && ns < *lo)
 		*lo = ns;
@@ -272,6 +282,14 @@ static void demoted(const struct evidence *ev, const struct measured *all, struc
 	f->still_primary = f->demoted_ns < 0 && mine && other && llabs(mine->t_ns - other->t_ns) <= EVIDENCE_MS * NS_PER_MS;
 }
 
+/* By how much sooner it was redundant, if who was not asked was as it was. */
+static int64_t unasked(const struct points *p, const struct measured *m, const struct fault_seen *f)
+{
+	int64_t least = f->redundant_ns >= 0 ? f->redundant_lo_ns : m->end_ns - f->rec->effective_ns, lo;
+
+	return restored_in_time(p, m, f, PERHAPS, &lo) >= 0 && lo < least ? least - lo : 0;
+}
+
 static void one_fault(const struct points *p, const struct measured *m, struct fault_seen *f, bool redundancy,
 		      bool lag)
 {
@@ -280,12 +298,13 @@ static void one_fault(const struct points *p, const struct measured *m, struct f
 	f->redundant_lo_ns = -1;
 	if (f->rec->effective_ns && redundancy) {
 		f->apart_before = apart(p, f->rec->injected_ns);
-		f->redundant_ns = restored_in_time(p, m, f, false, &f->redundant_lo_ns);
+		f->redundant_ns = restored_in_time(p, m, f, REDUNDANT, &f->redundant_lo_ns);
+		f->redundant_unasked_ns = unasked(p, m, f);
 		if (f->redundant_ns < 0)
 			mem_copy_str(f->redundant_why, sizeof(f->redundant_why), p->why);
 	}
 	if (f->rec->effective_ns && lag)
-		f->lag_zero_ns = restored_in_time(p, m, f, true, &alone);
+		f->lag_zero_ns = restored_in_time(p, m, f, LAG_ZERO, &alone);
 }
 
 /* One that never took effect has no recovery. */

@@ -88,7 +88,7 @@ static void add_figures(struct repeated_fault *to, const struct measured *m,
 	if (lost >= 0)
 		add(&to->figures[FIGURE_LOST], repetition, (double)lost, (double)lost);
 	if (f->redundant_ns >= 0)
-		add(&to->figures[FIGURE_REDUNDANT], repetition, f->apart_before ? 0 : (double)f->redundant_lo_ns,
+		add(&to->figures[FIGURE_REDUNDANT], repetition, f->apart_before ? 0 : (double)(f->redundant_lo_ns - f->redundant_unasked_ns),
 		    (double)f->redundant_ns);
 	else if (m->nsamples && f->window_end_ns > f->rec->effective_ns && f->rec->effective_ns)
 		add(&to->figures[FIGURE_REDUNDANT], repetition,

@@ -261,6 +261,22 @@ static void test_noisy_window(void **state)
 	trial_end(&t);
 }
 
+/* Where members were not asked it is between what their answers around it say. */
+static void test_recovery_unasked(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	t.fault.redundant_unasked_ns = 19 * SEC; /* of 20 s */
+	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "25"))->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "10"))->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "perhaps they were 19000 ms sooner"));
+	t.fault.redundant_unasked_ns = 0;
+	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "10"))->verdict, VERDICT_FAIL);
+	trial_end(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -271,6 +287,7 @@ int main(void)
 		cmocka_unit_test(test_recovery_of_two),
 		cmocka_unit_test(test_dual_primary),
 		cmocka_unit_test(test_deadline_and_demoted),
+		cmocka_unit_test(test_recovery_unasked),
 		cmocka_unit_test(test_noisy_window),
 	};
 

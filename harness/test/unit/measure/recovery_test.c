@@ -111,6 +111,38 @@ static void test_redundant_after_the_next_fault(void **state)
 	end(&r);
 }
 
+/* Nobody was asked from the fault on for 1.9 s, or m1 alone was not. */
+static void test_unasked(void **state)
+{
+	struct run r;
+
+	(void)state;
+	for (int alone = 0; alone < 2; alone++) {
+		begin(&r);
+		steady(&r.h, 3000);
+		synth_add_fault(r.events, "kill", "kill-pod", 10 * SEC);
+		for (int64_t t = SEC; t < 30 * SEC; t += 100 * MS) {
+			if (t <= 10 * SEC || t >= 11900 * MS)
+				members(&r, t, true, 0);
+			else if (alone)
+				json_push(r.events, synth_sample("m0", t, true, "primary", true, 1));
+		}
+		recover(&r);
+		assert_true(llabs(r.m.faults[0].redundant_ns - 1900 * MS) < 5 * MS);
+		assert_int_equal(r.m.faults[0].redundant_unasked_ns, r.m.faults[0].redundant_ns);
+		end(&r);
+	}
+	/* Whoever does not answer was asked. */
+	begin(&r);
+	steady(&r.h, 3000);
+	synth_add_fault(r.events, "kill", "kill-pod", 10 * SEC);
+	for (int64_t t = SEC; t < 30 * SEC; t += 100 * MS)
+		members(&r, t, t <= 10 * SEC || t >= 11900 * MS, 0);
+	recover(&r);
+	assert_int_equal(r.m.faults[0].redundant_unasked_ns, 0);
+	end(&r);
+}
+
 static void test_never_redundant(void **state)
 {
 	struct run r;
@@ -186,6 +218,7 @@ int main(void)
 		cmocka_unit_test(test_redundant_after_the_next_fault),
 		cmocka_unit_test(test_last_probe_lost),
 		cmocka_unit_test(test_never_redundant),
+		cmocka_unit_test(test_unasked),
 		cmocka_unit_test(test_never_lost_redundancy),
 		cmocka_unit_test(test_stale_answers),
 		cmocka_unit_test(test_no_samples),
