@@ -7,7 +7,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { ASKED_MS = 2000 }; /* unasked or unheard for so long is no hole: four probes that time out */
+/* For so long nothing need be known of a member. Ten questions a second go out, each
+ * of which may wait 500 ms: three in a row may hang, and four get no answer. */
+enum { ASKED_MS = 1500, HEARD_MS = 2000 };
 
 /* ---- asked ---- */
 
@@ -190,7 +192,7 @@ static int64_t uncovered(const struct times *ts, int64_t from, int64_t *to)
 			else if (ts->v[i].from > from && ts->v[i].from < next)
 				next = ts->v[i].from;
 		}
-		if (on == from && next - from > ASKED_MS * NS_PER_MS) {
+		if (on == from && next - from > HEARD_MS * NS_PER_MS) {
 			*to = next;
 			return from;
 		}

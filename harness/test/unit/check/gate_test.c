@@ -217,6 +217,23 @@ static void test_sampler_away(void **state)
 	trial_end(&t);
 }
 
+/* Two primaries had room in it. */
+static void test_sampler_hole(void **state)
+{
+	struct trial t;
+	cJSON *e, *next;
+
+	(void)state;
+	trial_begin(&t);
+	for (e = t.events->child; e; e = next) {
+		next = e->next;
+		if (!strcmp(json_str(e, "m", ""), "m1") && json_i64(e, "t", 0) > 40 * SEC && json_i64(e, "t", 0) < 41400 * NS_PER_MS)
+			cJSON_Delete(cJSON_DetachItemViaPointer(t.events, e));
+	}
+	becomes(&t, DUAL, NULL, VERDICT_UNKNOWN, "nobody asked m1 for 2.0 s");
+	trial_end(&t);
+}
+
 /* A target whom nobody asks is not seen either. */
 static void test_target_unasked(void **state)
 {
@@ -441,6 +458,7 @@ int main(void)
 		cmocka_unit_test(test_kind_missing), cmocka_unit_test(test_hole_in_the_load),
 		cmocka_unit_test(test_hole_in_a_kind),
 		cmocka_unit_test(test_sampler_away), cmocka_unit_test(test_target_unasked),
+		cmocka_unit_test(test_sampler_hole),
 		cmocka_unit_test(test_unheard), cmocka_unit_test(test_unheard_dead),
 		cmocka_unit_test(test_member_unasked), cmocka_unit_test(test_final_read), cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_short_history), cmocka_unit_test(test_no_limit),
