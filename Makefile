@@ -132,7 +132,7 @@ $(BUILD)/test/failpoints/failpoints_test: LDLIBS += -Wl,--wrap=ferror \
 test: unit
 unit: $(BUILD)/ordeal $(TESTS)
 	ORDEAL_HOME=$(CURDIR) ORDEAL=$(CURDIR)/$(BUILD)/ordeal CMOCKA_MESSAGE_OUTPUT=TAP \
-		prove --timer $(if $(SAN),$(parallel)) -e harness/test/lib/tap.sh $(TESTS) $(if $(SAN),,$(SCRIPTS))
+		prove --timer -e harness/test/lib/tap.sh $(TESTS) $(if $(SAN),,$(SCRIPTS))
 
 # The skeletons filled in to a system and a fault, in a copy of the tree.
 check-newcomer: all
