@@ -64,12 +64,19 @@ int docker_admit(struct arena *a, const struct manifest *m, struct err *e)
 int docker_check(struct arena *a, const struct manifest *m, struct err *e)
 {
 	struct adaptations unused = {0};
-	struct err admitted = {0};
+	struct err all = {0}, one = {0};
 
 	/* What no API server takes need not be told in our own words as well. */
-	if (plan_check(a, m, &unused, e) && e->kind == ERR_REFUSED)
+	if (plan_check(a, m, &unused, &one) && one.kind == ERR_REFUSED) {
+		*e = one;
 		return -1;
-	if (docker_admit(a, m, &admitted))
-		err_add(e, &admitted);
-	return e->kind ? -1 : 0;
+	}
+	if (one.kind)
+		err_add(&all, &one);
+	if (docker_admit(a, m, &one))
+		err_add(&all, &one);
+	if (!all.kind)
+		return 0;
+	*e = all;
+	return -1;
 }
