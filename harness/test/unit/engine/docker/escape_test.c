@@ -344,7 +344,7 @@ static void shipped(void **state)
 					   "redis-sentinel/documented", "redis-sentinel/corrected",
 					   "redis-cluster/documented", "redis-cluster/corrected"};
 	char root[PATH_MAX], path[PATH_MAX + 60];
-	struct err e = {0};
+	struct err e = {0}, earlier;
 
 	(void)state;
 	assert_int_equal(file_project_root(root, &e), 0);
@@ -355,6 +355,10 @@ static void shipped(void **state)
 		snprintf(path, sizeof(path), "%s/fixtures/%s", root, dirs[i]);
 		if (manifest_read_dir(&a, path, &m, &e) || docker_admit(&a, &m, &e))
 			fail_msg("%s", e.msg);
+		/* One error after the other is told through the same place. */
+		err_set(&earlier, ERR_BROKEN, "of an earlier scenario");
+		if (strstr(dirs[i], "corrected") && docker_check(&a, &m, &earlier))
+			fail_msg("%s", earlier.msg);
 		arena_free(&a);
 	}
 }
