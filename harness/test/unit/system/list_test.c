@@ -123,7 +123,7 @@ static cJSON *access_of(const char *fixture)
 	struct ynode **docs;
 	struct err e = {0};
 	char root[PATH_MAX];
-	size_t n;
+	size_t n = 0;
 	cJSON *o;
 
 	if (file_project_root(root, &e) ||

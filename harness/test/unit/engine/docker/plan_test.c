@@ -278,8 +278,8 @@ static void defaults(void **state)
 		SET("          securityContext: {privileged: false, seccompProfile: {type: RuntimeDefault}, seLinuxOptions: {}}\n"),
 		SET("      nodeSelector: {kubernetes.io/os: linux}\n      imagePullSecrets: [{name: x}]\n      hostNetwork: no\n"),
 		SET("      volumes: [{name: v, emptyDir: {medium: Memory, sizeLimit: 64Mi}}]\n"),
-		"apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {sessionAffinity: None, internalTrafficPolicy: Cluster, "
-		"type: ClusterIP, ipFamilies: [IPv4], ipFamilyPolicy: SingleStack, clusterIP: None, clusterIPs: [None]}\n",
+		("apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {sessionAffinity: None, internalTrafficPolicy: Cluster, "
+		 "type: ClusterIP, ipFamilies: [IPv4], ipFamilyPolicy: SingleStack, clusterIP: None, clusterIPs: [None]}\n"),
 		"apiVersion: v1\nkind: Endpoints\nmetadata: {name: s}\nsubsets: []\n",
 		"apiVersion: v1\nkind: Endpoints\nmetadata: {name: s}\nsubsets: [{addresses: [{ip: 10.0.0.1}], ports: [{port: 1}]}]\n",
 	};
