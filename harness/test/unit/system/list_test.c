@@ -120,7 +120,7 @@ static void send_to_nobody(cJSON *o)
 static cJSON *access_of(const char *fixture)
 {
 	struct arena a = {0};
-	struct ynode **docs;
+	struct ynode **docs = NULL;
 	struct err e = {0};
 	char root[PATH_MAX];
 	size_t n = 0;
