@@ -15,8 +15,8 @@
  *     whatever the length is, or for longer than LATE_LIMIT at once and in all
  *     for more than a tenth of the length. Less is within the bounds that an
  *     outage is given with, for nobody called in that time.
- *   - It was late with more than a tenth of its calls by LATE_LIMIT; in the
- *     whole load with a hundredth of them.
+ *   - It was late with more than a tenth of its calls by LATE_LIMIT; with a
+ *     hundredth where a p99 is told, or where it told of the whole load alone.
  *   - The hypervisor took more than half of the processors' time away, which
  *     nobody inside can see. The figures then tell of it more than of the system.
  *
@@ -178,36 +178,48 @@ static void judge_machine(struct noise *n)
 	}
 }
 
+static bool sent_late(double share, double limit, struct noise *n)
+{
+	if (share <= limit)
+		return false;
+	too_noisy(n);
+	snprintf(n->why, sizeof(n->why),
+		 "the generator sent %.0f %% of the operations more than %.0f ms late (limit %.0f %%)",
+		 100 * share, LATE_LIMIT_MS, 100 * limit);
+	return true;
+}
+
 struct stretch {
 	int64_t from, to;
 };
 
-/* Of [from, to], in which a length of length_ns was measured that itself lay in
- * `own`; `since` says what since_ns was. */
-static void noise_within(const struct view *main, const struct measured *m, int64_t from, int64_t to,
-			 int64_t length_ns, struct stretch own, int64_t since_ns, const char *since,
-			 struct noise *out)
+/* A time in which a length was measured that itself lay in `own`. */
+struct window {
+	int64_t from, to, length_ns;
+	struct stretch own;
+	int64_t since_ns;
+	const char *since; /* what since_ns was */
+	double late;       /* the share of calls that may have been late; 0: SHARE_LIMIT */
+};
+
+static void noise_within(const struct view *main, const struct measured *m, const struct window *w, struct noise *out)
 {
+	int64_t from = w->from, to = w->to;
 	double late;
 
 	*out = (struct noise){.lateness_p99_ms = -1, .lateness_max_ms = -1, .cpu_some_pct = -1, .steal_pct = -1};
 	if (to <= from)
 		return;
 	stood(m, from, to, out);
-	out->cpu_some_pct = over_rows(main->ev, own.from, own.to, offsetof(struct noise_seen, cpu_some_pct));
-	out->steal_pct = over_rows(main->ev, own.from, own.to, offsetof(struct noise_seen, steal_pct));
+	out->cpu_some_pct = over_rows(main->ev, w->own.from, w->own.to, offsetof(struct noise_seen, cpu_some_pct));
+	out->steal_pct = over_rows(main->ev, w->own.from, w->own.to, offsetof(struct noise_seen, steal_pct));
 	late = has_rows(main->ev) ? late_calls(main, from, to, out) : 0;
 	if (ms(out->stood_ns) > STOOD_LIMIT_MS ||
 	    (ms(out->stood_ns) > LATE_LIMIT_MS &&
-	     (double)out->stood_sum_ns > SHARE_LIMIT * (double)length_ns)) {
+	     (double)out->stood_sum_ns > SHARE_LIMIT * (double)w->length_ns)) {
 		too_noisy(out);
-		say_stood(out, since_ns, since, out->why, sizeof(out->why));
-	} else if (late > SHARE_LIMIT) {
-		too_noisy(out);
-		snprintf(out->why, sizeof(out->why),
-			 "the generator sent %.0f %% of the operations more than %.0f ms late (limit %.0f %%)",
-			 100 * late, LATE_LIMIT_MS, 100 * SHARE_LIMIT);
-	} else {
+		say_stood(out, w->since_ns, w->since, out->why, sizeof(out->why));
+	} else if (!sent_late(late, w->late ? w->late : SHARE_LIMIT, out)) {
 		judge_machine(out);
 	}
 }
@@ -248,24 +260,27 @@ static void of_fault(const struct view *main, const struct measured *m, struct f
 {
 	int64_t from = f->rec->injected_ns, effective = f->rec->effective_ns, healed = f->rec->healed_ns;
 	int64_t whole = effective && f->redundant_ns >= 0 ? effective + f->redundant_ns : 0, to;
+	struct window w;
 
 	if (!from)
 		return;
 	to = f->outage.any ? later(f->outage.ended ? f->outage.up_hi : m->end_ns, whole) :
 	     whole ? whole : f->window_end_ns;
-	noise_within(main, m, from, to, f->outage.any ? f->outage.hi_ns : to - from, down(m, f, from, to), from,
-		     "the fault", &f->noise[NOISE_OUTAGE]);
+	w = (struct window){from, to, f->outage.any ? f->outage.hi_ns : to - from, down(m, f, from, to), from, "the fault", 0};
+	noise_within(main, m, &w, &f->noise[NOISE_OUTAGE]);
 	to = f->window_end_ns;
-	noise_within(main, m, from, to, f->outage.any ? f->outage.down.hi_ns : to - from, down(m, f, from, to), from,
-		     "the fault", &f->noise[NOISE_DOWNTIME]);
-	noise_within(main, m, from, to, (to - from) / P99_PART, slow(main, f), from, "the fault",
-		     &f->noise[NOISE_SERVED]);
+	w = (struct window){from, to, f->outage.any ? f->outage.down.hi_ns : to - from, down(m, f, from, to), from, "the fault", 0};
+	noise_within(main, m, &w, &f->noise[NOISE_DOWNTIME]);
+	w = (struct window){from, to, (to - from) / P99_PART, slow(main, f), from, "the fault", SHARE_LIMIT / P99_PART};
+	noise_within(main, m, &w, &f->noise[NOISE_SERVED]);
+	effective = effective ? effective : from;
 	to = whole ? whole : f->window_end_ns;
-	noise_within(main, m, effective ? effective : from, to, to - from,
-		     (struct stretch){effective ? effective : from, to}, from, "the fault", &f->noise[NOISE_RECOVERY]);
+	w = (struct window){effective, to, to - from, {effective, to}, from, "the fault", 0};
+	noise_within(main, m, &w, &f->noise[NOISE_RECOVERY]);
 	to = f->demoted_ns >= 0 ? healed + f->demoted_ns : f->window_end_ns;
+	w = (struct window){healed, to, to - healed, {healed, to}, healed, "the end of the fault", 0};
 	if (healed)
-		noise_within(main, m, healed, to, to - healed, (struct stretch){healed, to}, healed, "the end of the fault", &f->noise[NOISE_DEMOTION]);
+		noise_within(main, m, &w, &f->noise[NOISE_DEMOTION]);
 }
 
 /* Lateness is the generator's own figure. Only where there is none it is taken
@@ -283,23 +298,28 @@ static void of_load(const struct view *main, const struct baseline *b, struct me
 		n->lateness_p99_ms = ms(b->lateness_p99_ns);
 		n->lateness_max_ms = ms(b->lateness_max_ns);
 	}
-	if (n->lateness_p99_ms <= LATE_LIMIT_MS) {
+	if (has_rows(main->ev)) {
+		struct noise calls;
+
+		if (!sent_late(late_calls(main, m->begin_ns, m->end_ns, &calls), SHARE_LIMIT, n))
+			judge_machine(n);
+	} else if (n->lateness_p99_ms <= LATE_LIMIT_MS) {
 		judge_machine(n);
-		return;
+	} else {
+		too_noisy(n);
+		snprintf(n->why, sizeof(n->why),
+			 "the generator sent 1 %% of the operations %.0f ms late or more (limit %.0f ms)",
+			 n->lateness_p99_ms, LATE_LIMIT_MS);
 	}
-	too_noisy(n);
-	snprintf(n->why, sizeof(n->why),
-		 "the generator sent 1 %% of the operations %.0f ms late or more (limit %.0f ms)",
-		 n->lateness_p99_ms, LATE_LIMIT_MS);
 }
 
 void noise_make(const struct view *main, const struct baseline *b, struct measured *m)
 {
-	int64_t calm = b->until_ns < m->end_ns ? b->until_ns : m->end_ns;
+	int64_t begin = m->begin_ns, calm = b->until_ns < m->end_ns ? b->until_ns : m->end_ns;
+	struct window w = {begin, calm, calm - begin, {begin, calm}, begin, "the beginning of the load", 0};
 
 	of_load(main, b, m);
-	noise_within(main, m, m->begin_ns, calm, calm - m->begin_ns, (struct stretch){m->begin_ns, calm}, m->begin_ns, "the beginning of the load",
-		     &m->calm_noise);
+	noise_within(main, m, &w, &m->calm_noise);
 	for (size_t i = 0; i < m->nfaults; i++)
 		of_fault(main, m, &m->faults[i]);
 }

@@ -320,6 +320,28 @@ static void test_while_they_were_slow(void **state)
 	end(&r);
 }
 
+/* One call in twenty was late, long after the outage: its length counts, and so
+ * does what was written; the fault's p99 does not, for it may be one of those. */
+static void test_late_at_another_time(void **state)
+{
+	struct synth_down down = {.from = 15 * SEC, .to = 16 * SEC, .mode = SYNTH_REFUSE};
+	struct run r;
+
+	(void)state;
+	begin(&r, LOAD);
+	load(&r, 0, 0, &down, true);
+	rows(&r, CALM, 0, "");
+	event(&r, "noise", 50 * SEC, "{\"source\":\"load\",\"lateness_p99_ms\":130,\"lateness_max_ms\":140}");
+	for (size_t i = 0; i < r.h.n; i++)
+		if (r.h.ops[i].t_intended > 30 * SEC && i % 10 == 0)
+			r.h.ops[i].slip_ns = 130 * MS;
+	measure(&r);
+	assert_false(r.m.noise.too_noisy);
+	assert_false(of(&r, NOISE_OUTAGE)->too_noisy);
+	assert_true(of(&r, NOISE_SERVED)->too_noisy);
+	end(&r);
+}
+
 /* The agent was stopped while all its clients hung: only its heartbeat tells. */
 static void test_heartbeat_missed(void **state)
 {
@@ -432,6 +454,7 @@ int main(void)
 		cmocka_unit_test(test_in_the_faults_own_window),
 		cmocka_unit_test(test_in_the_outages_own_seconds),
 		cmocka_unit_test(test_while_they_were_slow),
+		cmocka_unit_test(test_late_at_another_time),
 		cmocka_unit_test(test_heartbeat_missed),
 		cmocka_unit_test(test_told_by_calls),
 		cmocka_unit_test(test_load_not_sent),
