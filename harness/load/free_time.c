@@ -40,6 +40,18 @@ void free_time_set(struct free_time *f, bool free, int64_t now_ns)
 	f->since_ns = free ? now_ns : 0;
 }
 
+int64_t free_time_resume(struct free_time *f, int64_t planned_ns, int64_t slack_ns, int64_t now_ns)
+{
+	int64_t late = now_ns > planned_ns ? now_ns - planned_ns : 0;
+
+	if (late > slack_ns) {
+		free_time_set(f, true, planned_ns);
+		return 0;
+	}
+	free_time_set(f, true, now_ns);
+	return late;
+}
+
 /* At a past instant: between two marks along a straight line, which is off by
  * no more than the distance at which a change was not marked. */
 static int64_t total_then(const struct free_time *f, int64_t t_ns, int64_t now_ns)

@@ -28,6 +28,12 @@ void free_time_begin(struct free_time *f, int64_t reach_ns, int64_t now_ns);
 
 void free_time_set(struct free_time *f, bool free, int64_t now_ns);
 
+/* Somebody is free again, who was held back until planned_ns. Returns by how much
+ * that is late, ns, where the plan goes on from planned_ns: that delays one
+ * operation, and none that is due after it. Beyond slack_ns it does not go on from
+ * there: 0 is returned, and the whole of it was free time. */
+int64_t free_time_resume(struct free_time *f, int64_t planned_ns, int64_t slack_ns, int64_t now_ns);
+
 /* Since the beginning. */
 int64_t free_time_total(const struct free_time *f, int64_t now_ns);
 

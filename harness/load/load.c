@@ -157,17 +157,12 @@ static void fill_op(struct load *l, int64_t number, struct op *op)
  * is due. False: the load ends. */
 static bool hold_back(struct load *l, int64_t until)
 {
-	int64_t from = clock_mono_ns(), now;
 	bool go;
 
-	free_time_set(&l->free, false, from);
+	free_time_set(&l->free, false, clock_mono_ns());
 	l->held_back = true;
 	go = wait_news(l, until);
 	l->held_back = false;
-	now = clock_mono_ns();
-	/* Whatever it waits beyond that is lateness. */
-	until = until > from ? until : from;
-	free_time_set(&l->free, true, now < until ? now : until);
 	return go;
 }
 
@@ -187,7 +182,7 @@ static void set_busy(struct worker *w, int64_t since_ns, int64_t now)
 static bool take(struct worker *w, struct op *op)
 {
 	struct load *l = w->l;
-	int64_t due, now, paced;
+	int64_t due, now, paced, planned = 0, late = 0;
 	bool go;
 
 	pthread_mutex_lock(&l->turn);
@@ -197,20 +192,24 @@ static bool take(struct worker *w, struct op *op)
 	/* Every answer may end what it is held back for. What is past its
 	 * deadline needs no client and is not held back. */
 	while (go && (now = clock_mono_ns()) - due <= l->conf.deadline_ns &&
-	       (paced = paced_ns(l, now)) > now)
-		go = hold_back(l, paced < due + l->conf.deadline_ns ? paced : due + l->conf.deadline_ns + 1);
+	       (paced = paced_ns(l, now)) > now) {
+		planned = paced < due + l->conf.deadline_ns ? paced : due + l->conf.deadline_ns + 1;
+		go = hold_back(l, planned);
+	}
+	if (planned)
+		late = free_time_resume(&l->free, planned, DOWN_SPACING_MS * NS_PER_MS, clock_mono_ns());
 	if (go) {
 		fill_op(l, l->next++, op);
 		op->process = w->process;
 		if (op->f == OP_CAS)
 			op->expect = l->known[op->key];
 		now = clock_mono_ns();
-		op->slip_ns = free_time_from(&l->free, due, now);
+		op->slip_ns = free_time_from(&l->free, due, now) + late;
 		lateness_add(&l->lateness, op->slip_ns);
 		l->handed++;
 		if (now - due <= l->conf.deadline_ns) {
 			set_busy(w, now, now);
-			l->last_handed_ns = now;
+			l->last_handed_ns = now - late;
 		}
 	}
 	pthread_mutex_unlock(&l->lock);

@@ -48,6 +48,29 @@ static void test_busy(void **state)
 	assert_int_equal(free_time_total(&f, 2500 * MS), 930 * MS);
 }
 
+/* Held back time after time, and each time woken a little late: that is added up
+ * for none, where the plan makes up for it. */
+static void test_held_back(void **state)
+{
+	struct free_time f;
+	int64_t t = 1000 * MS, late = 0;
+
+	(void)state;
+	free_time_begin(&f, NS_PER_S, 100 * MS);
+	for (int i = 0; i < 60; i++) {
+		free_time_set(&f, false, t + late);
+		t += 15 * MS;
+		late = free_time_resume(&f, t, 15 * MS, t + 2 * MS);
+		assert_int_equal(late, 2 * MS);
+		assert_int_equal(free_time_from(&f, 1000 * MS, t + 2 * MS), 0);
+	}
+	free_time_set(&f, false, t + late);
+	assert_int_equal(free_time_resume(&f, t + 15 * MS, 15 * MS, t + 14 * MS), 0); /* it was told earlier */
+	free_time_set(&f, false, t + 15 * MS);
+	assert_int_equal(free_time_resume(&f, t + 30 * MS, 15 * MS, t + 330 * MS), 0);
+	assert_int_equal(free_time_from(&f, t + 15 * MS, t + 330 * MS), 300 * MS);
+}
+
 /* Changes by the thousand, against a plain sum. */
 static void test_many_changes(void **state)
 {
@@ -81,6 +104,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_free_all_the_time),
 		cmocka_unit_test(test_busy),
+		cmocka_unit_test(test_held_back),
 		cmocka_unit_test(test_many_changes),
 	};
 
