@@ -10,6 +10,8 @@
 
 #define OBSERVE_WITHIN_NS (15 * NS_PER_S)
 #define OBSERVE_EVERY_NS (50 * NS_PER_MS)
+#define CHOOSE_WITHIN_NS (10 * NS_PER_S) /* one answer that did not come is no member lost */
+#define CHOOSE_EVERY_NS (200 * NS_PER_MS)
 #define INJECT_TIMEOUT_NS (60 * NS_PER_S)
 #define HEAL_WITHIN_NS (60 * NS_PER_S)
 #define TTL_MS 600000 /* an agent heals by itself so long after it has heard of a driver */
@@ -69,8 +71,10 @@ static void say_roles(const cJSON *members, struct buf *b)
 			json_bool(m, "ok", false) ? json_str(m, "role", "?") : "unreachable");
 }
 
+enum { NOBODY = -2 };
+
 /* Fills `targets` by role, name or node; which of several is the seed's
- * choice, except for "all". */
+ * choice, except for "all". NOBODY: no member fits now. */
 static int choose(const char *target, const cJSON *members, const struct pods *pods,
 		  struct rng *rng, cJSON *targets, struct err *e)
 {
@@ -99,7 +103,7 @@ static int choose(const char *target, const cJSON *members, const struct pods *p
 		err_set(e, ERR_BROKEN, "no member fits the target \"%s\" now (%s)", target,
 			buf_cstr(&b));
 		buf_free(&b);
-		return -1;
+		return NOBODY;
 	}
 	if (strcmp(target, "all")) {
 		chosen[0] = chosen[rng_below(rng, n)];
@@ -180,12 +184,34 @@ static void add_peers(const struct nodes *nodes, cJSON *plan)
 	}
 }
 
+/* By the newest answers of the members themselves, not by older ones of ours. */
+static int choose_soon(struct stage *st, const char *target, struct rng *rng, cJSON *targets, struct err *e)
+{
+	int64_t now = clock_mono_ns(), end_ns = now + CHOOSE_WITHIN_NS;
+
+	for (;;) {
+		struct pods pods = {0};
+		cJSON *status = NULL;
+		int r = st->ops->pods(st->en, &pods, e);
+
+		if (!r)
+			r = stage_call(st, "load", "GET", "/v1/status", NULL, 10 * NS_PER_S, &status, e);
+		r = r ? -1 : choose(target, json_get(status, "members"), &pods, rng, targets, e);
+		cJSON_Delete(status);
+		pods_free(&pods);
+		now = clock_mono_ns();
+		if (r != NOBODY || now >= end_ns)
+			return r;
+		if (stage_sleep_until(st, now + CHOOSE_EVERY_NS, e))
+			return -1;
+	}
+}
+
 int injection_plan(struct stage *st, const struct step *step, const char *ns, struct rng *rng,
 		   struct injection *inj, struct err *e)
 {
-	struct pods pods = {0};
 	struct nodes nodes = {0};
-	cJSON *status = NULL, *params, *targets;
+	cJSON *params, *targets;
 	int r = -1;
 
 	memset(inj, 0, sizeof(*inj));
@@ -202,21 +228,16 @@ int injection_plan(struct stage *st, const struct step *step, const char *ns, st
 	json_set_i64(inj->plan, "ttl_ms", TTL_MS);
 	if (inj->ops->check && inj->ops->check(step->params, params, e))
 		goto out;
-	if (st->ops->nodes(st->en, &nodes, e) || st->ops->pods(st->en, &pods, e))
+	if (st->ops->nodes(st->en, &nodes, e))
 		goto out;
 	add_peers(&nodes, inj->plan);
-	/* The newest answer of the members themselves, not an older one of ours. */
-	if (stage_call(st, "load", "GET", "/v1/status", NULL, 10 * NS_PER_S, &status, e))
-		goto out;
-	if (choose(strcmp(step->target, "minority") ? step->target : st->beside_member,
-		   json_get(status, "members"), &pods, rng, targets, e))
+	if (choose_soon(st, strcmp(step->target, "minority") ? step->target : st->beside_member, rng,
+			targets, e))
 		goto out;
 	find_agents(inj);
 	emit_state(st, inj, "planned", 0, 0, NULL);
 	r = 0;
 out:
-	cJSON_Delete(status);
-	pods_free(&pods);
 	nodes_free(&nodes);
 	return r;
 }
