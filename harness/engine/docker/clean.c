@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/docker/docker.h"
-#include "engine/docker/register.h"
+#include "engine/register.h"
 
 #define FILTER "%7B%22label%22%3A%5B%22ordeal.engine%3Ddocker%22%5D%7D" /* {"label":["ordeal.engine=docker"]} */
 
@@ -121,7 +121,7 @@ static int remove_state(const char *folder, cJSON *found, struct err *e)
  * left over. */
 static int folders(const struct docker *d, struct register_list *out, struct err *e)
 {
-	int r = register_read(DOCKER_REGISTER, out, e);
+	int r = register_read(DOCKER_REGISTER, "docker", out, e);
 
 	for (size_t i = 0; i < out->n; i++)
 		if (!strcmp(out->v[i], d->dir))

@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "engine/docker/plan.h"
-#include "engine/docker/register.h"
+#include "engine/register.h"
 #include "engine/script.h"
 
 /* As on kind: requests only reserve, limits stay; a claim is a real file. */
@@ -158,7 +158,7 @@ static bool never_was(const struct docker *d)
 {
 	struct register_list all;
 	struct err e = {0};
-	bool any = register_read(DOCKER_REGISTER, &all, &e) || all.n;
+	bool any = register_read(DOCKER_REGISTER, "docker", &all, &e) || all.n;
 
 	free(all.v);
 	return !any && !file_exists(d->state) && docker_do(&d->api, "GET", "/version", NULL, 0, NULL, "ask Docker", &e);

@@ -39,6 +39,9 @@
 #define DOCKER_DNS_IP DOCKER_PREFIX ".0.53"
 #define DOCKER_SERVICES DOCKER_PREFIX ".96.0/20"
 
+/* register_place(), of root, who alone runs this engine. */
+#define DOCKER_REGISTER "/var/lib/ordeal/docker"
+
 #define DOCKER_KUBECONFIG "kubeconfig" /* below a run's state, as are: */
 #define DOCKER_LEASE "lease"
 #define DOCKER_GUARD_PID "guard.pid"

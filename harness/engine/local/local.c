@@ -40,7 +40,7 @@ static int make_dirs(struct local *l, struct err *e)
 static int local_open(const struct engine_conf *conf, struct engine **out, struct err *e)
 {
 	struct local *l = mem_alloc(sizeof(*l));
-	char cache[PATH_MAX];
+	char cache[PATH_MAX], whole[PATH_MAX];
 	ssize_t n;
 
 	l->base.ops = &engine_local;
@@ -55,7 +55,8 @@ static int local_open(const struct engine_conf *conf, struct engine **out, struc
 		free(l);
 		return -1;
 	}
-	snprintf(l->dir, sizeof(l->dir), "%.4000s/local", cache);
+	/* The same whatever folder `recover` is called in. */
+	snprintf(l->dir, sizeof(l->dir), "%.4000s/local", realpath(cache, whole) ? whole : cache);
 	snprintf(l->state, sizeof(l->state), "%.4000s/state", l->dir);
 	/* The node agent keeps the path in as many bytes. */
 	if (strlen(l->state) > 250) {
@@ -87,6 +88,8 @@ static void local_close(struct engine *en)
 	local_unsupervise(l, !l->base.conf.keep);
 	if (!l->base.conf.keep && local_agents_down(en, &e))
 		log_warn("%s", e.msg);
+	else if (!l->base.conf.keep)
+		local_unregister(l);
 	drop_pods(l);
 	if (l->lock_fd >= 0)
 		close(l->lock_fd);
@@ -94,23 +97,20 @@ static void local_close(struct engine *en)
 	free(l);
 }
 
-/* Ends and removes what an earlier run left; only with the lock. */
-static int clean(struct local *l, cJSON *found, struct err *e)
-{
-	return local_sweep(l, found, e) ? -1 : file_remove_tree(l->state, e);
-}
-
 static int local_up(struct engine *en, struct err *e)
 {
 	struct local *l = (struct local *)en;
 	cJSON *found = cJSON_CreateArray();
 	const cJSON *s;
-	int r = clean(l, found, e);
+	int r = local_clean(l, found, e);
 
 	cJSON_ArrayForEach(s, found)
 		log_info("%s", s->valuestring);
 	cJSON_Delete(found);
-	return r ? -1 : make_dirs(l, e);
+	if (r)
+		return -1;
+	local_register(l);
+	return make_dirs(l, e);
 }
 
 static int local_down(struct engine *en, struct err *e)
@@ -121,7 +121,7 @@ static int local_down(struct engine *en, struct err *e)
 	int r;
 
 	local_unsupervise(l, true);
-	r = clean(l, found, e);
+	r = local_clean_all(l, found, e);
 	cJSON_ArrayForEach(s, found)
 		log_info("%s", s->valuestring);
 	cJSON_Delete(found);
@@ -130,7 +130,7 @@ static int local_down(struct engine *en, struct err *e)
 
 static int local_recover(struct engine *en, cJSON *found, struct err *e)
 {
-	return clean((struct local *)en, found, e);
+	return local_clean_all((struct local *)en, found, e);
 }
 
 static int local_status(struct engine *en, struct buf *text, bool *healthy, struct err *e)

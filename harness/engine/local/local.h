@@ -56,6 +56,7 @@ struct local {
 	pthread_mutex_t lock;
 	pthread_t supervisor;
 	bool supervised, stop;
+	bool registered;          /* this run stands in the machine's register */
 	engine_watch_fn *watch;
 	void *watch_arg;
 	struct local_agent node, load, beside;
@@ -88,6 +89,17 @@ void local_forget(struct local *l, pid_t pid);
 /* Ends every process that is still in procs/; one sentence for each. */
 int local_sweep(struct local *l, cJSON *found, struct err *e);
 int local_count(struct local *l);
+
+/* engine/local/left.c: what runs under other cache folders left. */
+/* Before anything is made; a machine that has no place for it is told of. */
+void local_register(struct local *l);
+/* Once nothing of the run is left. */
+void local_unregister(struct local *l);
+/* Ends and removes what was left in this folder, or in all that are registered;
+ * one sentence for each. With the lock of this one; the others' are taken, and
+ * one that is in use is left alone. */
+int local_clean(struct local *l, cJSON *found, struct err *e);
+int local_clean_all(struct local *l, cJSON *found, struct err *e);
 
 /* engine/local/agents.c */
 int local_agents_up(struct engine *en, struct err *e);

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "engine/docker/register.h"
+#include "engine/register.h"
 #include "test/lib/fault_help.h"
 
 static size_t registered(const char *at, const char *folder)
@@ -20,7 +20,7 @@ static size_t registered(const char *at, const char *folder)
 	struct err e = {0};
 	size_t n = 0;
 
-	assert_int_equal(register_read(at, &all, &e), 0);
+	assert_int_equal(register_read(at, "docker", &all, &e), 0);
 	for (size_t i = 0; i < all.n; i++)
 		n += !strcmp(all.v[i], folder);
 	n += 10 * all.n;

@@ -1,7 +1,8 @@
-#include "engine/docker/register.h"
+#include "engine/register.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,24 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+
+int register_place(const char *engine, char at[PATH_MAX], struct err *e)
+{
+	struct passwd pw, *found = NULL;
+	char room[4096];
+	int r;
+
+	if (geteuid() == 0) {
+		snprintf(at, PATH_MAX, "/var/lib/ordeal/%s", engine);
+		return 0;
+	}
+	r = getpwuid_r(geteuid(), &pw, room, sizeof(room), &found);
+	if (r || !found || pw.pw_dir[0] != '/')
+		return err_set(e, ERR_BROKEN, "this machine knows no home of user %u",
+			       (unsigned)geteuid());
+	snprintf(at, PATH_MAX, "%s/.local/state/ordeal/%s", pw.pw_dir, engine);
+	return 0;
+}
 
 /* One name a folder: FNV-1a (draft-eastlake-fnv). */
 static void entry(const char *at, const char *folder, char path[PATH_MAX])
@@ -44,14 +63,15 @@ int register_drop(const char *at, const char *folder, struct err *e)
 	       err_set(e, ERR_BROKEN, "cannot remove %s: %s", path, strerror(errno)) : 0;
 }
 
-static bool is_folder_of_ours(const char *s)
+static bool is_folder_of(const char *engine, const char *s)
 {
-	size_t n = strlen(s), tail = strlen("/docker");
+	const char *last = strrchr(s, '/');
 
-	return s[0] == '/' && n > tail && n < PATH_MAX && !strcmp(s + n - tail, "/docker") && !strstr(s, "/../");
+	return s[0] == '/' && last != s && strlen(s) < PATH_MAX && !strcmp(last + 1, engine) &&
+	       !strstr(s, "/../");
 }
 
-int register_read(const char *at, struct register_list *out, struct err *e)
+int register_read(const char *at, const char *engine, struct register_list *out, struct err *e)
 {
 	DIR *d = opendir(at);
 	const struct dirent *ent;
@@ -70,7 +90,7 @@ int register_read(const char *at, struct register_list *out, struct err *e)
 		snprintf(path, sizeof(path), "%s/%s", at, ent->d_name);
 		if (file_read(path, &b, e))
 			r = -1;
-		else if (is_folder_of_ours(buf_cstr(&b)))
+		else if (is_folder_of(engine, buf_cstr(&b)))
 			mem_copy_str(*VEC_PUSH(out->v, out->n, out->alloc), PATH_MAX, buf_cstr(&b));
 		buf_free(&b);
 	}
