@@ -38,6 +38,7 @@
 #define DOCKER_API_IP DOCKER_PREFIX ".0.2"
 #define DOCKER_DNS_IP DOCKER_PREFIX ".0.53"
 #define DOCKER_SERVICES DOCKER_PREFIX ".96.0/20"
+#define DOCKER_ALL_IPS "{ " DOCKER_PREFIX ".255.255, 255.255.255.255, 224.0.0.0/4 }" /* packets to all */
 
 /* register_place(), of root, who alone runs this engine. */
 #define DOCKER_REGISTER "/var/lib/ordeal/docker"

@@ -223,6 +223,8 @@ char *docker_vip_script(const struct store *s)
 		"tcp flags & (syn | ack) == syn reject with tcp reset\n"
 		"add rule ip ordeal_services refuse ip daddr { " DOCKER_HOST_IP ", " DOCKER_API_IP " } "
 		"ip protocol udp ct state new reject with icmp type admin-prohibited\n", DOCKER_API_PORT);
+	/* A cluster routes none, and a partition, which goes by addresses, has none for them. */
+	buf_str(&b, "add rule ip ordeal_services refuse oifname != \"lo\" ip daddr " DOCKER_ALL_IPS " drop\n");
 	buf_str(&b, "add rule ip ordeal_services refuse ip daddr " DOCKER_SERVICES
 		    " ip protocol tcp reject with tcp reset\n"
 		    "add rule ip ordeal_services refuse ip daddr " DOCKER_SERVICES

@@ -180,7 +180,7 @@ static const char *said(const char *const argv[], struct proc_result *res)
 }
 
 /* What else this machine serves is none of a pod's business; what it asks of a
- * pod, a probe above all, is answered. The last test: it stays where it goes. */
+ * pod, a probe above all, is answered. From here on each test stays where it goes. */
 static void the_machine(void **state)
 {
 	static const char addresses_of_all[] =
@@ -221,11 +221,48 @@ static void the_machine(void **state)
 	store_free(&s);
 }
 
+/* A cluster routes no packet to all; on a bridge it would come to pods that a
+ * partition keeps apart, for it has none of their addresses. */
+static void to_all(void **state)
+{
+	static const char link_up[] =
+		"ip link add v0 type veth peer name v1 && ip addr add 10.240.11.2/16 broadcast 10.240.255.255 dev v0 && "
+		"ip link set v0 up && ip link set v1 up && ip route add 224.0.0.0/4 dev v0";
+	static const char ask[] =
+		"use Socket; for (qw(10.240.12.2 10.240.255.255 255.255.255.255 224.0.0.251 239.1.2.3)) {"
+		"socket($s, PF_INET, SOCK_DGRAM, 0); setsockopt($s, SOL_SOCKET, SO_BROADCAST, 1);"
+		"setsockopt($s, SOL_SOCKET, SO_BINDTODEVICE, \"v0\");"
+		"print \"$_ \", (send($s, \"x\", 0, sockaddr_in(9, inet_aton($_))) ? \"sent\" : \"kept\"), \"\\n\" }";
+	const char *const up[] = {"sh", "-c", link_up, NULL};
+	const char *const perl[] = {"perl", "-e", ask, NULL};
+	struct proc_result res = {0};
+	struct err e = {0};
+	struct store s;
+	char *text;
+
+	(void)state;
+	if (geteuid() || unshare(CLONE_NEWNET))
+		skip(); /* needs root */
+	said(up, &res);
+	proc_result_free(&res);
+	store_init(&s);
+	store_lock(&s);
+	text = docker_vip_script(&s);
+	store_unlock(&s);
+	if (nft_run("/proc/self/ns/net", text, &e))
+		fail_msg("%s", e.msg);
+	assert_string_equal(said(perl, &res), "10.240.12.2 sent\n10.240.255.255 kept\n255.255.255.255 kept\n"
+					      "224.0.0.251 kept\n239.1.2.3 kept\n");
+	proc_result_free(&res);
+	free(text);
+	store_free(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names), cmocka_unit_test(addresses), cmocka_unit_test(nothing_of_others),
-		cmocka_unit_test(kernel), cmocka_unit_test(the_machine),
+		cmocka_unit_test(kernel), cmocka_unit_test(the_machine), cmocka_unit_test(to_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
