@@ -8,12 +8,13 @@
 #include "manifest/names.h"
 
 /* What Docker gives by itself ("Runtime privilege and Linux capabilities"),
- * which Pod Security's baseline allows, and three that reach no further than
- * the pod's own processes and limits. */
+ * which Pod Security's baseline allows, but NET_RAW, by which a pod passes its
+ * own partition; and three that reach no further than the pod's own processes
+ * and limits. */
 static bool harmless(const char *capability)
 {
 	static const char *const words[] = {
-		"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "NET_RAW",
+		"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE",
 		"SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT", "IPC_LOCK", "SYS_NICE", "SYS_RESOURCE",
 	};
 

@@ -106,6 +106,20 @@ static const cJSON *either(const cJSON *container, const cJSON *pod, const char 
 	return v ? v : json_get(json_path(pod, "spec.securityContext"), key);
 }
 
+/* Besides what the pod drops: a packet that it makes itself passes the rules that
+ * cut it off, and on the bridge it could take others' addresses. */
+static cJSON *dropped(const cJSON *list)
+{
+	cJSON *out = cJSON_IsArray(list) ? cJSON_Duplicate(list, 1) : cJSON_CreateArray();
+	const cJSON *it;
+
+	cJSON_ArrayForEach(it, out)
+		if (cJSON_IsString(it) && (!strcmp(it->valuestring, "ALL") || !strcmp(it->valuestring, "NET_RAW")))
+			return out;
+	json_push(out, cJSON_CreateString("NET_RAW"));
+	return out;
+}
+
 static void add_security(cJSON *body, cJSON *host, const cJSON *pod, const cJSON *container)
 {
 	const cJSON *user = either(container, pod, "runAsUser"), *group = either(container, pod, "runAsGroup");
@@ -127,8 +141,7 @@ static void add_security(cJSON *body, cJSON *host, const cJSON *pod, const cJSON
 		json_pushf(groups, "%.0f", it->valuedouble);
 	if (json_get(json_get(sc, "capabilities"), "add"))
 		json_set(host, "CapAdd", cJSON_Duplicate(json_get(json_get(sc, "capabilities"), "add"), 1));
-	if (json_get(json_get(sc, "capabilities"), "drop"))
-		json_set(host, "CapDrop", cJSON_Duplicate(json_get(json_get(sc, "capabilities"), "drop"), 1));
+	json_set(host, "CapDrop", dropped(json_get(json_get(sc, "capabilities"), "drop")));
 	if (json_bool(sc, "readOnlyRootFilesystem", false))
 		json_set_bool(host, "ReadonlyRootfs", true);
 	if (!json_bool(sc, "allowPrivilegeEscalation", true))
