@@ -154,7 +154,7 @@ check-failpoints: $(BUILD)/test/failpoints/failpoints_test
 # the disk when a volume was full, and in a cluster that is somebody else's.
 check-kind: all
 	prove --timer -e '' harness/test/e2e/kind/undo.sh harness/test/e2e/kind/disk.sh \
-	  harness/test/e2e/kind/rights.sh harness/test/e2e/kind/foreign.sh
+	  harness/test/e2e/kind/rights.sh harness/test/e2e/kind/foreign.sh harness/test/e2e/kind/host.sh
 
 # Needs root; starts a Docker where none runs: nothing is left of runs, whatever
 # became of them.

@@ -2,7 +2,7 @@
 # One line a fact; exit status 0 only when the cluster is up and healthy.
 set -euo pipefail
 . "$(dirname "$0")/lib/common.sh"
-for part in debian docker mode images network registry cluster; do
+for part in debian docker mode images network registry host cluster; do
   # shellcheck source=/dev/null
   . "$KIND_DIR/lib/$part.sh"
 done

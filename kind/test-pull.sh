@@ -3,7 +3,7 @@
 # under the stock paths, and a second cluster is made from it. TAP on stdout.
 set -euo pipefail
 . "$(dirname "$0")/lib/common.sh"
-for part in debian docker mode images network registry cluster; do
+for part in debian docker mode images network registry host cluster; do
   # shellcheck source=/dev/null
   . "$KIND_DIR/lib/$part.sh"
 done

@@ -7,7 +7,7 @@
 set -euo pipefail
 exec 1>&2
 . "$(dirname "$0")/lib/common.sh"
-for part in debian docker mode images network registry cluster progress; do
+for part in debian docker mode images network registry host cluster progress; do
   # shellcheck source=/dev/null
   . "$KIND_DIR/lib/$part.sh"
 done

@@ -7,6 +7,8 @@ SERVICE_SUBNET=10.96.0.0/16
 CONTROL_PLANE=$CLUSTER-control-plane
 NODES="$CONTROL_PLANE $CLUSTER-worker $CLUSTER-worker2 $CLUSTER-worker3"
 MARK=$CACHE/cluster
+# A copy, for the nodes may outlive this checkout.
+OWN_SYSCTLS=$CACHE/node-sysctl.conf
 KUBECTL=$CACHE/bin/kubectl
 # kind would add its nodes to a network of its own.
 export KIND_EXPERIMENTAL_DOCKER_NETWORK=$NETWORK
@@ -48,6 +50,17 @@ nodes_ready() {
 
 cluster_healthy() { cluster_whole && cluster_runs && [ "$(nodes_ready)" = 4 ]; }
 
+# kind_node ROLE: its own sysctls alone, whoever made its image.
+kind_node() {
+  cat <<YAML
+- role: $1
+  extraMounts:
+  - hostPath: "$OWN_SYSCTLS"
+    containerPath: /etc/systemd/system/systemd-sysctl.service.d/ordeal.conf
+    readOnly: true
+YAML
+}
+
 kind_config() {
   cat <<YAML
 kind: Cluster
@@ -58,10 +71,7 @@ networking:
   serviceSubnet: $SERVICE_SUBNET
   kubeProxyMode: iptables
 nodes:
-- role: control-plane
-- role: worker
-- role: worker
-- role: worker
+$(for role in control-plane worker worker worker; do kind_node $role; done)
 containerdConfigPatches:
 - |-
   [plugins."io.containerd.grpc.v1.cri".registry]
@@ -81,6 +91,8 @@ create_cluster() {
   local kind image=$1
   kind=$("$KIND_DIR/build/kind.sh")
   delete_cluster
+  note_host
+  install -m 644 "$KIND_DIR/node/sysctl-own.conf" "$OWN_SYSCTLS"
   ensure_network
   # kind keeps no record of its own; the nodes are all there is.
   kind_config | "$kind/bin/kind" create cluster --name "$CLUSTER" --image "$image" \
@@ -100,6 +112,7 @@ delete_cluster() {
   # shellcheck disable=SC2086
   [ -z "$ids" ] || docker rm -f -v $ids >/dev/null
   free_loops
+  restore_host
 }
 
 # free_loops: a node that dies with a claim's volume mounted leaves the loop
