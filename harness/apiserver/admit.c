@@ -8,6 +8,20 @@
 #include "base/mem.h"
 #include "manifest/names.h"
 
+/* TotalAnnotationSizeLimitB and MaxSecretSize, of keys and values together and of
+ * values alone. */
+enum { ANNOTATIONS_MAX = 256 << 10, DATA_MAX = 1 << 20 };
+
+static size_t bytes_of(const cJSON *map, bool keys)
+{
+	size_t sum = 0;
+	const cJSON *v;
+
+	cJSON_ArrayForEach(v, map)
+		sum += (keys ? strlen(v->string) : 0) + (cJSON_IsString(v) ? strlen(v->valuestring) : 0);
+	return sum;
+}
+
 static void admit_labels(struct admitting *a, const char *path, const cJSON *map)
 {
 	const cJSON *v;
@@ -76,6 +90,8 @@ static void admit_meta(struct admitting *a, const struct kind *kind, const cJSON
 	admit_member(a, "metadata", m, "name", name_syntax(kind->id), true);
 	admit_member(a, "metadata", m, "namespace", ADMIT_LABEL, false);
 	admit_labels(a, "metadata.labels", json_get(m, "labels"));
+	if (bytes_of(json_get(m, "annotations"), true) > ANNOTATIONS_MAX)
+		admit_say(a, "metadata.annotations", "Too long: may not be more than %d bytes", ANNOTATIONS_MAX);
 }
 
 /* ---- kinds ---- */
@@ -160,12 +176,17 @@ static void admit_keys(struct admitting *a, const cJSON *object)
 	static const char *const maps[] = {"data", "stringData", "binaryData"};
 	const cJSON *v;
 	char at[ADMIT_PATH_BYTES];
+	size_t sum = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(maps); i++)
+	for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
 		cJSON_ArrayForEach(v, json_get(object, maps[i])) {
 			admit_path(at, "%s.\"%.260s\"", maps[i], v->string);
 			admit_text(a, at, v->string, ADMIT_KEY);
 		}
+		sum += bytes_of(json_get(object, maps[i]), false);
+	}
+	if (sum > DATA_MAX)
+		admit_say(a, "data", "Too long: may not be more than %d bytes", DATA_MAX);
 }
 
 static void admit_role(struct admitting *a, const cJSON *object)

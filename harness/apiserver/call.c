@@ -5,20 +5,39 @@
 #include <string.h>
 
 #include "apiserver/admit.h"
+#include "apiserver/immutable.h"
 #include "apiserver/rbac.h"
 #include "base/httpd.h"
 #include "base/json.h"
 #include "base/mem.h"
 
+enum { SHORT_BYTES = 4096 };
+#define HELD "too many requests: more is under way or not taken yet than this server holds, please try again later"
+
 /* ---- answers ---- */
 
-enum MHD_Result call_answer_text(const struct call *rq, int status, const char *type, const char *text, size_t len)
+bool call_hold(struct call *rq, size_t bytes)
 {
-	return httpd_answer(rq->conn, status, type, text, len, "", NULL);
+	size_t all = __atomic_add_fetch(&rq->s->held, bytes, __ATOMIC_RELAXED);
+
+	if (rq->admin || all <= rq->s->limits->held_bytes) {
+		rq->held += bytes;
+		return true;
+	}
+	__atomic_sub_fetch(&rq->s->held, bytes, __ATOMIC_RELAXED);
+	return false;
+}
+
+enum MHD_Result call_answer_text(struct call *rq, int status, const char *type, const char *text, size_t len)
+{
+	/* What is told in a few words is told always. */
+	if (len > SHORT_BYTES && !call_hold(rq, len))
+		return call_refuse(rq, 429, "TooManyRequests", "%s", HELD);
+	return httpd_answer(rq->conn, status, type, text, len, status == 429 ? "Retry-After" : "", "1");
 }
 
 /* Takes `o` over. */
-enum MHD_Result call_answer(const struct call *rq, int status, cJSON *o)
+enum MHD_Result call_answer(struct call *rq, int status, cJSON *o)
 {
 	char *text = json_text(o);
 	enum MHD_Result ok = call_answer_text(rq, status, "application/json", text, strlen(text));
@@ -29,7 +48,7 @@ enum MHD_Result call_answer(const struct call *rq, int status, cJSON *o)
 }
 
 /* A Status object, as clients know it. */
-enum MHD_Result call_refuse(const struct call *rq, int status, const char *reason, const char *fmt, const char *what)
+enum MHD_Result call_refuse(struct call *rq, int status, const char *reason, const char *fmt, const char *what)
 {
 	cJSON *o = cJSON_CreateObject();
 	char message[2048];
@@ -48,14 +67,14 @@ enum MHD_Result call_refuse(const struct call *rq, int status, const char *reaso
 	return call_answer(rq, status, o);
 }
 
-const char *call_arg(const struct call *rq, const char *key)
+const char *call_arg(struct call *rq, const char *key)
 {
 	return MHD_lookup_connection_value(rq->conn, MHD_GET_ARGUMENT_KIND, key);
 }
 
 /* ---- changing ---- */
 
-static enum MHD_Result found(const struct call *rq, int status, const cJSON *o)
+static enum MHD_Result found(struct call *rq, int status, const cJSON *o)
 {
 	return call_answer(rq, status, cJSON_Duplicate(o, 1));
 }
@@ -88,7 +107,7 @@ static void take_over(cJSON *body, const cJSON *have)
 }
 
 /* A word of the metadata that the path says as well; NULL: they agree. */
-static const char *disagrees(const struct call *rq, cJSON *body)
+static const char *disagrees(struct call *rq, cJSON *body)
 {
 	cJSON *meta = cJSON_GetObjectItemCaseSensitive(body, "metadata");
 
@@ -107,26 +126,88 @@ static const char *disagrees(const struct call *rq, cJSON *body)
 	return NULL;
 }
 
+struct notes {
+	struct buf text;
+	int n;
+};
+
 static void note(void *arg, const char *path, const char *what)
 {
-	struct buf *b = arg;
+	struct notes *w = arg;
 
-	buf_fmt(b, "%s%s: %s", b->len ? ", " : "", path, what);
+	buf_fmt(&w->text, "%s%s: %s", w->n++ ? ", " : "", path, what);
 }
 
-/* Takes `body` over. */
-static enum MHD_Result store_it(const struct call *rq, int status, cJSON *body)
+/* ---- limits ---- */
+
+const char *call_too_large(const struct call *rq, const cJSON *o)
+{
+	const struct serve_limits *l = rq->s->limits;
+	struct json_size size = json_size(o);
+
+	if (rq->admin)
+		return NULL;
+	if (size.keys > l->map_keys)
+		return "request is too large: a map of it has more keys than are served here";
+	return size.bytes > l->object_memory ? "request is too large: it has more values than are served here" : NULL;
+}
+
+/* As etcd says it. */
+static bool exceeds_etcd(const struct call *rq, const cJSON *o)
+{
+	char *text = rq->admin ? NULL : json_text(o);
+	bool yes = text && strlen(text) > rq->s->limits->object_bytes;
+
+	free(text);
+	return yes;
+}
+
+/* A ResourceQuota's answer: no object more, or no larger one. */
+static bool exceeds_quota(struct call *rq, const cJSON *o)
+{
+	const struct serve_limits *l = rq->s->limits;
+	const struct store *s = rq->s->conf->store;
+	const char *name = json_str(json_get(o, "metadata"), "name", "");
+	size_t was = store_bytes_of(s, rq->kind->id, rq->ns, name), is = json_size(o).bytes;
+
+	if (rq->admin)
+		return false;
+	return (!was && s->n >= l->objects) || (is > was && s->bytes - was + is > l->store_memory);
+}
+
+/* "StatefulSet.apps "web" is invalid", as clients know it. */
+static void name_invalid(const struct kind *kind, const cJSON *o, struct buf *b)
+{
+	const char *slash = strchr(kind->api, '/');
+
+	buf_fmt(b, "%s%s%.*s \"%.253s\" is invalid: ", kind->name, slash ? "." : "",
+		slash ? (int)(slash - kind->api) : 0, kind->api, json_str(json_get(o, "metadata"), "name", ""));
+}
+
+/* Takes `body` over; `was` NULL: it is new. */
+static enum MHD_Result store_it(struct call *rq, int status, const cJSON *was, cJSON *body)
 {
 	const struct serve_conf *c = rq->s->conf;
 	const struct account a = {rq->account_ns, rq->account};
-	struct buf why = {.cap = 2000};
+	struct notes why = {.text = {.cap = 2000}};
 	enum MHD_Result ok;
 
-	if (admit(rq->kind, body, c->subnet, note, &why)) {
-		ok = call_refuse(rq, 422, "Invalid", "%s", buf_cstr(&why));
-		buf_free(&why);
+	name_invalid(rq->kind, body, &why.text);
+	if (admit(rq->kind, body, c->subnet, note, &why) + (was ? immutable_check(rq->kind, was, body, note, &why) : 0)) {
+		ok = call_refuse(rq, 422, "Invalid", "%s", buf_cstr(&why.text));
+		buf_free(&why.text);
 		cJSON_Delete(body);
 		return ok;
+	}
+	buf_free(&why.text);
+	if (call_too_large(rq, body) || exceeds_etcd(rq, body)) {
+		cJSON_Delete(body);
+		return call_refuse(rq, 413, "RequestEntityTooLarge", "%s", "etcdserver: request is too large");
+	}
+	if (exceeds_quota(rq, body)) {
+		cJSON_Delete(body);
+		return call_refuse(rq, 403, "Forbidden", "%s is forbidden: exceeded quota: as many objects as are served here",
+				   rq->kind->plural);
 	}
 	if (!rq->admin && !rbac_may_give(c->store, &a, rq->ns ? rq->ns : "", rq->kind, body)) {
 		cJSON_Delete(body);
@@ -136,7 +217,7 @@ static enum MHD_Result store_it(const struct call *rq, int status, cJSON *body)
 	return found(rq, status, store_put(c->store, rq->kind->id, body));
 }
 
-static enum MHD_Result create(const struct call *rq, cJSON *body)
+static enum MHD_Result create(struct call *rq, cJSON *body)
 {
 	const char *wrong = disagrees(rq, body), *name;
 
@@ -150,24 +231,11 @@ static enum MHD_Result create(const struct call *rq, cJSON *body)
 		return call_refuse(rq, 409, "AlreadyExists", "%s exists already", rq->kind->name);
 	}
 	take_over(body, NULL);
-	return store_it(rq, 201, body);
-}
-
-/* What no update changes: a running pod, and a Service's address. */
-static const char *frozen(const struct call *rq, const cJSON *have, const cJSON *body)
-{
-	const cJSON *old = json_get(have, "spec"), *new = json_get(body, "spec");
-
-	if (rq->kind->id == KIND_POD && (!old != !new || (old && !cJSON_Compare(old, new, 1))))
-		return "spec: Forbidden: pod updates may not change it";
-	if (rq->kind->id == KIND_SERVICE && *json_str(old, "clusterIP", "") &&
-	    strcmp(json_str(old, "clusterIP", ""), json_str(new, "clusterIP", json_str(old, "clusterIP", ""))))
-		return "spec.clusterIP: Invalid value: field is immutable";
-	return NULL;
+	return store_it(rq, 201, NULL, body);
 }
 
 /* PUT and PATCH. */
-static enum MHD_Result alter(const struct call *rq, cJSON *body, bool merge)
+static enum MHD_Result alter(struct call *rq, cJSON *body, bool merge)
 {
 	const cJSON *have = store_get(rq->s->conf->store, rq->kind->id, rq->ns, rq->name);
 	const char *wrong = disagrees(rq, body), *uid;
@@ -194,15 +262,10 @@ static enum MHD_Result alter(const struct call *rq, cJSON *body, bool merge)
 		return call_refuse(rq, 400, "BadRequest", "%s", "metadata has to be a map");
 	}
 	take_over(body, have);
-	wrong = frozen(rq, have, body);
-	if (wrong) {
-		cJSON_Delete(body);
-		return call_refuse(rq, 422, "Invalid", "%s", wrong);
-	}
-	return store_it(rq, 200, body);
+	return store_it(rq, 200, have, body);
 }
 
-static enum MHD_Result delete_one(const struct call *rq, const cJSON *options)
+static enum MHD_Result delete_one(struct call *rq, const cJSON *options)
 {
 	struct store *s = rq->s->conf->store;
 	const cJSON *have = store_get(s, rq->kind->id, rq->ns, rq->name);
@@ -220,7 +283,7 @@ static enum MHD_Result delete_one(const struct call *rq, const cJSON *options)
 	return call_refuse(rq, 200, "", "%s", "deleted");
 }
 
-static enum MHD_Result delete_all(const struct call *rq)
+static enum MHD_Result delete_all(struct call *rq)
 {
 	struct store *s = rq->s->conf->store;
 	cJSON *list = store_list(s, rq->kind, rq->ns, call_arg(rq, "labelSelector"),
@@ -238,22 +301,17 @@ static enum MHD_Result delete_all(const struct call *rq)
 	return call_answer(rq, 200, list);
 }
 
-enum MHD_Result call_write(const struct call *rq)
+enum MHD_Result call_write(struct call *rq)
 {
 	const char *method = rq->is.method;
-	struct err e = {0};
-	cJSON *body = rq->body.len ? json_parse(buf_cstr(&rq->body), "the request", &e) : NULL;
-	enum MHD_Result ok;
+	cJSON *body;
 
-	if (!strcmp(method, "DELETE")) {
-		ok = rq->name ? delete_one(rq, body) : delete_all(rq);
-		cJSON_Delete(body);
-		return ok;
-	}
-	if (!cJSON_IsObject(body)) {
-		cJSON_Delete(body);
-		return call_refuse(rq, 400, "BadRequest", "%s", rq->body.len ? e.msg : "no body");
-	}
+	if (!strcmp(method, "DELETE"))
+		return rq->name ? delete_one(rq, rq->sent) : delete_all(rq);
+	if (!cJSON_IsObject(rq->sent))
+		return call_refuse(rq, 400, "BadRequest", "%s", rq->body.len ? "the body is no JSON object" : "no body");
+	body = rq->sent;
+	rq->sent = NULL;
 	if (!strcmp(method, "POST") && !rq->name)
 		return create(rq, body);
 	if (rq->name && (!strcmp(method, "PUT") || !strcmp(method, "PATCH")))

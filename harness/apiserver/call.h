@@ -11,13 +11,20 @@
 
 struct serve {
 	const struct serve_conf *conf;
+	const struct serve_limits *limits;
 	struct MHD_Daemon *daemon;
+	pthread_mutex_t writing; /* before the store's lock */
+	size_t held;      /* atomic */
+	unsigned watches; /* atomic */
 };
 
 struct call {
 	struct serve *s;
 	struct MHD_Connection *conn;
 	struct buf body;
+	cJSON *sent; /* the body while it is written; NULL: none, or no JSON */
+	size_t held; /* of the server's */
+	bool watching; /* counted as a watch */
 	struct api_request is;
 	const struct kind *kind;
 	const char *ns, *name; /* NULL: not given */
@@ -25,17 +32,22 @@ struct call {
 	char account_ns[64], account[254];
 };
 
-enum MHD_Result call_answer_text(const struct call *rq, int status, const char *type, const char *text, size_t len);
+enum MHD_Result call_answer_text(struct call *rq, int status, const char *type, const char *text, size_t len);
 /* Takes `o` over. */
-enum MHD_Result call_answer(const struct call *rq, int status, cJSON *o);
+enum MHD_Result call_answer(struct call *rq, int status, cJSON *o);
 /* A Status object, as clients know it; `fmt` has one %s, for `what`. */
-enum MHD_Result call_refuse(const struct call *rq, int status, const char *reason, const char *fmt,
+enum MHD_Result call_refuse(struct call *rq, int status, const char *reason, const char *fmt,
 			    const char *what);
 
 /* POST, PUT, PATCH, DELETE, with the store's lock. */
-enum MHD_Result call_write(const struct call *rq);
+enum MHD_Result call_write(struct call *rq);
+
+/* So many bytes more until the request is over; false: that is too much. */
+bool call_hold(struct call *rq, size_t bytes);
+/* Why a body is larger than an object may be; NULL: it is not. */
+const char *call_too_large(const struct call *rq, const cJSON *o);
 
 /* A query's argument, NULL: not given. */
-const char *call_arg(const struct call *rq, const char *key);
+const char *call_arg(struct call *rq, const char *key);
 
 #endif

@@ -21,14 +21,25 @@ enum {
 	UNKNOWN_S = 10, KNOWN_S = 600, /* without a byte either way */
 };
 
-static bool arg_true(const struct call *rq, const char *key)
+/* A cluster's figures where it has any. What they add up to is half a GiB. */
+const struct serve_limits serve_limits = {
+	.object_bytes = 3 << 19,
+	.object_memory = 16 << 20,
+	.map_keys = 4096,
+	.objects = 5000,
+	.store_memory = 64 << 20,
+	.held_bytes = 128 << 20,
+	.watches = 256,
+};
+
+static bool arg_true(struct call *rq, const char *key)
 {
 	const char *v = call_arg(rq, key);
 
 	return v && (!strcasecmp(v, "true") || !strcmp(v, "1"));
 }
 
-static enum MHD_Result read_log(const struct call *rq)
+static enum MHD_Result read_log(struct call *rq)
 {
 	const char *tail = call_arg(rq, "tailLines"), *container = call_arg(rq, "container");
 	const struct serve_conf *c = rq->s->conf;
@@ -101,14 +112,14 @@ static bool find_kind(struct call *rq)
 	return !rq->ns || rq->kind->id == KIND_NAMESPACE;
 }
 
-static bool allowed(const struct call *rq)
+static bool allowed(struct call *rq)
 {
 	const struct account a = {rq->account_ns, rq->account};
 
 	return rq->admin || rbac_allows(rq->s->conf->store, &a, &rq->is);
 }
 
-static enum MHD_Result read_it(const struct call *rq)
+static enum MHD_Result read_it(struct call *rq)
 {
 	struct store *s = rq->s->conf->store;
 	const cJSON *o;
@@ -120,26 +131,60 @@ static enum MHD_Result read_it(const struct call *rq)
 	return o ? call_answer(rq, 200, cJSON_Duplicate(o, 1)) : call_refuse(rq, 404, "NotFound", "\"%s\" not found", rq->name);
 }
 
+static enum MHD_Result begin_watch(struct call *rq)
+{
+	rq->watching = !rq->admin;
+	if (rq->watching && __atomic_add_fetch(&rq->s->watches, 1, __ATOMIC_RELAXED) > rq->s->limits->watches)
+		return call_refuse(rq, 429, "TooManyRequests", "%s", "too many watches, please try again later");
+	return watch_answer(rq->conn, rq->s->conf->store, rq->kind, rq->ns);
+}
+
+/* One body of an account's at a time becomes objects, which take many times as
+ * much memory. */
+static enum MHD_Result write_it(struct call *rq)
+{
+	struct store *s = rq->s->conf->store;
+	const char *large;
+	enum MHD_Result ok;
+
+	if (!rq->admin)
+		pthread_mutex_lock(&rq->s->writing);
+	rq->sent = rq->body.len ? cJSON_Parse(buf_cstr(&rq->body)) : NULL;
+	large = call_too_large(rq, rq->sent);
+	if (large) {
+		ok = call_refuse(rq, 413, "RequestEntityTooLarge", "%s", large);
+	} else {
+		store_lock(s);
+		ok = call_write(rq);
+		store_unlock(s);
+	}
+	cJSON_Delete(rq->sent);
+	rq->sent = NULL;
+	if (!rq->admin)
+		pthread_mutex_unlock(&rq->s->writing);
+	return ok;
+}
+
 static enum MHD_Result handle(struct call *rq)
 {
 	struct store *s = rq->s->conf->store;
 	const struct api_request *is = &rq->is;
-	bool watch = !strcmp(is->verb, "watch"), served = find_kind(rq);
-	enum MHD_Result ok = MHD_NO; /* below: these take their time */
+	bool get = !strcmp(is->verb, "get"), served = find_kind(rq), may;
+	enum MHD_Result ok;
 
 	store_lock(s);
-	if (!allowed(rq))
-		ok = call_refuse(rq, 403, "Forbidden", "no role of the service account allows it: %s", is->url);
-	else if (!served)
-		ok = call_refuse(rq, 404, "NotFound", "%s is not served by the engine docker", is->url);
-	else if (!watch && !*is->sub)
-		ok = !strcmp(is->verb, "get") || !strcmp(is->verb, "list") ? read_it(rq) : call_write(rq);
-	store_unlock(s);
-	if (ok != MHD_NO)
+	may = allowed(rq);
+	if (may && served && !*is->sub && (get || !strcmp(is->verb, "list"))) {
+		ok = read_it(rq);
+		store_unlock(s);
 		return ok;
-	if (watch && !*is->sub)
-		return watch_answer(rq->conn, s, rq->kind, rq->ns);
-	if (!strcmp(is->sub, "log") && rq->kind->id == KIND_POD && rq->ns && rq->name && !strcmp(is->verb, "get"))
+	}
+	store_unlock(s);
+	if (!may)
+		return call_refuse(rq, 403, "Forbidden", "no role of the service account allows it: %s", is->url);
+	if (served && !*is->sub)
+		return !strcmp(is->verb, "watch") ? begin_watch(rq) : write_it(rq);
+	if (served && get && !strcmp(is->sub, "log") && rq->kind->id == KIND_POD && rq->ns && rq->name)
 		return read_log(rq);
 	return call_refuse(rq, 404, "NotFound", "%s is not served by the engine docker", is->url);
 }
@@ -148,14 +193,19 @@ static enum MHD_Result handle(struct call *rq)
 static enum MHD_Result begin(struct call *rq, const char *url, const char *method)
 {
 	const char *length = MHD_lookup_connection_value(rq->conn, MHD_HEADER_KIND, "Content-Length");
+	bool chunked = MHD_lookup_connection_value(rq->conn, MHD_HEADER_KIND, "Transfer-Encoding");
+	int64_t bytes;
 
 	if (!identify(rq))
 		return call_refuse(rq, 401, "Unauthorized", "%s", "Unauthorized");
 	MHD_set_connection_option(rq->conn, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)KNOWN_S);
 	if (!api_request_read(&rq->is, method, url, query(rq->conn, "watch"), query(rq->conn, "fieldSelector")))
 		return call_refuse(rq, 414, "RequestURITooLong", "%s", "the path is too long");
-	if (length && strtoll(length, NULL, 10) > BODY_CAP)
-		return call_refuse(rq, 413, "RequestEntityTooLarge", "%s", "the request's body is too large");
+	bytes = chunked ? BODY_CAP : length ? strtoll(length, NULL, 10) : 0;
+	if (bytes > BODY_CAP || bytes < 0)
+		return call_refuse(rq, 413, "RequestEntityTooLarge", "%s", "Request entity too large: limit is 3145728");
+	if (!call_hold(rq, (size_t)bytes))
+		return call_refuse(rq, 429, "TooManyRequests", "%s", "too many requests, please try again later");
 	return MHD_YES;
 }
 
@@ -184,8 +234,12 @@ static void on_done(void *arg, struct MHD_Connection *conn, void **mine,
 	struct call *rq = *mine;
 
 	(void)arg, (void)conn, (void)how;
-	if (rq)
+	if (rq) {
+		__atomic_sub_fetch(&rq->s->held, rq->held, __ATOMIC_RELAXED);
+		if (rq->watching)
+			__atomic_sub_fetch(&rq->s->watches, 1, __ATOMIC_RELAXED);
 		buf_free(&rq->body);
+	}
 	free(rq);
 	*mine = NULL;
 }
@@ -199,6 +253,8 @@ int serve_start(const struct serve_conf *conf, const char *address, int port, st
 
 	*out = NULL;
 	s->conf = conf;
+	s->limits = conf->limits ? conf->limits : &serve_limits;
+	pthread_mutex_init(&s->writing, NULL);
 	inet_pton(AF_INET, address, &at.sin_addr);
 	snprintf(name, sizeof(name), "%s:%d", address, port);
 	s->daemon = httpd_start(&(struct httpd_conf){.listen = name, .at = (const struct sockaddr *)&at, .arg = s,
@@ -206,6 +262,7 @@ int serve_start(const struct serve_conf *conf, const char *address, int port, st
 						     .headers_bytes = HEADERS_CAP, .idle_s = UNKNOWN_S,
 						     .on_request = on_request, .on_completed = on_done}, e);
 	if (!s->daemon) {
+		pthread_mutex_destroy(&s->writing);
 		free(s);
 		return -1;
 	}
@@ -223,5 +280,6 @@ void serve_stop(struct serve *s)
 	if (!s)
 		return;
 	MHD_stop_daemon(s->daemon);
+	pthread_mutex_destroy(&s->writing);
 	free(s);
 }

@@ -11,8 +11,22 @@
  * list, watch, create, replace, patch, delete, delete collection, and pods'
  * logs. Plain HTTP; every request carries a bearer token. */
 
+/* What callers whom we know can make us hold, all of them together but the
+ * admin: who asks for more is told 413 (an object), 403 (all objects) or 429 (as
+ * long as it is so). */
+struct serve_limits {
+	size_t object_bytes; /* of an object as JSON: etcd's --max-request-bytes */
+	size_t object_memory; /* of an object as it is held: a 0 in a list has two bytes as JSON */
+	size_t map_keys;     /* of any map of it */
+	size_t objects;      /* those of the driver counted along */
+	size_t store_memory; /* of all objects as they are held */
+	size_t held_bytes;   /* of bodies under way, and of answers that are not taken yet */
+	unsigned watches;
+};
+
 struct serve_conf {
 	struct store *store;
+	const struct serve_limits *limits; /* NULL: serve_limits */
 	const char *admin_token; /* may do everything; the driver's alone */
 	const char *subnet;      /* the pods' network, for admit() */
 	unsigned per_address;    /* how many connections one address may have; 0: all */
@@ -26,6 +40,8 @@ struct serve_conf {
 		   int lines, bool timestamps, struct buf *out, struct err *e);
 	void *arg;
 };
+
+extern const struct serve_limits serve_limits;
 
 struct serve;
 

@@ -12,6 +12,7 @@
 
 /* A watcher that is further behind has to list again, as on a cluster. */
 enum { CHANGES_KEPT = 4096 };
+#define CHANGES_BYTES ((size_t)64 << 20)
 
 /* Not those that only a real cluster makes something of. */
 static const struct kind *served(const struct kind *k)
@@ -146,22 +147,36 @@ cJSON *store_copy(const struct store *s, enum kind_id id, const char *ns, const 
 	return it ? cJSON_Duplicate(it->object, 1) : NULL;
 }
 
-static void record(struct store *s, const char *type, const struct kind *kind,
-		   const cJSON *object)
+size_t store_bytes_of(const struct store *s, enum kind_id id, const char *ns, const char *name)
+{
+	const struct store_item *it = find(s, id, ns, name);
+
+	return it ? it->bytes : 0;
+}
+
+static void forget_half(struct store *s)
+{
+	size_t half = (s->nchanges + 1) / 2;
+
+	s->forgotten = s->changes[half - 1].version;
+	for (size_t i = 0; i < half; i++) {
+		s->changes_bytes -= s->changes[i].bytes;
+		cJSON_Delete(s->changes[i].object);
+	}
+	s->nchanges -= half;
+	memmove(s->changes, s->changes + half, s->nchanges * sizeof(*s->changes));
+}
+
+static void record(struct store *s, const char *type, const struct store_item *it)
 {
 	struct store_change *c;
 
-	if (s->nchanges == CHANGES_KEPT) {
-		size_t half = CHANGES_KEPT / 2;
-
-		s->forgotten = s->changes[half - 1].version;
-		for (size_t i = 0; i < half; i++)
-			cJSON_Delete(s->changes[i].object);
-		memmove(s->changes, s->changes + half, half * sizeof(*s->changes));
-		s->nchanges = half;
-	}
+	while (s->nchanges == CHANGES_KEPT ||
+	       (s->nchanges && s->changes_bytes + it->bytes > CHANGES_BYTES))
+		forget_half(s);
 	c = VEC_PUSH(s->changes, s->nchanges, s->achanges);
-	*c = (struct store_change){s->version, type, kind, cJSON_Duplicate(object, 1)};
+	*c = (struct store_change){s->version, type, it->kind, cJSON_Duplicate(it->object, 1), it->bytes};
+	s->changes_bytes += it->bytes;
 	store_wake(s);
 }
 
@@ -203,13 +218,16 @@ const cJSON *store_put(struct store *s, enum kind_id id, cJSON *object)
 			return it->object;
 		}
 		cJSON_Delete(it->object);
+		s->bytes -= it->bytes;
 	} else {
 		it = VEC_PUSH(s->v, s->n, s->alloc);
 		it->kind = kind;
 	}
 	set_version(s, meta);
 	it->object = object;
-	record(s, old ? "MODIFIED" : "ADDED", kind, object);
+	it->bytes = json_size(object).bytes;
+	s->bytes += it->bytes;
+	record(s, old ? "MODIFIED" : "ADDED", it);
 	return object;
 }
 
@@ -220,7 +238,8 @@ bool store_delete(struct store *s, enum kind_id id, const char *ns, const char *
 	if (!it)
 		return false;
 	set_version(s, meta_of(it->object));
-	record(s, "DELETED", it->kind, it->object);
+	record(s, "DELETED", it);
+	s->bytes -= it->bytes;
 	cJSON_Delete(it->object);
 	/* In their order: lists and services are read in it. */
 	memmove(it, it + 1, (size_t)(s->v + s->n - it - 1) * sizeof(*it));

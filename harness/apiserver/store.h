@@ -22,6 +22,7 @@ const struct kind *store_plural(const char *plural);
 struct store_item {
 	const struct kind *kind;
 	cJSON *object;
+	size_t bytes; /* what it takes, by json_size() */
 };
 
 struct store_change {
@@ -29,6 +30,7 @@ struct store_change {
 	const char *type; /* ADDED MODIFIED DELETED */
 	const struct kind *kind;
 	cJSON *object; /* as it was then */
+	size_t bytes;
 };
 
 struct store {
@@ -36,9 +38,9 @@ struct store {
 	pthread_cond_t changed; /* by CLOCK_MONOTONIC */
 	int64_t version;
 	struct store_item *v;
-	size_t n, alloc;
+	size_t n, alloc, bytes;
 	struct store_change *changes;
-	size_t nchanges, achanges;
+	size_t nchanges, achanges, changes_bytes;
 	int64_t forgotten; /* changes up to this version are no longer known */
 	bool closing;
 };
@@ -70,6 +72,9 @@ const cJSON *store_put(struct store *s, enum kind_id id, cJSON *object);
 cJSON *store_copy(const struct store *s, enum kind_id id, const char *ns, const char *name);
 
 bool store_delete(struct store *s, enum kind_id id, const char *ns, const char *name);
+
+/* What the object takes that is there; 0: there is none. */
+size_t store_bytes_of(const struct store *s, enum kind_id id, const char *ns, const char *name);
 
 /* Does "a=b,c!=d,!e,f,g in (h,i)" fit these labels? NULL or "": yes. */
 bool store_labels_fit(const char *selector, const cJSON *labels);

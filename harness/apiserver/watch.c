@@ -11,6 +11,7 @@
 /* White space that tells a dead client from a silent one. */
 #define ALIVE_NS (15 * NS_PER_S)
 #define LIMIT_S INT64_C(1800) /* of a watch whose own is missing or senseless */
+enum { PENDING_BYTES = 256 << 10 }; /* of a client that does not read: so much and one object */
 
 struct watching {
 	struct store *store;
@@ -44,6 +45,7 @@ static void add_line(struct watching *w, const char *type, const cJSON *object)
 static bool gather(struct watching *w)
 {
 	struct store *s = w->store;
+	int64_t next = 0;
 
 	buf_reset(&w->pending);
 	w->sent = 0;
@@ -55,11 +57,12 @@ static bool gather(struct watching *w)
 			w->gone = true;
 			break;
 		}
-		for (size_t i = 0; i < s->nchanges; i++) {
+		for (size_t i = 0; i < s->nchanges && w->pending.len < PENDING_BYTES; i++) {
 			if (wanted(w, &s->changes[i]))
 				add_line(w, s->changes[i].type, s->changes[i].object);
+			next = s->changes[i].version;
 		}
-		w->version = s->version;
+		w->version = w->pending.len < PENDING_BYTES ? s->version : next;
 		if (w->pending.len)
 			break;
 		if (clock_mono_ns() > w->silent_ns + ALIVE_NS)

@@ -182,3 +182,34 @@ char *json_text(const cJSON *o)
 
 	return text ? text : mem_strdup("null");
 }
+
+enum { HEAP_BYTES = 16 }; /* of malloc's own, a piece */
+
+static size_t text_bytes(const char *s)
+{
+	return s ? strlen(s) + 1 + HEAP_BYTES : 0;
+}
+
+/* cJSON parses no deeper than CJSON_NESTING_LIMIT. */
+static void measure(const cJSON *o, struct json_size *out)
+{
+	const cJSON *v;
+	size_t n = 0;
+
+	out->bytes += sizeof(*o) + HEAP_BYTES + text_bytes(o->string) + text_bytes(o->valuestring);
+	cJSON_ArrayForEach(v, o) {
+		measure(v, out);
+		n++;
+	}
+	if (cJSON_IsObject(o) && n > out->keys)
+		out->keys = n;
+}
+
+struct json_size json_size(const cJSON *o)
+{
+	struct json_size out = {0};
+
+	if (o)
+		measure(o, &out);
+	return out;
+}

@@ -3,6 +3,7 @@
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -46,5 +47,12 @@ cJSON *json_read_file(const char *path, struct err *e);
 
 /* JSON text on the heap; free(). */
 char *json_text(const cJSON *o);
+
+/* What a tree takes of memory, in bytes, and how many keys its largest map has:
+ * these are looked for one by one. */
+struct json_size {
+	size_t bytes, keys;
+};
+struct json_size json_size(const cJSON *o);
 
 #endif

@@ -178,7 +178,7 @@ static void stateful_set(struct docker *d, const cJSON *w)
 {
 	const char *ns = meta(w, "namespace");
 	bool parallel = !strcmp(json_str(json_get(w, "spec"), "podManagementPolicy", ""), "Parallel");
-	int64_t want = json_i64(json_get(w, "spec"), "replicas", 1), have = 0, nready = 0;
+	int64_t want = plan_at_once(json_get(w, "spec"), "replicas", DOCKER_NODES), have = 0, nready = 0;
 	bool blocked = false;
 
 	for (int64_t i = 0; i < want; i++) {
@@ -212,7 +212,7 @@ static void replicas(struct docker *d, const cJSON *w, bool job)
 {
 	const cJSON *spec = json_get(w, "spec");
 	int64_t want = json_i64(spec, job ? "completions" : "replicas", 1), live = 0, nready = 0, good = 0, bad = 0;
-	int64_t at_once = job ? json_i64(spec, "parallelism", 1) : want;
+	int64_t at_once = plan_at_once(spec, job ? "parallelism" : "replicas", DOCKER_NODES);
 
 	for (size_t i = 0; i < d->store.n; i++) {
 		const cJSON *pod = d->store.v[i].object;
@@ -243,14 +243,24 @@ static void replicas(struct docker *d, const cJSON *w, bool job)
 
 /* ---- services ---- */
 
+/* DOCKER_SERVICES, by 250 of each 256. */
+enum { SERVICES_MOST = 16 * 250 - 1 };
+
 static void service(struct docker *d, const cJSON *svc)
 {
 	const char *ns = meta(svc, "namespace"), *name = meta(svc, "name");
 	cJSON *o, *m;
 
-	if (!json_str(json_get(svc, "spec"), "clusterIP", NULL)) {
+	if (json_get(svc, "spec") && !json_str(json_get(svc, "spec"), "clusterIP", NULL)) {
+		unsigned n = d->next_service + 1;
 		char ip[32];
-		unsigned n = ++d->next_service;
+
+		if (n > SERVICES_MOST) {
+			docker_event(d, "Service", ns, name, true, "FailedAllocateIP",
+				     "failed to allocate a serviceIP: range is full");
+			return;
+		}
+		d->next_service = n;
 
 		snprintf(ip, sizeof(ip), DOCKER_PREFIX ".%u.%u", 96 + n / 250, n % 250 + 1);
 		o = cJSON_Duplicate(svc, 1);

@@ -114,7 +114,7 @@ static cJSON *dropped(const cJSON *list)
 	const cJSON *it;
 
 	cJSON_ArrayForEach(it, out)
-		if (cJSON_IsString(it) && (!strcmp(it->valuestring, "ALL") || !strcmp(it->valuestring, "NET_RAW")))
+		if (cJSON_IsString(it) && (!strcasecmp(it->valuestring, "ALL") || !strcmp(it->valuestring, "NET_RAW")))
 			return out;
 	json_push(out, cJSON_CreateString("NET_RAW"));
 	return out;
@@ -252,15 +252,37 @@ static int64_t cost(const struct store *s, const cJSON *pod, const char *node)
 	return sum + all;
 }
 
+/* The kubelet's --max-pods. */
+enum { PODS_A_NODE = 110 };
+
+int64_t plan_at_once(const cJSON *spec, const char *key, int nodes)
+{
+	int64_t want = json_i64(spec, key, 1), most = (int64_t)PODS_A_NODE * (nodes - 1);
+
+	return want < most ? want : most;
+}
+
+static bool full(const struct store *s, const cJSON *pod, const char *node)
+{
+	int all;
+
+	pods_on(s, pod, node, NULL, &all);
+	return all >= PODS_A_NODE;
+}
+
 int plan_node(const struct store *s, const cJSON *pod, const char *const *nodes, int n,
 	      const char *fixed, struct err *e)
 {
 	int64_t best_cost = INT64_MAX;
-	int best = -1;
+	int best = -1, nfull = 0;
 
 	for (int i = 1; i < n; i++) {
 		int64_t c;
 
+		if (full(s, pod, nodes[i])) {
+			nfull++;
+			continue;
+		}
 		if ((fixed && *fixed && strcmp(fixed, nodes[i])) || forbidden(s, pod, nodes[i]))
 			continue;
 		c = cost(s, pod, nodes[i]);
@@ -269,7 +291,9 @@ int plan_node(const struct store *s, const cJSON *pod, const char *const *nodes,
 			best = i;
 		}
 	}
-	if (best < 0)
+	if (best < 0 && nfull)
+		err_set(e, ERR_BROKEN, "0/%d nodes are available: %d Too many pods", n - 1, nfull);
+	else if (best < 0)
 		err_set(e, ERR_BROKEN, "0/%d nodes are available: %d node(s) didn't match pod "
 			"anti-affinity rules or hold the pod's volume", n - 1, n - 1);
 	return best;

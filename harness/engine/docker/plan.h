@@ -67,6 +67,10 @@ bool plan_has_hook(const cJSON *container);
 int plan_node(const struct store *s, const cJSON *pod, const char *const *nodes, int n,
 	      const char *fixed, struct err *e);
 
+/* How many pods `key` of a workload's spec asks for at once, at most as many as
+ * the nodes take. */
+int64_t plan_at_once(const cJSON *spec, const char *key, int nodes);
+
 /* Endpoints of a Service with a selector, subsets only. */
 cJSON *plan_subsets(const struct store *s, const cJSON *service);
 

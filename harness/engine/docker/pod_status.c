@@ -6,12 +6,15 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "engine/docker/docker.h"
 #include "engine/docker/plan.h"
 
 /* A pod of a node that is down stays as it was last seen, until the
  * controllers' patience ends (node-monitor-grace-period). */
 #define NODE_GRACE_NS (50 * NS_PER_S)
+/* An API server forgets them after an hour. */
+enum { EVENTS_KEPT = 1000 };
 
 static bool all_ready(const struct docker_pod *p)
 {
@@ -133,12 +136,24 @@ void docker_pod_publish(struct docker_pod *p)
 	store_put(s, KIND_POD, pod);
 }
 
+static void forget(struct store *s, const cJSON *event)
+{
+	const cJSON *m = json_get(event, "metadata");
+	char ns[64], name[300];
+
+	mem_copy_str(ns, sizeof(ns), json_str(m, "namespace", ""));
+	mem_copy_str(name, sizeof(name), json_str(m, "name", ""));
+	store_delete(s, KIND_EVENT, ns, name);
+}
+
 void docker_event(struct docker *d, const char *kind, const char *ns, const char *name, bool warning,
 		  const char *reason, const char *fmt, ...)
 {
 	struct store *s = &d->store;
 	cJSON *o = NULL, *about;
 	char message[800], id[300], now[32];
+	const cJSON *oldest = NULL;
+	int events = 0;
 	va_list ap;
 
 	store_assert_locked(s);
@@ -150,12 +165,18 @@ void docker_event(struct docker *d, const char *kind, const char *ns, const char
 	for (size_t i = 0; i < s->n && !o; i++) {
 		const cJSON *ev = s->v[i].object;
 
-		if (s->v[i].kind->id == KIND_EVENT &&
-		    !strcmp(json_str(ev, "reason", ""), reason) &&
+		if (s->v[i].kind->id != KIND_EVENT)
+			continue;
+		events++;
+		if (!oldest)
+			oldest = ev;
+		if (!strcmp(json_str(ev, "reason", ""), reason) &&
 		    !strcmp(json_str(ev, "message", ""), message) &&
 		    !strcmp(json_str(json_get(ev, "involvedObject"), "name", ""), name))
 			o = cJSON_Duplicate(ev, 1);
 	}
+	if (!o && events >= EVENTS_KEPT)
+		forget(s, oldest);
 	if (!o) {
 		o = cJSON_CreateObject();
 		about = cJSON_AddObjectToObject(o, "metadata");

@@ -255,6 +255,21 @@ static void base64_goes_both_ways(void **state)
 	}
 }
 
+static void size_of_json(void **state)
+{
+	cJSON *small = cJSON_Parse("{\"a\":\"x\"}"), *zeros = cJSON_Parse("{\"a\":[0,0,0,0],\"b\":{\"c\":1,\"d\":2,\"e\":3}}");
+	struct json_size one = json_size(small), two = json_size(zeros);
+
+	(void)state;
+	assert_int_equal(one.keys, 1);
+	assert_int_equal(two.keys, 3);
+	assert_in_range(one.bytes, 2 * sizeof(cJSON), 2 * sizeof(cJSON) + 100);
+	assert_in_range(two.bytes, 10 * sizeof(cJSON), 10 * sizeof(cJSON) + 400);
+	assert_int_equal(json_size(NULL).bytes, 0);
+	cJSON_Delete(small);
+	cJSON_Delete(zeros);
+}
+
 static void uuids_are_of_version_4(void **state)
 {
 	char a[RANDOM_UUID_SIZE], b[RANDOM_UUID_SIZE];
@@ -308,6 +323,7 @@ static void messages_do_not_steer_the_terminal(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(size_of_json),
 		cmocka_unit_test(buffer_grows_and_stops_at_its_cap),
 		cmocka_unit_test(long_formats_survive),
 		cmocka_unit_test(arena_gives_zeroed_aligned_memory),

@@ -134,9 +134,11 @@ static void container(void **state)
 	assert_true(num(body, "HostConfig.CpuShares") == 102);
 	cJSON_Delete(body);
 	cJSON_DeleteItemFromObject(c, "command");
+	cJSON_DeleteItemFromObject(c, "securityContext");
 	body = plan_container(pod, c, env);
 	/* The image's own then. */
 	assert_null(json_get(body, "Entrypoint"));
+	assert_string_equal(json_path(body, "HostConfig.CapDrop.0")->valuestring, "NET_RAW");
 	cJSON_Delete(body);
 	cJSON_Delete(pod);
 	cJSON_Delete(c);
@@ -172,10 +174,33 @@ static void placing(void **state)
 	assert_int_equal(plan_node(&s, any, NODES, 4, "n2", &e), 2);
 	put(&s, "Pod", "{metadata: {name: z, namespace: ns}, spec: {nodeName: n1}}");
 	assert_int_equal(plan_node(&s, any, NODES, 4, NULL, &e), 2);
+	/* A kubelet takes 110. */
+	for (int i = 0; i < 3 * 110; i++) {
+		char pod[100];
+
+		snprintf(pod, sizeof(pod), "{metadata: {name: many-%d, namespace: ns}, spec: {nodeName: n%d}}", i, i % 3 + 1);
+		put(&s, "Pod", pod);
+	}
+	assert_int_equal(plan_node(&s, any, NODES, 4, NULL, &e), -1);
+	assert_string_equal(e.msg, "0/3 nodes are available: 3 Too many pods");
 	store_unlock(&s);
 	store_free(&s);
 	cJSON_Delete(apart);
 	cJSON_Delete(any);
+}
+
+/* Nobody waits for what no node could take. */
+static void at_once(void **state)
+{
+	cJSON *few = object("{replicas: 3}"), *many = object("{replicas: 1000000000000, parallelism: 400}");
+
+	(void)state;
+	assert_int_equal(plan_at_once(few, "replicas", 4), 3);
+	assert_int_equal(plan_at_once(few, "parallelism", 4), 1);
+	assert_int_equal(plan_at_once(many, "replicas", 4), 330);
+	assert_int_equal(plan_at_once(many, "parallelism", 4), 330);
+	cJSON_Delete(few);
+	cJSON_Delete(many);
 }
 
 #define READY(yes) "conditions: [{type: Ready, status: '" yes "'}]"
@@ -400,7 +425,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(expanding), cmocka_unit_test(environment), cmocka_unit_test(container),
-		cmocka_unit_test(placing), cmocka_unit_test(endpoints), cmocka_unit_test(fields), cmocka_unit_test(defaults), cmocka_unit_test(kinds), cmocka_unit_test(claims), cmocka_unit_test(room),
+		cmocka_unit_test(placing), cmocka_unit_test(at_once), cmocka_unit_test(endpoints), cmocka_unit_test(fields), cmocka_unit_test(defaults), cmocka_unit_test(kinds), cmocka_unit_test(claims), cmocka_unit_test(room),
 		cmocka_unit_test(frames),
 	};
 
