@@ -143,25 +143,26 @@ int manifest_add(struct arena *a, struct manifest *m, size_t *alloc, struct ynod
 		 struct err *e)
 {
 	const struct ynode *items;
-	struct err one = {0};
+	struct err all = {0}, one = {0};
 	int r = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		if (yaml_is_null(docs[i]))
 			continue; /* only comments between two --- */
 		items = list_items(a, docs[i]);
-		if (items)
-			r = manifest_add(a, m, alloc, items->items, items->n, e) || r ? -1 : 0;
-		else if (add_object(a, m, alloc, docs[i], &one))
-			r = err_add(e, &one);
+		if (items ? manifest_add(a, m, alloc, items->items, items->n, &one) :
+			    add_object(a, m, alloc, docs[i], &one))
+			r = err_add(&all, &one);
 	}
+	if (r)
+		*e = all;
 	return r;
 }
 
 int manifest_read_more(struct arena *a, const char *dir, struct manifest *m, struct err *e)
 {
 	size_t nfiles, ndocs, i, alloc = m->n;
-	struct err one = {0};
+	struct err all = {0}, one = {0};
 	struct ynode **docs;
 	char **files;
 	int r = 0;
@@ -169,11 +170,12 @@ int manifest_read_more(struct arena *a, const char *dir, struct manifest *m, str
 	if (list_files(a, dir, &files, &nfiles, e))
 		return -1;
 	for (i = 0; i < nfiles; i++) {
-		if (yaml_read_file(a, files[i], &docs, &ndocs, &one))
-			r = err_add(e, &one);
-		else if (manifest_add(a, m, &alloc, docs, ndocs, e))
-			r = -1;
+		if (yaml_read_file(a, files[i], &docs, &ndocs, &one) ||
+		    manifest_add(a, m, &alloc, docs, ndocs, &one))
+			r = err_add(&all, &one);
 	}
+	if (r)
+		*e = all;
 	return r;
 }
 

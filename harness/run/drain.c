@@ -20,12 +20,11 @@ static int move_line(const char *line, size_t len, int64_t offset_ns, struct buf
 	cJSON *o = cJSON_ParseWithLength(line, len);
 	char moved[OP_LINE_MAX];
 	struct op op;
+	int r = o ? op_from_json(o, &op, e) : err_set(e, ERR_BROKEN, "a line is no JSON");
 
-	if (!o || op_from_json(o, &op, e)) {
-		cJSON_Delete(o);
-		return err_prefix(e, "history of the load agent");
-	}
 	cJSON_Delete(o);
+	if (r)
+		return err_prefix(e, "history of the load agent");
 	op.t_intended += offset_ns;
 	op.t_invoke += offset_ns;
 	op.t_return += offset_ns;

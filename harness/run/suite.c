@@ -188,21 +188,21 @@ static int run_all(struct suite *s, struct err *e)
 	const struct run_options *o = s->o;
 
 	for (size_t i = 0; i < s->n; i++) {
+		struct err one = {0};
+		int r;
+
 		s->st.scenario = (int)i;
 		log_info("scenario %zu of %zu: %s", i + 1, s->n, s->plans[i].sc.name);
-		int r = run_scenario(&s->st, &s->arena, &s->plans[i], o->keep, e);
-
+		r = run_scenario(&s->st, &s->arena, &s->plans[i], o->keep, &one);
 		print_scenario(s, (int)i);
 		/* Of what comes now nothing could be kept. */
 		if (stage_files(&s->st, e))
 			return -1;
-		if (r == 0)
-			continue;
-		/* One broken scenario leaves the others their chance; a place
-		 * that could not be cleaned does not. */
-		if (e->kind == ERR_INTERRUPTED)
+		/* One broken scenario leaves the others their chance. */
+		if (r && one.kind == ERR_INTERRUPTED) {
+			*e = one;
 			return -1;
-		memset(e, 0, sizeof(*e));
+		}
 	}
 	return 0;
 }

@@ -66,13 +66,14 @@ int docker_check(struct arena *a, const struct manifest *m, struct err *e)
 	struct adaptations unused = {0};
 	struct err all = {0}, one = {0};
 
-	/* What no API server takes need not be told in our own words as well. */
-	if (plan_check(a, m, &unused, &one) && one.kind == ERR_REFUSED) {
-		*e = one;
-		return -1;
-	}
-	if (one.kind)
+	if (plan_check(a, m, &unused, &one)) {
+		/* What no API server takes need not be told in our own words as well. */
+		if (one.kind == ERR_REFUSED) {
+			*e = one;
+			return -1;
+		}
 		err_add(&all, &one);
+	}
 	if (docker_admit(a, m, &one))
 		err_add(&all, &one);
 	if (!all.kind)

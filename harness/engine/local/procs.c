@@ -57,6 +57,7 @@ int local_spawn(struct local *l, const char *what, const char *const argv[],
 	const char *all[ARGV_MAX + 5] = {"setpriv", "--pdeathsig", "KILL", "--"};
 	struct proc_stat s = {0};
 	size_t n = dies_with_us ? 4 : 0;
+	int r;
 
 	for (size_t i = 0; argv[i] && n < ARGV_MAX + 4; i++)
 		all[n++] = argv[i];
@@ -64,10 +65,12 @@ int local_spawn(struct local *l, const char *what, const char *const argv[],
 	if (proc_start_env(all, env, log, pid, e))
 		return err_prefix(e, "%s", what);
 	/* It is our child: even if it has ended, it stays a zombie until we reap it. */
-	if (procs_stat(*pid, &s) || record(l, what, *pid, s.start_ticks, e)) {
+	r = procs_stat(*pid, &s) ? err_set(e, ERR_BROKEN, "%s ended as soon as it began", what) :
+				   record(l, what, *pid, s.start_ticks, e);
+	if (r) {
 		kill(*pid, SIGKILL);
 		proc_stop(*pid, 0);
-		return e->kind ? -1 : err_set(e, ERR_BROKEN, "%s ended as soon as it began", what);
+		return -1;
 	}
 	*start_ticks = s.start_ticks;
 	return 0;

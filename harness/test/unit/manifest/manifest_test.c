@@ -85,12 +85,31 @@ static void test_read_nothing(void **state)
 	assert_int_equal(e.kind, ERR_INPUT);
 }
 
+/* The place that a whole suite tells its errors through may hold an earlier one. */
+static void test_read_wrong_again(void **state)
+{
+	static const char *const wrong[] = {"apiVersion: v1\nkind: A\n", "a: [\n"};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		struct err e = {0}, again;
+
+		put(f, "a.yaml", wrong[i]);
+		assert_int_equal(manifest_read_dir(&f->arena, f->dir, &f->m, &e), -1);
+		err_set(&again, ERR_BROKEN, "of an earlier scenario");
+		assert_int_equal(manifest_read_dir(&f->arena, f->dir, &f->m, &again), -1);
+		assert_string_equal(again.msg, e.msg);
+		assert_int_equal(again.kind, e.kind);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_wrong, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_read_wrong_again, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

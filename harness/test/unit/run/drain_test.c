@@ -30,7 +30,7 @@ enum { OPS = 500, ANSWERS = 5 };
 
 struct engine {
 	struct engine_base base;
-	bool damaged;
+	bool damaged, torn; /* on its way; by the agent itself */
 };
 
 /* An operation as the agent has it. */
@@ -43,7 +43,7 @@ static struct op operation(int64_t i)
 			   .t_intended = t, .t_invoke = t + 100, .t_return = t + NS_PER_MS, .connect_ns = 77, .slip_ns = 2 * NS_PER_MS};
 }
 
-static void history_from(int64_t from, bool damaged, struct buf *answer)
+static void history_from(int64_t from, const struct engine *en, struct buf *answer)
 {
 	char line[OP_LINE_MAX], close[BLOCK_LINE_MAX];
 	struct block_sum sum = {0};
@@ -53,10 +53,12 @@ static void history_from(int64_t from, bool damaged, struct buf *answer)
 		struct op op = operation(i);
 		size_t len = op_to_line(&op, line, sizeof(line));
 
+		if (en->torn)
+			line[0] = '!';
 		block_add(&sum, line, len);
 		buf_add(answer, line, len);
 	}
-	b.crc = sum.crc ^ damaged;
+	b.crc = sum.crc ^ en->damaged;
 	b.end = from + b.lines == OPS;
 	buf_add(answer, close, block_to_line(&b, close));
 }
@@ -73,7 +75,7 @@ static int call(struct engine *en, const char *agent, const char *method, const 
 	if (!strcmp(path, "/v1/clock"))
 		buf_fmt(answer, "{\"mono_ns\":%lld,\"boot_id\":\"another\"}", (long long)(clock_mono_ns() + APART));
 	else if (sscanf(path, "/v1/history?from=%lld", &from) == 1)
-		history_from(from, en->damaged, answer);
+		history_from(from, en, answer);
 	else if (!strncmp(path, "/v1/samples", 11))
 		buf_fmt(answer, "{\"next\":1,\"samples\":[{\"t\":%lld,\"m\":\"m-0\",\"ok\":true}]}", (long long)(T0 + APART));
 	else
@@ -187,11 +189,30 @@ static void damaged_on_its_way(void **state)
 	leave(&r);
 }
 
+/* Its own error is told, and not one that was told before through the same place. */
+static void torn_by_the_agent(void **state)
+{
+	struct err e, closing = {0};
+	struct room r;
+
+	(void)state;
+	enter(&r);
+	r.en.torn = true;
+	err_set(&e, ERR_INTERRUPTED, "of an earlier call");
+	assert_int_equal(stage_drain(&r.st, true, &e), -1);
+	assert_int_equal(e.kind, ERR_BROKEN);
+	assert_string_equal(e.msg, "history of the load agent: a line is no JSON");
+	assert_int_equal(append_close(&r.st.history, &closing), 0);
+	assert_int_equal(event_log_close(&r.st.events, &closing), 0);
+	leave(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(another_clock),
 		cmocka_unit_test(damaged_on_its_way),
+		cmocka_unit_test(torn_by_the_agent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
