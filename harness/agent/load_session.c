@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "history/load_spec.h"
 #include "load/present.h"
-#include "scenario/load_spec.h"
 
 #define SETUP_TIMEOUT_NS (15 * NS_PER_S)
 

@@ -81,8 +81,8 @@ static void count(struct gate *g, const struct op *op)
 
 static int64_t free_limit(const struct gate *g, double rate, int due)
 {
-	const cJSON *load = json_get(g->ev->event, "load");
-	int64_t deadline = json_i64(load, "deadline_ns", g->m->longest_op_ns), limit = CALLS_MS * NS_PER_MS;
+	int64_t told = g->ev->load.deadline_ns, deadline = told ? told : g->m->longest_op_ns;
+	int64_t limit = CALLS_MS * NS_PER_MS;
 
 	if (rate > 0 && (double)due * 1e9 / rate > (double)limit)
 		limit = json_whole((double)due * 1e9 / rate);
@@ -318,17 +318,17 @@ static bool no_hole(const struct gate *g, uint32_t kinds, const char *what, int6
 /* Nor of any kind alone of which the rate and the mix make enough due. */
 static bool no_holes(const struct gate *g, uint32_t kinds, int64_t from, int64_t to, char *why, size_t size)
 {
-	const cJSON *load = json_get(g->ev->event, "load"), *mix = json_get(load, "mix"), *item;
-	double rate = json_num(load, "rate", 0), all = 0;
+	const int *mix = g->ev->load.mix;
+	double rate = g->ev->load.rate, all = 0;
 
 	if (!no_hole(g, ANY_KIND, "", free_limit(g, rate, CALLS_DUE), from, to, why, size))
 		return false;
-	cJSON_ArrayForEach(item, mix)
-		all += item->valuedouble > 0 ? item->valuedouble : 0;
+	for (int f = 0; f < OP_KINDS; f++)
+		all += mix[f];
 	for (size_t i = 0; i < g->ev->ngroups; i++)
 		rate -= g->ev->groups[i].rate;
 	for (int f = 0; f < OP_KINDS && rate > 0 && all > 0; f++) {
-		double part = rate * json_num(mix, op_f_name((enum op_f)f), 0) / all;
+		double part = rate * mix[f] / all;
 
 		if (kinds & OP_BIT(f) && part > 0 &&
 		    !no_hole(g, OP_BIT(f), plural((enum op_f)f), free_limit(g, part, KIND_DUE), from, to, why, size))

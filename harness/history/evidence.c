@@ -310,16 +310,19 @@ static void read_final(struct evidence *ev, const cJSON *e)
 /* Of which the last one counts. */
 static void read_single(struct evidence *ev, const cJSON *e)
 {
-	if (event_is(e, "scenario") && !ev->event)
+	if (event_is(e, "scenario") && !ev->event) {
 		ev->event = e;
-	else if (event_is(e, "inforce"))
+		ev->has_load = json_get(e, "load") != NULL;
+		load_spec_told(json_get(e, "load"), &ev->load);
+	} else if (event_is(e, "inforce")) {
 		ev->inforce = json_get(e, "settings");
-	else if (event_is(e, "final"))
+	} else if (event_is(e, "final")) {
 		read_final(ev, e);
-	else if (event_is(e, "stands"))
+	} else if (event_is(e, "stands")) {
 		ev->stands = e;
-	else if (event_is(e, "unsupported"))
+	} else if (event_is(e, "unsupported")) {
 		ev->unsupported = e;
+	}
 }
 
 /* What broke around the scenarios spoils those that were not over: the line of

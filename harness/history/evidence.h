@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "history/effects.h"
+#include "history/load_spec.h"
 #include "history/op.h"
 #include "history/sample.h"
 
@@ -124,6 +125,8 @@ struct evidence {
 	const cJSON *run;      /* the run's own event; NULL: there is none */
 	const cJSON *event;    /* the scenario's; NULL: there is none, or this is of the run itself */
 	int64_t begin_ns;      /* its time, or the run's */
+	struct load_spec load; /* that was asked for; what it does not tell is 0 */
+	bool has_load;
 	const cJSON *inforce;  /* settings as the running system told them last: [{name, value, unit}] */
 	const cJSON *final;    /* the last "final" event */
 	int64_t final_ns;      /* when it was told; 0: there is none */

@@ -12,7 +12,6 @@
 /* A load ends after "settle" began, so its last operation is not long before;
  * some seconds where a history was written by others. */
 #define ENDS_BEFORE_NS (5 * NS_PER_S)
-#define DEADLINE_NS (NS_PER_S) /* of a load that tells none */
 
 struct seen_ops {
 	const struct history *h;
@@ -114,11 +113,10 @@ bool evidence_counts_ops(const struct evidence *ev)
 /* How long after a load's last operation its end may be told. */
 static int64_t ends_within(const struct evidence *ev)
 {
-	const cJSON *load = json_get(ev->event, "load");
-	double rate = json_num(load, "rate", 0);
-	int64_t limit = ENDS_BEFORE_NS + json_i64(load, "deadline_ns", DEADLINE_NS);
+	const struct load_spec *load = &ev->load;
+	int64_t limit = ENDS_BEFORE_NS + (load->deadline_ns ? load->deadline_ns : load_spec_defaults.deadline_ns);
 
-	return rate > 0 ? limit + (int64_t)(3e9 / rate) : limit;
+	return load->rate > 0 ? limit + (int64_t)(3e9 / load->rate) : limit;
 }
 
 static const char *times_lack(struct evidence *ev, const struct seen_ops *o)

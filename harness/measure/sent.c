@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "measure/parts.h"
 
 /* Was the load the one that was asked for? An operation that was due, but never
@@ -64,7 +63,7 @@ void load_sent_make(const struct view *v, const struct baseline *b, struct measu
 	double missing;
 
 	memset(l, 0, sizeof(*l));
-	l->rate = json_num(json_get(v->ev->event, "load"), "rate", 0);
+	l->rate = v->ev->load.rate;
 	l->sent = all.sent;
 	l->given_up = all.n - all.sent;
 	l->due = due(l->rate, m->begin_ns, all.last_ns, all.n);

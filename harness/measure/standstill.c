@@ -1,7 +1,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "measure/parts.h"
 
@@ -56,16 +55,16 @@ struct asked {
 
 static struct asked asked_for(const struct view *main)
 {
-	const cJSON *load = json_get(main->ev->event, "load");
-	double rate = json_num(load, "rate", 0);
-	int64_t all = json_i64(load, "clients", 0), others = 0;
+	const struct load_spec *load = &main->ev->load;
+	double rate = load->rate;
+	int64_t all = load->clients, others = 0;
 
 	for (size_t i = 0; i < main->ev->ngroups; i++) {
 		rate -= main->ev->groups[i].rate;
 		others += main->ev->groups[i].clients;
 	}
 	return (struct asked){
-		.clients = all > others ? all - others : 0, .deadline_ns = json_i64(load, "deadline_ns", 0),
+		.clients = all > others ? all - others : 0, .deadline_ns = load->deadline_ns,
 		.period_ns = rate > 0 ? (int64_t)((double)NS_PER_S / rate) : 0,
 	};
 }

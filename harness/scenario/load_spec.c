@@ -1,31 +1,9 @@
 #include "scenario/load_spec.h"
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "manifest/manifest.h"
 
-enum {
-	CLIENTS_MAX = 4096,
-	KEYS_MAX = 100000,
-	PAYLOAD_MAX = 1000000,
-	WEIGHT_MAX = 1000000,
-};
-
-static const struct load_spec defaults = {
-	.rate = 200, .clients = 64, .deadline_ns = NS_PER_S, .keys = 8,
-	.mix = {[OP_INSERT] = 70, [OP_READ] = 15, [OP_CAS] = 15},
-};
-
-uint32_t load_spec_ops(const struct load_spec *l)
-{
-	uint32_t set = 0;
-
-	for (int f = 0; f < OP_KINDS; f++)
-		set |= l->mix[f] ? OP_BIT(f) : 0;
-	return set;
-}
-
-/* ---- from a file ---- */
+enum { CLIENTS_MAX = 4096, WEIGHT_MAX = 1000000 };
 
 static int read_int(const struct ynode *map, const char *key, int lo, int hi, int *out,
 		    struct err *e)
@@ -124,8 +102,8 @@ static int read_payload(const struct ynode *n, struct load_spec *l, struct err *
 {
 	int64_t v = n->kind == Y_SCALAR && n->plain ? quantity_bytes_of(n) : -1;
 
-	if (v < 0 || v > PAYLOAD_MAX)
-		return yaml_error(n, e, "payload is a size from 0 to %d bytes, such as 4096 or 4Ki%s%.40s", PAYLOAD_MAX,
+	if (v < 0 || v > LOAD_PAYLOAD_MAX)
+		return yaml_error(n, e, "payload is a size from 0 to %d bytes, such as 4096 or 4Ki%s%.40s", LOAD_PAYLOAD_MAX,
 				  n->kind == Y_SCALAR ? ", not " : "", n->kind == Y_SCALAR ? n->text : "");
 	l->payload_bytes = (int)v;
 	return 0;
@@ -138,7 +116,7 @@ int load_spec_read(const struct ynode *n, struct load_spec *l, struct err *e)
 	struct err all = {0}, one = {0};
 	const struct ynode *v;
 
-	*l = defaults;
+	*l = load_spec_defaults;
 	if (!n)
 		return 0;
 	if (yaml_check_keys(n, keys, "load", &one))
@@ -149,7 +127,7 @@ int load_spec_read(const struct ynode *n, struct load_spec *l, struct err *e)
 		err_add(&all, &one);
 	if (read_int(n, "clients", 1, CLIENTS_MAX, &l->clients, &one))
 		err_add(&all, &one);
-	if (read_int(n, "keys", 0, KEYS_MAX, &l->keys, &one))
+	if (read_int(n, "keys", 0, LOAD_KEYS_MAX, &l->keys, &one))
 		err_add(&all, &one);
 	if ((v = yaml_get(n, "payload")) && read_payload(v, l, &one))
 		err_add(&all, &one);
@@ -168,50 +146,4 @@ out:
 	if (all.kind)
 		*e = all;
 	return all.kind ? -1 : 0;
-}
-
-/* ---- JSON ---- */
-
-cJSON *load_spec_to_json(const struct load_spec *l)
-{
-	cJSON *o = cJSON_CreateObject(), *mix;
-
-	json_set_num(o, "rate", l->rate);
-	json_set_i64(o, "clients", l->clients);
-	json_set_i64(o, "deadline_ns", l->deadline_ns);
-	json_set_i64(o, "payload_bytes", l->payload_bytes);
-	json_set_i64(o, "keys", l->keys);
-	mix = cJSON_AddObjectToObject(o, "mix");
-	/* The first four are always there. */
-	for (int f = 0; f < OP_KINDS; f++)
-		if (l->mix[f] || f <= OP_CAS)
-			json_set_i64(mix, op_f_name((enum op_f)f), l->mix[f]);
-	if (l->minority)
-		json_set_i64(o, "minority", l->minority);
-	return o;
-}
-
-static int int_from_json(const cJSON *o, const char *key, int max, int *out, struct err *e)
-{
-	int64_t v = json_i64(o, key, *out);
-
-	if (v < 0 || v > max)
-		return err_set(e, ERR_INPUT, "load.%s must be 0 to %d", key, max);
-	*out = (int)v;
-	return 0;
-}
-
-int load_spec_from_json(const cJSON *o, struct load_spec *l, struct err *e)
-{
-	const cJSON *mix = json_get(o, "mix");
-
-	*l = defaults;
-	l->rate = json_num(o, "rate", l->rate);
-	l->clients = (int)json_i64(o, "clients", l->clients);
-	l->deadline_ns = json_i64(o, "deadline_ns", l->deadline_ns);
-	l->minority = (int)json_i64(o, "minority", l->minority);
-	for (int f = 0; mix && f < OP_KINDS; f++)
-		l->mix[f] = (int)json_i64(mix, op_f_name((enum op_f)f), 0);
-	return int_from_json(o, "payload_bytes", PAYLOAD_MAX, &l->payload_bytes, e) ||
-	       int_from_json(o, "keys", KEYS_MAX, &l->keys, e) ? -1 : 0;
 }

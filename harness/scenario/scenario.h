@@ -128,7 +128,7 @@ int scenario_read(struct arena *a, const char *path, const struct scenario_names
 const char *target_node_name(const char *target);
 
 /* The fields of the "scenario" event (history/event.h) that the file alone
- * decides: name, title, about, compare, file, system, variant, load{} (scenario/load_spec.h),
+ * decides: name, title, about, compare, file, system, variant, load{} (history/load_spec.h),
  * steps[{step, line, and by kind: duration_ns |
  * fault, id, target, for_ns, params{} | id | await, within_ns}],
  * expect[{name, metric, line, at_most, at_least, within_predicted, want,

@@ -145,21 +145,28 @@ static const char *step_words(struct page *p, const cJSON *st)
 			 for_ns ? text_duration(for_ns).s : "", step_params(p, json_get(st, "params")));
 }
 
+static const char *mix_words(struct page *p, const struct load_spec *load)
+{
+	cJSON *o = load_spec_to_json(load);
+	const char *words = load_spec_ops(load) ? value(p, o, "mix") : "–";
+
+	cJSON_Delete(o);
+	return words;
+}
+
 static void script(struct page *p)
 {
-	const cJSON *steps = json_get(p->s->event, "steps"), *load = json_get(p->s->event, "load");
-	const cJSON *mix = json_get(load, "mix"), *st;
+	const cJSON *steps = json_get(p->s->event, "steps"), *st;
+	const struct load_spec *load = &p->s->ev->load;
 
 	if (!cJSON_GetArraySize(steps))
 		return;
 	fprintf(p->f, "<details class=\"pr\"><summary>The script <span>(%s)</span></summary><ol>",
 		value(p, p->s->event, "file"));
-	if (load)
-		fprintf(p->f, "<li value=\"0\">load: %g operations a second from %lld clients, "
-			"deadline %s, mix %s</li>", json_num(load, "rate", 0),
-			(long long)json_i64(load, "clients", 0),
-			text_duration(json_i64(load, "deadline_ns", 0)).s,
-			mix ? value(p, load, "mix") : "–");
+	if (p->s->ev->has_load)
+		fprintf(p->f, "<li value=\"0\">load: %g operations a second from %d clients, "
+			"deadline %s, mix %s</li>", load->rate, load->clients,
+			text_duration(load->deadline_ns).s, mix_words(p, load));
 	cJSON_ArrayForEach(st, steps)
 		fprintf(p->f, "<li>%s</li>", step_words(p, st));
 	fputs("</ol></details>\n", p->f);
