@@ -307,13 +307,24 @@ static void read_final(struct evidence *ev, const cJSON *e)
 			.shard = (uint32_t)json_i64(a, "shard", 0), .member = text(a, "member")};
 }
 
+static void read_scenario(struct evidence *ev, const cJSON *e)
+{
+	const cJSON *load = json_get(e, "load"), *mix = json_get(load, "mix");
+	char *words = mix ? json_text(mix) : NULL;
+
+	ev->event = e;
+	ev->has_load = load != NULL;
+	load_spec_told(load, &ev->load);
+	if (words)
+		ev->mix = arena_strdup(&ev->arena, words);
+	free(words);
+}
+
 /* Of which the last one counts. */
 static void read_single(struct evidence *ev, const cJSON *e)
 {
 	if (event_is(e, "scenario") && !ev->event) {
-		ev->event = e;
-		ev->has_load = json_get(e, "load") != NULL;
-		load_spec_told(json_get(e, "load"), &ev->load);
+		read_scenario(ev, e);
 	} else if (event_is(e, "inforce")) {
 		ev->inforce = json_get(e, "settings");
 	} else if (event_is(e, "final")) {
@@ -444,7 +455,7 @@ void evidence_make(const cJSON *events, int scenario, effects_fn *effects, struc
 
 	memset(ev, 0, sizeof(*ev));
 	ev->scenario = scenario;
-	ev->broken_where = ev->broken_what = "";
+	ev->broken_where = ev->broken_what = ev->mix = "";
 	v = in_order(events, scenario, &n);
 	for (size_t i = 0; i < n; i++) {
 		read_single(ev, v[i].event);

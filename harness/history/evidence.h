@@ -126,6 +126,7 @@ struct evidence {
 	const cJSON *event;    /* the scenario's; NULL: there is none, or this is of the run itself */
 	int64_t begin_ns;      /* its time, or the run's */
 	struct load_spec load; /* that was asked for; what it does not tell is 0 */
+	const char *mix;       /* of the load, as it was told (JSON); "": it was not */
 	bool has_load;
 	const cJSON *inforce;  /* settings as the running system told them last: [{name, value, unit}] */
 	const cJSON *final;    /* the last "final" event */

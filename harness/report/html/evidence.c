@@ -145,15 +145,6 @@ static const char *step_words(struct page *p, const cJSON *st)
 			 for_ns ? text_duration(for_ns).s : "", step_params(p, json_get(st, "params")));
 }
 
-static const char *mix_words(struct page *p, const struct load_spec *load)
-{
-	cJSON *o = load_spec_to_json(load);
-	const char *words = load_spec_ops(load) ? value(p, o, "mix") : "–";
-
-	cJSON_Delete(o);
-	return words;
-}
-
 static void script(struct page *p)
 {
 	const cJSON *steps = json_get(p->s->event, "steps"), *st;
@@ -166,7 +157,7 @@ static void script(struct page *p)
 	if (p->s->ev->has_load)
 		fprintf(p->f, "<li value=\"0\">load: %g operations a second from %d clients, "
 			"deadline %s, mix %s</li>", load->rate, load->clients,
-			text_duration(load->deadline_ns).s, mix_words(p, load));
+			text_duration(load->deadline_ns).s, told(p, p->s->ev->mix));
 	cJSON_ArrayForEach(st, steps)
 		fprintf(p->f, "<li>%s</li>", step_words(p, st));
 	fputs("</ol></details>\n", p->f);
