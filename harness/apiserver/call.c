@@ -106,6 +106,17 @@ static void take_over(cJSON *body, const cJSON *have)
 		json_set(body, "status", cJSON_Duplicate(status, 1));
 }
 
+/* It counts the versions of a spec, from 1. */
+static void set_generation(cJSON *body, const cJSON *have)
+{
+	const cJSON *old = json_get(have, "spec"), *new = json_get(body, "spec");
+	cJSON *meta = cJSON_GetObjectItemCaseSensitive(body, "metadata");
+	int64_t n = json_i64(json_get(have, "metadata"), "generation", 0);
+
+	if (new && (!old || !cJSON_Compare(old, new, 1)))
+		json_set_i64(meta, "generation", n + 1);
+}
+
 /* A word of the metadata that the path says as well; NULL: they agree. */
 static const char *disagrees(struct call *rq, cJSON *body)
 {
@@ -231,6 +242,7 @@ static enum MHD_Result create(struct call *rq, cJSON *body)
 		return call_refuse(rq, 409, "AlreadyExists", "%s exists already", rq->kind->name);
 	}
 	take_over(body, NULL);
+	set_generation(body, NULL);
 	return store_it(rq, 201, NULL, body);
 }
 
@@ -262,7 +274,33 @@ static enum MHD_Result alter(struct call *rq, cJSON *body, bool merge)
 		return call_refuse(rq, 400, "BadRequest", "%s", "metadata has to be a map");
 	}
 	take_over(body, have);
+	set_generation(body, have);
 	return store_it(rq, 200, have, body);
+}
+
+/* What somebody has to see to first is only marked: a pod ends in its time, and a
+ * finalizer is taken out by whoever put it there, who then deletes the object. */
+static void delete_or_mark(const struct call *rq, const char *name, int grace_s)
+{
+	struct store *s = rq->s->conf->store;
+	cJSON *o, *meta;
+	char now[32];
+
+	if (rq->kind->id == KIND_POD) {
+		rq->s->conf->delete_pod(rq->s->conf->arg, rq->ns, name, grace_s);
+		return;
+	}
+	o = store_copy(s, rq->kind->id, rq->ns, name);
+	meta = cJSON_GetObjectItemCaseSensitive(o, "metadata");
+	if (!cJSON_GetArraySize(json_get(meta, "finalizers"))) {
+		cJSON_Delete(o);
+		store_delete(s, rq->kind->id, rq->ns, name);
+		return;
+	}
+	store_now(now);
+	if (!json_get(meta, "deletionTimestamp"))
+		json_set_str(meta, "deletionTimestamp", now);
+	store_put(s, rq->kind->id, o);
 }
 
 static enum MHD_Result delete_one(struct call *rq, const cJSON *options)
@@ -275,11 +313,7 @@ static enum MHD_Result delete_one(struct call *rq, const cJSON *options)
 		return call_refuse(rq, 404, "NotFound", "\"%s\" not found", rq->name);
 	if (uid && strcmp(uid, json_str(json_get(have, "metadata"), "uid", "")))
 		return call_refuse(rq, 409, "Conflict", "%s: the UID is another one", rq->name);
-	if (rq->kind->id == KIND_POD)
-		rq->s->conf->delete_pod(rq->s->conf->arg, rq->ns, rq->name,
-					(int)json_i64(options, "gracePeriodSeconds", -1));
-	else
-		store_delete(s, rq->kind->id, rq->ns, rq->name);
+	delete_or_mark(rq, rq->name, (int)json_i64(options, "gracePeriodSeconds", -1));
 	return call_refuse(rq, 200, "", "%s", "deleted");
 }
 
@@ -290,14 +324,8 @@ static enum MHD_Result delete_all(struct call *rq)
 				 call_arg(rq, "fieldSelector"));
 	const cJSON *o;
 
-	cJSON_ArrayForEach(o, json_get(list, "items")) {
-		const char *name = json_str(json_get(o, "metadata"), "name", "");
-
-		if (rq->kind->id == KIND_POD)
-			rq->s->conf->delete_pod(rq->s->conf->arg, rq->ns, name, -1);
-		else
-			store_delete(s, rq->kind->id, rq->ns, name);
-	}
+	cJSON_ArrayForEach(o, json_get(list, "items"))
+		delete_or_mark(rq, json_str(json_get(o, "metadata"), "name", ""), -1);
 	return call_answer(rq, 200, list);
 }
 

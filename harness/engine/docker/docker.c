@@ -302,6 +302,7 @@ static void docker_close(struct engine *en)
 	if ((d->controlling || d->here) && agents_down(en, &e))
 		log_warn("%s", e.msg);
 	store_free(&d->store);
+	docker_sets_free(d);
 	free(d->pods);
 	docker_accounts_free(d);
 	free(d->dns_text);
@@ -388,7 +389,8 @@ static void put_object(struct docker *d, const struct ynode *node)
 	const struct kind *kind = store_kind(json_str(o, "kind", ""));
 	cJSON *m = cJSON_GetObjectItem(o, "metadata");
 
-	if (!kind || !m) {
+	/* The run's own namespace is there. */
+	if (!kind || !m || kind->id == KIND_NAMESPACE) {
 		cJSON_Delete(o);
 		return;
 	}
@@ -396,7 +398,20 @@ static void put_object(struct docker *d, const struct ynode *node)
 		json_set_str(m, "namespace", d->kube.base.namespace);
 	if (kind->id == KIND_SECRET)
 		decode_secret(o);
-	store_put(&d->store, kind->id, o);
+	if (kind->id == KIND_PERSISTENT_VOLUME_CLAIM)
+		docker_claim_new(d, o);
+	else
+		store_put(&d->store, kind->id, o);
+}
+
+/* Marked as on a cluster: who changes what is in it looks for that. */
+static void put_namespace(struct docker *d)
+{
+	cJSON *o = cJSON_CreateObject(), *m = cJSON_AddObjectToObject(o, "metadata");
+
+	json_set_str(m, "name", d->kube.base.namespace);
+	json_set_str(cJSON_AddObjectToObject(m, "labels"), KUBE_RUN_LABEL, d->kube.base.conf.run_id);
+	store_put(&d->store, KIND_NAMESPACE, o);
 }
 
 static int apply(struct engine *en, const struct manifest *m, struct err *e)
@@ -413,6 +428,7 @@ static int apply(struct engine *en, const struct manifest *m, struct err *e)
 		return -1;
 	tell_adaptations(d, &log);
 	store_lock(&d->store);
+	put_namespace(d);
 	for (size_t i = 0; i < m->n; i++)
 		put_object(d, m->objects[i]);
 	store_unlock(&d->store);
@@ -436,7 +452,7 @@ static void drop_objects(struct docker *d, enum kind_id kind)
 
 static int remove_all(struct engine *en, int64_t deadline_ns, struct err *e)
 {
-	static const enum kind_id owners[] = {KIND_STATEFUL_SET, KIND_DEPLOYMENT, KIND_JOB};
+	static const enum kind_id owners[] = {KIND_CRON_JOB, KIND_STATEFUL_SET, KIND_DEPLOYMENT, KIND_JOB};
 	static const enum kind_id rest[] = {
 		KIND_SERVICE, KIND_ENDPOINTS, KIND_CONFIG_MAP, KIND_SECRET, KIND_EVENT,
 		KIND_PERSISTENT_VOLUME_CLAIM, KIND_PERSISTENT_VOLUME, KIND_SERVICE_ACCOUNT, KIND_ROLE,

@@ -18,7 +18,7 @@
  * fixtures need, done by the driver itself with a Docker daemon. Objects live
  * in a store (apiserver/store.c) that is served to pods and agents as
  * Kubernetes' API (apiserver/serve.c); one thread plays the controllers and the
- * scheduler (engine/docker/controller.c), one thread a pod plays its kubelet
+ * scheduler (engine/docker/controller/), one thread a pod plays its kubelet
  * (engine/docker/pod.c). So everything that the kube engines know of API objects
  * holds here as well.
  *
@@ -110,6 +110,13 @@ struct docker_account {
 	char *ns, *name, token[65];
 };
 
+/* What the controller of StatefulSets keeps of one. */
+struct docker_set {
+	char *uid;
+	char revision[64]; /* of those pods that no update has reached, and ... */
+	cJSON *template;   /* ... what it has in spec.template */
+};
+
 /* A load agent. */
 struct docker_agent {
 	char name[160], addr[64];
@@ -139,6 +146,8 @@ struct docker {
 	unsigned next_address[DOCKER_NODES], next_service;
 	pthread_t controller;
 	bool controlling, stop;
+	struct docker_set *sets;
+	size_t nsets, asets;
 	struct docker_pod **pods;
 	size_t npods, apods;
 	struct docker_account *accounts;
@@ -215,6 +224,9 @@ int docker_room(const struct docker *d, const struct manifest *m, struct err *e)
 /* The claim's volume, made on its node when it is not there yet. */
 int docker_claim_bind(struct docker *d, const char *ns, const char *claim, const char *node,
 		      struct err *e);
+/* A claim that is not there yet: takes it over, with the lock. */
+void docker_claim_new(struct docker *d, cJSON *claim);
+int docker_volume_remove(const struct docker *d, const char *volume, struct err *e);
 /* Where a claim's volume is; "" when it has none yet; with the lock. */
 const char *docker_claim_node(const struct docker *d, const char *ns, const char *claim);
 
@@ -233,7 +245,8 @@ int docker_admit(struct arena *a, const struct manifest *m, struct err *e);
 /* All that is refused in manifests as they are written: struct engine_ops' check. */
 int docker_check(struct arena *a, const struct manifest *m, struct err *e);
 
-/* engine/docker/controller.c */
+/* engine/docker/controller/ */
+void docker_sets_free(struct docker *d);
 int docker_controller_start(struct docker *d, struct err *e);
 void docker_controller_stop(struct docker *d);
 /* engine/docker/accounts.c: a service account's token, made when first asked

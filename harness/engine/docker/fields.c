@@ -124,8 +124,10 @@ static const struct field pod_fields[] = {
 
 static const struct field stateful_set[] = {
 	HONOURED("spec.serviceName"), HONOURED("spec.replicas"), HONOURED("spec.podManagementPolicy"),
-	HONOURED("spec.selector*"), TOLD("spec.minReadySeconds", ONE_VERSION), ONLY("spec.ordinals.start", AS_HERE, "0"),
-	TOLD("spec.revisionHistoryLimit", ONE_VERSION), TOLD("spec.updateStrategy*", ONE_VERSION),
+	HONOURED("spec.selector*"), HONOURED("spec.minReadySeconds"), ONLY("spec.ordinals.start", AS_HERE, "0"),
+	TOLD("spec.revisionHistoryLimit", "nothing is rolled back here"), HONOURED("spec.updateStrategy.type"),
+	HONOURED("spec.updateStrategy.rollingUpdate.partition"),
+	ONLY("spec.updateStrategy.rollingUpdate.maxUnavailable", AS_HERE, "1"),
 	TOLD("spec.persistentVolumeClaimRetentionPolicy*", "volumes go with the run"),
 	HONOURED("spec.volumeClaimTemplates[].metadata.name"),
 	HONOURED("spec.volumeClaimTemplates[].metadata.labels*"),

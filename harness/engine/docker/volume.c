@@ -202,6 +202,31 @@ int docker_volume_path(struct docker_pod *p, const cJSON *volume, char path[PATH
 
 /* ---- claims ---- */
 
+static void set_phase(cJSON *claim, const char *phase)
+{
+	cJSON *status = cJSON_CreateObject();
+
+	json_set_str(status, "phase", phase);
+	json_set(claim, "status", status);
+}
+
+void docker_claim_new(struct docker *d, cJSON *claim)
+{
+	static const char *const finalizer[] = {"kubernetes.io/pvc-protection"};
+
+	json_set(cJSON_GetObjectItem(claim, "metadata"), "finalizers", cJSON_CreateStringArray(finalizer, 1));
+	set_phase(claim, "Pending");
+	store_put(&d->store, KIND_PERSISTENT_VOLUME_CLAIM, claim);
+}
+
+int docker_volume_remove(const struct docker *d, const char *volume, struct err *e)
+{
+	struct volume_store s;
+
+	store_of(d, &s);
+	return volume_remove(&s, volume, e);
+}
+
 const char *docker_claim_node(const struct docker *d, const char *ns, const char *claim)
 {
 	const cJSON *c = store_get(&d->store, KIND_PERSISTENT_VOLUME_CLAIM, ns, claim), *pv;
@@ -218,7 +243,9 @@ static void bind(struct docker *d, cJSON *claim, const char *id, const char *nod
 
 	o = cJSON_AddObjectToObject(pv, "metadata");
 	json_set_str(o, "name", id);
-	json_set_str(cJSON_AddObjectToObject(o, "annotations"), "ordeal.dev/node", node);
+	o = cJSON_AddObjectToObject(o, "annotations");
+	json_set_str(o, "ordeal.dev/node", node);
+	json_set_str(o, "pv.kubernetes.io/provisioned-by", KUBE_PROVISIONER);
 	o = cJSON_AddObjectToObject(pv, "spec");
 	json_set(o, "capacity", cJSON_Duplicate(json_path(spec, "resources.requests"), 1));
 	json_set_str(o, "storageClassName", json_str(spec, "storageClassName", ""));
@@ -226,9 +253,10 @@ static void bind(struct docker *d, cJSON *claim, const char *id, const char *nod
 	o = cJSON_AddObjectToObject(o, "claimRef");
 	json_set_str(o, "namespace", json_str(meta, "namespace", ""));
 	json_set_str(o, "name", json_str(meta, "name", ""));
+	json_set_str(o, "uid", json_str(meta, "uid", ""));
 	store_put(&d->store, KIND_PERSISTENT_VOLUME, pv);
 	json_set_str(cJSON_GetObjectItem(claim, "spec"), "volumeName", id);
-	json_set_str(cJSON_AddObjectToObject(claim, "status"), "phase", "Bound");
+	set_phase(claim, "Bound");
 	store_put(&d->store, KIND_PERSISTENT_VOLUME_CLAIM, claim);
 }
 
