@@ -150,15 +150,15 @@ static void away_by_fault(const struct evidence *ev, const char *member, struct 
 {
 	for (size_t i = 0; i < ev->nfaults; i++) {
 		const struct fault_record *f = &ev->faults[i];
-		int64_t until = f->injected_ns;
+		int64_t from = f->does.one_by_one ? fault_came(ev, f, member) : f->injected_ns, until = from;
 
-		if (!f->injected_ns || !fault_reaches(ev, f, member))
+		if (!from || !fault_reaches(ev, f, member))
 			continue;
 		if (f->does.lasts && fault_does(f, EFFECT_SILENT | EFFECT_CUT_OFF | EFFECT_NODE_GONE))
 			until = f->healed_ns ? f->healed_ns : INT64_MAX;
 		if (until < INT64_MAX && (effects_die(&f->does) || fault_does(f, EFFECT_NODE_GONE)))
 			until = ready_again(ev, member, until);
-		add(out, f->injected_ns, until);
+		add(out, from, until);
 	}
 }
 

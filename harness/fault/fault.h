@@ -26,6 +26,7 @@
 enum fault_place {
 	FAULT_AT_NODE, /* at the agent of each target's node */
 	FAULT_AT_HOST, /* at the agent beside the driver */
+	FAULT_AT_ONE,  /* at the agent of the first target's node, for all of them */
 };
 
 struct fault_ops {
@@ -56,13 +57,20 @@ struct fault_ops {
 	 * journal_write(j) with everything that heal needs in j->record. */
 	int (*inject)(struct node *n, struct journal_entry *j, struct err *e);
 
+	/* Optional: how long all of it may take to happen, in ns, where that is more
+	 * than 15 s. */
+	int64_t (*takes)(const cJSON *params);
+
 	/* Evidence that it bites now: appends plain sentences with figures to
-	 * `evidence` and sets *bites. Called again and again until it bites. */
+	 * `evidence` and sets *bites. Called again and again until it bites. One
+	 * that takes its targets one by one sets j->effective_ns with the first, and
+	 * keeps the names of those that it has reached in j->record, "reached". */
 	int (*observe)(struct node *n, struct journal_entry *j, cJSON *evidence, bool *bites,
 		       struct err *e);
 
 	/* Optional. Called about every 100 ms while a lasting fault is on: lets it
-	 * follow a restarted pod. */
+	 * follow a restarted pod. Of one that takes its time, until it bites: lets it go
+	 * on. */
 	int (*follow)(struct node *n, struct journal_entry *j, struct err *e);
 
 	/* Undoes it from the record alone; idempotent; also after a crash in

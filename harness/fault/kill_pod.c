@@ -10,7 +10,6 @@
  *
  * One that had been told to end is not told so by "graceful".
  */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,9 +18,8 @@
 #include "fault/fault.h"
 #include "fault/journal.h"
 #include "base/procs.h"
+#include "fault/sweep.h"
 #include "fault/target.h"
-
-#define SWEEP_NS (500 * NS_PER_MS)
 
 static const char *const PARAMS[] = {"how", NULL};
 static const char *const HOWS[] = {"graceful", "force", "crash", NULL};
@@ -68,51 +66,13 @@ static int remember(struct node *n, const struct journal_entry *j, const cJSON *
 	return 0;
 }
 
-static bool listed(const struct pid_list *l, struct proc_id id)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (l->v[i].pid == id.pid && l->v[i].start_ticks == id.start_ticks)
-			return true;
-	return false;
-}
-
-/* SIGKILL to everything in the pod, again until nothing runs: a process may
- * fork between being listed and being killed. Returns how many were hit. */
-static int sweep(struct node *n, const char *uid, struct err *e)
-{
-	int64_t end_ns = clock_mono_ns() + SWEEP_NS;
-	struct pid_list pids = {0}, hit = {0};
-	int left, killed = -1;
-
-	do {
-		left = 0;
-		pid_list_free(&pids);
-		if (n->ops->pids(n, uid, true, &pids, e))
-			goto out;
-		for (size_t i = 0; i < pids.n; i++) {
-			if (procs_ended(pids.v[i].pid, pids.v[i].start_ticks))
-				continue;
-			left++;
-			if (procs_signal(pids.v[i], SIGKILL) == 0 && !listed(&hit, pids.v[i]))
-				pid_list_add(&hit, pids.v[i]);
-		}
-		if (left)
-			clock_sleep_until(clock_mono_ns() + NS_PER_MS);
-	} while (left && clock_mono_ns() < end_ns);
-	killed = (int)hit.n;
-out:
-	pid_list_free(&pids);
-	pid_list_free(&hit);
-	return killed;
-}
-
 static int kill_one(struct node *n, struct journal_entry *j, cJSON *pod, struct err *e)
 {
 	const char *how = plan_param(j->plan, "how", "crash"), *uid = json_str(pod, "uid", "");
 	int killed;
 
 	if (!strcmp(how, "crash")) {
-		killed = sweep(n, uid, e);
+		killed = pod_sweep(n, uid, e);
 		if (killed < 0)
 			return -1;
 		json_set_i64(pod, "killed", killed);

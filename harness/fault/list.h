@@ -5,4 +5,6 @@
 	X(fault_pause) \
 	X(fault_partition_node) \
 	X(fault_node_down) \
-	X(fault_fill_disk)
+	X(fault_fill_disk) \
+	X(fault_rolling_restart) \
+	X(fault_claim_lost)

@@ -24,6 +24,20 @@ struct node_volume {
 	char path[512]; /* where it is mounted, as this process sees it; "" nowhere */
 };
 
+/* A pod as the API server tells it. */
+struct node_pod {
+	char uid[64]; /* "": there is none */
+	char node[254];
+	bool deleting, ready;
+};
+
+/* What makes a pod, and makes it anew. */
+struct node_set {
+	char name[254], uid[64]; /* "": no StatefulSet does */
+	bool rolling;            /* a changed template reaches its pods, ... */
+	int64_t partition;       /* ... from this number on */
+};
+
 struct node_ops {
 	const char *name;
 	/* All processes of a pod; `sandbox` says whether the pause process of
@@ -52,6 +66,22 @@ struct node_ops {
 	 * grace. A pod that is gone is fine. */
 	int (*pod_delete)(struct node *n, const char *ns, const char *pod, const char *uid,
 			  int grace_s, struct err *e);
+	int (*pod_look)(struct node *n, const char *ns, const char *pod, struct node_pod *out,
+			struct err *e);
+	/* The StatefulSet of a pod. */
+	int (*set_of)(struct node *n, const char *ns, const char *pod, struct node_set *out,
+		      struct err *e);
+	/* Notes a time in the template of a set of ours, if it still has this
+	 * UID, as `kubectl rollout restart` does: its controller replaces the pods. */
+	int (*set_restart)(struct node *n, const char *ns, const char *set, const char *uid,
+			   const char *stamp, struct err *e);
+	/* The claims of a pod that are there: [{name, uid, volume, ours}]; "volume"
+	 * is "" while there is none; "ours": a run made both. */
+	int (*claims)(struct node *n, const char *ns, const char *pod, cJSON *out, struct err *e);
+	/* Deletes a claim of ours if it still has this UID; it goes once no pod uses
+	 * it. ERR_UNSUPPORTED when it is not ours to delete. One that is gone is fine. */
+	int (*claim_delete)(struct node *n, const char *ns, const char *claim, const char *uid,
+			    struct err *e);
 	/* Pods of a namespace that live on this node now:
 	 * [{name, uid, ip}]. */
 	int (*pods)(struct node *n, const char *ns, cJSON *out, struct err *e);

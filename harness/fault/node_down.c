@@ -26,7 +26,7 @@ static int check(const struct ynode *step, cJSON *params, struct err *e)
 static void effects(const cJSON *params, struct effects *out)
 {
 	out->what = EFFECT_NODE_GONE;
-	out->whole_node = true;
+	out->whole_node = out->told_at_once = true;
 	out->notice = strcmp(json_str(params, "how", "power-cut"), "stop") ? NOTICE_NONE : NOTICE_FULL;
 }
 

@@ -418,7 +418,8 @@ static void finish_final(struct evidence *ev)
 			ev->unsettled = ev->phases[i].detail;
 }
 
-/* Each agent tells of its own part, and there is one on each target's node. */
+/* Each agent tells of its own part, and there is one on each target's node, unless
+ * one tells of all. */
 static bool everywhere(const struct fault_record *f)
 {
 	int nodes = 0;
@@ -427,7 +428,7 @@ static bool everywhere(const struct fault_record *f)
 	for (size_t i = 0; i < f->ntargets; i++) {
 		for (k = 0; k < i && strcmp(f->targets[k].node, f->targets[i].node); k++)
 			;
-		nodes += k == i && *f->targets[i].node;
+		nodes += k == i && *f->targets[i].node && !f->does.told_at_once;
 	}
 	for (size_t i = 0; i < f->ntargets && f->effective; i++)
 		if (!f->targets[i].bit)
@@ -442,8 +443,8 @@ static void finish_faults(struct reading *r)
 
 		if (!f->injected_ns)
 			f->injected_ns = f->effective_ns;
-		f->bites = everywhere(f);
 		r->effects(f->name, f->params, &f->does);
+		f->bites = everywhere(f);
 	}
 }
 

@@ -297,6 +297,16 @@ bool fault_reaches(const struct evidence *ev, const struct fault_record *f, cons
  * frozen, cut off or gone with its node. */
 bool evidence_out(const struct evidence *ev, const char *pod, int64_t t_ns);
 
+/* When it came to this member: with its injection, or, one by one, when the
+ * member's pod was told to end; 0: never, or nothing tells. */
+int64_t fault_came(const struct evidence *ev, const struct fault_record *f, const char *member);
+
+/* Of one that takes its targets one by one, the last that it had come to by t_ns,
+ * as if it had been a fault of that one alone: in the role that it had then, undone
+ * when it was ready again. `t` is where *out keeps it. False: nobody by then. */
+bool fault_hit(const struct evidence *ev, const struct fault_record *f, int64_t t_ns,
+	       struct fault_record *out, struct fault_target *t);
+
 /* Is t_ns within the time in which it was certainly or perhaps on: from its
  * effect until it was healed? */
 bool fault_on(const struct fault_record *f, int64_t t_ns);

@@ -205,6 +205,70 @@ bool evidence_out(const struct evidence *ev, const char *pod, int64_t t_ns)
 	return false;
 }
 
+int64_t fault_came(const struct evidence *ev, const struct fault_record *f, const char *member)
+{
+	const struct fault_target *t = NULL;
+
+	for (size_t i = 0; i < f->ntargets; i++)
+		if (!strcmp(f->targets[i].member, member))
+			t = &f->targets[i];
+	if (!t || !f->does.one_by_one)
+		return t ? f->injected_ns : 0;
+	for (size_t i = 0; i < ev->npods; i++) {
+		const struct pod_seen *p = &ev->pods[i];
+
+		if (p->t_ns >= f->injected_ns && !strcmp(p->name, member) &&
+		    (p->deleted || p->gone || (*p->uid && strcmp(p->uid, t->uid))))
+			return p->t_ns;
+	}
+	return 0;
+}
+
+/* When the pod that took the place of this one was ready first; 0: never. */
+static int64_t replaced(const struct evidence *ev, const struct fault_target *t, int64_t from_ns)
+{
+	for (size_t i = 0; i < ev->npods; i++) {
+		const struct pod_seen *p = &ev->pods[i];
+
+		if (p->t_ns >= from_ns && !strcmp(p->name, t->member) && *p->uid && strcmp(p->uid, t->uid) &&
+		    p->ready && !p->deleted && !p->gone)
+			return p->t_ns;
+	}
+	return 0;
+}
+
+bool fault_hit(const struct evidence *ev, const struct fault_record *f, int64_t t_ns, struct fault_record *out,
+	       struct fault_target *t)
+{
+	const struct sample *was;
+	int64_t last = 0;
+
+	for (size_t i = 0; f->does.one_by_one && i < f->ntargets; i++) {
+		int64_t came = fault_came(ev, f, f->targets[i].member);
+
+		if (!came || came > t_ns || came < last)
+			continue;
+		last = came;
+		*t = f->targets[i];
+	}
+	if (!last)
+		return false;
+	was = evidence_answer(ev, t->member, last);
+	if (was && was->role != ROLE_UNKNOWN) {
+		t->role = was->role;
+		t->role_told = role_name(was->role);
+	}
+	*out = *f;
+	out->targets = t;
+	out->ntargets = 1;
+	out->target = t->member;
+	out->role = t->role_told;
+	out->node = t->node;
+	out->injected_ns = out->effective_ns = last;
+	out->healing_ns = out->healed_ns = replaced(ev, t, last);
+	return true;
+}
+
 bool fault_does(const struct fault_record *f, uint32_t effects)
 {
 	return f->does.what & effects;

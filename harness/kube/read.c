@@ -45,3 +45,11 @@ int kube_pod_restarts(const cJSON *pod)
 		n += json_i64(c, "restartCount", 0);
 	return (int)n;
 }
+
+bool kube_volume_is_ours(const cJSON *pv)
+{
+	const char *by = json_str(json_path(pv, "metadata.annotations"),
+				  "pv.kubernetes.io/provisioned-by", "");
+
+	return !strcmp(by, KUBE_PROVISIONER) || *kube_label(pv, KUBE_RUN_LABEL);
+}

@@ -86,7 +86,8 @@ static void find_broken(const struct evidence *ev, struct measured *m)
 
 		if (f->no_effect)
 			snprintf(what, sizeof(what), "fault %s had no measurable effect", f->id);
-		else if (f->injected_ns && !f->bites)
+		/* One by one, it may have come to some only: that is for the gate to weigh. */
+		else if (f->injected_ns && !f->bites && !(f->does.one_by_one && f->effective_ns))
 			snprintf(what, sizeof(what), "fault %s was injected, but its effect was %s", f->id,
 				 f->effective_ns ? "not seen at every target" : "never seen");
 		else if (!strcmp(f->state, "heal-failed"))
@@ -166,21 +167,51 @@ static void begin_parts(const struct fault_seen *f, const struct baseline *b, st
 	}
 }
 
+/* What the rules are asked about: the fault, or, where it takes its targets one by
+ * one, what it did to the one that the outage began with; without an outage to the
+ * one that was a primary, or to any. */
+static const struct fault_record *asked(const struct view *v, const struct baseline *b, const struct fault_seen *f,
+					struct fault_record *hit, struct fault_target *t)
+{
+	const struct fault_record *r = f->rec;
+	int64_t by = f->outage.any ? f->outage.down_hi + b->gap_limit_ns : INT64_MAX;
+
+	if (!fault_hit(v->ev, r, by, hit, t))
+		return r;
+	for (size_t i = 0; !f->outage.any && t->role != ROLE_PRIMARY && i < r->ntargets; i++) {
+		int64_t came = fault_came(v->ev, r, r->targets[i].member);
+		struct fault_target other;
+		struct fault_record one;
+
+		if (came && fault_hit(v->ev, r, came, &one, &other) && other.role == ROLE_PRIMARY)
+			fault_hit(v->ev, r, came, hit, t);
+	}
+	return hit;
+}
+
 static void explain(const struct view *v, const struct baseline *b, const struct model_ops *model,
 		    struct fault_seen *f)
 {
 	struct milestones *ms = &f->outage.m;
+	struct fault_target t;
+	struct fault_record hit;
+	const struct fault_record *rec = asked(v, b, f, &hit, &t);
 
 	if (model && model->predict)
-		model->predict(v->ev, f->rec, &f->predicted);
+		model->predict(v->ev, rec, &f->predicted);
 	begin_parts(f, b, ms);
+	if (rec == &hit) {
+		ms->effective = hit.effective_ns;
+		ms->from_heal = false;
+		ms->hit = t.member;
+	}
 	if (f->outage.any && f->outage.ended) {
 		ms->first_ack = f->outage.up_hi;
 		ms->resolved_ns = resolved(v, ms->first_ack);
 		ms->baseline = baseline_back(v, b, ms->first_ack);
 	}
 	if (model && model->explain && f->outage.any)
-		model->explain(v->ev, f->rec, &f->predicted, ms);
+		model->explain(v->ev, rec, &f->predicted, ms);
 	window_of_winner(&f->predicted, ms);
 }
 

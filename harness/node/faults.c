@@ -315,6 +315,11 @@ int node_faults_observe(struct node_faults *f, const char *id, cJSON **out, stru
 		json_set_bool(*out, "bites", l->bites);
 		/* Known only once its evidence is. */
 		json_set_i64(*out, "effective_ns", l->bites ? l->j.effective_ns : 0);
+		/* Of one that takes them one by one. */
+		if (json_get(l->j.record, "reached")) {
+			json_set_i64(*out, "effective_ns", l->j.effective_ns);
+			json_set(*out, "reached", cJSON_Duplicate(json_get(l->j.record, "reached"), 1));
+		}
 		json_set(*out, "evidence", copy_of(l->evidence));
 	}
 	pthread_mutex_unlock(&f->lock);

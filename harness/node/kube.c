@@ -17,65 +17,31 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define API_TIMEOUT_NS (5 * NS_PER_S)
 #define PODS_FRESH_NS (250 * NS_PER_MS)
 #define CONTROL_PLANE "node-role.kubernetes.io%2Fcontrol-plane"
-
-static int get_pod(struct node_kube *k, const char *ns, const char *name, cJSON **pod,
-		   struct err *e)
-{
-	char url[500];
-
-	snprintf(url, sizeof(url), "/api/v1/namespaces/%s/pods/%s", ns, name);
-	return kube_node_get(k, url, pod, e);
-}
 
 static int pod_uid(struct node *n, const char *ns, const char *name, char uid[64], bool *deleting,
 		   struct err *e)
 {
-	const cJSON *meta;
-	cJSON *pod = NULL;
+	struct node_pod pod;
 
-	uid[0] = '\0';
-	*deleting = false;
-	if (get_pod(n->impl, ns, name, &pod, e))
+	if (kube_pod_look(n, ns, name, &pod, e))
 		return -1;
-	meta = json_get(pod, "metadata");
-	mem_copy_str(uid, 64, json_str(meta, "uid", ""));
-	*deleting = json_get(meta, "deletionTimestamp") != NULL;
-	cJSON_Delete(pod);
+	mem_copy_str(uid, 64, pod.uid);
+	*deleting = pod.deleting;
 	return 0;
 }
 
 static int pod_delete(struct node *n, const char *ns, const char *name, const char *uid,
 		      int grace_s, struct err *e)
 {
-	struct node_kube *k = n->impl;
-	cJSON *body = cJSON_CreateObject(), *pre;
-	struct kube_request q = {.method = "DELETE", .type = KUBE_JSON, .timeout_ns = API_TIMEOUT_NS};
-	struct buf answer = {0};
-	char url[500], *text;
-	int status = 0, r;
+	cJSON *body = kube_delete_options(uid, grace_s);
+	char url[500];
+	int r;
 
-	json_set_str(body, "apiVersion", "v1");
-	json_set_str(body, "kind", "DeleteOptions");
-	if (grace_s >= 0)
-		json_set_i64(body, "gracePeriodSeconds", grace_s);
-	pre = cJSON_AddObjectToObject(body, "preconditions");
-	json_set_str(pre, "uid", uid);
-	text = json_text(body);
-	cJSON_Delete(body);
 	snprintf(url, sizeof(url), "/api/v1/namespaces/%s/pods/%s", ns, name);
-	q.path = url;
-	q.body = text;
-	pthread_mutex_lock(&k->lock);
-	r = kube_http(k->client, &q, &answer, &status, e);
-	pthread_mutex_unlock(&k->lock);
-	/* 409: another pod of that name is there already. */
-	if (!r && status >= 300 && status != 404 && status != 409)
-		r = kube_status_error(status, buf_cstr(&answer), "delete", name, e);
-	buf_free(&answer);
-	free(text);
+	r = kube_node_send(n->impl, "DELETE", url, KUBE_JSON, body, true, e);
+	cJSON_Delete(body);
 	return r;
 }
 
@@ -179,6 +145,11 @@ static const struct node_ops KUBE_OPS = {
 	.volume_now = kube_volume_now,
 	.pod_uid = pod_uid,
 	.pod_delete = pod_delete,
+	.pod_look = kube_pod_look,
+	.set_of = kube_set_of,
+	.set_restart = kube_set_restart,
+	.claims = kube_claims,
+	.claim_delete = kube_claim_delete,
 	.pods = pods,
 	.addresses = addresses,
 	.host_netns = "/proc/1/ns/net",

@@ -115,9 +115,16 @@ static void follow(struct node *n, struct live *l)
 			 (long long)(LAPSE_NS / NS_PER_S), e.msg);
 }
 
+/* For how long its effect is looked for unasked. */
+static int64_t effect_within_ns(const struct live *l)
+{
+	return l->ops->takes ? l->ops->takes(json_get(l->j.plan, "params")) : EFFECT_WITHIN_NS;
+}
+
 int64_t live_tend(struct node *n, struct live *l, int64_t renewed_ns)
 {
 	int64_t now = clock_mono_ns(), ttl_ms = json_i64(l->j.plan, "ttl_ms", 0);
+	bool awaited;
 	struct err e = {0};
 
 	if (l->healed)
@@ -131,12 +138,13 @@ int64_t live_tend(struct node *n, struct live *l, int64_t renewed_ns)
 		live_end(n, l, "its time is over, and nobody renewed it", &e);
 		return FOLLOW_NS;
 	}
-	if (!l->bites && now - l->started_ns < EFFECT_WITHIN_NS && live_look(n, l, &e))
+	awaited = !l->bites && now - l->started_ns < effect_within_ns(l);
+	if (awaited && live_look(n, l, &e))
 		complain(l, "cannot be observed", &e);
-	if (l->ops->lasting && l->ops->follow)
+	if (l->ops->follow && (l->ops->lasting || (awaited && !l->bites)))
 		follow(n, l);
-	if (!l->bites && now - l->started_ns < EFFECT_WITHIN_NS)
-		return SOON_NS;
+	if (awaited && !l->bites)
+		return l->ops->takes ? FOLLOW_NS : SOON_NS;
 	return l->ops->lasting ? FOLLOW_NS : LIVE_CALM_NS;
 }
 

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "kube/read.h"
 #include "kube/watch.h"
 #include "manifest/manifest.h"
 
@@ -59,8 +60,8 @@ static void on_change(void *arg, const char *type, const cJSON *object)
 
 	/* Of what is gone, only the name is told. */
 	if (!strcmp(type, "DELETED") ||
-	    !strcmp(json_str(a, CLAIM_PROVISIONER, ""), VOLUMES_PROVISIONER) ||
-	    !strcmp(json_str(a, PV_PROVISIONED_BY, ""), VOLUMES_PROVISIONER))
+	    !strcmp(json_str(a, CLAIM_PROVISIONER, ""), KUBE_PROVISIONER) ||
+	    !strcmp(json_str(a, PV_PROVISIONED_BY, ""), KUBE_PROVISIONER))
 		kick(v);
 }
 

@@ -15,8 +15,6 @@
  * starts no pod on it. Released volumes are removed whatever their class
  * says; after a restart of the node everything is mounted again. */
 
-#define VOLUMES_PROVISIONER "ordeal.dev/loop"
-
 struct volumes;
 
 /* Mounts what the node holds, then works in threads of its own. `n` and

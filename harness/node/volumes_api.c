@@ -62,7 +62,7 @@ static void take_claim(const struct volumes_api *a, const cJSON *namespaces, con
 	const cJSON *notes = json_get(meta, "annotations");
 	struct claim *c;
 
-	if (strcmp(json_str(notes, CLAIM_PROVISIONER, ""), VOLUMES_PROVISIONER) ||
+	if (strcmp(json_str(notes, CLAIM_PROVISIONER, ""), KUBE_PROVISIONER) ||
 	    strcmp(json_str(notes, CLAIM_NODE, ""), a->node) || json_str(spec, "volumeName", "")[0] ||
 	    json_get(meta, "deletionTimestamp") || !in_run(namespaces, o))
 		return;
@@ -106,7 +106,7 @@ bool volumes_api_here(const struct volumes_api *a, const cJSON *pv)
 {
 	const cJSON *notes = json_path(pv, "metadata.annotations");
 
-	return !strcmp(json_str(notes, PV_PROVISIONED_BY, ""), VOLUMES_PROVISIONER) &&
+	return !strcmp(json_str(notes, PV_PROVISIONED_BY, ""), KUBE_PROVISIONER) &&
 	       !strcmp(json_str(notes, PV_NODE, ""), a->node);
 }
 
@@ -178,7 +178,7 @@ int volumes_api_create_pv(struct volumes_api *a, const struct claim *c, const ch
 	meta = child(pv, "metadata");
 	json_set_str(meta, "name", c->pv);
 	notes = child(meta, "annotations");
-	json_set_str(notes, PV_PROVISIONED_BY, VOLUMES_PROVISIONER);
+	json_set_str(notes, PV_PROVISIONED_BY, KUBE_PROVISIONER);
 	json_set_str(notes, PV_NODE, a->node);
 	spec = child(pv, "spec");
 	json_set_str(child(spec, "capacity"), "storage", c->size);

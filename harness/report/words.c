@@ -52,6 +52,10 @@ static const char *became(const struct effects *e)
 		[NOTICE_FULL] = "'s pod was deleted gracefully",
 	};
 
+	if (e->one_by_one && e->what & EFFECT_POD_RECREATED)
+		return "'s pod was restarted by its controller";
+	if ((e->what & EFFECT_POD_RECREATED) && (e->what & EFFECT_STORAGE_EMPTY))
+		return " lost its pod and its volume";
 	if (e->what & EFFECT_POD_RECREATED)
 		return deleted[e->notice];
 	if (e->what & EFFECT_PROCESS_DIES)
@@ -94,6 +98,10 @@ static struct many became_many(const struct effects *e)
 		[NOTICE_FULL] = " pods were deleted gracefully",
 	};
 
+	if (e->one_by_one && e->what & EFFECT_POD_RECREATED)
+		return (struct many){"", " pods were restarted one by one"};
+	if ((e->what & EFFECT_POD_RECREATED) && (e->what & EFFECT_STORAGE_EMPTY))
+		return (struct many){"", " pods were lost with their volumes"};
 	if (e->what & EFFECT_POD_RECREATED)
 		return (struct many){"", deleted[e->notice]};
 	if (e->what & EFFECT_PROCESS_DIES)

@@ -135,8 +135,33 @@ static void find_agents(struct injection *inj)
 		add_agent(inj, mem_strdup("host"));
 		return;
 	}
-	cJSON_ArrayForEach(t, json_get(inj->plan, "targets"))
+	cJSON_ArrayForEach(t, json_get(inj->plan, "targets")) {
+		if (inj->nagents && inj->ops->place == FAULT_AT_ONE)
+			return;
 		add_agent(inj, mem_fmt("node/%s", json_str(t, "node", "")));
+	}
+}
+
+static bool named(const cJSON *names, const char *name)
+{
+	const cJSON *it;
+
+	cJSON_ArrayForEach(it, names)
+		if (cJSON_IsString(it) && !strcmp(it->valuestring, name))
+			return true;
+	return false;
+}
+
+/* All, or those that one which takes them one by one has reached. */
+static cJSON *targets_now(const struct injection *inj)
+{
+	cJSON *out = cJSON_CreateArray();
+	const cJSON *t;
+
+	cJSON_ArrayForEach(t, json_get(inj->plan, "targets"))
+		if (!inj->reached || named(inj->reached, json_str(t, "member", "")))
+			json_push(out, cJSON_Duplicate(t, 1));
+	return out;
 }
 
 static void emit_state(struct stage *st, const struct injection *inj, const char *state,
@@ -164,7 +189,7 @@ static void emit_state(struct stage *st, const struct injection *inj, const char
 	inj->ops->effects(params, &does);
 	if (effects_silence(&does))
 		json_set_bool(ev, "silences", true);
-	json_set(ev, "targets", cJSON_Duplicate(json_get(inj->plan, "targets"), 1));
+	json_set(ev, "targets", targets_now(inj));
 	json_set(ev, "params", cJSON_Duplicate(params, 1));
 	if (evidence)
 		json_set(ev, "evidence", cJSON_Duplicate(evidence, 1));
@@ -274,11 +299,30 @@ static int inject_all(struct stage *st, struct injection *inj, struct err *e)
 	return 0;
 }
 
-/* Asks one agent until its part bites. */
-static int observe_one(struct stage *st, struct injection *inj, const char *agent, bool *bites,
-		       struct err *e)
+static int64_t observe_until(const struct injection *inj)
 {
-	int64_t end_ns = clock_mono_ns() + OBSERVE_WITHIN_NS;
+	const struct fault_ops *ops = inj->ops;
+
+	return clock_mono_ns() + (ops->takes ? ops->takes(json_get(inj->plan, "params")) : OBSERVE_WITHIN_NS);
+}
+
+/* What an agent says of a fault that takes its targets one by one: whom it has
+ * reached. True once there is one. */
+static bool begun(struct injection *inj, const cJSON *answer)
+{
+	if (!json_get(answer, "reached"))
+		return false;
+	cJSON_Delete(inj->reached);
+	inj->reached = cJSON_Duplicate(json_get(answer, "reached"), 1);
+	return cJSON_GetArraySize(inj->reached) > 0;
+}
+
+/* Asks one agent until its part bites. One that has reached some of its targets
+ * when its time is over took effect at those. */
+static int observe_one(struct stage *st, struct injection *inj, const char *agent, const struct tending *tend,
+		       bool *bites, struct err *e)
+{
+	int64_t first_ns = clock_mono_ns() + OBSERVE_WITHIN_NS, end_ns = observe_until(inj);
 	struct agent_clock c;
 	char path[160];
 
@@ -287,23 +331,28 @@ static int observe_one(struct stage *st, struct injection *inj, const char *agen
 		return -1;
 	for (;;) {
 		cJSON *a = NULL;
+		bool over, some;
 
 		if (stage_call(st, agent, "GET", path, NULL, 10 * NS_PER_S, &a, e))
 			return -1;
-		*bites = json_bool(a, "bites", false);
-		if (*bites || clock_mono_ns() > end_ns)
+		some = begun(inj, a);
+		over = json_bool(a, "bites", false) || clock_mono_ns() > end_ns ||
+		       (inj->reached && !json_i64(a, "effective_ns", 0) && clock_mono_ns() > first_ns);
+		*bites = json_bool(a, "bites", false) || some;
+		if (over)
 			emit_state(st, inj, *bites ? "effective" : "no-effect",
 				   *bites ? json_i64(a, "effective_ns", 0) + c.offset_ns : 0,
 				   c.error_ns, json_get(a, "evidence"));
 		cJSON_Delete(a);
-		if (*bites || clock_mono_ns() > end_ns)
+		if (over)
 			return 0;
-		if (stage_sleep_until(st, clock_mono_ns() + OBSERVE_EVERY_NS, e))
+		if (stage_sleep_until(st, clock_mono_ns() + OBSERVE_EVERY_NS, e) || (tend && tend->fn(tend->arg, e)))
 			return -1;
 	}
 }
 
-int injection_start(struct stage *st, struct injection *inj, bool *bites, struct err *e)
+int injection_start(struct stage *st, struct injection *inj, const struct tending *tend, bool *bites,
+		    struct err *e)
 {
 	*bites = true;
 	log_info("fault %s: %s on %s", inj->step->id, inj->ops->name, inj->step->target);
@@ -312,7 +361,7 @@ int injection_start(struct stage *st, struct injection *inj, bool *bites, struct
 	for (size_t i = 0; i < inj->nagents; i++) {
 		bool one = false;
 
-		if (observe_one(st, inj, inj->agents[i], &one, e))
+		if (observe_one(st, inj, inj->agents[i], tend, &one, e))
 			return -1;
 		*bites = *bites && one;
 	}
@@ -386,7 +435,8 @@ int injection_heal(struct stage *st, struct injection *inj, struct err *e)
 void injection_free(struct injection *inj)
 {
 	cJSON_Delete(inj->plan);
-	inj->plan = NULL;
+	cJSON_Delete(inj->reached);
+	inj->plan = inj->reached = NULL;
 	for (size_t i = 0; i < inj->nagents; i++)
 		free(inj->agents[i]);
 	free(inj->agents);

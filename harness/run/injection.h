@@ -17,6 +17,7 @@ struct injection {
 	const struct step *step;
 	const struct fault_ops *ops;
 	cJSON *plan;                     /* as sent; owned */
+	cJSON *reached;                  /* names of those that it has come to, one by one; owned, NULL: all at once */
 	char **agents;                   /* each once; owned */
 	size_t nagents, agents_alloc;
 	int64_t heal_at_ns;              /* 0: by a heal step or the end */
@@ -29,10 +30,17 @@ struct injection {
 int injection_plan(struct stage *st, const struct step *step, const char *ns, struct rng *rng,
 		   struct injection *inj, struct err *e);
 
+/* What is seen to while a fault takes its time; an error ends the waiting. */
+struct tending {
+	int (*fn)(void *arg, struct err *e);
+	void *arg;
+};
+
 /* Injects and waits for the evidence that it bites. When there is none in
  * time, a "no-effect" event is written and *bites is false: the scenario is
- * then broken, whatever else it measured. */
-int injection_start(struct stage *st, struct injection *inj, bool *bites, struct err *e);
+ * then broken, whatever else it measured. `tend` may be NULL. */
+int injection_start(struct stage *st, struct injection *inj, const struct tending *tend, bool *bites,
+		    struct err *e);
 
 /* Heals; safe to call again. An agent that does not answer is tried until
  * the fault's own dead-man time is over. */

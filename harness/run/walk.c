@@ -10,8 +10,10 @@
 #define BREAKS_WITHIN_NS (8 * NS_PER_S)
 
 /* Heals what is due by the clock. */
-static int heal_due(struct walk *w, struct err *e)
+static int heal_due(void *walk, struct err *e)
 {
+	struct walk *w = walk;
+
 	for (size_t i = 0; i < w->ninj; i++) {
 		if (w->inj[i].on && w->inj[i].heal_at_ns &&
 		    clock_mono_ns() >= w->inj[i].heal_at_ns && injection_heal(w->st, &w->inj[i], e))
@@ -125,6 +127,7 @@ static struct injection *injection_by_id(struct walk *w, const char *id)
 
 static int inject(struct walk *w, const struct step *s, struct err *e)
 {
+	const struct tending tend = {heal_due, w};
 	struct injection *inj;
 	cJSON *status = NULL;
 	bool bites = false;
@@ -140,7 +143,7 @@ static int inject(struct walk *w, const struct step *s, struct err *e)
 	if (injection_plan(w->st, s, ((struct engine_base *)w->st->en)->namespace, &w->rng, inj, e))
 		return -1;
 	w->broke = false;
-	if (injection_start(w->st, inj, &bites, e))
+	if (injection_start(w->st, inj, &tend, &bites, e))
 		return -1;
 	w->fault_bit_ns = clock_mono_ns();
 	if (!bites)

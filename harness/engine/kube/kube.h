@@ -18,7 +18,6 @@
 
 #define KUBE_SYSTEM_NS "ordeal-system" /* where the node agents live */
 #define KUBE_AGENT_LABEL "ordeal.dev/agent"
-#define KUBE_PROVISIONER "ordeal.dev/loop"
 #define KUBE_NODE_ROLE "ordeal-node-agent"
 #define KUBE_LOAD_POD "ordeal-load-agent"
 
@@ -100,7 +99,6 @@ int kube_class_rules(struct kube *k, struct adapt_rules *r, struct err *e);
  * (policy Delete or Recycle) is refused. */
 int kube_refuse_doomed(struct kube *k, const struct manifest *m, struct err *e);
 /* engine/kube/remove.c */
-bool kube_volume_is_ours(const cJSON *pv);
 int kube_engine_remove(struct engine *en, int64_t deadline_ns, struct err *e);
 int kube_remove_namespace(struct kube *k, const char *ns, int64_t deadline_ns, struct err *e);
 int kube_remove_volumes(struct kube *k, int64_t deadline_ns, cJSON *found, struct err *e);

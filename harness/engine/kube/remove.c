@@ -33,14 +33,6 @@ static const char *policy(const cJSON *pv)
 	return json_str(json_get(pv, "spec"), "persistentVolumeReclaimPolicy", "Retain");
 }
 
-bool kube_volume_is_ours(const cJSON *pv)
-{
-	const char *by = json_str(json_path(pv, "metadata.annotations"),
-				  "pv.kubernetes.io/provisioned-by", "");
-
-	return !strcmp(by, KUBE_PROVISIONER) || *kube_label(pv, KUBE_RUN_LABEL);
-}
-
 /* Ours are reclaimed by the node agents whatever their policy, once they are
  * released. All others that claims of the run were bound to are somebody
  * else's: what becomes of them is for their policy to say, and for us to tell. */

@@ -165,7 +165,8 @@ static void breakdown_plot(struct page *p, const struct fault_seen *f, size_t nu
 {
 	struct ruler r;
 	int rows = f->predicted.known ? (int)f->predicted.n : 0, bottom = 64 + rows * 40;
-	const char *began = f->outage.m.from_heal ? "was healed" : "took effect";
+	const char *began = f->outage.m.hit ? arena_fmt(p->a, "came to %s", esc(p, f->outage.m.hit)) :
+			    f->outage.m.from_heal ? "was healed" : "took effect";
 
 	ruler_make(&r, f, parts, n);
 	fprintf(p->f, "<figure><svg role=\"img\" width=\"100%%\" height=\"%d\" "
@@ -224,6 +225,9 @@ void html_breakdown(struct page *p, const struct fault_seen *f)
 			esc(p, f->outage.met->id));
 	if (f->outage.m.from_heal)
 		fputs("<p>It began when the fault was healed: its parts are counted from there.</p>\n", p->f);
+	if (f->outage.m.hit)
+		fprintf(p->f, "<p>It takes its targets one by one: the parts are counted from when it came to %s, and the "
+			"rules are those for that one.</p>\n", esc(p, f->outage.m.hit));
 	if (f->outage.any || f->predicted.known)
 		breakdown_plot(p, f, number, parts, n);
 	if (n)
