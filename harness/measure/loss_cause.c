@@ -19,6 +19,8 @@
  *                  the write had reached it.
  *  lost on restart the member that acknowledged it was started anew, and was
  *                  primary again before any other.
+ *                  Of the last two: where the fault took that member's volume, it
+ *                  is said.
  *  evicted         none of these, and the system says that it evicted keys:
  *                  loss_evicted.c sees to it that they are not too many.
  *
@@ -101,6 +103,12 @@ static int64_t restarted_at(const struct evidence *ev, const char *m, int64_t fr
 	return s ? s->t_ns : 0;
 }
 
+/* Whether the fault took what this member had. */
+static bool emptied(const struct fault_record *f, const char *member)
+{
+	return f && fault_does(f, EFFECT_STORAGE_EMPTY) && fault_hits(f, member);
+}
+
 /* What came after the fault began, or, without one, after the write. */
 static void by_who_came_after(const struct evidence *ev, const struct op *op, const char *by,
 			      const struct fault_record *f, struct lost_write *w)
@@ -112,10 +120,12 @@ static void by_who_came_after(const struct evidence *ev, const struct op *op, co
 	again = anew ? evidence_next_leader(ev, op->shard, anew - 1, NULL) : NULL;
 	if (again && !strcmp(again->member, by) && (!other || again->t_ns < other->t_ns)) {
 		w->cause = LOSS_RESTART;
-		why_say(w->how, "%s was started anew after acknowledging it, and led on", by);
+		why_say(w->how, "%s was started anew%s after acknowledging it, and led on", by,
+			emptied(f, by) ? ", on an empty volume," : "");
 	} else if (other && !had_it(ev, by, other, op->t_return)) {
 		w->cause = LOSS_NOT_REPLICATED;
-		why_say(w->how, "%s acknowledged it, and %s became primary without it", by, other->member);
+		why_say(w->how, "%s acknowledged it%s, and %s became primary without it", by,
+			emptied(f, by) ? " and lost its volume" : "", other->member);
 	}
 }
 

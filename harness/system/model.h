@@ -27,9 +27,11 @@ struct rule_window {
  * when the evidence does not tell. */
 struct milestones {
 	/* `effective` is where they begin: the fault's effect, or its healing when
-	 * the outage began with that (from_heal). */
+	 * the outage began with that (from_heal); of a fault that takes its targets one
+	 * by one, when it came to the member `hit`. */
 	int64_t effective, detected, elected, promoted, routed, first_ack, baseline;
 	bool from_heal;
+	const char *hit; /* NULL: it takes all at once */
 	int64_t resolved_ns; /* name resolution within routed: a length, -1 unknown */
 	/* "how it is known", for each of the above that a system fills */
 	char how_detected[WHY_BYTES], how_elected[WHY_BYTES], how_promoted[WHY_BYTES], how_routed[WHY_BYTES];

@@ -244,6 +244,20 @@ static void pod_goes(struct prediction *p, const struct rules *r, const struct f
 	}
 }
 
+/* It is the leader still by the lease, and has nothing to lead with: Patroni gives
+ * the lease up at its first look, if it has not ended by then. */
+static void comes_back_empty(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+{
+	int64_t hi = ALLOW_RECREATE + ALLOW_CONTAINER_START + ASK_MEMBERS + PROMOTE;
+
+	(void)fault;
+	prediction_add(p, "lease released", S(0.3), hi, STATEFUL_SETS "; patroni/ha.py: _run_cycle()",
+		       "the StatefulSet creates the pod and its claims again, and a Patroni that finds no data where its lease makes it the leader gives the lease up at once; the replicas race (asking the others for up to 2 s); allowed: %.0f s until it starts, %.0f s for promotion and the Service: 0.3 to %.0f s",
+		       in_s(ALLOW_RECREATE + ALLOW_CONTAINER_START), in_s(PROMOTE), in_s(hi));
+	lease_expires(p, r);
+	prediction_note(p, "It comes back without data and copies the new primary's: what no other had is lost with its volume.");
+}
+
 /* It cannot start before there is room again; until then Patroni keeps the
  * lease, and tries. */
 static void on_a_full_disk(struct prediction *p, const struct rules *r)
@@ -337,7 +351,8 @@ static void disk_full(struct prediction *p, const struct rules *r, const struct 
 
 static void replica(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
-	bool dies = effects_die(&fault->does), known;
+	/* How long it copies a whole primary no rule says. */
+	bool dies = effects_die(&fault->does), known, empty = fault_does(fault, EFFECT_STORAGE_EMPTY);
 	int64_t lo, len = 0, replaced = r->loop_wait + LOOP_SLACK + ASK_MEMBERS, returns, hi;
 
 	if (!r->synchronous) {
@@ -345,7 +360,7 @@ static void replica(struct prediction *p, const struct rules *r, const struct fa
 			       "replication is asynchronous (synchronous_mode off): commits wait for no standby");
 		return;
 	}
-	known = dies || fault_length(fault, &lo, &len);
+	known = !empty && (dies || fault_length(fault, &lo, &len));
 	returns = dies ? ALLOW_RECREATE + CRASH_RECOVERY : len + ALLOW_RECONNECT_LOGIN;
 	if (!dies)
 		replaced += r->wal_sender_timeout;
@@ -361,6 +376,7 @@ static void replica(struct prediction *p, const struct rules *r, const struct fa
 }
 
 static const struct effect_rule of_primary[] = {
+	{EFFECT_STORAGE_EMPTY, comes_back_empty},
 	{EFFECT_POD_RECREATED, pod_goes},
 	{EFFECT_PROCESS_DIES, process_dies},
 	{EFFECT_SILENT, stands_still},

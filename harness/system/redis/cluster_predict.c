@@ -114,9 +114,20 @@ static void dies(struct prediction *p, const struct rules *r, const struct fault
 		       in_s(hi));
 	redis_takeover(p, &r->election, 0);
 	validity(p, r);
-	redis_note_restart(p, &r->election);
+	redis_note_restart(p, &r->election, fault);
 	if (fault->does.notice != NOTICE_NONE)
 		prediction_note(p, "A server that is told to end hands nothing over: no replica takes part in its shutdown.");
+}
+
+/* A node's id is on its volume: what comes back under its name is a stranger to the
+ * others, and owns nothing. */
+static void comes_back_empty(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+{
+	(void)fault;
+	redis_takeover(p, &r->election, 0);
+	validity(p, r);
+	prediction_note(p, "Its id (nodes.conf) is lost with its volume: what starts under its name is a new node, which "
+			"has to be met before it can replicate anything.");
 }
 
 /* Without a majority all the others stop as well, and wait before they serve
@@ -178,6 +189,7 @@ static void node_gone(struct prediction *p, const struct rules *r, const struct 
 }
 
 static const struct effect_rule of_primary[] = {
+	{EFFECT_STORAGE_EMPTY, comes_back_empty},
 	{EFFECT_PROCESS_DIES | EFFECT_POD_RECREATED, dies},
 	{EFFECT_SILENT, stands_still},
 	{EFFECT_CUT_OFF, cut_off},

@@ -51,7 +51,8 @@ void redis_node_gone(struct prediction *p, const struct redis_takeover *t, const
 
 struct redis_restart redis_restart(const struct redis_takeover *t, const struct fault_record *fault)
 {
-	struct redis_restart r = {.load_ns = t->no_log ? 0 : REDIS_ALLOW_LOAD};
+	bool empty = fault_does(fault, EFFECT_STORAGE_EMPTY);
+	struct redis_restart r = {.load_ns = t->no_log || empty ? 0 : REDIS_ALLOW_LOAD};
 
 	if (fault_does(fault, EFFECT_POD_RECREATED)) {
 		r.who = "the StatefulSet creates the pod again under its name";
@@ -63,8 +64,11 @@ struct redis_restart redis_restart(const struct redis_takeover *t, const struct 
 	return r;
 }
 
-void redis_note_restart(struct prediction *p, const struct redis_takeover *t)
+void redis_note_restart(struct prediction *p, const struct redis_takeover *t, const struct fault_record *fault)
 {
-	if (t->no_log)
+	if (fault_does(fault, EFFECT_STORAGE_EMPTY))
+		prediction_note(p, "It comes back without its data: if it goes on as a master, its replicas copy that, and "
+				"everything is lost.");
+	else if (t->no_log)
 		prediction_note(p, "appendonly is off: a member that restarts and leads on has its last snapshot, or nothing, and its replicas copy that.");
 }

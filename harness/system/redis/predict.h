@@ -46,6 +46,6 @@ struct redis_restart {
 };
 struct redis_restart redis_restart(const struct redis_takeover *t, const struct fault_record *fault);
 /* What is to be said of its data then. */
-void redis_note_restart(struct prediction *p, const struct redis_takeover *t);
+void redis_note_restart(struct prediction *p, const struct redis_takeover *t, const struct fault_record *fault);
 
 #endif

@@ -202,7 +202,7 @@ static void dies(struct prediction *p, const struct rules *r, const struct fault
 		       "%s before the Sentinels miss it (%.1f s allowed), asks them who the master is, reads what it has on disk (%.1f s allowed) and goes on, unless its start leaves them the time to promote another: 0 to %.1f s",
 		       again.who, in_s(again.start_ns), in_s(again.load_ns), in_s(hi));
 	redis_takeover(p, &r->promotion, later);
-	redis_note_restart(p, &r->promotion);
+	redis_note_restart(p, &r->promotion, fault);
 	if (notice == NOTICE_FULL)
 		prediction_note(p, "Told to end, it waits for its replicas, at most shutdown-timeout %.0f s, and hands nothing over.",
 				in_s(r->shutdown));
