@@ -51,7 +51,6 @@ void stateful_set(struct docker *d, const cJSON *set);
 struct job_step {
 	cJSON *status;        /* NULL: it is over, and stays as it is; else the caller's */
 	int64_t launch;       /* so many pods more */
-	int64_t again_s;      /* when to look again, by the wall clock; 0: when something changes */
 	bool stop;            /* the pods that run are to be ended */
 	bool warning;
 	const char *reason;   /* of an event that it is over; NULL: none */
@@ -65,9 +64,9 @@ void job(struct docker *d, const cJSON *job);
 
 /* cron_job.c */
 
-/* The last time at which it was due and has not been started, in s; 0: none. Too
- * late for its startingDeadlineSeconds is *late. Pure. */
-int64_t cron_job_due(const cJSON *cron, const struct schedule *s, const struct zone *z, int64_t now_s, bool *late);
+/* The last time at which it was due and has not been started, in s; 0: none, or
+ * too long ago for its startingDeadlineSeconds. Pure. */
+int64_t cron_job_due(const cJSON *cron, const struct schedule *s, const struct zone *z, int64_t now_s);
 void cron_job(struct docker *d, const cJSON *cron);
 
 /* A time as the API writes it. */

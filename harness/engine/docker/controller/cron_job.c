@@ -32,12 +32,11 @@ static void find_jobs(const struct docker *d, const cJSON *cron, struct jobs *ou
 			out->v[out->n++] = d->store.v[i].object;
 }
 
-int64_t cron_job_due(const cJSON *cron, const struct schedule *s, const struct zone *z, int64_t now_s, bool *late)
+int64_t cron_job_due(const cJSON *cron, const struct schedule *s, const struct zone *z, int64_t now_s)
 {
 	int64_t from = time_s(json_get(cron, "status"), "lastScheduleTime"), t, next;
 	int64_t deadline = json_i64(json_get(cron, "spec"), "startingDeadlineSeconds", -1);
 
-	*late = false;
 	if (!from)
 		from = time_s(json_get(cron, "metadata"), "creationTimestamp");
 	if (deadline >= 0 && now_s - deadline > from)
@@ -47,7 +46,6 @@ int64_t cron_job_due(const cJSON *cron, const struct schedule *s, const struct z
 		return 0;
 	while ((next = schedule_next(s, z, t)) && next <= now_s)
 		t = next;
-	*late = deadline >= 0 && t + deadline < now_s;
 	return t;
 }
 
@@ -193,16 +191,12 @@ void cron_job(struct docker *d, const cJSON *cron)
 	struct schedule s;
 	struct jobs jobs;
 	size_t active;
-	bool late;
 
 	find_jobs(d, cron, &jobs);
 	active = look(d, cron, &jobs, status);
 	if (!json_bool(spec, "suspend", false) && read_schedule(d, cron, &s, &z)) {
-		due_s = cron_job_due(cron, &s, z, now_s, &late);
-		if (due_s && late)
-			docker_event(d, "CronJob", kube_meta(cron, "namespace"), kube_meta(cron, "name"), true, "MissSchedule",
-				     "Missed scheduled time to start a job");
-		else if (due_s && may_start(d, cron, &jobs, active))
+		due_s = cron_job_due(cron, &s, z, now_s);
+		if (due_s && may_start(d, cron, &jobs, active))
 			start(d, cron, status, due_s);
 	}
 	zone_free(z);

@@ -131,11 +131,7 @@ static void launch(const cJSON *spec, const struct tally *t, int64_t now_s, stru
 	int64_t left = json_i64(spec, "completions", 1) - t->good - t->active, at_once = plan_at_once(spec, "parallelism", DOCKER_NODES);
 	int64_t more = at_once - t->active < left ? at_once - t->active : left;
 
-	if (more <= 0)
-		return;
-	if (now_s < not_before_s(t))
-		out->again_s = not_before_s(t);
-	else
+	if (more > 0 && now_s >= not_before_s(t))
 		out->launch = more;
 }
 
