@@ -238,6 +238,7 @@ int admit(const struct kind *kind, const cJSON *object, const char *subnet, admi
 	case KIND_STATEFUL_SET:
 	case KIND_DEPLOYMENT:
 	case KIND_JOB:
+	case KIND_CRON_JOB:
 		admit_workload(&a, kind, object);
 		break;
 	default:

@@ -174,10 +174,25 @@ static void admit_stateful_set(struct admitting *a, const cJSON *object)
 	}
 }
 
+/* What pods are made from, wherever it stands. */
+static void admit_template(struct admitting *a, const char *path, const cJSON *template)
+{
+	const cJSON *v;
+	char at[ADMIT_PATH_BYTES];
+
+	cJSON_ArrayForEach(v, json_path(template, "metadata.labels")) {
+		admit_path(at, "%s.metadata.labels.\"%.200s\"", path, v->string);
+		admit_text(a, at, v->string, ADMIT_LABEL_KEY);
+		if (cJSON_IsString(v))
+			admit_text(a, at, v->valuestring, ADMIT_LABEL_VALUE);
+	}
+	admit_path(at, "%s.spec", path);
+	admit_pod(a, at, json_get(template, "spec"));
+}
+
 void admit_workload(struct admitting *a, const struct kind *kind, const cJSON *object)
 {
-	const cJSON *spec = json_get(object, "spec"), *v;
-	char at[ADMIT_PATH_BYTES];
+	const cJSON *spec = json_get(object, "spec");
 
 	if (kind->id == KIND_POD) {
 		admit_pod(a, "spec", spec);
@@ -187,11 +202,8 @@ void admit_workload(struct admitting *a, const struct kind *kind, const cJSON *o
 		admit_say(a, "spec.replicas", "Invalid value: must be greater than or equal to 0");
 	if (kind->id == KIND_STATEFUL_SET)
 		admit_stateful_set(a, object);
-	cJSON_ArrayForEach(v, json_path(spec, "template.metadata.labels")) {
-		admit_path(at, "spec.template.metadata.labels.\"%.200s\"", v->string);
-		admit_text(a, at, v->string, ADMIT_LABEL_KEY);
-		if (cJSON_IsString(v))
-			admit_text(a, at, v->valuestring, ADMIT_LABEL_VALUE);
-	}
-	admit_pod(a, "spec.template.spec", json_path(spec, "template.spec"));
+	if (kind->id == KIND_CRON_JOB)
+		admit_template(a, "spec.jobTemplate.spec.template", json_path(spec, "jobTemplate.spec.template"));
+	else
+		admit_template(a, "spec.template", json_get(spec, "template"));
 }

@@ -41,6 +41,9 @@ void api_check_pod(struct admission *w, const struct ynode *template, const char
 		   const struct ynode *claims);
 
 void api_check_object(struct admission *w);
+/* api_batch.c; the path of the Job's spec ends with a dot. */
+void api_check_job(struct admission *w, const struct ynode *spec, const char *path);
+void api_check_cron_job(struct admission *w);
 
 /* ---- names: NULL when good, or the API server's words ---- */
 

@@ -116,17 +116,6 @@ static void check_selector(struct admission *w, const struct ynode *spec)
 
 /* ---- workloads ---- */
 
-static void check_restart(struct admission *w, const struct ynode *template, bool job)
-{
-	static const char *const always[] = {"Always", NULL}, *const ends[] = {"OnFailure", "Never", NULL};
-	const struct ynode *spec = yaml_get(template, "spec");
-
-	if (job && spec && !*api_text(spec, "restartPolicy"))
-		api_refuse(w, spec, "spec.template.spec.restartPolicy", "Required value: valid values: \"OnFailure\", \"Never\"");
-	else
-		api_one_of(w, spec, "spec.template.spec.", "restartPolicy", job ? ends : always);
-}
-
 void api_check_claim(struct admission *w, const struct ynode *spec, const char *path)
 {
 	static const char *const modes[] = {"ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod", NULL};
@@ -153,10 +142,10 @@ void api_check_claim(struct admission *w, const struct ynode *spec, const char *
 	api_one_of(w, spec, path, "volumeMode", volume);
 }
 
-static void check_workload(struct admission *w, bool job)
+static void check_workload(struct admission *w)
 {
-	static const char *const numbers[] = {"replicas", "minReadySeconds", "revisionHistoryLimit", "completions",
-					      "parallelism", "backoffLimit", "ttlSecondsAfterFinished"};
+	static const char *const numbers[] = {"replicas", "minReadySeconds", "revisionHistoryLimit"};
+	static const char *const always[] = {"Always", NULL};
 	static const char *const order[] = {"OrderedReady", "Parallel", NULL};
 	static const char *const sets[] = {"OnDelete", "RollingUpdate", NULL}, *const ways[] = {"Recreate", "RollingUpdate", NULL};
 	const struct ynode *spec = yaml_get(w->object, "spec"), *template = yaml_get(spec, "template");
@@ -168,10 +157,7 @@ static void check_workload(struct admission *w, bool job)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
 		api_at_least(w, spec, "spec.", numbers[i], 0);
-	if (!job)
-		check_selector(w, spec);
-	else if (yaml_get(spec, "selector") && strcmp(api_text(spec, "manualSelector"), "true"))
-		api_refuse(w, yaml_get(spec, "selector"), "spec.selector", "Invalid value: `selector` not auto-generated");
+	check_selector(w, spec);
 	api_one_of(w, spec, "spec.", "podManagementPolicy", order);
 	api_one_of(w, yaml_get(spec, "updateStrategy"), "spec.updateStrategy.", "type", sets);
 	api_one_of(w, yaml_get(spec, "strategy"), "spec.strategy.", "type", ways);
@@ -187,7 +173,7 @@ static void check_workload(struct admission *w, bool job)
 			api_refuse(w, claims->items[i], arena_fmt(w->a, "%smetadata.name", at), "Invalid value: \"%.80s\": %s", name, wrong);
 		api_check_claim(w, at_or(claims->items[i], "spec"), arena_fmt(w->a, "%sspec.", at));
 	}
-	check_restart(w, template, job);
+	api_one_of(w, yaml_get(template, "spec"), "spec.template.spec.", "restartPolicy", always);
 	if (!template)
 		api_refuse(w, spec, "spec.template.spec.containers", "Required value");
 	else
@@ -347,8 +333,12 @@ void api_check_object(struct admission *w)
 	if (!api_version_of(w->kind))
 		return;
 	check_meta(w);
-	if (!strcmp(w->kind, "StatefulSet") || !strcmp(w->kind, "Deployment") || !strcmp(w->kind, "Job"))
-		check_workload(w, !strcmp(w->kind, "Job"));
+	if (!strcmp(w->kind, "StatefulSet") || !strcmp(w->kind, "Deployment"))
+		check_workload(w);
+	else if (!strcmp(w->kind, "Job"))
+		api_check_job(w, yaml_get(w->object, "spec"), "spec.");
+	else if (!strcmp(w->kind, "CronJob"))
+		api_check_cron_job(w);
 	else if (!strcmp(w->kind, "Service"))
 		check_service(w);
 	else if (!strcmp(w->kind, "ConfigMap") || !strcmp(w->kind, "Secret"))

@@ -32,6 +32,10 @@ static const struct api_type types[] = {
 		    "backoffLimitPerIndex:i maxFailedIndexes:i selector:LabelSelector manualSelector:b "
 		    "template:PodTemplateSpec ttlSecondsAfterFinished:i completionMode:s suspend:b podReplacementPolicy:s "
 		    "managedBy:s"},
+	{"CronJob", "spec:CronJobSpec status:*"},
+	{"CronJobSpec", "schedule:s timeZone:s startingDeadlineSeconds:l concurrencyPolicy:s suspend:b "
+			"jobTemplate:JobTemplateSpec successfulJobsHistoryLimit:i failedJobsHistoryLimit:i"},
+	{"JobTemplateSpec", "metadata:ObjectMeta spec:JobSpec"},
 	{"PodTemplateSpec", "metadata:ObjectMeta spec:PodSpec"},
 	/* pods */
 	{"PodSpec", "volumes:[Volume] initContainers:[Container] containers:[Container] ephemeralContainers:* restartPolicy:s "

@@ -147,8 +147,13 @@ static const struct field job[] = {
 	HONOURED("spec.completions"), HONOURED("spec.parallelism"), HONOURED("spec.backoffLimit"),
 	TOLD("spec.ttlSecondsAfterFinished", "Jobs go with the run"), ONLY("spec.suspend", AS_HERE, "false"),
 	ONLY("spec.completionMode", AS_HERE, "NonIndexed"), ONLY("spec.manualSelector", AS_HERE, "false"),
-	ONLY("spec.podReplacementPolicy", AS_HERE, "TerminatingOrFailed"),
-	TOLD("spec.activeDeadlineSeconds", "scenarios have limits of their own"), END,
+	ONLY("spec.podReplacementPolicy", AS_HERE, "TerminatingOrFailed"), HONOURED("spec.activeDeadlineSeconds"), END,
+};
+static const struct field cron_job[] = {
+	HONOURED("spec.schedule"), HONOURED("spec.timeZone"), HONOURED("spec.startingDeadlineSeconds"),
+	HONOURED("spec.concurrencyPolicy"), HONOURED("spec.suspend"), HONOURED("spec.successfulJobsHistoryLimit"),
+	HONOURED("spec.failedJobsHistoryLimit"), HONOURED("spec.jobTemplate.metadata.labels*"),
+	HONOURED("spec.jobTemplate.metadata.annotations*"), END,
 };
 static const struct field service[] = {
 	HONOURED("spec.clusterIP"), HONOURED("spec.selector*"), HONOURED("spec.publishNotReadyAddresses"),
@@ -193,14 +198,15 @@ static const struct known {
 	const char *kind;
 	const struct field *fields;
 	const char *pod; /* where a pod's metadata and spec are */
+	const char *job; /* where a Job's are */
 } known[] = {
-	{"StatefulSet", stateful_set, "spec.template."}, {"Deployment", deployment, "spec.template."},
-	{"Job", job, "spec.template."}, {"Service", service, NULL},
-	{"ConfigMap", config_map, NULL}, {"Secret", secret, NULL},
-	{"PersistentVolumeClaim", claim, NULL}, {"ServiceAccount", account, NULL},
-	{"Endpoints", endpoints, NULL}, {"Role", whole, NULL},
-	{"RoleBinding", whole, NULL}, {"Namespace", whole, NULL}, {"PodDisruptionBudget", budget, NULL},
-	{"StorageClass", class, NULL},
+	{"StatefulSet", stateful_set, "spec.template.", NULL}, {"Deployment", deployment, "spec.template.", NULL},
+	{"Job", job, "spec.template.", NULL}, {"CronJob", cron_job, "spec.jobTemplate.spec.template.", "spec.jobTemplate."},
+	{"Service", service, NULL, NULL}, {"ConfigMap", config_map, NULL, NULL}, {"Secret", secret, NULL, NULL},
+	{"PersistentVolumeClaim", claim, NULL, NULL}, {"ServiceAccount", account, NULL, NULL},
+	{"Endpoints", endpoints, NULL, NULL}, {"Role", whole, NULL, NULL},
+	{"RoleBinding", whole, NULL, NULL}, {"Namespace", whole, NULL, NULL}, {"PodDisruptionBudget", budget, NULL, NULL},
+	{"StorageClass", class, NULL, NULL},
 };
 
 struct walk {
@@ -267,6 +273,8 @@ static const struct field *look_up(const struct known *k, const char *path)
 
 	if (!f)
 		f = in_table(k->fields, path);
+	if (!f && k->job && !strncmp(path, k->job, strlen(k->job)))
+		f = in_table(job, path + strlen(k->job));
 	if (f || !k->pod || strncmp(path, k->pod, strlen(k->pod)))
 		return f;
 	path += strlen(k->pod);

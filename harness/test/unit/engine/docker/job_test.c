@@ -227,7 +227,7 @@ static int64_t due(const char *cron, const char *now)
 
 	if (schedule_parse(json_str(json_get(o, "spec"), "schedule", ""), &s, &e))
 		fail_msg("%s", e.msg);
-	t = cron_job_due(o, &s, NULL, at(now), late);
+	t = cron_job_due(o, &s, NULL, at(now));
 	cJSON_Delete(o);
 	return t;
 }

@@ -318,7 +318,7 @@ static void defaults(void **state)
 		{SET("      volumes: [{name: v, projected: {}}, {name: w, hostPath: {path: /}}, {name: x, emptyDir: {medum: Memory}}]\n"), "projected is not supported", 3},
 		{"apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {sessionAffinity: ClientIP, clusterIP: None, type: ExternalName, externalName: x}\n", "sessionAffinity is supported by the engine docker only as None", 3},
 		{SET("      affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: k, namespaces: [x]}]}}\n"), "namespaces[0] is not supported", 1},
-		{"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {a: 1, b: yes}\n---\nkind: CronJob\napiVersion: batch/v1\nmetadata: {name: x}\n", "a CronJob is not supported by the engine docker; run this on kind", 3},
+		{"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {a: 1, b: yes}\n---\nkind: DaemonSet\napiVersion: apps/v1\nmetadata: {name: x}\n", "a DaemonSet is not supported by the engine docker; run this on kind", 3},
 	};
 	struct arena a = {0};
 
@@ -347,7 +347,7 @@ static void defaults(void **state)
 /* What the engine plays no part of is refused by its place, never left lying. */
 static void kinds(void **state)
 {
-	static const char *const alien[] = {"Pod", "CronJob", "DaemonSet", "ReplicaSet", "NetworkPolicy", "ClusterRole"};
+	static const char *const alien[] = {"Pod", "DaemonSet", "ReplicaSet", "NetworkPolicy", "ClusterRole"};
 	struct adaptations log = {0};
 	struct arena a = {0};
 
