@@ -16,6 +16,9 @@
 	"      containers:\n      - {name: c, image: i" container "}\n"
 #define C(container) SET("", "", ", " container)
 #define MAP(more) "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\n" more
+#define CRON(spec, restart) \
+	"apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: j}\nspec:\n" spec "  jobTemplate: {spec: {template: {spec: {" restart \
+	"containers: [{name: c, image: i}]}}}}\n"
 #define SVC(spec) "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: " spec "\n"
 #define POD "the StatefulSet \"s\" is invalid: spec.template.spec."
 #define IN "StatefulSet in version \"v1\" cannot be handled as a StatefulSet: json: cannot unmarshal "
@@ -148,6 +151,15 @@ static const struct {
 	{SET("  minReadySeconds: -1\n", "", ""), "spec.minReadySeconds: Invalid value: -1"},
 	{C("imagePullPolicy: always"), "imagePullPolicy: Unsupported value: \"always\""},
 	{"apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {template: {spec: {containers: [{name: c, image: i}]}}}\n", "restartPolicy: Required value: valid values: \"OnFailure\", \"Never\""},
+	{CRON("  schedule: \"0 2 * *\"\n", "restartPolicy: Never, "), "spec.schedule: Invalid value: \"0 2 * *\": expected exactly 5 fields, found 4"},
+	{CRON("  schedule: 0 25 * * *\n", "restartPolicy: Never, "), "end of range (25) above maximum (23)"},
+	{CRON("  suspend: false\n", "restartPolicy: Never, "), "spec.schedule: Required value"},
+	{CRON("  schedule: '@daily'\n  timeZone: Mars/Olympus\n", "restartPolicy: Never, "), "spec.timeZone: Invalid value: \"Mars/Olympus\": unknown time zone"},
+	{CRON("  schedule: '@daily'\n  concurrencyPolicy: forbid\n", "restartPolicy: Never, "), "spec.concurrencyPolicy: Unsupported value: \"forbid\""},
+	{CRON("  schedule: '@daily'\n  failedJobsHistoryLimit: -1\n", "restartPolicy: Never, "), "spec.failedJobsHistoryLimit: Invalid value: -1"},
+	{CRON("  schedule: '@daily'\n", "restartPolicy: Always, "), "spec.jobTemplate.spec.template.spec.restartPolicy: Unsupported value: \"Always\""},
+	{CRON("  schedule: '@daily'\n  timezone: UTC\n", "restartPolicy: Never, "), "unknown field \"spec.timezone\""},
+	{"apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: j}\nspec: {schedule: '@daily'}\n", "spec.jobTemplate.spec: Required value"},
 	/* services and rights */
 	{SVC("{selector: {a: b}}"), "the Service \"s\" is invalid: spec.ports: Required value"},
 	{SVC("{ports: [{port: 1}, {port: 2, name: b}]}"), "spec.ports[0].name: Required value"},

@@ -305,10 +305,14 @@ static void defaults(void **state)
 		SET("      volumes: [{name: v, emptyDir: {medium: Memory, sizeLimit: 64Mi}}]\n"),
 		("apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {sessionAffinity: None, internalTrafficPolicy: Cluster, "
 		 "type: ClusterIP, ipFamilies: [IPv4], ipFamilyPolicy: SingleStack, clusterIP: None, clusterIPs: [None]}\n"),
+		("apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: c}\nspec: {schedule: '0 2 * * *', timeZone: Europe/Berlin, "
+		 "concurrencyPolicy: Forbid, startingDeadlineSeconds: 60, successfulJobsHistoryLimit: 1, suspend: true, jobTemplate: {spec: "
+		 "{backoffLimit: 0, activeDeadlineSeconds: 9, ttlSecondsAfterFinished: 5, template: {spec: {restartPolicy: Never, "
+		 "containers: [{name: c, image: i, imagePullPolicy: Always}]}}}}}\n"),
 		"apiVersion: v1\nkind: Endpoints\nmetadata: {name: s}\nsubsets: []\n",
 		"apiVersion: v1\nkind: Endpoints\nmetadata: {name: s}\nsubsets: [{addresses: [{ip: 10.0.0.1}], ports: [{port: 1}]}]\n",
 	};
-	static const size_t told[] = {2, 3, 2, 6, 0, 0};
+	static const size_t told[] = {2, 3, 2, 6, 2, 0, 0};
 	static const struct {
 		const char *yaml, *words;
 		size_t n;
@@ -318,6 +322,9 @@ static void defaults(void **state)
 		{SET("      volumes: [{name: v, projected: {}}, {name: w, hostPath: {path: /}}, {name: x, emptyDir: {medum: Memory}}]\n"), "projected is not supported", 3},
 		{"apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {sessionAffinity: ClientIP, clusterIP: None, type: ExternalName, externalName: x}\n", "sessionAffinity is supported by the engine docker only as None", 3},
 		{SET("      affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: k, namespaces: [x]}]}}\n"), "namespaces[0] is not supported", 1},
+		{("apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: c}\nspec: {schedule: '@daily', jobTemplate: {spec: {completionMode: "
+		  "Indexed, suspend: true, template: {spec: {restartPolicy: Never, hostNetwork: true, containers: [{name: c, image: i}]}}}}}\n"),
+		 "jobTemplate.spec.completionMode is supported by the engine docker only as NonIndexed", 3},
 		{"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {a: 1, b: yes}\n---\nkind: DaemonSet\napiVersion: apps/v1\nmetadata: {name: x}\n", "a DaemonSet is not supported by the engine docker; run this on kind", 3},
 	};
 	struct arena a = {0};
