@@ -17,7 +17,7 @@ enum { CHANGES_KEPT = 4096 };
 /* Not those that only a real cluster makes something of. */
 static const struct kind *served(const struct kind *k)
 {
-	if (!k || k->id == KIND_DAEMON_SET || k->id == KIND_CRON_JOB || k->id == KIND_CLUSTER_ROLE ||
+	if (!k || k->id == KIND_DAEMON_SET || k->id == KIND_CLUSTER_ROLE ||
 	    k->id == KIND_CLUSTER_ROLE_BINDING)
 		return NULL;
 	return k;

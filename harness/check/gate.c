@@ -407,7 +407,7 @@ static void ground(const struct gate *g, const struct judging *j, enum expect_me
 
 static void believe(const struct gate *g, const struct judging *j, enum expect_metric metric, struct judged *r)
 {
-	bool stands = metric == EXPECT_STANDS;
+	bool stands = metric == EXPECT_STANDS, no_load = metric_of(metric)->flags & M_NO_LOAD;
 	char why[300];
 
 	if (judged_noisy(j, metric, r, why, sizeof(why)))
@@ -420,7 +420,7 @@ static void believe(const struct gate *g, const struct judging *j, enum expect_m
 		overrule(r, VERDICT_UNKNOWN, "the run was interrupted");
 	if (r->verdict == VERDICT_PASS &&
 	    (!in_order(g, why, sizeof(why)) || (g->m->stands && !faults_were(g, why, sizeof(why))) ||
-	     (!stands && !seen(g, j, metric, why, sizeof(why)))))
+	     (!stands && !no_load && !seen(g, j, metric, why, sizeof(why)))))
 		overrule(r, VERDICT_UNKNOWN, why);
 }
 

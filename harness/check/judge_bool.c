@@ -42,6 +42,60 @@ void judge_stands(const struct judging *j, struct judged *r)
 			  told ? j->m->stands_why : "it did not get that far");
 }
 
+/* Whether it failed for what it was to fail for. */
+static bool failed_for(const struct job_seen *job, const char *reason)
+{
+	char exit[40];
+
+	snprintf(exit, sizeof(exit), "exit code %lld", (long long)job->exit);
+	return strstr(job->log, reason) || strstr(job->reason, reason) || strstr(job->message, reason) ||
+	       (job->exit >= 0 && !strcmp(exit, reason));
+}
+
+/* The last line of a log, without its end. */
+static const char *last_line(const char *log, int *len)
+{
+	const char *end = log + strlen(log), *from;
+
+	while (end > log && end[-1] == '\n')
+		end--;
+	for (from = end; from > log && from[-1] != '\n'; from--)
+		;
+	*len = (int)(end - from);
+	return from;
+}
+
+void judge_job(const struct judging *j, struct judged *r)
+{
+	const char *id = json_str(j->expect, "run", ""), *reason = json_str(j->expect, "reason", ""), *line;
+	const struct job_seen *job = evidence_job(j->ev, id);
+	bool want = json_bool(j->expect, "want", true), succeeded;
+	char exit[40] = "";
+	double took;
+	int len;
+
+	r->limit = want;
+	if (!job) {
+		judged_as(r, VERDICT_UNKNOWN, "the job %.60s was never begun", id);
+		return;
+	}
+	took = in_s(job->told_ns - job->begun_ns);
+	succeeded = !strcmp(job->state, "succeeded");
+	if (!succeeded && strcmp(job->state, "failed")) {
+		judged_as(r, VERDICT_UNKNOWN, "the job %.60s was not over when it was looked at last, after %.1f s", id, took);
+		return;
+	}
+	r->measured = succeeded;
+	if (job->exit >= 0)
+		snprintf(exit, sizeof(exit), ", exit code %lld", (long long)job->exit);
+	line = last_line(job->log, &len);
+	judged_as(r, succeeded == want ? VERDICT_PASS : VERDICT_FAIL, "the job %.60s %s after %.1f s (%.60s%s); its log ends: %.*s",
+		  id, succeeded ? "succeeded" : "failed", took, job->reason, exit, len < 200 ? len : 200, line);
+	if (!succeeded && !want && !failed_for(job, reason))
+		judged_as(r, VERDICT_UNKNOWN, "the job %.60s failed, but not for what was expected (\"%.120s\"): %.60s%s; its log "
+			  "ends: %.*s", id, reason, job->reason, exit, len < 200 ? len : 200, line);
+}
+
 void judge_errors_clear(const struct judging *j, struct judged *r)
 {
 	bool want = json_bool(j->expect, "want", true);

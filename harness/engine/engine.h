@@ -149,6 +149,15 @@ struct engine_ops {
 	int (*logs)(struct engine *en, const char *pod, const char *container, bool previous,
 		    int lines, struct buf *out, struct err *e);
 
+	/* Starts a Job of this name from a CronJob's template, as `kubectl create job
+	 * --from` does. NULL: the engine knows none. */
+	int (*job_start)(struct engine *en, const char *cron_job, const char *name, struct err *e);
+	/* What has become of it: {state "running" | "succeeded" | "failed", reason,
+	 * message}, and when it is over, or `whole`, {exit (of the container that ended
+	 * last), pods[{name, phase, exit, reason}], log (the end of its pods')}. The
+	 * caller deletes *out. */
+	int (*job_look)(struct engine *en, const char *name, bool whole, cJSON **out, struct err *e);
+
 	/* Starts and stops telling changes of pods, endpoints and event
 	 * objects in the namespace. */
 	int (*watch_start)(struct engine *en, engine_watch_fn *fn, void *arg, struct err *e);

@@ -14,7 +14,7 @@ enum { AGENTS_MAX = 64 }; /* one for each group of clients; whoever comes later 
 struct reading {
 	struct evidence *ev;
 	effects_fn *effects;
-	size_t samples, pods, endpoints, logs, adapted, phases, groups, noise, told, whole, faults, members; /* room in each array */
+	size_t samples, pods, endpoints, logs, jobs, adapted, phases, groups, noise, told, whole, faults, members; /* room in each array */
 	const char *agents[AGENTS_MAX]; /* who told of noise */
 	size_t nagents;
 };
@@ -79,6 +79,17 @@ static void read_log(struct reading *r, const cJSON *e)
 	*VEC_PUSH(r->ev->logs, r->ev->nlogs, r->logs) = (struct log_seen){
 		.member = text(e, "member"), .container = text(e, "container"), .text = text(e, "text"),
 		.previous = json_bool(e, "previous", false)};
+}
+
+/* Its newest event tells all. */
+static void read_job(struct reading *r, const cJSON *e)
+{
+	const struct job_seen *was = evidence_job(r->ev, text(e, "id"));
+	int64_t begun_ns = was ? was->begun_ns : event_t(e);
+	struct job_seen *j = was ? &r->ev->jobs[was - r->ev->jobs] : VEC_PUSH(r->ev->jobs, r->ev->njobs, r->jobs);
+
+	*j = (struct job_seen){text(e, "id"), text(e, "job"), text(e, "state"), text(e, "reason"), text(e, "message"),
+			       text(e, "log"), json_i64(e, "exit", -1), begun_ns, event_t(e)};
 }
 
 static void read_adapted(struct reading *r, const cJSON *e)
@@ -289,6 +300,7 @@ static const struct {
 	void (*read)(struct reading *r, const cJSON *e);
 } kinds[] = {
 	{"sample", read_sample}, {"witness", read_sample}, {"object", read_object}, {"log", read_log},
+	{"job", read_job},
 	{"phase", read_phase},   {"group", read_group},    {"noise", read_noise},   {"fault", read_fault},
 	{"load", read_told},     {"history", read_whole},  {"adapt", read_adapted},
 };
@@ -487,6 +499,7 @@ void evidence_free(struct evidence *ev)
 	free(ev->pods);
 	free(ev->endpoints);
 	free(ev->logs);
+	free(ev->jobs);
 	free(ev->adapted);
 	free(ev->phases);
 	free(ev->groups);

@@ -40,6 +40,14 @@ struct log_seen { /* an excerpt of a container's log */
 	bool previous;
 };
 
+struct job_seen { /* a Job that a step of the scenario began */
+	const char *id, *name, *state; /* "begun", "running", "succeeded", "failed": the newest word */
+	const char *reason, *message;  /* of its condition */
+	const char *log;               /* the end of its pods' */
+	int64_t exit;                  /* of the container that ended last; -1: none has, or nobody told */
+	int64_t begun_ns, told_ns;     /* when it was begun, and when that state was seen */
+};
+
 struct adapted_seen { /* what was changed in a manifest, and why */
 	const char *object, *path, *file, *from, *to, *why;
 	int64_t line;
@@ -157,6 +165,8 @@ struct evidence {
 	size_t nendpoints;
 	struct log_seen *logs;
 	size_t nlogs;
+	struct job_seen *jobs;
+	size_t njobs;
 	struct adapted_seen *adapted;
 	size_t nadapted;
 	struct phase_seen *phases;
@@ -247,6 +257,9 @@ int64_t evidence_phase(const struct evidence *ev, const char *phase);
 /* Is a ready address of the Endpoints this one? */
 bool endpoints_hold(const struct endpoints_seen *e, const char *ip);
 const char *endpoints_annotation(const struct endpoints_seen *e, const char *name);
+
+/* The Job of the run step with this id; NULL: it was never begun. */
+const struct job_seen *evidence_job(const struct evidence *ev, const char *id);
 
 /* ---- logs ---- */
 

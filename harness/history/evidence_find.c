@@ -133,6 +133,14 @@ const struct group_seen *evidence_group(const struct evidence *ev, uint32_t numb
 	return NULL;
 }
 
+const struct job_seen *evidence_job(const struct evidence *ev, const char *id)
+{
+	for (size_t i = 0; i < ev->njobs; i++)
+		if (!strcmp(ev->jobs[i].id, id))
+			return &ev->jobs[i];
+	return NULL;
+}
+
 int64_t evidence_phase(const struct evidence *ev, const char *phase)
 {
 	for (size_t i = 0; i < ev->nphases; i++)

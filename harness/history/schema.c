@@ -75,6 +75,8 @@ FIELDS(of_object, {"type", TEXT, MUST}, {"name", TEXT, MUST}, {"uid", TEXT, MAY}
 FIELDS(of_notice, {"object", TEXT, MAY}, {"reason", TEXT, MAY}, {"message", TEXT, MAY}, {"type", TEXT, MAY},
        {"count", COUNT, MAY});
 FIELDS(of_log, {"member", TEXT, MUST}, {"text", TEXT, MUST}, {"container", TEXT, MAY}, {"previous", FLAG, MAY});
+FIELDS(of_job, {"id", TEXT, MUST}, {"state", TEXT, MUST}, {"job", TEXT, MAY}, {"from", TEXT, MAY}, {"reason", TEXT, MAY},
+       {"message", TEXT, MAY}, {"log", TEXT, MAY}, {"pods", OBJECTS, MAY}, {"exit", WHOLE, MAY});
 FIELDS(of_inforce, {"settings", OBJECTS, MUST});
 FIELDS(of_final, {"present", RANGES, MUST}, {"duplicates", COUNTS, MAY}, {"registers", REGISTERS, MAY},
        {"messages", MESSAGES, MAY}, {"by", OBJECTS, MAY}, {"took_ms", LENGTH, MAY}, {"tries", COUNT, MAY});
@@ -98,7 +100,7 @@ static const struct kind {
 } kinds[] = {
 	{"sample", of_sample, true}, {"witness", of_sample, true}, {"object", of_object, true}, {"fault", of_fault, true},
 	{"phase", of_phase, false}, {"notice", of_notice, true}, {"adapt", of_adapt, true},
-	{"log", of_log, true}, {"run", of_run, false}, {"scenario", of_scenario, true}, {"group", of_group, true},
+	{"log", of_log, true}, {"job", of_job, true}, {"run", of_run, false}, {"scenario", of_scenario, true}, {"group", of_group, true},
 	{"inforce", of_inforce, true}, {"final", of_final, true}, {"noise", of_noise, true}, {"history", of_history, true},
 	{"load", of_load, true}, {"stands", of_stands, true}, {"unsupported", of_unsupported, true}, {"broken", of_broken, false},
 	{"interrupt", of_interrupt, false}, {"end", of_end, false},

@@ -48,7 +48,7 @@ static enum time_place place_of(const char *phase)
 		{"engine", TIME_ENGINE}, {"agents", TIME_AGENTS}, {"apply", TIME_APPLY},
 		{"ready", TIME_READY}, {"setup", TIME_SETUP}, {"converge", TIME_CONVERGE},
 		{"load", TIME_STEPS},
-		{"steady", TIME_STEADY}, {"await", TIME_STEPS},
+		{"steady", TIME_STEADY}, {"await", TIME_STEPS}, {"run", TIME_STEPS},
 		{"heal", TIME_STEPS}, {"settle", TIME_SETTLE},
 		{"final", TIME_FINAL}, {"cleanup", TIME_REMOVE}, {"done", TIME_JUDGE},
 	};

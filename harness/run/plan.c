@@ -256,6 +256,37 @@ static int check_targets(const struct plan *p, struct err *e)
 	return all.kind ? -1 : 0;
 }
 
+/* What is run has to be among the manifests, the settings' overlays included. */
+static int check_runs(const struct plan *p, struct err *e)
+{
+	const char *names[64] = {NULL}, *near;
+	struct err all = {0}, one = {0};
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->manifest.n && n < ARRAY_LEN(names) - 1; i++) {
+		const struct ynode *kind = yaml_get(p->manifest.objects[i], "kind");
+		const struct ynode *name = yaml_path(p->manifest.objects[i], "metadata.name");
+
+		if (kind && kind->kind == Y_SCALAR && !strcmp(kind->text, "CronJob") && name && name->kind == Y_SCALAR)
+			names[n++] = name->text;
+	}
+	for (size_t i = 0; i < p->sc.nsteps; i++) {
+		const struct step *s = &p->sc.steps[i];
+		bool known = s->kind != STEP_RUN || !*s->cron_job;
+
+		for (size_t k = 0; k < n; k++)
+			known = known || !strcmp(names[k], s->cron_job);
+		near = known ? NULL : yaml_nearest(s->cron_job, names);
+		if (!known && yaml_error(yaml_get(s->at, "run"), &one, "the manifests of %s have no CronJob \"%.60s\"%s%s%s",
+					 p->sc.system, s->cron_job, near ? "; did you mean \"" : "", near ? near : "",
+					 near ? "\"?" : ""))
+			err_add(&all, &one);
+	}
+	if (all.kind)
+		*e = all;
+	return all.kind ? -1 : 0;
+}
+
 /* Only what the system's clients can do may be asked of them. */
 static int check_mix(const struct plan *p, const struct ynode *load, struct err *e)
 {
@@ -368,6 +399,8 @@ static void read_for_system(struct arena *a, const char *root, const char *path,
 		return;
 	}
 	if (check_targets(out, &one))
+		err_add(all, &one);
+	if (check_runs(out, &one))
 		err_add(all, &one);
 	if (check_load(out, &one))
 		err_add(all, &one);

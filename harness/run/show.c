@@ -67,7 +67,14 @@ static void print_step(const struct step *s, FILE *f)
 		fprintf(f, "  heal %s\n", s->id);
 		break;
 	case STEP_AWAIT:
-		fprintf(f, "  await %s, at most %g s\n", await_word(s->await), seconds);
+		fprintf(f, "  await %s%s%s, at most %g s\n", await_word(s->await), s->await == AWAIT_JOB ? "/" : "",
+			s->await == AWAIT_JOB ? s->id : "", seconds);
+		break;
+	case STEP_RUN:
+		fprintf(f, "  run %s: a job from CronJob %s", s->id, s->cron_job);
+		if (s->duration_ns)
+			fprintf(f, ", waited for at most %g s", seconds);
+		fputc('\n', f);
 		break;
 	}
 }
@@ -112,7 +119,7 @@ static int64_t length_ns(const struct plan *p)
 	int64_t sum = 0;
 
 	for (size_t i = 0; i < p->sc.nsteps; i++)
-		if (p->sc.steps[i].kind != STEP_AWAIT)
+		if (p->sc.steps[i].kind != STEP_AWAIT && p->sc.steps[i].kind != STEP_RUN)
 			sum += p->sc.steps[i].duration_ns;
 	return sum;
 }

@@ -77,8 +77,49 @@ static bool reached(const struct walk *w, enum await_kind what, const cJSON *sta
 				return false;
 		}
 		return true;
+	case AWAIT_JOB:
+		break; /* no matter of the members' */
 	}
 	return false;
+}
+
+static struct run_job *job_by_id(struct walk *w, const char *id)
+{
+	for (size_t i = 0; i < w->njobs; i++)
+		if (!strcmp(w->jobs[i].step->id, id))
+			return &w->jobs[i];
+	return NULL;
+}
+
+/* Until it is over; that it is not by then is for the expectations. */
+static int await_job(struct walk *w, const struct step *s, struct err *e)
+{
+	int64_t end_ns = clock_mono_ns() + s->duration_ns;
+	struct run_job *job = job_by_id(w, s->id);
+	char text[160];
+
+	while (job && !job->over && clock_mono_ns() < end_ns) {
+		if (wait_until(w, clock_mono_ns() + JOB_EVERY_NS, e) || run_job_look(w->st, job, false, e))
+			return -1;
+	}
+	if (job && !job->over) {
+		snprintf(text, sizeof(text), "the job %s was not over within %g s", s->id, (double)s->duration_ns / 1e9);
+		stage_phase(w->st, "await", text);
+	}
+	return 0;
+}
+
+static int start_job(struct walk *w, const struct step *s, struct err *e)
+{
+	struct run_job *job;
+
+	if (w->njobs == WALK_JOBS_MAX)
+		return err_set(e, ERR_INPUT, "a scenario may run at most %d jobs", WALK_JOBS_MAX);
+	stage_phase(w->st, "run", s->id);
+	job = &w->jobs[w->njobs++];
+	if (run_job_start(w->st, s, (int)w->njobs, job, e))
+		return -1;
+	return s->duration_ns ? await_job(w, s, e) : 0;
 }
 
 /* Not reaching it is no error: the expectations judge what was measured. */
@@ -184,7 +225,12 @@ int walk_steps(struct walk *w, struct err *e)
 			r = inj ? injection_heal(w->st, inj, e) : 0;
 			break;
 		case STEP_AWAIT:
-			r = await(w, s, e);
+			if (s->await == AWAIT_JOB)
+				stage_phase(w->st, "await", s->id);
+			r = s->await == AWAIT_JOB ? await_job(w, s, e) : await(w, s, e);
+			break;
+		case STEP_RUN:
+			r = start_job(w, s, e);
 			break;
 		}
 		if (r)
@@ -195,7 +241,13 @@ int walk_steps(struct walk *w, struct err *e)
 		if (w->inj[i].on && w->inj[i].heal_at_ns && wait_until(w, w->inj[i].heal_at_ns, e))
 			return -1;
 	}
-	return heal_due(w, e);
+	if (heal_due(w, e))
+		return -1;
+	/* Whoever was not waited for is looked at once more. */
+	for (size_t i = 0; i < w->njobs; i++)
+		if (!w->jobs[i].over && run_job_look(w->st, &w->jobs[i], true, e))
+			return -1;
+	return 0;
 }
 
 int walk_heal_all(struct walk *w, struct err *e)

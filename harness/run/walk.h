@@ -2,9 +2,10 @@
 #define ORDEAL_RUN_WALK_H
 
 #include "run/injection.h"
+#include "run/job.h"
 #include "run/run.h"
 
-enum { WALK_INJECTIONS_MAX = 32 };
+enum { WALK_INJECTIONS_MAX = 32, WALK_JOBS_MAX = 32 };
 
 /* One scenario on its way through its steps. The caller sets st, p and rng,
  * the rest is 0, and frees the injections. */
@@ -14,6 +15,8 @@ struct walk {
 	struct rng rng;
 	struct injection inj[WALK_INJECTIONS_MAX];
 	size_t ninj;
+	struct run_job jobs[WALK_JOBS_MAX];
+	size_t njobs;
 	int64_t fault_bit_ns; /* when the last fault was seen to bite */
 	bool broke;           /* redundancy was seen broken since then */
 	char primary[64];     /* who was primary when the last fault was planned */

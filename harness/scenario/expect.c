@@ -295,6 +295,27 @@ static int read_stands(const struct ynode *n, struct expectation *x, struct err 
 	return object && (scenario_line(object, &x->object, e) || scenario_line(reason, &x->reason, e)) ? -1 : 0;
 }
 
+/* {run: ID, succeeded: true}, or {run: ID, succeeded: false, reason: ...}. */
+static int read_job(const struct ynode *n, const struct scenario *s, struct expectation *x, struct err *e)
+{
+	static const char *const keys[] = {"run", "succeeded", "reason", NULL};
+	const struct ynode *run = yaml_get(n, "run"), *want = yaml_get(n, "succeeded"), *reason = yaml_get(n, "reason");
+
+	x->want = true;
+	if (n->kind != Y_MAP || !run)
+		return yaml_error(n, e, "say which run's job; write: job: {run: ID, succeeded: true}");
+	if (yaml_check_keys(n, keys, "job", e) || yaml_to_string(run, &x->run, e) || (want && yaml_to_bool(want, &x->want, e)))
+		return -1;
+	if (!s->partial && !scenario_run(s, x->run))
+		return yaml_error(run, e, "no run step has the id \"%.60s\"", x->run);
+	if (x->want && reason)
+		return yaml_error(reason, e, "what is to succeed needs no reason; remove this key");
+	if (!x->want && !reason)
+		return yaml_error(n, e, "a job may fail for want of an image: give words of what it is to fail for, in its log or its "
+				  "condition; write: job: {run: %s, succeeded: false, reason: \"...\"}", x->run);
+	return reason ? scenario_line(reason, &x->reason, e) : 0;
+}
+
 /* The one metric of the map: x->metric, and its value in *value. */
 static int find_metric(const struct ynode *at, struct expectation *x, const struct ynode **value,
 		       struct err *e)
@@ -338,7 +359,8 @@ static int read_expect(struct arena *a, const struct ynode *at,
 	m = metric_of(x->metric);
 	switch (m->unit) {
 	case METRIC_BOOL:
-		rc = x->metric == EXPECT_STANDS ? read_stands(value, x, e) : yaml_to_bool(value, &x->want, e);
+		rc = x->metric == EXPECT_STANDS ? read_stands(value, x, e) :
+		     x->metric == EXPECT_JOB ? read_job(value, s, x, e) : yaml_to_bool(value, &x->want, e);
 		break;
 	case METRIC_CHECKER:
 		rc = scenario_word(value, names->checkers, "checker", &x->checker, e);

@@ -5,7 +5,7 @@
 
 static cJSON *step_json(const struct step *st)
 {
-	static const char *const kinds[] = {"steady", "fault", "heal", "await"};
+	static const char *const kinds[] = {"steady", "fault", "heal", "await", "run"};
 	cJSON *o = cJSON_CreateObject();
 
 	json_set_str(o, "step", kinds[st->kind]);
@@ -27,7 +27,15 @@ static cJSON *step_json(const struct step *st)
 		break;
 	case STEP_AWAIT:
 		json_set_str(o, "await", await_word(st->await));
+		if (st->await == AWAIT_JOB)
+			json_set_str(o, "id", st->id);
 		json_set_i64(o, "within_ns", st->duration_ns);
+		break;
+	case STEP_RUN:
+		json_set_str(o, "run", st->cron_job);
+		json_set_str(o, "id", st->id);
+		if (st->duration_ns)
+			json_set_i64(o, "within_ns", st->duration_ns);
 		break;
 	}
 	return o;
@@ -59,6 +67,8 @@ static cJSON *expect_json(const struct expectation *x)
 		json_set_str(o, "object", x->object);
 	if (x->reason)
 		json_set_str(o, "reason", x->reason);
+	if (x->run)
+		json_set_str(o, "run", x->run);
 	if (x->accepted) {
 		cJSON *setting = cJSON_AddObjectToObject(o, "setting");
 

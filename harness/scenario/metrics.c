@@ -219,6 +219,14 @@ static void evicted(struct buf *b, const struct scenario *s, const struct expect
 	add_accepted(b, x);
 }
 
+static void job(struct buf *b, const struct scenario *s, const struct expectation *x)
+{
+	(void)s;
+	buf_fmt(b, "the job %s %s", x->run, x->want ? "succeeds" : "fails");
+	if (x->reason)
+		buf_fmt(b, ": %.60s", x->reason);
+}
+
 static const struct metric metrics[] = {
 #define ROW(id, name, unit, flags, shows, words, judge) \
 	[EXPECT_##id] = {name, METRIC_##unit, flags, SHOWS_##shows, words},

@@ -38,7 +38,8 @@ struct expectation;
 	X(ERRORS_CLEAR, "errors_clear", BOOL, 0, FAULT, errors_clear, judge_errors_clear) \
 	X(CHECK, "check", CHECKER, 0, NOTHING, check, judge_check) \
 	X(STALENESS, "staleness", NS, M_REPLICAS | M_NOISY, STALENESS, staleness, judge_staleness) \
-	X(EVICTED, "evicted", COUNT, M_FLOOR | M_WRITES | M_FINAL | M_ACCEPT, LOSS, evicted, judge_evicted)
+	X(EVICTED, "evicted", COUNT, M_FLOOR | M_WRITES | M_FINAL | M_ACCEPT, LOSS, evicted, judge_evicted) \
+	X(JOB, "job", BOOL, M_NO_LOAD, NOTHING, job, judge_job)
 
 enum expect_metric {
 #define METRIC_ENUM(id, name, unit, flags, shows, words, judge) EXPECT_##id,
@@ -75,6 +76,7 @@ enum metric_flag {
 	M_FINAL = 1024,   /* a final read by those who were entitled to answer it */
 	M_ACCEPT = 2048,  /* may be accepted, where a setting allows it */
 	M_OF = 4096,      /* may say of which operations it is (OF_LIST) */
+	M_NO_LOAD = 8192, /* rests on nothing that clients did */
 };
 
 enum metric_shows {

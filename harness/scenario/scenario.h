@@ -32,6 +32,9 @@
  *     - await: writes         # or another word of AWAIT_LIST
  *       within: 90s
  *     - heal: kill
+ *     - run: cronjob/backup   # a Job from that CronJob's template
+ *       as: backup            # optional id, default: the CronJob's name
+ *       within: 120s          # optional: waits for its end, so long at most
  *     - steady: 10s
  *   expect:
  *     - stands: true
@@ -43,9 +46,10 @@
  *     - dual_primary: {at_most: 0s}
  *     - demoted: {at_most: 30s}
  *     - check: linearizable
+ *     - job: {run: backup, succeeded: true}
  */
 
-enum step_kind { STEP_STEADY, STEP_FAULT, STEP_HEAL, STEP_AWAIT };
+enum step_kind { STEP_STEADY, STEP_FAULT, STEP_HEAL, STEP_AWAIT, STEP_RUN };
 
 /* What `await:` can wait for: X(ENUM, word). run/walk.c knows when each is
  * reached. */
@@ -59,15 +63,18 @@ enum await_kind {
 #define AWAIT_ENUM(id, word) AWAIT_##id,
 	AWAIT_LIST(AWAIT_ENUM)
 #undef AWAIT_ENUM
+	AWAIT_JOB, /* "job/ID": that the Job which a run step began is over */
 };
 const char *await_word(enum await_kind k);
 
 struct step {
 	enum step_kind kind;
 	const struct ynode *at;
-	int64_t duration_ns; /* steady: how long; fault: `for` (0: until healed); await: within */
+	int64_t duration_ns; /* steady: how long; fault: `for` (0: until healed); await: within;
+			      * run: within (0: it goes on beside the next steps) */
 	const char *fault;   /* fault: its name in the list of faults */
-	const char *id;      /* fault, heal: the id */
+	const char *cron_job; /* run: whose template it is */
+	const char *id;      /* fault, heal, run: the id; await job/ID: the run's */
 	const char *target;  /* fault: primary replica any all, or a name, or node/NAME */
 	const struct ynode *params; /* fault: the whole step map */
 	enum await_kind await;
@@ -85,8 +92,10 @@ struct expectation {
 	const char *of;      /* only these operations: a word of OF_LIST or a kind; NULL: all */
 	const char *checker; /* EXPECT_CHECK */
 	/* EXPECT_STANDS with want false: which object does not come up, and words of
-	 * the reason. NULL: whatever keeps it from standing, which passes nothing. */
+	 * the reason. NULL: whatever keeps it from standing, which passes nothing.
+	 * EXPECT_JOB with want false has words of the reason, too. */
 	const char *object, *reason;
+	const char *run;     /* EXPECT_JOB: the id of its step */
 	/* Why what is beyond a limit of 0 (or at_most) is taken, and the setting that
 	 * has to be in force with this value for it. NULL: it is not. */
 	const char *accepted, *setting, *setting_value;
@@ -124,15 +133,18 @@ struct scenario_names {
 int scenario_read(struct arena *a, const char *path, const struct scenario_names *names,
 		  struct scenario *out, struct err *e);
 
+/* The run step of this id; NULL: there is none. */
+const struct step *scenario_run(const struct scenario *s, const char *id);
+
 /* NAME of the target node/NAME, inside it; NULL: it is another target. */
 const char *target_node_name(const char *target);
 
 /* The fields of the "scenario" event (history/event.h) that the file alone
  * decides: name, title, about, compare, file, system, variant, load{} (history/load_spec.h),
  * steps[{step, line, and by kind: duration_ns |
- * fault, id, target, for_ns, params{} | id | await, within_ns}],
+ * fault, id, target, for_ns, params{} | id | await, within_ns | run, id, within_ns}],
  * expect[{name, metric, line, at_most, at_least, within_predicted, want,
- * fault, of, checker, object, reason, accepted, setting{name, value}}], limits in ns,
+ * fault, of, checker, object, reason, run, accepted, setting{name, value}}], limits in ns,
  * as counts or in per cent. What an expectation does not
  * have is left out. The caller deletes it. */
 cJSON *scenario_to_json(const struct scenario *s);

@@ -20,14 +20,22 @@ const struct step *scenario_fault(const struct scenario *s, const char *id)
 	return NULL;
 }
 
-/* Every fault's id so far, for a suggestion. */
-static const char *nearest_id(const struct scenario *s, const char *id)
+const struct step *scenario_run(const struct scenario *s, const char *id)
+{
+	for (size_t i = 0; i < s->nsteps; i++)
+		if (s->steps[i].kind == STEP_RUN && !strcmp(s->steps[i].id, id))
+			return &s->steps[i];
+	return NULL;
+}
+
+/* Every id of such steps so far, for a suggestion. */
+static const char *nearest_id(const struct scenario *s, enum step_kind kind, const char *id)
 {
 	const char *ids[STEPS_MAX + 1];
 	size_t i, n = 0;
 
 	for (i = 0; i < s->nsteps; i++) {
-		if (s->steps[i].kind == STEP_FAULT)
+		if (s->steps[i].kind == kind)
 			ids[n++] = s->steps[i].id;
 	}
 	ids[n] = NULL;
@@ -160,7 +168,7 @@ static int read_heal(const struct ynode *at, const struct scenario *s, struct st
 	if (!fault && s->partial)
 		return 0;
 	if (!fault) {
-		near = nearest_id(s, st->id);
+		near = nearest_id(s, STEP_FAULT, st->id);
 		return yaml_error(n, e, "no fault with the id \"%.60s\" was injected before this "
 				  "step%s%s%s", st->id, near ? "; did you mean \"" : "",
 				  near ? near : "", near ? "\"?" : "");
@@ -182,22 +190,77 @@ static const char *const await_words[] = {AWAIT_LIST(WORD) NULL};
 
 const char *await_word(enum await_kind k)
 {
-	return await_words[k];
+	return k == AWAIT_JOB ? "job" : await_words[k];
 }
 
-static int read_await(const struct ynode *at, struct step *st, struct err *e)
+/* The NAME of a text "PREFIX/NAME". */
+static const char *behind(const char *text, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return !strncmp(text, prefix, len) && text[len] == '/' ? text + len + 1 : NULL;
+}
+
+/* job/ID. */
+static int read_await_job(const struct ynode *n, const struct scenario *s, struct step *st, struct err *e)
+{
+	const char *near;
+
+	st->await = AWAIT_JOB;
+	st->id = behind(n->text, "job");
+	if (s->partial || scenario_run(s, st->id))
+		return 0;
+	near = nearest_id(s, STEP_RUN, st->id);
+	return yaml_error(n, e, "no run step with the id \"%.60s\" stands before this one%s%s%s", st->id,
+			  near ? "; did you mean \"job/" : "", near ? near : "", near ? "\"?" : "");
+}
+
+/* run: cronjob/NAME. */
+static int read_run(const struct ynode *at, const struct scenario *s, struct step *st, struct err *e)
+{
+	static const char *const keys[] = {"run", "as", "within", NULL};
+	const struct ynode *n = yaml_get(at, "run"), *id_at = yaml_get(at, "as"), *within = yaml_get(at, "within");
+	const char *text;
+
+	/* What refers to it is no mistake for a mistake elsewhere in it. */
+	st->cron_job = st->id = "";
+	if (yaml_check_keys(at, keys, "a run step", e) || yaml_to_string(n, &text, e))
+		return -1;
+	st->cron_job = behind(text, "cronjob");
+	if (!st->cron_job || !*st->cron_job)
+		return yaml_error(n, e, "a run step starts a Job from a CronJob of the manifests: write run: cronjob/NAME, not "
+				  "\"%.60s\"", text);
+	st->id = st->cron_job;
+	if (id_at && yaml_to_string(id_at, &st->id, e))
+		return -1;
+	if (!scenario_is_name(st->id))
+		return yaml_error(id_at ? id_at : n, e, "the id of a run has lower case letters, digits and hyphens, at most 40, not "
+				  "\"%.60s\"; give it one with as: ...", st->id);
+	if (scenario_run(s, st->id))
+		return yaml_error(id_at ? id_at : n, e, "two runs have the id \"%s\" (the first in line %d); give this one another "
+				  "with as: ...", st->id, scenario_run(s, st->id)->at->line);
+	return within ? read_duration(within, "within", &st->duration_ns, e) : 0;
+}
+
+static int read_await(const struct ynode *at, const struct scenario *s, struct step *st, struct err *e)
 {
 	static const char *const keys[] = {"await", "within", NULL};
 	const struct ynode *n = yaml_get(at, "within");
 	const char *word;
 	size_t i;
 
-	if (yaml_check_keys(at, keys, "an await step", e) ||
-	    scenario_word(yaml_get(at, "await"), await_words, "thing to await", &word, e))
+	if (yaml_check_keys(at, keys, "an await step", e) || yaml_to_string(yaml_get(at, "await"), &word, e))
 		return -1;
-	for (i = 0; strcmp(await_words[i], word); i++)
-		;
-	st->await = (enum await_kind)i;
+	if (behind(word, "job")) {
+		if (read_await_job(yaml_get(at, "await"), s, st, e))
+			return -1;
+	} else if (scenario_word(yaml_get(at, "await"), await_words, "thing to await", &word, e)) {
+		return -1;
+	} else {
+		for (i = 0; strcmp(await_words[i], word); i++)
+			;
+		st->await = (enum await_kind)i;
+	}
 	if (!n)
 		return yaml_error(at, e, "an await needs a limit; add: within: 90s");
 	return read_duration(n, "within", &st->duration_ns, e);
@@ -207,13 +270,13 @@ static int read_await(const struct ynode *at, struct step *st, struct err *e)
 static int step_kind(const struct ynode *at, enum step_kind *out, struct err *e)
 {
 	static const char *const all[] = {"steady", "fault",  "heal", "await", "target",
-					  "as",	    "for", "within", NULL};
-	static const char *const kinds[] = {"steady", "fault", "heal", "await", NULL};
+					  "as",	    "for", "within", "run", NULL};
+	static const char *const kinds[] = {"steady", "fault", "heal", "await", "run", NULL};
 	int found = -1;
 	int i;
 
 	if (at->kind != Y_MAP)
-		return yaml_error(at, e, "a step is a map with one of steady, fault, heal, await; "
+		return yaml_error(at, e, "a step is a map with one of steady, fault, heal, await, run; "
 				  "for example: steady: 10s");
 	if (rename_key(at, "wait", "steady", e))
 		return -1;
@@ -228,7 +291,7 @@ static int step_kind(const struct ynode *at, enum step_kind *out, struct err *e)
 	if (found < 0) {
 		if (yaml_check_keys(at, all, "a step", e))
 			return -1;
-		return yaml_error(at, e, "a step needs one of steady, fault, heal, await");
+		return yaml_error(at, e, "a step needs one of steady, fault, heal, await, run");
 	}
 	*out = (enum step_kind)found;
 	return 0;
@@ -248,7 +311,9 @@ static int read_step(const struct ynode *at, const struct scenario_names *names,
 	case STEP_HEAL:
 		return read_heal(at, s, st, e);
 	case STEP_AWAIT:
-		return read_await(at, st, e);
+		return read_await(at, s, st, e);
+	case STEP_RUN:
+		return read_run(at, s, st, e);
 	case STEP_STEADY:
 		break;
 	}

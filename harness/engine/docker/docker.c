@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/base64.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -364,56 +363,6 @@ static void tell_adaptations(struct docker *d, const struct adaptations *log)
 	}
 }
 
-/* Secrets are kept in plain text; they never leave this machine. */
-static void decode_secret(cJSON *o)
-{
-	cJSON *plain = cJSON_GetObjectItem(o, "stringData");
-	const cJSON *v;
-
-	if (!plain)
-		plain = cJSON_AddObjectToObject(o, "stringData");
-	cJSON_ArrayForEach(v, json_get(o, "data")) {
-		struct buf text = {0};
-
-		base64_decode(cJSON_IsString(v) ? v->valuestring : "", &text); /* plan_check() did so, too */
-		if (!json_get(plain, v->string))
-			json_set_str(plain, v->string, buf_cstr(&text));
-		buf_free(&text);
-	}
-	cJSON_DeleteItemFromObject(o, "data");
-}
-
-static void put_object(struct docker *d, const struct ynode *node)
-{
-	cJSON *o = yaml_to_json(node);
-	const struct kind *kind = store_kind(json_str(o, "kind", ""));
-	cJSON *m = cJSON_GetObjectItem(o, "metadata");
-
-	/* The run's own namespace is there. */
-	if (!kind || !m || kind->id == KIND_NAMESPACE) {
-		cJSON_Delete(o);
-		return;
-	}
-	if (kind->namespaced && !json_str(m, "namespace", NULL))
-		json_set_str(m, "namespace", d->kube.base.namespace);
-	if (kind->id == KIND_SECRET)
-		decode_secret(o);
-	if (kind->id == KIND_PERSISTENT_VOLUME_CLAIM)
-		docker_claim_new(d, o);
-	else
-		store_put(&d->store, kind->id, o);
-}
-
-/* Marked as on a cluster: who changes what is in it looks for that. */
-static void put_namespace(struct docker *d)
-{
-	cJSON *o = cJSON_CreateObject(), *m = cJSON_AddObjectToObject(o, "metadata");
-
-	json_set_str(m, "name", d->kube.base.namespace);
-	json_set_str(cJSON_AddObjectToObject(m, "labels"), KUBE_RUN_LABEL, d->kube.base.conf.run_id);
-	store_put(&d->store, KIND_NAMESPACE, o);
-}
-
 static int apply(struct engine *en, const struct manifest *m, struct err *e)
 {
 	struct docker *d = (struct docker *)en;
@@ -427,11 +376,7 @@ static int apply(struct engine *en, const struct manifest *m, struct err *e)
 	    images_error(&d->kube.images, refs, n, e))
 		return -1;
 	tell_adaptations(d, &log);
-	store_lock(&d->store);
-	put_namespace(d);
-	for (size_t i = 0; i < m->n; i++)
-		put_object(d, m->objects[i]);
-	store_unlock(&d->store);
+	docker_put(d, m);
 	return docker_load_up(d, clock_mono_ns() + LOAD_WITHIN_NS, e);
 }
 
@@ -503,6 +448,8 @@ const struct engine_ops engine_docker = {
 	.pods = kube_engine_pods,
 	.nodes = kube_engine_nodes,
 	.logs = kube_engine_logs,
+	.job_start = kube_engine_job_start,
+	.job_look = kube_engine_job_look,
 	.watch_start = watch_start,
 	.watch_stop = watch_stop,
 	.recover = docker_recover,

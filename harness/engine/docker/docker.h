@@ -239,6 +239,9 @@ int docker_subpath(const struct docker_pod *p, const char *below, const char *na
 int docker_subpaths_end(const struct docker_pod *p, struct err *e);
 int docker_subpaths_down(const char *state, struct err *e);
 
+/* engine/docker/put.c: all objects of a manifest, and the run's namespace. */
+void docker_put(struct docker *d, const struct manifest *m);
+
 /* engine/docker/admission.c: apiserver/admit.h for all objects of a manifest,
  * with file, line and column. */
 int docker_admit(struct arena *a, const struct manifest *m, struct err *e);

@@ -134,6 +134,9 @@ int kube_agent_wait(struct kube *k, const char *agent, int64_t deadline_ns, stru
 int host_agent_up(struct kube *k, struct err *e);
 /* Ends it; it heals on the way out. */
 int host_agent_down(struct kube *k, struct err *e);
+/* engine/kube/job.c */
+int kube_engine_job_start(struct engine *en, const char *cron_job, const char *name, struct err *e);
+int kube_engine_job_look(struct engine *en, const char *name, bool whole, cJSON **out, struct err *e);
 /* engine/kube/events.c */
 int kube_engine_watch_start(struct engine *en, engine_watch_fn *fn, void *arg, struct err *e);
 void kube_engine_watch_stop(struct engine *en);
@@ -159,6 +162,7 @@ int kube_lock_file(struct kube *k, const char *name, const char *place, int64_t 
 	.agents_down = kube_engine_agents_down, .load_beside = kube_engine_load_beside, \
 	.call = kube_engine_call, .apply = kube_engine_apply, .wait_ready = kube_engine_wait_ready, \
 	.remove = kube_engine_remove, .pods = kube_engine_pods, .nodes = kube_engine_nodes, \
-	.logs = kube_engine_logs, .watch_start = kube_engine_watch_start, .watch_stop = kube_engine_watch_stop
+	.logs = kube_engine_logs, .job_start = kube_engine_job_start, .job_look = kube_engine_job_look, \
+	.watch_start = kube_engine_watch_start, .watch_stop = kube_engine_watch_stop
 
 #endif

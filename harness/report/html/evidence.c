@@ -138,8 +138,12 @@ static const char *step_words(struct page *p, const cJSON *st)
 	if (!strcmp(kind, "heal"))
 		return arena_fmt(p->a, "%s is undone", value(p, st, "id"));
 	if (!strcmp(kind, "await"))
-		return arena_fmt(p->a, "wait for %s, at most %s", value(p, st, "await"),
-				 text_duration(json_i64(st, "within_ns", 0)).s);
+		return arena_fmt(p->a, "wait for %s%s%s, at most %s", value(p, st, "await"), json_get(st, "id") ? " " : "",
+				 json_get(st, "id") ? value(p, st, "id") : "", text_duration(json_i64(st, "within_ns", 0)).s);
+	if (!strcmp(kind, "run"))
+		return arena_fmt(p->a, "a job <b>%s</b> is started from the CronJob %s%s%s", value(p, st, "id"),
+				 value(p, st, "run"), json_get(st, "within_ns") ? " and waited for, at most " : "",
+				 json_get(st, "within_ns") ? text_duration(json_i64(st, "within_ns", 0)).s : "");
 	return arena_fmt(p->a, "fault <b>%s</b> (%s) on %s%s%s%s", value(p, st, "id"),
 			 value(p, st, "fault"), value(p, st, "target"), for_ns ? " for " : "",
 			 for_ns ? text_duration(for_ns).s : "", step_params(p, json_get(st, "params")));
