@@ -31,11 +31,9 @@ static bool same_value(const char *a, const char *b)
 /* As the running system told it; NULL: it did not. */
 static const char *in_force(const struct evidence *ev, const char *name)
 {
-	const cJSON *s;
-
-	cJSON_ArrayForEach(s, ev->inforce)
-		if (same_name(json_str(s, "name", ""), name))
-			return json_str(s, "value", NULL);
+	for (size_t i = 0; ev->inforce && i < ev->inforce->n; i++)
+		if (same_name(ev->inforce->v[i].name, name))
+			return ev->inforce->v[i].value;
 	return NULL;
 }
 

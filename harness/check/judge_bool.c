@@ -14,13 +14,13 @@ enum { CHECK_SECONDS = 60, CHECK_MIB = 512 };
 static void not_standing(const struct judging *j, struct judged *r)
 {
 	const char *object = json_str(j->expect, "object", ""), *reason = json_str(j->expect, "reason", "");
-	const char *told = json_str(j->ev->stands, "reason", ""), *member = json_str(j->ev->stands, "member", "");
+	const struct stands_seen *told = j->ev->stands;
 
 	if (!*object || !*reason)
 		judged_as(r, VERDICT_UNKNOWN, "it did not come up, and the expectation does not say which object should "
 			  "not and why, so that any mishap would do: %.400s", j->m->stands_why);
-	else if (json_bool(j->ev->stands, "ok", false) || (!strstr(told, object) && strcmp(member, object)) ||
-		 !strstr(told, reason))
+	else if (told->ok || (!strstr(told->reason, object) && strcmp(told->member, object)) ||
+		 !strstr(told->reason, reason))
 		judged_as(r, VERDICT_UNKNOWN, "it did not come up, but not for what was expected (%.60s, \"%.120s\"): "
 			  "%.300s", object, reason, j->m->stands_why);
 	else

@@ -95,8 +95,8 @@ static void collect(const struct view *v, struct all *all)
 {
 	char why[200];
 	/* Values of nobody knows whom prove nothing. */
-	const cJSON *registers = evidence_final_sound(v->ev, why, sizeof(why)) ?
-		json_get(v->ev->final, "registers") : NULL, *value;
+	bool sound = evidence_final_sound(v->ev, why, sizeof(why));
+	const struct final_seen *final = v->ev->final;
 	struct reg_op r;
 	size_t i;
 
@@ -104,13 +104,13 @@ static void collect(const struct view *v, struct all *all)
 	for (i = 0; i < v->nops; i++)
 		if (translate(v->ops[i], &r))
 			add(all, v->ops[i]->key, &r);
-	all->final = registers != NULL;
+	all->final = sound && final->has_registers;
 	all->counted = evidence_counts_ops(v->ev);
-	all->untold = v->ev->final && !json_get(v->ev->final, "registers");
-	cJSON_ArrayForEach(value, registers) {
+	all->untold = final && !final->has_registers;
+	for (i = 0; all->final && i < final->nregisters; i++) {
 		r = (struct reg_op){ .f = REG_READ, .call = INT64_MAX - 1, .ret = INT64_MAX,
-				     .value = json_i64(registers, value->string, OP_NO_VALUE) };
-		add(all, strtoll(value->string, NULL, 10), &r);
+				     .value = final->registers[i].value };
+		add(all, final->registers[i].key, &r);
 	}
 	if (all->n)
 		qsort(all->v, all->n, sizeof(*all->v), by_register);

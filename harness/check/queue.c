@@ -74,8 +74,7 @@ struct queue {
 	size_t nplaces, aplaces;
 	struct delivery *first;
 	size_t nfirst, afirst;
-	struct messages left;
-	bool drained;
+	bool drained; /* what was left was read */
 	int64_t acked, unseen, received, again, marked;
 	struct {
 		int64_t n, t;
@@ -460,13 +459,13 @@ static void check(const struct history *h, const struct evidence *ev, const stru
 	memset(out, 0, sizeof(*out));
 	view_make(&q.v, h, ev);
 	q.begin = q.v.nops ? q.v.ops[0]->t_intended : 0;
-	q.drained = messages_left(ev->final, &q.left);
+	q.drained = ev->final && ev->final->has_messages;
 	if (collect_sends(&q, &twice)) {
 		for (i = 0; i < q.v.nops; i++)
 			if (op_received(q.v.ops[i]))
 				deliver(&q, q.v.ops[i], i);
-		for (i = 0; i < q.left.n; i++)
-			find_left(&q, &q.left.v[i]);
+		for (i = 0; q.drained && i < ev->final->nmessages; i++)
+			find_left(&q, &ev->final->messages[i]);
 		look_for_lost(&q);
 		sent_order(&q);
 		offsets_back(&q);
@@ -481,7 +480,6 @@ static void check(const struct history *h, const struct evidence *ev, const stru
 	free(q.sent);
 	free(q.places);
 	free(q.first);
-	free(q.left.v);
 	view_free(&q.v);
 }
 

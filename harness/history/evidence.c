@@ -1,5 +1,5 @@
 /* Reading the events into what they tell. */
-#include "history/evidence.h"
+#include "history/evidence_told.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -305,49 +305,6 @@ static const struct {
 	{"load", read_told},     {"history", read_whole},  {"adapt", read_adapted},
 };
 
-static void read_final(struct evidence *ev, const cJSON *e)
-{
-	const cJSON *by = json_get(e, "by"), *a;
-
-	ev->final = e;
-	ev->final_ns = event_t(e);
-	ev->nanswerers = 0;
-	ev->answerers = arena_alloc(&ev->arena, ((size_t)cJSON_GetArraySize(by) + 1) * sizeof(*ev->answerers));
-	cJSON_ArrayForEach(a, by)
-		ev->answerers[ev->nanswerers++] = (struct answerer){
-			.address = text(a, "addr"), .role = role_from_name(text(a, "role")),
-			.shard = (uint32_t)json_i64(a, "shard", 0), .member = text(a, "member")};
-}
-
-static void read_scenario(struct evidence *ev, const cJSON *e)
-{
-	const cJSON *load = json_get(e, "load"), *mix = json_get(load, "mix");
-	char *words = mix ? json_text(mix) : NULL;
-
-	ev->event = e;
-	ev->has_load = load != NULL;
-	load_spec_told(load, &ev->load);
-	if (words)
-		ev->mix = arena_strdup(&ev->arena, words);
-	free(words);
-}
-
-/* Of which the last one counts. */
-static void read_single(struct evidence *ev, const cJSON *e)
-{
-	if (event_is(e, "scenario") && !ev->event) {
-		read_scenario(ev, e);
-	} else if (event_is(e, "inforce")) {
-		ev->inforce = json_get(e, "settings");
-	} else if (event_is(e, "final")) {
-		read_final(ev, e);
-	} else if (event_is(e, "stands")) {
-		ev->stands = e;
-	} else if (event_is(e, "unsupported")) {
-		ev->unsupported = e;
-	}
-}
-
 /* What broke around the scenarios spoils those that were not over: the line of
  * one that was is out already. In the order of writing. */
 static void read_run(struct evidence *ev, const cJSON *events)
@@ -419,11 +376,11 @@ static struct timed *in_order(const cJSON *events, int scenario, size_t *n)
 /* Which member an address was is known once all changes of pods are. */
 static void finish_final(struct evidence *ev)
 {
-	for (size_t i = 0; i < ev->nanswerers; i++) {
-		struct answerer *a = &ev->answerers[i];
+	for (size_t i = 0; ev->final && i < ev->final->nanswerers; i++) {
+		struct answerer *a = &ev->final->answerers[i];
 
 		if (!*a->member)
-			a->member = evidence_member_at(ev, a->address, ev->final_ns);
+			a->member = evidence_member_at(ev, a->address, ev->final->t_ns);
 	}
 	for (size_t i = 0; i < ev->nphases; i++)
 		if (!strcmp(ev->phases[i].phase, "unsettled"))
@@ -471,7 +428,7 @@ void evidence_make(const cJSON *events, int scenario, effects_fn *effects, struc
 	ev->broken_where = ev->broken_what = ev->mix = "";
 	v = in_order(events, scenario, &n);
 	for (size_t i = 0; i < n; i++) {
-		read_single(ev, v[i].event);
+		evidence_told(ev, v[i].event);
 		for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
 			if (event_is(v[i].event, kinds[k].kind))
 				kinds[k].read(&r, v[i].event);

@@ -83,11 +83,52 @@ struct load_told { /* what a load agent says that it did, when it was stopped */
 	int64_t ops; /* lines that the history must have of it */
 };
 
+struct setting_seen {
+	const char *name;
+	const char *value; /* a number or true and false as text; NULL: the system told none */
+	const char *unit;
+};
+
+struct settings_seen {
+	struct setting_seen *v;
+	size_t n;
+};
+
+struct stands_seen { /* did the fixture come up as written */
+	int64_t t_ns;
+	bool ok;
+	const char *point, *member, *reason; /* where it stopped */
+};
+
 struct answerer { /* a server that the final read was taken from */
 	const char *address; /* "10.244.1.7:6379" */
 	const char *member;  /* "": nobody knows whose address that was */
 	enum role role;      /* as it said itself, after it had told everything */
 	uint32_t shard;      /* 0: it has none, or did not tell */
+};
+
+struct value_range {
+	int64_t lo, hi;
+};
+
+struct register_seen {
+	int64_t key, value; /* OP_NO_VALUE: it holds nothing */
+};
+
+/* What the final read found. What it did not tell is not known: that is not the
+ * same as nothing. */
+struct final_seen {
+	int64_t t_ns; /* when it was told */
+	struct value_range *present;
+	size_t npresent;
+	int64_t duplicates; /* values that were there more than once, each but the first time */
+	struct register_seen *registers; /* in the order in which they were told */
+	size_t nregisters;
+	struct final_message *messages;
+	size_t nmessages;
+	bool has_present, has_registers, has_messages;
+	struct answerer *answerers; /* none: it does not say who answered */
+	size_t nanswerers;
 };
 
 struct whole_seen { /* what a load agent recorded is in history.jsonl, all of it */
@@ -136,13 +177,12 @@ struct evidence {
 	struct load_spec load; /* that was asked for; what it does not tell is 0 */
 	const char *mix;       /* of the load, as it was told (JSON); "": it was not */
 	bool has_load;
-	const cJSON *inforce;  /* settings as the running system told them last: [{name, value, unit}] */
-	const cJSON *final;    /* the last "final" event */
-	int64_t final_ns;      /* when it was told; 0: there is none */
+	struct settings_seen *inforce; /* as the running system told them last; NULL: it was not asked */
+	struct final_seen *final; /* the last one; NULL: none was made */
 	const char *unsettled; /* why the system had not settled before it; NULL: it had */
 	bool over;             /* the scenario went to its end, or the run did */
 	int64_t end_ns;        /* when the run did; 0: it did not */
-	const cJSON *stands;
+	struct stands_seen *stands; /* NULL: it did not get that far */
 	const cJSON *unsupported;
 	const cJSON *interrupt;
 	/* Wall clock minus CLOCK_MONOTONIC, for stamps in logs; has_wall false:
@@ -179,8 +219,6 @@ struct evidence {
 	size_t nnoise;
 	struct load_told *told;
 	size_t ntold;
-	struct answerer *answerers; /* of `final`; none: it does not say who answered */
-	size_t nanswerers;
 	struct whole_seen *whole;
 	size_t nwhole;
 	struct fault_record *faults; /* in the order in which they first show */
@@ -206,6 +244,11 @@ void evidence_weigh(struct evidence *ev, const struct history *h);
  * older files and in others' ones, a line may be missing, and a value that no
  * operation sent says nothing of the system. */
 bool evidence_counts_ops(const struct evidence *ev);
+
+/* A setting in force by its name; NULL: the system did not tell it. */
+const struct setting_seen *setting_find(const struct settings_seen *inforce, const char *name);
+/* A register at the end; NULL: nobody told. */
+const struct register_seen *final_register(const struct final_seen *final, int64_t key);
 
 /* ---- who was what, when ---- */
 

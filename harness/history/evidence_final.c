@@ -13,7 +13,7 @@ static int64_t asked_last(const struct evidence *ev)
 	int64_t t = 0;
 
 	for (size_t i = 0; i < ev->nsamples; i++)
-		if (!ev->samples[i].beside && (!ev->final_ns || ev->samples[i].t_ns <= ev->final_ns) &&
+		if (!ev->samples[i].beside && (!ev->final || ev->samples[i].t_ns <= ev->final->t_ns) &&
 		    ev->samples[i].t_ns > t)
 			t = ev->samples[i].t_ns;
 	return t;
@@ -93,8 +93,8 @@ static bool complete(const struct evidence *ev, int64_t t_ns, char *why, size_t 
 
 		if (!s || !sample_leads(s) || !s->shard)
 			continue;
-		for (size_t k = 0; k < ev->nanswerers; k++)
-			answered = answered || shards_rival(ev->answerers[k].shard, s->shard);
+		for (size_t k = 0; k < ev->final->nanswerers; k++)
+			answered = answered || shards_rival(ev->final->answerers[k].shard, s->shard);
 		if (answered)
 			continue;
 		snprintf(why, size, "nobody answered for shard %u, which %s led", s->shard, s->member);
@@ -112,10 +112,10 @@ bool evidence_final_entitled(const struct evidence *ev, char *why, size_t size)
 		snprintf(why, size, "none was made");
 		return false;
 	}
-	for (size_t i = 0; i < ev->nanswerers; i++)
-		if (!entitled(ev, &ev->answerers[i], t_ns, why, size))
+	for (size_t i = 0; i < ev->final->nanswerers; i++)
+		if (!entitled(ev, &ev->final->answerers[i], t_ns, why, size))
 			return false;
-	return ev->nanswerers ? complete(ev, t_ns, why, size) : no_rivals(ev, 0, t_ns, why, size);
+	return ev->final->nanswerers ? complete(ev, t_ns, why, size) : no_rivals(ev, 0, t_ns, why, size);
 }
 
 bool evidence_final_sound(const struct evidence *ev, char *why, size_t size)

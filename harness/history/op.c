@@ -92,6 +92,11 @@ bool op_found_down(const struct op *op)
 	return op_is_write(op) && op_refused(op);
 }
 
+bool op_received(const struct op *op)
+{
+	return op->f == OP_RECEIVE && op->outcome == OP_OK && op->value != OP_NO_VALUE;
+}
+
 void history_add(struct history *h, const struct op *op)
 {
 	*VEC_PUSH(h->ops, h->n, h->alloc) = *op;

@@ -113,6 +113,13 @@ struct op {
 	int line;     /* where it stands in history.jsonl; 0: it was not read */
 };
 
+/* A message that is there at the end. */
+struct final_message {
+	int64_t value, partition;
+	int64_t offset;   /* OP_NO_VALUE: a queue has none */
+	bool redelivered; /* as in struct op */
+};
+
 const char *op_f_name(enum op_f f);
 const char *op_outcome_name(enum op_outcome o);
 
@@ -131,6 +138,8 @@ bool op_answered(const struct op *op);
 bool op_refused(const struct op *op);
 /* A write of which that is so. */
 bool op_found_down(const struct op *op);
+/* A receive that brought a message. */
+bool op_received(const struct op *op);
 
 /* What one load agent wrote of one scenario, as the blocks in the file tell
  * (history/block.h). */

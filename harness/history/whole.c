@@ -144,7 +144,7 @@ static int64_t load_began(const struct evidence *ev)
 {
 	int64_t load = evidence_phase(ev, "load");
 
-	return load ? load : ev->stands && json_bool(ev->stands, "ok", false) ? json_i64(ev->stands, "t", 0) : 0;
+	return load ? load : ev->stands && ev->stands->ok ? ev->stands->t_ns : 0;
 }
 
 /* Whether there should be operations at all. */
@@ -152,7 +152,7 @@ static bool loaded(const struct evidence *ev, bool blocks)
 {
 	if (blocks)
 		return evidence_phase(ev, "load") != 0;
-	return !ev->unsupported && !(ev->stands && !json_bool(ev->stands, "ok", false));
+	return !ev->unsupported && !(ev->stands && !ev->stands->ok);
 }
 
 void evidence_weigh(struct evidence *ev, const struct history *h)

@@ -21,10 +21,6 @@
  * all the same; or there though nobody ever tried it. unknown: the client
  * never learnt; either end is right. duplicate: there more than once. */
 
-struct range {
-	int64_t lo, hi;
-};
-
 /* What bears on a loss besides the write itself. */
 struct losing {
 	const struct model_ops *model;
@@ -35,40 +31,21 @@ struct losing {
 };
 
 struct present {
-	struct range *v;
+	struct value_range *v;
 	size_t n, alloc;
 };
 
 static int by_lo(const void *a, const void *b)
 {
-	const struct range *x = a, *y = b;
+	const struct value_range *x = a, *y = b;
 
 	return (x->lo > y->lo) - (x->lo < y->lo);
 }
 
-static bool i64_of(const cJSON *n, int64_t *out)
+static void present_of(const struct final_seen *final, struct present *p)
 {
-	if (!cJSON_IsNumber(n))
-		return false;
-	*out = json_whole(n->valuedouble);
-	return true;
-}
-
-static void present_of(const cJSON *final, struct present *p)
-{
-	const cJSON *r;
-	int64_t lo, hi;
-
-	cJSON_ArrayForEach(r, json_get(final, "present")) {
-		struct range *x;
-
-		if (!i64_of(cJSON_GetArrayItem(r, 0), &lo) || !i64_of(cJSON_GetArrayItem(r, 1), &hi) ||
-		    hi < lo)
-			continue;
-		x = VEC_PUSH(p->v, p->n, p->alloc);
-		x->lo = lo;
-		x->hi = hi;
-	}
+	for (size_t i = 0; i < final->npresent; i++)
+		*VEC_PUSH(p->v, p->n, p->alloc) = final->present[i];
 	if (p->n)
 		qsort(p->v, p->n, sizeof(*p->v), by_lo);
 }
@@ -214,19 +191,21 @@ static int64_t squeeze(struct present *p)
 	return (int64_t)(all - n);
 }
 
-static void sends(const struct view *v, const struct messages *left, const struct losing *l,
+/* `left`: of the final read, of which nothing is known when it is NULL. */
+static void sends(const struct view *v, const struct final_seen *left, const struct losing *l,
 		  struct loss *out, size_t *alloc)
 {
 	struct present p = { 0 };
 	size_t i;
 
-	for (i = 0; i < left->n; i++)
-		*VEC_PUSH(p.v, p.n, p.alloc) = (struct range){ left->v[i].value, left->v[i].value };
+	for (i = 0; left && i < left->nmessages; i++)
+		*VEC_PUSH(p.v, p.n, p.alloc) =
+			(struct value_range){ left->messages[i].value, left->messages[i].value };
 	out->duplicate += squeeze(&p);
 	for (i = 0; i < v->nops; i++)
 		if (op_received(v->ops[i]))
 			*VEC_PUSH(p.v, p.n, p.alloc) =
-				(struct range){ v->ops[i]->value, v->ops[i]->value };
+				(struct value_range){ v->ops[i]->value, v->ops[i]->value };
 	squeeze(&p);
 	count(v, OP_SEND, &p, l, out, alloc);
 	free(p.v);
@@ -242,21 +221,12 @@ static bool any(const struct view *v, enum op_f f)
 	return false;
 }
 
-static void duplicates(const cJSON *final, struct loss *out)
-{
-	const cJSON *d;
-	int64_t count;
-
-	cJSON_ArrayForEach(d, json_get(final, "duplicates"))
-		if (i64_of(cJSON_GetArrayItem(d, 1), &count) && count > 1)
-			out->duplicate += count - 1;
-}
-
-static void registers(const struct view *v, const struct losing *l, struct loss *out, size_t *alloc)
+static void registers(const struct view *v, const struct final_seen *final, const struct losing *l,
+		      struct loss *out, size_t *alloc)
 {
 	struct registers_seen r;
 
-	registers_find(v, out->known ? l->ev->final : NULL, &r);
+	registers_find(v, final, &r);
 	out->acked += r.acked;
 	out->unknown += r.unknown;
 	out->unknown_present += r.unknown_present;
@@ -272,12 +242,11 @@ static void registers(const struct view *v, const struct losing *l, struct loss 
 	free(r.lost);
 }
 
-static bool final_tells(const struct evidence *ev, bool sent, bool drained, struct loss *out)
+static bool final_tells(const struct evidence *ev, bool sent, struct loss *out)
 {
 	const char *why = !ev->final ? "no final read was made" :
-			  !cJSON_IsArray(json_get(ev->final, "present")) ?
-			  "the final read does not tell which values are there" :
-			  sent && !drained ? "no final read of the messages was made" : "";
+			  !ev->final->has_present ? "the final read does not tell which values are there" :
+			  sent && !ev->final->has_messages ? "no final read of the messages was made" : "";
 	char doubt[200];
 
 	snprintf(out->why_unknown, sizeof(out->why_unknown), "%s", why);
@@ -321,33 +290,29 @@ static void sum_up(struct loss *out)
 void loss_make(const struct view *v, const struct model_ops *model, const struct fault_seen *faults,
 	       size_t nfaults, struct loss *out)
 {
-	const cJSON *final = v->ev->final;
 	struct losing l = { .model = model, .faults = faults, .nfaults = nfaults, .ev = v->ev };
-	bool sent = any(v, OP_SEND), drained;
+	const struct final_seen *final;
+	bool sent = any(v, OP_SEND);
 	struct present p = { 0 };
-	struct messages left;
 	size_t alloc = 0;
 
 	memset(out, 0, sizeof(*out));
-	drained = messages_left(final, &left);
 	out->of = counted(v);
-	out->known = final_tells(v->ev, sent, drained, out);
-	if (out->known)
+	out->known = final_tells(v->ev, sent, out);
+	final = out->known ? v->ev->final : NULL;
+	if (final)
 		present_of(final, &p);
-	else
-		left.n = 0;
 	evictions_make(v->ev, &l.evictions);
 	count(v, OP_INSERT, &p, &l, out, &alloc);
-	if (sent || left.n)
-		sends(v, &left, &l, out, &alloc);
-	registers(v, &l, out, &alloc);
-	if (out->known)
-		duplicates(final, out);
+	if (sent || (final && final->nmessages))
+		sends(v, final, &l, out, &alloc);
+	registers(v, final, &l, out, &alloc);
+	if (final)
+		out->duplicate += final->duplicates;
 	evictions_excuse(&l.evictions, out);
 	sum_up(out);
 	evictions_free(&l.evictions);
 	free(p.v);
-	free(left.v);
 }
 
 const char *lost_write_name(const struct lost_write *w, char out[LOST_WRITE_NAME_MAX])

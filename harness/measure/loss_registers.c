@@ -254,41 +254,37 @@ static void unread(const struct book *b, size_t from, size_t to, struct register
 }
 
 /* A register that no client ever wrote holds nothing. */
-static void unwritten(const struct book *b, const cJSON *registers, const char *name,
-		      struct registers_seen *out)
+static void unwritten(const struct book *b, const struct register_seen *r, struct registers_seen *out)
 {
-	int64_t key = name ? strtoll(name, NULL, 10) : 0;
-	int64_t value = name ? json_i64(registers, name, OP_NO_VALUE) : OP_NO_VALUE;
-	size_t i = written_from(b, key, INT64_MIN);
+	size_t i = written_from(b, r->key, INT64_MIN);
 
-	if (value == OP_NO_VALUE || (i < b->nw && b->w[i].key == key))
+	if (r->value == OP_NO_VALUE || (i < b->nw && b->w[i].key == r->key))
 		return;
 	out->phantom++;
 	out->unsent++;
-	say(out, key, value, 0, true);
+	say(out, r->key, r->value, 0, true);
 }
 
-void registers_find(const struct view *v, const cJSON *final, struct registers_seen *out)
+void registers_find(const struct view *v, const struct final_seen *final, struct registers_seen *out)
 {
-	const cJSON *registers = json_get(final, "registers"), *r;
 	struct book b = { 0 };
-	char key[24];
 
 	memset(out, 0, sizeof(*out));
 	book_make(&b, v);
 	for (size_t i = 0, to; i < b.nw; i = to) {
+		const struct register_seen *r = final_register(final, b.w[i].key);
+
 		for (to = i; to < b.nw && b.w[to].key == b.w[i].key; to++) {
 			out->acked += b.w[to].op->outcome == OP_OK;
 			out->unknown += b.w[to].op->outcome == OP_INFO;
 		}
-		snprintf(key, sizeof(key), "%lld", (long long)b.w[i].key);
-		if (json_get(registers, key))
-			judge(&b, i, to, json_i64(registers, key, OP_NO_VALUE), out);
+		if (r)
+			judge(&b, i, to, r->value, out);
 		else if (final)
 			unread(&b, i, to, out);
 	}
-	cJSON_ArrayForEach(r, registers)
-		unwritten(&b, registers, r->string, out);
+	for (size_t i = 0; final && i < final->nregisters; i++)
+		unwritten(&b, &final->registers[i], out);
 	free(b.w);
 	free(b.s);
 }

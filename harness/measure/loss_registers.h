@@ -25,9 +25,8 @@ struct registers_seen {
 	size_t n, alloc;
 };
 
-/* `final`: the event, which tells "registers", or of some of them nothing; NULL:
- * nothing can be told of what is there, so acked and unknown are all that is
- * counted. */
-void registers_find(const struct view *v, const cJSON *final, struct registers_seen *out);
+/* `final` may tell of some registers, or of all, nothing; NULL: nothing can be told
+ * of what is there, so acked and unknown are all that is counted. */
+void registers_find(const struct view *v, const struct final_seen *final, struct registers_seen *out);
 
 #endif

@@ -107,9 +107,7 @@ static void find_unsupported(const struct evidence *ev, struct measured *m)
 
 static void find_stands(const struct view *v, struct measured *m)
 {
-	const cJSON *e = v->ev->stands;
-	const char *member = json_str(e, "member", ""), *point = json_str(e, "point", "");
-	const char *reason = json_str(e, "reason", "");
+	const struct stands_seen *told = v->ev->stands;
 	bool wrote = false;
 	size_t i;
 
@@ -117,13 +115,13 @@ static void find_stands(const struct view *v, struct measured *m)
 		wrote = op_acked_write(v->ops[i]);
 	/* Of what was not kept nobody knows whether it was acknowledged. */
 	wrote = wrote || v->ev->incomplete;
-	m->stands = json_bool(e, "ok", false) && wrote;
-	if (!e)
+	m->stands = told && told->ok && wrote;
+	if (!told)
 		return; /* it did not get that far */
-	if (!json_bool(e, "ok", false))
-		snprintf(m->stands_why, sizeof(m->stands_why), "%s%s%s%s%s", member,
-			 *member && (*point || *reason) ? ": " : "", point,
-			 *point && *reason ? ": " : "", reason);
+	if (!told->ok)
+		snprintf(m->stands_why, sizeof(m->stands_why), "%s%s%s%s%s", told->member,
+			 *told->member && (*told->point || *told->reason) ? ": " : "", told->point,
+			 *told->point && *told->reason ? ": " : "", told->reason);
 	else if (!wrote)
 		snprintf(m->stands_why, sizeof(m->stands_why),
 			 "the system came up, but acknowledged no write");

@@ -39,15 +39,6 @@ static inline bool view_refused(const struct view *v, const struct op *op)
 void view_make(struct view *v, const struct history *h, const struct evidence *ev);
 void view_free(struct view *v);
 
-/* The messages that a "final" event lists, in its order. */
-struct messages {
-	struct final_message *v; /* heap */
-	size_t n, alloc;
-};
-bool messages_left(const cJSON *final, struct messages *out); /* false: they were not read */
-/* A receive that brought a message. */
-bool op_received(const struct op *op);
-
 int by_i64(const void *a, const void *b);
 
 /* Instants in their order; heap. */

@@ -215,7 +215,7 @@ static void of_scenario(struct arena *a, struct findings *f, const struct scenar
 		return;
 	if (!m->stands) {
 		if (s->ev->stands)
-			add(f, FINDING_NOT_STANDING, s, json_bool(s->ev->stands, "ok", false) ?
+			add(f, FINDING_NOT_STANDING, s, s->ev->stands->ok ?
 			    "the system came up, but acknowledged no write" : "the system did not come up as written");
 		return;
 	}

@@ -36,11 +36,7 @@ struct final_read {
 	size_t nregisters;
 	/* Every message that is still there, in the order in which a consumer
 	 * would get them, one partition (or queue) after the other. */
-	struct final_message {
-		int64_t value, partition;
-		int64_t offset;   /* OP_NO_VALUE: a queue has none */
-		bool redelivered; /* as in struct op */
-	} *messages;
+	struct final_message *messages;
 	size_t nmessages, messages_alloc;
 	bool drained; /* the messages were read, even if there are none */
 	/* Every server that was read from, and what it said it was once it had

@@ -173,14 +173,11 @@ struct takeover prediction_takeover(const struct evidence *ev, const struct faul
 	return t;
 }
 
-const cJSON *prediction_setting(const cJSON *inforce, const char *name)
+const char *prediction_setting(const struct settings_seen *inforce, const char *name)
 {
-	const cJSON *s;
+	const struct setting_seen *s = setting_find(inforce, name);
 
-	cJSON_ArrayForEach(s, inforce)
-		if (!strcmp(json_str(s, "name", ""), name))
-			return s;
-	return NULL;
+	return s ? s->value : NULL;
 }
 
 void prediction_assume(struct assumed *a, const char *name)
@@ -196,23 +193,22 @@ void prediction_note_assumed(struct prediction *p, const struct assumed *a, cons
 		prediction_note(p, "Not reported, taken at %s default: %s.", whose, a->names);
 }
 
-int64_t prediction_number(const cJSON *inforce, const char *name, int64_t dflt, struct assumed *a)
+int64_t prediction_number(const struct settings_seen *inforce, const char *name, int64_t dflt,
+			  struct assumed *a)
 {
-	const cJSON *v = json_get(prediction_setting(inforce, name), "value");
+	const char *v = prediction_setting(inforce, name);
 
-	if (cJSON_IsNumber(v))
-		return json_whole(v->valuedouble);
-	if (cJSON_IsString(v) && *v->valuestring)
-		return strtoll(v->valuestring, NULL, 10);
+	if (v && *v)
+		return strtoll(v, NULL, 10);
 	prediction_assume(a, name);
 	return dflt;
 }
 
-bool prediction_off(const cJSON *inforce, const char *name)
+bool prediction_off(const struct settings_seen *inforce, const char *name)
 {
-	const char *v = json_str(prediction_setting(inforce, name), "value", "");
+	const char *v = prediction_setting(inforce, name);
 
-	return !strcmp(v, "off") || !strcmp(v, "no");
+	return v && (!strcmp(v, "off") || !strcmp(v, "no"));
 }
 
 void prediction_fault_ends(struct prediction *p, const struct fault_record *fault, int64_t after,

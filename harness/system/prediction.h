@@ -57,8 +57,8 @@ typedef bool enough_fn(const struct evidence *ev, const struct fault_record *fau
 struct takeover prediction_takeover(const struct evidence *ev, const struct fault_record *fault,
 				    int64_t least_ns, enough_fn *enough);
 
-/* A setting in force by its name; NULL when the system did not tell it. */
-const cJSON *prediction_setting(const cJSON *inforce, const char *name);
+/* The value of a setting in force; NULL when the system did not tell it. */
+const char *prediction_setting(const struct settings_seen *inforce, const char *name);
 
 /* Settings that nobody told and that were taken at their defaults. */
 struct assumed {
@@ -70,10 +70,10 @@ void prediction_note_assumed(struct prediction *p, const struct assumed *a, cons
 
 /* A setting that is a whole number; `dflt` when it was not told, which is then
  * assumed. */
-int64_t prediction_number(const cJSON *inforce, const char *name, int64_t dflt, struct assumed *a);
+int64_t prediction_number(const struct settings_seen *inforce, const char *name, int64_t dflt, struct assumed *a);
 
 /* Whether a setting was told to be off ("off" or "no"). */
-bool prediction_off(const cJSON *inforce, const char *name);
+bool prediction_off(const struct settings_seen *inforce, const char *name);
 
 /* The mechanism of this name; NULL: there is none. `p` may be NULL. */
 const struct mechanism *prediction_mechanism(const struct prediction *p, const char *name);

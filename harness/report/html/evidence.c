@@ -34,25 +34,25 @@ static const char *value(struct page *p, const cJSON *o, const char *key)
 	return out;
 }
 
-static const cJSON *in_force(const cJSON *list, const char *name)
+static bool asked_for(const cJSON *list, const char *name)
 {
 	const cJSON *s;
 
 	cJSON_ArrayForEach(s, list) {
 		if (!strcmp(json_str(s, "name", ""), name))
-			return s;
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
-static void setting_row(struct page *p, const cJSON *asked, const cJSON *real)
+static void setting_row(struct page *p, const cJSON *asked, const struct setting_seen *real)
 {
-	const cJSON *o = asked ? asked : real;
-	const char *unit = json_str(o, "unit", "");
+	const char *name = asked ? json_str(asked, "name", "") : real->name;
+	const char *unit = asked ? json_str(asked, "unit", "") : real->unit;
 
 	fprintf(p->f, "<tr><td class=\"mono\">%s</td><td data-l=\"In force\">%s</td>"
 		"<td data-l=\"Asked for\">%s</td><td data-l=\"Unit\">%s</td><td data-l=\"From\">%s"
-		"</td></tr>\n", value(p, o, "name"), real ? value(p, real, "value") : "–",
+		"</td></tr>\n", told(p, name), real && real->value ? told(p, real->value) : "–",
 		asked ? value(p, asked, "value") : "–", esc(p, unit),
 		asked ? value(p, asked, "source") : "the system");
 }
@@ -60,9 +60,10 @@ static void setting_row(struct page *p, const cJSON *asked, const cJSON *real)
 static void settings(struct page *p)
 {
 	const cJSON *asked = json_get(p->s->event, "settings"), *s;
-	const cJSON *real = p->s->ev->inforce;
+	const struct settings_seen *real = p->s->ev->inforce;
+	size_t nreal = real ? real->n : 0;
 
-	if (!cJSON_GetArraySize(asked) && !cJSON_GetArraySize(real))
+	if (!cJSON_GetArraySize(asked) && !nreal)
 		return;
 	fprintf(p->f, "<details class=\"pr\"><summary>Settings in force <span>(%s)</span></summary>"
 		"<table class=\"cards tight\"><thead><tr><th>Setting</th><th>In force</th>"
@@ -70,11 +71,10 @@ static void settings(struct page *p)
 		real ? "as the running system reports them" :
 		       "as asked for; the system was not asked");
 	cJSON_ArrayForEach(s, asked)
-		setting_row(p, s, in_force(real, json_str(s, "name", "")));
-	cJSON_ArrayForEach(s, real) {
-		if (!in_force(asked, json_str(s, "name", "")))
-			setting_row(p, NULL, s);
-	}
+		setting_row(p, s, setting_find(real, json_str(s, "name", "")));
+	for (size_t i = 0; i < nreal; i++)
+		if (!asked_for(asked, real->v[i].name))
+			setting_row(p, NULL, &real->v[i]);
 	fputs("</tbody></table></details>\n", p->f);
 }
 

@@ -232,14 +232,14 @@ static void heading(struct page *p)
  * loaded: where it stopped, in the words of the system. */
 static void did_not_stand(struct page *p)
 {
-	const cJSON *ev = p->s->ev->stands;
+	const struct stands_seen *told = p->s->ev->stands;
 
-	if (!ev || json_bool(ev, "ok", false))
+	if (!told || told->ok)
 		return;
 	fprintf(p->f, "<h3>Where it stopped</h3>\n<p>At the point \xe2\x80\x9c%s\xe2\x80\x9d%s%s:"
 		"</p>\n<blockquote class=\"quote\">%s</blockquote>\n",
-		esc(p, json_str(ev, "point", "?")), json_str(ev, "member", NULL) ? ", first " : "",
-		esc(p, json_str(ev, "member", "")), esc(p, json_str(ev, "reason", "?")));
+		esc(p, *told->point ? told->point : "?"), *told->member ? ", first " : "",
+		esc(p, told->member), esc(p, *told->reason ? told->reason : "?"));
 }
 
 void html_scenario(struct page *p)

@@ -55,16 +55,18 @@ static bool redundant(const struct sample *s, size_t n, char *why)
 }
 
 /* -1: not told. */
-static int64_t setting_ms(const cJSON *inforce, const char *name)
+static int64_t setting_ms(const struct settings_seen *inforce, const char *name)
 {
 	struct assumed a = {0};
 
 	return prediction_number(inforce, name, -1, &a);
 }
 
-static bool setting_on(const cJSON *inforce, const char *name)
+static bool setting_on(const struct settings_seen *inforce, const char *name)
 {
-	return !strcmp(json_str(prediction_setting(inforce, name), "value", ""), "on");
+	const char *v = prediction_setting(inforce, name);
+
+	return v && !strcmp(v, "on");
 }
 
 /* Somebody to take the lease and, where a write waits for one, a replica of his. */
@@ -164,7 +166,7 @@ static bool told(const struct fault_record *fault)
 
 static void predict_primary(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
 {
-	const cJSON *inforce = ev->inforce;
+	const struct settings_seen *inforce = ev->inforce;
 	int64_t ttl = setting_ms(inforce, "ttl"), loop = setting_ms(inforce, "loop");
 	int64_t restart = setting_ms(inforce, "restart");
 	bool dies = effects_die(&fault->does);

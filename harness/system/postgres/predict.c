@@ -98,38 +98,33 @@ static int64_t no_space(const struct evidence *ev, const struct fault_record *fa
 	return -1;
 }
 
-static int64_t duration(struct rules *r, const cJSON *inforce, const char *name, double dflt_s)
+static int64_t duration(struct rules *r, const struct settings_seen *inforce, const char *name, double dflt_s)
 {
-	const cJSON *s = prediction_setting(inforce, name), *v = json_get(s, "value");
-	double n = dflt_s;
+	const struct setting_seen *s = setting_find(inforce, name);
+	double n;
 	char *end;
 
-	if (cJSON_IsNumber(v)) {
-		n = v->valuedouble;
-	} else if (cJSON_IsString(v) && *v->valuestring) {
-		n = strtod(v->valuestring, &end);
-		if (!strcmp(end, "ms"))
-			n /= 1000;
-		else if (!strcmp(end, "min"))
-			n *= 60;
-		else if (*end && strcmp(end, "s"))
-			n = dflt_s;
-	} else {
+	if (!s || !s->value || !*s->value) {
 		prediction_assume(&r->assumed, name);
 		return S(dflt_s);
 	}
-	if (!strcmp(json_str(s, "unit", "s"), "ms"))
+	n = strtod(s->value, &end);
+	if (!strcmp(end, "ms"))
+		n /= 1000;
+	else if (!strcmp(end, "min"))
+		n *= 60;
+	else if (*end && strcmp(end, "s"))
+		n = dflt_s;
+	if (!strcmp(s->unit, "ms"))
 		n /= 1000;
 	return S(n);
 }
 
-static bool is_on(const cJSON *inforce, const char *name)
+static bool is_on(const struct settings_seen *inforce, const char *name)
 {
-	const cJSON *v = json_get(prediction_setting(inforce, name), "value");
+	const char *v = prediction_setting(inforce, name);
 
-	return cJSON_IsTrue(v) ||
-	       (cJSON_IsString(v) && (!strcmp(v->valuestring, "on") || !strcmp(v->valuestring, "true") ||
-				      !strcmp(v->valuestring, "quorum")));
+	return v && (!strcmp(v, "on") || !strcmp(v, "true") || !strcmp(v, "quorum"));
 }
 
 static int64_t lease_lo(const struct rules *r)
@@ -139,7 +134,8 @@ static int64_t lease_lo(const struct rules *r)
 
 static void rules_read(const struct evidence *ev, const struct fault_record *fault, struct rules *r)
 {
-	const cJSON *inforce = ev->inforce;
+	const struct settings_seen *inforce = ev->inforce;
+	const char *store = prediction_setting(inforce, "store");
 
 	memset(r, 0, sizeof(*r));
 	r->ttl = duration(r, inforce, "ttl", 30);
@@ -147,7 +143,7 @@ static void rules_read(const struct evidence *ev, const struct fault_record *fau
 	r->retry_timeout = duration(r, inforce, "retry_timeout", 10);
 	r->primary_start_timeout = duration(r, inforce, "primary_start_timeout", 300);
 	r->synchronous = is_on(inforce, "synchronous_mode");
-	r->etcd = !strncmp(json_str(prediction_setting(inforce, "store"), "value", ""), "etcd", 4);
+	r->etcd = store && !strncmp(store, "etcd", 4);
 	/* Not a knob of ours, so its absence is nothing to mention. */
 	r->wal_sender_timeout = prediction_setting(inforce, "wal_sender_timeout") ?
 				duration(r, inforce, "wal_sender_timeout", 60) : S(60);

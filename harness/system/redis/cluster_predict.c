@@ -75,8 +75,8 @@ static bool majority_left(const struct evidence *ev, const struct fault_record *
 
 static void rules_read(const struct evidence *ev, const struct fault_record *fault, struct rules *r)
 {
-	const cJSON *inforce = ev->inforce;
-	const cJSON *v = json_get(prediction_setting(inforce, "cluster-require-full-coverage"), "value");
+	const struct settings_seen *inforce = ev->inforce;
+	const char *coverage = prediction_setting(inforce, "cluster-require-full-coverage");
 
 	memset(r, 0, sizeof(*r));
 	r->timeout = prediction_number(inforce, "cluster-node-timeout", 15000, &r->assumed) * NS_PER_MS;
@@ -84,8 +84,7 @@ static void rules_read(const struct evidence *ev, const struct fault_record *fau
 	r->ping_period = prediction_number(inforce, "repl-ping-replica-period", 10, &r->assumed) * NS_PER_S;
 	r->min_replicas = prediction_setting(inforce, "min-replicas-to-write") ?
 			  prediction_number(inforce, "min-replicas-to-write", 0, &r->assumed) : 0;
-	r->full_coverage = !cJSON_IsString(v) || !strcmp(v->valuestring, "yes") ||
-			   !strcmp(v->valuestring, "on");
+	r->full_coverage = !coverage || !strcmp(coverage, "yes") || !strcmp(coverage, "on");
 	r->election = (struct redis_takeover){
 		.word = "elected", .source = SPEC "Failure detection; Replica election and promotion",
 		.least_ns = r->timeout, .lo_ns = r->timeout + ELECT_LO,

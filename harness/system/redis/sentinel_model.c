@@ -170,7 +170,7 @@ static bool enough_left(const struct evidence *ev, const struct fault_record *fa
 
 static void rules_read(const struct evidence *ev, const struct fault_record *fault, struct rules *r)
 {
-	const cJSON *inforce = ev->inforce;
+	const struct settings_seen *inforce = ev->inforce;
 
 	memset(r, 0, sizeof(*r));
 	r->down_after = prediction_number(inforce, "down-after-milliseconds", 30000, &r->assumed) * NS_PER_MS;

@@ -64,6 +64,20 @@ void evidence_tell_fault(cJSON *events, cJSON *fault)
 	cJSON_Delete(fault);
 }
 
+void evidence_tell_inforce(cJSON *events, cJSON *settings)
+{
+	cJSON *e;
+
+	if (!settings)
+		return;
+	e = cJSON_CreateObject();
+	json_set_i64(e, "s", 0);
+	json_set_i64(e, "t", 0);
+	json_set_str(e, "k", "inforce");
+	json_set(e, "settings", settings);
+	json_push(events, e);
+}
+
 cJSON *evidence_renamed(cJSON *events, const char *from, const char *to)
 {
 	char *text = json_text(events), *rest = text, *at;

@@ -20,6 +20,9 @@ const struct fault_record *fault_of(const struct evidence *ev, const char *id);
  * "healed_ns" that it has. Takes the fault. */
 void evidence_tell_fault(cJSON *events, cJSON *fault);
 
+/* Appends to `events` the settings in force, an array, which it takes; NULL: none. */
+void evidence_tell_inforce(cJSON *events, cJSON *settings);
+
 /* The same events (freed) with one word in place of another wherever it stands. */
 cJSON *evidence_renamed(cJSON *events, const char *from, const char *to);
 

@@ -36,14 +36,14 @@ static cJSON *parse(const char *text)
 
 static struct prediction predict(const char *fault, const char *inforce)
 {
-	cJSON *events = cJSON_CreateArray(), *s = parse(inforce);
+	cJSON *events = cJSON_CreateArray();
 	struct prediction p;
 	struct evidence ev;
 
 	evidence_tell_fault(events, parse(fault));
+	evidence_tell_inforce(events, parse(inforce));
 	evidence_make(events, 0, fault_effects, &ev);
 	assert_int_equal(ev.nfaults, 1);
-	ev.inforce = s;
 	model_memory.predict(&ev, &ev.faults[0], &p);
 	for (size_t i = 0; i < p.n; i++) {
 		assert_true(p.lo_ns <= p.mech[i].lo_ns && p.mech[i].hi_ns <= p.hi_ns);
@@ -54,7 +54,6 @@ static struct prediction predict(const char *fault, const char *inforce)
 	assert_true(p.known || *p.note);
 	evidence_free(&ev);
 	cJSON_Delete(events);
-	cJSON_Delete(s);
 	return p;
 }
 
@@ -136,12 +135,11 @@ static struct prediction beside(const char *until_ns, const char *sync)
 	cJSON_ArrayForEach(o, s)
 		if (!strcmp(json_str(o, "name", ""), "sync"))
 			json_set_str(o, "value", sync);
+	evidence_tell_inforce(events, s);
 	evidence_make(events, 0, fault_effects, &ev);
-	ev.inforce = s;
 	model_memory.predict(&ev, &ev.faults[0], &p);
 	evidence_free(&ev);
 	cJSON_Delete(events);
-	cJSON_Delete(s);
 	return p;
 }
 

@@ -17,18 +17,16 @@
 
 static void tale_tell_with(struct tale *t, int64_t first_ack, const char *inforce)
 {
-	cJSON *s = parse(inforce);
 	struct evidence ev;
 
+	evidence_tell_inforce(t->events, parse(inforce));
 	evidence_make(t->events, 0, fault_effects, &ev);
 	assert_int_equal(ev.nfaults, 1);
-	ev.inforce = s;
 	model_postgres.predict(&ev, &ev.faults[0], &t->p);
 	t->m.effective = 10 * SEC + 50 * MS;
 	t->m.first_ack = first_ack;
 	model_postgres.explain(&ev, &ev.faults[0], &t->p, &t->m);
 	evidence_free(&ev);
-	cJSON_Delete(s);
 }
 
 static void tale_tell(struct tale *t, int64_t first_ack)

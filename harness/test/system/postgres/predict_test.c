@@ -17,7 +17,7 @@
 /* Beside another fault; three members that answered before. */
 static struct prediction predict_beside(const char *fault, const char *other, const char *inforce)
 {
-	cJSON *events = cJSON_CreateArray(), *s = parse(inforce), *f = parse(fault);
+	cJSON *events = cJSON_CreateArray(), *f = parse(fault);
 	struct prediction p;
 	struct evidence ev;
 	char text[200];
@@ -30,15 +30,14 @@ static struct prediction predict_beside(const char *fault, const char *other, co
 	evidence_tell_fault(events, f);
 	if (other)
 		evidence_tell_fault(events, parse(other));
+	evidence_tell_inforce(events, parse(inforce));
 	evidence_make(events, 0, fault_effects, &ev);
-	ev.inforce = s;
 	model_postgres.predict(&ev, fault_of(&ev, "f"), &p);
 	assert_true(strlen(p.note) < sizeof(p.note) - 1);
 	for (size_t i = 0; i < p.n; i++)
 		assert_true(strlen(p.mech[i].rule) < sizeof(p.mech[i].rule) - 1);
 	evidence_free(&ev);
 	cJSON_Delete(events);
-	cJSON_Delete(s);
 	return p;
 }
 

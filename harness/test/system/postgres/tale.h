@@ -35,15 +35,15 @@ static const char defaults[] =
 
 static inline struct prediction predict(const char *fault, const char *inforce)
 {
-	cJSON *events = cJSON_CreateArray(), *s = inforce ? parse(inforce) : NULL;
+	cJSON *events = cJSON_CreateArray();
 	struct prediction p;
 	struct evidence ev;
 	size_t i;
 
 	evidence_tell_fault(events, parse(fault));
+	evidence_tell_inforce(events, inforce ? parse(inforce) : NULL);
 	evidence_make(events, 0, fault_effects, &ev);
 	assert_int_equal(ev.nfaults, 1);
-	ev.inforce = s;
 	model_postgres.predict(&ev, &ev.faults[0], &p);
 	for (i = 0; i < p.n; i++) {
 		assert_true(p.mech[i].lo_ns >= 0 && p.mech[i].lo_ns <= p.mech[i].hi_ns);
@@ -56,7 +56,6 @@ static inline struct prediction predict(const char *fault, const char *inforce)
 	assert_int_equal(p.known, p.n > 0);
 	evidence_free(&ev);
 	cJSON_Delete(events);
-	cJSON_Delete(s);
 	return p;
 }
 

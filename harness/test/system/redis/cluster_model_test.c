@@ -113,13 +113,13 @@ static const char document[] =
 /* By evidence of this fault. */
 static struct prediction predict(const char *fault, const char *inforce)
 {
-	cJSON *events = cJSON_CreateArray(), *s = inforce ? parse(inforce) : NULL;
+	cJSON *events = cJSON_CreateArray();
 	struct prediction p;
 	struct evidence ev;
 
 	evidence_tell_fault(events, parse(fault));
+	evidence_tell_inforce(events, inforce ? parse(inforce) : NULL);
 	evidence_make(events, 0, fault_effects, &ev);
-	ev.inforce = s;
 	redis_cluster_predict(&ev, &ev.faults[0], &p);
 	evidence_free(&ev);
 	for (size_t i = 0; i < p.n; i++) {
@@ -132,7 +132,6 @@ static struct prediction predict(const char *fault, const char *inforce)
 	assert_true(strlen(p.note) < sizeof(p.note) - 1);
 	assert_int_equal(p.known, p.n > 0);
 	cJSON_Delete(events);
-	cJSON_Delete(s);
 	return p;
 }
 
@@ -152,7 +151,7 @@ static bool has(const struct prediction *p, const char *name)
 /* Owners r-0, r-1, r-2 and two faults, each as JSON without its braces. */
 static struct prediction predict_beside(const char *fault, const char *other)
 {
-	cJSON *events = cJSON_CreateArray(), *s = parse(document);
+	cJSON *events = cJSON_CreateArray();
 	struct prediction p;
 	struct evidence ev;
 	char text[400];
@@ -167,12 +166,11 @@ static struct prediction predict_beside(const char *fault, const char *other)
 	evidence_tell_fault(events, parse(text));
 	snprintf(text, sizeof(text), "{\"id\":\"b\",%s}", other);
 	evidence_tell_fault(events, parse(text));
+	evidence_tell_inforce(events, parse(document));
 	evidence_make(events, 0, fault_effects, &ev);
-	ev.inforce = s;
 	redis_cluster_predict(&ev, fault_of(&ev, "a"), &p);
 	evidence_free(&ev);
 	cJSON_Delete(events);
-	cJSON_Delete(s);
 	return p;
 }
 
@@ -352,17 +350,15 @@ static cJSON *failover(bool logs)
 static struct milestones explain(cJSON *events, const char *fault, int64_t first_ack, const char *inforce)
 {
 	struct milestones m = {.effective = 10050 * MS, .first_ack = first_ack, .resolved_ns = -1};
-	cJSON *s = parse(inforce);
 	struct prediction p;
 	struct evidence ev;
 
 	evidence_tell_fault(events, parse(fault));
+	evidence_tell_inforce(events, parse(inforce));
 	evidence_make(events, 0, fault_effects, &ev);
-	ev.inforce = s;
 	redis_cluster_predict(&ev, &ev.faults[0], &p);
 	redis_cluster_explain(&ev, &ev.faults[0], &p, &m);
 	evidence_free(&ev);
-	cJSON_Delete(s);
 	cJSON_Delete(events);
 	return m;
 }

@@ -103,7 +103,7 @@ static const char inforce[] =
 
 static void predict(const char *fault, const char *role, int64_t healed_s, int min_replicas, struct prediction *p)
 {
-	cJSON *events = cJSON_CreateArray(), *i;
+	cJSON *events = cJSON_CreateArray();
 	struct evidence ev;
 	char text[600];
 
@@ -113,12 +113,10 @@ static void predict(const char *fault, const char *role, int64_t healed_s, int m
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), ",\"healed_ns\":%lld}",
 			 (long long)((1 + healed_s) * SEC));
 	evidence_tell_fault(events, parse(text));
-	evidence_make(events, 0, fault_effects, &ev);
 	snprintf(text, sizeof(text), inforce, min_replicas);
-	i = parse(text);
-	ev.inforce = i;
+	evidence_tell_inforce(events, parse(text));
+	evidence_make(events, 0, fault_effects, &ev);
 	model_redis_sentinel.predict(&ev, fault_of(&ev, "f"), p);
-	cJSON_Delete(i);
 	evidence_free(&ev);
 	cJSON_Delete(events);
 }
@@ -184,7 +182,7 @@ static void test_predict(void **state)
 static void predict_nodes_off(const char *nodes, const char *later, struct prediction *p)
 {
 	static const char *const names[] = {"redis-master-0", "redis-replica-0", "redis-replica-1"};
-	cJSON *events = parse("[{\"k\":\"run\",\"t\":0,\"started\":\"2026-11-24T10:00:00Z\"}]"), *i;
+	cJSON *events = parse("[{\"k\":\"run\",\"t\":0,\"started\":\"2026-11-24T10:00:00Z\"}]");
 	struct evidence ev;
 	char text[600];
 
@@ -208,12 +206,10 @@ static void predict_nodes_off(const char *nodes, const char *later, struct predi
 		 "\"effective_ns\":3000000000,\"healed_ns\":21000000000}", later ? later : "");
 	if (later)
 		evidence_tell_fault(events, parse(text));
-	evidence_make(events, 0, fault_effects, &ev);
 	snprintf(text, sizeof(text), inforce, 0);
-	i = parse(text);
-	ev.inforce = i;
+	evidence_tell_inforce(events, parse(text));
+	evidence_make(events, 0, fault_effects, &ev);
 	model_redis_sentinel.predict(&ev, fault_of(&ev, "f"), p);
-	cJSON_Delete(i);
 	evidence_free(&ev);
 	cJSON_Delete(events);
 }

@@ -137,22 +137,20 @@ static void allowed(const struct plan *p, const char *setting, const char *told,
 				 .injected_ns = 1, .effective_ns = 1, .healed_ns = 99 * NS_PER_S,
 				 .does = {.what = EFFECT_SILENT, .lasts = true}};
 	struct evidence ev = {.faults = &f, .nfaults = 1};
-	cJSON *inforce = cJSON_CreateArray();
+	struct settings_seen inforce = {.v = mem_alloc((p->settings.n + 1) * sizeof(*inforce.v)),
+					.n = p->settings.n};
 
 	for (size_t i = 0; i < p->settings.n; i++) {
-		cJSON *s = cJSON_CreateObject();
 		const char *name = p->settings.v[i].name;
 
-		json_set_str(s, "name", strcmp(name, setting) ? name : told);
-		json_set_str(s, "value", p->settings.v[i].value);
-		json_set_str(s, "unit", p->settings.v[i].unit);
-		json_push(inforce, s);
+		inforce.v[i] = (struct setting_seen){strcmp(name, setting) ? name : told,
+						     p->settings.v[i].value, p->settings.v[i].unit};
 	}
-	ev.inforce = inforce;
+	ev.inforce = &inforce;
 	system_find(p->sc.system)->model->predict(&ev, &f, out);
 	assert_true(out->known);
 	assert_int_equal(out->n, 1);
-	cJSON_Delete(inforce);
+	free(inforce.v);
 }
 
 /* Two that differ in one setting, so that what it does can be seen: the times

@@ -1,0 +1,10 @@
+#ifndef ORDEAL_HISTORY_EVIDENCE_TOLD_H
+#define ORDEAL_HISTORY_EVIDENCE_TOLD_H
+
+#include "history/evidence.h"
+
+/* Between evidence.c and evidence_told.c only: what a scenario tells once, or of
+ * which the last telling counts. Other kinds of event change nothing. */
+void evidence_told(struct evidence *ev, const cJSON *event);
+
+#endif
