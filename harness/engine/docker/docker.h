@@ -48,8 +48,6 @@
 #define DOCKER_GUARD_PID "guard.pid"
 
 enum { DOCKER_NODES = 4, DOCKER_API_PORT = 6443 };
-/* The first holds no members; NULL at the end. */
-extern const char *const docker_node_names[DOCKER_NODES + 1];
 
 struct docker;
 struct docker_pod;
@@ -258,7 +256,11 @@ const char *docker_account_token(struct docker *d, const char *ns, const char *n
 bool docker_account_of(void *d, const char *token, const char **ns, const char **name);
 void docker_accounts_free(struct docker *d);
 
-/* engine/docker/node.c: fills `n`, which must not move while it is open; `state` is
+/* engine/docker/node.c: the first holds no members; NULL at the end. */
+extern const char *const docker_node_names[DOCKER_NODES + 1];
+int docker_node_index(const char *name); /* -1: none is called so */
+
+/* Fills `n`, which must not move while it is open; `state` is
  * the run's. */
 int docker_node_open(struct node *n, const char *name, const char *state, struct err *e);
 void docker_node_close(struct node *n);

@@ -39,12 +39,20 @@ static void down_path(const struct node *n, const char *node, char path[600])
 	snprintf(path, 600, "%s/down/%.100s", state_of(n), node);
 }
 
-static bool known_node(const char *name)
+const char *const docker_node_names[DOCKER_NODES + 1] = {"ordeal-control", "ordeal-node1", "ordeal-node2",
+						     "ordeal-node3", NULL};
+
+int docker_node_index(const char *name)
 {
 	for (int i = 0; i < DOCKER_NODES; i++)
 		if (!strcmp(docker_node_names[i], name))
-			return true;
-	return false;
+			return i;
+	return -1;
+}
+
+static bool known_node(const char *name)
+{
+	return docker_node_index(name) >= 0;
 }
 
 /* This is a process of the machine itself: nothing is to be seen through PID

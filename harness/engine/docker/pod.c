@@ -375,6 +375,7 @@ void docker_pod_begin(struct docker *d, const cJSON *object, const char *agent_t
 {
 	struct docker_pod *p = mem_alloc(sizeof(*p));
 	const cJSON *meta, *spec;
+	int at;
 
 	store_assert_locked(&d->store);
 	p->d = d;
@@ -388,9 +389,8 @@ void docker_pod_begin(struct docker *d, const cJSON *object, const char *agent_t
 	p->sa = json_str(spec, "serviceAccountName", "");
 	p->agent_token = agent_token;
 	snprintf(p->phase, sizeof(p->phase), "Pending");
-	for (int i = 0; i < DOCKER_NODES; i++)
-		if (!strcmp(docker_node_names[i], p->node))
-			p->node_index = i;
+	at = docker_node_index(p->node);
+	p->node_index = at > 0 ? at : 0;
 	p->c = mem_alloc(((size_t)cJSON_GetArraySize(json_get(spec, "containers")) +
 			  (size_t)cJSON_GetArraySize(json_get(spec, "initContainers")) + 1) * sizeof(*p->c));
 	add_containers(p, "initContainers", true);

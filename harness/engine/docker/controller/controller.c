@@ -15,9 +15,6 @@
 #define PING_EVERY_NS (2 * NS_PER_S)
 #define PING_WITHIN_NS (5 * NS_PER_S)
 
-const char *const docker_node_names[DOCKER_NODES + 1] = {"ordeal-control", "ordeal-node1", "ordeal-node2",
-						     "ordeal-node3", NULL};
-
 /* ---- Deployments ---- */
 
 /* As many pods with names of chance as are wanted. */
