@@ -11,11 +11,11 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/procs.h"
+#include "engine/agents.h"
 #include "engine/kube/kube.h"
 
 /* A stopped node takes seconds to start again, which healing may have to do. */
 #define END_WITHIN_NS (60 * NS_PER_S)
-#define START_WITHIN_NS (20 * NS_PER_S)
 #define DEAD_MAN "15"
 
 static void nap(void)
@@ -58,60 +58,21 @@ static int end_agent(struct proc_id id, struct err *e)
 	return 0;
 }
 
-/* The address that it announces in its log: "listening ADDR:PORT". */
-static int await_address(const char *log, pid_t pid, char *out, size_t size, struct err *e)
-{
-	int64_t end = clock_mono_ns() + START_WITHIN_NS;
-	struct buf b = {0};
-	const char *line;
-	int r = 0;
-
-	for (;;) {
-		buf_reset(&b);
-		if (file_read(log, &b, e)) {
-			r = -1;
-			break;
-		}
-		line = strstr(buf_cstr(&b), "listening ");
-		if (line && strchr(line, '\n')) {
-			line += strlen("listening ");
-			snprintf(out, size, "%.*s", (int)strcspn(line, "\n"), line);
-			break;
-		}
-		if (!proc_alive(pid) || clock_mono_ns() > end) {
-			r = err_set(e, ERR_BROKEN, "the agent beside the driver does not start: %.500s",
-				    buf_cstr(&b));
-			break;
-		}
-		nap();
-	}
-	buf_free(&b);
-	return r;
-}
-
-/* Our own environment and the token: arguments are for everyone to see. */
 static int start(struct kube *k, const char *dir, const char *log, struct err *e)
 {
-	char self[PATH_MAX], token[100];
+	char self[PATH_MAX];
 	const char *argv[] = {self, "node-agent", "--mode", "host", "--state", dir, "--listen",
 			      "127.0.0.1:0", "--dead-man", DEAD_MAN, NULL};
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	const char **env;
-	size_t have = 0;
+	struct arena a = {0};
 	int r;
 
 	if (n < 0)
 		return err_set(e, ERR_BROKEN, "cannot find the running binary: %s", strerror(errno));
 	self[n] = '\0';
-	while (environ[have])
-		have++;
-	env = mem_alloc((have + 2) * sizeof(*env));
-	memcpy(env, environ, have * sizeof(*env));
-	snprintf(token, sizeof(token), "ORDEAL_TOKEN=%s", k->base.conf.token);
-	env[have] = token;
 	unlink(log);
-	r = proc_start_env(argv, env, log, &k->host_pid, e);
-	free(env);
+	r = proc_start_env(argv, agents_env(&a, &k->base.conf, "host", NULL), log, &k->host_pid, e);
+	arena_free(&a);
 	return r;
 }
 
@@ -136,7 +97,7 @@ int host_agent_up(struct kube *k, struct err *e)
 		return -1;
 	snprintf(num, sizeof(num), "%d\n", (int)k->host_pid);
 	if (file_write_atomic(pidfile, num, strlen(num), e) ||
-	    await_address(log, k->host_pid, addr, sizeof(addr), e))
+	    agents_await("agent beside the driver", log, k->host_pid, addr, sizeof(addr), e))
 		return -1;
 	kube_client_free(k->host);
 	kube_conf_free(&k->host_conf);

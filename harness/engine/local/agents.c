@@ -12,62 +12,16 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "engine/agents.h"
 #include "engine/local/local.h"
 
-#define START_WITHIN_NS (20 * NS_PER_S)
 #define HEAL_WITHIN_NS (60 * NS_PER_S)
 #define DEAD_MAN "8" /* seconds without a word from the driver; it renews every 2 */
-
-/* The address that it announces in its log: "listening ADDR:PORT". */
-static int await_address(struct local_agent *a, const char *what, const char *log, struct err *e)
-{
-	int64_t end_ns = clock_mono_ns() + START_WITHIN_NS;
-	struct buf b = {0};
-	const char *line;
-	int r = 1;
-
-	while (r > 0) {
-		buf_reset(&b);
-		if (file_read(log, &b, e)) {
-			r = -1;
-			break;
-		}
-		line = strstr(buf_cstr(&b), "listening ");
-		if (line && strchr(line, '\n')) {
-			line += strlen("listening ");
-			snprintf(a->addr, sizeof(a->addr), "%.*s", (int)strcspn(line, "\n"), line);
-			r = 0;
-		} else if (!proc_alive(a->pid) || clock_mono_ns() > end_ns) {
-			r = err_set(e, ERR_BROKEN, "the %s does not start: %.500s", what, buf_cstr(&b));
-		} else {
-			clock_sleep_until(clock_mono_ns() + 10 * NS_PER_MS);
-		}
-	}
-	buf_free(&b);
-	return r;
-}
-
-/* Our environment, with the token and the members' names. */
-static const char **make_env(struct local *l, const char *what, struct arena *a)
-{
-	size_t n = 0, k = 0;
-	const char **env;
-
-	while (environ[n])
-		n++;
-	env = arena_alloc(a, (n + 3) * sizeof(*env));
-	for (size_t i = 0; i < n; i++)
-		if (strncmp(environ[i], "ORDEAL_TOKEN=", 13) && strncmp(environ[i], "ORDEAL_HOSTS=", 13))
-			env[k++] = environ[i];
-	env[k++] = arena_fmt(a, "ORDEAL_TOKEN=%s", engine_agent_token(&l->base.conf, what));
-	env[k++] = arena_fmt(a, "ORDEAL_HOSTS=%s/hosts", l->state);
-	return env;
-}
 
 static int start(struct local *l, struct local_agent *a, const char *what, const char *const argv[],
 		 bool dies_with_us, struct err *e)
 {
-	char log[PATH_MAX];
+	char log[PATH_MAX], hosts[PATH_MAX + 8];
 	struct arena arena = {0};
 	uint64_t ticks;
 	int r;
@@ -77,11 +31,13 @@ static int start(struct local *l, struct local_agent *a, const char *what, const
 		if (*p == ' ')
 			*p = '-';
 	unlink(log);
-	r = local_spawn(l, what, argv, make_env(l, what, &arena), log, dies_with_us, &a->pid, &ticks, e);
+	snprintf(hosts, sizeof(hosts), "%s/hosts", l->state);
+	r = local_spawn(l, what, argv, agents_env(&arena, &l->base.conf, what, hosts), log, dies_with_us, &a->pid,
+			&ticks, e);
 	arena_free(&arena);
 	if (r)
 		a->pid = 0;
-	return r ? -1 : await_address(a, what, log, e);
+	return r ? -1 : agents_await(what, log, a->pid, a->addr, sizeof(a->addr), e);
 }
 
 int local_agents_up(struct engine *en, struct err *e)
