@@ -42,12 +42,18 @@ static bool injected(const struct judging *j, struct judged *r)
 
 static const struct served_row *row_of(const struct fault_seen *f, const char *of)
 {
-	if (!of)
+	switch (of_word(of)) {
+	case OF_ALL:
 		return fault_served(f, "all", "");
-	if (!strcmp(of, "writes") || !strcmp(of, "reads"))
+	case OF_WRITES:
+	case OF_READS:
 		return fault_served(f, of, "");
-	if (!strcmp(of, "client") || !strcmp(of, "shard"))
+	case OF_CLIENT:
+	case OF_SHARD:
 		return fault_served(f, of, NULL);
+	case OF_KIND:
+		break;
+	}
 	return fault_served(f, "kind", of);
 }
 
@@ -183,18 +189,19 @@ void judge_latency(const struct judging *j, struct judged *r)
  * the kind was served before the fault. */
 static const struct outage *outage_of(const struct fault_seen *f, const char *of, const char **name)
 {
-	bool client = of && !strcmp(of, "client"), reads = of && !strcmp(of, "reads");
+	enum of_word word = of_word(of);
+	bool client = word == OF_CLIENT, reads = word == OF_READS;
 	const struct outage *worst = NULL;
 
 	*name = f->outage_of;
-	if (!of || !strcmp(of, "writes"))
+	if (word == OF_ALL || word == OF_WRITES)
 		return &f->outage;
 	if (client)
 		worst = &f->outage;
 	for (size_t i = 0; i < f->nparts; i++) {
 		const struct partial_outage *p = &f->parts[i];
 		bool fits = reads ? p->reads : client ? !strcmp(p->what, "clients") :
-			    !strcmp(of, "shard") ? !strcmp(p->what, "shard") : !strcmp(p->name, of);
+			    word == OF_SHARD ? !strcmp(p->what, "shard") : !strcmp(p->name, of);
 
 		if (fits && (!worst || outage_downer(&p->outage, worst))) {
 			worst = &p->outage;
@@ -206,7 +213,7 @@ static const struct outage *outage_of(const struct fault_seen *f, const char *of
 		*name = f->client_name;
 	}
 	/* The only kind is all there is. */
-	if (!worst && !reads && strcmp(of, "shard"))
+	if (!worst && !reads && word != OF_SHARD)
 		return &f->outage;
 	return worst;
 }

@@ -214,17 +214,6 @@ static int apply_overlays(struct arena *a, struct plan *p, struct err *e)
 	return 0;
 }
 
-static bool is_role(const char *target)
-{
-	static const char *const roles[] = {"primary", "replica", "any", "all", "minority"};
-
-	for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
-		if (!strcmp(target, roles[i]))
-			return true;
-	}
-	return false;
-}
-
 /* A member that the fixture does not make cannot be a target. Nodes are the
  * engine's matter. */
 static int check_targets(const struct plan *p, struct err *e)
@@ -235,7 +224,7 @@ static int check_targets(const struct plan *p, struct err *e)
 
 	for (size_t i = 0; i < p->sc.nsteps; i++) {
 		const struct step *s = &p->sc.steps[i];
-		bool known = s->kind != STEP_FAULT || !s->fault || is_role(s->target) ||
+		bool known = s->kind != STEP_FAULT || !s->fault || target_is_role(s->target) ||
 			     target_node_name(s->target);
 		struct buf names = {0};
 

@@ -5,10 +5,9 @@
 
 static cJSON *step_json(const struct step *st)
 {
-	static const char *const kinds[] = {"steady", "fault", "heal", "await", "run"};
 	cJSON *o = cJSON_CreateObject();
 
-	json_set_str(o, "step", kinds[st->kind]);
+	json_set_str(o, "step", step_word(st->kind));
 	json_set_i64(o, "line", st->at->line);
 	switch (st->kind) {
 	case STEP_STEADY:

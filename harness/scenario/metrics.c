@@ -239,6 +239,21 @@ const struct metric *metric_of(enum expect_metric m)
 	return &metrics[m];
 }
 
+enum of_word of_word(const char *of)
+{
+#define WORD(id, word, words) {word, OF_##id},
+	static const struct {
+		const char *word;
+		enum of_word of;
+	} all[] = {OF_LIST(WORD)};
+#undef WORD
+
+	for (size_t i = 0; of && i < ARRAY_LEN(all); i++)
+		if (!strcmp(of, all[i].word))
+			return all[i].of;
+	return of ? OF_KIND : OF_ALL;
+}
+
 uint32_t of_kinds(const char *of)
 {
 	const uint32_t all = OP_BIT(OP_KINDS) - 1;
@@ -246,7 +261,14 @@ uint32_t of_kinds(const char *of)
 	for (int f = 0; f < OP_KINDS; f++)
 		if (!strcmp(of, op_f_name((enum op_f)f)))
 			return OP_BIT(f);
-	return !strcmp(of, "writes") ? OP_WRITES : !strcmp(of, "reads") ? all & ~OP_WRITES : all;
+	switch (of_word(of)) {
+	case OF_WRITES:
+		return OP_WRITES;
+	case OF_READS:
+		return all & ~OP_WRITES;
+	default:
+		return all;
+	}
 }
 
 bool metric_find(const char *name, enum expect_metric *out)

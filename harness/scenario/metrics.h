@@ -95,6 +95,14 @@ enum metric_shows {
 	X(CLIENT, "client", "the worst client's operations") \
 	X(SHARD, "shard", "the worst shard's operations")
 
+enum of_word {
+	OF_ALL,  /* it says nothing */
+	OF_KIND, /* a kind of operation */
+#define OF_ENUM(id, word, words) OF_##id,
+	OF_LIST(OF_ENUM)
+#undef OF_ENUM
+};
+
 struct metric {
 	const char *name;
 	enum metric_unit unit;
@@ -104,6 +112,8 @@ struct metric {
 };
 
 const struct metric *metric_of(enum expect_metric m);
+/* What `of` says; NULL: nothing. */
+enum of_word of_word(const char *of);
 /* The kinds of operation that a word of `of:` means, as OP_BITs; those that only
  * say which of all mean all. */
 uint32_t of_kinds(const char *of);

@@ -49,7 +49,20 @@
  *     - job: {run: backup, succeeded: true}
  */
 
-enum step_kind { STEP_STEADY, STEP_FAULT, STEP_HEAL, STEP_AWAIT, STEP_RUN };
+/* X(ENUM, word) */
+#define STEP_LIST(X) \
+	X(STEADY, "steady") \
+	X(FAULT, "fault") \
+	X(HEAL, "heal") \
+	X(AWAIT, "await") \
+	X(RUN, "run")
+
+enum step_kind {
+#define STEP_ENUM(id, word) STEP_##id,
+	STEP_LIST(STEP_ENUM)
+#undef STEP_ENUM
+};
+const char *step_word(enum step_kind k);
 
 /* What `await:` can wait for: X(ENUM, word). run/walk.c knows when each is
  * reached. */
@@ -138,6 +151,8 @@ const struct step *scenario_run(const struct scenario *s, const char *id);
 
 /* NAME of the target node/NAME, inside it; NULL: it is another target. */
 const char *target_node_name(const char *target);
+/* Whether it names no member or node, but says which of them by what they are. */
+bool target_is_role(const char *target);
 
 /* The fields of the "scenario" event (history/event.h) that the file alone
  * decides: name, title, about, compare, file, system, variant, load{} (history/load_spec.h),

@@ -60,9 +60,18 @@ const char *target_node_name(const char *target)
 	return strncmp(target, prefix, strlen(prefix)) ? NULL : target + strlen(prefix);
 }
 
+static const char *const roles[] = {"primary", "replica", "any", "all", "minority", NULL};
+
+bool target_is_role(const char *target)
+{
+	for (size_t i = 0; roles[i]; i++)
+		if (!strcmp(target, roles[i]))
+			return true;
+	return false;
+}
+
 static int read_target(const struct ynode *n, const char **out, struct err *e)
 {
-	static const char *const roles[] = {"primary", "replica", "any", "all", "minority", NULL};
 	const char *name, *near, *p;
 
 	if (yaml_to_string(n, out, e))
@@ -186,7 +195,13 @@ static int read_heal(const struct ynode *at, const struct scenario *s, struct st
 
 #define WORD(id, word) word,
 static const char *const await_words[] = {AWAIT_LIST(WORD) NULL};
+static const char *const step_words[] = {STEP_LIST(WORD) NULL};
 #undef WORD
+
+const char *step_word(enum step_kind k)
+{
+	return step_words[k];
+}
 
 const char *await_word(enum await_kind k)
 {
@@ -269,9 +284,9 @@ static int read_await(const struct ynode *at, const struct scenario *s, struct s
 /* The one key that says what a step is. */
 static int step_kind(const struct ynode *at, enum step_kind *out, struct err *e)
 {
-	static const char *const all[] = {"steady", "fault",  "heal", "await", "target",
-					  "as",	    "for", "within", "run", NULL};
-	static const char *const kinds[] = {"steady", "fault", "heal", "await", "run", NULL};
+#define WORD(id, word) word,
+	static const char *const all[] = {STEP_LIST(WORD) "target", "as", "for", "within", NULL};
+#undef WORD
 	int found = -1;
 	int i;
 
@@ -280,12 +295,12 @@ static int step_kind(const struct ynode *at, enum step_kind *out, struct err *e)
 				  "for example: steady: 10s");
 	if (rename_key(at, "wait", "steady", e))
 		return -1;
-	for (i = 0; kinds[i]; i++) {
-		if (!yaml_get(at, kinds[i]))
+	for (i = 0; step_words[i]; i++) {
+		if (!yaml_get(at, step_words[i]))
 			continue;
 		if (found >= 0)
 			return yaml_error(at, e, "a step is one thing, this one is both %s and %s: "
-					  "put a - before each", kinds[found], kinds[i]);
+					  "put a - before each", step_words[found], step_words[i]);
 		found = i;
 	}
 	if (found < 0) {

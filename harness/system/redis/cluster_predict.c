@@ -29,7 +29,6 @@
 #define VOTES S(0.5)       /* allowance: votes, promotion, clients learn of it */
 #define WRITABLE S(2)      /* cluster.c: CLUSTER_WRITABLE_DELAY, after a master's restart */
 #define RESYNC S(20)       /* allowance: a member rejoins, connects to its master, copies, reports */
-#define DISK_CRON S(2)     /* aof.c: the write is tried again every second */
 #define REJOIN_MAX S(5)    /* cluster.c: CLUSTER_MAX_REJOIN_DELAY */
 
 #define SPEC "Redis cluster specification: "
@@ -175,9 +174,9 @@ static void disk_full(struct prediction *p, const struct rules *r, const struct 
 		prediction_note(p, "No rule ends this before space returns, and it was not freed.");
 		return;
 	}
-	prediction_add(p, "space returns", 0, hi + DISK_CRON + ALLOW_RECONNECT, "Redis documentation: Redis persistence (append-only file)",
+	prediction_add(p, "space returns", 0, hi + REDIS_AOF_AGAIN + ALLOW_RECONNECT, "Redis documentation: Redis persistence (append-only file)",
 		       "once the AOF cannot be written, writes are answered with MISCONF; the write is tried again every second; the node answers pings all the time, so nobody takes over; full for %.1f s: 0 to %.1f s",
-		       in_s(hi), in_s(hi + DISK_CRON + ALLOW_RECONNECT));
+		       in_s(hi), in_s(hi + REDIS_AOF_AGAIN + ALLOW_RECONNECT));
 	prediction_note(p, "A full disk is no failure to the cluster: it has no rule for it.");
 }
 

@@ -7,6 +7,11 @@
  * from a master that is missed, unless that one is back before. */
 
 #define REDIS_ALLOW_LOAD (3 * NS_PER_S) /* allowance: reading the AOF */
+/* Once there is space again: aof.c tries a write that failed again every second, of
+ * which the next one may just miss it; server.c a snapshot 5 s after it failed
+ * (CONFIG_BGSAVE_RETRY_DELAY). */
+#define REDIS_AOF_AGAIN (2 * NS_PER_S)
+#define REDIS_SNAPSHOT_AGAIN (5 * NS_PER_S)
 
 struct redis_takeover {
 	const char *word;   /* what the replica then was: "promoted" */

@@ -116,7 +116,6 @@ static bool redundant(const struct sample *s, size_t n, char *why)
 #define INFO S(1)          /* sentinelSendPeriodicCommands(): while a failover is on */
 #define STEPS S(0.5)       /* allowance: votes and the steps between two ticks */
 #define CLIENTS S(1)       /* allowance: clients time out, ask a Sentinel and connect */
-#define DISK_CRON S(7)     /* AOF again every second, a failed snapshot again after 5 s */
 
 #define DOC "Redis Sentinel documentation: "
 #define RESTARTS DOC "Sentinel and persistence; StatefulSets of Kubernetes"
@@ -234,7 +233,7 @@ static void node_gone(struct prediction *p, const struct rules *r, const struct 
  * and MASTERDOWN for a sign of life (sentinelPingReplyCallback()). */
 static void disk_full(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
-	redis_takeover_or_end(p, &r->promotion, fault, DISK_CRON + ALLOW_RECONNECT,
+	redis_takeover_or_end(p, &r->promotion, fault, REDIS_AOF_AGAIN + REDIS_SNAPSHOT_AGAIN + ALLOW_RECONNECT,
 			      "space returned before a replica was promoted; the AOF is tried again every second, a failed snapshot after 5 s");
 	prediction_note(p, "MISCONF answers PING, too: to a Sentinel the server is down.");
 }
