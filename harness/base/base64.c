@@ -13,13 +13,19 @@ static int base64_value(char ch)
 
 int base64_decode(const char *s, struct buf *out)
 {
+	size_t n = 0, pads = 0;
 	unsigned bits = 0;
 	int have = 0, v;
 
-	for (; *s && *s != '='; s++) {
-		if (*s == '\n' || *s == '\r' || *s == ' ')
+	for (; *s; s++) {
+		if (*s == '\n' || *s == '\r')
 			continue;
-		v = base64_value(*s);
+		n++;
+		if (*s == '=') {
+			pads++;
+			continue;
+		}
+		v = pads ? -1 : base64_value(*s);
 		if (v < 0)
 			return -1;
 		bits = (bits << 6 | (unsigned)v) & 0xffffff;
@@ -29,9 +35,7 @@ int base64_decode(const char *s, struct buf *out)
 			buf_char(out, (char)(bits >> have & 0xff));
 		}
 	}
-	while (*s == '=' || *s == '\n' || *s == '\r' || *s == ' ')
-		s++;
-	return *s ? -1 : 0;
+	return n % 4 || pads > 2 ? -1 : 0;
 }
 
 void base64_encode(const char *s, struct buf *out)

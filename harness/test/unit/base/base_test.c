@@ -235,6 +235,9 @@ static void base64_goes_both_ways(void **state)
 		{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="},
 		{"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\xff\xfe", "//4="},
 	};
+	/* Go's, and so an API server's, word on each is "illegal base64 data". */
+	static const char *const wrong[] = {"Z!", "Zg==x", "Zg", "Zg=", "Zm9", "Zm9vZ", "Zg===", "Zg======", "====",
+					    "Zg ==", "Z=g="};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
@@ -247,10 +250,11 @@ static void base64_goes_both_ways(void **state)
 		buf_free(&there);
 		buf_free(&back);
 	}
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
 		struct buf b = {0};
 
-		assert_int_equal(base64_decode(i ? "Zg==x" : "Z!", &b), -1);
+		if (!base64_decode(wrong[i], &b))
+			fail_msg("taken: \"%s\"", wrong[i]);
 		buf_free(&b);
 	}
 }
