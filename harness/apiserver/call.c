@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "apiserver/admit.h"
+#include "apiserver/data.h"
 #include "apiserver/immutable.h"
 #include "apiserver/rbac.h"
 #include "base/httpd.h"
@@ -201,8 +202,14 @@ static enum MHD_Result store_it(struct call *rq, int status, const cJSON *was, c
 	const struct serve_conf *c = rq->s->conf;
 	const struct account a = {rq->account_ns, rq->account};
 	struct notes why = {.text = {.cap = 2000}};
+	const char *wrong = data_settle(rq->kind->id, body);
 	enum MHD_Result ok;
 
+	if (wrong) {
+		ok = call_refuse(rq, 400, "BadRequest", "illegal base64 data in \"%.300s\"", wrong);
+		cJSON_Delete(body);
+		return ok;
+	}
 	name_invalid(rq->kind, body, &why.text);
 	if (admit(rq->kind, body, c->subnet, note, &why) + (was ? immutable_check(rq->kind, was, body, note, &why) : 0)) {
 		ok = call_refuse(rq, 422, "Invalid", "%s", buf_cstr(&why.text));

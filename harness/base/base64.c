@@ -13,21 +13,20 @@ static int base64_value(char ch)
 
 int base64_decode(const char *s, struct buf *out)
 {
-	size_t n = 0, pads = 0;
 	unsigned bits = 0;
-	int have = 0, v;
+	int have = 0, v, letters = 0, padding = 0;
 
 	for (; *s; s++) {
 		if (*s == '\n' || *s == '\r')
 			continue;
-		n++;
 		if (*s == '=') {
-			pads++;
+			padding++;
 			continue;
 		}
-		v = pads ? -1 : base64_value(*s);
-		if (v < 0)
+		v = base64_value(*s);
+		if (v < 0 || padding)
 			return -1;
+		letters++;
 		bits = (bits << 6 | (unsigned)v) & 0xffffff;
 		have += 6;
 		if (have >= 8) {
@@ -35,7 +34,7 @@ int base64_decode(const char *s, struct buf *out)
 			buf_char(out, (char)(bits >> have & 0xff));
 		}
 	}
-	return n % 4 || pads > 2 ? -1 : 0;
+	return (letters + padding) % 4 || padding > 2 ? -1 : 0;
 }
 
 void base64_encode(const char *s, struct buf *out)

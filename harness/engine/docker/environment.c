@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apiserver/data.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -129,60 +130,68 @@ static const char *field(const cJSON *pod, const char *path, const char *ip, con
 	return cJSON_IsString(v) ? v->valuestring : NULL;
 }
 
-/* The value of a key of a ConfigMap or Secret; Secrets in the store have
- * plain text in stringData (the engine decodes data when it takes them). */
-static const char *value_of(const cJSON *object, const char *key)
-{
-	const char *v = json_str(json_get(object, "stringData"), key, NULL);
-
-	return v ? v : json_str(json_get(object, "data"), key, NULL);
-}
-
 static int missing(enum kind_id kind, const char *name, struct err *e)
 {
 	return err_set(e, ERR_BROKEN, "%s \"%s\" not found", kind == KIND_SECRET ? "secret" : "configmap",
 		       name);
 }
 
-static int from_key(const struct store *s, const char *ns, enum kind_id kind, const cJSON *ref,
-		    const char **value, struct err *e)
+/* Of a variable no byte is NUL, as the kernel has them. */
+static int set_value(cJSON *env, const char *name, const struct buf *value, struct err *e)
 {
-	const char *name = json_str(ref, "name", ""), *key = json_str(ref, "key", "");
-	const cJSON *o = store_get(s, kind, ns, name);
-	bool optional = json_bool(ref, "optional", false);
-
-	*value = NULL;
-	if (!o)
-		return optional ? 0 : missing(kind, name, e);
-	*value = value_of(o, key);
-	if (!*value && !optional)
-		return err_set(e, ERR_BROKEN, "couldn't find key %s in %s %s/%s", key,
-			       kind_by_id(kind)->name, ns, name);
+	if (value->len != strlen(buf_cstr(value)))
+		return err_set(e, ERR_BROKEN, "the value of %s has a NUL byte, which no environment variable can have", name);
+	json_set_str(env, name, buf_cstr(value));
 	return 0;
+}
+
+static int from_key(const struct store *s, const char *ns, enum kind_id kind, const cJSON *ref,
+		    const char *name, cJSON *env, struct err *e)
+{
+	const char *of = json_str(ref, "name", ""), *key = json_str(ref, "key", "");
+	const cJSON *o = store_get(s, kind, ns, of);
+	bool optional = json_bool(ref, "optional", false);
+	struct buf value = {0};
+	int r = 0;
+
+	if (!o)
+		return optional ? 0 : missing(kind, of, e);
+	if (data_value(o, DATA_VARIABLES, key, &value))
+		r = set_value(env, name, &value, e);
+	else if (!optional)
+		r = err_set(e, ERR_BROKEN, "couldn't find key %s in %s %s/%s", key, kind_by_id(kind)->name, ns, of);
+	buf_free(&value);
+	return r;
+}
+
+struct all {
+	const char *prefix;
+	cJSON *env;
+	struct err *e;
+};
+
+static int add_key(void *arg, const char *key, const struct buf *value)
+{
+	const struct all *all = arg;
+	char *name = mem_fmt("%s%s", all->prefix, key);
+	int r = set_value(all->env, name, value, all->e);
+
+	free(name);
+	return r;
 }
 
 static int add_all(const struct store *s, const char *ns, const cJSON *from, cJSON *env, struct err *e)
 {
-	const cJSON *ref = json_get(from, "configMapRef"), *o, *v;
+	const cJSON *ref = json_get(from, "configMapRef"), *o;
 	const enum kind_id kind = ref ? KIND_CONFIG_MAP : KIND_SECRET;
-	const char *prefix = json_str(from, "prefix", "");
-	static const char *const parts[] = {"data", "stringData"};
+	struct all all = {json_str(from, "prefix", ""), env, e};
 
 	if (!ref)
 		ref = json_get(from, "secretRef");
 	o = store_get(s, kind, ns, json_str(ref, "name", ""));
 	if (!o)
 		return json_bool(ref, "optional", false) ? 0 : missing(kind, json_str(ref, "name", ""), e);
-	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-		cJSON_ArrayForEach(v, json_get(o, parts[i])) {
-			char *name = mem_fmt("%s%s", prefix, v->string);
-
-			if (cJSON_IsString(v))
-				json_set_str(env, name, v->valuestring);
-			free(name);
-		}
-	}
-	return 0;
+	return data_each(o, DATA_VARIABLES, add_key, &all);
 }
 
 static int add_one(const struct store *s, const cJSON *pod, const cJSON *var, const char *ip,
@@ -205,11 +214,9 @@ static int add_one(const struct store *s, const cJSON *pod, const cJSON *var, co
 			return err_set(e, ERR_BROKEN, "fieldPath %s is not supported",
 				       json_str(ref, "fieldPath", ""));
 	} else if ((ref = json_get(from, "secretKeyRef"))) {
-		if (from_key(s, ns, KIND_SECRET, ref, &value, e))
-			return -1;
+		return from_key(s, ns, KIND_SECRET, ref, name, env, e);
 	} else if ((ref = json_get(from, "configMapKeyRef"))) {
-		if (from_key(s, ns, KIND_CONFIG_MAP, ref, &value, e))
-			return -1;
+		return from_key(s, ns, KIND_CONFIG_MAP, ref, name, env, e);
 	}
 	if (value)
 		json_set_str(env, name, value);

@@ -169,7 +169,7 @@ static const struct field service[] = {
 	TOLD("spec.clusterIPs*", "clusterIP says it"),
 	END,
 };
-static const struct field config_map[] = {HONOURED("data*"), HONOURED("immutable"), END};
+static const struct field config_map[] = {HONOURED("data*"), HONOURED("binaryData*"), HONOURED("immutable"), END};
 static const struct field secret[] = {
 	HONOURED("data*"), HONOURED("stringData*"), HONOURED("type"), HONOURED("immutable"), END,
 };

@@ -1,28 +1,9 @@
 /* Manifests become the objects of the API that we serve. */
 #include <string.h>
 
-#include "base/base64.h"
+#include "apiserver/data.h"
 #include "base/json.h"
 #include "engine/docker/docker.h"
-
-/* Secrets are kept in plain text; they never leave this machine. */
-static void decode_secret(cJSON *o)
-{
-	cJSON *plain = cJSON_GetObjectItem(o, "stringData");
-	const cJSON *v;
-
-	if (!plain)
-		plain = cJSON_AddObjectToObject(o, "stringData");
-	cJSON_ArrayForEach(v, json_get(o, "data")) {
-		struct buf text = {0};
-
-		base64_decode(cJSON_IsString(v) ? v->valuestring : "", &text); /* plan_check() did so, too */
-		if (!json_get(plain, v->string))
-			json_set_str(plain, v->string, buf_cstr(&text));
-		buf_free(&text);
-	}
-	cJSON_DeleteItemFromObject(o, "data");
-}
 
 static void put_object(struct docker *d, const struct ynode *node)
 {
@@ -37,8 +18,7 @@ static void put_object(struct docker *d, const struct ynode *node)
 	}
 	if (kind->namespaced && !json_str(m, "namespace", NULL))
 		json_set_str(m, "namespace", d->kube.base.namespace);
-	if (kind->id == KIND_SECRET)
-		decode_secret(o);
+	data_settle(kind->id, o);
 	if (kind->id == KIND_PERSISTENT_VOLUME_CLAIM)
 		docker_claim_new(d, o);
 	else

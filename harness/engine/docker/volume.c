@@ -10,6 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "apiserver/data.h"
 #include "base/beneath.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -83,45 +84,49 @@ static int give(const struct docker_pod *p, const char *path, struct err *e)
 	return r ? err_set(e, ERR_BROKEN, "cannot give %s to group %d: %s", path, giving.group, strerror(errno)) : 0;
 }
 
-static int write_key(const struct docker_pod *p, int dir, const char *name, const char *text, mode_t mode,
+static int write_key(const struct docker_pod *p, int dir, const char *name, const struct buf *value, mode_t mode,
 		     struct err *e)
 {
 	int group = group_of(p);
 
-	return beneath_write(dir, name, text, strlen(text), group >= 0 ? mode | 0040 : mode,
+	return beneath_write(dir, name, buf_cstr(value), value->len, group >= 0 ? mode | 0040 : mode,
 			     group >= 0 ? (gid_t)group : (gid_t)-1, e);
 }
 
-static const char *text_of(const cJSON *object, const char *key)
-{
-	const char *v = json_str(json_get(object, "stringData"), key, NULL);
+struct writing {
+	const struct docker_pod *p;
+	int dir;
+	mode_t mode;
+	struct err *e;
+};
 
-	return v ? v : json_str(json_get(object, "data"), key, NULL);
+static int write_one(void *arg, const char *key, const struct buf *value)
+{
+	const struct writing *w = arg;
+
+	return write_key(w->p, w->dir, key, value, w->mode, w->e);
 }
 
 static int write_items(const struct docker_pod *p, const cJSON *object, const cJSON *items, mode_t mode,
 		       int dir, struct err *e)
 {
-	static const char *const parts[] = {"data", "stringData"};
+	struct writing w = {p, dir, mode, e};
+	struct buf value = {0};
 	const cJSON *it;
-	int r = 0;
+	int r = items ? 0 : data_each(object, DATA_FILES, write_one, &w);
 
-	if (!items)
-		for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-			cJSON_ArrayForEach(it, json_get(object, parts[i]))
-				if (!r && cJSON_IsString(it))
-					r = write_key(p, dir, it->string, it->valuestring, mode, e);
 	cJSON_ArrayForEach(it, items) {
-		const char *key = json_str(it, "key", ""), *text = text_of(object, key);
+		const char *key = json_str(it, "key", "");
 
 		if (r)
 			break;
-		if (!text)
-			r = err_set(e, ERR_BROKEN, "references non-existent config key: %s", key);
+		buf_reset(&value);
+		if (data_value(object, DATA_FILES, key, &value))
+			r = write_key(p, dir, json_str(it, "path", key), &value, (mode_t)json_i64(it, "mode", mode), e);
 		else
-			r = write_key(p, dir, json_str(it, "path", key), text,
-				      (mode_t)json_i64(it, "mode", mode), e);
+			r = err_set(e, ERR_BROKEN, "references non-existent config key: %s", key);
 	}
+	buf_free(&value);
 	return r;
 }
 

@@ -198,6 +198,48 @@ static void names_of_volumes(void **state)
 	end(&p);
 }
 
+/* Keystores and the like hold any bytes. */
+static void bytes_of_files(void **state)
+{
+	cJSON *v = cJSON_Parse("{\"name\":\"s\",\"secret\":{\"secretName\":\"s\"}}"), *object = cJSON_Parse("{\"spec\":{}}");
+	cJSON *w = cJSON_Parse("{\"name\":\"m\",\"configMap\":{\"name\":\"m\",\"items\":[{\"key\":\"b\",\"path\":\"c\"}]}}");
+	char path[PATH_MAX], file[PATH_MAX + 40];
+	struct docker_pod pod;
+	struct buf b = {0};
+	struct place p;
+	bool ro;
+
+	(void)state;
+	begin(&p);
+	pod = pod_in(&p, object);
+	store_lock(&p.d.store);
+	put(&p.d.store, "Secret", "{\"metadata\":{\"name\":\"s\",\"namespace\":\"ns\"},\"data\":{\"k\":\"YQBi\",\"e\":\"\"}}");
+	put(&p.d.store, "ConfigMap", "{\"metadata\":{\"name\":\"m\",\"namespace\":\"ns\"},\"binaryData\":{\"b\":\"AAE=\"}}");
+	store_unlock(&p.d.store);
+	if (docker_volume_path(&pod, v, path, &ro, &p.e))
+		fail_msg("%s", p.e.msg);
+	snprintf(file, sizeof(file), "%s/k", path);
+	assert_int_equal(file_read(file, &b, &p.e), 0);
+	assert_int_equal(b.len, 3);
+	assert_memory_equal(b.s, "a\0b", 3);
+	snprintf(file, sizeof(file), "%s/e", path);
+	buf_reset(&b);
+	assert_int_equal(file_read(file, &b, &p.e), 0);
+	assert_int_equal(b.len, 0);
+	if (docker_volume_path(&pod, w, path, &ro, &p.e))
+		fail_msg("%s", p.e.msg);
+	snprintf(file, sizeof(file), "%s/c", path);
+	buf_reset(&b);
+	assert_int_equal(file_read(file, &b, &p.e), 0);
+	assert_int_equal(b.len, 2);
+	assert_memory_equal(b.s, "\0\1", 2);
+	buf_free(&b);
+	cJSON_Delete(object);
+	cJSON_Delete(v);
+	cJSON_Delete(w);
+	end(&p);
+}
+
 static void write_to(const char *path, const char *text)
 {
 	struct err e = {0};
@@ -366,7 +408,7 @@ static void shipped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tokens), cmocka_unit_test(names_of_volumes), cmocka_unit_test(links_in_volumes),
+		cmocka_unit_test(tokens), cmocka_unit_test(names_of_volumes), cmocka_unit_test(bytes_of_files), cmocka_unit_test(links_in_volumes),
 		cmocka_unit_test(missing_folders), cmocka_unit_test(long_volumes),
 		cmocka_unit_test(shipped),
 	};

@@ -78,7 +78,7 @@ static void environment(void **state)
 	store_init(&s);
 	store_lock(&s);
 	put(&s, "ConfigMap", "{metadata: {name: cm, namespace: ns}, data: {port: '5432'}}");
-	put(&s, "Secret", "{metadata: {name: sec, namespace: ns}, stringData: {pw: hush}}");
+	put(&s, "Secret", "{metadata: {name: sec, namespace: ns}, data: {pw: aHVzaA==, nul: YQBi}}");
 	put(&s, "Service", "{metadata: {name: db-main, namespace: ns}, spec: {clusterIP: 10.0.0.9, ports: [{port: 1}]}}");
 	put(&s, "Service", "{metadata: {name: other, namespace: elsewhere}, spec: {clusterIP: 10.0.0.8}}");
 	put(&s, "Service", "{metadata: {name: headless, namespace: ns}, spec: {clusterIP: None}}");
@@ -92,10 +92,17 @@ static void environment(void **state)
 	assert_null(json_get(env, "OTHER_SERVICE_HOST"));
 	assert_null(json_get(env, "HEADLESS_SERVICE_HOST"));
 	cJSON_Delete(env);
+	/* A variable would end there. */
+	json_set_str(cJSON_GetObjectItem(cJSON_GetObjectItem(cJSON_GetArrayItem(cJSON_GetObjectItem(c, "env"), 3), "valueFrom"),
+					 "secretKeyRef"), "key", "nul");
+	assert_null(plan_env(&s, pod, c, "", "", &e));
+	assert_non_null(strstr(e.msg, "the value of PASSWORD has a NUL byte"));
+	json_set_str(cJSON_GetObjectItem(cJSON_GetObjectItem(cJSON_GetArrayItem(cJSON_GetObjectItem(c, "env"), 3), "valueFrom"),
+					 "secretKeyRef"), "key", "pw");
 	store_delete(&s, KIND_SECRET, "ns", "sec");
 	assert_null(plan_env(&s, pod, c, "", "", &e));
 	assert_string_equal(e.msg, "secret \"sec\" not found");
-	put(&s, "Secret", "{metadata: {name: sec, namespace: ns}, stringData: {other: x}}");
+	put(&s, "Secret", "{metadata: {name: sec, namespace: ns}, data: {other: eA==}}");
 	assert_null(plan_env(&s, pod, c, "", "", &e));
 	assert_string_equal(e.msg, "couldn't find key pw in Secret ns/sec");
 	store_unlock(&s);
