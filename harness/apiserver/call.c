@@ -6,6 +6,7 @@
 
 #include "apiserver/admit.h"
 #include "apiserver/data.h"
+#include "apiserver/decode.h"
 #include "apiserver/immutable.h"
 #include "apiserver/rbac.h"
 #include "base/httpd.h"
@@ -202,9 +203,18 @@ static enum MHD_Result store_it(struct call *rq, int status, const cJSON *was, c
 	const struct serve_conf *c = rq->s->conf;
 	const struct account a = {rq->account_ns, rq->account};
 	struct notes why = {.text = {.cap = 2000}};
-	const char *wrong = data_settle(rq->kind->id, body);
+	bool patch = !strcmp(rq->is.method, "PATCH");
+	const char *wrong;
 	enum MHD_Result ok;
 
+	if (decode_check(rq->kind, body, &why.text)) {
+		ok = patch ? call_refuse(rq, 422, "Invalid", "%s", buf_cstr(&why.text)) :
+			     call_refuse(rq, 400, "BadRequest", "%s", buf_cstr(&why.text));
+		buf_free(&why.text);
+		cJSON_Delete(body);
+		return ok;
+	}
+	wrong = data_settle(rq->kind->id, body);
 	if (wrong) {
 		ok = call_refuse(rq, 400, "BadRequest", "illegal base64 data in \"%.300s\"", wrong);
 		cJSON_Delete(body);

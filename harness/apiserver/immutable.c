@@ -113,6 +113,8 @@ static bool differs(const cJSON *a, const cJSON *b, const char *const but[8])
 {
 	const cJSON *v;
 
+	if (!cJSON_IsObject(a))
+		return !same(a, b, NULL);
 	cJSON_ArrayForEach(v, a)
 		if (!among(but, v->string) && !same(v, json_get(b, v->string), default_of(v->string)))
 			return true;

@@ -1,20 +1,11 @@
 #ifndef ORDEAL_MANIFEST_API_H
 #define ORDEAL_MANIFEST_API_H
 
+#include "manifest/api_types.h"
 #include "manifest/parts.h"
 
 /* Between the api_*.c and their tests only: what an API server says of an
  * object, without one. */
-
-/* A type of the API: "name:TYPE name:TYPE ...", where TYPE is a letter (s text,
- * i int32, l int64, b bool, q quantity, p port: a number or a text, y base64,
- * * anything), the name of another type, [TYPE] a list, {TYPE} a map of texts to
- * it. */
-struct api_type {
-	const char *name, *fields;
-};
-/* NULL: there is none. `name` need not end at `len`. */
-const struct api_type *api_type(const char *name, size_t len);
 
 /* The version in which a kind is served; NULL: no kind of Kubernetes' own. */
 const char *api_version_of(const char *kind);

@@ -132,22 +132,6 @@ static bool decode_letter(struct admission *w, const struct ynode *n, char type,
 	}
 }
 
-/* The row "name:TYPE" of a type, or NULL; *len is the type's. */
-static const char *field_type(const struct api_type *t, const char *name, size_t *len)
-{
-	size_t n = strlen(name);
-	const char *f;
-
-	for (f = t->fields; f && *f; f = strchr(f, ' '), f = f ? f + 1 : f) {
-		if (strncmp(f, name, n) || f[n] != ':')
-			continue;
-		f += n + 1;
-		*len = strcspn(f, " ");
-		return f;
-	}
-	return NULL;
-}
-
 static const char *nearest_field(struct admission *w, const struct api_type *t, const char *name)
 {
 	const char *words[80];
@@ -185,7 +169,7 @@ static bool decode_struct(struct admission *w, const struct ynode *n, const stru
 				  arena_fmt(w->a, "%s%s%s", at->bare, dot, name)};
 		size_t len = 0;
 
-		type = field_type(t, name, &len);
+		type = api_field_type(t, name, &len);
 		if (!type && is_object(t)) {
 			type = !strcmp(name, "metadata") ? "ObjectMeta" :
 			       !strcmp(name, "apiVersion") || !strcmp(name, "kind") ? "s" : NULL;
@@ -268,7 +252,7 @@ bool manifest_has_field(const char *kind, const char *path)
 		memcpy(name, path, n);
 		name[n] = '\0';
 		path += n;
-		type = field_type(t, name, &len);
+		type = api_field_type(t, name, &len);
 		if (!type && is_object(t) && (!strcmp(name, "metadata") || !strcmp(name, "apiVersion") || !strcmp(name, "kind"))) {
 			type = "ObjectMeta";
 			len = strlen(type);

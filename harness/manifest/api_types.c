@@ -38,6 +38,7 @@ static const struct api_type types[] = {
 	{"JobTemplateSpec", "metadata:ObjectMeta spec:JobSpec"},
 	{"PodTemplateSpec", "metadata:ObjectMeta spec:PodSpec"},
 	/* pods */
+	{"Pod", "spec:PodSpec status:*"},
 	{"PodSpec", "volumes:[Volume] initContainers:[Container] containers:[Container] ephemeralContainers:* restartPolicy:s "
 		    "terminationGracePeriodSeconds:l activeDeadlineSeconds:l dnsPolicy:s nodeSelector:{s} "
 		    "serviceAccountName:s serviceAccount:s automountServiceAccountToken:b nodeName:s hostNetwork:b hostPID:b "
@@ -152,6 +153,21 @@ const struct api_type *api_type(const char *name, size_t len)
 	for (size_t i = 0; i < ARRAY_LEN(types); i++)
 		if (strlen(types[i].name) == len && !memcmp(types[i].name, name, len))
 			return &types[i];
+	return NULL;
+}
+
+const char *api_field_type(const struct api_type *t, const char *name, size_t *len)
+{
+	size_t n = strlen(name);
+	const char *f;
+
+	for (f = t->fields; f && *f; f = strchr(f, ' '), f = f ? f + 1 : f) {
+		if (strncmp(f, name, n) || f[n] != ':')
+			continue;
+		f += n + 1;
+		*len = strcspn(f, " ");
+		return f;
+	}
 	return NULL;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "apiserver/admit.h"
+#include "apiserver/decode.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "engine/docker/docker.h"
@@ -51,8 +52,12 @@ int docker_admit(struct arena *a, const struct manifest *m, struct err *e)
 		struct finding f = {a, m->objects[i], &all};
 		cJSON *o = yaml_to_json(m->objects[i]);
 		const struct kind *kind = store_kind(json_str(o, "kind", ""));
+		struct buf why = {0};
 
-		n += kind ? admit(kind, o, DOCKER_SUBNET, on_finding, &f) : 0;
+		/* What has another shape than its type was told by plan_check(). */
+		if (kind && !decode_check(kind, o, &why))
+			n += admit(kind, o, DOCKER_SUBNET, on_finding, &f);
+		buf_free(&why);
 		cJSON_Delete(o);
 	}
 	if (n)

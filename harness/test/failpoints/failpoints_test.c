@@ -4,7 +4,7 @@
  *  - what it called healed is as it was before;
  *  - after a fresh process has recovered, everything is.
  * The machine is a small one of its own (PID and mount namespaces; a freezer, a
- * loop device, an API server), so as root only. By default the first and the
+ * loop device, an API server; surroundings.h has others), so as root only. By default the first and the
  * last time of each line of code; all of them with ORDEAL_FAILPOINTS=all. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -43,6 +43,7 @@
 #include "node/kube.h"
 #include "node/live.h"
 #include "node/volume_store.h"
+#include "test/failpoints/surroundings.h"
 #include "test/failpoints/wraps.h"
 #include "test/lib/fault_help.h"
 
@@ -50,6 +51,7 @@
 #define NODE "ordeal-node1"
 #define PEER "10.201.2.2" /* an address of the pod's own loopback, and of another node's pods */
 #define FREEZER "/sys/fs/cgroup/freezer"
+#define UNIFIED "/sys/fs/cgroup/unified"
 #define TRIAL_WITHIN_NS (60 * NS_PER_S)
 
 #define VOLUME "a volume that is made and removed" /* by child processes: mkfs, mount, umount */
@@ -59,20 +61,30 @@ struct variant {
 	bool local;    /* processes of node/local.c; else a virtual node of engine docker */
 	bool kills;    /* the pod is another one afterwards */
 	bool restarts; /* the pod's sandbox is made anew while the fault is on */
+	const struct surroundings *at; /* neither of these: somewhere else */
 };
 
 static const struct variant variants[] = {
-	{"partition-node", NULL, false, false, true}, /* the longest */
-	{"pause", NULL, true, false, false},
-	{"pause", NULL, false, false, false},
-	{"fill-disk", "{\"to\":\"full\"}", true, false, false},
-	{"fill-disk", "{\"to\":\"60%\"}", false, false, false},
-	{"node-down", NULL, false, true, false},
-	{"kill-process", "{\"which\":\"server\"}", true, true, false},
-	{"kill-pod", "{\"how\":\"crash\"}", true, true, false},
-	{"kill-pod", "{\"how\":\"crash\"}", false, true, false},
-	{"kill-pod", "{\"how\":\"force\"}", false, true, false},
-	{VOLUME, "", true, false, false},
+	{"partition-node", NULL, false, false, true, NULL}, /* the longest */
+	{"pause", NULL, true, false, false, NULL},
+	{"pause", NULL, false, false, false, NULL},
+	{"fill-disk", "{\"to\":\"full\"}", true, false, false, NULL},
+	{"fill-disk", "{\"to\":\"60%\"}", false, false, false, NULL},
+	{"node-down", NULL, false, true, false, NULL},
+	{"kill-process", "{\"which\":\"server\"}", true, true, false, NULL},
+	{"kill-pod", "{\"how\":\"crash\"}", true, true, false, NULL},
+	{"kill-pod", "{\"how\":\"crash\"}", false, true, false, NULL},
+	{"kill-pod", "{\"how\":\"force\"}", false, true, false, NULL},
+	{VOLUME, "", true, false, false, NULL},
+	{"partition-node", "{\"api\":\"cut\",\"probes\":\"cut\"}", false, false, true, &kube_surroundings},
+	{"pause", NULL, false, false, false, &kube_surroundings},
+	{"pause", NULL, false, false, false, &kube_v2_surroundings},
+	{"fill-disk", "{\"to\":\"full\"}", false, false, true, &kube_surroundings},
+	{"kill-process", "{\"which\":\"server\"}", false, true, false, &kube_surroundings},
+	{"kill-pod", "{\"how\":\"crash\"}", false, true, false, &kube_surroundings},
+	{"kill-pod", "{\"how\":\"force\"}", false, true, false, &kube_surroundings},
+	{"node-down", NULL, true, false, false, &host_surroundings},
+	{"node-down", "{\"how\":\"stop\"}", true, false, false, &host_surroundings},
 };
 
 /* What a trial says of itself; shared. */
@@ -90,6 +102,7 @@ static struct machine {
 } m;
 static struct said *said;
 static const struct variant *v;
+static struct ground ground = {m.dir, m.state, m.data, UID, NODE};
 
 /* Without threads there are no locks that a child would wait for; and a child
  * that is to die at any place has to run our own code. */
@@ -101,7 +114,24 @@ static pid_t branch(void)
 #pragma GCC diagnostic pop
 }
 
+/* Where it goes on, for what is told. */
+static const char *where(const struct variant *of)
+{
+	return of->at ? of->at->name : of->local ? "local" : "docker";
+}
+
 /* ---- the machine ---- */
+
+static bool unified(void)
+{
+	return v->at && v->at->unified;
+}
+
+/* A file of the pod's cgroup; "": the cgroup. */
+static void in_cgroup(const char *file, char out[200])
+{
+	snprintf(out, 200, "%s/ordeal/pod" UID "%s%s", unified() ? UNIFIED : FREEZER, *file ? "/" : "", file);
+}
 
 static bool write_file(const char *path, const char *text)
 {
@@ -138,16 +168,17 @@ static bool own_network(void)
  * which its packets go by the output hook. */
 static pid_t start_pod(void)
 {
-	char pid[16], c = 0;
+	char pid[16], procs[200], c = 0;
 	int ready[2];
 	pid_t p;
 
 	assert_int_equal(pipe(ready), 0);
+	in_cgroup("cgroup.procs", procs);
 	p = branch();
 	if (p == 0) {
 		setsid();
 		snprintf(pid, sizeof(pid), "%d", (int)getpid());
-		if (!write_file(FREEZER "/ordeal/pod" UID "/cgroup.procs", pid))
+		if (!write_file(procs, pid))
 			_exit(1);
 		if (!strcmp(v->fault, "partition-node") &&
 		    (unshare(CLONE_NEWNET) || !own_network()))
@@ -232,9 +263,12 @@ static pid_t start_server(void)
 	    "\"status\":{\"phase\":\"Running\",\"podIP\":\"10.201.1.2\"}}");
 	put(&store, KIND_PERSISTENT_VOLUME_CLAIM, "{\"metadata\":{\"name\":\"c\",\"namespace\":\"trial\"},"
 	    "\"spec\":{\"volumeName\":\"v1\"}}");
-	text = mem_fmt("{\"metadata\":{\"name\":\"v1\"},\"spec\":{\"local\":{\"path\":\"%s\"}}}", m.data);
+	text = v->at && v->at->volume ? mem_fmt("{\"metadata\":{\"name\":\"v1\"},\"spec\":{%s}}", v->at->volume) :
+	       mem_fmt("{\"metadata\":{\"name\":\"v1\"},\"spec\":{\"local\":{\"path\":\"%s\"}}}", m.data);
 	put(&store, KIND_PERSISTENT_VOLUME, text);
 	free(text);
+	put(&store, KIND_NODE, "{\"metadata\":{\"name\":\"" NODE "\",\"labels\":{\"node-role.kubernetes.io/control-plane\":"
+	    "\"\"}},\"status\":{\"addresses\":[{\"type\":\"InternalIP\",\"address\":\"10.201.3.1\"}]}}");
 	store_unlock(&store);
 	if (serve_start(&conf, "127.0.0.1", 0, &serve, &e))
 		_exit(1);
@@ -265,6 +299,8 @@ static void write_member(void)
 
 static void refresh(void)
 {
+	struct err e = {0};
+
 	if (!m.fresh) {
 		end_pod(m.pod);
 		m.pod = start_pod();
@@ -272,6 +308,8 @@ static void refresh(void)
 		m.server = v->local ? 0 : start_server();
 		write_member();
 	}
+	if (!m.fresh && v->at && v->at->refresh(&ground, &e))
+		fail_msg("%s", e.msg);
 	m.fresh = true;
 }
 
@@ -281,17 +319,20 @@ static void build(void)
 {
 	cJSON *about = cJSON_CreateObject();
 	struct err e = {0};
-	char path[300];
+	char path[300], pod[200], ours[200];
 
+	if (v->at && v->at->own_network && !own_network())
+		fail_msg("the node's network: %s", strerror(errno));
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) || mount("proc", "/proc", "proc", 0, NULL))
 		fail_msg("mounts: %s", strerror(errno));
 	help_temp(m.dir);
 	snprintf(m.state, sizeof(m.state), "%s/state", m.dir);
 	snprintf(path, sizeof(path), "%s/cg", m.dir);
+	in_cgroup("", pod);
+	snprintf(ours, sizeof(ours), "%.*s", (int)(strstr(pod, "/pod") - pod), pod);
 	if (mkdir(m.state, 0755) || mkdir(path, 0755) || mount(getenv("FAILPOINTS_CGROUP"), path, NULL, MS_BIND, NULL) ||
-	    mount("tmpfs", "/sys/fs/cgroup", "tmpfs", 0, NULL) || mkdir(FREEZER, 0755) ||
-	    mount(path, FREEZER, NULL, MS_MOVE, NULL) || mkdir(FREEZER "/ordeal", 0755) ||
-	    mkdir(FREEZER "/ordeal/pod" UID, 0755))
+	    mount("tmpfs", "/sys/fs/cgroup", "tmpfs", 0, NULL) || mkdir(unified() ? UNIFIED : FREEZER, 0755) ||
+	    mount(path, unified() ? UNIFIED : FREEZER, NULL, MS_MOVE, NULL) || mkdir(ours, 0755) || mkdir(pod, 0755))
 		fail_msg("cgroups: %s", strerror(errno));
 	m.store.root = "";
 	snprintf(m.store.dir, sizeof(m.store.dir), "%s/volumes", m.dir);
@@ -299,18 +340,24 @@ static void build(void)
 		fail_msg("%s", e.msg);
 	volume_data_path(&m.store, "v1", m.data);
 	cJSON_Delete(about);
+	if (v->at && v->at->build && v->at->build(&ground, &e))
+		fail_msg("%s", e.msg);
 }
 
 static void demolish(void)
 {
 	struct err e = {0};
+	char pod[200];
 
 	end_pod(m.pod);
 	end_pod(m.server);
+	if (v->at && v->at->demolish)
+		v->at->demolish(&ground);
 	if (volume_remove(&m.store, "v1", &e))
 		print_message("# %s\n", e.msg);
-	rmdir(FREEZER "/ordeal/pod" UID);
-	rmdir(FREEZER "/ordeal");
+	in_cgroup("", pod);
+	rmdir(pod);
+	rmdir(unified() ? UNIFIED "/ordeal" : FREEZER "/ordeal");
 	help_remove(m.dir);
 }
 
@@ -356,15 +403,18 @@ static char state_of(pid_t pid)
 	return procs_stat(pid, &s) ? '-' : s.state;
 }
 
+/* Unless it is known not to be. */
 static bool frozen(void)
 {
-	char word[16] = "";
-	int fd = open(FREEZER "/ordeal/pod" UID "/freezer.state", O_RDONLY | O_CLOEXEC);
+	char words[64] = "", path[200];
+	int fd;
 
-	if (fd < 0 || read(fd, word, sizeof(word) - 1) < 0)
-		word[0] = '?';
+	in_cgroup(unified() ? "cgroup.events" : "freezer.state", path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, words, sizeof(words) - 1) < 0)
+		words[0] = '\0';
 	close(fd);
-	return strncmp(word, "THAWED", 6) != 0;
+	return unified() ? !strstr(words, "frozen 0") : strncmp(words, "THAWED", 6) != 0;
 }
 
 static bool is_volume(void)
@@ -433,8 +483,11 @@ static bool node_file(void)
 /* Is it there, whatever anybody says? */
 static bool applied(void)
 {
+	if (v->at && v->at->applied)
+		return v->at->applied(&ground);
+	/* Of version 2, frozen tasks sleep like others. */
 	if (!strcmp(v->fault, "pause"))
-		return v->local ? state_of(m.pod) == 'T' : frozen() && state_of(m.pod) == 'D';
+		return v->local ? state_of(m.pod) == 'T' : frozen() && (unified() || state_of(m.pod) == 'D');
 	if (!strcmp(v->fault, "partition-node"))
 		return in_pod_network(packet_is_dropped);
 	if (!strcmp(v->fault, "fill-disk"))
@@ -469,9 +522,12 @@ static const char *left_over(bool journal)
 
 	if (is_volume())
 		return volume_left();
+	if (v->at && v->at->left && (file = v->at->left(&ground)))
+		return file;
 	if (frozen())
 		return "the pod's cgroup is frozen";
-	if (getxattr(FREEZER "/ordeal/pod" UID, "trusted.ordeal", mark, sizeof(mark)) >= 0)
+	in_cgroup("", path);
+	if (getxattr(path, "trusted.ordeal", mark, sizeof(mark)) >= 0)
 		return "the pod's cgroup carries our mark";
 	if (state_of(m.pod) == 'T')
 		return "the pod's process is stopped";
@@ -497,6 +553,8 @@ static const char *left_over(bool journal)
 
 static int open_node(struct node *n, struct err *e)
 {
+	if (v->at)
+		return v->at->open(n, &ground, e);
 	if (!v->local)
 		return docker_node_open(n, NODE, m.state, e);
 	snprintf(n->name, sizeof(n->name), NODE);
@@ -506,7 +564,9 @@ static int open_node(struct node *n, struct err *e)
 
 static void close_node(struct node *n)
 {
-	if (v->local)
+	if (v->at)
+		v->at->close(n);
+	else if (v->local)
 		node_env_local.close(n);
 	else
 		docker_node_close(n);
@@ -556,6 +616,8 @@ static void restart(struct node *n, struct live *l)
 	while (!strchr("Z-", state_of(m.pod)))
 		clock_sleep_until(clock_mono_ns() + NS_PER_MS / 4);
 	said->restarted = start_pod();
+	if (v->at && v->at->restart && v->at->restart(&ground, &e))
+		snprintf(said->why, sizeof(said->why), "the pod is not made anew: %.500s", e.msg);
 	failpoints->armed = getpid();
 	for (int i = 0; i < 4 && r; i++)
 		r = l->ops->follow(n, &l->j, &e);
@@ -730,7 +792,7 @@ static void attempt(enum failure how, int at)
 		snprintf(why, sizeof(said->why), "called healed, but %.500s", left);
 	failpoints->armed = 0;
 	/* A mount(8) whose parent was killed goes on for a moment. */
-	while (is_volume() && others())
+	while ((is_volume() || (v->at && v->at->children)) && others())
 		clock_sleep_until(clock_mono_ns() + NS_PER_MS);
 	if (!why[0])
 		in_child(recover);
@@ -782,7 +844,7 @@ static void try(enum failure how, const struct place *p, int i)
 	if (!said->why[0])
 		return;
 	if (bad++ < BAD_MAX)
-		print_message("# %s%s, place %d: %s at %p fails %s: %s\n", v->local ? "local " : "", v->fault, i,
+		print_message("# %s %s, place %d: %s at %p fails %s: %s\n", where(v), v->fault, i,
 			      failpoint_name(p[i].call), p[i].site, failure_words[how], said->why);
 	/* Nothing of it is to spoil the next. */
 	in_child(recover);
@@ -796,7 +858,7 @@ static void all_of(void)
 
 	attempt(FAIL_NONE, -1);
 	if (said->why[0] || !said->on || !said->bites || !said->healed)
-		fail_msg("%s%s does not work: on %d, bites %d, healed %d, %s", v->local ? "local " : "", v->fault, said->on,
+		fail_msg("%s %s does not work: on %d, bites %d, healed %d, %s", where(v), v->fault, said->on,
 			 said->bites, said->healed, said->why);
 	n = failpoints->n;
 	p = mem_alloc((size_t)n * sizeof(*p));
@@ -809,7 +871,7 @@ static void all_of(void)
 			if (chosen_way(&p[i], (enum failure)how))
 				try((enum failure)how, p, i);
 	}
-	print_message("# %s%s %s: %d calls, %d of them failed in %d ways, %.1f s\n", v->local ? "local " : "", v->fault,
+	print_message("# %s %s %s: %d calls, %d of them failed in %d ways, %.1f s\n", where(v), v->fault,
 		      v->params ? v->params : "", n, chose, tried - before,
 		      (double)(clock_mono_ns() - start_ns) / 1e9);
 	free(p);
@@ -829,8 +891,8 @@ static void every_call_may_fail(void **state)
 static pid_t start_variant(const struct variant *variant, int out)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(every_call_may_fail)};
+	int status = 1, flags = CLONE_NEWNS | CLONE_NEWPID, at;
 	char cgroup[100];
-	int status = 1;
 	pid_t watcher = branch();
 
 	if (watcher)
@@ -838,18 +900,25 @@ static pid_t start_variant(const struct variant *variant, int out)
 	dup2(out, STDOUT_FILENO);
 	dup2(out, STDERR_FILENO);
 	v = variant;
-	snprintf(cgroup, sizeof(cgroup), FREEZER "/ordeal-failpoints-%d", (int)getpid());
+	if (v->at && v->at->own_network)
+		flags |= CLONE_NEWNET;
+	snprintf(cgroup, sizeof(cgroup), "%s/ordeal-failpoints-%d", unified() ? UNIFIED : FREEZER, (int)getpid());
 	setenv("FAILPOINTS_CGROUP", cgroup, 1);
 	failpoints = mmap(NULL, sizeof(*failpoints), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	said = mmap(NULL, sizeof(*said), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (mkdir(cgroup, 0755) || unshare(CLONE_NEWNS | CLONE_NEWPID) || failpoints == MAP_FAILED || said == MAP_FAILED)
+	/* By the folder that it is in, which cannot be seen from the namespace. */
+	at = open(unified() ? UNIFIED : FREEZER, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (mkdir(cgroup, 0755) || unshare(flags) || failpoints == MAP_FAILED || said == MAP_FAILED)
 		_exit(1);
 	if (branch() == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		exit(cmocka_run_group_tests_name(variant->fault, tests, NULL, NULL));
 	}
 	wait(&status);
-	rmdir(cgroup);
+	if (unlinkat(at, strrchr(cgroup, '/') + 1, AT_REMOVEDIR)) {
+		print_message("# %s stays: %s\n", cgroup, strerror(errno));
+		status = 1;
+	}
 	_exit(status ? 1 : 0);
 }
 
@@ -895,7 +964,7 @@ int main(int argc, char **argv)
 		waitpid(pids[done], &status, 0);
 		tell(outs[done]);
 		failed += status != 0;
-		printf("%sok %d - %s%s %s\n", status ? "not " : "", (int)done + 1, variants[done].local ? "local " : "",
+		printf("%sok %d - %s %s %s\n", status ? "not " : "", (int)done + 1, where(&variants[done]),
 		       variants[done].fault, variants[done].params ? variants[done].params : "");
 	}
 	return failed ? 1 : 0;
