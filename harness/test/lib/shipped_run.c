@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "fault/fault.h"
 #include "history/event.h"
 #include "test/lib/synth.h"
 
@@ -119,8 +120,12 @@ static void walk(struct making *m, const cJSON *steps)
 		int64_t until;
 
 		if (!strcmp(kind, "fault")) {
+			const struct fault_ops *f = fault_find(json_str(s, "fault", ""));
+
 			until = inject(m, s, t);
 			held = until > held ? until : held;
+			/* The step itself takes its time. */
+			t += f && f->takes && takes_time(m) ? f->takes(NULL) : 0;
 		} else if (!strcmp(kind, "heal")) {
 			fault_event(m, step_of(steps, json_str(s, "id", "")), "healed", t);
 		}

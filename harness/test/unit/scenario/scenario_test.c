@@ -94,6 +94,41 @@ static void test_json(void **state)
 	cJSON_Delete(o);
 }
 
+static void test_runs(void **state)
+{
+	static const char text[] =
+		HEAD "steps:\n- {run: cronjob/nightly-backup, as: backup}\n- {await: job/backup, within: 90s}\n"
+		"- {run: cronjob/check, within: 30s}\nexpect:\n- job: {run: backup}\n"
+		"- job: {run: check, succeeded: false, reason: truncated}\n";
+	struct fixture *f = *state;
+	struct err e = {0};
+	struct scenario s;
+	cJSON *o;
+
+	if (read_text(f, text, &s, &e))
+		fail_msg("%s", e.msg);
+	assert_int_equal(s.steps[0].kind, STEP_RUN);
+	assert_string_equal(s.steps[0].cron_job, "nightly-backup");
+	assert_string_equal(s.steps[0].id, "backup");
+	assert_int_equal(s.steps[0].duration_ns, 0);
+	assert_int_equal(s.steps[1].await, AWAIT_JOB);
+	assert_string_equal(s.steps[1].id, "backup");
+	assert_string_equal(s.steps[2].id, "check");
+	assert_int_equal(s.steps[2].duration_ns, 30 * NS_PER_S);
+	assert_string_equal(s.expects[0].name, "the job backup succeeds");
+	assert_string_equal(s.expects[1].name, "the job check fails: truncated");
+	o = scenario_to_json(&s);
+	assert_string_equal(json_str(json_path(o, "steps.0"), "run", ""), "nightly-backup");
+	assert_string_equal(json_str(json_path(o, "steps.1"), "await", ""), "job");
+	assert_string_equal(json_str(json_path(o, "steps.1"), "id", ""), "backup");
+	assert_int_equal(json_i64(json_path(o, "steps.2"), "within_ns", 0), 30 * NS_PER_S);
+	assert_string_equal(json_str(json_path(o, "expect.0"), "run", ""), "backup");
+	assert_true(json_bool(json_path(o, "expect.0"), "want", false));
+	assert_false(json_bool(json_path(o, "expect.1"), "want", true));
+	assert_string_equal(json_str(json_path(o, "expect.1"), "reason", ""), "truncated");
+	cJSON_Delete(o);
+}
+
 static void test_defaults(void **state)
 {
 	struct fixture *f = *state;
@@ -147,11 +182,11 @@ static void test_metrics(void **state)
 	struct scenario s;
 	cJSON *o;
 
-	buf_str(&text, HEAD "load: {mix: {insert: 1, write: 1, read_replica: 1}}\n" KILL "expect:\n");
+	buf_str(&text, HEAD "load: {mix: {insert: 1, write: 1, read_replica: 1}}\n" KILL "- run: cronjob/b\nexpect:\n");
 	for (int i = 0; i < METRICS; i++) {
 		const struct metric *m = metric_of((enum expect_metric)i);
 
-		buf_fmt(&text, "  - %s: %s\n", m->name, values[m->unit]);
+		buf_fmt(&text, "  - %s: %s\n", m->name, i == EXPECT_JOB ? "{run: b}" : values[m->unit]);
 	}
 	if (read_text(f, buf_cstr(&text), &s, &e))
 		fail_msg("%s", e.msg);
@@ -292,6 +327,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_good, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_json, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_runs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_metrics, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_load_json, setup, teardown),

@@ -78,11 +78,11 @@ static const struct wrong {
 	{HEAD "steps: {steady: 1s}\n" EXPECT, "3:8: steps must be a list: a line with - for each step"},
 	{HEAD "steps: []\n" EXPECT, "3:8: there are no steps; add: - steady: 10s"},
 	{HEAD "steps: [steady]\n" EXPECT,
-	 "3:9: a step is a map with one of steady, fault, heal, await; for example: steady: 10s"},
+	 "3:9: a step is a map with one of steady, fault, heal, await, run; for example: steady: 10s"},
 	{HEAD "steps: [{stedy: 1s}]\n" EXPECT,
 	 "3:10: unknown key \"stedy\" in a step; did you mean \"steady\"?"},
-	{HEAD "steps: [{within: 1s}]\n" EXPECT, "3:9: a step needs one of steady, fault, heal, await"},
-	{HEAD "steps: [{}]\n" EXPECT, "3:9: a step needs one of steady, fault, heal, await"},
+	{HEAD "steps: [{within: 1s}]\n" EXPECT, "3:9: a step needs one of steady, fault, heal, await, run"},
+	{HEAD "steps: [{}]\n" EXPECT, "3:9: a step needs one of steady, fault, heal, await, run"},
 	{HEAD "steps: [{steady: 1s, await: writes}]\n" EXPECT,
 	 "3:9: a step is one thing, this one is both steady and await: put a - before each"},
 	{HEAD "steps: [{steady: 0s}]\n" EXPECT, "3:18: steady must be longer than nothing"},
@@ -129,6 +129,28 @@ static const struct wrong {
 	{HEAD "steps: [{await: writes}]\n" EXPECT, "3:9: an await needs a limit; add: within: 90s"},
 	{HEAD "steps: [{await: write, within: 1s}]\n" EXPECT,
 	 "3:17: unknown thing to await \"write\"; did you mean \"writes\"?"},
+	/* jobs */
+	{HEAD "steps: [{run: backup}]\n" EXPECT, "3:15: a run step starts a Job from a CronJob of the manifests: write run: "
+	 "cronjob/NAME, not \"backup\""},
+	{HEAD "steps: [{run: cronjob/}]\n" EXPECT, "3:15: a run step starts a Job from a CronJob of the manifests: write run: "
+	 "cronjob/NAME, not \"cronjob/\""},
+	{HEAD "steps: [{run: cronjob/b, target: primary}]\n" EXPECT, "3:26: unknown key \"target\" in a run step; known are: run, as, "
+	 "within"},
+	{HEAD "steps: [{run: cronjob/a.b}]\n" EXPECT, "3:15: the id of a run has lower case letters, digits and hyphens, at most 40, "
+	 "not \"a.b\"; give it one with as: ..."},
+	{HEAD "steps: [{run: cronjob/b}, {run: cronjob/b}]\n" EXPECT, "3:33: two runs have the id \"b\" (the first in line 3); give this "
+	 "one another with as: ..."},
+	{HEAD "steps: [{run: cronjob/b, within: 0s}]\n" EXPECT, "3:34: within must be longer than nothing"},
+	{HEAD "steps: [{await: job/b, within: 1s}, {run: cronjob/b}]\n" EXPECT, "3:17: no run step with the id \"b\" stands before this "
+	 "one"},
+	{HEAD "steps: [{run: cronjob/backup}, {await: job/bakup, within: 1s}]\n" EXPECT, "3:40: no run step with the id \"bakup\" stands "
+	 "before this one; did you mean \"job/backup\"?"},
+	{HEAD STEADY "expect: [{job: true}]\n", "4:16: say which run's job; write: job: {run: ID, succeeded: true}"},
+	{HEAD STEADY "expect: [{job: {run: b}}]\n", "4:22: no run step has the id \"b\""},
+	{HEAD "steps: [{run: cronjob/b}]\nexpect: [{job: {run: b, succeeded: false}}]\n", "4:16: a job may fail for want of an image: "
+	 "give words of what it is to fail for, in its log or its condition; write: job: {run: b, succeeded: false, reason: \"...\"}"},
+	{HEAD "steps: [{run: cronjob/b}]\nexpect: [{job: {run: b, reason: x}}]\n", "4:33: what is to succeed needs no reason; remove "
+	 "this key"},
 	{HEAD "steps: [{await: writes, within: 0s}]\n" EXPECT, "3:33: within must be longer than "
 							      "nothing"},
 	{HEAD "steps: [{await: writes, withn: 1s}]\n" EXPECT,

@@ -1,0 +1,80 @@
+/* Verdicts of Jobs that a scenario has run. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "test/lib/trial.h"
+
+#define WANT "[{\"name\":\"n\",\"metric\":\"job\",\"run\":\"backup\",\"want\":true}]"
+#define FAILS(reason) "[{\"name\":\"n\",\"metric\":\"job\",\"run\":\"backup\",\"want\":false,\"reason\":\"" reason "\"}]"
+#define BEGUN "{\"k\":\"job\",\"id\":\"backup\",\"job\":\"b-run-1\",\"state\":\"begun\",\"t\":1000000000}"
+#define OVER(state, more) "{\"k\":\"job\",\"id\":\"backup\",\"job\":\"b-run-1\",\"state\":\"" state "\",\"t\":13500000000" more "}"
+
+static enum verdict verdict(const char *over, const char *expect, const char *says)
+{
+	const struct judged *j;
+	enum verdict v;
+	struct trial t;
+
+	trial_begin(&t);
+	if (over) {
+		trial_event(&t, BEGUN);
+		trial_event(&t, over);
+	}
+	j = trial_judge(&t, expect);
+	if (!strstr(j->why, says))
+		fail_msg("\"%s\" is not in: %s", says, j->why);
+	v = j->verdict;
+	trial_end(&t);
+	return v;
+}
+
+#define GOOD OVER("succeeded", ",\"reason\":\"CompletionsReached\",\"exit\":0,\"log\":\"one\\ndone: 4711 rows\\n\"")
+#define BAD OVER("failed", ",\"reason\":\"BackoffLimitExceeded\",\"exit\":3,\"log\":\"one\\ngzip: unexpected end of file\\n\"")
+
+static void as_it_ended(void **state)
+{
+	(void)state;
+	assert_int_equal(verdict(GOOD, WANT, "succeeded after 12.5 s (CompletionsReached, exit code 0); its log ends: done: 4711 rows"),
+			 VERDICT_PASS);
+	assert_int_equal(verdict(BAD, WANT, "failed after 12.5 s (BackoffLimitExceeded, exit code 3); its log ends: gzip: unexpected"),
+			 VERDICT_FAIL);
+	assert_int_equal(verdict(GOOD, FAILS("unexpected end"), "succeeded"), VERDICT_FAIL);
+	assert_int_equal(verdict(BAD, FAILS("unexpected end"), "failed"), VERDICT_PASS);
+	assert_int_equal(verdict(BAD, FAILS("exit code 3"), "failed"), VERDICT_PASS);
+	assert_int_equal(verdict(BAD, FAILS("BackoffLimitExceeded"), "failed"), VERDICT_PASS);
+}
+
+/* An image that could not be had is no truncated file; nor is exit code 30 a 3. */
+static void not_for_what_was_expected(void **state)
+{
+	(void)state;
+	assert_int_equal(verdict(BAD, FAILS("exit code 30"), "not for what was expected"), VERDICT_UNKNOWN);
+	assert_int_equal(verdict(OVER("failed", ",\"reason\":\"DeadlineExceeded\""), FAILS("truncated"), "not for what was expected"),
+			 VERDICT_UNKNOWN);
+}
+
+static void not_over(void **state)
+{
+	(void)state;
+	assert_int_equal(verdict(NULL, WANT, "was never begun"), VERDICT_UNKNOWN);
+	assert_int_equal(verdict(OVER("running", ""), WANT, "was not over when it was looked at last, after 12.5 s"), VERDICT_UNKNOWN);
+	assert_int_equal(verdict(BEGUN, WANT, "was not over"), VERDICT_UNKNOWN);
+	assert_int_equal(verdict(OVER("running", ""), FAILS("x"), "was not over"), VERDICT_UNKNOWN);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(as_it_ended),
+		cmocka_unit_test(not_for_what_was_expected),
+		cmocka_unit_test(not_over),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
