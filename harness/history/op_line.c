@@ -307,6 +307,19 @@ static int is_of_something(const struct op *op, struct err *e)
 	return 0;
 }
 
+/* Due, called, returned: and no part of the way is longer than all of it. */
+static int times_agree(const struct op *op, struct err *e)
+{
+	if (op->t_return < op->t_invoke)
+		return err_set(e, ERR_INPUT, "an operation returned (\"tr\") before it was called (\"tc\")");
+	if (op->t_intended > op->t_invoke)
+		return err_set(e, ERR_INPUT, "an operation was called (\"tc\") before it was due (\"ti\")");
+	if (op->find_ns > op->t_return - op->t_invoke || op->dns_ns > op->t_return - op->t_invoke - op->find_ns ||
+	    op->connect_ns > op->t_return - op->t_invoke - op->find_ns - op->dns_ns)
+		return err_set(e, ERR_INPUT, "an operation's parts (\"find\", \"dns\", \"con\") took longer than all of it");
+	return 0;
+}
+
 int op_from_json(const cJSON *o, struct op *op, struct err *e)
 {
 	static const int64_t untold = INT64_MIN; /* no time that can be read */
@@ -320,13 +333,12 @@ int op_from_json(const cJSON *o, struct op *op, struct err *e)
 		return err_set(e, ERR_INPUT, "an operation must be a JSON object");
 	if (read_fields(o, op, &seen, e))
 		return -1;
-	if (op->t_return < op->t_invoke)
-		return err_set(e, ERR_INPUT, "an operation returned (\"tr\") before it was called "
-			       "(\"tc\")");
 	if (is_of_something(op, e))
 		return -1;
 	if (op->t_intended == untold)
 		op->t_intended = op->t_invoke;
+	if (times_agree(op, e))
+		return -1;
 	if (op->partition == OP_NO_VALUE && OP_BIT(op->f) & OP_MESSAGES)
 		op->partition = op->key;
 	return 0;

@@ -3,12 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "history/event.h"
 #include "history/schema.h"
 
 enum { OP_LINE_MOST = 64 << 10 };
+
+#define CLOCKS_NS NS_PER_S /* no two estimates of a clock are further apart */
 
 /* ---- history.jsonl ---- */
 
@@ -140,6 +143,39 @@ static int no_value_twice(const char *path, const struct history *h, struct err 
 	return r;
 }
 
+static int by_client(const void *a, const void *b)
+{
+	const struct op *x = *(const struct op *const *)a, *y = *(const struct op *const *)b;
+
+	if (x->scenario != y->scenario)
+		return x->scenario < y->scenario ? -1 : 1;
+	if (x->group != y->group)
+		return x->group < y->group ? -1 : 1;
+	if (x->process != y->process)
+		return x->process < y->process ? -1 : 1;
+	return (x->line > y->line) - (x->line < y->line);
+}
+
+/* A client does one thing at a time, and its lines are in that order. What a load agent
+ * recorded in one go may have been moved by another clock than what it did in the next. */
+static int no_two_at_once(const char *path, const struct history *h, struct err *e)
+{
+	const struct op **v = mem_alloc((h->n + 1) * sizeof(*v));
+	int r = 0;
+
+	for (size_t i = 0; i < h->n; i++)
+		v[i] = &h->ops[i];
+	if (h->n)
+		qsort(v, h->n, sizeof(*v), by_client);
+	for (size_t i = 1; i < h->n && !r; i++)
+		if (v[i]->scenario == v[i - 1]->scenario && v[i]->group == v[i - 1]->group &&
+		    v[i]->process == v[i - 1]->process && v[i]->t_invoke < v[i - 1]->t_return - CLOCKS_NS)
+			r = err_set(e, ERR_INPUT, "%s:%d: an operation returned (\"tr\") when its client had called the "
+				    "next one already, that of line %d", path, v[i - 1]->line, v[i]->line);
+	free(v);
+	return r;
+}
+
 int history_read_from(const char *path, struct file_at *at, struct history *h, struct err *e)
 {
 	struct reading_ops r = {.h = h, .at = at};
@@ -150,7 +186,7 @@ int history_read_from(const char *path, struct file_at *at, struct history *h, s
 	h->torn_scenario = r.scenario;
 	h->loose = at->blocks ? at->open.lines : 0;
 	history_sort(h);
-	return no_op_twice(path, h, e) || no_value_twice(path, h, e) ? -1 : 0;
+	return no_op_twice(path, h, e) || no_value_twice(path, h, e) || (at->blocks && no_two_at_once(path, h, e)) ? -1 : 0;
 }
 
 int history_read(const char *path, struct history *h, struct err *e)

@@ -31,6 +31,10 @@ int history_read(const char *path, struct history *h, struct err *e);
 /* The same of a file that still grows: what is new in it since *at. */
 int history_read_from(const char *path, struct file_at *at, struct history *h, struct err *e);
 
+/* Holds the operations against the events of their run: none returns after all of its
+ * load had been written down, which is damage as well. `path` is for the error. */
+int history_ends(const char *path, const struct history *h, const cJSON *events, struct err *e);
+
 /* Reads events.jsonl, of one run, into an array; the caller deletes it. Every
  * event has the fields that its kind needs, of the right types. */
 cJSON *events_read(const char *path, struct err *e);

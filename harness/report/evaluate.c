@@ -48,7 +48,8 @@ static int read_all(const char *dir, struct evaluation *ev, struct err *e)
 	/* A run that ended before its first operation has none. */
 	if (!file_exists(path))
 		return 0;
-	return history_read(path, &ev->h, e) || all_have_scenario(path, ev, e) ? -1 : 0;
+	return history_read(path, &ev->h, e) || all_have_scenario(path, ev, e) ||
+	       history_ends(path, &ev->h, ev->events, e) ? -1 : 0;
 }
 
 cJSON *evaluation_broken(int scenario, const char *broken)

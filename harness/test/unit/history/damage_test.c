@@ -45,6 +45,9 @@ static void put(const struct run *r, const char *name, const char *data, size_t 
 		fail_msg("%s", e.msg);
 }
 
+static int64_t late_ns; /* by which one of an agent's operations returns later ... */
+static int late_piece = PIECES - 1; /* ... the last one of this piece */
+
 /* One load agent's piece, as load_history() makes it. */
 static void piece(struct run *r, uint32_t group, int n, struct block_sum *all)
 {
@@ -58,8 +61,10 @@ static void piece(struct run *r, uint32_t group, int n, struct block_sum *all)
 				.value = i % 3 ? (int64_t)group * 1000 + all->lines + i : OP_NO_VALUE,
 				.expect = OP_NO_VALUE, .t_intended = t, .t_invoke = t + 5, .t_return = t + MS, .sent = true,
 				.via = "10.0.0.1"};
-		size_t len = op_to_line(&op, line, sizeof(line));
+		size_t len;
 
+		op.t_return += n == late_piece && i == OPS - 1 ? late_ns : 0;
+		len = op_to_line(&op, line, sizeof(line));
 		block_add(&sum, line, len);
 		buf_add(&r->history, line, len);
 	}
@@ -332,6 +337,46 @@ static void test_another_run(void **state)
 	says(r, 1, "history.jsonl is not this run's");
 }
 
+/* A run whose sums are right, and whose operation is not. */
+static void late(struct run *r, int of_piece, int64_t ns)
+{
+	struct block_sum all[GROUPS] = {{0}};
+
+	late_ns = ns;
+	late_piece = of_piece;
+	r->history.len = r->events.len = 0;
+	for (int n = 0; n < PIECES; n++)
+		for (uint32_t g = 0; g < GROUPS; g++)
+			piece(r, g, n, &all[g]);
+	late_ns = 0;
+	put(r, "history", r->history.s, r->history.len);
+	write_events(r, all);
+}
+
+/* It cannot return when all that was recorded has been fetched: 15 s, and a second
+ * for the clocks. */
+static void test_returned_later(void **state)
+{
+	struct run *r = *state;
+
+	late(r, PIECES - 1, SEC);
+	sound(r);
+	late(r, PIECES - 1, 3 * SEC);
+	says(r, -1, "an operation returned (\"tr\") 1.9 s after all operations of its load had been written down");
+}
+
+/* Nor when its client did something else. */
+static void test_two_at_once(void **state)
+{
+	struct run *r = *state;
+
+	late(r, 1, SEC);
+	sound(r);
+	late(r, 1, SEC + 200 * MS);
+	says(r, -1, "history.jsonl:32: an operation returned (\"tr\") when its client had called the next one already, "
+		    "that of line 45");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -339,6 +384,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_events, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_words, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_another_run, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_returned_later, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_two_at_once, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -250,6 +250,8 @@ static void test_refused(void **state)
 		{"{\"p\":0,\"tc\":1,\"tr\":2,\"f\":\"read\",\"o\":\"yes\"}", "unknown \"o\": \"yes\""},
 		{"{\"p\":-1,\"tc\":1,\"tr\":2,\"f\":\"read\",\"o\":\"ok\"}", "from 0 up"},
 		{"{\"p\":0,\"tc\":3,\"tr\":2,\"f\":\"read\",\"o\":\"ok\"}", "before it was called"},
+		{"{\"p\":0,\"ti\":2,\"tc\":1,\"tr\":3,\"f\":\"read\",\"o\":\"ok\"}", "before it was due"},
+		{"{\"p\":0,\"tc\":2,\"tr\":6,\"find\":2,\"dns\":1,\"con\":2,\"f\":\"read\",\"o\":\"ok\"}", "took longer than all of it"},
 		{SENT ",\"part\":\"0\"}", "\"part\" must be a number from 0 up"},
 		{SENT ",\"off\":-1}", "\"off\" must be a number from 0 up"},
 		{SENT ",\"tag\":true}", "\"tag\" must be a number from 0 up"},
