@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -9,6 +10,63 @@
 enum { CHECK_SECONDS = 60, CHECK_MIB = 512 };
 #define CLEAR_SHARE 0.9 /* of the failed writes must have got an answer that says so */
 
+static bool in_name(char c)
+{
+	return isalnum((unsigned char)c) || c == '-' || c == '.' || c == '/' || c == '_';
+}
+
+/* The length of an object's name, "Kind/name", at s; 0: none begins there. */
+static size_t object_len(const char *s)
+{
+	size_t kind = 0, n;
+
+	if (!isupper((unsigned char)*s))
+		return 0;
+	while (isalpha((unsigned char)s[kind]))
+		kind++;
+	if (s[kind] != '/' || !islower((unsigned char)s[kind + 1]))
+		return 0;
+	for (n = kind + 1; in_name(s[n]) && s[n] != '/'; n++)
+		;
+	return s[n - 1] == '.' ? n - 1 : n;
+}
+
+/* Whether the words stand in what a text says of this object: behind its name, on
+ * the same line, and before the next object's name. */
+static bool says_of(const char *text, const char *object, const char *words)
+{
+	size_t len = strlen(object), n;
+	bool of_it = false;
+
+	for (const char *s = text; *s; s += n ? n : 1) {
+		bool begins = s == text || !in_name(s[-1]);
+
+		n = 0;
+		if (of_it && !strncmp(s, words, strlen(words)))
+			return true;
+		if (*s == '\n')
+			of_it = false;
+		if (!begins)
+			continue;
+		if (!strncmp(s, object, len) && (!in_name(s[len]) || (s[len] == '.' && !in_name(s[len + 1])))) {
+			of_it = true;
+			n = len;
+		} else if (object_len(s)) {
+			of_it = false;
+			n = object_len(s);
+		}
+	}
+	return false;
+}
+
+/* Told while it was to come up, and not of something later. */
+static bool told_in_time(const struct evidence *ev)
+{
+	int64_t t = ev->stands->t_ns, load = evidence_phase(ev, "load");
+
+	return t >= ev->begin_ns && (!load || t <= load);
+}
+
 /* Whether what keeps it from standing is what was expected: it may be an image
  * that could not be pulled. */
 static void not_standing(const struct judging *j, struct judged *r)
@@ -19,8 +77,12 @@ static void not_standing(const struct judging *j, struct judged *r)
 	if (!*object || !*reason)
 		judged_as(r, VERDICT_UNKNOWN, "it did not come up, and the expectation does not say which object should "
 			  "not and why, so that any mishap would do: %.400s", j->m->stands_why);
-	else if (told->ok || (!strstr(told->reason, object) && strcmp(told->member, object)) ||
-		 !strstr(told->reason, reason))
+	else if (!told_in_time(j->ev))
+		judged_as(r, VERDICT_UNKNOWN, "that it does not stand was told %s: %.300s",
+			  told->t_ns < j->ev->begin_ns ? "before the scenario began" :
+			  "when it had stood, and its load had begun", j->m->stands_why);
+	else if (told->ok || !(strcmp(told->member, object) ? says_of(told->reason, object, reason) :
+							       strstr(told->reason, reason) != NULL))
 		judged_as(r, VERDICT_UNKNOWN, "it did not come up, but not for what was expected (%.60s, \"%.120s\"): "
 			  "%.300s", object, reason, j->m->stands_why);
 	else

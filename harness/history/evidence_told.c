@@ -42,6 +42,8 @@ static void read_scenario(struct evidence *ev, const cJSON *e)
 
 static void read_stands(struct evidence *ev, const cJSON *e)
 {
+	if (ev->stands && ev->stands->ok)
+		return; /* what stood once stood */
 	ev->stands = arena_alloc(&ev->arena, sizeof(*ev->stands));
 	*ev->stands = (struct stands_seen){.t_ns = event_t(e), .ok = json_bool(e, "ok", false),
 					   .point = text(e, "point"), .member = text(e, "member"),

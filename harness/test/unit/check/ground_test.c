@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -54,6 +55,66 @@ static void test_stands_not_for_that(void **state)
 	assert_non_null(strstr(t.j->why, "not for what was expected"));
 	assert_int_equal(trial_judge(&t, NOT("Deployment/x", "secret not found"))->verdict, VERDICT_UNKNOWN);
 	t.m.stands = true;
+	assert_int_equal(trial_judge(&t, NOT("StatefulSet/db", "secret not found"))->verdict, VERDICT_FAIL);
+	trial_end(&t);
+}
+
+static enum verdict told(const char *reason, const char *expect)
+{
+	char event[600];
+	enum verdict v;
+	struct trial t;
+
+	trial_begin(&t);
+	t.m.stands = false;
+	snprintf(event, sizeof(event), "{\"k\":\"stands\",\"ok\":false,\"point\":\"workloads ready\",\"reason\":\"%s\"}",
+		 reason);
+	trial_event(&t, event);
+	v = trial_judge(&t, expect)->verdict;
+	trial_end(&t);
+	return v;
+}
+
+/* The words have to be about the object. */
+static void test_stands_of_another(void **state)
+{
+	static const char both[] = "StatefulSet/db has 0 of 3 pods ready; db-0: image not found; Deployment/web has 0 of 1 "
+				   "pods ready; web-7c: secret not found";
+
+	(void)state;
+	assert_int_equal(told(both, NOT("Deployment/web", "secret not found")), VERDICT_PASS);
+	assert_int_equal(told(both, NOT("StatefulSet/db", "image not found")), VERDICT_PASS);
+	assert_int_equal(told(both, NOT("StatefulSet/db", "secret not found")), VERDICT_UNKNOWN);
+	assert_int_equal(told(both, NOT("Deployment/web", "image not found")), VERDICT_UNKNOWN);
+	assert_int_equal(told("StatefulSet/db-old has 0 of 1 pods ready: secret not found",
+			      NOT("StatefulSet/db", "secret not found")), VERDICT_UNKNOWN);
+	assert_int_equal(told("a.yaml:3: StatefulSet/db is refused\\na.yaml:9: secret not found",
+			      NOT("StatefulSet/db", "secret not found")), VERDICT_UNKNOWN);
+	/* Another object may be what is missing to it. */
+	assert_int_equal(told("StatefulSet/db has 0 of 3 pods ready: Secret/pw not found",
+			      NOT("StatefulSet/db", "Secret/pw not found")), VERDICT_PASS);
+}
+
+/* Nor is what came later what kept it from standing. */
+static void test_stands_later(void **state)
+{
+	static const char no[] = "{\"k\":\"stands\",\"t\":50000000000,\"ok\":false,\"reason\":\"StatefulSet/db: secret "
+				 "not found\"}";
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	t.m.stands = false;
+	trial_event(&t, no);
+	assert_int_equal(trial_judge(&t, NOT("StatefulSet/db", "secret not found"))->verdict, VERDICT_PASS);
+	trial_event(&t, "{\"k\":\"phase\",\"t\":1000000000,\"phase\":\"load\"}");
+	assert_int_equal(trial_judge(&t, NOT("StatefulSet/db", "secret not found"))->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "its load had begun"));
+	trial_end(&t);
+	/* It did stand before. */
+	trial_begin(&t);
+	trial_event(&t, "{\"k\":\"stands\",\"t\":500000000,\"ok\":true}");
+	trial_event(&t, no);
 	assert_int_equal(trial_judge(&t, NOT("StatefulSet/db", "secret not found"))->verdict, VERDICT_FAIL);
 	trial_end(&t);
 }
@@ -175,6 +236,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stands),
 		cmocka_unit_test(test_stands_not_for_that),
+		cmocka_unit_test(test_stands_of_another),
+		cmocka_unit_test(test_stands_later),
 		cmocka_unit_test(test_broken_run),
 		cmocka_unit_test(test_unsupported),
 		cmocka_unit_test(test_noisy_run),
