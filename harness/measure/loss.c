@@ -108,7 +108,7 @@ static void add_lost(const struct losing *l, const struct op *op, bool evictable
 	const struct fault_seen *f = culprit(l->faults, l->nfaults, op->t_return);
 	struct lost_write w = {
 		.f = op->f, .key = op->key, .value = op->value, .process = op->process, .group = op->group, .shard = op->shard,
-		.t_return = op->t_return,
+		.t_call = op->t_invoke, .t_return = op->t_return,
 	};
 
 	mem_copy_str(w.fault, sizeof(w.fault), f ? f->rec->id : "");
@@ -302,7 +302,7 @@ void loss_make(const struct view *v, const struct model_ops *model, const struct
 	final = out->known ? v->ev->final : NULL;
 	if (final)
 		present_of(final, &p);
-	evictions_make(v->ev, &l.evictions);
+	evictions_make(v->ev, v->nops ? v->ops[0]->t_invoke : INT64_MAX, &l.evictions);
 	count(v, OP_INSERT, &p, &l, out, &alloc);
 	if (sent || (final && final->nmessages))
 		sends(v, final, &l, out, &alloc);

@@ -132,7 +132,7 @@ struct lost_write {
 	enum op_f f;      /* insert, send, write or cas */
 	int64_t key, value; /* as in struct op */
 	uint32_t process, group, shard;
-	int64_t t_return; /* when it was acknowledged */
+	int64_t t_call, t_return; /* when it was called, and acknowledged */
 	char fault[64];   /* the fault that caused it ("" none) */
 	enum loss_cause cause;
 	char how[WHY_BYTES]; /* how that is known; "" */
