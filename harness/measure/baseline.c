@@ -16,8 +16,9 @@ enum {
 	MIN_OPS = 20,       /* fewer are no baseline */
 	GAP_FACTOR = 3,     /* a gap of this many times what was usual is an outage */
 	GAP_LONGEST = 2,    /* so is one of this many times the longest, if ... */
-	GAP_FLOOR_MS = 20,  /* and never one below this */
 	GAP_UNKNOWN_MS = 1000, /* without a baseline */
+	STUMBLES = 3,       /* so many gaps, or one in a hundred, ... */
+	STUMBLE_MS = 100,   /* ... so long, and longer by GAP_FACTOR than the others, are not usual */
 };
 
 struct lengths {
@@ -48,27 +49,42 @@ static bool established(const struct op *op)
 	return !op->connect_ns && !op->dns_ns;
 }
 
+/* How many of the gaps, ascending, are usual: all but the stumbles at their end.
+ * The lowest leap counts, so that one long stumble does not hide the others. */
+static size_t usual(const struct lengths *gaps)
+{
+	size_t most = gaps->n / 100 > STUMBLES ? gaps->n / 100 : STUMBLES, n = gaps->n;
+
+	for (size_t i = gaps->n - 1; i >= MIN_OPS && gaps->n - i <= most; i--)
+		if (gaps->v[i] >= STUMBLE_MS * NS_PER_MS && gaps->v[i] > GAP_FACTOR * gaps->v[i - 1])
+			n = i;
+	return n;
+}
+
 /* What a healthy service never exceeds, from the gaps between what it served,
  * ascending. One stumble in a thousand gaps, or the longest of fewer, is not
- * what is usual; a gap thrice as long as the usual ones is an outage, and so
- * is one that is twice as long as all there were and thrice as long as 99 of
- * a hundred. */
+ * what is usual, nor are a few that stand out from all others; a gap thrice as
+ * long as the usual ones is an outage, and so is one that is twice as long as
+ * all there were and thrice as long as 99 of a hundred. */
 static int64_t gap_limit(const struct lengths *gaps)
 {
-	int64_t longest = last_of(gaps), limit, all;
-	size_t rank = (size_t)((double)gaps->n * 0.999);
+	size_t rank = (size_t)((double)gaps->n * 0.999), n;
+	int64_t limit, all;
 
 	if (gaps->n < MIN_OPS)
 		return GAP_UNKNOWN_MS * NS_PER_MS;
+	n = usual(gaps);
 	if (rank > gaps->n - 1)
 		rank = gaps->n - 1;
+	if (rank > n)
+		rank = n;
 	limit = GAP_FACTOR * gaps->v[rank - 1];
-	all = GAP_FACTOR * stat_percentile(gaps->v, gaps->n, 0.99);
-	if (all < GAP_LONGEST * longest)
-		all = GAP_LONGEST * longest;
+	all = GAP_FACTOR * stat_percentile(gaps->v, n, 0.99);
+	if (all < GAP_LONGEST * gaps->v[n - 1])
+		all = GAP_LONGEST * gaps->v[n - 1];
 	if (limit > all)
 		limit = all;
-	return limit > GAP_FLOOR_MS * NS_PER_MS ? limit : GAP_FLOOR_MS * NS_PER_MS;
+	return limit > OUTAGE_FLOOR_MS * NS_PER_MS ? limit : OUTAGE_FLOOR_MS * NS_PER_MS;
 }
 
 /* Whether it waited through a stumble: a gap beyond the limit. */

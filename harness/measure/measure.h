@@ -23,6 +23,8 @@ struct downtime {
 	int64_t lo_ns, hi_ns;
 };
 
+enum { OUTAGE_FLOOR_MS = 20 }; /* no gap that is shorter is one by its length */
+
 /* Writes were down from when the last one took effect that was acknowledged
  * before, in [down_lo, down_hi], until the first one after it did, in
  * [up_lo, up_hi]. See measure/outage/gaps.c for what is an outage, bounds.c for

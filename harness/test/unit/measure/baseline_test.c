@@ -87,6 +87,28 @@ static void test_baseline_after_failures(void **state)
 	world_end(&w);
 }
 
+/* Stumbles of 600 ms before the fault, however many a few are, do not make a second
+ * without an answer after it usual. */
+static void test_stumbles_before(void **state)
+{
+	(void)state;
+	for (int n = 1; n <= 3; n++) {
+		struct world w;
+
+		world_begin(&w, (uint64_t)n);
+		w.s.deadline_ns = 2 * NS_PER_S;
+		for (int i = 0; i < n; i++)
+			add_down(&w, (2 + 2 * i) * NS_PER_S, 600 * MS, SYNTH_FREEZE);
+		add_down(&w, 10 * NS_PER_S, 1000 * MS, SYNTH_FREEZE);
+		synth_add_fault(w.events, "freeze", "pause", w.s.down[n].from);
+		measure(&w);
+		if (!w.m.worst->any)
+			fail_msg("%d stumbles hide it", n);
+		assert_contains(&w, &w.m.faults[0], &w.s.down[n]);
+		world_end(&w);
+	}
+}
+
 static void test_buckets(void **state)
 {
 	struct world w;
@@ -150,6 +172,7 @@ int main(void)
 		cmocka_unit_test(test_clients_and_parts),
 		cmocka_unit_test(test_baseline_later),
 		cmocka_unit_test(test_baseline_after_failures),
+		cmocka_unit_test(test_stumbles_before),
 		cmocka_unit_test(test_buckets),
 		cmocka_unit_test(test_percentile),
 		cmocka_unit_test(test_median),
