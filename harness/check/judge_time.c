@@ -257,9 +257,9 @@ void judge_dual(const struct judging *j, struct judged *r)
 		judged_as(r, VERDICT_UNKNOWN, "no member ever answered the sampler");
 		return;
 	}
-	v = judging_within(j, (double)m->dual_primary_ns, (double)m->dual_primary_ns);
+	v = judging_within(j, (double)m->dual_primary_ns, (double)(m->dual_primary_ns + m->dual_doubt.ns));
 	/* Seen once is once too often for a limit of zero, however short. */
-	if (v == VERDICT_PASS && (m->dual_primary_samples || m->dual_primary_acks) && !(judging_limit(j, 1) > 0))
+	if ((m->dual_primary_samples || m->dual_primary_acks) && !(judging_limit(j, 1) > 0))
 		v = VERDICT_FAIL;
 	r->measured = in_ms(m->dual_primary_ns);
 	if (!(m->dual_primary_ns || m->dual_primary_samples || m->dual_primary_acks))
@@ -297,6 +297,9 @@ void judge_deadline(const struct judging *j, struct judged *r)
 	/* A client whose machine gave it no processor keeps no deadline. */
 	if (r->verdict == VERDICT_FAIL && own >= r->limit) {
 		r->verdict = VERDICT_UNKNOWN;
+	if (m->dual_doubt.ns && v != VERDICT_FAIL)
+		judged_also(r, "; %.60s led, then %.60s, and then the former again, %.0f ms apart, and at this rate nobody "
+			"can tell whether both did at once", m->dual_doubt.a, m->dual_doubt.b, in_ms(m->dual_doubt.longest_ns));
 		judged_also(r, ", but the generator itself once stood still for %.0f ms", own);
 	}
 }

@@ -142,6 +142,7 @@ void dual_primary_make(const struct view *v, struct measured *out)
 		for (j = 0; j < acks.nnames; j++)
 			if (i != j)
 				one_pair(ev, &acks, s, i, j, out);
+	dual_doubt_make(ev, &acks, &out->dual_doubt);
 	for (i = 0; i < ev->nsamples; i++)
 		out->nsamples += !ev->samples[i].beside && ev->samples[i].ok;
 	for (i = 0; i < acks.nnames; i++) {

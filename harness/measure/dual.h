@@ -4,7 +4,7 @@
 #include "measure/parts.h"
 #include "measure/spans.h"
 
-/* Between dual.c and dual_history.c only. */
+/* Between dual.c, dual_history.c and dual_doubt.c only. */
 
 /* Two things that a member can only say or do as a primary, further apart than
  * this, prove nothing between them. */
@@ -42,5 +42,8 @@ int64_t acks_within(const struct acks *a, size_t who, const struct spans *other)
 /* What the acknowledgements of two say of both at once; ns 0: nothing. */
 void acks_pair(const struct acks *a, size_t x, const struct spans *of_x, size_t y, const struct spans *of_y,
 	       struct dual_history *out);
+
+/* Where it cannot be told whether two were primaries at once. */
+void dual_doubt_make(const struct evidence *ev, const struct acks *acks, struct dual_doubt *out);
 
 #endif

@@ -226,6 +226,15 @@ struct measured {
 	 * intended send; p999 of acknowledged writes from the call itself. */
 	int64_t baseline_p50_ns, baseline_p99_ns, baseline_p999_ns;
 	int64_t longest_op_ns;      /* invoke to return */
+/* One led, another one did, and the first one again, and nobody can tell whether both
+ * did at once: see measure/dual_doubt.c. */
+struct dual_doubt {
+	int64_t ns;         /* for so long at most; 0: there is none */
+	int64_t times;
+	int64_t longest_ns; /* the longest of them ... */
+	char a[MEMBER_NAME_BYTES], b[MEMBER_NAME_BYTES]; /* ... and whose it is */
+};
+
 	int64_t longest_own_ns;     /* the same without late_ns of each */
 	/* Operations that servers sent on or told to come again, which clients
 	 * did, by the model's table (NULL: it has none). */
@@ -251,6 +260,7 @@ struct measured {
 	struct noise calm_noise;    /* before the first fault */
 	struct standstill *stood;   /* heap, in the order of time; of the clients of group 0 */
 	size_t nstood;
+	struct dual_doubt dual_doubt;
 	struct load_sent load;
 	struct latency_bucket *buckets;
 	size_t nbuckets;

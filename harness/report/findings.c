@@ -120,6 +120,7 @@ static void violations(struct arena *a, struct findings *f, const struct scenari
 static void primaries(struct arena *a, struct findings *f, const struct scenario_report *s)
 {
 	const struct measured *m = s->m;
+	int64_t unseen = m->dual_primary_unseen_ns + m->dual_doubt.ns;
 	struct finding *x;
 
 	/* What the sampler heard stands without a history. */
@@ -131,11 +132,11 @@ static void primaries(struct arena *a, struct findings *f, const struct scenario
 			arena_fmt(a, "two primaries were writable at once for at least %s",
 				  text_duration(m->dual_primary_ns).s));
 		x->lo_ns = m->dual_primary_ns > 0 ? m->dual_primary_ns : 0;
-	} else if (m->dual_primary_unseen_ns > 0) {
+	} else if (unseen > 0) {
 		x = add(f, FINDING_UNSEEN_PRIMARY, s,
 			arena_fmt(a, "whether two primaries were writable at once is not known for %s",
-				  text_duration(m->dual_primary_unseen_ns).s));
-		x->hi_ns = m->dual_primary_unseen_ns;
+				  text_duration(unseen).s));
+		x->hi_ns = unseen;
 	}
 }
 

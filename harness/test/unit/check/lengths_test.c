@@ -190,6 +190,17 @@ static void test_dual_primary(void **state)
 	t.m.dual_primary_acks = 1;
 	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_FAIL);
 	t.m.nsamples = 100;
+	/* One, another and the first again, too far apart to tell. */
+	t.m.dual_primary_unseen_ns = t.m.dual_primary_ns = 0;
+	t.m.dual_doubt = (struct dual_doubt){ .ns = 5 * SEC, .times = 5, .longest_ns = SEC, .a = "x", .b = "y" };
+	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "x led, then y, and then the former again, 1000 ms apart"));
+	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "4"))->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "5"))->verdict, VERDICT_PASS);
+	t.m.dual_primary_samples = 1;
+	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_FAIL);
+	t.m.dual_primary_samples = 0;
+	t.m.dual_doubt.ns = 0;
 	t.m.dual_primary_unseen_ns = 0;
 	t.m.dual_history = (struct dual_history){ .ns = SEC, .turns = 7, .within_ns = 2 * SEC, .a = "x", .b = "y" };
 	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_FAIL);

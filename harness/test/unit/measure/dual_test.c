@@ -242,6 +242,62 @@ static void test_against_answers(void **state)
 	end(&r);
 }
 
+/* Two writes a second, one by m0 and one by m1: no run of writes shows that either was
+ * one all the while, and nothing shows that it was not. */
+static void slow_turns(struct run *r)
+{
+	begin(r);
+	for (int i = 0; i < 20; i++)
+		ack(r, i % 2, SEC + i * SEC / 2, SEC + i * SEC / 2 + 4 * MS);
+}
+
+static void test_slow_load(void **state)
+{
+	struct run r;
+
+	(void)state;
+	slow_turns(&r);
+	measure(&r);
+	assert_int_equal(r.m.dual_primary_ns, 0);
+	assert_int_equal(r.m.dual_primary_acks, 0);
+	assert_int_equal(r.m.dual_doubt.times, 18);
+	assert_int_equal(r.m.dual_doubt.longest_ns, 996 * MS);
+	assert_int_equal(r.m.dual_doubt.ns, 18 * 996 * MS);
+	end(&r);
+	/* Answers are no better when they are as rare: each says that it leads. */
+	begin(&r);
+	for (int i = 0; i < 20; i++)
+		json_push(r.events, synth_sample(i % 2 ? "m1" : "m0", SEC + i * SEC / 2, true, "primary", true, 1));
+	measure(&r);
+	assert_int_equal(r.m.dual_primary_ns, 0);
+	assert_int_equal(r.m.dual_doubt.times, 18);
+	end(&r);
+}
+
+/* Each said between its writes that it follows, or was made anew: there and back. */
+static void test_slow_handovers(void **state)
+{
+	struct run r;
+
+	(void)state;
+	slow_turns(&r);
+	for (int i = 0; i < 20; i++)
+		json_push(r.events, synth_sample(i % 2 ? "m1" : "m0", SEC + i * SEC / 2 + 100 * MS, true, "replica",
+						 false, 1));
+	measure(&r);
+	assert_int_equal(r.m.dual_doubt.ns, 0);
+	end(&r);
+	begin(&r);
+	ack(&r, 0, SEC, SEC + 4 * MS);
+	ack(&r, 1, 2 * SEC, 2 * SEC + 4 * MS);
+	ack(&r, 0, 3 * SEC, 3 * SEC + 4 * MS);
+	synth_add_fault(r.events, "kill", "kill-process", 1500 * MS);
+	json_set(r.events->child->prev, "targets", cJSON_Parse("[{\"member\":\"m0\",\"role\":\"primary\"}]"));
+	measure(&r);
+	assert_int_equal(r.m.dual_doubt.ns, 0);
+	end(&r);
+}
+
 /* Clients beside m0 have another clock, and it may be apart by 30 ms. */
 static void test_two_clocks(void **state)
 {
@@ -352,6 +408,8 @@ int main(void)
 		cmocka_unit_test(test_what_tells_nothing),
 		cmocka_unit_test(test_denied),
 		cmocka_unit_test(test_against_answers),
+		cmocka_unit_test(test_slow_load),
+		cmocka_unit_test(test_slow_handovers),
 		cmocka_unit_test(test_two_clocks),
 		cmocka_unit_test(test_truth),
 	};
