@@ -14,6 +14,8 @@
  * then the rules were not what happened. */
 
 static const struct fault_seen *wanted_fault(const struct judging *j)
+enum { UNASKED_MS = 500 }; /* answers come more often than that */
+
 {
 	const char *id = json_str(j->expect, "fault", NULL);
 	size_t i;
@@ -209,7 +211,7 @@ static void recovered_words(const struct judging *j, const struct fault_seen *f,
 			  *f->redundant_why ? ": " : "", f->redundant_why);
 	if (f->apart_before)
 		judged_also(r, "; they did not when it was injected");
-	if (f->redundant_unasked_ns)
+	if (f->redundant_unasked_ns > UNASKED_MS * NS_PER_MS)
 		judged_also(r, "; they were not all asked all the time, and perhaps they were %.0f ms sooner",
 			    in_ms(f->redundant_unasked_ns));
 	if (f->redundant_ns >= 0 && f->redundant_lo_ns < f->redundant_ns)
@@ -310,7 +312,7 @@ static enum verdict demoted(const struct judging *j, const struct fault_seen *f)
 	int64_t te = f->told_te_ns;
 
 	if (f->demoted_ns >= 0)
-		return judging_within(j, told(f->demoted_ns, -te), told(f->demoted_ns, te));
+		return judging_within(j, told(f->demoted_lo_ns, -te), told(f->demoted_ns, te));
 	/* It was still primary when the watch ended, or what it was then is not known. */
 	return f->still_primary ? judging_within(j, told(f->demoted_watched_ns, -te), INFINITY) : VERDICT_UNKNOWN;
 }

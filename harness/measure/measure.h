@@ -118,7 +118,7 @@ struct fault_seen {
 	 * until then it was this fault alone that kept the system from it. */
 	int64_t redundant_lo_ns;
 	/* By so much it was perhaps redundant sooner (not seen: than the end of the
-	 * watch), for some members were not asked then. */
+	 * watch), for nobody was asked then, or not all members were. */
 	int64_t redundant_unasked_ns;
 	bool apart_before; /* it was not whole when this fault was injected */
 	char redundant_why[WHY_BYTES]; /* not seen: what was missing last, as the members say; "" */
@@ -130,6 +130,7 @@ struct fault_seen {
 	struct noise noise[NOISE_KINDS];
 };
 
+	int64_t demoted_lo_ns; /* until then it was last heard to be one; 0: not at all */
 struct lost_write {
 	enum op_f f;      /* insert, send, write or cas */
 	int64_t key, value; /* as in struct op */

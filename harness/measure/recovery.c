@@ -16,25 +16,25 @@
  * second recovery. One that was not whole when the next fault came is looked at
  * until the end of that one's window, and so on: from then on it is not known
  * which of them kept it apart; false stretches below BLIP_MS are one lost probe on a
- * busy machine and are passed over. Where a member was not asked for FRESH_MS it was
- * perhaps not whole all that time, and perhaps as the answers around it say: the
- * length is between the two. */
+ * busy machine and are passed over. That is the most that it took. At the least it
+ * took until the last answers that certainly were not of a whole system: between
+ * two answers it may have become one at once, and a member that was not asked for
+ * FRESH_MS may have been what it said before, what it said next, or anything. */
 
 enum {
 	FRESH_MS = 1000,
 	BLIP_MS = 300,
 	NOTICED_MS = 2000,    /* until an answer that no longer comes is missed */
-	HOLD_MS = 1000,       /* true for this long, or to the window's end */
 	LAG_FLOOR_BYTES = 16384, /* under load a replica is always a write or two behind */
 };
 
 struct point {
 	int64_t t;
 	bool redundant, lag_zero;
-	bool perhaps; /* redundant, if who was not asked is as it was */
+	bool perhaps; /* redundant, as far as those tell who were asked */
 };
 
-enum what { REDUNDANT, PERHAPS, LAG_ZERO };
+enum what { REDUNDANT, LAG_ZERO };
 
 struct points {
 	struct point *v;
@@ -45,6 +45,7 @@ struct points {
 struct members {
 	struct sample *v; /* newest of each */
 	size_t n, alloc;
+	const struct sample **next; /* of each, what it says after that; NULL: nothing more */
 };
 
 static struct sample *member(struct members *ms, const char *name)
@@ -68,18 +69,64 @@ static void members_of(const struct view *v, struct members *ms)
 		member(ms, v->ev->members[i]);
 }
 
+static bool fresh(const struct sample *s, int64_t t)
+{
+	return t - s->t_ns <= FRESH_MS * NS_PER_MS;
+}
+
 static void fresh_only(const struct members *ms, int64_t t, struct sample *out)
 {
 	size_t i;
 
 	for (i = 0; i < ms->n; i++) {
 		out[i] = ms->v[i];
-		if (t - out[i].t_ns > FRESH_MS * NS_PER_MS) {
+		if (!fresh(&out[i], t)) {
 			out[i].ok = out[i].writable = false;
 			out[i].role = ROLE_UNKNOWN;
 			out[i].extra = NULL;
 		}
 	}
+}
+
+/* What a member says after each of the sampler's answers of it; of those of witnesses
+ * nothing. The heap. */
+static const struct sample **said_next(const struct evidence *ev)
+{
+	const struct sample **next = mem_alloc((ev->nsamples + 1) * sizeof(*next));
+	const struct sample **of = mem_alloc((ev->nmembers + 1) * sizeof(*of));
+
+	for (size_t i = ev->nsamples; i-- > 0;) {
+		size_t m = 0;
+
+		if (ev->samples[i].beside)
+			continue;
+		while (strcmp(ev->members[m], ev->samples[i].member))
+			m++;
+		next[i] = of[m];
+		of[m] = &ev->samples[i];
+	}
+	free(of);
+	return next;
+}
+
+/* Whether it may be whole, whatever those are who were not asked lately: as they
+ * were, as they will be, or as nobody says. `room` has place for all. */
+static bool perhaps_whole(const struct members *ms, const struct model_ops *model, int64_t t, struct sample *room)
+{
+	char why[WHY_BYTES];
+	size_t i, n;
+
+	if (model->redundant(ms->v, ms->n, why))
+		return true;
+	for (i = n = 0; i < ms->n; i++)
+		if (fresh(&ms->v[i], t) || ms->next[i])
+			room[n++] = fresh(&ms->v[i], t) ? ms->v[i] : *ms->next[i];
+	if (model->redundant(room, n, why))
+		return true;
+	for (i = n = 0; i < ms->n; i++)
+		if (fresh(&ms->v[i], t))
+			room[n++] = ms->v[i];
+	return n < ms->n && model->redundant(room, n, why);
 }
 
 static bool lag_is_zero(const struct sample *s, size_t n, int64_t limit)
@@ -108,31 +155,47 @@ static int64_t usual_lag(const struct view *v, int64_t until_ns)
 	return most >= 0 && most < LAG_FLOOR_BYTES ? LAG_FLOOR_BYTES : most;
 }
 
+/* The first thing that each member says. */
+static void first_said(const struct evidence *ev, struct members *ms)
+{
+	ms->next = mem_alloc((ms->n + 1) * sizeof(*ms->next));
+	for (size_t i = ev->nsamples; i-- > 0;)
+		for (size_t m = 0; m < ms->n && !ev->samples[i].beside; m++)
+			if (!strcmp(ms->v[m].member, ev->samples[i].member))
+				ms->next[m] = &ev->samples[i];
+}
+
 static void points_of(const struct view *v, const struct model_ops *model, int64_t lag_limit,
 		      struct points *p)
 {
+	const struct sample **next = said_next(v->ev);
 	struct members ms = { 0 };
 	struct sample *now;
-	char stale[WHY_BYTES];
 	size_t i;
 
 	members_of(v, &ms);
+	first_said(v->ev, &ms);
 	now = mem_alloc((ms.n + 1) * sizeof(*now));
 	for (i = 0; i < v->ev->nsamples; i++) {
 		const struct sample *s = &v->ev->samples[i];
+		struct sample *mine;
 		struct point *x;
 
 		if (s->beside)
 			continue;
-		*member(&ms, s->member) = *s;
+		mine = member(&ms, s->member);
+		*mine = *s;
+		ms.next[mine - ms.v] = next[i];
 		fresh_only(&ms, s->t_ns, now);
 		x = VEC_PUSH(p->v, p->n, p->alloc);
 		x->t = s->t_ns;
 		x->redundant = model && model->redundant(now, ms.n, p->why);
-		x->perhaps = x->redundant || (model && model->redundant(ms.v, ms.n, stale));
 		x->lag_zero = lag_limit >= 0 && lag_is_zero(now, ms.n, lag_limit);
+		x->perhaps = x->redundant || (model && perhaps_whole(&ms, model, s->t_ns, now));
 	}
+	free(next);
 	free(now);
+	free(ms.next);
 	free(ms.v);
 }
 
@@ -144,14 +207,14 @@ static int64_t restored(const struct points *p, int64_t from, int64_t to, enum w
 	size_t i;
 
 	for (i = 0; i < p->n; i++) {
-		bool is = what == LAG_ZERO ? p->v[i].lag_zero : what == PERHAPS ? p->v[i].perhaps : p->v[i].redundant;
+		bool is = what == LAG_ZERO ? p->v[i].lag_zero : p->v[i].redundant;
 		int64_t t = p->v[i].t, since = before;
 
 		before = t;
 		if (t < from || t > to)
 			continue;
 		last = t;
-		if (!start && since && t - since > FRESH_MS * NS_PER_MS && what != PERHAPS)
+		if (!start && since && t - since > FRESH_MS * NS_PER_MS)
 			start = since > from ? since : from;
 		if (!is) {
 			if (!start)
@@ -167,6 +230,24 @@ static int64_t restored(const struct points *p, int64_t from, int64_t to, enum w
 	if (!last_true || (start && last - start >= BLIP_MS * NS_PER_MS))
 		return -1;
 	return last_end - from;
+}
+
+/* How long after `from` it certainly was not redundant, by `to`. */
+static int64_t apart_until(const struct points *p, int64_t from, int64_t to)
+{
+	int64_t start = 0, out = from;
+
+	for (size_t i = 0; i < p->n && p->v[i].t <= to; i++) {
+		if (p->v[i].t < from)
+			continue;
+		if (p->v[i].perhaps)
+			start = 0;
+		else if (!start)
+			start = p->v[i].t;
+		if (start && p->v[i].t - start >= BLIP_MS * NS_PER_MS)
+			out = p->v[i].t;
+	}
+	return out - from;
 }
 
 /* Whether it was not redundant at the last answers before `at`, one lost probe
@@ -262,11 +343,16 @@ static void demoted(const struct evidence *ev, const struct measured *all, struc
 			shard = s->shard;
 		if (s->t_ns < healed_ns)
 			continue;
+		if (sample_leads(s) && !strcmp(s->member, m) && f->demoted_ns < 0 && sample_asked(s) > healed_ns)
+			f->demoted_lo_ns = sample_asked(s) - healed_ns;
 		if (strcmp(s->member, m)) {
 			if (sample_leads(s) && shards_rival(shard, s->shard))
 				other = s;
-			if (other == s && again && s->t_ns - again->t_ns <= EVIDENCE_MS * NS_PER_MS)
+			if (f->demoted_ns >= 0 && other == s && again &&
+			    s->t_ns - again->t_ns <= EVIDENCE_MS * NS_PER_MS) {
 				f->demoted_ns = -1;
+				f->demoted_lo_ns = sample_asked(again) - healed_ns;
+			}
 			continue;
 		}
 		mine = s;
@@ -282,12 +368,15 @@ static void demoted(const struct evidence *ev, const struct measured *all, struc
 	f->still_primary = f->demoted_ns < 0 && mine && other && llabs(mine->t_ns - other->t_ns) <= EVIDENCE_MS * NS_PER_MS;
 }
 
-/* By how much sooner it was redundant, if who was not asked was as it was. */
+/* By how much sooner it was perhaps redundant: at the least it took until the last
+ * answers that certainly were not of a whole system. */
 static int64_t unasked(const struct points *p, const struct measured *m, const struct fault_seen *f)
 {
-	int64_t least = f->redundant_ns >= 0 ? f->redundant_lo_ns : m->end_ns - f->rec->effective_ns, lo;
+	int64_t from = f->rec->effective_ns;
+	int64_t most = f->redundant_ns >= 0 ? f->redundant_lo_ns : m->end_ns - from;
+	int64_t least = apart_until(p, from, from + most);
 
-	return restored_in_time(p, m, f, PERHAPS, &lo) >= 0 && lo < least ? least - lo : 0;
+	return least < most ? most - least : 0;
 }
 
 static void one_fault(const struct points *p, const struct measured *m, struct fault_seen *f, bool redundancy,

@@ -238,8 +238,12 @@ static void test_deadline_and_demoted(void **state)
 	t.fault.demoted_watched_ns = 40 * SEC;
 	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_FAIL);
 	t.fault.demoted_watched_ns = 20 * SEC; /* nobody knows what came after */
+	t.fault.demoted_lo_ns = 2900 * MS;
 	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_UNKNOWN);
 	trial_end(&t);
+	/* In silence it may have been anything. */
+	t.fault.demoted_lo_ns = SEC;
+	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "2"))->verdict, VERDICT_UNKNOWN);
 }
 
 /* In the time that a length is about, whatever the whole load was like. */

@@ -139,8 +139,44 @@ static void test_unasked(void **state)
 	for (int64_t t = SEC; t < 30 * SEC; t += 100 * MS)
 		members(&r, t, t <= 10 * SEC || t >= 11900 * MS, 0);
 	recover(&r);
-	assert_int_equal(r.m.faults[0].redundant_unasked_ns, 0);
+	assert_true(r.m.faults[0].redundant_unasked_ns <= 100 * MS); /* from one answer to the next */
 	end(&r);
+}
+
+/* At 10.9 s m1 still did not answer; then nobody was asked, or m1 alone was not, for
+ * 14 s, after which all is well. Or nobody is asked any more. */
+static void hole(bool alone, bool ends)
+{
+	struct run r;
+	struct fault_seen *f;
+
+	begin(&r);
+	steady(&r.h, 3000);
+	synth_add_fault(r.events, "kill", "kill-pod", 10 * SEC);
+	for (int64_t t = SEC; t < 30 * SEC; t += 100 * MS) {
+		if (t < 11 * SEC || (ends && t >= 25 * SEC))
+			members(&r, t, t <= 10 * SEC || t >= 25 * SEC, 0);
+		else if (alone)
+			json_push(r.events, synth_sample("m0", t, true, "primary", true, 1));
+	}
+	recover(&r);
+	f = &r.m.faults[0];
+	if (ends)
+		assert_true(llabs(f->redundant_ns - 15 * SEC) < 5 * MS);
+	else
+		assert_int_equal(f->redundant_ns, -1);
+	/* A second is how long an answer counts. */
+	if (llabs((ends ? f->redundant_lo_ns : r.m.end_ns - 10 * SEC) - f->redundant_unasked_ns - 900 * MS) > 1100 * MS)
+		fail_msg("certain for %lld ms", (long long)((ends ? f->redundant_lo_ns : r.m.end_ns - 10 * SEC) -
+							    f->redundant_unasked_ns) / MS);
+	end(&r);
+}
+
+static void test_hole_before_the_end(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		hole(i % 2, i / 2);
 }
 
 static void test_never_redundant(void **state)
@@ -219,6 +255,7 @@ int main(void)
 		cmocka_unit_test(test_last_probe_lost),
 		cmocka_unit_test(test_never_redundant),
 		cmocka_unit_test(test_unasked),
+		cmocka_unit_test(test_hole_before_the_end),
 		cmocka_unit_test(test_never_lost_redundancy),
 		cmocka_unit_test(test_stale_answers),
 		cmocka_unit_test(test_no_samples),
