@@ -97,6 +97,8 @@ struct served_row {
 	int64_t p50_ns, p99_ns; /* of what was served, from when it was due; -1: nothing was */
 };
 
+enum { CLIENTS_DOWN_MOST = 16 };
+
 struct fault_seen {
 	const struct fault_record *rec; /* what the evidence has of it; borrowed */
 	int64_t window_end_ns;  /* until the next fault or the end of the load */
@@ -109,6 +111,9 @@ struct fault_seen {
 	size_t nparts, parts_alloc;
 	struct outage client; /* of the one client that fared worst while others were served; none: any is false */
 	char client_name[12];
+	/* Of so many clients these, the worst among them, failed too often in a row for
+	 * bad luck; at most CLIENTS_DOWN_MOST are counted. */
+	size_t clients, clients_down;
 	struct served_row *served; /* heap */
 	size_t nserved, served_alloc;
 	struct prediction predicted;

@@ -200,6 +200,11 @@ static void service(struct arena *a, struct findings *f, const struct scenario_r
 			found->lo_ns = reads->outage.lo_ns;
 			found->hi_ns = reads->outage.ended ? reads->outage.hi_ns : -1;
 		}
+		if (story_client(x) && !x->noise[NOISE_OUTAGE].too_noisy) {
+			found = add(f, FINDING_CLIENT_DOWN, s, story_client_words(a, x));
+			found->lo_ns = x->client.lo_ns;
+			found->hi_ns = x->client.ended ? x->client.hi_ns : -1;
+		}
 		if (bad) {
 			found = add(f, FINDING_NOT_SERVED, s, story_bad_words(a, bad));
 			found->count = bad->due - bad->served;
@@ -319,6 +324,8 @@ static const char *clause(struct arena *a, const struct run_report *run, const s
 				 where(a, run, v, n));
 	case FINDING_NOT_BACK:
 		return arena_fmt(a, "writes did not come back%s", where(a, run, v, n));
+	case FINDING_CLIENT_DOWN:
+		return arena_fmt(a, "a few clients were down while others were served%s", where(a, run, v, n));
 	case FINDING_OUTAGE:
 		return arena_fmt(a, "writes were down for up to %s (%s)", text_duration(v->hi_ns).s,
 				 scenario_words(a, v->scenario));
@@ -342,6 +349,14 @@ static const char *clause(struct arena *a, const struct run_report *run, const s
 	return v->text;
 }
 
+static bool client_down(const struct measured *m)
+{
+	for (size_t i = 0; i < m->nfaults; i++)
+		if (story_client(&m->faults[i]))
+			return true;
+	return false;
+}
+
 /* In how many scenarios there was something to find, in how many of them it is
  * known for certain that nothing was lost, and in how many that writes went on. */
 static size_t measured(const struct run_report *run, size_t *kept, size_t *up)
@@ -357,7 +372,7 @@ static size_t measured(const struct run_report *run, size_t *kept, size_t *up)
 			continue;
 		n++;
 		*kept += absent(s, EXPECT_LOST) && !m->loss.lost && !m->loss.maybe_lost;
-		*up += absent(s, EXPECT_OUTAGE) && m->worst && !m->worst->any;
+		*up += absent(s, EXPECT_OUTAGE) && m->worst && !m->worst->any && !client_down(m);
 	}
 	return n;
 }

@@ -20,6 +20,7 @@
 	X(DUAL_PRIMARY, "dual_primary") /* two primaries were writable at once */ \
 	X(EVICTED, "evicted") \
 	X(NOT_BACK, "not_back") /* writes did not come back */ \
+	X(CLIENT_DOWN, "client_down") /* a few clients, for certainly longer than all together */ \
 	X(OUTAGE, "outage") \
 	X(READS_DOWN, "reads_down") /* for certainly longer than writes */ \
 	X(NOT_SERVED, "not_served") /* more than the time without writes tells */ \

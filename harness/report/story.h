@@ -44,6 +44,10 @@ const char *story_reads_words(struct arena *a, const struct partial_outage *p);
  * writes explains; NULL: as it should be. And a clause about it. */
 const struct served_row *story_bad(const struct fault_seen *f);
 const char *story_bad_words(struct arena *a, const struct served_row *r);
+/* Whether clients were down for certainly longer than all together, too few to be
+ * the outage, and more often refused than bad luck makes. And a clause about them. */
+bool story_client(const struct fault_seen *f);
+const char *story_client_words(struct arena *a, const struct fault_seen *f);
 /* Adds " (5 times, 20.0 s in all)" where an outage came in several pieces. */
 void story_times(struct buf *b, const struct outage *o);
 /* Adds what reads met, and how much was served, where that is worth a word. */

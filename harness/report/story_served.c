@@ -61,6 +61,32 @@ const char *story_reads_words(struct arena *a, const struct partial_outage *p)
 	return out;
 }
 
+bool story_client(const struct fault_seen *f)
+{
+	const struct outage *all = &f->outage, *o = &f->client;
+
+	if (!f->clients_down || !o->any || o->running)
+		return false;
+	/* It is among those whose outage that is. */
+	if (!strncmp(f->outage_of, "clients ", 8) && o->ended == all->ended)
+		return false;
+	return !all->any || (o->ended != all->ended ? all->ended : o->ended && o->lo_ns > all->hi_ns);
+}
+
+const char *story_client_words(struct arena *a, const struct fault_seen *f)
+{
+	const struct outage *o = &f->client;
+	const char *who = arena_fmt(a, "%s%zu of %zu clients %s",
+				    f->clients_down == CLIENTS_DOWN_MOST ? "at least " : "", f->clients_down,
+				    f->clients, f->clients_down == 1 ? "was" : "were");
+	const char *longest = f->clients_down == 1 ? "" : "up to ";
+
+	if (!o->ended)
+		return arena_fmt(a, "%s down while others were served, and client %s to the end, for more than %s", who,
+				 f->client_name, text_duration(o->lo_ns).s);
+	return arena_fmt(a, "%s down for %s%s while others were served", who, longest, story_outage(a, o));
+}
+
 const struct served_row *story_bad(const struct fault_seen *f)
 {
 	const struct served_row *r = fault_served(f, "all", "");
@@ -102,6 +128,8 @@ void story_served(struct buf *b, struct arena *a, const struct measured *m)
 			buf_fmt(b, "; %s", story_reads_words(a, reads));
 		if (bad)
 			buf_fmt(b, "; %s", story_bad_words(a, bad));
+		if (story_client(f))
+			buf_fmt(b, "; %s", story_client_words(a, f));
 		say_slow(b, m, f);
 		if (b->len > before && m->nfaults > 1)
 			buf_fmt(b, " when %s", story_fault(a, f));

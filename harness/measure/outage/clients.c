@@ -22,7 +22,6 @@ enum {
 	STUCK_MS = 1000,
 	LUCK = 3,        /* eight times: 2^3 */
 	SHARE = 10,      /* one client in so many is a share of them */
-	WORST_MOST = 16, /* of those with the longest gaps, one was down longest in all */
 	MORE_KEEP = 80,  /* per cent of the common time that taking one more must leave */
 };
 
@@ -252,13 +251,23 @@ static bool of_client(const struct op *op, int64_t which)
 	return (int64_t)op->process == which;
 }
 
+/* So often in a row nearly every second try fails of one of so many by luck. */
+static int lucky(size_t clients)
+{
+	int n = LUCK;
+
+	for (; clients > 1; clients = (clients + 1) / 2)
+		n++;
+	return n > STUCK ? n : STUCK;
+}
+
+/* Of those with the longest gaps, one was down longest in all. */
 void outage_client(const struct view *all, int64_t until_ns, int64_t end_ns, struct fault_seen *f)
 {
 	struct stuck_list l = { 0 };
-	size_t clients = 0;
 
-	collect(all, f, until_ns, end_ns, &l, &clients);
-	for (size_t i = 0; i < l.n && i < WORST_MOST; i++) {
+	collect(all, f, until_ns, end_ns, &l, &f->clients);
+	for (size_t i = 0; i < l.n && i < CLIENTS_DOWN_MOST; i++) {
 		struct baseline b;
 		struct outage o;
 		struct view v;
@@ -268,6 +277,7 @@ void outage_client(const struct view *all, int64_t until_ns, int64_t end_ns, str
 		if (v.nops && !group_apart(all->ev, v.ops[0]->group, from)) {
 			baseline_make(&v, until_ns, &b);
 			outage_make(&v, &b, end_ns, f, &o);
+			f->clients_down += o.any && l.v[i].failed > lucky(f->clients);
 			if (outage_downer(&o, &f->client)) {
 				f->client = o;
 				snprintf(f->client_name, sizeof(f->client_name), "%u", l.v[i].process);

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
+#include "history/read.h"
 #include "test/lib/report_room.h"
 #include "test/lib/report_synth.h"
 
@@ -98,6 +101,75 @@ static void nothing_lost(void **state)
 	report_room_close(&r);
 }
 
+/* From 10 s after the outage on nobody answers one client, and all others are served. */
+static void silence(const struct report_room *r, uint32_t process, int64_t from_ns)
+{
+	char path[160], line[OP_LINE_MAX];
+	struct history h = {0};
+	struct buf b = {0};
+	struct err e = {0};
+
+	snprintf(path, sizeof(path), "%s/history.jsonl", r->dir);
+	assert_int_equal(history_read(path, &h, &e), 0);
+	assert_int_equal(h.nstreams, 0); /* no sums to make anew */
+	for (size_t i = 0; i < h.n; i++) {
+		struct op *op = &h.ops[i];
+
+		if (op->process == process && op->t_invoke > from_ns) {
+			op->outcome = OP_INFO;
+			op_error_set(op, OP_ERR_TIMEOUT, "no answer in time");
+		}
+		buf_add(&b, line, op_to_line(op, line, sizeof(line)));
+	}
+	assert_int_equal(file_write_atomic(path, b.s, b.len, &e), 0);
+	buf_free(&b);
+	history_free(&h);
+}
+
+static int64_t last_up_ns(const struct report_room *r)
+{
+	cJSON *result = report_room_json(r, "result.json");
+	const cJSON *f = json_path(result, "scenarios.0.faults.0");
+	double ms = json_num(f, "injected_ms", 0) + json_num(json_get(f, "outage"), "hi_ms", 0);
+	struct history h = {0};
+	struct err e = {0};
+	char path[160];
+	int64_t t;
+
+	snprintf(path, sizeof(path), "%s/history.jsonl", r->dir);
+	assert_int_equal(history_read(path, &h, &e), 0);
+	t = h.ops[0].t_intended + (int64_t)(ms * 1e6);
+	history_free(&h);
+	cJSON_Delete(result);
+	return t;
+}
+
+static void one_client(void **state)
+{
+	struct report_room r;
+	const cJSON *f;
+	cJSON *result;
+
+	(void)state;
+	report_room_open(&r, RUN_KILL);
+	result = report_room_json(&r, "result.json");
+	assert_null(finding(json_get(result, "findings"), "client_down"));
+	cJSON_Delete(result);
+	silence(&r, 5, last_up_ns(&r) + NS_PER_S);
+	report_room_again(&r);
+	result = report_room_json(&r, "result.json");
+	f = finding(json_get(result, "findings"), "client_down");
+	assert_non_null(f);
+	assert_true(cJSON_IsNull(json_get(f, "hi_ms")) && json_num(f, "lo_ms", 0) > 5000);
+	assert_non_null(strstr(json_str(result, "headline", ""), "1 of "));
+	assert_non_null(strstr(json_str(result, "headline", ""), " clients was down while others were served, and client 5 "
+			       "to the end, for more than "));
+	has(&r, "report.tap", "#   client_down: 1 of ");
+	has(&r, "report.html", " clients was down while others were served");
+	cJSON_Delete(result);
+	report_room_close(&r);
+}
+
 static void not_standing(void **state)
 {
 	struct report_room r;
@@ -151,7 +223,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(harm_comes_first), cmocka_unit_test(passing_is_not_all),
 		cmocka_unit_test(nothing_lost), cmocka_unit_test(not_standing),
-		cmocka_unit_test(broken), cmocka_unit_test(all_skipped),
+		cmocka_unit_test(broken), cmocka_unit_test(all_skipped), cmocka_unit_test(one_client),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
