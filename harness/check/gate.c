@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "check/gate_faults.h"
 #include "check/sampled.h"
 
 /* Whatever a judge said,
@@ -33,6 +34,7 @@ enum {
 
 struct tried {
 	int64_t before[OP_KINDS], after[OP_KINDS]; /* this fault; in the scenario where there is none */
+	int64_t answered[OP_KINDS]; /* of those after */
 };
 
 struct call {
@@ -73,8 +75,10 @@ static void count(struct gate *g, const struct op *op)
 
 		if (f->injected_ns && op->t_invoke < f->injected_ns)
 			g->by_fault[k].before[op->f]++;
-		else if (f->injected_ns && op->t_invoke >= f->effective_ns)
+		else if (f->injected_ns && op->t_invoke >= f->effective_ns) {
 			g->by_fault[k].after[op->f]++;
+			g->by_fault[k].answered[op->f] += op_answered(op);
+		}
 	}
 	g->by_fault[g->ev->nfaults].after[op->f]++;
 }
@@ -132,52 +136,6 @@ static bool in_order(const struct gate *g, char *why, size_t size)
 	if (!g->ev->over)
 		snprintf(why, size, "the run did not come to its end: its driver died, or its files are cut");
 	return g->ev->over;
-}
-
-static const struct fault_record *recorded(const struct gate *g, const char *id)
-{
-	for (size_t i = 0; i < g->ev->nfaults; i++)
-		if (!strcmp(g->ev->faults[i].id, id))
-			return &g->ev->faults[i];
-	return NULL;
-}
-
-static bool undone(const cJSON *steps, const cJSON *step, const struct fault_record *f)
-{
-	const char *id = json_str(step, "id", "");
-	bool asked = json_i64(step, "for_ns", 0) > 0;
-	const cJSON *s;
-
-	cJSON_ArrayForEach(s, steps)
-		asked = asked || (!strcmp(json_str(s, "step", ""), "heal") && !strcmp(json_str(s, "id", ""), id));
-	return !asked || !f->does.lasts || f->healed_ns;
-}
-
-/* Every fault of the steps was injected, took effect at all its targets and,
- * where they say so, was undone. */
-static bool faults_were(const struct gate *g, char *why, size_t size)
-{
-	const cJSON *steps = json_get(g->ev->event, "steps"), *step;
-
-	cJSON_ArrayForEach(step, steps) {
-		const char *id = json_str(step, "id", json_str(step, "fault", ""));
-		const struct fault_record *f;
-
-		if (strcmp(json_str(step, "step", ""), "fault"))
-			continue;
-		f = recorded(g, id);
-		if (!f || !f->injected_ns)
-			snprintf(why, size, "the steps ask for fault %.60s, and it was never injected: nothing was "
-				 "put to the test", id);
-		else if (!f->bites)
-			snprintf(why, size, "fault %.60s was not seen to take effect at every target", id);
-		else if (!undone(steps, step, f))
-			snprintf(why, size, "fault %.60s was never seen undone, though the steps say so", id);
-		else
-			continue;
-		return false;
-	}
-	return true;
 }
 
 /* ---- what an expectation has to have ---- */
@@ -252,6 +210,17 @@ static bool around(const struct tried *t, const char *fault, uint32_t first, uin
 	return true;
 }
 
+/* What nobody answered breaks no rule. */
+static bool answered(const struct tried *t, const char *fault, uint32_t kinds, char *why, size_t size)
+{
+	int64_t n = sum(t->answered, kinds);
+
+	if (n < GATE_SEEN_MIN)
+		snprintf(why, size, "%lld operations that it judges were answered after fault %.60s: a pass takes %d",
+			 (long long)n, fault, GATE_SEEN_MIN);
+	return n >= GATE_SEEN_MIN;
+}
+
 /* The load began before each fault and went on past it. */
 static bool loaded(const struct gate *g, const struct judging *j, const struct metric *m, char *why,
 		   size_t size)
@@ -261,10 +230,16 @@ static bool loaded(const struct gate *g, const struct judging *j, const struct m
 	uint32_t kinds = kinds_of(j, m);
 	uint32_t first = m->unit == METRIC_CHECKER ? ANY_KIND : kinds; /* of whatever was done, whenever */
 
-	for (size_t i = 0; i < g->ev->nfaults; i++)
-		if ((!only || !strcmp(only, g->ev->faults[i].id)) && g->ev->faults[i].injected_ns &&
-		    !around(&g->by_fault[i], g->ev->faults[i].id, first, kinds, why, size))
+	for (size_t i = 0; i < g->ev->nfaults; i++) {
+		const char *id = g->ev->faults[i].id;
+
+		if ((only && strcmp(only, id)) || !g->ev->faults[i].injected_ns)
+			continue;
+		if (!around(&g->by_fault[i], id, first, kinds, why, size) ||
+		    (m->unit == METRIC_CHECKER && !judging_final(j, EXPECT_CHECK) &&
+		     !answered(&g->by_fault[i], id, kinds, why, size)))
 			return false;
+	}
 	/* Without faults a checker says by itself whether it had enough. */
 	if (g->ev->nfaults || m->unit == METRIC_CHECKER || sum(all->after, kinds) >= GATE_SEEN_MIN)
 		return true;
@@ -337,13 +312,40 @@ static bool no_holes(const struct gate *g, uint32_t kinds, int64_t from, int64_t
 	return true;
 }
 
+/* So much and more is all that is asked for: what may come is no matter. */
+static bool floor_only(const struct judging *j, const struct metric *m)
+{
+	double least, most;
+
+	return (m->unit == METRIC_NS || m->unit == METRIC_COUNT) && judging_bound(j, "at_least", &least) &&
+	       least > 0 && !judging_bound(j, "at_most", &most);
+}
+
+/* ... and on for as long as what the faults do may take to show. */
+static bool watched(const struct gate *g, const struct judging *j, enum expect_metric metric, char *why, size_t size)
+{
+	const char *only = json_str(j->expect, "fault", NULL);
+
+	if (metric == EXPECT_DEADLINE || metric == EXPECT_DEMOTED || metric == EXPECT_ERRORS_CLEAR ||
+	    floor_only(j, metric_of(metric)))
+		return true;
+	for (size_t i = 0; i < g->m->nfaults; i++) {
+		const struct fault_seen *f = &g->m->faults[i];
+
+		if (f->rec->injected_ns && (!only || !strcmp(only, f->rec->id)) &&
+		    !watched_on(j, metric, f, why, size))
+			return false;
+	}
+	return true;
+}
+
 static bool seen(const struct gate *g, const struct judging *j, enum expect_metric metric, char *why,
 		 size_t size)
 {
 	const struct metric *m = metric_of(metric);
 	int64_t from, to;
 
-	if (!loaded(g, j, m, why, size))
+	if (!loaded(g, j, m, why, size) || !watched(g, j, metric, why, size))
 		return false;
 	span(g, j, metric, &from, &to);
 	if (m->flags & M_THROUGHOUT && !no_holes(g, kinds_of(j, m), from, to, why, size))
@@ -419,7 +421,7 @@ static void believe(const struct gate *g, const struct judging *j, enum expect_m
 	if (r->verdict == VERDICT_PASS && g->ev->interrupt)
 		overrule(r, VERDICT_UNKNOWN, "the run was interrupted");
 	if (r->verdict == VERDICT_PASS &&
-	    (!in_order(g, why, sizeof(why)) || (g->m->stands && !faults_were(g, why, sizeof(why))) ||
+	    (!in_order(g, why, sizeof(why)) || (g->m->stands && !faults_were(g->ev, why, sizeof(why))) ||
 	     (!stands && !no_load && !seen(g, j, metric, why, sizeof(why)))))
 		overrule(r, VERDICT_UNKNOWN, why);
 }

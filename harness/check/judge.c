@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "check/judge.h"
 
@@ -55,6 +56,27 @@ double judging_limit(const struct judging *j, double unit)
 	if (judging_bound(j, "at_most", &x) || judging_bound(j, "at_least", &x))
 		return x / unit;
 	return NAN;
+}
+
+static bool hides_one(const struct judging *j, const struct outage *o)
+{
+	double most;
+
+	/* With 0 it is asked for none; and no gap so short is ever called one. */
+	return !o->any && judging_bound(j, "at_most", &most) && most > 0 && (double)o->seen_ns > most &&
+	       o->seen_ns > OUTAGE_FLOOR_MS * NS_PER_MS;
+}
+
+double judging_gap(const struct judging *j, const struct outage *o, double most)
+{
+	return hides_one(j, o) ? (double)o->seen_ns : most;
+}
+
+void judged_gap(const struct judging *j, const struct outage *o, struct judged *r)
+{
+	if (hides_one(j, o))
+		judged_also(r, "; the longest gap, of %.0f ms, is one that was usual before, and an outage of the "
+			    "limit's length cannot be told from it", in_ms(o->seen_ns));
 }
 
 bool judging_final(const struct judging *j, enum expect_metric metric)

@@ -42,6 +42,12 @@ enum verdict judging_within(const struct judging *j, double lo, double hi);
 /* The limit that a report shows, divided by `unit`; NAN: there is none. */
 double judging_limit(const struct judging *j, double unit);
 
+/* What there may have been of an outage of which `most` ns were seen at most: a gap
+ * that is no longer than usual, and yet longer than the limit, may be one. */
+double judging_gap(const struct judging *j, const struct outage *o, double most);
+/* Says so in `why`. */
+void judged_gap(const struct judging *j, const struct outage *o, struct judged *r);
+
 /* Whether what it judges rests on the final read, by itself or by its checker. */
 bool judging_final(const struct judging *j, enum expect_metric metric);
 

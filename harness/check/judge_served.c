@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "check/judge.h"
+#include "check/gate_faults.h"
 
 /* Metrics of what was served after a fault: how long nothing was, what share
  * of what was due, and how fast. Without `fault` the worst of all faults
@@ -223,6 +223,8 @@ void judge_downtime(const struct judging *j, struct judged *r)
 	const char *of = json_str(j->expect, "of", NULL), *name = "", *named = "";
 	const struct fault_seen *f = NULL, *at = NULL;
 	const struct outage *o, *worst = NULL;
+	bool watched;
+	char why[300];
 
 	r->limit = judging_limit(j, (double)NS_PER_MS);
 	if (!injected(j, r))
@@ -237,7 +239,7 @@ void judge_downtime(const struct judging *j, struct judged *r)
 			judged_as(r, VERDICT_UNKNOWN, "no %s were served before fault %s", whose(j), f->rec->id);
 			return;
 		}
-		if (!worst || outage_downer(o, worst)) {
+		if (!worst || outage_downer(o, worst) || (!o->any && !worst->any && o->seen_ns > worst->seen_ns)) {
 			worst = o;
 			named = name;
 			at = f;
@@ -247,12 +249,16 @@ void judge_downtime(const struct judging *j, struct judged *r)
 		return;
 	r->noise = judging_noise(j, at, NOISE_DOWNTIME);
 	r->measured = in_ms(worst->down.hi_ns);
-	judged_as(r, judging_within(j, (double)worst->down.lo_ns,
-				    worst->down.ended ? (double)worst->down.hi_ns : INFINITY),
+	watched = watched_on(j, EXPECT_DOWNTIME, at, why, sizeof(why));
+	judged_as(r, judging_within(j, (double)worst->down.lo_ns, worst->down.ended && watched ?
+				    judging_gap(j, worst, (double)worst->down.hi_ns) : INFINITY),
 		  "fault %s: %s%s%s%s were down %d %s, for %.0f to %s%.0f ms in all", at->rec->id,
 		  of ? of : "writes", *named ? " (" : "", named, *named ? ")" : "",
 		  worst->down.times, worst->down.times == 1 ? "time" : "times", in_ms(worst->down.lo_ns),
 		  worst->down.ended ? "" : "more than ", in_ms(worst->down.hi_ns));
 	if (!worst->down.times)
 		judged_as(r, r->verdict, "fault %s: %s were not down", at->rec->id, of ? of : "writes");
+	judged_gap(j, worst, r);
+	if (!watched)
+		judged_also(r, "; %s", why);
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "check/gate.h"
+#include "check/gate_faults.h"
 
 /* Metrics that are lengths of time. Where a figure is an interval, an
  * expectation passes when the whole interval satisfies it, fails when none of
@@ -13,9 +14,9 @@
  * well, and so does one that a mechanism ended which no rule foresaw, because
  * then the rules were not what happened. */
 
-static const struct fault_seen *wanted_fault(const struct judging *j)
 enum { UNASKED_MS = 500 }; /* answers come more often than that */
 
+static const struct fault_seen *wanted_fault(const struct judging *j)
 {
 	const char *id = json_str(j->expect, "fault", NULL);
 	size_t i;
@@ -95,7 +96,8 @@ static void outage_words(const struct fault_seen *f, struct judged *r)
 			    in_ms(o->met->injected_ns - o->down_lo));
 }
 
-static enum verdict predicted(const struct fault_seen *f)
+/* `watched`: for as long as it may take. */
+static enum verdict predicted(const struct fault_seen *f, bool watched)
 {
 	const struct prediction *p = &f->predicted;
 	const struct outage *o = &f->outage;
@@ -103,6 +105,8 @@ static enum verdict predicted(const struct fault_seen *f)
 
 	if (!p->known)
 		return VERDICT_UNKNOWN;
+	if (!watched && (!o->any || !*o->m.mechanism))
+		return o->lo_ns > p->hi_ns ? VERDICT_FAIL : VERDICT_UNKNOWN;
 	if (!o->any)
 		return p->lo_ns > 0 ? VERDICT_FAIL : VERDICT_PASS;
 	if (!o->ended)
@@ -141,11 +145,20 @@ static void predicted_words(const struct fault_seen *f, struct judged *r)
 			    in_ms(w->hi_ns), *w->how ? " (" : "", w->how, *w->how ? ")" : "");
 }
 
+/* The most that it was: without an end, or where it may only have been to come,
+ * nobody knows. */
+static double outage_most(const struct judging *j, const struct outage *o, bool watched)
+{
+	return o->ended && watched ? judging_gap(j, o, (double)o->hi_ns) : INFINITY;
+}
+
 void judge_outage(const struct judging *j, struct judged *r)
 {
+	bool within = json_bool(j->expect, "within_predicted", false), watched;
 	const struct fault_seen *f = outage_fault(j, r);
 	const struct outage *o;
 	enum verdict v;
+	char why[300];
 	int64_t lo;
 
 	if (!f)
@@ -156,11 +169,12 @@ void judge_outage(const struct judging *j, struct judged *r)
 		return;
 	}
 	o = &f->outage;
+	watched = watched_on(j, EXPECT_OUTAGE, f, why, sizeof(why));
 	/* One fault answers for its own work alone; the worst outage is what it is. */
 	lo = json_get(j->expect, "fault") ? outage_own_lo(o) : o->lo_ns;
-	v = judging_within(j, (double)lo, o->ended ? (double)o->hi_ns : INFINITY);
-	if (json_bool(j->expect, "within_predicted", false)) {
-		v = verdict_worse(v, predicted(f));
+	v = judging_within(j, (double)lo, outage_most(j, o, watched));
+	if (within) {
+		v = verdict_worse(v, predicted(f, watched));
 		r->limit = o->m.window.known ? in_ms(o->m.window.hi_ns) : f->predicted.known ? in_ms(f->predicted.hi_ns) : NAN;
 	}
 	r->verdict = v;
@@ -168,8 +182,11 @@ void judge_outage(const struct judging *j, struct judged *r)
 	if (!isnan(judging_limit(j, 1)))
 		r->limit = judging_limit(j, (double)NS_PER_MS);
 	outage_words(f, r);
-	if (json_bool(j->expect, "within_predicted", false))
+	judged_gap(j, o, r);
+	if (within)
 		predicted_words(f, r);
+	if (!watched)
+		judged_also(r, "; %s", why);
 	outage_detail(f, r);
 }
 
@@ -196,8 +213,11 @@ static enum verdict recovered(const struct judging *j, const struct fault_seen *
 {
 	/* Not within the limit is certain only when we watched for that long. */
 	double lo = told(apart_lo(j, f), -f->told_te_ns);
+	bool watched;
+	char why[300];
 
-	return judging_within(j, lo, f->redundant_ns >= 0 ? told(f->redundant_ns, f->told_te_ns) : INFINITY);
+	watched = f->redundant_ns >= 0 && watched_on(j, EXPECT_RECOVERY, f, why, sizeof(why));
+	return judging_within(j, lo, watched ? told(f->redundant_ns, f->told_te_ns) : INFINITY);
 }
 
 static void recovered_words(const struct judging *j, const struct fault_seen *f, struct judged *r)
@@ -222,6 +242,7 @@ static void recovered_words(const struct judging *j, const struct fault_seen *f,
 void judge_recovery(const struct judging *j, struct judged *r)
 {
 	const struct fault_seen *only = wanted_fault(j), *worst = NULL;
+	char why[300];
 
 	r->limit = judging_limit(j, (double)NS_PER_MS);
 	if (!j->m->nsamples || (!only && (json_get(j->expect, "fault") || !j->m->nfaults))) {
@@ -247,6 +268,8 @@ void judge_recovery(const struct judging *j, struct judged *r)
 	if (worst->redundant_ns >= 0)
 		r->measured = in_ms(worst->redundant_ns);
 	recovered_words(j, worst, r);
+	if (worst->redundant_ns >= 0 && !watched_on(j, EXPECT_RECOVERY, worst, why, sizeof(why)))
+		judged_also(r, "; %s", why);
 }
 
 void judge_dual(const struct judging *j, struct judged *r)
@@ -274,6 +297,9 @@ void judge_dual(const struct judging *j, struct judged *r)
 		judged_also(r, "; %.60s and %.60s acknowledged writes in turn %lld times within %.0f ms",
 			m->dual_history.a, m->dual_history.b, (long long)m->dual_history.turns,
 			in_ms(m->dual_history.within_ns));
+	if (m->dual_doubt.ns && v != VERDICT_FAIL)
+		judged_also(r, "; %.60s led, then %.60s, and then the former again, %.0f ms apart, and at this rate nobody "
+			"can tell whether both did at once", m->dual_doubt.a, m->dual_doubt.b, in_ms(m->dual_doubt.longest_ns));
 	if (m->dual_primary_unseen_ns > 0) {
 		judged_also(r, "; for %.0f ms a primary behind the partition could not be asked while another served",
 		     in_ms(m->dual_primary_unseen_ns));
@@ -299,9 +325,6 @@ void judge_deadline(const struct judging *j, struct judged *r)
 	/* A client whose machine gave it no processor keeps no deadline. */
 	if (r->verdict == VERDICT_FAIL && own >= r->limit) {
 		r->verdict = VERDICT_UNKNOWN;
-	if (m->dual_doubt.ns && v != VERDICT_FAIL)
-		judged_also(r, "; %.60s led, then %.60s, and then the former again, %.0f ms apart, and at this rate nobody "
-			"can tell whether both did at once", m->dual_doubt.a, m->dual_doubt.b, in_ms(m->dual_doubt.longest_ns));
 		judged_also(r, ", but the generator itself once stood still for %.0f ms", own);
 	}
 }
@@ -358,11 +381,25 @@ void judge_demoted(const struct judging *j, struct judged *r)
 	demoted_words(worst, r);
 }
 
+/* The fault after which fewest answers of replicas could be judged; NULL: none was
+ * injected. */
+static const struct fault_seen *least_read(const struct measured *m)
+{
+	const struct fault_seen *least = NULL;
+
+	for (size_t i = 0; i < m->nfaults; i++)
+		if (m->faults[i].rec->injected_ns && (!least || m->faults[i].replica_reads < least->replica_reads))
+			least = &m->faults[i];
+	return least;
+}
+
 /* A lower bound beyond the limit fails for certain; only an upper bound
- * within it passes. */
+ * within it passes, and only of replicas that answered after each fault. */
 void judge_staleness(const struct judging *j, struct judged *r)
 {
+	const struct fault_seen *least = least_read(j->m);
 	const struct staleness *s = &j->m->staleness;
+	bool few = s->reads < GATE_SEEN_MIN || (least && least->replica_reads < GATE_SEEN_MIN);
 	enum verdict v;
 
 	r->limit = judging_limit(j, (double)NS_PER_MS);
@@ -372,10 +409,13 @@ void judge_staleness(const struct judging *j, struct judged *r)
 	}
 	r->measured = in_ms(s->max_ns);
 	v = judging_within(j, (double)s->max_ns, (double)s->max_hi_ns);
-	judged_as(r, v == VERDICT_PASS && s->reads < GATE_SEEN_MIN ? VERDICT_UNKNOWN : v,
+	judged_as(r, v == VERDICT_PASS && few ? VERDICT_UNKNOWN : v,
 		"of %zu answers of replicas %zu were certainly behind: median %.0f ms, p99 %.0f ms, at most "
 		"between %.0f and %.0f ms, %lld versions", s->reads, s->behind, in_ms(s->p50_ns), in_ms(s->p99_ns),
 		in_ms(s->max_ns), in_ms(s->max_hi_ns), (long long)s->versions_max);
-	if (s->reads < GATE_SEEN_MIN)
+	if (few && least && least->replica_reads < GATE_SEEN_MIN)
+		judged_also(r, "; %lld of them after fault %s: a pass takes %d", (long long)least->replica_reads,
+			    least->rec->id, GATE_SEEN_MIN);
+	else if (few)
 		judged_also(r, "; a pass takes %d answers", GATE_SEEN_MIN);
 }

@@ -72,18 +72,30 @@ static size_t set_of(const char *pod)
 }
 
 /* Pods of one StatefulSet are members all, or none of them is. */
+static const char *member_beside(const struct evidence *ev, const char *pod)
+{
+	size_t set = set_of(pod);
+
+	for (size_t k = 0; set && k < ev->nmembers; k++)
+		if (set_of(ev->members[k]) == set && !strncmp(ev->members[k], pod, set))
+			return ev->members[k];
+	return NULL;
+}
+
+bool brother_of_member(const struct evidence *ev, const char *pod)
+{
+	return member_beside(ev, pod) != NULL;
+}
+
 static bool brothers_asked(const struct evidence *ev, char *why, size_t size)
 {
 	for (size_t i = 0; i < ev->npods; i++) {
-		const char *pod = ev->pods[i].name;
-		size_t set = set_of(pod);
+		const char *pod = ev->pods[i].name, *member = member_beside(ev, pod);
 
-		for (size_t k = 0; set && k < ev->nmembers; k++) {
-			if (set_of(ev->members[k]) != set || strncmp(ev->members[k], pod, set) || is_member(ev, pod))
-				continue;
-			snprintf(why, size, "%.60s was never asked what it was, as %.60s was", pod, ev->members[k]);
-			return false;
-		}
+		if (!member || is_member(ev, pod))
+			continue;
+		snprintf(why, size, "%.60s was never asked what it was, as %.60s was", pod, member);
+		return false;
 	}
 	return true;
 }

@@ -10,6 +10,9 @@
 bool sampled_throughout(const struct evidence *ev, const struct measured *m, int64_t from, int64_t to,
 			char *why, size_t size);
 
+/* Whether a pod is of the StatefulSet of a member who was asked: then it is one, too. */
+bool brother_of_member(const struct evidence *ev, const char *pod);
+
 /* Whether each of them was heard as well, by an answer or by refusing everybody,
  * wherever nothing else shows what it was: that its server, its pod or its node
  * was away, or that a fault kept it still. Behind a partition, too, it need not be

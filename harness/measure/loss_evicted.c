@@ -97,7 +97,7 @@ void evictions_make(const struct evidence *ev, int64_t from_ns, struct evictions
 		const struct counter *before;
 		struct counter *mine;
 
-		if (!s->ok || s->beside || now < 0 || (ev->final_ns && s->t_ns > ev->final_ns))
+		if (!s->ok || s->beside || now < 0 || (ev->final && s->t_ns > ev->final->t_ns))
 			continue;
 		mine = counter_of(&c, s, &before);
 		if (!mine) {

@@ -239,7 +239,8 @@ static struct outage *worst_of(struct measured *m)
 		struct outage *o = &m->faults[i].outage;
 
 		if (!w || (w->ended && !o->ended) ||
-		    (w->ended == o->ended && o->hi_ns > w->hi_ns))
+		    (w->ended == o->ended &&
+		     (o->hi_ns > w->hi_ns || (!o->any && !w->any && o->seen_ns > w->seen_ns))))
 			w = o;
 	}
 	return w;
@@ -280,7 +281,7 @@ void measure_scenario(const struct history *h, const struct evidence *ev, struct
 	}
 	out->worst = worst_of(out);
 	loss_make(&v, model, out->faults, out->nfaults, &out->loss);
-	staleness_make(&v, &out->staleness);
+	staleness_make(&v, out);
 	recovery_make(&v, model, out);
 	resyncs(&v, model, out);
 	dual_primary_make(&v, out);

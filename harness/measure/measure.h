@@ -130,12 +130,13 @@ struct fault_seen {
 	int64_t told_te_ns; /* by which clocks may be apart in what members said after the fault */
 	bool was_primary;   /* a lasting fault that was healed hit a primary: of it: */
 	int64_t demoted_ns; /* after healed: old primary seen as no primary; -1 */
+	int64_t demoted_lo_ns; /* until then it was last heard to be one; 0: not at all */
 	int64_t demoted_watched_ns; /* not seen so: how long members were asked after healed */
 	bool still_primary; /* at the end it and another were both writable */
+	int64_t replica_reads; /* called after it took effect, answered and judged (struct staleness) */
 	struct noise noise[NOISE_KINDS];
 };
 
-	int64_t demoted_lo_ns; /* until then it was last heard to be one; 0: not at all */
 struct lost_write {
 	enum op_f f;      /* insert, send, write or cas */
 	int64_t key, value; /* as in struct op */
@@ -225,13 +226,6 @@ struct dual_history {
 	char a[MEMBER_NAME_BYTES], b[MEMBER_NAME_BYTES];
 };
 
-struct measured {
-	int scenario;
-	int64_t begin_ns, end_ns;   /* of the load */
-	/* Before the first fault: p50 and p99 of answered operations from the
-	 * intended send; p999 of acknowledged writes from the call itself. */
-	int64_t baseline_p50_ns, baseline_p99_ns, baseline_p999_ns;
-	int64_t longest_op_ns;      /* invoke to return */
 /* One led, another one did, and the first one again, and nobody can tell whether both
  * did at once: see measure/dual_doubt.c. */
 struct dual_doubt {
@@ -241,6 +235,13 @@ struct dual_doubt {
 	char a[MEMBER_NAME_BYTES], b[MEMBER_NAME_BYTES]; /* ... and whose it is */
 };
 
+struct measured {
+	int scenario;
+	int64_t begin_ns, end_ns;   /* of the load */
+	/* Before the first fault: p50 and p99 of answered operations from the
+	 * intended send; p999 of acknowledged writes from the call itself. */
+	int64_t baseline_p50_ns, baseline_p99_ns, baseline_p999_ns;
+	int64_t longest_op_ns;      /* invoke to return */
 	int64_t longest_own_ns;     /* the same without late_ns of each */
 	/* Operations that servers sent on or told to come again, which clients
 	 * did, by the model's table (NULL: it has none). */
@@ -259,6 +260,7 @@ struct dual_doubt {
 	int dual_primary_samples;
 	int64_t dual_primary_acks;
 	struct dual_history dual_history; /* of the two of whom it tells most */
+	struct dual_doubt dual_doubt;
 	int64_t dual_primary_unseen_ns; /* a second one cannot be excluded: see recovery.c */
 	size_t nsamples;            /* answers of members that all this rests on */
 	struct staleness staleness;
@@ -266,7 +268,6 @@ struct dual_doubt {
 	struct noise calm_noise;    /* before the first fault */
 	struct standstill *stood;   /* heap, in the order of time; of the clients of group 0 */
 	size_t nstood;
-	struct dual_doubt dual_doubt;
 	struct load_sent load;
 	struct latency_bucket *buckets;
 	size_t nbuckets;

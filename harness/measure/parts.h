@@ -103,7 +103,8 @@ void served_make(const struct view *v, struct fault_seen *f);
 void loss_make(const struct view *v, const struct model_ops *model, const struct fault_seen *faults,
 	       size_t nfaults, struct loss *out);
 
-void staleness_make(const struct view *v, struct staleness *out);
+/* Fills m->staleness, and replica_reads of the faults that m has. */
+void staleness_make(const struct view *v, struct measured *m);
 
 /* Newest samples and what they prove. */
 void recovery_make(const struct view *v, const struct model_ops *model, struct measured *m);

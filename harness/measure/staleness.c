@@ -206,9 +206,18 @@ static void summarise(struct lengths *time, struct lengths *count, struct stalen
 	out->versions_max = count->v[count->n - 1];
 }
 
-static void one_register(const struct view *v, int64_t key, struct versions *vs, struct lengths *time,
-			 struct lengths *count, struct staleness *out)
+/* After which faults it was asked. */
+static void count_after(const struct op *read, struct measured *m)
 {
+	for (size_t i = 0; i < m->nfaults; i++)
+		m->faults[i].replica_reads += m->faults[i].rec->effective_ns &&
+					      read->t_invoke >= m->faults[i].rec->effective_ns;
+}
+
+static void one_register(const struct view *v, int64_t key, struct versions *vs, struct lengths *time,
+			 struct lengths *count, struct measured *m)
+{
+	struct staleness *out = &m->staleness;
 	size_t i;
 
 	collect(v, key, vs);
@@ -225,6 +234,7 @@ static void one_register(const struct view *v, int64_t key, struct versions *vs,
 			continue;
 		}
 		b = judge(vs, x, op);
+		count_after(op, m);
 		*VEC_PUSH(time->v, time->n, time->alloc) = b.lo_ns;
 		*VEC_PUSH(count->v, count->n, count->alloc) = b.versions;
 		out->behind += b.versions > 0;
@@ -235,13 +245,13 @@ static void one_register(const struct view *v, int64_t key, struct versions *vs,
 	vs->by_value = NULL;
 }
 
-void staleness_make(const struct view *v, struct staleness *out)
+void staleness_make(const struct view *v, struct measured *m)
 {
 	struct lengths time = { 0 }, count = { 0 }, keys = { 0 };
 	struct versions vs = { 0 };
 	size_t i;
 
-	memset(out, 0, sizeof(*out));
+	memset(&m->staleness, 0, sizeof(m->staleness));
 	for (i = 0; i < v->nops; i++)
 		if (v->ops[i]->f == OP_READ_REPLICA && v->ops[i]->outcome == OP_OK)
 			*VEC_PUSH(keys.v, keys.n, keys.alloc) = v->ops[i]->key;
@@ -249,8 +259,8 @@ void staleness_make(const struct view *v, struct staleness *out)
 		qsort(keys.v, keys.n, sizeof(*keys.v), by_i64);
 	for (i = 0; i < keys.n; i++)
 		if (!i || keys.v[i] != keys.v[i - 1])
-			one_register(v, keys.v[i], &vs, &time, &count, out);
-	summarise(&time, &count, out);
+			one_register(v, keys.v[i], &vs, &time, &count, m);
+	summarise(&time, &count, &m->staleness);
 	free(vs.v);
 	free(vs.doubtful);
 	free(time.v);

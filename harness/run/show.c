@@ -37,6 +37,7 @@ cJSON *plan_to_json(const struct plan *p)
 
 	json_set_str(o, "file", plan_path(p, p->sc.file));
 	json_set(o, "settings", settings_json(&p->settings));
+	json_set(o, "members", plan_members(p));
 	if (p->repetitions) {
 		char seed[32];
 

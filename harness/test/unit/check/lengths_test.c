@@ -53,6 +53,13 @@ static void test_outage_none_and_endless(void **state)
 	t.fault.outage = (struct outage){ .ended = true, .seen_ns = 9 * MS };
 	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_PASS);
 	assert_true(t.j->measured == 0);
+	/* A gap that was usual before, and longer than the limit: was it one? */
+	t.fault.outage.seen_ns = 600 * MS;
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"outage\",\"at_most\":500000000}]")->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "the longest gap, of 600 ms, is one that was usual before"));
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"downtime\",\"at_most\":500000000}]")->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"outage\",\"at_most\":0}]")->verdict, VERDICT_PASS);
 
 	t.fault.outage = (struct outage){ .any = true, .lo_ns = 30 * SEC, .hi_ns = 31 * SEC, .seen_ns = 31 * SEC };
 	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_FAIL);
@@ -183,13 +190,6 @@ static void test_dual_primary(void **state)
 	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_UNKNOWN);
 	t.m.dual_primary_ns = 2 * SEC;
 	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_FAIL);
-	t.m.nsamples = 0;
-	t.m.dual_primary_ns = 0;
-	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_UNKNOWN);
-	/* A write that one took under the other's eyes is proof without any answer. */
-	t.m.dual_primary_acks = 1;
-	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_FAIL);
-	t.m.nsamples = 100;
 	/* One, another and the first again, too far apart to tell. */
 	t.m.dual_primary_unseen_ns = t.m.dual_primary_ns = 0;
 	t.m.dual_doubt = (struct dual_doubt){ .ns = 5 * SEC, .times = 5, .longest_ns = SEC, .a = "x", .b = "y" };
@@ -201,6 +201,13 @@ static void test_dual_primary(void **state)
 	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_FAIL);
 	t.m.dual_primary_samples = 0;
 	t.m.dual_doubt.ns = 0;
+	t.m.nsamples = 0;
+	t.m.dual_primary_ns = 0;
+	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_UNKNOWN);
+	/* A write that one took under the other's eyes is proof without any answer. */
+	t.m.dual_primary_acks = 1;
+	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_FAIL);
+	t.m.nsamples = 100;
 	t.m.dual_primary_unseen_ns = 0;
 	t.m.dual_history = (struct dual_history){ .ns = SEC, .turns = 7, .within_ns = 2 * SEC, .a = "x", .b = "y" };
 	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_FAIL);
@@ -231,19 +238,19 @@ static void test_deadline_and_demoted(void **state)
 	t.fault.was_primary = true;
 	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_UNKNOWN);
 	t.fault.demoted_ns = 3 * SEC;
+	t.fault.demoted_lo_ns = 2900 * MS;
 	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_PASS);
 	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "2"))->verdict, VERDICT_FAIL);
+	/* In silence it may have been anything. */
+	t.fault.demoted_lo_ns = SEC;
+	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "2"))->verdict, VERDICT_UNKNOWN);
 	t.fault.demoted_ns = -1;
 	t.fault.still_primary = true;
 	t.fault.demoted_watched_ns = 40 * SEC;
 	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_FAIL);
 	t.fault.demoted_watched_ns = 20 * SEC; /* nobody knows what came after */
-	t.fault.demoted_lo_ns = 2900 * MS;
 	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "30"))->verdict, VERDICT_UNKNOWN);
 	trial_end(&t);
-	/* In silence it may have been anything. */
-	t.fault.demoted_lo_ns = SEC;
-	assert_int_equal(trial_judge(&t, AT_MOST_S("demoted", "2"))->verdict, VERDICT_UNKNOWN);
 }
 
 /* In the time that a length is about, whatever the whole load was like. */

@@ -1,0 +1,200 @@
+#include "check/gate_faults.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "check/sampled.h"
+#include "scenario/scenario.h"
+
+/* What a run must have seen of its faults for anything to pass: that they were, at
+ * all whom they were to hit, and that somebody was there for long enough after. */
+
+/* As much as there has to be before the first one. */
+enum { AFTER_MS = 3000, BLIP_MS = 500 };
+
+/* ---- whom they hit ---- */
+
+static const struct fault_record *recorded(const struct evidence *ev, const char *id)
+{
+	for (size_t i = 0; i < ev->nfaults; i++)
+		if (!strcmp(ev->faults[i].id, id))
+			return &ev->faults[i];
+	return NULL;
+}
+
+static bool undone(const cJSON *steps, const cJSON *step, const struct fault_record *f)
+{
+	const char *id = json_str(step, "id", "");
+	bool asked = json_i64(step, "for_ns", 0) > 0;
+	const cJSON *s;
+
+	cJSON_ArrayForEach(s, steps)
+		asked = asked || (!strcmp(json_str(s, "step", ""), "heal") && !strcmp(json_str(s, "id", ""), id));
+	return !asked || !f->does.lasts || f->healed_ns;
+}
+
+/* Whether a pod was there to be hit: not gone, and not kept away by an earlier
+ * fault. Of one that nobody told of anything it is taken for granted. */
+static bool there(const struct evidence *ev, const struct fault_record *f, const char *pod)
+{
+	const struct pod_seen *last = NULL;
+
+	for (size_t i = 0; i < ev->npods && ev->pods[i].t_ns <= f->injected_ns; i++)
+		if (!strcmp(ev->pods[i].name, pod))
+			last = &ev->pods[i];
+	return !(last && (last->gone || last->deleted)) && !evidence_out(ev, pod, f->injected_ns - 1);
+}
+
+static bool spared(const struct evidence *ev, const struct fault_record *f, const char *pod)
+{
+	return *pod && !fault_hits(f, pod) && there(ev, f, pod);
+}
+
+/* A member that the fault did not hit, though it was there; NULL: there is none. */
+static const char *spared_member(const struct evidence *ev, const struct fault_record *f)
+{
+	const cJSON *members = json_get(ev->event, "members"), *m;
+
+	cJSON_ArrayForEach(m, members)
+		if (spared(ev, f, json_str(m, "name", "")))
+			return json_str(m, "name", "");
+	for (size_t i = 0; i < ev->nmembers; i++)
+		if (spared(ev, f, ev->members[i]))
+			return ev->members[i];
+	for (size_t i = 0; i < ev->npods && ev->pods[i].t_ns <= f->injected_ns; i++)
+		if (brother_of_member(ev, ev->pods[i].name) && spared(ev, f, ev->pods[i].name))
+			return ev->pods[i].name;
+	return NULL;
+}
+
+/* The same of the pods of a node. */
+static const char *spared_on(const struct evidence *ev, const struct fault_record *f, const char *node)
+{
+	for (size_t i = 0; i < ev->npods && ev->pods[i].t_ns <= f->injected_ns; i++) {
+		const struct pod_seen *p = &ev->pods[i];
+
+		if (!strcmp(p->node, node) && !strcmp(evidence_node(ev, p->name), node) && spared(ev, f, p->name))
+			return p->name;
+	}
+	return NULL;
+}
+
+static const char *beside_whom(const struct evidence *ev)
+{
+	for (size_t i = 0; i < ev->ngroups; i++)
+		if (*ev->groups[i].member)
+			return ev->groups[i].member;
+	return "";
+}
+
+/* Whether the role is known of each of those that it hit. (That it is the one that
+ * was asked for is the run's own doing: it chooses by what members say.) */
+static bool roles_known(const struct fault_record *f, const char *role, char *why, size_t size)
+{
+	for (size_t i = 0; i < f->ntargets; i++) {
+		const struct fault_target *t = &f->targets[i];
+
+		if (t->role != ROLE_UNKNOWN)
+			continue;
+		snprintf(why, size, "the steps ask for a %s, and what %.60s was, whom fault %.60s hit, nobody knows", role,
+			 *t->member ? t->member : t->node, f->id);
+		return false;
+	}
+	return true;
+}
+
+static bool hit_whom_it_names(const struct evidence *ev, const cJSON *step, const struct fault_record *f,
+			      char *why, size_t size)
+{
+	const char *target = json_str(step, "target", ""), *node = target_node_name(target), *missed = NULL;
+	bool by_role = !strcmp(target, "primary") || !strcmp(target, "replica");
+
+	if (!*target)
+		return true; /* older files, and others' */
+	if (!strcmp(target, "minority"))
+		missed = beside_whom(ev);
+	else if (node)
+		missed = spared_on(ev, f, node);
+	else if (!strcmp(target, "all"))
+		missed = spared_member(ev, f);
+	else if (strcmp(target, "any") && !by_role)
+		missed = target;
+	if (!f->ntargets)
+		snprintf(why, size, "nothing tells whom fault %.60s hit", f->id);
+	else if (missed && *missed && !fault_hits(f, missed))
+		snprintf(why, size, "the steps ask for %.60s, and fault %.60s was not seen to hit %.60s", target, f->id,
+			 missed);
+	else
+		return !by_role || roles_known(f, target, why, size);
+	return false;
+}
+
+bool faults_were(const struct evidence *ev, char *why, size_t size)
+{
+	const cJSON *steps = json_get(ev->event, "steps"), *step;
+
+	cJSON_ArrayForEach(step, steps) {
+		const char *id = json_str(step, "id", json_str(step, "fault", ""));
+		const struct fault_record *f;
+
+		if (strcmp(json_str(step, "step", ""), "fault"))
+			continue;
+		f = recorded(ev, id);
+		if (!f || !f->injected_ns)
+			snprintf(why, size, "the steps ask for fault %.60s, and it was never injected: nothing was "
+				 "put to the test", id);
+		else if (!f->bites)
+			snprintf(why, size, "fault %.60s was not seen to take effect at every target", id);
+		else if (!undone(steps, step, f))
+			snprintf(why, size, "fault %.60s was never seen undone, though the steps say so", id);
+		else if (hit_whom_it_names(ev, step, f, why, size))
+			continue;
+		return false;
+	}
+	return true;
+}
+
+/* ---- and after them ---- */
+
+/* What it does to writes happened, and is over. A blip is not it: connections that a
+ * cut breaks are made again before anybody takes over. */
+static bool came_and_went(const struct fault_seen *f)
+{
+	const struct outage *o = &f->outage;
+
+	return o->any && o->ended && !o->running &&
+	       (*o->m.mechanism || o->hi_ns >= f->predicted.lo_ns || o->hi_ns >= BLIP_MS * NS_PER_MS);
+}
+
+/* Of what may come late: as long as the rules foresee it. */
+static int64_t foreseen(enum expect_metric metric, const struct fault_seen *f)
+{
+	bool late = metric == EXPECT_OUTAGE || metric == EXPECT_DOWNTIME || metric == EXPECT_RECOVERY ||
+		    metric == EXPECT_DUAL_PRIMARY;
+
+	return late && f->predicted.known && !came_and_went(f) ? f->predicted.hi_ns : 0;
+}
+
+bool watched_on(const struct judging *j, enum expect_metric metric, const struct fault_seen *f, char *why,
+		size_t size)
+{
+	int64_t least = foreseen(metric, f), from = f->rec->effective_ns ? f->rec->effective_ns : f->rec->injected_ns;
+	double most;
+
+	/* Of a length, what comes after the limit does not matter. */
+	if (metric != EXPECT_DUAL_PRIMARY && judging_bound(j, "at_most", &most) && most < (double)least)
+		least = json_whole(most);
+	if (least < AFTER_MS * NS_PER_MS)
+		least = AFTER_MS * NS_PER_MS;
+	/* Or it fell apart, and all of it was whole again: then it is over. */
+	if (j->m->end_ns - from >= least || f->redundant_ns > 0)
+		return true;
+	if (j->m->end_ns <= from)
+		snprintf(why, size, "the load had ended when fault %.60s took effect", f->rec->id);
+	else
+		snprintf(why, size, "the load ended %.1f s after fault %.60s, and what it does may show for %.1f s: what "
+			 "came then was not seen", in_s(j->m->end_ns - from), f->rec->id, in_s(least));
+	return false;
+}
