@@ -120,12 +120,13 @@ $(BUILD)/ordeal: $(BUILD)/harness/cmd/main.o $(BUILD)/libordeal.a
 $(BUILD)/test/%: $(BUILD)/harness/test/%.o $(TESTLIB) $(BUILD)/libordeal.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(SANFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+	$(Q)$(CC) $(SANFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -lcmocka
 
 # The linker puts what makes calls fail between the code and each call of the table.
 FAILPOINTS := harness/test/failpoints
-$(BUILD)/test/failpoints/failpoints_test: $(BUILD)/$(FAILPOINTS)/wraps.o
-$(BUILD)/test/failpoints/failpoints_test: LDLIBS += -Wl,--wrap=ferror \
+FAILPOINT_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %_test.c,$(wildcard $(FAILPOINTS)/*.c)))
+$(BUILD)/test/failpoints/failpoints_test: $(FAILPOINT_OBJS)
+$(BUILD)/test/failpoints/failpoints_test: LDLIBS += -Wl,--wrap=ferror,--wrap=clock_mono_ns,--wrap=clock_sleep_until \
 	$(shell sed -nE 's/^[CP]A[LR][LT].[^,]*, (\w+),.*/-Wl,--wrap=\1/p' $(FAILPOINTS)/table.h)
 
 # Every day: all unit tests, and whole runs against the memory system.
@@ -246,4 +247,4 @@ clean:
 	rm -rf build
 
 -include $(OBJS:.o=.d) $(FUZZOBJ:.o=.d) $(TESTLIB:.o=.d) $(BENCHES:%=$(BUILD)/harness/test/bench/%.d) \
-	$(TESTSRC:harness/test/%.c=$(BUILD)/harness/test/%.d) $(BUILD)/$(FAILPOINTS)/wraps.d
+	$(TESTSRC:harness/test/%.c=$(BUILD)/harness/test/%.d) $(FAILPOINT_OBJS:.o=.d)

@@ -48,6 +48,7 @@
 #include "test/lib/fault_help.h"
 
 #define UID "aaaaaaaa-0000-1111-2222-333333333333"
+#define NEXT_UID "bbbbbbbb-0000-1111-2222-333333333333" /* of the pod that takes its place */
 #define NODE "ordeal-node1"
 #define PEER "10.201.2.2" /* an address of the pod's own loopback, and of another node's pods */
 #define FREEZER "/sys/fs/cgroup/freezer"
@@ -75,6 +76,8 @@ static const struct variant variants[] = {
 	{"kill-pod", "{\"how\":\"crash\"}", true, true, false, NULL},
 	{"kill-pod", "{\"how\":\"crash\"}", false, true, false, NULL},
 	{"kill-pod", "{\"how\":\"force\"}", false, true, false, NULL},
+	{"rolling-restart", NULL, false, true, false, NULL},
+	{"claim-lost", NULL, false, true, false, NULL},
 	{VOLUME, "", true, false, false, NULL},
 	{"partition-node", "{\"api\":\"cut\",\"probes\":\"cut\"}", false, false, true, &kube_surroundings},
 	{"pause", NULL, false, false, false, &kube_surroundings},
@@ -95,7 +98,7 @@ struct said {
 };
 
 static struct machine {
-	char dir[64], state[100], data[512];
+	char dir[64], state[100], data[512], other[512]; /* data: of the pod's volume; other: of the next one's */
 	struct volume_store store;
 	pid_t pod, server;
 	bool fresh; /* the pod need not be made anew */
@@ -213,6 +216,43 @@ static bool no_account(void *arg, const char *token, const char **ns, const char
 	return false;
 }
 
+static void put(struct store *s, enum kind_id kind, const char *text)
+{
+	cJSON *o = cJSON_Parse(text);
+
+	assert_non_null(o);
+	store_put(s, kind, o);
+}
+
+static void put_pod(struct store *s, const char *uid)
+{
+	char *text = mem_fmt("{\"metadata\":{\"name\":\"db-0\",\"namespace\":\"trial\",\"uid\":\"%s\",\"ownerReferences\":["
+			     "{\"kind\":\"StatefulSet\",\"name\":\"db\",\"uid\":\"set\"}]},"
+			     "\"spec\":{\"nodeName\":\"" NODE "\",\"volumes\":[{\"persistentVolumeClaim\":{\"claimName\":\"c\"}}]},"
+			     "\"status\":{\"phase\":\"Running\",\"podIP\":\"10.201.1.2\",\"conditions\":[{\"type\":\"Ready\","
+			     "\"status\":\"True\"}]}}", uid);
+
+	put(s, KIND_POD, text);
+	free(text);
+}
+
+static void put_volume(struct store *s, const char *name, const char *path)
+{
+	char *text = mem_fmt("{\"metadata\":{\"name\":\"%s\",\"annotations\":{\"pv.kubernetes.io/provisioned-by\":"
+			     "\"ordeal.dev/loop\"}},\"spec\":{\"local\":{\"path\":\"%s\"}}}", name, path);
+
+	put(s, KIND_PERSISTENT_VOLUME, text);
+	free(text);
+}
+
+static void put_claim(struct store *s, const char *volume)
+{
+	char *text = mem_fmt("{\"metadata\":{\"name\":\"c\",\"namespace\":\"trial\"},\"spec\":{\"volumeName\":\"%s\"}}", volume);
+
+	put(s, KIND_PERSISTENT_VOLUME_CLAIM, text);
+	free(text);
+}
+
 /* What the engine does: its processes end, and its object goes. */
 static void delete_pod(void *arg, const char *ns, const char *name, int grace_s)
 {
@@ -227,12 +267,20 @@ static void delete_pod(void *arg, const char *ns, const char *name, int grace_s)
 	store_delete(arg, KIND_POD, ns, name);
 }
 
-static void put(struct store *s, enum kind_id kind, const char *text)
+/* What the controller of the pod's set does with these faults: a changed template, or
+ * a claim that is lost, makes another pod. */
+static void control(struct store *s)
 {
-	cJSON *o = cJSON_Parse(text);
+	const cJSON *set = store_get(s, KIND_STATEFUL_SET, "trial", "db"), *pod = store_get(s, KIND_POD, "trial", "db-0");
+	bool changed = json_path(set, "spec.template.metadata.annotations");
 
-	assert_non_null(o);
-	store_put(s, kind, o);
+	if (changed && pod && !strcmp(kube_meta(pod, "uid"), UID)) {
+		delete_pod(s, "trial", "db-0", 0);
+		put_pod(s, NEXT_UID);
+	} else if (!strcmp(v->fault, "claim-lost") && !pod && !store_get(s, KIND_PERSISTENT_VOLUME_CLAIM, "trial", "c")) {
+		put_claim(s, "v3");
+		put_pod(s, NEXT_UID);
+	}
 }
 
 /* The API server, in a process of its own that has no threads of ours. */
@@ -258,15 +306,16 @@ static pid_t start_server(void)
 	}
 	store_init(&store);
 	store_lock(&store);
-	put(&store, KIND_POD, "{\"metadata\":{\"name\":\"db-0\",\"namespace\":\"trial\",\"uid\":\"" UID "\"},"
-	    "\"spec\":{\"nodeName\":\"" NODE "\",\"volumes\":[{\"persistentVolumeClaim\":{\"claimName\":\"c\"}}]},"
-	    "\"status\":{\"phase\":\"Running\",\"podIP\":\"10.201.1.2\"}}");
-	put(&store, KIND_PERSISTENT_VOLUME_CLAIM, "{\"metadata\":{\"name\":\"c\",\"namespace\":\"trial\"},"
-	    "\"spec\":{\"volumeName\":\"v1\"}}");
+	put(&store, KIND_NAMESPACE, "{\"metadata\":{\"name\":\"trial\",\"labels\":{\"ordeal.dev/run\":\"r\"}}}");
+	put(&store, KIND_STATEFUL_SET, "{\"metadata\":{\"name\":\"db\",\"namespace\":\"trial\",\"uid\":\"set\"},"
+	    "\"spec\":{\"replicas\":1,\"template\":{\"metadata\":{}}}}");
+	put_pod(&store, UID);
+	put_claim(&store, "v1");
 	text = v->at && v->at->volume ? mem_fmt("{\"metadata\":{\"name\":\"v1\"},\"spec\":{%s}}", v->at->volume) :
 	       mem_fmt("{\"metadata\":{\"name\":\"v1\"},\"spec\":{\"local\":{\"path\":\"%s\"}}}", m.data);
 	put(&store, KIND_PERSISTENT_VOLUME, text);
 	free(text);
+	put_volume(&store, "v3", m.other);
 	put(&store, KIND_NODE, "{\"metadata\":{\"name\":\"" NODE "\",\"labels\":{\"node-role.kubernetes.io/control-plane\":"
 	    "\"\"}},\"status\":{\"addresses\":[{\"type\":\"InternalIP\",\"address\":\"10.201.3.1\"}]}}");
 	store_unlock(&store);
@@ -278,8 +327,12 @@ static pid_t start_server(void)
 	snprintf(path, sizeof(path), "%s/" DOCKER_KUBECONFIG, m.state);
 	if (!write_file(path, text) || write(ready[1], "x", 1) != 1)
 		_exit(1);
-	for (;;)
-		pause();
+	for (;;) {
+		store_lock(&store);
+		control(&store);
+		store_unlock(&store);
+		clock_sleep_until(clock_mono_ns() + NS_PER_MS);
+	}
 }
 
 static void write_member(void)
@@ -336,9 +389,11 @@ static void build(void)
 		fail_msg("cgroups: %s", strerror(errno));
 	m.store.root = "";
 	snprintf(m.store.dir, sizeof(m.store.dir), "%s/volumes", m.dir);
-	if (file_mkdirs(m.store.dir, &e) || volume_make(&m.store, "v1", INT64_C(24) << 20, about, &e))
+	if (file_mkdirs(m.store.dir, &e) || volume_make(&m.store, "v1", INT64_C(24) << 20, about, &e) ||
+	    volume_make(&m.store, "v3", INT64_C(8) << 20, about, &e))
 		fail_msg("%s", e.msg);
 	volume_data_path(&m.store, "v1", m.data);
+	volume_data_path(&m.store, "v3", m.other);
 	cJSON_Delete(about);
 	if (v->at && v->at->build && v->at->build(&ground, &e))
 		fail_msg("%s", e.msg);
@@ -353,7 +408,7 @@ static void demolish(void)
 	end_pod(m.server);
 	if (v->at && v->at->demolish)
 		v->at->demolish(&ground);
-	if (volume_remove(&m.store, "v1", &e))
+	if (volume_remove(&m.store, "v1", &e) || volume_remove(&m.store, "v3", &e))
 		print_message("# %s\n", e.msg);
 	in_cgroup("", pod);
 	rmdir(pod);
@@ -635,7 +690,7 @@ static void inject_and_heal(struct node *n, struct live *l)
 		if (!strcmp(v->fault, "partition-node"))
 			in_pod_network(packet_is_dropped);
 		failpoints->armed = getpid();
-		for (int i = 0; i < (kills ? 20 : 2) && !l->bites; i++) {
+		for (int i = 0; i < (kills ? 60 : 2) && !l->bites; i++) {
 			live_look(n, l, &e);
 			if (kills && !l->bites)
 				clock_sleep_until(clock_mono_ns() + NS_PER_MS);
@@ -680,7 +735,7 @@ static void remove_volumes(void)
 	struct err e = {0};
 
 	cJSON_ArrayForEach(it, all)
-		if (strcmp(json_str(it, "name", ""), "v1") && volume_remove(&m.store, json_str(it, "name", ""), &e))
+		if (strcmp(json_str(it, "name", ""), "v1") && strcmp(json_str(it, "name", ""), "v3") && volume_remove(&m.store, json_str(it, "name", ""), &e))
 			snprintf(said->why, sizeof(said->why), "recover fails: %.500s", e.msg);
 	_exit(0);
 }
