@@ -37,7 +37,6 @@ static const struct rule {
 	{KIND_STATEFUL_SET, "spec", FORBIDDEN, STS, NULL,
 	 {"replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit",
 	  "persistentVolumeClaimRetentionPolicy", "minReadySeconds"}, NULL},
-	{KIND_STATEFUL_SET, "spec.template", FORBIDDEN, NO_ROLLOUT, NULL, {NULL}, NULL},
 	{KIND_DEPLOYMENT, "spec.selector", INVALID, FIXED, NULL, {NULL}, NULL},
 	{KIND_DEPLOYMENT, "spec.template", FORBIDDEN, NO_ROLLOUT, NULL, {NULL}, NULL},
 	{KIND_JOB, "spec.selector", INVALID, FIXED, NULL, {NULL}, NULL},
