@@ -4,8 +4,10 @@
  *  - what it called healed is as it was before;
  *  - after a fresh process has recovered, everything is.
  * The machine is a small one of its own (PID and mount namespaces; a freezer, a
- * loop device, an API server; surroundings.h has others), so as root only. By default the first and the
- * last time of each line of code; all of them with ORDEAL_FAILPOINTS=all. */
+ * loop device, an API server; surroundings.h has others), so as root only. By
+ * default the first and the last time of each line of code, and kill -9 at every
+ * one where dies_everywhere(); all of them, in all ways, with
+ * ORDEAL_FAILPOINTS=all. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -875,6 +877,13 @@ static bool all_places(void)
 	return all && !strcmp(all, "all");
 }
 
+/* Quick enough for every day: an agent that dies anywhere in a pause, which stays,
+ * or while it kills, which cannot be taken back. */
+static bool dies_everywhere(void)
+{
+	return !strcmp(v->fault, "pause") || (!strcmp(v->fault, "kill-pod") && strstr(v->params, "crash"));
+}
+
 /* The first and the last time of each line, or all. */
 static bool chosen(const struct place *p, int n, int i)
 {
@@ -919,11 +928,11 @@ static void all_of(void)
 	p = mem_alloc((size_t)n * sizeof(*p));
 	memcpy(p, failpoints->v, (size_t)n * sizeof(*p));
 	for (int i = 0; i < n; i++) {
-		if (!chosen(p, n, i))
-			continue;
-		chose++;
+		bool one = chosen(p, n, i);
+
+		chose += one || dies_everywhere();
 		for (int how = FAIL_ONCE; how < FAILURES; how++)
-			if (chosen_way(&p[i], (enum failure)how))
+			if (one ? chosen_way(&p[i], (enum failure)how) : how == FAIL_KILLED && dies_everywhere())
 				try((enum failure)how, p, i);
 	}
 	print_message("# %s %s %s: %d calls, %d of them failed in %d ways, %.1f s\n", where(v), v->fault,
@@ -994,9 +1003,9 @@ enum { AT_ONCE = 4 };
 int main(int argc, char **argv)
 {
 	enum { N = ARRAY_LEN(variants) };
-	pid_t pids[N] = {0};
-	int outs[N], failed = 0, status;
-	size_t begun = 0;
+	pid_t pids[N] = {0}, pid;
+	int outs[N], results[N], failed = 0, status;
+	size_t begun = 0, ended = 0, told = 0;
 
 	if (geteuid() || access("/dev/loop-control", W_OK) || access(FREEZER, W_OK)) {
 		puts("1..0 # SKIP needs root, loop devices and a v1 freezer");
@@ -1010,17 +1019,27 @@ int main(int argc, char **argv)
 		return status != 0;
 	}
 	printf("1..%d\n", (int)N);
-	for (size_t done = 0; done < N; done++) {
-		for (; begun < N && begun < done + AT_ONCE; begun++) {
+	while (told < N) {
+		for (; begun < N && begun < ended + AT_ONCE; begun++) {
 			outs[begun] = memfd_create("said", MFD_CLOEXEC);
 			fflush(NULL);
 			pids[begun] = start_variant(&variants[begun], outs[begun]);
 		}
-		waitpid(pids[done], &status, 0);
-		tell(outs[done]);
-		failed += status != 0;
-		printf("%sok %d - %s %s %s\n", status ? "not " : "", (int)done + 1, where(&variants[done]),
-		       variants[done].fault, variants[done].params ? variants[done].params : "");
+		pid = wait(&status);
+		for (size_t i = 0; i < begun; i++)
+			if (pids[i] == pid) {
+				pids[i] = 0;
+				results[i] = status;
+				ended++;
+			}
+		for (; told < begun && !pids[told]; told++) {
+			const struct variant *of = &variants[told];
+
+			tell(outs[told]);
+			failed += results[told] != 0;
+			printf("%sok %d - %s %s %s\n", results[told] ? "not " : "", (int)told + 1, where(of), of->fault,
+			       of->params ? of->params : "");
+		}
 	}
 	return failed ? 1 : 0;
 }
