@@ -10,8 +10,9 @@
  * machine, whatever HOME and ORDEAL_CACHE were: a file each below `at`. So is
  * found what a run under another cache folder left. */
 
-/* Where an engine's register is: for root one of the machine, else one of the
- * user's, by the home that the machine knows him to have. */
+/* Where an engine's register is: below ORDEAL_REGISTER, for tests that are none of
+ * each other's business; else for root one of the machine, and for others one of
+ * the user's, by the home that the machine knows him to have. */
 int register_place(const char *engine, char at[PATH_MAX], struct err *e);
 
 /* Before a run makes anything in `folder`. Again is fine. */

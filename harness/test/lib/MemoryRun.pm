@@ -23,6 +23,7 @@ our $reports = "$dir/reports";
 delete $ENV{TAP_VERSION};
 $ENV{ORDEAL_HOME} = $root;
 $ENV{ORDEAL_CACHE} = "$dir/cache";
+$ENV{ORDEAL_REGISTER} = "$dir/register";
 plan skip_all => "no binary at $ordeal: run make" unless -x $ordeal;
 
 sub slurp {

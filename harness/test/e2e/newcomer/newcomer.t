@@ -87,6 +87,7 @@ sub on_trial {
 	$ENV{ORDEAL_HOME} = $tree;
 	$ENV{ORDEAL} = "$tree/build/ordeal";
 	$ENV{ORDEAL_CACHE} = "$dir/cache";
+	$ENV{ORDEAL_REGISTER} = "$dir/register";
 	run_or_say("it builds", "make -s -j2 -C '$tree' build/ordeal @tests") or return;
 	run_or_say("$_ passes", "cd '$tree' && $_") for @tests, map { "harness/test/unit/$_.t" } qw(layers circles);
 	like(scalar(qx($ENV{ORDEAL} list systems)), qr/^\s*redis-alone\s+one redis-server$/m, "the system is listed");

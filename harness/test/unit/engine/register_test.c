@@ -58,9 +58,27 @@ static void keeps_folders(void **state)
 	help_remove(dir);
 }
 
+static void has_a_place(void **state)
+{
+	char at[PATH_MAX];
+	struct err e = {0};
+
+	(void)state;
+	setenv("ORDEAL_REGISTER", "/x", 1);
+	assert_int_equal(register_place("local", at, &e), 0);
+	assert_string_equal(at, "/x/local");
+	unsetenv("ORDEAL_REGISTER");
+	setenv("HOME", "/elsewhere", 1);
+	/* Whatever HOME is. */
+	if (register_place("local", at, &e) == 0) {
+		assert_null(strstr(at, "elsewhere"));
+		assert_string_equal(strrchr(at, '/'), "/local");
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(keeps_folders)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(keeps_folders), cmocka_unit_test(has_a_place)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

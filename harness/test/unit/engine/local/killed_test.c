@@ -99,6 +99,8 @@ static void nothing_outlives_a_killed_driver(void **state)
 	(void)state;
 	snprintf(dir, sizeof(dir), "/tmp/ordeal-test.XXXXXX");
 	assert_non_null(mkdtemp(dir));
+	unsetenv("ORDEAL_REGISTER");
+	own_folders(dir);
 	pid = start_victim(dir);
 	all_processes(dir, &k);
 	assert_int_equal(k.n, 5); /* three members, two agents */
@@ -116,7 +118,7 @@ static void nothing_outlives_a_killed_driver(void **state)
 	while (still_there(&k) > 1 && clock_mono_ns() < end_ns)
 		nap();
 	assert_true(still_there(&k) <= 1);
-	setenv("ORDEAL_CACHE", dir, 1);
+	own_folders(dir);
 	assert_int_equal(OPS->open(&conf, &en, &e), 0);
 	assert_int_equal(OPS->lock(en, clock_mono_ns() + SOON_NS, &e), 0);
 	if (OPS->recover(en, found, &e))
@@ -143,10 +145,11 @@ static void found_from_another_home(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	assert_non_null(mkdtemp(other));
+	unsetenv("ORDEAL_REGISTER");
+	own_folders(other);
 	pid = start_victim(dir);
 	all_processes(dir, &k);
 	assert_int_equal(k.n, 5);
-	setenv("ORDEAL_CACHE", other, 1);
 	assert_int_equal(OPS->open(&conf, &en, &e), 0);
 	assert_int_equal(OPS->lock(en, clock_mono_ns() + SOON_NS, &e), 0);
 	if (OPS->recover(en, found, &e))
@@ -180,6 +183,8 @@ static void the_node_agent_ends_by_itself(void **state)
 	(void)state;
 	snprintf(dir, sizeof(dir), "/tmp/ordeal-test.XXXXXX");
 	assert_non_null(mkdtemp(dir));
+	unsetenv("ORDEAL_REGISTER");
+	own_folders(dir);
 	pid = start_victim(dir);
 	all_processes(dir, &k);
 	kill(pid, SIGKILL);

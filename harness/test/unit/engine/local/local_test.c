@@ -30,7 +30,8 @@ static void begin(struct place *p)
 	memset(p, 0, sizeof(*p));
 	snprintf(p->dir, sizeof(p->dir), "/tmp/ordeal-test.XXXXXX");
 	assert_non_null(mkdtemp(p->dir));
-	setenv("ORDEAL_CACHE", p->dir, 1);
+	unsetenv("ORDEAL_REGISTER");
+	own_folders(p->dir);
 	pthread_mutex_init(&p->lock, NULL);
 	p->told = cJSON_CreateArray();
 	open_engine(p);

@@ -49,6 +49,16 @@ static inline void read_fixture(struct place *p)
 	ok(p, manifest_read_dir(&p->arena, path, &p->m, &p->e));
 }
 
+/* A cache and a register in the test's own folder. */
+static inline void own_folders(const char *dir)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/register", dir);
+	setenv("ORDEAL_CACHE", dir, 1);
+	setenv("ORDEAL_REGISTER", path, 0);
+}
+
 static inline void open_engine(struct place *p)
 {
 	struct engine_conf conf = {.run_id = "test", .token = "0123456789abcdef",
@@ -92,7 +102,7 @@ static inline int victim(const char *dir)
 	struct place p = {0};
 
 	mem_copy_str(p.dir, sizeof(p.dir), dir);
-	setenv("ORDEAL_CACHE", dir, 1);
+	own_folders(dir);
 	open_engine(&p);
 	read_fixture(&p);
 	if (OPS->lock(p.en, clock_mono_ns(), &p.e) || OPS->up(p.en, &p.e) ||
