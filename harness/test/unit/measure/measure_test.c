@@ -110,6 +110,31 @@ static void test_effective_everywhere(void **state)
 	}
 }
 
+/* Nodes are stopped from beside the driver, all of them by one agent, which says what
+ * it saw of all. */
+static void test_effective_from_outside(void **state)
+{
+	static const char *const states[] = {"planned", "injecting", "effective"};
+	struct run r;
+
+	(void)state;
+	for (int told = 2; told <= 3; told++) {
+		begin(&r);
+		steady(&r.h, 2000);
+		for (int i = 0; i < told; i++) {
+			cJSON *e = synth_fault("off", "node-down", states[i], 10 * SEC);
+
+			json_set(e, "targets", cJSON_Parse("[{\"member\":\"m0\",\"node\":\"n0\"},{\"member\":\"m1\","
+							   "\"node\":\"n1\"}]"));
+			json_push(r.events, e);
+		}
+		measure(&r);
+		assert_int_equal(r.m.faults[0].rec->bites, told == 3);
+		assert_int_equal(r.m.broken, told == 2);
+		end(&r);
+	}
+}
+
 static void test_noise(void **state)
 {
 	struct run r;
@@ -292,6 +317,7 @@ int main(void)
 		cmocka_unit_test(test_redirections),
 		cmocka_unit_test(test_redirection_tables),
 		cmocka_unit_test(test_effective_everywhere),
+		cmocka_unit_test(test_effective_from_outside),
 		cmocka_unit_test(test_noise),
 		cmocka_unit_test(test_queue_is_no_noise),
 		cmocka_unit_test(test_broken),
