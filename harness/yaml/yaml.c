@@ -36,6 +36,8 @@ struct frame {
 struct reader {
 	struct arena *a;
 	const char *file;
+	const char *data;
+	size_t len;
 	yaml_parser_t parser;
 	struct frame stack[YAML_DEPTH_MAX];
 	size_t depth, nodes;
@@ -68,6 +70,19 @@ static int mark_error(struct reader *r, const yaml_mark_t *at, struct err *e, co
 		       what);
 }
 
+/* What is no text has a place in the file only, in bytes. */
+static int reader_error(struct reader *r, struct err *e)
+{
+	size_t line = 1, column = 1, at = r->parser.problem_offset;
+
+	for (size_t i = 0; i < at && i < r->len; i++) {
+		column = r->data[i] == '\n' ? 1 : column + 1;
+		line += r->data[i] == '\n';
+	}
+	return err_set(e, ERR_INPUT, "%s:%zu:%zu: no YAML text: %s", r->file, line, column,
+		       r->parser.problem ? r->parser.problem : "unreadable");
+}
+
 /* libyaml's own message, with a remedy for the mistakes that are common. */
 static int parser_error(struct reader *r, struct err *e)
 {
@@ -76,8 +91,7 @@ static int parser_error(struct reader *r, struct err *e)
 	const char *remedy = "";
 
 	if (p->error == YAML_READER_ERROR)
-		return err_set(e, ERR_INPUT, "%s: byte %zu: no YAML text: %s", r->file,
-			       p->problem_offset + 1, problem);
+		return reader_error(r, e);
 	if (p->error == YAML_MEMORY_ERROR)
 		return err_set(e, ERR_BROKEN, "%s: out of memory", r->file);
 	if (strstr(problem, "character that cannot start any token"))
@@ -381,7 +395,7 @@ static int on_event(struct reader *r, const yaml_event_t *ev, bool *end, struct 
 static int read_bytes(struct arena *a, const char *name, const char *data, size_t len,
 		      struct ynode ***docs, size_t *n, struct err *e)
 {
-	struct reader r = {.a = a};
+	struct reader r = {.a = a, .data = data, .len = len};
 	yaml_event_t ev;
 	bool end = false;
 	int rc = 0;

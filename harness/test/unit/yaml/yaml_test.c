@@ -111,8 +111,9 @@ static void test_refused(void **state)
 			     "']'"},
 		{"a: \"x", "t.yaml:1:6: while scanning a quoted scalar, found unexpected end of "
 			   "stream"},
-		{"a: \x01", "t.yaml: byte 4: no YAML text: control characters are not allowed"},
-		{"a: \xff\xfe", "t.yaml: byte 4: no YAML text: invalid leading UTF-8 octet"},
+		{"a: \x01", "t.yaml:1:4: no YAML text: control characters are not allowed"},
+		{"a: 1\nb: \x01", "t.yaml:2:4: no YAML text: control characters are not allowed"},
+		{"a: \xff\xfe", "t.yaml:1:4: no YAML text: invalid leading UTF-8 octet"},
 		{"- a\nb: 1", NULL},
 		{"a: 'x\n", NULL},
 		{"%YAML 9.9\n---\na: 1", NULL},
