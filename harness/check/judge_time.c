@@ -222,12 +222,14 @@ static enum verdict recovered(const struct judging *j, const struct fault_seen *
 
 static void recovered_words(const struct judging *j, const struct fault_seen *f, struct judged *r)
 {
+	int64_t watched = f->rec->effective_ns ? j->m->end_ns - f->rec->effective_ns : 0;
+
 	if (f->redundant_ns >= 0)
 		judged_as(r, r->verdict, "fault %s: all members were following one primary again after %.0f ms",
 			  f->rec->id, in_ms(f->redundant_ns));
 	else
 		judged_as(r, r->verdict, "redundancy was not back within the %.0f ms that were watched%s%s",
-			  in_ms(f->rec->effective_ns ? j->m->end_ns - f->rec->effective_ns : 0),
+			  in_ms(watched > 0 ? watched : 0),
 			  *f->redundant_why ? ": " : "", f->redundant_why);
 	if (f->apart_before)
 		judged_also(r, "; they did not when it was injected");
