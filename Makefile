@@ -50,7 +50,8 @@ OBJS    := $(SRCS:%.c=$(BUILD)/%.o)
 LIBOBJS := $(filter-out $(BUILD)/harness/cmd/main.o,$(OBJS))
 TESTSRC := $(call find,harness/test,*_test.c)
 TESTS   := $(TESTSRC:harness/test/%.c=$(BUILD)/test/%)
-TESTLIB := $(patsubst %.c,$(BUILD)/%.o,$(wildcard harness/test/lib/*.c harness/test/fuzz/targets.c harness/test/fuzz/report.c))
+FUZZED  := $(filter-out %_test.c,$(wildcard harness/test/fuzz/*.c))
+TESTLIB := $(patsubst %.c,$(BUILD)/%.o,$(wildcard harness/test/lib/*.c) $(FUZZED))
 SCRIPTS := $(call find,harness/test,*.t)
 BENCHES := $(patsubst harness/test/bench/%.c,%,$(wildcard harness/test/bench/*.c))
 
@@ -58,9 +59,8 @@ FUZZ_CC ?= clang-14
 FUZZ_SECONDS ?= 60
 FUZZ_SAN := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 FUZZERS := $(patsubst harness/test/fuzz/entry/%.c,fuzz-%,$(wildcard harness/test/fuzz/entry/*.c))
-FUZZOBJ := $(patsubst %.c,build/fuzz/%.o,harness/test/fuzz/targets.c harness/test/fuzz/report.c \
-	   $(call find,$(addprefix harness/,base yaml manifest history scenario memoryd system load fault measure check \
-	   report),*.c))
+FUZZOBJ := $(patsubst %.c,build/fuzz/%.o,$(FUZZED) $(call find,$(addprefix harness/,base yaml manifest history \
+	   scenario memoryd system load fault kube apiserver measure check report),*.c))
 # A run's two files are longer than what the parsers are fed.
 FUZZ_LEN = $(if $(filter report,$(1)),40000,4096)
 

@@ -15,6 +15,7 @@
 #include "manifest/parts.h"
 #include "scenario/scenario.h"
 #include "manifest/settings.h"
+#include "test/fuzz/api.h"
 #include "test/fuzz/report.h"
 #include "yaml/yaml.h"
 
@@ -334,6 +335,7 @@ const struct fuzz_target fuzz_targets[] = {
 	{"inside", fuzz_inside, NULL},
 	{"history", fuzz_history, NULL},
 	{"report", fuzz_report, fuzz_report_mutate},
+	{"api", fuzz_api, NULL},
 	{NULL, NULL, NULL},
 };
 
