@@ -12,6 +12,7 @@
 #include "base/httpd.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/random.h"
 
 enum { SHORT_BYTES = 4096 };
 #define HELD "too many requests: more is under way or not taken yet than this server holds, please try again later"
@@ -245,6 +246,21 @@ static enum MHD_Result store_it(struct call *rq, int status, const cJSON *was, c
 	return found(rq, status, store_put(c->store, rq->kind->id, body));
 }
 
+/* From metadata.generateName, as the API server does (SimpleNameGenerator). */
+static void make_name(cJSON *body)
+{
+	enum { BASE_BYTES = 58, SUFFIX_BYTES = 5 };
+	cJSON *meta = cJSON_GetObjectItemCaseSensitive(body, "metadata");
+	char name[BASE_BYTES + SUFFIX_BYTES + 1], suffix[SUFFIX_BYTES + 1];
+	const char *base = json_str(meta, "generateName", "");
+
+	if (!*base || *json_str(meta, "name", ""))
+		return;
+	random_hex(suffix, SUFFIX_BYTES);
+	snprintf(name, sizeof(name), "%.*s%s", BASE_BYTES, base, suffix);
+	json_set_str(meta, "name", name);
+}
+
 static enum MHD_Result create(struct call *rq, cJSON *body)
 {
 	const char *wrong = disagrees(rq, body), *name;
@@ -253,6 +269,7 @@ static enum MHD_Result create(struct call *rq, cJSON *body)
 		cJSON_Delete(body);
 		return call_refuse(rq, 400, "BadRequest", "%s", wrong);
 	}
+	make_name(body);
 	name = json_str(json_get(body, "metadata"), "name", "");
 	if (*name && store_get(rq->s->conf->store, rq->kind->id, rq->ns, name)) {
 		cJSON_Delete(body);
@@ -346,6 +363,16 @@ static enum MHD_Result delete_all(struct call *rq)
 	return call_answer(rq, 200, list);
 }
 
+/* Lists are replaced by either, as those are that systems patch: labels and
+ * annotations are maps. */
+static bool merges(const struct call *rq)
+{
+	const char *type = MHD_lookup_connection_value(rq->conn, MHD_HEADER_KIND, "Content-Type");
+
+	return !type || strstr(type, "merge-patch+json") || !strncmp(type, "application/json;", 17) ||
+	       !strcmp(type, "application/json");
+}
+
 enum MHD_Result call_write(struct call *rq)
 {
 	const char *method = rq->is.method;
@@ -353,6 +380,10 @@ enum MHD_Result call_write(struct call *rq)
 
 	if (!strcmp(method, "DELETE"))
 		return rq->name ? delete_one(rq, rq->sent) : delete_all(rq);
+	if (!strcmp(method, "PATCH") && !merges(rq))
+		return call_refuse(rq, 415, "UnsupportedMediaType", "%s", "the body of the request was in an unknown format - "
+				   "accepted media types include: application/merge-patch+json, "
+				   "application/strategic-merge-patch+json");
 	if (!cJSON_IsObject(rq->sent))
 		return call_refuse(rq, 400, "BadRequest", "%s", rq->body.len ? "the body is no JSON object" : "no body");
 	body = rq->sent;

@@ -106,7 +106,12 @@ static void table(void **state)
 /* Rights that let a request through do not make another of it. */
 static void verbs_do_what_they_say(void **state)
 {
+	static const char *const types[] = {"application/json-patch+json", "application/apply-patch+yaml",
+					    "application/merge-patch+json; charset=utf-8",
+					    "application/strategic-merge-patch+json"};
+	struct buf answer = {0};
 	struct place p;
+	int fd;
 
 	(void)state;
 	begin(&p, 0);
@@ -128,6 +133,24 @@ static void verbs_do_what_they_say(void **state)
 			 422);
 	assert_int_equal(ask(&p, "t-core", "PATCH", MAPS "/c", "{\"metadata\":\"none\"}"), 400);
 	assert_int_equal(ask(&p, "t-core", "POST", MAPS "/c", "{\"metadata\":{\"name\":\"c\"}}"), 405);
+	/* A name is made up where only its beginning is given. */
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(ask(&p, "t-creator", "POST", MAPS, "{\"metadata\":{\"generateName\":\"made-\"}}"), 201);
+	assert_int_equal(ask(&p, "t-creator", "POST", MAPS, "{\"metadata\":{\"generateName\":\"Made_\"}}"), 422);
+	assert_int_equal(ask_for(&p, "t-core", "GET", MAPS, "", &answer), 200);
+	assert_non_null(strstr(buf_cstr(&answer), "\"name\":\"made-"));
+	/* A patch of a kind that is not served is not taken for another. */
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		char *text = mem_fmt("PATCH " MAPS "/c HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t-core\r\nContent-Type: %s\r\n"
+				     "Content-Length: 18\r\n\r\n{\"data\":{\"a\":\"b\"}}", types[i]);
+
+		fd = open_socket(&p);
+		put(fd, text);
+		assert_int_equal(status_of(fd, &answer), i < 2 ? 415 : 200);
+		close(fd);
+		free(text);
+	}
+	buf_free(&answer);
 	end(&p);
 }
 
