@@ -234,8 +234,8 @@ int resolve_host(const struct resolver *r, const char *host, int64_t until_ns,
 	ares_destroy(channel);
 	if (a == ANSWER_FOUND)
 		return 0;
-	snprintf(error, size, a == ANSWER_NONE ? "%.60s does not exist" :
-		 a == ANSWER_REFUSED ? "the name server has no answer for %.40s" :
-		 "no answer in time for %.50s", host);
+	snprintf(error, size, a == ANSWER_NONE ? "%s does not exist" :
+		 a == ANSWER_REFUSED ? "the name server has no answer for %s" :
+		 "no answer in time for %s", host);
 	return -1;
 }

@@ -14,7 +14,8 @@
  * time from another port. Nothing is cached: each new connection resolves
  * anew, as a client does. */
 
-enum { RESOLVE_ADDR_MAX = 64 };
+/* The second: the longest name, and what is said of it. */
+enum { RESOLVE_ADDR_MAX = 64, RESOLVE_WHY_MAX = 320 };
 
 struct resolver {
 	const char *resolv_conf; /* a file; NULL: the one in /etc */

@@ -20,9 +20,12 @@ struct check_budget {
 	size_t memory_bytes;
 };
 
+/* All that a checker can have found, with its counts, fits. */
+enum { CHECK_WHY_BYTES = 600 };
+
 struct check_result {
 	enum verdict verdict;
-	char why[400];   /* one sentence */
+	char why[CHECK_WHY_BYTES]; /* one sentence */
 	cJSON *witness;  /* smallest one found: array of sentences or operations; NULL; owned */
 };
 
@@ -46,7 +49,7 @@ struct judged {
 	enum verdict verdict;
 	double measured, limit; /* in `unit`; NAN: none */
 	char unit[8];           /* "ms", "count", "bool" */
-	char why[600];
+	char why[CHECK_WHY_BYTES];
 	cJSON *detail;          /* witness, figures; owned; may be NULL */
 	const struct noise *noise; /* in the time that it is about; borrowed; NULL: the whole load's */
 };

@@ -67,7 +67,8 @@ enum op_error {
 	OP_ERR_OTHER, /* the server's own */
 };
 
-enum { OP_ERROR_MAX = 96 };
+/* A class, the longest name of a host (253), and what is said of it. */
+enum { OP_ERROR_MAX = 352 };
 /* No value: none that JSON carries exactly, for others' values may be negative. */
 #define OP_NO_VALUE INT64_MIN
 
@@ -171,7 +172,7 @@ void history_free(struct history *h);
 /* The line format of history.jsonl (see doc/HISTORY.md). op_to_line writes
  * one line with its newline into out (returns its length; size >=
  * OP_LINE_MAX). */
-enum { OP_LINE_MAX = 1024 };
+enum { OP_LINE_MAX = 2048 };
 size_t op_to_line(const struct op *op, char *out, size_t size);
 int op_from_json(const cJSON *o, struct op *op, struct err *e);
 

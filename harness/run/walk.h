@@ -1,6 +1,7 @@
 #ifndef ORDEAL_RUN_WALK_H
 #define ORDEAL_RUN_WALK_H
 
+#include "history/sample.h"
 #include "run/injection.h"
 #include "run/job.h"
 #include "run/run.h"
@@ -19,7 +20,7 @@ struct walk {
 	size_t njobs;
 	int64_t fault_bit_ns; /* when the last fault was seen to bite */
 	bool broke;           /* redundancy was seen broken since then */
-	char primary[64];     /* who was primary when the last fault was planned */
+	char primary[MEMBER_NAME_BYTES]; /* when the last fault was planned */
 };
 
 /* All steps, and then the time of those faults that have one. Returns 0, or

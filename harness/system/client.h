@@ -43,7 +43,7 @@ struct final_read {
 	 * told everything: whether it was entitled to is judged by that. */
 	struct final_answer {
 		char address[64]; /* as in op->via */
-		char member[64];  /* "": which it is, its address has to tell */
+		char member[MEMBER_NAME_BYTES]; /* "": which it is, its address has to tell */
 		enum role role;
 		uint32_t shard;   /* as in struct op */
 	} *answers;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "history/op.h"
 
 /* One question to a member's HTTP interface, in two halves, so that one
  * thread can ask others in between and all share one deadline. until_ns is
@@ -15,7 +16,7 @@ struct http_call {
 	CURLM *multi;
 	CURL *easy; /* NULL: none; error says why */
 	struct buf answer;
-	char error[96];
+	char error[OP_ERROR_MAX];
 };
 
 /* Connects and asks "GET path", or, with a body of JSON, "POST path"; waits

@@ -297,14 +297,15 @@ int kube_load_agent_wait(struct kube *k, struct err *e)
 static int place_beside(struct kube *k, cJSON *object, bool *skip, struct err *e)
 {
 	cJSON *spec = cJSON_GetObjectItem(object, "spec"), *requests;
-	char name[80];
+	char *name;
 
 	(void)e;
 	*skip = strcmp(json_str(object, "kind", ""), "Pod") != 0; /* its Secret is there */
 	if (*skip)
 		return 0;
-	snprintf(name, sizeof(name), KUBE_LOAD_POD "-%s", k->beside_group);
+	name = mem_fmt(KUBE_LOAD_POD "-%s", k->beside_group);
 	json_set_str(cJSON_GetObjectItem(object, "metadata"), "name", name);
+	free(name);
 	json_set_str(spec, "nodeName", k->beside_node);
 	cJSON_DeleteItemFromObject(spec, "affinity");
 	requests = cJSON_GetObjectItem(
@@ -319,11 +320,14 @@ int kube_engine_load_beside(struct engine *en, const char *group, const char *no
 {
 	struct kube *k = (struct kube *)en;
 	char agent[64];
+	int r;
 
-	mem_copy_str(k->beside_group, sizeof(k->beside_group), group);
-	mem_copy_str(k->beside_node, sizeof(k->beside_node), node);
-	snprintf(agent, sizeof(agent), "load/%s", group);
-	if (kube_connect(k, false, e) || kube_apply_template(k, "load-agent.yaml", place_beside, e))
+	if (kube_connect(k, false, e))
 		return -1;
-	return kube_agent_wait(k, agent, deadline_ns, e);
+	k->beside_group = group;
+	k->beside_node = node;
+	r = kube_apply_template(k, "load-agent.yaml", place_beside, e);
+	k->beside_group = k->beside_node = NULL;
+	snprintf(agent, sizeof(agent), "load/%s", group);
+	return r ? -1 : kube_agent_wait(k, agent, deadline_ns, e);
 }

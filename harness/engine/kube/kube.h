@@ -43,7 +43,7 @@ struct kube {
 	cJSON *classes, *drivers; /* the cluster's, as last seen */
 	struct images images;
 	char agent_image[256];
-	char beside_group[32], beside_node[128]; /* of the second load agent */
+	const char *beside_group, *beside_node; /* of the second load agent, while it is placed */
 
 	struct agent_pod *agents; /* as last seen */
 	size_t nagents, agents_alloc;

@@ -86,7 +86,7 @@ static PGconn *open_host(const struct pg_login *l, const char *host, int64_t unt
 {
 	int64_t from = clock_mono_ns(), resolved;
 	enum pg_end end;
-	char why[120];
+	char why[RESOLVE_WHY_MAX];
 	PGconn *c;
 
 	if (resolve_host(NULL, host, until_ns, cost->address, why, sizeof(why))) {
@@ -105,7 +105,7 @@ static PGconn *open_host(const struct pg_login *l, const char *host, int64_t unt
 		return c;
 	}
 	if (end == PG_TIMEOUT)
-		snprintf(error, size, "timeout: no connection to %.40s in time", host);
+		snprintf(error, size, "timeout: no connection to %s in time", host);
 	else
 		pg_brief(error, size, "connect", c ? PQerrorMessage(c) : "out of memory");
 	pg_drop(c);

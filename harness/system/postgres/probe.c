@@ -176,7 +176,7 @@ static bool serves(const struct sample *s)
  * connections. */
 static bool locate(char address[64], const char *host, int64_t until_ns, char *error, size_t size)
 {
-	char why[80];
+	char why[RESOLVE_WHY_MAX];
 
 	if (address[0] || !resolve_host(NULL, host, until_ns, address, why, sizeof(why)))
 		return true;
@@ -193,7 +193,7 @@ static void ask_sync_mode(struct probe *p, struct sample *s, int64_t until_ns)
 	struct http_call call = {0};
 	const cJSON *mode;
 	cJSON *config;
-	char why[96];
+	char why[OP_ERROR_MAX];
 
 	if (!p->sync_known && locate(p->address, p->login.host, until_ns, why, sizeof(why))) {
 		http_begin(&call, p->address, p->patroni_port, "/config", NULL, until_ns);

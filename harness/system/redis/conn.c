@@ -34,7 +34,7 @@ static void not_connected(const char *ip, int port, char *error, size_t size)
 struct redis_conn *redis_open(const char *host, int port, int64_t until_ns,
 			      struct redis_cost *cost, char *error, size_t size)
 {
-	char ip[RESOLVE_ADDR_MAX], why[120];
+	char ip[RESOLVE_ADDR_MAX], why[RESOLVE_WHY_MAX];
 	int64_t from = clock_mono_ns(), resolved;
 	struct redis_cost none = {0};
 	struct redis_conn *c;

@@ -273,7 +273,7 @@ static void was_asked(struct server *s, const char *want)
 
 static void found(struct server *s, const char *host, const char *want, const char *asked)
 {
-	char out[RESOLVE_ADDR_MAX], why[120] = "";
+	char out[RESOLVE_ADDR_MAX], why[RESOLVE_WHY_MAX] = "";
 
 	forget(s);
 	if (resolve_host(&s->r, host, clock_mono_ns() + LONG_NS, out, why, sizeof(why)))
@@ -321,7 +321,7 @@ static void test_listed(void **state)
 
 static void not_found(struct server *s, const char *host, int64_t within_ns, const char *want)
 {
-	char out[RESOLVE_ADDR_MAX], why[120] = "";
+	char out[RESOLVE_ADDR_MAX], why[RESOLVE_WHY_MAX] = "";
 
 	assert_int_equal(resolve_host(&s->r, host, clock_mono_ns() + within_ns, out, why,
 				      sizeof(why)), -1);
@@ -331,11 +331,19 @@ static void not_found(struct server *s, const char *host, int64_t within_ns, con
 
 static void test_not_found(void **state)
 {
+	char name[256], want[RESOLVE_WHY_MAX];
 	struct server *s = *state;
 
 	not_found(s, "nobody", LONG_NS, "nobody does not exist");
 	not_found(s, "broken.test.", LONG_NS, "the name server has no answer for broken.test.");
 	not_found(s, "a..b.c.", LONG_NS, "does not exist");
+	/* However long, no part of a name is left out. */
+	memset(name, 'n', sizeof(name));
+	for (size_t i = 63; i < 253; i += 64)
+		name[i] = '.';
+	mem_copy_str(name + 253, sizeof(name) - 253, ".");
+	snprintf(want, sizeof(want), "%s does not exist", name);
+	not_found(s, name, LONG_NS, want);
 }
 
 /* A domain whose servers fail does not hide those after it. */
@@ -430,7 +438,7 @@ static void test_no_server(void **state)
 {
 	struct server *s = *state;
 	struct resolver r = s->r;
-	char out[RESOLVE_ADDR_MAX], why[120] = "";
+	char out[RESOLVE_ADDR_MAX], why[RESOLVE_WHY_MAX] = "";
 
 	r.port = 1;
 	assert_int_equal(resolve_host(&r, "db.", clock_mono_ns() + LONG_NS, out, why, sizeof(why)),
@@ -446,7 +454,7 @@ static void test_hostile_packets(void **state)
 
 	atomic_store(&s->hostile, true);
 	for (int i = 0; i < 2000; i++) {
-		char out[RESOLVE_ADDR_MAX], why[120] = "";
+		char out[RESOLVE_ADDR_MAX], why[RESOLVE_WHY_MAX] = "";
 		int64_t until_ns = clock_mono_ns() + 2 * NS_PER_MS;
 
 		if (!resolve_host(&s->r, "db.prod.svc.test.", until_ns, out, why, sizeof(why)))

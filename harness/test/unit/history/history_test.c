@@ -320,6 +320,32 @@ static void test_sort(void **state)
 	history_free(&h);
 }
 
+/* A class, the longest name, and what is said of it; in the longest line. */
+static void test_longest(void **state)
+{
+	struct op op = example();
+	char name[254], detail[300];
+
+	(void)state;
+	memset(name, 'h', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	snprintf(detail, sizeof(detail), "the name server has no answer for %s", name);
+	op_error_set(&op, OP_ERR_DNS, detail);
+	assert_string_equal(op.error + strlen("dns: "), detail);
+	round_trip(&op);
+	memset(op.error, '"', sizeof(op.error) - 1);
+	memset(op.via, '"', sizeof(op.via) - 1);
+	op.f = OP_RECEIVE;
+	op.scenario = op.process = INT32_MAX;
+	op.group = op.shard = UINT16_MAX;
+	op.value = op.expect = -(INT64_C(1) << 53);
+	op.key = op.partition = op.offset = op.tag = INT64_C(1) << 53;
+	op.partition--;
+	op.redelivered = true;
+	op.acked = OP_ACK_SENT;
+	round_trip(&op);
+}
+
 static void test_many(void **state)
 {
 	struct fixture *f = *state;
@@ -374,6 +400,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test_setup_teardown(test_read, setup, teardown),
 		cmocka_unit_test(test_sort),
+		cmocka_unit_test(test_longest),
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test(test_events_of),
 	};

@@ -24,6 +24,7 @@ struct engine {
 	struct engine_base base;
 	const char *ends;
 	int64_t until_ns;
+	const char *set; /* in place of "m" */
 	int status; /* of an undoing, and what it is answered */
 	const char *answer;
 };
@@ -34,7 +35,8 @@ static int pods(struct engine *en, struct pods *out, struct err *e)
 	for (int i = 0; i < 3; i++) {
 		struct pod *p = VEC_PUSH(out->v, out->n, out->alloc);
 
-		snprintf(p->name, sizeof(p->name), "m-%d", i);
+		snprintf(p->name, sizeof(p->name), "%s-%d", en->set ? en->set : "m", i);
+		snprintf(p->node, sizeof(p->node), "n");
 		p->ready = true;
 		p->deleting = !strcmp(p->name, en->ends) && clock_mono_ns() < en->until_ns;
 	}
@@ -55,6 +57,8 @@ static int nodes(struct engine *en, struct nodes *out, struct err *e)
 static int call(struct engine *en, const char *agent, const char *method, const char *path, const char *body,
 		int64_t timeout_ns, struct buf *answer, int *status, struct err *e)
 {
+	const char *set = en->set ? en->set : "m";
+
 	(void)agent, (void)body, (void)timeout_ns, (void)e;
 	*status = 200;
 	if (!strcmp(method, "DELETE")) {
@@ -63,11 +67,12 @@ static int call(struct engine *en, const char *agent, const char *method, const 
 		return 0;
 	}
 	if (!strcmp(path, "/v1/status"))
-		buf_str(answer, "{\"redundant\":true,\"members\":["
-			"{\"m\":\"m-0\",\"role\":\"primary\",\"ok\":true,\"writable\":true},"
-			"{\"m\":\"m-1\",\"role\":\"replica\",\"ok\":true},{\"m\":\"m-2\",\"role\":\"replica\",\"ok\":true}]}");
+		buf_fmt(answer, "{\"redundant\":true,\"members\":["
+			"{\"m\":\"%s-0\",\"role\":\"primary\",\"ok\":true,\"writable\":true},"
+			"{\"m\":\"%s-1\",\"role\":\"replica\",\"ok\":true},"
+			"{\"m\":\"%s-2\",\"role\":\"replica\",\"ok\":true}]}", set, set, set);
 	else
-		buf_fmt(answer, "{\"mono_ns\":%lld}", (long long)clock_mono_ns());
+		buf_fmt(answer, "{\"mono_ns\":%lld,\"bites\":true}", (long long)clock_mono_ns());
 	return 0;
 }
 
@@ -168,11 +173,68 @@ static void test_an_ending_pod_meets_nothing(void **state)
 	}
 }
 
+/* Whether a failover was seen after a fault at the primary, which serves on. */
+static bool fails_over(const char *set)
+{
+	static const struct engine_ops ops = {.pods = pods, .nodes = nodes, .call = call};
+	struct engine en = {.base = {.ops = &ops}, .ends = "", .set = set};
+	static const volatile int interrupted;
+	struct stage st = {.en = &en, .ops = &ops, .interrupted = &interrupted};
+	struct step steps[] = {{.kind = STEP_FAULT, .fault = "pause", .id = "f", .target = "primary"},
+			       {.kind = STEP_AWAIT, .await = AWAIT_FAILOVER, .duration_ns = 200 * MS}};
+	struct plan plan = {.sc = {.steps = steps, .nsteps = 1}};
+	struct walk *w = mem_alloc(sizeof(*w));
+	char path[] = "/tmp/walk_testXXXXXX";
+	struct arena a = {0};
+	struct ynode **docs;
+	struct buf b = {0};
+	struct err e = {0};
+	int fd = mkstemp(path);
+	bool seen;
+	size_t n;
+
+	assert_true(fd >= 0);
+	close(fd);
+	w->st = &st;
+	w->p = &plan;
+	if (yaml_read_text(&a, "test", "{fault: pause, target: primary}", &docs, &n, &e) ||
+	    event_log_open(&st.events, path, &e))
+		fail_msg("%s", e.msg);
+	steps[0].params = docs[0];
+	if (walk_steps(w, &e))
+		fail_msg("%s", e.msg);
+	/* As it is once there was time for all members to answer. */
+	w->fault_bit_ns = 0;
+	w->broke = true;
+	plan.sc.steps = &steps[1];
+	if (walk_steps(w, &e) || event_log_close(&st.events, &e) || file_read(path, &b, &e))
+		fail_msg("%s", e.msg);
+	seen = !strstr(buf_cstr(&b), "not seen within");
+	unlink(path);
+	buf_free(&b);
+	arena_free(&a);
+	injection_free(&w->inj[0]);
+	free(w);
+	return seen;
+}
+
+static void test_whoever_stays_primary_is_no_failover(void **state)
+{
+	char longest[MEMBER_NAME_BYTES];
+
+	(void)state;
+	memset(longest, 'p', sizeof(longest));
+	longest[sizeof(longest) - 3] = '\0'; /* with "-0" it has 253 characters */
+	assert_false(fails_over("m"));
+	assert_false(fails_over(longest));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_ending_pod_meets_nothing),
 		cmocka_unit_test(test_a_fault_that_was_not_on_all_the_time_voids_the_trial),
+		cmocka_unit_test(test_whoever_stays_primary_is_no_failover),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,7 +72,7 @@ static void a_call_gives_up_before_its_deadline(void **state)
 static void a_mismatch_is_a_refusal(void **state)
 {
 	struct op op = {.f = OP_CAS, .outcome = OP_INFO};
-	char line[300];
+	char line[OP_ERROR_MAX + 50];
 
 	(void)state;
 	call_mismatch(&op, "the value was %d", 3);
@@ -117,6 +117,21 @@ static void what_nobody_wrote_is_absent(void **state)
 	final_read_free(&r);
 }
 
+/* By a name that is cut nobody would find it among the members. */
+static void whoever_answered_has_its_whole_name(void **state)
+{
+	struct member m = {.host = "10.0.0.1"};
+	const struct access acc = {.members = &m, .n = 1};
+	struct final_read r;
+
+	(void)state;
+	memset(m.name, 'm', sizeof(m.name) - 1);
+	final_read_begin(&r, 0);
+	final_read_answered(&r, &acc, "10.0.0.1:5432", "10.0.0.1", ROLE_PRIMARY, 0);
+	assert_string_equal(r.answers[0].member, m.name);
+	final_read_free(&r);
+}
+
 static void settings_are_told_in_one_language(void **state)
 {
 	static const struct {
@@ -149,6 +164,7 @@ int main(void)
 		cmocka_unit_test(a_mismatch_is_a_refusal),
 		cmocka_unit_test(a_payload_has_its_length),
 		cmocka_unit_test(what_nobody_wrote_is_absent),
+		cmocka_unit_test(whoever_answered_has_its_whole_name),
 		cmocka_unit_test(settings_are_told_in_one_language),
 	};
 
