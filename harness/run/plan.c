@@ -299,16 +299,38 @@ static int check_mix(const struct plan *p, const struct ynode *load, struct err 
 /* A checker of what the load does not do would find nothing, ever. */
 static int check_checkers(const struct plan *p, struct err *e)
 {
+	uint32_t ops = load_spec_ops(&p->sc.load);
 	char lacking[OP_SET_MAX];
 
 	for (size_t i = 0; i < p->sc.nexpects; i++) {
 		const struct expectation *x = &p->sc.expects[i];
 		const struct checker_ops *c = x->checker ? checker_find(x->checker) : NULL;
-		uint32_t none = c ? c->needs & ~load_spec_ops(&p->sc.load) : 0;
+		uint32_t none = c ? c->needs & ~ops : 0;
 
 		if (none)
 			return yaml_error(x->at, e, "the checker %s judges what the load does not do: give %s a "
 					  "weight in its mix", x->checker, op_set_text(none, lacking));
+		if (c && !(c->about & OP_WRITES & ops))
+			return yaml_error(x->at, e, "the checker %s judges what the load does not do: give one of %s "
+					  "a weight in its mix", x->checker,
+					  op_set_text(c->about & OP_WRITES, lacking));
+	}
+	return 0;
+}
+
+/* What the system does not have it cannot show. */
+static int check_caps(const struct plan *p, struct err *e)
+{
+	unsigned has = p->system->caps;
+
+	for (size_t i = 0; i < p->sc.nexpects; i++) {
+		const struct expectation *x = &p->sc.expects[i];
+
+		if (of_word(x->of) == OF_SHARD && !(has & SYSTEM_SHARDS))
+			return yaml_error(x->at, e, "system %s has no shards: remove `of: shard`", p->sc.system);
+		if (metric_of(x->metric)->flags & M_EVICTS && !(has & SYSTEM_EVICTS))
+			return yaml_error(x->at, e, "system %s evicts nothing: remove `%s`", p->sc.system,
+					  metric_of(x->metric)->name);
 	}
 	return 0;
 }
@@ -331,7 +353,7 @@ static int check_load(const struct plan *p, struct err *e)
 	const struct ynode *load = yaml_get(p->sc.root, "load");
 	const char *workload = json_str(p->access, "workload", "");
 
-	if (check_mix(p, load, e) || check_checkers(p, e))
+	if (check_mix(p, load, e) || check_checkers(p, e) || check_caps(p, e))
 		return -1;
 	for (size_t i = 0; i < p->sc.nsteps; i++) {
 		const struct step *s = &p->sc.steps[i];

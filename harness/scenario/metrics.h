@@ -38,7 +38,7 @@ struct expectation;
 	X(ERRORS_CLEAR, "errors_clear", BOOL, 0, FAULT, errors_clear, judge_errors_clear) \
 	X(CHECK, "check", CHECKER, 0, NOTHING, check, judge_check) \
 	X(STALENESS, "staleness", NS, M_REPLICAS | M_NOISY, STALENESS, staleness, judge_staleness) \
-	X(EVICTED, "evicted", COUNT, M_FLOOR | M_WRITES | M_FINAL | M_ACCEPT, LOSS, evicted, judge_evicted) \
+	X(EVICTED, "evicted", COUNT, M_FLOOR | M_WRITES | M_FINAL | M_ACCEPT | M_EVICTS, LOSS, evicted, judge_evicted) \
 	X(JOB, "job", BOOL, M_NO_LOAD, NOTHING, job, judge_job)
 
 enum expect_metric {
@@ -77,6 +77,7 @@ enum metric_flag {
 	M_ACCEPT = 2048,  /* may be accepted, where a setting allows it */
 	M_OF = 4096,      /* may say of which operations it is (OF_LIST) */
 	M_NO_LOAD = 8192, /* rests on nothing that clients did */
+	M_EVICTS = 16384,  /* needs a system that counts what it throws out */
 };
 
 enum metric_shows {

@@ -50,6 +50,13 @@ struct final_read {
 	size_t nanswers, answers_alloc;
 };
 
+/* What a system has that others have not. */
+enum system_cap {
+	SYSTEM_SHARDS = 1, /* parts of its own: op->shard and sample.shard say which */
+	SYSTEM_EVICTS = 2, /* it may throw keys out for want of memory, and counts them:
+			    * "evicted_keys" in sample.extra */
+};
+
 struct client; /* one connection's worth of state, owned by one thread */
 struct probe;  /* one member's direct connection, owned by one thread */
 
@@ -65,6 +72,7 @@ struct client_ops {
 	 * OP_OK whatever became of the acknowledgement (op->acked), nothing to
 	 * take is OP_OK without a value. */
 	uint32_t ops;
+	unsigned caps; /* optional: of enum system_cap */
 	/* Optional: its members are plain processes, no containers; it runs on the
 	 * engine local, and nowhere else. */
 	bool processes_only;

@@ -348,6 +348,7 @@ const struct client_ops client_redis_cluster = {
 	.summary = "Redis 7 Cluster: three masters, a replica each",
 	.fixture = "redis-cluster",
 	.ops = OP_BIT(OP_INSERT) | OP_REGISTERS,
+	.caps = SYSTEM_SHARDS | SYSTEM_EVICTS,
 	.setup = cluster_setup,
 	.client_new = cluster_client_new,
 	.invoke = cluster_invoke,

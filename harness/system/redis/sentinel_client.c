@@ -309,6 +309,7 @@ const struct client_ops client_redis_sentinel = {
 	.summary = "Redis 7, a master and two replicas, watched by three Sentinels",
 	.fixture = "redis-sentinel",
 	.ops = OP_BIT(OP_INSERT) | OP_REGISTERS,
+	.caps = SYSTEM_EVICTS,
 	.setup = sentinel_setup,
 	.client_new = sentinel_client_new,
 	.invoke = sentinel_invoke,

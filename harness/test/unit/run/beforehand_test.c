@@ -178,10 +178,46 @@ static void volumes(void **state)
 	assert_string_equal(warned(f, "docker"), "");
 }
 
+/* An expectation that could only ever be UNKNOWN is refused at its line. */
+static void what_cannot_be_shown(void **state)
+{
+#define EXPECTS(system, load, expect) "name: x\nsystem: " system "\nload: {" load "}\nsteps:\n  - steady: 4s\n" \
+		"  - {fault: pause, target: primary, as: f, for: 3s}\nexpect:\n  - " expect "\n"
+	static const struct {
+		const char *text, *says; /* NULL: it is taken */
+	} t[] = {
+		{EXPECTS("memory", "mix: {send: 1, receive: 1}", "check: linearizable"),
+		 "s.yaml:8:5: the checker linearizable judges what the load does not do: give one of write, cas a weight "
+		 "in its mix"},
+		{EXPECTS("memory", "mix: {read: 1}", "check: lost_writes"), "give one of insert, write, cas, send a weight"},
+		{EXPECTS("memory", "mix: {read: 1, cas: 1}", "check: linearizable"), NULL},
+		{EXPECTS("memory", "mix: {send: 1, receive: 1}", "check: queue"), NULL},
+		{EXPECTS("redis-sentinel", "rate: 50", "latency: {of: shard, at_most: 1s}"),
+		 "s.yaml:8:5: system redis-sentinel has no shards: remove `of: shard`"},
+		{EXPECTS("redis-cluster", "rate: 50", "latency: {of: shard, at_most: 1s}"), NULL},
+		{EXPECTS("postgres", "rate: 50", "evicted: {at_least: 1}"),
+		 "s.yaml:8:5: system postgres evicts nothing: remove `evicted`"},
+		{EXPECTS("redis-sentinel", "rate: 50", "evicted: {at_least: 1}"), NULL},
+		{EXPECTS("redis-cluster", "rate: 50", "evicted: {at_least: 1}"), NULL},
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		if (!t[i].says)
+			must_read(f, t[i].text);
+		else if (!read_text(f, t[i].text))
+			fail_msg("taken: %s", t[i].text);
+		else if (!strstr(f->e.msg, t[i].says))
+			fail_msg("\"%s\" does not say \"%s\"", f->e.msg, t[i].says);
+	}
+#undef EXPECTS
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-	const struct CMUnitTest tests[] = {T(nodes), T(own_api), T(all_at_once), T(volumes)};
+	const struct CMUnitTest tests[] = {T(nodes), T(own_api), T(all_at_once), T(what_cannot_be_shown),
+					    T(volumes)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
