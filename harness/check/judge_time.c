@@ -303,7 +303,7 @@ void judge_dual(const struct judging *j, struct judged *r)
 		judged_also(r, "; %.60s led, then %.60s, and then the former again, %.0f ms apart, and at this rate nobody "
 			"can tell whether both did at once", m->dual_doubt.a, m->dual_doubt.b, in_ms(m->dual_doubt.longest_ns));
 	if (m->dual_primary_unseen_ns > 0) {
-		judged_also(r, "; for %.0f ms a primary behind the partition could not be asked while another served",
+		judged_also(r, "; for %.0f ms a primary behind the cut could not be asked while another served",
 		     in_ms(m->dual_primary_unseen_ns));
 		if (v == VERDICT_PASS)
 			r->verdict = VERDICT_UNKNOWN;

@@ -83,7 +83,7 @@ static void figures(struct page *p)
 			text_plural(m->dual_primary_samples, "sample", "samples").s,
 			text_plural(m->dual_primary_acks, "acknowledged write", "acknowledged writes").s);
 	else if (m->dual_primary_unseen_ns > 0)
-		fprintf(p->f, "nobody could ask behind the partition for %s",
+		fprintf(p->f, "nobody could ask behind the cut for %s",
 			text_duration(m->dual_primary_unseen_ns).s);
 	else if (m->baseline_p99_ns > 0)
 		fprintf(p->f, "p99 latency before: %s", text_duration(m->baseline_p99_ns).s);

@@ -309,7 +309,7 @@ static void cut_off(struct prediction *p, const struct rules *r, const struct fa
 		prediction_fault_ends(p, fault, ALLOW_RECONNECT_LOGIN, ON_KUBERNETES,
 				      "the primary still reaches the API server and renews its lease, so nobody takes over");
 		if (!p->known)
-			prediction_note(p, "The primary keeps its lease, so the outage lasts as long as the partition, which was not healed.");
+			prediction_note(p, "The primary keeps its lease, so the outage lasts as long as the cut, which was not healed.");
 		prediction_note(p, "Clients on the primary's own node are not cut off.");
 		return;
 	}

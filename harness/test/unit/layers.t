@@ -27,6 +27,8 @@ names=$(sed -n 's/^\t\.name = "\(.*\)",$/\1/p' fault/*.c | grep -v skeleton | gr
 folders=(base history system load node engine measure check report run)
 none "\"(${names:?})\"|\"kill-\"" "nobody but fault/ knows a fault by its name (${names//|/, })"
 
+none '"[^"]*\bthe partition\b' "no text calls every cut a partition: that is one fault's word, and a log's"
+
 # The Makefile's LAYERS, in order: a folder includes only itself and those before it.
 read -ra layers < <(sed -n '/^LAYERS *:=/,/[^\\]$/{s/^LAYERS *:= *//; s/\\$//; p}' ../Makefile | tr '\n' ' ')
 wrong=
