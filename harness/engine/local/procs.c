@@ -122,14 +122,13 @@ static int end_one(const cJSON *o, cJSON *found, struct err *e)
 	return 0;
 }
 
-/* The node agent first: it heals what the others may need to end well. */
-static int sweep(struct local *l, bool healers, cJSON *found, struct err *e)
+/* Every record that is there; `o` is NULL where it cannot be read. */
+static void each_record(const struct local *l, void (*fn)(void *arg, const char *path, const cJSON *o), void *arg)
 {
 	char dir[PATH_MAX], path[PATH_MAX + 300];
-	struct dirent *d;
 	struct err bad = {0};
+	struct dirent *d;
 	DIR *f;
-	int r = 0;
 
 	snprintf(dir, sizeof(dir), "%.4000s/procs", l->dir);
 	f = opendir(dir);
@@ -140,49 +139,53 @@ static int sweep(struct local *l, bool healers, cJSON *found, struct err *e)
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", dir, d->d_name);
 		o = json_read_file(path, &bad);
-		if (o && healers != !strcmp(json_str(o, "what", ""), "node agent")) {
-			cJSON_Delete(o);
-			continue;
-		}
-		if (!o || !lives(o) || end_one(o, found, e) == 0)
-			unlink(path);
-		else
-			r = -1;
+		fn(arg, path, o);
 		cJSON_Delete(o);
 	}
 	if (f)
 		closedir(f);
-	return r;
+}
+
+struct sweep {
+	bool healers;
+	cJSON *found;
+	struct err *e;
+	int r;
+};
+
+static void sweep_one(void *arg, const char *path, const cJSON *o)
+{
+	struct sweep *s = arg;
+
+	if (o && s->healers != !strcmp(json_str(o, "what", ""), "node agent"))
+		return;
+	if (!o || !lives(o) || end_one(o, s->found, s->e) == 0)
+		unlink(path);
+	else
+		s->r = -1;
 }
 
 int local_sweep(struct local *l, cJSON *found, struct err *e)
 {
-	int r = sweep(l, true, found, e);
+	struct sweep s = {.healers = true, .found = found, .e = e};
 
-	return sweep(l, false, found, e) || r ? -1 : 0;
+	/* The node agent first: it heals what the others may need to end well. */
+	each_record(l, sweep_one, &s);
+	s.healers = false;
+	each_record(l, sweep_one, &s);
+	return s.r;
+}
+
+static void count_one(void *n, const char *path, const cJSON *o)
+{
+	(void)path;
+	*(int *)n += o && lives(o);
 }
 
 int local_count(struct local *l)
 {
-	char dir[PATH_MAX], path[PATH_MAX + 300];
-	struct err bad = {0};
-	struct dirent *d;
-	DIR *f;
 	int n = 0;
 
-	snprintf(dir, sizeof(dir), "%.4000s/procs", l->dir);
-	f = opendir(dir);
-	while (f && (d = readdir(f))) {
-		cJSON *o;
-
-		if (d->d_name[0] == '.' || !strstr(d->d_name, ".json"))
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", dir, d->d_name);
-		o = json_read_file(path, &bad);
-		n += o && lives(o);
-		cJSON_Delete(o);
-	}
-	if (f)
-		closedir(f);
+	each_record(l, count_one, &n);
 	return n;
 }
