@@ -120,6 +120,15 @@ void json_push(cJSON *array, cJSON *value)
 	cJSON_AddItemToArray(array, value);
 }
 
+void json_insert(cJSON *array, int at, cJSON *value)
+{
+	int after = cJSON_GetArraySize(array) - at;
+
+	json_push(array, value);
+	while (after-- > 0)
+		json_push(array, cJSON_DetachItemFromArray(array, at));
+}
+
 void json_pushf(cJSON *array, const char *fmt, ...)
 {
 	struct buf b = {0};

@@ -36,6 +36,8 @@ void json_set_bool(cJSON *o, const char *key, bool value);
 /* Takes ownership of value. */
 void json_set(cJSON *o, const char *key, cJSON *value);
 void json_push(cJSON *array, cJSON *value);
+/* Before the item that is the at-th now; at the end if there is none. */
+void json_insert(cJSON *array, int at, cJSON *value);
 /* Moves every item of `from` into `to` and deletes `from` (may be NULL). */
 void json_merge(cJSON *to, cJSON *from);
 /* printf into a new string item of an array. */

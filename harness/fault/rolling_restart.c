@@ -127,7 +127,7 @@ static void add_pod(const cJSON *sets, cJSON *pods, cJSON *pod)
 			break;
 		at++;
 	}
-	cJSON_InsertItemInArray(pods, at, pod);
+	json_insert(pods, at, pod);
 }
 
 static const cJSON *set_of(const struct journal_entry *j, const cJSON *pod)

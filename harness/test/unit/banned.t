@@ -20,7 +20,7 @@ ok '! compiles "strcpy(a, b);" && [[ $said == *strcpy*mem_copy_str* ]]' \
   "strcpy() does not, and the message names what to take"
 ok '! compiles "char *p = alloca(9); (void)p;"' "alloca() does not"
 # Each by its address, so that no arguments are needed.
-names=$(grep -oE '\*?[a-z0-9_]+\([^()]*\) BANNED' harness/base/banned.h | grep -oE '^\*?[a-z0-9_]+' | tr -d '*')
+names=$(grep -oE '\*?[A-Za-z0-9_]+\([^()]*\) BANNED' harness/base/banned.h | grep -oE '^\*?[A-Za-z0-9_]+' | tr -d '*')
 for name in $names; do
   ok '! compiles "void *p = (void *)$name; (void)p;" && [[ $said == *"$name"*deprecated* ]]' "$name"
 done

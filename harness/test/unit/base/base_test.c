@@ -211,6 +211,25 @@ static void merge_replaces_and_moves(void **state)
 	cJSON_Delete(to);
 }
 
+/* Each place of an array of two, and one beyond its end. */
+static void an_item_goes_in_at_every_place(void **state)
+{
+	static const char *const want[] = {"[9,0,1]", "[0,9,1]", "[0,1,9]", "[0,1,9]"};
+	struct err e = {0};
+
+	(void)state;
+	for (int at = 0; at < 4; at++) {
+		cJSON *a = json_parse("[0,1]", "the array", &e);
+		char *text;
+
+		json_insert(a, at, cJSON_CreateNumber(9));
+		text = json_text(a);
+		assert_string_equal(text, want[at]);
+		free(text);
+		cJSON_Delete(a);
+	}
+}
+
 static void the_seed_decides(void **state)
 {
 	struct rng a = {7}, b = {7}, c = {8};
@@ -344,6 +363,7 @@ int main(void)
 		cmocka_unit_test(json_helpers_default_and_follow_paths),
 		cmocka_unit_test(errors_together),
 		cmocka_unit_test(merge_replaces_and_moves),
+		cmocka_unit_test(an_item_goes_in_at_every_place),
 		cmocka_unit_test(base64_goes_both_ways),
 		cmocka_unit_test(the_seed_decides),
 		cmocka_unit_test(uuids_are_of_version_4),

@@ -147,15 +147,19 @@ static cJSON *ask(struct place *p, const char *method, const char *path, const c
 	return o;
 }
 
-static cJSON *restart(struct place *p, int want)
+/* The targets come as a system lists its members, which is no order of their numbers. */
+static cJSON *restart(struct place *p, const char *first, int want)
 {
-	cJSON *plan = help_plan("roll", "rolling-restart", "db-0", "", NULL), *targets, *answer;
+	static const int order[PODS] = {0, 2, 1};
+	cJSON *plan = help_plan("roll", "rolling-restart", first ? first : "db-0", "u-log-0", NULL);
+	cJSON *targets = cJSON_GetObjectItem(plan, "targets"), *answer;
 
-	targets = cJSON_GetObjectItem(plan, "targets");
-	cJSON_DeleteItemFromArray(targets, 0);
+	if (!first)
+		cJSON_DeleteItemFromArray(targets, 0);
 	store_lock(&p->store);
-	for (int i = 0; i < PODS; i++) {
+	for (int n = 0; n < PODS; n++) {
 		cJSON *t = cJSON_CreateObject();
+		int i = order[n];
 
 		json_set_str(t, "member", json_str(json_get(pod(p, i), "metadata"), "name", ""));
 		json_set_str(t, "uid", json_str(json_get(pod(p, i), "metadata"), "uid", ""));
@@ -226,7 +230,7 @@ static void from_the_highest_down(void **state)
 	cJSON *o;
 
 	put_set(p, "{\"type\":\"RollingUpdate\",\"rollingUpdate\":{\"partition\":0}}", "ordeal.dev/run");
-	cJSON_Delete(restart(p, 200));
+	cJSON_Delete(restart(p, NULL, 200));
 	store_lock(&p->store);
 	notes = json_path(set(p), "spec.template.metadata.annotations");
 	assert_true(*json_str(notes, "kubectl.kubernetes.io/restartedAt", ""));
@@ -256,7 +260,7 @@ static void never_two_at_once(void **state)
 	cJSON *o;
 
 	put_set(p, "{\"type\":\"RollingUpdate\"}", "ordeal.dev/run");
-	cJSON_Delete(restart(p, 200));
+	cJSON_Delete(restart(p, NULL, 200));
 	o = roll(p, 0);
 	assert_false(json_bool(o, "bites", true));
 	assert_non_null(strstr(said(o, PODS - 1), "out of turn"));
@@ -269,7 +273,7 @@ static void down_to_the_partition(void **state)
 	cJSON *o;
 
 	put_set(p, "{\"type\":\"RollingUpdate\",\"rollingUpdate\":{\"partition\":1}}", "ordeal.dev/run");
-	cJSON_Delete(restart(p, 200));
+	cJSON_Delete(restart(p, NULL, 200));
 	o = roll(p, -1);
 	assert_true(json_bool(o, "bites", false));
 	assert_int_equal(cJSON_GetArraySize(json_get(o, "reached")), 2);
@@ -283,12 +287,64 @@ static void not_on_delete(void **state)
 	cJSON *o;
 
 	put_set(p, "{\"type\":\"OnDelete\"}", "ordeal.dev/run");
-	cJSON_Delete(restart(p, 200));
+	cJSON_Delete(restart(p, NULL, 200));
 	o = roll(p, -1);
 	assert_false(json_bool(o, "bites", true));
 	assert_int_equal(cJSON_GetArraySize(json_get(o, "reached")), 0);
 	assert_int_equal(json_i64(o, "effective_ns", -1), 0);
 	assert_string_equal(said(o, 0), "pod db-2 is as it was: StatefulSet db has the updateStrategy OnDelete");
+	cJSON_Delete(o);
+}
+
+static bool restarted(struct place *p, const char *name)
+{
+	const cJSON *notes;
+	bool r;
+
+	store_lock(&p->store);
+	notes = json_path(store_get(&p->store, KIND_STATEFUL_SET, "trial", name), "spec.template.metadata.annotations");
+	r = *json_str(notes, "kubectl.kubernetes.io/restartedAt", "");
+	store_unlock(&p->store);
+	return r;
+}
+
+static void put_log(struct place *p, const char *uid, bool ready)
+{
+	store_lock(&p->store);
+	put(p, KIND_POD, "{\"metadata\":{\"name\":\"log-0\",\"namespace\":\"trial\",\"uid\":\"%s\",\"ownerReferences\":["
+	    "{\"kind\":\"StatefulSet\",\"name\":\"log\",\"uid\":\"log\"}]},\"spec\":{\"nodeName\":\"%s\"},"
+	    "\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"%s\"}]}}", uid, docker_node_names[1],
+	    ready ? "True" : "False");
+	store_unlock(&p->store);
+}
+
+/* A second set is left alone until the first is whole again. */
+static void one_set_after_the_other(void **state)
+{
+	struct place *p = *state;
+	int64_t end_ns;
+	cJSON *o;
+
+	put_set(p, "{\"type\":\"RollingUpdate\"}", "ordeal.dev/run");
+	store_lock(&p->store);
+	put(p, KIND_STATEFUL_SET, "{\"metadata\":{\"name\":\"log\",\"namespace\":\"trial\",\"uid\":\"log\"},"
+	    "\"spec\":{\"replicas\":1,\"template\":{}}}");
+	store_unlock(&p->store);
+	put_log(p, "u-log-0", true);
+	cJSON_Delete(restart(p, "log-0", 200));
+	put_log(p, "another", false);
+	cJSON_Delete(ask(p, "GET", "/v1/faults/roll", NULL, 200));
+	assert_true(restarted(p, "log"));
+	assert_false(restarted(p, "db"));
+	put_log(p, "another", true);
+	end_ns = clock_mono_ns() + 20 * NS_PER_S;
+	while (!restarted(p, "db") && clock_mono_ns() < end_ns)
+		clock_sleep_until(clock_mono_ns() + 20 * NS_PER_MS);
+	assert_true(restarted(p, "db"));
+	o = roll(p, -1);
+	assert_true(json_bool(o, "bites", false));
+	assert_non_null(strstr(said(o, 0), "pod log-0: "));
+	assert_non_null(strstr(said(o, 1), "pod db-2: "));
 	cJSON_Delete(o);
 }
 
@@ -299,7 +355,7 @@ static void not_somebody_elses(void **state)
 	cJSON *o;
 
 	put_set(p, "{\"type\":\"RollingUpdate\"}", "somebody.else");
-	o = restart(p, 409);
+	o = restart(p, NULL, 409);
 	assert_non_null(strstr(json_str(o, "error", ""), "not a run's"));
 	cJSON_Delete(o);
 	store_lock(&p->store);
@@ -352,6 +408,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(never_two_at_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(down_to_the_partition, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(not_on_delete, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(one_set_after_the_other, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(not_somebody_elses, set_up, tear_down),
 		cmocka_unit_test(revisions), cmocka_unit_test(available_after_a_while),
 	};
