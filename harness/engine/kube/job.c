@@ -126,6 +126,7 @@ int kube_engine_job_look(struct engine *en, const char *name, bool whole, cJSON 
 	const cJSON *cond = NULL;
 	cJSON *job = NULL;
 	char path[400];
+	bool over;
 	int r = 0;
 
 	*out = NULL;
@@ -135,13 +136,15 @@ int kube_engine_job_look(struct engine *en, const char *name, bool whole, cJSON 
 	if (!job)
 		return err_set(e, ERR_BROKEN, "the Job %s is gone", name);
 	*out = cJSON_CreateObject();
-	if (kube_condition(job, "Complete", &cond))
-		json_set_str(*out, "state", "succeeded");
-	else
-		json_set_str(*out, "state", kube_condition(job, "Failed", &cond) ? "failed" : "running");
-	json_set_str(*out, "reason", json_str(cond, "reason", ""));
-	json_set_str(*out, "message", json_str(cond, "message", ""));
-	if (cond || whole)
+	over = kube_condition(job, "Complete", &cond);
+	json_set_str(*out, "state", over ? "succeeded" : "running");
+	if (!over && kube_condition(job, "Failed", &cond)) {
+		over = true;
+		json_set_str(*out, "state", "failed");
+	}
+	json_set_str(*out, "reason", over ? json_str(cond, "reason", "") : "");
+	json_set_str(*out, "message", over ? json_str(cond, "message", "") : "");
+	if (over || whole)
 		r = add_pods(k, job, *out, e);
 	cJSON_Delete(job);
 	if (r) {
