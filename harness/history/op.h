@@ -69,6 +69,8 @@ enum op_error {
 
 /* A class, the longest name of a host (253), and what is said of it. */
 enum { OP_ERROR_MAX = 352 };
+/* A GTID with a tag: 36 characters, 32, 19 and two colons. */
+enum { OP_TX_MAX = 92 };
 /* No value: none that JSON carries exactly, for others' values may be negative. */
 #define OP_NO_VALUE INT64_MIN
 
@@ -111,6 +113,9 @@ struct op {
 	/* "" when ok; "class: detail" (enum op_error), or the server's words. */
 	char error[OP_ERROR_MAX];
 	char via[64]; /* address of the server that answered, "" unknown */
+	/* What the system itself calls the transaction that it acknowledged (MySQL:
+	 * its GTID), "" when it does not tell: a lost write can be looked for by it. */
+	char tx[OP_TX_MAX];
 	int line;     /* where it stands in history.jsonl; 0: it was not read */
 };
 
@@ -172,7 +177,7 @@ void history_free(struct history *h);
 /* The line format of history.jsonl (see doc/HISTORY.md). op_to_line writes
  * one line with its newline into out (returns its length; size >=
  * OP_LINE_MAX). */
-enum { OP_LINE_MAX = 2048 };
+enum { OP_LINE_MAX = 2304 };
 size_t op_to_line(const struct op *op, char *out, size_t size);
 int op_from_json(const cJSON *o, struct op *op, struct err *e);
 

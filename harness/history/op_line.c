@@ -129,6 +129,8 @@ size_t op_to_line(const struct op *op, char *out, size_t size)
 		put_str(&l, "err", op->error);
 	if (op->via[0])
 		put_str(&l, "via", op->via);
+	if (op->tx[0])
+		put_str(&l, "tx", op->tx);
 	put(&l, "}\n", 2);
 	out[l.len] = '\0';
 	return l.len;
@@ -164,7 +166,7 @@ static const struct field {
 	FIELD("redel", FLAG, redelivered), FIELD("ack", ACK, acked), FIELD("ti", TIME, t_intended),
 	FIELD("find", SPAN, find_ns), FIELD("dns", SPAN, dns_ns), FIELD("con", SPAN, connect_ns),
 	FIELD("slip", SPAN, slip_ns), FIELD("late", SPAN, late_ns), FIELD("sent", FLAG, sent), FIELD("err", TEXT, error),
-	FIELD("via", TEXT, via),
+	FIELD("via", TEXT, via), FIELD("tx", TEXT, tx),
 #undef FIELD
 };
 

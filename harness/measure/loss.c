@@ -113,6 +113,7 @@ static void add_lost(const struct losing *l, const struct op *op, bool evictable
 
 	mem_copy_str(w.fault, sizeof(w.fault), f ? f->rec->id : "");
 	mem_copy_str(w.via, sizeof(w.via), op->via);
+	mem_copy_str(w.tx, sizeof(w.tx), op->tx);
 	loss_cause_find(l->ev, l->model, op, f ? f->rec : NULL, &w);
 	if (!w.cause && evictable && l->evictions.keys > 0)
 		w.cause = LOSS_EVICTED;
@@ -317,10 +318,12 @@ void loss_make(const struct view *v, const struct model_ops *model, const struct
 
 const char *lost_write_name(const struct lost_write *w, char out[LOST_WRITE_NAME_MAX])
 {
+	const char *as = w->tx[0] ? " as " : "";
+
 	if (w->f == OP_INSERT || w->f == OP_SEND)
-		snprintf(out, LOST_WRITE_NAME_MAX, "value %lld", (long long)w->value);
+		snprintf(out, LOST_WRITE_NAME_MAX, "value %lld%s%s", (long long)w->value, as, w->tx);
 	else
-		snprintf(out, LOST_WRITE_NAME_MAX, "value %lld to register %lld", (long long)w->value,
-			 (long long)w->key);
+		snprintf(out, LOST_WRITE_NAME_MAX, "value %lld to register %lld%s%s", (long long)w->value,
+			 (long long)w->key, as, w->tx);
 	return out;
 }

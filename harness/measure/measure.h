@@ -146,6 +146,7 @@ struct lost_write {
 	enum loss_cause cause;
 	char how[WHY_BYTES]; /* how that is known; "" */
 	char via[64];
+	char tx[OP_TX_MAX]; /* as in struct op */
 };
 
 struct loss {
@@ -181,8 +182,9 @@ struct loss {
 	cJSON *odd;            /* sentences about them, owned; NULL none */
 };
 
-/* "value 17", "value 817 to register 3": into `out`, which it returns. */
-enum { LOST_WRITE_NAME_MAX = 80 };
+/* "value 17", "value 817 to register 3", and " as " what the system calls its
+ * transaction: into `out`, which it returns. */
+enum { LOST_WRITE_NAME_MAX = 80 + OP_TX_MAX };
 const char *lost_write_name(const struct lost_write *w, char out[LOST_WRITE_NAME_MAX]);
 
 /* How far replicas' answers were behind, from reads of registers against the

@@ -74,6 +74,8 @@ cJSON *result_loss(const struct loss *l)
 		set_text(w, "fault", l->writes[i].fault);
 		set_text(w, "cause", loss_cause_name(l->writes[i].cause));
 		set_text(w, "via", l->writes[i].via);
+		if (l->writes[i].tx[0])
+			set_text(w, "tx", l->writes[i].tx);
 		set_text(w, "why", l->writes[i].how);
 		json_set_i64(w, "group", l->writes[i].group);
 		json_set_i64(w, "shard", l->writes[i].shard);

@@ -19,7 +19,7 @@ void call_make(const struct client_ops *sys, struct client *c, struct op *op, in
 	op->outcome = OP_FAIL;
 	op->sent = false;
 	op->find_ns = op->dns_ns = op->connect_ns = 0;
-	op->error[0] = op->via[0] = '\0';
+	op->error[0] = op->via[0] = op->tx[0] = '\0';
 	if (call_reads(op))
 		op->value = OP_NO_VALUE;
 	op->partition = OP_BIT(op->f) & OP_MESSAGES ? op->key : OP_NO_VALUE;

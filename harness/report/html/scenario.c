@@ -200,9 +200,9 @@ static void lost_writes(struct page *p)
 		if (w->f == OP_WRITE || w->f == OP_CAS)
 			snprintf(key, sizeof(key), " to register %lld", (long long)w->key);
 		fprintf(p->f, "<tr><td class=\"n\">%lld%s</td><td class=\"n\">%.3f s</td>"
-			"<td class=\"n\">%u</td><td>%s</td><td>%s</td><td>%s</td></tr>\n",
+			"<td class=\"n\">%u</td><td>%s%s%s</td><td>%s</td><td>%s</td></tr>\n",
 			(long long)w->value, key, (double)(w->t_return - m->begin_ns) / 1e9, w->process,
-			esc(p, w->via), esc(p, w->fault[0] ? w->fault : "none"),
+			esc(p, w->via), w->tx[0] ? ", as " : "", esc(p, w->tx), esc(p, w->fault[0] ? w->fault : "none"),
 			esc(p, loss_cause_name(w->cause)));
 	}
 	fputs("</tbody></table></div>\n", p->f);

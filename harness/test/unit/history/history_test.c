@@ -60,6 +60,7 @@ static struct op example(void)
 		.t_intended = INT64_C(8640000123456789), .t_invoke = INT64_C(8640000123456790),
 		.t_return = INT64_C(8640001123456790), .find_ns = 5, .dns_ns = 12, .connect_ns = 34, .late_ns = 2 * NS_PER_MS, .slip_ns = 3 * NS_PER_MS, .sent = true,
 		.error = "timeout: no answer in time", .via = "10.244.1.7",
+		.tx = "3e11fa47-71ca-11e1-9e33-c80aa9429562:nightly:23",
 	};
 
 	return op;
@@ -94,6 +95,7 @@ static void same(const struct op *a, const struct op *b)
 	assert_int_equal(a->sent, b->sent);
 	assert_string_equal(a->error, b->error);
 	assert_string_equal(a->via, b->via);
+	assert_string_equal(a->tx, b->tx);
 }
 
 static void round_trip(const struct op *op)
@@ -131,7 +133,7 @@ static void test_round_trip(void **state)
 	op.f = OP_INSERT;
 	op.sent = false;
 	op.outcome = OP_FAIL;
-	op.error[0] = op.via[0] = '\0';
+	op.error[0] = op.via[0] = op.tx[0] = '\0';
 	op.find_ns = op.late_ns = op.slip_ns = op.dns_ns = op.connect_ns = 0;
 	round_trip(&op);
 	op.value = OP_NO_VALUE;
@@ -140,6 +142,7 @@ static void test_round_trip(void **state)
 	/* All that a server may say in an error. */
 	memset(op.error, '"', sizeof(op.error) - 1);
 	memset(op.via, '\\', sizeof(op.via) - 1);
+	memset(op.tx, '"', sizeof(op.tx) - 1);
 	round_trip(&op);
 }
 
