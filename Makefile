@@ -11,9 +11,10 @@ SCENARIOS ?=
 SET     ?=
 REPEAT  ?=
 
-PKGS    := libcurl libcares libcjson yaml-0.1 libmicrohttpd libnftables libpq hiredis zlib
+PKGS    := libcurl libcares libcjson yaml-0.1 libmicrohttpd libnftables libpq hiredis libmariadb zlib
 DEBS    := gcc make pkg-config perl libcurl4-openssl-dev libc-ares-dev libcjson-dev libyaml-dev \
-	   libmicrohttpd-dev libnftables-dev libpq-dev libhiredis-dev zlib1g-dev libcmocka-dev
+	   libmicrohttpd-dev libnftables-dev libpq-dev libhiredis-dev libmariadb-dev zlib1g-dev \
+	   libcmocka-dev
 # What single targets need besides; the tests talk to these servers and have JSON and
 # HTML judged by these validators, and skip what they cannot find.
 DEBS_test := postgresql-15 redis-server libjson-validator-perl libxml2-utils

@@ -5,4 +5,5 @@
 	X(memory) \
 	X(redis_sentinel) \
 	X(redis_cluster) \
-	X(postgres)
+	X(postgres) \
+	X(mysql)

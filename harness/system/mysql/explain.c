@@ -1,0 +1,265 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "system/handover.h"
+#include "system/mysql/log.h"
+#include "system/mysql/model.h"
+#include "system/prediction.h"
+
+/* The parts of one outage, from four witnesses: the sampler (each member asked every
+ * 100 ms), what the runbook's controller and the agents say that they did, mysqld's error
+ * log, and the addresses behind the Service. */
+
+enum { ADDRESSES_MAX = 2 }; /* of a Service of the primary alone, while it changes */
+
+struct story {
+	const struct evidence *ev;
+	const struct fault_record *fault;
+	int64_t injected, first_ack;
+	int64_t seen_until;          /* what caused it may be seen a little later */
+	const struct sample *before, *after; /* answers of the primaries */
+	bool group, moved;
+	const char *ip;              /* of `after`; "" unknown */
+	int64_t restarted;           /* the old primary's pod, container or process was new */
+	char restarted_how[WHY_BYTES];
+};
+
+/* Two may lead at once: in a group the one in the newer view; else one that was not hit. */
+static int64_t by_view(const void *arg, const struct sample *s)
+{
+	const struct story *story = arg;
+
+	return s->timeline >= 0 ? s->timeline + 1 : !fault_hits(story->fault, s->member);
+}
+
+static bool primaries(struct story *s, struct milestones *m)
+{
+	s->before = evidence_leader(s->ev, 0, s->injected);
+	s->after = handover_after(s->ev, s->first_ack, by_view, s);
+	if (!s->before || !s->after)
+		return why_not(m->why_mechanism, "no answer of a writable primary %s the outage",
+			       s->before ? "after" : "before");
+	s->moved = strcmp(s->before->member, s->after->member) != 0;
+	s->group = json_get(s->before->extra, "group") != NULL;
+	s->ip = evidence_address(s->ev, s->after->member, s->first_ack);
+	return true;
+}
+
+static void restart(struct story *s)
+{
+	const char *who = s->before->member;
+	bool recreated;
+	const struct pod_seen *p = evidence_pod_restarted(s->ev, who, s->injected, s->first_ack, &recreated);
+	const struct sample *again = evidence_new_process(s->ev, who, s->injected, s->seen_until);
+
+	if (p)
+		milestone_tell(&s->restarted, s->restarted_how, p->t_ns,
+			       recreated ? "a new pod %s appeared" : "the kubelet restarted %s's container", who);
+	else if (again)
+		milestone_tell(&s->restarted, s->restarted_how, again->t_ns, "first answer of the new process of %s", who);
+}
+
+/* ---- the runbook and the agents ---- */
+
+/* What the controller (`by` NULL: anyone) said since the fault. */
+static bool told(const struct story *s, const char *by, const char *event, const char *key, const char *text,
+		 struct my_told *out)
+{
+	return my_log_told(s->ev, by, event, key, text, s->injected, s->first_ack + NS_PER_S, out);
+}
+
+static bool tell(const struct story *s, const char *event, const char *key, const char *text, int64_t *at, char *how,
+		 const char *what)
+{
+	struct my_told t;
+
+	if (!told(s, NULL, event, key, text, &t))
+		return false;
+	milestone_tell(at, how, t.t_ns, "log of %s: %s", t.by, what);
+	my_told_free(&t);
+	return true;
+}
+
+/* How fencing went, which decides most of a runbook's length. */
+static void add_fence(const struct story *s, char *how)
+{
+	struct my_told t;
+
+	if (told(s, NULL, "fenced", "member", s->before->member, &t)) {
+		why_add(how, "; %s was fenced (%s) in %.1f s", s->before->member, json_str(t.o, "how", "?"),
+			json_num(t.o, "took", 0));
+		my_told_free(&t);
+	} else if (told(s, NULL, "unfenced", "member", s->before->member, &t)) {
+		why_add(how, "; %s could not be fenced", s->before->member);
+		my_told_free(&t);
+	}
+}
+
+/* ---- the error log ---- */
+
+static bool logged(const struct story *s, const char *member, const char *code, int64_t *at, char *how,
+		   const char *what)
+{
+	struct log_line line;
+
+	if (!my_log_code(s->ev, member, code, s->injected, s->first_ack + NS_PER_S, &line))
+		return false;
+	milestone_tell(at, how, line.t_ns, "error log of %s: %s (%s)", line.member, what, code);
+	return true;
+}
+
+/* ---- the parts ---- */
+
+static void detected(const struct story *s, struct milestones *m)
+{
+	char *how = m->how_detected;
+
+	if (s->group && s->moved) {
+		if (!logged(s, s->after->member, "MY-011493", &m->detected, how, "a member has become unreachable"))
+			logged(s, s->after->member, "MY-011499", &m->detected, how, "members were removed from the group");
+		return;
+	}
+	if (tell(s, "detected", "member", s->before->member, &m->detected, how, "every look failed for detector_timeout"))
+		return;
+	if (!s->moved && s->restarted)
+		milestone_tell(&m->detected, how, s->restarted, "%s", s->restarted_how);
+}
+
+static void elected(const struct story *s, struct milestones *m)
+{
+	const char *who = s->after->member;
+
+	if (!s->moved) {
+		why_say(m->how_elected, "no election: %s stayed the primary", who);
+	} else if (s->group) {
+		if (!logged(s, who, "MY-011507", &m->elected, m->how_elected, "a new primary was elected"))
+			logged(s, who, "MY-011500", &m->elected, m->how_elected, "the primary left, another is elected");
+	} else if (tell(s, "candidate", "member", who, &m->elected, m->how_elected, "it has the largest set of GTIDs")) {
+		add_fence(s, m->how_elected);
+	}
+}
+
+static void promoted(const struct story *s, struct milestones *m)
+{
+	const char *who = s->after->member;
+	const struct sample *first;
+
+	if (s->group && s->moved && logged(s, who, "MY-011510", &m->promoted, m->how_promoted, "it is the primary"))
+		return;
+	if (tell(s, s->moved ? "promoted" : "opened", "member", who, &m->promoted, m->how_promoted,
+		 s->moved ? "promoted" : "it takes writes again"))
+		return;
+	first = handover_lead(s->ev, who, s->moved, s->injected, s->first_ack, s->seen_until);
+	if (first && (s->moved || s->restarted))
+		milestone_tell(&m->promoted, m->how_promoted, first->t_ns, "first answer of %s as a writable primary", who);
+}
+
+/* Did this object of the Endpoints gain the new primary's address? */
+static bool gained(const struct story *s, size_t i)
+{
+	const struct endpoints_seen *all = s->ev->endpoints, *e = &all[i];
+
+	if (!*s->ip || e->naddrs > ADDRESSES_MAX || !endpoints_hold(e, s->ip))
+		return false;
+	while (i--)
+		if (!strcmp(all[i].name, e->name))
+			return !endpoints_hold(&all[i], s->ip);
+	return false;
+}
+
+static void routed(const struct story *s, struct milestones *m)
+{
+	const struct evidence *ev = s->ev;
+
+	if (s->group) {
+		milestone_tell(&m->routed, m->how_routed, m->promoted,
+			       "nothing has to follow: clients ask the members who is primary");
+		return;
+	}
+	for (size_t i = 0; i < ev->nendpoints && !m->routed; i++) {
+		const struct endpoints_seen *e = &ev->endpoints[i];
+
+		if (e->t_ns > s->injected && e->t_ns <= s->seen_until && gained(s, i))
+			milestone_tell(&m->routed, m->how_routed, e->t_ns, "the addresses of %s came to hold %s of %s",
+				       e->name, s->ip, s->after->member);
+	}
+	if (!m->routed)
+		tell(s, "labelled", "member", s->after->member, &m->routed, m->how_routed, "labelled, the Service selects it");
+}
+
+/* ---- what ended it ---- */
+
+static void another_leads(const struct story *s, const struct prediction *p, struct milestones *m)
+{
+	const char *before = s->before->member, *after = s->after->member;
+	struct log_line line;
+	struct my_told t;
+
+	if (!s->group) {
+		mechanism_tell(m, "replica promoted", "%s leads instead of %s", after, before);
+		if (told(s, NULL, "promoted", "member", after, &t)) {
+			why_add(m->why_mechanism, "; the runbook promoted it, epoch %lld", (long long)json_i64(t.o, "epoch", 0));
+			my_told_free(&t);
+		}
+		return;
+	}
+	/* Who leaves is not suspected first. */
+	if (prediction_has(p, "primary leaves") &&
+	    !my_log_code(s->ev, after, "MY-011493", s->injected, s->first_ack, &line))
+		mechanism_tell(m, "primary leaves", "%s leads instead of %s, which nobody suspected before: it left", after,
+			       before);
+	else
+		mechanism_tell(m, "group elects", "%s leads instead of %s, in view %s of the group", after, before,
+			       json_str(json_get(s->after->extra, "group"), "view", "?"));
+}
+
+/* How the old primary's wait for acknowledgements ended, when a replica was hit. */
+static void of_replica(const struct story *s, const struct prediction *p, struct milestones *m)
+{
+	const char *who = s->before->member;
+	struct log_line line;
+
+	if (prediction_has(p, "semi-sync falls back") &&
+	    my_log_code(s->ev, who, "MY-011155", s->injected, s->seen_until, &line))
+		mechanism_tell(m, "semi-sync falls back", "error log of %s: semi-synchronous replication was switched off %.1f s after the fault (MY-011155)",
+			       who, in_s(line.t_ns - s->injected));
+	else if (p->n)
+		mechanism_tell(m, p->mech[0].name, "%s is still the primary", who);
+}
+
+static void same_leads(const struct story *s, const struct prediction *p, struct milestones *m)
+{
+	const char *who = s->before->member;
+	const char *role = fault_role(s->fault);
+	bool over = s->fault->does.lasts && s->fault->healed_ns && s->fault->healed_ns <= s->seen_until;
+
+	if (!strcmp(role, "replica"))
+		of_replica(s, p, m);
+	else if (s->restarted && !(over && !prediction_has(p, "same member restarts")))
+		mechanism_tell(m, "same member restarts", "%s leads again; %s", who, s->restarted_how);
+	else
+		mechanism_tell(m, over ? "fault ends" : "", "%s is still the primary", who);
+}
+
+void mysql_explain(const struct evidence *ev, const struct fault_record *fault, const struct prediction *pred,
+		   struct milestones *m)
+{
+	struct story s = {.ev = ev, .fault = fault, .injected = fault->injected_ns, .first_ack = m->first_ack,
+			  .seen_until = m->first_ack + AFTER_ACK_MS * NS_PER_MS};
+
+	if (!m->first_ack || !s.injected || !primaries(&s, m))
+		return;
+	restart(&s);
+	detected(&s, m);
+	elected(&s, m);
+	promoted(&s, m);
+	routed(&s, m);
+	milestones_in_order(m);
+	if (s.moved)
+		another_leads(&s, pred, m);
+	else
+		same_leads(&s, pred, m);
+}

@@ -1,0 +1,139 @@
+#include "system/mysql/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+
+/* "YYYY-MM-DDTHH:MM:SS..." up to a Z. */
+static bool read_stamp(const char *text, size_t len, int64_t *t_ns)
+{
+	char stamp[40];
+	size_t n = 0;
+
+	while (n < len && n + 1 < sizeof(stamp) && text[n] != ' ' && text[n] != '"')
+		n++;
+	if (n < 20 || text[n - 1] != 'Z')
+		return false;
+	snprintf(stamp, sizeof(stamp), "%.*s", (int)n, text);
+	return !clock_parse_rfc3339(stamp, t_ns);
+}
+
+static bool stamp_object(struct log_line *line)
+{
+	static const char key[] = "\"time\"";
+	const char *end = line->text + line->len, *at = memmem(line->text, line->len, key, sizeof(key) - 1);
+
+	for (at = at ? at + sizeof(key) - 1 : end; at < end && (*at == ' ' || *at == ':'); at++)
+		;
+	line->mark = 'J';
+	return at < end && *at == '"' && read_stamp(at + 1, (size_t)(end - at - 1), &line->t_ns);
+}
+
+bool my_log_stamp(struct log_line *line)
+{
+	const char *space;
+
+	if (line->len && *line->text == '{')
+		return stamp_object(line);
+	space = memchr(line->text, ' ', line->len);
+	if (!space || !read_stamp(line->text, line->len, &line->t_ns))
+		return false;
+	line->mark = 'M';
+	line->len -= (size_t)(space + 1 - line->text);
+	line->text = space + 1;
+	return true;
+}
+
+struct search {
+	const char *member, *code; /* of mysqld's */
+	const char *by, *event, *key, *text; /* of objects */
+	bool last, found;
+	struct log_line line;
+};
+
+static bool better(const struct search *s, const struct log_line *line)
+{
+	return !s->found || (s->last ? line->t_ns > s->line.t_ns : line->t_ns < s->line.t_ns);
+}
+
+/* "0 [System] [MY-010931] ..." */
+static bool by_code(void *arg, const struct log_line *line)
+{
+	struct search *s = arg;
+
+	if (line->mark == 'M' && (!s->member || !strcmp(line->member, s->member)) && better(s, line) &&
+	    memmem(line->text, line->len < 64 ? line->len : 64, s->code, strlen(s->code))) {
+		s->line = *line;
+		s->found = true;
+	}
+	return false;
+}
+
+static bool find_code(const struct evidence *ev, const char *member, const char *code, bool last, int64_t from_ns,
+		      int64_t to_ns, struct log_line *out)
+{
+	struct search s = {.member = member, .code = code, .last = last};
+
+	evidence_log_each(ev, my_log_stamp, from_ns, to_ns, by_code, &s);
+	*out = s.line;
+	return s.found;
+}
+
+bool my_log_code(const struct evidence *ev, const char *member, const char *code, int64_t from_ns, int64_t to_ns,
+		 struct log_line *out)
+{
+	return find_code(ev, member, code, false, from_ns, to_ns, out);
+}
+
+bool my_log_last(const struct evidence *ev, const char *member, const char *code, int64_t from_ns, int64_t to_ns,
+		 struct log_line *out)
+{
+	return find_code(ev, member, code, true, from_ns, to_ns, out);
+}
+
+static bool is_event(const struct search *s, const struct log_line *line)
+{
+	cJSON *o;
+	bool is;
+
+	if (line->mark != 'J' || (s->by && strncmp(line->member, s->by, strlen(s->by))) ||
+	    !memmem(line->text, line->len, s->event, strlen(s->event)))
+		return false;
+	o = cJSON_ParseWithLength(line->text, line->len);
+	is = !strcmp(json_str(o, "event", ""), s->event) && (!s->key || !strcmp(json_str(o, s->key, ""), s->text));
+	cJSON_Delete(o);
+	return is;
+}
+
+static bool by_event(void *arg, const struct log_line *line)
+{
+	struct search *s = arg;
+
+	if (better(s, line) && is_event(s, line)) {
+		s->line = *line;
+		s->found = true;
+	}
+	return false;
+}
+
+bool my_log_told(const struct evidence *ev, const char *by, const char *event, const char *key, const char *text,
+		 int64_t from_ns, int64_t to_ns, struct my_told *out)
+{
+	struct search s = {.by = by, .event = event, .key = key, .text = text};
+
+	memset(out, 0, sizeof(*out));
+	evidence_log_each(ev, my_log_stamp, from_ns, to_ns, by_event, &s);
+	if (!s.found)
+		return false;
+	*out = (struct my_told){.t_ns = s.line.t_ns, .by = s.line.member,
+				.o = cJSON_ParseWithLength(s.line.text, s.line.len)};
+	return true;
+}
+
+void my_told_free(struct my_told *t)
+{
+	cJSON_Delete(t->o);
+	t->o = NULL;
+}

@@ -1,0 +1,101 @@
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "system/mysql/gtid.h"
+#include "system/mysql/log.h"
+#include "system/mysql/model.h"
+#include "system/why.h"
+
+/* Why an acknowledged write is not there: by its own name, the GTID that came with its
+ * acknowledgement, in the sets that the members told. A commit that a semi-synchronous
+ * primary acknowledged is on a replica at least, unless it had fallen back to asynchronous
+ * before, of which its client heard nothing (MySQL Reference Manual, "Semisynchronous
+ * Replication"). */
+
+/* The last sign of this kind by t_ns; 0: none. */
+static int64_t last(const struct evidence *ev, const char *member, const char *code, int64_t t_ns)
+{
+	struct log_line line;
+
+	return my_log_last(ev, member, code, INT64_MIN, t_ns, &line) ? line.t_ns : 0;
+}
+
+/* What the acknowledgement of `by` at t_ns was worth. */
+static void add_semi_sync(const struct evidence *ev, const char *by, int64_t t_ns, char *why)
+{
+	const struct sample *s = evidence_answer(ev, by, t_ns);
+	const cJSON *semi = s ? json_get(s->extra, "semi") : NULL;
+	int64_t off = last(ev, by, "MY-011155", t_ns), timed_out = last(ev, by, "MY-011153", t_ns);
+	int64_t on = last(ev, by, "MY-011156", t_ns);
+
+	off = timed_out > off ? timed_out : off;
+	if (!s || json_get(s->extra, "group"))
+		return;
+	if (!semi)
+		why_add(why, "; replication was asynchronous");
+	else if (off > on)
+		why_add(why, "; semi-synchronous replication had fallen back to asynchronous %.1f s before it was acknowledged",
+			in_s(t_ns - off));
+	else if (!json_bool(semi, "on", false))
+		why_add(why, "; semi-synchronous replication was not on then");
+	else
+		why_add(why, "; semi-synchronous replication was on: another replica than the one that took over had acknowledged it");
+}
+
+static bool has(const struct sample *s, const struct gtid_set *tx)
+{
+	struct gtid_set all;
+	bool in = false;
+
+	if (gtid_parse(json_str(s->extra, "executed", ""), &all)) {
+		in = gtid_within(tx, &all);
+		gtid_free(&all);
+	}
+	return in;
+}
+
+static bool was_cut_off(const struct fault_record *fault, const char *by, int64_t t_ns)
+{
+	return fault && fault_does(fault, EFFECT_CUT_OFF) && fault_on(fault, t_ns) && fault_hits(fault, by);
+}
+
+static enum loss_cause why_lost(const struct evidence *ev, const struct op *op, const struct fault_record *fault,
+				const struct gtid_set *tx, const char *by, char *why)
+{
+	int64_t from = fault && fault->injected_ns > op->t_return ? fault->injected_ns : op->t_return;
+	const struct sample *then = evidence_leader(ev, 0, op->t_invoke), *next, *again;
+
+	if (was_cut_off(fault, by, op->t_return) || (then && strcmp(then->member, by))) {
+		why_say(why, "%s acknowledged it as %s, %s", by, op->tx, was_cut_off(fault, by, op->t_return) ?
+			"while it was cut off" : "when another was primary already");
+		add_semi_sync(ev, by, op->t_return, why);
+		return LOSS_MINORITY;
+	}
+	next = evidence_next_leader(ev, 0, from, by);
+	again = evidence_new_process(ev, by, op->t_return, next ? next->t_ns : INT64_MAX);
+	if (again && again->ok && !has(again, tx)) {
+		why_say(why, "%s acknowledged it as %s, and did not have it any more when it had restarted", by, op->tx);
+		return LOSS_RESTART;
+	}
+	if (!next || has(next, tx))
+		return LOSS_UNKNOWN;
+	why_say(why, "%s acknowledged it as %s, and %s became primary without it", by, op->tx, next->member);
+	add_semi_sync(ev, by, op->t_return, why);
+	return LOSS_NOT_REPLICATED;
+}
+
+enum loss_cause mysql_loss_cause(const struct evidence *ev, const struct op *op, const struct fault_record *fault,
+				 char *why)
+{
+	const char *by = evidence_member_at(ev, op->via, op->t_return);
+	enum loss_cause cause = LOSS_UNKNOWN;
+	struct gtid_set tx;
+
+	if (!*by || !*op->tx || !gtid_parse(op->tx, &tx))
+		return LOSS_UNKNOWN;
+	if (tx.n)
+		cause = why_lost(ev, op, fault, &tx, by, why);
+	gtid_free(&tx);
+	return cause;
+}

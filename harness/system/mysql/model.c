@@ -1,0 +1,92 @@
+#include "system/mysql/model.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "system/redundancy.h"
+
+/* Whether everyone follows the one primary. */
+
+static const char *text(const cJSON *o, const char *key)
+{
+	return json_str(o, key, "");
+}
+
+/* Of a member that has what the primary never had nobody knows what it will do. */
+static bool has_errant(const struct sample *s, const struct sample *primary, char *why)
+{
+	const char *errant = text(s->extra, "errant");
+
+	return *errant && (why_say(why, "%s has transactions that %s never had: %.200s", s->member, primary->member,
+				   errant), true);
+}
+
+static bool replicates(const struct sample *s, const struct sample *primary, char *why)
+{
+	const cJSON *source = json_get(s->extra, "source");
+	const char *uuid = text(source, "uuid");
+
+	if (!source)
+		return why_not(why, "%s has no source", s->member);
+	if (strcmp(text(source, "receiver"), "on"))
+		return why_not(why, "%s receives nothing: its receiver is %s%s%s", s->member, text(source, "receiver"),
+			       *text(source, "error") ? ", " : "", text(source, "error"));
+	if (strcmp(text(source, "applier"), "on") || *text(source, "applier_error"))
+		return why_not(why, "%s applies nothing%s%s", s->member, *text(source, "applier_error") ? ": " : "",
+			       text(source, "applier_error"));
+	return !strcmp(uuid, text(primary->extra, "uuid")) ||
+	       why_not(why, "%s follows %s, not %s", s->member, *uuid ? uuid : "nobody", primary->member);
+}
+
+static bool in_group(const struct sample *s, const struct sample *primary, char *why)
+{
+	const cJSON *mine = json_get(s->extra, "group"), *its = json_get(primary->extra, "group");
+
+	if (!mine || strcmp(text(mine, "state"), "ONLINE"))
+		return why_not(why, "%s is %s in the group", s->member, mine ? text(mine, "state") : "not");
+	return !strcmp(text(mine, "view"), text(its, "view")) ||
+	       why_not(why, "%s is in view %s of the group, %s in %s", s->member, text(mine, "view"), primary->member,
+		       text(its, "view"));
+}
+
+static bool follows(const struct sample *s, const struct sample *primary, char *why)
+{
+	if (s->role != ROLE_REPLICA)
+		return why_not(why, "%s is no replica", s->member);
+	if (s->writable)
+		return why_not(why, "%s is a replica, and takes writes", s->member);
+	if (has_errant(s, primary, why))
+		return false;
+	return json_get(primary->extra, "group") ? in_group(s, primary, why) : replicates(s, primary, why);
+}
+
+/* A source that was told to wait for acknowledgements does. */
+static bool acknowledged(const struct sample *primary, char *why)
+{
+	const cJSON *semi = json_get(primary->extra, "semi");
+
+	if (!semi || (json_bool(semi, "on", false) && json_i64(semi, "clients", 0) >= json_i64(semi, "wait_for", 1)))
+		return true;
+	return why_not(why, "%s does not wait for acknowledgements: semi-synchronous replication is %s, with %lld replicas",
+		       primary->member, json_bool(semi, "on", false) ? "on" : "off",
+		       (long long)json_i64(semi, "clients", 0));
+}
+
+static bool redundant(const struct sample *s, size_t n, char *why)
+{
+	const struct sample *primary;
+
+	*why = '\0';
+	if (!redundancy_all_answer(s, n, why))
+		return false;
+	primary = redundancy_one_primary(s, n, "primary", why);
+	return primary && redundancy_all_follow(s, n, primary, follows, why) && acknowledged(primary, why);
+}
+
+const struct model_ops model_mysql = {
+	.redundant = redundant,
+	.predict = mysql_predict,
+	.explain = mysql_explain,
+	.resync = mysql_resync,
+	.loss_cause = mysql_loss_cause,
+};

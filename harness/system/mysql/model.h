@@ -1,0 +1,21 @@
+#ifndef ORDEAL_SYSTEM_MYSQL_MODEL_H
+#define ORDEAL_SYSTEM_MYSQL_MODEL_H
+
+#include "system/model.h"
+
+/* What MySQL is allowed to do, and how to read from the evidence what it did:
+ * model_mysql (model.c) and its large parts. What is read of sample.extra is in
+ * system/mysql/probe.h; all of it is optional, and what is absent is not assumed.
+ *
+ * Of inforce: failover (none, runbook, group-replication), semi_sync, semi_sync_timeout,
+ * member_expel_timeout, unreachable_majority_timeout and others (settings.c). */
+
+/* Of model_ops. */
+void mysql_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out);
+void mysql_explain(const struct evidence *ev, const struct fault_record *fault, const struct prediction *pred,
+		   struct milestones *m);
+void mysql_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bool back, struct recovery_info *out);
+enum loss_cause mysql_loss_cause(const struct evidence *ev, const struct op *op, const struct fault_record *fault,
+				 char *why);
+
+#endif

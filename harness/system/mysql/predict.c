@@ -1,0 +1,354 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "system/allowances.h"
+#include "system/mysql/model.h"
+#include "system/prediction.h"
+
+/* How long writes may be down, by who fails over: nobody, a runbook's controller, or
+ * group replication; by the rules of MySQL and Kubernetes under the settings in force.
+ *
+ * Nobody: the same member has to come back.
+ *
+ * The runbook's controller looks every second, and gives a look 1 s. When the primary has
+ * failed every look for detector_timeout it says that nobody is primary, fences the old
+ * one (by SQL for fence_timeout at most, for that waits behind commits that wait for an
+ * acknowledgement; then its pod is deleted), stops the receivers, lets the member with
+ * the largest set of GTIDs apply what it received, promotes and labels it. A primary that is back
+ * before goes on.
+ *
+ * A group suspects a member that has been silent for 5 s (MySQL Reference Manual,
+ * "Responses to Failure Detection and Network Partitioning"). Who is suspected for longer
+ * than member_expel_timeout is expelled by a thread that runs when a suspicion is added
+ * and then every 15 s (gcs_xcom_control_interface.cc, Gcs_suspicions_manager; there is no
+ * variable for that). So "5 s + member_expel_timeout", as is often written, is a lower
+ * bound: with 0 it is about 5 s, with 1 to 15 about 20 s, with 16 to 30 about 35 s.
+ * Then the rest elects, which needs no vote. A member that ends by itself
+ * leaves, and nobody has to suspect it.
+ *
+ * What no document states is an allowance, named here or in allowances.h, and
+ * said to be one in each rule. */
+
+#define S(x) ((int64_t)((x) * 1e9))
+#define LOOK S(1)          /* the controller's: how often, and how long a look may take */
+#define STEPS S(5)         /* allowance: its steps, each a call or two */
+#define DELETE S(3)        /* allowance: a pod is deleted without grace */
+#define CLIENTS S(2)       /* allowance: the Service follows, clients connect anew */
+#define RECOVERY S(20)     /* allowance: InnoDB's crash recovery and start */
+#define SHUTDOWN S(10)     /* allowance: a clean shutdown */
+#define OPENED S(4)        /* allowance: whoever runs it looks, and lets it take writes */
+#define SUSPECT S(5)       /* gcs_xcom: a member's silence until it is suspected */
+#define SWEEP S(15)        /* gcs_xcom_control_interface.cc: SUSPICION_PROCESSING_THREAD_PERIOD */
+#define ELECT S(2)         /* allowance: a view, an election, super_read_only off */
+#define ASK S(5)           /* allowance: clients time out and ask the members who is primary */
+#define DISK_LOOK S(60)    /* a server that waits for room looks once a minute */
+
+#define DETECTION "MySQL Reference Manual: Responses to Failure Detection and Network Partitioning; gcs_xcom_control_interface.cc"
+#define SINGLE "MySQL Reference Manual: Single-Primary Mode"
+#define RUNBOOK "the runbook's settings: detector_timeout, fence_timeout, apply_timeout"
+#define SEMI_SYNC "MySQL Reference Manual: Semisynchronous Replication"
+#define FULL_DISK "MySQL Reference Manual: How MySQL Handles a Full Disk"
+#define RESTARTS "Kubernetes documentation: Pod Lifecycle, StatefulSets"
+
+enum failover { NOBODY, BY_RUNBOOK, BY_GROUP };
+
+struct rules {
+	enum failover failover;
+	int64_t detector, fence, apply;  /* the runbook's */
+	int64_t expel, expelled;         /* the group's: the setting, and from a member's silence on */
+	int64_t majority_timeout;
+	bool semi_sync;
+	int64_t semi_timeout, semi_replicas;
+	size_t replicas;                 /* that are left beside what was hit */
+	struct takeover takeover;
+	struct assumed assumed;
+};
+
+/* Of the running server, or, for what has no variable there, of the scenario. */
+static const cJSON *setting(const struct evidence *ev, const char *name)
+{
+	const cJSON *s = prediction_setting(ev->inforce, name);
+
+	return s ? s : prediction_setting(json_get(ev->event, "settings"), name);
+}
+
+static int64_t number(const struct evidence *ev, const char *name, int64_t dflt, struct rules *r)
+{
+	const cJSON *v = json_get(setting(ev, name), "value");
+
+	if (cJSON_IsNumber(v))
+		return json_whole(v->valuedouble);
+	if (cJSON_IsString(v) && *v->valuestring)
+		return strtoll(v->valuestring, NULL, 10);
+	prediction_assume(&r->assumed, name);
+	return dflt;
+}
+
+static const char *word(const struct evidence *ev, const char *name)
+{
+	return json_str(setting(ev, name), "value", "");
+}
+
+/* The controller's pod, by what it logged; "": it was not seen. */
+static const char *controller(const struct evidence *ev)
+{
+	for (size_t i = 0; i < ev->nlogs; i++)
+		if (!strcmp(ev->logs[i].container, "controller"))
+			return ev->logs[i].member;
+	return "";
+}
+
+/* A replica to promote and the controller that does it. */
+static bool runbook_can(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns)
+{
+	const char *who = controller(ev);
+
+	return (!ev->nmembers || prediction_members_left(ev, fault, t_ns)) &&
+	       (!*who || prediction_left(ev, fault, who, t_ns));
+}
+
+/* A majority of the group. */
+static bool group_can(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns)
+{
+	return 2 * prediction_members_left(ev, fault, t_ns) > ev->nmembers || !ev->nmembers;
+}
+
+static void rules_read(const struct evidence *ev, const struct fault_record *fault, struct rules *r)
+{
+	const char *failover = word(ev, "failover");
+	size_t left = prediction_members_left(ev, fault, fault->injected_ns + 1);
+
+	memset(r, 0, sizeof(*r));
+	r->failover = !strcmp(failover, "runbook") ? BY_RUNBOOK : !strcmp(failover, "group-replication") ? BY_GROUP : NOBODY;
+	if (!*failover)
+		prediction_assume(&r->assumed, "failover");
+	r->replicas = left ? left - 1 : 0; /* of a replica's fault the primary is left, too */
+	if (r->failover == BY_GROUP) {
+		r->expel = number(ev, "member_expel_timeout", 5, r) * NS_PER_S;
+		r->expelled = SUSPECT + (r->expel + SWEEP - 1) / SWEEP * SWEEP;
+		r->majority_timeout = number(ev, "unreachable_majority_timeout", 0, r) * NS_PER_S;
+		r->takeover = prediction_takeover(ev, fault, r->expelled - LOOK, group_can);
+		return;
+	}
+	r->semi_sync = !strcmp(word(ev, "semi_sync"), "on");
+	r->semi_timeout = r->semi_sync ? number(ev, "semi_sync_timeout", 10000, r) * NS_PER_MS : 0;
+	r->semi_replicas = r->semi_sync ? number(ev, "semi_sync_replicas", 1, r) : 0;
+	if (r->failover == NOBODY)
+		return;
+	r->detector = number(ev, "detector_timeout", 10, r) * NS_PER_S;
+	r->fence = number(ev, "fence_timeout", 5, r) * NS_PER_S;
+	r->apply = number(ev, "apply_timeout", 60, r) * NS_PER_S;
+	r->takeover = prediction_takeover(ev, fault, r->detector - LOOK, runbook_can);
+}
+
+/* ---- who takes over ---- */
+
+static int64_t runbook_lo(const struct rules *r)
+{
+	return r->detector > LOOK ? r->detector - LOOK : 0;
+}
+
+/* One that is dead need not be fenced; one that answers nobody is given up after the
+ * time for it. */
+static int64_t runbook_hi(const struct rules *r, bool dead)
+{
+	return r->detector + 3 * LOOK + (dead ? LOOK : r->fence + DELETE) + STEPS + CLIENTS;
+}
+
+static void replica_promoted(struct prediction *p, const struct rules *r, bool dead)
+{
+	int64_t lo = runbook_lo(r), hi = runbook_hi(r, dead);
+
+	if (r->takeover.never) {
+		prediction_note(p, "No replica, or no controller, was left to take over as long as the faults lasted.");
+		return;
+	}
+	if (r->takeover.hindered) {
+		lo = r->takeover.from_ns > lo ? r->takeover.from_ns : lo;
+		hi += r->takeover.by_ns + (r->takeover.starts ? ALLOW_NODE_BOOT + RECOVERY : 0);
+		prediction_note(p, "No replica, or no controller, was left until %.1f s after the fault.",
+				in_s(r->takeover.by_ns));
+	}
+	prediction_add(p, "replica promoted", lo, hi, RUNBOOK,
+		       "every look (one a second, 1 s each) fails for detector_timeout %.0f s; %s; %.0f s allowed for the steps and %.0f s for the Service and clients: %.1f to %.1f s",
+		       in_s(r->detector), dead ? "a dead primary needs no fence (1 s allowed)" :
+		       "fencing has fence_timeout, then its pod is deleted (3 s allowed)", in_s(STEPS), in_s(CLIENTS),
+		       in_s(lo), in_s(hi));
+	prediction_note(p, "A candidate that has not applied what it received may take apply_timeout %.0f s more; members whose sets of GTIDs have parted stop the runbook.",
+			in_s(r->apply));
+}
+
+static void group_elects(struct prediction *p, const struct rules *r)
+{
+	int64_t lo = r->expelled - LOOK, hi = r->expelled + LOOK + ELECT + ASK;
+
+	if (r->takeover.never) {
+		prediction_note(p, "No majority of the group was left as long as the faults lasted: it does not elect, and writes hang%s.",
+				r->majority_timeout ? " until unreachable_majority_timeout, then fail" : "");
+		return;
+	}
+	if (r->takeover.hindered) {
+		lo = r->takeover.from_ns > lo ? r->takeover.from_ns : lo;
+		hi += r->takeover.by_ns + (r->takeover.starts ? ALLOW_NODE_BOOT + RECOVERY : 0);
+		prediction_note(p, "No majority of the group was left until %.1f s after the fault.", in_s(r->takeover.by_ns));
+	}
+	prediction_add(p, "group elects", lo, hi, DETECTION,
+		       "suspected after 5 s of silence, give or take one; expelled by a thread that looks at once and then every 15 s, the first time that member_expel_timeout %.0f s is over: %.0f s; allowed: %.0f s for view and election, %.0f s until clients have asked: %.1f to %.1f s",
+		       in_s(r->expel), in_s(r->expelled), in_s(ELECT), in_s(ASK), in_s(lo), in_s(hi));
+}
+
+static void taken_over(struct prediction *p, const struct rules *r, bool dead)
+{
+	if (r->failover == BY_RUNBOOK)
+		replica_promoted(p, r, dead);
+	else if (r->failover == BY_GROUP)
+		group_elects(p, r);
+	else
+		prediction_note(p, "Nobody fails over: only the same member ends it.");
+}
+
+static int64_t takeover_lo(const struct rules *r)
+{
+	return r->failover == BY_RUNBOOK ? runbook_lo(r) : r->failover == BY_GROUP ? r->expelled - LOOK : INT64_MAX;
+}
+
+/* ---- what was hit: the primary ---- */
+
+/* In a group one that was gone comes back as a secondary, or waits until it is expelled. */
+static void same_member(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+{
+	bool anew = fault_does(fault, EFFECT_POD_RECREATED);
+	int64_t start = anew ? ALLOW_RECREATE : ALLOW_BACKOFF + ALLOW_CONTAINER_START;
+	int64_t hi = start + (fault->does.notice ? SHUTDOWN : 0) + RECOVERY + OPENED + CLIENTS;
+
+	if (r->failover == BY_GROUP)
+		return;
+	prediction_add(p, "same member restarts", S(0.5), hi, RESTARTS,
+		       "%s, recovers, and is let take writes again%s; allowed: %.0f s to start, %.0f s for recovery, %.0f s until it is opened, %.0f s for the Service and clients: 0.5 to %.0f s",
+		       anew ? "the StatefulSet creates the pod again under its name" :
+		       "the kubelet restarts the container, at once the first time and after 10 s the second within ten minutes",
+		       r->failover == BY_RUNBOOK ? ", if detector_timeout is not over before" : "", in_s(start), in_s(RECOVERY),
+		       in_s(OPENED), in_s(CLIENTS), in_s(hi));
+	if (r->semi_sync)
+		prediction_note(p, "What it had in its binary log and nobody acknowledged it commits while it recovers, and serves.");
+}
+
+static void leaves_group(struct prediction *p)
+{
+	int64_t hi = SHUTDOWN + ELECT + ASK;
+
+	prediction_add(p, "primary leaves", S(0.2), hi, SINGLE,
+		       "told to end, it leaves the group, which elects at once; allowed: %.0f s for that, %.0f s for the election, %.0f s until clients have asked: 0.2 to %.0f s",
+		       in_s(SHUTDOWN), in_s(ELECT), in_s(ASK), in_s(hi));
+}
+
+static void dies(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+{
+	same_member(p, r, fault);
+	if (r->failover == BY_GROUP && fault->does.notice)
+		leaves_group(p);
+	if (!(r->failover == BY_GROUP && fault->does.notice == NOTICE_FULL))
+		taken_over(p, r, true);
+}
+
+/* Whichever comes first. */
+static void taken_over_or_end(struct prediction *p, const struct rules *r, const struct fault_record *fault,
+			      int64_t after, const char *why)
+{
+	int64_t lo, hi;
+	bool known = fault_length(fault, &lo, &hi);
+
+	if (!known || r->failover == NOBODY || hi + after >= takeover_lo(r))
+		taken_over(p, r, false);
+	if (known && (r->failover == NOBODY || r->takeover.hindered || lo <= runbook_hi(r, false) + r->expelled))
+		prediction_fault_ends(p, fault, after, r->failover == BY_GROUP ? DETECTION : r->failover == BY_RUNBOOK ? RUNBOOK : RESTARTS, why);
+}
+
+static void stands_still(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+{
+	taken_over_or_end(p, r, fault, ALLOW_RECONNECT_LOGIN + (r->failover == BY_GROUP ? SUSPECT : 0),
+			  r->failover == NOBODY ? "nobody takes over, and the primary goes on" :
+			  "it ended before another took over, and the primary goes on");
+}
+
+static void cut_off(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+{
+	stands_still(p, r, fault);
+	if (r->failover == NOBODY)
+		prediction_note(p, "Clients on the primary's own node are not cut off.");
+	else if (r->failover == BY_RUNBOOK)
+		prediction_note(p, "Who is out of the runbook's reach cannot be fenced but by deleting its pod; until its node hears of that it takes writes of clients beside it%s.",
+				r->semi_sync ? ", each after semi_sync_timeout at first" : "");
+	else
+		prediction_note(p, "Cut off, it has no majority: its commits hang%s.",
+				r->majority_timeout ? " until unreachable_majority_timeout" : " until it is healed");
+}
+
+static void node_gone(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+{
+	if (r->failover == BY_GROUP && fault->does.notice == NOTICE_FULL)
+		leaves_group(p);
+	taken_over_or_end(p, r, fault, ALLOW_NODE_BOOT + RECOVERY + OPENED + CLIENTS,
+			  "the node came back, and the same member starts again");
+	prediction_note(p, "A StatefulSet's pod is not created elsewhere while its node is away.");
+}
+
+static void disk_full(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+{
+	prediction_fault_ends(p, fault, DISK_LOOK + RECOVERY + OPENED, FULL_DISK,
+			      "a statement that finds no room fails or waits, and looks once a minute; a server that cannot write its binary log ends (binlog_error_action), and starts once there is room");
+	if (r->failover != NOBODY)
+		taken_over(p, r, true);
+	prediction_note(p, "A server that waits for room still answers who looks at it.");
+}
+
+/* ---- a replica ---- */
+
+static void of_group(struct prediction *p, const struct rules *r)
+{
+	int64_t hi = SUSPECT + LOOK + ELECT;
+
+	prediction_add(p, "group goes on", 0, hi, DETECTION,
+		       "a majority is left and commits go on; what the one that is gone had to say is waited for until it is suspected, %.0f s at most (allowed), and it is expelled after %.0f s",
+		       in_s(hi), in_s(r->expelled));
+}
+
+static void replica(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+{
+	if (r->failover == BY_GROUP) {
+		of_group(p, r);
+	} else if (!r->semi_sync) {
+		prediction_add(p, "writes need no replica", 0, 0, SEMI_SYNC,
+			       "replication is asynchronous (semi_sync off): commits wait for no replica, whatever %s does to one",
+			       *fault->name ? fault->name : "a fault");
+	} else if ((int64_t)r->replicas >= r->semi_replicas) {
+		prediction_add(p, "another replica acknowledges", 0, LOOK, SEMI_SYNC,
+			       "commits wait for %lld acknowledgement; another replica gives it (1 s allowed for one that was under way)",
+			       (long long)r->semi_replicas);
+	} else {
+		prediction_add(p, "semi-sync falls back", 0, r->semi_timeout + LOOK, SEMI_SYNC,
+			       "too few replicas are left to acknowledge: commits wait for semi_sync_timeout %.1f s once, then for nobody (1 s allowed)",
+			       in_s(r->semi_timeout));
+	}
+}
+
+static const struct effect_rule of_primary[] = {
+	{EFFECT_PROCESS_DIES | EFFECT_POD_RECREATED, dies},
+	{EFFECT_SILENT, stands_still},
+	{EFFECT_CUT_OFF, cut_off},
+	{EFFECT_NODE_GONE, node_gone},
+	{EFFECT_STORAGE_REFUSES, disk_full},
+	{0, NULL},
+};
+
+void mysql_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
+{
+	struct rules r;
+
+	memset(out, 0, sizeof(*out));
+	rules_read(ev, fault, &r);
+	prediction_by_role(out, of_primary, replica, "primary", &r, fault);
+	prediction_note_assumed(out, &r.assumed, "the");
+}

@@ -1,0 +1,36 @@
+#ifndef ORDEAL_SYSTEM_MYSQL_PROBE_H
+#define ORDEAL_SYSTEM_MYSQL_PROBE_H
+
+#include "system/client.h"
+
+/* Asking the members of MySQL directly; the signatures are those of client_ops.
+ * Read are performance_schema and variables, by an account that is let in where
+ * offline_mode and max_connections keep applications out (CONNECTION_ADMIN).
+ *
+ * sample.extra, what is not known left out:
+ *   run_id     another one: another process (when it began, by its own error log)
+ *   uuid       server_uuid, and `version`
+ *   read_only, offline   true where it is so (read_only: super_read_only, or that alone)
+ *   executed   gtid_executed; `purged` the same of gtid_purged, where it is not empty
+ *   threads    Threads_connected
+ *   semi       on a semi-synchronous source: {on, clients, no (falls back so often),
+ *              wait_for, timeout_ms, after_commit}
+ *   semi_replica  true: as a replica it acknowledges
+ *   source     on a replica: {host, uuid, receiver ("on", "off", "connecting"), applier,
+ *              error, applier_error}
+ *   queued     what it received and has not executed: a set; `queued_n` how many
+ *   missing_n  what its source had executed right after, and it had not: how many
+ *   errant     what it has executed, its source has not, and its source cannot be about to:
+ *              a set; of its source's own that it has and its source has not: `ahead`
+ *   source_err why its source was not asked
+ *   group      {state, role, view, primary, members {host:port: state}, queue}
+ *   cloned     when its data was last cloned, as clone_status tells */
+struct probe *mysql_probe_new(const struct access *acc, const struct member *m);
+void mysql_probe(struct probe *p, struct sample *s, int64_t timeout_ns);
+void mysql_probe_free(struct probe *p);
+
+/* sample.timeline: in a group the number of its view within the group's life; else
+ * unknown. lag_ns: for how long it has been applying what was committed then; 0: it
+ * has executed all that it received, and is connected. */
+
+#endif

@@ -1,0 +1,173 @@
+/* A group of three real MySQLs (group replication, single primary): how clients find the
+ * primary, what they are told when there is none, and what the sampler sees. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <signal.h>
+
+#include "system/model.h"
+#include "test/system/mysql/room.h"
+
+extern const struct model_ops model_mysql;
+
+#define GROUP "c0ffee00-0000-11f0-8000-000000000001"
+/* Suspected after 5 s, and then there is work to do. */
+#define MOVED_NS (60 * NS_PER_S)
+
+static void set(const struct mysql_server *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void set(const struct mysql_server *s, const char *fmt, ...)
+{
+	char text[300] = "SET GLOBAL group_replication_";
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text + strlen(text), sizeof(text) - strlen(text), fmt, ap);
+	va_end(ap);
+	sql_at(s, text);
+}
+
+static void join(const struct fixture *f, size_t i, bool first)
+{
+	const struct mysql_server *s = &f->s[i];
+
+	set(s, "local_address = '%s:%d'", s->ip, s->port ^ 1);
+	set(s, "group_seeds = '%s:%d,%s:%d,%s:%d'", f->s[0].ip, s->port ^ 1, f->s[1].ip, s->port ^ 1, f->s[2].ip,
+	    s->port ^ 1);
+	set(s, "recovery_get_public_key = ON");
+	set(s, "exit_state_action = READ_ONLY");
+	set(s, "bootstrap_group = %s", first ? "ON" : "OFF");
+	sql_at(s, "START GROUP_REPLICATION USER = 'repl', PASSWORD = 'secret'");
+	set(s, "bootstrap_group = OFF");
+}
+
+static int start(void **state)
+{
+	static const char *const options[] = {
+		"--plugin-load-add=group_replication.so;mysql_clone.so", "--group-replication-group-name=" GROUP,
+		"--group-replication-start-on-boot=OFF", "--group-replication-member-expel-timeout=0", NULL};
+	struct fixture *f;
+	char hosts[64];
+
+	if (room_start(state, 3, options))
+		return -1;
+	f = *state;
+	for (size_t i = 0; f && i < 3; i++)
+		join(f, i, !i);
+	if (f) {
+		/* The primary comes last. */
+		snprintf(hosts, sizeof(hosts), "%s,%s,%s", f->s[2].ip, f->s[1].ip, f->s[0].ip);
+		json_set_str(f->acc.conf, "write_host", hosts);
+		client_mysql.client_free(f->c);
+		f->c = client_mysql.client_new(&f->acc, 7);
+	}
+	return 0;
+}
+
+static bool look(struct fixture *f, struct sample *s, char *why)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		struct probe *p = client_mysql.probe_new(&f->acc, &f->m[i]);
+
+		cJSON_Delete(s[i].extra);
+		sample_begin(&s[i], &f->m[i]);
+		client_mysql.probe(p, &s[i], 2 * NS_PER_S);
+		client_mysql.probe_free(p);
+	}
+	return model_mysql.redundant(s, f->n, why);
+}
+
+static void whole(struct fixture *f, struct sample *s)
+{
+	int64_t end_ns = clock_mono_ns() + MOVED_NS;
+	char why[WHY_BYTES] = "";
+
+	while (!look(f, s, why) && clock_mono_ns() < end_ns)
+		clock_sleep_until(clock_mono_ns() + 100 * NS_PER_MS);
+	if (!look(f, s, why))
+		fail_msg("never whole: %s", why);
+}
+
+static void forget(struct sample *s)
+{
+	for (size_t i = 0; i < SERVERS_MAX; i++)
+		cJSON_Delete(s[i].extra);
+}
+
+static void test_members(void **state)
+{
+	struct fixture *f = need(state);
+	struct sample s[SERVERS_MAX] = {0};
+	const cJSON *group;
+
+	whole(f, s);
+	assert_int_equal(s[0].role, ROLE_PRIMARY);
+	assert_true(s[0].writable && s[0].timeline > 0);
+	for (size_t i = 0; i < 3; i++) {
+		group = json_get(s[i].extra, "group");
+		assert_string_equal(json_str(group, "state", ""), "ONLINE");
+		assert_int_equal(cJSON_GetArraySize(json_get(group, "members")), 3);
+		assert_int_equal(s[i].timeline, s[0].timeline);
+		assert_null(json_get(s[i].extra, "errant"));
+	}
+	assert_int_equal(s[1].role, ROLE_REPLICA);
+	assert_false(s[1].writable);
+	forget(s);
+}
+
+/* A secondary names the primary; reads of a replica go to none. */
+static void test_found_by_asking(void **state)
+{
+	struct fixture *f = need(state);
+	struct op op = insert(f, 1, LONG_NS);
+
+	must_be(&op, OP_OK, "");
+	assert_true(op.find_ns > 0);
+	assert_non_null(strstr(op.tx, GROUP));
+	op = call(f, OP_CAS, 1, 5, OP_NO_VALUE, LONG_NS);
+	must_be(&op, OP_OK, "");
+	op = call(f, OP_READ_REPLICA, 1, OP_NO_VALUE, OP_NO_VALUE, LONG_NS);
+	must_be(&op, OP_OK, "");
+}
+
+/* Two of three stand still: the primary has no majority. Its commits hang, and, where it is told
+ * to give up, fail with what may or may not have reached the others. */
+static void test_minority(void **state)
+{
+	struct fixture *f = need(state);
+	struct sample s[SERVERS_MAX] = {0};
+	int64_t end_ns = clock_mono_ns() + MOVED_NS;
+	char why[WHY_BYTES];
+	struct op op = insert(f, 10, LONG_NS);
+
+	must_be(&op, OP_OK, "");
+	set(&f->s[0], "unreachable_majority_timeout = 3");
+	for (size_t i = 1; i < 3; i++)
+		mysql_server_signal(&f->s[i], SIGSTOP);
+	op = insert(f, 11, NS_PER_S);
+	must_be(&op, OP_INFO, "timeout:");
+	/* Seen once it suspects them. */
+	do
+		look(f, s, why);
+	while (s[0].writable && clock_mono_ns() < end_ns);
+	assert_true(s[0].ok && !s[0].writable);
+	op = insert(f, 12, LONG_NS);
+	print_message("# without a majority: %s \"%s\"\n", op_outcome_name(op.outcome), op.error);
+	assert_true(op.outcome != OP_OK);
+	for (size_t i = 1; i < 3; i++)
+		mysql_server_signal(&f->s[i], SIGCONT);
+	forget(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_members),
+		cmocka_unit_test(test_found_by_asking),
+		cmocka_unit_test(test_minority),
+	};
+
+	return cmocka_run_group_tests(tests, start, room_stop);
+}

@@ -1,0 +1,419 @@
+/* MySQL: whether all is whole, what its rules allow, and what the evidence tells. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "test/system/mysql/tale.h"
+
+static const char kill_primary[] = "{\"fault\":\"kill-pod\",\"params\":{\"how\":\"crash\"}," PRIMARY "}";
+
+/* ---- what is whole ---- */
+
+#define FOLLOWS(uuid, more) "{\"uuid\":\"u1\",\"source\":{\"uuid\":\"" uuid "\",\"receiver\":\"on\",\"applier\":\"on\"" more "}}"
+
+static void test_redundant(void **state)
+{
+	static const struct {
+		const char *primary, *replica;
+		enum role role;
+		bool writable;
+		const char *why; /* NULL: it is whole */
+	} rows[] = {
+		{"{\"uuid\":\"u0\"}", FOLLOWS("u0", ""), ROLE_REPLICA, false, NULL},
+		{"{\"uuid\":\"u0\"}", FOLLOWS("u9", ""), ROLE_REPLICA, false, "follows u9, not mysql-0"},
+		{"{\"uuid\":\"u0\"}", "{\"uuid\":\"u1\"}", ROLE_UNKNOWN, false, "mysql-1 is no replica"},
+		{"{\"uuid\":\"u0\"}", FOLLOWS("u0", ""), ROLE_REPLICA, true, "takes writes"},
+		{"{\"uuid\":\"u0\"}", "{\"uuid\":\"u1\"}", ROLE_PRIMARY, true, "both writable"},
+		{"{\"uuid\":\"u0\"}", "{\"source\":{\"uuid\":\"u0\",\"receiver\":\"connecting\",\"applier\":\"on\",\"error\":\"13114: purged\"}}",
+		 ROLE_REPLICA, false, "receives nothing: its receiver is connecting, 13114: purged"},
+		{"{\"uuid\":\"u0\"}", "{\"source\":{\"uuid\":\"u0\",\"receiver\":\"on\",\"applier\":\"off\",\"applier_error\":\"1062: twice\"}}",
+		 ROLE_REPLICA, false, "applies nothing: 1062: twice"},
+		{"{\"uuid\":\"u0\"}", "{\"errant\":\"u1:5-7\",\"source\":{\"uuid\":\"u0\",\"receiver\":\"on\",\"applier\":\"on\"}}",
+		 ROLE_REPLICA, false, "mysql-1 has transactions that mysql-0 never had: u1:5-7"},
+		{"{\"uuid\":\"u0\",\"semi\":{\"on\":true,\"clients\":1,\"wait_for\":1}}", FOLLOWS("u0", ""), ROLE_REPLICA, false, NULL},
+		{"{\"uuid\":\"u0\",\"semi\":{\"on\":false,\"clients\":1,\"wait_for\":1}}", FOLLOWS("u0", ""), ROLE_REPLICA, false,
+		 "does not wait for acknowledgements"},
+		{"{\"uuid\":\"u0\",\"semi\":{\"on\":true,\"clients\":0,\"wait_for\":1}}", FOLLOWS("u0", ""), ROLE_REPLICA, false,
+		 "does not wait for acknowledgements"},
+		{"{\"group\":{\"state\":\"ONLINE\",\"view\":\"1:3\"}}", "{\"group\":{\"state\":\"ONLINE\",\"view\":\"1:3\"}}", ROLE_REPLICA, false, NULL},
+		{"{\"group\":{\"state\":\"ONLINE\",\"view\":\"1:3\"}}", "{\"group\":{\"state\":\"RECOVERING\",\"view\":\"1:3\"}}", ROLE_REPLICA, false,
+		 "mysql-1 is RECOVERING in the group"},
+		{"{\"group\":{\"state\":\"ONLINE\",\"view\":\"1:3\"}}", "{\"group\":{\"state\":\"ONLINE\",\"view\":\"1:2\"}}", ROLE_REPLICA, false,
+		 "view 1:2"},
+		{"{\"group\":{\"state\":\"ONLINE\",\"view\":\"1:3\"}}", "{}", ROLE_REPLICA, false, "mysql-1 is not in the group"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct sample s[2] = {{.member = "mysql-0", .ok = true, .role = ROLE_PRIMARY, .writable = true,
+				       .extra = parse(rows[i].primary)},
+				      {.member = "mysql-1", .ok = true, .role = rows[i].role,
+				       .writable = rows[i].writable, .extra = parse(rows[i].replica)}};
+		char why[WHY_BYTES];
+		bool is = model_mysql.redundant(s, 2, why);
+
+		if (is != !rows[i].why || (!is && !strstr(why, rows[i].why)))
+			fail_msg("row %zu: %s", i, is ? "whole" : why);
+		cJSON_Delete(s[0].extra);
+		cJSON_Delete(s[1].extra);
+	}
+}
+
+/* ---- what is allowed ---- */
+
+static struct tale foretell(const char *fault, const char *inforce)
+{
+	struct tale t;
+
+	tale_begin(&t, fault, inforce);
+	tale_tell(&t, 0);
+	return t;
+}
+
+static void test_nobody(void **state)
+{
+	struct tale t = foretell(kill_primary, "failover=none semi_sync=off");
+
+	(void)state;
+	assert_int_equal(t.p.n, 1);
+	assert_non_null(mechanism(&t, "same member restarts"));
+	tale_end(&t);
+	/* A node that stays away: no end is known. */
+	t = foretell("{\"fault\":\"node-down\"," PRIMARY "}", "failover=none semi_sync=off");
+	assert_false(t.p.known);
+	assert_non_null(strstr(t.p.note, "Nobody fails over"));
+	tale_end(&t);
+	t = foretell("{\"fault\":\"pause\",\"healed_ns\":30000000000," PRIMARY "}", "failover=none semi_sync=off");
+	assert_int_equal(t.p.n, 1);
+	assert_non_null(mechanism(&t, "fault ends"));
+	tale_end(&t);
+}
+
+static void test_runbook(void **state)
+{
+	const char *settings = "failover=runbook detector_timeout=10 fence_timeout=5 apply_timeout=60 semi_sync=off";
+	struct tale t = foretell(kill_primary, settings);
+	const struct mechanism *m = mechanism(&t, "replica promoted");
+
+	(void)state;
+	/* It races with the pod that comes back. */
+	assert_non_null(mechanism(&t, "same member restarts"));
+	assert_non_null(m);
+	assert_int_equal(m->lo_ns, 9 * SEC);
+	assert_true(m->hi_ns >= 15 * SEC && m->hi_ns <= 25 * SEC);
+	tale_end(&t);
+	/* One that stands still is fenced in vain first. */
+	t = foretell("{\"fault\":\"pause\"," PRIMARY "}", settings);
+	m = mechanism(&t, "replica promoted");
+	assert_non_null(m);
+	assert_true(m->hi_ns >= 20 * SEC && m->hi_ns <= 32 * SEC);
+	tale_end(&t);
+	/* Shorter than the detector: nobody takes over. */
+	t = foretell("{\"fault\":\"pause\",\"healed_ns\":13000000000," PRIMARY "}", settings);
+	assert_null(mechanism(&t, "replica promoted"));
+	assert_non_null(mechanism(&t, "fault ends"));
+	tale_end(&t);
+	/* What nobody told is taken at its default, and that is said. */
+	t = foretell("{\"fault\":\"pause\"," PRIMARY "}", "failover=runbook semi_sync=off");
+	assert_non_null(strstr(t.p.note, "detector_timeout"));
+	tale_end(&t);
+}
+
+/* Not 5 s and member_expel_timeout: the thread that expels looks every 15 s. */
+static void test_group_timers(void **state)
+{
+	static const struct {
+		int expel, about_s;
+	} rows[] = {{0, 5}, {1, 20}, {5, 20}, {15, 20}, {16, 35}, {30, 35}};
+	char text[120];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct mechanism *m;
+		struct tale t;
+
+		snprintf(text, sizeof(text), "failover=group-replication member_expel_timeout=%d unreachable_majority_timeout=0",
+			 rows[i].expel);
+		t = foretell("{\"fault\":\"pause\"," PRIMARY "}", text);
+		m = mechanism(&t, "group elects");
+		assert_non_null(m);
+		assert_true(m->lo_ns <= rows[i].about_s * SEC && m->lo_ns >= (rows[i].about_s - 1) * SEC);
+		assert_true(m->hi_ns > rows[i].about_s * SEC && m->hi_ns < (rows[i].about_s + 12) * SEC);
+		tale_end(&t);
+	}
+}
+
+static void test_group(void **state)
+{
+	const char *settings = "failover=group-replication member_expel_timeout=5 unreachable_majority_timeout=0";
+	struct tale t = foretell("{\"fault\":\"kill-pod\",\"params\":{\"how\":\"graceful\"}," PRIMARY "}", settings);
+
+	(void)state;
+	/* Who leaves is not waited for. */
+	assert_non_null(mechanism(&t, "primary leaves"));
+	assert_null(mechanism(&t, "group elects"));
+	tale_end(&t);
+	t = foretell("{\"fault\":\"kill-pod\",\"params\":{\"how\":\"force\"}," PRIMARY "}", settings);
+	assert_non_null(mechanism(&t, "primary leaves"));
+	assert_non_null(mechanism(&t, "group elects"));
+	tale_end(&t);
+	t = foretell(kill_primary, settings);
+	assert_null(mechanism(&t, "same member restarts"));
+	assert_non_null(mechanism(&t, "group elects"));
+	tale_end(&t);
+	t = foretell("{\"fault\":\"kill-pod\",\"params\":{\"how\":\"crash\"}," REPLICA "}", settings);
+	assert_non_null(mechanism(&t, "group goes on"));
+	tale_end(&t);
+}
+
+static void test_replica(void **state)
+{
+	const char *kill = "{\"fault\":\"kill-pod\",\"params\":{\"how\":\"crash\"}," REPLICA "}";
+	struct tale t = foretell(kill, "failover=none semi_sync=off");
+
+	(void)state;
+	assert_non_null(mechanism(&t, "writes need no replica"));
+	assert_int_equal(t.p.hi_ns, 0);
+	tale_end(&t);
+	/* Three members: another one is left. */
+	tale_begin(&t, kill, "failover=none semi_sync=on semi_sync_timeout=10000 semi_sync_replicas=1");
+	sample(&t, SEC, "mysql-0", ROLE_PRIMARY, true, NULL);
+	sample(&t, SEC, "mysql-1", ROLE_REPLICA, false, NULL);
+	sample(&t, SEC, "mysql-2", ROLE_REPLICA, false, NULL);
+	tale_tell(&t, 0);
+	assert_non_null(mechanism(&t, "another replica acknowledges"));
+	tale_end(&t);
+	/* Two: one time-out's stall, then nobody is waited for. */
+	tale_begin(&t, kill, "failover=none semi_sync=on semi_sync_timeout=10000 semi_sync_replicas=1");
+	sample(&t, SEC, "mysql-0", ROLE_PRIMARY, true, NULL);
+	sample(&t, SEC, "mysql-1", ROLE_REPLICA, false, NULL);
+	tale_tell(&t, 0);
+	assert_non_null(mechanism(&t, "semi-sync falls back"));
+	assert_int_equal(t.p.hi_ns, 11 * SEC);
+	tale_end(&t);
+}
+
+/* ---- what happened ---- */
+
+static void endpoints(struct tale *t, int64_t at, const char *addr)
+{
+	cJSON *e = parse("{\"k\":\"object\",\"type\":\"endpoints\",\"name\":\"mysql-primary\",\"addrs\":[]}");
+
+	if (*addr)
+		json_push(cJSON_GetObjectItem(e, "addrs"), cJSON_CreateString(addr));
+	put(t, at, e);
+}
+
+static void pod(struct tale *t, int64_t at, const char *name, const char *uid, const char *ip)
+{
+	cJSON *e = parse("{\"k\":\"object\",\"type\":\"pod\",\"phase\":\"Running\",\"ready\":true,\"restarts\":0}");
+
+	json_set_str(e, "name", name);
+	json_set_str(e, "uid", uid);
+	json_set_str(e, "ip", ip);
+	put(t, at, e);
+}
+
+static void test_promoted(void **state)
+{
+	char log[4000] = "";
+	struct tale t;
+
+	(void)state;
+	tale_begin(&t, kill_primary, "failover=runbook detector_timeout=10 fence_timeout=5 apply_timeout=60 semi_sync=off");
+	pod(&t, SEC, "mysql-0", "a", "10.0.0.1");
+	pod(&t, SEC, "mysql-1", "b", "10.0.0.2");
+	endpoints(&t, SEC, "10.0.0.1 mysql-0");
+	sample(&t, 9900 * MS, "mysql-0", ROLE_PRIMARY, true, "{\"uuid\":\"" UUID_0 "\"}");
+	sample(&t, 9900 * MS, "mysql-1", ROLE_REPLICA, false, NULL);
+	say(log, sizeof(log), 11 * SEC, "{\"event\": \"suspect\", \"member\": \"mysql-0\"}");
+	say(log, sizeof(log), 21 * SEC, "{\"event\": \"detected\", \"member\": \"mysql-0\", \"after\": 10.0}");
+	say(log, sizeof(log), 22 * SEC, "{\"event\": \"fenced\", \"member\": \"mysql-0\", \"how\": \"gone\", \"took\": 0.8}");
+	say(log, sizeof(log), 22500 * MS, "{\"event\": \"candidate\", \"member\": \"mysql-1\"}");
+	say(log, sizeof(log), 23 * SEC, "{\"event\": \"promoted\", \"member\": \"mysql-1\", \"epoch\": 2}");
+	keep_log(&t, "mysql-failover-abc", "controller", log);
+	endpoints(&t, 22 * SEC, "");
+	endpoints(&t, 23400 * MS, "10.0.0.2 mysql-1");
+	sample(&t, 23050 * MS, "mysql-1", ROLE_PRIMARY, true, NULL);
+	sample(&t, 23950 * MS, "mysql-1", ROLE_PRIMARY, true, NULL);
+	tale_tell(&t, 24 * SEC);
+	assert_string_equal(t.m.mechanism, "replica promoted");
+	assert_int_equal(t.m.detected, 21 * SEC);
+	assert_int_equal(t.m.elected, 22500 * MS);
+	assert_int_equal(t.m.promoted, 23 * SEC);
+	assert_int_equal(t.m.routed, 23400 * MS);
+	assert_non_null(strstr(t.m.how_elected, "mysql-0 was fenced (gone) in 0.8 s"));
+	assert_non_null(strstr(t.m.why_mechanism, "epoch 2"));
+	tale_end(&t);
+}
+
+static void test_group_told(void **state)
+{
+	char log[2000] = "";
+	struct tale t;
+
+	(void)state;
+	tale_begin(&t, kill_primary, "failover=group-replication member_expel_timeout=5 unreachable_majority_timeout=0");
+	sample(&t, 9900 * MS, "mysql-0", ROLE_PRIMARY, true, "{\"group\":{\"state\":\"ONLINE\",\"view\":\"1:3\"}}");
+	sample(&t, 9900 * MS, "mysql-1", ROLE_REPLICA, false, "{\"group\":{\"state\":\"ONLINE\",\"view\":\"1:3\"}}");
+	say(log, sizeof(log), 15 * SEC, "[Warning] [MY-011493] [Repl] Plugin group_replication reported: 'Member with address mysql-0.mysql:3306 has become unreachable.'");
+	say(log, sizeof(log), 30100 * MS, "[System] [MY-011507] [Repl] Plugin group_replication reported: 'A new primary with address mysql-1.mysql:3306 was elected.'");
+	say(log, sizeof(log), 30200 * MS, "[System] [MY-011510] [Repl] Plugin group_replication reported: 'This server is working as primary member.'");
+	keep_log(&t, "mysql-1", "mysql", log);
+	sample(&t, 30250 * MS, "mysql-1", ROLE_PRIMARY, true, "{\"group\":{\"state\":\"ONLINE\",\"view\":\"1:4\"}}");
+	tale_tell(&t, 30300 * MS);
+	assert_string_equal(t.m.mechanism, "group elects");
+	assert_int_equal(t.m.detected, 15 * SEC);
+	assert_int_equal(t.m.elected, 30100 * MS);
+	assert_int_equal(t.m.promoted, 30200 * MS);
+	assert_int_equal(t.m.routed, 30200 * MS);
+	assert_non_null(strstr(t.m.why_mechanism, "view 1:4"));
+	tale_end(&t);
+}
+
+static void test_restarted(void **state)
+{
+	char log[400] = "";
+	struct tale t;
+
+	(void)state;
+	tale_begin(&t, kill_primary, "failover=none semi_sync=off");
+	pod(&t, SEC, "mysql-0", "a", "10.0.0.1");
+	endpoints(&t, SEC, "10.0.0.1 mysql-0");
+	sample(&t, 9900 * MS, "mysql-0", ROLE_PRIMARY, true, "{\"run_id\":\"1\"}");
+	pod(&t, 12 * SEC, "mysql-0", "b", "10.0.0.7");
+	sample(&t, 15 * SEC, "mysql-0", ROLE_UNKNOWN, false, NULL);
+	say(log, sizeof(log), 16 * SEC, "{\"event\": \"opened\", \"who\": \"mysql-0\", \"member\": \"mysql-0\", \"epoch\": 1}");
+	keep_log(&t, "mysql-0", "agent", log);
+	endpoints(&t, 16500 * MS, "10.0.0.7 mysql-0");
+	sample(&t, 16900 * MS, "mysql-0", ROLE_PRIMARY, true, "{\"run_id\":\"2\"}");
+	tale_tell(&t, 17 * SEC);
+	assert_string_equal(t.m.mechanism, "same member restarts");
+	assert_int_equal(t.m.detected, 12 * SEC);
+	assert_int_equal(t.m.promoted, 16 * SEC);
+	assert_int_equal(t.m.routed, 16500 * MS);
+	tale_end(&t);
+}
+
+/* ---- what was lost ---- */
+
+static enum loss_cause lost(struct tale *t, int64_t at, const char *tx, char *why)
+{
+	struct op op = {.f = OP_INSERT, .outcome = OP_OK, .value = 5, .t_invoke = at - 2 * MS, .t_return = at, .via = "mysql-0"};
+
+	*why = '\0';
+	mem_copy_str(op.tx, sizeof(op.tx), tx);
+	return model_mysql.loss_cause(&t->ev, &op, &t->ev.faults[0], why);
+}
+
+static void test_loss(void **state)
+{
+	char log[1000] = "", why[WHY_BYTES];
+	struct tale t;
+
+	(void)state;
+	tale_begin(&t, "{\"fault\":\"node-down\"," PRIMARY "}", "failover=runbook semi_sync=on");
+	pod(&t, SEC, "mysql-0", "a", "10.0.0.1");
+	pod(&t, SEC, "mysql-1", "b", "10.0.0.2");
+	sample(&t, 2 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"semi\":{\"on\":true,\"clients\":2,\"wait_for\":1}}");
+	sample(&t, 8 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"semi\":{\"on\":false,\"clients\":0,\"wait_for\":1}}");
+	say(log, sizeof(log), 5 * SEC, "[Warning] [MY-011153] [Repl] Timeout waiting for reply of binlog");
+	say(log, sizeof(log), 5001 * MS, "[Note] [MY-011155] [Repl] Semi-sync replication switched OFF.");
+	keep_log(&t, "mysql-0", "mysql", log);
+	sample(&t, 25 * SEC, "mysql-1", ROLE_PRIMARY, true, "{\"executed\":\"" UUID_0 ":1-100\"}");
+	tale_tell(&t, 0);
+	/* What the new primary had was not lost with the old one. */
+	assert_int_equal(lost(&t, 9 * SEC, UUID_0 ":100", why), LOSS_UNKNOWN);
+	assert_int_equal(lost(&t, 9 * SEC, "", why), LOSS_UNKNOWN);
+	assert_int_equal(lost(&t, 9 * SEC, UUID_0 ":101", why), LOSS_NOT_REPLICATED);
+	assert_non_null(strstr(why, "mysql-0 acknowledged it as " UUID_0 ":101, and mysql-1 became primary without it"));
+	assert_non_null(strstr(why, "fallen back to asynchronous 4.0 s before"));
+	/* Before it fell back. */
+	assert_int_equal(lost(&t, 4 * SEC, UUID_0 ":101", why), LOSS_NOT_REPLICATED);
+	assert_non_null(strstr(why, "semi-synchronous replication was on"));
+	tale_end(&t);
+
+	tale_begin(&t, "{\"fault\":\"partition-node\"," PRIMARY "}", "failover=runbook semi_sync=off");
+	pod(&t, SEC, "mysql-0", "a", "10.0.0.1");
+	sample(&t, 2 * SEC, "mysql-0", ROLE_PRIMARY, true, "{}");
+	sample(&t, 25 * SEC, "mysql-1", ROLE_PRIMARY, true, "{\"executed\":\"" UUID_0 ":1-100\"}");
+	tale_tell(&t, 0);
+	assert_int_equal(lost(&t, 20 * SEC, UUID_0 ":101", why), LOSS_MINORITY);
+	assert_non_null(strstr(why, "while it was cut off; replication was asynchronous"));
+	tale_end(&t);
+
+	/* The same member came back without it. */
+	tale_begin(&t, kill_primary, "failover=none semi_sync=off");
+	pod(&t, SEC, "mysql-0", "a", "10.0.0.1");
+	sample(&t, 2 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"run_id\":\"1\",\"executed\":\"" UUID_0 ":1-90\"}");
+	sample(&t, 15 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"run_id\":\"2\",\"executed\":\"" UUID_0 ":1-100\"}");
+	tale_tell(&t, 0);
+	assert_int_equal(lost(&t, 9 * SEC, UUID_0 ":101", why), LOSS_RESTART);
+	tale_end(&t);
+}
+
+/* ---- how it came back ---- */
+
+static void test_resync(void **state)
+{
+	struct recovery_info info;
+	char log[600] = "";
+	struct tale t;
+
+	(void)state;
+	tale_begin(&t, kill_primary, "failover=runbook");
+	sample(&t, 9 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"cloned\":\"a\"}");
+	sample(&t, 20 * SEC, "mysql-0", ROLE_UNKNOWN, false, NULL);
+	sample(&t, 30 * SEC, "mysql-0", ROLE_REPLICA, false, "{\"cloned\":\"a\",\"source\":{\"receiver\":\"on\"}}");
+	tale_tell(&t, 0);
+	model_mysql.resync(&t.ev, 10 * SEC, 40 * SEC, true, &info);
+	assert_string_equal(info.resync, "incremental");
+	model_mysql.resync(&t.ev, 25 * SEC, 40 * SEC, true, &info);
+	assert_string_equal(info.resync, "none");
+	tale_end(&t);
+
+	tale_begin(&t, kill_primary, "failover=runbook");
+	sample(&t, 9 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"cloned\":\"a\"}");
+	sample(&t, 20 * SEC, "mysql-0", ROLE_UNKNOWN, false, NULL);
+	sample(&t, 30 * SEC, "mysql-0", ROLE_REPLICA, false, "{\"cloned\":\"b\",\"source\":{\"receiver\":\"on\"}}");
+	say(log, sizeof(log), 21 * SEC, "{\"event\": \"errant\", \"who\": \"mysql-0\", \"gtids\": \"" UUID_0 ":101-103\", \"count\": 3, \"source\": \"mysql-1\", \"action\": \"clone\"}");
+	keep_log(&t, "mysql-0", "agent", log);
+	tale_tell(&t, 0);
+	model_mysql.resync(&t.ev, 10 * SEC, 40 * SEC, true, &info);
+	assert_string_equal(info.resync, "clone");
+	assert_non_null(strstr(info.how, "mysql-0 had 3 errant transactions, which mysql-1 never had: " UUID_0 ":101-103"));
+	tale_end(&t);
+
+	*log = '\0';
+	tale_begin(&t, kill_primary, "failover=runbook");
+	say(log, sizeof(log), 21 * SEC, "{\"event\": \"halted\", \"reason\": \"diverged\"}");
+	keep_log(&t, "mysql-failover-abc", "controller", log);
+	tale_tell(&t, 0);
+	model_mysql.resync(&t.ev, 10 * SEC, 40 * SEC, false, &info);
+	assert_string_equal(info.resync, "");
+	assert_string_equal(info.how, "the runbook halted: diverged");
+	tale_end(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_redundant),
+		cmocka_unit_test(test_nobody),
+		cmocka_unit_test(test_runbook),
+		cmocka_unit_test(test_group_timers),
+		cmocka_unit_test(test_group),
+		cmocka_unit_test(test_replica),
+		cmocka_unit_test(test_promoted),
+		cmocka_unit_test(test_group_told),
+		cmocka_unit_test(test_restarted),
+		cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_resync),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

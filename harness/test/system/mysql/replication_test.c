@@ -1,0 +1,207 @@
+/* Three real MySQLs, a primary and two replicas, as the sampler sees them and the model
+ * judges them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <signal.h>
+
+#include "system/model.h"
+#include "system/mysql/gtid.h"
+#include "test/system/mysql/room.h"
+
+extern const struct model_ops model_mysql;
+
+struct room {
+	struct fixture *f;
+	struct probe *p[SERVERS_MAX];
+	struct sample s[SERVERS_MAX];
+	char why[WHY_BYTES];
+};
+
+static int start(void **state)
+{
+	static const char *const options[] = {
+		"--plugin-load-add=semisync_source.so;semisync_replica.so;mysql_clone.so", NULL};
+	struct fixture *f;
+
+	if (room_start(state, 3, options))
+		return -1;
+	f = *state;
+	for (size_t i = 1; f && i < 3; i++) {
+		if (mysql_server_follow(&f->s[i], &f->s[0])) {
+			room_stop(state);
+			return -1;
+		}
+		sql_at(&f->s[i], "SET GLOBAL super_read_only = ON");
+	}
+	return 0;
+}
+
+static void enter(struct room *r, void **state)
+{
+	memset(r, 0, sizeof(*r));
+	r->f = need(state);
+	for (size_t i = 0; i < r->f->n; i++)
+		r->p[i] = client_mysql.probe_new(&r->f->acc, &r->f->m[i]);
+}
+
+static void forget(struct room *r)
+{
+	for (size_t i = 0; i < SERVERS_MAX; i++) {
+		cJSON_Delete(r->s[i].extra);
+		r->s[i].extra = NULL;
+	}
+}
+
+static void leave(struct room *r)
+{
+	forget(r);
+	for (size_t i = 0; i < r->f->n; i++)
+		client_mysql.probe_free(r->p[i]);
+}
+
+static bool look(struct room *r)
+{
+	forget(r);
+	for (size_t i = 0; i < r->f->n; i++) {
+		sample_begin(&r->s[i], &r->f->m[i]);
+		client_mysql.probe(r->p[i], &r->s[i], LONG_NS);
+	}
+	return model_mysql.redundant(r->s, r->f->n, r->why);
+}
+
+/* Until the members are redundant, or (`words`) are not, for a reason with these in it. */
+static void until(struct room *r, const char *words)
+{
+	int64_t end_ns = clock_mono_ns() + 2 * LONG_NS;
+	bool reached = false;
+
+	while (!reached && clock_mono_ns() < end_ns) {
+		bool is = look(r);
+
+		reached = words ? !is && strstr(r->why, words) : is;
+		if (!reached)
+			clock_sleep_until(clock_mono_ns() + 50 * NS_PER_MS);
+	}
+	if (!reached)
+		fail_msg("never %s%s; at last: %s", words ? "not redundant: " : "redundant", words ? words : "", r->why);
+}
+
+static int64_t number(const struct sample *s, const char *key)
+{
+	return json_i64(s->extra, key, -1);
+}
+
+static void test_roles(void **state)
+{
+	struct room r;
+	const cJSON *source;
+
+	enter(&r, state);
+	until(&r, NULL);
+	assert_true(r.s[0].ok && r.s[0].writable);
+	assert_int_equal(r.s[0].role, ROLE_PRIMARY);
+	assert_true(*json_str(r.s[0].extra, "run_id", ""));
+	assert_true(*json_str(r.s[0].extra, "executed", ""));
+	assert_true(number(&r.s[0], "threads") > 0);
+	assert_null(json_get(r.s[0].extra, "semi"));
+	for (size_t i = 1; i < 3; i++) {
+		assert_int_equal(r.s[i].role, ROLE_REPLICA);
+		assert_false(r.s[i].writable);
+		assert_true(json_bool(r.s[i].extra, "read_only", false));
+		source = json_get(r.s[i].extra, "source");
+		assert_string_equal(json_str(source, "host", ""), r.f->s[0].ip);
+		assert_string_equal(json_str(source, "uuid", ""), json_str(r.s[0].extra, "uuid", "?"));
+		assert_string_equal(json_str(source, "receiver", ""), "on");
+		assert_string_equal(json_str(source, "applier", ""), "on");
+		assert_null(json_get(r.s[i].extra, "errant"));
+	}
+	assert_string_not_equal(json_str(r.s[1].extra, "uuid", "?"), json_str(r.s[2].extra, "uuid", "?"));
+	leave(&r);
+}
+
+/* A replica's read is answered by a replica; what it has not got yet is counted. */
+static void test_behind(void **state)
+{
+	struct room r;
+	struct op op;
+
+	enter(&r, state);
+	op = call(r.f, OP_WRITE, 1, 7, OP_NO_VALUE, LONG_NS);
+	must_be(&op, OP_OK, "");
+	until(&r, NULL);
+	while (number(&r.s[2], "missing_n") != 0)
+		look(&r);
+	assert_int_equal(r.s[2].lag_ns, 0);
+	op = call(r.f, OP_READ_REPLICA, 1, OP_NO_VALUE, OP_NO_VALUE, LONG_NS);
+	must_be(&op, OP_OK, "");
+	assert_int_equal(op.value, 7);
+
+	/* It receives and does not apply. */
+	sql_at(&r.f->s[2], "STOP REPLICA SQL_THREAD");
+	for (int i = 0; i < 5; i++) {
+		op = insert(r.f, 100 + i, LONG_NS);
+		must_be(&op, OP_OK, "");
+	}
+	until(&r, "mysql-2 applies nothing");
+	while (number(&r.s[2], "queued_n") < 5)
+		look(&r);
+	assert_int_equal(number(&r.s[2], "missing_n"), 5);
+	assert_int_equal(number(&r.s[2], "queued_n"), 5);
+	assert_non_null(strstr(json_str(r.s[2].extra, "queued", ""), json_str(r.s[0].extra, "uuid", "?")));
+	sql_at(&r.f->s[2], "START REPLICA SQL_THREAD");
+	until(&r, NULL);
+
+	/* It receives nothing. */
+	sql_at(&r.f->s[2], "STOP REPLICA IO_THREAD");
+	op = insert(r.f, 110, LONG_NS);
+	must_be(&op, OP_OK, "");
+	until(&r, "mysql-2 receives nothing");
+	assert_int_equal(number(&r.s[2], "missing_n"), 1);
+	assert_int_equal(r.s[2].lag_ns, -1); /* without its source its lag is not known */
+	sql_at(&r.f->s[2], "START REPLICA IO_THREAD");
+	until(&r, NULL);
+	leave(&r);
+}
+
+/* What only a replica has is named, and its follower is none to rely on. */
+static void test_errant(void **state)
+{
+	struct room r;
+	struct gtid_set s;
+	char *made;
+
+	enter(&r, state);
+	until(&r, NULL);
+	sql_at(&r.f->s[2], "SET GLOBAL read_only = OFF");
+	made = mysql_server_sql(&r.f->s[2], false, "INSERT INTO ordeal.ordeal_insert (id, value) VALUES (1000000, 5)");
+	assert_non_null(made);
+	free(made);
+	until(&r, "mysql-2 is a replica, and takes writes");
+	sql_at(&r.f->s[2], "SET GLOBAL super_read_only = ON");
+	until(&r, "mysql-2 has transactions that mysql-0 never had");
+	assert_true(gtid_parse(json_str(r.s[2].extra, "errant", ""), &s));
+	assert_int_equal(gtid_count(&s), 1);
+	assert_true(gtid_keep(&s, json_str(r.s[2].extra, "uuid", ""), true));
+	assert_int_equal(gtid_count(&s), 1);
+	gtid_free(&s);
+	print_message("# %s\n", r.why);
+	/* The primary is made to have it: an empty transaction of that name. */
+	made = mem_fmt("SET gtid_next = '%s'", json_str(r.s[2].extra, "errant", ""));
+	free(made);
+	leave(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_roles),
+		cmocka_unit_test(test_behind),
+		cmocka_unit_test(test_errant),
+	};
+
+	return cmocka_run_group_tests(tests, start, room_stop);
+}
