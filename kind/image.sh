@@ -45,19 +45,31 @@ if [ "$1" = --stock ]; then
   exit
 fi
 
+# import_root TAG DIR: an image of the root that this artefact is.
+import_root() {
+  local hash
+  hash=$(basename "$2")
+  [ "$(image_hash "$1")" != "$hash" ] || return 0
+  zstd -dc "$2/root.tar.zst" | docker import -c "LABEL ordeal.hash=$hash" -c 'CMD ["bash"]' - "$1" >&2
+}
+
 name=$1
 recipe=$REPO_DIR/fixtures/images/$name
 context=${2:-$recipe}
 [ -f "$recipe/Dockerfile" ] || die "there is no $recipe/Dockerfile"
 [ -d "$context" ] || die "$context is no folder"
 mode=$(images_mode)
-hash=$(hash_of "$("$KIND_DIR/build/base-image.sh" --where)" "$(hash_of_dir "$recipe")" "$(hash_of_dir "$context")")
+# What its Dockerfile stands on: our Debian, or MySQL's.
+base=base-image
+if grep -q '^FROM ordeal/mysql-root:' "$recipe/Dockerfile"; then base=mysql-root; fi
+hash=$(hash_of "$(basename "$("$KIND_DIR/build/$base.sh" --where)")" "$(hash_of_dir "$recipe")" "$(hash_of_dir "$context")")
 lock "$name"
 if [ $local = 1 ] || ! registry_has "ordeal/$name" "$hash"; then
   ensure_docker
   [ $local = 1 ] || ensure_registry
   if [ "$(image_hash "ordeal/$name:$hash")" != "$hash" ]; then
-    ORDEAL_IMAGES=$mode "$KIND_DIR/build/base-image.sh" >/dev/null
+    built=$(ORDEAL_IMAGES=$mode "$KIND_DIR/build/$base.sh")
+    [ $base = base-image ] || import_root ordeal/mysql-root:sid "$built"
     docker_build "ordeal/$name:$hash" "$hash" "$context" -f "$recipe/Dockerfile" >&2
   fi
   [ $local = 1 ] || push "ordeal/$name:$hash" "ordeal/$name" "$hash"

@@ -49,12 +49,19 @@ need_packages() {
   install_named "$LOG_DIR/apt.log" $missing
 }
 
-# debian_sources: this machine's own sources for our suite, as sources.list has
-# them; nothing when it has none, and mmdebstrap's stock ones do.
+# debian_sources [SUITE]: this machine's own sources for our suite, as sources.list
+# has them, or for another one on the same mirror; nothing when it has none, and
+# mmdebstrap's stock ones do.
 debian_sources() {
-  apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' \
+  local all
+  all=$(apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' \
     'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
-    grep -E " $DEBIAN_SUITE(-updates|-security)? main\$" | sort -u || true
+    grep -E " $DEBIAN_SUITE(-updates|-security)? main\$" | sort -u || true)
+  if [ "${1:-$DEBIAN_SUITE}" = "$DEBIAN_SUITE" ]; then
+    [ -z "$all" ] || printf '%s\n' "$all"
+  else
+    sed -n "s/ $DEBIAN_SUITE main$/ $1 main/p" <<<"$all"
+  fi
 }
 
 # apt_proxy: the proxy that this machine's apt goes through, if any.
