@@ -14,6 +14,7 @@
 extern const struct model_ops model_mysql;
 
 #define GROUP "c0ffee00-0000-11f0-8000-000000000001"
+#define EXPEL "0"
 /* Suspected after 5 s, and then there is work to do. */
 #define MOVED_NS (60 * NS_PER_S)
 
@@ -29,13 +30,15 @@ static void set(const struct mysql_server *s, const char *fmt, ...)
 	sql_at(s, text);
 }
 
+/* The group's own port of each is on an address that an interface has: no other of
+ * 127.0.0.0/8 will do. */
 static void join(const struct fixture *f, size_t i, bool first)
 {
 	const struct mysql_server *s = &f->s[i];
+	int port = s->port < 32768 ? s->port + 1 : s->port - 4;
 
-	set(s, "local_address = '%s:%d'", s->ip, s->port ^ 1);
-	set(s, "group_seeds = '%s:%d,%s:%d,%s:%d'", f->s[0].ip, s->port ^ 1, f->s[1].ip, s->port ^ 1, f->s[2].ip,
-	    s->port ^ 1);
+	set(s, "local_address = '127.0.0.1:%d'", port + (int)i);
+	set(s, "group_seeds = '127.0.0.1:%d,127.0.0.1:%d,127.0.0.1:%d'", port, port + 1, port + 2);
 	set(s, "recovery_get_public_key = ON");
 	set(s, "exit_state_action = READ_ONLY");
 	set(s, "bootstrap_group = %s", first ? "ON" : "OFF");
@@ -47,7 +50,7 @@ static int start(void **state)
 {
 	static const char *const options[] = {
 		"--plugin-load-add=group_replication.so;mysql_clone.so", "--group-replication-group-name=" GROUP,
-		"--group-replication-start-on-boot=OFF", "--group-replication-member-expel-timeout=0", NULL};
+		"--group-replication-start-on-boot=OFF", "--group-replication-member-expel-timeout=" EXPEL, NULL};
 	struct fixture *f;
 	char hosts[64];
 
@@ -132,31 +135,63 @@ static void test_found_by_asking(void **state)
 	must_be(&op, OP_OK, "");
 }
 
-/* Two of three stand still: the primary has no majority. Its commits hang, and, where it is told
- * to give up, fail with what may or may not have reached the others. */
+/* The primary dies. Another one is found as soon as the group has it. */
+static void test_killed_primary(void **state)
+{
+	struct fixture *f = need(state);
+	struct sample s[SERVERS_MAX] = {0};
+	int64_t died, end_ns;
+	struct op op = insert(f, 10, LONG_NS);
+
+	must_be(&op, OP_OK, "");
+	mysql_server_signal(&f->s[0], SIGKILL);
+	died = clock_mono_ns();
+	end_ns = died + MOVED_NS;
+	do
+		op = insert(f, 11 + (clock_mono_ns() - died) / NS_PER_MS, NS_PER_S);
+	while (op.outcome != OP_OK && clock_mono_ns() < end_ns);
+	must_be(&op, OP_OK, "");
+	print_message("# with member_expel_timeout %s a write was acknowledged %.1f s after the primary died\n",
+		      EXPEL, in_s(clock_mono_ns() - died));
+	/* It comes back as a secondary. */
+	mysql_server_stop(&f->s[0]);
+	assert_int_equal(mysql_server_start(&f->s[0]), 0);
+	join(f, 0, false);
+	whole(f, s);
+	assert_int_equal(s[0].role, ROLE_REPLICA);
+	forget(s);
+}
+
+/* Two of three stand still: the primary has no majority. Its commits hang, and, where it
+ * is told to give up, fail with what may or may not have reached the others. */
 static void test_minority(void **state)
 {
 	struct fixture *f = need(state);
 	struct sample s[SERVERS_MAX] = {0};
 	int64_t end_ns = clock_mono_ns() + MOVED_NS;
 	char why[WHY_BYTES];
-	struct op op = insert(f, 10, LONG_NS);
+	size_t primary = 0;
+	struct op op = insert(f, 100000, LONG_NS);
 
 	must_be(&op, OP_OK, "");
-	set(&f->s[0], "unreachable_majority_timeout = 3");
-	for (size_t i = 1; i < 3; i++)
-		mysql_server_signal(&f->s[i], SIGSTOP);
-	op = insert(f, 11, NS_PER_S);
-	must_be(&op, OP_INFO, "timeout:");
-	/* Seen once it suspects them. */
+	look(f, s, why);
+	while (primary < 2 && s[primary].role != ROLE_PRIMARY)
+		primary++;
+	set(&f->s[primary], "unreachable_majority_timeout = 6");
+	for (size_t i = 0; i < 3; i++)
+		if (i != primary)
+			mysql_server_signal(&f->s[i], SIGSTOP);
+	op = insert(f, 100002, LONG_NS);
+	print_message("# without a majority, in the end: %s \"%s\"\n", op_outcome_name(op.outcome), op.error);
+	must_be(&op, OP_INFO, "3100:");
+	/* The primary knows. */
 	do
 		look(f, s, why);
-	while (s[0].writable && clock_mono_ns() < end_ns);
-	assert_true(s[0].ok && !s[0].writable);
-	op = insert(f, 12, LONG_NS);
-	print_message("# without a majority: %s \"%s\"\n", op_outcome_name(op.outcome), op.error);
-	assert_true(op.outcome != OP_OK);
-	for (size_t i = 1; i < 3; i++)
+	while (s[primary].writable && clock_mono_ns() < end_ns);
+	assert_true(s[primary].ok && !s[primary].writable);
+	op = insert(f, 100003, LONG_NS);
+	must_be(&op, OP_FAIL, "connect:");
+	for (size_t i = 0; i < 3; i++)
 		mysql_server_signal(&f->s[i], SIGCONT);
 	forget(s);
 }
@@ -166,6 +201,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_members),
 		cmocka_unit_test(test_found_by_asking),
+		cmocka_unit_test(test_killed_primary),
 		cmocka_unit_test(test_minority),
 	};
 
