@@ -149,8 +149,9 @@ static void promoted(const struct story *s, struct milestones *m)
 
 	if (s->group && s->moved && logged(s, who, "MY-011510", &m->promoted, m->how_promoted, "it is the primary"))
 		return;
-	if (tell(s, s->moved ? "promoted" : "opened", "member", who, &m->promoted, m->how_promoted,
-		 s->moved ? "promoted" : "it takes writes again"))
+	if (s->moved ? tell(s, "promoted", "member", who, &m->promoted, m->how_promoted, "promoted") :
+	    tell(s, "opened", "member", who, &m->promoted, m->how_promoted, "it takes writes again") ||
+	    tell(s, "opened", "who", who, &m->promoted, m->how_promoted, "it takes writes again"))
 		return;
 	first = handover_lead(s->ev, who, s->moved, s->injected, s->first_ack, s->seen_until);
 	if (first && (s->moved || s->restarted))

@@ -287,7 +287,7 @@ static void test_restarted(void **state)
 	sample(&t, 9900 * MS, "mysql-0", ROLE_PRIMARY, true, "{\"run_id\":\"1\"}");
 	pod(&t, 12 * SEC, "mysql-0", "b", "10.0.0.7");
 	sample(&t, 15 * SEC, "mysql-0", ROLE_UNKNOWN, false, NULL);
-	say(log, sizeof(log), 16 * SEC, "{\"event\": \"opened\", \"who\": \"mysql-0\", \"member\": \"mysql-0\", \"epoch\": 1}");
+	say(log, sizeof(log), 16 * SEC, "{\"event\": \"opened\", \"who\": \"mysql-0\", \"epoch\": 1}");
 	keep_log(&t, "mysql-0", "agent", log);
 	endpoints(&t, 16500 * MS, "10.0.0.7 mysql-0");
 	sample(&t, 16900 * MS, "mysql-0", ROLE_PRIMARY, true, "{\"run_id\":\"2\"}");
