@@ -51,6 +51,7 @@ cJSON *sample_to_json(const struct sample *s)
 	set_known(o, "tl", s->timeline);
 	set_known(o, "pos", s->position);
 	set_known(o, "lag_bytes", s->lag_bytes);
+	set_known(o, "lag_tx", s->lag_tx);
 	set_ms(o, "lag_ms", s->lag_ns);
 	set_ms(o, "took_ms", s->took_ns);
 	if (s->error[0])
@@ -83,6 +84,7 @@ void sample_from_json(const cJSON *o, struct sample *s)
 	s->timeline = json_i64(o, "tl", -1);
 	s->position = json_i64(o, "pos", -1);
 	s->lag_bytes = json_i64(o, "lag_bytes", -1);
+	s->lag_tx = json_i64(o, "lag_tx", -1);
 	s->lag_ns = ns_of(o, "lag_ms", -1);
 	mem_copy_str(s->error, sizeof(s->error), json_str(o, "err", ""));
 	/* Borrowed, and never changed through this pointer. */
@@ -92,6 +94,11 @@ void sample_from_json(const cJSON *o, struct sample *s)
 bool sample_leads(const struct sample *s)
 {
 	return s->ok && s->writable && s->role == ROLE_PRIMARY;
+}
+
+int64_t sample_lag(const struct sample *s)
+{
+	return s->lag_bytes >= 0 ? s->lag_bytes : s->lag_tx;
 }
 
 int64_t sample_asked(const struct sample *s)

@@ -33,6 +33,7 @@ struct sample {
 	int64_t timeline; /* epoch of leadership (timeline, term); -1 unknown */
 	int64_t position; /* log position in bytes; -1 unknown */
 	int64_t lag_bytes, lag_ns; /* behind its source, as it says; -1 unknown */
+	int64_t lag_tx; /* the same in transactions, where there are no bytes to count; -1 unknown */
 	char error[OP_ERROR_MAX];
 	/* What only this system has; owned by the sample; may be NULL. Measures
 	 * know these names: "started_ms" or "run_id", another value of which
@@ -55,5 +56,8 @@ int64_t sample_asked(const struct sample *s);
 
 /* Primaries of different shards are no two primaries (0: of everything). */
 bool shards_rival(uint32_t a, uint32_t b);
+
+/* By how much it is behind its source: bytes, else transactions; -1: unknown. */
+int64_t sample_lag(const struct sample *s);
 
 #endif

@@ -60,7 +60,7 @@ FIELDS(of_adapt, {"file", TEXT, MAY}, {"line", COUNT, MAY}, {"object", TEXT, MAY
 FIELDS(of_phase, {"phase", TEXT, MUST}, {"detail", TEXT, MAY});
 FIELDS(of_sample, {"m", TEXT, MUST}, {"ok", FLAG, MUST}, {"closed", FLAG, MAY}, {"role", ROLE, MAY},
        {"writable", FLAG, MAY}, {"shard", COUNT, MAY}, {"tl", WHOLE, MAY}, {"pos", WHOLE, MAY},
-       {"lag_bytes", WHOLE, MAY}, {"lag_ms", NUMBER, MAY}, {"took_ms", LENGTH, MAY}, {"err", TEXT, MAY},
+       {"lag_bytes", WHOLE, MAY}, {"lag_tx", WHOLE, MAY}, {"lag_ms", NUMBER, MAY}, {"took_ms", LENGTH, MAY}, {"err", TEXT, MAY},
        {"x", OBJECT, MAY});
 FIELDS(of_group, {"g", COUNT, MUST}, {"name", TEXT, MAY}, {"node", TEXT, MAY}, {"member", TEXT, MAY},
        {"clients", COUNT, MAY}, {"rate", LENGTH, MAY});

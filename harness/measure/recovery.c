@@ -25,7 +25,9 @@ enum {
 	FRESH_MS = 1000,
 	BLIP_MS = 300,
 	NOTICED_MS = 2000,    /* until an answer that no longer comes is missed */
-	LAG_FLOOR_BYTES = 16384, /* under load a replica is always a write or two behind */
+	/* Under load a replica is always a write or two behind. */
+	LAG_FLOOR_BYTES = 16384,
+	LAG_FLOOR_TX = 16,
 };
 
 struct point {
@@ -58,7 +60,7 @@ static struct sample *member(struct members *ms, const char *name)
 			return &ms->v[i];
 	s = VEC_PUSH(ms->v, ms->n, ms->alloc);
 	mem_copy_str(s->member, sizeof(s->member), name);
-	s->timeline = s->position = s->lag_bytes = s->lag_ns = -1;
+	s->timeline = s->position = s->lag_bytes = s->lag_ns = s->lag_tx = -1;
 	return s;
 }
 
@@ -134,25 +136,28 @@ static bool lag_is_zero(const struct sample *s, size_t n, int64_t limit)
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (!s[i].ok || (s[i].role == ROLE_REPLICA && (s[i].lag_bytes < 0 || s[i].lag_bytes > limit)))
+		if (!s[i].ok || (s[i].role == ROLE_REPLICA && (sample_lag(&s[i]) < 0 || sample_lag(&s[i]) > limit)))
 			return false;
 	return n > 0;
 }
 
-/* The most that a replica was behind while all was well; -1: none said. */
+/* The most that a replica was behind while all was well; -1: none said. A system
+ * counts bytes or transactions, not both. */
 static int64_t usual_lag(const struct view *v, int64_t until_ns)
 {
-	int64_t most = -1;
+	int64_t most = -1, floor = LAG_FLOOR_TX;
 
 	for (size_t i = 0; i < v->ev->nsamples; i++) {
 		const struct sample *s = &v->ev->samples[i];
 
 		if (s->beside || s->role != ROLE_REPLICA)
 			continue;
-		if (s->t_ns < until_ns ? s->lag_bytes > most : most < 0 && s->lag_bytes >= 0)
-			most = s->t_ns < until_ns ? s->lag_bytes : 0;
+		if (s->t_ns < until_ns ? sample_lag(s) > most : most < 0 && sample_lag(s) >= 0)
+			most = s->t_ns < until_ns ? sample_lag(s) : 0;
+		if (s->lag_bytes >= 0)
+			floor = LAG_FLOOR_BYTES;
 	}
-	return most >= 0 && most < LAG_FLOOR_BYTES ? LAG_FLOOR_BYTES : most;
+	return most >= 0 && most < floor ? floor : most;
 }
 
 /* The first thing that each member says. */

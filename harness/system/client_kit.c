@@ -101,7 +101,7 @@ void sample_begin(struct sample *s, const struct member *m)
 {
 	memset(s, 0, sizeof(*s));
 	mem_copy_str(s->member, sizeof(s->member), m->name);
-	s->timeline = s->position = s->lag_bytes = s->lag_ns = -1;
+	s->timeline = s->position = s->lag_bytes = s->lag_ns = s->lag_tx = -1;
 }
 
 static const char *on_or_off(const char *value)

@@ -102,7 +102,7 @@ struct lane {
 	struct lane_span *spans;
 	size_t n, alloc;
 	struct lag_point {
-		int64_t t_ns, bytes;
+		int64_t t_ns, behind;
 	} *lag;
 	size_t nlag, lag_alloc;
 	int64_t last_ns, witnessed_ns;
@@ -110,7 +110,8 @@ struct lane {
 struct lanes {
 	struct lane *v; /* by member name */
 	size_t n, alloc;
-	int64_t max_lag_bytes;
+	int64_t max_lag; /* bytes, or ... */
+	bool lag_in_tx;  /* ... transactions */
 };
 void lanes_make(const struct page *p, struct lanes *l);
 void lanes_free(struct lanes *l);

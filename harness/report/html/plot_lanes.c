@@ -14,7 +14,9 @@ enum {
 	SILENT_MS = 3000, /* no sample for longer than this: nobody asked */
 	LAG_POINTS_MAX = 400,
 	VIEW_W = 2000,
-	LAG_SCALE_MIN_BYTES = 262144, /* less is everyday, and drawn as such */
+	/* Less is everyday, and drawn as such. */
+	LAG_SCALE_MIN_BYTES = 262144,
+	LAG_SCALE_MIN_TX = 200,
 };
 
 static struct lane *lane_of(struct lanes *l, const char *member)
@@ -60,23 +62,23 @@ static void add_span(struct lane *lane, int64_t t_ns, enum lane_state state, int
 }
 
 static void add_lag(const struct page *p, struct lanes *l, struct lane *lane, int64_t t_ns,
-		    int64_t bytes)
+		    int64_t behind)
 {
 	int64_t width = (p->x1_ns - p->x0_ns) / LAG_POINTS_MAX;
 	struct lag_point *last = lane->nlag ? &lane->lag[lane->nlag - 1] : NULL;
 	struct lag_point *point;
 
-	if (bytes > l->max_lag_bytes)
-		l->max_lag_bytes = bytes;
+	if (behind > l->max_lag)
+		l->max_lag = behind;
 	/* The worst of each sliver of time. */
 	if (last && t_ns - last->t_ns < width) {
-		if (bytes > last->bytes)
-			last->bytes = bytes;
+		if (behind > last->behind)
+			last->behind = behind;
 		return;
 	}
 	point = VEC_PUSH(lane->lag, lane->nlag, lane->lag_alloc);
 	point->t_ns = t_ns;
-	point->bytes = bytes;
+	point->behind = behind;
 }
 
 static int by_member(const void *a, const void *b)
@@ -95,8 +97,10 @@ static void add_answer(const struct page *p, struct lanes *l, const struct sampl
 	if (s->beside)
 		lane->witnessed_ns = s->t_ns;
 	add_span(lane, s->t_ns, state_of(s), s->shard);
-	if (state_of(s) == LANE_REPLICA && s->lag_bytes >= 0)
-		add_lag(p, l, lane, s->t_ns, s->lag_bytes);
+	if (state_of(s) != LANE_REPLICA || sample_lag(s) < 0)
+		return;
+	add_lag(p, l, lane, s->t_ns, sample_lag(s));
+	l->lag_in_tx = s->lag_bytes < 0;
 }
 
 void lanes_make(const struct page *p, struct lanes *l)
@@ -179,11 +183,11 @@ static void draw_dual(struct page *p, const struct lanes *l, size_t me, int y)
 static void draw_lag(struct page *p, const struct lanes *l, const struct lane *lane,
 		     int64_t worst, int y)
 {
-	int64_t before = 0, scale = l->max_lag_bytes;
+	int64_t before = 0, scale = l->max_lag, least = l->lag_in_tx ? LAG_SCALE_MIN_TX : LAG_SCALE_MIN_BYTES;
 	bool open = false;
 
-	if (scale < LAG_SCALE_MIN_BYTES)
-		scale = LAG_SCALE_MIN_BYTES;
+	if (scale < least)
+		scale = least;
 	/* A row of specks says less than the figure beside the name. */
 	if (worst < scale / 40)
 		return;
@@ -191,7 +195,7 @@ static void draw_lag(struct page *p, const struct lanes *l, const struct lane *l
 		"preserveAspectRatio=\"none\"><path class=\"lag\" d=\"", y, VIEW_W);
 	for (size_t i = 0; i < lane->nlag; i++) {
 		double x = plot_pct(p, lane->lag[i].t_ns) * VIEW_W / 100;
-		double h = 120.0 * (double)lane->lag[i].bytes / (double)scale;
+		double h = 120.0 * (double)lane->lag[i].behind / (double)scale;
 
 		if (open && lane->lag[i].t_ns - before > SILENT_MS * NS_PER_MS) {
 			fprintf(p->f, "V120z");
@@ -213,11 +217,12 @@ void plot_lanes(struct page *p, const struct lanes *l, int y)
 		int64_t worst = 0;
 
 		for (size_t j = 0; j < lane->nlag; j++)
-			worst = lane->lag[j].bytes > worst ? lane->lag[j].bytes : worst;
+			worst = lane->lag[j].behind > worst ? lane->lag[j].behind : worst;
 		fprintf(p->f, "<g><text class=\"t halo\" x=\"0\" y=\"%d\">%s", y + 13,
 			esc(p, lane->member));
 		if (worst)
 			fprintf(p->f, "<tspan font-weight=\"400\"> · lag up to %s</tspan>",
+				l->lag_in_tx ? text_plural(worst, "transaction", "transactions").s :
 				text_bytes(worst).s);
 		fputs("</text>", p->f);
 		for (size_t j = 0; j < lane->n; j++)

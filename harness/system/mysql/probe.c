@@ -279,12 +279,13 @@ static bool locate_source(struct probe *p, char *const *row, const struct sample
 /* A source's own newest may be on a replica before they are in its gtid_executed: with
  * AFTER_SYNC, and in a group always, it commits once others have them. */
 static void compare(const struct gtid_set *mine, const struct gtid_set *its, const char *uuid, const char *group,
-		    cJSON *x)
+		    struct sample *s)
 {
+	cJSON *x = s->extra;
 	struct gtid_set missing, errant, ahead, of_group = {0};
 
 	gtid_subtract(its, mine, &missing);
-	json_set_i64(x, "missing_n", gtid_count(&missing));
+	s->lag_tx = gtid_count(&missing);
 	gtid_subtract(mine, its, &errant);
 	gtid_subtract(mine, its, &ahead);
 	gtid_keep(&errant, uuid, false);
@@ -323,7 +324,7 @@ static void ask_source(struct probe *p, char *const *row, const struct gtid_set 
 				       sizeof(why)) == MY_ANSWERED && res)
 		told = mysql_fetch_row(res);
 	if (told && told[0] && gtid_parse(told[0], &its)) {
-		compare(mine, &its, p->source_conn->uuid, row[GROUP_MEMBERS] ? row[GROUP_NAME] : NULL, s->extra);
+		compare(mine, &its, p->source_conn->uuid, row[GROUP_MEMBERS] ? row[GROUP_NAME] : NULL, s);
 		gtid_free(&its);
 	} else {
 		json_set_str(s->extra, "source_err", *why ? why : "no GTIDs in the answer");

@@ -19,7 +19,6 @@
  *   source     on a replica: {host, uuid, receiver ("on", "off", "connecting"), applier,
  *              error, applier_error}
  *   queued     what it received and has not executed: a set; `queued_n` how many
- *   missing_n  what its source had executed right after, and it had not: how many
  *   errant     what it has executed, its source has not, and its source cannot be about to:
  *              a set; of its source's own that it has and its source has not: `ahead`
  *   source_err why its source was not asked
@@ -30,7 +29,7 @@ void mysql_probe(struct probe *p, struct sample *s, int64_t timeout_ns);
 void mysql_probe_free(struct probe *p);
 
 /* sample.timeline: in a group the number of its view within the group's life; else
- * unknown. lag_ns: for how long it has been applying what was committed then; 0: it
+ * unknown. lag_tx: what its source had executed right after, and it had not. lag_ns: for how long it has been applying what was committed then; 0: it
  * has executed all that it received, and is connected. */
 
 #endif

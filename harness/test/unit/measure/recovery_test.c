@@ -22,6 +22,27 @@ static void members(struct run *r, int64_t t, bool m1_ok, int lag)
 	json_push(r->events, s);
 }
 
+/* Where there are no bytes to count, transactions are. */
+static void test_lag_in_transactions(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r);
+	steady(&r.h, 3000);
+	synth_add_fault(r.events, "kill", "kill-pod", 10 * SEC);
+	for (int64_t t = SEC; t < 30 * SEC; t += 100 * MS) {
+		cJSON *s = synth_sample("m1", t + MS, true, "replica", false, 1);
+
+		json_set_i64(s, "lag_tx", t > 10 * SEC && t < 19 * SEC ? 1000 : 5);
+		json_push(r.events, synth_sample("m0", t, true, "primary", true, 1));
+		json_push(r.events, s);
+	}
+	recover(&r);
+	assert_true(llabs(r.m.faults[0].lag_zero_ns - 9 * SEC) < 5 * MS);
+	end(&r);
+}
+
 static void test_redundant(void **state)
 {
 	struct run r;
@@ -251,6 +272,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_redundant),
+		cmocka_unit_test(test_lag_in_transactions),
 		cmocka_unit_test(test_redundant_after_the_next_fault),
 		cmocka_unit_test(test_last_probe_lost),
 		cmocka_unit_test(test_never_redundant),
