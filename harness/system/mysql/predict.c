@@ -12,12 +12,13 @@
  *
  * Nobody: the same member has to come back.
  *
- * The runbook's controller looks every second, and gives a look 1 s. When the primary has
- * failed every look for detector_timeout it says that nobody is primary, fences the old
- * one (by SQL for fence_timeout at most, for that waits behind commits that wait for an
- * acknowledgement; then its pod is deleted), stops the receivers, lets the member with
- * the largest set of GTIDs apply what it received, promotes and labels it. A primary that is back
- * before goes on.
+ * The runbook's controller looks, gives that 1 s, and looks again 1 s later. When the
+ * primary has failed every look for detector_timeout it says that nobody is primary,
+ * fences the old one (by SQL for fence_timeout at most, for that waits behind commits
+ * that wait for an acknowledgement; then its pod is deleted, which has fence_timeout to be
+ * seen), stops the receivers, lets the member with the largest set of GTIDs apply what it
+ * received, promotes and labels it. A primary that is back before goes on. Of several
+ * controllers one acts; another takes its lock 5 s after it was last renewed.
  *
  * A group suspects a member that has been silent for 5 s (MySQL Reference Manual,
  * "Responses to Failure Detection and Network Partitioning"). Who is suspected for longer
@@ -33,8 +34,8 @@
 
 #define S(x) ((int64_t)((x) * 1e9))
 #define LOOK S(1)          /* the controller's: how often, and how long a look may take */
+#define LOCK S(5)          /* the controllers': until another one takes a lock that is not renewed */
 #define STEPS S(5)         /* allowance: its steps, each a call or two */
-#define DELETE S(3)        /* allowance: a pod is deleted without grace */
 #define CLIENTS S(2)       /* allowance: the Service follows, clients connect anew */
 #define RECOVERY S(20)     /* allowance: InnoDB's crash recovery and start */
 #define SHUTDOWN S(10)     /* allowance: a clean shutdown */
@@ -47,6 +48,7 @@
 
 #define DETECTION "MySQL Reference Manual: Responses to Failure Detection and Network Partitioning; gcs_xcom_control_interface.cc"
 #define SINGLE "MySQL Reference Manual: Single-Primary Mode"
+#define CONTROLLER "mysql-failover-" /* so its pods are called */
 #define RUNBOOK "the runbook's settings: detector_timeout, fence_timeout, apply_timeout"
 #define SEMI_SYNC "MySQL Reference Manual: Semisynchronous Replication"
 #define FULL_DISK "MySQL Reference Manual: How MySQL Handles a Full Disk"
@@ -62,6 +64,8 @@ struct rules {
 	bool semi_sync;
 	int64_t semi_timeout, semi_replicas;
 	size_t replicas;                 /* that are left beside what was hit */
+	bool replica_gone;               /* of a primary's fault: one is away besides */
+	bool controller_hit;             /* one of several */
 	struct takeover takeover;
 	struct assumed assumed;
 };
@@ -91,22 +95,33 @@ static const char *word(const struct evidence *ev, const char *name)
 	return json_str(setting(ev, name), "value", "");
 }
 
-/* The controller's pod, by what it logged; "": it was not seen. */
-static const char *controller(const struct evidence *ev)
+/* Of the pods that run the controller, by what was last seen of each: how many can act at
+ * t_ns, and how many there are. */
+static size_t controllers(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns, size_t *all)
 {
-	for (size_t i = 0; i < ev->nlogs; i++)
-		if (!strcmp(ev->logs[i].container, "controller"))
-			return ev->logs[i].member;
-	return "";
+	size_t left = 0;
+
+	*all = 0;
+	for (size_t i = 0; i < ev->npods; i++) {
+		const struct pod_seen *p = &ev->pods[i];
+		bool newest = p->t_ns <= t_ns && !strncmp(p->name, CONTROLLER, sizeof(CONTROLLER) - 1);
+
+		for (size_t k = i + 1; newest && k < ev->npods && ev->pods[k].t_ns <= t_ns; k++)
+			newest = strcmp(ev->pods[k].name, p->name) != 0;
+		if (!newest || p->gone)
+			continue;
+		(*all)++;
+		left += prediction_left(ev, fault, p->name, t_ns);
+	}
+	return left;
 }
 
-/* A replica to promote and the controller that does it. */
+/* A replica to promote and a controller that does it. */
 static bool runbook_can(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns)
 {
-	const char *who = controller(ev);
+	size_t all, left = controllers(ev, fault, t_ns, &all);
 
-	return (!ev->nmembers || prediction_members_left(ev, fault, t_ns)) &&
-	       (!*who || prediction_left(ev, fault, who, t_ns));
+	return (!ev->nmembers || prediction_members_left(ev, fault, t_ns)) && (left || !all);
 }
 
 /* A majority of the group. */
@@ -118,7 +133,7 @@ static bool group_can(const struct evidence *ev, const struct fault_record *faul
 static void rules_read(const struct evidence *ev, const struct fault_record *fault, struct rules *r)
 {
 	const char *failover = word(ev, "failover");
-	size_t left = prediction_members_left(ev, fault, fault->injected_ns + 1);
+	size_t left = prediction_members_left(ev, fault, fault->injected_ns + 1), all;
 
 	memset(r, 0, sizeof(*r));
 	r->failover = !strcmp(failover, "runbook") ? BY_RUNBOOK : !strcmp(failover, "group-replication") ? BY_GROUP : NOBODY;
@@ -140,6 +155,8 @@ static void rules_read(const struct evidence *ev, const struct fault_record *fau
 	r->detector = number(ev, "detector_timeout", 10, r) * NS_PER_S;
 	r->fence = number(ev, "fence_timeout", 5, r) * NS_PER_S;
 	r->apply = number(ev, "apply_timeout", 60, r) * NS_PER_S;
+	r->replica_gone = left + 1 < ev->nmembers;
+	r->controller_hit = controllers(ev, fault, fault->injected_ns + 1, &all) < all;
 	r->takeover = prediction_takeover(ev, fault, r->detector - LOOK, runbook_can);
 }
 
@@ -150,11 +167,12 @@ static int64_t runbook_lo(const struct rules *r)
 	return r->detector > LOOK ? r->detector - LOOK : 0;
 }
 
-/* One that is dead need not be fenced; one that answers nobody is given up after the
- * time for it. */
+/* One that is dead need not be fenced, and its looks fail at once. Of a replica that does
+ * not answer either it is waited for fence_timeout, too. */
 static int64_t runbook_hi(const struct rules *r, bool dead)
 {
-	return r->detector + 3 * LOOK + (dead ? LOOK : r->fence + DELETE) + STEPS + CLIENTS;
+	return r->detector + (dead ? 3 : 4) * LOOK + (dead ? LOOK : 2 * r->fence) + (r->replica_gone ? r->fence : 0) +
+	       (r->controller_hit ? LOCK : 0) + STEPS + CLIENTS;
 }
 
 static void replica_promoted(struct prediction *p, const struct rules *r, bool dead)
@@ -172,10 +190,11 @@ static void replica_promoted(struct prediction *p, const struct rules *r, bool d
 				in_s(r->takeover.by_ns));
 	}
 	prediction_add(p, "replica promoted", lo, hi, RUNBOOK,
-		       "every look (one a second, 1 s each) fails for detector_timeout %.0f s; %s; %.0f s allowed for the steps and %.0f s for the Service and clients: %.1f to %.1f s",
-		       in_s(r->detector), dead ? "a dead primary needs no fence (1 s allowed)" :
-		       "fencing has fence_timeout, then its pod is deleted (3 s allowed)", in_s(STEPS), in_s(CLIENTS),
-		       in_s(lo), in_s(hi));
+		       "every look (1 s, and 1 s until the next) fails for detector_timeout %.0f s%s; %s; %.0f s allowed for the steps and %.0f s for the Service and clients: %.1f to %.1f s",
+		       in_s(r->detector), r->controller_hit ? ", by another controller once it has the lock (5 s)" : "",
+		       dead ? "a dead primary needs no fence (1 s allowed)" :
+		       "fencing has fence_timeout, and its pod's deletion as long", in_s(STEPS), in_s(CLIENTS), in_s(lo),
+		       in_s(hi));
 	prediction_note(p, "A candidate that has not applied what it received may take apply_timeout %.0f s more; members whose sets of GTIDs have parted stop the runbook.",
 			in_s(r->apply));
 }

@@ -93,6 +93,48 @@ static void test_nobody(void **state)
 	tale_end(&t);
 }
 
+static void pod_on(struct tale *t, const char *name, const char *node)
+{
+	cJSON *e = parse("{\"k\":\"object\",\"type\":\"pod\",\"uid\":\"u\",\"phase\":\"Running\",\"ready\":true}");
+
+	json_set_str(e, "name", name);
+	json_set_str(e, "node", node);
+	put(t, SEC, e);
+}
+
+/* Of two controllers one may be lost with the primary's node, and takes its lock along; with
+ * both of them nobody follows the runbook. */
+static void test_controllers(void **state)
+{
+	static const char down[] = "{\"fault\":\"node-down\",\"targets\":[{\"member\":\"mysql-0\",\"role\":\"primary\",\"node\":\"n0\"}]}";
+	int64_t hi[2];
+	struct tale t;
+
+	(void)state;
+	for (int lost = 0; lost < 3; lost++) {
+		const struct mechanism *m;
+
+		tale_begin(&t, down, "failover=runbook detector_timeout=10 fence_timeout=5 apply_timeout=60 semi_sync=off");
+		pod_on(&t, "mysql-0", "n0");
+		pod_on(&t, "mysql-1", "n1");
+		pod_on(&t, "mysql-failover-a", lost > 0 ? "n0" : "n2");
+		pod_on(&t, "mysql-failover-b", lost > 1 ? "n0" : "n1");
+		sample(&t, SEC, "mysql-0", ROLE_PRIMARY, true, NULL);
+		sample(&t, SEC, "mysql-1", ROLE_REPLICA, false, NULL);
+		tale_tell(&t, 0);
+		m = mechanism(&t, "replica promoted");
+		if (lost < 2) {
+			assert_non_null(m);
+			hi[lost] = m->hi_ns;
+		} else {
+			assert_null(m);
+			assert_non_null(strstr(t.p.note, "no controller, was left"));
+		}
+		tale_end(&t);
+	}
+	assert_int_equal(hi[1] - hi[0], 5 * SEC);
+}
+
 static void test_runbook(void **state)
 {
 	const char *settings = "failover=runbook detector_timeout=10 fence_timeout=5 apply_timeout=60 semi_sync=off";
@@ -405,6 +447,7 @@ int main(void)
 		cmocka_unit_test(test_redundant),
 		cmocka_unit_test(test_nobody),
 		cmocka_unit_test(test_runbook),
+		cmocka_unit_test(test_controllers),
 		cmocka_unit_test(test_group_timers),
 		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_replica),
