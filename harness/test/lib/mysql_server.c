@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -132,6 +133,26 @@ bool mysql_server_until(const struct mysql_server *s, const char *sql, const cha
 	if (!same)
 		fprintf(stderr, "never became %s, but %s: %s\n", want, last, sql);
 	return same;
+}
+
+bool mysql_server_logged(const struct mysql_server *s, const char *code)
+{
+	int64_t end_ns = clock_mono_ns() + LIMIT_NS / 2;
+	char path[PATH_MAX];
+	struct err e = {0};
+	bool has = false;
+
+	snprintf(path, sizeof(path), "%s/log", s->dir);
+	while (!has && clock_mono_ns() < end_ns) {
+		struct buf b = {0};
+
+		has = !file_read(path, &b, &e) && strstr(buf_cstr(&b), code);
+		buf_free(&b);
+		clock_sleep_until(clock_mono_ns() + (has ? 0 : 50 * NS_PER_MS));
+	}
+	if (!has)
+		fprintf(stderr, "%s has no %s\n", path, code);
+	return has;
 }
 
 static bool answers(const struct mysql_server *s)

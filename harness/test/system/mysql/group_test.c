@@ -140,6 +140,8 @@ static void test_killed_primary(void **state)
 {
 	struct fixture *f = need(state);
 	struct sample s[SERVERS_MAX] = {0};
+	char why[WHY_BYTES];
+	size_t primary = 0;
 	int64_t died, end_ns;
 	struct op op = insert(f, 10, LONG_NS);
 
@@ -153,6 +155,15 @@ static void test_killed_primary(void **state)
 	must_be(&op, OP_OK, "");
 	print_message("# with member_expel_timeout %s a write was acknowledged %.1f s after the primary died\n",
 		      EXPEL, in_s(clock_mono_ns() - died));
+	/* Whoever is the primary now has logged what explains it. */
+	look(f, s, why);
+	while (primary < 3 && s[primary].role != ROLE_PRIMARY)
+		primary++;
+	assert_true(primary < 3);
+	assert_true(mysql_server_logged(&f->s[primary], "[MY-011493]")); /* unreachable */
+	assert_true(mysql_server_logged(&f->s[primary], "[MY-011499]")); /* removed */
+	assert_true(mysql_server_logged(&f->s[primary], "[MY-011507]")); /* elected */
+	assert_true(mysql_server_logged(&f->s[primary], "[MY-011510]")); /* primary */
 	/* It comes back as a secondary. */
 	mysql_server_stop(&f->s[0]);
 	assert_int_equal(mysql_server_start(&f->s[0]), 0);
@@ -189,6 +200,7 @@ static void test_minority(void **state)
 		look(f, s, why);
 	while (s[primary].writable && clock_mono_ns() < end_ns);
 	assert_true(s[primary].ok && !s[primary].writable);
+	assert_true(mysql_server_logged(&f->s[primary], "[MY-011496]")); /* no majority, for N s */
 	op = insert(f, 100003, LONG_NS);
 	must_be(&op, OP_FAIL, "connect:");
 	for (size_t i = 0; i < 3; i++)

@@ -189,9 +189,95 @@ static void test_errant(void **state)
 	assert_int_equal(gtid_count(&s), 1);
 	gtid_free(&s);
 	print_message("# %s\n", r.why);
-	/* The primary is made to have it: an empty transaction of that name. */
-	made = mem_fmt("SET gtid_next = '%s'", json_str(r.s[2].extra, "errant", ""));
-	free(made);
+	leave(&r);
+}
+
+/* A source that was told to wait for acknowledgements, and does not: the sampler sees it,
+ * clients do not, and the log has the moment. */
+static void test_semi_sync(void **state)
+{
+	struct room r;
+	struct op op;
+
+	enter(&r, state);
+	until(&r, NULL);
+	sql_at(&r.f->s[0], "SET GLOBAL rpl_semi_sync_source_timeout = 500");
+	sql_at(&r.f->s[0], "SET GLOBAL rpl_semi_sync_source_enabled = ON");
+	for (size_t i = 1; i < 3; i++) {
+		sql_at(&r.f->s[i], "SET GLOBAL rpl_semi_sync_replica_enabled = ON");
+		sql_at(&r.f->s[i], "STOP REPLICA IO_THREAD");
+	}
+	op = insert(r.f, 300, LONG_NS);
+	must_be(&op, OP_OK, ""); /* nobody has it but the source */
+	assert_true(op.t_return - op.t_invoke >= 400 * NS_PER_MS);
+	look(&r);
+	assert_false(json_bool(json_get(r.s[0].extra, "semi"), "on", true));
+	assert_true(mysql_server_logged(&r.f->s[0], "[MY-011153]"));
+	assert_true(mysql_server_logged(&r.f->s[0], "[MY-011155]"));
+	for (size_t i = 1; i < 3; i++)
+		sql_at(&r.f->s[i], "START REPLICA IO_THREAD");
+	until(&r, NULL);
+	assert_true(json_bool(json_get(r.s[0].extra, "semi"), "on", false));
+	assert_int_equal(json_i64(json_get(r.s[0].extra, "semi"), "clients", 0), 2);
+	assert_true(json_bool(r.s[1].extra, "semi_replica", false));
+	assert_true(mysql_server_logged(&r.f->s[0], "[MY-011156]"));
+	sql_at(&r.f->s[0], "SET GLOBAL rpl_semi_sync_source_enabled = OFF");
+	leave(&r);
+}
+
+/* One that is down lets nobody in; one that was started anew is another process. */
+static void test_restart(void **state)
+{
+	struct room r;
+	char run[64];
+
+	enter(&r, state);
+	until(&r, NULL);
+	mem_copy_str(run, sizeof(run), json_str(r.s[2].extra, "run_id", ""));
+	assert_true(*run);
+	mysql_server_stop(&r.f->s[2]);
+	until(&r, "mysql-2 does not answer");
+	while (!r.s[2].closed) /* the connection that it had breaks first */
+		look(&r);
+	assert_int_equal(mysql_server_start(&r.f->s[2]), 0);
+	sql_at(&r.f->s[2], "SET GLOBAL super_read_only = ON");
+	until(&r, NULL);
+	assert_string_not_equal(json_str(r.s[2].extra, "run_id", ""), run);
+	/* It goes by the process, not by the connection. */
+	mem_copy_str(run, sizeof(run), json_str(r.s[2].extra, "run_id", ""));
+	client_mysql.probe_free(r.p[2]);
+	r.p[2] = client_mysql.probe_new(&r.f->acc, &r.f->m[2]);
+	look(&r);
+	assert_string_equal(json_str(r.s[2].extra, "run_id", ""), run);
+	leave(&r);
+}
+
+/* A replica is cloned anew: another's data, its own name, and a sign of it. Nobody
+ * restarts this server, so it ends. */
+static void test_clone(void **state)
+{
+	char sql[200], uuid[64], *told;
+	struct room r;
+
+	enter(&r, state);
+	until(&r, "mysql-2 has transactions"); /* the errant one */
+	mem_copy_str(uuid, sizeof(uuid), json_str(r.s[2].extra, "uuid", ""));
+	assert_null(json_get(r.s[2].extra, "cloned"));
+	snprintf(sql, sizeof(sql), "SET GLOBAL clone_valid_donor_list = '%s:%d'", r.f->s[0].ip, r.f->s[0].port);
+	sql_at(&r.f->s[2], "SET GLOBAL read_only = OFF");
+	sql_at(&r.f->s[2], sql);
+	snprintf(sql, sizeof(sql), "CLONE INSTANCE FROM repl@'%s':%d IDENTIFIED BY 'secret'", r.f->s[0].ip,
+		 r.f->s[0].port);
+	told = mysql_server_sql(&r.f->s[2], true, sql);
+	assert_null(told); /* 3707, or the connection ends */
+	mysql_server_stop(&r.f->s[2]);
+	assert_int_equal(mysql_server_start(&r.f->s[2]), 0);
+	sql_at(&r.f->s[2], "SET GLOBAL super_read_only = ON");
+	assert_int_equal(mysql_server_follow(&r.f->s[2], &r.f->s[0]), 0);
+	until(&r, NULL);
+	assert_true(*json_str(r.s[2].extra, "cloned", ""));
+	assert_string_equal(json_str(r.s[2].extra, "uuid", ""), uuid);
+	assert_null(json_get(r.s[2].extra, "errant"));
 	leave(&r);
 }
 
@@ -200,7 +286,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_roles),
 		cmocka_unit_test(test_behind),
+		cmocka_unit_test(test_semi_sync),
+		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_errant),
+		cmocka_unit_test(test_clone),
 	};
 
 	return cmocka_run_group_tests(tests, start, room_stop);
