@@ -16,7 +16,7 @@ struct my_role {
 #define MY_ROLE_COLUMNS \
 	"@@GLOBAL.read_only, @@GLOBAL.super_read_only, @@GLOBAL.offline_mode, " \
 	"(SELECT COUNT(*) FROM performance_schema.replication_connection_configuration " \
-	"WHERE CHANNEL_NAME NOT LIKE 'group\\_replication\\_%' AND HOST <> ''), " \
+	"WHERE CHANNEL_NAME NOT IN ('group_replication_applier', 'group_replication_recovery') AND HOST <> ''), " \
 	"(SELECT MEMBER_STATE FROM performance_schema.replication_group_members WHERE MEMBER_ID = @@server_uuid), " \
 	"(SELECT MEMBER_ROLE FROM performance_schema.replication_group_members WHERE MEMBER_ID = @@server_uuid), " \
 	"(SELECT 2 * SUM(MEMBER_STATE IN ('ONLINE', 'RECOVERING')) > COUNT(*) " \
