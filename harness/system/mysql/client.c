@@ -40,8 +40,7 @@ enum statement { INSERT, READ, WRITE, CAS, CAS_ABSENT };
  * outlive its server's role. */
 static const char *const sql[] = {
 	[INSERT] = "INSERT INTO ordeal_insert (value, process, payload) VALUES (?, ?, ?)",
-	[READ] = "SELECT @@GLOBAL.read_only OR @@GLOBAL.super_read_only, "
-		 "(SELECT value FROM ordeal_register WHERE id = ?)",
+	[READ] = "SELECT @@GLOBAL.read_only OR @@GLOBAL.super_read_only, (SELECT value FROM ordeal_register WHERE id = ?)",
 	[WRITE] = "INSERT INTO ordeal_register (id, value) VALUES (?, ?) ON DUPLICATE KEY UPDATE value = ?",
 	[CAS] = "UPDATE ordeal_register SET value = ? WHERE id = ? AND value = ?",
 	[CAS_ABSENT] = "INSERT IGNORE INTO ordeal_register (id, value) VALUES (?, ?)",
@@ -286,8 +285,8 @@ static int mysql_setup(const struct access *acc, int keys, int64_t deadline_ns, 
 	/* No unique constraint on the values: duplicates must show. A primary key of its
 	 * own, for group replication takes no table without one. */
 	static const char *const statements[] = {
-		"CREATE TABLE IF NOT EXISTS ordeal_insert (id BIGINT AUTO_INCREMENT PRIMARY KEY, "
-		"value BIGINT NOT NULL, process INT, payload MEDIUMTEXT)",
+		("CREATE TABLE IF NOT EXISTS ordeal_insert (id BIGINT AUTO_INCREMENT PRIMARY KEY, "
+		 "value BIGINT NOT NULL, process INT, payload MEDIUMTEXT)"),
 		"CREATE TABLE IF NOT EXISTS ordeal_register (id INT PRIMARY KEY, value BIGINT NOT NULL)",
 		"TRUNCATE ordeal_insert",
 		"TRUNCATE ordeal_register",
