@@ -17,7 +17,7 @@
 
 static int read_stock(struct images *im, struct err *e)
 {
-	static const char *const keys[] = {"image", "build", "is", NULL};
+	static const char *const keys[] = {"image", "build", "is", "withdrawn", NULL};
 	struct ynode **docs = NULL, *list;
 	char path[PATH_MAX + 40];
 	size_t n = 0;
@@ -34,6 +34,7 @@ static int read_stock(struct images *im, struct err *e)
 	for (size_t i = 0; i < list->n; i++) {
 		struct stock_image *s = &im->stock[i];
 		struct ynode *o = list->items[i], *build = yaml_get(o, "build");
+		const struct ynode *withdrawn = yaml_get(o, "withdrawn");
 
 		if (yaml_check_keys(o, keys, "an image", e))
 			return -1;
@@ -41,7 +42,8 @@ static int read_stock(struct images *im, struct err *e)
 			return yaml_error(o, e, "an image needs `image` and `is`");
 		if (yaml_to_string(yaml_get(o, "image"), &s->image, e) ||
 		    yaml_to_string(yaml_get(o, "is"), &s->is, e) ||
-		    (build && yaml_to_string(build, &s->build, e)))
+		    (build && yaml_to_string(build, &s->build, e)) ||
+		    (withdrawn && yaml_to_bool(withdrawn, &s->withdrawn, e)))
 			return -1;
 	}
 	im->nstock = list->n;
@@ -116,7 +118,7 @@ static void folder_of(const char *asked, char *out, size_t size)
 	snprintf(out, size, "%.*s", (int)strcspn(name, ":@"), name);
 }
 
-static int resolve(struct images *im, const char *asked, const char **used, struct err *e)
+static int resolve(struct images *im, const char *asked, const char **used, bool *withdrawn, struct err *e)
 {
 	const struct stock_image *s = NULL;
 	char folder[128], path[PATH_MAX + 160];
@@ -129,13 +131,14 @@ static int resolve(struct images *im, const char *asked, const char **used, stru
 				       folder);
 		return images_build(im, folder, NULL, used, e);
 	}
-	if (pulls(im))
-		return image_sh(im, "--stock", asked, used, e);
 	if (read_stock(im, e))
 		return -1;
 	for (size_t i = 0; i < im->nstock && !s; i++)
 		if (!strcmp(im->stock[i].image, asked))
 			s = &im->stock[i];
+	*withdrawn = s && s->withdrawn;
+	if (pulls(im) && !*withdrawn)
+		return image_sh(im, "--stock", asked, used, e);
 	if (!s)
 		return err_set(e, ERR_UNSUPPORTED,
 			       "image %s cannot be had: no registry is in reach, and "
@@ -159,7 +162,7 @@ const char *images_on_kind(struct images *im, const char *asked)
 	}
 	u = VEC_PUSH(im->v, im->n, im->alloc);
 	u->asked = arena_strdup(im->arena, asked);
-	if (resolve(im, asked, &u->used, &u->why))
+	if (resolve(im, asked, &u->used, &u->withdrawn, &u->why))
 		u->used = NULL;
 	return u->used;
 }
@@ -168,13 +171,20 @@ int images_error(const struct images *im, const char *const *refs, size_t n, str
 {
 	for (size_t r = 0; r < n; r++) {
 		for (size_t i = 0; i < im->n; i++) {
-			if (!im->v[i].used && !strcmp(im->v[i].asked, refs[r])) {
+			if (!im->v[i].used && !im->v[i].withdrawn && !strcmp(im->v[i].asked, refs[r])) {
 				*e = im->v[i].why;
 				return -1;
 			}
 		}
 	}
 	return 0;
+}
+
+void images_why(const struct images *im, const char *ref, struct err *e)
+{
+	for (size_t i = 0; i < im->n; i++)
+		if (!im->v[i].used && !strcmp(im->v[i].asked, ref))
+			*e = im->v[i].why;
 }
 
 static bool begins(const char *image, const char *prefix, size_t len)

@@ -16,6 +16,7 @@ struct image_used {
 	const char *asked;  /* as the manifest writes it */
 	const char *used;   /* NULL: cannot be had */
 	struct err why;     /* when it cannot */
+	bool withdrawn;     /* nowhere: a pod that wants it waits, as it would anywhere */
 };
 
 /* What stock.yaml says of one image. */
@@ -23,6 +24,7 @@ struct stock_image {
 	const char *image; /* "redis:7.2" */
 	const char *build; /* folder in fixtures/images; NULL: cannot be had */
 	const char *is;    /* what stands in, or why nothing can */
+	bool withdrawn;    /* its registry has it no more */
 };
 
 struct images {
@@ -49,8 +51,12 @@ const char *images_redirect(struct arena *a, const char *const *prefixes, size_t
 /* What is wrong with one; NULL: nothing. */
 const char *images_bad_prefix(const char *prefix);
 
-/* The first of these references that cannot be had, as an error; 0: none. */
+/* The first of these references that cannot be had here, as an error; 0: none. One
+ * that was withdrawn is no error of this place. */
 int images_error(const struct images *im, const char *const *refs, size_t n, struct err *e);
+
+/* Why this one cannot be had, withdrawn or not; leaves `e` alone when nothing is known. */
+void images_why(const struct images *im, const char *ref, struct err *e);
 
 /* Builds fixtures/images/NAME with `context` (NULL: its own folder) and puts
  * it where the nodes find it; the reference lives in the arena. */

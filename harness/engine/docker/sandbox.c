@@ -337,7 +337,7 @@ static int create(struct docker_pod *p, struct docker_container *c, char reason[
 
 		/* Why it could not be built says more. */
 		snprintf(reason, 40, "ErrImagePull");
-		images_error(&p->d->kube.images, &ref, 1, e);
+		images_why(&p->d->kube.images, ref, e);
 	}
 	return r;
 }

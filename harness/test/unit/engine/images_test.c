@@ -49,7 +49,8 @@ static int setup(void **state)
 	mem_copy_str(f->im.cache, sizeof(f->im.cache), f->dir);
 	put(f, "fixtures/images/stock.yaml",
 	    "images:\n- {image: 'redis:7.2', build: redis, is: redis 7.0 of Debian}\n"
-	    "- {image: 'x/backup:1', is: withdrawn}\n");
+	    "- {image: 'x/backup:1', is: nobody packs it}\n"
+	    "- {image: 'x/old:1', withdrawn: true, is: it is gone}\n");
 	put(f, "fixtures/images/redis/Dockerfile", "FROM ordeal/base:12\n");
 	/* Counts its calls; its noise is no part of the answer. */
 	put(f, "kind/image.sh",
@@ -112,10 +113,29 @@ static void what_cannot_be_had_says_why(void **state)
 	assert_null(images_on_kind(&f->im, "mongo:7"));
 	assert_int_equal(images_error(&f->im, fine, 1, &e), 0);
 	assert_int_equal(images_error(&f->im, gone, 1, &e), -1);
-	assert_non_null(strstr(e.msg, "x/backup:1 cannot be had: withdrawn"));
+	assert_non_null(strstr(e.msg, "x/backup:1 cannot be had: nobody packs it"));
 	assert_int_equal(images_error(&f->im, unknown, 1, &e), -1);
 	assert_int_equal(e.kind, ERR_UNSUPPORTED);
 	assert_non_null(strstr(e.msg, "mongo:7"));
+}
+
+/* Its pod has to wait here as it would anywhere, so the manifests are taken. */
+static void what_was_withdrawn_is_no_fault_of_this_place(void **state)
+{
+	struct fixture *f = *state;
+	const char *const gone[] = {"x/old:1"};
+
+	for (int pulling = 0; pulling < 2; pulling++) {
+		struct err e = {0};
+
+		f->im.n = 0;
+		if (pulling)
+			put(f, "kind/mode", "pull\n");
+		assert_null(images_on_kind(&f->im, "x/old:1"));
+		assert_int_equal(images_error(&f->im, gone, 1, &e), 0);
+		images_why(&f->im, "x/old:1", &e);
+		assert_non_null(strstr(e.msg, "x/old:1 cannot be had: it is gone"));
+	}
 }
 
 static void stock_names_stay_when_pulling(void **state)
@@ -193,6 +213,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_stand_in_is_built_once),    T(our_own_names_are_folders),
 		T(what_cannot_be_had_says_why), T(stock_names_stay_when_pulling),
+		T(what_was_withdrawn_is_no_fault_of_this_place),
 		T(a_failed_build_quotes_its_end), T(a_malformed_table_is_refused),
 		T(redirects),
 	};
