@@ -177,6 +177,7 @@ struct evidence {
 	struct load_spec load; /* that was asked for; what it does not tell is 0 */
 	const char *mix;       /* of the load, as it was told (JSON); "": it was not */
 	bool has_load;
+	struct settings_seen *settings; /* that the scenario asked for, defaults too; NULL: not told */
 	struct settings_seen *inforce; /* as the running system told them last; NULL: it was not asked */
 	struct final_seen *final; /* the last one; NULL: none was made */
 	const char *unsettled; /* why the system had not settled before it; NULL: it had */

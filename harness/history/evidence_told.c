@@ -27,6 +27,32 @@ static const char *text_of(struct evidence *ev, const cJSON *value)
 	return out;
 }
 
+/* ---- settings ---- */
+
+static const char *setting_text(struct evidence *ev, const cJSON *value)
+{
+	if (cJSON_IsString(value))
+		return value->valuestring;
+	return cJSON_IsNumber(value) || cJSON_IsBool(value) ? text_of(ev, value) : NULL;
+}
+
+static struct settings_seen *settings_of(struct evidence *ev, const cJSON *e)
+{
+	const cJSON *list = json_get(e, "settings"), *s;
+	struct settings_seen *out = arena_alloc(&ev->arena, sizeof(*out));
+
+	*out = (struct settings_seen){.v = room(ev, list, sizeof(*out->v))};
+	cJSON_ArrayForEach(s, list)
+		out->v[out->n++] = (struct setting_seen){
+			text(s, "name"), setting_text(ev, json_get(s, "value")), text(s, "unit")};
+	return out;
+}
+
+static void read_inforce(struct evidence *ev, const cJSON *e)
+{
+	ev->inforce = settings_of(ev, e);
+}
+
 static void read_scenario(struct evidence *ev, const cJSON *e)
 {
 	const cJSON *load = json_get(e, "load"), *mix = json_get(load, "mix");
@@ -34,6 +60,7 @@ static void read_scenario(struct evidence *ev, const cJSON *e)
 	if (ev->event)
 		return;
 	ev->event = e;
+	ev->settings = settings_of(ev, e);
 	ev->has_load = load != NULL;
 	load_spec_told(load, &ev->load);
 	if (mix)
@@ -53,26 +80,6 @@ static void read_stands(struct evidence *ev, const cJSON *e)
 static void read_unsupported(struct evidence *ev, const cJSON *e)
 {
 	ev->unsupported = e;
-}
-
-/* ---- settings ---- */
-
-static const char *setting_text(struct evidence *ev, const cJSON *value)
-{
-	if (cJSON_IsString(value))
-		return value->valuestring;
-	return cJSON_IsNumber(value) || cJSON_IsBool(value) ? text_of(ev, value) : NULL;
-}
-
-static void read_inforce(struct evidence *ev, const cJSON *e)
-{
-	const cJSON *list = json_get(e, "settings"), *s;
-
-	ev->inforce = arena_alloc(&ev->arena, sizeof(*ev->inforce));
-	*ev->inforce = (struct settings_seen){.v = room(ev, list, sizeof(*ev->inforce->v))};
-	cJSON_ArrayForEach(s, list)
-		ev->inforce->v[ev->inforce->n++] = (struct setting_seen){
-			text(s, "name"), setting_text(ev, json_get(s, "value")), text(s, "unit")};
 }
 
 const struct setting_seen *setting_find(const struct settings_seen *inforce, const char *name)

@@ -17,16 +17,16 @@
 #define CALL_TIMEOUT_NS (20 * NS_PER_S)
 #define LOG_LINES 250
 
-static void collect_log(struct stage *st, const char *pod, bool previous)
+static void collect_log(struct stage *st, const char *pod, const char *container, bool previous)
 {
 	struct buf b = {0};
 	struct err e = {0};
 
-	if (st->ops->logs(st->en, pod, "", previous, LOG_LINES, &b, &e) == 0 && b.len) {
+	if (st->ops->logs(st->en, pod, container, previous, LOG_LINES, &b, &e) == 0 && b.len) {
 		cJSON *ev = event_new(st->scenario, "log");
 
 		json_set_str(ev, "member", pod);
-		json_set_str(ev, "container", "");
+		json_set_str(ev, "container", container);
 		json_set_bool(ev, "previous", previous);
 		json_set_str(ev, "text", buf_cstr(&b));
 		event_emit(&st->events, ev);
@@ -42,9 +42,14 @@ static void collect_logs(struct stage *st)
 	if (st->ops->pods(st->en, &pods, &e))
 		log_warn("no logs: %s", e.msg);
 	for (size_t i = 0; i < pods.n; i++) {
-		if (pods.v[i].restarts > 0)
-			collect_log(st, pods.v[i].name, true);
-		collect_log(st, pods.v[i].name, false);
+		const char *container = "";
+		char *rest = pods.v[i].beside;
+
+		do {
+			if (pods.v[i].restarts > 0)
+				collect_log(st, pods.v[i].name, container, true);
+			collect_log(st, pods.v[i].name, container, false);
+		} while ((container = strtok_r(rest, " ", &rest)));
 	}
 	pods_free(&pods);
 }

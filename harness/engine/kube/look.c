@@ -5,6 +5,16 @@
 #include "base/json.h"
 #include "engine/kube/kube.h"
 
+static void read_containers(const cJSON *o, struct pod *p)
+{
+	const cJSON *c = json_path(o, "spec.containers.0");
+	size_t len = 0;
+
+	while (c && (c = c->next) && len < sizeof(p->beside) - 1)
+		len += (size_t)snprintf(p->beside + len, sizeof(p->beside) - len, "%s%s", len ? " " : "",
+					json_str(c, "name", ""));
+}
+
 static void read_pod(const cJSON *o, struct pod *p)
 {
 	mem_copy_str(p->name, sizeof(p->name), kube_meta(o, "name"));
@@ -15,6 +25,7 @@ static void read_pod(const cJSON *o, struct pod *p)
 	p->ready = kube_pod_ready(o);
 	p->deleting = json_get(json_get(o, "metadata"), "deletionTimestamp") != NULL;
 	p->restarts = kube_pod_restarts(o);
+	read_containers(o, p);
 }
 
 int kube_engine_pods(struct engine *en, struct pods *out, struct err *e)

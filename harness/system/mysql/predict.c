@@ -71,28 +71,28 @@ struct rules {
 };
 
 /* Of the running server, or, for what has no variable there, of the scenario. */
-static const cJSON *setting(const struct evidence *ev, const char *name)
+static const char *setting(const struct evidence *ev, const char *name)
 {
-	const cJSON *s = prediction_setting(ev->inforce, name);
+	const char *v = prediction_setting(ev->inforce, name);
 
-	return s ? s : prediction_setting(json_get(ev->event, "settings"), name);
+	return v ? v : prediction_setting(ev->settings, name);
 }
 
 static int64_t number(const struct evidence *ev, const char *name, int64_t dflt, struct rules *r)
 {
-	const cJSON *v = json_get(setting(ev, name), "value");
+	const char *v = setting(ev, name);
 
-	if (cJSON_IsNumber(v))
-		return json_whole(v->valuedouble);
-	if (cJSON_IsString(v) && *v->valuestring)
-		return strtoll(v->valuestring, NULL, 10);
+	if (v && *v)
+		return strtoll(v, NULL, 10);
 	prediction_assume(&r->assumed, name);
 	return dflt;
 }
 
 static const char *word(const struct evidence *ev, const char *name)
 {
-	return json_str(setting(ev, name), "value", "");
+	const char *v = setting(ev, name);
+
+	return v ? v : "";
 }
 
 /* Of the pods that run the controller, by what was last seen of each: how many can act at
