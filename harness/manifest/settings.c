@@ -65,6 +65,8 @@ static int check_overlays(const struct ynode *entry, struct err *e)
 
 	if (yaml_get(entry, "where"))
 		return yaml_error(overlays, e, "a setting has places (where) or overlays, not both");
+	if (yaml_get(entry, "of") && yaml_to_string(yaml_get(entry, "of"), &text, e))
+		return -1;
 	if (overlays->kind != Y_MAP || !overlays->n)
 		return yaml_error(overlays, e, "overlay must be a map from values to lists of folders");
 	for (size_t i = 0; i < overlays->n; i++) {
@@ -77,6 +79,13 @@ static int check_overlays(const struct ynode *entry, struct err *e)
 				return -1;
 	}
 	return 0;
+}
+
+const char *setting_variant(const struct setting *s)
+{
+	const struct ynode *of = yaml_get(s->node, "of");
+
+	return of ? of->text : "corrected";
 }
 
 const struct ynode *setting_overlays(const struct setting *s)
@@ -115,7 +124,7 @@ static int check_bounds(const struct ynode *entry, const char *unit, struct err 
 static int load_one(struct arena *a, struct ynode *entry, struct settings *s, struct err *e)
 {
 	static const char *const keys[] = {"name", "unit", "default", "source", "about", "min", "max",
-					   "choices", "where", "overlay", NULL};
+					   "choices", "where", "overlay", "of", NULL};
 	static const char *const units[] = {"s", "ms", "bytes", "count", "bool", "word", NULL};
 	struct setting *st = &s->v[s->n];
 	const char *text;

@@ -57,6 +57,8 @@ struct settings {
 /* The overlays that its value asks for: a list of folders' names, in their
  * order; NULL: none. */
 const struct ynode *setting_overlays(const struct setting *s);
+/* The variant that they are laid over: its key `of`, or else "corrected". */
+const char *setting_variant(const struct setting *s);
 
 int settings_load(struct arena *a, const char *path, struct settings *s, struct err *e);
 

@@ -200,12 +200,13 @@ static int apply_overlays(struct arena *a, struct plan *p, struct err *e)
 		const struct setting *s = &p->settings.v[i];
 		const struct ynode *list = setting_overlays(s);
 
-		if (list && strcmp(p->sc.variant, "corrected")) {
+		if (list && strcmp(p->sc.variant, setting_variant(s))) {
 			if (s->at)
-				return yaml_error(s->at, e, "%s: %s is an overlay of the variant corrected only",
-						  s->name, s->value);
-			return err_set(e, ERR_INPUT, "%s %s=%s is an overlay of the variant corrected only; "
-				       "%s is %s", s->changed_by, s->name, s->value, p->sc.name, p->sc.variant);
+				return yaml_error(s->at, e, "%s: %s is an overlay of the variant %s only",
+						  s->name, s->value, setting_variant(s));
+			return err_set(e, ERR_INPUT, "%s %s=%s is an overlay of the variant %s only; "
+				       "%s is %s", s->changed_by, s->name, s->value, setting_variant(s),
+				       p->sc.name, p->sc.variant);
 		}
 		for (size_t k = 0; list && k < list->n; k++)
 			if (apply_overlay(a, p, s, list->items[k]->text, e))

@@ -128,6 +128,34 @@ static void test_overlay(void **state)
 	arena_free(&a);
 }
 
+/* One that is laid over what was published, and over that alone. */
+static void test_overlay_of_the_document(void **state)
+{
+	static const struct setting_arg left_out = {"xtrabackup", "left-out"};
+	struct arena a = {0};
+	struct err e = {0};
+	struct plan p;
+	const char **images = NULL;
+	char root[4096], path[4200];
+	size_t n = 0;
+
+	(void)state;
+	if (file_project_root(root, &e))
+		fail_msg("%s", e.msg);
+	snprintf(path, sizeof(path), "%s/scenarios/mysql-documented.yaml", root);
+	if (plan_read(&a, root, path, &left_out, 1, &p, &e) || manifest_images(&a, &p.manifest, &images, &n, &e))
+		fail_msg("%s", e.msg);
+	assert_int_equal(n, 1);
+	assert_string_equal(images[0], "mysql:8.0");
+	plan_free(&p);
+	snprintf(path, sizeof(path), "%s/scenarios/mysql-kill-primary.yaml", root);
+	assert_int_equal(plan_read(&a, root, path, &left_out, 1, &p, &e), -1);
+	assert_string_equal(e.msg, "--set xtrabackup=left-out is an overlay of the variant documented only; "
+			    "mysql-kill-primary is corrected");
+	plan_free(&p);
+	arena_free(&a);
+}
+
 /* What the rules allow a primary's freeze of 99 s with these settings; `told`:
  * how the running system calls the one in question. */
 static void allowed(const struct plan *p, const char *setting, const char *told, struct prediction *out)
@@ -206,6 +234,7 @@ int main(void)
 		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_overlay),
+		cmocka_unit_test(test_overlay_of_the_document),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
