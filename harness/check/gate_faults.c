@@ -35,8 +35,8 @@ static bool undone(const cJSON *steps, const cJSON *step, const struct fault_rec
 	return !asked || !f->does.lasts || f->healed_ns;
 }
 
-/* Whether a pod was there to be hit: not gone, and not kept away by an earlier
- * fault. Of one that nobody told of anything it is taken for granted. */
+/* Whether a pod was there to be hit: it ran, and no earlier fault kept it away. Of one
+ * that nobody told of anything it is taken for granted. */
 static bool there(const struct evidence *ev, const struct fault_record *f, const char *pod)
 {
 	const struct pod_seen *last = NULL;
@@ -44,7 +44,9 @@ static bool there(const struct evidence *ev, const struct fault_record *f, const
 	for (size_t i = 0; i < ev->npods && ev->pods[i].t_ns <= f->injected_ns; i++)
 		if (!strcmp(ev->pods[i].name, pod))
 			last = &ev->pods[i];
-	return !(last && (last->gone || last->deleted)) && !evidence_out(ev, pod, f->injected_ns - 1);
+	if (last && (last->gone || last->deleted || (*last->phase && strcmp(last->phase, "Running"))))
+		return false;
+	return !evidence_out(ev, pod, f->injected_ns - 1);
 }
 
 static bool spared(const struct evidence *ev, const struct fault_record *f, const char *pod)
