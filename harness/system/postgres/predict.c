@@ -222,10 +222,25 @@ static void same_member(struct prediction *p, const struct rules *r, const char 
 		       who, in_s(r->ttl), in_s(start), in_s(CRASH_RECOVERY), in_s(READINESS), in_s(hi));
 }
 
+/* Whoever led before, or was the synchronous standby, may have been restarted just
+ * now, and no other is named yet. */
+static void no_standby_named(struct prediction *p, const struct rules *r)
+{
+	int64_t hi = SHUTDOWN + ALLOW_RECREATE + CRASH_RECOVERY + READINESS;
+
+	prediction_add(p, "same member restarts", S(1), hi,
+		       "Patroni documentation: Replication modes; patroni/ha.py: is_healthiest_node()",
+		       "with synchronous_mode only the synchronous standby may take over, and after the restart of the pod before the leader names one within loop_wait %.0f s: until then it is the leader itself that comes back; allowed: %.0f s for the shutdown, %.0f s until it is made again, %.0f s to start, %.0f s for its readiness probe: 1 to %.0f s",
+		       in_s(r->loop_wait), in_s(SHUTDOWN), in_s(ALLOW_RECREATE), in_s(CRASH_RECOVERY), in_s(READINESS),
+		       in_s(hi));
+}
+
 static void pod_goes(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
 	if (fault->does.notice == NOTICE_FULL) {
 		lease_released(p, " within the manifest's grace period");
+		if (fault->does.one_by_one && r->synchronous)
+			no_standby_named(p, r);
 	} else if (fault->does.notice == NOTICE_SHORT) {
 		lease_released(p, " (deletion with grace 0 still sends SIGTERM and leaves about 2 s)");
 		same_member(p, r, "the StatefulSet creates the pod again under its name at once", ALLOW_RECREATE,

@@ -106,6 +106,23 @@ static void test_kill_pod(void **state)
 		    has(&p, "lease expires"));
 }
 
+/* In turn: where only the synchronous standby may take over, there may be none yet. */
+static void test_restarted_in_turn(void **state)
+{
+	static const char roll[] = "{\"fault\":\"rolling-restart\",\"params\":{}," PRIMARY "}";
+	struct prediction p;
+
+	(void)state;
+	p = predict(roll, defaults);
+	assert_int_equal(p.n, 1);
+	assert_string_equal(p.mech[0].name, "lease released");
+	p = predict(roll, "[{\"name\":\"synchronous_mode\",\"value\":\"on\"}]");
+	assert_true(has(&p, "lease released") && has(&p, "same member restarts"));
+	p = predict("{\"fault\":\"kill-pod\",\"params\":{\"how\":\"graceful\"}," PRIMARY "}",
+		    "[{\"name\":\"synchronous_mode\",\"value\":\"on\"}]");
+	assert_false(has(&p, "same member restarts"));
+}
+
 static void test_settings_matter(void **state)
 {
 	const struct mechanism *m;
@@ -241,6 +258,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kill_pod),
+		cmocka_unit_test(test_restarted_in_turn),
 		cmocka_unit_test(test_nobody_left),
 		cmocka_unit_test(test_dies_on_a_full_disk),
 		cmocka_unit_test(test_settings_matter),
