@@ -167,7 +167,8 @@ check-kind: all
 check-docker: all
 	@kind/docker-up.sh
 	prove --timer -e '' harness/test/e2e/docker/clean.sh harness/test/e2e/docker/refuse.sh \
-	  harness/test/e2e/docker/features.sh harness/test/e2e/docker/escape.sh
+	  harness/test/e2e/docker/features.sh harness/test/e2e/docker/jobs.sh \
+	  harness/test/e2e/docker/escape.sh
 
 cluster: all
 	$(BUILD)/ordeal up --engine kind

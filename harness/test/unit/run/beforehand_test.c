@@ -125,6 +125,7 @@ static void all_at_once(void **state)
 	static const char *const lines[] = {
 		":3:", "unknown setting \"tll\"", "redis-sentinel has no member \"redis-7\"", "kill-pod is over once it has happened",
 		"system redis-sentinel cannot `send`", "s.yaml:9:", "which: pid1 is one process", "shape: halves is made of all nodes",
+		"s.yaml:12:11: the manifests of redis-sentinel have no CronJob \"nightly\"",
 	};
 	struct fixture *f = *state;
 
@@ -133,6 +134,7 @@ static void all_at_once(void **state)
 				      "  - {fault: kill-pod, target: primary, for: 3s}\n  - {fault: puase, target: any}\n"
 				      "  - {fault: kill-process, target: any, which: pid1, process: tini}\n"
 				      "  - {fault: partition-node, target: primary, shape: halves}\n"
+				      "  - {run: cronjob/nightly}\n"
 				      "expect: [{phantom: {at_most: 1}}]\n"), -1);
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
 		if (!strstr(f->e.msg, lines[i]))
