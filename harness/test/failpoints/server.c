@@ -119,10 +119,12 @@ pid_t start_server(void)
 	    "\"spec\":{\"replicas\":1,\"template\":{\"metadata\":{}}}}");
 	put_pod(&store, UID);
 	put_claim(&store, "v1");
-	text = v->at && v->at->volume ? mem_fmt("{\"metadata\":{\"name\":\"v1\"},\"spec\":{%s}}", v->at->volume) :
-	       mem_fmt("{\"metadata\":{\"name\":\"v1\"},\"spec\":{\"local\":{\"path\":\"%s\"}}}", m.data);
-	put(&store, KIND_PERSISTENT_VOLUME, text);
-	free(text);
+	put_volume(&store, "v1", m.data);
+	if (v->at && v->at->volume) {
+		text = mem_fmt("{\"metadata\":{\"name\":\"v1\"},\"spec\":{%s}}", v->at->volume);
+		put(&store, KIND_PERSISTENT_VOLUME, text);
+		free(text);
+	}
 	put_volume(&store, "v3", m.other);
 	put(&store, KIND_NODE, "{\"metadata\":{\"name\":\"" NODE "\",\"labels\":{\"node-role.kubernetes.io/control-plane\":"
 	    "\"\"}},\"status\":{\"addresses\":[{\"type\":\"InternalIP\",\"address\":\"10.201.3.1\"}]}}");
