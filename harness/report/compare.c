@@ -32,7 +32,8 @@ static const struct repeated_fault *same_fault(const struct repeated *r, const s
 	for (size_t i = 0; i < r->nfaults; i++) {
 		const struct fault_seen *g = r->faults[i].first;
 
-		if (!strcmp(g->rec->id, f->rec->id) && !strcmp(g->rec->name, f->rec->name) && !strcmp(g->rec->how, f->rec->how) &&
+		if (!strcmp(g->rec->id, f->rec->id) && !strcmp(g->rec->name, f->rec->name) &&
+		    !strcmp(g->rec->how, f->rec->how) &&
 		    !strcmp(g->rec->role, f->rec->role))
 			return &r->faults[i];
 	}
@@ -49,7 +50,8 @@ static void name_unpaired(struct arena *a, struct buf *b, const struct repeated 
 	}
 }
 
-static void pair(struct arena *a, const struct repeated *x, const struct repeated *y, struct compared *out)
+static void pair(struct arena *a, const struct repeated *x, const struct repeated *y,
+		 struct compared *out)
 {
 	struct buf unpaired = {0};
 
@@ -271,8 +273,10 @@ static void as_text(struct comparison *c, FILE *f)
 			for (int k = 0; k < FIGURES; k++)
 				fprintf(f, "    %s\n      A: %s\n      B: %s\n      %s\n",
 					figure_label((enum figure_kind)k),
-					figure_words(&c->arena, (enum figure_kind)k, &g->a->figures[k]),
-					figure_words(&c->arena, (enum figure_kind)k, &g->b->figures[k]),
+					figure_words(&c->arena, (enum figure_kind)k,
+						     &g->a->figures[k]),
+					figure_words(&c->arena, (enum figure_kind)k,
+						     &g->b->figures[k]),
 					shift_words(&c->arena, (enum figure_kind)k, g, &c->family));
 		}
 		if (p->unpaired[0])

@@ -52,7 +52,8 @@ const char *shift_words(struct arena *a, enum figure_kind k, const struct compar
 const char *family_words(struct comparison *c);
 
 /* What of the runs themselves differs: engine, version, machine; "" nothing. */
-const char *runs_difference(struct arena *a, const struct run_report *x, const struct run_report *y);
+const char *runs_difference(struct arena *a, const struct run_report *x,
+			    const struct run_report *y);
 
 /* As text, and as one self-contained page. */
 void comparison_text(struct comparison *c, FILE *f);

@@ -36,18 +36,18 @@ static bool absent(const struct scenario_report *s, enum expect_metric metric)
 	return s->counts.of[metric].absent;
 }
 
-static struct finding *add(struct findings *f, enum finding_kind kind, const struct scenario_report *s,
-			   const char *text)
+static struct finding *add(struct findings *f, enum finding_kind kind,
+			   const struct scenario_report *s, const char *text)
 {
 	struct finding *x = VEC_PUSH(f->v, f->n, f->alloc);
 
-	*x = (struct finding){.kind = kind, .scenario = s, .count = -1, .of = -1, .lo_ns = -1, .hi_ns = -1,
-			      .text = text};
+	*x = (struct finding){.kind = kind, .scenario = s, .count = -1, .of = -1, .lo_ns = -1,
+			      .hi_ns = -1, .text = text};
 	return x;
 }
 
-static void add_count(struct findings *f, enum finding_kind kind, const struct scenario_report *s, int64_t n,
-		      int64_t of, const char *text)
+static void add_count(struct findings *f, enum finding_kind kind, const struct scenario_report *s,
+		      int64_t n, int64_t of, const char *text)
 {
 	struct finding *x;
 
@@ -230,7 +230,8 @@ static void of_scenario(struct arena *a, struct findings *f, const struct scenar
 	primaries(a, f, s);
 	outages(a, f, s);
 	service(a, f, s);
-	if (m->redundant_ns < 0 && m->slowest && m->slowest->rec->effective_ns && there(s, EXPECT_RECOVERY))
+	if (m->redundant_ns < 0 && m->slowest && m->slowest->rec->effective_ns &&
+	    there(s, EXPECT_RECOVERY))
 		add(f, FINDING_NOT_REDUNDANT, s, "full redundancy was not seen again");
 }
 
@@ -286,7 +287,8 @@ const char *finding_words(struct arena *a, const struct finding *x)
 	return arena_fmt(a, "%s (%s)", x->text, scenario_words(a, x->scenario));
 }
 
-static const char *where(struct arena *a, const struct run_report *run, const struct finding *first, size_t n)
+static const char *where(struct arena *a, const struct run_report *run, const struct finding *first,
+			 size_t n)
 {
 	if (run->n == 1)
 		return "";
@@ -296,7 +298,8 @@ static const char *where(struct arena *a, const struct run_report *run, const st
 }
 
 /* All of one kind in a clause. */
-static const char *clause(struct arena *a, const struct run_report *run, const struct finding *v, size_t n)
+static const char *clause(struct arena *a, const struct run_report *run, const struct finding *v,
+			  size_t n)
 {
 	int64_t count = 0, of = 0;
 
@@ -377,7 +380,8 @@ static size_t measured(const struct run_report *run, size_t *kept, size_t *up)
 	return n;
 }
 
-const char *findings_headline(struct arena *a, const struct run_report *run, const struct findings *f)
+const char *findings_headline(struct arena *a, const struct run_report *run,
+			      const struct findings *f)
 {
 	size_t kept, up, n = measured(run, &kept, &up);
 	struct buf b = {0};
@@ -438,7 +442,8 @@ static void set_count(cJSON *o, const char *key, int64_t n)
 
 static void set_ms(cJSON *o, const char *key, int64_t ns)
 {
-	json_set(o, key, ns < 0 ? cJSON_CreateNull() : cJSON_CreateNumber((double)(ns / 1000) / 1e3));
+	json_set(o, key,
+		 ns < 0 ? cJSON_CreateNull() : cJSON_CreateNumber((double)(ns / 1000) / 1e3));
 }
 
 cJSON *findings_json(const struct findings *f)

@@ -58,7 +58,8 @@ void findings_free(struct findings *f);
 const char *finding_key(enum finding_kind k);
 
 /* What was found in all, the worst first: one sentence, the first of a report. */
-const char *findings_headline(struct arena *a, const struct run_report *run, const struct findings *f);
+const char *findings_headline(struct arena *a, const struct run_report *run,
+			      const struct findings *f);
 /* "Expectations: 12 of 12 held." */
 const char *findings_expected(struct arena *a, const struct findings *f);
 /* "965 of 7,997 acknowledged writes were lost (redis-sentinel-partition-primary)" */

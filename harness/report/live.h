@@ -27,6 +27,7 @@ struct report_live *report_live_begin(const char *dir, FILE *tap);
 int report_live_scenario(struct report_live *l, int scenario, const char *broken, struct err *e);
 
 /* Writes all report files and the end of the TAP; frees `l`. `broken` as before. */
-int report_live_end(struct report_live *l, const char *broken, enum verdict *verdict, struct err *e);
+int report_live_end(struct report_live *l, const char *broken, enum verdict *verdict,
+		    struct err *e);
 
 #endif

@@ -53,7 +53,8 @@ static const char *unusable(const struct scenario_report *s)
 
 static bool same_fault(const struct fault_seen *a, const struct fault_seen *b)
 {
-	return !strcmp(a->rec->id, b->rec->id) && !strcmp(a->rec->name, b->rec->name) && !strcmp(a->rec->how, b->rec->how) &&
+	return !strcmp(a->rec->id, b->rec->id) && !strcmp(a->rec->name, b->rec->name) &&
+	       !strcmp(a->rec->how, b->rec->how) &&
 	       !strcmp(a->rec->role, b->rec->role);
 }
 
@@ -88,7 +89,8 @@ static void add_figures(struct repeated_fault *to, const struct measured *m,
 	if (lost >= 0)
 		add(&to->figures[FIGURE_LOST], repetition, (double)lost, (double)lost);
 	if (f->redundant_ns >= 0)
-		add(&to->figures[FIGURE_REDUNDANT], repetition, f->apart_before ? 0 : (double)(f->redundant_lo_ns - f->redundant_unasked_ns),
+		add(&to->figures[FIGURE_REDUNDANT], repetition,
+		    f->apart_before ? 0 : (double)(f->redundant_lo_ns - f->redundant_unasked_ns),
 		    (double)f->redundant_ns);
 	else if (m->nsamples && f->window_end_ns > f->rec->effective_ns && f->rec->effective_ns)
 		add(&to->figures[FIGURE_REDUNDANT], repetition,

@@ -17,7 +17,7 @@
 struct scenario_report {
 	int index;
 	const cJSON *event;      /* its "scenario" event */
-	cJSON *events;           /* its own and the whole run's, to be shown as they are: events_of() */
+	cJSON *events;           /* its own and the run's, to be shown as they are: events_of() */
 	struct evidence *ev;     /* what they tell */
 	struct measured *m;
 	struct measured_counts counts; /* which figures of it may be told as found */

@@ -9,7 +9,8 @@
 /* A length in ns as ms with three decimals; negative: null. */
 static void set_ms(cJSON *o, const char *key, int64_t ns)
 {
-	json_set(o, key, ns < 0 ? cJSON_CreateNull() : cJSON_CreateNumber(round((double)ns / 1e3) / 1e3));
+	json_set(o, key,
+		 ns < 0 ? cJSON_CreateNull() : cJSON_CreateNumber(round((double)ns / 1e3) / 1e3));
 }
 
 cJSON *result_downtime(const struct outage *o)

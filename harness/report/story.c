@@ -46,7 +46,8 @@ static void say_one(struct buf *b, struct arena *a, const struct fault_seen *f, 
 	story_times(b, &f->outage);
 }
 
-static void say_down(struct buf *b, struct arena *a, const struct fault_seen *min, const struct fault_seen *max)
+static void say_down(struct buf *b, struct arena *a, const struct fault_seen *min,
+		     const struct fault_seen *max)
 {
 	const struct outage *o = &max->outage;
 	const char *least = arena_fmt(a, "%s", text_duration(min->outage.lo_ns).s), *after = story_fault(a, max);
@@ -61,7 +62,8 @@ static void say_down(struct buf *b, struct arena *a, const struct fault_seen *mi
 		buf_fmt(b, "writes were down %s after each", least);
 }
 
-static void say_several(struct buf *b, struct arena *a, const struct measured *m, size_t n, bool kept)
+static void say_several(struct buf *b, struct arena *a, const struct measured *m, size_t n,
+			bool kept)
 {
 	const struct fault_seen *min = NULL, *max = NULL;
 

@@ -34,7 +34,8 @@ const struct partial_outage *story_reads(const struct fault_seen *f)
 		const struct partial_outage *p = &f->parts[i];
 		const struct outage *o = &p->outage;
 
-		if (!p->reads || !p->proven || (all->any && (o->ended != all->ended ? o->ended : o->lo_ns <= all->hi_ns)))
+		if (!p->reads || !p->proven ||
+		    (all->any && (o->ended != all->ended ? o->ended : o->lo_ns <= all->hi_ns)))
 			continue;
 		if (!worst || (worst->outage.ended && !o->ended) ||
 		    (worst->outage.ended == o->ended && o->hi_ns > worst->outage.hi_ns))
@@ -70,7 +71,8 @@ bool story_client(const struct fault_seen *f)
 	/* It is among those whose outage that is. */
 	if (!strncmp(f->outage_of, "clients ", 8) && o->ended == all->ended)
 		return false;
-	return !all->any || (o->ended != all->ended ? all->ended : o->ended && o->lo_ns > all->hi_ns);
+	return !all->any ||
+	       (o->ended != all->ended ? all->ended : o->ended && o->lo_ns > all->hi_ns);
 }
 
 const char *story_client_words(struct arena *a, const struct fault_seen *f)
@@ -111,7 +113,8 @@ static void say_slow(struct buf *b, const struct measured *m, const struct fault
 {
 	const struct served_row *r = fault_served(f, "all", "");
 
-	if (r && r->due >= SHARE_MIN && m->baseline_p50_ns > 0 && r->p50_ns > SLOW_FACTOR * m->baseline_p50_ns &&
+	if (r && r->due >= SHARE_MIN && m->baseline_p50_ns > 0 &&
+	    r->p50_ns > SLOW_FACTOR * m->baseline_p50_ns &&
 	    r->p50_ns > SLOW_MS * NS_PER_MS)
 		buf_fmt(b, "; half of what was served took more than %s", text_duration(r->p50_ns).s);
 }

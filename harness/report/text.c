@@ -278,9 +278,9 @@ const char *text_xml_figures(struct arena *a, const char *s)
 
 	for (; *safe; before = *safe++) {
 		bool after_sign = b.len >= 2 && !memcmp(b.s + b.len - 2, "±", 2);
+		bool after_digit = before >= '0' && before <= '9';
 
-		if (*safe == ' ' && (after_sign ||
-				     (before >= '0' && before <= '9' && belongs_to_figure(safe + 1))))
+		if (*safe == ' ' && (after_sign || (after_digit && belongs_to_figure(safe + 1))))
 			buf_str(&b, "\xc2\xa0");
 		else
 			buf_add(&b, safe, 1);

@@ -105,12 +105,14 @@ static void moves_of(const struct run_report *run, struct moves *l)
 	for (size_t i = 0; i < run->n; i++) {
 		const struct scenario_report *s = &run->scenarios[i];
 
-		add_move(l, (struct move){.t_ns = s->ev->begin_ns, .place = TIME_APPLY, .begins = s});
+		add_move(l, (struct move){.t_ns = s->ev->begin_ns, .place = TIME_APPLY,
+					  .begins = s});
 		add_phases(l, s->ev);
 		/* A fault that heals by the clock does so while the load is steady. */
 		for (size_t k = 0; k < s->ev->nfaults; k++)
 			if (s->ev->faults[k].planned_ns)
-				add_move(l, (struct move){.t_ns = s->ev->faults[k].planned_ns, .place = TIME_STEPS,
+				add_move(l, (struct move){.t_ns = s->ev->faults[k].planned_ns,
+							  .place = TIME_STEPS,
 							  .fault = true});
 	}
 	if (run->ev->end_ns)
@@ -148,7 +150,8 @@ static void needs_of(const struct scenario_report *s, struct needs *l)
 		need(l, t_ns, f->redundant_ns < 0 ? f->window_end_ns : t_ns + f->redundant_ns,
 		     TIME_RECOVERY);
 		if (f->rec->does.lasts)
-			need(l, f->rec->injected_ns, f->rec->healed_ns ? f->rec->healed_ns : f->window_end_ns,
+			need(l, f->rec->injected_ns,
+			     f->rec->healed_ns ? f->rec->healed_ns : f->window_end_ns,
 			     TIME_HELD);
 	}
 }

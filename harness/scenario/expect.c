@@ -127,7 +127,8 @@ static bool is_scalar(const struct ynode *n)
 }
 
 /* accepted: WHY, setting: {NAME: VALUE}. */
-static int read_accepted(const struct ynode *n, const struct metric *m, struct expectation *x, struct err *e)
+static int read_accepted(const struct ynode *n, const struct metric *m, struct expectation *x,
+			 struct err *e)
 {
 	const struct ynode *why = yaml_get(n, "accepted"), *setting = yaml_get(n, "setting");
 
@@ -292,11 +293,13 @@ static int read_stands(const struct ynode *n, struct expectation *x, struct err 
 	if (!x->want && (!object || !reason))
 		return yaml_error(n, e, "name the object that does not come up and words of the reason; write: stands: "
 				  "{want: false, object: StatefulSet/NAME, reason: \"...\"}");
-	return object && (scenario_line(object, &x->object, e) || scenario_line(reason, &x->reason, e)) ? -1 : 0;
+	return object && (scenario_line(object, &x->object, e) ||
+			  scenario_line(reason, &x->reason, e)) ? -1 : 0;
 }
 
 /* {run: ID, succeeded: true}, or {run: ID, succeeded: false, reason: ...}. */
-static int read_job(const struct ynode *n, const struct scenario *s, struct expectation *x, struct err *e)
+static int read_job(const struct ynode *n, const struct scenario *s, struct expectation *x,
+		    struct err *e)
 {
 	static const char *const keys[] = {"run", "succeeded", "reason", NULL};
 	const struct ynode *run = yaml_get(n, "run"), *want = yaml_get(n, "succeeded"), *reason = yaml_get(n, "reason");
@@ -360,7 +363,8 @@ static int read_expect(struct arena *a, const struct ynode *at,
 	switch (m->unit) {
 	case METRIC_BOOL:
 		rc = x->metric == EXPECT_STANDS ? read_stands(value, x, e) :
-		     x->metric == EXPECT_JOB ? read_job(value, s, x, e) : yaml_to_bool(value, &x->want, e);
+		     x->metric == EXPECT_JOB ? read_job(value, s, x, e) :
+		     yaml_to_bool(value, &x->want, e);
 		break;
 	case METRIC_CHECKER:
 		rc = scenario_word(value, names->checkers, "checker", &x->checker, e);

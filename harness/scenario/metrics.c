@@ -31,7 +31,8 @@ static void add_bounds(struct buf *b, const struct expectation *x, const char *m
 	}
 }
 
-static void add_count(struct buf *b, const struct expectation *x, const char *none, const char *some)
+static void add_count(struct buf *b, const struct expectation *x, const char *none,
+		      const char *some)
 {
 	if (x->has_at_most && !(x->at_most > 0)) {
 		buf_str(b, none);

@@ -20,7 +20,8 @@ struct expectation;
 #define METRIC_LIST(X) \
 	X(STANDS, "stands", BOOL, 0, NOTHING, stands, judge_stands) \
 	X(OUTAGE, "outage", NS, \
-	  M_FLOOR | M_FAULT | M_PREDICTED | M_BASELINE | M_WRITES | M_NOISY | M_THROUGHOUT, FAULT, outage, judge_outage) \
+	  M_FLOOR | M_FAULT | M_PREDICTED | M_BASELINE | M_WRITES | M_NOISY | M_THROUGHOUT, FAULT, \
+	  outage, judge_outage) \
 	X(DOWNTIME, "downtime", NS, M_FLOOR | M_FAULT | M_BASELINE | M_NOISY | M_THROUGHOUT | M_WRITES | M_OF, \
 	  SERVED, downtime, judge_downtime) \
 	X(AVAILABILITY, "availability", SHARE, M_FLOOR | M_FAULT | M_NOISY | M_THROUGHOUT | M_OF, SERVED, \

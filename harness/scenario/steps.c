@@ -217,7 +217,8 @@ static const char *behind(const char *text, const char *prefix)
 }
 
 /* job/ID. */
-static int read_await_job(const struct ynode *n, const struct scenario *s, struct step *st, struct err *e)
+static int read_await_job(const struct ynode *n, const struct scenario *s, struct step *st,
+			  struct err *e)
 {
 	const char *near;
 
@@ -231,7 +232,8 @@ static int read_await_job(const struct ynode *n, const struct scenario *s, struc
 }
 
 /* run: cronjob/NAME. */
-static int read_run(const struct ynode *at, const struct scenario *s, struct step *st, struct err *e)
+static int read_run(const struct ynode *at, const struct scenario *s, struct step *st,
+		    struct err *e)
 {
 	static const char *const keys[] = {"run", "as", "within", NULL};
 	const struct ynode *n = yaml_get(at, "run"), *id_at = yaml_get(at, "as"), *within = yaml_get(at, "within");
@@ -257,7 +259,8 @@ static int read_run(const struct ynode *at, const struct scenario *s, struct ste
 	return within ? read_duration(within, "within", &st->duration_ns, e) : 0;
 }
 
-static int read_await(const struct ynode *at, const struct scenario *s, struct step *st, struct err *e)
+static int read_await(const struct ynode *at, const struct scenario *s, struct step *st,
+		      struct err *e)
 {
 	static const char *const keys[] = {"await", "within", NULL};
 	const struct ynode *n = yaml_get(at, "within");

@@ -31,7 +31,8 @@ static void masthead(struct page *p, struct comparison *c)
 		esc(p, family_words(c)));
 }
 
-static void one_fault(struct page *p, const struct compared_fault *f, const struct stat_family *family)
+static void one_fault(struct page *p, const struct compared_fault *f,
+		      const struct stat_family *family)
 {
 	const char *what = esc(p, repeated_fault_words(p->a, f->a));
 	struct strip strips[2 * FIGURES];
@@ -58,12 +59,14 @@ static void one_fault(struct page *p, const struct compared_fault *f, const stru
 		fprintf(p->f, "<tr><td><b>%s</b></td><td data-l=\"A\">%s</td><td data-l=\"B\">%s</td>"
 			"<td data-l=\"Difference\">%s</td></tr>\n", figure_label(kind),
 			figure_words(p->a, kind, &f->a->figures[k]),
-			figure_words(p->a, kind, &f->b->figures[k]), shift_words(p->a, kind, f, family));
+			figure_words(p->a, kind, &f->b->figures[k]),
+			shift_words(p->a, kind, f, family));
 	}
 	fputs("</tbody></table>\n", p->f);
 }
 
-static void one_pair(struct page *p, const struct compared *c, size_t i, const struct stat_family *family)
+static void one_pair(struct page *p, const struct compared *c, size_t i,
+		     const struct stat_family *family)
 {
 	fprintf(p->f, "<section class=\"sc\" id=\"c%zu\" aria-labelledby=\"h%zu\">\n<div class=\"head\">"
 		"<h2 id=\"h%zu\">%s</h2></div>\n<p class=\"meta\"><span class=\"mono\">%s</span> · A: %zu of %zu "

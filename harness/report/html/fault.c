@@ -126,7 +126,8 @@ static void winner(struct page *p, const struct fault_seen *f)
 			esc(p, m->why_mechanism));
 	else if (m->window.how[0])
 		fprintf(p->f, "<p>For <b>%s</b> that is <b>%s</b>, %s: as wide as %.0f %% of its middle.</p>\n",
-			esc(p, m->mechanism), text_range(m->window.lo_ns, m->window.hi_ns).s, esc(p, m->window.how),
+			esc(p, m->mechanism), text_range(m->window.lo_ns, m->window.hi_ns).s,
+			esc(p, m->window.how),
 			story_width_pct(m->window.lo_ns, m->window.hi_ns));
 }
 

@@ -130,7 +130,8 @@ static void one_repeated(struct page *p, const struct repeated *r)
 
 /* ---- rows ---- */
 
-static struct fault_row row(struct page *p, const struct repeated *r, const struct repeated_fault *f)
+static struct fault_row row(struct page *p, const struct repeated *r,
+			    const struct repeated_fault *f)
 {
 	const struct figure *g = f->figures;
 	struct fault_row out = {0};
@@ -204,7 +205,8 @@ static void add_rows(struct page *p, const struct repeated *r, const struct repe
 		     struct fault_row *rows, size_t *n)
 {
 	const char *differs = r == than ? "the first here" :
-			      esc(p, settings_difference(p->a, r->first->event, than->first->event));
+			      esc(p, settings_difference(p->a, r->first->event,
+							 than->first->event));
 
 	for (size_t i = 0; i < (r->nfaults ? r->nfaults : 1); i++) {
 		struct fault_row *o = &rows[(*n)++];
@@ -215,14 +217,16 @@ static void add_rows(struct page *p, const struct repeated *r, const struct repe
 			o->down = html_story(p, r->first);
 		o->lead = arena_fmt(p->a, "<b><a href=\"#s%d\">%s</a></b><span class=\"why\">%s</span>",
 				    r->first->index, esc(p, r->name),
-				    r->nfaults > 1 ? esc(p, repeated_fault_words(p->a, &r->faults[i])) :
-				    esc(p, json_str(r->first->event, "title", "")));
+				    esc(p, r->nfaults > 1 ?
+					   repeated_fault_words(p->a, &r->faults[i]) :
+					   json_str(r->first->event, "title", "")));
 		o->differs = *differs ? differs : "not the settings";
 		o->refused = arena_fmt(p->a, "%s%s", text_count(r->refused).s, r->counted > 1 ? " in all" : "");
 	}
 }
 
-static void one_group(struct page *p, const struct repeats *all, const char *const *group, size_t at)
+static void one_group(struct page *p, const struct repeats *all, const char *const *group,
+		      size_t at)
 {
 	struct fault_row *rows;
 	size_t room = 0, n = 0;

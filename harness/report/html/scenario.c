@@ -163,7 +163,8 @@ static void lost_writes(struct page *p)
 	const struct loss *l = &m->loss;
 	size_t shown = l->n < LOST_SHOWN_MAX ? l->n : LOST_SHOWN_MAX;
 
-	if (!l->known || (!l->lost && !l->maybe_lost && !l->phantom && !l->duplicate && !l->evicted))
+	if (!l->known || (!l->lost && !l->maybe_lost && !l->phantom && !l->duplicate &&
+			  !l->evicted))
 		return;
 	fputs("<h3>Lost writes</h3>\n", p->f);
 	fprintf(p->f, "<p>%s%s of %s acknowledged writes %s not there once everything had healed and "
@@ -201,8 +202,9 @@ static void lost_writes(struct page *p)
 			snprintf(key, sizeof(key), " to register %lld", (long long)w->key);
 		fprintf(p->f, "<tr><td class=\"n\">%lld%s</td><td class=\"n\">%.3f s</td>"
 			"<td class=\"n\">%u</td><td>%s%s%s</td><td>%s</td><td>%s</td></tr>\n",
-			(long long)w->value, key, (double)(w->t_return - m->begin_ns) / 1e9, w->process,
-			esc(p, w->via), w->tx[0] ? ", as " : "", esc(p, w->tx), esc(p, w->fault[0] ? w->fault : "none"),
+			(long long)w->value, key, (double)(w->t_return - m->begin_ns) / 1e9,
+			w->process, esc(p, w->via), w->tx[0] ? ", as " : "", esc(p, w->tx),
+			esc(p, w->fault[0] ? w->fault : "none"),
 			esc(p, loss_cause_name(w->cause)));
 	}
 	fputs("</tbody></table></div>\n", p->f);

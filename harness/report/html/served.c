@@ -46,7 +46,8 @@ static void row(struct page *p, const struct fault_seen *f, const struct served_
 	fprintf(p->f, "<tr><td>%s</td><td class=\"fig\" data-l=\"Served\">%.1f %% (%s of %s)</td>"
 		"<td class=\"fig\" data-l=\"Half within\">%s</td><td class=\"fig\" data-l=\"99 %% within\">%s</td>"
 		"<td class=\"fig\" data-l=\"Down in all\">%s</td></tr>\n", what(p, r),
-		100 * (double)r->served / (double)r->due, text_count(r->served).s, text_count(r->due).s,
+		100 * (double)r->served / (double)r->due, text_count(r->served).s,
+		text_count(r->due).s,
 		r->p50_ns < 0 ? "–" : text_duration(r->p50_ns).s, r->p99_ns < 0 ? "–" : text_duration(r->p99_ns).s,
 		down(p, f, r));
 }

@@ -145,5 +145,6 @@ void html_staleness(struct page *p)
 		text_duration(s->max_ns).s, text_duration(s->max_hi_ns).s);
 	fprintf(p->f, "<tr><td>versions behind</td><td class=\"fig\" data-l=\"Median\">%s</td>"
 		"<td class=\"fig\" data-l=\"p99\">%s</td><td class=\"fig\" data-l=\"Most\">%s</td></tr></tbody></table>\n",
-		text_count(s->versions_p50).s, text_count(s->versions_p99).s, text_count(s->versions_max).s);
+		text_count(s->versions_p50).s, text_count(s->versions_p99).s,
+		text_count(s->versions_max).s);
 }

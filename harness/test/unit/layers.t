@@ -60,6 +60,16 @@ is_empty "$(sources '*.[ch]' | awk -F/ 'index($NF, $(NF - 1) "_") == 1')" \
 is_empty "$(find . \( -name '*.[ch]' -o -name '*.t' -o -name '*.sh' \) -exec wc -l {} + |
   awk '$1 > 500 && $2 != "total"')" "no source or test has more than 500 lines"
 
+# One with a text may be longer: a text in one piece is found again.
+long() { # FOLDER...
+  find "$@" -name '*.[ch]' -exec perl -CSD -ne '
+    chomp; my $l = $_;
+    1 while $l =~ s/^([^\t]*)\t/$1 . " " x (8 - length($1) % 8)/e;
+    print "$ARGV:$.: $_\n" if length($l) > 100 && !/"/;
+    close ARGV if eof' {} +
+}
+is_empty "$(long scenario report)" "no line without a text is longer than 100 columns, in scenario/ and report/"
+
 # Who names a file names one that is there: by its path in any text, by its path
 # within harness/ or its bare name in a comment of a source or in a document. Of
 # others' sources only the bare names are known: libmicrohttpd, PostgreSQL, Redis.
