@@ -219,7 +219,7 @@ static void noise_within(const struct view *main, const struct measured *m, cons
 	     (double)out->stood_sum_ns > SHARE_LIMIT * (double)w->length_ns)) {
 		too_noisy(out);
 		say_stood(out, w->since_ns, w->since, out->why, sizeof(out->why));
-	} else if (!sent_late(late, w->late ? w->late : SHARE_LIMIT, out)) {
+	} else if (!sent_late(late, w->late > 0 ? w->late : SHARE_LIMIT, out)) {
 		judge_machine(out);
 	}
 }
