@@ -9,31 +9,7 @@ set -uo pipefail
 "$ordeal" down --engine docker 2>&1 | sed 's/^/# /'
 fresh_home
 cp harness/test/e2e/docker/jobs.yaml "$home/fixtures/redis-sentinel/corrected/zz-jobs.yaml"
-cat >"$work/scenario.yaml" <<YAML
-name: jobs
-title: jobs that end well, badly, and too late
-system: redis-sentinel
-variant: corrected
-steps:
-  - run: cronjob/jobs-late
-    as: late
-  - run: cronjob/jobs-bad
-    as: bad
-  - run: cronjob/jobs-good
-    as: good
-    within: 60s
-  - await: job/late
-    within: 60s
-  - await: job/bad
-    within: 90s
-  - steady: 61s
-expect:
-  - job: {run: good, succeeded: true}
-  - job: {run: bad, succeeded: false, reason: no such luck}
-  - job: {run: bad, succeeded: false, reason: exit code 3}
-  - job: {run: late, succeeded: false, reason: DeadlineExceeded}
-  - job: {run: bad, succeeded: true}
-YAML
+cp harness/test/e2e/scenarios/redis-sentinel-jobs.yaml "$work/scenario.yaml"
 run >"$work/log" 2>&1
 [ $? = 1 ]
 verdict $? "a Job that failed where it should not have fails the run"
