@@ -13,6 +13,7 @@
 #include "history/read.h"
 #include "history/schema.h"
 #include "manifest/parts.h"
+#include "manifest/schedule.h"
 #include "scenario/scenario.h"
 #include "manifest/settings.h"
 #include "test/fuzz/api.h"
@@ -326,6 +327,33 @@ static void fuzz_history(const uint8_t *data, size_t size)
 	close(fd);
 }
 
+/* A CronJob's schedule, and after a line's end its time zone. */
+static void fuzz_schedule(const uint8_t *data, size_t size)
+{
+	char *text = text_of(data, size), *zone = strchr(text, '\n');
+	int64_t t_s = 1767225599, next_s; /* the end of 2025 */
+	struct zone *z = NULL;
+	struct schedule s;
+	struct err e = {0};
+
+	if (zone)
+		*zone++ = '\0';
+	if (zone && zone_load(zone, &z, &e))
+		refused(&e);
+	e = (struct err){0};
+	if (schedule_parse(text, &s, &e)) {
+		refused(&e);
+	} else {
+		for (int i = 0; i < 3 && t_s; i++, t_s = next_s) {
+			next_s = schedule_next(&s, z, t_s);
+			promise(!next_s || next_s > t_s, "the next time is later");
+			promise(s.every_s || next_s % 60 == 0 || z, "and a minute begins then");
+		}
+	}
+	zone_free(z);
+	free(text);
+}
+
 const struct fuzz_target fuzz_targets[] = {
 	{"yaml", fuzz_yaml, NULL},
 	{"words", fuzz_words, NULL},
@@ -334,6 +362,7 @@ const struct fuzz_target fuzz_targets[] = {
 	{"manifest", fuzz_manifest, NULL},
 	{"inside", fuzz_inside, NULL},
 	{"history", fuzz_history, NULL},
+	{"schedule", fuzz_schedule, NULL},
 	{"report", fuzz_report, fuzz_report_mutate},
 	{"api", fuzz_api, NULL},
 	{NULL, NULL, NULL},
