@@ -36,7 +36,7 @@ struct my_cost {
 
 /* One connection; one thread owns it. */
 struct my_conn {
-	MYSQL *m;
+	MYSQL *m;          /* NULL: thrown away already */
 	bool late;         /* the time was over: of no use any more */
 	char address[64];  /* that was connected to */
 	/* What the server said of itself when it was connected to. */

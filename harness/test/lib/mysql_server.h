@@ -43,8 +43,8 @@ char *mysql_server_sql(const struct mysql_server *s, bool quiet, const char *sql
 /* Until the statement's first value is `want`, for a minute at most. */
 bool mysql_server_until(const struct mysql_server *s, const char *sql, const char *want);
 
-/* Whether its error log has a line with this code ("MY-011153"), within a minute. */
-bool mysql_server_logged(const struct mysql_server *s, const char *code);
+/* Whether its error log has a line with this code ("MY-011153"), or will have within so long. */
+bool mysql_server_logged(const struct mysql_server *s, const char *code, int64_t within_ns);
 
 /* As admin; my_drop() ends it. NULL: said on standard error. */
 struct my_conn *mysql_server_conn(const struct mysql_server *s);

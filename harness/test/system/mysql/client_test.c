@@ -76,6 +76,22 @@ static void test_operations(void **state)
 	assert_false(op.sent);
 }
 
+/* The server notes in its log whoever leaves without a word; a load that connects anew
+ * again and again would leave nothing else in it. */
+static void test_goodbye(void **state)
+{
+	struct fixture *f = need(state);
+	struct op op = call(f, OP_WRITE, 3, 16, OP_NO_VALUE, LONG_NS);
+
+	must_be(&op, OP_OK, "");
+	client_mysql.client_free(f->c);
+	assert_true(mysql_server_until(&f->s[0], NOBODY_THERE, "0"));
+	assert_false(mysql_server_logged(&f->s[0], "[MY-010914]", 0));
+	f->c = client_mysql.client_new(&f->acc, 7);
+	op = call(f, OP_WRITE, 3, 15, OP_NO_VALUE, LONG_NS);
+	must_be(&op, OP_OK, "");
+}
+
 static void test_final_read(void **state)
 {
 	struct fixture *f = need(state);
@@ -387,6 +403,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_operations),
+		cmocka_unit_test(test_goodbye),
 		cmocka_unit_test(test_final_read),
 		cmocka_unit_test(test_read_only),
 		cmocka_unit_test(test_offline),

@@ -160,10 +160,10 @@ static void test_killed_primary(void **state)
 	while (primary < 3 && s[primary].role != ROLE_PRIMARY)
 		primary++;
 	assert_true(primary < 3);
-	assert_true(mysql_server_logged(&f->s[primary], "[MY-011493]")); /* unreachable */
-	assert_true(mysql_server_logged(&f->s[primary], "[MY-011499]")); /* removed */
-	assert_true(mysql_server_logged(&f->s[primary], "[MY-011507]")); /* elected */
-	assert_true(mysql_server_logged(&f->s[primary], "[MY-011510]")); /* primary */
+	assert_true(mysql_server_logged(&f->s[primary], "[MY-011493]", LONG_NS)); /* unreachable */
+	assert_true(mysql_server_logged(&f->s[primary], "[MY-011499]", LONG_NS)); /* removed */
+	assert_true(mysql_server_logged(&f->s[primary], "[MY-011507]", LONG_NS)); /* elected */
+	assert_true(mysql_server_logged(&f->s[primary], "[MY-011510]", LONG_NS)); /* primary */
 	/* It comes back as a secondary. */
 	mysql_server_stop(&f->s[0]);
 	assert_int_equal(mysql_server_start(&f->s[0]), 0);
@@ -200,7 +200,7 @@ static void test_minority(void **state)
 		look(f, s, why);
 	while (s[primary].writable && clock_mono_ns() < end_ns);
 	assert_true(s[primary].ok && !s[primary].writable);
-	assert_true(mysql_server_logged(&f->s[primary], "[MY-011496]")); /* no majority, for N s */
+	assert_true(mysql_server_logged(&f->s[primary], "[MY-011496]", LONG_NS)); /* no majority, for N s */
 	op = insert(f, 100003, LONG_NS);
 	must_be(&op, OP_FAIL, "connect:");
 	for (size_t i = 0; i < 3; i++)

@@ -212,15 +212,15 @@ static void test_semi_sync(void **state)
 	assert_true(op.t_return - op.t_invoke >= 400 * NS_PER_MS);
 	look(&r);
 	assert_false(json_bool(json_get(r.s[0].extra, "semi"), "on", true));
-	assert_true(mysql_server_logged(&r.f->s[0], "[MY-011153]"));
-	assert_true(mysql_server_logged(&r.f->s[0], "[MY-011155]"));
+	assert_true(mysql_server_logged(&r.f->s[0], "[MY-011153]", LONG_NS));
+	assert_true(mysql_server_logged(&r.f->s[0], "[MY-011155]", LONG_NS));
 	for (size_t i = 1; i < 3; i++)
 		sql_at(&r.f->s[i], "START REPLICA IO_THREAD");
 	until(&r, NULL);
 	assert_true(json_bool(json_get(r.s[0].extra, "semi"), "on", false));
 	assert_int_equal(json_i64(json_get(r.s[0].extra, "semi"), "clients", 0), 2);
 	assert_true(json_bool(r.s[1].extra, "semi_replica", false));
-	assert_true(mysql_server_logged(&r.f->s[0], "[MY-011156]"));
+	assert_true(mysql_server_logged(&r.f->s[0], "[MY-011156]", LONG_NS));
 	sql_at(&r.f->s[0], "SET GLOBAL rpl_semi_sync_source_enabled = OFF");
 	leave(&r);
 }
