@@ -23,6 +23,7 @@ struct story {
 	const struct sample *before, *after; /* answers of the primaries */
 	bool group, moved;
 	const char *ip;              /* of `after`; "" unknown */
+	int64_t suspected;           /* the first look at it that failed; a group's suspicion */
 	int64_t restarted;           /* the old primary's pod, container or process was new */
 	char restarted_how[WHY_BYTES];
 };
@@ -113,19 +114,54 @@ static bool logged(const struct story *s, const char *member, const char *code, 
 
 /* ---- the parts ---- */
 
-static void detected(const struct story *s, struct milestones *m)
+/* A survivor's first answer that some member is out of its reach. */
+static const struct sample *unreachable(const struct story *s)
 {
+	for (size_t i = 0; i < s->ev->nsamples && s->ev->samples[i].t_ns <= s->first_ack; i++) {
+		const struct sample *x = &s->ev->samples[i];
+		const cJSON *state;
+
+		if (x->beside || x->t_ns <= s->injected || !strcmp(x->member, s->before->member))
+			continue;
+		cJSON_ArrayForEach(state, json_path(x->extra, "group.members"))
+			if (cJSON_IsString(state) && !strcmp(state->valuestring, "UNREACHABLE"))
+				return x;
+	}
+	return NULL;
+}
+
+/* The suspicion is in the log with its instant, unless the log was cut; then the sampler has
+ * it. Who leaves is not suspected. */
+static void detected_by_group(struct story *s, struct milestones *m)
+{
+	const struct sample *seen = unreachable(s);
 	char *how = m->how_detected;
 
+	if (logged(s, s->after->member, "MY-011493", &m->detected, how, "a member has become unreachable"))
+		s->suspected = m->detected;
+	else if (seen)
+		milestone_tell(&s->suspected, how, seen->t_ns, "first answer of %s that a member is unreachable", seen->member);
+	else
+		logged(s, s->after->member, "MY-011499", &m->detected, how, "members were removed from the group");
+	if (s->suspected)
+		m->detected = s->suspected;
+}
+
+static void detected(struct story *s, struct milestones *m)
+{
+	char *how = m->how_detected;
+	struct my_told t;
+
 	if (s->group && s->moved) {
-		if (!logged(s, s->after->member, "MY-011493", &m->detected, how, "a member has become unreachable"))
-			logged(s, s->after->member, "MY-011499", &m->detected, how, "members were removed from the group");
-		return;
-	}
-	if (tell(s, "detected", "member", s->before->member, &m->detected, how, "every look failed for detector_timeout"))
-		return;
-	if (!s->moved && s->restarted)
+		detected_by_group(s, m);
+	} else if (told(s, NULL, "detected", "member", s->before->member, &t)) {
+		milestone_tell(&m->detected, how, t.t_ns, "log of %s: every look failed for %.1f s", t.by,
+			       json_num(t.o, "after", 0));
+		s->suspected = t.t_ns - json_whole(json_num(t.o, "after", 0) * 1e9);
+		my_told_free(&t);
+	} else if (!s->moved && s->restarted) {
 		milestone_tell(&m->detected, how, s->restarted, "%s", s->restarted_how);
+	}
 }
 
 static void elected(const struct story *s, struct milestones *m)
@@ -193,28 +229,34 @@ static void routed(const struct story *s, struct milestones *m)
 
 /* ---- what ended it ---- */
 
+static void group_elected(const struct story *s, struct milestones *m)
+{
+	mechanism_tell(m, "group elects", "%s leads instead of %s, in view %s of the group", s->after->member,
+		       s->before->member, json_str(json_get(s->after->extra, "group"), "view", "?"));
+	if (s->suspected)
+		mysql_count_from(s->ev, s->fault, s->suspected, &m->window);
+}
+
 static void another_leads(const struct story *s, const struct prediction *p, struct milestones *m)
 {
 	const char *before = s->before->member, *after = s->after->member;
-	struct log_line line;
 	struct my_told t;
 
 	if (!s->group) {
 		mechanism_tell(m, "replica promoted", "%s leads instead of %s", after, before);
+		if (s->suspected)
+			mysql_count_from(s->ev, s->fault, s->suspected, &m->window);
 		if (told(s, NULL, "promoted", "member", after, &t)) {
 			why_add(m->why_mechanism, "; the runbook promoted it, epoch %lld", (long long)json_i64(t.o, "epoch", 0));
 			my_told_free(&t);
 		}
 		return;
 	}
-	/* Who leaves is not suspected first. */
-	if (prediction_has(p, "primary leaves") &&
-	    !my_log_code(s->ev, after, "MY-011493", s->injected, s->first_ack, &line))
+	if (prediction_has(p, "primary leaves") && !s->suspected)
 		mechanism_tell(m, "primary leaves", "%s leads instead of %s, which nobody suspected before: it left", after,
 			       before);
 	else
-		mechanism_tell(m, "group elects", "%s leads instead of %s, in view %s of the group", after, before,
-			       json_str(json_get(s->after->extra, "group"), "view", "?"));
+		group_elected(s, m);
 }
 
 /* How the old primary's wait for acknowledgements ended, when a replica was hit. */

@@ -169,10 +169,14 @@ static int64_t runbook_lo(const struct rules *r)
 
 /* One that is dead need not be fenced, and its looks fail at once. Of a replica that does
  * not answer either it is waited for fence_timeout, too. */
+static int64_t runbook_acts(const struct rules *r, bool dead)
+{
+	return (dead ? LOOK : 2 * r->fence) + (r->replica_gone ? r->fence : 0) + STEPS + CLIENTS;
+}
+
 static int64_t runbook_hi(const struct rules *r, bool dead)
 {
-	return r->detector + (dead ? 3 : 4) * LOOK + (dead ? LOOK : 2 * r->fence) + (r->replica_gone ? r->fence : 0) +
-	       (r->controller_hit ? LOCK : 0) + STEPS + CLIENTS;
+	return r->detector + (dead ? 3 : 4) * LOOK + (r->controller_hit ? LOCK : 0) + runbook_acts(r, dead);
 }
 
 static void replica_promoted(struct prediction *p, const struct rules *r, bool dead)
@@ -370,4 +374,29 @@ void mysql_predict(const struct evidence *ev, const struct fault_record *fault, 
 	rules_read(ev, fault, &r);
 	prediction_by_role(out, of_primary, replica, "primary", &r, fault);
 	prediction_note_assumed(out, &r.assumed, "the");
+}
+
+/* ---- and counted from what was seen ---- */
+
+void mysql_count_from(const struct evidence *ev, const struct fault_record *fault, int64_t seen_ns,
+		      struct rule_window *out)
+{
+	int64_t age_ns = seen_ns - fault->injected_ns;
+	struct rules r;
+
+	rules_read(ev, fault, &r);
+	if (r.failover == NOBODY)
+		return;
+	out->known = true;
+	if (r.failover == BY_GROUP) {
+		out->lo_ns = age_ns + r.expelled - SUSPECT - LOOK;
+		out->hi_ns = age_ns + r.expelled - SUSPECT + LOOK + ELECT + ASK;
+	} else {
+		out->lo_ns = age_ns + r.detector;
+		out->hi_ns = age_ns + r.detector + 2 * LOOK + runbook_acts(&r, effects_die(&fault->does));
+	}
+	out->lo_ns = out->lo_ns > 0 ? out->lo_ns : 0;
+	why_say(out->how, "counted from %s, %.1f s %s the fault",
+		r.failover == BY_GROUP ? "the suspicion that was seen" : "the first look that failed", in_s(llabs(age_ns)),
+		age_ns >= 0 ? "after" : "before");
 }

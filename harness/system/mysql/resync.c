@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "system/mysql/gtid.h"
 #include "system/mysql/log.h"
 #include "system/mysql/model.h"
 #include "system/prediction.h"
@@ -66,6 +67,15 @@ static const struct sample *errant(const struct evidence *ev, int64_t from_ns, i
 	return found;
 }
 
+static int64_t count(const char *gtids)
+{
+	struct gtid_set s;
+	int64_t n = gtid_parse(gtids, &s) ? gtid_count(&s) : 0;
+
+	gtid_free(&s);
+	return n;
+}
+
 /* What a member had that nobody else did, as its agent found it. */
 static void add_errant(const struct evidence *ev, int64_t from_ns, int64_t to_ns, char *how)
 {
@@ -74,15 +84,15 @@ static void add_errant(const struct evidence *ev, int64_t from_ns, int64_t to_ns
 
 	if (my_log_told(ev, NULL, "errant", NULL, NULL, from_ns, to_ns, &t)) {
 		why_add(how, "; %s had %lld errant transactions, which %s never had: %.300s", json_str(t.o, "who", t.by),
-			(long long)json_i64(t.o, "count", 0), json_str(t.o, "source", "its source"),
+			(long long)count(json_str(t.o, "gtids", "")), json_str(t.o, "source", "its source"),
 			json_str(t.o, "gtids", "?"));
 		my_told_free(&t);
 		return;
 	}
 	s = errant(ev, from_ns, to_ns);
 	if (s)
-		why_add(how, "; %s has errant transactions, which its source never had: %.300s", s->member,
-			json_str(s->extra, "errant", ""));
+		why_add(how, "; %s has %lld errant transactions, which its source never had: %.300s", s->member,
+			(long long)count(json_str(s->extra, "errant", "")), json_str(s->extra, "errant", ""));
 }
 
 static void in_the_way(const struct evidence *ev, int64_t from_ns, int64_t to_ns, struct recovery_info *out)

@@ -290,6 +290,11 @@ static void test_promoted(void **state)
 	assert_int_equal(t.m.routed, 23400 * MS);
 	assert_non_null(strstr(t.m.how_elected, "mysql-0 was fenced (gone) in 0.8 s"));
 	assert_non_null(strstr(t.m.why_mechanism, "epoch 2"));
+	/* The first look that failed was 1 s after the fault, and not up to 2. */
+	assert_true(t.m.window.known);
+	assert_int_equal(t.m.window.lo_ns, 11 * SEC);
+	assert_true(t.m.window.hi_ns <= 22 * SEC);
+	assert_non_null(strstr(t.m.window.how, "the first look that failed, 1.0 s after the fault"));
 	tale_end(&t);
 }
 
@@ -314,6 +319,20 @@ static void test_group_told(void **state)
 	assert_int_equal(t.m.promoted, 30200 * MS);
 	assert_int_equal(t.m.routed, 30200 * MS);
 	assert_non_null(strstr(t.m.why_mechanism, "view 1:4"));
+	assert_int_equal(t.m.window.lo_ns, 19 * SEC);
+	assert_int_equal(t.m.window.hi_ns, 28 * SEC);
+	tale_end(&t);
+	/* The log was cut; the sampler saw the suspicion. */
+	tale_begin(&t, kill_primary, "failover=group-replication member_expel_timeout=5 unreachable_majority_timeout=0");
+	sample(&t, 9900 * MS, "mysql-0", ROLE_PRIMARY, true, "{\"group\":{\"state\":\"ONLINE\",\"view\":\"1:3\"}}");
+	sample(&t, 14 * SEC, "mysql-1", ROLE_REPLICA, false, "{\"group\":{\"members\":{\"a\":\"ONLINE\"}}}");
+	sample(&t, 14400 * MS, "mysql-1", ROLE_REPLICA, false, "{\"group\":{\"members\":{\"a\":\"UNREACHABLE\",\"b\":\"ONLINE\"}}}");
+	sample(&t, 30250 * MS, "mysql-1", ROLE_PRIMARY, true, "{\"group\":{\"state\":\"ONLINE\",\"view\":\"1:4\"}}");
+	tale_tell(&t, 30300 * MS);
+	assert_string_equal(t.m.mechanism, "group elects");
+	assert_int_equal(t.m.detected, 14400 * MS);
+	assert_non_null(strstr(t.m.how_detected, "first answer of mysql-1 that a member is unreachable"));
+	assert_non_null(strstr(t.m.window.how, "the suspicion that was seen, 4.4 s after the fault"));
 	tale_end(&t);
 }
 
@@ -422,7 +441,7 @@ static void test_resync(void **state)
 	sample(&t, 9 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"cloned\":\"a\"}");
 	sample(&t, 20 * SEC, "mysql-0", ROLE_UNKNOWN, false, NULL);
 	sample(&t, 30 * SEC, "mysql-0", ROLE_REPLICA, false, "{\"cloned\":\"b\",\"source\":{\"receiver\":\"on\"}}");
-	say(log, sizeof(log), 21 * SEC, "{\"event\": \"errant\", \"who\": \"mysql-0\", \"gtids\": \"" UUID_0 ":101-103\", \"count\": 3, \"source\": \"mysql-1\", \"action\": \"clone\"}");
+	say(log, sizeof(log), 21 * SEC, "{\"event\": \"errant\", \"who\": \"mysql-0\", \"gtids\": \"" UUID_0 ":101-103\", \"source\": \"mysql-1\", \"action\": \"clone\"}");
 	keep_log(&t, "mysql-0", "agent", log);
 	tale_tell(&t, 0);
 	model_mysql.resync(&t.ev, 10 * SEC, 40 * SEC, true, &info);
