@@ -35,7 +35,7 @@
 #define S(x) ((int64_t)((x) * 1e9))
 #define LOOK S(1)          /* the controller's: how often, and how long a look may take */
 #define LOCK S(5)          /* the controllers': until another one takes a lock that is not renewed */
-#define STEPS S(5)         /* allowance: its steps, each a call or two */
+#define STEPS S(3)         /* allowance: its steps, each a call or two */
 #define CLIENTS S(2)       /* allowance: the Service follows, clients connect anew */
 #define RECOVERY S(20)     /* allowance: InnoDB's crash recovery and start */
 #define SHUTDOWN S(10)     /* allowance: a clean shutdown */
@@ -59,6 +59,7 @@ enum failover { NOBODY, BY_RUNBOOK, BY_GROUP };
 struct rules {
 	enum failover failover;
 	int64_t detector, fence, apply;  /* the runbook's */
+	int64_t net;                     /* a receiver that is just connecting stops no sooner */
 	int64_t expel, expelled;         /* the group's: the setting, and from a member's silence on */
 	int64_t majority_timeout;
 	bool semi_sync;
@@ -155,6 +156,8 @@ static void rules_read(const struct evidence *ev, const struct fault_record *fau
 	r->detector = number(ev, "detector_timeout", 10, r) * NS_PER_S;
 	r->fence = number(ev, "fence_timeout", 5, r) * NS_PER_S;
 	r->apply = number(ev, "apply_timeout", 60, r) * NS_PER_S;
+	r->net = prediction_setting(ev->inforce, "replica_net_timeout") ?
+		 number(ev, "replica_net_timeout", 60, r) * NS_PER_S : 0;
 	r->replica_gone = left + 1 < ev->nmembers;
 	r->controller_hit = controllers(ev, fault, fault->injected_ns + 1, &all) < all;
 	r->takeover = prediction_takeover(ev, fault, r->detector - LOOK, runbook_can);
@@ -171,7 +174,7 @@ static int64_t runbook_lo(const struct rules *r)
  * not answer either it is waited for fence_timeout, too. */
 static int64_t runbook_acts(const struct rules *r, bool dead)
 {
-	return (dead ? LOOK : 2 * r->fence) + (r->replica_gone ? r->fence : 0) + STEPS + CLIENTS;
+	return (dead ? LOOK : 2 * r->fence + r->net) + (r->replica_gone ? r->fence : 0) + STEPS + CLIENTS;
 }
 
 static int64_t runbook_hi(const struct rules *r, bool dead)
@@ -197,8 +200,8 @@ static void replica_promoted(struct prediction *p, const struct rules *r, bool d
 		       "every look (1 s, and 1 s until the next) fails for detector_timeout %.0f s%s; %s; %.0f s allowed for the steps and %.0f s for the Service and clients: %.1f to %.1f s",
 		       in_s(r->detector), r->controller_hit ? ", by another controller once it has the lock (5 s)" : "",
 		       dead ? "a dead primary needs no fence (1 s allowed)" :
-		       "fencing has fence_timeout, and its pod's deletion as long", in_s(STEPS), in_s(CLIENTS), in_s(lo),
-		       in_s(hi));
+		       "fencing has fence_timeout, its pod's deletion as long, a receiver stops within replica_net_timeout",
+		       in_s(STEPS), in_s(CLIENTS), in_s(lo), in_s(hi));
 	prediction_note(p, "A candidate that has not applied what it received may take apply_timeout %.0f s more; members whose sets of GTIDs have parted stop the runbook.",
 			in_s(r->apply));
 }
