@@ -16,6 +16,7 @@
 #include "manifest/schedule.h"
 #include "scenario/scenario.h"
 #include "manifest/settings.h"
+#include "system/mysql/gtid.h"
 #include "test/fuzz/api.h"
 #include "test/fuzz/report.h"
 #include "yaml/yaml.h"
@@ -354,6 +355,39 @@ static void fuzz_schedule(const uint8_t *data, size_t size)
 	free(text);
 }
 
+static void promise_same(const struct gtid_set *a, const struct gtid_set *b, const char *what)
+{
+	promise(gtid_within(a, b) && gtid_within(b, a) && gtid_count(a) == gtid_count(b), what);
+}
+
+/* Two sets with a bar between. */
+static void fuzz_gtid(const uint8_t *data, size_t size)
+{
+	struct gtid_set a, b = {0}, again, rest, twice;
+	char *text = text_of(data, size), *bar = strchr(text, '|'), *printed;
+
+	if (bar)
+		*bar++ = '\0';
+	if (gtid_parse(text, &a) && gtid_parse(bar ? bar : "", &b)) {
+		printed = gtid_text(&a);
+		promise(gtid_parse(printed, &again), "a printed set is one");
+		promise_same(&a, &again, "and the same");
+		gtid_subtract(&a, &b, &rest);
+		gtid_subtract(&rest, &b, &twice);
+		promise_same(&rest, &twice, "what is left has nothing of what was taken");
+		promise(gtid_within(&rest, &a), "and nothing else");
+		gtid_add(&rest, &b);
+		promise(gtid_within(&a, &rest), "and with it, all");
+		gtid_free(&again);
+		gtid_free(&rest);
+		gtid_free(&twice);
+		free(printed);
+	}
+	gtid_free(&a);
+	gtid_free(&b);
+	free(text);
+}
+
 const struct fuzz_target fuzz_targets[] = {
 	{"yaml", fuzz_yaml, NULL},
 	{"words", fuzz_words, NULL},
@@ -363,6 +397,7 @@ const struct fuzz_target fuzz_targets[] = {
 	{"inside", fuzz_inside, NULL},
 	{"history", fuzz_history, NULL},
 	{"schedule", fuzz_schedule, NULL},
+	{"gtid", fuzz_gtid, NULL},
 	{"report", fuzz_report, fuzz_report_mutate},
 	{"api", fuzz_api, NULL},
 	{NULL, NULL, NULL},
