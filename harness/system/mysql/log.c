@@ -49,13 +49,13 @@ bool my_log_stamp(struct log_line *line)
 struct search {
 	const char *member, *code; /* of mysqld's */
 	const char *by, *event, *key, *text; /* of objects */
-	bool last, found;
+	bool found;
 	struct log_line line;
 };
 
-static bool better(const struct search *s, const struct log_line *line)
+static bool earlier(const struct search *s, const struct log_line *line)
 {
-	return !s->found || (s->last ? line->t_ns > s->line.t_ns : line->t_ns < s->line.t_ns);
+	return !s->found || line->t_ns < s->line.t_ns;
 }
 
 /* "0 [System] [MY-010931] ..." */
@@ -63,7 +63,7 @@ static bool by_code(void *arg, const struct log_line *line)
 {
 	struct search *s = arg;
 
-	if (line->mark == 'M' && (!s->member || !strcmp(line->member, s->member)) && better(s, line) &&
+	if (line->mark == 'M' && (!s->member || !strcmp(line->member, s->member)) && earlier(s, line) &&
 	    memmem(line->text, line->len < 64 ? line->len : 64, s->code, strlen(s->code))) {
 		s->line = *line;
 		s->found = true;
@@ -71,26 +71,14 @@ static bool by_code(void *arg, const struct log_line *line)
 	return false;
 }
 
-static bool find_code(const struct evidence *ev, const char *member, const char *code, bool last, int64_t from_ns,
-		      int64_t to_ns, struct log_line *out)
+bool my_log_code(const struct evidence *ev, const char *member, const char *code, int64_t from_ns, int64_t to_ns,
+		 struct log_line *out)
 {
-	struct search s = {.member = member, .code = code, .last = last};
+	struct search s = {.member = member, .code = code};
 
 	evidence_log_each(ev, my_log_stamp, from_ns, to_ns, by_code, &s);
 	*out = s.line;
 	return s.found;
-}
-
-bool my_log_code(const struct evidence *ev, const char *member, const char *code, int64_t from_ns, int64_t to_ns,
-		 struct log_line *out)
-{
-	return find_code(ev, member, code, false, from_ns, to_ns, out);
-}
-
-bool my_log_last(const struct evidence *ev, const char *member, const char *code, int64_t from_ns, int64_t to_ns,
-		 struct log_line *out)
-{
-	return find_code(ev, member, code, true, from_ns, to_ns, out);
 }
 
 static bool is_event(const struct search *s, const struct log_line *line)
@@ -111,7 +99,7 @@ static bool by_event(void *arg, const struct log_line *line)
 {
 	struct search *s = arg;
 
-	if (better(s, line) && is_event(s, line)) {
+	if (earlier(s, line) && is_event(s, line)) {
 		s->line = *line;
 		s->found = true;
 	}

@@ -15,9 +15,6 @@ bool my_log_stamp(struct log_line *line);
  * member (NULL: any). */
 bool my_log_code(const struct evidence *ev, const char *member, const char *code, int64_t from_ns, int64_t to_ns,
 		 struct log_line *out);
-/* The last one. */
-bool my_log_last(const struct evidence *ev, const char *member, const char *code, int64_t from_ns, int64_t to_ns,
-		 struct log_line *out);
 
 struct my_told {
 	int64_t t_ns;

@@ -13,32 +13,78 @@
  * before, of which its client heard nothing (MySQL Reference Manual, "Semisynchronous
  * Replication"). */
 
-/* The last sign of this kind by t_ns; 0: none. */
-static int64_t last(const struct evidence *ev, const char *member, const char *code, int64_t t_ns)
-{
-	struct log_line line;
+/* When semi-synchronous replication of one member was last switched off and on by its log, of
+ * which only an end is kept; 0: it does not tell. */
+struct moments {
+	const char *member;
+	int64_t off, on;
+};
 
-	return my_log_last(ev, member, code, INT64_MIN, t_ns, &line) ? line.t_ns : 0;
+/* MY-011153 timed out, MY-011155 off, MY-011156 on. There may be thousands of lost writes: all
+ * other lines are passed over quickly. */
+static bool stamp_semi_sync(struct log_line *line)
+{
+	return memmem(line->text, line->len < 80 ? line->len : 80, "[MY-01115", 9) && my_log_stamp(line);
+}
+
+static bool note(void *arg, const struct log_line *line)
+{
+	struct moments *m = arg;
+	int64_t *which = memmem(line->text, line->len, "[MY-011156]", 11) ? &m->on :
+			 memmem(line->text, line->len, "[MY-011155]", 11) ||
+			 memmem(line->text, line->len, "[MY-011153]", 11) ? &m->off : NULL;
+
+	if (which && !strcmp(line->member, m->member) && line->t_ns > *which)
+		*which = line->t_ns;
+	return false;
+}
+
+/* The instant at which it fell back last without having caught up by t_ns; 0: none. */
+static int64_t fell_back(const struct evidence *ev, const char *by, int64_t t_ns)
+{
+	struct moments m = {.member = by};
+
+	evidence_log_each(ev, stamp_semi_sync, INT64_MIN, t_ns, note, &m);
+	return m.off > m.on ? m.off : 0;
+}
+
+/* Since when it had answered, up to t_ns, that it waits for nobody; 0: it had not. */
+static int64_t seen_off(const struct evidence *ev, const char *by, int64_t t_ns)
+{
+	int64_t since = 0;
+
+	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= t_ns; i++) {
+		const struct sample *s = &ev->samples[i];
+		const cJSON *semi = json_get(s->extra, "semi");
+
+		if (!s->ok || !semi || strcmp(s->member, by))
+			continue;
+		if (json_bool(semi, "on", false))
+			since = 0;
+		else if (!since)
+			since = s->t_ns;
+	}
+	return since;
 }
 
 /* What the acknowledgement of `by` at t_ns was worth. */
 static void add_semi_sync(const struct evidence *ev, const char *by, int64_t t_ns, char *why)
 {
 	const struct sample *s = evidence_answer(ev, by, t_ns);
-	const cJSON *semi = s ? json_get(s->extra, "semi") : NULL;
-	int64_t off = last(ev, by, "MY-011155", t_ns), timed_out = last(ev, by, "MY-011153", t_ns);
-	int64_t on = last(ev, by, "MY-011156", t_ns);
+	int64_t off, seen;
 
-	off = timed_out > off ? timed_out : off;
 	if (!s || json_get(s->extra, "group"))
 		return;
-	if (!semi)
+	if (!json_get(s->extra, "semi")) {
 		why_add(why, "; replication was asynchronous");
-	else if (off > on)
-		why_add(why, "; semi-synchronous replication had fallen back to asynchronous %.1f s before it was acknowledged",
-			in_s(t_ns - off));
-	else if (!json_bool(semi, "on", false))
-		why_add(why, "; semi-synchronous replication was not on then");
+		return;
+	}
+	off = fell_back(ev, by, t_ns);
+	seen = seen_off(ev, by, t_ns);
+	if (off || seen)
+		why_add(why, "; semi-synchronous replication had fallen back to asynchronous %s%.1f s before it was acknowledged (%s)",
+			off ? "" : "at least ", in_s(t_ns - (off ? off : seen)),
+			off ? "MY-011153, MY-011155 in its log" : "by its answers");
 	else
 		why_add(why, "; semi-synchronous replication was on: another replica than the one that took over had acknowledged it");
 }

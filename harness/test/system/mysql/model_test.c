@@ -9,8 +9,6 @@
 
 #include "test/system/mysql/tale.h"
 
-static const char kill_primary[] = "{\"fault\":\"kill-pod\",\"params\":{\"how\":\"crash\"}," PRIMARY "}";
-
 /* ---- what is whole ---- */
 
 #define FOLLOWS(uuid, more) "{\"uuid\":\"u1\",\"source\":{\"uuid\":\"" uuid "\",\"receiver\":\"on\",\"applier\":\"on\"" more "}}"
@@ -250,16 +248,6 @@ static void endpoints(struct tale *t, int64_t at, const char *addr)
 	put(t, at, e);
 }
 
-static void pod(struct tale *t, int64_t at, const char *name, const char *uid, const char *ip)
-{
-	cJSON *e = parse("{\"k\":\"object\",\"type\":\"pod\",\"phase\":\"Running\",\"ready\":true,\"restarts\":0}");
-
-	json_set_str(e, "name", name);
-	json_set_str(e, "uid", uid);
-	json_set_str(e, "ip", ip);
-	put(t, at, e);
-}
-
 static void test_promoted(void **state)
 {
 	char log[4000] = "";
@@ -360,106 +348,6 @@ static void test_restarted(void **state)
 	tale_end(&t);
 }
 
-/* ---- what was lost ---- */
-
-static enum loss_cause lost(struct tale *t, int64_t at, const char *tx, char *why)
-{
-	struct op op = {.f = OP_INSERT, .outcome = OP_OK, .value = 5, .t_invoke = at - 2 * MS, .t_return = at, .via = "mysql-0"};
-
-	*why = '\0';
-	mem_copy_str(op.tx, sizeof(op.tx), tx);
-	return model_mysql.loss_cause(&t->ev, &op, &t->ev.faults[0], why);
-}
-
-static void test_loss(void **state)
-{
-	char log[1000] = "", why[WHY_BYTES];
-	struct tale t;
-
-	(void)state;
-	tale_begin(&t, "{\"fault\":\"node-down\"," PRIMARY "}", "failover=runbook semi_sync=on");
-	pod(&t, SEC, "mysql-0", "a", "10.0.0.1");
-	pod(&t, SEC, "mysql-1", "b", "10.0.0.2");
-	sample(&t, 2 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"semi\":{\"on\":true,\"clients\":2,\"wait_for\":1}}");
-	sample(&t, 8 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"semi\":{\"on\":false,\"clients\":0,\"wait_for\":1}}");
-	say(log, sizeof(log), 5 * SEC, "[Warning] [MY-011153] [Repl] Timeout waiting for reply of binlog");
-	say(log, sizeof(log), 5001 * MS, "[Note] [MY-011155] [Repl] Semi-sync replication switched OFF.");
-	keep_log(&t, "mysql-0", "mysql", log);
-	sample(&t, 25 * SEC, "mysql-1", ROLE_PRIMARY, true, "{\"executed\":\"" UUID_0 ":1-100\"}");
-	tale_tell(&t, 0);
-	/* What the new primary had was not lost with the old one. */
-	assert_int_equal(lost(&t, 9 * SEC, UUID_0 ":100", why), LOSS_UNKNOWN);
-	assert_int_equal(lost(&t, 9 * SEC, "", why), LOSS_UNKNOWN);
-	assert_int_equal(lost(&t, 9 * SEC, UUID_0 ":101", why), LOSS_NOT_REPLICATED);
-	assert_non_null(strstr(why, "mysql-0 acknowledged it as " UUID_0 ":101, and mysql-1 became primary without it"));
-	assert_non_null(strstr(why, "fallen back to asynchronous 4.0 s before"));
-	/* Before it fell back. */
-	assert_int_equal(lost(&t, 4 * SEC, UUID_0 ":101", why), LOSS_NOT_REPLICATED);
-	assert_non_null(strstr(why, "semi-synchronous replication was on"));
-	tale_end(&t);
-
-	tale_begin(&t, "{\"fault\":\"partition-node\"," PRIMARY "}", "failover=runbook semi_sync=off");
-	pod(&t, SEC, "mysql-0", "a", "10.0.0.1");
-	sample(&t, 2 * SEC, "mysql-0", ROLE_PRIMARY, true, "{}");
-	sample(&t, 25 * SEC, "mysql-1", ROLE_PRIMARY, true, "{\"executed\":\"" UUID_0 ":1-100\"}");
-	tale_tell(&t, 0);
-	assert_int_equal(lost(&t, 20 * SEC, UUID_0 ":101", why), LOSS_MINORITY);
-	assert_non_null(strstr(why, "while it was cut off; replication was asynchronous"));
-	tale_end(&t);
-
-	/* The same member came back without it. */
-	tale_begin(&t, kill_primary, "failover=none semi_sync=off");
-	pod(&t, SEC, "mysql-0", "a", "10.0.0.1");
-	sample(&t, 2 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"run_id\":\"1\",\"executed\":\"" UUID_0 ":1-90\"}");
-	sample(&t, 15 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"run_id\":\"2\",\"executed\":\"" UUID_0 ":1-100\"}");
-	tale_tell(&t, 0);
-	assert_int_equal(lost(&t, 9 * SEC, UUID_0 ":101", why), LOSS_RESTART);
-	tale_end(&t);
-}
-
-/* ---- how it came back ---- */
-
-static void test_resync(void **state)
-{
-	struct recovery_info info;
-	char log[600] = "";
-	struct tale t;
-
-	(void)state;
-	tale_begin(&t, kill_primary, "failover=runbook");
-	sample(&t, 9 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"cloned\":\"a\"}");
-	sample(&t, 20 * SEC, "mysql-0", ROLE_UNKNOWN, false, NULL);
-	sample(&t, 30 * SEC, "mysql-0", ROLE_REPLICA, false, "{\"cloned\":\"a\",\"source\":{\"receiver\":\"on\"}}");
-	tale_tell(&t, 0);
-	model_mysql.resync(&t.ev, 10 * SEC, 40 * SEC, true, &info);
-	assert_string_equal(info.resync, "incremental");
-	model_mysql.resync(&t.ev, 25 * SEC, 40 * SEC, true, &info);
-	assert_string_equal(info.resync, "none");
-	tale_end(&t);
-
-	tale_begin(&t, kill_primary, "failover=runbook");
-	sample(&t, 9 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"cloned\":\"a\"}");
-	sample(&t, 20 * SEC, "mysql-0", ROLE_UNKNOWN, false, NULL);
-	sample(&t, 30 * SEC, "mysql-0", ROLE_REPLICA, false, "{\"cloned\":\"b\",\"source\":{\"receiver\":\"on\"}}");
-	say(log, sizeof(log), 21 * SEC, "{\"event\": \"errant\", \"who\": \"mysql-0\", \"gtids\": \"" UUID_0 ":101-103\", \"source\": \"mysql-1\", \"action\": \"clone\"}");
-	keep_log(&t, "mysql-0", "agent", log);
-	tale_tell(&t, 0);
-	model_mysql.resync(&t.ev, 10 * SEC, 40 * SEC, true, &info);
-	assert_string_equal(info.resync, "clone");
-	assert_non_null(strstr(info.how, "mysql-0 had 3 errant transactions, which mysql-1 never had: " UUID_0 ":101-103"));
-	tale_end(&t);
-
-	*log = '\0';
-	tale_begin(&t, kill_primary, "failover=runbook");
-	say(log, sizeof(log), 21 * SEC, "{\"event\": \"halted\", \"reason\": \"diverged\"}");
-	keep_log(&t, "mysql-failover-abc", "controller", log);
-	tale_tell(&t, 0);
-	model_mysql.resync(&t.ev, 10 * SEC, 40 * SEC, false, &info);
-	assert_string_equal(info.resync, "");
-	assert_string_equal(info.how, "the runbook halted: diverged");
-	tale_end(&t);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -473,8 +361,6 @@ int main(void)
 		cmocka_unit_test(test_promoted),
 		cmocka_unit_test(test_group_told),
 		cmocka_unit_test(test_restarted),
-		cmocka_unit_test(test_loss),
-		cmocka_unit_test(test_resync),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

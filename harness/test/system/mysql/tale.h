@@ -24,6 +24,8 @@ extern const struct model_ops model_mysql;
 #define UUID_0 "00000000-0000-11f0-8000-000000000000"
 #define UUID_1 "11111111-0000-11f0-8000-000000000001"
 
+static const char kill_primary[] = "{\"fault\":\"kill-pod\",\"params\":{\"how\":\"crash\"}," PRIMARY "}";
+
 static inline cJSON *parse(const char *text)
 {
 	struct err e = {0};
@@ -94,6 +96,16 @@ static inline void sample(struct tale *t, int64_t at, const char *m, enum role r
 	json_set_bool(e, "writable", writable);
 	if (x)
 		json_set(e, "x", parse(x));
+	put(t, at, e);
+}
+
+static inline void pod(struct tale *t, int64_t at, const char *name, const char *uid, const char *ip)
+{
+	cJSON *e = parse("{\"k\":\"object\",\"type\":\"pod\",\"phase\":\"Running\",\"ready\":true,\"restarts\":0}");
+
+	json_set_str(e, "name", name);
+	json_set_str(e, "uid", uid);
+	json_set_str(e, "ip", ip);
 	put(t, at, e);
 }
 
