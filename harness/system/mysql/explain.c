@@ -147,6 +147,19 @@ static void detected_by_group(struct story *s, struct milestones *m)
 		m->detected = s->suspected;
 }
 
+/* No look failed of a primary that came back with less than others have. */
+static void detected_by_controller(struct story *s, const struct my_told *t, struct milestones *m)
+{
+	double after = json_num(t->o, "after", 0);
+
+	if (after > 0)
+		milestone_tell(&m->detected, m->how_detected, t->t_ns, "log of %s: every look failed for %.1f s", t->by, after);
+	else
+		milestone_tell(&m->detected, m->how_detected, t->t_ns, "log of %s: %.300s", t->by,
+			       json_str(t->o, "error", "?"));
+	s->suspected = after > 0 ? t->t_ns - json_whole(after * 1e9) : 0;
+}
+
 static void detected(struct story *s, struct milestones *m)
 {
 	char *how = m->how_detected;
@@ -155,9 +168,7 @@ static void detected(struct story *s, struct milestones *m)
 	if (s->group && s->moved) {
 		detected_by_group(s, m);
 	} else if (told(s, NULL, "detected", "member", s->before->member, &t)) {
-		milestone_tell(&m->detected, how, t.t_ns, "log of %s: every look failed for %.1f s", t.by,
-			       json_num(t.o, "after", 0));
-		s->suspected = t.t_ns - json_whole(json_num(t.o, "after", 0) * 1e9);
+		detected_by_controller(s, &t, m);
 		my_told_free(&t);
 	} else if (!s->moved && s->restarted) {
 		milestone_tell(&m->detected, how, s->restarted, "%s", s->restarted_how);

@@ -38,6 +38,8 @@
 #define STEPS S(3)         /* allowance: its steps, each a call or two */
 #define CLIENTS S(2)       /* allowance: the Service follows, clients connect anew */
 #define RECOVERY S(20)     /* allowance: InnoDB's crash recovery and start */
+#define FIRST_START S(20)  /* allowance: an empty member makes its data folder, and starts */
+#define CLONE S(60)        /* allowance: a clone of what a test load has */
 #define SHUTDOWN S(10)     /* allowance: a clean shutdown */
 #define OPENED S(4)        /* allowance: whoever runs it looks, and lets it take writes */
 #define SUSPECT S(5)       /* gcs_xcom: a member's silence until it is suspected */
@@ -182,9 +184,9 @@ static int64_t runbook_hi(const struct rules *r, bool dead)
 	return r->detector + (dead ? 3 : 4) * LOOK + (r->controller_hit ? LOCK : 0) + runbook_acts(r, dead);
 }
 
-static void replica_promoted(struct prediction *p, const struct rules *r, bool dead)
+static void replica_promoted(struct prediction *p, const struct rules *r, bool dead, int64_t lo)
 {
-	int64_t lo = runbook_lo(r), hi = runbook_hi(r, dead);
+	int64_t hi = runbook_hi(r, dead);
 
 	if (r->takeover.never) {
 		prediction_note(p, "No replica, or no controller, was left to take over as long as the faults lasted.");
@@ -228,7 +230,7 @@ static void group_elects(struct prediction *p, const struct rules *r)
 static void taken_over(struct prediction *p, const struct rules *r, bool dead)
 {
 	if (r->failover == BY_RUNBOOK)
-		replica_promoted(p, r, dead);
+		replica_promoted(p, r, dead, runbook_lo(r));
 	else if (r->failover == BY_GROUP)
 		group_elects(p, r);
 	else
@@ -277,6 +279,25 @@ static void dies(struct prediction *p, const struct rules *r, const struct fault
 		leaves_group(p);
 	if (!(r->failover == BY_GROUP && fault->does.notice == NOTICE_FULL))
 		taken_over(p, r, true);
+}
+
+/* Its data are with the others alone. Where nobody fails over it takes them back from the one
+ * that has most; a runbook's controller gives up a primary that lacks what others have as
+ * soon as it is back. */
+static void comes_back_empty(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+{
+	int64_t start = ALLOW_RECREATE + FIRST_START, hi = start + CLONE + RECOVERY + OPENED + CLIENTS;
+
+	(void)fault;
+	if (r->failover == NOBODY)
+		prediction_add(p, "same member restarts", S(0.5), hi, RESTARTS "; MySQL Reference Manual: The Clone Plugin",
+			       "the StatefulSet creates the pod and its claims again, and whoever leads by the record and is empty clones the replica that has most; allowed: %.0f s until it starts, %.0f s for the clone, %.0f s for a restart, %.0f s until it is opened, %.0f s for the Service and clients: 0.5 to %.0f s",
+			       in_s(start), in_s(CLONE), in_s(RECOVERY), in_s(OPENED), in_s(CLIENTS), in_s(hi));
+	else if (r->failover == BY_RUNBOOK)
+		replica_promoted(p, r, true, S(0.5));
+	else
+		group_elects(p, r);
+	prediction_note(p, "It comes back without data: what no other had is lost with its volume.");
 }
 
 /* Whichever comes first. */
@@ -361,6 +382,7 @@ static void replica(struct prediction *p, const struct rules *r, const struct fa
 }
 
 static const struct effect_rule of_primary[] = {
+	{EFFECT_STORAGE_EMPTY, comes_back_empty},
 	{EFFECT_PROCESS_DIES | EFFECT_POD_RECREATED, dies},
 	{EFFECT_SILENT, stands_still},
 	{EFFECT_CUT_OFF, cut_off},

@@ -187,6 +187,12 @@ static void test_group_timers(void **state)
 	}
 }
 
+static void lost_with_its_claim(const char *fault, const cJSON *params, struct effects *out)
+{
+	fault_effects(fault, params, out);
+	out->what |= EFFECT_STORAGE_EMPTY;
+}
+
 static void test_group(void **state)
 {
 	const char *settings = "failover=group-replication member_expel_timeout=5 unreachable_majority_timeout=0";
@@ -208,6 +214,32 @@ static void test_group(void **state)
 	t = foretell("{\"fault\":\"kill-pod\",\"params\":{\"how\":\"crash\"}," REPLICA "}", settings);
 	assert_non_null(mechanism(&t, "group goes on"));
 	tale_end(&t);
+}
+
+/* The claim is gone with the pod: who comes back is empty. */
+static void test_empty(void **state)
+{
+	static const char *const settings[] = {
+		"failover=none semi_sync=off",
+		"failover=runbook detector_timeout=10 fence_timeout=5 apply_timeout=60 semi_sync=off",
+		"failover=group-replication member_expel_timeout=5 unreachable_majority_timeout=0"};
+	static const char *const names[] = {"same member restarts", "replica promoted", "group elects"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct tale t;
+
+		tale_begin(&t, kill_primary, settings[i]);
+		evidence_make(t.events, 0, lost_with_its_claim, &t.ev);
+		model_mysql.predict(&t.ev, &t.ev.faults[0], &t.p);
+		assert_int_equal(t.p.n, 1);
+		assert_non_null(mechanism(&t, names[i]));
+		assert_true(strlen(t.p.mech[0].rule) < sizeof(t.p.mech[0].rule) - 1);
+		assert_non_null(strstr(t.p.note, "comes back without data"));
+		/* Given up as soon as it is seen to be empty. */
+		assert_true(i != 1 || t.p.mech[0].lo_ns < SEC);
+		tale_end(&t);
+	}
 }
 
 static void test_replica(void **state)
@@ -286,6 +318,26 @@ static void test_promoted(void **state)
 	tale_end(&t);
 }
 
+/* A primary that came back with less than others have is given up at once. */
+static void test_came_back_with_less(void **state)
+{
+	char log[1000] = "";
+	struct tale t;
+
+	(void)state;
+	tale_begin(&t, kill_primary, "failover=runbook detector_timeout=10 fence_timeout=5 apply_timeout=60 semi_sync=off");
+	sample(&t, 9900 * MS, "mysql-0", ROLE_PRIMARY, true, NULL);
+	say(log, sizeof(log), 15 * SEC, "{\"event\": \"detected\", \"member\": \"mysql-0\", \"after\": 0, \"error\": \"it came back without what others have: {}\"}");
+	keep_log(&t, "mysql-failover-abc", "", log);
+	sample(&t, 16 * SEC, "mysql-1", ROLE_PRIMARY, true, NULL);
+	tale_tell(&t, 16 * SEC);
+	assert_string_equal(t.m.mechanism, "replica promoted");
+	assert_int_equal(t.m.detected, 15 * SEC);
+	assert_non_null(strstr(t.m.how_detected, "came back without what others have"));
+	assert_false(t.m.window.known);
+	tale_end(&t);
+}
+
 static void test_group_told(void **state)
 {
 	char log[2000] = "";
@@ -357,8 +409,10 @@ int main(void)
 		cmocka_unit_test(test_controllers),
 		cmocka_unit_test(test_group_timers),
 		cmocka_unit_test(test_group),
+		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_replica),
 		cmocka_unit_test(test_promoted),
+		cmocka_unit_test(test_came_back_with_less),
 		cmocka_unit_test(test_group_told),
 		cmocka_unit_test(test_restarted),
 	};
