@@ -72,6 +72,9 @@ static enum failure failure(enum call call, const void *site)
 	f->v[i] = (struct place){(int)call, site};
 	if (f->how == FAIL_STUCK ? i < f->at || (int)call != f->v[f->at].call : i != f->at)
 		return FAIL_NONE;
+	/* Threads and the kernel may have another come by as the n-th than before. */
+	if (!failpoint_can((int)call, f->how))
+		return FAIL_NONE;
 	if (f->how == FAIL_KILLED)
 		syscall(SYS_kill, (int)syscall(SYS_getpid), SIGKILL);
 	return f->how;
