@@ -48,7 +48,7 @@ if command -v python3 >/dev/null; then
     ok "$(basename "$script") is Python" eval '[ -s "$dir/script.py" ] && python3 -m py_compile "$dir/script.py"'
   done
 fi
-for script in run.sh accounts.sh alive.sh ready.sh; do
+for script in run.sh accounts.sh alive.sh; do
   block $corrected/scripts.yaml $script >"$dir/script.sh"
   ok "$script is bash" eval '[ -s "$dir/script.sh" ] && bash -n "$dir/script.sh"'
 done
