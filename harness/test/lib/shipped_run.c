@@ -179,8 +179,10 @@ static void go_wrong(struct making *m, struct op *op)
 {
 	int64_t deadline = m->p->sc.load.deadline_ns;
 	bool write = OP_BIT(op->f) & OP_WRITES;
+	bool fewer = m->x && violates(m, EXPECT_AVAILABILITY) == m->x->has_at_least;
 
-	if (write && (violates(m, EXPECT_OUTAGE) || violates(m, EXPECT_DOWNTIME)) && !m->x->has_at_least) {
+	if (write && fewer && (violates(m, EXPECT_OUTAGE) || violates(m, EXPECT_DOWNTIME) ||
+			       violates(m, EXPECT_AVAILABILITY))) {
 		op->outcome = OP_FAIL;
 		op_error_set(op, OP_ERR_CONNECT, "refused");
 	} else if (write && violates(m, EXPECT_ERRORS_CLEAR)) {
