@@ -21,6 +21,7 @@ struct story {
 	int64_t injected, first_ack;
 	int64_t seen_until;          /* what caused it may be seen a little later */
 	const struct sample *before, *after; /* answers of the primaries */
+	const char *old;             /* the first of them */
 	bool group, moved;
 	const char *ip;              /* of `after`; "" unknown */
 	int64_t suspected;           /* the first look at it that failed; a group's suspicion */
@@ -43,7 +44,8 @@ static bool primaries(struct story *s, struct milestones *m)
 	if (!s->before || !s->after)
 		return why_not(m->why_mechanism, "no answer of a writable primary %s the outage",
 			       s->before ? "after" : "before");
-	s->moved = strcmp(s->before->member, s->after->member) != 0;
+	s->old = s->before->member;
+	s->moved = strcmp(s->old, s->after->member) != 0;
 	s->group = json_get(s->before->extra, "group") != NULL;
 	s->ip = evidence_address(s->ev, s->after->member, s->first_ack);
 	return true;
@@ -121,7 +123,7 @@ static const struct sample *unreachable(const struct story *s)
 		const struct sample *x = &s->ev->samples[i];
 		const cJSON *state;
 
-		if (x->beside || x->t_ns <= s->injected || !strcmp(x->member, s->before->member))
+		if (x->beside || x->t_ns <= s->injected || !strcmp(x->member, s->old))
 			continue;
 		cJSON_ArrayForEach(state, json_path(x->extra, "group.members"))
 			if (cJSON_IsString(state) && !strcmp(state->valuestring, "UNREACHABLE"))
