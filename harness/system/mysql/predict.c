@@ -43,7 +43,7 @@
 #define SHUTDOWN S(10)     /* allowance: a clean shutdown */
 #define OPENED S(4)        /* allowance: whoever runs it looks, and lets it take writes */
 #define SUSPECT S(5)       /* gcs_xcom: a member's silence until it is suspected */
-#define SWEEP S(15)        /* gcs_xcom_control_interface.cc: SUSPICION_PROCESSING_THREAD_PERIOD */
+#define SWEEP (15 * NS_PER_S) /* gcs_xcom_control_interface.cc: SUSPICION_PROCESSING_THREAD_PERIOD */
 #define ELECT S(2)         /* allowance: a view, an election, super_read_only off */
 #define ASK S(5)           /* allowance: clients time out and ask the members who is primary */
 #define DISK_LOOK S(60)    /* a server that waits for room looks once a minute */
