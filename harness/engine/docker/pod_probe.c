@@ -40,16 +40,17 @@ static bool http_probe(const cJSON *get, const char *ip, int port, int64_t timeo
 	struct curl_slist *headers = NULL;
 	CURL *c = curl_easy_init();
 	const cJSON *h;
-	char url[600], line[300];
+	char *url, *line;
 	long code = 0;
 	CURLcode r;
 
-	snprintf(url, sizeof(url), "%s://%s:%d%s%s",
-		 strcasecmp(json_str(get, "scheme", "HTTP"), "HTTPS") ? "http" : "https", ip, port,
-		 *path == '/' ? "" : "/", path);
+	/* Whole, however long. */
+	url = mem_fmt("%s://%s:%d%s%s", strcasecmp(json_str(get, "scheme", "HTTP"), "HTTPS") ? "http" : "https", ip,
+		      port, *path == '/' ? "" : "/", path);
 	cJSON_ArrayForEach(h, json_get(get, "httpHeaders")) {
-		snprintf(line, sizeof(line), "%s: %s", json_str(h, "name", ""), json_str(h, "value", ""));
+		line = mem_fmt("%s: %s", json_str(h, "name", ""), json_str(h, "value", ""));
 		headers = curl_slist_append(headers, line);
+		free(line);
 	}
 	curl_easy_setopt(c, CURLOPT_URL, url);
 	curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
@@ -68,6 +69,7 @@ static bool http_probe(const cJSON *get, const char *ip, int port, int64_t timeo
 		snprintf(why, 300, "Get \"%.200s\": %.80s", url, curl_easy_strerror(r));
 	else
 		snprintf(why, 300, "HTTP probe failed with statuscode: %ld", code);
+	free(url);
 	return !r && code >= 200 && code < 400;
 }
 

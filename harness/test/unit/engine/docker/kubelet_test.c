@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "engine/docker/docker.h"
 #include "engine/docker/plan.h"
+#include "test/lib/one_answer.h"
 
 static cJSON *object(const char *text)
 {
@@ -235,12 +237,55 @@ static void tokens_and_graces(void **state)
 	cJSON_Delete(c);
 }
 
+/* An HTTP probe asks for what is written, all of it. */
+static void long_probe(void **state)
+{
+	struct one_answer server = {0};
+	struct docker d = {0};
+	struct docker_container c = {.name = "c", .running = true, .started = true};
+	struct docker_pod p = {.d = &d, .name = "p", .ns = "ns", .uid = "u", .c = &c, .nc = 1, .sandbox = true,
+			       .initialized = true, .ip = "127.0.0.1"};
+	char path[900], value[700], *text;
+	cJSON *spec;
+
+	(void)state;
+	memset(path, 'p', sizeof(path) - 1);
+	path[0] = '/';
+	path[sizeof(path) - 1] = '\0';
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	one_answer_listen(&server);
+	text = mem_fmt("{\"readinessProbe\":{\"timeoutSeconds\":20,\"httpGet\":{\"path\":\"%s\",\"port\":%d,\"httpHeaders\":"
+		       "[{\"name\":\"X-Long\",\"value\":\"%s\"}]}}}", path, server.port, value);
+	spec = cJSON_Parse(text);
+	assert_non_null(spec);
+	c.spec = spec;
+	c.pod = &p;
+	store_init(&d.store);
+	docker_probes_start(&p);
+	one_answer_give(&server, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n", "");
+	store_lock(&d.store);
+	for (int64_t end_ns = clock_mono_ns() + 20 * NS_PER_S; !c.ready && clock_mono_ns() < end_ns;)
+		store_wait(&d.store, clock_mono_ns() + 10 * NS_PER_MS);
+	assert_true(c.ready);
+	p.deleting = true;
+	store_wake(&d.store);
+	store_unlock(&d.store);
+	docker_probes_join(&p);
+	assert_int_equal(strncmp(server.question, "GET /ppp", 8), 0);
+	assert_non_null(strstr(server.question, path));
+	assert_non_null(strstr(server.question, value));
+	store_free(&d.store);
+	cJSON_Delete(spec);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(probe_numbers), cmocka_unit_test(probe_words), cmocka_unit_test(order_of_variables),
 		cmocka_unit_test(names_of_pods), cmocka_unit_test(hooks), cmocka_unit_test(files),
-		cmocka_unit_test(tokens_and_graces),
+		cmocka_unit_test(tokens_and_graces), cmocka_unit_test(long_probe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
