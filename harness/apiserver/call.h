@@ -13,7 +13,9 @@ struct serve {
 	const struct serve_conf *conf;
 	const struct serve_limits *limits;
 	struct MHD_Daemon *daemon;
-	pthread_mutex_t writing; /* before the store's lock */
+	/* One body, one log of an account's at a time is made into what takes many times
+	 * its memory; before the store's lock. */
+	pthread_mutex_t writing, logging;
 	size_t held;      /* atomic */
 	unsigned watches; /* atomic */
 };

@@ -47,11 +47,15 @@ static enum MHD_Result read_log(struct call *rq)
 	struct err e = {0};
 	enum MHD_Result ok;
 
+	if (!rq->admin)
+		pthread_mutex_lock(&rq->s->logging);
 	if (c->log(c->arg, rq->ns, rq->name, container ? container : "", arg_true(rq, "previous"),
 		   tail ? (int)strtol(tail, NULL, 10) : 1000, arg_true(rq, "timestamps"), &out, &e))
 		ok = call_refuse(rq, 400, "BadRequest", "%.390s", e.msg);
 	else
 		ok = call_answer_text(rq, 200, "text/plain", buf_cstr(&out), out.len);
+	if (!rq->admin)
+		pthread_mutex_unlock(&rq->s->logging);
 	buf_free(&out);
 	return ok;
 }
@@ -139,8 +143,6 @@ static enum MHD_Result begin_watch(struct call *rq)
 	return watch_answer(rq->conn, rq->s->conf->store, rq->kind, rq->ns);
 }
 
-/* One body of an account's at a time becomes objects, which take many times as
- * much memory. */
 static enum MHD_Result write_it(struct call *rq)
 {
 	struct store *s = rq->s->conf->store;
@@ -255,6 +257,7 @@ int serve_start(const struct serve_conf *conf, const char *address, int port, st
 	s->conf = conf;
 	s->limits = conf->limits ? conf->limits : &serve_limits;
 	pthread_mutex_init(&s->writing, NULL);
+	pthread_mutex_init(&s->logging, NULL);
 	inet_pton(AF_INET, address, &at.sin_addr);
 	snprintf(name, sizeof(name), "%s:%d", address, port);
 	s->daemon = httpd_start(&(struct httpd_conf){.listen = name, .at = (const struct sockaddr *)&at, .arg = s,
@@ -263,6 +266,7 @@ int serve_start(const struct serve_conf *conf, const char *address, int port, st
 						     .on_request = on_request, .on_completed = on_done}, e);
 	if (!s->daemon) {
 		pthread_mutex_destroy(&s->writing);
+		pthread_mutex_destroy(&s->logging);
 		free(s);
 		return -1;
 	}
@@ -281,5 +285,6 @@ void serve_stop(struct serve *s)
 		return;
 	MHD_stop_daemon(s->daemon);
 	pthread_mutex_destroy(&s->writing);
+	pthread_mutex_destroy(&s->logging);
 	free(s);
 }

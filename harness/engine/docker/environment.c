@@ -113,19 +113,35 @@ static void add_service(cJSON *env, const cJSON *svc)
 	}
 }
 
+/* PATH['KEY'], "" for a key that there is not; NULL: it is another path. */
+static const char *of_map(const cJSON *map, const char *name, const char *path)
+{
+	size_t n = strlen(name), len = strlen(path);
+	const char *value;
+	char *key;
+
+	if (len < n + 4 || strncmp(path, name, n) || strncmp(path + n, "['", 2) || strcmp(path + len - 2, "']"))
+		return NULL;
+	key = mem_fmt("%.*s", (int)(len - n - 4), path + n + 2);
+	value = json_str(map, key, "");
+	free(key);
+	return value;
+}
+
 static const char *field(const cJSON *pod, const char *path, const char *ip, const char *host_ip)
 {
 	const cJSON *v, *meta = json_get(pod, "metadata");
-	char key[200];
+	const char *value;
 
 	if (!strcmp(path, "status.podIP") || !strcmp(path, "status.podIPs"))
 		return ip;
 	if (!strcmp(path, "status.hostIP") || !strcmp(path, "status.hostIPs"))
 		return host_ip;
-	if (sscanf(path, "metadata.labels['%199[^']']", key) == 1)
-		return json_str(json_get(meta, "labels"), key, "");
-	if (sscanf(path, "metadata.annotations['%199[^']']", key) == 1)
-		return json_str(json_get(meta, "annotations"), key, "");
+	value = of_map(json_get(meta, "labels"), "metadata.labels", path);
+	if (!value)
+		value = of_map(json_get(meta, "annotations"), "metadata.annotations", path);
+	if (value)
+		return value;
 	v = json_path(pod, path);
 	return cJSON_IsString(v) ? v->valuestring : NULL;
 }

@@ -320,12 +320,50 @@ static void changes_kept(void **state)
 	free(fill);
 }
 
+/* One log at a time is in memory, whoever asks. */
+static int logs_now, logs_most;
+
+static int slow_log(void *arg, const char *ns, const char *pod, const char *container, bool previous, int lines,
+		    bool timestamps, struct buf *out, struct err *e)
+{
+	int now = __atomic_add_fetch(&logs_now, 1, __ATOMIC_RELAXED);
+
+	(void)arg, (void)ns, (void)pod, (void)container, (void)previous, (void)lines, (void)timestamps, (void)e;
+	if (now > __atomic_load_n(&logs_most, __ATOMIC_RELAXED))
+		__atomic_store_n(&logs_most, now, __ATOMIC_RELAXED);
+	clock_sleep_until(clock_mono_ns() + 20 * NS_PER_MS);
+	buf_str(out, "a log\n");
+	__atomic_sub_fetch(&logs_now, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static void logs(void **state)
+{
+	struct buf answer = {0};
+	struct place p;
+	int fds[8];
+
+	(void)state;
+	as_usual();
+	begin_limited(&p);
+	p.conf.log = slow_log;
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		fds[i] = send_it(&p, "t-sys", "GET", "/api/v1/namespaces/ns/pods/p/log", "");
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		assert_int_equal(status_of(fds[i], &answer), 200);
+		close(fds[i]);
+	}
+	assert_int_equal(logs_most, 1);
+	end(&p);
+	buf_free(&answer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(size_of_an_object), cmocka_unit_test(grown_by_patches), cmocka_unit_test(number_of_objects),
 		cmocka_unit_test(memory_of_all), cmocka_unit_test(what_is_under_way), cmocka_unit_test(watches),
-		cmocka_unit_test(long_watch), cmocka_unit_test(changes_kept),
+		cmocka_unit_test(long_watch), cmocka_unit_test(changes_kept), cmocka_unit_test(logs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,6 +111,37 @@ static void environment(void **state)
 	cJSON_Delete(c);
 }
 
+/* A label's key may have 317 bytes. */
+static void long_label(void **state)
+{
+	char key[251], *text, *of;
+	struct store s;
+	struct err e = {0};
+	cJSON *pod, *c, *env;
+
+	(void)state;
+	memset(key, 'a', sizeof(key) - 1);
+	key[sizeof(key) - 1] = '\0';
+	text = mem_fmt("{metadata: {name: p, namespace: ns, labels: {%s/name: whole}}, spec: {}}", key);
+	of = mem_fmt("{env: [{name: A, valueFrom: {fieldRef: {fieldPath: \"metadata.labels['%s/name']\"}}},"
+		     "{name: B, valueFrom: {fieldRef: {fieldPath: \"metadata.labels['none']\"}}}]}", key);
+	pod = object(text);
+	c = object(of);
+	store_init(&s);
+	store_lock(&s);
+	env = plan_env(&s, pod, c, "10.1.2.3", "10.1.0.1", &e);
+	assert_non_null(env);
+	assert_string_equal(json_str(env, "A", ""), "whole");
+	assert_string_equal(json_str(env, "B", "-"), "");
+	store_unlock(&s);
+	store_free(&s);
+	cJSON_Delete(env);
+	cJSON_Delete(pod);
+	cJSON_Delete(c);
+	free(text);
+	free(of);
+}
+
 static double num(const cJSON *o, const char *path)
 {
 	const cJSON *v = json_path(o, path);
@@ -438,7 +469,7 @@ static void frames(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(expanding), cmocka_unit_test(environment), cmocka_unit_test(container),
+		cmocka_unit_test(expanding), cmocka_unit_test(environment), cmocka_unit_test(long_label), cmocka_unit_test(container),
 		cmocka_unit_test(placing), cmocka_unit_test(at_once), cmocka_unit_test(endpoints), cmocka_unit_test(fields), cmocka_unit_test(defaults), cmocka_unit_test(kinds), cmocka_unit_test(claims), cmocka_unit_test(room),
 		cmocka_unit_test(frames),
 	};
