@@ -38,36 +38,36 @@
 	"\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],\"resources\":{\"requests\":{\"storage\":\"1Gi\"}}}}]," TEMPLATE "}"
 
 static const struct {
-	const char *where, *object;
+	const char *kind, *where, *object;
 } samples[] = {
-	{"/apis/apps/v1/namespaces/ns/statefulsets", "{" WORKLOAD "}"},
-	{"/apis/apps/v1/namespaces/ns/deployments", "{\"metadata\":{\"name\":\"o\"},\"spec\":{\"replicas\":2,\"selector\":{\"matchLabels\":"
+	{"StatefulSet", "/apis/apps/v1/namespaces/ns/statefulsets", "{" WORKLOAD "}"},
+	{"Deployment", "/apis/apps/v1/namespaces/ns/deployments", "{\"metadata\":{\"name\":\"o\"},\"spec\":{\"replicas\":2,\"selector\":{\"matchLabels\":"
 	 "{\"app\":\"a\"}},\"template\":{\"metadata\":{\"labels\":{\"app\":\"a\"}},\"spec\":{\"containers\":[]}}}}"},
-	{"/apis/batch/v1/namespaces/ns/jobs", "{\"metadata\":{\"name\":\"o\"},\"spec\":{\"parallelism\":1,\"completions\":1,\"backoffLimit\":1,"
+	{"Job", "/apis/batch/v1/namespaces/ns/jobs", "{\"metadata\":{\"name\":\"o\"},\"spec\":{\"parallelism\":1,\"completions\":1,\"backoffLimit\":1,"
 	 "\"template\":{\"spec\":{\"containers\":[]}}}}"},
-	{"/api/v1/namespaces/ns/services", "{\"metadata\":{\"name\":\"o\",\"annotations\":{\"a\":\"b\"}},\"spec\":{\"clusterIP\":"
+	{"Service", "/api/v1/namespaces/ns/services", "{\"metadata\":{\"name\":\"o\",\"annotations\":{\"a\":\"b\"}},\"spec\":{\"clusterIP\":"
 	 "\"10.240.96.7\",\"selector\":{\"app\":\"a\"},\"publishNotReadyAddresses\":true,\"ports\":[{\"name\":\"sql\",\"port\":1,"
 	 "\"targetPort\":\"p\",\"protocol\":\"TCP\"}]}}"},
-	{"/api/v1/namespaces/ns/endpoints", "{\"metadata\":{\"name\":\"o\"},\"subsets\":[{\"addresses\":[{\"ip\":\"10.240.11.2\","
+	{"Endpoints", "/api/v1/namespaces/ns/endpoints", "{\"metadata\":{\"name\":\"o\"},\"subsets\":[{\"addresses\":[{\"ip\":\"10.240.11.2\","
 	 "\"hostname\":\"h\",\"nodeName\":\"n\",\"targetRef\":{\"kind\":\"Pod\"}}],\"notReadyAddresses\":[{\"ip\":\"10.240.11.3\"}],"
 	 "\"ports\":[{\"name\":\"sql\",\"port\":5,\"protocol\":\"TCP\"}]}]}"},
-	{"/api/v1/namespaces/ns/configmaps", "{\"metadata\":{\"name\":\"o\"},\"data\":{\"k\":\"v\"},\"binaryData\":{\"b\":\"AA==\"},"
+	{"ConfigMap", "/api/v1/namespaces/ns/configmaps", "{\"metadata\":{\"name\":\"o\"},\"data\":{\"k\":\"v\"},\"binaryData\":{\"b\":\"AA==\"},"
 	 "\"immutable\":false}"},
-	{"/api/v1/namespaces/ns/secrets", "{\"metadata\":{\"name\":\"o\"},\"type\":\"Opaque\",\"data\":{\"k\":\"AA==\"},"
+	{"Secret", "/api/v1/namespaces/ns/secrets", "{\"metadata\":{\"name\":\"o\"},\"type\":\"Opaque\",\"data\":{\"k\":\"AA==\"},"
 	 "\"stringData\":{\"l\":\"m\"}}"},
-	{"/api/v1/namespaces/ns/pods", "{\"metadata\":{\"name\":\"o\",\"ownerReferences\":[{\"uid\":\"u\"}]},\"spec\":"
+	{"Pod", "/api/v1/namespaces/ns/pods", "{\"metadata\":{\"name\":\"o\",\"ownerReferences\":[{\"uid\":\"u\"}]},\"spec\":"
 	 "{\"nodeName\":\"n1\",\"tolerations\":[{\"key\":\"k\"}],\"initContainers\":[{\"name\":\"i\"}],\"containers\":[{\"name\":\"c\"}]}}"},
-	{"/api/v1/namespaces/ns/persistentvolumeclaims", "{\"metadata\":{\"name\":\"o\"},\"spec\":{\"accessModes\":[\"a\"],"
+	{"PersistentVolumeClaim", "/api/v1/namespaces/ns/persistentvolumeclaims", "{\"metadata\":{\"name\":\"o\"},\"spec\":{\"accessModes\":[\"a\"],"
 	 "\"storageClassName\":\"s\",\"resources\":{\"requests\":{\"storage\":1}}}}"},
-	{"/api/v1/namespaces/ns/events", "{\"metadata\":{\"name\":\"o\"},\"involvedObject\":{\"name\":\"n\"},\"reason\":\"r\","
+	{"Event", "/api/v1/namespaces/ns/events", "{\"metadata\":{\"name\":\"o\"},\"involvedObject\":{\"name\":\"n\"},\"reason\":\"r\","
 	 "\"message\":\"m\",\"count\":1}"},
-	{"/api/v1/namespaces/ns/serviceaccounts", "{\"metadata\":{\"name\":\"o\"},\"automountServiceAccountToken\":false}"},
-	{RBAC "roles", "{\"metadata\":{\"name\":\"o\"},\"rules\":[{\"apiGroups\":[\"\"],\"resources\":[\"pods\"],\"verbs\":[\"get\"],"
+	{"ServiceAccount", "/api/v1/namespaces/ns/serviceaccounts", "{\"metadata\":{\"name\":\"o\"},\"automountServiceAccountToken\":false}"},
+	{"Role", RBAC "roles", "{\"metadata\":{\"name\":\"o\"},\"rules\":[{\"apiGroups\":[\"\"],\"resources\":[\"pods\"],\"verbs\":[\"get\"],"
 	 "\"resourceNames\":[\"n\"]}]}"},
-	{RBAC "rolebindings", "{\"metadata\":{\"name\":\"o\"},\"roleRef\":{\"kind\":\"Role\",\"name\":\"o\"},\"subjects\":[{\"kind\":"
+	{"RoleBinding", RBAC "rolebindings", "{\"metadata\":{\"name\":\"o\"},\"roleRef\":{\"kind\":\"Role\",\"name\":\"o\"},\"subjects\":[{\"kind\":"
 	 "\"ServiceAccount\",\"name\":\"a\",\"namespace\":\"ns\"}]}"},
-	{"/apis/policy/v1/namespaces/ns/poddisruptionbudgets", "{\"metadata\":{\"name\":\"o\"},\"spec\":{\"minAvailable\":1}}"},
-	{"/api/v1/persistentvolumes", "{\"metadata\":{\"name\":\"o\"},\"spec\":{\"capacity\":{\"storage\":\"1Gi\"},\"claimRef\":{\"name\":\"c\"}}}"},
+	{"PodDisruptionBudget", "/apis/policy/v1/namespaces/ns/poddisruptionbudgets", "{\"metadata\":{\"name\":\"o\"},\"spec\":{\"minAvailable\":1}}"},
+	{"PersistentVolume", "/api/v1/persistentvolumes", "{\"metadata\":{\"name\":\"o\"},\"spec\":{\"capacity\":{\"storage\":\"1Gi\"},\"claimRef\":{\"name\":\"c\"}}}"},
 };
 
 /* The first ones as updates, too. */
@@ -153,6 +153,19 @@ static void wipe(struct store *s)
 	store_unlock(s);
 }
 
+/* The same as a manifest, which --dry-run reads. */
+static void check_manifest(const char *text)
+{
+	struct manifest m = {0};
+	struct arena a = {0};
+	struct err e = {0};
+
+	if (yaml_read_text(&a, "f.yaml", text, &m.objects, &m.n, &e))
+		fail_msg("%s: %s", text, e.msg);
+	docker_check(&a, &m, &e);
+	arena_free(&a);
+}
+
 static void try_one(struct place *p, size_t i, int n, size_t k, int *taken, bool *more)
 {
 	cJSON *o = cJSON_Parse(samples[i].object);
@@ -161,7 +174,10 @@ static void try_one(struct place *p, size_t i, int n, size_t k, int *taken, bool
 
 	assert_non_null(o);
 	*more = put_nth(o, &n, others[k]);
+	json_set_str(o, "kind", samples[i].kind);
+	json_set_str(o, "apiVersion", kind_by_name(samples[i].kind)->api);
 	text = json_text(o);
+	check_manifest(text);
 	cJSON_Delete(o);
 	snprintf(url, sizeof(url), "%s/o", samples[i].where);
 	status = ask(p, "admin-token", "POST", samples[i].where, text);
