@@ -59,10 +59,14 @@ context=${2:-$recipe}
 [ -f "$recipe/Dockerfile" ] || die "there is no $recipe/Dockerfile"
 [ -d "$context" ] || die "$context is no folder"
 mode=$(images_mode)
+# "# Context: SCRIPT" in its Dockerfile: the folder which that builds.
+program=$(sed -n 's/^# Context: //p' "$recipe/Dockerfile")
+made=
+if [ -n "$program" ]; then made=$(basename "$("$REPO_DIR/$program" --where)"); fi
 # What its Dockerfile stands on: our Debian, or MySQL's.
 base=base-image
 if grep -q '^FROM ordeal/mysql-root:' "$recipe/Dockerfile"; then base=mysql-root; fi
-hash=$(hash_of "$(basename "$("$KIND_DIR/build/$base.sh" --where)")" "$(hash_of_dir "$recipe")" "$(hash_of_dir "$context")")
+hash=$(hash_of "$(basename "$("$KIND_DIR/build/$base.sh" --where)")" "$(hash_of_dir "$recipe")" "$(hash_of_dir "$context")"${made:+ "$made"})
 lock "$name"
 if [ $local = 1 ] || ! registry_has "ordeal/$name" "$hash"; then
   ensure_docker
@@ -70,6 +74,7 @@ if [ $local = 1 ] || ! registry_has "ordeal/$name" "$hash"; then
   if [ "$(image_hash "ordeal/$name:$hash")" != "$hash" ]; then
     built=$(ORDEAL_IMAGES=$mode "$KIND_DIR/build/$base.sh")
     [ $base = base-image ] || import_root ordeal/mysql-root:sid "$built"
+    if [ -n "$program" ]; then context=$("$REPO_DIR/$program"); fi
     docker_build "ordeal/$name:$hash" "$hash" "$context" -f "$recipe/Dockerfile" >&2
   fi
   [ $local = 1 ] || push "ordeal/$name:$hash" "ordeal/$name" "$hash"
