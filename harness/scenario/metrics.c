@@ -166,6 +166,15 @@ static void recovery(struct buf *b, const struct scenario *s, const struct expec
 	buf_fmt(b, " of %s", only ? only : "every fault");
 }
 
+static void recovery_point(struct buf *b, const struct scenario *s, const struct expectation *x)
+{
+	const char *only = only_fault(s, x);
+
+	buf_str(b, "what survived is of one moment");
+	add_bounds(b, x, ", at most ");
+	buf_fmt(b, " before %s", only ? only : "every fault");
+}
+
 static void dual_primary(struct buf *b, const struct scenario *s, const struct expectation *x)
 {
 	(void)s;

@@ -40,6 +40,8 @@ struct expectation;
 	X(CHECK, "check", CHECKER, 0, NOTHING, check, judge_check) \
 	X(STALENESS, "staleness", NS, M_REPLICAS | M_NOISY, STALENESS, staleness, judge_staleness) \
 	X(EVICTED, "evicted", COUNT, M_FLOOR | M_WRITES | M_FINAL | M_ACCEPT | M_EVICTS, LOSS, evicted, judge_evicted) \
+	X(RECOVERY_POINT, "recovery_point", NS, M_FLOOR | M_FAULT | M_BASELINE | M_INSERTS | M_FINAL, LOSS, \
+	  recovery_point, judge_recovery_point) \
 	X(JOB, "job", BOOL, M_NO_LOAD, NOTHING, job, judge_job)
 
 enum expect_metric {

@@ -110,6 +110,35 @@ static int64_t inject(struct making *m, const cJSON *step, int64_t t)
 	return t + lasts;
 }
 
+static void job_event(struct making *m, const char *id, const char *state, const char *log, int64_t t)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	json_set_str(o, "id", id);
+	json_set_str(o, "job", id);
+	json_set_str(o, "state", state);
+	json_set_str(o, "log", log);
+	add(m, "job", t, o);
+}
+
+/* It ends as is expected of it, or as is not. */
+static void job(struct making *m, const char *id, int64_t t)
+{
+	bool well = true;
+	const char *log = "";
+
+	for (size_t i = 0; i < m->p->sc.nexpects; i++) {
+		const struct expectation *x = &m->p->sc.expects[i];
+
+		if (x->metric != EXPECT_JOB || strcmp(x->run, id))
+			continue;
+		well = m->x == x ? !x->want : x->want;
+		log = well || !x->reason ? "" : x->reason;
+	}
+	job_event(m, id, "begun", "", t);
+	job_event(m, id, well ? "succeeded" : "failed", log, t + NS_PER_S);
+}
+
 static void walk(struct making *m, const cJSON *steps)
 {
 	int64_t t = T0, held = 0;
@@ -126,11 +155,13 @@ static void walk(struct making *m, const cJSON *steps)
 			held = until > held ? until : held;
 			/* The step itself takes its time. */
 			t += f && f->takes && takes_time(m) ? f->takes(NULL) : 0;
+		} else if (!strcmp(kind, "run")) {
+			job(m, json_str(s, "id", ""), t);
 		} else if (!strcmp(kind, "heal")) {
 			fault_event(m, step_of(steps, json_str(s, "id", "")), "healed", t);
 		}
 		t += json_i64(s, "duration_ns", 0);
-		if (!strcmp(kind, "await"))
+		if (json_get(s, "within_ns"))
 			t += takes_time(m) ? json_i64(s, "within_ns", 0) : SHORT_AWAIT_S * NS_PER_S;
 	}
 	m->end_ns = (t > held ? t : held) + NS_PER_S;
@@ -323,6 +354,8 @@ static void final_read(struct making *m)
 /* How many acknowledged writes have to be gone for `lost` to be violated. */
 static int64_t to_lose(const struct expectation *x)
 {
+	if (x && x->metric == EXPECT_RECOVERY_POINT)
+		return 1; /* the first of all, and others are there */
 	if (!x || x->metric != EXPECT_LOST || (x->has_at_least && !x->accepted))
 		return 0;
 	return x->has_at_most ? (int64_t)x->at_most + 1 : 3;

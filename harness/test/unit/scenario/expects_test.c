@@ -54,7 +54,7 @@ static void all_well(const struct plan *p)
 {
 	static const enum expect_metric sure[] = {
 		EXPECT_LOST, EXPECT_PHANTOM, EXPECT_DUPLICATE, EXPECT_DUAL_PRIMARY, EXPECT_ERRORS_CLEAR,
-		EXPECT_CHECK, EXPECT_STALENESS,
+		EXPECT_CHECK, EXPECT_STALENESS, EXPECT_RECOVERY_POINT, EXPECT_JOB,
 	};
 	struct shipped_run run;
 	struct judged *j;
