@@ -13,8 +13,6 @@
  * 100 ms), what the runbook's controller and the agents say that they did, mysqld's error
  * log, and the addresses behind the Service. */
 
-enum { ADDRESSES_MAX = 2 }; /* of a Service of the primary alone, while it changes */
-
 struct story {
 	const struct evidence *ev;
 	const struct fault_record *fault;
@@ -25,6 +23,7 @@ struct story {
 	bool group, moved;
 	const char *ip;              /* of `after`; "" unknown */
 	int64_t suspected;           /* the first look at it that failed; a group's suspicion */
+	const struct sample *minority; /* the first answer of the one that stayed that it sees no majority */
 	int64_t restarted;           /* the old primary's pod, container or process was new */
 	char restarted_how[WHY_BYTES];
 };
@@ -63,6 +62,17 @@ static void restart(struct story *s)
 			       recreated ? "a new pod %s appeared" : "the kubelet restarted %s's container", who);
 	else if (again)
 		milestone_tell(&s->restarted, s->restarted_how, again->t_ns, "first answer of the new process of %s", who);
+}
+
+static void minority(struct story *s)
+{
+	for (size_t i = 0; s->group && !s->minority && i < s->ev->nsamples; i++) {
+		const struct sample *x = &s->ev->samples[i];
+
+		if (!x->beside && x->t_ns > s->injected && x->t_ns <= s->first_ack && !strcmp(x->member, s->old) &&
+		    json_get(x->extra, "group") && !json_bool(json_get(x->extra, "group"), "majority", true))
+			s->minority = x;
+	}
 }
 
 /* ---- the runbook and the agents ---- */
@@ -174,6 +184,8 @@ static void detected(struct story *s, struct milestones *m)
 		my_told_free(&t);
 	} else if (!s->moved && s->restarted) {
 		milestone_tell(&m->detected, how, s->restarted, "%s", s->restarted_how);
+	} else if (!s->moved && s->minority) {
+		milestone_tell(&m->detected, how, s->minority->t_ns, "first answer of %s that it sees no majority", s->old);
 	}
 }
 
@@ -198,13 +210,24 @@ static void promoted(const struct story *s, struct milestones *m)
 
 	if (s->group && s->moved && logged(s, who, "MY-011510", &m->promoted, m->how_promoted, "it is the primary"))
 		return;
-	if (s->moved ? tell(s, "promoted", "member", who, &m->promoted, m->how_promoted, "promoted") :
-	    tell(s, "opened", "member", who, &m->promoted, m->how_promoted, "it takes writes again") ||
-	    tell(s, "opened", "who", who, &m->promoted, m->how_promoted, "it takes writes again"))
+	if (tell(s, "promoted", "member", who, &m->promoted, m->how_promoted, "promoted") ||
+	    (!s->moved && (tell(s, "opened", "member", who, &m->promoted, m->how_promoted, "it takes writes again") ||
+			   tell(s, "opened", "who", who, &m->promoted, m->how_promoted, "it takes writes again"))))
 		return;
 	first = handover_lead(s->ev, who, s->moved, s->injected, s->first_ack, s->seen_until);
-	if (first && (s->moved || s->restarted))
+	if (first && (s->moved || s->restarted || s->minority))
 		milestone_tell(&m->promoted, m->how_promoted, first->t_ns, "first answer of %s as a writable primary", who);
+}
+
+/* Of the primary's Service alone: one that ever had two addresses at once is of all. */
+static bool of_primary(const struct evidence *ev, const char *name)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < ev->nendpoints; i++)
+		if (!strcmp(ev->endpoints[i].name, name) && ev->endpoints[i].naddrs > most)
+			most = ev->endpoints[i].naddrs;
+	return most == 1;
 }
 
 /* Did this object of the Endpoints gain the new primary's address? */
@@ -212,7 +235,7 @@ static bool gained(const struct story *s, size_t i)
 {
 	const struct endpoints_seen *all = s->ev->endpoints, *e = &all[i];
 
-	if (!*s->ip || e->naddrs > ADDRESSES_MAX || !endpoints_hold(e, s->ip))
+	if (!*s->ip || !endpoints_hold(e, s->ip) || !of_primary(s->ev, e->name))
 		return false;
 	while (i--)
 		if (!strcmp(all[i].name, e->name))
@@ -250,19 +273,28 @@ static void group_elected(const struct story *s, struct milestones *m)
 		mysql_count_from(s->ev, s->fault, s->suspected, &m->window);
 }
 
-static void another_leads(const struct story *s, const struct prediction *p, struct milestones *m)
+/* It may choose the one that was there before, when that has most. */
+static bool by_runbook(const struct story *s, struct milestones *m)
 {
-	const char *before = s->before->member, *after = s->after->member;
 	struct my_told t;
 
+	if (!told(s, NULL, "promoted", "member", s->after->member, &t))
+		return false;
+	mechanism_tell(m, "replica promoted", "the runbook promoted %s%s, epoch %lld", s->after->member,
+		       s->moved ? "" : ", which was the primary before", (long long)json_i64(t.o, "epoch", 0));
+	my_told_free(&t);
+	if (s->suspected)
+		mysql_count_from(s->ev, s->fault, s->suspected, &m->window);
+	return true;
+}
+
+static void another_leads(const struct story *s, const struct prediction *p, struct milestones *m)
+{
+	const char *before = s->old, *after = s->after->member;
+
 	if (!s->group) {
-		mechanism_tell(m, "replica promoted", "%s leads instead of %s", after, before);
-		if (s->suspected)
-			mysql_count_from(s->ev, s->fault, s->suspected, &m->window);
-		if (told(s, NULL, "promoted", "member", after, &t)) {
-			why_add(m->why_mechanism, "; the runbook promoted it, epoch %lld", (long long)json_i64(t.o, "epoch", 0));
-			my_told_free(&t);
-		}
+		if (!by_runbook(s, m))
+			mechanism_tell(m, "replica promoted", "%s leads instead of %s", after, before);
 		return;
 	}
 	if (prediction_has(p, "primary leaves") && !s->suspected)
@@ -270,6 +302,19 @@ static void another_leads(const struct story *s, const struct prediction *p, str
 			       before);
 	else
 		group_elected(s, m);
+}
+
+static void no_majority(const struct story *s, struct milestones *m)
+{
+	struct my_told t;
+
+	mechanism_tell(m, "majority returns", "%s saw no majority of the group for %.1f s", s->old,
+		       in_s(s->first_ack - s->minority->t_ns));
+	if (told(s, s->old, "forcing", NULL, NULL, &t)) {
+		why_add(m->why_mechanism, "; it was forced to go on without the others, %.1f s before",
+			in_s(s->first_ack - t.t_ns));
+		my_told_free(&t);
+	}
 }
 
 /* How the old primary's wait for acknowledgements ended, when a replica was hit. */
@@ -282,6 +327,8 @@ static void of_replica(const struct story *s, const struct prediction *p, struct
 	    my_log_code(s->ev, who, "MY-011155", s->injected, s->seen_until, &line))
 		mechanism_tell(m, "semi-sync falls back", "error log of %s: semi-synchronous replication was switched off %.1f s after the fault (MY-011155)",
 			       who, in_s(line.t_ns - s->injected));
+	else if (s->minority)
+		no_majority(s, m);
 	else if (p->n)
 		mechanism_tell(m, p->mech[0].name, "%s is still the primary", who);
 }
@@ -292,6 +339,8 @@ static void same_leads(const struct story *s, const struct prediction *p, struct
 	const char *role = fault_role(s->fault);
 	bool over = s->fault->does.lasts && s->fault->healed_ns && s->fault->healed_ns <= s->seen_until;
 
+	if (by_runbook(s, m))
+		return;
 	if (!strcmp(role, "replica"))
 		of_replica(s, p, m);
 	else if (s->restarted && !(over && !prediction_has(p, "same member restarts")))
@@ -309,6 +358,7 @@ void mysql_explain(const struct evidence *ev, const struct fault_record *fault, 
 	if (!m->first_ack || !s.injected || !primaries(&s, m))
 		return;
 	restart(&s);
+	minority(&s);
 	detected(&s, m);
 	elected(&s, m);
 	promoted(&s, m);

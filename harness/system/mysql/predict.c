@@ -45,10 +45,12 @@
 #define SUSPECT S(5)       /* gcs_xcom: a member's silence until it is suspected */
 #define SWEEP (15 * NS_PER_S) /* gcs_xcom_control_interface.cc: SUSPICION_PROCESSING_THREAD_PERIOD */
 #define ELECT S(2)         /* allowance: a view, an election, super_read_only off */
+#define FORCE S(65)        /* allowance: group_replication_force_members (60 s were seen) */
 #define ASK S(5)           /* allowance: clients time out and ask the members who is primary */
 #define DISK_LOOK S(60)    /* a server that waits for room looks once a minute */
 
 #define DETECTION "MySQL Reference Manual: Responses to Failure Detection and Network Partitioning; gcs_xcom_control_interface.cc"
+#define QUORUM "MySQL Reference Manual: Handling a Network Partition and Loss of Quorum"
 #define SINGLE "MySQL Reference Manual: Single-Primary Mode"
 #define CONTROLLER "mysql-failover-" /* so its pods are called */
 #define RUNBOOK "the runbook's settings: detector_timeout, fence_timeout, apply_timeout"
@@ -353,13 +355,35 @@ static void disk_full(struct prediction *p, const struct rules *r, const struct 
 
 /* ---- a replica ---- */
 
+/* Who comes back by starting anew is in no group, and who is left has no majority to let it
+ * in: somebody has to force the group to go on without the others. */
+static void majority_returns(struct prediction *p, const struct rules *r)
+{
+	int64_t start = r->takeover.starts ? ALLOW_NODE_BOOT + RECOVERY + FORCE : 0;
+	int64_t hi = r->takeover.by_ns + start + ELECT + ASK;
+
+	if (r->takeover.never) {
+		prediction_note(p, "No majority of the group was left as long as the faults lasted: writes hang%s.",
+				r->majority_timeout ? " until unreachable_majority_timeout, then fail" : "");
+		return;
+	}
+	prediction_add(p, "majority returns", r->takeover.from_ns, hi, QUORUM,
+		       "no majority of the group was left until %.1f s after the fault%s; allowed: %.0f s for the view, %.0f s until clients have asked: %.1f to %.1f s",
+		       in_s(r->takeover.by_ns),
+		       start ? "; those who start again are in no group, and the one that is left has to be forced to go on without them (50 s allowed until they answer, 65 s for the forcing)" :
+		       "", in_s(ELECT), in_s(ASK), in_s(r->takeover.from_ns), in_s(hi));
+}
+
 static void of_group(struct prediction *p, const struct rules *r)
 {
 	int64_t hi = SUSPECT + LOOK + ELECT;
 
-	prediction_add(p, "group goes on", 0, hi, DETECTION,
-		       "a majority is left and commits go on; what the one that is gone had to say is waited for until it is suspected, %.0f s at most (allowed), and it is expelled after %.0f s",
-		       in_s(hi), in_s(r->expelled));
+	if (r->takeover.hindered)
+		majority_returns(p, r);
+	else
+		prediction_add(p, "group goes on", 0, hi, DETECTION,
+			       "a majority is left and commits go on; what the one that is gone had to say is waited for until it is suspected, %.0f s at most (allowed), and it is expelled after %.0f s",
+			       in_s(hi), in_s(r->expelled));
 }
 
 static void replica(struct prediction *p, const struct rules *r, const struct fault_record *fault)

@@ -138,7 +138,7 @@ static inline void keep_log(struct tale *t, const char *member, const char *cont
 static inline void tale_tell(struct tale *t, int64_t first_ack)
 {
 	evidence_make(t->events, 0, fault_effects, &t->ev);
-	assert_int_equal(t->ev.nfaults, 1);
+	assert_true(t->ev.nfaults >= 1);
 	model_mysql.predict(&t->ev, &t->ev.faults[0], &t->p);
 	for (size_t i = 0; i < t->p.n; i++) {
 		assert_true(t->p.mech[i].lo_ns >= 0 && t->p.mech[i].lo_ns <= t->p.mech[i].hi_ns);
