@@ -85,7 +85,6 @@ struct probe *mysql_probe_new(const struct access *acc, const struct member *m)
 	my_login_from(&p->login, acc, "probe_user", "probe_password");
 	p->source = p->login;
 	mem_copy_str(p->login.host, sizeof(p->login.host), m->host);
-	/* A member of its own port, where several share a machine. */
 	return p;
 }
 
