@@ -60,28 +60,51 @@ int kube_engine_job_start(struct engine *en, const char *cron_job, const char *n
 	return r;
 }
 
+/* In the order in which they run: where one before them has failed, the others never do. */
+static const char *const containers[] = {"status.initContainerStatuses", "status.containerStatuses"};
+
 /* The container that ended last: in place, or for good. */
 static const cJSON *ended(const cJSON *pod)
 {
 	const cJSON *c, *last = NULL;
 
-	cJSON_ArrayForEach(c, json_path(pod, "status.containerStatuses")) {
-		const cJSON *t = json_path(c, "state.terminated");
+	for (size_t i = 0; i < ARRAY_LEN(containers); i++) {
+		cJSON_ArrayForEach(c, json_path(pod, containers[i])) {
+			const cJSON *t = json_path(c, "state.terminated");
 
-		if (!t)
-			t = json_path(c, "lastState.terminated");
-		if (t && (!last || strcmp(json_str(t, "finishedAt", ""), json_str(last, "finishedAt", "")) >= 0))
-			last = t;
+			if (!t)
+				t = json_path(c, "lastState.terminated");
+			if (t && (!last || strcmp(json_str(t, "finishedAt", ""), json_str(last, "finishedAt", "")) >= 0))
+				last = t;
+		}
 	}
 	return last;
+}
+
+/* Of each container that has run. */
+static void add_logs(struct kube *k, const cJSON *pod, struct buf *log)
+{
+	const cJSON *c;
+
+	for (size_t i = 0; i < ARRAY_LEN(containers); i++) {
+		cJSON_ArrayForEach(c, json_path(pod, containers[i])) {
+			struct err unread = {0};
+			struct buf b = {0};
+
+			if ((json_path(c, "state.terminated") || json_path(c, "state.running") ||
+			     json_path(c, "lastState.terminated")) &&
+			    kube_engine_logs((struct engine *)k, kube_meta(pod, "name"), json_str(c, "name", ""), false,
+					     LOG_LINES, &b, &unread) == 0)
+				buf_add(log, buf_cstr(&b), b.len);
+			buf_free(&b);
+		}
+	}
 }
 
 static void add_pod(struct kube *k, const cJSON *pod, cJSON *out, struct buf *log, const cJSON **last)
 {
 	cJSON *o = cJSON_CreateObject();
 	const cJSON *t = ended(pod);
-	struct err unread = {0};
-	struct buf b = {0};
 
 	json_set_str(o, "name", kube_meta(pod, "name"));
 	json_set_str(o, "phase", json_str(json_get(pod, "status"), "phase", ""));
@@ -92,9 +115,7 @@ static void add_pod(struct kube *k, const cJSON *pod, cJSON *out, struct buf *lo
 	json_push(out, o);
 	if (t && (!*last || strcmp(json_str(t, "finishedAt", ""), json_str(*last, "finishedAt", "")) >= 0))
 		*last = t;
-	if (kube_engine_logs((struct engine *)k, kube_meta(pod, "name"), "", false, LOG_LINES, &b, &unread) == 0)
-		buf_add(log, buf_cstr(&b), b.len);
-	buf_free(&b);
+	add_logs(k, pod, log);
 }
 
 static int add_pods(struct kube *k, const cJSON *job, cJSON *out, struct err *e)

@@ -46,8 +46,9 @@ static bool no_account(void *arg, const char *token, const char **ns, const char
 static int read_log(void *arg, const char *ns, const char *pod, const char *container, bool previous, int lines,
 		    bool times, struct buf *out, struct err *e)
 {
-	(void)arg, (void)ns, (void)container, (void)previous, (void)lines, (void)times, (void)e;
-	buf_fmt(out, "%s was here\n", pod);
+	(void)arg, (void)ns, (void)previous, (void)lines, (void)times, (void)e;
+	buf_fmt(out, "%s%s%s was here\n", strcmp(container, "main") ? container : "", strcmp(container, "main") ? " of " : "",
+		pod);
 	return 0;
 }
 
@@ -255,6 +256,24 @@ static void one_that_succeeded_after_a_restart(void **state)
 	cJSON_Delete(out);
 }
 
+/* What comes before the containers can fail as well, and then they never run. */
+static void what_comes_before_the_containers(void **state)
+{
+	cJSON *out;
+
+	start(*state);
+	has_status(*state, "{\"conditions\":[{\"type\":\"Failed\",\"status\":\"True\",\"reason\":\"BackoffLimitExceeded\"}]}");
+	put_pod(*state, "backup-run-1-a", "Failed",
+		"{\"name\":\"main\",\"state\":{\"waiting\":{\"reason\":\"PodInitializing\"}}}],\"initContainerStatuses\":[{"
+		"\"name\":\"fetch\",\"state\":{\"terminated\":{\"exitCode\":0,\"finishedAt\":\"2026-01-01T00:00:07Z\"}}},"
+		"{\"name\":\"dump\",\"state\":{\"terminated\":{\"exitCode\":64,\"reason\":\"Error\","
+		"\"finishedAt\":\"2026-01-01T00:00:09Z\"}}}");
+	out = look(*state, false);
+	assert_int_equal(json_i64(out, "exit", -1), 64);
+	assert_string_equal(json_str(out, "log", ""), "fetch of backup-run-1-a was here\ndump of backup-run-1-a was here\n");
+	cJSON_Delete(out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -263,6 +282,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(it_runs_until_a_condition_says_so, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_failed_one_tells_its_reason_and_the_last_exit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(one_that_succeeded_after_a_restart, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_comes_before_the_containers, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
