@@ -183,7 +183,8 @@ static void draw_dual(struct page *p, const struct lanes *l, size_t me, int y)
 static void draw_lag(struct page *p, const struct lanes *l, const struct lane *lane,
 		     int64_t worst, int y)
 {
-	int64_t before = 0, scale = l->max_lag, least = l->lag_in_tx ? LAG_SCALE_MIN_TX : LAG_SCALE_MIN_BYTES;
+	int64_t least = l->lag_in_tx ? LAG_SCALE_MIN_TX : LAG_SCALE_MIN_BYTES;
+	int64_t before = 0, scale = l->max_lag;
 	bool open = false;
 
 	if (scale < least)
