@@ -136,7 +136,7 @@ $(BUILD)/test/failpoints/failpoints_test: LDLIBS += -Wl,--wrap=ferror,--wrap=clo
 
 # Every day: all unit tests, and whole runs against the memory system.
 test: unit
-unit: $(BUILD)/ordeal $(TESTS)
+unit: $(BUILD)/ordeal $(TESTS) build/mysql
 	ORDEAL_HOME=$(CURDIR) ORDEAL=$(CURDIR)/$(BUILD)/ordeal CMOCKA_MESSAGE_OUTPUT=TAP \
 		prove --timer -e harness/test/lib/tap.sh $(TESTS) $(if $(SAN),,$(SCRIPTS))
 
