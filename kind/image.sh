@@ -64,7 +64,7 @@ program=$(sed -n 's/^# Context: //p' "$recipe/Dockerfile")
 made=
 if [ -n "$program" ]; then made=$(basename "$("$REPO_DIR/$program" --where)"); fi
 # What its Dockerfile stands on: our Debian, or MySQL's.
-base=base-image
+base='base-image'
 if grep -q '^FROM ordeal/mysql-root:' "$recipe/Dockerfile"; then base=mysql-root; fi
 hash=$(hash_of "$(basename "$("$KIND_DIR/build/$base.sh" --where)")" "$(hash_of_dir "$recipe")" "$(hash_of_dir "$context")"${made:+ "$made"})
 lock "$name"
