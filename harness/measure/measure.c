@@ -274,6 +274,7 @@ void measure_scenario(const struct history *h, const struct evidence *ev, struct
 	standstills_make(&main, out);
 	v.stood = main.stood = out->stood;
 	v.nstood = main.nstood = out->nstood;
+	outage_before_make(&main, &b, out->end_ns, &out->before);
 	for (i = 0; i < out->nfaults; i++) {
 		outage_parts_make(&v, &main, &b, out->end_ns, &out->faults[i]);
 		served_make(&v, &out->faults[i]);

@@ -252,6 +252,7 @@ struct measured {
 	struct fault_seen *faults;
 	size_t nfaults;
 	struct outage *worst;       /* of the faults', NULL when none */
+	struct outage before;       /* that no fault was there for: up to the first one, or the end */
 	struct loss loss;
 	int64_t redundant_ns, lag_zero_ns; /* worst of the faults' */
 	const struct fault_seen *slowest;  /* whose recovery that is; NULL: none */

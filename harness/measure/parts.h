@@ -77,6 +77,9 @@ void faults_make(const struct view *v, struct measured *m);
 void outage_make(const struct view *v, const struct baseline *b, int64_t end_ns,
 		 const struct fault_seen *f, struct outage *out);
 
+/* The longest one before the first fault; where there is none, of the whole load. */
+void outage_before_make(const struct view *v, const struct baseline *b, int64_t end_ns, struct outage *out);
+
 /* Fills f->outage, outage_of and parts. `v` has all operations, `main` (and
  * its baseline) those of group 0. */
 void outage_parts_make(const struct view *v, const struct view *main, const struct baseline *b,

@@ -168,7 +168,11 @@ static void outages(struct arena *a, struct findings *f, const struct scenario_r
 	for (size_t i = 0; i < s->m->nfaults; i++)
 		if (&s->m->faults[i].outage == o)
 			worst = &s->m->faults[i];
-
+	if (story_before(s->m)) {
+		x = add(f, FINDING_DOWN_BEFORE, s, story_before_words(a, s->m));
+		x->lo_ns = s->m->before.lo_ns;
+		x->hi_ns = s->m->before.ended ? s->m->before.hi_ns : -1;
+	}
 	if (!worst || !o->any)
 		return;
 	if (s->m->noise.too_noisy || worst->noise[NOISE_OUTAGE].too_noisy) {
@@ -332,6 +336,8 @@ static const char *clause(struct arena *a, const struct run_report *run, const s
 	case FINDING_OUTAGE:
 		return arena_fmt(a, "writes were down for up to %s (%s)", text_duration(v->hi_ns).s,
 				 scenario_words(a, v->scenario));
+	case FINDING_DOWN_BEFORE:
+		return arena_fmt(a, "writes were down without a fault%s", where(a, run, v, n));
 	case FINDING_READS_DOWN:
 		return arena_fmt(a, "reads were down for up to %s (%s)", text_duration(v->hi_ns < 0 ? v->lo_ns : v->hi_ns).s,
 				 scenario_words(a, v->scenario));
@@ -375,7 +381,8 @@ static size_t measured(const struct run_report *run, size_t *kept, size_t *up)
 			continue;
 		n++;
 		*kept += absent(s, EXPECT_LOST) && !m->loss.lost && !m->loss.maybe_lost;
-		*up += absent(s, EXPECT_OUTAGE) && m->worst && !m->worst->any && !client_down(m);
+		*up += absent(s, EXPECT_OUTAGE) && m->worst && !m->worst->any && !m->before.any &&
+		       !client_down(m);
 	}
 	return n;
 }

@@ -22,6 +22,7 @@
 	X(NOT_BACK, "not_back") /* writes did not come back */ \
 	X(CLIENT_DOWN, "client_down") /* a few clients, for certainly longer than all together */ \
 	X(OUTAGE, "outage") \
+	X(DOWN_BEFORE, "down_before") /* writes, while no fault was there */ \
 	X(READS_DOWN, "reads_down") /* for certainly longer than writes */ \
 	X(NOT_SERVED, "not_served") /* more than the time without writes tells */ \
 	X(NOT_REDUNDANT, "not_redundant") /* redundancy was not seen again */ \

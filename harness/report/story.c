@@ -229,6 +229,8 @@ const char *story_scenario(struct arena *a, const struct scenario_report *s)
 	} else {
 		say_outage(&b, a, s);
 		say_minority(&b, a, m);
+		if (story_before(m))
+			buf_fmt(&b, "; %s", story_before_words(a, m));
 		story_served(&b, a, m);
 		say_loss(&b, &m->loss);
 		say_recovery(&b, m);

@@ -48,6 +48,10 @@ const char *story_bad_words(struct arena *a, const struct served_row *r);
  * the outage, and more often refused than bad luck makes. And a clause about them. */
 bool story_client(const struct fault_seen *f);
 const char *story_client_words(struct arena *a, const struct fault_seen *f);
+/* Whether writes were certainly down for some time before there was any fault. And a
+ * clause about it. */
+bool story_before(const struct measured *m);
+const char *story_before_words(struct arena *a, const struct measured *m);
 /* Adds " (5 times, 20.0 s in all)" where an outage came in several pieces. */
 void story_times(struct buf *b, const struct outage *o);
 /* Adds what reads met, and how much was served, where that is worth a word. */

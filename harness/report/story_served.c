@@ -25,6 +25,21 @@ void story_times(struct buf *b, const struct outage *o)
 		text_duration(o->down.ended ? o->down.hi_ns : o->down.lo_ns).s);
 }
 
+bool story_before(const struct measured *m)
+{
+	return m->before.any && m->before.lo_ns > 0 && !m->calm_noise.too_noisy;
+}
+
+const char *story_before_words(struct arena *a, const struct measured *m)
+{
+	bool fault = false;
+
+	for (size_t i = 0; i < m->nfaults; i++)
+		fault = fault || m->faults[i].rec->injected_ns;
+	return arena_fmt(a, "writes were down for %s %s", story_outage(a, &m->before),
+			 fault ? "before the fault" : "without a fault");
+}
+
 const struct partial_outage *story_reads(const struct fault_seen *f)
 {
 	const struct partial_outage *worst = NULL;

@@ -33,6 +33,8 @@ enum {
 	FAILED_FEW = 2,
 	FAILED_GAPS = 2,       /* what one failed write joins */
 	SLOW_UNKNOWN_MS = 1000,
+	BEFORE_MS = 1000,      /* before a fault, longer than this, and ... */
+	BEFORE_GAPS = 3,       /* ... than so many of the usual ones, is never usual */
 };
 
 struct gaps {
@@ -311,6 +313,28 @@ void outage_make(const struct view *v, const struct baseline *b, int64_t end_ns,
 	if (!o->ended || o->up_hi > w.to)
 		o->met = f->next;
 	client_gaps(v, &span, end_ns, o);
+}
+
+/* The longest time down that begins while no fault was there, and of it what was over
+ * by then. Also when the baseline has as many of them as to be usual. */
+void outage_before_make(const struct view *v, const struct baseline *b, int64_t end_ns, struct outage *o)
+{
+	const struct fault_record none = { .injected_ns = v->nops ? v->ops[0]->t_invoke : 0 };
+	const struct fault_seen nothing = { .rec = &none, .window_end_ns = b->until_ns };
+	struct baseline most = *b;
+
+	if (b->gap_p99_ns >= 0 && most.gap_limit_ns > BEFORE_MS * NS_PER_MS)
+		most.gap_limit_ns = BEFORE_GAPS * b->gap_p99_ns > BEFORE_MS * NS_PER_MS ?
+			BEFORE_GAPS * b->gap_p99_ns : BEFORE_MS * NS_PER_MS;
+	outage_make(v, &most, end_ns, &nothing, o);
+	if (!o->any || o->up_hi <= b->until_ns)
+		return;
+	o->ended = true;
+	o->up_hi = b->until_ns;
+	if (o->up_lo > b->until_ns)
+		o->up_lo = b->until_ns;
+	o->lo_ns = gap_certain(v, o);
+	o->hi_ns = o->up_hi - o->down_lo;
 }
 
 bool outage_downer(const struct outage *o, const struct outage *than)

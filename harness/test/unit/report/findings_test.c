@@ -101,8 +101,10 @@ static void nothing_lost(void **state)
 	report_room_close(&r);
 }
 
-/* From 10 s after the outage on nobody answers one client, and all others are served. */
-static void silence(const struct report_room *r, uint32_t process, int64_t from_ns)
+enum { ALL = UINT16_MAX };
+
+/* Within (from, to) nobody answers one client, or ALL of them. */
+static void silence(const struct report_room *r, uint32_t process, int64_t from_ns, int64_t to_ns)
 {
 	char path[160], line[OP_LINE_MAX];
 	struct history h = {0};
@@ -115,7 +117,7 @@ static void silence(const struct report_room *r, uint32_t process, int64_t from_
 	for (size_t i = 0; i < h.n; i++) {
 		struct op *op = &h.ops[i];
 
-		if (op->process == process && op->t_invoke > from_ns) {
+		if ((op->process == process || process == ALL) && op->t_invoke > from_ns && op->t_invoke < to_ns) {
 			op->outcome = OP_INFO;
 			op_error_set(op, OP_ERR_TIMEOUT, "no answer in time");
 		}
@@ -155,7 +157,7 @@ static void one_client(void **state)
 	result = report_room_json(&r, "result.json");
 	assert_null(finding(json_get(result, "findings"), "client_down"));
 	cJSON_Delete(result);
-	silence(&r, 5, last_up_ns(&r) + NS_PER_S);
+	silence(&r, 5, last_up_ns(&r) + NS_PER_S, INT64_MAX);
 	report_room_again(&r);
 	result = report_room_json(&r, "result.json");
 	f = finding(json_get(result, "findings"), "client_down");
@@ -166,6 +168,39 @@ static void one_client(void **state)
 			       "to the end, for more than "));
 	has(&r, "report.tap", "#   client_down: 1 of ");
 	has(&r, "report.html", " clients was down while others were served");
+	cJSON_Delete(result);
+	report_room_close(&r);
+}
+
+/* What was down while no fault was there is told like any other outage. */
+static void down_before(void **state)
+{
+	struct report_room r;
+	struct history h = {0};
+	struct err e = {0};
+	const cJSON *f;
+	char path[160];
+	cJSON *result;
+	int64_t t;
+
+	(void)state;
+	report_room_open(&r, RUN_KILL);
+	result = report_room_json(&r, "result.json");
+	assert_null(finding(json_get(result, "findings"), "down_before"));
+	cJSON_Delete(result);
+	snprintf(path, sizeof(path), "%s/history.jsonl", r.dir);
+	assert_int_equal(history_read(path, &h, &e), 0);
+	t = h.ops[0].t_intended;
+	history_free(&h);
+	silence(&r, ALL, t + 3 * NS_PER_S, t + 7 * NS_PER_S);
+	report_room_again(&r);
+	result = report_room_json(&r, "result.json");
+	f = finding(json_get(result, "findings"), "down_before");
+	assert_non_null(f);
+	assert_true(json_num(f, "lo_ms", 0) > 3500 && json_num(f, "hi_ms", 0) < 4500);
+	assert_non_null(strstr(json_str(result, "headline", ""), "; writes were down for 4."));
+	assert_non_null(strstr(json_str(result, "headline", ""), " before the fault"));
+	has(&r, "report.tap", " before the fault; ");
 	cJSON_Delete(result);
 	report_room_close(&r);
 }
@@ -222,7 +257,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(harm_comes_first), cmocka_unit_test(passing_is_not_all),
-		cmocka_unit_test(nothing_lost), cmocka_unit_test(not_standing),
+		cmocka_unit_test(nothing_lost), cmocka_unit_test(down_before),
+		cmocka_unit_test(not_standing),
 		cmocka_unit_test(broken), cmocka_unit_test(all_skipped), cmocka_unit_test(one_client),
 	};
 
