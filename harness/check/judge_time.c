@@ -103,7 +103,7 @@ static enum verdict predicted(const struct fault_seen *f, bool watched)
 	const struct outage *o = &f->outage;
 	const struct rule_window *w = &o->m.window;
 
-	if (!p->known)
+	if (!p->known || p->assumed)
 		return VERDICT_UNKNOWN;
 	if (!watched && (!o->any || !*o->m.mechanism))
 		return o->lo_ns > p->hi_ns ? VERDICT_FAIL : VERDICT_UNKNOWN;
@@ -133,6 +133,8 @@ static void predicted_words(const struct fault_seen *f, struct judged *r)
 		return;
 	}
 	judged_also(r, "; the rules allow %.0f to %.0f ms", in_ms(f->predicted.lo_ns), in_ms(f->predicted.hi_ns));
+	if (f->predicted.assumed)
+		judged_also(r, " at defaults, and whether those were in force the system did not say");
 	if (!o->any || !o->ended)
 		return;
 	if (!*o->m.mechanism)

@@ -56,6 +56,7 @@ struct prediction {
 	int64_t lo_ns, hi_ns; /* spans the mechanisms that race */
 	struct mechanism mech[6];
 	size_t n;
+	bool assumed; /* a setting that it rests on was not told: the window is none of this system's */
 	char note[500];
 };
 

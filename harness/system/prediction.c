@@ -189,6 +189,7 @@ void prediction_assume(struct assumed *a, const char *name)
 
 void prediction_note_assumed(struct prediction *p, const struct assumed *a, const char *whose)
 {
+	p->assumed = *a->names;
 	if (*a->names)
 		prediction_note(p, "Not reported, taken at %s default: %s.", whose, a->names);
 }

@@ -90,6 +90,14 @@ static void test_within_predicted(void **state)
 	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
 	assert_true(t.j->limit == 30000);
 	assert_non_null(strstr(t.j->why, "which may take 15000 to 30000 ms (counted from x)"));
+	/* Counted with what nobody told it is no window of this system, for a failure neither. */
+	t.fault.predicted.assumed = true;
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "at defaults, and whether those were in force the system did not say"));
+	ms->window.lo_ns = 21 * SEC;
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
+	t.fault.predicted.assumed = false;
+	ms->window.lo_ns = 15 * SEC;
 	t.fault.outage.running = true; /* before the fault */
 	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
 	t.fault.outage.running = false;
