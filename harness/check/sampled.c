@@ -213,6 +213,13 @@ static int64_t uncovered(const struct times *ts, int64_t from, int64_t *to)
 	return INT64_MAX;
 }
 
+/* Who lets nobody in is no primary, and who answers is what it says; without a word of
+ * its role it may be anything. */
+static bool says_what_it_is(const struct sample *s)
+{
+	return s->closed || (s->ok && s->role != ROLE_UNKNOWN);
+}
+
 static bool heard(const struct evidence *ev, const struct measured *m, const char *member, int64_t from,
 		  int64_t to, char *why, size_t size)
 {
@@ -224,7 +231,7 @@ static bool heard(const struct evidence *ev, const struct measured *m, const cha
 	for (size_t i = 0; i <= ev->nsamples && since == INT64_MAX; i++) {
 		const struct sample *s = i < ev->nsamples ? &ev->samples[i] : NULL;
 
-		if (s && (strcmp(s->member, member) || !(s->ok || s->closed) || s->t_ns < from || s->t_ns > to))
+		if (s && (strcmp(s->member, member) || !says_what_it_is(s) || s->t_ns < from || s->t_ns > to))
 			continue;
 		until = s ? sample_asked(s) : to;
 		since = uncovered(&ts, last, &until);
