@@ -14,7 +14,10 @@
  * well, and so does one that a mechanism ended which no rule foresaw, because
  * then the rules were not what happened. */
 
-enum { UNASKED_MS = 500 }; /* answers come more often than that */
+enum {
+	UNASKED_MS = 500,    /* answers come more often than that */
+	SEEN_LATE_MS = 1000, /* an effect is looked for more often */
+};
 
 static const struct fault_seen *wanted_fault(const struct judging *j)
 {
@@ -211,6 +214,14 @@ static int64_t apart_lo(const struct judging *j, const struct fault_seen *f)
 	return f->rec->effective_ns ? j->m->end_ns - f->rec->effective_ns - f->redundant_unasked_ns : 0;
 }
 
+/* It took effect when that was seen, or sooner: as soon as it was injected. */
+static int64_t seen_late(const struct fault_record *rec)
+{
+	bool late = rec->injected_ns && rec->effective_ns > rec->injected_ns;
+
+	return late ? rec->effective_ns - rec->injected_ns : 0;
+}
+
 static enum verdict recovered(const struct judging *j, const struct fault_seen *f)
 {
 	/* Not within the limit is certain only when we watched for that long. */
@@ -219,7 +230,7 @@ static enum verdict recovered(const struct judging *j, const struct fault_seen *
 	char why[300];
 
 	watched = f->redundant_ns >= 0 && watched_on(j, EXPECT_RECOVERY, f, why, sizeof(why));
-	return judging_within(j, lo, watched ? told(f->redundant_ns, f->told_te_ns) : INFINITY);
+	return judging_within(j, lo, watched ? told(f->redundant_ns + seen_late(f->rec), f->told_te_ns) : INFINITY);
 }
 
 static void recovered_words(const struct judging *j, const struct fault_seen *f, struct judged *r)
@@ -233,6 +244,9 @@ static void recovered_words(const struct judging *j, const struct fault_seen *f,
 		judged_as(r, r->verdict, "redundancy was not back within the %.0f ms that were watched%s%s",
 			  in_ms(watched > 0 ? watched : 0),
 			  *f->redundant_why ? ": " : "", f->redundant_why);
+	if (f->redundant_ns >= 0 && seen_late(f->rec) > SEEN_LATE_MS * NS_PER_MS)
+		judged_also(r, "; what it did was seen %.0f ms after it was injected, so it may have taken %.0f ms",
+			    in_ms(seen_late(f->rec)), in_ms(f->redundant_ns + seen_late(f->rec)));
 	if (f->apart_before)
 		judged_also(r, "; they did not when it was injected");
 	if (f->redundant_unasked_ns > UNASKED_MS * NS_PER_MS)

@@ -149,6 +149,13 @@ static void test_recovery(void **state)
 			 VERDICT_PASS);
 	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "19"))->verdict, VERDICT_FAIL);
 	t.fault.apart_before = false;
+	/* The effect was seen late, and may have been there since the injection. */
+	t.rec.injected_ns -= 5 * SEC;
+	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "24"))->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "5000 ms after it was injected, so it may have taken 25000 ms"));
+	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "26"))->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("recovery", "19"))->verdict, VERDICT_FAIL);
+	t.rec.injected_ns += 5 * SEC;
 	t.m.redundant_ns = t.fault.redundant_ns = -1;
 	mem_copy_str(t.fault.redundant_why, sizeof(t.fault.redundant_why), "m-2 does not answer");
 	/* 90 s were watched. */
