@@ -27,6 +27,7 @@
 
 enum {
 	CALLS_MS = 1000,  /* a client may be free and unasked for so long, besides its deadline */
+	EARLY_MS = 1000,  /* the driver and an agent tell the same instant so far apart, as whole.c has it */
 	CALLS_DUE = 10, KIND_DUE = 20, /* ... or for so many operations' time, where few are due; so many of a kind */
 };
 
@@ -388,6 +389,29 @@ static void not_whole(const struct gate *g, struct judged *r)
 	overrule(r, VERDICT_UNKNOWN, because);
 }
 
+/* No effect comes before its cause, and what is there at the end is read after it: where
+ * the events tell otherwise by more than clocks are apart, no time in them counts. */
+static bool possible(const struct gate *g, const struct judging *j, enum expect_metric metric, char *why, size_t size)
+{
+	const struct final_seen *final = g->ev->final;
+
+	for (size_t i = 0; i < g->ev->nfaults; i++) {
+		const struct fault_record *f = &g->ev->faults[i];
+		int64_t early = f->effective_ns ? f->injected_ns - f->effective_ns - f->te_ns : 0;
+
+		if (early <= EARLY_MS * NS_PER_MS)
+			continue;
+		snprintf(why, size, "fault %.60s is said to have taken effect %.1f s before it was injected", f->id, in_s(early));
+		return false;
+	}
+	if (!final || !g->ncalls || !judging_final(j, metric) ||
+	    g->calls[g->ncalls - 1].t_ns - final->t_ns <= EARLY_MS * NS_PER_MS)
+		return true;
+	snprintf(why, size, "the final read is said to have been made %.1f s before the last operation was called",
+		 in_s(g->calls[g->ncalls - 1].t_ns - final->t_ns));
+	return false;
+}
+
 /* What any measured verdict stands on, failures too. */
 static void ground(const struct gate *g, const struct judging *j, enum expect_metric metric, struct judged *r)
 {
@@ -401,6 +425,8 @@ static void ground(const struct gate *g, const struct judging *j, enum expect_me
 		overrule(r, VERDICT_UNKNOWN, why);
 	} else if (g->ev->incomplete) {
 		not_whole(g, r);
+	} else if (!possible(g, j, metric, why, sizeof(why))) {
+		overrule(r, VERDICT_UNKNOWN, why);
 	} else if (judging_final(j, metric) && !evidence_final_sound(g->ev, why, sizeof(why))) {
 		snprintf(because, sizeof(because), "the final read cannot be relied on: %.300s", why);
 		overrule(r, VERDICT_UNKNOWN, because);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "check/check.h"
 #include "test/lib/trial.h"
@@ -231,10 +232,42 @@ static void test_interrupted_run(void **state)
 	trial_end(&t);
 }
 
+static void move(struct trial *t, const char *kind, const char *state, int64_t t_ns)
+{
+	cJSON *e;
+
+	cJSON_ArrayForEach(e, t->events)
+		if (!strcmp(json_str(e, "k", ""), kind) && !strcmp(json_str(e, "state", ""), state))
+			json_set_i64(e, "t", t_ns);
+}
+
+/* What cannot have happened in this order did not: no time in it counts, for a failure
+ * neither. */
+static void test_impossible(void **state)
+{
+	static const char lost[] = "[{\"metric\":\"lost\",\"at_most\":0}]";
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	move(&t, "fault", "effective", 5 * SEC);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "fault kill is said to have taken effect 5.0 s before it was injected"));
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "19"))->verdict, VERDICT_UNKNOWN);
+	trial_end(&t);
+	trial_begin(&t);
+	assert_int_equal(trial_judge(&t, lost)->verdict, VERDICT_PASS);
+	move(&t, "final", "", 50 * SEC);
+	assert_int_equal(trial_judge(&t, lost)->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, " s before the last operation was called"));
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_PASS);
+	trial_end(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stands),
+		cmocka_unit_test(test_stands), cmocka_unit_test(test_impossible),
 		cmocka_unit_test(test_stands_not_for_that),
 		cmocka_unit_test(test_stands_of_another),
 		cmocka_unit_test(test_stands_later),
