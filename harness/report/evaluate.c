@@ -76,6 +76,25 @@ static enum verdict scenario_verdict(const struct scenario_report *s)
 	return v;
 }
 
+/* Of the loss, what no verdict may rest on is no figure of a report either: all of it
+ * after a final read that cannot be relied on, and values that no operation sent, where
+ * lines of the history may be missing. */
+static void leave_what_is_known(const struct evidence *ev, struct loss *l)
+{
+	char why[200];
+
+	if (!evidence_counts_ops(ev)) {
+		l->phantom -= l->unsent;
+		l->unsent = 0;
+	}
+	if (!l->known || evidence_final_sound(ev, why, sizeof(why)))
+		return;
+	free(l->writes);
+	cJSON_Delete(l->odd);
+	*l = (struct loss){.of = l->of, .acked = l->acked, .unknown = l->unknown};
+	snprintf(l->why_unknown, sizeof(l->why_unknown), "the final read cannot be relied on: %s", why);
+}
+
 bool scenario_evaluate(const struct history *h, const cJSON *events, int scenario,
 		       struct scenario_report *out)
 {
@@ -92,6 +111,7 @@ bool scenario_evaluate(const struct history *h, const cJSON *events, int scenari
 	measure_scenario(h, out->ev, out->m);
 	judge_scenario(h, out->ev, out->m, &out->judged, &out->njudged);
 	judge_counts(h, out->ev, out->m, &out->counts);
+	leave_what_is_known(out->ev, &out->m->loss);
 	out->verdict = scenario_verdict(out);
 	return true;
 }

@@ -205,6 +205,67 @@ static void down_before(void **state)
 	report_room_close(&r);
 }
 
+static void more_events(const struct report_room *r, const char *line)
+{
+	char path[160];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/events.jsonl", r->dir);
+	f = fopen(path, "a");
+	assert_non_null(f);
+	fprintf(f, "%s\n", line);
+	fclose(f);
+}
+
+/* Where nothing counts the lines of a history, those that are missing are no writes
+ * that nobody sent. */
+static void lines_lost(void **state)
+{
+	struct report_room r;
+	struct buf b = {0};
+	struct err e = {0};
+	char path[160], *from, *to;
+	cJSON *result;
+
+	(void)state;
+	report_room_open(&r, RUN_KILL);
+	report_room_read(&r, "history.jsonl", &b);
+	from = strchr(b.s + b.len / 20, '\n');
+	to = strchr(from + 3000, '\n');
+	memmove(from, to, strlen(to) + 1);
+	snprintf(path, sizeof(path), "%s/history.jsonl", r.dir);
+	assert_int_equal(file_write_atomic(path, b.s, strlen(b.s), &e), 0);
+	buf_free(&b);
+	report_room_again(&r);
+	result = report_room_json(&r, "result.json");
+	assert_null(finding(json_get(result, "findings"), "phantom"));
+	assert_null(strstr(r.tap, "that nobody sent"));
+	cJSON_Delete(result);
+	report_room_close(&r);
+}
+
+/* What had not settled tells of no loss, and of none that was not. */
+static void unsettled(void **state)
+{
+	struct report_room r;
+	const cJSON *loss;
+	cJSON *result;
+
+	(void)state;
+	report_room_open(&r, RUN_KILL);
+	more_events(&r, "{\"t\":1,\"s\":0,\"k\":\"phase\",\"phase\":\"unsettled\",\"detail\":\"pg-2 is away\"}");
+	report_room_again(&r);
+	result = report_room_json(&r, "result.json");
+	loss = json_path(result, "scenarios.0.loss");
+	assert_false(json_bool(loss, "known", true));
+	assert_true(cJSON_IsNull(json_get(loss, "lost")));
+	assert_null(strstr(r.tap, "nothing acknowledged was lost"));
+	assert_non_null(strstr(r.tap, "; whether acknowledged writes were lost is not known: the final read cannot be "
+			       "relied on: the system had not settled before it: pg-2 is away"));
+	cJSON_Delete(result);
+	report_room_close(&r);
+}
+
 static void not_standing(void **state)
 {
 	struct report_room r;
@@ -258,6 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(harm_comes_first), cmocka_unit_test(passing_is_not_all),
 		cmocka_unit_test(nothing_lost), cmocka_unit_test(down_before),
+		cmocka_unit_test(lines_lost), cmocka_unit_test(unsettled),
 		cmocka_unit_test(not_standing),
 		cmocka_unit_test(broken), cmocka_unit_test(all_skipped), cmocka_unit_test(one_client),
 	};
