@@ -5,10 +5,13 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "check/judge.h"
+#include "history/block.h"
 
 /* What lateness, a busy machine and a load that was not sent leave of a
  * verdict. Lost data stays lost, and what the generator itself cannot have made
  * stays a failure. */
+
+enum { UNTOLD_MS = 2000 }; /* it tells every second */
 
 static const struct noise *worse_of(const struct noise *a, const struct noise *b)
 {
@@ -54,6 +57,31 @@ static bool by_waiting(const struct judging *j, const struct judged *r, const st
 	return false;
 }
 
+/* What says how late the load agent was has to say it all along. Only older files and
+ * others' are excused. */
+static bool heartbeat_told(const struct judging *j, char *why, size_t size)
+{
+	int64_t last = j->m->begin_ns;
+
+	if (json_i64(j->ev->run, "format", 1) < BLOCKS_FORMAT)
+		return true;
+	for (size_t i = 0; i <= j->ev->nnoise; i++) {
+		const struct noise_seen *n = i < j->ev->nnoise ? &j->ev->noise[i] : NULL;
+		int64_t from = n ? n->t_ns - n->span_ns : j->m->end_ns;
+
+		if (n && (n->beside || !n->span_ns))
+			continue;
+		if (from - last > UNTOLD_MS * NS_PER_MS) {
+			snprintf(why, size, "nothing tells how late the load agent was for %.1f s, from %.1f s after the load "
+				 "began", in_s(from - last), in_s(last - j->m->begin_ns));
+			return false;
+		}
+		if (n && n->t_ns > last)
+			last = n->t_ns;
+	}
+	return true;
+}
+
 bool judged_noisy(const struct judging *j, enum expect_metric metric, const struct judged *r, char *why,
 		  size_t size)
 {
@@ -66,6 +94,8 @@ bool judged_noisy(const struct judging *j, enum expect_metric metric, const stru
 		return false;
 	if (m->load.not_as_asked && (time || judging_final(j, metric)))
 		snprintf(why, size, "the load was not the one that was asked for: %s", m->load.why);
+	else if (time && !heartbeat_told(j, why, size))
+		return true;
 	else if (time && n->too_noisy && !too_long_anyway(j, r, n))
 		snprintf(why, size, "too noisy: %s", n->why);
 	else if (m->noise.too_noisy && !(n->too_noisy && too_long_anyway(j, r, n)))

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
+#include "history/block.h"
 #include "history/evidence.h"
 
 enum { FRESH_MS = 1000 }; /* an older answer of a member is no answer */
@@ -110,6 +112,11 @@ bool evidence_final_entitled(const struct evidence *ev, char *why, size_t size)
 	why[0] = '\0';
 	if (!ev->final) {
 		snprintf(why, size, "none was made");
+		return false;
+	}
+	/* Only older files, and others', need not say it. */
+	if (!ev->final->nanswerers && json_i64(ev->run, "format", 1) >= BLOCKS_FORMAT) {
+		snprintf(why, size, "it does not say who answered it");
 		return false;
 	}
 	for (size_t i = 0; i < ev->final->nanswerers; i++)

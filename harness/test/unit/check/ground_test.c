@@ -241,6 +241,60 @@ static void move(struct trial *t, const char *kind, const char *state, int64_t t
 			json_set_i64(e, "t", t_ns);
 }
 
+/* A run of today's format: nothing that it always tells may be missing. */
+static void of_today(struct trial *t)
+{
+	*VEC_PUSH(t->h.streams, t->h.nstreams, t->h.streams_alloc) = (struct stream){.ops = (int64_t)t->h.n, .sum = 5,
+										      .ended = true};
+	trial_event(t, "{\"k\":\"run\",\"t\":0,\"format\":2}");
+	trial_event(t, "{\"k\":\"history\",\"t\":101000000000,\"ops\":2000,\"sum\":\"5\"}");
+}
+
+static void heartbeat(struct trial *t, int from_s, int to_s)
+{
+	char e[120];
+
+	for (int s = from_s; s < to_s; s++) {
+		snprintf(e, sizeof(e), "{\"k\":\"noise\",\"t\":%d000000000,\"source\":\"load\",\"span_ms\":1000}", s + 1);
+		trial_event(t, e);
+	}
+}
+
+static void test_heartbeat(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	of_today(&t);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "nothing tells how late the load agent was for 100.0 s"));
+	heartbeat(&t, 0, 30);
+	heartbeat(&t, 35, 100);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "for 5.0 s, from 30.0 s after the load began"));
+	heartbeat(&t, 30, 35);
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_PASS);
+	trial_end(&t);
+}
+
+static void test_who_answered(void **state)
+{
+	static const char lost[] = "[{\"metric\":\"lost\",\"at_most\":0}]";
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	of_today(&t);
+	heartbeat(&t, 0, 100);
+	assert_int_equal(trial_judge(&t, lost)->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "it does not say who answered it"));
+	trial_event(&t, "{\"k\":\"final\",\"t\":101000000001,\"present\":[],\"by\":[{\"addr\":\"1\",\"member\":\"m0\","
+			"\"role\":\"primary\"}]}");
+	assert_int_equal(trial_judge(&t, lost)->verdict, VERDICT_PASS);
+	trial_end(&t);
+}
+
 /* What cannot have happened in this order did not: no time in it counts, for a failure
  * neither. */
 static void test_impossible(void **state)
@@ -268,6 +322,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stands), cmocka_unit_test(test_impossible),
+		cmocka_unit_test(test_heartbeat), cmocka_unit_test(test_who_answered),
 		cmocka_unit_test(test_stands_not_for_that),
 		cmocka_unit_test(test_stands_of_another),
 		cmocka_unit_test(test_stands_later),
