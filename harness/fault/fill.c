@@ -90,7 +90,41 @@ static int open_folder_on(const char *path, int64_t device, const char **name)
 
 static const char *reason(int why)
 {
-	return why == ESTALE ? "its volume is not mounted there now" : strerror(why);
+	switch (why) {
+	case ESTALE:
+		return "its volume is not mounted there now";
+	case EEXIST:
+		return "somebody else put something there that is no plain file with one name";
+	default:
+		return strerror(why);
+	}
+}
+
+/* The fill file, made when it is missing. The volume is the pod's, which may
+ * put a device, a FIFO or a link in its place: nothing is opened before it is
+ * known for a plain file. EEXIST: it is none. */
+static int open_plain(int dir, const char *name, int64_t device)
+{
+	int seen = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), fd, why;
+	char path[40];
+	struct stat st;
+
+	if (seen < 0)
+		return errno != ENOENT ? -1 :
+		       openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", seen);
+	if (fstat(seen, &st)) {
+		fd = -1;
+	} else if (!S_ISREG(st.st_mode) || st.st_nlink != 1 || (int64_t)st.st_dev != device) {
+		fd = -1;
+		errno = EEXIST;
+	} else {
+		fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	}
+	why = errno;
+	close(seen);
+	errno = why;
+	return fd;
 }
 
 int fill_to(const char *path, int64_t device, int percent, struct err *e)
@@ -102,9 +136,9 @@ int fill_to(const char *path, int64_t device, int percent, struct err *e)
 
 	if (dir < 0)
 		return err_set(e, ERR_BROKEN, "cannot open the folder of %s: %s", path, reason(errno));
-	fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = open_plain(dir, name, device);
 	if (fd < 0 && errno != ENOSPC)
-		r = err_set(e, ERR_BROKEN, "cannot open %s: %s", path, strerror(errno));
+		r = err_set(e, ERR_BROKEN, "cannot open %s: %s", path, reason(errno));
 	close(dir);
 	if (fd < 0)
 		return r;
@@ -138,69 +172,76 @@ int fill_remove(const char *path, int64_t device, int64_t *size, struct err *e)
 	*size = -1;
 	if (dir < 0)
 		return err_set(e, ERR_BROKEN, "cannot open the folder of %s: %s", path, reason(errno));
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
 		*size = (int64_t)st.st_size;
 	names[0] = probe_name(name, probe) ? probe : name;
 	names[1] = name;
 	for (size_t i = 0; i < 2; i++)
-		if (unlinkat(dir, names[i], 0) && errno != ENOENT)
+		/* A folder is not of ours. */
+		if (unlinkat(dir, names[i], 0) && errno != ENOENT && errno != EISDIR)
 			r = err_set(e, ERR_BROKEN, "cannot remove %s: %s", path, strerror(errno));
 	close(dir);
 	return r;
 }
 
-/* True when the file system refuses a small file for want of room. */
-static bool write_probe(const char *path)
+/* Does the file system refuse a small file for want of room? What stands in its
+ * place goes first, and whoever is quicker than that makes this an error. */
+static int write_probe(int dir, const char *name, bool *no_room, struct err *e)
 {
-	char name[PATH_MAX], data[PROBE_BYTES];
-	bool no_room = false;
+	char data[PROBE_BYTES];
 	ssize_t n = 0;
-	int fd;
+	int fd, r = 0;
 
-	if (!probe_name(path, name))
-		return false;
+	*no_room = false;
 	memset(data, 'x', sizeof(data));
-	fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return errno == ENOSPC;
-	for (size_t left = sizeof(data); left && !no_room; left -= (size_t)n) {
-		n = write(fd, data, left);
-		if (n <= 0) {
-			no_room = n < 0 && errno == ENOSPC;
-			break;
-		}
+	if (unlinkat(dir, name, 0) && errno != ENOENT)
+		return err_set(e, ERR_BROKEN, "cannot remove %s: %s", name, strerror(errno));
+	fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) {
+		*no_room = errno == ENOSPC;
+		return *no_room ? 0 : err_set(e, ERR_BROKEN, "cannot make %s: %s", name, strerror(errno));
 	}
-	if (!no_room && fsync(fd) && errno == ENOSPC)
-		no_room = true;
+	for (size_t left = sizeof(data); left && n >= 0; left -= (size_t)n) {
+		n = write(fd, data, left);
+		if (n < 0 && errno == EINTR)
+			n = 0;
+	}
+	if (n < 0 || fsync(fd)) {
+		*no_room = errno == ENOSPC;
+		if (!*no_room)
+			r = err_set(e, ERR_BROKEN, "cannot write %s: %s", name, strerror(errno));
+	}
 	close(fd);
-	unlink(name);
-	return no_room;
+	unlinkat(dir, name, 0);
+	return r;
 }
 
 int fill_look(const char *path, bool probe, struct fill_state *out, struct err *e)
 {
-	char dir[PATH_MAX];
+	const char *name = "";
+	int dir = open_folder(path, &name), r = 0;
+	char beside[PATH_MAX];
 	struct statvfs v;
 	struct stat st;
 	fsblkcnt_t used;
-	char *slash;
 
 	memset(out, 0, sizeof(*out));
-	snprintf(dir, sizeof(dir), "%s", path);
-	slash = strrchr(dir, '/');
-	if (slash)
-		*slash = '\0';
-	if (statvfs(dir, &v))
-		return err_set(e, ERR_BROKEN, "cannot see how full %s is: %s", dir, strerror(errno));
+	if (dir < 0 || fstatvfs(dir, &v)) {
+		r = err_set(e, ERR_BROKEN, "cannot see how full the folder of %s is: %s", path, strerror(errno));
+		goto out;
+	}
 	out->size_bytes = (int64_t)(v.f_blocks * v.f_frsize);
 	/* As df(1) counts: what the file system keeps back for itself is nobody's. */
 	used = v.f_blocks - v.f_bfree;
 	out->free_bytes = (int64_t)(v.f_bavail * v.f_frsize);
 	if (used + v.f_bavail)
 		out->used_percent = 100.0 * (double)used / (double)(used + v.f_bavail);
-	if (stat(path, &st) == 0)
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
 		out->fill_bytes = st.st_size;
-	if (probe)
-		out->no_room = write_probe(path);
-	return 0;
+	if (probe && probe_name(name, beside))
+		r = write_probe(dir, beside, &out->no_room, e);
+out:
+	if (dir >= 0)
+		close(dir);
+	return r;
 }

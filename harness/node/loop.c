@@ -161,7 +161,7 @@ int loop_mount(const char *root, const char *image, const char *dir, struct err 
 	/* Without barriers an fsync ends in this machine's page cache. No fault
 	 * takes that away (a node's end is its processes'), and a server's
 	 * latency does not hang on what else this machine's disk has to do. */
-	const char *mount[] = {"mount", "-t", "ext4", "-o", "noatime,nobarrier", device, dir, NULL};
+	const char *mount[] = {"mount", "-t", "ext4", "-o", "noatime,nobarrier,nodev,nosuid", device, dir, NULL};
 	int number = -1, dev, r;
 
 	if (loop_is_mounted(root, dir))

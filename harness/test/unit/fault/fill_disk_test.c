@@ -98,6 +98,7 @@ static void a_volume_has_its_size(void **state)
 	assert_true((int64_t)(v.f_bavail * v.f_frsize) > 40 * MIB);
 	/* Nothing is kept for root; ext4 keeps 2 % for itself while it is mounted. */
 	assert_true(v.f_bfree - v.f_bavail <= v.f_blocks / 40);
+	assert_true((v.f_flag & ST_NODEV) && (v.f_flag & ST_NOSUID));
 	assert_int_equal(stat(f->data, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0777);
 	all = volume_list(&f->store);
