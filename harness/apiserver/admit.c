@@ -123,9 +123,29 @@ static void admit_address(struct admitting *a, const char *path, const char *key
 	admit_path(at, "%s.%s", path, key);
 	if (!name_is_address(ip, NULL))
 		admit_say(a, at, "Invalid value: \"%.80s\": must be a valid IP address", ip);
-	else if (!name_is_address(ip, a->subnet))
+	else if (!name_is_address(ip, a->nets->pods))
 		admit_say(a, at, "Invalid value: \"%s\": is not of the pods' network %s, and no packet leaves that",
-			  ip, a->subnet);
+			  ip, a->nets->pods);
+}
+
+/* Another address is a pod's, or this machine's: whoever had it as a Service's
+ * would stand between that and all other pods. */
+static void admit_cluster_ip(struct admitting *a, const cJSON *v)
+{
+	const char *ip = cJSON_IsString(v) ? v->valuestring : "";
+
+	if (name_is_address(ip, NULL) && !name_is_address(ip, a->nets->services))
+		admit_say(a, "spec.clusterIP", "Invalid value: \"%s\": failed to allocate IP %s: the provided IP (%s) is "
+			  "not in the valid range. The range of valid IPs is %s", ip, ip, ip, a->nets->services);
+	else
+		admit_address(a, "spec", "clusterIP", v);
+}
+
+bool admit_same_address(const cJSON *a, const cJSON *b)
+{
+	const char *ip = json_str(json_get(a, "spec"), "clusterIP", "");
+
+	return *ip && strcmp(ip, "None") && !strcmp(ip, json_str(json_get(b, "spec"), "clusterIP", ""));
 }
 
 static void admit_service(struct admitting *a, const cJSON *object)
@@ -136,7 +156,12 @@ static void admit_service(struct admitting *a, const cJSON *object)
 
 	if (ip && !cJSON_IsNull(ip) &&
 	    !(cJSON_IsString(ip) && (!ip->valuestring[0] || !strcmp(ip->valuestring, "None"))))
-		admit_address(a, "spec", "clusterIP", ip);
+		admit_cluster_ip(a, ip);
+	if (cJSON_GetArraySize(json_get(spec, "ports")) > ADMIT_PORTS_MOST) {
+		admit_say(a, "spec.ports", "Too many: %d: must have at most %d items",
+			  cJSON_GetArraySize(json_get(spec, "ports")), ADMIT_PORTS_MOST);
+		return;
+	}
 	cJSON_ArrayForEach(port, json_get(spec, "ports")) {
 		admit_path(path, "spec.ports[%d]", i++);
 		admit_port(a, path, port, "port");
@@ -148,8 +173,19 @@ static void admit_endpoints(struct admitting *a, const cJSON *object)
 	static const char *const lists[] = {"addresses", "notReadyAddresses"};
 	const cJSON *subset, *v;
 	char path[ADMIT_PATH_BYTES];
-	int i = 0;
+	int i = 0, n = 0, ports = 0;
 
+	cJSON_ArrayForEach(subset, json_get(object, "subsets")) {
+		ports += cJSON_GetArraySize(json_get(subset, "ports"));
+		for (size_t l = 0; l < ARRAY_LEN(lists); l++)
+			n += cJSON_GetArraySize(json_get(subset, lists[l]));
+	}
+	if (n > ADMIT_ADDRESSES_MOST)
+		admit_say(a, "subsets", "Too many: %d addresses: must have at most %d", n, ADMIT_ADDRESSES_MOST);
+	if (ports > ADMIT_PORTS_MOST)
+		admit_say(a, "subsets", "Too many: %d ports: must have at most %d", ports, ADMIT_PORTS_MOST);
+	if (n > ADMIT_ADDRESSES_MOST || ports > ADMIT_PORTS_MOST)
+		return;
 	cJSON_ArrayForEach(subset, json_get(object, "subsets")) {
 		for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
 			int k = 0;
@@ -212,9 +248,9 @@ static void admit_binding(struct admitting *a, const cJSON *object)
 					"the rules as a Role, or run this on kind", json_str(ref, "kind", ""));
 }
 
-int admit(const struct kind *kind, const cJSON *object, const char *subnet, admit_fn *fn, void *arg)
+int admit(const struct kind *kind, const cJSON *object, const struct admit_nets *nets, admit_fn *fn, void *arg)
 {
-	struct admitting a = {.subnet = subnet, .fn = fn, .arg = arg};
+	struct admitting a = {.nets = nets, .fn = fn, .arg = arg};
 
 	admit_meta(&a, kind, object);
 	switch (kind->id) {

@@ -2,6 +2,7 @@
 #define ORDEAL_APISERVER_ADMIT_H
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 
 #include "kube/kinds.h"
 
@@ -14,8 +15,21 @@
 /* `path` is the field, as yaml_path() follows it; `what` says what is wrong. */
 typedef void admit_fn(void *arg, const char *path, const char *what);
 
-/* Tells everything that is wrong; how many that was. `subnet` is the pods'
- * network, "A.B.C.D/BITS". */
-int admit(const struct kind *kind, const cJSON *object, const char *subnet, admit_fn *fn, void *arg);
+/* What an object may hold of addresses and ports: with each other they become rules
+ * in every pod. Kubernetes' own controller writes no more into an Endpoints object
+ * (maxCapacity). */
+enum { ADMIT_ADDRESSES_MOST = 1000, ADMIT_PORTS_MOST = 100 };
+
+/* Both "A.B.C.D/BITS": the pods' network, and what of it is for Services. */
+struct admit_nets {
+	const char *pods, *services;
+};
+
+/* Tells everything that is wrong; how many that was. */
+int admit(const struct kind *kind, const cJSON *object, const struct admit_nets *nets, admit_fn *fn, void *arg);
+
+/* Has Service `a` the address of Service `b`? */
+bool admit_same_address(const cJSON *a, const cJSON *b);
+#define ADMIT_ALLOCATED "Invalid value: \"%s\": failed to allocate IP %s: provided IP is already allocated"
 
 #endif

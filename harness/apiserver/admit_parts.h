@@ -15,7 +15,7 @@ enum admit_syntax {
 };
 
 struct admitting {
-	const char *subnet;
+	const struct admit_nets *nets;
 	admit_fn *fn;
 	void *arg;
 	int n;

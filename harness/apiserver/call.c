@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "kube/read.h"
 
 enum { SHORT_BYTES = 4096 };
 #define HELD "too many requests: more is under way or not taken yet than this server holds, please try again later"
@@ -198,6 +199,25 @@ static void name_invalid(const struct kind *kind, const cJSON *o, struct buf *b)
 		slash ? (int)(slash - kind->api) : 0, kind->api, json_str(json_get(o, "metadata"), "name", ""));
 }
 
+/* A Service's address is its own. */
+static void address_taken(const struct call *rq, const cJSON *body, struct notes *why)
+{
+	const struct store *s = rq->s->conf->store;
+	const char *ip = json_str(json_get(body, "spec"), "clusterIP", ""), *name = kube_meta(body, "name");
+	char what[300];
+
+	for (size_t i = 0; rq->kind->id == KIND_SERVICE && i < s->n; i++) {
+		const cJSON *o = s->v[i].object;
+
+		if (s->v[i].kind->id != KIND_SERVICE || !admit_same_address(body, o) ||
+		    (!strcmp(kube_meta(o, "name"), name) && !strcmp(kube_meta(o, "namespace"), rq->ns ? rq->ns : "")))
+			continue;
+		snprintf(what, sizeof(what), ADMIT_ALLOCATED, ip, ip);
+		note(why, "spec.clusterIPs", what);
+		return;
+	}
+}
+
 /* Takes `body` over; `was` NULL: it is new. */
 static enum MHD_Result store_it(struct call *rq, int status, const cJSON *was, cJSON *body)
 {
@@ -222,7 +242,8 @@ static enum MHD_Result store_it(struct call *rq, int status, const cJSON *was, c
 		return ok;
 	}
 	name_invalid(rq->kind, body, &why.text);
-	if (admit(rq->kind, body, c->subnet, note, &why) + (was ? immutable_check(rq->kind, was, body, note, &why) : 0)) {
+	address_taken(rq, body, &why);
+	if (why.n + admit(rq->kind, body, &c->nets, note, &why) + (was ? immutable_check(rq->kind, was, body, note, &why) : 0)) {
 		ok = call_refuse(rq, 422, "Invalid", "%s", buf_cstr(&why.text));
 		buf_free(&why.text);
 		cJSON_Delete(body);

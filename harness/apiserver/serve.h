@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "apiserver/admit.h"
 #include "apiserver/store.h"
 
 /* The part of Kubernetes' API that pods and agents use, over a store: get,
@@ -28,7 +29,7 @@ struct serve_conf {
 	struct store *store;
 	const struct serve_limits *limits; /* NULL: serve_limits */
 	const char *admin_token; /* may do everything; the driver's alone */
-	const char *subnet;      /* the pods' network, for admit() */
+	struct admit_nets nets;
 	unsigned per_address;    /* how many connections one address may have; 0: all */
 	/* The service account of a token, if it is anybody's; borrowed for as
 	 * long as the lock is held, with which it is called. */

@@ -10,6 +10,8 @@
 #include "engine/docker/plan.h"
 #include "manifest/manifest.h"
 
+const struct admit_nets docker_nets = {DOCKER_SUBNET, DOCKER_SERVICES};
+
 struct finding {
 	struct arena *a;
 	struct ynode *object;
@@ -43,6 +45,23 @@ static void on_finding(void *arg, const char *path, const char *what)
 	buf_fmt(f->out, "%s%s", f->out->len ? "\n" : "", e.msg);
 }
 
+/* By a Service that stands before the i-th object? */
+static int address_taken(const struct finding *f, const struct manifest *m, size_t i, const cJSON *o)
+{
+	const char *ip = json_str(json_get(o, "spec"), "clusterIP", "");
+	bool taken = false;
+
+	for (size_t k = 0; k < i && !taken; k++) {
+		cJSON *other = yaml_to_json(m->objects[k]);
+
+		taken = !strcmp(json_str(other, "kind", ""), "Service") && admit_same_address(o, other);
+		cJSON_Delete(other);
+	}
+	if (taken)
+		on_finding((void *)f, "spec.clusterIP", arena_fmt(f->a, ADMIT_ALLOCATED, ip, ip));
+	return taken;
+}
+
 int docker_admit(struct arena *a, const struct manifest *m, struct err *e)
 {
 	struct buf all = {0};
@@ -56,7 +75,9 @@ int docker_admit(struct arena *a, const struct manifest *m, struct err *e)
 
 		/* What has another shape than its type was told by plan_check(). */
 		if (kind && !decode_check(kind, o, &why))
-			n += admit(kind, o, DOCKER_SUBNET, on_finding, &f);
+			n += admit(kind, o, &docker_nets, on_finding, &f);
+		if (kind && kind->id == KIND_SERVICE)
+			n += address_taken(&f, m, i, o);
 		buf_free(&why);
 		cJSON_Delete(o);
 	}

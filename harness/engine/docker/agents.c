@@ -157,8 +157,8 @@ void docker_serve_conf(struct docker *d, struct serve_conf *c, unsigned per_addr
 {
 	if (!d->admin_token[0])
 		random_hex(d->admin_token, sizeof(d->admin_token) - 1);
-	*c = (struct serve_conf){.store = &d->store, .admin_token = d->admin_token, .subnet = DOCKER_SUBNET,
-				 .per_address = per_address, .account = docker_account_of,
+	*c = (struct serve_conf){.store = &d->store, .admin_token = d->admin_token,
+				 .nets = {DOCKER_SUBNET, DOCKER_SERVICES}, .per_address = per_address, .account = docker_account_of,
 				 .delete_pod = docker_pod_delete, .log = docker_pod_log, .arg = d};
 }
 

@@ -242,6 +242,7 @@ void docker_put(struct docker *d, const struct manifest *m);
 
 /* engine/docker/admission.c: apiserver/admit.h for all objects of a manifest,
  * with file, line and column. */
+extern const struct admit_nets docker_nets;
 int docker_admit(struct arena *a, const struct manifest *m, struct err *e);
 /* All that is refused in manifests as they are written: struct engine_ops' check. */
 int docker_check(struct arena *a, const struct manifest *m, struct err *e);

@@ -113,6 +113,11 @@ static bool is_ours(const char *ip)
 	return name_is_address(ip, DOCKER_SUBNET);
 }
 
+static bool is_services(const char *ip)
+{
+	return name_is_address(ip, DOCKER_SERVICES);
+}
+
 static void name_addresses(const cJSON *endpoints, const char *ns, const char *svc, bool headless,
 			   struct buf *b)
 {
@@ -147,7 +152,7 @@ char *docker_dns_names(const struct store *s)
 
 		if (s->v[i].kind->id != KIND_SERVICE || !name_is_subdomain(name) || !name_is_label(ns))
 			continue;
-		if (!headless && is_ours(ip))
+		if (!headless && is_services(ip))
 			buf_fmt(&b, "%s %s.%s.svc.cluster.local\n", ip, name, ns);
 		name_addresses(store_get(s, KIND_ENDPOINTS, ns, name), ns, name, headless, &b);
 	}
@@ -210,7 +215,7 @@ char *docker_vip_script(const struct store *s)
 		const cJSON *o = s->v[i].object, *m = json_get(o, "metadata"), *port;
 		const char *ip = json_str(json_get(o, "spec"), "clusterIP", "");
 
-		if (s->v[i].kind->id != KIND_SERVICE || !is_ours(ip))
+		if (s->v[i].kind->id != KIND_SERVICE || !is_services(ip))
 			continue;
 		cJSON_ArrayForEach(port, json_path(o, "spec.ports"))
 			forward_port(ip, port, store_get(s, KIND_ENDPOINTS, json_str(m, "namespace", ""),

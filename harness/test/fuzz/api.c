@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "manifest/names.h"
 
-#define SUBNET "10.240.0.0/16"
+static const struct admit_nets NETS = {"10.240.0.0/16", "10.240.96.0/20"};
 
 static void promise(int kept, const char *what)
 {
@@ -46,11 +46,11 @@ static void check_taken(const struct kind *kind, const cJSON *o)
 
 	promise(*json_str(json_get(o, "metadata"), "name", ""), "what is taken has a name");
 	if (kind->id == KIND_SERVICE)
-		promise(!*ip || !strcmp(ip, "None") || name_is_address(ip, SUBNET), "Services' addresses are ours");
+		promise(!*ip || !strcmp(ip, "None") || name_is_address(ip, NETS.services), "Services' addresses are ours");
 	if (kind->id == KIND_ENDPOINTS)
 		cJSON_ArrayForEach(subset, json_get(o, "subsets"))
 			cJSON_ArrayForEach(a, json_get(subset, "addresses"))
-				promise(name_is_address(json_str(a, "ip", ""), SUBNET), "Endpoints are of our network");
+				promise(name_is_address(json_str(a, "ip", ""), NETS.pods), "Endpoints are of our network");
 	if (kind->id == KIND_CONFIG_MAP || kind->id == KIND_SECRET)
 		data_each(o, DATA_FILES, has_bytes, NULL);
 }
@@ -64,7 +64,7 @@ static void write_object(struct store *s, const struct kind *kind, cJSON *o, con
 
 	promise(!o || json_size(o).bytes > 0, "everything takes memory");
 	if (!cJSON_IsObject(o) || !cJSON_IsObject(json_get(o, "metadata")) || decode_check(kind, o, &why) ||
-	    data_settle(kind->id, o) || admit(kind, o, SUBNET, nothing, NULL)) {
+	    data_settle(kind->id, o) || admit(kind, o, &NETS, nothing, NULL)) {
 		cJSON_Delete(o);
 		buf_free(&why);
 		return;

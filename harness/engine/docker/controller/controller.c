@@ -82,23 +82,39 @@ static void collect(struct docker *d)
 /* DOCKER_SERVICES, by 250 of each 256. */
 enum { SERVICES_MOST = 16 * 250 - 1 };
 
+static const char *service_ip(unsigned n, char ip[32])
+{
+	snprintf(ip, 32, DOCKER_PREFIX ".%u.%u", 96 + n / 250, n % 250 + 1);
+	return ip;
+}
+
+/* By a Service that says its address itself. */
+static bool is_taken(const struct docker *d, const char *ip)
+{
+	for (size_t i = 0; i < d->store.n; i++)
+		if (d->store.v[i].kind->id == KIND_SERVICE &&
+		    !strcmp(json_str(json_get(d->store.v[i].object, "spec"), "clusterIP", ""), ip))
+			return true;
+	return false;
+}
+
 static void service(struct docker *d, const cJSON *svc)
 {
 	const char *ns = kube_meta(svc, "namespace"), *name = kube_meta(svc, "name");
 	cJSON *o, *m;
 
-	if (json_get(svc, "spec") && !json_str(json_get(svc, "spec"), "clusterIP", NULL)) {
+	if (json_get(svc, "spec") && !*json_str(json_get(svc, "spec"), "clusterIP", "")) {
 		unsigned n = d->next_service + 1;
 		char ip[32];
 
+		while (n <= SERVICES_MOST && is_taken(d, service_ip(n, ip)))
+			n++;
 		if (n > SERVICES_MOST) {
 			docker_event(d, "Service", ns, name, true, "FailedAllocateIP",
 				     "failed to allocate a serviceIP: range is full");
 			return;
 		}
 		d->next_service = n;
-
-		snprintf(ip, sizeof(ip), DOCKER_PREFIX ".%u.%u", 96 + n / 250, n % 250 + 1);
 		o = cJSON_Duplicate(svc, 1);
 		json_set_str(cJSON_GetObjectItem(o, "spec"), "clusterIP", ip);
 		svc = store_put(&d->store, KIND_SERVICE, o);

@@ -45,7 +45,7 @@ static bool refused(struct docker *d, const cJSON *w, const cJSON *pod)
 	const char *kind = json_str(w, "kind", ""), *name = kube_meta(w, "name"), *pod_name = kube_meta(pod, "name");
 	struct buf why = {0};
 
-	if (admit(kind_by_id(KIND_POD), pod, DOCKER_SUBNET, first_reason, &why)) {
+	if (admit(kind_by_id(KIND_POD), pod, &docker_nets, first_reason, &why)) {
 		docker_event(d, kind, ns, name, true, "FailedCreate",
 			     "create Pod %s in %s %s failed error: Pod \"%s\" is invalid: %s", pod_name, kind, name,
 			     pod_name, buf_cstr(&why));

@@ -104,6 +104,70 @@ static void size_of_an_object(void **state)
 	buf_free(&b);
 }
 
+#define SERVICES "/api/v1/namespaces/ns/services"
+
+static int add_service(struct place *p, const char *name, const char *ip, int ports)
+{
+	struct buf b = {0};
+	int status;
+
+	buf_fmt(&b, "{\"metadata\":{\"name\":\"%s\"},\"spec\":{\"clusterIP\":\"%s\",\"ports\":[", name, ip);
+	for (int i = 1; i <= ports; i++)
+		buf_fmt(&b, "%s{\"name\":\"p%d\",\"port\":%d}", i > 1 ? "," : "", i, i);
+	buf_str(&b, "]}}");
+	status = ask(p, "t-sys", "POST", SERVICES, buf_cstr(&b));
+	buf_free(&b);
+	return status;
+}
+
+/* Whoever had a pod's address, or the API's, would stand between it and all pods. */
+static void addresses_of_services(void **state)
+{
+	struct place p;
+
+	(void)state;
+	as_usual();
+	begin_limited(&p);
+	assert_int_equal(add_service(&p, "api", "10.240.0.2", 1), 422);
+	assert_int_equal(add_service(&p, "pod", "10.240.11.2", 1), 422);
+	assert_int_equal(add_service(&p, "next", "10.240.112.1", 1), 422);
+	assert_int_equal(add_service(&p, "a", "10.240.96.9", 1), 201);
+	assert_int_equal(add_service(&p, "b", "10.240.96.9", 1), 422);
+	assert_int_equal(ask(&p, "t-sys", "PATCH", SERVICES "/a", "{\"metadata\":{\"labels\":{\"a\":\"b\"}}}"), 200);
+	assert_int_equal(add_service(&p, "c", "None", 1), 201);
+	assert_int_equal(add_service(&p, "d", "None", 1), 201);
+	end(&p);
+}
+
+static int add_endpoints(struct place *p, const char *name, int addresses)
+{
+	struct buf b = {0};
+	int status;
+
+	buf_fmt(&b, "{\"metadata\":{\"name\":\"%s\"},\"subsets\":[{\"ports\":[{\"port\":1}],\"addresses\":[", name);
+	for (int i = 0; i < addresses; i++)
+		buf_fmt(&b, "%s{\"ip\":\"10.240.%d.%d\"}", i ? "," : "", 11 + i / 250, 2 + i % 250);
+	buf_str(&b, "]}]}");
+	status = ask(p, "t-sys", "POST", "/api/v1/namespaces/ns/endpoints", buf_cstr(&b));
+	buf_free(&b);
+	return status;
+}
+
+/* Each port with each address is a rule in every pod. */
+static void ports_and_addresses(void **state)
+{
+	struct place p;
+
+	(void)state;
+	as_usual();
+	begin_limited(&p);
+	assert_int_equal(add_service(&p, "many", "10.240.96.8", 100), 201);
+	assert_int_equal(add_service(&p, "more", "10.240.96.9", 101), 422);
+	assert_int_equal(add_endpoints(&p, "many", 1000), 201);
+	assert_int_equal(add_endpoints(&p, "more", 1001), 422);
+	end(&p);
+}
+
 /* Nor does it grow by patches. */
 static void grown_by_patches(void **state)
 {
@@ -361,6 +425,7 @@ static void logs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(addresses_of_services), cmocka_unit_test(ports_and_addresses),
 		cmocka_unit_test(size_of_an_object), cmocka_unit_test(grown_by_patches), cmocka_unit_test(number_of_objects),
 		cmocka_unit_test(memory_of_all), cmocka_unit_test(what_is_under_way), cmocka_unit_test(watches),
 		cmocka_unit_test(long_watch), cmocka_unit_test(changes_kept), cmocka_unit_test(logs),

@@ -55,7 +55,7 @@ static inline void begin_with(struct place *p, unsigned per_address, const struc
 	memset(p, 0, sizeof(*p));
 	store_init(&p->store);
 	p->conf = (struct serve_conf){.store = &p->store, .admin_token = "admin-token", .account = account_of,
-				      .subnet = "10.240.0.0/16", .per_address = per_address, .limits = limits,
+				      .nets = {"10.240.0.0/16", "10.240.96.0/20"}, .per_address = per_address, .limits = limits,
 				      .delete_pod = no_delete, .log = no_log};
 	if (serve_start(&p->conf, "127.0.0.1", 0, &p->serve, &e))
 		fail_msg("%s", e.msg);

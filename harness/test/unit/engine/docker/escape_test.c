@@ -379,6 +379,44 @@ static void long_volumes(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+#define SERVICE(NAME, IP) "apiVersion: v1\nkind: Service\nmetadata: {name: " NAME "}\n" \
+			  "spec: {clusterIP: " IP ", ports: [{port: 1}]}\n"
+
+static int admit_text(const char *text, struct err *e)
+{
+	struct arena a = {0};
+	struct manifest m = {0};
+	char dir[] = "/tmp/ordeal-escape.XXXXXX", path[60];
+	struct err unused = {0};
+	int r;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/m.yaml", dir);
+	assert_int_equal(file_write_atomic(path, text, strlen(text), e), 0);
+	if (manifest_read_dir(&a, dir, &m, e))
+		fail_msg("%s", e->msg);
+	r = docker_admit(&a, &m, e);
+	arena_free(&a);
+	assert_int_equal(file_remove_tree(dir, &unused), 0);
+	return r;
+}
+
+static void addresses_of_services(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(admit_text(SERVICE("a", "10.240.0.2"), &e), -1);
+	assert_non_null(strstr(e.msg, "the provided IP (10.240.0.2) is not in the valid range. The range of valid IPs is "
+				      "10.240.96.0/20"));
+	e = (struct err){0};
+	assert_int_equal(admit_text(SERVICE("a", "10.240.96.9") "---\n" SERVICE("b", "10.240.96.9"), &e), -1);
+	assert_non_null(strstr(e.msg, "m.yaml:8:"));
+	assert_non_null(strstr(e.msg, "failed to allocate IP 10.240.96.9: provided IP is already allocated"));
+	e = (struct err){0};
+	assert_int_equal(admit_text(SERVICE("a", "None") "---\n" SERVICE("b", "None"), &e), 0);
+}
+
 /* Nothing that is shipped is refused. */
 static void shipped(void **state)
 {
@@ -410,7 +448,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tokens), cmocka_unit_test(names_of_volumes), cmocka_unit_test(bytes_of_files), cmocka_unit_test(links_in_volumes),
 		cmocka_unit_test(missing_folders), cmocka_unit_test(long_volumes),
-		cmocka_unit_test(shipped),
+		cmocka_unit_test(shipped), cmocka_unit_test(addresses_of_services),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
