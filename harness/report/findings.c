@@ -217,14 +217,27 @@ static void service(struct arena *a, struct findings *f, const struct scenario_r
 	}
 }
 
+/* Of a broken scenario: what was seen happened, and what was not says nothing. */
+static void keep_harm(struct findings *f, size_t from)
+{
+	size_t n = from;
+
+	for (size_t i = from; i < f->n; i++)
+		if (f->v[i].kind < FINDING_NOT_REDUNDANT)
+			f->v[n++] = f->v[i];
+	f->n = n;
+}
+
 static void of_scenario(struct arena *a, struct findings *f, const struct scenario_report *s)
 {
 	const struct measured *m = s->m;
 
-	if (m->broken || m->unsupported[0])
+	size_t before = f->n;
+
+	if (m->unsupported[0])
 		return;
 	if (!m->stands) {
-		if (s->ev->stands)
+		if (s->ev->stands && !m->broken)
 			add(f, FINDING_NOT_STANDING, s, s->ev->stands->ok ?
 			    "the system came up, but acknowledged no write" : "the system did not come up as written");
 		return;
@@ -237,6 +250,8 @@ static void of_scenario(struct arena *a, struct findings *f, const struct scenar
 	if (m->redundant_ns < 0 && m->slowest && m->slowest->rec->effective_ns &&
 	    there(s, EXPECT_RECOVERY))
 		add(f, FINDING_NOT_REDUNDANT, s, "full redundancy was not seen again");
+	if (m->broken)
+		keep_harm(f, before);
 }
 
 /* ---- all of them ---- */
@@ -438,53 +453,4 @@ const char *findings_expected(struct arena *a, const struct findings *f)
 	out = arena_strdup(a, b.s);
 	buf_free(&b);
 	return out;
-}
-
-/* ---- result.json ---- */
-
-static void set_count(cJSON *o, const char *key, int64_t n)
-{
-	json_set(o, key, n < 0 ? cJSON_CreateNull() : cJSON_CreateNumber((double)n));
-}
-
-static void set_ms(cJSON *o, const char *key, int64_t ns)
-{
-	json_set(o, key,
-		 ns < 0 ? cJSON_CreateNull() : cJSON_CreateNumber((double)(ns / 1000) / 1e3));
-}
-
-cJSON *findings_json(const struct findings *f)
-{
-	cJSON *list = cJSON_CreateArray();
-	struct arena a = {0};
-
-	for (size_t i = 0; i < f->n; i++) {
-		const struct finding *x = &f->v[i];
-		cJSON *o = cJSON_CreateObject();
-
-		json_set_str(o, "kind", finding_key(x->kind));
-		json_set_str(o, "scenario", text_clean(&a, json_str(x->scenario->event, "name", "?")));
-		json_set_i64(o, "index", x->scenario->index);
-		json_set_str(o, "text", text_clean(&a, x->text));
-		set_count(o, "count", x->count);
-		set_count(o, "of", x->of);
-		set_ms(o, "lo_ms", x->lo_ns);
-		set_ms(o, "hi_ms", x->hi_ns);
-		json_push(list, o);
-	}
-	arena_free(&a);
-	return list;
-}
-
-cJSON *findings_expected_json(const struct findings *f)
-{
-	cJSON *o = cJSON_CreateObject();
-
-	json_set_i64(o, "all", (int64_t)f->expected);
-	json_set_i64(o, "held", (int64_t)f->held);
-	json_set_i64(o, "failed", (int64_t)f->failed);
-	json_set_i64(o, "unknown", (int64_t)f->unknown);
-	json_set_i64(o, "broken", (int64_t)f->broken);
-	json_set_i64(o, "skipped", (int64_t)f->skipped);
-	return o;
 }

@@ -8,7 +8,7 @@
 
 /* What a run found, whatever was expected: a verdict says whether expectations
  * held, a finding what became of the data and the service. Made from the figures
- * of all scenarios, but for those that were broken; of too noisy ones lengths of
+ * of all scenarios; of broken ones harm alone is told, of too noisy ones lengths of
  * time are left out. */
 
 /* The worst first: X(ENUM, key). */

@@ -266,6 +266,24 @@ static void unsettled(void **state)
 	report_room_close(&r);
 }
 
+/* Harm that was seen does not go away when the harness breaks later on. */
+static void broken_late(void **state)
+{
+	struct report_room r;
+	cJSON *result;
+
+	(void)state;
+	report_room_open(&r, RUN_LOSS_EXPECTED);
+	more_events(&r, "{\"t\":999000000000000,\"s\":0,\"k\":\"broken\",\"where\":\"cleanup\",\"what\":\"no disk\"}");
+	report_room_again(&r);
+	assert_int_equal(r.verdict, VERDICT_BROKEN);
+	result = report_room_json(&r, "result.json");
+	assert_int_equal(strncmp(json_str(result, "headline", ""), "64 of ", 6), 0);
+	assert_null(finding(json_get(result, "findings"), "unread"));
+	cJSON_Delete(result);
+	report_room_close(&r);
+}
+
 static void not_standing(void **state)
 {
 	struct report_room r;
@@ -319,7 +337,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(harm_comes_first), cmocka_unit_test(passing_is_not_all),
 		cmocka_unit_test(nothing_lost), cmocka_unit_test(down_before),
-		cmocka_unit_test(lines_lost), cmocka_unit_test(unsettled),
+		cmocka_unit_test(lines_lost), cmocka_unit_test(unsettled), cmocka_unit_test(broken_late),
 		cmocka_unit_test(not_standing),
 		cmocka_unit_test(broken), cmocka_unit_test(all_skipped), cmocka_unit_test(one_client),
 	};
