@@ -104,9 +104,9 @@ static void collect(const struct view *v, struct all *all)
 	for (i = 0; i < v->nops; i++)
 		if (translate(v->ops[i], &r))
 			add(all, v->ops[i]->key, &r);
-	all->final = sound && final->has_registers;
+	all->final = sound && final->nregisters;
 	all->counted = evidence_counts_ops(v->ev);
-	all->untold = final && !final->has_registers;
+	all->untold = final && !final->nregisters;
 	for (i = 0; all->final && i < final->nregisters; i++) {
 		r = (struct reg_op){ .f = REG_READ, .call = INT64_MAX - 1, .ret = INT64_MAX,
 				     .value = final->registers[i].value };

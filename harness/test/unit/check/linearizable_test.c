@@ -192,6 +192,15 @@ static void test_final_values(void **state)
 	assert_int_equal(check(&r), VERDICT_PASS);
 	assert_non_null(strstr(r.res.why, "without the final values"));
 	end(&r);
+
+	/* Told, and of no register. */
+	begin(&r);
+	put(&r, 0, OP_WRITE, 0, 1, OP_NO_VALUE, 0, 1, OP_OK);
+	put(&r, 0, OP_READ, 0, 1, OP_NO_VALUE, 2, 3, OP_OK);
+	final(&r, "{}");
+	assert_int_equal(check(&r), VERDICT_PASS);
+	assert_non_null(strstr(r.res.why, "without the final values"));
+	end(&r);
 }
 
 /* A value that nobody wrote is a lost line's where nothing counts them; that one
