@@ -249,7 +249,7 @@ static void of_scenario(struct arena *a, struct findings *f, const struct scenar
 	service(a, f, s);
 	if (m->redundant_ns < 0 && m->slowest && m->slowest->rec->effective_ns &&
 	    there(s, EXPECT_RECOVERY))
-		add(f, FINDING_NOT_REDUNDANT, s, "full redundancy was not seen again");
+		add(f, FINDING_NOT_REDUNDANT, s, "full redundancy was not seen again before the load ended");
 	if (m->broken)
 		keep_harm(f, before);
 }
@@ -360,7 +360,7 @@ static const char *clause(struct arena *a, const struct run_report *run, const s
 		return arena_fmt(a, "%s of %s operations that were due were not served%s", text_count(count).s,
 				 text_count(of).s, where(a, run, v, n));
 	case FINDING_NOT_REDUNDANT:
-		return arena_fmt(a, "full redundancy was not seen again%s", where(a, run, v, n));
+		return arena_fmt(a, "full redundancy was not seen again before the load ended%s", where(a, run, v, n));
 	case FINDING_UNTIMED:
 		return arena_fmt(a, "how long writes were down is not known%s", where(a, run, v, n));
 	case FINDING_NOT_STANDING:
@@ -422,6 +422,9 @@ const char *findings_headline(struct arena *a, const struct run_report *run,
 	if (!b.len)
 		buf_str(&b, !run->n ? "no scenario was begun" :
 			    n ? "what was seen is too little to say what happened" : "nothing was put to the test");
+	if (run->n && run->n < run->planned)
+		buf_fmt(&b, "; %zu of %zu scenarios that were planned %s not begun",
+			run->planned - run->n, run->planned, run->planned - run->n == 1 ? "was" : "were");
 	if (b.s[b.len - 1] != '.')
 		buf_char(&b, '.');
 	if (*b.s >= 'a' && *b.s <= 'z')

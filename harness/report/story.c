@@ -34,8 +34,8 @@ static void say_one(struct buf *b, struct arena *a, const struct fault_seen *f, 
 			f->outage.ended ? text_interval(f->outage.lo_ns, f->outage.hi_ns).s :
 					  text_duration(f->outage.lo_ns).s);
 	else if (!f->outage.any)
-		buf_fmt(b, kept ? "Writes never stopped when %s" : "Whether writes stopped when %s was not seen",
-			story_fault(a, f));
+		buf_fmt(b, kept ? "Writes never stopped when %s" :
+			"Writes were not seen to stop when %s, which is too little to say that they went on", story_fault(a, f));
 	else if (!f->outage.ended)
 		buf_fmt(b, "Writes%s stopped when %s and were not back at the end, at least "
 			"%s later", story_of(a, f), story_fault(a, f), text_duration(f->outage.lo_ns).s);
@@ -83,7 +83,8 @@ static void say_several(struct buf *b, struct arena *a, const struct measured *m
 		return;
 	buf_fmt(b, "%zu faults: ", n);
 	if (!max->outage.any)
-		buf_str(b, kept ? "writes never stopped" : "whether writes stopped was not seen");
+		buf_str(b, kept ? "writes never stopped" :
+			"writes were not seen to stop, which is too little to say that they went on");
 	else if (min->outage.any)
 		say_down(b, a, min, max);
 	else
@@ -181,7 +182,7 @@ static void say_recovery(struct buf *b, const struct measured *m)
 		buf_fmt(b, "; redundant again after %s%s", m->nfaults > 1 ? "at most " : "",
 			text_duration(m->redundant_ns).s);
 	else
-		buf_fmt(b, "; full redundancy was not seen again%s%s",
+		buf_fmt(b, "; full redundancy was not seen again before the load ended%s%s",
 			m->slowest && m->slowest->redundant_why[0] ? ": " : "",
 			m->slowest ? m->slowest->redundant_why : "");
 }

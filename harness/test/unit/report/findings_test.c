@@ -284,6 +284,29 @@ static void broken_late(void **state)
 	report_room_close(&r);
 }
 
+/* Nobody takes what was begun for all that was planned. */
+static void not_begun(void **state)
+{
+	struct report_room r;
+	struct buf b = {0};
+	struct err e = {0};
+	char path[160], *at;
+
+	(void)state;
+	report_room_open(&r, RUN_KILL);
+	report_room_read(&r, "events.jsonl", &b);
+	at = strstr(b.s, "\"planned\":1,");
+	assert_non_null(at);
+	at[10] = '8';
+	snprintf(path, sizeof(path), "%s/events.jsonl", r.dir);
+	assert_int_equal(file_write_atomic(path, b.s, b.len, &e), 0);
+	buf_free(&b);
+	report_room_again(&r);
+	assert_int_equal(r.verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(r.tap, "; 7 of 8 scenarios that were planned were not begun."));
+	report_room_close(&r);
+}
+
 static void not_standing(void **state)
 {
 	struct report_room r;
@@ -338,6 +361,7 @@ int main(void)
 		cmocka_unit_test(harm_comes_first), cmocka_unit_test(passing_is_not_all),
 		cmocka_unit_test(nothing_lost), cmocka_unit_test(down_before),
 		cmocka_unit_test(lines_lost), cmocka_unit_test(unsettled), cmocka_unit_test(broken_late),
+		cmocka_unit_test(not_begun),
 		cmocka_unit_test(not_standing),
 		cmocka_unit_test(broken), cmocka_unit_test(all_skipped), cmocka_unit_test(one_client),
 	};

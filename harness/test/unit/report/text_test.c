@@ -176,12 +176,13 @@ static void sentences_say_what_was_measured(void **state)
 	assert_string_equal(story_scenario(&a, &s),
 			    "Writes stopped when the primary was killed and were not back at the end, "
 			    "at least 31.2 s later; 3 of 100 acknowledged writes were lost; full "
-			    "redundancy was not seen again; two primaries were writable at once for "
+			    "redundancy was not seen again before the load ended; two primaries were writable at once for "
 			    "at least 2.00 s.");
 	/* And who is missing. */
 	m.slowest = &f;
 	mem_copy_str(f.redundant_why, sizeof(f.redundant_why), "m-2 does not answer");
-	assert_non_null(strstr(story_scenario(&a, &s), "redundancy was not seen again: m-2 does not answer; two"));
+	assert_non_null(strstr(story_scenario(&a, &s), "redundancy was not seen again before the load ended: m-2 "
+			       "does not answer; two"));
 	m.dual_history = (struct dual_history){.ns = NS_PER_S, .turns = 399, .within_ns = 2 * NS_PER_S, .a = "m-0",
 					       .b = "m-1"};
 	assert_non_null(strstr(story_scenario(&a, &s), "for at least 2.00 s (m-0 and m-1 acknowledged writes in "
@@ -262,8 +263,9 @@ static void sentences_rest_on_what_was_seen(void **state)
 	f[1].outage = (struct outage){.ended = true};
 	f[0].outage = f[1].outage;
 	assert_string_equal(story_scenario(&a, &s),
-			    "Whether writes stopped when the primary was killed was not seen; whether 1 acknowledged "
-			    "write of registers was lost is not known; full redundancy was not seen again.");
+			    "Writes were not seen to stop when the primary was killed, which is too little to say that they "
+			    "went on; whether 1 acknowledged "
+			    "write of registers was lost is not known; full redundancy was not seen again before the load ended.");
 	f[0].rec = &planned;
 	m.dual_primary_samples = 1;
 	assert_string_equal(story_scenario(&a, &s),
