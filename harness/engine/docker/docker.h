@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/procs.h"
 #include "node/api.h"
 #include "node/cgroup.h"
 #include "engine/docker/daemon.h"
@@ -101,7 +102,7 @@ struct docker_pod {
 	bool addressed; /* its address has been told in this sandbox */
 	int grace_s;
 	int64_t down_ns; /* its node is down since */
-	char *vips;      /* nft script that is in force (controller's own) */
+	char *vips;      /* nft script that is in force in its sandbox */
 };
 
 struct docker_account {
@@ -139,7 +140,7 @@ struct docker {
 	char pause_image[256], dns_image[256], agent_image[256];
 	bool systemd_cgroups;
 	char dns_id[80];
-	pid_t dns_pid;
+	struct proc_id dns;
 	char *dns_text; /* the names that are served */
 	unsigned next_address[DOCKER_NODES], next_service;
 	pthread_t controller;
@@ -167,6 +168,9 @@ extern const struct engine_ops engine_docker;
 int docker_net_up(struct docker *d, struct err *e);
 int docker_net_down(struct docker *d, struct err *e);
 int docker_dns_up(struct docker *d, struct err *e);
+/* Puts the rules into the network of a new pod's first process: no container
+ * starts before. What is in force, heap, or NULL; without the lock. */
+char *docker_net_begin(struct docker *d, struct proc_id pause, struct err *e);
 /* Rewrites names and each pod's rules where the store says otherwise than
  * what is in force. */
 void docker_net_sync(struct docker *d);

@@ -1,5 +1,7 @@
 /* The network of the pods, the names on it, and Services' addresses. */
 #include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +75,7 @@ int docker_dns_up(struct docker *d, struct err *e)
 	};
 	cJSON *b = cJSON_CreateObject(), *host, *o;
 	struct docker_state st;
+	struct proc_stat ps;
 	char dir[PATH_MAX];
 	int r;
 
@@ -102,7 +105,7 @@ int docker_dns_up(struct docker *d, struct err *e)
 		r = err_set(e, ERR_BROKEN, "the DNS server does not start: %s", buf_cstr(&said));
 		buf_free(&said);
 	}
-	d->dns_pid = r ? 0 : st.pid;
+	d->dns = r || procs_stat(st.pid, &ps) ? (struct proc_id){0} : proc_id_of(&ps);
 	return r;
 }
 
@@ -239,55 +242,96 @@ char *docker_vip_script(const struct store *s)
 	return out;
 }
 
-static int apply_rules(pid_t pid, const char *script, struct err *e)
+/* Into this very process's network: its number alone may be another's by now. */
+static int apply_rules(struct proc_id id, const char *script, struct err *e)
 {
 	char netns[64];
+	int fd, r;
 
-	snprintf(netns, sizeof(netns), "/proc/%d/ns/net", (int)pid);
-	return nft_run(netns, script, e);
+	snprintf(netns, sizeof(netns), "/proc/%d/ns/net", (int)id.pid);
+	fd = open(netns, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || !procs_same(id.pid, id.start_ticks)) {
+		r = err_set(e, ERR_BROKEN, "the process %d, whose network it was, has ended", (int)id.pid);
+	} else {
+		snprintf(netns, sizeof(netns), "/proc/self/fd/%d", fd);
+		r = nft_run(netns, script, e);
+	}
+	if (fd >= 0)
+		close(fd);
+	return r;
 }
 
-/* One pod whose rules are not the wanted ones; 0 when there is none. */
-static pid_t next_stale(struct docker *d, const char *script)
+char *docker_net_begin(struct docker *d, struct proc_id pause, struct err *e)
 {
-	pid_t pid = 0;
+	char *script;
 
 	store_lock(&d->store);
-	for (size_t i = 0; i < d->npods && !pid; i++) {
-		struct docker_pod *p = d->pods[i];
+	script = docker_vip_script(&d->store);
+	store_unlock(&d->store);
+	if (!apply_rules(pause, script, e))
+		return script;
+	free(script);
+	return NULL;
+}
 
-		if (!p->sandbox || !p->pause_pid || (p->vips && !strcmp(p->vips, script)))
-			continue;
-		pid = p->pause_pid;
+/* The i-th pod's rules; what failed is tried again with the next call. */
+static void sync_pod(struct docker *d, size_t i, const char *script)
+{
+	struct docker_pod *p = NULL;
+	struct proc_id id = {0};
+	struct err e = {0};
+	bool failed;
+
+	store_lock(&d->store);
+	if (i < d->npods && d->pods[i]->sandbox && d->pods[i]->pause_pid &&
+	    (!d->pods[i]->vips || strcmp(d->pods[i]->vips, script))) {
+		p = d->pods[i];
+		id = (struct proc_id){p->pause_pid, p->pause_ticks};
+	}
+	store_unlock(&d->store);
+	if (!p)
+		return;
+	failed = apply_rules(id, script, &e) != 0;
+	/* A pod that has just ended takes its namespace along. */
+	if (failed && !procs_ended(id.pid, id.start_ticks))
+		log_warn("Services in a pod: %s", e.msg);
+	store_lock(&d->store);
+	if (!failed && p->pause_pid == id.pid && p->pause_ticks == id.start_ticks) {
 		free(p->vips);
 		p->vips = mem_strdup(script);
 	}
 	store_unlock(&d->store);
-	return pid;
+}
+
+static void sync_names(struct docker *d, const char *names)
+{
+	struct err e = {0};
+
+	if (d->dns_text && !strcmp(d->dns_text, names))
+		return;
+	if (write_names(d, names, &e)) {
+		log_warn("names: %s", e.msg);
+		return;
+	}
+	if (d->dns.pid > 1 && procs_signal(d->dns, SIGHUP))
+		log_warn("names: the DNS server is not told: %s", strerror(errno));
+	free(d->dns_text);
+	d->dns_text = mem_strdup(names);
 }
 
 void docker_net_sync(struct docker *d)
 {
 	char *names, *script;
-	struct err e = {0};
-	pid_t pid;
+	size_t n;
 
 	store_lock(&d->store);
 	names = docker_dns_names(&d->store);
 	script = docker_vip_script(&d->store);
+	n = d->npods;
 	store_unlock(&d->store);
-	if (!d->dns_text || strcmp(d->dns_text, names)) {
-		if (write_names(d, names, &e))
-			log_warn("names: %s", e.msg);
-		else if (d->dns_pid > 1)
-			kill(d->dns_pid, SIGHUP);
-		free(d->dns_text);
-		d->dns_text = mem_strdup(names);
-	}
-	while ((pid = next_stale(d, script)))
-		/* A pod that has just ended takes its namespace along. */
-		if (apply_rules(pid, script, &e) && proc_alive(pid))
-			log_warn("Services in a pod: %s", e.msg);
+	sync_names(d, names);
+	for (size_t i = 0; i < n; i++)
+		sync_pod(d, i, script);
 	free(names);
 	free(script);
 }

@@ -132,7 +132,7 @@ int docker_sandbox_make(struct docker_pod *p, struct err *e)
 	cJSON *body = cJSON_CreateObject(), *host, *o;
 	struct docker_state st;
 	struct proc_stat ps;
-	char name[NAME_BYTES], id[80] = "", hostname[NAME_LABEL_MAX + 1];
+	char name[NAME_BYTES], id[80] = "", hostname[NAME_LABEL_MAX + 1], *vips = NULL;
 	int r;
 
 	name_of(p, "pause", (int)take_address(p), name);
@@ -158,6 +158,10 @@ int docker_sandbox_make(struct docker_pod *p, struct err *e)
 		r = docker_start(&d->api, id, e);
 	if (!r)
 		r = docker_look(&d->api, id, &st, e);
+	if (!r && procs_stat(st.pid, &ps))
+		r = err_set(e, ERR_BROKEN, "the pod's first process has ended");
+	if (!r && !(vips = docker_net_begin(d, proc_id_of(&ps), e)))
+		r = -1;
 	if (r) {
 		struct err quiet = {0};
 
@@ -168,7 +172,9 @@ int docker_sandbox_make(struct docker_pod *p, struct err *e)
 	store_lock(&d->store);
 	mem_copy_str(p->pause_id, sizeof(p->pause_id), id);
 	p->pause_pid = st.pid;
-	p->pause_ticks = procs_stat(st.pid, &ps) ? 0 : ps.start_ticks;
+	p->pause_ticks = ps.start_ticks;
+	free(p->vips);
+	p->vips = vips;
 	p->sandbox = true;
 	docker_pod_publish(p);
 	store_unlock(&d->store);

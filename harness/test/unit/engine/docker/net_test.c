@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "base/mem.h"
 #include "base/nft.h"
 #include "base/proc.h"
+#include "base/procs.h"
 #include "engine/docker/docker.h"
 
 static void put(struct store *s, const char *kind, const char *text)
@@ -258,11 +260,71 @@ static void to_all(void **state)
 	store_free(&s);
 }
 
+/* A process in the caller's network, and where that is. */
+static struct proc_id begin_process(char netns[64])
+{
+	const char *const argv[] = {"sleep", "100", NULL};
+	struct proc_stat ps;
+	struct err e = {0};
+	pid_t pid;
+
+	assert_int_equal(proc_start(argv, "/dev/null", &pid, &e), 0);
+	assert_int_equal(procs_stat(pid, &ps), 0);
+	snprintf(netns, 64, "/proc/%d/ns/net", (int)pid);
+	return proc_id_of(&ps);
+}
+
+static bool has_rules(const char *netns)
+{
+	struct err e = {0};
+
+	return !nft_run(netns, "list chain ip ordeal_services refuse", &e);
+}
+
+/* What failed is tried again, and nobody is taken for another who has its number. */
+static void until_they_are_in_force(void **state)
+{
+	struct docker_pod pod = {.sandbox = true}, *pods[] = {&pod};
+	struct docker d = {.pods = pods, .npods = 1};
+	struct proc_id id;
+	struct err e = {0};
+	char netns[64];
+
+	(void)state;
+	if (geteuid() || unshare(CLONE_NEWNET))
+		skip(); /* needs root */
+	id = begin_process(netns);
+	store_init(&d.store);
+	snprintf(d.state, sizeof(d.state), "/nonexistent");
+	pod.pause_pid = id.pid;
+	pod.pause_ticks = id.start_ticks + 1;
+	d.dns = (struct proc_id){id.pid, id.start_ticks + 1};
+	docker_net_sync(&d);
+	assert_false(has_rules(netns));
+	assert_null(pod.vips);
+	assert_null(d.dns_text); /* they could not be written */
+	assert_null(docker_net_begin(&d, d.dns, &e));
+
+	pod.pause_ticks = id.start_ticks;
+	if (nft_run(netns, "add table ip ordeal_services\nadd chain ip ordeal_services out { type filter hook input priority 0 ; }\n", &e))
+		fail_msg("%s", e.msg);
+	docker_net_sync(&d);
+	assert_false(has_rules(netns));
+	assert_int_equal(nft_run(netns, "delete table ip ordeal_services", &e), 0);
+	docker_net_sync(&d);
+	assert_true(has_rules(netns));
+	assert_non_null(pod.vips);
+	free(pod.vips);
+	proc_stop(id.pid, 0);
+	store_free(&d.store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names), cmocka_unit_test(addresses), cmocka_unit_test(nothing_of_others),
 		cmocka_unit_test(kernel), cmocka_unit_test(the_machine), cmocka_unit_test(to_all),
+		cmocka_unit_test(until_they_are_in_force),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
