@@ -1,5 +1,6 @@
 #include "kube/config.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <limits.h>
 #include <stdint.h>
@@ -140,14 +141,27 @@ static int read_pem(const struct ynode *map, const char *key, struct buf *out, s
 	return 0;
 }
 
+/* A name may lead anywhere, 127.example.org too, and the token with it. */
 static bool on_this_machine(const char *server)
 {
-	static const char *const here[] = {"http://127.", "http://localhost:", "http://[::1]:"};
+	static const char scheme[] = "http://";
+	const char *host = server + strlen(scheme), *end;
+	struct in6_addr v6_ip;
+	struct in_addr ip;
+	char name[64];
+	bool v6;
 
-	for (size_t i = 0; i < ARRAY_LEN(here); i++)
-		if (!strncmp(server, here[i], strlen(here[i])))
-			return true;
-	return false;
+	if (strncmp(server, scheme, strlen(scheme)))
+		return false;
+	v6 = *host == '[';
+	host += v6;
+	end = host + strcspn(host, v6 ? "]" : ":/?#@");
+	if (end - host >= (long)sizeof(name) || (v6 && *end != ']') || !strchr(":/", end[v6]) || strchr(host, '@'))
+		return false;
+	snprintf(name, sizeof(name), "%.*s", (int)(end - host), host);
+	if (v6)
+		return inet_pton(AF_INET6, name, &v6_ip) == 1 && IN6_IS_ADDR_LOOPBACK(&v6_ip);
+	return !strcasecmp(name, "localhost") || (inet_pton(AF_INET, name, &ip) == 1 && ntohl(ip.s_addr) >> 24 == 127);
 }
 
 /* Without a scheme it is https where TLS is spoken of (client-go's

@@ -133,6 +133,32 @@ static void refusals(void **state)
 	refused("/nonexistent/config", NULL, "/nonexistent/config");
 }
 
+/* The token goes wherever the name leads. */
+static void only_this_machine_without_tls(void **state)
+{
+	static const char *const elsewhere[] = {
+		"http://127.evil.example:80", "http://127.0.0.1.evil.example", "http://127.0.0.1@evil.example:80",
+		"http://127.0.0.1:80@evil.example", "http://localhost:80@evil.example", "http://[::1]:80@evil.example",
+		"http://localhost.evil.example", "http://127.1", "http://[::1]evil.example", "http://[::2]:80", "http://",
+	};
+	static const char *const here[] = {"http://127.0.0.1:80", "http://127.9.0.1", "http://localhost:80", "'http://[::1]:80'"};
+	struct kube_conf c;
+	struct err e = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(elsewhere); i++) {
+		char quoted[80];
+
+		snprintf(quoted, sizeof(quoted), "'%s'", elsewhere[i]);
+		refused(config(quoted, CA, CERT), NULL, "only https, or http on this machine");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(here); i++) {
+		if (kubeconfig_read(config(here[i], CA, CERT), NULL, false, &c, &e))
+			fail_msg("%s", e.msg);
+		kube_conf_free(&c);
+	}
+}
+
 #define USERS "users:\n- name: u\n  user: {token: t}\n"
 #define CONTEXTS "contexts:\n- {name: a, context: {cluster: here, user: u}}\n"
 #define CLUSTERS "clusters:\n- {name: here, cluster: {server: 'https://h'}}\n"
@@ -294,6 +320,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(files_beside_it, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(refusals, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(insecure_when_stated, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(only_this_machine_without_tls, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(duplicates, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(nothing_there, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(tokens, make_dir, drop_dir),
