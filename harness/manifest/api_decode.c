@@ -30,6 +30,11 @@ static const char *json_word(const struct ynode *n)
 	}
 }
 
+static bool is_secret(const struct admission *w)
+{
+	return !strcmp(w->kind, "Secret");
+}
+
 /* False when the object has another shape than was expected, and nobody can look
  * further into it. */
 static bool wrong_type(struct admission *w, const struct ynode *n, const struct place *p, const char *what,
@@ -45,7 +50,7 @@ static bool wrong_type(struct admission *w, const struct ynode *n, const struct 
 		remedy = "; leave the quotes out";
 	api_refuse(w, n, NULL, "%s in version \"%s\" cannot be handled as a %s: json: cannot unmarshal %s into Go struct "
 		   "field %s.%s of type %s (here: %.60s)%s", w->kind, version, w->kind, what, p->type, p->bare, want,
-		   scalar ? n->text : what, remedy);
+		   !scalar ? what : is_secret(w) ? "a Secret's value" : n->text, remedy);
 	return scalar && strncmp(want, "v1.", 3) && strncmp(want, "[]v1.", 5) && strncmp(want, "map[", 4);
 }
 

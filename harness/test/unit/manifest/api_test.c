@@ -201,6 +201,11 @@ static void all_of_them(void **state)
 	assert_non_null(strstr(e.msg, "(here: 1)"));
 	assert_non_null(strstr(e.msg, "(here: 2)"));
 	assert_non_null(strstr(e.msg, "(here: 3)"));
+	/* A Secret's value is nobody's to read. */
+	e = (struct err){0};
+	assert_int_equal(admit(&a, "apiVersion: v1\nkind: Secret\nmetadata: {name: m}\nstringData: {pin: 4711815}\n", true, &e), -1);
+	assert_null(strstr(e.msg, "4711815"));
+	assert_non_null(strstr(e.msg, "(here: a Secret's value)"));
 	/* A wrong type is no reason to keep the rest to oneself; another shape is. */
 	e = (struct err){0};
 	assert_int_equal(admit(&a, C("tty: 'true', volumeMounts: [{name: n, mountPath: /n}]"), true, &e), -1);
