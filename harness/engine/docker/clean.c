@@ -130,11 +130,28 @@ static int folders(const struct docker *d, struct register_list *out, struct err
 	return r;
 }
 
+int docker_own_folders(struct register_list *all, struct err *e)
+{
+	struct err more;
+	size_t n = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < all->n; i++) {
+		if (!file_absent(all->v[i]) && file_private_dir(all->v[i], r ? &more : e))
+			r = -1;
+		else if (n++ != i)
+			memcpy(all->v[n - 1], all->v[i], sizeof(all->v[i]));
+	}
+	all->n = n;
+	return r;
+}
+
 int docker_clean(struct docker *d, cJSON *found, struct err *e)
 {
 	struct register_list all;
 	struct err first = {0};
-	int r = folders(d, &all, &first);
+	struct err others = {0};
+	int r = folders(d, &all, &first), not_ours = docker_own_folders(&all, &others);
 
 	if (each_folder(&all, end_guard, found, r ? e : &first))
 		r = -1;
@@ -155,7 +172,7 @@ int docker_clean(struct docker *d, cJSON *found, struct err *e)
 	if (!r && each_folder(&all, remove_state, found, &first))
 		r = -1;
 	free(all.v);
-	if (r)
-		*e = first;
-	return r;
+	if (r || not_ours)
+		*e = r ? first : others;
+	return r || not_ours ? -1 : 0;
 }

@@ -296,6 +296,10 @@ void docker_load_forget(struct docker *d);
 int docker_cgroups(void (*fn)(void *arg, const struct pod_cgroup *g), void *arg, struct err *e);
 
 /* engine/docker/clean.c: removes containers, network, mounts, folders of any run. */
+/* Takes folders that are not ours alone out of the list, and tells of the first: through
+ * a link in a folder's place something else would be ended and removed. */
+struct register_list;
+int docker_own_folders(struct register_list *all, struct err *e);
 int docker_clean(struct docker *d, cJSON *found, struct err *e);
 
 #endif

@@ -20,6 +20,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "engine/docker/docker.h"
+#include "engine/register.h"
 #include "kube/client.h"
 #include "node/volume_store.h"
 
@@ -411,10 +412,36 @@ static void addresses_of_services(void **state)
 				      "10.240.96.0/20"));
 	e = (struct err){0};
 	assert_int_equal(admit_text(SERVICE("a", "10.240.96.9") "---\n" SERVICE("b", "10.240.96.9"), &e), -1);
-	assert_non_null(strstr(e.msg, "m.yaml:8:"));
+	assert_non_null(strstr(e.msg, "m.yaml:9:19: "));
 	assert_non_null(strstr(e.msg, "failed to allocate IP 10.240.96.9: provided IP is already allocated"));
 	e = (struct err){0};
 	assert_int_equal(admit_text(SERVICE("a", "None") "---\n" SERVICE("b", "None"), &e), 0);
+}
+
+/* What is registered may be somebody else's by now. */
+static void links_to_folders(void **state)
+{
+	char dir[] = "/tmp/ordeal-escape.XXXXXX", victim[60];
+	struct register_list all = {0};
+	struct err e = {0};
+	struct stat st;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	for (size_t i = 0; i < 3; i++)
+		snprintf(*VEC_PUSH(all.v, all.n, all.alloc), PATH_MAX, "%s/%zu", dir, i);
+	snprintf(victim, sizeof(victim), "%s/victim", dir);
+	assert_int_equal(mkdir(victim, 0755) || symlink(victim, all.v[0]) || mkdir(all.v[1], 0700), 0);
+	assert_int_equal(docker_own_folders(&all, &e), -1);
+	assert_non_null(strstr(e.msg, "/0: "));
+	/* One that is not there any more is dropped by who looks into it. */
+	assert_int_equal(all.n, 2);
+	assert_int_equal(all.v[0][strlen(all.v[0]) - 1], '1');
+	assert_int_equal(all.v[1][strlen(all.v[1]) - 1], '2');
+	assert_int_equal(stat(victim, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0755);
+	free(all.v);
+	assert_int_equal(file_remove_tree(dir, &e), 0);
 }
 
 /* Nothing that is shipped is refused. */
@@ -448,7 +475,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tokens), cmocka_unit_test(names_of_volumes), cmocka_unit_test(bytes_of_files), cmocka_unit_test(links_in_volumes),
 		cmocka_unit_test(missing_folders), cmocka_unit_test(long_volumes),
-		cmocka_unit_test(shipped), cmocka_unit_test(addresses_of_services),
+		cmocka_unit_test(shipped), cmocka_unit_test(addresses_of_services), cmocka_unit_test(links_to_folders),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
