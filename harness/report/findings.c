@@ -424,7 +424,8 @@ const char *findings_headline(struct arena *a, const struct run_report *run,
 			    n ? "what was seen is too little to say what happened" : "nothing was put to the test");
 	if (run->n && run->n < run->planned)
 		buf_fmt(&b, "; %zu of %zu scenarios that were planned %s not begun",
-			run->planned - run->n, run->planned, run->planned - run->n == 1 ? "was" : "were");
+			run->planned - run->n, run->planned,
+			run->planned - run->n == 1 ? "was" : "were");
 	if (b.s[b.len - 1] != '.')
 		buf_char(&b, '.');
 	if (*b.s >= 'a' && *b.s <= 'z')

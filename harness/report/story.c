@@ -35,7 +35,8 @@ static void say_one(struct buf *b, struct arena *a, const struct fault_seen *f, 
 					  text_duration(f->outage.lo_ns).s);
 	else if (!f->outage.any)
 		buf_fmt(b, kept ? "Writes never stopped when %s" :
-			"Writes were not seen to stop when %s, which is too little to say that they went on", story_fault(a, f));
+			"Writes were not seen to stop when %s, which is too little to say that they went on",
+			story_fault(a, f));
 	else if (!f->outage.ended)
 		buf_fmt(b, "Writes%s stopped when %s and were not back at the end, at least "
 			"%s later", story_of(a, f), story_fault(a, f), text_duration(f->outage.lo_ns).s);
