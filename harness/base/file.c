@@ -4,28 +4,51 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { PIPE_MS = 60000 };
+
+/* As read(2) of a descriptor that does not block; a pipe's writer has its time. */
+static ssize_t read_some(int fd, void *to, size_t size)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	ssize_t n;
+
+	while ((n = read(fd, to, size)) < 0 && (errno == EAGAIN || errno == EINTR)) {
+		if (errno == EAGAIN && poll(&p, 1, PIPE_MS) == 0) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+	}
+	return n;
+}
+
 int file_read(const char *path, struct buf *b, struct err *e)
 {
 	char chunk[65536];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Opening a FIFO that nobody writes to would wait for ever. */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	size_t before = b->len;
+	struct stat st;
 	ssize_t n = 0;
 
 	if (fd < 0)
 		return err_set(e, ERR_INPUT, "cannot read %s: %s", path, strerror(errno));
 	/* A device may have no end. */
-	while (!b->over && (n = read(fd, chunk, sizeof(chunk))) > 0)
+	while (!b->over && (n = read_some(fd, chunk, sizeof(chunk))) > 0)
 		buf_add(b, chunk, (size_t)n);
 	if (n < 0)
 		err_set(e, ERR_INPUT, "cannot read %s: %s", path, strerror(errno));
 	else if (b->over)
 		n = err_set(e, ERR_INPUT, "%s is larger than %zu bytes", path,
 			    b->cap ? b->cap : BUF_CAP);
+	else if (b->len == before && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode))
+		n = err_set(e, ERR_INPUT, "cannot read %s: it is a pipe, and nothing is written to it", path);
 	buf_str(b, "");
 	close(fd);
 	return n < 0 ? -1 : 0;

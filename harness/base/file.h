@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* Reads a whole file (at most 1 GiB) into b. */
+/* Reads a whole file (at most 1 GiB) into b; a pipe that nobody writes to is an error. */
 int file_read(const char *path, struct buf *b, struct err *e);
 
 /* Writes to a temporary name beside `path`, fsyncs, renames over it and

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -157,6 +158,31 @@ static void only_this_machine_without_tls(void **state)
 			fail_msg("%s", e.msg);
 		kube_conf_free(&c);
 	}
+}
+
+/* A FIFO that nobody writes to keeps nobody waiting; a pipe is read. */
+static void pipes(void **state)
+{
+	static const char text[] = "pipe: 1\n";
+	char path[PATH_MAX], by_number[40];
+	struct buf b = {0};
+	struct err e = {0};
+	int ends[2];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/fifo", dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	alarm(20);
+	refused(path, NULL, "nothing is written to it");
+	assert_int_equal(pipe(ends), 0);
+	snprintf(by_number, sizeof(by_number), "/dev/fd/%d", ends[0]);
+	assert_int_equal(write(ends[1], text, strlen(text)), (long)strlen(text));
+	close(ends[1]);
+	assert_int_equal(file_read(by_number, &b, &e), 0);
+	alarm(0);
+	assert_string_equal(buf_cstr(&b), text);
+	buf_free(&b);
+	close(ends[0]);
 }
 
 #define USERS "users:\n- name: u\n  user: {token: t}\n"
@@ -320,6 +346,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(files_beside_it, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(refusals, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(insecure_when_stated, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(pipes, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(only_this_machine_without_tls, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(duplicates, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(nothing_there, make_dir, drop_dir),
