@@ -133,26 +133,20 @@ void judge_evicted(const struct judging *j, struct judged *r)
 }
 
 /* The one that went back furthest of those that the expectation is about; NULL: none. */
-static const struct fault_record *furthest(const struct judging *j, const char *fault, struct recovery_point *worst)
+static const struct fault_seen *furthest(const struct judging *j, const char *fault)
 {
-	const struct fault_record *of = NULL;
-	struct recovery_point p;
-	struct view v;
+	const struct fault_seen *worst = NULL;
 
-	view_make(&v, j->h, j->ev);
 	for (size_t i = 0; i < j->m->nfaults; i++) {
-		const struct fault_record *rec = j->m->faults[i].rec;
+		const struct fault_seen *f = &j->m->faults[i];
 
-		if (!rec->injected_ns || (fault && strcmp(rec->id, fault)))
+		if (!f->rec->injected_ns || (fault && strcmp(f->rec->id, fault)))
 			continue;
-		recovery_point_make(&v, &j->m->loss, rec, &p);
-		if (!of || p.hi_ns > worst->hi_ns || (p.hi_ns == worst->hi_ns && p.beyond > worst->beyond)) {
-			of = rec;
-			*worst = p;
-		}
+		if (!worst || f->point.hi_ns > worst->point.hi_ns ||
+		    (f->point.hi_ns == worst->point.hi_ns && f->point.beyond > worst->point.beyond))
+			worst = f;
 	}
-	view_free(&v);
-	return of;
+	return worst;
 }
 
 /* A time, of a state that is one: where it is none, no time is short enough. */
@@ -160,8 +154,8 @@ void judge_recovery_point(const struct judging *j, struct judged *r)
 {
 	const char *fault = json_str(j->expect, "fault", NULL);
 	const struct loss *l = &j->m->loss;
-	struct recovery_point p = {0};
-	const struct fault_record *of;
+	const struct recovery_point *p;
+	const struct fault_seen *of;
 	double hi;
 
 	r->limit = judging_limit(j, 1e6);
@@ -169,28 +163,29 @@ void judge_recovery_point(const struct judging *j, struct judged *r)
 		judged_as(r, VERDICT_UNKNOWN, "%s", l->known ? "no write was acknowledged" : l->why_unknown);
 		return;
 	}
-	of = furthest(j, fault, &p);
+	of = furthest(j, fault);
 	if (!of) {
 		judged_as(r, VERDICT_UNKNOWN, "%s%s was not injected", fault ? "fault " : "a fault", fault ? fault : "");
 		return;
 	}
-	r->measured = in_ms(p.lo_ns);
+	p = &of->point;
+	r->measured = in_ms(p->lo_ns);
 	/* Of writes whose fate is not told any may be an earlier one. */
-	hi = l->maybe_lost || l->more_missing ? INFINITY : (double)p.hi_ns;
-	if (p.beyond)
+	hi = l->maybe_lost || l->more_missing ? INFINITY : (double)p->hi_ns;
+	if (p->beyond)
 		judged_as(r, VERDICT_FAIL, "what survived fault %s is of no single moment: %lld inserts are there that were "
-			  "called after a lost write had been acknowledged", of->id, (long long)p.beyond);
-	else if (!p.lost)
-		judged_as(r, judging_within(j, 0, hi), "nothing that was acknowledged before fault %s is lost", of->id);
+			  "called after a lost write had been acknowledged", of->rec->id, (long long)p->beyond);
+	else if (!p->lost)
+		judged_as(r, judging_within(j, 0, hi), "nothing that was acknowledged before fault %s is lost", of->rec->id);
 	else
-		judged_as(r, judging_within(j, (double)p.lo_ns, hi), "what survived fault %s is of one moment, %.2f s before "
-			  "it: %lld of %lld acknowledged writes are lost, none of them earlier", of->id, in_s(p.lo_ns),
-			  (long long)p.lost, (long long)l->acked);
-	lost_detail(l, of->id, r);
+		judged_as(r, judging_within(j, (double)p->lo_ns, hi), "what survived fault %s is of one moment, %.2f s before "
+			  "it: %lld of %lld acknowledged writes are lost, none of them earlier", of->rec->id, in_s(p->lo_ns),
+			  (long long)p->lost, (long long)l->acked);
+	lost_detail(l, of->rec->id, r);
 	if (!r->detail)
 		r->detail = cJSON_CreateObject();
-	json_set_num(r->detail, "lo_ms", in_ms(p.lo_ns));
-	json_set_num(r->detail, "hi_ms", in_ms(p.hi_ns));
-	json_set_i64(r->detail, "lost", p.lost);
-	json_set_i64(r->detail, "beyond", p.beyond);
+	json_set_num(r->detail, "lo_ms", in_ms(p->lo_ns));
+	json_set_num(r->detail, "hi_ms", in_ms(p->hi_ns));
+	json_set_i64(r->detail, "lost", p->lost);
+	json_set_i64(r->detail, "beyond", p->beyond);
 }

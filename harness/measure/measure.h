@@ -99,6 +99,17 @@ struct served_row {
 
 enum { CLIENTS_DOWN_MOST = 16 };
 
+/* How far back what survived a fault ends. */
+struct recovery_point {
+	int64_t lost; /* acknowledged writes that it lost; 0: all are there, and all that follows is 0 */
+	/* From the first of them until the fault was injected, at least and at most:
+	 * from its acknowledgement, from its call. */
+	int64_t lo_ns, hi_ns;
+	/* Inserts that are there although they were called after that one had been
+	 * acknowledged, and acknowledged before the fault. Above 0: no single moment. */
+	int64_t beyond;
+};
+
 struct fault_seen {
 	const struct fault_record *rec; /* what the evidence has of it; borrowed */
 	int64_t window_end_ns;  /* until the next fault or the end of the load */
@@ -133,6 +144,7 @@ struct fault_seen {
 	int64_t demoted_lo_ns; /* until then it was last heard to be one; 0: not at all */
 	int64_t demoted_watched_ns; /* not seen so: how long members were asked after healed */
 	bool still_primary; /* at the end it and another were both writable */
+	struct recovery_point point; /* where the loss is known and the fault was injected; else all 0 */
 	int64_t replica_reads; /* called after it took effect, answered and judged (struct staleness) */
 	struct noise noise[NOISE_KINDS];
 };

@@ -106,19 +106,8 @@ void served_make(const struct view *v, struct fault_seen *f);
 void loss_make(const struct view *v, const struct model_ops *model, const struct fault_seen *faults,
 	       size_t nfaults, struct loss *out);
 
-/* How far back what survived a fault ends. */
-struct recovery_point {
-	int64_t lost; /* acknowledged writes that it lost; 0: all are there, and all that follows is 0 */
-	/* From the first of them until the fault was injected, at least and at most:
-	 * from its acknowledgement, from its call. */
-	int64_t lo_ns, hi_ns;
-	/* Inserts that are there although they were called after that one had been
-	 * acknowledged, and acknowledged before the fault. Above 0: no single moment. */
-	int64_t beyond;
-};
-/* `l`: what was lost in `v`, and known. */
-void recovery_point_make(const struct view *v, const struct loss *l, const struct fault_record *fault,
-			 struct recovery_point *out);
+/* Fills `point` of m's faults; after loss_make. */
+void recovery_points_make(const struct view *v, struct measured *m);
 
 /* Fills m->staleness, and replica_reads of the faults that m has. */
 void staleness_make(const struct view *v, struct measured *m);

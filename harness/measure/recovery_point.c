@@ -36,8 +36,8 @@ static int64_t since(int64_t from, int64_t until, int64_t te)
 	return until - from + te > 0 ? until - from + te : 0;
 }
 
-void recovery_point_make(const struct view *v, const struct loss *l, const struct fault_record *fault,
-			 struct recovery_point *out)
+static void point_of(const struct view *v, const struct loss *l, const struct fault_record *fault,
+		     struct recovery_point *out)
 {
 	const struct lost_write *first;
 	int64_t *lost, until = fault->injected_ns;
@@ -58,4 +58,11 @@ void recovery_point_make(const struct view *v, const struct loss *l, const struc
 			       op->t_return < until - fault->te_ns && !bsearch(&op->value, lost, n, sizeof(*lost), by_i64);
 	}
 	free(lost);
+}
+
+void recovery_points_make(const struct view *v, struct measured *m)
+{
+	for (size_t i = 0; m->loss.known && i < m->nfaults; i++)
+		if (m->faults[i].rec->injected_ns)
+			point_of(v, &m->loss, m->faults[i].rec, &m->faults[i].point);
 }

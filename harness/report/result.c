@@ -237,6 +237,7 @@ cJSON *result_fault(const struct measured *m, const struct fault_seen *f)
 	set_text(out, "why_mechanism", f->outage.m.why_mechanism);
 	json_set(out, "window", window(&f->outage.m.window));
 	set_count(out, "lost", story_lost_by(m, f), true);
+	json_set(out, "recovery_point", result_point(m, f));
 	set_ms(out, "redundant_ms", f->redundant_ns);
 	set_text(out, "redundant_why", f->redundant_why);
 	set_ms(out, "lag_zero_ms", f->lag_zero_ns);

@@ -84,6 +84,19 @@ cJSON *result_loss(const struct loss *l)
 	return out;
 }
 
+cJSON *result_point(const struct measured *m, const struct fault_seen *f)
+{
+	const struct recovery_point *p = &f->point;
+	bool known = m->loss.known && f->rec->injected_ns;
+	cJSON *out = cJSON_CreateObject();
+
+	set_ms(out, "lo_ms", known ? p->lo_ns : -1);
+	set_ms(out, "hi_ms", known && !m->loss.maybe_lost && !m->loss.more_missing ? p->hi_ns : -1);
+	set_count(out, "lost", p->lost, known);
+	set_count(out, "beyond", p->beyond, known);
+	return out;
+}
+
 cJSON *result_dual(const struct measured *m)
 {
 	const struct dual_history *d = &m->dual_history;

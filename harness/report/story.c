@@ -133,6 +133,15 @@ static void say_lost(struct buf *b, const struct loss *l)
 		buf_str(b, ", most of them on the minority side");
 }
 
+/* Where clients wrote on both sides of a cut, what is left is of no moment, and no word is lost on it. */
+static void say_point(struct buf *b, struct arena *a, const struct measured *m)
+{
+	const struct fault_seen *f = m->loss.known ? story_point(m) : NULL;
+
+	if (f && !f->point.beyond)
+		buf_fmt(b, "; %s", story_point_words(a, m, f));
+}
+
 static void say_loss(struct buf *b, const struct loss *l)
 {
 	if (!l->known)
@@ -235,6 +244,7 @@ const char *story_scenario(struct arena *a, const struct scenario_report *s)
 			buf_fmt(&b, "; %s", story_before_words(a, m));
 		story_served(&b, a, m);
 		say_loss(&b, &m->loss);
+		say_point(&b, a, m);
 		say_recovery(&b, m);
 		say_dual(&b, m);
 	}

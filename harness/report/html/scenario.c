@@ -187,6 +187,10 @@ static void lost_writes(struct page *p)
 		text_plural(l->duplicate, "duplicate", "duplicates").s,
 		text_plural(l->unknown, "write", "writes").s,
 		text_plural(l->unknown_present, "was", "were").s);
+	for (size_t i = 0; i < m->nfaults; i++)
+		if (m->faults[i].point.lo_ns > 0)
+			fprintf(p->f, "<p>Of fault %s: %s.</p>\n", esc(p, m->faults[i].rec->id),
+				esc(p, story_point_words(p->a, m, &m->faults[i])));
 	html_lost_causes(p);
 	if (!shown)
 		return;

@@ -10,6 +10,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "measure/parts.h"
+#include "test/lib/evidence_kept.h"
 #include "test/lib/trial.h"
 
 #define MS NS_PER_MS
@@ -27,6 +29,15 @@ static void lose(struct trial *t, int64_t value)
 	l->lost = (int64_t)l->n;
 }
 
+static void point(struct trial *t)
+{
+	struct view v;
+
+	view_make(&v, &t->h, evidence_kept(t->events, 0));
+	recovery_points_make(&v, &t->m);
+	view_free(&v);
+}
+
 /* The trial inserts every fourth value of 50 ms each, and is killed after 10 s. */
 static void begin(struct trial *t, int64_t but)
 {
@@ -34,6 +45,7 @@ static void begin(struct trial *t, int64_t but)
 	for (int64_t value = 120; value < 200; value += 4)
 		if (value != but)
 			lose(t, value);
+	point(t);
 }
 
 static void end(struct trial *t)

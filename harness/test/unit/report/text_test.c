@@ -195,6 +195,18 @@ static void sentences_say_what_was_measured(void **state)
 	m.loss.maybe_lost = 1;
 	assert_non_null(strstr(story_scenario(&a, &s), "; at least 3 of 100 acknowledged writes were lost, 2 of "
 						       "them to registers; full"));
+	f.point = (struct recovery_point){.lost = 3, .lo_ns = 13740 * MS, .hi_ns = 13750 * MS};
+	assert_non_null(strstr(story_scenario(&a, &s), "; what survived is of one moment, at least 13.7 s before the fault;"));
+	m.loss.maybe_lost = 0;
+	assert_non_null(strstr(story_scenario(&a, &s), "; what survived is of one moment, 13.745 s ± 0.005 s before the "
+			       "fault;"));
+	f.point.beyond = 2;
+	assert_null(strstr(story_scenario(&a, &s), "survived"));
+	assert_string_equal(story_point_words(&a, &m, &f), "what survived is of no single moment: 2 inserts are there that "
+			    "were called after a lost write had been acknowledged");
+	/* All of it was acknowledged after the fault. */
+	f.point = (struct recovery_point){.lost = 3};
+	assert_null(strstr(story_scenario(&a, &s), "survived"));
 	m.loss = (struct loss){.known = true, .acked = 100, .lost = 3, .maybe_lost = 1, .evicted = 1,
 			       .more_missing = true};
 	assert_non_null(strstr(story_scenario(&a, &s), "; at least 3 of 100 acknowledged writes were lost; at most "
