@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What the fixture's backup calls a dump: one of a real server, whole; the same cut
-# off, packed well or not; and one without a position. And that its pipe fails with
-# the dump's program, as the published one does not.
+# off, packed well or not; and one without a position. That its pipe fails with the
+# dump's program, as the published one does not. And what it makes of binary logs.
 cd "$(dirname "$0")/../../../.." || exit 1
 bin=$PWD/build/mysql/bin
 [ -x "$bin/mysqldump" ] || { echo "1..0 # SKIP no $bin/mysqldump: make build/mysql"; exit; }
@@ -25,7 +25,7 @@ script() { # KEY: the text below "KEY: |"
     on { print substr($0, indent + 3) }
     index($0, key) { match($0, /^ */); indent = RLENGTH; on = 1 }' $overlay
 }
-for key in dump.sh check.sh upload.sh fetch.sh restore.sh; do
+for key in dump.sh check.sh binlogs.sh upload.sh fetch.sh restore.sh; do
   script $key >"$dir/$key"
   ok "$key is bash" eval '[ -s "$dir/$key" ] && bash -n "$dir/$key"'
 done
@@ -71,4 +71,29 @@ pipe() { # SET…
 ok "the published pipe takes it for a dump" pipe -e
 ok "the mended one does not" eval '! pipe -euo pipefail'
 ok "and that is the one in dump.sh" grep -qx "set -euo pipefail" "$dir/dump.sh"
+
+# Binary logs beyond the dump, in parts, of several files, cut off within the last transaction.
+{
+  for i in $(seq 3 40); do echo "INSERT INTO x.t VALUES ($i, 'it''s $i');"; done
+  echo "FLUSH BINARY LOGS; UPDATE x.t SET v = 'z' WHERE id < 3; CREATE TABLE x.u (id INT PRIMARY KEY); INSERT INTO x.u VALUES (1);"
+} | sql
+whole=$(sql -N -r -e "SELECT @@global.gtid_executed")
+sql -e "INSERT INTO x.t VALUES (99, 'last')"
+mkdir "$dir/logs"
+for log in "$dir"/data/d/binlog.0*; do
+  head -c 1000 "$log" >"$dir/logs/${log##*/}.000000000000"
+  tail -c +1001 "$log" >"$dir/logs/${log##*/}.000000001000"
+done
+truncate -s -20 "$(find "$dir/logs" -size +0 | sort | tail -n 1)"
+beyond() { PATH=$bin:$PATH bash "$dir/binlogs.sh" "$dir/logs/" "$position" "$dir/replay"; }
+ok "binary logs that are cut off are read as far as they go" eval 'beyond && says "File ends with a truncated event"'
+again() {
+  sql -e "SET sql_log_bin = 0; DELETE FROM x.t WHERE id > 2; UPDATE x.t SET v = 'a' WHERE id < 3; DROP TABLE x.u"
+  sql --init-command="SET SESSION sql_log_bin = 0" <"$dir/replay/sql"
+}
+ok "a server takes them" again
+ok "all that the dump had not is there, but what was cut off" eval \
+  '[ "$(sql -N -e "SELECT COUNT(*), MAX(t.id), MIN(t.v), u.id FROM x.t, x.u GROUP BY u.id")" = "40	40	it'"'"'s 10	1" ]'
+ok "and that is the position: $whole" eval \
+  '[ "$(sql -N -r -e "SELECT GTID_SUBTRACT('"'"'$(cat "$dir/replay/position")'"'"', '"''"')")" = "$whole" ]'
 echo "1..$n"
