@@ -55,11 +55,15 @@ static void draw_instants(struct page *p, int bottom)
 	}
 }
 
+/* What is said beside a mark, it may be this long on a phone; the list below the plot has it all. */
+enum { MARK_NARROW_MAX = 24 };
+
 static void mark_fault(struct page *p, const struct fault_seen *f, size_t i)
 {
 	int64_t at = instant(f);
 	double x = plot_pct(p, at);
 	bool left = x > 55, only = p->s->m->nfaults == 1;
+	const char *words = story_fault(p->a, f);
 
 	if (!at)
 		return;
@@ -71,9 +75,9 @@ static void mark_fault(struct page *p, const struct fault_seen *f, size_t i)
 		"<text class=\"inv\" x=\"%.2f%%\" y=\"16\" text-anchor=\"middle\">%zu</text>",
 		x, x, i + 1);
 	if (only)
-		fprintf(p->f, "<text class=\"t\" x=\"%.2f%%\" dx=\"%d\" y=\"16\" "
-			"text-anchor=\"%s\">%s</text>", x, left ? -16 : 16,
-			left ? "end" : "start", esc(p, story_fault(p->a, f)));
+		fprintf(p->f, "<text class=\"t%s\" x=\"%.2f%%\" dx=\"%d\" y=\"16\" "
+			"text-anchor=\"%s\">%s</text>", strlen(words) > MARK_NARROW_MAX ? " wide" : "", x,
+			left ? -16 : 16, left ? "end" : "start", esc(p, words));
 }
 
 static void legend(struct page *p)
@@ -106,7 +110,8 @@ static void marks(struct page *p)
 		fprintf(p->f, "<li><span class=\"num bf\">%zu</span>At %s %s: %s%s%s. Writes down: "
 			"%s.</li>", i + 1, text_duration(instant(f) - p->x0_ns).s,
 			esc(p, story_fault(p->a, f)), esc(p, f->rec->target),
-			f->rec->node[0] ? " on " : "", esc(p, f->rec->node),
+			f->rec->node[0] && f->rec->ntargets < 2 ? " on " : "",
+			f->rec->ntargets < 2 ? esc(p, f->rec->node) : "",
 			esc(p, story_outage(p->a, &f->outage)));
 	}
 	fputs("</ol>\n", p->f);

@@ -84,7 +84,7 @@ void html_lost_causes(struct page *p)
 		[LOSS_UNKNOWN] = "unknown: the evidence does not tell",
 		[LOSS_NOT_REPLICATED] = "not replicated: had not reached the member that took over",
 		[LOSS_MINORITY] = "minority side: taken by a primary that was cut off or already replaced",
-		[LOSS_RESTART] = "lost on restart: the server began anew before its log was on disk",
+		[LOSS_RESTART] = "lost on restart: the server began anew without it, for its log was not on disk yet, or its disk was lost",
 	};
 	const struct loss *l = &p->s->m->loss;
 

@@ -121,7 +121,8 @@ static enum loss_cause why_lost(const struct evidence *ev, const struct op *op, 
 	next = evidence_next_leader(ev, 0, from, by);
 	again = evidence_new_process(ev, by, op->t_return, next ? next->t_ns : INT64_MAX);
 	if (again && again->ok && !has(again, tx)) {
-		why_say(why, "%s acknowledged it as %s, and did not have it any more when it had restarted", by, op->tx);
+		why_say(why, "%s acknowledged it as %s, and did not have it any more when it had restarted%s", by, op->tx,
+			fault && fault_does(fault, EFFECT_STORAGE_EMPTY) && fault_hits(fault, by) ? " on an empty volume" : "");
 		return LOSS_RESTART;
 	}
 	if (!next || has(next, tx))

@@ -77,6 +77,16 @@ static void test_loss(void **state)
 	sample(&t, 15 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"run_id\":\"2\",\"executed\":\"" UUID_0 ":1-100\"}");
 	tale_tell(&t, 0);
 	assert_int_equal(lost(&t, 9 * SEC, UUID_0 ":101", why), LOSS_RESTART);
+	assert_null(strstr(why, "empty volume"));
+	tale_end(&t);
+
+	tale_begin(&t, "{\"fault\":\"claim-lost\"," PRIMARY "}", "failover=none semi_sync=off");
+	pod(&t, SEC, "mysql-0", "a", "10.0.0.1");
+	sample(&t, 2 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"run_id\":\"1\",\"executed\":\"" UUID_0 ":1-90\"}");
+	sample(&t, 15 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"run_id\":\"2\",\"executed\":\"" UUID_0 ":1-50\"}");
+	tale_tell(&t, 0);
+	assert_int_equal(lost(&t, 9 * SEC, UUID_0 ":101", why), LOSS_RESTART);
+	assert_non_null(strstr(why, "did not have it any more when it had restarted on an empty volume"));
 	tale_end(&t);
 }
 

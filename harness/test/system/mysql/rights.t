@@ -51,6 +51,8 @@ ok "none has an empty password" test -z "$(as root "SELECT user FROM mysql.user 
 ok "each that is not the server's own was put to the test here" test "$(as root "SELECT GROUP_CONCAT(user ORDER BY user)
   FROM mysql.user WHERE account_locked = 'N'")" = "backup,operator,ordeal,probe,repl,restore,root"
 ok "root comes from within the container only" test "$(as root "SELECT host FROM mysql.user WHERE user = 'root'")" = localhost
+most=$(sed -n 's/^ *max_connections = //p' fixtures/mysql/corrected/config.yaml)
+ok "clients leave others room to connect" test "$(as root "SELECT max_user_connections BETWEEN 1 AND $most - 50 FROM mysql.user WHERE user = 'ordeal'")" = 1
 as root "CREATE DATABASE ordeal; CREATE DATABASE other; CREATE TABLE ordeal.t (id INT PRIMARY KEY); CREATE TABLE other.t (id INT PRIMARY KEY)"
 
 may() { ok "$1 may: $2" as "$1" "$2"; }
