@@ -45,7 +45,11 @@
 #define SUSPECT S(5)       /* gcs_xcom: a member's silence until it is suspected */
 #define SWEEP (15 * NS_PER_S) /* gcs_xcom_control_interface.cc: SUSPICION_PROCESSING_THREAD_PERIOD */
 #define ELECT S(2)         /* allowance: a view, an election, super_read_only off */
-#define FORCE S(65)        /* allowance: group_replication_force_members (60 s were seen) */
+/* group_replication_force_members waits so long for the new view (the plugin's
+ * FORCE_MEMBERS_VIEW_MODIFICATION_TIMEOUT). Whoever proposes without a majority sleeps between
+ * two tries, each time longer by half, up to 10 to 20 s (XCom, xcom_base.cc: wakeup_delay), and
+ * what was forced is heard when the last of them has woken: 59 s were seen. */
+#define FORCE S(120)
 #define ASK S(5)           /* allowance: clients time out and ask the members who is primary */
 #define DISK_LOOK S(60)    /* a server that waits for room looks once a minute */
 
@@ -370,7 +374,7 @@ static void majority_returns(struct prediction *p, const struct rules *r)
 	prediction_add(p, "majority returns", r->takeover.from_ns, hi, QUORUM,
 		       "no majority of the group was left until %.1f s after the fault%s; allowed: %.0f s for the view, %.0f s until clients have asked: %.1f to %.1f s",
 		       in_s(r->takeover.by_ns),
-		       start ? "; those who start again are in no group, and the one that is left has to be forced to go on without them (50 s allowed until they answer, 65 s for the forcing)" :
+		       start ? "; those who start again are in no group, and the one that is left has to be forced to go on without them (50 s allowed until they answer, 120 s for the forcing, which waits for proposers that sleep up to 20 s each)" :
 		       "", in_s(ELECT), in_s(ASK), in_s(r->takeover.from_ns), in_s(hi));
 }
 
