@@ -11,7 +11,8 @@ cJSON *result_outage(const struct outage *o, const char *fault);
 cJSON *result_prediction(const struct prediction *p);
 cJSON *result_staleness(const struct staleness *s);
 cJSON *result_loss(const struct loss *l);
-cJSON *result_point(const struct measured *m, const struct fault_seen *f); /* how far back what survived ends */
+/* How far back what survived a fault ends. */
+cJSON *result_point(const struct measured *m, const struct fault_seen *f);
 cJSON *result_dual(const struct measured *m); /* what the time with two primaries rests on */
 cJSON *result_fault(const struct measured *m, const struct fault_seen *f);
 cJSON *result_downtime(const struct outage *o);

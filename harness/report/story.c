@@ -133,7 +133,7 @@ static void say_lost(struct buf *b, const struct loss *l)
 		buf_str(b, ", most of them on the minority side");
 }
 
-/* Where clients wrote on both sides of a cut, what is left is of no moment, and no word is lost on it. */
+/* Where clients wrote on both sides of a cut, what is left is of no moment: not said here. */
 static void say_point(struct buf *b, struct arena *a, const struct measured *m)
 {
 	const struct fault_seen *f = m->loss.known ? story_point(m) : NULL;

@@ -55,7 +55,7 @@ static void draw_instants(struct page *p, int bottom)
 	}
 }
 
-/* What is said beside a mark, it may be this long on a phone; the list below the plot has it all. */
+/* Words beside a mark may be this long on a phone; the list below the plot has them all. */
 enum { MARK_NARROW_MAX = 24 };
 
 static void mark_fault(struct page *p, const struct fault_seen *f, size_t i)

@@ -25,7 +25,10 @@
  * than member_expel_timeout is expelled by a thread that runs when a suspicion is added
  * and then every 15 s (gcs_xcom_control_interface.cc, Gcs_suspicions_manager; there is no
  * variable for that). So "5 s + member_expel_timeout", as is often written, is a lower
- * bound: with 0 it is about 5 s, with 1 to 15 about 20 s, with 16 to 30 about 35 s.
+ * bound: with 0 it is about 5 s, with 1 to 15 about 20 s, with 16 to 30 about 35 s. What
+ * the thread pushes is a request to XCom; one that came to nothing is pushed again at the
+ * thread's next look (seen: pushed 20.0 s after the death, again 16.0 s later, and a
+ * second after that the member was out).
  * Then the rest elects, which needs no vote. A member that ends by itself
  * leaves, and nobody has to suspect it.
  *
@@ -216,7 +219,7 @@ static void replica_promoted(struct prediction *p, const struct rules *r, bool d
 
 static void group_elects(struct prediction *p, const struct rules *r)
 {
-	int64_t lo = r->expelled - LOOK, hi = r->expelled + LOOK + ELECT + ASK;
+	int64_t lo = r->expelled - LOOK, hi = r->expelled + SWEEP + LOOK + ELECT + ASK;
 
 	if (r->takeover.never) {
 		prediction_note(p, "No majority of the group was left as long as the faults lasted: it does not elect, and writes hang%s.",
@@ -229,7 +232,7 @@ static void group_elects(struct prediction *p, const struct rules *r)
 		prediction_note(p, "No majority of the group was left until %.1f s after the fault.", in_s(r->takeover.by_ns));
 	}
 	prediction_add(p, "group elects", lo, hi, DETECTION,
-		       "suspected after 5 s of silence, give or take one; expelled by a thread that looks at once and then every 15 s, the first time that member_expel_timeout %.0f s is over: %.0f s; allowed: %.0f s for view and election, %.0f s until clients have asked: %.1f to %.1f s",
+		       "suspected after 5 s of silence, give or take one; expelled by a thread that looks at once and then every 15 s, the first time that member_expel_timeout %.0f s is over: %.0f s, or 15 s later, when a first request comes to nothing; allowed: %.0f s for view and election, %.0f s until clients have asked: %.1f to %.1f s",
 		       in_s(r->expel), in_s(r->expelled), in_s(ELECT), in_s(ASK), in_s(lo), in_s(hi));
 }
 
@@ -443,7 +446,7 @@ void mysql_count_from(const struct evidence *ev, const struct fault_record *faul
 	out->known = true;
 	if (r.failover == BY_GROUP) {
 		out->lo_ns = age_ns + r.expelled - SUSPECT - LOOK;
-		out->hi_ns = age_ns + r.expelled - SUSPECT + LOOK + ELECT + ASK;
+		out->hi_ns = age_ns + r.expelled - SUSPECT + SWEEP + LOOK + ELECT + ASK;
 	} else {
 		out->lo_ns = age_ns + r.detector;
 		out->hi_ns = age_ns + r.detector + 2 * LOOK + runbook_acts(&r, effects_die(&fault->does));
