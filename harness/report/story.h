@@ -71,6 +71,7 @@ int64_t story_lost_by(const struct measured *m, const struct fault_seen *f);
 /* The fault after which least survived; NULL: none lost what had been acknowledged. */
 const struct fault_seen *story_point(const struct measured *m);
 /* A clause: of which moment that is, or that it is of none. */
-const char *story_point_words(struct arena *a, const struct measured *m, const struct fault_seen *f);
+const char *story_point_words(struct arena *a, const struct measured *m,
+			      const struct fault_seen *f);
 
 #endif

@@ -223,11 +223,13 @@ const char *story_point_words(struct arena *a, const struct measured *m, const s
 {
 	const char *of = m->nfaults == 1 ? "" : arena_fmt(a, " when %s", story_fault(a, f));
 	bool open = m->loss.maybe_lost || m->loss.more_missing;
+	struct text ago = open ? text_duration(f->point.lo_ns) :
+				 text_interval(f->point.lo_ns, f->point.hi_ns);
 
 	if (f->point.beyond)
 		return arena_fmt(a, "what survived%s is of no single moment: %s there that %s called after a lost write "
 				 "had been acknowledged", of, text_plural(f->point.beyond, "insert is", "inserts are").s,
 				 f->point.beyond == 1 ? "was" : "were");
-	return arena_fmt(a, "what survived%s is of one moment, %s%s before the fault", of, open ? "at least " : "",
-			 open ? text_duration(f->point.lo_ns).s : text_interval(f->point.lo_ns, f->point.hi_ns).s);
+	return arena_fmt(a, "what survived%s is of one moment, %s%s before the fault", of,
+			 open ? "at least " : "", ago.s);
 }
