@@ -114,7 +114,7 @@ static void test_group_told(void **state)
 	assert_int_equal(t.m.routed, 30200 * MS);
 	assert_non_null(strstr(t.m.why_mechanism, "view 1:4"));
 	assert_int_equal(t.m.window.lo_ns, 19 * SEC);
-	assert_int_equal(t.m.window.hi_ns, 28 * SEC);
+	assert_int_equal(t.m.window.hi_ns, 43 * SEC);
 	tale_end(&t);
 	/* The log was cut; the sampler saw the suspicion. */
 	tale_begin(&t, kill_primary, "failover=group-replication member_expel_timeout=5 unreachable_majority_timeout=0");
