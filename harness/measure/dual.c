@@ -98,7 +98,7 @@ struct leading {
 };
 
 static void one_pair(const struct evidence *ev, const struct acks *acks, const struct leading *s, size_t me,
-		     size_t other, struct measured *out)
+		     size_t other, struct spans *proven, struct measured *out)
 {
 	struct dual_history told;
 
@@ -106,6 +106,7 @@ static void one_pair(const struct evidence *ev, const struct acks *acks, const s
 	out->dual_primary_acks += acks_within(acks, me, &s[other].all);
 	if (me < other) {
 		out->dual_primary_ns += spans_overlap(&s[me].all, &s[other].all);
+		spans_both(&s[me].all, &s[other].all, proven);
 		acks_pair(acks, me, &s[me].acks, other, &s[other].acks, &told);
 		if (told.ns > out->dual_history.ns)
 			out->dual_history = told;
@@ -130,6 +131,7 @@ static void leading_make(const struct evidence *ev, const struct acks *acks, siz
 void dual_primary_make(const struct view *v, struct measured *out)
 {
 	const struct evidence *ev = v->ev;
+	struct spans proven = { 0 };
 	struct leading *s;
 	struct acks acks;
 	size_t i, j;
@@ -141,8 +143,10 @@ void dual_primary_make(const struct view *v, struct measured *out)
 	for (i = 0; i < acks.nnames; i++)
 		for (j = 0; j < acks.nnames; j++)
 			if (i != j)
-				one_pair(ev, &acks, s, i, j, out);
-	dual_doubt_make(ev, &acks, &out->dual_doubt);
+				one_pair(ev, &acks, s, i, j, &proven, out);
+	spans_disjoint(&proven);
+	dual_doubt_make(ev, &acks, &proven, &out->dual_doubt);
+	free(proven.v);
 	for (i = 0; i < ev->nsamples; i++)
 		out->nsamples += !ev->samples[i].beside && ev->samples[i].ok;
 	for (i = 0; i < acks.nnames; i++) {

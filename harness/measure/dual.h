@@ -43,7 +43,9 @@ int64_t acks_within(const struct acks *a, size_t who, const struct spans *other)
 void acks_pair(const struct acks *a, size_t x, const struct spans *of_x, size_t y, const struct spans *of_y,
 	       struct dual_history *out);
 
-/* Where it cannot be told whether two were primaries at once. */
-void dual_doubt_make(const struct evidence *ev, const struct acks *acks, struct dual_doubt *out);
+/* Where it cannot be told whether two were primaries at once; not where they are
+ * known to have been, `proven`. */
+void dual_doubt_make(const struct evidence *ev, const struct acks *acks, const struct spans *proven,
+		     struct dual_doubt *out);
 
 #endif

@@ -135,23 +135,34 @@ static const struct reign *rival_since(const struct reigns *r, const struct reig
 	return NULL;
 }
 
+/* Of some of the time it may be known that two led. */
+static int64_t not_known(struct span x, const struct spans *proven)
+{
+	struct spans one = { .v = &x, .n = 1 };
+
+	return x.to - x.from - spans_overlap(&one, proven);
+}
+
 static void leads_again(const struct acks *acks, const struct reigns *r, const struct reign *mine, int64_t t_ns,
-			struct dual_doubt *out)
+			const struct spans *proven, struct spans *doubt, struct dual_doubt *out)
 {
 	const struct reign *other = mine->on ? rival_since(r, mine) : NULL;
+	struct span x = { mine->to_ns, t_ns, mine->shard };
+	int64_t ns = other ? not_known(x, proven) : 0;
 
-	if (!other)
+	if (ns <= 0)
 		return;
-	out->ns += t_ns - mine->to_ns;
+	*VEC_PUSH(doubt->v, doubt->n, doubt->alloc) = x;
 	out->times++;
-	if (t_ns - mine->to_ns <= out->longest_ns)
+	if (ns <= out->longest_ns)
 		return;
-	out->longest_ns = t_ns - mine->to_ns;
+	out->longest_ns = ns;
 	mem_copy_str(out->a, sizeof(out->a), acks->names[mine->who]);
 	mem_copy_str(out->b, sizeof(out->b), acks->names[other->who]);
 }
 
-static void go_through(const struct acks *acks, const struct moments *m, struct dual_doubt *out)
+static void go_through(const struct acks *acks, const struct moments *m, const struct spans *proven,
+		       struct spans *doubt, struct dual_doubt *out)
 {
 	struct reigns r = { 0 };
 
@@ -166,7 +177,7 @@ static void go_through(const struct acks *acks, const struct moments *m, struct 
 		}
 		mine = reign_of(&r, x->who, x->shard);
 		if (x->what == BEGINS) {
-			leads_again(acks, &r, mine, x->t_ns, out);
+			leads_again(acks, &r, mine, x->t_ns, proven, doubt, out);
 			continue;
 		}
 		mine->on = mine->any = true;
@@ -177,9 +188,11 @@ static void go_through(const struct acks *acks, const struct moments *m, struct 
 	free(r.v);
 }
 
-void dual_doubt_make(const struct evidence *ev, const struct acks *acks, struct dual_doubt *out)
+void dual_doubt_make(const struct evidence *ev, const struct acks *acks, const struct spans *proven,
+		     struct dual_doubt *out)
 {
 	struct moments m = { 0 };
+	struct spans doubt = { 0 };
 
 	memset(out, 0, sizeof(*out));
 	for (size_t who = 0; who < acks->nnames; who++) {
@@ -190,6 +203,11 @@ void dual_doubt_make(const struct evidence *ev, const struct acks *acks, struct 
 		add_led(&m, acks->v[i].by, acks->v[i].shard, acks->v[i].call, acks->v[i].ret);
 	if (m.n)
 		qsort(m.v, m.n, sizeof(*m.v), in_order);
-	go_through(acks, &m, out);
+	go_through(acks, &m, proven, &doubt, out);
+	/* There and back of the one and of the other are in doubt at the same time. */
+	spans_disjoint(&doubt);
+	for (size_t i = 0; i < doubt.n; i++)
+		out->ns += not_known(doubt.v[i], proven);
+	free(doubt.v);
 	free(m.v);
 }

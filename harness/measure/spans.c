@@ -36,9 +36,8 @@ void spans_disjoint(struct spans *s)
 	s->n = n;
 }
 
-int64_t spans_overlap(const struct spans *a, const struct spans *b)
+void spans_both(const struct spans *a, const struct spans *b, struct spans *out)
 {
-	int64_t sum = 0;
 	size_t i = 0, j = 0;
 
 	while (i < a->n && j < b->n) {
@@ -47,11 +46,22 @@ int64_t spans_overlap(const struct spans *a, const struct spans *b)
 		int64_t to = x->to < y->to ? x->to : y->to;
 
 		if (to > from && shards_rival(x->shard, y->shard))
-			sum += to - from;
+			*VEC_PUSH(out->v, out->n, out->alloc) = (struct span){ from, to, x->shard ? x->shard : y->shard };
 		if (x->to < y->to)
 			i++;
 		else
 			j++;
 	}
+}
+
+int64_t spans_overlap(const struct spans *a, const struct spans *b)
+{
+	struct spans both = { 0 };
+	int64_t sum = 0;
+
+	spans_both(a, b, &both);
+	for (size_t i = 0; i < both.n; i++)
+		sum += both.v[i].to - both.v[i].from;
+	free(both.v);
 	return sum;
 }

@@ -19,5 +19,7 @@ struct spans {
 void spans_disjoint(struct spans *s);
 /* For how long both were, of the same part. */
 int64_t spans_overlap(const struct spans *a, const struct spans *b);
+/* Adds when both were, of the same part. */
+void spans_both(const struct spans *a, const struct spans *b, struct spans *out);
 
 #endif

@@ -262,7 +262,8 @@ static void test_slow_load(void **state)
 	assert_int_equal(r.m.dual_primary_acks, 0);
 	assert_int_equal(r.m.dual_doubt.times, 18);
 	assert_int_equal(r.m.dual_doubt.longest_ns, 996 * MS);
-	assert_int_equal(r.m.dual_doubt.ns, 18 * 996 * MS);
+	/* Of each other one's turn, and no moment twice. */
+	assert_int_equal(r.m.dual_doubt.ns, 9496 * MS);
 	end(&r);
 	/* Answers are no better when they are as rare: each says that it leads. */
 	begin(&r);
@@ -271,6 +272,22 @@ static void test_slow_load(void **state)
 	measure(&r);
 	assert_int_equal(r.m.dual_primary_ns, 0);
 	assert_int_equal(r.m.dual_doubt.times, 18);
+	end(&r);
+}
+
+/* Two served all the while, by their answers; that their writes were further apart
+ * than what proves two adds no doubt to that. */
+static void test_slow_load_of_two(void **state)
+{
+	struct run r;
+
+	(void)state;
+	slow_turns(&r);
+	for (int i = 0; i < 200; i++)
+		json_push(r.events, synth_sample(i % 2 ? "m1" : "m0", SEC + i * 50 * MS, true, "primary", true, 1));
+	measure(&r);
+	assert_true(r.m.dual_primary_ns > 9000 * MS);
+	assert_true(r.m.dual_doubt.ns < 500 * MS);
 	end(&r);
 }
 
@@ -409,6 +426,7 @@ int main(void)
 		cmocka_unit_test(test_denied),
 		cmocka_unit_test(test_against_answers),
 		cmocka_unit_test(test_slow_load),
+		cmocka_unit_test(test_slow_load_of_two),
 		cmocka_unit_test(test_slow_handovers),
 		cmocka_unit_test(test_two_clocks),
 		cmocka_unit_test(test_truth),
