@@ -8,7 +8,7 @@
  * machine; the driver maps them to its own timeline.
  *
  * Both:
- *   GET  /v1/clock    {mono_ns, boot_id}
+ *   GET  /v1/clock    {mono_ns, clock (base/clock.h: clock_id)}
  *   GET  /v1/health   {posture, node, version, pid}
  *
  * Load agent (`ordeal load-agent`; options: --listen ADDR:PORT, token in

@@ -77,11 +77,11 @@ static struct load_session *need(struct agent *a, struct http_reply *rp)
 static void get_clock(void *arg, const struct http_request *rq, struct http_reply *rp)
 {
 	cJSON *o = cJSON_CreateObject();
-	char boot[40];
+	char id[CLOCK_ID_BYTES];
 
 	(void)arg, (void)rq;
-	clock_boot_id(boot);
-	json_set_str(o, "boot_id", boot);
+	clock_id(id);
+	json_set_str(o, "clock", id);
 	json_set_i64(o, "mono_ns", clock_mono_ns());
 	http_reply_json(rp, o);
 }

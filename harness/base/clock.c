@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static int64_t now(clockid_t id)
 {
@@ -129,4 +130,17 @@ void clock_boot_id(char out[40])
 		out[0] = '\0';
 	out[strcspn(out, "\n")] = '\0';
 	fclose(f);
+}
+
+void clock_id(char out[CLOCK_ID_BYTES])
+{
+	char boot[40], space[48] = "";
+	ssize_t n = readlink("/proc/self/ns/time", space, sizeof(space) - 1);
+
+	clock_boot_id(boot);
+	/* A kernel without time namespaces has one clock. */
+	space[n > 0 ? n : 0] = '\0';
+	out[0] = '\0';
+	if (boot[0])
+		snprintf(out, CLOCK_ID_BYTES, "%s %s", boot, space);
 }

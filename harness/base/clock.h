@@ -46,8 +46,13 @@ void clock_rfc3339(int64_t real_ns, char out[32]);
  * ns. Returns 0, or -1 when the text is no such time. */
 int clock_parse_rfc3339(const char *s, int64_t *real_ns);
 
-/* The kernel's boot id ("" when unreadable). Two processes with the same
- * boot id share CLOCK_MONOTONIC exactly. `out` holds 40 bytes. */
+/* The kernel's boot id ("" when unreadable). It names
+ * one boot of one machine. `out` holds 40 bytes. */
 void clock_boot_id(char out[40]);
+
+/* Whose CLOCK_MONOTONIC this process has: two of the same id share it exactly. It is
+ * the kernel's, and of a time namespace; "" when the kernel does not tell. */
+enum { CLOCK_ID_BYTES = 100 };
+void clock_id(char out[CLOCK_ID_BYTES]);
 
 #endif

@@ -70,10 +70,10 @@ int stage_delete(struct stage *st, const char *agent, const char *path, int64_t 
 
 static int measure_clock(struct stage *st, struct agent_clock *c, struct err *e)
 {
-	char mine[40];
+	char mine[CLOCK_ID_BYTES];
 	int64_t best_ns = INT64_MAX;
 
-	clock_boot_id(mine);
+	clock_id(mine);
 	for (int i = 0; i < CLOCK_ROUNDS; i++) {
 		int64_t before = clock_mono_ns(), after, theirs;
 		cJSON *a = NULL;
@@ -82,7 +82,7 @@ static int measure_clock(struct stage *st, struct agent_clock *c, struct err *e)
 			return -1;
 		after = clock_mono_ns();
 		theirs = json_i64(a, "mono_ns", 0);
-		if (mine[0] && !strcmp(mine, json_str(a, "boot_id", ""))) {
+		if (mine[0] && !strcmp(mine, json_str(a, "clock", ""))) {
 			c->offset_ns = c->error_ns = 0;
 			cJSON_Delete(a);
 			return 0;

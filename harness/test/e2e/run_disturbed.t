@@ -77,6 +77,29 @@ subtest "a load that cannot be sent is told" => sub {
 	}
 };
 
+# A time namespace is another machine's clock: the load agent's is 5,000 s ahead.
+subtest "a load agent by another clock is understood, and the error of that is told" => sub {
+	my $there = readlink("/proc/self/ns/time") // "";
+	my $other = qx(unshare --time --monotonic 5000 readlink /proc/self/ns/time 2>/dev/null) // "";
+	plan skip_all => "no time namespaces here" if !$there || $other !~ /^time:/ || $other eq "$there\n";
+	mkdir "$dir/ahead" or die $!;
+	my ($real) = grep { -x } map { "$_/setpriv" } split(/:/, $ENV{PATH});
+	open(my $f, ">", "$dir/ahead/setpriv") or die $!;
+	print $f "#!/bin/sh\ncase \"\$*\" in *load-agent*) exec unshare --time --monotonic 5000 $real \"\$@\" ;; esac\nexec $real \"\$@\"\n";
+	close($f);
+	chmod 0755, "$dir/ahead/setpriv";
+	local $ENV{PATH} = "$dir/ahead:$ENV{PATH}";
+	is(ordeal("run", "--engine", "local", "--reports", $reports, "$root/scenarios/memory-kill-primary.yaml"), 0,
+	   "all passed") or diag(out() . err());
+	my @faults = grep { $_->{k} eq "fault" && $_->{state} eq "effective" } events(newest());
+	my @heard = grep { $_->{k} eq "sample" } events(newest());
+	is(scalar(grep { ($_->{te} // 0) > 0 && $_->{te} < 1e9 } @heard), scalar(@heard), "each answer carries the clocks' error");
+	my ($first) = map { JSON::PP::decode_json($_)->{tc} } grep { /"tc"/ } split(/\n/, slurp(newest() . "/history.jsonl"));
+	cmp_ok(abs($first - $faults[0]{t}), "<", 60e9, "operations are on the driver's clock");
+	my $x = result()->{scenarios}[0]{faults}[0]{outage};
+	cmp_ok($x->{lo_ms}, "<", $x->{hi_ms}, "bounds");
+};
+
 # The limit of a file's size stands for the disk's end: it needs no root.
 subtest "what cannot be written ends the run as broken" => sub {
 	my $small = "$dir/small";

@@ -44,7 +44,7 @@ static void strangers_are_refused(void **state)
 	cJSON_Delete(a);
 	a = ask(f, "GET", "/v1/clock", NULL, 200);
 	assert_true(json_i64(a, "mono_ns", 0) > 0);
-	assert_int_equal(strlen(json_str(a, "boot_id", "")), 36);
+	assert_true(strlen(json_str(a, "clock", "")) >= 36);
 	cJSON_Delete(a);
 	a = ask(f, "POST", "/v1/lease", NULL, 200);
 	assert_true(json_i64(a, "expires_in_ms", 0) > 10000);

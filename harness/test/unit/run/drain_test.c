@@ -73,7 +73,7 @@ static int call(struct engine *en, const char *agent, const char *method, const 
 	assert_string_equal(method, "GET");
 	*status = 200;
 	if (!strcmp(path, "/v1/clock"))
-		buf_fmt(answer, "{\"mono_ns\":%lld,\"boot_id\":\"another\"}", (long long)(clock_mono_ns() + APART));
+		buf_fmt(answer, "{\"mono_ns\":%lld,\"clock\":\"another\"}", (long long)(clock_mono_ns() + APART));
 	else if (sscanf(path, "/v1/history?from=%lld", &from) == 1)
 		history_from(from, en, answer);
 	else if (!strncmp(path, "/v1/samples", 11))
