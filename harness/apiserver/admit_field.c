@@ -49,6 +49,9 @@ static const struct {
 	[ADMIT_LABEL_KEY] = {name_is_label_key, "name part must be at most 63 alphanumeric characters, '-', '_' or '.'"},
 	[ADMIT_LABEL_VALUE] = {name_is_label_value, "a valid label must be at most 63 alphanumeric characters, '-', '_' or "
 						    "'.', and must start and end with an alphanumeric character"},
+	[ADMIT_ADDRESS] = {name_is_any_address, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"},
+	[ADMIT_WORD] = {name_is_word, "must be one word: it stands in a line of a file"},
+	[ADMIT_DOMAIN] = {name_is_search_domain, subdomain_rule},
 };
 
 void admit_text(struct admitting *a, const char *path, const char *text, enum admit_syntax s)

@@ -127,6 +127,41 @@ static void admit_volume(struct admitting *a, const char *path, const cJSON *v)
 	}
 }
 
+static void admit_texts(struct admitting *a, const char *path, const cJSON *list, enum admit_syntax s)
+{
+	char at[ADMIT_PATH_BYTES];
+	const cJSON *v;
+	int i = 0;
+
+	cJSON_ArrayForEach(v, list) {
+		admit_path(at, "%s[%d]", path, i++);
+		admit_text(a, at, cJSON_IsString(v) ? v->valuestring : "", s);
+	}
+}
+
+/* What becomes lines of the pod's hosts and resolv.conf. */
+static void admit_names(struct admitting *a, const char *path, const cJSON *spec)
+{
+	char at[ADMIT_PATH_BYTES];
+	const cJSON *v;
+	int i = 0;
+
+	cJSON_ArrayForEach(v, json_get(spec, "hostAliases")) {
+		admit_path(at, "%s.hostAliases[%d]", path, i++);
+		admit_member(a, at, v, "ip", ADMIT_ADDRESS, true);
+		admit_path(at, "%s.hostAliases[%d].hostnames", path, i - 1);
+		admit_texts(a, at, json_get(v, "hostnames"), ADMIT_SUBDOMAIN);
+	}
+	admit_path(at, "%s.dnsConfig.searches", path);
+	admit_texts(a, at, json_path(spec, "dnsConfig.searches"), ADMIT_DOMAIN);
+	i = 0;
+	cJSON_ArrayForEach(v, json_path(spec, "dnsConfig.options")) {
+		admit_path(at, "%s.dnsConfig.options[%d]", path, i++);
+		admit_member(a, at, v, "name", ADMIT_WORD, true);
+		admit_member(a, at, v, "value", ADMIT_WORD, false);
+	}
+}
+
 static void admit_pod(struct admitting *a, const char *path, const cJSON *spec)
 {
 	static const char *const lists[] = {"initContainers", "containers"};
@@ -138,6 +173,7 @@ static void admit_pod(struct admitting *a, const char *path, const cJSON *spec)
 	admit_member(a, path, spec, "subdomain", ADMIT_LABEL, false);
 	admit_member(a, path, spec, "nodeName", ADMIT_SUBDOMAIN, false);
 	admit_member(a, path, spec, "serviceAccountName", ADMIT_SUBDOMAIN, false);
+	admit_names(a, path, spec);
 	cJSON_ArrayForEach(v, json_get(spec, "volumes")) {
 		admit_path(at, "%s.volumes[%d]", path, i++);
 		admit_volume(a, at, v);
@@ -193,6 +229,7 @@ static void admit_template(struct admitting *a, const char *path, const cJSON *t
 void admit_workload(struct admitting *a, const struct kind *kind, const cJSON *object)
 {
 	const cJSON *spec = json_get(object, "spec");
+	const char *name = json_str(json_get(object, "metadata"), "name", "");
 
 	if (kind->id == KIND_POD) {
 		admit_pod(a, "spec", spec);
@@ -202,6 +239,10 @@ void admit_workload(struct admitting *a, const struct kind *kind, const cJSON *o
 		admit_say(a, "spec.replicas", "Invalid value: must be greater than or equal to 0");
 	if (kind->id == KIND_STATEFUL_SET)
 		admit_stateful_set(a, object);
+	/* It is a label's value of its pods; a CronJob's Jobs have eleven characters more. */
+	if ((kind->id == KIND_JOB && strlen(name) > NAME_LABEL_MAX) || (kind->id == KIND_CRON_JOB && strlen(name) > NAME_LABEL_MAX - 11))
+		admit_say(a, kind->id == KIND_JOB ? "spec.template.labels" : "metadata.name",
+			  "Invalid value: \"%.260s\": must be no more than %d characters", name, kind->id == KIND_JOB ? NAME_LABEL_MAX : NAME_LABEL_MAX - 11);
 	if (kind->id == KIND_CRON_JOB)
 		admit_template(a, "spec.jobTemplate.spec.template", json_path(spec, "jobTemplate.spec.template"));
 	else

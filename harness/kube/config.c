@@ -2,11 +2,13 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/base64.h"
 #include "base/file.h"
@@ -275,12 +277,16 @@ static int read_user(const struct ynode *user, struct kube_conf *c, struct err *
 		return -1;
 	if (s) { /* it goes before the token (client-go's clientcmd) */
 		beside(user, s, file);
+		if (access(file, R_OK))
+			return yaml_error(yaml_get(user, "tokenFile"), e, "cannot read %s: %s", file, strerror(errno));
 		c->token_file = mem_strdup(file);
 		free(c->token);
 		c->token = NULL;
 	}
 	if (c->token && kube_token_trim(c->token))
 		return yaml_error(yaml_get(user, "token"), e, "the token has blanks or line breaks inside of it");
+	if (c->token && !*c->token)
+		return yaml_error(yaml_get(user, "token"), e, "the token is nothing but blanks");
 	if (read_pem(user, "client-certificate", &c->cert, e) ||
 	    read_pem(user, "client-key", &c->key, e))
 		return -1;
@@ -337,7 +343,9 @@ static int choose(const char *path, const struct files *f, const char *context, 
 static int add_file(struct arena *a, const char *path, struct files *f, struct err *e)
 {
 	static const char *const lists[] = {"clusters", "contexts", "users"};
+	static const char *const head[][2] = {{"apiVersion", "v1"}, {"kind", "Config"}}; /* if they are there */
 	struct ynode **docs = NULL, *root = NULL;
+	const char *s;
 	size_t n = 0;
 
 	if (yaml_read_file(a, path, &docs, &n, e))
@@ -351,6 +359,12 @@ static int add_file(struct arena *a, const char *path, struct files *f, struct e
 	}
 	if (!root)
 		return 0;
+	for (size_t i = 0; i < ARRAY_LEN(head); i++)
+		if (text_of(root, head[i][0], &s, e))
+			return -1;
+		else if (s && strcmp(s, head[i][1]))
+			return yaml_error(yaml_get(root, head[i][0]), e, "this is no kubeconfig: %s is %s there, not %.60s",
+					  head[i][0], head[i][1], s);
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 		if (check_names(root, lists[i], e))
 			return -1;

@@ -31,9 +31,13 @@ bool api_decode(struct admission *w);
 void api_check_pod(struct admission *w, const struct ynode *template, const char *path,
 		   const struct ynode *claims);
 
+/* api_spec.c, of a pod's spec; `path` ends with a dot. */
+void api_check_spec(struct admission *w, const struct ynode *spec, const char *path);
+
 void api_check_object(struct admission *w);
 /* api_batch.c; the path of the Job's spec ends with a dot. */
 void api_check_job(struct admission *w, const struct ynode *spec, const char *path);
+void api_check_job_object(struct admission *w);
 void api_check_cron_job(struct admission *w);
 
 /* ---- names: NULL when good, or the API server's words ---- */
@@ -45,6 +49,8 @@ const char *api_port_name(const char *name);
 const char *api_label_key(const char *name);
 const char *api_label_value(const char *value);
 const char *api_data_key(const char *key);
+const char *api_address(const char *text);
+const char *api_one_word(const char *text); /* no white space and nothing that rules a terminal: a word of a file's line */
 
 /* ---- small things ---- */
 

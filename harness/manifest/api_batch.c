@@ -39,6 +39,17 @@ void api_check_job(struct admission *w, const struct ynode *spec, const char *pa
 		api_check_pod(w, template, arena_fmt(w->a, "%stemplate.", path), NULL);
 }
 
+/* Its name becomes a label of its pods. */
+void api_check_job_object(struct admission *w)
+{
+	enum { LABEL_MAX = 63 };
+
+	if (strlen(w->name) > LABEL_MAX)
+		api_refuse(w, yaml_get(yaml_get(w->object, "metadata"), "name"), "spec.template.labels",
+			   "Invalid value: \"%.260s\": must be no more than %d bytes", w->name, LABEL_MAX);
+	api_check_job(w, yaml_get(w->object, "spec"), "spec.");
+}
+
 static void check_schedule(struct admission *w, const struct ynode *spec)
 {
 	const struct ynode *schedule = yaml_get(spec, "schedule"), *zone = yaml_get(spec, "timeZone");

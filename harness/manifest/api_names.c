@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "manifest/api.h"
+#include "manifest/names.h"
 
 /* The syntax of names (k8s.io/apimachinery, util/validation), and small looks
  * at an object that all rules share. */
@@ -132,6 +133,16 @@ const char *api_label_value(const char *s)
 	return !*s || qualified(s, 63) ? NULL :
 	       "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
 	       "end with an alphanumeric character, no more than 63 in all";
+}
+
+const char *api_address(const char *s)
+{
+	return name_is_any_address(s) ? NULL : "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+}
+
+const char *api_one_word(const char *s)
+{
+	return !*s || name_is_word(s) ? NULL : "must be one word: it stands in a line of a file";
 }
 
 const char *api_data_key(const char *s)

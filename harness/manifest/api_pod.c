@@ -240,7 +240,7 @@ static void check_resources(struct admission *w, const struct ynode *container, 
 					   "Invalid value: \"%.80s\": must be a standard resource for containers", name);
 			if (n->kind != Y_SCALAR)
 				continue;
-			if (*n->text == '-')
+			if (*n->text == '-' && strpbrk(n->text, "123456789"))
 				api_refuse(w, n, arena_fmt(w->a, "%s[%s]", at, name),
 					   "Invalid value: \"%.60s\": must be greater than or equal to 0", n->text);
 			limit = k ? yaml_get(limits, name) : NULL;
@@ -415,5 +415,6 @@ void api_check_pod(struct admission *w, const struct ynode *template, const char
 	api_at_least(w, p.spec, p.path, "terminationGracePeriodSeconds", 0);
 	api_at_least(w, p.spec, p.path, "activeDeadlineSeconds", 1);
 	api_check_labels(w, yaml_get(p.spec, "nodeSelector"), arena_fmt(w->a, "%snodeSelector", p.path));
+	api_check_spec(w, p.spec, p.path);
 	check_security(w, yaml_get(p.spec, "securityContext"), arena_fmt(w->a, "%ssecurityContext", p.path));
 }

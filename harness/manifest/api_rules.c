@@ -182,11 +182,6 @@ static void check_workload(struct admission *w)
 
 /* ---- services ---- */
 
-static bool is_address(const char *text)
-{
-	return *text && strspn(text, "0123456789.") == strlen(text) ? true : strchr(text, ':') != NULL;
-}
-
 static void check_service_port(struct admission *w, const struct ynode *ports, size_t i, const char *type)
 {
 	static const char *const protocols[] = {"SCTP", "TCP", "UDP", NULL};
@@ -241,9 +236,8 @@ static void check_service(struct admission *w)
 	if (headless && (!strcmp(type, "NodePort") || !strcmp(type, "LoadBalancer")))
 		api_refuse(w, yaml_get(spec, "clusterIP"), "spec.clusterIP",
 			   "Invalid value: \"None\": may not be set to 'None' for %s services", type);
-	else if (*ip && !headless && !is_address(ip))
-		api_refuse(w, yaml_get(spec, "clusterIP"), "spec.clusterIP",
-			   "Invalid value: \"%.60s\": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)", ip);
+	else if (*ip && !headless && api_address(ip))
+		api_refuse(w, yaml_get(spec, "clusterIP"), "spec.clusterIP", "Invalid value: \"%.60s\": %s", ip, api_address(ip));
 	if (external && !*api_text(spec, "externalName"))
 		api_refuse(w, spec, "spec.externalName", "Required value");
 	api_check_labels(w, yaml_get(spec, "selector"), "spec.selector");
@@ -336,7 +330,7 @@ void api_check_object(struct admission *w)
 	if (!strcmp(w->kind, "StatefulSet") || !strcmp(w->kind, "Deployment"))
 		check_workload(w);
 	else if (!strcmp(w->kind, "Job"))
-		api_check_job(w, yaml_get(w->object, "spec"), "spec.");
+		api_check_job_object(w);
 	else if (!strcmp(w->kind, "CronJob"))
 		api_check_cron_job(w);
 	else if (!strcmp(w->kind, "Service"))

@@ -135,3 +135,37 @@ bool name_is_address(const char *s, const char *subnet)
 	mask = 0xffffffffu << (32 - strtol(slash + 1, NULL, 10));
 	return inet_pton(AF_INET, text, &net) == 1 && (ntohl(have.s_addr) & mask) == (ntohl(net.s_addr) & mask);
 }
+
+bool name_is_any_address(const char *s)
+{
+	struct in6_addr any;
+
+	return inet_pton(AF_INET, s, &any) == 1 || inet_pton(AF_INET6, s, &any) == 1;
+}
+
+bool name_is_word(const char *s)
+{
+	const char *end = s;
+
+	while ((unsigned char)*end > ' ' && *end != 0x7f)
+		end++;
+	return *s && !*end;
+}
+
+bool name_is_search_domain(const char *s)
+{
+	char domain[NAME_SUBDOMAIN_MAX + 2];
+	size_t len = strlen(s);
+
+	if (!strcmp(s, "."))
+		return true;
+	if (len >= sizeof(domain))
+		return false;
+	memcpy(domain, s, len + 1);
+	if (len && domain[len - 1] == '.')
+		domain[len - 1] = '\0';
+	for (char *p = domain; *p; p++)
+		if (*p == '_')
+			*p = 'x';
+	return name_is_subdomain(domain);
+}

@@ -25,4 +25,11 @@ bool name_is_path_below(const char *s);
 /* A dotted IPv4 address that is inside "A.B.C.D/BITS"; NULL: anywhere. */
 bool name_is_address(const char *s, const char *subnet);
 
+/* An IPv4 or IPv6 address. */
+bool name_is_any_address(const char *s);
+/* A word of a line: not empty, no white space, nothing that rules a terminal. */
+bool name_is_word(const char *s);
+/* Of a resolver's search list: a subdomain that may have _ in it and end with a dot. */
+bool name_is_search_domain(const char *s);
+
 #endif

@@ -33,14 +33,25 @@ static int factor(const char *suffix, long double *out)
 
 /* The value times `scale`, rounded up as Kubernetes does; -1 malformed,
  * negative or beyond 2^62. */
-static int64_t parse(const char *text, long double scale)
+static int64_t parse(const char *given, long double scale)
 {
-	size_t len = strspn(text += *text == '+', "0123456789.");
-	const char *suffix = text + len;
+	char word[80], number[40], *end;
+	const char *text = word, *suffix;
 	long double v, f = 1;
-	char number[40], *end;
 	long exponent;
+	size_t len;
 
+	/* As an API server does, which takes white space around it away. */
+	given += strspn(given, " \t\r\n");
+	len = strlen(given);
+	while (len && isspace((unsigned char)given[len - 1]))
+		len--;
+	if (len >= sizeof(word))
+		return -1;
+	memcpy(word, given, len);
+	word[len] = '\0';
+	len = strspn(text += *text == '+', "0123456789.");
+	suffix = text + len;
 	if (!len || len >= sizeof(number) || (len == 1 && *text == '.'))
 		return -1;
 	memcpy(number, text, len);

@@ -9,14 +9,36 @@
 #include "engine/docker/docker.h"
 #include "engine/docker/plan.h"
 #include "manifest/manifest.h"
+#include "manifest/parts.h"
 
 const struct admit_nets docker_nets = {DOCKER_SUBNET, DOCKER_SERVICES};
 
 struct finding {
 	struct arena *a;
 	struct ynode *object;
+	const char *told; /* by plan_check() */
 	struct buf *out;
+	int n;
 };
+
+static bool above(const char *path, size_t len, const char *other)
+{
+	return !strncmp(path, other, len) && (!other[len] || strchr(":.[", other[len]));
+}
+
+/* Whether an API server's own words for the field, or for one above or below it, were told. */
+static bool refused(const struct finding *f, const char *path)
+{
+	const char *says = arena_fmt(f->a, "the %s \"%s\" is invalid: ", manifest_kind(f->object),
+				     manifest_text(f->object, "metadata.name"));
+
+	for (const char *p = f->told; (p = strstr(p, says));) {
+		p += strlen(says);
+		if (above(path, strlen(path), p) || above(p, strcspn(p, ":"), path))
+			return true;
+	}
+	return false;
+}
 
 /* The field, or the nearest one above it that is written. */
 static const struct ynode *place_of(struct arena *a, struct ynode *object, const char *path)
@@ -37,16 +59,20 @@ static const struct ynode *place_of(struct arena *a, struct ynode *object, const
 
 static void on_finding(void *arg, const char *path, const char *what)
 {
-	const struct finding *f = arg;
+	struct finding *f = arg;
 	struct err e = {0};
 
+	/* It need not be told in our own words as well. */
+	if (refused(f, path))
+		return;
+	f->n++;
 	yaml_error(place_of(f->a, f->object, path), &e, "%s: %s: %s", manifest_object_name(f->a, f->object), path,
 		   what);
 	buf_fmt(f->out, "%s%s", f->out->len ? "\n" : "", e.msg);
 }
 
 /* By a Service that stands before the i-th object? */
-static int address_taken(const struct finding *f, const struct manifest *m, size_t i, const cJSON *o)
+static void address_taken(struct finding *f, const struct manifest *m, size_t i, const cJSON *o)
 {
 	const char *ip = json_str(json_get(o, "spec"), "clusterIP", "");
 	bool taken = false;
@@ -58,26 +84,26 @@ static int address_taken(const struct finding *f, const struct manifest *m, size
 		cJSON_Delete(other);
 	}
 	if (taken)
-		on_finding((void *)f, "spec.clusterIP", arena_fmt(f->a, ADMIT_ALLOCATED, ip, ip));
-	return taken;
+		on_finding(f, "spec.clusterIP", arena_fmt(f->a, ADMIT_ALLOCATED, ip, ip));
 }
 
-int docker_admit(struct arena *a, const struct manifest *m, struct err *e)
+static int served(struct arena *a, const struct manifest *m, const char *told, struct err *e)
 {
 	struct buf all = {0};
 	int n = 0;
 
 	for (size_t i = 0; i < m->n; i++) {
-		struct finding f = {a, m->objects[i], &all};
+		struct finding f = {a, m->objects[i], told, &all, 0};
 		cJSON *o = yaml_to_json(m->objects[i]);
 		const struct kind *kind = store_kind(json_str(o, "kind", ""));
 		struct buf why = {0};
 
 		/* What has another shape than its type was told by plan_check(). */
 		if (kind && !decode_check(kind, o, &why))
-			n += admit(kind, o, &docker_nets, on_finding, &f);
+			admit(kind, o, &docker_nets, on_finding, &f);
 		if (kind && kind->id == KIND_SERVICE)
-			n += address_taken(&f, m, i, o);
+			address_taken(&f, m, i, o);
+		n += f.n;
 		buf_free(&why);
 		cJSON_Delete(o);
 	}
@@ -87,23 +113,28 @@ int docker_admit(struct arena *a, const struct manifest *m, struct err *e)
 	return n ? -1 : 0;
 }
 
-int docker_check(struct arena *a, const struct manifest *m, struct err *e)
+int docker_admit(struct arena *a, const struct manifest *m, struct adaptations *log, struct err *e)
 {
-	struct adaptations unused = {0};
 	struct err all = {0}, one = {0};
+	bool refuses;
 
-	if (plan_check(a, m, &unused, &one)) {
-		/* What no API server takes need not be told in our own words as well. */
-		if (one.kind == ERR_REFUSED) {
-			*e = one;
-			return -1;
-		}
+	if (plan_check(a, m, log, &one))
 		err_add(&all, &one);
-	}
-	if (docker_admit(a, m, &one))
+	refuses = all.kind == ERR_REFUSED;
+	if (served(a, m, all.msg, &one))
 		err_add(&all, &one);
 	if (!all.kind)
 		return 0;
+	/* What no API server takes does not stand, whatever else is wrong. */
+	if (refuses)
+		all.kind = ERR_REFUSED;
 	*e = all;
 	return -1;
+}
+
+int docker_check(struct arena *a, const struct manifest *m, struct err *e)
+{
+	struct adaptations unused = {0};
+
+	return docker_admit(a, m, &unused, e);
 }

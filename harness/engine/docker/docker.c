@@ -372,8 +372,8 @@ static int apply(struct engine *en, const struct manifest *m, struct err *e)
 	size_t n = 0;
 
 	/* Everything that is refused is refused before anything starts. */
-	if (plan_check(&d->kube.arena, m, &log, e) || docker_admit(&d->kube.arena, m, e) || docker_room(d, m, e) || manifest_images(&d->kube.arena, m, &refs, &n, e) ||
-	    images_error(&d->kube.images, refs, n, e))
+	if (docker_admit(&d->kube.arena, m, &log, e) || docker_room(d, m, e) ||
+	    manifest_images(&d->kube.arena, m, &refs, &n, e) || images_error(&d->kube.images, refs, n, e))
 		return -1;
 	tell_adaptations(d, &log);
 	docker_put(d, m);

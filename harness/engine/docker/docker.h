@@ -244,11 +244,11 @@ int docker_subpaths_down(const char *state, struct err *e);
 /* engine/docker/put.c: all objects of a manifest, and the run's namespace. */
 void docker_put(struct docker *d, const struct manifest *m);
 
-/* engine/docker/admission.c: apiserver/admit.h for all objects of a manifest,
- * with file, line and column. */
+/* engine/docker/admission.c: plan_check(), and apiserver/admit.h for all objects of a
+ * manifest; all that is refused at once, with file, line and column. */
 extern const struct admit_nets docker_nets;
-int docker_admit(struct arena *a, const struct manifest *m, struct err *e);
-/* All that is refused in manifests as they are written: struct engine_ops' check. */
+int docker_admit(struct arena *a, const struct manifest *m, struct adaptations *log, struct err *e);
+/* The same of manifests as they are written: struct engine_ops' check. */
 int docker_check(struct arena *a, const struct manifest *m, struct err *e);
 
 /* engine/docker/controller/ */

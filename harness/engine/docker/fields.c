@@ -158,7 +158,8 @@ static const struct field cron_job[] = {
 static const struct field service[] = {
 	HONOURED("spec.clusterIP"), HONOURED("spec.selector*"), HONOURED("spec.publishNotReadyAddresses"),
 	HONOURED("spec.ports[].name"), HONOURED("spec.ports[].port"), HONOURED("spec.ports[].targetPort"),
-	HONOURED("spec.ports[].protocol"), TOLD("spec.ports[].nodePort", INSIDE),
+	/* Nothing forwards another protocol. */
+	ONLY("spec.ports[].protocol", NULL, "TCP|UDP"), TOLD("spec.ports[].nodePort", INSIDE),
 	TOLD("spec.ports[].appProtocol", "no proxy here reads it"),
 	ONLY("spec.type", INSIDE ": every Service has a cluster's address", "ClusterIP|NodePort|LoadBalancer"),
 	ONLY("spec.sessionAffinity", AS_HERE, "None"), ONLY("spec.internalTrafficPolicy", AS_HERE, "Cluster"),

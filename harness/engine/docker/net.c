@@ -183,10 +183,14 @@ static int64_t target_of(const cJSON *subset, const cJSON *port)
 
 static void forward_port(const char *ip, const cJSON *port, const cJSON *endpoints, struct buf *b)
 {
-	const char *proto = !strcmp(json_str(port, "protocol", "TCP"), "UDP") ? "udp" : "tcp";
+	const char *said = json_str(port, "protocol", "TCP"), *proto = strcmp(said, "UDP") ? "tcp" : "udp";
 	const cJSON *subset, *a;
 	struct buf to = {0};
 	int n = 0;
+
+	/* An API server takes SCTP; nothing here forwards it. */
+	if (strcmp(said, "TCP") && strcmp(said, "UDP"))
+		return;
 
 	cJSON_ArrayForEach(subset, json_get(endpoints, "subsets"))
 		cJSON_ArrayForEach(a, json_get(subset, "addresses"))

@@ -232,11 +232,21 @@ int docker_volume_remove(const struct docker *d, const char *volume, struct err 
 	return volume_remove(&s, volume, e);
 }
 
+/* With the lock: whether the volume that a claim names is its own. Anybody may write a
+ * name there. */
+static bool bound(const struct docker *d, const cJSON *claim)
+{
+	const char *name = json_str(json_get(claim, "spec"), "volumeName", "");
+	const cJSON *pv = store_get(&d->store, KIND_PERSISTENT_VOLUME, NULL, name);
+
+	return pv && !strcmp(json_str(json_path(pv, "spec.claimRef"), "uid", ""), json_str(json_get(claim, "metadata"), "uid", "?"));
+}
+
 const char *docker_claim_node(const struct docker *d, const char *ns, const char *claim)
 {
 	const cJSON *c = store_get(&d->store, KIND_PERSISTENT_VOLUME_CLAIM, ns, claim), *pv;
 
-	pv = store_get(&d->store, KIND_PERSISTENT_VOLUME, NULL, json_str(json_get(c, "spec"), "volumeName", ""));
+	pv = bound(d, c) ? store_get(&d->store, KIND_PERSISTENT_VOLUME, NULL, json_str(json_get(c, "spec"), "volumeName", "")) : NULL;
 	return json_str(json_path(pv, "metadata.annotations"), "ordeal.dev/node", "");
 }
 
@@ -272,20 +282,24 @@ int docker_claim_bind(struct docker *d, const char *ns, const char *claim, const
 	char *id, path[512], text[40];
 	const char *asked;
 	int64_t size;
-	int r;
+	bool done;
+	int r = 0;
 
 	store_lock(&d->store);
 	c = store_copy(&d->store, KIND_PERSISTENT_VOLUME_CLAIM, ns, claim);
 	id = volume_name(d, ns, claim);
+	done = c && bound(d, c);
 	store_unlock(&d->store);
+	asked = json_str(json_get(c, "spec"), "volumeName", "");
 	if (!c)
-		free(id);
-	if (!c)
-		return err_set(e, ERR_BROKEN, "persistentvolumeclaim \"%s\" not found", claim);
-	if (json_str(json_get(c, "spec"), "volumeName", NULL)) {
+		r = err_set(e, ERR_BROKEN, "persistentvolumeclaim \"%s\" not found", claim);
+	else if (!done && *asked)
+		r = err_set(e, ERR_BROKEN, "persistentvolumeclaim \"%s\" asks for the volume \"%.260s\", and there is none of "
+			    "that name for it", claim, asked);
+	if (r || done) {
 		cJSON_Delete(c);
 		free(id);
-		return 0;
+		return r;
 	}
 	store_of(d, &s);
 	volume_data_path(&s, id, path);

@@ -168,6 +168,47 @@ static void ports_and_addresses(void **state)
 	end(&p);
 }
 
+static int add_pod(struct place *p, const char *name, const char *spec)
+{
+	char *text = mem_fmt("{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"%s\"},\"spec\":{%s,\"containers\":[{\"name\":\"c\","
+			     "\"image\":\"i\"}]}}", name, spec);
+	int status = ask(p, "admin-token", "POST", "/api/v1/namespaces/ns/pods", text);
+
+	free(text);
+	return status;
+}
+
+static int add_job(struct place *p, int length)
+{
+	char *text = mem_fmt("{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"metadata\":{\"name\":\"%0*d\"},\"spec\":{\"template\":{\"spec\":{"
+			     "\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}", length, 1);
+	int status = ask(p, "admin-token", "POST", "/apis/batch/v1/namespaces/ns/jobs", text);
+
+	free(text);
+	return status;
+}
+
+/* What becomes a line of a file has no second one in it; what becomes a label is no
+ * longer than one. */
+static void lines_and_labels(void **state)
+{
+	struct place p;
+
+	(void)state;
+	begin(&p, 0);
+	assert_int_equal(add_pod(&p, "a", "\"hostAliases\":[{\"ip\":\"1.2.3.4\",\"hostnames\":[\"x.y\"]}],\"dnsConfig\":{\"searches\":"
+				 "[\"a_b.c.\"],\"options\":[{\"name\":\"ndots\",\"value\":\"2\"}]}"), 201);
+	assert_int_equal(add_pod(&p, "b", "\"hostAliases\":[{\"ip\":\"1.2.3.4\\n6.6.6.6\",\"hostnames\":[\"x\"]}]"), 422);
+	assert_int_equal(add_pod(&p, "b", "\"hostAliases\":[{\"ip\":\"x\",\"hostnames\":[\"x\"]}]"), 422);
+	assert_int_equal(add_pod(&p, "b", "\"hostAliases\":[{\"ip\":\"1.2.3.4\",\"hostnames\":[\"x\\n6.6.6.6 db\"]}]"), 422);
+	assert_int_equal(add_pod(&p, "b", "\"dnsConfig\":{\"searches\":[\"x\\nnameserver 6.6.6.6\"]}"), 422);
+	assert_int_equal(add_pod(&p, "b", "\"dnsConfig\":{\"options\":[{\"name\":\"x\\nnameserver 6.6.6.6\"}]}"), 422);
+	assert_int_equal(add_pod(&p, "b", "\"dnsConfig\":{\"options\":[{\"name\":\"x\",\"value\":\"1 2\"}]}"), 422);
+	assert_int_equal(add_job(&p, 63), 201);
+	assert_int_equal(add_job(&p, 64), 422);
+	end(&p);
+}
+
 /* Nor does it grow by patches. */
 static void grown_by_patches(void **state)
 {
@@ -425,7 +466,7 @@ static void logs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(addresses_of_services), cmocka_unit_test(ports_and_addresses),
+		cmocka_unit_test(addresses_of_services), cmocka_unit_test(ports_and_addresses), cmocka_unit_test(lines_and_labels),
 		cmocka_unit_test(size_of_an_object), cmocka_unit_test(grown_by_patches), cmocka_unit_test(number_of_objects),
 		cmocka_unit_test(memory_of_all), cmocka_unit_test(what_is_under_way), cmocka_unit_test(watches),
 		cmocka_unit_test(long_watch), cmocka_unit_test(changes_kept), cmocka_unit_test(logs),

@@ -99,6 +99,7 @@ static void files_beside_it(void **state)
 
 	(void)state;
 	write_file("ca.pem", "PEM");
+	write_file("tok", "t");
 	assert_int_equal(kubeconfig_read(config("https://h", "    certificate-authority: ca.pem\n",
 						"    tokenFile: tok\n"),
 					 NULL, false, &c, &e), 0);
@@ -132,6 +133,8 @@ static void refusals(void **state)
 	refused(config("https://h", CA, "    exec: {command: aws}\n"), NULL, "`exec`");
 	refused(config("https://h", CA, "    client-certificate: missing.pem\n"), NULL, "missing.pem");
 	refused("/nonexistent/config", NULL, "/nonexistent/config");
+	refused(write_file("pod", "apiVersion: v1\nkind: Pod\nclusters: []\n"), NULL, "pod:2:7: this is no kubeconfig: kind is Config there, not Pod");
+	refused(write_file("v2", "apiVersion: v2\nkind: Config\n"), NULL, "apiVersion is v1 there, not v2");
 }
 
 /* The token goes wherever the name leads. */
@@ -248,6 +251,9 @@ static void tokens(void **state)
 	assert_string_equal(c.token, "abc");
 	kube_conf_free(&c);
 	refused(config("https://h", CA, "    token: \"ab\\ncd\"\n"), NULL, "line breaks inside");
+	refused(config("https://h", CA, "    token: \" \\n \"\n"), NULL, "nothing but blanks");
+	refused(config("https://h", CA, "    tokenFile: tok\n"), NULL, "/tok: No such file");
+	write_file("tok", "t");
 	/* The file goes before the token. */
 	c = read_good(config("https://h", CA, "    token: old\n    tokenFile: tok\n"));
 	assert_null(c.token);
@@ -298,6 +304,7 @@ static void lists(void **state)
 	write_file("two", "current-context: b\nclusters:\n- {name: here, cluster: {server: 'https://two'}}\n"
 		   "- {name: there, cluster: {server: 'https://there'}}\n" CONTEXTS
 		   "- {name: b, context: {cluster: there, user: v}}\n");
+	write_file("tok", "t");
 	write_file("three", "current-context: a\n" USERS "- {name: v, user: {tokenFile: tok}}\n");
 	snprintf(list, sizeof(list), ":%s/one::%s/none:%s/two:%s/three:", dir, dir, dir, dir);
 	assert_int_equal(kubeconfig_read_list(list, NULL, false, &c, &e), 0);

@@ -40,12 +40,18 @@ static void good(void **state)
 		SET("", "", ""),
 		C("command: [a, '1', 'true'], env: [{name: A, value: '6379'}, {name: B}, {name: C, value: 'yes'}]"),
 		C("ports: [{name: redis, containerPort: 6379}], readinessProbe: {tcpSocket: {port: redis}, periodSeconds: 0}"),
+		C("resources: {requests: {cpu: -0, memory: '128Mi '}, limits: {cpu: ' 1'}}"),
 		C("resources: {requests: {cpu: 0.05, memory: 128e6}, limits: {cpu: 1, memory: 1e9, ephemeral-storage: 1Gi}}"),
 		C("securityContext: {runAsUser: 0, readOnlyRootFilesystem: yes, privileged: off}"),
 		SET("  volumeClaimTemplates: [{metadata: {name: d}, spec: {accessModes: [ReadWriteOnce], resources: {requests: "
 		    "{storage: 134217728}}}}]\n", "      volumes: [{name: v, secret: {secretName: x, defaultMode: 0400}}, {name: e}]\n",
 		    ", volumeMounts: [{name: d, mountPath: /d}, {name: v, mountPath: /v}, {name: e, mountPath: /e, subPath: a..b}]"),
 		SET("", "      initContainers: [{name: i, image: i, restartPolicy: Always, startupProbe: {exec: {command: [x]}}}]\n", ""),
+		SET("", "      hostAliases: [{ip: 1.2.3.4, hostnames: [a, b.c]}, {ip: '2001:db8::1'}]\n      dnsPolicy: None\n      dnsConfig: "
+		    "{nameservers: [1.1.1.1], searches: [a_b.c., .], options: [{name: ndots, value: '2'}, {name: edns0}]}\n      tolerations: "
+		    "[{operator: Exists}, {key: a/b, value: c, effect: NoExecute, tolerationSeconds: 30}, {key: d}]\n", ""),
+		"apiVersion: batch/v1\nkind: Job\nmetadata: {name: a23456789-123456789-123456789-123456789-123456789-123456789-123}\nspec: {template: "
+		"{spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}\n",
 		SVC("{clusterIP: None}"), SVC("{ports: [{port: 1, targetPort: http, name: a}, {port: 2, name: b}]}\n---\n"
 					      "apiVersion: v1\nkind: Secret\nmetadata: {name: x}\ndata: {a: aHVzaA==}"),
 		SVC("{type: NodePort, ports: [{port: 1, nodePort: 30000}]}"),
@@ -160,6 +166,27 @@ static const struct {
 	{CRON("  schedule: '@daily'\n", "restartPolicy: Always, "), "spec.jobTemplate.spec.template.spec.restartPolicy: Unsupported value: \"Always\""},
 	{CRON("  schedule: '@daily'\n  timezone: UTC\n", "restartPolicy: Never, "), "unknown field \"spec.timezone\""},
 	{"apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: j}\nspec: {schedule: '@daily'}\n", "spec.jobTemplate.spec: Required value"},
+	{"apiVersion: batch/v1\nkind: Job\nmetadata: {name: a23456789-123456789-123456789-123456789-123456789-123456789-1234}\nspec: {template: "
+	 "{spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}\n", "spec.template.labels: Invalid value: \"a23456789-123456789-"
+	 "123456789-123456789-123456789-123456789-1234\": must be no more than 63 bytes"},
+	/* what becomes lines of hosts and resolv.conf, and what is tolerated */
+	{SET("", "      hostAliases: [{ip: nowhere, hostnames: [a]}]\n", ""), POD "hostAliases[0].ip: Invalid value: \"nowhere\": must be a valid IP address"},
+	{SET("", "      hostAliases: [{hostnames: [a]}]\n", ""), POD "hostAliases[0].ip: Invalid value: \"\": must be a valid IP address"},
+	{SET("", "      hostAliases: [{ip: \"1.2.3.4\\n6.6.6.6 db\", hostnames: [a]}]\n", ""), POD "hostAliases[0].ip: Invalid value"},
+	{SET("", "      hostAliases: [{ip: 1.2.3.4, hostnames: [a, 'b c']}]\n", ""), POD "hostAliases[0].hostnames[1]: Invalid value: \"b c\": a lowercase RFC 1123 subdomain"},
+	{SET("", "      dnsConfig: {searches: [a.b, \"c\\nnameserver 6.6.6.6\"]}\n", ""), POD "dnsConfig.searches[1]: Invalid value"},
+	{SET("", "      dnsConfig: {options: [{name: \"ndots:1\\nnameserver 6.6.6.6\"}]}\n", ""), POD "dnsConfig.options[0].name: Invalid value"},
+	{SET("", "      dnsConfig: {options: [{name: ndots, value: '1 2'}]}\n", ""), POD "dnsConfig.options[0].value: Invalid value: \"1 2\": must be one word"},
+	{SET("", "      dnsConfig: {options: [{value: '1'}]}\n", ""), POD "dnsConfig.options[0]: Required value: must not be empty"},
+	{SET("", "      dnsConfig: {nameservers: [1.1.1.1, dns]}\n", ""), POD "dnsConfig.nameservers[1]: Invalid value: \"dns\": must be a valid IP"},
+	{SET("", "      dnsConfig: {nameservers: [1.1.1.1, 1.1.1.2, 1.1.1.3, 1.1.1.4]}\n", ""), "must not have more than 3 nameservers"},
+	{SET("", "      dnsPolicy: None\n", ""), "dnsConfig.nameservers: Required value: must provide at least one DNS nameserver when `dnsPolicy` is None"},
+	{SET("", "      tolerations: [{key: a, operator: In}]\n", ""), POD "tolerations[0].operator: Unsupported value: \"In\": supported values: \"Equal\", \"Exists\""},
+	{SET("", "      tolerations: [{operator: Equal, value: b}]\n", ""), POD "tolerations[0].operator: Invalid value: \"Equal\": operator must be Exists when `key` is empty"},
+	{SET("", "      tolerations: [{key: a, operator: Exists, value: b}]\n", ""), "value must be empty when `operator` is 'Exists'"},
+	{SET("", "      tolerations: [{key: a, effect: NoSchedul}]\n", ""), "tolerations[0].effect: Unsupported value: \"NoSchedul\""},
+	{SET("", "      tolerations: [{key: a, value: 'b c'}]\n", ""), "tolerations[0].operator: Invalid value: \"b c\": a valid label"},
+	{SET("", "      tolerations: [{key: a, effect: NoSchedule, tolerationSeconds: 3}]\n", ""), "effect must be 'NoExecute' when `tolerationSeconds` is set"},
 	/* services and rights */
 	{SVC("{selector: {a: b}}"), "the Service \"s\" is invalid: spec.ports: Required value"},
 	{SVC("{ports: [{port: 1}, {port: 2, name: b}]}"), "spec.ports[0].name: Required value"},
@@ -168,6 +195,8 @@ static const struct {
 	{SVC("{ports: [{port: 1, nodePort: 30000}]}"), "nodePort: Forbidden: may not be used when `type` is 'ClusterIP'"},
 	{SVC("{type: NodePort, clusterIP: None, ports: [{port: 1}]}"), "may not be set to 'None' for NodePort services"},
 	{SVC("{clusterIP: none, ports: [{port: 1}]}"), "spec.clusterIP: Invalid value: \"none\": must be a valid IP address"},
+	{SVC("{clusterIP: 10.96.1, ports: [{port: 1}]}"), "spec.clusterIP: Invalid value: \"10.96.1\": must be a valid IP address"},
+	{SVC("{clusterIP: 'a:b', ports: [{port: 1}]}"), "spec.clusterIP: Invalid value: \"a:b\": must be a valid IP address"},
 	{SVC("{sessionAffinity: Client, ports: [{port: 1}]}"), "spec.sessionAffinity: Unsupported value: \"Client\""},
 	{"apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: r}\nroleRef: {kind: Role, name: x}\nsubjects: [{kind: ServiceAccount, name: who}]\n", "subjects[0].namespace: Required value"},
 	{"apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: r}\nrules: [{apiGroups: [''], resources: [pods]}]\n", "rules[0].verbs: Required value"},

@@ -97,9 +97,46 @@ static void test_claim(void **state)
 	help_remove(dir);
 }
 
+/* Who writes a volume's name into a claim has not bound it: there is none, or it is
+ * another claim's. */
+static void test_named_volume(void **state)
+{
+	struct docker *d = mem_alloc(sizeof(*d));
+	struct err e = {0};
+	char dir[64], uid[64];
+	cJSON *c;
+
+	(void)state;
+	help_temp(dir);
+	mem_copy_str(d->dir, sizeof(d->dir), dir);
+	store_init(&d->store);
+	store_lock(&d->store);
+	docker_claim_new(d, object("{\"metadata\":{\"name\":\"data-db-0\",\"namespace\":\"ns\"},\"spec\":{\"volumeName\":\"pvc-x\"}}"));
+	mem_copy_str(uid, sizeof(uid), kube_meta(claim(d), "uid"));
+	store_unlock(&d->store);
+	assert_int_equal(docker_claim_bind(d, "ns", "data-db-0", "ordeal-node1", &e), -1);
+	assert_non_null(strstr(e.msg, "\"data-db-0\" asks for the volume \"pvc-x\", and there is none of that name for it"));
+	store_lock(&d->store);
+	put_volume(d, "pvc-x", "another claim");
+	c = store_copy(&d->store, KIND_PERSISTENT_VOLUME, NULL, "pvc-x");
+	json_set_str(cJSON_AddObjectToObject(cJSON_GetObjectItem(c, "metadata"), "annotations"), "ordeal.dev/node", "n");
+	store_put(&d->store, KIND_PERSISTENT_VOLUME, c);
+	assert_string_equal(docker_claim_node(d, "ns", "data-db-0"), "");
+	store_unlock(&d->store);
+	assert_int_equal(docker_claim_bind(d, "ns", "data-db-0", "ordeal-node1", &e), -1);
+	store_lock(&d->store);
+	put_volume(d, "pvc-x", uid);
+	store_unlock(&d->store);
+	if (docker_claim_bind(d, "ns", "data-db-0", "ordeal-node1", &e))
+		fail_msg("%s", e.msg);
+	store_free(&d->store);
+	free(d);
+	help_remove(dir);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_claim)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_claim), cmocka_unit_test(test_named_volume)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

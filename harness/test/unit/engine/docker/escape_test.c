@@ -396,7 +396,7 @@ static int admit_text(const char *text, struct err *e)
 	assert_int_equal(file_write_atomic(path, text, strlen(text), e), 0);
 	if (manifest_read_dir(&a, dir, &m, e))
 		fail_msg("%s", e->msg);
-	r = docker_admit(&a, &m, e);
+	r = docker_check(&a, &m, e);
 	arena_free(&a);
 	assert_int_equal(file_remove_tree(dir, &unused), 0);
 	return r;
@@ -460,7 +460,8 @@ static void shipped(void **state)
 		struct manifest m = {0};
 
 		snprintf(path, sizeof(path), "%s/fixtures/%s", root, dirs[i]);
-		if (manifest_read_dir(&a, path, &m, &e) || docker_admit(&a, &m, &e))
+		/* What is published may be what no API server takes: that is on trial. */
+		if (manifest_read_dir(&a, path, &m, &e) || (docker_check(&a, &m, &e) && e.kind != ERR_REFUSED))
 			fail_msg("%s", e.msg);
 		/* One error after the other is told through the same place. */
 		err_set(&earlier, ERR_BROKEN, "of an earlier scenario");

@@ -288,6 +288,24 @@ static int check(const char *yaml, struct arena *a, struct adaptations *log, str
 	"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: s}\nspec:\n  selector: {matchLabels: {a: b}}\n  template:\n" \
 	"    metadata: {labels: {a: b}}\n    spec:\n      containers:\n        - name: c\n          image: i\n" pod
 
+/* A Service's port in a protocol that nothing forwards. */
+static void protocols(void **state)
+{
+#define SVC(p) "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {selector: {a: b}, ports: [{port: 1, protocol: " p "}]}\n"
+	struct adaptations log = {0};
+	struct arena a = {0};
+	struct err e = {0};
+
+	(void)state;
+	if (check(SVC("TCP") "---\n" SVC("UDP"), &a, &log, &e))
+		fail_msg("%s", e.msg);
+	assert_int_equal(log.n, 0);
+	assert_int_equal(check(SVC("SCTP"), &a, &log, &e), -1);
+	assert_non_null(strstr(e.msg, "f.yaml:4:54: Service/s: spec.ports[0].protocol is supported by the engine docker only as TCP|UDP"));
+	arena_free(&a);
+#undef SVC
+}
+
 static void fields(void **state)
 {
 	struct adaptations log = {0};
@@ -470,7 +488,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(expanding), cmocka_unit_test(environment), cmocka_unit_test(long_label), cmocka_unit_test(container),
-		cmocka_unit_test(placing), cmocka_unit_test(at_once), cmocka_unit_test(endpoints), cmocka_unit_test(fields), cmocka_unit_test(defaults), cmocka_unit_test(kinds), cmocka_unit_test(claims), cmocka_unit_test(room),
+		cmocka_unit_test(placing), cmocka_unit_test(at_once), cmocka_unit_test(endpoints), cmocka_unit_test(protocols), cmocka_unit_test(fields), cmocka_unit_test(defaults), cmocka_unit_test(kinds), cmocka_unit_test(claims), cmocka_unit_test(room),
 		cmocka_unit_test(frames),
 	};
 

@@ -247,9 +247,38 @@ static void in_a_manifest(void **state)
 	arena_free(&a);
 }
 
+/* What no API server takes, what the engine does not honour and what its own API would
+ * refuse: all at once, each in the words of one. */
+static void all_at_once(void **state)
+{
+	static const char text[] =
+		"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: out}\nspec:\n  selector: {matchLabels: {app: out}}\n"
+		"  template:\n    metadata: {labels: {app: out}}\n    spec:\n      hostNetwork: true\n      containers:\n"
+		"      - {name: a_b, image: i, securityContext: {capabilities: {add: [SYS_ADMIN]}}}\n"
+		"---\napiVersion: v1\nkind: Endpoints\nmetadata: {name: x}\nsubsets:\n- addresses: [{ip: 192.0.2.1}]\n";
+	struct manifest m = {0};
+	struct arena a = {0};
+	struct err e = {0};
+	const char *name;
+
+	(void)state;
+	if (yaml_read_text(&a, "f.yaml", text, &m.objects, &m.n, &e))
+		fail_msg("%s", e.msg);
+	assert_int_equal(docker_check(&a, &m, &e), -1);
+	assert_int_equal(e.kind, ERR_INPUT);
+	assert_non_null(strstr(e.msg, "f.yaml:9:20: Deployment/out: spec.template.spec.hostNetwork"));
+	assert_non_null(strstr(e.msg, "the capability SYS_ADMIN"));
+	assert_non_null(strstr(e.msg, "f.yaml:17:"));
+	name = strstr(e.msg, "containers[0].name");
+	assert_non_null(name);
+	assert_null(strstr(name + 1, "containers[0].name"));
+	arena_free(&a);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(every_shape), cmocka_unit_test(in_a_manifest)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(every_shape), cmocka_unit_test(in_a_manifest),
+					   cmocka_unit_test(all_at_once)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
