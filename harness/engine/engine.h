@@ -98,6 +98,10 @@ struct engine_ops {
 	 * nobody. NULL: the place says so itself when they are applied. */
 	int (*check)(struct arena *a, const struct manifest *m, struct err *e);
 
+	/* Whether the files that `conf` and the environment name say how to reach it.
+	 * Asks nobody. NULL: there are none. */
+	int (*reach)(const struct engine_conf *conf, struct err *e);
+
 	int (*open)(const struct engine_conf *conf, struct engine **out, struct err *e);
 	void (*close)(struct engine *en);
 

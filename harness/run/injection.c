@@ -62,6 +62,16 @@ static const char *role_of(const cJSON *members, const char *name)
 	return "unknown";
 }
 
+static bool is_member(const cJSON *members, const char *name)
+{
+	const cJSON *m;
+
+	cJSON_ArrayForEach(m, members)
+		if (!strcmp(json_str(m, "m", ""), name))
+			return true;
+	return false;
+}
+
 static void say_roles(const cJSON *members, struct buf *b)
 {
 	const cJSON *m;
@@ -95,6 +105,11 @@ static int choose(const char *target, const cJSON *members, const struct pods *p
 	cJSON_ArrayForEach(m, members) {
 		if (wanted(target, m) && pod_named(pods, json_str(m, "m", "")))
 			*VEC_PUSH(chosen, n, alloc) = json_str(m, "m", "");
+	}
+	/* No member, and a pod all the same: a Sentinel, a pooler, one of the store's. */
+	if (!n && !target_is_role(target) && !is_member(members, target) && pod_named(pods, target)) {
+		add_target(targets, pod_named(pods, target), "unknown");
+		return 0;
 	}
 	if (!n) {
 		struct buf b = {0};

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "check/check.h"
 #include "fault/fault.h"
+#include "run/fit.h"
 #include "system/system.h"
 
 static const char *const *fault_params(const char *fault)
@@ -131,41 +132,6 @@ static int read_access(struct arena *a, const char *root, struct plan *p, struct
 	return 0;
 }
 
-static void add_members(const cJSON *of, cJSON *out)
-{
-	const char *workload = json_str(of, "workload", "");
-	const char *pattern = json_str(of, "member_host", "{pod}");
-	const char *name = strchr(workload, '/') ? strchr(workload, '/') + 1 : workload;
-	const char *hole = strstr(pattern, "{pod}");
-	int64_t n = json_i64(of, "expected_members", 0);
-
-	for (int64_t i = 0; i < n; i++) {
-		cJSON *m = cJSON_CreateObject();
-		char pod[300], host[600];
-
-		snprintf(pod, sizeof(pod), "%s-%lld", name, (long long)i);
-		if (hole)
-			snprintf(host, sizeof(host), "%.*s%s%s", (int)(hole - pattern), pattern,
-				 pod, hole + 5);
-		else
-			snprintf(host, sizeof(host), "%s", pattern);
-		json_set_str(m, "name", pod);
-		json_set_str(m, "host", host);
-		json_push(out, m);
-	}
-}
-
-cJSON *plan_members(const struct plan *p)
-{
-	cJSON *out = cJSON_CreateArray();
-	const cJSON *more;
-
-	add_members(p->access, out);
-	cJSON_ArrayForEach(more, json_get(p->access, "also"))
-		add_members(more, out);
-	return out;
-}
-
 /* Keys over those of access.yaml; null removes one. */
 static void lay_over(cJSON *access, const struct ynode *more)
 {
@@ -215,173 +181,6 @@ static int apply_overlays(struct arena *a, struct plan *p, struct err *e)
 	return 0;
 }
 
-/* A member that the fixture does not make cannot be a target. Nodes are the
- * engine's matter. */
-static int check_targets(const struct plan *p, struct err *e)
-{
-	cJSON *members = plan_members(p);
-	struct err all = {0}, one = {0};
-	const cJSON *m;
-
-	for (size_t i = 0; i < p->sc.nsteps; i++) {
-		const struct step *s = &p->sc.steps[i];
-		bool known = s->kind != STEP_FAULT || !s->fault || target_is_role(s->target) ||
-			     target_node_name(s->target);
-		struct buf names = {0};
-
-		cJSON_ArrayForEach(m, members) {
-			known = known || !strcmp(s->target, json_str(m, "name", ""));
-			buf_fmt(&names, "%s, ", json_str(m, "name", ""));
-		}
-		if (!known && yaml_error(yaml_get(s->at, "target"), &one,
-					 "%s has no member \"%s\": a target is primary, replica, "
-					 "any, all, %sor node/NAME",
-					 p->sc.system, s->target, buf_cstr(&names)))
-			err_add(&all, &one);
-		buf_free(&names);
-	}
-	cJSON_Delete(members);
-	if (all.kind)
-		*e = all;
-	return all.kind ? -1 : 0;
-}
-
-/* What is run has to be among the manifests, the settings' overlays included. */
-static int check_runs(const struct plan *p, struct err *e)
-{
-	const char *names[64] = {NULL}, *near;
-	struct err all = {0}, one = {0};
-	size_t n = 0;
-
-	for (size_t i = 0; i < p->manifest.n && n < ARRAY_LEN(names) - 1; i++) {
-		const struct ynode *kind = yaml_get(p->manifest.objects[i], "kind");
-		const struct ynode *name = yaml_path(p->manifest.objects[i], "metadata.name");
-
-		if (kind && kind->kind == Y_SCALAR && !strcmp(kind->text, "CronJob") && name && name->kind == Y_SCALAR)
-			names[n++] = name->text;
-	}
-	for (size_t i = 0; i < p->sc.nsteps; i++) {
-		const struct step *s = &p->sc.steps[i];
-		bool known = s->kind != STEP_RUN || !*s->cron_job;
-
-		for (size_t k = 0; k < n; k++)
-			known = known || !strcmp(names[k], s->cron_job);
-		near = known ? NULL : yaml_nearest(s->cron_job, names);
-		if (!known && yaml_error(yaml_get(s->at, "run"), &one, "the manifests of %s have no CronJob \"%.60s\"%s%s%s",
-					 p->sc.system, s->cron_job, near ? "; did you mean \"" : "", near ? near : "",
-					 near ? "\"?" : ""))
-			err_add(&all, &one);
-	}
-	if (all.kind)
-		*e = all;
-	return all.kind ? -1 : 0;
-}
-
-/* Only what the system's clients can do may be asked of them. */
-static int check_mix(const struct plan *p, const struct ynode *load, struct err *e)
-{
-	uint32_t lacking = load_spec_ops(&p->sc.load) & ~p->system->ops;
-	const struct ynode *mix = load ? yaml_get(load, "mix") : NULL, *at;
-	char has[OP_SET_MAX];
-	const char *name;
-	int f = 0;
-
-	if (!lacking)
-		return 0;
-	while (!(lacking & OP_BIT(f)))
-		f++;
-	name = op_f_name((enum op_f)f);
-	at = mix ? yaml_get(mix, name) : yaml_get(p->sc.root, "system");
-	return yaml_error(at, e, "system %s cannot `%s`%s: it has %s", p->sc.system, name,
-			  mix ? "" : ", which is in the mix that a load has unless it says another",
-			  op_set_text(p->system->ops, has));
-}
-
-/* A checker of what the load does not do would find nothing, ever. */
-static int check_checkers(const struct plan *p, struct err *e)
-{
-	uint32_t ops = load_spec_ops(&p->sc.load);
-	char lacking[OP_SET_MAX];
-
-	for (size_t i = 0; i < p->sc.nexpects; i++) {
-		const struct expectation *x = &p->sc.expects[i];
-		const struct checker_ops *c = x->checker ? checker_find(x->checker) : NULL;
-		uint32_t none = c ? c->needs & ~ops : 0;
-
-		if (none)
-			return yaml_error(x->at, e, "the checker %s judges what the load does not do: give %s a "
-					  "weight in its mix", x->checker, op_set_text(none, lacking));
-		if (c && !(c->about & OP_WRITES & ops))
-			return yaml_error(x->at, e, "the checker %s judges what the load does not do: give one of %s "
-					  "a weight in its mix", x->checker,
-					  op_set_text(c->about & OP_WRITES, lacking));
-	}
-	return 0;
-}
-
-/* What the system does not have it cannot show. */
-static int check_caps(const struct plan *p, struct err *e)
-{
-	unsigned has = p->system->caps;
-
-	for (size_t i = 0; i < p->sc.nexpects; i++) {
-		const struct expectation *x = &p->sc.expects[i];
-
-		if (of_word(x->of) == OF_SHARD && !(has & SYSTEM_SHARDS))
-			return yaml_error(x->at, e, "system %s has no shards: remove `of: shard`", p->sc.system);
-		if (metric_of(x->metric)->flags & M_EVICTS && !(has & SYSTEM_EVICTS))
-			return yaml_error(x->at, e, "system %s evicts nothing: remove `%s`", p->sc.system,
-					  metric_of(x->metric)->name);
-	}
-	return 0;
-}
-
-/* A setting that the system does not have allows nothing. */
-static int check_accepted(const struct plan *p, struct err *e)
-{
-	for (size_t i = 0; i < p->sc.nexpects; i++) {
-		const struct expectation *x = &p->sc.expects[i];
-
-		if (x->setting && !settings_find(&p->settings, x->setting))
-			return yaml_error(x->at, e, "%s has no setting \"%.60s\" that could allow this", p->sc.system,
-					  x->setting);
-	}
-	return 0;
-}
-
-static int check_load(const struct plan *p, struct err *e)
-{
-	const struct ynode *load = yaml_get(p->sc.root, "load");
-	const char *workload = json_str(p->access, "workload", "");
-
-	if (check_mix(p, load, e) || check_checkers(p, e) || check_caps(p, e))
-		return -1;
-	for (size_t i = 0; i < p->sc.nsteps; i++) {
-		const struct step *s = &p->sc.steps[i];
-
-		if (s->kind == STEP_FAULT && !strcmp(s->target, "minority") && !p->sc.load.minority)
-			return yaml_error(yaml_get(s->at, "target"), e, "the target minority is the member "
-					  "that a minority of the clients stands beside: give load.minority");
-	}
-	if (!p->sc.load.minority)
-		return 0;
-	if (!*workload)
-		return yaml_error(yaml_get(load, "minority"), e, "%s has no members for a minority to "
-				  "stand beside", p->sc.system);
-	for (size_t i = 0; i < p->sc.nsteps; i++) {
-		const struct step *s = &p->sc.steps[i];
-		struct effects does = {0};
-
-		if (s->kind == STEP_FAULT && s->fault)
-			fault_effects(s->fault, NULL, &does);
-		/* They keep their history in memory until it is fetched. */
-		if (does.what & EFFECT_NODE_GONE)
-			return yaml_error(s->at, e, "%s may take the minority of the clients down with "
-					  "their node, and what they saw: leave load.minority out", s->fault);
-	}
-	return 0;
-}
-
 /* What only the system and its fixture can say, as far as the file could be
  * read; all that is wrong goes into *all. */
 static void read_for_system(struct arena *a, const char *root, const char *path, const struct setting_arg *sets,
@@ -401,7 +200,7 @@ static void read_for_system(struct arena *a, const char *root, const char *path,
 		return;
 	}
 	settings = !read_settings(a, root, out, sets, nsets, &one);
-	if (!settings || check_accepted(out, &one))
+	if (!settings || fit_accepted(out, &one))
 		err_add(all, &one);
 	if (!out->sc.variant)
 		return;
@@ -410,14 +209,16 @@ static void read_for_system(struct arena *a, const char *root, const char *path,
 		err_add(all, &one);
 		return;
 	}
-	if (check_targets(out, &one))
+	if (fit_targets(out, &one))
 		err_add(all, &one);
-	if (check_runs(out, &one))
+	if (fit_runs(out, &one))
 		err_add(all, &one);
-	if (check_load(out, &one))
+	if (fit_load(out, &one))
 		err_add(all, &one);
 	if (settings && manifest_apply_settings(a, &out->manifest, &out->settings, &out->changes, &one))
 		err_add(all, &one);
+	else
+		out->checkable = settings;
 }
 
 int plan_read(struct arena *a, const char *root, const char *path, const struct setting_arg *sets,
@@ -443,7 +244,8 @@ int plan_read(struct arena *a, const char *root, const char *path, const struct 
 	read_for_system(a, root, path, sets, nsets, out, &all);
 	if (!all.kind)
 		return 0;
-	plan_free(out);
+	if (!out->checkable)
+		plan_free(out);
 	*e = all;
 	return -1;
 }

@@ -29,6 +29,7 @@ struct plan {
 	/* Waited before the first fault besides what the script says, so that a
 	 * repetition meets the system's cycles (leases, heartbeats) elsewhere. */
 	int64_t phase_ns;
+	bool checkable;                /* system, settings, manifests and access could be read */
 };
 
 struct setting_arg {
@@ -36,7 +37,8 @@ struct setting_arg {
 };
 
 /* Reads the scenario, its fixture and its settings, and checks them against
- * each other. */
+ * each other; all mistakes at once. What is wrong need not keep an engine from being
+ * asked about the rest: *out stays, to be freed, where it is checkable. */
 int plan_read(struct arena *a, const char *root, const char *path, const struct setting_arg *sets,
 	      size_t nsets, struct plan *out, struct err *e);
 

@@ -270,6 +270,43 @@ static int report(struct suite *s, const char *broken, enum verdict *verdict, st
 	return 0;
 }
 
+static void configure(struct suite *s)
+{
+	const struct run_options *o = s->o;
+
+	s->conf.interrupted = o->interrupted;
+	s->conf.kubeconfig = o->kubeconfig;
+	s->conf.context = o->context;
+	s->conf.namespace = o->namespace;
+	s->conf.storage_class = o->storage_class;
+	s->conf.claim_max_bytes = o->claim_max_bytes;
+	s->conf.image_prefixes = o->image_prefixes;
+	s->conf.nimage_prefixes = o->nimage_prefixes;
+	s->conf.keep = o->keep;
+}
+
+/* Plans, and how the engine is to be reached; all that is wrong at once, and what the
+ * engine says of the rest. */
+static int prepare(struct suite *s, struct err *e)
+{
+	const struct engine_ops *ops = s->o->engine;
+	struct err all = {0}, one = {0};
+
+	if (file_project_root(s->root, e))
+		return -1;
+	configure(s);
+	if (ops && ops->reach && ops->reach(&s->conf, &one))
+		err_add(&all, &one);
+	if (read_plans(s, &one))
+		err_add(&all, &one);
+	if ((s->o->dry_run || all.kind) && beforehand(&s->arena, ops, s->plans, s->o->nfiles, &one))
+		err_add(&all, &one);
+	if (!all.kind)
+		return 0;
+	*e = all;
+	return -1;
+}
+
 int run_suite(const struct run_options *o, enum verdict *verdict, struct err *e)
 {
 	struct suite s = {.o = o, .st = {.scenario = -1, .interrupted = o->interrupted}};
@@ -277,11 +314,9 @@ int run_suite(const struct run_options *o, enum verdict *verdict, struct err *e)
 	int r = -1, lost;
 
 	*verdict = VERDICT_BROKEN;
-	if (file_project_root(s.root, e) || read_plans(&s, e))
+	if (prepare(&s, e))
 		goto out;
 	if (o->dry_run) {
-		if (beforehand(&s.arena, o->engine, s.plans, o->nfiles, e))
-			goto out;
 		for (size_t i = 0; i < o->nfiles; i++)
 			beforehand_warn(o->engine, &s.plans[i]);
 		for (size_t i = 0; i < o->nfiles; i++)
@@ -298,15 +333,6 @@ int run_suite(const struct run_options *o, enum verdict *verdict, struct err *e)
 		goto out;
 	for (size_t i = 0; i < o->nfiles; i++)
 		beforehand_warn(s.engine, &s.plans[i]);
-	s.conf.interrupted = o->interrupted;
-	s.conf.kubeconfig = o->kubeconfig;
-	s.conf.context = o->context;
-	s.conf.namespace = o->namespace;
-	s.conf.storage_class = o->storage_class;
-	s.conf.claim_max_bytes = o->claim_max_bytes;
-	s.conf.image_prefixes = o->image_prefixes;
-	s.conf.nimage_prefixes = o->nimage_prefixes;
-	s.conf.keep = o->keep;
 	if (o->reports_dir)
 		snprintf(s.reports, sizeof(s.reports), "%s", o->reports_dir);
 	else

@@ -128,6 +128,18 @@ static int open_kube(const struct engine_conf *conf, struct engine **out, struct
 	return 0;
 }
 
+static int reach(const struct engine_conf *conf, struct err *e)
+{
+	struct engine *en;
+	int r;
+
+	if (open_kube(conf, &en, e))
+		return -1;
+	r = kube_connect((struct kube *)en, false, e);
+	kube_engine_close(en);
+	return r;
+}
+
 static int up(struct engine *en, struct err *e)
 {
 	struct kube *k = (struct kube *)en;
@@ -198,6 +210,7 @@ const struct engine_ops engine_kube = {
 	.name = "kube",
 	.summary = "any Kubernetes cluster that a kubeconfig names (explicit context and namespace)",
 	.caps = ENGINE_CAP_NETWORK | ENGINE_CAP_VOLUMES | ENGINE_CAP_CONTAINERS,
+	.reach = reach,
 	.open = open_kube,
 	.up = up,
 	.down = down,

@@ -141,6 +141,62 @@ static void all_at_once(void **state)
 			fail_msg("\"%s\" does not say \"%s\"", f->e.msg, lines[i]);
 }
 
+/* Nor does a wrong member keep to itself what the engine would say, or one expectation
+ * another. */
+static void engine_too(void **state)
+{
+	struct fixture *f = *state;
+	struct err e;
+
+	assert_int_equal(read_text(f, "name: x\nsystem: redis-sentinel\nsteps:\n  - steady: 4s\n"
+				      "  - {fault: pause, target: redis-7, as: f, for: 3s}\n"
+				      "  - {fault: pause, target: node/nowhere, as: g, for: 3s}\n"
+				      "expect:\n  - latency: {of: shard, at_most: 1s}\n  - latency: {of: shard, at_most: 2s}\n"), -1);
+	assert_non_null(strstr(f->e.msg, "has no member \"redis-7\""));
+	assert_non_null(strstr(f->e.msg, "s.yaml:8:5: system redis-sentinel has no shards"));
+	assert_non_null(strstr(f->e.msg, "s.yaml:9:5: system redis-sentinel has no shards"));
+	e = f->e;
+	assert_int_equal(on(f, "docker"), -1);
+	assert_non_null(strstr(f->e.msg, "the engine docker has no node \"nowhere\""));
+	assert_null(strstr(e.msg, "nowhere"));
+	/* A pod of another StatefulSet may be hit as well: what is no pod at all may not. */
+	must_read(f, SCENARIO("rate: 50", "redis-sentinel-2"));
+	assert_int_equal(on(f, "docker"), 0);
+	assert_int_equal(read_text(f, SCENARIO("rate: 50", "redis-sentinel-3")), -1);
+	assert_non_null(strstr(f->e.msg, "redis-replica-1, redis-sentinel-0, redis-sentinel-1, redis-sentinel-2, or node/NAME"));
+	/* What could not be read is nobody's to judge. */
+	assert_int_equal(read_text(f, "name: x\nsystem: redis-sentinel\nsettings: {no_such: 1}\nsteps: [{steady: 4s}]\n"
+				      "expect: [{phantom: {at_most: 1}}]\n"), -1);
+	assert_int_equal(on(f, "docker"), 0);
+}
+
+/* How a cluster is to be reached stands in files, and needs no cluster. */
+static void kubeconfigs(void **state)
+{
+	static const char good[] = "clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}]\n"
+				   "users: [{name: u, user: {token: t}}]\n"
+				   "contexts: [{name: x, context: {cluster: c, user: u}}]\ncurrent-context: x\n";
+	struct fixture *f = *state;
+	const struct engine_ops *kube = engine_find("kube");
+	const char *path = arena_fmt(&f->a, "%s/kubeconfig", f->dir);
+	struct engine_conf conf = {.kubeconfig = path, .context = "x", .namespace = "n"};
+	struct err e = {0};
+
+	assert_null(engine_find("docker")->reach);
+	assert_int_equal(kube->reach(&conf, &e), -1);
+	assert_non_null(strstr(e.msg, path));
+	assert_int_equal(file_write_atomic(path, good, strlen(good), &e), 0);
+	e = (struct err){0};
+	if (kube->reach(&conf, &e))
+		fail_msg("%s", e.msg);
+	conf.context = "y";
+	assert_int_equal(kube->reach(&conf, &e), -1);
+	assert_non_null(strstr(e.msg, "\"y\""));
+	conf.context = NULL;
+	assert_int_equal(kube->reach(&conf, &e), -1);
+	assert_non_null(strstr(e.msg, "--context"));
+}
+
 /* What the log says while the plan is looked at. */
 static const char *warned(struct fixture *f, const char *engine)
 {
@@ -218,7 +274,8 @@ static void what_cannot_be_shown(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-	const struct CMUnitTest tests[] = {T(nodes), T(own_api), T(all_at_once), T(what_cannot_be_shown),
+	const struct CMUnitTest tests[] = {T(nodes), T(own_api), T(all_at_once), T(engine_too), T(kubeconfigs),
+					    T(what_cannot_be_shown),
 					    T(volumes)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,12 +24,18 @@ struct engine {
 
 static int pods(struct engine *en, struct pods *out, struct err *e)
 {
-	(void)en, (void)e;
+	(void)e;
 	for (int i = 0; i < MEMBERS; i++) {
 		struct pod *p = VEC_PUSH(out->v, out->n, out->alloc);
 
 		snprintf(p->name, sizeof(p->name), "a-name-of-a-stateful-set-that-takes-all-that-a-label-has-%d", i);
 		snprintf(p->node, sizeof(p->node), "node%d", i % NODES);
+	}
+	if (en) { /* one that the load agent does not ask: no member */
+		struct pod *p = VEC_PUSH(out->v, out->n, out->alloc);
+
+		snprintf(p->name, sizeof(p->name), "sentinel-0");
+		snprintf(p->node, sizeof(p->node), "node3");
 	}
 	return 0;
 }
@@ -53,7 +59,7 @@ static int call(struct engine *en, const char *agent, const char *method, const 
 	if (strcmp(agent, "load"))
 		fail_msg("%s was asked", agent);
 	en->silent -= !answers;
-	pods(en, &all, e);
+	pods(NULL, &all, e);
 	buf_str(answer, "{\"members\":[");
 	for (size_t i = 0; i < all.n; i++)
 		buf_fmt(answer, "%s{\"m\":\"%s\",\"role\":\"%s\",\"ok\":true,\"writable\":%s}", i ? "," : "",
@@ -130,12 +136,32 @@ static void silent_at_first(void **state)
 	injection_free(&inj);
 }
 
+/* A pod that is no member, by its name alone: what it is nobody says. */
+static void no_member(void **state)
+{
+	struct injection inj;
+	const cJSON *t;
+
+	(void)state;
+	plan("sentinel-0", 0, &inj);
+	t = json_get(inj.plan, "targets");
+	assert_int_equal(cJSON_GetArraySize(t), 1);
+	assert_string_equal(json_str(t->child, "member", ""), "sentinel-0");
+	assert_string_equal(json_str(t->child, "role", ""), "unknown");
+	assert_string_equal(inj.agents[0], "node/node3");
+	injection_free(&inj);
+	plan("all", 0, &inj);
+	assert_int_equal(cJSON_GetArraySize(json_get(inj.plan, "targets")), MEMBERS);
+	injection_free(&inj);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_of_many),
 		cmocka_unit_test(the_last_of_many),
 		cmocka_unit_test(silent_at_first),
+		cmocka_unit_test(no_member),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
