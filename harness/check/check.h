@@ -20,8 +20,9 @@ struct check_budget {
 	size_t memory_bytes;
 };
 
-/* All that a checker can have found, with its counts, fits. */
-enum { CHECK_WHY_BYTES = 600 };
+/* All that a checker can have found, with its counts, fits; and of an expectation what
+ * was found beside why it does not count, of which a system that never stood tells most. */
+enum { CHECK_WHY_BYTES = 600, JUDGED_WHY_BYTES = 2400 };
 
 struct check_result {
 	enum verdict verdict;
@@ -49,7 +50,7 @@ struct judged {
 	enum verdict verdict;
 	double measured, limit; /* in `unit`; NAN: none */
 	char unit[8];           /* "ms", "count", "bool" */
-	char why[CHECK_WHY_BYTES];
+	char why[JUDGED_WHY_BYTES];
 	cJSON *detail;          /* witness, figures; owned; may be NULL */
 	const struct noise *noise; /* in the time that it is about; borrowed; NULL: the whole load's */
 };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -53,14 +54,16 @@ struct gate {
 };
 
 /* Puts a reason in front of what was found. */
-static void overrule(struct judged *r, enum verdict v, const char *because)
+static void overrule(struct judged *r, enum verdict v, const char *says, const char *because)
 {
-	char found[sizeof(r->why)];
+	struct buf b = {.cap = sizeof(r->why) - 1};
 
-	mem_copy_str(found, sizeof(found), r->why);
+	buf_fmt(&b, "%s%s", says, because);
+	if (*r->why)
+		buf_fmt(&b, " (found: %s)", r->why);
 	r->verdict = v;
-	snprintf(r->why, sizeof(r->why), "%.380s%s%.200s%s", because, *found ? " (found: " : "", found,
-		 *found ? ")" : "");
+	mem_copy_str(r->why, sizeof(r->why), buf_cstr(&b));
+	buf_free(&b);
 }
 
 /* ---- counting ---- */
@@ -383,10 +386,7 @@ static bool limited(const struct judging *j, enum expect_metric metric)
 
 static void not_whole(const struct gate *g, struct judged *r)
 {
-	char because[sizeof(r->why)];
-
-	snprintf(because, sizeof(because), "the history is not whole: %.300s", g->ev->incomplete);
-	overrule(r, VERDICT_UNKNOWN, because);
+	overrule(r, VERDICT_UNKNOWN, "the history is not whole: ", g->ev->incomplete);
 }
 
 /* No effect comes before its cause, and what is there at the end is read after it: where
@@ -415,50 +415,50 @@ static bool possible(const struct gate *g, const struct judging *j, enum expect_
 /* What any measured verdict stands on, failures too. */
 static void ground(const struct gate *g, const struct judging *j, enum expect_metric metric, struct judged *r)
 {
-	char why[300], because[sizeof(r->why)];
+	char why[WHY_BYTES];
 
 	if (r->verdict != VERDICT_PASS && r->verdict != VERDICT_FAIL)
 		return;
 	if (!limited(j, metric)) {
-		overrule(r, VERDICT_UNKNOWN, "it has no limit that could be missed");
+		overrule(r, VERDICT_UNKNOWN, "", "it has no limit that could be missed");
 	} else if (!reachable(g, j, metric, why, sizeof(why))) {
-		overrule(r, VERDICT_UNKNOWN, why);
+		overrule(r, VERDICT_UNKNOWN, "", why);
 	} else if (g->ev->incomplete) {
 		not_whole(g, r);
 	} else if (!possible(g, j, metric, why, sizeof(why))) {
-		overrule(r, VERDICT_UNKNOWN, why);
+		overrule(r, VERDICT_UNKNOWN, "", why);
 	} else if (judging_final(j, metric) && !evidence_final_sound(g->ev, why, sizeof(why))) {
-		snprintf(because, sizeof(because), "the final read cannot be relied on: %.300s", why);
-		overrule(r, VERDICT_UNKNOWN, because);
+		overrule(r, VERDICT_UNKNOWN, "the final read cannot be relied on: ", why);
 	}
 }
 
 static void believe(const struct gate *g, const struct judging *j, enum expect_metric metric, struct judged *r)
 {
 	bool stands = metric == EXPECT_STANDS, no_load = metric_of(metric)->flags & M_NO_LOAD;
-	char why[300];
+	char why[WHY_BYTES];
 
 	if (judged_noisy(j, metric, r, why, sizeof(why)))
-		overrule(r, VERDICT_UNKNOWN, why);
+		overrule(r, VERDICT_UNKNOWN, "", why);
 	if (!stands)
 		ground(g, j, metric, r);
 	else if (g->ev->incomplete && !g->acked)
 		not_whole(g, r);
 	if (r->verdict == VERDICT_PASS && g->ev->interrupt)
-		overrule(r, VERDICT_UNKNOWN, "the run was interrupted");
+		overrule(r, VERDICT_UNKNOWN, "", "the run was interrupted");
 	if (r->verdict == VERDICT_PASS &&
 	    (!in_order(g, why, sizeof(why)) || (g->m->stands && !faults_were(g->ev, why, sizeof(why))) ||
 	     (!stands && !no_load && !seen(g, j, metric, why, sizeof(why)))))
-		overrule(r, VERDICT_UNKNOWN, why);
+		overrule(r, VERDICT_UNKNOWN, "", why);
+	if (r->verdict == VERDICT_PASS && faults_odd(g->ev, why, sizeof(why)))
+		judged_also(r, "; %s", why);
 }
 
 void gate_judged(const struct gate *g, const struct judging *j, enum expect_metric metric, struct judged *r)
 {
 	const struct measured *m = g->m;
-	char because[sizeof(r->why)];
 
 	if (m->broken) {
-		overrule(r, VERDICT_BROKEN, m->broken_why);
+		overrule(r, VERDICT_BROKEN, "", m->broken_why);
 		return;
 	}
 	if (m->unsupported[0]) {
@@ -467,9 +467,8 @@ void gate_judged(const struct gate *g, const struct judging *j, enum expect_metr
 		return;
 	}
 	if (!m->stands && metric != EXPECT_STANDS) {
-		snprintf(because, sizeof(because), "the system never stood%s%.300s",
-			 m->stands_why[0] ? ": " : "", m->stands_why);
-		overrule(r, VERDICT_UNKNOWN, because);
+		overrule(r, VERDICT_UNKNOWN, m->stands_why[0] ? "the system never stood: " : "the system never stood",
+			 m->stands_why);
 		return;
 	}
 	believe(g, j, metric, r);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "check/sampled.h"
+#include "history/block.h"
 #include "scenario/scenario.h"
 
 /* What a run must have seen of its faults for anything to pass: that they were, at
@@ -13,6 +14,9 @@
 
 /* As much as there has to be before the first one. */
 enum { AFTER_MS = 3000, BLIP_MS = 500 };
+
+/* What a member said before a fault, and not longer ago, it was. */
+enum { WORD_MS = 1000 };
 
 /* ---- whom they hit ---- */
 
@@ -91,27 +95,64 @@ static const char *beside_whom(const struct evidence *ev)
 	return "";
 }
 
-/* Whether the role is known of each of those that it hit. (That it is the one that
- * was asked for is the run's own doing: it chooses by what members say.) */
-static bool roles_known(const struct fault_record *f, const char *role, char *why, size_t size)
+/* What a member said of itself in its last two answers before t_ns; ROLE_UNKNOWN: they
+ * differ, or they are old. */
+static enum role by_its_word(const struct evidence *ev, const char *member, int64_t t_ns)
+{
+	const struct sample *last = evidence_answer(ev, member, t_ns);
+	const struct sample *before = last ? evidence_answer(ev, member, last->t_ns - 1) : NULL;
+
+	return before && before->role == last->role && t_ns - before->t_ns <= WORD_MS * NS_PER_MS ? last->role : ROLE_UNKNOWN;
+}
+
+/* Whether one that it hit had another role than was asked for: as the run found it when
+ * it chose them, or as the member said itself just before. */
+static bool role_differs(const struct evidence *ev, const struct fault_record *f, const char *role, char *why, size_t size)
+{
+	for (size_t i = 0; i < f->ntargets; i++) {
+		const struct fault_target *t = &f->targets[i];
+		const char *who = *t->member ? t->member : t->node;
+		enum role said = by_its_word(ev, t->member, f->injected_ns);
+
+		if (t->role != ROLE_UNKNOWN && strcmp(role_name(t->role), role))
+			snprintf(why, size, "the steps ask for a %s, and %s, whom fault %s hit, was a %s", role, who, f->id,
+				 role_name(t->role));
+		else if (t->role != ROLE_UNKNOWN && said != ROLE_UNKNOWN && said != t->role)
+			snprintf(why, size, "the steps ask for a %s, and %s, whom fault %s hit, had just said that it was a %s",
+				 role, who, f->id, role_name(said));
+		else
+			continue;
+		return true;
+	}
+	return false;
+}
+
+/* Whether the role is known of each of those that it hit, and in files of today's
+ * format, whose steps are the run's own, the one that was asked for. */
+static bool roles_fit(const struct evidence *ev, const struct fault_record *f, const char *role, char *why, size_t size)
 {
 	for (size_t i = 0; i < f->ntargets; i++) {
 		const struct fault_target *t = &f->targets[i];
 
 		if (t->role != ROLE_UNKNOWN)
 			continue;
-		snprintf(why, size, "the steps ask for a %s, and what %.60s was, whom fault %.60s hit, nobody knows", role,
+		snprintf(why, size, "the steps ask for a %s, and what %s was, whom fault %s hit, nobody knows", role,
 			 *t->member ? t->member : t->node, f->id);
 		return false;
 	}
-	return true;
+	return json_i64(ev->run, "format", 1) < BLOCKS_FORMAT || !role_differs(ev, f, role, why, size);
+}
+
+static bool asks_role(const char *target)
+{
+	return !strcmp(target, "primary") || !strcmp(target, "replica");
 }
 
 static bool hit_whom_it_names(const struct evidence *ev, const cJSON *step, const struct fault_record *f,
 			      char *why, size_t size)
 {
 	const char *target = json_str(step, "target", ""), *node = target_node_name(target), *missed = NULL;
-	bool by_role = !strcmp(target, "primary") || !strcmp(target, "replica");
+	bool by_role = asks_role(target);
 
 	if (!*target)
 		return true; /* older files, and others' */
@@ -129,7 +170,7 @@ static bool hit_whom_it_names(const struct evidence *ev, const cJSON *step, cons
 		snprintf(why, size, "the steps ask for %.60s, and fault %.60s was not seen to hit %.60s", target, f->id,
 			 missed);
 	else
-		return !by_role || roles_known(f, target, why, size);
+		return !by_role || roles_fit(ev, f, target, why, size);
 	return false;
 }
 
@@ -156,6 +197,20 @@ bool faults_were(const struct evidence *ev, char *why, size_t size)
 		return false;
 	}
 	return true;
+}
+
+bool faults_odd(const struct evidence *ev, char *why, size_t size)
+{
+	const cJSON *steps = json_get(ev->event, "steps"), *step;
+
+	cJSON_ArrayForEach(step, steps) {
+		const char *target = json_str(step, "target", "");
+		const struct fault_record *f = recorded(ev, json_str(step, "id", json_str(step, "fault", "")));
+
+		if (f && asks_role(target) && role_differs(ev, f, target, why, size))
+			return true;
+	}
+	return false;
 }
 
 /* ---- and after them ---- */

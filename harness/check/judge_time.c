@@ -361,8 +361,9 @@ static enum verdict demoted(const struct judging *j, const struct fault_seen *f)
 static void demoted_words(const struct fault_seen *f, struct judged *r)
 {
 	if (f->demoted_ns >= 0)
-		judged_as(r, r->verdict, "the old primary was seen demoted %.0f ms after fault %s was healed",
-			  in_ms(f->demoted_ns), f->rec->id);
+		judged_as(r, r->verdict, "the old primary was seen demoted %.0f ms after the healing of fault %s began%s",
+			  in_ms(f->demoted_ns), f->rec->id, f->demoted_lo_ns > 0 ? "" :
+			  ", and was not heard as one once it was seen healed");
 	else if (f->still_primary)
 		judged_as(r, r->verdict, "%.0f ms after fault %s was healed, when the watch ended, the old primary and "
 			  "another one were both writable", in_ms(f->demoted_watched_ns), f->rec->id);

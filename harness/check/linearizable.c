@@ -98,9 +98,15 @@ static void collect(const struct view *v, struct all *all)
 	bool sound = evidence_final_sound(v->ev, why, sizeof(why));
 	const struct final_seen *final = v->ev->final;
 	struct reg_op r;
+	int64_t last = 0;
 	size_t i;
 
 	memset(all, 0, sizeof(*all));
+	for (i = 0; i < v->nops; i++)
+		last = v->ops[i]->t_invoke > last ? v->ops[i]->t_invoke : last;
+	/* Read before the last operations, they are no final ones. */
+	if (final && last - final->t_ns > NS_PER_S)
+		sound = false;
 	for (i = 0; i < v->nops; i++)
 		if (translate(v->ops[i], &r))
 			add(all, v->ops[i]->key, &r);
@@ -248,6 +254,7 @@ static void explain_no(struct regs *k, int64_t begin, struct reg_budget *left, s
 struct tally {
 	size_t ops, registers; /* of those put to the test */
 	size_t untested, open;
+	size_t finals; /* of `registers` those whose final value is known */
 	size_t gaps; /* registers that are in order but for lines that may be missing */
 	int64_t gap; /* the first of them */
 	int64_t named[NAMED_MAX]; /* the first of those undecided */
@@ -313,6 +320,7 @@ static void check_one(struct regs *k, bool counted, int64_t begin, struct reg_bu
 	} else if (put_to_the_test(k)) {
 		t->ops += k->n;
 		t->registers++;
+		t->finals += !k->v[k->n - 1].tag;
 	} else if (k->v[0].tag) {
 		t->untested++; /* the final read alone, which found nothing, is not worth a word */
 	}
@@ -344,16 +352,22 @@ static void say_open(const struct tally *t, size_t all, const struct check_budge
 
 static void say_pass(const struct tally *t, const struct all *all, struct check_result *out)
 {
-	char rest[120] = "";
+	char rest[120] = "", finals[120] = "";
 
 	if (t->untested)
 		snprintf(rest, sizeof(rest), "; %zu more register%s say%s nothing: no write reached %s, or nobody looked",
 			 t->untested, t->untested == 1 ? "" : "s", t->untested == 1 ? "s" : "",
 			 t->untested == 1 ? "it" : "them");
+	if (t->finals == t->registers)
+		snprintf(finals, sizeof(finals), ", the final values included");
+	else if (t->finals)
+		snprintf(finals, sizeof(finals), ", the final values of %zu of them included: of the others the final read "
+			 "does not tell it", t->finals);
+	else if (all->final || all->untold)
+		snprintf(finals, sizeof(finals), ", without the final values, which the final read does not tell");
 	out->verdict = VERDICT_PASS;
 	snprintf(out->why, sizeof(out->why), "%zu operations on %zu register%s are linearizable%s%s", t->ops,
-		 t->registers, t->registers == 1 ? "" : "s", all->final ? ", the final values included" :
-		 all->untold ? ", without the final values, which the final read does not tell" : "", rest);
+		 t->registers, t->registers == 1 ? "" : "s", finals, rest);
 }
 
 static void check_all(struct all *all, int64_t begin, const struct check_budget *budget,

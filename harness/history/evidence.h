@@ -196,6 +196,7 @@ struct evidence {
 	/* Why the operations are not all that happened, in a sentence without its
 	 * full stop: nothing may be judged by them. NULL: they are all. */
 	const char *incomplete;
+	bool scheduled; /* by when operations were due none is missing */
 	int64_t first_ns, last_ns; /* of its own events */
 
 	struct sample *samples; /* the sampler's and the witnesses' */
@@ -241,9 +242,10 @@ void evidence_free(struct evidence *ev);
  * alone, which show when the end is missing and when the clock is another. */
 void evidence_weigh(struct evidence *ev, const struct history *h);
 
-/* Whether anything counts the operations of its history: where nothing does, as in
- * older files and in others' ones, a line may be missing, and a value that no
- * operation sent says nothing of the system. */
+/* Whether anything counts the operations of its history (after evidence_weigh()):
+ * blocks, the load agents, a schedule without a hole, or who made it with another tool
+ * and answers for it. Where nothing does, as in older files, a line may be missing, and
+ * a value that no operation sent says nothing of the system. */
 bool evidence_counts_ops(const struct evidence *ev);
 
 /* A setting in force by its name; NULL: the system did not tell it. */
@@ -371,5 +373,9 @@ bool fault_on(const struct fault_record *f, int64_t t_ns);
 /* How long it lasted, at least and at most, in ns: from its effect or its
  * injection to its healing. False: it was not healed, or not yet. */
 bool fault_length(const struct fault_record *f, int64_t *lo, int64_t *hi);
+
+/* The earliest moment at which it may have been gone: when its healing began, where that
+ * was told; else when it was seen to be gone. 0: it was not healed. */
+int64_t fault_healing(const struct fault_record *f);
 
 #endif

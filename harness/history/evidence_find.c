@@ -287,6 +287,13 @@ bool fault_on(const struct fault_record *f, int64_t t_ns)
 	return f->effective_ns && t_ns >= f->effective_ns && (!f->healed_ns || t_ns <= f->healed_ns);
 }
 
+int64_t fault_healing(const struct fault_record *f)
+{
+	bool told = f->healing_ns && f->healing_ns < f->healed_ns;
+
+	return told ? f->healing_ns : f->healed_ns;
+}
+
 bool fault_length(const struct fault_record *f, int64_t *lo, int64_t *hi)
 {
 	if (!f->healed_ns || !f->injected_ns || f->healed_ns < f->injected_ns)

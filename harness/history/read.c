@@ -207,9 +207,11 @@ struct reading_events {
 	struct named {
 		int64_t scenario;
 		int line;
-		bool began;
+		bool began, stood, read; /* its "scenario", "stands" and "final" were there */
 	} *named;
 	size_t nnamed, named_alloc;
+	char **faults; /* the lines of those */
+	size_t nfaults, faults_alloc;
 };
 
 static int close_events(struct file_at *at, const cJSON *o, struct err *e)
@@ -230,7 +232,7 @@ static struct named *name(struct reading_events *r, int64_t scenario, int line)
 	for (size_t i = r->nnamed; i-- > 0;)
 		if (r->named[i].scenario == scenario)
 			return &r->named[i];
-	*VEC_PUSH(r->named, r->nnamed, r->named_alloc) = (struct named){scenario, line, false};
+	*VEC_PUSH(r->named, r->nnamed, r->named_alloc) = (struct named){.scenario = scenario, .line = line};
 	return &r->named[r->nnamed - 1];
 }
 
@@ -251,7 +253,23 @@ static int place(struct reading_events *r, const cJSON *o, int line, struct err 
 			return err_set(e, ERR_INPUT, "scenario %lld begins once more: these are two runs' events, or "
 				       "lines are doubled", (long long)scenario);
 		n->began = true;
+	} else if (n && (event_is(o, "stands") || event_is(o, "final"))) {
+		bool *seen = event_is(o, "final") ? &n->read : &n->stood;
+
+		if (*seen)
+			return err_set(e, ERR_INPUT, "a second \"%s\" of scenario %lld", json_str(o, "k", ""), (long long)scenario);
+		*seen = true;
 	}
+	return 0;
+}
+
+/* Each of a fault's events counts, so that one of them twice would be two targets'. */
+static int fault_once(struct reading_events *r, const char *text, size_t len, struct err *e)
+{
+	for (size_t i = 0; i < r->nfaults; i++)
+		if (strlen(r->faults[i]) == len && !memcmp(r->faults[i], text, len))
+			return err_set(e, ERR_INPUT, "an event of a fault once more: lines are doubled");
+	*VEC_PUSH(r->faults, r->nfaults, r->faults_alloc) = mem_fmt("%.*s", (int)len, text);
 	return 0;
 }
 
@@ -259,7 +277,7 @@ static int check_event(struct reading_events *r, const cJSON *o, const char *tex
 {
 	if (r->last && r->last_len == len && !memcmp(r->last, text, len))
 		return err_set(e, ERR_INPUT, "the line before once more: lines are doubled");
-	return event_check(o, e) || place(r, o, line, e) ? -1 : 0;
+	return event_check(o, e) || place(r, o, line, e) || (event_is(o, "fault") && fault_once(r, text, len, e)) ? -1 : 0;
 }
 
 /* cJSON's own append keeps the last item at hand, so this is linear. */
@@ -307,6 +325,9 @@ static cJSON *read_events(const char *path, struct file_at *at, bool all, struct
 		cJSON_Delete(r.events);
 		r.events = NULL;
 	}
+	for (size_t i = 0; i < r.nfaults; i++)
+		free(r.faults[i]);
+	free(r.faults);
 	free(r.last);
 	free(r.named);
 	return r.events;

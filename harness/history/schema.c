@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -22,6 +23,7 @@ enum type {
 	COUNTS,    /* [[value, count], ...] */
 	REGISTERS, /* {key: whole number or null} */
 	MESSAGES,
+	AMOUNTS,   /* {word: number from 0 up} */
 };
 
 static const char *const wanted[] = {
@@ -34,6 +36,7 @@ static const char *const wanted[] = {
 	[RANGES] = "a list of [first, last], whole numbers, ascending",
 	[COUNTS] = "a list of [value, count], whole numbers",
 	[REGISTERS] = "an object of whole numbers, or null, by key",
+	[AMOUNTS] = "an object of numbers from 0 up",
 	[MESSAGES] = "a list of runs of messages, each with its values, whole numbers, in \"val\"",
 };
 
@@ -41,20 +44,35 @@ struct field {
 	const char *key;
 	enum type type;
 	bool needed;
+	const struct field *below; /* of an object, or of each of a list */
 };
 
-static const struct field common[] = {{"t", WHOLE, true}, {"te", COUNT, false}, {NULL, 0, false}};
+#define FIELDS(name, ...) static const struct field name[] = {__VA_ARGS__, {NULL, 0, false, NULL}}
+#define MUST true, NULL
+#define MAY false, NULL
+#define HOLDS(fields) false, fields
 
-#define FIELDS(name, ...) static const struct field name[] = {__VA_ARGS__, {NULL, 0, false}}
-#define MUST true
-#define MAY false
+FIELDS(common, {"t", WHOLE, MUST}, {"te", COUNT, MAY});
+
+/* What is read inside of them: a value of another type would be none there, too. */
+FIELDS(of_load_spec, {"rate", LENGTH, MAY}, {"clients", COUNT, MAY}, {"deadline_ns", COUNT, MAY}, {"keys", COUNT, MAY},
+       {"payload_bytes", COUNT, MAY}, {"minority", COUNT, MAY}, {"mix", AMOUNTS, MAY});
+FIELDS(of_step, {"step", TEXT, MAY}, {"fault", TEXT, MAY}, {"id", TEXT, MAY}, {"target", TEXT, MAY}, {"await", TEXT, MAY},
+       {"duration_ns", COUNT, MAY}, {"for_ns", COUNT, MAY}, {"within_ns", COUNT, MAY}, {"params", OBJECT, MAY});
+FIELDS(of_expect, {"name", TEXT, MAY}, {"metric", TEXT, MAY}, {"at_most", NUMBER, MAY}, {"at_least", NUMBER, MAY},
+       {"within_predicted", FLAG, MAY}, {"want", FLAG, MAY}, {"fault", TEXT, MAY}, {"checker", TEXT, MAY}, {"of", TEXT, MAY},
+       {"object", TEXT, MAY}, {"reason", TEXT, MAY});
+FIELDS(of_setting, {"name", TEXT, MAY}, {"unit", TEXT, MAY}, {"source", TEXT, MAY});
+FIELDS(of_target, {"member", TEXT, MAY}, {"node", TEXT, MAY}, {"uid", TEXT, MAY}, {"ip", TEXT, MAY}, {"role", TEXT, MAY});
+FIELDS(of_answerer, {"addr", TEXT, MAY}, {"member", TEXT, MAY}, {"role", TEXT, MAY}, {"shard", COUNT, MAY});
+FIELDS(of_member, {"name", TEXT, MAY}, {"host", TEXT, MAY});
 
 FIELDS(of_run, {"run_id", TEXT, MAY}, {"engine", TEXT, MAY}, {"version", TEXT, MAY}, {"started", TEXT, MAY},
        {"command", TEXT, MAY}, {"tap", COUNT, MAY}, {"planned", COUNT, MAY}, {"format", COUNT, MAY},
        {"host", OBJECT, MAY}, {"images", OBJECT, MAY});
 FIELDS(of_scenario, {"name", TEXT, MUST}, {"title", TEXT, MAY}, {"file", TEXT, MAY}, {"system", TEXT, MAY},
-       {"variant", TEXT, MAY}, {"settings", OBJECTS, MAY}, {"load", OBJECT, MAY}, {"steps", OBJECTS, MAY},
-       {"expect", OBJECTS, MAY});
+       {"variant", TEXT, MAY}, {"settings", OBJECTS, HOLDS(of_setting)}, {"load", OBJECT, HOLDS(of_load_spec)},
+       {"steps", OBJECTS, HOLDS(of_step)}, {"expect", OBJECTS, HOLDS(of_expect)}, {"members", OBJECTS, HOLDS(of_member)});
 FIELDS(of_adapt, {"file", TEXT, MAY}, {"line", COUNT, MAY}, {"object", TEXT, MAY}, {"path", TEXT, MAY},
        {"why", TEXT, MAY});
 FIELDS(of_phase, {"phase", TEXT, MUST}, {"detail", TEXT, MAY});
@@ -65,7 +83,7 @@ FIELDS(of_sample, {"m", TEXT, MUST}, {"ok", FLAG, MUST}, {"closed", FLAG, MAY}, 
 FIELDS(of_group, {"g", COUNT, MUST}, {"name", TEXT, MAY}, {"node", TEXT, MAY}, {"member", TEXT, MAY},
        {"clients", COUNT, MAY}, {"rate", LENGTH, MAY});
 FIELDS(of_fault, {"fault", TEXT, MUST}, {"state", STATE, MUST}, {"id", TEXT, MAY}, {"how", TEXT, MAY},
-       {"targets", TARGETS, MAY}, {"params", OBJECT, MAY}, {"evidence", TEXTS, MAY}, {"rule", TEXT, MAY},
+       {"targets", TARGETS, HOLDS(of_target)}, {"params", OBJECT, MAY}, {"evidence", TEXTS, MAY}, {"rule", TEXT, MAY},
        {"silences", FLAG, MAY}, {"injected_ns", WHOLE, MAY}, {"effective_ns", WHOLE, MAY},
        {"healed_ns", WHOLE, MAY});
 FIELDS(of_object, {"type", TEXT, MUST}, {"name", TEXT, MUST}, {"uid", TEXT, MAY}, {"node", TEXT, MAY},
@@ -77,9 +95,9 @@ FIELDS(of_notice, {"object", TEXT, MAY}, {"reason", TEXT, MAY}, {"message", TEXT
 FIELDS(of_log, {"member", TEXT, MUST}, {"text", TEXT, MUST}, {"container", TEXT, MAY}, {"previous", FLAG, MAY});
 FIELDS(of_job, {"id", TEXT, MUST}, {"state", TEXT, MUST}, {"job", TEXT, MAY}, {"from", TEXT, MAY}, {"reason", TEXT, MAY},
        {"message", TEXT, MAY}, {"log", TEXT, MAY}, {"pods", OBJECTS, MAY}, {"exit", WHOLE, MAY});
-FIELDS(of_inforce, {"settings", OBJECTS, MUST});
+FIELDS(of_inforce, {"settings", OBJECTS, true, of_setting});
 FIELDS(of_final, {"present", RANGES, MUST}, {"duplicates", COUNTS, MAY}, {"registers", REGISTERS, MAY},
-       {"messages", MESSAGES, MAY}, {"by", OBJECTS, MAY}, {"took_ms", LENGTH, MAY}, {"tries", COUNT, MAY});
+       {"messages", MESSAGES, MAY}, {"by", OBJECTS, HOLDS(of_answerer)}, {"took_ms", LENGTH, MAY}, {"tries", COUNT, MAY});
 FIELDS(of_noise, {"source", TEXT, MAY}, {"span_ms", LENGTH, MAY}, {"late_max_ms", LENGTH, MAY},
        {"late_sum_ms", LENGTH, MAY}, {"due", COUNT, MAY}, {"called", COUNT, MAY}, {"given_up", COUNT, MAY},
        {"free_ms", LENGTH, MAY}, {"lateness_p50_ms", LENGTH, MAY}, {"lateness_p99_ms", LENGTH, MAY},
@@ -144,6 +162,11 @@ static bool is_target(const cJSON *v)
 	return cJSON_IsObject(v) && (json_str(v, "member", NULL) || json_str(v, "node", NULL));
 }
 
+static bool is_length(const cJSON *v)
+{
+	return cJSON_IsNumber(v) && isfinite(v->valuedouble) && v->valuedouble >= 0;
+}
+
 static bool is_pair(const cJSON *v)
 {
 	return cJSON_IsArray(v) && cJSON_GetArraySize(v) == 2 && is_value(v->child) && is_value(v->child->next);
@@ -193,7 +216,7 @@ static bool fits(enum type type, const cJSON *v)
 	case WHOLE: return is_whole(v);
 	case COUNT: return is_whole(v) && v->valuedouble >= 0;
 	case NUMBER: return cJSON_IsNumber(v) && isfinite(v->valuedouble);
-	case LENGTH: return cJSON_IsNumber(v) && isfinite(v->valuedouble) && v->valuedouble >= 0;
+	case LENGTH: return is_length(v);
 	case TEXT: return is_text(v);
 	case FLAG: return cJSON_IsBool(v);
 	case OBJECT: return is_object(v);
@@ -205,21 +228,43 @@ static bool fits(enum type type, const cJSON *v)
 	case RANGES: return cJSON_IsArray(v) && all(v, is_pair) && ascending(v);
 	case COUNTS: return cJSON_IsArray(v) && all(v, is_pair);
 	case REGISTERS: return cJSON_IsObject(v) && all(v, is_register);
+	case AMOUNTS: return cJSON_IsObject(v) && all(v, is_length);
 	case MESSAGES: return cJSON_IsArray(v) && all(v, is_run_of_messages);
 	}
 	return false;
 }
 
-static int check_fields(const cJSON *event, const char *kind, const struct field *f, struct err *e)
+static int check_fields(const cJSON *o, const char *where, const struct field *f, struct err *e);
+
+static int check_below(const cJSON *v, const char *where, const struct field *f, struct err *e)
+{
+	const cJSON *item;
+	char inside[100];
+	int r = 0;
+
+	if (!f->below)
+		return 0;
+	snprintf(inside, sizeof(inside), "%s of %s", f->key, where);
+	if (cJSON_IsObject(v))
+		return check_fields(v, inside, f->below, e);
+	cJSON_ArrayForEach(item, v)
+		r = r ? r : check_fields(item, inside, f->below, e);
+	return r;
+}
+
+static int check_fields(const cJSON *o, const char *where, const struct field *f, struct err *e)
 {
 	for (; f->key; f++) {
-		const cJSON *v = json_get(event, f->key);
+		const cJSON *v = json_get(o, f->key);
 
 		if (f->needed && !v)
-			return err_set(e, ERR_INPUT, "an event \"%s\" needs \"%s\", %s", kind, f->key, wanted[f->type]);
-		if (v && (f->needed || !cJSON_IsNull(v)) && !fits(f->type, v))
-			return err_set(e, ERR_INPUT, "\"%s\" of an event \"%s\" must be %s", f->key, kind,
-				       wanted[f->type]);
+			return err_set(e, ERR_INPUT, "%s needs \"%s\", %s", where, f->key, wanted[f->type]);
+		if (!v || (!f->needed && cJSON_IsNull(v)))
+			continue;
+		if (!fits(f->type, v))
+			return err_set(e, ERR_INPUT, "\"%s\" of %s must be %s", f->key, where, wanted[f->type]);
+		if (check_below(v, where, f, e))
+			return -1;
 	}
 	return 0;
 }
@@ -240,6 +285,7 @@ int event_check(const cJSON *event, struct err *e)
 {
 	const cJSON *s = json_get(event, "s");
 	const char *kind = json_str(event, "k", NULL);
+	char where[60];
 	size_t i = 0;
 
 	if (!cJSON_IsObject(event) || !kind)
@@ -250,6 +296,7 @@ int event_check(const cJSON *event, struct err *e)
 		return err_set(e, ERR_INPUT, "no kind of event is called \"%.40s\"", kind);
 	if (s ? !fits(COUNT, s) || s->valuedouble > INT32_MAX : kinds[i].of_scenario)
 		return err_set(e, ERR_INPUT, "an event \"%s\" needs \"s\", the scenario's index, from 0 up", kind);
-	return check_fields(event, kind, common, e) || check_fields(event, kind, kinds[i].fields, e) ||
+	snprintf(where, sizeof(where), "an event \"%s\"", kind);
+	return check_fields(event, where, common, e) || check_fields(event, where, kinds[i].fields, e) ||
 	       no_key_twice(event, e) ? -1 : 0;
 }

@@ -1,9 +1,11 @@
 /* Whether a scenario's operations are all that happened. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "history/block.h"
 #include "history/evidence.h"
 
@@ -19,14 +21,16 @@ struct seen_ops {
 	int64_t first_call, last_call, last_return;
 };
 
+enum { EVERY_GROUP = -1 };
+
 static void look(const struct history *h, const struct evidence *ev, int64_t begin_ns, int64_t end_ns,
-		 struct seen_ops *out)
+		 int64_t group, struct seen_ops *out)
 {
 	*out = (struct seen_ops){.h = h, .first_call = INT64_MAX, .last_call = INT64_MIN, .last_return = INT64_MIN};
 	for (size_t i = 0; i < h->n; i++) {
 		const struct op *op = &h->ops[i];
 
-		if (op->scenario != (uint32_t)ev->scenario)
+		if (op->scenario != (uint32_t)ev->scenario || (group != EVERY_GROUP && op->group != group))
 			continue;
 		out->n++;
 		out->before += begin_ns && op->t_invoke < begin_ns - SLACK_NS;
@@ -105,7 +109,64 @@ static const char *counts_lack(struct evidence *ev, const struct history *h)
 
 bool evidence_counts_ops(const struct evidence *ev)
 {
-	return ev->nwhole || ev->ntold;
+	return ev->nwhole || ev->ntold || ev->scheduled;
+}
+
+/* ---- by the schedule ---- */
+
+/* How exact an operation's intended time is written. */
+#define TICK_NS 2
+
+static int by_number(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Whether this group's operations were due one by one without a hole, `rate` a second,
+ * from the load's begin until the system was left to settle. */
+static bool one_by_one(const struct history *h, const struct evidence *ev, uint32_t group, double rate)
+{
+	int64_t begun = evidence_phase(ev, "load"), until = evidence_phase(ev, "settle");
+	int64_t *due = mem_alloc((h->n + 1) * sizeof(*due));
+	double step = rate > 0 ? 1e9 / rate : 0;
+	size_t n = 0;
+	bool r;
+
+	for (size_t i = 0; i < h->n; i++)
+		if (h->ops[i].scenario == (uint32_t)ev->scenario && h->ops[i].group == group)
+			due[n++] = h->ops[i].t_intended;
+	if (n)
+		qsort(due, n, sizeof(*due), by_number);
+	r = n && step > 0 && begun && until && due[0] - begun <= SLACK_NS && due[n - 1] >= until;
+	for (size_t i = 1; i < n && r; i++) {
+		double off = (double)(due[i] - due[0]) - (double)i * step;
+
+		r = off <= TICK_NS && off >= -TICK_NS;
+	}
+	free(due);
+	return r;
+}
+
+/* Older runs' operations were due by a clock, so that none is missing
+ * shows. A history of which nothing tells a load is another tool's,
+ * and all that it gives. */
+static bool scheduled(const struct history *h, const struct evidence *ev)
+{
+	double rate = ev->load.rate;
+	bool given = rate <= 0;
+
+	for (size_t i = 0; i < h->n && given; i++)
+		given = h->ops[i].scenario != (uint32_t)ev->scenario || h->ops[i].t_intended == h->ops[i].t_invoke;
+	if (given)
+		return true;
+	for (size_t i = 0; i < ev->ngroups; i++) {
+		if (!one_by_one(h, ev, ev->groups[i].number, ev->groups[i].rate))
+			return false;
+		rate -= ev->groups[i].rate;
+	}
+	return one_by_one(h, ev, 0, rate);
 }
 
 /* ---- by the times, where there are no blocks ---- */
@@ -121,7 +182,7 @@ static int64_t ends_within(const struct evidence *ev)
 
 static const char *times_lack(struct evidence *ev, const struct seen_ops *o)
 {
-	int64_t until = evidence_phase(ev, "settle");
+	int64_t begun = evidence_phase(ev, "load"), until = evidence_phase(ev, "settle");
 	double short_s = (double)(until - o->last_return) / 1e9;
 
 	/* A load is as open as its scenario's events, where they do not go past it. */
@@ -130,6 +191,9 @@ static const char *times_lack(struct evidence *ev, const struct seen_ops *o)
 	if (o->last_return < ev->first_ns || (past && o->first_call > ev->last_ns))
 		return "all operations lie outside of the time that the events tell of: their times are of "
 		       "another clock, or of another run";
+	if (begun && o->first_call - begun > ends_within(ev))
+		return arena_fmt(&ev->arena, "history.jsonl begins %.1f s after the load did: operations are missing",
+				 (double)(o->first_call - begun) / 1e9);
 	if (until && until - o->last_return > ends_within(ev))
 		return arena_fmt(&ev->arena, "history.jsonl ends %.1f s before the system was left to settle, and the "
 				 "load went on until then: operations are missing", short_s);
@@ -138,6 +202,34 @@ static const char *times_lack(struct evidence *ev, const struct seen_ops *o)
 				 "clock, or of another run", o->before + o->after, o->n,
 				 o->before ? "before the load began" : "after it had ended");
 	return NULL;
+}
+
+/* The same of those clients alone who stand elsewhere: all are sent for to the end. */
+static const char *group_lacks(struct evidence *ev, const struct history *h, uint32_t group)
+{
+	int64_t begun = evidence_phase(ev, "load"), until = evidence_phase(ev, "settle");
+	struct seen_ops o;
+
+	look(h, ev, 0, 0, group, &o);
+	if (!o.n)
+		return arena_fmt(&ev->arena, "history.jsonl has no operation of %s", whose(group));
+	if (begun && o.first_call - begun > ends_within(ev))
+		return arena_fmt(&ev->arena, "history.jsonl has nothing of %s until %.1f s after the load began: operations "
+				 "are missing", whose(group), (double)(o.first_call - begun) / 1e9);
+	if (until && until - o.last_return > ends_within(ev))
+		return arena_fmt(&ev->arena, "history.jsonl has nothing of %s from %.1f s before the system was left to "
+				 "settle, and the load went on until then: operations are missing", whose(group),
+				 (double)(until - o.last_return) / 1e9);
+	return NULL;
+}
+
+static const char *groups_lack(struct evidence *ev, const struct history *h)
+{
+	const char *why = ev->ngroups ? group_lacks(ev, h, 0) : NULL;
+
+	for (size_t i = 0; i < ev->ngroups && !why; i++)
+		why = group_lacks(ev, h, ev->groups[i].number);
+	return why;
 }
 
 static int64_t load_began(const struct evidence *ev)
@@ -160,8 +252,9 @@ void evidence_weigh(struct evidence *ev, const struct history *h)
 	bool blocks = json_i64(ev->run, "format", 1) >= BLOCKS_FORMAT;
 	struct seen_ops o;
 
-	look(h, ev, load_began(ev), evidence_phase(ev, "final"), &o);
+	look(h, ev, load_began(ev), evidence_phase(ev, "final"), EVERY_GROUP, &o);
 	ev->incomplete = NULL;
+	ev->scheduled = scheduled(h, ev);
 	if (!o.n && !loaded(ev, blocks))
 		return;
 	if (!o.n)
@@ -175,4 +268,6 @@ void evidence_weigh(struct evidence *ev, const struct history *h)
 		ev->incomplete = counts_lack(ev, h);
 	if (o.n && !ev->incomplete)
 		ev->incomplete = times_lack(ev, &o);
+	if (o.n && !ev->incomplete && !blocks)
+		ev->incomplete = groups_lack(ev, h);
 }

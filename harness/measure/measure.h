@@ -140,8 +140,8 @@ struct fault_seen {
 	char redundant_why[WHY_BYTES]; /* not seen: what was missing last, as the members say; "" */
 	int64_t told_te_ns; /* by which clocks may be apart in what members said after the fault */
 	bool was_primary;   /* a lasting fault that was healed hit a primary: of it: */
-	int64_t demoted_ns; /* after healed: old primary seen as no primary; -1 */
-	int64_t demoted_lo_ns; /* until then it was last heard to be one; 0: not at all */
+	int64_t demoted_ns; /* after fault_healing(): old primary seen as no primary; -1 */
+	int64_t demoted_lo_ns; /* after healed: until then it was last heard to be one; 0: not at all */
 	int64_t demoted_watched_ns; /* not seen so: how long members were asked after healed */
 	bool still_primary; /* at the end it and another were both writable */
 	struct recovery_point point; /* where the loss is known and the fault was injected; else all 0 */

@@ -258,7 +258,7 @@ static int64_t later(int64_t a, int64_t b)
 
 static void of_fault(const struct view *main, const struct measured *m, struct fault_seen *f)
 {
-	int64_t from = f->rec->injected_ns, effective = f->rec->effective_ns, healed = f->rec->healed_ns;
+	int64_t from = f->rec->injected_ns, effective = f->rec->effective_ns, healed = fault_healing(f->rec);
 	int64_t whole = effective && f->redundant_ns >= 0 ? effective + f->redundant_ns : 0, to;
 	struct window w;
 

@@ -316,13 +316,16 @@ static const char *old_primary(const struct fault_record *f)
  * so, or from when nobody was let in if such an answer is the next. In silence
  * it may have been anything. That was not the end of it when, before the next
  * fault, it was heard as a primary once more, and another one after it: no
- * handover back looks like that. */
+ * handover back looks like that. It was healed at some moment between the begin
+ * of the healing and when that was seen: at most it took from the one on, at least
+ * from the other. */
 static void demoted(const struct evidence *ev, const struct measured *all, struct fault_seen *f)
 {
 	const char *m = old_primary(f->rec);
 	const struct sample *mine = NULL, *other = NULL, *again = NULL;
 	uint32_t shard = 0; /* of the old primary */
 	int64_t closed_ns = -1, healed_ns = f->rec->healed_ns, next = next_injection(all, healed_ns);
+	int64_t begun_ns = fault_healing(f->rec);
 
 	if (!*m || !healed_ns || !f->rec->does.lasts)
 		return;
@@ -336,7 +339,7 @@ static void demoted(const struct evidence *ev, const struct measured *all, struc
 			break;
 		f->demoted_watched_ns = s->t_ns - healed_ns;
 		if (!s->ok) {
-			if (s->t_ns < healed_ns || strcmp(s->member, m))
+			if (s->t_ns < begun_ns || strcmp(s->member, m))
 				continue;
 			if (!s->closed)
 				closed_ns = -1;
@@ -346,7 +349,7 @@ static void demoted(const struct evidence *ev, const struct measured *all, struc
 		}
 		if (sample_leads(s) && !strcmp(s->member, m))
 			shard = s->shard;
-		if (s->t_ns < healed_ns)
+		if (s->t_ns < begun_ns)
 			continue;
 		if (sample_leads(s) && !strcmp(s->member, m) && f->demoted_ns < 0 && sample_asked(s) > healed_ns)
 			f->demoted_lo_ns = sample_asked(s) - healed_ns;
@@ -363,7 +366,7 @@ static void demoted(const struct evidence *ev, const struct measured *all, struc
 		mine = s;
 		if (!sample_leads(s)) {
 			if (f->demoted_ns < 0)
-				f->demoted_ns = (closed_ns < 0 ? s->t_ns : closed_ns) - healed_ns;
+				f->demoted_ns = (closed_ns < 0 ? s->t_ns : closed_ns) - begun_ns;
 			again = NULL;
 			continue;
 		}

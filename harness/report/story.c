@@ -47,6 +47,16 @@ static void say_one(struct buf *b, struct arena *a, const struct fault_seen *f, 
 	story_times(b, &f->outage);
 }
 
+/* Of several faults the only one that brought writes down. */
+static void say_only(struct buf *b, struct arena *a, const struct fault_seen *f)
+{
+	const struct outage *o = &f->outage;
+
+	buf_fmt(b, "writes%s were down %s after %s", story_of(a, f),
+		o->ended ? text_interval(o->lo_ns, o->hi_ns).s :
+			   arena_fmt(a, "more than %s, to the end,", text_duration(o->lo_ns).s), story_fault(a, f));
+}
+
 static void say_down(struct buf *b, struct arena *a, const struct fault_seen *min,
 		     const struct fault_seen *max)
 {
@@ -66,13 +76,21 @@ static void say_down(struct buf *b, struct arena *a, const struct fault_seen *mi
 static void say_several(struct buf *b, struct arena *a, const struct measured *m, size_t n,
 			bool kept)
 {
-	const struct fault_seen *min = NULL, *max = NULL;
+	const struct fault_seen *min = NULL, *max = NULL, *met = NULL;
+	size_t own = 0; /* faults before which writes were not down already */
 
+	for (size_t i = 0; i < m->nfaults; i++)
+		own += m->faults[i].rec->injected_ns && !m->faults[i].outage.running;
 	for (size_t i = 0; i < m->nfaults; i++) {
 		const struct fault_seen *f = &m->faults[i];
 
 		if (!f->rec->injected_ns)
 			continue;
+		/* It met what another fault had done, which tells of itself. */
+		if (f->outage.running && own) {
+			met = met ? met : f;
+			continue;
+		}
 		if (!min || (f->outage.any ? f->outage.lo_ns : 0) <
 				    (min->outage.any ? min->outage.lo_ns : 0))
 			min = f;
@@ -86,6 +104,8 @@ static void say_several(struct buf *b, struct arena *a, const struct measured *m
 	if (!max->outage.any)
 		buf_str(b, kept ? "writes never stopped" :
 			"writes were not seen to stop, which is too little to say that they went on");
+	else if (own == 1)
+		say_only(b, a, max);
 	else if (min->outage.any)
 		say_down(b, a, min, max);
 	else
@@ -95,6 +115,8 @@ static void say_several(struct buf *b, struct arena *a, const struct measured *m
 			arena_fmt(a, "up to %s", text_duration(max->outage.hi_ns).s) :
 			arena_fmt(a, "more than %s, to the end,", text_duration(max->outage.lo_ns).s),
 			story_fault(a, max));
+	if (met)
+		buf_fmt(b, ", and already when %s", story_fault(a, met));
 }
 
 static void say_outage(struct buf *b, struct arena *a, const struct scenario_report *s)

@@ -368,7 +368,7 @@ static void recovery(struct page *p, const struct fault_seen *f)
 
 	if (f->demoted_ns >= 0)
 		fprintf(p->f, "<p>The old primary was seen to be no primary any more %s after the "
-			"fault ended.</p>\n", text_duration(f->demoted_ns).s);
+			"fault's healing began.</p>\n", text_duration(f->demoted_ns).s);
 	if (f->redundant_ns < 0 && (f->redundant_why[0] || r->how[0]))
 		fprintf(p->f, "<p>Redundancy was not seen again before the load ended%s%s%s%s.</p>\n",
 			f->redundant_why[0] ? ": " : "",

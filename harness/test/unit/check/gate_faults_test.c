@@ -42,15 +42,21 @@ static void hits(struct trial *t, const char *targets)
 	trial_event(t, e);
 }
 
+#define STANDS "[{\"metric\":\"stands\",\"want\":true}]"
+#define TODAY "{\"k\":\"run\",\"t\":1,\"format\":2}"
 #define M(name, role) "{\"member\":\"" name "\",\"node\":\"n-" name "\",\"role\":\"" role "\"}"
 
-static void hit(const char *targets, const char *target, enum verdict v, const char *says)
+static void hit_in(const char *run, const char *targets, const char *target, enum verdict v, const char *says)
 {
 	char steps[200];
 	struct trial t;
 
 	asks_for(target, steps);
 	trial_begin(&t);
+	if (run) {
+		trial_event(&t, run);
+		trial_note(&t, "stands", true);
+	}
 	trial_forget(&t, "fault", 0);
 	trial_event(&t, "{\"k\":\"fault\",\"t\":10000000000,\"id\":\"kill\",\"fault\":\"kill-pod\",\"state\":\"injecting\"}");
 	hits(&t, targets);
@@ -58,8 +64,13 @@ static void hit(const char *targets, const char *target, enum verdict v, const c
 		hits(&t, targets);
 		hits(&t, targets);
 	}
-	becomes(&t, OUTAGE, steps, v, says);
+	becomes(&t, run ? STANDS : OUTAGE, steps, v, says);
 	trial_end(&t);
+}
+
+static void hit(const char *targets, const char *target, enum verdict v, const char *says)
+{
+	hit_in(NULL, targets, target, v, says);
 }
 
 static void test_all(void **state)
@@ -81,6 +92,12 @@ static void test_role(void **state)
 	hit("", "primary", VERDICT_UNKNOWN, "nothing tells whom");
 	hit(M("m1", "unknown"), "any", VERDICT_PASS, NULL);
 	hit("", "any", VERDICT_UNKNOWN, "nothing tells whom");
+	hit_in(TODAY, M("m0", "replica"), "primary", VERDICT_UNKNOWN, "ask for a primary, and m0, whom fault kill hit, was a replica");
+	hit_in(TODAY, M("m0", "primary"), "replica", VERDICT_UNKNOWN, "m0, whom fault kill hit, was a primary");
+	/* The sampler heard it say what it was. */
+	hit_in(TODAY, M("m1", "primary"), "primary", VERDICT_UNKNOWN, "m1, whom fault kill hit, had just said that it was a replica");
+	/* Who wrote an older file may have meant another step. */
+	hit(M("m0", "replica"), "primary", VERDICT_PASS, "; the steps ask for a primary, and m0, whom fault kill hit, was a replica");
 }
 
 static void test_name(void **state)

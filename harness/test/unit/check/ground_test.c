@@ -137,6 +137,25 @@ static void test_broken_run(void **state)
 	trial_end(&t);
 }
 
+/* Nothing of a reason, or of what was found, is cut off. */
+static void test_whole_words(void **state)
+{
+	struct trial t;
+	size_t len;
+
+	(void)state;
+	trial_begin(&t);
+	t.m.stands = false;
+	memset(t.m.stands_why, 'x', 900);
+	mem_copy_str(t.m.stands_why + 900, sizeof(t.m.stands_why) - 900, " and so on to the end");
+	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
+	len = strlen(t.j->why);
+	assert_non_null(strstr(t.j->why, "never stood: x"));
+	assert_non_null(strstr(t.j->why, "x and so on to the end (found: "));
+	assert_int_equal(t.j->why[len - 1], ')');
+	trial_end(&t);
+}
+
 static void test_unsupported(void **state)
 {
 	struct trial t;
@@ -326,7 +345,7 @@ int main(void)
 		cmocka_unit_test(test_stands_not_for_that),
 		cmocka_unit_test(test_stands_of_another),
 		cmocka_unit_test(test_stands_later),
-		cmocka_unit_test(test_broken_run),
+		cmocka_unit_test(test_broken_run), cmocka_unit_test(test_whole_words),
 		cmocka_unit_test(test_unsupported),
 		cmocka_unit_test(test_noisy_run),
 		cmocka_unit_test(test_pressed),

@@ -201,6 +201,28 @@ static void test_final_values(void **state)
 	assert_int_equal(check(&r), VERDICT_PASS);
 	assert_non_null(strstr(r.res.why, "without the final values"));
 	end(&r);
+
+	/* Said to have been made before the last operations: it tells nothing of them. */
+	begin(&r);
+	put(&r, 0, OP_WRITE, 0, 1, OP_NO_VALUE, 0, 1, OP_OK);
+	put(&r, 0, OP_WRITE, 0, 2, OP_NO_VALUE, 150000, 151000, OP_OK);
+	put(&r, 0, OP_READ, 0, 2, OP_NO_VALUE, 152000, 153000, OP_OK);
+	final(&r, "{\"0\":1}");
+	assert_int_equal(check(&r), VERDICT_PASS);
+	assert_null(strstr(r.res.why, "the final values included"));
+	end(&r);
+
+	/* Of one of two. */
+	begin(&r);
+	for (int k = 0; k < 2; k++) {
+		put(&r, 0, OP_WRITE, k, 1 + k, OP_NO_VALUE, 0, 1, OP_OK);
+		put(&r, 0, OP_READ, k, 1 + k, OP_NO_VALUE, 2, 3, OP_OK);
+	}
+	final(&r, "{\"0\":1}");
+	assert_int_equal(check(&r), VERDICT_PASS);
+	assert_null(strstr(r.res.why, "the final values included"));
+	assert_non_null(strstr(r.res.why, "the final values of 1 of them included"));
+	end(&r);
 }
 
 /* A value that nobody wrote is a lost line's where nothing counts them; that one

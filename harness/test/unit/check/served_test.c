@@ -75,7 +75,7 @@ static void trial_make(struct trial *t, meets *fn)
 }
 
 /* Judges this one expectation; the trial ends with it. */
-static enum verdict judged(struct trial *t, const char *expect, double *measured, char why[600])
+static enum verdict judged(struct trial *t, const char *expect, double *measured, char why[JUDGED_WHY_BYTES])
 {
 	struct measured m;
 	struct buf b = { 0 };
@@ -100,7 +100,7 @@ static void expect(meets *fn, const char *text, enum verdict want, double lo, do
 {
 	struct trial t;
 	double measured;
-	char why[600];
+	char why[JUDGED_WHY_BYTES];
 	enum verdict v;
 
 	trial_make(&t, fn);
@@ -210,7 +210,7 @@ static void stalled(meets *fn, const char *text, enum verdict want, const char *
 {
 	struct trial t;
 	double measured;
-	char why[600];
+	char why[JUDGED_WHY_BYTES];
 
 	trial_make(&t, fn);
 	for (int i = 1; i <= 30; i++) {
@@ -263,7 +263,7 @@ static void grouped(const char *text, double lo, double hi, const char *says)
 {
 	struct trial t;
 	double measured;
-	char why[600];
+	char why[JUDGED_WHY_BYTES];
 
 	trial_make(&t, one_group);
 	for (int g = 1; g < 4; g++) {
@@ -321,7 +321,7 @@ static void second_fault(const char *text, enum verdict want)
 {
 	struct trial t;
 	double measured;
-	char why[600];
+	char why[JUDGED_WHY_BYTES];
 
 	trial_make(&t, down_9s);
 	synth_add_fault(t.events, "again", "kill-pod", FAULT + 4 * SEC);
@@ -367,7 +367,7 @@ static enum verdict worst_demotion(const char *limit)
 {
 	struct trial t;
 	double measured;
-	char why[600], text[100];
+	char why[JUDGED_WHY_BYTES], text[100];
 	enum verdict v;
 
 	trial_make(&t, NULL);

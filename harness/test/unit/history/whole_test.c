@@ -114,6 +114,84 @@ static void test_other_clock(void **state)
 	is(5 * SEC, 39 * SEC, STANDS, 0, "600 of 6800 operations were called before the load began");
 }
 
+/* Clients who stand elsewhere: that theirs is missing shows by theirs alone. */
+static void groups(int64_t begin_ns, int64_t end_ns, uint32_t silent, const char *why)
+{
+	struct run r = {.events = cJSON_CreateArray()};
+	struct evidence *ev;
+
+	add(&r, 1 * SEC, "{\"k\":\"scenario\",\"name\":\"x\",\"load\":{\"rate\":200,\"deadline_ns\":1000000000}}");
+	add(&r, 9 * SEC, STANDS);
+	add(&r, 10 * SEC, "{\"k\":\"phase\",\"phase\":\"load\"}");
+	add(&r, 10 * SEC, "{\"k\":\"group\",\"g\":1,\"name\":\"minority\",\"clients\":8,\"rate\":50}");
+	add(&r, 40 * SEC, "{\"k\":\"phase\",\"phase\":\"settle\"}");
+	add(&r, 43 * SEC, "{\"k\":\"phase\",\"phase\":\"done\"}");
+	for (uint32_t g = 0; g < 2; g++)
+		for (int64_t t = 10 * SEC; t < 41 * SEC; t += 20 * MS)
+			if (g != silent || (t >= begin_ns && t < end_ns))
+				history_add(&r.h, &(struct op){.f = OP_INSERT, .group = g, .value = 2 * t + g, .t_invoke = t,
+							       .t_return = t + MS, .t_intended = t});
+	ev = evidence_kept(r.events, 0);
+	evidence_weigh(ev, &r.h);
+	if (!why != !ev->incomplete || (why && !strstr(ev->incomplete, why)))
+		fail_msg("\"%s\" instead of \"%s\"", ev->incomplete ? ev->incomplete : "nothing", why ? why : "nothing");
+	history_free(&r.h);
+	cJSON_Delete(r.events);
+}
+
+static void test_silent_group(void **state)
+{
+	(void)state;
+	groups(10 * SEC, 41 * SEC, 1, NULL);
+	groups(0, 0, 1, "no operation of the load agent beside the others");
+	groups(10 * SEC, 20 * SEC, 1, "nothing of the load agent beside the others from 20.0 s before");
+	groups(0, 0, 0, "no operation of the load agent");
+	groups(25 * SEC, 41 * SEC, 1, "nothing of the load agent beside the others until 15.0 s after");
+}
+
+static void test_begin(void **state)
+{
+	(void)state;
+	groups(10 * SEC, 41 * SEC, 1, NULL);
+	groups(25 * SEC, 41 * SEC, 0, "until 15.0 s after");
+}
+
+/* Whether something counts them: a schedule at 200 a second of which this one is
+ * missing (0: none), or nobody tells a load. */
+static bool counts(const char *load, int64_t missing_ns, int64_t slip_ns)
+{
+	struct run r = {.events = cJSON_CreateArray()};
+	struct evidence *ev;
+	bool counted;
+
+	add(&r, 1 * SEC, load);
+	add(&r, 9 * SEC, STANDS);
+	add(&r, 10 * SEC, "{\"k\":\"phase\",\"phase\":\"load\"}");
+	add(&r, 40 * SEC, "{\"k\":\"phase\",\"phase\":\"settle\"}");
+	for (int64_t t = 10 * SEC; t < 41 * SEC; t += 5 * MS)
+		if (t != missing_ns)
+			history_add(&r.h, &(struct op){.f = OP_INSERT, .value = t, .t_invoke = t + slip_ns,
+						       .t_return = t + MS, .t_intended = t});
+	ev = evidence_kept(r.events, 0);
+	evidence_weigh(ev, &r.h);
+	assert_null(ev->incomplete);
+	counted = evidence_counts_ops(ev);
+	history_free(&r.h);
+	cJSON_Delete(r.events);
+	return counted;
+}
+
+static void test_schedule(void **state)
+{
+	(void)state;
+	assert_true(counts("{\"k\":\"scenario\",\"name\":\"x\",\"load\":{\"rate\":200}}", 0, 1000));
+	assert_false(counts("{\"k\":\"scenario\",\"name\":\"x\",\"load\":{\"rate\":200}}", 25 * SEC, 1000));
+	assert_false(counts("{\"k\":\"scenario\",\"name\":\"x\",\"load\":{\"rate\":100}}", 0, 1000));
+	assert_false(counts("{\"k\":\"scenario\",\"name\":\"x\",\"load\":{}}", 0, 1000));
+	/* Another tool's. */
+	assert_true(counts("{\"k\":\"scenario\",\"name\":\"x\",\"load\":{}}", 25 * SEC, 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +199,9 @@ int main(void)
 		cmocka_unit_test(test_events_without_an_end),
 		cmocka_unit_test(test_lacks),
 		cmocka_unit_test(test_other_clock),
+		cmocka_unit_test(test_silent_group),
+		cmocka_unit_test(test_begin),
+		cmocka_unit_test(test_schedule),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -243,6 +243,41 @@ static void test_flapping(void **state)
 	flapping(20 * SEC, 30 * SEC, 20 * SEC, SEC);
 }
 
+/* It answers again at some moment of a healing that takes 600 ms; the moment itself
+ * nobody saw. */
+static void test_healing_takes(void **state)
+{
+	static const struct {
+		int64_t replica_ns, most_ns, least_ns;
+	} cases[] = {{11 * SEC, 1600 * MS, 900 * MS}, {9700 * MS, 300 * MS, 0}};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		const struct fault_seen *f;
+		struct run r;
+
+		begin(&r);
+		steady(&r.h, 1900);
+		synth_add_fault(r.events, "freeze", "pause", 5 * SEC);
+		json_push(r.events, synth_fault("freeze", "pause", "healing", 9400 * MS));
+		json_push(r.events, synth_fault("freeze", "pause", "healed", 10 * SEC));
+		add_target(r.events, "m0");
+		for (int64_t t = 0; t < 20 * SEC; t += 100 * MS) {
+			bool hidden = t > 5 * SEC && t < 9500 * MS, mine = t < cases[i].replica_ns;
+
+			json_push(r.events, synth_sample("m0", t, !hidden, mine ? "primary" : "replica", mine, 1));
+			json_push(r.events, synth_sample("m1", t + 50 * MS, true, t > 8 * SEC ? "primary" : "replica",
+							 t > 8 * SEC, 2));
+		}
+		measure(&r);
+		f = &r.m.faults[0];
+		if (llabs(f->demoted_ns - cases[i].most_ns) > 20 * MS || llabs(f->demoted_lo_ns - cases[i].least_ns) > 20 * MS)
+			fail_msg("demoted after %lld to %lld ms", (long long)(f->demoted_lo_ns / MS),
+				 (long long)(f->demoted_ns / MS));
+		end(&r);
+	}
+}
+
 static void test_still_primary(void **state)
 {
 	struct run r;
@@ -278,6 +313,7 @@ int main(void)
 		cmocka_unit_test(test_long_silence),
 		cmocka_unit_test(test_unseen_primary),
 		cmocka_unit_test(test_closed),
+		cmocka_unit_test(test_healing_takes),
 		cmocka_unit_test(test_still_primary),
 		cmocka_unit_test(test_flapping),
 	};

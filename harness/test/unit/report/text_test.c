@@ -295,6 +295,11 @@ static void sentences_rest_on_what_was_seen(void **state)
 	f[2].outage.hi_ns = f[2].outage.lo_ns;
 	f[1].outage = f[2].outage;
 	assert_non_null(strstr(story_scenario(&a, &s), "2 faults: writes were down 31.2 s after each; "));
+	/* An outage that was there before a fault is not that fault's. */
+	f[2].outage.running = true;
+	f[2].outage.lo_ns = 1000000000;
+	assert_non_null(strstr(story_scenario(&a, &s), "2 faults: writes were down 31."));
+	assert_non_null(strstr(story_scenario(&a, &s), " after the primary was killed, and already when the primary was killed; "));
 	arena_free(&a);
 }
 
