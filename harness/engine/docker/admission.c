@@ -26,12 +26,23 @@ static bool above(const char *path, size_t len, const char *other)
 	return !strncmp(path, other, len) && (!other[len] || strchr(":.[", other[len]));
 }
 
+/* A key in quotes as an API server writes it: data."a b" is data[a b]. */
+static const char *with_brackets(struct arena *a, const char *path)
+{
+	const char *key = strstr(path, ".\"");
+	size_t len = strlen(path);
+
+	return key && path[len - 1] == '"' && len - (size_t)(key - path) > 3 ?
+	       arena_fmt(a, "%.*s[%.*s]", (int)(key - path), path, (int)(len - (size_t)(key - path) - 3), key + 2) : path;
+}
+
 /* Whether an API server's own words for the field, or for one above or below it, were told. */
 static bool refused(const struct finding *f, const char *path)
 {
 	const char *says = arena_fmt(f->a, "the %s \"%s\" is invalid: ", manifest_kind(f->object),
 				     manifest_text(f->object, "metadata.name"));
 
+	path = with_brackets(f->a, path);
 	for (const char *p = f->told; (p = strstr(p, says));) {
 		p += strlen(says);
 		if (above(path, strlen(path), p) || above(p, strcspn(p, ":"), path))

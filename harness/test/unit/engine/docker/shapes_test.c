@@ -255,7 +255,8 @@ static void all_at_once(void **state)
 		"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: out}\nspec:\n  selector: {matchLabels: {app: out}}\n"
 		"  template:\n    metadata: {labels: {app: out}}\n    spec:\n      hostNetwork: true\n      containers:\n"
 		"      - {name: a_b, image: i, securityContext: {capabilities: {add: [SYS_ADMIN]}}}\n"
-		"---\napiVersion: v1\nkind: Endpoints\nmetadata: {name: x}\nsubsets:\n- addresses: [{ip: 192.0.2.1}]\n";
+		"---\napiVersion: v1\nkind: Endpoints\nmetadata: {name: x}\nsubsets:\n- addresses: [{ip: 192.0.2.1}]\n"
+		"---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: m, labels: {k: 'x y'}}\ndata: {'a b': c}\n";
 	struct manifest m = {0};
 	struct arena a = {0};
 	struct err e = {0};
@@ -272,6 +273,12 @@ static void all_at_once(void **state)
 	name = strstr(e.msg, "containers[0].name");
 	assert_non_null(name);
 	assert_null(strstr(name + 1, "containers[0].name"));
+	name = strstr(e.msg, "\"a b\": a valid config key");
+	assert_non_null(name);
+	assert_null(strstr(name + strlen("\"a b\": a valid"), "a valid config key"));
+	name = strstr(e.msg, "\"x y\": a valid label");
+	assert_non_null(name);
+	assert_null(strstr(name + strlen("\"x y\": a valid"), "a valid label"));
 	arena_free(&a);
 }
 
