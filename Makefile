@@ -11,13 +11,13 @@ SCENARIOS ?=
 SET     ?=
 REPEAT  ?=
 
-PKGS    := libcurl libcares libcjson yaml-0.1 libmicrohttpd libnftables libpq hiredis libmariadb zlib
+PKGS    := libcurl libcares libcjson yaml-0.1 libmicrohttpd libnftables libpq hiredis libmariadb rdkafka zlib
 DEBS    := gcc make pkg-config perl libcurl4-openssl-dev libc-ares-dev libcjson-dev libyaml-dev \
-	   libmicrohttpd-dev libnftables-dev libpq-dev libhiredis-dev libmariadb-dev zlib1g-dev \
+	   libmicrohttpd-dev libnftables-dev libpq-dev libhiredis-dev libmariadb-dev librdkafka-dev zlib1g-dev \
 	   libcmocka-dev
 # What single targets need besides; the tests talk to these servers and have JSON and
 # HTML judged by these validators, and skip what they cannot find.
-DEBS_test := postgresql-15 redis-server libjson-validator-perl libxml2-utils
+DEBS_test := postgresql-15 redis-server openjdk-17-jre-headless maven libjson-validator-perl libxml2-utils
 DEBS_clang := clang-14
 DEBS_lint := clang-14 clang-tidy-14 cppcheck shellcheck
 DEBS_coverage := lcov
@@ -97,6 +97,10 @@ build/%.deps: kind/deps.sh
 build/mysql: kind/build/mysql.sh kind/build/mysql-root.sh kind/mysql/packages
 	@mkdir -p build
 	@ln -sfn "$$(kind/build/mysql.sh)" $@
+# The brokers that tests of Kafka talk to.
+build/kafka: kind/build/kafka.sh kind/versions.env $(call find,kind/kafka,*)
+	@mkdir -p build
+	@ln -sfn "$$(kind/build/kafka.sh)" $@
 flags: # what a file is compiled with
 	@echo $(CC) $(CPPFLAGS) $(CFLAGS) $(WARN)
 
@@ -136,7 +140,7 @@ $(BUILD)/test/failpoints/failpoints_test: LDLIBS += -Wl,--wrap=ferror,--wrap=clo
 
 # Every day: all unit tests, and whole runs against the memory system.
 test: unit
-unit: $(BUILD)/ordeal $(TESTS) build/mysql
+unit: $(BUILD)/ordeal $(TESTS) build/mysql build/kafka
 	ORDEAL_HOME=$(CURDIR) ORDEAL=$(CURDIR)/$(BUILD)/ordeal CMOCKA_MESSAGE_OUTPUT=TAP \
 		prove --timer -e harness/test/lib/tap.sh $(TESTS) $(if $(SAN),,$(SCRIPTS))
 

@@ -25,8 +25,8 @@
  *  adapt     file, line, object, path, from, to, why
  *  phase     phase: "engine" "agents" (of the run), "apply" "ready" "setup" "converge" "load" "steady" "await" "heal"
  *            "settle" "final" "cleanup" "done"; detail
- *  sample    m (member), ok, role ("primary" "replica" "unknown"), writable, shard, tl, pos, lag_bytes, lag_tx,
- *            lag_ms, took_ms, err, x{} (what only this system has)
+ *  sample    m (member), ok, role ("primary" "replica" "unknown"), writable, shard or shards[], tl, pos, lag_bytes,
+ *            lag_tx, lag_ms, took_ms, err, x{} (what only this system has)
  *  group     g (number in operations), name, node, member (beside whom), clients, rate
  *  witness   as sample: asked by the load agent that stands beside the member
  *  fault     id, fault, how, state ("planned" "injecting" "effective" "no-effect" "healing" "healed"

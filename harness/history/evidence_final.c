@@ -34,12 +34,12 @@ static const struct sample *latest(const struct evidence *ev, const char *member
 }
 
 /* A member that led this part at the end, other than `but`; NULL: none. */
-static const char *leads_too(const struct evidence *ev, uint32_t shard, const char *but, int64_t t_ns)
+static const char *leads_too(const struct evidence *ev, uint64_t shards, const char *but, int64_t t_ns)
 {
 	for (size_t i = 0; i < ev->nmembers; i++) {
 		const struct sample *s = latest(ev, ev->members[i], t_ns);
 
-		if (s && sample_leads(s) && shards_rival(s->shard, shard) && strcmp(ev->members[i], but))
+		if (s && sample_leads(s) && shards_rival(s->shards, shards) && strcmp(ev->members[i], but))
 			return ev->members[i];
 	}
 	return NULL;
@@ -51,8 +51,8 @@ static bool no_rivals(const struct evidence *ev, uint32_t shard, int64_t t_ns, c
 {
 	for (size_t i = 0; i < ev->nmembers; i++) {
 		const struct sample *s = latest(ev, ev->members[i], t_ns);
-		const char *other = s && sample_leads(s) && shards_rival(s->shard, shard) ?
-			leads_too(ev, s->shard, s->member, t_ns) : NULL;
+		const char *other = s && sample_leads(s) && shards_rival(s->shards, shard_bit(shard)) ?
+			leads_too(ev, s->shards, s->member, t_ns) : NULL;
 
 		if (!other)
 			continue;
@@ -75,7 +75,7 @@ static bool entitled(const struct evidence *ev, const struct answerer *a, int64_
 	}
 	if (!*a->member)
 		return no_rivals(ev, a->shard, t_ns, why, size);
-	other = leads_too(ev, a->shard, a->member, t_ns);
+	other = leads_too(ev, shard_bit(a->shard), a->member, t_ns);
 	if (other)
 		snprintf(why, size, "%s answered it, while %s was a writable primary as well", who, other);
 	else if (s && !sample_leads(s))
@@ -89,18 +89,19 @@ static bool entitled(const struct evidence *ev, const struct answerer *a, int64_
 /* Every part that had a primary at the end has to have answered. */
 static bool complete(const struct evidence *ev, int64_t t_ns, char *why, size_t size)
 {
+	uint64_t answered = 0;
+
+	for (size_t k = 0; k < ev->final->nanswerers; k++)
+		answered |= ev->final->answerers[k].shard ? shard_bit(ev->final->answerers[k].shard) : UINT64_MAX;
 	for (size_t i = 0; i < ev->nmembers; i++) {
 		const struct sample *s = latest(ev, ev->members[i], t_ns);
-		bool answered = false;
 
-		if (!s || !sample_leads(s) || !s->shard)
-			continue;
-		for (size_t k = 0; k < ev->final->nanswerers; k++)
-			answered = answered || shards_rival(ev->final->answerers[k].shard, s->shard);
-		if (answered)
-			continue;
-		snprintf(why, size, "nobody answered for shard %u, which %s led", s->shard, s->member);
-		return false;
+		for (uint32_t n = 1; s && sample_leads(s) && n <= 64; n++) {
+			if (!(s->shards & shard_bit(n) & ~answered))
+				continue;
+			snprintf(why, size, "nobody answered for shard %u, which %s led", n, s->member);
+			return false;
+		}
 	}
 	return true;
 }

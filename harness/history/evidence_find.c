@@ -11,7 +11,7 @@ const struct sample *evidence_leader(const struct evidence *ev, uint32_t shard, 
 	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= t_ns; i++) {
 		const struct sample *s = &ev->samples[i];
 
-		if (!s->beside && sample_leads(s) && shards_rival(s->shard, shard))
+		if (!s->beside && sample_leads(s) && shards_rival(s->shards, shard_bit(shard)))
 			l = s;
 	}
 	return l;
@@ -23,7 +23,7 @@ const struct sample *evidence_next_leader(const struct evidence *ev, uint32_t sh
 	for (size_t i = 0; i < ev->nsamples; i++) {
 		const struct sample *s = &ev->samples[i];
 
-		if (s->t_ns > t_ns && !s->beside && sample_leads(s) && shards_rival(s->shard, shard) &&
+		if (s->t_ns > t_ns && !s->beside && sample_leads(s) && shards_rival(s->shards, shard_bit(shard)) &&
 		    (!not || strcmp(s->member, not)))
 			return s;
 	}

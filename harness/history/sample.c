@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "history/event.h"
 
+enum { SHARD_BITS = 64 };
+
 static const char *const role_names[] = {"unknown", "primary", "replica"};
 
 const char *role_name(enum role r)
@@ -36,6 +38,31 @@ static void set_ms(cJSON *o, const char *key, int64_t ns)
 		json_set_num(o, key, (double)((ns + 500) / 1000) / 1000);
 }
 
+static void set_shards(cJSON *o, uint64_t shards)
+{
+	cJSON *list;
+
+	if (shard_only(shards)) {
+		json_set_i64(o, "shard", shard_only(shards));
+	} else if (shards) {
+		list = cJSON_CreateArray();
+		for (uint32_t n = 1; n <= SHARD_BITS; n++)
+			if (shards & shard_bit(n))
+				json_push(list, cJSON_CreateNumber(n));
+		json_set(o, "shards", list);
+	}
+}
+
+static uint64_t shards_of(const cJSON *o)
+{
+	uint64_t shards = shard_bit((uint32_t)json_i64(o, "shard", 0));
+	const cJSON *n;
+
+	cJSON_ArrayForEach(n, json_get(o, "shards"))
+		shards |= n->valuedouble >= 1 ? shard_bit((uint32_t)json_whole(n->valuedouble)) : 0;
+	return shards;
+}
+
 cJSON *sample_to_json(const struct sample *s)
 {
 	cJSON *o = cJSON_CreateObject();
@@ -46,8 +73,7 @@ cJSON *sample_to_json(const struct sample *s)
 		json_set_bool(o, "closed", true);
 	json_set_str(o, "role", role_name(s->role));
 	json_set_bool(o, "writable", s->writable);
-	if (s->shard)
-		json_set_i64(o, "shard", s->shard);
+	set_shards(o, s->shards);
 	set_known(o, "tl", s->timeline);
 	set_known(o, "pos", s->position);
 	set_known(o, "lag_bytes", s->lag_bytes);
@@ -80,7 +106,7 @@ void sample_from_json(const cJSON *o, struct sample *s)
 	s->beside = event_is(o, "witness");
 	s->role = role_from_name(json_str(o, "role", ""));
 	s->writable = json_bool(o, "writable", false);
-	s->shard = (uint32_t)json_i64(o, "shard", 0);
+	s->shards = shards_of(o);
 	s->timeline = json_i64(o, "tl", -1);
 	s->position = json_i64(o, "pos", -1);
 	s->lag_bytes = json_i64(o, "lag_bytes", -1);
@@ -106,7 +132,23 @@ int64_t sample_asked(const struct sample *s)
 	return s->t_ns - s->took_ns;
 }
 
-bool shards_rival(uint32_t a, uint32_t b)
+uint64_t shard_bit(uint32_t shard)
 {
-	return !a || !b || a == b;
+	return shard ? UINT64_C(1) << (shard < SHARD_BITS ? shard - 1 : SHARD_BITS - 1) : 0;
+}
+
+uint32_t shard_only(uint64_t shards)
+{
+	uint32_t n = 1;
+
+	if (!shards || shards & (shards - 1))
+		return 0;
+	while (!(shards & shard_bit(n)))
+		n++;
+	return n;
+}
+
+bool shards_rival(uint64_t a, uint64_t b)
+{
+	return !a || !b || a & b;
 }

@@ -26,10 +26,10 @@ struct sample {
 	bool beside;      /* asked by a witness: one who stands beside the member */
 	enum role role;
 	bool writable;    /* it would take a write right now */
-	/* Which part of the system it serves (struct op), from 1; 0: the system
-	 * has no parts, or it serves none. Primaries of different shards are
-	 * no two primaries. */
-	uint32_t shard;
+	/* Which parts of the system it serves (struct op): a set of shard_bit();
+	 * 0: the system has no parts, or it serves none. Primaries of different
+	 * shards are no two primaries. */
+	uint64_t shards;
 	int64_t timeline; /* epoch of leadership (timeline, term); -1 unknown */
 	int64_t position; /* log position in bytes; -1 unknown */
 	int64_t lag_bytes, lag_ns; /* behind its source, as it says; -1 unknown */
@@ -54,8 +54,13 @@ bool sample_leads(const struct sample *s);
 /* When the question went out. */
 int64_t sample_asked(const struct sample *s);
 
-/* Primaries of different shards are no two primaries (0: of everything). */
-bool shards_rival(uint32_t a, uint32_t b);
+/* Sets of shards. The number of one, from 1, as a set (0: the empty one); those
+ * from 64 on are told apart no more. */
+uint64_t shard_bit(uint32_t shard);
+/* The number of the only one in a set; 0: it has none, or several. */
+uint32_t shard_only(uint64_t shards);
+/* Primaries of different shards are no two primaries (none: of everything). */
+bool shards_rival(uint64_t a, uint64_t b);
 
 /* By how much it is behind its source: bytes, else transactions; -1: unknown. */
 int64_t sample_lag(const struct sample *s);

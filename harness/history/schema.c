@@ -16,7 +16,7 @@ enum type {
 	NUMBER,
 	LENGTH,    /* a number from 0 up */
 	TEXT, FLAG, OBJECT,
-	TEXTS, OBJECTS, /* lists of them */
+	NUMBERS, TEXTS, OBJECTS, /* lists of them */
 	TARGETS,   /* of a fault: objects that name a member or a node */
 	ROLE, STATE, /* words */
 	RANGES,    /* [[first, last], ...] of whole numbers, ascending */
@@ -29,7 +29,8 @@ enum type {
 static const char *const wanted[] = {
 	[WHOLE] = "a whole number", [COUNT] = "a whole number from 0 up", [NUMBER] = "a number",
 	[LENGTH] = "a number from 0 up", [TEXT] = "a text", [FLAG] = "true or false",
-	[OBJECT] = "an object", [TEXTS] = "a list of texts", [OBJECTS] = "a list of objects",
+	[OBJECT] = "an object", [NUMBERS] = "a list of whole numbers from 0 up",
+	[TEXTS] = "a list of texts", [OBJECTS] = "a list of objects",
 	[TARGETS] = "a list of objects with a \"member\" or a \"node\"",
 	[ROLE] = "\"primary\", \"replica\" or \"unknown\"",
 	[STATE] = "planned, injecting, effective, no-effect, healing, healed or heal-failed",
@@ -77,7 +78,8 @@ FIELDS(of_adapt, {"file", TEXT, MAY}, {"line", COUNT, MAY}, {"object", TEXT, MAY
        {"why", TEXT, MAY});
 FIELDS(of_phase, {"phase", TEXT, MUST}, {"detail", TEXT, MAY});
 FIELDS(of_sample, {"m", TEXT, MUST}, {"ok", FLAG, MUST}, {"closed", FLAG, MAY}, {"role", ROLE, MAY},
-       {"writable", FLAG, MAY}, {"shard", COUNT, MAY}, {"tl", WHOLE, MAY}, {"pos", WHOLE, MAY},
+       {"writable", FLAG, MAY}, {"shard", COUNT, MAY}, {"shards", NUMBERS, MAY}, {"tl", WHOLE, MAY},
+       {"pos", WHOLE, MAY},
        {"lag_bytes", WHOLE, MAY}, {"lag_tx", WHOLE, MAY}, {"lag_ms", NUMBER, MAY}, {"took_ms", LENGTH, MAY}, {"err", TEXT, MAY},
        {"x", OBJECT, MAY});
 FIELDS(of_group, {"g", COUNT, MUST}, {"name", TEXT, MAY}, {"node", TEXT, MAY}, {"member", TEXT, MAY},
@@ -206,6 +208,11 @@ static bool is_one_of(const cJSON *v, const char *const *words)
 	return false;
 }
 
+static bool is_count(const cJSON *v)
+{
+	return is_whole(v) && v->valuedouble >= 0;
+}
+
 static bool fits(enum type type, const cJSON *v)
 {
 	static const char *const roles[] = {"primary", "replica", "unknown", NULL};
@@ -214,12 +221,13 @@ static bool fits(enum type type, const cJSON *v)
 
 	switch (type) {
 	case WHOLE: return is_whole(v);
-	case COUNT: return is_whole(v) && v->valuedouble >= 0;
+	case COUNT: return is_count(v);
 	case NUMBER: return cJSON_IsNumber(v) && isfinite(v->valuedouble);
 	case LENGTH: return is_length(v);
 	case TEXT: return is_text(v);
 	case FLAG: return cJSON_IsBool(v);
 	case OBJECT: return is_object(v);
+	case NUMBERS: return cJSON_IsArray(v) && all(v, is_count);
 	case TEXTS: return cJSON_IsArray(v) && all(v, is_text);
 	case OBJECTS: return cJSON_IsArray(v) && all(v, is_object);
 	case TARGETS: return cJSON_IsArray(v) && all(v, is_target);

@@ -26,6 +26,7 @@ struct worker {
 
 struct load {
 	struct load_conf conf;
+	struct access acc;       /* conf's, with what the clients share */
 	struct worker *workers;
 	int nstarted;
 	int64_t t0_ns;
@@ -347,6 +348,9 @@ int load_start(const struct load_conf *conf, struct load **out, int64_t *t0_ns, 
 		return -1;
 	l = mem_alloc(sizeof(*l));
 	l->conf = *conf;
+	l->acc = *conf->acc;
+	l->acc.shared = conf->sys->shared_new ? conf->sys->shared_new(conf->acc) : NULL;
+	l->conf.acc = &l->acc;
 	l->rng.state = conf->seed;
 	l->workers = mem_alloc((size_t)conf->clients * sizeof(*l->workers));
 	l->known = mem_alloc((size_t)(conf->keys + 1) * sizeof(*l->known));
@@ -390,6 +394,8 @@ void load_free(struct load *l)
 	if (!l)
 		return;
 	load_stop(l);
+	if (l->acc.shared)
+		l->conf.sys->shared_free(l->acc.shared);
 	pthread_cond_destroy(&l->news);
 	pthread_mutex_destroy(&l->lock);
 	pthread_mutex_destroy(&l->turn);

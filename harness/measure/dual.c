@@ -31,10 +31,13 @@ static void certain(const struct evidence *ev, bool beside, const char *m, struc
 
 		if (s->beside != beside || strcmp(s->member, m))
 			continue;
-		if (before && sample_leads(before) && sample_leads(s) && before->shard == s->shard &&
+		/* Of what it led both times; a system without parts names none. */
+		if (before && sample_leads(before) && sample_leads(s) &&
+		    (before->shards & s->shards || before->shards == s->shards) &&
 		    s->t_ns - before->t_ns <= EVIDENCE_MS * NS_PER_MS && sample_asked(s) > before->t_ns)
 			*VEC_PUSH(out->v, out->n, out->alloc) =
-				(struct span){ before->t_ns + apart, sample_asked(s) - apart, s->shard };
+				(struct span){ before->t_ns + apart, sample_asked(s) - apart,
+						before->shards & s->shards };
 		before = s;
 	}
 }
@@ -43,7 +46,7 @@ static bool within(const struct spans *spans, const struct sample *s)
 {
 	for (size_t i = 0; i < spans->n; i++)
 		if (spans->v[i].from <= s->t_ns && s->t_ns <= spans->v[i].to &&
-		    shards_rival(spans->v[i].shard, s->shard))
+		    shards_rival(spans->v[i].shards, s->shards))
 			return true;
 	return false;
 }
@@ -80,12 +83,12 @@ static int64_t unseen(const struct evidence *ev, const struct fault_record *f, c
 		if (last && sample_leads(last) && last->t_ns < (f->healed_ns ? f->healed_ns : INT64_MAX) &&
 		    s->t_ns > f->injected_ns && s->t_ns - last->t_ns > EVIDENCE_MS * NS_PER_MS)
 			*VEC_PUSH(gap.v, gap.n, gap.alloc) =
-				(struct span){ last->t_ns, sample_asked(s), last->shard };
+				(struct span){ last->t_ns, sample_asked(s), last->shards };
 		last = s;
 	}
 	if (last && sample_leads(last) && last->t_ns >= f->injected_ns - FRESH_MS * NS_PER_MS &&
 	    (!f->healed_ns || last->t_ns < f->healed_ns))
-		*VEC_PUSH(gap.v, gap.n, gap.alloc) = (struct span){ last->t_ns, INT64_MAX, last->shard };
+		*VEC_PUSH(gap.v, gap.n, gap.alloc) = (struct span){ last->t_ns, INT64_MAX, last->shards };
 	sum = spans_overlap(&gap, others);
 	free(gap.v);
 	return sum;

@@ -20,7 +20,7 @@ struct moment {
 	int64_t t_ns;
 	enum what what;
 	size_t who;
-	uint32_t shard;
+	uint64_t shards;
 	int64_t from_ns; /* ENDS: when it began */
 };
 
@@ -32,7 +32,7 @@ struct moments {
 /* Of one member as a primary of one part. */
 struct reign {
 	size_t who;
-	uint32_t shard;
+	uint64_t shards;
 	bool on;            /* it led, and nothing shows that it does no more */
 	int64_t to_ns;      /* the last that shows it ended then */
 	int64_t from_ns;    /* of all that show it and are over, the last beginning */
@@ -44,15 +44,15 @@ struct reigns {
 	size_t n, alloc;
 };
 
-static void add(struct moments *m, int64_t t_ns, enum what what, size_t who, uint32_t shard, int64_t from_ns)
+static void add(struct moments *m, int64_t t_ns, enum what what, size_t who, uint64_t shards, int64_t from_ns)
 {
-	*VEC_PUSH(m->v, m->n, m->alloc) = (struct moment){ t_ns, what, who, shard, from_ns };
+	*VEC_PUSH(m->v, m->n, m->alloc) = (struct moment){ t_ns, what, who, shards, from_ns };
 }
 
-static void add_led(struct moments *m, size_t who, uint32_t shard, int64_t from_ns, int64_t to_ns)
+static void add_led(struct moments *m, size_t who, uint64_t shards, int64_t from_ns, int64_t to_ns)
 {
-	add(m, from_ns, BEGINS, who, shard, from_ns);
-	add(m, to_ns, ENDS, who, shard, from_ns);
+	add(m, from_ns, BEGINS, who, shards, from_ns);
+	add(m, to_ns, ENDS, who, shards, from_ns);
 }
 
 static void of_answers(const struct evidence *ev, const struct acks *acks, size_t who, struct moments *out)
@@ -69,7 +69,7 @@ static void of_answers(const struct evidence *ev, const struct acks *acks, size_
 		if (!sample_leads(s) || (before && sample_started_anew(before, s)))
 			add(out, sample_asked(s), DENIED, who, 0, 0);
 		if (sample_leads(s))
-			add_led(out, who, s->shard, sample_asked(s) - wide, s->t_ns + wide);
+			add_led(out, who, s->shards, sample_asked(s) - wide, s->t_ns + wide);
 		before = s->ok ? s : before;
 	}
 }
@@ -112,16 +112,16 @@ static int in_order(const void *a, const void *b)
 	return (x->from_ns > y->from_ns) - (x->from_ns < y->from_ns);
 }
 
-static struct reign *reign_of(struct reigns *r, size_t who, uint32_t shard)
+static struct reign *reign_of(struct reigns *r, size_t who, uint64_t shards)
 {
 	struct reign *x;
 
 	for (size_t i = 0; i < r->n; i++)
-		if (r->v[i].who == who && r->v[i].shard == shard)
+		if (r->v[i].who == who && r->v[i].shards == shards)
 			return &r->v[i];
 	x = VEC_PUSH(r->v, r->n, r->alloc);
 	x->who = who;
-	x->shard = shard;
+	x->shards = shards;
 	return x;
 }
 
@@ -129,7 +129,7 @@ static struct reign *reign_of(struct reigns *r, size_t who, uint32_t shard)
 static const struct reign *rival_since(const struct reigns *r, const struct reign *mine)
 {
 	for (size_t i = 0; i < r->n; i++)
-		if (r->v[i].who != mine->who && shards_rival(r->v[i].shard, mine->shard) && r->v[i].any &&
+		if (r->v[i].who != mine->who && shards_rival(r->v[i].shards, mine->shards) && r->v[i].any &&
 		    r->v[i].from_ns > mine->to_ns)
 			return &r->v[i];
 	return NULL;
@@ -147,7 +147,7 @@ static void leads_again(const struct acks *acks, const struct reigns *r, const s
 			const struct spans *proven, struct spans *doubt, struct dual_doubt *out)
 {
 	const struct reign *other = mine->on ? rival_since(r, mine) : NULL;
-	struct span x = { mine->to_ns, t_ns, mine->shard };
+	struct span x = { mine->to_ns, t_ns, mine->shards };
 	int64_t ns = other ? not_known(x, proven) : 0;
 
 	if (ns <= 0)
@@ -175,7 +175,7 @@ static void go_through(const struct acks *acks, const struct moments *m, const s
 				r.v[k].on = r.v[k].on && r.v[k].who != x->who;
 			continue;
 		}
-		mine = reign_of(&r, x->who, x->shard);
+		mine = reign_of(&r, x->who, x->shards);
 		if (x->what == BEGINS) {
 			leads_again(acks, &r, mine, x->t_ns, proven, doubt, out);
 			continue;
@@ -200,7 +200,7 @@ void dual_doubt_make(const struct evidence *ev, const struct acks *acks, const s
 		of_pods(ev, acks, who, &m);
 	}
 	for (size_t i = 0; i < acks->n; i++)
-		add_led(&m, acks->v[i].by, acks->v[i].shard, acks->v[i].call, acks->v[i].ret);
+		add_led(&m, acks->v[i].by, shard_bit(acks->v[i].shard), acks->v[i].call, acks->v[i].ret);
 	if (m.n)
 		qsort(m.v, m.n, sizeof(*m.v), in_order);
 	go_through(acks, &m, proven, &doubt, out);

@@ -76,7 +76,7 @@ static bool has_parts(const struct view *v)
 		if (v->ops[i]->shard)
 			return true;
 	for (size_t i = 0; i < v->ev->nsamples; i++)
-		if (v->ev->samples[i].shard)
+		if (v->ev->samples[i].shards)
 			return true;
 	return false;
 }
@@ -135,7 +135,7 @@ struct streak { /* a run of writes, none far from the next */
 static void close_streak(struct streak *s, struct spans *out)
 {
 	if (s->any && s->last_call > s->from)
-		*VEC_PUSH(out->v, out->n, out->alloc) = (struct span){ s->from, s->last_call, s->shard };
+		*VEC_PUSH(out->v, out->n, out->alloc) = (struct span){ s->from, s->last_call, shard_bit(s->shard) };
 	s->any = false;
 }
 
@@ -156,7 +156,7 @@ static bool denied(const struct evidence *ev, const char *member, uint32_t shard
 		const struct sample *s = &ev->samples[lo];
 
 		if (!strcmp(s->member, member) && (s->ok || s->closed) &&
-		    !(sample_leads(s) && shards_rival(s->shard, shard)))
+		    !(sample_leads(s) && shards_rival(s->shards, shard_bit(shard))))
 			return true;
 	}
 	return false;
@@ -218,7 +218,7 @@ int64_t acks_within(const struct acks *a, size_t who, const struct spans *other)
 			else
 				hi = mid;
 		}
-		n += lo && k->ret <= other->v[lo - 1].to && shards_rival(k->shard, other->v[lo - 1].shard);
+		n += lo && k->ret <= other->v[lo - 1].to && shards_rival(shard_bit(k->shard), other->v[lo - 1].shards);
 	}
 	return n;
 }
@@ -256,7 +256,7 @@ void acks_pair(const struct acks *a, size_t x, const struct spans *of_x, size_t 
 		const struct span *p = &of_x->v[i], *q = &of_y->v[j];
 		int64_t lo = p->from > q->from ? p->from : q->from, hi = p->to < q->to ? p->to : q->to;
 
-		if (hi > lo && shards_rival(p->shard, q->shard)) {
+		if (hi > lo && shards_rival(p->shards, q->shards)) {
 			from = lo < from ? lo : from;
 			to = hi > to ? hi : to;
 		}

@@ -73,7 +73,7 @@ static void grew(const struct counter *c, const struct sample *s, int64_t by, in
 {
 	if (by <= 0 || c->led_ns < since_ns)
 		return;
-	*VEC_PUSH(out->v, out->n, out->alloc) = (struct eviction){.t_ns = s->t_ns, .left = by, .shard = s->shard};
+	*VEC_PUSH(out->v, out->n, out->alloc) = (struct eviction){.t_ns = s->t_ns, .left = by, .shard = shard_only(s->shards)};
 	out->keys += by;
 }
 

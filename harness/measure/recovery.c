@@ -323,7 +323,7 @@ static void demoted(const struct evidence *ev, const struct measured *all, struc
 {
 	const char *m = old_primary(f->rec);
 	const struct sample *mine = NULL, *other = NULL, *again = NULL;
-	uint32_t shard = 0; /* of the old primary */
+	uint64_t shards = 0; /* of the old primary */
 	int64_t closed_ns = -1, healed_ns = f->rec->healed_ns, next = next_injection(all, healed_ns);
 	int64_t begun_ns = fault_healing(f->rec);
 
@@ -348,13 +348,13 @@ static void demoted(const struct evidence *ev, const struct measured *all, struc
 			continue;
 		}
 		if (sample_leads(s) && !strcmp(s->member, m))
-			shard = s->shard;
+			shards = s->shards;
 		if (s->t_ns < begun_ns)
 			continue;
 		if (sample_leads(s) && !strcmp(s->member, m) && f->demoted_ns < 0 && sample_asked(s) > healed_ns)
 			f->demoted_lo_ns = sample_asked(s) - healed_ns;
 		if (strcmp(s->member, m)) {
-			if (sample_leads(s) && shards_rival(shard, s->shard))
+			if (sample_leads(s) && shards_rival(shards, s->shards))
 				other = s;
 			if (f->demoted_ns >= 0 && other == s && again &&
 			    s->t_ns - again->t_ns <= EVIDENCE_MS * NS_PER_MS) {

@@ -24,7 +24,7 @@ void spans_disjoint(struct spans *s)
 	for (i = 0; i < s->n; i++) {
 		struct span x = s->v[i], *last = n ? &s->v[n - 1] : NULL;
 
-		if (last && x.from <= last->to && x.shard == last->shard) {
+		if (last && x.from <= last->to && x.shards == last->shards) {
 			last->to = x.to > last->to ? x.to : last->to;
 			continue;
 		}
@@ -45,8 +45,10 @@ void spans_both(const struct spans *a, const struct spans *b, struct spans *out)
 		int64_t from = x->from > y->from ? x->from : y->from;
 		int64_t to = x->to < y->to ? x->to : y->to;
 
-		if (to > from && shards_rival(x->shard, y->shard))
-			*VEC_PUSH(out->v, out->n, out->alloc) = (struct span){ from, to, x->shard ? x->shard : y->shard };
+		/* What both led; all of the one where the other names none. */
+		if (to > from && shards_rival(x->shards, y->shards))
+			*VEC_PUSH(out->v, out->n, out->alloc) = (struct span){
+				from, to, x->shards && y->shards ? x->shards & y->shards : x->shards | y->shards };
 		if (x->to < y->to)
 			i++;
 		else

@@ -8,7 +8,7 @@
  * was a writable primary. */
 struct span {
 	int64_t from, to;
-	uint32_t shard;
+	uint64_t shards; /* a set (history/sample.h) */
 };
 
 struct spans {

@@ -26,6 +26,7 @@ struct access {
 	struct member *members;
 	size_t n; /* 1 at least */
 	int payload_bytes; /* what each insert carries besides its value; for systems that can */
+	void *shared; /* what shared_new() made for this load's clients; NULL: nothing */
 	cJSON *conf; /* the rest of access.yaml: write_host, read_host, ports, user, password ... */
 };
 
@@ -80,6 +81,11 @@ struct client_ops {
 	/* Optional. Creates what the operations need (a table, a topic);
 	 * idempotent. Tried again while the system is coming up. */
 	int (*setup)(const struct access *acc, int keys, int64_t deadline_ns, struct err *e);
+	/* Optional, both or none. What the clients of one load share: made before the
+	 * first of them, freed after the last, and in access.shared meanwhile. The
+	 * access that it is handed outlives it. */
+	void *(*shared_new)(const struct access *acc);
+	void (*shared_free)(void *shared);
 	struct client *(*client_new)(const struct access *acc, uint32_t process);
 	/* Performs op->f with op->key/value/expect, as call_make() of
 	 * system/client_kit.h hands it in: begun, with nothing known. Fills

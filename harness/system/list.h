@@ -6,4 +6,5 @@
 	X(redis_sentinel) \
 	X(redis_cluster) \
 	X(postgres) \
-	X(mysql)
+	X(mysql) \
+	X(kafka)

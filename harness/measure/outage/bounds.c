@@ -140,7 +140,7 @@ static int64_t members_not_writable(const struct view *v, const struct fault_rec
 		const struct sample *s = &ev->samples[i];
 		int64_t said = 0;
 
-		if (s->beside || !s->writable || s->t_ns <= stopped || !shards_rival(v->shard, s->shard))
+		if (s->beside || !s->writable || s->t_ns <= stopped || !shards_rival(shard_bit(v->shard), s->shards))
 			continue;
 		if (s->t_ns > up_hi + SETTLED_MS * NS_PER_MS)
 			break;

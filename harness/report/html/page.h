@@ -95,7 +95,7 @@ enum lane_state {
 struct lane_span {
 	int64_t from_ns, to_ns;
 	enum lane_state state;
-	int64_t shard; /* what it served; 0: everything */
+	uint64_t shards; /* what it served, a set; none: everything */
 };
 struct lane {
 	char member[MEMBER_NAME_BYTES];

@@ -41,7 +41,7 @@ static enum lane_state state_of(const struct sample *s)
 	return s->role == ROLE_REPLICA ? LANE_REPLICA : LANE_UNKNOWN;
 }
 
-static void add_span(struct lane *lane, int64_t t_ns, enum lane_state state, int64_t shard)
+static void add_span(struct lane *lane, int64_t t_ns, enum lane_state state, uint64_t shards)
 {
 	struct lane_span *last = lane->n ? &lane->spans[lane->n - 1] : NULL;
 	struct lane_span *s;
@@ -50,7 +50,7 @@ static void add_span(struct lane *lane, int64_t t_ns, enum lane_state state, int
 		bool silent = t_ns - lane->last_ns > SILENT_MS * NS_PER_MS;
 
 		last->to_ns = silent ? lane->last_ns : t_ns;
-		if (!silent && last->state == state && last->shard == shard) {
+		if (!silent && last->state == state && last->shards == shards) {
 			lane->last_ns = t_ns;
 			return;
 		}
@@ -58,7 +58,7 @@ static void add_span(struct lane *lane, int64_t t_ns, enum lane_state state, int
 	s = VEC_PUSH(lane->spans, lane->n, lane->alloc);
 	s->from_ns = s->to_ns = lane->last_ns = t_ns;
 	s->state = state;
-	s->shard = shard;
+	s->shards = shards;
 }
 
 static void add_lag(const struct page *p, struct lanes *l, struct lane *lane, int64_t t_ns,
@@ -96,7 +96,7 @@ static void add_answer(const struct page *p, struct lanes *l, const struct sampl
 		return;
 	if (s->beside)
 		lane->witnessed_ns = s->t_ns;
-	add_span(lane, s->t_ns, state_of(s), s->shard);
+	add_span(lane, s->t_ns, state_of(s), s->shards);
 	if (state_of(s) != LANE_REPLICA || sample_lag(s) < 0)
 		return;
 	add_lag(p, l, lane, s->t_ns, sample_lag(s));
@@ -164,8 +164,7 @@ static void draw_dual(struct page *p, const struct lanes *l, size_t me, int y)
 
 				if (a->spans[i].state != LANE_PRIMARY ||
 				    b->spans[k].state != LANE_PRIMARY ||
-				    (a->spans[i].shard && b->spans[k].shard &&
-				     a->spans[i].shard != b->spans[k].shard))
+				    !shards_rival(a->spans[i].shards, b->spans[k].shards))
 					continue;
 				from = from > b->spans[k].from_ns ? from : b->spans[k].from_ns;
 				to = to < b->spans[k].to_ns ? to : b->spans[k].to_ns;

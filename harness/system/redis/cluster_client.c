@@ -301,7 +301,7 @@ static bool fill(const struct redis_peer *peer, struct sample *s, redisReply *co
 		redis_field(cluster, "cluster_state", state, sizeof(state));
 		redis_info_sample(info, s);
 		s->timeline = me->epoch;
-		s->shard = (uint32_t)shard_of(v, n, me);
+		s->shards = shard_bit((uint32_t)shard_of(v, n, me));
 		json_set_str(s->extra, "id", shown(me->id, id));
 		json_set_str(s->extra, "state", state);
 		if (me->is_master)

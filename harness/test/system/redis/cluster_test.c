@@ -196,11 +196,11 @@ static void test_probe(void **state)
 	}
 	assert_int_equal(s[1].role, ROLE_PRIMARY);
 	assert_true(s[1].writable);
-	assert_int_equal(s[1].shard, 2);
+	assert_int_equal(s[1].shards, shard_bit(2));
 	assert_string_equal(json_str(s[1].extra, "slots", ""), "5461-10922");
 	assert_int_equal(s[3].role, ROLE_REPLICA);
 	assert_false(s[3].writable);
-	assert_int_equal(s[3].shard, 1);
+	assert_int_equal(s[3].shards, shard_bit(1));
 	assert_string_equal(json_str(s[3].extra, "link", ""), "up");
 	assert_string_equal(json_str(s[3].extra, "of", ""), json_str(s[0].extra, "id", "?"));
 	assert_true(s[3].lag_bytes >= 0 && s[3].lag_bytes < 10000);

@@ -28,6 +28,18 @@ static void test_two_primaries(void **state)
 	end(&r);
 }
 
+/* As a sample with these shards is written. */
+static void json_merge_shards(cJSON *event, const struct sample *s)
+{
+	static const char *const keys[] = {"shard", "shards"};
+	cJSON *o = sample_to_json(s);
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (json_get(o, keys[i]))
+			json_set(event, keys[i], cJSON_DetachItemFromObjectCaseSensitive(o, keys[i]));
+	cJSON_Delete(o);
+}
+
 /* Primaries of different shards are what a sharded system is; of one shard,
  * or when one does not say of which, they are rivals. */
 static void test_primaries_of_shards(void **state)
@@ -49,6 +61,35 @@ static void test_primaries_of_shards(void **state)
 
 			if (!strcmp(json_str(e, "k", ""), "sample") && shard)
 				json_set_i64(e, "shard", shard);
+		}
+		measure(&r);
+		assert_int_equal(r.m.dual_primary_ns > 15 * SEC, t[i].rivals);
+		assert_int_equal(r.m.dual_primary_samples > 0, t[i].rivals);
+		end(&r);
+	}
+}
+
+/* A member may lead several: rivals are those that share one. By the numbers' bits. */
+static void test_primaries_of_several(void **state)
+{
+	static const struct {
+		uint64_t a, b;
+		bool rivals;
+	} t[] = {{0x1, 0x6, false}, {0x3, 0x6, true}, {0x6, 0x4, true}, {0, 0x6, true}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct sample s = {.role = ROLE_PRIMARY};
+		struct run r;
+		cJSON *e;
+
+		begin(&r);
+		two(&r, 0, 20 * SEC, 0, 20 * SEC);
+		cJSON_ArrayForEach(e, r.events) {
+			if (strcmp(json_str(e, "k", ""), "sample"))
+				continue;
+			s.shards = strcmp(json_str(e, "m", ""), "m0") ? t[i].b : t[i].a;
+			json_merge_shards(e, &s);
 		}
 		measure(&r);
 		assert_int_equal(r.m.dual_primary_ns > 15 * SEC, t[i].rivals);
@@ -308,6 +349,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_two_primaries),
 		cmocka_unit_test(test_primaries_of_shards),
+		cmocka_unit_test(test_primaries_of_several),
 		cmocka_unit_test(test_hand_over),
 		cmocka_unit_test(test_silent_primary),
 		cmocka_unit_test(test_long_silence),

@@ -1,0 +1,274 @@
+#include "system/kafka/consumer.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "system/client_kit.h"
+#include "system/kafka/conn.h"
+
+/* Of one partition; who has set `busy` owns the rest. */
+struct lane {
+	bool busy;
+	struct kafka_conn *leader, *coordinator;
+	int64_t next; /* the offset to read; -1: the group has to be asked */
+};
+
+struct kafka_consumer {
+	const struct access *acc;
+	pthread_mutex_t lock;
+	pthread_cond_t freed;
+	struct lane lanes[KAFKA_PARTITIONS_MAX];
+};
+
+/* How one try ended; AGAIN: another broker has to be asked. */
+enum end { DONE, AGAIN, FAILED };
+
+struct kafka_consumer *kafka_consumer_new(const struct access *acc)
+{
+	struct kafka_consumer *c = mem_alloc(sizeof(*c));
+	pthread_condattr_t attr;
+
+	c->acc = acc;
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->freed, &attr);
+	pthread_condattr_destroy(&attr);
+	for (size_t i = 0; i < ARRAY_LEN(c->lanes); i++)
+		c->lanes[i].next = -1;
+	return c;
+}
+
+void kafka_consumer_free(struct kafka_consumer *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(c->lanes); i++) {
+		kafka_drop(c->lanes[i].leader);
+		kafka_drop(c->lanes[i].coordinator);
+	}
+	pthread_cond_destroy(&c->freed);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+static void drop(struct kafka_conn **c)
+{
+	kafka_drop(*c);
+	*c = NULL;
+}
+
+/* Its turn, by until_ns. */
+static bool take(struct kafka_consumer *c, struct lane *l, int64_t until_ns)
+{
+	struct timespec ts = {.tv_sec = (time_t)(until_ns / NS_PER_S), .tv_nsec = (long)(until_ns % NS_PER_S)};
+	bool mine;
+	int r = 0;
+
+	pthread_mutex_lock(&c->lock);
+	while (l->busy && !r)
+		r = pthread_cond_timedwait(&c->freed, &c->lock, &ts);
+	mine = !l->busy;
+	l->busy = true;
+	pthread_mutex_unlock(&c->lock);
+	return mine;
+}
+
+static void give_back(struct kafka_consumer *c, struct lane *l)
+{
+	pthread_mutex_lock(&c->lock);
+	l->busy = false;
+	pthread_cond_broadcast(&c->freed);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void say_code(struct op *op, const char *what, int code)
+{
+	char text[24];
+
+	snprintf(op->error, sizeof(op->error), "%s: %s", what, kafka_code_text(code, text));
+}
+
+/* ---- where things are ---- */
+
+static bool find_leader(struct kafka_consumer *c, struct lane *l, struct op *op, int64_t until_ns)
+{
+	struct kafka_metadata *md = mem_alloc(sizeof(*md));
+	const struct kafka_broker *at = NULL;
+	int64_t from = clock_mono_ns();
+	bool ok = kafka_any_metadata(c->acc, (size_t)op->key, until_ns, md, op->error, sizeof(op->error));
+
+	op->find_ns += clock_mono_ns() - from;
+	for (int i = 0; ok && i < md->nbrokers; i++)
+		if (md->brokers[i].id == md->partitions[op->key].leader)
+			at = &md->brokers[i];
+	if (at)
+		l->leader = kafka_open(at->host, at->port, until_ns, op, op->error, sizeof(op->error));
+	else if (ok)
+		snprintf(op->error, sizeof(op->error), "no leader: partition %" PRId64 " has none", op->key);
+	free(md);
+	return l->leader;
+}
+
+/* Any broker knows the group's coordinator. */
+static bool find_coordinator(struct kafka_consumer *c, struct lane *l, struct op *op, int64_t until_ns)
+{
+	struct kafka_broker at = {0};
+	int code = 0;
+
+	for (size_t i = 0; i < c->acc->n && !l->coordinator; i++) {
+		int64_t now = clock_mono_ns(), share = now + (until_ns - now) / (int64_t)(c->acc->n - i);
+		const char *host = c->acc->members[((size_t)op->key + i) % c->acc->n].host;
+		struct kafka_conn *any = kafka_open(host, kafka_port(c->acc), share, op, op->error, sizeof(op->error));
+		struct kafka_reader r;
+
+		if (!any)
+			continue;
+		kafka_put_find_coordinator(kafka_ask(any, KAFKA_FIND_COORDINATOR), KAFKA_GROUP);
+		if (kafka_answer(any, share, &r, NULL, op->error, sizeof(op->error)) &&
+		    kafka_read_find_coordinator(&r, &code, &at)) {
+			if (code)
+				say_code(op, "no coordinator", code);
+			else
+				l->coordinator = kafka_open(at.host, at.port, until_ns, op, op->error,
+							    sizeof(op->error));
+		}
+		kafka_drop(any);
+	}
+	return l->coordinator;
+}
+
+/* The offset that the group has committed; from the beginning where it has none. */
+static bool find_next(struct kafka_consumer *c, struct lane *l, struct op *op, int64_t until_ns)
+{
+	struct kafka_offset at = {0};
+	struct kafka_reader r;
+
+	if (l->next >= 0)
+		return true;
+	if (!l->coordinator && !find_coordinator(c, l, op, until_ns))
+		return false;
+	kafka_put_offset_fetch(kafka_ask(l->coordinator, KAFKA_OFFSET_FETCH), KAFKA_GROUP, KAFKA_TOPIC,
+			       (int)op->key);
+	if (kafka_answer(l->coordinator, until_ns, &r, NULL, op->error, sizeof(op->error)) &&
+	    kafka_read_offset_fetch(&r, &at) && !at.code) {
+		l->next = at.offset < 0 ? 0 : at.offset;
+		return true;
+	}
+	if (at.code)
+		say_code(op, "the group's offset", at.code);
+	drop(&l->coordinator);
+	return false;
+}
+
+/* ---- a message ---- */
+
+static bool note_record(void *arg, int64_t offset, const unsigned char *value, size_t n)
+{
+	struct op *op = arg;
+	char text[24];
+
+	/* A batch is sent whole, also where it begins before what was asked for. */
+	if (offset < op->offset)
+		return true;
+	snprintf(text, sizeof(text), "%.*s", (int)(n < 23 ? n : 23), (const char *)value);
+	op->value = strtoll(text, NULL, 10);
+	op->offset = offset;
+	return false;
+}
+
+static enum end fetch(struct lane *l, struct op *op, int64_t until_ns)
+{
+	struct kafka_fetched f = {0};
+	struct kafka_reader r;
+	int64_t next = l->next;
+
+	mem_copy_str(op->via, sizeof(op->via), kafka_address(l->leader));
+	kafka_put_fetch(kafka_ask(l->leader, KAFKA_FETCH), KAFKA_TOPIC, (int)op->key, l->next, 1);
+	if (!kafka_answer(l->leader, until_ns, &r, &op->sent, op->error, sizeof(op->error))) {
+		op->outcome = op->sent ? OP_INFO : OP_FAIL;
+		drop(&l->leader);
+		return strncmp(op->error, "timeout", 7) ? AGAIN : FAILED;
+	}
+	op->offset = l->next;
+	op->value = OP_NO_VALUE;
+	if (!kafka_read_fetch(&r, &f) || !kafka_each_record(&f, note_record, op, &next)) {
+		snprintf(op->error, sizeof(op->error), "broken: the messages cannot be read");
+		drop(&l->leader);
+		return FAILED;
+	}
+	if (op->value == OP_NO_VALUE)
+		op->offset = OP_NO_VALUE;
+	if (!f.code) {
+		/* Offsets of control batches and of what was compacted hold nothing to take. */
+		l->next = op->value == OP_NO_VALUE ? next : op->offset + 1;
+		op->outcome = OP_OK;
+		return DONE;
+	}
+	op->outcome = OP_FAIL;
+	say_code(op, "refused", f.code);
+	drop(&l->leader);
+	if (f.code == KAFKA_OFFSET_OUT_OF_RANGE)
+		l->next = -1;
+	return f.code == KAFKA_NOT_LEADER || f.code == KAFKA_UNKNOWN_TOPIC ? AGAIN : FAILED;
+}
+
+/* A message in hand is received, whatever becomes of this. */
+static void commit(struct kafka_consumer *c, struct lane *l, struct op *op, int64_t until_ns)
+{
+	char why[OP_ERROR_MAX];
+	struct kafka_reader r;
+	bool sent = false, ok = l->coordinator || find_coordinator(c, l, op, until_ns);
+	int code = 0;
+
+	op->acked = OP_ACK_NONE;
+	if (ok) {
+		kafka_put_offset_commit(kafka_ask(l->coordinator, KAFKA_OFFSET_COMMIT), KAFKA_GROUP, KAFKA_TOPIC,
+					(int)op->key, l->next);
+		ok = kafka_answer(l->coordinator, until_ns, &r, &sent, why, sizeof(why)) &&
+		     kafka_read_offset_commit(&r, &code);
+		op->acked = ok && !code ? OP_ACK_DONE : ok ? OP_ACK_NONE : sent ? OP_ACK_SENT : OP_ACK_NONE;
+	}
+	op->error[0] = '\0';
+	if (op->acked == OP_ACK_DONE)
+		return;
+	drop(&l->coordinator);
+	l->next = -1;
+}
+
+static void receive(struct kafka_consumer *c, struct lane *l, struct op *op, int64_t until_ns)
+{
+	enum end end = AGAIN;
+
+	/* Once more where the first one leads no more: asking again loses and doubles nothing. */
+	for (int tries = 0; tries < 2 && end == AGAIN; tries++) {
+		if (!find_next(c, l, op, until_ns) || (!l->leader && !find_leader(c, l, op, until_ns)))
+			return;
+		end = fetch(l, op, until_ns);
+	}
+	if (end != DONE)
+		return;
+	op->error[0] = '\0';
+	if (op->value != OP_NO_VALUE)
+		commit(c, l, op, until_ns);
+}
+
+void kafka_consume(struct kafka_consumer *c, struct op *op, int64_t until_ns)
+{
+	struct lane *l;
+
+	if (op->key < 0 || op->key >= KAFKA_PARTITIONS_MAX)
+		return;
+	l = &c->lanes[op->key];
+	if (!take(c, l, until_ns)) {
+		snprintf(op->error, sizeof(op->error), "timeout: another client is reading this partition");
+		return;
+	}
+	receive(c, l, op, until_ns);
+	give_back(c, l);
+}

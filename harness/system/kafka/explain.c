@@ -1,0 +1,148 @@
+/* What ended an outage, from the brokers' own logs. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "system/kafka/log.h"
+#include "system/kafka/model.h"
+#include "system/prediction.h"
+
+enum {
+	LATER_MS = 500, /* a line may be stamped, and its consequence seen, a little apart */
+};
+
+struct story {
+	const struct evidence *ev;
+	int64_t from, to;
+	char id[32]; /* of the broker that was hit, as the log's lines name it: "broker 0" */
+	struct milestones *m;
+};
+
+/* The number of the broker that a member is. */
+static int64_t broker_id(const struct evidence *ev, const char *member, int64_t t_ns)
+{
+	const struct sample *s = evidence_answer(ev, member, t_ns);
+
+	return s ? json_i64(s->extra, "id", -1) : -1;
+}
+
+static bool find(const struct story *s, const char *has, const char *and, struct log_line *out)
+{
+	return kafka_log_first(s->ev, NULL, has, and, s->from, s->to, out);
+}
+
+/* "Fencing broker 0 because": with a word's end behind the number. */
+static bool was_fenced(const struct story *s, struct log_line *out)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "Fencing %s ", s->id);
+	return find(s, text, NULL, out);
+}
+
+static bool was_told(const struct story *s, struct log_line *out)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "roker%s ", s->id + 6); /* "Unfenced broker 0 has", "from broker 0 to" */
+	return find(s, "controlled shutdown", text, out);
+}
+
+static bool new_controller(const struct story *s, struct log_line *out)
+{
+	return find(s, "Becoming the active controller at epoch", NULL, out);
+}
+
+static void miss_controller(const struct story *s)
+{
+	struct log_line line;
+
+	if (find(s, "due to fetch timeout", NULL, &line))
+		milestone_tell(&s->m->detected, s->m->how_detected, line.t_ns,
+			       "%s logs that it has not heard of the active controller for the fetch time-out", line.member);
+}
+
+/* Who leads anew, by the brokers' lines. */
+static void new_leader(const struct story *s)
+{
+	struct log_line line;
+
+	if (find(s, "Leader ordeal-", "starts at leader epoch", &line))
+		milestone_tell(&s->m->promoted, s->m->how_promoted, line.t_ns,
+			       "%s logs that it leads a partition of the topic", line.member);
+}
+
+static bool by_fencing(const struct story *s)
+{
+	struct log_line line, active;
+	bool voted = new_controller(s, &active);
+
+	if (!was_fenced(s, &line))
+		return false;
+	if (voted)
+		miss_controller(s);
+	else
+		milestone_tell(&s->m->detected, s->m->how_detected, line.t_ns,
+			       "%s logs, as the active controller, that %s's session has timed out", line.member, s->id);
+	milestone_tell(&s->m->elected, s->m->how_elected, line.t_ns,
+		       "%s logs that it fences %s; the same record names other leaders", line.member, s->id);
+	new_leader(s);
+	mechanism_tell(s->m, voted ? "controller elected, broker fenced" : "broker fenced",
+		       voted ? "%s became the active controller, and %s fenced %s" : "%.0s%s fenced %s",
+		       voted ? active.member : "", line.member, s->id);
+	return true;
+}
+
+static bool by_shutdown(const struct story *s, const struct fault_record *fault)
+{
+	struct log_line line;
+
+	if (fault->does.notice == NOTICE_NONE || !was_told(s, &line))
+		return false;
+	milestone_tell(&s->m->detected, s->m->how_detected, line.t_ns,
+		       "%s logs, as the active controller, that %s wants to shut down", line.member, s->id);
+	new_leader(s);
+	mechanism_tell(s->m, "controlled shutdown", "%s granted it to %s", line.member, s->id);
+	return true;
+}
+
+static bool by_lag(const struct story *s)
+{
+	struct log_line line;
+
+	if (!find(s, "Shrinking ISR from", "ordeal-", &line))
+		return false;
+	milestone_tell(&s->m->detected, s->m->how_detected, line.t_ns,
+		       "%s logs that it takes a copy out of those in sync", line.member);
+	mechanism_tell(s->m, "follower out of sync", "%s took its copy out of those in sync", line.member);
+	return true;
+}
+
+static void otherwise(const struct story *s, const struct fault_record *fault, const struct prediction *pred)
+{
+	if (prediction_has(pred, "no copy is waited for"))
+		mechanism_tell(s->m, "no copy is waited for", "%s led nothing", s->id);
+	else if (prediction_has(pred, "members start again"))
+		mechanism_tell(s->m, "members start again", "no session of %s ran out before", s->id);
+	else if (fault->healed_ns && fault->healed_ns <= s->m->first_ack)
+		mechanism_tell(s->m, "fault ends", "no session of %s ran out before the fault was over", s->id);
+	else
+		mechanism_tell(s->m, "", "no log tells that %s was fenced or told to end", s->id);
+}
+
+void kafka_explain(const struct evidence *ev, const struct fault_record *fault,
+		   const struct prediction *pred, struct milestones *m)
+{
+	struct story s = {.ev = ev, .m = m, .from = m->effective - LATER_MS * NS_PER_MS,
+			  .to = m->first_ack + LATER_MS * NS_PER_MS};
+	const char *who = m->hit ? m->hit : fault->ntargets ? fault->targets[0].member : "";
+	int64_t id = broker_id(ev, who, fault->injected_ns);
+
+	if (!m->effective || !m->first_ack || id < 0)
+		return;
+	snprintf(s.id, sizeof(s.id), "broker %lld", (long long)id);
+	if (!by_shutdown(&s, fault) && !by_fencing(&s) && !by_lag(&s))
+		otherwise(&s, fault, pred);
+	milestones_in_order(m);
+}

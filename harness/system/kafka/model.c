@@ -1,0 +1,63 @@
+/* What Kafka's brokers' answers mean. Samples carry in their extra, of every partition, who
+ * leads it, how many copies are in sync and where this broker's own ends (probe.c). */
+#include "system/model.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "system/kafka/model.h"
+#include "system/redundancy.h"
+
+/* The n-th number of a list in a sample's extra; -1: there is none. */
+int64_t kafka_told(const struct sample *s, const char *list, int n)
+{
+	const cJSON *v = cJSON_GetArrayItem(json_get(s->extra, list), n);
+
+	return cJSON_IsNumber(v) ? (int64_t)v->valuedouble : -1;
+}
+
+int kafka_partitions(const struct sample *s)
+{
+	return cJSON_GetArraySize(json_get(s->extra, "leaders"));
+}
+
+/* Whether this broker's own copies of what it leads are whole and in sync everywhere. */
+static bool whole(const struct sample *s, size_t n, char *why)
+{
+	for (int p = 0; p < kafka_partitions(s); p++) {
+		if (kafka_told(s, "leaders", p) < 0)
+			return why_not(why, "partition %d has no leader, says %s", p, s->member);
+		if (kafka_told(s, "isr", p) < json_i64(s->extra, "replicas", (int64_t)n))
+			return why_not(why, "of partition %d %" PRId64 " of %" PRId64 " copies are in sync, says %s", p,
+				       kafka_told(s, "isr", p), json_i64(s->extra, "replicas", (int64_t)n), s->member);
+	}
+	return kafka_partitions(s) || why_not(why, "%s knows no partition", s->member);
+}
+
+static bool redundant(const struct sample *s, size_t n, char *why)
+{
+	uint64_t led = 0;
+
+	*why = '\0';
+	if (!redundancy_all_answer(s, n, why))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (json_i64(s[i].extra, "brokers", 0) < (int64_t)n)
+			return why_not(why, "%s knows %" PRId64 " of %zu brokers", s[i].member,
+				       json_i64(s[i].extra, "brokers", 0), n);
+		if (!whole(&s[i], n, why))
+			return false;
+		led |= sample_leads(&s[i]) ? s[i].shards : 0;
+	}
+	for (int p = 0; p < kafka_partitions(&s[0]); p++)
+		if (!(led & shard_bit((uint32_t)p + 1)))
+			return why_not(why, "nobody serves partition %d", p);
+	return true;
+}
+
+const struct model_ops model_kafka = {
+	.redundant = redundant,
+	.predict = kafka_predict,
+	.explain = kafka_explain,
+};

@@ -1,0 +1,216 @@
+#include <string.h>
+
+#include "base/json.h"
+#include "system/allowances.h"
+#include "system/kafka/model.h"
+#include "system/prediction.h"
+
+/* How long writes may be down, by the rules of Kafka's controller (KRaft) under the
+ * settings in force.
+ *
+ * A broker tells the active controller every heartbeat interval that it lives. One that
+ * has not for the session's time is fenced: its partitions get other leaders, and it
+ * leaves the copies in sync everywhere. Until then its partitions have no other leader,
+ * and where a write waits for all copies in sync (acks=all) every partition with a copy
+ * there waits as well. A broker that comes back before keeps nobody from that: it may not
+ * register before the session of the one before has ended. (Design, "Replication"; KIP-631,
+ * "Broker registration and heartbeats"; ClusterControlManager.registerBroker.) From 4.0 on
+ * sessions are looked at an eighth of their length apart (QuorumController, 4.x).
+ *
+ * Where the active controller goes with it, the others elect one first: they miss it for the
+ * fetch time-out, less what had passed of its no-op records' interval, and vote for the
+ * election time-out, up to twice that by chance, and once more where nobody has a majority
+ * (KIP-595). The new one counts every session from when it became active.
+ *
+ * What no document states is an allowance, named here or in allowances.h, and said to be
+ * one. */
+
+#define S(x) ((int64_t)((x) * 1e9))
+#define NO_OP S(0.5)     /* metadata.max.idle.interval.ms */
+#define SPREAD S(1.5)    /* allowance: brokers learn it from the log, clients ask them who leads */
+#define SHUTDOWN S(2)    /* allowance: leaders are moved by the controller, clients ask who leads */
+#define START S(25)      /* allowance: Java, the log, registration, copies catch up */
+
+#define DESIGN "Apache Kafka documentation: Design, Replication; KIP-631"
+#define VOTE "KIP-595 and KIP-631"
+
+struct rules {
+	const struct evidence *ev;
+	int64_t session, heartbeat, fetch, election, lag, least;
+	bool all;  /* a write waits for all copies in sync */
+	bool active, known; /* the active controller is hit; whether it is known who that is */
+	struct takeover take;
+	struct assumed assumed;
+};
+
+/* The controllers' majority, and as many copies as a write needs. */
+static bool enough_left(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns)
+{
+	struct assumed a = {0};
+	int64_t least = prediction_number(ev->inforce, "min_insync_replicas", 2, &a);
+	const char *acks = prediction_setting(ev->inforce, "acks");
+	int64_t left = (int64_t)prediction_members_left(ev, fault, t_ns), n = (int64_t)ev->nmembers;
+
+	if (acks && strcmp(acks, "all"))
+		least = 1;
+	return !n || (2 * left > n && left >= least);
+}
+
+/* Whether the last that the members said of the quorum names a target as its leader. */
+static void who_is_active(const struct evidence *ev, const struct fault_record *fault, struct rules *r)
+{
+	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= fault->injected_ns; i++) {
+		const struct sample *s = &ev->samples[i];
+
+		if (s->beside || !json_bool(s->extra, "controller", false))
+			continue;
+		r->known = true;
+		r->active = fault_hits(fault, s->member);
+	}
+}
+
+static void rules_read(const struct evidence *ev, const struct fault_record *fault, struct rules *r)
+{
+	const struct settings_seen *inforce = ev->inforce;
+	const char *acks = prediction_setting(inforce, "acks");
+
+	memset(r, 0, sizeof(*r));
+	r->ev = ev;
+	r->session = prediction_number(inforce, "session_timeout", 9000, &r->assumed) * NS_PER_MS;
+	r->heartbeat = prediction_number(inforce, "heartbeat_interval", 2000, &r->assumed) * NS_PER_MS;
+	r->fetch = prediction_number(inforce, "quorum_fetch_timeout", 2000, &r->assumed) * NS_PER_MS;
+	r->election = prediction_number(inforce, "quorum_election_timeout", 1000, &r->assumed) * NS_PER_MS;
+	r->lag = prediction_number(inforce, "replica_lag_time_max", 30000, &r->assumed) * NS_PER_MS;
+	r->least = prediction_number(inforce, "min_insync_replicas", 2, &r->assumed);
+	r->all = !acks || !strcmp(acks, "all");
+	who_is_active(ev, fault, r);
+	r->take = prediction_takeover(ev, fault, r->session - r->heartbeat, enough_left);
+}
+
+static void fenced(struct prediction *p, const struct rules *r)
+{
+	int64_t lo = r->session - r->heartbeat, hi = r->session + r->session / 8 + SPREAD;
+
+	if (r->known && r->active)
+		return;
+	prediction_add(p, "broker fenced", lo, hi, DESIGN,
+		       "the controller fences a broker that was silent for broker.session.timeout.ms %.1f s, which began up to broker.heartbeat.interval.ms %.1f s before the fault; sessions are looked at up to an eighth of that later in 4.x; %.1f s allowed until brokers and clients know: %.1f to %.1f s",
+		       in_s(r->session), in_s(r->heartbeat), in_s(SPREAD), in_s(lo), in_s(hi));
+}
+
+static void controller_first(struct prediction *p, const struct rules *r)
+{
+	int64_t lo = r->fetch - NO_OP + r->session;
+	int64_t hi = r->fetch + 4 * r->election + r->session + r->session / 8 + SPREAD;
+
+	if (r->known && !r->active)
+		return;
+	prediction_add(p, "controller elected, broker fenced", lo, hi, VOTE,
+		       "the active controller went with it: the others miss it for controller.quorum.fetch.timeout.ms %.1f s (%.1f s of which may have passed), vote for controller.quorum.election.timeout.ms %.1f to %.1f s, once more where nobody has a majority, and the new one counts the session of %.1f s anew; %.1f s allowed until brokers and clients know: %.1f to %.1f s",
+		       in_s(r->fetch), in_s(NO_OP), in_s(r->election), in_s(2 * r->election), in_s(r->session),
+		       in_s(SPREAD), in_s(lo), in_s(hi));
+}
+
+/* Its leader may take a silent follower out before it is fenced. */
+static void out_of_sync(struct prediction *p, const struct rules *r)
+{
+	if (r->lag < r->session)
+		prediction_add(p, "follower out of sync", r->lag, r->lag + r->lag / 2 + SPREAD, DESIGN,
+			       "a leader takes a follower that lags for replica.lag.time.max.ms %.1f s out of those in sync; it looks every half of that",
+			       in_s(r->lag));
+}
+
+static void silent(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+{
+	int64_t lo, hi, surely = r->session + r->session / 8 + SPREAD;
+	bool over = fault_length(fault, &lo, &hi);
+
+	if (!over || hi >= r->session - r->heartbeat) {
+		fenced(p, r);
+		controller_first(p, r);
+	}
+	if (over && lo < surely)
+		prediction_fault_ends(p, fault, ALLOW_RECONNECT + SPREAD, DESIGN,
+				      "it ended before the broker was fenced, which goes on");
+}
+
+static void gone(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+{
+	(void)fault;
+	fenced(p, r);
+	controller_first(p, r);
+}
+
+static void told_to_end(struct prediction *p, const struct rules *r)
+{
+	prediction_add(p, "controlled shutdown", 0, SHUTDOWN + (r->active || !r->known ? r->fetch + 4 * r->election : 0),
+		       DESIGN ", Graceful shutdown",
+		       "a broker that is told to end has its leaders moved first, and no copy of its in sync is missed; %.1f s allowed for that and until clients know%s",
+		       in_s(SHUTDOWN), r->active || !r->known ? "; an active controller gives its lead up, and a vote goes before" : "");
+}
+
+static void dies(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+{
+	if (fault->does.notice != NOTICE_NONE)
+		told_to_end(p, r);
+	else
+		gone(p, r, fault);
+}
+
+/* A broker whose only folder cannot be written halts at once, and again at every start. */
+static void storage(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+{
+	gone(p, r, fault);
+	prediction_note(p, "A broker whose only log directory fails halts at once, without a controlled shutdown (LogManager), and does so again as long as it has no room.");
+}
+
+static const struct effect_rule of_broker[] = {
+	{EFFECT_STORAGE_REFUSES, storage},
+	{EFFECT_NODE_GONE, gone},
+	{EFFECT_POD_RECREATED | EFFECT_PROCESS_DIES, dies},
+	{EFFECT_SILENT | EFFECT_CUT_OFF, silent},
+	{0, NULL},
+};
+
+/* Too few are left for any of that. */
+static void too_few(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+{
+	int64_t most = START + r->fetch + 4 * r->election + r->session + r->session / 8 + SPREAD;
+
+	if (effects_die(&fault->does) && fault->does.notice == NOTICE_NONE)
+		prediction_add(p, "members start again", 0, ALLOW_RECREATE + most, VOTE,
+			       "too few are left for a controller, or for the copies in sync that a write needs: they start again, %.0f s allowed, and their sessions of before may have to end",
+			       in_s(ALLOW_RECREATE + START));
+	else if (effects_die(&fault->does))
+		prediction_note(p, "A broker that is told to end waits for a controller to move its leaders, for as long as its grace is.");
+	else
+		prediction_fault_ends(p, fault, most, VOTE,
+				      "too few are left for a controller, or for the copies in sync that a write needs");
+}
+
+static bool leads_any(const struct fault_record *fault)
+{
+	for (size_t i = 0; i < fault->ntargets; i++)
+		if (fault->targets[i].role == ROLE_PRIMARY)
+			return true;
+	return false;
+}
+
+void kafka_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
+{
+	struct rules r;
+
+	memset(out, 0, sizeof(*out));
+	rules_read(ev, fault, &r);
+	if (!leads_any(fault) && !r.all) {
+		prediction_add(out, "no copy is waited for", 0, SPREAD, DESIGN,
+			       "with acks=1 a write waits for its leader alone, and this broker led nothing");
+	} else if (r.take.hindered || r.take.never) {
+		too_few(out, &r, fault);
+	} else {
+		prediction_by_effect(out, of_broker, &r, fault);
+		if (out->known && !leads_any(fault))
+			out_of_sync(out, &r);
+	}
+	prediction_note_assumed(out, &r.assumed, "Kafka's");
+}

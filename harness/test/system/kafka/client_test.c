@@ -1,0 +1,352 @@
+/* The Kafka client against a real broker of each release: what is sent is there, once and
+ * in order; no call outlives its deadline; what did not leave is told from what did. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "system/client_kit.h"
+#include "system/kafka/conn.h"
+#include "test/lib/kafka_server.h"
+
+extern const struct client_ops client_kafka;
+
+#define LONG_NS (20 * NS_PER_S)
+#define DEADLINE_NS (800 * NS_PER_MS)
+/* What is promised is 50 ms; a test must hold on a starved machine too, and
+ * what it guards against is a wait without end. */
+#define SLACK_NS (2 * NS_PER_S)
+
+enum { PARTITIONS = 2 };
+
+struct fixture {
+	struct kafka_server s;
+	struct member m;
+	struct access acc;
+	struct client *c;
+	int64_t sent[PARTITIONS]; /* acknowledged so far, or of unknown fate */
+};
+
+enum { RELEASES = 2 };
+
+static int stop(void **state)
+{
+	struct fixture *all = *state;
+
+	for (struct fixture *f = all; f && f < all + RELEASES; f++) {
+		if (f->c)
+			client_kafka.client_free(f->c);
+		if (f->acc.shared)
+			client_kafka.shared_free(f->acc.shared);
+		kafka_server_free(&f->s);
+		cJSON_Delete(f->acc.conf);
+	}
+	free(all);
+	*state = NULL;
+	return 0;
+}
+
+/* The topic is there a moment after it was made. */
+static int set_up(struct fixture *f)
+{
+	int64_t end_ns = clock_mono_ns() + LONG_NS;
+	struct err e = {0};
+
+	while (client_kafka.setup(&f->acc, PARTITIONS, LONG_NS, &e)) {
+		if (clock_mono_ns() > end_ns) {
+			fprintf(stderr, "%s\n", e.msg);
+			return -1;
+		}
+		clock_sleep_until(clock_mono_ns() + 20 * NS_PER_MS);
+	}
+	return 0;
+}
+
+static int start_one(struct fixture *f, const char *version)
+{
+	if (kafka_server_new(&f->s, version))
+		return -1;
+	kafka_server_access(&f->s, &f->m, &f->acc);
+	f->acc.shared = client_kafka.shared_new(&f->acc);
+	f->c = client_kafka.client_new(&f->acc, 3);
+	return set_up(f);
+}
+
+static int start(void **state)
+{
+	static const char *const releases[RELEASES] = {"3.6.0", "4.4.0"};
+	struct fixture *all;
+
+	if (kafka_server_missing())
+		return 0;
+	*state = all = mem_alloc(RELEASES * sizeof(*all));
+	for (int i = 0; i < RELEASES; i++) {
+		if (start_one(&all[i], releases[i])) {
+			stop(state); /* cmocka does not */
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static void on_each(void **state, void (*test)(struct fixture *f))
+{
+	if (!*state) {
+		print_message("# skipped: %s\n", kafka_server_missing());
+		skip();
+	}
+	for (int i = 0; i < RELEASES; i++)
+		test((struct fixture *)*state + i);
+}
+
+static struct op call(struct fixture *f, enum op_f kind, int64_t key, int64_t value, int64_t deadline_ns)
+{
+	struct op op = {.f = kind, .key = key, .value = value, .expect = OP_NO_VALUE};
+
+	call_make(&client_kafka, f->c, &op, deadline_ns);
+	if (op.t_return - op.t_invoke > deadline_ns + SLACK_NS)
+		fail_msg("%s took %.1f ms of %.1f", op_f_name(kind), in_ms(op.t_return - op.t_invoke),
+			 in_ms(deadline_ns));
+	return op;
+}
+
+static void must_be(const struct op *op, enum op_outcome want, const char *error)
+{
+	if (op->outcome != want || strncmp(op->error, error, strlen(error)) || (!*error && op->error[0]))
+		fail_msg("%s: %s \"%s\", wanted %s \"%s\"", op_f_name(op->f), op_outcome_name(op->outcome),
+			 op->error, op_outcome_name(want), error);
+}
+
+static struct sample ask(struct fixture *f, struct probe *p, int64_t limit_ns)
+{
+	struct sample s;
+
+	sample_begin(&s, &f->m);
+	client_kafka.probe(p, &s, limit_ns);
+	return s;
+}
+
+static void sent_and_received(struct fixture *f)
+{
+	struct op op;
+
+	for (int i = 0; i < 5; i++) {
+		op = call(f, OP_SEND, 1, 100 + i, LONG_NS);
+		must_be(&op, OP_OK, "");
+		assert_int_equal(op.partition, 1);
+		assert_int_equal(op.shard, 2);
+		assert_int_equal(op.offset, i);
+		assert_true(op.sent);
+		assert_int_equal(strncmp(op.via, "127.0.0.1:", 10), 0);
+		assert_null(strstr(op.via, "resent"));
+	}
+	for (int i = 0; i < 5; i++) {
+		op = call(f, OP_RECEIVE, 1, OP_NO_VALUE, LONG_NS);
+		must_be(&op, OP_OK, "");
+		assert_int_equal(op.value, 100 + i);
+		assert_int_equal(op.offset, i);
+		assert_int_equal(op.acked, OP_ACK_DONE);
+	}
+	op = call(f, OP_RECEIVE, 1, OP_NO_VALUE, LONG_NS);
+	must_be(&op, OP_OK, "");
+	assert_true(op.value == OP_NO_VALUE && op.offset == OP_NO_VALUE);
+	f->sent[1] = 5;
+}
+
+/* Another consumer, as one that was started anew: it goes on where the group is. */
+static void commits_last(struct fixture *f)
+{
+	struct op op = call(f, OP_SEND, 1, 105, LONG_NS);
+
+	must_be(&op, OP_OK, "");
+	f->sent[1]++;
+	client_kafka.client_free(f->c);
+	client_kafka.shared_free(f->acc.shared);
+	f->acc.shared = NULL; /* and one of a client's own */
+	f->c = client_kafka.client_new(&f->acc, 4);
+	op = call(f, OP_RECEIVE, 1, OP_NO_VALUE, LONG_NS);
+	must_be(&op, OP_OK, "");
+	assert_int_equal(op.value, 105);
+	assert_int_equal(op.acked, OP_ACK_DONE);
+}
+
+static void probe(struct fixture *f)
+{
+	struct probe *p = client_kafka.probe_new(&f->acc, &f->m);
+	struct sample s = ask(f, p, LONG_NS);
+
+	if (!s.ok)
+		fail_msg("%s", s.error);
+	assert_int_equal(s.role, ROLE_PRIMARY);
+	assert_true(s.writable);
+	assert_int_equal(s.shards, 3);
+	assert_int_equal(json_i64(s.extra, "id", -1), 7);
+	assert_true(json_bool(s.extra, "controller", false));
+	assert_int_equal(cJSON_GetArrayItem(json_get(s.extra, "end"), 1)->valuedouble, f->sent[1]);
+	assert_int_equal(cJSON_GetArrayItem(json_get(s.extra, "high"), 1)->valuedouble, f->sent[1]);
+	cJSON_Delete(s.extra);
+	client_kafka.probe_free(p);
+}
+
+static void settings(struct fixture *f)
+{
+	cJSON *list = cJSON_CreateArray(), *o;
+	struct err e = {0};
+	int found = 0;
+
+	if (client_kafka.inforce(&f->acc, list, &e))
+		fail_msg("%s", e.msg);
+	cJSON_ArrayForEach(o, list) {
+		const char *name = json_str(o, "name", ""), *value = json_str(o, "value", "");
+
+		found += (!strcmp(name, "session_timeout") && !strcmp(value, "9000")) ||
+			 (!strcmp(name, "quorum_fetch_timeout") && !strcmp(value, "2000")) ||
+			 (!strcmp(name, "min_insync_replicas") && !strcmp(value, "1")) ||
+			 (!strcmp(name, "unclean_leader_election") && !strcmp(value, "off")) ||
+			 (!strcmp(name, "acks") && !strcmp(value, "all"));
+	}
+	assert_int_equal(found, 5);
+	cJSON_Delete(list);
+}
+
+/* What the broker refuses before it appends anything. */
+static void refused(struct fixture *f)
+{
+	struct op op = call(f, OP_SEND, PARTITIONS + 3, 1, LONG_NS);
+
+	assert_int_equal(op.outcome, OP_FAIL);
+	assert_true(op.error[0]);
+	assert_false(op.sent);
+}
+
+/* The whole broker stands still: connections live on, nobody answers. */
+static void frozen(struct fixture *f)
+{
+	struct probe *p = client_kafka.probe_new(&f->acc, &f->m);
+	struct final_read r;
+	struct err e = {0};
+	struct sample s;
+	struct op op;
+	int64_t from;
+
+	client_kafka.client_free(f->c);
+	f->c = client_kafka.client_new(&f->acc, 5);
+	op = call(f, OP_SEND, 0, 1, DEADLINE_NS);
+	must_be(&op, OP_OK, "");
+	kafka_server_signal(&f->s, SIGSTOP);
+	op = call(f, OP_SEND, 0, 2, DEADLINE_NS);
+	must_be(&op, OP_INFO, "timeout:");
+	assert_true(op.sent);
+	op = call(f, OP_SEND, 0, 3, DEADLINE_NS);
+	assert_true(op.outcome == OP_INFO || (op.outcome == OP_FAIL && !op.sent));
+	op = call(f, OP_RECEIVE, 0, OP_NO_VALUE, DEADLINE_NS);
+	assert_int_not_equal(op.outcome, OP_OK);
+	s = ask(f, p, DEADLINE_NS);
+	assert_false(s.ok);
+	cJSON_Delete(s.extra);
+	client_kafka.probe_free(p);
+	from = clock_mono_ns();
+	assert_int_equal(client_kafka.final_read(&f->acc, PARTITIONS, &r, DEADLINE_NS, &e), -1);
+	final_read_free(&r);
+	assert_true(clock_mono_ns() - from <= DEADLINE_NS + SLACK_NS);
+	kafka_server_signal(&f->s, SIGCONT);
+}
+
+/* What is there in the end: all that was acknowledged, each once; what was told to have
+ * been refused or never sent is not. */
+static void final(struct fixture *f)
+{
+	bool seen[4] = {false};
+	struct final_read r;
+	struct err e = {0};
+	size_t ones = 0;
+
+	if (client_kafka.final_read(&f->acc, PARTITIONS, &r, LONG_NS, &e))
+		fail_msg("%s", e.msg);
+	assert_true(r.drained);
+	assert_int_equal(r.nanswers, PARTITIONS);
+	for (size_t i = 0; i < r.nanswers; i++) {
+		assert_int_equal(r.answers[i].role, ROLE_PRIMARY);
+		assert_int_equal(r.answers[i].shard, i + 1);
+		assert_string_equal(r.answers[i].member, "kafka-0");
+	}
+	for (size_t i = 0; i < r.nmessages; i++) {
+		const struct final_message *m = &r.messages[i];
+
+		if (m->partition == 1) {
+			assert_int_equal(m->offset, ones);
+			assert_int_equal(m->value, 100 + (int64_t)ones++);
+			continue;
+		}
+		assert_in_range(m->value, 1, 3);
+		assert_false(seen[m->value]);
+		seen[m->value] = true;
+	}
+	assert_int_equal(ones, f->sent[1]);
+	assert_true(seen[1]);
+	final_read_free(&r);
+}
+
+/* Nobody listens any more: nothing leaves, and that is known. Then it is back. */
+static void dead_and_back(struct fixture *f)
+{
+	int64_t end_ns;
+	struct op op;
+
+	kafka_server_kill(&f->s);
+	op = call(f, OP_SEND, 0, 50, DEADLINE_NS);
+	assert_int_not_equal(op.outcome, OP_OK);
+	op = call(f, OP_SEND, 0, 51, DEADLINE_NS);
+	assert_int_equal(op.outcome, OP_FAIL);
+	assert_false(op.sent);
+	op = call(f, OP_RECEIVE, 0, OP_NO_VALUE, DEADLINE_NS);
+	assert_int_equal(op.outcome, OP_FAIL);
+	assert_int_equal(kafka_server_start(&f->s), 0);
+	end_ns = clock_mono_ns() + LONG_NS;
+	do
+		op = call(f, OP_SEND, 0, clock_mono_ns(), DEADLINE_NS);
+	while (op.outcome != OP_OK && clock_mono_ns() < end_ns);
+	must_be(&op, OP_OK, "");
+	op = call(f, OP_RECEIVE, 0, OP_NO_VALUE, LONG_NS);
+	must_be(&op, OP_OK, "");
+	assert_int_equal(op.value, 1);
+}
+
+#define ON_EACH(name) \
+	static void test_##name(void **state) \
+	{ \
+		on_each(state, name); \
+	}
+ON_EACH(sent_and_received)
+ON_EACH(commits_last)
+ON_EACH(probe)
+ON_EACH(settings)
+ON_EACH(refused)
+ON_EACH(frozen)
+ON_EACH(final)
+ON_EACH(dead_and_back)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sent_and_received),
+		cmocka_unit_test(test_commits_last),
+		cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_frozen),
+		cmocka_unit_test(test_final),
+		cmocka_unit_test(test_dead_and_back),
+	};
+
+	return cmocka_run_group_tests_name("kafka, client", tests, start, stop);
+}
