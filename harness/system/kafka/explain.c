@@ -63,12 +63,13 @@ static void miss_controller(const struct story *s)
 			       "%s logs that it has not heard of the active controller for the fetch time-out", line.member);
 }
 
-/* Who leads anew, by the brokers' lines. */
-static void new_leader(const struct story *s)
+/* Who leads anew since, by the brokers' lines. A broker that starts again says so as well, of
+ * what it led before: by a copy of the record that has not reached the newer one. */
+static void new_leader(const struct story *s, int64_t since_ns)
 {
 	struct log_line line;
 
-	if (find(s, "Leader ordeal-", "starts at leader epoch", &line))
+	if (kafka_log_first(s->ev, NULL, "Leader ordeal-", "starts at leader epoch", since_ns, s->to, &line))
 		milestone_tell(&s->m->promoted, s->m->how_promoted, line.t_ns,
 			       "%s logs that it leads a partition of the topic", line.member);
 }
@@ -87,10 +88,12 @@ static bool by_fencing(const struct story *s)
 			       "%s logs, as the active controller, that %s's session has timed out", line.member, s->id);
 	milestone_tell(&s->m->elected, s->m->how_elected, line.t_ns,
 		       "%s logs that it fences %s; the same record names other leaders", line.member, s->id);
-	new_leader(s);
-	mechanism_tell(s->m, voted ? "controller elected, broker fenced" : "broker fenced",
-		       voted ? "%s became the active controller, and %s fenced %s" : "%.0s%s fenced %s",
-		       voted ? active.member : "", line.member, s->id);
+	new_leader(s, line.t_ns);
+	if (voted)
+		mechanism_tell(s->m, "controller elected, broker fenced",
+			       "%s became the active controller, and %s fenced %s", active.member, line.member, s->id);
+	else
+		mechanism_tell(s->m, "broker fenced", "%s fenced %s", line.member, s->id);
 	return true;
 }
 
@@ -102,7 +105,7 @@ static bool by_shutdown(const struct story *s, const struct fault_record *fault)
 		return false;
 	milestone_tell(&s->m->detected, s->m->how_detected, line.t_ns,
 		       "%s logs, as the active controller, that %s wants to shut down", line.member, s->id);
-	new_leader(s);
+	new_leader(s, line.t_ns);
 	mechanism_tell(s->m, "controlled shutdown", "%s granted it to %s", line.member, s->id);
 	return true;
 }
@@ -116,6 +119,19 @@ static bool by_lag(const struct story *s)
 	milestone_tell(&s->m->detected, s->m->how_detected, line.t_ns,
 		       "%s logs that it takes a copy out of those in sync", line.member);
 	mechanism_tell(s->m, "follower out of sync", "%s took its copy out of those in sync", line.member);
+	return true;
+}
+
+/* A process that has started again copies from leaders before it is let in again. */
+static bool by_return(const struct story *s, const char *who)
+{
+	struct log_line line;
+
+	if (!kafka_log_first(s->ev, who, "Follower ordeal-", "starts at leader epoch", s->from, s->to, &line))
+		return false;
+	milestone_tell(&s->m->promoted, s->m->how_promoted, line.t_ns,
+		       "%s logs that it follows a partition's leader again", who);
+	mechanism_tell(s->m, "copy fetches again", "%s copied from leaders again before its session had run out", who);
 	return true;
 }
 
@@ -142,7 +158,7 @@ void kafka_explain(const struct evidence *ev, const struct fault_record *fault,
 	if (!m->effective || !m->first_ack || id < 0)
 		return;
 	snprintf(s.id, sizeof(s.id), "broker %lld", (long long)id);
-	if (!by_shutdown(&s, fault) && !by_fencing(&s) && !by_lag(&s))
+	if (!by_shutdown(&s, fault) && !by_fencing(&s) && !by_return(&s, who) && !by_lag(&s))
 		otherwise(&s, fault, pred);
 	milestones_in_order(m);
 }

@@ -12,8 +12,9 @@
  * has not for the session's time is fenced: its partitions get other leaders, and it
  * leaves the copies in sync everywhere. Until then its partitions have no other leader,
  * and where a write waits for all copies in sync (acks=all) every partition with a copy
- * there waits as well. A broker that comes back before keeps nobody from that: it may not
- * register before the session of the one before has ended. (Design, "Replication"; KIP-631,
+ * there waits as well. A broker that comes back before may not register until the session of
+ * the one before has ended, so its own partitions wait all the same; its copies of others'
+ * partitions fetch at once. (Design, "Replication"; KIP-631,
  * "Broker registration and heartbeats"; ClusterControlManager.registerBroker.) From 4.0 on
  * sessions are looked at an eighth of their length apart (QuorumController, 4.x).
  *
@@ -109,6 +110,16 @@ static void controller_first(struct prediction *p, const struct rules *r)
 		       "the active controller went with it: the others miss it for controller.quorum.fetch.timeout.ms %.1f s (%.1f s of which may have passed), vote for controller.quorum.election.timeout.ms %.1f to %.1f s, once more where nobody has a majority, and the new one counts the session of %.1f s anew; %.1f s allowed until brokers and clients know: %.1f to %.1f s",
 		       in_s(r->fetch), in_s(NO_OP), in_s(r->election), in_s(2 * r->election), in_s(r->session),
 		       in_s(SPREAD), in_s(lo), in_s(hi));
+}
+
+/* A process that starts again copies from leaders by what it last knew of who they are,
+ * while it is not yet let in: its copies count, for they never left those in sync. */
+static void copies_again(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+{
+	if (r->all && effects_die(&fault->does) && fault->does.notice == NOTICE_NONE)
+		prediction_add(p, "copy fetches again", S(1), ALLOW_RECREATE + START, DESIGN,
+			       "its process starts again, %.0f s allowed, and copies from leaders while it waits for its session of before to end: until then no leader has taken it out of those in sync",
+			       in_s(ALLOW_RECREATE + START));
 }
 
 /* Its leader may take a silent follower out before it is fenced. */
@@ -209,8 +220,10 @@ void kafka_predict(const struct evidence *ev, const struct fault_record *fault, 
 		too_few(out, &r, fault);
 	} else {
 		prediction_by_effect(out, of_broker, &r, fault);
-		if (out->known && !leads_any(fault))
+		if (out->known && !leads_any(fault)) {
 			out_of_sync(out, &r);
+			copies_again(out, &r, fault);
+		}
 	}
 	prediction_note_assumed(out, &r.assumed, "Kafka's");
 }
