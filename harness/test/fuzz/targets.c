@@ -16,6 +16,7 @@
 #include "manifest/schedule.h"
 #include "scenario/scenario.h"
 #include "manifest/settings.h"
+#include "system/kafka/wire.h"
 #include "system/mysql/gtid.h"
 #include "test/fuzz/api.h"
 #include "test/fuzz/report.h"
@@ -388,6 +389,56 @@ static void fuzz_gtid(const uint8_t *data, size_t size)
 	free(text);
 }
 
+static bool kafka_record(void *arg, int64_t offset, const unsigned char *value, size_t n)
+{
+	const struct kafka_fetched *f = arg;
+
+	(void)offset;
+	promise(value >= f->records && n <= f->nrecords && value + n <= f->records + f->nrecords,
+		"a record lies within what came");
+	return true;
+}
+
+static void kafka_config(void *arg, const char *name, const char *value)
+{
+	(void)arg;
+	promise(strlen(name) < 128 && strlen(value) < 512, "a setting has an end");
+}
+
+/* The first byte says which answer the rest is. */
+static void fuzz_kafka(const uint8_t *data, size_t size)
+{
+	struct kafka_reader r = {size ? data + 1 : data, size ? size - 1 : 0, false};
+	struct kafka_metadata *md = mem_alloc(sizeof(*md));
+	struct kafka_offset at[KAFKA_PARTITIONS_MAX];
+	struct kafka_fetched f;
+	struct kafka_quorum q;
+	struct kafka_broker b;
+	int64_t next = 0;
+	char why[32];
+	int code;
+
+	switch (size ? data[0] % 8 : 8) {
+	case 0:
+		if (kafka_read_metadata(&r, md))
+			promise(md->nbrokers <= KAFKA_BROKERS_MAX && md->npartitions <= KAFKA_PARTITIONS_MAX,
+				"metadata keeps to its bounds");
+		break;
+	case 1: kafka_read_list_offsets(&r, at, KAFKA_PARTITIONS_MAX); break;
+	case 2: promise(!kafka_read_describe_quorum(&r, &q) || q.nvoters <= KAFKA_BROKERS_MAX, "so do voters"); break;
+	case 3:
+		if (kafka_read_fetch(&r, &f))
+			kafka_each_record(&f, kafka_record, &f, &next);
+		break;
+	case 4: kafka_read_find_coordinator(&r, &code, &b); break;
+	case 5: kafka_read_offset_fetch(&r, at); break;
+	case 6: kafka_read_describe_configs(&r, &code, kafka_config, NULL); break;
+	case 7: kafka_read_create_topic(&r, &code, why, sizeof(why)); break;
+	default: break;
+	}
+	free(md);
+}
+
 const struct fuzz_target fuzz_targets[] = {
 	{"yaml", fuzz_yaml, NULL},
 	{"words", fuzz_words, NULL},
@@ -398,6 +449,7 @@ const struct fuzz_target fuzz_targets[] = {
 	{"history", fuzz_history, NULL},
 	{"schedule", fuzz_schedule, NULL},
 	{"gtid", fuzz_gtid, NULL},
+	{"kafka", fuzz_kafka, NULL},
 	{"report", fuzz_report, fuzz_report_mutate},
 	{"api", fuzz_api, NULL},
 	{NULL, NULL, NULL},
