@@ -93,6 +93,25 @@ static bool all_led(const struct kafka_metadata *md, int partitions)
 	return !md->code && md->npartitions == partitions;
 }
 
+/* The first that asks for the group's coordinator has the topic of commits made. */
+static int meet_coordinator(const struct access *acc, int64_t until_ns, struct err *e)
+{
+	char why[OP_ERROR_MAX] = "its answer cannot be read", text[24];
+	struct kafka_conn *c = kafka_open(acc->members[0].host, kafka_port(acc), until_ns, NULL, why, sizeof(why));
+	struct kafka_broker at = {0};
+	struct kafka_reader r;
+	int code = -1;
+
+	if (c) {
+		kafka_put_find_coordinator(kafka_ask(c, KAFKA_FIND_COORDINATOR), KAFKA_GROUP);
+		if (kafka_answer(c, until_ns, &r, NULL, why, sizeof(why)))
+			kafka_read_find_coordinator(&r, &code, &at);
+	}
+	kafka_drop(c);
+	return code ? err_set(e, ERR_BROKEN, "the group has no coordinator yet: %s",
+			      code > 0 ? kafka_code_text(code, text) : why) : 0;
+}
+
 static int setup(const struct access *acc, int keys, int64_t deadline_ns, struct err *e)
 {
 	int64_t until_ns = clock_mono_ns() + deadline_ns;
@@ -113,6 +132,8 @@ static int setup(const struct access *acc, int keys, int64_t deadline_ns, struct
 		r = err_set(e, ERR_BROKEN, "the topic %s has %d partitions so far, not all with a leader",
 			    KAFKA_TOPIC, md->npartitions);
 	}
+	if (!r)
+		r = meet_coordinator(acc, until_ns, e);
 	free(md);
 	return r;
 }

@@ -150,6 +150,7 @@ static void test_quorum(void **state)
 		kafka_put_i8(&b, 0);
 	}
 	every_cut_is_refused(&b, read_quorum);
+	assert_true(whole(&b, b.len, read_quorum));
 	assert_int_equal(quorum.leader, 2);
 	assert_int_equal(quorum.epoch, 5);
 	assert_int_equal(quorum.high, 700);
