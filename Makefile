@@ -11,9 +11,10 @@ SCENARIOS ?=
 SET     ?=
 REPEAT  ?=
 
-PKGS    := libcurl libcares libcjson yaml-0.1 libmicrohttpd libnftables libpq hiredis libmariadb rdkafka zlib
+PKGS    := libcurl libcares libcjson yaml-0.1 libmicrohttpd gnutls libnftables libpq hiredis libmariadb rdkafka librabbitmq zlib
 DEBS    := gcc make pkg-config perl libcurl4-openssl-dev libc-ares-dev libcjson-dev libyaml-dev \
-	   libmicrohttpd-dev libnftables-dev libpq-dev libhiredis-dev libmariadb-dev librdkafka-dev zlib1g-dev \
+	   libmicrohttpd-dev libgnutls28-dev libnftables-dev libpq-dev libhiredis-dev libmariadb-dev \
+	   librdkafka-dev librabbitmq-dev erlang-dev zlib1g-dev \
 	   libcmocka-dev
 # What single targets need besides; the tests talk to these servers and have JSON and
 # HTML judged by these validators, and skip what they cannot find.
@@ -28,7 +29,7 @@ LAYERS  := base yaml manifest history scenario memoryd system load fault kube no
 	   agent measure check report run cmd
 
 CFLAGS  ?= $(if $(COV),-O0,-O2) -g
-CPPFLAGS += -D_GNU_SOURCE -Iharness -I$(BUILD)/harness -include harness/base/banned.h $(PKG_CFLAGS)
+CPPFLAGS += -D_GNU_SOURCE -D_REENTRANT -Iharness -I$(BUILD)/harness -include harness/base/banned.h $(PKG_CFLAGS)
 # One short line a file, on standard error: standard output is the TAP's.
 # V=1 shows the commands.
 Q       := $(if $(V),,@)
@@ -39,7 +40,8 @@ WARN    := -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Ws
 # gcc's look at formats is led astray by what these add.
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) $(if $(COV),--coverage) \
 	    $(if $(SAN)$(COV),-Wno-format-truncation -Wno-format-overflow)
-LDLIBS   = $(PKG_LIBS) -lpthread -lm
+# libei, of Erlang, tells pkg-config nothing.
+LDLIBS   = $(PKG_LIBS) -lei -lpthread -lm
 
 # For a make within make: as many jobs as processors, unless it was told how many.
 parallel = $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc))
@@ -101,6 +103,9 @@ build/mysql: kind/build/mysql.sh kind/build/mysql-root.sh kind/mysql/packages
 build/kafka: kind/build/kafka.sh kind/versions.env $(call find,kind/kafka,*)
 	@mkdir -p build
 	@ln -sfn "$$(kind/build/kafka.sh)" $@
+build/rabbitmq: kind/build/rabbitmq.sh kind/build/root.sh kind/roots/rabbitmq-3.10
+	@mkdir -p build
+	@ln -sfn "$$(kind/build/rabbitmq.sh)" $@
 flags: # what a file is compiled with
 	@echo $(CC) $(CPPFLAGS) $(CFLAGS) $(WARN)
 
@@ -140,7 +145,7 @@ $(BUILD)/test/failpoints/failpoints_test: LDLIBS += -Wl,--wrap=ferror,--wrap=clo
 
 # Every day: all unit tests, and whole runs against the memory system.
 test: unit
-unit: $(BUILD)/ordeal $(TESTS) build/mysql build/kafka
+unit: $(BUILD)/ordeal $(TESTS) build/mysql build/kafka build/rabbitmq
 	ORDEAL_HOME=$(CURDIR) ORDEAL=$(CURDIR)/$(BUILD)/ordeal CMOCKA_MESSAGE_OUTPUT=TAP \
 		prove --timer -e harness/test/lib/tap.sh $(TESTS) $(if $(SAN),,$(SCRIPTS))
 

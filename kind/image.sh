@@ -63,19 +63,27 @@ mode=$(images_mode)
 program=$(sed -n 's/^# Context: //p' "$recipe/Dockerfile")
 made=
 if [ -n "$program" ]; then made=$(basename "$("$REPO_DIR/$program" --where)"); fi
-# What its Dockerfile stands on: our Debian, or MySQL's.
-base='base-image'
-if grep -q '^FROM ordeal/mysql-root:' "$recipe/Dockerfile"; then base=mysql-root; fi
-hash=$(hash_of "$(basename "$("$KIND_DIR/build/$base.sh" --where)")" "$(hash_of_dir "$recipe")" "$(hash_of_dir "$context")"${made:+ "$made"})
+# What its Dockerfile stands on: our Debian, MySQL's, or a root of its own.
+base=(base-image.sh)
+if grep -q '^FROM ordeal/mysql-root:' "$recipe/Dockerfile"; then base=(mysql-root.sh); fi
+if grep -q '^FROM \$ROOT$' "$recipe/Dockerfile"; then base=(root.sh "$name"); fi
+hash=$(hash_of "$(basename "$("$KIND_DIR/build/${base[0]}" "${base[@]:1}" --where)")" "$(hash_of_dir "$recipe")" "$(hash_of_dir "$context")"${made:+ "$made"})
 lock "$name"
 if [ $local = 1 ] || ! registry_has "ordeal/$name" "$hash"; then
   ensure_docker
   [ $local = 1 ] || ensure_registry
   if [ "$(image_hash "ordeal/$name:$hash")" != "$hash" ]; then
-    built=$(ORDEAL_IMAGES=$mode "$KIND_DIR/build/$base.sh")
-    [ $base = base-image ] || import_root ordeal/mysql-root:sid "$built"
+    built=$(ORDEAL_IMAGES=$mode "$KIND_DIR/build/${base[0]}" "${base[@]:1}")
+    root=()
+    case ${base[0]} in
+    mysql-root.sh) import_root ordeal/mysql-root:sid "$built" ;;
+    root.sh)
+      import_root "ordeal/root:$name" "$built"
+      root=(--build-arg "ROOT=ordeal/root:$name")
+      ;;
+    esac
     if [ -n "$program" ]; then context=$("$REPO_DIR/$program"); fi
-    docker_build "ordeal/$name:$hash" "$hash" "$context" -f "$recipe/Dockerfile" >&2
+    docker_build "ordeal/$name:$hash" "$hash" "$context" "${root[@]}" -f "$recipe/Dockerfile" >&2
   fi
   [ $local = 1 ] || push "ordeal/$name:$hash" "ordeal/$name" "$hash"
   # Earlier ones would only fill the disk.

@@ -262,7 +262,7 @@ int serve_start(const struct serve_conf *conf, const char *address, int port, st
 	snprintf(name, sizeof(name), "%s:%d", address, port);
 	s->daemon = httpd_start(&(struct httpd_conf){.listen = name, .at = (const struct sockaddr *)&at, .arg = s,
 						     .connections = CONNECTIONS, .connections_each = conf->per_address,
-						     .headers_bytes = HEADERS_CAP, .idle_s = UNKNOWN_S,
+						     .headers_bytes = HEADERS_CAP, .cert = conf->cert, .key = conf->key, .idle_s = UNKNOWN_S,
 						     .on_request = on_request, .on_completed = on_done}, e);
 	if (!s->daemon) {
 		pthread_mutex_destroy(&s->writing);

@@ -10,7 +10,7 @@
 
 /* The part of Kubernetes' API that pods and agents use, over a store: get,
  * list, watch, create, replace, patch, delete, delete collection, and pods'
- * logs. Plain HTTP; every request carries a bearer token. */
+ * logs. Over TLS to pods; every request carries a bearer token. */
 
 /* What callers whom we know can make us hold, all of them together but the
  * admin: who asks for more is told 413 (an object), 403 (all objects) or 429 (as
@@ -29,6 +29,7 @@ struct serve_conf {
 	struct store *store;
 	const struct serve_limits *limits; /* NULL: serve_limits */
 	const char *admin_token; /* may do everything; the driver's alone */
+	const char *cert, *key;  /* PEM; NULL: plain HTTP, for ourselves on loopback */
 	struct admit_nets nets;
 	unsigned per_address;    /* how many connections one address may have; 0: all */
 	/* The service account of a token, if it is anybody's; borrowed for as

@@ -7,8 +7,8 @@
 struct MHD_Daemon *httpd_start(const struct httpd_conf *conf, struct err *e)
 {
 	unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL |
-			 MHD_USE_ITC | (conf->at->sa_family == AF_INET6 ? MHD_USE_IPv6 : 0);
-	struct MHD_OptionItem some[4];
+			 MHD_USE_ITC | (conf->cert ? MHD_USE_TLS : 0U) | (conf->at->sa_family == AF_INET6 ? MHD_USE_IPv6 : 0);
+	struct MHD_OptionItem some[6];
 	struct MHD_Daemon *d;
 	size_t n = 0;
 
@@ -18,6 +18,10 @@ struct MHD_Daemon *httpd_start(const struct httpd_conf *conf, struct err *e)
 		some[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)conf->headers_bytes, NULL};
 	if (conf->shared_port)
 		some[n++] = (struct MHD_OptionItem){MHD_OPTION_LISTENING_ADDRESS_REUSE, 1, NULL};
+	if (conf->cert) {
+		some[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)conf->cert};
+		some[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)conf->key};
+	}
 	some[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
 	errno = 0;
 	d = MHD_start_daemon(flags, 0, NULL, NULL, conf->on_request, conf->arg, MHD_OPTION_SOCK_ADDR, conf->at,

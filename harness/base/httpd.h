@@ -19,6 +19,7 @@ struct httpd_conf {
 	unsigned connections_each; /* ... and from one address; 0: as many */
 	size_t headers_bytes; /* what a request's headers may take; 0: what the library thinks right */
 	unsigned idle_s;      /* after which a connection is closed; 0: never */
+	const char *cert, *key; /* of TLS, PEM; NULL: plain HTTP */
 	bool shared_port;     /* another of this user's may listen there, too */
 	MHD_AccessHandlerCallback on_request;
 	MHD_RequestCompletedCallback on_completed;

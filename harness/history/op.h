@@ -57,6 +57,7 @@ enum op_ack {
 	X(DNS, "dns")           /* no address for the name */ \
 	X(CONNECT, "connect")   /* no connection */ \
 	X(BROKEN, "broken")     /* the connection ended before the answer */ \
+	X(BLOCKED, "blocked")   /* the server says that it takes nothing for now, for want of memory or disk */ \
 	X(WARNING, "warning")   /* answered with a warning that leaves its fate open */
 
 enum op_error {

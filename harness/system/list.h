@@ -7,4 +7,5 @@
 	X(redis_cluster) \
 	X(postgres) \
 	X(mysql) \
-	X(kafka)
+	X(kafka) \
+	X(rabbitmq)

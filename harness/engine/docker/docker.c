@@ -249,6 +249,10 @@ static int agents_up(struct engine *en, struct err *e)
 
 	docker_serve_conf(d, &d->here_conf, 0);
 	docker_serve_conf(d, &d->there_conf, CONNECTIONS_OF_A_POD);
+	if (certificate_make(DOCKER_API_IP, &d->tls, e))
+		return -1;
+	d->there_conf.cert = d->tls.cert.s;
+	d->there_conf.key = d->tls.key.s;
 	/* Tokens, Secrets and members' data are below: nobody else on this machine gets in. */
 	if (build_agent(d, e) || register_add(DOCKER_REGISTER, d->dir, e) || file_private_dir(d->dir, e) ||
 	    file_private_dir(d->state, e) || docker_net_up(d, e) || docker_dns_up(d, e) ||
@@ -305,6 +309,7 @@ static void docker_close(struct engine *en)
 	free(d->pods);
 	docker_accounts_free(d);
 	free(d->dns_text);
+	certificate_free(&d->tls);
 	kube_engine_close(en);
 }
 

@@ -10,6 +10,7 @@
 #include "node/api.h"
 #include "node/cgroup.h"
 #include "engine/docker/daemon.h"
+#include "apiserver/certificate.h"
 #include "apiserver/serve.h"
 #include "apiserver/store.h"
 #include "engine/kube/kube.h"
@@ -48,7 +49,9 @@
 #define DOCKER_LEASE "lease"
 #define DOCKER_GUARD_PID "guard.pid"
 
-enum { DOCKER_NODES = 4, DOCKER_API_PORT = 6443 };
+/* Pods come by the port that a cluster's Service has; who else listens on this machine's
+ * own is not in the way. */
+enum { DOCKER_NODES = 4, DOCKER_API_PORT = 6443, DOCKER_API_PORT_OF_PODS = 443 };
 
 struct docker;
 struct docker_pod;
@@ -135,6 +138,7 @@ struct docker {
 	struct store store;
 	struct serve_conf here_conf, there_conf;
 	struct serve *here, *there; /* for agents and ourselves; for pods */
+	struct certificate tls;      /* of there */
 	char admin_token[65];        /* of our own API; the driver's alone */
 	char dir[PATH_MAX], state[PATH_MAX]; /* of the engine; of this run */
 	char pause_image[256], dns_image[256], agent_image[256];

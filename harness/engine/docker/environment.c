@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "engine/docker/docker.h"
 #include "engine/docker/plan.h"
 
 char *plan_expand(const char *text, const cJSON *env)
@@ -239,6 +240,21 @@ static int add_one(const struct store *s, const cJSON *pod, const cJSON *var, co
 	return 0;
 }
 
+/* The one Service that a kubelet tells of in every namespace, whether links are wanted or not. */
+static void add_api(cJSON *env)
+{
+	cJSON *svc = cJSON_CreateObject(), *spec, *port = cJSON_CreateObject();
+
+	json_set_str(cJSON_AddObjectToObject(svc, "metadata"), "name", "kubernetes");
+	spec = cJSON_AddObjectToObject(svc, "spec");
+	json_set_str(spec, "clusterIP", DOCKER_API_IP);
+	json_set_str(port, "name", "https");
+	json_set_i64(port, "port", DOCKER_API_PORT_OF_PODS);
+	json_push(cJSON_AddArrayToObject(spec, "ports"), port);
+	add_service(env, svc);
+	cJSON_Delete(svc);
+}
+
 cJSON *plan_env(const struct store *s, const cJSON *pod, const cJSON *container, const char *ip,
 		const char *host_ip, struct err *e)
 {
@@ -247,6 +263,7 @@ cJSON *plan_env(const struct store *s, const cJSON *pod, const cJSON *container,
 	const cJSON *it;
 
 	store_assert_locked(s);
+	add_api(env);
 	if (json_bool(json_get(pod, "spec"), "enableServiceLinks", true))
 		for (size_t i = 0; i < s->n; i++)
 			if (s->v[i].kind->id == KIND_SERVICE &&

@@ -228,6 +228,8 @@ char *docker_vip_script(const struct store *s)
 			forward_port(ip, port, store_get(s, KIND_ENDPOINTS, json_str(m, "namespace", ""),
 							 json_str(m, "name", "")), &b);
 	}
+	buf_fmt(&b, "add rule ip ordeal_services out ip daddr " DOCKER_API_IP " tcp dport %d dnat ip to " DOCKER_API_IP
+		":%d\n", DOCKER_API_PORT_OF_PODS, DOCKER_API_PORT);
 	/* Of this machine, which has two addresses on the network, pods may reach the
 	 * API and nothing else that listens there. */
 	buf_fmt(&b, "add rule ip ordeal_services refuse ip daddr " DOCKER_API_IP " tcp dport %d accept\n"

@@ -21,6 +21,8 @@
 /* After SIGKILL: a frozen process dies only once it is thawed. */
 #define KILL_WITHIN_NS (120 * NS_PER_S)
 
+#define ACCOUNT "serviceaccount" /* a folder of the pod's */
+
 enum { NAME_BYTES = 400 }; /* a pod's 253, a container's 63, and ours */
 
 static void name_of(const struct docker_pod *p, const char *container, int n, char out[NAME_BYTES])
@@ -69,6 +71,8 @@ static int write_file(const struct docker_pod *p, const char *file, const char *
 
 	pod_dir(p, dir);
 	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	if (strchr(file, '/'))
+		snprintf(dir + strlen(dir), sizeof(dir) - strlen(dir), "/%.*s", (int)strcspn(file, "/"), file);
 	if (file_mkdirs(dir, e) || file_write_atomic(path, text, strlen(text), e))
 		return -1;
 	return chmod(path, 0644) ? err_set(e, ERR_BROKEN, "%s: %s", path, strerror(errno)) : 0;
@@ -84,6 +88,18 @@ static bool has_api(const struct docker_pod *p)
 	return has;
 }
 
+/* What rest.InClusterConfig() of client-go reads. */
+static int write_account(const struct docker_pod *p, struct err *e)
+{
+	char token[sizeof(p->d->accounts->token)];
+
+	store_lock(&p->d->store);
+	mem_copy_str(token, sizeof(token), docker_account_token(p->d, p->ns, p->sa));
+	store_unlock(&p->d->store);
+	return write_file(p, ACCOUNT "/token", token, e) || write_file(p, ACCOUNT "/namespace", p->ns, e) ||
+	       write_file(p, ACCOUNT "/ca.crt", buf_cstr(&p->d->tls.ca), e) ? -1 : 0;
+}
+
 /* resolv.conf, hosts and the way to the API, as a kubelet writes them. */
 static int write_files(const struct docker_pod *p, struct err *e)
 {
@@ -96,21 +112,8 @@ static int write_files(const struct docker_pod *p, struct err *e)
 	plan_hosts(p->object, p->ip, &b);
 	if (!r)
 		r = write_file(p, "hosts", buf_cstr(&b), e);
-	if (r || !has_api(p)) {
-		buf_free(&b);
-		return r;
-	}
-	buf_reset(&b);
-	store_lock(&p->d->store);
-	buf_fmt(&b, "apiVersion: v1\nkind: Config\ncurrent-context: kind-kind\n"
-		"clusters: [{name: ordeal, cluster: {server: \"http://%s:%d\"}}]\n"
-		"users: [{name: pod, user: {token: \"%s\"}}]\n"
-		"contexts: [{name: kind-kind, context: {cluster: ordeal, user: pod, namespace: %s}}]\n",
-		DOCKER_API_IP, DOCKER_API_PORT, docker_account_token(p->d, p->ns, p->sa), p->ns);
-	store_unlock(&p->d->store);
-	r = write_file(p, "kubeconfig", buf_cstr(&b), e);
 	buf_free(&b);
-	return r;
+	return r || !has_api(p) ? r : write_account(p, e);
 }
 
 /* A new address each time, from the node's own range. */
@@ -271,11 +274,10 @@ static int add_mounts(struct docker_pod *p, const struct docker_container *c, cJ
 }
 
 /* The pod's own files, unless a volume is mounted in their place. */
-static void add_files(const struct docker_pod *p, const struct docker_container *c, cJSON *binds,
-		      cJSON *env_list)
+static void add_files(const struct docker_pod *p, const struct docker_container *c, cJSON *binds)
 {
 	static const char *const files[][2] = {{"resolv.conf", "/etc/resolv.conf"}, {"hosts", "/etc/hosts"},
-					       {"kubeconfig", "/var/run/ordeal/kubeconfig"}};
+					       {ACCOUNT, "/var/run/secrets/kubernetes.io/serviceaccount"}};
 	bool api = has_api(p);
 	char dir[PATH_MAX], path[PATH_MAX + 40];
 	const cJSON *m;
@@ -290,8 +292,6 @@ static void add_files(const struct docker_pod *p, const struct docker_container 
 		if (!taken)
 			bind(binds, path, files[i][1], i == 2);
 	}
-	if (api)
-		json_push(env_list, cJSON_CreateString("KUBECONFIG=/var/run/ordeal/kubeconfig"));
 }
 
 static cJSON *make_body(struct docker_pod *p, struct docker_container *c, char reason[40], struct err *e)
@@ -319,7 +319,7 @@ static cJSON *make_body(struct docker_pod *p, struct docker_container *c, char r
 		cJSON_Delete(body);
 		return NULL;
 	}
-	add_files(p, c, binds, cJSON_GetObjectItem(body, "Env"));
+	add_files(p, c, binds);
 	if (p->agent_token)
 		json_pushf(cJSON_GetObjectItem(body, "Env"), "ORDEAL_TOKEN=%s", p->agent_token);
 	return body;

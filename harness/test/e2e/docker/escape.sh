@@ -113,15 +113,16 @@ verdict $? "a link that stays inside its volume is followed, as by a kubelet"
 # asks METHOD PATH [BODY]: as the intruder; prints the status, then the answer.
 asks() {
   docker exec -i "$pod" python3 - "$@" 2>/dev/null <<'PY'
-import json, re, sys, urllib.request, urllib.error
-conf = open('/var/run/ordeal/kubeconfig').read()
-server = re.search(r'server: "([^"]+)"', conf).group(1)
-token = sys.argv[4] if len(sys.argv) > 4 else re.search(r'token: "([^"]+)"', conf).group(1)
+import json, ssl, sys, urllib.request, urllib.error
+account = '/var/run/secrets/kubernetes.io/serviceaccount/'
+server = 'https://kubernetes.default.svc'
+trust = ssl.create_default_context(cafile=account + 'ca.crt')
+token = sys.argv[4] if len(sys.argv) > 4 else open(account + 'token').read()
 body = sys.argv[3].encode() if len(sys.argv) > 3 and sys.argv[3] else None
 r = urllib.request.Request(server + sys.argv[2], method=sys.argv[1], data=body,
                            headers={'Authorization': 'Bearer ' + token, 'Content-Type': 'application/merge-patch+json'})
 try:
-    a = urllib.request.urlopen(r, timeout=20)
+    a = urllib.request.urlopen(r, timeout=20, context=trust)
     print(a.status, a.read().decode())
 except urllib.error.HTTPError as e:
     print(e.code, e.read().decode())

@@ -88,6 +88,8 @@ static void environment(void **state)
 	assert_string_equal(json_str(env, "PASSWORD", ""), "hush");
 	assert_string_equal(json_str(env, "APP", ""), "x");
 	assert_string_equal(json_str(env, "DB_MAIN_PORT_1_TCP_ADDR", ""), "10.0.0.9");
+	assert_string_equal(json_str(env, "KUBERNETES_SERVICE_HOST", ""), "10.240.0.2");
+	assert_string_equal(json_str(env, "KUBERNETES_SERVICE_PORT", ""), "443");
 	assert_null(json_get(env, "MAYBE"));
 	assert_null(json_get(env, "OTHER_SERVICE_HOST"));
 	assert_null(json_get(env, "HEADLESS_SERVICE_HOST"));

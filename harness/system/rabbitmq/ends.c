@@ -1,0 +1,304 @@
+/* Before and after the load: queues are made, all that is left is read, settings are told. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "system/client_kit.h"
+#include "system/rabbitmq/queues.h"
+
+enum { ANSWER_MS = 2000, QUIET_MS = 300, ALL_AT_ONCE = 65535 };
+
+/* ---- questions to one member ---- */
+
+static int ask(const struct access *acc, const struct member *m, const char *expr, int64_t until_ns, struct buf *out,
+	       struct err *e)
+{
+	char why[OP_ERROR_MAX] = "";
+	struct erl_login l;
+	struct erl *c;
+	bool usable, ok;
+
+	erl_login_from(&l, acc, m);
+	c = erl_open(&l, until_ns, why, sizeof(why));
+	ok = c && erl_eval(c, expr, until_ns, out, &usable, why, sizeof(why));
+	erl_drop(c);
+	return ok ? 0 : err_set(e, ERR_BROKEN, "RabbitMQ on %s: %s", m->name, why);
+}
+
+/* A sample of each member; the one that leads the first queue, NULL. */
+static const struct member *find_leader(const struct access *acc, int64_t timeout_ns, struct sample *of)
+{
+	for (size_t i = 0; i < acc->n; i++) {
+		struct probe *p = rabbit_probe_new(acc, &acc->members[i]);
+
+		sample_begin(of, &acc->members[i]);
+		rabbit_probe(p, of, timeout_ns);
+		rabbit_probe_free(p);
+		cJSON_Delete(of->extra);
+		of->extra = NULL;
+		if (sample_leads(of))
+			return &acc->members[i];
+	}
+	return NULL;
+}
+
+/* ---- setup ---- */
+
+/* A queue that is declared before all have joined has fewer members for ever. */
+static int all_joined(const struct access *acc, int64_t until_ns, struct err *e)
+{
+	static const char nodes[] = "integer_to_binary(case rabbit_boot_state:get() of ready -> 1 + length(nodes()); _ -> 0 end).";
+	struct buf b = {0};
+	int r = 0;
+
+	for (size_t i = 0; !r && i < acc->n; i++) {
+		buf_reset(&b);
+		r = ask(acc, &acc->members[i], nodes, until_ns, &b, e);
+		if (!r && strtol(buf_cstr(&b), NULL, 10) != (long)acc->n)
+			r = err_set(e, ERR_BROKEN, "RabbitMQ on %s sees %s running nodes of %zu", acc->members[i].name,
+				    buf_cstr(&b), acc->n);
+	}
+	buf_free(&b);
+	return r;
+}
+
+/* Mirrors on all nodes, where this version still has them. */
+static int mirror(const struct access *acc, int64_t until_ns, struct err *e)
+{
+	static const char policy[] =
+		"case erlang:function_exported(rabbit_mirror_queue_misc, is_mirrored, 1) of false -> <<\"none\">>; true -> "
+		"ok = rabbit_policy:set(<<\"/\">>, <<\"ordeal\">>, <<\"^ordeal\">>, [{<<\"ha-mode\">>, <<\"all\">>}], 0, "
+		"<<\"queues\">>, <<\"ordeal\">>), <<\"ok\">> end.";
+	struct buf b = {0};
+	int r = ask(acc, &acc->members[0], policy, until_ns, &b, e);
+
+	buf_free(&b);
+	return r;
+}
+
+static int must(struct rabbit_conn *c, amqp_method_number_t answer, int64_t until_ns, struct rabbit_event *ev,
+		struct err *e)
+{
+	char why[OP_ERROR_MAX];
+
+	return rabbit_call(c, answer, until_ns, ev, NULL, NULL, why, sizeof(why)) == RABBIT_OK ? 0 :
+	       err_set(e, ERR_BROKEN, "RabbitMQ at %s: %s", rabbit_address(c), why);
+}
+
+static int make_queue(struct rabbit_conn *c, int64_t key, const char *type, int64_t until_ns, struct err *e)
+{
+	char name[RABBIT_QUEUE_BYTES];
+	amqp_bytes_t queue = {.bytes = name};
+	amqp_table_entry_t arg = {{12, (void *)(uintptr_t)"x-queue-type"},
+				  {AMQP_FIELD_KIND_UTF8, {.bytes = {strlen(type), (void *)(uintptr_t)type}}}};
+	struct rabbit_event ev;
+	amqp_queue_delete_t del = {0};
+	amqp_queue_declare_t dec = {.durable = 1, .arguments = {1, &arg}};
+
+	rabbit_queue_name(key, name);
+	queue.len = strlen(name);
+	del.queue = dec.queue = queue;
+	rabbit_put(c, AMQP_QUEUE_DELETE_METHOD, &del);
+	rabbit_put(c, AMQP_QUEUE_DECLARE_METHOD, &dec);
+	return must(c, AMQP_QUEUE_DECLARE_OK_METHOD, until_ns, &ev, e);
+}
+
+static struct rabbit_conn *connect_to(const struct access *acc, const struct member *m, int64_t until_ns, struct err *e)
+{
+	char why[OP_ERROR_MAX];
+	struct rabbit_login l;
+	struct rabbit_conn *c;
+
+	rabbit_login_from(&l, acc, m);
+	c = rabbit_open(&l, until_ns, NULL, why, sizeof(why));
+	if (!c)
+		err_set(e, ERR_BROKEN, "no connection to RabbitMQ on %s: %s", m->name, why);
+	return c;
+}
+
+int rabbit_setup(const struct access *acc, int keys, int64_t deadline_ns, struct err *e)
+{
+	int64_t until_ns = clock_mono_ns() + deadline_ns;
+	bool quorum = rabbit_quorum(acc);
+	struct rabbit_conn *c;
+	int r;
+
+	if (all_joined(acc, until_ns, e) || (!quorum && mirror(acc, until_ns, e)))
+		return -1;
+	c = connect_to(acc, &acc->members[0], until_ns, e);
+	r = c ? 0 : -1;
+	for (int k = 0; k < keys && !r; k++)
+		r = make_queue(c, k, quorum ? "quorum" : "classic", until_ns, e);
+	rabbit_drop(c);
+	return r;
+}
+
+/* ---- the final read ---- */
+
+struct left {
+	struct final_read *out;
+	int64_t key;
+	size_t n;
+};
+
+static void keep(struct left *l, const struct rabbit_event *ev)
+{
+	const amqp_basic_deliver_t *d = ev->method;
+
+	if (ev->id != AMQP_BASIC_DELIVER_METHOD)
+		return;
+	*VEC_PUSH(l->out->messages, l->out->nmessages, l->out->messages_alloc) =
+		(struct final_message){rabbit_value(ev->body, ev->len), l->key, OP_NO_VALUE, d->redelivered};
+	l->n++;
+}
+
+/* Takes what is delivered until nothing has been for a while. */
+static int take_all(struct rabbit_conn *c, struct left *l, int64_t until_ns, struct err *e)
+{
+	char why[OP_ERROR_MAX];
+	struct rabbit_event ev;
+	enum rabbit_end end;
+	int64_t now = clock_mono_ns();
+
+	while ((end = rabbit_next(c, now + QUIET_MS * NS_PER_MS, &ev, why, sizeof(why))) == RABBIT_OK) {
+		keep(l, &ev);
+		now = clock_mono_ns();
+		if (now > until_ns)
+			return err_set(e, ERR_BROKEN, "queue %" PRId64 " has no end", l->key);
+	}
+	return end == RABBIT_TIMEOUT ? 0 : err_set(e, ERR_BROKEN, "the final read: %s", why);
+}
+
+/* Nobody else consumes, and the queue itself says that it has nothing more to give:
+ * declare's count alone is 0 as well when the leader does not answer in time. */
+static int is_empty(struct rabbit_conn *c, struct left *l, amqp_bytes_t queue, bool *empty, int64_t until_ns, struct err *e)
+{
+	amqp_queue_declare_t passive = {.queue = queue, .passive = 1};
+	amqp_basic_get_t get = {.queue = queue, .no_ack = 0};
+	const amqp_queue_declare_ok_t *told;
+	char why[OP_ERROR_MAX];
+	struct rabbit_event ev;
+	enum rabbit_end end;
+	size_t before = l->n;
+
+	rabbit_put(c, AMQP_QUEUE_DECLARE_METHOD, &passive);
+	while ((end = rabbit_next(c, until_ns, &ev, why, sizeof(why))) == RABBIT_OK && ev.id != AMQP_QUEUE_DECLARE_OK_METHOD)
+		keep(l, &ev);
+	told = ev.method;
+	*empty = end == RABBIT_OK && told->consumer_count == 1 && !told->message_count;
+	if (end == RABBIT_OK && *empty) {
+		rabbit_put(c, AMQP_BASIC_GET_METHOD, &get);
+		while ((end = rabbit_next(c, until_ns, &ev, why, sizeof(why))) == RABBIT_OK &&
+		       ev.id != AMQP_BASIC_GET_EMPTY_METHOD && ev.id != AMQP_BASIC_GET_OK_METHOD)
+			keep(l, &ev);
+	}
+	if (end == RABBIT_OK && ev.id == AMQP_BASIC_GET_OK_METHOD) {
+		const amqp_basic_get_ok_t *g = ev.method;
+
+		*VEC_PUSH(l->out->messages, l->out->nmessages, l->out->messages_alloc) =
+			(struct final_message){rabbit_value(ev.body, ev.len), l->key, OP_NO_VALUE, g->redelivered};
+		l->n++;
+	}
+	*empty = *empty && l->n == before;
+	return end == RABBIT_OK ? 0 : err_set(e, ERR_BROKEN, "the final read: %s", why);
+}
+
+/* All of one queue, in its order; it stays there, for nothing is acknowledged. */
+static int read_queue(struct rabbit_conn *c, int64_t key, struct final_read *out, int64_t until_ns, struct err *e)
+{
+	char name[RABBIT_QUEUE_BYTES];
+	amqp_basic_qos_t qos = {.prefetch_count = ALL_AT_ONCE};
+	struct left l = {.out = out, .key = key};
+	amqp_basic_consume_t m = {0};
+	struct rabbit_event ev;
+	int twice = 0, r;
+
+	rabbit_queue_name(key, name);
+	m.queue = m.consumer_tag = (amqp_bytes_t){strlen(name), name};
+	rabbit_put(c, AMQP_BASIC_QOS_METHOD, &qos);
+	rabbit_put(c, AMQP_BASIC_CONSUME_METHOD, &m);
+	r = must(c, AMQP_BASIC_CONSUME_OK_METHOD, until_ns, &ev, e);
+	while (!r && twice < 2) {
+		bool empty = false;
+
+		r = take_all(c, &l, until_ns, e);
+		if (!r)
+			r = is_empty(c, &l, m.queue, &empty, until_ns, e);
+		twice = empty ? twice + 1 : 0;
+		if (!r && clock_mono_ns() > until_ns)
+			r = err_set(e, ERR_BROKEN, "others still consume from %s, or its leader does not answer", name);
+	}
+	return r;
+}
+
+int rabbit_final_read(const struct access *acc, int keys, struct final_read *out, int64_t timeout_ns, struct err *e)
+{
+	int64_t until_ns = clock_mono_ns() + timeout_ns;
+	struct sample s;
+	const struct member *m = find_leader(acc, ANSWER_MS * NS_PER_MS, &s);
+	struct rabbit_conn *c;
+	int r;
+
+	final_read_begin(out, keys);
+	if (!m)
+		return err_set(e, ERR_BROKEN, "no member leads the queue " RABBIT_QUEUE "0");
+	c = connect_to(acc, m, until_ns, e);
+	r = c ? 0 : -1;
+	for (int k = 0; k < keys && !r; k++)
+		r = read_queue(c, k, out, until_ns, e);
+	if (!r) {
+		m = find_leader(acc, ANSWER_MS * NS_PER_MS, &s);
+		final_read_answered(out, acc, rabbit_address(c), m ? m->host : NULL, m ? ROLE_PRIMARY : ROLE_UNKNOWN, 0);
+	}
+	out->drained = !r;
+	rabbit_drop(c);
+	return r;
+}
+
+/* ---- settings ---- */
+
+/* As the running broker has them; {name, value, unit, source} for each. */
+static const char settings[] =
+	"(fun() -> "
+	"E = fun(App, K, D) -> case application:get_env(App, K) of {ok, V} -> V; _ -> D end end, "
+	"Disk = case E(rabbit, disk_free_limit, 50000000) of N when is_integer(N) -> N; "
+	"  _ -> try rabbit_disk_monitor:get_disk_free_limit() catch _:_ -> -1 end end, "
+	"Part = case E(rabbit, cluster_partition_handling, ignore) of P when is_atom(P) -> P; P -> element(1, P) end, "
+	"Sync = try {ok, Q} = rabbit_amqqueue:lookup({resource, <<\"/\">>, queue, <<\"" RABBIT_QUEUE "0\">>}), "
+	"  case amqqueue:get_type(Q) of rabbit_quorum_queue -> quorum; rabbit_classic_queue -> classic; O -> O end "
+	"  catch _:_ -> unknown end, "
+	"iolist_to_binary(io_lib:format(\"~s|~s|~s|~b|~b|~b|~b\", [rabbit_misc:version(), Sync, Part, "
+	"E(aten, poll_interval, 5000), net_kernel:get_net_ticktime() * 1000, Disk, "
+	"length([N || N <- [node() | nodes()]])])) end)().";
+
+int rabbit_inforce(const struct access *acc, cJSON *out, struct err *e)
+{
+	static const struct {
+		const char *name, *unit;
+	} told[] = {{"version", "word"}, {"queue_type", "word"}, {"partition_handling", "word"},
+		    {"detector_poll", "ms"}, {"net_ticktime", "ms"}, {"disk_free_limit", "bytes"}, {"nodes", "count"}};
+	struct buf b = {0};
+	char *word, *rest, heartbeat[24];
+	int r = -1;
+
+	for (size_t i = 0; r && i < acc->n; i++) {
+		buf_reset(&b);
+		r = ask(acc, &acc->members[i], settings, clock_mono_ns() + ANSWER_MS * NS_PER_MS, &b, e);
+	}
+	word = r ? NULL : strtok_r(b.s, "|", &rest);
+	for (size_t i = 0; word && i < ARRAY_LEN(told); i++, word = strtok_r(NULL, "|", &rest))
+		setting_add(out, told[i].name, word, told[i].unit, "the broker's own environment");
+	if (!r) {
+		setting_add(out, "confirms", json_str(acc->conf, "confirms", "on"), "bool", "this client");
+		setting_add(out, "mandatory", json_str(acc->conf, "mandatory", "on"), "bool", "this client");
+		snprintf(heartbeat, sizeof(heartbeat), "%lld", (long long)json_i64(acc->conf, "heartbeat", 10));
+		setting_add(out, "heartbeat", heartbeat, "s", "this client");
+		setting_add(out, "on_silence", json_str(acc->conf, "on_silence", "keep"), "word", "this client");
+	}
+	buf_free(&b);
+	return r;
+}

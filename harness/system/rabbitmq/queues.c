@@ -1,0 +1,53 @@
+#include "system/rabbitmq/queues.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+
+void rabbit_queue_name(int64_t key, char out[RABBIT_QUEUE_BYTES])
+{
+	snprintf(out, RABBIT_QUEUE_BYTES, RABBIT_QUEUE "%" PRId64, key);
+}
+
+void rabbit_login_from(struct rabbit_login *l, const struct access *acc, const struct member *m)
+{
+	memset(l, 0, sizeof(*l));
+	mem_copy_str(l->host, sizeof(l->host), m->host);
+	mem_copy_str(l->user, sizeof(l->user), json_str(acc->conf, "user", "guest"));
+	mem_copy_str(l->password, sizeof(l->password), json_str(acc->conf, "password", "guest"));
+	mem_copy_str(l->vhost, sizeof(l->vhost), "/");
+	l->port = (int)json_i64(acc->conf, "port", 5672);
+	l->heartbeat_s = (int)json_i64(acc->conf, "heartbeat", 10);
+}
+
+void erl_login_from(struct erl_login *l, const struct access *acc, const struct member *m)
+{
+	mem_copy_str(l->host, sizeof(l->host), m->host);
+	mem_copy_str(l->cookie, sizeof(l->cookie), json_str(acc->conf, "cookie", ""));
+	l->port = (int)json_i64(acc->conf, "distribution_port", 25672);
+}
+
+bool rabbit_is_on(const struct access *acc, const char *key, bool dflt)
+{
+	return strcmp(json_str(acc->conf, key, dflt ? "on" : "off"), "on") == 0;
+}
+
+bool rabbit_quorum(const struct access *acc)
+{
+	return strcmp(json_str(acc->conf, "queue_type", "quorum"), "quorum") == 0;
+}
+
+int64_t rabbit_value(const char *body, size_t len)
+{
+	char *end;
+	long long v;
+
+	if (!len)
+		return OP_NO_VALUE;
+	v = strtoll(body, &end, 10); /* a NUL stands behind it */
+	return end == body ? OP_NO_VALUE : v;
+}

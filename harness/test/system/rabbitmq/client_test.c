@@ -1,0 +1,407 @@
+/* RabbitMQ's clients against a broker of the test's own: what each answer leaves open. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "system/client_kit.h"
+#include "system/rabbitmq/queues.h"
+#include "test/lib/rabbit_server.h"
+
+extern const struct client_ops client_rabbitmq;
+
+#define PLENTY_NS (20 * NS_PER_S)
+
+static struct rabbit_server server;
+
+struct room {
+	struct member m;
+	struct access acc;
+	struct client *c;
+};
+
+static int begin_all(void **state)
+{
+	(void)state;
+	return rabbit_server_missing() ? 0 : rabbit_server_new(&server);
+}
+
+static int end_all(void **state)
+{
+	(void)state;
+	rabbit_server_free(&server);
+	return 0;
+}
+
+static void enter(struct room *r, const char *more)
+{
+	struct err e = {0};
+
+	if (rabbit_server_missing())
+		skip();
+	rabbit_server_access(&server, more, &r->m, &r->acc);
+	if (rabbit_setup(&r->acc, 2, PLENTY_NS, &e))
+		fail_msg("%s", e.msg);
+	r->c = client_rabbitmq.client_new(&r->acc, 3);
+}
+
+static void leave(struct room *r)
+{
+	client_rabbitmq.client_free(r->c);
+	cJSON_Delete(r->acc.conf);
+}
+
+static struct op call(struct room *r, enum op_f f, int64_t key, int64_t value, int64_t within_ns)
+{
+	struct op op = {.f = f, .key = key, .value = value};
+
+	call_make(&client_rabbitmq, r->c, &op, within_ns);
+	return op;
+}
+
+static void send_ok(struct room *r, int64_t value)
+{
+	struct op op = call(r, OP_SEND, 0, value, PLENTY_NS);
+
+	if (op.outcome != OP_OK)
+		fail_msg("%s", op.error);
+}
+
+static void sent_and_received(void **state)
+{
+	struct room r;
+	struct op op;
+
+	(void)state;
+	enter(&r, "{}");
+	op = call(&r, OP_SEND, 0, 41, PLENTY_NS);
+	assert_int_equal(op.outcome, OP_OK);
+	assert_true(op.sent && op.connect_ns > 0);
+	assert_int_equal(op.tag, 1);
+	assert_non_null(strstr(op.via, "127.0.0.1:"));
+	send_ok(&r, 42);
+	for (int64_t v = 41; v <= 42; v++) {
+		op = call(&r, OP_RECEIVE, 0, OP_NO_VALUE, PLENTY_NS);
+		assert_int_equal(op.outcome, OP_OK);
+		assert_int_equal(op.value, v);
+		assert_false(op.redelivered);
+		assert_int_equal(op.acked, OP_ACK_SENT);
+	}
+	/* Nothing more: the queue says so, well before the deadline. */
+	op = call(&r, OP_RECEIVE, 0, OP_NO_VALUE, NS_PER_S);
+	assert_int_equal(op.outcome, OP_OK);
+	assert_int_equal(op.value, OP_NO_VALUE);
+	assert_true(op.t_return - op.t_invoke < NS_PER_S);
+	leave(&r);
+}
+
+/* A message in the hand of a consumer that goes away comes again, and is marked. */
+static void comes_again(void **state)
+{
+	struct room r;
+	struct op op;
+
+	(void)state;
+	enter(&r, "{}");
+	send_ok(&r, 1);
+	send_ok(&r, 2);
+	/* The first is acknowledged, the second already delivered. */
+	assert_int_equal(call(&r, OP_RECEIVE, 0, OP_NO_VALUE, PLENTY_NS).value, 1);
+	op = call(&r, OP_RECEIVE, 1, OP_NO_VALUE, NS_PER_S);
+	assert_int_equal(op.outcome, OP_OK);
+	client_rabbitmq.client_free(r.c);
+	r.c = client_rabbitmq.client_new(&r.acc, 4);
+	op = call(&r, OP_RECEIVE, 0, OP_NO_VALUE, PLENTY_NS);
+	assert_int_equal(op.value, 2);
+	assert_true(op.redelivered);
+	leave(&r);
+}
+
+static void delete_queue(const char *name)
+{
+	char *expr = mem_fmt("{ok, Q} = rabbit_amqqueue:lookup({resource, <<\"/\">>, queue, <<\"%s\">>}), "
+			     "{ok, _} = rabbit_amqqueue:delete(Q, false, false, <<\"test\">>), <<\"gone\">>.", name);
+	char *said = rabbit_server_eval(&server, expr);
+
+	assert_non_null(said);
+	free(said);
+	free(expr);
+}
+
+/* To a queue that is not there: told with mandatory, and lied about without. */
+static void no_route(void **state)
+{
+	struct room r;
+	struct op op;
+
+	(void)state;
+	enter(&r, "{}");
+	delete_queue("ordeal.0");
+	op = call(&r, OP_SEND, 0, 7, PLENTY_NS);
+	assert_int_equal(op.outcome, OP_FAIL);
+	assert_non_null(strstr(op.error, "returned"));
+	/* The channel is none the worse for it. */
+	assert_int_equal(call(&r, OP_SEND, 1, 8, PLENTY_NS).outcome, OP_OK);
+	leave(&r);
+	enter(&r, "{\"mandatory\": \"off\"}");
+	delete_queue("ordeal.0");
+	assert_int_equal(call(&r, OP_SEND, 0, 7, PLENTY_NS).outcome, OP_OK);
+	leave(&r);
+}
+
+/* An alarm: the first publish goes out and is not answered, what follows is not sent, both
+ * say why; once it is over, the same connection goes on. */
+static void blocked(void **state)
+{
+	static const char set[] = "rabbit_alarm:set_alarm({{resource_limit, disk, node()}, []}), <<\"ok\">>.";
+	static const char clear[] = "rabbit_alarm:clear_alarm({resource_limit, disk, node()}), <<\"ok\">>.";
+	int64_t end_ns = clock_mono_ns() + PLENTY_NS;
+	struct room r;
+	struct op op;
+	char *said;
+
+	(void)state;
+	enter(&r, "{}");
+	send_ok(&r, 1);
+	said = rabbit_server_eval(&server, set);
+	assert_non_null(said);
+	free(said);
+	/* The broker tells its connections of an alarm a moment after it is set. */
+	do {
+		op = call(&r, OP_SEND, 0, 2, NS_PER_S);
+	} while (op.outcome == OP_OK && clock_mono_ns() < end_ns);
+	assert_int_equal(op.outcome, op.sent ? OP_INFO : OP_FAIL);
+	assert_int_equal(op_error_class(&op), OP_ERR_BLOCKED);
+	op = call(&r, OP_SEND, 0, 3, NS_PER_S / 2);
+	assert_int_equal(op.outcome, OP_FAIL);
+	assert_false(op.sent);
+	assert_string_equal(op.error, "blocked: low on disk");
+	said = rabbit_server_eval(&server, clear);
+	assert_non_null(said);
+	free(said);
+	op = call(&r, OP_SEND, 0, 4, PLENTY_NS);
+	assert_int_equal(op.outcome, OP_OK);
+	assert_int_equal(op.connect_ns, 0);
+	leave(&r);
+}
+
+/* A server that falls silent: the deadline holds, and nobody knows. The channel is kept, its
+ * late confirm taken, or not, as the client likes. */
+static void silent(void **state)
+{
+	static const char *const how[] = {"{\"heartbeat\": 0}", "{\"heartbeat\": 0, \"on_silence\": \"reconnect\"}"};
+	struct room r;
+	struct op op;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(how); i++) {
+		enter(&r, how[i]);
+		send_ok(&r, 1);
+		rabbit_server_signal(&server, SIGSTOP);
+		op = call(&r, OP_SEND, 0, 2, 300 * NS_PER_MS);
+		rabbit_server_signal(&server, SIGCONT);
+		assert_int_equal(op.outcome, OP_INFO);
+		assert_true(op.sent);
+		assert_int_equal(op_error_class(&op), OP_ERR_TIMEOUT);
+		assert_true(op.t_return - op.t_invoke <= 300 * NS_PER_MS + 200 * NS_PER_MS);
+		op = call(&r, OP_SEND, 0, 3, PLENTY_NS);
+		assert_int_equal(op.outcome, OP_OK);
+		assert_int_equal(op.connect_ns == 0, i == 0);
+		leave(&r);
+	}
+}
+
+/* Two heartbeats without a byte, and it is taken for dead before anything is sent. */
+static void heartbeats(void **state)
+{
+	struct room r;
+	struct op op;
+
+	(void)state;
+	enter(&r, "{\"heartbeat\": 1}");
+	send_ok(&r, 1);
+	rabbit_server_signal(&server, SIGSTOP);
+	clock_sleep_until(clock_mono_ns() + 2200 * NS_PER_MS);
+	op = call(&r, OP_SEND, 0, 2, 300 * NS_PER_MS);
+	rabbit_server_signal(&server, SIGCONT);
+	assert_int_equal(op.outcome, OP_FAIL);
+	assert_false(op.sent);
+	leave(&r);
+}
+
+/* Each of these values once; those that were never delivered before in their order. */
+static void holds(const struct final_read *f, int64_t from, int64_t to)
+{
+	int64_t last = 0, sum = 0;
+
+	assert_int_equal(f->nmessages, to - from + 1);
+	for (size_t i = 0; i < f->nmessages; i++) {
+		const struct final_message *m = &f->messages[i];
+
+		assert_true(m->value >= from && m->value <= to && (m->redelivered || m->value > last));
+		last = m->redelivered ? last : m->value;
+		sum += m->value;
+	}
+	assert_int_equal(sum, (from + to) * (to - from + 1) / 2);
+}
+
+/* What is left is all that was sent and not acknowledged, whoever holds it. */
+static void drained(void **state)
+{
+	struct final_read out;
+	struct err e = {0};
+	struct room r;
+
+	(void)state;
+	enter(&r, "{}");
+	for (int64_t v = 1; v <= 20; v++)
+		send_ok(&r, v);
+	assert_int_equal(call(&r, OP_RECEIVE, 0, OP_NO_VALUE, PLENTY_NS).value, 1);
+	/* It holds the second in its hand: nothing is complete before that is back. */
+	assert_int_equal(rabbit_final_read(&r.acc, 2, &out, 3 * NS_PER_S, &e), -1);
+	final_read_free(&out);
+	client_rabbitmq.client_free(r.c);
+	if (rabbit_final_read(&r.acc, 2, &out, PLENTY_NS, &e))
+		fail_msg("%s", e.msg);
+	assert_true(out.drained);
+	holds(&out, 2, 20);
+	assert_int_equal(out.nanswers, 1);
+	assert_int_equal(out.answers[0].role, ROLE_PRIMARY);
+	final_read_free(&out);
+	/* It takes nothing away. */
+	assert_int_equal(rabbit_final_read(&r.acc, 2, &out, PLENTY_NS, &e), 0);
+	holds(&out, 2, 20);
+	final_read_free(&out);
+	r.c = client_rabbitmq.client_new(&r.acc, 5);
+	leave(&r);
+}
+
+static const char *told(const cJSON *settings, const char *name)
+{
+	const cJSON *it;
+
+	cJSON_ArrayForEach(it, settings)
+		if (!strcmp(json_str(it, "name", ""), name))
+			return json_str(it, "value", "");
+	return "";
+}
+
+/* What a member says of itself, and the settings in force. */
+static void probed(void **state)
+{
+	cJSON *settings = cJSON_CreateArray();
+	struct err e = {0};
+	struct sample s;
+	struct probe *p;
+	struct room r;
+	int64_t before;
+
+	(void)state;
+	enter(&r, "{}");
+	send_ok(&r, 1);
+	p = client_rabbitmq.probe_new(&r.acc, &r.m);
+	sample_begin(&s, &r.m);
+	client_rabbitmq.probe(p, &s, PLENTY_NS);
+	if (!s.ok)
+		fail_msg("%s", s.error);
+	assert_int_equal(s.role, ROLE_PRIMARY);
+	assert_true(s.writable && s.timeline > 0);
+	before = s.position;
+	cJSON_Delete(s.extra);
+	send_ok(&r, 2);
+	sample_begin(&s, &r.m);
+	client_rabbitmq.probe(p, &s, PLENTY_NS);
+	assert_true(s.position > before);
+	assert_string_equal(json_str(s.extra, "boot", ""), "ready");
+	cJSON_Delete(s.extra);
+	/* One that is frozen costs its time and no more. */
+	rabbit_server_signal(&server, SIGSTOP);
+	sample_begin(&s, &r.m);
+	client_rabbitmq.probe(p, &s, 200 * NS_PER_MS);
+	rabbit_server_signal(&server, SIGCONT);
+	assert_false(s.ok || s.closed);
+	assert_true(s.took_ns < 600 * NS_PER_MS);
+	cJSON_Delete(s.extra);
+	client_rabbitmq.probe_free(p);
+	assert_int_equal(client_rabbitmq.inforce(&r.acc, settings, &e), 0);
+	assert_string_equal(told(settings, "queue_type"), "quorum");
+	assert_string_equal(told(settings, "partition_handling"), "ignore");
+	assert_string_equal(told(settings, "detector_poll"), "5000");
+	assert_string_equal(told(settings, "net_ticktime"), "60000");
+	assert_string_equal(told(settings, "confirms"), "on");
+	cJSON_Delete(settings);
+	leave(&r);
+}
+
+static void classic(void **state)
+{
+	struct sample s;
+	struct probe *p;
+	struct room r;
+
+	(void)state;
+	enter(&r, "{\"queue_type\": \"classic\"}");
+	send_ok(&r, 5);
+	assert_int_equal(call(&r, OP_RECEIVE, 0, OP_NO_VALUE, PLENTY_NS).value, 5);
+	p = client_rabbitmq.probe_new(&r.acc, &r.m);
+	sample_begin(&s, &r.m);
+	client_rabbitmq.probe(p, &s, PLENTY_NS);
+	assert_true(s.writable);
+	assert_string_equal(json_str(cJSON_GetArrayItem(json_get(s.extra, "queues"), 0), "type", ""), "classic");
+	cJSON_Delete(s.extra);
+	client_rabbitmq.probe_free(p);
+	leave(&r);
+}
+
+/* Killed in the middle: what was confirmed is there again. */
+static void killed(void **state)
+{
+	struct final_read out;
+	struct err e = {0};
+	struct room r;
+	int64_t end_ns;
+	struct op op;
+
+	(void)state;
+	enter(&r, "{}");
+	for (int64_t v = 1; v <= 5; v++)
+		send_ok(&r, v);
+	rabbit_server_kill(&server);
+	op = call(&r, OP_SEND, 0, 6, NS_PER_S);
+	assert_int_equal(op.outcome, OP_FAIL);
+	assert_int_equal(rabbit_server_start(&server), 0);
+	end_ns = clock_mono_ns() + PLENTY_NS;
+	/* Refused as long as the queue has no leader again. */
+	do {
+		op = call(&r, OP_SEND, 0, 7, PLENTY_NS);
+	} while (op.outcome == OP_FAIL && clock_mono_ns() < end_ns);
+	assert_int_equal(op.outcome, OP_OK);
+	client_rabbitmq.client_free(r.c);
+	if (rabbit_final_read(&r.acc, 1, &out, PLENTY_NS, &e))
+		fail_msg("%s", e.msg);
+	assert_int_equal(out.nmessages, 6);
+	final_read_free(&out);
+	r.c = client_rabbitmq.client_new(&r.acc, 5);
+	leave(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sent_and_received), cmocka_unit_test(comes_again), cmocka_unit_test(no_route),
+		cmocka_unit_test(blocked),           cmocka_unit_test(silent),      cmocka_unit_test(heartbeats),
+		cmocka_unit_test(drained),           cmocka_unit_test(probed),      cmocka_unit_test(classic),
+		cmocka_unit_test(killed),
+	};
+
+	return cmocka_run_group_tests(tests, begin_all, end_all);
+}
