@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -15,7 +16,10 @@ int file_read(const char *path, struct buf *b, struct err *e);
  * there. */
 int file_write_atomic(const char *path, const void *data, size_t len, struct err *e);
 
-/* The same for what only its owner may read: it is never open to others. */
+/* The same with what `tell` writes. */
+int file_write_told(const char *path, void (*tell)(FILE *f, void *arg), void *arg, struct err *e);
+
+/* The same as file_write_atomic() for what only its owner may read: it is never open to others. */
 int file_write_private(const char *path, const void *data, size_t len, struct err *e);
 
 /* A folder that only its owner may enter, made or closed to others; an error

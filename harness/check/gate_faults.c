@@ -28,14 +28,12 @@ static const struct fault_record *recorded(const struct evidence *ev, const char
 	return NULL;
 }
 
-static bool undone(const cJSON *steps, const cJSON *step, const struct fault_record *f)
+static bool undone(const struct evidence *ev, const struct step_seen *step, const struct fault_record *f)
 {
-	const char *id = json_str(step, "id", "");
-	bool asked = json_i64(step, "for_ns", 0) > 0;
-	const cJSON *s;
+	bool asked = step->for_ns > 0;
 
-	cJSON_ArrayForEach(s, steps)
-		asked = asked || (!strcmp(json_str(s, "step", ""), "heal") && !strcmp(json_str(s, "id", ""), id));
+	for (size_t i = 0; i < ev->nsteps; i++)
+		asked = asked || (!strcmp(ev->steps[i].step, "heal") && !strcmp(ev->steps[i].id, step->id));
 	return !asked || !f->does.lasts || f->healed_ns;
 }
 
@@ -61,11 +59,9 @@ static bool spared(const struct evidence *ev, const struct fault_record *f, cons
 /* A member that the fault did not hit, though it was there; NULL: there is none. */
 static const char *spared_member(const struct evidence *ev, const struct fault_record *f)
 {
-	const cJSON *members = json_get(ev->event, "members"), *m;
-
-	cJSON_ArrayForEach(m, members)
-		if (spared(ev, f, json_str(m, "name", "")))
-			return json_str(m, "name", "");
+	for (size_t i = 0; i < ev->nlisted; i++)
+		if (spared(ev, f, ev->listed[i]))
+			return ev->listed[i];
 	for (size_t i = 0; i < ev->nmembers; i++)
 		if (spared(ev, f, ev->members[i]))
 			return ev->members[i];
@@ -148,10 +144,10 @@ static bool asks_role(const char *target)
 	return !strcmp(target, "primary") || !strcmp(target, "replica");
 }
 
-static bool hit_whom_it_names(const struct evidence *ev, const cJSON *step, const struct fault_record *f,
+static bool hit_whom_it_names(const struct evidence *ev, const char *target, const struct fault_record *f,
 			      char *why, size_t size)
 {
-	const char *target = json_str(step, "target", ""), *node = target_node_name(target), *missed = NULL;
+	const char *node = target_node_name(target), *missed = NULL;
 	bool by_role = asks_role(target);
 
 	if (!*target)
@@ -176,13 +172,12 @@ static bool hit_whom_it_names(const struct evidence *ev, const cJSON *step, cons
 
 bool faults_were(const struct evidence *ev, char *why, size_t size)
 {
-	const cJSON *steps = json_get(ev->event, "steps"), *step;
-
-	cJSON_ArrayForEach(step, steps) {
-		const char *id = json_str(step, "id", json_str(step, "fault", ""));
+	for (size_t i = 0; i < ev->nsteps; i++) {
+		const struct step_seen *step = &ev->steps[i];
+		const char *id = step->id;
 		const struct fault_record *f;
 
-		if (strcmp(json_str(step, "step", ""), "fault"))
+		if (strcmp(step->step, "fault"))
 			continue;
 		f = recorded(ev, id);
 		if (!f || !f->injected_ns)
@@ -190,9 +185,9 @@ bool faults_were(const struct evidence *ev, char *why, size_t size)
 				 "put to the test", id);
 		else if (!f->bites)
 			snprintf(why, size, "fault %.60s was not seen to take effect at every target", id);
-		else if (!undone(steps, step, f))
+		else if (!undone(ev, step, f))
 			snprintf(why, size, "fault %.60s was never seen undone, though the steps say so", id);
-		else if (hit_whom_it_names(ev, step, f, why, size))
+		else if (hit_whom_it_names(ev, step->target, f, why, size))
 			continue;
 		return false;
 	}
@@ -201,11 +196,9 @@ bool faults_were(const struct evidence *ev, char *why, size_t size)
 
 bool faults_odd(const struct evidence *ev, char *why, size_t size)
 {
-	const cJSON *steps = json_get(ev->event, "steps"), *step;
-
-	cJSON_ArrayForEach(step, steps) {
-		const char *target = json_str(step, "target", "");
-		const struct fault_record *f = recorded(ev, json_str(step, "id", json_str(step, "fault", "")));
+	for (size_t i = 0; i < ev->nsteps; i++) {
+		const char *target = ev->steps[i].target;
+		const struct fault_record *f = recorded(ev, ev->steps[i].id);
 
 		if (f && asks_role(target) && role_differs(ev, f, target, why, size))
 			return true;

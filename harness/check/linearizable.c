@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "check/check.h"
-#include "check/register.h"
+#include "check/register/register.h"
 #include "measure/parts.h"
 
 /* Do the registers behave as if every operation took place at one instant

@@ -24,23 +24,9 @@ static const char usage[] =
 "  --scenario NAME   only this scenario: fewer figures, so that fewer repetitions do.\n"
 "                    Choose it before you look: to try one after the other is to compare all\n";
 
-static int write_page(struct comparison *c, const char *path, struct err *e)
+static void tell_html(FILE *f, void *arg)
 {
-	char *text = NULL;
-	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
-	int r;
-
-	if (!f)
-		return err_set(e, ERR_BROKEN, "no memory for %s", path);
-	comparison_html(c, f);
-	if (fclose(f)) {
-		free(text);
-		return err_set(e, ERR_BROKEN, "no memory for %s", path);
-	}
-	r = file_write_atomic(path, text, len, e);
-	free(text);
-	return r;
+	comparison_html(arg, f);
 }
 
 /* The id comes from a file: it names no other folder. */
@@ -91,7 +77,7 @@ int cmd_compare(int argc, char **argv)
 	if (!path[0])
 		name_page(path, argv[optind + 1], json_str(c.a.run.run, "run_id", "A"));
 	comparison_text(&c, stdout);
-	if (write_page(&c, path, &e))
+	if (file_write_told(path, tell_html, &c, &e))
 		r = cmd_fail(&e);
 	else
 		log_info("page: %s", path);

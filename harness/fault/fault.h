@@ -19,8 +19,9 @@
  *
  * plan (JSON, recorded as an event and sent to the agent):
  *   {id, fault, namespace, params{...}, targets[{member, uid, node, ip, role}],
- *    peers[{node, cidr}], ttl_ms}
+ *    peers[{node, cidr}], ttl_ms, server}
  * params are the step's own keys (how, port, percent, ...), defaults filled in.
+ * server is what the system calls its servers' process (access.yaml: process); "".
  */
 
 enum fault_place {

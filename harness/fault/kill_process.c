@@ -1,8 +1,8 @@
 /* kill-process: SIGKILL to one process; the pod stays.
  *
  * which: server  the server itself: the parent-most process with the name
- *                that `process` gives, or with one of the names below (for
- *                PostgreSQL the postmaster, not Patroni above it)
+ *                that `process` gives, or that the system tells of its servers
+ *                (for PostgreSQL the postmaster, not Patroni above it)
  *        pid1    PID 1 of the server's container
  */
 #include <errno.h>
@@ -20,7 +20,6 @@
 
 static const char *const PARAMS[] = {"which", "process", NULL};
 static const char *const WHICH[] = {"server", "pid1", NULL};
-static const char *const SERVERS[] = {"postgres", "mysqld", "redis-server", "beam.smp", "java", NULL};
 
 static int check(const struct ynode *step, cJSON *params, struct err *e)
 {
@@ -56,26 +55,16 @@ static bool supported(struct node *n, const cJSON *plan, char *why, size_t size)
 	return false;
 }
 
-static bool is_server(const struct proc_stat *s, const char *name)
-{
-	if (name)
-		return !strcmp(s->comm, name);
-	for (size_t i = 0; SERVERS[i]; i++)
-		if (!strcmp(s->comm, SERVERS[i]))
-			return true;
-	return false;
-}
-
 /* Of the processes that fit, the oldest whose parent does not fit. */
 static bool find_server(const struct pid_list *pids, const char *name, struct proc_stat *out)
 {
 	struct proc_stat s, parent;
 	bool found = false;
 
-	for (size_t i = 0; i < pids->n; i++) {
-		if (procs_stat(pids->v[i].pid, &s) || s.state == 'Z' || !is_server(&s, name))
+	for (size_t i = 0; i < pids->n && *name; i++) {
+		if (procs_stat(pids->v[i].pid, &s) || s.state == 'Z' || strcmp(s.comm, name))
 			continue;
-		if (procs_stat(s.ppid, &parent) == 0 && is_server(&parent, name))
+		if (procs_stat(s.ppid, &parent) == 0 && !strcmp(parent.comm, name))
 			continue;
 		if (!found || s.start_ticks < out->start_ticks)
 			*out = s;
@@ -116,14 +105,15 @@ static int choose(struct node *n, const struct journal_entry *j, const cJSON *ta
 		  struct err *e)
 {
 	const char *name = plan_param(j->plan, "process", NULL), *uid = json_str(target, "uid", "");
+	const char *server = json_str(j->plan, "server", ""); /* a pod beside the members may have none */
 	bool want_first = !strcmp(plan_param(j->plan, "which", "server"), "pid1"), found;
 	struct pid_list pids = {0};
 	struct proc_stat s;
 
 	if (n->ops->pids(n, uid, false, &pids, e))
 		return -1;
-	found = find_server(&pids, name, &s);
-	/* A server that we know no name of is its container's first process. */
+	found = find_server(&pids, name ? name : server, &s);
+	/* A server whose name nobody tells is its container's first process. */
 	if (want_first || (!found && !name))
 		found = find_first(&pids, found ? s.pid : 0, &s);
 	pid_list_free(&pids);

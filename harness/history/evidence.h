@@ -83,6 +83,14 @@ struct load_told { /* what a load agent says that it did, when it was stopped */
 	int64_t ops; /* lines that the history must have of it */
 };
 
+struct step_seen { /* a step of the script, as the scenario tells it */
+	const char *step; /* "steady", "fault", "heal", "await", "run" */
+	const char *id;   /* of what it does or speaks of; a fault's name where it has no other */
+	const char *fault, *target, *await, *run;
+	int64_t steady_ns, for_ns, within_ns; /* 0: not told */
+	const cJSON *params; /* all words of a fault's step, as written; NULL: not told */
+};
+
 struct setting_seen {
 	const char *name;
 	const char *value; /* a number or true and false as text; NULL: the system told none */
@@ -177,6 +185,10 @@ struct evidence {
 	struct load_spec load; /* that was asked for; what it does not tell is 0 */
 	const char *mix;       /* of the load, as it was told (JSON); "": it was not */
 	bool has_load;
+	struct step_seen *steps;
+	size_t nsteps;
+	const char **listed; /* the members that the scenario tells it has */
+	size_t nlisted;
 	struct settings_seen *settings; /* that the scenario asked for, defaults too; NULL: not told */
 	struct settings_seen *inforce; /* as the running system told them last; NULL: it was not asked */
 	struct final_seen *final; /* the last one; NULL: none was made */
@@ -302,6 +314,9 @@ int64_t evidence_phase(const struct evidence *ev, const char *phase);
 
 /* Is a ready address of the Endpoints this one? */
 bool endpoints_hold(const struct endpoints_seen *e, const char *ip);
+/* Did the i-th of the endpoints gain this address, against what the same object held
+ * before? False: `ip` is "", or it is the first that was seen of the object. */
+bool evidence_gained(const struct evidence *ev, size_t i, const char *ip);
 const char *endpoints_annotation(const struct endpoints_seen *e, const char *name);
 
 /* The Job of the run step with this id; NULL: it was never begun. */

@@ -159,6 +159,18 @@ bool endpoints_hold(const struct endpoints_seen *e, const char *ip)
 	return false;
 }
 
+bool evidence_gained(const struct evidence *ev, size_t i, const char *ip)
+{
+	const struct endpoints_seen *all = ev->endpoints, *e = &all[i];
+
+	if (!*ip || !endpoints_hold(e, ip))
+		return false;
+	while (i--)
+		if (!strcmp(all[i].name, e->name))
+			return !endpoints_hold(&all[i], ip);
+	return false;
+}
+
 const char *endpoints_annotation(const struct endpoints_seen *e, const char *name)
 {
 	return json_str(e->annotations, name, "");

@@ -53,6 +53,28 @@ static void read_inforce(struct evidence *ev, const cJSON *e)
 	ev->inforce = settings_of(ev, e);
 }
 
+static void read_steps(struct evidence *ev, const cJSON *steps)
+{
+	const cJSON *s;
+
+	ev->steps = room(ev, steps, sizeof(*ev->steps));
+	cJSON_ArrayForEach(s, steps)
+		ev->steps[ev->nsteps++] = (struct step_seen){
+			.step = text(s, "step"), .id = json_str(s, "id", text(s, "fault")), .fault = text(s, "fault"),
+			.target = text(s, "target"), .await = text(s, "await"), .run = text(s, "run"),
+			.steady_ns = json_i64(s, "duration_ns", 0), .for_ns = json_i64(s, "for_ns", 0),
+			.within_ns = json_i64(s, "within_ns", 0), .params = json_get(s, "params")};
+}
+
+static void read_listed(struct evidence *ev, const cJSON *members)
+{
+	const cJSON *m;
+
+	ev->listed = room(ev, members, sizeof(*ev->listed));
+	cJSON_ArrayForEach(m, members)
+		ev->listed[ev->nlisted++] = text(m, "name");
+}
+
 static void read_scenario(struct evidence *ev, const cJSON *e)
 {
 	const cJSON *load = json_get(e, "load"), *mix = json_get(load, "mix");
@@ -61,6 +83,8 @@ static void read_scenario(struct evidence *ev, const cJSON *e)
 		return;
 	ev->event = e;
 	ev->settings = settings_of(ev, e);
+	read_steps(ev, json_get(e, "steps"));
+	read_listed(ev, json_get(e, "members"));
 	ev->has_load = load != NULL;
 	load_spec_told(load, &ev->load);
 	if (mix)

@@ -54,7 +54,7 @@ const char *figure_value(struct arena *a, enum figure_kind k, double v, bool at_
 /* "31.2 s (95 %: 28.1 s to 35.0 s; n = 6)", "31.2 s (n = 3, too few for an interval)". */
 const char *figure_words(struct arena *a, enum figure_kind k, const struct figure *f);
 
-/* "kill-pod, crash, on a primary" */
+/* The fault, its way, its target's role: "NAME, crash, on a primary" */
 const char *repeated_fault_words(struct arena *a, const struct repeated_fault *f);
 
 /* Who it is among its repetitions: "name", "name (2 of 6)". */

@@ -35,35 +35,30 @@ static void run_reporter(const struct reporter_ops *ops, FILE *f, const struct r
 	ops->end(r, run);
 }
 
-static int write_file(const struct reporter_ops *ops, const struct run_report *run,
-		      struct err *e)
-{
-	char path[PATH_MAX], *text = NULL;
-	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
-	int r;
+struct telling {
+	const struct reporter_ops *ops;
+	const struct run_report *run;
+};
 
-	if (!f)
-		return err_set(e, ERR_BROKEN, "no memory for %s", ops->file);
-	run_reporter(ops, f, run);
-	if (fclose(f)) {
-		free(text);
-		return err_set(e, ERR_BROKEN, "no memory for %s", ops->file);
-	}
-	snprintf(path, sizeof(path), "%s/%s", run->dir, ops->file);
-	r = file_write_atomic(path, text, len, e);
-	free(text);
-	return r;
+static void tell(FILE *f, void *arg)
+{
+	const struct telling *t = arg;
+
+	run_reporter(t->ops, f, t->run);
 }
 
 int report_files(const struct run_report *run, struct err *e)
 {
 	struct run_report stored = *run;
+	char path[PATH_MAX];
 
 	/* As it was printed then, whoever asks now. */
 	stored.tap_version = (int)json_i64(run->run, "tap", 14);
 	for (size_t i = 0; all[i]; i++) {
-		if (write_file(all[i], &stored, e))
+		struct telling t = {all[i], &stored};
+
+		snprintf(path, sizeof(path), "%s/%s", run->dir, all[i]->file);
+		if (file_write_told(path, tell, &t, e))
 			return -1;
 	}
 	return 0;

@@ -24,7 +24,7 @@ size_t outage_parts(const struct outage *o, struct outage_part out[OUTAGE_PARTS_
 
 /* "the primary was killed", "the primary's disk was filled". */
 const char *story_fault(struct arena *a, const struct fault_seen *f);
-/* The fault in few words, for tables: "kill-pod, crash". */
+/* The fault in few words, for tables: its name and its way. */
 const char *story_fault_kind(struct arena *a, const struct fault_seen *f);
 /* "postgres-0, a primary, on worker2" */
 const char *story_target(struct arena *a, const struct fault_seen *f);

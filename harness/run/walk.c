@@ -183,6 +183,8 @@ static int inject(struct walk *w, const struct step *s, struct err *e)
 	inj = &w->inj[w->ninj++];
 	if (injection_plan(w->st, s, ((struct engine_base *)w->st->en)->namespace, &w->rng, inj, e))
 		return -1;
+	/* What the system calls the process of its servers, for faults of that alone. */
+	json_set_str(inj->plan, "server", json_str(w->p->access, "process", ""));
 	w->broke = false;
 	if (injection_start(w->st, inj, &tend, &bites, e))
 		return -1;

@@ -12,42 +12,8 @@
 #include "scenario/metrics.h"
 #include "yaml/yaml.h"
 
-/* A scenario file (doc/SCENARIOS.md is its manual):
- *
- *   name: postgres-kill-primary
- *   title: The primary is killed without warning
- *   compare: kinds of kill  # optional: scenarios of one word stand side by side
- *   system: postgres
- *   variant: corrected
- *   settings: {synchronous_mode: on}
- *   load: {rate: 200, clients: 64, deadline: 1s, keys: 8, mix: {insert: 70, read: 15, cas: 15}}
- *                           # payload: 4096 makes each insert carry that many bytes
- *   steps:
- *     - steady: 15s
- *     - fault: kill-pod
- *       how: crash
- *       target: primary
- *       as: kill              # optional id, default: the fault's name
- *       for: 30s              # optional: healed after this long
- *     - await: writes         # or another word of AWAIT_LIST
- *       within: 90s
- *     - heal: kill
- *     - run: cronjob/backup   # a Job from that CronJob's template
- *       as: backup            # optional id, default: the CronJob's name
- *       within: 120s          # optional: waits for its end, so long at most
- *     - steady: 10s
- *   expect:
- *     - stands: true
- *     - outage: {within: predicted}
- *     - outage: {at_most: 45s, fault: kill}
- *     - lost: {at_most: 0}
- *     - lost: {accepted: "replication is asynchronous", setting: {synchronous_mode: off}}
- *     - recovery: {at_most: 120s}
- *     - dual_primary: {at_most: 0s}
- *     - demoted: {at_most: 30s}
- *     - check: linearizable
- *     - job: {run: backup, succeeded: true}
- */
+/* A scenario file, as it was read. doc/SCENARIOS.md is the manual of the format, with an
+ * example of every key. */
 
 /* X(ENUM, word) */
 #define STEP_LIST(X) \

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "system/prediction.h"
 
 const struct sample *handover_after(const struct evidence *ev, int64_t first_ack_ns,
 				    int64_t (*rank)(const void *arg, const struct sample *s),
@@ -52,4 +53,22 @@ const struct sample *handover_lead(const struct evidence *ev, const char *member
 			last_not = s->t_ns;
 	}
 	return new || last_not > from_ns ? handover_first_lead(ev, member, last_not, to_ns) : NULL;
+}
+
+bool handover_restarted(const struct evidence *ev, const char *who, int64_t from_ns, int64_t to_ns,
+			int64_t *at, char *how)
+{
+	bool recreated;
+	const struct pod_seen *p = evidence_pod_restarted(ev, who, from_ns, to_ns, &recreated);
+
+	if (p)
+		milestone_tell(at, how, p->t_ns,
+			       recreated ? "a new pod %s appeared" : "the kubelet restarted %s's container", who);
+	return p;
+}
+
+void handover_routed(struct milestones *m, const struct endpoints_seen *e, const char *ip, const char *who)
+{
+	milestone_tell(&m->routed, m->how_routed, e->t_ns, "the addresses of %s came to hold %s of %s", e->name, ip,
+		       who);
 }

@@ -1,7 +1,7 @@
 #ifndef ORDEAL_SYSTEM_HANDOVER_H
 #define ORDEAL_SYSTEM_HANDOVER_H
 
-#include "history/evidence.h"
+#include "system/model.h"
 
 /* Who served after an outage, as explain() needs to know. */
 
@@ -25,5 +25,13 @@ const struct sample *handover_first_lead(const struct evidence *ev, const char *
  * none, and by to_ns. NULL as well when it never was none, unless it is `new`. */
 const struct sample *handover_lead(const struct evidence *ev, const char *member, bool new, int64_t from_ns,
 				   int64_t ack_ns, int64_t to_ns);
+
+/* The pod of `who` was made anew, or a container of it started again, in (from_ns, to_ns]:
+ * when, and how that is known (WHY_BYTES). False: neither, and both are as they were. */
+bool handover_restarted(const struct evidence *ev, const char *who, int64_t from_ns, int64_t to_ns,
+			int64_t *at, char *how);
+
+/* Clients came to the new primary `who` because these Endpoints gained its address. */
+void handover_routed(struct milestones *m, const struct endpoints_seen *e, const char *ip, const char *who);
 
 #endif

@@ -111,18 +111,32 @@ bool prediction_has(const struct prediction *p, const char *name)
 	return prediction_mechanism(p, name);
 }
 
-void prediction_by_effect(struct prediction *p, const struct effect_rule *of_primary, const struct rules *r,
+void prediction_by_effect(struct prediction *p, const struct effect_rules *of_primary, const struct rules *r,
 			  const struct fault_record *fault)
 {
-	while (of_primary->what && !fault_does(fault, of_primary->what))
-		of_primary++;
-	if (of_primary->what)
-		of_primary->rule(p, r, fault);
-	else
-		prediction_note(p, "No rule is known for the fault \"%s\".", fault->name);
+	rule_fn *goes = of_primary->pod_recreated, *dies = of_primary->process_dies;
+	const struct {
+		enum effect what;
+		rule_fn *rule;
+	} in_order[] = {
+		{EFFECT_STORAGE_EMPTY, of_primary->storage_empty},
+		{EFFECT_POD_RECREATED, goes ? goes : dies},
+		{EFFECT_PROCESS_DIES, dies ? dies : goes},
+		{EFFECT_SILENT, of_primary->silent},
+		{EFFECT_CUT_OFF, of_primary->cut_off},
+		{EFFECT_NODE_GONE, of_primary->node_gone},
+		{EFFECT_STORAGE_REFUSES, of_primary->storage_refuses},
+	};
+
+	for (size_t i = 0; i < sizeof(in_order) / sizeof(in_order[0]); i++)
+		if (in_order[i].rule && fault_does(fault, in_order[i].what)) {
+			in_order[i].rule(p, r, fault);
+			return;
+		}
+	prediction_note(p, "No rule is known for the fault \"%s\".", fault->name);
 }
 
-void prediction_by_role(struct prediction *p, const struct effect_rule *of_primary, rule_fn *of_replica,
+void prediction_by_role(struct prediction *p, const struct effect_rules *of_primary, rule_fn *of_replica,
 			const char *word, const struct rules *r, const struct fault_record *fault)
 {
 	const char *role = fault_role(fault);

@@ -24,16 +24,18 @@ void prediction_fault_ends(struct prediction *p, const struct fault_record *faul
 struct rules;
 typedef void rule_fn(struct prediction *p, const struct rules *r, const struct fault_record *fault);
 
-/* What one that does this to a primary leads to. A list ends with .what 0. */
-struct effect_rule {
-	uint32_t what; /* enum effect, or-ed */
-	rule_fn *rule;
+/* What one that does this to a primary leads to; NULL: nothing is known. Of a fault
+ * that does several things the first of these counts. */
+struct effect_rules {
+	rule_fn *storage_empty;
+	rule_fn *pod_recreated, *process_dies; /* NULL: as the other */
+	rule_fn *silent, *cut_off, *node_gone, *storage_refuses;
 };
-/* By the first rule that fits; a note when none does. */
-void prediction_by_effect(struct prediction *p, const struct effect_rule *of_primary, const struct rules *r,
+/* By the rule that fits; a note when none does. */
+void prediction_by_effect(struct prediction *p, const struct effect_rules *of_primary, const struct rules *r,
 			  const struct fault_record *fault);
 /* The same for a primary, and for a replica its rule; `word` is what one calls a primary. */
-void prediction_by_role(struct prediction *p, const struct effect_rule *of_primary, rule_fn *of_replica,
+void prediction_by_role(struct prediction *p, const struct effect_rules *of_primary, rule_fn *of_replica,
 			const char *word, const struct rules *r, const struct fault_record *fault);
 
 /* Whether a pod can do something for the others at t_ns: no fault that lasts

@@ -128,42 +128,41 @@ static const char *step_params(struct page *p, const cJSON *params)
 	return out;
 }
 
-static const char *step_words(struct page *p, const cJSON *st)
+static const char *step_words(struct page *p, const struct step_seen *st)
 {
-	const char *kind = json_str(st, "step", "?");
-	int64_t ns = json_i64(st, "duration_ns", 0), for_ns = json_i64(st, "for_ns", 0);
+	const char *within = text_duration(st->within_ns).s;
 
-	if (!strcmp(kind, "steady"))
-		return arena_fmt(p->a, "load goes on for %s", text_duration(ns).s);
-	if (!strcmp(kind, "heal"))
-		return arena_fmt(p->a, "%s is undone", value(p, st, "id"));
-	if (!strcmp(kind, "await"))
-		return arena_fmt(p->a, "wait for %s%s%s, at most %s", value(p, st, "await"), json_get(st, "id") ? " " : "",
-				 json_get(st, "id") ? value(p, st, "id") : "", text_duration(json_i64(st, "within_ns", 0)).s);
-	if (!strcmp(kind, "run"))
-		return arena_fmt(p->a, "a job <b>%s</b> is started from the CronJob %s%s%s", value(p, st, "id"),
-				 value(p, st, "run"), json_get(st, "within_ns") ? " and waited for, at most " : "",
-				 json_get(st, "within_ns") ? text_duration(json_i64(st, "within_ns", 0)).s : "");
-	return arena_fmt(p->a, "fault <b>%s</b> (%s) on %s%s%s%s", value(p, st, "id"),
-			 value(p, st, "fault"), value(p, st, "target"), for_ns ? " for " : "",
-			 for_ns ? text_duration(for_ns).s : "", step_params(p, json_get(st, "params")));
+	if (!strcmp(st->step, "steady"))
+		return arena_fmt(p->a, "load goes on for %s", text_duration(st->steady_ns).s);
+	if (!strcmp(st->step, "heal"))
+		return arena_fmt(p->a, "%s is undone", told(p, st->id));
+	if (!strcmp(st->step, "await"))
+		return arena_fmt(p->a, "wait for %s%s%s, at most %s", told(p, st->await), *st->id ? " " : "",
+				 *st->id ? told(p, st->id) : "", within);
+	if (!strcmp(st->step, "run"))
+		return arena_fmt(p->a, "a job <b>%s</b> is started from the CronJob %s%s%s", told(p, st->id),
+				 told(p, st->run), st->within_ns ? " and waited for, at most " : "",
+				 st->within_ns ? within : "");
+	return arena_fmt(p->a, "fault <b>%s</b> (%s) on %s%s%s%s", told(p, st->id), told(p, st->fault),
+			 told(p, st->target), st->for_ns ? " for " : "",
+			 st->for_ns ? text_duration(st->for_ns).s : "", step_params(p, st->params));
 }
 
 static void script(struct page *p)
 {
-	const cJSON *steps = json_get(p->s->event, "steps"), *st;
-	const struct load_spec *load = &p->s->ev->load;
+	const struct evidence *ev = p->s->ev;
+	const struct load_spec *load = &ev->load;
 
-	if (!cJSON_GetArraySize(steps))
+	if (!ev->nsteps)
 		return;
 	fprintf(p->f, "<details class=\"pr\"><summary>The script <span>(%s)</span></summary><ol>",
 		value(p, p->s->event, "file"));
-	if (p->s->ev->has_load)
+	if (ev->has_load)
 		fprintf(p->f, "<li value=\"0\">load: %g operations a second from %d clients, "
 			"deadline %s, mix %s</li>", load->rate, load->clients,
-			text_duration(load->deadline_ns).s, told(p, p->s->ev->mix));
-	cJSON_ArrayForEach(st, steps)
-		fprintf(p->f, "<li>%s</li>", step_words(p, st));
+			text_duration(load->deadline_ns).s, told(p, ev->mix));
+	for (size_t i = 0; i < ev->nsteps; i++)
+		fprintf(p->f, "<li>%s</li>", step_words(p, &ev->steps[i]));
 	fputs("</ol></details>\n", p->f);
 }
 

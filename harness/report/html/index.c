@@ -148,8 +148,9 @@ static void run_block(FILE *f, struct arena *a, const struct entry *entry)
 	fputs("</section>\n", f);
 }
 
-static void page(FILE *f, const struct entries *l)
+static void page(FILE *f, void *arg)
 {
+	const struct entries *l = arg;
 	struct arena a = {0};
 
 	html_open(f, &a, "Ordeal: runs");
@@ -163,31 +164,12 @@ static void page(FILE *f, const struct entries *l)
 	arena_free(&a);
 }
 
-static int write_page(const char *reports_dir, const struct entries *l, struct err *e)
-{
-	char path[PATH_MAX], *text = NULL;
-	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
-	int r;
-
-	if (!f)
-		return err_set(e, ERR_BROKEN, "no memory for the list of runs");
-	page(f, l);
-	if (fclose(f)) {
-		free(text);
-		return err_set(e, ERR_BROKEN, "no memory for the list of runs");
-	}
-	snprintf(path, sizeof(path), "%s/index.html", reports_dir);
-	r = file_write_atomic(path, text, len, e);
-	free(text);
-	return r;
-}
-
 int report_index(const char *reports_dir, struct err *e)
 {
 	DIR *d = opendir(reports_dir);
 	struct entries l = {0};
 	struct dirent *entry;
+	char path[PATH_MAX];
 	int r;
 
 	if (!d)
@@ -197,7 +179,8 @@ int report_index(const char *reports_dir, struct err *e)
 	closedir(d);
 	if (l.n)
 		qsort(l.v, l.n, sizeof(l.v[0]), newest_first);
-	r = write_page(reports_dir, &l, e);
+	snprintf(path, sizeof(path), "%s/index.html", reports_dir);
+	r = file_write_told(path, page, &l, e);
 	for (size_t i = 0; i < l.n; i++)
 		cJSON_Delete(l.v[i].result);
 	free(l.v);

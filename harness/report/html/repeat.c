@@ -179,24 +179,22 @@ void html_repeats(struct page *p, const struct repeats *all)
 
 /* Which scenarios belong beside each other: those of the same `compare`, else
  * of the same system with the same faults on the same targets. NULL: none. */
-static const char *group_of(struct page *p, const cJSON *event)
+static const char *group_of(struct page *p, const struct evidence *ev)
 {
-	const char *named = json_str(event, "compare", NULL);
+	const char *named = json_str(ev->event, "compare", NULL);
 	struct buf b = {0};
-	const cJSON *s;
 	const char *out = NULL;
 
 	if (named)
 		return arena_fmt(p->a, "=%s", named);
-	cJSON_ArrayForEach(s, json_get(event, "steps")) {
-		const cJSON *params = json_get(s, "params");
+	for (size_t i = 0; i < ev->nsteps; i++) {
+		const struct step_seen *s = &ev->steps[i];
 
-		if (!strcmp(json_str(s, "step", ""), "fault"))
-			buf_fmt(&b, " %s/%s/%s", json_str(s, "fault", ""), json_str(params, "how", ""),
-				json_str(s, "target", ""));
+		if (!strcmp(s->step, "fault"))
+			buf_fmt(&b, " %s/%s/%s", s->fault, json_str(s->params, "how", ""), s->target);
 	}
 	if (b.len)
-		out = arena_fmt(p->a, "%s%s", json_str(event, "system", ""), buf_cstr(&b));
+		out = arena_fmt(p->a, "%s%s", json_str(ev->event, "system", ""), buf_cstr(&b));
 	buf_free(&b);
 	return out;
 }
@@ -250,7 +248,7 @@ void html_side_by_side(struct page *p, const struct repeats *all)
 	bool begun = false;
 
 	for (size_t i = 0; i < all->n; i++)
-		group[i] = group_of(p, all->v[i].first->event);
+		group[i] = group_of(p, all->v[i].first->ev);
 	for (size_t i = 0; i < all->n; i++) {
 		bool first = group[i] != NULL, more = false;
 

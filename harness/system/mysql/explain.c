@@ -53,14 +53,12 @@ static bool primaries(struct story *s, struct milestones *m)
 static void restart(struct story *s)
 {
 	const char *who = s->before->member;
-	bool recreated;
-	const struct pod_seen *p = evidence_pod_restarted(s->ev, who, s->injected, s->first_ack, &recreated);
-	const struct sample *again = evidence_new_process(s->ev, who, s->injected, s->seen_until);
+	const struct sample *again;
 
-	if (p)
-		milestone_tell(&s->restarted, s->restarted_how, p->t_ns,
-			       recreated ? "a new pod %s appeared" : "the kubelet restarted %s's container", who);
-	else if (again)
+	if (handover_restarted(s->ev, who, s->injected, s->first_ack, &s->restarted, s->restarted_how))
+		return;
+	again = evidence_new_process(s->ev, who, s->injected, s->seen_until);
+	if (again)
 		milestone_tell(&s->restarted, s->restarted_how, again->t_ns, "first answer of the new process of %s", who);
 }
 
@@ -230,19 +228,6 @@ static bool of_primary(const struct evidence *ev, const char *name)
 	return most == 1;
 }
 
-/* Did this object of the Endpoints gain the new primary's address? */
-static bool gained(const struct story *s, size_t i)
-{
-	const struct endpoints_seen *all = s->ev->endpoints, *e = &all[i];
-
-	if (!*s->ip || !endpoints_hold(e, s->ip) || !of_primary(s->ev, e->name))
-		return false;
-	while (i--)
-		if (!strcmp(all[i].name, e->name))
-			return !endpoints_hold(&all[i], s->ip);
-	return false;
-}
-
 static void routed(const struct story *s, struct milestones *m)
 {
 	const struct evidence *ev = s->ev;
@@ -255,9 +240,9 @@ static void routed(const struct story *s, struct milestones *m)
 	for (size_t i = 0; i < ev->nendpoints && !m->routed; i++) {
 		const struct endpoints_seen *e = &ev->endpoints[i];
 
-		if (e->t_ns > s->injected && e->t_ns <= s->seen_until && gained(s, i))
-			milestone_tell(&m->routed, m->how_routed, e->t_ns, "the addresses of %s came to hold %s of %s",
-				       e->name, s->ip, s->after->member);
+		if (e->t_ns > s->injected && e->t_ns <= s->seen_until && evidence_gained(ev, i, s->ip) &&
+		    of_primary(ev, e->name))
+			handover_routed(m, e, s->ip, s->after->member);
 	}
 	if (!m->routed)
 		tell(s, "labelled", "member", s->after->member, &m->routed, m->how_routed, "labelled, the Service selects it");

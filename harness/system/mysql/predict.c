@@ -412,14 +412,9 @@ static void replica(struct prediction *p, const struct rules *r, const struct fa
 	}
 }
 
-static const struct effect_rule of_primary[] = {
-	{EFFECT_STORAGE_EMPTY, comes_back_empty},
-	{EFFECT_PROCESS_DIES | EFFECT_POD_RECREATED, dies},
-	{EFFECT_SILENT, stands_still},
-	{EFFECT_CUT_OFF, cut_off},
-	{EFFECT_NODE_GONE, node_gone},
-	{EFFECT_STORAGE_REFUSES, disk_full},
-	{0, NULL},
+static const struct effect_rules of_primary = {
+	.storage_empty = comes_back_empty, .process_dies = dies, .silent = stands_still, .cut_off = cut_off,
+	.node_gone = node_gone, .storage_refuses = disk_full,
 };
 
 void mysql_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
@@ -428,7 +423,7 @@ void mysql_predict(const struct evidence *ev, const struct fault_record *fault, 
 
 	memset(out, 0, sizeof(*out));
 	rules_read(ev, fault, &r);
-	prediction_by_role(out, of_primary, replica, "primary", &r, fault);
+	prediction_by_role(out, &of_primary, replica, "primary", &r, fault);
 	prediction_note_assumed(out, &r.assumed, "the");
 }
 

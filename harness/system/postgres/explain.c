@@ -114,29 +114,6 @@ static void lease_in_etcd(struct story *s)
 	}
 }
 
-static void restart(struct story *s)
-{
-	bool recreated;
-	const struct pod_seen *p = evidence_pod_restarted(s->ev, s->before, s->injected, s->first_ack, &recreated);
-
-	if (p)
-		milestone_tell(&s->restarted, s->restarted_how, p->t_ns,
-			       recreated ? "a new pod %s appeared" : "the kubelet restarted %s's container", s->before);
-}
-
-/* Did this object of the Endpoints gain the new primary's address? */
-static bool gained(const struct story *s, size_t i)
-{
-	const struct endpoints_seen *all = s->ev->endpoints, *e = &all[i];
-
-	if (!endpoints_hold(e, s->ip))
-		return false;
-	while (i--)
-		if (!strcmp(all[i].name, e->name))
-			return !endpoints_hold(&all[i], s->ip);
-	return false;
-}
-
 /* When the Service came to lead to the new primary: the first Endpoints
  * object (other than the lease's own, if there is another) that gained its
  * address after the fault. The headless Service of all members is none: it
@@ -150,19 +127,18 @@ static void routed(const struct story *s, struct milestones *m)
 			       "nothing has to follow: clients ask each member whether it takes writes");
 		return;
 	}
-	for (size_t i = 0; *s->ip && i < s->ev->nendpoints; i++) {
+	for (size_t i = 0; i < s->ev->nendpoints; i++) {
 		const struct endpoints_seen *e = &s->ev->endpoints[i];
 		bool is_lease = !strcmp(e->name, s->lease);
 
 		if (e->t_ns <= s->injected || e->t_ns > s->seen_until || e->naddrs > ADDRESSES_MAX ||
-		    !gained(s, i))
+		    !evidence_gained(s->ev, i, s->ip))
 			continue;
 		if (!best || (!strcmp(best->name, s->lease) && !is_lease))
 			best = e;
 	}
 	if (best)
-		milestone_tell(&m->routed, m->how_routed, best->t_ns, "the addresses of %s came to hold %s of %s",
-			       best->name, s->ip, s->after);
+		handover_routed(m, best, s->ip, s->after);
 }
 
 static void promoted(const struct story *s, struct milestones *m)
@@ -406,7 +382,7 @@ void postgres_explain(const struct evidence *ev, const struct fault_record *faul
 	s.ip = evidence_address(ev, s.after, s.first_ack);
 	lease(&s);
 	lease_in_etcd(&s);
-	restart(&s);
+	handover_restarted(ev, s.before, s.injected, s.first_ack, &s.restarted, s.restarted_how);
 	detected(&s, m);
 	elected(&s, m);
 	promoted(&s, m);

@@ -39,7 +39,6 @@
 #define PROMOTE S(5)       /* allowance: promotion, label, Service, reconnecting */
 #define SHUTDOWN S(5)      /* allowance: PostgreSQL's fast shutdown with its checkpoint */
 #define CRASH_RECOVERY S(10) /* allowance: recovery in single-user mode, start, promotion */
-#define READINESS S(15)    /* the document's probe: first after 5 s, then every 10 s */
 
 #define DYNAMIC "Patroni documentation: Dynamic Configuration Settings"
 #define ON_KUBERNETES "Patroni documentation: Using Patroni with Kubernetes"
@@ -215,23 +214,23 @@ static void lease_or_end(struct prediction *p, const struct rules *r, const stru
 static void same_member(struct prediction *p, const struct rules *r, const char *who, int64_t start,
 			const char *source)
 {
-	int64_t hi = start + CRASH_RECOVERY + READINESS;
+	int64_t hi = start + CRASH_RECOVERY + ALLOW_READY;
 
 	prediction_add(p, "same member restarts", S(1), hi, source,
 		       "%s, and while the lease (ttl %.0f s) still names it, the member goes on as leader after crash recovery; allowed: %.0f s to start, %.0f s for recovery, %.0f s until its readiness probe lets the Service route to it: 1 to %.0f s",
-		       who, in_s(r->ttl), in_s(start), in_s(CRASH_RECOVERY), in_s(READINESS), in_s(hi));
+		       who, in_s(r->ttl), in_s(start), in_s(CRASH_RECOVERY), in_s(ALLOW_READY), in_s(hi));
 }
 
 /* Whoever led before, or was the synchronous standby, may have been restarted just
  * now, and no other is named yet. */
 static void no_standby_named(struct prediction *p, const struct rules *r)
 {
-	int64_t hi = SHUTDOWN + ALLOW_RECREATE + CRASH_RECOVERY + READINESS;
+	int64_t hi = SHUTDOWN + ALLOW_RECREATE + CRASH_RECOVERY + ALLOW_READY;
 
 	prediction_add(p, "same member restarts", S(1), hi,
 		       "Patroni documentation: Replication modes; patroni/ha.py: is_healthiest_node()",
 		       "with synchronous_mode only the synchronous standby may take over, and after the restart of the pod before the leader names one within loop_wait %.0f s: until then it is the leader itself that comes back; allowed: %.0f s for the shutdown, %.0f s until it is made again, %.0f s to start, %.0f s for its readiness probe: 1 to %.0f s",
-		       in_s(r->loop_wait), in_s(SHUTDOWN), in_s(ALLOW_RECREATE), in_s(CRASH_RECOVERY), in_s(READINESS),
+		       in_s(r->loop_wait), in_s(SHUTDOWN), in_s(ALLOW_RECREATE), in_s(CRASH_RECOVERY), in_s(ALLOW_READY),
 		       in_s(hi));
 }
 
@@ -338,7 +337,7 @@ static void node_gone(struct prediction *p, const struct rules *r, const struct 
 {
 	if (fault->does.notice == NOTICE_FULL)
 		lease_released(p, " when the node stops its containers");
-	lease_or_end(p, r, fault, ALLOW_NODE_BOOT + CRASH_RECOVERY + READINESS,
+	lease_or_end(p, r, fault, ALLOW_NODE_BOOT + CRASH_RECOVERY + ALLOW_READY,
 		     "the node came back before the lease ended, and the same member starts again");
 	prediction_note(p, "A StatefulSet's pod is not created elsewhere while its node is away.");
 }
@@ -386,15 +385,9 @@ static void replica(struct prediction *p, const struct rules *r, const struct fa
 			       dies ? "allowed for its start and recovery" : "allowed for its reconnecting");
 }
 
-static const struct effect_rule of_primary[] = {
-	{EFFECT_STORAGE_EMPTY, comes_back_empty},
-	{EFFECT_POD_RECREATED, pod_goes},
-	{EFFECT_PROCESS_DIES, process_dies},
-	{EFFECT_SILENT, stands_still},
-	{EFFECT_CUT_OFF, cut_off},
-	{EFFECT_NODE_GONE, node_gone},
-	{EFFECT_STORAGE_REFUSES, disk_full},
-	{0, NULL},
+static const struct effect_rules of_primary = {
+	.storage_empty = comes_back_empty, .pod_recreated = pod_goes, .process_dies = process_dies, .silent = stands_still,
+	.cut_off = cut_off, .node_gone = node_gone, .storage_refuses = disk_full,
 };
 
 void postgres_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
@@ -403,6 +396,6 @@ void postgres_predict(const struct evidence *ev, const struct fault_record *faul
 
 	memset(out, 0, sizeof(*out));
 	rules_read(ev, fault, &r);
-	prediction_by_role(out, of_primary, replica, "primary", &r, fault);
+	prediction_by_role(out, &of_primary, replica, "primary", &r, fault);
 	prediction_note_assumed(out, &r.assumed, "Patroni's");
 }

@@ -186,14 +186,9 @@ static void node_gone(struct prediction *p, const struct rules *r, const struct 
 	prediction_note(p, "Its node's other members are gone, too.");
 }
 
-static const struct effect_rule of_primary[] = {
-	{EFFECT_STORAGE_EMPTY, comes_back_empty},
-	{EFFECT_PROCESS_DIES | EFFECT_POD_RECREATED, dies},
-	{EFFECT_SILENT, stands_still},
-	{EFFECT_CUT_OFF, cut_off},
-	{EFFECT_NODE_GONE, node_gone},
-	{EFFECT_STORAGE_REFUSES, disk_full},
-	{0, NULL},
+static const struct effect_rules of_primary = {
+	.storage_empty = comes_back_empty, .process_dies = dies, .silent = stands_still, .cut_off = cut_off,
+	.node_gone = node_gone, .storage_refuses = disk_full,
 };
 
 void redis_cluster_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
@@ -211,7 +206,7 @@ void redis_cluster_predict(const struct evidence *ev, const struct fault_record 
 			       "replication is asynchronous: a master answers without waiting for its replica%s",
 			       whole_node ? "; a master on the same node is hit as well" : "");
 	if (!strcmp(role, "primary") || (!strcmp(role, "replica") && whole_node))
-		prediction_by_effect(out, of_primary, &r, fault);
+		prediction_by_effect(out, &of_primary, &r, fault);
 	else if (strcmp(role, "replica"))
 		prediction_note(out, "It is not known whether the target owned slots.");
 	if (*role)

@@ -250,13 +250,9 @@ static void replica(struct prediction *p, const struct rules *r, const struct fa
 		       *fault->name ? fault->name : "a fault");
 }
 
-static const struct effect_rule of_primary[] = {
-	{EFFECT_PROCESS_DIES | EFFECT_POD_RECREATED, dies},
-	{EFFECT_SILENT, stands_still},
-	{EFFECT_CUT_OFF, cut_off},
-	{EFFECT_NODE_GONE, node_gone},
-	{EFFECT_STORAGE_REFUSES, disk_full},
-	{0, NULL},
+static const struct effect_rules of_primary = {
+	.process_dies = dies, .silent = stands_still, .cut_off = cut_off, .node_gone = node_gone,
+	.storage_refuses = disk_full,
 };
 
 static void predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
@@ -265,7 +261,7 @@ static void predict(const struct evidence *ev, const struct fault_record *fault,
 
 	memset(out, 0, sizeof(*out));
 	rules_read(ev, fault, &r);
-	prediction_by_role(out, of_primary, replica, "master", &r, fault);
+	prediction_by_role(out, &of_primary, replica, "master", &r, fault);
 	prediction_note_assumed(out, &r.assumed, "the");
 }
 

@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/rng.h"
-#include "check/register.h"
+#include "check/register/register.h"
 
 enum { CLIENTS = 8, ABSENT = -1 };
 

@@ -5,8 +5,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <pthread.h>
-#include <unistd.h>
 
 #include "system/mysql/conn.h"
 #include "system/mysql/gtid.h"
@@ -37,7 +35,7 @@ static void executed(struct fixture *f, const char *tx)
 static void test_operations(void **state)
 {
 	struct fixture *f = need(state);
-	struct op op = insert(f, 1, LONG_NS);
+	struct op op = client_insert(&f->t, 1, LONG_NS);
 	char last[OP_TX_MAX];
 
 	must_be(&op, OP_OK, "");
@@ -45,35 +43,17 @@ static void test_operations(void **state)
 	assert_true(op.t_return >= op.t_invoke && op.t_invoke > 0);
 	executed(f, op.tx);
 	mem_copy_str(last, sizeof(last), op.tx);
-	op = call(f, OP_READ, 2, OP_NO_VALUE, OP_NO_VALUE, LONG_NS);
-	must_be(&op, OP_OK, "");
-	assert_int_equal(op.value, OP_NO_VALUE);
-	assert_int_equal(op.connect_ns, 0); /* the connection was kept */
+	client_registers(&f->t);
+	op = client_call(&f->t, OP_READ, 2, OP_NO_VALUE, OP_NO_VALUE, LONG_NS);
 	assert_string_equal(op.tx, "");
-	op = call(f, OP_CAS, 2, 10, OP_NO_VALUE, LONG_NS);
-	must_be(&op, OP_OK, "");
+	op = client_call(&f->t, OP_CAS, 2, 16, 12, LONG_NS);
 	executed(f, op.tx);
 	assert_string_not_equal(op.tx, last);
-	op = call(f, OP_CAS, 2, 11, OP_NO_VALUE, LONG_NS);
+	op = client_call(&f->t, OP_CAS, 2, 11, OP_NO_VALUE, LONG_NS);
 	must_be(&op, OP_FAIL, "mismatch:");
 	assert_string_equal(op.tx, "");
-	op = call(f, OP_CAS, 2, 12, 10, LONG_NS);
-	must_be(&op, OP_OK, "");
-	op = call(f, OP_CAS, 2, 13, 10, LONG_NS);
-	must_be(&op, OP_FAIL, "mismatch:");
-	op = call(f, OP_WRITE, 3, 14, OP_NO_VALUE, LONG_NS);
-	must_be(&op, OP_OK, "");
-	op = call(f, OP_WRITE, 3, 15, OP_NO_VALUE, LONG_NS);
-	must_be(&op, OP_OK, "");
+	op = client_call(&f->t, OP_WRITE, 2, 12, OP_NO_VALUE, LONG_NS);
 	executed(f, op.tx);
-	op = call(f, OP_READ, 3, OP_NO_VALUE, OP_NO_VALUE, LONG_NS);
-	assert_int_equal(op.value, 15);
-	op = call(f, OP_READ, 2, OP_NO_VALUE, OP_NO_VALUE, LONG_NS);
-	assert_int_equal(op.value, 12);
-	/* A primary is no replica, and is not read instead of one. */
-	op = call(f, OP_READ_REPLICA, 2, OP_NO_VALUE, OP_NO_VALUE, LONG_NS);
-	must_be(&op, OP_FAIL, "connect:");
-	assert_false(op.sent);
 }
 
 /* The server notes in its log whoever leaves without a word; a load that connects anew
@@ -81,45 +61,23 @@ static void test_operations(void **state)
 static void test_goodbye(void **state)
 {
 	struct fixture *f = need(state);
-	struct op op = call(f, OP_WRITE, 3, 16, OP_NO_VALUE, LONG_NS);
+	struct op op = client_call(&f->t, OP_WRITE, 3, 16, OP_NO_VALUE, LONG_NS);
 
 	must_be(&op, OP_OK, "");
-	client_mysql.client_free(f->c);
+	client_mysql.client_free(f->t.c);
 	assert_true(mysql_server_until(&f->s[0], NOBODY_THERE, "0"));
 	assert_false(mysql_server_logged(&f->s[0], "[MY-010914]", 0));
-	f->c = client_mysql.client_new(&f->acc, 7);
-	op = call(f, OP_WRITE, 3, 15, OP_NO_VALUE, LONG_NS);
+	f->t.c = client_mysql.client_new(&f->t.acc, 7);
+	op = client_call(&f->t, OP_WRITE, 3, 15, OP_NO_VALUE, LONG_NS);
 	must_be(&op, OP_OK, "");
 }
 
 static void test_final_read(void **state)
 {
 	struct fixture *f = need(state);
-	struct final_read r;
-	struct err e = {0};
-	int64_t sum = 0;
 
 	sql_at(&f->s[0], "INSERT INTO ordeal.ordeal_insert (value) VALUES (100), (100), (9007199254740992)");
-	assert_int_equal(client_mysql.final_read(&f->acc, 4, &r, LONG_NS, &e), 0);
-	assert_int_equal(r.n, 4);
-	for (size_t i = 0; i < r.n; i++)
-		sum += r.values[i];
-	assert_int_equal(sum, 1 + 200 + INT64_C(9007199254740992));
-	assert_int_equal(r.nregisters, 4);
-	assert_int_equal(r.registers[0], OP_NO_VALUE);
-	assert_int_equal(r.registers[2], 12);
-	assert_int_equal(r.registers[3], 15);
-	/* Who told all this, and as what. */
-	assert_int_equal(r.nanswers, 1);
-	assert_int_equal(r.answers[0].role, ROLE_PRIMARY);
-	assert_true(*r.answers[0].address);
-	final_read_free(&r);
-
-	/* Setup again begins anew. */
-	assert_int_equal(client_mysql.setup(&f->acc, 4, LONG_NS, &e), 0);
-	assert_int_equal(client_mysql.final_read(&f->acc, 4, &r, LONG_NS, &e), 0);
-	assert_int_equal(r.n, 0);
-	final_read_free(&r);
+	client_final_read(&f->t);
 }
 
 /* A primary that takes no writes any more: the open connection must go, and what it
@@ -127,30 +85,30 @@ static void test_final_read(void **state)
 static void test_read_only(void **state)
 {
 	struct fixture *f = need(state);
-	struct op op = insert(f, 6, LONG_NS);
+	struct op op = client_insert(&f->t, 6, LONG_NS);
 
 	must_be(&op, OP_OK, "");
 	sql_at(&f->s[0], "SET GLOBAL super_read_only = ON");
-	op = call(f, OP_READ, 3, OP_NO_VALUE, OP_NO_VALUE, LONG_NS);
+	op = client_call(&f->t, OP_READ, 3, OP_NO_VALUE, OP_NO_VALUE, LONG_NS);
 	must_be(&op, OP_FAIL, "role:");
-	op = insert(f, 7, LONG_NS);
+	op = client_insert(&f->t, 7, LONG_NS);
 	must_be(&op, OP_FAIL, "connect:");
 	assert_false(op.sent);
 	/* And of one that had to be told by the server. */
 	sql_at(&f->s[0], "SET GLOBAL read_only = OFF");
-	op = insert(f, 8, LONG_NS);
+	op = client_insert(&f->t, 8, LONG_NS);
 	must_be(&op, OP_OK, "");
 	sql_at(&f->s[0], "SET GLOBAL super_read_only = ON");
-	op = insert(f, 9, LONG_NS);
+	op = client_insert(&f->t, 9, LONG_NS);
 	must_be(&op, OP_FAIL, "1290:");
 	assert_true(op.sent);
 	/* Now it is one that reads of a replica want. */
-	op = call(f, OP_READ_REPLICA, 3, OP_NO_VALUE, OP_NO_VALUE, LONG_NS);
+	op = client_call(&f->t, OP_READ_REPLICA, 3, OP_NO_VALUE, OP_NO_VALUE, LONG_NS);
 	must_be(&op, OP_OK, "");
 	sql_at(&f->s[0], "SET GLOBAL read_only = OFF");
-	op = call(f, OP_READ_REPLICA, 3, OP_NO_VALUE, OP_NO_VALUE, LONG_NS);
+	op = client_call(&f->t, OP_READ_REPLICA, 3, OP_NO_VALUE, OP_NO_VALUE, LONG_NS);
 	must_be(&op, OP_FAIL, "role:");
-	op = insert(f, 10, LONG_NS);
+	op = client_insert(&f->t, 10, LONG_NS);
 	must_be(&op, OP_OK, "");
 }
 
@@ -158,46 +116,32 @@ static void test_read_only(void **state)
 static void test_offline(void **state)
 {
 	struct fixture *f = need(state);
-	struct op op = insert(f, 11, LONG_NS);
-	struct probe *p = client_mysql.probe_new(&f->acc, &f->m[0]);
+	struct op op = client_insert(&f->t, 11, LONG_NS);
+	struct probe *p = client_mysql.probe_new(&f->t.acc, &f->m[0]);
 	struct sample s;
 
 	must_be(&op, OP_OK, "");
 	sql_at(&f->s[0], "SET GLOBAL offline_mode = ON");
 	assert_true(mysql_server_until(&f->s[0], NOBODY_THERE, "0"));
-	op = insert(f, 13, LONG_NS);
+	op = client_insert(&f->t, 13, LONG_NS);
 	must_be(&op, OP_FAIL, "connect:");
 	assert_non_null(strstr(op.error, "(3032)"));
 	/* The probe is. */
-	s = ask(p, LONG_NS);
+	s = client_ask(&f->t, p, LONG_NS);
 	assert_true(s.ok && !s.writable && json_bool(s.extra, "offline", false));
 	cJSON_Delete(s.extra);
 	client_mysql.probe_free(p);
 	sql_at(&f->s[0], "SET GLOBAL offline_mode = OFF");
-	op = insert(f, 14, LONG_NS);
+	op = client_insert(&f->t, 14, LONG_NS);
 	must_be(&op, OP_OK, "");
 }
 
 static void test_down_and_up(void **state)
 {
 	struct fixture *f = need(state);
-	struct op op = insert(f, 20, LONG_NS);
+	struct client_server s = it(f);
 
-	must_be(&op, OP_OK, "");
-	mysql_server_stop(&f->s[0]);
-	op = insert(f, 21, LONG_NS);
-	must_be(&op, OP_FAIL, "connect:");
-	assert_false(op.sent);
-	assert_int_equal(mysql_server_start(&f->s[0]), 0);
-	op = insert(f, 22, LONG_NS);
-	must_be(&op, OP_OK, "");
-	/* Restarted behind the back of an idle connection: seen before sending, so there
-	 * is no doubt about anything. */
-	mysql_server_stop(&f->s[0]);
-	assert_int_equal(mysql_server_start(&f->s[0]), 0);
-	op = insert(f, 23, LONG_NS);
-	must_be(&op, OP_OK, "");
-	assert_true(op.connect_ns > 0);
+	client_down_and_up(&f->t, &s);
 }
 
 /* What the server says to an idle connection before it closes it lies there unread:
@@ -210,20 +154,18 @@ static void test_farewells(void **state)
 	char *id, kill[64];
 
 	sql_at(&f->s[0], "SET GLOBAL wait_timeout = 1");
-	op = insert(f, 30, LONG_NS); /* on an older one */
+	op = client_insert(&f->t, 30, LONG_NS); /* on an older one */
 	must_be(&op, OP_OK, "");
-	client_mysql.client_free(f->c);
-	f->c = client_mysql.client_new(&f->acc, 7);
-	op = insert(f, 31, LONG_NS);
+	client_trial_anew(&f->t);
+	op = client_insert(&f->t, 31, LONG_NS);
 	must_be(&op, OP_OK, "");
 	assert_true(mysql_server_until(&f->s[0], NOBODY_THERE, "0"));
-	op = insert(f, 32, LONG_NS);
+	op = client_insert(&f->t, 32, LONG_NS);
 	must_be(&op, OP_OK, "");
 	assert_true(op.connect_ns > 0);
 	sql_at(&f->s[0], "SET GLOBAL wait_timeout = 28800");
-	client_mysql.client_free(f->c);
-	f->c = client_mysql.client_new(&f->acc, 7);
-	op = insert(f, 33, LONG_NS);
+	client_trial_anew(&f->t);
+	op = client_insert(&f->t, 33, LONG_NS);
 	must_be(&op, OP_OK, "");
 	id = mysql_server_sql(&f->s[0], true, "SELECT MAX(ID) FROM performance_schema.processlist "
 			      "WHERE USER = 'ordeal'");
@@ -232,38 +174,23 @@ static void test_farewells(void **state)
 	free(id);
 	sql_at(&f->s[0], kill);
 	assert_true(mysql_server_until(&f->s[0], NOBODY_THERE, "0"));
-	op = insert(f, 34, LONG_NS);
+	op = client_insert(&f->t, 34, LONG_NS);
 	must_be(&op, OP_OK, "");
 	assert_true(op.connect_ns > 0);
-}
-
-struct running {
-	struct fixture *f;
-	struct op op;
-	int64_t value;
-};
-
-static void *run_insert(void *arg)
-{
-	struct running *r = arg;
-
-	r->op = insert(r->f, r->value, LONG_NS);
-	return NULL;
 }
 
 /* A write that waits for a lock, and what is done to it then. */
 static struct op waiting(struct fixture *f, int64_t value, const char *how)
 {
-	struct running r = {.f = f, .value = value};
+	struct client_inserting r;
 	struct my_conn *locker = mysql_server_conn(&f->s[0]);
 	char why[OP_ERROR_MAX], *id, text[64];
-	pthread_t t;
 
 	assert_non_null(locker);
 	if (my_query(locker, "LOCK TABLES ordeal.ordeal_insert READ", clock_mono_ns() + LONG_NS, NULL, why,
 		     sizeof(why)) != MY_ANSWERED)
 		fail_msg("%s", why);
-	assert_int_equal(pthread_create(&t, NULL, run_insert, &r), 0);
+	client_insert_begin(&r, &f->t, value);
 	assert_true(mysql_server_until(&f->s[0], WAITING, "1"));
 	id = mysql_server_sql(&f->s[0], true, "SELECT MAX(ID) FROM performance_schema.processlist "
 			      "WHERE USER = 'ordeal' AND STATE LIKE 'Waiting%'");
@@ -271,7 +198,7 @@ static struct op waiting(struct fixture *f, int64_t value, const char *how)
 	snprintf(text, sizeof(text), "%s %s", how, id);
 	free(id);
 	sql_at(&f->s[0], text);
-	pthread_join(t, NULL);
+	client_insert_end(&r);
 	my_drop(locker);
 	return r.op;
 }
@@ -284,7 +211,7 @@ static void test_killed_statement(void **state)
 	struct op op = waiting(f, 40, "KILL QUERY");
 
 	must_be(&op, OP_FAIL, "1317:");
-	op = insert(f, 41, LONG_NS);
+	op = client_insert(&f->t, 41, LONG_NS);
 	must_be(&op, OP_OK, "");
 	assert_int_equal(op.connect_ns, 0);
 	op = waiting(f, 42, "KILL");
@@ -297,79 +224,48 @@ static void test_killed_statement(void **state)
 static void test_errors(void **state)
 {
 	struct fixture *f = need(state);
-	struct op op = insert(f, 50, LONG_NS);
+	struct op op = client_insert(&f->t, 50, LONG_NS);
 
 	must_be(&op, OP_OK, "");
 	sql_at(&f->s[0], "ALTER TABLE ordeal.ordeal_insert ADD UNIQUE (value)");
-	op = insert(f, 50, LONG_NS);
+	op = client_insert(&f->t, 50, LONG_NS);
 	must_be(&op, OP_FAIL, "1062:");
-	op = insert(f, 51, LONG_NS);
+	op = client_insert(&f->t, 51, LONG_NS);
 	must_be(&op, OP_OK, "");
 	assert_int_equal(op.connect_ns, 0);
 	sql_at(&f->s[0], "ALTER TABLE ordeal.ordeal_insert DROP INDEX value");
 	sql_at(&f->s[0], "RENAME TABLE ordeal.ordeal_insert TO ordeal.elsewhere");
-	op = insert(f, 52, LONG_NS);
+	op = client_insert(&f->t, 52, LONG_NS);
 	must_be(&op, OP_FAIL, "1146:");
 	sql_at(&f->s[0], "RENAME TABLE ordeal.elsewhere TO ordeal.ordeal_insert");
-	op = insert(f, 53, LONG_NS);
+	op = client_insert(&f->t, 53, LONG_NS);
 	must_be(&op, OP_OK, "");
 }
 
-/* Several hosts: one that refuses, one that is silent, and the server. */
 static void test_several_hosts(void **state)
 {
 	struct fixture *f = need(state);
-	struct access acc = f->acc;
-	struct client *mine = f->c;
-	char hosts[64];
-	struct op op;
-	int fd = listen_silently("127.0.0.8", f->s[0].port);
+	struct client_server s = it(f);
 
-	assert_true(fd >= 0);
-	acc.conf = cJSON_Duplicate(f->acc.conf, 1);
-	snprintf(hosts, sizeof(hosts), "127.0.0.9,127.0.0.8,%s", f->s[0].ip);
-	json_set_str(acc.conf, "write_host", hosts);
-	f->c = client_mysql.client_new(&acc, 8);
-	op = insert(f, 60, 2 * NS_PER_S);
-	must_be(&op, OP_OK, "");
-	/* The silent one had half of the time, the rest was left for the last. */
-	assert_true(op.connect_ns >= 800 * NS_PER_MS);
-	assert_true(op.find_ns > 0);
-	/* From now on the one that was right comes first. */
-	mysql_server_stop(&f->s[0]);
-	assert_int_equal(mysql_server_start(&f->s[0]), 0);
-	op = insert(f, 61, LONG_NS);
-	must_be(&op, OP_OK, "");
-	assert_true(op.connect_ns > 0 && op.connect_ns < LONG_NS / 4);
-	/* None takes writes. */
-	mysql_server_stop(&f->s[0]);
-	op = insert(f, 62, NS_PER_S);
-	assert_int_equal(op.outcome, OP_FAIL);
-	assert_false(op.sent);
-	assert_true(op.t_return - op.t_invoke < NS_PER_S + SLACK_NS);
-	assert_int_equal(mysql_server_start(&f->s[0]), 0);
-	client_mysql.client_free(f->c);
-	f->c = mine;
-	cJSON_Delete(acc.conf);
-	close(fd);
+	client_several_hosts(&f->t, &s, f->s[0].ip, f->s[0].port);
 }
 
 /* A payload makes a full disk felt. */
 static void test_payload(void **state)
 {
 	struct fixture *f = need(state);
-	struct client *plain = f->c;
+	struct client *plain = f->t.c;
 	struct op op;
 
-	f->acc.payload_bytes = 40000; /* several packets of the network */
-	f->c = client_mysql.client_new(&f->acc, 8);
-	op = insert(f, 70, LONG_NS);
+	f->t.acc.payload_bytes = 40000; /* several packets of the network */
+	f->t.c = client_mysql.client_new(&f->t.acc, 8);
+	op = client_insert(&f->t, 70, LONG_NS);
 	must_be(&op, OP_OK, "");
 	assert_true(mysql_server_until(&f->s[0], "SELECT LENGTH(payload) FROM ordeal.ordeal_insert WHERE value = 70",
 				       "40000"));
-	client_mysql.client_free(f->c);
-	f->acc.payload_bytes = 0;
-	f->c = plain;
+	client_mysql.client_free(f->t.c);
+	f->t.acc.payload_bytes = 0;
+	f->t.c = plain;
 }
 
 static const char *setting(const cJSON *settings, const char *name)
@@ -390,8 +286,8 @@ static void test_inforce(void **state)
 	cJSON *settings = cJSON_CreateArray();
 	struct err e = {0};
 
-	json_set_str(f->acc.conf, "failover", "runbook");
-	assert_int_equal(client_mysql.inforce(&f->acc, settings, &e), 0);
+	json_set_str(f->t.acc.conf, "failover", "runbook");
+	assert_int_equal(client_mysql.inforce(&f->t.acc, settings, &e), 0);
 	assert_string_equal(setting(settings, "sync_binlog"), "0");
 	assert_string_equal(setting(settings, "gtid_mode"), "on");
 	assert_string_equal(setting(settings, "replica_net_timeout"), "4");

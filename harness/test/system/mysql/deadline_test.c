@@ -5,11 +5,14 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <arpa/inet.h>
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "system/mysql/conn.h"
@@ -24,61 +27,14 @@ static int start(void **state)
 	return room_start(state, 1, options);
 }
 
-static void in_time(const struct op *op, int64_t limit_ns, const char *what)
-{
-	int64_t over = op->t_return - op->t_invoke - limit_ns;
-
-	print_message("# %s: %.1f ms past its deadline of %lld ms\n", what, in_ms(over),
-		      (long long)(limit_ns / NS_PER_MS));
-	if (over > SLACK_NS)
-		fail_msg("%s took too long", what);
-}
-
 /* The whole server stands still, as under a freezer: kernel and connections live on,
  * nobody answers. */
 static void test_frozen(void **state)
 {
 	struct fixture *f = need(state);
-	struct probe *p = client_mysql.probe_new(&f->acc, &f->m[0]);
-	struct final_read r;
-	struct err e = {0};
-	struct sample s;
-	int64_t from;
-	struct op op;
+	struct client_server s = it(f);
 
-	op = insert(f, 2, LONG_NS);
-	must_be(&op, OP_OK, "");
-	s = ask(p, LONG_NS);
-	assert_true(s.ok);
-	cJSON_Delete(s.extra);
-	mysql_server_signal(&f->s[0], SIGSTOP);
-
-	op = insert(f, 3, DEADLINE_NS);
-	must_be(&op, OP_INFO, "timeout:");
-	assert_true(op.sent);
-	in_time(&op, DEADLINE_NS, "an open connection");
-	op = insert(f, 4, DEADLINE_NS);
-	must_be(&op, OP_FAIL, "timeout:");
-	assert_false(op.sent);
-	in_time(&op, DEADLINE_NS, "a new connection");
-
-	s = ask(p, DEADLINE_NS);
-	assert_false(s.ok);
-	assert_true(s.took_ns <= DEADLINE_NS + SLACK_NS);
-	cJSON_Delete(s.extra);
-	from = clock_mono_ns();
-	assert_int_equal(client_mysql.final_read(&f->acc, 4, &r, DEADLINE_NS, &e), -1);
-	final_read_free(&r);
-	assert_true(clock_mono_ns() - from <= DEADLINE_NS + SLACK_NS);
-	from = clock_mono_ns();
-	client_mysql.probe_free(p);
-	client_mysql.client_free(f->c);
-	assert_true(clock_mono_ns() - from <= SLACK_NS);
-
-	f->c = client_mysql.client_new(&f->acc, 7);
-	mysql_server_signal(&f->s[0], SIGCONT);
-	op = insert(f, 5, LONG_NS);
-	must_be(&op, OP_OK, "");
+	client_frozen(&f->t, &f->m[0], &s, DEADLINE_NS);
 }
 
 /* It is frozen after it let the client in: the statement is being prepared, nothing of it
@@ -86,16 +42,16 @@ static void test_frozen(void **state)
 static void test_frozen_while_preparing(void **state)
 {
 	struct fixture *f = need(state);
-	struct op op = call(f, OP_WRITE, 1, 6, OP_NO_VALUE, LONG_NS);
+	struct op op = client_call(&f->t, OP_WRITE, 1, 6, OP_NO_VALUE, LONG_NS);
 
 	must_be(&op, OP_OK, "");
 	mysql_server_signal(&f->s[0], SIGSTOP);
-	op = call(f, OP_CAS, 1, 7, 6, DEADLINE_NS); /* its first on this connection */
+	op = client_call(&f->t, OP_CAS, 1, 7, 6, DEADLINE_NS); /* its first on this connection */
 	must_be(&op, OP_FAIL, "timeout:");
 	assert_false(op.sent);
 	in_time(&op, DEADLINE_NS, "a statement's preparation");
 	mysql_server_signal(&f->s[0], SIGCONT);
-	op = call(f, OP_CAS, 1, 8, 6, LONG_NS);
+	op = client_call(&f->t, OP_CAS, 1, 8, 6, LONG_NS);
 	must_be(&op, OP_OK, "");
 }
 
@@ -108,50 +64,35 @@ static void test_waits_for_replica(void **state)
 
 	sql_at(&f->s[0], "SET GLOBAL rpl_semi_sync_source_timeout = 3000");
 	sql_at(&f->s[0], "SET GLOBAL rpl_semi_sync_source_enabled = ON");
-	op = insert(f, 30, DEADLINE_NS);
+	op = client_insert(&f->t, 30, DEADLINE_NS);
 	must_be(&op, OP_INFO, "timeout:");
 	in_time(&op, DEADLINE_NS, "a wait for a replica");
 	/* The time-out falls back to asynchronous, and the answer is a plain success. */
 	assert_true(mysql_server_until(&f->s[0], "SELECT VARIABLE_VALUE FROM performance_schema.global_status "
 				       "WHERE VARIABLE_NAME = 'Rpl_semi_sync_source_status'", "OFF"));
-	op = insert(f, 31, LONG_NS);
+	op = client_insert(&f->t, 31, LONG_NS);
 	must_be(&op, OP_OK, "");
 	sql_at(&f->s[0], "SET GLOBAL rpl_semi_sync_source_enabled = OFF");
 	assert_true(mysql_server_until(&f->s[0], "SELECT COUNT(*) FROM ordeal.ordeal_insert WHERE value IN (30, 31)",
 				       "2"));
 }
 
-struct running {
-	struct fixture *f;
-	struct op op;
-	int64_t value;
-};
-
-static void *run_insert(void *arg)
-{
-	struct running *r = arg;
-
-	r->op = insert(r->f, r->value, LONG_NS);
-	return NULL;
-}
-
 /* The server dies with a statement under way: nobody knows its fate. */
 static void test_killed(void **state)
 {
 	struct fixture *f = need(state);
-	struct running r = {.f = f, .value = 20};
+	struct client_inserting r;
 	struct my_conn *locker = mysql_server_conn(&f->s[0]);
 	char why[OP_ERROR_MAX];
-	pthread_t t;
 
 	assert_non_null(locker);
 	assert_int_equal(my_query(locker, "LOCK TABLES ordeal.ordeal_insert READ", clock_mono_ns() + LONG_NS, NULL,
 				  why, sizeof(why)), MY_ANSWERED);
-	assert_int_equal(pthread_create(&t, NULL, run_insert, &r), 0);
+	client_insert_begin(&r, &f->t, 20);
 	assert_true(mysql_server_until(&f->s[0], "SELECT COUNT(*) FROM performance_schema.processlist "
 				       "WHERE USER = 'ordeal' AND STATE LIKE 'Waiting%'", "1"));
 	mysql_server_signal(&f->s[0], SIGKILL);
-	pthread_join(t, NULL);
+	client_insert_end(&r);
 	my_drop(locker);
 	assert_int_equal(r.op.outcome, OP_INFO);
 	assert_true(r.op.sent);
@@ -185,8 +126,8 @@ static void test_silent_name_server(void **state)
 {
 	const unsigned one_second = 1;
 	struct fixture *f = need(state);
-	struct access acc = f->acc;
-	struct client *mine = f->c;
+	struct access acc = f->t.acc;
+	struct client *mine = f->t.c;
 	int64_t from, took;
 	struct op op;
 	MYSQL *m, *done;
@@ -197,16 +138,16 @@ static void test_silent_name_server(void **state)
 		print_message("# skipped: no name server of one's own: %s\n", strerror(-r));
 		skip();
 	}
-	acc.conf = cJSON_Duplicate(f->acc.conf, 1);
+	acc.conf = cJSON_Duplicate(f->t.acc.conf, 1);
 	json_set_str(acc.conf, "write_host", "mysql-primary.test");
-	f->c = client_mysql.client_new(&acc, 8);
-	op = insert(f, 40, DEADLINE_NS);
+	f->t.c = client_mysql.client_new(&acc, 8);
+	op = client_insert(&f->t, 40, DEADLINE_NS);
 	must_be(&op, OP_FAIL, "timeout:");
 	assert_false(op.sent);
 	assert_true(op.dns_ns >= DEADLINE_NS * 9 / 10 && op.connect_ns == 0);
 	in_time(&op, DEADLINE_NS, "a name server that never answers");
-	client_mysql.client_free(f->c);
-	f->c = mine;
+	client_mysql.client_free(f->t.c);
+	f->t.c = mine;
 	cJSON_Delete(acc.conf);
 
 	m = mysql_init(NULL);

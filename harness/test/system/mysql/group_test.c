@@ -62,9 +62,8 @@ static int start(void **state)
 	if (f) {
 		/* The primary comes last. */
 		snprintf(hosts, sizeof(hosts), "%s,%s,%s", f->s[2].ip, f->s[1].ip, f->s[0].ip);
-		json_set_str(f->acc.conf, "write_host", hosts);
-		client_mysql.client_free(f->c);
-		f->c = client_mysql.client_new(&f->acc, 7);
+		json_set_str(f->t.acc.conf, "write_host", hosts);
+		client_trial_anew(&f->t);
 	}
 	return 0;
 }
@@ -72,7 +71,7 @@ static int start(void **state)
 static bool look(struct fixture *f, struct sample *s, char *why)
 {
 	for (size_t i = 0; i < f->n; i++) {
-		struct probe *p = client_mysql.probe_new(&f->acc, &f->m[i]);
+		struct probe *p = client_mysql.probe_new(&f->t.acc, &f->m[i]);
 
 		cJSON_Delete(s[i].extra);
 		sample_begin(&s[i], &f->m[i]);
@@ -124,14 +123,14 @@ static void test_members(void **state)
 static void test_found_by_asking(void **state)
 {
 	struct fixture *f = need(state);
-	struct op op = insert(f, 1, LONG_NS);
+	struct op op = client_insert(&f->t, 1, LONG_NS);
 
 	must_be(&op, OP_OK, "");
 	assert_true(op.find_ns > 0);
 	assert_non_null(strstr(op.tx, GROUP));
-	op = call(f, OP_CAS, 1, 5, OP_NO_VALUE, LONG_NS);
+	op = client_call(&f->t, OP_CAS, 1, 5, OP_NO_VALUE, LONG_NS);
 	must_be(&op, OP_OK, "");
-	op = call(f, OP_READ_REPLICA, 1, OP_NO_VALUE, OP_NO_VALUE, LONG_NS);
+	op = client_call(&f->t, OP_READ_REPLICA, 1, OP_NO_VALUE, OP_NO_VALUE, LONG_NS);
 	must_be(&op, OP_OK, "");
 }
 
@@ -143,14 +142,14 @@ static void test_killed_primary(void **state)
 	char why[WHY_BYTES];
 	size_t primary = 0;
 	int64_t died, end_ns;
-	struct op op = insert(f, 10, LONG_NS);
+	struct op op = client_insert(&f->t, 10, LONG_NS);
 
 	must_be(&op, OP_OK, "");
 	mysql_server_signal(&f->s[0], SIGKILL);
 	died = clock_mono_ns();
 	end_ns = died + MOVED_NS;
 	do
-		op = insert(f, 11 + (clock_mono_ns() - died) / NS_PER_MS, NS_PER_S);
+		op = client_insert(&f->t, 11 + (clock_mono_ns() - died) / NS_PER_MS, NS_PER_S);
 	while (op.outcome != OP_OK && clock_mono_ns() < end_ns);
 	must_be(&op, OP_OK, "");
 	print_message("# with member_expel_timeout %s a write was acknowledged %.1f s after the primary died\n",
@@ -182,7 +181,7 @@ static void test_minority(void **state)
 	int64_t end_ns = clock_mono_ns() + MOVED_NS;
 	char why[WHY_BYTES];
 	size_t primary = 0;
-	struct op op = insert(f, 100000, LONG_NS);
+	struct op op = client_insert(&f->t, 100000, LONG_NS);
 
 	must_be(&op, OP_OK, "");
 	look(f, s, why);
@@ -192,7 +191,7 @@ static void test_minority(void **state)
 	for (size_t i = 0; i < 3; i++)
 		if (i != primary)
 			mysql_server_signal(&f->s[i], SIGSTOP);
-	op = insert(f, 100002, LONG_NS);
+	op = client_insert(&f->t, 100002, LONG_NS);
 	print_message("# without a majority, in the end: %s \"%s\"\n", op_outcome_name(op.outcome), op.error);
 	must_be(&op, OP_INFO, "3100:");
 	/* The primary knows. */
@@ -201,7 +200,7 @@ static void test_minority(void **state)
 	while (s[primary].writable && clock_mono_ns() < end_ns);
 	assert_true(s[primary].ok && !s[primary].writable);
 	assert_true(mysql_server_logged(&f->s[primary], "[MY-011496]", LONG_NS)); /* no majority, for N s */
-	op = insert(f, 100003, LONG_NS);
+	op = client_insert(&f->t, 100003, LONG_NS);
 	must_be(&op, OP_FAIL, "connect:");
 	for (size_t i = 0; i < 3; i++)
 		mysql_server_signal(&f->s[i], SIGCONT);

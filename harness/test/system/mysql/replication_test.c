@@ -45,7 +45,7 @@ static void enter(struct room *r, void **state)
 	memset(r, 0, sizeof(*r));
 	r->f = need(state);
 	for (size_t i = 0; i < r->f->n; i++)
-		r->p[i] = client_mysql.probe_new(&r->f->acc, &r->f->m[i]);
+		r->p[i] = client_mysql.probe_new(&r->f->t.acc, &r->f->m[i]);
 }
 
 static void forget(struct room *r)
@@ -130,20 +130,20 @@ static void test_behind(void **state)
 	struct op op;
 
 	enter(&r, state);
-	op = call(r.f, OP_WRITE, 1, 7, OP_NO_VALUE, LONG_NS);
+	op = client_call(&r.f->t, OP_WRITE, 1, 7, OP_NO_VALUE, LONG_NS);
 	must_be(&op, OP_OK, "");
 	until(&r, NULL);
 	while (r.s[2].lag_tx != 0)
 		look(&r);
 	assert_int_equal(r.s[2].lag_ns, 0);
-	op = call(r.f, OP_READ_REPLICA, 1, OP_NO_VALUE, OP_NO_VALUE, LONG_NS);
+	op = client_call(&r.f->t, OP_READ_REPLICA, 1, OP_NO_VALUE, OP_NO_VALUE, LONG_NS);
 	must_be(&op, OP_OK, "");
 	assert_int_equal(op.value, 7);
 
 	/* It receives and does not apply. */
 	sql_at(&r.f->s[2], "STOP REPLICA SQL_THREAD");
 	for (int i = 0; i < 5; i++) {
-		op = insert(r.f, 100 + i, LONG_NS);
+		op = client_insert(&r.f->t, 100 + i, LONG_NS);
 		must_be(&op, OP_OK, "");
 	}
 	until(&r, "mysql-2 applies nothing");
@@ -157,7 +157,7 @@ static void test_behind(void **state)
 
 	/* It receives nothing. */
 	sql_at(&r.f->s[2], "STOP REPLICA IO_THREAD");
-	op = insert(r.f, 110, LONG_NS);
+	op = client_insert(&r.f->t, 110, LONG_NS);
 	must_be(&op, OP_OK, "");
 	until(&r, "mysql-2 receives nothing");
 	assert_int_equal(r.s[2].lag_tx, 1);
@@ -207,7 +207,7 @@ static void test_semi_sync(void **state)
 		sql_at(&r.f->s[i], "SET GLOBAL rpl_semi_sync_replica_enabled = ON");
 		sql_at(&r.f->s[i], "STOP REPLICA IO_THREAD");
 	}
-	op = insert(r.f, 300, LONG_NS);
+	op = client_insert(&r.f->t, 300, LONG_NS);
 	must_be(&op, OP_OK, ""); /* nobody has it but the source */
 	assert_true(op.t_return - op.t_invoke >= 400 * NS_PER_MS);
 	look(&r);
@@ -246,7 +246,7 @@ static void test_restart(void **state)
 	/* It goes by the process, not by the connection. */
 	mem_copy_str(run, sizeof(run), json_str(r.s[2].extra, "run_id", ""));
 	client_mysql.probe_free(r.p[2]);
-	r.p[2] = client_mysql.probe_new(&r.f->acc, &r.f->m[2]);
+	r.p[2] = client_mysql.probe_new(&r.f->t.acc, &r.f->m[2]);
 	look(&r);
 	assert_string_equal(json_str(r.s[2].extra, "run_id", ""), run);
 	leave(&r);

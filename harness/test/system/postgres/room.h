@@ -1,31 +1,23 @@
 #ifndef ORDEAL_TEST_SYSTEM_POSTGRES_ROOM_H
 #define ORDEAL_TEST_SYSTEM_POSTGRES_ROOM_H
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "test/lib/pg_server.h"
 #include "system/client_kit.h"
+#include "test/lib/client_trial.h"
+#include "test/lib/pg_server.h"
 
 /* A real PostgreSQL, and clients on it. Include cmocka before. */
 
 extern const struct client_ops client_postgres;
 
-#define LONG_NS (20 * NS_PER_S)
-
-/* What is promised is 50 ms; a test must hold on a starved machine too, and
- * what it guards against is a wait without end. */
-#define SLACK_NS (2 * NS_PER_S)
-
 struct fixture {
+	struct client_trial t;
 	struct pg_server s;
 	struct member m;
-	struct access acc;
-	struct client *c;
 };
 
 static inline int stop(void **state)
@@ -34,10 +26,10 @@ static inline int stop(void **state)
 
 	if (!f)
 		return 0;
-	if (f->c)
-		client_postgres.client_free(f->c);
+	if (f->t.c)
+		client_postgres.client_free(f->t.c);
 	pg_server_free(&f->s);
-	cJSON_Delete(f->acc.conf);
+	cJSON_Delete(f->t.acc.conf);
 	free(f);
 	return 0;
 }
@@ -45,7 +37,6 @@ static inline int stop(void **state)
 static inline int start(void **state)
 {
 	struct fixture *f;
-	struct err e = {0};
 
 	if (pg_server_missing())
 		return 0;
@@ -53,12 +44,10 @@ static inline int start(void **state)
 	*state = f;
 	if (pg_server_new(&f->s, NULL))
 		goto fail;
-	pg_server_access(&f->s, &f->m, &f->acc);
-	if (client_postgres.setup(&f->acc, 4, LONG_NS, &e)) {
-		fprintf(stderr, "%s\n", e.msg);
+	pg_server_access(&f->s, &f->m, &f->t.acc);
+	f->t.sys = &client_postgres;
+	if (client_trial_setup(&f->t))
 		goto fail;
-	}
-	f->c = client_postgres.client_new(&f->acc, 7);
 	return 0;
 fail:
 	stop(state); /* cmocka does not */
@@ -68,33 +57,27 @@ fail:
 
 static inline struct fixture *need(void **state)
 {
-	if (!*state) {
-		print_message("# skipped: %s\n", pg_server_missing());
-		skip();
-	}
-	return *state;
+	return client_trial_need(state, pg_server_missing());
 }
 
-static inline struct op call(struct fixture *f, enum op_f kind, int64_t key, int64_t value, int64_t expect,
-		      int64_t deadline_ns)
+static inline void signal_it(void *s, int sig)
 {
-	struct op op = {.f = kind, .key = key, .value = value, .expect = expect};
-
-	call_make(&client_postgres, f->c, &op, deadline_ns);
-	return op;
+	pg_server_signal(s, sig);
 }
 
-static inline struct op insert(struct fixture *f, int64_t value, int64_t deadline_ns)
+static inline void stop_it(void *s)
 {
-	return call(f, OP_INSERT, OP_NO_VALUE, value, OP_NO_VALUE, deadline_ns);
+	pg_server_stop(s);
 }
 
-static inline void must_be(const struct op *op, enum op_outcome want, const char *error)
+static inline int start_it(void *s)
 {
-	if (op->outcome != want || strncmp(op->error, error, strlen(error)) ||
-	    (!*error && op->error[0]))
-		fail_msg("%s: %s \"%s\", wanted %s \"%s\"", op_f_name(op->f),
-			 op_outcome_name(op->outcome), op->error, op_outcome_name(want), error);
+	return pg_server_start(s);
+}
+
+static inline struct client_server it(struct fixture *f)
+{
+	return (struct client_server){&f->s, signal_it, stop_it, start_it};
 }
 
 static inline void sql(struct fixture *f, const char *text)

@@ -23,7 +23,7 @@
 /* A planned failover: the client still believes in the old owner. */
 static void test_moved(void **state)
 {
-	struct fixture *f = redis_trial_need(state);
+	struct fixture *f = client_trial_need(state, redis_server_missing());
 	int64_t v = value_in(1, 1);
 	struct op op;
 
@@ -46,7 +46,7 @@ static void test_moved(void **state)
 /* A slot on its way: what is not here is asked for there. */
 static void test_ask(void **state)
 {
-	struct fixture *f = redis_trial_need(state);
+	struct fixture *f = client_trial_need(state, redis_server_missing());
 	char line[120], key[48], *from = redis_server_call(&f->s[0], "CLUSTER MYID"),
 	     *to = redis_server_call(&f->s[1], "CLUSTER MYID");
 	int64_t v = value_in(1, 1);
@@ -106,7 +106,7 @@ static struct op against_hesitant(int times)
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct hesitant h = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .times = times};
 	struct member m = {.name = "redis-cluster-0", .host = "127.0.0.1"};
-	struct redis_trial t = {.sys = &SYS, .acc = {.members = &m, .n = 1}};
+	struct client_trial t = {.sys = &SYS, .acc = {.members = &m, .n = 1}};
 	socklen_t len = sizeof(at);
 	struct op op;
 
@@ -145,7 +145,7 @@ static void test_tryagain(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, redis_trial_begin, redis_trial_end)
+#define T(f) cmocka_unit_test_setup_teardown(f, client_trial_begin, client_trial_end)
 	const struct CMUnitTest tests[] = {
 		T(test_ask),
 		cmocka_unit_test(test_tryagain),

@@ -23,7 +23,7 @@ extern const struct client_ops client_redis_cluster;
 enum { N = 4, MASTERS = 3, TIMEOUT_MS = 1000 };
 
 struct fixture {
-	struct redis_trial t;
+	struct client_trial t;
 	struct redis_server s[N];
 	struct member m[N];
 };

@@ -26,7 +26,7 @@ extern const struct model_ops model_redis_cluster;
 
 static void test_operations(void **state)
 {
-	struct fixture *f = redis_trial_need(state);
+	struct fixture *f = client_trial_need(state, redis_server_missing());
 	bool seen[MASTERS + 1] = {false};
 	struct op op;
 
@@ -61,7 +61,7 @@ static int by_value(const void *a, const void *b)
 
 static void test_final_read(void **state)
 {
-	struct fixture *f = redis_trial_need(state);
+	struct fixture *f = client_trial_need(state, redis_server_missing());
 	struct final_read r;
 	struct err e = {0};
 
@@ -98,7 +98,7 @@ static void test_final_read(void **state)
 /* A replica answers what it was given, and is never replaced by its master. */
 static void test_replica_reads(void **state)
 {
-	struct fixture *f = redis_trial_need(state);
+	struct fixture *f = client_trial_need(state, redis_server_missing());
 	int64_t end_ns = clock_mono_ns() + LONG_NS;
 	int64_t key = -1;
 	struct op op;
@@ -141,7 +141,7 @@ static void ask_member(struct fixture *f, int i, struct sample *s)
 /* Silence is doubt; a dead server's closed port is none. */
 static void test_frozen_and_dead(void **state)
 {
-	struct fixture *f = redis_trial_need(state);
+	struct fixture *f = client_trial_need(state, redis_server_missing());
 	int64_t v = value_in(2, 1);
 	struct sample s;
 	struct op op;
@@ -168,7 +168,7 @@ static void test_frozen_and_dead(void **state)
 /* A master that has missed the majority for the node timeout refuses. */
 static void test_minority(void **state)
 {
-	struct fixture *f = redis_trial_need(state);
+	struct fixture *f = client_trial_need(state, redis_server_missing());
 	int64_t end_ns = clock_mono_ns() + LONG_NS, v = value_in(1, 1000);
 	struct op op;
 
@@ -185,7 +185,7 @@ static void test_minority(void **state)
 
 static void test_probe(void **state)
 {
-	struct fixture *f = redis_trial_need(state);
+	struct fixture *f = client_trial_need(state, redis_server_missing());
 	struct sample s[N];
 	char why[WHY_BYTES];
 
@@ -225,7 +225,7 @@ static void test_probe(void **state)
 
 static void test_inforce(void **state)
 {
-	struct fixture *f = redis_trial_need(state);
+	struct fixture *f = client_trial_need(state, redis_server_missing());
 	cJSON *a = cJSON_CreateArray(), *s;
 	struct err e = {0};
 	int found = 0;
@@ -271,7 +271,7 @@ static void test_not_formed(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, redis_trial_begin, redis_trial_end)
+#define T(f) cmocka_unit_test_setup_teardown(f, client_trial_begin, client_trial_end)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_not_formed),
 		T(test_operations),

@@ -29,7 +29,7 @@ extern const struct model_ops model_redis_sentinel;
 enum { DATA = 2, SENTINELS = 3, DOWN_AFTER_MS = 1000 };
 
 struct fixture {
-	struct redis_trial t;
+	struct client_trial t;
 	struct redis_server s[DATA], x[SENTINELS];
 	struct member m[DATA];
 };
@@ -123,7 +123,7 @@ static bool is_via(const struct op *op, const struct redis_server *s)
 
 static void test_operations(void **state)
 {
-	struct fixture *f = redis_trial_need(state);
+	struct fixture *f = client_trial_need(state, redis_server_missing());
 	struct op op = INSERT(f, 1);
 
 	assert_int_equal(op.outcome, OP_OK);
@@ -151,7 +151,7 @@ static int by_value(const void *a, const void *b)
 
 static void test_final_read(void **state)
 {
-	struct fixture *f = redis_trial_need(state);
+	struct fixture *f = client_trial_need(state, redis_server_missing());
 	struct final_read r;
 	struct err e = {0};
 
@@ -180,7 +180,7 @@ static void test_final_read(void **state)
 /* A replica answers what it was given, and is never replaced by its master. */
 static void test_replica_reads(void **state)
 {
-	struct fixture *f = redis_trial_need(state);
+	struct fixture *f = client_trial_need(state, redis_server_missing());
 	int64_t end_ns = clock_mono_ns() + LONG_NS;
 	struct op op;
 
@@ -204,7 +204,7 @@ static void ask_member(struct fixture *f, int i, struct sample *s, int64_t timeo
 
 static void test_probe(void **state)
 {
-	struct fixture *f = redis_trial_need(state);
+	struct fixture *f = client_trial_need(state, redis_server_missing());
 	const cJSON *view;
 	struct sample s[DATA];
 	char why[WHY_BYTES], me[64];
@@ -241,7 +241,7 @@ static void test_probe(void **state)
 
 static void test_inforce(void **state)
 {
-	struct fixture *f = redis_trial_need(state);
+	struct fixture *f = client_trial_need(state, redis_server_missing());
 	cJSON *a = cJSON_CreateArray(), *s;
 	struct err e = {0};
 	int found = 0;
@@ -263,7 +263,7 @@ static void test_inforce(void **state)
 /* The client's own Sentinel falls silent: the next one is asked. */
 static void test_mute_sentinel(void **state)
 {
-	struct fixture *f = redis_trial_need(state);
+	struct fixture *f = client_trial_need(state, redis_server_missing());
 	int i = 7 % SENTINELS;
 
 	redis_server_signal(&f->x[i], SIGSTOP);
@@ -276,7 +276,7 @@ static void test_mute_sentinel(void **state)
  * the old master's connection never broke. */
 static void test_failover(void **state)
 {
-	struct fixture *f = redis_trial_need(state);
+	struct fixture *f = client_trial_need(state, redis_server_missing());
 	int64_t end_ns, v = 3000;
 	struct op op;
 
@@ -298,7 +298,7 @@ static void test_failover(void **state)
 /* The old master wakes up as one, and is made a replica. */
 static void test_demoted(void **state)
 {
-	struct fixture *f = redis_trial_need(state);
+	struct fixture *f = client_trial_need(state, redis_server_missing());
 
 	redis_server_signal(&f->s[0], SIGCONT);
 	assert_true(redis_trial_says(&f->s[0], "ROLE", "slave", 2 * LONG_NS));
@@ -308,7 +308,7 @@ static void test_demoted(void **state)
 /* A planned failover: nothing fails, the news alone moves the client. */
 static void test_news(void **state)
 {
-	struct fixture *f = redis_trial_need(state);
+	struct fixture *f = client_trial_need(state, redis_server_missing());
 	int64_t end_ns = clock_mono_ns() + 2 * LONG_NS, v = 4000;
 	char *answer;
 	struct op op;
@@ -337,7 +337,7 @@ static void test_news(void **state)
 /* A dead master's closed port is no doubt; and without Sentinels nobody knows. */
 static void test_dead(void **state)
 {
-	struct fixture *f = redis_trial_need(state);
+	struct fixture *f = client_trial_need(state, redis_server_missing());
 	struct err e = {0};
 	struct op op;
 
@@ -357,7 +357,7 @@ static void test_dead(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, redis_trial_begin, redis_trial_end)
+#define T(f) cmocka_unit_test_setup_teardown(f, client_trial_begin, client_trial_end)
 	const struct CMUnitTest tests[] = {
 		T(test_operations), T(test_final_read), T(test_replica_reads), T(test_probe),
 		T(test_inforce), T(test_mute_sentinel),

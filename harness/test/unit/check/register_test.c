@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "check/register_parts.h"
+#include "check/register/parts.h"
 
 /* Is the history of one register linearizable: each way of answering against
  * brute force on small random histories; large ones of a true register, whole and

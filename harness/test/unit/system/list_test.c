@@ -102,6 +102,41 @@ static void every_system_has_a_scenario(void **state)
 	globfree(&g);
 }
 
+/* A fault of the server alone has to know it from what runs beside it. */
+static void every_server_in_a_pod_has_a_process(void **state)
+{
+	char root[PATH_MAX], pattern[PATH_MAX + 64];
+	struct err e = {0};
+	size_t n, seen = 0;
+	const struct system *all = system_all(&n);
+
+	(void)state;
+	if (file_project_root(root, &e))
+		fail_msg("%s", e.msg);
+	for (size_t i = 0; i < n; i++) {
+		const struct client_ops *c = all[i].client;
+		glob_t g = {0};
+
+		if (c->processes_only || !c->fixture)
+			continue;
+		snprintf(pattern, sizeof(pattern), "%s/fixtures/%s/*/access.yaml", root, c->fixture);
+		assert_int_equal(glob(pattern, 0, NULL, &g), 0);
+		for (size_t k = 0; k < g.gl_pathc; k++, seen++) {
+			struct arena a = {0};
+			struct ynode **docs = NULL;
+			size_t ndocs = 0;
+
+			if (yaml_read_file(&a, g.gl_pathv[k], &docs, &ndocs, &e))
+				fail_msg("%s", e.msg);
+			if (ndocs != 1 || !yaml_get(docs[0], "process"))
+				fail_msg("%s has no process", g.gl_pathv[k]);
+			arena_free(&a);
+		}
+		globfree(&g);
+	}
+	assert_true(seen > 0);
+}
+
 /* ---- clients ---- */
 
 static void send_to_nobody(cJSON *o)
@@ -378,6 +413,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_system_is_whole),
 		cmocka_unit_test(every_system_has_a_scenario),
+		cmocka_unit_test(every_server_in_a_pod_has_a_process),
 		cmocka_unit_test(nobody_there_is_a_certain_failure),
 		cmocka_unit_test(every_effect_is_judged),
 		cmocka_unit_test(a_silent_member_is_missed),

@@ -2,7 +2,7 @@
 #define ORDEAL_CHECK_REGISTER_PARTS_H
 
 #include "base/mem.h"
-#include "check/register.h"
+#include "check/register/register.h"
 
 /* What register.c is made of. */
 

@@ -1,5 +1,5 @@
 #include "base/clock.h"
-#include "check/register_parts.h"
+#include "check/register/parts.h"
 
 enum { LOOK_EVERY = 1 << 20 }; /* steps: some milliseconds */
 

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "check/register_parts.h"
+#include "check/register/parts.h"
 
 /* Where each value was written once, as load generators have it, a reader knows
  * whose value it saw, and no search is needed (Gibbons and Korach, "Testing
@@ -21,7 +21,7 @@
  *
  * A write of unknown fate took place when its value was seen; if not, leaving it
  * out hurts nobody but a compare-and-set that found another value than it
- * expected: these are left to register_gaps.c. */
+ * expected: these are left to gaps.c. */
 
 enum { NONE = -1, STEPS_AN_OP = 48 };
 

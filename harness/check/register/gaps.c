@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "check/register_parts.h"
+#include "check/register/parts.h"
 
 /* Compare-and-sets that found another value than they expected ("mismatches")
  * are put into an order of the other operations: each into the earliest gap that

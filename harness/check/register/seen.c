@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "check/register_parts.h"
+#include "check/register/parts.h"
 
 /* A hash table of configurations. */
 

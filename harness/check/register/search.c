@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "check/register_parts.h"
+#include "check/register/parts.h"
 
 /* Wing and Gong's search ("Testing and Verifying Concurrent Objects", 1993)
  * with Lowe's memory of configurations ("Testing for Linearizability",

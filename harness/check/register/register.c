@@ -1,10 +1,10 @@
-#include "check/register.h"
+#include "check/register/register.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "check/register_parts.h"
+#include "check/register/parts.h"
 
 enum { STEPS_AN_OP = 32 };
 
