@@ -151,10 +151,16 @@ int http_server_start(const struct http_conf *conf, struct http_server **out, st
 	s->token = mem_strdup(conf->token);
 	if (resolve(conf->listen, &s->host, &ai, e))
 		goto out;
-	s->daemon = httpd_start(&(struct httpd_conf){.listen = conf->listen, .at = ai->ai_addr, .arg = s,
-						     .connections = MAX_CONNECTIONS, .connections_each = MAX_CONNECTIONS_EACH,
-						     .idle_s = IDLE_S, .shared_port = true,
-						     .on_request = on_request, .on_completed = on_completed}, e);
+	s->daemon = httpd_start(&(struct httpd_conf){.listen = conf->listen,
+						     .at = ai->ai_addr,
+						     .arg = s,
+						     .connections = MAX_CONNECTIONS,
+						     .connections_each = MAX_CONNECTIONS_EACH,
+						     .idle_s = IDLE_S,
+						     .shared_port = true,
+						     .on_request = on_request,
+						     .on_completed = on_completed},
+				e);
 	if (!s->daemon)
 		goto out;
 	s->port = httpd_port(s->daemon);
@@ -194,7 +200,9 @@ void http_server_stop(struct http_server *s)
 
 const char *http_query(const struct http_request *rq, const char *name)
 {
-	return rq->connection ? MHD_lookup_connection_value(rq->connection, MHD_GET_ARGUMENT_KIND, name) : NULL;
+	return rq->connection ?
+		       MHD_lookup_connection_value(rq->connection, MHD_GET_ARGUMENT_KIND, name) :
+		       NULL;
 }
 
 int64_t http_query_i64(const struct http_request *rq, const char *name, int64_t dflt)

@@ -81,7 +81,8 @@ static int read_options(int argc, char **argv, struct options *o)
 
 static const struct node_env *find_env(const char *mode)
 {
-	static const struct node_env *const all[] = {&node_env_kube, &node_env_local, &node_env_host};
+	static const struct node_env *const all[] = {&node_env_kube, &node_env_local,
+						     &node_env_host};
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		if (!strcmp(all[i]->mode, mode))
@@ -103,7 +104,8 @@ static void serve(struct agent *a, const sigset_t *signals)
 			return;
 		}
 		if (a->env->ends_with_parent && getppid() != parent &&
-		    node_faults_expires_in_ns(a->api.faults) < 0 && node_faults_idle(a->api.faults)) {
+		    node_faults_expires_in_ns(a->api.faults) < 0 &&
+		    node_faults_idle(a->api.faults)) {
 			log_info("node agent: ending, its driver is gone");
 			return;
 		}

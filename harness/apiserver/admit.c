@@ -18,7 +18,8 @@ static size_t bytes_of(const cJSON *map, bool keys)
 	const cJSON *v;
 
 	cJSON_ArrayForEach(v, map)
-		sum += (keys ? strlen(v->string) : 0) + (cJSON_IsString(v) ? strlen(v->valuestring) : 0);
+		sum += (keys ? strlen(v->string) : 0) +
+		       (cJSON_IsString(v) ? strlen(v->valuestring) : 0);
 	return sum;
 }
 
@@ -248,7 +249,8 @@ static void admit_binding(struct admitting *a, const cJSON *object)
 					"the rules as a Role, or run this on kind", json_str(ref, "kind", ""));
 }
 
-int admit(const struct kind *kind, const cJSON *object, const struct admit_nets *nets, admit_fn *fn, void *arg)
+int admit(const struct kind *kind, const cJSON *object, const struct admit_nets *nets, admit_fn *fn,
+	  void *arg)
 {
 	struct admitting a = {.nets = nets, .fn = fn, .arg = arg};
 

@@ -26,7 +26,8 @@ struct admit_nets {
 };
 
 /* Tells everything that is wrong; how many that was. */
-int admit(const struct kind *kind, const cJSON *object, const struct admit_nets *nets, admit_fn *fn, void *arg);
+int admit(const struct kind *kind, const cJSON *object, const struct admit_nets *nets, admit_fn *fn,
+	  void *arg);
 
 /* Has Service `a` the address of Service `b`? */
 bool admit_same_address(const cJSON *a, const cJSON *b);

@@ -32,7 +32,8 @@ bool call_hold(struct call *rq, size_t bytes)
 	return false;
 }
 
-enum MHD_Result call_answer_text(struct call *rq, int status, const char *type, const char *text, size_t len)
+enum MHD_Result call_answer_text(struct call *rq, int status, const char *type, const char *text,
+				 size_t len)
 {
 	/* What is told in a few words is told always. */
 	if (len > SHORT_BYTES && !call_hold(rq, len))
@@ -52,7 +53,8 @@ enum MHD_Result call_answer(struct call *rq, int status, cJSON *o)
 }
 
 /* A Status object, as clients know it. */
-enum MHD_Result call_refuse(struct call *rq, int status, const char *reason, const char *fmt, const char *what)
+enum MHD_Result call_refuse(struct call *rq, int status, const char *reason, const char *fmt,
+			    const char *what)
 {
 	cJSON *o = cJSON_CreateObject();
 	char message[2048];
@@ -243,7 +245,8 @@ static enum MHD_Result store_it(struct call *rq, int status, const cJSON *was, c
 	}
 	name_invalid(rq->kind, body, &why.text);
 	address_taken(rq, body, &why);
-	if (why.n + admit(rq->kind, body, &c->nets, note, &why) + (was ? immutable_check(rq->kind, was, body, note, &why) : 0)) {
+	if (why.n + admit(rq->kind, body, &c->nets, note, &why) +
+	    (was ? immutable_check(rq->kind, was, body, note, &why) : 0)) {
 		ok = call_refuse(rq, 422, "Invalid", "%s", buf_cstr(&why.text));
 		buf_free(&why.text);
 		cJSON_Delete(body);

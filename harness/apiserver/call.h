@@ -34,7 +34,8 @@ struct call {
 	char account_ns[64], account[254];
 };
 
-enum MHD_Result call_answer_text(struct call *rq, int status, const char *type, const char *text, size_t len);
+enum MHD_Result call_answer_text(struct call *rq, int status, const char *type, const char *text,
+				 size_t len);
 /* Takes `o` over. */
 enum MHD_Result call_answer(struct call *rq, int status, cJSON *o);
 /* A Status object, as clients know it; `fmt` has one %s, for `what`. */

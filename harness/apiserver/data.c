@@ -11,7 +11,9 @@ static const char *wrong_in(const cJSON *map)
 
 	cJSON_ArrayForEach(v, map) {
 		struct buf plain = {0};
-		int r = cJSON_IsNull(v) ? 0 : cJSON_IsString(v) ? base64_decode(v->valuestring, &plain) : -1;
+		int r = cJSON_IsNull(v)	  ? 0 :
+			cJSON_IsString(v) ? base64_decode(v->valuestring, &plain) :
+					    -1;
 
 		buf_free(&plain);
 		if (r)

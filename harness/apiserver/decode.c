@@ -37,7 +37,8 @@ static int quantity(const struct decoding *d, const cJSON *v, const struct at *a
 {
 	const char *text = cJSON_IsString(v) ? v->valuestring : "";
 
-	if (cJSON_IsNumber(v) || quantity_bytes(text) >= 0 || (*text == '-' && quantity_bytes(text + 1) >= 0))
+	if (cJSON_IsNumber(v) || quantity_bytes(text) >= 0 ||
+	    (*text == '-' && quantity_bytes(text + 1) >= 0))
 		return 0;
 	if (!cJSON_IsString(v))
 		return wrong(d, v, at, "resource.Quantity");
@@ -74,9 +75,11 @@ static int letter(const struct decoding *d, const cJSON *v, char type, const str
 	}
 }
 
-static int decode(const struct decoding *d, const cJSON *v, const char *type, size_t len, const struct at *at);
+static int decode(const struct decoding *d, const cJSON *v, const char *type, size_t len,
+		  const struct at *at);
 
-static int decode_struct(const struct decoding *d, const cJSON *v, const struct api_type *t, const char *path)
+static int decode_struct(const struct decoding *d, const cJSON *v, const struct api_type *t,
+			 const char *path)
 {
 	const cJSON *f;
 	size_t len = 0;
@@ -95,7 +98,8 @@ static int decode_struct(const struct decoding *d, const cJSON *v, const struct 
 	return r;
 }
 
-static int decode(const struct decoding *d, const cJSON *v, const char *type, size_t len, const struct at *at)
+static int decode(const struct decoding *d, const cJSON *v, const char *type, size_t len,
+		  const struct at *at)
 {
 	const struct api_type *t;
 	char want[80];

@@ -115,7 +115,8 @@ static bool differs(const cJSON *a, const cJSON *b, const char *const but[8])
 	if (!cJSON_IsObject(a))
 		return !same(a, b, NULL);
 	cJSON_ArrayForEach(v, a)
-		if (!among(but, v->string) && !same(v, json_get(b, v->string), default_of(v->string)))
+		if (!among(but, v->string) &&
+		    !same(v, json_get(b, v->string), default_of(v->string)))
 			return true;
 	return false;
 }
@@ -126,7 +127,8 @@ static void apply(struct admitting *a, const struct rule *r, const cJSON *was, c
 	const char *at = r->told_at ? r->told_at : r->path;
 	char *text;
 
-	if (r->but[0] ? !differs(old, new, r->but) && !differs(new, old, r->but) : same(old, new, r->dflt))
+	if (r->but[0] ? !differs(old, new, r->but) && !differs(new, old, r->but) :
+			same(old, new, r->dflt))
 		return;
 	if (r->how == ONCE && is_empty(old))
 		return;
@@ -163,10 +165,12 @@ static void check_replicas(struct admitting *a, const cJSON *was, const cJSON *n
 
 /* All but the image is the pod's for good; and whoever changes that waits for a
  * restart which does not come here. */
-static void check_containers(struct admitting *a, const char *list, const cJSON *was, const cJSON *now)
+static void check_containers(struct admitting *a, const char *list, const cJSON *was,
+			     const cJSON *now)
 {
 	static const char *const image[8] = {"image"};
-	const cJSON *old = json_get(was, list), *new = json_get(now, list), *o, *n = new ? new->child : NULL;
+	const cJSON *old = json_get(was, list), *new = json_get(now, list), *o,
+		    *n = new ? new->child : NULL;
 	char at[ADMIT_PATH_BYTES];
 	int i = 0;
 
@@ -203,7 +207,8 @@ static void check_tolerations(struct admitting *a, const cJSON *was, const cJSON
 	}
 }
 
-int immutable_check(const struct kind *kind, const cJSON *was, const cJSON *now, admit_fn *fn, void *arg)
+int immutable_check(const struct kind *kind, const cJSON *was, const cJSON *now, admit_fn *fn,
+		    void *arg)
 {
 	struct admitting a = {.fn = fn, .arg = arg};
 

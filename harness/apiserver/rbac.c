@@ -127,8 +127,9 @@ static const char *text_of(const cJSON *v)
 }
 
 /* The account has one right of a rule, or all of them that "*" stands for. */
-static bool has_right(const struct store *s, const struct account *a, const char *ns, const cJSON *verb,
-		      const cJSON *group, const cJSON *resource, const cJSON *name)
+static bool has_right(const struct store *s, const struct account *a, const char *ns,
+		      const cJSON *verb, const cJSON *group, const cJSON *resource,
+		      const cJSON *name)
 {
 	struct ask q = {text_of(verb), text_of(group), text_of(resource), "", name ? text_of(name) : NULL};
 	char kind[200];
@@ -141,14 +142,16 @@ static bool has_right(const struct store *s, const struct account *a, const char
 	return may(s, a, ns, &q);
 }
 
-static bool covers(const struct store *s, const struct account *a, const char *ns, const cJSON *rule)
+static bool covers(const struct store *s, const struct account *a, const char *ns,
+		   const cJSON *rule)
 {
 	const cJSON *names = json_get(rule, "resourceNames"), *v, *g, *r, *n;
 
 	cJSON_ArrayForEach(v, json_get(rule, "verbs"))
 		cJSON_ArrayForEach(g, json_get(rule, "apiGroups"))
 			cJSON_ArrayForEach(r, json_get(rule, "resources")) {
-				if (!cJSON_GetArraySize(names) && !has_right(s, a, ns, v, g, r, NULL))
+				if (!cJSON_GetArraySize(names) &&
+				    !has_right(s, a, ns, v, g, r, NULL))
 					return false;
 				cJSON_ArrayForEach(n, names)
 					if (!has_right(s, a, ns, v, g, r, n))
@@ -157,8 +160,8 @@ static bool covers(const struct store *s, const struct account *a, const char *n
 	return true;
 }
 
-bool rbac_may_give(const struct store *s, const struct account *a, const char *ns, const struct kind *kind,
-		   const cJSON *object)
+bool rbac_may_give(const struct store *s, const struct account *a, const char *ns,
+		   const struct kind *kind, const cJSON *object)
 {
 	bool binding = kind->id == KIND_ROLE_BINDING;
 	const char *name = binding ? json_str(json_get(object, "roleRef"), "name", "") :

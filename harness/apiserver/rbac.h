@@ -21,7 +21,7 @@ bool rbac_allows(const struct store *s, const struct account *a, const struct ap
  * RoleBinding names, has a rule that the account's rights in the namespace do
  * not cover, and he has not the verb escalate, or bind, either ("Privilege
  * escalation prevention"). Other kinds: true. */
-bool rbac_may_give(const struct store *s, const struct account *a, const char *ns, const struct kind *kind,
-		   const cJSON *object);
+bool rbac_may_give(const struct store *s, const struct account *a, const char *ns,
+		   const struct kind *kind, const cJSON *object);
 
 #endif

@@ -44,7 +44,8 @@ static void read_selected(struct api_request *r, const char *fields)
 
 			name += *name == '=';
 			snprintf(r->selected, sizeof(r->selected), "%.*s", (int)(fields + len - name), name);
-			if ((size_t)(fields + len - name) >= sizeof(r->selected) || !name_is_segment(r->selected))
+			if ((size_t)(fields + len - name) >= sizeof(r->selected) ||
+			    !name_is_segment(r->selected))
 				r->selected[0] = '\0';
 			return;
 		}

@@ -11,10 +11,11 @@ enum { API_PATH_MAX = 600 };
 
 struct api_request {
 	const char *verb;  /* get list watch create update patch delete deletecollection, "" for none */
-	bool resource;     /* else a URL such as /healthz; then the verb is the method in lower case */
+	bool resource; /* else a URL such as /healthz; then the verb is the method in lower case */
 	const char *group, *version, *ns, *kind, *sub; /* "" where not given; kind is the plural */
 	const char *name;  /* in the path */
-	const char *asked; /* the name that rights are asked for: or the only one that a list is to have */
+	const char *asked; /* the name that rights are asked for: or the only one that a list is to
+			      have */
 	bool odd;           /* below .../watch/, or deeper than what is served: only judged */
 	char method[12], path[API_PATH_MAX], url[API_PATH_MAX], selected[256];
 };

@@ -124,7 +124,8 @@ static bool is(const struct store_item *it, enum kind_id id, const char *ns, con
 	       (!it->kind->namespaced || !strcmp(json_str(meta, "namespace", ""), ns ? ns : ""));
 }
 
-static struct store_item *find(const struct store *s, enum kind_id id, const char *ns, const char *name)
+static struct store_item *find(const struct store *s, enum kind_id id, const char *ns,
+			       const char *name)
 {
 	store_assert_locked(s);
 	for (size_t i = 0; i < s->n; i++)
@@ -175,7 +176,8 @@ static void record(struct store *s, const char *type, const struct store_item *i
 	       (s->nchanges && s->changes_bytes + it->bytes > CHANGES_BYTES))
 		forget_half(s);
 	c = VEC_PUSH(s->changes, s->nchanges, s->achanges);
-	*c = (struct store_change){s->version, type, it->kind, cJSON_Duplicate(it->object, 1), it->bytes};
+	*c = (struct store_change){s->version, type, it->kind, cJSON_Duplicate(it->object, 1),
+				   it->bytes};
 	s->changes_bytes += it->bytes;
 	store_wake(s);
 }
@@ -273,7 +275,8 @@ static bool in_set(const char *set, const char *value)
 	return false;
 }
 
-static bool term_fits(char *term, const char *(*get)(const void *arg, const char *key), const void *arg)
+static bool term_fits(char *term, const char *(*get)(const void *arg, const char *key),
+		      const void *arg)
 {
 	char *op, *value;
 	const char *have;
@@ -297,8 +300,8 @@ static bool term_fits(char *term, const char *(*get)(const void *arg, const char
 	return not ? !have || strcmp(have, value) : have && !strcmp(have, value);
 }
 
-static bool selector_fits(const char *selector, const char *(*get)(const void *arg, const char *key),
-			  const void *arg)
+static bool selector_fits(const char *selector,
+			  const char *(*get)(const void *arg, const char *key), const void *arg)
 {
 	char *copy, *term, *p;
 	bool fits = true;

@@ -107,8 +107,8 @@ static const char *arg_of(struct MHD_Connection *conn, const char *key)
 	return MHD_lookup_connection_value(conn, MHD_GET_ARGUMENT_KIND, key);
 }
 
-enum MHD_Result watch_answer(struct MHD_Connection *conn, struct store *store, const struct kind *kind,
-			     const char *ns)
+enum MHD_Result watch_answer(struct MHD_Connection *conn, struct store *store,
+			     const struct kind *kind, const char *ns)
 {
 	const char *labels = arg_of(conn, "labelSelector"), *fields = arg_of(conn, "fieldSelector");
 	const char *from = arg_of(conn, "resourceVersion"), *limit = arg_of(conn, "timeoutSeconds");
@@ -124,7 +124,8 @@ enum MHD_Result watch_answer(struct MHD_Connection *conn, struct store *store, c
 	w->fields = mem_strdup(fields ? fields : "");
 	w->version = from ? strtoll(from, NULL, 10) : 0;
 	w->silent_ns = clock_mono_ns();
-	w->end_ns = w->silent_ns + (seconds > 0 && seconds < 2 * LIMIT_S ? seconds : LIMIT_S) * NS_PER_S;
+	w->end_ns = w->silent_ns +
+		    (seconds > 0 && seconds < 2 * LIMIT_S ? seconds : LIMIT_S) * NS_PER_S;
 	r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 32768, watch_read, w, watch_free);
 	MHD_add_response_header(r, "Content-Type", "application/json");
 	ok = MHD_queue_response(conn, 200, r);

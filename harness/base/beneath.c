@@ -30,7 +30,8 @@ static int open_plainly(int root, const char *path, int flags)
 			return -1;
 		}
 		snprintf(word, sizeof(word), "%.*s", (int)len, path);
-		next = openat(fd, word, O_PATH | O_NOFOLLOW | O_CLOEXEC | (last ? flags : O_DIRECTORY));
+		next = openat(fd, word,
+			      O_PATH | O_NOFOLLOW | O_CLOEXEC | (last ? flags : O_DIRECTORY));
 		if (next >= 0 && !fstat(next, &st) && S_ISLNK(st.st_mode)) {
 			close(next);
 			next = -1;
@@ -81,7 +82,8 @@ static int open_dir(int root, const char *path, size_t len, size_t parent_len, m
 	if (parent < 0)
 		return -1;
 	if (!mkdirat(parent, last, mode & 0777)) {
-		/* By what is there now, whatever our umask: never by a name that may have become a link. */
+		/* By what is there now, whatever our umask: never by a name that may have become a
+		 * link. */
 		int made = openat(parent, last, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 		if (made >= 0 && !fchmod(made, mode))
@@ -124,7 +126,8 @@ int beneath_root(const char *dir, struct err *e)
 	return fd < 0 ? err_set(e, ERR_BROKEN, "cannot open %s: %s", dir, strerror(errno)) : fd;
 }
 
-static int write_in(int dir, const char *name, const void *data, size_t len, mode_t mode, gid_t group)
+static int write_in(int dir, const char *name, const void *data, size_t len, mode_t mode,
+		    gid_t group)
 {
 	char tmp[40], digits[17];
 	const char *p = data;
@@ -154,8 +157,8 @@ static int write_in(int dir, const char *name, const void *data, size_t len, mod
 	return close(fd);
 }
 
-int beneath_write(int root, const char *path, const void *data, size_t len, mode_t mode, gid_t group,
-		  struct err *e)
+int beneath_write(int root, const char *path, const void *data, size_t len, mode_t mode,
+		  gid_t group, struct err *e)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	char folder[PATH_MAX];

@@ -21,8 +21,8 @@ int beneath_root(const char *dir, struct err *e);
 
 /* Writes a file below `root`, whole or not at all, and makes its folders; no
  * link is written through. `group` -1: as it comes. */
-int beneath_write(int root, const char *path, const void *data, size_t len, mode_t mode, gid_t group,
-		  struct err *e);
+int beneath_write(int root, const char *path, const void *data, size_t len, mode_t mode,
+		  gid_t group, struct err *e);
 
 /* Mounts what `fd` is, a folder or a file, at `target`, which is made for it:
  * from then on it does not matter what anybody puts in the path's place. */

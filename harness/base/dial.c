@@ -48,7 +48,8 @@ int dial(const char *ip, int port, int64_t until_ns)
 		plen = sizeof(problem);
 		if (problem == EINPROGRESS && !clock_wait_fd(fd, POLLOUT, until_ns))
 			problem = ETIMEDOUT;
-		else if (problem == EINPROGRESS && getsockopt(fd, SOL_SOCKET, SO_ERROR, &problem, &plen))
+		else if (problem == EINPROGRESS &&
+			 getsockopt(fd, SOL_SOCKET, SO_ERROR, &problem, &plen))
 			problem = errno;
 	}
 	if (!problem)

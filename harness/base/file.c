@@ -168,7 +168,8 @@ static bool owns_folder(const char *path, uid_t uid)
 
 int file_open_own(const char *path, struct err *e)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	int fd =
+		open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
 	const char *why = NULL;
 	struct stat st;
 

@@ -47,7 +47,8 @@ static int spawn(const char *const argv[], const char *const env[],
 		sigdelset(&all, SIGHUP);
 	posix_spawnattr_setsigmask(&at, &none);
 	posix_spawnattr_setsigdefault(&at, &all);
-	posix_spawnattr_setflags(&at, (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | flags));
+	posix_spawnattr_setflags(&at,
+				 (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | flags));
 	r = posix_spawnp(pid, argv[0], fa, &at, (char *const *)argv,
 			 env ? (char *const *)env : environ);
 	posix_spawnattr_destroy(&at);
@@ -96,7 +97,8 @@ static void feed(struct streams *s)
 static int pump(struct streams *s, struct proc_result *res, int64_t end_ns)
 {
 	while (s->out >= 0 || s->err >= 0) {
-		struct pollfd p[3] = {{s->out, POLLIN, 0}, {s->err, POLLIN, 0}, {s->in, POLLOUT, 0}};
+		struct pollfd p[3] = {
+			{s->out, POLLIN, 0}, {s->err, POLLIN, 0}, {s->in, POLLOUT, 0}};
 		int64_t left = end_ns - clock_mono_ns();
 
 		if (left <= 0)

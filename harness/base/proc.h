@@ -51,7 +51,8 @@ void proc_cmdline(pid_t pid, struct buf *out);
 pid_t proc_read_pid(const char *path);
 
 /* Blocks what ends a process that serves (SIGTERM, SIGINT, and SIGHUP unless it
- * is ignored, as under nohup) in this thread and those it starts, and fills `set` for sigtimedwait(). */
+ * is ignored, as under nohup) in this thread and those it starts, and fills `set` for
+ * sigtimedwait(). */
 void proc_block_ends(sigset_t *set);
 
 /* True while the process exists and is no zombie. */

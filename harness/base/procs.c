@@ -237,7 +237,8 @@ int procs_still_there(const cJSON *remembered)
 	int n = 0;
 
 	cJSON_ArrayForEach(pair, remembered) {
-		const cJSON *pid = cJSON_GetArrayItem(pair, 0), *start = cJSON_GetArrayItem(pair, 1);
+		const cJSON *pid = cJSON_GetArrayItem(pair, 0),
+			    *start = cJSON_GetArrayItem(pair, 1);
 
 		if (pid && start)
 			n += !procs_ended((pid_t)pid->valuedouble, (uint64_t)start->valuedouble);

@@ -64,8 +64,8 @@ static int first_address(int type, const unsigned char *packet, int len, char *o
 	if (status == ARES_SUCCESS && n < 1)
 		status = ARES_ENODATA;
 	if (status == ARES_SUCCESS)
-		inet_ntop(is_v4 ? AF_INET : AF_INET6, is_v4 ? (void *)&v4.ipaddr : (void *)&v6.ip6addr,
-			  out, RESOLVE_ADDR_MAX);
+		inet_ntop(is_v4 ? AF_INET : AF_INET6,
+			  is_v4 ? (void *)&v4.ipaddr : (void *)&v6.ip6addr, out, RESOLVE_ADDR_MAX);
 	return status;
 }
 
@@ -107,7 +107,8 @@ static void wait_on(struct question *q)
 	for (nfds_t i = 0; i < n; i++) {
 		bool broken = p[i].revents & (POLLERR | POLLHUP);
 
-		ares_process_fd(q->channel, broken || p[i].revents & POLLIN ? p[i].fd : ARES_SOCKET_BAD,
+		ares_process_fd(q->channel,
+				broken || p[i].revents & POLLIN ? p[i].fd : ARES_SOCKET_BAD,
 				broken || p[i].revents & POLLOUT ? p[i].fd : ARES_SOCKET_BAD);
 	}
 }

@@ -8,8 +8,8 @@
  * no figure can hold, and with one that none can miss: where the one still fails,
  * what the figure says happened; where the other still passes, no more than that. */
 
-static bool stays(const struct gate *g, const struct judging *about, const char *metric, const char *bound,
-		  double limit, enum verdict v)
+static bool stays(const struct gate *g, const struct judging *about, const char *metric,
+		  const char *bound, double limit, enum verdict v)
 {
 	cJSON *expect = cJSON_CreateObject();
 	struct judging j = *about;

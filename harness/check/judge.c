@@ -43,9 +43,13 @@ enum verdict judging_within(const struct judging *j, double lo, double hi)
 	double most, least;
 
 	if (judging_bound(j, "at_most", &most))
-		v = verdict_worse(v, hi <= most ? VERDICT_PASS : lo > most ? VERDICT_FAIL : VERDICT_UNKNOWN);
+		v = verdict_worse(v, hi <= most ? VERDICT_PASS :
+				     lo > most	? VERDICT_FAIL :
+						  VERDICT_UNKNOWN);
 	if (judging_bound(j, "at_least", &least))
-		v = verdict_worse(v, lo >= least ? VERDICT_PASS : hi < least ? VERDICT_FAIL : VERDICT_UNKNOWN);
+		v = verdict_worse(v, lo >= least ? VERDICT_PASS :
+				     hi < least	 ? VERDICT_FAIL :
+						   VERDICT_UNKNOWN);
 	return v;
 }
 

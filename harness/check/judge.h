@@ -53,11 +53,12 @@ bool judging_final(const struct judging *j, enum expect_metric metric);
 
 /* The noise that a judge of a length of time sets in r->noise: of this fault, or
  * the worst of all (f NULL); NULL: there is no fault. */
-const struct noise *judging_noise(const struct judging *j, const struct fault_seen *f, enum noise_of of);
+const struct noise *judging_noise(const struct judging *j, const struct fault_seen *f,
+				  enum noise_of of);
 
 /* Does noise, or a load that was not the one asked for, leave a verdict
  * undecided? If so, `why` says it. */
-bool judged_noisy(const struct judging *j, enum expect_metric metric, const struct judged *r, char *why,
-		  size_t size);
+bool judged_noisy(const struct judging *j, enum expect_metric metric, const struct judged *r,
+		  char *why, size_t size);
 
 #endif

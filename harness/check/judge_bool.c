@@ -48,7 +48,8 @@ static bool says_of(const char *text, const char *object, const char *words)
 			of_it = false;
 		if (!begins)
 			continue;
-		if (!strncmp(s, object, len) && (!in_name(s[len]) || (s[len] == '.' && !in_name(s[len + 1])))) {
+		if (!strncmp(s, object, len) &&
+		    (!in_name(s[len]) || (s[len] == '.' && !in_name(s[len + 1])))) {
 			of_it = true;
 			n = len;
 		} else if (object_len(s)) {
@@ -81,8 +82,9 @@ static void not_standing(const struct judging *j, struct judged *r)
 		judged_as(r, VERDICT_UNKNOWN, "that it does not stand was told %s: %.300s",
 			  told->t_ns < j->ev->begin_ns ? "before the scenario began" :
 			  "when it had stood, and its load had begun", j->m->stands_why);
-	else if (told->ok || !(strcmp(told->member, object) ? says_of(told->reason, object, reason) :
-							       strstr(told->reason, reason) != NULL))
+	else if (told->ok ||
+		 !(strcmp(told->member, object) ? says_of(told->reason, object, reason) :
+						  strstr(told->reason, reason) != NULL))
 		judged_as(r, VERDICT_UNKNOWN, "it did not come up, but not for what was expected (%.60s, \"%.120s\"): "
 			  "%.300s", object, reason, j->m->stands_why);
 	else
@@ -110,8 +112,8 @@ static bool failed_for(const struct job_seen *job, const char *reason)
 	char exit[40];
 
 	snprintf(exit, sizeof(exit), "exit code %lld", (long long)job->exit);
-	return strstr(job->log, reason) || strstr(job->reason, reason) || strstr(job->message, reason) ||
-	       (job->exit >= 0 && !strcmp(exit, reason));
+	return strstr(job->log, reason) || strstr(job->reason, reason) ||
+	       strstr(job->message, reason) || (job->exit >= 0 && !strcmp(exit, reason));
 }
 
 /* The last line of a log, without its end. */

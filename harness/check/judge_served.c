@@ -135,9 +135,10 @@ void judge_availability(const struct judging *j, struct judged *r)
 		return;
 	r->measured = share(least);
 	judged_as(r, judging_within(j, r->measured, r->measured),
-		  "fault %s: of %lld %s%s%s that were due in the %.0f ms after it %lld were served", worst->rec->id,
-		  (long long)least->due, of && *least->name ? least->what : whose(j), *least->name ? " " : "",
-		  least->name, in_ms(worst->window_end_ns - worst->rec->injected_ns), (long long)least->served);
+		  "fault %s: of %lld %s%s%s that were due in the %.0f ms after it %lld were served",
+		  worst->rec->id, (long long)least->due,
+		  of && *least->name ? least->what : whose(j), *least->name ? " " : "", least->name,
+		  in_ms(worst->window_end_ns - worst->rec->injected_ns), (long long)least->served);
 	if (least->unsent)
 		judged_also(r, "; %lld never left their client, for none was free in time", (long long)least->unsent);
 	all = fault_served(worst, "kind", NULL);
@@ -239,7 +240,8 @@ void judge_downtime(const struct judging *j, struct judged *r)
 			judged_as(r, VERDICT_UNKNOWN, "no %s were served before fault %s", whose(j), f->rec->id);
 			return;
 		}
-		if (!worst || outage_downer(o, worst) || (!o->any && !worst->any && o->seen_ns > worst->seen_ns)) {
+		if (!worst || outage_downer(o, worst) ||
+		    (!o->any && !worst->any && o->seen_ns > worst->seen_ns)) {
 			worst = o;
 			named = name;
 			at = f;

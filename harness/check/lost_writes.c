@@ -32,7 +32,8 @@ static void witness_lost(const struct measured *m, cJSON *w)
 /* All that is wrong is explained by lines that nothing counts. */
 static bool only_unsent(const struct evidence *ev, const struct loss *l)
 {
-	return l->unsent && !evidence_counts_ops(ev) && !l->lost && !l->duplicate && l->phantom == l->unsent;
+	return l->unsent && !evidence_counts_ops(ev) && !l->lost && !l->duplicate &&
+	       l->phantom == l->unsent;
 }
 
 static void check(const struct history *h, const struct evidence *ev, const struct measured *m,
@@ -53,12 +54,14 @@ static void check(const struct history *h, const struct evidence *ev, const stru
 			 "and nothing counts its lines: some may be missing", (long long)l->unsent);
 	} else if (l->lost || l->phantom || l->duplicate) {
 		out->verdict = VERDICT_FAIL;
-		snprintf(out->why, sizeof(out->why),
-			 "of %lld acknowledged %ss %s%lld are lost, %lld of them to registers; %lld refused ones are "
-			 "there, %lld are there twice; %lld registers went back or hold what nobody wrote",
-			 (long long)l->acked, l->of, l->maybe_lost ? "at least " : "", (long long)l->lost,
-			 (long long)l->lost_register_writes, (long long)l->phantom, (long long)l->duplicate,
-			 (long long)l->odd_registers);
+		snprintf(
+			out->why, sizeof(out->why),
+			"of %lld acknowledged %ss %s%lld are lost, %lld of them to registers; %lld refused ones are "
+			"there, %lld are there twice; %lld registers went back or hold what nobody wrote",
+			(long long)l->acked, l->of, l->maybe_lost ? "at least " : "",
+			(long long)l->lost, (long long)l->lost_register_writes,
+			(long long)l->phantom, (long long)l->duplicate,
+			(long long)l->odd_registers);
 		out->witness = cJSON_CreateArray();
 		witness_lost(m, out->witness);
 		cJSON_ArrayForEach(s, l->odd)

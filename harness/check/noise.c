@@ -20,7 +20,8 @@ static const struct noise *worse_of(const struct noise *a, const struct noise *b
 	return a;
 }
 
-const struct noise *judging_noise(const struct judging *j, const struct fault_seen *f, enum noise_of of)
+const struct noise *judging_noise(const struct judging *j, const struct fault_seen *f,
+				  enum noise_of of)
 {
 	const struct noise *n = NULL;
 
@@ -43,7 +44,8 @@ static bool too_long_anyway(const struct judging *j, const struct judged *r, con
  * that makes times longer, so a failure for being short stays one. */
 static bool by_waiting(const struct judging *j, const struct judged *r, const struct noise *n)
 {
-	double length = r->measured * (double)NS_PER_MS, net = length * (1 - n->waited), most, least;
+	double length = r->measured * (double)NS_PER_MS, net = length * (1 - n->waited), most,
+	       least;
 	bool within = json_bool(j->expect, "within_predicted", false);
 
 	if (strcmp(r->unit, "ms") || isnan(length))
@@ -82,8 +84,8 @@ static bool heartbeat_told(const struct judging *j, char *why, size_t size)
 	return true;
 }
 
-bool judged_noisy(const struct judging *j, enum expect_metric metric, const struct judged *r, char *why,
-		  size_t size)
+bool judged_noisy(const struct judging *j, enum expect_metric metric, const struct judged *r,
+		  char *why, size_t size)
 {
 	const struct measured *m = j->m;
 	const struct noise *n = r->noise ? r->noise : &m->noise;

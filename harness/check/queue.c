@@ -175,11 +175,13 @@ static struct sent *find(struct queue *q, int64_t value)
 }
 
 /* False: it stands somewhere else already. */
-static bool stands(struct queue *q, struct sent *s, int64_t partition, int64_t offset, const struct op *op)
+static bool stands(struct queue *q, struct sent *s, int64_t partition, int64_t offset,
+		   const struct op *op)
 {
 	if (offset == OP_NO_VALUE)
 		return true;
-	*VEC_PUSH(q->places, q->nplaces, q->aplaces) = (struct place){ partition, offset, s->value, op };
+	*VEC_PUSH(q->places, q->nplaces, q->aplaces) =
+		(struct place){partition, offset, s->value, op};
 	if (s->offset == OP_NO_VALUE) {
 		s->partition = partition;
 		s->offset = offset;
@@ -297,8 +299,8 @@ static void sent_order(struct queue *q)
 	if (n)
 		qsort(v, n, sizeof(*v), by_producer);
 	for (i = 0; i < n; i++) {
-		if (!i || v[i]->op->process != top->op->process || v[i]->partition != top->partition ||
-		    v[i]->offset > top->offset)
+		if (!i || v[i]->op->process != top->op->process ||
+		    v[i]->partition != top->partition || v[i]->offset > top->offset)
 			top = v[i];
 		else if (v[i]->offset < top->offset)
 			breach_by(q, SENT_ORDER, top->op, v[i]->op, NULL);

@@ -50,7 +50,8 @@ static bool targets_asked(const struct evidence *ev, char *why, size_t size)
 		for (size_t k = 0; k < ev->faults[i].ntargets; k++) {
 			const char *m = ev->faults[i].targets[k].member;
 			/* Sentinels and other helpers have no role to ask for. */
-			if (!*m || is_member(ev, m) || ev->faults[i].targets[k].role == ROLE_UNKNOWN)
+			if (!*m || is_member(ev, m) ||
+			    ev->faults[i].targets[k].role == ROLE_UNKNOWN)
 				continue;
 			snprintf(why, size, "%.60s, a target of fault %.60s, was never asked what it was", m,
 				 ev->faults[i].id);
@@ -102,8 +103,8 @@ static bool brothers_asked(const struct evidence *ev, char *why, size_t size)
 
 /* The sampler covers the time that a measure speaks of, each member of it, and
  * the faults' targets are among them. */
-bool sampled_throughout(const struct evidence *ev, const struct measured *m, int64_t from, int64_t to,
-			char *why, size_t size)
+bool sampled_throughout(const struct evidence *ev, const struct measured *m, int64_t from,
+			int64_t to, char *why, size_t size)
 {
 	bool leads = false;
 
@@ -162,11 +163,13 @@ static void away_by_fault(const struct evidence *ev, const char *member, struct 
 {
 	for (size_t i = 0; i < ev->nfaults; i++) {
 		const struct fault_record *f = &ev->faults[i];
-		int64_t from = f->does.one_by_one ? fault_came(ev, f, member) : f->injected_ns, until = from;
+		int64_t from = f->does.one_by_one ? fault_came(ev, f, member) : f->injected_ns,
+			until = from;
 
 		if (!from || !fault_reaches(ev, f, member))
 			continue;
-		if (f->does.lasts && fault_does(f, EFFECT_SILENT | EFFECT_CUT_OFF | EFFECT_NODE_GONE))
+		if (f->does.lasts &&
+		    fault_does(f, EFFECT_SILENT | EFFECT_CUT_OFF | EFFECT_NODE_GONE))
 			until = f->healed_ns ? f->healed_ns : INT64_MAX;
 		if (until < INT64_MAX && (effects_die(&f->does) || fault_does(f, EFFECT_NODE_GONE)))
 			until = ready_again(ev, member, until);
@@ -220,8 +223,8 @@ static bool says_what_it_is(const struct sample *s)
 	return s->closed || (s->ok && s->role != ROLE_UNKNOWN);
 }
 
-static bool heard(const struct evidence *ev, const struct measured *m, const char *member, int64_t from,
-		  int64_t to, char *why, size_t size)
+static bool heard(const struct evidence *ev, const struct measured *m, const char *member,
+		  int64_t from, int64_t to, char *why, size_t size)
 {
 	int64_t last = from, since = INT64_MAX, until = to;
 	struct times ts = { 0 };
@@ -231,7 +234,8 @@ static bool heard(const struct evidence *ev, const struct measured *m, const cha
 	for (size_t i = 0; i <= ev->nsamples && since == INT64_MAX; i++) {
 		const struct sample *s = i < ev->nsamples ? &ev->samples[i] : NULL;
 
-		if (s && (strcmp(s->member, member) || !says_what_it_is(s) || s->t_ns < from || s->t_ns > to))
+		if (s && (strcmp(s->member, member) || !says_what_it_is(s) || s->t_ns < from ||
+			  s->t_ns > to))
 			continue;
 		until = s ? sample_asked(s) : to;
 		since = uncovered(&ts, last, &until);

@@ -7,8 +7,8 @@
 /* Whether all who may be primaries were asked what they were all along
  * [from, to] (ns on the driver's timeline), and one of them was heard to lead.
  * False: `why` says who was not. */
-bool sampled_throughout(const struct evidence *ev, const struct measured *m, int64_t from, int64_t to,
-			char *why, size_t size);
+bool sampled_throughout(const struct evidence *ev, const struct measured *m, int64_t from,
+			int64_t to, char *why, size_t size);
 
 /* Whether a pod is of the StatefulSet of a member who was asked: then it is one, too. */
 bool brother_of_member(const struct evidence *ev, const char *pod);

@@ -35,7 +35,8 @@ const char **agents_env(struct arena *a, const struct engine_conf *conf, const c
 	return env;
 }
 
-int agents_await(const char *what, const char *log, pid_t pid, char *out, size_t size, struct err *e)
+int agents_await(const char *what, const char *log, pid_t pid, char *out, size_t size,
+		 struct err *e)
 {
 	int64_t end_ns = clock_mono_ns() + START_WITHIN_NS;
 	struct buf b = {0};

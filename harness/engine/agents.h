@@ -16,6 +16,7 @@ const char **agents_env(struct arena *a, const struct engine_conf *conf, const c
 
 /* Waits for the address that one announces in its log, "listening ADDR:PORT" (agent/http_server.h),
  * for 20 s or until it ends. `what`: "node agent", for the error. */
-int agents_await(const char *what, const char *log, pid_t pid, char *out, size_t size, struct err *e);
+int agents_await(const char *what, const char *log, pid_t pid, char *out, size_t size,
+		 struct err *e);
 
 #endif

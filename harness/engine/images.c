@@ -53,7 +53,8 @@ static int read_stock(struct images *im, struct err *e)
 
 /* kind/image.sh prints the reference as its last line; what it does on the
  * way goes to standard error, as it happens only once. */
-static int image_sh(struct images *im, const char *a, const char *b, const char **ref, struct err *e)
+static int image_sh(struct images *im, const char *a, const char *b, const char **ref,
+		    struct err *e)
 {
 	char script[PATH_MAX + 20];
 	const char *argv[] = {script, im->local ? "--local" : a, im->local ? a : b, im->local ? b : NULL,
@@ -118,7 +119,8 @@ static void folder_of(const char *asked, char *out, size_t size)
 	snprintf(out, size, "%.*s", (int)strcspn(name, ":@"), name);
 }
 
-static int resolve(struct images *im, const char *asked, const char **used, bool *withdrawn, struct err *e)
+static int resolve(struct images *im, const char *asked, const char **used, bool *withdrawn,
+		   struct err *e)
 {
 	const struct stock_image *s = NULL;
 	char folder[128], path[PATH_MAX + 160];
@@ -171,7 +173,8 @@ int images_error(const struct images *im, const char *const *refs, size_t n, str
 {
 	for (size_t r = 0; r < n; r++) {
 		for (size_t i = 0; i < im->n; i++) {
-			if (!im->v[i].used && !im->v[i].withdrawn && !strcmp(im->v[i].asked, refs[r])) {
+			if (!im->v[i].used && !im->v[i].withdrawn &&
+			    !strcmp(im->v[i].asked, refs[r])) {
 				*e = im->v[i].why;
 				return -1;
 			}
@@ -205,7 +208,8 @@ static const char *in_full(struct arena *a, const char *image)
 	return arena_fmt(a, "docker.io/%s", image);
 }
 
-const char *images_redirect(struct arena *a, const char *const *prefixes, size_t n, const char *image)
+const char *images_redirect(struct arena *a, const char *const *prefixes, size_t n,
+			    const char *image)
 {
 	const char *whole = in_full(a, image), *best = NULL;
 	size_t len, best_len = 0;

@@ -38,16 +38,17 @@ struct images {
 	bool local; /* this machine's Docker will do: no registry */
 };
 
-/* The reference to use on kind's nodes, or, if `local`, with Docker here; builds or pulls it by kind/image.sh
- * when needed (progress on standard error), once an image and process. NULL
- * when it cannot be had: images_error() says why. */
+/* The reference to use on kind's nodes, or, if `local`, with Docker here; builds or pulls it by
+ * kind/image.sh when needed (progress on standard error), once an image and process. NULL when it
+ * cannot be had: images_error() says why. */
 const char *images_on_kind(struct images *im, const char *asked);
 
 /* Where a cluster pulls from: the longest FROM of these "FROM=TO" that the whole
  * reference begins with, at a "/", becomes its TO. "redis:7.2" is
  * docker.io/library/redis:7.2, "bitnami/redis" docker.io/bitnami/redis. NULL:
  * none fits, or TO stands there already. */
-const char *images_redirect(struct arena *a, const char *const *prefixes, size_t n, const char *image);
+const char *images_redirect(struct arena *a, const char *const *prefixes, size_t n,
+			    const char *image);
 /* What is wrong with one; NULL: nothing. */
 const char *images_bad_prefix(const char *prefix);
 

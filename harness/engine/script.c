@@ -13,7 +13,8 @@
 
 enum { WHY_SHOWN = 300 };
 
-int engine_script(const char *root, const char *name, const volatile int *interrupted, struct err *e)
+int engine_script(const char *root, const char *name, const volatile int *interrupted,
+		  struct err *e)
 {
 	char path[PATH_MAX + 40], why[] = "/tmp/ordeal-why-XXXXXX", variable[sizeof(why) + 20];
 	const char *const argv[] = {"env", variable, path, NULL};

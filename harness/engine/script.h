@@ -7,6 +7,7 @@
  * is seen, and waits. One that fails has told its reason besides in the file
  * that ORDEAL_WHY names (kind/lib/common.sh: why()), which goes into the error:
  * a report is read where standard error is not. */
-int engine_script(const char *root, const char *name, const volatile int *interrupted, struct err *e);
+int engine_script(const char *root, const char *name, const volatile int *interrupted,
+		  struct err *e);
 
 #endif

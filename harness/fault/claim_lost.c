@@ -40,7 +40,8 @@ static const char *ns_of(const cJSON *plan)
 }
 
 /* The claims of a pod, each of which must be ours to delete. */
-static int claims_of(struct node *n, const cJSON *plan, const cJSON *target, cJSON *out, struct err *e)
+static int claims_of(struct node *n, const cJSON *plan, const cJSON *target, cJSON *out,
+		     struct err *e)
 {
 	const char *pod = target_name(target);
 	const cJSON *c;
@@ -63,8 +64,8 @@ static bool supported(struct node *n, const cJSON *plan, char *why, size_t size)
 	const cJSON *t;
 	bool ok = true;
 
-	if (!n->ops->claims || !n->ops->claim_delete || !n->ops->volume || !n->ops->pids || !n->ops->pod_look ||
-	    !n->ops->pod_delete) {
+	if (!n->ops->claims || !n->ops->claim_delete || !n->ops->volume || !n->ops->pids ||
+	    !n->ops->pod_look || !n->ops->pod_delete) {
 		snprintf(why, size, "a %s agent knows no claims", n->ops->name);
 		return false;
 	}
@@ -104,8 +105,8 @@ static int remember(struct node *n, const struct journal_entry *j, const cJSON *
 	char id[32];
 
 	if (claims_of(n, j->plan, target, claims, e) ||
-	    n->ops->volume(n, ns_of(j->plan), target_name(target), &v, e) || file_system(v.path, id, e) ||
-	    n->ops->pids(n, uid, true, &pids, e))
+	    n->ops->volume(n, ns_of(j->plan), target_name(target), &v, e) ||
+	    file_system(v.path, id, e) || n->ops->pids(n, uid, true, &pids, e))
 		return -1;
 	if (!pids.n)
 		return err_set(e, ERR_BROKEN, "pod %s (%s) has no process on this node", target_name(target), uid);
@@ -148,8 +149,8 @@ static int inject(struct node *n, struct journal_entry *j, struct err *e)
 }
 
 /* Whether each claim is another one now, on another volume. */
-static int look_at_claims(struct node *n, const struct journal_entry *j, const cJSON *pod, cJSON *evidence, bool *bites,
-			  struct err *e)
+static int look_at_claims(struct node *n, const struct journal_entry *j, const cJSON *pod,
+			  cJSON *evidence, bool *bites, struct err *e)
 {
 	cJSON *now = cJSON_CreateArray();
 	const cJSON *was, *is;
@@ -195,7 +196,8 @@ static int older_than(const char *path, int64_t real_ns, int *n, bool *older, st
 		    fstatat(dirfd(d), ent->d_name, &st, AT_SYMLINK_NOFOLLOW))
 			continue;
 		(*n)++;
-		*older = *older || st.st_ctim.tv_sec * NS_PER_S + st.st_ctim.tv_nsec < real_ns - GRAIN_NS;
+		*older = *older ||
+			 st.st_ctim.tv_sec * NS_PER_S + st.st_ctim.tv_nsec < real_ns - GRAIN_NS;
 	}
 	closedir(d);
 	return 0;
@@ -203,8 +205,8 @@ static int older_than(const char *path, int64_t real_ns, int *n, bool *older, st
 
 /* Another file system, in which nothing is from before. One on another node is not
  * to be seen from here: a run's volumes are made empty. */
-static void look_inside(struct node *n, const struct journal_entry *j, const cJSON *pod, const char *node, cJSON *evidence,
-			bool *bites)
+static void look_inside(struct node *n, const struct journal_entry *j, const cJSON *pod,
+			const char *node, cJSON *evidence, bool *bites)
 {
 	const char *name = target_name(pod);
 	struct node_volume v = {0};

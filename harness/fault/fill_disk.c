@@ -214,7 +214,8 @@ static int follow(struct node *n, struct journal_entry *j, struct err *e)
 	return 0;
 }
 
-static int heal_one(struct node *n, struct journal_entry *j, cJSON *file, cJSON *evidence, struct err *e)
+static int heal_one(struct node *n, struct journal_entry *j, cJSON *file, cJSON *evidence,
+		    struct err *e)
 {
 	const char *name = json_str(file, "member", "");
 	enum place place;

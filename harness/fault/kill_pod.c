@@ -55,7 +55,8 @@ static int remember(struct node *n, const struct journal_entry *j, const cJSON *
 	bool deleting = false;
 	char now[64];
 
-	if (n->ops->pod_uid(n, ns, target_name(target), now, &deleting, e) || n->ops->pids(n, uid, true, &pids, e))
+	if (n->ops->pod_uid(n, ns, target_name(target), now, &deleting, e) ||
+	    n->ops->pids(n, uid, true, &pids, e))
 		return -1;
 	if (!pids.n)
 		return err_set(e, ERR_BROKEN, "pod %s (%s) has no process on this node",

@@ -97,7 +97,8 @@ static void add_elements(const cJSON *list, bool v6, struct buf *elements)
 	const cJSON *it;
 
 	cJSON_ArrayForEach(it, list) {
-		if (cJSON_IsString(it) && is_address(it->valuestring) && is_v6(it->valuestring) == v6)
+		if (cJSON_IsString(it) && is_address(it->valuestring) &&
+		    is_v6(it->valuestring) == v6)
 			buf_fmt(elements, "%s%s", elements->len ? ", " : "", it->valuestring);
 	}
 }

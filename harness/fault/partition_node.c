@@ -442,7 +442,8 @@ static int heal_pod(struct node *n, const cJSON *pod, const char *table, cJSON *
 	}
 	inode = inode_of(path);
 	if (nft_counters(path, table, &there, &in, &out, e) || nft_delete_table(path, table, e)) {
-		if (inode_of(path) != GONE && (inode_of(path) == inode || inode_of(path) == UNKNOWN))
+		if (inode_of(path) != GONE &&
+		    (inode_of(path) == inode || inode_of(path) == UNKNOWN))
 			return err_prefix(e, "pod %s may still be cut off", name);
 		json_pushf(evidence, "pod %s: its sandbox is gone, and the rules with it", name);
 	} else if (!there) {

@@ -67,8 +67,8 @@ static const char *ns_of(const struct journal_entry *j)
 }
 
 /* Notes the set of a pod in `sets`, once; *name, its name, is borrowed from there. */
-static int note_set(struct node *n, const struct journal_entry *j, const char *pod, cJSON *sets, const char **name,
-		    struct err *e)
+static int note_set(struct node *n, const struct journal_entry *j, const char *pod, cJSON *sets,
+		    const char **name, struct err *e)
 {
 	struct node_set set;
 	cJSON *o;
@@ -123,7 +123,8 @@ static void add_pod(const cJSON *sets, cJSON *pods, cJSON *pod)
 	cJSON_ArrayForEach(p, pods) {
 		int other = place_of(sets, p);
 
-		if (other > set || (other == set && number_of(target_name(p)) < number_of(target_name(pod))))
+		if (other > set ||
+		    (other == set && number_of(target_name(p)) < number_of(target_name(pod))))
 			break;
 		at++;
 	}
@@ -206,7 +207,8 @@ static void note_time(cJSON *pod, const char *key, bool now, int64_t t_ns)
 }
 
 /* What has become of it by t_ns. */
-static int look(struct node *n, const struct journal_entry *j, cJSON *pod, int64_t t_ns, struct err *e)
+static int look(struct node *n, const struct journal_entry *j, cJSON *pod, int64_t t_ns,
+		struct err *e)
 {
 	struct node_pod now;
 	bool other;

@@ -22,7 +22,8 @@ struct block_sum {
 	uint32_t crc;
 };
 
-void block_add(struct block_sum *s, const char *text, size_t len); /* one line, or several whole ones */
+void block_add(struct block_sum *s, const char *text,
+	       size_t len); /* one line, or several whole ones */
 /* `more` follows on `s`. */
 void block_join(struct block_sum *s, const struct block_sum *more);
 

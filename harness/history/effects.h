@@ -38,7 +38,8 @@ enum cut {
 struct effects {
 	uint32_t what;      /* enum effect, or-ed; 0: nobody knows this fault */
 	enum notice notice; /* of those that end a process, a pod or a node */
-	bool whole_container; /* EFFECT_PROCESS_DIES: with its container, which the kubelet starts again */
+	bool whole_container; /* EFFECT_PROCESS_DIES: with its container, which the kubelet starts
+				 again */
 	bool whole_node;    /* whatever else runs on the targets' nodes is hit as well */
 	bool one_by_one;    /* each target only once the one before is whole again */
 	bool told_at_once;  /* one agent tells of all targets, wherever they are */
@@ -58,7 +59,8 @@ static inline bool effects_die(const struct effects *e)
  * False: nothing so sharp is known. */
 static inline bool effects_silence(const struct effects *e)
 {
-	return (e->what & EFFECT_SILENT) || ((e->what & EFFECT_CUT_OFF) && e->inbound && e->outbound);
+	return (e->what & EFFECT_SILENT) ||
+	       ((e->what & EFFECT_CUT_OFF) && e->inbound && e->outbound);
 }
 
 #endif

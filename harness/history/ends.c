@@ -54,7 +54,8 @@ static int64_t end_of(const struct ends *ends, const struct op *op)
 	for (size_t i = 0; i < ends->n; i++) {
 		const struct end *x = &ends->v[i];
 
-		if (x->scenario == op->scenario && (x->group < 0 || x->group == op->group) && x->t_ns < t)
+		if (x->scenario == op->scenario && (x->group < 0 || x->group == op->group) &&
+		    x->t_ns < t)
 			t = x->t_ns;
 	}
 	return t;

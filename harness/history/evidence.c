@@ -9,12 +9,15 @@
 #include "base/json.h"
 #include "history/event.h"
 
-enum { AGENTS_MAX = 64 }; /* one for each group of clients; whoever comes later counts as the last */
+enum {
+	AGENTS_MAX = 64
+}; /* one for each group of clients; whoever comes later counts as the last */
 
 struct reading {
 	struct evidence *ev;
 	effects_fn *effects;
-	size_t samples, pods, endpoints, logs, jobs, adapted, phases, groups, noise, told, whole, faults, members; /* room in each array */
+	size_t samples, pods, endpoints, logs, jobs, adapted, phases, groups, noise, told, whole,
+		faults, members; /* room in each array */
 	const char *agents[AGENTS_MAX]; /* who told of noise */
 	size_t nagents;
 };
@@ -38,7 +41,8 @@ static void read_sample(struct reading *r, const cJSON *e)
 	for (i = 0; i < ev->nmembers && strcmp(ev->members[i], s->member); i++)
 		;
 	if (i == ev->nmembers)
-		*VEC_PUSH(ev->members, ev->nmembers, r->members) = arena_strdup(&ev->arena, s->member);
+		*VEC_PUSH(ev->members, ev->nmembers, r->members) =
+			arena_strdup(&ev->arena, s->member);
 }
 
 static void read_pod(struct reading *r, const cJSON *e)
@@ -86,7 +90,8 @@ static void read_job(struct reading *r, const cJSON *e)
 {
 	const struct job_seen *was = evidence_job(r->ev, text(e, "id"));
 	int64_t begun_ns = was ? was->begun_ns : event_t(e);
-	struct job_seen *j = was ? &r->ev->jobs[was - r->ev->jobs] : VEC_PUSH(r->ev->jobs, r->ev->njobs, r->jobs);
+	struct job_seen *j = was ? &r->ev->jobs[was - r->ev->jobs] :
+				   VEC_PUSH(r->ev->jobs, r->ev->njobs, r->jobs);
 
 	*j = (struct job_seen){text(e, "id"), text(e, "job"), text(e, "state"), text(e, "reason"), text(e, "message"),
 			       text(e, "log"), json_i64(e, "exit", -1), begun_ns, event_t(e)};
@@ -192,7 +197,8 @@ static const char *names_of(struct evidence *ev, const struct fault_record *f)
 static struct fault_target *target_of(const struct fault_record *f, const struct fault_target *like)
 {
 	for (size_t i = 0; i < f->ntargets; i++)
-		if (!strcmp(f->targets[i].member, like->member) && !strcmp(f->targets[i].node, like->node))
+		if (!strcmp(f->targets[i].member, like->member) &&
+		    !strcmp(f->targets[i].node, like->node))
 			return &f->targets[i];
 	return NULL;
 }
@@ -402,7 +408,8 @@ static bool everywhere(const struct fault_record *f)
 	for (size_t i = 0; i < f->ntargets && f->effective; i++)
 		if (!f->targets[i].bit)
 			return false;
-	return f->effective_ns && !f->no_effect && f->effective >= f->injecting && f->effective >= nodes;
+	return f->effective_ns && !f->no_effect && f->effective >= f->injecting &&
+	       f->effective >= nodes;
 }
 
 static void finish_faults(struct reading *r)

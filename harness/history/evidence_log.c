@@ -3,8 +3,8 @@
 
 #include "history/evidence.h"
 
-bool evidence_log_each(const struct evidence *ev, log_stamp_fn *stamp, int64_t from_ns, int64_t to_ns,
-		       bool (*fn)(void *arg, const struct log_line *line), void *arg)
+bool evidence_log_each(const struct evidence *ev, log_stamp_fn *stamp, int64_t from_ns,
+		       int64_t to_ns, bool (*fn)(void *arg, const struct log_line *line), void *arg)
 {
 	for (size_t i = 0; ev->has_wall && i < ev->nlogs; i++) {
 		const char *s = ev->logs[i].text;
@@ -12,7 +12,9 @@ bool evidence_log_each(const struct evidence *ev, log_stamp_fn *stamp, int64_t f
 		while (*s) {
 			size_t len = strcspn(s, "\n");
 			struct log_line line = {.member = ev->logs[i].member,
-						.container = ev->logs[i].container, .text = s, .len = len};
+						.container = ev->logs[i].container,
+						.text = s,
+						.len = len};
 
 			if (stamp(&line)) {
 				line.t_ns -= ev->wall_ns;
@@ -47,9 +49,9 @@ static bool earliest(void *arg, const struct log_line *line)
 	struct search *s = arg;
 	const struct log_wanted *w = s->want;
 
-	if ((w->member && strcmp(line->member, w->member)) || (w->not && !strcmp(line->member, w->not)) ||
-	    (w->mark && line->mark != w->mark) || !begins(line, w->begins) || !has(line, w->has) ||
-	    !has(line, w->and))
+	if ((w->member && strcmp(line->member, w->member)) ||
+	    (w->not &&!strcmp(line->member, w->not )) || (w->mark && line->mark != w->mark) ||
+	    !begins(line, w->begins) || !has(line, w->has) || !has(line, w->and))
 		return false;
 	if (!s->found || line->t_ns < s->out->t_ns)
 		*s->out = *line;
@@ -57,8 +59,9 @@ static bool earliest(void *arg, const struct log_line *line)
 	return false;
 }
 
-bool evidence_log_first(const struct evidence *ev, log_stamp_fn *stamp, const struct log_wanted *want,
-			int64_t from_ns, int64_t to_ns, struct log_line *out)
+bool evidence_log_first(const struct evidence *ev, log_stamp_fn *stamp,
+			const struct log_wanted *want, int64_t from_ns, int64_t to_ns,
+			struct log_line *out)
 {
 	struct search s = {.want = want, .out = out};
 

@@ -199,7 +199,8 @@ static void read_final(struct evidence *ev, const cJSON *e)
 	const cJSON *by = json_get(e, "by"), *a;
 	struct final_seen *f = arena_alloc(&ev->arena, sizeof(*f));
 
-	*f = (struct final_seen){.t_ns = event_t(e), .answerers = room(ev, by, sizeof(*f->answerers))};
+	*f = (struct final_seen){.t_ns = event_t(e),
+				 .answerers = room(ev, by, sizeof(*f->answerers))};
 	read_present(ev, f, e);
 	read_registers(ev, f, json_get(e, "registers"));
 	read_messages(ev, f, json_get(e, "messages"));

@@ -109,7 +109,8 @@ static int open_regular(const char *path, struct err *e)
 	return -1;
 }
 
-int lines_each(const char *path, size_t most, struct lines_at *at, line_fn *fn, void *arg, struct err *e)
+int lines_each(const char *path, size_t most, struct lines_at *at, line_fn *fn, void *arg,
+	       struct err *e)
 {
 	struct reading r = {path, most, at, fn, arg};
 	int fd = open_regular(path, e), failed = fd < 0;

@@ -26,6 +26,7 @@ typedef int line_fn(void *arg, cJSON *o, const char *text, size_t len, int line,
  * bytes. Empty lines are skipped, white space at a line's end (CRLF) and a byte
  * order mark at the file's beginning are nothing. Only regular files, of 1 GiB
  * at most. */
-int lines_each(const char *path, size_t most, struct lines_at *at, line_fn *fn, void *arg, struct err *e);
+int lines_each(const char *path, size_t most, struct lines_at *at, line_fn *fn, void *arg,
+	       struct err *e);
 
 #endif

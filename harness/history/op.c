@@ -47,7 +47,8 @@ enum op_error op_error_class(const struct op *op)
 	for (size_t i = OP_ERR_NONE + 1; i < ARRAY_LEN(error_words); i++) {
 		size_t len = strlen(error_words[i]);
 
-		if (!strncmp(op->error, error_words[i], len) && (op->error[len] == ':' || !op->error[len]))
+		if (!strncmp(op->error, error_words[i], len) &&
+		    (op->error[len] == ':' || !op->error[len]))
 			return (enum op_error)i;
 	}
 	return OP_ERR_OTHER;

@@ -156,17 +156,25 @@ static const struct field {
 	enum kind kind;
 	size_t at, size; /* in struct op */
 } fields[] = {
-#define FIELD(key, kind, member) {key, kind, offsetof(struct op, member), sizeof(((struct op *)0)->member)}
-	FIELD("p", CLIENT, process), FIELD("tc", TIME, t_invoke), FIELD("tr", TIME, t_return),
-	FIELD("f", KIND, f), FIELD("o", OUTCOME, outcome),
+#define FIELD(key, kind, member)                                                                   \
+	{                                                                                          \
+		key, kind, offsetof(struct op, member), sizeof(((struct op *)0)->member)           \
+	}
+	FIELD("p", CLIENT, process),	 FIELD("tc", TIME, t_invoke),
+	FIELD("tr", TIME, t_return),	 FIELD("f", KIND, f),
+	FIELD("o", OUTCOME, outcome),
 #define NEEDED 5 /* those before */
-	FIELD("s", NUMBER, scenario), FIELD("g", SMALL, group), FIELD("sh", SMALL, shard),
-	FIELD("key", VALUE, key), FIELD("val", VALUE, value), FIELD("exp", VALUE, expect),
-	FIELD("part", PLACE, partition), FIELD("off", PLACE, offset), FIELD("tag", PLACE, tag),
-	FIELD("redel", FLAG, redelivered), FIELD("ack", ACK, acked), FIELD("ti", TIME, t_intended),
-	FIELD("find", SPAN, find_ns), FIELD("dns", SPAN, dns_ns), FIELD("con", SPAN, connect_ns),
-	FIELD("slip", SPAN, slip_ns), FIELD("late", SPAN, late_ns), FIELD("sent", FLAG, sent), FIELD("err", TEXT, error),
-	FIELD("via", TEXT, via), FIELD("tx", TEXT, tx),
+	FIELD("s", NUMBER, scenario),	 FIELD("g", SMALL, group),
+	FIELD("sh", SMALL, shard),	 FIELD("key", VALUE, key),
+	FIELD("val", VALUE, value),	 FIELD("exp", VALUE, expect),
+	FIELD("part", PLACE, partition), FIELD("off", PLACE, offset),
+	FIELD("tag", PLACE, tag),	 FIELD("redel", FLAG, redelivered),
+	FIELD("ack", ACK, acked),	 FIELD("ti", TIME, t_intended),
+	FIELD("find", SPAN, find_ns),	 FIELD("dns", SPAN, dns_ns),
+	FIELD("con", SPAN, connect_ns),	 FIELD("slip", SPAN, slip_ns),
+	FIELD("late", SPAN, late_ns),	 FIELD("sent", FLAG, sent),
+	FIELD("err", TEXT, error),	 FIELD("via", TEXT, via),
+	FIELD("tx", TEXT, tx),
 #undef FIELD
 };
 
@@ -175,9 +183,14 @@ static const struct field {
 /* The numbers that a kind may be; false: it is no number. */
 static bool range_of(enum kind kind, double *lo, double *hi)
 {
-	static const struct { double lo, hi; } ranges[] = {
-		[TIME] = {-(double)JSON_I64_MOST, (double)JSON_I64_MOST}, [SPAN] = {0, (double)JSON_I64_MOST}, [VALUE] = {-(double)EXACT, (double)EXACT},
-		[PLACE] = {0, (double)EXACT}, [NUMBER] = {0, INT32_MAX}, [SMALL] = {0, UINT16_MAX},
+	static const struct { double lo, hi;
+	} ranges[] = {
+		[TIME] = {-(double)JSON_I64_MOST, (double)JSON_I64_MOST},
+		[SPAN] = {0, (double)JSON_I64_MOST},
+		[VALUE] = {-(double)EXACT, (double)EXACT},
+		[PLACE] = {0, (double)EXACT},
+		[NUMBER] = {0, INT32_MAX},
+		[SMALL] = {0, UINT16_MAX},
 		[CLIENT] = {0, UINT32_MAX},
 	};
 
@@ -196,10 +209,12 @@ static int refuse_number(const struct field *f, const cJSON *v, double lo, doubl
 		return err_set(e, ERR_INPUT, "an operation needs the number \"%s\"", f->key);
 	if (f->kind == NUMBER || f->kind == SMALL)
 		return err_set(e, ERR_INPUT, "\"%s\" must be a number from 0 to %.0f", f->key, hi);
-	return err_set(e, ERR_INPUT, "\"%s\" must be a%s number%s%s", f->key, lo < 0 ? " whole" : "",
-		       lo < 0 ? "" : " from 0 up",
-		       cJSON_IsNumber(v) && (v->valuedouble > hi || v->valuedouble < lo) && hi == (double)EXACT ?
-		       ", at most 2^53" : "");
+	return err_set(e, ERR_INPUT, "\"%s\" must be a%s number%s%s", f->key,
+		       lo < 0 ? " whole" : "", lo < 0 ? "" : " from 0 up",
+		       cJSON_IsNumber(v) && (v->valuedouble > hi || v->valuedouble < lo) &&
+				       hi == (double)EXACT ?
+			       ", at most 2^53" :
+			       "");
 }
 
 static int read_number(const struct field *f, const cJSON *v, void *to, struct err *e)
@@ -227,8 +242,9 @@ static int word_of(enum kind kind, const char *name)
 	int n = kind == KIND ? OP_KINDS : kind == OUTCOME ? OP_INFO + 1 : (int)ARRAY_LEN(ack_names);
 
 	for (int i = 0; i < n; i++) {
-		const char *word = kind == KIND ? op_f_name((enum op_f)i) :
-				   kind == OUTCOME ? op_outcome_name((enum op_outcome)i) : ack_names[i];
+		const char *word = kind == KIND	   ? op_f_name((enum op_f)i) :
+				   kind == OUTCOME ? op_outcome_name((enum op_outcome)i) :
+						     ack_names[i];
 
 		if (!strcmp(name, word))
 			return i;
@@ -316,7 +332,8 @@ static int times_agree(const struct op *op, struct err *e)
 		return err_set(e, ERR_INPUT, "an operation returned (\"tr\") before it was called (\"tc\")");
 	if (op->t_intended > op->t_invoke)
 		return err_set(e, ERR_INPUT, "an operation was called (\"tc\") before it was due (\"ti\")");
-	if (op->find_ns > op->t_return - op->t_invoke || op->dns_ns > op->t_return - op->t_invoke - op->find_ns ||
+	if (op->find_ns > op->t_return - op->t_invoke ||
+	    op->dns_ns > op->t_return - op->t_invoke - op->find_ns ||
 	    op->connect_ns > op->t_return - op->t_invoke - op->find_ns - op->dns_ns)
 		return err_set(e, ERR_INPUT, "an operation's parts (\"find\", \"dns\", \"con\") took longer than all of it");
 	return 0;

@@ -78,7 +78,8 @@ static int64_t total_then(const struct free_time *f, int64_t t_ns, int64_t now_n
 	t0 = f->mark[(lo - 1) % FREE_TIME_MARKS].t_ns;
 	total0 = f->mark[(lo - 1) % FREE_TIME_MARKS].total_ns;
 	return t1 == t0 ? total0 :
-	       total0 + (int64_t)((double)(total1 - total0) * ((double)(t_ns - t0) / (double)(t1 - t0)));
+			  total0 + (int64_t)((double)(total1 - total0) *
+					     ((double)(t_ns - t0) / (double)(t1 - t0)));
 }
 
 int64_t free_time_from(const struct free_time *f, int64_t from_ns, int64_t now_ns)

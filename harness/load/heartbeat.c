@@ -52,8 +52,10 @@ static void end_row(struct heartbeat *h, struct beat *b)
 	r.t_ns = b->since.t_ns;
 	r.span_ns = r.t_ns - began_ns;
 	r.sent = (struct load_sent){
-		.due = b->sent.due - before.due, .called = b->sent.called - before.called,
-		.given_up = b->sent.given_up - before.given_up, .free_ns = b->sent.free_ns - before.free_ns,
+		.due = b->sent.due - before.due,
+		.called = b->sent.called - before.called,
+		.given_up = b->sent.given_up - before.given_up,
+		.free_ns = b->sent.free_ns - before.free_ns,
 	};
 	pthread_mutex_lock(&h->lock);
 	*VEC_PUSH(h->rows, h->n, h->alloc) = r;

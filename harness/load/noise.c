@@ -63,7 +63,8 @@ void noise_since(const struct noise_mark *m, struct noise_kernel *out)
 		out->cpu_some_pct = (double)(now.some_us - m->some_us) * 1000 * 100 /
 				    (double)(now.t_ns - m->t_ns);
 	if (m->steal >= 0 && now.all_ticks > m->all_ticks && now.steal >= m->steal)
-		out->steal_pct = (double)(now.steal - m->steal) * 100 / (double)(now.all_ticks - m->all_ticks);
+		out->steal_pct = (double)(now.steal - m->steal) * 100 /
+				 (double)(now.all_ticks - m->all_ticks);
 	if (f && fscanf(f, "%lf", &out->load1) != 1)
 		out->load1 = -1;
 	if (f)

@@ -37,8 +37,8 @@ static bool is_secret(const struct admission *w)
 
 /* False when the object has another shape than was expected, and nobody can look
  * further into it. */
-static bool wrong_type(struct admission *w, const struct ynode *n, const struct place *p, const char *what,
-		       const char *want)
+static bool wrong_type(struct admission *w, const struct ynode *n, const struct place *p,
+		       const char *what, const char *want)
 {
 	const char *version = strrchr(api_text(w->object, "apiVersion"), '/'), *remedy = "";
 	bool scalar = n->kind == Y_SCALAR;
@@ -63,17 +63,20 @@ static bool whole_number(const struct ynode *n, int64_t lo, int64_t hi)
 		return false;
 	o = yaml_to_json(n);
 	/* Raw beyond 10^15: no such number is near an int32, and all fit an int64. */
-	good = cJSON_IsRaw(o) ? hi == INT64_MAX : cJSON_IsNumber(o) && o->valuedouble >= (double)lo &&
-	       o->valuedouble <= (double)hi;
+	good = cJSON_IsRaw(o) ? hi == INT64_MAX :
+				cJSON_IsNumber(o) && o->valuedouble >= (double)lo &&
+					o->valuedouble <= (double)hi;
 	cJSON_Delete(o);
 	return good;
 }
 
-static bool decode_number(struct admission *w, const struct ynode *n, const struct place *p, bool wide)
+static bool decode_number(struct admission *w, const struct ynode *n, const struct place *p,
+			  bool wide)
 {
 	const char *want = wide ? "int64" : "int32";
 
-	if (n->kind == Y_SCALAR && whole_number(n, wide ? INT64_MIN : INT32_MIN, wide ? INT64_MAX : INT32_MAX))
+	if (n->kind == Y_SCALAR &&
+	    whole_number(n, wide ? INT64_MIN : INT32_MIN, wide ? INT64_MAX : INT32_MAX))
 		return true;
 	if (n->kind == Y_SCALAR && !strcmp(json_word(n), "number"))
 		return wrong_type(w, n, p, arena_fmt(w->a, "number %.40s", n->text), want);
@@ -113,9 +116,11 @@ static bool decode_base64(struct admission *w, const struct ynode *n, const stru
 	return true;
 }
 
-static bool decode(struct admission *w, const struct ynode *n, const char *type, const struct place *p);
+static bool decode(struct admission *w, const struct ynode *n, const char *type,
+		   const struct place *p);
 
-static bool decode_letter(struct admission *w, const struct ynode *n, char type, const struct place *p)
+static bool decode_letter(struct admission *w, const struct ynode *n, char type,
+			  const struct place *p)
 {
 	switch (type) {
 	case 's':
@@ -142,13 +147,15 @@ static const char *nearest_field(struct admission *w, const struct api_type *t, 
 	const char *words[80];
 	size_t n = 0;
 
-	for (const char *f = t->fields; f && *f && n < ARRAY_LEN(words) - 1; f = strchr(f, ' '), f = f ? f + 1 : f)
+	for (const char *f = t->fields; f && *f && n < ARRAY_LEN(words) - 1;
+	     f = strchr(f, ' '), f = f ? f + 1 : f)
 		words[n++] = arena_fmt(w->a, "%.*s", (int)strcspn(f, ":"), f);
 	words[n] = NULL;
 	return yaml_nearest(name, words);
 }
 
-static void unknown_field(struct admission *w, const struct ynode *key, const struct api_type *t, const char *path)
+static void unknown_field(struct admission *w, const struct ynode *key, const struct api_type *t,
+			  const char *path)
 {
 	const char *near = nearest_field(w, t, key->text);
 
@@ -162,7 +169,8 @@ static bool is_object(const struct api_type *t)
 }
 
 /* All fields are looked at, whatever is wrong with the first. */
-static bool decode_struct(struct admission *w, const struct ynode *n, const struct api_type *t, const struct place *at)
+static bool decode_struct(struct admission *w, const struct ynode *n, const struct api_type *t,
+			  const struct place *at)
 {
 	bool good = true;
 
@@ -202,7 +210,8 @@ static const char *go_type(struct admission *w, const char *type)
 	return arena_fmt(w->a, "v1.%s", type);
 }
 
-static bool decode(struct admission *w, const struct ynode *n, const char *type, const struct place *p)
+static bool decode(struct admission *w, const struct ynode *n, const char *type,
+		   const struct place *p)
 {
 	const char *inner = arena_fmt(w->a, "%.*s", (int)strlen(type) - 2, type + 1);
 	bool good = true;

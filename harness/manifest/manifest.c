@@ -27,8 +27,8 @@ static bool is_manifest(const char *name)
 	return false;
 }
 
-/* As kubectl reads a folder: its *.yaml, *.yml and *.json, sorted, besides those that hold no objects: access.yaml
- * is about clients, overlay.yaml about other manifests. */
+/* As kubectl reads a folder: its *.yaml, *.yml and *.json, sorted, besides those that hold no
+ * objects: access.yaml is about clients, overlay.yaml about other manifests. */
 static int list_files(struct arena *a, const char *dir, char ***files, size_t *n, struct err *e)
 {
 	char **heap = NULL;
@@ -98,7 +98,8 @@ static int check_object(const struct ynode *o, const struct manifest *m, struct 
 	return 0;
 }
 
-static int add_object(struct arena *a, struct manifest *m, size_t *alloc, struct ynode *o, struct err *e)
+static int add_object(struct arena *a, struct manifest *m, size_t *alloc, struct ynode *o,
+		      struct err *e)
 {
 	struct ynode **bigger;
 

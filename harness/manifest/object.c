@@ -50,7 +50,8 @@ struct ynode *manifest_pod_spec(const struct ynode *object, const char **path)
 
 /* What a report may show of a value: nothing of a Secret's, and no password of
  * a URL ("scheme://user:password@host"). */
-static const char *shown(struct arena *a, const struct ynode *object, const char *path, const char *text)
+static const char *shown(struct arena *a, const struct ynode *object, const char *path,
+			 const char *text)
 {
 	const char *p, *colon, *at;
 	size_t user;

@@ -39,7 +39,10 @@ static void drop_nulls(struct ynode *n, bool texts)
 
 		if (!yaml_is_null(v)) {
 			if (v->kind != Y_SCALAR)
-				drop_nulls(v, v->kind == Y_LIST ? of_texts(v) : n->kind == Y_MAP && holds_texts(n->keys[i]->text));
+				drop_nulls(v, v->kind == Y_LIST ?
+						      of_texts(v) :
+						      n->kind == Y_MAP &&
+							      holds_texts(n->keys[i]->text));
 			i++;
 		} else if (texts) {
 			make_empty(v);
@@ -52,8 +55,8 @@ static void drop_nulls(struct ynode *n, bool texts)
 	}
 }
 
-static void drop(struct arena *a, struct ynode *object, struct ynode *map, const char *path, const char *key,
-		 struct adaptations *log)
+static void drop(struct arena *a, struct ynode *object, struct ynode *map, const char *path,
+		 const char *key, struct adaptations *log)
 {
 	const struct ynode *v = yaml_get(map, key);
 
@@ -65,8 +68,8 @@ static void drop(struct arena *a, struct ynode *object, struct ynode *map, const
 	yaml_remove(map, key);
 }
 
-static void drop_filled_in(struct arena *a, struct ynode *object, struct ynode *at, const char *path,
-			   struct adaptations *log)
+static void drop_filled_in(struct arena *a, struct ynode *object, struct ynode *at,
+			   const char *path, struct adaptations *log)
 {
 	static const char *const keys[] = {"uid", "resourceVersion", "creationTimestamp", "generation", "selfLink",
 					   "managedFields"};

@@ -59,7 +59,8 @@ static int read_range(char *text, const struct bounds *b, uint64_t *bits, bool *
 	hyphen = strchr(text, '-');
 	if (hyphen)
 		*hyphen = '\0';
-	if (!star && (read_value(text, b, &from, e) || (hyphen && read_value(hyphen + 1, b, &to, e))))
+	if (!star &&
+	    (read_value(text, b, &from, e) || (hyphen && read_value(hyphen + 1, b, &to, e))))
 		return -1;
 	if (!star && !hyphen && !slash)
 		to = from;
@@ -154,10 +155,14 @@ int schedule_parse(const char *text, struct schedule *out, struct err *e)
 	}
 	r = n == FIELDS ? 0 : err_set(e, ERR_INPUT, "expected exactly 5 fields, found %zu: %.80s", n, text);
 	if (!r)
-		r = read_field(words[0], &minutes, &out->minute, &unused, e) || read_field(words[1], &hours, &out->hour, &unused, e) ||
-		    read_field(words[2], &days, &out->day, &out->any_day, e) ||
-		    read_field(words[3], &months, &out->month, &unused, e) ||
-		    read_field(words[4], &weekdays, &out->weekday, &out->any_weekday, e) ? -1 : 0;
+		r = read_field(words[0], &minutes, &out->minute, &unused, e) ||
+				    read_field(words[1], &hours, &out->hour, &unused, e) ||
+				    read_field(words[2], &days, &out->day, &out->any_day, e) ||
+				    read_field(words[3], &months, &out->month, &unused, e) ||
+				    read_field(words[4], &weekdays, &out->weekday,
+					       &out->any_weekday, e) ?
+			    -1 :
+			    0;
 	free(copy);
 	return r;
 }
@@ -179,7 +184,8 @@ static bool day_fits(const struct schedule *s, const struct tm *t)
 
 int64_t schedule_next(const struct schedule *s, const struct zone *z, int64_t after_s)
 {
-	int64_t t = after_s - after_s % MINUTE_S + MINUTE_S, end = after_s + (int64_t)YEARS_MAX * 366 * 24 * HOUR_S;
+	int64_t t = after_s - after_s % MINUTE_S + MINUTE_S,
+		end = after_s + (int64_t)YEARS_MAX * 366 * 24 * HOUR_S;
 	struct tm local;
 
 	if (s->every_s)
@@ -188,7 +194,8 @@ int64_t schedule_next(const struct schedule *s, const struct zone *z, int64_t af
 		time_t there = (time_t)(t + zone_offset(z, t));
 
 		gmtime_r(&there, &local);
-		if (!has(s->month, local.tm_mon + 1) || !day_fits(s, &local) || !has(s->hour, local.tm_hour))
+		if (!has(s->month, local.tm_mon + 1) || !day_fits(s, &local) ||
+		    !has(s->hour, local.tm_hour))
 			t += HOUR_S - there % HOUR_S;
 		else if (!has(s->minute, local.tm_min))
 			t += MINUTE_S;

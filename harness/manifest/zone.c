@@ -50,8 +50,10 @@ static long ahead_of(const char *types, size_t i)
 /* How long a block's data are that has this header; `word` is the size of a time. */
 static size_t block(const char *h, size_t word)
 {
-	size_t isut = big_endian(h + 20, 4), isstd = big_endian(h + 24, 4), leap = big_endian(h + 28, 4);
-	size_t times = big_endian(h + 32, 4), types = big_endian(h + 36, 4), chars = big_endian(h + 40, 4);
+	size_t isut = big_endian(h + 20, 4), isstd = big_endian(h + 24, 4),
+	       leap = big_endian(h + 28, 4);
+	size_t times = big_endian(h + 32, 4), types = big_endian(h + 36, 4),
+	       chars = big_endian(h + 40, 4);
 
 	return times * (word + 1) + types * TYPE + chars + leap * (word + 4) + isstd + isut;
 }
@@ -94,7 +96,8 @@ static bool read_rule(const char **p, struct rule *r)
 	if (*end == ':')
 		r->at_s += strtol(end + 1, &end, 10) * 60;
 	*p = end;
-	return r->month >= 1 && r->month <= 12 && r->week >= 1 && r->week <= 5 && r->day >= 0 && r->day <= 6;
+	return r->month >= 1 && r->month <= 12 && r->week >= 1 && r->week <= 5 && r->day >= 0 &&
+	       r->day <= 6;
 }
 
 static bool read_footer(struct zone *z, const char *p)
@@ -188,7 +191,8 @@ void zone_free(struct zone *z)
 static int64_t in_year(const struct rule *r, int year)
 {
 	struct tm first = {.tm_year = year, .tm_mon = (int)r->month - 1, .tm_mday = 1};
-	int64_t day = timegm(&first) / DAY_S, weekday = (day + 4) % 7; /* 1970 began on a Thursday */
+	int64_t day = timegm(&first) / DAY_S,
+		weekday = (day + 4) % 7; /* 1970 began on a Thursday */
 	int64_t at = day + (r->day - weekday + 7) % 7 + (r->week - 1) * 7;
 	struct tm next = {.tm_year = year, .tm_mon = (int)r->month, .tm_mday = 1};
 
@@ -209,7 +213,8 @@ static long by_rule(const struct zone *z, int64_t t_s)
 	from = in_year(&z->from, tm.tm_year) - z->winter;
 	to = in_year(&z->to, tm.tm_year) - z->summer;
 	/* South of the equator the year begins in summer. */
-	return (from < to ? t_s >= from && t_s < to : t_s >= from || t_s < to) ? z->summer : z->winter;
+	return (from < to ? t_s >= from && t_s < to : t_s >= from || t_s < to) ? z->summer :
+										 z->winter;
 }
 
 int64_t zone_offset(const struct zone *z, int64_t t_s)

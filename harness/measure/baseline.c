@@ -9,16 +9,16 @@
  * do it again. */
 
 enum {
-	BACK_STEP_MS = 50,  /* grid on which the return of p99 is looked for */
+	BACK_STEP_MS = 50, /* grid on which the return of p99 is looked for */
 	BACK_WINDOW_MS = 1000,
-	BACK_WINDOWS = 3,   /* this many windows in a row */
+	BACK_WINDOWS = 3, /* this many windows in a row */
 	BACK_SLACK_MS = 20, /* a p99 of 3 ms may well become 10 without meaning anything */
-	MIN_OPS = 20,       /* fewer are no baseline */
-	GAP_FACTOR = 3,     /* a gap of this many times what was usual is an outage */
-	GAP_LONGEST = 2,    /* so is one of this many times the longest, if ... */
+	MIN_OPS = 20, /* fewer are no baseline */
+	GAP_FACTOR = 3, /* a gap of this many times what was usual is an outage */
+	GAP_LONGEST = 2, /* so is one of this many times the longest, if ... */
 	GAP_UNKNOWN_MS = 1000, /* without a baseline */
-	STUMBLES = 3,       /* so many gaps, or one in a hundred, ... */
-	STUMBLE_MS = 100,   /* ... so long, and longer by GAP_FACTOR than the others, are not usual */
+	STUMBLES = 3, /* so many gaps, or one in a hundred, ... */
+	STUMBLE_MS = 100, /* ... so long, and longer by GAP_FACTOR than the others, are not usual */
 };
 
 struct lengths {
@@ -56,7 +56,8 @@ static size_t usual(const struct lengths *gaps)
 	size_t most = gaps->n / 100 > STUMBLES ? gaps->n / 100 : STUMBLES, n = gaps->n;
 
 	for (size_t i = gaps->n - 1; i >= MIN_OPS && gaps->n - i <= most; i--)
-		if (gaps->v[i] >= STUMBLE_MS * NS_PER_MS && gaps->v[i] > GAP_FACTOR * gaps->v[i - 1])
+		if (gaps->v[i] >= STUMBLE_MS * NS_PER_MS &&
+		    gaps->v[i] > GAP_FACTOR * gaps->v[i - 1])
 			n = i;
 	return n;
 }
@@ -88,11 +89,13 @@ static int64_t gap_limit(const struct lengths *gaps)
 }
 
 /* Whether it waited through a stumble: a gap beyond the limit. */
-static bool stumbled(const struct instants *served, int64_t until_ns, int64_t limit, const struct op *op)
+static bool stumbled(const struct instants *served, int64_t until_ns, int64_t limit,
+		     const struct op *op)
 {
 	size_t i = instants_to(served, op->t_invoke);
 
-	for (i = i ? i : 1; i < served->n && served->v[i - 1] < op->t_return && served->v[i] <= until_ns; i++)
+	for (i = i ? i : 1;
+	     i < served->n && served->v[i - 1] < op->t_return && served->v[i] <= until_ns; i++)
 		if (served->v[i] - served->v[i - 1] > limit)
 			return true;
 	return false;
@@ -100,7 +103,8 @@ static bool stumbled(const struct instants *served, int64_t until_ns, int64_t li
 
 /* How long a write takes that is served: what one stumble held up is no measure
  * of what a healthy service does. */
-static int64_t usual_slowest(const struct view *v, const struct instants *served, const struct baseline *b)
+static int64_t usual_slowest(const struct view *v, const struct instants *served,
+			     const struct baseline *b)
 {
 	struct lengths own = { 0 };
 	int64_t slowest;
@@ -213,11 +217,13 @@ static int64_t window_p99(const struct due *d, size_t n, int64_t from, int64_t t
 
 /* Nothing was due within `window` of t + ahead: the last step from which that is
  * so, for whoever steps over a silence of any length. */
-static int64_t before_next(const struct due *d, size_t n, int64_t t, int64_t ahead, int64_t window, int64_t step)
+static int64_t before_next(const struct due *d, size_t n, int64_t t, int64_t ahead, int64_t window,
+			   int64_t step)
 {
 	size_t next = first_at(d, n, t + ahead);
 
-	return next < n ? t + (d[next].intended - (t + ahead + window)) / step * step : d[n - 1].intended;
+	return next < n ? t + (d[next].intended - (t + ahead + window)) / step * step :
+			  d[n - 1].intended;
 }
 
 /* An operation that failed counts as endlessly slow: a service that answers

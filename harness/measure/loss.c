@@ -107,8 +107,14 @@ static void add_lost(const struct losing *l, const struct op *op, bool evictable
 {
 	const struct fault_seen *f = culprit(l->faults, l->nfaults, op->t_return);
 	struct lost_write w = {
-		.f = op->f, .key = op->key, .value = op->value, .process = op->process, .group = op->group, .shard = op->shard,
-		.t_call = op->t_invoke, .t_return = op->t_return,
+		.f = op->f,
+		.key = op->key,
+		.value = op->value,
+		.process = op->process,
+		.group = op->group,
+		.shard = op->shard,
+		.t_call = op->t_invoke,
+		.t_return = op->t_return,
 	};
 
 	mem_copy_str(w.fault, sizeof(w.fault), f ? f->rec->id : "");
@@ -145,8 +151,8 @@ static int64_t invented(const struct present *p, const int64_t *tried, size_t n)
 }
 
 /* Those of one kind, of which `p` is what is there. */
-static void count(const struct view *v, enum op_f f, const struct present *p, const struct losing *l,
-		  struct loss *out, size_t *alloc)
+static void count(const struct view *v, enum op_f f, const struct present *p,
+		  const struct losing *l, struct loss *out, size_t *alloc)
 {
 	int64_t *tried = mem_alloc((v->nops + 1) * sizeof(*tried)), unsent;
 	size_t ntried = 0, i;

@@ -78,7 +78,8 @@ static bool had_it(const struct evidence *ev, const char *by, const struct sampl
 			timeline = a->timeline;
 		}
 	}
-	for (size_t i = 0; after >= 0 && i < ev->nsamples && ev->samples[i].t_ns < next->t_ns; i++) {
+	for (size_t i = 0; after >= 0 && i < ev->nsamples && ev->samples[i].t_ns < next->t_ns;
+	     i++) {
 		const struct sample *a = &ev->samples[i];
 
 		if (!a->ok || a->role != ROLE_REPLICA || strcmp(a->member, next->member))

@@ -95,7 +95,8 @@ static void book_make(struct book *b, const struct view *v)
 		bool ok = op->outcome == OP_OK;
 
 		if (op->f == OP_WRITE || op->f == OP_CAS)
-			*VEC_PUSH(b->w, b->nw, b->aw) = (struct written){ op->key, op->value, op, false };
+			*VEC_PUSH(b->w, b->nw, b->aw) =
+				(struct written){op->key, op->value, op, false};
 		if (ok && (op->f == OP_READ || op->f == OP_READ_REPLICA))
 			note_shown(b, op->key, op->value, op->t_return);
 		if (ok && op->f == OP_CAS)
@@ -135,13 +136,15 @@ static int64_t shown_by(const struct book *b, int64_t key, int64_t value)
 		else
 			hi = mid;
 	}
-	return lo < b->ns && b->s[lo].key == key && b->s[lo].value == value ? b->s[lo].t_ns : INT64_MAX;
+	return lo < b->ns && b->s[lo].key == key && b->s[lo].value == value ? b->s[lo].t_ns :
+									      INT64_MAX;
 }
 
 /* Marks who wrote this value. Returns the one who did; NULL when nobody did,
  * or several, as in histories of other tools. *strange: nobody whose write was
  * not refused; *unsent: nobody at all. *seen: the past came by here before. */
-static const struct op *mark(struct book *b, int64_t key, int64_t value, bool *strange, bool *unsent, bool *seen)
+static const struct op *mark(struct book *b, int64_t key, int64_t value, bool *strange,
+			     bool *unsent, bool *seen)
 {
 	const struct op *op = NULL, *refused = NULL;
 	size_t n = 0, nrefused = 0;
@@ -167,7 +170,8 @@ static const struct op *mark(struct book *b, int64_t key, int64_t value, bool *s
 	return n == 1 ? op : !n && nrefused == 1 ? refused : NULL;
 }
 
-static void walk_back(struct book *b, int64_t key, int64_t value, struct past *p, struct registers_seen *out)
+static void walk_back(struct book *b, int64_t key, int64_t value, struct past *p,
+		      struct registers_seen *out)
 {
 	*p = (struct past){ .since_ns = INT64_MAX };
 	while (value != OP_NO_VALUE) {
@@ -254,7 +258,8 @@ static void unread(const struct book *b, size_t from, size_t to, struct register
 }
 
 /* A register that no client ever wrote holds nothing. */
-static void unwritten(const struct book *b, const struct register_seen *r, struct registers_seen *out)
+static void unwritten(const struct book *b, const struct register_seen *r,
+		      struct registers_seen *out)
 {
 	size_t i = written_from(b, r->key, INT64_MIN);
 
@@ -265,7 +270,8 @@ static void unwritten(const struct book *b, const struct register_seen *r, struc
 	say(out, r->key, r->value, 0, true);
 }
 
-void registers_find(const struct view *v, const struct final_seen *final, struct registers_seen *out)
+void registers_find(const struct view *v, const struct final_seen *final,
+		    struct registers_seen *out)
 {
 	struct book b = { 0 };
 

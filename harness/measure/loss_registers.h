@@ -15,10 +15,13 @@ struct registers_seen {
 	int64_t unknown;         /* of unknown fate */
 	int64_t unknown_present; /* of these, in the past of a final value */
 	int64_t untold;          /* acknowledged; perhaps overwritten, perhaps lost */
-	int64_t doubtful;        /* of these, in registers that were not read at the end or hold what nobody wrote */
-	int64_t unread;          /* writes, whatever became of them, to registers that were not read at the end */
-	int64_t phantom;         /* values in the past of a final one that were refused or that nobody wrote */
-	int64_t unsent;          /* of these, values that nobody wrote, not even one who was refused */
+	int64_t doubtful; /* of these, in registers that were not read at the end or hold what
+			     nobody wrote */
+	int64_t unread; /* writes, whatever became of them, to registers that were not read at the
+			   end */
+	int64_t phantom; /* values in the past of a final one that were refused or that nobody wrote
+			  */
+	int64_t unsent; /* of these, values that nobody wrote, not even one who was refused */
 	int64_t odd;             /* registers that a sentence is about */
 	cJSON *sentences;        /* owned; NULL none */
 	struct register_loss *lost; /* heap */
@@ -27,6 +30,7 @@ struct registers_seen {
 
 /* `final` may tell of some registers, or of all, nothing; NULL: nothing can be told
  * of what is there, so acked and unknown are all that is counted. */
-void registers_find(const struct view *v, const struct final_seen *final, struct registers_seen *out);
+void registers_find(const struct view *v, const struct final_seen *final,
+		    struct registers_seen *out);
 
 #endif

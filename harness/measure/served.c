@@ -25,7 +25,8 @@ static void count(struct tally *t, const struct op *op)
 	t->row.due++;
 	if (op_answered(op)) {
 		t->row.served++;
-		*VEC_PUSH(t->latency.v, t->latency.n, t->latency.alloc) = op->t_return - op->t_intended;
+		*VEC_PUSH(t->latency.v, t->latency.n, t->latency.alloc) =
+			op->t_return - op->t_intended;
 	} else if (op_error_class(op) == OP_ERR_CLIENT) {
 		t->row.unsent++;
 	}
@@ -54,8 +55,8 @@ static bool counts(const struct view *v, const struct fault_seen *f, const struc
 	return due(f, op) && !group_apart(v->ev, op->group, op->t_intended);
 }
 
-static void add(const struct view *v, view_part *belongs, int64_t which, const char *what, const char *name,
-		struct fault_seen *f)
+static void add(const struct view *v, view_part *belongs, int64_t which, const char *what,
+		const char *name, struct fault_seen *f)
 {
 	struct tally t = { 0 };
 
@@ -168,7 +169,8 @@ void served_make(const struct view *v, struct fault_seen *f)
 		add(v, client, worst, "client", name, f);
 }
 
-const struct served_row *fault_served(const struct fault_seen *f, const char *what, const char *name)
+const struct served_row *fault_served(const struct fault_seen *f, const char *what,
+				      const char *name)
 {
 	const struct served_row *worst = NULL;
 

@@ -162,7 +162,8 @@ static void may_follow(const struct version *v, const struct version *w, int64_t
 		*from = t;
 }
 
-static struct behind judge(const struct versions *vs, const struct version *v, const struct op *read)
+static struct behind judge(const struct versions *vs, const struct version *v,
+			   const struct op *read)
 {
 	int64_t first = INT64_MAX, from = INT64_MAX, near;
 	struct behind b = { 0, 0, 0 };
@@ -178,7 +179,8 @@ static struct behind judge(const struct versions *vs, const struct version *v, c
 	if (b.versions)
 		b.lo_ns = read->t_invoke - first;
 	near = v->current > INT64_MIN + vs->slowest + 1 ? v->current - vs->slowest - 1 : INT64_MIN;
-	for (i = called_after(vs, near); i < vs->n && vs->v[i].call < read->t_return && from == INT64_MAX; i++)
+	for (i = called_after(vs, near);
+	     i < vs->n && vs->v[i].call < read->t_return && from == INT64_MAX; i++)
 		may_follow(v, &vs->v[i], &from);
 	/* In the order of their calls the first that may follow is the earliest. */
 	for (i = 0; i < vs->ndoubtful && vs->doubtful[i]->call < read->t_return; i++)
@@ -214,8 +216,8 @@ static void count_after(const struct op *read, struct measured *m)
 					      read->t_invoke >= m->faults[i].rec->effective_ns;
 }
 
-static void one_register(const struct view *v, int64_t key, struct versions *vs, struct lengths *time,
-			 struct lengths *count, struct measured *m)
+static void one_register(const struct view *v, int64_t key, struct versions *vs,
+			 struct lengths *time, struct lengths *count, struct measured *m)
 {
 	struct staleness *out = &m->staleness;
 	size_t i;

@@ -100,14 +100,16 @@ static void seen(const struct view *main, struct measured *m, size_t *alloc)
 
 	for (size_t i = 1; a.clients && i < main->nops; i++) {
 		const struct op *op = main->ops[i];
-		int64_t before = main->ops[i - 1]->t_invoke, from = before, gap = op->t_invoke - before;
+		int64_t before = main->ops[i - 1]->t_invoke, from = before,
+			gap = op->t_invoke - before;
 
 		if (gap < STOOD_MS * NS_PER_MS)
 			continue;
 		if (op->t_intended < op->t_invoke && op->t_intended > before)
 			from = op->t_intended;
 		else if (op->t_intended >= op->t_invoke)
-			from = a.period_ns && gap >= PERIODS * a.period_ns ? before + a.period_ns : op->t_invoke;
+			from = a.period_ns && gap >= PERIODS * a.period_ns ? before + a.period_ns :
+									     op->t_invoke;
 		if (op->t_invoke - from >= STOOD_MS * NS_PER_MS)
 			add(m, alloc, half_free(main, i, from, &a), op->t_invoke);
 	}

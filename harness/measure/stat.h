@@ -35,8 +35,9 @@ struct stat_shift {
 	bool bounded;          /* enough values for a 95 % interval: 4 and 4, 3 and 5, ... */
 	double lo, hi;         /* the interval of this figure by itself; may be infinite */
 	int sign;              /* of what the ranks say; 0: neither */
-	double p;              /* two-sided, exact given the ties; where values may stand either way, the largest */
-	double p_least;        /* the smallest that these values could have given, whosever they were */
+	double p; /* two-sided, exact given the ties; where values may stand either way, the largest
+		   */
+	double p_least; /* the smallest that these values could have given, whosever they were */
 	/* From stat_holm(): */
 	double p_holm;         /* p corrected for all that were compared together */
 	bool differs;          /* it is at most STAT_ALPHA */
@@ -53,7 +54,8 @@ struct stat_family {
 	size_t known;   /* figures with values on both sides */
 	size_t counted; /* those of them that could be named if they were alone */
 	bool reachable; /* some could be named as it is */
-	size_t enough;  /* so many values on each side could, if none are equal; 0 without any counted */
+	size_t enough; /* so many values on each side could, if none are equal; 0 without any
+			  counted */
 };
 void stat_holm(struct stat_shift *const *v, size_t n, struct stat_family *out);
 

@@ -124,13 +124,15 @@ struct ranks {
 	size_t m, n;
 	struct pooled *v; /* in order */
 	bool ties;
-	bool sure; /* whichever two are taken, it is known which is larger, or that they are equal */
+	bool sure; /* whichever two are taken, it is known which is larger, or that they are equal
+		    */
 	double u_lo, u_hi; /* pairs in which b's is the larger, at least and at most */
 };
 
 static int by_pooled(const void *a, const void *b)
 {
-	const struct stat_value *x = &((const struct pooled *)a)->v, *y = &((const struct pooled *)b)->v;
+	const struct stat_value *x = &((const struct pooled *)a)->v,
+				*y = &((const struct pooled *)b)->v;
 
 	if (x->lo != y->lo)
 		return x->lo < y->lo ? -1 : 1;
@@ -158,8 +160,8 @@ static void rank(struct ranks *r)
 	}
 }
 
-static void rank_begin(struct ranks *r, const struct stat_value *a, size_t m, const struct stat_value *b,
-		       size_t n)
+static void rank_begin(struct ranks *r, const struct stat_value *a, size_t m,
+		       const struct stat_value *b, size_t n)
 {
 	*r = (struct ranks){.m = m, .n = n, .v = mem_alloc((m + n) * sizeof(*r->v))};
 	for (size_t x = 0; x < m; x++)
@@ -192,7 +194,8 @@ static double *ways_tied(const struct ranks *r, size_t *top)
 	for (i = 0; i < all; i++)
 		for (j = n < i + 1 ? n : i + 1; j > 0; j--)
 			for (s = *top; s >= r->v[i].rank2; s--)
-				w[j * (*top + 1) + s] += w[(j - 1) * (*top + 1) + s - r->v[i].rank2];
+				w[j * (*top + 1) + s] +=
+					w[(j - 1) * (*top + 1) + s - r->v[i].rank2];
 	out = mem_alloc((*top + 1) * sizeof(*out));
 	for (s = 0; s <= *top; s++)
 		out[s] = w[n * (*top + 1) + s];
@@ -258,7 +261,8 @@ static void test_ranks(const struct ranks *r, struct stat_shift *out)
 	} else {
 		out->p_least = twice(stat_mann_whitney_cdf(r->m, r->n, 0));
 		if (out->sign)
-			out->p = twice(stat_mann_whitney_cdf(r->m, r->n, ceil(out->sign < 0 ? r->u_hi : top - r->u_lo)));
+			out->p = twice(stat_mann_whitney_cdf(
+				r->m, r->n, ceil(out->sign < 0 ? r->u_hi : top - r->u_lo)));
 	}
 }
 

@@ -104,8 +104,9 @@ bool group_apart(const struct evidence *ev, uint32_t group, int64_t t_ns)
 	for (size_t i = 0; g && i < ev->nfaults; i++) {
 		const struct fault_record *r = &ev->faults[i];
 
-		if (r->does.lasts && r->does.whole_node && (fault_hits_node(r, g->node) || fault_hits(r, g->member)) &&
-		    r->injected_ns && t_ns >= r->injected_ns && (!r->healed_ns || t_ns < r->healed_ns))
+		if (r->does.lasts && r->does.whole_node &&
+		    (fault_hits_node(r, g->node) || fault_hits(r, g->member)) && r->injected_ns &&
+		    t_ns >= r->injected_ns && (!r->healed_ns || t_ns < r->healed_ns))
 			return true;
 	}
 	return false;
@@ -117,7 +118,8 @@ void view_free(struct view *v)
 	memset(v, 0, sizeof(*v));
 }
 
-void view_instants(const struct view *v, int64_t slow, struct instants *served, struct instants *refused)
+void view_instants(const struct view *v, int64_t slow, struct instants *served,
+		   struct instants *refused)
 {
 	for (size_t i = 0; i < v->nops; i++) {
 		const struct op *op = v->ops[i];
@@ -126,7 +128,8 @@ void view_instants(const struct view *v, int64_t slow, struct instants *served, 
 		if (view_served(v, op))
 			*VEC_PUSH(served->v, served->n, served->alloc) = op->t_return;
 		else if (view_refused(v, op))
-			*VEC_PUSH(refused->v, refused->n, refused->alloc) = op->t_return < by ? op->t_return : by;
+			*VEC_PUSH(refused->v, refused->n, refused->alloc) =
+				op->t_return < by ? op->t_return : by;
 	}
 	if (served->n)
 		qsort(served->v, served->n, sizeof(*served->v), by_i64);

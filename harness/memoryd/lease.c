@@ -45,7 +45,8 @@ int memory_lease_open(const char *dir, struct memory_lease **out, struct err *e)
 	snprintf(path, sizeof(path), "%s/lease", dir);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (fd >= 0 && ftruncate(fd, sizeof(struct memory_lease)) == 0)
-		p = mmap(NULL, sizeof(struct memory_lease), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		p = mmap(NULL, sizeof(struct memory_lease), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			 0);
 	if (p == MAP_FAILED)
 		err_set(e, ERR_BROKEN, "cannot map the lease %s: %s", path, strerror(errno));
 	if (fd >= 0)

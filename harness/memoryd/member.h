@@ -14,15 +14,16 @@
 /* Switchable faults, by which checkers and measures can be shown to fail. */
 enum memory_bug {
 	BUG_NONE,
-	BUG_LOSE_ACKED,  /* acknowledges before replicating, and replicates late */
+	BUG_LOSE_ACKED, /* acknowledges before replicating, and replicates late */
 	BUG_STALE_READS, /* a read sees what a register was a while ago */
-	BUG_DUPLICATE,   /* every 20th insert is done twice */
-	BUG_PHANTOM,     /* every 20th insert is refused, and done all the same */
+	BUG_DUPLICATE, /* every 20th insert is done twice */
+	BUG_PHANTOM, /* every 20th insert is refused, and done all the same */
 	BUG_LOST_UPDATE, /* every 20th compare-and-set is acknowledged, and not done */
 	BUG_SPLIT_BRAIN, /* a primary goes on for a while after it lost its lease */
-	BUG_LOSE_SENT,   /* every 20th send is acknowledged, and not done */
+	BUG_LOSE_SENT, /* every 20th send is acknowledged, and not done */
 	BUG_DELIVER_TWICE, /* every 20th acknowledgement of a message is confirmed, and forgotten */
-	BUG_OUT_OF_ORDER,  /* every 20th message of a partition is handed out long after later ones */
+	BUG_OUT_OF_ORDER, /* every 20th message of a partition is handed out long after later ones
+			   */
 	BUG_DELIVER_REFUSED, /* every 20th send is refused, and done all the same */
 };
 
@@ -118,7 +119,8 @@ void role_settings(const struct memory_member *m, struct conn *c);
 void role_tell(struct memory_member *m);
 
 /* memoryd/queue.c: messages. */
-bool queue_line(struct memory_member *m, struct conn *c, const char *line); /* false: no line of its */
+bool queue_line(struct memory_member *m, struct conn *c,
+		const char *line); /* false: no line of its */
 /* Takes back what the connection holds, to be handed out again. */
 void queue_release(struct memory_member *m, struct conn *c);
 void queue_dump(const struct memory_member *m, struct conn *c);

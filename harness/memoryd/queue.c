@@ -18,7 +18,8 @@
 
 enum { LATER = 2 * BUG_EVERY + 5 }; /* BUG_OUT_OF_ORDER: so many come first */
 
-static void do_send(struct memory_member *m, struct conn *c, int64_t key, int64_t value, int64_t bytes)
+static void do_send(struct memory_member *m, struct conn *c, int64_t key, int64_t value,
+		    int64_t bytes)
 {
 	bool odd = ++m->sends % BUG_EVERY == 0;
 	size_t offset = m->store.parts[key].n;

@@ -131,8 +131,9 @@ void repl_source_line(struct memory_member *m, struct conn *c, const char *line)
 	size_t n;
 
 	if (sscanf(line, "e %" SCNu32 " %" SCNd64 " %" SCNd64 " %" SCNu64, &kind, &key, &value,
-		   &epoch) == 4 && c->streaming && memory_store_kind(kind) &&
-	    key >= 0 && key < MEMORY_KEYS_MAX && epoch >= memory_store_epoch(&m->store, m->store.n)) {
+		   &epoch) == 4 &&
+	    c->streaming && memory_store_kind(kind) && key >= 0 && key < MEMORY_KEYS_MAX &&
+	    epoch >= memory_store_epoch(&m->store, m->store.n)) {
 		memory_store_add(&m->store, kind, key, value, epoch);
 		if (m->store.n > m->source_end)
 			m->source_end = m->store.n;

@@ -105,7 +105,8 @@ static void tick_replica(struct memory_member *m, struct lease_state *l)
 		repl_drop_source(m);
 	if ((!over && !mine) || !fit(m))
 		return;
-	if (memory_lease_change(m->lease, l, m->o.self, l->epoch + (mine ? 0 : 1), now + m->o.ttl_ms))
+	if (memory_lease_change(m->lease, l, m->o.self, l->epoch + (mine ? 0 : 1),
+				now + m->o.ttl_ms))
 		become_primary(m, l, mine);
 }
 
@@ -169,7 +170,8 @@ static cJSON *followers(const struct memory_member *m)
 static bool following(const struct memory_member *m)
 {
 	for (size_t i = 0; i < m->nconns; i++)
-		if (m->conns[i]->kind == CONN_SOURCE && m->conns[i]->streaming && !m->conns[i]->dead)
+		if (m->conns[i]->kind == CONN_SOURCE && m->conns[i]->streaming &&
+		    !m->conns[i]->dead)
 			return !m->resync.on;
 	return false;
 }

@@ -68,7 +68,8 @@ static bool expected(const char *text, int64_t *value)
 	return !strcmp(text, "none") || sscanf(text, "%" SCNd64, value) == 1;
 }
 
-static void do_cas(struct memory_member *m, struct conn *c, int64_t key, int64_t expect, int64_t value)
+static void do_cas(struct memory_member *m, struct conn *c, int64_t key, int64_t expect,
+		   int64_t value)
 {
 	int64_t now = m->store.regs[key].value;
 
@@ -233,7 +234,8 @@ static void release_answers(struct memory_member *m)
 	if (!role_writable(m))
 		return;
 	if (wait && safe)
-		memory_lease_commit(m->lease, memory_reach(memory_store_epoch(&m->store, safe), safe));
+		memory_lease_commit(m->lease,
+				    memory_reach(memory_store_epoch(&m->store, safe), safe));
 	for (size_t i = 0; i < m->nconns; i++) {
 		struct conn *c = m->conns[i];
 
@@ -261,7 +263,8 @@ static void bury(struct memory_member *m)
 
 static void wait_for_work(struct memory_member *m, struct pollfd *p)
 {
-	int64_t now = clock_mono_ns(), until = m->tick_ns < now + TURN_NS ? m->tick_ns : now + TURN_NS;
+	int64_t now = clock_mono_ns(),
+		until = m->tick_ns < now + TURN_NS ? m->tick_ns : now + TURN_NS;
 
 	p[0] = (struct pollfd){m->signal_fd, POLLIN, 0};
 	p[1] = (struct pollfd){m->listen_fd, POLLIN, 0};

@@ -147,8 +147,8 @@ int memory_store_flush(struct memory_store *s, struct err *e)
 {
 	while (s->written < s->n) {
 		size_t at = s->written * sizeof(*s->log);
-		ssize_t w = pwrite(s->fd, s->log + s->written, (s->n - s->written) * sizeof(*s->log),
-				   (off_t)at);
+		ssize_t w = pwrite(s->fd, s->log + s->written,
+				   (s->n - s->written) * sizeof(*s->log), (off_t)at);
 
 		if (w < 0 && errno == EINTR)
 			continue;

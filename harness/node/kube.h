@@ -49,18 +49,21 @@ int kube_each_netns(void (*fn)(void *arg, const char *path), void *arg, struct e
 int kube_node_get(struct node_kube *k, const char *path, cJSON **out, struct err *e);
 /* A change of an object; with gone_is_fine one that is no more, or another one by
  * now, is no error. */
-int kube_node_send(struct node_kube *k, const char *method, const char *path, const char *type, const cJSON *body,
-		   bool gone_is_fine, struct err *e);
+int kube_node_send(struct node_kube *k, const char *method, const char *path, const char *type,
+		   const cJSON *body, bool gone_is_fine, struct err *e);
 /* The body of a DELETE of what still has this UID; grace_s < 0: its own. */
 cJSON *kube_delete_options(const char *uid, int grace_s);
 
 /* kube_workload.c: see fault/node.h. */
-int kube_pod_look(struct node *n, const char *ns, const char *name, struct node_pod *out, struct err *e);
-int kube_set_of(struct node *n, const char *ns, const char *name, struct node_set *out, struct err *e);
-int kube_set_restart(struct node *n, const char *ns, const char *set, const char *uid, const char *stamp,
-		     struct err *e);
+int kube_pod_look(struct node *n, const char *ns, const char *name, struct node_pod *out,
+		  struct err *e);
+int kube_set_of(struct node *n, const char *ns, const char *name, struct node_set *out,
+		struct err *e);
+int kube_set_restart(struct node *n, const char *ns, const char *set, const char *uid,
+		     const char *stamp, struct err *e);
 int kube_claims(struct node *n, const char *ns, const char *name, cJSON *out, struct err *e);
-int kube_claim_delete(struct node *n, const char *ns, const char *name, const char *uid, struct err *e);
+int kube_claim_delete(struct node *n, const char *ns, const char *name, const char *uid,
+		      struct err *e);
 
 /* kube_volume.c; names are NAME@UID of a PersistentVolume. */
 int kube_volume(struct node *n, const char *ns, const char *pod, struct node_volume *out,

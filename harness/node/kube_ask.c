@@ -26,11 +26,15 @@ int kube_node_get(struct node_kube *k, const char *path, cJSON **out, struct err
 	return r;
 }
 
-int kube_node_send(struct node_kube *k, const char *method, const char *path, const char *type, const cJSON *body,
-		   bool gone_is_fine, struct err *e)
+int kube_node_send(struct node_kube *k, const char *method, const char *path, const char *type,
+		   const cJSON *body, bool gone_is_fine, struct err *e)
 {
 	char *text = json_text(body);
-	struct kube_request q = {.method = method, .path = path, .type = type, .body = text, .timeout_ns = TIMEOUT_NS};
+	struct kube_request q = {.method = method,
+				 .path = path,
+				 .type = type,
+				 .body = text,
+				 .timeout_ns = TIMEOUT_NS};
 	struct buf b = {0};
 	int status = 0, r;
 

@@ -36,7 +36,8 @@ int kube_residue(struct node *n, bool remove, cJSON *found, struct err *e)
 	struct residue s = {.root = KUBE_NODE_ROOT, .remove = remove, .found = found, .e = e};
 	struct node_kube *k = n->impl;
 
-	if (kube_each_netns(sweep_netns, &s, e) || cgroup_each_marked(KUBE_NODE_ROOT, sweep_cgroup, &s, e))
+	if (kube_each_netns(sweep_netns, &s, e) ||
+	    cgroup_each_marked(KUBE_NODE_ROOT, sweep_cgroup, &s, e))
 		s.r = -1;
 	if (mounts_each(KUBE_NODE_ROOT, sweep_mount, &s, e))
 		s.r = -1;

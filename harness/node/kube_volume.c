@@ -58,8 +58,8 @@ static void match(void *arg, const char *mount)
 		mem_copy_str(s->path, s->size, path);
 }
 
-static int find_mount(const struct node_kube *k, const char *pv, const char *uid, char *path, size_t size,
-		      struct err *e)
+static int find_mount(const struct node_kube *k, const char *pv, const char *uid, char *path,
+		      size_t size, struct err *e)
 {
 	struct search s = {k, pv, uid, path, size};
 
@@ -88,7 +88,8 @@ static int get_volume(struct node_kube *k, const char *name, cJSON **pv, struct 
 	return kube_node_get(k, url, pv, e);
 }
 
-static int volume_of_pod(struct node_kube *k, const char *ns, const cJSON *pod, cJSON **pv, struct err *e)
+static int volume_of_pod(struct node_kube *k, const char *ns, const cJSON *pod, cJSON **pv,
+			 struct err *e)
 {
 	const char *claim = first_claim(pod), *name = json_str(json_get(pod, "metadata"), "name", "");
 	const char *pv_name;
@@ -109,7 +110,8 @@ static int volume_of_pod(struct node_kube *k, const char *ns, const cJSON *pod, 
 	return r;
 }
 
-int kube_volume(struct node *n, const char *ns, const char *name, struct node_volume *out, struct err *e)
+int kube_volume(struct node *n, const char *ns, const char *name, struct node_volume *out,
+		struct err *e)
 {
 	struct node_kube *k = n->impl;
 	cJSON *pod = NULL, *pv = NULL;

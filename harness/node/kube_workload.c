@@ -20,7 +20,8 @@ static int get_pod(struct node *n, const char *ns, const char *name, cJSON **pod
 	return kube_node_get(n->impl, url, pod, e);
 }
 
-int kube_pod_look(struct node *n, const char *ns, const char *name, struct node_pod *out, struct err *e)
+int kube_pod_look(struct node *n, const char *ns, const char *name, struct node_pod *out,
+		  struct err *e)
 {
 	cJSON *pod = NULL;
 
@@ -74,7 +75,8 @@ static const cJSON *owner_of(const cJSON *pod)
 	return NULL;
 }
 
-static int read_set(struct node *n, const char *ns, const cJSON *owner, struct node_set *out, struct err *e)
+static int read_set(struct node *n, const char *ns, const cJSON *owner, struct node_set *out,
+		    struct err *e)
 {
 	const cJSON *strategy;
 	cJSON *set = NULL;
@@ -94,7 +96,8 @@ static int read_set(struct node *n, const char *ns, const cJSON *owner, struct n
 	return 0;
 }
 
-int kube_set_of(struct node *n, const char *ns, const char *name, struct node_set *out, struct err *e)
+int kube_set_of(struct node *n, const char *ns, const char *name, struct node_set *out,
+		struct err *e)
 {
 	cJSON *pod = NULL;
 	int r;
@@ -107,8 +110,8 @@ int kube_set_of(struct node *n, const char *ns, const char *name, struct node_se
 	return r;
 }
 
-int kube_set_restart(struct node *n, const char *ns, const char *set, const char *uid, const char *stamp,
-		     struct err *e)
+int kube_set_restart(struct node *n, const char *ns, const char *set, const char *uid,
+		     const char *stamp, struct err *e)
 {
 	cJSON *body = cJSON_CreateObject(), *o;
 	char url[500];
@@ -167,7 +170,9 @@ static int add_claim(struct node *n, const char *ns, const char *name, cJSON *ou
 	claim_path(ns, name, url);
 	r = kube_node_get(n->impl, url, &claim, e);
 	if (!r && claim)
-		r = is_ours(n, ns, &space, e) || volume_is_ours(n, volume_of(claim), &volume, e) ? -1 : 0;
+		r = is_ours(n, ns, &space, e) || volume_is_ours(n, volume_of(claim), &volume, e) ?
+			    -1 :
+			    0;
 	if (!r && claim) {
 		o = cJSON_CreateObject();
 		json_set_str(o, "name", name);
@@ -196,7 +201,8 @@ int kube_claims(struct node *n, const char *ns, const char *name, cJSON *out, st
 	return r;
 }
 
-int kube_claim_delete(struct node *n, const char *ns, const char *name, const char *uid, struct err *e)
+int kube_claim_delete(struct node *n, const char *ns, const char *name, const char *uid,
+		      struct err *e)
 {
 	cJSON *claim = NULL, *body;
 	bool ours = true;

@@ -36,7 +36,8 @@ static int read_pod(struct node *n, const char *name, cJSON **pod, struct err *e
 }
 
 /* Calls fn for each member's file. */
-static int each_pod(struct node *n, void (*fn)(void *arg, const cJSON *pod), void *arg, struct err *e)
+static int each_pod(struct node *n, void (*fn)(void *arg, const cJSON *pod), void *arg,
+		    struct err *e)
 {
 	char dir[300], name[256];
 	const struct dirent *ent;

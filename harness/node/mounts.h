@@ -5,6 +5,7 @@
 
 /* Calls fn for each place where the node has something mounted, as the node
  * calls it. `root` is the node's root folder as this process sees it. */
-int mounts_each(const char *root, void (*fn)(void *arg, const char *path), void *arg, struct err *e);
+int mounts_each(const char *root, void (*fn)(void *arg, const char *path), void *arg,
+		struct err *e);
 
 #endif

@@ -43,7 +43,8 @@ static const char *primary_of(const cJSON *status)
 }
 
 /* The member's node, and the names of all pods there. */
-static int node_of(struct stage *st, const char *member, char node[MEMBER_NAME_BYTES], cJSON *there, struct err *e)
+static int node_of(struct stage *st, const char *member, char node[MEMBER_NAME_BYTES], cJSON *there,
+		   struct err *e)
 {
 	struct pods pods = {0};
 	int r = st->ops->pods(st->en, &pods, e);

@@ -15,7 +15,8 @@
 #define RETRY_NS (200 * NS_PER_MS)
 
 /* Appends one line with its times moved to the driver's timeline. */
-static int move_line(const char *line, size_t len, int64_t offset_ns, struct buf *out, struct err *e)
+static int move_line(const char *line, size_t len, int64_t offset_ns, struct buf *out,
+		     struct err *e)
 {
 	cJSON *o = cJSON_ParseWithLength(line, len);
 	char moved[OP_LINE_MAX];
@@ -46,7 +47,8 @@ static const char *last_line(const struct buf *answer)
 
 /* Whether an answer is what the agent sent: its block says. *ops: the bytes
  * before the block. */
-static int read_block(const struct buf *answer, int64_t from, struct block *b, size_t *ops, struct err *e)
+static int read_block(const struct buf *answer, int64_t from, struct block *b, size_t *ops,
+		      struct err *e)
 {
 	const char *at = last_line(answer);
 	cJSON *o = at ? cJSON_ParseWithLength(at, answer->len - (size_t)(at - answer->s)) : NULL;
@@ -69,8 +71,8 @@ static int read_block(const struct buf *answer, int64_t from, struct block *b, s
 }
 
 /* Moves the lines to the driver's timeline, and the block with them. */
-static int move_all(const struct buf *answer, size_t ops, int64_t offset_ns, struct block *b, struct buf *out,
-		    struct err *e)
+static int move_all(const struct buf *answer, size_t ops, int64_t offset_ns, struct block *b,
+		    struct buf *out, struct err *e)
 {
 	const char *p = answer->s, *end = answer->s + ops, *nl;
 	struct block_sum sum = {0};
@@ -100,8 +102,8 @@ static void tell_whole(struct stage *st, const struct block *b, const struct fet
 }
 
 /* Most runs share a kernel, and pass the agent's bytes on untouched. */
-static int add_history(struct stage *st, const struct agent_clock *c, const struct buf *answer, struct fetched *f,
-		       struct err *e)
+static int add_history(struct stage *st, const struct agent_clock *c, const struct buf *answer,
+		       struct fetched *f, struct err *e)
 {
 	const struct buf *from = answer;
 	struct block_sum sum = {0};
@@ -130,8 +132,8 @@ out:
 	return r;
 }
 
-static int drain_history(struct stage *st, const struct agent_clock *c, int64_t timeout_ns, struct fetched *f,
-			 bool *more, struct err *e)
+static int drain_history(struct stage *st, const struct agent_clock *c, int64_t timeout_ns,
+			 struct fetched *f, bool *more, struct err *e)
 {
 	struct buf b = {0};
 	char path[80];
@@ -153,8 +155,8 @@ static int drain_history(struct stage *st, const struct agent_clock *c, int64_t 
 }
 
 /* What an agent lists as `list`, as events of a kind. */
-static int drain_list(struct stage *st, const struct agent_clock *c, const char *list, const char *kind,
-		      int64_t timeout_ns, int64_t *next, struct err *e)
+static int drain_list(struct stage *st, const struct agent_clock *c, const char *list,
+		      const char *kind, int64_t timeout_ns, int64_t *next, struct err *e)
 {
 	cJSON *a = NULL, *s;
 	char path[80];

@@ -17,7 +17,8 @@ struct injection {
 	const struct step *step;
 	const struct fault_ops *ops;
 	cJSON *plan;                     /* as sent; owned */
-	cJSON *reached;                  /* names of those that it has come to, one by one; owned, NULL: all at once */
+	cJSON *reached; /* names of those that it has come to, one by one; owned, NULL: all at once
+			 */
 	char **agents;                   /* each once; owned */
 	size_t nagents, agents_alloc;
 	int64_t heal_at_ns;              /* 0: by a heal step or the end */
@@ -39,8 +40,8 @@ struct tending {
 /* Injects and waits for the evidence that it bites. When there is none in
  * time, a "no-effect" event is written and *bites is false: the scenario is
  * then broken, whatever else it measured. `tend` may be NULL. */
-int injection_start(struct stage *st, struct injection *inj, const struct tending *tend, bool *bites,
-		    struct err *e);
+int injection_start(struct stage *st, struct injection *inj, const struct tending *tend,
+		    bool *bites, struct err *e);
 
 /* Heals; safe to call again. An agent that does not answer is tried until
  * the fault's own dead-man time is over. */

@@ -19,7 +19,8 @@ static cJSON *event_of(const struct stage *st, const struct run_job *job)
 	return ev;
 }
 
-int run_job_start(struct stage *st, const struct step *step, int number, struct run_job *out, struct err *e)
+int run_job_start(struct stage *st, const struct step *step, int number, struct run_job *out,
+		  struct err *e)
 {
 	int64_t begun_ns = clock_mono_ns();
 	cJSON *ev;

@@ -16,7 +16,8 @@ struct run_job {
 
 /* Begins it, and emits {k: "job", state: "begun"}. `number` tells it from the others
  * of its scenario. ERR_UNSUPPORTED where the engine has none. */
-int run_job_start(struct stage *st, const struct step *step, int number, struct run_job *out, struct err *e);
+int run_job_start(struct stage *st, const struct step *step, int number, struct run_job *out,
+		  struct err *e);
 
 /* Asks after it, and emits how it ended once it has; `last`: or that it goes on. */
 int run_job_look(struct stage *st, struct run_job *job, bool last, struct err *e);

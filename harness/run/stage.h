@@ -76,7 +76,8 @@ int stage_delete(struct stage *st, const char *agent, const char *path, int64_t 
 		 cJSON **answer, bool *known, struct err *e);
 
 /* Sets *e to an agent's refusal in its own words; returns -1. */
-int stage_answer_error(const char *agent, const char *path, int status, const char *text, struct err *e);
+int stage_answer_error(const char *agent, const char *path, int status, const char *text,
+		       struct err *e);
 
 /* -1 when an event or an operation could not be written: the run is over, for
  * what happens from then on is not told. */

@@ -55,7 +55,8 @@ static bool reached(const struct walk *w, enum await_kind what, const cJSON *sta
 	if (what != AWAIT_WRITES && clock_mono_ns() < sampled_ns)
 		return false;
 	/* A pod that was told to end serves on for seconds. */
-	if (what != AWAIT_WRITES && !w->broke && clock_mono_ns() < w->fault_bit_ns + BREAKS_WITHIN_NS)
+	if (what != AWAIT_WRITES && !w->broke &&
+	    clock_mono_ns() < w->fault_bit_ns + BREAKS_WITHIN_NS)
 		return false;
 
 	switch (what) {
@@ -99,7 +100,8 @@ static int await_job(struct walk *w, const struct step *s, struct err *e)
 	char text[160];
 
 	while (job && !job->over && clock_mono_ns() < end_ns) {
-		if (wait_until(w, clock_mono_ns() + JOB_EVERY_NS, e) || run_job_look(w->st, job, false, e))
+		if (wait_until(w, clock_mono_ns() + JOB_EVERY_NS, e) ||
+		    run_job_look(w->st, job, false, e))
 			return -1;
 	}
 	if (job && !job->over) {

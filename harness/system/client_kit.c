@@ -26,7 +26,9 @@ void call_make(const struct client_ops *sys, struct client *c, struct op *op, in
 	op->offset = op->tag = OP_NO_VALUE;
 	op->redelivered = false;
 	op->acked = OP_ACK_NONE;
-	sys->invoke(c, op, op->t_invoke + deadline_ns - (reserve < RESERVE_MAX_NS ? reserve : RESERVE_MAX_NS));
+	sys->invoke(c, op,
+		    op->t_invoke + deadline_ns -
+			    (reserve < RESERVE_MAX_NS ? reserve : RESERVE_MAX_NS));
 	op->t_return = clock_mono_ns();
 }
 
@@ -114,7 +116,8 @@ static const char *on_or_off(const char *value)
 	return "off";
 }
 
-void setting_add(cJSON *out, const char *name, const char *value, const char *unit, const char *source)
+void setting_add(cJSON *out, const char *name, const char *value, const char *unit,
+		 const char *source)
 {
 	cJSON *o = cJSON_CreateObject();
 

@@ -46,6 +46,7 @@ void sample_begin(struct sample *s, const struct member *m);
 
 /* Appends {name, value, unit, source}. Of a "bool" the words are "on" and "off",
  * whatever the system's are. */
-void setting_add(cJSON *out, const char *name, const char *value, const char *unit, const char *source);
+void setting_add(cJSON *out, const char *name, const char *value, const char *unit,
+		 const char *source);
 
 #endif

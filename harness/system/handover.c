@@ -16,7 +16,8 @@ const struct sample *handover_after(const struct evidence *ev, int64_t first_ack
 		const struct sample *s = &ev->samples[i];
 		int64_t r;
 
-		if (s->beside || !sample_leads(s) || s->t_ns < first_ack_ns - AROUND_ACK_MS * NS_PER_MS ||
+		if (s->beside || !sample_leads(s) ||
+		    s->t_ns < first_ack_ns - AROUND_ACK_MS * NS_PER_MS ||
 		    s->t_ns > first_ack_ns + AFTER_ACK_MS * NS_PER_MS)
 			continue;
 		r = rank(arg, s);
@@ -28,8 +29,8 @@ const struct sample *handover_after(const struct evidence *ev, int64_t first_ack
 	return best;
 }
 
-const struct sample *handover_first_lead(const struct evidence *ev, const char *member, int64_t from_ns,
-					 int64_t to_ns)
+const struct sample *handover_first_lead(const struct evidence *ev, const char *member,
+					 int64_t from_ns, int64_t to_ns)
 {
 	for (size_t i = 0; i < ev->nsamples; i++) {
 		const struct sample *s = &ev->samples[i];
@@ -41,15 +42,16 @@ const struct sample *handover_first_lead(const struct evidence *ev, const char *
 	return NULL;
 }
 
-const struct sample *handover_lead(const struct evidence *ev, const char *member, bool new, int64_t from_ns,
-				   int64_t ack_ns, int64_t to_ns)
+const struct sample *handover_lead(const struct evidence *ev, const char *member, bool new,
+				   int64_t from_ns, int64_t ack_ns, int64_t to_ns)
 {
 	int64_t last_not = from_ns;
 
 	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= ack_ns; i++) {
 		const struct sample *s = &ev->samples[i];
 
-		if (!s->beside && s->t_ns > last_not && !sample_leads(s) && !strcmp(s->member, member))
+		if (!s->beside && s->t_ns > last_not && !sample_leads(s) &&
+		    !strcmp(s->member, member))
 			last_not = s->t_ns;
 	}
 	return new || last_not > from_ns ? handover_first_lead(ev, member, last_not, to_ns) : NULL;
@@ -67,7 +69,8 @@ bool handover_restarted(const struct evidence *ev, const char *who, int64_t from
 	return p;
 }
 
-void handover_routed(struct milestones *m, const struct endpoints_seen *e, const char *ip, const char *who)
+void handover_routed(struct milestones *m, const struct endpoints_seen *e, const char *ip,
+		     const char *who)
 {
 	milestone_tell(&m->routed, m->how_routed, e->t_ns, "the addresses of %s came to hold %s of %s", e->name, ip,
 		       who);

@@ -18,13 +18,13 @@ const struct sample *handover_after(const struct evidence *ev, int64_t first_ack
 				    const void *arg);
 
 /* The first answer "writable primary" of `member` in (from_ns, to_ns]; NULL. */
-const struct sample *handover_first_lead(const struct evidence *ev, const char *member, int64_t from_ns,
-					 int64_t to_ns);
+const struct sample *handover_first_lead(const struct evidence *ev, const char *member,
+					 int64_t from_ns, int64_t to_ns);
 
 /* The same after the last answer of `member` in (from_ns, ack_ns] that it was
  * none, and by to_ns. NULL as well when it never was none, unless it is `new`. */
-const struct sample *handover_lead(const struct evidence *ev, const char *member, bool new, int64_t from_ns,
-				   int64_t ack_ns, int64_t to_ns);
+const struct sample *handover_lead(const struct evidence *ev, const char *member, bool new,
+				   int64_t from_ns, int64_t ack_ns, int64_t to_ns);
 
 /* The pod of `who` was made anew, or a container of it started again, in (from_ns, to_ns]:
  * when, and how that is known (WHY_BYTES). False: neither, and both are as they were. */
@@ -32,6 +32,7 @@ bool handover_restarted(const struct evidence *ev, const char *who, int64_t from
 			int64_t *at, char *how);
 
 /* Clients came to the new primary `who` because these Endpoints gained its address. */
-void handover_routed(struct milestones *m, const struct endpoints_seen *e, const char *ip, const char *who);
+void handover_routed(struct milestones *m, const struct endpoints_seen *e, const char *ip,
+		     const char *who);
 
 #endif

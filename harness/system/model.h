@@ -34,7 +34,8 @@ struct milestones {
 	const char *hit; /* NULL: it takes all at once */
 	int64_t resolved_ns; /* name resolution within routed: a length, -1 unknown */
 	/* "how it is known", for each of the above that a system fills */
-	char how_detected[WHY_BYTES], how_elected[WHY_BYTES], how_promoted[WHY_BYTES], how_routed[WHY_BYTES];
+	char how_detected[WHY_BYTES], how_elected[WHY_BYTES], how_promoted[WHY_BYTES],
+		how_routed[WHY_BYTES];
 	/* What ended the outage: one of prediction's mechanisms; or another one,
 	 * which no rule foresaw; "" when the evidence does not tell. */
 	char mechanism[64];
@@ -56,7 +57,8 @@ struct prediction {
 	int64_t lo_ns, hi_ns; /* spans the mechanisms that race */
 	struct mechanism mech[6];
 	size_t n;
-	bool assumed; /* a setting that it rests on was not told: the window is none of this system's */
+	bool assumed; /* a setting that it rests on was not told: the window is none of this
+			 system's */
 	char note[500];
 };
 
@@ -79,7 +81,8 @@ const char *loss_cause_name(enum loss_cause c); /* "not replicated", ...; "" unk
 /* How a server of the system sends an operation elsewhere, or tells it to come
  * again, and clients do: that adds latency, and is counted. */
 struct redirection {
-	const char *word; /* as its client puts it into `via`, a word of its own; NULL ends a list */
+	const char
+		*word; /* as its client puts it into `via`, a word of its own; NULL ends a list */
 	const char *key;  /* in result.json: "redirected" */
 	/* A piece of one sentence: what stands before its count and after it. */
 	const char *before, *after;
@@ -96,7 +99,8 @@ struct model_ops {
 
 	/* What the settings in force (evidence.inforce) allow for this fault,
 	 * with the other faults that are on at the same time. */
-	void (*predict)(const struct evidence *ev, const struct fault_record *fault, struct prediction *out);
+	void (*predict)(const struct evidence *ev, const struct fault_record *fault,
+			struct prediction *out);
 
 	/* Fills detected, elected, promoted, routed and mechanism of one outage
 	 * from the evidence; effective and first_ack are given. */

@@ -111,8 +111,8 @@ bool prediction_has(const struct prediction *p, const char *name)
 	return prediction_mechanism(p, name);
 }
 
-void prediction_by_effect(struct prediction *p, const struct effect_rules *of_primary, const struct rules *r,
-			  const struct fault_record *fault)
+void prediction_by_effect(struct prediction *p, const struct effect_rules *of_primary,
+			  const struct rules *r, const struct fault_record *fault)
 {
 	rule_fn *goes = of_primary->pod_recreated, *dies = of_primary->process_dies;
 	const struct {
@@ -136,8 +136,9 @@ void prediction_by_effect(struct prediction *p, const struct effect_rules *of_pr
 	prediction_note(p, "No rule is known for the fault \"%s\".", fault->name);
 }
 
-void prediction_by_role(struct prediction *p, const struct effect_rules *of_primary, rule_fn *of_replica,
-			const char *word, const struct rules *r, const struct fault_record *fault)
+void prediction_by_role(struct prediction *p, const struct effect_rules *of_primary,
+			rule_fn *of_replica, const char *word, const struct rules *r,
+			const struct fault_record *fault)
 {
 	const char *role = fault_role(fault);
 
@@ -149,14 +150,16 @@ void prediction_by_role(struct prediction *p, const struct effect_rules *of_prim
 		prediction_note(p, "It is not known whether the target was the %s.", word);
 }
 
-bool prediction_left(const struct evidence *ev, const struct fault_record *fault, const char *pod, int64_t t_ns)
+bool prediction_left(const struct evidence *ev, const struct fault_record *fault, const char *pod,
+		     int64_t t_ns)
 {
 	bool healed = fault->healed_ns && fault->healed_ns < t_ns;
 
 	return !evidence_out(ev, pod, t_ns) && (healed || !fault_reaches(ev, fault, pod));
 }
 
-size_t prediction_members_left(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns)
+size_t prediction_members_left(const struct evidence *ev, const struct fault_record *fault,
+			       int64_t t_ns)
 {
 	size_t left = 0;
 
@@ -175,7 +178,8 @@ struct takeover prediction_takeover(const struct evidence *ev, const struct faul
 	for (size_t i = 0; t.hindered && i < ev->nfaults; i++) {
 		const struct fault_record *f = &ev->faults[i];
 
-		if (f->healed_ns < due_ns || f->healed_ns >= back_ns || !enough(ev, fault, f->healed_ns + 1))
+		if (f->healed_ns < due_ns || f->healed_ns >= back_ns ||
+		    !enough(ev, fault, f->healed_ns + 1))
 			continue;
 		back_ns = f->healed_ns;
 		t.starts = fault_does(f, EFFECT_NODE_GONE);

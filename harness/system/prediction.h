@@ -12,7 +12,8 @@ void prediction_add(struct prediction *p, const char *name, int64_t lo, int64_t 
 		    const char *source, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
 /* Adds a sentence to the note. */
-void prediction_note(struct prediction *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void prediction_note(struct prediction *p, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* Adds the mechanism "fault ends": the outage is over at the latest `after` ns
  * after the fault is, when nothing has ended it before. None, while the length
@@ -32,17 +33,20 @@ struct effect_rules {
 	rule_fn *silent, *cut_off, *node_gone, *storage_refuses;
 };
 /* By the rule that fits; a note when none does. */
-void prediction_by_effect(struct prediction *p, const struct effect_rules *of_primary, const struct rules *r,
-			  const struct fault_record *fault);
+void prediction_by_effect(struct prediction *p, const struct effect_rules *of_primary,
+			  const struct rules *r, const struct fault_record *fault);
 /* The same for a primary, and for a replica its rule; `word` is what one calls a primary. */
-void prediction_by_role(struct prediction *p, const struct effect_rules *of_primary, rule_fn *of_replica,
-			const char *word, const struct rules *r, const struct fault_record *fault);
+void prediction_by_role(struct prediction *p, const struct effect_rules *of_primary,
+			rule_fn *of_replica, const char *word, const struct rules *r,
+			const struct fault_record *fault);
 
 /* Whether a pod can do something for the others at t_ns: no fault that lasts
  * keeps it from that, and this one does not, or is over. */
-bool prediction_left(const struct evidence *ev, const struct fault_record *fault, const char *pod, int64_t t_ns);
+bool prediction_left(const struct evidence *ev, const struct fault_record *fault, const char *pod,
+		     int64_t t_ns);
 /* How many of the members can. */
-size_t prediction_members_left(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns);
+size_t prediction_members_left(const struct evidence *ev, const struct fault_record *fault,
+			       int64_t t_ns);
 
 /* Others can take over only while enough of them are left. From when on they
  * were, in ns after the injection, with all faults that were on. */
@@ -72,7 +76,8 @@ void prediction_note_assumed(struct prediction *p, const struct assumed *a, cons
 
 /* A setting that is a whole number; `dflt` when it was not told, which is then
  * assumed. */
-int64_t prediction_number(const struct settings_seen *inforce, const char *name, int64_t dflt, struct assumed *a);
+int64_t prediction_number(const struct settings_seen *inforce, const char *name, int64_t dflt,
+			  struct assumed *a);
 
 /* Whether a setting was told to be off ("off" or "no"). */
 bool prediction_off(const struct settings_seen *inforce, const char *name);

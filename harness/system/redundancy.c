@@ -8,7 +8,8 @@ bool redundancy_all_answer(const struct sample *s, size_t n, char *why)
 	return n || why_not(why, "no member is known");
 }
 
-const struct sample *redundancy_one_primary(const struct sample *s, size_t n, const char *word, char *why)
+const struct sample *redundancy_one_primary(const struct sample *s, size_t n, const char *word,
+					    char *why)
 {
 	const struct sample *primary = NULL;
 
@@ -27,7 +28,8 @@ const struct sample *redundancy_one_primary(const struct sample *s, size_t n, co
 }
 
 bool redundancy_all_follow(const struct sample *s, size_t n, const struct sample *primary,
-			   bool (*follows)(const struct sample *s, const struct sample *primary, char *why),
+			   bool (*follows)(const struct sample *s, const struct sample *primary,
+					   char *why),
 			   char *why)
 {
 	for (size_t i = 0; i < n; i++)

@@ -11,11 +11,13 @@ bool redundancy_all_answer(const struct sample *s, size_t n, char *why);
 
 /* The one member that is a writable primary; NULL when none or several are.
  * For a system without shards. `word` is what it calls one ("primary"). */
-const struct sample *redundancy_one_primary(const struct sample *s, size_t n, const char *word, char *why);
+const struct sample *redundancy_one_primary(const struct sample *s, size_t n, const char *word,
+					    char *why);
 
 /* Whether `follows` holds for all but the primary. */
 bool redundancy_all_follow(const struct sample *s, size_t n, const struct sample *primary,
-			   bool (*follows)(const struct sample *s, const struct sample *primary, char *why),
+			   bool (*follows)(const struct sample *s, const struct sample *primary,
+					   char *why),
 			   char *why);
 
 #endif

@@ -185,7 +185,8 @@ static bool redundant(const struct sample *s, size_t n, char *why)
  * is known say so and add no mechanism: then nobody can pass or fail by it.
  * Several that race are added one by one, each with its window, its rule in
  * words and where that is documented (system/prediction.h). */
-static void predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
+static void predict(const struct evidence *ev, const struct fault_record *fault,
+		    struct prediction *out)
 {
 	(void)ev;
 	memset(out, 0, sizeof(*out));

@@ -124,7 +124,8 @@ static cJSON *integer(const char *raw)
 	if (errno == ERANGE)
 		return cJSON_CreateNumber(strtod(raw, NULL));
 	/* cJSON prints 15 digits when they are near enough. */
-	return llabs(v) <= INT64_C(1000000000000000) ? cJSON_CreateNumber((double)v) : cJSON_CreateRaw(raw);
+	return llabs(v) <= INT64_C(1000000000000000) ? cJSON_CreateNumber((double)v) :
+						       cJSON_CreateRaw(raw);
 }
 
 static cJSON *scalar_to_json(const struct ynode *n, bool words_only)
@@ -176,8 +177,9 @@ static cJSON *to_json(const struct ynode *n, bool words_only)
 	o = n->kind == Y_MAP ? cJSON_CreateObject() : cJSON_CreateArray();
 	for (size_t i = 0; i < n->n; i++) {
 		if (n->kind == Y_MAP)
-			cJSON_AddItemToObject(o, words_only ? n->keys[i]->text : key_text(n->keys[i], false, raw),
-					      to_json(n->items[i], words_only));
+			cJSON_AddItemToObject(
+				o, words_only ? n->keys[i]->text : key_text(n->keys[i], false, raw),
+				to_json(n->items[i], words_only));
 		else
 			cJSON_AddItemToArray(o, to_json(n->items[i], words_only));
 	}

@@ -183,7 +183,8 @@ static int attach(struct reader *r, struct ynode *n, struct err *e)
 
 /* ---- anchors, aliases, merge keys ---- */
 
-static struct anchor *name_node(struct reader *r, const yaml_char_t *name, struct ynode *n, bool open)
+static struct anchor *name_node(struct reader *r, const yaml_char_t *name, struct ynode *n,
+				bool open)
 {
 	struct anchor *a;
 
@@ -302,7 +303,8 @@ static int on_close(struct reader *r, struct err *e)
  * by its tag, or by none. */
 static int scalar_tag(const char *tag)
 {
-	static const char *const plain[] = {YAML_INT_TAG, YAML_BOOL_TAG, YAML_FLOAT_TAG, YAML_NULL_TAG};
+	static const char *const plain[] = {YAML_INT_TAG, YAML_BOOL_TAG, YAML_FLOAT_TAG,
+					    YAML_NULL_TAG};
 
 	for (size_t i = 0; tag && i < ARRAY_LEN(plain); i++)
 		if (!strcmp(plain[i], tag))

@@ -27,7 +27,8 @@ struct gaps {
 	size_t nseq; /* gap g is before seq[g] */
 	struct held *held; /* by value */
 	size_t nheld;
-	int64_t *called, *returned; /* by gap: the latest call before it, the earliest return after */
+	int64_t *called,
+		*returned; /* by gap: the latest call before it, the earliest return after */
 	int *helper;                /* by gap */
 	int *spare;                 /* writes that may have been or not, by call; NONE: in use */
 	size_t nspare;
@@ -146,7 +147,8 @@ static const struct held *held_at(const struct gaps *g, int64_t value, int gap)
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (g->held[mid].value < value || (g->held[mid].value == value && g->held[mid].to < gap))
+		if (g->held[mid].value < value ||
+		    (g->held[mid].value == value && g->held[mid].to < gap))
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -181,7 +183,8 @@ static bool help(struct gaps *g, int gap, const struct reg_op *m, struct reg_bud
 static bool place(struct gaps *g, size_t i, int floor, struct reg_budget *budget)
 {
 	const struct reg_op *m = &g->ops[i];
-	int first = first_gap(g, m->call), last = last_gap(g, m->ret), gap = first > floor ? first : floor;
+	int first = first_gap(g, m->call), last = last_gap(g, m->ret),
+	    gap = first > floor ? first : floor;
 	const struct held *h;
 
 	while ((h = held_at(g, m->expect, gap))) {
@@ -277,7 +280,8 @@ static bool walk_gap(const struct gaps *g, struct walk *w, int first, const int 
 static bool walk_all(const struct gaps *g)
 {
 	struct walk w = { .value = g->initial, .called = INT64_MIN };
-	int *first = mem_alloc((g->nseq + 1) * sizeof(*first)), *next = mem_alloc((g->n + 1) * sizeof(*next));
+	int *first = mem_alloc((g->nseq + 1) * sizeof(*first)),
+	    *next = mem_alloc((g->n + 1) * sizeof(*next));
 	size_t i, sure = 0;
 	bool fits = true;
 

@@ -60,7 +60,8 @@ struct reg_seen {
 
 /* False when it is there already, with these bits or with some of them. `len` is
  * a multiple of eight. Adds to *looked what was looked at. */
-bool reg_seen_add(struct reg_seen *m, const void *key, size_t len, const uint64_t *bits, int64_t *looked);
+bool reg_seen_add(struct reg_seen *m, const void *key, size_t len, const uint64_t *bits,
+		  int64_t *looked);
 void reg_seen_free(struct reg_seen *m);
 
 #endif

@@ -99,7 +99,8 @@ static void follow(struct pruning *p)
 	while (p->ntodo) {
 		int64_t value = p->todo[--p->ntodo];
 
-		for (i = find(p->maybes, p->nmaybes, value); i < p->nmaybes && p->maybes[i].value == value; i++) {
+		for (i = find(p->maybes, p->nmaybes, value);
+		     i < p->nmaybes && p->maybes[i].value == value; i++) {
 			size_t op = p->maybes[i].op;
 
 			if (p->seen[op])
@@ -146,7 +147,8 @@ static size_t prune(const struct reg_op *ops, size_t n, int64_t initial, struct 
 			continue;
 		out[m] = ops[i];
 		at = find(p.named, p.nnamed, ops[i].value);
-		if (ops[i].maybe && !p.seen[i] && (at == p.nnamed || p.named[at].value != ops[i].value))
+		if (ops[i].maybe && !p.seen[i] &&
+		    (at == p.nnamed || p.named[at].value != ops[i].value))
 			out[m].value = other;
 		m++;
 	}
@@ -273,8 +275,8 @@ static size_t without(const struct reg_op *ops, const bool *may, size_t m, size_
 
 /* Leaves out as many at once as it can, from the end: where it is linearizable
  * without them, half as many are tried. */
-static size_t fewer(struct reg_op *ops, size_t m, int64_t initial, struct reg_budget *budget, bool *may,
-		    struct reg_op *room)
+static size_t fewer(struct reg_op *ops, size_t m, int64_t initial, struct reg_budget *budget,
+		    bool *may, struct reg_op *room)
 {
 	size_t upto = m, size = m, from, k;
 

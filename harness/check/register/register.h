@@ -19,7 +19,7 @@ struct reg_op {
 	enum reg_f f;
 	int64_t value, expect;
 	int64_t call, ret; /* ns; ret is not used when `maybe` */
-	bool maybe;        /* its fate is unknown: at any time after call, or never; REG_WRITE, REG_CAS */
+	bool maybe; /* its fate is unknown: at any time after call, or never; REG_WRITE, REG_CAS */
 	const void *tag;   /* the caller's */
 };
 

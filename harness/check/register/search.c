@@ -149,7 +149,8 @@ static struct entry *let_in(struct search *s, struct entry *e)
 
 	if (!in)
 		return NULL;
-	for (; at->next && (at->next->t < in->t || (at->next->t == in->t && at->next->is_call)); looked++)
+	for (; at->next && (at->next->t < in->t || (at->next->t == in->t && at->next->is_call));
+	     looked++)
 		at = at->next;
 	in->prev = at;
 	in->next = at->next;
@@ -223,7 +224,8 @@ static bool useful(struct search *s, int64_t after)
 
 			looked++;
 			if (!op->maybe) {
-				use = reg_allowed(op, s->reach[i], &x) && !reg_allowed(op, s->value, &x);
+				use = reg_allowed(op, s->reach[i], &x) &&
+				      !reg_allowed(op, s->value, &x);
 			} else if (op->f == REG_CAS && op->expect == s->reach[i]) {
 				looked += (int64_t)n;
 				if (!among(s->reach, n, op->value))
@@ -260,7 +262,8 @@ static struct entry *candidate(struct search *s, struct entry *e, int64_t *after
 		const struct reg_op *op = &s->ops[e->op];
 
 		looked++;
-		if (!passive(op) && reg_allowed(op, s->value, after) && (!op->maybe || useful(s, *after)))
+		if (!passive(op) && reg_allowed(op, s->value, after) &&
+		    (!op->maybe || useful(s, *after)))
 			break;
 	}
 	reg_spend(s->budget, looked);

@@ -83,7 +83,8 @@ static bool within(const uint64_t *a, const uint64_t *b, size_t words)
 	return true;
 }
 
-bool reg_seen_add(struct reg_seen *m, const void *key, size_t len, const uint64_t *bits, int64_t *looked)
+bool reg_seen_add(struct reg_seen *m, const void *key, size_t len, const uint64_t *bits,
+		  int64_t *looked)
 {
 	size_t bytes = sizeof(struct used) + m->words * 8;
 	struct reg_config *c = find(m, key, len);

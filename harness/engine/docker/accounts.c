@@ -29,7 +29,8 @@ bool docker_account_of(void *arg, const char *token, const char **ns, const char
 	for (size_t i = 0; i < d->naccounts; i++) {
 		if (random_is(d->accounts[i].token, token)) {
 			/* Gone with its object, as everywhere. */
-			if (!store_get(&d->store, KIND_SERVICE_ACCOUNT, d->accounts[i].ns, d->accounts[i].name))
+			if (!store_get(&d->store, KIND_SERVICE_ACCOUNT, d->accounts[i].ns,
+				       d->accounts[i].name))
 				return false;
 			*ns = d->accounts[i].ns;
 			*name = d->accounts[i].name;

@@ -127,7 +127,8 @@ static int refuse_without_docker(struct docker *d, struct err *e)
 }
 
 int docker_call(struct engine *en, const char *agent, const char *method, const char *path,
-		const char *body, int64_t timeout_ns, struct buf *answer, int *status, struct err *e)
+		const char *body, int64_t timeout_ns, struct buf *answer, int *status,
+		struct err *e)
 {
 	struct docker *d = (struct docker *)en;
 	struct docker_faults *f = find_node(d, agent);
@@ -157,9 +158,14 @@ void docker_serve_conf(struct docker *d, struct serve_conf *c, unsigned per_addr
 {
 	if (!d->admin_token[0])
 		random_hex(d->admin_token, sizeof(d->admin_token) - 1);
-	*c = (struct serve_conf){.store = &d->store, .admin_token = d->admin_token,
-				 .nets = {DOCKER_SUBNET, DOCKER_SERVICES}, .per_address = per_address, .account = docker_account_of,
-				 .delete_pod = docker_pod_delete, .log = docker_pod_log, .arg = d};
+	*c = (struct serve_conf){.store = &d->store,
+				 .admin_token = d->admin_token,
+				 .nets = {DOCKER_SUBNET, DOCKER_SERVICES},
+				 .per_address = per_address,
+				 .account = docker_account_of,
+				 .delete_pod = docker_pod_delete,
+				 .log = docker_pod_log,
+				 .arg = d};
 }
 
 /* ---- the load agents ---- */

@@ -79,8 +79,9 @@ static int remove_network(struct docker *d, cJSON *found, struct err *e)
 }
 
 /* Guards first: they heal what the journals hold. */
-static int each_folder(const struct register_list *all, int (*fn)(const char *folder, cJSON *found, struct err *e),
-		       cJSON *found, struct err *e)
+static int each_folder(const struct register_list *all,
+		       int (*fn)(const char *folder, cJSON *found, struct err *e), cJSON *found,
+		       struct err *e)
 {
 	struct err more;
 	int r = 0;

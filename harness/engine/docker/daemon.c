@@ -58,7 +58,8 @@ int docker_http(const struct docker_api *d, const char *method, const char *path
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, out ? out : &own);
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
-	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)((timeout_ns ? timeout_ns : CALL_NS) / NS_PER_MS));
+	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS,
+			 (long)((timeout_ns ? timeout_ns : CALL_NS) / NS_PER_MS));
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
 	r = curl_easy_perform(c);

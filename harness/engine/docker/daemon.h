@@ -44,7 +44,8 @@ struct docker_state {
 int docker_create(const struct docker_api *d, const char *name, const cJSON *body, char id[80],
 		  struct err *e);
 int docker_start(const struct docker_api *d, const char *id, struct err *e);
-int docker_look(const struct docker_api *d, const char *id, struct docker_state *out, struct err *e);
+int docker_look(const struct docker_api *d, const char *id, struct docker_state *out,
+		struct err *e);
 /* A container that is gone or does not run is fine for these two. */
 int docker_signal(const struct docker_api *d, const char *id, const char *signal, struct err *e);
 int docker_remove(const struct docker_api *d, const char *id, struct err *e);

@@ -59,7 +59,8 @@ static bool anything_to_undo(const char *state)
 
 /* Heals what one node's journal holds; again and again until it can, or until
  * a signal says that somebody else will look after it. */
-static int undo_node(const char *name, const char *state, const sigset_t *signals, bool *told, struct err *e)
+static int undo_node(const char *name, const char *state, const sigset_t *signals, bool *told,
+		     struct err *e)
 {
 	struct timespec wait = {.tv_nsec = LOOK_NS};
 	struct node n = {0};

@@ -320,7 +320,8 @@ int docker_node_open(struct node *n, const char *name, const char *state, struct
 	n->ops = &d->ops;
 	pthread_mutex_init(&d->kube.lock, NULL);
 	snprintf(kubeconfig, sizeof(kubeconfig), "%.256s/" DOCKER_KUBECONFIG, state);
-	if (file_mkdirs(n->state_dir, e) || kubeconfig_read(kubeconfig, NULL, false, &d->kube.conf, e) ||
+	if (file_mkdirs(n->state_dir, e) ||
+	    kubeconfig_read(kubeconfig, NULL, false, &d->kube.conf, e) ||
 	    kube_client_new(&d->kube.conf, NULL, &d->kube.client, e)) {
 		docker_node_close(n);
 		return -1;

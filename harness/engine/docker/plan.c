@@ -374,7 +374,8 @@ cJSON *plan_subsets(const struct store *s, const cJSON *service)
 {
 	const char *ns = json_str(json_get(service, "metadata"), "namespace", "");
 	bool all = json_bool(json_get(service, "spec"), "publishNotReadyAddresses", false);
-	cJSON *subsets = cJSON_CreateArray(), *ready = cJSON_CreateArray(), *not = cJSON_CreateArray();
+	cJSON *subsets = cJSON_CreateArray(), *ready = cJSON_CreateArray(),
+	      *not = cJSON_CreateArray();
 	cJSON *subset = cJSON_CreateObject();
 	const cJSON *sample = NULL;
 

@@ -20,9 +20,9 @@ int plan_check(struct arena *a, const struct manifest *m, struct adaptations *lo
 /* How many bytes its claims are together, those of templates once a replica. */
 int64_t plan_claim_bytes(const struct manifest *m);
 
-/* engine/docker/environment.c: replaces $(NAME) by the value in env ({NAME: value}); $$ is one $. What is
- * not known stays as written ("Define Dependent Environment Variables", and
- * the kubelet's third_party/forked/golang/expansion). On the heap. */
+/* engine/docker/environment.c: replaces $(NAME) by the value in env ({NAME: value}); $$ is one $.
+ * What is not known stays as written ("Define Dependent Environment Variables", and the kubelet's
+ * third_party/forked/golang/expansion). On the heap. */
 char *plan_expand(const char *text, const cJSON *env);
 
 /* The environment of a container as {NAME: value}: the namespace's Services,

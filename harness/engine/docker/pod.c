@@ -18,7 +18,13 @@
 /* A kubelet's back-off: none for the first restart, then 10 s, doubled up to
  * 300 s, forgotten after 10 minutes of life (Pod lifecycle, "Container
  * restart policy"). */
-enum { BACKOFF_S = 10, BACKOFF_MAX_S = 300, BACKOFF_FORGET_S = 600, DEFAULT_GRACE_S = 30, FORCE_GRACE_S = 2 };
+enum {
+	BACKOFF_S = 10,
+	BACKOFF_MAX_S = 300,
+	BACKOFF_FORGET_S = 600,
+	DEFAULT_GRACE_S = 30,
+	FORCE_GRACE_S = 2
+};
 
 enum life { LIFE_ON, LIFE_DELETED, LIFE_NODE_DOWN, LIFE_SANDBOX_LOST, LIFE_FINISHED };
 
@@ -161,7 +167,9 @@ static void after_end(struct docker_pod *p, struct docker_container *c)
 	if (lived_ns > BACKOFF_FORGET_S * NS_PER_S)
 		c->backoff_s = 0;
 	wait_s = c->backoff_s;
-	c->backoff_s = !wait_s ? BACKOFF_S : wait_s * 2 > BACKOFF_MAX_S ? BACKOFF_MAX_S : wait_s * 2;
+	c->backoff_s = !wait_s			  ? BACKOFF_S :
+		       wait_s * 2 > BACKOFF_MAX_S ? BACKOFF_MAX_S :
+						    wait_s * 2;
 	c->start_at_ns = clock_mono_ns() + wait_s * NS_PER_S;
 	if (wait_s) {
 		char text[100];

@@ -34,7 +34,8 @@ static size_t ignore(char *data, size_t size, size_t n, void *arg)
 }
 
 /* 200 to 399 is a success ("Define a liveness HTTP request"). */
-static bool http_probe(const cJSON *get, const char *ip, int port, int64_t timeout_ns, char why[300])
+static bool http_probe(const cJSON *get, const char *ip, int port, int64_t timeout_ns,
+		       char why[300])
 {
 	const char *path = json_str(get, "path", "/");
 	struct curl_slist *headers = NULL;
@@ -73,8 +74,8 @@ static bool http_probe(const cJSON *get, const char *ip, int port, int64_t timeo
 	return !r && code >= 200 && code < 400;
 }
 
-static bool exec_probe(struct docker_probe *pr, const cJSON *argv, const char *id, int64_t timeout_ns,
-		       char why[300])
+static bool exec_probe(struct docker_probe *pr, const cJSON *argv, const char *id,
+		       int64_t timeout_ns, char why[300])
 {
 	cJSON *command = plan_static_words(pr->c->spec, argv);
 	struct buf said = {0};
@@ -100,7 +101,8 @@ static bool attempt(struct docker_probe *pr, const char *ip, const char *id, cha
 
 	if (argv)
 		return exec_probe(pr, argv, id, timeout_ns, why);
-	return http ? http_probe(http, ip, port, timeout_ns, why) : tcp_probe(ip, port, timeout_ns, why);
+	return http ? http_probe(http, ip, port, timeout_ns, why) :
+		      tcp_probe(ip, port, timeout_ns, why);
 }
 
 struct count {

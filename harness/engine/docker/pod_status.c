@@ -24,7 +24,8 @@ static bool all_ready(const struct docker_pod *p)
 	return p->sandbox && p->initialized;
 }
 
-static void add_condition(cJSON *list, const cJSON *before, const char *type, bool yes, const char *why)
+static void add_condition(cJSON *list, const cJSON *before, const char *type, bool yes,
+			  const char *why)
 {
 	cJSON *c = cJSON_CreateObject();
 	const cJSON *old;
@@ -103,7 +104,8 @@ void docker_pod_publish(struct docker_pod *p)
 	bool down = p->d->node_down[p->node_index] &&
 		    clock_mono_ns() - p->d->node_down_ns[p->node_index] < NODE_GRACE_NS;
 	/* Nobody hears from a node that is down. */
-	cJSON *pod = p->dropped || down ? NULL : store_copy(s, KIND_POD, p->ns, p->name), *status, *list, *inits;
+	cJSON *pod = p->dropped || down ? NULL : store_copy(s, KIND_POD, p->ns, p->name), *status,
+	      *list, *inits;
 	const cJSON *before;
 	bool ready;
 
@@ -146,8 +148,8 @@ static void forget(struct store *s, const cJSON *event)
 	store_delete(s, KIND_EVENT, ns, name);
 }
 
-void docker_event(struct docker *d, const char *kind, const char *ns, const char *name, bool warning,
-		  const char *reason, const char *fmt, ...)
+void docker_event(struct docker *d, const char *kind, const char *ns, const char *name,
+		  bool warning, const char *reason, const char *fmt, ...)
 {
 	struct store *s = &d->store;
 	cJSON *o = NULL, *about;

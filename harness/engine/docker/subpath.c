@@ -16,8 +16,8 @@ static void dir_of(const char *state, const char *uid, char out[PATH_MAX])
 	snprintf(out, PATH_MAX, "%.3500s/pods/%s/subpaths", state, uid);
 }
 
-int docker_subpath(const struct docker_pod *p, const char *below, const char *name, char path[PATH_MAX],
-		   struct err *e)
+int docker_subpath(const struct docker_pod *p, const char *below, const char *name,
+		   char path[PATH_MAX], struct err *e)
 {
 	char dir[PATH_MAX], target[PATH_MAX + 200];
 	int root = beneath_root(path, e), fd = -1, r = -1;

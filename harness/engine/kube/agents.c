@@ -218,7 +218,9 @@ int kube_engine_agents_up(struct engine *en, struct err *e)
 {
 	struct kube *k = (struct kube *)en;
 
-	return kube_connect(k, false, e) || kube_refuse_foreign(k, e) || kube_agents_start(k, e) ? -1 : 0;
+	return kube_connect(k, false, e) || kube_refuse_foreign(k, e) || kube_agents_start(k, e) ?
+		       -1 :
+		       0;
 }
 
 /* Faults first: a pod that is deleted without a word heals as well, but
@@ -254,7 +256,8 @@ int kube_engine_agents_down(struct engine *en, struct err *e)
 	if (kube_list_nodes(k, &nodes, r ? &later : &first))
 		r = -1;
 	for (size_t i = 0; i < nodes.n; i++)
-		if (nodes.v[i].ready && k->nagents && heal_node(k, nodes.v[i].name, r ? &later : &first))
+		if (nodes.v[i].ready && k->nagents &&
+		    heal_node(k, nodes.v[i].name, r ? &later : &first))
 			r = -1;
 	nodes_free(&nodes);
 	if (kube_remove_namespace(k, KUBE_SYSTEM_NS, clock_mono_ns() + GONE_WITHIN_NS,

@@ -152,8 +152,8 @@ int kube_engine_apply(struct engine *en, const struct manifest *m, struct err *e
 	if (!r)
 		r = images_error(&k->images, refs, n, e);
 	arena_free(&a);
-	if (r || kube_connect(k, false, e) || kube_refuse_doomed(k, m, e) || make_namespace(k, e) || kube_load_agent_up(k, e) ||
-	    apply_all(k, m, e))
+	if (r || kube_connect(k, false, e) || kube_refuse_doomed(k, m, e) || make_namespace(k, e) ||
+	    kube_load_agent_up(k, e) || apply_all(k, m, e))
 		return -1;
 	return kube_load_agent_wait(k, e);
 }

@@ -51,8 +51,8 @@ int kube_nap(struct kube *k, struct err *e)
 	return 0;
 }
 
-int kube_owner_of(struct kube *k, const char *path, enum kube_owner *owner, char uid[KUBE_UID_BYTES],
-		  struct err *e)
+int kube_owner_of(struct kube *k, const char *path, enum kube_owner *owner,
+		  char uid[KUBE_UID_BYTES], struct err *e)
 {
 	cJSON *o = NULL;
 

@@ -153,7 +153,8 @@ int kube_engine_watch_start(struct engine *en, engine_watch_fn *fn, void *arg, s
 				 what[i].plural);
 		else
 			snprintf(path, sizeof(path), "/api/v1/nodes");
-		if (kube_watch_start(&k->conf, path, what[i].selector, what[i].fn, k, &k->watches[i], e)) {
+		if (kube_watch_start(&k->conf, path, what[i].selector, what[i].fn, k,
+				     &k->watches[i], e)) {
 			kube_engine_watch_stop(en);
 			return -1;
 		}

@@ -101,7 +101,8 @@ static void add_logs(struct kube *k, const cJSON *pod, struct buf *log)
 	}
 }
 
-static void add_pod(struct kube *k, const cJSON *pod, cJSON *out, struct buf *log, const cJSON **last)
+static void add_pod(struct kube *k, const cJSON *pod, cJSON *out, struct buf *log,
+		    const cJSON **last)
 {
 	cJSON *o = cJSON_CreateObject();
 	const cJSON *t = ended(pod);
@@ -141,7 +142,8 @@ static int add_pods(struct kube *k, const cJSON *job, cJSON *out, struct err *e)
 	return 0;
 }
 
-int kube_engine_job_look(struct engine *en, const char *name, bool whole, cJSON **out, struct err *e)
+int kube_engine_job_look(struct engine *en, const char *name, bool whole, cJSON **out,
+			 struct err *e)
 {
 	struct kube *k = (struct kube *)en;
 	const cJSON *cond = NULL;

@@ -85,8 +85,8 @@ int kube_apply_template(struct kube *k, const char *file, kube_edit_fn *edit, st
  * so, as another may have taken its name since. */
 enum kube_owner { KUBE_ABSENT, KUBE_OURS, KUBE_FOREIGN };
 enum { KUBE_UID_BYTES = 64 };
-int kube_owner_of(struct kube *k, const char *path, enum kube_owner *owner, char uid[KUBE_UID_BYTES],
-		  struct err *e);
+int kube_owner_of(struct kube *k, const char *path, enum kube_owner *owner,
+		  char uid[KUBE_UID_BYTES], struct err *e);
 /* Both namespaces of a run are absent or ours; changes nothing. */
 int kube_refuse_foreign(struct kube *k, struct err *e);
 
@@ -136,7 +136,8 @@ int host_agent_up(struct kube *k, struct err *e);
 int host_agent_down(struct kube *k, struct err *e);
 /* engine/kube/job.c */
 int kube_engine_job_start(struct engine *en, const char *cron_job, const char *name, struct err *e);
-int kube_engine_job_look(struct engine *en, const char *name, bool whole, cJSON **out, struct err *e);
+int kube_engine_job_look(struct engine *en, const char *name, bool whole, cJSON **out,
+			 struct err *e);
 /* engine/kube/events.c */
 int kube_engine_watch_start(struct engine *en, engine_watch_fn *fn, void *arg, struct err *e);
 void kube_engine_watch_stop(struct engine *en);
@@ -154,15 +155,18 @@ int kube_engine_logs(struct engine *en, const char *pod, const char *container, 
 		     int lines, struct buf *out, struct err *e);
 /* Takes an exclusive lock, which ends with the process, on a file: by name in
  * the cache, or by its whole path. `place` is what it guards ("cluster"). */
-int kube_lock_file(struct kube *k, const char *name, const char *place, int64_t deadline_ns, struct err *e);
+int kube_lock_file(struct kube *k, const char *name, const char *place, int64_t deadline_ns,
+		   struct err *e);
 
 /* What stands in the tables of both. */
-#define KUBE_ENGINE_SHARED \
-	.close = kube_engine_close, .images = kube_engine_images, .agents_up = kube_engine_agents_up, \
-	.agents_down = kube_engine_agents_down, .load_beside = kube_engine_load_beside, \
-	.call = kube_engine_call, .apply = kube_engine_apply, .wait_ready = kube_engine_wait_ready, \
-	.remove = kube_engine_remove, .pods = kube_engine_pods, .nodes = kube_engine_nodes, \
-	.logs = kube_engine_logs, .job_start = kube_engine_job_start, .job_look = kube_engine_job_look, \
-	.watch_start = kube_engine_watch_start, .watch_stop = kube_engine_watch_stop
+#define KUBE_ENGINE_SHARED                                                                         \
+	.close = kube_engine_close, .images = kube_engine_images,                                  \
+	.agents_up = kube_engine_agents_up, .agents_down = kube_engine_agents_down,                \
+	.load_beside = kube_engine_load_beside, .call = kube_engine_call,                          \
+	.apply = kube_engine_apply, .wait_ready = kube_engine_wait_ready,                          \
+	.remove = kube_engine_remove, .pods = kube_engine_pods, .nodes = kube_engine_nodes,        \
+	.logs = kube_engine_logs, .job_start = kube_engine_job_start,                              \
+	.job_look = kube_engine_job_look, .watch_start = kube_engine_watch_start,                  \
+	.watch_stop = kube_engine_watch_stop
 
 #endif

@@ -93,10 +93,12 @@ static void add_last_words(struct kube *k, const struct why *y, struct err *e)
 	size_t at = strlen(e->msg);
 
 	if (y->container[0])
-		kube_engine_logs((struct engine *)k, y->pod, y->container, y->previous, LAST_WORDS_LINES, &log, &quiet);
+		kube_engine_logs((struct engine *)k, y->pod, y->container, y->previous,
+				 LAST_WORDS_LINES, &log, &quiet);
 	/* The kubelet keeps the log of one life before, and not for ever. */
 	if (y->container[0] && y->previous && !log.len)
-		kube_engine_logs((struct engine *)k, y->pod, y->container, false, LAST_WORDS_LINES, &log, &quiet);
+		kube_engine_logs((struct engine *)k, y->pod, y->container, false, LAST_WORDS_LINES,
+				 &log, &quiet);
 	if (log.len) {
 		flatten(log.s, &words);
 		snprintf(e->msg + at, sizeof(e->msg) - at, "; its %s: %s",

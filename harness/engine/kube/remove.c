@@ -75,7 +75,8 @@ static void what_is_left(struct kube *k, const char *ns, char *out, size_t size)
 	cJSON_Delete(o);
 }
 
-static int await_gone(struct kube *k, const char *ns, const char *uid, int64_t deadline_ns, struct err *e)
+static int await_gone(struct kube *k, const char *ns, const char *uid, int64_t deadline_ns,
+		      struct err *e)
 {
 	char path[160], left[400], now[KUBE_UID_BYTES];
 	enum kube_owner owner;

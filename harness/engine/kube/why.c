@@ -203,8 +203,8 @@ static int64_t certainty(const char *reason)
 }
 
 /* It has ended: its exit, and the hook after its start if that is why. */
-static void crash_why(const cJSON *pod, const cJSON *ended, const char *what, const char *reason, int64_t restarts,
-		      const cJSON *events, struct why *y)
+static void crash_why(const cJSON *pod, const cJSON *ended, const char *what, const char *reason,
+		      int64_t restarts, const cJSON *events, struct why *y)
 {
 	const cJSON *hook = newest(events, "Pod", kube_meta(pod, "name"), is_hook);
 	char text[500];
@@ -219,8 +219,8 @@ static void crash_why(const cJSON *pod, const cJSON *ended, const char *what, co
 
 /* Not started yet, by what the kubelet tells; while a hook after the start runs
  * it goes on telling so. */
-static bool creating_why(const cJSON *pod, const char *container, const char *what, const cJSON *events,
-			 struct why *y)
+static bool creating_why(const cJSON *pod, const char *container, const char *what,
+			 const cJSON *events, struct why *y)
 {
 	const char *name = kube_meta(pod, "name");
 	const cJSON *ev = warning(events, "Pod", name);

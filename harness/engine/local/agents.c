@@ -32,8 +32,8 @@ static int start(struct local *l, struct local_agent *a, const char *what, const
 			*p = '-';
 	unlink(log);
 	snprintf(hosts, sizeof(hosts), "%s/hosts", l->state);
-	r = local_spawn(l, what, argv, agents_env(&arena, &l->base.conf, what, hosts), log, dies_with_us, &a->pid,
-			&ticks, e);
+	r = local_spawn(l, what, argv, agents_env(&arena, &l->base.conf, what, hosts), log,
+			dies_with_us, &a->pid, &ticks, e);
 	arena_free(&arena);
 	if (r)
 		a->pid = 0;

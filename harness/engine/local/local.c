@@ -1,7 +1,7 @@
 /* Engine local: processes on this machine instead of pods. It needs neither
  * root nor a cluster, and exists for systems that are plain processes, such as
- * `memory`, on which the whole harness is tested: driver, agents, faults, measures and reports are the
- * same as on a cluster. */
+ * `memory`, on which the whole harness is tested: driver, agents, faults, measures and reports are
+ * the same as on a cluster. */
 #include "engine/local/local.h"
 
 #include <curl/curl.h>

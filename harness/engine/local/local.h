@@ -76,7 +76,8 @@ void local_unsupervise(struct local *l, bool kill);
 bool local_all_ready(struct local *l, struct err *e);
 /* An "object" event for every pod, as at the start of a watch. */
 void local_tell_all(struct local *l);
-void local_log_path(const struct local *l, const char *name, bool previous, char *path, size_t size);
+void local_log_path(const struct local *l, const char *name, bool previous, char *path,
+		    size_t size);
 
 /* engine/local/procs.c: processes, and what becomes of them without us. */
 /* Starts argv; when `dies_with_us`, the kernel kills it as soon as the
@@ -108,6 +109,7 @@ int local_load_beside(struct engine *en, const char *group, const char *node, in
 		      struct err *e);
 void local_beside_down(struct local *l);
 int local_call(struct engine *en, const char *agent, const char *method, const char *path,
-	       const char *body, int64_t timeout_ns, struct buf *answer, int *status, struct err *e);
+	       const char *body, int64_t timeout_ns, struct buf *answer, int *status,
+	       struct err *e);
 
 #endif

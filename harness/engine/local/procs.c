@@ -123,7 +123,8 @@ static int end_one(const cJSON *o, cJSON *found, struct err *e)
 }
 
 /* Every record that is there; `o` is NULL where it cannot be read. */
-static void each_record(const struct local *l, void (*fn)(void *arg, const char *path, const cJSON *o), void *arg)
+static void each_record(const struct local *l,
+			void (*fn)(void *arg, const char *path, const cJSON *o), void *arg)
 {
 	char dir[PATH_MAX], path[PATH_MAX + 300];
 	struct err bad = {0};

@@ -105,8 +105,8 @@ static void start_pod(struct local *l, struct local_pod *p)
 	if (p->ever)
 		rename(log, before);
 	empty_scratch(p);
-	r = local_spawn(l, p->name, p->argv, p->env, log, !l->base.conf.keep, &p->pid, &p->start_ticks,
-			&e);
+	r = local_spawn(l, p->name, p->argv, p->env, log, !l->base.conf.keep, &p->pid,
+			&p->start_ticks, &e);
 	p->started_ns = clock_mono_ns();
 	p->look_at_ns = 0;
 	if (!r) {

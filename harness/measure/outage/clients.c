@@ -46,7 +46,8 @@ struct client {
 
 static void consider(struct client *c, const struct fault_seen *f, int64_t to)
 {
-	if (!c->before || c->failed < STUCK || c->last_failed - c->first_failed < STUCK_MS * NS_PER_MS)
+	if (!c->before || c->failed < STUCK ||
+	    c->last_failed - c->first_failed < STUCK_MS * NS_PER_MS)
 		return;
 	if (to <= f->rec->injected_ns || c->last >= f->window_end_ns)
 		return;
@@ -80,7 +81,8 @@ static bool of_shard(const struct op *op, int64_t which)
 	return (int64_t)op->shard == which;
 }
 
-static bool lane_down(struct lanes *ls, struct lane *l, view_part *belongs, int64_t which, int64_t t)
+static bool lane_down(struct lanes *ls, struct lane *l, view_part *belongs, int64_t which,
+		      int64_t t)
 {
 	size_t i;
 
@@ -136,8 +138,8 @@ static int by_length(const void *a, const void *b)
 
 /* Each client's longest gap of the kind; *clients counts those that were served
  * before the fault. */
-static void collect(const struct view *v, const struct fault_seen *f, int64_t until_ns, int64_t end_ns,
-		    struct stuck_list *out, size_t *clients)
+static void collect(const struct view *v, const struct fault_seen *f, int64_t until_ns,
+		    int64_t end_ns, struct stuck_list *out, size_t *clients)
 {
 	struct lanes *ls = mem_alloc(sizeof(*ls));
 	uint32_t most = 0, p;
@@ -225,8 +227,8 @@ static void share_of(struct stuck_list *l, size_t clients)
 	l->n = n;
 }
 
-void outage_clients(const struct view *v, const struct fault_seen *f, int64_t until_ns, int64_t end_ns,
-		    struct view *out, char *name, size_t size)
+void outage_clients(const struct view *v, const struct fault_seen *f, int64_t until_ns,
+		    int64_t end_ns, struct view *out, char *name, size_t size)
 {
 	struct stuck_list l = { 0 };
 	size_t clients = 0;
@@ -271,7 +273,8 @@ void outage_client(const struct view *all, int64_t until_ns, int64_t end_ns, str
 		struct baseline b;
 		struct outage o;
 		struct view v;
-		int64_t from = l.v[i].from > f->rec->injected_ns ? l.v[i].from : f->rec->injected_ns;
+		int64_t from =
+			l.v[i].from > f->rec->injected_ns ? l.v[i].from : f->rec->injected_ns;
 
 		view_narrow(all, of_client, l.v[i].process, &v);
 		if (v.nops && !group_apart(all->ev, v.ops[0]->group, from)) {

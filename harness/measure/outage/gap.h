@@ -29,7 +29,8 @@ struct window {
 bool gap_began_before(const struct view *v, const struct window *w, const struct gap *g, int64_t t);
 
 /* Fills down_lo to hi_ns and ended of *o. */
-void gap_bounds(const struct view *v, const struct window *w, const struct gap *g, struct outage *o);
+void gap_bounds(const struct view *v, const struct window *w, const struct gap *g,
+		struct outage *o);
 
 /* What the bounds of *o leave of its length for certain: lo_ns. */
 int64_t gap_certain(const struct view *v, const struct outage *o);
@@ -37,8 +38,8 @@ int64_t gap_certain(const struct view *v, const struct outage *o);
 /* The operations of those clients that were down while others were served, and
  * how many of how many they are, "32 of 64". Empty: too few. The caller frees
  * *out with view_narrow_free(). */
-void outage_clients(const struct view *v, const struct fault_seen *f, int64_t until_ns, int64_t end_ns,
-		    struct view *out, char *name, size_t size);
+void outage_clients(const struct view *v, const struct fault_seen *f, int64_t until_ns,
+		    int64_t end_ns, struct view *out, char *name, size_t size);
 
 /* Of the one client, whatever its group, that fared worst while others were
  * served, what it met in the fault's window: into f->client. */

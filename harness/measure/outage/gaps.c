@@ -77,7 +77,8 @@ static void clip(const struct view *v, const struct window *w, struct gap *g)
  * fault's: the last acknowledgement before a kill always lies before it. */
 static bool next_faults(const struct view *v, const struct window *w, const struct gap *g)
 {
-	return w->to < w->end && g->to > w->to && length(g) > w->limit && !gap_began_before(v, w, g, w->to);
+	return w->to < w->end && g->to > w->to && length(g) > w->limit &&
+	       !gap_began_before(v, w, g, w->to);
 }
 
 /* The last stretch: until when writes were tried in vain. */
@@ -110,7 +111,8 @@ static void gaps_of(const struct view *v, const struct baseline *b, const struct
 
 	view_instants(v, w->slow, &acks, &failed);
 	for (i = 0; i <= acks.n; i++) {
-		struct gap g = { .from = i ? acks.v[i - 1] : v->ops[0]->t_invoke, .ended = i < acks.n };
+		struct gap g = {.from = i ? acks.v[i - 1] : v->ops[0]->t_invoke,
+				.ended = i < acks.n};
 
 		if (g.ended)
 			g.to = acks.v[i];
@@ -152,7 +154,8 @@ struct periods {
 	size_t n, alloc;
 };
 
-static void join(const struct view *v, struct period *p, const struct outage *more, const struct gap *g)
+static void join(const struct view *v, struct period *p, const struct outage *more,
+		 const struct gap *g)
 {
 	struct outage *o = &p->o;
 
@@ -166,8 +169,8 @@ static void join(const struct view *v, struct period *p, const struct outage *mo
 	p->span.ended = g->ended;
 }
 
-static void add_gap(const struct view *v, const struct window *w, const struct gap *g, struct periods *ps,
-		    struct downtime *down)
+static void add_gap(const struct view *v, const struct window *w, const struct gap *g,
+		    struct periods *ps, struct downtime *down)
 {
 	struct outage one = { .times = 1, .running = g->running };
 	struct period *p = ps->n ? &ps->v[ps->n - 1] : NULL;
@@ -190,13 +193,15 @@ static const struct gap *longest(const struct gaps *gs, const struct baseline *b
 	const struct gap *best = NULL;
 
 	for (size_t i = 0; i < gs->n; i++)
-		if ((!failed || some_failed(b, &gs->v[i])) && (!best || length(&gs->v[i]) > length(best)))
+		if ((!failed || some_failed(b, &gs->v[i])) &&
+		    (!best || length(&gs->v[i]) > length(best)))
 			best = &gs->v[i];
 	return best;
 }
 
 /* The longest period into *o; the others are counted. */
-static void choose(const struct periods *ps, const struct downtime *down, struct outage *o, struct gap *span)
+static void choose(const struct periods *ps, const struct downtime *down, struct outage *o,
+		   struct gap *span)
 {
 	const struct period *best = NULL;
 	int64_t sum = 0;
@@ -219,8 +224,8 @@ static void choose(const struct periods *ps, const struct downtime *down, struct
 	o->more_ns = sum - o->seen_ns;
 }
 
-static void find(const struct view *v, const struct baseline *b, const struct window *w, struct outage *o,
-		 struct gap *span)
+static void find(const struct view *v, const struct baseline *b, const struct window *w,
+		 struct outage *o, struct gap *span)
 {
 	struct downtime down = { .ended = true };
 	struct periods ps = { 0 };
@@ -274,7 +279,8 @@ static void client_gaps(const struct view *v, const struct gap *g, int64_t end_n
 	}
 	for (i = 0; i <= max; i++)
 		if (c[i].before)
-			*VEC_PUSH(len.v, len.n, len.alloc) = (c[i].after ? c[i].after : end_ns) - c[i].before;
+			*VEC_PUSH(len.v, len.n, len.alloc) =
+				(c[i].after ? c[i].after : end_ns) - c[i].before;
 	if (len.n) {
 		qsort(len.v, len.n, sizeof(*len.v), by_i64);
 		o->client_min_ns = len.v[0];
@@ -317,7 +323,8 @@ void outage_make(const struct view *v, const struct baseline *b, int64_t end_ns,
 
 /* The longest time down that begins while no fault was there, and of it what was over
  * by then. Also when the baseline has as many of them as to be usual. */
-void outage_before_make(const struct view *v, const struct baseline *b, int64_t end_ns, struct outage *o)
+void outage_before_make(const struct view *v, const struct baseline *b, int64_t end_ns,
+			struct outage *o)
 {
 	const struct fault_record none = { .injected_ns = v->nops ? v->ops[0]->t_invoke : 0 };
 	const struct fault_seen nothing = { .rec = &none, .window_end_ns = b->until_ns };
@@ -341,5 +348,6 @@ bool outage_downer(const struct outage *o, const struct outage *than)
 {
 	if (!o->any || !than || !than->any)
 		return o->any;
-	return o->down.ended != than->down.ended ? than->down.ended : o->down.hi_ns > than->down.hi_ns;
+	return o->down.ended != than->down.ended ? than->down.ended :
+						   o->down.hi_ns > than->down.hi_ns;
 }

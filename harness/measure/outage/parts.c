@@ -59,10 +59,11 @@ static int proof(const struct view *v, const struct outage *part, const struct o
 
 	for (i = 0; i < v->nops; i++) {
 		const struct op *op = v->ops[i];
-		bool inside = all->any && op->t_return >= all->down_lo && op->t_invoke <= all->up_hi;
+		bool inside =
+			all->any && op->t_return >= all->down_lo && op->t_invoke <= all->up_hi;
 
-		n += view_refused(v, op) && op->t_invoke >= part->down_lo && op->t_return <= part->up_hi &&
-		     !inside;
+		n += view_refused(v, op) && op->t_invoke >= part->down_lo &&
+		     op->t_return <= part->up_hi && !inside;
 	}
 	return n;
 }
@@ -106,12 +107,15 @@ static bool longer(const struct outage *a, const struct outage *all)
 	return a->lo_ns > all->hi_ns;
 }
 
-static bool held_apart(const struct evidence *ev, const struct fault_seen *f, const struct partial_outage *p)
+static bool held_apart(const struct evidence *ev, const struct fault_seen *f,
+		       const struct partial_outage *p)
 {
-	int64_t from = p->outage.down_hi > f->rec->injected_ns ? p->outage.down_hi : f->rec->injected_ns;
+	int64_t from =
+		p->outage.down_hi > f->rec->injected_ns ? p->outage.down_hi : f->rec->injected_ns;
 
 	for (size_t i = 0; !strcmp(p->what, "group") && i < ev->ngroups; i++)
-		if (!strcmp(ev->groups[i].name, p->name) && group_apart(ev, ev->groups[i].number, from))
+		if (!strcmp(ev->groups[i].name, p->name) &&
+		    group_apart(ev, ev->groups[i].number, from))
 			return true;
 	return false;
 }
@@ -124,10 +128,12 @@ static void choose(const struct evidence *ev, struct fault_seen *f)
 	for (i = 0; i < f->nparts; i++) {
 		const struct partial_outage *p = &f->parts[i];
 
-		if (held_apart(ev, f, p) || p->reads || !p->proven || !longer(&p->outage, &f->outage))
+		if (held_apart(ev, f, p) || p->reads || !p->proven ||
+		    !longer(&p->outage, &f->outage))
 			continue;
 		if (!worst || (worst->outage.ended && !p->outage.ended) ||
-		    (worst->outage.ended == p->outage.ended && p->outage.hi_ns > worst->outage.hi_ns))
+		    (worst->outage.ended == p->outage.ended &&
+		     p->outage.hi_ns > worst->outage.hi_ns))
 			worst = p;
 	}
 	if (!worst)
@@ -177,8 +183,8 @@ static void clients(const struct view *main, int64_t until_ns, int64_t end_ns, s
 
 /* What the reads of a group met is a part only where they were down for certain
  * and nothing held them apart. */
-static void group_reads(const struct view *all, const struct group_seen *g, int64_t until_ns, int64_t end_ns,
-			struct fault_seen *f)
+static void group_reads(const struct view *all, const struct group_seen *g, int64_t until_ns,
+			int64_t end_ns, struct fault_seen *f)
 {
 	size_t before = f->nparts;
 	struct partial_outage *p;
@@ -221,7 +227,8 @@ void outage_parts_make(const struct view *v, const struct view *main, const stru
 	choose(v->ev, f);
 }
 
-const struct partial_outage *fault_part(const struct fault_seen *f, const char *what, const char *name)
+const struct partial_outage *fault_part(const struct fault_seen *f, const char *what,
+					const char *name)
 {
 	size_t i;
 

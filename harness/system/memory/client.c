@@ -312,8 +312,8 @@ static void note_final(struct final_read *out, const char *line)
 }
 
 /* Who this is and as what, on the connection that told everything. */
-static int who_answered(struct wire *w, const struct access *acc, struct final_read *out, int64_t end_ns,
-			struct err *e)
+static int who_answered(struct wire *w, const struct access *acc, struct final_read *out,
+			int64_t end_ns, struct err *e)
 {
 	const char *line = NULL;
 	cJSON *o = NULL;

@@ -77,27 +77,33 @@ static bool enough_left(const struct evidence *ev, const struct fault_record *fa
 }
 
 /* Later, when too few were left at first. */
-static void add_lease_later(struct prediction *p, const struct takeover *t, int64_t ttl, int64_t loop)
+static void add_lease_later(struct prediction *p, const struct takeover *t, int64_t ttl,
+			    int64_t loop)
 {
 	int64_t lo = (ttl - loop - NOISE_MS) * NS_PER_MS;
 
 	if (t->never)
 		prediction_note(p, "too few members were left to take the lease, or for a write to wait for");
 	else
-		prediction_add(p, LEASE, t->from_ns > lo ? t->from_ns : lo,
-			       t->by_ns + (ttl + 2 * loop + START_MS + NOISE_MS) * NS_PER_MS, SOURCE,
-			       "too few members were left to take the lease, or for a write to wait for, until %.1f s after "
-			       "the fault; then ttl + 2 loop at most, and %d ms for who comes back", in_s(t->by_ns),
-			       START_MS + NOISE_MS);
+		prediction_add(
+			p, LEASE, t->from_ns > lo ? t->from_ns : lo,
+			t->by_ns + (ttl + 2 * loop + START_MS + NOISE_MS) * NS_PER_MS, SOURCE,
+			"too few members were left to take the lease, or for a write to wait for, until %.1f s after "
+			"the fault; then ttl + 2 loop at most, and %d ms for who comes back",
+			in_s(t->by_ns), START_MS + NOISE_MS);
 }
 
 static void add_lease(struct prediction *p, int64_t ttl, int64_t loop)
 {
-	prediction_add(p, LEASE, (ttl - loop - NOISE_MS) * NS_PER_MS, (ttl + 2 * loop + NOISE_MS) * NS_PER_MS, SOURCE,
-		       "the lease was renewed at most loop (%" PRId64 " ms) before the fault and lasts ttl (%"
-		       PRId64 " ms); a replica looks at it every loop, and once more where another one is "
-		       "ahead of it: ttl - loop to ttl + 2 loop, and %d ms at either end for looks that come "
-		       "late on a busy machine", loop, ttl, NOISE_MS);
+	prediction_add(
+		p, LEASE, (ttl - loop - NOISE_MS) * NS_PER_MS,
+		(ttl + 2 * loop + NOISE_MS) * NS_PER_MS, SOURCE,
+		"the lease was renewed at most loop (%" PRId64
+		" ms) before the fault and lasts ttl (%" PRId64
+		" ms); a replica looks at it every loop, and once more where another one is "
+		"ahead of it: ttl - loop to ttl + 2 loop, and %d ms at either end for looks that come "
+		"late on a busy machine",
+		loop, ttl, NOISE_MS);
 }
 
 static void add_restart(struct prediction *p, int64_t restart)
@@ -118,10 +124,12 @@ static void add_given_up(struct prediction *p, int64_t loop)
  * it surely stood still; from the order to freeze until then, at most. */
 static void add_thaw(struct prediction *p, int64_t least_ms, int64_t most_ms)
 {
-	prediction_add(p, THAW, (least_ms - AGENT_MS) * NS_PER_MS, (most_ms + NOISE_MS) * NS_PER_MS, SOURCE,
-		       "the primary was thawed after %" PRId64
-		       " to %" PRId64 " ms, as the agent notes it (%d ms late at most); before its lease "
-		       "ends, it goes on", least_ms, most_ms, AGENT_MS);
+	prediction_add(p, THAW, (least_ms - AGENT_MS) * NS_PER_MS, (most_ms + NOISE_MS) * NS_PER_MS,
+		       SOURCE,
+		       "the primary was thawed after %" PRId64 " to %" PRId64
+		       " ms, as the agent notes it (%d ms late at most); before its lease "
+		       "ends, it goes on",
+		       least_ms, most_ms, AGENT_MS);
 }
 
 /* The first of several ends the outage: one that begins only after another
@@ -164,7 +172,8 @@ static bool told(const struct fault_record *fault)
 	return effects_die(&fault->does) && fault->does.notice != NOTICE_NONE;
 }
 
-static void predict_primary(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
+static void predict_primary(const struct evidence *ev, const struct fault_record *fault,
+			    struct prediction *out)
 {
 	const struct settings_seen *inforce = ev->inforce;
 	int64_t ttl = setting_ms(inforce, "ttl"), loop = setting_ms(inforce, "loop");
@@ -177,7 +186,8 @@ static void predict_primary(const struct evidence *ev, const struct fault_record
 					       "no rule is written for this fault");
 		return;
 	}
-	take = prediction_takeover(ev, fault, told(fault) ? 0 : (ttl - loop) * NS_PER_MS, enough_left);
+	take = prediction_takeover(ev, fault, told(fault) ? 0 : (ttl - loop) * NS_PER_MS,
+				   enough_left);
 	if (take.hindered)
 		add_lease_later(out, &take, ttl, loop);
 	else if (told(fault))
@@ -192,9 +202,11 @@ static void predict_primary(const struct evidence *ev, const struct fault_record
 	race(out);
 }
 
-static void predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
+static void predict(const struct evidence *ev, const struct fault_record *fault,
+		    struct prediction *out)
 {
-	size_t primaries = targets_as(fault, ROLE_PRIMARY), replicas = targets_as(fault, ROLE_REPLICA);
+	size_t primaries = targets_as(fault, ROLE_PRIMARY),
+	       replicas = targets_as(fault, ROLE_REPLICA);
 	bool sync = setting_on(ev->inforce, "sync");
 
 	memset(out, 0, sizeof(*out));
@@ -256,7 +268,8 @@ static void hear(struct tale *t, const struct sample *s)
 	}
 }
 
-static void name_mechanism(const struct tale *t, const struct fault_record *fault, struct milestones *m)
+static void name_mechanism(const struct tale *t, const struct fault_record *fault,
+			   struct milestones *m)
 {
 	if (*t->winner && strcmp(t->winner, t->old))
 		mechanism_tell(m, told(fault) ? GIVEN_UP : LEASE, "%s took the lease of %s", t->winner, t->old);
@@ -320,12 +333,14 @@ struct counted {
 static bool is_known(const struct counted *v, size_t n, const char *member, int64_t done_ns)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!strcmp(v[i].member, member) && llabs(v[i].done_ns - done_ns) < SAME_MS * NS_PER_MS)
+		if (!strcmp(v[i].member, member) &&
+		    llabs(v[i].done_ns - done_ns) < SAME_MS * NS_PER_MS)
 			return true;
 	return false;
 }
 
-static void resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bool back, struct recovery_info *out)
+static void resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bool back,
+		   struct recovery_info *out)
 {
 	struct counted v[16];
 	size_t n = 0;

@@ -51,7 +51,8 @@ static const char *write_host(const struct access *acc)
 	return json_str(acc->conf, "write_host", "");
 }
 
-static void login(struct my_login *l, const struct access *acc, const char *user, const char *password)
+static void login(struct my_login *l, const struct access *acc, const char *user,
+		  const char *password)
 {
 	my_login_from(l, acc, user, password);
 	mem_copy_str(l->database, sizeof(l->database), json_str(acc->conf, "database", "ordeal"));
@@ -153,8 +154,9 @@ static void take_read(struct session *s, struct op *op, MYSQL_STMT *stmt)
 {
 	int64_t read_only = 0, value = 0;
 	my_bool absent = 0;
-	MYSQL_BIND b[2] = {{.buffer_type = MYSQL_TYPE_LONGLONG, .buffer = &read_only},
-			   {.buffer_type = MYSQL_TYPE_LONGLONG, .buffer = &value, .is_null = &absent}};
+	MYSQL_BIND b[2] = {
+		{.buffer_type = MYSQL_TYPE_LONGLONG, .buffer = &read_only},
+		{.buffer_type = MYSQL_TYPE_LONGLONG, .buffer = &value, .is_null = &absent}};
 	bool fits;
 
 	if (mysql_stmt_bind_result(stmt, b) || mysql_stmt_fetch(stmt)) {
@@ -201,7 +203,8 @@ static void refused(struct session *s, struct op *op, unsigned number)
 static void send_and_wait(struct client *c, struct session *s, struct op *op, int64_t until_ns)
 {
 	struct call k = call_of(c, op);
-	MYSQL_STMT *stmt = my_prepare(s->conn, k.which, sql[k.which], until_ns, op->error, sizeof(op->error));
+	MYSQL_STMT *stmt =
+		my_prepare(s->conn, k.which, sql[k.which], until_ns, op->error, sizeof(op->error));
 
 	if (!stmt) {
 		drop(s);
@@ -240,7 +243,8 @@ static void mysql_invoke(struct client *c, struct op *op, int64_t until_ns)
 /* ---- before and after the load ---- */
 
 /* One statement that must succeed. */
-static int must(struct my_conn *c, const char *text, int64_t until_ns, MYSQL_RES **res, struct err *e)
+static int must(struct my_conn *c, const char *text, int64_t until_ns, MYSQL_RES **res,
+		struct err *e)
 {
 	char why[OP_ERROR_MAX];
 
@@ -250,8 +254,8 @@ static int must(struct my_conn *c, const char *text, int64_t until_ns, MYSQL_RES
 }
 
 /* To the primary; `database` false: it may not be there yet. */
-static struct my_conn *open_as(const struct access *acc, const char *user, const char *password, bool database,
-			       int64_t until_ns, struct err *e)
+static struct my_conn *open_as(const struct access *acc, const char *user, const char *password,
+			       bool database, int64_t until_ns, struct err *e)
 {
 	struct my_route r;
 	struct my_login l;
@@ -313,8 +317,8 @@ static void take(MYSQL_RES *values, MYSQL_RES *registers, struct final_read *out
 }
 
 /* Who this is, and as what: asked last, on the connection that told everything. */
-static int who_answered(struct my_conn *c, const struct access *acc, struct final_read *out, int64_t until_ns,
-			struct err *e)
+static int who_answered(struct my_conn *c, const struct access *acc, struct final_read *out,
+			int64_t until_ns, struct err *e)
 {
 	struct my_role role;
 	MYSQL_RES *res = NULL;
@@ -331,8 +335,8 @@ static int who_answered(struct my_conn *c, const struct access *acc, struct fina
 	return row ? 0 : err_set(e, ERR_BROKEN, "MySQL at %s did not tell its role", c->name);
 }
 
-static int mysql_final_read(const struct access *acc, int keys, struct final_read *out, int64_t timeout_ns,
-			    struct err *e)
+static int mysql_final_read(const struct access *acc, int keys, struct final_read *out,
+			    int64_t timeout_ns, struct err *e)
 {
 	int64_t until_ns = clock_mono_ns() + timeout_ns;
 	struct my_conn *c = open_as(acc, "probe_user", "probe_password", true, until_ns, e);

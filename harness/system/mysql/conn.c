@@ -23,7 +23,8 @@ static void library_start(void)
 	mysql_library_init(0, NULL, NULL);
 }
 
-void my_login_from(struct my_login *l, const struct access *acc, const char *user, const char *password)
+void my_login_from(struct my_login *l, const struct access *acc, const char *user,
+		   const char *password)
 {
 	const cJSON *c = acc->conf;
 
@@ -36,7 +37,8 @@ void my_login_from(struct my_login *l, const struct access *acc, const char *use
 /* Waits for what the library wants to wait for; what it is to be told then. */
 static int wait_for(struct my_conn *c, int wants, int64_t until_ns)
 {
-	short events = (short)((wants & MYSQL_WAIT_READ ? POLLIN : 0) | (wants & MYSQL_WAIT_WRITE ? POLLOUT : 0) |
+	short events = (short)((wants & MYSQL_WAIT_READ ? POLLIN : 0) |
+			       (wants & MYSQL_WAIT_WRITE ? POLLOUT : 0) |
 			       (wants & MYSQL_WAIT_EXCEPT ? POLLPRI : 0));
 
 	if (!c->late && clock_wait_fd((int)mysql_get_socket(c->m), events, until_ns))
@@ -93,7 +95,8 @@ static bool log_in(struct my_conn *c, const struct my_login *l, int64_t until_ns
 {
 	MYSQL *done = NULL;
 	int wants = mysql_real_connect_start(&done, c->m, c->address, l->user, l->password,
-					     *l->database ? l->database : NULL, (unsigned)l->port, NULL, 0);
+					     *l->database ? l->database : NULL, (unsigned)l->port,
+					     NULL, 0);
 
 	while (wants)
 		wants = mysql_real_connect_cont(&done, c->m, wait_for(c, wants, until_ns));
@@ -120,7 +123,8 @@ static bool introduce(struct my_conn *c, int64_t until_ns, char *error, size_t s
 	return c->uuid[0];
 }
 
-static bool reach(struct my_conn *c, const struct my_login *l, int64_t until_ns, char *error, size_t size)
+static bool reach(struct my_conn *c, const struct my_login *l, int64_t until_ns, char *error,
+		  size_t size)
 {
 	char why[OP_ERROR_MAX] = "";
 
@@ -135,8 +139,8 @@ static bool reach(struct my_conn *c, const struct my_login *l, int64_t until_ns,
 	return false;
 }
 
-struct my_conn *my_open(const struct my_login *l, int64_t until_ns, struct my_cost *cost, char *error,
-			size_t size)
+struct my_conn *my_open(const struct my_login *l, int64_t until_ns, struct my_cost *cost,
+			char *error, size_t size)
 {
 	int64_t from = clock_mono_ns(), resolved;
 	char ip[RESOLVE_ADDR_MAX], why[120];
@@ -171,8 +175,8 @@ bool my_closed(const char *error)
 	return false;
 }
 
-enum my_end my_query(struct my_conn *c, const char *sql, int64_t until_ns, MYSQL_RES **res, char *error,
-		     size_t size)
+enum my_end my_query(struct my_conn *c, const char *sql, int64_t until_ns, MYSQL_RES **res,
+		     char *error, size_t size)
 {
 	MYSQL_RES *rows = NULL;
 	int failed = 0, wants = mysql_real_query_start(&failed, c->m, sql, strlen(sql));
@@ -225,7 +229,8 @@ MYSQL_STMT *my_prepare(struct my_conn *c, unsigned number, const char *sql, int6
 	wants = mysql_stmt_prepare_start(&failed, s, sql, strlen(sql));
 	while (wants)
 		wants = mysql_stmt_prepare_cont(&failed, s, wait_for(c, wants, until_ns));
-	if (ended(c, mysql_stmt_errno(s), mysql_stmt_error(s), error, size) == MY_ANSWERED && !failed)
+	if (ended(c, mysql_stmt_errno(s), mysql_stmt_error(s), error, size) == MY_ANSWERED &&
+	    !failed)
 		return c->stmts[number] = s;
 	my_close(c);
 	mysql_stmt_close(s); /* its connection is gone, so it has nobody to tell */
@@ -241,7 +246,8 @@ enum my_end my_execute(struct my_conn *c, MYSQL_STMT *s, int64_t until_ns, char 
 	if (!failed && mysql_stmt_field_count(s)) {
 		wants = mysql_stmt_store_result_start(&failed, s);
 		while (wants)
-			wants = mysql_stmt_store_result_cont(&failed, s, wait_for(c, wants, until_ns));
+			wants = mysql_stmt_store_result_cont(&failed, s,
+							     wait_for(c, wants, until_ns));
 	}
 	return ended(c, mysql_stmt_errno(s), mysql_stmt_error(s), error, size);
 }
@@ -257,7 +263,8 @@ void my_gtid(struct my_conn *c, char *out, size_t size)
 	size_t len = 0;
 
 	out[0] = '\0';
-	if (!mysql_session_track_get_first(c->m, SESSION_TRACK_GTIDS, &text, &len) && text && len < size)
+	if (!mysql_session_track_get_first(c->m, SESSION_TRACK_GTIDS, &text, &len) && text &&
+	    len < size)
 		snprintf(out, size, "%.*s", (int)len, text);
 }
 

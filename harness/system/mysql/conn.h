@@ -28,7 +28,8 @@ struct my_login {
 
 /* From access.yaml: port, and what is named `user` and `password` there
  * ("probe_user", ...); without them "user" and "password". */
-void my_login_from(struct my_login *l, const struct access *acc, const char *user, const char *password);
+void my_login_from(struct my_login *l, const struct access *acc, const char *user,
+		   const char *password);
 
 struct my_cost {
 	int64_t dns_ns, connect_ns; /* added to */
@@ -48,8 +49,8 @@ struct my_conn {
 
 /* NULL with "dns: ...", "connect: ..." or "timeout: ..." in error; nothing of the
  * caller's was sent then. Each commit's GTID comes with its answer from then on. */
-struct my_conn *my_open(const struct my_login *l, int64_t until_ns, struct my_cost *cost, char *error,
-			size_t size);
+struct my_conn *my_open(const struct my_login *l, int64_t until_ns, struct my_cost *cost,
+			char *error, size_t size);
 
 /* Whether that error says that nobody is let in: no server at that address, one
  * that starts or shuts down (1053), or that is offline to all but administrators
@@ -67,8 +68,8 @@ enum my_end {
 /* One statement as text. *res is its rows, all read, NULL when it has none:
  * mysql_free_result(). After MY_BROKEN and MY_TIMEOUT the connection is of no use.
  * Unless it was answered well, the error says why, with the number in front. */
-enum my_end my_query(struct my_conn *c, const char *sql, int64_t until_ns, MYSQL_RES **res, char *error,
-		     size_t size);
+enum my_end my_query(struct my_conn *c, const char *sql, int64_t until_ns, MYSQL_RES **res,
+		     char *error, size_t size);
 
 /* The prepared statement of this number, made of `sql` when it is not there yet.
  * NULL: no statement; nothing of the caller's was sent, the error as in my_query().
@@ -77,7 +78,8 @@ MYSQL_STMT *my_prepare(struct my_conn *c, unsigned number, const char *sql, int6
 		       char *error, size_t size);
 /* With parameters and results bound; the rows are read. Then mysql_stmt_fetch() does
  * not wait, and mysql_stmt_free_result() may be called. */
-enum my_end my_execute(struct my_conn *c, MYSQL_STMT *s, int64_t until_ns, char *error, size_t size);
+enum my_end my_execute(struct my_conn *c, MYSQL_STMT *s, int64_t until_ns, char *error,
+		       size_t size);
 
 /* The number of the error that the last call ended with; 0 none. `s` may be NULL. */
 unsigned my_errno(const struct my_conn *c, MYSQL_STMT *s);

@@ -23,7 +23,8 @@ struct story {
 	bool group, moved;
 	const char *ip;              /* of `after`; "" unknown */
 	int64_t suspected;           /* the first look at it that failed; a group's suspicion */
-	const struct sample *minority; /* the first answer of the one that stayed that it sees no majority */
+	const struct sample
+		*minority; /* the first answer of the one that stayed that it sees no majority */
 	int64_t restarted;           /* the old primary's pod, container or process was new */
 	char restarted_how[WHY_BYTES];
 };
@@ -55,7 +56,8 @@ static void restart(struct story *s)
 	const char *who = s->before->member;
 	const struct sample *again;
 
-	if (handover_restarted(s->ev, who, s->injected, s->first_ack, &s->restarted, s->restarted_how))
+	if (handover_restarted(s->ev, who, s->injected, s->first_ack, &s->restarted,
+			       s->restarted_how))
 		return;
 	again = evidence_new_process(s->ev, who, s->injected, s->seen_until);
 	if (again)
@@ -67,8 +69,9 @@ static void minority(struct story *s)
 	for (size_t i = 0; s->group && !s->minority && i < s->ev->nsamples; i++) {
 		const struct sample *x = &s->ev->samples[i];
 
-		if (!x->beside && x->t_ns > s->injected && x->t_ns <= s->first_ack && !strcmp(x->member, s->old) &&
-		    json_get(x->extra, "group") && !json_bool(json_get(x->extra, "group"), "majority", true))
+		if (!x->beside && x->t_ns > s->injected && x->t_ns <= s->first_ack &&
+		    !strcmp(x->member, s->old) && json_get(x->extra, "group") &&
+		    !json_bool(json_get(x->extra, "group"), "majority", true))
 			s->minority = x;
 	}
 }
@@ -76,14 +79,14 @@ static void minority(struct story *s)
 /* ---- the runbook and the agents ---- */
 
 /* What the controller (`by` NULL: anyone) said since the fault. */
-static bool told(const struct story *s, const char *by, const char *event, const char *key, const char *text,
-		 struct my_told *out)
+static bool told(const struct story *s, const char *by, const char *event, const char *key,
+		 const char *text, struct my_told *out)
 {
 	return my_log_told(s->ev, by, event, key, text, s->injected, s->first_ack + NS_PER_S, out);
 }
 
-static bool tell(const struct story *s, const char *event, const char *key, const char *text, int64_t *at, char *how,
-		 const char *what)
+static bool tell(const struct story *s, const char *event, const char *key, const char *text,
+		 int64_t *at, char *how, const char *what)
 {
 	struct my_told t;
 
@@ -111,8 +114,8 @@ static void add_fence(const struct story *s, char *how)
 
 /* ---- the error log ---- */
 
-static bool logged(const struct story *s, const char *member, const char *code, int64_t *at, char *how,
-		   const char *what)
+static bool logged(const struct story *s, const char *member, const char *code, int64_t *at,
+		   char *how, const char *what)
 {
 	struct log_line line;
 
@@ -240,8 +243,8 @@ static void routed(const struct story *s, struct milestones *m)
 	for (size_t i = 0; i < ev->nendpoints && !m->routed; i++) {
 		const struct endpoints_seen *e = &ev->endpoints[i];
 
-		if (e->t_ns > s->injected && e->t_ns <= s->seen_until && evidence_gained(ev, i, s->ip) &&
-		    of_primary(ev, e->name))
+		if (e->t_ns > s->injected && e->t_ns <= s->seen_until &&
+		    evidence_gained(ev, i, s->ip) && of_primary(ev, e->name))
 			handover_routed(m, e, s->ip, s->after->member);
 	}
 	if (!m->routed)
@@ -322,7 +325,8 @@ static void same_leads(const struct story *s, const struct prediction *p, struct
 {
 	const char *who = s->before->member;
 	const char *role = fault_role(s->fault);
-	bool over = s->fault->does.lasts && s->fault->healed_ns && s->fault->healed_ns <= s->seen_until;
+	bool over =
+		s->fault->does.lasts && s->fault->healed_ns && s->fault->healed_ns <= s->seen_until;
 
 	if (by_runbook(s, m))
 		return;
@@ -334,10 +338,13 @@ static void same_leads(const struct story *s, const struct prediction *p, struct
 		mechanism_tell(m, over ? "fault ends" : "", "%s is still the primary", who);
 }
 
-void mysql_explain(const struct evidence *ev, const struct fault_record *fault, const struct prediction *pred,
-		   struct milestones *m)
+void mysql_explain(const struct evidence *ev, const struct fault_record *fault,
+		   const struct prediction *pred, struct milestones *m)
 {
-	struct story s = {.ev = ev, .fault = fault, .injected = fault->injected_ns, .first_ack = m->first_ack,
+	struct story s = {.ev = ev,
+			  .fault = fault,
+			  .injected = fault->injected_ns,
+			  .first_ack = m->first_ack,
 			  .seen_until = m->first_ack + AFTER_ACK_MS * NS_PER_MS};
 
 	if (!m->first_ack || !s.injected || !primaries(&s, m))

@@ -225,7 +225,8 @@ static void carve(struct gtid_run r, const struct gtid_set *b, size_t *k, struct
 	size_t i;
 
 	/* Those that end before this one begins are before all that follow it, too. */
-	while (*k < b->n && (by_source(&b->v[*k], &r) < 0 || (!by_source(&b->v[*k], &r) && b->v[*k].hi < r.lo)))
+	while (*k < b->n &&
+	       (by_source(&b->v[*k], &r) < 0 || (!by_source(&b->v[*k], &r) && b->v[*k].hi < r.lo)))
 		(*k)++;
 	for (i = *k; i < b->n && !by_source(&b->v[i], &r) && b->v[i].lo <= r.hi; i++) {
 		struct gtid_run before = r;

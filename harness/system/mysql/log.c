@@ -23,7 +23,8 @@ static bool read_stamp(const char *text, size_t len, int64_t *t_ns)
 static bool stamp_object(struct log_line *line)
 {
 	static const char key[] = "\"time\"";
-	const char *end = line->text + line->len, *at = memmem(line->text, line->len, key, sizeof(key) - 1);
+	const char *end = line->text + line->len,
+		   *at = memmem(line->text, line->len, key, sizeof(key) - 1);
 
 	for (at = at ? at + sizeof(key) - 1 : end; at < end && (*at == ' ' || *at == ':'); at++)
 		;
@@ -63,7 +64,8 @@ static bool by_code(void *arg, const struct log_line *line)
 {
 	struct search *s = arg;
 
-	if (line->mark == 'M' && (!s->member || !strcmp(line->member, s->member)) && earlier(s, line) &&
+	if (line->mark == 'M' && (!s->member || !strcmp(line->member, s->member)) &&
+	    earlier(s, line) &&
 	    memmem(line->text, line->len < 64 ? line->len : 64, s->code, strlen(s->code))) {
 		s->line = *line;
 		s->found = true;
@@ -71,8 +73,8 @@ static bool by_code(void *arg, const struct log_line *line)
 	return false;
 }
 
-bool my_log_code(const struct evidence *ev, const char *member, const char *code, int64_t from_ns, int64_t to_ns,
-		 struct log_line *out)
+bool my_log_code(const struct evidence *ev, const char *member, const char *code, int64_t from_ns,
+		 int64_t to_ns, struct log_line *out)
 {
 	struct search s = {.member = member, .code = code};
 
@@ -106,8 +108,8 @@ static bool by_event(void *arg, const struct log_line *line)
 	return false;
 }
 
-bool my_log_told(const struct evidence *ev, const char *by, const char *event, const char *key, const char *text,
-		 int64_t from_ns, int64_t to_ns, struct my_told *out)
+bool my_log_told(const struct evidence *ev, const char *by, const char *event, const char *key,
+		 const char *text, int64_t from_ns, int64_t to_ns, struct my_told *out)
 {
 	struct search s = {.by = by, .event = event, .key = key, .text = text};
 

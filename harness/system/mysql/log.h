@@ -8,13 +8,14 @@
  * run it say, the runbook's controller and the agent beside each server: one JSON object
  * a line with "time", "who" and "event". */
 
-/* log_stamp_fn; the mark is 'M' of mysqld's lines, 'J' of objects, of which the text stays whole. */
+/* log_stamp_fn; the mark is 'M' of mysqld's lines, 'J' of objects, of which the text stays whole.
+ */
 bool my_log_stamp(struct log_line *line);
 
 /* The first line of mysqld's in [from_ns, to_ns] with this code ("MY-011153"), of this
  * member (NULL: any). */
-bool my_log_code(const struct evidence *ev, const char *member, const char *code, int64_t from_ns, int64_t to_ns,
-		 struct log_line *out);
+bool my_log_code(const struct evidence *ev, const char *member, const char *code, int64_t from_ns,
+		 int64_t to_ns, struct log_line *out);
 
 struct my_told {
 	int64_t t_ns;
@@ -24,8 +25,8 @@ struct my_told {
 
 /* The first such event in [from_ns, to_ns]: of the pods whose name begins with `by`, with
  * this text under `key` (each NULL: whatever it is). */
-bool my_log_told(const struct evidence *ev, const char *by, const char *event, const char *key, const char *text,
-		 int64_t from_ns, int64_t to_ns, struct my_told *out);
+bool my_log_told(const struct evidence *ev, const char *by, const char *event, const char *key,
+		 const char *text, int64_t from_ns, int64_t to_ns, struct my_told *out);
 void my_told_free(struct my_told *t);
 
 #endif

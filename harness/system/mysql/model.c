@@ -80,7 +80,8 @@ static bool redundant(const struct sample *s, size_t n, char *why)
 	if (!redundancy_all_answer(s, n, why))
 		return false;
 	primary = redundancy_one_primary(s, n, "primary", why);
-	return primary && redundancy_all_follow(s, n, primary, follows, why) && acknowledged(primary, why);
+	return primary && redundancy_all_follow(s, n, primary, follows, why) &&
+	       acknowledged(primary, why);
 }
 
 const struct model_ops model_mysql = {

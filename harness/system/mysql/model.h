@@ -11,15 +11,17 @@
  * member_expel_timeout, unreachable_majority_timeout and others (settings.c). */
 
 /* Of model_ops. */
-void mysql_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out);
-void mysql_explain(const struct evidence *ev, const struct fault_record *fault, const struct prediction *pred,
-		   struct milestones *m);
+void mysql_predict(const struct evidence *ev, const struct fault_record *fault,
+		   struct prediction *out);
+void mysql_explain(const struct evidence *ev, const struct fault_record *fault,
+		   const struct prediction *pred, struct milestones *m);
 /* The same window, from the instant of the first look that failed (a runbook) or of the
  * suspicion (a group). */
 void mysql_count_from(const struct evidence *ev, const struct fault_record *fault, int64_t seen_ns,
 		      struct rule_window *out);
-void mysql_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bool back, struct recovery_info *out);
-enum loss_cause mysql_loss_cause(const struct evidence *ev, const struct op *op, const struct fault_record *fault,
-				 char *why);
+void mysql_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bool back,
+		  struct recovery_info *out);
+enum loss_cause mysql_loss_cause(const struct evidence *ev, const struct op *op,
+				 const struct fault_record *fault, char *why);
 
 #endif

@@ -72,10 +72,31 @@ static const char *const sql_clone =
 	"LEFT JOIN performance_schema.replication_group_member_stats g ON g.MEMBER_ID = @@server_uuid"
 
 enum column {
-	UUID = MY_ROLE_COLUMNS_N, EXECUTED, PURGED, THREADS,
-	SEMI_STATUS, SEMI_CLIENTS, SEMI_NO_TIMES, SEMI_ENABLED, SEMI_COUNT, SEMI_REPLICA,
-	HOST, PORT, SOURCE_UUID, RECEIVER, APPLIER, RECEIVED, RECEIVER_ERROR, APPLIER_ERROR, APPLYING_US,
-	VIEW, QUEUE, GROUP_NAME, GROUP_PRIMARY, GROUP_MEMBERS, GROUP_RECEIVED,
+	UUID = MY_ROLE_COLUMNS_N,
+	EXECUTED,
+	PURGED,
+	THREADS,
+	SEMI_STATUS,
+	SEMI_CLIENTS,
+	SEMI_NO_TIMES,
+	SEMI_ENABLED,
+	SEMI_COUNT,
+	SEMI_REPLICA,
+	HOST,
+	PORT,
+	SOURCE_UUID,
+	RECEIVER,
+	APPLIER,
+	RECEIVED,
+	RECEIVER_ERROR,
+	APPLIER_ERROR,
+	APPLYING_US,
+	VIEW,
+	QUEUE,
+	GROUP_NAME,
+	GROUP_PRIMARY,
+	GROUP_MEMBERS,
+	GROUP_RECEIVED,
 };
 
 struct probe *mysql_probe_new(const struct access *acc, const struct member *m)
@@ -283,8 +304,8 @@ static bool locate_source(struct probe *p, char *const *row, const struct sample
 
 /* A source's own newest may be on a replica before they are in its gtid_executed: with
  * AFTER_SYNC, and in a group always, it commits once others have them. */
-static void compare(const struct gtid_set *mine, const struct gtid_set *its, const char *uuid, const char *group,
-		    struct sample *s)
+static void compare(const struct gtid_set *mine, const struct gtid_set *its, const char *uuid,
+		    const char *group, struct sample *s)
 {
 	cJSON *x = s->extra;
 	struct gtid_set missing, errant, ahead, of_group = {0};
@@ -312,8 +333,8 @@ static void compare(const struct gtid_set *mine, const struct gtid_set *its, con
 	gtid_free(&of_group);
 }
 
-static void ask_source(struct probe *p, char *const *row, const struct gtid_set *mine, struct sample *s,
-		       int64_t until_ns)
+static void ask_source(struct probe *p, char *const *row, const struct gtid_set *mine,
+		       struct sample *s, int64_t until_ns)
 {
 	struct my_cost cost = {0};
 	struct gtid_set its;
@@ -329,7 +350,8 @@ static void ask_source(struct probe *p, char *const *row, const struct gtid_set 
 				       sizeof(why)) == MY_ANSWERED && res)
 		told = mysql_fetch_row(res);
 	if (told && told[0] && gtid_parse(told[0], &its)) {
-		compare(mine, &its, p->source_conn->uuid, row[GROUP_MEMBERS] ? row[GROUP_NAME] : NULL, s);
+		compare(mine, &its, p->source_conn->uuid,
+			row[GROUP_MEMBERS] ? row[GROUP_NAME] : NULL, s);
 		gtid_free(&its);
 	} else {
 		json_set_str(s->extra, "source_err", *why ? why : "no GTIDs in the answer");
@@ -340,7 +362,8 @@ static void ask_source(struct probe *p, char *const *row, const struct gtid_set 
 
 /* ---- the question ---- */
 
-static void once(struct probe *p, const char *sql, int64_t until_ns, char *const *out, const size_t *sizes, int n)
+static void once(struct probe *p, const char *sql, int64_t until_ns, char *const *out,
+		 const size_t *sizes, int n)
 {
 	MYSQL_RES *res = NULL;
 	MYSQL_ROW row = NULL;
@@ -366,8 +389,10 @@ static bool opened(struct probe *p, struct sample *s, int64_t until_ns)
 	s->closed = !p->conn && my_closed(s->error);
 	if (p->conn) {
 		once(p, sql_process, until_ns, (char *const[]){p->version, p->run_id, p->plugins},
-		     (const size_t[]){sizeof(p->version), sizeof(p->run_id), sizeof(p->plugins)}, 3);
-		once(p, sql_clone, until_ns, (char *const[]){p->cloned}, (const size_t[]){sizeof(p->cloned)}, 1);
+		     (const size_t[]){sizeof(p->version), sizeof(p->run_id), sizeof(p->plugins)},
+		     3);
+		once(p, sql_clone, until_ns, (char *const[]){p->cloned},
+		     (const size_t[]){sizeof(p->cloned)}, 1);
 		free(p->sql);
 		p->sql = mem_fmt(QUESTION, strchr(p->plugins, 's') ? "@@GLOBAL.rpl_semi_sync_source_enabled, "
 				 "@@GLOBAL.rpl_semi_sync_source_wait_for_replica_count" : "NULL, NULL",
@@ -386,7 +411,8 @@ void mysql_probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 
 	s->extra = cJSON_CreateObject();
 	if (opened(p, s, until_ns) &&
-	    my_query(p->conn, p->sql, until_ns, &res, s->error, sizeof(s->error)) == MY_ANSWERED && res)
+	    my_query(p->conn, p->sql, until_ns, &res, s->error, sizeof(s->error)) == MY_ANSWERED &&
+	    res)
 		row = mysql_fetch_row(res);
 	good = row && fill(p, row, &executed, s);
 	s->t_ns = clock_mono_ns();

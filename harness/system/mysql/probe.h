@@ -29,7 +29,8 @@ void mysql_probe(struct probe *p, struct sample *s, int64_t timeout_ns);
 void mysql_probe_free(struct probe *p);
 
 /* sample.timeline: in a group the number of its view within the group's life; else
- * unknown. lag_tx: what its source had executed right after, and it had not. lag_ns: for how long it has been applying what was committed then; 0: it
- * has executed all that it received, and is connected. */
+ * unknown. lag_tx: what its source had executed right after, and it had not. lag_ns: for how long
+ * it has been applying what was committed then; 0: it has executed all that it received, and is
+ * connected. */
 
 #endif

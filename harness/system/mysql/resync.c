@@ -95,7 +95,8 @@ static void add_errant(const struct evidence *ev, int64_t from_ns, int64_t to_ns
 			(long long)count(json_str(s->extra, "errant", "")), json_str(s->extra, "errant", ""));
 }
 
-static void in_the_way(const struct evidence *ev, int64_t from_ns, int64_t to_ns, struct recovery_info *out)
+static void in_the_way(const struct evidence *ev, int64_t from_ns, int64_t to_ns,
+		       struct recovery_info *out)
 {
 	struct my_told t;
 	const struct sample *s;
@@ -116,7 +117,8 @@ static void in_the_way(const struct evidence *ev, int64_t from_ns, int64_t to_ns
 		memmove(out->how, out->how + 2, strlen(out->how + 2) + 1);
 }
 
-void mysql_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bool back, struct recovery_info *out)
+void mysql_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bool back,
+		  struct recovery_info *out)
 {
 	const struct sample *s;
 	struct my_told t;

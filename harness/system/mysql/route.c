@@ -20,7 +20,8 @@ static const char *const sql_primary =
 	"LEFT JOIN performance_schema.replication_group_members p "
 	"ON m.majority AND p.MEMBER_ROLE = 'PRIMARY' AND p.MEMBER_STATE = 'ONLINE'";
 
-void my_route_from(struct my_route *r, const struct my_login *l, const char *hosts, enum my_want want)
+void my_route_from(struct my_route *r, const struct my_login *l, const char *hosts,
+		   enum my_want want)
 {
 	memset(r, 0, sizeof(*r));
 	r->login = *l;
@@ -47,8 +48,8 @@ static bool takes_writes(const struct my_conn *c, char *error, size_t size)
 
 /* Among several, of which each may be a member of a group: is this one its primary? `told`:
  * whom it names instead; "" nobody, or it is not known. */
-static bool group_agrees(struct my_conn *c, int64_t until_ns, char *told, size_t told_size, char *error,
-			 size_t size)
+static bool group_agrees(struct my_conn *c, int64_t until_ns, char *told, size_t told_size,
+			 char *error, size_t size)
 {
 	MYSQL_RES *res = NULL;
 	MYSQL_ROW row = NULL;
@@ -95,8 +96,8 @@ static unsigned place_of(const struct my_route *r, const char *host)
 	return i;
 }
 
-struct my_conn *my_route_open(struct my_route *r, int64_t until_ns, struct my_find *find, char *error,
-			      size_t size)
+struct my_conn *my_route_open(struct my_route *r, int64_t until_ns, struct my_find *find,
+			      char *error, size_t size)
 {
 	memset(find, 0, sizeof(*find));
 	for (unsigned left = r->n; left; left--) {

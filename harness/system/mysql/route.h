@@ -16,7 +16,8 @@ struct my_route {
 };
 
 /* `hosts`: one name, or several with commas between. */
-void my_route_from(struct my_route *r, const struct my_login *l, const char *hosts, enum my_want want);
+void my_route_from(struct my_route *r, const struct my_login *l, const char *hosts,
+		   enum my_want want);
 
 struct my_find {
 	struct my_cost cost;
@@ -28,8 +29,8 @@ struct my_find {
  * left. A member of a group that is not its primary tells who is; that one comes
  * next. A primary that sees no majority is none. NULL with an error as my_open()
  * has it, of the last that was tried; nothing of the caller's was sent. */
-struct my_conn *my_route_open(struct my_route *r, int64_t until_ns, struct my_find *find, char *error,
-			      size_t size);
+struct my_conn *my_route_open(struct my_route *r, int64_t until_ns, struct my_find *find,
+			      char *error, size_t size);
 
 /* It was silent, or no longer what it was: next time another one is asked first. */
 void my_route_doubt(struct my_route *r);

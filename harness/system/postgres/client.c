@@ -334,8 +334,8 @@ static void take(const PGresult *values, const PGresult *registers, struct final
 }
 
 /* Who this is, and as what: asked last, on the connection that told everything. */
-static int who_answered(PGconn *c, const struct access *acc, struct final_read *out, int64_t until_ns,
-			struct err *e)
+static int who_answered(PGconn *c, const struct access *acc, struct final_read *out,
+			int64_t until_ns, struct err *e)
 {
 	PGresult *res = NULL;
 

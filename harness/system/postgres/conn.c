@@ -128,7 +128,8 @@ static void nth_host(const char *hosts, unsigned i, char *out, size_t size)
 	snprintf(out, size, "%.*s", (int)strcspn(hosts, ","), hosts);
 }
 
-PGconn *pg_open(struct pg_login *l, int64_t until_ns, struct pg_cost *cost, char *error, size_t size)
+PGconn *pg_open(struct pg_login *l, int64_t until_ns, struct pg_cost *cost, char *error,
+		size_t size)
 {
 	unsigned n = count_hosts(l->host), left;
 	char host[256];

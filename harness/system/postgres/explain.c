@@ -34,7 +34,8 @@ struct story {
 	bool etcd;                  /* it is a key in etcd instead */
 	int64_t renewed;            /* last renewal seen under `before` */
 	int64_t ttl;                /* of that renewal */
-	int64_t lapsed;             /* the last renewal under `before` that was not followed by one in time; 0: each was */
+	int64_t lapsed; /* the last renewal under `before` that was not followed by one in time; 0:
+			   each was */
 	int64_t released;           /* the lease was seen without a leader */
 	int64_t elected;            /* `after` was first seen as its holder, if another had it */
 	int64_t restarted;          /* the old primary's pod or container was new */
@@ -87,7 +88,8 @@ static void lease(struct story *s)
 			s->ttl = strtoll(ttl, NULL, 10) * NS_PER_S;
 		} else if (e->t_ns > s->injected && !*leader && !s->released) {
 			s->released = e->t_ns;
-		} else if (e->t_ns > s->injected && *leader && !strcmp(leader, s->after) && !s->elected) {
+		} else if (e->t_ns > s->injected && *leader && !strcmp(leader, s->after) &&
+			   !s->elected) {
 			s->elected = e->t_ns;
 		}
 	}
@@ -131,8 +133,8 @@ static void routed(const struct story *s, struct milestones *m)
 		const struct endpoints_seen *e = &s->ev->endpoints[i];
 		bool is_lease = !strcmp(e->name, s->lease);
 
-		if (e->t_ns <= s->injected || e->t_ns > s->seen_until || e->naddrs > ADDRESSES_MAX ||
-		    !evidence_gained(s->ev, i, s->ip))
+		if (e->t_ns <= s->injected || e->t_ns > s->seen_until ||
+		    e->naddrs > ADDRESSES_MAX || !evidence_gained(s->ev, i, s->ip))
 			continue;
 		if (!best || (!strcmp(best->name, s->lease) && !is_lease))
 			best = e;
@@ -143,8 +145,8 @@ static void routed(const struct story *s, struct milestones *m)
 
 static void promoted(const struct story *s, struct milestones *m)
 {
-	const struct sample *first = handover_lead(s->ev, s->after, changed(s), s->injected, s->first_ack,
-						   s->seen_until);
+	const struct sample *first = handover_lead(s->ev, s->after, changed(s), s->injected,
+						   s->first_ack, s->seen_until);
 
 	/* A frozen or cut off primary does not answer and needs no promotion. */
 	if (first && (changed(s) || s->tl_after != s->tl_before))
@@ -214,7 +216,8 @@ static void in_order(struct milestones *m)
 
 /* The key goes when the leader deletes it or when its lease runs out, which is
  * not before ttl - loop_wait after the fault. */
-static void another_leads_by_etcd(const struct story *s, const struct prediction *p, struct milestones *m)
+static void another_leads_by_etcd(const struct story *s, const struct prediction *p,
+				  struct milestones *m)
 {
 	int64_t gone = s->released ? s->released : s->elected ? s->elected : s->first_ack;
 	const struct mechanism *expires = prediction_mechanism(p, "lease expires");
@@ -232,8 +235,8 @@ static void another_leads_by_etcd(const struct story *s, const struct prediction
 
 /* The prediction does not know how old the last renewal was; whoever saw it
  * does. Its watch event may have come somewhat late. */
-static void count_from_renewal(const struct story *s, int64_t renewed, const struct mechanism *expires,
-			       struct milestones *m)
+static void count_from_renewal(const struct story *s, int64_t renewed,
+			       const struct mechanism *expires, struct milestones *m)
 {
 	struct assumed a = {0};
 	int64_t loop_ns = prediction_number(s->ev->inforce, "loop_wait", 10, &a) * NS_PER_S;
@@ -241,8 +244,10 @@ static void count_from_renewal(const struct story *s, int64_t renewed, const str
 
 	if (!expires)
 		return;
-	m->window = (struct rule_window){.known = true, .hi_ns = expires->hi_ns - age_ns,
-				    .lo_ns = expires->lo_ns + loop_ns - age_ns - LEASE_SLACK_MS * NS_PER_MS};
+	m->window = (struct rule_window){.known = true,
+					 .hi_ns = expires->hi_ns - age_ns,
+					 .lo_ns = expires->lo_ns + loop_ns - age_ns -
+						  LEASE_SLACK_MS * NS_PER_MS};
 	why_say(m->window.how, "counted from the last renewal that was seen, %.1f s %s the fault",
 		in_s(llabs(age_ns)), age_ns >= 0 ? "before" : "after");
 }
@@ -265,9 +270,11 @@ static void another_leads(const struct story *s, const struct prediction *p, str
 			       s->after, s->before, in_s(lapse - taken));
 	} else if (lapse) {
 		count_from_renewal(s, s->renewed, prediction_mechanism(p, "lease expires"), m);
-		mechanism_tell(m, "lease expires",
-			       "%s leads instead of %s, and took the lease %.1f s after its last renewal (ttl %lld s)",
-			       s->after, s->before, in_s(taken - s->renewed), (long long)(s->ttl / NS_PER_S));
+		mechanism_tell(
+			m, "lease expires",
+			"%s leads instead of %s, and took the lease %.1f s after its last renewal (ttl %lld s)",
+			s->after, s->before, in_s(taken - s->renewed),
+			(long long)(s->ttl / NS_PER_S));
 	} else {
 		mechanism_tell(m, "", "%s leads instead of %s, but no renewal of the lease was seen", s->after,
 			       s->before);
@@ -309,7 +316,8 @@ static const char *synchronous(const struct story *s, int64_t t_ns, bool after)
 /* A replica was hit, and commits may have waited for it. */
 static void standby(const struct story *s, struct milestones *m)
 {
-	const char *was = synchronous(s, s->injected, false), *is = synchronous(s, s->first_ack, true);
+	const char *was = synchronous(s, s->injected, false),
+		   *is = synchronous(s, s->first_ack, true);
 
 	if (!*was)
 		mechanism_tell(m, "", "%s is still the primary; it told of no synchronous standby", s->before);
@@ -329,7 +337,8 @@ static void standby(const struct story *s, struct milestones *m)
 /* The same member serves: what it had to wait for was the fault's end. */
 static void goes_on(const struct story *s, struct milestones *m)
 {
-	bool over = s->fault->does.lasts && s->fault->healed_ns && s->fault->healed_ns <= s->seen_until;
+	bool over =
+		s->fault->does.lasts && s->fault->healed_ns && s->fault->healed_ns <= s->seen_until;
 
 	mechanism_tell(m, over ? "fault ends" : "", s->tl_after == s->tl_before ?
 		       "%s is still the primary on timeline %lld: it was never replaced or restarted as one" :
@@ -339,9 +348,11 @@ static void goes_on(const struct story *s, struct milestones *m)
 /* Its lease was over, and it won the race for it. */
 static void leads_again(const struct story *s, const struct prediction *p, struct milestones *m)
 {
-	mechanism_tell(m, "lease expires",
-		       "%s leads again on timeline %lld (before: %lld); its lease was over, %.1f s passed without a renewal",
-		       s->before, (long long)s->tl_after, (long long)s->tl_before, in_s(s->renewed - s->lapsed));
+	mechanism_tell(
+		m, "lease expires",
+		"%s leads again on timeline %lld (before: %lld); its lease was over, %.1f s passed without a renewal",
+		s->before, (long long)s->tl_after, (long long)s->tl_before,
+		in_s(s->renewed - s->lapsed));
 	count_from_renewal(s, s->lapsed, prediction_mechanism(p, "lease expires"), m);
 }
 
@@ -360,8 +371,9 @@ static void same_leads(const struct story *s, const struct prediction *p, struct
 	else if (same || (prediction_has(p, "fault ends") && !prediction_has(p, "same member restarts")))
 		goes_on(s, m);
 	else if (s->restarted)
-		mechanism_tell(m, "same member restarts", "%s leads again on timeline %lld (before: %lld); %s",
-			       s->before, (long long)s->tl_after, (long long)s->tl_before, s->restarted_how);
+		mechanism_tell(m, "same member restarts",
+			       "%s leads again on timeline %lld (before: %lld); %s", s->before,
+			       (long long)s->tl_after, (long long)s->tl_before, s->restarted_how);
 	else if (prediction_has(p, "PostgreSQL restarted in place"))
 		mechanism_tell(m, "PostgreSQL restarted in place",
 			       "%s leads again on timeline %lld (before: %lld), its container was not restarted",
@@ -374,7 +386,10 @@ static void same_leads(const struct story *s, const struct prediction *p, struct
 void postgres_explain(const struct evidence *ev, const struct fault_record *fault,
 		      const struct prediction *pred, struct milestones *m)
 {
-	struct story s = {.ev = ev, .fault = fault, .injected = fault->injected_ns, .first_ack = m->first_ack,
+	struct story s = {.ev = ev,
+			  .fault = fault,
+			  .injected = fault->injected_ns,
+			  .first_ack = m->first_ack,
 			  .seen_until = m->first_ack + AFTER_ACK_MS * NS_PER_MS};
 
 	if (!m->first_ack || !s.injected || !primaries(&s, m))

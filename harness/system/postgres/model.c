@@ -110,7 +110,8 @@ static bool was_away(const struct evidence *ev, int64_t from_ns, int64_t to_ns, 
 	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= to_ns; i++) {
 		const struct sample *s = &ev->samples[i];
 
-		if (!s->beside && !s->ok && s->t_ns >= from_ns && (!member || !strcmp(s->member, member)))
+		if (!s->beside && !s->ok && s->t_ns >= from_ns &&
+		    (!member || !strcmp(s->member, member)))
 			return true;
 	}
 	return false;
@@ -216,7 +217,8 @@ static void came_back(const struct reading *r, struct recovery_info *out)
 
 /* A rewind or copy leaves lines in Patroni's log; a member whose log has none
  * streamed what it had missed, if it did come back. */
-static void resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bool back, struct recovery_info *out)
+static void resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bool back,
+		   struct recovery_info *out)
 {
 	struct reading r = {.ev = ev, .from_ns = from_ns, .to_ns = to_ns};
 

@@ -23,7 +23,8 @@
  * is taken at Patroni's default, and the rule's text says so. */
 
 /* Of model_ops. */
-void postgres_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out);
+void postgres_predict(const struct evidence *ev, const struct fault_record *fault,
+		      struct prediction *out);
 void postgres_explain(const struct evidence *ev, const struct fault_record *fault,
 		      const struct prediction *pred, struct milestones *m);
 

@@ -51,7 +51,8 @@ struct rules {
 	bool synchronous;
 	bool etcd; /* Patroni's store; else the Kubernetes API */
 	struct takeover takeover;
-	int64_t no_space_ns; /* the target's volume was full when it was hit, for so long; -1: it was not */
+	int64_t no_space_ns; /* the target's volume was full when it was hit, for so long; -1: it
+				was not */
 	struct assumed assumed;
 };
 
@@ -79,7 +80,8 @@ static bool etcd_decides(const struct evidence *ev, int64_t t_ns)
 /* A replica that could act, and a store that lets it. */
 static bool enough_left(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns)
 {
-	return !ev->nmembers || (prediction_members_left(ev, fault, t_ns) && etcd_decides(ev, t_ns));
+	return !ev->nmembers ||
+	       (prediction_members_left(ev, fault, t_ns) && etcd_decides(ev, t_ns));
 }
 
 /* For how long the target's volume had no room from the fault on. */
@@ -88,7 +90,8 @@ static int64_t no_space(const struct evidence *ev, const struct fault_record *fa
 	for (size_t i = 0; i < ev->nfaults; i++) {
 		const struct fault_record *f = &ev->faults[i];
 
-		if (f == fault || !fault_does(f, EFFECT_STORAGE_REFUSES) || !fault_on(f, fault->injected_ns))
+		if (f == fault || !fault_does(f, EFFECT_STORAGE_REFUSES) ||
+		    !fault_on(f, fault->injected_ns))
 			continue;
 		for (size_t k = 0; k < fault->ntargets; k++)
 			if (fault_hits(f, fault->targets[k].member))
@@ -97,7 +100,8 @@ static int64_t no_space(const struct evidence *ev, const struct fault_record *fa
 	return -1;
 }
 
-static int64_t duration(struct rules *r, const struct settings_seen *inforce, const char *name, double dflt_s)
+static int64_t duration(struct rules *r, const struct settings_seen *inforce, const char *name,
+			double dflt_s)
 {
 	const struct setting_seen *s = setting_find(inforce, name);
 	double n;
@@ -158,7 +162,8 @@ static int64_t lease_hi(const struct rules *r)
 /* A Patroni that starts counts the lease from when it first reads it. */
 static void lease_after_all(struct prediction *p, const struct rules *r)
 {
-	int64_t hi = r->takeover.by_ns + lease_hi(r) + (r->takeover.starts ? ALLOW_NODE_BOOT + CRASH_RECOVERY : 0);
+	int64_t hi = r->takeover.by_ns + lease_hi(r) +
+		     (r->takeover.starts ? ALLOW_NODE_BOOT + CRASH_RECOVERY : 0);
 
 	if (r->takeover.never) {
 		prediction_note(p, "No replica, or no store of the lease, was left to take over as long as the faults lasted.");
@@ -177,16 +182,21 @@ static void lease_expires(struct prediction *p, const struct rules *r)
 		return;
 	}
 	if (r->etcd) {
-		prediction_add(p, "lease expires", lease_lo(r), lease_hi(r), DYNAMIC "; etcd documentation: TTL, Lease",
-			       "the last renewal of the key in etcd is 0 to loop_wait %.0f s old, it goes when ttl %.0f s is over (by v3 with another leader of etcd: counted from its election), a replica that etcd cannot tell looks every loop_wait + 0.5 s, asks the others for up to 2 s; %.0f s allowed for promotion: %.0f to %.1f s%s",
-			       in_s(r->loop_wait), in_s(r->ttl), in_s(PROMOTE), in_s(lease_lo(r)), in_s(lease_hi(r)),
-			       r->synchronous ? "; only the synchronous standby may take over" : "");
+		prediction_add(
+			p, "lease expires", lease_lo(r), lease_hi(r),
+			DYNAMIC "; etcd documentation: TTL, Lease",
+			"the last renewal of the key in etcd is 0 to loop_wait %.0f s old, it goes when ttl %.0f s is over (by v3 with another leader of etcd: counted from its election), a replica that etcd cannot tell looks every loop_wait + 0.5 s, asks the others for up to 2 s; %.0f s allowed for promotion: %.0f to %.1f s%s",
+			in_s(r->loop_wait), in_s(r->ttl), in_s(PROMOTE), in_s(lease_lo(r)),
+			in_s(lease_hi(r)),
+			r->synchronous ? "; only the synchronous standby may take over" : "");
 		return;
 	}
-	prediction_add(p, "lease expires", lease_lo(r), lease_hi(r), DYNAMIC,
-		       "the last renewal is 0 to loop_wait %.0f s old, a replica may act once ttl %.0f s is over and looks every loop_wait + 0.5 s, asks the others for up to 2 s; %.0f s allowed for promotion and the Service: %.0f to %.1f s%s",
-		       in_s(r->loop_wait), in_s(r->ttl), in_s(PROMOTE), in_s(lease_lo(r)), in_s(lease_hi(r)),
-		       r->synchronous ? "; only the synchronous standby may take over" : "");
+	prediction_add(
+		p, "lease expires", lease_lo(r), lease_hi(r), DYNAMIC,
+		"the last renewal is 0 to loop_wait %.0f s old, a replica may act once ttl %.0f s is over and looks every loop_wait + 0.5 s, asks the others for up to 2 s; %.0f s allowed for promotion and the Service: %.0f to %.1f s%s",
+		in_s(r->loop_wait), in_s(r->ttl), in_s(PROMOTE), in_s(lease_lo(r)),
+		in_s(lease_hi(r)),
+		r->synchronous ? "; only the synchronous standby may take over" : "");
 }
 
 static void lease_released(struct prediction *p, const char *grace)
@@ -199,8 +209,8 @@ static void lease_released(struct prediction *p, const char *grace)
 }
 
 /* A lasting fault against the lease: whichever comes first. */
-static void lease_or_end(struct prediction *p, const struct rules *r, const struct fault_record *fault,
-			 int64_t after, const char *why)
+static void lease_or_end(struct prediction *p, const struct rules *r,
+			 const struct fault_record *fault, int64_t after, const char *why)
 {
 	int64_t lo, hi;
 	bool known = fault_length(fault, &lo, &hi);
@@ -216,9 +226,10 @@ static void same_member(struct prediction *p, const struct rules *r, const char 
 {
 	int64_t hi = start + CRASH_RECOVERY + ALLOW_READY;
 
-	prediction_add(p, "same member restarts", S(1), hi, source,
-		       "%s, and while the lease (ttl %.0f s) still names it, the member goes on as leader after crash recovery; allowed: %.0f s to start, %.0f s for recovery, %.0f s until its readiness probe lets the Service route to it: 1 to %.0f s",
-		       who, in_s(r->ttl), in_s(start), in_s(CRASH_RECOVERY), in_s(ALLOW_READY), in_s(hi));
+	prediction_add(
+		p, "same member restarts", S(1), hi, source,
+		"%s, and while the lease (ttl %.0f s) still names it, the member goes on as leader after crash recovery; allowed: %.0f s to start, %.0f s for recovery, %.0f s until its readiness probe lets the Service route to it: 1 to %.0f s",
+		who, in_s(r->ttl), in_s(start), in_s(CRASH_RECOVERY), in_s(ALLOW_READY), in_s(hi));
 }
 
 /* Whoever led before, or was the synchronous standby, may have been restarted just
@@ -227,11 +238,12 @@ static void no_standby_named(struct prediction *p, const struct rules *r)
 {
 	int64_t hi = SHUTDOWN + ALLOW_RECREATE + CRASH_RECOVERY + ALLOW_READY;
 
-	prediction_add(p, "same member restarts", S(1), hi,
-		       "Patroni documentation: Replication modes; patroni/ha.py: is_healthiest_node()",
-		       "with synchronous_mode only the synchronous standby may take over, and after the restart of the pod before the leader names one within loop_wait %.0f s: until then it is the leader itself that comes back; allowed: %.0f s for the shutdown, %.0f s until it is made again, %.0f s to start, %.0f s for its readiness probe: 1 to %.0f s",
-		       in_s(r->loop_wait), in_s(SHUTDOWN), in_s(ALLOW_RECREATE), in_s(CRASH_RECOVERY), in_s(ALLOW_READY),
-		       in_s(hi));
+	prediction_add(
+		p, "same member restarts", S(1), hi,
+		"Patroni documentation: Replication modes; patroni/ha.py: is_healthiest_node()",
+		"with synchronous_mode only the synchronous standby may take over, and after the restart of the pod before the leader names one within loop_wait %.0f s: until then it is the leader itself that comes back; allowed: %.0f s for the shutdown, %.0f s until it is made again, %.0f s to start, %.0f s for its readiness probe: 1 to %.0f s",
+		in_s(r->loop_wait), in_s(SHUTDOWN), in_s(ALLOW_RECREATE), in_s(CRASH_RECOVERY),
+		in_s(ALLOW_READY), in_s(hi));
 }
 
 static void pod_goes(struct prediction *p, const struct rules *r, const struct fault_record *fault)
@@ -256,7 +268,8 @@ static void pod_goes(struct prediction *p, const struct rules *r, const struct f
 
 /* It is the leader still by the lease, and has nothing to lead with: Patroni gives
  * the lease up at its first look, if it has not ended by then. */
-static void comes_back_empty(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+static void comes_back_empty(struct prediction *p, const struct rules *r,
+			     const struct fault_record *fault)
 {
 	int64_t hi = ALLOW_RECREATE + ALLOW_CONTAINER_START + ASK_MEMBERS + PROMOTE;
 
@@ -272,7 +285,8 @@ static void comes_back_empty(struct prediction *p, const struct rules *r, const 
  * lease, and tries. */
 static void on_a_full_disk(struct prediction *p, const struct rules *r)
 {
-	int64_t given_up = r->primary_start_timeout + r->loop_wait + LOOP_SLACK + ASK_MEMBERS + PROMOTE;
+	int64_t given_up =
+		r->primary_start_timeout + r->loop_wait + LOOP_SLACK + ASK_MEMBERS + PROMOTE;
 	int64_t room = r->no_space_ns;
 
 	prediction_add(p, "lease released", S(0.3), given_up, DYNAMIC ": primary_start_timeout",
@@ -286,7 +300,8 @@ static void on_a_full_disk(struct prediction *p, const struct rules *r)
 		       in_s(room), in_s(r->loop_wait), in_s(CRASH_RECOVERY));
 }
 
-static void process_dies(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+static void process_dies(struct prediction *p, const struct rules *r,
+			 const struct fault_record *fault)
 {
 	int64_t hi = r->loop_wait + LOOP_SLACK + CRASH_RECOVERY;
 
@@ -310,7 +325,8 @@ static void process_dies(struct prediction *p, const struct rules *r, const stru
 	}
 }
 
-static void stands_still(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+static void stands_still(struct prediction *p, const struct rules *r,
+			 const struct fault_record *fault)
 {
 	lease_or_end(p, r, fault, ALLOW_RECONNECT_LOGIN, "it ended before the lease did, and the primary goes on");
 }
@@ -329,8 +345,11 @@ static void cut_off(struct prediction *p, const struct rules *r, const struct fa
 	}
 	lease_or_end(p, r, fault, r->loop_wait + CRASH_RECOVERY,
 		     "it ended before the lease did, and the old primary goes on or gets its lease back");
-	prediction_note(p, "Cut off from its store, the old primary demotes itself retry_timeout %.0f s after its next renewal fails: %.0f to %.0f s after the cut.",
-			in_s(r->retry_timeout), in_s(r->retry_timeout), in_s(r->retry_timeout + r->loop_wait));
+	prediction_note(
+		p,
+		"Cut off from its store, the old primary demotes itself retry_timeout %.0f s after its next renewal fails: %.0f to %.0f s after the cut.",
+		in_s(r->retry_timeout), in_s(r->retry_timeout),
+		in_s(r->retry_timeout + r->loop_wait));
 }
 
 static void node_gone(struct prediction *p, const struct rules *r, const struct fault_record *fault)
@@ -362,7 +381,8 @@ static void disk_full(struct prediction *p, const struct rules *r, const struct 
 static void replica(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
 	/* How long it copies a whole primary no rule says. */
-	bool dies = effects_die(&fault->does), known, empty = fault_does(fault, EFFECT_STORAGE_EMPTY);
+	bool dies = effects_die(&fault->does), known,
+	     empty = fault_does(fault, EFFECT_STORAGE_EMPTY);
 	int64_t lo, len = 0, replaced = r->loop_wait + LOOP_SLACK + ASK_MEMBERS, returns, hi;
 
 	if (!r->synchronous) {
@@ -386,11 +406,17 @@ static void replica(struct prediction *p, const struct rules *r, const struct fa
 }
 
 static const struct effect_rules of_primary = {
-	.storage_empty = comes_back_empty, .pod_recreated = pod_goes, .process_dies = process_dies, .silent = stands_still,
-	.cut_off = cut_off, .node_gone = node_gone, .storage_refuses = disk_full,
+	.storage_empty = comes_back_empty,
+	.pod_recreated = pod_goes,
+	.process_dies = process_dies,
+	.silent = stands_still,
+	.cut_off = cut_off,
+	.node_gone = node_gone,
+	.storage_refuses = disk_full,
 };
 
-void postgres_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
+void postgres_predict(const struct evidence *ev, const struct fault_record *fault,
+		      struct prediction *out)
 {
 	struct rules r;
 

@@ -210,8 +210,10 @@ static void ask_sync_mode(struct probe *p, struct sample *s, int64_t until_ns)
 
 static void store_begin(struct probe *p, struct http_call *call, int64_t until_ns)
 {
-	if (p->store && locate(p->store_address, p->store, until_ns, call->error, sizeof(call->error)))
-		etcd_begin(call, p->store_v2, p->store_address, p->store_port, p->leader_key, until_ns);
+	if (p->store &&
+	    locate(p->store_address, p->store, until_ns, call->error, sizeof(call->error)))
+		etcd_begin(call, p->store_v2, p->store_address, p->store_port, p->leader_key,
+			   until_ns);
 }
 
 /* The sample's "store": {host, leader} ("" nobody) or {host, error}. */
@@ -244,7 +246,8 @@ void postgres_probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 
 	s->extra = cJSON_CreateObject();
 	store_begin(p, &store, connect_ns);
-	if (ask_patroni && locate(p->address, p->login.host, connect_ns, call.error, sizeof(call.error)))
+	if (ask_patroni &&
+	    locate(p->address, p->login.host, connect_ns, call.error, sizeof(call.error)))
 		http_begin(&call, p->address, p->patroni_port, "/patroni", NULL, connect_ns);
 	ask_postgres(p, s, until_ns);
 	s->t_ns = clock_mono_ns();
@@ -359,7 +362,8 @@ static void store_setting(const struct access *acc, cJSON *out, int64_t until_ns
 	cJSON_ArrayForEach(host, stores) {
 		if (!cJSON_IsString(host) ||
 		    resolve_host(NULL, host->valuestring, until_ns, address, why, sizeof(why)) ||
-		    etcd_version(address, port, until_ns, version, sizeof(version), why, sizeof(why)))
+		    etcd_version(address, port, until_ns, version, sizeof(version), why,
+				 sizeof(why)))
 			continue;
 		snprintf(source, sizeof(source), "etcd %s at %.60s", version, host->valuestring);
 		setting_add(out, "store", store_v2(acc) ? "etcd" : "etcd3", "word", source);

@@ -22,8 +22,8 @@ static int hit(const struct evidence *ev, const struct fault_record *fault, cons
 }
 
 /* The owner that was hit, by its last answer. */
-static const struct sample *owner_before(const struct evidence *ev, const struct fault_record *fault,
-					 int64_t injected_ns)
+static const struct sample *owner_before(const struct evidence *ev,
+					 const struct fault_record *fault, int64_t injected_ns)
 {
 	const struct sample *best = NULL;
 	int most = 0;
@@ -108,7 +108,8 @@ static void elected(const struct redis_story *s, struct milestones *m)
 static void promoted(const struct redis_story *s, struct milestones *m)
 {
 	const char *after = s->after->member;
-	const struct sample *first = handover_lead(s->ev, after, true, s->injected, s->first_ack, s->seen_until);
+	const struct sample *first =
+		handover_lead(s->ev, after, true, s->injected, s->first_ack, s->seen_until);
 
 	if (first)
 		milestone_tell(&m->promoted, m->how_promoted, first->t_ns,
@@ -134,7 +135,8 @@ static void routed(const struct redis_story *s, struct milestones *m)
 {
 	const char *after = s->after->member, *id = redis_extra(s->after, "id");
 
-	for (size_t i = 0; *id && i < s->ev->nsamples && s->ev->samples[i].t_ns <= s->seen_until; i++) {
+	for (size_t i = 0; *id && i < s->ev->nsamples && s->ev->samples[i].t_ns <= s->seen_until;
+	     i++) {
 		const struct sample *x = &s->ev->samples[i];
 
 		if (x->beside || !x->ok || x->t_ns <= s->injected || !strcmp(x->member, after) ||
@@ -156,8 +158,9 @@ static void mechanism(const struct redis_story *s, const struct prediction *p, s
 				     slots);
 	else if (s->moved)
 		mechanism_tell(m, "replica elected",
-				     "%s owns the slots %s instead of %s, epoch %lld (before: %lld)", after, slots,
-				     before, (long long)s->after->timeline, (long long)s->before->timeline);
+			       "%s owns the slots %s instead of %s, epoch %lld (before: %lld)",
+			       after, slots, before, (long long)s->after->timeline,
+			       (long long)s->before->timeline);
 	else
 		redis_story_kept(s, p, m, "%s still owns the slots %s", before, slots);
 }

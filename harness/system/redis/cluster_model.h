@@ -17,7 +17,8 @@
  *
  * And the servers' own logs (system/redis/log.h). */
 bool redis_cluster_redundant(const struct sample *s, size_t n, char *why);
-void redis_cluster_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out);
+void redis_cluster_predict(const struct evidence *ev, const struct fault_record *fault,
+			   struct prediction *out);
 void redis_cluster_explain(const struct evidence *ev, const struct fault_record *fault,
 			   const struct prediction *pred, struct milestones *m);
 

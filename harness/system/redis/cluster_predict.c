@@ -28,7 +28,7 @@
 #define ELECT_HI S(1.0)
 #define VOTES S(0.5)       /* allowance: votes, promotion, clients learn of it */
 #define WRITABLE S(2)      /* cluster.c: CLUSTER_WRITABLE_DELAY, after a master's restart */
-#define RESYNC S(20)       /* allowance: a member rejoins, connects to its master, copies, reports */
+#define RESYNC S(20) /* allowance: a member rejoins, connects to its master, copies, reports */
 #define REJOIN_MAX S(5)    /* cluster.c: CLUSTER_MAX_REJOIN_DELAY */
 
 #define SPEC "Redis cluster specification: "
@@ -95,8 +95,10 @@ static void rules_read(const struct evidence *ev, const struct fault_record *fau
 static void validity(struct prediction *p, const struct rules *r)
 {
 	if (r->validity)
-		prediction_note(p, "A replica whose link was down for more than %.0f s (validity factor %lld) would not stand.",
-				in_s(r->timeout * r->validity + r->ping_period), (long long)r->validity);
+		prediction_note(
+			p,
+			"A replica whose link was down for more than %.0f s (validity factor %lld) would not stand.",
+			in_s(r->timeout * r->validity + r->ping_period), (long long)r->validity);
 }
 
 /* The same member is back under its id before a majority misses it, or in the
@@ -106,10 +108,11 @@ static void dies(struct prediction *p, const struct rules *r, const struct fault
 	struct redis_restart again = redis_restart(&r->election, fault);
 	int64_t hi = again.start_ns + again.load_ns + WRITABLE;
 
-	prediction_add(p, "same member restarts", WRITABLE, hi, RESTARTS,
-		       "%s within the node timeout (%.1f s allowed), reads what it has on disk (%.1f s allowed), and takes writes %.0f s after it came up, as restarted masters do: %.0f to %.1f s",
-		       again.who, in_s(again.start_ns), in_s(again.load_ns), in_s(WRITABLE), in_s(WRITABLE),
-		       in_s(hi));
+	prediction_add(
+		p, "same member restarts", WRITABLE, hi, RESTARTS,
+		"%s within the node timeout (%.1f s allowed), reads what it has on disk (%.1f s allowed), and takes writes %.0f s after it came up, as restarted masters do: %.0f to %.1f s",
+		again.who, in_s(again.start_ns), in_s(again.load_ns), in_s(WRITABLE),
+		in_s(WRITABLE), in_s(hi));
 	redis_takeover(p, &r->election, 0);
 	validity(p, r);
 	redis_note_restart(p, &r->election, fault);
@@ -119,7 +122,8 @@ static void dies(struct prediction *p, const struct rules *r, const struct fault
 
 /* A node's id is on its volume: what comes back under its name is a stranger to the
  * others, and owns nothing. */
-static void comes_back_empty(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+static void comes_back_empty(struct prediction *p, const struct rules *r,
+			     const struct fault_record *fault)
 {
 	(void)fault;
 	redis_takeover(p, &r->election, 0);
@@ -130,7 +134,8 @@ static void comes_back_empty(struct prediction *p, const struct rules *r, const 
 
 /* Without a majority all the others stop as well, and wait before they serve
  * again. */
-static void stands_still(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+static void stands_still(struct prediction *p, const struct rules *r,
+			 const struct fault_record *fault)
 {
 	if (r->election.others.hindered)
 		redis_takeover_or_end(p, &r->election, fault, REJOIN_MAX + ALLOW_RECONNECT,
@@ -150,7 +155,8 @@ static void cut_off(struct prediction *p, const struct rules *r, const struct fa
 
 /* Whoever owns the slots, it takes no writes without its replicas; what took
  * one of them away has to end first. */
-static void min_replicas(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+static void min_replicas(struct prediction *p, const struct rules *r,
+			 const struct fault_record *fault)
 {
 	int64_t lo, hi;
 
@@ -187,11 +193,16 @@ static void node_gone(struct prediction *p, const struct rules *r, const struct 
 }
 
 static const struct effect_rules of_primary = {
-	.storage_empty = comes_back_empty, .process_dies = dies, .silent = stands_still, .cut_off = cut_off,
-	.node_gone = node_gone, .storage_refuses = disk_full,
+	.storage_empty = comes_back_empty,
+	.process_dies = dies,
+	.silent = stands_still,
+	.cut_off = cut_off,
+	.node_gone = node_gone,
+	.storage_refuses = disk_full,
 };
 
-void redis_cluster_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
+void redis_cluster_predict(const struct evidence *ev, const struct fault_record *fault,
+			   struct prediction *out)
 {
 	const char *role = fault_role(fault);
 	/* Faults of nodes hit all members there: besides the target, a master of

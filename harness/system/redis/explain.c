@@ -7,8 +7,8 @@
 #include "base/clock.h"
 #include "system/redis/log.h"
 
-bool redis_story_begin(struct redis_story *s, const struct evidence *ev, const struct fault_record *fault,
-		       const struct milestones *m)
+bool redis_story_begin(struct redis_story *s, const struct evidence *ev,
+		       const struct fault_record *fault, const struct milestones *m)
 {
 	*s = (struct redis_story){.ev = ev, .fault = fault, .injected = fault->injected_ns,
 				  .first_ack = m->first_ack,
@@ -16,8 +16,8 @@ bool redis_story_begin(struct redis_story *s, const struct evidence *ev, const s
 	return s->injected && s->first_ack;
 }
 
-void redis_story_tell(struct redis_story *s, const struct redis_teller *teller, const struct prediction *p,
-		      struct milestones *m)
+void redis_story_tell(struct redis_story *s, const struct redis_teller *teller,
+		      const struct prediction *p, struct milestones *m)
 {
 	const char *before = s->before->member;
 
@@ -39,13 +39,15 @@ void redis_story_tell(struct redis_story *s, const struct redis_teller *teller, 
 	teller->mechanism(s, p, m);
 }
 
-bool redis_story_said(const struct redis_story *s, const struct log_wanted *want, struct log_line *line)
+bool redis_story_said(const struct redis_story *s, const struct log_wanted *want,
+		      struct log_line *line)
 {
-	return evidence_log_first(s->ev, redis_log_stamp, want, s->injected, s->first_ack + NS_PER_S, line);
+	return evidence_log_first(s->ev, redis_log_stamp, want, s->injected,
+				  s->first_ack + NS_PER_S, line);
 }
 
-bool redis_story_logged(const struct redis_story *s, const struct log_wanted *want, int64_t *at, char *how,
-			const char *what)
+bool redis_story_logged(const struct redis_story *s, const struct log_wanted *want, int64_t *at,
+			char *how, const char *what)
 {
 	struct log_line line;
 

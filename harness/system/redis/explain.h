@@ -27,22 +27,24 @@ struct redis_teller {
 	void (*elected)(const struct redis_story *s, struct milestones *m);
 	void (*promoted)(const struct redis_story *s, struct milestones *m);
 	void (*routed)(const struct redis_story *s, struct milestones *m);
-	void (*mechanism)(const struct redis_story *s, const struct prediction *p, struct milestones *m);
+	void (*mechanism)(const struct redis_story *s, const struct prediction *p,
+			  struct milestones *m);
 };
 
 /* The times. False: there is nothing to explain. `before` and `after` are for
  * the caller to find, then redis_story_tell() fills the milestones. */
-bool redis_story_begin(struct redis_story *s, const struct evidence *ev, const struct fault_record *fault,
-		       const struct milestones *m);
-void redis_story_tell(struct redis_story *s, const struct redis_teller *teller, const struct prediction *p,
-		      struct milestones *m);
+bool redis_story_begin(struct redis_story *s, const struct evidence *ev,
+		       const struct fault_record *fault, const struct milestones *m);
+void redis_story_tell(struct redis_story *s, const struct redis_teller *teller,
+		      const struct prediction *p, struct milestones *m);
 
 /* The first such line of a log since the fault. */
-bool redis_story_said(const struct redis_story *s, const struct log_wanted *want, struct log_line *line);
+bool redis_story_said(const struct redis_story *s, const struct log_wanted *want,
+		      struct log_line *line);
 
 /* ... tells an instant, and how it is known: "log of redis-0: " and what it says. */
-bool redis_story_logged(const struct redis_story *s, const struct log_wanted *want, int64_t *at, char *how,
-			const char *what);
+bool redis_story_logged(const struct redis_story *s, const struct log_wanted *want, int64_t *at,
+			char *how, const char *what);
 
 /* The same member served: which of the mechanisms that leave it its place. The
  * reason is `fmt` and whether it runs as another process. */

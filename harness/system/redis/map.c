@@ -97,7 +97,8 @@ static bool take_range(struct redis_map *m, const redisReply *r, const struct re
 	struct redis_peer *p;
 
 	if (r->type != REDIS_REPLY_ARRAY || r->elements < 3 ||
-	    r->element[0]->type != REDIS_REPLY_INTEGER || r->element[1]->type != REDIS_REPLY_INTEGER)
+	    r->element[0]->type != REDIS_REPLY_INTEGER ||
+	    r->element[1]->type != REDIS_REPLY_INTEGER)
 		return false;
 	p = take_peer(m, r->element[2], asked, false);
 	if (!p)
@@ -137,11 +138,13 @@ static int take_map(struct redis_map *m, const redisReply *r, const struct redis
 	return 0;
 }
 
-static int ask(struct redis_map *m, struct redis_peer *p, int64_t until_ns, char *error, size_t size)
+static int ask(struct redis_map *m, struct redis_peer *p, int64_t until_ns, char *error,
+	       size_t size)
 {
 	static const char *const words[] = {"CLUSTER", "SLOTS"};
 	int64_t one_ns = clock_mono_ns() + ASK_ONE_NS;
-	redisReply *reply = redis_peer_ask(p, 2, words, one_ns < until_ns ? one_ns : until_ns, NULL, error, size);
+	redisReply *reply = redis_peer_ask(p, 2, words, one_ns < until_ns ? one_ns : until_ns, NULL,
+					   error, size);
 	int r = reply ? take_map(m, reply, p, error, size) : -1;
 
 	freeReplyObject(reply);

@@ -99,8 +99,8 @@ void redis_command_answered(struct op *op, const redisReply *r)
 	}
 }
 
-redisReply *redis_send(struct redis_peer *p, struct op *op, const struct redis_command *k, bool asking,
-		       int64_t until_ns)
+redisReply *redis_send(struct redis_peer *p, struct op *op, const struct redis_command *k,
+		       bool asking, int64_t until_ns)
 {
 	static const char *const word[] = {"ASKING"};
 	redisReply *reply = NULL, *first = NULL;
@@ -140,8 +140,8 @@ bool redis_misdirected(const redisReply *r)
 	return false;
 }
 
-int redis_must(struct redis_peer *p, int argc, const char *const *argv, int64_t until_ns, redisReply **out,
-	       struct err *e)
+int redis_must(struct redis_peer *p, int argc, const char *const *argv, int64_t until_ns,
+	       redisReply **out, struct err *e)
 {
 	char why[120];
 	redisReply *reply = redis_peer_ask(p, argc, argv, until_ns, NULL, why, sizeof(why));
@@ -201,8 +201,8 @@ static int scan(struct redis_peer *p, struct values *out, int64_t until_ns, stru
 		mem_copy_str(cursor, sizeof(cursor), redis_text(r->element[0]));
 		keys = r->element[1];
 		for (size_t i = 0; i < keys->elements; i++)
-			*VEC_PUSH(out->v, out->n, out->alloc) =
-				strtoll(redis_text(keys->element[i]) + strlen(INSERT_KEY), NULL, 10);
+			*VEC_PUSH(out->v, out->n, out->alloc) = strtoll(
+				redis_text(keys->element[i]) + strlen(INSERT_KEY), NULL, 10);
 		freeReplyObject(r);
 	} while (strcmp(cursor, "0"));
 	unique(out);
@@ -210,8 +210,8 @@ static int scan(struct redis_peer *p, struct values *out, int64_t until_ns, stru
 }
 
 /* Each value as often as its list is long. */
-static int lengths(struct redis_conn *c, const char *host, const struct values *v, struct final_read *out,
-		   int64_t until_ns, struct err *e)
+static int lengths(struct redis_conn *c, const char *host, const struct values *v,
+		   struct final_read *out, int64_t until_ns, struct err *e)
 {
 	for (size_t i = 0; i < v->n; i += BATCH) {
 		size_t end = i + BATCH < v->n ? i + BATCH : v->n;
@@ -242,17 +242,19 @@ static int lengths(struct redis_conn *c, const char *host, const struct values *
 	return 0;
 }
 
-static int read_values(struct redis_peer *p, struct final_read *out, int64_t until_ns, struct err *e)
+static int read_values(struct redis_peer *p, struct final_read *out, int64_t until_ns,
+		       struct err *e)
 {
 	struct values v = {0};
-	int r = scan(p, &v, until_ns, e) || lengths(p->conn, p->host, &v, out, until_ns, e) ? -1 : 0;
+	int r = scan(p, &v, until_ns, e) || lengths(p->conn, p->host, &v, out, until_ns, e) ? -1 :
+											      0;
 
 	free(v.v);
 	return r;
 }
 
-static int read_registers(const struct redis_range *parts, size_t n, int keys, struct final_read *out,
-			  int64_t until_ns, struct err *e)
+static int read_registers(const struct redis_range *parts, size_t n, int keys,
+			  struct final_read *out, int64_t until_ns, struct err *e)
 {
 	for (int i = 0; i < keys; i++) {
 		char key[48];
@@ -273,8 +275,8 @@ static int read_registers(const struct redis_range *parts, size_t n, int keys, s
 	return 0;
 }
 
-static int who_answered(struct redis_peer *p, uint32_t shard, const struct access *acc, struct final_read *out,
-			int64_t until_ns, struct err *e)
+static int who_answered(struct redis_peer *p, uint32_t shard, const struct access *acc,
+			struct final_read *out, int64_t until_ns, struct err *e)
 {
 	static const char *const words[] = {"ROLE"};
 	redisReply *r = NULL;
@@ -310,8 +312,9 @@ int redis_flush(const struct redis_range *parts, size_t n, int64_t until_ns, str
 	return r;
 }
 
-int redis_read_all(const struct redis_range *parts, size_t n, uint32_t first_shard, const struct access *acc,
-		   int keys, struct final_read *out, int64_t until_ns, struct err *e)
+int redis_read_all(const struct redis_range *parts, size_t n, uint32_t first_shard,
+		   const struct access *acc, int keys, struct final_read *out, int64_t until_ns,
+		   struct err *e)
 {
 	int r = 0;
 

@@ -37,8 +37,8 @@ void redis_command_answered(struct op *op, const redisReply *r);
 /* Sends it over the connection that is there (with ASKING before it), and fills
  * op from the reply, which is the caller's. NULL: there was none in time, and the
  * connection is dropped. */
-redisReply *redis_send(struct redis_peer *p, struct op *op, const struct redis_command *k, bool asking,
-		       int64_t until_ns);
+redisReply *redis_send(struct redis_peer *p, struct op *op, const struct redis_command *k,
+		       bool asking, int64_t until_ns);
 
 /* Adds what the way there took. */
 void redis_cost_add(struct op *op, const struct redis_cost *cost);
@@ -50,8 +50,8 @@ bool redis_misdirected(const redisReply *r);
 /* ---- before and after the load: of a system's parts, each with its owner ---- */
 
 /* One command that must succeed. *out, when wanted, is the caller's. */
-int redis_must(struct redis_peer *p, int argc, const char *const *argv, int64_t until_ns, redisReply **out,
-	       struct err *e);
+int redis_must(struct redis_peer *p, int argc, const char *const *argv, int64_t until_ns,
+	       redisReply **out, struct err *e);
 
 /* Forgets everything. Registers appear with their first write. */
 int redis_flush(const struct redis_range *parts, size_t n, int64_t until_ns, struct err *e);
@@ -59,7 +59,8 @@ int redis_flush(const struct redis_range *parts, size_t n, int64_t until_ns, str
 /* client_ops.final_read: every value, each as often as it is there; the
  * registers; and who the owners say they are after that. The parts' numbers
  * begin with first_shard (0: it has none). */
-int redis_read_all(const struct redis_range *parts, size_t n, uint32_t first_shard, const struct access *acc,
-		   int keys, struct final_read *out, int64_t until_ns, struct err *e);
+int redis_read_all(const struct redis_range *parts, size_t n, uint32_t first_shard,
+		   const struct access *acc, int keys, struct final_read *out, int64_t until_ns,
+		   struct err *e);
 
 #endif

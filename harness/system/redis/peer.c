@@ -44,7 +44,8 @@ const char *redis_role(const redisReply *r)
 	return r->type == REDIS_REPLY_ARRAY && r->elements ? redis_text(r->element[0]) : "";
 }
 
-static bool has_role(struct redis_conn *c, const char *role, int64_t until_ns, char *error, size_t size)
+static bool has_role(struct redis_conn *c, const char *role, int64_t until_ns, char *error,
+		     size_t size)
 {
 	static const char *const words[] = {"ROLE"};
 	redisReply *r = NULL;
@@ -74,8 +75,8 @@ struct redis_conn *redis_peer_conn(struct redis_peer *p, int64_t until_ns, struc
 	return p->conn;
 }
 
-redisReply *redis_peer_ask(struct redis_peer *p, int argc, const char *const *argv, int64_t until_ns,
-			   struct redis_cost *cost, char *error, size_t size)
+redisReply *redis_peer_ask(struct redis_peer *p, int argc, const char *const *argv,
+			   int64_t until_ns, struct redis_cost *cost, char *error, size_t size)
 {
 	redisReply *r = NULL;
 

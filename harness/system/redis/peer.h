@@ -13,7 +13,7 @@ struct redis_peer {
 	char host[256];
 	int port;
 	bool readonly;           /* says READONLY first: a cluster's replica then answers reads */
-	const char *role;        /* is asked first, and has to begin its ROLE with this; NULL: is not */
+	const char *role; /* is asked first, and has to begin its ROLE with this; NULL: is not */
 	struct redis_conn *conn; /* NULL: none now */
 };
 
@@ -28,8 +28,8 @@ struct redis_conn *redis_peer_conn(struct redis_peer *p, int64_t until_ns, struc
 /* Sends one command and waits for its reply, which is the caller's; connects
  * before when it has to. NULL: there was none in time, with an error text, and
  * the connection is dropped. */
-redisReply *redis_peer_ask(struct redis_peer *p, int argc, const char *const *argv, int64_t until_ns,
-			   struct redis_cost *cost, char *error, size_t size);
+redisReply *redis_peer_ask(struct redis_peer *p, int argc, const char *const *argv,
+			   int64_t until_ns, struct redis_cost *cost, char *error, size_t size);
 
 /* The first word of a reply to ROLE, "" when it is none. */
 const char *redis_role(const redisReply *r);

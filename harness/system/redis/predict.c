@@ -31,7 +31,8 @@ void redis_takeover_or_end(struct prediction *p, const struct redis_takeover *t,
 		prediction_fault_ends(p, fault, after_ns, t->source, why);
 }
 
-void redis_goes_on(struct prediction *p, const struct redis_takeover *t, const struct fault_record *fault)
+void redis_goes_on(struct prediction *p, const struct redis_takeover *t,
+		   const struct fault_record *fault)
 {
 	char why[120];
 
@@ -39,8 +40,8 @@ void redis_goes_on(struct prediction *p, const struct redis_takeover *t, const s
 	redis_takeover_or_end(p, t, fault, ALLOW_RECONNECT, why);
 }
 
-void redis_node_gone(struct prediction *p, const struct redis_takeover *t, const struct fault_record *fault,
-		     int64_t ready_ns)
+void redis_node_gone(struct prediction *p, const struct redis_takeover *t,
+		     const struct fault_record *fault, int64_t ready_ns)
 {
 	char why[120];
 
@@ -64,7 +65,8 @@ struct redis_restart redis_restart(const struct redis_takeover *t, const struct 
 	return r;
 }
 
-void redis_note_restart(struct prediction *p, const struct redis_takeover *t, const struct fault_record *fault)
+void redis_note_restart(struct prediction *p, const struct redis_takeover *t,
+			const struct fault_record *fault)
 {
 	if (fault_does(fault, EFFECT_STORAGE_EMPTY))
 		prediction_note(p, "It comes back without its data: if it goes on as a master, its replicas copy that, and "

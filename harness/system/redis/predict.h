@@ -36,12 +36,13 @@ void redis_takeover_or_end(struct prediction *p, const struct redis_takeover *t,
 			   const struct fault_record *fault, int64_t after_ns, const char *why);
 
 /* ... of a master that goes on as it was when the fault is over. */
-void redis_goes_on(struct prediction *p, const struct redis_takeover *t, const struct fault_record *fault);
+void redis_goes_on(struct prediction *p, const struct redis_takeover *t,
+		   const struct fault_record *fault);
 
 /* ... whose node is away; `ready_ns`: from when it has read its data until it
  * serves clients. */
-void redis_node_gone(struct prediction *p, const struct redis_takeover *t, const struct fault_record *fault,
-		     int64_t ready_ns);
+void redis_node_gone(struct prediction *p, const struct redis_takeover *t,
+		     const struct fault_record *fault, int64_t ready_ns);
 
 /* A member that ends is started again: by whom, and what is allowed until it
  * runs, and until it has read its data. */
@@ -49,8 +50,10 @@ struct redis_restart {
 	const char *who;
 	int64_t start_ns, load_ns;
 };
-struct redis_restart redis_restart(const struct redis_takeover *t, const struct fault_record *fault);
+struct redis_restart redis_restart(const struct redis_takeover *t,
+				   const struct fault_record *fault);
 /* What is to be said of its data then. */
-void redis_note_restart(struct prediction *p, const struct redis_takeover *t, const struct fault_record *fault);
+void redis_note_restart(struct prediction *p, const struct redis_takeover *t,
+			const struct fault_record *fault);
 
 #endif

@@ -43,15 +43,16 @@ static bool opened(struct redis_peer *p, struct sample *s, int64_t until_ns)
 }
 
 /* Whether each was answered, and none with an error. */
-static bool ask(struct redis_peer *p, const struct redis_questions *q, redisReply **r, struct sample *s,
-		int64_t until_ns)
+static bool ask(struct redis_peer *p, const struct redis_questions *q, redisReply **r,
+		struct sample *s, int64_t until_ns)
 {
 	if (!opened(p, s, until_ns))
 		return false;
 	for (size_t i = 0; i < q->n; i++)
 		redis_put(p->conn, q->v[i].argc, q->v[i].argv);
 	for (size_t i = 0; i < q->n; i++) {
-		if (redis_get(p->conn, until_ns, &r[i], s->error, sizeof(s->error)) != REDIS_ANSWERED) {
+		if (redis_get(p->conn, until_ns, &r[i], s->error, sizeof(s->error)) !=
+		    REDIS_ANSWERED) {
 			redis_peer_drop(p);
 			return false;
 		}
@@ -141,7 +142,8 @@ static void fill_lag(struct probe *p, const char *info, struct sample *s, int64_
 	redis_peer_move(&p->source, host, *host ? (int)redis_number(info, "master_port", 0) : 0);
 	if (!p->source.port)
 		return;
-	reply = redis_peer_ask(&p->source, 2, words, redis_second_ns(until_ns), NULL, why, sizeof(why));
+	reply = redis_peer_ask(&p->source, 2, words, redis_second_ns(until_ns), NULL, why,
+			       sizeof(why));
 	if (!reply)
 		return;
 	/* Asked later than the replica, so this is rather too much than too
@@ -180,8 +182,8 @@ const char *redis_pair(const redisReply *r, const char *name)
 
 /* ---- the settings in force ---- */
 
-int redis_first_to_tell(const char *const *hosts, size_t n, int port, redis_tell_fn *tell, const void *arg,
-			int64_t until_ns, cJSON *out, struct err *e)
+int redis_first_to_tell(const char *const *hosts, size_t n, int port, redis_tell_fn *tell,
+			const void *arg, int64_t until_ns, cJSON *out, struct err *e)
 {
 	char why[120] = "there is nobody to ask";
 	int r = -1;
@@ -198,7 +200,8 @@ int redis_first_to_tell(const char *const *hosts, size_t n, int port, redis_tell
 	return r ? err_set(e, ERR_BROKEN, "the settings in force: %s", why) : 0;
 }
 
-static int tell_config(struct redis_peer *p, const void *arg, int64_t until_ns, cJSON *out, char *why, size_t size)
+static int tell_config(struct redis_peer *p, const void *arg, int64_t until_ns, cJSON *out,
+		       char *why, size_t size)
 {
 	static const char *const info[] = {"INFO", "server"};
 	static const char version[] = "redis_version";
@@ -224,8 +227,8 @@ static int tell_config(struct redis_peer *p, const void *arg, int64_t until_ns, 
 	return -1;
 }
 
-int redis_inforce(const struct access *acc, const struct redis_setting *v, int64_t until_ns, cJSON *out,
-		  struct err *e)
+int redis_inforce(const struct access *acc, const struct redis_setting *v, int64_t until_ns,
+		  cJSON *out, struct err *e)
 {
 	const char **hosts = mem_alloc((acc->n + 1) * sizeof(*hosts));
 	int r;

@@ -83,15 +83,16 @@ struct redis_setting {
 };
 
 /* What one server tells of them: 0, or -1 and why. */
-typedef int redis_tell_fn(struct redis_peer *p, const void *arg, int64_t until_ns, cJSON *out, char *why, size_t size);
+typedef int redis_tell_fn(struct redis_peer *p, const void *arg, int64_t until_ns, cJSON *out,
+			  char *why, size_t size);
 
 /* The servers are configured alike: the first one that answers within its share
  * of the time tells. Returns 0 or -1. */
-int redis_first_to_tell(const char *const *hosts, size_t n, int port, redis_tell_fn *tell, const void *arg,
-			int64_t until_ns, cJSON *out, struct err *e);
+int redis_first_to_tell(const char *const *hosts, size_t n, int port, redis_tell_fn *tell,
+			const void *arg, int64_t until_ns, cJSON *out, struct err *e);
 
 /* Of a member's CONFIG GET, and its version. The list ends with a NULL name. */
-int redis_inforce(const struct access *acc, const struct redis_setting *v, int64_t until_ns, cJSON *out,
-		  struct err *e);
+int redis_inforce(const struct access *acc, const struct redis_setting *v, int64_t until_ns,
+		  cJSON *out, struct err *e);
 
 #endif

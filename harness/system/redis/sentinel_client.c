@@ -58,8 +58,10 @@ static bool locate(struct client *c, int64_t until_ns, char *error, size_t size)
 	int64_t from_ns = clock_mono_ns(), open_ns = c->cost.dns_ns + c->cost.connect_ns;
 
 	c->known = sentinels_news(&c->sentinels, &c->master) || c->known;
-	if (!c->known && sentinels_ask(&c->sentinels, &c->master, until_ns, &c->cost, error, size)) {
-		c->cost.find_ns += clock_mono_ns() - from_ns - (c->cost.dns_ns + c->cost.connect_ns - open_ns);
+	if (!c->known &&
+	    sentinels_ask(&c->sentinels, &c->master, until_ns, &c->cost, error, size)) {
+		c->cost.find_ns +=
+			clock_mono_ns() - from_ns - (c->cost.dns_ns + c->cost.connect_ns - open_ns);
 		c->known = true;
 	}
 	return c->known;
@@ -83,7 +85,8 @@ static struct redis_peer *reach_master(struct client *c, int64_t until_ns, char 
 	return c->known ? &c->master : NULL;
 }
 
-static struct redis_peer *reach_replica(struct client *c, int64_t until_ns, char *error, size_t size)
+static struct redis_peer *reach_replica(struct client *c, int64_t until_ns, char *error,
+					size_t size)
 {
 	char why[96];
 
@@ -101,7 +104,9 @@ static struct redis_peer *reach_replica(struct client *c, int64_t until_ns, char
 		if (strcmp(host, c->master.host))
 			break;
 	}
-	return c->acc->n && redis_peer_conn(&c->replica, until_ns, &c->cost, error, size) ? &c->replica : NULL;
+	return c->acc->n && redis_peer_conn(&c->replica, until_ns, &c->cost, error, size) ?
+		       &c->replica :
+		       NULL;
 }
 
 static void sentinel_invoke(struct client *c, struct op *op, int64_t until_ns)
@@ -111,7 +116,8 @@ static void sentinel_invoke(struct client *c, struct op *op, int64_t until_ns)
 	redisReply *r;
 
 	c->cost = (struct redis_cost){0};
-	p = (op->f == OP_READ_REPLICA ? reach_replica : reach_master)(c, until_ns, op->error, sizeof(op->error));
+	p = (op->f == OP_READ_REPLICA ? reach_replica : reach_master)(c, until_ns, op->error,
+								      sizeof(op->error));
 	redis_cost_add(op, &c->cost);
 	if (!p || !call_may_send(op, until_ns))
 		return;
@@ -130,7 +136,8 @@ static int learn(struct client *c, struct redis_range *all, int64_t until_ns, st
 {
 	char why[120] = "";
 
-	*all = (struct redis_range){.hi = REDIS_SLOTS - 1, .owner = reach_master(c, until_ns, why, sizeof(why))};
+	*all = (struct redis_range){.hi = REDIS_SLOTS - 1,
+				    .owner = reach_master(c, until_ns, why, sizeof(why))};
 	return all->owner ? 0 : err_set(e, ERR_BROKEN, "no master to be had by the Sentinels: %s", why);
 }
 
@@ -155,7 +162,9 @@ static int sentinel_final_read(const struct access *acc, int keys, struct final_
 	int r;
 
 	final_read_begin(out, keys);
-	r = learn(c, &all, until_ns, e) || redis_read_all(&all, 1, 0, acc, keys, out, until_ns, e) ? -1 : 0;
+	r = learn(c, &all, until_ns, e) || redis_read_all(&all, 1, 0, acc, keys, out, until_ns, e) ?
+		    -1 :
+		    0;
 	sentinel_client_free(c);
 	return r;
 }
@@ -230,7 +239,8 @@ static void say_sentinel(cJSON *o, const redisReply *r)
 	json_set_i64(o, "replicas", strtoll(redis_pair(r, "num-slaves"), NULL, 10));
 }
 
-static void view_of_sentinel(struct probe *p, const struct sentinels *all, struct sample *s, int64_t until_ns)
+static void view_of_sentinel(struct probe *p, const struct sentinels *all, struct sample *s,
+			     int64_t until_ns)
 {
 	const char *const words[] = {"SENTINEL", "MASTER", all->master};
 	cJSON *o = cJSON_AddObjectToObject(s->extra, "sentinel");
@@ -279,7 +289,8 @@ static const struct redis_setting of_redis[] = {
 	{"quorum", "count"}, {"num-other-sentinels", "count"},
 };
 
-static int tell_master(struct redis_peer *p, const void *name, int64_t until_ns, cJSON *out, char *why, size_t size)
+static int tell_master(struct redis_peer *p, const void *name, int64_t until_ns, cJSON *out,
+		       char *why, size_t size)
 {
 	const char *const words[] = {"SENTINEL", "MASTER", name};
 	redisReply *r = redis_peer_ask(p, 3, words, until_ns, NULL, why, size);
@@ -288,8 +299,8 @@ static int tell_master(struct redis_peer *p, const void *name, int64_t until_ns,
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(of_sentinel); i++)
 		if (*redis_pair(r, of_sentinel[i].name))
-			setting_add(out, of_sentinel[i].name, redis_pair(r, of_sentinel[i].name), of_sentinel[i].unit,
-				    "SENTINEL MASTER");
+			setting_add(out, of_sentinel[i].name, redis_pair(r, of_sentinel[i].name),
+				    of_sentinel[i].unit, "SENTINEL MASTER");
 	freeReplyObject(r);
 	return 0;
 }
@@ -301,7 +312,10 @@ static int sentinel_inforce(const struct access *acc, cJSON *out, struct err *e)
 
 	sentinels_init(&s, acc);
 	return redis_inforce(acc, of_redis, until_ns, out, e) ||
-	       redis_first_to_tell(s.host, s.n, s.port, tell_master, s.master, until_ns, out, e) ? -1 : 0;
+			       redis_first_to_tell(s.host, s.n, s.port, tell_master, s.master,
+						   until_ns, out, e) ?
+		       -1 :
+		       0;
 }
 
 const struct client_ops client_redis_sentinel = {

@@ -129,9 +129,11 @@ struct rules {
 
 static void replica_promoted(struct prediction *p, const struct rules *r, int64_t lo, int64_t hi)
 {
-	prediction_add(p, "replica promoted", lo, hi, r->promotion.source,
-		       "down-after-milliseconds %.1f s without an answer, give or take a ping (1 s); up to 1 s until quorum %lld is asked for, 0 to 1 s of chance, votes (%.1f s allowed); up to 1 s until INFO confirms; %.1f s allowed for clients: %.1f to %.1f s",
-		       in_s(r->down_after), (long long)r->quorum, in_s(STEPS), in_s(CLIENTS), in_s(lo), in_s(hi));
+	prediction_add(
+		p, "replica promoted", lo, hi, r->promotion.source,
+		"down-after-milliseconds %.1f s without an answer, give or take a ping (1 s); up to 1 s until quorum %lld is asked for, 0 to 1 s of chance, votes (%.1f s allowed); up to 1 s until INFO confirms; %.1f s allowed for clients: %.1f to %.1f s",
+		in_s(r->down_after), (long long)r->quorum, in_s(STEPS), in_s(CLIENTS), in_s(lo),
+		in_s(hi));
 	prediction_note(p, "When votes split or no replica fits, the next attempt comes after 2 * failover-timeout = %.0f s; a Sentinel that was stopped for 2 s (TILT) does nothing for 30 s.",
 			2 * in_s(r->failover_timeout));
 	if (r->others + 1 < 3)
@@ -149,7 +151,8 @@ static bool of_a_sentinel(const struct evidence *ev, size_t log)
 		known = known || !strcmp(ev->logs[i].member, pod);
 	for (size_t i = 0; i < ev->nmembers; i++)
 		known = known || !strcmp(ev->members[i], pod);
-	return !known && evidence_log_first(ev, redis_log_stamp, &(struct log_wanted){.mark = 'X', .member = pod},
+	return !known && evidence_log_first(ev, redis_log_stamp,
+					    &(struct log_wanted){.mark = 'X', .member = pod},
 					    INT64_MIN, INT64_MAX, &line);
 }
 
@@ -164,7 +167,8 @@ static bool enough_left(const struct evidence *ev, const struct fault_record *fa
 		sentinels++;
 		left += prediction_left(ev, fault, ev->logs[i].member, t_ns);
 	}
-	return (!ev->nmembers || prediction_members_left(ev, fault, t_ns)) && (!sentinels || 2 * left > sentinels);
+	return (!ev->nmembers || prediction_members_left(ev, fault, t_ns)) &&
+	       (!sentinels || 2 * left > sentinels);
 }
 
 static void rules_read(const struct evidence *ev, const struct fault_record *fault, struct rules *r)
@@ -194,7 +198,9 @@ static void dies(struct prediction *p, const struct rules *r, const struct fault
 {
 	struct redis_restart again = redis_restart(&r->promotion, fault);
 	enum notice notice = fault->does.notice;
-	int64_t later = notice == NOTICE_FULL ? r->shutdown : notice == NOTICE_SHORT ? ALLOW_FORCED_GRACE : 0;
+	int64_t later = notice == NOTICE_FULL  ? r->shutdown :
+			notice == NOTICE_SHORT ? ALLOW_FORCED_GRACE :
+						 0;
 	int64_t hi = later + again.start_ns + again.load_ns + ALLOW_RECONNECT;
 
 	prediction_add(p, "same member restarts", 0, hi, RESTARTS,
@@ -207,7 +213,8 @@ static void dies(struct prediction *p, const struct rules *r, const struct fault
 				in_s(r->shutdown));
 }
 
-static void stands_still(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+static void stands_still(struct prediction *p, const struct rules *r,
+			 const struct fault_record *fault)
 {
 	redis_goes_on(p, &r->promotion, fault);
 }
@@ -233,8 +240,9 @@ static void node_gone(struct prediction *p, const struct rules *r, const struct 
  * and MASTERDOWN for a sign of life (sentinelPingReplyCallback()). */
 static void disk_full(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
-	redis_takeover_or_end(p, &r->promotion, fault, REDIS_AOF_AGAIN + REDIS_SNAPSHOT_AGAIN + ALLOW_RECONNECT,
-			      "space returned before a replica was promoted; the AOF is tried again every second, a failed snapshot after 5 s");
+	redis_takeover_or_end(
+		p, &r->promotion, fault, REDIS_AOF_AGAIN + REDIS_SNAPSHOT_AGAIN + ALLOW_RECONNECT,
+		"space returned before a replica was promoted; the AOF is tried again every second, a failed snapshot after 5 s");
 	prediction_note(p, "MISCONF answers PING, too: to a Sentinel the server is down.");
 }
 
@@ -255,7 +263,8 @@ static const struct effect_rules of_primary = {
 	.storage_refuses = disk_full,
 };
 
-static void predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
+static void predict(const struct evidence *ev, const struct fault_record *fault,
+		    struct prediction *out)
 {
 	struct rules r;
 
@@ -308,7 +317,8 @@ static void promoted(const struct redis_story *s, struct milestones *m)
 
 	if (s->moved && redis_story_logged(s, &told, &m->promoted, m->how_promoted, "told to be a master"))
 		return;
-	first = handover_first_lead(s->ev, who, s->moved ? s->injected : s->again->t_ns - 1, s->seen_until);
+	first = handover_first_lead(s->ev, who, s->moved ? s->injected : s->again->t_ns - 1,
+				    s->seen_until);
 	if (first)
 		milestone_tell(&m->promoted, m->how_promoted, first->t_ns, "first answer of %s as a writable master",
 			       who);
@@ -348,8 +358,8 @@ static void mechanism(const struct redis_story *s, const struct prediction *p, s
 			line.t_ns < s->injected ? "before" : "after", in_s(TILT_NS));
 }
 
-static void explain(const struct evidence *ev, const struct fault_record *fault, const struct prediction *pred,
-		    struct milestones *m)
+static void explain(const struct evidence *ev, const struct fault_record *fault,
+		    const struct prediction *pred, struct milestones *m)
 {
 	static const struct redis_teller teller = {"stayed the master", detected, elected, promoted, routed, mechanism};
 	struct redis_story s;
@@ -391,8 +401,8 @@ static int64_t master_since(const struct evidence *ev, const char *member, int64
  * who acknowledged the write, by its address; and had another member begun to
  * serve as master after that one did, and before the write was sent? Then it
  * went to a master that had been replaced. */
-static enum loss_cause loss_cause(const struct evidence *ev, const struct op *op, const struct fault_record *fault,
-				  char *why)
+static enum loss_cause loss_cause(const struct evidence *ev, const struct op *op,
+				  const struct fault_record *fault, char *why)
 {
 	const char *by = evidence_member_at(ev, op->via, op->t_return);
 	int64_t mine = master_since(ev, by, op->t_return);

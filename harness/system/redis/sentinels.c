@@ -21,7 +21,9 @@ void sentinels_init(struct sentinels *s, const struct access *acc)
 
 static bool take_address(const redisReply *r, struct redis_peer *master)
 {
-	long port = r->type == REDIS_REPLY_ARRAY && r->elements == 2 ? strtol(redis_text(r->element[1]), NULL, 10) : 0;
+	long port = r->type == REDIS_REPLY_ARRAY && r->elements == 2 ?
+			    strtol(redis_text(r->element[1]), NULL, 10) :
+			    0;
 
 	if (port <= 0 || !*redis_text(r->element[0]))
 		return false;
@@ -29,8 +31,8 @@ static bool take_address(const redisReply *r, struct redis_peer *master)
 	return true;
 }
 
-static bool ask_one(struct sentinels *s, const char *sentinel, struct redis_peer *master, int64_t until_ns,
-		    struct redis_cost *cost, char *error, size_t size)
+static bool ask_one(struct sentinels *s, const char *sentinel, struct redis_peer *master,
+		    int64_t until_ns, struct redis_cost *cost, char *error, size_t size)
 {
 	const char *const words[] = {"SENTINEL", "GET-MASTER-ADDR-BY-NAME", s->master};
 	static const char *const listen[] = {"SUBSCRIBE", "+switch-master"};
@@ -57,8 +59,8 @@ static bool ask_one(struct sentinels *s, const char *sentinel, struct redis_peer
 	return told;
 }
 
-bool sentinels_ask(struct sentinels *s, struct redis_peer *master, int64_t until_ns, struct redis_cost *cost,
-		   char *error, size_t size)
+bool sentinels_ask(struct sentinels *s, struct redis_peer *master, int64_t until_ns,
+		   struct redis_cost *cost, char *error, size_t size)
 {
 	size_t first = s->next;
 
@@ -70,7 +72,8 @@ bool sentinels_ask(struct sentinels *s, struct redis_peer *master, int64_t until
 		int64_t share = (until_ns - now) / (int64_t)(s->n - i + 1);
 
 		s->next = (first + i) % s->n;
-		if (share > 0 && ask_one(s, s->host[s->next], master, now + share, cost, error, size))
+		if (share > 0 &&
+		    ask_one(s, s->host[s->next], master, now + share, cost, error, size))
 			return true;
 	}
 	if (s->n)

@@ -27,8 +27,8 @@ void sentinels_init(struct sentinels *s, const struct access *acc);
 /* Asks one after the other, each for a share of the time, until one tells where
  * `master` is; subscribes to the news of that one. False: an error text. `cost`
  * is added to. */
-bool sentinels_ask(struct sentinels *s, struct redis_peer *master, int64_t until_ns, struct redis_cost *cost,
-		   char *error, size_t size);
+bool sentinels_ask(struct sentinels *s, struct redis_peer *master, int64_t until_ns,
+		   struct redis_cost *cost, char *error, size_t size);
 
 /* Has a +switch-master come since? Never waits. True: `master` is where the newest
  * one says. When the connection for news has gone, there are none: what it would

@@ -16,7 +16,14 @@
 
 extern const struct client_ops client_redis_cluster;
 
-enum { CLIENTS = 8, SECONDS = 3, CALM_RATE = 1000, LOW_RATE = 5000, HIGH_RATE = 160000, PEER_CALLS = 100000 };
+enum {
+	CLIENTS = 8,
+	SECONDS = 3,
+	CALM_RATE = 1000,
+	LOW_RATE = 5000,
+	HIGH_RATE = 160000,
+	PEER_CALLS = 100000
+};
 
 struct figures {
 	double rate, p50_ms, p99_ms;
@@ -45,7 +52,8 @@ static void figures_of(struct load *l, double took_s, struct figures *out)
 		struct op op;
 
 		if (o && op_from_json(o, &op, &e) == 0 && op.outcome == OP_OK)
-			*VEC_PUSH(v, n, alloc) = (double)(op.t_return - op.t_invoke) / (double)NS_PER_MS;
+			*VEC_PUSH(v, n, alloc) =
+				(double)(op.t_return - op.t_invoke) / (double)NS_PER_MS;
 		cJSON_Delete(o);
 	}
 	*out = (struct figures){0};
@@ -57,10 +65,17 @@ static void figures_of(struct load *l, double took_s, struct figures *out)
 	buf_free(&lines);
 }
 
-static int generate(const struct access *acc, double rate, struct figures *out, struct load_stats *late)
+static int generate(const struct access *acc, double rate, struct figures *out,
+		    struct load_stats *late)
 {
-	struct load_conf conf = {.sys = &client_redis_cluster, .acc = acc, .rate = rate, .clients = CLIENTS,
-				 .deadline_ns = NS_PER_S, .keys = 64, .mix[OP_WRITE] = 1, .seed = 1};
+	struct load_conf conf = {.sys = &client_redis_cluster,
+				 .acc = acc,
+				 .rate = rate,
+				 .clients = CLIENTS,
+				 .deadline_ns = NS_PER_S,
+				 .keys = 64,
+				 .mix[OP_WRITE] = 1,
+				 .seed = 1};
 	struct load *l;
 	struct err e = {0};
 	int64_t t0;
@@ -148,7 +163,8 @@ int main(void)
 		fprintf(stderr, "the cluster of one does not form\n");
 	else if (client_redis_cluster.setup(&acc, 64, 20 * NS_PER_S, &e))
 		fprintf(stderr, "%s\n", e.msg);
-	else if (compete(&s, &acc, &own, &other) == 0 && generate(&acc, CALM_RATE, &calm, &late) == 0)
+	else if (compete(&s, &acc, &own, &other) == 0 &&
+		 generate(&acc, CALM_RATE, &calm, &late) == 0)
 		r = 0;
 	if (!r) {
 		row("ordeal's load", &own);

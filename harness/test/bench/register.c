@@ -48,7 +48,9 @@ static void history(struct reg_op *ops, size_t n, bool doubtful)
 
 		d[i].effect = call + 1 + (int64_t)rng_below(&r, 50);
 		*at = d[i].effect + 1 + (int64_t)rng_below(&r, 50);
-		d[i].op = (struct reg_op){.f = (enum reg_f)rng_below(&r, 3), .value = (int64_t)i, .call = call,
+		d[i].op = (struct reg_op){.f = (enum reg_f)rng_below(&r, 3),
+					  .value = (int64_t)i,
+					  .call = call,
 					  .ret = *at};
 	}
 	qsort(d, n, sizeof(*d), by_effect);

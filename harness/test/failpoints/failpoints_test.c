@@ -94,7 +94,8 @@ static bool chosen(const struct place *p, int n, int i)
 
 static bool chosen_way(const struct place *p, enum failure how)
 {
-	return failpoint_can(p->call, how) && (all_places() || (how != FAIL_STUCK && how != FAIL_AFTER));
+	return failpoint_can(p->call, how) &&
+	       (all_places() || (how != FAIL_STUCK && how != FAIL_AFTER));
 }
 
 static void try(enum failure how, const struct place *p, int i)
@@ -128,7 +129,8 @@ static void all_of(void)
 
 		chose += one || dies_everywhere();
 		for (int how = FAIL_ONCE; how < FAILURES; how++)
-			if (one ? chosen_way(&p[i], (enum failure)how) : how == FAIL_KILLED && dies_everywhere())
+			if (one ? chosen_way(&p[i], (enum failure)how) :
+				  how == FAIL_KILLED && dies_everywhere())
 				try((enum failure)how, p, i);
 	}
 	print_message("# %s %s %s: %d calls, %d of them failed in %d ways, %.1f s\n", where(v), v->fault,
@@ -164,7 +166,8 @@ static pid_t start_variant(const struct variant *variant, int out)
 		flags |= CLONE_NEWNET;
 	snprintf(cgroup, sizeof(cgroup), "%s/ordeal-failpoints-%d", unified() ? UNIFIED : FREEZER, (int)getpid());
 	setenv("FAILPOINTS_CGROUP", cgroup, 1);
-	failpoints = mmap(NULL, sizeof(*failpoints), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	failpoints = mmap(NULL, sizeof(*failpoints), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	said = mmap(NULL, sizeof(*said), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	/* By the folder that it is in, which cannot be seen from the namespace. */
 	at = open(unified() ? UNIFIED : FREEZER, O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -75,7 +75,8 @@ static int open_node(struct node *n, const struct ground *g, struct err *e)
 	n->ops = node_kube_ops();
 	pthread_mutex_init(&k->lock, NULL);
 	snprintf(path, sizeof(path), "%s/kubeconfig", g->state);
-	if (kubeconfig_read(path, NULL, false, &k->conf, e) || kube_client_new(&k->conf, NULL, &k->client, e)) {
+	if (kubeconfig_read(path, NULL, false, &k->conf, e) ||
+	    kube_client_new(&k->conf, NULL, &k->client, e)) {
 		node_env_kube.close(n);
 		return -1;
 	}

@@ -102,8 +102,8 @@ static const char *volume_left(void)
 	for (int i = 0; !left && i < 64; i++) {
 		snprintf(path, sizeof(path), "/sys/block/loop%d/loop/backing_file", i);
 		buf_reset(&b);
-		if (file_exists(path) && file_read(path, &b, &e) == 0 && strstr(buf_cstr(&b), m.dir) &&
-		    strstr(buf_cstr(&b), "/v2.img"))
+		if (file_exists(path) && file_read(path, &b, &e) == 0 &&
+		    strstr(buf_cstr(&b), m.dir) && strstr(buf_cstr(&b), "/v2.img"))
 			left = "the volume's loop device";
 	}
 	buf_free(&b);
@@ -144,7 +144,8 @@ bool applied(void)
 		return v->at->applied(&ground);
 	/* Of version 2, frozen tasks sleep like others. */
 	if (!strcmp(v->fault, "pause"))
-		return v->local ? state_of(m.pod) == 'T' : frozen() && (unified() || state_of(m.pod) == 'D');
+		return v->local ? state_of(m.pod) == 'T' :
+				  frozen() && (unified() || state_of(m.pod) == 'D');
 	if (!strcmp(v->fault, "partition-node"))
 		return packet_dropped();
 	if (!strcmp(v->fault, "fill-disk"))
@@ -162,8 +163,9 @@ static const char *anything_in(const char *dir, const char *but)
 
 	found[0] = '\0';
 	while (d && (ent = readdir(d)))
-		if (ent->d_name[0] == '.' ? strncmp(ent->d_name, FILL_PREFIX, strlen(FILL_PREFIX)) == 0 :
-		    strcmp(ent->d_name, but) != 0)
+		if (ent->d_name[0] == '.' ?
+			    strncmp(ent->d_name, FILL_PREFIX, strlen(FILL_PREFIX)) == 0 :
+			    strcmp(ent->d_name, but) != 0)
 			snprintf(found, sizeof(found), "%s/%s", dir, ent->d_name);
 	if (d)
 		closedir(d);

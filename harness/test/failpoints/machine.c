@@ -168,9 +168,12 @@ void build(void)
 	snprintf(path, sizeof(path), "%s/cg", m.dir);
 	in_cgroup("", pod);
 	snprintf(ours, sizeof(ours), "%.*s", (int)(strstr(pod, "/pod") - pod), pod);
-	if (mkdir(m.state, 0755) || mkdir(path, 0755) || mount(getenv("FAILPOINTS_CGROUP"), path, NULL, MS_BIND, NULL) ||
-	    mount("tmpfs", "/sys/fs/cgroup", "tmpfs", 0, NULL) || mkdir(unified() ? UNIFIED : FREEZER, 0755) ||
-	    mount(path, unified() ? UNIFIED : FREEZER, NULL, MS_MOVE, NULL) || mkdir(ours, 0755) || mkdir(pod, 0755))
+	if (mkdir(m.state, 0755) || mkdir(path, 0755) ||
+	    mount(getenv("FAILPOINTS_CGROUP"), path, NULL, MS_BIND, NULL) ||
+	    mount("tmpfs", "/sys/fs/cgroup", "tmpfs", 0, NULL) ||
+	    mkdir(unified() ? UNIFIED : FREEZER, 0755) ||
+	    mount(path, unified() ? UNIFIED : FREEZER, NULL, MS_MOVE, NULL) || mkdir(ours, 0755) ||
+	    mkdir(pod, 0755))
 		fail_msg("cgroups: %s", strerror(errno));
 	m.store.root = "";
 	snprintf(m.store.dir, sizeof(m.store.dir), "%s/volumes", m.dir);

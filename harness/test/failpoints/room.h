@@ -35,7 +35,8 @@ struct said {
 };
 
 struct machine {
-	char dir[64], state[100], data[512], other[512]; /* data: of the pod's volume; other: of the next one's */
+	char dir[64], state[100], data[512],
+		other[512]; /* data: of the pod's volume; other: of the next one's */
 	struct volume_store store;
 	pid_t pod, server;
 	bool fresh; /* the pod need not be made anew */

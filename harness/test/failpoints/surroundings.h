@@ -32,7 +32,8 @@ struct surroundings {
 	/* What only this place has; NULL: nothing. */
 	bool (*applied)(const struct ground *g);
 	const char *(*left)(const struct ground *g);
-	const char *volume; /* the source in the object of the volume; NULL: a folder of the node's */
+	const char
+		*volume; /* the source in the object of the volume; NULL: a folder of the node's */
 };
 
 /* A Kubernetes node, through PID 1, with a volume that a CSI driver mounted for

@@ -56,7 +56,8 @@ static void check_taken(const struct kind *kind, const cJSON *o)
 }
 
 /* Takes `o` over. */
-static void write_object(struct store *s, const struct kind *kind, cJSON *o, const struct account *who)
+static void write_object(struct store *s, const struct kind *kind, cJSON *o,
+			 const struct account *who)
 {
 	struct buf why = {0};
 	const cJSON *was;

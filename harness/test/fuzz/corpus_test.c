@@ -77,7 +77,8 @@ static void run_corpus(const struct fuzz_target *t, const char *root)
 			if (t->mutate) {
 				memcpy(room, b.s, b.len);
 				b.len = 0;
-				buf_add(&b, (char *)room, t->mutate(room, seed.len, sizeof(room), &r));
+				buf_add(&b, (char *)room,
+					t->mutate(room, seed.len, sizeof(room), &r));
 			} else {
 				mutate(&r, &b);
 			}

@@ -83,7 +83,8 @@ static void report(const struct reporter_ops *ops, const struct run_report *run)
 
 static void compare(void)
 {
-	static void (*const ways[])(struct comparison *, FILE *) = {comparison_text, comparison_html};
+	static void (*const ways[])(struct comparison *, FILE *) = {comparison_text,
+								    comparison_html};
 	struct comparison c = {0};
 	struct err e = {0};
 
@@ -132,10 +133,32 @@ void fuzz_report(const uint8_t *data, size_t size)
 
 static double extreme(struct rng *r, double now)
 {
-	static const double numbers[] = {0, 1, -1, 2, 63, 64, 65535, 65536, 2147483647, 2147483648.0, 4294967295.0,
-					 4294967296.0, 9007199254740991.0, 9007199254740993.0, 2305843009213693952.0,
-					 9223372036854774784.0, 9223372036854775808.0, -9223372036854775808.0,
-					 1e19, 1e300, -1e300, 1.5, 1e-300, 86400e9, 1e18, 2.3e18};
+	static const double numbers[] = {0,
+					 1,
+					 -1,
+					 2,
+					 63,
+					 64,
+					 65535,
+					 65536,
+					 2147483647,
+					 2147483648.0,
+					 4294967295.0,
+					 4294967296.0,
+					 9007199254740991.0,
+					 9007199254740993.0,
+					 2305843009213693952.0,
+					 9223372036854774784.0,
+					 9223372036854775808.0,
+					 -9223372036854775808.0,
+					 1e19,
+					 1e300,
+					 -1e300,
+					 1.5,
+					 1e-300,
+					 86400e9,
+					 1e18,
+					 2.3e18};
 
 	if (rng_below(r, 3) == 0)
 		return now + (double)rng_below(r, 2000000001) - 1e9;
@@ -165,11 +188,14 @@ static cJSON *other(struct rng *r, const cJSON *now)
 	char *text;
 	cJSON *o;
 
-	switch (cJSON_IsNumber(now) ? rng_below(r, 9) % 6 : cJSON_IsString(now) ? 6 - rng_below(r, 8) % 7 : rng_below(r, 8)) {
+	switch (cJSON_IsNumber(now) ? rng_below(r, 9) % 6 :
+		cJSON_IsString(now) ? 6 - rng_below(r, 8) % 7 :
+				      rng_below(r, 8)) {
 	case 0: case 1: case 2: case 3:
 		return cJSON_CreateNumber(extreme(r, cJSON_IsNumber(now) ? now->valuedouble : 0));
 	case 4:
-		return rng_below(r, 2) ? cJSON_CreateNull() : cJSON_CreateBool((cJSON_bool)rng_below(r, 2));
+		return rng_below(r, 2) ? cJSON_CreateNull() :
+					 cJSON_CreateBool((cJSON_bool)rng_below(r, 2));
 	case 5: case 6:
 		text = hostile(r, cJSON_IsString(now) ? now->valuestring : "m");
 		o = cJSON_CreateString(text);

@@ -123,7 +123,8 @@ static void fuzz_words(const uint8_t *data, size_t size)
 {
 	static const char *const words[] = {"steady", "fault", "at_most", "a", NULL};
 	char *text = text_of(data, size);
-	struct ynode scalar = {.kind = Y_SCALAR, .text = text, .plain = true, .line = 1, .column = 1};
+	struct ynode scalar = {
+		.kind = Y_SCALAR, .text = text, .plain = true, .line = 1, .column = 1};
 	const char *parent, *leaf;
 	struct arena a = {0};
 	struct err e = {0};
@@ -232,7 +233,8 @@ static void fuzz_manifest(const uint8_t *data, size_t size)
 		refused(&e);
 	} else {
 		for (i = 0; i < log.n; i++)
-			promise(log.v[i].line >= 1 && *log.v[i].why && (log.v[i].from || log.v[i].to),
+			promise(log.v[i].line >= 1 && *log.v[i].why &&
+					(log.v[i].from || log.v[i].to),
 				"every change is recorded whole");
 		promise(!manifest_adapt(&a, &m, &rules, &again, &e), "adapting can be repeated");
 	}
@@ -291,10 +293,12 @@ static void write_and_read(const struct op *op)
 			again.t_return == op->t_return && again.value == op->value &&
 			again.key == op->key && again.sent == op->sent,
 			"what is read is what was written");
-		promise(!(OP_BIT(op->f) & OP_MESSAGES) || !exact(op->partition) || !exact(op->offset) ||
-			!exact(op->tag) || (again.partition == op->partition && again.offset == op->offset &&
-			again.tag == op->tag && again.acked == op->acked &&
-			again.redelivered == op->redelivered), "and so is a message");
+		promise(!(OP_BIT(op->f) & OP_MESSAGES) || !exact(op->partition) ||
+				!exact(op->offset) || !exact(op->tag) ||
+				(again.partition == op->partition && again.offset == op->offset &&
+				 again.tag == op->tag && again.acked == op->acked &&
+				 again.redelivered == op->redelivered),
+			"and so is a message");
 	}
 	cJSON_Delete(o);
 }

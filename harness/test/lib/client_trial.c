@@ -61,8 +61,8 @@ void *client_trial_need(void **state, const char *missing)
 	return *state;
 }
 
-struct op client_call(struct client_trial *t, enum op_f what, int64_t key, int64_t value, int64_t expect,
-		      int64_t deadline_ns)
+struct op client_call(struct client_trial *t, enum op_f what, int64_t key, int64_t value,
+		      int64_t expect, int64_t deadline_ns)
 {
 	struct op op = {.f = what, .key = key, .value = value, .expect = expect};
 
@@ -97,7 +97,8 @@ struct op client_insert_end(struct client_inserting *r)
 
 void must_be(const struct op *op, enum op_outcome want, const char *error)
 {
-	if (op->outcome != want || strncmp(op->error, error, strlen(error)) || (!*error && op->error[0]))
+	if (op->outcome != want || strncmp(op->error, error, strlen(error)) ||
+	    (!*error && op->error[0]))
 		fail_msg("%s: %s \"%s\", wanted %s \"%s\"", op_f_name(op->f), op_outcome_name(op->outcome),
 			 op->error, op_outcome_name(want), error);
 }
@@ -157,7 +158,8 @@ void client_registers(struct client_trial *t)
 
 	is_now(t, 2, OP_NO_VALUE);
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		op = client_call(t, calls[i].what, calls[i].key, calls[i].value, calls[i].expect, LONG_NS);
+		op = client_call(t, calls[i].what, calls[i].key, calls[i].value, calls[i].expect,
+				 LONG_NS);
 		must_be(&op, calls[i].ok ? OP_OK : OP_FAIL, calls[i].ok ? "" : "mismatch:");
 	}
 	is_now(t, 3, 15);
@@ -217,8 +219,8 @@ static void frozen_besides(struct client_trial *t, struct probe *p, int64_t dead
 	assert_true(clock_mono_ns() - from <= SLACK_NS);
 }
 
-void client_frozen(struct client_trial *t, const struct member *m, const struct client_server *server,
-		   int64_t deadline_ns)
+void client_frozen(struct client_trial *t, const struct member *m,
+		   const struct client_server *server, int64_t deadline_ns)
 {
 	struct probe *p = t->sys->probe_new(&t->acc, m);
 	struct op op = client_insert(t, 2, LONG_NS);
@@ -264,7 +266,8 @@ void client_down_and_up(struct client_trial *t, const struct client_server *serv
 	assert_true(op.connect_ns > 0);
 }
 
-void client_several_hosts(struct client_trial *t, const struct client_server *server, const char *ip, int port)
+void client_several_hosts(struct client_trial *t, const struct client_server *server,
+			  const char *ip, int port)
 {
 	struct client_trial mine = *t;
 	int fd = listen_silently("127.0.0.8", port);

@@ -33,8 +33,8 @@ void client_trial_anew(struct client_trial *t);
 /* The state; without one the test is skipped, for what is missing. */
 void *client_trial_need(void **state, const char *missing);
 
-struct op client_call(struct client_trial *t, enum op_f what, int64_t key, int64_t value, int64_t expect,
-		      int64_t deadline_ns);
+struct op client_call(struct client_trial *t, enum op_f what, int64_t key, int64_t value,
+		      int64_t expect, int64_t deadline_ns);
 struct op client_insert(struct client_trial *t, int64_t value, int64_t deadline_ns);
 
 /* An insert that is under way in a thread of its own, with LONG_NS. */
@@ -77,6 +77,7 @@ void client_frozen(struct client_trial *t, const struct member *m, const struct 
 /* It goes and comes back, the second time unseen by an idle connection. */
 void client_down_and_up(struct client_trial *t, const struct client_server *s);
 /* Several hosts are named: one that refuses, one that is silent (127.0.0.8), and it. */
-void client_several_hosts(struct client_trial *t, const struct client_server *s, const char *ip, int port);
+void client_several_hosts(struct client_trial *t, const struct client_server *s, const char *ip,
+			  int port);
 
 #endif

@@ -60,7 +60,8 @@ void evidence_tell_fault(cJSON *events, cJSON *fault)
 	push_state(events, fault, "planned", 0);
 	for (size_t i = 0; i < ARRAY_LEN(states); i++)
 		if (json_get(fault, states[i].instant))
-			push_state(events, fault, states[i].state, json_i64(fault, states[i].instant, 0));
+			push_state(events, fault, states[i].state,
+				   json_i64(fault, states[i].instant, 0));
 	cJSON_Delete(fault);
 }
 

@@ -57,7 +57,8 @@ static int free_port(void)
 	socklen_t len = sizeof(a);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) || getsockname(fd, (struct sockaddr *)&a, &len))
+	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) ||
+	    getsockname(fd, (struct sockaddr *)&a, &len))
 		a.sin_port = 0;
 	close(fd);
 	return ntohs(a.sin_port);
@@ -302,7 +303,8 @@ int mysql_server_follow(const struct mysql_server *s, const struct mysql_server 
 	return good ? 0 : -1;
 }
 
-void mysql_server_access(const struct mysql_server *s, size_t n, struct member *m, struct access *acc)
+void mysql_server_access(const struct mysql_server *s, size_t n, struct member *m,
+			 struct access *acc)
 {
 	cJSON *c = cJSON_CreateObject();
 

@@ -53,6 +53,7 @@ struct my_conn *mysql_server_conn(const struct mysql_server *s);
 int mysql_server_follow(const struct mysql_server *s, const struct mysql_server *source);
 
 /* access.yaml's content for these, and a member each (mysql-0, ...). */
-void mysql_server_access(const struct mysql_server *s, size_t n, struct member *m, struct access *acc);
+void mysql_server_access(const struct mysql_server *s, size_t n, struct member *m,
+			 struct access *acc);
 
 #endif

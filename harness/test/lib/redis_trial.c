@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct op redis_trial_run(struct client_trial *t, enum op_f what, int64_t key, int64_t value, int64_t expect)
+struct op redis_trial_run(struct client_trial *t, enum op_f what, int64_t key, int64_t value,
+			  int64_t expect)
 {
 	struct op op = client_call(t, what, key, value, expect, DEADLINE_NS);
 
@@ -18,7 +19,8 @@ struct op redis_trial_run(struct client_trial *t, enum op_f what, int64_t key, i
 	return op;
 }
 
-bool redis_trial_says(const struct redis_server *s, const char *line, const char *what, int64_t within_ns)
+bool redis_trial_says(const struct redis_server *s, const char *line, const char *what,
+		      int64_t within_ns)
 {
 	int64_t end_ns = clock_mono_ns() + within_ns;
 	bool found = false;

@@ -10,9 +10,11 @@
 #define DEADLINE_NS (600 * NS_PER_MS)
 
 /* One operation that must keep its deadline and explain its outcome. */
-struct op redis_trial_run(struct client_trial *t, enum op_f what, int64_t key, int64_t value, int64_t expect);
+struct op redis_trial_run(struct client_trial *t, enum op_f what, int64_t key, int64_t value,
+			  int64_t expect);
 
 /* A server's own word, waited for. */
-bool redis_trial_says(const struct redis_server *s, const char *line, const char *what, int64_t within_ns);
+bool redis_trial_says(const struct redis_server *s, const char *line, const char *what,
+		      int64_t within_ns);
 
 #endif

@@ -283,11 +283,17 @@ void report_synth(const char *dir, unsigned what)
 		unsigned what;
 		void (*act)(struct pretend *);
 		int scenarios;
-	} acts[] = {{RUN_KILL, kill_primary, 1}, {RUN_KINDS, kinds, 1}, {RUN_DOCUMENTED, documented, 1},
-		    {RUN_SPLIT, split, 1}, {RUN_LOSS_EXPECTED, loss_expected, 1}, {RUN_SKIPPED, skipped, 1},
+	} acts[] = {{RUN_KILL, kill_primary, 1},
+		    {RUN_KINDS, kinds, 1},
+		    {RUN_DOCUMENTED, documented, 1},
+		    {RUN_SPLIT, split, 1},
+		    {RUN_LOSS_EXPECTED, loss_expected, 1},
+		    {RUN_SKIPPED, skipped, 1},
 		    {RUN_NO_EFFECT, no_effect, 1},
-		    {RUN_GUARDED, guarded, 1}, {RUN_REPEAT, repeated, 7},
-		    {RUN_REPEAT_FAST, repeated_fast, 7}, {RUN_INTERRUPTED, interrupted, 1}};
+		    {RUN_GUARDED, guarded, 1},
+		    {RUN_REPEAT, repeated, 7},
+		    {RUN_REPEAT_FAST, repeated_fast, 7},
+		    {RUN_INTERRUPTED, interrupted, 1}};
 	struct pretend s = {.scenario = -1, .now_ns = START_NS, .rng = {42}};
 	struct err e = {0};
 	int planned = what & RUN_INTERRUPTED ? 1 : 0;

@@ -110,7 +110,8 @@ static int64_t inject(struct making *m, const cJSON *step, int64_t t)
 	return t + lasts;
 }
 
-static void job_event(struct making *m, const char *id, const char *state, const char *log, int64_t t)
+static void job_event(struct making *m, const char *id, const char *state, const char *log,
+		      int64_t t)
 {
 	cJSON *o = cJSON_CreateObject();
 
@@ -229,7 +230,11 @@ static void go_wrong(struct making *m, struct op *op)
 
 static void call(struct making *m, int64_t i, double rate)
 {
-	struct op op = {.value = i + 1, .key = OP_NO_VALUE, .expect = OP_NO_VALUE, .sent = true, .outcome = OP_OK,
+	struct op op = {.value = i + 1,
+			.key = OP_NO_VALUE,
+			.expect = OP_NO_VALUE,
+			.sent = true,
+			.outcome = OP_OK,
 			.f = kind_at(&m->p->sc.load, i),
 			.process = (uint32_t)(i % m->p->sc.load.clients)};
 
@@ -274,8 +279,11 @@ static void samples(struct making *m)
 		bool wrong = m->from_ns && t >= m->from_ns;
 
 		for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-			bool two = wrong && i == 1 && (violates(m, EXPECT_DUAL_PRIMARY) || violates(m, EXPECT_DEMOTED));
-			bool leads = !i || two, away = wrong && i == 2 && violates(m, EXPECT_RECOVERY);
+			bool two =
+				wrong && i == 1 &&
+				(violates(m, EXPECT_DUAL_PRIMARY) || violates(m, EXPECT_DEMOTED));
+			bool leads = !i || two,
+			     away = wrong && i == 2 && violates(m, EXPECT_RECOVERY);
 			cJSON *s = synth_sample(names[i], t + (int64_t)i * MS, !away, leads ? "primary" : "replica",
 						leads, 1);
 

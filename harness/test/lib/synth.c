@@ -190,7 +190,9 @@ void synth_history(struct synth *s, struct history *h)
 			now = k->free_at;
 		while (s->paced && now - op.t_intended <= s->deadline_ns &&
 		       (hold = paced(s, c, last, now)) > now)
-			now = hold < op.t_intended + s->deadline_ns ? hold : op.t_intended + s->deadline_ns + 1;
+			now = hold < op.t_intended + s->deadline_ns ?
+				      hold :
+				      op.t_intended + s->deadline_ns + 1;
 		if (now - op.t_intended > s->deadline_ns) {
 			give_up(&op, now);
 		} else {
@@ -225,7 +227,8 @@ void synth_add_fault(cJSON *events, const char *id, const char *fault, int64_t t
 	json_push(events, synth_fault(id, fault, "effective", t));
 }
 
-cJSON *synth_sample(const char *member, int64_t t, bool ok, const char *role, bool writable, int timeline)
+cJSON *synth_sample(const char *member, int64_t t, bool ok, const char *role, bool writable,
+		    int timeline)
 {
 	cJSON *e = cJSON_CreateObject();
 

@@ -32,7 +32,8 @@ struct synth {
 	int64_t deadline_ns, start_ns, length_ns;
 	struct synth_down down[4];
 	int ndown;
-	int64_t latency_ns, spread_ns; /* each call takes latency + 0..spread, now and then thrice that */
+	int64_t latency_ns,
+		spread_ns; /* each call takes latency + 0..spread, now and then thrice that */
 	int64_t connect_ns; /* more for the first call of a connection */
 	bool paced;         /* as the load does when clients hang */
 	int read_pct, cas_pct;
@@ -50,7 +51,8 @@ void synth_history(struct synth *s, struct history *h);
 cJSON *synth_fault(const char *id, const char *fault, const char *state, int64_t t);
 /* Injected and effective at t. */
 void synth_add_fault(cJSON *events, const char *id, const char *fault, int64_t t);
-cJSON *synth_sample(const char *member, int64_t t, bool ok, const char *role, bool writable, int timeline);
+cJSON *synth_sample(const char *member, int64_t t, bool ok, const char *role, bool writable,
+		    int timeline);
 /* Every 100 ms: m0 leads until each outage, m1 after it. */
 void synth_samples(const struct synth *s, cJSON *events);
 

@@ -27,10 +27,15 @@ static void all_seen(struct trial *t)
 
 	t->events = cJSON_CreateArray();
 	for (int i = 0; i < 2000; i++) {
-		struct op op = { .f = kinds[i % 4], .key = 100, .value = i,
-				 .expect = kinds[i % 4] == OP_CAS ? 7000 : OP_NO_VALUE,
-				 .outcome = kinds[i % 4] == OP_CAS ? OP_FAIL : OP_OK, .sent = true,
-				 .t_intended = i * 50 * MS, .t_invoke = i * 50 * MS, .t_return = i * 50 * MS + MS };
+		struct op op = {.f = kinds[i % 4],
+				.key = 100,
+				.value = i,
+				.expect = kinds[i % 4] == OP_CAS ? 7000 : OP_NO_VALUE,
+				.outcome = kinds[i % 4] == OP_CAS ? OP_FAIL : OP_OK,
+				.sent = true,
+				.t_intended = i * 50 * MS,
+				.t_invoke = i * 50 * MS,
+				.t_return = i * 50 * MS + MS};
 
 		if (op.f == OP_CAS)
 			op_error_set(&op, OP_ERR_MISMATCH, "another value");
@@ -55,17 +60,32 @@ void trial_begin(struct trial *t)
 	t->rec = (struct fault_record){ .id = "kill", .name = "kill-pod", .how = "", .state = "", .target = "",
 					.role = "", .node = "", .injected_ns = 10 * SEC,
 					.effective_ns = 10 * SEC, .bites = true };
-	t->fault = (struct fault_seen){ .rec = &t->rec, .window_end_ns = 100 * SEC,
-					.redundant_ns = 20 * SEC, .redundant_lo_ns = 20 * SEC, .lag_zero_ns = -1,
-					.demoted_ns = -1 };
-	t->fault.outage = (struct outage){ .any = true, .ended = true, .down_lo = 10 * SEC, .down_hi = 10 * SEC + 10 * MS,
-					   .up_lo = 30 * SEC, .up_hi = 30 * SEC + 20 * MS, .lo_ns = 19990 * MS,
-					   .hi_ns = 20020 * MS, .seen_ns = 20010 * MS };
-	t->fault.predicted = (struct prediction){ .known = true, .lo_ns = 10 * SEC, .hi_ns = 40 * SEC };
-	t->m = (struct measured){ .faults = &t->fault, .nfaults = 1, .baseline_p999_ns = 10 * MS, .stands = true,
-				  .redundant_ns = 20 * SEC, .nsamples = 1000,
-				  .longest_op_ns = 1010 * MS, .longest_own_ns = 1010 * MS,
-				  .end_ns = 100 * SEC };
+	t->fault = (struct fault_seen){.rec = &t->rec,
+				       .window_end_ns = 100 * SEC,
+				       .redundant_ns = 20 * SEC,
+				       .redundant_lo_ns = 20 * SEC,
+				       .lag_zero_ns = -1,
+				       .demoted_ns = -1};
+	t->fault.outage = (struct outage){.any = true,
+					  .ended = true,
+					  .down_lo = 10 * SEC,
+					  .down_hi = 10 * SEC + 10 * MS,
+					  .up_lo = 30 * SEC,
+					  .up_hi = 30 * SEC + 20 * MS,
+					  .lo_ns = 19990 * MS,
+					  .hi_ns = 20020 * MS,
+					  .seen_ns = 20010 * MS};
+	t->fault.predicted =
+		(struct prediction){.known = true, .lo_ns = 10 * SEC, .hi_ns = 40 * SEC};
+	t->m = (struct measured){.faults = &t->fault,
+				 .nfaults = 1,
+				 .baseline_p999_ns = 10 * MS,
+				 .stands = true,
+				 .redundant_ns = 20 * SEC,
+				 .nsamples = 1000,
+				 .longest_op_ns = 1010 * MS,
+				 .longest_own_ns = 1010 * MS,
+				 .end_ns = 100 * SEC};
 	t->m.worst = &t->fault.outage;
 	t->m.slowest = &t->fault;
 	t->m.loss = (struct loss){ .known = true, .of = "insert", .acked = 1000 };

@@ -48,8 +48,8 @@ void claims_end(struct docker *d)
 		const cJSON *o = d->store.v[i].object;
 		const char *ns = kube_meta(o, "namespace"), *name = kube_meta(o, "name");
 
-		if (d->store.v[i].kind->id == KIND_PERSISTENT_VOLUME_CLAIM && claim_ending(d, ns, name) &&
-		    !in_use(d, ns, name))
+		if (d->store.v[i].kind->id == KIND_PERSISTENT_VOLUME_CLAIM &&
+		    claim_ending(d, ns, name) && !in_use(d, ns, name))
 			store_delete(&d->store, KIND_PERSISTENT_VOLUME_CLAIM, ns, name);
 	}
 }

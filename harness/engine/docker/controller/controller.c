@@ -64,8 +64,8 @@ static void collect(struct docker *d)
 		const struct store_item *it = &d->store.v[i];
 		char ns[64], name[256];
 
-		if ((it->kind->id != KIND_POD && it->kind->id != KIND_JOB) || workload_ending(it->object) ||
-		    !orphan(d, it->object))
+		if ((it->kind->id != KIND_POD && it->kind->id != KIND_JOB) ||
+		    workload_ending(it->object) || !orphan(d, it->object))
 			continue;
 		mem_copy_str(ns, sizeof(ns), kube_meta(it->object, "namespace"));
 		mem_copy_str(name, sizeof(name), kube_meta(it->object, "name"));
@@ -179,8 +179,11 @@ static void reconcile(struct docker *d)
 	static const struct {
 		enum kind_id kind;
 		void (*fn)(struct docker *d, const cJSON *object);
-	} controllers[] = {{KIND_STATEFUL_SET, stateful_set}, {KIND_DEPLOYMENT, deployment}, {KIND_JOB, job},
-			   {KIND_CRON_JOB, cron_job}, {KIND_SERVICE, service}};
+	} controllers[] = {{KIND_STATEFUL_SET, stateful_set},
+			   {KIND_DEPLOYMENT, deployment},
+			   {KIND_JOB, job},
+			   {KIND_CRON_JOB, cron_job},
+			   {KIND_SERVICE, service}};
 
 	collect(d);
 	claims_end(d);

@@ -29,7 +29,8 @@ void workload_status(struct docker *d, enum kind_id kind, const cJSON *w, cJSON 
 /* A StatefulSet as far as its pods' order and revisions go. */
 struct stateful {
 	int64_t replicas, partition, min_ready_s;
-	bool parallel, rolling; /* podManagementPolicy; updateStrategy: RollingUpdate, not OnDelete */
+	bool parallel,
+		rolling; /* podManagementPolicy; updateStrategy: RollingUpdate, not OnDelete */
 	const char *update;     /* the revision of its template */
 };
 void stateful_read(const cJSON *set, const char *update, struct stateful *out);
@@ -57,7 +58,8 @@ struct job_step {
 	const char *message;
 };
 /* `pods` are its own. By the wall clock in s (pkg/controller/job). Pure. */
-void job_next(const cJSON *job, const cJSON *const *pods, size_t n, int64_t now_s, struct job_step *out);
+void job_next(const cJSON *job, const cJSON *const *pods, size_t n, int64_t now_s,
+	      struct job_step *out);
 /* "Complete" or "Failed" of one that is over; NULL: it is not. */
 const char *job_over(const cJSON *job);
 void job(struct docker *d, const cJSON *job);
@@ -66,7 +68,8 @@ void job(struct docker *d, const cJSON *job);
 
 /* The last time at which it was due and has not been started, in s; 0: none, or
  * too long ago for its startingDeadlineSeconds. Pure. */
-int64_t cron_job_due(const cJSON *cron, const struct schedule *s, const struct zone *z, int64_t now_s);
+int64_t cron_job_due(const cJSON *cron, const struct schedule *s, const struct zone *z,
+		     int64_t now_s);
 void cron_job(struct docker *d, const cJSON *cron);
 
 /* A time as the API writes it. */

@@ -32,7 +32,8 @@ static void find_jobs(const struct docker *d, const cJSON *cron, struct jobs *ou
 			out->v[out->n++] = d->store.v[i].object;
 }
 
-int64_t cron_job_due(const cJSON *cron, const struct schedule *s, const struct zone *z, int64_t now_s)
+int64_t cron_job_due(const cJSON *cron, const struct schedule *s, const struct zone *z,
+		     int64_t now_s)
 {
 	int64_t from = time_s(json_get(cron, "status"), "lastScheduleTime"), t, next;
 	int64_t deadline = json_i64(json_get(cron, "spec"), "startingDeadlineSeconds", -1);

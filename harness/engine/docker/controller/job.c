@@ -67,7 +67,8 @@ static void count(const cJSON *const *pods, size_t n, struct tally *t)
 		t->bad += failed;
 		if (failed && ended_s(pods[i]) >= succeeded_s) {
 			t->in_a_row++;
-			t->failed_s = ended_s(pods[i]) > t->failed_s ? ended_s(pods[i]) : t->failed_s;
+			t->failed_s =
+				ended_s(pods[i]) > t->failed_s ? ended_s(pods[i]) : t->failed_s;
 		}
 		if (failed || succeeded || workload_ending(pods[i]))
 			continue;
@@ -82,7 +83,8 @@ const char *job_over(const cJSON *job)
 	return kube_condition(job, "Complete", NULL) ? "Complete" : kube_condition(job, "Failed", NULL) ? "Failed" : NULL;
 }
 
-static void add_condition(cJSON *status, const char *type, const char *reason, const char *message, int64_t now_s)
+static void add_condition(cJSON *status, const char *type, const char *reason, const char *message,
+			  int64_t now_s)
 {
 	cJSON *c = cJSON_CreateObject();
 	char now[32];
@@ -135,7 +137,8 @@ static void launch(const cJSON *spec, const struct tally *t, int64_t now_s, stru
 		out->launch = more;
 }
 
-void job_next(const cJSON *job, const cJSON *const *pods, size_t n, int64_t now_s, struct job_step *out)
+void job_next(const cJSON *job, const cJSON *const *pods, size_t n, int64_t now_s,
+	      struct job_step *out)
 {
 	const cJSON *spec = json_get(job, "spec");
 	int64_t begun_s = time_s(json_get(job, "status"), "startTime"), deadline = json_i64(spec, "activeDeadlineSeconds", 0);

@@ -138,7 +138,8 @@ int64_t stateful_update(const struct stateful *s, const cJSON *const *pods)
 
 /* The claims of a pod, made when they are not there; *first, NULL before, gets
  * the name of the first. False: one is being deleted, and has to be gone first. */
-static bool add_claims(struct docker *d, const cJSON *set, const char *pod, cJSON *spec, char **first)
+static bool add_claims(struct docker *d, const cJSON *set, const char *pod, cJSON *spec,
+		       char **first)
 {
 	const char *ns = meta(set, "namespace");
 	const cJSON *t;
@@ -175,8 +176,8 @@ static bool add_claims(struct docker *d, const cJSON *set, const char *pod, cJSO
 }
 
 /* Pod number i, by the template of before where no update has reached it. */
-static void launch(struct docker *d, const cJSON *w, const struct stateful *s, const struct docker_set *k,
-		   const char *name, int64_t i)
+static void launch(struct docker *d, const cJSON *w, const struct stateful *s,
+		   const struct docker_set *k, const char *name, int64_t i)
 {
 	bool old = s->rolling && i < s->partition;
 	cJSON *pod = workload_pod(w, old ? k->template : json_path(w, "spec.template"), name);
@@ -235,7 +236,8 @@ static void tell(struct docker *d, const cJSON *w, const struct stateful *s, str
 	workload_status(d, KIND_STATEFUL_SET, w, o);
 }
 
-static void count(const struct stateful *s, const struct docker_set *k, const cJSON *pod, struct counts *n)
+static void count(const struct stateful *s, const struct docker_set *k, const cJSON *pod,
+		  struct counts *n)
 {
 	n->pods++;
 	n->ready += kube_pod_ready(pod);
@@ -270,7 +272,9 @@ void stateful_set(struct docker *d, const cJSON *w)
 		free(name);
 		if (pods[i])
 			count(&s, k, pods[i], &n);
-		if (!s.parallel && (!well(pods[i]) || !stateful_available(pods[i], s.min_ready_s, clock_real_ns() / NS_PER_S)))
+		if (!s.parallel &&
+		    (!well(pods[i]) ||
+		     !stateful_available(pods[i], s.min_ready_s, clock_real_ns() / NS_PER_S)))
 			blocked = true;
 	}
 	next = blocked ? -1 : stateful_update(&s, pods);

@@ -15,5 +15,6 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t room, unsigned
 {
 	struct rng r = {.state = seed};
 
-	return rng_below(&r, 8) ? fuzz_report_mutate(data, size, room, &r) : LLVMFuzzerMutate(data, size, room);
+	return rng_below(&r, 8) ? fuzz_report_mutate(data, size, room, &r) :
+				  LLVMFuzzerMutate(data, size, room);
 }

@@ -79,7 +79,8 @@ static void send_until_ok(struct client *c, int64_t key, int64_t value)
 	}
 }
 
-static void receive_is(struct client *c, int64_t key, int64_t value, int64_t offset, bool redelivered)
+static void receive_is(struct client *c, int64_t key, int64_t value, int64_t offset,
+		       bool redelivered)
 {
 	struct op op = do_op(c, OP_RECEIVE, key, OP_NO_VALUE, OP_NO_VALUE);
 

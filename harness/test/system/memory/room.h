@@ -11,7 +11,8 @@ extern const struct client_ops client_memory;
 
 #define DEADLINE_NS (2 * NS_PER_S)
 
-static inline struct op do_op(struct client *c, enum op_f f, int64_t key, int64_t expect, int64_t value)
+static inline struct op do_op(struct client *c, enum op_f f, int64_t key, int64_t expect,
+			      int64_t value)
 {
 	struct op op = {.f = f, .key = key, .expect = expect, .value = value};
 

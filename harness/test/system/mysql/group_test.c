@@ -18,7 +18,8 @@ extern const struct model_ops model_mysql;
 /* Suspected after 5 s, and then there is work to do. */
 #define MOVED_NS (60 * NS_PER_S)
 
-static void set(const struct mysql_server *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void set(const struct mysql_server *s, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 static void set(const struct mysql_server *s, const char *fmt, ...)
 {
 	char text[300] = "SET GLOBAL group_replication_";

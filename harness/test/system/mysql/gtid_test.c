@@ -158,7 +158,8 @@ static char *told(struct my_conn *c, const char *fmt, const char *a, const char 
 	MYSQL_ROW row;
 
 	snprintf(sql, sizeof(sql), "SELECT %s('%s', '%s')", fmt, a, b);
-	if (my_query(c, sql, clock_mono_ns() + LONG_NS, &res, why, sizeof(why)) == MY_ANSWERED && res) {
+	if (my_query(c, sql, clock_mono_ns() + LONG_NS, &res, why, sizeof(why)) == MY_ANSWERED &&
+	    res) {
 		row = mysql_fetch_row(res);
 		out = mem_strdup(row && row[0] ? row[0] : "");
 		strip(out);

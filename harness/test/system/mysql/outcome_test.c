@@ -55,7 +55,8 @@ static void test_errors(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct my_verdict v = my_judge(rows[i].number);
 
-		if (v.number != rows[i].number || v.outcome != rows[i].want || v.drop != rows[i].drop)
+		if (v.number != rows[i].number || v.outcome != rows[i].want ||
+		    v.drop != rows[i].drop)
 			fail_msg("%u: %s%s", rows[i].number, op_outcome_name(v.outcome), v.drop ? ", dropped" : "");
 	}
 }

@@ -55,7 +55,8 @@ static inline int room_start(void **state, size_t n, const char *const options[]
 
 		if (first)
 			mysql_server_stop(first);
-		if (mysql_server_new(&f->s[f->n], 2 + (unsigned)f->n, first ? first->port : 0, options, first) ||
+		if (mysql_server_new(&f->s[f->n], 2 + (unsigned)f->n, first ? first->port : 0,
+				     options, first) ||
 		    (first && mysql_server_start(first))) {
 			f->n++;
 			goto fail;

@@ -86,7 +86,8 @@ static inline void tale_begin(struct tale *t, const char *fault, const char *inf
 }
 
 /* `x`: the sample's extra as JSON, NULL none. */
-static inline void sample(struct tale *t, int64_t at, const char *m, enum role role, bool writable, const char *x)
+static inline void sample(struct tale *t, int64_t at, const char *m, enum role role, bool writable,
+			  const char *x)
 {
 	cJSON *e = parse("{\"k\":\"sample\",\"took_ms\":2}");
 
@@ -99,7 +100,8 @@ static inline void sample(struct tale *t, int64_t at, const char *m, enum role r
 	put(t, at, e);
 }
 
-static inline void pod(struct tale *t, int64_t at, const char *name, const char *uid, const char *ip)
+static inline void pod(struct tale *t, int64_t at, const char *name, const char *uid,
+		       const char *ip)
 {
 	cJSON *e = parse("{\"k\":\"object\",\"type\":\"pod\",\"phase\":\"Running\",\"ready\":true,\"restarts\":0}");
 
@@ -124,7 +126,8 @@ static inline void say(char *log, size_t size, int64_t at, const char *text)
 		snprintf(log + len, size - len, "%s 0 %s\n", stamp, text);
 }
 
-static inline void keep_log(struct tale *t, const char *member, const char *container, const char *text)
+static inline void keep_log(struct tale *t, const char *member, const char *container,
+			    const char *text)
 {
 	cJSON *e = parse("{\"k\":\"log\"}");
 

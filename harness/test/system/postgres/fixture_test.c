@@ -83,7 +83,8 @@ static void test_every_knob(void **state)
 			if (settings_set(&f.a, &f.s, name, other(&f.s.v[i]), "--set", NULL, &e) ||
 			    manifest_apply_settings(&f.a, &f.m, &f.s, &f.log, &e))
 				fail_msg("%s: %s", variants[v], e.msg);
-			/* An overlay is another set of manifests (test/unit/scenario/shipped_test.c). */
+			/* An overlay is another set of manifests
+			 * (test/unit/scenario/shipped_test.c). */
 			if (f.log.n != (setting_overlays(&f.s.v[i]) ? 0 : 1))
 				fail_msg("%s: %s changes %zu places", variants[v], name, f.log.n);
 			arena_free(&f.a);

@@ -14,7 +14,8 @@
 #include "system/model.h"
 #include "test/system/postgres/tale.h"
 
-static void member(struct sample *s, const char *name, enum role role, int64_t tl, const char *extra)
+static void member(struct sample *s, const char *name, enum role role, int64_t tl,
+		   const char *extra)
 {
 	memset(s, 0, sizeof(*s));
 	mem_copy_str(s->member, sizeof(s->member), name);

@@ -347,7 +347,8 @@ static cJSON *failover(bool logs)
 
 #define HIT "{\"fault\":\"node-down\",\"injected_ns\":10000000000,\"effective_ns\":10050000000," PRIMARY "}"
 
-static struct milestones explain(cJSON *events, const char *fault, int64_t first_ack, const char *inforce)
+static struct milestones explain(cJSON *events, const char *fault, int64_t first_ack,
+				 const char *inforce)
 {
 	struct milestones m = {.effective = 10050 * MS, .first_ack = first_ack, .resolved_ns = -1};
 	struct prediction p;

@@ -39,8 +39,8 @@ static int start(void **state)
 	f->peer = -1;
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	f->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (f->listener < 0 || bind(f->listener, (struct sockaddr *)&a, sizeof(a)) || listen(f->listener, 4) ||
-	    getsockname(f->listener, (struct sockaddr *)&a, &len))
+	if (f->listener < 0 || bind(f->listener, (struct sockaddr *)&a, sizeof(a)) ||
+	    listen(f->listener, 4) || getsockname(f->listener, (struct sockaddr *)&a, &len))
 		return -1;
 	f->port = ntohs(a.sin_port);
 	f->c = redis_open("127.0.0.1", f->port, clock_mono_ns() + LONG_NS, NULL, f->why, sizeof(f->why));
@@ -162,10 +162,12 @@ static void test_several(void **state)
 	redis_put(f->c, 2, a);
 	redis_put(f->c, 2, b);
 	say(f, "$1\r\n1\r\n$-1\r\n");
-	assert_int_equal(redis_get(f->c, clock_mono_ns() + LONG_NS, &r, f->why, sizeof(f->why)), REDIS_ANSWERED);
+	assert_int_equal(redis_get(f->c, clock_mono_ns() + LONG_NS, &r, f->why, sizeof(f->why)),
+			 REDIS_ANSWERED);
 	assert_string_equal(redis_text(r), "1");
 	freeReplyObject(r);
-	assert_int_equal(redis_get(f->c, clock_mono_ns() + LONG_NS, &r, f->why, sizeof(f->why)), REDIS_ANSWERED);
+	assert_int_equal(redis_get(f->c, clock_mono_ns() + LONG_NS, &r, f->why, sizeof(f->why)),
+			 REDIS_ANSWERED);
 	assert_int_equal(r->type, REDIS_REPLY_NIL);
 	assert_string_equal(redis_text(r), "");
 	freeReplyObject(r);

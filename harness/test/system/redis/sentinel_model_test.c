@@ -45,7 +45,8 @@ static void set(struct sample *s, const char *name, enum role role, bool writabl
 #define MASTER "{\"me\":\"m:6379\",\"followers\":2,"
 #define REPLICA "{\"me\":\"r:6379\",\"of\":\"m:6379\",\"link\":\"up\","
 
-static const char *judge(const char *x0, const char *x1, const char *x2, enum role second, char *why)
+static const char *judge(const char *x0, const char *x1, const char *x2, enum role second,
+			 char *why)
 {
 	struct sample s[3];
 
@@ -101,7 +102,8 @@ static const char inforce[] =
 	"{\"name\":\"min-replicas-to-write\",\"value\":\"%d\"},{\"name\":\"min-replicas-max-lag\",\"value\":\"10\"},"
 	"{\"name\":\"shutdown-timeout\",\"value\":\"10\"}]";
 
-static void predict(const char *fault, const char *role, int64_t healed_s, int min_replicas, struct prediction *p)
+static void predict(const char *fault, const char *role, int64_t healed_s, int min_replicas,
+		    struct prediction *p)
 {
 	cJSON *events = cJSON_CreateArray();
 	struct evidence ev;

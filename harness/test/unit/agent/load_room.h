@@ -229,8 +229,8 @@ static inline cJSON *call(struct fixture *f, const char *method, const char *pat
 	return o;
 }
 
-static inline void refused(struct fixture *f, const char *method, const char *path, const char *body,
-		    int want, const char *why)
+static inline void refused(struct fixture *f, const char *method, const char *path,
+			   const char *body, int want, const char *why)
 {
 	cJSON *o = call(f, method, path, body, want);
 

@@ -129,8 +129,8 @@ static inline cJSON *ask(struct fixture *f, const char *method, const char *path
 	return o;
 }
 
-static inline void expect(struct fixture *f, const char *method, const char *path, const cJSON *body,
-		   long want)
+static inline void expect(struct fixture *f, const char *method, const char *path,
+			  const cJSON *body, long want)
 {
 	cJSON_Delete(ask(f, method, path, body, want));
 }

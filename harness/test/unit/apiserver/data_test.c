@@ -13,8 +13,8 @@
 #define SECRETS "/api/v1/namespaces/ns/secrets"
 
 /* What is stored of it, as JSON; "" when it was refused so. */
-static void written(struct place *p, const char *method, const char *url, const char *body, int status,
-		    const char *data)
+static void written(struct place *p, const char *method, const char *url, const char *body,
+		    int status, const char *data)
 {
 	struct buf answer = {0};
 	cJSON *o;
@@ -78,7 +78,8 @@ static void values(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(over_the_wire), cmocka_unit_test(values)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(over_the_wire),
+					   cmocka_unit_test(values)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

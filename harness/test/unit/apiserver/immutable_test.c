@@ -113,8 +113,10 @@ static void refused_or_taken(void **state)
 		assert_int_equal(ask(&p, "admin-token", "PUT", url, body), 200);
 		status = ask_for(&p, "admin-token", "PATCH", url, rows[i].patch, &answer);
 		ask_for(&p, "admin-token", "GET", url, "", &after);
-		if (status != want || (rows[i].refused && !strstr(buf_cstr(&answer), rows[i].refused)) ||
-		    !strcmp(strstr(buf_cstr(&before), "\r\n\r\n"), strstr(buf_cstr(&after), "\r\n\r\n")) != (want == 422)) {
+		if (status != want ||
+		    (rows[i].refused && !strstr(buf_cstr(&answer), rows[i].refused)) ||
+		    !strcmp(strstr(buf_cstr(&before), "\r\n\r\n"),
+			    strstr(buf_cstr(&after), "\r\n\r\n")) != (want == 422)) {
 			wrong++;
 			print_message("# %s: %s: %d, want %d %s: %s\n", url, rows[i].patch, status, want,
 				      rows[i].refused ? rows[i].refused : "", strstr(buf_cstr(&answer), "\r\n\r\n"));

@@ -40,15 +40,17 @@ static inline void no_delete(void *arg, const char *ns, const char *name, int gr
 	(void)arg, (void)ns, (void)name, (void)grace_s;
 }
 
-static inline int no_log(void *arg, const char *ns, const char *pod, const char *container, bool previous, int lines,
-		  bool timestamps, struct buf *out, struct err *e)
+static inline int no_log(void *arg, const char *ns, const char *pod, const char *container,
+			 bool previous, int lines, bool timestamps, struct buf *out, struct err *e)
 {
-	(void)arg, (void)ns, (void)pod, (void)container, (void)previous, (void)lines, (void)timestamps, (void)e;
+	(void)arg, (void)ns, (void)pod, (void)container, (void)previous, (void)lines,
+		(void)timestamps, (void)e;
 	buf_str(out, "a log\n");
 	return 0;
 }
 
-static inline void begin_with(struct place *p, unsigned per_address, const struct serve_limits *limits)
+static inline void begin_with(struct place *p, unsigned per_address,
+			      const struct serve_limits *limits)
 {
 	struct err e = {0};
 
@@ -125,7 +127,8 @@ static inline int send_it(struct place *p, const char *token, const char *method
 	return fd;
 }
 
-static inline int ask(struct place *p, const char *token, const char *method, const char *url, const char *body)
+static inline int ask(struct place *p, const char *token, const char *method, const char *url,
+		      const char *body)
 {
 	struct buf answer = {0};
 	int fd = send_it(p, token, method, url, body), status = status_of(fd, &answer);

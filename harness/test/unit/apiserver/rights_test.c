@@ -384,9 +384,14 @@ static void not_all_for_one(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(table), cmocka_unit_test(verbs_do_what_they_say), cmocka_unit_test(what_is_not_theirs),
-		cmocka_unit_test(no_more_than_one_has), cmocka_unit_test(refused_at_each_write),
-		cmocka_unit_test(long_names), cmocka_unit_test(nothing_for_strangers), cmocka_unit_test(not_all_for_one),
+		cmocka_unit_test(table),
+		cmocka_unit_test(verbs_do_what_they_say),
+		cmocka_unit_test(what_is_not_theirs),
+		cmocka_unit_test(no_more_than_one_has),
+		cmocka_unit_test(refused_at_each_write),
+		cmocka_unit_test(long_names),
+		cmocka_unit_test(nothing_for_strangers),
+		cmocka_unit_test(not_all_for_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

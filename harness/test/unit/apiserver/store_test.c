@@ -170,15 +170,16 @@ static void on_delete_pod(void *arg, const char *ns, const char *name, int grace
 	snprintf(p->deleted, sizeof(p->deleted), "%s/%s %d", ns, name, grace_s);
 }
 
-static int no_log(void *arg, const char *ns, const char *pod, const char *container, bool previous, int lines,
-		  bool timestamps, struct buf *out, struct err *e)
+static int no_log(void *arg, const char *ns, const char *pod, const char *container, bool previous,
+		  int lines, bool timestamps, struct buf *out, struct err *e)
 {
 	(void)arg, (void)ns, (void)container, (void)previous, (void)timestamps, (void)e;
 	buf_fmt(out, "%s %d\n", pod, lines);
 	return 0;
 }
 
-static void connect_as(struct place *p, const char *token, struct kube_conf *c, struct kube_client **k)
+static void connect_as(struct place *p, const char *token, struct kube_conf *c,
+		       struct kube_client **k)
 {
 	struct err e = {0};
 
@@ -222,7 +223,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static int ask(struct kube_client *k, const char *method, const char *path, const char *body, cJSON **out)
+static int ask(struct kube_client *k, const char *method, const char *path, const char *body,
+	       cJSON **out)
 {
 	struct kube_request q = {.method = method, .path = path, .type = KUBE_JSON, .body = body};
 	struct buf b = {0};
@@ -368,7 +370,9 @@ static void watching(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(versions), cmocka_unit_test(lock_rules), cmocka_unit_test(selectors),
+		cmocka_unit_test(versions),
+		cmocka_unit_test(lock_rules),
+		cmocka_unit_test(selectors),
 		cmocka_unit_test(merging),
 		cmocka_unit_test_setup_teardown(tokens_and_roles, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(changing, set_up, tear_down),

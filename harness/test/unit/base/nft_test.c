@@ -186,7 +186,8 @@ static void *again_and_again(void *arg)
 		bool there = false;
 
 		bad += nft_run(paths[self], SCRIPT, &e) != 0;
-		bad += nft_counters(paths[self], TABLE, &there, &in, &out, &e) || in != 7 || out != 9;
+		bad += nft_counters(paths[self], TABLE, &there, &in, &out, &e) || in != 7 ||
+		       out != 9;
 		bad += nft_delete_table(paths[self], TABLE, &e) != 0;
 	}
 	*(int *)arg = bad;

@@ -159,7 +159,8 @@ static void *serve(void *arg)
 	struct server *s = arg;
 
 	while (!atomic_load(&s->stop)) {
-		struct pollfd p[] = {{.fd = s->fd, .events = POLLIN}, {.fd = s->tcp_fd, .events = POLLIN}};
+		struct pollfd p[] = {{.fd = s->fd, .events = POLLIN},
+				     {.fd = s->tcp_fd, .events = POLLIN}};
 
 		poll(p, 2, 20);
 		if (p[0].revents)
@@ -225,7 +226,8 @@ static int start(void **state)
 	if (!mkdtemp(s->dir))
 		return -1;
 	snprintf(s->conf, sizeof(s->conf), "%s/resolv.conf", s->dir);
-	s->at = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	s->at = (struct sockaddr_in){.sin_family = AF_INET,
+				     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	listen_at(s);
 	s->r = (struct resolver){.resolv_conf = s->conf, .port = ntohs(s->at.sin_port)};
 	usual_conf(s);

@@ -30,7 +30,8 @@
 static const char *const all[] = {OUTAGE, LOST, DUAL, RECOVERY, CHECK};
 enum { ALL = sizeof(all) / sizeof(all[0]) };
 
-static void becomes(struct trial *t, const char *expect, const char *more, enum verdict v, const char *says)
+static void becomes(struct trial *t, const char *expect, const char *more, enum verdict v,
+		    const char *says)
 {
 	const struct judged *j = trial_judge_of(t, expect, more);
 
@@ -468,15 +469,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_missing), cmocka_unit_test(test_no_end),
-		cmocka_unit_test(test_fault_missing), cmocka_unit_test(test_no_load_after),
-		cmocka_unit_test(test_kind_missing), cmocka_unit_test(test_hole_in_the_load),
-		cmocka_unit_test(test_hole_in_a_kind),
-		cmocka_unit_test(test_sampler_away), cmocka_unit_test(test_target_unasked),
-		cmocka_unit_test(test_sampler_hole),
-		cmocka_unit_test(test_unheard), cmocka_unit_test(test_unheard_dead),
-		cmocka_unit_test(test_member_unasked), cmocka_unit_test(test_final_read), cmocka_unit_test(test_counts),
-		cmocka_unit_test(test_short_history), cmocka_unit_test(test_no_limit),
-		cmocka_unit_test(test_few), cmocka_unit_test(test_counts_unasked),
+		cmocka_unit_test(test_fault_missing),	cmocka_unit_test(test_no_load_after),
+		cmocka_unit_test(test_kind_missing),	cmocka_unit_test(test_hole_in_the_load),
+		cmocka_unit_test(test_hole_in_a_kind),	cmocka_unit_test(test_sampler_away),
+		cmocka_unit_test(test_target_unasked),	cmocka_unit_test(test_sampler_hole),
+		cmocka_unit_test(test_unheard),		cmocka_unit_test(test_unheard_dead),
+		cmocka_unit_test(test_member_unasked),	cmocka_unit_test(test_final_read),
+		cmocka_unit_test(test_counts),		cmocka_unit_test(test_short_history),
+		cmocka_unit_test(test_no_limit),	cmocka_unit_test(test_few),
+		cmocka_unit_test(test_counts_unasked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,7 +61,8 @@ static void test_outage_none_and_endless(void **state)
 	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "1"))->verdict, VERDICT_PASS);
 	assert_int_equal(trial_judge(&t, "[{\"metric\":\"outage\",\"at_most\":0}]")->verdict, VERDICT_PASS);
 
-	t.fault.outage = (struct outage){ .any = true, .lo_ns = 30 * SEC, .hi_ns = 31 * SEC, .seen_ns = 31 * SEC };
+	t.fault.outage = (struct outage){
+		.any = true, .lo_ns = 30 * SEC, .hi_ns = 31 * SEC, .seen_ns = 31 * SEC};
 	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_FAIL);
 	/* It has not come to the limit yet, but never ended either. */
 	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "60"))->verdict, VERDICT_UNKNOWN);

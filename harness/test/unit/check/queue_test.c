@@ -39,17 +39,27 @@ static void end(struct run *r)
 static struct op *put(struct run *r, enum op_f f, int process, int64_t partition, int64_t value,
 		      int64_t from_ms, int64_t to_ms, enum op_outcome o)
 {
-	struct op op = { .process = (uint32_t)process, .f = f, .key = partition, .partition = partition,
-			 .value = value, .expect = OP_NO_VALUE, .offset = OP_NO_VALUE, .tag = OP_NO_VALUE,
-			 .t_intended = from_ms * NS_PER_MS, .t_invoke = from_ms * NS_PER_MS,
-			 .t_return = to_ms * NS_PER_MS, .outcome = o, .sent = true };
+	struct op op = {.process = (uint32_t)process,
+			.f = f,
+			.key = partition,
+			.partition = partition,
+			.value = value,
+			.expect = OP_NO_VALUE,
+			.offset = OP_NO_VALUE,
+			.tag = OP_NO_VALUE,
+			.t_intended = from_ms * NS_PER_MS,
+			.t_invoke = from_ms * NS_PER_MS,
+			.t_return = to_ms * NS_PER_MS,
+			.outcome = o,
+			.sent = true};
 
 	history_add(&r->h, &op);
 	return &r->h.ops[r->h.n - 1];
 }
 
 /* Offsets are left out where they are OP_NO_VALUE: a queue. */
-static void sent(struct run *r, int process, int64_t partition, int64_t value, int64_t offset, int64_t at_ms)
+static void sent(struct run *r, int process, int64_t partition, int64_t value, int64_t offset,
+		 int64_t at_ms)
 {
 	put(r, OP_SEND, process, partition, value, at_ms, at_ms + 2, OP_OK)->offset = offset;
 }

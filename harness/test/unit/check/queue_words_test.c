@@ -18,12 +18,22 @@ enum { TIMES = 1000, QUEUES = 5000 }; /* from QUEUES on partitions have no offse
 
 static int64_t now_ns;
 
-static struct op *put(struct history *h, enum op_f f, uint32_t process, int64_t partition, int64_t value,
-		      int64_t offset)
+static struct op *put(struct history *h, enum op_f f, uint32_t process, int64_t partition,
+		      int64_t value, int64_t offset)
 {
-	struct op op = {.process = process, .f = f, .key = partition, .partition = partition, .value = value,
-			.expect = OP_NO_VALUE, .offset = offset, .tag = OP_NO_VALUE, .t_intended = now_ns,
-			.t_invoke = now_ns, .t_return = now_ns + NS_PER_MS, .sent = true, .acked = OP_ACK_DONE};
+	struct op op = {.process = process,
+			.f = f,
+			.key = partition,
+			.partition = partition,
+			.value = value,
+			.expect = OP_NO_VALUE,
+			.offset = offset,
+			.tag = OP_NO_VALUE,
+			.t_intended = now_ns,
+			.t_invoke = now_ns,
+			.t_return = now_ns + NS_PER_MS,
+			.sent = true,
+			.acked = OP_ACK_DONE};
 
 	now_ns += 2 * NS_PER_MS;
 	history_add(h, &op);

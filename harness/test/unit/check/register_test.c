@@ -75,7 +75,8 @@ static int by_call(const void *a, const void *b)
 }
 
 /* Values from few, so that several write the same, or each its own. */
-static size_t random_history(struct rng *r, struct reg_op *ops, bool own, uint64_t kinds, uint64_t span)
+static size_t random_history(struct rng *r, struct reg_op *ops, bool own, uint64_t kinds,
+			     uint64_t span)
 {
 	size_t n = 1 + rng_below(r, 8), i;
 
@@ -171,7 +172,8 @@ static void test_shrink(void **state)
 		assert_false(small[last].maybe);
 		/* No read is left that it would do without. */
 		for (k = 0; k < m; k++) {
-			if ((small[k].f != REG_READ && small[k].f != REG_MISMATCH) || small[k].ret == small[last].ret)
+			if ((small[k].f != REG_READ && small[k].f != REG_MISMATCH) ||
+			    small[k].ret == small[last].ret)
 				continue;
 			memcpy(rest, small, k * sizeof(*rest));
 			memcpy(rest + k, small + k + 1, (m - k - 1) * sizeof(*rest));
@@ -195,7 +197,8 @@ struct client {
 	size_t op;
 };
 
-static void call(struct rng *r, const struct shape *s, struct reg_op *op, size_t number, int64_t known)
+static void call(struct rng *r, const struct shape *s, struct reg_op *op, size_t number,
+		 int64_t known)
 {
 	int kind = (int)rng_below(r, 100);
 
@@ -236,8 +239,11 @@ static size_t true_register(struct rng *r, const struct shape *s, struct reg_op 
 	size_t n = 0, m = 0, k;
 
 	for (; n < s->before; n++)
-		ops[n] = (struct reg_op){ .f = REG_WRITE, .maybe = true, .call = (int64_t)n - (int64_t)s->before,
-					  .value = s->values ? (int64_t)n % s->values : 1000000 + (int64_t)n };
+		ops[n] = (struct reg_op){.f = REG_WRITE,
+					 .maybe = true,
+					 .call = (int64_t)n - (int64_t)s->before,
+					 .value = s->values ? (int64_t)n % s->values :
+							      1000000 + (int64_t)n};
 	for (k = 0; k < s->clients; k++)
 		c[k].at = (int64_t)rng_below(r, 100);
 	while ((x = soonest(c, s->clients))->next != CALL || n < s->n + s->before) {
@@ -346,10 +352,13 @@ static size_t hard(struct reg_op *ops)
 	size_t i;
 
 	for (i = 0; i < 30; i++)
-		ops[i] = (struct reg_op){ .f = REG_WRITE, .value = (int64_t)i / 2, .call = 0, .ret = 100 };
+		ops[i] = (struct reg_op){
+			.f = REG_WRITE, .value = (int64_t)i / 2, .call = 0, .ret = 100};
 	for (; i < 90; i++)
-		ops[i] = (struct reg_op){ .f = REG_READ, .value = (int64_t)(i % 15), .call = 200 + (int64_t)i * 10,
-					  .ret = 205 + (int64_t)i * 10 };
+		ops[i] = (struct reg_op){.f = REG_READ,
+					 .value = (int64_t)(i % 15),
+					 .call = 200 + (int64_t)i * 10,
+					 .ret = 205 + (int64_t)i * 10};
 	return 90;
 }
 

@@ -112,8 +112,11 @@ static void test_lost(void **state)
 static void test_errors_clear(void **state)
 {
 	static const char expect[] = "[{\"metric\":\"errors_clear\",\"want\":true}]";
-	struct op op = { .f = OP_INSERT, .outcome = OP_FAIL, .t_invoke = 11 * SEC, .t_return = 11 * SEC,
-			 .error = "53100: could not extend file" };
+	struct op op = {.f = OP_INSERT,
+			.outcome = OP_FAIL,
+			.t_invoke = 11 * SEC,
+			.t_return = 11 * SEC,
+			.error = "53100: could not extend file"};
 	struct trial t;
 	int i;
 
@@ -188,8 +191,13 @@ static void test_unknown_words(void **state)
 static void test_check(void **state)
 {
 	static const char expect[] = "[{\"metric\":\"check\",\"checker\":\"linearizable\"}]";
-	struct op op = { .f = OP_WRITE, .key = 1, .value = 5, .expect = OP_NO_VALUE, .t_invoke = 1, .t_return = 2,
-			 .outcome = OP_OK };
+	struct op op = {.f = OP_WRITE,
+			.key = 1,
+			.value = 5,
+			.expect = OP_NO_VALUE,
+			.t_invoke = 1,
+			.t_return = 2,
+			.outcome = OP_OK};
 	struct trial t;
 
 	(void)state;
@@ -259,7 +267,8 @@ static void test_lost_writes(void **state)
 {
 	const struct check_budget b = { SEC, 1 << 20 };
 	const struct checker_ops *c = checker_find("lost_writes");
-	struct op op = { .f = OP_INSERT, .key = OP_NO_VALUE, .expect = OP_NO_VALUE, .outcome = OP_OK };
+	struct op op = {
+		.f = OP_INSERT, .key = OP_NO_VALUE, .expect = OP_NO_VALUE, .outcome = OP_OK};
 	cJSON *events = cJSON_CreateArray(), *e;
 	struct history h = { 0 };
 	struct check_result r;

@@ -196,7 +196,8 @@ static void redirects(void **state)
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		const char *to = images_redirect(&f->arena, prefixes, ARRAY_LEN(prefixes), cases[i].image);
+		const char *to =
+			images_redirect(&f->arena, prefixes, ARRAY_LEN(prefixes), cases[i].image);
 
 		if (!cases[i].to != !to || (to && strcmp(to, cases[i].to)))
 			fail_msg("%s: %s", cases[i].image, to ? to : "(kept)");

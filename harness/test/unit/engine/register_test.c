@@ -78,7 +78,8 @@ static void has_a_place(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(keeps_folders), cmocka_unit_test(has_a_place)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(keeps_folders),
+					   cmocka_unit_test(has_a_place)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,8 @@
 #include "base/file.h"
 #include "engine/script.h"
 
-static void expect(const char *body, int want, enum err_kind kind, const char *message, int interrupted)
+static void expect(const char *body, int want, enum err_kind kind, const char *message,
+		   int interrupted)
 {
 	char dir[] = "/tmp/ordeal-script-XXXXXX", path[64];
 	struct buf used = {0};

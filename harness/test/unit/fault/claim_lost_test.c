@@ -40,7 +40,8 @@ static int pids(struct node *n, const char *uid, bool sandbox, struct pid_list *
 	return 0;
 }
 
-static int pod_look(struct node *n, const char *ns, const char *pod, struct node_pod *out, struct err *e)
+static int pod_look(struct node *n, const char *ns, const char *pod, struct node_pod *out,
+		    struct err *e)
 {
 	(void)n, (void)ns, (void)pod, (void)e;
 	memset(out, 0, sizeof(*out));
@@ -48,7 +49,8 @@ static int pod_look(struct node *n, const char *ns, const char *pod, struct node
 	return 0;
 }
 
-static int pod_delete(struct node *n, const char *ns, const char *pod, const char *uid, int grace_s, struct err *e)
+static int pod_delete(struct node *n, const char *ns, const char *pod, const char *uid, int grace_s,
+		      struct err *e)
 {
 	(void)n, (void)ns, (void)pod, (void)e;
 	assert_string_equal(uid, "u");
@@ -71,7 +73,8 @@ static int claims(struct node *n, const char *ns, const char *pod, cJSON *out, s
 	return 0;
 }
 
-static int claim_delete(struct node *n, const char *ns, const char *claim, const char *uid, struct err *e)
+static int claim_delete(struct node *n, const char *ns, const char *claim, const char *uid,
+			struct err *e)
 {
 	(void)n, (void)ns, (void)e;
 	assert_string_equal(claim, "data-db-0");
@@ -80,15 +83,21 @@ static int claim_delete(struct node *n, const char *ns, const char *claim, const
 	return 0;
 }
 
-static int volume(struct node *n, const char *ns, const char *pod, struct node_volume *out, struct err *e)
+static int volume(struct node *n, const char *ns, const char *pod, struct node_volume *out,
+		  struct err *e)
 {
 	(void)n, (void)ns, (void)pod, (void)e;
 	snprintf(out->path, sizeof(out->path), "%s", w.again && !w.same_volume ? w.new : w.old);
 	return 0;
 }
 
-static const struct node_ops OPS = {.name = "fake", .pids = pids, .pod_look = pod_look, .pod_delete = pod_delete,
-				    .claims = claims, .claim_delete = claim_delete, .volume = volume};
+static const struct node_ops OPS = {.name = "fake",
+				    .pids = pids,
+				    .pod_look = pod_look,
+				    .pod_delete = pod_delete,
+				    .claims = claims,
+				    .claim_delete = claim_delete,
+				    .volume = volume};
 
 struct trial {
 	const struct fault_ops *f;
@@ -209,7 +218,8 @@ static void not_somebody_elses(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(lost_with_all), cmocka_unit_test(not_somebody_elses)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(lost_with_all),
+					   cmocka_unit_test(not_somebody_elses)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

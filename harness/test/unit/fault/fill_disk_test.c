@@ -173,7 +173,8 @@ static int fake_volume_now(struct node *n, struct node_volume *v, bool *gone, st
 	return 0;
 }
 
-static int fake_volume(struct node *n, const char *ns, const char *pod, struct node_volume *v, struct err *e)
+static int fake_volume(struct node *n, const char *ns, const char *pod, struct node_volume *v,
+		       struct err *e)
 {
 	bool gone;
 
@@ -458,12 +459,18 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refuses_what_the_disk_cannot_hold, make_volume,
 						remove_volume),
 		cmocka_unit_test_setup_teardown(removing_twice_is_fine, make_volume, remove_volume),
-		cmocka_unit_test_setup_teardown(full_means_full_and_stays_so, make_volume, remove_volume),
-		cmocka_unit_test_setup_teardown(a_percentage_leaves_the_rest, make_volume, remove_volume),
-		cmocka_unit_test_setup_teardown(no_effect_where_it_was_as_full_before, make_volume, remove_volume),
-		cmocka_unit_test_setup_teardown(heals_from_the_journal_alone, make_volume, remove_volume),
-		cmocka_unit_test_setup_teardown(finds_the_volume_of_a_pod_made_anew, make_volume, remove_volume),
-		cmocka_unit_test_setup_teardown(a_new_volume_is_not_the_one_that_was_filled, make_volume, remove_volume),
+		cmocka_unit_test_setup_teardown(full_means_full_and_stays_so, make_volume,
+						remove_volume),
+		cmocka_unit_test_setup_teardown(a_percentage_leaves_the_rest, make_volume,
+						remove_volume),
+		cmocka_unit_test_setup_teardown(no_effect_where_it_was_as_full_before, make_volume,
+						remove_volume),
+		cmocka_unit_test_setup_teardown(heals_from_the_journal_alone, make_volume,
+						remove_volume),
+		cmocka_unit_test_setup_teardown(finds_the_volume_of_a_pod_made_anew, make_volume,
+						remove_volume),
+		cmocka_unit_test_setup_teardown(a_new_volume_is_not_the_one_that_was_filled,
+						make_volume, remove_volume),
 		cmocka_unit_test_setup_teardown(never_fills_the_node, make_volume, remove_volume),
 	};
 

@@ -25,7 +25,8 @@ static int pids(struct node *n, const char *uid, bool sandbox, struct pid_list *
 	return 0;
 }
 
-static int pod_uid(struct node *n, const char *ns, const char *pod, char uid[64], bool *deleting, struct err *e)
+static int pod_uid(struct node *n, const char *ns, const char *pod, char uid[64], bool *deleting,
+		   struct err *e)
 {
 	(void)n, (void)ns, (void)pod, (void)e;
 	snprintf(uid, 64, "u");
@@ -33,7 +34,8 @@ static int pod_uid(struct node *n, const char *ns, const char *pod, char uid[64]
 	return 0;
 }
 
-static int pod_delete(struct node *n, const char *ns, const char *pod, const char *uid, int grace_s, struct err *e)
+static int pod_delete(struct node *n, const char *ns, const char *pod, const char *uid, int grace_s,
+		      struct err *e)
 {
 	(void)n, (void)ns, (void)pod, (void)uid, (void)grace_s, (void)e;
 	ending = true;
@@ -72,8 +74,9 @@ static void told_once(void **state)
 	sleeper = help_sleeper();
 	assert_true(bites("{\"how\":\"graceful\"}", false, evidence));
 	assert_false(bites("{\"how\":\"graceful\"}", true, evidence));
-	assert_non_null(strstr(cJSON_GetArrayItem(evidence, cJSON_GetArraySize(evidence) - 1)->valuestring,
-			       "told to end before this fault"));
+	assert_non_null(
+		strstr(cJSON_GetArrayItem(evidence, cJSON_GetArraySize(evidence) - 1)->valuestring,
+		       "told to end before this fault"));
 	/* By force it has less time than it had. */
 	assert_true(bites("{\"how\":\"force\"}", true, evidence));
 	help_end(sleeper);

@@ -29,7 +29,8 @@ static struct place {
 	bool up;
 } place;
 
-static inline int fake_netns(struct node *n, const char *uid, char *path, size_t size, struct err *e)
+static inline int fake_netns(struct node *n, const char *uid, char *path, size_t size,
+			     struct err *e)
 {
 	(void)n;
 	(void)e;

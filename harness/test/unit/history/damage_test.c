@@ -57,9 +57,17 @@ static void piece(struct run *r, uint32_t group, int n, struct block_sum *all)
 
 	for (int i = 0; i < OPS; i++) {
 		int64_t t = 10 * SEC + (all->lines + i) * 100 * MS;
-		struct op op = {.process = group, .group = group, .f = i % 3 ? OP_INSERT : OP_READ, .key = i % 3 ? OP_NO_VALUE : 0,
-				.value = i % 3 ? (int64_t)group * 1000 + all->lines + i : OP_NO_VALUE,
-				.expect = OP_NO_VALUE, .t_intended = t, .t_invoke = t + 5, .t_return = t + MS, .sent = true,
+		struct op op = {.process = group,
+				.group = group,
+				.f = i % 3 ? OP_INSERT : OP_READ,
+				.key = i % 3 ? OP_NO_VALUE : 0,
+				.value = i % 3 ? (int64_t)group * 1000 + all->lines + i :
+						 OP_NO_VALUE,
+				.expect = OP_NO_VALUE,
+				.t_intended = t,
+				.t_invoke = t + 5,
+				.t_return = t + MS,
+				.sent = true,
 				.via = "10.0.0.1"};
 		size_t len;
 
@@ -198,7 +206,8 @@ static size_t lines_of(const struct buf *b, struct line *v, size_t max)
 	size_t n = 0, p = 0;
 
 	while (p < b->len && n < max) {
-		size_t len = (size_t)((const char *)memchr(b->s + p, '\n', b->len - p) - (b->s + p)) + 1;
+		size_t len =
+			(size_t)((const char *)memchr(b->s + p, '\n', b->len - p) - (b->s + p)) + 1;
 
 		v[n++] = (struct line){p, len};
 		p += len;
@@ -218,7 +227,8 @@ static void join(const struct run *r, const char *name, const char *parts[3], co
 
 /* One line is lost, doubled, has moved, holds a NUL or another digit; the file
  * ends before it, or within it. */
-static void damage_line(const struct run *r, const char *name, const struct buf *b, const struct line *l, bool last)
+static void damage_line(const struct run *r, const char *name, const struct buf *b,
+			const struct line *l, bool last)
 {
 	const char *line = b->s + l->at, *rest = line + l->len;
 	size_t left = b->len - l->at - l->len, next = left ? strcspn(rest, "\n") + 1 : 0;
@@ -319,7 +329,10 @@ static void test_another_run(void **state)
 	for (int n = 0; n < PIECES; n++)
 		for (uint32_t g = 0; g < GROUPS; g++) {
 			size_t from = other.history.len, ops;
-			struct block b = {.group = g, .from = all[g].lines, .lines = OPS, .end = n == PIECES - 1};
+			struct block b = {.group = g,
+					  .from = all[g].lines,
+					  .lines = OPS,
+					  .end = n == PIECES - 1};
 			struct block_sum sum = {0};
 			char line[BLOCK_LINE_MAX];
 

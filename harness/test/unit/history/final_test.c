@@ -125,8 +125,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_primary), cmocka_unit_test(test_two_primaries),
-		cmocka_unit_test(test_unheard), cmocka_unit_test(test_unsettled), cmocka_unit_test(test_shards),
-		cmocka_unit_test(test_end),
+		cmocka_unit_test(test_unheard),	    cmocka_unit_test(test_unsettled),
+		cmocka_unit_test(test_shards),	    cmocka_unit_test(test_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

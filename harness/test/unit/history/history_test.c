@@ -55,11 +55,24 @@ static void put(struct fixture *f, const char *text)
 static struct op example(void)
 {
 	struct op op = {
-		.scenario = 2, .process = 63, .f = OP_CAS, .outcome = OP_INFO, .key = 7,
-		.value = INT64_C(9007199254740991), .expect = 5,
-		.t_intended = INT64_C(8640000123456789), .t_invoke = INT64_C(8640000123456790),
-		.t_return = INT64_C(8640001123456790), .find_ns = 5, .dns_ns = 12, .connect_ns = 34, .late_ns = 2 * NS_PER_MS, .slip_ns = 3 * NS_PER_MS, .sent = true,
-		.error = "timeout: no answer in time", .via = "10.244.1.7",
+		.scenario = 2,
+		.process = 63,
+		.f = OP_CAS,
+		.outcome = OP_INFO,
+		.key = 7,
+		.value = INT64_C(9007199254740991),
+		.expect = 5,
+		.t_intended = INT64_C(8640000123456789),
+		.t_invoke = INT64_C(8640000123456790),
+		.t_return = INT64_C(8640001123456790),
+		.find_ns = 5,
+		.dns_ns = 12,
+		.connect_ns = 34,
+		.late_ns = 2 * NS_PER_MS,
+		.slip_ns = 3 * NS_PER_MS,
+		.sent = true,
+		.error = "timeout: no answer in time",
+		.via = "10.244.1.7",
 		.tx = "3e11fa47-71ca-11e1-9e33-c80aa9429562:nightly:23",
 	};
 

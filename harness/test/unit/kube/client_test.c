@@ -43,8 +43,8 @@ struct fake {
 
 static enum MHD_Result reply(struct MHD_Connection *c, int status, const char *text)
 {
-	struct MHD_Response *r = MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
-								 MHD_RESPMEM_MUST_COPY);
+	struct MHD_Response *r = MHD_create_response_from_buffer(
+		strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
 	enum MHD_Result ok = MHD_queue_response(c, (unsigned)status, r);
 
 	MHD_destroy_response(r);
@@ -88,8 +88,9 @@ static enum MHD_Result watched(struct fake *f, struct MHD_Connection *c)
 	return reply(c, 200, text ? text : "");
 }
 
-static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *url, const char *method,
-			      const char *version, const char *data, size_t *len, void **state)
+static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *url,
+			      const char *method, const char *version, const char *data,
+			      size_t *len, void **state)
 {
 	struct fake *f = arg;
 
@@ -125,8 +126,8 @@ static int setup(void **state)
 	struct err e = {0};
 
 	pthread_mutex_init(&f->lock, NULL);
-	f->d = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL,
-				NULL, handle, f, MHD_OPTION_END);
+	f->d = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD, 0,
+				NULL, NULL, handle, f, MHD_OPTION_END);
 	if (!f->d)
 		return -1;
 	f->conf.server = mem_fmt("http://127.0.0.1:%d",

@@ -26,8 +26,9 @@ struct fixture {
 	char server[64];
 };
 
-static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *url, const char *method,
-			      const char *version, const char *data, size_t *len, void **state)
+static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *url,
+			      const char *method, const char *version, const char *data,
+			      size_t *len, void **state)
 {
 	struct MHD_Response *r;
 	enum MHD_Result ok;
@@ -77,9 +78,9 @@ static int setup(void **state)
 	    !make_cert(f->dir, "other", "IP:127.0.0.1", &f->other, &unused))
 		return 0;
 	buf_free(&unused);
-	f->d = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_TLS, 0, NULL, NULL, handle, f,
-				MHD_OPTION_HTTPS_MEM_KEY, f->key.s, MHD_OPTION_HTTPS_MEM_CERT, f->cert.s,
-				MHD_OPTION_END);
+	f->d = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_TLS, 0, NULL, NULL,
+				handle, f, MHD_OPTION_HTTPS_MEM_KEY, f->key.s,
+				MHD_OPTION_HTTPS_MEM_CERT, f->cert.s, MHD_OPTION_END);
 	if (f->d)
 		snprintf(f->server, sizeof(f->server), "https://127.0.0.1:%d",
 			 (int)MHD_get_daemon_info(f->d, MHD_DAEMON_INFO_BIND_PORT)->port);

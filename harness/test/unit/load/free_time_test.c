@@ -65,7 +65,8 @@ static void test_held_back(void **state)
 		assert_int_equal(free_time_from(&f, 1000 * MS, t + 2 * MS), 0);
 	}
 	free_time_set(&f, false, t + late);
-	assert_int_equal(free_time_resume(&f, t + 15 * MS, 15 * MS, t + 14 * MS), 0); /* it was told earlier */
+	assert_int_equal(free_time_resume(&f, t + 15 * MS, 15 * MS, t + 14 * MS),
+			 0); /* it was told earlier */
 	free_time_set(&f, false, t + 15 * MS);
 	assert_int_equal(free_time_resume(&f, t + 30 * MS, 15 * MS, t + 330 * MS), 0);
 	assert_int_equal(free_time_from(&f, t + 15 * MS, t + 330 * MS), 300 * MS);
@@ -75,7 +76,8 @@ static void test_held_back(void **state)
 static void test_many_changes(void **state)
 {
 	enum { CHANGES = 20000 };
-	int64_t *at = mem_alloc(CHANGES * sizeof(*at)), *total = mem_alloc(CHANGES * sizeof(*total));
+	int64_t *at = mem_alloc(CHANGES * sizeof(*at)),
+		*total = mem_alloc(CHANGES * sizeof(*total));
 	struct rng r = {5};
 	struct free_time f;
 	int64_t t = NS_PER_S;

@@ -161,7 +161,8 @@ static void test_own_lateness(void **state)
 	assert_true(h.ops[0].slip_ns >= 299 * NS_PER_MS);
 	assert_true(h.ops[30].slip_ns >= 149 * NS_PER_MS);
 	for (size_t i = 0; i < h.n; i++)
-		assert_true(h.ops[i].slip_ns <= h.ops[i].t_invoke - h.ops[i].t_intended + NS_PER_MS);
+		assert_true(h.ops[i].slip_ns <=
+			    h.ops[i].t_invoke - h.ops[i].t_intended + NS_PER_MS);
 	load_stats(r.l, &st);
 	assert_true(st.lateness_max_ms >= 299);
 	assert_true(st.lateness_p99_ms >= 149);
@@ -216,7 +217,8 @@ static void test_heartbeat(void **state)
 	cJSON_ArrayForEach(row, json_get(rows, "noise")) {
 		double t_ms = (double)json_i64(row, "t", 0) / 1e6, span_ms = json_num(row, "span_ms", -1);
 
-		assert_true(end_ms == 0 || (t_ms - span_ms >= end_ms - 0.01 && t_ms - span_ms < end_ms + 100));
+		assert_true(end_ms == 0 ||
+			    (t_ms - span_ms >= end_ms - 0.01 && t_ms - span_ms < end_ms + 100));
 		end_ms = t_ms;
 		due += json_i64(row, "due", -1);
 		called += json_i64(row, "called", -1);

@@ -68,7 +68,8 @@ static inline void toy_invoke(struct client *c, struct op *op, int64_t until_ns)
 		op->value = atomic_load(&t->reg);
 	} else if (op->f == OP_WRITE) {
 		atomic_store(&t->reg, op->value);
-	} else if (op->f == OP_CAS && !atomic_compare_exchange_strong(&t->reg, &expect, op->value)) {
+	} else if (op->f == OP_CAS &&
+		   !atomic_compare_exchange_strong(&t->reg, &expect, op->value)) {
 		op->outcome = OP_FAIL;
 		mem_copy_str(op->error, sizeof(op->error), "mismatch: toy");
 	}
@@ -209,7 +210,8 @@ static inline void read_pieces(struct rig *r, struct history *h, bool *whole)
 			assert_non_null(o);
 			if (block_is(o)) {
 				assert_int_equal(nl[1], '\0');
-				if (block_from_json(o, &block, &e) || block_verify(&block, &piece, got.lines, &e))
+				if (block_from_json(o, &block, &e) ||
+				    block_verify(&block, &piece, got.lines, &e))
 					fail_msg("%s", e.msg);
 				all = block.end;
 			} else {

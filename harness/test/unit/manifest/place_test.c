@@ -263,7 +263,8 @@ static void test_split(void **state)
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(t); i++) {
-		assert_int_equal(path_split(&f->arena, t[i].path, &parent, &leaf), t[i].leaf != NULL);
+		assert_int_equal(path_split(&f->arena, t[i].path, &parent, &leaf),
+				 t[i].leaf != NULL);
 		if (t[i].leaf) {
 			assert_string_equal(parent, t[i].parent);
 			assert_string_equal(leaf, t[i].leaf);

@@ -179,8 +179,12 @@ static void no_such_zone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(due), cmocka_unit_test(zones), cmocka_unit_test(as_the_c_library_has_it), cmocka_unit_test(none_within_five_years),
-		cmocka_unit_test(refused), cmocka_unit_test(no_such_zone),
+		cmocka_unit_test(due),
+		cmocka_unit_test(zones),
+		cmocka_unit_test(as_the_c_library_has_it),
+		cmocka_unit_test(none_within_five_years),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(no_such_zone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,8 @@ static void test_clients_and_parts(void **state)
 	measure(&w);
 	o = w.m.worst;
 	assert_true(o->client_min_ns >= 4 * NS_PER_S - 50 * MS);
-	assert_true(o->client_min_ns <= o->client_median_ns && o->client_median_ns <= o->client_max_ns);
+	assert_true(o->client_min_ns <= o->client_median_ns &&
+		    o->client_median_ns <= o->client_max_ns);
 	assert_true(o->client_max_ns < 8 * NS_PER_S);
 	assert_int_equal(o->m.effective, w.s.down[0].from - 5 * MS);
 	assert_int_equal(o->m.first_ack, o->up_hi);
@@ -77,7 +78,8 @@ static void test_baseline_after_failures(void **state)
 	for (i = 0; i < w.h.n; i++) {
 		struct op *op = &w.h.ops[i];
 
-		if (op->t_intended > w.s.down[0].to + 100 * MS && op->t_intended < failing_until && i % 10 == 0) {
+		if (op->t_intended > w.s.down[0].to + 100 * MS && op->t_intended < failing_until &&
+		    i % 10 == 0) {
 			op->outcome = OP_FAIL;
 			mem_copy_str(op->error, sizeof(op->error), "server: no");
 		}

@@ -20,8 +20,15 @@
 
 static void insert(struct run *r, int64_t value, int64_t t, uint32_t group)
 {
-	struct op op = { .f = OP_INSERT, .key = OP_NO_VALUE, .value = value, .expect = OP_NO_VALUE,
-			 .t_intended = t, .t_invoke = t, .t_return = t + 2 * MS, .sent = true, .group = group };
+	struct op op = {.f = OP_INSERT,
+			.key = OP_NO_VALUE,
+			.value = value,
+			.expect = OP_NO_VALUE,
+			.t_intended = t,
+			.t_invoke = t,
+			.t_return = t + 2 * MS,
+			.sent = true,
+			.group = group};
 
 	history_add(&r->h, &op);
 }
@@ -161,8 +168,13 @@ static void test_cause_restart(void **state)
 
 static void test_evicted_is_apart(void **state)
 {
-	struct op op = { .f = OP_WRITE, .key = 0, .value = 7, .expect = OP_NO_VALUE, .t_invoke = 2 * SEC,
-			 .t_return = 2 * SEC + MS, .sent = true };
+	struct op op = {.f = OP_WRITE,
+			.key = 0,
+			.value = 7,
+			.expect = OP_NO_VALUE,
+			.t_invoke = 2 * SEC,
+			.t_return = 2 * SEC + MS,
+			.sent = true};
 	struct run r;
 	int64_t t;
 
@@ -184,10 +196,18 @@ static void test_evicted_is_apart(void **state)
 
 /* ---- replicas that are behind ---- */
 
-static void put(struct run *r, enum op_f f, int64_t value, int64_t from, int64_t to, enum op_outcome o)
+static void put(struct run *r, enum op_f f, int64_t value, int64_t from, int64_t to,
+		enum op_outcome o)
 {
-	struct op op = { .f = f, .key = 0, .value = value, .expect = OP_NO_VALUE, .t_intended = from,
-			 .t_invoke = from, .t_return = to, .outcome = o, .sent = true };
+	struct op op = {.f = f,
+			.key = 0,
+			.value = value,
+			.expect = OP_NO_VALUE,
+			.t_intended = from,
+			.t_invoke = from,
+			.t_return = to,
+			.outcome = o,
+			.sent = true};
 
 	history_add(&r->h, &op);
 }
@@ -202,7 +222,8 @@ static void test_behind(void **state)
 	put(&r, OP_WRITE, 1, 1 * SEC, 1 * SEC + MS, OP_OK);
 	put(&r, OP_WRITE, 2, 2 * SEC, 2 * SEC + MS, OP_OK);
 	put(&r, OP_WRITE, 3, 3 * SEC, 3 * SEC + MS, OP_OK);
-	put(&r, OP_READ_REPLICA, 1, 4 * SEC, 4 * SEC + MS, OP_OK); /* missed 2 and 3, since 2.001 s */
+	put(&r, OP_READ_REPLICA, 1, 4 * SEC, 4 * SEC + MS,
+	    OP_OK); /* missed 2 and 3, since 2.001 s */
 	put(&r, OP_READ_REPLICA, 3, 5 * SEC, 5 * SEC + MS, OP_OK);
 	put(&r, OP_READ_REPLICA, 99, 5 * SEC, 5 * SEC + MS, OP_OK); /* nobody wrote that */
 	measure(&r);
@@ -263,8 +284,10 @@ static void test_behind_property(void **state)
 		}
 		behind = (int64_t)rng_below(&rng, 300) * MS;
 		for (i = 0; i < 200; i++) {
-			int64_t at = SEC + (int64_t)rng_below(&rng, (uint64_t)(t - SEC)), shows = at - behind;
-			int64_t from = at - (int64_t)rng_below(&rng, 5) * MS, best = INT64_MIN, value = OP_NO_VALUE;
+			int64_t at = SEC + (int64_t)rng_below(&rng, (uint64_t)(t - SEC)),
+				shows = at - behind;
+			int64_t from = at - (int64_t)rng_below(&rng, 5) * MS, best = INT64_MIN,
+				value = OP_NO_VALUE;
 			int k;
 
 			for (k = 0; k < WRITES; k++)
@@ -276,15 +299,17 @@ static void test_behind_property(void **state)
 			for (k = 0; k < WRITES; k++)
 				if (k != value && effect[k] > best && effect[k] < since)
 					since = effect[k];
-			put(&r, OP_READ_REPLICA, value, from, at + (int64_t)rng_below(&rng, 5) * MS, OP_OK);
+			put(&r, OP_READ_REPLICA, value, from, at + (int64_t)rng_below(&rng, 5) * MS,
+			    OP_OK);
 			if (since < at && at - since > worst)
 				worst = at - since;
 		}
 		measure(&r);
 		assert_int_equal(r.m.staleness.reads, 200);
 		if (r.m.staleness.max_ns > worst || r.m.staleness.max_hi_ns < worst)
-			fail_msg("seed %d: %.1f ms is not within %.1f and %.1f ms", seed, (double)worst / MS,
-				 (double)r.m.staleness.max_ns / MS, (double)r.m.staleness.max_hi_ns / MS);
+			fail_msg("seed %d: %.1f ms is not within %.1f and %.1f ms", seed,
+				 (double)worst / MS, (double)r.m.staleness.max_ns / MS,
+				 (double)r.m.staleness.max_hi_ns / MS);
 		end(&r);
 	}
 }

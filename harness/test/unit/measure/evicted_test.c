@@ -30,8 +30,8 @@ static void evicts(struct run *r, const char *member, int shard, int keys)
 
 static void insert(struct run *r, int64_t value, int shard)
 {
-	put(r, OP_INSERT, NONE, NONE, value, SEC + value * MS, SEC + value * MS + MS, OP_OK)->shard =
-		(uint32_t)shard;
+	put(r, OP_INSERT, NONE, NONE, value, SEC + value * MS, SEC + value * MS + MS, OP_OK)
+		->shard = (uint32_t)shard;
 }
 
 static void test_as_many_as_evicted(void **state)
@@ -109,8 +109,8 @@ static void test_evicted_register(void **state)
 
 /* What a counter tells at 1.0, 1.1, ... s; -1: it tells nothing. The load begins with
  * the first insert. */
-static void counts(struct run *r, const char *member, const char *role, const char *process, int from,
-		   const int *told, int n)
+static void counts(struct run *r, const char *member, const char *role, const char *process,
+		   int from, const int *told, int n)
 {
 	for (int i = 0; i < n; i++) {
 		bool leads = !strcmp(role, "primary");
@@ -228,7 +228,8 @@ static void test_written_after(void **state)
 	for (int v = 1; v <= 4; v++)
 		insert(&r, v, 0); /* 1.001 s and on */
 	for (int v = 5; v <= 8; v++)
-		put(&r, OP_INSERT, NONE, NONE, v, 1400 * MS + v * MS, 1400 * MS + v * MS + MS, OP_OK);
+		put(&r, OP_INSERT, NONE, NONE, v, 1400 * MS + v * MS, 1400 * MS + v * MS + MS,
+		    OP_OK);
 	measure(&r, "[]", "{}");
 	assert_int_equal(r.m.loss.evictions, 5);
 	assert_int_equal(r.m.loss.evicted, 4);

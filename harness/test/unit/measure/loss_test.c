@@ -196,7 +196,8 @@ struct truth {
 	int n;
 	struct op late[TRUE_MOST]; /* plain writes that may still take effect */
 	int nlate;
-	bool undone[TRUE_MOST + 1]; /* by value: acknowledged, and gone with what a failover undid */
+	bool undone[TRUE_MOST +
+		    1]; /* by value: acknowledged, and gone with what a failover undid */
 	bool acked[TRUE_MOST + 1];
 };
 
@@ -224,8 +225,11 @@ static void late(struct truth *t)
 static void one_write(struct truth *t, int64_t value, bool plain)
 {
 	bool done = rng_below(&t->rng, 4) != 0, told = rng_below(&t->rng, 6) != 0;
-	struct op *op = put(&t->r, plain ? OP_WRITE : OP_CAS, 0, plain ? NONE : held(t), value, t->now_ns,
-			    t->now_ns + 2 * MS, done && told ? OP_OK : told && !plain ? OP_FAIL : OP_INFO);
+	struct op *op = put(&t->r, plain ? OP_WRITE : OP_CAS, 0, plain ? NONE : held(t), value,
+			    t->now_ns, t->now_ns + 2 * MS,
+			    done && told   ? OP_OK :
+			    told && !plain ? OP_FAIL :
+					     OP_INFO);
 
 	t->acked[value] = op->outcome == OP_OK;
 	if (done)

@@ -26,8 +26,14 @@ static void test_redirections(void **state)
 	begin(&r);
 	add(r.events, "scenario", SEC, "{\"system\":\"redis-cluster\"}");
 	for (size_t i = 0; i < ARRAY_LEN(via); i++) {
-		struct op op = {.f = OP_INSERT, .value = (int64_t)i, .key = OP_NO_VALUE, .expect = OP_NO_VALUE,
-				.t_intended = SEC, .t_invoke = SEC, .t_return = SEC + MS, .outcome = OP_OK,
+		struct op op = {.f = OP_INSERT,
+				.value = (int64_t)i,
+				.key = OP_NO_VALUE,
+				.expect = OP_NO_VALUE,
+				.t_intended = SEC,
+				.t_invoke = SEC,
+				.t_return = SEC + MS,
+				.outcome = OP_OK,
 				.sent = true};
 
 		mem_copy_str(op.via, sizeof(op.via), via[i]);

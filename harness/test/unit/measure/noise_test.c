@@ -53,8 +53,15 @@ static void begin(struct run *r, const char *load)
 
 static struct op *call(struct run *r, int64_t ti, int64_t tc, int64_t tr, enum op_outcome o)
 {
-	struct op op = {.f = OP_INSERT, .key = OP_NO_VALUE, .value = ++r->value, .expect = OP_NO_VALUE,
-			.t_intended = ti, .t_invoke = tc, .t_return = tr, .outcome = o, .sent = o != OP_FAIL};
+	struct op op = {.f = OP_INSERT,
+			.key = OP_NO_VALUE,
+			.value = ++r->value,
+			.expect = OP_NO_VALUE,
+			.t_intended = ti,
+			.t_invoke = tc,
+			.t_return = tr,
+			.outcome = o,
+			.sent = o != OP_FAIL};
 
 	op.process = (uint32_t)(r->value % CLIENTS);
 	if (o == OP_FAIL)
@@ -171,11 +178,14 @@ static void test_hanging_is_not_standing(void **state)
 
 		begin(&r, LOAD);
 		for (i = 0; i < 2000; i++)
-			call(&r, 10 * SEC + i * 5 * MS, 10 * SEC + i * 5 * MS, 10 * SEC + i * 5 * MS + 2 * MS, OP_OK);
+			call(&r, 10 * SEC + i * 5 * MS, 10 * SEC + i * 5 * MS,
+			     10 * SEC + i * 5 * MS + 2 * MS, OP_OK);
 		for (i = 0; i < CLIENTS; i++)
-			call(&r, 20 * SEC + i * 5 * MS, 20 * SEC + i * 5 * MS, back + i * 5 * MS, OP_INFO);
+			call(&r, 20 * SEC + i * 5 * MS, 20 * SEC + i * 5 * MS, back + i * 5 * MS,
+			     OP_INFO);
 		for (i = 0; i < 400; i++)
-			call(&r, 20200 * MS + i * 5 * MS, back + i * 5 * MS, back + i * 5 * MS + 2 * MS, OP_OK);
+			call(&r, 20200 * MS + i * 5 * MS, back + i * 5 * MS,
+			     back + i * 5 * MS + 2 * MS, OP_OK);
 		measure(&r);
 		/* Those who came back three seconds after their deadline were stopped. */
 		assert_int_equal(r.m.nstood, late);
@@ -235,7 +245,8 @@ static void test_in_the_faults_own_window(void **state)
 	measure(&r);
 	assert_false(of(&r, NOISE_OUTAGE)->too_noisy || of(&r, NOISE_OUTAGE)->pressed);
 	assert_true(of(&r, NOISE_OUTAGE)->steal_pct > 0.4 && of(&r, NOISE_OUTAGE)->steal_pct < 0.6);
-	assert_true(of(&r, NOISE_OUTAGE)->cpu_some_pct > 19 && of(&r, NOISE_OUTAGE)->cpu_some_pct < 21);
+	assert_true(of(&r, NOISE_OUTAGE)->cpu_some_pct > 19 &&
+		    of(&r, NOISE_OUTAGE)->cpu_some_pct < 21);
 	end(&r);
 
 	begin(&r, LOAD);

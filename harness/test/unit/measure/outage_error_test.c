@@ -74,7 +74,8 @@ static void test_silenced(void **state)
 		freeze(&w, effective, 0);
 		measure(&w);
 		assert_contains(&w, &w.m.faults[0], &w.s.down[0]);
-		assert_true(w.m.worst->down_hi <= effective || w.m.worst->down_hi == w.m.worst->down_lo);
+		assert_true(w.m.worst->down_hi <= effective ||
+			    w.m.worst->down_hi == w.m.worst->down_lo);
 		if (stated_error(w.m.worst) > worst)
 			worst = stated_error(w.m.worst);
 		world_end(&w);
@@ -125,7 +126,8 @@ static void test_property(void **state)
 		w.s.connect_ns = (int64_t)rng_below(&r, 20000000);
 		w.s.paced = rng_below(&r, 2);
 		add_down(&w, 8 * NS_PER_S + (int64_t)rng_below(&r, 4000) * MS,
-			 (int64_t)(400 + rng_below(&r, 9000)) * MS + (int64_t)rng_below(&r, 1000000),
+			 (int64_t)(400 + rng_below(&r, 9000)) * MS +
+				 (int64_t)rng_below(&r, 1000000),
 			 (enum synth_mode)rng_below(&r, 4));
 		synth_add_fault(w.events, "kill", "kill-pod", w.s.down[0].from - (int64_t)rng_below(&r, 100) * MS);
 		if (rng_below(&r, 2))

@@ -82,8 +82,13 @@ static void test_no_outage(void **state)
  * begun later were acknowledged, so it says nothing of the time before. */
 static void test_slow_call(void **state)
 {
-	struct op slow = { .process = 64, .f = OP_INSERT, .key = OP_NO_VALUE, .value = 999999, .outcome = OP_INFO,
-			   .sent = true, .error = "timeout: deadline" };
+	struct op slow = {.process = 64,
+			  .f = OP_INSERT,
+			  .key = OP_NO_VALUE,
+			  .value = 999999,
+			  .outcome = OP_INFO,
+			  .sent = true,
+			  .error = "timeout: deadline"};
 	struct world w;
 
 	(void)state;
@@ -120,7 +125,8 @@ static void test_half_dead_address(void **state)
 		for (i = 0; i < w.h.n; i++) {
 			struct op *op = &w.h.ops[i];
 
-			if (op->outcome != OP_OK || op->t_invoke < w.s.down[0].to || !op->connect_ns || op->process % 2)
+			if (op->outcome != OP_OK || op->t_invoke < w.s.down[0].to ||
+			    !op->connect_ns || op->process % 2)
 				continue;
 			op->outcome = OP_FAIL;
 			op->t_return = op->t_invoke + NS_PER_S;
@@ -201,8 +207,15 @@ static void test_only_writes_count(void **state)
 	synth_add_fault(w.events, "fill", "fill-disk", w.s.down[0].from);
 	synth_history(&w.s, &w.h);
 	for (t = w.s.down[0].from + 50 * MS; t < w.s.down[0].to; t += 40 * MS) {
-		struct op op = { .process = 64, .f = OP_READ, .key = 1, .value = 7, .t_intended = t,
-				 .t_invoke = t, .t_return = t + 2 * MS, .sent = true, .outcome = OP_OK };
+		struct op op = {.process = 64,
+				.f = OP_READ,
+				.key = 1,
+				.value = 7,
+				.t_intended = t,
+				.t_invoke = t,
+				.t_return = t + 2 * MS,
+				.sent = true,
+				.outcome = OP_OK};
 
 		history_add(&w.h, &op);
 		op.f = OP_CAS;
@@ -297,8 +310,13 @@ static void test_never_ended(void **state)
  * is no outage; two in a row are one, of hardly any length. */
 static void test_one_refused(void **state)
 {
-	struct op op = { .process = 1, .f = OP_INSERT, .key = OP_NO_VALUE, .value = 999999, .outcome = OP_FAIL,
-			 .sent = true, .error = "server: no" };
+	struct op op = {.process = 1,
+			.f = OP_INSERT,
+			.key = OP_NO_VALUE,
+			.value = 999999,
+			.outcome = OP_FAIL,
+			.sent = true,
+			.error = "server: no"};
 	struct world w;
 
 	(void)state;

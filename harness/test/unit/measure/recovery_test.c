@@ -56,7 +56,8 @@ static void test_redundant(void **state)
 		bool away = t > 10 * SEC && t < 14 * SEC, again = t > 16 * SEC && t < 17 * SEC;
 		bool blip = t == 20 * SEC;
 
-		members(&r, t, !away && !again && !blip, t > 10 * SEC && t < 19 * SEC ? 500000 : 8000);
+		members(&r, t, !away && !again && !blip,
+			t > 10 * SEC && t < 19 * SEC ? 500000 : 8000);
 	}
 	recover(&r);
 	/* It came back, fell out again, and came back at 17 s; one lost probe
@@ -160,7 +161,8 @@ static void test_unasked(void **state)
 	for (int64_t t = SEC; t < 30 * SEC; t += 100 * MS)
 		members(&r, t, t <= 10 * SEC || t >= 11900 * MS, 0);
 	recover(&r);
-	assert_true(r.m.faults[0].redundant_unasked_ns <= 100 * MS); /* from one answer to the next */
+	assert_true(r.m.faults[0].redundant_unasked_ns <=
+		    100 * MS); /* from one answer to the next */
 	end(&r);
 }
 
@@ -187,7 +189,8 @@ static void hole(bool alone, bool ends)
 	else
 		assert_int_equal(f->redundant_ns, -1);
 	/* A second is how long an answer counts. */
-	if (llabs((ends ? f->redundant_lo_ns : r.m.end_ns - 10 * SEC) - f->redundant_unasked_ns - 900 * MS) > 1100 * MS)
+	if (llabs((ends ? f->redundant_lo_ns : r.m.end_ns - 10 * SEC) - f->redundant_unasked_ns -
+		  900 * MS) > 1100 * MS)
 		fail_msg("certain for %lld ms", (long long)((ends ? f->redundant_lo_ns : r.m.end_ns - 10 * SEC) -
 							    f->redundant_unasked_ns) / MS);
 	end(&r);

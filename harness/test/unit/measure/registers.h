@@ -43,8 +43,8 @@ static inline void event(struct run *r, const char *kind, int64_t t, const char 
 	json_push(r->events, o);
 }
 
-static inline struct op *put(struct run *r, enum op_f f, int64_t key, int64_t expect, int64_t value, int64_t from,
-		      int64_t to, enum op_outcome o)
+static inline struct op *put(struct run *r, enum op_f f, int64_t key, int64_t expect, int64_t value,
+			     int64_t from, int64_t to, enum op_outcome o)
 {
 	struct op op = { .f = f, .key = key, .value = value, .expect = expect, .t_intended = from,
 			 .t_invoke = from, .t_return = to, .outcome = o, .sent = true };
@@ -58,7 +58,8 @@ static inline struct op *put(struct run *r, enum op_f f, int64_t key, int64_t ex
 }
 
 /* The i-th 10 ms after a second, in 2 ms. */
-static inline struct op *at(struct run *r, int i, enum op_f f, int64_t expect, int64_t value, enum op_outcome o)
+static inline struct op *at(struct run *r, int i, enum op_f f, int64_t expect, int64_t value,
+			    enum op_outcome o)
 {
 	return put(r, f, 0, expect, value, SEC + i * 10 * MS, SEC + i * 10 * MS + 2 * MS, o);
 }

@@ -8,7 +8,8 @@
 #include "measure/measure.h"
 #include "test/lib/evidence_kept.h"
 
-/* A run that a test tells: its operations and its events, and their measures. Include cmocka before. */
+/* A run that a test tells: its operations and its events, and their measures. Include cmocka
+ * before. */
 
 #define SEC NS_PER_S
 #define MS NS_PER_MS

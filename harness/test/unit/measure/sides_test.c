@@ -28,10 +28,17 @@ static void load_past(struct run *r, picks *down, int shards, const char *fault)
 
 	for (i = 0; i < SECONDS * 200; i++) {
 		int64_t t = i * 5 * MS;
-		struct op op = { .f = kinds[i % 5], .process = (uint32_t)(i % 16), .value = i, .key = i % 8,
-				 .expect = OP_NO_VALUE, .t_intended = t, .t_invoke = t,
-				 .t_return = t + 2 * MS, .sent = true, .group = i % 4 == 3,
-				 .shard = shards ? (uint32_t)(i * 7 / 5 % shards) + 1 : 0 };
+		struct op op = {.f = kinds[i % 5],
+				.process = (uint32_t)(i % 16),
+				.value = i,
+				.key = i % 8,
+				.expect = OP_NO_VALUE,
+				.t_intended = t,
+				.t_invoke = t,
+				.t_return = t + 2 * MS,
+				.sent = true,
+				.group = i % 4 == 3,
+				.shard = shards ? (uint32_t)(i * 7 / 5 % shards) + 1 : 0};
 
 		if (op.f == OP_INSERT)
 			op.key = OP_NO_VALUE;
@@ -204,12 +211,14 @@ static void test_shard_by_its_members(void **state)
 	for (size_t i = 0; i < r.h.n; i++) {
 		const struct op *op = &r.h.ops[i];
 
-		if (!one_shard(op) || op->t_invoke < DOWN_TO * SEC - 900 * MS || op->t_invoke >= DOWN_TO * SEC)
+		if (!one_shard(op) || op->t_invoke < DOWN_TO * SEC - 900 * MS ||
+		    op->t_invoke >= DOWN_TO * SEC)
 			r.h.ops[n++] = *op;
 	}
 	r.h.n = n;
 	for (size_t i = 0; i < n; i++)
-		if (one_shard(&r.h.ops[i]) && r.h.ops[i].t_invoke >= DOWN_TO * SEC && r.h.ops[i].f != OP_READ) {
+		if (one_shard(&r.h.ops[i]) && r.h.ops[i].t_invoke >= DOWN_TO * SEC &&
+		    r.h.ops[i].f != OP_READ) {
 			r.h.ops[i].t_invoke -= 800 * MS;
 			break;
 		}

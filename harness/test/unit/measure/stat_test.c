@@ -37,7 +37,8 @@ static void mann_whitney_is_exact(void **state)
 
 static void large_samples_go_on_smoothly(void **state)
 {
-	double exact = stat_mann_whitney_cdf(40, 40, 600), rough = stat_mann_whitney_cdf(40, 41, 615);
+	double exact = stat_mann_whitney_cdf(40, 40, 600),
+	       rough = stat_mann_whitney_cdf(40, 41, 615);
 
 	(void)state;
 	assert_true(exact > 0.02 && exact < 0.04);
@@ -90,7 +91,8 @@ static void shift_alone(const struct stat_value *a, size_t m, const struct stat_
 static void shifts_are_found_and_bounded(void **state)
 {
 	static const struct stat_value a[] = {{1, 1}, {2, 2}, {3, 3}, {4, 4}, {5, 5}, {6, 6}};
-	static const struct stat_value b[] = {{11, 11}, {12, 12}, {13, 13}, {14, 14}, {15, 15}, {16, 16}};
+	static const struct stat_value b[] = {{11, 11}, {12, 12}, {13, 13},
+					      {14, 14}, {15, 15}, {16, 16}};
 	struct stat_shift s;
 
 	(void)state;
@@ -129,7 +131,8 @@ static void too_few_decide_nothing(void **state)
 static void censored_values_bound_what_they_can(void **state)
 {
 	static const struct stat_value a[] = {{1, 1}, {2, 2}, {3, 3}, {4, 4}};
-	static const struct stat_value b[] = {{60, INFINITY}, {60, INFINITY}, {60, INFINITY}, {60, INFINITY}};
+	static const struct stat_value b[] = {
+		{60, INFINITY}, {60, INFINITY}, {60, INFINITY}, {60, INFINITY}};
 	struct stat_shift s;
 
 	(void)state;
@@ -151,8 +154,8 @@ static void fill(struct stat_value *v, const double *x, size_t n)
 /* Counts are often equal: the ways to draw six of these twelve ranks, counted. */
 static void ties_are_exact(void **state)
 {
-	static const double none[6] = {0}, two[6] = {0, 0, 0, 0, 5, 7}, four[6] = {0, 0, 5, 5, 6, 9},
-			    all[6] = {5, 5, 5, 5, 5, 5};
+	static const double none[6] = {0}, two[6] = {0, 0, 0, 0, 5, 7},
+			    four[6] = {0, 0, 5, 5, 6, 9}, all[6] = {5, 5, 5, 5, 5, 5};
 	struct stat_value a[6], b[6];
 	struct stat_shift s;
 
@@ -180,9 +183,14 @@ static void ties_are_exact(void **state)
 static void holm_by_hand(void **state)
 {
 	struct stat_shift s[6] = {
-		{.known = true, .p = 0.04}, {.known = true, .p = 0.01}, {.known = true, .p = 0.03},
-		{.known = true, .p = 0.02}, {.known = false, .p = 0.001},
-		{.known = true, .p = 0.001, .p_least = 0.2}, /* which cannot be named, and does not count */
+		{.known = true, .p = 0.04},
+		{.known = true, .p = 0.01},
+		{.known = true, .p = 0.03},
+		{.known = true, .p = 0.02},
+		{.known = false, .p = 0.001},
+		{.known = true,
+		 .p = 0.001,
+		 .p_least = 0.2}, /* which cannot be named, and does not count */
 	};
 	struct stat_shift *v[6] = {&s[0], &s[1], &s[2], &s[3], &s[4], &s[5]};
 	struct stat_family f;
@@ -196,7 +204,8 @@ static void holm_by_hand(void **state)
 	near(s[2].p_holm, 0.06);
 	near(s[0].p_holm, 0.06);
 	near(s[5].p_holm, 1);
-	assert_true(s[1].differs && !s[3].differs && !s[2].differs && !s[0].differs && !s[4].differs);
+	assert_true(s[1].differs && !s[3].differs && !s[2].differs && !s[0].differs &&
+		    !s[4].differs);
 }
 
 static double uniform(struct rng *r)

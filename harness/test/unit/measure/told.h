@@ -30,7 +30,8 @@ static inline void add(cJSON *events, const char *kind, int64_t t, const char *m
 	json_push(events, o);
 }
 
-static inline void put(struct history *h, enum op_f f, int64_t key, int64_t value, int64_t t, enum op_outcome o)
+static inline void put(struct history *h, enum op_f f, int64_t key, int64_t value, int64_t t,
+		       enum op_outcome o)
 {
 	struct op op = { .f = f, .key = key, .value = value, .expect = OP_NO_VALUE, .t_intended = t,
 			 .t_invoke = t, .t_return = t + 2 * MS, .outcome = o, .sent = true };

@@ -9,7 +9,8 @@
 #include "test/lib/evidence_kept.h"
 #include "test/lib/synth.h"
 
-/* A world with an outage whose truth is known, and what was measured of it. Include cmocka before. */
+/* A world with an outage whose truth is known, and what was measured of it. Include cmocka before.
+ */
 
 /* Outages on histories whose truth is known. */
 
@@ -58,8 +59,8 @@ static inline int64_t stated_error(const struct outage *o)
 
 /* From the last effect before the service went down (not before the
  * injection) to the first one after. */
-static inline void truth(const struct world *w, const struct fault_seen *f, const struct synth_down *d,
-		  int64_t *last, int64_t *first)
+static inline void truth(const struct world *w, const struct fault_seen *f,
+			 const struct synth_down *d, int64_t *last, int64_t *first)
 {
 	size_t i;
 
@@ -79,7 +80,8 @@ static inline void truth(const struct world *w, const struct fault_seen *f, cons
 	}
 }
 
-static inline void assert_contains(const struct world *w, const struct fault_seen *f, const struct synth_down *d)
+static inline void assert_contains(const struct world *w, const struct fault_seen *f,
+				   const struct synth_down *d)
 {
 	const struct outage *o = &f->outage;
 	int64_t last, first;
@@ -88,8 +90,10 @@ static inline void assert_contains(const struct world *w, const struct fault_see
 	assert_true(o->any && o->ended);
 	if (o->down_lo > last || o->down_hi < last || o->up_lo > first || o->up_hi < first)
 		fail_msg("down in [%lld, %lld], up in [%lld, %lld] (us from the truth)",
-			 (long long)(o->down_lo - last) / 1000, (long long)(o->down_hi - last) / 1000,
-			 (long long)(o->up_lo - first) / 1000, (long long)(o->up_hi - first) / 1000);
+			 (long long)(o->down_lo - last) / 1000,
+			 (long long)(o->down_hi - last) / 1000,
+			 (long long)(o->up_lo - first) / 1000,
+			 (long long)(o->up_hi - first) / 1000);
 	assert_true(o->lo_ns <= first - last && first - last <= o->hi_ns);
 }
 

@@ -117,7 +117,8 @@ static void silence(const struct report_room *r, uint32_t process, int64_t from_
 	for (size_t i = 0; i < h.n; i++) {
 		struct op *op = &h.ops[i];
 
-		if ((op->process == process || process == ALL) && op->t_invoke > from_ns && op->t_invoke < to_ns) {
+		if ((op->process == process || process == ALL) && op->t_invoke > from_ns &&
+		    op->t_invoke < to_ns) {
 			op->outcome = OP_INFO;
 			op_error_set(op, OP_ERR_TIMEOUT, "no answer in time");
 		}
@@ -359,11 +360,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(harm_comes_first), cmocka_unit_test(passing_is_not_all),
-		cmocka_unit_test(nothing_lost), cmocka_unit_test(down_before),
-		cmocka_unit_test(lines_lost), cmocka_unit_test(unsettled), cmocka_unit_test(broken_late),
-		cmocka_unit_test(not_begun),
-		cmocka_unit_test(not_standing),
-		cmocka_unit_test(broken), cmocka_unit_test(all_skipped), cmocka_unit_test(one_client),
+		cmocka_unit_test(nothing_lost),	    cmocka_unit_test(down_before),
+		cmocka_unit_test(lines_lost),	    cmocka_unit_test(unsettled),
+		cmocka_unit_test(broken_late),	    cmocka_unit_test(not_begun),
+		cmocka_unit_test(not_standing),	    cmocka_unit_test(broken),
+		cmocka_unit_test(all_skipped),	    cmocka_unit_test(one_client),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,8 +59,13 @@ static const char one_scenario[] =
 
 static void each_second_has_one_place(void **state)
 {
-	struct fault_record rec = {.id = "pause", .name = "pause", .bites = true, .injected_ns = S(21),
-				   .effective_ns = S(22), .healed_ns = S(48), .does = {.lasts = true}};
+	struct fault_record rec = {.id = "pause",
+				   .name = "pause",
+				   .bites = true,
+				   .injected_ns = S(21),
+				   .effective_ns = S(22),
+				   .healed_ns = S(48),
+				   .does = {.lasts = true}};
 	struct fault_seen f = {.rec = &rec, .window_end_ns = S(50),
 			       .redundant_ns = S(20)};
 	struct measured m = {.faults = &f, .nfaults = 1, .stands = true};

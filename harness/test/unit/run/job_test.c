@@ -28,8 +28,9 @@ static int nodes(struct engine *en, struct nodes *out, struct err *e)
 	return 0;
 }
 
-static int call(struct engine *en, const char *agent, const char *method, const char *path, const char *body,
-		int64_t timeout_ns, struct buf *answer, int *status, struct err *e)
+static int call(struct engine *en, const char *agent, const char *method, const char *path,
+		const char *body, int64_t timeout_ns, struct buf *answer, int *status,
+		struct err *e)
 {
 	(void)en, (void)agent, (void)method, (void)path, (void)body, (void)timeout_ns, (void)e;
 	*status = 200;
@@ -60,7 +61,8 @@ static const struct engine_ops ALL = {.name = "all", .nodes = nodes, .call = cal
 			       NONE = {.name = "none", .nodes = nodes, .call = call};
 
 /* What the steps wrote into events.jsonl, on the heap; NULL with an error. */
-static char *walk(const struct engine_ops *ops, int looks, struct step *steps, size_t n, struct err *e)
+static char *walk(const struct engine_ops *ops, int looks, struct step *steps, size_t n,
+		  struct err *e)
 {
 	static const volatile int interrupted;
 	struct engine en = {.base = {.ops = ops}, .looks = looks};
@@ -154,7 +156,9 @@ static void where_there_are_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(waited_for_at_once), cmocka_unit_test(waited_for_later), cmocka_unit_test(in_vain),
+		cmocka_unit_test(waited_for_at_once),
+		cmocka_unit_test(waited_for_later),
+		cmocka_unit_test(in_vain),
 		cmocka_unit_test(where_there_are_none),
 	};
 

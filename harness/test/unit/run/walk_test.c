@@ -54,8 +54,9 @@ static int nodes(struct engine *en, struct nodes *out, struct err *e)
 	return 0;
 }
 
-static int call(struct engine *en, const char *agent, const char *method, const char *path, const char *body,
-		int64_t timeout_ns, struct buf *answer, int *status, struct err *e)
+static int call(struct engine *en, const char *agent, const char *method, const char *path,
+		const char *body, int64_t timeout_ns, struct buf *answer, int *status,
+		struct err *e)
 {
 	const char *set = en->set ? en->set : "m";
 
@@ -77,10 +78,12 @@ static int call(struct engine *en, const char *agent, const char *method, const 
 }
 
 /* How long the step took, in ns; *seen: what it waited for. */
-static int64_t waits(enum await_kind what, const char *ends, int64_t ends_for_ns, int64_t within_ns, bool *seen)
+static int64_t waits(enum await_kind what, const char *ends, int64_t ends_for_ns, int64_t within_ns,
+		     bool *seen)
 {
 	static const struct engine_ops ops = {.pods = pods, .nodes = nodes, .call = call};
-	struct engine en = {.base = {.ops = &ops}, .ends = ends, .until_ns = clock_mono_ns() + ends_for_ns};
+	struct engine en = {
+		.base = {.ops = &ops}, .ends = ends, .until_ns = clock_mono_ns() + ends_for_ns};
 	static const volatile int interrupted;
 	struct stage st = {.en = &en, .ops = &ops, .interrupted = &interrupted};
 	struct step step = {.kind = STEP_AWAIT, .await = what, .duration_ns = within_ns};
@@ -121,8 +124,13 @@ static bool void_after(int status, const char *answer, bool lasting, const char 
 	struct engine en = {.base = {.ops = &ops}, .ends = "", .status = status, .answer = answer};
 	struct step step = {.id = "f", .target = "m-0"};
 	char path[] = "/tmp/walk_testXXXXXX", *agents[] = {"node/n"};
-	struct injection inj = {.step = &step, .ops = fault_find(lasting ? "pause" : "kill-pod"),
-				.plan = cJSON_CreateObject(), .agents = agents, .nagents = 1, .on = true, .bit = true};
+	struct injection inj = {.step = &step,
+				.ops = fault_find(lasting ? "pause" : "kill-pod"),
+				.plan = cJSON_CreateObject(),
+				.agents = agents,
+				.nagents = 1,
+				.on = true,
+				.bit = true};
 	struct stage st = {.en = &en, .ops = &ops};
 	struct buf b = {0};
 	struct err e = {0};
@@ -180,8 +188,9 @@ static bool fails_over(const char *set)
 	struct engine en = {.base = {.ops = &ops}, .ends = "", .set = set};
 	static const volatile int interrupted;
 	struct stage st = {.en = &en, .ops = &ops, .interrupted = &interrupted};
-	struct step steps[] = {{.kind = STEP_FAULT, .fault = "pause", .id = "f", .target = "primary"},
-			       {.kind = STEP_AWAIT, .await = AWAIT_FAILOVER, .duration_ns = 200 * MS}};
+	struct step steps[] = {
+		{.kind = STEP_FAULT, .fault = "pause", .id = "f", .target = "primary"},
+		{.kind = STEP_AWAIT, .await = AWAIT_FAILOVER, .duration_ns = 200 * MS}};
 	struct plan plan = {.sc = {.steps = steps, .nsteps = 1}};
 	struct walk *w = mem_alloc(sizeof(*w));
 	char path[] = "/tmp/walk_testXXXXXX";

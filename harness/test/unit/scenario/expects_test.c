@@ -53,8 +53,9 @@ static void violate(const struct plan *p, size_t i)
 static void all_well(const struct plan *p)
 {
 	static const enum expect_metric sure[] = {
-		EXPECT_LOST, EXPECT_PHANTOM, EXPECT_DUPLICATE, EXPECT_DUAL_PRIMARY, EXPECT_ERRORS_CLEAR,
-		EXPECT_CHECK, EXPECT_STALENESS, EXPECT_RECOVERY_POINT, EXPECT_JOB,
+		EXPECT_LOST,	     EXPECT_PHANTOM,	    EXPECT_DUPLICATE,
+		EXPECT_DUAL_PRIMARY, EXPECT_ERRORS_CLEAR,   EXPECT_CHECK,
+		EXPECT_STALENESS,    EXPECT_RECOVERY_POINT, EXPECT_JOB,
 	};
 	struct shipped_run run;
 	struct judged *j;

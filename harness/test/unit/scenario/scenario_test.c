@@ -263,7 +263,8 @@ static void test_load_json(void **state)
 	assert_int_equal(load_spec_from_json(o, &none, &e), 0);
 	assert_int_equal(none.clients, 64);
 	assert_int_equal(none.mix[OP_INSERT], 70);
-	assert_int_equal(load_spec_ops(&none), OP_BIT(OP_INSERT) | OP_BIT(OP_READ) | OP_BIT(OP_CAS));
+	assert_int_equal(load_spec_ops(&none),
+			 OP_BIT(OP_INSERT) | OP_BIT(OP_READ) | OP_BIT(OP_CAS));
 	json_set_i64(o, "keys", 100001);
 	assert_int_equal(load_spec_from_json(o, &none, &e), -1);
 	assert_string_equal(e.msg, "load.keys must be 0 to 100000");

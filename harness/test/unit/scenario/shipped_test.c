@@ -143,7 +143,8 @@ static void test_overlay_of_the_document(void **state)
 	if (file_project_root(root, &e))
 		fail_msg("%s", e.msg);
 	snprintf(path, sizeof(path), "%s/scenarios/mysql-documented.yaml", root);
-	if (plan_read(&a, root, path, &left_out, 1, &p, &e) || manifest_images(&a, &p.manifest, &images, &n, &e))
+	if (plan_read(&a, root, path, &left_out, 1, &p, &e) ||
+	    manifest_images(&a, &p.manifest, &images, &n, &e))
 		fail_msg("%s", e.msg);
 	assert_int_equal(n, 1);
 	assert_string_equal(images[0], "mysql:8.0");
@@ -158,7 +159,8 @@ static void test_overlay_of_the_document(void **state)
 
 /* What the rules allow a primary's freeze of 99 s with these settings; `told`:
  * how the running system calls the one in question. */
-static void allowed(const struct plan *p, const char *setting, const char *told, struct prediction *out)
+static void allowed(const struct plan *p, const char *setting, const char *told,
+		    struct prediction *out)
 {
 	struct fault_target target = {.member = "m-0", .node = "", .role = ROLE_PRIMARY, .role_told = "primary"};
 	struct fault_record f = {.id = "f", .name = "pause", .targets = &target, .ntargets = 1,
@@ -206,12 +208,14 @@ static void test_pairs(void **state)
 
 		snprintf(one, sizeof(one), "%s/scenarios/%s.yaml", root, pairs[i].one);
 		snprintf(other, sizeof(other), "%s/scenarios/%s.yaml", root, pairs[i].other);
-		if (plan_read(&a, root, one, NULL, 0, &p, &e) || plan_read(&a, root, other, NULL, 0, &q, &e))
+		if (plan_read(&a, root, one, NULL, 0, &p, &e) ||
+		    plan_read(&a, root, other, NULL, 0, &q, &e))
 			fail_msg("%s", e.msg);
 		assert_string_equal(p.sc.compare, q.sc.compare);
 		assert_int_equal(p.settings.n, q.settings.n);
 		for (size_t k = 0; k < p.settings.n; k++) {
-			const struct setting *x = &p.settings.v[k], *y = settings_find(&q.settings, x->name);
+			const struct setting *x = &p.settings.v[k],
+					     *y = settings_find(&q.settings, x->name);
 
 			if (!strcmp(x->name, pairs[i].setting))
 				assert_string_not_equal(x->value, y->value);

@@ -39,8 +39,17 @@ static struct op made(struct op op, int64_t deadline_ns)
 static void a_call_begins_with_nothing_known(void **state)
 {
 	(void)state;
-	made((struct op){.f = OP_READ, .key = 1, .value = 7, .outcome = OP_OK, .sent = true, .find_ns = 1, .dns_ns = 2,
-			 .connect_ns = 3, .error = "old", .via = "old"}, NS_PER_S);
+	made((struct op){.f = OP_READ,
+			 .key = 1,
+			 .value = 7,
+			 .outcome = OP_OK,
+			 .sent = true,
+			 .find_ns = 1,
+			 .dns_ns = 2,
+			 .connect_ns = 3,
+			 .error = "old",
+			 .via = "old"},
+	     NS_PER_S);
 	assert_int_equal(begun.outcome, OP_FAIL);
 	assert_false(begun.sent);
 	assert_int_equal(begun.find_ns | begun.dns_ns | begun.connect_ns, 0);

@@ -177,7 +177,9 @@ static void call_nobody(const struct client_ops *sys, const struct access *acc)
 	struct client *c = sys->client_new(acc, 3);
 
 	for (int f = OP_INSERT; f <= OP_RECEIVE; f++) {
-		struct op op = {.f = (enum op_f)f, .key = f == OP_INSERT ? OP_NO_VALUE : 1, .value = 7,
+		struct op op = {.f = (enum op_f)f,
+				.key = f == OP_INSERT ? OP_NO_VALUE : 1,
+				.value = 7,
 				.expect = f == OP_CAS ? 6 : OP_NO_VALUE};
 		int64_t from_ns = clock_mono_ns();
 
@@ -217,7 +219,8 @@ static void nobody_there_is_a_certain_failure(void **state)
 	(void)state;
 	for (size_t i = 0; i < n; i++) {
 		const struct client_ops *sys = all[i].client;
-		struct access acc = {.members = m, .n = ARRAY_LEN(m), .conf = access_of(sys->fixture)};
+		struct access acc = {
+			.members = m, .n = ARRAY_LEN(m), .conf = access_of(sys->fixture)};
 		struct final_read f;
 		struct err e = {0};
 
@@ -236,7 +239,8 @@ static void nobody_there_is_a_certain_failure(void **state)
 static void predicts(const struct system *s, const struct fault_record *f)
 {
 	struct evidence ev = {.faults = (struct fault_record *)(uintptr_t)f, .nfaults = 1};
-	struct milestones m = {.effective = f->effective_ns, .first_ack = f->effective_ns + 5 * NS_PER_S};
+	struct milestones m = {.effective = f->effective_ns,
+			       .first_ack = f->effective_ns + 5 * NS_PER_S};
 	struct prediction p = {0};
 
 	s->model->predict(&ev, f, &p);
@@ -272,7 +276,8 @@ static void every_effect_is_judged(void **state)
 			target.role = roles[r];
 			f.does = (struct effects){0};
 			predicts(&some[i], &f); /* of a fault that nobody knows */
-			for (f.does.what = EFFECT_PROCESS_DIES; f.does.what <= EFFECT_ROLLED_BACK; f.does.what <<= 1) {
+			for (f.does.what = EFFECT_PROCESS_DIES; f.does.what <= EFFECT_ROLLED_BACK;
+			     f.does.what <<= 1) {
 				f.does.lasts = !effects_die(&f.does);
 				f.does.inbound = f.does.outbound = true;
 				predicts(&some[i], &f);

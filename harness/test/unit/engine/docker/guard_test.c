@@ -97,7 +97,8 @@ static int tear_down(void **state)
 }
 
 /* The answer, which the caller deletes. */
-static cJSON *ask(struct place *p, const char *method, const char *path, const cJSON *body, int want)
+static cJSON *ask(struct place *p, const char *method, const char *path, const cJSON *body,
+		  int want)
 {
 	char *text = body ? json_text(body) : NULL;
 	struct http_reply rp = {0};
@@ -114,7 +115,8 @@ static cJSON *ask(struct place *p, const char *method, const char *path, const c
 	return o;
 }
 
-static void expect(struct place *p, const char *method, const char *path, const cJSON *body, int want)
+static void expect(struct place *p, const char *method, const char *path, const cJSON *body,
+		   int want)
 {
 	cJSON_Delete(ask(p, method, path, body, want));
 }

@@ -257,8 +257,9 @@ static void not_after_its_deadline(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_pod_that_ends_well), cmocka_unit_test(a_failure_waits), cmocka_unit_test(too_many_failures),
-		cmocka_unit_test(too_late), cmocka_unit_test(several_at_once), cmocka_unit_test(once_each_time),
+		cmocka_unit_test(one_pod_that_ends_well), cmocka_unit_test(a_failure_waits),
+		cmocka_unit_test(too_many_failures),	  cmocka_unit_test(too_late),
+		cmocka_unit_test(several_at_once),	  cmocka_unit_test(once_each_time),
 		cmocka_unit_test(not_after_its_deadline),
 	};
 

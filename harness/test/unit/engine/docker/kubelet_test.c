@@ -193,7 +193,8 @@ static void hooks(void **state)
 	free(d);
 }
 
-static void expect_file(void (*make)(const cJSON *, const char *, struct buf *), const char *pod, const char *text)
+static void expect_file(void (*make)(const cJSON *, const char *, struct buf *), const char *pod,
+			const char *text)
 {
 	cJSON *o = object(pod);
 	struct buf b = {0};
@@ -265,7 +266,8 @@ static void long_probe(void **state)
 	docker_probes_start(&p);
 	one_answer_give(&server, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n", "");
 	store_lock(&d.store);
-	for (int64_t end_ns = clock_mono_ns() + 20 * NS_PER_S; !c.ready && clock_mono_ns() < end_ns;)
+	for (int64_t end_ns = clock_mono_ns() + 20 * NS_PER_S;
+	     !c.ready && clock_mono_ns() < end_ns;)
 		store_wait(&d.store, clock_mono_ns() + 10 * NS_PER_MS);
 	assert_true(c.ready);
 	p.deleting = true;
@@ -283,9 +285,14 @@ static void long_probe(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(probe_numbers), cmocka_unit_test(probe_words), cmocka_unit_test(order_of_variables),
-		cmocka_unit_test(names_of_pods), cmocka_unit_test(hooks), cmocka_unit_test(files),
-		cmocka_unit_test(tokens_and_graces), cmocka_unit_test(long_probe),
+		cmocka_unit_test(probe_numbers),
+		cmocka_unit_test(probe_words),
+		cmocka_unit_test(order_of_variables),
+		cmocka_unit_test(names_of_pods),
+		cmocka_unit_test(hooks),
+		cmocka_unit_test(files),
+		cmocka_unit_test(tokens_and_graces),
+		cmocka_unit_test(long_probe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

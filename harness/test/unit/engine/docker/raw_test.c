@@ -81,14 +81,20 @@ static uint16_t checksum(const void *header, size_t len)
 static void *send_raw(void *arg)
 {
 	struct attempt *at = arg;
-	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_protocol = htons(0x0800), .sll_halen = 6,
+	struct sockaddr_ll to = {.sll_family = AF_PACKET,
+				 .sll_protocol = htons(0x0800),
+				 .sll_halen = 6,
 				 .sll_addr = {2, 0, 0, 0, 0, 1}};
 	struct {
 		struct iphdr ip;
 		struct udphdr udp;
 		char data;
 	} __attribute__((packed)) packet = {
-		.ip = {.version = 4, .ihl = 5, .tot_len = htons(sizeof(packet)), .ttl = 64, .protocol = IPPROTO_UDP},
+		.ip = {.version = 4,
+		       .ihl = 5,
+		       .tot_len = htons(sizeof(packet)),
+		       .ttl = 64,
+		       .protocol = IPPROTO_UDP},
 		.udp = {.source = htons(PORT), .dest = htons(PORT), .len = htons(9)},
 		.data = 'x',
 	};
@@ -103,7 +109,9 @@ static void *send_raw(void *arg)
 	to.sll_ifindex = (int)if_nametoindex("eth0");
 	fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	at->problem = fd < 0 ? errno : 0;
-	at->sent = fd < 0 ? -1 : sendto(fd, &packet, sizeof(packet), 0, (struct sockaddr *)&to, sizeof(to));
+	at->sent =
+		fd < 0 ? -1 :
+			 sendto(fd, &packet, sizeof(packet), 0, (struct sockaddr *)&to, sizeof(to));
 	if (fd >= 0)
 		close(fd);
 	return NULL;
@@ -170,7 +178,8 @@ static bool container_has_net_raw(void)
 
 static void none_passes_a_partition(void **state)
 {
-	struct attempt plain = {0}, raw = {.raw = true}, container = {.raw = container_has_net_raw()};
+	struct attempt plain = {0}, raw = {.raw = true},
+		       container = {.raw = container_has_net_raw()};
 	struct cutting c;
 	int fd = -1;
 

@@ -35,7 +35,8 @@ static bool no_account(void *arg, const char *token, const char **ns, const char
 	return false;
 }
 
-static void put(struct place *p, enum kind_id kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void put(struct place *p, enum kind_id kind, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 static void put(struct place *p, enum kind_id kind, const char *fmt, ...)
 {
 	char text[1000];
@@ -130,7 +131,8 @@ static int tear_down(void **state)
 }
 
 /* The answer, which the caller deletes. */
-static cJSON *ask(struct place *p, const char *method, const char *path, const cJSON *body, int want)
+static cJSON *ask(struct place *p, const char *method, const char *path, const cJSON *body,
+		  int want)
 {
 	char *text = body ? json_text(body) : NULL;
 	struct http_reply rp = {0};

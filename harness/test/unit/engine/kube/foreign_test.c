@@ -185,7 +185,8 @@ static void volumes_stay(void **state)
 
 /* `fn` refuses with this word in its message, gives no advice to delete, and
  * changes nothing. */
-static void assert_refused(struct place *p, int (*fn)(struct engine *, struct err *), const char *word)
+static void assert_refused(struct place *p, int (*fn)(struct engine *, struct err *),
+			   const char *word)
 {
 	int64_t before = version(p);
 	struct err e = {0};
@@ -291,7 +292,8 @@ static void claims_of_others_are_not_served(void **state)
 	kube_conf_free(&conf);
 }
 
-static void put_class(struct place *p, const char *name, const char *provisioner, bool usual, bool ours)
+static void put_class(struct place *p, const char *name, const char *provisioner, bool usual,
+		      bool ours)
 {
 	char *text = mem_fmt("{\"metadata\":{\"name\":\"%s\",\"annotations\":{\"storageclass.kubernetes.io/is-default-class\":"
 			     "\"%s\"}%s},\"provisioner\":\"%s\"}", name, usual ? "true" : "false", ours ? "," OURS : "",
@@ -301,7 +303,8 @@ static void put_class(struct place *p, const char *name, const char *provisioner
 	free(text);
 }
 
-static void assert_instead(struct place *p, const char *name, const char *provisioner, const char *want)
+static void assert_instead(struct place *p, const char *name, const char *provisioner,
+			   const char *want)
 {
 	struct adapt_rules r = {0};
 	struct err e = {0};

@@ -17,11 +17,11 @@
 #include "test/lib/fault_help.h"
 
 #define RUN_NS "trial"
-#define CRON                                                                                                          \
-	"{\"metadata\":{\"name\":\"backup\",\"namespace\":\"" RUN_NS "\",\"uid\":\"c-1\"},"                           \
-	"\"spec\":{\"schedule\":\"@daily\",\"suspend\":true,\"jobTemplate\":{"                                       \
-	"\"metadata\":{\"labels\":{\"app\":\"backup\"},\"annotations\":{\"why\":\"nightly\"}},"                       \
-	"\"spec\":{\"backoffLimit\":0,\"template\":{\"spec\":{\"restartPolicy\":\"Never\","                          \
+#define CRON                                                                                       \
+	"{\"metadata\":{\"name\":\"backup\",\"namespace\":\"" RUN_NS "\",\"uid\":\"c-1\"},"        \
+	"\"spec\":{\"schedule\":\"@daily\",\"suspend\":true,\"jobTemplate\":{"                     \
+	"\"metadata\":{\"labels\":{\"app\":\"backup\"},\"annotations\":{\"why\":\"nightly\"}},"    \
+	"\"spec\":{\"backoffLimit\":0,\"template\":{\"spec\":{\"restartPolicy\":\"Never\","        \
 	"\"containers\":[{\"name\":\"main\",\"image\":\"x\"}]}}}}}}"
 
 struct place {
@@ -43,8 +43,8 @@ static bool no_account(void *arg, const char *token, const char **ns, const char
 	return false;
 }
 
-static int read_log(void *arg, const char *ns, const char *pod, const char *container, bool previous, int lines,
-		    bool times, struct buf *out, struct err *e)
+static int read_log(void *arg, const char *ns, const char *pod, const char *container,
+		    bool previous, int lines, bool times, struct buf *out, struct err *e)
 {
 	(void)arg, (void)ns, (void)previous, (void)lines, (void)times, (void)e;
 	buf_fmt(out, "%s%s%s was here\n", strcmp(container, "main") ? container : "", strcmp(container, "main") ? " of " : "",
@@ -279,10 +279,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(it_is_made_from_the_template, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(none_without_its_cron_job, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(it_runs_until_a_condition_says_so, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_failed_one_tells_its_reason_and_the_last_exit, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(one_that_succeeded_after_a_restart, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_comes_before_the_containers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(it_runs_until_a_condition_says_so, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_failed_one_tells_its_reason_and_the_last_exit,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(one_that_succeeded_after_a_restart, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(what_comes_before_the_containers, set_up,
+						tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

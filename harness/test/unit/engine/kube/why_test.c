@@ -41,7 +41,8 @@ static cJSON *object(const char *text)
 	return o;
 }
 
-static void why(const char *w, const char *pods, const char *claims, const char *events, struct why *y)
+static void why(const char *w, const char *pods, const char *claims, const char *events,
+		struct why *y)
 {
 	cJSON *wo = object(w), *po = object(pods), *co = object(claims), *eo = object(events);
 

@@ -69,7 +69,8 @@ static void all_processes(const char *dir, struct known *k)
 	f = opendir(path);
 	assert_non_null(f);
 	while ((d = readdir(f)) && k->n < 16)
-		if (d->d_name[0] != '.' && procs_stat((int)strtol(d->d_name, NULL, 10), &k->v[k->n]) == 0)
+		if (d->d_name[0] != '.' &&
+		    procs_stat((int)strtol(d->d_name, NULL, 10), &k->v[k->n]) == 0)
 			k->n++;
 	closedir(f);
 }

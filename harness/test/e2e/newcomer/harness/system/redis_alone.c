@@ -60,7 +60,8 @@ static void invoke(struct client *c, struct op *op, int64_t end_ns)
 {
 	struct redis_cost cost = {0};
 
-	if (redis_peer_conn(&c->server, end_ns, &cost, op->error, sizeof(op->error)) && call_may_send(op, end_ns))
+	if (redis_peer_conn(&c->server, end_ns, &cost, op->error, sizeof(op->error)) &&
+	    call_may_send(op, end_ns))
 		perform(c, op, end_ns);
 	redis_cost_add(op, &cost);
 }
@@ -138,7 +139,8 @@ static bool redundant(const struct sample *s, size_t n, char *why)
  * is known say so and add no mechanism: then nobody can pass or fail by it.
  * Several that race are added one by one, each with its window, its rule in
  * words and where that is documented (system/prediction.h). */
-static void predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
+static void predict(const struct evidence *ev, const struct fault_record *fault,
+		    struct prediction *out)
 {
 	(void)ev;
 	memset(out, 0, sizeof(*out));
