@@ -307,57 +307,80 @@ static int prepare(struct suite *s, struct err *e)
 	return -1;
 }
 
-int run_suite(const struct run_options *o, enum verdict *verdict, struct err *e)
+static void tell_plans(const struct suite *s)
 {
-	struct suite s = {.o = o, .st = {.scenario = -1, .interrupted = o->interrupted}};
-	struct err rep = {0}, files = {0};
-	int r = -1, lost;
+	const struct run_options *o = s->o;
 
-	*verdict = VERDICT_BROKEN;
-	if (prepare(&s, e))
-		goto out;
-	if (o->dry_run) {
-		for (size_t i = 0; i < o->nfiles; i++)
-			beforehand_warn(o->engine, &s.plans[i]);
-		for (size_t i = 0; i < o->nfiles; i++)
-			plan_print(&s.plans[i], stdout);
-		if (o->repeat)
-			printf("each %d times, the first fault up to %g s later than written\n",
-			       o->repeat, (double)o->phase_max_ns / 1e9);
-		printf("seed %llu\n", (unsigned long long)o->seed);
-		*verdict = VERDICT_PASS;
-		r = 0;
-		goto out;
-	}
-	if (choose_engine(&s, e))
-		goto out;
 	for (size_t i = 0; i < o->nfiles; i++)
-		beforehand_warn(s.engine, &s.plans[i]);
-	if (o->reports_dir)
-		snprintf(s.reports, sizeof(s.reports), "%s", o->reports_dir);
-	else
-		snprintf(s.reports, sizeof(s.reports), "%.4000s/reports", s.root);
-	name_run(&s);
-	snprintf(s.st.run_id, sizeof(s.st.run_id), "%s", s.conf.run_id);
-	if (open_folder(&s, e))
-		goto out;
-	emit_run(&s);
-	s.live = report_live_begin(s.dir, stdout);
-	log_info("run %s, engine %s, seed %llu", s.conf.run_id, s.engine->name,
-		 (unsigned long long)o->seed);
-	r = on_engine(&s, e);
-	event_emit(&s.st.events, event_new(-1, "end"));
-	lost = close_files(&s, &files);
+		beforehand_warn(o->engine, &s->plans[i]);
+	for (size_t i = 0; i < o->nfiles; i++)
+		plan_print(&s->plans[i], stdout);
+	if (o->repeat)
+		printf("each %d times, the first fault up to %g s later than written\n", o->repeat,
+		       (double)o->phase_max_ns / 1e9);
+	printf("seed %llu\n", (unsigned long long)o->seed);
+}
+
+/* Of several things that went wrong the run's own error comes first, but for what was
+ * lost on the way to the files: without that nothing it tells is whole. */
+static int finish(struct suite *s, int r, enum verdict *verdict, struct err *e)
+{
+	struct err rep = {0}, files = {0};
+	int lost;
+
+	event_emit(&s->st.events, event_new(-1, "end"));
+	lost = close_files(s, &files);
 	if (lost && (!r || e->kind != ERR_INTERRUPTED)) {
 		*e = files;
 		r = -1;
 	}
-	if (report(&s, lost ? files.msg : NULL, verdict, &rep)) {
+	if (report(s, lost ? files.msg : NULL, verdict, &rep)) {
 		if (r)
 			log_warn("%s", rep.msg);
 		else
 			*e = rep;
 		r = -1;
+	}
+	return r;
+}
+
+static int try_all(struct suite *s, enum verdict *verdict, struct err *e)
+{
+	const struct run_options *o = s->o;
+
+	if (choose_engine(s, e))
+		return -1;
+	for (size_t i = 0; i < o->nfiles; i++)
+		beforehand_warn(s->engine, &s->plans[i]);
+	if (o->reports_dir)
+		snprintf(s->reports, sizeof(s->reports), "%s", o->reports_dir);
+	else
+		snprintf(s->reports, sizeof(s->reports), "%.4000s/reports", s->root);
+	name_run(s);
+	snprintf(s->st.run_id, sizeof(s->st.run_id), "%s", s->conf.run_id);
+	if (open_folder(s, e))
+		return -1;
+	emit_run(s);
+	s->live = report_live_begin(s->dir, stdout);
+	log_info("run %s, engine %s, seed %llu", s->conf.run_id, s->engine->name,
+		 (unsigned long long)o->seed);
+	return finish(s, on_engine(s, e), verdict, e);
+}
+
+int run_suite(const struct run_options *o, enum verdict *verdict, struct err *e)
+{
+	struct suite s = {.o = o, .st = {.scenario = -1, .interrupted = o->interrupted}};
+	int r = -1;
+
+	*verdict = VERDICT_BROKEN;
+	if (prepare(&s, e))
+		goto out;
+	if (o->dry_run) {
+		tell_plans(&s);
+		*verdict = VERDICT_PASS;
+		r = 0;
+	} else {
+		r = try_all(&s, verdict, e);
 	}
 out:
 	for (size_t i = 0; s.plans && i < s.n; i++)
