@@ -32,8 +32,21 @@ struct said *said;
 const struct variant *v;
 const struct ground ground = {m.dir, m.state, m.data, UID, NODE};
 
+/* The address sanitizer's allocator has locks that no fork takes: who holds one then holds
+ * it for ever in the child. nft's thread does at its end, when its job is long done. */
+static void until_alone(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	struct stat tasks;
+
+	while (stat("/proc/self/task", &tasks) == 0 && tasks.st_nlink > 3)
+		clock_sleep_until(clock_mono_ns() + NS_PER_MS / 4);
+#endif
+}
+
 pid_t branch(void)
 {
+	until_alone();
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 	return fork();
