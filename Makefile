@@ -28,7 +28,7 @@ DEBS_fuzz := clang-14 libclang-rt-14-dev
 LAYERS  := base yaml manifest history scenario memoryd system load fault kube node apiserver engine \
 	   agent measure check report run cmd
 
-CFLAGS  ?= $(if $(COV),-O0,-O2) -g
+CFLAGS  ?= $(if $(COV),-O0,$(if $(SAN),-O1,-O2)) -g
 CPPFLAGS += -D_GNU_SOURCE -D_REENTRANT -Iharness -I$(BUILD)/harness -include harness/base/banned.h $(PKG_CFLAGS)
 # One short line a file, on standard error: standard output is the TAP's.
 # V=1 shows the commands.
@@ -37,9 +37,7 @@ say      = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2) >&2)
 
 WARN    := -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
 	   -Wmissing-prototypes -Wvla -Walloca -Werror
-# gcc's look at formats is led astray by what these add.
-SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) $(if $(COV),--coverage) \
-	    $(if $(SAN)$(COV),-Wno-format-truncation -Wno-format-overflow)
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) $(if $(COV),--coverage)
 # libei, of Erlang, tells pkg-config nothing.
 LDLIBS   = $(PKG_LIBS) -lei -lpthread -lm
 
@@ -147,7 +145,7 @@ $(BUILD)/test/failpoints/failpoints_test: LDLIBS += -Wl,--wrap=ferror,--wrap=clo
 test: unit
 unit: $(BUILD)/ordeal $(TESTS) build/mysql build/kafka build/rabbitmq
 	ORDEAL_HOME=$(CURDIR) ORDEAL=$(CURDIR)/$(BUILD)/ordeal CMOCKA_MESSAGE_OUTPUT=TAP \
-		prove --timer -e harness/test/lib/tap.sh $(TESTS) $(if $(SAN),,$(SCRIPTS))
+		prove --timer $(if $(SAN),-j2) -e harness/test/lib/tap.sh $(TESTS) $(if $(SAN),,$(SCRIPTS))
 
 # The skeletons filled in to a system and a fault, in a copy of the tree.
 check-newcomer: all
