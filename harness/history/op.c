@@ -40,9 +40,18 @@ char *op_set_text(uint32_t set, char out[OP_SET_MAX])
 	return out;
 }
 
+void op_room_begin(struct op *op, struct op_room *room)
+{
+	room->error[0] = room->via[0] = room->tx[0] = '\0';
+	op->error = room->error;
+	op->via = room->via;
+	op->tx = room->tx;
+	op->room = room;
+}
+
 enum op_error op_error_class(const struct op *op)
 {
-	if (!op->error[0])
+	if (!op->error || !op->error[0])
 		return OP_ERR_NONE;
 	for (size_t i = OP_ERR_NONE + 1; i < ARRAY_LEN(error_words); i++) {
 		size_t len = strlen(error_words[i]);
@@ -56,7 +65,7 @@ enum op_error op_error_class(const struct op *op)
 
 void op_error_set(struct op *op, enum op_error class, const char *detail)
 {
-	snprintf(op->error, sizeof(op->error), "%s: %s", error_words[class], detail);
+	snprintf(op->room->error, sizeof(op->room->error), "%s: %s", error_words[class], detail);
 }
 
 bool op_is_write(const struct op *op)
@@ -100,7 +109,13 @@ bool op_received(const struct op *op)
 
 void history_add(struct history *h, const struct op *op)
 {
-	*VEC_PUSH(h->ops, h->n, h->alloc) = *op;
+	struct op *kept = VEC_PUSH(h->ops, h->n, h->alloc);
+
+	*kept = *op;
+	kept->error = texts_keep(&h->texts, op->error);
+	kept->via = texts_keep(&h->texts, op->via);
+	kept->tx = texts_keep_one(&h->texts, op->tx);
+	kept->room = NULL;
 }
 
 /* By time; operations that began in the same nanosecond keep the order of
@@ -130,5 +145,6 @@ void history_free(struct history *h)
 {
 	free(h->ops);
 	free(h->streams);
+	texts_free(&h->texts);
 	memset(h, 0, sizeof(*h));
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "history/texts.h"
 
 /* One client call. */
 
@@ -75,6 +76,13 @@ enum { OP_TX_MAX = 92 };
 /* No value: none that JSON carries exactly, for others' values may be negative. */
 #define OP_NO_VALUE INT64_MIN
 
+/* The texts of a call that is under way: a client writes them here. */
+struct op_room {
+	char error[OP_ERROR_MAX];
+	char via[64];
+	char tx[OP_TX_MAX];
+};
+
 struct op {
 	uint32_t scenario; /* index in the run */
 	uint32_t process;  /* one client: one connection, one op at a time */
@@ -111,14 +119,18 @@ struct op {
 	 * over, had no processor. */
 	int64_t late_ns;
 	bool sent; /* false: never left the client (then outcome is OP_FAIL) */
-	/* "" when ok; "class: detail" (enum op_error), or the server's words. */
-	char error[OP_ERROR_MAX];
-	char via[64]; /* address of the server that answered, "" unknown */
+	int line;  /* where it stands in history.jsonl; 0: it was not read */
+	/* Texts in `room`, while the call is under way; in a history, its own. NULL is "". */
+	const char *error; /* "" when ok; "class: detail" (enum op_error), or the server's words */
+	const char *via;   /* address of the server that answered, "" unknown */
 	/* What the system itself calls the transaction that it acknowledged (MySQL:
 	 * its GTID), "" when it does not tell: a lost write can be looked for by it. */
-	char tx[OP_TX_MAX];
-	int line;     /* where it stands in history.jsonl; 0: it was not read */
+	const char *tx;
+	struct op_room *room; /* NULL in a history */
 };
+
+/* Its texts are empty, and will stand in *room. */
+void op_room_begin(struct op *op, struct op_room *room);
 
 /* A message that is there at the end. */
 struct final_message {
@@ -131,7 +143,7 @@ const char *op_f_name(enum op_f f);
 const char *op_outcome_name(enum op_outcome o);
 
 enum op_error op_error_class(const struct op *op);
-/* Writes "class: detail" into op->error. Not for NONE and OTHER. */
+/* Writes "class: detail" into op->room->error. Not for NONE and OTHER. */
 void op_error_set(struct op *op, enum op_error class, const char *detail);
 
 bool op_is_write(const struct op *op);
@@ -160,6 +172,7 @@ struct stream {
 struct history {
 	struct op *ops; /* sorted by t_invoke after history_sort() */
 	size_t n, alloc;
+	struct texts texts; /* theirs */
 	/* What its file tells about itself. No streams: it is older than blocks,
 	 * or another tool's. */
 	struct stream *streams;
@@ -171,6 +184,7 @@ struct history {
 	uint32_t torn_scenario;
 };
 
+/* A copy of it, its texts too. */
 void history_add(struct history *h, const struct op *op);
 void history_sort(struct history *h);
 void history_free(struct history *h);
@@ -180,6 +194,7 @@ void history_free(struct history *h);
  * OP_LINE_MAX). */
 enum { OP_LINE_MAX = 2304 };
 size_t op_to_line(const struct op *op, char *out, size_t size);
-int op_from_json(const cJSON *o, struct op *op, struct err *e);
+/* Its texts are those of *room. */
+int op_from_json(const cJSON *o, struct op_room *room, struct op *op, struct err *e);
 
 #endif

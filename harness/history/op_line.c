@@ -75,6 +75,12 @@ static void put_str(struct line *l, const char *key, const char *value)
 	put(l, "\"", 1);
 }
 
+static void put_text(struct line *l, const char *key, const char *value)
+{
+	if (value && *value)
+		put_str(l, key, value);
+}
+
 static void put_message(struct line *l, const struct op *op)
 {
 	if (op->partition != OP_NO_VALUE && op->partition != op->key)
@@ -125,12 +131,9 @@ size_t op_to_line(const struct op *op, char *out, size_t size)
 		put_num(&l, "late", op->late_ns);
 	if (!op->sent)
 		put(&l, ",\"sent\":false", 13);
-	if (op->error[0])
-		put_str(&l, "err", op->error);
-	if (op->via[0])
-		put_str(&l, "via", op->via);
-	if (op->tx[0])
-		put_str(&l, "tx", op->tx);
+	put_text(&l, "err", op->error);
+	put_text(&l, "via", op->via);
+	put_text(&l, "tx", op->tx);
 	put(&l, "}\n", 2);
 	out[l.len] = '\0';
 	return l.len;
@@ -154,28 +157,45 @@ enum kind {
 static const struct field {
 	const char *key;
 	enum kind kind;
-	size_t at, size; /* in struct op */
+	size_t at, size; /* in struct op, a TEXT's in struct op_room */
 } fields[] = {
+#define WORDS(key, member)                                                                         \
+	{                                                                                          \
+		key, TEXT, offsetof(struct op_room, member), sizeof(((struct op_room *)0)->member) \
+	}
 #define FIELD(key, kind, member)                                                                   \
 	{                                                                                          \
 		key, kind, offsetof(struct op, member), sizeof(((struct op *)0)->member)           \
 	}
-	FIELD("p", CLIENT, process),	 FIELD("tc", TIME, t_invoke),
-	FIELD("tr", TIME, t_return),	 FIELD("f", KIND, f),
+	FIELD("p", CLIENT, process),
+	FIELD("tc", TIME, t_invoke),
+	FIELD("tr", TIME, t_return),
+	FIELD("f", KIND, f),
 	FIELD("o", OUTCOME, outcome),
 #define NEEDED 5 /* those before */
-	FIELD("s", NUMBER, scenario),	 FIELD("g", SMALL, group),
-	FIELD("sh", SMALL, shard),	 FIELD("key", VALUE, key),
-	FIELD("val", VALUE, value),	 FIELD("exp", VALUE, expect),
-	FIELD("part", PLACE, partition), FIELD("off", PLACE, offset),
-	FIELD("tag", PLACE, tag),	 FIELD("redel", FLAG, redelivered),
-	FIELD("ack", ACK, acked),	 FIELD("ti", TIME, t_intended),
-	FIELD("find", SPAN, find_ns),	 FIELD("dns", SPAN, dns_ns),
-	FIELD("con", SPAN, connect_ns),	 FIELD("slip", SPAN, slip_ns),
-	FIELD("late", SPAN, late_ns),	 FIELD("sent", FLAG, sent),
-	FIELD("err", TEXT, error),	 FIELD("via", TEXT, via),
-	FIELD("tx", TEXT, tx),
+	FIELD("s", NUMBER, scenario),
+	FIELD("g", SMALL, group),
+	FIELD("sh", SMALL, shard),
+	FIELD("key", VALUE, key),
+	FIELD("val", VALUE, value),
+	FIELD("exp", VALUE, expect),
+	FIELD("part", PLACE, partition),
+	FIELD("off", PLACE, offset),
+	FIELD("tag", PLACE, tag),
+	FIELD("redel", FLAG, redelivered),
+	FIELD("ack", ACK, acked),
+	FIELD("ti", TIME, t_intended),
+	FIELD("find", SPAN, find_ns),
+	FIELD("dns", SPAN, dns_ns),
+	FIELD("con", SPAN, connect_ns),
+	FIELD("slip", SPAN, slip_ns),
+	FIELD("late", SPAN, late_ns),
+	FIELD("sent", FLAG, sent),
+	WORDS("err", error),
+	WORDS("via", via),
+	WORDS("tx", tx),
 #undef FIELD
+#undef WORDS
 };
 
 #define EXACT (INT64_C(1) << 53)
@@ -283,7 +303,7 @@ static int read_field(const struct field *f, const cJSON *v, struct op *op, stru
 	if (f->kind == TEXT) {
 		if (!cJSON_IsString(v))
 			return err_set(e, ERR_INPUT, "\"%s\" must be a text", f->key);
-		mem_copy_str(to, f->size, v->valuestring);
+		mem_copy_str((char *)op->room + f->at, f->size, v->valuestring);
 		return 0;
 	}
 	return f->kind >= KIND ? read_word(f, v, op, e) : read_number(f, v, to, e);
@@ -339,12 +359,13 @@ static int times_agree(const struct op *op, struct err *e)
 	return 0;
 }
 
-int op_from_json(const cJSON *o, struct op *op, struct err *e)
+int op_from_json(const cJSON *o, struct op_room *room, struct op *op, struct err *e)
 {
 	static const int64_t untold = INT64_MIN; /* no time that can be read */
 	uint32_t seen = 0;
 
 	memset(op, 0, sizeof(*op));
+	op_room_begin(op, room);
 	op->key = op->value = op->expect = op->partition = op->offset = op->tag = OP_NO_VALUE;
 	op->t_intended = untold;
 	op->sent = true;

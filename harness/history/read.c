@@ -65,13 +65,14 @@ static int close_block(struct reading_ops *r, const cJSON *o, struct err *e)
 static int add_op(void *arg, cJSON *o, const char *text, size_t len, int line, struct err *e)
 {
 	struct reading_ops *r = arg;
+	struct op_room room;
 	struct op op;
 	int failed;
 
 	if (block_is(o)) {
 		failed = close_block(r, o, e);
 	} else {
-		failed = op_from_json(o, &op, e);
+		failed = op_from_json(o, &room, &op, e);
 		if (!failed) {
 			r->mixed = r->mixed || (r->at->open.lines && (op.scenario != r->scenario || op.group != r->group));
 			block_add(&r->at->open, text, len);

@@ -218,8 +218,9 @@ static bool take(struct worker *w, struct op *op)
 	return go;
 }
 
-static void give_up(struct op *op)
+static void give_up(struct op *op, struct op_room *room)
 {
+	op_room_begin(op, room);
 	op->t_invoke = op->t_return = clock_mono_ns();
 	op->outcome = OP_FAIL;
 	op->sent = false;
@@ -258,10 +259,10 @@ static void record(struct worker *w, const struct op *op)
 	pthread_mutex_unlock(&l->lock);
 }
 
-static void call(struct client *c, const struct load_conf *conf, struct op *op)
+static void call(struct client *c, const struct load_conf *conf, struct op *op, struct op_room *room)
 {
 	clock_overslept_ns();
-	call_make(conf->sys, c, op, conf->deadline_ns);
+	call_make(conf->sys, c, op, room, conf->deadline_ns);
 	op->late_ns = clock_overslept_ns();
 }
 
@@ -270,13 +271,14 @@ static void *work(void *arg)
 	struct worker *w = arg;
 	const struct load_conf *conf = &w->l->conf;
 	struct client *c = conf->sys->client_new(conf->acc, w->process);
+	struct op_room room;
 	struct op op;
 
 	while (take(w, &op)) {
 		if (clock_mono_ns() - op.t_intended > conf->deadline_ns)
-			give_up(&op);
+			give_up(&op, &room);
 		else
-			call(c, conf, &op);
+			call(c, conf, &op, &room);
 		record(w, &op);
 	}
 	conf->sys->client_free(c);

@@ -20,8 +20,9 @@ static int move_line(const char *line, size_t len, int64_t offset_ns, struct buf
 {
 	cJSON *o = cJSON_ParseWithLength(line, len);
 	char moved[OP_LINE_MAX];
+	struct op_room room;
 	struct op op;
-	int r = o ? op_from_json(o, &op, e) : err_set(e, ERR_BROKEN, "a line is no JSON");
+	int r = o ? op_from_json(o, &room, &op, e) : err_set(e, ERR_BROKEN, "a line is no JSON");
 
 	cJSON_Delete(o);
 	if (r)

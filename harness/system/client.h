@@ -89,7 +89,8 @@ struct client_ops {
 	struct client *(*client_new)(const struct access *acc, uint32_t process);
 	/* Performs op->f with op->key/value/expect, as call_make() of
 	 * system/client_kit.h hands it in: begun, with nothing known. Fills
-	 * outcome, value (reads), error, dns_ns, connect_ns, via, tx, sent. Never
+	 * outcome, value (reads), dns_ns, connect_ns, sent, and op->room with
+	 * error, via, tx. Never
 	 * waits beyond until_ns (CLOCK_MONOTONIC), whatever the network or the
 	 * server do: past it the outcome is OP_INFO (OP_FAIL when nothing was
 	 * sent) and the connection is thrown away. Opens its connection when it

@@ -11,7 +11,8 @@
 
 #define RESERVE_MAX_NS (25 * NS_PER_MS)
 
-void call_make(const struct client_ops *sys, struct client *c, struct op *op, int64_t deadline_ns)
+void call_make(const struct client_ops *sys, struct client *c, struct op *op, struct op_room *room,
+	       int64_t deadline_ns)
 {
 	int64_t reserve = deadline_ns / 40;
 
@@ -19,7 +20,7 @@ void call_make(const struct client_ops *sys, struct client *c, struct op *op, in
 	op->outcome = OP_FAIL;
 	op->sent = false;
 	op->find_ns = op->dns_ns = op->connect_ns = 0;
-	op->error[0] = op->via[0] = op->tx[0] = '\0';
+	op_room_begin(op, room);
 	if (call_reads(op))
 		op->value = OP_NO_VALUE;
 	op->partition = OP_BIT(op->f) & OP_MESSAGES ? op->key : OP_NO_VALUE;
@@ -36,7 +37,7 @@ bool call_may_send(struct op *op, int64_t until_ns)
 {
 	if (clock_mono_ns() < until_ns)
 		return true;
-	mem_copy_str(op->error, sizeof(op->error), "timeout: connecting took all the time");
+	mem_copy_str(op->room->error, sizeof(op->room->error), "timeout: connecting took all the time");
 	return false;
 }
 
@@ -51,9 +52,10 @@ void call_mismatch(struct op *op, const char *fmt, ...)
 	va_list ap;
 
 	op->outcome = OP_FAIL;
-	mem_copy_str(op->error, sizeof(op->error), class);
+	mem_copy_str(op->room->error, sizeof(op->room->error), class);
 	va_start(ap, fmt);
-	vsnprintf(op->error + sizeof(class) - 1, sizeof(op->error) - sizeof(class) + 1, fmt, ap);
+	vsnprintf(op->room->error + sizeof(class) - 1, sizeof(op->room->error) - sizeof(class) + 1,
+		  fmt, ap);
 	va_end(ap);
 }
 

@@ -10,8 +10,9 @@
 /* Notes the instants of the call. Until more is known nothing was sent, nothing
  * answered, no time spent on the way there and no value read: OP_FAIL. By its
  * deadline a call has returned; so it stops waiting a little before, for a thread
- * on a busy machine wakes late. */
-void call_make(const struct client_ops *sys, struct client *c, struct op *op, int64_t deadline_ns);
+ * on a busy machine wakes late. Its texts stand in *room. */
+void call_make(const struct client_ops *sys, struct client *c, struct op *op, struct op_room *room,
+	       int64_t deadline_ns);
 
 /* Whether there is time left to send; op->error says so when there is none. */
 bool call_may_send(struct op *op, int64_t until_ns);

@@ -71,11 +71,11 @@ static void perform(struct client *c, struct op *op)
 	op->sent = true;
 	op->outcome = OP_INFO; /* until there is an answer */
 	/* `via` names who answered: an address that a pod had. */
-	mem_copy_str(op->via, sizeof(op->via), c->acc->members[0].host);
+	mem_copy_str(op->room->via, sizeof(op->room->via), c->acc->members[0].host);
 	if (fprintf(c->store, "%" PRId64 "\n", op->value) > 0 && fflush(c->store) == 0)
 		op->outcome = OP_OK;
 	else
-		snprintf(op->error, sizeof(op->error), "broken: %s", strerror(errno));
+		snprintf(op->room->error, sizeof(op->room->error), "broken: %s", strerror(errno));
 	flock(fileno(c->store), LOCK_UN);
 }
 
@@ -88,7 +88,7 @@ static void perform(struct client *c, struct op *op)
  * that may still come belongs to no operation any more. */
 static void invoke(struct client *c, struct op *op, int64_t end_ns)
 {
-	if (reach(c, end_ns, op->error, sizeof(op->error)))
+	if (reach(c, end_ns, op->room->error, sizeof(op->room->error)))
 		perform(c, op);
 }
 

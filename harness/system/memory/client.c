@@ -105,11 +105,11 @@ static bool understand(struct op *op, const char *line)
 		call_mismatch(op, "the value was %.40s", line + 9);
 	} else if (!strncmp(line, "err ", 4)) {
 		op->outcome = OP_FAIL;
-		snprintf(op->error, sizeof(op->error), "refused: %.80s", line + 4);
+		snprintf(op->room->error, sizeof(op->room->error), "refused: %.80s", line + 4);
 		return false;
 	} else {
 		op->outcome = OP_INFO;
-		snprintf(op->error, sizeof(op->error), "protocol: %.80s", line);
+		snprintf(op->room->error, sizeof(op->room->error), "protocol: %.80s", line);
 		return false;
 	}
 	return true;
@@ -120,7 +120,7 @@ static void fate(struct wire *w, struct op *op, const struct err *e)
 {
 	op->sent = w->sent;
 	op->outcome = op->sent ? OP_INFO : OP_FAIL;
-	mem_copy_str(op->error, sizeof(op->error), e->msg);
+	mem_copy_str(op->room->error, sizeof(op->room->error), e->msg);
 	wire_close(w);
 }
 
@@ -193,7 +193,7 @@ static void invoke(struct client *c, struct op *op, int64_t end_ns)
 		w->sent = false;
 		fate(w, op, &e);
 	} else {
-		mem_copy_str(op->via, sizeof(op->via), w->addr);
+		mem_copy_str(op->room->via, sizeof(op->room->via), w->addr);
 		if (wire_send(w, text, end_ns, &e) || wire_line(w, &line, end_ns, &e)) {
 			fate(w, op, &e);
 		} else {

@@ -96,7 +96,8 @@ static bool connected(struct session *s, struct op *op, int64_t until_ns)
 		drop(s);
 	if (s->conn)
 		return true;
-	s->conn = my_route_open(&s->route, until_ns, &find, op->error, sizeof(op->error));
+	s->conn =
+		my_route_open(&s->route, until_ns, &find, op->room->error, sizeof(op->room->error));
 	op->dns_ns = find.cost.dns_ns;
 	op->connect_ns = find.cost.connect_ns;
 	op->find_ns = find.ask_ns;
@@ -161,7 +162,7 @@ static void take_read(struct session *s, struct op *op, MYSQL_STMT *stmt)
 
 	if (mysql_stmt_bind_result(stmt, b) || mysql_stmt_fetch(stmt)) {
 		op->outcome = OP_INFO;
-		snprintf(op->error, sizeof(op->error), "broken: an answer without a row");
+		snprintf(op->room->error, sizeof(op->room->error), "broken: an answer without a row");
 		drop(s);
 		return;
 	}
@@ -172,7 +173,7 @@ static void take_read(struct session *s, struct op *op, MYSQL_STMT *stmt)
 		op->value = absent ? OP_NO_VALUE : value;
 		return;
 	}
-	snprintf(op->error, sizeof(op->error), "role: %.40s %s", s->conn->name,
+	snprintf(op->room->error, sizeof(op->room->error), "role: %.40s %s", s->conn->name,
 		 read_only ? "takes no writes any more" : "is no replica any more");
 	drop(s);
 }
@@ -184,7 +185,7 @@ static void answered(struct session *s, struct op *op, MYSQL_STMT *stmt)
 		return;
 	}
 	op->outcome = OP_OK;
-	my_gtid(s->conn, op->tx, sizeof(op->tx));
+	my_gtid(s->conn, op->room->tx, sizeof(op->room->tx));
 	if (op->f == OP_CAS && mysql_stmt_affected_rows(stmt) == 0)
 		call_mismatch(op, "the register holds another value");
 }
@@ -203,8 +204,8 @@ static void refused(struct session *s, struct op *op, unsigned number)
 static void send_and_wait(struct client *c, struct session *s, struct op *op, int64_t until_ns)
 {
 	struct call k = call_of(c, op);
-	MYSQL_STMT *stmt =
-		my_prepare(s->conn, k.which, sql[k.which], until_ns, op->error, sizeof(op->error));
+	MYSQL_STMT *stmt = my_prepare(s->conn, k.which, sql[k.which], until_ns, op->room->error,
+				      sizeof(op->room->error));
 
 	if (!stmt) {
 		drop(s);
@@ -215,8 +216,8 @@ static void send_and_wait(struct client *c, struct session *s, struct op *op, in
 		return;
 	bind(stmt, &k);
 	op->sent = true;
-	mem_copy_str(op->via, sizeof(op->via), s->conn->name);
-	switch (my_execute(s->conn, stmt, until_ns, op->error, sizeof(op->error))) {
+	mem_copy_str(op->room->via, sizeof(op->room->via), s->conn->name);
+	switch (my_execute(s->conn, stmt, until_ns, op->room->error, sizeof(op->room->error))) {
 	case MY_ANSWERED:
 		answered(s, op, stmt);
 		return;

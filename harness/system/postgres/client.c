@@ -105,7 +105,7 @@ static bool connected(struct session *s, struct op *op, int64_t until_ns)
 		drop(s);
 	if (s->conn)
 		return true;
-	s->conn = pg_open(&s->login, until_ns, &cost, op->error, sizeof(op->error));
+	s->conn = pg_open(&s->login, until_ns, &cost, op->room->error, sizeof(op->room->error));
 	op->dns_ns = cost.dns_ns;
 	op->connect_ns = cost.connect_ns;
 	if (!s->conn)
@@ -124,7 +124,7 @@ static void refused(struct session *s, struct op *op, const PGresult *res)
 	bool error = severity && !strcmp(severity, "ERROR");
 
 	op->outcome = error ? OP_FAIL : OP_INFO;
-	pg_brief(op->error, sizeof(op->error), state ? state : "error", PQresultErrorMessage(res));
+	pg_brief(op->room->error, sizeof(op->room->error), state ? state : "error", PQresultErrorMessage(res));
 	/* 25006: a primary that was demoted under an open connection. */
 	if (!error || !state || !strcmp(state, "25006"))
 		drop(s);
@@ -136,7 +136,7 @@ static void answered(struct session *s, struct op *op, const PGresult *res)
 
 	if (rows > 0 && !PQgetisnull(res, 0, 0))
 		mem_copy_str(s->via, sizeof(s->via), PQgetvalue(res, 0, 0));
-	mem_copy_str(op->via, sizeof(op->via), s->via);
+	mem_copy_str(op->room->via, sizeof(op->room->via), s->via);
 	op->outcome = OP_OK;
 	if (call_reads(op)) {
 		op->value = rows > 0 ? strtoll(PQgetvalue(res, 0, 1), NULL, 10) : OP_NO_VALUE;
@@ -146,7 +146,7 @@ static void answered(struct session *s, struct op *op, const PGresult *res)
 		/* Above all "canceling wait for synchronous replication": committed
 		 * here, perhaps nowhere else (PostgreSQL, syncrep.c). */
 		op->outcome = OP_INFO;
-		mem_copy_str(op->error, sizeof(op->error), s->warning);
+		mem_copy_str(op->room->error, sizeof(op->room->error), s->warning);
 	}
 }
 
@@ -192,10 +192,11 @@ static void send_and_wait(struct client *c, struct session *s, struct op *op, in
 	sql = statement(c, op, text, &n);
 	s->warning[0] = '\0';
 	op->sent = true;
-	switch (pg_query(s->conn, sql, n, values, until_ns, &res, op->error, sizeof(op->error))) {
+	switch (pg_query(s->conn, sql, n, values, until_ns, &res, op->room->error,
+			 sizeof(op->room->error))) {
 	case PG_TIMEOUT:
 		op->outcome = OP_INFO;
-		mem_copy_str(op->error, sizeof(op->error), "timeout: no answer in time");
+		mem_copy_str(op->room->error, sizeof(op->room->error), "timeout: no answer in time");
 		break;
 	case PG_BROKEN:
 		op->outcome = OP_INFO;
@@ -208,7 +209,7 @@ static void send_and_wait(struct client *c, struct session *s, struct op *op, in
 		PQclear(res);
 		return;
 	}
-	mem_copy_str(op->via, sizeof(op->via), s->via);
+	mem_copy_str(op->room->via, sizeof(op->room->via), s->via);
 	drop(s);
 }
 

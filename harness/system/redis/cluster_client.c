@@ -47,7 +47,7 @@ static void cluster_client_free(struct client *c)
 
 static void note_via(struct op *op, const struct redis_conn *conn, const char *hops)
 {
-	snprintf(op->via, sizeof(op->via), "%.46s%.17s", redis_address(conn), hops);
+	snprintf(op->room->via, sizeof(op->room->via), "%.46s%.17s", redis_address(conn), hops);
 }
 
 /* One server, one answer. */
@@ -55,7 +55,7 @@ static redisReply *ask(struct client *c, struct redis_peer *p, struct op *op,
 		       const struct redis_command *k, bool asking, int64_t until_ns)
 {
 	struct redis_cost cost = {0};
-	bool reached = redis_peer_conn(p, until_ns, &cost, op->error, sizeof(op->error));
+	bool reached = redis_peer_conn(p, until_ns, &cost, op->room->error, sizeof(op->room->error));
 	redisReply *reply = NULL;
 
 	redis_cost_add(op, &cost);
@@ -101,7 +101,7 @@ static void follow(struct client *c, struct op *op, const struct redis_command *
 
 		/* Not sent again: what was refused stays so, for that reason. */
 		if (!r && *refusal && op->outcome == OP_FAIL)
-			mem_copy_str(op->error, sizeof(op->error), refusal);
+			mem_copy_str(op->room->error, sizeof(op->room->error), refusal);
 		if (!r)
 			return;
 		note_via(op, p->conn, hops);
@@ -140,17 +140,17 @@ static void cluster_invoke(struct client *c, struct op *op, int64_t until_ns)
 	slot = redis_slot(k.key, strlen(k.key));
 	/* An old map is better than none. */
 	if (c->map.stale && op->t_invoke - c->map.learnt_ns >= RELEARN_MS * NS_PER_MS &&
-	    !redis_map_learn(&c->map, until_ns, op->error, sizeof(op->error)))
+	    !redis_map_learn(&c->map, until_ns, op->room->error, sizeof(op->room->error)))
 		op->find_ns = clock_mono_ns() - op->t_invoke;
 	p = redis_map_owner(&c->map, slot, &shard);
 	op->shard = (uint32_t)shard;
 	if (op->f == OP_READ_REPLICA)
 		p = redis_map_replica(&c->map, slot);
 	if (p) {
-		op->error[0] = '\0';
+		op->room->error[0] = '\0';
 		follow(c, op, &k, p, until_ns);
 	} else if (!op->error[0]) {
-		snprintf(op->error, sizeof(op->error), "map: slot %d has no %s", slot,
+		snprintf(op->room->error, sizeof(op->room->error), "map: slot %d has no %s", slot,
 			 shard ? "replica" : "owner");
 		c->map.stale = true;
 	}

@@ -80,7 +80,7 @@ static void refused(struct op *op, const char *error)
 	size_t word = strcspn(error, " ");
 
 	op->outcome = OP_FAIL;
-	snprintf(op->error, sizeof(op->error), "%.*s:%.70s", (int)(word < 20 ? word : 20), error,
+	snprintf(op->room->error, sizeof(op->room->error), "%.*s:%.70s", (int)(word < 20 ? word : 20), error,
 		 error + word);
 }
 
@@ -91,7 +91,7 @@ void redis_command_answered(struct op *op, const redisReply *r)
 		return;
 	}
 	op->outcome = OP_OK;
-	op->error[0] = '\0'; /* of a redirection */
+	op->room->error[0] = '\0'; /* of a redirection */
 	if (call_reads(op)) {
 		op->value = r->type == REDIS_REPLY_STRING ? strtoll(r->str, NULL, 10) : OP_NO_VALUE;
 	} else if (op->f == OP_CAS && r->type == REDIS_REPLY_INTEGER && !r->integer) {
@@ -112,9 +112,11 @@ redisReply *redis_send(struct redis_peer *p, struct op *op, const struct redis_c
 		redis_put(p->conn, 1, word);
 	redis_put(p->conn, k->argc, k->argv);
 	if (asking)
-		end = redis_get(p->conn, until_ns, &first, op->error, sizeof(op->error));
+		end = redis_get(p->conn, until_ns, &first, op->room->error,
+				sizeof(op->room->error));
 	if (end == REDIS_ANSWERED)
-		end = redis_get(p->conn, until_ns, &reply, op->error, sizeof(op->error));
+		end = redis_get(p->conn, until_ns, &reply, op->room->error,
+				sizeof(op->room->error));
 	freeReplyObject(first);
 	if (end == REDIS_ANSWERED)
 		redis_command_answered(op, reply);

@@ -116,13 +116,13 @@ static void sentinel_invoke(struct client *c, struct op *op, int64_t until_ns)
 	redisReply *r;
 
 	c->cost = (struct redis_cost){0};
-	p = (op->f == OP_READ_REPLICA ? reach_replica : reach_master)(c, until_ns, op->error,
-								      sizeof(op->error));
+	p = (op->f == OP_READ_REPLICA ? reach_replica : reach_master)(c, until_ns, op->room->error,
+								      sizeof(op->room->error));
 	redis_cost_add(op, &c->cost);
 	if (!p || !call_may_send(op, until_ns))
 		return;
-	op->error[0] = '\0';
-	mem_copy_str(op->via, sizeof(op->via), redis_address(p->conn));
+	op->room->error[0] = '\0';
+	mem_copy_str(op->room->via, sizeof(op->room->via), redis_address(p->conn));
 	redis_command_make(op, c->payload, &k);
 	r = redis_send(p, op, &k, false, until_ns);
 	if (!r || redis_misdirected(r))

@@ -49,9 +49,10 @@ static void figures_of(struct load *l, double took_s, struct figures *out)
 	rest = lines.s;
 	while (rest && (line = strsep(&rest, "\n"))) {
 		cJSON *o = *line ? json_parse(line, "an operation", &e) : NULL;
+		struct op_room room;
 		struct op op;
 
-		if (o && op_from_json(o, &op, &e) == 0 && op.outcome == OP_OK)
+		if (o && op_from_json(o, &room, &op, &e) == 0 && op.outcome == OP_OK)
 			*VEC_PUSH(v, n, alloc) =
 				(double)(op.t_return - op.t_invoke) / (double)NS_PER_MS;
 		cJSON_Delete(o);

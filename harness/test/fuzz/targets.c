@@ -279,6 +279,7 @@ static void write_and_read(const struct op *op)
 {
 	char line[OP_LINE_MAX];
 	struct err e = {0};
+	struct op_room room;
 	struct op again;
 	cJSON *o;
 
@@ -287,7 +288,7 @@ static void write_and_read(const struct op *op)
 	o = json_parse(line, "line", &e);
 	promise(o != NULL, "a written line is JSON");
 	if (exact(op->t_invoke) && exact(op->t_return) && exact(op->value) && exact(op->key)) {
-		promise(!op_from_json(o, &again, &e), "a written line is read");
+		promise(!op_from_json(o, &room, &again, &e), "a written line is read");
 		promise(again.f == op->f && again.outcome == op->outcome &&
 			again.process == op->process && again.t_invoke == op->t_invoke &&
 			again.t_return == op->t_return && again.value == op->value &&

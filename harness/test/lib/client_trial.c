@@ -8,12 +8,14 @@
 
 #include <cmocka.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/mem.h"
 #include "system/client_kit.h"
 
 int client_trial_begin(void **state)
@@ -61,12 +63,20 @@ void *client_trial_need(void **state, const char *missing)
 	return *state;
 }
 
+struct op_room *trial_room(void)
+{
+	static struct op_room rooms[256];
+	static atomic_uint next;
+
+	return &rooms[atomic_fetch_add(&next, 1) % ARRAY_LEN(rooms)];
+}
+
 struct op client_call(struct client_trial *t, enum op_f what, int64_t key, int64_t value,
 		      int64_t expect, int64_t deadline_ns)
 {
 	struct op op = {.f = what, .key = key, .value = value, .expect = expect};
 
-	call_make(t->sys, t->c, &op, deadline_ns);
+	call_make(t->sys, t->c, &op, trial_room(), deadline_ns);
 	return op;
 }
 

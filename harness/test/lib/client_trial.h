@@ -33,6 +33,9 @@ void client_trial_anew(struct client_trial *t);
 /* The state; without one the test is skipped, for what is missing. */
 void *client_trial_need(void **state, const char *missing);
 
+/* Where the texts of one more call may stand: until 256 others were made. */
+struct op_room *trial_room(void);
+
 struct op client_call(struct client_trial *t, enum op_f what, int64_t key, int64_t value,
 		      int64_t expect, int64_t deadline_ns);
 struct op client_insert(struct client_trial *t, int64_t value, int64_t deadline_ns);

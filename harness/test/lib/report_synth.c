@@ -174,16 +174,16 @@ static void fail_op(struct pretend *s, struct op *op, const struct pretend_fault
 		op->outcome = OP_INFO;
 		op->sent = true;
 		op->t_return = op->t_invoke + pretend_sec(0.002 + 0.001 * uniform(s));
-		snprintf(op->error, sizeof(op->error), "connection: server closed it");
+		op->error = "connection: server closed it";
 	} else if (hangs) {
 		op->outcome = uniform(s) < 0.4 ? OP_INFO : OP_FAIL;
 		op->sent = op->outcome == OP_INFO;
 		op->t_return = op->t_invoke + pretend_sec(1 + 0.004 * uniform(s));
-		snprintf(op->error, sizeof(op->error), "timeout: no answer in 1 s");
+		op->error = "timeout: no answer in 1 s";
 	} else {
 		op->outcome = OP_FAIL;
 		op->t_return = op->t_invoke + pretend_sec(0.0006 + 0.0008 * uniform(s));
-		snprintf(op->error, sizeof(op->error), "connect: connection refused");
+		op->error = "connect: connection refused";
 	}
 	if (op->f == OP_READ)
 		op->value = OP_NO_VALUE;
@@ -198,7 +198,7 @@ static void acknowledge(struct pretend *s, struct op *op)
 	else
 		s->present[op->value] = 1;
 	op->sent = true;
-	snprintf(op->via, sizeof(op->via), "10.244.%d.7", s->primary + 1);
+	snprintf(op->room->via, sizeof(op->room->via), "10.244.%d.7", s->primary + 1);
 }
 
 static void choose_op(struct pretend *s, struct op *op)
@@ -240,7 +240,9 @@ static void load(struct pretend *s, const struct pretend_fault *v, size_t n, dou
 		const struct pretend_fault *down = down_at(v, n, t_s, &back_s);
 		struct op op = {.scenario = (uint32_t)s->scenario,
 				.process = (uint32_t)(i % CLIENTS)};
+		struct op_room room;
 
+		op_room_begin(&op, &room);
 		for (size_t k = 0; k < n; k++) {
 			double up_s = v[k].at_s + v[k].down_s;
 

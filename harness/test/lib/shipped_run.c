@@ -216,11 +216,11 @@ static void go_wrong(struct making *m, struct op *op)
 	if (write && fewer && (violates(m, EXPECT_OUTAGE) || violates(m, EXPECT_DOWNTIME) ||
 			       violates(m, EXPECT_AVAILABILITY))) {
 		op->outcome = OP_FAIL;
-		op_error_set(op, OP_ERR_CONNECT, "refused");
+		op->error = "connect: refused";
 	} else if (write && violates(m, EXPECT_ERRORS_CLEAR)) {
 		op->outcome = OP_INFO;
 		op->t_return = op->t_invoke + deadline;
-		op_error_set(op, OP_ERR_TIMEOUT, "no answer");
+		op->error = "timeout: no answer";
 	} else if (op->f == OP_READ_REPLICA && violates(m, EXPECT_STALENESS)) {
 		op->value = m->first_regs[op->key];
 	} else if (op->f == OP_READ && violates(m, EXPECT_CHECK)) {

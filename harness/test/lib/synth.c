@@ -52,7 +52,7 @@ static void fails(struct op *op, enum op_outcome o, int64_t t, const char *why)
 {
 	op->outcome = o;
 	op->t_return = t;
-	mem_copy_str(op->error, sizeof(op->error), why);
+	op->error = why;
 }
 
 /* What becomes of a call that begins at op->t_invoke and would take

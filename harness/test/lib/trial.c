@@ -38,7 +38,7 @@ static void all_seen(struct trial *t)
 				.t_return = i * 50 * MS + MS};
 
 		if (op.f == OP_CAS)
-			op_error_set(&op, OP_ERR_MISMATCH, "another value");
+			op.error = "mismatch: another value";
 		else if (op.f != OP_INSERT)
 			op.value = OP_NO_VALUE;
 		history_add(&t->h, &op);

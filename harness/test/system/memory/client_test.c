@@ -258,7 +258,7 @@ static void nobody_there_is_a_certain_failure(void **state)
 	assert_int_equal(memory_net_listen("127.0.0.1", &port, &fd, &e), 0);
 	close(fd);
 	json_set_i64(acc.conf, "port", port);
-	call_make(&client_memory, c, &op, DEADLINE_NS);
+	call_make(&client_memory, c, &op, trial_room(), DEADLINE_NS);
 	assert_int_equal(op.outcome, OP_FAIL);
 	assert_false(op.sent);
 	assert_non_null(strstr(op.error, "no primary"));

@@ -105,7 +105,7 @@ static void a_frozen_primary_hangs_nobody(void **state)
 	assert_int_equal(do_op(c, OP_WRITE, 0, OP_NO_VALUE, 1).outcome, OP_OK);
 	old = memory_cluster_primary(&mc, -1);
 	memory_cluster_signal(&mc, old, SIGSTOP);
-	call_make(&client_memory, c, &op, 200 * NS_PER_MS);
+	call_make(&client_memory, c, &op, trial_room(), 200 * NS_PER_MS);
 	assert_int_equal(op.outcome, OP_INFO); /* it was sent */
 	assert_true(op.sent && !strncmp(op.error, "timeout", 7));
 	assert_true(op.t_return - op.t_invoke >= 195 * NS_PER_MS); /* all but its reserve */

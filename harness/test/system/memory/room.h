@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "system/client.h"
 #include "system/client_kit.h"
+#include "test/lib/client_trial.h"
 
 /* Operations on the toy store. Include cmocka before. */
 
@@ -16,7 +17,7 @@ static inline struct op do_op(struct client *c, enum op_f f, int64_t key, int64_
 {
 	struct op op = {.f = f, .key = key, .expect = expect, .value = value};
 
-	call_make(&client_memory, c, &op, DEADLINE_NS);
+	call_make(&client_memory, c, &op, trial_room(), DEADLINE_NS);
 	assert_true(op.t_return >= op.t_invoke && op.t_invoke > 0);
 	return op;
 }

@@ -15,7 +15,7 @@ static enum loss_cause lost(struct tale *t, int64_t at, const char *tx, char *wh
 	struct op op = {.f = OP_INSERT, .outcome = OP_OK, .value = 5, .t_invoke = at - 2 * MS, .t_return = at, .via = "mysql-0"};
 
 	*why = '\0';
-	mem_copy_str(op.tx, sizeof(op.tx), tx);
+	op.tx = tx;
 	return model_mysql.loss_cause(&t->ev, &op, &t->ev.faults[0], why);
 }
 

@@ -93,8 +93,10 @@ static void test_error(void **state)
 {
 	struct fixture *f = *state;
 	struct op op = {.f = OP_INSERT, .outcome = OP_INFO};
+	struct op_room room;
 	redisReply *r;
 
+	op_room_begin(&op, &room);
 	say(f, "-MISCONF Errors writing to the AOF file: No space left on device\r\n");
 	assert_int_equal(ping(f, LONG_NS, &r), REDIS_ANSWERED);
 	assert_int_equal(r->type, REDIS_REPLY_ERROR);

@@ -421,12 +421,12 @@ static void test_loss_cause(void **state)
 	assert_int_equal(model_redis_sentinel.loss_cause(&ev, &op, fault, why), LOSS_MINORITY);
 	assert_non_null(strstr(why, "redis-master-0 acknowledged it when redis-replica-0 had been the master for 1.0 s"));
 	/* The newer master's own losses have another cause. */
-	snprintf(op.via, sizeof(op.via), "10.0.0.12:6379");
+	op.via = "10.0.0.12:6379";
 	assert_int_equal(model_redis_sentinel.loss_cause(&ev, &op, fault, why), LOSS_UNKNOWN);
-	snprintf(op.via, sizeof(op.via), "10.0.0.9:6379");
+	op.via = "10.0.0.9:6379";
 	assert_int_equal(model_redis_sentinel.loss_cause(&ev, &op, fault, why), LOSS_UNKNOWN);
 	evidence_free(&ev);
-	snprintf(op.via, sizeof(op.via), "10.0.0.1:6379");
+	op.via = "10.0.0.1:6379";
 	events = evidence_renamed(events, "redis-", LONG_NAME "-");
 	evidence_make(events, 0, fault_effects, &ev);
 	assert_int_equal(model_redis_sentinel.loss_cause(&ev, &op, fault_of(&ev, "f"), why), LOSS_MINORITY);

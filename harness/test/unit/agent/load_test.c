@@ -72,6 +72,7 @@ static size_t check_history(struct fixture *f, int64_t ops)
 	assert_int_equal(http(f, "GET", path, TOKEN, NULL, &b), 200);
 	for (line = strtok_r(b.s, "\n", &at); line; line = strtok_r(NULL, "\n", &at), n++) {
 		cJSON *o = cJSON_Parse(line);
+		struct op_room room;
 		struct err e = {0};
 		struct op op;
 
@@ -79,7 +80,7 @@ static size_t check_history(struct fixture *f, int64_t ops)
 			cJSON_Delete(o);
 			break;
 		}
-		assert_int_equal(op_from_json(o, &op, &e), 0);
+		assert_int_equal(op_from_json(o, &room, &op, &e), 0);
 		assert_int_equal(op.scenario, 2);
 		inserts += op.f == OP_INSERT && op.outcome == OP_OK;
 		cJSON_Delete(o);

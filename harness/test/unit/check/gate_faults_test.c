@@ -194,7 +194,7 @@ static void ends_after(struct trial *t, int64_t ns)
 			op.value = OP_NO_VALUE;
 		if (op.f == OP_CAS) {
 			op.outcome = OP_FAIL;
-			op_error_set(&op, OP_ERR_MISMATCH, "another value");
+			op.error = "mismatch: another value";
 		}
 		op.t_intended = op.t_invoke;
 		op.t_return = op.t_invoke + MS;
@@ -287,7 +287,7 @@ static void test_registers_after(void **state)
 		if (t.h.ops[i].t_invoke < 10 * SEC)
 			continue;
 		t.h.ops[i].outcome = OP_FAIL;
-		op_error_set(&t.h.ops[i], OP_ERR_CONNECT, "refused");
+		t.h.ops[i].error = "connect: refused";
 	}
 	becomes(&t, expect, NULL, VERDICT_UNKNOWN, "0 operations that it judges were answered after fault kill");
 	trial_end(&t);

@@ -156,10 +156,10 @@ static void test_mismatch_counts(void **state)
 	begin(&r);
 	put(&r, 0, OP_WRITE, 0, 1, OP_NO_VALUE, 0, 1, OP_OK);
 	put(&r, 1, OP_CAS, 0, 5, 9, 2, 3, OP_FAIL);
-	mem_copy_str(r.h.ops[r.h.n - 1].error, sizeof(r.h.ops[0].error), "mismatch: it is 1");
+	r.h.ops[r.h.n - 1].error = "mismatch: it is 1";
 	assert_int_equal(check(&r), VERDICT_PASS);
 	put(&r, 1, OP_CAS, 0, 6, 1, 4, 5, OP_FAIL);
-	mem_copy_str(r.h.ops[r.h.n - 1].error, sizeof(r.h.ops[0].error), "mismatch: no");
+	r.h.ops[r.h.n - 1].error = "mismatch: no";
 	assert_int_equal(check(&r), VERDICT_FAIL); /* it was 1 all along */
 	end(&r);
 }

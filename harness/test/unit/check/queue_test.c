@@ -234,7 +234,7 @@ static void refused(void **state)
 	(void)state;
 	healthy(&r);
 	op = put(&r, OP_SEND, 3, 0, 200, 100, 101, OP_FAIL);
-	mem_copy_str(op->error, sizeof(op->error), "refused: no");
+	op->error = "refused: no";
 	got(&r, 5, 0, 200, 10, 200, OP_ACK_DONE);
 	got(&r, 6, 0, 200, 10, 150, OP_ACK_NONE);
 	fails(&r, "[{\"part\":0,\"off\":0,\"val\":[100,101,102,103,104,105,106,107,108,109,200]}]",

@@ -39,7 +39,7 @@ static void refuse(struct op *op)
 {
 	op->outcome = OP_FAIL;
 	op->t_return = op->t_invoke + MS;
-	mem_copy_str(op->error, sizeof(op->error), "connect: refused");
+	op->error = "connect: refused";
 }
 
 static void note(struct trial *t, const char *text)
@@ -173,7 +173,7 @@ static void slow(struct op *op, int64_t t)
 		op->outcome = OP_FAIL;
 		op->sent = false;
 		op->t_invoke = op->t_return = op->t_intended + SEC;
-		mem_copy_str(op->error, sizeof(op->error), "client: not sent, its turn did not come before the deadline");
+		op->error = "client: not sent, its turn did not come before the deadline";
 	} else {
 		op->t_return = op->t_invoke + 800 * MS;
 	}

@@ -130,7 +130,7 @@ static void test_errors_clear(void **state)
 		history_add(&t.h, &op);
 	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
 	op.outcome = OP_INFO;
-	mem_copy_str(op.error, sizeof(op.error), "timeout: no answer");
+	op.error = "timeout: no answer";
 	for (i = 0; i < 20; i++)
 		history_add(&t.h, &op);
 	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_FAIL);

@@ -115,6 +115,7 @@ static void round_trip(const struct op *op)
 {
 	char line[OP_LINE_MAX];
 	struct err e = {0};
+	struct op_room room;
 	struct op back;
 	size_t len = op_to_line(op, line, sizeof(line));
 	cJSON *o;
@@ -124,7 +125,7 @@ static void round_trip(const struct op *op)
 	assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
 	o = cJSON_Parse(line);
 	assert_non_null(o);
-	if (op_from_json(o, &back, &e))
+	if (op_from_json(o, &room, &back, &e))
 		fail_msg("%s", e.msg);
 	same(op, &back);
 	cJSON_Delete(o);
@@ -133,6 +134,7 @@ static void round_trip(const struct op *op)
 static void test_round_trip(void **state)
 {
 	struct op op = example();
+	struct op_room room;
 
 	(void)state;
 	round_trip(&op);
@@ -146,16 +148,18 @@ static void test_round_trip(void **state)
 	op.f = OP_INSERT;
 	op.sent = false;
 	op.outcome = OP_FAIL;
-	op.error[0] = op.via[0] = op.tx[0] = '\0';
+	op.error = op.via = op.tx = "";
 	op.find_ns = op.late_ns = op.slip_ns = op.dns_ns = op.connect_ns = 0;
 	round_trip(&op);
 	op.value = OP_NO_VALUE;
 	op.f = OP_READ;
 	round_trip(&op);
 	/* All that a server may say in an error. */
-	memset(op.error, '"', sizeof(op.error) - 1);
-	memset(op.via, '\\', sizeof(op.via) - 1);
-	memset(op.tx, '"', sizeof(op.tx) - 1);
+	memset(&room, 0, sizeof(room));
+	op_room_begin(&op, &room);
+	memset(room.error, '"', sizeof(room.error) - 1);
+	memset(room.via, '\\', sizeof(room.via) - 1);
+	memset(room.tx, '"', sizeof(room.tx) - 1);
 	round_trip(&op);
 }
 
@@ -203,15 +207,17 @@ static void test_errors(void **state)
 		{"57P03: cannot connect now", OP_ERR_OTHER}, {"MISCONF errors writing", OP_ERR_OTHER},
 	};
 	struct op op = {.f = OP_CAS, .outcome = OP_FAIL};
+	struct op_room room;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
-		mem_copy_str(op.error, sizeof(op.error), t[i].text);
+		op.error = t[i].text;
 		assert_int_equal(op_error_class(&op), t[i].class);
 		assert_int_equal(op_mismatch(&op), t[i].class == OP_ERR_MISMATCH);
 		assert_int_equal(op_found_down(&op),
 				 t[i].class != OP_ERR_MISMATCH && t[i].class != OP_ERR_CLIENT);
 	}
+	op_room_begin(&op, &room);
 	op_error_set(&op, OP_ERR_CONNECT, "refused");
 	assert_string_equal(op.error, "connect: refused");
 	op.f = OP_READ; /* says nothing of writes */
@@ -236,16 +242,17 @@ static void test_sets(void **state)
 static void test_hostile_text(void **state)
 {
 	struct op op = example(), back;
+	struct op_room room;
 	char line[OP_LINE_MAX];
 	struct err e = {0};
 	cJSON *o;
 
 	(void)state;
-	mem_copy_str(op.error, sizeof(op.error), "a\nb\tc\x01 \xff\xc3");
+	op.error = "a\nb\tc\x01 \xff\xc3";
 	op_to_line(&op, line, sizeof(line));
 	o = cJSON_Parse(line);
 	assert_non_null(o);
-	assert_int_equal(op_from_json(o, &back, &e), 0);
+	assert_int_equal(op_from_json(o, &room, &back, &e), 0);
 	assert_string_equal(back.error, "a b c  ??");
 	cJSON_Delete(o);
 }
@@ -279,11 +286,12 @@ static void test_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
 		cJSON *o = cJSON_Parse(t[i].line);
+		struct op_room room;
 		struct err e = {0};
 		struct op op;
 
 		assert_non_null(o);
-		assert_int_equal(op_from_json(o, &op, &e), -1);
+		assert_int_equal(op_from_json(o, &room, &op, &e), -1);
 		assert_int_equal(e.kind, ERR_INPUT);
 		if (!strstr(e.msg, t[i].why))
 			fail_msg("%s: %s", t[i].line, e.msg);
@@ -340,17 +348,21 @@ static void test_sort(void **state)
 static void test_longest(void **state)
 {
 	struct op op = example();
+	struct op_room room;
 	char name[254], detail[300];
 
 	(void)state;
+	memset(&room, 0, sizeof(room));
+	op_room_begin(&op, &room);
 	memset(name, 'h', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
 	snprintf(detail, sizeof(detail), "the name server has no answer for %s", name);
 	op_error_set(&op, OP_ERR_DNS, detail);
 	assert_string_equal(op.error + strlen("dns: "), detail);
 	round_trip(&op);
-	memset(op.error, '"', sizeof(op.error) - 1);
-	memset(op.via, '"', sizeof(op.via) - 1);
+	memset(room.error, '"', sizeof(room.error) - 1);
+	memset(room.via, '"', sizeof(room.via) - 1);
+	memset(room.tx, '"', sizeof(room.tx) - 1);
 	op.f = OP_RECEIVE;
 	op.scenario = op.process = INT32_MAX;
 	op.group = op.shard = UINT16_MAX;

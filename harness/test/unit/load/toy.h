@@ -59,11 +59,11 @@ static inline void toy_invoke(struct client *c, struct op *op, int64_t until_ns)
 		op->sent = false;
 		op->connect_ns = 1;
 		op->outcome = OP_FAIL;
-		mem_copy_str(op->error, sizeof(op->error), "connect: toy");
+		mem_copy_str(op->room->error, sizeof(op->room->error), "connect: toy");
 	} else if (atomic_load(&t->hang)) {
 		clock_sleep_until(until_ns);
 		op->outcome = OP_INFO;
-		mem_copy_str(op->error, sizeof(op->error), "timeout: toy");
+		mem_copy_str(op->room->error, sizeof(op->room->error), "timeout: toy");
 	} else if (op->f == OP_READ) {
 		op->value = atomic_load(&t->reg);
 	} else if (op->f == OP_WRITE) {
@@ -71,7 +71,7 @@ static inline void toy_invoke(struct client *c, struct op *op, int64_t until_ns)
 	} else if (op->f == OP_CAS &&
 		   !atomic_compare_exchange_strong(&t->reg, &expect, op->value)) {
 		op->outcome = OP_FAIL;
-		mem_copy_str(op->error, sizeof(op->error), "mismatch: toy");
+		mem_copy_str(op->room->error, sizeof(op->room->error), "mismatch: toy");
 	}
 	op->t_return = clock_mono_ns();
 	atomic_fetch_sub(&t->now, 1);
@@ -204,6 +204,7 @@ static inline void read_pieces(struct rig *r, struct history *h, bool *whole)
 			break;
 		for (line = b.s; (nl = strchr(line, '\n')); line = nl + 1) {
 			cJSON *o = cJSON_Parse(line);
+			struct op_room room;
 			struct block block;
 			struct op op;
 
@@ -215,7 +216,7 @@ static inline void read_pieces(struct rig *r, struct history *h, bool *whole)
 					fail_msg("%s", e.msg);
 				all = block.end;
 			} else {
-				assert_int_equal(op_from_json(o, &op, &e), 0);
+				assert_int_equal(op_from_json(o, &room, &op, &e), 0);
 				history_add(h, &op);
 				block_add(&piece, line, (size_t)(nl - line) + 1);
 			}

@@ -81,7 +81,7 @@ static void test_baseline_after_failures(void **state)
 		if (op->t_intended > w.s.down[0].to + 100 * MS && op->t_intended < failing_until &&
 		    i % 10 == 0) {
 			op->outcome = OP_FAIL;
-			mem_copy_str(op->error, sizeof(op->error), "server: no");
+			op->error = "server: no";
 		}
 	}
 	measure_scenario(&w.h, evidence_kept(w.events, 0), &w.m);

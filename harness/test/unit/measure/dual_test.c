@@ -51,8 +51,10 @@ static struct op *ack(struct run *r, int member, int64_t from, int64_t to)
 {
 	struct op op = { .f = OP_INSERT, .key = OP_NO_VALUE, .value = (int64_t)r->h.n + 1, .expect = OP_NO_VALUE,
 			 .t_intended = from, .t_invoke = from, .t_return = to, .sent = true };
+	char via[32];
 
-	snprintf(op.via, sizeof(op.via), "10.0.0.%d:6379", member + 1);
+	snprintf(via, sizeof(via), "10.0.0.%d:6379", member + 1);
+	op.via = via;
 	history_add(&r->h, &op);
 	return &r->h.ops[r->h.n - 1];
 }

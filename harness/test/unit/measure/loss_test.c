@@ -41,7 +41,7 @@ static void test_back_and_on(void **state)
 	at(&r, 2, OP_CAS, 2, 3, OP_OK);
 	op = at(&r, 3, OP_CAS, 3, 4, OP_OK);
 	op->shard = 2;
-	mem_copy_str(op->via, sizeof(op->via), "10.0.0.1:6379");
+	op->via = "10.0.0.1:6379";
 	at(&r, 50, OP_CAS, 2, 5, OP_OK);
 	at(&r, 51, OP_CAS, 5, 6, OP_OK);
 	synth_add_fault(r.events, "kill", "kill-pod", SEC + 100 * MS);

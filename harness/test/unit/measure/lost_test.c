@@ -177,11 +177,10 @@ static void test_who_lost_it(void **state)
 		bool first = t > 10 * SEC && t < 12 * SEC, second = t > 16 * SEC && t < 17 * SEC;
 
 		insert(&r.h, i, t, first || second ? OP_FAIL : OP_OK);
-		mem_copy_str(r.h.ops[r.h.n - 1].via, sizeof(r.h.ops[0].via),
-			     t < 12 * SEC ? "10.0.0.1:5432" : "10.0.0.2:5432");
+		r.h.ops[r.h.n - 1].via = t < 12 * SEC ? "10.0.0.1:5432" : "10.0.0.2:5432";
 	}
 	insert(&r.h, 5000, 13 * SEC, OP_OK);
-	mem_copy_str(r.h.ops[r.h.n - 1].via, sizeof(r.h.ops[0].via), "10.0.0.1");
+	r.h.ops[r.h.n - 1].via = "10.0.0.1";
 	for (i = 5; i < 230; i++) {
 		int64_t t = i * 100 * MS;
 		bool old = t <= 10 * SEC, mid = t >= 12 * SEC && t <= 16 * SEC;
@@ -219,7 +218,7 @@ static enum loss_cause overruled(int timeline_of_m2)
 	add(r.events, "object", 1, "{\"type\":\"pod\",\"name\":\"m1\",\"ip\":\"10.0.0.2\"}");
 	for (int i = 0; i < 1000; i++) {
 		insert(&r.h, i, SEC + i * 10 * MS, i < 900 ? OP_OK : OP_FAIL);
-		mem_copy_str(r.h.ops[r.h.n - 1].via, sizeof(r.h.ops[0].via), "10.0.0.2:5432");
+		r.h.ops[r.h.n - 1].via = "10.0.0.2:5432";
 	}
 	for (int i = 5; i < 130; i++) {
 		int64_t t = i * 100 * MS;

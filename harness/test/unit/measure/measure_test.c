@@ -36,7 +36,7 @@ static void test_redirections(void **state)
 				.outcome = OP_OK,
 				.sent = true};
 
-		mem_copy_str(op.via, sizeof(op.via), via[i]);
+		op.via = via[i];
 		history_add(&r.h, &op);
 	}
 	measure(&r);

@@ -65,9 +65,9 @@ static struct op *call(struct run *r, int64_t ti, int64_t tc, int64_t tr, enum o
 
 	op.process = (uint32_t)(r->value % CLIENTS);
 	if (o == OP_FAIL)
-		mem_copy_str(op.error, sizeof(op.error), "connect: refused");
+		op.error = "connect: refused";
 	if (o == OP_INFO)
-		mem_copy_str(op.error, sizeof(op.error), "timeout: deadline");
+		op.error = "timeout: deadline";
 	history_add(&r->h, &op);
 	return &r->h.ops[r->h.n - 1];
 }
@@ -412,7 +412,7 @@ static void give_up(struct op *op)
 {
 	op->sent = false;
 	op->outcome = OP_FAIL;
-	mem_copy_str(op->error, sizeof(op->error), "client: not sent");
+	op->error = "client: not sent";
 }
 
 static void test_load_not_sent(void **state)

@@ -130,7 +130,7 @@ static void test_half_dead_address(void **state)
 				continue;
 			op->outcome = OP_FAIL;
 			op->t_return = op->t_invoke + NS_PER_S;
-			mem_copy_str(op->error, sizeof(op->error), "timeout: no connection");
+			op->error = "timeout: no connection";
 		}
 		measure_scenario(&w.h, evidence_kept(w.events, 0), &w.m);
 		assert_contains(&w, &w.m.faults[0], &w.s.down[0]);
@@ -174,7 +174,7 @@ static void test_mismatch_is_no_outage(void **state)
 	for (i = 0; i < w.h.n; i++)
 		if (w.h.ops[i].f == OP_CAS && i % 2) {
 			w.h.ops[i].outcome = OP_FAIL;
-			mem_copy_str(w.h.ops[i].error, sizeof(w.h.ops[i].error), "mismatch: it is 5");
+			w.h.ops[i].error = "mismatch: it is 5";
 		}
 	measure_scenario(&w.h, evidence_kept(w.events, 0), &w.m);
 	assert_false(w.m.worst->any);
@@ -221,7 +221,7 @@ static void test_only_writes_count(void **state)
 		op.f = OP_CAS;
 		op.process = 65;
 		op.outcome = OP_FAIL;
-		mem_copy_str(op.error, sizeof(op.error), "mismatch: value is 7");
+		op.error = "mismatch: value is 7";
 		history_add(&w.h, &op);
 	}
 	history_sort(&w.h);

@@ -36,7 +36,7 @@ static void refuse(struct op *op)
 {
 	op->outcome = OP_FAIL;
 	op->t_return = op->t_invoke + MS;
-	mem_copy_str(op->error, sizeof(op->error), "connect: refused");
+	op->error = "connect: refused";
 }
 
 static void hang(struct op *op, int64_t until)

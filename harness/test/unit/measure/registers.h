@@ -50,9 +50,9 @@ static inline struct op *put(struct run *r, enum op_f f, int64_t key, int64_t ex
 			 .t_invoke = from, .t_return = to, .outcome = o, .sent = true };
 
 	if (o == OP_INFO)
-		op_error_set(&op, OP_ERR_TIMEOUT, "no answer in time");
+		op.error = "timeout: no answer in time";
 	if (o == OP_FAIL)
-		mem_copy_str(op.error, sizeof(op.error), "refused");
+		op.error = "refused";
 	history_add(&r->h, &op);
 	return &r->h.ops[r->h.n - 1];
 }

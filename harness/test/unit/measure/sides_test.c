@@ -44,7 +44,7 @@ static void load_past(struct run *r, picks *down, int shards, const char *fault)
 			op.key = OP_NO_VALUE;
 		if (t >= DOWN_FROM * SEC && t < DOWN_TO * SEC && down(&op)) {
 			op.outcome = OP_FAIL;
-			mem_copy_str(op.error, sizeof(op.error), "server: refused");
+			op.error = "server: refused";
 		}
 		history_add(&r->h, &op);
 	}

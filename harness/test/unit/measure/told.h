@@ -38,9 +38,9 @@ static inline void put(struct history *h, enum op_f f, int64_t key, int64_t valu
 
 	op.process = (uint32_t)(value % 8);
 	if (o == OP_FAIL)
-		mem_copy_str(op.error, sizeof(op.error), "server: refused");
+		op.error = "server: refused";
 	if (o == OP_INFO)
-		mem_copy_str(op.error, sizeof(op.error), "timeout: deadline");
+		op.error = "timeout: deadline";
 	history_add(h, &op);
 }
 

@@ -120,7 +120,7 @@ static void silence(const struct report_room *r, uint32_t process, int64_t from_
 		if ((op->process == process || process == ALL) && op->t_invoke > from_ns &&
 		    op->t_invoke < to_ns) {
 			op->outcome = OP_INFO;
-			op_error_set(op, OP_ERR_TIMEOUT, "no answer in time");
+			op->error = "timeout: no answer in time";
 		}
 		buf_add(&b, line, op_to_line(op, line, sizeof(line)));
 	}

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "system/client_kit.h"
+#include "test/lib/client_trial.h"
 
 /* What a client is handed, and until when. */
 static struct op begun;
@@ -29,7 +30,7 @@ static struct op made(struct op op, int64_t deadline_ns)
 	static const struct client_ops sys = {.invoke = invoke};
 	int64_t before = clock_mono_ns();
 
-	call_make(&sys, NULL, &op, deadline_ns);
+	call_make(&sys, NULL, &op, trial_room(), deadline_ns);
 	assert_true(begun.t_invoke >= before && op.t_invoke == begun.t_invoke);
 	assert_true(op.t_return >= op.t_invoke && op.t_return <= clock_mono_ns());
 	assert_int_equal(op.outcome, OP_OK);
@@ -84,6 +85,7 @@ static void a_mismatch_is_a_refusal(void **state)
 	char line[OP_ERROR_MAX + 50];
 
 	(void)state;
+	op_room_begin(&op, trial_room());
 	call_mismatch(&op, "the value was %d", 3);
 	assert_int_equal(op.outcome, OP_FAIL);
 	assert_string_equal(op.error, "mismatch: the value was 3");

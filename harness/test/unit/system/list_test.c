@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "system/client_kit.h"
 #include "system/system.h"
+#include "test/lib/client_trial.h"
 #include "test/lib/evidence_help.h"
 #include "yaml/yaml.h"
 
@@ -185,7 +186,7 @@ static void call_nobody(const struct client_ops *sys, const struct access *acc)
 
 		if (!(sys->ops & OP_BIT(f)))
 			continue;
-		call_make(sys, c, &op, DEADLINE_NS);
+		call_make(sys, c, &op, trial_room(), DEADLINE_NS);
 		if (op.outcome != OP_FAIL || op.sent || !*op.error)
 			fail_msg("%s: %s of nobody: %s, \"%s\"", sys->name, op_f_name(op.f),
 				 op_outcome_name(op.outcome), op.error);
@@ -332,7 +333,7 @@ static struct op do_op(struct client *c, enum op_f f, int64_t key, int64_t value
 {
 	struct op op = {.f = f, .key = key, .value = value, .expect = OP_NO_VALUE};
 
-	call_make(&client_skeleton, c, &op, DEADLINE_NS);
+	call_make(&client_skeleton, c, &op, trial_room(), DEADLINE_NS);
 	assert_true(op.t_return >= op.t_invoke && op.t_invoke > 0);
 	return op;
 }

@@ -45,7 +45,7 @@ static void perform(struct client *c, struct op *op, int64_t until_ns)
 
 	redis_command_make(op, "1", &k);
 	/* `via` names who answered: an address that a pod had. */
-	mem_copy_str(op->via, sizeof(op->via), redis_address(c->server.conn));
+	mem_copy_str(op->room->via, sizeof(op->room->via), redis_address(c->server.conn));
 	freeReplyObject(redis_send(&c->server, op, &k, false, until_ns));
 }
 
@@ -60,7 +60,7 @@ static void invoke(struct client *c, struct op *op, int64_t end_ns)
 {
 	struct redis_cost cost = {0};
 
-	if (redis_peer_conn(&c->server, end_ns, &cost, op->error, sizeof(op->error)) &&
+	if (redis_peer_conn(&c->server, end_ns, &cost, op->room->error, sizeof(op->room->error)) &&
 	    call_may_send(op, end_ns))
 		perform(c, op, end_ns);
 	redis_cost_add(op, &cost);
