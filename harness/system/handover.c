@@ -29,6 +29,18 @@ const struct sample *handover_after(const struct evidence *ev, int64_t first_ack
 	return best;
 }
 
+bool handover_primaries(const struct evidence *ev, int64_t injected_ns, struct milestones *m,
+			int64_t (*rank)(const void *arg, const struct sample *s), const void *arg,
+			const struct sample **before, const struct sample **after)
+{
+	*before = evidence_leader(ev, 0, injected_ns);
+	*after = handover_after(ev, m->first_ack, rank, arg);
+	if (*before && *after)
+		return true;
+	return why_not(m->why_mechanism, "no answer of a writable primary %s the outage",
+		       *before ? "after" : "before");
+}
+
 const struct sample *handover_first_lead(const struct evidence *ev, const char *member,
 					 int64_t from_ns, int64_t to_ns)
 {

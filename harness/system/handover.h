@@ -17,6 +17,12 @@ const struct sample *handover_after(const struct evidence *ev, int64_t first_ack
 				    int64_t (*rank)(const void *arg, const struct sample *s),
 				    const void *arg);
 
+/* The writable primaries before the injection and, by their rank, after the outage. False:
+ * one of them is not known, and m->why_mechanism says which. */
+bool handover_primaries(const struct evidence *ev, int64_t injected_ns, struct milestones *m,
+			int64_t (*rank)(const void *arg, const struct sample *s), const void *arg,
+			const struct sample **before, const struct sample **after);
+
 /* The first answer "writable primary" of `member` in (from_ns, to_ns]; NULL. */
 const struct sample *handover_first_lead(const struct evidence *ev, const char *member,
 					 int64_t from_ns, int64_t to_ns);

@@ -39,11 +39,8 @@ static int64_t by_view(const void *arg, const struct sample *s)
 
 static bool primaries(struct story *s, struct milestones *m)
 {
-	s->before = evidence_leader(s->ev, 0, s->injected);
-	s->after = handover_after(s->ev, s->first_ack, by_view, s);
-	if (!s->before || !s->after)
-		return why_not(m->why_mechanism, "no answer of a writable primary %s the outage",
-			       s->before ? "after" : "before");
+	if (!handover_primaries(s->ev, s->injected, m, by_view, s, &s->before, &s->after))
+		return false;
 	s->old = s->before->member;
 	s->moved = strcmp(s->old, s->after->member) != 0;
 	s->group = json_get(s->before->extra, "group") != NULL;

@@ -57,12 +57,10 @@ static int64_t by_timeline(const void *arg, const struct sample *s)
 /* False, and says so, when one of the two primaries is not known. */
 static bool primaries(struct story *s, struct milestones *m)
 {
-	const struct sample *before = evidence_leader(s->ev, 0, s->injected);
-	const struct sample *after = handover_after(s->ev, s->first_ack, by_timeline, NULL);
+	const struct sample *before, *after;
 
-	if (!before || !after)
-		return why_not(m->why_mechanism, "no answer of a writable primary %s the outage",
-			       before ? "after" : "before");
+	if (!handover_primaries(s->ev, s->injected, m, by_timeline, NULL, &before, &after))
+		return false;
 	s->before = before->member;
 	s->tl_before = before->timeline;
 	s->after = after->member;
