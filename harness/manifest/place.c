@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "manifest/parts.h"
+#include "manifest/settings_rules.h"
 
 /* Putting settings where settings.yaml says. */
 
@@ -86,6 +87,16 @@ struct placing {
 	bool found; /* the place exists or was made */
 };
 
+/* "60s" is 60 of the unit s, to whoever reads times at that place. */
+static bool same_time(const struct placing *p, const char *text)
+{
+	bool time = !strcmp(p->st->unit, "s") || !strcmp(p->st->unit, "ms");
+	char why[200];
+	const char *value = time ? settings_value(p->a, p->st, text, why) : NULL;
+
+	return value && !strcmp(value, p->st->value);
+}
+
 static int missing(const struct placing *p, const char *path, struct err *e)
 {
 	return yaml_error(p->place, e, "the setting %s has its place in %s at %s, which %s does not "
@@ -133,7 +144,7 @@ static int put_plain(struct placing *p, const char *path, struct err *e)
 	if (n->kind != Y_SCALAR)
 		return yaml_error(n, e, "the setting %s needs a single value here", p->st->name);
 	p->found = true;
-	if (same(p->st, n->text))
+	if (same(p->st, n->text) || same_time(p, n->text))
 		return 0;
 	adaptation_add(p->a, p->log, p->object, n->line, path, n->text, spelling(p->st), p->why);
 	n->text = spelling(p->st);
@@ -180,7 +191,7 @@ static int put_inside(struct placing *p, const char *path, const char *inside, s
 	if (!text)
 		return err_prefix(e, "the setting %s", p->st->name);
 	p->found = true;
-	if (text == n->text || (from && same(p->st, from)))
+	if (text == n->text || (from && (same(p->st, from) || same_time(p, from))))
 		return 0;
 	line = file_line(p, n, inside);
 	adaptation_add(p->a, p->log, p->object, line, arena_fmt(p->a, "%s: %s", path, inside),
@@ -205,7 +216,7 @@ static int put_line(struct placing *p, const char *path, const char *words, stru
 	if (!from && !flag(p->place, "create"))
 		return flag(p->place, "optional") ? 0 : missing(p, path, e);
 	p->found = true;
-	if (from ? same(p->st, from) || same_size(p->st, from) :
+	if (from ? same(p->st, from) || same_size(p->st, from) || same_time(p, from) :
 		   !strcmp(p->st->value, p->st->dflt))
 		return 0;
 	n->text = line_set(p->a, n->text, words, value, &line);
