@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "manifest/api_types.h"
+#include "manifest/api/types.h"
 #include "manifest/manifest.h"
 
 struct decoding {

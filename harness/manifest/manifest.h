@@ -92,7 +92,7 @@ int manifest_adapt(struct arena *a, struct manifest *m, const struct adapt_rules
 
 /* What an API server would refuse, in its words and all at once: a kind that is
  * not served in that version, values of another type than their field's, names,
- * selectors, mounts without volumes ... (manifest/api.h); with `strict` fields
+ * selectors, mounts without volumes ... (manifest/api/api.h); with `strict` fields
  * that there are not, as kubectl's own validation does. ERR_REFUSED. Kinds that
  * are not Kubernetes' own are not looked into. */
 int manifest_admit(struct arena *a, const struct manifest *m, bool strict, struct err *e);

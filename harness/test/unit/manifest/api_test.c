@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "manifest/api.h"
+#include "manifest/api/api.h"
 
 /* A StatefulSet that any server takes: its lines 8 and 9 are `spec` and `pod`, and `container` is line 12. */
 #define SET(spec, pod, container) \

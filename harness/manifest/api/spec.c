@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "manifest/api.h"
+#include "manifest/api/api.h"
 #include "manifest/names.h"
 
 /* What an API server refuses in a pod's spec beside its containers and volumes

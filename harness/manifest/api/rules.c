@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "manifest/api.h"
+#include "manifest/api/api.h"
 
 /* What an API server refuses in an object besides its pods: the rules that are
  * met in practice, in its words (pkg/apis of Kubernetes, validation). */

@@ -1,10 +1,10 @@
 #ifndef ORDEAL_MANIFEST_API_H
 #define ORDEAL_MANIFEST_API_H
 
-#include "manifest/api_types.h"
+#include "manifest/api/types.h"
 #include "manifest/parts.h"
 
-/* Between the api_*.c and their tests only: what an API server says of an
+/* Between the files of this folder and their tests only: what an API server says of an
  * object, without one. */
 
 /* The version in which a kind is served; NULL: no kind of Kubernetes' own. */
@@ -31,11 +31,11 @@ bool api_decode(struct admission *w);
 void api_check_pod(struct admission *w, const struct ynode *template, const char *path,
 		   const struct ynode *claims);
 
-/* api_spec.c, of a pod's spec; `path` ends with a dot. */
+/* spec.c, of a pod's spec; `path` ends with a dot. */
 void api_check_spec(struct admission *w, const struct ynode *spec, const char *path);
 
 void api_check_object(struct admission *w);
-/* api_batch.c; the path of the Job's spec ends with a dot. */
+/* batch.c; the path of the Job's spec ends with a dot. */
 void api_check_job(struct admission *w, const struct ynode *spec, const char *path);
 void api_check_job_object(struct admission *w);
 void api_check_cron_job(struct admission *w);

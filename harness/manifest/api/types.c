@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "manifest/api.h"
+#include "manifest/api/api.h"
 
 /* Kubernetes' types, as far as the kinds go that a fixture may bring: their
  * fields by name, as of version 1.34 (k8s.io/api). What is seldom used, and

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/base64.h"
-#include "manifest/api.h"
+#include "manifest/api/api.h"
 
 /* What an API server's decoder refuses: values of another type than their
  * field's, and fields that there are not. In its words, which are those of

@@ -1,7 +1,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "manifest/api.h"
+#include "manifest/api/api.h"
 
 /* What an API server refuses in a pod (pkg/apis/core/validation): the rules
  * that are met in practice, in its words. */

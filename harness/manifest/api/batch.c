@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "manifest/api.h"
+#include "manifest/api/api.h"
 #include "manifest/schedule.h"
 
 /* What an API server refuses in Jobs and CronJobs (pkg/apis/batch/validation). */

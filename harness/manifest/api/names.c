@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "manifest/api.h"
+#include "manifest/api/api.h"
 #include "manifest/names.h"
 
 /* The syntax of names (k8s.io/apimachinery, util/validation), and small looks
