@@ -91,7 +91,7 @@ static void say_code(struct op *op, const char *what, int code)
 {
 	char text[24];
 
-	snprintf(op->error, sizeof(op->error), "%s: %s", what, kafka_code_text(code, text));
+	snprintf(op->room->error, sizeof(op->room->error), "%s: %s", what, kafka_code_text(code, text));
 }
 
 /* ---- where things are ---- */
@@ -101,16 +101,16 @@ static bool find_leader(struct kafka_consumer *c, struct lane *l, struct op *op,
 	struct kafka_metadata *md = mem_alloc(sizeof(*md));
 	const struct kafka_broker *at = NULL;
 	int64_t from = clock_mono_ns();
-	bool ok = kafka_any_metadata(c->acc, (size_t)op->key, until_ns, md, op->error, sizeof(op->error));
+	bool ok = kafka_any_metadata(c->acc, (size_t)op->key, until_ns, md, op->room->error, sizeof(op->room->error));
 
 	op->find_ns += clock_mono_ns() - from;
 	for (int i = 0; ok && i < md->nbrokers; i++)
 		if (md->brokers[i].id == md->partitions[op->key].leader)
 			at = &md->brokers[i];
 	if (at)
-		l->leader = kafka_open(at->host, at->port, until_ns, op, op->error, sizeof(op->error));
+		l->leader = kafka_open(at->host, at->port, until_ns, op, op->room->error, sizeof(op->room->error));
 	else if (ok)
-		snprintf(op->error, sizeof(op->error), "no leader: partition %" PRId64 " has none", op->key);
+		snprintf(op->room->error, sizeof(op->room->error), "no leader: partition %" PRId64 " has none", op->key);
 	free(md);
 	return l->leader;
 }
@@ -124,19 +124,19 @@ static bool find_coordinator(struct kafka_consumer *c, struct lane *l, struct op
 	for (size_t i = 0; i < c->acc->n && !l->coordinator; i++) {
 		int64_t now = clock_mono_ns(), share = now + (until_ns - now) / (int64_t)(c->acc->n - i);
 		const char *host = c->acc->members[((size_t)op->key + i) % c->acc->n].host;
-		struct kafka_conn *any = kafka_open(host, kafka_port(c->acc), share, op, op->error, sizeof(op->error));
+		struct kafka_conn *any = kafka_open(host, kafka_port(c->acc), share, op, op->room->error, sizeof(op->room->error));
 		struct kafka_reader r;
 
 		if (!any)
 			continue;
 		kafka_put_find_coordinator(kafka_ask(any, KAFKA_FIND_COORDINATOR), KAFKA_GROUP);
-		if (kafka_answer(any, share, &r, NULL, op->error, sizeof(op->error)) &&
+		if (kafka_answer(any, share, &r, NULL, op->room->error, sizeof(op->room->error)) &&
 		    kafka_read_find_coordinator(&r, &code, &at)) {
 			if (code)
 				say_code(op, "no coordinator", code);
 			else
-				l->coordinator = kafka_open(at.host, at.port, until_ns, op, op->error,
-							    sizeof(op->error));
+				l->coordinator = kafka_open(at.host, at.port, until_ns, op, op->room->error,
+							    sizeof(op->room->error));
 		}
 		kafka_drop(any);
 	}
@@ -155,7 +155,7 @@ static bool find_next(struct kafka_consumer *c, struct lane *l, struct op *op, i
 		return false;
 	kafka_put_offset_fetch(kafka_ask(l->coordinator, KAFKA_OFFSET_FETCH), KAFKA_GROUP, KAFKA_TOPIC,
 			       (int)op->key);
-	if (kafka_answer(l->coordinator, until_ns, &r, NULL, op->error, sizeof(op->error)) &&
+	if (kafka_answer(l->coordinator, until_ns, &r, NULL, op->room->error, sizeof(op->room->error)) &&
 	    kafka_read_offset_fetch(&r, &at) && !at.code) {
 		l->next = at.offset < 0 ? 0 : at.offset;
 		return true;
@@ -188,9 +188,9 @@ static enum end fetch(struct lane *l, struct op *op, int64_t until_ns)
 	struct kafka_reader r;
 	int64_t next = l->next;
 
-	mem_copy_str(op->via, sizeof(op->via), kafka_address(l->leader));
+	mem_copy_str(op->room->via, sizeof(op->room->via), kafka_address(l->leader));
 	kafka_put_fetch(kafka_ask(l->leader, KAFKA_FETCH), KAFKA_TOPIC, (int)op->key, l->next, 1);
-	if (!kafka_answer(l->leader, until_ns, &r, &op->sent, op->error, sizeof(op->error))) {
+	if (!kafka_answer(l->leader, until_ns, &r, &op->sent, op->room->error, sizeof(op->room->error))) {
 		op->outcome = op->sent ? OP_INFO : OP_FAIL;
 		drop(&l->leader);
 		return strncmp(op->error, "timeout", 7) ? AGAIN : FAILED;
@@ -198,7 +198,7 @@ static enum end fetch(struct lane *l, struct op *op, int64_t until_ns)
 	op->offset = l->next;
 	op->value = OP_NO_VALUE;
 	if (!kafka_read_fetch(&r, &f) || !kafka_each_record(&f, note_record, op, &next)) {
-		snprintf(op->error, sizeof(op->error), "broken: the messages cannot be read");
+		snprintf(op->room->error, sizeof(op->room->error), "broken: the messages cannot be read");
 		drop(&l->leader);
 		return FAILED;
 	}
@@ -234,7 +234,7 @@ static void commit(struct kafka_consumer *c, struct lane *l, struct op *op, int6
 		     kafka_read_offset_commit(&r, &code);
 		op->acked = ok && !code ? OP_ACK_DONE : ok ? OP_ACK_NONE : sent ? OP_ACK_SENT : OP_ACK_NONE;
 	}
-	op->error[0] = '\0';
+	op->room->error[0] = '\0';
 	if (op->acked == OP_ACK_DONE)
 		return;
 	drop(&l->coordinator);
@@ -253,7 +253,7 @@ static void receive(struct kafka_consumer *c, struct lane *l, struct op *op, int
 	}
 	if (end != DONE)
 		return;
-	op->error[0] = '\0';
+	op->room->error[0] = '\0';
 	if (op->value != OP_NO_VALUE)
 		commit(c, l, op, until_ns);
 }
@@ -266,7 +266,7 @@ void kafka_consume(struct kafka_consumer *c, struct op *op, int64_t until_ns)
 		return;
 	l = &c->lanes[op->key];
 	if (!take(c, l, until_ns)) {
-		snprintf(op->error, sizeof(op->error), "timeout: another client is reading this partition");
+		snprintf(op->room->error, sizeof(op->room->error), "timeout: another client is reading this partition");
 		return;
 	}
 	receive(c, l, op, until_ns);

@@ -175,12 +175,8 @@ static void storage(struct prediction *p, const struct rules *r, const struct fa
 	prediction_note(p, "A broker whose only log directory fails halts at once, without a controlled shutdown (LogManager), and does so again as long as it has no room.");
 }
 
-static const struct effect_rule of_broker[] = {
-	{EFFECT_STORAGE_REFUSES, storage},
-	{EFFECT_NODE_GONE, gone},
-	{EFFECT_POD_RECREATED | EFFECT_PROCESS_DIES, dies},
-	{EFFECT_SILENT | EFFECT_CUT_OFF, silent},
-	{0, NULL},
+static const struct effect_rules of_broker = {
+	.process_dies = dies, .silent = silent, .cut_off = silent, .node_gone = gone, .storage_refuses = storage,
 };
 
 /* Too few are left for any of that. */
@@ -219,7 +215,7 @@ void kafka_predict(const struct evidence *ev, const struct fault_record *fault, 
 	} else if (r.take.hindered || r.take.never) {
 		too_few(out, &r, fault);
 	} else {
-		prediction_by_effect(out, of_broker, &r, fault);
+		prediction_by_effect(out, &of_broker, &r, fault);
 		if (out->known && !leads_any(fault)) {
 			out_of_sync(out, &r);
 			copies_again(out, &r, fault);

@@ -301,7 +301,7 @@ static void say(const struct kafka_producer *p, const struct kafka_report *r, st
 	case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT:
 	case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
 	case RD_KAFKA_RESP_ERR__TIMED_OUT:
-		snprintf(op->error, sizeof(op->error), op->sent ? "timeout: no answer in time" :
+		snprintf(op->room->error, sizeof(op->room->error), op->sent ? "timeout: no answer in time" :
 			 "timeout: never sent%s%s", *p->trouble ? ": " : "", p->trouble);
 		return;
 	case RD_KAFKA_RESP_ERR__TRANSPORT:
@@ -310,7 +310,7 @@ static void say(const struct kafka_producer *p, const struct kafka_report *r, st
 	default:
 		break;
 	}
-	snprintf(op->error, sizeof(op->error), "%s%s", class, rd_kafka_err2str(r->err));
+	snprintf(op->room->error, sizeof(op->room->error), "%s%s", class, rd_kafka_err2str(r->err));
 }
 
 static void conclude(struct kafka_producer *p, struct kafka_report *r, struct op *op)
@@ -319,7 +319,7 @@ static void conclude(struct kafka_producer *p, struct kafka_report *r, struct op
 	r->sends = p->sends;
 	/* A word of its own behind the address: the library has sent it again. */
 	if (r->sends)
-		snprintf(op->via, sizeof(op->via), "%.50s%s", p->via, r->sends > 1 ? " resent" : "");
+		snprintf(op->room->via, sizeof(op->room->via), "%.50s%s", p->via, r->sends > 1 ? " resent" : "");
 	pthread_mutex_unlock(&p->lock);
 	op->outcome = kafka_outcome(r);
 	op->sent = kafka_was_sent(r);
@@ -332,7 +332,7 @@ void kafka_produce(struct kafka_producer *p, struct op *op, int64_t until_ns)
 				 .status = RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED};
 	struct buf text = {0};
 
-	if (!meet(p, until_ns, op->error, sizeof(op->error)) || !call_may_send(op, until_ns))
+	if (!meet(p, until_ns, op->room->error, sizeof(op->room->error)) || !call_may_send(op, until_ns))
 		return;
 	pthread_mutex_lock(&p->lock);
 	p->sends = 0;
