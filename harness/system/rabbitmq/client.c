@@ -98,15 +98,15 @@ static bool open_session(struct client *c, struct session *s, struct op *op, int
 	enum rabbit_end end = RABBIT_OK;
 
 	rabbit_login_from(&l, c->acc, &c->acc->members[c->at]);
-	s->conn = rabbit_open(&l, until_ns, &cost, op->error, sizeof(op->error));
+	s->conn = rabbit_open(&l, until_ns, &cost, op->room->error, sizeof(op->room->error));
 	if (s->conn && publishes && c->confirms) {
 		rabbit_put(s->conn, AMQP_CONFIRM_SELECT_METHOD, &confirm);
-		end = rabbit_call(s->conn, AMQP_CONFIRM_SELECT_OK_METHOD, until_ns, &ev, NULL, NULL, op->error,
-				  sizeof(op->error));
+		end = rabbit_call(s->conn, AMQP_CONFIRM_SELECT_OK_METHOD, until_ns, &ev, NULL, NULL, op->room->error,
+				  sizeof(op->room->error));
 	} else if (s->conn && !publishes) {
 		rabbit_put(s->conn, AMQP_BASIC_QOS_METHOD, &qos);
-		end = rabbit_call(s->conn, AMQP_BASIC_QOS_OK_METHOD, until_ns, &ev, NULL, NULL, op->error,
-				  sizeof(op->error));
+		end = rabbit_call(s->conn, AMQP_BASIC_QOS_OK_METHOD, until_ns, &ev, NULL, NULL, op->room->error,
+				  sizeof(op->room->error));
 	}
 	op->dns_ns = cost.dns_ns;
 	op->connect_ns = cost.connect_ns;
@@ -194,7 +194,7 @@ static bool ready(struct client *c, struct session *s, struct op *op, int64_t un
 {
 	if (!catch_up(c, s) && !open_session(c, s, op, until_ns))
 		return false;
-	mem_copy_str(op->via, sizeof(op->via), rabbit_address(s->conn));
+	mem_copy_str(op->room->via, sizeof(op->room->via), rabbit_address(s->conn));
 	return true;
 }
 
@@ -214,7 +214,7 @@ static bool wait_unblocked(struct client *c, struct op *op, int64_t until_ns)
 	struct rabbit_event ev;
 	enum rabbit_end end = RABBIT_OK;
 
-	while (rabbit_blocked(s->conn) && (end = rabbit_next(s->conn, until_ns, &ev, op->error, sizeof(op->error))) == RABBIT_OK)
+	while (rabbit_blocked(s->conn) && (end = rabbit_next(s->conn, until_ns, &ev, op->room->error, sizeof(op->room->error))) == RABBIT_OK)
 		hear_publish(s, &ev);
 	if (end == RABBIT_BROKEN) {
 		gone(c, s);
@@ -267,10 +267,10 @@ static void answered(struct client *c, struct op *op, const struct rabbit_event 
 {
 	if (ev->id == AMQP_BASIC_NACK_METHOD) {
 		op->outcome = c->quorum ? OP_FAIL : OP_INFO;
-		snprintf(op->error, sizeof(op->error), "nack");
+		snprintf(op->room->error, sizeof(op->room->error), "nack");
 	} else if (returned) {
 		op->outcome = OP_FAIL;
-		snprintf(op->error, sizeof(op->error), "returned: it could not be routed to a queue");
+		snprintf(op->room->error, sizeof(op->room->error), "returned: it could not be routed to a queue");
 	} else {
 		op->outcome = OP_OK;
 	}
@@ -284,7 +284,7 @@ static void wait_confirm(struct client *c, struct op *op, bool alone, int64_t un
 	enum rabbit_end end;
 
 	op->outcome = OP_INFO;
-	while ((end = rabbit_next(s->conn, until_ns, &ev, op->error, sizeof(op->error))) == RABBIT_OK) {
+	while ((end = rabbit_next(s->conn, until_ns, &ev, op->room->error, sizeof(op->room->error))) == RABBIT_OK) {
 		if (ev.id == AMQP_BASIC_RETURN_METHOD && rabbit_value(ev.body, ev.len) == op->value)
 			returned = ((const amqp_basic_return_t *)ev.method)->reply_code == NO_ROUTE;
 		if (answers(s, s->seq, &ev)) {
@@ -310,7 +310,7 @@ static void send_message(struct client *c, struct op *op, int64_t until_ns)
 	alone = s->confirmed == s->seq;
 	put_message(c, op);
 	/* Of a message whose last byte did not leave nothing is routed. */
-	if (rabbit_flush(s->conn, until_ns, op->error, sizeof(op->error))) {
+	if (rabbit_flush(s->conn, until_ns, op->room->error, sizeof(op->room->error))) {
 		gone(c, s);
 		return;
 	}
@@ -342,8 +342,8 @@ static bool subscribe(struct client *c, struct op *op, int64_t until_ns)
 	rabbit_queue_name(op->key, queue);
 	m.queue = m.consumer_tag = (amqp_bytes_t){strlen(queue), queue};
 	rabbit_put(s->conn, AMQP_BASIC_CONSUME_METHOD, &m);
-	end = rabbit_call(s->conn, AMQP_BASIC_CONSUME_OK_METHOD, until_ns, &ev, hear_consume, s, op->error,
-			  sizeof(op->error));
+	end = rabbit_call(s->conn, AMQP_BASIC_CONSUME_OK_METHOD, until_ns, &ev, hear_consume, s, op->room->error,
+			  sizeof(op->room->error));
 	s->consumes[op->key] = end == RABBIT_OK;
 	if (end != RABBIT_OK)
 		gone(c, s);
@@ -368,16 +368,16 @@ static void take_message(struct client *c, struct op *op, const struct hand *h, 
 	amqp_basic_ack_t ack = {.delivery_tag = h->tag};
 
 	op->outcome = OP_OK;
-	op->error[0] = '\0';
+	op->room->error[0] = '\0';
 	op->value = h->value;
 	op->tag = (int64_t)h->tag;
 	op->redelivered = h->redelivered;
 	rabbit_put(c->consume.conn, AMQP_BASIC_ACK_METHOD, &ack);
-	if (rabbit_flush(c->consume.conn, until_ns, op->error, sizeof(op->error)) == RABBIT_OK)
+	if (rabbit_flush(c->consume.conn, until_ns, op->room->error, sizeof(op->room->error)) == RABBIT_OK)
 		op->acked = OP_ACK_SENT;
 	else
 		gone(c, &c->consume);
-	op->error[0] = '\0';
+	op->room->error[0] = '\0';
 }
 
 /* Waits for a delivery. Silence is not taken for an empty queue: after half of the time
@@ -407,7 +407,7 @@ static void receive_message(struct client *c, struct op *op, int64_t until_ns)
 			s->getting = op->key;
 			rabbit_put(s->conn, AMQP_BASIC_GET_METHOD, &get);
 		}
-		end = rabbit_next(s->conn, s->getting < 0 ? ask_ns : until_ns, &ev, op->error, sizeof(op->error));
+		end = rabbit_next(s->conn, s->getting < 0 ? ask_ns : until_ns, &ev, op->room->error, sizeof(op->room->error));
 		if (end == RABBIT_TIMEOUT && clock_mono_ns() >= until_ns)
 			break;
 		if (end != RABBIT_OK)
@@ -415,7 +415,7 @@ static void receive_message(struct client *c, struct op *op, int64_t until_ns)
 		hear_consume(s, &ev);
 		if (ev.id == AMQP_BASIC_GET_EMPTY_METHOD) {
 			op->outcome = OP_OK;
-			op->error[0] = '\0';
+			op->room->error[0] = '\0';
 			return;
 		}
 	}

@@ -163,12 +163,9 @@ static void follower(struct prediction *p, const struct rules *r, const struct f
 			       r->quorum ? "an entry is committed by a majority, and one is left" : "a mirror that is gone is waited for by nobody");
 }
 
-static const struct effect_rule of_leader[] = {
-	{EFFECT_STORAGE_REFUSES, disk_full},
-	{EFFECT_PROCESS_DIES | EFFECT_POD_RECREATED, dies},
-	{EFFECT_NODE_GONE, node_gone},
-	{EFFECT_SILENT | EFFECT_CUT_OFF, falls_silent},
-	{0, NULL},
+static const struct effect_rules of_leader = {
+	.process_dies = dies, .silent = falls_silent, .cut_off = falls_silent, .node_gone = node_gone,
+	.storage_refuses = disk_full,
 };
 
 void rabbit_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
@@ -184,6 +181,6 @@ void rabbit_predict(const struct evidence *ev, const struct fault_record *fault,
 	r.tick = prediction_number(ev->inforce, "net_ticktime", 60000, &r.assumed) * NS_PER_MS;
 	r.heartbeat = prediction_number(ev->inforce, "heartbeat", 10, &r.assumed) * NS_PER_S;
 	r.others = prediction_takeover(ev, fault, 0, majority_left);
-	prediction_by_role(out, of_leader, follower, "leader", &r, fault);
+	prediction_by_role(out, &of_leader, follower, "leader", &r, fault);
 	prediction_note_assumed(out, &r.assumed, "RabbitMQ's");
 }

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "system/client_kit.h"
 #include "system/rabbitmq/queues.h"
+#include "test/lib/client_trial.h"
 #include "test/lib/rabbit_server.h"
 
 extern const struct client_ops client_rabbitmq;
@@ -64,7 +65,7 @@ static struct op call(struct room *r, enum op_f f, int64_t key, int64_t value, i
 {
 	struct op op = {.f = f, .key = key, .value = value};
 
-	call_make(&client_rabbitmq, r->c, &op, within_ns);
+	call_make(&client_rabbitmq, r->c, &op, trial_room(), within_ns);
 	return op;
 }
 
