@@ -112,23 +112,6 @@ int file_write_atomic(const char *path, const void *data, size_t len, struct err
 	return write_whole(path, data, len, 0644, e);
 }
 
-int file_write_told(const char *path, void (*tell)(FILE *f, void *arg), void *arg, struct err *e)
-{
-	char *text = NULL;
-	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
-	int r = -1;
-
-	if (f)
-		tell(f, arg);
-	if (!f || fclose(f))
-		err_set(e, ERR_BROKEN, "no memory for %s", path);
-	else
-		r = file_write_atomic(path, text, len, e);
-	free(text);
-	return r;
-}
-
 int file_write_private(const char *path, const void *data, size_t len, struct err *e)
 {
 	return write_whole(path, data, len, 0600, e);
