@@ -50,12 +50,13 @@ static const struct ynode *object(struct fixture *f, const char *name)
 /* Some other value than the default. */
 static const char *other(const struct setting *st)
 {
+	const struct ynode *choices = yaml_get(st->node, "choices");
+
 	if (!strcmp(st->unit, "bool"))
 		return strcmp(st->value, "on") ? "on" : "off";
-	if (!strcmp(st->name, "store"))
-		return "etcd";
-	if (!strcmp(st->unit, "word"))
-		return "remote_apply";
+	for (size_t i = 0; choices && i < choices->n; i++)
+		if (strcmp(choices->items[i]->text, st->value) != 0)
+			return choices->items[i]->text;
 	return "47";
 }
 
