@@ -179,7 +179,8 @@ void rabbit_predict(const struct evidence *ev, const struct fault_record *fault,
 	r.mirrored = version && *version == '3';
 	r.poll = prediction_number(ev->inforce, "detector_poll", 5000, &r.assumed) * NS_PER_MS;
 	r.tick = prediction_number(ev->inforce, "net_ticktime", 60000, &r.assumed) * NS_PER_MS;
-	r.heartbeat = prediction_number(ev->inforce, "heartbeat", 10, &r.assumed) * NS_PER_S;
+	if (fault_does(fault, EFFECT_SILENT | EFFECT_CUT_OFF | EFFECT_NODE_GONE))
+		r.heartbeat = prediction_number(ev->inforce, "heartbeat", 10, &r.assumed) * NS_PER_S;
 	r.others = prediction_takeover(ev, fault, 0, majority_left);
 	prediction_by_role(out, &of_leader, follower, "leader", &r, fault);
 	prediction_note_assumed(out, &r.assumed, "RabbitMQ's");

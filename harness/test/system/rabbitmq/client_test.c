@@ -363,46 +363,12 @@ static void classic(void **state)
 	leave(&r);
 }
 
-/* Killed in the middle: what was confirmed is there again. */
-static void killed(void **state)
-{
-	struct final_read out;
-	struct err e = {0};
-	struct room r;
-	int64_t end_ns;
-	struct op op;
-
-	(void)state;
-	enter(&r, "{}");
-	for (int64_t v = 1; v <= 5; v++)
-		send_ok(&r, v);
-	rabbit_server_kill(&server);
-	op = call(&r, OP_SEND, 0, 6, NS_PER_S);
-	assert_int_equal(op.outcome, OP_FAIL);
-	assert_int_equal(rabbit_server_start(&server), 0);
-	end_ns = clock_mono_ns() + PLENTY_NS;
-	/* Refused as long as the queue has no leader again. */
-	do {
-		op = call(&r, OP_SEND, 0, 7, PLENTY_NS);
-	} while (op.outcome == OP_FAIL && clock_mono_ns() < end_ns);
-	if (op.outcome != OP_OK)
-		fail_msg("%s", op.error);
-	client_rabbitmq.client_free(r.c);
-	if (rabbit_final_read(&r.acc, 1, &out, PLENTY_NS, &e))
-		fail_msg("%s", e.msg);
-	assert_int_equal(out.nmessages, 6);
-	final_read_free(&out);
-	r.c = client_rabbitmq.client_new(&r.acc, 5);
-	leave(&r);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sent_and_received), cmocka_unit_test(comes_again), cmocka_unit_test(no_route),
 		cmocka_unit_test(blocked),           cmocka_unit_test(silent),      cmocka_unit_test(heartbeats),
 		cmocka_unit_test(drained),           cmocka_unit_test(probed),      cmocka_unit_test(classic),
-		cmocka_unit_test(killed),
 	};
 
 	return cmocka_run_group_tests(tests, begin_all, end_all);
