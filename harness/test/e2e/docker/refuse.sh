@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What the engine docker cannot do, and what befalls it: each ends with a word
-# that says what and why, exit code 3, a report of what there is, and nothing
-# left behind. Needs root and a Docker; speaks TAP.
+# that says what and why, exit code 3 (1 where it is the system that does not
+# stand), a report of what there is, and nothing left behind. Needs root and a Docker; speaks TAP.
 set -uo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -22,13 +22,23 @@ ends() {
 
 fresh_home
 scenario
+cat >"$home/fixtures/postgres/corrected/zz-scaler.yaml" <<'YAML'
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: more, namespace: production}
+spec: {maxReplicas: 3, scaleTargetRef: {kind: StatefulSet, name: postgres, apiVersion: apps/v1}}
+YAML
+ends 3 'zz-scaler.yaml:2:[0-9]+: a HorizontalPodAutoscaler is not supported' "a HorizontalPodAutoscaler is refused with its place"
+
+fresh_home
 cat >"$home/fixtures/postgres/corrected/zz-nightly.yaml" <<'YAML'
 apiVersion: batch/v1
 kind: CronJob
 metadata: {name: nightly, namespace: production}
 spec: {schedule: "0 1 * * *"}
 YAML
-ends 3 'zz-nightly.yaml:2:[0-9]+: a CronJob is not supported' "a CronJob is refused with its place"
+ends 1 'zz-nightly.yaml:1:1: the CronJob "nightly" is invalid: spec.jobTemplate.spec: Required value' \
+  "what an API server refuses is refused in its words"
 
 fresh_home
 sed -i '0,/kind: StatefulSet/s//kind: DaemonSet/' "$home/$ha"
@@ -99,6 +109,6 @@ nothing_left "recover, with Docker back"
 fresh_home
 scenario 5s 40s
 sed -i 's#path: /readiness#path: /never#' "$home/$ha"
-ends 3 'postgres-[0-2]: not ready: Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: [45].*; its log ends: ' \
+ends 1 'postgres-[0-2]: not ready: Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: [45].*; its log ends: ' \
   "a pod that is never ready is named, with its probe's answer and its log"
 echo "1..$n"
