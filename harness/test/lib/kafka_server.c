@@ -43,16 +43,24 @@ const char *kafka_server_missing(void)
 	return runs ? NULL : "there is no java";
 }
 
-static int free_port(void)
+/* Below those that the kernel gives to connections (32768 and up): a broker that is dead for
+ * a while must find its port free, and a client that looks for it must not be given it. */
+static int free_port(int but)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	static const int first = 20000, ports = 12000;
 
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) || getsockname(fd, (struct sockaddr *)&a, &len))
-		a.sin_port = 0;
-	close(fd);
-	return ntohs(a.sin_port);
+	for (int i = 0; i < ports; i++) {
+		int port = first + (getpid() * 31 + i) % ports;
+		struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+					.sin_port = htons((uint16_t)port)};
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		bool mine = !bind(fd, (struct sockaddr *)&a, sizeof(a));
+
+		close(fd);
+		if (mine && port != but)
+			return port;
+	}
+	return 0;
 }
 
 static bool answers(const struct kafka_server *s)
@@ -119,8 +127,8 @@ int kafka_server_new(struct kafka_server *s, const char *version)
 
 	memset(s, 0, sizeof(*s));
 	s->version = version;
-	s->port = free_port();
-	s->controller_port = free_port();
+	s->port = free_port(0);
+	s->controller_port = free_port(s->port);
 	mem_copy_str(s->dir, sizeof(s->dir), "/tmp/ordeal-kafka-XXXXXX");
 	if (!mkdtemp(s->dir))
 		return -1;
