@@ -26,7 +26,11 @@ struct making {
 		int64_t lo, hi;
 	} *present;
 	size_t npresent, alloc;
-	int64_t withheld; /* acknowledged inserts that are not to be there */
+	/* Messages that are there, in the order in which they came, of one queue; from
+	 * `taken` on nobody has received them. */
+	int64_t *messages;
+	size_t nmessages, messages_alloc, taken;
+	int64_t withheld; /* acknowledged writes that are not to be there */
 	int64_t refused;  /* an insert that was; -1: none */
 };
 
@@ -194,10 +198,14 @@ static void applied(struct making *m, struct op *op)
 		if (!m->first_regs[op->key])
 			m->first_regs[op->key] = op->value;
 	}
-	if (op->f != OP_INSERT)
+	if (op->f != OP_INSERT && op->f != OP_SEND)
 		return;
 	if (m->withheld > 0 && op->outcome == OP_OK) {
 		m->withheld--;
+		return;
+	}
+	if (op->f == OP_SEND) {
+		*VEC_PUSH(m->messages, m->nmessages, m->messages_alloc) = op->value;
 		return;
 	}
 	if (last && last->hi + 1 == op->value)
@@ -233,6 +241,9 @@ static void call(struct making *m, int64_t i, double rate)
 	struct op op = {.value = i + 1,
 			.key = OP_NO_VALUE,
 			.expect = OP_NO_VALUE,
+			.partition = OP_NO_VALUE,
+			.offset = OP_NO_VALUE,
+			.tag = OP_NO_VALUE,
 			.sent = true,
 			.outcome = OP_OK,
 			.f = kind_at(&m->p->sc.load, i),
@@ -244,6 +255,12 @@ static void call(struct making *m, int64_t i, double rate)
 			op.expect = m->regs[op.key];
 		else if (op.f != OP_WRITE)
 			op.value = m->regs[op.key];
+	}
+	if (OP_BIT(op.f) & OP_MESSAGES)
+		op.key = op.partition = 0;
+	if (op.f == OP_RECEIVE) {
+		op.value = m->taken < m->nmessages ? m->messages[m->taken++] : OP_NO_VALUE;
+		op.acked = op.value == OP_NO_VALUE ? OP_ACK_NONE : OP_ACK_DONE;
 	}
 	op.t_intended = op.t_invoke = T0 + (int64_t)((double)i * 1e9 / rate);
 	op.t_return = op.t_invoke + 2 * MS;
@@ -323,7 +340,8 @@ static void inforce(struct making *m)
 		int64_t value;
 	} own[] = {{"semi_sync_replicas", 1}, {"repl-ping-replica-period", 10}, {"min-replicas-to-write", 0},
 		   {"min-replicas-max-lag", 10}, {"failover-timeout", 60000}, {"quorum", 2},
-		   {"num-other-sentinels", 2}, {"shutdown-timeout", 10}};
+		   {"num-other-sentinels", 2}, {"shutdown-timeout", 10}, {"detector_poll", 5000},
+		   {"net_ticktime", 60000}, {"heartbeat", 10}};
 	bool redis = !strncmp(m->p->sc.system, "redis", 5);
 	cJSON *o = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(o, "settings");
 	struct arena a = {0};
@@ -349,6 +367,24 @@ static void inforce(struct making *m)
 	add(m, "inforce", T0 - NS_PER_S, o);
 }
 
+/* What nobody has received; with one that nobody ever sent, if that is to be found. */
+static cJSON *messages_left(const struct making *m)
+{
+	cJSON *list = cJSON_CreateArray(), *run = cJSON_CreateObject();
+	cJSON *values = cJSON_AddArrayToObject(run, "val");
+
+	json_set_i64(run, "part", 0);
+	for (size_t i = m->taken; i < m->nmessages; i++)
+		json_push(values, cJSON_CreateNumber((double)m->messages[i]));
+	if (violates(m, EXPECT_CHECK))
+		json_push(values, cJSON_CreateNumber(1e9));
+	if (cJSON_GetArraySize(values))
+		json_push(list, run);
+	else
+		cJSON_Delete(run);
+	return list;
+}
+
 static void final_read(struct making *m)
 {
 	cJSON *o = cJSON_CreateObject(), *present = cJSON_AddArrayToObject(o, "present");
@@ -365,6 +401,8 @@ static void final_read(struct making *m)
 
 		json_push(twice, cJSON_CreateDoubleArray(d, 2));
 	}
+	if (m->p->sc.load.mix[OP_SEND] > 0)
+		json_set(o, "messages", messages_left(m));
 	for (int k = 0; k < KEYS; k++) {
 		snprintf(key, sizeof(key), "%d", k);
 		json_set(regs, key, m->regs[k] == OP_NO_VALUE ? cJSON_CreateNull() :
@@ -409,6 +447,7 @@ void shipped_run_make(const struct plan *p, const struct expectation *x, struct 
 	}
 	phase(&m, "done", m.end_ns + 2 * NS_PER_S);
 	free(m.present);
+	free(m.messages);
 }
 
 void shipped_run_free(struct shipped_run *r)
