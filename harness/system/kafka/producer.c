@@ -178,6 +178,9 @@ static bool set_times(rd_kafka_conf_t *conf, int64_t ms, char *error, size_t siz
 	       set(conf, "reconnect.backoff.ms", "50", error, size) &&
 	       set(conf, "reconnect.backoff.max.ms", "500", error, size) &&
 	       set(conf, "topic.metadata.refresh.fast.interval.ms", "100", error, size) &&
+	       /* A call to a silent leader is over before the library finds it silent (it
+		* looks once a second), and would not ask who leads by now for five minutes. */
+	       set(conf, "topic.metadata.refresh.interval.ms", "1000", error, size) &&
 	       set(conf, "broker.address.family", "v4", error, size) &&
 	       set(conf, "allow.auto.create.topics", "false", error, size);
 }
