@@ -285,21 +285,24 @@ static void configure(struct suite *s)
 	s->conf.keep = o->keep;
 }
 
-/* Plans, and how the engine is to be reached; all that is wrong at once, and what the
- * engine says of the rest. */
+/* Plans; where they are wrong, or nothing else is done, also whether it is known how to
+ * reach the engine, and what it says of them: all that is wrong at once. (A run tells in
+ * its report that it could not reach it.) */
 static int prepare(struct suite *s, struct err *e)
 {
 	const struct engine_ops *ops = s->o->engine;
 	struct err all = {0}, one = {0};
+	bool ask;
 
 	if (file_project_root(s->root, e))
 		return -1;
 	configure(s);
-	if (ops && ops->reach && ops->reach(&s->conf, &one))
-		err_add(&all, &one);
 	if (read_plans(s, &one))
 		err_add(&all, &one);
-	if ((s->o->dry_run || all.kind) && beforehand(&s->arena, ops, s->plans, s->o->nfiles, &one))
+	ask = s->o->dry_run || all.kind;
+	if (ask && ops && ops->reach && ops->reach(&s->conf, &one))
+		err_add(&all, &one);
+	if (ask && beforehand(&s->arena, ops, s->plans, s->o->nfiles, &one))
 		err_add(&all, &one);
 	if (!all.kind)
 		return 0;
