@@ -34,7 +34,7 @@ diff <(echo "$before") <(everything | sort) | sed 's/^/# /'
 [ "${PIPESTATUS[0]}" = 0 ]
 verdict $? "and the machine is as it was before"
 
-says '^ok .*stands' "a run with a frozen primary"
+says '^ok .*comes up as written' "a run with a frozen primary"
 nothing_left "a run"
 [ -s "$work/reports/latest/report.html" ]
 verdict $? "and its report is written"
