@@ -13,6 +13,7 @@
 #include "base/proc.h"
 #include "load/load.h"
 #include "test/lib/redis_trial.h"
+#include "test/lib/server_port.h"
 
 extern const struct client_ops client_redis_cluster;
 
@@ -156,7 +157,7 @@ int main(void)
 		printf("# skipped: %s\n", redis_server_missing());
 		return 0;
 	}
-	if (redis_server_new(&s, m.host, redis_server_free_port(), "cluster-enabled yes\nappendonly no"))
+	if (redis_server_new(&s, m.host, server_port(), "cluster-enabled yes\nappendonly no"))
 		return 1;
 	json_set_i64(acc.conf, "port", s.port);
 	free(redis_server_call(&s, "CLUSTER ADDSLOTSRANGE 0 16383"));

@@ -1,11 +1,9 @@
 #include "test/lib/kafka_server.h"
 
-#include <arpa/inet.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -14,6 +12,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "system/kafka/conn.h"
+#include "test/lib/server_port.h"
 
 #define LIMIT_NS (120 * NS_PER_S)
 
@@ -41,26 +40,6 @@ const char *kafka_server_missing(void)
 	runs = !proc_run(java, NULL, LIMIT_NS, &r, &e) && !r.exit_code;
 	proc_result_free(&r);
 	return runs ? NULL : "there is no java";
-}
-
-/* Below those that the kernel gives to connections (32768 and up): a broker that is dead for
- * a while must find its port free, and a client that looks for it must not be given it. */
-static int free_port(int but)
-{
-	static const int first = 20000, ports = 12000;
-
-	for (int i = 0; i < ports; i++) {
-		int port = first + (getpid() * 31 + i) % ports;
-		struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-					.sin_port = htons((uint16_t)port)};
-		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		bool mine = !bind(fd, (struct sockaddr *)&a, sizeof(a));
-
-		close(fd);
-		if (mine && port != but)
-			return port;
-	}
-	return 0;
 }
 
 static bool answers(const struct kafka_server *s)
@@ -127,8 +106,8 @@ int kafka_server_new(struct kafka_server *s, const char *version)
 
 	memset(s, 0, sizeof(*s));
 	s->version = version;
-	s->port = free_port(0);
-	s->controller_port = free_port(s->port);
+	s->port = server_port();
+	s->controller_port = server_port();
 	mem_copy_str(s->dir, sizeof(s->dir), "/tmp/ordeal-kafka-XXXXXX");
 	if (!mkdtemp(s->dir))
 		return -1;

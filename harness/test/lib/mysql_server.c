@@ -1,11 +1,9 @@
 #include "test/lib/mysql_server.h"
 
-#include <arpa/inet.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -15,6 +13,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "system/mysql/conn.h"
+#include "test/lib/server_port.h"
 
 #define LIMIT_NS (120 * NS_PER_S)
 
@@ -49,19 +48,6 @@ const char *mysql_server_missing(void)
 	char path[PATH_MAX];
 
 	return program(path) ? NULL : "there is no build/mysql (make build/mysql)";
-}
-
-static int free_port(void)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET};
-	socklen_t len = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) ||
-	    getsockname(fd, (struct sockaddr *)&a, &len))
-		a.sin_port = 0;
-	close(fd);
-	return ntohs(a.sin_port);
 }
 
 static void login(const struct mysql_server *s, struct my_login *l)
@@ -246,7 +232,7 @@ int mysql_server_new(struct mysql_server *s, unsigned id, int port, const char *
 
 	memset(s, 0, sizeof(*s));
 	s->id = id;
-	s->port = port ? port : free_port();
+	s->port = port ? port : server_port();
 	snprintf(s->ip, sizeof(s->ip), "127.0.0.%u", id);
 	for (size_t i = 0; options && options[i] && i < ARRAY_LEN(s->options); i++)
 		mem_copy_str(s->options[i], sizeof(s->options[i]), options[i]);

@@ -1,6 +1,5 @@
 #include "test/lib/pg_server.h"
 
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <libpq-fe.h>
 #include <pwd.h>
@@ -8,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,6 +14,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/proc.h"
+#include "test/lib/server_port.h"
 
 #define BIN "/usr/lib/postgresql/15/bin/"
 #define LIMIT_NS (60 * NS_PER_S)
@@ -35,20 +34,6 @@ const char *pg_server_missing(void)
 	if (getuid() == 0 && (!plain_user() || !file_exists("/usr/bin/setpriv")))
 		return "root cannot run PostgreSQL, and there is no plain user or no setpriv";
 	return NULL;
-}
-
-static int free_port(void)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET};
-	socklen_t len = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) ||
-	    getsockname(fd, (struct sockaddr *)&a, &len))
-		a.sin_port = 0;
-	close(fd);
-	return ntohs(a.sin_port);
 }
 
 /* argv of the plain user. */
@@ -176,7 +161,7 @@ int pg_server_new(struct pg_server *s, const struct pg_server *primary)
 		if (chown(s->dir, pw->pw_uid, pw->pw_gid))
 			return -1;
 	}
-	s->port = free_port();
+	s->port = server_port();
 	if (primary) {
 		snprintf(from, sizeof(from), "host=127.0.0.1 port=%d user=postgres password=secret "
 			 "application_name=standby", primary->port);

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -15,6 +14,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "system/rabbitmq/queues.h"
+#include "test/lib/server_port.h"
 
 #define LIMIT_NS (120 * NS_PER_S)
 #define COOKIE "ordeal-test"
@@ -35,19 +35,6 @@ const char *rabbit_server_missing(void)
 	char path[PATH_MAX];
 
 	return program("rabbitmq-server", path) ? NULL : "there is no build/rabbitmq (make build/rabbitmq)";
-}
-
-static int free_port(void)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET};
-	socklen_t len = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) || getsockname(fd, (struct sockaddr *)&a, &len))
-		a.sin_port = 0;
-	close(fd);
-	return ntohs(a.sin_port);
 }
 
 /* Its whole environment: nothing of this machine's own broker. */
@@ -151,9 +138,9 @@ int rabbit_server_new(struct rabbit_server *s)
 	mem_copy_str(s->dir, sizeof(s->dir), "/tmp/ordeal-rabbit-XXXXXX");
 	if (!mkdtemp(s->dir))
 		return -1;
-	s->port = free_port();
-	s->distribution_port = free_port();
-	s->epmd_port = free_port();
+	s->port = server_port();
+	s->distribution_port = server_port();
+	s->epmd_port = server_port();
 	snprintf(path, sizeof(path), "%s/rabbitmq.conf", s->dir);
 	if (file_write_atomic(path, conf, strlen(conf), &e))
 		return -1;

@@ -1,12 +1,10 @@
 #include "test/lib/redis_server.h"
 
-#include <arpa/inet.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -15,6 +13,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "system/redis/conn.h"
+#include "test/lib/server_port.h"
 
 #define BIN "/usr/bin/redis-server"
 #define LIMIT_NS (30 * NS_PER_S)
@@ -22,20 +21,6 @@
 const char *redis_server_missing(void)
 {
 	return file_exists(BIN) ? NULL : "redis-server is not installed";
-}
-
-int redis_server_free_port(void)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET};
-	socklen_t len = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) ||
-	    getsockname(fd, (struct sockaddr *)&a, &len))
-		a.sin_port = 0;
-	close(fd);
-	return ntohs(a.sin_port);
 }
 
 int redis_server_start(struct redis_server *s)

@@ -16,9 +16,6 @@ struct redis_server {
 /* NULL, or why there cannot be one here (for skip()). */
 const char *redis_server_missing(void);
 
-/* A port that the kernel found free on 127.0.0.1. */
-int redis_server_free_port(void);
-
 /* Started and answering; `more` are lines of configuration besides the
  * address, the folder and "save ''", and may begin with "sentinel". Returns 0 or -1
  * (said on standard error). */

@@ -6,19 +6,10 @@ cd "$(dirname "$0")/../../../.." || exit 1
 bin=$PWD/build/mysql/bin
 [ -x "$bin/mysqldump" ] || { echo "1..0 # SKIP no $bin/mysqldump: make build/mysql"; exit; }
 overlay=fixtures/mysql/overlays/backup/backup.yaml
-dir=$(mktemp -d)
+# shellcheck source=../../lib/ok.sh
+. harness/test/lib/ok.sh
 server=
 trap '[ -z "$server" ] || { kill -9 "$server"; wait "$server"; } 2>/dev/null; rm -rf "$dir"' EXIT
-n=0
-ok() { # NAME COMMAND…
-  local name=$1
-  shift
-  n=$((n + 1))
-  if "$@" >"$dir/said" 2>&1; then echo "ok $n - $name"; else
-    echo "not ok $n - $name"
-    sed 's/^/# /' "$dir/said"
-  fi
-}
 script() { # KEY: the text below "KEY: |"
   awk -v key="$1: |" '
     on && /[^ ]/ { match($0, /^ */); if (RLENGTH <= indent) exit }

@@ -4,18 +4,8 @@
 cd "$(dirname "$0")/../../../.." || exit 1
 mysqld=build/mysql/bin/mysqld
 [ -x $mysqld ] || { echo "1..0 # SKIP no $mysqld: make build/mysql"; exit; }
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-n=0
-ok() { # NAME COMMAND…
-  local name=$1
-  shift
-  n=$((n + 1))
-  if "$@" >"$dir/said" 2>&1; then echo "ok $n - $name"; else
-    echo "not ok $n - $name"
-    sed 's/^/# /' "$dir/said"
-  fi
-}
+# shellcheck source=../../lib/ok.sh
+. harness/test/lib/ok.sh
 # block FILE KEY: the text below "KEY: |", of a ConfigMap or of an overlay's edit.
 block() {
   awk -v key="$2: |" '

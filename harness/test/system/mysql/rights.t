@@ -5,19 +5,10 @@
 cd "$(dirname "$0")/../../../.." || exit 1
 bin=$PWD/build/mysql/bin
 [ -x "$bin/mysqld" ] || { echo "1..0 # SKIP no $bin/mysqld: make build/mysql"; exit; }
-dir=$(mktemp -d)
+# shellcheck source=../../lib/ok.sh
+. harness/test/lib/ok.sh
 server=
 trap '[ -z "$server" ] || { kill -9 "$server"; wait "$server"; } 2>/dev/null; rm -rf "$dir"' EXIT
-n=0
-ok() { # NAME COMMAND…
-  local name=$1
-  shift
-  n=$((n + 1))
-  if "$@" >"$dir/said" 2>&1; then echo "ok $n - $name"; else
-    echo "not ok $n - $name"
-    sed 's/^/# /' "$dir/said"
-  fi
-}
 chmod 755 "$dir"
 mkdir "$dir/data"
 chown nobody "$dir/data"

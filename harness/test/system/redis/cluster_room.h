@@ -13,6 +13,7 @@
 #include "system/redis/slots.h"
 #include "test/lib/redis_server.h"
 #include "test/lib/redis_trial.h"
+#include "test/lib/server_port.h"
 
 /* A Redis Cluster on loopback: three masters, one of them with a replica. Include cmocka before. */
 
@@ -87,7 +88,7 @@ static inline int start(void **state)
 {
 	struct fixture *f;
 	struct err e = {0};
-	int port = redis_server_free_port(), bus = redis_server_free_port();
+	int port = server_port(), bus = server_port();
 
 	*state = NULL;
 	if (redis_server_missing())

@@ -19,6 +19,7 @@
 #include "test/lib/redis_server.h"
 #include "test/lib/redis_trial.h"
 #include "test/system/redis/cluster_room.h"
+#include "test/lib/server_port.h"
 
 extern const struct model_ops model_redis_cluster;
 
@@ -258,9 +259,9 @@ static void test_not_formed(void **state)
 	(void)state;
 	if (redis_server_missing())
 		skip();
-	snprintf(conf, sizeof(conf), "cluster-enabled yes\ncluster-port %d", redis_server_free_port());
+	snprintf(conf, sizeof(conf), "cluster-enabled yes\ncluster-port %d", server_port());
 	acc.conf = cJSON_CreateObject();
-	assert_int_equal(redis_server_new(&s, "127.0.0.1", redis_server_free_port(), conf), 0);
+	assert_int_equal(redis_server_new(&s, "127.0.0.1", server_port(), conf), 0);
 	json_set_i64(acc.conf, "port", s.port);
 	assert_int_equal(SYS.setup(&acc, 4, 5 * NS_PER_S, &e), -1);
 	assert_non_null(strstr(e.msg, "0 of 16384 slots"));

@@ -20,6 +20,7 @@
 #include "system/model.h"
 #include "test/lib/redis_server.h"
 #include "test/lib/redis_trial.h"
+#include "test/lib/server_port.h"
 
 extern const struct client_ops client_redis_sentinel;
 extern const struct model_ops model_redis_sentinel;
@@ -103,7 +104,7 @@ static int start(void **state)
 		return 0;
 	f = mem_alloc(sizeof(*f));
 	*state = f;
-	if (start_all(f, redis_server_free_port(), redis_server_free_port()) &&
+	if (start_all(f, server_port(), server_port()) &&
 	    !SYS.setup(&f->t.acc, 4, LONG_NS, &e))
 		return 0;
 	fprintf(stderr, "the servers do not find each other %s\n", e.msg);
