@@ -10,7 +10,8 @@
 
 /* A path below an object; "[]" stands for any place in a list, a final "*"
  * for whatever is below. `why` NULL: honoured; else harmless, and told. With
- * `only` this value alone is (or one of several, with a | between). */
+ * `only` this value alone is (or one of several, with a | between; one before the
+ * first: or none, and whatever it is, it is not honoured). */
 struct field {
 	const char *path, *why, *only;
 };
@@ -86,7 +87,7 @@ static const struct field pod_fields[] = {
 	HONOURED("spec.volumes[].configMap.defaultMode"), HONOURED("spec.volumes[].configMap.optional"),
 	HONOURED("spec.volumes[].secret.secretName"), HONOURED("spec.volumes[].secret.items*"),
 	HONOURED("spec.volumes[].secret.defaultMode"), HONOURED("spec.volumes[].secret.optional"),
-	TOLD("spec.volumes[].emptyDir.medium", "emptyDir is on the host's disk"),
+	ONLY("spec.volumes[].emptyDir.medium", "emptyDir is on the host's disk", "|Memory"),
 	TOLD("spec.volumes[].emptyDir.sizeLimit", "emptyDir is on the host's disk, without a limit"),
 	HONOURED("spec.volumes[].persistentVolumeClaim.claimName"),
 	HONOURED("spec.volumes[].persistentVolumeClaim.readOnly"),
@@ -297,7 +298,7 @@ static void refuse(const struct walk *w, const struct ynode *at, const char *pat
 		return;
 	if (only)
 		yaml_error(at, &one, "%s: %s is supported by the engine docker only as %s; run this on kind",
-			   manifest_object_name(w->a, w->object), shown, only);
+			   manifest_object_name(w->a, w->object), shown, only + (*only == '|'));
 	else
 		yaml_error(at, &one, "%s: %s is not supported by the engine docker, and leaving it out "
 			   "would change what is tried; run this on kind",
@@ -319,7 +320,7 @@ static bool is_one(struct arena *a, const struct ynode *n, const char *only)
 static void tell(struct walk *w, const struct ynode *n, const char *shown, const struct field *f)
 {
 	adaptation_add(w->a, w->log, w->object, n->line, shown, n->kind == Y_SCALAR ? n->text : "(as written)",
-		       f->why == our_api ? "at the driver's API" : f->only ? "as here" : "not honoured", f->why);
+		       f->why == our_api ? "at the driver's API" : f->only && *f->only != '|' ? "as here" : "not honoured", f->why);
 }
 
 /* A source of a volume is what the volume is, also without a word in it. */

@@ -34,6 +34,16 @@ void api_check_pod(struct admission *w, const struct ynode *template, const char
 /* spec.c, of a pod's spec; `path` ends with a dot. */
 void api_check_spec(struct admission *w, const struct ynode *spec, const char *path);
 
+/* placement.c, of the same. */
+void api_check_placement(struct admission *w, const struct ynode *spec, const char *path);
+
+/* selector.c: labels and expressions of one, and whether a workload's is its own template's. */
+void api_check_requirements(struct admission *w, const struct ynode *selector, const char *path);
+void api_check_selector(struct admission *w, const struct ynode *spec);
+
+/* data.c, of ConfigMaps and Secrets. */
+void api_check_data(struct admission *w);
+
 void api_check_object(struct admission *w);
 /* batch.c; the path of the Job's spec ends with a dot. */
 void api_check_job(struct admission *w, const struct ynode *spec, const char *path);

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -59,9 +60,15 @@ static bool whole_number(const struct ynode *n, int64_t lo, int64_t hi)
 	cJSON *o;
 	bool good;
 
-	if (yaml_type(n) != YAML_IS_INT)
+	if (yaml_type(n) != YAML_IS_INT && yaml_type(n) != YAML_IS_FLOAT)
 		return false;
 	o = yaml_to_json(n);
+	/* 1.0 and 1e3 are JSON's 1 and 1000 on their way to the server. */
+	if (yaml_type(n) == YAML_IS_FLOAT &&
+	    (!cJSON_IsNumber(o) || fabs(o->valuedouble) > 0x1p53 || trunc(o->valuedouble) != o->valuedouble)) {
+		cJSON_Delete(o);
+		return false;
+	}
 	/* Raw beyond 10^15: no such number is near an int32, and all fit an int64. */
 	good = cJSON_IsRaw(o) ? hi == INT64_MAX :
 				cJSON_IsNumber(o) && o->valuedouble >= (double)lo &&

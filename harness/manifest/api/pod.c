@@ -70,6 +70,15 @@ static void check_port(struct admission *w, const struct ynode *map, const char 
 
 /* ---- volumes and their mounts ---- */
 
+static void check_empty_dir(struct admission *w, const struct ynode *dir, const char *path)
+{
+	const struct ynode *size = yaml_get(dir, "sizeLimit");
+
+	if (size && size->kind == Y_SCALAR && *size->text == '-' && strpbrk(size->text, "123456789"))
+		api_refuse(w, size, arena_fmt(w->a, "%s.emptyDir.sizeLimit", path),
+			   "Forbidden: SizeLimit field must be a valid resource quantity");
+}
+
 static void check_volumes(const struct pod *p)
 {
 	const struct ynode *list = yaml_get(p->spec, "volumes");
@@ -88,6 +97,7 @@ static void check_volumes(const struct pod *p)
 				api_refuse(p->w, v->keys[k], arena_fmt(p->w->a, "%s.%s", path, v->keys[k]->text),
 					   "Forbidden: may not specify more than 1 volume type");
 		}
+		check_empty_dir(p->w, yaml_get(v, "emptyDir"), path);
 		if (yaml_get(v, "persistentVolumeClaim") && !*api_text(source, "claimName"))
 			api_refuse(p->w, source, arena_fmt(p->w->a, "%s.persistentVolumeClaim.claimName", path), "Required value");
 		if (yaml_get(v, "secret") && !*api_text(source, "secretName"))
@@ -343,6 +353,7 @@ static void check_ports(struct admission *w, const struct ynode *container, cons
 static void check_security(struct admission *w, const struct ynode *sc, const char *path)
 {
 	static const char *const ids[] = {"runAsUser", "runAsGroup", "fsGroup"};
+	static const char *const changes[] = {"Always", "OnRootMismatch", NULL};
 	static const char *const profiles[] = {"Localhost", "RuntimeDefault", "Unconfined", NULL};
 
 	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
@@ -353,7 +364,21 @@ static void check_security(struct admission *w, const struct ynode *sc, const ch
 			api_refuse(w, n, arena_fmt(w->a, "%s.%s", path, ids[i]),
 				   "Invalid value: %s: must be between 0 and 2147483647, inclusive", n->text);
 	}
+	api_one_of(w, sc, arena_fmt(w->a, "%s.", path), "fsGroupChangePolicy", changes);
 	api_one_of(w, yaml_get(sc, "seccompProfile"), arena_fmt(w->a, "%s.seccompProfile.", path), "type", profiles);
+}
+
+/* A server takes blanks around it in a template, and then none of its pods. */
+static void check_image(struct admission *w, const struct ynode *c, const char *path)
+{
+	const char *image = api_text(c, "image");
+	size_t len = strlen(image);
+
+	path = arena_fmt(w->a, "%simage", path);
+	if (!len)
+		api_refuse(w, at_or(c, "image"), path, "Required value");
+	else if (strchr(" \t\r\n", image[0]) || strchr(" \t\r\n", image[len - 1]))
+		api_refuse(w, yaml_get(c, "image"), path, "Invalid value: \"%.200s\": must not have leading or trailing whitespace", image);
 }
 
 static void check_container(const struct pod *p, const struct ynode *list, size_t i, const char *key)
@@ -369,8 +394,7 @@ static void check_container(const struct pod *p, const struct ynode *list, size_
 	check_name(p->w, list, i, path, "name", api_dns_label);
 	if (init && *api_text(c, "name") && has_name(other, NULL, api_text(c, "name")))
 		api_refuse(p->w, yaml_get(c, "name"), arena_fmt(p->w->a, "%sname", dot), "Duplicate value: \"%.80s\"", api_text(c, "name"));
-	if (!*api_text(c, "image"))
-		api_refuse(p->w, at_or(c, "image"), arena_fmt(p->w->a, "%simage", dot), "Required value");
+	check_image(p->w, c, dot);
 	api_one_of(p->w, c, dot, "imagePullPolicy", policies);
 	api_one_of(p->w, c, dot, "terminationMessagePolicy", messages);
 	check_ports(p->w, c, path);
@@ -416,5 +440,6 @@ void api_check_pod(struct admission *w, const struct ynode *template, const char
 	api_at_least(w, p.spec, p.path, "activeDeadlineSeconds", 1);
 	api_check_labels(w, yaml_get(p.spec, "nodeSelector"), arena_fmt(w->a, "%snodeSelector", p.path));
 	api_check_spec(w, p.spec, p.path);
+	api_check_placement(w, p.spec, p.path);
 	check_security(w, yaml_get(p.spec, "securityContext"), arena_fmt(w->a, "%ssecurityContext", p.path));
 }

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "manifest/api/api.h"
@@ -43,77 +44,6 @@ static void check_meta(struct admission *w)
 			api_refuse(w, ns->keys[i], "metadata.annotations", "Invalid value: \"%.80s\": %s", ns->keys[i]->text, wrong);
 }
 
-/* ---- selectors ---- */
-
-static bool in_values(const struct ynode *values, const char *text)
-{
-	for (size_t i = 0; i < items(values); i++)
-		if (values->items[i]->kind == Y_SCALAR && !strcmp(values->items[i]->text, text))
-			return true;
-	return false;
-}
-
-static bool fits(const struct ynode *selector, const struct ynode *labels)
-{
-	const struct ynode *map = yaml_get(selector, "matchLabels"), *list = yaml_get(selector, "matchExpressions"), *have;
-
-	for (size_t i = 0; map && map->kind == Y_MAP && i < map->n; i++) {
-		have = yaml_get(labels, map->keys[i]->text);
-		if (!have || have->kind != Y_SCALAR || map->items[i]->kind != Y_SCALAR ||
-		    strcmp(have->text, map->items[i]->text))
-			return false;
-	}
-	for (size_t i = 0; i < items(list); i++) {
-		const char *op = api_text(list->items[i], "operator");
-		bool in;
-
-		have = yaml_get(labels, api_text(list->items[i], "key"));
-		in = have && have->kind == Y_SCALAR && in_values(yaml_get(list->items[i], "values"), have->text);
-		if ((!strcmp(op, "In") && !in) || (!strcmp(op, "NotIn") && in) || (!strcmp(op, "Exists") && !have) ||
-		    (!strcmp(op, "DoesNotExist") && have))
-			return false;
-	}
-	return true;
-}
-
-static void check_requirements(struct admission *w, const struct ynode *selector, const char *path)
-{
-	static const char *const operators[] = {"In", "NotIn", "Exists", "DoesNotExist", NULL};
-	const struct ynode *list = yaml_get(selector, "matchExpressions");
-
-	api_check_labels(w, yaml_get(selector, "matchLabels"), arena_fmt(w->a, "%s.matchLabels", path));
-	for (size_t i = 0; i < items(list); i++) {
-		const char *at = arena_fmt(w->a, "%s.matchExpressions[%zu]", path, i), *op = api_text(list->items[i], "operator");
-		bool many = items(yaml_get(list->items[i], "values"));
-
-		api_one_of(w, list->items[i], arena_fmt(w->a, "%s.", at), "operator", operators);
-		if ((!strcmp(op, "In") || !strcmp(op, "NotIn")) && !many)
-			api_refuse(w, list->items[i], arena_fmt(w->a, "%s.values", at),
-				   "Required value: must be specified when `operator` is 'In' or 'NotIn'");
-		if ((!strcmp(op, "Exists") || !strcmp(op, "DoesNotExist")) && many)
-			api_refuse(w, list->items[i], arena_fmt(w->a, "%s.values", at),
-				   "Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
-	}
-}
-
-static void check_selector(struct admission *w, const struct ynode *spec)
-{
-	const struct ynode *selector = yaml_get(spec, "selector"), *template = yaml_get(spec, "template");
-	const struct ynode *labels = yaml_path((struct ynode *)template, "metadata.labels");
-
-	if (!selector) {
-		api_refuse(w, spec, "spec.selector", "Required value");
-		return;
-	}
-	check_requirements(w, selector, "spec.selector");
-	if (!items(yaml_get(selector, "matchExpressions")) &&
-	    (!yaml_get(selector, "matchLabels") || !yaml_get(selector, "matchLabels")->n))
-		api_refuse(w, selector, "spec.selector", "Invalid value: {}: empty selector is invalid for %s", w->kind);
-	else if (template && !fits(selector, labels))
-		api_refuse(w, labels ? labels : template, "spec.template.metadata.labels",
-			   "Invalid value: `selector` does not match template `labels`");
-}
-
 /* ---- workloads ---- */
 
 void api_check_claim(struct admission *w, const struct ynode *spec, const char *path)
@@ -142,12 +72,67 @@ void api_check_claim(struct admission *w, const struct ynode *spec, const char *
 	api_one_of(w, spec, path, "volumeMode", volume);
 }
 
+/* Pods as a number or a share of all. */
+static void check_share(struct admission *w, const struct ynode *map, const char *path, const char *key)
+{
+	const struct ynode *n = yaml_get(map, key);
+	const char *text = api_text(map, key);
+	size_t digits = strspn(text, "0123456789");
+
+	if (!n || n->kind != Y_SCALAR)
+		return;
+	path = arena_fmt(w->a, "%s%s", path, key);
+	if (yaml_type(n) == YAML_IS_INT) {
+		if (*text == '-' && strpbrk(text, "123456789"))
+			api_refuse(w, n, path, "Invalid value: %.20s: must be greater than or equal to 0", text);
+	} else if (!digits || strcmp(text + digits, "%")) {
+		api_refuse(w, n, path, "Invalid value: \"%.60s\": a valid percent string must be a numeric string followed by an "
+			   "ending '%%' (e.g. '1%%', or '93%%', regex used for validation is '[0-9]+%%')", text);
+	} else if (digits > 9 || strtol(text, NULL, 10) > 100) {
+		api_refuse(w, n, path, "Invalid value: \"%.60s\": must not be greater than 100%%", text);
+	}
+}
+
+static bool is_zero(const struct ynode *map, const char *key)
+{
+	const char *text = api_text(map, key);
+
+	return *text && text[strspn(text, "0")] == (strchr(text, '%') ? '%' : '\0');
+}
+
+/* How pods are made anew, and what becomes of claims. */
+static void check_updates(struct admission *w, const struct ynode *spec)
+{
+	static const char *const sets[] = {"OnDelete", "RollingUpdate", NULL}, *const ways[] = {"Recreate", "RollingUpdate", NULL};
+	static const char *const keep[] = {"Delete", "Retain", NULL};
+	const struct ynode *set = yaml_get(spec, "updateStrategy"), *way = yaml_get(spec, "strategy");
+	const struct ynode *rolling = yaml_get(way, "rollingUpdate"), *claims = yaml_get(spec, "persistentVolumeClaimRetentionPolicy");
+
+	api_one_of(w, set, "spec.updateStrategy.", "type", sets);
+	if (!strcmp(api_text(set, "type"), "OnDelete") && yaml_get(set, "rollingUpdate"))
+		api_refuse(w, yaml_get(set, "rollingUpdate"), "spec.updateStrategy.rollingUpdate",
+			   "Invalid value: only allowed for updateStrategy 'RollingUpdate'");
+	api_at_least(w, yaml_get(set, "rollingUpdate"), "spec.updateStrategy.rollingUpdate.", "partition", 0);
+	api_one_of(w, claims, "spec.persistentVolumeClaimRetentionPolicy.", "whenDeleted", keep);
+	api_one_of(w, claims, "spec.persistentVolumeClaimRetentionPolicy.", "whenScaled", keep);
+	api_one_of(w, way, "spec.strategy.", "type", ways);
+	if (rolling && !strcmp(api_text(way, "type"), "Recreate")) {
+		api_refuse(w, rolling, "spec.strategy.rollingUpdate",
+			   "Forbidden: may not be specified when strategy `type` is 'Recreate'");
+		return;
+	}
+	check_share(w, rolling, "spec.strategy.rollingUpdate.", "maxUnavailable");
+	check_share(w, rolling, "spec.strategy.rollingUpdate.", "maxSurge");
+	if (is_zero(rolling, "maxUnavailable") && is_zero(rolling, "maxSurge"))
+		api_refuse(w, rolling, "spec.strategy.rollingUpdate.maxUnavailable",
+			   "Invalid value: %.20s: may not be 0 when `maxSurge` is 0", api_text(rolling, "maxUnavailable"));
+}
+
 static void check_workload(struct admission *w)
 {
 	static const char *const numbers[] = {"replicas", "minReadySeconds", "revisionHistoryLimit"};
 	static const char *const always[] = {"Always", NULL};
 	static const char *const order[] = {"OrderedReady", "Parallel", NULL};
-	static const char *const sets[] = {"OnDelete", "RollingUpdate", NULL}, *const ways[] = {"Recreate", "RollingUpdate", NULL};
 	const struct ynode *spec = yaml_get(w->object, "spec"), *template = yaml_get(spec, "template");
 	const struct ynode *claims = yaml_get(spec, "volumeClaimTemplates");
 
@@ -157,14 +142,9 @@ static void check_workload(struct admission *w)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
 		api_at_least(w, spec, "spec.", numbers[i], 0);
-	check_selector(w, spec);
+	api_check_selector(w, spec);
 	api_one_of(w, spec, "spec.", "podManagementPolicy", order);
-	api_one_of(w, yaml_get(spec, "updateStrategy"), "spec.updateStrategy.", "type", sets);
-	api_one_of(w, yaml_get(spec, "strategy"), "spec.strategy.", "type", ways);
-	if (!strcmp(api_text(yaml_get(spec, "strategy"), "type"), "Recreate") &&
-	    yaml_get(yaml_get(spec, "strategy"), "rollingUpdate"))
-		api_refuse(w, yaml_get(yaml_get(spec, "strategy"), "rollingUpdate"), "spec.strategy.rollingUpdate",
-			   "Forbidden: may not be specified when strategy `type` is 'Recreate'");
+	check_updates(w, spec);
 	for (size_t i = 0; i < items(claims); i++) {
 		const char *at = arena_fmt(w->a, "spec.volumeClaimTemplates[%zu].", i);
 		const char *name = api_text(yaml_get(claims->items[i], "metadata"), "name"), *wrong = api_dns_subdomain(name);
@@ -174,6 +154,10 @@ static void check_workload(struct admission *w)
 		api_check_claim(w, at_or(claims->items[i], "spec"), arena_fmt(w->a, "%sspec.", at));
 	}
 	api_one_of(w, yaml_get(template, "spec"), "spec.template.spec.", "restartPolicy", always);
+	if (yaml_get(yaml_get(template, "spec"), "activeDeadlineSeconds"))
+		api_refuse(w, yaml_get(yaml_get(template, "spec"), "activeDeadlineSeconds"), "spec.template.spec.activeDeadlineSeconds",
+			   "Forbidden: activeDeadlineSeconds in %s is not Supported",
+			   !strcmp(w->kind, "Deployment") ? "ReplicaSet" : w->kind);
 	if (!template)
 		api_refuse(w, spec, "spec.template.spec.containers", "Required value");
 	else
@@ -245,31 +229,6 @@ static void check_service(struct admission *w)
 
 /* ---- the rest ---- */
 
-enum { DATA_MAX = 1024 * 1024 };
-
-static void check_data(struct admission *w)
-{
-	static const char *const maps[] = {"data", "binaryData", "stringData"};
-	size_t bytes = 0;
-
-	for (size_t k = 0; k < ARRAY_LEN(maps); k++) {
-		const struct ynode *map = yaml_get(w->object, maps[k]);
-
-		for (size_t i = 0; map && map->kind == Y_MAP && i < map->n; i++) {
-			const char *key = map->keys[i]->text, *wrong = api_data_key(key);
-			const char *at = arena_fmt(w->a, "%s[%s]", maps[k], key);
-
-			if (wrong)
-				api_refuse(w, map->keys[i], at, "Invalid value: \"%.80s\": %s", key, wrong);
-			if (k == 1 && yaml_get(yaml_get(w->object, "data"), key))
-				api_refuse(w, map->keys[i], at, "Invalid value: \"%.80s\": duplicate of key present in data", key);
-			bytes += map->items[i]->kind == Y_SCALAR ? strlen(map->items[i]->text) : 0;
-		}
-	}
-	if (bytes > DATA_MAX)
-		api_refuse(w, NULL, "data", "Too long: may not be more than %d bytes", DATA_MAX);
-}
-
 static void check_binding(struct admission *w)
 {
 	static const char *const kinds[] = {"Role", "ClusterRole", NULL}, *const who[] = {"ServiceAccount", "User", "Group", NULL};
@@ -319,7 +278,9 @@ static void check_budget(struct admission *w)
 
 	if (yaml_get(spec, "minAvailable") && yaml_get(spec, "maxUnavailable"))
 		api_refuse(w, spec, "spec", "Invalid value: minAvailable and maxUnavailable cannot be both set");
-	check_requirements(w, yaml_get(spec, "selector"), "spec.selector");
+	check_share(w, spec, "spec.", "minAvailable");
+	check_share(w, spec, "spec.", "maxUnavailable");
+	api_check_requirements(w, yaml_get(spec, "selector"), "spec.selector");
 }
 
 void api_check_object(struct admission *w)
@@ -336,7 +297,7 @@ void api_check_object(struct admission *w)
 	else if (!strcmp(w->kind, "Service"))
 		check_service(w);
 	else if (!strcmp(w->kind, "ConfigMap") || !strcmp(w->kind, "Secret"))
-		check_data(w);
+		api_check_data(w);
 	else if (!strcmp(w->kind, "PersistentVolumeClaim"))
 		api_check_claim(w, at_or(w->object, "spec"), "spec.");
 	else if (strstr(w->kind, "RoleBinding"))

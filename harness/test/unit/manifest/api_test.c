@@ -21,6 +21,9 @@
 	"containers: [{name: c, image: i}]}}}}\n"
 #define SVC(spec) "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: " spec "\n"
 #define POD "the StatefulSet \"s\" is invalid: spec.template.spec."
+#define AFFINITY(more) SET("", "      affinity: {" more "}\n", "")
+#define SECRET(type, data) \
+	"apiVersion: v1\nkind: Secret\nmetadata: {name: x}\ntype: kubernetes.io/" type "\nstringData: {" data "}\n"
 #define IN "StatefulSet in version \"v1\" cannot be handled as a StatefulSet: json: cannot unmarshal "
 
 static int admit(struct arena *a, const char *text, bool strict, struct err *e)
@@ -55,6 +58,17 @@ static void good(void **state)
 		SVC("{clusterIP: None}"), SVC("{ports: [{port: 1, targetPort: http, name: a}, {port: 2, name: b}]}\n---\n"
 					      "apiVersion: v1\nkind: Secret\nmetadata: {name: x}\ndata: {a: aHVzaA==}"),
 		SVC("{type: NodePort, ports: [{port: 1, nodePort: 30000}]}"),
+		SET("  updateStrategy: {type: RollingUpdate, rollingUpdate: {partition: 1.0}}\n  revisionHistoryLimit: 1e1\n  "
+		    "persistentVolumeClaimRetentionPolicy: {whenDeleted: Delete, whenScaled: Retain}\n",
+		    "      affinity: {podAntiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 100, podAffinityTerm: "
+		    "{topologyKey: kubernetes.io/hostname, labelSelector: {matchExpressions: [{key: a, operator: In, values: [b]}]}}}]}, "
+		    "nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, "
+		    "operator: Gt, values: ['1']}]}]}}}\n      topologySpreadConstraints: [{maxSkew: 1, topologyKey: a, "
+		    "whenUnsatisfiable: ScheduleAnyway}]\n      securityContext: {fsGroupChangePolicy: Always}\n", ""),
+		"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {selector: {matchLabels: {a: b}}, strategy: {rollingUpdate: "
+		"{maxUnavailable: 25%, maxSurge: 0}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}}\n",
+		"apiVersion: v1\nkind: Secret\nmetadata: {name: x}\ntype: kubernetes.io/basic-auth\nstringData: {password: a}\n",
+		"apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: b}\nspec: {maxUnavailable: 50%}\n",
 		MAP("data: {a.b_c-d: x, A: 'yes'}\n"), "apiVersion: example.org/v1\nkind: Thing\nmetadata: {name: X_Y}\nspec: 3\n",
 	};
 	struct arena a = {0};
@@ -187,6 +201,39 @@ static const struct {
 	{SET("", "      tolerations: [{key: a, effect: NoSchedul}]\n", ""), "tolerations[0].effect: Unsupported value: \"NoSchedul\""},
 	{SET("", "      tolerations: [{key: a, value: 'b c'}]\n", ""), "tolerations[0].operator: Invalid value: \"b c\": a valid label"},
 	{SET("", "      tolerations: [{key: a, effect: NoSchedule, tolerationSeconds: 3}]\n", ""), "effect must be 'NoExecute' when `tolerationSeconds` is set"},
+	/* where pods may run */
+	{AFFINITY("podAntiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 0, podAffinityTerm: {topologyKey: a}}]}"),
+	 POD "affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight: Invalid value: 0: must be in the range 1-100"},
+	{AFFINITY("podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{labelSelector: {matchLabels: {a: b}}}]}"),
+	 POD "affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey: Required value: can not be empty"},
+	{AFFINITY("podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: a, labelSelector: {matchExpressions: "
+		  "[{key: a, operator: in, values: [b]}]}}]}"), "labelSelector.matchExpressions[0].operator: Invalid value: \"in\": not a valid"},
+	{AFFINITY("podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: a, labelSelector: {matchExpressions: "
+		  "[{key: a, operator: In}]}}]}"), "matchExpressions[0].values: Required value: must be specified when `operator` is"},
+	{AFFINITY("nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {}}"), "nodeSelectorTerms: Required value: must have at least one"},
+	{AFFINITY("nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, preference: {matchExpressions: [{key: a, "
+		  "operator: Lt, values: ['1', '2']}]}}]}"), "values: Required value: must be specified single value"},
+	{SET("", "      topologySpreadConstraints: [{maxSkew: 0, topologyKey: a, whenUnsatisfiable: DoNotSchedule}]\n", ""), "maxSkew: Invalid value: 0"},
+	{SET("", "      topologySpreadConstraints: [{maxSkew: 1, topologyKey: a}]\n", ""), "whenUnsatisfiable: Unsupported value: \"\""},
+	/* how pods are made anew, and what becomes of claims */
+	{SET("  updateStrategy: {type: OnDelete, rollingUpdate: {partition: 0}}\n", "", ""), "rollingUpdate: Invalid value: only allowed for updateStrategy"},
+	{SET("  persistentVolumeClaimRetentionPolicy: {whenDeleted: delete}\n", "", ""), "whenDeleted: Unsupported value: \"delete\""},
+	{SET("", "      activeDeadlineSeconds: 5\n", ""), POD "activeDeadlineSeconds: Forbidden: activeDeadlineSeconds in StatefulSet is not Supported"},
+	{SET("", "      securityContext: {fsGroupChangePolicy: onRootMismatch}\n", ""), POD "securityContext.fsGroupChangePolicy: Unsupported value"},
+	{SET("", "      volumes: [{name: v, emptyDir: {sizeLimit: -1Gi}}]\n", ""), "emptyDir.sizeLimit: Forbidden: SizeLimit field must be a valid"},
+	{SET("", "", "}\n      - {name: d, image: ' i'"), POD "containers[1].image: Invalid value: \" i\": must not have leading or trailing whitespace"},
+	{"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {selector: {matchLabels: {a: b}}, strategy: {rollingUpdate: "
+	 "{maxUnavailable: 0%, maxSurge: 0}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}}\n",
+	 "maxUnavailable: Invalid value: 0%: may not be 0 when `maxSurge` is 0"},
+	{"apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: b}\nspec: {minAvailable: 50x}\n", "spec.minAvailable: Invalid value: \"50x\": a valid percent"},
+	{"apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: b}\nspec: {maxUnavailable: 101%}\n", "must not be greater than 100%"},
+	{"apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: b}\nspec: {maxUnavailable: -1}\n", "Invalid value: -1: must be greater than or equal to 0"},
+	/* secrets of a type */
+	{SECRET("tls", "tls.crt: a"), "the Secret \"x\" is invalid: data[tls.key]: Required value"},
+	{SECRET("basic-auth", "a: b"), "data[password]: Required value"},
+	{SECRET("ssh-auth", "a: b"), "data[ssh-privatekey]: Required value"},
+	{SECRET("dockerconfigjson", "a: b"), "data[.dockerconfigjson]: Required value"},
+	{SECRET("service-account-token", "a: b"), "metadata.annotations[kubernetes.io/service-account.name]: Required value"},
 	/* services and rights */
 	{SVC("{selector: {a: b}}"), "the Service \"s\" is invalid: spec.ports: Required value"},
 	{SVC("{ports: [{port: 1}, {port: 2, name: b}]}"), "spec.ports[0].name: Required value"},

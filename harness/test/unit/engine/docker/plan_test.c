@@ -377,6 +377,8 @@ static void defaults(void **state)
 	} bad[] = {
 		{SET("          securityContext: {privileged: true, seccompProfile: {type: Unconfined}}\n"), "privileged is supported by the engine docker only as false", 2},
 		{SET("      nodeSelector: {disk: ssd, kubernetes.io/os: windows}\n"), "nodeSelector.disk is not supported", 2},
+		/* A kubelet mounts no other, and "" is the disk. */
+		{SET("      volumes: [{name: v, emptyDir: {medium: memory}}, {name: w, emptyDir: {medium: \"\"}}]\n"), "only as Memory; run", 1},
 		{SET("      volumes: [{name: v, projected: {}}, {name: w, hostPath: {path: /}}, {name: x, emptyDir: {medum: Memory}}]\n"), "projected is not supported", 3},
 		{"apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {sessionAffinity: ClientIP, clusterIP: None, type: ExternalName, externalName: x}\n", "sessionAffinity is supported by the engine docker only as None", 3},
 		{SET("      affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: k, namespaces: [x]}]}}\n"), "namespaces[0] is not supported", 1},
