@@ -15,8 +15,6 @@
 #include "base/mem.h"
 #include "base/version.h"
 
-#define FINAL_TIMEOUT_NS (50 * NS_PER_S)
-
 enum { HISTORY_MAX_OPS = 20000, EXIT_USAGE = 2, EXIT_BROKEN = 3 };
 
 struct agent {
@@ -242,7 +240,7 @@ static void post_final(void *arg, const struct http_request *rq, struct http_rep
 
 	(void)rq;
 	if (s) {
-		o = load_session_final(s, FINAL_TIMEOUT_NS, &e);
+		o = load_session_final(s, &e);
 		if (o)
 			http_reply_json(rp, o);
 		else

@@ -236,11 +236,13 @@ cJSON *load_session_status(struct load_session *s)
 	return o;
 }
 
-cJSON *load_session_final(struct load_session *s, int64_t timeout_ns, struct err *e)
+cJSON *load_session_final(struct load_session *s, struct err *e)
 {
+	const struct client_ops *client = s->sys->client;
+	int within_s = client->final_within_s ? client->final_within_s : FINAL_WITHIN_S;
 	int64_t from = clock_mono_ns();
 	struct final_read f = {0};
-	int tries = present_read(s->sys->client, &s->acc, s->conf.keys, timeout_ns, &f, e);
+	int tries = present_read(client, &s->acc, s->conf.keys, within_s * NS_PER_S, &f, e);
 	cJSON *o = NULL;
 
 	if (tries > 0) {

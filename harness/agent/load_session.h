@@ -35,7 +35,7 @@ int64_t load_session_stop(struct load_session *s);
 /* GET /v1/status. */
 cJSON *load_session_status(struct load_session *s);
 /* POST /v1/final. */
-cJSON *load_session_final(struct load_session *s, int64_t timeout_ns, struct err *e);
+cJSON *load_session_final(struct load_session *s, struct err *e);
 /* The load, NULL before the start. */
 struct load *load_session_load(struct load_session *s);
 /* GET /v1/noise: rows from `from` on. */

@@ -10,10 +10,11 @@
 #include "run/run.h"
 #include "run/stand_up.h"
 #include "run/walk.h"
+#include "system/client.h"
 
 #define SETTLE_WITHIN_NS (150 * NS_PER_S)
 #define REMOVE_WITHIN_NS (120 * NS_PER_S)
-#define FINAL_TIMEOUT_NS (60 * NS_PER_S)
+#define FINAL_TIMEOUT_NS ((FINAL_AT_MOST_S + 10) * NS_PER_S)
 #define CALL_TIMEOUT_NS (20 * NS_PER_S)
 #define LOG_LINES 250
 

@@ -58,6 +58,8 @@ enum system_cap {
 			    * "evicted_keys" in sample.extra */
 };
 
+enum { FINAL_WITHIN_S = 50, FINAL_AT_MOST_S = 150 };
+
 struct client; /* one connection's worth of state, owned by one thread */
 struct probe;  /* one member's direct connection, owned by one thread */
 
@@ -110,6 +112,10 @@ struct client_ops {
 	 * `out` may hold a part. */
 	int (*final_read)(const struct access *acc, int keys, struct final_read *out,
 			  int64_t timeout_ns, struct err *e);
+	/* Optional. How long that may take in s, all attempts together, where servers
+	 * need long to let go of what the load's clients had: at most FINAL_AT_MOST_S;
+	 * 0: FINAL_WITHIN_S. */
+	int final_within_s;
 	/* Optional. The settings as the running system reports them, by the names
 	 * that settings.yaml gives them: setting_add() in system/client_kit.h. */
 	int (*inforce)(const struct access *acc, cJSON *out, struct err *e);

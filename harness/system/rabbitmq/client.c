@@ -444,5 +444,8 @@ const struct client_ops client_rabbitmq = {
 	.probe = rabbit_probe,
 	.probe_free = rabbit_probe_free,
 	.final_read = rabbit_final_read,
+	/* A channel in a basic.get that a frozen leader never answered holds its consumers, and what
+	 * they have in hand, for the 60 s of that call, whether its connection lives or not. */
+	.final_within_s = FINAL_AT_MOST_S,
 	.inforce = rabbit_inforce,
 };

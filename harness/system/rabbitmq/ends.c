@@ -207,6 +207,28 @@ static int is_empty(struct rabbit_conn *c, struct left *l, amqp_bytes_t queue, b
 	return end == RABBIT_OK ? 0 : err_set(e, ERR_BROKEN, "the final read: %s", why);
 }
 
+/* Until the queue has no consumer: only then is nothing in hand elsewhere, and a reader
+ * that is dropped before that would itself be counted for as long as the others. */
+static int await_alone(struct rabbit_conn *c, amqp_bytes_t queue, int64_t until_ns, struct err *e)
+{
+	amqp_queue_declare_t passive = {.queue = queue, .passive = 1};
+	struct rabbit_event ev;
+	uint32_t others;
+
+	for (;;) {
+		rabbit_put(c, AMQP_QUEUE_DECLARE_METHOD, &passive);
+		if (must(c, AMQP_QUEUE_DECLARE_OK_METHOD, until_ns, &ev, e))
+			return -1;
+		others = ((const amqp_queue_declare_ok_t *)ev.method)->consumer_count;
+		if (!others)
+			return 0;
+		if (clock_mono_ns() + QUIET_MS * NS_PER_MS > until_ns)
+			return err_set(e, ERR_BROKEN, "%" PRIu32 " others still consume from %.*s", others,
+				       (int)queue.len, (const char *)queue.bytes);
+		clock_sleep_until(clock_mono_ns() + QUIET_MS * NS_PER_MS);
+	}
+}
+
 /* All of one queue, in its order; it stays there, for nothing is acknowledged. */
 static int read_queue(struct rabbit_conn *c, int64_t key, struct final_read *out, int64_t until_ns, struct err *e)
 {
@@ -219,6 +241,8 @@ static int read_queue(struct rabbit_conn *c, int64_t key, struct final_read *out
 
 	rabbit_queue_name(key, name);
 	m.queue = m.consumer_tag = (amqp_bytes_t){strlen(name), name};
+	if (await_alone(c, m.queue, until_ns, e))
+		return -1;
 	rabbit_put(c, AMQP_BASIC_QOS_METHOD, &qos);
 	rabbit_put(c, AMQP_BASIC_CONSUME_METHOD, &m);
 	r = must(c, AMQP_BASIC_CONSUME_OK_METHOD, until_ns, &ev, e);

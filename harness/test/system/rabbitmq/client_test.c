@@ -269,6 +269,8 @@ static void drained(void **state)
 	assert_int_equal(call(&r, OP_RECEIVE, 0, OP_NO_VALUE, PLENTY_NS).value, 1);
 	/* It holds the second in its hand: nothing is complete before that is back. */
 	assert_int_equal(rabbit_final_read(&r.acc, 2, &out, 3 * NS_PER_S, &e), -1);
+	assert_non_null(strstr(e.msg, "1 others still consume"));
+	assert_int_equal(out.nmessages, 0);
 	final_read_free(&out);
 	client_rabbitmq.client_free(r.c);
 	if (rabbit_final_read(&r.acc, 2, &out, PLENTY_NS, &e))

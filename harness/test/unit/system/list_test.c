@@ -44,6 +44,7 @@ static void a_listed_system_is_whole(const struct system *s)
 	assert_non_null(c->probe);
 	assert_non_null(c->probe_free);
 	assert_non_null(c->final_read);
+	assert_in_range(c->final_within_s, 0, FINAL_AT_MOST_S);
 	assert_non_null(s->model->redundant);
 }
 
