@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "measure/parts.h"
@@ -187,6 +188,18 @@ static const struct fault_record *asked(const struct view *v, const struct basel
 	return hit;
 }
 
+/* What had come about before an outage began did not end it. */
+static void not_by_what_was(const struct outage *o, struct milestones *ms)
+{
+	char was[sizeof(ms->mechanism)];
+
+	if (!ms->from_heal || !ms->mechanism[0] || !ms->promoted || ms->promoted >= o->down_lo)
+		return;
+	memcpy(was, ms->mechanism, sizeof(was));
+	mechanism_tell(ms, "", "%s had brought another primary %.1f s before this outage began", was,
+		       in_s(o->down_lo - ms->promoted));
+}
+
 static void explain(const struct view *v, const struct baseline *b, const struct model_ops *model,
 		    struct fault_seen *f)
 {
@@ -210,6 +223,7 @@ static void explain(const struct view *v, const struct baseline *b, const struct
 	}
 	if (model && model->explain && f->outage.any)
 		model->explain(v->ev, rec, &f->predicted, ms);
+	not_by_what_was(&f->outage, ms);
 	window_of_winner(&f->predicted, ms);
 }
 

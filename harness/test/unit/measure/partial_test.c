@@ -446,6 +446,36 @@ static void test_parts_from_the_heal(void **state)
 	world_end(&w);
 }
 
+/* The others had a new leader 3 s before it began. */
+static void test_not_by_what_was_before(void **state)
+{
+	const struct outage *o;
+	struct world w;
+	cJSON *e;
+
+	(void)state;
+	world_make(&w, 40 * SEC, after_heal);
+	e = cJSON_CreateObject();
+	json_set_str(e, "k", "scenario");
+	json_set_str(e, "system", "rabbitmq");
+	json_set_i64(e, "s", 0);
+	json_set_i64(e, "t", BEGIN - SEC);
+	json_push(w.events, e);
+	json_push(w.events, synth_fault("kill", "partition-node", "healed", BEGIN + 15 * SEC));
+	for (int64_t t = BEGIN; t < BEGIN + 40 * SEC; t += 100 * MS) {
+		bool moved = t >= BEGIN + 12 * SEC;
+
+		json_push(w.events, synth_sample("m0", t, true, moved ? "replica" : "primary", !moved, 1 + moved));
+		json_push(w.events, synth_sample("m1", t + MS, true, moved ? "primary" : "replica", moved, 1 + moved));
+	}
+	o = &measure(&w)->outage;
+	assert_true(o->m.from_heal);
+	assert_true(o->m.promoted > BEGIN + 11 * SEC && o->m.promoted < BEGIN + 13 * SEC);
+	assert_string_equal(o->m.mechanism, "");
+	assert_non_null(strstr(o->m.why_mechanism, "had brought another primary 3.0 s before this outage began"));
+	world_end(&w);
+}
+
 /* ---- what was served ---- */
 
 static void test_served(void **state)
@@ -489,6 +519,7 @@ int main(void)
 		cmocka_unit_test(test_second_fault_meets_it),
 		cmocka_unit_test(test_clocks_apart),
 		cmocka_unit_test(test_parts_from_the_heal),
+		cmocka_unit_test(test_not_by_what_was_before),
 		cmocka_unit_test(test_served),
 	};
 
