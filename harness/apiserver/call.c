@@ -7,6 +7,7 @@
 #include "apiserver/admit.h"
 #include "apiserver/data.h"
 #include "apiserver/decode.h"
+#include "apiserver/ending.h"
 #include "apiserver/immutable.h"
 #include "apiserver/rbac.h"
 #include "base/httpd.h"
@@ -76,6 +77,29 @@ enum MHD_Result call_refuse(struct call *rq, int status, const char *reason, con
 const char *call_arg(struct call *rq, const char *key)
 {
 	return MHD_lookup_connection_value(rq->conn, MHD_GET_ARGUMENT_KIND, key);
+}
+
+/* "All", in the query or among DeleteOptions: all is done but the change itself. */
+static const char *dry_word(struct call *rq)
+{
+	const cJSON *first = cJSON_GetArrayItem(json_get(rq->sent, "dryRun"), 0);
+	const char *query = call_arg(rq, "dryRun");
+
+	if (query || strcmp(rq->is.method, "DELETE") || !first)
+		return query;
+	return cJSON_IsString(first) ? first->valuestring : "";
+}
+
+bool call_dry(struct call *rq)
+{
+	return dry_word(rq) != NULL;
+}
+
+const char *call_dry_wrong(struct call *rq)
+{
+	const char *word = dry_word(rq);
+
+	return word && strcmp(word, "All") ? "dryRun: Unsupported value: supported values: \"All\"" : NULL;
 }
 
 /* ---- changing ---- */
@@ -267,7 +291,13 @@ static enum MHD_Result store_it(struct call *rq, int status, const cJSON *was, c
 		return call_refuse(rq, 403, "Forbidden", "%s: attempting to grant RBAC permissions not currently held",
 			      rq->kind->plural);
 	}
-	return found(rq, status, store_put(c->store, rq->kind->id, body));
+	if (call_dry(rq))
+		return call_answer(rq, status, body);
+	ok = found(rq, status, store_put(c->store, rq->kind->id, body));
+	/* A pod and a claim end in their time. */
+	if (rq->kind->id != KIND_POD && rq->kind->id != KIND_PERSISTENT_VOLUME_CLAIM && rq->name)
+		ending_go_on(c->store, rq->kind->id, rq->ns, rq->name);
+	return ok;
 }
 
 /* From metadata.generateName, as the API server does (SimpleNameGenerator). */
@@ -336,57 +366,6 @@ static enum MHD_Result alter(struct call *rq, cJSON *body, bool merge)
 	return store_it(rq, 200, have, body);
 }
 
-/* What somebody has to see to first is only marked: a pod ends in its time, and a
- * finalizer is taken out by whoever put it there, who then deletes the object. */
-static void delete_or_mark(const struct call *rq, const char *name, int grace_s)
-{
-	struct store *s = rq->s->conf->store;
-	cJSON *o, *meta;
-	char now[32];
-
-	if (rq->kind->id == KIND_POD) {
-		rq->s->conf->delete_pod(rq->s->conf->arg, rq->ns, name, grace_s);
-		return;
-	}
-	o = store_copy(s, rq->kind->id, rq->ns, name);
-	meta = cJSON_GetObjectItemCaseSensitive(o, "metadata");
-	if (!cJSON_GetArraySize(json_get(meta, "finalizers"))) {
-		cJSON_Delete(o);
-		store_delete(s, rq->kind->id, rq->ns, name);
-		return;
-	}
-	store_now(now);
-	if (!json_get(meta, "deletionTimestamp"))
-		json_set_str(meta, "deletionTimestamp", now);
-	store_put(s, rq->kind->id, o);
-}
-
-static enum MHD_Result delete_one(struct call *rq, const cJSON *options)
-{
-	struct store *s = rq->s->conf->store;
-	const cJSON *have = store_get(s, rq->kind->id, rq->ns, rq->name);
-	const char *uid = json_str(json_get(options, "preconditions"), "uid", NULL);
-
-	if (!have)
-		return call_refuse(rq, 404, "NotFound", "\"%s\" not found", rq->name);
-	if (uid && strcmp(uid, json_str(json_get(have, "metadata"), "uid", "")))
-		return call_refuse(rq, 409, "Conflict", "%s: the UID is another one", rq->name);
-	delete_or_mark(rq, rq->name, (int)json_i64(options, "gracePeriodSeconds", -1));
-	return call_refuse(rq, 200, "", "%s", "deleted");
-}
-
-static enum MHD_Result delete_all(struct call *rq)
-{
-	struct store *s = rq->s->conf->store;
-	cJSON *list = store_list(s, rq->kind, rq->ns, call_arg(rq, "labelSelector"),
-				 call_arg(rq, "fieldSelector"));
-	const cJSON *o;
-
-	cJSON_ArrayForEach(o, json_get(list, "items"))
-		delete_or_mark(rq, json_str(json_get(o, "metadata"), "name", ""), -1);
-	return call_answer(rq, 200, list);
-}
-
 /* Lists are replaced by either, as those are that systems patch: labels and
  * annotations are maps. */
 static bool merges(const struct call *rq)
@@ -402,8 +381,8 @@ enum MHD_Result call_write(struct call *rq)
 	const char *method = rq->is.method;
 	cJSON *body;
 
-	if (!strcmp(method, "DELETE"))
-		return rq->name ? delete_one(rq, rq->sent) : delete_all(rq);
+	if (call_dry_wrong(rq))
+		return call_refuse(rq, 422, "Invalid", "%s", call_dry_wrong(rq));
 	if (!strcmp(method, "PATCH") && !merges(rq))
 		return call_refuse(rq, 415, "UnsupportedMediaType", "%s", "the body of the request was in an unknown format - "
 				   "accepted media types include: application/merge-patch+json, "

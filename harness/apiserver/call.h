@@ -6,8 +6,8 @@
 #include "apiserver/request.h"
 #include "apiserver/serve.h"
 
-/* One request under way, its answers, and what it changes; between serve.c and
- * call.c only. */
+/* One request under way, its answers, and what it changes; between serve.c,
+ * call.c and delete.c only. */
 
 struct serve {
 	const struct serve_conf *conf;
@@ -42,8 +42,13 @@ enum MHD_Result call_answer(struct call *rq, int status, cJSON *o);
 enum MHD_Result call_refuse(struct call *rq, int status, const char *reason, const char *fmt,
 			    const char *what);
 
-/* POST, PUT, PATCH, DELETE, with the store's lock. */
+/* POST, PUT, PATCH, with the store's lock. */
 enum MHD_Result call_write(struct call *rq);
+
+/* Whether nothing is to be changed (dryRun), and why what is said of that makes no sense;
+ * NULL: it does. */
+bool call_dry(struct call *rq);
+const char *call_dry_wrong(struct call *rq);
 
 /* So many bytes more until the request is over; false: that is too much. */
 bool call_hold(struct call *rq, size_t bytes);

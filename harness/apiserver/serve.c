@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "apiserver/delete.h"
 #include "apiserver/rbac.h"
 #include "apiserver/watch.h"
 
@@ -157,7 +158,7 @@ static enum MHD_Result write_it(struct call *rq)
 		ok = call_refuse(rq, 413, "RequestEntityTooLarge", "%s", large);
 	} else {
 		store_lock(s);
-		ok = call_write(rq);
+		ok = strcmp(rq->is.method, "DELETE") ? call_write(rq) : delete_write(rq);
 		store_unlock(s);
 	}
 	cJSON_Delete(rq->sent);

@@ -173,7 +173,7 @@ cJSON *plan_container(const cJSON *pod, const cJSON *container, const cJSON *env
 
 /* ---- placing ---- */
 
-static bool selects(const cJSON *selector, const cJSON *labels)
+bool plan_selects(const cJSON *selector, const cJSON *labels)
 {
 	const cJSON *e, *map = json_get(selector, "matchLabels"), *v;
 
@@ -210,7 +210,7 @@ static int pods_on(const struct store *s, const cJSON *pod, const char *node, co
 		    !strcmp(json_str(m, "name", ""), json_str(json_get(pod, "metadata"), "name", "")))
 			continue;
 		(*all)++;
-		n += selects(selector, json_get(m, "labels"));
+		n += plan_selects(selector, json_get(m, "labels"));
 	}
 	return n;
 }

@@ -71,6 +71,9 @@ int plan_node(const struct store *s, const cJSON *pod, const char *const *nodes,
  * the nodes take. */
 int64_t plan_at_once(const cJSON *spec, const char *key, int nodes);
 
+/* Whether a LabelSelector fits the labels; NULL fits none. */
+bool plan_selects(const cJSON *selector, const cJSON *labels);
+
 /* Endpoints of a Service with a selector, subsets only. */
 cJSON *plan_subsets(const struct store *s, const cJSON *service);
 

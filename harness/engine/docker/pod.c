@@ -429,10 +429,17 @@ void docker_pod_delete(void *arg, const char *ns, const char *name, int grace_s)
 	struct docker *d = arg;
 	struct docker_pod *p = docker_pod_find(d, ns, name);
 	cJSON *pod = store_copy(&d->store, KIND_POD, ns, name), *meta;
+	int64_t has = json_i64(json_get(pod, "metadata"), "deletionGracePeriodSeconds", -1);
+	int64_t own = json_i64(json_get(pod, "spec"), "terminationGracePeriodSeconds", DEFAULT_GRACE_S);
 	char now[32];
 
 	if (grace_s < 0)
-		grace_s = (int)json_i64(json_get(pod, "spec"), "terminationGracePeriodSeconds", DEFAULT_GRACE_S);
+		grace_s = own < 0 ? 1 : own > INT_MAX ? INT_MAX : (int)own;
+	/* The time that it has is only ever made shorter (BeforeDelete()). */
+	if (p && has >= 0 && has <= grace_s) {
+		cJSON_Delete(pod);
+		return;
+	}
 	if (p && !p->dropped) {
 		p->grace_s = grace_s ? grace_s : FORCE_GRACE_S;
 		p->deleting = true;

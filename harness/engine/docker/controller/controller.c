@@ -47,36 +47,6 @@ static void deployment(struct docker *d, const cJSON *w)
 	workload_status(d, KIND_DEPLOYMENT, w, status);
 }
 
-/* Whether whoever made an object is no more. */
-static bool orphan(const struct docker *d, const cJSON *o)
-{
-	const cJSON *owner = json_path(o, "metadata.ownerReferences.0");
-	const struct kind *kind = owner ? kind_by_name(json_str(owner, "kind", "")) : NULL;
-	const cJSON *there = kind ? store_get(&d->store, kind->id, kube_meta(o, "namespace"), json_str(owner, "name", "")) : NULL;
-
-	return kind && (!there || strcmp(kube_meta(there, "uid"), json_str(owner, "uid", "")));
-}
-
-/* Jobs and pods go with what made them. */
-static void collect(struct docker *d)
-{
-	for (size_t i = d->store.n; i-- > 0;) {
-		const struct store_item *it = &d->store.v[i];
-		char ns[64], name[256];
-
-		if ((it->kind->id != KIND_POD && it->kind->id != KIND_JOB) ||
-		    workload_ending(it->object) || !orphan(d, it->object))
-			continue;
-		mem_copy_str(ns, sizeof(ns), kube_meta(it->object, "namespace"));
-		mem_copy_str(name, sizeof(name), kube_meta(it->object, "name"));
-		if (it->kind->id == KIND_POD)
-			docker_pod_delete(d, ns, name, -1);
-		else
-			store_delete(&d->store, KIND_JOB, ns, name);
-		i = i < d->store.n ? i : d->store.n;
-	}
-}
-
 /* ---- services ---- */
 
 /* DOCKER_SERVICES, by 250 of each 256. */
@@ -185,7 +155,7 @@ static void reconcile(struct docker *d)
 			   {KIND_CRON_JOB, cron_job},
 			   {KIND_SERVICE, service}};
 
-	collect(d);
+	garbage_collect(d);
 	claims_end(d);
 	/* By index: putting and launching may move or add items. */
 	for (size_t i = 0; i < d->store.n; i++) {
@@ -194,6 +164,9 @@ static void reconcile(struct docker *d)
 
 			if (i >= d->store.n || controllers[k].kind != d->store.v[i].kind->id)
 				continue;
+			/* One that waits for its end makes nothing any more. */
+			if (controllers[k].kind != KIND_SERVICE && workload_ending(d->store.v[i].object))
+				break;
 			o = cJSON_Duplicate(d->store.v[i].object, 1);
 			controllers[k].fn(d, o);
 			cJSON_Delete(o);

@@ -17,6 +17,8 @@ bool workload_launch(struct docker *d, const cJSON *w, cJSON *pod, const char *n
 /* A name is free when nothing of its last bearer runs any more. */
 bool workload_name_free(struct docker *d, const char *ns, const char *name);
 bool workload_owns(const cJSON *w, const cJSON *object);
+/* What `w` makes says whose it is; the caller's. */
+cJSON *workload_reference(const cJSON *w);
 /* A name of chance for a pod of `w`. */
 enum { WORKLOAD_NAME_BYTES = 64 };
 void workload_name(const cJSON *w, char name[WORKLOAD_NAME_BYTES]);
@@ -44,6 +46,9 @@ bool stateful_available(const cJSON *pod, int64_t min_ready_s, int64_t now_s);
  * in pkg/controller/statefulset); -1: none. `pods` has replicas of them, NULL: none
  * of that number. */
 int64_t stateful_update(const struct stateful *s, const cJSON *const *pods);
+/* Claims of a set that is not to outlive them are its own, and no others
+ * (persistentVolumeClaimRetentionPolicy.whenDeleted); pods that nobody owns become its. */
+void stateful_own(struct docker *d, const cJSON *set, int64_t replicas);
 void stateful_set(struct docker *d, const cJSON *set);
 
 /* job.c */
@@ -76,6 +81,9 @@ void cron_job(struct docker *d, const cJSON *cron);
 void time_text(int64_t s, char out[32]);
 /* 0: it is none. */
 int64_t time_s(const cJSON *o, const char *key);
+
+/* garbage.c: what has no owner any more goes, and an owner that waited for that. */
+void garbage_collect(struct docker *d);
 
 /* claim.c: claims that were deleted go once no pod uses them, and volumes without a
  * claim with them. */

@@ -260,6 +260,7 @@ void stateful_set(struct docker *d, const cJSON *w)
 	stateful_revision(w, update);
 	stateful_read(w, update, &s);
 	k = kept(d, w, update);
+	stateful_own(d, w, s.replicas);
 	pods = mem_alloc(((size_t)s.replicas + 1) * sizeof(*pods));
 	for (int64_t i = 0; i < s.replicas; i++) {
 		char *name = mem_fmt("%s-%lld", meta(w, "name"), (long long)i);

@@ -8,11 +8,24 @@
 #include "base/random.h"
 #include "engine/docker/plan.h"
 
+cJSON *workload_reference(const cJSON *w)
+{
+	cJSON *owner = cJSON_CreateObject();
+
+	json_set_str(owner, "apiVersion", json_str(w, "apiVersion", ""));
+	json_set_str(owner, "kind", json_str(w, "kind", ""));
+	json_set_str(owner, "name", kube_meta(w, "name"));
+	json_set_str(owner, "uid", kube_meta(w, "uid"));
+	json_set_bool(owner, "controller", true);
+	json_set_bool(owner, "blockOwnerDeletion", true);
+	return owner;
+}
+
 cJSON *workload_pod(const cJSON *w, const cJSON *template, const char *name)
 {
 	const cJSON *labels = json_path(template, "metadata.labels");
 	const cJSON *notes = json_path(template, "metadata.annotations");
-	cJSON *pod = cJSON_CreateObject(), *m, *owner = cJSON_CreateObject();
+	cJSON *pod = cJSON_CreateObject(), *m;
 
 	m = cJSON_AddObjectToObject(pod, "metadata");
 	json_set_str(m, "name", name);
@@ -20,12 +33,7 @@ cJSON *workload_pod(const cJSON *w, const cJSON *template, const char *name)
 	json_set(m, "labels", labels ? cJSON_Duplicate(labels, 1) : cJSON_CreateObject());
 	if (notes)
 		json_set(m, "annotations", cJSON_Duplicate(notes, 1));
-	json_set_str(owner, "apiVersion", json_str(w, "apiVersion", ""));
-	json_set_str(owner, "kind", json_str(w, "kind", ""));
-	json_set_str(owner, "name", kube_meta(w, "name"));
-	json_set_str(owner, "uid", kube_meta(w, "uid"));
-	json_set_bool(owner, "controller", true);
-	json_push(cJSON_AddArrayToObject(m, "ownerReferences"), owner);
+	json_push(cJSON_AddArrayToObject(m, "ownerReferences"), workload_reference(w));
 	json_set(pod, "spec", cJSON_Duplicate(json_get(template, "spec"), 1));
 	return pod;
 }
