@@ -1,5 +1,6 @@
 #include "fault/fill.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -7,9 +8,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
-enum { PROBE_BYTES = 8192 };
+enum { PROBE_BYTES = 8192, DEPTH = 100 };
+#define MARK "trusted.ordeal" /* on our file, whatever its name: a pod can neither set it nor take it away */
 
 /* Adds `want` bytes, in ever smaller pieces when they do not fit: extents
  * need a block of their own now and then, and others write at the same time.
@@ -100,19 +103,33 @@ static const char *reason(int why)
 	}
 }
 
+enum { FD_PATH_BYTES = 40 };
+
+static void path_of(int fd, char path[FD_PATH_BYTES])
+{
+	snprintf(path, FD_PATH_BYTES, "/proc/self/fd/%d", fd);
+}
+
 /* The fill file, made when it is missing. The volume is the pod's, which may
  * put a device, a FIFO or a link in its place: nothing is opened before it is
  * known for a plain file. EEXIST: it is none. */
 static int open_plain(int dir, const char *name, int64_t device)
 {
 	int seen = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), fd, why;
-	char path[40];
+	char path[FD_PATH_BYTES];
 	struct stat st;
 
+	if (seen < 0 && errno == ENOENT) {
+		fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		path_of(fd, path);
+		/* Without one it is known by its name alone. */
+		if (fd >= 0)
+			(void)!setxattr(path, MARK, "1", 1, 0);
+		return fd;
+	}
 	if (seen < 0)
-		return errno != ENOENT ? -1 :
-		       openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", seen);
+		return -1;
+	path_of(seen, path);
 	if (fstat(seen, &st)) {
 		fd = -1;
 	} else if (!S_ISREG(st.st_mode) || st.st_nlink != 1 || (int64_t)st.st_dev != device) {
@@ -162,24 +179,154 @@ static bool probe_name(const char *path, char name[PATH_MAX])
 	return snprintf(name, PATH_MAX, "%s.probe", path) < PATH_MAX;
 }
 
+enum mark { MARK_ABSENT, MARK_NONE, MARK_OURS, MARK_UNKNOWN /* its file system has none */ };
+
+static int mark_of(int fd, enum mark *out)
+{
+	char path[FD_PATH_BYTES], word[8];
+
+	path_of(fd, path);
+	*out = getxattr(path, MARK, word, sizeof(word)) >= 0 ? MARK_OURS : errno == ENODATA ? MARK_NONE : MARK_UNKNOWN;
+	return *out == MARK_UNKNOWN && errno != EOPNOTSUPP ? -1 : 0;
+}
+
+static int is_plain_on(int fd, int64_t device, struct stat *st, bool *plain)
+{
+	if (fstat(fd, st))
+		return -1;
+	*plain = S_ISREG(st->st_mode) && (int64_t)st->st_dev == device;
+	return 0;
+}
+
+/* Whoever has it open, or gave it another name as well, keeps no room by that. */
+static int empty(int fd)
+{
+	char path[FD_PATH_BYTES];
+
+	path_of(fd, path);
+	fd = open(path, O_WRONLY | O_TRUNC | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return 0;
+}
+
+/* What is there under that name goes; a folder is not of ours. */
+static int end_name(int dir, const char *name, int64_t device, enum mark *mark, int64_t *size)
+{
+	int seen = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), r, why;
+	bool plain = false;
+	struct stat st;
+
+	*mark = MARK_ABSENT;
+	if (seen < 0)
+		return errno == ENOENT ? 0 : -1;
+	r = is_plain_on(seen, device, &st, &plain);
+	if (!r && plain) {
+		*size = (int64_t)st.st_size;
+		r = mark_of(seen, mark);
+		if (!r && (*mark == MARK_OURS || (*mark == MARK_UNKNOWN && st.st_nlink == 1)))
+			r = empty(seen);
+		if (st.st_nlink > 1 && *mark == MARK_OURS)
+			*mark = MARK_NONE;
+	}
+	if (!r && unlinkat(dir, name, 0) && errno != ENOENT && errno != EISDIR)
+		r = -1;
+	why = errno;
+	close(seen);
+	errno = why;
+	return r;
+}
+
+int fill_end(int dir, const char *name)
+{
+	enum mark mark;
+	struct stat st;
+	int64_t size;
+
+	return fstat(dir, &st) ? -1 : end_name(dir, name, (int64_t)st.st_dev, &mark, &size);
+}
+
+static int end_marked(int dir, int64_t device, int depth);
+
+static int end_entry(int dir, const char *name, int64_t device, int depth)
+{
+	int seen = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), r, why, below;
+	enum mark mark = MARK_NONE;
+	bool plain = false;
+	struct stat st;
+
+	if (seen < 0)
+		return errno == ENOENT ? 0 : -1;
+	r = is_plain_on(seen, device, &st, &plain);
+	if (!r && plain) {
+		r = mark_of(seen, &mark);
+		if (!r && mark == MARK_OURS)
+			r = empty(seen) || (unlinkat(dir, name, 0) && errno != ENOENT) ? -1 : 0;
+	} else if (!r && S_ISDIR(st.st_mode) && (int64_t)st.st_dev == device) {
+		below = openat(seen, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (below < 0)
+			r = errno == ENOENT ? 0 : -1;
+		else
+			r = end_marked(below, device, depth - 1);
+	}
+	why = errno;
+	close(seen);
+	errno = why;
+	return r;
+}
+
+/* Our file under whatever name the pod has given it. Closes the folder. */
+static int end_marked(int dir, int64_t device, int depth)
+{
+	char path[FD_PATH_BYTES];
+	struct dirent *ent;
+	int r = 0, why;
+	DIR *d;
+
+	path_of(dir, path);
+	d = depth ? opendir(path) : NULL;
+	if (!depth)
+		errno = ELOOP;
+	r = d ? 0 : -1;
+	while (!r && (errno = 0, ent = readdir(d)))
+		if (strcmp(ent->d_name, ".") && strcmp(ent->d_name, ".."))
+			r = end_entry(dir, ent->d_name, device, depth);
+	r = r || errno ? -1 : 0;
+	why = errno;
+	if (d)
+		closedir(d);
+	close(dir);
+	errno = why;
+	return r;
+}
+
+static int end_below(int dir, int64_t device)
+{
+	int again = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return again < 0 ? -1 : end_marked(again, device, DEPTH);
+}
+
 int fill_remove(const char *path, int64_t device, int64_t *size, struct err *e)
 {
-	const char *name = "", *names[2];
-	int dir = open_folder_on(path, device, &name), r = 0;
+	const char *name = "";
+	int dir = open_folder_on(path, device, &name), r;
+	enum mark mark = MARK_ABSENT, any;
+	int64_t unused;
 	char probe[PATH_MAX];
-	struct stat st;
 
 	*size = -1;
 	if (dir < 0)
 		return err_set(e, ERR_BROKEN, "cannot open the folder of %s: %s", path, reason(errno));
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
-		*size = (int64_t)st.st_size;
-	names[0] = probe_name(name, probe) ? probe : name;
-	names[1] = name;
-	for (size_t i = 0; i < 2; i++)
-		/* A folder is not of ours. */
-		if (unlinkat(dir, names[i], 0) && errno != ENOENT && errno != EISDIR)
-			r = err_set(e, ERR_BROKEN, "cannot remove %s: %s", path, strerror(errno));
+	r = probe_name(name, probe) ? end_name(dir, probe, device, &any, &unused) : 0;
+	if (end_name(dir, name, device, &mark, size))
+		r = -1;
+	/* Where there are marks, and it was not there, or not alone, it is elsewhere. */
+	if (!r && mark != MARK_OURS && mark != MARK_UNKNOWN)
+		r = mark_of(dir, &any) || (any != MARK_UNKNOWN && end_below(dir, device)) ? -1 : 0;
+	if (r)
+		r = err_set(e, ERR_BROKEN, "cannot remove %s: %s", path, strerror(errno));
 	close(dir);
 	return r;
 }

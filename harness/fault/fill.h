@@ -24,9 +24,12 @@ int64_t fill_device(const char *path);
  * node's. */
 int fill_to(const char *path, int64_t device, int percent, struct err *e);
 
-/* Removes it from that device, and what a look at it may have left beside it;
+/* Removes it from that device, also where the pod has renamed it or has it open, and what a look at it may have left beside it;
  * *size is what it took, -1 when it was not there. */
 int fill_remove(const char *path, int64_t device, int64_t *size, struct err *e);
+
+/* What has that name in the folder goes, and gives its room back; -1 with errno. */
+int fill_end(int dir, const char *name);
 
 struct fill_state {
 	int64_t size_bytes, free_bytes, fill_bytes;

@@ -45,7 +45,7 @@ void residue_files(struct residue *s, const char *dir)
 		if (strncmp(ent->d_name, FILL_PREFIX, strlen(FILL_PREFIX)))
 			continue;
 		json_pushf(s->found, "fill file %s/%s", dir + strlen(s->root), ent->d_name);
-		if (s->remove && unlinkat(dirfd(d), ent->d_name, 0) && errno != ENOENT)
+		if (s->remove && fill_end(dirfd(d), ent->d_name))
 			s->r = err_set(s->e, ERR_BROKEN, "cannot remove %s/%s: %s", dir, ent->d_name,
 				       strerror(errno));
 	}

@@ -132,9 +132,76 @@ static void a_link_has_no_size(void **state)
 	end_place(&p);
 }
 
+/* Filled by hand: the disk of a test is everybody's. */
+static void fill(const struct place *p)
+{
+	struct err e = {0};
+
+	assert_int_equal(fill_to(p->fill, fill_device(p->fill), 1, &e), 0);
+	assert_int_equal(truncate(p->fill, 1 << 20), 0);
+}
+
+static void remove_fill(const struct place *p, int64_t want)
+{
+	struct err e = {0};
+	int64_t size = 0;
+
+	if (fill_remove(p->fill, fill_device(p->fill), &size, &e))
+		fail_msg("%s", e.msg);
+	assert_int_equal(size, want);
+	assert_true(file_absent(p->fill));
+}
+
+/* What the pod does with our file keeps no room from it, and what it calls like ours is
+ * its own. */
+static void it_gives_its_room_back_wherever_it_is(void **state)
+{
+	char deep[200], path[240];
+	struct err e = {0};
+	struct place p;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	if (geteuid() != 0) {
+		print_message("# skipped: needs root\n");
+		skip();
+	}
+	make_place(&p);
+	fill(&p);
+	fd = open(p.fill, O_RDONLY | O_CLOEXEC);
+	remove_fill(&p, 1 << 20);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 0);
+	close(fd);
+	/* A second name, and another one, far below. */
+	fill(&p);
+	assert_int_equal(link(p.fill, p.other), 0);
+	remove_fill(&p, 1 << 20);
+	assert_true(file_absent(p.other));
+	fill(&p);
+	snprintf(deep, sizeof(deep), "%s/a/b/c", p.dir);
+	assert_int_equal(file_mkdirs(deep, &e), 0);
+	snprintf(path, sizeof(path), "%s/hidden", deep);
+	assert_int_equal(rename(p.fill, path), 0);
+	remove_fill(&p, -1);
+	assert_true(file_absent(path));
+	/* Beside a stranger in its place, which loses its name and no more. */
+	fill(&p);
+	assert_int_equal(rename(p.fill, path), 0);
+	assert_int_equal(file_write_atomic(p.other, "x", 1, &e), 0);
+	assert_int_equal(link(p.other, p.fill), 0);
+	remove_fill(&p, 1);
+	assert_true(file_absent(path));
+	assert_int_equal(stat(p.other, &st), 0);
+	assert_int_equal(st.st_size, 1);
+	end_place(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_gives_its_room_back_wherever_it_is),
 		cmocka_unit_test(nothing_but_a_plain_file_is_filled),
 		cmocka_unit_test(a_device_is_not_opened),
 		cmocka_unit_test(a_probe_is_a_new_file),
