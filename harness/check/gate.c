@@ -343,13 +343,24 @@ static bool watched(const struct gate *g, const struct judging *j, enum expect_m
 	return true;
 }
 
+/* What an operation that is not there would change. Of lengths of time those that are
+ * there tell, and whether they do all along is asked by itself. */
+static bool all_written(const struct gate *g, enum expect_metric metric, char *why, size_t size)
+{
+	if (!g->ev->holes || metric == EXPECT_OUTAGE || metric == EXPECT_DOWNTIME || metric_of(metric)->flags & M_SAMPLED)
+		return true;
+	snprintf(why, size, "%lld operations that were due by the load's rate are not in history.jsonl",
+		 (long long)g->ev->holes);
+	return false;
+}
+
 static bool seen(const struct gate *g, const struct judging *j, enum expect_metric metric, char *why,
 		 size_t size)
 {
 	const struct metric *m = metric_of(metric);
 	int64_t from, to;
 
-	if (!loaded(g, j, m, why, size) || !watched(g, j, metric, why, size))
+	if (!loaded(g, j, m, why, size) || !watched(g, j, metric, why, size) || !all_written(g, metric, why, size))
 		return false;
 	span(g, j, metric, &from, &to);
 	if (m->flags & M_THROUGHOUT && !no_holes(g, kinds_of(j, m), from, to, why, size))

@@ -170,6 +170,86 @@ static bool hit_whom_it_names(const struct evidence *ev, const char *target, con
 	return false;
 }
 
+/* ---- that they stayed in effect ---- */
+
+/* In files of today's format, where samples and faults are of one clock. */
+
+/* So long after it took effect an answer may have been on its way, or the clocks apart. */
+enum { LATE_MS = 1000 };
+
+/* A sample that tells whose process answered. */
+static bool tells_process(const struct sample *s)
+{
+	return json_get(s->extra, "run_id") || json_get(s->extra, "started_ms");
+}
+
+/* Whether `s` is said by the server that said `before`, as far as anything tells: by both
+ * their words, or because it answered all along and its pod is the same. */
+static bool same_server(const struct evidence *ev, const struct sample *before, const struct sample *s, bool all_along)
+{
+	bool recreated;
+
+	if (tells_process(before) && tells_process(s))
+		return !sample_started_anew(before, s);
+	return all_along && !tells_process(before) && !tells_process(s) &&
+	       !evidence_pod_restarted(ev, s->member, before->t_ns, s->t_ns, &recreated);
+}
+
+/* Without a word before, so that from its effect on the server is not what it was. What
+ * kills another process than the server leaves that one. */
+static bool kills_at_once(const struct fault_record *f)
+{
+	return (effects_die(&f->does) || fault_does(f, EFFECT_NODE_GONE)) && f->does.notice == NOTICE_NONE &&
+	       !f->does.one_by_one && !*json_str(f->params, "process", "");
+}
+
+static bool silences(const struct fault_record *f)
+{
+	return f->silences && f->does.lasts && !strcmp(json_str(f->params, "shape", "isolate"), "isolate");
+}
+
+/* What a target said though the fault lets nobody elsewhere hear it, or has ended the
+ * process that says it; NULL: nothing. */
+static const struct sample *said_nonetheless(const struct evidence *ev, const struct fault_record *f, const char *member)
+{
+	const struct sample *before = evidence_answer(ev, member, f->injected_ns);
+	int64_t from = f->effective_ns + f->te_ns + LATE_MS * NS_PER_MS, gone = fault_healing(f);
+	bool all_along = true;
+
+	for (size_t i = 0; i < ev->nsamples; i++) {
+		const struct sample *s = &ev->samples[i];
+
+		if (s->beside || strcmp(s->member, member) || s->t_ns < f->injected_ns)
+			continue;
+		all_along = all_along && s->ok;
+		if (!s->ok || sample_asked(s) < from)
+			continue;
+		if (silences(f) && (!gone || s->t_ns < gone - f->te_ns))
+			return s;
+		if (before && kills_at_once(f) && same_server(ev, before, s, all_along))
+			return s;
+	}
+	return NULL;
+}
+
+static bool stayed(const struct evidence *ev, const struct fault_record *f, char *why, size_t size)
+{
+	bool today = json_i64(ev->run, "format", 1) >= BLOCKS_FORMAT;
+
+	for (size_t i = 0; i < f->ntargets && today; i++) {
+		const char *member = f->targets[i].member;
+		const struct sample *s = *member ? said_nonetheless(ev, f, member) : NULL;
+
+		if (!s)
+			continue;
+		snprintf(why, size, silences(f) ? "%s answered %.1f s after fault %s took effect, which lets nobody hear it: it "
+			 "was not in effect there then" : "%s answered %.1f s after fault %s took effect, and as the process that "
+			 "it had killed: it did not take effect there", member, in_s(s->t_ns - f->effective_ns), f->id);
+		return false;
+	}
+	return true;
+}
+
 bool faults_were(const struct evidence *ev, char *why, size_t size)
 {
 	for (size_t i = 0; i < ev->nsteps; i++) {
@@ -183,11 +263,13 @@ bool faults_were(const struct evidence *ev, char *why, size_t size)
 		if (!f || !f->injected_ns)
 			snprintf(why, size, "the steps ask for fault %.60s, and it was never injected: nothing was "
 				 "put to the test", id);
+		else if (!f->injecting && json_i64(ev->run, "format", 1) >= BLOCKS_FORMAT)
+			snprintf(why, size, "nothing tells when fault %.60s was injected", id);
 		else if (!f->bites)
 			snprintf(why, size, "fault %.60s was not seen to take effect at every target", id);
 		else if (!undone(ev, step, f))
 			snprintf(why, size, "fault %.60s was never seen undone, though the steps say so", id);
-		else if (hit_whom_it_names(ev, step->target, f, why, size))
+		else if (hit_whom_it_names(ev, step->target, f, why, size) && stayed(ev, f, why, size))
 			continue;
 		return false;
 	}

@@ -110,6 +110,20 @@ static void not_its_work(const struct judging *j, const struct fault_seen *f, st
 		r->verdict = VERDICT_UNKNOWN;
 }
 
+/* Whoever sends at a rate makes those wait for whom no client is free: where that is not
+ * told, service that comes too late looks like service in time. */
+static void unless_due(const struct judging *j, struct judged *r)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < j->h->n && j->ev->load.rate > 0; i++)
+		n += j->h->ops[i].undue && (int64_t)j->h->ops[i].scenario == j->ev->scenario;
+	if (!n || r->verdict != VERDICT_PASS)
+		return;
+	r->verdict = VERDICT_UNKNOWN;
+	judged_also(r, "; of %lld operations nothing tells when they were due, and so how long they had waited", (long long)n);
+}
+
 void judge_availability(const struct judging *j, struct judged *r)
 {
 	const char *of = json_str(j->expect, "of", NULL);
@@ -147,6 +161,7 @@ void judge_availability(const struct judging *j, struct judged *r)
 	group = worst_group(worst);
 	if (!of && group && share(group) < share(least))
 		judged_also(r, "; least of group %s: %.1f %%", group->name, share(group));
+	unless_due(j, r);
 	if (!too_little_anyway(j, worst, share(least)))
 		by_generator(j, worst, r);
 	not_its_work(j, worst, r);
@@ -182,6 +197,7 @@ void judge_latency(const struct judging *j, struct judged *r)
 	if (most->served < most->due)
 		judged_also(r, "; %lld of %lld were not served", (long long)(most->due - most->served),
 			    (long long)most->due);
+	unless_due(j, r);
 	by_generator(j, worst, r);
 	not_its_work(j, worst, r);
 }

@@ -36,69 +36,20 @@ static bool asked_all_along(const struct evidence *ev, const struct measured *m,
 	return true;
 }
 
-static bool is_member(const struct evidence *ev, const char *name)
-{
-	for (size_t i = 0; i < ev->nmembers; i++)
-		if (!strcmp(ev->members[i], name))
-			return true;
-	return false;
-}
-
-static bool targets_asked(const struct evidence *ev, char *why, size_t size)
-{
-	for (size_t i = 0; i < ev->nfaults; i++) {
-		for (size_t k = 0; k < ev->faults[i].ntargets; k++) {
-			const char *m = ev->faults[i].targets[k].member;
-			/* Sentinels and other helpers have no role to ask for. */
-			if (!*m || is_member(ev, m) ||
-			    ev->faults[i].targets[k].role == ROLE_UNKNOWN)
-				continue;
-			snprintf(why, size, "%.60s, a target of fault %.60s, was never asked what it was", m,
-				 ev->faults[i].id);
-			return false;
-		}
-	}
-	return true;
-}
-
-/* The length of a StatefulSet's name in that of its pod, with the hyphen; 0: it
- * ends in no ordinal. */
-static size_t set_of(const char *pod)
-{
-	const char *hyphen = strrchr(pod, '-');
-
-	if (!hyphen || !hyphen[1] || hyphen[1 + strspn(hyphen + 1, "0123456789")])
-		return 0;
-	return (size_t)(hyphen - pod) + 1;
-}
-
-/* Pods of one StatefulSet are members all, or none of them is. */
-static const char *member_beside(const struct evidence *ev, const char *pod)
-{
-	size_t set = set_of(pod);
-
-	for (size_t k = 0; set && k < ev->nmembers; k++)
-		if (set_of(ev->members[k]) == set && !strncmp(ev->members[k], pod, set))
-			return ev->members[k];
-	return NULL;
-}
-
 bool brother_of_member(const struct evidence *ev, const char *pod)
 {
-	return member_beside(ev, pod) != NULL;
+	return evidence_brother(ev, pod) != NULL;
 }
 
-static bool brothers_asked(const struct evidence *ev, char *why, size_t size)
+static bool all_asked(const struct evidence *ev, char *why, size_t size)
 {
-	for (size_t i = 0; i < ev->npods; i++) {
-		const char *pod = ev->pods[i].name, *member = member_beside(ev, pod);
+	const char *beside, *who = evidence_unasked(ev, &beside);
 
-		if (!member || is_member(ev, pod))
-			continue;
-		snprintf(why, size, "%.60s was never asked what it was, as %.60s was", pod, member);
-		return false;
-	}
-	return true;
+	if (who && beside)
+		snprintf(why, size, "%.60s was never asked what it was, as %.60s was", who, beside);
+	else if (who)
+		snprintf(why, size, "%.60s, a target of a fault, was never asked what it was", who);
+	return !who;
 }
 
 /* The sampler covers the time that a measure speaks of, each member of it, and
@@ -108,7 +59,7 @@ bool sampled_throughout(const struct evidence *ev, const struct measured *m, int
 {
 	bool leads = false;
 
-	if (!targets_asked(ev, why, size) || !brothers_asked(ev, why, size))
+	if (!all_asked(ev, why, size))
 		return false;
 	for (size_t i = 0; i < ev->nmembers; i++)
 		if (!asked_all_along(ev, m, ev->members[i], from, to, why, size))

@@ -209,6 +209,7 @@ struct evidence {
 	 * full stop: nothing may be judged by them. NULL: they are all. */
 	const char *incomplete;
 	bool scheduled; /* by when operations were due none is missing */
+	int64_t holes;  /* ... so many are, between others that are there */
 	int64_t first_ns, last_ns; /* of its own events */
 
 	struct sample *samples; /* the sampler's and the witnesses' */
@@ -275,6 +276,13 @@ const struct sample *evidence_next_leader(const struct evidence *ev, uint32_t sh
 					  const char *not);
 /* The newest answer of a member by t_ns, a witness' included; NULL: none. */
 const struct sample *evidence_answer(const struct evidence *ev, const char *member, int64_t t_ns);
+
+/* A member of whose StatefulSet this pod is: pods of one set are members all, or none of
+ * them is. NULL: of none. */
+const char *evidence_brother(const struct evidence *ev, const char *pod);
+/* A member that was never asked what it is: a target of a fault that had a role, or a pod of
+ * whose set *beside was asked. NULL: there is none. */
+const char *evidence_unasked(const struct evidence *ev, const char **beside);
 
 /* Whether the later of two answers of one member came from another server
  * process than the earlier ("run_id", "started_ms"). False when nothing tells. */

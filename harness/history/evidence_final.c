@@ -133,5 +133,10 @@ bool evidence_final_sound(const struct evidence *ev, char *why, size_t size)
 			 ev->unsettled);
 		return false;
 	}
-	return evidence_final_entitled(ev, why, size);
+	if (!evidence_final_entitled(ev, why, size))
+		return false;
+	if (evidence_phase(ev, "settle") || json_i64(ev->run, "format", 1) < BLOCKS_FORMAT)
+		return true;
+	snprintf(why, size, "nothing tells that the system was left to settle before it");
+	return false;
 }

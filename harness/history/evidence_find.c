@@ -314,3 +314,54 @@ bool fault_length(const struct fault_record *f, int64_t *lo, int64_t *hi)
 	*hi = f->healed_ns - f->injected_ns;
 	return true;
 }
+
+/* ---- who is a member ---- */
+
+static bool was_asked(const struct evidence *ev, const char *name)
+{
+	for (size_t i = 0; i < ev->nmembers; i++)
+		if (!strcmp(ev->members[i], name))
+			return true;
+	return false;
+}
+
+/* The length of a StatefulSet's name in that of its pod, with the hyphen; 0: it
+ * ends in no ordinal. */
+static size_t set_of(const char *pod)
+{
+	const char *hyphen = strrchr(pod, '-');
+
+	if (!hyphen || !hyphen[1] || hyphen[1 + strspn(hyphen + 1, "0123456789")])
+		return 0;
+	return (size_t)(hyphen - pod) + 1;
+}
+
+const char *evidence_brother(const struct evidence *ev, const char *pod)
+{
+	size_t set = set_of(pod);
+
+	for (size_t k = 0; set && k < ev->nmembers; k++)
+		if (set_of(ev->members[k]) == set && !strncmp(ev->members[k], pod, set))
+			return ev->members[k];
+	return NULL;
+}
+
+const char *evidence_unasked(const struct evidence *ev, const char **beside)
+{
+	*beside = NULL;
+	for (size_t i = 0; i < ev->nfaults; i++) {
+		for (size_t k = 0; k < ev->faults[i].ntargets; k++) {
+			const struct fault_target *t = &ev->faults[i].targets[k];
+
+			/* Sentinels and other helpers have no role to ask for. */
+			if (*t->member && t->role != ROLE_UNKNOWN && !was_asked(ev, t->member))
+				return t->member;
+		}
+	}
+	for (size_t i = 0; i < ev->npods; i++) {
+		*beside = evidence_brother(ev, ev->pods[i].name);
+		if (*beside && !was_asked(ev, ev->pods[i].name))
+			return ev->pods[i].name;
+	}
+	return NULL;
+}

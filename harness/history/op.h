@@ -108,6 +108,7 @@ struct op {
 	enum op_ack acked; /* OP_RECEIVE */
 	/* CLOCK_MONOTONIC ns, on the driver's timeline once collected. */
 	int64_t t_intended, t_invoke, t_return;
+	bool undue; /* its line does not tell when it was due: t_intended is t_invoke */
 	/* Parts of this call: asking other servers who serves this (a map of
 	 * slots, Sentinels), 0 when none told; the two that follow apart, which
 	 * are 0 when it reused its connection. */

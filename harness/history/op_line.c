@@ -375,7 +375,8 @@ int op_from_json(const cJSON *o, struct op_room *room, struct op *op, struct err
 		return -1;
 	if (is_of_something(op, e))
 		return -1;
-	if (op->t_intended == untold)
+	op->undue = op->t_intended == untold;
+	if (op->undue)
 		op->t_intended = op->t_invoke;
 	if (times_agree(op, e))
 		return -1;

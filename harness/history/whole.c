@@ -124,29 +124,68 @@ static int by_number(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* When this group's operations were due, ascending, from the heap: ev->load's clock has one
+ * due each 1/rate. */
+static int64_t *due_of(const struct history *h, const struct evidence *ev, uint32_t group, size_t *n)
+{
+	int64_t *due = mem_alloc((h->n + 1) * sizeof(*due));
+
+	*n = 0;
+	for (size_t i = 0; i < h->n; i++)
+		if (h->ops[i].scenario == (uint32_t)ev->scenario && h->ops[i].group == group)
+			due[(*n)++] = h->ops[i].t_intended;
+	if (*n)
+		qsort(due, *n, sizeof(*due), by_number);
+	return due;
+}
+
+static bool is_tick(int64_t due, int64_t first, double number, double step)
+{
+	double off = (double)(due - first) - number * step;
+
+	return off <= TICK_NS && off >= -TICK_NS;
+}
+
 /* Whether this group's operations were due one by one without a hole, `rate` a second,
  * from the load's begin until the system was left to settle. */
 static bool one_by_one(const struct history *h, const struct evidence *ev, uint32_t group, double rate)
 {
 	int64_t begun = evidence_phase(ev, "load"), until = evidence_phase(ev, "settle");
-	int64_t *due = mem_alloc((h->n + 1) * sizeof(*due));
 	double step = rate > 0 ? 1e9 / rate : 0;
-	size_t n = 0;
-	bool r;
+	size_t n;
+	int64_t *due = due_of(h, ev, group, &n);
+	bool r = n && step > 0 && begun && until && due[0] - begun <= SLACK_NS && due[n - 1] >= until;
 
-	for (size_t i = 0; i < h->n; i++)
-		if (h->ops[i].scenario == (uint32_t)ev->scenario && h->ops[i].group == group)
-			due[n++] = h->ops[i].t_intended;
-	if (n)
-		qsort(due, n, sizeof(*due), by_number);
-	r = n && step > 0 && begun && until && due[0] - begun <= SLACK_NS && due[n - 1] >= until;
-	for (size_t i = 1; i < n && r; i++) {
-		double off = (double)(due[i] - due[0]) - (double)i * step;
-
-		r = off <= TICK_NS && off >= -TICK_NS;
-	}
+	for (size_t i = 1; i < n && r; i++)
+		r = is_tick(due[i], due[0], (double)i, step);
 	free(due);
 	return r;
+}
+
+/* Where nothing counts lines, so many in a row may be a time in which none were made. */
+enum { NONE_MADE = 10 };
+
+/* How many of this group's operations are not there though others were due before and after
+ * them. 0 as well when they were not due by a clock of this rate, one by one: all of them
+ * have to be on its ticks, and on most of these. */
+static int64_t holes(const struct history *h, const struct evidence *ev, uint32_t group, double rate, bool blocks)
+{
+	double step = rate > 0 ? 1e9 / rate : 0;
+	int64_t number = 0, last = 0, there = 1, out = 0;
+	size_t n;
+	int64_t *due = due_of(h, ev, group, &n);
+	bool ticks = n && step > 4 * TICK_NS;
+
+	for (size_t i = 1; i < n && ticks; i++) {
+		number = (int64_t)((double)(due[i] - due[0]) / step + 0.5);
+		ticks = is_tick(due[i], due[0], (double)number, step);
+		there += number != last;
+		if (number > last + 1 && (blocks || number - last - 1 < NONE_MADE))
+			out += number - last - 1;
+		last = number;
+	}
+	free(due);
+	return ticks && 2 * there > number ? out : 0;
 }
 
 /* Older runs' operations were due by a clock, so that none is missing
@@ -167,6 +206,27 @@ static bool scheduled(const struct history *h, const struct evidence *ev)
 		rate -= ev->groups[i].rate;
 	}
 	return one_by_one(h, ev, 0, rate);
+}
+
+static int64_t all_holes(const struct history *h, const struct evidence *ev, bool blocks)
+{
+	double rate = ev->load.rate;
+	int64_t all = 0;
+
+	for (size_t i = 0; i < ev->ngroups; i++) {
+		all += holes(h, ev, ev->groups[i].number, ev->groups[i].rate, blocks);
+		rate -= ev->groups[i].rate;
+	}
+	return all + holes(h, ev, 0, rate, blocks);
+}
+
+/* Of a run that counts its operations: of each that is due it writes a line. */
+static const char *schedule_lacks(struct evidence *ev)
+{
+	if (!ev->holes)
+		return NULL;
+	return arena_fmt(&ev->arena, "%" PRId64 " operations that were due by the load's rate are not in history.jsonl",
+			 ev->holes);
 }
 
 /* ---- by the times, where there are no blocks ---- */
@@ -255,6 +315,7 @@ void evidence_weigh(struct evidence *ev, const struct history *h)
 	look(h, ev, load_began(ev), evidence_phase(ev, "final"), EVERY_GROUP, &o);
 	ev->incomplete = NULL;
 	ev->scheduled = scheduled(h, ev);
+	ev->holes = all_holes(h, ev, blocks);
 	if (!o.n && !loaded(ev, blocks))
 		return;
 	if (!o.n)
@@ -266,6 +327,8 @@ void evidence_weigh(struct evidence *ev, const struct history *h)
 		ev->incomplete = blocks_lack(ev, h);
 	if (o.n && !ev->incomplete)
 		ev->incomplete = counts_lack(ev, h);
+	if (o.n && !ev->incomplete && blocks)
+		ev->incomplete = schedule_lacks(ev);
 	if (o.n && !ev->incomplete)
 		ev->incomplete = times_lack(ev, &o);
 	if (o.n && !ev->incomplete && !blocks)

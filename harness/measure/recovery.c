@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,8 @@
  * busy machine and are passed over. That is the most that it took. At the least it
  * took until the last answers that certainly were not of a whole system: between
  * two answers it may have become one at once, and a member that was not asked for
- * FRESH_MS may have been what it said before, what it said next, or anything. */
+ * FRESH_MS may have been what it said before, what it said next, or anything. Where a
+ * member was never asked, it was never seen to be whole. */
 
 enum {
 	FRESH_MS = 1000,
@@ -174,6 +176,7 @@ static void points_of(const struct view *v, const struct model_ops *model, int64
 		      struct points *p)
 {
 	const struct sample **next = said_next(v->ev);
+	const char *beside, *unasked = evidence_unasked(v->ev, &beside);
 	struct members ms = { 0 };
 	struct sample *now;
 	size_t i;
@@ -194,10 +197,12 @@ static void points_of(const struct view *v, const struct model_ops *model, int64
 		fresh_only(&ms, s->t_ns, now);
 		x = VEC_PUSH(p->v, p->n, p->alloc);
 		x->t = s->t_ns;
-		x->redundant = model && model->redundant(now, ms.n, p->why);
+		x->redundant = model && model->redundant(now, ms.n, p->why) && !unasked;
 		x->lag_zero = lag_limit >= 0 && lag_is_zero(now, ms.n, lag_limit);
 		x->perhaps = x->redundant || (model && perhaps_whole(&ms, model, s->t_ns, now));
 	}
+	if (unasked)
+		snprintf(p->why, sizeof(p->why), "%.60s was never asked what it was", unasked);
 	free(next);
 	free(now);
 	free(ms.next);

@@ -164,10 +164,16 @@ static void say_point(struct buf *b, struct arena *a, const struct measured *m)
 		buf_fmt(b, "; %s", story_point_words(a, m, f));
 }
 
-static void say_loss(struct buf *b, const struct loss *l)
+/* Nothing but what the same evidence would let a verdict say (check/counts.c). */
+static void say_loss(struct buf *b, const struct scenario_report *s)
 {
+	const struct loss *l = &s->m->loss;
+	bool told = l->known && s->counts.of[EXPECT_LOST].there;
+
 	if (!l->known)
 		buf_fmt(b, "; whether acknowledged writes were lost is not known: %s", l->why_unknown);
+	else if (!told && l->acked > 0)
+		buf_str(b, "; whether acknowledged writes were lost is not known");
 	else if (l->lost > 0)
 		say_lost(b, l);
 	else if (l->maybe_lost > 0)
@@ -175,15 +181,18 @@ static void say_loss(struct buf *b, const struct loss *l)
 			text_plural(l->maybe_lost, "acknowledged write", "acknowledged writes").s,
 			l->maybe_lost == 1 ? "was" : "were");
 	else if (l->acked > 0)
-		buf_str(b, "; nothing acknowledged was lost");
-	if (l->known && l->evicted > 0)
+		buf_str(b, s->counts.of[EXPECT_LOST].absent ? "; nothing acknowledged was lost" :
+			"; nothing acknowledged was seen to be lost, which is too little to say that nothing was");
+	if (!l->known || !s->counts.of[EXPECT_PHANTOM].there)
+		return;
+	if (l->evicted > 0)
 		buf_fmt(b, "; %s%s evicted for want of memory", l->more_missing ? "at most " : "",
 			text_plural(l->evicted, "key was", "keys were").s);
-	if (l->known && l->phantom > 0)
+	if (l->phantom > 0)
 		buf_fmt(b, "; %s that had failed, or that nobody sent, %s there all the same",
 			text_plural(l->phantom, "write", "writes").s,
 			l->phantom == 1 ? "was" : "were");
-	if (l->known && l->duplicate > 0)
+	if (l->duplicate > 0)
 		buf_fmt(b, "; %s there more than once",
 			text_plural(l->duplicate, "write is", "writes are").s);
 }
@@ -265,8 +274,9 @@ const char *story_scenario(struct arena *a, const struct scenario_report *s)
 		if (story_before(m))
 			buf_fmt(&b, "; %s", story_before_words(a, m));
 		story_served(&b, a, m);
-		say_loss(&b, &m->loss);
-		say_point(&b, a, m);
+		say_loss(&b, s);
+		if (s->counts.of[EXPECT_LOST].there)
+			say_point(&b, a, m);
 		say_recovery(&b, m);
 		say_dual(&b, m);
 	}

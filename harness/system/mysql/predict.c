@@ -82,12 +82,17 @@ struct rules {
 	struct assumed assumed;
 };
 
-/* Of the running server, or, for what has no variable there, of the scenario. */
+/* Of the running server, or, for what has no variable there, of the scenario: where that
+ * server told of nothing, nobody knows what is in force. */
 static const char *setting(const struct evidence *ev, const char *name)
 {
+	static const char *const asked[] = {"failover", "detector_timeout", "fence_timeout", "apply_timeout"};
 	const char *v = prediction_setting(ev->inforce, name);
 
-	return v ? v : prediction_setting(ev->settings, name);
+	for (size_t i = 0; i < ARRAY_LEN(asked) && !v && ev->inforce && ev->inforce->n; i++)
+		if (!strcmp(name, asked[i]))
+			v = prediction_setting(ev->settings, name);
+	return v;
 }
 
 static int64_t number(const struct evidence *ev, const char *name, int64_t dflt, struct rules *r)

@@ -163,6 +163,34 @@ static void test_runbook(void **state)
 	tale_end(&t);
 }
 
+/* What the scenario asked for is in force as far as the running system says so. */
+static void test_asked_for(void **state)
+{
+	static const char asked[] = "{\"k\":\"scenario\",\"name\":\"x\",\"settings\":[{\"name\":\"failover\",\"value\":\"runbook\"},"
+				    "{\"name\":\"detector_timeout\",\"value\":\"10\"},{\"name\":\"fence_timeout\",\"value\":\"5\"},"
+				    "{\"name\":\"apply_timeout\",\"value\":\"60\"},{\"name\":\"semi_sync_timeout\",\"value\":\"3000\"}]}";
+	static const struct {
+		const char *inforce, *assumed; /* NULL: nothing */
+	} told[] = {
+		{"", "failover"},
+		{"server_version=9", NULL}, /* of its controller MySQL has no variable */
+		{"failover=runbook", NULL},
+		{"failover=runbook semi_sync=on semi_sync_replicas=1", "default: semi_sync_timeout."},
+	};
+	struct tale t;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(told); i++) {
+		tale_begin(&t, kill_primary, told[i].inforce);
+		put(&t, 1, parse(asked));
+		tale_tell(&t, 0);
+		assert_int_equal(t.p.assumed, told[i].assumed != NULL);
+		if (told[i].assumed && !strstr(t.p.note, told[i].assumed))
+			fail_msg("%s: %s", told[i].inforce, t.p.note);
+		tale_end(&t);
+	}
+}
+
 /* Not 5 s and member_expel_timeout: the thread that expels looks every 15 s. */
 static void test_group_timers(void **state)
 {
@@ -276,6 +304,7 @@ int main(void)
 		cmocka_unit_test(test_redundant),
 		cmocka_unit_test(test_nobody),
 		cmocka_unit_test(test_runbook),
+		cmocka_unit_test(test_asked_for),
 		cmocka_unit_test(test_controllers),
 		cmocka_unit_test(test_group_timers),
 		cmocka_unit_test(test_group),

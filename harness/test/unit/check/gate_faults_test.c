@@ -162,6 +162,107 @@ static void test_members(void **state)
 	trial_end(&t);
 }
 
+/* ---- and that it stayed so ---- */
+
+/* db-1 is hit from 10 s on, until 40 s if it lasts, and says this at t_ns. */
+static void said_in(const char *run, const char *fault, const char *more, int64_t t_ns, const char *x, enum verdict v,
+		    const char *says)
+{
+	static const char *const states[] = { "injecting", "effective", "healed" };
+	char e[400], steps[200];
+	struct trial t;
+	cJSON *s;
+
+	snprintf(steps, sizeof(steps), "\"steps\":[{\"step\":\"fault\",\"fault\":\"%s\",\"id\":\"kill\"}]", fault);
+	trial_begin(&t);
+	trial_event(&t, run);
+	trial_note(&t, "stands", true);
+	trial_forget(&t, "fault", 0);
+	for (int i = 0; i < 3; i++) {
+		snprintf(e, sizeof(e), "{\"k\":\"fault\",\"t\":%d000000000,\"id\":\"kill\",\"fault\":\"%s\",\"state\":\"%s\","
+			 "\"targets\":[{\"member\":\"db-1\"}]%s}", i < 2 ? 10 : 40, fault, states[i], more);
+		trial_event(&t, e);
+	}
+	for (int64_t at = 9 * SEC; at <= t_ns; at += t_ns - 9 * SEC) {
+		s = synth_sample("db-1", at, true, "replica", false, 1);
+		if (x)
+			json_set(s, "x", cJSON_Parse(at < t_ns ? "{\"run_id\":\"a\",\"started_ms\":5}" : x));
+		json_push(t.events, s);
+	}
+	becomes(&t, STANDS, steps, v, says);
+	trial_end(&t);
+}
+
+static void said(const char *fault, const char *more, int64_t t_ns, const char *x, enum verdict v, const char *says)
+{
+	said_in(TODAY, fault, more, t_ns, x, v, says);
+}
+
+static void test_answers_nonetheless(void **state)
+{
+	static const char cut[] = ",\"silences\":true", halves[] = ",\"silences\":true,\"params\":{\"shape\":\"halves\"}";
+	static const char patroni[] = ",\"params\":{\"process\":\"patroni\"}";
+	static const char same[] = "{\"run_id\":\"a\"}", other[] = "{\"run_id\":\"b\"}", since[] = "{\"started_ms\":5}";
+
+	(void)state;
+	said("partition-node", cut, 13 * SEC, same, VERDICT_UNKNOWN, "db-1 answered 3.0 s after fault kill took effect, which");
+	said("pause", cut, 13 * SEC, other, VERDICT_UNKNOWN, "lets nobody hear it");
+	said("partition-node", cut, 10 * SEC + 900 * MS, same, VERDICT_PASS, NULL);
+	said("partition-node", cut, 41 * SEC, same, VERDICT_PASS, NULL);
+	said("partition-node", "", 13 * SEC, same, VERDICT_PASS, NULL); /* one way */
+	said("partition-node", halves, 13 * SEC, same, VERDICT_PASS, NULL);
+	said("kill-pod", "", 13 * SEC, same, VERDICT_UNKNOWN, "as the process that it had killed");
+	said("kill-process", "", 13 * SEC, since, VERDICT_UNKNOWN, "as the process that it had killed");
+	said("node-down", "", 50 * SEC, same, VERDICT_UNKNOWN, "as the process that it had killed");
+	said("kill-pod", "", 13 * SEC, other, VERDICT_PASS, NULL);
+	/* Nothing tells whose process it is, but it was never away. */
+	said("kill-pod", "", 13 * SEC, NULL, VERDICT_UNKNOWN, "as the process that it had killed");
+	said("kill-pod", "", 13 * SEC, "{\"id\":1}", VERDICT_PASS, NULL); /* it told before */
+	said("kill-process", patroni, 13 * SEC, same, VERDICT_PASS, NULL);
+	said("kill-pod", ",\"params\":{\"how\":\"graceful\"}", 13 * SEC, same, VERDICT_PASS, NULL);
+	/* In older files the times may be of two clocks. */
+	said_in("{\"k\":\"run\",\"t\":1}", "kill-pod", "", 13 * SEC, same, VERDICT_PASS, NULL);
+}
+
+/* It may have been away. */
+static void test_away_meanwhile(void **state)
+{
+	static const char steps[] = "\"steps\":[{\"step\":\"fault\",\"fault\":\"kill-pod\",\"id\":\"kill\"}]";
+	struct trial t;
+
+	(void)state;
+	for (int how = 0; how < 3; how++) {
+		trial_begin(&t);
+		trial_event(&t, TODAY);
+		trial_note(&t, "stands", true);
+		hits(&t, M("m0", "primary"));
+		if (how == 1)
+			json_push(t.events, synth_sample("m0", 10 * SEC + 300 * MS, false, "unknown", false, -1));
+		pod(&t, "m0", "n", 5 * SEC, false);
+		if (how == 2)
+			trial_event(&t, "{\"k\":\"object\",\"t\":11000000000,\"type\":\"pod\",\"name\":\"m0\",\"uid\":\"other\","
+					"\"ready\":true,\"phase\":\"Running\"}");
+		becomes(&t, STANDS, steps, how ? VERDICT_PASS : VERDICT_UNKNOWN, how ? NULL : "m0 answered 1.");
+		trial_end(&t);
+	}
+}
+
+static void test_never_injected(void **state)
+{
+	static const char steps[] = "\"steps\":[{\"step\":\"fault\",\"fault\":\"kill-pod\",\"id\":\"kill\"}]";
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	trial_event(&t, TODAY);
+	trial_note(&t, "stands", true);
+	becomes(&t, STANDS, steps, VERDICT_PASS, NULL);
+	trial_forget(&t, "fault", 0);
+	hits(&t, M("m0", "primary"));
+	becomes(&t, STANDS, steps, VERDICT_UNKNOWN, "nothing tells when fault kill was injected");
+	trial_end(&t);
+}
+
 /* ---- and how long was looked on ---- */
 
 /* The last ones are not about what may come late. */
@@ -297,7 +398,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all), cmocka_unit_test(test_role), cmocka_unit_test(test_name),
-		cmocka_unit_test(test_node), cmocka_unit_test(test_members), cmocka_unit_test(test_load_ends),
+		cmocka_unit_test(test_node), cmocka_unit_test(test_members), cmocka_unit_test(test_answers_nonetheless),
+		cmocka_unit_test(test_never_injected), cmocka_unit_test(test_away_meanwhile),
+		cmocka_unit_test(test_load_ends),
 		cmocka_unit_test(test_as_long_as_the_limit), cmocka_unit_test(test_replicas_after),
 		cmocka_unit_test(test_registers_after),
 	};

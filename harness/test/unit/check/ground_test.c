@@ -310,6 +310,9 @@ static void test_who_answered(void **state)
 	assert_non_null(strstr(t.j->why, "it does not say who answered it"));
 	trial_event(&t, "{\"k\":\"final\",\"t\":101000000001,\"present\":[],\"by\":[{\"addr\":\"1\",\"member\":\"m0\","
 			"\"role\":\"primary\"}]}");
+	assert_int_equal(trial_judge(&t, lost)->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "nothing tells that the system was left to settle before it"));
+	trial_event(&t, "{\"k\":\"phase\",\"t\":100000000000,\"phase\":\"settle\"}");
 	assert_int_equal(trial_judge(&t, lost)->verdict, VERDICT_PASS);
 	trial_end(&t);
 }

@@ -74,6 +74,8 @@ static void trial_make(struct trial *t, meets *fn)
 	synth_add_fault(t->events, "kill", "kill-pod", FAULT);
 }
 
+static const char *load = ""; /* that the scenario asks for */
+
 /* Judges this one expectation; the trial ends with it. */
 static enum verdict judged(struct trial *t, const char *expect, double *measured, char why[JUDGED_WHY_BYTES])
 {
@@ -81,7 +83,7 @@ static enum verdict judged(struct trial *t, const char *expect, double *measured
 	struct buf b = { 0 };
 	enum verdict v;
 
-	buf_fmt(&b, "{\"k\":\"scenario\",\"t\":1,\"expect\":[%s]}", expect);
+	buf_fmt(&b, "{\"k\":\"scenario\",\"t\":1,\"load\":{%s},\"expect\":[%s]}", load, expect);
 	note(t, b.s);
 	buf_free(&b);
 	measure_scenario(&t->h, evidence_kept(t->events, 0), &m);
@@ -391,9 +393,32 @@ static void test_worst_demotion(void **state)
 	assert_int_equal(worst_demotion("9000000000"), VERDICT_PASS);
 }
 
+static void undue(struct op *op, int64_t t)
+{
+	(void)t;
+	op->undue = true;
+}
+
+/* Of a load at a rate whose history does not tell when operations were due. */
+static void test_not_told_when_due(void **state)
+{
+	static const char latency[] = "{\"metric\":\"latency\",\"at_most\":200000000}";
+	static const char share[] = "{\"metric\":\"availability\",\"at_least\":90}";
+
+	(void)state;
+	load = "\"rate\":200";
+	expect(NULL, latency, VERDICT_PASS, 4, 4, "half of them");
+	expect(undue, latency, VERDICT_UNKNOWN, 4, 4, "of 6000 operations nothing tells when they were due");
+	expect(undue, share, VERDICT_UNKNOWN, 100, 100, "of 6000 operations nothing tells when they were due");
+	load = "";
+	/* One that another tool made has no rate, and sent when it could. */
+	expect(undue, latency, VERDICT_PASS, 4, 4, "half of them");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_not_told_when_due),
 		cmocka_unit_test(test_reads),
 		cmocka_unit_test(test_half_of_the_clients),
 		cmocka_unit_test(test_stalled_generator),

@@ -257,6 +257,47 @@ static void test_stale_answers(void **state)
 	end(&r);
 }
 
+/* Of three members two were asked: that they are whole says nothing of the third. */
+static void never_asked(const char *fault, const char *pod, const char *who)
+{
+	struct run r;
+
+	begin(&r);
+	steady(&r.h, 3000);
+	add(r.events, "fault", 10 * SEC, fault);
+	for (int64_t t = SEC; t < 30 * SEC; t += 100 * MS) {
+		json_push(r.events, synth_sample("m-0", t, true, "primary", true, 1));
+		json_push(r.events, synth_sample("m-1", t + MS, t < 10 * SEC || t > 14 * SEC, "replica", false, 1));
+	}
+	if (pod)
+		add(r.events, "object", 2 * SEC, pod);
+	recover(&r);
+	if (!who) {
+		assert_true(llabs(r.m.redundant_ns - 4 * SEC) < 150 * MS);
+	} else {
+		assert_int_equal(r.m.redundant_ns, -1);
+		assert_string_equal(r.m.faults[0].redundant_why, who);
+		/* It may have been, all the same. */
+		assert_true(r.m.faults[0].redundant_unasked_ns > 10 * SEC);
+	}
+	end(&r);
+}
+
+#define KILL(targets) "{\"id\":\"kill\",\"fault\":\"kill-pod\",\"state\":\"effective\",\"targets\":[" targets "]}"
+#define POD(name) "{\"type\":\"pod\",\"name\":\"" name "\",\"uid\":\"u\",\"phase\":\"Running\"}"
+
+static void test_never_asked(void **state)
+{
+	static const char asked[] = KILL("{\"member\":\"m-1\",\"role\":\"replica\"}");
+
+	(void)state;
+	never_asked(asked, NULL, NULL);
+	never_asked(asked, POD("guard-0"), NULL);
+	never_asked(asked, POD("m-2"), "m-2 was never asked what it was");
+	never_asked(KILL("{\"member\":\"db-9\",\"role\":\"replica\"}"), NULL, "db-9 was never asked what it was");
+	never_asked(KILL("{\"member\":\"guard-0\"}"), NULL, NULL);
+}
+
 static void test_no_samples(void **state)
 {
 	struct run r;
@@ -283,6 +324,7 @@ int main(void)
 		cmocka_unit_test(test_hole_before_the_end),
 		cmocka_unit_test(test_never_lost_redundancy),
 		cmocka_unit_test(test_stale_answers),
+		cmocka_unit_test(test_never_asked),
 		cmocka_unit_test(test_no_samples),
 	};
 

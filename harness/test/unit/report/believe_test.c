@@ -131,11 +131,38 @@ static void it_was_not_sent(void **state)
 	report_room_close(&r);
 }
 
+/* Adds an event to the run, which is reported again. */
+static void with(struct report_room *r, const char *event)
+{
+	char path[PATH_MAX];
+	FILE *f = fopen(path_of(r, path), "a");
+
+	assert_non_null(f);
+	fprintf(f, "%s\n", event);
+	fclose(f);
+	report_room_again(r);
+}
+
+/* The first words say no more than the verdict of it would. */
+static void test_nothing_lost(void **state)
+{
+	struct report_room r;
+
+	(void)state;
+	report_room_open(&r, RUN_KILL);
+	assert_non_null(strstr(r.tap, "; nothing acknowledged was lost; "));
+	with(&r, "{\"t\":1,\"s\":0,\"k\":\"interrupt\",\"signal\":\"SIGINT\"}");
+	assert_null(strstr(r.tap, "nothing acknowledged was lost"));
+	assert_non_null(strstr(r.tap, "; nothing acknowledged was seen to be lost, which is too little to say that nothing was; "));
+	report_room_close(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_stood_still),
 		cmocka_unit_test(it_was_not_sent),
+		cmocka_unit_test(test_nothing_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,7 +162,8 @@ static void sentences_say_what_was_measured(void **state)
 			     .redundant_ns = 48 * NS_PER_S,
 			     .loss = {.known = true, .acked = 100}};
 	struct evidence ev = {0};
-	struct scenario_report s = {.m = &m, .ev = &ev, .verdict = VERDICT_PASS};
+	struct scenario_report s = {.m = &m, .ev = &ev, .verdict = VERDICT_PASS,
+				    .counts.of = {[EXPECT_LOST] = {true, true}, [EXPECT_PHANTOM] = {true, true}}};
 	struct arena a = {0};
 
 	(void)state;
@@ -256,6 +257,35 @@ static void sentences_name_bad_service(void **state)
 	arena_free(&a);
 }
 
+/* Of losses no more than the evidence lets a verdict say. */
+static void losses_rest_on_what_was_seen(void **state)
+{
+	struct fault_seen f = one_fault();
+	struct measured m = {.faults = &f, .nfaults = 1, .worst = &f.outage, .stands = true, .redundant_ns = 0,
+			     .loss = {.known = true, .acked = 100, .phantom = 2, .duplicate = 1}};
+	struct evidence ev = {0};
+	struct scenario_report s = {.m = &m, .ev = &ev, .verdict = VERDICT_UNKNOWN};
+	struct arena a = {0};
+
+	(void)state;
+	f.point = (struct recovery_point){.lost = 3, .lo_ns = 13740 * MS, .hi_ns = 13750 * MS};
+	assert_non_null(strstr(story_scenario(&a, &s), "; whether acknowledged writes were lost is not known; redundant"));
+	m.loss.lost = 3;
+	assert_non_null(strstr(story_scenario(&a, &s), "; whether acknowledged writes were lost is not known; redundant"));
+	s.counts.of[EXPECT_LOST].there = true;
+	assert_non_null(strstr(story_scenario(&a, &s), "; 3 of 100 acknowledged writes were lost; what survived"));
+	m.loss.lost = 0;
+	assert_non_null(strstr(story_scenario(&a, &s), "; nothing acknowledged was seen to be lost, which is too little to say "
+						       "that nothing was; "));
+	s.counts.of[EXPECT_LOST].absent = true;
+	assert_non_null(strstr(story_scenario(&a, &s), "; nothing acknowledged was lost; "));
+	assert_null(strstr(story_scenario(&a, &s), "there all the same"));
+	s.counts.of[EXPECT_PHANTOM].there = true;
+	assert_non_null(strstr(story_scenario(&a, &s), "; 2 writes that had failed, or that nobody sent, were there all the "
+						       "same; 1 write is there more than once; "));
+	arena_free(&a);
+}
+
 /* What nobody looked at is not told as seen, and what was only planned is no fault. */
 static void sentences_rest_on_what_was_seen(void **state)
 {
@@ -264,7 +294,8 @@ static void sentences_rest_on_what_was_seen(void **state)
 	struct measured m = {.faults = f, .nfaults = 1, .worst = &f[0].outage, .stands = true, .redundant_ns = -1,
 			     .loss = {.known = true, .acked = 100, .maybe_lost = 1}};
 	struct evidence ev = {0};
-	struct scenario_report s = {.m = &m, .ev = &ev, .verdict = VERDICT_UNKNOWN};
+	struct scenario_report s = {.m = &m, .ev = &ev, .verdict = VERDICT_UNKNOWN,
+				    .counts.of[EXPECT_LOST] = {true, true}};
 	struct arena a = {0};
 
 	(void)state;
@@ -349,6 +380,7 @@ int main(void)
 		cmocka_unit_test(sentences_say_what_was_measured),
 		cmocka_unit_test(sentences_name_bad_service),
 		cmocka_unit_test(sentences_rest_on_what_was_seen),
+		cmocka_unit_test(losses_rest_on_what_was_seen),
 		cmocka_unit_test(parts_follow_each_other),
 		cmocka_unit_test(lost_writes_are_counted_by_fault),
 	};
