@@ -13,7 +13,7 @@
 #define MS NS_PER_MS
 #define T0 (1000 * NS_PER_S)
 
-enum { KEYS = 8, SHORT_AWAIT_S = 2, SLOW_RATE = 20 };
+enum { KEYS = 8, SHORT_AWAIT_S = 2, SLOW_RATE = 20, TWICE = 100 };
 
 struct making {
 	const struct plan *p;
@@ -376,6 +376,9 @@ static cJSON *messages_left(const struct making *m)
 	json_set_i64(run, "part", 0);
 	for (size_t i = m->taken; i < m->nmessages; i++)
 		json_push(values, cJSON_CreateNumber((double)m->messages[i]));
+	if (violates(m, EXPECT_DUPLICATE) && m->taken < m->nmessages)
+		for (int i = 0; i < TWICE; i++)
+			json_push(values, cJSON_CreateNumber((double)m->messages[m->taken]));
 	if (violates(m, EXPECT_CHECK))
 		json_push(values, cJSON_CreateNumber(1e9));
 	if (cJSON_GetArraySize(values))

@@ -13,7 +13,12 @@ if [ -z "$context" ] || ! "$kubectl" get --raw /version >/dev/null 2>&1; then
   echo "1..0 # SKIP needs the kind cluster: ordeal up --engine kind"
   exit
 fi
-node="ordeal-worker"
+nodes=$("$kubectl" get nodes -o name | sed 's|^node/||')
+on_nodes() { # COMMAND: in each; succeeds when it does in one of them
+  local node found=1
+  for node in $nodes; do docker exec "$node" sh -c "$1" && found=0; done
+  return $found
+}
 volume="ordeal-foreign-volume"
 neighbour="ordeal-foreign-neighbour"
 ns="ordeal-foreign-run"
@@ -22,7 +27,7 @@ undo() {
   "$kubectl" delete clusterrole ordeal-node-agent --ignore-not-found >/dev/null 2>&1
   "$kubectl" delete namespace "$neighbour" --ignore-not-found --wait=false >/dev/null 2>&1
   "$kubectl" delete persistentvolume "$volume" --ignore-not-found --wait=false >/dev/null 2>&1
-  docker exec "$node" rm -rf "/var/local/$volume" >/dev/null 2>&1
+  on_nodes "rm -rf /var/local/$volume" >/dev/null 2>&1
   rm -rf "$work"
 }
 trap undo EXIT
@@ -81,7 +86,8 @@ expect:
 YAML
 
 "$kubectl" create namespace "$neighbour" >/dev/null
-docker exec "$node" sh -c "mkdir -p /var/local/$volume && chmod 777 /var/local/$volume"
+# On every node: a claim may be bound to a volume by hand after its pod was placed.
+on_nodes "mkdir -p /var/local/$volume && chmod 777 /var/local/$volume"
 "$kubectl" apply -f - >/dev/null <<YAML
 apiVersion: v1
 kind: PersistentVolume
@@ -96,7 +102,7 @@ spec:
   nodeAffinity:
     required:
       nodeSelectorTerms:
-        - matchExpressions: [{key: kubernetes.io/hostname, operator: In, values: [$node]}]
+        - matchExpressions: [{key: kubernetes.io/os, operator: In, values: [linux]}]
 ---
 apiVersion: v1
 kind: PersistentVolumeClaim
@@ -135,7 +141,7 @@ grep -q "volume $volume.*stays" "$work/trial.log"
 verdict $? "and the volume that stays is told"
 [ "$("$kubectl" get persistentvolume "$volume" -o 'jsonpath={.spec.persistentVolumeReclaimPolicy}')" = Retain ]
 verdict $? "its policy is Retain"
-docker exec "$node" sh -c "[ -n \"\$(ls -A /var/local/$volume)\" ]"
+on_nodes "[ -n \"\$(ls -A /var/local/$volume)\" ]"
 verdict $? "its data are there"
 objects >"$work/after"
 diff "$work/before" "$work/after" >"$work/diff"

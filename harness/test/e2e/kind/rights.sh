@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
 # The table of rights that test/unit/apiserver/rights_test.c holds against the
 # API of engine docker, asked of a real API server: a service account for each
-# role, one request for each line. Needs kubectl and a cluster (CONTEXT, by
-# default kind-ordeal's); what writes is a dry run. Speaks TAP.
+# role, one request for each line. Asks the kind cluster, or that of CONTEXT in
+# KUBECONFIG; what writes is a dry run. Speaks TAP.
 set -uo pipefail
 table=$(realpath "$(dirname "$0")/../../unit/apiserver/rights.tsv")
-context=${CONTEXT:-$(kubectl config get-contexts -o name 2>/dev/null | grep -m 1 '^kind-')}
-if [ -z "$context" ] || ! kubectl --context "$context" get --raw /version >/dev/null 2>&1; then
-  echo "1..0 # SKIP needs kubectl and a kind cluster that answers"
+kind=${ORDEAL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ordeal}/kind
+[ -n "${CONTEXT:-}" ] || export KUBECONFIG=$kind/kubeconfig
+context=${CONTEXT:-kind-ordeal}
+kubectl=$kind/bin/kubectl
+if ! "$kubectl" --context "$context" get --raw /version >/dev/null 2>&1; then
+  echo "1..0 # SKIP needs the kind cluster: ordeal up --engine kind"
   exit
 fi
-k() { kubectl --context "$context" "$@"; }
+k() { "$kubectl" --context "$context" "$@"; }
 ns=ordeal-rights-$$
 other=$ns-other
 work=$(mktemp -d)
