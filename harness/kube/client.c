@@ -13,7 +13,6 @@
 
 #define DEFAULT_TIMEOUT_NS (30 * NS_PER_S)
 #define CONNECT_TIMEOUT_NS (10 * NS_PER_S)
-enum { TOKEN_MAX = 1024 * 1024 };
 /* A quiet stream hears at least a bookmark a minute from the API server. */
 #define QUIET_STREAM_S 90L
 
@@ -152,14 +151,7 @@ static int read_token(const struct kube_conf *conf, struct buf *out, struct err 
 	}
 	if (!conf->token_file)
 		return 0;
-	out->cap = TOKEN_MAX;
-	if (file_read(conf->token_file, out, e))
-		return -1;
-	if (strlen(buf_cstr(out)) != out->len || kube_token_trim(out->s))
-		return err_set(e, ERR_INPUT, "%s holds no token: there are blanks or line breaks inside of it",
-			       conf->token_file);
-	out->len = strlen(out->s);
-	return 0;
+	return kube_token_read(conf->token_file, out, e);
 }
 
 static int make_headers(const struct kube_conf *conf, const struct kube_request *q,

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "base/base64.h"
 #include "base/file.h"
@@ -16,7 +16,7 @@
 #include "yaml/yaml.h"
 
 /* Far more than any authority is long. */
-enum { PEM_MAX = 4 * 1024 * 1024 };
+enum { PEM_MAX = 4 * 1024 * 1024, TOKEN_MAX = 1024 * 1024 };
 #define SA_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
 
 void kube_conf_free(struct kube_conf *c)
@@ -183,6 +183,26 @@ static char *with_scheme(const char *server, bool tls)
 	return out;
 }
 
+/* A host, a port or none, a path or none, as they stand in a request's head. */
+static bool is_address(const char *s)
+{
+	const char *end = s + (*s == '[' ? strcspn(s, "]") : strcspn(s, ":/"));
+	long port;
+
+	for (const char *p = s; *p; p++)
+		if (*p <= ' ' || *p == 0x7f || strchr("?#@\\\"<>^`{|}", *p))
+			return false;
+	if (end == s || (*s == '[' && *end++ != ']'))
+		return false;
+	if (*end == ':') {
+		port = strspn(end + 1, "0123456789") <= 5 ? strtol(end + 1, NULL, 10) : 0;
+		end += 1 + strspn(end + 1, "0123456789");
+		if (port < 1 || port > UINT16_MAX)
+			return false;
+	}
+	return !*end || *end == '/';
+}
+
 static int read_insecure(const struct ynode *cluster, bool allow, struct kube_conf *c, struct err *e)
 {
 	const struct ynode *skip = yaml_get(cluster, "insecure-skip-tls-verify");
@@ -221,7 +241,7 @@ static int read_cluster(const struct ynode *cluster, bool allow_insecure, struct
 	if (strncmp(c->server, "https://", 8) && !on_this_machine(c->server))
 		return yaml_error(yaml_get(cluster, "server"), e,
 				  "%s: only https, or http on this machine, is accepted", c->server);
-	if (strpbrk(c->server, "?#@ \t\r\n") || !c->server[strcspn(c->server, ":") + 3])
+	if (!is_address(strstr(c->server, "://") + 3))
 		return yaml_error(yaml_get(cluster, "server"), e, "%s is no address of a server", c->server);
 	if (proxy)
 		return yaml_error(yaml_get(cluster, "proxy-url"), e,
@@ -268,8 +288,34 @@ int kube_token_trim(char *token)
 	return 0;
 }
 
+int kube_token_read(const char *path, struct buf *out, struct err *e)
+{
+	out->cap = TOKEN_MAX;
+	if (file_read(path, out, e))
+		return -1;
+	if (strlen(buf_cstr(out)) != out->len || kube_token_trim(out->s))
+		return err_set(e, ERR_INPUT, "%s holds no token: there are blanks or line breaks inside of it", path);
+	out->len = strlen(out->s);
+	return out->len ? 0 : err_set(e, ERR_INPUT, "%s holds no token: it is empty", path);
+}
+
+/* What is told once it is asked for is told now; a pipe is read but once. */
+static int check_token_file(const char *path, struct err *e)
+{
+	struct buf token = {0};
+	struct stat st;
+	int r;
+
+	if (stat(path, &st))
+		return err_set(e, ERR_INPUT, "cannot read %s: %s", path, strerror(errno));
+	r = S_ISFIFO(st.st_mode) ? 0 : kube_token_read(path, &token, e);
+	buf_free(&token);
+	return r;
+}
+
 static int read_user(const struct ynode *user, struct kube_conf *c, struct err *e)
 {
+	struct err why = {0};
 	char file[PATH_MAX];
 	const char *s;
 
@@ -277,8 +323,8 @@ static int read_user(const struct ynode *user, struct kube_conf *c, struct err *
 		return -1;
 	if (s) { /* it goes before the token (client-go's clientcmd) */
 		beside(user, s, file);
-		if (access(file, R_OK))
-			return yaml_error(yaml_get(user, "tokenFile"), e, "cannot read %s: %s", file, strerror(errno));
+		if (check_token_file(file, &why))
+			return yaml_error(yaml_get(user, "tokenFile"), e, "%s", why.msg);
 		c->token_file = mem_strdup(file);
 		free(c->token);
 		c->token = NULL;

@@ -36,6 +36,9 @@ int kubeconfig_read_list(const char *paths, const char *context, bool allow_inse
 /* Takes the white space around a token away; -1: there is some inside of it. */
 int kube_token_trim(char *token);
 
+/* The token that a file holds; an error when there is none. */
+int kube_token_read(const char *path, struct buf *out, struct err *e);
+
 /* What a pod is given: service account token, authority and the address in
  * its environment. */
 int kubeconfig_in_cluster(struct kube_conf *c, struct err *e);

@@ -254,6 +254,12 @@ static void tokens(void **state)
 	refused(config("https://h", CA, "    token: \" \\n \"\n"), NULL, "nothing but blanks");
 	refused(config("https://h", CA, "    tokenFile: tok\n"), NULL, "/tok: No such file");
 	write_file("tok", "t");
+	write_file("none", " \n");
+	refused(config("https://h", CA, "    tokenFile: none\n"), NULL, "/none holds no token: it is empty");
+	write_file("two", "a b");
+	refused(config("https://h", CA, "    tokenFile: two\n"), NULL, "blanks or line breaks inside of it");
+	refused(config("https://h", CA, "    tokenFile: ../\n"), NULL, "Is a directory");
+	refused(config("https://h", CA, "    tokenFile: /dev/zero\n"), NULL, "/dev/zero is larger than");
 	/* The file goes before the token. */
 	c = read_good(config("https://h", CA, "    token: old\n    tokenFile: tok\n"));
 	assert_null(c.token);
@@ -269,6 +275,10 @@ static void servers(void **state)
 		{"HTTPS://h:1/", "https://h:1"}, {"h:1", "https://h:1"},
 		{"https://h/k8s/clusters/c-m-x/", "https://h/k8s/clusters/c-m-x"}, {"https://[::1]:1", "https://[::1]:1"},
 	};
+	static const char *const wrong[] = {
+		"https://h:99999", "https://h:0", "'https://h:'", "https://h:1a", "https://h:1:2", "https://[::1", "https://:1",
+		"\"https://h\\x1b[31m\"", "https://h/?a", "https://h/a b", "\"https://h\\nX:y\"",
+	};
 	struct kube_conf c;
 
 	(void)state;
@@ -280,6 +290,8 @@ static void servers(void **state)
 	refused(config("h:1", "", CERT), NULL, "only https");
 	refused(config("https://", CA, CERT), NULL, "only https");
 	refused(config("https://u@h", CA, CERT), NULL, "no address");
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		refused(config(wrong[i], CA, CERT), NULL, "no address");
 	/* A marker behind the only document, and one that is too many. */
 	c = read_good(write_file("config", "# by hand\n---\ncurrent-context: a\n" CLUSTERS CONTEXTS USERS "---\n"));
 	kube_conf_free(&c);
