@@ -35,6 +35,7 @@ struct check_result {
  * scenario count; `m` is what was measured of it. Listed in check/list.h. */
 struct checker_ops {
 	const char *name, *summary;
+	const char *breach; /* what clients saw where it found a violation: "is not ..." */
 	uint32_t needs; /* OP_BIT() of each kind of operation without which it can say nothing */
 	uint32_t about; /* OP_BIT() of each kind that it judges */
 	bool final;     /* what it says rests on the final read */

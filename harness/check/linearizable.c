@@ -420,6 +420,7 @@ static void check(const struct history *h, const struct evidence *ev, const stru
 extern const struct checker_ops checker_linearizable;
 const struct checker_ops checker_linearizable = {
 	.name = "linearizable",
+	.breach = "is not linearizable",
 	.summary = "registers behave as if each operation took place at one instant (read, write, cas)",
 	.about = OP_REGISTERS & ~OP_BIT(OP_READ_REPLICA),
 	.check = check,

@@ -79,6 +79,7 @@ static void check(const struct history *h, const struct evidence *ev, const stru
 extern const struct checker_ops checker_lost_writes;
 const struct checker_ops checker_lost_writes = {
 	.name = "lost_writes",
+	.breach = "breaks the rules: writes were lost, or are there without right",
 	.summary = "every acknowledged write is there at the end, or properly overwritten; none is twice, no refused one is",
 	.about = OP_WRITES,
 	.final = true,

@@ -491,6 +491,7 @@ const struct checker_ops checker_queue = {
 	.needs = OP_MESSAGES,
 	.about = OP_MESSAGES,
 	.final = true,
+	.breach = "breaks the rules of a queue",
 	.summary = "every acknowledged message arrives, once and in order; no refused one does (send, receive)",
 	.check = check,
 };

@@ -104,6 +104,13 @@ static void losses(struct arena *a, struct findings *f, const struct scenario_re
 			    text_plural(l->duplicate, "write was", "writes were").s));
 }
 
+static const char *breach(const char *checker)
+{
+	const struct checker_ops *c = checker_find(checker);
+
+	return c ? c->breach : "breaks the rules";
+}
+
 /* A loss is found and counted already. */
 static void violations(struct arena *a, struct findings *f, const struct scenario_report *s)
 {
@@ -113,7 +120,7 @@ static void violations(struct arena *a, struct findings *f, const struct scenari
 		const char *checker = json_str(cJSON_GetArrayItem(list, (int)i), "checker", NULL);
 
 		if (checker && s->judged[i].verdict == VERDICT_FAIL && strcmp(checker, "lost_writes"))
-			add(f, FINDING_VIOLATION, s, arena_fmt(a, "what clients saw is not %s", checker));
+			add(f, FINDING_VIOLATION, s, arena_fmt(a, "what clients saw %s", breach(checker)));
 	}
 }
 

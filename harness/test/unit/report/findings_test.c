@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "history/read.h"
+#include "report/findings.h"
 #include "test/lib/report_room.h"
 #include "test/lib/report_synth.h"
 
@@ -99,6 +100,40 @@ static void nothing_lost(void **state)
 	report_room_open(&r, RUN_KILL);
 	has(&r, "report.tap", "# Found: Nothing acknowledged was lost; writes were down for 31.2");
 	report_room_close(&r);
+}
+
+/* What a checker found is told in words of its own. */
+static void checks_in_words(void **state)
+{
+	static const char *const says[][2] = {
+		{"linearizable", "what clients saw is not linearizable"},
+		{"queue", "what clients saw breaks the rules of a queue"},
+		{"lost_writes", NULL}, /* they are counted */
+	};
+	struct measured m = {.stands = true};
+	struct evidence ev = {0};
+	struct judged j = {.verdict = VERDICT_FAIL};
+	struct scenario_report s = {.m = &m, .ev = &ev, .judged = &j, .njudged = 1};
+	struct run_report run = {.scenarios = &s, .n = 1};
+	struct arena a = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(says); i++) {
+		cJSON *event = cJSON_Parse("{\"expect\":[{\"metric\":\"check\"}]}");
+		struct findings f;
+
+		json_set_str(cJSON_GetArrayItem(cJSON_GetObjectItem(event, "expect"), 0), "checker", says[i][0]);
+		s.event = event;
+		findings_make(&a, &run, &f);
+		assert_int_equal(f.n, says[i][1] != NULL);
+		if (f.n)
+			assert_string_equal(f.v[0].text, says[i][1]);
+		findings_free(&f);
+		cJSON_Delete(event);
+	}
+	for (size_t i = 0; checker_all()[i]; i++)
+		assert_true(*checker_all()[i]->breach);
+	arena_free(&a);
 }
 
 enum { ALL = UINT16_MAX };
@@ -360,7 +395,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(harm_comes_first), cmocka_unit_test(passing_is_not_all),
-		cmocka_unit_test(nothing_lost),	    cmocka_unit_test(down_before),
+		cmocka_unit_test(nothing_lost),
+		cmocka_unit_test(checks_in_words),
+		cmocka_unit_test(down_before),
 		cmocka_unit_test(lines_lost),	    cmocka_unit_test(unsettled),
 		cmocka_unit_test(broken_late),	    cmocka_unit_test(not_begun),
 		cmocka_unit_test(not_standing),	    cmocka_unit_test(broken),
