@@ -15,10 +15,12 @@ static const char DOCKER[] =
 	"#!/bin/sh\n"
 	"cd \"${0%/*}\" || exit 1\n"
 	"for last; do :; done\n"
+	/* It may be killed at any moment, and leaves no half of it. */
+	"put() { echo $1 >\"new-$$\" && mv \"new-$$\" \"node-$last\"; }\n"
 	"case $1 in\n"
 	"inspect) read -r runs <\"node-$last\" || exit 1; echo \"$runs ordeal\";;\n"
-	"kill|stop) echo false >\"node-$last\";;\n"
-	"start) echo true >\"node-$last\";;\n"
+	"kill|stop) put false;;\n"
+	"start) put true;;\n"
 	"ps) for n in node-*; do read -r runs <\"$n\"; test \"$runs\" = true || echo \"${n#node-}\"; done;;\n"
 	"*) exit 1;;\n"
 	"esac\n";
