@@ -147,6 +147,12 @@ static inline bool runs(void *arg)
 	return strchr("SR", member_state(arg)) != NULL;
 }
 
+/* Told to stop, it runs on for a moment on a busy machine. */
+static inline bool stopped(void *arg)
+{
+	return member_state(arg) == 'T';
+}
+
 static inline void inject(struct fixture *f, const char *id, const char *fault, const char *params)
 {
 	cJSON *plan = help_plan(id, fault, "db-0", UID, params), *a;

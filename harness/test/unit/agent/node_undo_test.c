@@ -42,6 +42,7 @@ static void a_fault_is_held_by_renewal(void **state)
 	start_agent(f, "60");
 	json_set_i64(plan, "ttl_ms", 1000);
 	expect(f, "POST", "/v1/faults", plan, 200);
+	assert_true(help_wait(stopped, f));
 	end_ns = clock_mono_ns() + 3 * NS_PER_S;
 	while (clock_mono_ns() < end_ns) {
 		expect(f, "POST", "/v1/lease", NULL, 200);
@@ -73,7 +74,7 @@ static void ending_heals(void **state)
 
 	start_agent(f, "60");
 	inject(f, "p", "pause", NULL);
-	assert_int_equal(member_state(f), 'T');
+	assert_true(help_wait(stopped, f));
 	proc_stop(f->agent, 20 * NS_PER_S);
 	f->agent = 0;
 	assert_true(runs(f));
@@ -88,7 +89,7 @@ static void the_next_one_heals_after_a_kill(void **state)
 	inject(f, "p", "pause", NULL);
 	help_end(f->agent);
 	f->agent = 0;
-	assert_int_equal(member_state(f), 'T');
+	assert_true(help_wait(stopped, f));
 	assert_false(journal_empty(f));
 	start_agent(f, "60");
 	assert_true(help_wait(runs, f));
