@@ -179,7 +179,7 @@ static void check_containers(struct admitting *a, const char *list, const cJSON 
 		return;
 	}
 	cJSON_ArrayForEach(o, old) {
-		if (differs(o, n, image) || differs(n, o, image)) {
+		if (!n || differs(o, n, image) || differs(n, o, image)) {
 			admit_say(a, "spec", "Forbidden: %s", POD);
 			return;
 		}

@@ -99,7 +99,7 @@ static void collect(const struct view *v, struct all *all)
 	const struct final_seen *final = v->ev->final;
 	struct reg_op r;
 	int64_t last = 0;
-	size_t i;
+	size_t i, nfinal;
 
 	memset(all, 0, sizeof(*all));
 	for (i = 0; i < v->nops; i++)
@@ -110,10 +110,11 @@ static void collect(const struct view *v, struct all *all)
 	for (i = 0; i < v->nops; i++)
 		if (translate(v->ops[i], &r))
 			add(all, v->ops[i]->key, &r);
-	all->final = sound && final->nregisters;
+	nfinal = final && sound ? final->nregisters : 0;
+	all->final = nfinal > 0;
 	all->counted = evidence_counts_ops(v->ev);
 	all->untold = final && !final->nregisters;
-	for (i = 0; all->final && i < final->nregisters; i++) {
+	for (i = 0; i < nfinal; i++) {
 		r = (struct reg_op){ .f = REG_READ, .call = INT64_MAX - 1, .ret = INT64_MAX,
 				     .value = final->registers[i].value };
 		add(all, final->registers[i].key, &r);

@@ -455,18 +455,19 @@ static void check(const struct history *h, const struct evidence *ev, const stru
 {
 	struct queue q = { 0 };
 	int64_t twice = 0;
-	size_t i;
+	size_t i, nleft;
 
 	(void)m, (void)budget; /* a sort of the history */
 	memset(out, 0, sizeof(*out));
 	view_make(&q.v, h, ev);
 	q.begin = q.v.nops ? q.v.ops[0]->t_intended : 0;
 	q.drained = ev->final && ev->final->has_messages;
+	nleft = q.drained ? ev->final->nmessages : 0;
 	if (collect_sends(&q, &twice)) {
 		for (i = 0; i < q.v.nops; i++)
 			if (op_received(q.v.ops[i]))
 				deliver(&q, q.v.ops[i], i);
-		for (i = 0; q.drained && i < ev->final->nmessages; i++)
+		for (i = 0; i < nleft; i++)
 			find_left(&q, &ev->final->messages[i]);
 		look_for_lost(&q);
 		sent_order(&q);

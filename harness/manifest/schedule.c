@@ -101,10 +101,11 @@ static int read_every(const char *text, struct schedule *out, struct err *e)
 
 	while (*p) {
 		char *end;
-		double n = isdigit((unsigned char)*p) || *p == '.' ? strtod(p, &end) : -1, unit;
+		double n, unit;
 
-		if (n < 0)
+		if (!isdigit((unsigned char)*p) && *p != '.')
 			break;
+		n = strtod(p, &end);
 		unit = !strncmp(end, "ms", 2) ? 0.001 : *end == 's' ? 1 : *end == 'm' ? MINUTE_S : *end == 'h' ? HOUR_S : 0;
 		if (!(unit > 0))
 			break;

@@ -90,7 +90,7 @@ static bool read_rule(const char **p, struct rule *r)
 	r->month = strtol(*p + 2, &end, 10);
 	r->week = *end == '.' ? strtol(end + 1, &end, 10) : 0;
 	r->day = *end == '.' ? strtol(end + 1, &end, 10) : -1;
-	r->at_s = 2 * HOUR_S;
+	r->at_s = INT64_C(2) * HOUR_S;
 	if (*end == '/')
 		r->at_s = strtol(end + 1, &end, 10) * HOUR_S;
 	if (*end == ':')

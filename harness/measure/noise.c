@@ -72,8 +72,9 @@ static double over_rows_of(const struct evidence *ev, size_t agent, int64_t from
 	for (size_t i = 0; i < ev->nnoise; i++) {
 		const struct noise_seen *n = &ev->noise[i];
 		int64_t a = n->t_ns - n->span_ns, z = n->t_ns;
-		double pct = *(const double *)((const char *)n + offset);
+		double pct;
 
+		memcpy(&pct, (const char *)n + offset, sizeof(pct));
 		a = a > from ? a : from;
 		z = z < to ? z : to;
 		if (n->agent != agent || !n->span_ns || pct < 0 || z <= a)

@@ -33,7 +33,7 @@ static bool is_bool(const char *text, bool words_only, bool *value)
  * gets the digits, whatever their number; false: no integer. */
 static bool is_integer(const char *text, char raw[64])
 {
-	char digits[64];
+	char digits[64] = "";
 	const char *p = digits;
 	size_t n = 0;
 	int base = 10;

@@ -105,7 +105,9 @@ int docker_dns_up(struct docker *d, struct err *e)
 		r = err_set(e, ERR_BROKEN, "the DNS server does not start: %s", buf_cstr(&said));
 		buf_free(&said);
 	}
-	d->dns = r || procs_stat(st.pid, &ps) ? (struct proc_id){0} : proc_id_of(&ps);
+	d->dns = (struct proc_id){0};
+	if (!r && procs_stat(st.pid, &ps) == 0)
+		d->dns = proc_id_of(&ps);
 	return r;
 }
 

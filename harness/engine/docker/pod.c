@@ -14,7 +14,7 @@
 #define TURN_NS (20 * NS_PER_MS)
 #define AGAIN_NS (2 * NS_PER_S)
 /* A hook has no limit; Docker's answer wants one. */
-#define HOOK_NS (30 * 24 * 3600 * NS_PER_S)
+#define HOOK_NS (NS_PER_S * 30 * 24 * 3600)
 /* A kubelet's back-off: none for the first restart, then 10 s, doubled up to
  * 300 s, forgotten after 10 minutes of life (Pod lifecycle, "Container
  * restart policy"). */

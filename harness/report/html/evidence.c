@@ -45,14 +45,13 @@ static bool asked_for(const cJSON *list, const char *name)
 	return false;
 }
 
-static void setting_row(struct page *p, const cJSON *asked, const struct setting_seen *real)
+/* Either of `asked` and `real`, the value that the system reports, may be NULL. */
+static void setting_row(struct page *p, const char *name, const char *unit, const cJSON *asked,
+			const char *real)
 {
-	const char *name = asked ? json_str(asked, "name", "") : real->name;
-	const char *unit = asked ? json_str(asked, "unit", "") : real->unit;
-
 	fprintf(p->f, "<tr><td class=\"mono\">%s</td><td data-l=\"In force\">%s</td>"
 		"<td data-l=\"Asked for\">%s</td><td data-l=\"Unit\">%s</td><td data-l=\"From\">%s"
-		"</td></tr>\n", told(p, name), real && real->value ? told(p, real->value) : "–",
+		"</td></tr>\n", told(p, name), real ? told(p, real) : "–",
 		asked ? value(p, asked, "value") : "–", esc(p, unit),
 		asked ? value(p, asked, "source") : "the system");
 }
@@ -70,11 +69,15 @@ static void settings(struct page *p)
 		"<th>Asked for</th><th>Unit</th><th>From</th></tr></thead><tbody>\n",
 		real ? "as the running system reports them" :
 		       "as asked for; the system was not asked");
-	cJSON_ArrayForEach(s, asked)
-		setting_row(p, s, setting_find(real, json_str(s, "name", "")));
+	cJSON_ArrayForEach(s, asked) {
+		const char *name = json_str(s, "name", "");
+		const struct setting_seen *now = setting_find(real, name);
+
+		setting_row(p, name, json_str(s, "unit", ""), s, now ? now->value : NULL);
+	}
 	for (size_t i = 0; i < nreal; i++)
 		if (!asked_for(asked, real->v[i].name))
-			setting_row(p, NULL, &real->v[i]);
+			setting_row(p, real->v[i].name, real->v[i].unit, NULL, real->v[i].value);
 	fputs("</tbody></table></details>\n", p->f);
 }
 

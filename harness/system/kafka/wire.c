@@ -30,7 +30,7 @@ const char *kafka_code_text(int code, char out[24])
 		[75] = "unknown leader epoch",
 	};
 
-	if (code > 0 && (size_t)code < ARRAY_LEN(words) && words[code])
+	if ((size_t)code < ARRAY_LEN(words) && words[code])
 		return words[code];
 	snprintf(out, 24, "error %d", code);
 	return out;

@@ -161,7 +161,7 @@ static void test_quorum(void **state)
 
 static void put_varint(struct buf *b, int64_t v)
 {
-	uint64_t z = ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
+	uint64_t z = v < 0 ? ~((uint64_t)v << 1) : (uint64_t)v << 1;
 
 	for (; z > 0x7f; z >>= 7)
 		buf_char(b, (char)(0x80 | (z & 0x7f)));

@@ -115,7 +115,8 @@ static void it_was_not_sent(void **state)
 	report_room_read(&r, "events.jsonl", &b);
 	at = strstr(b.s, "\"rate\":200,");
 	assert_non_null(at);
-	memcpy(at, "\"rate\":9e4,", 11);
+	at += strlen("\"rate\":");
+	at[0] = '9', at[1] = 'e', at[2] = '4';
 	assert_int_equal(file_write_atomic(path_of(&r, path), b.s, b.len, &e), 0);
 	buf_free(&b);
 	report_room_again(&r);
