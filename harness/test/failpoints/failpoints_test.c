@@ -74,9 +74,13 @@ static bool all_places(void)
 }
 
 /* Quick enough for every day: an agent that dies anywhere in a pause, which stays,
- * or while it kills, which cannot be taken back. */
+ * or while it kills, which cannot be taken back. A sanitizer learns nothing from one more
+ * death, and takes ten times as long over it. */
 static bool dies_everywhere(void)
 {
+#ifdef __SANITIZE_ADDRESS__
+	return false;
+#endif
 	return !strcmp(v->fault, "pause") || (!strcmp(v->fault, "kill-pod") && strstr(v->params, "crash"));
 }
 
