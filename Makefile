@@ -21,6 +21,7 @@ DEBS    := gcc make pkg-config perl libcurl4-openssl-dev libc-ares-dev libcjson-
 DEBS_test := postgresql-15 redis-server openjdk-17-jre-headless maven libjson-validator-perl libxml2-utils
 DEBS_clang := clang-14
 DEBS_lint := clang-14 clang-tidy-14 cppcheck shellcheck
+DEBS_ci := ccache
 DEBS_coverage := lcov
 DEBS_bench := redis-server
 DEBS_fuzz := clang-14 libclang-rt-14-dev
@@ -90,7 +91,7 @@ include build/deps.mk
 endif
 deps: build/deps.mk
 deps-all: # at once
-	@kind/deps.sh --idle $(DEBS) $(DEBS_test) $(DEBS_clang) $(DEBS_lint) $(DEBS_fuzz)
+	@kind/deps.sh --idle $(DEBS) $(DEBS_test) $(DEBS_clang) $(DEBS_lint) $(DEBS_fuzz) $(DEBS_ci)
 build/%.deps: kind/deps.sh
 	@mkdir -p build
 	@kind/deps.sh --idle $(DEBS_$*)
@@ -112,7 +113,7 @@ flags: # what a file is compiled with
 $(BUILD)/%.o: %.c | build/deps.mk $(if $(findstring clang,$(COMPILER)),build/clang.deps)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(SANFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(SANFLAGS) -MD -MP -c -o $@ $<
 
 # A style sheet as C strings, for #include: comments, line breaks and the
 # indentation after them go, an empty line stays as a line break.
@@ -193,31 +194,40 @@ scenarios: all
 	@$(BUILD)/ordeal run --engine $(ENGINE) $(foreach s,$(SET),--set $(s)) \
 		$(if $(REPEAT),--repeat $(REPEAT)) $(CHOSEN)
 
-# What is looked for, what is not and why: .clang-tidy, .cppcheck/, .shellcheckrc. An
-# object that was not made anew is not read anew. cppcheck reads all at once: it
+# What is looked for, what is not and why: .clang-tidy, .cppcheck/, .shellcheckrc. What
+# passed once is not read again, in another clone either. cppcheck reads all at once: it
 # finds what nobody calls.
 TIDY := clang-tidy-14
+# How many states of a function the analyzer walks. By itself it goes to 225,000, which takes
+# some twenty minutes of a processor, most of it in a few functions: DEPTH=225000.
+DEPTH ?= 10000
 TIDIED := $(patsubst %.c,build/lint/%.tidy,$(SRCS) $(TESTSRC) $(wildcard harness/test/lib/*.c harness/test/fuzz/*.c harness/test/bench/*.c))
 SHELLS := $(shell grep -rlIE '^\#!.*sh$$|^\# shellcheck shell' kind .ci harness)
 
-lint:
-	@$(MAKE) -k $(parallel) --no-print-directory build/lint/cppcheck build/lint/shellcheck $(TIDIED)
+ONCE  := harness/test/lib/once.sh
+lint: build/lint.deps
+	@$(MAKE) -k $(parallel) --no-print-directory LINT_KEY="$$({ dpkg-query -W $(DEBS_lint); \
+		cat .clang-tidy harness/test/.clang-tidy .cppcheck/* .shellcheckrc; } | sha256sum)" \
+		build/lint/cppcheck build/lint/shellcheck $(TIDIED)
 build/lint/%.tidy: $(BUILD)/%.o .clang-tidy harness/test/.clang-tidy | build/lint.deps
 	@mkdir -p $(@D)
 	$(call say,TIDY,$*.c)
-	$(Q)$(TIDY) --quiet $*.c -- -std=c11 $(CPPFLAGS) 2>$@.log || { cat $@.log; exit 1; }
+	$(Q)tr ' ' '\n' <$(BUILD)/$*.d | grep -v '[:\]$$' | $(ONCE) "$(LINT_KEY)" \
+		$(TIDY) --quiet $*.c -- -std=c11 $(CPPFLAGS) \
+		-Xclang -analyzer-config -Xclang max-nodes=$(DEPTH) 2>$@.log || { cat $@.log; exit 1; }
 	@touch $@
 build/lint/cppcheck: $(OBJS) $(wildcard .cppcheck/*) | build/lint.deps
 	@mkdir -p $(@D)
 	$(call say,LINT,cppcheck)
-	$(Q)cppcheck --quiet --std=c11 --enable=warning,performance,portability,unusedFunction --error-exitcode=1 \
+	$(Q)find harness -name '*.[ch]' | $(ONCE) "$(LINT_KEY)" cppcheck --quiet --std=c11 \
+		--enable=warning,performance,portability,unusedFunction --error-exitcode=1 \
 		--inline-suppr --library=.cppcheck/macros.xml --suppressions-list=.cppcheck/suppressions \
 		-Iharness -I$(BUILD)/harness -D_GNU_SOURCE harness
 	@touch $@
 build/lint/shellcheck: $(SHELLS) .shellcheckrc | build/lint.deps
 	@mkdir -p $(@D)
 	$(call say,LINT,shellcheck)
-	$(Q)shellcheck $(SHELLS)
+	$(Q)printf '%s\n' $(SHELLS) | $(ONCE) "$(LINT_KEY)" shellcheck $(SHELLS)
 	@touch $@
 
 # Which lines the unit tests run, by folder. A process that is killed tells nothing.
