@@ -338,5 +338,10 @@ int main(void)
 		cmocka_unit_test(test_dead_and_back),
 	};
 
+#ifdef __SANITIZE_THREAD__
+	puts("1..0 # SKIP librdkafka starts threads by thrd_create(), which this thread sanitizer does not "
+	     "know: it crashes in what they call of ours");
+	return 0;
+#endif
 	return cmocka_run_group_tests_name("kafka, client", tests, start, stop);
 }
