@@ -75,6 +75,18 @@ long() { # FOLDER...
 }
 is_empty "$(long scenario report)" "no line without a text is longer than 100 columns, in scenario/ and report/"
 
+# What ARCHITECTURE.md says a system takes: lines in hundreds, one more or less.
+counted=$(sed -nE 's/^\| .* \| `([^`]+)` \| ([0-9]+) \| ([0-9,]+) \|$/\1 \2 \3/p' doc/ARCHITECTURE.md |
+  while read -r which sources lines; do
+    eval "files=(system/$which)"
+    is_lines=$(cat "${files[@]}" | wc -l)
+    is_sources=$(printf '%s\n' "${files[@]}" | grep -c '\.c$')
+    off=$((is_lines - ${lines/,/}))
+    [ "$is_sources" = "$sources" ] && [ ${off#-} -lt 100 ] ||
+      echo "$which: $is_sources sources, $is_lines lines"
+  done)
+is_empty "$counted" "what a system takes is what ARCHITECTURE.md says"
+
 # Who names a file names one that is there: by its path in any text, by its path
 # within harness/ or its bare name in a comment of a source or in a document. Of
 # others' sources only the bare names are known: libmicrohttpd, PostgreSQL, Redis.
