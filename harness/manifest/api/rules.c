@@ -128,6 +128,9 @@ static void check_updates(struct admission *w, const struct ynode *spec)
 			   "Invalid value: %.20s: may not be 0 when `maxSurge` is 0", api_text(rolling, "maxUnavailable"));
 }
 
+/* A hash is of up to ten letters (pkg/controller/history, HashControllerRevision()). */
+enum { SET_NAME_MAX = 63 - 1 - 10 };
+
 static void check_workload(struct admission *w)
 {
 	static const char *const numbers[] = {"replicas", "minReadySeconds", "revisionHistoryLimit"};
@@ -144,6 +147,10 @@ static void check_workload(struct admission *w)
 		api_at_least(w, spec, "spec.", numbers[i], 0);
 	api_check_selector(w, spec);
 	api_one_of(w, spec, "spec.", "podManagementPolicy", order);
+	if (!strcmp(w->kind, "StatefulSet") && strlen(w->name) > SET_NAME_MAX)
+		api_refuse(w, yaml_get(yaml_get(w->object, "metadata"), "name"), "metadata.name",
+			   "Invalid value: \"%.260s\": its pods could not be made: with a revision's hash behind it, it is the value of "
+			   "their label controller-revision-hash, and longer than 63 bytes", w->name);
 	check_updates(w, spec);
 	for (size_t i = 0; i < items(claims); i++) {
 		const char *at = arena_fmt(w->a, "spec.volumeClaimTemplates[%zu].", i);

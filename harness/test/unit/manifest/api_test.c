@@ -55,6 +55,8 @@ static void good(void **state)
 		    "[{operator: Exists}, {key: a/b, value: c, effect: NoExecute, tolerationSeconds: 30}, {key: d}]\n", ""),
 		"apiVersion: batch/v1\nkind: Job\nmetadata: {name: a23456789-123456789-123456789-123456789-123456789-123456789-123}\nspec: {template: "
 		"{spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}\n",
+		"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: a23456789-123456789-123456789-123456789-123456789-12}\nspec: {selector: "
+		"{matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}}\n",
 		SVC("{clusterIP: None}"), SVC("{ports: [{port: 1, targetPort: http, name: a}, {port: 2, name: b}]}\n---\n"
 					      "apiVersion: v1\nkind: Secret\nmetadata: {name: x}\ndata: {a: aHVzaA==}"),
 		SVC("{type: NodePort, ports: [{port: 1, nodePort: 30000}]}"),
@@ -228,6 +230,9 @@ static const struct {
 	{"apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: b}\nspec: {minAvailable: 50x}\n", "spec.minAvailable: Invalid value: \"50x\": a valid percent"},
 	{"apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: b}\nspec: {maxUnavailable: 101%}\n", "must not be greater than 100%"},
 	{"apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: b}\nspec: {maxUnavailable: -1}\n", "Invalid value: -1: must be greater than or equal to 0"},
+	{"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: a23456789-123456789-123456789-123456789-123456789-123}\nspec: {selector: "
+	 "{matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}}\n",
+	 "f:3:18: the StatefulSet \"a23456789-123456789-123456789-123456789-123456789-123\" is invalid: metadata.name: Invalid value"},
 	/* secrets of a type */
 	{SECRET("tls", "tls.crt: a"), "the Secret \"x\" is invalid: data[tls.key]: Required value"},
 	{SECRET("basic-auth", "a: b"), "data[password]: Required value"},
