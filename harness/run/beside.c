@@ -9,7 +9,7 @@
 
 #define UP_WITHIN_NS (90 * NS_PER_S)
 #define SETUP_TIMEOUT_NS (20 * NS_PER_S)
-#define STOP_TIMEOUT_NS (10 * NS_PER_S)
+#define CALL_TIMEOUT_NS (10 * NS_PER_S)
 
 struct load_spec beside_main(const struct load_spec *l)
 {
@@ -143,7 +143,7 @@ static void tell(struct stage *st, const char *path)
 	struct err e = {0};
 
 	if (st->beside &&
-	    stage_call(st, STAGE_BESIDE_AGENT, "POST", path, NULL, STOP_TIMEOUT_NS, NULL, &e))
+	    stage_call(st, STAGE_BESIDE_AGENT, "POST", path, NULL, CALL_TIMEOUT_NS, NULL, &e))
 		log_warn("%s", e.msg);
 }
 
@@ -152,7 +152,7 @@ static void emit_noise(struct stage *st)
 	cJSON *status = NULL, *ev;
 	struct err e = {0};
 
-	if (stage_call(st, STAGE_BESIDE_AGENT, "GET", "/v1/status", NULL, STOP_TIMEOUT_NS, &status, &e))
+	if (stage_call(st, STAGE_BESIDE_AGENT, "GET", "/v1/status", NULL, CALL_TIMEOUT_NS, &status, &e))
 		return;
 	ev = event_new(st->scenario, "noise");
 	json_merge(ev, cJSON_DetachItemFromObject(status, "noise"));
@@ -161,13 +161,13 @@ static void emit_noise(struct stage *st)
 	cJSON_Delete(status);
 }
 
-void beside_stop(struct stage *st)
+void beside_stop(struct stage *st, int64_t within_ns)
 {
 	struct err e = {0};
 
 	if (!st->beside)
 		return;
-	if (stage_stop_load(st, STAGE_BESIDE_AGENT, 1, STOP_TIMEOUT_NS, &e))
+	if (stage_stop_load(st, STAGE_BESIDE_AGENT, 1, within_ns, &e))
 		log_warn("%s", e.msg);
 	emit_noise(st);
 }

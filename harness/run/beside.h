@@ -21,7 +21,7 @@ int beside_up(struct stage *st, const struct plan *p, const cJSON *setup, const 
 /* Nothing happens when there is none. An agent that does not answer is an
  * error of start alone. */
 int beside_start(struct stage *st, struct err *e);
-void beside_stop(struct stage *st);
+void beside_stop(struct stage *st, int64_t within_ns);
 void beside_reset(struct stage *st);
 
 /* The share of the first load agent: the scenario's load without the

@@ -70,6 +70,12 @@ static void emit_noise(struct stage *st)
 	cJSON_Delete(status);
 }
 
+/* An agent stops once its last operations have ended, by their deadline. */
+static int64_t stop_within_ns(const struct walk *w)
+{
+	return w->p->sc.load.deadline_ns + CALL_TIMEOUT_NS;
+}
+
 /* After all is healed: wait for redundancy, stop, read what is there. */
 static int settle(struct walk *w, struct err *e)
 {
@@ -84,9 +90,9 @@ static int settle(struct walk *w, struct err *e)
 		return -1;
 	if (r > 0)
 		stage_phase(st, "unsettled", why);
-	if (stage_stop_load(st, "load", 0, CALL_TIMEOUT_NS, e))
+	if (stage_stop_load(st, "load", 0, stop_within_ns(w), e))
 		return -1;
-	beside_stop(st);
+	beside_stop(st, stop_within_ns(w));
 	if (stage_drain(st, true, e))
 		return -1;
 	emit_noise(st);
@@ -130,9 +136,9 @@ static int take_down(struct walk *w, bool keep, struct err *e)
 	stage_phase(st, "cleanup", "");
 	collect_logs(st);
 	if (st->loading) {
-		stage_call(st, "load", "POST", "/v1/stop", NULL, CALL_TIMEOUT_NS, NULL, &quiet);
+		stage_call(st, "load", "POST", "/v1/stop", NULL, stop_within_ns(w), NULL, &quiet);
 		if (st->beside)
-			stage_call(st, STAGE_BESIDE_AGENT, "POST", "/v1/stop", NULL, CALL_TIMEOUT_NS,
+			stage_call(st, STAGE_BESIDE_AGENT, "POST", "/v1/stop", NULL, stop_within_ns(w),
 				   NULL, &quiet);
 		stage_drain(st, true, &quiet);
 		stage_call(st, "load", "POST", "/v1/reset", NULL, CALL_TIMEOUT_NS, NULL, &quiet);
