@@ -10,7 +10,9 @@
 #include "system/client_kit.h"
 #include "system/rabbitmq/queues.h"
 
-enum { ANSWER_MS = 2000, QUIET_MS = 300, ALL_AT_ONCE = 65535 };
+/* In hand unacknowledged, by consumer: 65,535 is the most that basic.qos can say, and without a
+ * limit a quorum queue gives some thousands only. */
+enum { ANSWER_MS = 2000, QUIET_MS = 300, EACH_TAKES = 5000 };
 
 /* ---- questions to one member ---- */
 
@@ -143,6 +145,7 @@ struct left {
 	struct final_read *out;
 	int64_t key;
 	size_t n;
+	uint32_t consumers; /* of ours; one more once those before have their hands full */
 };
 
 static void keep(struct left *l, const struct rabbit_event *ev)
@@ -154,6 +157,11 @@ static void keep(struct left *l, const struct rabbit_event *ev)
 	*VEC_PUSH(l->out->messages, l->out->nmessages, l->out->messages_alloc) =
 		(struct final_message){rabbit_value(ev->body, ev->len), l->key, OP_NO_VALUE, d->redelivered};
 	l->n++;
+}
+
+static bool hands_full(const struct left *l)
+{
+	return l->n >= (size_t)l->consumers * EACH_TAKES;
 }
 
 /* Takes what is delivered until nothing has been for a while. */
@@ -169,6 +177,8 @@ static int take_all(struct rabbit_conn *c, struct left *l, int64_t until_ns, str
 		now = clock_mono_ns();
 		if (now > until_ns)
 			return err_set(e, ERR_BROKEN, "queue %" PRId64 " has no end", l->key);
+		if (hands_full(l))
+			return 0;
 	}
 	return end == RABBIT_TIMEOUT ? 0 : err_set(e, ERR_BROKEN, "the final read: %s", why);
 }
@@ -189,7 +199,7 @@ static int is_empty(struct rabbit_conn *c, struct left *l, amqp_bytes_t queue, b
 	while ((end = rabbit_next(c, until_ns, &ev, why, sizeof(why))) == RABBIT_OK && ev.id != AMQP_QUEUE_DECLARE_OK_METHOD)
 		keep(l, &ev);
 	told = ev.method;
-	*empty = end == RABBIT_OK && told->consumer_count == 1 && !told->message_count;
+	*empty = end == RABBIT_OK && told->consumer_count == l->consumers && !told->message_count;
 	if (end == RABBIT_OK && *empty) {
 		rabbit_put(c, AMQP_BASIC_GET_METHOD, &get);
 		while ((end = rabbit_next(c, until_ns, &ev, why, sizeof(why))) == RABBIT_OK &&
@@ -229,29 +239,40 @@ static int await_alone(struct rabbit_conn *c, amqp_bytes_t queue, int64_t until_
 	}
 }
 
+static int consume(struct rabbit_conn *c, struct left *l, amqp_bytes_t queue, int64_t until_ns, struct err *e)
+{
+	amqp_basic_qos_t qos = {.prefetch_count = EACH_TAKES};
+	amqp_basic_consume_t m = {.queue = queue};
+	struct rabbit_event ev;
+	char tag[48];
+
+	m.consumer_tag = (amqp_bytes_t){(size_t)snprintf(tag, sizeof(tag), "final-%" PRId64 "-%" PRIu32, l->key,
+						      l->consumers++), tag};
+	rabbit_put(c, AMQP_BASIC_QOS_METHOD, &qos);
+	rabbit_put(c, AMQP_BASIC_CONSUME_METHOD, &m);
+	return must(c, AMQP_BASIC_CONSUME_OK_METHOD, until_ns, &ev, e);
+}
+
 /* All of one queue, in its order; it stays there, for nothing is acknowledged. */
 static int read_queue(struct rabbit_conn *c, int64_t key, struct final_read *out, int64_t until_ns, struct err *e)
 {
 	char name[RABBIT_QUEUE_BYTES];
-	amqp_basic_qos_t qos = {.prefetch_count = ALL_AT_ONCE};
 	struct left l = {.out = out, .key = key};
-	amqp_basic_consume_t m = {0};
-	struct rabbit_event ev;
+	amqp_bytes_t queue = {.bytes = name};
 	int twice = 0, r;
 
 	rabbit_queue_name(key, name);
-	m.queue = m.consumer_tag = (amqp_bytes_t){strlen(name), name};
-	if (await_alone(c, m.queue, until_ns, e))
-		return -1;
-	rabbit_put(c, AMQP_BASIC_QOS_METHOD, &qos);
-	rabbit_put(c, AMQP_BASIC_CONSUME_METHOD, &m);
-	r = must(c, AMQP_BASIC_CONSUME_OK_METHOD, until_ns, &ev, e);
+	queue.len = strlen(name);
+	r = await_alone(c, queue, until_ns, e);
 	while (!r && twice < 2) {
 		bool empty = false;
 
-		r = take_all(c, &l, until_ns, e);
+		if (hands_full(&l))
+			r = consume(c, &l, queue, until_ns, e);
 		if (!r)
-			r = is_empty(c, &l, m.queue, &empty, until_ns, e);
+			r = take_all(c, &l, until_ns, e);
+		if (!r && !hands_full(&l))
+			r = is_empty(c, &l, queue, &empty, until_ns, e);
 		twice = empty ? twice + 1 : 0;
 		if (!r && clock_mono_ns() > until_ns)
 			r = err_set(e, ERR_BROKEN, "others still consume from %s, or its leader does not answer", name);

@@ -288,6 +288,26 @@ static void drained(void **state)
 	leave(&r);
 }
 
+/* More than one consumer may have in hand. */
+static void drained_many(void **state)
+{
+	struct final_read out;
+	struct err e = {0};
+	struct room r;
+
+	(void)state;
+	enter(&r, "{\"confirms\": \"off\"}");
+	for (int64_t v = 1; v <= 5100; v++)
+		call(&r, OP_SEND, 0, v, PLENTY_NS);
+	if (rabbit_final_read(&r.acc, 2, &out, PLENTY_NS, &e))
+		fail_msg("%s", e.msg);
+	holds(&out, 1, 5100);
+	for (size_t i = 1; i < out.nmessages; i++)
+		assert_true(out.messages[i].value > out.messages[i - 1].value);
+	final_read_free(&out);
+	leave(&r);
+}
+
 static const char *told(const cJSON *settings, const char *name)
 {
 	const cJSON *it;
@@ -370,7 +390,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sent_and_received), cmocka_unit_test(comes_again), cmocka_unit_test(no_route),
 		cmocka_unit_test(blocked),           cmocka_unit_test(silent),      cmocka_unit_test(heartbeats),
-		cmocka_unit_test(drained),           cmocka_unit_test(probed),      cmocka_unit_test(classic),
+		cmocka_unit_test(drained),           cmocka_unit_test(drained_many), cmocka_unit_test(probed),
+		cmocka_unit_test(classic),
 	};
 
 	return cmocka_run_group_tests(tests, begin_all, end_all);
