@@ -87,11 +87,6 @@ void erl_drop(struct erl *c)
 	free(c);
 }
 
-const char *erl_address(const struct erl *c)
-{
-	return c->address;
-}
-
 /* The answer {rex, X}: where X stands in `got`; -1 with why. */
 static int call(struct erl *c, char *module, char *function, const ei_x_buff *args, int64_t until_ns,
 		ei_x_buff *got, bool *usable, char *error, size_t size)

@@ -26,7 +26,6 @@ struct erl_login {
 struct erl *erl_open(const struct erl_login *l, int64_t until_ns, char *error, size_t size);
 /* NULL is fine. */
 void erl_drop(struct erl *c);
-const char *erl_address(const struct erl *c);
 
 /* Evaluates `expr`, Erlang with its full stop, whose value is a binary (or a list of
  * bytes), and appends that to `out`. What it is evaluated from is kept: the same
