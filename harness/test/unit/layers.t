@@ -78,7 +78,7 @@ is_empty "$(long scenario report)" "no line without a text is longer than 100 co
 # What ARCHITECTURE.md says a system takes: lines in hundreds, one more or less.
 counted=$(sed -nE 's/^\| .* \| `([^`]+)` \| ([0-9]+) \| ([0-9,]+) \|$/\1 \2 \3/p' doc/ARCHITECTURE.md |
   while read -r which sources lines; do
-    eval "files=(system/$which)"
+    mapfile -t files < <(eval "printf '%s\\n' system/$which")
     is_lines=$(cat "${files[@]}" | wc -l)
     is_sources=$(printf '%s\n' "${files[@]}" | grep -c '\.c$')
     off=$((is_lines - ${lines/,/}))
