@@ -226,6 +226,14 @@ static void nobody_there_is_a_certain_failure(void **state)
 		struct final_read f;
 		struct err e = {0};
 
+#ifdef __SANITIZE_THREAD__
+		/* As test/system/kafka/client_test.c says. */
+		if (!strcmp(sys->name, "kafka")) {
+			print_message("# kafka is left out: librdkafka's threads\n");
+			cJSON_Delete(acc.conf);
+			continue;
+		}
+#endif
 		call_nobody(sys, &acc);
 		probe_nobody(sys, &acc);
 		assert_int_equal(sys->final_read(&acc, 2, &f, DEADLINE_NS, &e), -1);
