@@ -183,7 +183,7 @@ static void say_loss(struct buf *b, const struct scenario_report *s)
 	else if (l->acked > 0)
 		buf_str(b, s->counts.of[EXPECT_LOST].absent ? "; nothing acknowledged was lost" :
 			"; nothing acknowledged was seen to be lost, which is too little to say that nothing was");
-	if (told && l->untold > 0)
+	if (told && l->untold > 0 && !l->maybe_lost)
 		buf_fmt(b, "; of %s to registers nothing is told",
 			text_plural(l->untold, "acknowledged write", "acknowledged writes").s);
 	if (!l->known || !s->counts.of[EXPECT_PHANTOM].there)
