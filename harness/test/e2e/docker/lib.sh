@@ -22,7 +22,7 @@ machine() {
   losetup -a | grep /docker/volumes/
   grep /docker/volumes/ /proc/mounts
   ip -o addr | grep -o 'br-ordeal-dk.*'
-  find /sys/fs/cgroup -path '*/ordeal/pod*' -prune
+  find /sys/fs/cgroup -name 'ordeal-failpoints-*' -prune -o -path '*/ordeal/pod*' -prune -print
   pgrep -af 'ordeal docker-guard'
   ls "${ORDEAL_CACHE:-$HOME/.cache/ordeal}"/docker/state 2>/dev/null
   nft list tables | grep ordeal_services
