@@ -44,6 +44,8 @@ static int read_body(struct load_session *s, struct err *e)
 		return err_set(e, ERR_INPUT, "setup needs access and load");
 	if (load_spec_from_json(load, &spec, e))
 		return -1;
+	if (s->sys->client->keys_max && spec.keys > s->sys->client->keys_max)
+		return err_set(e, ERR_INPUT, "load.keys: %s has at most %d", name, s->sys->client->keys_max);
 	s->acc.conf = access;
 	s->acc.payload_bytes = spec.payload_bytes;
 	s->conf = (struct load_conf){

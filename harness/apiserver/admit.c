@@ -12,28 +12,17 @@
  * values alone. */
 enum { ANNOTATIONS_MAX = 256 << 10, DATA_MAX = 1 << 20 };
 
+enum { ADMIT_WORDS_MOST = 2000, ADMIT_RIGHTS_MOST = 20000, ADMIT_SUBJECTS_MOST = 1000 };
+
 static size_t bytes_of(const cJSON *map, bool keys)
 {
 	size_t sum = 0;
 	const cJSON *v;
 
-	cJSON_ArrayForEach(v, map)
+	json_each_member(v, map)
 		sum += (keys ? strlen(v->string) : 0) +
 		       (cJSON_IsString(v) ? strlen(v->valuestring) : 0);
 	return sum;
-}
-
-static void admit_labels(struct admitting *a, const char *path, const cJSON *map)
-{
-	const cJSON *v;
-	char at[ADMIT_PATH_BYTES];
-
-	cJSON_ArrayForEach(v, map) {
-		admit_path(at, "%s.\"%.200s\"", path, v->string);
-		admit_text(a, at, v->string, ADMIT_LABEL_KEY);
-		if (cJSON_IsString(v))
-			admit_text(a, at, v->valuestring, ADMIT_LABEL_VALUE);
-	}
 }
 
 static enum admit_syntax name_syntax(enum kind_id id)
@@ -58,7 +47,7 @@ static void admit_words(struct admitting *a, const char *path, const cJSON *map)
 	char at[ADMIT_PATH_BYTES];
 	int n = 0;
 
-	cJSON_ArrayForEach(v, map) {
+	json_each_member(v, map) {
 		if (++n > MOST) {
 			admit_say(a, path, "Too many: at most %d fields", MOST);
 			return;
@@ -90,6 +79,9 @@ static void admit_meta(struct admitting *a, const struct kind *kind, const cJSON
 				admit_say(a, "metadata", "strict decoding error: unknown field \"%.80s\"", v->string);
 	admit_member(a, "metadata", m, "name", name_syntax(kind->id), true);
 	admit_member(a, "metadata", m, "namespace", ADMIT_LABEL, false);
+	admit_most(a, "metadata", m, "labels", ADMIT_LABELS_MOST);
+	admit_most(a, "metadata", m, "ownerReferences", ADMIT_ITEMS_MOST);
+	admit_most(a, "metadata", m, "finalizers", ADMIT_ITEMS_MOST);
 	admit_labels(a, "metadata.labels", json_get(m, "labels"));
 	if (bytes_of(json_get(m, "annotations"), true) > ANNOTATIONS_MAX)
 		admit_say(a, "metadata.annotations", "Too long: may not be more than %d bytes", ANNOTATIONS_MAX);
@@ -158,6 +150,7 @@ static void admit_service(struct admitting *a, const cJSON *object)
 	if (ip && !cJSON_IsNull(ip) &&
 	    !(cJSON_IsString(ip) && (!ip->valuestring[0] || !strcmp(ip->valuestring, "None"))))
 		admit_cluster_ip(a, ip);
+	admit_most(a, "spec", spec, "selector", ADMIT_LABELS_MOST);
 	if (cJSON_GetArraySize(json_get(spec, "ports")) > ADMIT_PORTS_MOST) {
 		admit_say(a, "spec.ports", "Too many: %d: must have at most %d items",
 			  cJSON_GetArraySize(json_get(spec, "ports")), ADMIT_PORTS_MOST);
@@ -208,19 +201,21 @@ static void admit_endpoints(struct admitting *a, const cJSON *object)
 	}
 }
 
-static void admit_keys(struct admitting *a, const cJSON *object)
+static void admit_keys(struct admitting *a, const struct kind *kind, const cJSON *object)
 {
-	static const char *const maps[] = {"data", "stringData", "binaryData"};
+	const char *maps[] = {"data", kind->id == KIND_SECRET ? "stringData" : "binaryData"};
 	const cJSON *v;
 	char at[ADMIT_PATH_BYTES];
 	size_t sum = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
-		cJSON_ArrayForEach(v, json_get(object, maps[i])) {
+		const cJSON *map = json_get(object, maps[i]);
+
+		json_each_member(v, map) {
 			admit_path(at, "%s.\"%.260s\"", maps[i], v->string);
 			admit_text(a, at, v->string, ADMIT_KEY);
 		}
-		sum += bytes_of(json_get(object, maps[i]), false);
+		sum += bytes_of(map, false);
 	}
 	if (sum > DATA_MAX)
 		admit_say(a, "data", "Too long: may not be more than %d bytes", DATA_MAX);
@@ -228,10 +223,29 @@ static void admit_keys(struct admitting *a, const cJSON *object)
 
 static void admit_role(struct admitting *a, const cJSON *object)
 {
+	static const char *const lists[] = {"verbs", "apiGroups", "resources", "resourceNames"};
+	double words = 0, rights = 0;
 	const cJSON *rule;
 	char at[ADMIT_PATH_BYTES];
 	int i = 0;
 
+	/* Whoever gives a role must have each of its rights. */
+	cJSON_ArrayForEach(rule, json_get(object, "rules")) {
+		double product = 1;
+
+		for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
+			int n = cJSON_GetArraySize(json_get(rule, lists[l]));
+
+			words += n;
+			product *= n ? n : 1;
+		}
+		rights += product;
+	}
+	if (words > ADMIT_WORDS_MOST || rights > ADMIT_RIGHTS_MOST) {
+		admit_say(a, "rules", "Too many: %.0f words for %.0f rights: must have at most %d for %d", words, rights,
+			  ADMIT_WORDS_MOST, ADMIT_RIGHTS_MOST);
+		return;
+	}
 	cJSON_ArrayForEach(rule, json_get(object, "rules")) {
 		admit_path(at, "rules[%d]", i++);
 		if (cJSON_GetArraySize(json_get(rule, "nonResourceURLs")))
@@ -243,6 +257,7 @@ static void admit_binding(struct admitting *a, const cJSON *object)
 {
 	const cJSON *ref = json_get(object, "roleRef");
 
+	admit_most(a, "", object, "subjects", ADMIT_SUBJECTS_MOST);
 	admit_member(a, "roleRef", ref, "name", ADMIT_SEGMENT, true);
 	if (strcmp(json_str(ref, "kind", ""), "Role"))
 		admit_say(a, "roleRef", "Unsupported value: \"%.40s\": there are Roles here, and no ClusterRoles: write "
@@ -264,7 +279,7 @@ int admit(const struct kind *kind, const cJSON *object, const struct admit_nets 
 		break;
 	case KIND_CONFIG_MAP:
 	case KIND_SECRET:
-		admit_keys(&a, object);
+		admit_keys(&a, kind, object);
 		break;
 	case KIND_ROLE:
 		admit_role(&a, object);

@@ -27,6 +27,17 @@ void admit_say(struct admitting *a, const char *path, const char *fmt, ...)
 	a->fn(a->arg, path, what);
 }
 
+void admit_most(struct admitting *a, const char *path, const cJSON *map, const char *key, int most)
+{
+	int n = cJSON_GetArraySize(json_get(map, key));
+	char at[ADMIT_PATH_BYTES];
+
+	if (n <= most)
+		return;
+	admit_path(at, "%s%s%s", path, *path ? "." : "", key);
+	admit_say(a, at, "Too many: %d: must have at most %d items", n, most);
+}
+
 static const char label_rule[] =
 	"a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
 	"with an alphanumeric character, at most 63 characters in all";
@@ -60,8 +71,23 @@ void admit_text(struct admitting *a, const char *path, const char *text, enum ad
 		admit_say(a, path, "Invalid value: \"%.80s\": %s", text, syntaxes[s].rule);
 }
 
-void admit_member(struct admitting *a, const char *path, const cJSON *map, const char *key, enum admit_syntax s,
-		  bool needed)
+void admit_labels(struct admitting *a, const char *path, const cJSON *map)
+{
+	const cJSON *v;
+	char at[ADMIT_PATH_BYTES];
+
+	if (cJSON_GetArraySize(map) > ADMIT_LABELS_MOST)
+		return;
+	json_each_member(v, map) {
+		admit_path(at, "%s.\"%.200s\"", path, v->string);
+		admit_text(a, at, v->string, ADMIT_LABEL_KEY);
+		if (cJSON_IsString(v))
+			admit_text(a, at, v->valuestring, ADMIT_LABEL_VALUE);
+	}
+}
+
+void admit_member(struct admitting *a, const char *path, const cJSON *map, const char *key,
+		  enum admit_syntax s, bool needed)
 {
 	const cJSON *v = json_get(map, key);
 	char at[ADMIT_PATH_BYTES];

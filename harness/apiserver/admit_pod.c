@@ -62,6 +62,9 @@ static void admit_container(struct admitting *a, const char *path, const cJSON *
 	int i = 0;
 
 	admit_member(a, path, c, "name", ADMIT_LABEL, true);
+	admit_most(a, path, c, "env", ADMIT_VARIABLES_MOST);
+	admit_most(a, path, c, "envFrom", ADMIT_ITEMS_MOST);
+	admit_most(a, path, c, "volumeMounts", ADMIT_ITEMS_MOST);
 	cJSON_ArrayForEach(v, json_get(c, "env")) {
 		admit_path(at, "%s.env[%d]", path, i++);
 		admit_member(a, at, v, "name", ADMIT_VARIABLE, true);
@@ -84,7 +87,8 @@ static void admit_container(struct admitting *a, const char *path, const cJSON *
 	admit_capabilities(a, path, c);
 }
 
-static void admit_files(struct admitting *a, const char *path, const char *source, const cJSON *from)
+static void admit_files(struct admitting *a, const char *path, const char *source,
+			const cJSON *from)
 {
 	const cJSON *v, *items = json_get(from, "items");
 	char at[ADMIT_PATH_BYTES];
@@ -115,7 +119,7 @@ static void admit_volume(struct admitting *a, const char *path, const cJSON *v)
 		admit_member(a, at, claim, "claimName", ADMIT_SUBDOMAIN, true);
 	admit_files(a, path, "configMap", json_get(v, "configMap"));
 	admit_files(a, path, "secret", json_get(v, "secret"));
-	cJSON_ArrayForEach(w, v) {
+	json_each_member(w, v) {
 		bool known = false;
 
 		for (size_t i = 0; i < ARRAY_LEN(sources); i++)
@@ -127,7 +131,8 @@ static void admit_volume(struct admitting *a, const char *path, const cJSON *v)
 	}
 }
 
-static void admit_texts(struct admitting *a, const char *path, const cJSON *list, enum admit_syntax s)
+static void admit_texts(struct admitting *a, const char *path, const cJSON *list,
+			enum admit_syntax s)
 {
 	char at[ADMIT_PATH_BYTES];
 	const cJSON *v;
@@ -165,6 +170,7 @@ static void admit_names(struct admitting *a, const char *path, const cJSON *spec
 static void admit_pod(struct admitting *a, const char *path, const cJSON *spec)
 {
 	static const char *const lists[] = {"initContainers", "containers"};
+	static const char *const few[] = {"initContainers", "containers", "volumes", "tolerations"};
 	const cJSON *v;
 	char at[ADMIT_PATH_BYTES];
 	int i = 0;
@@ -173,6 +179,8 @@ static void admit_pod(struct admitting *a, const char *path, const cJSON *spec)
 	admit_member(a, path, spec, "subdomain", ADMIT_LABEL, false);
 	admit_member(a, path, spec, "nodeName", ADMIT_SUBDOMAIN, false);
 	admit_member(a, path, spec, "serviceAccountName", ADMIT_SUBDOMAIN, false);
+	for (size_t l = 0; l < ARRAY_LEN(few); l++)
+		admit_most(a, path, spec, few[l], ADMIT_ITEMS_MOST);
 	admit_names(a, path, spec);
 	cJSON_ArrayForEach(v, json_get(spec, "volumes")) {
 		admit_path(at, "%s.volumes[%d]", path, i++);
@@ -213,15 +221,12 @@ static void admit_stateful_set(struct admitting *a, const cJSON *object)
 /* What pods are made from, wherever it stands. */
 static void admit_template(struct admitting *a, const char *path, const cJSON *template)
 {
-	const cJSON *v;
 	char at[ADMIT_PATH_BYTES];
 
-	cJSON_ArrayForEach(v, json_path(template, "metadata.labels")) {
-		admit_path(at, "%s.metadata.labels.\"%.200s\"", path, v->string);
-		admit_text(a, at, v->string, ADMIT_LABEL_KEY);
-		if (cJSON_IsString(v))
-			admit_text(a, at, v->valuestring, ADMIT_LABEL_VALUE);
-	}
+	admit_path(at, "%s.metadata", path);
+	admit_most(a, at, json_get(template, "metadata"), "labels", ADMIT_LABELS_MOST);
+	admit_path(at, "%s.metadata.labels", path);
+	admit_labels(a, at, json_path(template, "metadata.labels"));
 	admit_path(at, "%s.spec", path);
 	admit_pod(a, at, json_get(template, "spec"));
 }
@@ -237,10 +242,13 @@ void admit_workload(struct admitting *a, const struct kind *kind, const cJSON *o
 	}
 	if (json_get(spec, "replicas") && json_i64(spec, "replicas", -1) < 0)
 		admit_say(a, "spec.replicas", "Invalid value: must be greater than or equal to 0");
+	admit_most(a, "spec.selector", json_get(spec, "selector"), "matchLabels", ADMIT_LABELS_MOST);
+	admit_most(a, "spec", spec, "volumeClaimTemplates", ADMIT_ITEMS_MOST);
 	if (kind->id == KIND_STATEFUL_SET)
 		admit_stateful_set(a, object);
 	/* It is a label's value of its pods; a CronJob's Jobs have eleven characters more. */
-	if ((kind->id == KIND_JOB && strlen(name) > NAME_LABEL_MAX) || (kind->id == KIND_CRON_JOB && strlen(name) > NAME_LABEL_MAX - 11))
+	if ((kind->id == KIND_JOB && strlen(name) > NAME_LABEL_MAX) ||
+	    (kind->id == KIND_CRON_JOB && strlen(name) > NAME_LABEL_MAX - 11))
 		admit_say(a, kind->id == KIND_JOB ? "spec.template.labels" : "metadata.name",
 			  "Invalid value: \"%.260s\": must be no more than %d characters", name, kind->id == KIND_JOB ? NAME_LABEL_MAX : NAME_LABEL_MAX - 11);
 	if (kind->id == KIND_CRON_JOB)

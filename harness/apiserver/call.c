@@ -10,6 +10,7 @@
 #include "apiserver/ending.h"
 #include "apiserver/immutable.h"
 #include "apiserver/rbac.h"
+#include "apiserver/same.h"
 #include "base/httpd.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -143,7 +144,7 @@ static void set_generation(cJSON *body, const cJSON *have)
 	cJSON *meta = cJSON_GetObjectItemCaseSensitive(body, "metadata");
 	int64_t n = json_i64(json_get(have, "metadata"), "generation", 0);
 
-	if (new && (!old || !cJSON_Compare(old, new, 1)))
+	if (new && (!old || !same_json(old, new)))
 		json_set_i64(meta, "generation", n + 1);
 }
 
@@ -181,6 +182,36 @@ static void note(void *arg, const char *path, const char *what)
 
 /* ---- limits ---- */
 
+/* What looking for each key of a large map among all its keys takes, for all such maps: a
+ * patch's are looked for so, with the lock. */
+static double pairs_of(const cJSON *o)
+{
+	enum { SMALL = 64 };
+	double n = cJSON_IsObject(o) ? cJSON_GetArraySize(o) : 0, sum = n > SMALL ? n * n : 0;
+	const cJSON *v;
+
+	cJSON_ArrayForEach(v, o)
+		sum += v->child ? pairs_of(v) : 0;
+	return sum;
+}
+
+struct list_of call_list_of(struct call *rq)
+{
+	return (struct list_of){rq->kind, call_arg(rq, "labelSelector"), call_arg(rq, "fieldSelector")};
+}
+
+enum MHD_Result call_answer_list(struct call *rq, const struct store_view *view)
+{
+	const struct list_of l = call_list_of(rq);
+	struct buf text = {0};
+	enum MHD_Result ok;
+
+	list_text(&l, view, &text);
+	ok = call_answer_text(rq, 200, "application/json", buf_cstr(&text), text.len);
+	buf_free(&text);
+	return ok;
+}
+
 const char *call_too_large(const struct call *rq, const cJSON *o)
 {
 	const struct serve_limits *l = rq->s->limits;
@@ -188,8 +219,8 @@ const char *call_too_large(const struct call *rq, const cJSON *o)
 
 	if (rq->admin)
 		return NULL;
-	if (size.keys > l->map_keys)
-		return "request is too large: a map of it has more keys than are served here";
+	if (size.keys > l->map_keys || pairs_of(o) > (double)l->map_keys * (double)l->map_keys)
+		return "request is too large: maps of it have more keys than are served here";
 	return size.bytes > l->object_memory ? "request is too large: it has more values than are served here" : NULL;
 }
 

@@ -3,6 +3,7 @@
 
 #include <microhttpd.h>
 
+#include "apiserver/list.h"
 #include "apiserver/request.h"
 #include "apiserver/serve.h"
 
@@ -13,9 +14,10 @@ struct serve {
 	const struct serve_conf *conf;
 	const struct serve_limits *limits;
 	struct MHD_Daemon *daemon;
-	/* One body, one log of an account's at a time is made into what takes many times
-	 * its memory; before the store's lock. */
-	pthread_mutex_t writing, logging;
+	struct visits *visits;
+	/* One body, one list, one log of an account's at a time is made into what takes many
+	 * times its memory; before the store's lock. */
+	pthread_mutex_t writing, listing, logging;
 	size_t held;      /* atomic */
 	unsigned watches; /* atomic */
 };
@@ -27,6 +29,7 @@ struct call {
 	cJSON *sent; /* the body while it is written; NULL: none, or no JSON */
 	size_t held; /* of the server's */
 	bool watching; /* counted as a watch */
+	bool known;    /* and so his connection */
 	struct api_request is;
 	const struct kind *kind;
 	const char *ns, *name; /* NULL: not given */
@@ -57,5 +60,9 @@ const char *call_too_large(const struct call *rq, const cJSON *o);
 
 /* A query's argument, NULL: not given. */
 const char *call_arg(struct call *rq, const char *key);
+/* The list that is asked for by its selectors, and of what there is what they name: without
+ * the store's lock. */
+struct list_of call_list_of(struct call *rq);
+enum MHD_Result call_answer_list(struct call *rq, const struct store_view *view);
 
 #endif

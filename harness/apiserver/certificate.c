@@ -32,7 +32,8 @@ static int begin(struct pair *p, const char *common_name)
 		r = gnutls_x509_crt_init(&p->crt);
 	if (r >= 0)
 		r = gnutls_x509_privkey_generate(p->key, GNUTLS_PK_ECDSA,
-						 GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
+						 GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
+						 0);
 	if (r >= 0)
 		r = gnutls_x509_crt_set_version(p->crt, 3);
 	if (r >= 0)
@@ -42,8 +43,8 @@ static int begin(struct pair *p, const char *common_name)
 	if (r >= 0)
 		r = gnutls_x509_crt_set_expiration_time(p->crt, now + (time_t)365 * DAY_S);
 	if (r >= 0)
-		r = gnutls_x509_crt_set_dn_by_oid(p->crt, GNUTLS_OID_X520_COMMON_NAME, 0, common_name,
-						  (unsigned)strlen(common_name));
+		r = gnutls_x509_crt_set_dn_by_oid(p->crt, GNUTLS_OID_X520_COMMON_NAME, 0,
+						  common_name, (unsigned)strlen(common_name));
 	if (r >= 0)
 		r = gnutls_x509_crt_set_key(p->crt, p->key);
 	if (r >= 0)
@@ -69,7 +70,8 @@ static int make_authority(struct pair *p)
 	if (r >= 0)
 		r = gnutls_x509_crt_set_basic_constraints(p->crt, 1, 0);
 	if (r >= 0)
-		r = gnutls_x509_crt_set_key_usage(p->crt, GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN);
+		r = gnutls_x509_crt_set_key_usage(p->crt,
+						  GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN);
 	return r >= 0 ? sign(p, p) : r;
 }
 
@@ -80,10 +82,11 @@ static int make_server(struct pair *p, const struct pair *ca, const char *addres
 
 	for (size_t i = 0; r >= 0 && i < ARRAY_LEN(names); i++)
 		r = gnutls_x509_crt_set_subject_alt_name(p->crt, GNUTLS_SAN_DNSNAME, names[i],
-							 (unsigned)strlen(names[i]), GNUTLS_FSAN_APPEND);
-	if (r >= 0 && inet_pton(AF_INET, address, &ip) == 1)
-		r = gnutls_x509_crt_set_subject_alt_name(p->crt, GNUTLS_SAN_IPADDRESS, &ip, sizeof(ip),
+							 (unsigned)strlen(names[i]),
 							 GNUTLS_FSAN_APPEND);
+	if (r >= 0 && inet_pton(AF_INET, address, &ip) == 1)
+		r = gnutls_x509_crt_set_subject_alt_name(p->crt, GNUTLS_SAN_IPADDRESS, &ip,
+							 sizeof(ip), GNUTLS_FSAN_APPEND);
 	if (r >= 0)
 		r = gnutls_x509_crt_set_basic_constraints(p->crt, 0, -1);
 	if (r >= 0)

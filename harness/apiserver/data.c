@@ -4,12 +4,13 @@
 
 #include "base/base64.h"
 #include "base/json.h"
+#include "base/mem.h"
 
 static const char *wrong_in(const cJSON *map)
 {
 	const cJSON *v;
 
-	cJSON_ArrayForEach(v, map) {
+	json_each_member(v, map) {
 		struct buf plain = {0};
 		int r = cJSON_IsNull(v)	  ? 0 :
 			cJSON_IsString(v) ? base64_decode(v->valuestring, &plain) :
@@ -64,10 +65,16 @@ static void read_value(const cJSON *v, bool encoded, struct buf *out)
 		buf_str(out, text);
 }
 
+/* A Secret has no binaryData: what stands under that name there nobody has looked at. */
+static const cJSON *binary_of(const cJSON *object, enum data_use use)
+{
+	return use == DATA_FILES && !is_secret(object) ? json_get(object, "binaryData") : NULL;
+}
+
 bool data_value(const cJSON *object, enum data_use use, const char *key, struct buf *out)
 {
 	const cJSON *v = json_get(json_get(object, "data"), key);
-	const cJSON *binary = use == DATA_FILES ? json_get(json_get(object, "binaryData"), key) : NULL;
+	const cJSON *binary = json_get(binary_of(object, use), key);
 
 	if (v)
 		read_value(v, is_secret(object), out);
@@ -79,13 +86,13 @@ bool data_value(const cJSON *object, enum data_use use, const char *key, struct 
 int data_each(const cJSON *object, enum data_use use,
 	      int (*fn)(void *arg, const char *key, const struct buf *value), void *arg)
 {
-	static const char *const maps[] = {"data", "binaryData"};
+	const cJSON *const maps[] = {json_get(object, "data"), binary_of(object, use)};
 	struct buf value = {0};
 	const cJSON *v;
 	int r = 0;
 
-	for (size_t i = 0; i < (use == DATA_FILES ? 2 : 1); i++)
-		cJSON_ArrayForEach(v, json_get(object, maps[i])) {
+	for (size_t i = 0; i < ARRAY_LEN(maps); i++)
+		cJSON_ArrayForEach(v, maps[i]) {
 			read_value(v, i || is_secret(object), &value);
 			r = r ? r : fn(arg, v->string, &value);
 		}

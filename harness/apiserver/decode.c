@@ -2,8 +2,10 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "manifest/api/types.h"
 #include "manifest/manifest.h"
 
@@ -133,4 +135,69 @@ int decode_check(const struct kind *kind, const cJSON *body, struct buf *why)
 	if (m && decode(&d, m, meta, strlen(meta), &(struct at){kind->name, "metadata"}))
 		return -1;
 	return t ? decode_struct(&d, body, t, "") : 0;
+}
+
+/* ---- what is wrong is put right, or taken out ---- */
+
+static void to_text(cJSON *v)
+{
+	char *text;
+
+	if (!cJSON_IsNumber(v) && !cJSON_IsBool(v) && !cJSON_IsRaw(v))
+		return;
+	text = json_text(v);
+	free(v->valuestring);
+	v->valuestring = text;
+	v->type = (v->type & ~0xff) | cJSON_String;
+}
+
+static void settle_fields(cJSON *o, const struct api_type *t);
+
+/* False: it has to go. */
+static bool settle(cJSON *v, const char *type, size_t len)
+{
+	bool container = *type == '[' || *type == '{' || len > 1;
+	cJSON *it, *next;
+
+	if (cJSON_IsNull(v) || (!container && *type != 's'))
+		return true;
+	if (!container) {
+		to_text(v);
+		return true;
+	}
+	if (*type == '[' ? !cJSON_IsArray(v) : !cJSON_IsObject(v))
+		return false;
+	if (len > 1 && *type != '[' && *type != '{') {
+		settle_fields(v, api_type(type, len));
+		return true;
+	}
+	for (it = v->child; it; it = next) {
+		next = it->next;
+		if (!settle(it, type + 1, len - 2))
+			cJSON_Delete(cJSON_DetachItemViaPointer(v, it));
+	}
+	return true;
+}
+
+static void settle_fields(cJSON *o, const struct api_type *t)
+{
+	size_t len = 0;
+	cJSON *f, *next;
+
+	for (f = o->child; t && f; f = next) {
+		const char *type = api_field_type(t, f->string, &len);
+
+		next = f->next;
+		if (type && !settle(f, type, len))
+			cJSON_Delete(cJSON_DetachItemViaPointer(o, f));
+	}
+}
+
+void decode_settle(const struct kind *kind, cJSON *body)
+{
+	cJSON *meta = cJSON_GetObjectItemCaseSensitive(body, "metadata");
+
+	if (cJSON_IsObject(meta))
+		settle_fields(meta, api_type("ObjectMeta", strlen("ObjectMeta")));
+	settle_fields(body, api_type(kind->name, strlen(kind->name)));
 }

@@ -12,4 +12,8 @@
  * fieldValidation=Strict. */
 int decode_check(const struct kind *kind, const cJSON *body, struct buf *why);
 
+/* For what is told of the rest, once decode_check() has refused it: a number or a word
+ * where a text is wanted is that text, and no map or list is where it should not be. */
+void decode_settle(const struct kind *kind, cJSON *body);
+
 #endif

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "apiserver/ending.h"
+#include "apiserver/list.h"
 #include "base/json.h"
+#include "kube/read.h"
 
 /* DeleteOptions, from the body or, without one, from the query. */
 struct deletion {
@@ -43,8 +45,10 @@ static const char *read_options(struct call *rq, struct deletion *d)
 	const char *orphan = o ? NULL : call_arg(rq, "orphanDependents");
 	bool orphan_said = orphan || cJSON_IsBool(json_get(o, "orphanDependents"));
 
-	/* Of a Job it is so in batch/v1 since before there were policies (pkg/registry/batch/job). */
-	*d = (struct deletion){.grace_s = -1, .policy = rq->kind->id == KIND_JOB ? ENDING_ORPHAN : ENDING_BACKGROUND};
+	/* Of a Job so since before there were policies (pkg/registry/batch/job). */
+	*d = (struct deletion){.grace_s = -1,
+			       .policy = rq->kind->id == KIND_JOB ? ENDING_ORPHAN :
+								    ENDING_BACKGROUND};
 	if (grace)
 		d->grace_s = seconds(strtoll(grace, NULL, 10));
 	v = json_get(o, "gracePeriodSeconds");
@@ -82,27 +86,47 @@ static const char *is_another(const cJSON *have, const struct deletion *d)
 
 static enum MHD_Result delete_one(struct call *rq, const struct deletion *d)
 {
-	const cJSON *have = store_get(rq->s->conf->store, rq->kind->id, rq->ns, rq->name);
-	const char *other = is_another(have, d);
+	struct store *s = rq->s->conf->store;
+	const cJSON *have;
+	const char *other;
+	bool there;
 
-	if (!have)
+	store_lock(s);
+	have = store_get(s, rq->kind->id, rq->ns, rq->name);
+	there = have != NULL;
+	other = is_another(have, d);
+	if (there && !other)
+		end(rq, rq->name, d);
+	store_unlock(s);
+	if (!there)
 		return call_refuse(rq, 404, "NotFound", "\"%s\" not found", rq->name);
-	if (other)
-		return call_refuse(rq, 409, "Conflict", other, rq->name);
-	end(rq, rq->name, d);
-	return call_refuse(rq, 200, "", "%s", "deleted");
+	return other ? call_refuse(rq, 409, "Conflict", other, rq->name) : call_refuse(rq, 200, "", "%s", "deleted");
 }
 
+/* One by one, as an API server does it: others have their turn in between. */
 static enum MHD_Result delete_all(struct call *rq, const struct deletion *d)
 {
-	cJSON *list = store_list(rq->s->conf->store, rq->kind, rq->ns, call_arg(rq, "labelSelector"),
-				 call_arg(rq, "fieldSelector"));
-	const cJSON *o;
+	const struct list_of l = call_list_of(rq);
+	struct store *s = rq->s->conf->store;
+	struct store_view view;
+	enum MHD_Result ok;
 
-	cJSON_ArrayForEach(o, json_get(list, "items"))
-		if (!is_another(o, d))
-			end(rq, json_str(json_get(o, "metadata"), "name", ""), d);
-	return call_answer(rq, 200, list);
+	store_lock(s);
+	store_view(s, rq->kind, rq->ns, &view);
+	store_unlock(s);
+	for (size_t i = 0; i < view.n; i++) {
+		const char *name = kube_meta(view.v[i]->object, "name");
+
+		if (!list_has(&l, view.v[i]->object))
+			continue;
+		store_lock(s);
+		if (!is_another(store_get(s, rq->kind->id, rq->ns, name), d))
+			end(rq, name, d);
+		store_unlock(s);
+	}
+	ok = call_answer_list(rq, &view);
+	store_view_free(&view);
+	return ok;
 }
 
 enum MHD_Result delete_write(struct call *rq)

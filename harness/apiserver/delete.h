@@ -3,7 +3,7 @@
 
 #include "apiserver/call.h"
 
-/* DELETE, of one object or of all that a selector names; with the store's lock. */
+/* DELETE, of one object or of all that a selector names: without the store's lock. */
 enum MHD_Result delete_write(struct call *rq);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "apiserver/admit_parts.h"
+#include "apiserver/same.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -82,7 +83,7 @@ static bool same(const cJSON *a, const cJSON *b, const char *dflt)
 		return is_empty(b) || is_text(b, dflt);
 	if (is_empty(b))
 		return is_text(a, dflt);
-	return cJSON_Compare(a, b, 1);
+	return same_json(a, b);
 }
 
 /* What an absent key of a map is; NULL: nothing that is known here. */
@@ -197,7 +198,7 @@ static void check_tolerations(struct admitting *a, const cJSON *was, const cJSON
 	cJSON_ArrayForEach(old, json_path(was, "spec.tolerations")) {
 		const cJSON *v = new ? new->child : NULL;
 
-		while (v && !cJSON_Compare(old, v, 1))
+		while (v && !same_json(old, v))
 			v = v->next;
 		if (!v) {
 			admit_say(a, "spec.tolerations", "Forbidden: existing toleration can not be modified except its "

@@ -1,16 +1,21 @@
 #include "apiserver/call.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/httpd.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "apiserver/body.h"
 #include "apiserver/delete.h"
+#include "apiserver/list.h"
 #include "apiserver/rbac.h"
+#include "apiserver/visits.h"
 #include "apiserver/watch.h"
 
 /* What a caller can make us hold. Of one whom we do not know: a connection, its
@@ -18,7 +23,6 @@
 enum {
 	BODY_CAP = 3 << 20, /* as kube-apiserver has it */
 	HEADERS_CAP = 32 << 10,
-	CONNECTIONS = 512,
 	UNKNOWN_S = 10, KNOWN_S = 600, /* without a byte either way */
 };
 
@@ -31,7 +35,18 @@ const struct serve_limits serve_limits = {
 	.store_memory = 64 << 20,
 	.held_bytes = 128 << 20,
 	.watches = 256,
+	.connections = 512,
+	.unknown_ns = UNKNOWN_S * NS_PER_S,
+	.request_ns = 60 * NS_PER_S, /* kube-apiserver's --request-timeout */
+	.watch_ns = 3700 * NS_PER_S, /* the longest there is, and a little */
+	.idle_ns = KNOWN_S * NS_PER_S,
 };
+
+/* The driver's own are on loopback, and trusted to end. */
+static void within(struct call *rq, int64_t ns)
+{
+	visits_within(rq->s->visits, rq->conn, rq->admin ? 0 : ns);
+}
 
 static bool arg_true(struct call *rq, const char *key)
 {
@@ -69,7 +84,8 @@ static const char *query(struct MHD_Connection *conn, const char *key)
 	const char *value = NULL;
 	size_t len = 0;
 
-	if (!MHD_lookup_connection_value_n(conn, MHD_GET_ARGUMENT_KIND, key, strlen(key), &value, &len))
+	if (!MHD_lookup_connection_value_n(conn, MHD_GET_ARGUMENT_KIND, key, strlen(key), &value,
+					   &len))
 		return NULL;
 	return value ? value : "";
 }
@@ -124,42 +140,91 @@ static bool allowed(struct call *rq)
 	return rq->admin || rbac_allows(rq->s->conf->store, &a, &rq->is);
 }
 
+static enum MHD_Result get_it(struct call *rq, const struct store_kept *it)
+{
+	enum MHD_Result ok;
+	char *text;
+
+	if (!it)
+		return call_refuse(rq, 404, "NotFound", "\"%s\" not found", rq->name);
+	text = json_text(it->object);
+	ok = call_answer_text(rq, 200, "application/json", text, strlen(text));
+	free(text);
+	return ok;
+}
+
+/* With the lock, which is given back. */
 static enum MHD_Result read_it(struct call *rq)
 {
 	struct store *s = rq->s->conf->store;
-	const cJSON *o;
+	struct store_view view = {0};
+	struct store_kept *it = NULL;
+	enum MHD_Result ok;
 
-	if (!rq->name)
-		return call_answer(rq, 200, store_list(s, rq->kind, rq->ns, call_arg(rq, "labelSelector"),
-							call_arg(rq, "fieldSelector")));
-	o = store_get(s, rq->kind->id, rq->ns, rq->name);
-	return o ? call_answer(rq, 200, cJSON_Duplicate(o, 1)) : call_refuse(rq, 404, "NotFound", "\"%s\" not found", rq->name);
+	if (rq->name)
+		it = store_hold(s, rq->kind->id, rq->ns, rq->name);
+	else
+		store_view(s, rq->kind, rq->ns, &view);
+	store_unlock(s);
+	ok = rq->name ? get_it(rq, it) : call_answer_list(rq, &view);
+	store_let_go(it);
+	store_view_free(&view);
+	return ok;
+}
+
+/* As strconv.ParseUint() reads it, whose complaint an API server answers with. */
+static bool is_version(const char *text)
+{
+	errno = 0;
+	return strspn(text, "0123456789") == strlen(text) && (!strtoull(text, NULL, 10) || !errno);
 }
 
 static enum MHD_Result begin_watch(struct call *rq)
 {
+	const char *from = call_arg(rq, "resourceVersion");
+
+	if (from && !is_version(from))
+		return call_refuse(rq, 500, "InternalError", "resourceVersion: Invalid value: \"%.60s\": "
+				   "strconv.ParseUint: invalid syntax", from);
 	rq->watching = !rq->admin;
-	if (rq->watching && __atomic_add_fetch(&rq->s->watches, 1, __ATOMIC_RELAXED) > rq->s->limits->watches)
+	if (rq->watching &&
+	    __atomic_add_fetch(&rq->s->watches, 1, __ATOMIC_RELAXED) > rq->s->limits->watches)
 		return call_refuse(rq, 429, "TooManyRequests", "%s", "too many watches, please try again later");
+	within(rq, rq->s->limits->watch_ns);
 	return watch_answer(rq->conn, rq->s->conf->store, rq->kind, rq->ns);
+}
+
+/* False: it has been answered. */
+static bool read_sent(struct call *rq, enum MHD_Result *answered)
+{
+	const char *why, *large;
+
+	rq->sent = body_read(&rq->body, &why);
+	large = why ? NULL : call_too_large(rq, rq->sent);
+	if (why)
+		*answered = call_refuse(rq, 400, "BadRequest", "%s", why);
+	else if (large)
+		*answered = call_refuse(rq, 413, "RequestEntityTooLarge", "%s", large);
+	else if ((why = body_twice(rq->sent)))
+		*answered = call_refuse(rq, 400, "BadRequest", "strict decoding error: duplicate field \"%.80s\"", why);
+	return !why && !large;
 }
 
 static enum MHD_Result write_it(struct call *rq)
 {
 	struct store *s = rq->s->conf->store;
-	const char *large;
 	enum MHD_Result ok;
 
 	if (!rq->admin)
 		pthread_mutex_lock(&rq->s->writing);
-	rq->sent = rq->body.len ? cJSON_Parse(buf_cstr(&rq->body)) : NULL;
-	large = call_too_large(rq, rq->sent);
-	if (large) {
-		ok = call_refuse(rq, 413, "RequestEntityTooLarge", "%s", large);
-	} else {
-		store_lock(s);
-		ok = strcmp(rq->is.method, "DELETE") ? call_write(rq) : delete_write(rq);
-		store_unlock(s);
+	if (read_sent(rq, &ok)) {
+		if (!strcmp(rq->is.method, "DELETE")) {
+			ok = delete_write(rq);
+		} else {
+			store_lock(s);
+			ok = call_write(rq);
+			store_unlock(s);
+		}
 	}
 	cJSON_Delete(rq->sent);
 	rq->sent = NULL;
@@ -168,20 +233,20 @@ static enum MHD_Result write_it(struct call *rq)
 	return ok;
 }
 
-static enum MHD_Result handle(struct call *rq)
+static enum MHD_Result answer(struct call *rq, bool served)
 {
 	struct store *s = rq->s->conf->store;
 	const struct api_request *is = &rq->is;
-	bool get = !strcmp(is->verb, "get"), served = find_kind(rq), may;
-	enum MHD_Result ok;
+	bool get = !strcmp(is->verb, "get"), may;
+	const struct list_of l = call_list_of(rq);
+	const char *large = rq->admin ? NULL : list_too_long(&l);
 
+	if (large)
+		return call_refuse(rq, 400, "BadRequest", "%s", large);
 	store_lock(s);
 	may = allowed(rq);
-	if (may && served && !*is->sub && (get || !strcmp(is->verb, "list"))) {
-		ok = read_it(rq);
-		store_unlock(s);
-		return ok;
-	}
+	if (may && served && !*is->sub && (get || !strcmp(is->verb, "list")))
+		return read_it(rq);
 	store_unlock(s);
 	if (!may)
 		return call_refuse(rq, 403, "Forbidden", "no role of the service account allows it: %s", is->url);
@@ -190,6 +255,21 @@ static enum MHD_Result handle(struct call *rq)
 	if (served && get && !strcmp(is->sub, "log") && rq->kind->id == KIND_POD && rq->ns && rq->name)
 		return read_log(rq);
 	return call_refuse(rq, 404, "NotFound", "%s is not served by the engine docker", is->url);
+}
+
+/* One list of an account's at a time; who waits for his turn holds nothing of what the others
+ * change meanwhile. */
+static enum MHD_Result handle(struct call *rq)
+{
+	bool served = find_kind(rq), alone = served && !rq->admin && !strcmp(rq->is.verb, "list");
+	enum MHD_Result ok;
+
+	if (alone)
+		pthread_mutex_lock(&rq->s->listing);
+	ok = answer(rq, served);
+	if (alone)
+		pthread_mutex_unlock(&rq->s->listing);
+	return ok;
 }
 
 /* Headers are there, and nothing of the body. */
@@ -202,6 +282,8 @@ static enum MHD_Result begin(struct call *rq, const char *url, const char *metho
 	if (!identify(rq))
 		return call_refuse(rq, 401, "Unauthorized", "%s", "Unauthorized");
 	MHD_set_connection_option(rq->conn, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)KNOWN_S);
+	rq->known = true;
+	within(rq, rq->s->limits->request_ns);
 	if (!api_request_read(&rq->is, method, url, query(rq->conn, "watch"), query(rq->conn, "fieldSelector")))
 		return call_refuse(rq, 414, "RequestURITooLong", "%s", "the path is too long");
 	bytes = chunked ? BODY_CAP : length ? strtoll(length, NULL, 10) : 0;
@@ -213,8 +295,8 @@ static enum MHD_Result begin(struct call *rq, const char *url, const char *metho
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const char *url,
-				  const char *method, const char *version, const char *data, size_t *len,
-				  void **mine)
+				  const char *method, const char *version, const char *data,
+				  size_t *len, void **mine)
 {
 	struct call *rq = *mine;
 
@@ -238,6 +320,8 @@ static void on_done(void *arg, struct MHD_Connection *conn, void **mine,
 
 	(void)arg, (void)conn, (void)how;
 	if (rq) {
+		if (rq->known)
+			within(rq, rq->s->limits->idle_ns);
 		__atomic_sub_fetch(&rq->s->held, rq->held, __ATOMIC_RELAXED);
 		if (rq->watching)
 			__atomic_sub_fetch(&rq->s->watches, 1, __ATOMIC_RELAXED);
@@ -245,6 +329,15 @@ static void on_done(void *arg, struct MHD_Connection *conn, void **mine,
 	}
 	free(rq);
 	*mine = NULL;
+}
+
+static void free_it(struct serve *s)
+{
+	visits_free(s->visits);
+	pthread_mutex_destroy(&s->writing);
+	pthread_mutex_destroy(&s->listing);
+	pthread_mutex_destroy(&s->logging);
+	free(s);
 }
 
 int serve_start(const struct serve_conf *conf, const char *address, int port, struct serve **out,
@@ -258,17 +351,31 @@ int serve_start(const struct serve_conf *conf, const char *address, int port, st
 	s->conf = conf;
 	s->limits = conf->limits ? conf->limits : &serve_limits;
 	pthread_mutex_init(&s->writing, NULL);
+	pthread_mutex_init(&s->listing, NULL);
 	pthread_mutex_init(&s->logging, NULL);
 	inet_pton(AF_INET, address, &at.sin_addr);
 	snprintf(name, sizeof(name), "%s:%d", address, port);
-	s->daemon = httpd_start(&(struct httpd_conf){.listen = name, .at = (const struct sockaddr *)&at, .arg = s,
-						     .connections = CONNECTIONS, .connections_each = conf->per_address,
-						     .headers_bytes = HEADERS_CAP, .cert = conf->cert, .key = conf->key, .idle_s = UNKNOWN_S,
-						     .on_request = on_request, .on_completed = on_done}, e);
+	s->visits = visits_new(s->limits->unknown_ns);
+	if (!s->visits) {
+		free_it(s);
+		return err_set(e, ERR_BROKEN, "cannot start a thread");
+	}
+	s->daemon = httpd_start(&(struct httpd_conf){.listen = name,
+						     .at = (const struct sockaddr *)&at,
+						     .arg = s,
+						     .connections = s->limits->connections,
+						     .connections_each = conf->per_address,
+						     .headers_bytes = HEADERS_CAP,
+						     .cert = conf->cert,
+						     .key = conf->key,
+						     .idle_s = UNKNOWN_S,
+						     .on_connection = visits_notify,
+						     .visits = s->visits,
+						     .on_request = on_request,
+						     .on_completed = on_done},
+				e);
 	if (!s->daemon) {
-		pthread_mutex_destroy(&s->writing);
-		pthread_mutex_destroy(&s->logging);
-		free(s);
+		free_it(s);
 		return -1;
 	}
 	*out = s;
@@ -285,7 +392,5 @@ void serve_stop(struct serve *s)
 	if (!s)
 		return;
 	MHD_stop_daemon(s->daemon);
-	pthread_mutex_destroy(&s->writing);
-	pthread_mutex_destroy(&s->logging);
-	free(s);
+	free_it(s);
 }

@@ -18,11 +18,15 @@
 struct serve_limits {
 	size_t object_bytes; /* of an object as JSON: etcd's --max-request-bytes */
 	size_t object_memory; /* of an object as it is held: a 0 in a list has two bytes as JSON */
-	size_t map_keys;     /* of any map of it */
+	size_t map_keys;     /* of any map of it; its square is for the squares of all large maps */
 	size_t objects;      /* those of the driver counted along */
 	size_t store_memory; /* of all objects as they are held */
 	size_t held_bytes;   /* of bodies under way, and of answers that are not taken yet */
 	unsigned watches;
+	unsigned connections; /* of all */
+	/* By when a connection is cut, whatever comes and goes on it: until somebody we know
+	 * has asked, with his request until it is answered, with a watch, between requests. */
+	int64_t unknown_ns, request_ns, watch_ns, idle_ns;
 };
 
 struct serve_conf {

@@ -5,7 +5,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "apiserver/same.h"
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/random.h"
@@ -56,23 +58,48 @@ void store_assert_unlocked(void)
 
 void store_init(struct store *s)
 {
-	pthread_condattr_t attr;
-
 	memset(s, 0, sizeof(*s));
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init(&s->changed);
+}
+
+/* Takes `object` over. */
+static struct store_kept *keep(cJSON *object)
+{
+	struct store_kept *k = mem_alloc(sizeof(*k));
+
+	k->object = object;
+	k->refs = 1;
+	return k;
+}
+
+struct store_kept *store_hold_it(struct store_kept *k)
+{
+	__atomic_add_fetch(&k->refs, 1, __ATOMIC_RELAXED);
+	return k;
+}
+
+void store_let_go(struct store_kept *k)
+{
+	if (!k || __atomic_sub_fetch(&k->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	cJSON_Delete(k->object);
+	free(k);
+}
+
+static void drop_change(struct store_change *c)
+{
+	store_let_go(c->kept);
+	cJSON_Delete(c->labels);
 }
 
 void store_free(struct store *s)
 {
 	must(held != s, "it is held by whoever frees it");
 	for (size_t i = 0; i < s->n; i++)
-		cJSON_Delete(s->v[i].object);
+		store_let_go(s->v[i].kept);
 	for (size_t i = 0; i < s->nchanges; i++)
-		cJSON_Delete(s->changes[i].object);
+		drop_change(&s->changes[i]);
 	free(s->changes);
 	free(s->v);
 	pthread_cond_destroy(&s->changed);
@@ -96,11 +123,8 @@ void store_unlock(struct store *s)
 
 void store_wait(struct store *s, int64_t mono_ns)
 {
-	struct timespec ts = {.tv_sec = (time_t)(mono_ns / NS_PER_S),
-			      .tv_nsec = (long)(mono_ns % NS_PER_S)};
-
 	store_assert_locked(s);
-	pthread_cond_timedwait(&s->changed, &s->lock, &ts);
+	cond_wait(&s->changed, &s->lock, mono_ns);
 }
 
 void store_wake(struct store *s)
@@ -162,24 +186,66 @@ static void forget_half(struct store *s)
 	s->forgotten = s->changes[half - 1].version;
 	for (size_t i = 0; i < half; i++) {
 		s->changes_bytes -= s->changes[i].bytes;
-		cJSON_Delete(s->changes[i].object);
+		drop_change(&s->changes[i]);
 	}
 	s->nchanges -= half;
 	memmove(s->changes, s->changes + half, s->nchanges * sizeof(*s->changes));
 }
 
-static void record(struct store *s, const char *type, const struct store_item *it)
+/* Takes `labels` over: those that it had, NULL for the same. */
+static void record(struct store *s, const char *type, const struct store_item *it, cJSON *labels)
 {
+	size_t bytes = it->bytes + (labels ? json_size(labels).bytes : 0);
 	struct store_change *c;
 
 	while (s->nchanges == CHANGES_KEPT ||
-	       (s->nchanges && s->changes_bytes + it->bytes > CHANGES_BYTES))
+	       (s->nchanges && s->changes_bytes + bytes > CHANGES_BYTES))
 		forget_half(s);
 	c = VEC_PUSH(s->changes, s->nchanges, s->achanges);
-	*c = (struct store_change){s->version, type, it->kind, cJSON_Duplicate(it->object, 1),
-				   it->bytes};
-	s->changes_bytes += it->bytes;
+	*c = (struct store_change){s->version, type,   it->kind, store_hold_it(it->kept),
+				   it->object, labels, bytes};
+	s->changes_bytes += bytes;
 	store_wake(s);
+}
+
+/* The labels that an object had, as far as they are others now. */
+static cJSON *labels_before(const cJSON *old, const cJSON *new)
+{
+	const cJSON *was = json_get(old, "labels"), *is = json_get(new, "labels");
+
+	if (same_json(was, is) || (!was && !is))
+		return NULL;
+	return cJSON_IsObject(was) ? cJSON_Duplicate(was, 1) : cJSON_CreateObject();
+}
+
+struct store_kept *store_hold(const struct store *s, enum kind_id id, const char *ns,
+			      const char *name)
+{
+	const struct store_item *it = find(s, id, ns, name);
+
+	return it ? store_hold_it(it->kept) : NULL;
+}
+
+void store_view(const struct store *s, const struct kind *kind, const char *ns,
+		struct store_view *out)
+{
+	store_assert_locked(s);
+	*out = (struct store_view){.v = mem_alloc((s->n + 1) * sizeof(struct store_kept *)),
+				   .version = s->version};
+	for (size_t i = 0; i < s->n; i++) {
+		const cJSON *m = json_get(s->v[i].object, "metadata");
+
+		if (s->v[i].kind == kind && (!ns || !kind->namespaced || !strcmp(json_str(m, "namespace", ""), ns)))
+			out->v[out->n++] = store_hold_it(s->v[i].kept);
+	}
+}
+
+void store_view_free(struct store_view *v)
+{
+	for (size_t i = 0; i < v->n; i++)
+		store_let_go(v->v[i]);
+	free(v->v);
+	*v = (struct store_view){0};
 }
 
 static void set_version(struct store *s, cJSON *meta)
@@ -204,6 +270,7 @@ const cJSON *store_put(struct store *s, enum kind_id id, cJSON *object)
 	struct store_item *it = find(s, id, json_str(meta, "namespace", NULL), json_str(meta, "name", ""));
 	const cJSON *old = it ? json_get(it->object, "metadata") : NULL;
 	char uid[RANDOM_UUID_SIZE], now[32];
+	cJSON *before = NULL;
 
 	json_set_str(object, "apiVersion", kind->api);
 	json_set_str(object, "kind", kind->name);
@@ -215,34 +282,42 @@ const cJSON *store_put(struct store *s, enum kind_id id, cJSON *object)
 		json_set_str(meta, "creationTimestamp", json_str(old, "creationTimestamp", now));
 	if (it) {
 		json_set_str(meta, "resourceVersion", json_str(old, "resourceVersion", ""));
-		if (cJSON_Compare(object, it->object, 1)) {
+		if (same_json(object, it->object)) {
 			cJSON_Delete(object);
 			return it->object;
 		}
-		cJSON_Delete(it->object);
+		before = labels_before(old, meta);
+		store_let_go(it->kept);
 		s->bytes -= it->bytes;
 	} else {
 		it = VEC_PUSH(s->v, s->n, s->alloc);
 		it->kind = kind;
 	}
 	set_version(s, meta);
+	it->kept = keep(object);
 	it->object = object;
 	it->bytes = json_size(object).bytes;
 	s->bytes += it->bytes;
-	record(s, old ? "MODIFIED" : "ADDED", it);
+	record(s, old ? "MODIFIED" : "ADDED", it, before);
 	return object;
 }
 
 bool store_delete(struct store *s, enum kind_id id, const char *ns, const char *name)
 {
 	struct store_item *it = find(s, id, ns, name);
+	cJSON *gone;
 
 	if (!it)
 		return false;
-	set_version(s, meta_of(it->object));
-	record(s, "DELETED", it);
+	/* Who holds it reads it as it was. */
+	gone = cJSON_Duplicate(it->object, 1);
+	set_version(s, meta_of(gone));
+	store_let_go(it->kept);
+	it->kept = keep(gone);
+	it->object = gone;
+	record(s, "DELETED", it, NULL);
 	s->bytes -= it->bytes;
-	cJSON_Delete(it->object);
+	store_let_go(it->kept);
 	/* In their order: lists and services are read in it. */
 	memmove(it, it + 1, (size_t)(s->v + s->n - it - 1) * sizeof(*it));
 	s->n--;
@@ -347,32 +422,6 @@ bool store_labels_fit(const char *selector, const cJSON *labels)
 bool store_fields_fit(const char *selector, const cJSON *object)
 {
 	return selector_fits(selector, get_field, object);
-}
-
-cJSON *store_list(const struct store *s, const struct kind *kind, const char *ns,
-		  const char *labels, const char *fields)
-{
-	cJSON *list = cJSON_CreateObject(), *items, *meta;
-	char text[80];
-
-	store_assert_locked(s);
-	snprintf(text, sizeof(text), "%sList", kind->name);
-	json_set_str(list, "kind", text);
-	json_set_str(list, "apiVersion", kind->api);
-	meta = cJSON_AddObjectToObject(list, "metadata");
-	snprintf(text, sizeof(text), "%lld", (long long)s->version);
-	json_set_str(meta, "resourceVersion", text);
-	items = cJSON_AddArrayToObject(list, "items");
-	for (size_t i = 0; i < s->n; i++) {
-		const cJSON *m = json_get(s->v[i].object, "metadata");
-
-		if (s->v[i].kind == kind &&
-		    (!ns || !kind->namespaced || !strcmp(json_str(m, "namespace", ""), ns)) &&
-		    store_labels_fit(labels, json_get(m, "labels")) &&
-		    store_fields_fit(fields, s->v[i].object))
-			json_push(items, cJSON_Duplicate(s->v[i].object, 1));
-	}
-	return list;
 }
 
 void store_merge(cJSON *into, const cJSON *patch)

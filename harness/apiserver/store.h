@@ -19,9 +19,17 @@
 const struct kind *store_kind(const char *kind);
 const struct kind *store_plural(const char *plural);
 
+/* An object as it was stored, which nobody changes any more: who holds it reads it
+ * without the lock. */
+struct store_kept {
+	cJSON *object;
+	unsigned refs; /* atomic */
+};
+
 struct store_item {
 	const struct kind *kind;
-	cJSON *object;
+	struct store_kept *kept;
+	const cJSON *object; /* of kept */
 	size_t bytes; /* what it takes, by json_size() */
 };
 
@@ -29,7 +37,9 @@ struct store_change {
 	int64_t version;
 	const char *type; /* ADDED MODIFIED DELETED */
 	const struct kind *kind;
-	cJSON *object; /* as it was then */
+	struct store_kept *kept;
+	const cJSON *object; /* of kept: as it was then */
+	cJSON *labels; /* as they were before, if they were others */
 	size_t bytes;
 };
 
@@ -84,9 +94,22 @@ bool store_map_fits(const cJSON *map, const cJSON *labels);
 /* "spec.nodeName=x,metadata.name!=y" */
 bool store_fields_fit(const char *selector, const cJSON *object);
 
-/* A list as GET gives it; ns NULL: of all namespaces. The caller deletes it. */
-cJSON *store_list(const struct store *s, const struct kind *kind, const char *ns,
-		  const char *labels, const char *fields);
+/* store_let_go() gives it back, with the lock or without. NULL: there is none. */
+struct store_kept *store_hold(const struct store *s, enum kind_id id, const char *ns,
+			      const char *name);
+struct store_kept *store_hold_it(struct store_kept *k);
+void store_let_go(struct store_kept *k);
+
+/* What there is of a kind, at a version. */
+struct store_view {
+	struct store_kept **v;
+	size_t n;
+	int64_t version;
+};
+/* ns NULL: of all namespaces. */
+void store_view(const struct store *s, const struct kind *kind, const char *ns,
+		struct store_view *out);
+void store_view_free(struct store_view *v);
 
 /* RFC 7386: null removes, maps merge, all else replaces. */
 void store_merge(cJSON *into, const cJSON *patch);

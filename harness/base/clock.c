@@ -49,7 +49,8 @@ bool clock_poll_until(struct pollfd *p, nfds_t n, int64_t mono_ns)
 	overslept_ns = 0;
 	for (;;) {
 		int64_t left = mono_ns - clock_mono_ns();
-		struct timespec ts = {.tv_sec = (time_t)(left / NS_PER_S), .tv_nsec = (long)(left % NS_PER_S)};
+		struct timespec ts = {.tv_sec = (time_t)(left / NS_PER_S),
+				      .tv_nsec = (long)(left % NS_PER_S)};
 		int ready;
 
 		if (left <= 0) {

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
+
 int (err_set)(struct err *e, enum err_kind kind, const char *fmt, ...)
 {
 	va_list ap;
@@ -59,6 +61,14 @@ int err_add(struct err *all, struct err *one)
 	return -1;
 }
 
+int err_all(const struct err *all, struct err *e)
+{
+	if (!all->kind)
+		return 0;
+	*e = *all;
+	return -1;
+}
+
 int (err_prefix)(struct err *e, const char *fmt, ...)
 {
 	char old[sizeof(e->msg)];
@@ -69,7 +79,10 @@ int (err_prefix)(struct err *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
 	va_end(ap);
-	if (n >= 0 && (size_t)n < sizeof(e->msg))
-		snprintf(e->msg + n, sizeof(e->msg) - (size_t)n, ": %s", old);
+	/* As much of it as there is room for. */
+	if (n >= 0 && (size_t)n + 2 < sizeof(e->msg)) {
+		mem_copy_str(e->msg + n, sizeof(e->msg) - (size_t)n, ": ");
+		mem_copy_str(e->msg + n + 2, sizeof(e->msg) - (size_t)n - 2, old);
+	}
 	return -1;
 }

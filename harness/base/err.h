@@ -31,6 +31,10 @@ int err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
  * input, and that before a refusal. Returns -1. */
 int err_add(struct err *all, struct err *one);
 
+/* What err_add() has gathered, if it is anything: 0, or *e is that and -1 is
+ * returned. */
+int err_all(const struct err *all, struct err *e);
+
 /* Puts "context: " in front of an error that a callee set. Returns -1. */
 int err_prefix(struct err *e, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -17,10 +17,12 @@ struct httpd_conf {
 	const struct sockaddr *at;
 	unsigned connections; /* at most, at once ... */
 	unsigned connections_each; /* ... and from one address; 0: as many */
-	size_t headers_bytes; /* what a request's headers may take; 0: what the library thinks right */
+	size_t headers_bytes; /* what a request's headers may take; 0: what the library does */
 	unsigned idle_s;      /* after which a connection is closed; 0: never */
 	const char *cert, *key; /* of TLS, PEM; NULL: plain HTTP */
 	bool shared_port;     /* another of this user's may listen there, too */
+	MHD_NotifyConnectionCallback on_connection; /* NULL: nobody asks */
+	void *visits;         /* of on_connection */
 	MHD_AccessHandlerCallback on_request;
 	MHD_RequestCompletedCallback on_completed;
 	void *arg;            /* of on_request */
@@ -37,7 +39,7 @@ int httpd_port(struct MHD_Daemon *d);
 bool httpd_piece(struct buf *body, const char *data, size_t *size);
 
 /* Queues an answer; the text is copied. `header` "": no other one. */
-enum MHD_Result httpd_answer(struct MHD_Connection *c, int status, const char *type, const char *text, size_t len,
-			     const char *header, const char *value);
+enum MHD_Result httpd_answer(struct MHD_Connection *c, int status, const char *type,
+			     const char *text, size_t len, const char *header, const char *value);
 
 #endif

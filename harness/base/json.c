@@ -222,3 +222,14 @@ struct json_size json_size(const cJSON *o)
 		measure(o, &out);
 	return out;
 }
+
+const char *json_key_twice(const cJSON *o)
+{
+	const cJSON *v, *w;
+
+	json_each_member(v, o)
+		for (w = v->next; w; w = w->next)
+			if (!strcmp(v->string, w->string))
+				return w->string;
+	return NULL;
+}

@@ -26,6 +26,14 @@ double json_num(const cJSON *o, const char *key, double dflt);
 bool json_bool(const cJSON *o, const char *key, bool dflt);
 const cJSON *json_get(const cJSON *o, const char *key);
 
+/* The members of `map`, in order; what is no map has none (a list's items have no keys). */
+#define json_each_member(v, map) \
+	for ((v) = cJSON_IsObject(map) ? (map)->child : NULL; v; (v) = (v)->next)
+
+/* A key that it has twice, of which everybody reads another value; NULL: none. Looks for each
+ * key among all of its own, not below: the caller has bounded them. */
+const char *json_key_twice(const cJSON *o);
+
 /* Follows "a.b.0.c"; NULL when a step is missing. */
 const cJSON *json_path(const cJSON *o, const char *path);
 

@@ -39,16 +39,24 @@ char *mem_strdup(const char *s)
 	return must(strdup(s));
 }
 
-char *mem_fmt(const char *fmt, ...)
+static char *formatted(const char *fmt, va_list ap)
 {
 	char *s = NULL;
-	va_list ap;
 
-	va_start(ap, fmt);
 	if (vasprintf(&s, fmt, ap) < 0)
 		s = NULL;
-	va_end(ap);
 	return must(s);
+}
+
+char *mem_fmt(const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+
+	va_start(ap, fmt);
+	s = formatted(fmt, ap);
+	va_end(ap);
+	return s;
 }
 
 void mem_copy_str(char *to, size_t size, const char *from)
@@ -89,17 +97,14 @@ char *arena_strdup(struct arena *a, const char *s)
 
 char *arena_fmt(struct arena *a, const char *fmt, ...)
 {
+	char *heap, *s;
 	va_list ap;
-	char *s;
-	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	heap = formatted(fmt, ap);
 	va_end(ap);
-	s = arena_alloc(a, (size_t)(n < 0 ? 0 : n) + 1);
-	va_start(ap, fmt);
-	vsnprintf(s, (size_t)(n < 0 ? 0 : n) + 1, fmt, ap);
-	va_end(ap);
+	s = arena_strdup(a, heap);
+	free(heap);
 	return s;
 }
 

@@ -53,7 +53,8 @@ struct judged {
 	char unit[8];           /* "ms", "count", "bool" */
 	char why[JUDGED_WHY_BYTES];
 	cJSON *detail;          /* witness, figures; owned; may be NULL */
-	const struct noise *noise; /* in the time that it is about; borrowed; NULL: the whole load's */
+	/* in the time that it is about; borrowed; NULL: the whole load's */
+	const struct noise *noise;
 };
 
 /* Judges every expectation that the scenario's "scenario" event lists
@@ -69,11 +70,18 @@ struct figure_counts {
 	bool there;  /* what it says happened may be said to have happened */
 	bool absent; /* and what it does not say may be said not to have happened */
 };
+/* Whether it may be told: `found`, that there was so much; else that there was nothing. */
+static inline bool figure_told(const struct figure_counts *c, bool found)
+{
+	return found ? c->there : c->absent;
+}
 /* Of every metric that is a length of time or a count; the others are false. */
 struct measured_counts {
 	struct figure_counts of[METRICS];
 };
+/* Of all faults together, and of each one by itself: `of_fault` has m->nfaults. Of
+ * one alone: outage, loss and recovery. */
 void judge_counts(const struct history *h, const struct evidence *ev, const struct measured *m,
-		  struct measured_counts *out);
+		  struct measured_counts *out, struct measured_counts *of_fault);
 
 #endif

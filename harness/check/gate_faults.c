@@ -28,7 +28,8 @@ static const struct fault_record *recorded(const struct evidence *ev, const char
 	return NULL;
 }
 
-static bool undone(const struct evidence *ev, const struct step_seen *step, const struct fault_record *f)
+static bool undone(const struct evidence *ev, const struct step_seen *step,
+		   const struct fault_record *f)
 {
 	bool asked = step->for_ns > 0;
 
@@ -72,12 +73,14 @@ static const char *spared_member(const struct evidence *ev, const struct fault_r
 }
 
 /* The same of the pods of a node. */
-static const char *spared_on(const struct evidence *ev, const struct fault_record *f, const char *node)
+static const char *spared_on(const struct evidence *ev, const struct fault_record *f,
+			     const char *node)
 {
 	for (size_t i = 0; i < ev->npods && ev->pods[i].t_ns <= f->injected_ns; i++) {
 		const struct pod_seen *p = &ev->pods[i];
 
-		if (!strcmp(p->node, node) && !strcmp(evidence_node(ev, p->name), node) && spared(ev, f, p->name))
+		if (!strcmp(p->node, node) && !strcmp(evidence_node(ev, p->name), node) &&
+		    spared(ev, f, p->name))
 			return p->name;
 	}
 	return NULL;
@@ -98,12 +101,15 @@ static enum role by_its_word(const struct evidence *ev, const char *member, int6
 	const struct sample *last = evidence_answer(ev, member, t_ns);
 	const struct sample *before = last ? evidence_answer(ev, member, last->t_ns - 1) : NULL;
 
-	return before && before->role == last->role && t_ns - before->t_ns <= WORD_MS * NS_PER_MS ? last->role : ROLE_UNKNOWN;
+	return before && before->role == last->role && t_ns - before->t_ns <= WORD_MS * NS_PER_MS ?
+		       last->role :
+		       ROLE_UNKNOWN;
 }
 
 /* Whether one that it hit had another role than was asked for: as the run found it when
  * it chose them, or as the member said itself just before. */
-static bool role_differs(const struct evidence *ev, const struct fault_record *f, const char *role, char *why, size_t size)
+static bool role_differs(const struct evidence *ev, const struct fault_record *f, const char *role,
+			 char *why, size_t size)
 {
 	for (size_t i = 0; i < f->ntargets; i++) {
 		const struct fault_target *t = &f->targets[i];
@@ -125,7 +131,8 @@ static bool role_differs(const struct evidence *ev, const struct fault_record *f
 
 /* Whether the role is known of each of those that it hit, and in files of today's
  * format, whose steps are the run's own, the one that was asked for. */
-static bool roles_fit(const struct evidence *ev, const struct fault_record *f, const char *role, char *why, size_t size)
+static bool roles_fit(const struct evidence *ev, const struct fault_record *f, const char *role,
+		      char *why, size_t size)
 {
 	for (size_t i = 0; i < f->ntargets; i++) {
 		const struct fault_target *t = &f->targets[i];
@@ -136,7 +143,7 @@ static bool roles_fit(const struct evidence *ev, const struct fault_record *f, c
 			 *t->member ? t->member : t->node, f->id);
 		return false;
 	}
-	return json_i64(ev->run, "format", 1) < BLOCKS_FORMAT || !role_differs(ev, f, role, why, size);
+	return ev->run.format < BLOCKS_FORMAT || !role_differs(ev, f, role, why, size);
 }
 
 static bool asks_role(const char *target)
@@ -144,8 +151,8 @@ static bool asks_role(const char *target)
 	return !strcmp(target, "primary") || !strcmp(target, "replica");
 }
 
-static bool hit_whom_it_names(const struct evidence *ev, const char *target, const struct fault_record *f,
-			      char *why, size_t size)
+static bool hit_whom_it_names(const struct evidence *ev, const char *target,
+			      const struct fault_record *f, char *why, size_t size)
 {
 	const char *node = target_node_name(target), *missed = NULL;
 	bool by_role = asks_role(target);
@@ -177,21 +184,16 @@ static bool hit_whom_it_names(const struct evidence *ev, const char *target, con
 /* So long after it took effect an answer may have been on its way, or the clocks apart. */
 enum { LATE_MS = 1000 };
 
-/* A sample that tells whose process answered. */
-static bool tells_process(const struct sample *s)
-{
-	return json_get(s->extra, "run_id") || json_get(s->extra, "started_ms");
-}
-
 /* Whether `s` is said by the server that said `before`, as far as anything tells: by both
  * their words, or because it answered all along and its pod is the same. */
-static bool same_server(const struct evidence *ev, const struct sample *before, const struct sample *s, bool all_along)
+static bool same_server(const struct evidence *ev, const struct sample *before,
+			const struct sample *s, bool all_along)
 {
 	bool recreated;
 
-	if (tells_process(before) && tells_process(s))
+	if (sample_tells_process(before) && sample_tells_process(s))
 		return !sample_started_anew(before, s);
-	return all_along && !tells_process(before) && !tells_process(s) &&
+	return all_along && !sample_tells_process(before) && !sample_tells_process(s) &&
 	       !evidence_pod_restarted(ev, s->member, before->t_ns, s->t_ns, &recreated);
 }
 
@@ -199,8 +201,9 @@ static bool same_server(const struct evidence *ev, const struct sample *before, 
  * kills another process than the server leaves that one. */
 static bool kills_at_once(const struct fault_record *f)
 {
-	return (effects_die(&f->does) || fault_does(f, EFFECT_NODE_GONE)) && f->does.notice == NOTICE_NONE &&
-	       !f->does.one_by_one && !*json_str(f->params, "process", "");
+	return (effects_die(&f->does) || fault_does(f, EFFECT_NODE_GONE)) &&
+	       f->does.notice == NOTICE_NONE && !f->does.one_by_one &&
+	       !*json_str(f->params, "process", "");
 }
 
 static bool silences(const struct fault_record *f)
@@ -210,7 +213,8 @@ static bool silences(const struct fault_record *f)
 
 /* What a target said though the fault lets nobody elsewhere hear it, or has ended the
  * process that says it; NULL: nothing. */
-static const struct sample *said_nonetheless(const struct evidence *ev, const struct fault_record *f, const char *member)
+static const struct sample *said_nonetheless(const struct evidence *ev,
+					     const struct fault_record *f, const char *member)
 {
 	const struct sample *before = evidence_answer(ev, member, f->injected_ns);
 	int64_t from = f->effective_ns + f->te_ns + LATE_MS * NS_PER_MS, gone = fault_healing(f);
@@ -234,7 +238,7 @@ static const struct sample *said_nonetheless(const struct evidence *ev, const st
 
 static bool stayed(const struct evidence *ev, const struct fault_record *f, char *why, size_t size)
 {
-	bool today = json_i64(ev->run, "format", 1) >= BLOCKS_FORMAT;
+	bool today = ev->run.format >= BLOCKS_FORMAT;
 
 	for (size_t i = 0; i < f->ntargets && today; i++) {
 		const char *member = f->targets[i].member;
@@ -242,9 +246,29 @@ static bool stayed(const struct evidence *ev, const struct fault_record *f, char
 
 		if (!s)
 			continue;
-		snprintf(why, size, silences(f) ? "%s answered %.1f s after fault %s took effect, which lets nobody hear it: it "
-			 "was not in effect there then" : "%s answered %.1f s after fault %s took effect, and as the process that "
-			 "it had killed: it did not take effect there", member, in_s(s->t_ns - f->effective_ns), f->id);
+		snprintf(why, size, silences(f) ? "%s answered %.1f s after fault %s took effect, which lets nobody elsewhere hear it: "
+			 "it was not in effect there then, or the clients stand on that side of it" :
+			 "%s answered %.1f s after fault %s took effect, and as the process that it had killed: it did not take effect "
+			 "there", member, in_s(s->t_ns - f->effective_ns), f->id);
+		return false;
+	}
+	return true;
+}
+
+/* The steps of today's files are the run's own, all of them. */
+static bool steps_told(const struct evidence *ev, char *why, size_t size)
+{
+	if (ev->run.format < BLOCKS_FORMAT)
+		return true;
+	for (size_t i = 0; i < ev->nfaults; i++) {
+		const struct fault_record *f = &ev->faults[i];
+		bool asked = false;
+
+		for (size_t k = 0; k < ev->nsteps; k++)
+			asked = asked || (!strcmp(ev->steps[k].step, "fault") && !strcmp(ev->steps[k].id, f->id));
+		if (asked)
+			continue;
+		snprintf(why, size, "fault %.60s is told, and the scenario's steps do not ask for it", f->id);
 		return false;
 	}
 	return true;
@@ -252,6 +276,8 @@ static bool stayed(const struct evidence *ev, const struct fault_record *f, char
 
 bool faults_were(const struct evidence *ev, char *why, size_t size)
 {
+	if (!steps_told(ev, why, size))
+		return false;
 	for (size_t i = 0; i < ev->nsteps; i++) {
 		const struct step_seen *step = &ev->steps[i];
 		const char *id = step->id;
@@ -263,13 +289,16 @@ bool faults_were(const struct evidence *ev, char *why, size_t size)
 		if (!f || !f->injected_ns)
 			snprintf(why, size, "the steps ask for fault %.60s, and it was never injected: nothing was "
 				 "put to the test", id);
-		else if (!f->injecting && json_i64(ev->run, "format", 1) >= BLOCKS_FORMAT)
+		else if (!f->injecting && ev->run.format >= BLOCKS_FORMAT)
 			snprintf(why, size, "nothing tells when fault %.60s was injected", id);
 		else if (!f->bites)
 			snprintf(why, size, "fault %.60s was not seen to take effect at every target", id);
+		else if (f->unproven && ev->run.format >= BLOCKS_FORMAT)
+			snprintf(why, size, "fault %.60s is said to have taken effect, and by what that shows is not told", id);
 		else if (!undone(ev, step, f))
 			snprintf(why, size, "fault %.60s was never seen undone, though the steps say so", id);
-		else if (hit_whom_it_names(ev, step->target, f, why, size) && stayed(ev, f, why, size))
+		else if (hit_whom_it_names(ev, step->target, f, why, size) &&
+			 stayed(ev, f, why, size))
 			continue;
 		return false;
 	}
@@ -297,26 +326,28 @@ static bool came_and_went(const struct fault_seen *f)
 	const struct outage *o = &f->outage;
 
 	return o->any && o->ended && !o->running &&
-	       (*o->m.mechanism || o->hi_ns >= f->predicted.lo_ns || o->hi_ns >= BLIP_MS * NS_PER_MS);
+	       (*o->m.mechanism || o->hi_ns >= f->predicted.lo_ns ||
+		o->hi_ns >= BLIP_MS * NS_PER_MS);
 }
 
 /* Of what may come late: as long as the rules foresee it. */
 static int64_t foreseen(enum expect_metric metric, const struct fault_seen *f)
 {
-	bool late = metric == EXPECT_OUTAGE || metric == EXPECT_DOWNTIME || metric == EXPECT_RECOVERY ||
-		    metric == EXPECT_DUAL_PRIMARY;
+	bool late = metric == EXPECT_OUTAGE || metric == EXPECT_DOWNTIME ||
+		    metric == EXPECT_RECOVERY || metric == EXPECT_DUAL_PRIMARY;
 
 	return late && f->predicted.known && !came_and_went(f) ? f->predicted.hi_ns : 0;
 }
 
-bool watched_on(const struct judging *j, enum expect_metric metric, const struct fault_seen *f, char *why,
-		size_t size)
+bool watched_on(const struct judging *j, enum expect_metric metric, const struct fault_seen *f,
+		char *why, size_t size)
 {
-	int64_t least = foreseen(metric, f), from = f->rec->effective_ns ? f->rec->effective_ns : f->rec->injected_ns;
+	int64_t least = foreseen(metric, f),
+		from = f->rec->effective_ns ? f->rec->effective_ns : f->rec->injected_ns;
 	double most;
 
 	/* Of a length, what comes after the limit does not matter. */
-	if (metric != EXPECT_DUAL_PRIMARY && judging_bound(j, "at_most", &most) && most < (double)least)
+	if (metric != EXPECT_DUAL_PRIMARY && judging_most(j, &most) && most < (double)least)
 		least = json_whole(most);
 	if (least < AFTER_MS * NS_PER_MS)
 		least = AFTER_MS * NS_PER_MS;

@@ -15,7 +15,7 @@ bool faults_odd(const struct evidence *ev, char *why, size_t size);
 
 /* Whether the load went on past the fault for as long as the expectation speaks of,
  * or what it speaks of was over by its end. */
-bool watched_on(const struct judging *j, enum expect_metric metric, const struct fault_seen *f, char *why,
-		size_t size);
+bool watched_on(const struct judging *j, enum expect_metric metric, const struct fault_seen *f,
+		char *why, size_t size);
 
 #endif

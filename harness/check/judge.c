@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "check/judge.h"
 
 void judged_as(struct judged *r, enum verdict v, const char *fmt, ...)
@@ -27,14 +26,16 @@ void judged_also(struct judged *r, const char *fmt, ...)
 	va_end(ap);
 }
 
-bool judging_bound(const struct judging *j, const char *key, double *limit)
+bool judging_most(const struct judging *j, double *limit)
 {
-	const cJSON *n = json_get(j->expect, key);
+	*limit = j->expect->at_most;
+	return j->expect->has_at_most;
+}
 
-	if (!cJSON_IsNumber(n))
-		return false;
-	*limit = n->valuedouble;
-	return true;
+bool judging_least(const struct judging *j, double *limit)
+{
+	*limit = j->expect->at_least;
+	return j->expect->has_at_least;
 }
 
 enum verdict judging_within(const struct judging *j, double lo, double hi)
@@ -42,11 +43,11 @@ enum verdict judging_within(const struct judging *j, double lo, double hi)
 	enum verdict v = VERDICT_PASS;
 	double most, least;
 
-	if (judging_bound(j, "at_most", &most))
+	if (judging_most(j, &most))
 		v = verdict_worse(v, hi <= most ? VERDICT_PASS :
 				     lo > most	? VERDICT_FAIL :
 						  VERDICT_UNKNOWN);
-	if (judging_bound(j, "at_least", &least))
+	if (judging_least(j, &least))
 		v = verdict_worse(v, lo >= least ? VERDICT_PASS :
 				     hi < least	 ? VERDICT_FAIL :
 						   VERDICT_UNKNOWN);
@@ -57,7 +58,7 @@ double judging_limit(const struct judging *j, double unit)
 {
 	double x;
 
-	if (judging_bound(j, "at_most", &x) || judging_bound(j, "at_least", &x))
+	if (judging_most(j, &x) || judging_least(j, &x))
 		return x / unit;
 	return NAN;
 }
@@ -67,7 +68,7 @@ static bool hides_one(const struct judging *j, const struct outage *o)
 	double most;
 
 	/* With 0 it is asked for none; and no gap so short is ever called one. */
-	return !o->any && judging_bound(j, "at_most", &most) && most > 0 && (double)o->seen_ns > most &&
+	return !o->any && judging_most(j, &most) && most > 0 && (double)o->seen_ns > most &&
 	       o->seen_ns > OUTAGE_FLOOR_MS * NS_PER_MS;
 }
 
@@ -85,7 +86,7 @@ void judged_gap(const struct judging *j, const struct outage *o, struct judged *
 
 bool judging_final(const struct judging *j, enum expect_metric metric)
 {
-	const struct checker_ops *c = checker_find(json_str(j->expect, "checker", ""));
+	const struct checker_ops *c = checker_find(j->expect->checker);
 
 	return metric_of(metric)->flags & M_FINAL || (metric == EXPECT_CHECK && c && c->final);
 }

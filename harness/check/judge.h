@@ -13,7 +13,7 @@ struct judging {
 	const struct history *h;
 	const struct evidence *ev;
 	const struct measured *m;
-	const cJSON *expect; /* one item of the scenario event's list */
+	const struct expect_seen *expect;
 };
 
 /* A judge for each metric: fills verdict, measured, limit, why and detail from
@@ -34,9 +34,10 @@ void judged_as(struct judged *r, enum verdict v, const char *fmt, ...)
 /* Adds to why. */
 void judged_also(struct judged *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* The expectation's bound of this key ("at_most"), in ns or as a count; false:
- * it has none. */
-bool judging_bound(const struct judging *j, const char *key, double *limit);
+/* The expectation's bounds, at_most and at_least, in ns or as a count; false: it has
+ * none, and *limit is nothing. */
+bool judging_most(const struct judging *j, double *limit);
+bool judging_least(const struct judging *j, double *limit);
 /* An interval against at_most and at_least. */
 enum verdict judging_within(const struct judging *j, double lo, double hi);
 /* The limit that a report shows, divided by `unit`; NAN: there is none. */

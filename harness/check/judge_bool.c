@@ -72,7 +72,7 @@ static bool told_in_time(const struct evidence *ev)
  * that could not be pulled. */
 static void not_standing(const struct judging *j, struct judged *r)
 {
-	const char *object = json_str(j->expect, "object", ""), *reason = json_str(j->expect, "reason", "");
+	const char *object = j->expect->object, *reason = j->expect->reason;
 	const struct stands_seen *told = j->ev->stands;
 
 	if (!*object || !*reason)
@@ -93,7 +93,7 @@ static void not_standing(const struct judging *j, struct judged *r)
 
 void judge_stands(const struct judging *j, struct judged *r)
 {
-	bool want = json_bool(j->expect, "want", true);
+	bool want = j->expect->want;
 	bool told = j->ev->stands != NULL;
 
 	r->limit = want;
@@ -111,6 +111,8 @@ static bool failed_for(const struct job_seen *job, const char *reason)
 {
 	char exit[40];
 
+	if (!*reason)
+		return false;
 	snprintf(exit, sizeof(exit), "exit code %lld", (long long)job->exit);
 	return strstr(job->log, reason) || strstr(job->reason, reason) ||
 	       strstr(job->message, reason) || (job->exit >= 0 && !strcmp(exit, reason));
@@ -129,11 +131,35 @@ static const char *last_line(const char *log, int *len)
 	return from;
 }
 
+/* Whether it is the Job that the step of this id asks for: of its CronJob, and one alone. */
+static bool is_asked(const struct evidence *ev, const struct job_seen *job, struct judged *r)
+{
+	const struct step_seen *step = NULL;
+	char from[200];
+
+	for (size_t i = 0; i < ev->nsteps && !step; i++)
+		if (!strcmp(ev->steps[i].step, "run") && !strcmp(ev->steps[i].id, job->id))
+			step = &ev->steps[i];
+	snprintf(from, sizeof(from), "cronjob/%.64s", step ? step->run : "");
+	if (!step)
+		judged_as(r, VERDICT_UNKNOWN, "no run step of the scenario has the id %.60s", job->id);
+	else if (strcmp(from, job->from))
+		judged_as(r, VERDICT_UNKNOWN, "the job %.60s is of \"%.80s\", and its step asks for one of %s", job->id,
+			  job->from, from);
+	else if (!job->begun)
+		judged_as(r, VERDICT_UNKNOWN, "nothing tells when the job %.60s was begun", job->id);
+	else if (job->at_odds)
+		judged_as(r, VERDICT_UNKNOWN, "what is told of the job %.60s is of two Jobs, or of two ends", job->id);
+	else
+		return true;
+	return false;
+}
+
 void judge_job(const struct judging *j, struct judged *r)
 {
-	const char *id = json_str(j->expect, "run", ""), *reason = json_str(j->expect, "reason", ""), *line;
+	const char *id = j->expect->run, *reason = j->expect->reason, *line;
 	const struct job_seen *job = evidence_job(j->ev, id);
-	bool want = json_bool(j->expect, "want", true), succeeded;
+	bool want = j->expect->want, succeeded;
 	char exit[40] = "";
 	double took;
 	int len;
@@ -143,9 +169,11 @@ void judge_job(const struct judging *j, struct judged *r)
 		judged_as(r, VERDICT_UNKNOWN, "the job %.60s was never begun", id);
 		return;
 	}
+	if (!is_asked(j->ev, job, r))
+		return;
 	took = in_s(job->told_ns - job->begun_ns);
 	succeeded = !strcmp(job->state, "succeeded");
-	if (!succeeded && strcmp(job->state, "failed")) {
+	if (!job_over(job)) {
 		judged_as(r, VERDICT_UNKNOWN, "the job %.60s was not over when it was looked at last, after %.1f s", id, took);
 		return;
 	}
@@ -162,7 +190,7 @@ void judge_job(const struct judging *j, struct judged *r)
 
 void judge_errors_clear(const struct judging *j, struct judged *r)
 {
-	bool want = json_bool(j->expect, "want", true);
+	bool want = j->expect->want;
 	long failed = 0, silent = 0;
 	double share;
 	size_t i, k;
@@ -201,11 +229,11 @@ void judge_errors_clear(const struct judging *j, struct judged *r)
 void judge_check(const struct judging *j, struct judged *r)
 {
 	const struct check_budget budget = { CHECK_SECONDS * NS_PER_S, (size_t)CHECK_MIB << 20 };
-	const struct checker_ops *c = checker_find(json_str(j->expect, "checker", ""));
+	const struct checker_ops *c = checker_find(j->expect->checker);
 	struct check_result res;
 
 	if (!c) {
-		judged_as(r, VERDICT_UNKNOWN, "no checker is called \"%.60s\"", json_str(j->expect, "checker", ""));
+		judged_as(r, VERDICT_UNKNOWN, "no checker is called \"%.60s\"", j->expect->checker);
 		return;
 	}
 	c->check(j->h, j->ev, j->m, &budget, &res);

@@ -9,7 +9,8 @@
 /* Metrics that rest on which writes are there: their numbers, and until when. */
 
 /* At least `lo` and at most `hi` of them. */
-static void count(const struct judging *j, struct judged *r, int64_t lo, int64_t hi, const char *what)
+static void count(const struct judging *j, struct judged *r, int64_t lo, int64_t hi,
+		  const char *what)
 {
 	const struct loss *l = &j->m->loss;
 
@@ -60,7 +61,7 @@ static bool injected(const struct judging *j, const char *fault)
  * together only. */
 void judge_lost(const struct judging *j, struct judged *r)
 {
-	const char *fault = json_str(j->expect, "fault", NULL);
+	const char *fault = j->expect->fault;
 	const struct loss *l = &j->m->loss;
 	int64_t n = fault ? 0 : l->lost;
 	size_t i;
@@ -110,9 +111,20 @@ void judge_duplicate(const struct judging *j, struct judged *r)
 {
 	const struct loss *l = &j->m->loss;
 
-	count(j, r, l->duplicate, l->duplicate, "");
-	if (l->known && l->acked)
-		judged_as(r, r->verdict, "%lld values are there more often than once", (long long)l->duplicate);
+	count(j, r, l->duplicate, l->once_untold ? INT64_MAX : l->duplicate, "");
+	if (!l->known || !l->acked)
+		return;
+	judged_as(r, r->verdict, "%lld values are there more often than once", (long long)l->duplicate);
+	if (l->once_untold)
+		judged_also(r, "; the final read does not tell which inserts are there twice");
+}
+
+static bool tells_evictions(const struct evidence *ev)
+{
+	for (size_t i = 0; i < ev->nsamples; i++)
+		if (sample_evicted(&ev->samples[i]) >= 0)
+			return true;
+	return false;
 }
 
 void judge_evicted(const struct judging *j, struct judged *r)
@@ -130,6 +142,10 @@ void judge_evicted(const struct judging *j, struct judged *r)
 		l->evicted == 1 ? " was" : "s were", (long long)l->acked);
 	if (l->more_missing)
 		judged_also(r, "; more are missing than the system says it evicted");
+	/* what is there was not thrown out */
+	if (!tells_evictions(j->ev) && l->lost + l->maybe_lost > 0)
+		judged_as(r, VERDICT_UNKNOWN, "no member told how many keys it evicted, and %s%lld writes are missing",
+			  l->maybe_lost ? "perhaps " : "", (long long)(l->lost + l->maybe_lost));
 }
 
 /* The one that went back furthest of those that the expectation is about; NULL: none. */
@@ -152,7 +168,7 @@ static const struct fault_seen *furthest(const struct judging *j, const char *fa
 /* A time, of a state that is one: where it is none, no time is short enough. */
 void judge_recovery_point(const struct judging *j, struct judged *r)
 {
-	const char *fault = json_str(j->expect, "fault", NULL);
+	const char *fault = j->expect->fault;
 	const struct loss *l = &j->m->loss;
 	const struct recovery_point *p;
 	const struct fault_seen *of;

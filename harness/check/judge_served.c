@@ -1,8 +1,8 @@
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "check/gate_faults.h"
 
 /* Metrics of what was served after a fault: how long nothing was, what share
@@ -14,7 +14,7 @@ enum { SERVED_MIN = 20 }; /* operations; fewer are no share and no percentile */
 /* The faults that an expectation is about, one after the other. */
 static const struct fault_seen *next_fault(const struct judging *j, const struct fault_seen *f)
 {
-	const char *id = json_str(j->expect, "fault", NULL);
+	const char *id = j->expect->fault;
 
 	for (size_t i = f ? (size_t)(f - j->m->faults) + 1 : 0; i < j->m->nfaults; i++)
 		if (!id || !strcmp(j->m->faults[i].rec->id, id))
@@ -57,9 +57,42 @@ static const struct served_row *row_of(const struct fault_seen *f, const char *o
 	return fault_served(f, "kind", of);
 }
 
-static const char *whose(const struct judging *j)
+enum { WHOSE_BYTES = 80 };
+
+/* "writes", "operations of shard 2", "operations of a client": of a row, or of what was
+ * asked for (NULL). */
+static const char *whose(const struct judging *j, const struct served_row *r, char *out)
 {
-	return json_str(j->expect, "of", "operations");
+	const char *of = j->expect->of ? j->expect->of : "operations";
+	enum of_word word = of_word(j->expect->of);
+
+	if (r && *r->name)
+		snprintf(out, WHOSE_BYTES, "operations of %s %s", strcmp(r->what, "kind") ? r->what : "the kind", r->name);
+	else if (word == OF_CLIENT || word == OF_SHARD)
+		snprintf(out, WHOSE_BYTES, "operations of a %s", of);
+	else
+		snprintf(out, WHOSE_BYTES, word == OF_KIND ? "operations of the kind %s" : "%s", of);
+	return out;
+}
+
+/* "client 7 was", "32 of 64 clients were", "operations of the kind insert were", "writes
+ * (shard 2) were". */
+static const char *who_was_down(const struct judging *j, const char *name, char *out)
+{
+	const char *of = j->expect->of ? j->expect->of : "writes";
+	enum of_word word = of_word(j->expect->of);
+	bool one = *name && !name[strspn(name, "0123456789")], part = *name >= '0' && *name <= '9';
+
+	if (word == OF_KIND)
+		snprintf(out, WHOSE_BYTES, "operations of the kind %s were", of);
+	else if (one && (word == OF_CLIENT || word == OF_SHARD))
+		snprintf(out, WHOSE_BYTES, "%s %s was", of, name);
+	else if (part && word == OF_CLIENT)
+		snprintf(out, WHOSE_BYTES, "%s clients were", name);
+	else
+		snprintf(out, WHOSE_BYTES, "%s%s%s%s were", word == OF_READS ? of : "writes", *name ? " (" : "", name,
+			 *name ? ")" : "");
+	return out;
 }
 
 static double share(const struct served_row *r)
@@ -96,14 +129,14 @@ static bool too_little_anyway(const struct judging *j, const struct fault_seen *
 {
 	double window = (double)(f->window_end_ns - f->rec->injected_ns), least;
 
-	return judging_bound(j, "at_least", &least) && window > 0 &&
+	return judging_least(j, &least) && window > 0 &&
 	       pct + 100 * (double)f->noise[NOISE_SERVED].stood_sum_ns / window < least;
 }
 
 /* One fault answers for its own work alone. */
 static void not_its_work(const struct judging *j, const struct fault_seen *f, struct judged *r)
 {
-	if (!json_get(j->expect, "fault") || !f->outage.any || !f->outage.running)
+	if (!j->expect->fault || !f->outage.any || !f->outage.running)
 		return;
 	judged_also(r, "; writes were down already when it was injected");
 	if (r->verdict == VERDICT_FAIL)
@@ -126,9 +159,10 @@ static void unless_due(const struct judging *j, struct judged *r)
 
 void judge_availability(const struct judging *j, struct judged *r)
 {
-	const char *of = json_str(j->expect, "of", NULL);
+	const char *of = j->expect->of;
 	const struct fault_seen *f = NULL, *worst = NULL;
 	const struct served_row *row, *least = NULL, *all, *group;
+	char who[WHOSE_BYTES];
 
 	r->limit = judging_limit(j, 1);
 	if (!injected(j, r))
@@ -137,7 +171,7 @@ void judge_availability(const struct judging *j, struct judged *r)
 		row = row_of(f, of);
 		if (!row || row->due < SERVED_MIN) {
 			judged_as(r, VERDICT_UNKNOWN, "after fault %s only %lld %s were due: too few for a share",
-				  f->rec->id, row ? (long long)row->due : 0LL, whose(j));
+				  f->rec->id, row ? (long long)row->due : 0LL, whose(j, NULL, who));
 			return;
 		}
 		if (!least || share(row) < share(least)) {
@@ -149,9 +183,8 @@ void judge_availability(const struct judging *j, struct judged *r)
 		return;
 	r->measured = share(least);
 	judged_as(r, judging_within(j, r->measured, r->measured),
-		  "fault %s: of %lld %s%s%s that were due in the %.0f ms after it %lld were served",
-		  worst->rec->id, (long long)least->due,
-		  of && *least->name ? least->what : whose(j), *least->name ? " " : "", least->name,
+		  "fault %s: of %lld %s that were due in the %.0f ms after it %lld were served",
+		  worst->rec->id, (long long)least->due, whose(j, least, who),
 		  in_ms(worst->window_end_ns - worst->rec->injected_ns), (long long)least->served);
 	if (least->unsent)
 		judged_also(r, "; %lld never left their client, for none was free in time", (long long)least->unsent);
@@ -171,15 +204,17 @@ void judge_latency(const struct judging *j, struct judged *r)
 {
 	const struct fault_seen *f = NULL, *worst = NULL;
 	const struct served_row *row, *most = NULL;
+	char who[WHOSE_BYTES];
 
 	r->limit = judging_limit(j, (double)NS_PER_MS);
 	if (!injected(j, r))
 		return;
 	while ((f = next_fault(j, f))) {
-		row = row_of(f, json_str(j->expect, "of", NULL));
+		row = row_of(f, j->expect->of);
 		if (!row || row->served < SERVED_MIN) {
 			judged_as(r, VERDICT_UNKNOWN, "after fault %s only %lld %s were served: too few for a p99",
-				  f->rec->id, row ? (long long)row->served : 0LL, whose(j));
+				  f->rec->id, row ? (long long)row->served : 0LL,
+				  whose(j, NULL, who));
 			return;
 		}
 		if (!most || row->p99_ns > most->p99_ns) {
@@ -191,9 +226,8 @@ void judge_latency(const struct judging *j, struct judged *r)
 		return;
 	r->measured = in_ms(most->p99_ns);
 	judged_as(r, judging_within(j, (double)most->p99_ns, (double)most->p99_ns),
-		  "fault %s: 99 of 100 %s%s%s that were served after it took at most %.1f ms from when they were due, "
-		  "half of them %.1f ms", worst->rec->id, *most->name ? most->what : whose(j), *most->name ? " " : "",
-		  most->name, r->measured, in_ms(most->p50_ns));
+		  "fault %s: 99 of 100 %s that were served after it took at most %.1f ms from when they were due, "
+		  "half of them %.1f ms", worst->rec->id, whose(j, most, who), r->measured, in_ms(most->p50_ns));
 	if (most->served < most->due)
 		judged_also(r, "; %lld of %lld were not served", (long long)(most->due - most->served),
 			    (long long)most->due);
@@ -237,11 +271,12 @@ static const struct outage *outage_of(const struct fault_seen *f, const char *of
 
 void judge_downtime(const struct judging *j, struct judged *r)
 {
-	const char *of = json_str(j->expect, "of", NULL), *name = "", *named = "";
+	const char *of = j->expect->of, *name = "", *named = "";
 	const struct fault_seen *f = NULL, *at = NULL;
 	const struct outage *o, *worst = NULL;
+	int64_t lo;
 	bool watched;
-	char why[300];
+	char why[300], who[WHOSE_BYTES];
 
 	r->limit = judging_limit(j, (double)NS_PER_MS);
 	if (!injected(j, r))
@@ -253,7 +288,7 @@ void judge_downtime(const struct judging *j, struct judged *r)
 	while ((f = next_fault(j, f))) {
 		o = outage_of(f, of, &name);
 		if (!o) {
-			judged_as(r, VERDICT_UNKNOWN, "no %s were served before fault %s", whose(j), f->rec->id);
+			judged_as(r, VERDICT_UNKNOWN, "no %s were served before fault %s", whose(j, NULL, who), f->rec->id);
 			return;
 		}
 		if (!worst || outage_downer(o, worst) ||
@@ -267,15 +302,19 @@ void judge_downtime(const struct judging *j, struct judged *r)
 		return;
 	r->noise = judging_noise(j, at, NOISE_DOWNTIME);
 	r->measured = in_ms(worst->down.hi_ns);
+	/* One fault answers for its own work alone. */
+	lo = j->expect->fault ? worst->down.own_lo_ns : worst->down.lo_ns;
 	watched = watched_on(j, EXPECT_DOWNTIME, at, why, sizeof(why));
-	judged_as(r, judging_within(j, (double)worst->down.lo_ns, worst->down.ended && watched ?
+	judged_as(r, judging_within(j, (double)lo, worst->down.ended && watched ?
 				    judging_gap(j, worst, (double)worst->down.hi_ns) : INFINITY),
-		  "fault %s: %s%s%s%s were down %d %s, for %.0f to %s%.0f ms in all", at->rec->id,
-		  of ? of : "writes", *named ? " (" : "", named, *named ? ")" : "",
+		  "fault %s: %s down %d %s, for %.0f to %s%.0f ms in all", at->rec->id,
+		  who_was_down(j, named, who),
 		  worst->down.times, worst->down.times == 1 ? "time" : "times", in_ms(worst->down.lo_ns),
 		  worst->down.ended ? "" : "more than ", in_ms(worst->down.hi_ns));
 	if (!worst->down.times)
-		judged_as(r, r->verdict, "fault %s: %s were not down", at->rec->id, of ? of : "writes");
+		judged_as(r, r->verdict, "fault %s: %s not down", at->rec->id, who_was_down(j, named, who));
+	if (lo < worst->down.lo_ns)
+		judged_also(r, "; %.0f ms of it before the next fault", in_ms(lo));
 	judged_gap(j, worst, r);
 	if (!watched)
 		judged_also(r, "; %s", why);

@@ -21,7 +21,7 @@ enum {
 
 static const struct fault_seen *wanted_fault(const struct judging *j)
 {
-	const char *id = json_str(j->expect, "fault", NULL);
+	const char *id = j->expect->fault;
 	size_t i;
 
 	for (i = 0; id && i < j->m->nfaults; i++)
@@ -35,7 +35,7 @@ static const struct fault_seen *wanted_fault(const struct judging *j)
 static const struct fault_seen *outage_fault(const struct judging *j, struct judged *r)
 {
 	const struct fault_seen *f = wanted_fault(j);
-	const char *id = json_str(j->expect, "fault", NULL);
+	const char *id = j->expect->fault;
 	size_t i;
 
 	for (i = 0; !id && i < j->m->nfaults; i++)
@@ -159,7 +159,7 @@ static double outage_most(const struct judging *j, const struct outage *o, bool 
 
 void judge_outage(const struct judging *j, struct judged *r)
 {
-	bool within = json_bool(j->expect, "within_predicted", false), watched;
+	bool within = j->expect->within_predicted, watched;
 	const struct fault_seen *f = outage_fault(j, r);
 	const struct outage *o;
 	enum verdict v;
@@ -176,11 +176,13 @@ void judge_outage(const struct judging *j, struct judged *r)
 	o = &f->outage;
 	watched = watched_on(j, EXPECT_OUTAGE, f, why, sizeof(why));
 	/* One fault answers for its own work alone; the worst outage is what it is. */
-	lo = json_get(j->expect, "fault") ? outage_own_lo(o) : o->lo_ns;
+	lo = j->expect->fault ? outage_own_lo(o) : o->lo_ns;
 	v = judging_within(j, (double)lo, outage_most(j, o, watched));
 	if (within) {
 		v = verdict_worse(v, predicted(f, watched));
-		r->limit = o->m.window.known ? in_ms(o->m.window.hi_ns) : f->predicted.known ? in_ms(f->predicted.hi_ns) : NAN;
+		r->limit = o->m.window.known  ? in_ms(o->m.window.hi_ns) :
+			   f->predicted.known ? in_ms(f->predicted.hi_ns) :
+						NAN;
 	}
 	r->verdict = v;
 	r->measured = o->any ? in_ms(o->seen_ns) : 0;
@@ -205,13 +207,15 @@ static double told(int64_t ns, int64_t te)
  * not for what kept the system apart when it came, nor for what came after it. */
 static int64_t apart_lo(const struct judging *j, const struct fault_seen *f)
 {
-	bool named = json_get(j->expect, "fault") != NULL;
+	bool named = j->expect->fault != NULL;
 
 	if (named && f->apart_before)
 		return 0;
 	if (f->redundant_ns >= 0)
 		return f->redundant_lo_ns - f->redundant_unasked_ns;
-	return f->rec->effective_ns ? j->m->end_ns - f->rec->effective_ns - f->redundant_unasked_ns : 0;
+	return f->rec->effective_ns ?
+		       j->m->end_ns - f->rec->effective_ns - f->redundant_unasked_ns :
+		       0;
 }
 
 /* It took effect when that was seen, or sooner: as soon as it was injected. */
@@ -230,7 +234,9 @@ static enum verdict recovered(const struct judging *j, const struct fault_seen *
 	char why[300];
 
 	watched = f->redundant_ns >= 0 && watched_on(j, EXPECT_RECOVERY, f, why, sizeof(why));
-	return judging_within(j, lo, watched ? told(f->redundant_ns + seen_late(f->rec), f->told_te_ns) : INFINITY);
+	return judging_within(j, lo,
+			      watched ? told(f->redundant_ns + seen_late(f->rec), f->told_te_ns) :
+					INFINITY);
 }
 
 static void recovered_words(const struct judging *j, const struct fault_seen *f, struct judged *r)
@@ -263,7 +269,7 @@ void judge_recovery(const struct judging *j, struct judged *r)
 	char why[300];
 
 	r->limit = judging_limit(j, (double)NS_PER_MS);
-	if (!j->m->nsamples || (!only && (json_get(j->expect, "fault") || !j->m->nfaults))) {
+	if (!j->m->nsamples || (!only && (j->expect->fault || !j->m->nfaults))) {
 		judged_as(r, VERDICT_UNKNOWN, "%s", j->m->nsamples ? "the fault was not injected" :
 			"no member ever answered the sampler");
 		return;
@@ -275,7 +281,8 @@ void judge_recovery(const struct judging *j, struct judged *r)
 		if (only && f != only)
 			continue;
 		v = recovered(j, f);
-		if (!worst || (v == r->verdict ? f == j->m->slowest : verdict_worse(v, r->verdict) == v)) {
+		if (!worst ||
+		    (v == r->verdict ? f == j->m->slowest : verdict_worse(v, r->verdict) == v)) {
 			worst = f;
 			r->verdict = v;
 		}
@@ -294,13 +301,15 @@ void judge_dual(const struct judging *j, struct judged *r)
 {
 	const struct measured *m = j->m;
 	enum verdict v;
+	double most;
 
 	r->limit = judging_limit(j, (double)NS_PER_MS);
 	if (!m->nsamples && !m->dual_primary_acks) {
 		judged_as(r, VERDICT_UNKNOWN, "no member ever answered the sampler");
 		return;
 	}
-	v = judging_within(j, (double)m->dual_primary_ns, (double)(m->dual_primary_ns + m->dual_doubt.ns));
+	v = judging_within(j, (double)m->dual_primary_ns,
+			   (double)(m->dual_primary_ns + m->dual_doubt.ns));
 	/* Seen once is once too often for a limit of zero, however short. */
 	if ((m->dual_primary_samples || m->dual_primary_acks) && !(judging_limit(j, 1) > 0))
 		v = VERDICT_FAIL;
@@ -323,6 +332,10 @@ void judge_dual(const struct judging *j, struct judged *r)
 		     in_ms(m->dual_primary_unseen_ns));
 		if (v == VERDICT_PASS)
 			r->verdict = VERDICT_UNKNOWN;
+	}
+	if (m->dual_primary_keys_unseen && v == VERDICT_PASS && judging_most(j, &most)) {
+		judged_also(r, "; of %d queues who led only the first was looked at", m->dual_primary_keys_unseen + 1);
+		r->verdict = VERDICT_UNKNOWN;
 	}
 }
 
@@ -355,7 +368,8 @@ static enum verdict demoted(const struct judging *j, const struct fault_seen *f)
 	if (f->demoted_ns >= 0)
 		return judging_within(j, told(f->demoted_lo_ns, -te), told(f->demoted_ns, te));
 	/* It was still primary when the watch ended, or what it was then is not known. */
-	return f->still_primary ? judging_within(j, told(f->demoted_watched_ns, -te), INFINITY) : VERDICT_UNKNOWN;
+	return f->still_primary ? judging_within(j, told(f->demoted_watched_ns, -te), INFINITY) :
+				  VERDICT_UNKNOWN;
 }
 
 static void demoted_words(const struct fault_seen *f, struct judged *r)
@@ -382,10 +396,11 @@ void judge_demoted(const struct judging *j, struct judged *r)
 		const struct fault_seen *f = &j->m->faults[i];
 		enum verdict v;
 
-		if (!f->was_primary || (json_get(j->expect, "fault") && f != only))
+		if (!f->was_primary || (j->expect->fault && f != only))
 			continue;
 		v = demoted(j, f);
-		if (!worst || (v != r->verdict ? verdict_worse(v, r->verdict) == v : f->demoted_ns > worst->demoted_ns)) {
+		if (!worst || (v != r->verdict ? verdict_worse(v, r->verdict) == v :
+						 f->demoted_ns > worst->demoted_ns)) {
 			worst = f;
 			r->verdict = v;
 		}
@@ -407,7 +422,8 @@ static const struct fault_seen *least_read(const struct measured *m)
 	const struct fault_seen *least = NULL;
 
 	for (size_t i = 0; i < m->nfaults; i++)
-		if (m->faults[i].rec->injected_ns && (!least || m->faults[i].replica_reads < least->replica_reads))
+		if (m->faults[i].rec->injected_ns &&
+		    (!least || m->faults[i].replica_reads < least->replica_reads))
 			least = &m->faults[i];
 	return least;
 }

@@ -229,7 +229,8 @@ static void witness(const struct regs *k, size_t n, size_t last, int64_t begin, 
 	sentence(&k->v[last], begin, w);
 }
 
-static void explain_no(struct regs *k, int64_t begin, struct reg_budget *left, struct check_result *out)
+static void explain_no(struct regs *k, int64_t begin, struct reg_budget *left,
+		       struct check_result *out)
 {
 	struct reg_budget share = *left;
 	size_t n, last;
@@ -287,8 +288,11 @@ static bool lines_explain(const struct regs *k, const struct reg_budget *left)
 		if (r->f == REG_WRITE || r->f == REG_MISMATCH || r->maybe || saw == OP_NO_VALUE ||
 		    (nw && bsearch(&saw, written, nw, sizeof(*written), by_seen)))
 			continue;
-		ops[n++] = (struct reg_op){ .f = REG_WRITE, .value = saw, .expect = OP_NO_VALUE, .maybe = true,
-					    .call = k->v[0].call - 1 };
+		ops[n++] = (struct reg_op){.f = REG_WRITE,
+					   .value = saw,
+					   .expect = OP_NO_VALUE,
+					   .maybe = true,
+					   .call = k->v[0].call - 1};
 	}
 	for (size_t i = 0; i < k->n; i++)
 		if (k->v[i].f != REG_MISMATCH)
@@ -299,8 +303,8 @@ static bool lines_explain(const struct regs *k, const struct reg_budget *left)
 	return a != REG_NO;
 }
 
-static void check_one(struct regs *k, bool counted, int64_t begin, struct reg_budget *left, int64_t share,
-		      struct tally *t, struct check_result *out)
+static void check_one(struct regs *k, bool counted, int64_t begin, struct reg_budget *left,
+		      int64_t share, struct tally *t, struct check_result *out)
 {
 	struct reg_budget mine = *left;
 	enum reg_answer a;
@@ -383,7 +387,8 @@ static void check_all(struct all *all, int64_t begin, const struct check_budget 
 	/* Each register has its share, so that a hard one does not leave the
 	 * others unlooked at; what an easy one leaves goes to the next. */
 	for (i = 0; i < all->nregs && out->verdict != VERDICT_FAIL; i++)
-		check_one(&all->regs[i], all->counted, begin, &left, left.steps / (int64_t)(all->nregs - i), &t, out);
+		check_one(&all->regs[i], all->counted, begin, &left,
+			  left.steps / (int64_t)(all->nregs - i), &t, out);
 	if (out->verdict == VERDICT_FAIL)
 		return;
 	if (t.gaps) {

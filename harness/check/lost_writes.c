@@ -69,6 +69,8 @@ static void check(const struct history *h, const struct evidence *ev, const stru
 	} else if (l->maybe_lost) {
 		snprintf(out->why, sizeof(out->why), "what became of %lld of %lld acknowledged %ss is not known",
 			 (long long)l->maybe_lost, (long long)l->acked, l->of);
+	} else if (l->once_untold) {
+		snprintf(out->why, sizeof(out->why), "the final read does not tell which inserts are there twice");
 	} else {
 		out->verdict = VERDICT_PASS;
 		snprintf(out->why, sizeof(out->why), "none of %lld acknowledged %ss is lost", (long long)l->acked,

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "check/judge.h"
 #include "history/block.h"
 
@@ -36,7 +35,7 @@ static bool too_long_anyway(const struct judging *j, const struct judged *r, con
 {
 	double most;
 
-	return r->verdict == VERDICT_FAIL && n->stood_sum_ns && !strcmp(r->unit, "ms") && judging_bound(j, "at_most", &most) &&
+	return r->verdict == VERDICT_FAIL && n->stood_sum_ns && !strcmp(r->unit, "ms") && judging_most(j, &most) &&
 	       r->measured * (double)NS_PER_MS - (double)n->stood_sum_ns > most;
 }
 
@@ -46,13 +45,13 @@ static bool by_waiting(const struct judging *j, const struct judged *r, const st
 {
 	double length = r->measured * (double)NS_PER_MS, net = length * (1 - n->waited), most,
 	       least;
-	bool within = json_bool(j->expect, "within_predicted", false);
+	bool within = j->expect->within_predicted;
 
 	if (strcmp(r->unit, "ms") || isnan(length))
 		return r->verdict == VERDICT_FAIL;
 	if (r->verdict == VERDICT_PASS)
-		return judging_bound(j, "at_least", &least) && net < least;
-	if (judging_bound(j, "at_most", &most) && length > most)
+		return judging_least(j, &least) && net < least;
+	if (judging_most(j, &most) && length > most)
 		return net <= most;
 	if (within && length > r->limit * (double)NS_PER_MS)
 		return net <= r->limit * (double)NS_PER_MS;
@@ -65,13 +64,13 @@ static bool heartbeat_told(const struct judging *j, char *why, size_t size)
 {
 	int64_t last = j->m->begin_ns;
 
-	if (json_i64(j->ev->run, "format", 1) < BLOCKS_FORMAT)
+	if (j->ev->run.format < BLOCKS_FORMAT)
 		return true;
 	for (size_t i = 0; i <= j->ev->nnoise; i++) {
 		const struct noise_seen *n = i < j->ev->nnoise ? &j->ev->noise[i] : NULL;
 		int64_t from = n ? n->t_ns - n->span_ns : j->m->end_ns;
 
-		if (n && (n->beside || !n->span_ns))
+		if (n && (n->beside || !n->span_ns || n->late_max_ns < 0))
 			continue;
 		if (from - last > UNTOLD_MS * NS_PER_MS) {
 			snprintf(why, size, "nothing tells how late the load agent was for %.1f s, from %.1f s after the load "

@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "check/backlog.h"
 #include "check/check.h"
-#include "measure/parts.h"
 
 /* Does every message that was acknowledged arrive, once and in order? What a
  * queue or a partitioned log owes to those who send to it and receive from it
@@ -96,6 +96,8 @@ static void tell(const struct queue *q, cJSON *w, const struct op *op)
 	};
 	char where[64] = "";
 
+	if (!op)
+		return;
 	if (op->offset != OP_NO_VALUE)
 		snprintf(where, sizeof(where), ", offset %lld", (long long)op->offset);
 	if (op->f == OP_SEND)
@@ -142,10 +144,8 @@ static void breach_by(struct queue *q, enum breach what, const struct op *a, con
 	if (!w)
 		return;
 	tell(q, w, a);
-	if (b)
-		tell(q, w, b);
-	if (c)
-		tell(q, w, c);
+	tell(q, w, b);
+	tell(q, w, c);
 }
 
 static void breach_left(struct queue *q, enum breach what, const struct op *a, const struct op *b,
@@ -155,10 +155,8 @@ static void breach_left(struct queue *q, enum breach what, const struct op *a, c
 
 	if (!w)
 		return;
-	if (a)
-		tell(q, w, a);
-	if (b)
-		tell(q, w, b);
+	tell(q, w, a);
+	tell(q, w, b);
 	tell_left(w, m->value, m->partition, m->offset);
 }
 
@@ -242,7 +240,7 @@ static void deliver(struct queue *q, const struct op *op, size_t order)
 		s->confirmed = op;
 }
 
-static void find_left(struct queue *q, const struct final_message *m)
+static void find_left(struct queue *q, const struct final_message *m, int64_t rank)
 {
 	struct sent *s = find(q, m->value);
 	bool there;
@@ -258,6 +256,10 @@ static void find_left(struct queue *q, const struct final_message *m)
 		breach_left(q, TWICE, s->op, s->got, m);
 	else if (s->confirmed && m->offset == OP_NO_VALUE)
 		breach_left(q, TWICE, s->op, s->confirmed, m);
+	if (!q->nplaces && !s->left && !s->got && !m->redelivered) { /* a queue, in its order */
+		s->partition = m->partition;
+		s->offset = rank;
+	}
 	s->left = true;
 }
 
@@ -287,7 +289,7 @@ static int by_producer(const void *a, const void *b)
 	return c ? c : cmp(x->value, y->value);
 }
 
-/* By offsets: what each client sent to each partition. */
+/* By offsets, or as a queue was drained: what each client sent to each partition. */
 static void sent_order(struct queue *q)
 {
 	struct sent **v = mem_alloc((q->nsent + 1) * sizeof(struct sent *)), *top = NULL;
@@ -296,8 +298,7 @@ static void sent_order(struct queue *q)
 	for (i = 0; i < q->nsent; i++)
 		if (q->sent[i].op->outcome == OP_OK && q->sent[i].offset != OP_NO_VALUE)
 			v[n++] = &q->sent[i];
-	if (n)
-		qsort(v, n, sizeof(*v), by_producer);
+	qsort(v, n, sizeof(*v), by_producer);
 	for (i = 0; i < n; i++) {
 		if (!i || v[i]->op->process != top->op->process ||
 		    v[i]->partition != top->partition || v[i]->offset > top->offset)
@@ -445,6 +446,7 @@ static void conclude(struct queue *q, struct check_result *out)
 			"deliveries %lld came again before their acknowledgement was confirmed, %lld were "
 			"marked as redelivered", (long long)q->acked, (long long)q->received,
 			(long long)q->again, (long long)q->marked);
+		backlog_tell(&q->v, &b);
 	}
 	mem_copy_str(out->why, sizeof(out->why), buf_cstr(&b));
 	buf_free(&b);
@@ -468,7 +470,7 @@ static void check(const struct history *h, const struct evidence *ev, const stru
 			if (op_received(q.v.ops[i]))
 				deliver(&q, q.v.ops[i], i);
 		for (i = 0; i < nleft; i++)
-			find_left(&q, &ev->final->messages[i]);
+			find_left(&q, &ev->final->messages[i], (int64_t)i);
 		look_for_lost(&q);
 		sent_order(&q);
 		offsets_back(&q);

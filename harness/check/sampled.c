@@ -6,39 +6,36 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "check/gate.h"
 
-/* For so long nothing need be known of a member. Ten questions a second go out, each
- * of which may wait 500 ms: three in a row may hang, and four get no answer. */
-enum { ASKED_MS = 1500, HEARD_MS = 2000 };
+/* For so long nothing need be heard of a member: three questions in a row may hang
+ * (evidence_hole()), and four get no answer. */
+enum { HEARD_MS = 2000 };
 
 /* ---- asked ---- */
 
 static bool asked_all_along(const struct evidence *ev, const struct measured *m, const char *member,
 			    int64_t from, int64_t to, char *why, size_t size)
 {
-	int64_t last = from;
+	int64_t since = 0, hole = evidence_hole(ev, member, from, to, &since);
 
-	for (size_t i = 0; i <= ev->nsamples; i++) {
-		const struct sample *s = i < ev->nsamples ? &ev->samples[i] : NULL;
-		int64_t t = s ? s->t_ns : to;
-
-		if ((s && (s->beside || strcmp(s->member, member))) || t < from)
-			continue;
-		if (t > to)
-			t = to;
-		if (t - last > ASKED_MS * NS_PER_MS) {
-			snprintf(why, size, "nobody asked %.60s for %.1f s, from %.1f s after the load began: what "
-				 "it was then was not seen", member, in_s(t - last), in_s(last - m->begin_ns));
-			return false;
-		}
-		last = t > last ? t : last;
-	}
-	return true;
+	if (hole)
+		snprintf(why, size, "nobody asked %.60s for %.1f s, from %.1f s after the load began: what "
+			 "it was then was not seen", member, in_s(hole), in_s(since - m->begin_ns));
+	return !hole;
 }
 
 bool brother_of_member(const struct evidence *ev, const char *pod)
 {
 	return evidence_brother(ev, pod) != NULL;
+}
+
+static bool is_target(const struct evidence *ev, const char *name)
+{
+	for (size_t i = 0; i < ev->nfaults; i++)
+		if (fault_hits(&ev->faults[i], name))
+			return true;
+	return false;
 }
 
 static bool all_asked(const struct evidence *ev, char *why, size_t size)
@@ -48,7 +45,8 @@ static bool all_asked(const struct evidence *ev, char *why, size_t size)
 	if (who && beside)
 		snprintf(why, size, "%.60s was never asked what it was, as %.60s was", who, beside);
 	else if (who)
-		snprintf(why, size, "%.60s, a target of a fault, was never asked what it was", who);
+		snprintf(why, size, "%.60s, %s, was never asked what it was", who,
+			 is_target(ev, who) ? "a target of a fault" : "a member by the scenario's word");
 	return !who;
 }
 
@@ -167,13 +165,6 @@ static int64_t uncovered(const struct times *ts, int64_t from, int64_t *to)
 	return INT64_MAX;
 }
 
-/* Who lets nobody in is no primary, and who answers is what it says; without a word of
- * its role it may be anything. */
-static bool says_what_it_is(const struct sample *s)
-{
-	return s->closed || (s->ok && s->role != ROLE_UNKNOWN);
-}
-
 static bool heard(const struct evidence *ev, const struct measured *m, const char *member,
 		  int64_t from, int64_t to, char *why, size_t size)
 {
@@ -185,7 +176,7 @@ static bool heard(const struct evidence *ev, const struct measured *m, const cha
 	for (size_t i = 0; i <= ev->nsamples && since == INT64_MAX; i++) {
 		const struct sample *s = i < ev->nsamples ? &ev->samples[i] : NULL;
 
-		if (s && (strcmp(s->member, member) || !says_what_it_is(s) || s->t_ns < from ||
+		if (s && (strcmp(s->member, member) || !sample_tells(s) || s->t_ns < from ||
 			  s->t_ns > to))
 			continue;
 		until = s ? sample_asked(s) : to;
@@ -197,6 +188,46 @@ static bool heard(const struct evidence *ev, const struct measured *m, const cha
 		return true;
 	snprintf(why, size, "%.60s was not heard for %.1f s, from %.1f s after the load began, and nothing shows that "
 		 "it was no primary then", member, in_s(until - since), in_s(since - m->begin_ns));
+	return false;
+}
+
+/* Without confirms a message is taken for sent once it has left, whoever leads. */
+static bool acks_tell(const struct evidence *ev, const struct op *op)
+{
+	const struct setting_seen *s = op->f == OP_SEND && ev->inforce ? setting_find(ev->inforce, "confirms") : NULL;
+
+	return op_acked_write(op) && !(s && s->value && !strcmp(s->value, "off"));
+}
+
+/* Whoever acknowledged a write was a writable primary then, or what members say of
+ * themselves is not what they are. */
+bool led_when_acked(const struct history *h, const struct evidence *ev, const struct measured *m,
+		    char *why, size_t size)
+{
+	const int64_t near = HEARD_MS * NS_PER_MS;
+	int64_t acked = 0, first = 0;
+	size_t from = 0;
+
+	for (size_t i = 0; i < h->n; i++) {
+		const struct op *op = &h->ops[i];
+		bool led = false;
+
+		if ((int64_t)op->scenario != ev->scenario || !acks_tell(ev, op))
+			continue;
+		while (from < ev->nsamples && ev->samples[from].t_ns < op->t_invoke - near)
+			from++;
+		for (size_t k = from;
+		     k < ev->nsamples && !led && ev->samples[k].t_ns <= op->t_return + near; k++)
+			led = sample_leads(&ev->samples[k]) &&
+			      shards_rival(ev->samples[k].shards, shard_bit(op->shard));
+		if (!led && !acked++)
+			first = op->t_return;
+	}
+	if (acked < GATE_KIND_MIN)
+		return true;
+	snprintf(why, size, "%lld writes were acknowledged while no member had said for %.0f s that it was a writable primary, "
+		 "from %.1f s after the load began: what members said of themselves does not tell who was", (long long)acked,
+		 in_s(near), in_s(first - m->begin_ns));
 	return false;
 }
 

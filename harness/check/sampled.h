@@ -20,4 +20,9 @@ bool brother_of_member(const struct evidence *ev, const char *pod);
 bool heard_throughout(const struct evidence *ev, const struct measured *m, int64_t from, int64_t to,
 		      char *why, size_t size);
 
+/* Whether some member said that it was a writable primary whenever a write was acknowledged,
+ * or within 2 s of that. */
+bool led_when_acked(const struct history *h, const struct evidence *ev, const struct measured *m,
+		    char *why, size_t size);
+
 #endif

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/mem.h"
 #include "check/gate.h"
 
@@ -29,10 +28,10 @@ static void judge(const struct judging *j, enum expect_metric metric, struct jud
 
 void judge_expectation(const struct gate *g, const struct judging *j, struct judged *r)
 {
-	const char *name = json_str(j->expect, "metric", "");
+	const char *name = j->expect->metric;
 	enum expect_metric metric;
 
-	mem_copy_str(r->name, sizeof(r->name), json_str(j->expect, "name", name));
+	mem_copy_str(r->name, sizeof(r->name), j->expect->name);
 	r->measured = r->limit = NAN;
 	r->verdict = VERDICT_UNKNOWN;
 	if (!metric_find(name, &metric)) {
@@ -46,15 +45,15 @@ void judge_expectation(const struct gate *g, const struct judging *j, struct jud
 void judge_scenario(const struct history *h, const struct evidence *ev, const struct measured *m,
 		    struct judged **out, size_t *n)
 {
-	const cJSON *expect = json_get(ev->event, "expect"), *x;
+	const struct script_seen *s = ev->script;
 	struct judging j = { h, ev, m, NULL };
 	struct gate *g = gate_new(h, ev, m);
 	size_t alloc = 0;
 
 	*out = NULL;
 	*n = 0;
-	cJSON_ArrayForEach(x, expect) {
-		j.expect = x;
+	for (size_t i = 0; s && i < s->nexpects; i++) {
+		j.expect = &s->expects[i];
 		judge_expectation(g, &j, VEC_PUSH(*out, *n, alloc));
 	}
 	gate_free(g);

@@ -75,7 +75,7 @@ int cmd_compare(int argc, char **argv)
 		goto out;
 	}
 	if (!path[0])
-		name_page(path, argv[optind + 1], json_str(c.a.run.run, "run_id", "A"));
+		name_page(path, argv[optind + 1], c.a.run.ev->run.run_id);
 	comparison_text(&c, stdout);
 	if (file_write_told(path, tell_html, &c, &e))
 		r = cmd_fail(&e);

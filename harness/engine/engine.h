@@ -158,10 +158,10 @@ struct engine_ops {
 	 * --from` does. NULL: the engine knows none. */
 	int (*job_start)(struct engine *en, const char *cron_job, const char *name, struct err *e);
 	/* What has become of it: {state "running" | "succeeded" | "failed", reason,
-	 * message}, and when it is over, or `whole`, {exit (of the container that ended
-	 * last), pods[{name, phase, exit, reason}], log (the end of its pods')}. The
-	 * caller deletes *out. */
-	int (*job_look)(struct engine *en, const char *name, bool whole, cJSON **out, struct err *e);
+	 * message, exit (of the container that ended last), pods[{name, phase, exit,
+	 * reason}], log (the end of its pods')}; what pods that are gone would tell is
+	 * not there. The caller deletes *out. */
+	int (*job_look)(struct engine *en, const char *name, cJSON **out, struct err *e);
 
 	/* Starts and stops telling changes of pods, endpoints and event
 	 * objects in the namespace. */

@@ -119,6 +119,31 @@ static void folder_of(const char *asked, char *out, size_t size)
 	snprintf(out, size, "%.*s", (int)strcspn(name, ":@"), name);
 }
 
+static bool begins(const char *image, const char *prefix, size_t len)
+{
+	return !strncmp(image, prefix, len) && image[len] == '/';
+}
+
+/* As Docker reads it: what comes before the first "/" is a registry if it has a
+ * dot or a port, or is localhost (distribution/reference). */
+static const char *in_full(struct arena *a, const char *image)
+{
+	static const char *const hubs[] = {"index.docker.io", "docker.io"};
+	size_t first = strcspn(image, "/");
+
+	for (size_t i = 0; i < ARRAY_LEN(hubs); i++) {
+		if (!begins(image, hubs[i], strlen(hubs[i])))
+			continue;
+		image += strlen(hubs[i]) + 1;
+		return arena_fmt(a, "docker.io/%s%s", strchr(image, '/') ? "" : "library/", image);
+	}
+	if (!image[first])
+		return arena_fmt(a, "docker.io/library/%s", image);
+	if (memchr(image, '.', first) || memchr(image, ':', first) || begins(image, "localhost", 9))
+		return image;
+	return arena_fmt(a, "docker.io/%s", image);
+}
+
 static int resolve(struct images *im, const char *asked, const char **used, bool *withdrawn,
 		   struct err *e)
 {
@@ -136,7 +161,7 @@ static int resolve(struct images *im, const char *asked, const char **used, bool
 	if (read_stock(im, e))
 		return -1;
 	for (size_t i = 0; i < im->nstock && !s; i++)
-		if (!strcmp(im->stock[i].image, asked))
+		if (!strcmp(in_full(im->arena, im->stock[i].image), in_full(im->arena, asked)))
 			s = &im->stock[i];
 	*withdrawn = s && s->withdrawn;
 	if (pulls(im) && !*withdrawn)
@@ -188,24 +213,6 @@ void images_why(const struct images *im, const char *ref, struct err *e)
 	for (size_t i = 0; i < im->n; i++)
 		if (!im->v[i].used && !strcmp(im->v[i].asked, ref))
 			*e = im->v[i].why;
-}
-
-static bool begins(const char *image, const char *prefix, size_t len)
-{
-	return !strncmp(image, prefix, len) && image[len] == '/';
-}
-
-/* As Docker reads it: what comes before the first "/" is a registry if it has a
- * dot or a port, or is localhost (distribution/reference). */
-static const char *in_full(struct arena *a, const char *image)
-{
-	size_t first = strcspn(image, "/");
-
-	if (!image[first])
-		return arena_fmt(a, "docker.io/library/%s", image);
-	if (memchr(image, '.', first) || memchr(image, ':', first) || begins(image, "localhost", 9))
-		return image;
-	return arena_fmt(a, "docker.io/%s", image);
 }
 
 const char *images_redirect(struct arena *a, const char *const *prefixes, size_t n,

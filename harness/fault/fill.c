@@ -186,16 +186,9 @@ static int mark_of(int fd, enum mark *out)
 	char path[FD_PATH_BYTES], word[8];
 
 	path_of(fd, path);
-	*out = getxattr(path, MARK, word, sizeof(word)) >= 0 ? MARK_OURS : errno == ENODATA ? MARK_NONE : MARK_UNKNOWN;
+	*out = getxattr(path, MARK, word, sizeof(word)) >= 0 ? MARK_OURS :
+	       errno == ENODATA ? MARK_NONE : MARK_UNKNOWN;
 	return *out == MARK_UNKNOWN && errno != EOPNOTSUPP ? -1 : 0;
-}
-
-static int is_plain_on(int fd, int64_t device, struct stat *st, bool *plain)
-{
-	if (fstat(fd, st))
-		return -1;
-	*plain = S_ISREG(st->st_mode) && (int64_t)st->st_dev == device;
-	return 0;
 }
 
 /* Whoever has it open, or gave it another name as well, keeps no room by that. */
@@ -211,18 +204,39 @@ static int empty(int fd)
 	return 0;
 }
 
+/* Errno stays what it was. */
+static void shut(int fd)
+{
+	int why = errno;
+
+	close(fd);
+	errno = why;
+}
+
+/* What has that name, to be looked at: its descriptor; -1 with ENOENT where there is none. */
+static int look_at(int dir, const char *name, int64_t device, struct stat *st, bool *plain)
+{
+	int seen = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+	if (seen >= 0 && fstat(seen, st)) {
+		shut(seen);
+		return -1;
+	}
+	*plain = seen >= 0 && S_ISREG(st->st_mode) && (int64_t)st->st_dev == device;
+	return seen;
+}
+
 /* What is there under that name goes; a folder is not of ours. */
 static int end_name(int dir, const char *name, int64_t device, enum mark *mark, int64_t *size)
 {
-	int seen = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), r, why;
-	bool plain = false;
 	struct stat st;
+	bool plain;
+	int seen = look_at(dir, name, device, &st, &plain), r = 0;
 
 	*mark = MARK_ABSENT;
 	if (seen < 0)
 		return errno == ENOENT ? 0 : -1;
-	r = is_plain_on(seen, device, &st, &plain);
-	if (!r && plain) {
+	if (plain) {
 		*size = (int64_t)st.st_size;
 		r = mark_of(seen, mark);
 		if (!r && (*mark == MARK_OURS || (*mark == MARK_UNKNOWN && st.st_nlink == 1)))
@@ -232,9 +246,7 @@ static int end_name(int dir, const char *name, int64_t device, enum mark *mark, 
 	}
 	if (!r && unlinkat(dir, name, 0) && errno != ENOENT && errno != EISDIR)
 		r = -1;
-	why = errno;
-	close(seen);
-	errno = why;
+	shut(seen);
 	return r;
 }
 
@@ -251,28 +263,25 @@ static int end_marked(int dir, int64_t device, int depth);
 
 static int end_entry(int dir, const char *name, int64_t device, int depth)
 {
-	int seen = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), r, why, below;
 	enum mark mark = MARK_NONE;
-	bool plain = false;
 	struct stat st;
+	bool plain;
+	int seen = look_at(dir, name, device, &st, &plain), r = 0, below;
 
 	if (seen < 0)
 		return errno == ENOENT ? 0 : -1;
-	r = is_plain_on(seen, device, &st, &plain);
-	if (!r && plain) {
+	if (plain) {
 		r = mark_of(seen, &mark);
 		if (!r && mark == MARK_OURS)
 			r = empty(seen) || (unlinkat(dir, name, 0) && errno != ENOENT) ? -1 : 0;
-	} else if (!r && S_ISDIR(st.st_mode) && (int64_t)st.st_dev == device) {
+	} else if (S_ISDIR(st.st_mode) && (int64_t)st.st_dev == device) {
 		below = openat(seen, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (below < 0)
 			r = errno == ENOENT ? 0 : -1;
 		else
 			r = end_marked(below, device, depth - 1);
 	}
-	why = errno;
-	close(seen);
-	errno = why;
+	shut(seen);
 	return r;
 }
 

@@ -24,8 +24,8 @@ int64_t fill_device(const char *path);
  * node's. */
 int fill_to(const char *path, int64_t device, int percent, struct err *e);
 
-/* Removes it from that device, also where the pod has renamed it or has it open, and what a look at it may have left beside it;
- * *size is what it took, -1 when it was not there. */
+/* Removes it from that device, also where the pod has renamed it or has it open, and what a
+ * look at it may have left beside it; *size is what it took, -1 when it was not there. */
 int fill_remove(const char *path, int64_t device, int64_t *size, struct err *e);
 
 /* What has that name in the folder goes, and gives its room back; -1 with errno. */

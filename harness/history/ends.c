@@ -1,10 +1,12 @@
-/* No operation returns after all of its load had been written down. */
+/* The history is of the format that its run tells, and no operation returns after all
+ * of its load had been written down. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "history/block.h"
 #include "history/event.h"
 #include "history/read.h"
 
@@ -61,6 +63,16 @@ static int64_t end_of(const struct ends *ends, const struct op *op)
 	return t;
 }
 
+static int64_t format_of(const cJSON *events)
+{
+	const cJSON *e;
+
+	cJSON_ArrayForEach(e, events)
+		if (event_is(e, "run"))
+			return json_i64(e, "format", 1);
+	return 1;
+}
+
 int history_ends(const char *path, const struct history *h, const cJSON *events, struct err *e)
 {
 	const struct op *last = NULL; /* for which it was looked up */
@@ -68,6 +80,9 @@ int history_ends(const char *path, const struct history *h, const cJSON *events,
 	int64_t end = INT64_MAX;
 	int r = 0;
 
+	if (h->nstreams && format_of(events) < BLOCKS_FORMAT)
+		return err_set(e, ERR_INPUT, "%s has blocks, and events.jsonl no \"run\" event with \"format\" %d: it is "
+			       "another run's, or was changed", path, BLOCKS_FORMAT);
 	find(events, &ends);
 	for (size_t i = 0; i < h->n && !r; i++) {
 		const struct op *op = &h->ops[i];

@@ -39,8 +39,9 @@
  *  final     present [[lo,hi],...], duplicates [[value,count],...], registers {key: value},
  *            messages [{part, off, redel, val[]}...], by [{addr, member, role, shard}...], took_ms
  *  load      source, g, ops: how many operations a load agent says that it did
- *  noise     source, cpu_some_pct, steal_pct, load1, due, called, given_up; of the span_ms before t: late_max_ms,
- *            late_sum_ms, free_ms; of the whole load: lateness_p50_ms, lateness_p99_ms, lateness_max_ms
+ *  noise     source, cpu_some_pct, steal_pct, load1, due, called, given_up; of the span_ms
+ *            before t: late_max_ms, late_sum_ms, free_ms; of the whole load: lateness_p50_ms,
+ *            lateness_p99_ms, lateness_max_ms
  *  history   g, ops, sum: all that the load agent of group g recorded is in history.jsonl
  *  stands    ok, member (first that failed), point, reason: did the fixture come up as written
  *  unsupported what: the engine cannot do what the scenario asks

@@ -82,19 +82,31 @@ static void read_log(struct reading *r, const cJSON *e)
 {
 	*VEC_PUSH(r->ev->logs, r->ev->nlogs, r->logs) = (struct log_seen){
 		.member = text(e, "member"), .container = text(e, "container"), .text = text(e, "text"),
-		.previous = json_bool(e, "previous", false)};
+		.previous = json_bool(e, "previous", false),
+		.most = json_i64(e, "most", LOG_LINES_UNTOLD)};
 }
 
-/* Its newest event tells all. */
+static bool differ(const struct job_seen *before, const struct job_seen *now)
+{
+	return strcmp(before->name, now->name) || strcmp(before->from, now->from) ||
+	       (job_over(before) && strcmp(before->state, now->state));
+}
+
+/* Its newest event tells how it is; which Job it is, all of them have to agree on. */
 static void read_job(struct reading *r, const cJSON *e)
 {
 	const struct job_seen *was = evidence_job(r->ev, text(e, "id"));
+	struct job_seen before = was ? *was : (struct job_seen){0};
 	int64_t begun_ns = was ? was->begun_ns : event_t(e);
 	struct job_seen *j = was ? &r->ev->jobs[was - r->ev->jobs] :
 				   VEC_PUSH(r->ev->jobs, r->ev->njobs, r->jobs);
 
-	*j = (struct job_seen){text(e, "id"), text(e, "job"), text(e, "state"), text(e, "reason"), text(e, "message"),
-			       text(e, "log"), json_i64(e, "exit", -1), begun_ns, event_t(e)};
+	*j = (struct job_seen){.id = text(e, "id"), .name = text(e, "job"), .state = text(e, "state"),
+			       .from = text(e, "from"), .reason = text(e, "reason"), .message = text(e, "message"),
+			       .log = text(e, "log"), .exit = json_i64(e, "exit", -1), .begun_ns = begun_ns,
+			       .told_ns = event_t(e)};
+	j->begun = before.begun || !strcmp(j->state, "begun");
+	j->at_odds = before.at_odds || (was && differ(&before, j));
 }
 
 static void read_adapted(struct reading *r, const cJSON *e)
@@ -268,6 +280,7 @@ static void note_state(struct fault_record *f, const cJSON *e)
 		f->effective++;
 		if (!f->effective_ns)
 			f->effective_ns = json_i64(e, "effective_ns", t);
+		f->unproven = f->unproven || !cJSON_GetArraySize(json_get(e, "evidence"));
 		add_new(&f->evidence, json_get(e, "evidence"));
 	} else if (!strcmp(state, "no-effect")) {
 		f->no_effect = true;
@@ -315,7 +328,7 @@ static const struct {
  * one that was is out already. In the order of writing. */
 static void read_run(struct evidence *ev, const cJSON *events)
 {
-	bool over = false;
+	bool over = false, ran = false;
 	const cJSON *e;
 	int64_t real;
 
@@ -333,9 +346,14 @@ static void read_run(struct evidence *ev, const cJSON *events)
 			ev->broken_where = text(e, "where");
 			ev->broken_what = json_str(e, "what", "the harness failed");
 		} else if (event_is(e, "interrupt")) {
-			ev->interrupt = e;
+			ev->interrupted = true;
 		} else if (event_is(e, "run")) {
-			ev->run = ev->run ? ev->run : e;
+			if (!ran) {
+				evidence_run(ev, e);
+				if (ev->scenario < 0)
+					ev->begin_ns = event_t(e);
+			}
+			ran = true;
 			if (!ev->has_wall && !clock_parse_rfc3339(text(e, "started"), &real)) {
 				ev->has_wall = true;
 				ev->wall_ns = real - event_t(e);
@@ -433,6 +451,7 @@ void evidence_make(const cJSON *events, int scenario, effects_fn *effects, struc
 	memset(ev, 0, sizeof(*ev));
 	ev->scenario = scenario;
 	ev->broken_where = ev->broken_what = ev->mix = "";
+	evidence_run(ev, NULL);
 	v = in_order(events, scenario, &n);
 	for (size_t i = 0; i < n; i++) {
 		evidence_told(ev, v[i].event);
@@ -440,15 +459,12 @@ void evidence_make(const cJSON *events, int scenario, effects_fn *effects, struc
 			if (event_is(v[i].event, kinds[k].kind))
 				kinds[k].read(&r, v[i].event);
 	}
-	ev->begin_ns = event_t(ev->event);
 	if (n) {
 		ev->first_ns = v[0].t;
 		ev->last_ns = v[n - 1].t;
 	}
 	free(v);
 	read_run(ev, events);
-	if (scenario < 0)
-		ev->begin_ns = event_t(ev->run);
 	finish_faults(&r);
 	finish_final(ev);
 }

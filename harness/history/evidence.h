@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "history/effects.h"
@@ -35,16 +36,23 @@ struct endpoints_seen {
 	const cJSON *annotations; /* {name: text}; NULL: none */
 };
 
+/* Of a container's log the last ones are kept: so many, and before runs told it so many. */
+enum { LOG_LINES_MOST = 1000, LOG_LINES_UNTOLD = 250 };
+
 struct log_seen { /* an excerpt of a container's log */
 	const char *member, *container, *text;
 	bool previous;
+	int64_t most; /* lines: with fewer than these it is all there */
 };
 
 struct job_seen { /* a Job that a step of the scenario began */
 	const char *id, *name, *state; /* "begun", "running", "succeeded", "failed": the newest word */
+	const char *from;              /* "cronjob/NAME", whose template it is; "": not told */
+	bool begun;                    /* somebody said that it was */
+	bool at_odds;                  /* its events tell of two Jobs, or of two ends */
 	const char *reason, *message;  /* of its condition */
 	const char *log;               /* the end of its pods' */
-	int64_t exit;                  /* of the container that ended last; -1: none has, or nobody told */
+	int64_t exit; /* of the container that ended last; -1: none has, or nobody told */
 	int64_t begun_ns, told_ns;     /* when it was begun, and when that state was seen */
 };
 
@@ -93,13 +101,43 @@ struct step_seen { /* a step of the script, as the scenario tells it */
 
 struct setting_seen {
 	const char *name;
-	const char *value; /* a number or true and false as text; NULL: the system told none */
+	/* a number or true and false as text; NULL: the system told none, or more than one */
+	const char *value;
 	const char *unit;
+	const char *source; /* who chose it: "default", "--set", the scenario; "": not told */
 };
 
 struct settings_seen {
 	struct setting_seen *v;
 	size_t n;
+	const struct settings_seen *before; /* the telling before; NULL: the first */
+};
+
+struct expect_seen { /* an expectation, as the scenario asks for it */
+	const char *name, *metric; /* readable alone; a name of scenario/metrics.h */
+	const char *fault;         /* only this one; NULL: the worst of all */
+	const char *of;            /* only these operations; NULL: all */
+	const char *checker, *run; /* by which it is judged; the id of a step */
+	const char *object, *reason; /* what does not come up, and words of why */
+	const char *accepted;      /* why what is beyond its limits is taken; NULL: it is not ... */
+	const char *setting, *setting_value; /* ... and what has to be in force for that */
+	bool within_predicted, want; /* `want`: true where it is not said */
+	bool unmissable; /* nobody's, but asked of what a figure stands on (check/counts.c) */
+	bool has_at_most, has_at_least;
+	double at_most, at_least; /* in the metric's unit: ns, a count, per cent, 0 or 1 */
+};
+
+/* What a scenario is. A text that is not told is "?" in the first three, "" in `title` and
+ * `file`, NULL in the others. */
+struct script_seen {
+	const char *name, *system, *variant;
+	const char *title, *file;
+	const char *seed;     /* its own; NULL: the run's */
+	const char *compare;  /* beside which others a report shows it */
+	int64_t repetition, repetitions; /* from 1 of so many; 0: it is not repeated */
+	int64_t phase_ns;     /* by which the first fault is later than written */
+	struct expect_seen *expects;
+	size_t nexpects;
 };
 
 struct stands_seen { /* did the fixture come up as written */
@@ -134,7 +172,7 @@ struct final_seen {
 	size_t nregisters;
 	struct final_message *messages;
 	size_t nmessages;
-	bool has_present, has_registers, has_messages;
+	bool has_present, has_duplicates, has_registers, has_messages;
 	struct answerer *answerers; /* none: it does not say who answered */
 	size_t nanswerers;
 };
@@ -172,15 +210,33 @@ struct fault_record {
 	int injecting, effective; /* how many agents said so, each of its targets */
 	bool silences;        /* its targets answer nobody elsewhere from effective_ns on */
 	bool no_effect;       /* at one of its nodes at least */
+	bool unproven;        /* somebody said that it took effect, and not by what that shows */
 	bool bites;           /* effective at every one of its targets */
 	bool undone;
 	struct sentences evidence, undo;
 };
 
+struct image_seen {
+	const char *stock, *used;
+};
+
+/* What the run tells of itself. */
+struct run_seen {
+	const char *run_id, *seed, *engine, *version; /* "?": it does not tell */
+	const char *started, *command; /* "": it does not */
+	int64_t format;                /* of its files; 1 where it does not tell */
+	int tap;                       /* the version that was printed */
+	int64_t planned;               /* scenarios; -1: not told */
+	int64_t cores, memory_bytes;   /* of the machine; -1: not told */
+	bool has_images;
+	struct image_seen *images;
+	size_t nimages;
+};
+
 struct evidence {
 	int scenario;
-	const cJSON *run;      /* the run's own event; NULL: there is none */
-	const cJSON *event;    /* the scenario's; NULL: there is none, or this is of the run itself */
+	struct run_seen run;
+	const struct script_seen *script; /* NULL: none, or this is of the run itself */
 	int64_t begin_ns;      /* its time, or the run's */
 	struct load_spec load; /* that was asked for; what it does not tell is 0 */
 	const char *mix;       /* of the load, as it was told (JSON); "": it was not */
@@ -189,15 +245,15 @@ struct evidence {
 	size_t nsteps;
 	const char **listed; /* the members that the scenario tells it has */
 	size_t nlisted;
-	struct settings_seen *settings; /* that the scenario asked for, defaults too; NULL: not told */
-	struct settings_seen *inforce; /* as the running system told them last; NULL: it was not asked */
+	struct settings_seen *settings; /* that were asked for, defaults too; NULL: not told */
+	struct settings_seen *inforce; /* as the running system told them last; NULL: not asked */
 	struct final_seen *final; /* the last one; NULL: none was made */
 	const char *unsettled; /* why the system had not settled before it; NULL: it had */
 	bool over;             /* the scenario went to its end, or the run did */
 	int64_t end_ns;        /* when the run did; 0: it did not */
 	struct stands_seen *stands; /* NULL: it did not get that far */
-	const cJSON *unsupported;
-	const cJSON *interrupt;
+	const char *unsupported; /* why the engine cannot do it; NULL: it can */
+	bool interrupted;
 	/* Wall clock minus CLOCK_MONOTONIC, for stamps in logs; has_wall false:
 	 * the run does not tell. */
 	int64_t wall_ns;
@@ -261,6 +317,9 @@ void evidence_weigh(struct evidence *ev, const struct history *h);
  * a value that no operation sent says nothing of the system. */
 bool evidence_counts_ops(const struct evidence *ev);
 
+/* Whether two names are one setting's: systems write min-replicas-to-write what scenarios
+ * call min_replicas_to_write. */
+bool setting_same(const char *a, const char *b);
 /* A setting in force by its name; NULL: the system did not tell it. */
 const struct setting_seen *setting_find(const struct settings_seen *inforce, const char *name);
 /* A register at the end; NULL: nobody told. */
@@ -277,16 +336,18 @@ const struct sample *evidence_next_leader(const struct evidence *ev, uint32_t sh
 /* The newest answer of a member by t_ns, a witness' included; NULL: none. */
 const struct sample *evidence_answer(const struct evidence *ev, const char *member, int64_t t_ns);
 
+/* The first time within [from_ns, to_ns] for which nobody asked this member what it was,
+ * where that is longer than three questions that hang: ns, and *since. 0: there is none. */
+int64_t evidence_hole(const struct evidence *ev, const char *member, int64_t from_ns, int64_t to_ns,
+		      int64_t *since);
+/* Whether the sampler asked it what it is: whether it is a member. */
+bool evidence_asked(const struct evidence *ev, const char *pod);
 /* A member of whose StatefulSet this pod is: pods of one set are members all, or none of
  * them is. NULL: of none. */
 const char *evidence_brother(const struct evidence *ev, const char *pod);
 /* A member that was never asked what it is: a target of a fault that had a role, or a pod of
  * whose set *beside was asked. NULL: there is none. */
 const char *evidence_unasked(const struct evidence *ev, const char **beside);
-
-/* Whether the later of two answers of one member came from another server
- * process than the earlier ("run_id", "started_ms"). False when nothing tells. */
-bool sample_started_anew(const struct sample *earlier, const struct sample *later);
 
 /* The first answer of a member in (from_ns, to_ns] that came from another
  * server process than the answer before it; NULL: none. */
@@ -327,6 +388,10 @@ bool endpoints_hold(const struct endpoints_seen *e, const char *ip);
 bool evidence_gained(const struct evidence *ev, size_t i, const char *ip);
 const char *endpoints_annotation(const struct endpoints_seen *e, const char *name);
 
+static inline bool job_over(const struct job_seen *j)
+{
+	return !strcmp(j->state, "succeeded") || !strcmp(j->state, "failed");
+}
 /* The Job of the run step with this id; NULL: it was never begun. */
 const struct job_seen *evidence_job(const struct evidence *ev, const char *id);
 
@@ -347,8 +412,14 @@ typedef bool log_stamp_fn(struct log_line *line);
 /* Calls fn for every stamped line within [from_ns, to_ns], one log after the
  * other, until it returns true. Returns whether it did. Nothing without the
  * run's wall clock. */
-bool evidence_log_each(const struct evidence *ev, log_stamp_fn *stamp, int64_t from_ns, int64_t to_ns,
-		       bool (*fn)(void *arg, const struct log_line *line), void *arg);
+bool evidence_log_each(const struct evidence *ev, log_stamp_fn *stamp, int64_t from_ns,
+		       int64_t to_ns, bool (*fn)(void *arg, const struct log_line *line),
+		       void *arg);
+
+/* Whether what is kept of the first container's log reaches back to then: a line before
+ * that is there, or all that the container wrote. */
+bool evidence_log_reaches(const struct evidence *ev, log_stamp_fn *stamp, const char *member,
+			  int64_t t_ns);
 
 /* What a line must be like; what is NULL or 0 does not matter. */
 struct log_wanted {
@@ -359,8 +430,9 @@ struct log_wanted {
 };
 
 /* The earliest line within [from_ns, to_ns] that fits. False: none. */
-bool evidence_log_first(const struct evidence *ev, log_stamp_fn *stamp, const struct log_wanted *want,
-			int64_t from_ns, int64_t to_ns, struct log_line *out);
+bool evidence_log_first(const struct evidence *ev, log_stamp_fn *stamp,
+			const struct log_wanted *want, int64_t from_ns, int64_t to_ns,
+			struct log_line *out);
 
 /* ---- faults ---- */
 

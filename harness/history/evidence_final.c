@@ -15,7 +15,8 @@ static int64_t asked_last(const struct evidence *ev)
 	int64_t t = 0;
 
 	for (size_t i = 0; i < ev->nsamples; i++)
-		if (!ev->samples[i].beside && (!ev->final || ev->samples[i].t_ns <= ev->final->t_ns) &&
+		if (!ev->samples[i].beside &&
+		    (!ev->final || ev->samples[i].t_ns <= ev->final->t_ns) &&
 		    ev->samples[i].t_ns > t)
 			t = ev->samples[i].t_ns;
 	return t;
@@ -34,12 +35,14 @@ static const struct sample *latest(const struct evidence *ev, const char *member
 }
 
 /* A member that led this part at the end, other than `but`; NULL: none. */
-static const char *leads_too(const struct evidence *ev, uint64_t shards, const char *but, int64_t t_ns)
+static const char *leads_too(const struct evidence *ev, uint64_t shards, const char *but,
+			     int64_t t_ns)
 {
 	for (size_t i = 0; i < ev->nmembers; i++) {
 		const struct sample *s = latest(ev, ev->members[i], t_ns);
 
-		if (s && sample_leads(s) && shards_rival(s->shards, shards) && strcmp(ev->members[i], but))
+		if (s && sample_leads(s) && shards_rival(s->shards, shards) &&
+		    strcmp(ev->members[i], but))
 			return ev->members[i];
 	}
 	return NULL;
@@ -47,12 +50,14 @@ static const char *leads_too(const struct evidence *ev, uint64_t shards, const c
 
 /* Two that led the same part at the end, when nobody knows which of them
  * answered. */
-static bool no_rivals(const struct evidence *ev, uint32_t shard, int64_t t_ns, char *why, size_t size)
+static bool no_rivals(const struct evidence *ev, uint32_t shard, int64_t t_ns, char *why,
+		      size_t size)
 {
 	for (size_t i = 0; i < ev->nmembers; i++) {
 		const struct sample *s = latest(ev, ev->members[i], t_ns);
-		const char *other = s && sample_leads(s) && shards_rival(s->shards, shard_bit(shard)) ?
-			leads_too(ev, s->shards, s->member, t_ns) : NULL;
+		const char *other =
+			s && sample_leads(s) && shards_rival(s->shards, shard_bit(shard)) ?
+				leads_too(ev, s->shards, s->member, t_ns) : NULL;
 
 		if (!other)
 			continue;
@@ -67,10 +72,15 @@ static bool entitled(const struct evidence *ev, const struct answerer *a, int64_
 		     size_t size)
 {
 	const char *who = *a->member ? a->member : a->address, *other;
-	const struct sample *s = latest(ev, a->member, t_ns), *led = evidence_leader(ev, a->shard, t_ns);
+	const struct sample *s = latest(ev, a->member, t_ns),
+			    *led = evidence_leader(ev, a->shard, t_ns);
 
 	if (a->role != ROLE_PRIMARY) {
 		snprintf(why, size, "%s answered it, which was no primary then (%s)", who, role_name(a->role));
+		return false;
+	}
+	if (!*a->member && ev->run.format >= BLOCKS_FORMAT) {
+		snprintf(why, size, "%s answered it, and whose address that was nobody knows", who);
 		return false;
 	}
 	if (!*a->member)
@@ -92,7 +102,8 @@ static bool complete(const struct evidence *ev, int64_t t_ns, char *why, size_t 
 	uint64_t answered = 0;
 
 	for (size_t k = 0; k < ev->final->nanswerers; k++)
-		answered |= ev->final->answerers[k].shard ? shard_bit(ev->final->answerers[k].shard) : UINT64_MAX;
+		answered |= ev->final->answerers[k].shard ?
+				    shard_bit(ev->final->answerers[k].shard) : UINT64_MAX;
 	for (size_t i = 0; i < ev->nmembers; i++) {
 		const struct sample *s = latest(ev, ev->members[i], t_ns);
 
@@ -116,14 +127,15 @@ bool evidence_final_entitled(const struct evidence *ev, char *why, size_t size)
 		return false;
 	}
 	/* Only older files, and others', need not say it. */
-	if (!ev->final->nanswerers && json_i64(ev->run, "format", 1) >= BLOCKS_FORMAT) {
+	if (!ev->final->nanswerers && ev->run.format >= BLOCKS_FORMAT) {
 		snprintf(why, size, "it does not say who answered it");
 		return false;
 	}
 	for (size_t i = 0; i < ev->final->nanswerers; i++)
 		if (!entitled(ev, &ev->final->answerers[i], t_ns, why, size))
 			return false;
-	return ev->final->nanswerers ? complete(ev, t_ns, why, size) : no_rivals(ev, 0, t_ns, why, size);
+	return ev->final->nanswerers ? complete(ev, t_ns, why, size) :
+				       no_rivals(ev, 0, t_ns, why, size);
 }
 
 bool evidence_final_sound(const struct evidence *ev, char *why, size_t size)
@@ -135,7 +147,7 @@ bool evidence_final_sound(const struct evidence *ev, char *why, size_t size)
 	}
 	if (!evidence_final_entitled(ev, why, size))
 		return false;
-	if (evidence_phase(ev, "settle") || json_i64(ev->run, "format", 1) < BLOCKS_FORMAT)
+	if (evidence_phase(ev, "settle") || ev->run.format < BLOCKS_FORMAT)
 		return true;
 	snprintf(why, size, "nothing tells that the system was left to settle before it");
 	return false;

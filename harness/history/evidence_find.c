@@ -1,6 +1,7 @@
 /* Questions to the evidence: who was what, and when. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "history/evidence.h"
 
@@ -23,8 +24,8 @@ const struct sample *evidence_next_leader(const struct evidence *ev, uint32_t sh
 	for (size_t i = 0; i < ev->nsamples; i++) {
 		const struct sample *s = &ev->samples[i];
 
-		if (s->t_ns > t_ns && !s->beside && sample_leads(s) && shards_rival(s->shards, shard_bit(shard)) &&
-		    (!not || strcmp(s->member, not)))
+		if (s->t_ns > t_ns && !s->beside && sample_leads(s) &&
+		    shards_rival(s->shards, shard_bit(shard)) && (!not || strcmp(s->member, not)))
 			return s;
 	}
 	return NULL;
@@ -40,21 +41,8 @@ const struct sample *evidence_answer(const struct evidence *ev, const char *memb
 	return l;
 }
 
-static const char *run_id(const struct sample *s)
-{
-	return json_str(s->extra, "run_id", "");
-}
-
-bool sample_started_anew(const struct sample *earlier, const struct sample *later)
-{
-	int64_t a = json_i64(earlier->extra, "started_ms", -1), b = json_i64(later->extra, "started_ms", -1);
-
-	return (*run_id(earlier) && *run_id(later) && strcmp(run_id(earlier), run_id(later))) ||
-	       (a >= 0 && b >= 0 && a != b);
-}
-
-const struct sample *evidence_new_process(const struct evidence *ev, const char *member, int64_t from_ns,
-					  int64_t to_ns)
+const struct sample *evidence_new_process(const struct evidence *ev, const char *member,
+					  int64_t from_ns, int64_t to_ns)
 {
 	const struct sample *last = NULL;
 
@@ -92,14 +80,16 @@ const char *evidence_member_at(const struct evidence *ev, const char *address, i
 {
 	const char *name = "", *colon = strchr(address, ':');
 	/* A port follows one colon; IPv6 has more. */
-	size_t len = colon && colon == strrchr(address, ':') ? (size_t)(colon - address) : strlen(address);
+	size_t len = colon && colon == strrchr(address, ':') ? (size_t)(colon - address) :
+							       strlen(address);
 
 	for (size_t i = 0; len && i < ev->npods; i++) {
 		const struct pod_seen *p = &ev->pods[i];
 
 		if (p->t_ns > t_ns && *name)
 			break;
-		if ((strlen(p->ip) == len && !strncmp(p->ip, address, len)) || !strcmp(p->name, address))
+		if ((strlen(p->ip) == len && !strncmp(p->ip, address, len)) ||
+		    !strcmp(p->name, address))
 			name = p->name;
 	}
 	return name;
@@ -154,7 +144,8 @@ bool endpoints_hold(const struct endpoints_seen *e, const char *ip)
 	size_t len = strlen(ip);
 
 	for (size_t i = 0; i < e->naddrs; i++)
-		if (!strncmp(e->addrs[i], ip, len) && (!e->addrs[i][len] || e->addrs[i][len] == ' '))
+		if (!strncmp(e->addrs[i], ip, len) &&
+		    (!e->addrs[i][len] || e->addrs[i][len] == ' '))
 			return true;
 	return false;
 }
@@ -209,7 +200,8 @@ bool fault_hits_node(const struct fault_record *f, const char *node)
 
 bool fault_reaches(const struct evidence *ev, const struct fault_record *f, const char *pod)
 {
-	return fault_hits(f, pod) || (f->does.whole_node && fault_hits_node(f, evidence_node(ev, pod)));
+	return fault_hits(f, pod) ||
+	       (f->does.whole_node && fault_hits_node(f, evidence_node(ev, pod)));
 }
 
 bool evidence_out(const struct evidence *ev, const char *pod, int64_t t_ns)
@@ -217,9 +209,10 @@ bool evidence_out(const struct evidence *ev, const char *pod, int64_t t_ns)
 	for (size_t i = 0; i < ev->nfaults; i++) {
 		const struct fault_record *f = &ev->faults[i];
 
-		if (f->does.lasts && fault_does(f, EFFECT_SILENT | EFFECT_CUT_OFF | EFFECT_NODE_GONE) &&
-		    f->injected_ns && f->injected_ns <= t_ns && (!f->healed_ns || t_ns <= f->healed_ns) &&
-		    fault_reaches(ev, f, pod))
+		if (f->does.lasts &&
+		    fault_does(f, EFFECT_SILENT | EFFECT_CUT_OFF | EFFECT_NODE_GONE) &&
+		    f->injected_ns && f->injected_ns <= t_ns &&
+		    (!f->healed_ns || t_ns <= f->healed_ns) && fault_reaches(ev, f, pod))
 			return true;
 	}
 	return false;
@@ -250,15 +243,15 @@ static int64_t replaced(const struct evidence *ev, const struct fault_target *t,
 	for (size_t i = 0; i < ev->npods; i++) {
 		const struct pod_seen *p = &ev->pods[i];
 
-		if (p->t_ns >= from_ns && !strcmp(p->name, t->member) && *p->uid && strcmp(p->uid, t->uid) &&
-		    p->ready && !p->deleted && !p->gone)
+		if (p->t_ns >= from_ns && !strcmp(p->name, t->member) && *p->uid &&
+		    strcmp(p->uid, t->uid) && p->ready && !p->deleted && !p->gone)
 			return p->t_ns;
 	}
 	return 0;
 }
 
-bool fault_hit(const struct evidence *ev, const struct fault_record *f, int64_t t_ns, struct fault_record *out,
-	       struct fault_target *t)
+bool fault_hit(const struct evidence *ev, const struct fault_record *f, int64_t t_ns,
+	       struct fault_record *out, struct fault_target *t)
 {
 	const struct sample *was;
 	int64_t last = 0;
@@ -296,7 +289,8 @@ bool fault_does(const struct fault_record *f, uint32_t effects)
 
 bool fault_on(const struct fault_record *f, int64_t t_ns)
 {
-	return f->effective_ns && t_ns >= f->effective_ns && (!f->healed_ns || t_ns <= f->healed_ns);
+	return f->effective_ns && t_ns >= f->effective_ns &&
+	       (!f->healed_ns || t_ns <= f->healed_ns);
 }
 
 int64_t fault_healing(const struct fault_record *f)
@@ -317,7 +311,29 @@ bool fault_length(const struct fault_record *f, int64_t *lo, int64_t *hi)
 
 /* ---- who is a member ---- */
 
-static bool was_asked(const struct evidence *ev, const char *name)
+/* Ten questions a second go out, each of which may wait 500 ms: three in a row may hang. */
+enum { ASKED_MS = 1500 };
+
+int64_t evidence_hole(const struct evidence *ev, const char *member, int64_t from_ns, int64_t to_ns,
+		      int64_t *since)
+{
+	int64_t last = from_ns;
+
+	for (size_t i = 0; i <= ev->nsamples; i++) {
+		const struct sample *s = i < ev->nsamples ? &ev->samples[i] : NULL;
+		int64_t t = s && s->t_ns < to_ns ? s->t_ns : to_ns;
+
+		if ((s && (s->beside || strcmp(s->member, member) != 0)) || t < last)
+			continue;
+		*since = last;
+		if (t - last > ASKED_MS * NS_PER_MS)
+			return t - last;
+		last = t;
+	}
+	return 0;
+}
+
+bool evidence_asked(const struct evidence *ev, const char *name)
 {
 	for (size_t i = 0; i < ev->nmembers; i++)
 		if (!strcmp(ev->members[i], name))
@@ -354,13 +370,16 @@ const char *evidence_unasked(const struct evidence *ev, const char **beside)
 			const struct fault_target *t = &ev->faults[i].targets[k];
 
 			/* Sentinels and other helpers have no role to ask for. */
-			if (*t->member && t->role != ROLE_UNKNOWN && !was_asked(ev, t->member))
+			if (*t->member && t->role != ROLE_UNKNOWN && !evidence_asked(ev, t->member))
 				return t->member;
 		}
 	}
+	for (size_t i = 0; i < ev->nlisted; i++)
+		if (!evidence_asked(ev, ev->listed[i]))
+			return ev->listed[i];
 	for (size_t i = 0; i < ev->npods; i++) {
 		*beside = evidence_brother(ev, ev->pods[i].name);
-		if (*beside && !was_asked(ev, ev->pods[i].name))
+		if (*beside && !evidence_asked(ev, ev->pods[i].name))
 			return ev->pods[i].name;
 	}
 	return NULL;

@@ -68,3 +68,32 @@ bool evidence_log_first(const struct evidence *ev, log_stamp_fn *stamp,
 	evidence_log_each(ev, stamp, from_ns, to_ns, earliest, &s);
 	return s.found;
 }
+
+static bool is_of(void *arg, const struct log_line *line)
+{
+	return !strcmp(line->member, arg) && !*line->container;
+}
+
+static size_t lines_of(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text; n++) {
+		text += strcspn(text, "\n");
+		text += *text == '\n';
+	}
+	return n;
+}
+
+bool evidence_log_reaches(const struct evidence *ev, log_stamp_fn *stamp, const char *member,
+			  int64_t t_ns)
+{
+	for (size_t i = 0; i < ev->nlogs; i++) {
+		const struct log_seen *l = &ev->logs[i];
+
+		if (!strcmp(l->member, member) && !*l->container && !l->previous &&
+		    (int64_t)lines_of(l->text) < l->most)
+			return true;
+	}
+	return evidence_log_each(ev, stamp, INT64_MIN, t_ns, is_of, (void *)(uintptr_t)member);
+}

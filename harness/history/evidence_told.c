@@ -29,11 +29,32 @@ static const char *text_of(struct evidence *ev, const cJSON *value)
 
 /* ---- settings ---- */
 
+bool setting_same(const char *a, const char *b)
+{
+	for (; *a && *b; a++, b++)
+		if ((*a == '-' ? '_' : *a) != (*b == '-' ? '_' : *b))
+			return false;
+	return *a == *b;
+}
+
 static const char *setting_text(struct evidence *ev, const cJSON *value)
 {
 	if (cJSON_IsString(value))
 		return value->valuestring;
 	return cJSON_IsNumber(value) || cJSON_IsBool(value) ? text_of(ev, value) : NULL;
+}
+
+/* Of one that is told twice, with different values, nobody knows which it has. */
+static void twice(struct settings_seen *all)
+{
+	struct setting_seen *last = &all->v[all->n - 1];
+
+	for (struct setting_seen *s = all->v; s < last; s++) {
+		if (!setting_same(s->name, last->name))
+			continue;
+		if (!s->value || !last->value || strcmp(s->value, last->value))
+			s->value = last->value = NULL;
+	}
 }
 
 static struct settings_seen *settings_of(struct evidence *ev, const cJSON *e)
@@ -42,15 +63,21 @@ static struct settings_seen *settings_of(struct evidence *ev, const cJSON *e)
 	struct settings_seen *out = arena_alloc(&ev->arena, sizeof(*out));
 
 	*out = (struct settings_seen){.v = room(ev, list, sizeof(*out->v))};
-	cJSON_ArrayForEach(s, list)
+	cJSON_ArrayForEach(s, list) {
 		out->v[out->n++] = (struct setting_seen){
-			text(s, "name"), setting_text(ev, json_get(s, "value")), text(s, "unit")};
+			text(s, "name"), setting_text(ev, json_get(s, "value")), text(s, "unit"),
+			text(s, "source")};
+		twice(out);
+	}
 	return out;
 }
 
 static void read_inforce(struct evidence *ev, const cJSON *e)
 {
-	ev->inforce = settings_of(ev, e);
+	struct settings_seen *now = settings_of(ev, e);
+
+	now->before = ev->inforce;
+	ev->inforce = now;
 }
 
 static void read_steps(struct evidence *ev, const cJSON *steps)
@@ -75,13 +102,52 @@ static void read_listed(struct evidence *ev, const cJSON *members)
 		ev->listed[ev->nlisted++] = text(m, "name");
 }
 
+static struct expect_seen expectation(const cJSON *x)
+{
+	const cJSON *most = json_get(x, "at_most"), *least = json_get(x, "at_least");
+	const cJSON *setting = json_get(x, "setting");
+
+	return (struct expect_seen){
+		.name = json_str(x, "name", text(x, "metric")), .metric = text(x, "metric"),
+		.fault = json_str(x, "fault", NULL), .of = json_str(x, "of", NULL),
+		.checker = text(x, "checker"), .run = text(x, "run"),
+		.object = text(x, "object"), .reason = text(x, "reason"),
+		.accepted = json_str(x, "accepted", NULL), .setting = text(setting, "name"),
+		.setting_value = text(setting, "value"),
+		.within_predicted = json_bool(x, "within_predicted", false),
+		.want = json_bool(x, "want", true),
+		.has_at_most = cJSON_IsNumber(most), .has_at_least = cJSON_IsNumber(least),
+		.at_most = cJSON_IsNumber(most) ? most->valuedouble : 0,
+		.at_least = cJSON_IsNumber(least) ? least->valuedouble : 0};
+}
+
+static void read_script(struct evidence *ev, const cJSON *e)
+{
+	const cJSON *expects = json_get(e, "expect"), *x;
+	struct script_seen *s = arena_alloc(&ev->arena, sizeof(*s));
+
+	*s = (struct script_seen){
+		.name = json_str(e, "name", "?"), .system = json_str(e, "system", "?"),
+		.variant = json_str(e, "variant", "?"), .title = text(e, "title"),
+		.file = text(e, "file"), .seed = json_str(e, "seed", NULL),
+		.compare = json_str(e, "compare", NULL),
+		.repetition = json_i64(e, "repetition", 1),
+		.repetitions = json_i64(e, "repetitions", 0),
+		.phase_ns = json_i64(e, "phase_ns", 0),
+		.expects = room(ev, expects, sizeof(*s->expects))};
+	cJSON_ArrayForEach(x, expects)
+		s->expects[s->nexpects++] = expectation(x);
+	ev->script = s;
+}
+
 static void read_scenario(struct evidence *ev, const cJSON *e)
 {
 	const cJSON *load = json_get(e, "load"), *mix = json_get(load, "mix");
 
-	if (ev->event)
+	if (ev->script)
 		return;
-	ev->event = e;
+	ev->begin_ns = event_t(e);
+	read_script(ev, e);
 	ev->settings = settings_of(ev, e);
 	read_steps(ev, json_get(e, "steps"));
 	read_listed(ev, json_get(e, "members"));
@@ -103,7 +169,7 @@ static void read_stands(struct evidence *ev, const cJSON *e)
 
 static void read_unsupported(struct evidence *ev, const cJSON *e)
 {
-	ev->unsupported = e;
+	ev->unsupported = json_str(e, "what", "this engine cannot do it");
 }
 
 const struct setting_seen *setting_find(const struct settings_seen *inforce, const char *name)
@@ -135,6 +201,7 @@ static void read_present(struct evidence *ev, struct final_seen *f, const cJSON 
 	int64_t value, count;
 
 	f->has_present = cJSON_IsArray(ranges);
+	f->has_duplicates = cJSON_IsArray(json_get(e, "duplicates"));
 	f->present = room(ev, ranges, sizeof(*f->present));
 	cJSON_ArrayForEach(x, ranges) {
 		struct value_range *r = &f->present[f->npresent];
@@ -209,6 +276,26 @@ static void read_final(struct evidence *ev, const cJSON *e)
 			.address = text(a, "addr"), .role = role_from_name(text(a, "role")),
 			.shard = (uint32_t)json_i64(a, "shard", 0), .member = text(a, "member")};
 	ev->final = f;
+}
+
+void evidence_run(struct evidence *ev, const cJSON *e)
+{
+	const cJSON *host = json_get(e, "host"), *images = json_get(e, "images"), *i;
+	struct run_seen *run = &ev->run;
+
+	*run = (struct run_seen){
+		.run_id = json_str(e, "run_id", "?"), .seed = json_str(e, "seed", "?"),
+		.engine = json_str(e, "engine", "?"), .version = json_str(e, "version", "?"),
+		.started = text(e, "started"), .command = text(e, "command"),
+		.format = json_i64(e, "format", 1), .tap = (int)json_i64(e, "tap", 14),
+		.planned = json_i64(e, "planned", -1), .cores = json_i64(host, "cores", -1),
+		.memory_bytes = json_i64(host, "memory_bytes", -1),
+		.has_images = cJSON_IsObject(images),
+		.images = room(ev, images, sizeof(*run->images)),
+	};
+	json_each_member(i, images)
+		run->images[run->nimages++] = (struct image_seen){
+			i->string, cJSON_IsString(i) ? i->valuestring : "?"};
 }
 
 void evidence_told(struct evidence *ev, const cJSON *event)

@@ -6,5 +6,7 @@
 /* Between evidence.c and evidence_told.c only: what a scenario tells once, or of
  * which the last telling counts. Other kinds of event change nothing. */
 void evidence_told(struct evidence *ev, const cJSON *event);
+/* NULL: no run tells anything. */
+void evidence_run(struct evidence *ev, const cJSON *event);
 
 #endif

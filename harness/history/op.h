@@ -27,6 +27,7 @@ enum { OP_KINDS = OP_RECEIVE + 1 };
 
 /* Sets of kinds, as what a system's clients can do. */
 #define OP_BIT(f)    (UINT32_C(1) << (f))
+#define OP_ANY       (OP_BIT(OP_KINDS) - 1)
 #define OP_WRITES    (OP_BIT(OP_INSERT) | OP_BIT(OP_WRITE) | OP_BIT(OP_CAS) | OP_BIT(OP_SEND))
 #define OP_REGISTERS (OP_BIT(OP_READ) | OP_BIT(OP_WRITE) | OP_BIT(OP_CAS) | OP_BIT(OP_READ_REPLICA))
 #define OP_MESSAGES  (OP_BIT(OP_SEND) | OP_BIT(OP_RECEIVE))

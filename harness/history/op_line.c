@@ -335,13 +335,19 @@ static int read_fields(const cJSON *o, struct op *op, uint32_t *seen, struct err
 	return 0;
 }
 
-/* Without its register, or its value, a write would be one of nothing. */
+/* Without its register, or its value, a write would be one of nothing, and an answer one
+ * about nothing. A write of unknown fate may be what is there. */
 static int is_of_something(const struct op *op, struct err *e)
 {
-	if (OP_BIT(op->f) & OP_REGISTERS & OP_WRITES && op->key == OP_NO_VALUE)
-		return err_set(e, ERR_INPUT, "a %s needs \"key\", the number of its register", op_f_name(op->f));
-	if (op_acked_write(op) && op->value == OP_NO_VALUE)
-		return err_set(e, ERR_INPUT, "an acknowledged %s needs \"val\", the value that it wrote", op_f_name(op->f));
+	bool answer = op->outcome == OP_OK && !op_is_write(op);
+	bool needs_key = OP_BIT(op->f) & OP_REGISTERS && (op_is_write(op) || answer);
+
+	if (needs_key && op->key == OP_NO_VALUE)
+		return err_set(e, ERR_INPUT, "a%s %s needs \"key\", the number of its register",
+			       answer ? "n answered" : "", op_f_name(op->f));
+	if (op_is_write(op) && op->outcome != OP_FAIL && op->value == OP_NO_VALUE)
+		return err_set(e, ERR_INPUT, "%s %s needs \"val\", the value that it wrote",
+			       op->outcome == OP_OK ? "an acknowledged" : "an unknown", op_f_name(op->f));
 	return 0;
 }
 

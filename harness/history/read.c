@@ -74,7 +74,8 @@ static int add_op(void *arg, cJSON *o, const char *text, size_t len, int line, s
 	} else {
 		failed = op_from_json(o, &room, &op, e);
 		if (!failed) {
-			r->mixed = r->mixed || (r->at->open.lines && (op.scenario != r->scenario || op.group != r->group));
+			r->mixed = r->mixed || (r->at->open.lines && (op.scenario != r->scenario ||
+								      op.group != r->group));
 			block_add(&r->at->open, text, len);
 			op.line = line;
 			r->scenario = op.scenario;
@@ -92,9 +93,11 @@ static bool same(const struct op *x, const struct op *y)
 {
 	bool ours = x->via[0] || x->t_intended != x->t_invoke;
 
-	return ours && !strcmp(x->via, y->via) && x->t_intended == y->t_intended && x->scenario == y->scenario && x->process == y->process && x->group == y->group && x->f == y->f &&
-	       x->outcome == y->outcome && x->key == y->key && x->value == y->value && x->expect == y->expect &&
-	       x->t_invoke == y->t_invoke && x->t_return == y->t_return;
+	return ours && !strcmp(x->via, y->via) && x->t_intended == y->t_intended &&
+	       x->scenario == y->scenario && x->process == y->process && x->group == y->group &&
+	       x->f == y->f && x->outcome == y->outcome && x->key == y->key &&
+	       x->value == y->value && x->expect == y->expect && x->t_invoke == y->t_invoke &&
+	       x->t_return == y->t_return;
 }
 
 /* Those that are the same in everything are neighbours, once sorted. */
@@ -137,7 +140,8 @@ static int no_value_twice(const char *path, const struct history *h, struct err 
 	if (n)
 		qsort(v, n, sizeof(*v), by_value);
 	for (size_t i = 1; i < n && !r; i++)
-		if (v[i]->scenario == v[i - 1]->scenario && v[i]->f == v[i - 1]->f && v[i]->value == v[i - 1]->value)
+		if (v[i]->scenario == v[i - 1]->scenario && v[i]->f == v[i - 1]->f &&
+		    v[i]->value == v[i - 1]->value)
 			r = err_set(e, ERR_INPUT, "%s:%d: the value %lld was %s before, in line %d", path, v[i]->line,
 				    (long long)v[i]->value, v[i]->f == OP_SEND ? "sent" : "inserted", v[i - 1]->line);
 	free(v);
@@ -170,7 +174,8 @@ static int no_two_at_once(const char *path, const struct history *h, struct err 
 		qsort(v, h->n, sizeof(*v), by_client);
 	for (size_t i = 1; i < h->n && !r; i++)
 		if (v[i]->scenario == v[i - 1]->scenario && v[i]->group == v[i - 1]->group &&
-		    v[i]->process == v[i - 1]->process && v[i]->t_invoke < v[i - 1]->t_return - CLOCKS_NS)
+		    v[i]->process == v[i - 1]->process &&
+		    v[i]->t_invoke < v[i - 1]->t_return - CLOCKS_NS)
 			r = err_set(e, ERR_INPUT, "%s:%d: an operation returned (\"tr\") when its client had called the "
 				    "next one already, that of line %d", path, v[i - 1]->line, v[i]->line);
 	free(v);
@@ -187,7 +192,8 @@ int history_read_from(const char *path, struct file_at *at, struct history *h, s
 	h->torn_scenario = r.scenario;
 	h->loose = at->blocks ? at->open.lines : 0;
 	history_sort(h);
-	return no_op_twice(path, h, e) || no_value_twice(path, h, e) || (at->blocks && no_two_at_once(path, h, e)) ? -1 : 0;
+	return no_op_twice(path, h, e) || no_value_twice(path, h, e) ||
+	       (at->blocks && no_two_at_once(path, h, e)) ? -1 : 0;
 }
 
 int history_read(const char *path, struct history *h, struct err *e)
@@ -219,6 +225,9 @@ static int close_events(struct file_at *at, const cJSON *o, struct err *e)
 {
 	struct block b;
 
+	if (at->format < BLOCKS_FORMAT)
+		return err_set(e, ERR_INPUT, "a block, though no \"run\" event before it has \"format\" %d: lines are missing, "
+			       "or changed", BLOCKS_FORMAT);
 	if (block_from_json(o, &b, e) || block_verify(&b, &at->open, at->next, e))
 		return -1;
 	at->next += b.lines;
@@ -233,7 +242,8 @@ static struct named *name(struct reading_events *r, int64_t scenario, int line)
 	for (size_t i = r->nnamed; i-- > 0;)
 		if (r->named[i].scenario == scenario)
 			return &r->named[i];
-	*VEC_PUSH(r->named, r->nnamed, r->named_alloc) = (struct named){.scenario = scenario, .line = line};
+	*VEC_PUSH(r->named, r->nnamed, r->named_alloc) =
+		(struct named){.scenario = scenario, .line = line};
 	return &r->named[r->nnamed - 1];
 }
 
@@ -274,7 +284,8 @@ static int fault_once(struct reading_events *r, const char *text, size_t len, st
 	return 0;
 }
 
-static int check_event(struct reading_events *r, const cJSON *o, const char *text, size_t len, int line, struct err *e)
+static int check_event(struct reading_events *r, const cJSON *o, const char *text, size_t len,
+		       int line, struct err *e)
 {
 	if (r->last && r->last_len == len && !memcmp(r->last, text, len))
 		return err_set(e, ERR_INPUT, "the line before once more: lines are doubled");
@@ -322,7 +333,8 @@ static cJSON *read_events(const char *path, struct file_at *at, bool all, struct
 {
 	struct reading_events r = {.at = at, .events = cJSON_CreateArray()};
 
-	if (lines_each(path, EVENT_LINE_MOST, &at->lines, add_event, &r, e) || (all && whole(path, &r, e))) {
+	if (lines_each(path, EVENT_LINE_MOST, &at->lines, add_event, &r, e) ||
+	    (all && whole(path, &r, e))) {
 		cJSON_Delete(r.events);
 		r.events = NULL;
 	}

@@ -106,6 +106,7 @@ void sample_from_json(const cJSON *o, struct sample *s)
 	s->beside = event_is(o, "witness");
 	s->role = role_from_name(json_str(o, "role", ""));
 	s->writable = json_bool(o, "writable", false);
+	s->writable_untold = !json_get(o, "writable");
 	s->shards = shards_of(o);
 	s->timeline = json_i64(o, "tl", -1);
 	s->position = json_i64(o, "pos", -1);
@@ -117,9 +118,39 @@ void sample_from_json(const cJSON *o, struct sample *s)
 	s->extra = (cJSON *)(uintptr_t)json_get(o, "x");
 }
 
+static const char *run_id(const struct sample *s)
+{
+	return json_str(s->extra, "run_id", "");
+}
+
+bool sample_started_anew(const struct sample *earlier, const struct sample *later)
+{
+	int64_t a = json_i64(earlier->extra, "started_ms", -1), b = json_i64(later->extra, "started_ms", -1);
+
+	return (*run_id(earlier) && *run_id(later) && strcmp(run_id(earlier), run_id(later))) ||
+	       (a >= 0 && b >= 0 && a != b);
+}
+
+bool sample_tells_process(const struct sample *s)
+{
+	return json_get(s->extra, "run_id") || json_get(s->extra, "started_ms");
+}
+
+int64_t sample_evicted(const struct sample *s)
+{
+	return json_i64(s->extra, "evicted_keys", -1);
+}
+
 bool sample_leads(const struct sample *s)
 {
 	return s->ok && s->writable && s->role == ROLE_PRIMARY;
+}
+
+bool sample_tells(const struct sample *s)
+{
+	if (!s->ok || s->role == ROLE_REPLICA)
+		return s->ok || s->closed;
+	return !s->writable_untold && (s->role == ROLE_PRIMARY || !s->writable);
 }
 
 int64_t sample_lag(const struct sample *s)

@@ -26,6 +26,7 @@ struct sample {
 	bool beside;      /* asked by a witness: one who stands beside the member */
 	enum role role;
 	bool writable;    /* it would take a write right now */
+	bool writable_untold; /* ... and of that it said nothing */
 	/* Which parts of the system it serves (struct op): a set of shard_bit();
 	 * 0: the system has no parts, or it serves none. Primaries of different
 	 * shards are no two primaries. */
@@ -33,12 +34,10 @@ struct sample {
 	int64_t timeline; /* epoch of leadership (timeline, term); -1 unknown */
 	int64_t position; /* log position in bytes; -1 unknown */
 	int64_t lag_bytes, lag_ns; /* behind its source, as it says; -1 unknown */
-	int64_t lag_tx; /* the same in transactions, where there are no bytes to count; -1 unknown */
+	int64_t lag_tx; /* the same in transactions, where no bytes are counted; -1 unknown */
 	char error[OP_ERROR_MAX];
-	/* What only this system has; owned by the sample; may be NULL. Measures
-	 * know these names: "started_ms" or "run_id", another value of which
-	 * means that the server was started anew; "evicted_keys", how many keys
-	 * it has thrown out for want of memory since then. */
+	/* What only this system has; owned by the sample; may be NULL. Three words in it
+	 * mean the same for all, and are read below. */
 	cJSON *extra;
 };
 
@@ -51,6 +50,17 @@ void sample_from_json(const cJSON *o, struct sample *s);
 
 /* It said that it was a writable primary. */
 bool sample_leads(const struct sample *s);
+/* Whether it tells that the member was a writable primary, or that it was none: who lets
+ * nobody in is none, and of who answers without saying so nothing is known. */
+bool sample_tells(const struct sample *s);
+/* Whether it tells which server process answered ("run_id" or "started_ms"). */
+bool sample_tells_process(const struct sample *s);
+/* Whether the later of two answers of one member came from another one than the earlier.
+ * False when nothing tells. */
+bool sample_started_anew(const struct sample *earlier, const struct sample *later);
+/* How many keys that process has thrown out for want of memory ("evicted_keys"); -1: it
+ * does not tell. */
+int64_t sample_evicted(const struct sample *s);
 /* When the question went out. */
 int64_t sample_asked(const struct sample *s);
 

@@ -23,7 +23,10 @@ enum type {
 	COUNTS,    /* [[value, count], ...] */
 	REGISTERS, /* {key: whole number or null} */
 	MESSAGES,
-	AMOUNTS,   /* {word: number from 0 up} */
+	SHARES,    /* {word: whole number from 0 up} */
+	WORDS,     /* {word: text} */
+	SETTING,   /* what a setting may be */
+	STEP,      /* a word */
 };
 
 static const char *const wanted[] = {
@@ -37,7 +40,10 @@ static const char *const wanted[] = {
 	[RANGES] = "a list of [first, last], whole numbers, ascending",
 	[COUNTS] = "a list of [value, count], whole numbers",
 	[REGISTERS] = "an object of whole numbers, or null, by key",
-	[AMOUNTS] = "an object of numbers from 0 up",
+	[SHARES] = "an object of whole numbers from 0 up",
+	[WORDS] = "an object of texts",
+	[SETTING] = "a text, a number, true or false",
+	[STEP] = "steady, fault, heal, await or run",
 	[MESSAGES] = "a list of runs of messages, each with its values, whole numbers, in \"val\"",
 };
 
@@ -57,23 +63,28 @@ FIELDS(common, {"t", WHOLE, MUST}, {"te", COUNT, MAY});
 
 /* What is read inside of them: a value of another type would be none there, too. */
 FIELDS(of_load_spec, {"rate", LENGTH, MAY}, {"clients", COUNT, MAY}, {"deadline_ns", COUNT, MAY}, {"keys", COUNT, MAY},
-       {"payload_bytes", COUNT, MAY}, {"minority", COUNT, MAY}, {"mix", AMOUNTS, MAY});
-FIELDS(of_step, {"step", TEXT, MAY}, {"fault", TEXT, MAY}, {"id", TEXT, MAY}, {"target", TEXT, MAY}, {"await", TEXT, MAY},
+       {"payload_bytes", COUNT, MAY}, {"minority", COUNT, MAY}, {"mix", SHARES, MAY});
+FIELDS(of_step, {"step", STEP, MUST}, {"run", TEXT, MAY}, {"fault", TEXT, MAY}, {"id", TEXT, MAY}, {"target", TEXT, MAY}, {"await", TEXT, MAY},
        {"duration_ns", COUNT, MAY}, {"for_ns", COUNT, MAY}, {"within_ns", COUNT, MAY}, {"params", OBJECT, MAY});
+FIELDS(of_allows, {"name", TEXT, MUST}, {"value", TEXT, MUST});
 FIELDS(of_expect, {"name", TEXT, MAY}, {"metric", TEXT, MAY}, {"at_most", NUMBER, MAY}, {"at_least", NUMBER, MAY},
        {"within_predicted", FLAG, MAY}, {"want", FLAG, MAY}, {"fault", TEXT, MAY}, {"checker", TEXT, MAY}, {"of", TEXT, MAY},
-       {"object", TEXT, MAY}, {"reason", TEXT, MAY});
-FIELDS(of_setting, {"name", TEXT, MAY}, {"unit", TEXT, MAY}, {"source", TEXT, MAY});
+       {"object", TEXT, MAY}, {"reason", TEXT, MAY}, {"run", TEXT, MAY}, {"accepted", TEXT, MAY},
+       {"setting", OBJECT, HOLDS(of_allows)});
+FIELDS(of_setting, {"name", TEXT, MAY}, {"value", SETTING, MAY}, {"unit", TEXT, MAY}, {"source", TEXT, MAY});
 FIELDS(of_target, {"member", TEXT, MAY}, {"node", TEXT, MAY}, {"uid", TEXT, MAY}, {"ip", TEXT, MAY}, {"role", TEXT, MAY});
 FIELDS(of_answerer, {"addr", TEXT, MAY}, {"member", TEXT, MAY}, {"role", TEXT, MAY}, {"shard", COUNT, MAY});
-FIELDS(of_member, {"name", TEXT, MAY}, {"host", TEXT, MAY});
+FIELDS(of_member, {"name", TEXT, MUST}, {"host", TEXT, MAY});
+FIELDS(of_host, {"cores", COUNT, MAY}, {"memory_bytes", COUNT, MAY});
 
-FIELDS(of_run, {"run_id", TEXT, MAY}, {"engine", TEXT, MAY}, {"version", TEXT, MAY}, {"started", TEXT, MAY},
+FIELDS(of_run, {"run_id", TEXT, MAY}, {"seed", TEXT, MAY}, {"engine", TEXT, MAY}, {"version", TEXT, MAY}, {"started", TEXT, MAY},
        {"command", TEXT, MAY}, {"tap", COUNT, MAY}, {"planned", COUNT, MAY}, {"format", COUNT, MAY},
-       {"host", OBJECT, MAY}, {"images", OBJECT, MAY});
+       {"host", OBJECT, HOLDS(of_host)}, {"images", WORDS, MAY});
 FIELDS(of_scenario, {"name", TEXT, MUST}, {"title", TEXT, MAY}, {"file", TEXT, MAY}, {"system", TEXT, MAY},
        {"variant", TEXT, MAY}, {"settings", OBJECTS, HOLDS(of_setting)}, {"load", OBJECT, HOLDS(of_load_spec)},
-       {"steps", OBJECTS, HOLDS(of_step)}, {"expect", OBJECTS, HOLDS(of_expect)}, {"members", OBJECTS, HOLDS(of_member)});
+       {"steps", OBJECTS, HOLDS(of_step)}, {"expect", OBJECTS, HOLDS(of_expect)}, {"members", OBJECTS, HOLDS(of_member)},
+       {"seed", TEXT, MAY}, {"compare", TEXT, MAY}, {"repetition", COUNT, MAY}, {"repetitions", COUNT, MAY},
+       {"phase_ns", COUNT, MAY});
 FIELDS(of_adapt, {"file", TEXT, MAY}, {"line", COUNT, MAY}, {"object", TEXT, MAY}, {"path", TEXT, MAY},
        {"why", TEXT, MAY});
 FIELDS(of_phase, {"phase", TEXT, MUST}, {"detail", TEXT, MAY});
@@ -91,17 +102,19 @@ FIELDS(of_fault, {"fault", TEXT, MUST}, {"state", STATE, MUST}, {"id", TEXT, MAY
 FIELDS(of_object, {"type", TEXT, MUST}, {"name", TEXT, MUST}, {"uid", TEXT, MAY}, {"node", TEXT, MAY},
        {"ip", TEXT, MAY}, {"phase", TEXT, MAY}, {"ready", FLAG, MAY}, {"restarts", COUNT, MAY},
        {"deleted", FLAG, MAY}, {"gone", FLAG, MAY}, {"addrs", TEXTS, MAY}, {"not_ready", TEXTS, MAY},
-       {"annotations", OBJECT, MAY});
+       {"annotations", WORDS, MAY});
 FIELDS(of_notice, {"object", TEXT, MAY}, {"reason", TEXT, MAY}, {"message", TEXT, MAY}, {"type", TEXT, MAY},
        {"count", COUNT, MAY});
-FIELDS(of_log, {"member", TEXT, MUST}, {"text", TEXT, MUST}, {"container", TEXT, MAY}, {"previous", FLAG, MAY});
+FIELDS(of_log, {"member", TEXT, MUST}, {"text", TEXT, MUST}, {"container", TEXT, MAY}, {"previous", FLAG, MAY},
+       {"most", COUNT, MAY});
 FIELDS(of_job, {"id", TEXT, MUST}, {"state", TEXT, MUST}, {"job", TEXT, MAY}, {"from", TEXT, MAY}, {"reason", TEXT, MAY},
        {"message", TEXT, MAY}, {"log", TEXT, MAY}, {"pods", OBJECTS, MAY}, {"exit", WHOLE, MAY});
 FIELDS(of_inforce, {"settings", OBJECTS, true, of_setting});
 FIELDS(of_final, {"present", RANGES, MUST}, {"duplicates", COUNTS, MAY}, {"registers", REGISTERS, MAY},
        {"messages", MESSAGES, MAY}, {"by", OBJECTS, HOLDS(of_answerer)}, {"took_ms", LENGTH, MAY}, {"tries", COUNT, MAY});
 FIELDS(of_noise, {"source", TEXT, MAY}, {"span_ms", LENGTH, MAY}, {"late_max_ms", LENGTH, MAY},
-       {"late_sum_ms", LENGTH, MAY}, {"due", COUNT, MAY}, {"called", COUNT, MAY}, {"given_up", COUNT, MAY},
+       {"late_sum_ms", LENGTH, MAY}, {"due", COUNT, MAY}, {"called", WHOLE, MAY}, /* agents were once a few short */
+       {"given_up", COUNT, MAY},
        {"free_ms", LENGTH, MAY}, {"lateness_p50_ms", LENGTH, MAY}, {"lateness_p99_ms", LENGTH, MAY},
        {"lateness_max_ms", LENGTH, MAY}, {"cpu_some_pct", LENGTH, MAY}, {"steal_pct", LENGTH, MAY},
        {"load1", LENGTH, MAY});
@@ -130,7 +143,8 @@ static const struct kind {
 
 static bool is_whole(const cJSON *v)
 {
-	return cJSON_IsNumber(v) && fabs(v->valuedouble) <= (double)JSON_I64_MOST && floor(v->valuedouble) == v->valuedouble;
+	return cJSON_IsNumber(v) && fabs(v->valuedouble) <= (double)JSON_I64_MOST &&
+	       floor(v->valuedouble) == v->valuedouble;
 }
 
 /* One that no other number is read as. */
@@ -171,7 +185,8 @@ static bool is_length(const cJSON *v)
 
 static bool is_pair(const cJSON *v)
 {
-	return cJSON_IsArray(v) && cJSON_GetArraySize(v) == 2 && is_value(v->child) && is_value(v->child->next);
+	return cJSON_IsArray(v) && cJSON_GetArraySize(v) == 2 && is_value(v->child) &&
+	       is_value(v->child->next);
 }
 
 static bool is_register(const cJSON *v)
@@ -183,8 +198,15 @@ static bool is_run_of_messages(const cJSON *v)
 {
 	const cJSON *part = json_get(v, "part"), *off = json_get(v, "off"), *redelivered = json_get(v, "redel");
 
-	return cJSON_IsObject(v) && cJSON_IsArray(json_get(v, "val")) && all(json_get(v, "val"), is_value) &&
-	       (!part || is_value(part)) && (!off || is_value(off)) && (!redelivered || cJSON_IsBool(redelivered));
+	return cJSON_IsObject(v) && cJSON_IsArray(json_get(v, "val")) &&
+	       all(json_get(v, "val"), is_value) && (!part || is_value(part)) &&
+	       (!off || is_value(off)) && (!redelivered || cJSON_IsBool(redelivered));
+}
+
+static bool is_setting(const cJSON *v)
+{
+	return cJSON_IsString(v) || cJSON_IsBool(v) ||
+	       (cJSON_IsNumber(v) && isfinite(v->valuedouble));
 }
 
 static bool ascending(const cJSON *list)
@@ -193,7 +215,8 @@ static bool ascending(const cJSON *list)
 	double last = -INFINITY;
 
 	cJSON_ArrayForEach(pair, list) {
-		if (pair->child->valuedouble <= last || pair->child->next->valuedouble < pair->child->valuedouble)
+		if (pair->child->valuedouble <= last ||
+		    pair->child->next->valuedouble < pair->child->valuedouble)
 			return false;
 		last = pair->child->next->valuedouble;
 	}
@@ -216,6 +239,7 @@ static bool is_count(const cJSON *v)
 static bool fits(enum type type, const cJSON *v)
 {
 	static const char *const roles[] = {"primary", "replica", "unknown", NULL};
+	static const char *const steps[] = {"steady", "fault", "heal", "await", "run", NULL};
 	static const char *const states[] = {"planned", "injecting", "effective", "no-effect", "healing",
 					     "healed", "heal-failed", NULL};
 
@@ -236,10 +260,21 @@ static bool fits(enum type type, const cJSON *v)
 	case RANGES: return cJSON_IsArray(v) && all(v, is_pair) && ascending(v);
 	case COUNTS: return cJSON_IsArray(v) && all(v, is_pair);
 	case REGISTERS: return cJSON_IsObject(v) && all(v, is_register);
-	case AMOUNTS: return cJSON_IsObject(v) && all(v, is_length);
+	case SHARES: return cJSON_IsObject(v) && all(v, is_count);
+	case WORDS: return cJSON_IsObject(v) && all(v, is_text);
+	case SETTING: return is_setting(v);
+	case STEP: return is_one_of(v, steps);
 	case MESSAGES: return cJSON_IsArray(v) && all(v, is_run_of_messages);
 	}
 	return false;
+}
+
+/* Of two values of one key the first would be read. */
+static int no_key_twice(const cJSON *event, struct err *e)
+{
+	const char *key = json_key_twice(event);
+
+	return key ? err_set(e, ERR_INPUT, "\"%.40s\" is there twice", key) : 0;
 }
 
 static int check_fields(const cJSON *o, const char *where, const struct field *f, struct err *e);
@@ -254,9 +289,10 @@ static int check_below(const cJSON *v, const char *where, const struct field *f,
 		return 0;
 	snprintf(inside, sizeof(inside), "%s of %s", f->key, where);
 	if (cJSON_IsObject(v))
-		return check_fields(v, inside, f->below, e);
+		return check_fields(v, inside, f->below, e) || no_key_twice(v, e) ? -1 : 0;
 	cJSON_ArrayForEach(item, v)
-		r = r ? r : check_fields(item, inside, f->below, e);
+		if (!r && (check_fields(item, inside, f->below, e) || no_key_twice(item, e)))
+			r = -1;
 	return r;
 }
 
@@ -277,18 +313,6 @@ static int check_fields(const cJSON *o, const char *where, const struct field *f
 	return 0;
 }
 
-/* Of two values of one key the first would be read. */
-static int no_key_twice(const cJSON *event, struct err *e)
-{
-	const cJSON *v, *w;
-
-	cJSON_ArrayForEach(v, event)
-		for (w = v->next; w; w = w->next)
-			if (!strcmp(v->string, w->string))
-				return err_set(e, ERR_INPUT, "\"%.40s\" is there twice", v->string);
-	return 0;
-}
-
 int event_check(const cJSON *event, struct err *e)
 {
 	const cJSON *s = json_get(event, "s");
@@ -305,6 +329,6 @@ int event_check(const cJSON *event, struct err *e)
 	if (s ? !fits(COUNT, s) || s->valuedouble > INT32_MAX : kinds[i].of_scenario)
 		return err_set(e, ERR_INPUT, "an event \"%s\" needs \"s\", the scenario's index, from 0 up", kind);
 	snprintf(where, sizeof(where), "an event \"%s\"", kind);
-	return check_fields(event, where, common, e) || check_fields(event, where, kinds[i].fields, e) ||
-	       no_key_twice(event, e) ? -1 : 0;
+	return check_fields(event, where, common, e) ||
+	       check_fields(event, where, kinds[i].fields, e) || no_key_twice(event, e) ? -1 : 0;
 }

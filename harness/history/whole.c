@@ -23,14 +23,16 @@ struct seen_ops {
 
 enum { EVERY_GROUP = -1 };
 
-static void look(const struct history *h, const struct evidence *ev, int64_t begin_ns, int64_t end_ns,
-		 int64_t group, struct seen_ops *out)
+static void look(const struct history *h, const struct evidence *ev, int64_t begin_ns,
+		 int64_t end_ns, int64_t group, struct seen_ops *out)
 {
-	*out = (struct seen_ops){.h = h, .first_call = INT64_MAX, .last_call = INT64_MIN, .last_return = INT64_MIN};
+	*out = (struct seen_ops){
+		.h = h, .first_call = INT64_MAX, .last_call = INT64_MIN, .last_return = INT64_MIN};
 	for (size_t i = 0; i < h->n; i++) {
 		const struct op *op = &h->ops[i];
 
-		if (op->scenario != (uint32_t)ev->scenario || (group != EVERY_GROUP && op->group != group))
+		if (op->scenario != (uint32_t)ev->scenario ||
+		    (group != EVERY_GROUP && op->group != group))
 			continue;
 		out->n++;
 		out->before += begin_ns && op->t_invoke < begin_ns - SLACK_NS;
@@ -46,10 +48,12 @@ static void look(const struct history *h, const struct evidence *ev, int64_t beg
 
 /* ---- by the blocks ---- */
 
-static const struct stream *stream_of(const struct history *h, const struct evidence *ev, uint32_t group)
+static const struct stream *stream_of(const struct history *h, const struct evidence *ev,
+				      uint32_t group)
 {
 	for (size_t i = 0; i < h->nstreams; i++)
-		if (h->streams[i].scenario == (uint32_t)ev->scenario && h->streams[i].group == group)
+		if (h->streams[i].scenario == (uint32_t)ev->scenario &&
+		    h->streams[i].group == group)
 			return &h->streams[i];
 	return NULL;
 }
@@ -85,6 +89,13 @@ static const char *blocks_lack(struct evidence *ev, const struct history *h)
 
 	for (size_t i = 0; i < ev->ngroups && !why; i++)
 		why = stream_lacks(ev, h, ev->groups[i].number);
+	for (size_t i = 0; i < h->nstreams && !why; i++)
+		if (h->streams[i].scenario == (uint32_t)ev->scenario && h->streams[i].group &&
+		    !evidence_group(ev, h->streams[i].group))
+			why = arena_fmt(&ev->arena, "where the clients of group %" PRIu32 " stood nothing tells",
+					h->streams[i].group);
+	if (!why && ev->load.minority && !ev->ngroups)
+		why = "some of its clients stood elsewhere than the others, and nothing tells where";
 	if (!why && h->loose)
 		why = arena_fmt(&ev->arena, "no checksum covers the last %" PRId64 " operations of history.jsonl", h->loose);
 	return why;
@@ -99,7 +110,8 @@ static const char *counts_lack(struct evidence *ev, const struct history *h)
 		int64_t lines = 0;
 
 		for (size_t k = 0; k < h->n; k++)
-			lines += h->ops[k].scenario == (uint32_t)ev->scenario && h->ops[k].group == t->group;
+			lines += h->ops[k].scenario == (uint32_t)ev->scenario &&
+				 h->ops[k].group == t->group;
 		if (t->ops != lines)
 			return arena_fmt(&ev->arena, "%s did %" PRId64 " operations, and history.jsonl has %" PRId64
 					 " of them", whose(t->group), t->ops, lines);
@@ -126,7 +138,8 @@ static int by_number(const void *a, const void *b)
 
 /* When this group's operations were due, ascending, from the heap: ev->load's clock has one
  * due each 1/rate. */
-static int64_t *due_of(const struct history *h, const struct evidence *ev, uint32_t group, size_t *n)
+static int64_t *due_of(const struct history *h, const struct evidence *ev, uint32_t group,
+		       size_t *n)
 {
 	int64_t *due = mem_alloc((h->n + 1) * sizeof(*due));
 
@@ -148,13 +161,15 @@ static bool is_tick(int64_t due, int64_t first, double number, double step)
 
 /* Whether this group's operations were due one by one without a hole, `rate` a second,
  * from the load's begin until the system was left to settle. */
-static bool one_by_one(const struct history *h, const struct evidence *ev, uint32_t group, double rate)
+static bool one_by_one(const struct history *h, const struct evidence *ev, uint32_t group,
+		       double rate)
 {
 	int64_t begun = evidence_phase(ev, "load"), until = evidence_phase(ev, "settle");
 	double step = rate > 0 ? 1e9 / rate : 0;
 	size_t n;
 	int64_t *due = due_of(h, ev, group, &n);
-	bool r = n && step > 0 && begun && until && due[0] - begun <= SLACK_NS && due[n - 1] >= until;
+	bool r = n && step > 0 && begun && until && due[0] - begun <= SLACK_NS &&
+		 due[n - 1] >= until;
 
 	for (size_t i = 1; i < n && r; i++)
 		r = is_tick(due[i], due[0], (double)i, step);
@@ -167,8 +182,9 @@ enum { NONE_MADE = 10 };
 
 /* How many of this group's operations are not there though others were due before and after
  * them. 0 as well when they were not due by a clock of this rate, one by one: all of them
- * have to be on its ticks, and on most of these. */
-static int64_t holes(const struct history *h, const struct evidence *ev, uint32_t group, double rate, bool blocks)
+ * have to be on its ticks, and, where nothing counts lines, on most of these. */
+static int64_t holes(const struct history *h, const struct evidence *ev, uint32_t group,
+		     double rate, bool blocks)
 {
 	double step = rate > 0 ? 1e9 / rate : 0;
 	int64_t number = 0, last = 0, there = 1, out = 0;
@@ -185,7 +201,7 @@ static int64_t holes(const struct history *h, const struct evidence *ev, uint32_
 		last = number;
 	}
 	free(due);
-	return ticks && 2 * there > number ? out : 0;
+	return ticks && (blocks || 2 * there > number) ? out : 0;
 }
 
 /* Older runs' operations were due by a clock, so that none is missing
@@ -197,7 +213,8 @@ static bool scheduled(const struct history *h, const struct evidence *ev)
 	bool given = rate <= 0;
 
 	for (size_t i = 0; i < h->n && given; i++)
-		given = h->ops[i].scenario != (uint32_t)ev->scenario || h->ops[i].t_intended == h->ops[i].t_invoke;
+		given = h->ops[i].scenario != (uint32_t)ev->scenario ||
+			h->ops[i].t_intended == h->ops[i].t_invoke;
 	if (given)
 		return true;
 	for (size_t i = 0; i < ev->ngroups; i++) {
@@ -235,7 +252,8 @@ static const char *schedule_lacks(struct evidence *ev)
 static int64_t ends_within(const struct evidence *ev)
 {
 	const struct load_spec *load = &ev->load;
-	int64_t limit = ENDS_BEFORE_NS + (load->deadline_ns ? load->deadline_ns : load_spec_defaults.deadline_ns);
+	int64_t limit = ENDS_BEFORE_NS +
+			(load->deadline_ns ? load->deadline_ns : load_spec_defaults.deadline_ns);
 
 	return load->rate > 0 ? limit + (int64_t)(3e9 / load->rate) : limit;
 }
@@ -309,7 +327,7 @@ static bool loaded(const struct evidence *ev, bool blocks)
 
 void evidence_weigh(struct evidence *ev, const struct history *h)
 {
-	bool blocks = json_i64(ev->run, "format", 1) >= BLOCKS_FORMAT;
+	bool blocks = ev->run.format >= BLOCKS_FORMAT;
 	struct seen_ops o;
 
 	look(h, ev, load_began(ev), evidence_phase(ev, "final"), EVERY_GROUP, &o);

@@ -13,10 +13,11 @@
 #include "base/base64.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "kube/config_parts.h"
 #include "yaml/yaml.h"
 
 /* Far more than any authority is long. */
-enum { PEM_MAX = 4 * 1024 * 1024, TOKEN_MAX = 1024 * 1024 };
+enum { TOKEN_MAX = 1024 * 1024 };
 #define SA_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
 
 void kube_conf_free(struct kube_conf *c)
@@ -39,25 +40,11 @@ struct files {
 	size_t n;
 };
 
-/* As Go's decoder: null is absent, and a number is no text. */
-static int text_of(const struct ynode *map, const char *key, const char **out, struct err *e)
-{
-	const struct ynode *n = yaml_get(map, key);
-
-	*out = NULL;
-	if (!n || yaml_is_null(n))
-		return 0;
-	if (n->kind != Y_SCALAR || yaml_type(n) != YAML_IS_TEXT)
-		return yaml_error(n, e, "%s must be a text: put it in quotes", key);
-	*out = *n->text ? n->text : NULL;
-	return 0;
-}
-
 static int dup_text(const struct ynode *map, const char *key, char **out, struct err *e)
 {
 	const char *s;
 
-	if (text_of(map, key, &s, e))
+	if (config_text(map, key, &s, e))
 		return -1;
 	*out = s ? mem_strdup(s) : NULL;
 	return 0;
@@ -86,10 +73,12 @@ static int check_names(const struct ynode *root, const char *list, struct err *e
 }
 
 /* The first entry with this name; *entry is NULL when there is none, and a map
- * otherwise. */
+ * otherwise. A user without a word is one (client-go decodes a null as it). */
 static int named(const struct files *f, const char *list, const char *name, const char *what,
 		 const struct ynode **entry, struct err *e)
 {
+	static const struct ynode nobody = {.kind = Y_MAP};
+
 	*entry = NULL;
 	for (size_t k = 0; k < f->n; k++) {
 		const struct ynode *l = yaml_get(f->v[k], list), *n;
@@ -99,47 +88,13 @@ static int named(const struct files *f, const char *list, const char *name, cons
 			if (!n || n->kind != Y_SCALAR || strcmp(n->text, name))
 				continue;
 			*entry = yaml_get(l->items[i], what);
+			if (!strcmp(what, "user") && (!*entry || yaml_is_null(*entry)))
+				*entry = &nobody;
 			if (*entry && (*entry)->kind == Y_MAP)
 				return 0;
 			return yaml_error(n, e, "\"%s\" of %s has no `%s`", name, list, what);
 		}
 	}
-	return 0;
-}
-
-/* File names in a kubeconfig are relative to it. */
-static void beside(const struct ynode *map, const char *name, char out[PATH_MAX])
-{
-	const char *slash = strrchr(map->file, '/');
-
-	if (*name == '/' || !slash)
-		snprintf(out, PATH_MAX, "%s", name);
-	else
-		snprintf(out, PATH_MAX, "%.*s/%s", (int)(slash - map->file), map->file, name);
-}
-
-/* PEM from KEY-data (base64) or the file that KEY names; neither is fine. */
-static int read_pem(const struct ynode *map, const char *key, struct buf *out, struct err *e)
-{
-	char data_key[80], path[PATH_MAX];
-	const char *s;
-
-	snprintf(data_key, sizeof(data_key), "%s-data", key);
-	if (text_of(map, data_key, &s, e))
-		return -1;
-	if (s) {
-		if (base64_decode(s, out) || !out->len)
-			return yaml_error(yaml_get(map, data_key), e, "%s is no base64", data_key);
-		return 0;
-	}
-	if (text_of(map, key, &s, e))
-		return -1;
-	if (!s)
-		return 0;
-	beside(map, s, path);
-	out->cap = PEM_MAX;
-	if (file_read(path, out, e))
-		return err_prefix(e, "%s: %s", map->file, key);
 	return 0;
 }
 
@@ -203,7 +158,8 @@ static bool is_address(const char *s)
 	return !*end || *end == '/';
 }
 
-static int read_insecure(const struct ynode *cluster, bool allow, struct kube_conf *c, struct err *e)
+static int read_insecure(const struct ynode *cluster, bool allow, struct kube_conf *c,
+			 struct err *e)
 {
 	const struct ynode *skip = yaml_get(cluster, "insecure-skip-tls-verify");
 	cJSON *v;
@@ -228,21 +184,26 @@ static int read_insecure(const struct ynode *cluster, bool allow, struct kube_co
 static int read_cluster(const struct ynode *cluster, bool allow_insecure, struct kube_conf *c,
 			struct err *e)
 {
-	const char *server, *proxy;
+	const char *server, *proxy, *host, *shown;
 
-	if (text_of(cluster, "server", &server, e) || text_of(cluster, "proxy-url", &proxy, e) ||
+	if (config_text(cluster, "server", &server, e) || config_text(cluster, "proxy-url", &proxy, e) ||
 	    dup_text(cluster, "tls-server-name", &c->server_name, e) ||
-	    read_pem(cluster, "certificate-authority", &c->ca, e) ||
+	    config_pem(cluster, "certificate-authority", &c->ca, e) ||
 	    read_insecure(cluster, allow_insecure, c, e))
 		return -1;
 	if (!server)
 		return yaml_error(cluster, e, "the cluster has no `server`");
 	c->server = with_scheme(server, c->ca.len || c->insecure);
+	host = strstr(c->server, "://");
+	host = host ? host + 3 : c->server;
+	/* A name and a password in front of the host are told to nobody. */
+	shown = strrchr(host, '@') ? strrchr(host, '@') : host;
 	if (strncmp(c->server, "https://", 8) && !on_this_machine(c->server))
-		return yaml_error(yaml_get(cluster, "server"), e,
-				  "%s: only https, or http on this machine, is accepted", c->server);
-	if (!is_address(strstr(c->server, "://") + 3))
-		return yaml_error(yaml_get(cluster, "server"), e, "%s is no address of a server", c->server);
+		return yaml_error(yaml_get(cluster, "server"), e, "%.*s%s: only https, or http on this machine, is accepted",
+				  (int)(host - c->server), c->server, shown);
+	if (!is_address(host))
+		return yaml_error(yaml_get(cluster, "server"), e, "%.*s%s is no address of a server",
+				  (int)(host - c->server), c->server, shown);
 	if (proxy)
 		return yaml_error(yaml_get(cluster, "proxy-url"), e,
 				  "proxy-url is not supported; use a kubeconfig without it");
@@ -252,7 +213,14 @@ static int read_cluster(const struct ynode *cluster, bool allow_insecure, struct
 /* Something is there, if only a map without keys; an empty text is nothing. */
 static bool given(const struct ynode *n)
 {
-	return n && !yaml_is_null(n) && (n->kind != Y_SCALAR || *n->text) && (n->kind != Y_LIST || n->n);
+	return n && !yaml_is_null(n) && (n->kind != Y_SCALAR || *n->text) &&
+	       (n->kind != Y_LIST || n->n);
+}
+
+/* Of impersonation an empty map says nothing (clientcmd's validateAuthInfo). */
+static bool has_items(const struct ynode *n)
+{
+	return n->kind == Y_SCALAR || n->n;
 }
 
 static int refuse_user(const struct ynode *user, struct err *e)
@@ -261,7 +229,8 @@ static int refuse_user(const struct ynode *user, struct err *e)
 	static const char *const with_as[] = {"as-uid", "as-groups", "as-user-extra"};
 
 	for (size_t i = 0; i < ARRAY_LEN(with_as); i++)
-		if (given(yaml_get(user, with_as[i])) && !given(yaml_get(user, "as")))
+		if (given(yaml_get(user, with_as[i])) && has_items(yaml_get(user, with_as[i])) &&
+		    !given(yaml_get(user, "as")))
 			return yaml_error(yaml_get(user, with_as[i]), e, "`%s` without `as`: nobody is impersonated; "
 					  "remove it", with_as[i]);
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
@@ -319,10 +288,10 @@ static int read_user(const struct ynode *user, struct kube_conf *c, struct err *
 	char file[PATH_MAX];
 	const char *s;
 
-	if (refuse_user(user, e) || dup_text(user, "token", &c->token, e) || text_of(user, "tokenFile", &s, e))
+	if (refuse_user(user, e) || dup_text(user, "token", &c->token, e) || config_text(user, "tokenFile", &s, e))
 		return -1;
 	if (s) { /* it goes before the token (client-go's clientcmd) */
-		beside(user, s, file);
+		config_beside(user, s, file);
 		if (check_token_file(file, &why))
 			return yaml_error(yaml_get(user, "tokenFile"), e, "%s", why.msg);
 		c->token_file = mem_strdup(file);
@@ -333,11 +302,13 @@ static int read_user(const struct ynode *user, struct kube_conf *c, struct err *
 		return yaml_error(yaml_get(user, "token"), e, "the token has blanks or line breaks inside of it");
 	if (c->token && !*c->token)
 		return yaml_error(yaml_get(user, "token"), e, "the token is nothing but blanks");
-	if (read_pem(user, "client-certificate", &c->cert, e) ||
-	    read_pem(user, "client-key", &c->key, e))
+	if (config_pem(user, "client-certificate", &c->cert, e) ||
+	    config_pem(user, "client-key", &c->key, e))
 		return -1;
 	if (!c->cert.len != !c->key.len)
 		return yaml_error(user, e, "client-certificate and client-key must come together");
+	if (c->cert.len && config_pair(&c->cert, &c->key, &why))
+		return yaml_error(user, e, "client-certificate and client-key are no pair: %s", why.msg);
 	return 0;
 }
 
@@ -346,7 +317,7 @@ static int current_context(const struct files *f, const char **out, struct err *
 {
 	*out = NULL;
 	for (size_t i = 0; i < f->n && !*out; i++)
-		if (text_of(f->v[i], "current-context", out, e))
+		if (config_text(f->v[i], "current-context", out, e))
 			return -1;
 	return 0;
 }
@@ -365,7 +336,7 @@ static int choose(const char *path, const struct files *f, const char *context, 
 		return -1;
 	if (!ctx)
 		return err_set(e, ERR_INPUT, "%s has no context \"%s\"", path, context);
-	if (text_of(ctx, "cluster", &cluster_name, e) || text_of(ctx, "user", &user_name, e) ||
+	if (config_text(ctx, "cluster", &cluster_name, e) || config_text(ctx, "user", &user_name, e) ||
 	    dup_text(ctx, "namespace", &c->namespace, e))
 		return -1;
 	if (!cluster_name)
@@ -406,7 +377,7 @@ static int add_file(struct arena *a, const char *path, struct files *f, struct e
 	if (!root)
 		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(head); i++)
-		if (text_of(root, head[i][0], &s, e))
+		if (config_text(root, head[i][0], &s, e))
 			return -1;
 		else if (s && strcmp(s, head[i][1]))
 			return yaml_error(yaml_get(root, head[i][0]), e, "this is no kubeconfig: %s is %s there, not %.60s",
@@ -420,8 +391,8 @@ static int add_file(struct arena *a, const char *path, struct files *f, struct e
 	return 0;
 }
 
-static int read_files(const char *what, const struct files *f, const char *context, bool allow_insecure,
-		      struct kube_conf *c, struct err *e)
+static int read_files(const char *what, const struct files *f, const char *context,
+		      bool allow_insecure, struct kube_conf *c, struct err *e)
 {
 	int r;
 
@@ -442,7 +413,8 @@ int kubeconfig_read(const char *path, const char *context, bool allow_insecure,
 	int r;
 
 	memset(c, 0, sizeof(*c));
-	r = add_file(&a, path, &f, e) || read_files(path, &f, context, allow_insecure, c, e) ? -1 : 0;
+	r = add_file(&a, path, &f, e) ||
+	    read_files(path, &f, context, allow_insecure, c, e) ? -1 : 0;
 	arena_free(&a);
 	return r;
 }

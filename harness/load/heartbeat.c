@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "load/noise.h"
@@ -65,13 +66,11 @@ static void end_row(struct heartbeat *h, struct beat *b)
 /* False: it is to end. */
 static bool sleep_until(struct heartbeat *h, int64_t t_ns)
 {
-	struct timespec ts = {.tv_sec = (time_t)(t_ns / NS_PER_S),
-			      .tv_nsec = (long)(t_ns % NS_PER_S)};
 	bool go;
 
 	pthread_mutex_lock(&h->lock);
 	while (!h->stopping && clock_mono_ns() < t_ns)
-		pthread_cond_timedwait(&h->stop_wish, &h->lock, &ts);
+		cond_wait(&h->stop_wish, &h->lock, t_ns);
 	go = !h->stopping;
 	pthread_mutex_unlock(&h->lock);
 	return go;
@@ -102,16 +101,12 @@ static void *beat(void *arg)
 int heartbeat_start(struct load *l, struct heartbeat **out, struct err *e)
 {
 	struct heartbeat *h = mem_alloc(sizeof(*h));
-	pthread_condattr_t cond;
 	pthread_attr_t attr;
 	int r;
 
 	h->load = l;
 	pthread_mutex_init(&h->lock, NULL);
-	pthread_condattr_init(&cond);
-	pthread_condattr_setclock(&cond, CLOCK_MONOTONIC);
-	pthread_cond_init(&h->stop_wish, &cond);
-	pthread_condattr_destroy(&cond);
+	cond_init(&h->stop_wish);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	r = pthread_create(&h->thread, &attr, beat, h);

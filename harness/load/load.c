@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "history/block.h"
@@ -15,7 +16,13 @@
 enum { STACK_BYTES = 512 * 1024 };
 
 /* See load.h. */
-enum { DOWN_AFTER_FAILURES = 8, DOWN_SPACING_MS = 15, HANGS_FACTOR = 2, HANGS_FLOOR_MS = 20, FADES = 16 };
+enum {
+	DOWN_AFTER_FAILURES = 8,
+	DOWN_SPACING_MS = 15,
+	HANGS_FACTOR = 2,
+	HANGS_FLOOR_MS = 20,
+	FADES = 16
+};
 
 struct worker {
 	struct load *l;
@@ -45,6 +52,7 @@ struct load {
 	int64_t stop_ns;         /* 0: it goes on */
 	bool held_back;          /* the next operation waits for others' answers */
 	int64_t handed, given_up; /* operations that left the queue; of these, unsent */
+	_Atomic int64_t called;  /* ... and of these called, without the lock */
 	int nbusy;
 	struct free_time free;
 	int failures;            /* since the service last answered as it should */
@@ -92,11 +100,8 @@ static int64_t paced_ns(const struct load *l, int64_t now)
 /* Call with the lock held. Until then or the next news. False: the load ends. */
 static bool wait_news(struct load *l, int64_t t_ns)
 {
-	struct timespec ts = {.tv_sec = (time_t)(t_ns / NS_PER_S),
-			      .tv_nsec = (long)(t_ns % NS_PER_S)};
-
 	if (!l->stopping)
-		pthread_cond_timedwait(&l->news, &l->lock, &ts);
+		cond_wait(&l->news, &l->lock, t_ns);
 	return !l->stopping;
 }
 
@@ -198,7 +203,8 @@ static bool take(struct worker *w, struct op *op)
 		go = hold_back(l, planned);
 	}
 	if (planned)
-		late = free_time_resume(&l->free, planned, DOWN_SPACING_MS * NS_PER_MS, clock_mono_ns());
+		late = free_time_resume(&l->free, planned, DOWN_SPACING_MS * NS_PER_MS,
+					clock_mono_ns());
 	if (go) {
 		fill_op(l, l->next++, op);
 		op->process = w->process;
@@ -259,8 +265,11 @@ static void record(struct worker *w, const struct op *op)
 	pthread_mutex_unlock(&l->lock);
 }
 
-static void call(struct client *c, const struct load_conf *conf, struct op *op, struct op_room *room)
+static void call(struct worker *w, struct client *c, struct op *op, struct op_room *room)
 {
+	const struct load_conf *conf = &w->l->conf;
+
+	w->l->called++;
 	clock_overslept_ns();
 	call_make(conf->sys, c, op, room, conf->deadline_ns);
 	op->late_ns = clock_overslept_ns();
@@ -278,7 +287,7 @@ static void *work(void *arg)
 		if (clock_mono_ns() - op.t_intended > conf->deadline_ns)
 			give_up(&op, &room);
 		else
-			call(c, conf, &op, &room);
+			call(w, c, &op, &room);
 		record(w, &op);
 	}
 	conf->sys->client_free(c);
@@ -300,8 +309,9 @@ static int check_mix(const struct load_conf *c, struct err *e)
 	if (set & (OP_REGISTERS | OP_MESSAGES) && c->keys < 1)
 		return err_set(e, ERR_INPUT, "load: all but inserts need keys");
 	if (set & ~c->sys->ops)
-		return err_set(e, ERR_INPUT, "load: the clients of %s cannot %s: they have %s", c->sys->name,
-			       op_set_text(set & ~c->sys->ops, wanted), op_set_text(c->sys->ops, has));
+		return err_set(e, ERR_INPUT, "load: the clients of %s cannot %s: they have %s",
+			       c->sys->name, op_set_text(set & ~c->sys->ops, wanted),
+			       op_set_text(c->sys->ops, has));
 	return 0;
 }
 
@@ -327,7 +337,8 @@ static int start_workers(struct load *l, struct err *e)
 	/* The workers must not see the count move under them. */
 	pthread_mutex_lock(&l->lock);
 	for (int i = 0; i < l->conf.clients && !r; i++) {
-		l->workers[i] = (struct worker){.l = l, .process = l->conf.first_process + (uint32_t)i};
+		l->workers[i] =
+			(struct worker){.l = l, .process = l->conf.first_process + (uint32_t)i};
 		r = pthread_create(&l->workers[i].thread, &attr, work, &l->workers[i]);
 		if (!r)
 			l->nstarted++;
@@ -342,7 +353,6 @@ static int start_workers(struct load *l, struct err *e)
 
 int load_start(const struct load_conf *conf, struct load **out, int64_t *t0_ns, struct err *e)
 {
-	pthread_condattr_t attr;
 	struct load *l;
 
 	*out = NULL;
@@ -360,10 +370,7 @@ int load_start(const struct load_conf *conf, struct load **out, int64_t *t0_ns, 
 		l->known[k] = OP_NO_VALUE;
 	pthread_mutex_init(&l->turn, NULL);
 	pthread_mutex_init(&l->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&l->news, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init(&l->news);
 	*t0_ns = l->t0_ns = l->last_handed_ns = clock_mono_ns();
 	free_time_begin(&l->free, conf->deadline_ns, l->t0_ns);
 	if (start_workers(l, e)) {
@@ -433,7 +440,7 @@ void load_sent(struct load *l, struct load_sent *out)
 	pthread_mutex_lock(&l->lock);
 	now = clock_mono_ns();
 	*out = (struct load_sent){
-		.due = due_by(l, now), .called = l->handed - l->given_up, .given_up = l->given_up,
+		.due = due_by(l, now), .called = l->called, .given_up = l->given_up,
 		.free_ns = free_time_total(&l->free, now),
 	};
 	pthread_mutex_unlock(&l->lock);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "system/client_kit.h"
@@ -54,13 +55,11 @@ static void keep(struct asker *a, struct sample *new)
 /* False: the sampler ends. */
 static bool sleep_until(struct sampler *s, int64_t t_ns)
 {
-	struct timespec ts = {.tv_sec = (time_t)(t_ns / NS_PER_S),
-			      .tv_nsec = (long)(t_ns % NS_PER_S)};
 	bool go;
 
 	pthread_mutex_lock(&s->lock);
 	while (!s->stopping && clock_mono_ns() < t_ns)
-		pthread_cond_timedwait(&s->stop_wish, &s->lock, &ts);
+		cond_wait(&s->stop_wish, &s->lock, t_ns);
 	go = !s->stopping;
 	pthread_mutex_unlock(&s->lock);
 	return go;
@@ -91,7 +90,6 @@ int sampler_start(const struct system *sys, const struct access *acc, int64_t ev
 		  int64_t timeout_ns, struct sampler **out, struct err *e)
 {
 	struct sampler *s = mem_alloc(sizeof(*s));
-	pthread_condattr_t cond;
 	pthread_attr_t attr;
 	int r = 0;
 
@@ -102,10 +100,7 @@ int sampler_start(const struct system *sys, const struct access *acc, int64_t ev
 	s->t0_ns = clock_mono_ns();
 	s->askers = mem_alloc((acc->n + 1) * sizeof(*s->askers));
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_condattr_init(&cond);
-	pthread_condattr_setclock(&cond, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->stop_wish, &cond);
-	pthread_condattr_destroy(&cond);
+	cond_init(&s->stop_wish);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	for (size_t i = 0; i < acc->n && !r; i++) {

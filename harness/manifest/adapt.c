@@ -169,8 +169,9 @@ static void walk_texts(struct adapting *ad, struct ynode *n, const char *path)
 		/* NAME: value of a ConfigMap, or {name: NAME, value: value}. */
 		if (key && n->items[i]->kind == Y_SCALAR &&
 		    !strcmp(n->items[i]->text, ad->old_ns) &&
-		    (names_namespace(key) || (!strcmp(key, "value") && name &&
-					      name->kind == Y_SCALAR && names_namespace(name->text))))
+		    (names_namespace(key) ||
+		     (!strcmp(key, "value") && name && name->kind == Y_SCALAR &&
+		      names_namespace(name->text))))
 			change(ad, n->items[i], below, ad->rules->namespace,
 			       "it names the namespace");
 		else
@@ -304,7 +305,8 @@ static int adapt_requests(struct adapting *ad, struct err *e)
 
 /* ---- storage ---- */
 
-static int cap_claim(struct adapting *ad, struct ynode *claim, int64_t cap, const char *path, struct err *e)
+static int cap_claim(struct adapting *ad, struct ynode *claim, int64_t cap, const char *path,
+		     struct err *e)
 {
 	struct ynode *n = yaml_path(claim, "spec.resources.requests.storage");
 	int64_t bytes;
@@ -372,7 +374,8 @@ static int claim_class(struct adapting *ad, struct ynode *claim, const char *pat
 	if (name) {
 		change(ad, n, where, to, ad->rules->class_why);
 	} else {
-		adaptation_add(ad->a, ad->log, ad->object, spec->line, where, NULL, to, ad->rules->class_why);
+		adaptation_add(ad->a, ad->log, ad->object, spec->line, where, NULL, to,
+			       ad->rules->class_why);
 		yaml_set(ad->a, spec, "storageClassName", yaml_new_scalar(ad->a, to, true));
 	}
 	return cap_claim(ad, claim, ad->rules->max_moved_bytes, path, e);
@@ -429,8 +432,10 @@ static int adapt_storage_class(struct adapting *ad, struct err *e)
 
 /* ---- the rules ---- */
 
-enum rule_needs { NEEDS_NAMESPACE, NEEDS_IMAGE, NEEDS_REQUESTS, NEEDS_CLAIM, NEEDS_PROVISIONER, NEEDS_CLASS,
-		  NEEDS_ANY_CLASS };
+enum rule_needs {
+	NEEDS_NAMESPACE, NEEDS_IMAGE, NEEDS_REQUESTS, NEEDS_CLAIM, NEEDS_PROVISIONER, NEEDS_CLASS,
+	NEEDS_ANY_CLASS,
+};
 
 /* In the order in which they are applied to each object. */
 static const struct rule {
@@ -481,7 +486,8 @@ int manifest_adapt(struct arena *a, struct manifest *m, const struct adapt_rules
 		mem_copy_str(ad.old_ns, sizeof(ad.old_ns),
 			     manifest_text(ad.object, "metadata.namespace"));
 		for (k = 0; k < ARRAY_LEN(rules_table); k++) {
-			if (!ad.gone[i] && wanted(rules, rules_table[k].needs) && rules_table[k].apply(&ad, e))
+			if (!ad.gone[i] && wanted(rules, rules_table[k].needs) &&
+			    rules_table[k].apply(&ad, e))
 				return -1;
 		}
 	}

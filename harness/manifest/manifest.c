@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/file.h"
 #include "manifest/parts.h"
 
 /* Reading manifests, and finding one's way in them. */
@@ -70,6 +72,16 @@ static int need_text(const struct ynode *map, const struct ynode *at, const char
 	return 0;
 }
 
+/* Flux has objects of that kind, in a group of its own. */
+static bool is_kustomization(const struct ynode *o)
+{
+	const char *api = manifest_text(o, "apiVersion"), *slash = strrchr(o->file, '/');
+	const char *name = slash ? slash + 1 : o->file;
+
+	return !strncmp(api, "kustomize.config.k8s.io/", 24) ||
+	       (!*api && (!strcmp(name, "kustomization.yaml") || !strcmp(name, "kustomization.yml")));
+}
+
 static int check_object(const struct ynode *o, const struct manifest *m, struct err *e)
 {
 	struct ynode *meta = yaml_get(o, "metadata"), *ns = yaml_get(meta, "namespace");
@@ -79,6 +91,8 @@ static int check_object(const struct ynode *o, const struct manifest *m, struct 
 
 	if (o->kind != Y_MAP)
 		return yaml_error(o, e, "an object (apiVersion, kind, metadata) is needed here");
+	if (is_kustomization(o))
+		return yaml_error(o, e, "this is kustomize's own file, and no object: render it first (kubectl kustomize FOLDER > all.yaml)");
 	if (need_text(o, o, "apiVersion", "apiVersion", e) || need_text(o, o, "kind", "kind", e) ||
 	    need_text(meta, o, "name", "metadata.name", e))
 		return -1;
@@ -103,7 +117,7 @@ static int add_object(struct arena *a, struct manifest *m, size_t *alloc, struct
 {
 	struct ynode **bigger;
 
-	if (check_object(o, m, e))
+	if (yaml_text_keys(a, o, e) || check_object(o, m, e))
 		return -1;
 	if (m->n >= *alloc) {
 		*alloc = *alloc ? *alloc * 2 : 16;
@@ -160,6 +174,18 @@ int manifest_add(struct arena *a, struct manifest *m, size_t *alloc, struct ynod
 	return r;
 }
 
+/* Why a file is no YAML: a chart's templates are none before they are rendered. */
+static void tell_template(const char *file, struct err *e)
+{
+	struct buf text = {0};
+	struct err none = {0}, why = *e;
+
+	if (!file_read(file, &text, &none) && strstr(buf_cstr(&text), "{{"))
+		err_set(e, why.kind, "%s; if its {{ }} are a Helm chart's, render it first (helm template NAME CHART > all.yaml)",
+			why.msg);
+	buf_free(&text);
+}
+
 int manifest_read_more(struct arena *a, const char *dir, struct manifest *m, struct err *e)
 {
 	size_t nfiles, ndocs, i, alloc = m->n;
@@ -171,9 +197,12 @@ int manifest_read_more(struct arena *a, const char *dir, struct manifest *m, str
 	if (list_files(a, dir, &files, &nfiles, e))
 		return -1;
 	for (i = 0; i < nfiles; i++) {
-		if (yaml_read_file(a, files[i], &docs, &ndocs, &one) ||
-		    manifest_add(a, m, &alloc, docs, ndocs, &one))
+		if (yaml_read_file(a, files[i], &docs, &ndocs, &one)) {
+			tell_template(files[i], &one);
 			r = err_add(&all, &one);
+		} else if (manifest_add(a, m, &alloc, docs, ndocs, &one)) {
+			r = err_add(&all, &one);
+		}
 	}
 	if (r)
 		*e = all;

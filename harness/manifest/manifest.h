@@ -75,6 +75,9 @@ int manifest_apply_settings(struct arena *a, struct manifest *m, const struct se
  *       - object: StatefulSet/x
  *         path: spec.template.spec.serviceAccountName
  *         remove: true               # or a list: the names of a list's items
+ *       - object: StatefulSet/x
+ *         path: spec.template.spec.containers[0]
+ *         add: {lifecycle: ...}      # keys that are not there; to a list: a list of items
  *       - object: ConfigMap/x
  *         path: data."x.conf"
  *         replace: text              # stands there exactly once
@@ -96,6 +99,18 @@ int manifest_adapt(struct arena *a, struct manifest *m, const struct adapt_rules
  * that there are not, as kubectl's own validation does. ERR_REFUSED. Kinds that
  * are not Kubernetes' own are not looked into. */
 int manifest_admit(struct arena *a, const struct manifest *m, bool strict, struct err *e);
+
+/* Of a group that Kubernetes does not bring: those of its own have no dot, or end in
+ * .k8s.io, but for some that others bring. */
+bool manifest_is_custom(const struct ynode *object);
+/* Before a kind in a sentence: a Pod, an Ingress. */
+const char *manifest_article(const char *kind);
+/* What lies outside of a run's namespace no engine makes. ERR_INPUT. */
+int manifest_check_inside(const struct ynode *object, struct err *e);
+
+/* Whether an API server has the object's kind in its version; of a group that is not
+ * Kubernetes' own nobody knows, and it counts as had. */
+bool manifest_is_served(const struct ynode *object);
 
 /* Whether Kubernetes has the field "spec.template.spec.containers[].image" of a
  * kind; what is below a map of texts, or seldom used, counts as had. */

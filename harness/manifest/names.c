@@ -133,7 +133,8 @@ bool name_is_address(const char *s, const char *subnet)
 	slash = strchr(subnet, '/');
 	snprintf(text, sizeof(text), "%.*s", (int)(slash - subnet), subnet);
 	mask = 0xffffffffu << (32 - strtol(slash + 1, NULL, 10));
-	return inet_pton(AF_INET, text, &net) == 1 && (ntohl(have.s_addr) & mask) == (ntohl(net.s_addr) & mask);
+	return inet_pton(AF_INET, text, &net) == 1 &&
+	       (ntohl(have.s_addr) & mask) == (ntohl(net.s_addr) & mask);
 }
 
 bool name_is_any_address(const char *s)

@@ -74,6 +74,11 @@ static const char *shown(struct arena *a, const struct ynode *object, const char
 	return arena_strdup(a, text);
 }
 
+const char *manifest_article(const char *kind)
+{
+	return *kind && strchr("AEIO", *kind) ? "an" : "a";
+}
+
 void adaptation_add(struct arena *a, struct adaptations *log, const struct ynode *object,
 		    int line, const char *path, const char *from, const char *to, const char *why)
 {

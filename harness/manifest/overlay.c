@@ -113,24 +113,52 @@ static int replace_text(struct laying *l, struct ynode *object, const char *path
 	return 0;
 }
 
+/* Items to a list, keys to a map that has none of them. */
+static int add_part(struct laying *l, struct ynode *object, const char *path,
+		    const struct ynode *what, struct err *e)
+{
+	struct ynode *there = yaml_path(object, path);
+	bool list = what->kind == Y_LIST;
+
+	if (what->kind == Y_SCALAR || what->kind != there->kind)
+		return yaml_error(what, e, "%s of %s is no %s to add to", path, manifest_object_name(l->a, object),
+				  list ? "list" : "map");
+	for (size_t i = 0; i < what->n; i++) {
+		const struct ynode *name = list ? yaml_get(what->items[i], "name") : what->keys[i];
+
+		if (!list && yaml_get(there, name->text))
+			return yaml_error(name, e, "%s of %s has %s already", path,
+					  manifest_object_name(l->a, object), name->text);
+		adaptation_add(l->a, l->log, object, there->line, path, NULL,
+			       name && name->kind == Y_SCALAR ? arena_fmt(l->a, "%s added", name->text) : "added", l->why);
+		if (list)
+			yaml_append(l->a, there, what->items[i]);
+		else
+			yaml_set(l->a, there, name->text, what->items[i]);
+	}
+	return 0;
+}
+
 static int edit(struct laying *l, const struct ynode *rule, struct err *e)
 {
-	static const char *const keys[] = {"object", "path", "remove", "replace", "with", NULL};
+	static const char *const keys[] = {"object", "path", "remove", "add", "replace", "with", NULL};
 	const struct ynode *name = yaml_get(rule, "object"), *where = yaml_get(rule, "path");
 	const struct ynode *remove = yaml_get(rule, "remove"), *old = yaml_get(rule, "replace");
-	const struct ynode *new = yaml_get(rule, "with");
+	const struct ynode *new = yaml_get(rule, "with"), *add = yaml_get(rule, "add");
 	const char *path;
 	size_t at;
 
 	if (yaml_check_keys(rule, keys, "an edit", e))
 		return -1;
-	if (!name || !where || !remove == !old || !old != !new)
-		return yaml_error(rule, e, "an edit needs object, path, and remove or replace and with");
+	if (!name || !where || !!remove + !!add + !!old != 1 || !old != !new)
+		return yaml_error(rule, e, "an edit needs object, path, and remove, add, or replace and with");
 	if (find(l, name, &at, e) || yaml_to_string(where, &path, e))
 		return -1;
 	if (!yaml_path(l->m->objects[at], path))
 		return yaml_error(where, e, "%s has no %s",
 				  manifest_object_name(l->a, l->m->objects[at]), path);
+	if (add)
+		return add_part(l, l->m->objects[at], path, add, e);
 	return remove ? remove_part(l, l->m->objects[at], path, remove, e) :
 			replace_text(l, l->m->objects[at], path, old, new, e);
 }

@@ -200,14 +200,20 @@ static int put_inside(struct placing *p, const char *path, const char *inside, s
 	return 0;
 }
 
-/* In a text of lines "words value", whose readers take booleans as yes and
- * no. */
+/* Readers of "words value" (redis.conf) take booleans as yes and no, those of "name = value"
+ * (Java's properties, rabbitmq.conf) as true and false. */
+static const char *line_spelling(const struct setting *st, const char *words)
+{
+	if (strcmp(st->unit, "bool") || words[strlen(words) - 1] == '=')
+		return spelling(st);
+	return strcmp(st->value, "on") ? "no" : "yes";
+}
+
+/* In a text of lines. */
 static int put_line(struct placing *p, const char *path, const char *words, struct err *e)
 {
 	struct ynode *n = yaml_path(p->object, path);
-	bool is_bool = !strcmp(p->st->unit, "bool");
-	const char *value = !is_bool ? p->st->value : !strcmp(p->st->value, "on") ? "yes" : "no";
-	const char *from;
+	const char *value = line_spelling(p->st, words), *from;
 	int line = 0;
 
 	if (!n || n->kind != Y_SCALAR)

@@ -1,8 +1,10 @@
 #include <ctype.h>
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "manifest/manifest.h"
 
 /* Kubernetes' quantities: a number with a decimal exponent or a suffix, SI
@@ -31,49 +33,56 @@ static int factor(const char *suffix, long double *out)
 	return -1;
 }
 
-/* The value times `scale`, rounded up as Kubernetes does; -1 malformed,
- * negative or beyond 2^62. */
+/* 0: taken. What is beyond an exponent's own type is none (quantitySuffixer.interpret()). */
+static int power(const char *text, long double *out)
+{
+	char *end;
+	long long exponent;
+
+	errno = 0;
+	exponent = strtoll(text, &end, 10);
+	if (errno || *end || end == text)
+		return -1;
+	*out = powl(10, (long double)exponent);
+	return 0;
+}
+
+/* The value times `scale`, rounded up as Kubernetes does; what is beyond an int64 is its
+ * greatest, as resource.ParseQuantity() caps it. -1: malformed or negative. */
 static int64_t parse(const char *given, long double scale)
 {
-	char word[80], number[40], *end;
-	const char *text = word, *suffix;
 	long double v, f = 1;
-	long exponent;
-	size_t len;
+	char *word, *suffix;
+	size_t len, digits;
+	bool good;
 
 	/* As an API server does, which takes white space around it away. */
 	given += strspn(given, " \t\r\n");
+	given += *given == '+';
 	len = strlen(given);
 	while (len && isspace((unsigned char)given[len - 1]))
 		len--;
-	if (len >= sizeof(word))
+	digits = strspn(given, "0123456789.");
+	if (!digits || digits > len || (digits == 1 && *given == '.'))
 		return -1;
-	memcpy(word, given, len);
-	word[len] = '\0';
-	len = strspn(text += *text == '+', "0123456789.");
-	suffix = text + len;
-	if (!len || len >= sizeof(number) || (len == 1 && *text == '.'))
-		return -1;
-	memcpy(number, text, len);
-	number[len] = '\0';
-	v = strtold(number, &end);
-	if (*end)
-		return -1;
+	word = mem_fmt("%.*s", (int)digits, given);
+	v = strtold(word, &suffix);
+	good = !*suffix;
+	free(word);
+	suffix = mem_fmt("%.*s", (int)(len - digits), given + digits);
 	if ((*suffix == 'e' || *suffix == 'E') &&
-	    (isdigit((unsigned char)suffix[1]) || suffix[1] == '-' || suffix[1] == '+')) {
-		exponent = strtol(suffix + 1, &end, 10);
-		if (*end || end == suffix + 1 || exponent < -30 || exponent > 30)
-			return -1;
-		f = powl(10, (long double)exponent);
-	} else if (factor(suffix, &f)) {
+	    (isdigit((unsigned char)suffix[1]) || suffix[1] == '-' || suffix[1] == '+'))
+		good = !power(suffix + 1, &f) && good;
+	else
+		good = !factor(suffix, &f) && good;
+	free(suffix);
+	if (!good)
 		return -1;
-	}
+	if (v <= 0)
+		return 0;
 	/* The tolerance keeps 0.1 * 1000 from becoming 101. */
-	v = v * f * scale;
-	v = ceill(v - 1e-6L);
-	if (v > 0x1p62L)
-		return -1;
-	return v < 0 ? 0 : (int64_t)v;
+	v = ceill(v * f * scale - 1e-6L);
+	return v < 1 ? 1 : v < 0x1p63L ? (int64_t)v : INT64_MAX;
 }
 
 static int64_t parse_node(const struct ynode *n, long double scale)

@@ -190,12 +190,26 @@ static const char *const *all_names(struct arena *a, const struct settings *s)
 	return names;
 }
 
+static const char *unknown(struct arena *a, const struct settings *s, const char *name)
+{
+	const char *near = yaml_nearest(name, all_names(a, s)), *text;
+	struct buf known = {.cap = 600};
+
+	if (near)
+		return arena_fmt(a, "unknown setting \"%.60s\"; did you mean \"%s\"?", name, near);
+	for (size_t i = 0; i < s->n; i++)
+		buf_fmt(&known, "%s%s", i ? ", " : "", s->v[i].name);
+	text = arena_fmt(a, "unknown setting \"%.60s\"; known are: %s", name, buf_cstr(&known));
+	buf_free(&known);
+	return text;
+}
+
 int settings_set(struct arena *a, struct settings *s, const char *name, const char *value,
 		 const char *changed_by, const struct ynode *at, struct err *e)
 {
 	struct setting *st = (struct setting *)settings_find(s, name);
-	const char *near, *v;
-	char why[200], text[500];
+	const char *v, *text;
+	char why[200];
 
 	if (st) {
 		v = settings_value(a, st, value, why);
@@ -205,12 +219,9 @@ int settings_set(struct arena *a, struct settings *s, const char *name, const ch
 			st->at = at;
 			return 0;
 		}
-		snprintf(text, sizeof(text), "the setting %s %s", name, why);
+		text = arena_fmt(a, "the setting %s %s", name, why);
 	} else {
-		near = yaml_nearest(name, all_names(a, s));
-		snprintf(text, sizeof(text), "unknown setting \"%.60s\"%s%s%s", name,
-			 near ? "; did you mean \"" : "; see the system's settings.yaml",
-			 near ? near : "", near ? "\"?" : "");
+		text = unknown(a, s, name);
 	}
 	if (at)
 		return yaml_error(at, e, "%s", text);

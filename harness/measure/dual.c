@@ -34,7 +34,8 @@ static void certain(const struct evidence *ev, bool beside, const char *m, struc
 		/* Of what it led both times; a system without parts names none. */
 		if (before && sample_leads(before) && sample_leads(s) &&
 		    (before->shards & s->shards || before->shards == s->shards) &&
-		    s->t_ns - before->t_ns <= EVIDENCE_MS * NS_PER_MS && sample_asked(s) > before->t_ns)
+		    s->t_ns - before->t_ns <= EVIDENCE_MS * NS_PER_MS &&
+		    sample_asked(s) > before->t_ns)
 			*VEC_PUSH(out->v, out->n, out->alloc) =
 				(struct span){ before->t_ns + apart, sample_asked(s) - apart,
 						before->shards & s->shards };
@@ -78,9 +79,10 @@ static int64_t unseen(const struct evidence *ev, const struct fault_record *f, c
 	for (size_t i = 0; i < ev->nsamples; i++) {
 		const struct sample *s = &ev->samples[i];
 
-		if (strcmp(s->member, m) || !(s->ok || s->closed))
+		if (strcmp(s->member, m) || !sample_tells(s))
 			continue;
-		if (last && sample_leads(last) && last->t_ns < (f->healed_ns ? f->healed_ns : INT64_MAX) &&
+		if (last && sample_leads(last) &&
+		    last->t_ns < (f->healed_ns ? f->healed_ns : INT64_MAX) &&
 		    s->t_ns > f->injected_ns && s->t_ns - last->t_ns > EVIDENCE_MS * NS_PER_MS)
 			*VEC_PUSH(gap.v, gap.n, gap.alloc) =
 				(struct span){ last->t_ns, sample_asked(s), last->shards };
@@ -88,7 +90,8 @@ static int64_t unseen(const struct evidence *ev, const struct fault_record *f, c
 	}
 	if (last && sample_leads(last) && last->t_ns >= f->injected_ns - FRESH_MS * NS_PER_MS &&
 	    (!f->healed_ns || last->t_ns < f->healed_ns))
-		*VEC_PUSH(gap.v, gap.n, gap.alloc) = (struct span){ last->t_ns, INT64_MAX, last->shards };
+		*VEC_PUSH(gap.v, gap.n, gap.alloc) =
+			(struct span){last->t_ns, INT64_MAX, last->shards};
 	sum = spans_overlap(&gap, others);
 	free(gap.v);
 	return sum;
@@ -100,8 +103,8 @@ struct leading {
 	struct spans all, acks;
 };
 
-static void one_pair(const struct evidence *ev, const struct acks *acks, const struct leading *s, size_t me,
-		     size_t other, struct spans *proven, struct measured *out)
+static void one_pair(const struct evidence *ev, const struct acks *acks, const struct leading *s,
+		     size_t me, size_t other, struct spans *proven, struct measured *out)
 {
 	struct dual_history told;
 
@@ -115,11 +118,14 @@ static void one_pair(const struct evidence *ev, const struct acks *acks, const s
 			out->dual_history = told;
 	}
 	for (size_t k = 0; k < ev->nfaults; k++)
-		if (fault_does(&ev->faults[k], EFFECT_CUT_OFF) && fault_hits(&ev->faults[k], s[me].member))
-			out->dual_primary_unseen_ns += unseen(ev, &ev->faults[k], s[me].member, &s[other].all);
+		if (fault_does(&ev->faults[k], EFFECT_CUT_OFF) &&
+		    fault_hits(&ev->faults[k], s[me].member))
+			out->dual_primary_unseen_ns +=
+				unseen(ev, &ev->faults[k], s[me].member, &s[other].all);
 }
 
-static void leading_make(const struct evidence *ev, const struct acks *acks, size_t who, struct leading *s)
+static void leading_make(const struct evidence *ev, const struct acks *acks, size_t who,
+			 struct leading *s)
 {
 	s->member = acks->names[who];
 	acks_spans(ev, acks, who, &s->acks);
@@ -149,6 +155,8 @@ void dual_primary_make(const struct view *v, struct measured *out)
 				one_pair(ev, &acks, s, i, j, &proven, out);
 	spans_disjoint(&proven);
 	dual_doubt_make(ev, &acks, &proven, &out->dual_doubt);
+	for (i = 0; i < out->nfaults; i++)
+		demoted_make(ev, out, &acks, &out->faults[i]);
 	free(proven.v);
 	for (i = 0; i < ev->nsamples; i++)
 		out->nsamples += !ev->samples[i].beside && ev->samples[i].ok;

@@ -4,7 +4,7 @@
 #include "measure/parts.h"
 #include "measure/spans.h"
 
-/* Between dual.c, dual_history.c and dual_doubt.c only. */
+/* Between those only that tell who was a primary: dual*.c and demoted.c. */
 
 /* Two things that a member can only say or do as a primary, further apart than
  * this, prove nothing between them. */
@@ -40,8 +40,12 @@ void acks_spans(const struct evidence *ev, const struct acks *a, size_t who, str
 int64_t acks_within(const struct acks *a, size_t who, const struct spans *other);
 
 /* What the acknowledgements of two say of both at once; ns 0: nothing. */
-void acks_pair(const struct acks *a, size_t x, const struct spans *of_x, size_t y, const struct spans *of_y,
-	       struct dual_history *out);
+void acks_pair(const struct acks *a, size_t x, const struct spans *of_x, size_t y,
+	       const struct spans *of_y, struct dual_history *out);
+
+/* Fills what f has of its old primary, once it was healed. */
+void demoted_make(const struct evidence *ev, const struct measured *all, const struct acks *acks,
+		  struct fault_seen *f);
 
 /* Where it cannot be told whether two were primaries at once; not where they are
  * known to have been, `proven`. */

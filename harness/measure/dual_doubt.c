@@ -44,7 +44,8 @@ struct reigns {
 	size_t n, alloc;
 };
 
-static void add(struct moments *m, int64_t t_ns, enum what what, size_t who, uint64_t shards, int64_t from_ns)
+static void add(struct moments *m, int64_t t_ns, enum what what, size_t who, uint64_t shards,
+		int64_t from_ns)
 {
 	*VEC_PUSH(m->v, m->n, m->alloc) = (struct moment){ t_ns, what, who, shards, from_ns };
 }
@@ -55,7 +56,8 @@ static void add_led(struct moments *m, size_t who, uint64_t shards, int64_t from
 	add(m, to_ns, ENDS, who, shards, from_ns);
 }
 
-static void of_answers(const struct evidence *ev, const struct acks *acks, size_t who, struct moments *out)
+static void of_answers(const struct evidence *ev, const struct acks *acks, size_t who,
+		       struct moments *out)
 {
 	int64_t apart = beside_apart(ev);
 	const struct sample *before = NULL;
@@ -64,7 +66,7 @@ static void of_answers(const struct evidence *ev, const struct acks *acks, size_
 		const struct sample *s = &ev->samples[i];
 		int64_t wide = s->beside ? apart : 0;
 
-		if (strcmp(s->member, acks->names[who]) || !(s->ok || s->closed))
+		if (strcmp(s->member, acks->names[who]) || !sample_tells(s))
 			continue;
 		if (!sample_leads(s) || (before && sample_started_anew(before, s)))
 			add(out, sample_asked(s), DENIED, who, 0, 0);
@@ -81,7 +83,8 @@ static bool ends_it(const struct fault_record *f)
 }
 
 /* A pod that is not there, or not the one that it was. */
-static void of_pods(const struct evidence *ev, const struct acks *acks, size_t who, struct moments *out)
+static void of_pods(const struct evidence *ev, const struct acks *acks, size_t who,
+		    struct moments *out)
 {
 	const struct pod_seen *before = NULL;
 
@@ -90,7 +93,8 @@ static void of_pods(const struct evidence *ev, const struct acks *acks, size_t w
 
 		if (strcmp(p->name, acks->names[who]))
 			continue;
-		if (p->gone || (before && (strcmp(before->uid, p->uid) || p->restarts > before->restarts)))
+		if (p->gone ||
+		    (before && (strcmp(before->uid, p->uid) || p->restarts > before->restarts)))
 			add(out, p->t_ns, DENIED, who, 0, 0);
 		before = p;
 	}
@@ -129,8 +133,8 @@ static struct reign *reign_of(struct reigns *r, size_t who, uint64_t shards)
 static const struct reign *rival_since(const struct reigns *r, const struct reign *mine)
 {
 	for (size_t i = 0; i < r->n; i++)
-		if (r->v[i].who != mine->who && shards_rival(r->v[i].shards, mine->shards) && r->v[i].any &&
-		    r->v[i].from_ns > mine->to_ns)
+		if (r->v[i].who != mine->who && shards_rival(r->v[i].shards, mine->shards) &&
+		    r->v[i].any && r->v[i].from_ns > mine->to_ns)
 			return &r->v[i];
 	return NULL;
 }
@@ -143,8 +147,9 @@ static int64_t not_known(struct span x, const struct spans *proven)
 	return x.to - x.from - spans_overlap(&one, proven);
 }
 
-static void leads_again(const struct acks *acks, const struct reigns *r, const struct reign *mine, int64_t t_ns,
-			const struct spans *proven, struct spans *doubt, struct dual_doubt *out)
+static void leads_again(const struct acks *acks, const struct reigns *r, const struct reign *mine,
+			int64_t t_ns, const struct spans *proven, struct spans *doubt,
+			struct dual_doubt *out)
 {
 	const struct reign *other = mine->on ? rival_since(r, mine) : NULL;
 	struct span x = { mine->to_ns, t_ns, mine->shards };
@@ -200,7 +205,8 @@ void dual_doubt_make(const struct evidence *ev, const struct acks *acks, const s
 		of_pods(ev, acks, who, &m);
 	}
 	for (size_t i = 0; i < acks->n; i++)
-		add_led(&m, acks->v[i].by, shard_bit(acks->v[i].shard), acks->v[i].call, acks->v[i].ret);
+		add_led(&m, acks->v[i].by, shard_bit(acks->v[i].shard), acks->v[i].call,
+			acks->v[i].ret);
 	if (m.n)
 		qsort(m.v, m.n, sizeof(*m.v), in_order);
 	go_through(acks, &m, proven, &doubt, out);

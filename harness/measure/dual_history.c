@@ -111,9 +111,10 @@ void acks_make(const struct view *v, struct acks *out)
 			continue;
 		name = owner_of(v->ev, &owners, op->via);
 		if (name)
-			*VEC_PUSH(out->v, out->n, out->alloc) = (struct ack){
-				op->shard, number_of(out, name), op->t_invoke - (op->group ? apart : 0),
-				op->t_return + (op->group ? apart : 0)};
+			*VEC_PUSH(out->v, out->n, out->alloc) =
+				(struct ack){op->shard, number_of(out, name),
+					     op->t_invoke - (op->group ? apart : 0),
+					     op->t_return + (op->group ? apart : 0)};
 	}
 	free(owners.v);
 }
@@ -135,12 +136,14 @@ struct streak { /* a run of writes, none far from the next */
 static void close_streak(struct streak *s, struct spans *out)
 {
 	if (s->any && s->last_call > s->from)
-		*VEC_PUSH(out->v, out->n, out->alloc) = (struct span){ s->from, s->last_call, shard_bit(s->shard) };
+		*VEC_PUSH(out->v, out->n, out->alloc) =
+			(struct span){s->from, s->last_call, shard_bit(s->shard)};
 	s->any = false;
 }
 
 /* Did it say between these two instants that it is no primary? */
-static bool denied(const struct evidence *ev, const char *member, uint32_t shard, int64_t from, int64_t to)
+static bool denied(const struct evidence *ev, const char *member, uint32_t shard, int64_t from,
+		   int64_t to)
 {
 	size_t lo = 0, hi = ev->nsamples;
 
@@ -162,8 +165,8 @@ static bool denied(const struct evidence *ev, const char *member, uint32_t shard
 	return false;
 }
 
-static void join(const struct evidence *ev, const char *member, const struct ack *k, struct streak *s,
-		 struct spans *out)
+static void join(const struct evidence *ev, const char *member, const struct ack *k,
+		 struct streak *s, struct spans *out)
 {
 	if (s->any && (k->call - s->last_call > EVIDENCE_MS * NS_PER_MS ||
 		       denied(ev, member, s->shard, s->last_call, k->ret)))
@@ -171,7 +174,8 @@ static void join(const struct evidence *ev, const char *member, const struct ack
 	if (s->any && k->ret - s->last_call > EVIDENCE_MS * NS_PER_MS)
 		return; /* a slow one tells too little */
 	if (!s->any)
-		*s = (struct streak){ .shard = k->shard, .any = true, .from = k->ret, .last_call = k->call };
+		*s = (struct streak){
+			.shard = k->shard, .any = true, .from = k->ret, .last_call = k->call};
 	if (k->ret < s->from)
 		s->from = k->ret;
 	if (k->call > s->last_call)
@@ -218,7 +222,8 @@ int64_t acks_within(const struct acks *a, size_t who, const struct spans *other)
 			else
 				hi = mid;
 		}
-		n += lo && k->ret <= other->v[lo - 1].to && shards_rival(shard_bit(k->shard), other->v[lo - 1].shards);
+		n += lo && k->ret <= other->v[lo - 1].to &&
+		     shards_rival(shard_bit(k->shard), other->v[lo - 1].shards);
 	}
 	return n;
 }
@@ -243,8 +248,8 @@ static int64_t turns(const struct acks *a, size_t x, size_t y, int64_t from, int
 	return n;
 }
 
-void acks_pair(const struct acks *a, size_t x, const struct spans *of_x, size_t y, const struct spans *of_y,
-	       struct dual_history *out)
+void acks_pair(const struct acks *a, size_t x, const struct spans *of_x, size_t y,
+	       const struct spans *of_y, struct dual_history *out)
 {
 	int64_t from = INT64_MAX, to = INT64_MIN;
 
@@ -254,7 +259,8 @@ void acks_pair(const struct acks *a, size_t x, const struct spans *of_x, size_t 
 		return;
 	for (size_t i = 0, j = 0; i < of_x->n && j < of_y->n;) {
 		const struct span *p = &of_x->v[i], *q = &of_y->v[j];
-		int64_t lo = p->from > q->from ? p->from : q->from, hi = p->to < q->to ? p->to : q->to;
+		int64_t lo = p->from > q->from ? p->from : q->from,
+			hi = p->to < q->to ? p->to : q->to;
 
 		if (hi > lo && shards_rival(p->shards, q->shards)) {
 			from = lo < from ? lo : from;

@@ -316,6 +316,7 @@ void loss_make(const struct view *v, const struct model_ops *model, const struct
 	registers(v, final, &l, out, &alloc);
 	if (final)
 		out->duplicate += final->duplicates;
+	out->once_untold = final && !final->has_duplicates && any(v, OP_INSERT);
 	evictions_excuse(&l.evictions, out);
 	sum_up(out);
 	evictions_free(&l.evictions);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/mem.h"
 
 /* What a cache says it threw out for want of memory explains so many keys that
@@ -41,7 +40,8 @@ struct counters {
 
 /* That of the process that answered; NULL: it has told nothing yet. *before: of the
  * same member the one that told something last. */
-static struct counter *counter_of(const struct counters *c, const struct sample *s, const struct counter **before)
+static struct counter *counter_of(const struct counters *c, const struct sample *s,
+				  const struct counter **before)
 {
 	struct counter *mine = NULL;
 
@@ -73,7 +73,8 @@ static void grew(const struct counter *c, const struct sample *s, int64_t by, in
 {
 	if (by <= 0 || c->led_ns < since_ns)
 		return;
-	*VEC_PUSH(out->v, out->n, out->alloc) = (struct eviction){.t_ns = s->t_ns, .left = by, .shard = shard_only(s->shards)};
+	*VEC_PUSH(out->v, out->n, out->alloc) =
+		(struct eviction){.t_ns = s->t_ns, .left = by, .shard = shard_only(s->shards)};
 	out->keys += by;
 }
 
@@ -93,7 +94,7 @@ void evictions_make(const struct evidence *ev, int64_t from_ns, struct evictions
 	memset(out, 0, sizeof(*out));
 	for (size_t i = 0; i < ev->nsamples; i++) {
 		const struct sample *s = &ev->samples[i];
-		int64_t now = json_i64(s->extra, "evicted_keys", -1);
+		int64_t now = sample_evicted(s);
 		const struct counter *before;
 		struct counter *mine;
 
@@ -103,8 +104,8 @@ void evictions_make(const struct evidence *ev, int64_t from_ns, struct evictions
 		if (!mine) {
 			if (before && before->of->t_ns >= from_ns)
 				grew(before, s, now, before->of->t_ns, out);
-			*VEC_PUSH(c.v, c.n, c.alloc) =
-				(struct counter){ s, now, s->t_ns, before ? before->led_ns : led_last(ev, s->member) };
+			*VEC_PUSH(c.v, c.n, c.alloc) = (struct counter){
+				s, now, s->t_ns, before ? before->led_ns : led_last(ev, s->member)};
 			continue;
 		}
 		if (mine->top_ns >= from_ns)
@@ -232,7 +233,8 @@ static struct missing *keys_of(const struct lost_write *w, size_t n, size_t *nke
 		if (i && of_register(&w[i]) && of_register(&w[i - 1]) && w[i].key == w[i - 1].key)
 			v[*nkeys - 1].n++;
 		else
-			*VEC_PUSH(v, *nkeys, alloc) = (struct missing){ i, 1, w[i].shard, w[i].t_return };
+			*VEC_PUSH(v, *nkeys, alloc) =
+				(struct missing){i, 1, w[i].shard, w[i].t_return};
 	}
 	if (*nkeys)
 		qsort(v, *nkeys, sizeof(*v), by_most);

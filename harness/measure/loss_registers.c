@@ -28,7 +28,7 @@
  * answer that showed it (a read, or a compare-and-set that found it), and by
  * any of that of a later value of the past. For a write of unknown fate only
  * the answers count: a plain one may take effect at any later time, and what
- * it may have overwritten is not called lost. A compare-and-set of unknown
+ * it may have overwritten is not called lost: perhaps it is. A compare-and-set of unknown
  * fate takes effect only while the register holds what it expects: when it is
  * the final value although an acknowledged write had replaced what it expected,
  * then that acknowledged write was undone, which the rule above says.
@@ -57,6 +57,9 @@ struct book {
 struct past {
 	bool whole;        /* back to "never written" */
 	bool strange;      /* a value of it was refused, or nobody wrote it */
+	/* A plain write of unknown fate, where the known past begins: when it took effect
+	 * nobody knows. */
+	const struct op *unknown;
 	int64_t since_ns;  /* its oldest value was there by then; INT64_MAX: at no known time */
 };
 
@@ -190,6 +193,8 @@ static void walk_back(struct book *b, int64_t key, int64_t value, struct past *p
 			by = op->t_return;
 		if (by < p->since_ns)
 			p->since_ns = by;
+		if (op && op->f == OP_WRITE && op->outcome == OP_INFO)
+			p->unknown = op;
 		if (!op || op->f == OP_WRITE)
 			return;
 		value = op->expect;
@@ -221,7 +226,7 @@ static void say(struct registers_seen *out, int64_t key, int64_t value, int64_t 
 /* Those of one register: [from, to) of the book. */
 static void judge(struct book *b, size_t from, size_t to, int64_t value, struct registers_seen *out)
 {
-	int64_t key = b->w[from].key, untold = 0;
+	int64_t key = b->w[from].key, untold = 0, late = 0;
 	size_t before = out->n;
 	struct past p;
 
@@ -238,12 +243,13 @@ static void judge(struct book *b, size_t from, size_t to, int64_t value, struct 
 		if (p.whole || op->t_invoke > p.since_ns)
 			*VEC_PUSH(out->lost, out->n, out->alloc) =
 				(struct register_loss){ op, p.whole && op->t_invoke <= p.since_ns };
-		else
-			untold++;
+		else if (++untold && p.unknown && op->t_return > p.unknown->t_invoke)
+			late++;
 	}
 	out->untold += untold;
-	if (p.strange)
-		out->doubtful += untold;
+	/* What had returned before that write was called it has overwritten, if nothing
+	 * else had; what returned after that, only if it took effect late. */
+	out->doubtful += p.strange ? untold : late;
 	say(out, key, value, (int64_t)(out->n - before), p.strange);
 }
 

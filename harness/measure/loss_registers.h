@@ -15,8 +15,9 @@ struct registers_seen {
 	int64_t unknown;         /* of unknown fate */
 	int64_t unknown_present; /* of these, in the past of a final value */
 	int64_t untold;          /* acknowledged; perhaps overwritten, perhaps lost */
-	int64_t doubtful; /* of these, in registers that were not read at the end or hold what
-			     nobody wrote */
+	/* of these, in registers that were not read at the end or hold what nobody wrote, or
+	 * overwritten only if a write of unknown fate took effect late */
+	int64_t doubtful;
 	int64_t unread; /* writes, whatever became of them, to registers that were not read at the
 			   end */
 	int64_t phantom; /* values in the past of a final one that were refused or that nobody wrote

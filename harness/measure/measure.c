@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "fault/fault.h"
 #include "measure/parts.h"
 #include "system/prediction.h"
 
@@ -102,8 +103,7 @@ static void find_broken(const struct evidence *ev, struct measured *m)
 static void find_unsupported(const struct evidence *ev, struct measured *m)
 {
 	if (ev->unsupported)
-		snprintf(m->unsupported, sizeof(m->unsupported), "%s",
-			 json_str(ev->unsupported, "what", "this engine cannot do it"));
+		mem_copy_str(m->unsupported, sizeof(m->unsupported), ev->unsupported);
 }
 
 static void find_stands(const struct view *v, struct measured *m)
@@ -148,20 +148,27 @@ static void window_of_winner(const struct prediction *p, struct milestones *m)
 	const struct mechanism *won = *m->mechanism ? prediction_mechanism(p, m->mechanism) : NULL;
 
 	if (won && !m->window.known)
-		m->window = (struct rule_window){.known = true, .lo_ns = won->lo_ns, .hi_ns = won->hi_ns};
+		m->window = (struct rule_window){
+			.known = true, .lo_ns = won->lo_ns, .hi_ns = won->hi_ns};
 }
 
 /* Parts are counted from when the fault took effect; those of an outage that did
  * not begin before the fault was healed (but for a gap that is normal), from
  * there. */
-static void begin_parts(const struct fault_seen *f, const struct baseline *b, struct milestones *ms)
+static bool is_after(const struct fault_seen *f, const struct baseline *b)
 {
 	const struct fault_record *r = f->rec;
 
-	ms->effective = r->effective_ns;
-	if (f->outage.any && !f->outage.running && r->healed_ns > r->effective_ns &&
-	    f->outage.down_hi + b->gap_limit_ns >= r->healed_ns) {
-		ms->effective = r->healed_ns;
+	return f->outage.any && !f->outage.running && r->healed_ns > r->effective_ns &&
+	       f->outage.down_hi + b->gap_limit_ns >= r->healed_ns;
+}
+
+/* What does not last is over at once, and never healed. */
+static void begin_parts(const struct fault_seen *f, const struct baseline *b, struct milestones *ms)
+{
+	ms->effective = f->rec->effective_ns;
+	if (f->rec->does.lasts && is_after(f, b)) {
+		ms->effective = f->rec->healed_ns;
 		ms->from_heal = true;
 	}
 }
@@ -169,8 +176,9 @@ static void begin_parts(const struct fault_seen *f, const struct baseline *b, st
 /* What the rules are asked about: the fault, or, where it takes its targets one by
  * one, what it did to the one that the outage began with; without an outage to the
  * one that was a primary, or to any. */
-static const struct fault_record *asked(const struct view *v, const struct baseline *b, const struct fault_seen *f,
-					struct fault_record *hit, struct fault_target *t)
+static const struct fault_record *asked(const struct view *v, const struct baseline *b,
+					const struct fault_seen *f, struct fault_record *hit,
+					struct fault_target *t)
 {
 	const struct fault_record *r = f->rec;
 	int64_t by = f->outage.any ? f->outage.down_hi + b->gap_limit_ns : INT64_MAX;
@@ -193,7 +201,7 @@ static void not_by_what_was(const struct outage *o, struct milestones *ms)
 {
 	char was[sizeof(ms->mechanism)];
 
-	if (!ms->from_heal || !ms->mechanism[0] || !ms->promoted || ms->promoted >= o->down_lo)
+	if (!ms->mechanism[0] || !ms->promoted || ms->promoted >= o->down_lo)
 		return;
 	memcpy(was, ms->mechanism, sizeof(was));
 	mechanism_tell(ms, "", "%s had brought another primary %.1f s before this outage began", was,
@@ -217,13 +225,15 @@ static void explain(const struct view *v, const struct baseline *b, const struct
 		ms->hit = t.member;
 	}
 	if (f->outage.any && f->outage.ended) {
+		ms->began = f->outage.down_lo;
 		ms->first_ack = f->outage.up_hi;
 		ms->resolved_ns = resolved(v, ms->first_ack);
 		ms->baseline = baseline_back(v, b, ms->first_ack);
 	}
 	if (model && model->explain && f->outage.any)
 		model->explain(v->ev, rec, &f->predicted, ms);
-	not_by_what_was(&f->outage, ms);
+	if (rec != &hit)
+		not_by_what_was(&f->outage, ms);
 	window_of_winner(&f->predicted, ms);
 }
 
@@ -260,9 +270,42 @@ static struct outage *worst_of(struct measured *m)
 	return w;
 }
 
+void evidence_load(const cJSON *events, int scenario, struct evidence *ev)
+{
+	evidence_make(events, scenario, fault_effects, ev);
+}
+
+/* The faults of a scenario and the time in which each is the last one. */
+static void faults_make(const struct view *v, struct measured *m)
+{
+	size_t alloc = 0, i, k;
+
+	for (i = 0; i < v->ev->nfaults; i++) {
+		struct fault_seen *f = VEC_PUSH(m->faults, m->nfaults, alloc);
+
+		f->rec = &v->ev->faults[i];
+		f->redundant_ns = f->lag_zero_ns = f->demoted_ns = -1;
+		f->resync.bytes = -1;
+	}
+	for (i = 0; i < m->nfaults; i++) {
+		struct fault_seen *f = &m->faults[i];
+		int64_t injected = f->rec->injected_ns;
+
+		f->window_end_ns = m->end_ns;
+		for (k = 0; k < m->nfaults; k++)
+			if (m->faults[k].rec->injected_ns > injected &&
+			    m->faults[k].rec->injected_ns < f->window_end_ns) {
+				f->window_end_ns = m->faults[k].rec->injected_ns;
+				f->next = m->faults[k].rec;
+			}
+		if (f->window_end_ns < injected)
+			f->window_end_ns = injected;
+	}
+}
+
 void measure_scenario(const struct history *h, const struct evidence *ev, struct measured *out)
 {
-	const struct system *sys = system_find(json_str(ev->event, "system", ""));
+	const struct system *sys = system_find(ev->script ? ev->script->system : "");
 	const struct model_ops *model = sys ? sys->model : NULL;
 	struct baseline b;
 	struct view v, main;
@@ -301,6 +344,8 @@ void measure_scenario(const struct history *h, const struct evidence *ev, struct
 	recovery_make(&v, model, out);
 	resyncs(&v, model, out);
 	dual_primary_make(&v, out);
+	out->dual_primary_keys_unseen =
+		model && model->first_key_only && ev->load.keys > 1 ? ev->load.keys - 1 : 0;
 	noise_make(&main, &b, out);
 	load_sent_make(&v, &b, out);
 	buckets_make(&main, out);

@@ -21,6 +21,7 @@ struct downtime {
 	int times;
 	bool ended;     /* false: the last one was not over: hi is no bound */
 	int64_t lo_ns, hi_ns;
+	int64_t own_lo_ns; /* of lo_ns what was before the next fault */
 };
 
 enum { OUTAGE_FLOOR_MS = 20 }; /* no gap that is shorter is one by its length */
@@ -39,7 +40,8 @@ struct outage {
 	int times;      /* gaps that it is made of, with next to no service between */
 	int64_t down_lo, down_hi, up_lo, up_hi;
 	int64_t lo_ns, hi_ns;  /* length: at least, at most */
-	int64_t seen_ns;       /* last acknowledged write before to first after, as a client saw it */
+	/* last acknowledged write before to first after, as a client saw it */
+	int64_t seen_ns;
 	int64_t client_min_ns, client_median_ns, client_max_ns; /* each client's own gap */
 	int more;              /* further outages in the same window ... */
 	int64_t more_ns;       /* ... and their total length as seen */
@@ -69,17 +71,20 @@ struct partial_outage {
 struct noise {
 	double lateness_p99_ms, lateness_max_ms; /* of calls, while a client was free */
 	double cpu_some_pct, steal_pct;
-	int64_t stood_ns, stood_at_ns; /* the longest time for which it stood still, and when that began */
+	/* the longest time for which it stood still, and when that began */
+	int64_t stood_ns, stood_at_ns;
 	int64_t stood_sum_ns;
 	bool too_noisy; /* lengths of time in it tell of the generator or the hypervisor */
-	bool pressed;   /* they may have been longer than on a machine with processors to spare, ... */
+	/* they may have been longer than on a machine with processors to spare, ... */
+	bool pressed;
 	double waited;  /* ... by this share of them at most: 0 to 1 */
 	char why[200];  /* of either; "" */
 };
 
 /* Which of a fault's lengths of time: each has a time of its own. */
 enum noise_of {
-	NOISE_OUTAGE,   /* from the injection until the outage was over and the system whole again */
+	/* from the injection until the outage was over and the system whole again */
+	NOISE_OUTAGE,
 	NOISE_RECOVERY, /* from the effect until redundancy was back */
 	NOISE_DEMOTION, /* from the healing until the old primary was none */
 	NOISE_DOWNTIME, /* the fault's window, against the time down in it */
@@ -93,7 +98,8 @@ struct served_row {
 	char name[32];   /* "insert", "2", "minority"; "" */
 	int64_t due, served;
 	int64_t unsent;  /* of the others: no client was free for them in time */
-	bool apart;      /* a cut held some of them apart from the others: only a group's row counts those */
+	/* a cut held some of them apart from the others: only a group's row counts those */
+	bool apart;
 	int64_t p50_ns, p99_ns; /* of what was served, from when it was due; -1: nothing was */
 };
 
@@ -101,7 +107,8 @@ enum { CLIENTS_DOWN_MOST = 16 };
 
 /* How far back what survived a fault ends. */
 struct recovery_point {
-	int64_t lost; /* acknowledged writes that it lost; 0: all are there, and all that follows is 0 */
+	/* acknowledged writes that it lost; 0: all are there, and all that follows is 0 */
+	int64_t lost;
 	/* From the first of them until the fault was injected, at least and at most:
 	 * from its acknowledgement, from its call. */
 	int64_t lo_ns, hi_ns;
@@ -120,7 +127,8 @@ struct fault_seen {
 	char outage_of[48];
 	struct partial_outage *parts; /* heap; shards, kinds, groups, a share of the clients */
 	size_t nparts, parts_alloc;
-	struct outage client; /* of the one client that fared worst while others were served; none: any is false */
+	/* of the one client that fared worst while others were served; none: any is false */
+	struct outage client;
 	char client_name[12];
 	/* Of so many clients these, the worst among them, failed too often in a row for
 	 * bad luck; at most CLIENTS_DOWN_MOST are counted. */
@@ -141,11 +149,14 @@ struct fault_seen {
 	int64_t told_te_ns; /* by which clocks may be apart in what members said after the fault */
 	bool was_primary;   /* a lasting fault that was healed hit a primary: of it: */
 	int64_t demoted_ns; /* after fault_healing(): old primary seen as no primary; -1 */
-	int64_t demoted_lo_ns; /* after healed: until then it was last heard to be one; 0: not at all */
+	/* after healed: until then it was last heard to be one; 0: not at all */
+	int64_t demoted_lo_ns;
 	int64_t demoted_watched_ns; /* not seen so: how long members were asked after healed */
 	bool still_primary; /* at the end it and another were both writable */
-	struct recovery_point point; /* where the loss is known and the fault was injected; else all 0 */
-	int64_t replica_reads; /* called after it took effect, answered and judged (struct staleness) */
+	/* where the loss is known and the fault was injected; else all 0 */
+	struct recovery_point point;
+	/* called after it took effect, answered and judged (struct staleness) */
+	int64_t replica_reads;
 	struct noise noise[NOISE_KINDS];
 };
 
@@ -170,6 +181,7 @@ struct loss {
 	 * be lost as maybe_lost says. */
 	int64_t acked, lost, lost_inserts, lost_messages, lost_register_writes, maybe_lost;
 	int64_t phantom, duplicate, unknown;
+	bool once_untold; /* the final read does not tell of inserts whether any is there twice */
 	/* Of the phantoms: values that no operation of the history sent. Where nothing
 	 * counts its lines, they may be missing from it instead. */
 	int64_t unsent;
@@ -264,7 +276,8 @@ struct measured {
 	struct fault_seen *faults;
 	size_t nfaults;
 	struct outage *worst;       /* of the faults', NULL when none */
-	struct outage before;       /* that no fault was there for: up to the first one, or the end */
+	/* that no fault was there for: up to the first one, or the end */
+	struct outage before;
 	struct loss loss;
 	int64_t redundant_ns, lag_zero_ns; /* worst of the faults' */
 	const struct fault_seen *slowest;  /* whose recovery that is; NULL: none */
@@ -276,6 +289,7 @@ struct measured {
 	int64_t dual_primary_acks;
 	struct dual_history dual_history; /* of the two of whom it tells most */
 	struct dual_doubt dual_doubt;
+	int dual_primary_keys_unseen;   /* queues of which nobody told who leads them */
 	int64_t dual_primary_unseen_ns; /* a second one cannot be excluded: see recovery.c */
 	size_t nsamples;            /* answers of members that all this rests on */
 	struct staleness staleness;
@@ -306,9 +320,11 @@ int64_t measured_redirected(const struct measured *m, const char *key);
 
 /* The row of this name (NULL: the one of these of which the smallest share was
  * served); NULL when there is none. */
-const struct served_row *fault_served(const struct fault_seen *f, const char *what, const char *name);
+const struct served_row *fault_served(const struct fault_seen *f, const char *what,
+				      const char *name);
 
 /* The part of this name, NULL when there is none. */
-const struct partial_outage *fault_part(const struct fault_seen *f, const char *what, const char *name);
+const struct partial_outage *fault_part(const struct fault_seen *f, const char *what,
+					const char *name);
 
 #endif

@@ -65,7 +65,8 @@ static void told(const struct evidence *ev, struct noise *out)
 
 /* A share of the time over an agent's rows that lie within the span, each by how
  * much of it does; -1: none does, or none tells. */
-static double over_rows_of(const struct evidence *ev, size_t agent, int64_t from, int64_t to, size_t offset)
+static double over_rows_of(const struct evidence *ev, size_t agent, int64_t from, int64_t to,
+			   size_t offset)
 {
 	double sum = 0, time = 0;
 
@@ -143,7 +144,8 @@ static bool has_rows(const struct evidence *ev)
 }
 
 /* "3.0 s, 12.0 s after the fault" */
-static void say_stood(const struct noise *n, int64_t since_ns, const char *since, char *out, size_t size)
+static void say_stood(const struct noise *n, int64_t since_ns, const char *since, char *out,
+		      size_t size)
 {
 	double after = in_s(n->stood_at_ns - since_ns);
 
@@ -203,17 +205,21 @@ struct window {
 	double late;       /* the share of calls that may have been late; 0: SHARE_LIMIT */
 };
 
-static void noise_within(const struct view *main, const struct measured *m, const struct window *w, struct noise *out)
+static void noise_within(const struct view *main, const struct measured *m, const struct window *w,
+			 struct noise *out)
 {
 	int64_t from = w->from, to = w->to;
 	double late;
 
-	*out = (struct noise){.lateness_p99_ms = -1, .lateness_max_ms = -1, .cpu_some_pct = -1, .steal_pct = -1};
+	*out = (struct noise){
+		.lateness_p99_ms = -1, .lateness_max_ms = -1, .cpu_some_pct = -1, .steal_pct = -1};
 	if (to <= from)
 		return;
 	stood(m, from, to, out);
-	out->cpu_some_pct = over_rows(main->ev, w->own.from, w->own.to, offsetof(struct noise_seen, cpu_some_pct));
-	out->steal_pct = over_rows(main->ev, w->own.from, w->own.to, offsetof(struct noise_seen, steal_pct));
+	out->cpu_some_pct = over_rows(main->ev, w->own.from, w->own.to,
+				      offsetof(struct noise_seen, cpu_some_pct));
+	out->steal_pct =
+		over_rows(main->ev, w->own.from, w->own.to, offsetof(struct noise_seen, steal_pct));
 	late = has_rows(main->ev) ? late_calls(main, from, to, out) : 0;
 	if (ms(out->stood_ns) > STOOD_LIMIT_MS ||
 	    (ms(out->stood_ns) > LATE_LIMIT_MS &&
@@ -226,7 +232,8 @@ static void noise_within(const struct view *main, const struct measured *m, cons
 }
 
 /* When it was that they were down: what came before or after made them no longer. */
-static struct stretch down(const struct measured *m, const struct fault_seen *f, int64_t from, int64_t to)
+static struct stretch down(const struct measured *m, const struct fault_seen *f, int64_t from,
+			   int64_t to)
 {
 	const struct outage *o = &f->outage;
 	struct stretch s = {o->down_lo > from ? o->down_lo : from, o->ended ? o->up_hi : m->end_ns};
@@ -243,8 +250,8 @@ static struct stretch slow(const struct view *main, const struct fault_seen *f)
 	for (size_t i = 0; all && i < main->nops; i++) {
 		const struct op *op = main->ops[i];
 
-		if (op->t_intended < f->rec->injected_ns || op->t_intended >= f->window_end_ns || !op_answered(op) ||
-		    op->t_return - op->t_intended < all->p99_ns)
+		if (op->t_intended < f->rec->injected_ns || op->t_intended >= f->window_end_ns ||
+		    !op_answered(op) || op->t_return - op->t_intended < all->p99_ns)
 			continue;
 		s.from = op->t_intended < s.from ? op->t_intended : s.from;
 		s.to = op->t_return > s.to ? op->t_return : s.to;
@@ -259,7 +266,8 @@ static int64_t later(int64_t a, int64_t b)
 
 static void of_fault(const struct view *main, const struct measured *m, struct fault_seen *f)
 {
-	int64_t from = f->rec->injected_ns, effective = f->rec->effective_ns, healed = fault_healing(f->rec);
+	int64_t from = f->rec->injected_ns, effective = f->rec->effective_ns,
+		healed = fault_healing(f->rec);
 	int64_t whole = effective && f->redundant_ns >= 0 ? effective + f->redundant_ns : 0, to;
 	struct window w;
 
@@ -292,7 +300,8 @@ static void of_load(const struct view *main, const struct baseline *b, struct me
 {
 	struct noise *n = &m->noise;
 
-	*n = (struct noise){.lateness_p99_ms = -1, .lateness_max_ms = -1, .cpu_some_pct = -1, .steal_pct = -1};
+	*n = (struct noise){
+		.lateness_p99_ms = -1, .lateness_max_ms = -1, .cpu_some_pct = -1, .steal_pct = -1};
 	told(main->ev, n);
 	stood(m, m->begin_ns, m->end_ns, n);
 	if (n->lateness_p99_ms < 0) {

@@ -48,7 +48,8 @@ struct instants {
 };
 /* When the view's operations were served, and by when those that were not would
  * have been: at their return, or after `slow`. */
-void view_instants(const struct view *v, int64_t slow, struct instants *served, struct instants *refused);
+void view_instants(const struct view *v, int64_t slow, struct instants *served,
+		   struct instants *refused);
 /* How many are not later than `at`. */
 size_t instants_to(const struct instants *t, int64_t at);
 /* How many lie within (from, to). */
@@ -69,16 +70,18 @@ void baseline_make(const struct view *v, int64_t until_ns, struct baseline *b);
 /* The first instant from `from_ns` on at which p99 is back (0: not seen). */
 int64_t baseline_back(const struct view *v, const struct baseline *b, int64_t from_ns);
 
-void buckets_make(const struct view *v, struct measured *m);
+/* The first injection after an instant, or the end of the load. */
+int64_t next_injection(const struct measured *m, int64_t after);
 
-void faults_make(const struct view *v, struct measured *m);
+void buckets_make(const struct view *v, struct measured *m);
 
 /* The outage of the fault's window as the operations of `v` saw it. */
 void outage_make(const struct view *v, const struct baseline *b, int64_t end_ns,
 		 const struct fault_seen *f, struct outage *out);
 
 /* The longest one before the first fault; where there is none, of the whole load. */
-void outage_before_make(const struct view *v, const struct baseline *b, int64_t end_ns, struct outage *out);
+void outage_before_make(const struct view *v, const struct baseline *b, int64_t end_ns,
+			struct outage *out);
 
 /* Fills f->outage, outage_of and parts. `v` has all operations, `main` (and
  * its baseline) those of group 0. */

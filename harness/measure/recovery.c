@@ -115,7 +115,8 @@ static const struct sample **said_next(const struct evidence *ev)
 
 /* Whether it may be whole, whatever those are who were not asked lately: as they
  * were, as they will be, or as nobody says. `room` has place for all. */
-static bool perhaps_whole(const struct members *ms, const struct model_ops *model, int64_t t, struct sample *room)
+static bool perhaps_whole(const struct members *ms, const struct model_ops *model, int64_t t,
+			  struct sample *room)
 {
 	char why[WHY_BYTES];
 	size_t i, n;
@@ -138,7 +139,8 @@ static bool lag_is_zero(const struct sample *s, size_t n, int64_t limit)
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (!s[i].ok || (s[i].role == ROLE_REPLICA && (sample_lag(&s[i]) < 0 || sample_lag(&s[i]) > limit)))
+		if (!s[i].ok || (s[i].role == ROLE_REPLICA &&
+				 (sample_lag(&s[i]) < 0 || sample_lag(&s[i]) > limit)))
 			return false;
 	return n > 0;
 }
@@ -276,7 +278,7 @@ static bool apart(const struct points *p, int64_t at)
 	return start && last - start >= BLIP_MS * NS_PER_MS;
 }
 
-static int64_t next_injection(const struct measured *m, int64_t after)
+int64_t next_injection(const struct measured *m, int64_t after)
 {
 	int64_t next = m->end_ns;
 
@@ -291,10 +293,11 @@ static int64_t next_injection(const struct measured *m, int64_t after)
 
 /* The same within the window of the fault, or else of those after it. *lo: as
  * long as no other fault had come it was not reached. */
-static int64_t restored_in_time(const struct points *p, const struct measured *m, const struct fault_seen *f,
-				enum what what, int64_t *lo)
+static int64_t restored_in_time(const struct points *p, const struct measured *m,
+				const struct fault_seen *f, enum what what, int64_t *lo)
 {
-	int64_t from = f->rec->effective_ns, to = f->window_end_ns, ns = restored(p, from, to, what);
+	int64_t from = f->rec->effective_ns, to = f->window_end_ns,
+		ns = restored(p, from, to, what);
 
 	*lo = to - from;
 	while ((ns < 0 || (!ns && to - from < NOTICED_MS * NS_PER_MS)) && to < m->end_ns) {
@@ -304,81 +307,6 @@ static int64_t restored_in_time(const struct points *p, const struct measured *m
 	if (ns >= 0 && ns < *lo)
 		*lo = ns;
 	return ns;
-}
-
-enum { EVIDENCE_MS = 300 }; /* two answers further apart prove nothing between them */
-
-/* The member that was primary when a lasting fault hit it. */
-static const char *old_primary(const struct fault_record *f)
-{
-	for (size_t i = 0; i < f->ntargets; i++)
-		if (f->targets[i].role == ROLE_PRIMARY)
-			return f->targets[i].member;
-	return "";
-}
-
-/* Since when it has certainly been no primary: from the first answer that says
- * so, or from when nobody was let in if such an answer is the next. In silence
- * it may have been anything. That was not the end of it when, before the next
- * fault, it was heard as a primary once more, and another one after it: no
- * handover back looks like that. It was healed at some moment between the begin
- * of the healing and when that was seen: at most it took from the one on, at least
- * from the other. */
-static void demoted(const struct evidence *ev, const struct measured *all, struct fault_seen *f)
-{
-	const char *m = old_primary(f->rec);
-	const struct sample *mine = NULL, *other = NULL, *again = NULL;
-	uint64_t shards = 0; /* of the old primary */
-	int64_t closed_ns = -1, healed_ns = f->rec->healed_ns, next = next_injection(all, healed_ns);
-	int64_t begun_ns = fault_healing(f->rec);
-
-	if (!*m || !healed_ns || !f->rec->does.lasts)
-		return;
-	f->was_primary = true;
-	for (size_t i = 0; i < ev->nsamples; i++) {
-		const struct sample *s = &ev->samples[i];
-
-		if (s->beside)
-			continue;
-		if (f->demoted_ns >= 0 && s->t_ns >= next)
-			break;
-		f->demoted_watched_ns = s->t_ns - healed_ns;
-		if (!s->ok) {
-			if (s->t_ns < begun_ns || strcmp(s->member, m))
-				continue;
-			if (!s->closed)
-				closed_ns = -1;
-			else if (closed_ns < 0)
-				closed_ns = s->t_ns;
-			continue;
-		}
-		if (sample_leads(s) && !strcmp(s->member, m))
-			shards = s->shards;
-		if (s->t_ns < begun_ns)
-			continue;
-		if (sample_leads(s) && !strcmp(s->member, m) && f->demoted_ns < 0 && sample_asked(s) > healed_ns)
-			f->demoted_lo_ns = sample_asked(s) - healed_ns;
-		if (strcmp(s->member, m)) {
-			if (sample_leads(s) && shards_rival(shards, s->shards))
-				other = s;
-			if (f->demoted_ns >= 0 && other == s && again &&
-			    s->t_ns - again->t_ns <= EVIDENCE_MS * NS_PER_MS) {
-				f->demoted_ns = -1;
-				f->demoted_lo_ns = sample_asked(again) - healed_ns;
-			}
-			continue;
-		}
-		mine = s;
-		if (!sample_leads(s)) {
-			if (f->demoted_ns < 0)
-				f->demoted_ns = (closed_ns < 0 ? s->t_ns : closed_ns) - begun_ns;
-			again = NULL;
-			continue;
-		}
-		again = f->demoted_ns >= 0 || again ? s : NULL;
-		closed_ns = -1;
-	}
-	f->still_primary = f->demoted_ns < 0 && mine && other && llabs(mine->t_ns - other->t_ns) <= EVIDENCE_MS * NS_PER_MS;
 }
 
 /* By how much sooner it was perhaps redundant: at the least it took until the last
@@ -392,8 +320,8 @@ static int64_t unasked(const struct points *p, const struct measured *m, const s
 	return least < most ? most - least : 0;
 }
 
-static void one_fault(const struct points *p, const struct measured *m, struct fault_seen *f, bool redundancy,
-		      bool lag)
+static void one_fault(const struct points *p, const struct measured *m, struct fault_seen *f,
+		      bool redundancy, bool lag)
 {
 	int64_t alone;
 
@@ -414,7 +342,8 @@ static bool slower(const struct fault_seen *f, const struct fault_seen *than)
 {
 	if (!f->rec->effective_ns || !than->rec->effective_ns)
 		return f->rec->effective_ns;
-	return than->redundant_ns >= 0 && (f->redundant_ns < 0 || f->redundant_ns > than->redundant_ns);
+	return than->redundant_ns >= 0 &&
+	       (f->redundant_ns < 0 || f->redundant_ns > than->redundant_ns);
 }
 
 void recovery_make(const struct view *v, const struct model_ops *model, struct measured *m)
@@ -439,7 +368,6 @@ void recovery_make(const struct view *v, const struct model_ops *model, struct m
 
 		one_fault(&p, m, f, model != NULL, lag >= 0);
 		f->told_te_ns = f->rec->te_ns + te;
-		demoted(v->ev, m, f);
 		if (!m->slowest || slower(f, m->slowest))
 			m->slowest = f;
 		if (f->redundant_ns < 0 || m->redundant_ns < 0)

@@ -12,7 +12,8 @@
 
 /* The values of the lost inserts, in their order; heap. Of `first` the earliest
  * acknowledgement among the fault's, of all kinds. */
-static size_t lost_values(const struct loss *l, const char *fault, int64_t **out, const struct lost_write **first)
+static size_t lost_values(const struct loss *l, const char *fault, int64_t **out,
+			  const struct lost_write **first)
 {
 	size_t n = 0;
 
@@ -54,8 +55,10 @@ static void point_of(const struct view *v, const struct loss *l, const struct fa
 	for (size_t i = 0; first && i < v->nops; i++) {
 		const struct op *op = v->ops[i];
 
-		out->beyond += op->f == OP_INSERT && op->outcome == OP_OK && op->t_invoke > first->t_return &&
-			       op->t_return < until - fault->te_ns && !bsearch(&op->value, lost, n, sizeof(*lost), by_i64);
+		out->beyond += op->f == OP_INSERT && op->outcome == OP_OK &&
+			       op->t_invoke > first->t_return &&
+			       op->t_return < until - fault->te_ns &&
+			       !bsearch(&op->value, lost, n, sizeof(*lost), by_i64);
 	}
 	free(lost);
 }

@@ -47,8 +47,10 @@ void spans_both(const struct spans *a, const struct spans *b, struct spans *out)
 
 		/* What both led; all of the one where the other names none. */
 		if (to > from && shards_rival(x->shards, y->shards))
-			*VEC_PUSH(out->v, out->n, out->alloc) = (struct span){
-				from, to, x->shards && y->shards ? x->shards & y->shards : x->shards | y->shards };
+			*VEC_PUSH(out->v, out->n, out->alloc) =
+				(struct span){from, to,
+					      x->shards && y->shards ? x->shards & y->shards :
+								       x->shards | y->shards};
 		if (x->to < y->to)
 			i++;
 		else

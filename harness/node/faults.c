@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -28,15 +29,11 @@ struct node_faults {
 struct node_faults *node_faults_new(struct node *n, int64_t dead_man_ns)
 {
 	struct node_faults *f = mem_alloc(sizeof(*f));
-	pthread_condattr_t attr;
 
 	f->n = n;
 	f->dead_man_ns = dead_man_ns;
 	pthread_mutex_init(&f->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&f->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init(&f->wake);
 	node_faults_renew(f);
 	return f;
 }
@@ -141,12 +138,11 @@ void node_faults_recover(struct node_faults *f)
 static void *tend_all(void *arg)
 {
 	struct node_faults *f = arg;
-	struct timespec until;
 	struct err e = {0};
 
 	pthread_mutex_lock(&f->lock);
 	while (!f->stop) {
-		int64_t wait_ns = LIVE_CALM_NS, want_ns, end_ns;
+		int64_t wait_ns = LIVE_CALM_NS, want_ns;
 
 		for (size_t i = 0; i < f->n_live; i++) {
 			/* One that could not be undone is tried again in its own time. */
@@ -156,10 +152,7 @@ static void *tend_all(void *arg)
 			if (want_ns < wait_ns)
 				wait_ns = want_ns;
 		}
-		end_ns = clock_mono_ns() + wait_ns;
-		until.tv_sec = (time_t)(end_ns / NS_PER_S);
-		until.tv_nsec = (long)(end_ns % NS_PER_S);
-		pthread_cond_timedwait(&f->wake, &f->lock, &until);
+		cond_wait(&f->wake, &f->lock, clock_mono_ns() + wait_ns);
 	}
 	pthread_mutex_unlock(&f->lock);
 	return NULL;

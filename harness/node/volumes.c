@@ -10,6 +10,7 @@
 #include "node/volume_store.h"
 #include "node/volumes_api.h"
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -221,12 +222,10 @@ out:
 static bool wait_for_change(struct volumes *v, int64_t at_most_ns)
 {
 	int64_t end_ns = clock_mono_ns() + at_most_ns;
-	struct timespec until = {.tv_sec = (time_t)(end_ns / NS_PER_S),
-				 .tv_nsec = (long)(end_ns % NS_PER_S)};
 	bool go_on, kicked;
 
 	pthread_mutex_lock(&v->lock);
-	while (!v->kicked && !v->stop && !pthread_cond_timedwait(&v->wake, &v->lock, &until))
+	while (!v->kicked && !v->stop && cond_wait(&v->wake, &v->lock, end_ns))
 		;
 	go_on = !v->stop;
 	kicked = v->kicked;
@@ -277,7 +276,6 @@ int volumes_start(struct node *n, const struct kube_conf *conf, struct volumes *
 		  struct err *e)
 {
 	struct volumes *v = mem_alloc(sizeof(*v));
-	pthread_condattr_t attr;
 	char dir[600];
 	int r;
 
@@ -287,10 +285,7 @@ int volumes_start(struct node *n, const struct kube_conf *conf, struct volumes *
 	snprintf(v->store.dir, sizeof(v->store.dir), "%s/volumes", n->state_dir);
 	pthread_mutex_init(&v->lock, NULL);
 	pthread_mutex_init(&v->work, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&v->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init(&v->wake);
 	snprintf(dir, sizeof(dir), "%s%s", v->store.root, v->store.dir);
 	if (file_mkdirs(dir, e) || volumes_api_open(&v->api, conf, n->name, e))
 		return -1;

@@ -57,7 +57,7 @@ static void pair(struct arena *a, const struct repeated *x, const struct repeate
 
 	out->a = x;
 	out->b = y;
-	out->differs = settings_difference(a, y->first->event, x->first->event);
+	out->differs = settings_difference(a, y->first->ev, x->first->ev);
 	out->faults = arena_alloc(a, (x->nfaults + 1) * sizeof(*out->faults));
 	for (size_t i = 0; i < x->nfaults; i++) {
 		struct compared_fault *f = &out->faults[out->nfaults];
@@ -227,22 +227,22 @@ static void say(struct buf *b, const char *what, const char *x, const char *y)
 
 const char *runs_difference(struct arena *a, const struct run_report *x, const struct run_report *y)
 {
-	const cJSON *p = json_get(x->run, "host"), *q = json_get(y->run, "host");
+	const struct run_seen *p = &x->ev->run, *q = &y->ev->run;
 	struct buf b = {0};
 
-	say(&b, "engine", json_str(x->run, "engine", "?"), json_str(y->run, "engine", "?"));
-	say(&b, "version", json_str(x->run, "version", "?"), json_str(y->run, "version", "?"));
-	say(&b, "processors", text_count(json_i64(p, "cores", -1)).s, text_count(json_i64(q, "cores", -1)).s);
-	say(&b, "memory", text_bytes(json_i64(p, "memory_bytes", -1)).s,
-	    text_bytes(json_i64(q, "memory_bytes", -1)).s);
+	say(&b, "engine", p->engine, q->engine);
+	say(&b, "version", p->version, q->version);
+	say(&b, "processors", text_count(p->cores).s, text_count(q->cores).s);
+	say(&b, "memory", text_bytes(p->memory_bytes).s, text_bytes(q->memory_bytes).s);
 	return kept(a, &b);
 }
 
 static void text_run(FILE *f, const char *who, const struct run_report *run)
 {
-	fprintf(f, "%s: %s, engine %s, version %s, %s\n", who, json_str(run->run, "run_id", "?"),
-		json_str(run->run, "engine", "?"), json_str(run->run, "version", "?"),
-		text_date(json_str(run->run, "started", "")).s);
+	const struct run_seen *seen = &run->ev->run;
+
+	fprintf(f, "%s: %s, engine %s, version %s, %s\n", who, seen->run_id, seen->engine, seen->version,
+		text_date(seen->started).s);
 }
 
 static void text_left_out(FILE *f, const char *who, const struct repeated *r)

@@ -103,14 +103,14 @@ bool scenario_evaluate(const struct history *h, const cJSON *events, int scenari
 	out->events = events_of(events, scenario);
 	out->ev = mem_alloc(sizeof(*out->ev));
 	evidence_load(out->events, scenario, out->ev);
-	out->event = out->ev->event;
-	if (!out->event)
+	if (!out->ev->script)
 		return false;
 	evidence_weigh(out->ev, h);
 	out->m = mem_alloc(sizeof(*out->m));
 	measure_scenario(h, out->ev, out->m);
 	judge_scenario(h, out->ev, out->m, &out->judged, &out->njudged);
-	judge_counts(h, out->ev, out->m, &out->counts);
+	out->of_fault = mem_alloc((out->m->nfaults + 1) * sizeof(*out->of_fault));
+	judge_counts(h, out->ev, out->m, &out->counts, out->of_fault);
 	leave_what_is_known(out->ev, &out->m->loss);
 	out->verdict = scenario_verdict(out);
 	return true;
@@ -119,6 +119,7 @@ bool scenario_evaluate(const struct history *h, const cJSON *events, int scenari
 void scenario_release(struct scenario_report *s)
 {
 	judged_free(s->judged, s->njudged);
+	free(s->of_fault);
 	if (s->m)
 		measured_free(s->m);
 	free(s->m);
@@ -140,9 +141,7 @@ static void evaluate(const char *dir, struct evaluation *ev)
 	run->ev = &ev->ev;
 	run->h = &ev->h;
 	cJSON_ArrayForEach(event, ev->events) {
-		if (event_is(event, "run") && !run->run)
-			run->run = event;
-		else if (event_is(event, "scenario"))
+		if (event_is(event, "scenario"))
 			scenario_evaluate(&ev->h, ev->events, (int)json_i64(event, "s", 0),
 					  VEC_PUSH(ev->scenarios, ev->run.n, ev->alloc));
 		else if (event_is(event, "interrupt"))
@@ -152,12 +151,10 @@ static void evaluate(const char *dir, struct evaluation *ev)
 		else if (event_is(event, "broken") && json_i64(event, "s", -1) < 0)
 			run->broken = json_str(event, "what", "the harness");
 	}
-	if (!run->run)
-		run->run = ev->no_run = cJSON_CreateObject();
 	run->scenarios = ev->scenarios;
-	run->planned = (size_t)json_i64(run->run, "planned", (int64_t)run->n);
-	if (run->planned < run->n)
-		run->planned = run->n;
+	run->planned = run->n;
+	if (run->ev->run.planned > (int64_t)run->n)
+		run->planned = (size_t)run->ev->run.planned;
 	run->verdict = run->n ? run->scenarios[0].verdict : VERDICT_BROKEN;
 	for (size_t i = 1; i < run->n; i++)
 		run->verdict = verdict_worse(run->verdict, run->scenarios[i].verdict);
@@ -188,7 +185,6 @@ void evaluation_free(struct evaluation *ev)
 	free(ev->scenarios);
 	evidence_free(&ev->ev);
 	history_free(&ev->h);
-	cJSON_Delete(ev->no_run);
 	cJSON_Delete(ev->events);
 	memset(ev, 0, sizeof(*ev));
 }

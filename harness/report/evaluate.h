@@ -14,7 +14,6 @@ struct evaluation {
 	struct scenario_report *scenarios;
 	size_t alloc;
 	struct run_report run; /* of all this */
-	cJSON *no_run;         /* stands in when there is no "run" event */
 	const char *broken;    /* given: what broke and could not be written down; NULL: nothing */
 };
 

@@ -4,12 +4,8 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/json.h"
-#include "report/repeat.h"
 #include "report/story.h"
 #include "report/text.h"
-
-enum { HEADLINE_CLAUSES = 3 };
 
 const char *finding_key(enum finding_kind k)
 {
@@ -30,12 +26,6 @@ static bool there(const struct scenario_report *s, enum expect_metric metric)
 	return s->counts.of[metric].there;
 }
 
-/* May it be told that no more than it says was there? */
-static bool absent(const struct scenario_report *s, enum expect_metric metric)
-{
-	return s->counts.of[metric].absent;
-}
-
 static struct finding *add(struct findings *f, enum finding_kind kind,
 			   const struct scenario_report *s, const char *text)
 {
@@ -47,7 +37,7 @@ static struct finding *add(struct findings *f, enum finding_kind kind,
 }
 
 static void add_count(struct findings *f, enum finding_kind kind, const struct scenario_report *s,
-		      int64_t n, int64_t of, const char *text)
+		      int64_t n, int64_t of, enum finding_bound bound, const char *text)
 {
 	struct finding *x;
 
@@ -56,6 +46,7 @@ static void add_count(struct findings *f, enum finding_kind kind, const struct s
 	x = add(f, kind, s, text);
 	x->count = n;
 	x->of = of;
+	x->bound = bound;
 }
 
 static void unread(struct arena *a, struct findings *f, const struct scenario_report *s)
@@ -63,7 +54,7 @@ static void unread(struct arena *a, struct findings *f, const struct scenario_re
 	const struct loss *l = &s->m->loss;
 	const char *why = s->ev->incomplete ? s->ev->incomplete : l->why_unknown;
 
-	add_count(f, FINDING_UNREAD, s, l->acked, -1,
+	add_count(f, FINDING_UNREAD, s, l->acked, -1, FINDING_EXACT,
 		  arena_fmt(a, "whether any of %s acknowledged writes were lost is not known%s%s",
 			    text_count(l->acked).s, *why ? ": " : "", why));
 }
@@ -73,10 +64,11 @@ static void lost(struct arena *a, struct findings *f, const struct scenario_repo
 	const struct loss *l = &s->m->loss;
 
 	add_count(f, FINDING_LOST, s, l->lost, l->acked,
+		  l->maybe_lost ? FINDING_AT_LEAST : FINDING_EXACT,
 		  arena_fmt(a, "%s%s of %s acknowledged writes %s lost", l->maybe_lost ? "at least " : "",
 			    text_count(l->lost).s, text_count(l->acked).s, l->lost == 1 ? "was" : "were"));
 	if (!l->lost)
-		add_count(f, FINDING_UNREAD, s, l->maybe_lost, -1,
+		add_count(f, FINDING_UNREAD, s, l->maybe_lost, -1, FINDING_EXACT,
 			  arena_fmt(a, "whether %s of registers %s lost is not known",
 				    text_plural(l->maybe_lost, "acknowledged write", "acknowledged writes").s,
 				    l->maybe_lost == 1 ? "was" : "were"));
@@ -94,12 +86,13 @@ static void losses(struct arena *a, struct findings *f, const struct scenario_re
 	if (!there(s, EXPECT_PHANTOM))
 		return;
 	add_count(f, FINDING_EVICTED, s, l->evicted, -1,
+		  l->more_missing ? FINDING_AT_MOST : FINDING_EXACT,
 		  arena_fmt(a, "%s%s evicted", l->more_missing ? "at most " : "",
 			    text_plural(l->evicted, "key was", "keys were").s));
-	add_count(f, FINDING_PHANTOM, s, l->phantom, -1,
+	add_count(f, FINDING_PHANTOM, s, l->phantom, -1, FINDING_EXACT,
 		  arena_fmt(a, "%s that had failed, or that nobody sent, %s there all the same",
 			    text_plural(l->phantom, "write", "writes").s, l->phantom == 1 ? "was" : "were"));
-	add_count(f, FINDING_DUPLICATE, s, l->duplicate, -1,
+	add_count(f, FINDING_DUPLICATE, s, l->duplicate, -1, FINDING_EXACT,
 		  arena_fmt(a, "%s there more than once",
 			    text_plural(l->duplicate, "write was", "writes were").s));
 }
@@ -114,12 +107,12 @@ static const char *breach(const char *checker)
 /* A loss is found and counted already. */
 static void violations(struct arena *a, struct findings *f, const struct scenario_report *s)
 {
-	const cJSON *list = json_get(s->event, "expect");
+	const struct script_seen *is = s->ev->script;
 
-	for (size_t i = 0; i < s->njudged && (size_t)cJSON_GetArraySize(list) == s->njudged; i++) {
-		const char *checker = json_str(cJSON_GetArrayItem(list, (int)i), "checker", NULL);
+	for (size_t i = 0; i < s->njudged && is->nexpects == s->njudged; i++) {
+		const char *checker = is->expects[i].checker;
 
-		if (checker && s->judged[i].verdict == VERDICT_FAIL && strcmp(checker, "lost_writes"))
+		if (*checker && s->judged[i].verdict == VERDICT_FAIL && strcmp(checker, "lost_writes"))
 			add(f, FINDING_VIOLATION, s, arena_fmt(a, "what clients saw %s", breach(checker)));
 	}
 }
@@ -150,7 +143,9 @@ static void primaries(struct arena *a, struct findings *f, const struct scenario
 /* Is it not the longest outage that tells it, but all of them? */
 static bool adds_up(const struct outage *o)
 {
-	return o->ended && o->down.times > 1 && 2 * o->down.lo_ns > 3 * o->hi_ns;
+	int64_t all = o->down.lo_ns + o->down.hi_ns, one = o->lo_ns + o->hi_ns;
+
+	return o->ended && o->down.times > 1 && 2 * all > 3 * one;
 }
 
 static const char *down_words(struct arena *a, const struct fault_seen *f)
@@ -162,7 +157,7 @@ static const char *down_words(struct arena *a, const struct fault_seen *f)
 				 text_duration(o->lo_ns).s);
 	if (adds_up(o))
 		return arena_fmt(a, "writes%s were down %d times, %s in all", story_of(a, f), o->down.times,
-				 text_duration(o->down.hi_ns).s);
+				 story_in_all(a, &o->down));
 	return arena_fmt(a, "writes%s were down for %s", story_of(a, f), story_outage(a, o));
 }
 
@@ -304,164 +299,4 @@ void findings_free(struct findings *f)
 {
 	free(f->v);
 	memset(f, 0, sizeof(*f));
-}
-
-/* ---- words ---- */
-
-const char *finding_words(struct arena *a, const struct finding *x)
-{
-	return arena_fmt(a, "%s (%s)", x->text, scenario_words(a, x->scenario));
-}
-
-static const char *where(struct arena *a, const struct run_report *run, const struct finding *first,
-			 size_t n)
-{
-	if (run->n == 1)
-		return "";
-	if (n == 1)
-		return arena_fmt(a, " (%s)", scenario_words(a, first->scenario));
-	return arena_fmt(a, " in %zu of %zu scenarios", n, run->n);
-}
-
-/* All of one kind in a clause. */
-static const char *clause(struct arena *a, const struct run_report *run, const struct finding *v,
-			  size_t n)
-{
-	int64_t count = 0, of = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		count += v[i].count;
-		of += v[i].of;
-	}
-	if (n == 1)
-		return arena_fmt(a, "%s%s", v->text, where(a, run, v, n));
-	switch (v->kind) {
-	case FINDING_LOST:
-	case FINDING_EVICTED:
-		return arena_fmt(a, "%s of %s acknowledged writes were %s%s", text_count(count).s, text_count(of).s,
-				 v->kind == FINDING_LOST ? "lost" : "evicted", where(a, run, v, n));
-	case FINDING_VIOLATION:
-		return arena_fmt(a, "what clients saw breaks the rules%s", where(a, run, v, n));
-	case FINDING_PHANTOM:
-		return arena_fmt(a, "%s writes that had failed, or that nobody sent, were there all the same%s", text_count(count).s,
-				 where(a, run, v, n));
-	case FINDING_DUPLICATE:
-		return arena_fmt(a, "%s writes were there more than once%s", text_count(count).s,
-				 where(a, run, v, n));
-	case FINDING_DUAL_PRIMARY:
-		return arena_fmt(a, "two primaries were writable at once for up to %s%s", text_duration(v->lo_ns).s,
-				 where(a, run, v, n));
-	case FINDING_NOT_BACK:
-		return arena_fmt(a, "writes did not come back%s", where(a, run, v, n));
-	case FINDING_CLIENT_DOWN:
-		return arena_fmt(a, "a few clients were down while others were served%s", where(a, run, v, n));
-	case FINDING_OUTAGE:
-		return arena_fmt(a, "writes were down for up to %s (%s)", text_duration(v->hi_ns).s,
-				 scenario_words(a, v->scenario));
-	case FINDING_DOWN_BEFORE:
-		return arena_fmt(a, "writes were down without a fault%s", where(a, run, v, n));
-	case FINDING_READS_DOWN:
-		return arena_fmt(a, "reads were down for up to %s (%s)", text_duration(v->hi_ns < 0 ? v->lo_ns : v->hi_ns).s,
-				 scenario_words(a, v->scenario));
-	case FINDING_NOT_SERVED:
-		return arena_fmt(a, "%s of %s operations that were due were not served%s", text_count(count).s,
-				 text_count(of).s, where(a, run, v, n));
-	case FINDING_NOT_REDUNDANT:
-		return arena_fmt(a, "full redundancy was not seen again before the load ended%s", where(a, run, v, n));
-	case FINDING_UNTIMED:
-		return arena_fmt(a, "how long writes were down is not known%s", where(a, run, v, n));
-	case FINDING_NOT_STANDING:
-		return arena_fmt(a, "%zu of %zu systems did not come up", n, run->n);
-	case FINDING_UNREAD:
-		return arena_fmt(a, "whether acknowledged writes were lost is not known%s", where(a, run, v, n));
-	case FINDING_UNSEEN_PRIMARY:
-		return arena_fmt(a, "whether two primaries were writable at once is not known%s", where(a, run, v, n));
-	}
-	return v->text;
-}
-
-static bool client_down(const struct measured *m)
-{
-	for (size_t i = 0; i < m->nfaults; i++)
-		if (story_client(&m->faults[i]))
-			return true;
-	return false;
-}
-
-/* In how many scenarios there was something to find, in how many of them it is
- * known for certain that nothing was lost, and in how many that writes went on. */
-static size_t measured(const struct run_report *run, size_t *kept, size_t *up)
-{
-	size_t n = 0;
-
-	*kept = *up = 0;
-	for (size_t i = 0; i < run->n; i++) {
-		const struct scenario_report *s = &run->scenarios[i];
-		const struct measured *m = s->m;
-
-		if (m->broken || m->unsupported[0] || !m->stands)
-			continue;
-		n++;
-		*kept += absent(s, EXPECT_LOST) && !m->loss.lost && !m->loss.maybe_lost;
-		*up += absent(s, EXPECT_OUTAGE) && m->worst && !m->worst->any && !m->before.any &&
-		       !client_down(m);
-	}
-	return n;
-}
-
-const char *findings_headline(struct arena *a, const struct run_report *run,
-			      const struct findings *f)
-{
-	size_t kept, up, n = measured(run, &kept, &up);
-	struct buf b = {0};
-	const char *out;
-	int clauses = 0;
-
-	/* Good news stands where the worst would have stood. */
-	if (n && kept == n)
-		buf_str(&b, up < n ? "nothing acknowledged was lost" :
-				     "nothing acknowledged was lost, and writes were never down");
-	for (size_t i = 0, k; i < f->n && clauses < HEADLINE_CLAUSES; i = k, clauses++) {
-		for (k = i; k < f->n && f->v[k].kind == f->v[i].kind; k++)
-			;
-		buf_fmt(&b, "%s%s", b.len ? "; " : "", clause(a, run, &f->v[i], k - i));
-	}
-	if (!b.len)
-		buf_str(&b, !run->n ? "no scenario was begun" :
-			    n ? "what was seen is too little to say what happened" : "nothing was put to the test");
-	if (run->n && run->n < run->planned)
-		buf_fmt(&b, "; %zu of %zu scenarios that were planned %s not begun",
-			run->planned - run->n, run->planned,
-			run->planned - run->n == 1 ? "was" : "were");
-	if (b.s[b.len - 1] != '.')
-		buf_char(&b, '.');
-	if (*b.s >= 'a' && *b.s <= 'z')
-		*b.s = (char)(*b.s - 'a' + 'A');
-	out = arena_strdup(a, b.s);
-	buf_free(&b);
-	return out;
-}
-
-static void add_number(struct buf *b, size_t n, const char *words)
-{
-	if (n)
-		buf_fmt(b, ", %zu %s", n, words);
-}
-
-const char *findings_expected(struct arena *a, const struct findings *f)
-{
-	struct buf b = {0};
-	const char *out;
-
-	if (!f->expected)
-		return "Expectations: none was judged.";
-	buf_fmt(&b, "Expectations: %zu of %zu held", f->held, f->expected);
-	add_number(&b, f->failed, "failed");
-	add_number(&b, f->unknown, "could not be decided");
-	add_number(&b, f->broken, "broke");
-	add_number(&b, f->skipped, "could not be tried here");
-	buf_char(&b, '.');
-	out = arena_strdup(a, b.s);
-	buf_free(&b);
-	return out;
 }

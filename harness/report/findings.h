@@ -37,10 +37,14 @@ enum finding_kind {
 #undef FINDING_ENUM
 };
 
+/* Of a count: it may be more than that, or less. */
+enum finding_bound { FINDING_EXACT, FINDING_AT_LEAST, FINDING_AT_MOST };
+
 struct finding {
 	enum finding_kind kind;
 	const struct scenario_report *scenario;
 	int64_t count, of;     /* writes, or operations; -1: it is none of those */
+	enum finding_bound bound;
 	int64_t lo_ns, hi_ns;  /* of a length of time; -1: none, or no upper end */
 	const char *text;      /* one clause, without the scenario */
 };

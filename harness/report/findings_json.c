@@ -25,7 +25,7 @@ cJSON *findings_json(const struct findings *f)
 		cJSON *o = cJSON_CreateObject();
 
 		json_set_str(o, "kind", finding_key(x->kind));
-		json_set_str(o, "scenario", text_clean(&a, json_str(x->scenario->event, "name", "?")));
+		json_set_str(o, "scenario", text_clean(&a, x->scenario->ev->script->name));
 		json_set_i64(o, "index", x->scenario->index);
 		json_set_str(o, "text", text_clean(&a, x->text));
 		set_count(o, "count", x->count);

@@ -62,7 +62,7 @@ static struct reporter *begin(FILE *f, const struct run_report *run)
 	fprintf(f, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 		"<testsuites name=\"ordeal %s\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
 		"skipped=\"%zu\" time=\"%.3f\">\n",
-		text_xml(&r->arena, json_str(run->run, "run_id", "")), c.tests, c.failures,
+		text_xml(&r->arena, run->ev->run.run_id), c.tests, c.failures,
 		c.errors, c.skipped, time);
 	return r;
 }
@@ -96,10 +96,11 @@ static void scenario(struct reporter *r, const struct run_report *run,
 	fprintf(r->f, "\t<testsuite name=\"%s\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
 		"skipped=\"%zu\" time=\"%.3f\" timestamp=\"%.19s\">\n", name, c.tests, c.failures,
 		c.errors, c.skipped, seconds(s->m),
-		text_xml(&r->arena, json_str(run->run, "started", "")));
+		text_xml(&r->arena, run->ev->run.started));
 	fprintf(r->f, "\t\t<properties>\n\t\t\t<property name=\"seed\" value=\"%s\"/>\n"
 		"\t\t\t<property name=\"verdict\" value=\"%s\"/>\n\t\t</properties>\n",
-		text_xml(&r->arena, json_str(s->event, "seed", json_str(run->run, "seed", ""))),
+		text_xml(&r->arena, s->ev->script->seed ? s->ev->script->seed :
+							  run->ev->run.seed),
 		verdict_name(s->verdict));
 	if (!s->njudged)
 		fprintf(r->f, "\t\t<testcase classname=\"%s\" name=\"something was judged\">\n"

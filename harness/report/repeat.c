@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/json.h"
 #include "report/story.h"
 #include "report/text.h"
 
@@ -46,9 +45,13 @@ static const char *unusable(const struct scenario_report *s)
 		return "broken";
 	if (!s->m->stands)
 		return "did not stand";
+	if (s->ev->incomplete)
+		return "not whole";
+	if (s->m->load.not_as_asked)
+		return "not the load that was asked for";
 	if (s->m->noise.too_noisy)
 		return "too noisy";
-	return s->ev->interrupt ? "interrupted" : NULL;
+	return s->ev->interrupted ? "interrupted" : NULL;
 }
 
 static bool same_fault(const struct fault_seen *a, const struct fault_seen *b)
@@ -73,28 +76,91 @@ static void add(struct figure *f, int repetition, double lo, double hi)
 	f->of[f->n++] = repetition;
 }
 
+static int repetition_of(const struct scenario_report *s)
+{
+	return (int)s->ev->script->repetition;
+}
+
+/* What counts is what a verdict could tell. */
+static bool outage_known(const struct measured_counts *c, const struct fault_seen *f)
+{
+	return figure_told(&c->of[EXPECT_OUTAGE], f->outage.any) &&
+	       !f->noise[NOISE_OUTAGE].too_noisy;
+}
+
 /* What was not seen to end while it was watched is at least so long. What another
  * fault may have done is not certain. */
-static void add_figures(struct repeated_fault *to, const struct measured *m,
-			const struct fault_seen *f, int repetition)
+static bool add_outage(struct repeated_fault *to, const struct measured_counts *c,
+		       const struct fault_seen *f, int repetition)
 {
 	const struct outage *o = &f->outage;
-	int64_t lost = story_lost_by(m, f);
 
+	if (!outage_known(c, f))
+		return false;
 	if (!o->any)
 		add(&to->figures[FIGURE_OUTAGE], repetition, 0, 0);
 	else
 		add(&to->figures[FIGURE_OUTAGE], repetition, (double)outage_own_lo(o),
 		    o->ended ? (double)o->hi_ns : INFINITY);
-	if (lost >= 0)
-		add(&to->figures[FIGURE_LOST], repetition, (double)lost, (double)lost);
+	return true;
+}
+
+static bool add_lost(struct repeated_fault *to, const struct measured *m,
+		     const struct measured_counts *c, const struct fault_seen *f, int repetition)
+{
+	int64_t lost = story_lost_by(m, f);
+
+	if (lost < 0)
+		return true;
+	if (!figure_told(&c->of[EXPECT_LOST], lost > 0))
+		return false;
+	add(&to->figures[FIGURE_LOST], repetition, (double)lost,
+	    m->loss.maybe_lost ? INFINITY : (double)lost);
+	return true;
+}
+
+static bool add_redundant(struct repeated_fault *to, const struct measured *m,
+			  const struct measured_counts *c, const struct fault_seen *f,
+			  int repetition)
+{
+	struct figure *figure = &to->figures[FIGURE_REDUNDANT];
+	int64_t watched_ns = f->window_end_ns - f->rec->effective_ns;
+	bool watched = m->nsamples && f->rec->effective_ns && watched_ns > 0;
+
+	if (f->redundant_ns < 0 && !watched)
+		return true;
+	if (!figure_told(&c->of[EXPECT_RECOVERY], true) || f->noise[NOISE_RECOVERY].too_noisy)
+		return false;
 	if (f->redundant_ns >= 0)
-		add(&to->figures[FIGURE_REDUNDANT], repetition,
+		add(figure, repetition,
 		    f->apart_before ? 0 : (double)(f->redundant_lo_ns - f->redundant_unasked_ns),
 		    (double)f->redundant_ns);
-	else if (m->nsamples && f->window_end_ns > f->rec->effective_ns && f->rec->effective_ns)
-		add(&to->figures[FIGURE_REDUNDANT], repetition,
-		    (double)(f->window_end_ns - f->rec->effective_ns), INFINITY);
+	else
+		add(figure, repetition, (double)(watched_ns - f->redundant_unasked_ns), INFINITY);
+	return true;
+}
+
+static void left_out_one(struct buf *b, int repetition, const char *what,
+			 const struct measured *m, const struct fault_seen *f)
+{
+	buf_fmt(b, "%s%d %s%s%s not known", b->len ? ", " : "", repetition, what, m->nfaults > 1 ? " of " : "",
+		m->nfaults > 1 ? f->rec->id : "");
+}
+
+static void add_figures(struct repeated_fault *to, const struct scenario_report *s, size_t i,
+			struct buf *left_out)
+{
+	const struct measured_counts *c = &s->of_fault[i];
+	const struct measured *m = s->m;
+	const struct fault_seen *f = &m->faults[i];
+	int repetition = repetition_of(s);
+
+	if (!add_outage(to, c, f, repetition))
+		left_out_one(left_out, repetition, "time down", m, f);
+	if (!add_lost(to, m, c, f, repetition))
+		left_out_one(left_out, repetition, "loss", m, f);
+	if (!add_redundant(to, m, c, f, repetition))
+		left_out_one(left_out, repetition, "redundancy", m, f);
 	if (f->predicted.known) {
 		if (to->predicted_lo_ns < 0 || f->predicted.lo_ns < to->predicted_lo_ns)
 			to->predicted_lo_ns = f->predicted.lo_ns;
@@ -134,15 +200,10 @@ static size_t faults_in_all(const struct run_report *run, const char *name)
 	size_t n = 0;
 
 	for (size_t i = 0; i < run->n; i++) {
-		if (!strcmp(json_str(run->scenarios[i].event, "name", "?"), name))
+		if (!strcmp(run->scenarios[i].ev->script->name, name))
 			n += run->scenarios[i].m->nfaults;
 	}
 	return n;
-}
-
-static int repetition_of(const struct scenario_report *s)
-{
-	return (int)json_i64(s->event, "repetition", 1);
 }
 
 static void add_repetition(struct arena *a, const struct run_report *run, struct repeated *r,
@@ -165,7 +226,7 @@ static void add_repetition(struct arena *a, const struct run_report *run, struct
 			continue;
 		if (!to)
 			to = new_fault(a, r, f, run->n);
-		add_figures(to, s->m, f, repetition_of(s));
+		add_figures(to, s, i, left_out);
 	}
 }
 
@@ -185,8 +246,9 @@ static const char *mechanisms(struct arena *a, const struct run_report *run,
 			const char *m = s->m->faults[j].outage.m.mechanism;
 			size_t k = 0;
 
-			if (strcmp(json_str(s->event, "name", "?"), r->name) || unusable(s) || !*m ||
-			    !same_fault(&s->m->faults[j], rf->first))
+			if (strcmp(s->ev->script->name, r->name) || unusable(s) || !*m ||
+			    !same_fault(&s->m->faults[j], rf->first) ||
+			    !outage_known(&s->of_fault[j], &s->m->faults[j]))
 				continue;
 			while (k < n && strcmp(seen[k], m))
 				k++;
@@ -213,7 +275,7 @@ static void gather(struct arena *a, const struct run_report *run, struct repeate
 
 	r->faults = arena_alloc(a, (faults_in_all(run, r->name) + 1) * sizeof(*r->faults));
 	for (size_t i = 0; i < run->n; i++) {
-		if (!strcmp(json_str(run->scenarios[i].event, "name", "?"), r->name))
+		if (!strcmp(run->scenarios[i].ev->script->name, r->name))
 			add_repetition(a, run, r, &run->scenarios[i], &left_out);
 	}
 	for (size_t i = 0; i < r->nfaults; i++) {
@@ -232,10 +294,10 @@ void repeats_make(struct arena *a, const struct run_report *run, struct repeats 
 	memset(out, 0, sizeof(*out));
 	out->v = arena_alloc(a, (run->n + 1) * sizeof(*out->v));
 	for (size_t i = 0; i < run->n; i++) {
-		const char *name = json_str(run->scenarios[i].event, "name", "?");
+		const char *name = run->scenarios[i].ev->script->name;
 		size_t j = 0;
 
-		out->any = out->any || json_i64(run->scenarios[i].event, "repetitions", 0) > 1;
+		out->any = out->any || run->scenarios[i].ev->script->repetitions > 1;
 		while (j < out->n && strcmp(out->v[j].name, name))
 			j++;
 		if (j < out->n)
@@ -278,7 +340,7 @@ const char *figure_words(struct arena *a, enum figure_kind k, const struct figur
 		buf_fmt(&b, " (95 %%: %s to %s; n = %zu", figure_value(a, k, m->lo, false),
 			isinf(m->hi) ? "no upper bound" : figure_value(a, k, m->hi, false), m->n);
 	if (m->censored)
-		buf_fmt(&b, "; %zu not over at the end", m->censored);
+		buf_fmt(&b, k == FIGURE_LOST ? "; %zu at the least" : "; %zu not over at the end", m->censored);
 	buf_char(&b, ')');
 	return kept(a, &b);
 }
@@ -291,8 +353,8 @@ const char *repeated_fault_words(struct arena *a, const struct repeated_fault *f
 
 const char *scenario_words(struct arena *a, const struct scenario_report *s)
 {
-	const char *name = json_str(s->event, "name", "?");
-	int64_t of = json_i64(s->event, "repetitions", 0);
+	const char *name = s->ev->script->name;
+	int64_t of = s->ev->script->repetitions;
 
 	if (of < 2)
 		return name;
@@ -301,40 +363,35 @@ const char *scenario_words(struct arena *a, const struct scenario_report *s)
 
 const char *repetition_words(struct arena *a, const struct scenario_report *s)
 {
-	int64_t of = json_i64(s->event, "repetitions", 0);
+	int64_t of = s->ev->script->repetitions;
 
 	if (of < 2)
 		return "";
 	return arena_fmt(a, " (%d of %lld; first fault %.1f s later than written)", repetition_of(s),
-			 (long long)of, (double)json_i64(s->event, "phase_ns", 0) / 1e9);
+			 (long long)of, (double)s->ev->script->phase_ns / 1e9);
 }
 
-static const cJSON *setting(const cJSON *event, const char *name)
+/* As text; "" where it is none. */
+static const char *chosen(const struct setting_seen *s)
 {
-	const cJSON *s;
-
-	cJSON_ArrayForEach(s, json_get(event, "settings")) {
-		if (!strcmp(json_str(s, "name", ""), name))
-			return s;
-	}
-	return NULL;
+	return s->value ? s->value : "";
 }
 
-const char *settings_difference(struct arena *a, const cJSON *event, const cJSON *than)
+const char *settings_difference(struct arena *a, const struct evidence *ev,
+				const struct evidence *than)
 {
+	const char *variant = ev->script->variant, *another = than->script->variant;
 	struct buf b = {0};
-	const cJSON *s;
 
-	if (strcmp(json_str(event, "variant", ""), json_str(than, "variant", "")))
-		buf_fmt(&b, "%s manifests instead of %s", json_str(event, "variant", "?"),
-			json_str(than, "variant", "?"));
-	cJSON_ArrayForEach(s, json_get(event, "settings")) {
-		const char *name = json_str(s, "name", ""), *value = json_str(s, "value", "");
-		const cJSON *t = setting(than, name);
-		const char *other = t ? json_str(t, "value", "") : "nothing";
+	if (strcmp(variant, another))
+		buf_fmt(&b, "%s manifests instead of %s", variant, another);
+	for (size_t i = 0; i < ev->settings->n; i++) {
+		const struct setting_seen *s = &ev->settings->v[i];
+		const struct setting_seen *t = setting_find(than->settings, s->name);
+		const char *value = chosen(s), *other = t ? chosen(t) : "nothing";
 
 		if (strcmp(value, other))
-			buf_fmt(&b, "%s%s %s instead of %s", b.len ? ", " : "", name,
+			buf_fmt(&b, "%s%s %s instead of %s", b.len ? ", " : "", s->name,
 				*value ? value : "nothing", *other ? other : "nothing");
 	}
 	return kept(a, &b);

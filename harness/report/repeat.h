@@ -64,7 +64,8 @@ const char *scenario_words(struct arena *a, const struct scenario_report *s);
 const char *repetition_words(struct arena *a, const struct scenario_report *s);
 
 /* The settings that differ: "min-replicas-to-write 1 instead of 0, ..."; "" none.
- * `than` is the other scenario's event. */
-const char *settings_difference(struct arena *a, const cJSON *event, const cJSON *than);
+ * `than` is what the other scenario tells. */
+const char *settings_difference(struct arena *a, const struct evidence *ev,
+				const struct evidence *than);
 
 #endif

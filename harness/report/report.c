@@ -53,7 +53,7 @@ int report_files(const struct run_report *run, struct err *e)
 	char path[PATH_MAX];
 
 	/* As it was printed then, whoever asks now. */
-	stored.tap_version = (int)json_i64(run->run, "tap", 14);
+	stored.tap_version = run->ev->run.tap;
 	for (size_t i = 0; all[i]; i++) {
 		struct telling t = {all[i], &stored};
 

@@ -16,11 +16,11 @@
 
 struct scenario_report {
 	int index;
-	const cJSON *event;      /* its "scenario" event */
 	cJSON *events;           /* its own and the run's, to be shown as they are: events_of() */
-	struct evidence *ev;     /* what they tell */
+	struct evidence *ev;     /* what they tell; its script is there */
 	struct measured *m;
 	struct measured_counts counts; /* which figures of it may be told as found */
+	struct measured_counts *of_fault; /* ... and of each of its faults */
 	struct judged *judged;
 	size_t njudged;
 	enum verdict verdict;    /* the worst of all */
@@ -28,7 +28,6 @@ struct scenario_report {
 
 struct run_report {
 	const char *dir;         /* reports/<run> */
-	const cJSON *run;        /* the "run" event */
 	const struct evidence *ev; /* what its own events tell; NULL: nothing yet */
 	const struct history *h;
 	const struct scenario_report *scenarios;

@@ -302,18 +302,19 @@ static cJSON *redirected(const struct measured *m)
 static cJSON *scenario(const struct scenario_report *s)
 {
 	const struct fault_seen *worst = result_worst(s->m);
+	const struct script_seen *is = s->ev->script;
 	const struct measured *m = s->m;
 	cJSON *out = cJSON_CreateObject(), *list;
 	struct arena a = {0};
 
-	set_text(out, "name", json_str(s->event, "name", "?"));
-	set_text(out, "title", json_str(s->event, "title", ""));
-	set_text(out, "system", json_str(s->event, "system", "?"));
-	set_text(out, "variant", json_str(s->event, "variant", "?"));
-	json_set_i64(out, "repetition", json_i64(s->event, "repetition", 1));
-	json_set_i64(out, "repetitions", json_i64(s->event, "repetitions", 1));
-	set_text(out, "seed", json_str(s->event, "seed", NULL));
-	set_ms(out, "phase_ms", json_i64(s->event, "phase_ns", 0));
+	set_text(out, "name", is->name);
+	set_text(out, "title", is->title);
+	set_text(out, "system", is->system);
+	set_text(out, "variant", is->variant);
+	json_set_i64(out, "repetition", is->repetition);
+	json_set_i64(out, "repetitions", is->repetitions > 0 ? is->repetitions : 1);
+	set_text(out, "seed", is->seed);
+	set_ms(out, "phase_ms", is->phase_ns);
 	json_set_str(out, "verdict", verdict_name(s->verdict));
 	set_text(out, "summary", story_scenario(&a, s));
 	json_set_bool(out, "stands", m->stands);
@@ -371,13 +372,12 @@ static cJSON *run_time(const struct run_report *run)
  * was adapted. */
 static cJSON *images(const struct run_report *run)
 {
-	const cJSON *known = json_get(run->run, "images");
-	cJSON *out;
+	const struct run_seen *seen = &run->ev->run;
+	cJSON *out = cJSON_CreateObject();
 
-	if (cJSON_IsObject(known))
-		return cJSON_Duplicate(known, 1);
-	out = cJSON_CreateObject();
-	for (size_t i = 0; i < run->n; i++) {
+	for (size_t i = 0; i < seen->nimages; i++)
+		set_text(out, seen->images[i].stock, seen->images[i].used);
+	for (size_t i = 0; i < run->n && !seen->has_images; i++) {
 		const struct evidence *ev = run->scenarios[i].ev;
 
 		for (size_t k = 0; k < ev->nadapted; k++) {
@@ -393,17 +393,18 @@ static cJSON *images(const struct run_report *run)
 
 cJSON *report_result(const struct run_report *run)
 {
+	const struct run_seen *seen = &run->ev->run;
 	cJSON *out = cJSON_CreateObject(), *list;
 	struct findings found;
 	const char *headline;
 	struct arena a = {0};
 
-	set_text(out, "run_id", json_str(run->run, "run_id", "?"));
-	set_text(out, "seed", json_str(run->run, "seed", "?"));
-	set_text(out, "engine", json_str(run->run, "engine", "?"));
-	set_text(out, "version", json_str(run->run, "version", "?"));
-	set_text(out, "started", json_str(run->run, "started", "?"));
-	set_text(out, "command", json_str(run->run, "command", ""));
+	set_text(out, "run_id", seen->run_id);
+	set_text(out, "seed", seen->seed);
+	set_text(out, "engine", seen->engine);
+	set_text(out, "version", seen->version);
+	set_text(out, "started", *seen->started ? seen->started : "?");
+	set_text(out, "command", seen->command);
 	json_set_str(out, "verdict", verdict_name(run->verdict));
 	findings_make(&a, run, &found);
 	headline = findings_headline(&a, run, &found);

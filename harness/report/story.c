@@ -20,6 +20,24 @@ static size_t injected(const struct measured *m, const struct fault_seen **only)
 	return n;
 }
 
+enum { AT_ONCE_MS = 1000 };
+
+/* When it began, where that was not at once: a fault that is long in effect, or undone
+ * already, is no moment. */
+static void say_began(struct buf *b, const struct fault_seen *f)
+{
+	const struct outage *o = &f->outage;
+	int64_t in = o->down_lo - f->rec->effective_ns;
+
+	if (!o->any || o->running || !f->rec->effective_ns || in < AT_ONCE_MS * NS_PER_MS)
+		return;
+	buf_fmt(b, " (they stopped %s later", text_duration(in).s);
+	if (o->m.from_heal && o->down_lo - f->rec->healed_ns < AT_ONCE_MS * NS_PER_MS)
+		buf_str(b, ", when that was undone)");
+	else
+		buf_fmt(b, "%s)", o->m.from_heal ? ", when that had been undone" : "");
+}
+
 /* `kept`: that writes went on, where nothing else is said, is known. */
 static void say_one(struct buf *b, struct arena *a, const struct fault_seen *f, bool kept)
 {
@@ -44,7 +62,9 @@ static void say_one(struct buf *b, struct arena *a, const struct fault_seen *f, 
 		buf_fmt(b, "Writes%s were down %s after %s", story_of(a, f),
 			text_interval(f->outage.lo_ns, f->outage.hi_ns).s,
 			story_fault(a, f));
-	story_times(b, &f->outage);
+	if (!f->noise[NOISE_OUTAGE].too_noisy)
+		say_began(b, f);
+	story_times(b, a, &f->outage);
 }
 
 /* Of several faults the only one that brought writes down. */
@@ -55,6 +75,7 @@ static void say_only(struct buf *b, struct arena *a, const struct fault_seen *f)
 	buf_fmt(b, "writes%s were down %s after %s", story_of(a, f),
 		o->ended ? text_interval(o->lo_ns, o->hi_ns).s :
 			   arena_fmt(a, "more than %s, to the end,", text_duration(o->lo_ns).s), story_fault(a, f));
+	say_began(b, f);
 }
 
 static void say_down(struct buf *b, struct arena *a, const struct fault_seen *min,
@@ -73,6 +94,12 @@ static void say_down(struct buf *b, struct arena *a, const struct fault_seen *mi
 		buf_fmt(b, "writes were down %s after each", least);
 }
 
+/* Lengths of time that do not count are told apart (say_noise). */
+static bool timed(const struct fault_seen *f)
+{
+	return f->rec->injected_ns && !f->noise[NOISE_OUTAGE].too_noisy;
+}
+
 static void say_several(struct buf *b, struct arena *a, const struct measured *m, size_t n,
 			bool kept)
 {
@@ -80,11 +107,11 @@ static void say_several(struct buf *b, struct arena *a, const struct measured *m
 	size_t own = 0; /* faults before which writes were not down already */
 
 	for (size_t i = 0; i < m->nfaults; i++)
-		own += m->faults[i].rec->injected_ns && !m->faults[i].outage.running;
+		own += timed(&m->faults[i]) && !m->faults[i].outage.running;
 	for (size_t i = 0; i < m->nfaults; i++) {
 		const struct fault_seen *f = &m->faults[i];
 
-		if (!f->rec->injected_ns)
+		if (!timed(f))
 			continue;
 		/* It met what another fault had done, which tells of itself. */
 		if (f->outage.running && own) {
@@ -98,9 +125,11 @@ static void say_several(struct buf *b, struct arena *a, const struct measured *m
 		    (f->outage.any && f->outage.lo_ns > max->outage.lo_ns))
 			max = f;
 	}
-	if (!min || !max)
-		return;
 	buf_fmt(b, "%zu faults: ", n);
+	if (!min || !max) {
+		buf_str(b, "how long writes were down is not known");
+		return;
+	}
 	if (!max->outage.any)
 		buf_str(b, kept ? "writes never stopped" :
 			"writes were not seen to stop, which is too little to say that they went on");
@@ -115,6 +144,8 @@ static void say_several(struct buf *b, struct arena *a, const struct measured *m
 			arena_fmt(a, "up to %s", text_duration(max->outage.hi_ns).s) :
 			arena_fmt(a, "more than %s, to the end,", text_duration(max->outage.lo_ns).s),
 			story_fault(a, max));
+	if (own > 1 && max->outage.any && !min->outage.any)
+		say_began(b, max);
 	if (met)
 		buf_fmt(b, ", and already when %s", story_fault(a, met));
 }
@@ -139,7 +170,7 @@ static void say_minority(struct buf *b, struct arena *a, const struct measured *
 	const struct partial_outage *p = m->nfaults == 1 ?
 		fault_part(&m->faults[0], "group", "minority") : NULL;
 
-	if (p && strncmp(m->faults[0].outage_of, "group ", 6))
+	if (p && timed(&m->faults[0]) && strncmp(m->faults[0].outage_of, "group ", 6))
 		buf_fmt(b, " (clients beside the old primary: %s)", story_outage(a, &p->outage));
 }
 

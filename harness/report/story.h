@@ -32,6 +32,9 @@ const char *story_target(struct arena *a, const struct fault_seen *f);
 /* "31.20 s ± 0.02 s", "none", "at least 60.0 s, not over at the end". */
 const char *story_outage(struct arena *a, const struct outage *o);
 
+/* All outages together: "31.20 s ± 0.02 s", "more than 60.0 s". */
+const char *story_in_all(struct arena *a, const struct downtime *d);
+
 /* Which writes that outage is about: "" all, " to shard 2", " of the kind insert",
  * " of 32 of 64 clients". */
 const char *story_of(struct arena *a, const struct fault_seen *f);
@@ -53,7 +56,7 @@ const char *story_client_words(struct arena *a, const struct fault_seen *f);
 bool story_before(const struct measured *m);
 const char *story_before_words(struct arena *a, const struct measured *m);
 /* Adds " (5 times, 20.0 s in all)" where an outage came in several pieces. */
-void story_times(struct buf *b, const struct outage *o);
+void story_times(struct buf *b, struct arena *a, const struct outage *o);
 /* Adds what reads met, and how much was served, where that is worth a word. */
 void story_served(struct buf *b, struct arena *a, const struct measured *m);
 

@@ -17,12 +17,11 @@ enum {
 };
 
 /* In 5 pieces, or among others that add up. */
-void story_times(struct buf *b, const struct outage *o)
+void story_times(struct buf *b, struct arena *a, const struct outage *o)
 {
 	if (o->down.times < 2 || (o->times < 2 && o->more_ns * 10 < o->seen_ns))
 		return;
-	buf_fmt(b, " (%d times, %s%s in all)", o->down.times, o->down.ended ? "" : "more than ",
-		text_duration(o->down.ended ? o->down.hi_ns : o->down.lo_ns).s);
+	buf_fmt(b, " (%d times, %s in all)", o->down.times, story_in_all(a, &o->down));
 }
 
 bool story_before(const struct measured *m)
@@ -71,7 +70,7 @@ const char *story_reads_words(struct arena *a, const struct partial_outage *p)
 	else
 		buf_fmt(&b, "operations of the kind %s were down", p->name);
 	buf_fmt(&b, " %s", story_outage(a, &p->outage));
-	story_times(&b, &p->outage);
+	story_times(&b, a, &p->outage);
 	out = arena_strdup(a, b.s);
 	buf_free(&b);
 	return out;
@@ -138,7 +137,8 @@ void story_served(struct buf *b, struct arena *a, const struct measured *m)
 {
 	for (size_t i = 0; i < m->nfaults; i++) {
 		const struct fault_seen *f = &m->faults[i];
-		const struct partial_outage *reads = story_reads(f);
+		bool timed = !f->noise[NOISE_OUTAGE].too_noisy;
+		const struct partial_outage *reads = timed ? story_reads(f) : NULL;
 		const struct served_row *bad = story_bad(f);
 		size_t before = b->len;
 
@@ -146,9 +146,10 @@ void story_served(struct buf *b, struct arena *a, const struct measured *m)
 			buf_fmt(b, "; %s", story_reads_words(a, reads));
 		if (bad)
 			buf_fmt(b, "; %s", story_bad_words(a, bad));
-		if (story_client(f))
+		if (timed && story_client(f))
 			buf_fmt(b, "; %s", story_client_words(a, f));
-		say_slow(b, m, f);
+		if (!f->noise[NOISE_SERVED].too_noisy)
+			say_slow(b, m, f);
 		if (b->len > before && m->nfaults > 1)
 			buf_fmt(b, " when %s", story_fault(a, f));
 	}

@@ -141,12 +141,13 @@ static void add_recovery(cJSON *block, const struct measured *m, const struct fa
 }
 
 /* The figures that belong to this kind of expectation. */
-static void add_figures(cJSON *block, const struct scenario_report *s, const cJSON *expect)
+static void add_figures(cJSON *block, const struct scenario_report *s,
+			const struct expect_seen *expect)
 {
-	const struct fault_seen *named = fault_named(s->m, json_str(expect, "fault", NULL)), *f = named;
+	const struct fault_seen *named = fault_named(s->m, expect->fault), *f = named;
 	enum expect_metric metric;
 
-	if (!metric_find(json_str(expect, "metric", ""), &metric))
+	if (!metric_find(expect->metric, &metric))
 		return;
 	if (!f)
 		f = result_worst(s->m);
@@ -188,18 +189,19 @@ static void drop_nothing(cJSON *block)
 }
 
 static void yaml_block(FILE *f, const struct scenario_report *s, const struct judged *j,
-		       const cJSON *expect)
+		       const struct expect_seen *expect)
 {
 	const struct noise *noise = j->noise && j->noise->why[0] ? j->noise : &s->m->noise;
 	cJSON *block = result_expectation(j);
 
 	cJSON_DeleteItemFromObjectCaseSensitive(block, "name");
-	json_set_str(block, "scenario", json_str(s->event, "name", "?"));
+	json_set_str(block, "scenario", s->ev->script->name);
 	if (noise->too_noisy || (noise->pressed && j->verdict == VERDICT_UNKNOWN))
 		json_set(block, "noise", result_noise(noise));
 	if (s->m->load.not_as_asked)
 		json_set(block, "load", result_load(&s->m->load));
-	add_figures(block, s, expect);
+	if (expect)
+		add_figures(block, s, expect);
 	drop_nothing(block);
 	fputs("  ---\n", f);
 	yaml_value(f, block, 2);
@@ -208,13 +210,11 @@ static void yaml_block(FILE *f, const struct scenario_report *s, const struct ju
 }
 
 /* Expectations are judged in the order of the file. */
-static const cJSON *expectation_event(const struct scenario_report *s, size_t i)
+static const struct expect_seen *expectation(const struct scenario_report *s, size_t i)
 {
-	const cJSON *list = json_get(s->event, "expect");
+	const struct script_seen *is = s->ev->script;
 
-	if ((size_t)cJSON_GetArraySize(list) != s->njudged)
-		return NULL;
-	return cJSON_GetArrayItem(list, (int)i);
+	return is->nexpects == s->njudged ? &is->expects[i] : NULL;
 }
 
 static void line(struct reporter *r, const struct scenario_report *s, const struct judged *j)
@@ -258,7 +258,7 @@ static void scenario(struct reporter *r, const struct run_report *run,
 			verdict_name(s->verdict));
 	for (size_t i = 0; i < s->njudged; i++) {
 		line(r, s, &s->judged[i]);
-		yaml_block(r->f, s, &s->judged[i], expectation_event(s, i));
+		yaml_block(r->f, s, &s->judged[i], expectation(s, i));
 	}
 	fflush(r->f);
 }

@@ -166,6 +166,13 @@ const char *story_target(struct arena *a, const struct fault_seen *f)
 			 role ? ")" : "", f->rec->node[0] ? " on " : "", f->rec->node);
 }
 
+const char *story_in_all(struct arena *a, const struct downtime *d)
+{
+	if (!d->ended)
+		return arena_fmt(a, "more than %s", text_duration(d->lo_ns).s);
+	return arena_fmt(a, "%s", text_interval(d->lo_ns, d->hi_ns).s);
+}
+
 const char *story_outage(struct arena *a, const struct outage *o)
 {
 	if (!o->any)

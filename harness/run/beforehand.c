@@ -20,7 +20,8 @@ static bool has_node(const struct engine_ops *ops, const struct nodes *seen, con
 	return false;
 }
 
-static int no_node(const struct engine_ops *ops, const struct nodes *seen, const struct step *step, struct err *e)
+static int no_node(const struct engine_ops *ops, const struct nodes *seen, const struct step *step,
+		   struct err *e)
 {
 	struct buf names = {0};
 	int r;
@@ -36,8 +37,8 @@ static int no_node(const struct engine_ops *ops, const struct nodes *seen, const
 	return r;
 }
 
-int beforehand_nodes(const struct engine_ops *ops, struct engine *en, const struct plan *plans, size_t n,
-		     struct err *e)
+int beforehand_nodes(const struct engine_ops *ops, struct engine *en, const struct plan *plans,
+		     size_t n, struct err *e)
 {
 	struct err all = {0}, one = {0};
 	struct nodes seen = {0};
@@ -78,15 +79,26 @@ static bool expects_refusal(const struct plan *p)
 	return false;
 }
 
-static int check_manifests(struct arena *a, const struct engine_ops *ops, const struct plan *p, struct err *e)
+static int check_manifests(struct arena *a, const struct engine_ops *ops, const struct plan *p,
+			   struct err *e)
 {
+	struct err all = {0}, one = {0};
+
 	if (ops->check)
 		return ops->check(a, &p->manifest, e);
+	if (!(ops->caps & ENGINE_CAP_CONTAINERS))
+		return 0;
+	for (size_t i = 0; i < p->manifest.n; i++)
+		if (manifest_check_inside(p->manifest.objects[i], &one))
+			err_add(&all, &one);
 	/* A cluster may be newer than our table of fields. */
-	return ops->caps & ENGINE_CAP_CONTAINERS ? manifest_admit(a, &p->manifest, false, e) : 0;
+	if (manifest_admit(a, &p->manifest, false, &one))
+		err_add(&all, &one);
+	return err_all(&all, e);
 }
 
-static void on_engine(struct arena *a, const struct engine_ops *ops, const struct plan *p, struct err *all)
+static void on_engine(struct arena *a, const struct engine_ops *ops, const struct plan *p,
+		      struct err *all)
 {
 	struct err one = {0};
 
@@ -122,7 +134,8 @@ static void on_any_engine(struct arena *a, const struct plan *p, struct err *all
 		err_add(all, &first);
 }
 
-int beforehand(struct arena *a, const struct engine_ops *ops, const struct plan *plans, size_t n, struct err *e)
+int beforehand(struct arena *a, const struct engine_ops *ops, const struct plan *plans, size_t n,
+	       struct err *e)
 {
 	struct err all = {0}, one = {0};
 
@@ -159,8 +172,8 @@ static int64_t claim_bytes(const struct plan *p, int64_t cap)
 		const struct ynode *claims = yaml_path((struct ynode *)o, "spec.volumeClaimTemplates");
 		size_t len = kind && kind->kind == Y_SCALAR ? strlen(kind->text) : 0;
 
-		if (!len || !name || name->kind != Y_SCALAR || strncmp(workload, kind->text, len) || workload[len] != '/' ||
-		    strcmp(workload + len + 1, name->text))
+		if (!len || !name || name->kind != Y_SCALAR || strncmp(workload, kind->text, len) ||
+		    workload[len] != '/' || strcmp(workload + len + 1, name->text))
 			continue;
 		for (size_t k = 0; claims && claims->kind == Y_LIST && k < claims->n; k++) {
 			int64_t v = quantity_bytes_of(yaml_path(claims->items[k], "spec.resources.requests.storage"));
@@ -185,7 +198,8 @@ static double written_per_second(const struct load_spec *l)
 void beforehand_warn(const struct engine_ops *ops, const struct plan *p)
 {
 	const struct ynode *at = yaml_get(yaml_get(p->sc.root, "load"), "payload");
-	int64_t claim = claim_bytes(p, ops ? ops->claim_max_bytes : 0), surely_ns = 0, perhaps_ns = 0;
+	int64_t claim = claim_bytes(p, ops ? ops->claim_max_bytes : 0), surely_ns = 0,
+		perhaps_ns = 0;
 	double each = written_per_second(&p->sc.load), surely, perhaps;
 
 	for (size_t i = 0; i < p->sc.nsteps; i++) {
@@ -201,5 +215,6 @@ void beforehand_warn(const struct engine_ops *ops, const struct plan *p)
 	log_warn("%s:%d:%d: this load %s fill its volume: %.0f bytes a second make %.1f GiB in %.0f s, and a claim is of "
 		 "%.1f GiB", at->file, at->line, at->column, surely >= (double)claim ? "will" : "may", each,
 		 (surely >= (double)claim ? surely : perhaps) / 0x1p30,
-		 (double)(surely >= (double)claim ? surely_ns : perhaps_ns) / 1e9, (double)claim / 0x1p30);
+		 (double)(surely >= (double)claim ? surely_ns : perhaps_ns) / 1e9,
+		 (double)claim / 0x1p30);
 }

@@ -9,13 +9,14 @@
 /* Whether the engine has the nodes that targets name; `en` is asked where its
  * nodes are not the same everywhere, and when it is NULL they are not checked.
  * All mistakes at once. */
-int beforehand_nodes(const struct engine_ops *ops, struct engine *en, const struct plan *plans, size_t n,
-		     struct err *e);
+int beforehand_nodes(const struct engine_ops *ops, struct engine *en, const struct plan *plans,
+		     size_t n, struct err *e);
 
 /* All of it, for a dry run, of those plans that are checkable: can the engine run the
- * systems, has it the nodes, would it take the manifests. `ops` NULL (auto): what every engine that runs the
- * system would say. */
-int beforehand(struct arena *a, const struct engine_ops *ops, const struct plan *plans, size_t n, struct err *e);
+ * systems, has it the nodes, would it take the manifests. `ops` NULL (auto): what every
+ * engine that runs the system would say. */
+int beforehand(struct arena *a, const struct engine_ops *ops, const struct plan *plans, size_t n,
+	       struct err *e);
 
 /* Says so when the load alone will, or may, fill its volume. */
 void beforehand_warn(const struct engine_ops *ops, const struct plan *p);

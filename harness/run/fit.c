@@ -45,14 +45,6 @@ cJSON *plan_members(const struct plan *p)
 	return out;
 }
 
-static int gathered(const struct err *all, struct err *e)
-{
-	if (!all->kind)
-		return 0;
-	*e = *all;
-	return -1;
-}
-
 /* The pods of StatefulSets, whoever they are: members, and others that matter to them
  * (Sentinels, a store). A member's name only once. */
 static cJSON *target_names(const struct plan *p)
@@ -108,7 +100,7 @@ int fit_targets(const struct plan *p, struct err *e)
 		buf_free(&list);
 	}
 	cJSON_Delete(names);
-	return gathered(&all, e);
+	return err_all(&all, e);
 }
 
 /* What is run has to be among the manifests, the settings' overlays included. */
@@ -137,7 +129,7 @@ int fit_runs(const struct plan *p, struct err *e)
 					 near ? "\"?" : ""))
 			err_add(&all, &one);
 	}
-	return gathered(&all, e);
+	return err_all(&all, e);
 }
 
 /* Only what the system's clients can do may be asked of them. */
@@ -159,7 +151,16 @@ static int check_mix(const struct plan *p, const struct ynode *load, struct err 
 			   op_set_text(p->system->ops, has));
 		err_add(&all, &one);
 	}
-	return gathered(&all, e);
+	return err_all(&all, e);
+}
+
+static int check_keys(const struct plan *p, const struct ynode *load, struct err *e)
+{
+	int most = p->system->keys_max;
+
+	if (!most || p->sc.load.keys <= most)
+		return 0;
+	return yaml_error(yaml_get(load, "keys"), e, "system %s has at most %d keys", p->sc.system, most);
 }
 
 /* A checker of what the load does not do would find nothing, ever. */
@@ -183,7 +184,7 @@ static int check_checkers(const struct plan *p, struct err *e)
 		if (one.kind)
 			err_add(&all, &one);
 	}
-	return gathered(&all, e);
+	return err_all(&all, e);
 }
 
 /* What the system does not have it cannot show. */
@@ -203,7 +204,7 @@ static int check_caps(const struct plan *p, struct err *e)
 			       metric_of(x->metric)->name))
 			err_add(&all, &one);
 	}
-	return gathered(&all, e);
+	return err_all(&all, e);
 }
 
 /* A setting that the system does not have allows nothing. */
@@ -218,7 +219,7 @@ int fit_accepted(const struct plan *p, struct err *e)
 		    yaml_error(x->at, &one, "%s has no setting \"%.60s\" that could allow this", p->sc.system, x->setting))
 			err_add(&all, &one);
 	}
-	return gathered(&all, e);
+	return err_all(&all, e);
 }
 
 /* A share of the clients stands beside a member, and outlives what is done to it. */
@@ -245,7 +246,7 @@ static int check_minority(const struct plan *p, const struct ynode *load, struct
 	if (p->sc.load.minority && !*json_str(p->access, "workload", "") &&
 	    yaml_error(yaml_get(load, "minority"), &one, "%s has no members for a minority to stand beside", p->sc.system))
 		err_add(&all, &one);
-	return gathered(&all, e);
+	return err_all(&all, e);
 }
 
 int fit_load(const struct plan *p, struct err *e)
@@ -255,11 +256,13 @@ int fit_load(const struct plan *p, struct err *e)
 
 	if (check_mix(p, load, &one))
 		err_add(&all, &one);
+	if (check_keys(p, load, &one))
+		err_add(&all, &one);
 	if (check_checkers(p, &one))
 		err_add(&all, &one);
 	if (check_caps(p, &one))
 		err_add(&all, &one);
 	if (check_minority(p, load, &one))
 		err_add(&all, &one);
-	return gathered(&all, e);
+	return err_all(&all, e);
 }

@@ -107,7 +107,8 @@ static int choose(const char *target, const cJSON *members, const struct pods *p
 			*VEC_PUSH(chosen, n, alloc) = json_str(m, "m", "");
 	}
 	/* No member, and a pod all the same: a Sentinel, a pooler, one of the store's. */
-	if (!n && !target_is_role(target) && !is_member(members, target) && pod_named(pods, target)) {
+	if (!n && !target_is_role(target) && !is_member(members, target) &&
+	    pod_named(pods, target)) {
 		add_target(targets, pod_named(pods, target), "unknown");
 		return 0;
 	}
@@ -225,7 +226,8 @@ static void add_peers(const struct nodes *nodes, cJSON *plan)
 }
 
 /* By the newest answers of the members themselves, not by older ones of ours. */
-static int choose_soon(struct stage *st, const char *target, struct rng *rng, cJSON *targets, struct err *e)
+static int choose_soon(struct stage *st, const char *target, struct rng *rng, cJSON *targets,
+		       struct err *e)
 {
 	int64_t now = clock_mono_ns(), end_ns = now + CHOOSE_WITHIN_NS;
 
@@ -334,8 +336,8 @@ static bool begun(struct injection *inj, const cJSON *answer)
 
 /* Asks one agent until its part bites. One that has reached some of its targets
  * when its time is over took effect at those. */
-static int observe_one(struct stage *st, struct injection *inj, const char *agent, const struct tending *tend,
-		       bool *bites, struct err *e)
+static int observe_one(struct stage *st, struct injection *inj, const char *agent,
+		       const struct tending *tend, bool *bites, struct err *e)
 {
 	int64_t first_ns = clock_mono_ns() + OBSERVE_WITHIN_NS, end_ns = observe_until(inj);
 	struct agent_clock c;
@@ -361,13 +363,14 @@ static int observe_one(struct stage *st, struct injection *inj, const char *agen
 		cJSON_Delete(a);
 		if (over)
 			return 0;
-		if (stage_sleep_until(st, clock_mono_ns() + OBSERVE_EVERY_NS, e) || (tend && tend->fn(tend->arg, e)))
+		if (stage_sleep_until(st, clock_mono_ns() + OBSERVE_EVERY_NS, e) ||
+		    (tend && tend->fn(tend->arg, e)))
 			return -1;
 	}
 }
 
-int injection_start(struct stage *st, struct injection *inj, const struct tending *tend, bool *bites,
-		    struct err *e)
+int injection_start(struct stage *st, struct injection *inj, const struct tending *tend,
+		    bool *bites, struct err *e)
 {
 	*bites = true;
 	log_info("fault %s: %s on %s", inj->step->id, inj->ops->name, inj->step->target);

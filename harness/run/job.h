@@ -12,6 +12,11 @@ struct run_job {
 	const struct step *step;
 	char name[80]; /* of the Job */
 	bool over;
+	/* The end of its pods' logs, and how the last container ended, as far as they were
+	 * seen: a pod whose containers are tried again in place goes when its Job fails. */
+	char log[4096];
+	int64_t exit; /* valid with has_exit */
+	bool has_exit;
 };
 
 /* Begins it, and emits {k: "job", state: "begun"}. `number` tells it from the others

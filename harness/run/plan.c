@@ -21,18 +21,20 @@ static const char *const *fault_params(const char *fault)
 static int check_fault_step(const struct step *s, struct err *e)
 {
 	const struct fault_ops *f = fault_find(s->fault);
+	struct err all = {0}, one = {0};
 	cJSON *params;
-	int r;
 
 	if (!f)
 		return yaml_error(s->at, e, "no fault is called %s", s->fault);
-	if (!f->lasting && s->duration_ns)
-		return yaml_error(s->at, e, "%s is over once it has happened: remove `for`",
-				  s->fault);
+	if (!f->lasting && s->duration_ns) {
+		yaml_error(yaml_get(s->at, "for"), &one, "%s is over once it has happened: remove `for`", s->fault);
+		err_add(&all, &one);
+	}
 	params = cJSON_CreateObject();
-	r = f->check ? f->check(s->params, params, e) : 0;
+	if (f->check && f->check(s->params, params, &one))
+		err_add(&all, &one);
 	cJSON_Delete(params);
-	return r;
+	return err_all(&all, e);
 }
 
 /* All of them; those that could not be read are left out. */
@@ -83,14 +85,15 @@ static int read_manifests(struct arena *a, const char *root, struct plan *p, str
 	const char *storage = arena_fmt(a, "%s/fixtures/storage", root);
 	struct manifest own = {0}, shared = {0};
 	size_t n = 0;
+	int r;
 
 	if (!file_exists(dir))
 		return yaml_error(yaml_get(p->sc.root, "variant"), e,
 				  "system %s has no variant \"%s\" (no folder %s)",
 				  p->sc.system, p->sc.variant, dir);
-	if (manifest_read_dir(a, dir, &own, e))
-		return -1;
-	if (file_exists(storage) && yaml_get(p->sc.root, "storage") == NULL &&
+	/* Of the objects that can be read, what is wrong with them is told, too. */
+	r = manifest_read_dir(a, dir, &own, e);
+	if (!r && file_exists(storage) && yaml_get(p->sc.root, "storage") == NULL &&
 	    !p->system->processes_only && manifest_read_dir(a, storage, &shared, e))
 		return -1;
 	p->manifest.objects = arena_alloc(a, (own.n + shared.n + 1) * sizeof(struct ynode *));
@@ -100,7 +103,7 @@ static int read_manifests(struct arena *a, const char *root, struct plan *p, str
 		p->manifest.objects[n++] = own.objects[i];
 	p->manifest.n = n;
 	p->changes = own.ignored;
-	return 0;
+	return r;
 }
 
 static bool workload_is_whole(const cJSON *o)
@@ -183,11 +186,12 @@ static int apply_overlays(struct arena *a, struct plan *p, struct err *e)
 
 /* What only the system and its fixture can say, as far as the file could be
  * read; all that is wrong goes into *all. */
-static void read_for_system(struct arena *a, const char *root, const char *path, const struct setting_arg *sets,
-			    size_t nsets, struct plan *out, struct err *all)
+static void read_for_system(struct arena *a, const char *root, const char *path,
+			    const struct setting_arg *sets, size_t nsets, struct plan *out,
+			    struct err *all)
 {
 	struct err one = {0};
-	bool settings;
+	bool settings, whole;
 
 	if (check_fault_steps(out, &one))
 		err_add(all, &one);
@@ -204,21 +208,25 @@ static void read_for_system(struct arena *a, const char *root, const char *path,
 		err_add(all, &one);
 	if (!out->sc.variant)
 		return;
-	if (read_manifests(a, root, out, &one) || read_access(a, root, out, &one) ||
-	    (settings && apply_overlays(a, out, &one))) {
+	whole = !read_manifests(a, root, out, &one);
+	if (!whole)
+		err_add(all, &one);
+	/* What is wrong elsewhere is no reason to say nothing of them. */
+	out->checkable = out->manifest.n > 0;
+	if (read_access(a, root, out, &one) ||
+	    (whole && settings && apply_overlays(a, out, &one))) {
 		err_add(all, &one);
 		return;
 	}
-	if (fit_targets(out, &one))
+	if (whole && fit_targets(out, &one))
 		err_add(all, &one);
-	if (fit_runs(out, &one))
+	if (whole && fit_runs(out, &one))
 		err_add(all, &one);
 	if (fit_load(out, &one))
 		err_add(all, &one);
-	if (settings && manifest_apply_settings(a, &out->manifest, &out->settings, &out->changes, &one))
+	if (whole && settings &&
+	    manifest_apply_settings(a, &out->manifest, &out->settings, &out->changes, &one))
 		err_add(all, &one);
-	else
-		out->checkable = settings;
 }
 
 int plan_read(struct arena *a, const char *root, const char *path, const struct setting_arg *sets,

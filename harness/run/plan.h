@@ -29,7 +29,7 @@ struct plan {
 	/* Waited before the first fault besides what the script says, so that a
 	 * repetition meets the system's cycles (leases, heartbeats) elsewhere. */
 	int64_t phase_ns;
-	bool checkable;                /* system, settings, manifests and access could be read */
+	bool checkable;                /* there are manifests, as far as they could be read */
 };
 
 struct setting_arg {
@@ -52,6 +52,10 @@ cJSON *plan_members(const struct plan *p);
 /* A path as it goes into a report: from the project's folder on, so that what
  * is stored names nobody's machine. Points into `path`. */
 const char *plan_path(const struct plan *p, const char *path);
+
+/* The command as it may be stored: what it sets of a Secret is hidden. The caller frees it. */
+char *plan_command(const struct plan *plans, size_t n, const struct setting_arg *sets, size_t nsets,
+		   const char *command);
 
 /* For people, on --dry-run. */
 void plan_print(const struct plan *p, FILE *f);

@@ -16,19 +16,19 @@
 #define REMOVE_WITHIN_NS (120 * NS_PER_S)
 #define FINAL_TIMEOUT_NS ((FINAL_AT_MOST_S + 10) * NS_PER_S)
 #define CALL_TIMEOUT_NS (20 * NS_PER_S)
-#define LOG_LINES 250
 
 static void collect_log(struct stage *st, const char *pod, const char *container, bool previous)
 {
 	struct buf b = {0};
 	struct err e = {0};
 
-	if (st->ops->logs(st->en, pod, container, previous, LOG_LINES, &b, &e) == 0 && b.len) {
+	if (st->ops->logs(st->en, pod, container, previous, LOG_LINES_MOST, &b, &e) == 0 && b.len) {
 		cJSON *ev = event_new(st->scenario, "log");
 
 		json_set_str(ev, "member", pod);
 		json_set_str(ev, "container", container);
 		json_set_bool(ev, "previous", previous);
+		json_set_i64(ev, "most", LOG_LINES_MOST);
 		json_set_str(ev, "text", buf_cstr(&b));
 		event_emit(&st->events, ev);
 	}

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -5,6 +6,8 @@
 #include "system/system.h"
 
 /* A plan as JSON, for people, and its place among others. */
+
+#define HIDDEN "(hidden)"
 
 static cJSON *settings_json(const struct settings *s)
 {
@@ -15,9 +18,9 @@ static cJSON *settings_json(const struct settings *s)
 		bool secret = setting_is_secret(&s->v[i]);
 
 		json_set_str(o, "name", s->v[i].name);
-		json_set_str(o, "value", secret ? "(hidden)" : s->v[i].value);
+		json_set_str(o, "value", secret ? HIDDEN : s->v[i].value);
 		json_set_str(o, "unit", s->v[i].unit);
-		json_set_str(o, "default", secret ? "(hidden)" : s->v[i].dflt);
+		json_set_str(o, "default", secret ? HIDDEN : s->v[i].dflt);
 		json_set_str(o, "source", s->v[i].changed_by ? s->v[i].changed_by : s->v[i].source);
 		json_push(v, o);
 	}
@@ -48,6 +51,46 @@ cJSON *plan_to_json(const struct plan *p)
 		json_set_i64(o, "phase_ns", p->phase_ns);
 	}
 	return o;
+}
+
+static bool hides(const struct plan *plans, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < plans[i].settings.n; k++)
+			if (!strcmp(plans[i].settings.v[k].name, name) &&
+			    setting_is_secret(&plans[i].settings.v[k]))
+				return true;
+	return false;
+}
+
+/* In each place, to the end of the word there. */
+static char *without(char *text, const struct setting_arg *set)
+{
+	char *word = mem_fmt("%s=%s", set->name, set->value), *at = text, *end, *next;
+	size_t done;
+
+	while ((at = strstr(at, word))) {
+		end = at + strlen(word);
+		end += strchr(set->value, ' ') ? 0 : strcspn(end, " ");
+		next = mem_fmt("%.*s%s=" HIDDEN "%s", (int)(at - text), text, set->name, end);
+		done = (size_t)(at - text) + strlen(set->name) + strlen("=" HIDDEN);
+		free(text);
+		text = next;
+		at = text + done;
+	}
+	free(word);
+	return text;
+}
+
+char *plan_command(const struct plan *plans, size_t n, const struct setting_arg *sets, size_t nsets,
+		   const char *command)
+{
+	char *out = mem_strdup(command);
+
+	for (size_t i = 0; i < nsets; i++)
+		if (hides(plans, n, sets[i].name))
+			out = without(out, &sets[i]);
+	return out;
 }
 
 static void print_step(const struct step *s, FILE *f)
@@ -94,8 +137,9 @@ void plan_print(const struct plan *p, FILE *f)
 		const struct setting *s = &p->settings.v[i];
 
 		if (s->changed_by)
-			fprintf(f, "  setting %s = %s %s (%s; default %s)\n", s->name, s->value,
-				s->unit, s->changed_by, s->dflt);
+			fprintf(f, "  setting %s = %s %s (%s; default %s)\n", s->name,
+				setting_is_secret(s) ? HIDDEN : s->value, s->unit, s->changed_by,
+				setting_is_secret(s) ? HIDDEN : s->dflt);
 	}
 	for (size_t i = 0; i < p->sc.nsteps; i++)
 		print_step(&p->sc.steps[i], f);

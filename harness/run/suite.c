@@ -45,7 +45,8 @@ static int repeat_plans(struct suite *s, struct err *e)
 	for (size_t i = 0; i < s->n; i++) {
 		struct plan *p = &s->plans[i], *first = &s->plans[i % o->nfiles];
 
-		if (i >= o->nfiles && plan_read(&s->arena, s->root, first->sc.file, o->sets, o->nsets, p, e))
+		if (i >= o->nfiles &&
+		    plan_read(&s->arena, s->root, first->sc.file, o->sets, o->nsets, p, e))
 			return -1;
 		p->seed = o->seed;
 		if (!o->repeat)
@@ -67,10 +68,12 @@ static int read_plans(struct suite *s, struct err *e)
 	s->n = o->nfiles * (o->repeat ? (size_t)o->repeat : 1);
 	s->plans = arena_alloc(&s->arena, s->n * sizeof(*s->plans));
 	for (size_t i = 0; i < o->nfiles; i++) {
-		if (plan_read(&s->arena, s->root, o->files[i], o->sets, o->nsets, &s->plans[i], &one))
+		if (plan_read(&s->arena, s->root, o->files[i], o->sets, o->nsets, &s->plans[i],
+			      &one))
 			err_add(&all, &one);
 		for (size_t j = 0; j < i && s->plans[i].sc.name; j++) {
-			if (s->plans[j].sc.name && !strcmp(s->plans[j].sc.name, s->plans[i].sc.name) &&
+			if (s->plans[j].sc.name &&
+			    !strcmp(s->plans[j].sc.name, s->plans[i].sc.name) &&
 			    err_set(&one, ERR_INPUT, "%s and %s have the same name \"%s\"",
 				    o->files[j], o->files[i], s->plans[i].sc.name))
 				err_add(&all, &one);
@@ -137,8 +140,9 @@ static int open_folder(struct suite *s, struct err *e)
 static void emit_run(struct suite *s)
 {
 	cJSON *ev = event_new(-1, "run"), *host;
-	char now[32], text[32];
+	char now[32], text[32], *command;
 
+	command = plan_command(s->plans, s->o->nfiles, s->o->sets, s->o->nsets, s->o->command);
 	clock_rfc3339(clock_real_ns(), now);
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)s->o->seed);
 	json_set_str(ev, "run_id", s->conf.run_id);
@@ -146,7 +150,8 @@ static void emit_run(struct suite *s)
 	json_set_str(ev, "engine", s->engine->name);
 	json_set_str(ev, "version", ORDEAL_VERSION);
 	json_set_str(ev, "started", now);
-	json_set_str(ev, "command", s->o->command);
+	json_set_str(ev, "command", command);
+	free(command);
 	json_set_i64(ev, "tap", report_tap_version());
 	json_set_i64(ev, "planned", (int64_t)s->n);
 	json_set_i64(ev, "format", BLOCKS_FORMAT);
@@ -239,7 +244,8 @@ static int on_engine(struct suite *s, struct err *e)
 	stage_phase(st, "engine", st->ops->name);
 	r = st->ops->open(&s->conf, &st->en, e);
 	if (!r)
-		r = st->ops->lock(st->en, clock_mono_ns() + LOCK_WITHIN_NS, e) || st->ops->up(st->en, e) ||
+		r = st->ops->lock(st->en, clock_mono_ns() + LOCK_WITHIN_NS, e) ||
+		    st->ops->up(st->en, e) ||
 		    beforehand_nodes(st->ops, st->en, s->plans, s->o->nfiles, e) ? -1 : 0;
 	if (!r)
 		r = with_agents(s, e);

@@ -101,7 +101,7 @@ static int read_fault_id(const struct ynode *n, const struct scenario *s,
 	if (!(m->flags & M_FAULT))
 		return yaml_error(n, e, "%s is about the whole scenario, not one fault; remove this "
 				  "key", m->name);
-	if (s->partial || scenario_fault(s, x->fault))
+	if (s->nameless || scenario_fault(s, x->fault))
 		return 0;
 	for (i = 0; i < s->nsteps && count < ARRAY_LEN(all) - 1; i++) {
 		if (s->steps[i].kind == STEP_FAULT) {
@@ -131,6 +131,7 @@ static int read_accepted(const struct ynode *n, const struct metric *m, struct e
 			 struct err *e)
 {
 	const struct ynode *why = yaml_get(n, "accepted"), *setting = yaml_get(n, "setting");
+	struct err all = {0}, one = {0};
 
 	if (!why && !setting)
 		return 0;
@@ -138,14 +139,18 @@ static int read_accepted(const struct ynode *n, const struct metric *m, struct e
 		return yaml_error(why ? why : setting, e, "%s cannot be accepted: give it a limit", m->name);
 	if (!why)
 		return yaml_error(setting, e, "a setting allows what is accepted: say why, accepted: \"...\"");
-	if (scenario_line(why, &x->accepted, e))
-		return -1;
-	if (!setting || setting->kind != Y_MAP || setting->n != 1 || !is_scalar(setting->items[0]))
-		return yaml_error(setting ? setting : why, e, "name the one setting that allows it, with its value; "
-				  "write: setting: {synchronous_mode: off}");
+	if (scenario_line(why, &x->accepted, &one))
+		err_add(&all, &one);
+	if (!setting || setting->kind != Y_MAP || setting->n != 1 ||
+	    !is_scalar(setting->items[0])) {
+		yaml_error(setting ? setting : why, &one, "name the one setting that allows it, with its value; "
+			   "write: setting: {synchronous_mode: off}");
+		err_add(&all, &one);
+		return err_all(&all, e);
+	}
 	x->setting = setting->keys[0]->text;
 	x->setting_value = setting->items[0]->text;
-	return 0;
+	return err_all(&all, e);
 }
 
 static int read_of(const struct ynode *n, const struct scenario *s, const struct metric *m,
@@ -171,39 +176,54 @@ static int read_of(const struct ynode *n, const struct scenario *s, const struct
 	return 0;
 }
 
+/* A limit that nothing can miss says nothing when it is kept. */
+static int can_be_missed(const struct ynode *n, const struct scenario *s, const struct metric *m,
+			 const struct expectation *x, struct err *e)
+{
+	if (x->has_at_least && !(x->at_least > 0))
+		return yaml_error(yaml_get(n, "at_least"), e, "%s is never less than that, so nothing could miss this limit: ask "
+				  "for more, or remove it", m->name);
+	if (!x->has_at_most || metric_most_missable(x->metric, x->at_most, s->load.deadline_ns))
+		return 0;
+	if (m->unit == METRIC_SHARE)
+		return yaml_error(yaml_get(n, "at_most"), e, "%s is never more than that, so nothing could miss this limit: ask "
+				  "for less, or remove it", m->name);
+	return yaml_error(yaml_get(n, "at_most"), e, "clients wait no longer than twice the load's deadline of %.10g s, so "
+			  "nothing could miss this limit: ask for less", in_s(s->load.deadline_ns));
+}
+
 static int read_limits(const struct ynode *n, const struct scenario *s, const struct metric *m,
 		       struct expectation *x, struct err *e)
 {
 	static const char *const keys[] = {"at_most", "at_least", "within", "fault", "of", "accepted", "setting",
 					  NULL};
-	const struct ynode *v;
 	const char *example = m->unit == METRIC_NS ? "{at_most: 45s}" :
 			      m->unit == METRIC_SHARE ? "{at_least: 99%}" : "{at_most: 0}";
+	struct err all = {0}, one = {0};
+	const struct ynode *v;
 
 	if (n->kind != Y_MAP)
 		return yaml_error(n, e, "%s needs its limit in a map; write: %s: %s", m->name,
 				  m->name, example);
-	if (yaml_check_keys(n, keys, m->name, e))
-		return -1;
-	if ((v = yaml_get(n, "at_most"))) {
-		x->has_at_most = true;
-		if (read_bound(v, m, &x->at_most, e))
-			return -1;
-	}
-	if ((v = yaml_get(n, "at_least"))) {
-		if (!(m->flags & M_FLOOR))
-			return yaml_error(v, e, "%s has no lower limit; write at_most", m->name);
-		x->has_at_least = true;
-		if (read_bound(v, m, &x->at_least, e))
-			return -1;
-	}
-	if ((v = yaml_get(n, "within")) && read_within(v, m, x, e))
-		return -1;
-	if ((v = yaml_get(n, "fault")) && read_fault_id(v, s, m, x, e))
-		return -1;
-	if ((v = yaml_get(n, "of")) && read_of(v, s, m, x, e))
-		return -1;
-	if (read_accepted(n, m, x, e))
+	if (yaml_check_keys(n, keys, m->name, &one))
+		err_add(&all, &one);
+	x->has_at_most = (v = yaml_get(n, "at_most"));
+	if (v && read_bound(v, m, &x->at_most, &one))
+		err_add(&all, &one);
+	x->has_at_least = (v = yaml_get(n, "at_least"));
+	if (v && (m->flags & M_FLOOR ? read_bound(v, m, &x->at_least, &one) :
+				       yaml_error(v, &one, "%s has no lower limit; write at_most", m->name)))
+		err_add(&all, &one);
+	if ((v = yaml_get(n, "within")) && read_within(v, m, x, &one))
+		err_add(&all, &one);
+	if ((v = yaml_get(n, "fault")) && read_fault_id(v, s, m, x, &one))
+		err_add(&all, &one);
+	if ((v = yaml_get(n, "of")) && read_of(v, s, m, x, &one))
+		err_add(&all, &one);
+	if (read_accepted(n, m, x, &one))
+		err_add(&all, &one);
+	/* What is left was read; now what it says together. */
+	if (err_all(&all, e))
 		return -1;
 	if (!x->has_at_most && !x->has_at_least && !x->within_predicted && !x->accepted)
 		return yaml_error(n, e, "%s has no limit; write: %s: %s", m->name, m->name, example);
@@ -212,7 +232,7 @@ static int read_limits(const struct ynode *n, const struct scenario *s, const st
 				  "two, so that each has a verdict");
 	if (x->has_at_most && x->has_at_least && x->at_least > x->at_most)
 		return yaml_error(n, e, "at_least is above at_most: nothing can fulfil that");
-	return 0;
+	return can_be_missed(n, s, m, x, e);
 }
 
 /* Outage and recovery are seen against what was normal: without a steady
@@ -276,25 +296,31 @@ static int read_stands(const struct ynode *n, struct expectation *x, struct err 
 {
 	static const char *const keys[] = {"want", "object", "reason", NULL};
 	const struct ynode *want, *object, *reason;
+	struct err all = {0}, one = {0};
 
 	if (n->kind != Y_MAP)
 		return yaml_to_bool(n, &x->want, e);
-	if (yaml_check_keys(n, keys, "stands", e))
-		return -1;
 	want = yaml_get(n, "want");
 	object = yaml_get(n, "object");
 	reason = yaml_get(n, "reason");
+	if (yaml_check_keys(n, keys, "stands", &one))
+		err_add(&all, &one);
+	if (want && yaml_to_bool(want, &x->want, &one))
+		err_add(&all, &one);
+	if (object && scenario_line(object, &x->object, &one))
+		err_add(&all, &one);
+	if (reason && scenario_line(reason, &x->reason, &one))
+		err_add(&all, &one);
+	if (err_all(&all, e))
+		return -1;
 	if (!want)
 		return yaml_error(n, e, "say what is wanted: want: false");
-	if (yaml_to_bool(want, &x->want, e))
-		return -1;
 	if (x->want && (object || reason))
 		return yaml_error(object ? object : reason, e, "what is to come up needs no reason; remove this key");
 	if (!x->want && (!object || !reason))
 		return yaml_error(n, e, "name the object that does not come up and words of the reason; write: stands: "
 				  "{want: false, object: StatefulSet/NAME, reason: \"...\"}");
-	return object && (scenario_line(object, &x->object, e) ||
-			  scenario_line(reason, &x->reason, e)) ? -1 : 0;
+	return 0;
 }
 
 /* {run: ID, succeeded: true}, or {run: ID, succeeded: false, reason: ...}. */
@@ -303,20 +329,34 @@ static int read_job(const struct ynode *n, const struct scenario *s, struct expe
 {
 	static const char *const keys[] = {"run", "succeeded", "reason", NULL};
 	const struct ynode *run = yaml_get(n, "run"), *want = yaml_get(n, "succeeded"), *reason = yaml_get(n, "reason");
+	struct err all = {0}, one = {0};
+	bool known;
 
 	x->want = true;
-	if (n->kind != Y_MAP || !run)
+	if (n->kind != Y_MAP)
 		return yaml_error(n, e, "say which run's job; write: job: {run: ID, succeeded: true}");
-	if (yaml_check_keys(n, keys, "job", e) || yaml_to_string(run, &x->run, e) || (want && yaml_to_bool(want, &x->want, e)))
+	known = !yaml_check_keys(n, keys, "job", &one);
+	if (!known)
+		err_add(&all, &one);
+	if (run ? yaml_to_string(run, &x->run, &one) :
+		  known && yaml_error(n, &one, "say which run's job; write: job: {run: ID, succeeded: true}"))
+		err_add(&all, &one);
+	if (run && x->run && !s->nameless && !scenario_run(s, x->run)) {
+		yaml_error(run, &one, "no run step has the id \"%.60s\"", x->run);
+		err_add(&all, &one);
+	}
+	if (want && yaml_to_bool(want, &x->want, &one))
+		err_add(&all, &one);
+	if (reason && scenario_line(reason, &x->reason, &one))
+		err_add(&all, &one);
+	if (err_all(&all, e))
 		return -1;
-	if (!s->partial && !scenario_run(s, x->run))
-		return yaml_error(run, e, "no run step has the id \"%.60s\"", x->run);
 	if (x->want && reason)
 		return yaml_error(reason, e, "what is to succeed needs no reason; remove this key");
 	if (!x->want && !reason)
 		return yaml_error(n, e, "a job may fail for want of an image: give words of what it is to fail for, in its log or its "
 				  "condition; write: job: {run: %s, succeeded: false, reason: \"...\"}", x->run);
-	return reason ? scenario_line(reason, &x->reason, e) : 0;
+	return 0;
 }
 
 /* The one metric of the map: x->metric, and its value in *value. */
@@ -330,8 +370,8 @@ static int find_metric(const struct ynode *at, struct expectation *x, const stru
 #undef NAME
 #undef LISTED
 
-	if (yaml_check_keys(at, keys, "an expectation", e))
-		return -1;
+	if (at->kind != Y_MAP)
+		return yaml_check_keys(at, keys, "an expectation", e);
 	for (int i = 0; i < METRICS; i++) {
 		const struct ynode *n = yaml_get(at, keys[i]);
 
@@ -343,6 +383,8 @@ static int find_metric(const struct ynode *at, struct expectation *x, const stru
 			*value = n;
 		}
 	}
+	if (yaml_check_keys(at, keys, "an expectation", e))
+		return -1;
 	if (!*value)
 		return yaml_error(at, e, "an expectation needs one of %s", listed + strlen(", "));
 	return 0;
@@ -352,34 +394,39 @@ static int read_expect(struct arena *a, const struct ynode *at,
 		       const struct scenario_names *names, const struct scenario *s,
 		       struct expectation *x, struct err *e)
 {
-	const struct ynode *value = NULL, *name;
+	const struct ynode *value = NULL, *name = yaml_get(at, "name");
+	struct err all = {0}, one = {0};
 	const struct metric *m;
 	int rc = 0;
 
 	x->at = at;
-	if (find_metric(at, x, &value, e))
-		return -1;
+	if (find_metric(at, x, &value, &one))
+		err_add(&all, &one);
+	if (!value)
+		return err_all(&all, e);
 	m = metric_of(x->metric);
 	switch (m->unit) {
 	case METRIC_BOOL:
-		rc = x->metric == EXPECT_STANDS ? read_stands(value, x, e) :
-		     x->metric == EXPECT_JOB ? read_job(value, s, x, e) :
-		     yaml_to_bool(value, &x->want, e);
+		rc = x->metric == EXPECT_STANDS ? read_stands(value, x, &one) :
+		     x->metric == EXPECT_JOB ? read_job(value, s, x, &one) :
+		     yaml_to_bool(value, &x->want, &one);
 		break;
 	case METRIC_CHECKER:
-		rc = scenario_word(value, names->checkers, "checker", &x->checker, e);
+		rc = scenario_word(value, names->checkers, "checker", &x->checker, &one);
 		break;
 	case METRIC_NS:
 	case METRIC_COUNT:
 	case METRIC_SHARE:
-		rc = read_limits(value, s, m, x, e);
+		rc = read_limits(value, s, m, x, &one);
 		break;
 	}
-	if (rc || check_sense(s, m, x, e))
-		return -1;
-	x->name = words_of(a, s, m, x);
-	name = yaml_get(at, "name");
-	return name ? scenario_line(name, &x->name, e) : 0;
+	if (rc || check_sense(s, m, x, &one))
+		err_add(&all, &one);
+	if (!all.kind)
+		x->name = words_of(a, s, m, x);
+	if (name && scenario_line(name, &x->name, &one))
+		err_add(&all, &one);
+	return err_all(&all, e);
 }
 
 int scenario_read_expects(struct arena *a, const struct ynode *list,

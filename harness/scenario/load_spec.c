@@ -42,19 +42,22 @@ static int read_weight(const struct ynode *mix, const char *key, int *out, struc
 static int read_mix(const struct ynode *n, struct load_spec *l, struct err *e)
 {
 	const char *keys[OP_KINDS + 1] = {0};
-	char all[OP_SET_MAX];
+	struct err all = {0}, one = {0};
+	char has[OP_SET_MAX];
 	int f;
 
 	for (f = 0; f < OP_KINDS; f++)
 		keys[f] = op_f_name((enum op_f)f);
-	if (yaml_check_keys(n, keys, "mix", e))
+	if (yaml_check_keys(n, keys, "mix", &one))
+		err_add(&all, &one);
+	for (f = 0; n->kind == Y_MAP && f < OP_KINDS; f++)
+		if (read_weight(n, keys[f], &l->mix[f], &one))
+			err_add(&all, &one);
+	if (err_all(&all, e))
 		return -1;
-	for (f = 0; f < OP_KINDS; f++)
-		if (read_weight(n, keys[f], &l->mix[f], e))
-			return -1;
 	if (!load_spec_ops(l))
 		return yaml_error(n, e, "the mix has no operations: give one of %s a weight above 0",
-				  op_set_text(UINT32_MAX, all));
+				  op_set_text(UINT32_MAX, has));
 	if (l->mix[OP_READ_REPLICA] && !(l->mix[OP_WRITE] + l->mix[OP_CAS]))
 		return yaml_error(yaml_get(n, "read_replica"), e, "how far a replica is behind shows on "
 				  "registers that change: give write or cas a weight above 0, too");
@@ -100,7 +103,7 @@ static int read_deadline(const struct ynode *n, struct load_spec *l, struct err 
 /* Bytes, as a setting takes them: 4096 or 4Ki. */
 static int read_payload(const struct ynode *n, struct load_spec *l, struct err *e)
 {
-	int64_t v = n->kind == Y_SCALAR && n->plain ? quantity_bytes_of(n) : -1;
+	int64_t v = quantity_bytes_of(n);
 
 	if (v < 0 || v > LOAD_PAYLOAD_MAX)
 		return yaml_error(n, e, "payload is a size from 0 to %d bytes, such as 4096 or 4Ki%s%.40s", LOAD_PAYLOAD_MAX,

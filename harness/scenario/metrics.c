@@ -249,6 +249,17 @@ const struct metric *metric_of(enum expect_metric m)
 	return &metrics[m];
 }
 
+bool metric_most_missable(enum expect_metric m, double most, int64_t deadline_ns)
+{
+	/* One until a client is free for an operation, one until that gives up. */
+	enum { OPERATION_DEADLINES = 2 };
+	bool each = m == EXPECT_LATENCY || m == EXPECT_DEADLINE;
+
+	if (metric_of(m)->unit == METRIC_SHARE)
+		return most < 100;
+	return !each || deadline_ns <= 0 || most < OPERATION_DEADLINES * (double)deadline_ns;
+}
+
 enum of_word of_word(const char *of)
 {
 #define WORD(id, word, words) {word, OF_##id},
@@ -266,8 +277,6 @@ enum of_word of_word(const char *of)
 
 uint32_t of_kinds(const char *of)
 {
-	const uint32_t all = OP_BIT(OP_KINDS) - 1;
-
 	for (int f = 0; f < OP_KINDS; f++)
 		if (!strcmp(of, op_f_name((enum op_f)f)))
 			return OP_BIT(f);
@@ -275,9 +284,9 @@ uint32_t of_kinds(const char *of)
 	case OF_WRITES:
 		return OP_WRITES;
 	case OF_READS:
-		return all & ~OP_WRITES;
+		return OP_ANY & ~OP_WRITES;
 	default:
-		return all;
+		return OP_ANY;
 	}
 }
 

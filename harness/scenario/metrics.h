@@ -116,6 +116,9 @@ struct metric {
 };
 
 const struct metric *metric_of(enum expect_metric m);
+/* Whether an `at_most` can be missed at all, in the metric's unit, by a load whose operations
+ * have this deadline; 0: it is not known. */
+bool metric_most_missable(enum expect_metric m, double most, int64_t deadline_ns);
 /* What `of` says; NULL: nothing. */
 enum of_word of_word(const char *of);
 /* The kinds of operation that a word of `of:` means, as OP_BITs; those that only

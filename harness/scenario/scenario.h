@@ -89,7 +89,8 @@ struct scenario {
 	struct load_spec load;
 	struct step *steps;
 	size_t nsteps;
-	bool partial; /* some steps could not be read: nobody knows what is missing */
+	bool partial;  /* some steps could not be read: nobody knows what is missing */
+	bool nameless; /* of one of them not even the id is known */
 	struct expectation *expects;
 	size_t nexpects;
 };

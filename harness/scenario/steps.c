@@ -116,39 +116,27 @@ static int check_fault_keys(const struct ynode *at, const char *fault,
 
 	if (!names->fault_params)
 		return 0;
-	while (own && *own && n < 63)
+	while (own && *own && n < 62)
 		allowed[n++] = *own++;
+	if (yaml_get(at, "for"))
+		allowed[n++] = "duration"; /* it means the same, which has been told */
 	allowed[n] = NULL;
 	mem_copy_str(what, sizeof(what), "the fault ");
 	mem_copy_str(what + strlen(what), sizeof(what) - strlen(what), fault);
 	return yaml_check_keys(at, allowed, what, e);
 }
 
-static int read_fault(const struct ynode *at, const struct scenario_names *names,
-		      const struct scenario *s, struct step *st, struct err *e)
+static int read_fault_id(const struct ynode *at, const struct scenario *s, struct step *st,
+			 struct err *e)
 {
-	const struct ynode *n, *id_at = yaml_get(at, "as");
+	const struct ynode *id_at = yaml_get(at, "as"), *n = id_at ? id_at : yaml_get(at, "fault");
 	const struct step *other;
 
 	/* What refers to it is no mistake for a mistake elsewhere in it. */
-	st->target = "any";
-	n = id_at ? id_at : yaml_get(at, "fault");
 	st->id = n->kind == Y_SCALAR ? n->text : "";
-	if (rename_key(at, "duration", "for", e))
-		return -1;
-	if (scenario_word(yaml_get(at, "fault"), names->faults, "fault", &st->fault, e) ||
-	    check_fault_keys(at, st->fault, names, e))
-		return -1;
-	n = yaml_get(at, "target");
-	if (!n)
-		return yaml_error(at, e, "the fault %s has no target; add: target: primary",
-				  st->fault);
-	if (read_target(n, &st->target, e))
-		return -1;
-	if ((n = yaml_get(at, "for")) && read_duration(n, "for", &st->duration_ns, e))
-		return -1;
-	st->id = st->fault;
-	if (id_at && yaml_to_string(id_at, &st->id, e))
+	if (!id_at && !st->fault)
+		return 0;
+	if (yaml_to_string(n, &st->id, e))
 		return -1;
 	if (!scenario_is_name(st->id))
 		return yaml_error(id_at ? id_at : at, e, "a fault's id has lower case letters, "
@@ -158,8 +146,45 @@ static int read_fault(const struct ynode *at, const struct scenario_names *names
 		return yaml_error(id_at ? id_at : at, e, "two faults have the id \"%s\" (the first "
 				  "in line %d); give this one another with as: ...", st->id,
 				  other->at->line);
-	st->params = at;
 	return 0;
+}
+
+/* All that is wrong with it, but what stands at the fault's own keys: that is looked at
+ * by whoever knows the fault. */
+static int read_fault(const struct ynode *at, const struct scenario_names *names,
+		      struct scenario *s, struct step *st, struct err *e)
+{
+	struct err all = {0}, one = {0};
+	const struct ynode *n;
+	bool keys = false;
+
+	st->target = "any";
+	st->params = at;
+	if (rename_key(at, "duration", "for", &one))
+		err_add(&all, &one);
+	if (scenario_word(yaml_get(at, "fault"), names->faults, "fault", &st->fault, &one)) {
+		st->fault = NULL;
+		err_add(&all, &one);
+		s->nameless = s->nameless || !yaml_get(at, "as");
+	} else {
+		keys = !check_fault_keys(at, st->fault, names, &one);
+	}
+	if (one.kind)
+		err_add(&all, &one);
+	if (!(n = yaml_get(at, "target"))) {
+		if (keys && yaml_error(at, &one, "the fault %s has no target; add: target: primary", st->fault))
+			err_add(&all, &one);
+	} else if (read_target(n, &st->target, &one)) {
+		st->target = "any";
+		err_add(&all, &one);
+	}
+	if ((n = yaml_get(at, "for")) && read_duration(n, "for", &st->duration_ns, &one)) {
+		st->duration_ns = 0;
+		err_add(&all, &one);
+	}
+	if (read_fault_id(at, s, st, &one))
+		err_add(&all, &one);
+	return err_all(&all, e);
 }
 
 static int read_heal(const struct ynode *at, const struct scenario *s, struct step *st,
@@ -167,30 +192,33 @@ static int read_heal(const struct ynode *at, const struct scenario *s, struct st
 {
 	static const char *const keys[] = {"heal", NULL};
 	const struct ynode *n = yaml_get(at, "heal");
+	struct err all = {0}, one = {0};
 	const struct step *fault;
 	const char *near;
-	size_t i;
 
-	if (yaml_check_keys(at, keys, "a heal step", e) || yaml_to_string(n, &st->id, e))
-		return -1;
+	if (yaml_check_keys(at, keys, "a heal step", &one))
+		err_add(&all, &one);
+	if (yaml_to_string(n, &st->id, &one)) {
+		st->id = NULL;
+		err_add(&all, &one);
+		return err_all(&all, e);
+	}
 	fault = scenario_fault(s, st->id);
-	if (!fault && s->partial)
-		return 0;
-	if (!fault) {
+	if (!fault && !s->nameless) {
 		near = nearest_id(s, STEP_FAULT, st->id);
-		return yaml_error(n, e, "no fault with the id \"%.60s\" was injected before this "
-				  "step%s%s%s", st->id, near ? "; did you mean \"" : "",
-				  near ? near : "", near ? "\"?" : "");
+		yaml_error(n, &one, "no fault with the id \"%.60s\" was injected before this step%s%s%s", st->id,
+			   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 	}
-	for (i = 0; i < s->nsteps; i++) {
+	for (size_t i = 0; fault && !one.kind && i < s->nsteps; i++)
 		if (s->steps[i].kind == STEP_HEAL && !strcmp(s->steps[i].id, st->id))
-			return yaml_error(n, e, "\"%s\" is already healed in line %d; remove this "
-					  "step", st->id, s->steps[i].at->line);
-	}
-	if (fault->duration_ns)
-		return yaml_error(n, e, "\"%s\" heals by itself (for: ... in line %d); remove the "
-				  "for or this step", st->id, yaml_get(fault->at, "for")->line);
-	return 0;
+			yaml_error(n, &one, "\"%s\" is already healed in line %d; remove this step", st->id,
+				   s->steps[i].at->line);
+	if (fault && !one.kind && fault->duration_ns)
+		yaml_error(n, &one, "\"%s\" heals by itself (for: ... in line %d); remove the for or this step",
+			   st->id, yaml_get(fault->at, "for")->line);
+	if (one.kind)
+		err_add(&all, &one);
+	return err_all(&all, e);
 }
 
 #define WORD(id, word) word,
@@ -224,39 +252,84 @@ static int read_await_job(const struct ynode *n, const struct scenario *s, struc
 
 	st->await = AWAIT_JOB;
 	st->id = behind(n->text, "job");
-	if (s->partial || scenario_run(s, st->id))
+	if (s->nameless || scenario_run(s, st->id))
 		return 0;
 	near = nearest_id(s, STEP_RUN, st->id);
 	return yaml_error(n, e, "no run step with the id \"%.60s\" stands before this one%s%s%s", st->id,
 			  near ? "; did you mean \"job/" : "", near ? near : "", near ? "\"?" : "");
 }
 
+static int read_cron_job(const struct ynode *n, struct step *st, struct err *e)
+{
+	const char *text;
+
+	st->cron_job = "";
+	if (yaml_to_string(n, &text, e))
+		return -1;
+	if (!behind(text, "cronjob") || !*behind(text, "cronjob"))
+		return yaml_error(n, e, "a run step starts a Job from a CronJob of the manifests: write run: cronjob/NAME, not "
+				  "\"%.60s\"", text);
+	st->cron_job = behind(text, "cronjob");
+	return 0;
+}
+
+static int read_run_id(const struct ynode *at, struct scenario *s, struct step *st, struct err *e)
+{
+	const struct ynode *id_at = yaml_get(at, "as"), *n = id_at ? id_at : yaml_get(at, "run");
+
+	/* What refers to it is no mistake for a mistake elsewhere in it. */
+	st->id = st->cron_job;
+	s->nameless = s->nameless || (!id_at && !*st->cron_job);
+	if (!id_at && !*st->cron_job)
+		return 0;
+	if (id_at && yaml_to_string(id_at, &st->id, e)) {
+		st->id = "";
+		return -1;
+	}
+	if (!scenario_is_name(st->id))
+		return yaml_error(n, e, "the id of a run has lower case letters, digits and hyphens, at most 40, not "
+				  "\"%.60s\"; give it one with as: ...", st->id);
+	if (scenario_run(s, st->id))
+		return yaml_error(n, e, "two runs have the id \"%s\" (the first in line %d); give this one another "
+				  "with as: ...", st->id, scenario_run(s, st->id)->at->line);
+	return 0;
+}
+
 /* run: cronjob/NAME. */
-static int read_run(const struct ynode *at, const struct scenario *s, struct step *st,
+static int read_run(const struct ynode *at, struct scenario *s, struct step *st,
 		    struct err *e)
 {
 	static const char *const keys[] = {"run", "as", "within", NULL};
-	const struct ynode *n = yaml_get(at, "run"), *id_at = yaml_get(at, "as"), *within = yaml_get(at, "within");
-	const char *text;
+	const struct ynode *within = yaml_get(at, "within");
+	struct err all = {0}, one = {0};
 
-	/* What refers to it is no mistake for a mistake elsewhere in it. */
-	st->cron_job = st->id = "";
-	if (yaml_check_keys(at, keys, "a run step", e) || yaml_to_string(n, &text, e))
+	if (yaml_check_keys(at, keys, "a run step", &one))
+		err_add(&all, &one);
+	if (read_cron_job(yaml_get(at, "run"), st, &one))
+		err_add(&all, &one);
+	if (read_run_id(at, s, st, &one))
+		err_add(&all, &one);
+	if (within && read_duration(within, "within", &st->duration_ns, &one))
+		err_add(&all, &one);
+	return err_all(&all, e);
+}
+
+static int read_awaited(const struct ynode *n, const struct scenario *s, struct step *st,
+			struct err *e)
+{
+	const char *word;
+	size_t i;
+
+	if (yaml_to_string(n, &word, e))
 		return -1;
-	st->cron_job = behind(text, "cronjob");
-	if (!st->cron_job || !*st->cron_job)
-		return yaml_error(n, e, "a run step starts a Job from a CronJob of the manifests: write run: cronjob/NAME, not "
-				  "\"%.60s\"", text);
-	st->id = st->cron_job;
-	if (id_at && yaml_to_string(id_at, &st->id, e))
+	if (behind(word, "job"))
+		return read_await_job(n, s, st, e);
+	if (scenario_word(n, await_words, "thing to await", &word, e))
 		return -1;
-	if (!scenario_is_name(st->id))
-		return yaml_error(id_at ? id_at : n, e, "the id of a run has lower case letters, digits and hyphens, at most 40, not "
-				  "\"%.60s\"; give it one with as: ...", st->id);
-	if (scenario_run(s, st->id))
-		return yaml_error(id_at ? id_at : n, e, "two runs have the id \"%s\" (the first in line %d); give this one another "
-				  "with as: ...", st->id, scenario_run(s, st->id)->at->line);
-	return within ? read_duration(within, "within", &st->duration_ns, e) : 0;
+	for (i = 0; strcmp(await_words[i], word); i++)
+		;
+	st->await = (enum await_kind)i;
+	return 0;
 }
 
 static int read_await(const struct ynode *at, const struct scenario *s, struct step *st,
@@ -264,24 +337,17 @@ static int read_await(const struct ynode *at, const struct scenario *s, struct s
 {
 	static const char *const keys[] = {"await", "within", NULL};
 	const struct ynode *n = yaml_get(at, "within");
-	const char *word;
-	size_t i;
+	struct err all = {0}, one = {0};
+	bool known = !yaml_check_keys(at, keys, "an await step", &one);
 
-	if (yaml_check_keys(at, keys, "an await step", e) || yaml_to_string(yaml_get(at, "await"), &word, e))
-		return -1;
-	if (behind(word, "job")) {
-		if (read_await_job(yaml_get(at, "await"), s, st, e))
-			return -1;
-	} else if (scenario_word(yaml_get(at, "await"), await_words, "thing to await", &word, e)) {
-		return -1;
-	} else {
-		for (i = 0; strcmp(await_words[i], word); i++)
-			;
-		st->await = (enum await_kind)i;
-	}
-	if (!n)
-		return yaml_error(at, e, "an await needs a limit; add: within: 90s");
-	return read_duration(n, "within", &st->duration_ns, e);
+	if (!known)
+		err_add(&all, &one);
+	if (read_awaited(yaml_get(at, "await"), s, st, &one))
+		err_add(&all, &one);
+	if (n ? read_duration(n, "within", &st->duration_ns, &one) :
+		known && yaml_error(at, &one, "an await needs a limit; add: within: 90s"))
+		err_add(&all, &one);
+	return err_all(&all, e);
 }
 
 /* The one key that says what a step is. */
@@ -316,13 +382,16 @@ static int step_kind(const struct ynode *at, enum step_kind *out, struct err *e)
 }
 
 static int read_step(const struct ynode *at, const struct scenario_names *names,
-		     const struct scenario *s, struct step *st, struct err *e)
+		     struct scenario *s, struct step *st, struct err *e)
 {
 	static const char *const steady[] = {"steady", NULL};
+	struct err all = {0}, one = {0};
 
 	st->at = at;
-	if (step_kind(at, &st->kind, e))
+	if (step_kind(at, &st->kind, e)) {
+		s->nameless = true;
 		return -1;
+	}
 	switch (st->kind) {
 	case STEP_FAULT:
 		return read_fault(at, names, s, st, e);
@@ -335,9 +404,11 @@ static int read_step(const struct ynode *at, const struct scenario_names *names,
 	case STEP_STEADY:
 		break;
 	}
-	if (yaml_check_keys(at, steady, "a steady step", e))
-		return -1;
-	return read_duration(yaml_get(at, "steady"), "steady", &st->duration_ns, e);
+	if (yaml_check_keys(at, steady, "a steady step", &one))
+		err_add(&all, &one);
+	if (read_duration(yaml_get(at, "steady"), "steady", &st->duration_ns, &one))
+		err_add(&all, &one);
+	return err_all(&all, e);
 }
 
 int scenario_read_steps(struct arena *a, const struct ynode *list,
@@ -359,7 +430,6 @@ int scenario_read_steps(struct arena *a, const struct ynode *list,
 		*st = (struct step){.kind = STEP_STEADY};
 		if (read_step(list->items[i], names, out, st, &one)) {
 			err_add(&all, &one);
-			st->fault = NULL;
 			out->partial = true;
 		}
 		faults += st->kind == STEP_FAULT;

@@ -76,6 +76,7 @@ struct client_ops {
 	 * take is OP_OK without a value. */
 	uint32_t ops;
 	unsigned caps; /* optional: of enum system_cap */
+	int keys_max;  /* optional: so many registers or partitions at most */
 	/* Optional: its members are plain processes, no containers; it runs on the
 	 * engine local, and nowhere else. */
 	bool processes_only;

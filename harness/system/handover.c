@@ -34,8 +34,8 @@ bool handover_primaries(const struct evidence *ev, int64_t injected_ns, struct m
 			const struct sample **before, const struct sample **after)
 {
 	*before = evidence_leader(ev, 0, injected_ns);
-	*after = handover_after(ev, m->first_ack, rank, arg);
-	if (*before && *after)
+	*after = *before ? handover_after(ev, m->first_ack, rank, arg) : NULL;
+	if (*after)
 		return true;
 	return why_not(m->why_mechanism, "no answer of a writable primary %s the outage",
 		       *before ? "after" : "before");

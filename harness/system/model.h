@@ -30,6 +30,7 @@ struct milestones {
 	 * the outage began with that (from_heal); of a fault that takes its targets one
 	 * by one, when it came to the member `hit`. */
 	int64_t effective, detected, elected, promoted, routed, first_ack, baseline;
+	int64_t began; /* of the outage: the earliest that it may have */
 	bool from_heal;
 	const char *hit; /* NULL: it takes all at once */
 	int64_t resolved_ns; /* name resolution within routed: a length, -1 unknown */
@@ -103,7 +104,7 @@ struct model_ops {
 			struct prediction *out);
 
 	/* Fills detected, elected, promoted, routed and mechanism of one outage
-	 * from the evidence; effective and first_ack are given. */
+	 * from the evidence; effective, began and first_ack are given. */
 	void (*explain)(const struct evidence *ev, const struct fault_record *fault,
 			const struct prediction *pred, struct milestones *m);
 
@@ -120,6 +121,10 @@ struct model_ops {
 	 * (WHY_BYTES) says how it is known. */
 	enum loss_cause (*loss_cause)(const struct evidence *ev, const struct op *op,
 				      const struct fault_record *fault, char *why);
+
+	/* Of several queues a member's role is that in the first alone: who led the others
+	 * nobody was asked. */
+	bool first_key_only;
 
 	/* At most REDIRECTIONS_MAX. */
 	const struct redirection *redirections;

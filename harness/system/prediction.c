@@ -98,6 +98,21 @@ void recovery_tell(struct recovery_info *out, const char *kind, const char *fmt,
 	va_end(ap);
 }
 
+bool recovery_asked(const struct evidence *ev, int64_t from_ns, int64_t to_ns,
+		    struct recovery_info *out)
+{
+	for (size_t i = 0; i < ev->nmembers; i++) {
+		int64_t since = 0, hole = evidence_hole(ev, ev->members[i], from_ns, to_ns, &since);
+
+		if (!hole)
+			continue;
+		recovery_tell(out, "", "nobody asked %s for %.1f s, from %.1f s after the fault on", ev->members[i],
+			      in_s(hole), in_s(since - from_ns));
+		return false;
+	}
+	return ev->nmembers > 0;
+}
+
 const struct mechanism *prediction_mechanism(const struct prediction *p, const char *name)
 {
 	for (size_t i = 0; p && i < p->n; i++)

@@ -106,6 +106,10 @@ void milestones_in_order(struct milestones *m);
 
 /* Nothing is known of it yet. */
 void recovery_begin(struct recovery_info *out);
+/* Whether each member was asked what it was all along, so that none was away unseen; else
+ * who was not is told of *out, whose resync is not known. */
+bool recovery_asked(const struct evidence *ev, int64_t from_ns, int64_t to_ns,
+		    struct recovery_info *out);
 /* Of which kind it was, and how that is known. */
 void recovery_tell(struct recovery_info *out, const char *kind, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

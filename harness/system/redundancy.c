@@ -27,6 +27,18 @@ const struct sample *redundancy_one_primary(const struct sample *s, size_t n, co
 	return primary;
 }
 
+const struct sample *redundancy_primary(const struct sample *s, size_t n, const char *word,
+					bool (*follows)(const struct sample *s,
+							const struct sample *primary, char *why),
+					char *why)
+{
+	const struct sample *primary;
+
+	*why = '\0';
+	primary = redundancy_all_answer(s, n, why) ? redundancy_one_primary(s, n, word, why) : NULL;
+	return primary && redundancy_all_follow(s, n, primary, follows, why) ? primary : NULL;
+}
+
 bool redundancy_all_follow(const struct sample *s, size_t n, const struct sample *primary,
 			   bool (*follows)(const struct sample *s, const struct sample *primary,
 					   char *why),

@@ -14,6 +14,13 @@ bool redundancy_all_answer(const struct sample *s, size_t n, char *why);
 const struct sample *redundancy_one_primary(const struct sample *s, size_t n, const char *word,
 					    char *why);
 
+/* Both, and all but that one follow it: the primary, or NULL. For a system that wants no
+ * more, that is all of redundant(). */
+const struct sample *redundancy_primary(const struct sample *s, size_t n, const char *word,
+					bool (*follows)(const struct sample *s,
+							const struct sample *primary, char *why),
+					char *why);
+
 /* Whether `follows` holds for all but the primary. */
 bool redundancy_all_follow(const struct sample *s, size_t n, const struct sample *primary,
 			   bool (*follows)(const struct sample *s, const struct sample *primary,

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "base/mem.h"
 #include "yaml/parts.h"
 
 /* What plain scalars are, read as kubectl reads them. */
@@ -152,7 +154,32 @@ static cJSON *scalar_to_json(const struct ynode *n, bool words_only)
 	return cJSON_CreateString(n->text);
 }
 
-/* JSON's keys are texts: `on: x` is the key "true", 010: the key "8". */
+/* Go's strconv.FormatFloat(v, 'g', -1, 32): as few digits as tell it from its neighbours. */
+static void float_key(const char *text, char out[64])
+{
+	static const char *const words[][2] = {{"+.inf", ".inf"}, {"-.inf", "-.inf"}, {".inf", ".inf"}, {".nan", ".nan"}};
+	float v = strtof(text, NULL);
+	int digits = 1, exponent;
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (!strcasecmp(text, words[i][0])) {
+			mem_copy_str(out, 64, words[i][1]);
+			return;
+		}
+	if (isinf(v)) {
+		mem_copy_str(out, 64, v < 0 ? "-.inf" : ".inf");
+		return;
+	}
+	do
+		snprintf(out, 64, "%.*e", digits - 1, (double)v);
+	while (digits++ < 9 && strtof(out, NULL) != v);
+	exponent = (int)strtol(strchr(out, 'e') + 1, NULL, 10);
+	if (exponent < -4 || exponent >= 6)
+		return;
+	snprintf(out, 64, "%.*f", digits - 2 > exponent ? digits - 2 - exponent : 0, (double)v);
+}
+
+/* JSON's keys are texts: `on: x` is the key "true", 010: the key "8", 1.10: the key "1.1". */
 static const char *key_text(const struct ynode *key, bool words_only, char raw[64])
 {
 	bool truth = false;
@@ -160,11 +187,37 @@ static const char *key_text(const struct ynode *key, bool words_only, char raw[6
 	switch (type_of(key, words_only, &truth, raw)) {
 	case YAML_IS_BOOL:
 		return truth ? "true" : "false";
+	case YAML_IS_FLOAT:
+		float_key(key->text, raw);
+		return raw;
 	case YAML_IS_INT:
 		return raw;
 	default:
 		return key->text;
 	}
+}
+
+int yaml_text_keys(struct arena *a, struct ynode *n, struct err *e)
+{
+	char raw[64];
+
+	for (size_t i = 0; i < n->n; i++) {
+		struct ynode *key = n->kind == Y_MAP ? n->keys[i] : NULL;
+
+		if (key && yaml_type(key) != YAML_IS_TEXT) {
+			const char *text = arena_strdup(a, key_text(key, false, raw));
+
+			for (size_t k = 0; k < n->n; k++)
+				if (k != i && !strcmp(n->keys[k]->text, text))
+					return yaml_error(key, e, "the key %s is \"%s\" to Kubernetes, which is there, too "
+							  "(line %d): remove one", key->text, text, n->keys[k]->line);
+			key->text = text;
+			key->plain = false;
+		}
+		if (yaml_text_keys(a, n->items[i], e))
+			return -1;
+	}
+	return 0;
 }
 
 static cJSON *to_json(const struct ynode *n, bool words_only)

@@ -1,4 +1,4 @@
-#include "yaml/yaml.h"
+#include "yaml/parts.h"
 
 #include <limits.h>
 #include <string.h>
@@ -15,6 +15,7 @@ enum {
 	YAML_DEPTH_MAX = 64,
 	YAML_NODES_MAX = 400000,
 	YAML_MAP_MAX = 5000, /* keys: looking for duplicates is quadratic */
+	JSON_VALUES_MAX = 5000, /* one behind the other: each has a parser of its own */
 };
 
 /* A value with a name (&name); the last one of a name counts. */
@@ -36,9 +37,10 @@ struct frame {
 struct reader {
 	struct arena *a;
 	const char *file;
-	const char *data;
-	size_t len;
 	yaml_parser_t parser;
+	const char *text; /* the parser's: the whole file, or one value of JSON ... */
+	size_t len;
+	size_t line, column; /* ... that begins here, from 0 */
 	struct frame stack[YAML_DEPTH_MAX];
 	size_t depth, nodes;
 	struct ynode *root; /* of the document under way */
@@ -64,20 +66,31 @@ static void push_node(struct arena *a, struct ynode ***v, size_t n, size_t *allo
 	(*v)[n] = node;
 }
 
+/* From 1, in the file. */
+static size_t line_of(const struct reader *r, const yaml_mark_t *at)
+{
+	return r->line + at->line + 1;
+}
+
+static size_t column_of(const struct reader *r, const yaml_mark_t *at)
+{
+	return at->column + 1 + (at->line ? 0 : r->column);
+}
+
 static int mark_error(struct reader *r, const yaml_mark_t *at, struct err *e, const char *what)
 {
-	return err_set(e, ERR_INPUT, "%s:%zu:%zu: %s", r->file, at->line + 1, at->column + 1,
+	return err_set(e, ERR_INPUT, "%s:%zu:%zu: %s", r->file, line_of(r, at), column_of(r, at),
 		       what);
 }
 
 /* What is no text has a place in the file only, in bytes. */
 static int reader_error(struct reader *r, struct err *e)
 {
-	size_t line = 1, column = 1, at = r->parser.problem_offset;
+	size_t line = r->line + 1, column = r->column + 1, at = r->parser.problem_offset;
 
 	for (size_t i = 0; i < at && i < r->len; i++) {
-		column = r->data[i] == '\n' ? 1 : column + 1;
-		line += r->data[i] == '\n';
+		column = r->text[i] == '\n' ? 1 : column + 1;
+		line += r->text[i] == '\n';
 	}
 	return err_set(e, ERR_INPUT, "%s:%zu:%zu: no YAML text: %s", r->file, line, column,
 		       r->parser.problem ? r->parser.problem : "unreadable");
@@ -103,12 +116,9 @@ static int parser_error(struct reader *r, struct err *e)
 		remedy = "; quote a text that holds \": \", or check the indentation";
 	else if (strstr(problem, "did not find expected key"))
 		remedy = "; check the indentation";
-	if (p->context)
-		return err_set(e, ERR_INPUT, "%s:%zu:%zu: %s, %s%s", r->file,
-			       p->problem_mark.line + 1, p->problem_mark.column + 1, p->context,
-			       problem, remedy);
-	return err_set(e, ERR_INPUT, "%s:%zu:%zu: %s%s", r->file, p->problem_mark.line + 1,
-		       p->problem_mark.column + 1, problem, remedy);
+	return err_set(e, ERR_INPUT, "%s:%zu:%zu: %s%s%s%s", r->file, line_of(r, &p->problem_mark),
+		       column_of(r, &p->problem_mark), p->context ? p->context : "",
+		       p->context ? ", " : "", problem, remedy);
 }
 
 static int new_node(struct reader *r, enum ynode_kind kind, const yaml_event_t *ev,
@@ -119,13 +129,13 @@ static int new_node(struct reader *r, enum ynode_kind kind, const yaml_event_t *
 	if (++r->nodes > YAML_NODES_MAX)
 		return mark_error(r, &ev->start_mark, e,
 				  "the file is too large: more than 400000 values");
-	if (ev->start_mark.line >= INT_MAX || ev->start_mark.column >= INT_MAX)
+	if (line_of(r, &ev->start_mark) > INT_MAX || column_of(r, &ev->start_mark) > INT_MAX)
 		return mark_error(r, &ev->start_mark, e, "the file is too large");
 	n = arena_alloc(r->a, sizeof(*n));
 	n->kind = kind;
 	n->file = r->file;
-	n->line = (int)ev->start_mark.line + 1;
-	n->column = (int)ev->start_mark.column + 1;
+	n->line = (int)line_of(r, &ev->start_mark);
+	n->column = (int)column_of(r, &ev->start_mark);
 	*out = n;
 	return 0;
 }
@@ -142,8 +152,9 @@ static int add_key(struct frame *f, struct ynode *key, struct err *e)
 
 	if (key->kind != Y_SCALAR)
 		return yaml_error(key, e, "a key must be a plain word, not a map or a list");
-	if (key->plain && !*key->text)
-		return yaml_error(key, e, "a key is missing before the colon");
+	if (yaml_is_null(key))
+		return yaml_error(key, e, *key->text ? "a key may not be null: quote it if a text is meant" :
+				  "a key is missing before the colon");
 	if (map->n >= YAML_MAP_MAX)
 		return yaml_error(key, e, "the map has more than %d keys", YAML_MAP_MAX);
 	f->merges = f->merges || is_merge(key);
@@ -240,8 +251,8 @@ static int on_alias(struct reader *r, const yaml_event_t *ev, struct err *e)
 		return mark_error(r, &ev->start_mark, e,
 				  r->nodes > YAML_NODES_MAX ? "the file is too large: more than 400000 values" :
 				  "maps and lists are nested too deeply: more than 64 levels");
-	n->line = (int)ev->start_mark.line + 1;
-	n->column = (int)ev->start_mark.column + 1;
+	n->line = (int)line_of(r, &ev->start_mark);
+	n->column = (int)column_of(r, &ev->start_mark);
 	return attach(r, n, e);
 }
 
@@ -394,32 +405,73 @@ static int on_event(struct reader *r, const yaml_event_t *ev, bool *end, struct 
 	}
 }
 
-static int read_bytes(struct arena *a, const char *name, const char *data, size_t len,
-		      struct ynode ***docs, size_t *n, struct err *e)
+static int parse(struct reader *r, const char *text, size_t len, struct err *e)
 {
-	struct reader r = {.a = a, .data = data, .len = len};
 	yaml_event_t ev;
 	bool end = false;
 	int rc = 0;
+
+	if (!yaml_parser_initialize(&r->parser))
+		return err_set(e, ERR_BROKEN, "%s: out of memory", r->file);
+	r->text = text;
+	r->len = len;
+	yaml_parser_set_input_string(&r->parser, (const unsigned char *)text, len);
+	while (!rc && !end) {
+		if (!yaml_parser_parse(&r->parser, &ev)) {
+			rc = parser_error(r, e);
+			break;
+		}
+		rc = on_event(r, &ev, &end, e);
+		yaml_event_delete(&ev);
+	}
+	yaml_parser_delete(&r->parser);
+	return rc;
+}
+
+/* Past so many bytes of JSON. */
+static void advance(struct reader *r, const char *from, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		r->column = from[i] == '\n' ? 0 : r->column + ((from[i] & 0xc0) != 0x80);
+		r->line += from[i] == '\n';
+	}
+}
+
+static int parse_json(struct reader *r, const char *p, size_t len, size_t values, struct err *e)
+{
+	struct buf text = {.cap = YAML_FILE_MAX};
+	int rc = 0;
+
+	if (values > JSON_VALUES_MAX)
+		return err_set(e, ERR_INPUT, "%s: more than %d values in one file", r->file, JSON_VALUES_MAX);
+	for (; values && !rc; values--) {
+		size_t before = strcspn(p, "{"), n = yaml_json_end(p + before, len - before);
+
+		advance(r, p, before);
+		buf_reset(&text);
+		yaml_of_json(p + before, n, &text);
+		rc = parse(r, buf_cstr(&text), text.len, e);
+		advance(r, p + before, n);
+		p += before + n;
+		len -= before + n;
+	}
+	buf_free(&text);
+	return rc;
+}
+
+static int read_bytes(struct arena *a, const char *name, const char *data, size_t len,
+		      struct ynode ***docs, size_t *n, struct err *e)
+{
+	struct reader r = {.a = a};
+	size_t values;
 
 	*docs = NULL;
 	*n = 0;
 	r.file = arena_strdup(a, name);
 	if (len > YAML_FILE_MAX)
 		return err_set(e, ERR_INPUT, "%s: the file is too large: more than 8 MiB", name);
-	if (!yaml_parser_initialize(&r.parser))
-		return err_set(e, ERR_BROKEN, "%s: out of memory", name);
-	yaml_parser_set_input_string(&r.parser, (const unsigned char *)data, len);
-	while (!rc && !end) {
-		if (!yaml_parser_parse(&r.parser, &ev)) {
-			rc = parser_error(&r, e);
-			break;
-		}
-		rc = on_event(&r, &ev, &end, e);
-		yaml_event_delete(&ev);
-	}
-	yaml_parser_delete(&r.parser);
-	if (rc)
+	values = yaml_json_values(data, len);
+	if (values ? parse_json(&r, data, len, values, e) : parse(&r, data, len, e))
 		return -1;
 	*docs = r.docs;
 	*n = r.ndocs;

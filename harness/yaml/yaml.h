@@ -64,6 +64,9 @@ cJSON *yaml_to_json(const struct ynode *n);
 /* The same with true and false as the only booleans: for files of our own, in
  * which y or on may be a name. */
 cJSON *yaml_words_to_json(const struct ynode *n);
+/* Makes keys that are no texts the texts that yaml_to_json() makes of them; two that
+ * become one are an error. */
+int yaml_text_keys(struct arena *a, struct ynode *n, struct err *e);
 
 /* Sets an ERR_INPUT "file:line:column: ..." at this node, harmless and on one
  * line; returns -1. */

@@ -22,6 +22,7 @@ if [ "$mode" = pull ]; then
   exit
 fi
 
+alone base
 out=$(artefact base "$hash")
 if [ ! -d "$out" ]; then
   need_packages mmdebstrap=mmdebstrap zstd=zstd

@@ -18,6 +18,7 @@ image=ordeal/node:$hash
 saved=$(artefact node-image "$hash")
 
 if [ "${1:-}" = --where ]; then echo "$saved"; exit; fi
+alone node-image
 if docker image inspect "$image" >/dev/null 2>&1; then echo "$image"; exit; fi
 if [ -d "$saved" ]; then
   zstd -dc "$saved/image.tar.zst" | docker load >&2

@@ -53,9 +53,18 @@ fresh() {
   printf '%s\n' "$tmp"
 }
 
+# alone NAME: whoever else builds an artefact of that name, from whatever clone, is
+# waited for; from here to the end of the script nobody does.
+alone() {
+  exec {alone}>"$CACHE/$1.lock"
+  flock "$alone"
+}
+
 # begin NAME HASH [--where]: how a build script starts: with nothing to do when
 # the artefact is there, or when it was only asked where that would be.
 begin() {
   out=$(artefact "$1" "$2")
   if [ "${3:-}" = --where ] || [ -d "$out" ]; then echo "$out"; exit; fi
+  alone "$1"
+  if [ -d "$out" ]; then echo "$out"; exit; fi
 }

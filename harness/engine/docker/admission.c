@@ -68,16 +68,31 @@ static const struct ynode *place_of(struct arena *a, struct ynode *object, const
 	return n;
 }
 
+/* Whether it was told that the value there, or what should be a map or a list, has another
+ * type. */
+static bool mistyped(const struct finding *f, const struct ynode *at)
+{
+	const char *says = arena_fmt(f->a, "%s:%d:%d: ", at->file, at->line, at->column);
+	const char *type = arena_fmt(f->a, "%s in version ", manifest_kind(f->object));
+
+	for (const char *p = f->told; (p = strstr(p, says)); p++)
+		if ((p == f->told || p[-1] == '\n') &&
+		    !strncmp(p + strlen(says), type, strlen(type)))
+			return true;
+	return false;
+}
+
 static void on_finding(void *arg, const char *path, const char *what)
 {
 	struct finding *f = arg;
+	const struct ynode *at = place_of(f->a, f->object, path);
 	struct err e = {0};
 
 	/* It need not be told in our own words as well. */
-	if (refused(f, path))
+	if (refused(f, path) || mistyped(f, at))
 		return;
 	f->n++;
-	yaml_error(place_of(f->a, f->object, path), &e, "%s: %s: %s", manifest_object_name(f->a, f->object), path,
+	yaml_error(at, &e, "%s: %s: %s", manifest_object_name(f->a, f->object), path,
 		   what);
 	buf_fmt(f->out, "%s%s", f->out->len ? "\n" : "", e.msg);
 }
@@ -107,15 +122,14 @@ static int served(struct arena *a, const struct manifest *m, const char *told, s
 		struct finding f = {a, m->objects[i], told, &all, 0};
 		cJSON *o = yaml_to_json(m->objects[i]);
 		const struct kind *kind = store_kind(json_str(o, "kind", ""));
-		struct buf why = {0};
 
-		/* What has another shape than its type was told by plan_check(). */
-		if (kind && !decode_check(kind, o, &why))
+		if (kind) {
+			decode_settle(kind, o);
 			admit(kind, o, &docker_nets, on_finding, &f);
+		}
 		if (kind && kind->id == KIND_SERVICE)
 			address_taken(&f, m, i, o);
 		n += f.n;
-		buf_free(&why);
 		cJSON_Delete(o);
 	}
 	if (n)

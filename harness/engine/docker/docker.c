@@ -44,8 +44,10 @@ static int docker_open(const struct engine_conf *conf, struct engine **out, stru
 	pthread_mutex_init(&k->watch_lock, NULL);
 	store_init(&d->store);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	mem_copy_str(k->base.namespace, sizeof(k->base.namespace), conf->namespace ? conf->namespace : NAMESPACE);
-	if (file_project_root(k->root, e) || file_cache_dir(k->cache, e) || docker_api_init(&d->api, e)) {
+	mem_copy_str(k->base.namespace, sizeof(k->base.namespace),
+		     conf->namespace ? conf->namespace : NAMESPACE);
+	if (file_project_root(k->root, e) || file_cache_dir(k->cache, e) ||
+	    docker_api_init(&d->api, e)) {
 		kube_engine_close((struct engine *)d);
 		return -1;
 	}
@@ -254,9 +256,9 @@ static int agents_up(struct engine *en, struct err *e)
 	d->there_conf.cert = d->tls.cert.s;
 	d->there_conf.key = d->tls.key.s;
 	/* Tokens, Secrets and members' data are below: nobody else on this machine gets in. */
-	if (build_agent(d, e) || register_add(DOCKER_REGISTER, d->dir, e) || file_private_dir(d->dir, e) ||
-	    file_private_dir(d->state, e) || docker_net_up(d, e) || docker_dns_up(d, e) ||
-	    serve_start(&d->here_conf, "127.0.0.1", 0, &d->here, e) ||
+	if (build_agent(d, e) || register_add(DOCKER_REGISTER, d->dir, e) ||
+	    file_private_dir(d->dir, e) || file_private_dir(d->state, e) || docker_net_up(d, e) ||
+	    docker_dns_up(d, e) || serve_start(&d->here_conf, "127.0.0.1", 0, &d->here, e) ||
 	    serve_start(&d->there_conf, DOCKER_API_IP, DOCKER_API_PORT, &d->there, e) ||
 	    write_kubeconfig(d, e) || docker_controller_start(d, e))
 		return -1;
@@ -378,7 +380,8 @@ static int apply(struct engine *en, const struct manifest *m, struct err *e)
 
 	/* Everything that is refused is refused before anything starts. */
 	if (docker_admit(&d->kube.arena, m, &log, e) || docker_room(d, m, e) ||
-	    manifest_images(&d->kube.arena, m, &refs, &n, e) || images_error(&d->kube.images, refs, n, e))
+	    manifest_images(&d->kube.arena, m, &refs, &n, e) ||
+	    images_error(&d->kube.images, refs, n, e))
 		return -1;
 	tell_adaptations(d, &log);
 	docker_put(d, m);
@@ -402,11 +405,22 @@ static void drop_objects(struct docker *d, enum kind_id kind)
 
 static int remove_all(struct engine *en, int64_t deadline_ns, struct err *e)
 {
-	static const enum kind_id owners[] = {KIND_CRON_JOB, KIND_STATEFUL_SET, KIND_DEPLOYMENT, KIND_JOB};
-	static const enum kind_id rest[] = {
-		KIND_SERVICE, KIND_ENDPOINTS, KIND_CONFIG_MAP, KIND_SECRET, KIND_EVENT,
-		KIND_PERSISTENT_VOLUME_CLAIM, KIND_PERSISTENT_VOLUME, KIND_SERVICE_ACCOUNT, KIND_ROLE,
-		KIND_ROLE_BINDING, KIND_POD_DISRUPTION_BUDGET, KIND_POD, KIND_STORAGE_CLASS, KIND_NAMESPACE};
+	static const enum kind_id owners[] = {KIND_CRON_JOB, KIND_STATEFUL_SET, KIND_DEPLOYMENT,
+					      KIND_JOB};
+	static const enum kind_id rest[] = {KIND_SERVICE,
+					    KIND_ENDPOINTS,
+					    KIND_CONFIG_MAP,
+					    KIND_SECRET,
+					    KIND_EVENT,
+					    KIND_PERSISTENT_VOLUME_CLAIM,
+					    KIND_PERSISTENT_VOLUME,
+					    KIND_SERVICE_ACCOUNT,
+					    KIND_ROLE,
+					    KIND_ROLE_BINDING,
+					    KIND_POD_DISRUPTION_BUDGET,
+					    KIND_POD,
+					    KIND_STORAGE_CLASS,
+					    KIND_NAMESPACE};
 	struct docker *d = (struct docker *)en;
 	int r = 0;
 

@@ -30,6 +30,8 @@
 
 #define DOCKER_NETWORK "ordeal-docker"
 #define DOCKER_BRIDGE "br-ordeal-dk"
+/* What a node that is shut down in order leaves its pods. */
+#define DOCKER_NODE_GRACE_NS (10 * NS_PER_S)
 #define DOCKER_LABEL "ordeal.engine"   /* =docker on all that is ours */
 #define DOCKER_RUN_LABEL "ordeal.run"
 /* The network is 10.240.0.0/16: .0.1 the host, .0.2 the API, .0.53 the DNS
@@ -121,7 +123,7 @@ struct docker_set {
 
 /* A load agent. */
 struct docker_agent {
-	char name[160], addr[64];
+	char name[160], addr[80]; /* addr: an address and a port */
 	struct kube_conf conf;
 	struct kube_client *client;
 };
@@ -146,6 +148,7 @@ struct docker {
 	char dns_id[80];
 	struct proc_id dns;
 	char *dns_text; /* the names that are served */
+	bool net_full;  /* not all Services are in names and rules */
 	unsigned next_address[DOCKER_NODES], next_service;
 	pthread_t controller;
 	bool controlling, stop;
@@ -193,8 +196,9 @@ int docker_pod_log(void *d, const char *ns, const char *pod, const char *contain
 		   int lines, bool timestamps, struct buf *out, struct err *e);
 /* engine/docker/pod_status.c: with the lock: tells the store how the pod is. */
 void docker_pod_publish(struct docker_pod *p);
-void docker_event(struct docker *d, const char *kind, const char *ns, const char *name, bool warning,
-		  const char *reason, const char *fmt, ...) __attribute__((format(printf, 7, 8)));
+void docker_event(struct docker *d, const char *kind, const char *ns, const char *name,
+		  bool warning, const char *reason, const char *fmt, ...)
+	__attribute__((format(printf, 7, 8)));
 
 /* engine/docker/sandbox.c: what a pod's thread does with Docker; without the lock. */
 int docker_sandbox_make(struct docker_pod *p, struct err *e);
@@ -205,11 +209,14 @@ int docker_container_start(struct docker_pod *p, struct docker_container *c, cha
 bool docker_container_alive(const struct docker_container *c);
 /* Notes how it ended; with the lock taken inside. */
 void docker_container_ended(struct docker_pod *p, struct docker_container *c);
+/* Until neither it nor, where it is NULL, any of them lives; false: at end_ns one still did. */
+bool docker_containers_await(const struct docker_pod *p, const struct docker_container *only,
+			     int64_t end_ns);
 /* preStop, SIGTERM, and after the grace SIGKILL, for one container or all. */
 void docker_containers_end(struct docker_pod *p, struct docker_container *only, int grace_s);
 enum docker_hook { DOCKER_POST_START, DOCKER_PRE_STOP };
-int docker_hook(struct docker_pod *p, struct docker_container *c, enum docker_hook hook, int64_t timeout_ns,
-		struct err *e);
+int docker_hook(struct docker_pod *p, struct docker_container *c, enum docker_hook hook,
+		int64_t timeout_ns, struct err *e);
 
 /* engine/docker/pod_probe.c */
 /* Is it this probe's turn to run at all? With the lock. */
@@ -219,8 +226,8 @@ void docker_probes_join(struct docker_pod *p);
 
 /* engine/docker/volume.c: the folder on the host that becomes a volume; -1 with a
  * kubelet's words when it cannot be had yet. */
-int docker_volume_path(struct docker_pod *p, const cJSON *volume, char path[PATH_MAX], bool *read_only,
-		       struct err *e);
+int docker_volume_path(struct docker_pod *p, const cJSON *volume, char path[PATH_MAX],
+		       bool *read_only, struct err *e);
 /* Removes the volumes of the runs of this folder (CACHE/docker). */
 int docker_volumes_down(const char *folder, cJSON *found, struct err *e);
 
@@ -238,8 +245,8 @@ const char *docker_claim_node(const struct docker *d, const char *ns, const char
 
 /* engine/docker/subpath.c: `path` becomes a mount of what is at `below` in the
  * volume at `path`, made if it is not there; `name` is free for each mount. */
-int docker_subpath(const struct docker_pod *p, const char *below, const char *name, char path[PATH_MAX],
-		   struct err *e);
+int docker_subpath(const struct docker_pod *p, const char *below, const char *name,
+		   char path[PATH_MAX], struct err *e);
 /* Unmounts those of a pod, or of all pods below a run's state; what is not
  * there is fine. */
 int docker_subpaths_end(const struct docker_pod *p, struct err *e);
@@ -288,7 +295,8 @@ void docker_serve_conf(struct docker *d, struct serve_conf *c, unsigned per_addr
 int docker_agents_up(struct engine *en, struct err *e);
 int docker_agents_down(struct engine *en, struct err *e);
 int docker_call(struct engine *en, const char *agent, const char *method, const char *path,
-		const char *body, int64_t timeout_ns, struct buf *answer, int *status, struct err *e);
+		const char *body, int64_t timeout_ns, struct buf *answer, int *status,
+		struct err *e);
 int docker_load_up(struct docker *d, int64_t deadline_ns, struct err *e);
 int docker_load_beside(struct engine *en, const char *group, const char *node, int64_t deadline_ns,
 		       struct err *e);

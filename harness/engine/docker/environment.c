@@ -197,7 +197,8 @@ static int add_key(void *arg, const char *key, const struct buf *value)
 	return r;
 }
 
-static int add_all(const struct store *s, const char *ns, const cJSON *from, cJSON *env, struct err *e)
+static int add_all(const struct store *s, const char *ns, const cJSON *from, cJSON *env,
+		   struct err *e)
 {
 	const cJSON *ref = json_get(from, "configMapRef"), *o;
 	const enum kind_id kind = ref ? KIND_CONFIG_MAP : KIND_SECRET;
@@ -255,6 +256,15 @@ static void add_api(cJSON *env)
 	cJSON_Delete(svc);
 }
 
+/* Each is looked for among those before, with the lock; a program that gets so many does
+ * not start. */
+static int too_many(const cJSON *env, struct err *e)
+{
+	enum { MOST = 8192 };
+
+	return cJSON_GetArraySize(env) > MOST ? err_set(e, ERR_BROKEN, "envFrom makes more than %d variables", MOST) : 0;
+}
+
 cJSON *plan_env(const struct store *s, const cJSON *pod, const cJSON *container, const char *ip,
 		const char *host_ip, struct err *e)
 {
@@ -270,7 +280,7 @@ cJSON *plan_env(const struct store *s, const cJSON *pod, const cJSON *container,
 			    !strcmp(json_str(json_get(s->v[i].object, "metadata"), "namespace", ""), ns))
 				add_service(env, s->v[i].object);
 	cJSON_ArrayForEach(it, json_get(container, "envFrom"))
-		if (add_all(s, ns, it, env, e))
+		if (add_all(s, ns, it, env, e) || too_many(env, e))
 			goto fail;
 	cJSON_ArrayForEach(it, json_get(container, "env"))
 		if (add_one(s, pod, it, ip, host_ip, env, e))

@@ -31,6 +31,7 @@ struct field {
 #endif
 
 /* Honoured, but by another: that is told, too. */
+static const char any_user[] = "a container runs as its image's user, also where that is root and a kubelet would not start it";
 static const char our_api[] = "the driver plays the Kubernetes API that the pod asks, in place of a cluster's or another store";
 
 #define ONE_VERSION "a run installs once and updates nothing"
@@ -72,7 +73,7 @@ static const struct field pod_fields[] = {
 	ONLY("spec.containers[].volumeMounts[].recursiveReadOnly", AS_HERE, "Disabled"),
 	HONOURED("spec.containers[].securityContext.runAsUser"),
 	HONOURED("spec.containers[].securityContext.runAsGroup"),
-	TOLD("spec.containers[].securityContext.runAsNonRoot", "images are ours"),
+	TOLD("spec.containers[].securityContext.runAsNonRoot", any_user),
 	HONOURED("spec.containers[].securityContext.capabilities*"),
 	HONOURED("spec.containers[].securityContext.readOnlyRootFilesystem"),
 	HONOURED("spec.containers[].securityContext.allowPrivilegeEscalation"),
@@ -96,7 +97,7 @@ static const struct field pod_fields[] = {
 	TOLD("spec.serviceAccountName", our_api), TOLD("spec.serviceAccount", our_api),
 	HONOURED("spec.automountServiceAccountToken"),
 	HONOURED("spec.securityContext.runAsUser"), HONOURED("spec.securityContext.runAsGroup"),
-	TOLD("spec.securityContext.runAsNonRoot", "images are ours"),
+	TOLD("spec.securityContext.runAsNonRoot", any_user),
 	HONOURED("spec.securityContext.fsGroup"), HONOURED("spec.securityContext.supplementalGroups*"),
 	TOLD("spec.securityContext.fsGroupChangePolicy", "volumes are given to the group on root mismatch"),
 #define REQUIRED "spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[]"
@@ -289,8 +290,8 @@ static const struct field *look_up(const struct known *k, const char *path)
 	return f ? f : in_container(path);
 }
 
-static void refuse(const struct walk *w, const struct ynode *at, const char *path, const char *shown,
-		   const char *only)
+static void refuse(const struct walk *w, const struct ynode *at, const char *path,
+		   const char *shown, const char *only)
 {
 	struct err one = {0};
 
@@ -372,6 +373,17 @@ static int64_t claim_bytes(const struct ynode *one)
 	return n > 0 ? n : 0;
 }
 
+/* The sum with `times` claims of that size; without an end where a number has one. */
+static int64_t with_claims(int64_t sum, int64_t size, int64_t times)
+{
+	int64_t all;
+
+	if (times <= 0)
+		return sum;
+	return __builtin_mul_overflow(size, times, &all) || __builtin_add_overflow(sum, all, &sum) ?
+		       INT64_MAX : sum;
+}
+
 int64_t plan_claim_bytes(const struct manifest *m)
 {
 	int64_t sum = 0;
@@ -381,38 +393,40 @@ int64_t plan_claim_bytes(const struct manifest *m)
 		const char *replicas = manifest_text(o, "spec.replicas");
 
 		if (!strcmp(manifest_kind(o), "PersistentVolumeClaim"))
-			sum += claim_bytes(o);
+			sum = with_claims(sum, claim_bytes(o), 1);
 		for (size_t j = 0; templates && j < templates->n; j++)
-			sum += claim_bytes(templates->items[j]) * (*replicas ? strtoll(replicas, NULL, 10) : 1);
+			sum = with_claims(sum, claim_bytes(templates->items[j]),
+					  *replicas ? strtoll(replicas, NULL, 10) : 1);
 	}
 	return sum;
 }
 
-/* What lies outside of a namespace no engine makes. */
 static void refuse_kind(const struct ynode *object, struct err *all)
 {
-	static const char *const outside[] = {"ClusterRole", "ClusterRoleBinding", "PersistentVolume", "PriorityClass",
-					      "CustomResourceDefinition", "IngressClass"};
 	const char *kind = manifest_kind(object);
 	struct err one = {0};
-	size_t i = 0;
 
-	while (i < ARRAY_LEN(outside) && strcmp(outside[i], kind))
-		i++;
-	if (i < ARRAY_LEN(outside))
-		yaml_error(yaml_get(object, "kind"), &one, "a %s is not supported: it lies outside of the run's namespace, and "
-			   "no engine makes it; %s", kind, strncmp(kind, "ClusterRole", 11) ? "leave it out" :
-			   "what pods need belongs in a Role and a RoleBinding");
+	if (manifest_check_inside(object, &one)) {
+		err_add(all, &one);
+		return;
+	}
+	if (manifest_is_custom(object))
+		yaml_error(yaml_get(object, "kind"), &one, "%s is none of Kubernetes' own kinds, and neither docker nor kind serves it: "
+			   "run this with --engine kube, on a cluster that has its CustomResourceDefinition", kind);
+	else if (!strcmp(kind, "NetworkPolicy"))
+		yaml_error(yaml_get(object, "kind"), &one, "a NetworkPolicy is not supported by the engine docker: nothing keeps pods "
+			   "apart here, so a connection that it forbids on a cluster would be there; run this with --engine kind, which "
+			   "holds to it");
 	else
 		yaml_error(yaml_get(object, "kind"), &one,
-			   "a %s is not supported by the engine docker; run this on kind", kind);
+			   "%s %s is not supported by the engine docker; run this on kind",
+			   manifest_article(kind), kind);
 	err_add(all, &one);
 }
 
 int plan_check(struct arena *a, const struct manifest *m, struct adaptations *log, struct err *e)
 {
 	struct err all = {0}, admitted = {0};
-	struct manifest ours = {.objects = arena_alloc(a, (m->n + 1) * sizeof(*ours.objects))};
 
 	for (size_t i = 0; i < m->n; i++) {
 		struct walk w = {.a = a, .object = m->objects[i], .log = log, .e = &all};
@@ -421,14 +435,12 @@ int plan_check(struct arena *a, const struct manifest *m, struct adaptations *lo
 		for (size_t j = 0; j < ARRAY_LEN(known) && !w.kind; j++)
 			if (!strcmp(known[j].kind, kind))
 				w.kind = &known[j];
-		if (!w.kind) {
+		if (w.kind)
+			walk(&w, m->objects[i], "", "");
+		else if (manifest_is_served(m->objects[i]))
 			refuse_kind(m->objects[i], &all);
-			continue;
-		}
-		ours.objects[ours.n++] = m->objects[i];
-		walk(&w, m->objects[i], "", "");
 	}
-	if (manifest_admit(a, &ours, true, &admitted))
+	if (manifest_admit(a, m, true, &admitted))
 		err_add(&all, &admitted);
 	if (all.kind)
 		*e = all;

@@ -20,6 +20,11 @@
 
 #define TOOL_NS (10 * NS_PER_S)
 
+/* Services are whoever's may write them, thousands of them with a hundred ports of a thousand
+ * addresses; and what they come to is loaded into each pod with each change. So those that
+ * came first have their names and rules, and a trial's own come first. */
+enum { DOCKER_NET_BYTES = 256 << 10 };
+
 int docker_net_up(struct docker *d, struct err *e)
 {
 	static const char *const addr[] = {"ip", "addr", "replace", DOCKER_API_IP "/16", "dev",
@@ -155,7 +160,8 @@ char *docker_dns_names(const struct store *s)
 		const char *ip = json_str(json_get(o, "spec"), "clusterIP", "");
 		bool headless = !strcmp(ip, "None");
 
-		if (s->v[i].kind->id != KIND_SERVICE || !name_is_subdomain(name) || !name_is_label(ns))
+		if (s->v[i].kind->id != KIND_SERVICE || !name_is_subdomain(name) ||
+		    !name_is_label(ns) || b.len > DOCKER_NET_BYTES)
 			continue;
 		if (!headless && is_services(ip))
 			buf_fmt(&b, "%s %s.%s.svc.cluster.local\n", ip, name, ns);
@@ -226,9 +232,12 @@ char *docker_vip_script(const struct store *s)
 
 		if (s->v[i].kind->id != KIND_SERVICE || !is_services(ip))
 			continue;
-		cJSON_ArrayForEach(port, json_path(o, "spec.ports"))
+		cJSON_ArrayForEach(port, json_path(o, "spec.ports")) {
+			if (b.len > DOCKER_NET_BYTES)
+				break;
 			forward_port(ip, port, store_get(s, KIND_ENDPOINTS, json_str(m, "namespace", ""),
 							 json_str(m, "name", "")), &b);
+		}
 	}
 	buf_fmt(&b, "add rule ip ordeal_services out ip daddr " DOCKER_API_IP " tcp dport %d dnat ip to " DOCKER_API_IP
 		":%d\n", DOCKER_API_PORT_OF_PODS, DOCKER_API_PORT);
@@ -337,6 +346,9 @@ void docker_net_sync(struct docker *d)
 	script = docker_vip_script(&d->store);
 	n = d->npods;
 	store_unlock(&d->store);
+	if ((strlen(names) > DOCKER_NET_BYTES || strlen(script) > DOCKER_NET_BYTES) && !d->net_full)
+		log_warn("Services: more of them than have room in pods' rules and names; later ones have none");
+	d->net_full = strlen(names) > DOCKER_NET_BYTES || strlen(script) > DOCKER_NET_BYTES;
 	sync_names(d, names);
 	for (size_t i = 0; i < n; i++)
 		sync_pod(d, i, script);

@@ -20,8 +20,6 @@
 #include "engine/docker/docker.h"
 #include "base/procs.h"
 
-#define STOP_GRACE_NS (10 * NS_PER_S)
-
 /* The table is the Kubernetes node's but for a few places. */
 struct docker_node {
 	struct node_kube kube; /* first: its functions look here */
@@ -84,9 +82,12 @@ static int docker_node_running(struct node *n, const char *name, bool *running, 
 	return 0;
 }
 
-/* Every process of the node's pods, of its containers' first ones only when
- * `first`; returns how many there were, -1 when one could not be reached. */
-static int signal_pods(struct node *n, const cJSON *uids, int sig, bool first, struct err *e)
+/* A container's first process is told to end; its sandbox goes with the rest, for with it goes
+ * the network, that whoever ends in order has use for. */
+enum reach { MAIN_PROCESSES, CONTAINERS, ALL_PROCESSES };
+
+/* Returns how many there were in the node's pods, -1 when one could not be reached. */
+static int signal_pods(struct node *n, const cJSON *uids, int sig, enum reach reach, struct err *e)
 {
 	const cJSON *u;
 	int hit = 0, r = 0;
@@ -94,12 +95,12 @@ static int signal_pods(struct node *n, const cJSON *uids, int sig, bool first, s
 	cJSON_ArrayForEach(u, uids) {
 		struct pid_list pids = {0};
 
-		if (kube_pids(n, json_str(u, "uid", ""), true, &pids, e)) {
+		if (kube_pids(n, json_str(u, "uid", ""), reach == ALL_PROCESSES, &pids, e)) {
 			pid_list_free(&pids);
 			return -1;
 		}
 		for (size_t i = 0; !r && i < pids.n; i++) {
-			if ((first && procs_inner_pid(pids.v[i].pid) != 1) ||
+			if ((reach == MAIN_PROCESSES && procs_inner_pid(pids.v[i].pid) != 1) ||
 			    procs_ended(pids.v[i].pid, pids.v[i].start_ticks))
 				continue;
 			if (procs_signal(pids.v[i], sig) == 0)
@@ -152,7 +153,7 @@ static int make_file(const char *path, struct err *e)
 
 static int docker_node_stop(struct node *n, const char *name, bool power_cut, struct err *e)
 {
-	int64_t end_ns = clock_mono_ns() + STOP_GRACE_NS;
+	int64_t end_ns = clock_mono_ns() + DOCKER_NODE_GRACE_NS;
 	cJSON *uids;
 	char path[600], dir[600];
 	int r = 0;
@@ -169,17 +170,17 @@ static int docker_node_stop(struct node *n, const char *name, bool power_cut, st
 	if (file_mkdirs(dir, e) || make_file(path, e)) {
 		r = -1;
 	} else if (!power_cut) {
-		r = signal_pods(n, uids, SIGTERM, true, e) < 0 ? -1 : 0;
-		while (!r && clock_mono_ns() < end_ns && signal_pods(n, uids, 0, false, e) > 0)
+		r = signal_pods(n, uids, SIGTERM, MAIN_PROCESSES, e) < 0 ? -1 : 0;
+		while (!r && clock_mono_ns() < end_ns && signal_pods(n, uids, 0, CONTAINERS, e) > 0)
 			clock_sleep_until(clock_mono_ns() + 20 * NS_PER_MS);
 	}
 	while (!r) {
-		int left = signal_pods(n, uids, SIGKILL, false, e);
+		int left = signal_pods(n, uids, SIGKILL, ALL_PROCESSES, e);
 
 		r = left < 0 ? -1 : 0;
 		if (left <= 0)
 			break;
-		if (clock_mono_ns() > end_ns + STOP_GRACE_NS)
+		if (clock_mono_ns() > end_ns + DOCKER_NODE_GRACE_NS)
 			r = err_set(e, ERR_BROKEN, "%d processes of node %s do not end: are they frozen?", left, name);
 		clock_sleep_until(clock_mono_ns() + 2 * NS_PER_MS);
 	}

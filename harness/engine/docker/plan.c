@@ -74,6 +74,23 @@ const char *plan_quantity(const cJSON *map, const char *key, char text[40])
 	return text;
 }
 
+void plan_bind(cJSON *binds, const char *from, const char *to, bool read_only)
+{
+	json_pushf(binds, "%s:%s%s%s", from, *to == '/' ? "" : "/", to, read_only ? ":ro" : "");
+}
+
+/* As a kubelet gives it to the kernel (MilliCPUToQuota()): whatever the machine has, and
+ * no less than the kernel takes. Docker's own NanoCpus are neither. */
+static void add_quota(cJSON *host, int64_t millicores)
+{
+	enum { PERIOD_US = 100000, LEAST_US = 1000 };
+	int64_t quota = millicores < INT64_MAX / PERIOD_US ? millicores * PERIOD_US / 1000 :
+							     INT64_MAX / 1000;
+
+	json_set_i64(host, "CpuPeriod", PERIOD_US);
+	json_set_i64(host, "CpuQuota", quota < LEAST_US ? LEAST_US : quota);
+}
+
 /* As the kubelet's runtimes do: shares 1024 a core, quota by the limit. */
 static void add_resources(cJSON *host, const cJSON *resources)
 {
@@ -88,12 +105,14 @@ static void add_resources(cJSON *host, const cJSON *resources)
 	}
 	q = plan_quantity(limits, "cpu", text);
 	if (q && quantity_millicores(q) > 0)
-		json_set_i64(host, "NanoCpus", quantity_millicores(q) * 1000000);
+		add_quota(host, quantity_millicores(q));
 	q = plan_quantity(requests, "cpu", text);
 	if (!q)
 		q = plan_quantity(limits, "cpu", text);
 	if (q && quantity_millicores(q) > 0) {
-		int64_t shares = quantity_millicores(q) * 1024 / 1000;
+		/* A kernel's most is what a kubelet gives at most (MilliCPUToShares()), too. */
+		int64_t cpu = quantity_millicores(q);
+		int64_t shares = cpu < 256000 ? cpu * 1024 / 1000 : 262144;
 
 		json_set_i64(host, "CpuShares", shares < 2 ? 2 : shares);
 	}

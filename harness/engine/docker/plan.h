@@ -40,6 +40,9 @@ void plan_hosts(const cJSON *pod, const char *ip, struct buf *out);
  * (NULL allowed), else it is. */
 bool plan_mounts_token(const cJSON *pod, const cJSON *account);
 
+/* One mount more; a path that is relative is so to the root, as a kubelet takes it. */
+void plan_bind(cJSON *binds, const char *from, const char *to, bool read_only);
+
 /* The body of POST /containers/create, but for its name, labels, mounts and
  * network. */
 cJSON *plan_container(const cJSON *pod, const cJSON *container, const cJSON *env);

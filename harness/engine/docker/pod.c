@@ -269,9 +269,11 @@ static enum life serve_pod(struct docker_pod *p)
 }
 
 /* The sandbox or the whole node has gone: what is left of the containers is
- * killed, and they start again in a new one. */
+ * killed, and they start again in a new one. Who stops a node may give them time to end. */
 static void lose_sandbox(struct docker_pod *p, enum life life)
 {
+	if (life == LIFE_NODE_DOWN)
+		docker_containers_await(p, NULL, clock_mono_ns() + 2 * DOCKER_NODE_GRACE_NS);
 	if (life == LIFE_SANDBOX_LOST) {
 		/* A deletion may follow at once: no new sandbox for that. */
 		nap(p, 100 * NS_PER_MS);

@@ -83,7 +83,8 @@ static bool has_api(const struct docker_pod *p)
 	bool has;
 
 	store_lock(&p->d->store);
-	has = p->sa[0] && plan_mounts_token(p->object, store_get(&p->d->store, KIND_SERVICE_ACCOUNT, p->ns, p->sa));
+	has = p->sa[0] && plan_mounts_token(p->object, store_get(&p->d->store, KIND_SERVICE_ACCOUNT,
+								 p->ns, p->sa));
 	store_unlock(&p->d->store);
 	return has;
 }
@@ -233,11 +234,6 @@ void docker_sandbox_remove(struct docker_pod *p)
 
 /* ---- containers ---- */
 
-static void bind(cJSON *binds, const char *from, const char *to, bool read_only)
-{
-	json_pushf(binds, "%s:%s%s", from, to, read_only ? ":ro" : "");
-}
-
 static const cJSON *volume_named(const struct docker_pod *p, const char *name)
 {
 	const cJSON *v;
@@ -268,7 +264,7 @@ static int add_mounts(struct docker_pod *p, const struct docker_container *c, cJ
 		snprintf(name, sizeof(name), "%.63s-%d", c->name, n++);
 		if (*below && docker_subpath(p, below, name, path, e))
 			return -1;
-		bind(binds, path, json_str(m, "mountPath", ""), ro || json_bool(m, "readOnly", false));
+		plan_bind(binds, path, json_str(m, "mountPath", ""), ro || json_bool(m, "readOnly", false));
 	}
 	return 0;
 }
@@ -290,11 +286,12 @@ static void add_files(const struct docker_pod *p, const struct docker_container 
 			taken = taken || !strcmp(json_str(m, "mountPath", ""), files[i][1]);
 		snprintf(path, sizeof(path), "%s/%s", dir, files[i][0]);
 		if (!taken)
-			bind(binds, path, files[i][1], i == 2);
+			plan_bind(binds, path, files[i][1], i == 2);
 	}
 }
 
-static cJSON *make_body(struct docker_pod *p, struct docker_container *c, char reason[40], struct err *e)
+static cJSON *make_body(struct docker_pod *p, struct docker_container *c, char reason[40],
+			struct err *e)
 {
 	cJSON *env, *body, *host, *binds;
 	char mode[100];
@@ -421,8 +418,8 @@ void docker_container_ended(struct docker_pod *p, struct docker_container *c)
 	store_unlock(&p->d->store);
 }
 
-int docker_hook(struct docker_pod *p, struct docker_container *c, enum docker_hook hook, int64_t timeout_ns,
-		struct err *e)
+int docker_hook(struct docker_pod *p, struct docker_container *c, enum docker_hook hook,
+		int64_t timeout_ns, struct err *e)
 {
 	static const struct {
 		const char *path, *failed;
@@ -473,7 +470,8 @@ static void signal_all(struct docker_pod *p, struct docker_container *only, bool
 	}
 }
 
-static bool await_end(const struct docker_pod *p, const struct docker_container *only, int64_t end_ns)
+bool docker_containers_await(const struct docker_pod *p, const struct docker_container *only,
+			     int64_t end_ns)
 {
 	while (any_alive(p, only) && clock_mono_ns() < end_ns)
 		clock_sleep_until(clock_mono_ns() + POLL_NS);
@@ -490,9 +488,9 @@ void docker_containers_end(struct docker_pod *p, struct docker_container *only, 
 			docker_hook(p, &p->c[i], DOCKER_PRE_STOP, grace_s * NS_PER_S, &e);
 	if (grace_s > 0)
 		signal_all(p, only, false);
-	if (!await_end(p, only, end_ns)) {
+	if (!docker_containers_await(p, only, end_ns)) {
 		signal_all(p, only, true);
-		if (!await_end(p, only, clock_mono_ns() + KILL_WITHIN_NS))
+		if (!docker_containers_await(p, only, clock_mono_ns() + KILL_WITHIN_NS))
 			log_warn("pod %s: its processes do not die", p->name);
 	}
 }

@@ -84,13 +84,14 @@ static int give(const struct docker_pod *p, const char *path, struct err *e)
 	return r ? err_set(e, ERR_BROKEN, "cannot give %s to group %d: %s", path, giving.group, strerror(errno)) : 0;
 }
 
-static int write_key(const struct docker_pod *p, int dir, const char *name, const struct buf *value, mode_t mode,
-		     struct err *e)
+static int write_key(const struct docker_pod *p, int dir, const char *name, const struct buf *value,
+		     mode_t mode, struct err *e)
 {
 	int group = group_of(p);
 
-	return beneath_write(dir, name, buf_cstr(value), value->len, group >= 0 ? mode | 0040 : mode,
-			     group >= 0 ? (gid_t)group : (gid_t)-1, e);
+	return beneath_write(dir, name, buf_cstr(value), value->len,
+			     group >= 0 ? mode | 0040 : mode, group >= 0 ? (gid_t)group : (gid_t)-1,
+			     e);
 }
 
 struct writing {
@@ -107,8 +108,8 @@ static int write_one(void *arg, const char *key, const struct buf *value)
 	return write_key(w->p, w->dir, key, value, w->mode, w->e);
 }
 
-static int write_items(const struct docker_pod *p, const cJSON *object, const cJSON *items, mode_t mode,
-		       int dir, struct err *e)
+static int write_items(const struct docker_pod *p, const cJSON *object, const cJSON *items,
+		       mode_t mode, int dir, struct err *e)
 {
 	struct writing w = {p, dir, mode, e};
 	struct buf value = {0};
@@ -131,8 +132,8 @@ static int write_items(const struct docker_pod *p, const cJSON *object, const cJ
 }
 
 /* Written once a sandbox: a trial changes no ConfigMap under a running pod. */
-static int config_volume(const struct docker_pod *p, const char *name, const cJSON *from, bool secret,
-			 const char *dir, struct err *e)
+static int config_volume(const struct docker_pod *p, const char *name, const cJSON *from,
+			 bool secret, const char *dir, struct err *e)
 {
 	const char *which = json_str(from, secret ? "secretName" : "name", "");
 	mode_t mode = (mode_t)json_i64(from, "defaultMode", 0644);
@@ -164,8 +165,8 @@ static char *volume_name(const struct docker *d, const char *ns, const char *cla
 	return mem_fmt("pvc-%s", json_str(json_get(c, "metadata"), "uid", ""));
 }
 
-int docker_volume_path(struct docker_pod *p, const cJSON *volume, char path[PATH_MAX], bool *read_only,
-		       struct err *e)
+int docker_volume_path(struct docker_pod *p, const cJSON *volume, char path[PATH_MAX],
+		       bool *read_only, struct err *e)
 {
 	const cJSON *claim = json_get(volume, "persistentVolumeClaim");
 	const cJSON *map = json_get(volume, "configMap"), *secret = json_get(volume, "secret");
@@ -275,7 +276,8 @@ static void bind(struct docker *d, cJSON *claim, const char *id, const char *nod
 	store_put(&d->store, KIND_PERSISTENT_VOLUME_CLAIM, claim);
 }
 
-int docker_claim_bind(struct docker *d, const char *ns, const char *claim, const char *node, struct err *e)
+int docker_claim_bind(struct docker *d, const char *ns, const char *claim, const char *node,
+		      struct err *e)
 {
 	cJSON *c, *about;
 	struct volume_store s;
@@ -332,11 +334,14 @@ int docker_room(const struct docker *d, const struct manifest *m, struct err *e)
 	if (statvfs(d->kube.cache, &v))
 		return err_set(e, ERR_BROKEN, "cannot see how full the disk of %s is: %s", d->kube.cache, strerror(errno));
 	have = (int64_t)(v.f_bavail * v.f_frsize);
-	if (want + VOLUME_SPARE_BYTES <= have)
+	if (want <= have - VOLUME_SPARE_BYTES)
 		return 0;
-	return err_set(e, ERR_BROKEN, "the claims want %.1f GiB and %.1f GiB must stay free, but the disk of the cache "
-		       "folder %s has %.1f GiB free: make room, or set ORDEAL_CACHE to a larger disk",
-		       (double)want / gib, (double)VOLUME_SPARE_BYTES / gib, d->kube.cache, (double)have / gib);
+	return err_set(
+		e, ERR_BROKEN,
+		"the claims want %.1f GiB and %.1f GiB must stay free, but the disk of the cache "
+		"folder %s has %.1f GiB free: make room, or set ORDEAL_CACHE to a larger disk",
+		(double)want / gib, (double)VOLUME_SPARE_BYTES / gib, d->kube.cache,
+		(double)have / gib);
 }
 
 int docker_volumes_down(const char *folder, cJSON *found, struct err *e)

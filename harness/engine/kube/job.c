@@ -142,8 +142,7 @@ static int add_pods(struct kube *k, const cJSON *job, cJSON *out, struct err *e)
 	return 0;
 }
 
-int kube_engine_job_look(struct engine *en, const char *name, bool whole, cJSON **out,
-			 struct err *e)
+int kube_engine_job_look(struct engine *en, const char *name, cJSON **out, struct err *e)
 {
 	struct kube *k = (struct kube *)en;
 	const cJSON *cond = NULL;
@@ -167,8 +166,7 @@ int kube_engine_job_look(struct engine *en, const char *name, bool whole, cJSON 
 	}
 	json_set_str(*out, "reason", over ? json_str(cond, "reason", "") : "");
 	json_set_str(*out, "message", over ? json_str(cond, "message", "") : "");
-	if (over || whole)
-		r = add_pods(k, job, *out, e);
+	r = add_pods(k, job, *out, e);
 	cJSON_Delete(job);
 	if (r) {
 		cJSON_Delete(*out);

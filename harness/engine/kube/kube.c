@@ -67,7 +67,8 @@ int kube_engine_images(struct engine *en, const char *const *refs, size_t n, str
 	return images_error(&k->images, refs, n, e);
 }
 
-int kube_lock_file(struct kube *k, const char *name, const char *place, int64_t deadline_ns, struct err *e)
+int kube_lock_file(struct kube *k, const char *name, const char *place, int64_t deadline_ns,
+		   struct err *e)
 {
 	const volatile int *stop = k->base.conf.interrupted;
 	char path[PATH_MAX + 80], holder[64] = "";
@@ -191,7 +192,8 @@ static const char *pushed_image(void *arg, const char *image)
 
 	if (prefix && *prefix && !strncmp(image, "ordeal/", 7))
 		return arena_fmt(&k->arena, "%s/%s", prefix, image + 7);
-	return images_redirect(&k->arena, k->base.conf.image_prefixes, k->base.conf.nimage_prefixes, image);
+	return images_redirect(&k->arena, k->base.conf.image_prefixes, k->base.conf.nimage_prefixes,
+			       image);
 }
 
 static int rules(struct engine *en, const char *fixture, struct adapt_rules *r, struct err *e)

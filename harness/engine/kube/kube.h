@@ -136,8 +136,7 @@ int host_agent_up(struct kube *k, struct err *e);
 int host_agent_down(struct kube *k, struct err *e);
 /* engine/kube/job.c */
 int kube_engine_job_start(struct engine *en, const char *cron_job, const char *name, struct err *e);
-int kube_engine_job_look(struct engine *en, const char *name, bool whole, cJSON **out,
-			 struct err *e);
+int kube_engine_job_look(struct engine *en, const char *name, cJSON **out, struct err *e);
 /* engine/kube/events.c */
 int kube_engine_watch_start(struct engine *en, engine_watch_fn *fn, void *arg, struct err *e);
 void kube_engine_watch_stop(struct engine *en);

@@ -9,6 +9,10 @@
 
 /* The version in which a kind is served; NULL: no kind of Kubernetes' own. */
 const char *api_version_of(const char *kind);
+/* Whether all kinds of the version's group are Kubernetes' own. */
+bool api_group_is_known(const char *version);
+/* The word that was meant, or NULL. */
+const char *api_nearest_kind(struct arena *a, const char *kind);
 
 struct admission {
 	struct arena *a;
@@ -30,6 +34,9 @@ bool api_decode(struct admission *w);
  * names of its owner's claims (a list of templates, or NULL). */
 void api_check_pod(struct admission *w, const struct ynode *template, const char *path,
 		   const struct ynode *claims);
+
+/* variables.c: env and envFrom. */
+void api_check_variables(struct admission *w, const struct ynode *container, const char *path);
 
 /* spec.c, of a pod's spec; `path` ends with a dot. */
 void api_check_spec(struct admission *w, const struct ynode *spec, const char *path);
@@ -60,10 +67,15 @@ const char *api_label_key(const char *name);
 const char *api_label_value(const char *value);
 const char *api_data_key(const char *key);
 const char *api_address(const char *text);
-const char *api_one_word(const char *text); /* no white space and nothing that rules a terminal: a word of a file's line */
+/* no white space and nothing that rules a terminal: a word of a file's line */
+const char *api_one_word(const char *text);
 
 /* ---- small things ---- */
 
+/* How many items a list has; what is none has none. */
+size_t api_items(const struct ynode *list);
+/* A map's value, or where there is none the map: where a mistake is told. */
+const struct ynode *api_at_or(const struct ynode *map, const char *key);
 /* The text of a scalar, "" for anything else. */
 const char *api_text(const struct ynode *map, const char *key);
 /* -1: not given, or no number. */
@@ -72,7 +84,8 @@ int64_t api_number(const struct ynode *map, const char *key);
 void api_one_of(struct admission *w, const struct ynode *map, const char *path, const char *key,
 		const char *const *words);
 /* Refuses a number that is given and below `least`. */
-void api_at_least(struct admission *w, const struct ynode *map, const char *path, const char *key, int64_t least);
+void api_at_least(struct admission *w, const struct ynode *map, const char *path, const char *key,
+		  int64_t least);
 void api_check_labels(struct admission *w, const struct ynode *map, const char *path);
 void api_check_claim(struct admission *w, const struct ynode *spec, const char *path);
 

@@ -43,11 +43,12 @@ static bool wrong_type(struct admission *w, const struct ynode *n, const struct 
 {
 	const char *version = strrchr(api_text(w->object, "apiVersion"), '/'), *remedy = "";
 	bool scalar = n->kind == Y_SCALAR;
+	bool simple = strncmp(want, "v1.", 3) && strncmp(want, "[]", 2) && strncmp(want, "map[", 4);
 
 	version = version ? version + 1 : api_text(w->object, "apiVersion");
 	if (scalar && !strcmp(want, "string"))
 		remedy = "; put it in quotes if a text is meant";
-	else if (scalar && !n->plain)
+	else if (scalar && !n->plain && simple)
 		remedy = "; leave the quotes out";
 	api_refuse(w, n, NULL, "%s in version \"%s\" cannot be handled as a %s: json: cannot unmarshal %s into Go struct "
 		   "field %s.%s of type %s (here: %.60s)%s", w->kind, version, w->kind, what, p->type, p->bare, want,
@@ -64,8 +65,8 @@ static bool whole_number(const struct ynode *n, int64_t lo, int64_t hi)
 		return false;
 	o = yaml_to_json(n);
 	/* 1.0 and 1e3 are JSON's 1 and 1000 on their way to the server. */
-	if (yaml_type(n) == YAML_IS_FLOAT &&
-	    (!cJSON_IsNumber(o) || fabs(o->valuedouble) > 0x1p53 || trunc(o->valuedouble) != o->valuedouble)) {
+	if (yaml_type(n) == YAML_IS_FLOAT && (!cJSON_IsNumber(o) || fabs(o->valuedouble) > 0x1p53 ||
+					      trunc(o->valuedouble) != o->valuedouble)) {
 		cJSON_Delete(o);
 		return false;
 	}
@@ -118,8 +119,8 @@ static bool decode_base64(struct admission *w, const struct ynode *n, const stru
 	r = base64_decode(n->text, &plain);
 	buf_free(&plain);
 	if (r)
-		api_refuse(w, n, NULL, "%s \"%s\": %s is no base64; plain text belongs in stringData", w->kind, w->name,
-			   p->path);
+		api_refuse(w, n, NULL, "%s \"%s\": %s is no base64; plain text belongs in %s", w->kind, w->name, p->path,
+			   is_secret(w) ? "stringData" : "data");
 	return true;
 }
 

@@ -101,7 +101,8 @@ static bool qualified(const char *s, size_t max)
 {
 	size_t len = strlen(s);
 
-	if (!len || len > max || !isalnum((unsigned char)s[0]) || !isalnum((unsigned char)s[len - 1]))
+	if (!len || len > max || !isalnum((unsigned char)s[0]) ||
+	    !isalnum((unsigned char)s[len - 1]))
 		return false;
 	for (; *s; s++)
 		if (!isalnum((unsigned char)*s) && !strchr("-_.", *s))
@@ -158,6 +159,18 @@ const char *api_data_key(const char *s)
 	       "a valid config key must consist of alphanumeric characters, '-', '_' or '.', and be no \".\" or \"..\"";
 }
 
+size_t api_items(const struct ynode *list)
+{
+	return list && list->kind == Y_LIST ? list->n : 0;
+}
+
+const struct ynode *api_at_or(const struct ynode *map, const char *key)
+{
+	const struct ynode *n = yaml_get(map, key);
+
+	return n ? n : map;
+}
+
 const char *api_text(const struct ynode *map, const char *key)
 {
 	const struct ynode *n = yaml_get(map, key);
@@ -174,7 +187,9 @@ int64_t api_number(const struct ynode *map, const char *key)
 	if (!n || n->kind != Y_SCALAR || yaml_type(n) != YAML_IS_INT)
 		return -1;
 	o = yaml_to_json(n);
-	v = cJSON_IsNumber(o) ? (int64_t)o->valuedouble : cJSON_IsRaw(o) ? strtoll(o->valuestring, NULL, 10) : -1;
+	v = cJSON_IsNumber(o) ? (int64_t)o->valuedouble :
+	    cJSON_IsRaw(o)    ? strtoll(o->valuestring, NULL, 10) :
+				-1;
 	cJSON_Delete(o);
 	return v;
 }
@@ -195,7 +210,8 @@ void api_one_of(struct admission *w, const struct ynode *map, const char *path, 
 	api_refuse(w, n, arena_fmt(w->a, "%s%s", path, key), "Unsupported value: \"%.60s\": supported values: %s", n->text, all);
 }
 
-void api_at_least(struct admission *w, const struct ynode *map, const char *path, const char *key, int64_t least)
+void api_at_least(struct admission *w, const struct ynode *map, const char *path, const char *key,
+		  int64_t least)
 {
 	const struct ynode *n = yaml_get(map, key);
 
@@ -211,7 +227,8 @@ void api_check_labels(struct admission *w, const struct ynode *map, const char *
 
 		if (wrong)
 			api_refuse(w, map->keys[i], path, "Invalid value: \"%.80s\": %s", map->keys[i]->text, wrong);
-		wrong = map->items[i]->kind == Y_SCALAR ? api_label_value(map->items[i]->text) : NULL;
+		wrong = map->items[i]->kind == Y_SCALAR ? api_label_value(map->items[i]->text) :
+							  NULL;
 		if (wrong)
 			api_refuse(w, map->items[i], path, "Invalid value: \"%.80s\": %s", map->items[i]->text, wrong);
 	}

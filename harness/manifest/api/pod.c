@@ -21,18 +21,11 @@ static bool seen_before(const struct ynode *list, size_t i, const char *key)
 	return false;
 }
 
-static const struct ynode *at_or(const struct ynode *map, const char *key)
-{
-	const struct ynode *n = yaml_get(map, key);
-
-	return n ? n : map;
-}
-
 /* A name that is there, well formed, and the only one of its list. */
-static void check_name(struct admission *w, const struct ynode *list, size_t i, const char *path, const char *key,
-		       const char *(*form)(const char *))
+static void check_name(struct admission *w, const struct ynode *list, size_t i, const char *path,
+		       const char *key, const char *(*form)(const char *))
 {
-	const struct ynode *n = at_or(list->items[i], key);
+	const struct ynode *n = api_at_or(list->items[i], key);
 	const char *name = api_text(list->items[i], key), *wrong;
 
 	path = arena_fmt(w->a, "%s.%s", path, key);
@@ -44,13 +37,9 @@ static void check_name(struct admission *w, const struct ynode *list, size_t i, 
 		api_refuse(w, n, path, "Duplicate value: \"%.80s\"", name);
 }
 
-static size_t items(const struct ynode *list)
-{
-	return list && list->kind == Y_LIST ? list->n : 0;
-}
-
 /* A port: a number from 1 to 65535, or, where that may be, a name. */
-static void check_port(struct admission *w, const struct ynode *map, const char *path, const char *key, bool name_too)
+static void check_port(struct admission *w, const struct ynode *map, const char *path,
+		       const char *key, bool name_too)
 {
 	const struct ynode *n = yaml_get(map, key);
 	const char *wrong;
@@ -83,7 +72,7 @@ static void check_volumes(const struct pod *p)
 {
 	const struct ynode *list = yaml_get(p->spec, "volumes");
 
-	for (size_t i = 0; i < items(list); i++) {
+	for (size_t i = 0; i < api_items(list); i++) {
 		const char *path = arena_fmt(p->w->a, "%svolumes[%zu]", p->path, i);
 		const struct ynode *v = list->items[i], *source = NULL;
 		size_t sources = 0;
@@ -109,7 +98,7 @@ static void check_volumes(const struct pod *p)
 
 static bool has_name(const struct ynode *list, const char *inside, const char *name)
 {
-	for (size_t i = 0; i < items(list); i++) {
+	for (size_t i = 0; i < api_items(list); i++) {
 		const struct ynode *o = inside ? yaml_get(list->items[i], inside) : list->items[i];
 
 		if (!strcmp(api_text(o, "name"), name))
@@ -130,7 +119,7 @@ static void check_mounts(const struct pod *p, const struct ynode *container, con
 {
 	const struct ynode *list = yaml_get(container, "volumeMounts");
 
-	for (size_t i = 0; i < items(list); i++) {
+	for (size_t i = 0; i < api_items(list); i++) {
 		const struct ynode *m = list->items[i];
 		const char *at = arena_fmt(p->w->a, "%s.volumeMounts[%zu]", path, i), *name = api_text(m, "name");
 		const char *where = api_text(m, "mountPath"), *sub = api_text(m, "subPath");
@@ -158,7 +147,8 @@ static void check_mounts(const struct pod *p, const struct ynode *container, con
 
 /* ---- probes and hooks ---- */
 
-static void check_handler(struct admission *w, const struct ynode *h, const char *path, const char *const *kinds)
+static void check_handler(struct admission *w, const struct ynode *h, const char *path,
+			  const char *const *kinds)
 {
 	const struct ynode *exec = yaml_get(h, "exec"), *http = yaml_get(h, "httpGet");
 	static const char *const schemes[] = {"HTTP", "HTTPS", NULL};
@@ -177,13 +167,22 @@ static void check_handler(struct admission *w, const struct ynode *h, const char
 	}
 	if (!found)
 		api_refuse(w, h, path, "Required value: must specify a handler type");
-	if (exec && !items(yaml_get(exec, "command")))
+	if (exec && !api_items(yaml_get(exec, "command")))
 		api_refuse(w, exec, arena_fmt(w->a, "%s.exec.command", path), "Required value");
 	if (http)
 		api_one_of(w, http, arena_fmt(w->a, "%s.httpGet.", path), "scheme", schemes);
+	for (size_t i = 0; i < api_items(yaml_get(http, "httpHeaders")); i++) {
+		const struct ynode *header = yaml_get(http, "httpHeaders")->items[i];
+		const char *name = api_text(header, "name");
+
+		if (!*name || name[strspn(name, "-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")])
+			api_refuse(w, api_at_or(header, "name"), arena_fmt(w->a, "%s.httpGet.httpHeaders", path), "Invalid value: \"%.80s\": a "
+				   "valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name')", name);
+	}
 }
 
-static void check_probe(struct admission *w, const struct ynode *container, const char *path, const char *which)
+static void check_probe(struct admission *w, const struct ynode *container, const char *path,
+			const char *which)
 {
 	static const char *const kinds[] = {"exec", "httpGet", "tcpSocket", "grpc", NULL};
 	static const char *const numbers[] = {"initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold",
@@ -254,82 +253,11 @@ static void check_resources(struct admission *w, const struct ynode *container, 
 				api_refuse(w, n, arena_fmt(w->a, "%s[%s]", at, name),
 					   "Invalid value: \"%.60s\": must be greater than or equal to 0", n->text);
 			limit = k ? yaml_get(limits, name) : NULL;
-			if (limit && limit->kind == Y_SCALAR && amount(limit, name) >= 0 && amount(n, name) > amount(limit, name))
+			if (limit && limit->kind == Y_SCALAR && amount(limit, name) >= 0 &&
+			    amount(n, name) > amount(limit, name))
 				api_refuse(w, n, at, "Invalid value: \"%.60s\": must be less than or equal to %s limit of %.60s",
 					   n->text, name, limit->text);
 		}
-	}
-}
-
-/* ---- environment ---- */
-
-static bool known_field(const char *path)
-{
-	static const char *const paths[] = {"metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName",
-					    "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP",
-					    "status.podIPs"};
-
-	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
-		if (!strcmp(paths[i], path))
-			return true;
-	return !strncmp(path, "metadata.labels['", 17) || !strncmp(path, "metadata.annotations['", 22);
-}
-
-static void check_source(struct admission *w, const struct ynode *from, const char *path)
-{
-	const struct ynode *field = yaml_get(from, "fieldRef");
-	const char *field_path = api_text(field, "fieldPath");
-	static const char *const refs[] = {"configMapKeyRef", "secretKeyRef"};
-
-	if (from->kind == Y_MAP && from->n != 1)
-		api_refuse(w, from, path, from->n ? "Invalid value: \"\": may not have more than one field specified at a time" :
-			   "Invalid value: \"\": must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or "
-			   "`secretKeyRef`");
-	if (field && !known_field(field_path))
-		api_refuse(w, at_or(field, "fieldPath"), arena_fmt(w->a, "%s.fieldRef.fieldPath", path),
-			   *field_path ? "Unsupported value: \"%.80s\": supported values: \"metadata.name\", \"metadata.namespace\", "
-			   "\"metadata.uid\", \"spec.nodeName\", \"spec.serviceAccountName\", \"status.hostIP\", \"status.hostIPs\", "
-			   "\"status.podIP\", \"status.podIPs\", and metadata.labels['KEY'], metadata.annotations['KEY']" :
-			   "Required value%s", field_path);
-	for (size_t i = 0; i < ARRAY_LEN(refs); i++) {
-		const struct ynode *ref = yaml_get(from, refs[i]);
-
-		if (ref && !*api_text(ref, "key"))
-			api_refuse(w, ref, arena_fmt(w->a, "%s.%s.key", path, refs[i]), "Required value");
-		if (ref && !*api_text(ref, "name"))
-			api_refuse(w, ref, arena_fmt(w->a, "%s.%s.name", path, refs[i]), "Required value");
-	}
-}
-
-static void check_env(struct admission *w, const struct ynode *container, const char *path)
-{
-	const struct ynode *list = yaml_get(container, "env"), *from;
-
-	for (size_t i = 0; i < items(list); i++) {
-		const struct ynode *v = list->items[i];
-		const char *at = arena_fmt(w->a, "%s.env[%zu]", path, i), *name = api_text(v, "name");
-
-		if (!*name)
-			api_refuse(w, at_or(v, "name"), arena_fmt(w->a, "%s.name", at), "Required value");
-		else if (strchr(name, '='))
-			api_refuse(w, yaml_get(v, "name"), arena_fmt(w->a, "%s.name", at),
-				   "Invalid value: \"%.80s\": a valid environment variable name must not contain '='", name);
-		from = yaml_get(v, "valueFrom");
-		if (from && *api_text(v, "value"))
-			api_refuse(w, from, arena_fmt(w->a, "%s.valueFrom", at),
-				   "Invalid value: \"\": may not be specified when `value` is not empty");
-		if (from)
-			check_source(w, from, arena_fmt(w->a, "%s.valueFrom", at));
-	}
-	list = yaml_get(container, "envFrom");
-	for (size_t i = 0; i < items(list); i++) {
-		const struct ynode *v = list->items[i];
-		bool map = yaml_get(v, "configMapRef"), secret = yaml_get(v, "secretRef");
-
-		if (map == secret)
-			api_refuse(w, v, arena_fmt(w->a, "%s.envFrom[%zu]", path, i), map ?
-				   "Invalid value: \"\": may not have more than one field specified at a time" :
-				   "Invalid value: \"\": must specify one of: `configMapRef` or `secretRef`");
 	}
 }
 
@@ -340,7 +268,7 @@ static void check_ports(struct admission *w, const struct ynode *container, cons
 	static const char *const protocols[] = {"SCTP", "TCP", "UDP", NULL};
 	const struct ynode *list = yaml_get(container, "ports");
 
-	for (size_t i = 0; i < items(list); i++) {
+	for (size_t i = 0; i < api_items(list); i++) {
 		const char *at = arena_fmt(w->a, "%s.ports[%zu]", path, i);
 
 		if (yaml_get(list->items[i], "name"))
@@ -350,22 +278,41 @@ static void check_ports(struct admission *w, const struct ynode *container, cons
 	}
 }
 
+static void check_group(struct admission *w, const struct ynode *n, const char *path)
+{
+	/* Beyond 10^15 it is raw, and beyond all of these. */
+	cJSON *v = n->kind == Y_SCALAR && yaml_type(n) == YAML_IS_INT ? yaml_to_json(n) : NULL;
+
+	if (v && (!cJSON_IsNumber(v) || v->valuedouble < 0 || v->valuedouble > INT32_MAX))
+		api_refuse(w, n, path, "Invalid value: %s: must be between 0 and 2147483647, inclusive", n->text);
+	cJSON_Delete(v);
+}
+
+static void check_profile(struct admission *w, const struct ynode *sc, const char *path,
+			  const char *key)
+{
+	static const char *const profiles[] = {"Localhost", "RuntimeDefault", "Unconfined", NULL};
+	const struct ynode *profile = yaml_get(sc, key);
+
+	if (profile && !*api_text(profile, "type"))
+		api_refuse(w, profile, arena_fmt(w->a, "%s.%s.type", path, key), "Required value: type is required when %s is set", key);
+	api_one_of(w, profile, arena_fmt(w->a, "%s.%s.", path, key), "type", profiles);
+}
+
 static void check_security(struct admission *w, const struct ynode *sc, const char *path)
 {
 	static const char *const ids[] = {"runAsUser", "runAsGroup", "fsGroup"};
 	static const char *const changes[] = {"Always", "OnRootMismatch", NULL};
-	static const char *const profiles[] = {"Localhost", "RuntimeDefault", "Unconfined", NULL};
+	const struct ynode *groups = yaml_get(sc, "supplementalGroups");
 
-	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
-		const struct ynode *n = yaml_get(sc, ids[i]);
-		int64_t v = api_number(sc, ids[i]);
-
-		if (n && yaml_type(n) == YAML_IS_INT && (v < 0 || v > INT32_MAX))
-			api_refuse(w, n, arena_fmt(w->a, "%s.%s", path, ids[i]),
-				   "Invalid value: %s: must be between 0 and 2147483647, inclusive", n->text);
-	}
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+		if (yaml_get(sc, ids[i]))
+			check_group(w, yaml_get(sc, ids[i]), arena_fmt(w->a, "%s.%s", path, ids[i]));
+	for (size_t i = 0; i < api_items(groups); i++)
+		check_group(w, groups->items[i], arena_fmt(w->a, "%s.supplementalGroups[%zu]", path, i));
 	api_one_of(w, sc, arena_fmt(w->a, "%s.", path), "fsGroupChangePolicy", changes);
-	api_one_of(w, yaml_get(sc, "seccompProfile"), arena_fmt(w->a, "%s.seccompProfile.", path), "type", profiles);
+	check_profile(w, sc, path, "seccompProfile");
+	check_profile(w, sc, path, "appArmorProfile");
 }
 
 /* A server takes blanks around it in a template, and then none of its pods. */
@@ -376,12 +323,13 @@ static void check_image(struct admission *w, const struct ynode *c, const char *
 
 	path = arena_fmt(w->a, "%simage", path);
 	if (!len)
-		api_refuse(w, at_or(c, "image"), path, "Required value");
+		api_refuse(w, api_at_or(c, "image"), path, "Required value");
 	else if (strchr(" \t\r\n", image[0]) || strchr(" \t\r\n", image[len - 1]))
 		api_refuse(w, yaml_get(c, "image"), path, "Invalid value: \"%.200s\": must not have leading or trailing whitespace", image);
 }
 
-static void check_container(const struct pod *p, const struct ynode *list, size_t i, const char *key)
+static void check_container(const struct pod *p, const struct ynode *list, size_t i,
+			    const char *key)
 {
 	static const char *const policies[] = {"Always", "IfNotPresent", "Never", NULL};
 	static const char *const messages[] = {"FallbackToLogsOnError", "File", NULL};
@@ -398,7 +346,7 @@ static void check_container(const struct pod *p, const struct ynode *list, size_
 	api_one_of(p->w, c, dot, "imagePullPolicy", policies);
 	api_one_of(p->w, c, dot, "terminationMessagePolicy", messages);
 	check_ports(p->w, c, path);
-	check_env(p->w, c, path);
+	api_check_variables(p->w, c, path);
 	check_mounts(p, c, path);
 	check_resources(p->w, c, path);
 	check_security(p->w, yaml_get(c, "securityContext"), arena_fmt(p->w->a, "%ssecurityContext", dot));
@@ -413,7 +361,8 @@ static void check_container(const struct pod *p, const struct ynode *list, size_
 			check_handler(p->w, yaml_get(life, hooks[k]), arena_fmt(p->w->a, "%slifecycle.%s", dot, hooks[k]), kinds);
 }
 
-void api_check_pod(struct admission *w, const struct ynode *template, const char *path, const struct ynode *claims)
+void api_check_pod(struct admission *w, const struct ynode *template, const char *path,
+		   const struct ynode *claims)
 {
 	static const char *const lists[] = {"initContainers", "containers"}, *const names[] = {"hostname", "subdomain"};
 	static const char *const dns[] = {"ClusterFirstWithHostNet", "ClusterFirst", "Default", "None", NULL};
@@ -423,16 +372,17 @@ void api_check_pod(struct admission *w, const struct ynode *template, const char
 
 	api_check_labels(w, labels, arena_fmt(w->a, "%smetadata.labels", path));
 	check_volumes(&p);
-	if (!items(yaml_get(p.spec, "containers")))
-		api_refuse(w, at_or(template, "spec"), arena_fmt(w->a, "%scontainers", p.path), "Required value");
+	if (!api_items(yaml_get(p.spec, "containers")))
+		api_refuse(w, api_at_or(template, "spec"), arena_fmt(w->a, "%scontainers", p.path), "Required value");
 	for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
 		const struct ynode *list = yaml_get(p.spec, lists[k]);
 
-		for (size_t i = 0; i < items(list); i++)
+		for (size_t i = 0; i < api_items(list); i++)
 			check_container(&p, list, i, lists[k]);
 	}
 	for (size_t k = 0; k < ARRAY_LEN(names); k++)
-		if (*api_text(p.spec, names[k]) && (wrong = api_dns_label(api_text(p.spec, names[k]))))
+		if (*api_text(p.spec, names[k]) &&
+		    (wrong = api_dns_label(api_text(p.spec, names[k]))))
 			api_refuse(w, yaml_get(p.spec, names[k]), arena_fmt(w->a, "%s%s", p.path, names[k]),
 				   "Invalid value: \"%.80s\": %s", api_text(p.spec, names[k]), wrong);
 	api_one_of(w, p.spec, p.path, "dnsPolicy", dns);

@@ -6,18 +6,6 @@
 /* What an API server refuses in an object besides its pods: the rules that are
  * met in practice, in its words (pkg/apis of Kubernetes, validation). */
 
-static size_t items(const struct ynode *list)
-{
-	return list && list->kind == Y_LIST ? list->n : 0;
-}
-
-static const struct ynode *at_or(const struct ynode *map, const char *key)
-{
-	const struct ynode *n = yaml_get(map, key);
-
-	return n ? n : map;
-}
-
 static void check_meta(struct admission *w)
 {
 	static const char *const rbac[] = {"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"};
@@ -29,7 +17,8 @@ static void check_meta(struct admission *w)
 	else if (!strcmp(w->kind, "Namespace"))
 		form = api_dns_label;
 	for (size_t i = 0; i < ARRAY_LEN(rbac); i++)
-		if (!strcmp(rbac[i], w->kind)) /* these are parts of a path: their syntax is wider */
+		/* these are parts of a path: their syntax is wider */
+		if (!strcmp(rbac[i], w->kind))
 			form = NULL;
 	wrong = form ? form(w->name) : strpbrk(w->name, "/%") ? "may not contain '/' or '%'" : NULL;
 	if (wrong)
@@ -46,34 +35,51 @@ static void check_meta(struct admission *w)
 
 /* ---- workloads ---- */
 
+static bool has_word(const struct ynode *list, const char *word)
+{
+	for (size_t i = 0; i < api_items(list); i++)
+		if (list->items[i]->kind == Y_SCALAR && !strcmp(list->items[i]->text, word))
+			return true;
+	return false;
+}
+
 void api_check_claim(struct admission *w, const struct ynode *spec, const char *path)
 {
 	static const char *const modes[] = {"ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod", NULL};
 	static const char *const volume[] = {"Block", "Filesystem", NULL};
 	const struct ynode *list = yaml_get(spec, "accessModes"), *size = yaml_path((struct ynode *)spec, "resources.requests.storage");
+	const char *class = api_text(spec, "storageClassName"), *wrong;
 
-	if (!items(list))
+	/* What has another type, or no form, has been told. */
+	if (!list || (list->kind == Y_LIST && !list->n))
 		api_refuse(w, spec, arena_fmt(w->a, "%saccessModes", path), "Required value: at least 1 access mode is required");
-	for (size_t i = 0; i < items(list); i++) {
+	for (size_t i = 0; i < api_items(list); i++) {
 		size_t k = 0;
 
-		while (modes[k] && (list->items[i]->kind != Y_SCALAR || strcmp(modes[k], list->items[i]->text)))
+		while (modes[k] &&
+		       (list->items[i]->kind != Y_SCALAR || strcmp(modes[k], list->items[i]->text)))
 			k++;
 		if (!modes[k])
 			api_refuse(w, list->items[i], arena_fmt(w->a, "%saccessModes", path),
 				   "Unsupported value: \"%.60s\": supported values: \"ReadOnlyMany\", \"ReadWriteMany\", "
 				   "\"ReadWriteOnce\", \"ReadWriteOncePod\"", list->items[i]->kind == Y_SCALAR ? list->items[i]->text : "");
 	}
+	if (api_items(list) > 1 && has_word(list, "ReadWriteOncePod"))
+		api_refuse(w, list, arena_fmt(w->a, "%saccessModes", path), "Forbidden: may not use ReadWriteOncePod with other access modes");
+	if (*class && (wrong = api_dns_subdomain(class)))
+		api_refuse(w, yaml_get(spec, "storageClassName"), arena_fmt(w->a, "%sstorageClassName", path), "Invalid value: \"%.80s\": %s",
+			   class, wrong);
 	if (!size)
 		api_refuse(w, spec, arena_fmt(w->a, "%sresources[storage]", path), "Required value");
-	else if (quantity_bytes_of(size) <= 0)
+	else if (!quantity_bytes_of(size) || (size->kind == Y_SCALAR && *size->text == '-'))
 		api_refuse(w, size, arena_fmt(w->a, "%sresources[storage]", path), "Invalid value: \"%.60s\": must be greater than zero",
 			   size->kind == Y_SCALAR ? size->text : "");
 	api_one_of(w, spec, path, "volumeMode", volume);
 }
 
 /* Pods as a number or a share of all. */
-static void check_share(struct admission *w, const struct ynode *map, const char *path, const char *key)
+static void check_share(struct admission *w, const struct ynode *map, const char *path,
+			const char *key)
 {
 	const struct ynode *n = yaml_get(map, key);
 	const char *text = api_text(map, key);
@@ -128,6 +134,21 @@ static void check_updates(struct admission *w, const struct ynode *spec)
 			   "Invalid value: %.20s: may not be 0 when `maxSurge` is 0", api_text(rolling, "maxUnavailable"));
 }
 
+/* Of a Deployment, whose time to get on is 600 s unless it is told. */
+static void check_progress(struct admission *w, const struct ynode *spec)
+{
+	enum { USUAL_S = 600 };
+	const struct ynode *limit = yaml_get(spec, "progressDeadlineSeconds");
+	int64_t seconds = limit ? api_number(spec, "progressDeadlineSeconds") : USUAL_S, ready = api_number(spec, "minReadySeconds");
+
+	if (strcmp(w->kind, "Deployment"))
+		return;
+	api_at_least(w, spec, "spec.", "progressDeadlineSeconds", 0);
+	if (seconds >= 0 && seconds <= (ready > 0 ? ready : 0))
+		api_refuse(w, limit ? limit : yaml_get(spec, "minReadySeconds"), "spec.progressDeadlineSeconds",
+			   "Invalid value: %lld: must be greater than minReadySeconds", (long long)seconds);
+}
+
 /* A hash is of up to ten letters (pkg/controller/history, HashControllerRevision()). */
 enum { SET_NAME_MAX = 63 - 1 - 10 };
 
@@ -146,19 +167,20 @@ static void check_workload(struct admission *w)
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
 		api_at_least(w, spec, "spec.", numbers[i], 0);
 	api_check_selector(w, spec);
+	check_progress(w, spec);
 	api_one_of(w, spec, "spec.", "podManagementPolicy", order);
 	if (!strcmp(w->kind, "StatefulSet") && strlen(w->name) > SET_NAME_MAX)
 		api_refuse(w, yaml_get(yaml_get(w->object, "metadata"), "name"), "metadata.name",
 			   "Invalid value: \"%.260s\": its pods could not be made: with a revision's hash behind it, it is the value of "
 			   "their label controller-revision-hash, and longer than 63 bytes", w->name);
 	check_updates(w, spec);
-	for (size_t i = 0; i < items(claims); i++) {
+	for (size_t i = 0; i < api_items(claims); i++) {
 		const char *at = arena_fmt(w->a, "spec.volumeClaimTemplates[%zu].", i);
 		const char *name = api_text(yaml_get(claims->items[i], "metadata"), "name"), *wrong = api_dns_subdomain(name);
 
 		if (wrong)
 			api_refuse(w, claims->items[i], arena_fmt(w->a, "%smetadata.name", at), "Invalid value: \"%.80s\": %s", name, wrong);
-		api_check_claim(w, at_or(claims->items[i], "spec"), arena_fmt(w->a, "%sspec.", at));
+		api_check_claim(w, api_at_or(claims->items[i], "spec"), arena_fmt(w->a, "%sspec.", at));
 	}
 	api_one_of(w, yaml_get(template, "spec"), "spec.template.spec.", "restartPolicy", always);
 	if (yaml_get(yaml_get(template, "spec"), "activeDeadlineSeconds"))
@@ -173,7 +195,8 @@ static void check_workload(struct admission *w)
 
 /* ---- services ---- */
 
-static void check_service_port(struct admission *w, const struct ynode *ports, size_t i, const char *type)
+static void check_service_port(struct admission *w, const struct ynode *ports, size_t i,
+			       const char *type)
 {
 	static const char *const protocols[] = {"SCTP", "TCP", "UDP", NULL};
 	const struct ynode *p = ports->items[i], *target = yaml_get(p, "targetPort");
@@ -194,18 +217,38 @@ static void check_service_port(struct admission *w, const struct ynode *ports, s
 			api_refuse(w, p, at, "Duplicate value: port %lld, protocol %s", (long long)port, *a ? a : "TCP");
 	}
 	if (!yaml_get(p, "port") || (yaml_type(yaml_get(p, "port")) == YAML_IS_INT && (port < 1 || port > 65535)))
-		api_refuse(w, at_or(p, "port"), arena_fmt(w->a, "%s.port", at),
+		api_refuse(w, api_at_or(p, "port"), arena_fmt(w->a, "%s.port", at),
 			   "Invalid value: %.20s: must be between 1 and 65535, inclusive", yaml_get(p, "port") ? api_text(p, "port") : "0");
 	if (target && target->kind == Y_SCALAR && yaml_type(target) == YAML_IS_INT &&
 	    (api_number(p, "targetPort") < 1 || api_number(p, "targetPort") > 65535))
 		api_refuse(w, target, arena_fmt(w->a, "%s.targetPort", at),
 			   "Invalid value: %s: must be between 1 and 65535, inclusive", target->text);
-	else if (target && target->kind == Y_SCALAR && yaml_type(target) != YAML_IS_INT && (wrong = api_port_name(target->text)))
+	else if (target && target->kind == Y_SCALAR && yaml_type(target) != YAML_IS_INT &&
+		 (wrong = api_port_name(target->text)))
 		api_refuse(w, target, arena_fmt(w->a, "%s.targetPort", at), "Invalid value: \"%.80s\": %s", target->text, wrong);
 	if (api_number(p, "nodePort") > 0 && (!*type || !strcmp(type, "ClusterIP")))
 		api_refuse(w, yaml_get(p, "nodePort"), arena_fmt(w->a, "%s.nodePort", at),
 			   "Forbidden: may not be used when `type` is 'ClusterIP'");
+	else if (api_number(p, "nodePort") > 0 && (api_number(p, "nodePort") < 30000 || api_number(p, "nodePort") > 32767))
+		api_refuse(w, yaml_get(p, "nodePort"), arena_fmt(w->a, "%s.nodePort", at), "Invalid value: %s: provided port is not in the "
+			   "valid range. The range of valid ports is 30000-32767", api_text(p, "nodePort"));
 	api_one_of(w, p, arena_fmt(w->a, "%s.", at), "protocol", protocols);
+}
+
+/* The list of addresses and the one of before there were two families. */
+static void check_addresses(struct admission *w, const struct ynode *spec, const char *ip)
+{
+	const struct ynode *list = yaml_get(spec, "clusterIPs");
+	const char *first = api_items(list) && list->items[0]->kind == Y_SCALAR ? list->items[0]->text : "";
+
+	if (!api_items(list))
+		return;
+	if (!*ip)
+		api_refuse(w, list, "spec.clusterIPs", "Invalid value: [\"%.60s\"]: must be empty when `clusterIP` is not specified", first);
+	else if (strcmp(first, ip))
+		api_refuse(w, list, "spec.clusterIPs", "Invalid value: [\"%.60s\"]: first value must match `clusterIP`", first);
+	else if (!strcmp(ip, "None") && api_items(list) > 1)
+		api_refuse(w, list, "spec.clusterIPs", "Invalid value: [\"None\"]: 'None' must be the first and only value");
 }
 
 static void check_service(struct admission *w)
@@ -216,14 +259,18 @@ static void check_service(struct admission *w)
 	const char *type = api_text(spec, "type"), *ip = api_text(spec, "clusterIP");
 	bool headless = !strcmp(ip, "None"), external = !strcmp(type, "ExternalName");
 
-	if (!items(ports) && !headless && !external)
+	if (!api_items(ports) && !headless && !external)
 		api_refuse(w, spec, "spec.ports", "Required value");
-	for (size_t i = 0; i < items(ports); i++)
+	for (size_t i = 0; i < api_items(ports); i++)
 		check_service_port(w, ports, i, type);
 	api_one_of(w, spec, "spec.", "type", types);
 	api_one_of(w, spec, "spec.", "sessionAffinity", affinity);
 	api_one_of(w, spec, "spec.", "internalTrafficPolicy", policy);
 	api_one_of(w, spec, "spec.", "externalTrafficPolicy", policy);
+	if ((!*type || !strcmp(type, "ClusterIP")) && *api_text(spec, "externalTrafficPolicy") && !api_items(yaml_get(spec, "externalIPs")))
+		api_refuse(w, yaml_get(spec, "externalTrafficPolicy"), "spec.externalTrafficPolicy",
+			   "Invalid value: \"%.60s\": may only be set for externally-accessible services", api_text(spec, "externalTrafficPolicy"));
+	check_addresses(w, spec, ip);
 	if (headless && (!strcmp(type, "NodePort") || !strcmp(type, "LoadBalancer")))
 		api_refuse(w, yaml_get(spec, "clusterIP"), "spec.clusterIP",
 			   "Invalid value: \"None\": may not be set to 'None' for %s services", type);
@@ -249,7 +296,7 @@ static void check_binding(struct admission *w)
 	if (*api_text(ref, "apiGroup") && strcmp(api_text(ref, "apiGroup"), "rbac.authorization.k8s.io"))
 		api_refuse(w, yaml_get(ref, "apiGroup"), "roleRef.apiGroup",
 			   "Unsupported value: \"%.60s\": supported values: \"rbac.authorization.k8s.io\"", api_text(ref, "apiGroup"));
-	for (size_t i = 0; i < items(list); i++) {
+	for (size_t i = 0; i < api_items(list); i++) {
 		const char *at = arena_fmt(w->a, "subjects[%zu].", i);
 
 		if (!*api_text(list->items[i], "name"))
@@ -264,16 +311,16 @@ static void check_role(struct admission *w)
 {
 	const struct ynode *list = yaml_get(w->object, "rules");
 
-	for (size_t i = 0; i < items(list); i++) {
+	for (size_t i = 0; i < api_items(list); i++) {
 		const char *at = arena_fmt(w->a, "rules[%zu].", i);
-		bool urls = items(yaml_get(list->items[i], "nonResourceURLs"));
+		bool urls = api_items(yaml_get(list->items[i], "nonResourceURLs"));
 
-		if (!items(yaml_get(list->items[i], "verbs")))
+		if (!api_items(yaml_get(list->items[i], "verbs")))
 			api_refuse(w, list->items[i], arena_fmt(w->a, "%sverbs", at), "Required value: verbs must contain at least one value");
-		if (!urls && !items(yaml_get(list->items[i], "apiGroups")))
+		if (!urls && !api_items(yaml_get(list->items[i], "apiGroups")))
 			api_refuse(w, list->items[i], arena_fmt(w->a, "%sapiGroups", at),
 				   "Required value: resource rules must supply at least one api group");
-		if (!urls && !items(yaml_get(list->items[i], "resources")))
+		if (!urls && !api_items(yaml_get(list->items[i], "resources")))
 			api_refuse(w, list->items[i], arena_fmt(w->a, "%sresources", at),
 				   "Required value: resource rules must supply at least one resource");
 	}
@@ -288,6 +335,16 @@ static void check_budget(struct admission *w)
 	check_share(w, spec, "spec.", "minAvailable");
 	check_share(w, spec, "spec.", "maxUnavailable");
 	api_check_requirements(w, yaml_get(spec, "selector"), "spec.selector");
+}
+
+static void check_class(struct admission *w)
+{
+	static const char *const policies[] = {"Delete", "Retain", NULL}, *const modes[] = {"Immediate", "WaitForFirstConsumer", NULL};
+
+	if (!*api_text(w->object, "provisioner"))
+		api_refuse(w, NULL, "provisioner", "Required value");
+	api_one_of(w, w->object, "", "reclaimPolicy", policies);
+	api_one_of(w, w->object, "", "volumeBindingMode", modes);
 }
 
 void api_check_object(struct admission *w)
@@ -306,29 +363,39 @@ void api_check_object(struct admission *w)
 	else if (!strcmp(w->kind, "ConfigMap") || !strcmp(w->kind, "Secret"))
 		api_check_data(w);
 	else if (!strcmp(w->kind, "PersistentVolumeClaim"))
-		api_check_claim(w, at_or(w->object, "spec"), "spec.");
+		api_check_claim(w, api_at_or(w->object, "spec"), "spec.");
 	else if (strstr(w->kind, "RoleBinding"))
 		check_binding(w);
 	else if (!strcmp(w->kind, "Role") || !strcmp(w->kind, "ClusterRole"))
 		check_role(w);
 	else if (!strcmp(w->kind, "PodDisruptionBudget"))
 		check_budget(w);
-	else if (!strcmp(w->kind, "StorageClass") && !*api_text(w->object, "provisioner"))
-		api_refuse(w, NULL, "provisioner", "Required value");
+	else if (!strcmp(w->kind, "StorageClass"))
+		check_class(w);
 }
 
-/* Whether the kind is served in this version; what Kubernetes does not have is
- * somebody else's. */
+bool manifest_is_served(const struct ynode *object)
+{
+	const char *served = api_version_of(manifest_kind(object)), *asked = api_text(object, "apiVersion");
+
+	if (served && !strcmp(served, asked))
+		return true;
+	if (!strcmp(manifest_kind(object), "HorizontalPodAutoscaler") && !strcmp(asked, "autoscaling/v1"))
+		return true;
+	return !served && !api_group_is_known(asked);
+}
+
 static bool check_version(struct admission *w)
 {
-	const char *served = api_version_of(w->kind), *asked = api_text(w->object, "apiVersion");
+	const char *served = api_version_of(w->kind),
+		   *near = served ? NULL : api_nearest_kind(w->a, w->kind);
 
-	if (!served || !strcmp(served, asked))
+	if (manifest_is_served(w->object))
 		return true;
-	if (!strcmp(w->kind, "HorizontalPodAutoscaler") && !strcmp(asked, "autoscaling/v1"))
-		return true;
-	api_refuse(w, at_or(w->object, "apiVersion"), NULL, "no matches for kind \"%s\" in version \"%.80s\": it is served as %s",
-		   w->kind, asked, served);
+	api_refuse(w, served ? api_at_or(w->object, "apiVersion") : yaml_get(w->object, "kind"), NULL,
+		   "no matches for kind \"%.80s\" in version \"%.80s\"%s%s%s%s%s", w->kind, api_text(w->object, "apiVersion"),
+		   served ? ": it is served as " : "", served ? served : "", near ? "; did you mean \"" : "", near ? near : "",
+		   near ? "\"?" : "");
 	return false;
 }
 

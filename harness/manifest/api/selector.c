@@ -4,14 +4,9 @@
 
 /* What an API server refuses in selectors (apimachinery, pkg/apis/meta/v1/validation). */
 
-static size_t items(const struct ynode *list)
-{
-	return list && list->kind == Y_LIST ? list->n : 0;
-}
-
 static bool in_values(const struct ynode *values, const char *text)
 {
-	for (size_t i = 0; i < items(values); i++)
+	for (size_t i = 0; i < api_items(values); i++)
 		if (values->items[i]->kind == Y_SCALAR && !strcmp(values->items[i]->text, text))
 			return true;
 	return false;
@@ -27,7 +22,7 @@ static bool fits(const struct ynode *selector, const struct ynode *labels)
 		    strcmp(have->text, map->items[i]->text))
 			return false;
 	}
-	for (size_t i = 0; i < items(list); i++) {
+	for (size_t i = 0; i < api_items(list); i++) {
 		const char *op = api_text(list->items[i], "operator");
 		bool in;
 
@@ -45,9 +40,9 @@ void api_check_requirements(struct admission *w, const struct ynode *selector, c
 	const struct ynode *list = yaml_get(selector, "matchExpressions");
 
 	api_check_labels(w, yaml_get(selector, "matchLabels"), arena_fmt(w->a, "%s.matchLabels", path));
-	for (size_t i = 0; i < items(list); i++) {
+	for (size_t i = 0; i < api_items(list); i++) {
 		const char *at = arena_fmt(w->a, "%s.matchExpressions[%zu]", path, i), *op = api_text(list->items[i], "operator");
-		bool many = items(yaml_get(list->items[i], "values"));
+		bool many = api_items(yaml_get(list->items[i], "values"));
 
 		if (!strcmp(op, "In") || !strcmp(op, "NotIn")) {
 			if (!many)
@@ -74,7 +69,7 @@ void api_check_selector(struct admission *w, const struct ynode *spec)
 		return;
 	}
 	api_check_requirements(w, selector, "spec.selector");
-	if (!items(yaml_get(selector, "matchExpressions")) &&
+	if (!api_items(yaml_get(selector, "matchExpressions")) &&
 	    (!yaml_get(selector, "matchLabels") || !yaml_get(selector, "matchLabels")->n))
 		api_refuse(w, selector, "spec.selector", "Invalid value: {}: empty selector is invalid for %s", w->kind);
 	else if (template && !fits(selector, labels))

@@ -171,23 +171,24 @@ const char *api_field_type(const struct api_type *t, const char *name, size_t *l
 	return NULL;
 }
 
+static const struct {
+	const char *version, *kinds;
+} served[] = {
+	{"v1", " ConfigMap Secret Service Endpoints ServiceAccount PersistentVolumeClaim PersistentVolume Namespace Pod "
+	       "PodTemplate ReplicationController LimitRange ResourceQuota Event Node Binding ComponentStatus List "},
+	{"apps/v1", " StatefulSet Deployment DaemonSet ReplicaSet ControllerRevision "},
+	{"batch/v1", " Job CronJob "},
+	{"policy/v1", " PodDisruptionBudget Eviction "},
+	{"rbac.authorization.k8s.io/v1", " Role RoleBinding ClusterRole ClusterRoleBinding "},
+	{"storage.k8s.io/v1", " StorageClass VolumeAttachment CSIDriver "},
+	{"networking.k8s.io/v1", " NetworkPolicy Ingress IngressClass "},
+	{"scheduling.k8s.io/v1", " PriorityClass "},
+	{"autoscaling/v2", " HorizontalPodAutoscaler "},
+	{"discovery.k8s.io/v1", " EndpointSlice "},
+};
+
 const char *api_version_of(const char *kind)
 {
-	static const struct {
-		const char *version, *kinds;
-	} served[] = {
-		{"v1", " ConfigMap Secret Service Endpoints ServiceAccount PersistentVolumeClaim PersistentVolume Namespace Pod "
-		       "ReplicationController LimitRange ResourceQuota Event Node "},
-		{"apps/v1", " StatefulSet Deployment DaemonSet ReplicaSet ControllerRevision "},
-		{"batch/v1", " Job CronJob "},
-		{"policy/v1", " PodDisruptionBudget "},
-		{"rbac.authorization.k8s.io/v1", " Role RoleBinding ClusterRole ClusterRoleBinding "},
-		{"storage.k8s.io/v1", " StorageClass VolumeAttachment CSIDriver "},
-		{"networking.k8s.io/v1", " NetworkPolicy Ingress IngressClass "},
-		{"scheduling.k8s.io/v1", " PriorityClass "},
-		{"autoscaling/v2", " HorizontalPodAutoscaler "},
-		{"discovery.k8s.io/v1", " EndpointSlice "},
-	};
 	size_t len = strlen(kind);
 	const char *p;
 
@@ -196,4 +197,28 @@ const char *api_version_of(const char *kind)
 			if (p[-1] == ' ' && p[len] == ' ')
 				return served[i].version;
 	return NULL;
+}
+
+bool api_group_is_known(const char *version)
+{
+	static const char *const groups[] = {"apps", "batch", "policy", "autoscaling", "extensions"};
+	size_t len = strcspn(version, "/");
+
+	for (size_t i = 0; i < ARRAY_LEN(groups); i++)
+		if (strlen(groups[i]) == len && version[len] && !memcmp(groups[i], version, len))
+			return true;
+	return !version[len];
+}
+
+const char *api_nearest_kind(struct arena *a, const char *kind)
+{
+	const char *words[80];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(served); i++)
+		for (const char *p = served[i].kinds + 1; *p; p += strcspn(p, " ") + 1)
+			if (n < ARRAY_LEN(words) - 1)
+				words[n++] = arena_fmt(a, "%.*s", (int)strcspn(p, " "), p);
+	words[n] = NULL;
+	return yaml_nearest(kind, words);
 }

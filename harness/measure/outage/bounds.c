@@ -96,7 +96,8 @@ static int64_t bound_down_lo(const struct view *v, const struct gap *g)
 	return lo == INT64_MIN ? g->from : lo;
 }
 
-static int64_t bound_down_hi(const struct view *v, const struct gap *g, int64_t down_lo, int64_t slow)
+static int64_t bound_down_hi(const struct view *v, const struct gap *g, int64_t down_lo,
+			     int64_t slow)
 {
 	int64_t hi = g->to;
 	size_t i;
@@ -130,8 +131,8 @@ static bool silenced(const struct view *v, const struct fault_record *rec, const
  * after, when a sample shows it) still answered that they would take no
  * write, or were still silenced by the fault; 0 when of one of them neither is
  * known. */
-static int64_t members_not_writable(const struct view *v, const struct fault_record *rec, int64_t stopped,
-				    int64_t up_hi)
+static int64_t members_not_writable(const struct view *v, const struct fault_record *rec,
+				    int64_t stopped, int64_t up_hi)
 {
 	const struct evidence *ev = v->ev;
 	int64_t least = 0;
@@ -140,7 +141,8 @@ static int64_t members_not_writable(const struct view *v, const struct fault_rec
 		const struct sample *s = &ev->samples[i];
 		int64_t said = 0;
 
-		if (s->beside || !s->writable || s->t_ns <= stopped || !shards_rival(shard_bit(v->shard), s->shards))
+		if (s->beside || !s->writable || s->t_ns <= stopped ||
+		    !shards_rival(shard_bit(v->shard), s->shards))
 			continue;
 		if (s->t_ns > up_hi + SETTLED_MS * NS_PER_MS)
 			break;
@@ -181,13 +183,15 @@ static int64_t first_served(const struct view *v, const struct gap *g)
 
 		if (op->t_invoke >= g->to)
 			break;
-		if (view_served(v, op) && (op->t_return == g->to || (op->t_return > g->to && op->connect_ns)))
+		if (view_served(v, op) &&
+		    (op->t_return == g->to || (op->t_return > g->to && op->connect_ns)))
 			t = min64(t, tried(op));
 	}
 	return t;
 }
 
-static int64_t bound_up_lo(const struct view *v, const struct gap *g, int64_t floor_ns, int64_t slow)
+static int64_t bound_up_lo(const struct view *v, const struct gap *g, int64_t floor_ns,
+			   int64_t slow)
 {
 	int64_t lo = floor_ns, served = first_served(v, g);
 	size_t i;
@@ -287,7 +291,8 @@ int64_t gap_certain(const struct view *v, const struct outage *o)
 	int64_t lo = o->up_lo - o->down_hi;
 
 	for (size_t i = 0; i < v->nstood; i++)
-		lo -= max64(0, min64(v->stood[i].to_ns, o->up_hi) - max64(v->stood[i].from_ns, o->down_lo));
+		lo -= max64(0, min64(v->stood[i].to_ns, o->up_hi) -
+				       max64(v->stood[i].from_ns, o->down_lo));
 	return max64(0, lo);
 }
 

@@ -177,8 +177,12 @@ static void add_gap(const struct view *v, const struct window *w, const struct g
 
 	gap_bounds(v, w, g, &one);
 	down->times++;
-	if (!one.running)
+	if (!one.running) {
+		int64_t alone = w->to - one.down_hi;
+
 		down->lo_ns += one.lo_ns;
+		down->own_lo_ns += alone < 0 ? 0 : alone < one.lo_ns ? alone : one.lo_ns;
+	}
 	down->hi_ns += one.hi_ns;
 	down->ended = down->ended && one.ended;
 	if (p && one_outage(&p->last, g))

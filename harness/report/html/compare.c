@@ -7,8 +7,8 @@
 static void one_run(struct page *p, const char *who, const struct run_report *run)
 {
 	fprintf(p->f, "<li><div><b>%s</b></div><div><b class=\"mono\">%s</b><p>engine %s, version %s, %s. ",
-		who, esc(p, json_str(run->run, "run_id", "?")), esc(p, json_str(run->run, "engine", "?")),
-		esc(p, json_str(run->run, "version", "?")), text_date(json_str(run->run, "started", "")).s);
+		who, esc(p, run->ev->run.run_id), esc(p, run->ev->run.engine),
+		esc(p, run->ev->run.version), text_date(run->ev->run.started).s);
 	html_chip(p->f, run->verdict);
 	fputs("</p></div></li>\n", p->f);
 }
@@ -68,10 +68,12 @@ static void one_fault(struct page *p, const struct compared_fault *f,
 static void one_pair(struct page *p, const struct compared *c, size_t i,
 		     const struct stat_family *family)
 {
+	const char *title = c->a->first->ev->script->title;
+
 	fprintf(p->f, "<section class=\"sc\" id=\"c%zu\" aria-labelledby=\"h%zu\">\n<div class=\"head\">"
 		"<h2 id=\"h%zu\">%s</h2></div>\n<p class=\"meta\"><span class=\"mono\">%s</span> · A: %zu of %zu "
 		"repetitions count, B: %zu of %zu%s%s%s%s</p>\n<p>Settings: %s.</p>\n", i, i, i,
-		esc(p, json_str(c->a->first->event, "title", c->a->name)), esc(p, c->a->name),
+		esc(p, *title ? title : c->a->name), esc(p, c->a->name),
 		c->a->counted, c->a->n, c->b->counted, c->b->n,
 		c->a->left_out[0] ? "; left out of A: " : "", esc(p, c->a->left_out),
 		c->b->left_out[0] ? "; left out of B: " : "", esc(p, c->b->left_out),
@@ -89,8 +91,8 @@ void comparison_html(struct comparison *c, FILE *f)
 {
 	struct page p = {.f = f, .a = &c->arena, .run = &c->b.run};
 
-	html_open(f, p.a, arena_fmt(p.a, "%s against %s", json_str(c->b.run.run, "run_id", "?"),
-				    json_str(c->a.run.run, "run_id", "?")));
+	html_open(f, p.a, arena_fmt(p.a, "%s against %s", c->b.run.ev->run.run_id,
+				    c->a.run.ev->run.run_id));
 	masthead(&p, c);
 	for (size_t i = 0; i < c->n; i++)
 		one_pair(&p, &c->v[i], i, &c->family);

@@ -34,50 +34,35 @@ static const char *value(struct page *p, const cJSON *o, const char *key)
 	return out;
 }
 
-static bool asked_for(const cJSON *list, const char *name)
-{
-	const cJSON *s;
-
-	cJSON_ArrayForEach(s, list) {
-		if (!strcmp(json_str(s, "name", ""), name))
-			return true;
-	}
-	return false;
-}
-
-/* Either of `asked` and `real`, the value that the system reports, may be NULL. */
-static void setting_row(struct page *p, const char *name, const char *unit, const cJSON *asked,
-			const char *real)
+/* As it was asked for and as the system reports it: either may be NULL; `any` is one of
+ * them. */
+static void setting_row(struct page *p, const struct setting_seen *any,
+			const struct setting_seen *asked, const struct setting_seen *real)
 {
 	fprintf(p->f, "<tr><td class=\"mono\">%s</td><td data-l=\"In force\">%s</td>"
 		"<td data-l=\"Asked for\">%s</td><td data-l=\"Unit\">%s</td><td data-l=\"From\">%s"
-		"</td></tr>\n", told(p, name), real ? told(p, real) : "–",
-		asked ? value(p, asked, "value") : "–", esc(p, unit),
-		asked ? value(p, asked, "source") : "the system");
+		"</td></tr>\n", told(p, any->name),
+		real && real->value ? told(p, real->value) : "–",
+		asked && asked->value ? told(p, asked->value) : "–", esc(p, any->unit),
+		asked ? told(p, asked->source) : "the system");
 }
 
 static void settings(struct page *p)
 {
-	const cJSON *asked = json_get(p->s->event, "settings"), *s;
-	const struct settings_seen *real = p->s->ev->inforce;
-	size_t nreal = real ? real->n : 0;
+	const struct settings_seen *asked = p->s->ev->settings, *real = p->s->ev->inforce;
 
-	if (!cJSON_GetArraySize(asked) && !nreal)
+	if (!asked->n && !(real && real->n))
 		return;
 	fprintf(p->f, "<details class=\"pr\"><summary>Settings in force <span>(%s)</span></summary>"
 		"<table class=\"cards tight\"><thead><tr><th>Setting</th><th>In force</th>"
 		"<th>Asked for</th><th>Unit</th><th>From</th></tr></thead><tbody>\n",
 		real ? "as the running system reports them" :
 		       "as asked for; the system was not asked");
-	cJSON_ArrayForEach(s, asked) {
-		const char *name = json_str(s, "name", "");
-		const struct setting_seen *now = setting_find(real, name);
-
-		setting_row(p, name, json_str(s, "unit", ""), s, now ? now->value : NULL);
-	}
-	for (size_t i = 0; i < nreal; i++)
-		if (!asked_for(asked, real->v[i].name))
-			setting_row(p, real->v[i].name, real->v[i].unit, NULL, real->v[i].value);
+	for (size_t i = 0; i < asked->n; i++)
+		setting_row(p, &asked->v[i], &asked->v[i], setting_find(real, asked->v[i].name));
+	for (size_t i = 0; real && i < real->n; i++)
+		if (!setting_find(asked, real->v[i].name))
+			setting_row(p, &real->v[i], NULL, &real->v[i]);
 	fputs("</tbody></table></details>\n", p->f);
 }
 
@@ -159,7 +144,7 @@ static void script(struct page *p)
 	if (!ev->nsteps)
 		return;
 	fprintf(p->f, "<details class=\"pr\"><summary>The script <span>(%s)</span></summary><ol>",
-		value(p, p->s->event, "file"));
+		told(p, ev->script->file));
 	if (ev->has_load)
 		fprintf(p->f, "<li value=\"0\">load: %g operations a second from %d clients, "
 			"deadline %s, mix %s</li>", load->rate, load->clients,
@@ -266,7 +251,7 @@ static const char *event_words(struct page *p, const cJSON *ev)
 
 static void event_rows(struct page *p, struct buf *rows, int *n)
 {
-	int64_t zero = html_loaded(p->s->m) ? p->s->m->begin_ns : json_i64(p->s->event, "t", 0);
+	int64_t zero = html_loaded(p->s->m) ? p->s->m->begin_ns : p->s->ev->begin_ns;
 	const cJSON *ev;
 
 	cJSON_ArrayForEach(ev, p->s->events) {

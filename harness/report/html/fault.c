@@ -10,6 +10,27 @@
  * beside the window that the system's own rules allow; several faults beside
  * each other; proof and undo. */
 
+/* That writes went on is told only where a verdict could tell it (check/counts.c). */
+static bool went_on(const struct page *p, size_t i)
+{
+	const struct fault_seen *f = &p->s->m->faults[i];
+
+	return p->s->of_fault && p->s->of_fault[i].of[EXPECT_OUTAGE].absent && !f->outage.any &&
+	       !f->noise[NOISE_OUTAGE].too_noisy;
+}
+
+const char *html_down(struct page *p, size_t i)
+{
+	const struct fault_seen *f = &p->s->m->faults[i];
+
+	if (!f->rec->bites)
+		return "the fault did not bite";
+	if (f->noise[NOISE_OUTAGE].too_noisy)
+		return "not known";
+	return f->outage.any || went_on(p, i) ? esc(p, story_outage(p->a, &f->outage)) :
+						"none was seen, which is too little to say that there was none";
+}
+
 /* ---- one fault: its parts and the mechanisms that raced ---- */
 
 struct ruler {
@@ -198,7 +219,7 @@ void html_breakdown(struct page *p, const struct fault_seen *f)
 	if (several)
 		fprintf(p->f, "<details class=\"pr\"><summary><span class=\"num bf\">%zu</span>Why %s: %s"
 			"</summary><div>\n", number, f->outage.any ? "it took this long" :
-			"nothing stopped", esc(p, story_fault(p->a, f)));
+			went_on(p, number - 1) ? "nothing stopped" : "nothing was seen to stop", esc(p, story_fault(p->a, f)));
 	else
 		fprintf(p->f, "<h3>%s</h3>\n", f->outage.any ? "Why it took this long" :
 			"What was predicted");
@@ -274,7 +295,7 @@ static void kinds_row(struct page *p, size_t i, double decades, int y)
 	fprintf(p->f, "<text class=\"halo\" x=\"0\" y=\"%d\"><tspan class=\"t\">%zu  %s</tspan>"
 		"<tspan dx=\"8\">%s</tspan></text>", y + 13, i + 1,
 		esc(p, story_fault_kind(p->a, f)),
-		!o->any ? "writes never stopped" : esc(p, story_outage(p->a, o)));
+		!o->any && went_on(p, i) ? "writes never stopped" : html_down(p, i));
 	if (f->predicted.known) {
 		double x = log_at(f->predicted.lo_ns, decades);
 		double w = log_at(f->predicted.hi_ns, decades) - x;
@@ -314,6 +335,17 @@ static void kinds_plot(struct page *p)
 	      "Log scale.</figcaption></figure>\n", p->f);
 }
 
+static const char *lost_words(struct page *p, size_t i)
+{
+	const struct measured *m = p->s->m;
+	const struct figure_counts *c = p->s->of_fault ? &p->s->of_fault[i].of[EXPECT_LOST] : NULL;
+	int64_t lost = story_lost_by(m, &m->faults[i]);
+
+	if (lost < 0 || !c || !figure_told(c, lost || m->loss.maybe_lost))
+		return "unknown";
+	return arena_fmt(p->a, "%s%s", m->loss.maybe_lost ? "at least " : "", text_count(lost).s);
+}
+
 void html_kinds(struct page *p)
 {
 	const struct measured *m = p->s->m;
@@ -327,14 +359,13 @@ void html_kinds(struct page *p)
 		rows[i].lead = arena_fmt(p->a, "<span class=\"num bf\">%zu</span><b>%s</b>", i + 1,
 					 esc(p, story_fault_kind(p->a, f)));
 		rows[i].target = esc(p, story_target(p->a, f));
-		rows[i].down = !f->rec->bites ? "the fault did not bite" :
-			       esc(p, story_outage(p->a, &f->outage));
+		rows[i].down = html_down(p, i);
 		rows[i].predicted = f->predicted.known ?
 			arena_fmt(p->a, "%s", text_range(f->predicted.lo_ns,
 							 f->predicted.hi_ns).s) : "–";
 		rows[i].ended = f->outage.m.mechanism[0] ? esc(p, f->outage.m.mechanism) :
 				f->outage.any ? "not known" : "–";
-		rows[i].lost = arena_fmt(p->a, "%s", text_count(story_lost_by(m, f)).s);
+		rows[i].lost = lost_words(p, i);
 		rows[i].redundant = f->redundant_ns < 0 ? "not seen" :
 			arena_fmt(p->a, "after %s", text_duration(f->redundant_ns).s);
 	}

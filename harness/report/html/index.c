@@ -99,10 +99,18 @@ static const char *outage_words(struct arena *a, const cJSON *s)
 	if (lo < 0 || !cJSON_IsBool(json_get(o, "any")))
 		return "–";
 	if (!json_bool(o, "any", false))
-		return "none";
+		return "none seen";
 	if (hi < 0)
 		return arena_fmt(a, "more than %s", text_duration(lo).s);
 	return arena_fmt(a, "%s", text_interval(lo, hi).s);
+}
+
+static const char *lost_words(struct arena *a, const cJSON *loss)
+{
+	int64_t lost = json_i64(loss, "lost", -1);
+
+	return arena_fmt(a, "%s%s", json_i64(loss, "lost_at_most", lost) > lost ? "at least " : "",
+			 text_count(lost).s);
 }
 
 static void scenario_row(FILE *f, struct arena *a, const struct entry *entry, const cJSON *s,
@@ -118,7 +126,7 @@ static void scenario_row(FILE *f, struct arena *a, const struct entry *entry, co
 		"<td data-l=\"Writes down\">%s</td><td data-l=\"Lost\">%s</td>"
 		"<td data-l=\"Redundant again\">%s</td></tr>\n", href(a, entry->folder), i,
 		text_xml(a, json_str(s, "name", "?")), outage_words(a, s),
-		figures ? text_count(json_i64(loss, "lost", -1)).s : "–",
+		figures ? lost_words(a, loss) : "–",
 		!figures ? "–" : redundant < 0 ? "not seen" :
 		arena_fmt(a, "after %s", text_duration(redundant).s));
 }

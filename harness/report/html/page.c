@@ -23,9 +23,8 @@ static void masthead(struct page *p)
 	fprintf(p->f, "<header class=\"top\">\n<div class=\"brand\"><b>Ordeal</b><span>%s</span>"
 		"<span>engine %s</span><span class=\"mono\">%s</span><a href=\"../index.html\">all "
 		"runs</a></div>\n<div class=\"verdict\">",
-		text_date(json_str(run->run, "started", "")).s,
-		esc(p, json_str(run->run, "engine", "?")),
-		esc(p, json_str(run->run, "run_id", "?")));
+		text_date(run->ev->run.started).s, esc(p, run->ev->run.engine),
+		esc(p, run->ev->run.run_id));
 	html_chip(p->f, run->verdict);
 	findings_make(p->a, run, &found);
 	fprintf(p->f, "</div>\n<h1>%s</h1>\n<p class=\"held\">%s %s</p>\n",
@@ -39,12 +38,12 @@ static void masthead(struct page *p)
 	fputs("\n<ol class=\"toc\">\n", p->f);
 	for (size_t i = 0; i < run->n; i++) {
 		const struct scenario_report *s = &run->scenarios[i];
-		const char *title = json_str(s->event, "title", "");
+		const char *title = s->ev->script->title;
 
 		fputs("<li><div>", p->f);
 		html_chip(p->f, s->verdict);
 		fprintf(p->f, "</div><div><a href=\"#s%d\">%s%s</a><p>%s</p></div></li>\n", s->index,
-			esc(p, title[0] ? title : json_str(s->event, "name", "?")),
+			esc(p, title[0] ? title : s->ev->script->name),
 			esc(p, repetition_words(p->a, s)),
 			html_story(p, s));
 	}
@@ -68,7 +67,7 @@ static struct reporter *begin(FILE *f, const struct run_report *run)
 	r->page.a = &r->arena;
 	r->page.run = run;
 	html_open(f, &r->arena, arena_fmt(&r->arena, "%s: %s", verdict_name(run->verdict),
-					  json_str(run->run, "run_id", "ordeal")));
+					  run->ev->run.run_id));
 	masthead(&r->page);
 	together(&r->page);
 	return r;
@@ -139,21 +138,20 @@ static void how_to_read(struct page *p)
 static void end(struct reporter *r, const struct run_report *run)
 {
 	struct page *p = &r->page;
-	const cJSON *host = json_get(run->run, "host");
-	const char *command = json_str(run->run, "command", "");
+	const struct run_seen *seen = &run->ev->run;
 
 	fputs("</main>\n<footer>\n", p->f);
 	how_to_read(p);
 	where_the_time_went(p);
 	fputs("<h3>Run it again</h3>\n", p->f);
-	if (command[0])
-		fprintf(p->f, "<pre>%s</pre>\n", esc(p, command));
+	if (*seen->command)
+		fprintf(p->f, "<pre>%s</pre>\n", esc(p, seen->command));
 	fprintf(p->f, "<dl><dt>Seed</dt><dd class=\"mono\">%s</dd><dt>Version</dt><dd>%s</dd>",
-		esc(p, json_str(run->run, "seed", "?")), esc(p, json_str(run->run, "version", "?")));
-	if (json_i64(host, "cores", 0) > 0)
+		esc(p, seen->seed), esc(p, seen->version));
+	if (seen->cores > 0)
 		fprintf(p->f, "<dt>Machine</dt><dd>%s, %s of memory</dd>",
-			text_plural(json_i64(host, "cores", 0), "processor", "processors").s,
-			text_bytes(json_i64(host, "memory_bytes", -1)).s);
+			text_plural(seen->cores, "processor", "processors").s,
+			text_bytes(seen->memory_bytes).s);
 	images(p);
 	fputs("<dt>Data</dt><dd><a href=\"result.json\">result.json</a>, <a href=\"junit.xml\">"
 	      "junit.xml</a>, <a href=\"events.jsonl\">events.jsonl</a>, <a href=\"history.jsonl\">"

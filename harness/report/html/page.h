@@ -46,6 +46,8 @@ const char *html_story(struct page *p, const struct scenario_report *s);
 
 /* report/html/fault.c: why the outage took as long as it did; the table and the
  * plot of several faults; proof and undo of each. */
+/* How long writes were down after the i-th fault, or why that is not said: safe HTML. */
+const char *html_down(struct page *p, size_t i);
 void html_breakdown(struct page *p, const struct fault_seen *f);
 void html_kinds(struct page *p);
 void html_proof(struct page *p);

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "report/html/page.h"
 #include "report/story.h"
 
@@ -112,7 +111,7 @@ static void marks(struct page *p)
 			esc(p, story_fault(p->a, f)), esc(p, f->rec->target),
 			f->rec->node[0] && f->rec->ntargets < 2 ? " on " : "",
 			f->rec->ntargets < 2 ? esc(p, f->rec->node) : "",
-			esc(p, story_outage(p->a, &f->outage)));
+			html_down(p, i));
 	}
 	fputs("</ol>\n", p->f);
 }
@@ -155,7 +154,7 @@ void plot_timeline(struct page *p)
 		"aria-labelledby=\"t%d d%d\"><title id=\"t%d\">Timeline of %s</title>"
 		"<desc id=\"d%d\">Operations a second, their latency, and the role of each member, "
 		"over %s of load. %s</desc>\n", bottom + PLOT_AXIS, p->s->index, p->s->index,
-		p->s->index, esc(p, json_str(p->s->event, "name", "?")), p->s->index,
+		p->s->index, esc(p, p->s->ev->script->name), p->s->index,
 		text_duration(p->x1_ns - p->x0_ns).s, esc(p, story_scenario(p->a, p->s)));
 	plot_axis(p, bottom);
 	shade_outages(p, bottom);

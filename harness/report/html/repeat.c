@@ -103,13 +103,20 @@ void html_strips(struct page *p, const struct strip *strips, size_t n)
 	fputs("</svg></figure>\n", p->f);
 }
 
+static const char *title_of(const struct repeated *r)
+{
+	const char *title = r->first->ev->script->title;
+
+	return *title ? title : r->name;
+}
+
 static void one_repeated(struct page *p, const struct repeated *r)
 {
 	struct strip *strips = arena_alloc(p->a, (2 * r->nfaults + 1) * sizeof(*strips));
 	size_t n = 0;
 
 	fprintf(p->f, "<h3>%s</h3>\n<p class=\"soft\"><span class=\"mono\">%s</span> · %zu of %zu repetitions "
-		"count%s%s</p>\n", esc(p, json_str(r->first->event, "title", r->name)), esc(p, r->name),
+		"count%s%s</p>\n", esc(p, title_of(r)), esc(p, r->name),
 		r->counted, r->n, r->left_out[0] ? "; left out: " : "", esc(p, r->left_out));
 	for (size_t i = 0; i < r->nfaults; i++) {
 		const char *what = esc(p, repeated_fault_words(p->a, &r->faults[i]));
@@ -134,10 +141,11 @@ static struct fault_row row(struct page *p, const struct repeated *r,
 			    const struct repeated_fault *f)
 {
 	const struct figure *g = f->figures;
+	bool one = r->counted == 1 && g[FIGURE_OUTAGE].n;
 	struct fault_row out = {0};
 
-	out.down = r->counted == 1 ? esc(p, story_outage(p->a, &f->first->outage)) :
-		   figure_words(p->a, FIGURE_OUTAGE, &g[FIGURE_OUTAGE]);
+	out.down = one ? esc(p, story_outage(p->a, &f->first->outage)) :
+			 figure_words(p->a, FIGURE_OUTAGE, &g[FIGURE_OUTAGE]);
 	out.predicted = f->predicted_lo_ns < 0 ? "–" :
 		arena_fmt(p->a, "%s", text_range(f->predicted_lo_ns, f->predicted_hi_ns).s);
 	out.ended = f->mechanisms[0] ? esc(p, f->mechanisms) : "–";
@@ -181,7 +189,7 @@ void html_repeats(struct page *p, const struct repeats *all)
  * of the same system with the same faults on the same targets. NULL: none. */
 static const char *group_of(struct page *p, const struct evidence *ev)
 {
-	const char *named = json_str(ev->event, "compare", NULL);
+	const char *named = ev->script->compare;
 	struct buf b = {0};
 	const char *out = NULL;
 
@@ -194,7 +202,7 @@ static const char *group_of(struct page *p, const struct evidence *ev)
 			buf_fmt(&b, " %s/%s/%s", s->fault, json_str(s->params, "how", ""), s->target);
 	}
 	if (b.len)
-		out = arena_fmt(p->a, "%s%s", json_str(ev->event, "system", ""), buf_cstr(&b));
+		out = arena_fmt(p->a, "%s%s", ev->script->system, buf_cstr(&b));
 	buf_free(&b);
 	return out;
 }
@@ -203,8 +211,8 @@ static void add_rows(struct page *p, const struct repeated *r, const struct repe
 		     struct fault_row *rows, size_t *n)
 {
 	const char *differs = r == than ? "the first here" :
-			      esc(p, settings_difference(p->a, r->first->event,
-							 than->first->event));
+			      esc(p, settings_difference(p->a, r->first->ev,
+							 than->first->ev));
 
 	for (size_t i = 0; i < (r->nfaults ? r->nfaults : 1); i++) {
 		struct fault_row *o = &rows[(*n)++];
@@ -217,7 +225,7 @@ static void add_rows(struct page *p, const struct repeated *r, const struct repe
 				    r->first->index, esc(p, r->name),
 				    esc(p, r->nfaults > 1 ?
 					   repeated_fault_words(p->a, &r->faults[i]) :
-					   json_str(r->first->event, "title", "")));
+					   r->first->ev->script->title));
 		o->differs = *differs ? differs : "not the settings";
 		o->refused = arena_fmt(p->a, "%s%s", text_count(r->refused).s, r->counted > 1 ? " in all" : "");
 	}

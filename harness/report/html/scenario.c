@@ -32,7 +32,7 @@ static void figure_outage(struct page *p)
 	}
 	fprintf(p->f, "<div><dt>%s</dt><dd>%s<small>",
 		p->s->m->nfaults > 1 ? "Longest time without writes" : "Writes were down",
-		!o || !o->any ? "not at all" : !o->ended ?
+		!o || !o->any ? (p->s->counts.of[EXPECT_OUTAGE].absent ? "not at all" : "none was seen") : !o->ended ?
 		arena_fmt(p->a, "at least %s", text_duration(o->lo_ns).s) :
 		arena_fmt(p->a, "%s", text_interval(o->lo_ns, o->hi_ns).s));
 	if (f && f->predicted.known)
@@ -43,19 +43,29 @@ static void figure_outage(struct page *p)
 	fputs("</small></dd></div>", p->f);
 }
 
+static const char *duplicates(struct page *p, const struct loss *l)
+{
+	return l->once_untold ? "duplicates not known" :
+				arena_fmt(p->a, "%s", text_plural(l->duplicate, "duplicate", "duplicates").s);
+}
+
 static void figure_lost(struct page *p)
 {
 	const struct loss *l = &p->s->m->loss;
+	const struct figure_counts *c = &p->s->counts.of[EXPECT_LOST];
+	bool told = l->known && figure_told(c, l->lost || l->maybe_lost);
 
 	fprintf(p->f, "<div><dt>Acknowledged writes lost</dt><dd>%s%s<small>",
-		l->known && l->maybe_lost ? "at least " : "",
-		l->known ? text_count(l->lost).s : "unknown");
+		told && l->maybe_lost ? "at least " : "",
+		told ? text_count(l->lost).s : "unknown");
 	if (!l->known)
 		fputs(esc(p, l->why_unknown), p->f);
+	else if (!told)
+		fputs("no verdict could rest on what was seen", p->f);
 	else
 		fprintf(p->f, "of %s; %s, %s", text_count(l->acked).s,
 			text_plural(l->phantom, "phantom", "phantoms").s,
-			text_plural(l->duplicate, "duplicate", "duplicates").s);
+			duplicates(p, l));
 	fputs("</small></dd></div>", p->f);
 }
 
@@ -77,7 +87,7 @@ static void figures(struct page *p)
 	fprintf(p->f, "</small></dd></div><div><dt>Two primaries at once</dt><dd>%s<small>",
 		m->dual_primary_ns < 0 ? "unknown" : m->dual_primary_ns ?
 		arena_fmt(p->a, "at least %s", text_duration(m->dual_primary_ns).s) : m->dual_primary_samples > 0 || m->dual_primary_acks > 0 ? "for a moment" :
-		m->dual_primary_unseen_ns > 0 ? "not seen" : "never");
+		p->s->counts.of[EXPECT_DUAL_PRIMARY].absent ? "never" : "not seen");
 	if (m->dual_primary_samples > 0 || m->dual_primary_acks > 0)
 		fprintf(p->f, "seen in %s and %s",
 			text_plural(m->dual_primary_samples, "sample", "samples").s,
@@ -184,7 +194,7 @@ static void lost_writes(struct page *p)
 	fprintf(p->f, ". %s, %s. Of %s whose fate the client did not know, %s applied.</p>\n",
 		text_plural(l->phantom, "phantom (failed, yet present)",
 			    "phantoms (failed, yet present)").s,
-		text_plural(l->duplicate, "duplicate", "duplicates").s,
+		duplicates(p, l),
 		text_plural(l->unknown, "write", "writes").s,
 		text_plural(l->unknown_present, "was", "were").s);
 	for (size_t i = 0; i < m->nfaults; i++)
@@ -219,8 +229,8 @@ static void lost_writes(struct page *p)
 
 static void heading(struct page *p)
 {
-	const char *name = json_str(p->s->event, "name", "?");
-	const char *title = json_str(p->s->event, "title", NULL);
+	const char *name = p->s->ev->script->name;
+	const char *title = p->s->ev->script->title;
 	bool cut_short = p->run->interrupted && p->s == &p->run->scenarios[p->run->n - 1];
 
 	fprintf(p->f, "<section class=\"sc\" id=\"s%d\" aria-labelledby=\"h%d\">\n"
@@ -229,8 +239,8 @@ static void heading(struct page *p)
 	html_chip(p->f, p->s->verdict);
 	fprintf(p->f, "</div>\n<p class=\"meta\"><span class=\"mono\">%s</span>%s · %s, %s manifests"
 		"%s</p>\n<p class=\"lead\">%s</p>\n", esc(p, name),
-		esc(p, repetition_words(p->a, p->s)), esc(p, json_str(p->s->event, "system", "?")),
-		esc(p, json_str(p->s->event, "variant", "?")), cut_short ? " · interrupted here" : "",
+		esc(p, repetition_words(p->a, p->s)), esc(p, p->s->ev->script->system),
+		esc(p, p->s->ev->script->variant), cut_short ? " · interrupted here" : "",
 		html_story(p, p->s));
 }
 

@@ -36,8 +36,8 @@ static const char *down(struct page *p, const struct fault_seen *f, const struct
 		return "–";
 	if (!o->down.times)
 		return strcmp(r->what, "all") ? "not down" : "writes: not down";
-	return arena_fmt(p->a, "%s%s%s%s", strcmp(r->what, "all") ? "" : "writes: ", o->down.ended ? "" : "more than ",
-			 text_duration(o->down.ended ? o->down.hi_ns : o->down.lo_ns).s,
+	return arena_fmt(p->a, "%s%s%s", strcmp(r->what, "all") ? "" : "writes: ",
+			 text_xml_figures(p->a, story_in_all(p->a, &o->down)),
 			 o->down.times == 1 ? "" : arena_fmt(p->a, ", %d times", o->down.times));
 }
 

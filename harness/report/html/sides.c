@@ -37,11 +37,11 @@ static const char *whose(struct page *p, const struct partial_outage *part)
 	return arena_fmt(p->a, "%s %s", part->what, part->name);
 }
 
-static void row(struct page *p, size_t number, const char *who, const struct outage *o)
+static void row(struct page *p, size_t number, const char *who, const char *down)
 {
 	fprintf(p->f, "<tr><td><span class=\"num bf\">%zu</span></td><td data-l=\"Whose\">%s</td>"
 		"<td class=\"fig\" data-l=\"Down\">%s</td></tr>\n", number, esc(p, who),
-		esc(p, story_outage(p->a, o)));
+		down);
 }
 
 static size_t count_shown(const struct measured *m)
@@ -68,10 +68,11 @@ void html_sides(struct page *p)
 		if (!f->nparts)
 			continue;
 		row(p, i + 1, f->outage_of[0] ? arena_fmt(p->a, "the outage of this fault: %s", f->outage_of) :
-		    "all writes together: the outage of this fault", &f->outage);
+		    "all writes together: the outage of this fault", html_down(p, i));
 		for (size_t j = 0; j < f->nparts; j++)
 			if (shown(f, &f->parts[j]))
-				row(p, i + 1, whose(p, &f->parts[j]), &f->parts[j].outage);
+				row(p, i + 1, whose(p, &f->parts[j]),
+				    esc(p, story_outage(p->a, &f->parts[j].outage)));
 	}
 	fputs("</tbody></table>\n<p class=\"soft small\">A system of which one part takes no writes is down "
 	      "for those who need that part. Clients that were cut off together with their server are not "

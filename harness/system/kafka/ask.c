@@ -114,7 +114,8 @@ bool kafka_read_list_offsets(struct kafka_reader *r, struct kafka_offset *out, i
 	return !r->bad;
 }
 
-void kafka_put_offset_commit(struct buf *b, const char *group, const char *topic, int partition, int64_t offset)
+void kafka_put_offset_commit(struct buf *b, const char *group, const char *topic, int partition,
+			     int64_t offset)
 {
 	kafka_put_str(b, group);
 	kafka_put_i32(b, -1);

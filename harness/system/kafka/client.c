@@ -63,17 +63,27 @@ static void invoke(struct client *c, struct op *op, int64_t until_ns)
 
 /* ---- the topic ---- */
 
-static int make_topic(const struct access *acc, const struct kafka_metadata *md, int partitions, int64_t until_ns,
-		      struct err *e)
+static int by_id(const void *a, const void *b)
+{
+	const struct kafka_broker *x = a, *y = b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+/* Partition 0 is led by the first broker, whatever the order in which they are told. */
+static int make_topic(const struct access *acc, struct kafka_metadata *md, int partitions,
+		      int64_t until_ns, struct err *e)
 {
 	char why[OP_ERROR_MAX] = "", said[200] = "";
-	struct kafka_conn *c = kafka_open(acc->members[0].host, kafka_port(acc), until_ns, NULL, why, sizeof(why));
+	struct kafka_conn *c =
+		kafka_open(acc->members[0].host, kafka_port(acc), until_ns, NULL, why, sizeof(why));
 	int replicas = md->nbrokers < REPLICAS ? md->nbrokers : REPLICAS, code = -1;
 	struct kafka_reader r;
 
+	qsort(md->brokers, (size_t)md->nbrokers, sizeof(*md->brokers), by_id);
 	if (c) {
-		kafka_put_create_topic(kafka_ask(c, KAFKA_CREATE_TOPICS), KAFKA_TOPIC, partitions, replicas,
-				       md->brokers, md->nbrokers);
+		kafka_put_create_topic(kafka_ask(c, KAFKA_CREATE_TOPICS), KAFKA_TOPIC, partitions,
+				       replicas, md->brokers, md->nbrokers);
 		if (kafka_answer(c, until_ns, &r, NULL, why, sizeof(why)) &&
 		    !kafka_read_create_topic(&r, &code, said, sizeof(said)))
 			snprintf(why, sizeof(why), "its answer cannot be read");
@@ -97,7 +107,8 @@ static bool all_led(const struct kafka_metadata *md, int partitions)
 static int meet_coordinator(const struct access *acc, int64_t until_ns, struct err *e)
 {
 	char why[OP_ERROR_MAX] = "its answer cannot be read", text[24];
-	struct kafka_conn *c = kafka_open(acc->members[0].host, kafka_port(acc), until_ns, NULL, why, sizeof(why));
+	struct kafka_conn *c =
+		kafka_open(acc->members[0].host, kafka_port(acc), until_ns, NULL, why, sizeof(why));
 	struct kafka_broker at = {0};
 	struct kafka_reader r;
 	int code = -1;
@@ -119,9 +130,7 @@ static int setup(const struct access *acc, int keys, int64_t deadline_ns, struct
 	char why[OP_ERROR_MAX] = "no broker is known";
 	int r = 0;
 
-	if (keys > KAFKA_PARTITIONS_MAX)
-		r = err_set(e, ERR_INPUT, "a topic has at most %d partitions here", KAFKA_PARTITIONS_MAX);
-	else if (!kafka_any_metadata(acc, 0, until_ns, md, why, sizeof(why)))
+	if (!kafka_any_metadata(acc, 0, until_ns, md, why, sizeof(why)))
 		r = err_set(e, ERR_BROKEN, "no broker answers: %s", why);
 	else if ((size_t)md->nbrokers < acc->n)
 		r = err_set(e, ERR_BROKEN, "%d of %zu brokers are registered and not fenced", md->nbrokers, acc->n);
@@ -157,7 +166,8 @@ static bool note(void *arg, int64_t offset, const unsigned char *value, size_t n
 	if (offset < rd->next)
 		return true;
 	snprintf(text, sizeof(text), "%.*s", (int)(n < 23 ? n : 23), (const char *)value);
-	*VEC_PUSH(rd->out->messages, rd->out->nmessages, rd->out->messages_alloc) = (struct final_message){
+	*VEC_PUSH(rd->out->messages, rd->out->nmessages,
+		  rd->out->messages_alloc) = (struct final_message){
 		.value = strtoll(text, NULL, 10), .partition = rd->partition, .offset = offset};
 	return true;
 }
@@ -167,7 +177,8 @@ static int64_t end_of(struct reading *rd, int64_t at)
 	struct kafka_offset v[KAFKA_PARTITIONS_MAX] = {{0}};
 	struct kafka_reader r;
 
-	kafka_put_list_offsets(kafka_ask(rd->c, KAFKA_LIST_OFFSETS), KAFKA_TOPIC, rd->partition + 1, at, -1);
+	kafka_put_list_offsets(kafka_ask(rd->c, KAFKA_LIST_OFFSETS), KAFKA_TOPIC, rd->partition + 1,
+			       at, -1);
 	if (!kafka_answer(rd->c, rd->until_ns, &r, NULL, rd->why, sizeof(rd->why)))
 		return -1;
 	if (!kafka_read_list_offsets(&r, v, rd->partition + 1) || v[rd->partition].code) {
@@ -186,10 +197,12 @@ static bool read_to(struct reading *rd, int64_t high)
 		struct kafka_reader r;
 		int64_t before = rd->next, next = rd->next;
 
-		kafka_put_fetch(kafka_ask(rd->c, KAFKA_FETCH), KAFKA_TOPIC, rd->partition, rd->next, FINAL_BYTES);
+		kafka_put_fetch(kafka_ask(rd->c, KAFKA_FETCH), KAFKA_TOPIC, rd->partition, rd->next,
+				FINAL_BYTES);
 		if (!kafka_answer(rd->c, rd->until_ns, &r, NULL, rd->why, sizeof(rd->why)))
 			return false;
-		if (!kafka_read_fetch(&r, &f) || f.code || !kafka_each_record(&f, note, rd, &next)) {
+		if (!kafka_read_fetch(&r, &f) || f.code ||
+		    !kafka_each_record(&f, note, rd, &next)) {
 			char text[24];
 
 			snprintf(rd->why, sizeof(rd->why), "its messages: %s", kafka_code_text(f.code, text));
@@ -237,12 +250,13 @@ static bool read_partition(struct reading *rd, const struct kafka_metadata *md)
 	if (high < 0 || !read_to(rd, high))
 		return false;
 	final_read_answered(rd->out, rd->acc, kafka_address(rd->c), at->host,
-			    still_leads(rd, at->id) ? ROLE_PRIMARY : ROLE_UNKNOWN, (uint32_t)rd->partition + 1);
+			    still_leads(rd, at->id) ? ROLE_PRIMARY : ROLE_UNKNOWN,
+			    (uint32_t)rd->partition + 1);
 	return true;
 }
 
-static int final_read(const struct access *acc, int keys, struct final_read *out, int64_t timeout_ns,
-		      struct err *e)
+static int final_read(const struct access *acc, int keys, struct final_read *out,
+		      int64_t timeout_ns, struct err *e)
 {
 	struct reading rd = {.acc = acc, .out = out, .until_ns = clock_mono_ns() + timeout_ns};
 	struct kafka_metadata *md = mem_alloc(sizeof(*md));
@@ -268,6 +282,7 @@ const struct client_ops client_kafka = {
 	.fixture = "kafka",
 	.ops = OP_MESSAGES,
 	.caps = SYSTEM_SHARDS,
+	.keys_max = KAFKA_PARTITIONS_MAX,
 	.setup = setup,
 	.shared_new = shared_new,
 	.shared_free = shared_free,

@@ -33,8 +33,8 @@ int kafka_controller_port(const struct access *acc)
 	return (int)json_i64(acc->conf, "controller_port", 9093);
 }
 
-struct kafka_conn *kafka_open(const char *host, int port, int64_t until_ns, struct op *op, char *error,
-			      size_t size)
+struct kafka_conn *kafka_open(const char *host, int port, int64_t until_ns, struct op *op,
+			      char *error, size_t size)
 {
 	char ip[RESOLVE_ADDR_MAX], why[RESOLVE_WHY_MAX];
 	int64_t from = clock_mono_ns(), resolved;
@@ -136,8 +136,8 @@ static bool fill(struct kafka_conn *c, size_t want, int64_t until_ns, char *erro
 	return true;
 }
 
-bool kafka_answer(struct kafka_conn *c, int64_t until_ns, struct kafka_reader *out, bool *sent, char *error,
-		  size_t size)
+bool kafka_answer(struct kafka_conn *c, int64_t until_ns, struct kafka_reader *out, bool *sent,
+		  char *error, size_t size)
 {
 	struct kafka_reader head;
 	int64_t n, id;
@@ -145,7 +145,8 @@ bool kafka_answer(struct kafka_conn *c, int64_t until_ns, struct kafka_reader *o
 
 	kafka_request_end(&c->out);
 	buf_reset(&c->in);
-	if (!flush(c, until_ns, sent ? sent : &left, error, size) || !fill(c, HEAD, until_ns, error, size))
+	if (!flush(c, until_ns, sent ? sent : &left, error, size) ||
+	    !fill(c, HEAD, until_ns, error, size))
 		return false;
 	head = (struct kafka_reader){(unsigned char *)c->in.s, HEAD, false};
 	n = kafka_get(&head, 4);
@@ -160,11 +161,12 @@ bool kafka_answer(struct kafka_conn *c, int64_t until_ns, struct kafka_reader *o
 	return true;
 }
 
-bool kafka_any_metadata(const struct access *acc, size_t at, int64_t until_ns, struct kafka_metadata *out,
-			char *error, size_t size)
+bool kafka_any_metadata(const struct access *acc, size_t at, int64_t until_ns,
+			struct kafka_metadata *out, char *error, size_t size)
 {
 	for (size_t i = 0; i < acc->n; i++) {
-		int64_t now = clock_mono_ns(), share = now + (until_ns - now) / (int64_t)(acc->n - i);
+		int64_t now = clock_mono_ns(),
+			share = now + (until_ns - now) / (int64_t)(acc->n - i);
 		const char *host = acc->members[(at + i) % acc->n].host;
 		struct kafka_conn *c = kafka_open(host, kafka_port(acc), share, NULL, error, size);
 		struct kafka_reader r;

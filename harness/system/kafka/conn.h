@@ -14,8 +14,8 @@ struct kafka_conn;
 
 /* NULL with "dns: ...", "connect: ..." or "timeout: ..." in error. What it took is added
  * to op's parts (may be NULL). */
-struct kafka_conn *kafka_open(const char *host, int port, int64_t until_ns, struct op *op, char *error,
-			      size_t size);
+struct kafka_conn *kafka_open(const char *host, int port, int64_t until_ns, struct op *op,
+			      char *error, size_t size);
 const char *kafka_address(const struct kafka_conn *c);
 void kafka_drop(struct kafka_conn *c); /* NULL is fine */
 
@@ -23,13 +23,13 @@ void kafka_drop(struct kafka_conn *c); /* NULL is fine */
 struct buf *kafka_ask(struct kafka_conn *c, enum kafka_api api);
 /* Sends it and waits for its answer, to be read until the next call. *sent: some of it left
  * (may be NULL). False: "broken: ..." or "timeout: ..."; the connection is of no use then. */
-bool kafka_answer(struct kafka_conn *c, int64_t until_ns, struct kafka_reader *out, bool *sent, char *error,
-		  size_t size);
+bool kafka_answer(struct kafka_conn *c, int64_t until_ns, struct kafka_reader *out, bool *sent,
+		  char *error, size_t size);
 
 /* Metadata of the topic from any member that answers, beginning with the at-th; each has its
  * share of the time. */
-bool kafka_any_metadata(const struct access *acc, size_t at, int64_t until_ns, struct kafka_metadata *out,
-			char *error, size_t size);
+bool kafka_any_metadata(const struct access *acc, size_t at, int64_t until_ns,
+			struct kafka_metadata *out, char *error, size_t size);
 
 /* access.yaml's ports. */
 int kafka_port(const struct access *acc);

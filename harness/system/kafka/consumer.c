@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/mem.h"
 #include "system/client_kit.h"
 #include "system/kafka/conn.h"
@@ -31,14 +32,10 @@ enum end { DONE, AGAIN, FAILED };
 struct kafka_consumer *kafka_consumer_new(const struct access *acc)
 {
 	struct kafka_consumer *c = mem_alloc(sizeof(*c));
-	pthread_condattr_t attr;
 
 	c->acc = acc;
 	pthread_mutex_init(&c->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&c->freed, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init(&c->freed);
 	for (size_t i = 0; i < ARRAY_LEN(c->lanes); i++)
 		c->lanes[i].next = -1;
 	return c;
@@ -66,13 +63,11 @@ static void drop(struct kafka_conn **c)
 /* Its turn, by until_ns. */
 static bool take(struct kafka_consumer *c, struct lane *l, int64_t until_ns)
 {
-	struct timespec ts = {.tv_sec = (time_t)(until_ns / NS_PER_S), .tv_nsec = (long)(until_ns % NS_PER_S)};
-	bool mine;
-	int r = 0;
+	bool mine, go_on = true;
 
 	pthread_mutex_lock(&c->lock);
-	while (l->busy && !r)
-		r = pthread_cond_timedwait(&c->freed, &c->lock, &ts);
+	while (l->busy && go_on)
+		go_on = cond_wait(&c->freed, &c->lock, until_ns);
 	mine = !l->busy;
 	l->busy = true;
 	pthread_mutex_unlock(&c->lock);
@@ -101,14 +96,16 @@ static bool find_leader(struct kafka_consumer *c, struct lane *l, struct op *op,
 	struct kafka_metadata *md = mem_alloc(sizeof(*md));
 	const struct kafka_broker *at = NULL;
 	int64_t from = clock_mono_ns();
-	bool ok = kafka_any_metadata(c->acc, (size_t)op->key, until_ns, md, op->room->error, sizeof(op->room->error));
+	bool ok = kafka_any_metadata(c->acc, (size_t)op->key, until_ns, md, op->room->error,
+				     sizeof(op->room->error));
 
 	op->find_ns += clock_mono_ns() - from;
 	for (int i = 0; ok && i < md->nbrokers; i++)
 		if (md->brokers[i].id == md->partitions[op->key].leader)
 			at = &md->brokers[i];
 	if (at)
-		l->leader = kafka_open(at->host, at->port, until_ns, op, op->room->error, sizeof(op->room->error));
+		l->leader = kafka_open(at->host, at->port, until_ns, op, op->room->error,
+				       sizeof(op->room->error));
 	else if (ok)
 		snprintf(op->room->error, sizeof(op->room->error), "no leader: partition %" PRId64 " has none", op->key);
 	free(md);
@@ -116,15 +113,18 @@ static bool find_leader(struct kafka_consumer *c, struct lane *l, struct op *op,
 }
 
 /* Any broker knows the group's coordinator. */
-static bool find_coordinator(struct kafka_consumer *c, struct lane *l, struct op *op, int64_t until_ns)
+static bool find_coordinator(struct kafka_consumer *c, struct lane *l, struct op *op,
+			     int64_t until_ns)
 {
 	struct kafka_broker at = {0};
 	int code = 0;
 
 	for (size_t i = 0; i < c->acc->n && !l->coordinator; i++) {
-		int64_t now = clock_mono_ns(), share = now + (until_ns - now) / (int64_t)(c->acc->n - i);
+		int64_t now = clock_mono_ns(),
+			share = now + (until_ns - now) / (int64_t)(c->acc->n - i);
 		const char *host = c->acc->members[((size_t)op->key + i) % c->acc->n].host;
-		struct kafka_conn *any = kafka_open(host, kafka_port(c->acc), share, op, op->room->error, sizeof(op->room->error));
+		struct kafka_conn *any = kafka_open(host, kafka_port(c->acc), share, op,
+						    op->room->error, sizeof(op->room->error));
 		struct kafka_reader r;
 
 		if (!any)
@@ -135,8 +135,9 @@ static bool find_coordinator(struct kafka_consumer *c, struct lane *l, struct op
 			if (code)
 				say_code(op, "no coordinator", code);
 			else
-				l->coordinator = kafka_open(at.host, at.port, until_ns, op, op->room->error,
-							    sizeof(op->room->error));
+				l->coordinator =
+					kafka_open(at.host, at.port, until_ns, op, op->room->error,
+						   sizeof(op->room->error));
 		}
 		kafka_drop(any);
 	}
@@ -153,9 +154,10 @@ static bool find_next(struct kafka_consumer *c, struct lane *l, struct op *op, i
 		return true;
 	if (!l->coordinator && !find_coordinator(c, l, op, until_ns))
 		return false;
-	kafka_put_offset_fetch(kafka_ask(l->coordinator, KAFKA_OFFSET_FETCH), KAFKA_GROUP, KAFKA_TOPIC,
-			       (int)op->key);
-	if (kafka_answer(l->coordinator, until_ns, &r, NULL, op->room->error, sizeof(op->room->error)) &&
+	kafka_put_offset_fetch(kafka_ask(l->coordinator, KAFKA_OFFSET_FETCH), KAFKA_GROUP,
+			       KAFKA_TOPIC, (int)op->key);
+	if (kafka_answer(l->coordinator, until_ns, &r, NULL, op->room->error,
+			 sizeof(op->room->error)) &&
 	    kafka_read_offset_fetch(&r, &at) && !at.code) {
 		l->next = at.offset < 0 ? 0 : at.offset;
 		return true;
@@ -190,7 +192,8 @@ static enum end fetch(struct lane *l, struct op *op, int64_t until_ns)
 
 	mem_copy_str(op->room->via, sizeof(op->room->via), kafka_address(l->leader));
 	kafka_put_fetch(kafka_ask(l->leader, KAFKA_FETCH), KAFKA_TOPIC, (int)op->key, l->next, 1);
-	if (!kafka_answer(l->leader, until_ns, &r, &op->sent, op->room->error, sizeof(op->room->error))) {
+	if (!kafka_answer(l->leader, until_ns, &r, &op->sent, op->room->error,
+			  sizeof(op->room->error))) {
 		op->outcome = op->sent ? OP_INFO : OP_FAIL;
 		drop(&l->leader);
 		return strncmp(op->error, "timeout", 7) ? AGAIN : FAILED;
@@ -228,11 +231,14 @@ static void commit(struct kafka_consumer *c, struct lane *l, struct op *op, int6
 
 	op->acked = OP_ACK_NONE;
 	if (ok) {
-		kafka_put_offset_commit(kafka_ask(l->coordinator, KAFKA_OFFSET_COMMIT), KAFKA_GROUP, KAFKA_TOPIC,
-					(int)op->key, l->next);
+		kafka_put_offset_commit(kafka_ask(l->coordinator, KAFKA_OFFSET_COMMIT), KAFKA_GROUP,
+					KAFKA_TOPIC, (int)op->key, l->next);
 		ok = kafka_answer(l->coordinator, until_ns, &r, &sent, why, sizeof(why)) &&
 		     kafka_read_offset_commit(&r, &code);
-		op->acked = ok && !code ? OP_ACK_DONE : ok ? OP_ACK_NONE : sent ? OP_ACK_SENT : OP_ACK_NONE;
+		op->acked = ok && !code ? OP_ACK_DONE :
+			    ok		? OP_ACK_NONE :
+			    sent	? OP_ACK_SENT :
+					  OP_ACK_NONE;
 	}
 	op->room->error[0] = '\0';
 	if (op->acked == OP_ACK_DONE)
@@ -247,7 +253,8 @@ static void receive(struct kafka_consumer *c, struct lane *l, struct op *op, int
 
 	/* Once more where the first one leads no more: asking again loses and doubles nothing. */
 	for (int tries = 0; tries < 2 && end == AGAIN; tries++) {
-		if (!find_next(c, l, op, until_ns) || (!l->leader && !find_leader(c, l, op, until_ns)))
+		if (!find_next(c, l, op, until_ns) ||
+		    (!l->leader && !find_leader(c, l, op, until_ns)))
 			return;
 		end = fetch(l, op, until_ns);
 	}

@@ -135,7 +135,8 @@ static bool by_return(const struct story *s, const char *who)
 	return true;
 }
 
-static void otherwise(const struct story *s, const struct fault_record *fault, const struct prediction *pred)
+static void otherwise(const struct story *s, const struct fault_record *fault,
+		      const struct prediction *pred)
 {
 	if (prediction_has(pred, "no copy is waited for"))
 		mechanism_tell(s->m, "no copy is waited for", "%s led nothing", s->id);
@@ -152,13 +153,21 @@ void kafka_explain(const struct evidence *ev, const struct fault_record *fault,
 {
 	struct story s = {.ev = ev, .m = m, .from = m->effective - LATER_MS * NS_PER_MS,
 			  .to = m->first_ack + LATER_MS * NS_PER_MS};
-	const char *who = m->hit ? m->hit : fault->ntargets ? fault->targets[0].member : "";
-	int64_t id = broker_id(ev, who, fault->injected_ns);
+	bool told = false;
 
-	if (!m->effective || !m->first_ack || id < 0)
+	if (!m->effective || !m->first_ack)
 		return;
-	snprintf(s.id, sizeof(s.id), "broker %lld", (long long)id);
-	if (!by_shutdown(&s, fault) && !by_fencing(&s) && !by_return(&s, who) && !by_lag(&s))
+	/* Of several that were hit, the first of whom the logs tell. */
+	for (size_t i = 0; !told && i < (m->hit ? 1 : fault->ntargets); i++) {
+		const char *who = m->hit ? m->hit : fault->targets[i].member;
+		int64_t id = broker_id(ev, who, fault->injected_ns);
+
+		if (id < 0)
+			continue;
+		snprintf(s.id, sizeof(s.id), "broker %lld", (long long)id);
+		told = by_shutdown(&s, fault) || by_fencing(&s) || by_return(&s, who);
+	}
+	if (!told && *s.id && !by_lag(&s))
 		otherwise(&s, fault, pred);
 	milestones_in_order(m);
 }

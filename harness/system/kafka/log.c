@@ -25,8 +25,8 @@ bool kafka_log_stamp(struct log_line *line)
 	return true;
 }
 
-bool kafka_log_first(const struct evidence *ev, const char *member, const char *has, const char *and,
-		     int64_t from_ns, int64_t to_ns, struct log_line *out)
+bool kafka_log_first(const struct evidence *ev, const char *member, const char *has,
+		     const char *and, int64_t from_ns, int64_t to_ns, struct log_line *out)
 {
 	const struct log_wanted want = {.member = member, .has = has, .and = and};
 

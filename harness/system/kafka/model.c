@@ -44,8 +44,9 @@ static bool redundant(const struct sample *s, size_t n, char *why)
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		if (json_i64(s[i].extra, "brokers", 0) < (int64_t)n)
-			return why_not(why, "%s knows %" PRId64 " of %zu brokers", s[i].member,
-				       json_i64(s[i].extra, "brokers", 0), n);
+			return why_not(why, "%s knows %" PRId64 " of %zu brokers%s", s[i].member,
+				       json_i64(s[i].extra, "brokers", 0), n,
+				       cJSON_GetArraySize(json_get(s[i].extra, "fenced")) ? ": another one is fenced" : "");
 		if (!whole(&s[i], n, why))
 			return false;
 		led |= sample_leads(&s[i]) ? s[i].shards : 0;
@@ -56,7 +57,14 @@ static bool redundant(const struct sample *s, size_t n, char *why)
 	return true;
 }
 
+/* producer.c marks it: with `retries` or `idempotence` the library does so by itself. */
+static const struct redirection redirections[] = {
+	{"resent", "resent", "The clients' library sent ", " messages again by itself"},
+	{NULL, NULL, NULL, NULL},
+};
+
 const struct model_ops model_kafka = {
+	.redirections = redirections,
 	.redundant = redundant,
 	.predict = kafka_predict,
 	.explain = kafka_explain,

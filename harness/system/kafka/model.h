@@ -9,7 +9,8 @@
 int64_t kafka_told(const struct sample *s, const char *list, int n);
 int kafka_partitions(const struct sample *s);
 
-void kafka_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out);
+void kafka_predict(const struct evidence *ev, const struct fault_record *fault,
+		   struct prediction *out);
 void kafka_explain(const struct evidence *ev, const struct fault_record *fault,
 		   const struct prediction *pred, struct milestones *m);
 

@@ -58,7 +58,8 @@ static bool enough_left(const struct evidence *ev, const struct fault_record *fa
 }
 
 /* Whether the last that the members said of the quorum names a target as its leader. */
-static void who_is_active(const struct evidence *ev, const struct fault_record *fault, struct rules *r)
+static void who_is_active(const struct evidence *ev, const struct fault_record *fault,
+			  struct rules *r)
 {
 	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= fault->injected_ns; i++) {
 		const struct sample *s = &ev->samples[i];
@@ -106,15 +107,17 @@ static void controller_first(struct prediction *p, const struct rules *r)
 
 	if (r->known && !r->active)
 		return;
-	prediction_add(p, "controller elected, broker fenced", lo, hi, VOTE,
-		       "the active controller went with it: the others miss it for controller.quorum.fetch.timeout.ms %.1f s (%.1f s of which may have passed), vote for controller.quorum.election.timeout.ms %.1f to %.1f s, once more where nobody has a majority, and the new one counts the session of %.1f s anew; %.1f s allowed until brokers and clients know: %.1f to %.1f s",
-		       in_s(r->fetch), in_s(NO_OP), in_s(r->election), in_s(2 * r->election), in_s(r->session),
-		       in_s(SPREAD), in_s(lo), in_s(hi));
+	prediction_add(
+		p, "controller elected, broker fenced", lo, hi, VOTE,
+		"the active controller went with it: the others miss it for controller.quorum.fetch.timeout.ms %.1f s (%.1f s of which may have passed), vote for controller.quorum.election.timeout.ms %.1f to %.1f s, once more where nobody has a majority, and the new one counts the session of %.1f s anew; %.1f s allowed until brokers and clients know: %.1f to %.1f s",
+		in_s(r->fetch), in_s(NO_OP), in_s(r->election), in_s(2 * r->election),
+		in_s(r->session), in_s(SPREAD), in_s(lo), in_s(hi));
 }
 
 /* A process that starts again copies from leaders by what it last knew of who they are,
  * while it is not yet let in: its copies count, for they never left those in sync. */
-static void copies_again(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+static void copies_again(struct prediction *p, const struct rules *r,
+			 const struct fault_record *fault)
 {
 	if (r->all && effects_die(&fault->does) && fault->does.notice == NOTICE_NONE)
 		prediction_add(p, "copy fetches again", S(1), ALLOW_RECREATE + START, DESIGN,
@@ -176,7 +179,11 @@ static void storage(struct prediction *p, const struct rules *r, const struct fa
 }
 
 static const struct effect_rules of_broker = {
-	.process_dies = dies, .silent = silent, .cut_off = silent, .node_gone = gone, .storage_refuses = storage,
+	.process_dies = dies,
+	.silent = silent,
+	.cut_off = silent,
+	.node_gone = gone,
+	.storage_refuses = storage,
 };
 
 /* Too few are left for any of that. */
@@ -195,6 +202,26 @@ static void too_few(struct prediction *p, const struct rules *r, const struct fa
 				      "too few are left for a controller, or for the copies in sync that a write needs");
 }
 
+/* A cut that leaves everybody somebody: who hears whom decides. */
+static bool is_partial(const struct fault_record *fault)
+{
+	return fault_does(fault, EFFECT_CUT_OFF) && strcmp(json_str(fault->params, "shape", "isolate"), "isolate") != 0;
+}
+
+static void partial(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+{
+	int64_t fence = r->session - r->heartbeat, surely = r->session + r->session / 8 + SPREAD;
+
+	prediction_add(p, "broker fenced", fence, surely, DESIGN,
+		       "a broker that is cut off from the active controller alone is fenced when its session of %.1f s has run out, %.1f s of which may have passed: %.1f to %.1f s",
+		       in_s(r->session), in_s(r->heartbeat), in_s(fence), in_s(surely));
+	prediction_add(p, "follower out of sync", r->lag, r->lag + r->lag / 2 + SPREAD,
+		       "broker configuration, replica.lag.time.max.ms; ReplicaManager.startup",
+		       "a follower that is cut off from its leader alone is not fenced: the leader waits for it for replica.lag.time.max.ms %.1f s, and looks every half of that: %.1f to %.1f s",
+		       in_s(r->lag), in_s(r->lag), in_s(r->lag + r->lag / 2 + SPREAD));
+	prediction_fault_ends(p, fault, ALLOW_RECONNECT + SPREAD, DESIGN, "nobody was fenced or taken out of those in sync before");
+}
+
 static bool leads_any(const struct fault_record *fault)
 {
 	for (size_t i = 0; i < fault->ntargets; i++)
@@ -203,7 +230,8 @@ static bool leads_any(const struct fault_record *fault)
 	return false;
 }
 
-void kafka_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
+void kafka_predict(const struct evidence *ev, const struct fault_record *fault,
+		   struct prediction *out)
 {
 	struct rules r;
 
@@ -212,6 +240,8 @@ void kafka_predict(const struct evidence *ev, const struct fault_record *fault, 
 	if (!leads_any(fault) && !r.all) {
 		prediction_add(out, "no copy is waited for", 0, SPREAD, DESIGN,
 			       "with acks=1 a write waits for its leader alone, and this broker led nothing");
+	} else if (is_partial(fault)) {
+		partial(out, &r, fault);
 	} else if (r.take.hindered || r.take.never) {
 		too_few(out, &r, fault);
 	} else {

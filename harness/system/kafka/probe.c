@@ -102,12 +102,13 @@ static bool ask_least(struct probe *p, int64_t until_ns, struct sample *s)
 	return kafka_read_describe_configs(&r, &code, note_least, p) || unreadable(p, s);
 }
 
-static bool ask_offsets(struct probe *p, struct kafka_offset *out, int32_t replica, int64_t until_ns,
-			struct sample *s)
+static bool ask_offsets(struct probe *p, struct kafka_offset *out, int32_t replica,
+			int64_t until_ns, struct sample *s)
 {
 	struct kafka_reader r;
 
-	kafka_put_list_offsets(kafka_ask(p->broker, KAFKA_LIST_OFFSETS), KAFKA_TOPIC, p->md.npartitions, -1, replica);
+	kafka_put_list_offsets(kafka_ask(p->broker, KAFKA_LIST_OFFSETS), KAFKA_TOPIC,
+			       p->md.npartitions, -1, replica);
 	if (!answer(p, until_ns, &r, s))
 		return false;
 	return kafka_read_list_offsets(&r, out, p->md.npartitions) || unreadable(p, s);
@@ -116,7 +117,8 @@ static bool ask_offsets(struct probe *p, struct kafka_offset *out, int32_t repli
 static bool ask_broker(struct probe *p, int64_t until_ns, struct sample *s)
 {
 	if (!p->broker)
-		p->broker = kafka_open(p->m.host, kafka_port(p->acc), until_ns, NULL, s->error, sizeof(s->error));
+		p->broker = kafka_open(p->m.host, kafka_port(p->acc), until_ns, NULL, s->error,
+				       sizeof(s->error));
 	if (!p->broker || !ask_metadata(p, until_ns, s) || !ask_least(p, until_ns, s))
 		return false;
 	for (int i = 0; i < KAFKA_PARTITIONS_MAX; i++)
@@ -132,7 +134,8 @@ static void ask_quorum(struct probe *p, int64_t until_ns, cJSON *x)
 	struct kafka_reader r;
 
 	if (!p->controller)
-		p->controller = kafka_open(p->m.host, kafka_controller_port(p->acc), until_ns, NULL, why, sizeof(why));
+		p->controller = kafka_open(p->m.host, kafka_controller_port(p->acc), until_ns, NULL,
+					   why, sizeof(why));
 	if (!p->controller)
 		return;
 	kafka_put_describe_quorum(kafka_ask(p->controller, KAFKA_DESCRIBE_QUORUM));
@@ -157,11 +160,12 @@ static bool serves(const struct probe *p, int i)
 
 	if (t->leader != p->id || p->high[i].code)
 		return false;
-	return !p->all || (t->nisr >= p->least &&
-			   (p->high[i].offset >= p->end[i].offset || p->high[i].offset > p->was[i]));
+	return !p->all || (t->nisr >= p->least && (p->high[i].offset >= p->end[i].offset ||
+						   p->high[i].offset > p->was[i]));
 }
 
-static void list(cJSON *x, const char *key, const struct probe *p, int64_t (*of)(const struct probe *p, int i))
+static void list(cJSON *x, const char *key, const struct probe *p,
+		 int64_t (*of)(const struct probe *p, int i))
 {
 	cJSON *v = cJSON_AddArrayToObject(x, key);
 
@@ -182,6 +186,31 @@ static int64_t epoch_of(const struct probe *p, int i)
 static int64_t isr_of(const struct probe *p, int i)
 {
 	return p->md.partitions[i].nisr;
+}
+
+/* Copies on brokers that are fenced, or that the controller knows no more. */
+static int64_t offline_of(const struct probe *p, int i)
+{
+	return p->md.partitions[i].noffline;
+}
+
+/* Whom of those that have copies: a fenced broker is in no list of brokers. */
+static void list_fenced(cJSON *x, const struct probe *p)
+{
+	cJSON *v = cJSON_AddArrayToObject(x, "fenced");
+
+	for (int i = 0; i < p->md.npartitions; i++) {
+		for (int k = 0; k < p->md.partitions[i].noffline; k++) {
+			int32_t id = p->md.partitions[i].offline[k];
+			const cJSON *it;
+			bool told = false;
+
+			cJSON_ArrayForEach(it, v)
+				told = told || it->valueint == id;
+			if (!told)
+				json_push(v, cJSON_CreateNumber(id));
+		}
+	}
 }
 
 static int64_t end_of(const struct probe *p, int i)
@@ -211,6 +240,8 @@ static void fill(const struct probe *p, struct sample *s)
 	list(s->extra, "leaders", p, leader_of);
 	list(s->extra, "epochs", p, epoch_of);
 	list(s->extra, "isr", p, isr_of);
+	list(s->extra, "offline", p, offline_of);
+	list_fenced(s->extra, p);
 	list(s->extra, "end", p, end_of);
 	list(s->extra, "high", p, high_of);
 }
@@ -271,7 +302,8 @@ int kafka_inforce(const struct access *acc, cJSON *out, struct err *e)
 	int code = -1;
 
 	if (kafka_any_metadata(acc, 0, until_ns, md, why, sizeof(why)) && md->nbrokers)
-		c = kafka_open(md->brokers[0].host, md->brokers[0].port, until_ns, NULL, why, sizeof(why));
+		c = kafka_open(md->brokers[0].host, md->brokers[0].port, until_ns, NULL, why,
+			       sizeof(why));
 	if (c) {
 		kafka_put_describe_broker(kafka_ask(c, KAFKA_DESCRIBE_CONFIGS), md->brokers[0].id);
 		if (kafka_answer(c, until_ns, &r, NULL, why, sizeof(why)) &&

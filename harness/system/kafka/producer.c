@@ -97,8 +97,9 @@ static void peer_address(int fd, char *out, size_t size)
 		snprintf(out, size, "%s:%d", ip, ntohs(a.sin_port));
 }
 
-static rd_kafka_resp_err_t on_sent(rd_kafka_t *rk, int fd, const char *name, int32_t id, int16_t api,
-				   int16_t version, int32_t correlation, size_t bytes, void *arg)
+static rd_kafka_resp_err_t on_sent(rd_kafka_t *rk, int fd, const char *name, int32_t id,
+				   int16_t api, int16_t version, int32_t correlation, size_t bytes,
+				   void *arg)
 {
 	struct kafka_producer *p = arg;
 
@@ -112,15 +113,16 @@ static rd_kafka_resp_err_t on_sent(rd_kafka_t *rk, int fd, const char *name, int
 	return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *arg, char *error, size_t size)
+static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *arg,
+				  char *error, size_t size)
 {
 	(void)conf, (void)error, (void)size;
 	return rd_kafka_interceptor_add_on_request_sent(rk, "ordeal", on_sent, arg);
 }
 
 /* getaddrinfo() has no deadline, and does not know the names of engine local. */
-static int resolve(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **res,
-		   void *opaque)
+static int resolve(const char *node, const char *service, const struct addrinfo *hints,
+		   struct addrinfo **res, void *opaque)
 {
 	struct addrinfo numeric = hints ? *hints : (struct addrinfo){.ai_socktype = SOCK_STREAM};
 	char ip[RESOLVE_ADDR_MAX], why[RESOLVE_WHY_MAX];
@@ -130,7 +132,8 @@ static int resolve(const char *node, const char *service, const struct addrinfo 
 		freeaddrinfo(*res);
 		return 0;
 	}
-	if (resolve_host(NULL, node, clock_mono_ns() + RESOLVE_MS * NS_PER_MS, ip, why, sizeof(why)))
+	if (resolve_host(NULL, node, clock_mono_ns() + RESOLVE_MS * NS_PER_MS, ip, why,
+			 sizeof(why)))
 		return EAI_AGAIN;
 	numeric.ai_flags |= AI_NUMERICHOST;
 	return getaddrinfo(ip, service, &numeric, res);
@@ -141,7 +144,8 @@ static void quiet(const rd_kafka_t *rk, int level, const char *facility, const c
 	(void)rk, (void)level, (void)facility, (void)text;
 }
 
-static bool set(rd_kafka_conf_t *conf, const char *name, const char *value, char *error, size_t size)
+static bool set(rd_kafka_conf_t *conf, const char *name, const char *value, char *error,
+		size_t size)
 {
 	return rd_kafka_conf_set(conf, name, value, error, size) == RD_KAFKA_CONF_OK;
 }
@@ -185,7 +189,8 @@ static bool set_times(rd_kafka_conf_t *conf, int64_t ms, char *error, size_t siz
 	       set(conf, "allow.auto.create.topics", "false", error, size);
 }
 
-static bool set_choices(rd_kafka_conf_t *conf, const struct access *acc, int64_t ms, char *error, size_t size)
+static bool set_choices(rd_kafka_conf_t *conf, const struct access *acc, int64_t ms, char *error,
+			size_t size)
 {
 	bool idempotent = !strcmp(json_str(acc->conf, "idempotence", "off"), "on");
 	bool retries = idempotent || !strcmp(json_str(acc->conf, "retries", "off"), "on");
@@ -198,7 +203,8 @@ static bool set_choices(rd_kafka_conf_t *conf, const struct access *acc, int64_t
 			    set_ms(conf, "retry.backoff.ms", ms + 1000, error, size)));
 }
 
-static bool configure(struct kafka_producer *p, rd_kafka_conf_t *conf, int64_t ms, char *error, size_t size)
+static bool configure(struct kafka_producer *p, rd_kafka_conf_t *conf, int64_t ms, char *error,
+		      size_t size)
 {
 	char name[40];
 
@@ -269,7 +275,8 @@ static bool meet(struct kafka_producer *p, int64_t until_ns, char *error, size_t
 }
 
 /* The report of the message under way, by until_ns. Of older ones nobody asks any more. */
-static bool report(struct kafka_producer *p, struct op *op, int64_t until_ns, struct kafka_report *out)
+static bool report(struct kafka_producer *p, struct op *op, int64_t until_ns,
+		   struct kafka_report *out)
 {
 	const rd_kafka_message_t *m;
 	rd_kafka_event_t *ev;
@@ -277,8 +284,10 @@ static bool report(struct kafka_producer *p, struct op *op, int64_t until_ns, st
 
 	while (!found && (ev = rd_kafka_queue_poll(p->h->reports, left_ms(until_ns)))) {
 		if (rd_kafka_event_type(ev) == RD_KAFKA_EVENT_ERROR)
-			mem_copy_str(p->trouble, sizeof(p->trouble), rd_kafka_event_error_string(ev));
-		while (rd_kafka_event_type(ev) == RD_KAFKA_EVENT_DR && (m = rd_kafka_event_message_next(ev))) {
+			mem_copy_str(p->trouble, sizeof(p->trouble),
+				     rd_kafka_event_error_string(ev));
+		while (rd_kafka_event_type(ev) == RD_KAFKA_EVENT_DR &&
+		       (m = rd_kafka_event_message_next(ev))) {
 			if ((uintptr_t)m->_private != p->serial)
 				continue;
 			found = true;
@@ -335,7 +344,8 @@ void kafka_produce(struct kafka_producer *p, struct op *op, int64_t until_ns)
 				 .status = RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED};
 	struct buf text = {0};
 
-	if (!meet(p, until_ns, op->room->error, sizeof(op->room->error)) || !call_may_send(op, until_ns))
+	if (!meet(p, until_ns, op->room->error, sizeof(op->room->error)) ||
+	    !call_may_send(op, until_ns))
 		return;
 	pthread_mutex_lock(&p->lock);
 	p->sends = 0;
@@ -344,9 +354,11 @@ void kafka_produce(struct kafka_producer *p, struct op *op, int64_t until_ns)
 	*p->trouble = '\0';
 	p->serial++;
 	buf_fmt(&text, "%" PRId64 " %s", op->value, p->payload);
-	if (rd_kafka_produce(p->h->topic, (int32_t)op->key, RD_KAFKA_MSG_F_COPY, text.s, text.len, NULL, 0,
-			     (void *)p->serial)) { /* NOLINT(performance-no-int-to-ptr): it is given back */
-		r = (struct kafka_report){rd_kafka_last_error(), RD_KAFKA_MSG_STATUS_NOT_PERSISTED, 0};
+	if (rd_kafka_produce(
+		    p->h->topic, (int32_t)op->key, RD_KAFKA_MSG_F_COPY, text.s, text.len, NULL, 0,
+		    (void *)p->serial)) { /* NOLINT(performance-no-int-to-ptr): it is given back */
+		r = (struct kafka_report){rd_kafka_last_error(), RD_KAFKA_MSG_STATUS_NOT_PERSISTED,
+					  0};
 	} else if (!report(p, op, until_ns, &r)) {
 		rd_kafka_purge(p->h->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
 			       RD_KAFKA_PURGE_F_NON_BLOCKING);

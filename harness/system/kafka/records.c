@@ -41,7 +41,8 @@ bool kafka_read_fetch(struct kafka_reader *r, struct kafka_fetched *out)
 }
 
 /* "Record": attributes, time, place within the batch, key, value, headers. */
-static bool one_record(struct kafka_reader *batch, int64_t base, kafka_record_fn *fn, void *arg, bool *more)
+static bool one_record(struct kafka_reader *batch, int64_t base, kafka_record_fn *fn, void *arg,
+		       bool *more)
 {
 	int64_t n = kafka_get_zigzag(batch), at, length;
 	const unsigned char *body = kafka_skip(batch, n), *value;
@@ -61,7 +62,8 @@ static bool one_record(struct kafka_reader *batch, int64_t base, kafka_record_fn
 }
 
 /* "Record Batch": its head has 61 bytes, 12 of which its length leaves out. */
-static bool one_batch(const unsigned char *p, size_t n, kafka_record_fn *fn, void *arg, int64_t *next, bool *more)
+static bool one_batch(const unsigned char *p, size_t n, kafka_record_fn *fn, void *arg,
+		      int64_t *next, bool *more)
 {
 	struct kafka_reader r = {p, n, false};
 	int64_t base = kafka_get(&r, 8), last, count, attributes;

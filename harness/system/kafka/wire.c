@@ -10,9 +10,15 @@ static const struct {
 	int version;
 	bool flexible; /* its head ends with tags */
 } versions[] = {
-	{KAFKA_FETCH, 4, false}, {KAFKA_LIST_OFFSETS, 4, false}, {KAFKA_METADATA, 7, false},
-	{KAFKA_OFFSET_COMMIT, 5, false}, {KAFKA_OFFSET_FETCH, 3, false}, {KAFKA_FIND_COORDINATOR, 1, false},
-	{KAFKA_API_VERSIONS, 0, false}, {KAFKA_CREATE_TOPICS, 4, false}, {KAFKA_DESCRIBE_CONFIGS, 2, false},
+	{KAFKA_FETCH, 4, false},
+	{KAFKA_LIST_OFFSETS, 4, false},
+	{KAFKA_METADATA, 7, false},
+	{KAFKA_OFFSET_COMMIT, 5, false},
+	{KAFKA_OFFSET_FETCH, 3, false},
+	{KAFKA_FIND_COORDINATOR, 1, false},
+	{KAFKA_API_VERSIONS, 0, false},
+	{KAFKA_CREATE_TOPICS, 4, false},
+	{KAFKA_DESCRIBE_CONFIGS, 2, false},
 	{KAFKA_DESCRIBE_QUORUM, 0, true},
 };
 

@@ -68,8 +68,7 @@ struct kafka_broker {
 	char host[KAFKA_HOST_MAX];
 	int32_t port;
 };
-/* Of brokers, as bits by their place in kafka_metadata.brokers; who is not there (fenced,
- * not known) has none. */
+/* Of brokers, by their ids. */
 struct kafka_partition {
 	int code;
 	int32_t leader, epoch; /* -1 none */
@@ -114,7 +113,8 @@ bool kafka_read_describe_quorum(struct kafka_reader *r, struct kafka_quorum *out
 
 /* Fetch 4 of one partition, without waiting; the least that makes progress: one batch
  * where `bytes` is small. */
-void kafka_put_fetch(struct buf *b, const char *topic, int partition, int64_t offset, int32_t bytes);
+void kafka_put_fetch(struct buf *b, const char *topic, int partition, int64_t offset,
+		     int32_t bytes);
 struct kafka_fetched {
 	int code;
 	int64_t high; /* watermark */
@@ -127,10 +127,12 @@ bool kafka_read_fetch(struct kafka_reader *r, struct kafka_fetched *out);
  * batches left out, until it returns false. False: something in them cannot be. *next is
  * the offset after the last whole batch, and stays where there is none. */
 typedef bool kafka_record_fn(void *arg, int64_t offset, const unsigned char *value, size_t n);
-bool kafka_each_record(const struct kafka_fetched *f, kafka_record_fn *fn, void *arg, int64_t *next);
+bool kafka_each_record(const struct kafka_fetched *f, kafka_record_fn *fn, void *arg,
+		       int64_t *next);
 
 /* OffsetCommit 5 and OffsetFetch 3 of one partition, by a group without members. */
-void kafka_put_offset_commit(struct buf *b, const char *group, const char *topic, int partition, int64_t offset);
+void kafka_put_offset_commit(struct buf *b, const char *group, const char *topic, int partition,
+			     int64_t offset);
 bool kafka_read_offset_commit(struct kafka_reader *r, int *code);
 void kafka_put_offset_fetch(struct buf *b, const char *group, const char *topic, int partition);
 bool kafka_read_offset_fetch(struct kafka_reader *r, struct kafka_offset *out); /* -1: none */

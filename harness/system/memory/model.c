@@ -45,13 +45,7 @@ static bool follows(const struct sample *s, const struct sample *primary, char *
 
 static bool redundant(const struct sample *s, size_t n, char *why)
 {
-	const struct sample *primary;
-
-	*why = '\0';
-	if (!redundancy_all_answer(s, n, why))
-		return false;
-	primary = redundancy_one_primary(s, n, "primary", why);
-	return primary && redundancy_all_follow(s, n, primary, follows, why);
+	return redundancy_primary(s, n, "primary", follows, why) != NULL;
 }
 
 /* -1: not told. */

@@ -273,6 +273,19 @@ static bool by_runbook(const struct story *s, struct milestones *m)
 	return true;
 }
 
+/* By whoever has all, when nobody was in it any more. */
+static bool anew(const struct story *s, struct milestones *m)
+{
+	struct my_told t;
+
+	if (!s->group || !told(s, s->after->member, "bootstrapped", NULL, NULL, &t))
+		return false;
+	mechanism_tell(m, "group started anew", "%s started the group anew%s", s->after->member,
+		       s->moved ? "" : ", of which it was the primary before");
+	my_told_free(&t);
+	return true;
+}
+
 static void another_leads(const struct story *s, const struct prediction *p, struct milestones *m)
 {
 	const char *before = s->old, *after = s->after->member;
@@ -353,6 +366,8 @@ void mysql_explain(const struct evidence *ev, const struct fault_record *fault,
 	promoted(&s, m);
 	routed(&s, m);
 	milestones_in_order(m);
+	if (anew(&s, m))
+		return;
 	if (s.moved)
 		another_leads(&s, pred, m);
 	else

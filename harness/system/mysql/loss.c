@@ -103,13 +103,16 @@ static bool has(const struct sample *s, const struct gtid_set *tx)
 
 static bool was_cut_off(const struct fault_record *fault, const char *by, int64_t t_ns)
 {
-	return fault && fault_does(fault, EFFECT_CUT_OFF) && fault_on(fault, t_ns) && fault_hits(fault, by);
+	return fault && fault_does(fault, EFFECT_CUT_OFF) && fault_on(fault, t_ns) &&
+	       fault_hits(fault, by);
 }
 
-static enum loss_cause why_lost(const struct evidence *ev, const struct op *op, const struct fault_record *fault,
-				const struct gtid_set *tx, const char *by, char *why)
+static enum loss_cause why_lost(const struct evidence *ev, const struct op *op,
+				const struct fault_record *fault, const struct gtid_set *tx,
+				const char *by, char *why)
 {
-	int64_t from = fault && fault->injected_ns > op->t_return ? fault->injected_ns : op->t_return;
+	int64_t from =
+		fault && fault->injected_ns > op->t_return ? fault->injected_ns : op->t_return;
 	const struct sample *then = evidence_leader(ev, 0, op->t_invoke), *next, *again;
 
 	if (was_cut_off(fault, by, op->t_return) || (then && strcmp(then->member, by))) {
@@ -132,8 +135,8 @@ static enum loss_cause why_lost(const struct evidence *ev, const struct op *op, 
 	return LOSS_NOT_REPLICATED;
 }
 
-enum loss_cause mysql_loss_cause(const struct evidence *ev, const struct op *op, const struct fault_record *fault,
-				 char *why)
+enum loss_cause mysql_loss_cause(const struct evidence *ev, const struct op *op,
+				 const struct fault_record *fault, char *why)
 {
 	const char *by = evidence_member_at(ev, op->via, op->t_return);
 	enum loss_cause cause = LOSS_UNKNOWN;

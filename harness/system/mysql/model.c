@@ -52,7 +52,8 @@ static bool in_group(const struct sample *s, const struct sample *primary, char 
 static bool follows(const struct sample *s, const struct sample *primary, char *why)
 {
 	if (s->role != ROLE_REPLICA)
-		return why_not(why, "%s is no replica", s->member);
+		return why_not(why, "%s is no replica%s", s->member, json_get(s->extra, "source") || json_get(s->extra, "group") ?
+			       "" : ": nobody ever told it of a source");
 	if (s->writable)
 		return why_not(why, "%s is a replica, and takes writes", s->member);
 	if (has_errant(s, primary, why))
@@ -74,14 +75,9 @@ static bool acknowledged(const struct sample *primary, char *why)
 
 static bool redundant(const struct sample *s, size_t n, char *why)
 {
-	const struct sample *primary;
+	const struct sample *primary = redundancy_primary(s, n, "primary", follows, why);
 
-	*why = '\0';
-	if (!redundancy_all_answer(s, n, why))
-		return false;
-	primary = redundancy_one_primary(s, n, "primary", why);
-	return primary && redundancy_all_follow(s, n, primary, follows, why) &&
-	       acknowledged(primary, why);
+	return primary && acknowledged(primary, why);
 }
 
 const struct model_ops model_mysql = {

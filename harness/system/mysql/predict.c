@@ -37,7 +37,7 @@
 
 #define S(x) ((int64_t)((x) * 1e9))
 #define LOOK S(1)          /* the controller's: how often, and how long a look may take */
-#define LOCK S(5)          /* the controllers': until another one takes a lock that is not renewed */
+#define LOCK S(5)          /* the controllers': until another takes a lock that is not renewed */
 #define STEPS S(3)         /* allowance: its steps, each a call or two */
 #define CLIENTS S(2)       /* allowance: the Service follows, clients connect anew */
 #define RECOVERY S(20)     /* allowance: InnoDB's crash recovery and start */
@@ -46,13 +46,16 @@
 #define SHUTDOWN S(10)     /* allowance: a clean shutdown */
 #define OPENED S(4)        /* allowance: whoever runs it looks, and lets it take writes */
 #define SUSPECT S(5)       /* gcs_xcom: a member's silence until it is suspected */
-#define SWEEP (15 * NS_PER_S) /* gcs_xcom_control_interface.cc: SUSPICION_PROCESSING_THREAD_PERIOD */
+/* gcs_xcom_control_interface.cc: SUSPICION_PROCESSING_THREAD_PERIOD */
+#define SWEEP (15 * NS_PER_S)
 #define ELECT S(2)         /* allowance: a view, an election, super_read_only off */
 /* group_replication_force_members waits so long for the new view (the plugin's
  * FORCE_MEMBERS_VIEW_MODIFICATION_TIMEOUT). Whoever proposes without a majority sleeps between
  * two tries, each time longer by half, up to 10 to 20 s (XCom, xcom_base.cc: wakeup_delay), and
  * what was forced is heard when the last of them has woken: 59 s were seen. */
 #define FORCE S(120)
+#define REJOIN S(300)      /* between two tries of a member to join again by itself */
+#define ANEW S(20)         /* allowance: agents ask each other, and one starts the group anew */
 #define ASK S(5)           /* allowance: clients time out and ask the members who is primary */
 #define DISK_LOOK S(60)    /* a server that waits for room looks once a minute */
 
@@ -71,8 +74,10 @@ struct rules {
 	enum failover failover;
 	int64_t detector, fence, apply;  /* the runbook's */
 	int64_t net;                     /* a receiver that is just connecting stops no sooner */
-	int64_t expel, expelled;         /* the group's: the setting, and from a member's silence on */
+	int64_t expel, expelled;         /* the group's: the setting, and from silence on */
 	int64_t majority_timeout;
+	/* without a majority it leaves then, and tries to join for so long; 0 never */
+	int64_t leaves, rejoins;
 	bool semi_sync;
 	int64_t semi_timeout, semi_replicas;
 	size_t replicas;                 /* that are left beside what was hit */
@@ -114,14 +119,15 @@ static const char *word(const struct evidence *ev, const char *name)
 
 /* Of the pods that run the controller, by what was last seen of each: how many can act at
  * t_ns, and how many there are. */
-static size_t controllers(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns, size_t *all)
+static size_t controllers(const struct evidence *ev, const struct fault_record *fault, int64_t t_ns,
+			  size_t *all)
 {
 	size_t left = 0;
 
 	*all = 0;
 	for (size_t i = 0; i < ev->npods; i++) {
 		const struct pod_seen *p = &ev->pods[i];
-		bool newest = p->t_ns <= t_ns && !strncmp(p->name, CONTROLLER, sizeof(CONTROLLER) - 1);
+		bool newest = p->t_ns <= t_ns && !strncmp(p->name, CONTROLLER, strlen(CONTROLLER));
 
 		for (size_t k = i + 1; newest && k < ev->npods && ev->pods[k].t_ns <= t_ns; k++)
 			newest = strcmp(ev->pods[k].name, p->name) != 0;
@@ -161,6 +167,8 @@ static void rules_read(const struct evidence *ev, const struct fault_record *fau
 		r->expel = number(ev, "member_expel_timeout", 5, r) * NS_PER_S;
 		r->expelled = SUSPECT + (r->expel + SWEEP - 1) / SWEEP * SWEEP;
 		r->majority_timeout = number(ev, "unreachable_majority_timeout", 0, r) * NS_PER_S;
+		r->leaves = r->majority_timeout ? SUSPECT + r->majority_timeout : 0;
+		r->rejoins = r->leaves ? number(ev, "autorejoin_tries", 3, r) * REJOIN : 0;
 		r->takeover = prediction_takeover(ev, fault, r->expelled - LOOK, group_can);
 		return;
 	}
@@ -190,12 +198,14 @@ static int64_t runbook_lo(const struct rules *r)
  * not answer either it is waited for fence_timeout, too. */
 static int64_t runbook_acts(const struct rules *r, bool dead)
 {
-	return (dead ? LOOK : 2 * r->fence + r->net) + (r->replica_gone ? r->fence : 0) + STEPS + CLIENTS;
+	return (dead ? LOOK : 2 * r->fence + r->net) + (r->replica_gone ? r->fence : 0) + STEPS +
+	       CLIENTS;
 }
 
 static int64_t runbook_hi(const struct rules *r, bool dead)
 {
-	return r->detector + (dead ? 3 : 4) * LOOK + (r->controller_hit ? LOCK : 0) + runbook_acts(r, dead);
+	return r->detector + (dead ? 3 : 4) * LOOK + (r->controller_hit ? LOCK : 0) +
+	       runbook_acts(r, dead);
 }
 
 static void replica_promoted(struct prediction *p, const struct rules *r, bool dead, int64_t lo)
@@ -238,7 +248,7 @@ static void group_elects(struct prediction *p, const struct rules *r)
 	}
 	prediction_add(p, "group elects", lo, hi, DETECTION,
 		       "suspected after 5 s of silence, give or take one; expelled by a thread that looks at once and then every 15 s, the first time that member_expel_timeout %.0f s is over: %.0f s, or 15 s later, when a first request comes to nothing; allowed: %.0f s for view and election, %.0f s until clients have asked: %.1f to %.1f s",
-		       in_s(r->expel), in_s(r->expelled), in_s(ELECT), in_s(ASK), in_s(lo), in_s(hi));
+		in_s(r->expel), in_s(r->expelled), in_s(ELECT), in_s(ASK), in_s(lo), in_s(hi));
 }
 
 static void taken_over(struct prediction *p, const struct rules *r, bool dead)
@@ -253,13 +263,16 @@ static void taken_over(struct prediction *p, const struct rules *r, bool dead)
 
 static int64_t takeover_lo(const struct rules *r)
 {
-	return r->failover == BY_RUNBOOK ? runbook_lo(r) : r->failover == BY_GROUP ? r->expelled - LOOK : INT64_MAX;
+	if (r->failover == BY_RUNBOOK)
+		return runbook_lo(r);
+	return r->failover == BY_GROUP ? r->expelled - LOOK : INT64_MAX;
 }
 
 /* ---- what was hit: the primary ---- */
 
 /* In a group one that was gone comes back as a secondary, or waits until it is expelled. */
-static void same_member(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+static void same_member(struct prediction *p, const struct rules *r,
+			const struct fault_record *fault)
 {
 	bool anew = fault_does(fault, EFFECT_POD_RECREATED);
 	int64_t start = anew ? ALLOW_RECREATE : ALLOW_BACKOFF + ALLOW_CONTAINER_START;
@@ -298,15 +311,18 @@ static void dies(struct prediction *p, const struct rules *r, const struct fault
 /* Its data are with the others alone. Where nobody fails over it takes them back from the one
  * that has most; a runbook's controller gives up a primary that lacks what others have as
  * soon as it is back. */
-static void comes_back_empty(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+static void comes_back_empty(struct prediction *p, const struct rules *r,
+			     const struct fault_record *fault)
 {
-	int64_t start = ALLOW_RECREATE + FIRST_START, hi = start + CLONE + RECOVERY + OPENED + CLIENTS;
+	int64_t start = ALLOW_RECREATE + FIRST_START;
+	int64_t hi = start + CLONE + RECOVERY + OPENED + CLIENTS;
 
 	(void)fault;
 	if (r->failover == NOBODY)
 		prediction_add(p, "same member restarts", S(0.5), hi, RESTARTS "; MySQL Reference Manual: The Clone Plugin",
 			       "the StatefulSet creates the pod and its claims again, and whoever leads by the record and is empty clones the replica that has most; allowed: %.0f s until it starts, %.0f s for the clone, %.0f s for a restart, %.0f s until it is opened, %.0f s for the Service and clients: 0.5 to %.0f s",
-			       in_s(start), in_s(CLONE), in_s(RECOVERY), in_s(OPENED), in_s(CLIENTS), in_s(hi));
+			       in_s(start), in_s(CLONE), in_s(RECOVERY), in_s(OPENED),
+			       in_s(CLIENTS), in_s(hi));
 	else if (r->failover == BY_RUNBOOK)
 		replica_promoted(p, r, true, S(0.5));
 	else
@@ -315,21 +331,26 @@ static void comes_back_empty(struct prediction *p, const struct rules *r, const 
 }
 
 /* Whichever comes first. */
-static void taken_over_or_end(struct prediction *p, const struct rules *r, const struct fault_record *fault,
-			      int64_t after, const char *why)
+static void taken_over_or_end(struct prediction *p, const struct rules *r,
+			      const struct fault_record *fault, int64_t after, const char *why)
 {
 	int64_t lo, hi;
 	bool known = fault_length(fault, &lo, &hi);
 
 	if (!known || r->failover == NOBODY || hi + after >= takeover_lo(r))
 		taken_over(p, r, false);
-	if (known && (r->failover == NOBODY || r->takeover.hindered || lo <= runbook_hi(r, false) + r->expelled))
-		prediction_fault_ends(p, fault, after, r->failover == BY_GROUP ? DETECTION : r->failover == BY_RUNBOOK ? RUNBOOK : RESTARTS, why);
+	if (known && (r->failover == NOBODY || r->takeover.hindered ||
+		      lo <= runbook_hi(r, false) + r->expelled))
+		prediction_fault_ends(p, fault, after,
+				      r->failover == BY_GROUP ? DETECTION :
+				      r->failover == BY_RUNBOOK ? RUNBOOK : RESTARTS, why);
 }
 
-static void stands_still(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+static void stands_still(struct prediction *p, const struct rules *r,
+			 const struct fault_record *fault)
 {
-	taken_over_or_end(p, r, fault, ALLOW_RECONNECT_LOGIN + (r->failover == BY_GROUP ? SUSPECT : 0),
+	taken_over_or_end(p, r, fault,
+			  ALLOW_RECONNECT_LOGIN + (r->failover == BY_GROUP ? SUSPECT : 0),
 			  r->failover == NOBODY ? "nobody takes over, and the primary goes on" :
 			  "it ended before another took over, and the primary goes on");
 }
@@ -367,6 +388,21 @@ static void disk_full(struct prediction *p, const struct rules *r, const struct 
 
 /* ---- a replica ---- */
 
+/* Who saw no majority for as long as it was to wait is in no group any more either, and tries
+ * to join what is not there. Once nobody is in one, whoever has all starts it anew. */
+static void started_anew(struct prediction *p, const struct rules *r)
+{
+	int64_t back = r->takeover.by_ns + (r->takeover.starts ? ALLOW_NODE_BOOT + RECOVERY : 0);
+	int64_t out = r->leaves + r->rejoins, hi = (back > out ? back : out) + ANEW + ELECT + ASK;
+	int64_t lo = r->rejoins ? out - REJOIN : r->leaves - LOOK;
+
+	lo = lo > r->takeover.from_ns ? lo : r->takeover.from_ns;
+	prediction_add(p, "group started anew", lo, hi, QUORUM "; Exit Action; Auto-Rejoin",
+		       "no majority was left until %.1f s after the fault; suspected after 5 s, waited for unreachable_majority_timeout %.0f s, so the member leaves; it tries to join again for %.0f s (autorejoin_tries, 5 minutes apart); then whoever has all starts the group anew; allowed: %.0f s for that, %.0f s for the view, %.0f s until clients have asked: %.1f to %.1f s",
+		in_s(r->takeover.by_ns), in_s(r->majority_timeout), in_s(r->rejoins), in_s(ANEW),
+		in_s(ELECT), in_s(ASK), in_s(lo), in_s(hi));
+}
+
 /* Who comes back by starting anew is in no group, and who is left has no majority to let it
  * in: somebody has to force the group to go on without the others. */
 static void majority_returns(struct prediction *p, const struct rules *r)
@@ -377,6 +413,10 @@ static void majority_returns(struct prediction *p, const struct rules *r)
 	if (r->takeover.never) {
 		prediction_note(p, "No majority of the group was left as long as the faults lasted: writes hang%s.",
 				r->majority_timeout ? " until unreachable_majority_timeout, then fail" : "");
+		return;
+	}
+	if (r->leaves && r->takeover.by_ns > r->leaves) {
+		started_anew(p, r);
 		return;
 	}
 	prediction_add(p, "majority returns", r->takeover.from_ns, hi, QUORUM,
@@ -418,11 +458,12 @@ static void replica(struct prediction *p, const struct rules *r, const struct fa
 }
 
 static const struct effect_rules of_primary = {
-	.storage_empty = comes_back_empty, .process_dies = dies, .silent = stands_still, .cut_off = cut_off,
-	.node_gone = node_gone, .storage_refuses = disk_full,
+	.storage_empty = comes_back_empty, .process_dies = dies, .silent = stands_still,
+	.cut_off = cut_off, .node_gone = node_gone, .storage_refuses = disk_full,
 };
 
-void mysql_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
+void mysql_predict(const struct evidence *ev, const struct fault_record *fault,
+		   struct prediction *out)
 {
 	struct rules r;
 
@@ -449,7 +490,8 @@ void mysql_count_from(const struct evidence *ev, const struct fault_record *faul
 		out->hi_ns = age_ns + r.expelled - SUSPECT + SWEEP + LOOK + ELECT + ASK;
 	} else {
 		out->lo_ns = age_ns + r.detector;
-		out->hi_ns = age_ns + r.detector + 2 * LOOK + runbook_acts(&r, effects_die(&fault->does));
+		out->hi_ns = age_ns + r.detector + 2 * LOOK +
+			     runbook_acts(&r, effects_die(&fault->does));
 	}
 	out->lo_ns = out->lo_ns > 0 ? out->lo_ns : 0;
 	why_say(out->how, "counted from %s, %.1f s %s the fault",

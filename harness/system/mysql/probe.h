@@ -13,8 +13,8 @@
  *   read_only, offline   true where it is so (read_only: super_read_only, or that alone)
  *   executed   gtid_executed; `purged` the same of gtid_purged, where it is not empty
  *   threads    Threads_connected
- *   semi       on a semi-synchronous source: {on, clients, no (falls back so often),
- *              wait_for, timeout_ms, after_commit}
+ *   semi       on a semi-synchronous source: {on (it waits), clients, no (fell back so
+ *              often), wait_for}; how long and where it waits are settings in force
  *   semi_replica  true: as a replica it acknowledges
  *   source     on a replica: {host, uuid, receiver ("on", "off", "connecting"), applier,
  *              error, applier_error}

@@ -137,7 +137,8 @@ void mysql_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, boo
 		recovery_tell(out, "clone", "clone_status of %s tells of a clone at %s", s->member,
 			      json_str(s->extra, "cloned", ""));
 	} else if (!anybody_away(ev, from_ns, to_ns)) {
-		recovery_tell(out, "none", "every member followed all the time");
+		if (recovery_asked(ev, from_ns, to_ns, out))
+			recovery_tell(out, "none", "every member followed all the time");
 	} else {
 		recovery_tell(out, "incremental", "nobody cloned: those that were away got the transactions that they had missed");
 	}

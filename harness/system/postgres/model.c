@@ -72,13 +72,9 @@ static bool store_agrees(const cJSON *view, const struct sample *primary, char *
 
 static bool redundant(const struct sample *s, size_t n, char *why)
 {
-	const struct sample *primary;
+	const struct sample *primary = redundancy_primary(s, n, "primary", follows, why);
 
-	*why = '\0';
-	if (!redundancy_all_answer(s, n, why))
-		return false;
-	primary = redundancy_one_primary(s, n, "primary", why);
-	if (!primary || !redundancy_all_follow(s, n, primary, follows, why))
+	if (!primary)
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (!store_agrees(json_get(s[i].extra, "store"), primary, why))
@@ -104,17 +100,18 @@ static bool stamp(struct log_line *line)
 	return true;
 }
 
-/* Did any member fall out, or this one? */
-static bool was_away(const struct evidence *ev, int64_t from_ns, int64_t to_ns, const char *member)
+/* When any member, or this one, was first found to be away; 0: it was not. */
+static int64_t away_from(const struct evidence *ev, int64_t from_ns, int64_t to_ns,
+			 const char *member)
 {
 	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= to_ns; i++) {
 		const struct sample *s = &ev->samples[i];
 
 		if (!s->beside && !s->ok && s->t_ns >= from_ns &&
 		    (!member || !strcmp(s->member, member)))
-			return true;
+			return s->t_ns;
 	}
-	return false;
+	return 0;
 }
 
 /* What the logs tell of one recovery. */
@@ -154,7 +151,7 @@ static bool read_line(void *arg, const struct log_line *line)
 	struct reading *r = arg;
 
 	starved(r, line);
-	if (!was_away(r->ev, r->from_ns, r->to_ns, line->member))
+	if (!away_from(r->ev, r->from_ns, r->to_ns, line->member))
 		return false;
 	if (says(line, "replica has been created using") || says(line, "bootstrapped from ")) {
 		r->copied = line->member;
@@ -197,34 +194,46 @@ static void in_the_way(const struct reading *r, struct recovery_info *out)
 		why_say(out->how, "Patroni's log of %s tells that pg_rewind was begun, and of no end of it", r->rewinding);
 }
 
+/* Of each that was away the log, from then on? */
+static bool logged(const struct reading *r, struct recovery_info *out)
+{
+	for (size_t i = 0; i < r->ev->nmembers; i++) {
+		const char *member = r->ev->members[i];
+		int64_t from = away_from(r->ev, r->from_ns, r->to_ns, member);
+
+		if (!from || evidence_log_reaches(r->ev, stamp, member, from))
+			continue;
+		recovery_tell(out, "", "the log of %s is not there from when it was away on", member);
+		return false;
+	}
+	return true;
+}
+
 /* The most that was done; a copy outweighs a rewind. */
 static void came_back(const struct reading *r, struct recovery_info *out)
 {
-	bool logged = false;
-
-	for (size_t i = 0; i < r->ev->nlogs && !logged; i++)
-		logged = was_away(r->ev, r->from_ns, r->to_ns, r->ev->logs[i].member);
 	if (r->copied)
 		recovery_tell(out, "full", "Patroni's log of %s tells of a new base backup", r->copied);
 	else if (r->rewound)
 		recovery_tell(out, "rewind", "Patroni's log of %s tells of pg_rewind", r->rewound);
 	else if (r->starved || r->rewinding)
 		in_the_way(r, out);
-	else if (logged)
+	else if (recovery_asked(r->ev, r->from_ns, r->to_ns, out) && logged(r, out))
 		recovery_tell(out, "partial",
 			      "no rewind and no base backup in the logs of those that were away: they streamed what they had missed");
 }
 
-/* A rewind or copy leaves lines in Patroni's log; a member whose log has none
- * streamed what it had missed, if it did come back. */
+/* A rewind or copy leaves lines in Patroni's log; a member whose log is all there and has
+ * none streamed what it had missed, if it did come back. */
 static void resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bool back,
 		   struct recovery_info *out)
 {
 	struct reading r = {.ev = ev, .from_ns = from_ns, .to_ns = to_ns};
 
 	recovery_begin(out);
-	if (back && !was_away(ev, from_ns, to_ns, NULL)) {
-		recovery_tell(out, "none", "every member answered all the time");
+	if (back && !away_from(ev, from_ns, to_ns, NULL)) {
+		if (recovery_asked(ev, from_ns, to_ns, out))
+			recovery_tell(out, "none", "every member answered all the time");
 		return;
 	}
 	if (ev->has_wall)

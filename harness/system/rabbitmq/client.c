@@ -19,7 +19,7 @@
 #include "system/client_kit.h"
 #include "system/rabbitmq/queues.h"
 
-enum { PREFETCH = 1, PERSISTENT = 2, NO_ROUTE = 312 };
+enum { PREFETCH = 1, PERSISTENT = 2, NO_ROUTE = 312, NOT_FOUND = 404 };
 
 /* A delivery that nobody has taken yet. */
 struct hand {
@@ -38,6 +38,7 @@ struct session {
 	struct hand *hands;
 	size_t nhands, ahands;
 	int64_t getting;     /* the key of a basic.get without its answer; -1: none */
+	int64_t missing;     /* the key of a queue that was not there; -1: none */
 };
 
 struct client {
@@ -60,7 +61,7 @@ static struct client *client_new(const struct access *acc, uint32_t process)
 	c->mandatory = rabbit_is_on(acc, "mandatory", true);
 	c->keeps = strcmp(json_str(acc->conf, "on_silence", "keep"), "reconnect") != 0;
 	c->quorum = rabbit_quorum(acc);
-	c->consume.getting = -1;
+	c->consume.getting = c->consume.missing = -1;
 	c->payload = payload_make(process, (size_t)acc->payload_bytes);
 	return c;
 }
@@ -101,12 +102,12 @@ static bool open_session(struct client *c, struct session *s, struct op *op, int
 	s->conn = rabbit_open(&l, until_ns, &cost, op->room->error, sizeof(op->room->error));
 	if (s->conn && publishes && c->confirms) {
 		rabbit_put(s->conn, AMQP_CONFIRM_SELECT_METHOD, &confirm);
-		end = rabbit_call(s->conn, AMQP_CONFIRM_SELECT_OK_METHOD, until_ns, &ev, NULL, NULL, op->room->error,
-				  sizeof(op->room->error));
+		end = rabbit_call(s->conn, AMQP_CONFIRM_SELECT_OK_METHOD, until_ns, &ev, NULL, NULL,
+				  op->room->error, sizeof(op->room->error));
 	} else if (s->conn && !publishes) {
 		rabbit_put(s->conn, AMQP_BASIC_QOS_METHOD, &qos);
-		end = rabbit_call(s->conn, AMQP_BASIC_QOS_OK_METHOD, until_ns, &ev, NULL, NULL, op->room->error,
-				  sizeof(op->room->error));
+		end = rabbit_call(s->conn, AMQP_BASIC_QOS_OK_METHOD, until_ns, &ev, NULL, NULL,
+				  op->room->error, sizeof(op->room->error));
 	}
 	op->dns_ns = cost.dns_ns;
 	op->connect_ns = cost.connect_ns;
@@ -157,11 +158,13 @@ static void hear_consume(void *arg, const struct rabbit_event *ev)
 	int64_t key;
 
 	if (ev->id == AMQP_BASIC_DELIVER_METHOD) {
-		*VEC_PUSH(s->hands, s->nhands, s->ahands) = (struct hand){
-			key_of(d->consumer_tag), rabbit_value(ev->body, ev->len), d->delivery_tag, d->redelivered};
+		*VEC_PUSH(s->hands, s->nhands, s->ahands) =
+			(struct hand){key_of(d->consumer_tag), rabbit_value(ev->body, ev->len),
+				      d->delivery_tag, d->redelivered};
 	} else if (ev->id == AMQP_BASIC_GET_OK_METHOD) {
-		*VEC_PUSH(s->hands, s->nhands, s->ahands) = (struct hand){
-			s->getting, rabbit_value(ev->body, ev->len), g->delivery_tag, g->redelivered};
+		*VEC_PUSH(s->hands, s->nhands, s->ahands) =
+			(struct hand){s->getting, rabbit_value(ev->body, ev->len), g->delivery_tag,
+				      g->redelivered};
 		s->getting = -1;
 	} else if (ev->id == AMQP_BASIC_GET_EMPTY_METHOD) {
 		s->getting = -1;
@@ -214,7 +217,9 @@ static bool wait_unblocked(struct client *c, struct op *op, int64_t until_ns)
 	struct rabbit_event ev;
 	enum rabbit_end end = RABBIT_OK;
 
-	while (rabbit_blocked(s->conn) && (end = rabbit_next(s->conn, until_ns, &ev, op->room->error, sizeof(op->room->error))) == RABBIT_OK)
+	while (rabbit_blocked(s->conn) &&
+	       (end = rabbit_next(s->conn, until_ns, &ev, op->room->error,
+				  sizeof(op->room->error))) == RABBIT_OK)
 		hear_publish(s, &ev);
 	if (end == RABBIT_BROKEN) {
 		gone(c, s);
@@ -230,7 +235,8 @@ static void put_message(struct client *c, const struct op *op)
 {
 	char queue[RABBIT_QUEUE_BYTES];
 	amqp_basic_publish_t m = {.mandatory = c->mandatory, .routing_key = {.bytes = queue}};
-	amqp_basic_properties_t p = {._flags = AMQP_BASIC_DELIVERY_MODE_FLAG, .delivery_mode = PERSISTENT};
+	amqp_basic_properties_t p = {._flags = AMQP_BASIC_DELIVERY_MODE_FLAG,
+				     .delivery_mode = PERSISTENT};
 	char *body = mem_fmt("%" PRId64 " %s", op->value, c->payload);
 
 	rabbit_queue_name(op->key, queue);
@@ -256,7 +262,8 @@ static void ended(struct client *c, struct op *op, bool alone)
 {
 	int code = rabbit_close_code(c->publish.conn);
 
-	op->outcome = alone && (code == 403 || code == 404 || code == 406) ? OP_FAIL : OP_INFO;
+	op->outcome =
+		alone && (code == 403 || code == NOT_FOUND || code == 406) ? OP_FAIL : OP_INFO;
 	gone(c, &c->publish);
 }
 
@@ -284,7 +291,8 @@ static void wait_confirm(struct client *c, struct op *op, bool alone, int64_t un
 	enum rabbit_end end;
 
 	op->outcome = OP_INFO;
-	while ((end = rabbit_next(s->conn, until_ns, &ev, op->room->error, sizeof(op->room->error))) == RABBIT_OK) {
+	while ((end = rabbit_next(s->conn, until_ns, &ev, op->room->error,
+				  sizeof(op->room->error))) == RABBIT_OK) {
 		if (ev.id == AMQP_BASIC_RETURN_METHOD && rabbit_value(ev.body, ev.len) == op->value)
 			returned = ((const amqp_basic_return_t *)ev.method)->reply_code == NO_ROUTE;
 		if (answers(s, s->seq, &ev)) {
@@ -305,7 +313,8 @@ static void send_message(struct client *c, struct op *op, int64_t until_ns)
 	struct session *s = &c->publish;
 	bool alone;
 
-	if (!ready(c, s, op, until_ns) || !wait_unblocked(c, op, until_ns) || !call_may_send(op, until_ns))
+	if (!ready(c, s, op, until_ns) || !wait_unblocked(c, op, until_ns) ||
+	    !call_may_send(op, until_ns))
 		return;
 	alone = s->confirmed == s->seq;
 	put_message(c, op);
@@ -324,6 +333,8 @@ static void send_message(struct client *c, struct op *op, int64_t until_ns)
 
 /* ---- receive ---- */
 
+/* A queue that is not there is declared anew, as applications declare what they consume from:
+ * one that was reset with its node does not come back by itself. */
 static bool subscribe(struct client *c, struct op *op, int64_t until_ns)
 {
 	struct session *s = &c->consume;
@@ -333,18 +344,23 @@ static bool subscribe(struct client *c, struct op *op, int64_t until_ns)
 	enum rabbit_end end;
 
 	if ((size_t)op->key >= s->nconsumes) {
-		s->consumes = mem_realloc(s->consumes, ((size_t)op->key + 1) * sizeof(*s->consumes));
-		memset(s->consumes + s->nconsumes, 0, ((size_t)op->key + 1 - s->nconsumes) * sizeof(*s->consumes));
+		s->consumes =
+			mem_realloc(s->consumes, ((size_t)op->key + 1) * sizeof(*s->consumes));
+		memset(s->consumes + s->nconsumes, 0,
+		       ((size_t)op->key + 1 - s->nconsumes) * sizeof(*s->consumes));
 		s->nconsumes = (size_t)op->key + 1;
 	}
 	if (s->consumes[op->key])
 		return true;
 	rabbit_queue_name(op->key, queue);
 	m.queue = m.consumer_tag = (amqp_bytes_t){strlen(queue), queue};
+	if (s->missing == op->key)
+		rabbit_put_declare(s->conn, op->key, c->quorum);
 	rabbit_put(s->conn, AMQP_BASIC_CONSUME_METHOD, &m);
-	end = rabbit_call(s->conn, AMQP_BASIC_CONSUME_OK_METHOD, until_ns, &ev, hear_consume, s, op->room->error,
-			  sizeof(op->room->error));
+	end = rabbit_call(s->conn, AMQP_BASIC_CONSUME_OK_METHOD, until_ns, &ev, hear_consume, s,
+			  op->room->error, sizeof(op->room->error));
 	s->consumes[op->key] = end == RABBIT_OK;
+	s->missing = end == RABBIT_BROKEN && rabbit_close_code(s->conn) == NOT_FOUND ? op->key : -1;
 	if (end != RABBIT_OK)
 		gone(c, s);
 	return end == RABBIT_OK;
@@ -373,7 +389,8 @@ static void take_message(struct client *c, struct op *op, const struct hand *h, 
 	op->tag = (int64_t)h->tag;
 	op->redelivered = h->redelivered;
 	rabbit_put(c->consume.conn, AMQP_BASIC_ACK_METHOD, &ack);
-	if (rabbit_flush(c->consume.conn, until_ns, op->room->error, sizeof(op->room->error)) == RABBIT_OK)
+	if (rabbit_flush(c->consume.conn, until_ns, op->room->error, sizeof(op->room->error)) ==
+	    RABBIT_OK)
 		op->acked = OP_ACK_SENT;
 	else
 		gone(c, &c->consume);
@@ -407,7 +424,8 @@ static void receive_message(struct client *c, struct op *op, int64_t until_ns)
 			s->getting = op->key;
 			rabbit_put(s->conn, AMQP_BASIC_GET_METHOD, &get);
 		}
-		end = rabbit_next(s->conn, s->getting < 0 ? ask_ns : until_ns, &ev, op->room->error, sizeof(op->room->error));
+		end = rabbit_next(s->conn, s->getting < 0 ? ask_ns : until_ns, &ev, op->room->error,
+				  sizeof(op->room->error));
 		if (end == RABBIT_TIMEOUT && clock_mono_ns() >= until_ns)
 			break;
 		if (end != RABBIT_OK)
@@ -444,8 +462,9 @@ const struct client_ops client_rabbitmq = {
 	.probe = rabbit_probe,
 	.probe_free = rabbit_probe_free,
 	.final_read = rabbit_final_read,
-	/* A channel in a basic.get that a frozen leader never answered holds its consumers, and what
-	 * they have in hand, for the 60 s of that call, whether its connection lives or not. */
+	/* A channel in a basic.get that a frozen leader never answered holds its consumers, and
+	 * what they have in hand, for the 60 s of that call, whether its connection lives or not.
+	 */
 	.final_within_s = FINAL_AT_MOST_S,
 	.inforce = rabbit_inforce,
 };

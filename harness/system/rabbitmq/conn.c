@@ -63,7 +63,9 @@ static void put_method(struct rabbit_conn *c, int channel, amqp_method_number_t 
 	int n;
 
 	memcpy(payload, &number, sizeof(number));
-	n = amqp_encode_method(id, method, (amqp_bytes_t){sizeof(payload) - sizeof(number), payload + sizeof(number)});
+	n = amqp_encode_method(
+		id, method,
+		(amqp_bytes_t){sizeof(payload) - sizeof(number), payload + sizeof(number)});
 	if (n < 0)
 		abort(); /* none of ours is that long */
 	put_frame(c, AMQP_FRAME_METHOD, channel, payload, sizeof(number) + (size_t)n);
@@ -74,7 +76,8 @@ void rabbit_put(struct rabbit_conn *c, amqp_method_number_t id, void *method)
 	put_method(c, CHANNEL, id, method);
 }
 
-void rabbit_put_content(struct rabbit_conn *c, const amqp_basic_properties_t *p, const char *body, size_t len)
+void rabbit_put_content(struct rabbit_conn *c, const amqp_basic_properties_t *p, const char *body,
+			size_t len)
 {
 	unsigned char head[METHOD_MAX] = {AMQP_BASIC_CLASS >> 8, AMQP_BASIC_CLASS & 0xff};
 	size_t most = c->frame_max - FRAME_EXTRA;
@@ -83,12 +86,14 @@ void rabbit_put_content(struct rabbit_conn *c, const amqp_basic_properties_t *p,
 
 	for (int i = 0; i < 8; i++)
 		head[4 + i] = (unsigned char)(size >> (8 * (7 - i)));
-	n = amqp_encode_properties(AMQP_BASIC_CLASS, (void *)(uintptr_t)p, (amqp_bytes_t){sizeof(head) - 12, head + 12});
+	n = amqp_encode_properties(AMQP_BASIC_CLASS, (void *)(uintptr_t)p,
+				   (amqp_bytes_t){sizeof(head) - 12, head + 12});
 	if (n < 0)
 		abort();
 	put_frame(c, AMQP_FRAME_HEADER, CHANNEL, head, 12 + (size_t)n);
 	for (size_t at = 0; at < len; at += most)
-		put_frame(c, AMQP_FRAME_BODY, CHANNEL, body + at, len - at < most ? len - at : most);
+		put_frame(c, AMQP_FRAME_BODY, CHANNEL, body + at,
+			  len - at < most ? len - at : most);
 }
 
 static enum rabbit_end broken(const char *what, int problem, char *error, size_t size)
@@ -123,11 +128,12 @@ enum rabbit_end rabbit_flush(struct rabbit_conn *c, int64_t until_ns, char *erro
 
 static bool brings_content(amqp_method_number_t id)
 {
-	return id == AMQP_BASIC_DELIVER_METHOD || id == AMQP_BASIC_GET_OK_METHOD || id == AMQP_BASIC_RETURN_METHOD;
+	return id == AMQP_BASIC_DELIVER_METHOD || id == AMQP_BASIC_GET_OK_METHOD ||
+	       id == AMQP_BASIC_RETURN_METHOD;
 }
 
-static enum rabbit_end closed(struct rabbit_conn *c, const char *what, int code, amqp_bytes_t text, char *error,
-			      size_t size)
+static enum rabbit_end closed(struct rabbit_conn *c, const char *what, int code, amqp_bytes_t text,
+			      char *error, size_t size)
 {
 	c->close_code = code;
 	snprintf(error, size, "%s closed: %d %.*s", what, code, (int)(text.len < 200 ? text.len : 200),
@@ -136,7 +142,8 @@ static enum rabbit_end closed(struct rabbit_conn *c, const char *what, int code,
 }
 
 /* Channel 0, and a channel's end. */
-static enum rabbit_end connection_says(struct rabbit_conn *c, const amqp_method_t *m, char *error, size_t size)
+static enum rabbit_end connection_says(struct rabbit_conn *c, const amqp_method_t *m, char *error,
+				       size_t size)
 {
 	const amqp_connection_blocked_t *b = m->decoded;
 	const amqp_connection_close_t *k = m->decoded;
@@ -159,12 +166,13 @@ static enum rabbit_end connection_says(struct rabbit_conn *c, const amqp_method_
 }
 
 /* Takes one frame in. *whole: *ev is an event. */
-static enum rabbit_end take(struct rabbit_conn *c, const amqp_frame_t *f, struct rabbit_event *ev, bool *whole,
-			    char *error, size_t size)
+static enum rabbit_end take(struct rabbit_conn *c, const amqp_frame_t *f, struct rabbit_event *ev,
+			    bool *whole, char *error, size_t size)
 {
 	const amqp_method_t *m = &f->payload.method;
 
-	if (f->frame_type == AMQP_FRAME_METHOD && (!f->channel || m->id == AMQP_CHANNEL_CLOSE_METHOD) &&
+	if (f->frame_type == AMQP_FRAME_METHOD &&
+	    (!f->channel || m->id == AMQP_CHANNEL_CLOSE_METHOD) &&
 	    m->id != AMQP_CONNECTION_START_METHOD && m->id != AMQP_CONNECTION_TUNE_METHOD &&
 	    m->id != AMQP_CONNECTION_OPEN_OK_METHOD)
 		return connection_says(c, m, error, size);
@@ -193,7 +201,8 @@ static enum rabbit_end take(struct rabbit_conn *c, const amqp_frame_t *f, struct
 }
 
 /* Frames of what was read already. */
-static enum rabbit_end decode(struct rabbit_conn *c, struct rabbit_event *ev, bool *whole, char *error, size_t size)
+static enum rabbit_end decode(struct rabbit_conn *c, struct rabbit_event *ev, bool *whole,
+			      char *error, size_t size)
 {
 	enum rabbit_end end = RABBIT_OK;
 
@@ -201,7 +210,8 @@ static enum rabbit_end decode(struct rabbit_conn *c, struct rabbit_event *ev, bo
 		amqp_maybe_release_buffers(c->codec);
 	while (end == RABBIT_OK && !*whole && c->in_pos < c->in_len) {
 		amqp_frame_t f = {0};
-		int n = amqp_handle_input(c->codec, (amqp_bytes_t){c->in_len - c->in_pos, c->in + c->in_pos}, &f);
+		int n = amqp_handle_input(
+			c->codec, (amqp_bytes_t){c->in_len - c->in_pos, c->in + c->in_pos}, &f);
 
 		if (n < 0)
 			return broken(amqp_error_string2(n), 0, error, size);
@@ -229,9 +239,11 @@ static enum rabbit_end receive(struct rabbit_conn *c, char *error, size_t size)
 	return RABBIT_OK;
 }
 
-enum rabbit_end rabbit_next(struct rabbit_conn *c, int64_t until_ns, struct rabbit_event *ev, char *error, size_t size)
+enum rabbit_end rabbit_next(struct rabbit_conn *c, int64_t until_ns, struct rabbit_event *ev,
+			    char *error, size_t size)
 {
-	enum rabbit_end end = c->sent < c->out.len ? rabbit_flush(c, until_ns, error, size) : RABBIT_OK;
+	enum rabbit_end end =
+		c->sent < c->out.len ? rabbit_flush(c, until_ns, error, size) : RABBIT_OK;
 	bool whole = false;
 
 	while (end == RABBIT_OK) {
@@ -248,9 +260,10 @@ enum rabbit_end rabbit_next(struct rabbit_conn *c, int64_t until_ns, struct rabb
 	return end;
 }
 
-enum rabbit_end rabbit_call(struct rabbit_conn *c, amqp_method_number_t id, int64_t until_ns, struct rabbit_event *ev,
-			    void (*other)(void *arg, const struct rabbit_event *ev), void *arg, char *error,
-			    size_t size)
+enum rabbit_end rabbit_call(struct rabbit_conn *c, amqp_method_number_t id, int64_t until_ns,
+			    struct rabbit_event *ev,
+			    void (*other)(void *arg, const struct rabbit_event *ev), void *arg,
+			    char *error, size_t size)
 {
 	enum rabbit_end end;
 
@@ -272,18 +285,22 @@ static void start(struct rabbit_conn *c, const struct rabbit_login *l)
 	char plain[160];
 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
-		caps[i] = (amqp_table_entry_t){bytes(known[i]), {AMQP_FIELD_KIND_BOOLEAN, {.boolean = 1}}};
+		caps[i] = (amqp_table_entry_t){bytes(known[i]),
+					       {AMQP_FIELD_KIND_BOOLEAN, {.boolean = 1}}};
 	props[0] = (amqp_table_entry_t){bytes("product"), {AMQP_FIELD_KIND_UTF8, {.bytes = bytes("ordeal")}}};
-	props[1] = (amqp_table_entry_t){bytes("capabilities"),
-					{AMQP_FIELD_KIND_TABLE, {.table = {ARRAY_LEN(known), caps}}}};
+	props[1] =
+		(amqp_table_entry_t){bytes("capabilities"),
+				     {AMQP_FIELD_KIND_TABLE, {.table = {ARRAY_LEN(known), caps}}}};
 	m.client_properties = (amqp_table_t){2, props};
 	m.response = (amqp_bytes_t){(size_t)snprintf(plain, sizeof(plain), "%c%s%c%s", 0, l->user, 0, l->password), plain};
 	put_method(c, 0, AMQP_CONNECTION_START_OK_METHOD, &m);
 }
 
-static void tune(struct rabbit_conn *c, const struct rabbit_login *l, const amqp_connection_tune_t *told)
+static void tune(struct rabbit_conn *c, const struct rabbit_login *l,
+		 const amqp_connection_tune_t *told)
 {
-	amqp_connection_tune_ok_t m = {.channel_max = told->channel_max, .frame_max = told->frame_max,
+	amqp_connection_tune_ok_t m = {.channel_max = told->channel_max,
+				       .frame_max = told->frame_max,
 				       .heartbeat = (uint16_t)l->heartbeat_s};
 	amqp_connection_open_t open = {.virtual_host = bytes(l->vhost)};
 	amqp_channel_open_t channel = {0};
@@ -300,7 +317,8 @@ static void tune(struct rabbit_conn *c, const struct rabbit_login *l, const amqp
 	put_method(c, CHANNEL, AMQP_CHANNEL_OPEN_METHOD, &channel);
 }
 
-static bool handshake(struct rabbit_conn *c, const struct rabbit_login *l, int64_t until_ns, char *error, size_t size)
+static bool handshake(struct rabbit_conn *c, const struct rabbit_login *l, int64_t until_ns,
+		      char *error, size_t size)
 {
 	struct rabbit_event ev;
 
@@ -311,12 +329,13 @@ static bool handshake(struct rabbit_conn *c, const struct rabbit_login *l, int64
 	if (rabbit_call(c, AMQP_CONNECTION_TUNE_METHOD, until_ns, &ev, NULL, NULL, error, size))
 		return false;
 	tune(c, l, ev.method);
-	return rabbit_call(c, AMQP_CHANNEL_OPEN_OK_METHOD, until_ns, &ev, NULL, NULL, error, size) == RABBIT_OK;
+	return rabbit_call(c, AMQP_CHANNEL_OPEN_OK_METHOD, until_ns, &ev, NULL, NULL, error,
+			   size) == RABBIT_OK;
 }
 
 /* The socket; NULL with why there is none. */
-static struct rabbit_conn *reach(const struct rabbit_login *l, int64_t until_ns, struct rabbit_cost *cost,
-				 char *error, size_t size)
+static struct rabbit_conn *reach(const struct rabbit_login *l, int64_t until_ns,
+				 struct rabbit_cost *cost, char *error, size_t size)
 {
 	char ip[RESOLVE_ADDR_MAX], why[RESOLVE_WHY_MAX];
 	int64_t from = clock_mono_ns();
@@ -348,8 +367,8 @@ static struct rabbit_conn *reach(const struct rabbit_login *l, int64_t until_ns,
 	return c;
 }
 
-struct rabbit_conn *rabbit_open(const struct rabbit_login *l, int64_t until_ns, struct rabbit_cost *cost, char *error,
-				size_t size)
+struct rabbit_conn *rabbit_open(const struct rabbit_login *l, int64_t until_ns,
+				struct rabbit_cost *cost, char *error, size_t size)
 {
 	struct rabbit_cost none = {0};
 	int64_t from = clock_mono_ns(), dns_ns;

@@ -26,15 +26,16 @@ struct rabbit_cost {
 struct rabbit_conn;
 
 /* NULL with "dns: ...", "connect: ...", "timeout: ..." or the server's words in error. */
-struct rabbit_conn *rabbit_open(const struct rabbit_login *l, int64_t until_ns, struct rabbit_cost *cost,
-				char *error, size_t size);
+struct rabbit_conn *rabbit_open(const struct rabbit_login *l, int64_t until_ns,
+				struct rabbit_cost *cost, char *error, size_t size);
 /* NULL is fine; says nothing to the server and waits for nobody. */
 void rabbit_drop(struct rabbit_conn *c);
 const char *rabbit_address(const struct rabbit_conn *c); /* "10.244.1.7:5672" */
 
 /* What is put goes out with the next rabbit_flush() or rabbit_next(). */
 void rabbit_put(struct rabbit_conn *c, amqp_method_number_t id, void *method);
-void rabbit_put_content(struct rabbit_conn *c, const amqp_basic_properties_t *p, const char *body, size_t len);
+void rabbit_put_content(struct rabbit_conn *c, const amqp_basic_properties_t *p, const char *body,
+			size_t len);
 
 enum rabbit_end {
 	RABBIT_OK,
@@ -55,14 +56,15 @@ struct rabbit_event {
 
 /* The next one; a moment that is over asks only for what is there already. Heartbeats,
  * connection.blocked and unblocked are dealt with here. */
-enum rabbit_end rabbit_next(struct rabbit_conn *c, int64_t until_ns, struct rabbit_event *ev, char *error,
-			    size_t size);
+enum rabbit_end rabbit_next(struct rabbit_conn *c, int64_t until_ns, struct rabbit_event *ev,
+			    char *error, size_t size);
 
 /* Waits for the answer `id` to what was put; events that are none go to `other` (NULL:
  * are dropped). */
 enum rabbit_end rabbit_call(struct rabbit_conn *c, amqp_method_number_t id, int64_t until_ns,
-			    struct rabbit_event *ev, void (*other)(void *arg, const struct rabbit_event *ev),
-			    void *arg, char *error, size_t size);
+			    struct rabbit_event *ev,
+			    void (*other)(void *arg, const struct rabbit_event *ev), void *arg,
+			    char *error, size_t size);
 
 /* Why the server takes nothing for now ("low on disk"); NULL: it does. */
 const char *rabbit_blocked(const struct rabbit_conn *c);

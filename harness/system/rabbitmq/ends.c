@@ -12,12 +12,13 @@
 
 /* In hand unacknowledged, by consumer: 65,535 is the most that basic.qos can say, and without a
  * limit a quorum queue gives some thousands only. */
-enum { ANSWER_MS = 2000, QUIET_MS = 300, EACH_TAKES = 5000 };
+enum { ANSWER_MS = 2000, QUIET_MS = 300, EACH_TAKES = 5000,
+       MANY = 20 /* queues: the quiet of each adds up */ };
 
 /* ---- questions to one member ---- */
 
-static int ask(const struct access *acc, const struct member *m, const char *expr, int64_t until_ns, struct buf *out,
-	       struct err *e)
+static int ask(const struct access *acc, const struct member *m, const char *expr, int64_t until_ns,
+	       struct buf *out, struct err *e)
 {
 	char why[OP_ERROR_MAX] = "";
 	struct erl_login l;
@@ -32,7 +33,8 @@ static int ask(const struct access *acc, const struct member *m, const char *exp
 }
 
 /* A sample of each member; the one that leads the first queue, NULL. */
-static const struct member *find_leader(const struct access *acc, int64_t timeout_ns, struct sample *of)
+static const struct member *find_leader(const struct access *acc, int64_t timeout_ns,
+					struct sample *of)
 {
 	for (size_t i = 0; i < acc->n; i++) {
 		struct probe *p = rabbit_probe_new(acc, &acc->members[i]);
@@ -68,13 +70,15 @@ static int all_joined(const struct access *acc, int64_t until_ns, struct err *e)
 	return r;
 }
 
-/* Mirrors on all nodes, where this version still has them. */
+/* Mirrors on all nodes, where this version still has them; one that comes back empty gets
+ * what the others have: by hand, as the default is, it would stay without for as long as
+ * nobody consumes. */
 static int mirror(const struct access *acc, int64_t until_ns, struct err *e)
 {
 	static const char policy[] =
 		"case erlang:function_exported(rabbit_mirror_queue_misc, is_mirrored, 1) of false -> <<\"none\">>; true -> "
-		"ok = rabbit_policy:set(<<\"/\">>, <<\"ordeal\">>, <<\"^ordeal\">>, [{<<\"ha-mode\">>, <<\"all\">>}], 0, "
-		"<<\"queues\">>, <<\"ordeal\">>), <<\"ok\">> end.";
+		"ok = rabbit_policy:set(<<\"/\">>, <<\"ordeal\">>, <<\"^ordeal\">>, [{<<\"ha-mode\">>, <<\"all\">>}, "
+		"{<<\"ha-sync-mode\">>, <<\"automatic\">>}], 0, <<\"queues\">>, <<\"ordeal\">>), <<\"ok\">> end.";
 	struct buf b = {0};
 	int r = ask(acc, &acc->members[0], policy, until_ns, &b, e);
 
@@ -82,8 +86,8 @@ static int mirror(const struct access *acc, int64_t until_ns, struct err *e)
 	return r;
 }
 
-static int must(struct rabbit_conn *c, amqp_method_number_t answer, int64_t until_ns, struct rabbit_event *ev,
-		struct err *e)
+static int must(struct rabbit_conn *c, amqp_method_number_t answer, int64_t until_ns,
+		struct rabbit_event *ev, struct err *e)
 {
 	char why[OP_ERROR_MAX];
 
@@ -91,25 +95,62 @@ static int must(struct rabbit_conn *c, amqp_method_number_t answer, int64_t unti
 	       err_set(e, ERR_BROKEN, "RabbitMQ at %s: %s", rabbit_address(c), why);
 }
 
-static int make_queue(struct rabbit_conn *c, int64_t key, const char *type, int64_t until_ns, struct err *e)
+/* Whether it is there, of this type, with nothing in it and nobody at it: made by a setup before
+ * this one, which ran out of time. */
+static int is_made(struct rabbit_conn *c, const char *there, const char *name, bool *made,
+		   int64_t until_ns, struct err *e)
+{
+	amqp_queue_declare_t passive = {.queue = {strlen(name), (void *)(uintptr_t)name},
+					.passive = 1};
+	const amqp_queue_declare_ok_t *told;
+	char listed[RABBIT_QUEUE_BYTES + 2];
+	struct rabbit_event ev;
+
+	snprintf(listed, sizeof(listed), ";%s;", name);
+	*made = false;
+	if (!strstr(there, listed))
+		return 0;
+	rabbit_put(c, AMQP_QUEUE_DECLARE_METHOD, &passive);
+	if (must(c, AMQP_QUEUE_DECLARE_OK_METHOD, until_ns, &ev, e))
+		return -1;
+	told = ev.method;
+	*made = !told->message_count && !told->consumer_count;
+	return 0;
+}
+
+static int make_queue(struct rabbit_conn *c, int64_t key, bool quorum, const char *there,
+		      int64_t until_ns, struct err *e)
 {
 	char name[RABBIT_QUEUE_BYTES];
-	amqp_bytes_t queue = {.bytes = name};
-	amqp_table_entry_t arg = {{12, (void *)(uintptr_t)"x-queue-type"},
-				  {AMQP_FIELD_KIND_UTF8, {.bytes = {strlen(type), (void *)(uintptr_t)type}}}};
+	amqp_queue_delete_t del = {.queue = {.bytes = name}};
 	struct rabbit_event ev;
-	amqp_queue_delete_t del = {0};
-	amqp_queue_declare_t dec = {.durable = 1, .arguments = {1, &arg}};
+	bool made;
 
 	rabbit_queue_name(key, name);
-	queue.len = strlen(name);
-	del.queue = dec.queue = queue;
+	del.queue.len = strlen(name);
+	if (is_made(c, there, name, &made, until_ns, e) || made)
+		return made ? 0 : -1;
 	rabbit_put(c, AMQP_QUEUE_DELETE_METHOD, &del);
-	rabbit_put(c, AMQP_QUEUE_DECLARE_METHOD, &dec);
+	rabbit_put_declare(c, key, quorum);
 	return must(c, AMQP_QUEUE_DECLARE_OK_METHOD, until_ns, &ev, e);
 }
 
-static struct rabbit_conn *connect_to(const struct access *acc, const struct member *m, int64_t until_ns, struct err *e)
+/* ";ordeal.0;ordeal.1;": those of this type. */
+static int made_before(const struct access *acc, bool quorum, int64_t until_ns, struct buf *out,
+		       struct err *e)
+{
+	static const char list[] =
+		"iolist_to_binary([<<\";\">>, [[element(4, amqqueue:get_name(Q)), <<\";\">>] || "
+		"Q <- rabbit_amqqueue:list(<<\"/\">>), amqqueue:get_type(Q) =:= %s]]).";
+	char *expr = mem_fmt(list, quorum ? "rabbit_quorum_queue" : "rabbit_classic_queue");
+	int r = ask(acc, &acc->members[0], expr, until_ns, out, e);
+
+	free(expr);
+	return r;
+}
+
+static struct rabbit_conn *connect_to(const struct access *acc, const struct member *m,
+				      int64_t until_ns, struct err *e)
 {
 	char why[OP_ERROR_MAX];
 	struct rabbit_login l;
@@ -126,36 +167,43 @@ int rabbit_setup(const struct access *acc, int keys, int64_t deadline_ns, struct
 {
 	int64_t until_ns = clock_mono_ns() + deadline_ns;
 	bool quorum = rabbit_quorum(acc);
+	struct buf there = {0};
 	struct rabbit_conn *c;
 	int r;
 
-	if (all_joined(acc, until_ns, e) || (!quorum && mirror(acc, until_ns, e)))
+	if (all_joined(acc, until_ns, e) || (!quorum && rabbit_is_on(acc, "mirrored", true) && mirror(acc, until_ns, e)))
 		return -1;
-	c = connect_to(acc, &acc->members[0], until_ns, e);
+	r = made_before(acc, quorum, until_ns, &there, e);
+	c = r ? NULL : connect_to(acc, &acc->members[0], until_ns, e);
 	r = c ? 0 : -1;
 	for (int k = 0; k < keys && !r; k++)
-		r = make_queue(c, k, quorum ? "quorum" : "classic", until_ns, e);
+		r = make_queue(c, k, quorum, buf_cstr(&there), until_ns, e);
 	rabbit_drop(c);
+	buf_free(&there);
 	return r;
 }
 
 /* ---- the final read ---- */
 
 struct left {
+	const struct access *acc;
+	const struct member *leader;
 	struct final_read *out;
-	int64_t key;
+	int64_t key, quiet_ns; /* how long nothing has to come before the queue itself is asked */
 	size_t n;
 	uint32_t consumers; /* of ours; one more once those before have their hands full */
 };
 
-static void keep(struct left *l, const struct rabbit_event *ev)
+static void keep(void *arg, const struct rabbit_event *ev)
 {
 	const amqp_basic_deliver_t *d = ev->method;
+	struct left *l = arg;
 
 	if (ev->id != AMQP_BASIC_DELIVER_METHOD)
 		return;
 	*VEC_PUSH(l->out->messages, l->out->nmessages, l->out->messages_alloc) =
-		(struct final_message){rabbit_value(ev->body, ev->len), l->key, OP_NO_VALUE, d->redelivered};
+		(struct final_message){rabbit_value(ev->body, ev->len), l->key, OP_NO_VALUE,
+				       d->redelivered};
 	l->n++;
 }
 
@@ -172,7 +220,7 @@ static int take_all(struct rabbit_conn *c, struct left *l, int64_t until_ns, str
 	enum rabbit_end end;
 	int64_t now = clock_mono_ns();
 
-	while ((end = rabbit_next(c, now + QUIET_MS * NS_PER_MS, &ev, why, sizeof(why))) == RABBIT_OK) {
+	while ((end = rabbit_next(c, now + l->quiet_ns, &ev, why, sizeof(why))) == RABBIT_OK) {
 		keep(l, &ev);
 		now = clock_mono_ns();
 		if (now > until_ns)
@@ -183,9 +231,36 @@ static int take_all(struct rabbit_conn *c, struct left *l, int64_t until_ns, str
 	return end == RABBIT_TIMEOUT ? 0 : err_set(e, ERR_BROKEN, "the final read: %s", why);
 }
 
-/* Nobody else consumes, and the queue itself says that it has nothing more to give:
+/* How many messages of a quorum queue are in anybody's hands, as its leader has it; -1: not
+ * known. Consumers of a node that died are counted on when it is back, by 4.0 without end, and
+ * have nothing in hand any more (rabbit_fifo returns it with the connection). */
+static int64_t in_hands(const struct left *l, int64_t until_ns)
+{
+	static const char count[] =
+		"(fun() -> {ok, Q} = rabbit_amqqueue:lookup({resource, <<\"/\">>, queue, <<\"" RABBIT_QUEUE "%" PRId64 "\">>}), "
+		"{ok, {_, N}, _} = ra:leader_query(amqqueue:get_pid(Q), fun rabbit_fifo:query_messages_checked_out/1, 1000), "
+		"integer_to_binary(N) end)().";
+	int64_t now = clock_mono_ns(), soon = now + ANSWER_MS * NS_PER_MS, n = -1;
+	struct buf b = {0};
+	struct err e = {0};
+	char *expr, *end;
+
+	if (!rabbit_quorum(l->acc))
+		return -1;
+	expr = mem_fmt(count, l->key);
+	if (!ask(l->acc, l->leader, expr, soon < until_ns ? soon : until_ns, &b, &e) && b.len) {
+		n = strtoll(buf_cstr(&b), &end, 10);
+		n = *end ? -1 : n;
+	}
+	free(expr);
+	buf_free(&b);
+	return n;
+}
+
+/* Nobody else has any of it, and the queue itself says that it has nothing more to give:
  * declare's count alone is 0 as well when the leader does not answer in time. */
-static int is_empty(struct rabbit_conn *c, struct left *l, amqp_bytes_t queue, bool *empty, int64_t until_ns, struct err *e)
+static int is_empty(struct rabbit_conn *c, struct left *l, amqp_bytes_t queue, bool *empty,
+		    int64_t until_ns, struct err *e)
 {
 	amqp_queue_declare_t passive = {.queue = queue, .passive = 1};
 	amqp_basic_get_t get = {.queue = queue, .no_ack = 0};
@@ -196,10 +271,12 @@ static int is_empty(struct rabbit_conn *c, struct left *l, amqp_bytes_t queue, b
 	size_t before = l->n;
 
 	rabbit_put(c, AMQP_QUEUE_DECLARE_METHOD, &passive);
-	while ((end = rabbit_next(c, until_ns, &ev, why, sizeof(why))) == RABBIT_OK && ev.id != AMQP_QUEUE_DECLARE_OK_METHOD)
+	while ((end = rabbit_next(c, until_ns, &ev, why, sizeof(why))) == RABBIT_OK &&
+	       ev.id != AMQP_QUEUE_DECLARE_OK_METHOD)
 		keep(l, &ev);
 	told = ev.method;
-	*empty = end == RABBIT_OK && told->consumer_count == l->consumers && !told->message_count;
+	*empty = end == RABBIT_OK && !told->message_count &&
+		 (told->consumer_count == l->consumers || in_hands(l, until_ns) == (int64_t)l->n);
 	if (end == RABBIT_OK && *empty) {
 		rabbit_put(c, AMQP_BASIC_GET_METHOD, &get);
 		while ((end = rabbit_next(c, until_ns, &ev, why, sizeof(why))) == RABBIT_OK &&
@@ -210,16 +287,18 @@ static int is_empty(struct rabbit_conn *c, struct left *l, amqp_bytes_t queue, b
 		const amqp_basic_get_ok_t *g = ev.method;
 
 		*VEC_PUSH(l->out->messages, l->out->nmessages, l->out->messages_alloc) =
-			(struct final_message){rabbit_value(ev.body, ev.len), l->key, OP_NO_VALUE, g->redelivered};
+			(struct final_message){rabbit_value(ev.body, ev.len), l->key, OP_NO_VALUE,
+					       g->redelivered};
 		l->n++;
 	}
 	*empty = *empty && l->n == before;
 	return end == RABBIT_OK ? 0 : err_set(e, ERR_BROKEN, "the final read: %s", why);
 }
 
-/* Until the queue has no consumer: only then is nothing in hand elsewhere, and a reader
- * that is dropped before that would itself be counted for as long as the others. */
-static int await_alone(struct rabbit_conn *c, amqp_bytes_t queue, int64_t until_ns, struct err *e)
+/* Until nothing is in hand elsewhere, as it is when the queue has no consumer: a reader that is
+ * dropped before that would itself be counted for as long as the others. */
+static int await_alone(struct rabbit_conn *c, const struct left *l, amqp_bytes_t queue,
+		       int64_t until_ns, struct err *e)
 {
 	amqp_queue_declare_t passive = {.queue = queue, .passive = 1};
 	struct rabbit_event ev;
@@ -230,7 +309,7 @@ static int await_alone(struct rabbit_conn *c, amqp_bytes_t queue, int64_t until_
 		if (must(c, AMQP_QUEUE_DECLARE_OK_METHOD, until_ns, &ev, e))
 			return -1;
 		others = ((const amqp_queue_declare_ok_t *)ev.method)->consumer_count;
-		if (!others)
+		if (!others || !in_hands(l, until_ns))
 			return 0;
 		if (clock_mono_ns() + QUIET_MS * NS_PER_MS > until_ns)
 			return err_set(e, ERR_BROKEN, "%" PRIu32 " others still consume from %.*s", others,
@@ -239,31 +318,42 @@ static int await_alone(struct rabbit_conn *c, amqp_bytes_t queue, int64_t until_
 	}
 }
 
-static int consume(struct rabbit_conn *c, struct left *l, amqp_bytes_t queue, int64_t until_ns, struct err *e)
+static int consume(struct rabbit_conn *c, struct left *l, amqp_bytes_t queue, int64_t until_ns,
+		   struct err *e)
 {
 	amqp_basic_qos_t qos = {.prefetch_count = EACH_TAKES};
 	amqp_basic_consume_t m = {.queue = queue};
+	char tag[48], why[OP_ERROR_MAX];
 	struct rabbit_event ev;
-	char tag[48];
 
 	m.consumer_tag = (amqp_bytes_t){(size_t)snprintf(tag, sizeof(tag), "final-%" PRId64 "-%" PRIu32, l->key,
 						      l->consumers++), tag};
 	rabbit_put(c, AMQP_BASIC_QOS_METHOD, &qos);
 	rabbit_put(c, AMQP_BASIC_CONSUME_METHOD, &m);
-	return must(c, AMQP_BASIC_CONSUME_OK_METHOD, until_ns, &ev, e);
+	/* A server may deliver before it says that it does. */
+	return rabbit_call(c, AMQP_BASIC_CONSUME_OK_METHOD, until_ns, &ev, keep, l, why,
+			   sizeof(why)) == RABBIT_OK ?
+		       0 :
+		       err_set(e, ERR_BROKEN, "RabbitMQ at %s: %s", rabbit_address(c), why);
 }
 
 /* All of one queue, in its order; it stays there, for nothing is acknowledged. */
-static int read_queue(struct rabbit_conn *c, int64_t key, struct final_read *out, int64_t until_ns, struct err *e)
+static int read_queue(struct rabbit_conn *c, const struct access *acc, const struct member *leader,
+		      int64_t key, int keys, struct final_read *out, int64_t until_ns,
+		      struct err *e)
 {
 	char name[RABBIT_QUEUE_BYTES];
-	struct left l = {.out = out, .key = key};
+	struct left l = {.acc = acc,
+			 .leader = leader,
+			 .out = out,
+			 .key = key,
+			 .quiet_ns = (keys > MANY ? QUIET_MS / 6 : QUIET_MS) * NS_PER_MS};
 	amqp_bytes_t queue = {.bytes = name};
 	int twice = 0, r;
 
 	rabbit_queue_name(key, name);
 	queue.len = strlen(name);
-	r = await_alone(c, queue, until_ns, e);
+	r = await_alone(c, &l, queue, until_ns, e);
 	while (!r && twice < 2) {
 		bool empty = false;
 
@@ -280,7 +370,8 @@ static int read_queue(struct rabbit_conn *c, int64_t key, struct final_read *out
 	return r;
 }
 
-int rabbit_final_read(const struct access *acc, int keys, struct final_read *out, int64_t timeout_ns, struct err *e)
+int rabbit_final_read(const struct access *acc, int keys, struct final_read *out,
+		      int64_t timeout_ns, struct err *e)
 {
 	int64_t until_ns = clock_mono_ns() + timeout_ns;
 	struct sample s;
@@ -294,10 +385,11 @@ int rabbit_final_read(const struct access *acc, int keys, struct final_read *out
 	c = connect_to(acc, m, until_ns, e);
 	r = c ? 0 : -1;
 	for (int k = 0; k < keys && !r; k++)
-		r = read_queue(c, k, out, until_ns, e);
+		r = read_queue(c, acc, m, k, keys, out, until_ns, e);
 	if (!r) {
 		m = find_leader(acc, ANSWER_MS * NS_PER_MS, &s);
-		final_read_answered(out, acc, rabbit_address(c), m ? m->host : NULL, m ? ROLE_PRIMARY : ROLE_UNKNOWN, 0);
+		final_read_answered(out, acc, rabbit_address(c), m ? m->host : NULL,
+				    m ? ROLE_PRIMARY : ROLE_UNKNOWN, 0);
 	}
 	out->drained = !r;
 	rabbit_drop(c);
@@ -332,7 +424,8 @@ int rabbit_inforce(const struct access *acc, cJSON *out, struct err *e)
 
 	for (size_t i = 0; r && i < acc->n; i++) {
 		buf_reset(&b);
-		r = ask(acc, &acc->members[i], settings, clock_mono_ns() + ANSWER_MS * NS_PER_MS, &b, e);
+		r = ask(acc, &acc->members[i], settings, clock_mono_ns() + ANSWER_MS * NS_PER_MS,
+			&b, e);
 	}
 	word = r ? NULL : strtok_r(b.s, "|", &rest);
 	for (size_t i = 0; word && i < ARRAY_LEN(told); i++, word = strtok_r(NULL, "|", &rest))
@@ -341,6 +434,9 @@ int rabbit_inforce(const struct access *acc, cJSON *out, struct err *e)
 		setting_add(out, "confirms", json_str(acc->conf, "confirms", "on"), "bool", "this client");
 		setting_add(out, "mandatory", json_str(acc->conf, "mandatory", "on"), "bool", "this client");
 		snprintf(heartbeat, sizeof(heartbeat), "%lld", (long long)json_i64(acc->conf, "heartbeat", 10));
+		if (!rabbit_quorum(acc))
+			setting_add(out, "mirrored", rabbit_is_on(acc, "mirrored", true) ? "on" : "off", "bool", "the setup's policy");
+		setting_add(out, "pre_stop", json_str(acc->conf, "pre_stop", "none"), "word", "the manifests");
 		setting_add(out, "heartbeat", heartbeat, "s", "this client");
 		setting_add(out, "on_silence", json_str(acc->conf, "on_silence", "keep"), "word", "this client");
 	}

@@ -88,8 +88,8 @@ void erl_drop(struct erl *c)
 }
 
 /* The answer {rex, X}: where X stands in `got`; -1 with why. */
-static int call(struct erl *c, char *module, char *function, const ei_x_buff *args, int64_t until_ns,
-		ei_x_buff *got, bool *usable, char *error, size_t size)
+static int call(struct erl *c, char *module, char *function, const ei_x_buff *args,
+		int64_t until_ns, ei_x_buff *got, bool *usable, char *error, size_t size)
 {
 	erlang_msg msg;
 	int at = 0, version, arity, r;
@@ -110,8 +110,9 @@ static int call(struct erl *c, char *module, char *function, const ei_x_buff *ar
 			snprintf(error, size, "broken: %s ended the connection", c->address);
 		return -1;
 	}
-	if (ei_decode_version(got->buff, &at, &version) || ei_decode_tuple_header(got->buff, &at, &arity) ||
-	    arity != 2 || ei_decode_atom(got->buff, &at, atom)) {
+	if (ei_decode_version(got->buff, &at, &version) ||
+	    ei_decode_tuple_header(got->buff, &at, &arity) || arity != 2 ||
+	    ei_decode_atom(got->buff, &at, atom)) {
 		snprintf(error, size, "broken: %s gave an answer that is none", c->address);
 		return -1;
 	}
@@ -125,8 +126,10 @@ static int second_of(const ei_x_buff *x, int at, const char *word)
 	char atom[MAXATOMLEN_UTF8];
 	int arity;
 
-	return !ei_decode_tuple_header(x->buff, &at, &arity) && arity >= 2 && !ei_decode_atom(x->buff, &at, atom) &&
-	       !strcmp(atom, word) ? at : -1;
+	return !ei_decode_tuple_header(x->buff, &at, &arity) && arity >= 2 &&
+			       !ei_decode_atom(x->buff, &at, atom) && !strcmp(atom, word) ?
+		       at :
+		       -1;
 }
 
 /* The arguments of a call: one list of `tail` empty lists behind a term. */
@@ -144,7 +147,8 @@ static void begin_args(ei_x_buff *args, const ei_x_buff *term, int at, int more)
 }
 
 /* Text to tokens to expressions. */
-static bool parse(struct erl *c, const char *expr, int64_t until_ns, bool *usable, char *error, size_t size)
+static bool parse(struct erl *c, const char *expr, int64_t until_ns, bool *usable, char *error,
+		  size_t size)
 {
 	ei_x_buff text, got, args;
 	int at;
@@ -177,10 +181,12 @@ static bool take(const ei_x_buff *got, int at, struct buf *out)
 	long n;
 	char *s;
 
-	if (ei_get_type(got->buff, &at, &type, &len) || (type != ERL_BINARY_EXT && type != ERL_STRING_EXT))
+	if (ei_get_type(got->buff, &at, &type, &len) ||
+	    (type != ERL_BINARY_EXT && type != ERL_STRING_EXT))
 		return false;
 	s = mem_alloc((size_t)len + 1);
-	if (type == ERL_BINARY_EXT ? ei_decode_binary(got->buff, &at, s, &n) : ei_decode_string(got->buff, &at, s)) {
+	if (type == ERL_BINARY_EXT ? ei_decode_binary(got->buff, &at, s, &n) :
+				     ei_decode_string(got->buff, &at, s)) {
 		free(s);
 		return false;
 	}
@@ -189,8 +195,8 @@ static bool take(const ei_x_buff *got, int at, struct buf *out)
 	return true;
 }
 
-bool erl_eval(struct erl *c, const char *expr, int64_t until_ns, struct buf *out, bool *usable, char *error,
-	      size_t size)
+bool erl_eval(struct erl *c, const char *expr, int64_t until_ns, struct buf *out, bool *usable,
+	      char *error, size_t size)
 {
 	ei_x_buff got;
 	int at;

@@ -31,7 +31,7 @@ void erl_drop(struct erl *c);
  * bytes), and appends that to `out`. What it is evaluated from is kept: the same
  * expression is parsed once a connection. False: why is in error; after a time-out or a
  * broken connection (*usable false) drop it. */
-bool erl_eval(struct erl *c, const char *expr, int64_t until_ns, struct buf *out, bool *usable, char *error,
-	      size_t size);
+bool erl_eval(struct erl *c, const char *expr, int64_t until_ns, struct buf *out, bool *usable,
+	      char *error, size_t size);
 
 #endif

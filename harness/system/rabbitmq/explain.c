@@ -22,7 +22,8 @@ struct story {
 
 static bool said(const struct story *s, const struct log_wanted *want, struct log_line *line)
 {
-	return evidence_log_first(s->ev, rabbit_log_stamp, want, s->injected, s->first_ack + NS_PER_S, line);
+	return evidence_log_first(s->ev, rabbit_log_stamp, want, s->injected,
+				  s->first_ack + NS_PER_S, line);
 }
 
 /* The leader when the fault came. */
@@ -80,12 +81,46 @@ static void parts(const struct story *s, struct milestones *m)
 		milestone_tell(&m->routed, m->how_routed, line.t_ns, "log of %s: it knows the new leader", line.member);
 }
 
+/* Another has led for a while when this outage begins, and the one from before is back: the
+ * outage is of its coming back, and nobody was elected for that. */
+static bool by_return(const struct story *s, const struct prediction *p, struct milestones *m)
+{
+	const char *before = s->before->member;
+	const struct sample *back = NULL;
+	bool away = false;
+
+	if (!s->moved || !m->promoted || m->began <= m->promoted ||
+	    !prediction_has(p, RABBIT_RETURN))
+		return false;
+	for (size_t i = 0; i < s->ev->nsamples && s->ev->samples[i].t_ns <= s->seen_until && !back;
+	     i++) {
+		const struct sample *x = &s->ev->samples[i];
+
+		if (x->beside || x->t_ns < s->injected || strcmp(x->member, before))
+			continue;
+		away = away || !x->ok;
+		back = away && x->ok ? x : NULL;
+	}
+	if (!back)
+		return false;
+	mechanism_tell(
+		m, RABBIT_RETURN,
+		"%s had led the queue for %.1f s when writes stumbled; %s answers again since %.1f s before they went on",
+		s->after->member, in_s(m->began - m->promoted), before,
+		in_s(m->first_ack - back->t_ns));
+	m->detected = m->elected = m->promoted = m->routed = 0;
+	why_say(m->how_elected, "no election: %s led the queue already", s->after->member);
+	return true;
+}
+
 static void mechanism(const struct story *s, const struct prediction *p, struct milestones *m)
 {
 	const char *before = s->before->member, *after = s->after->member;
 	struct log_line line;
 
-	if (m->promoted && s->first_ack > m->promoted + KNOWN_MS * NS_PER_MS && prediction_has(p, RABBIT_HEARTBEAT))
+	if (m->promoted && m->began <= m->promoted &&
+	    s->first_ack > m->promoted + KNOWN_MS * NS_PER_MS &&
+	    prediction_has(p, RABBIT_HEARTBEAT))
 		mechanism_tell(m, RABBIT_HEARTBEAT,
 			       "%s had led the queue for %.1f s when those clients were back that were connected to %s", after,
 			       in_s(s->first_ack - m->promoted), before);
@@ -94,25 +129,33 @@ static void mechanism(const struct story *s, const struct prediction *p, struct 
 	else if (s->moved && prediction_has(p, RABBIT_TICK) && !prediction_has(p, RABBIT_MONITOR))
 		mechanism_tell(m, RABBIT_TICK, "%s has the queue instead of %s", after, before);
 	else if (s->moved)
-		mechanism_tell(m, monitor_fired(s, &line) || !prediction_has(p, RABBIT_DETECTOR) ? RABBIT_MONITOR : RABBIT_DETECTOR,
-			       "%s leads the queue instead of %s, term %lld (before: %lld)", after, before,
-			       (long long)s->after->timeline, (long long)s->before->timeline);
+		mechanism_tell(m,
+			       monitor_fired(s, &line) || !prediction_has(p, RABBIT_DETECTOR) ?
+				       RABBIT_MONITOR :
+				       RABBIT_DETECTOR,
+			       "%s leads the queue instead of %s, term %lld (before: %lld)", after,
+			       before, (long long)s->after->timeline,
+			       (long long)s->before->timeline);
 	else if (prediction_has(p, RABBIT_MAJORITY))
 		mechanism_tell(m, RABBIT_MAJORITY, "%s led the queue all the time", before);
 	else if (prediction_has(p, RABBIT_SPACE))
 		mechanism_tell(m, RABBIT_SPACE, "%s led the queue all the time", before);
 	else if (prediction_has(p, RABBIT_RESTART))
 		mechanism_tell(m, RABBIT_RESTART, "%s leads the queue again", before);
-	else if (s->fault->does.lasts && s->fault->healed_ns && s->fault->healed_ns <= s->seen_until)
+	else if (s->fault->does.lasts && s->fault->healed_ns &&
+		 s->fault->healed_ns <= s->seen_until)
 		mechanism_tell(m, RABBIT_ENDS, "%s still leads the queue", before);
 	else
 		mechanism_tell(m, "", "%s still leads the queue", before);
 }
 
-void rabbit_explain(const struct evidence *ev, const struct fault_record *fault, const struct prediction *pred,
-		    struct milestones *m)
+void rabbit_explain(const struct evidence *ev, const struct fault_record *fault,
+		    const struct prediction *pred, struct milestones *m)
 {
-	struct story s = {.ev = ev, .fault = fault, .injected = fault->injected_ns, .first_ack = m->first_ack,
+	struct story s = {.ev = ev,
+			  .fault = fault,
+			  .injected = fault->injected_ns,
+			  .first_ack = m->first_ack,
 			  .seen_until = m->first_ack + AFTER_ACK_MS * NS_PER_MS};
 
 	if (!s.injected || !s.first_ack)
@@ -129,12 +172,50 @@ void rabbit_explain(const struct evidence *ev, const struct fault_record *fault,
 	else
 		why_say(m->how_elected, "no election: %s leads the queue", s.before->member);
 	milestones_in_order(m);
-	mechanism(&s, pred, m);
+	if (!by_return(&s, pred, m))
+		mechanism(&s, pred, m);
 }
 
-/* A member that has nothing gets a snapshot, else the entries that it lacks. */
-void rabbit_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bool back, struct recovery_info *out)
+/* Whom a fault left without what it had. */
+static const char *emptied(const struct evidence *ev, int64_t from_ns, int64_t to_ns)
 {
+	for (size_t i = 0; i < ev->nfaults; i++) {
+		const struct fault_record *f = &ev->faults[i];
+
+		if (fault_does(f, EFFECT_STORAGE_EMPTY) && f->effective_ns >= from_ns &&
+		    f->effective_ns <= to_ns)
+			return f->target;
+	}
+	return NULL;
+}
+
+/* Does a member that is stopped in order throw away what it has? */
+static bool resets(const struct evidence *ev)
+{
+	const struct setting_seen *stop = setting_find(ev->inforce, "pre_stop");
+
+	return stop && stop->value && !strcmp(stop->value, "reset");
+}
+
+enum loss_cause rabbit_loss_cause(const struct evidence *ev, const struct op *op,
+				  const struct fault_record *fault, char *why)
+{
+	const char *by = evidence_member_at(ev, op->via, op->t_return);
+	bool anew = false;
+
+	(void)fault;
+	if (!*by || !resets(ev) ||
+	    !evidence_pod_restarted(ev, by, op->t_return, INT64_MAX, &anew) || !anew)
+		return LOSS_UNKNOWN;
+	why_say(why, "%s acknowledged it, and was replaced: pre_stop resets a member that is stopped in order", by);
+	return LOSS_RESTART;
+}
+
+/* A member that has nothing gets all, else what it lacks. */
+void rabbit_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bool back,
+		   struct recovery_info *out)
+{
+	const char *empty = emptied(ev, from_ns, to_ns);
 	bool away = false;
 
 	recovery_begin(out);
@@ -143,8 +224,14 @@ void rabbit_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bo
 
 		away = !s->beside && s->t_ns >= from_ns && (!s->ok || !rabbit_first_queue(s));
 	}
-	if (back && away)
-		recovery_tell(out, "partial", "members that were away read their own log, and got the entries that they had missed");
-	else if (back)
+	if (!back)
+		return;
+	if (empty)
+		recovery_tell(out, "full", "%s came back with an empty volume: what it has, it got from the others", empty);
+	else if (away && resets(ev))
+		recovery_tell(out, "", "pre_stop resets a member that is stopped in order: nothing tells whether it kept what it had");
+	else if (away)
+		recovery_tell(out, "partial", "members that were away kept their volumes, and got what they had missed");
+	else if (recovery_asked(ev, from_ns, to_ns, out))
 		recovery_tell(out, "none", "every member of the queue was there all the time");
 }

@@ -11,13 +11,19 @@
 #define RABBIT_HEARTBEAT "heartbeats missed"
 #define RABBIT_MAJORITY "a majority is left"
 #define RABBIT_RESTART  "members come back"
+#define RABBIT_RETURN   "a member comes back"
 #define RABBIT_SPACE    "publishers blocked" /* by an alarm, until there is space */
 #define RABBIT_ENDS     "fault ends" /* prediction_fault_ends() */
 
-void rabbit_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out);
-void rabbit_explain(const struct evidence *ev, const struct fault_record *fault, const struct prediction *pred,
-		    struct milestones *m);
-void rabbit_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bool back, struct recovery_info *out);
+void rabbit_predict(const struct evidence *ev, const struct fault_record *fault,
+		    struct prediction *out);
+void rabbit_explain(const struct evidence *ev, const struct fault_record *fault,
+		    const struct prediction *pred, struct milestones *m);
+void rabbit_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bool back,
+		   struct recovery_info *out);
+
+enum loss_cause rabbit_loss_cause(const struct evidence *ev, const struct op *op,
+				  const struct fault_record *fault, char *why);
 
 /* The first queue, as a member told of it; NULL: it did not. */
 const cJSON *rabbit_first_queue(const struct sample *s);

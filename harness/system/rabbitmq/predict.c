@@ -24,6 +24,8 @@
 #define SUSPECTED_HI S(6)
 #define VOTES S(1.5)       /* allowance: pre-vote, vote, first entry, clients' answers */
 #define BOOT S(60)         /* allowance: a broker starts, meets its peers and has its queues */
+/* allowance: it takes the metadata over, and its queues' members theirs */
+#define RETURN S(2)
 #define ALARM S(10)        /* rabbit_disk_monitor: the longest pause between two looks */
 
 #define QUORUM_DOC "rabbitmq.com/quorum-queues.html; rabbitmq/ra, src/ra_server_proc.erl"
@@ -46,7 +48,8 @@ static bool majority_left(const struct evidence *ev, const struct fault_record *
 /* Too few are left for anybody to lead: they have to come back first. True: that is said. */
 static bool hindered(struct prediction *p, const struct rules *r)
 {
-	int64_t hi = r->others.by_ns + (r->others.starts ? BOOT : 0) + r->poll + SUSPECTED_HI + VOTES;
+	int64_t hi =
+		r->others.by_ns + (r->others.starts ? BOOT : 0) + r->poll + SUSPECTED_HI + VOTES;
 
 	if (!r->others.hindered)
 		return false;
@@ -68,6 +71,15 @@ static void comes_back(struct prediction *p, const struct rules *r)
 		       in_s(ALLOW_RECREATE + BOOT + ALLOW_RECONNECT_LOGIN));
 }
 
+/* Whatever has led since: who was away joins, and on a busy machine writes stumble over that. */
+static void returns(struct prediction *p, const struct rules *r)
+{
+	(void)r;
+	prediction_add(p, RABBIT_RETURN, 0, RETURN, "rabbitmq.com/clustering.html, Restarting Cluster Nodes",
+		       "when it is back, it takes over the metadata and what its queues' members have missed; %.0f s allowed for what writes wait then",
+		       in_s(RETURN));
+}
+
 static void dies(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
 	int64_t hi = NODE_LOST + VOTES;
@@ -86,6 +98,7 @@ static void dies(struct prediction *p, const struct rules *r, const struct fault
 	else
 		prediction_add(p, RABBIT_MONITOR, 0, ALLOW_RECONNECT_LOGIN, "rabbitmq.com/ha.html",
 			       "its connections close, and the oldest mirror is promoted: up to %.0f s", in_s(ALLOW_RECONNECT_LOGIN));
+	returns(p, r);
 }
 
 /* The clients of a silent node have a queue to go to, and do not know. */
@@ -106,10 +119,12 @@ static void goes_on(struct prediction *p, const struct rules *r, const struct fa
 }
 
 /* Nothing closes: somebody has to miss it. */
-static void falls_silent(struct prediction *p, const struct rules *r, const struct fault_record *fault)
+static void falls_silent(struct prediction *p, const struct rules *r,
+			 const struct fault_record *fault)
 {
 	int64_t lo = r->quorum ? SUSPECTED_LO : r->tick * 3 / 4;
-	int64_t hi = r->quorum ? r->poll + SUSPECTED_HI + VOTES : r->tick * 5 / 4 + ALLOW_RECONNECT_LOGIN;
+	int64_t hi = r->quorum ? r->poll + SUSPECTED_HI + VOTES :
+				 r->tick * 5 / 4 + ALLOW_RECONNECT_LOGIN;
 
 	if (hindered(p, r))
 		return;
@@ -164,11 +179,15 @@ static void follower(struct prediction *p, const struct rules *r, const struct f
 }
 
 static const struct effect_rules of_leader = {
-	.process_dies = dies, .silent = falls_silent, .cut_off = falls_silent, .node_gone = node_gone,
+	.process_dies = dies,
+	.silent = falls_silent,
+	.cut_off = falls_silent,
+	.node_gone = node_gone,
 	.storage_refuses = disk_full,
 };
 
-void rabbit_predict(const struct evidence *ev, const struct fault_record *fault, struct prediction *out)
+void rabbit_predict(const struct evidence *ev, const struct fault_record *fault,
+		    struct prediction *out)
 {
 	const char *type = prediction_setting(ev->inforce, "queue_type");
 	const char *version = prediction_setting(ev->inforce, "version");
@@ -176,7 +195,7 @@ void rabbit_predict(const struct evidence *ev, const struct fault_record *fault,
 
 	memset(out, 0, sizeof(*out));
 	r.quorum = !type || strcmp(type, "classic") != 0;
-	r.mirrored = version && *version == '3';
+	r.mirrored = version && *version == '3' && !prediction_off(ev->inforce, "mirrored");
 	r.poll = prediction_number(ev->inforce, "detector_poll", 5000, &r.assumed) * NS_PER_MS;
 	r.tick = prediction_number(ev->inforce, "net_ticktime", 60000, &r.assumed) * NS_PER_MS;
 	if (fault_does(fault, EFFECT_SILENT | EFFECT_CUT_OFF | EFFECT_NODE_GONE))

@@ -14,8 +14,10 @@
  * queue: its Raft server's state (ra_state), term and last applied index (a local query),
  * and of a leader whether a majority still answers it (a consistent query, which commits
  * nothing): one that is cut off stays leader of its term, and takes no write. Of a
- * classic queue: where its process runs, and its mirrors. The metadata are read from their
- * table: whoever asks the broker for them asks other members along. JSON. */
+ * classic queue: where its process runs, its mirrors, and whether it is meant to have any
+ * (4.0 has lost the function that says so, with the mirrors). Of many queues the first ones are
+ * told one by one, the others counted: so they cost a look into a table. The metadata are read
+ * from their table: whoever asks the broker for them asks other members along. JSON. */
 static const char question[] =
 	"(fun() -> "
 	"Try = fun(F, D) -> try F() catch _:_ -> D end end, "
@@ -34,6 +36,8 @@ static const char question[] =
 	"  io_lib:format(\"{\\\"type\\\":\\\"quorum\\\",\\\"queue\\\":~s,\\\"state\\\":~s,\\\"leader\\\":~s,\\\"members\\\":~s,"
 	"\\\"applied\\\":~b,\\\"term\\\":~b,\\\"messages\\\":~b,\\\"unacked\\\":~b,\\\"majority\\\":~s}\", "
 	"  [S(lists:nthtail(4, atom_to_list(Id))), S(St), S(Ld), L(Ms), I, T, M, C, W]) end, "
+	"Mirrored = fun(Q) -> erlang:function_exported(rabbit_mirror_queue_misc, is_mirrored, 1) andalso "
+	"  Try(fun() -> rabbit_mirror_queue_misc:is_mirrored(Q) end, true) end, "
 	"Classic = fun(Q) -> "
 	"  P = amqqueue:get_pid(Q), Ss = Try(fun() -> amqqueue:get_slave_pids(Q) end, []), "
 	"  Sync = Try(fun() -> amqqueue:get_sync_slave_pids(Q) end, []), "
@@ -42,13 +46,16 @@ static const char question[] =
 	"  St = case {Up(P), lists:any(Up, Mine)} of {true, _} -> leader; {_, true} -> follower; _ -> none end, "
 	"  {resource, _, _, Name} = amqqueue:get_name(Q), "
 	"  io_lib:format(\"{\\\"type\\\":\\\"classic\\\",\\\"queue\\\":~s,\\\"state\\\":~s,\\\"leader\\\":~s,\\\"members\\\":~s,"
-	"\\\"synchronised\\\":~s}\", [S(Name), S(St), S(node(P)), L([node(X) || X <- [P | Ss]]), "
-	"  L([node(X) || X <- [P | if is_list(Sync) -> Sync; true -> [] end]])]) end, "
-	"Rs = Try(fun() -> [Raft(element(1, E), element(2, E)) || E <- lists:sort(ets:tab2list(ra_state)), "
+	"\\\"synchronised\\\":~s,\\\"mirrored\\\":~s}\", [S(Name), S(St), S(node(P)), L([node(X) || X <- [P | Ss]]), "
+	"  L([node(X) || X <- [P | if is_list(Sync) -> Sync; true -> [] end]]), Mirrored(Q)]) end, "
+	"Ra = Try(fun() -> [E || E <- lists:sort(ets:tab2list(ra_state)), "
 	"  lists:prefix(Prefix, atom_to_list(element(1, E)))] end, []), "
+	"Rs = Try(fun() -> [Raft(element(1, E), element(2, E)) || E <- lists:sublist(Ra, 4)] end, []), "
 	"Tab = case ets:info(rabbit_khepri_queue, name) of undefined -> rabbit_queue; Projected -> Projected end, "
-	"Cs = Try(fun() -> [Classic(Q) || Q <- lists:sort(ets:tab2list(Tab)), "
-	"  amqqueue:get_type(Q) =:= rabbit_classic_queue] end, []), "
+	"Qs = Try(fun() -> [Q || Q <- lists:sort(ets:tab2list(Tab)), amqqueue:get_type(Q) =:= rabbit_classic_queue] end, []), "
+	"Cs = Try(fun() -> [Classic(Q) || Q <- lists:sublist(Qs, 4)] end, []), "
+	"Led = length([E || E <- Ra, element(2, E) =:= leader]) + Try(fun() -> length([Q || Q <- Qs, "
+	"  node(amqqueue:get_pid(Q)) =:= node(), is_process_alive(amqqueue:get_pid(Q))]) end, 0), "
 	"Al = Try(fun() -> gen_event:call(rabbit_alarm, rabbit_alarm, get_alarms, 60) end, []), "
 	"Pa = Try(fun() -> gen_server:call(rabbit_node_monitor, partitions, 60) end, []), "
 	"Su = Try(fun() -> [N || {N, F} <- maps:to_list(gen_server:call(aten_detector, get_failure_probabilities, 60)), "
@@ -56,9 +63,9 @@ static const char question[] =
 	"Boot = Try(fun() -> rabbit_boot_state:get() end, unknown), "
 	"Start = erlang:convert_time_unit(erlang:system_info(start_time) + erlang:time_offset(), native, millisecond), "
 	"iolist_to_binary(io_lib:format(\"{\\\"node\\\":~s,\\\"boot\\\":~s,\\\"now_ms\\\":~b,\\\"started_ms\\\":~b,"
-	"\\\"nodes\\\":~s,\\\"partitions\\\":~s,\\\"suspects\\\":~s,\\\"alarms\\\":~s,\\\"queues\\\":[~s]}\", "
+	"\\\"nodes\\\":~s,\\\"partitions\\\":~s,\\\"suspects\\\":~s,\\\"alarms\\\":~s,\\\"of\\\":~b,\\\"led\\\":~b,\\\"queues\\\":[~s]}\", "
 	"[S(node()), S(Boot), Now, Start, L([node() | nodes()]), L(Pa), L(Su), "
-	"L([io_lib:format(\"~s ~s\", [R, N]) || {{resource_limit, R, N}, _} <- Al]), lists:join(\",\", Rs ++ Cs)])) "
+	"L([io_lib:format(\"~s ~s\", [R, N]) || {{resource_limit, R, N}, _} <- Al]), length(Ra) + length(Qs), Led, lists:join(\",\", Rs ++ Cs)])) "
 	"end)().";
 
 struct probe {
@@ -107,7 +114,8 @@ void rabbit_probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 
 	if (!p->erl)
 		p->erl = erl_open(&p->login, from + timeout_ns, s->error, sizeof(s->error));
-	if (p->erl && erl_eval(p->erl, question, from + timeout_ns, &answer, &usable, s->error, sizeof(s->error)))
+	if (p->erl && erl_eval(p->erl, question, from + timeout_ns, &answer, &usable, s->error,
+			       sizeof(s->error)))
 		s->extra = json_parse(buf_cstr(&answer), s->member, &e);
 	s->t_ns = clock_mono_ns();
 	s->took_ns = s->t_ns - from;

@@ -13,6 +13,21 @@ void rabbit_queue_name(int64_t key, char out[RABBIT_QUEUE_BYTES])
 	snprintf(out, RABBIT_QUEUE_BYTES, RABBIT_QUEUE "%" PRId64, key);
 }
 
+void rabbit_put_declare(struct rabbit_conn *c, int64_t key, bool quorum)
+{
+	static const char kind[] = "x-queue-type";
+	const char *type = quorum ? "quorum" : "classic";
+	char name[RABBIT_QUEUE_BYTES];
+	amqp_table_entry_t arg = {
+		{sizeof(kind) - 1, (void *)(uintptr_t)kind},
+		{AMQP_FIELD_KIND_UTF8, {.bytes = {strlen(type), (void *)(uintptr_t)type}}}};
+	amqp_queue_declare_t m = {.durable = 1, .arguments = {1, &arg}};
+
+	rabbit_queue_name(key, name);
+	m.queue = (amqp_bytes_t){strlen(name), name};
+	rabbit_put(c, AMQP_QUEUE_DECLARE_METHOD, &m);
+}
+
 void rabbit_login_from(struct rabbit_login *l, const struct access *acc, const struct member *m)
 {
 	memset(l, 0, sizeof(*l));

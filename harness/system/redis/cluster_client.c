@@ -55,7 +55,8 @@ static redisReply *ask(struct client *c, struct redis_peer *p, struct op *op,
 		       const struct redis_command *k, bool asking, int64_t until_ns)
 {
 	struct redis_cost cost = {0};
-	bool reached = redis_peer_conn(p, until_ns, &cost, op->room->error, sizeof(op->room->error));
+	bool reached =
+		redis_peer_conn(p, until_ns, &cost, op->room->error, sizeof(op->room->error));
 	redisReply *reply = NULL;
 
 	redis_cost_add(op, &cost);
@@ -87,8 +88,8 @@ static bool wait_for_keys(int64_t until_ns)
 
 /* Follows redirections within the deadline. Each says that the command was
  * not executed there, so nothing is hidden or done twice. */
-static void follow(struct client *c, struct op *op, const struct redis_command *k, struct redis_peer *p,
-		   int64_t until_ns)
+static void follow(struct client *c, struct op *op, const struct redis_command *k,
+		   struct redis_peer *p, int64_t until_ns)
 {
 	char hops[40] = "", refusal[OP_ERROR_MAX] = "";
 	bool asking = false;
@@ -244,7 +245,8 @@ static void set_ids(cJSON *x, const char *key, cJSON *ids)
 
 static void say_others(cJSON *x, const struct redis_node *v, size_t n)
 {
-	cJSON *pfail = cJSON_CreateArray(), *fail = cJSON_CreateArray(), *map = cJSON_CreateObject();
+	cJSON *pfail = cJSON_CreateArray(), *fail = cJSON_CreateArray(),
+	      *map = cJSON_CreateObject();
 	char id[REDIS_ID_SHOWN + 1];
 
 	for (size_t i = 0; i < n; i++) {

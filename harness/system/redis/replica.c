@@ -40,12 +40,12 @@ static struct counts counts_of(const struct sample *s)
 
 /* Adds what one member's counters rose by from one answer to the next within
  * [from_ns, to_ns]; a process that restarted counts from 0 again. Returns
- * whether it answered at all by then. */
+ * whether they tell all of that time: each answer in it did, and one before it. */
 static bool add_rise(const struct evidence *ev, const char *member, int64_t from_ns, int64_t to_ns,
 		     struct counts *sum)
 {
 	const struct sample *last = NULL;
-	bool answered = false;
+	bool told = true, any = false;
 
 	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= to_ns; i++) {
 		const struct sample *s = &ev->samples[i];
@@ -53,36 +53,42 @@ static bool add_rise(const struct evidence *ev, const char *member, int64_t from
 
 		if (!s->ok || s->beside || strcmp(s->member, member))
 			continue;
-		answered = true;
-		if (is.full < 0 || is.partial < 0)
+		if (is.full < 0 || is.partial < 0) {
+			told = told && s->t_ns < from_ns;
 			continue;
+		}
+		any = any || s->t_ns >= from_ns;
 		if (last && !sample_started_anew(last, s))
 			was = counts_of(last);
+		told = told && (last || s->t_ns < from_ns);
 		if (last && s->t_ns >= from_ns) {
 			sum->full += is.full - was.full;
 			sum->partial += is.partial - was.partial;
 		}
 		last = s;
 	}
-	return answered;
+	return told && any;
 }
 
 void redis_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bool back,
 		  struct recovery_info *out)
 {
+	const char *untold = NULL;
 	struct counts n = {0};
-	bool answered = false;
 
 	recovery_begin(out);
 	for (size_t i = 0; i < ev->nmembers; i++)
-		answered |= add_rise(ev, ev->members[i], from_ns, to_ns, &n);
+		if (!add_rise(ev, ev->members[i], from_ns, to_ns, &n) && !untold)
+			untold = ev->members[i];
 	if (n.full)
 		recovery_tell(out, "full", "the masters' counters rose: sync_full by %lld, sync_partial_ok by %lld",
 			      (long long)n.full, (long long)n.partial);
+	else if (untold)
+		recovery_tell(out, "", "%s did not tell all the time how many resynchronisations it had served", untold);
 	else if (n.partial)
 		recovery_tell(out, "partial", "the masters' counter sync_partial_ok rose by %lld, sync_full did not",
 			      (long long)n.partial);
-	else if (answered)
+	else if (ev->nmembers)
 		recovery_tell(out, "none", "no master served a resynchronisation%s", back ? ": links outlived it" : "");
 	if (!back)
 		*out->resync = '\0';

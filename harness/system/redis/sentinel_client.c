@@ -105,8 +105,7 @@ static struct redis_peer *reach_replica(struct client *c, int64_t until_ns, char
 			break;
 	}
 	return c->acc->n && redis_peer_conn(&c->replica, until_ns, &c->cost, error, size) ?
-		       &c->replica :
-		       NULL;
+	       &c->replica : NULL;
 }
 
 static void sentinel_invoke(struct client *c, struct op *op, int64_t until_ns)
@@ -162,9 +161,8 @@ static int sentinel_final_read(const struct access *acc, int keys, struct final_
 	int r;
 
 	final_read_begin(out, keys);
-	r = learn(c, &all, until_ns, e) || redis_read_all(&all, 1, 0, acc, keys, out, until_ns, e) ?
-		    -1 :
-		    0;
+	r = learn(c, &all, until_ns, e) ||
+	    redis_read_all(&all, 1, 0, acc, keys, out, until_ns, e) ? -1 : 0;
 	sentinel_client_free(c);
 	return r;
 }
@@ -312,10 +310,8 @@ static int sentinel_inforce(const struct access *acc, cJSON *out, struct err *e)
 
 	sentinels_init(&s, acc);
 	return redis_inforce(acc, of_redis, until_ns, out, e) ||
-			       redis_first_to_tell(s.host, s.n, s.port, tell_master, s.master,
-						   until_ns, out, e) ?
-		       -1 :
-		       0;
+	       redis_first_to_tell(s.host, s.n, s.port, tell_master, s.master, until_ns, out, e) ?
+	       -1 : 0;
 }
 
 const struct client_ops client_redis_sentinel = {

@@ -27,26 +27,6 @@
 /* ---- redundancy: one master takes writes, everyone else follows it, and every
  * Sentinel knows so; one that does not know a replica would not promote it ---- */
 
-static const struct sample *the_master(const struct sample *s, size_t n, char *why)
-{
-	const struct sample *m = NULL;
-
-	for (size_t i = 0; i < n; i++) {
-		if (m && s[i].role == ROLE_PRIMARY) {
-			why_say(why, "%s and %s are both masters", m->member, s[i].member);
-			return NULL;
-		}
-		m = s[i].role == ROLE_PRIMARY ? &s[i] : m;
-	}
-	if (!m)
-		why_say(why, "nobody is a master");
-	else if (!m->writable)
-		why_say(why, "%s takes no writes%s", m->member,
-			json_bool(m->extra, "misconf", false) ? ": MISCONF" :
-			json_bool(m->extra, "noreplicas", false) ? ": NOREPLICAS" : "");
-	return m && m->writable ? m : NULL;
-}
-
 static bool follows(const struct sample *s, const struct sample *master, char *why)
 {
 	return redis_follows(s, "tells no role", why) &&
@@ -73,20 +53,27 @@ static bool agrees(const cJSON *view, const struct sample *master, size_t n, cha
 
 static bool redundant(const struct sample *s, size_t n, char *why)
 {
-	const struct sample *m;
+	const struct sample *m = redundancy_primary(s, n, "master", follows, why);
+	bool asked = false;
 
-	*why = '\0';
-	m = redundancy_all_answer(s, n, why) ? the_master(s, n, why) : NULL;
-	if (!m || !redundancy_all_follow(s, n, m, follows, why))
+	for (size_t i = 0; !m && i < n; i++)
+		if (s[i].ok && s[i].role == ROLE_PRIMARY && !s[i].writable)
+			why_say(why, "%s is a master and takes no writes%s", s[i].member,
+				json_bool(s[i].extra, "misconf", false) ? ": MISCONF" :
+				json_bool(s[i].extra, "noreplicas", false) ? ": NOREPLICAS" : "");
+	if (!m)
 		return false;
 	if (json_i64(m->extra, "followers", 0) < (int64_t)n - 1)
 		return why_not(why, "%s has %lld replicas online", m->member,
 			       (long long)json_i64(m->extra, "followers", 0));
-	for (size_t i = 0; i < n; i++)
-		if (json_get(s[i].extra, "sentinel") &&
-		    !agrees(json_get(s[i].extra, "sentinel"), m, n, why))
+	for (size_t i = 0; i < n; i++) {
+		const cJSON *view = json_get(s[i].extra, "sentinel");
+
+		asked = asked || view;
+		if (view && !agrees(view, m, n, why))
 			return false;
-	return true;
+	}
+	return asked || why_not(why, "no Sentinel was asked");
 }
 
 /* ---- predictions ---- */
@@ -144,13 +131,11 @@ static void replica_promoted(struct prediction *p, const struct rules *r, int64_
 static bool of_a_sentinel(const struct evidence *ev, size_t log)
 {
 	const char *pod = ev->logs[log].member;
+	bool known = evidence_asked(ev, pod);
 	struct log_line line;
-	bool known = false;
 
 	for (size_t i = 0; i < log; i++)
 		known = known || !strcmp(ev->logs[i].member, pod);
-	for (size_t i = 0; i < ev->nmembers; i++)
-		known = known || !strcmp(ev->members[i], pod);
 	return !known && evidence_log_first(ev, redis_log_stamp,
 					    &(struct log_wanted){.mark = 'X', .member = pod},
 					    INT64_MIN, INT64_MAX, &line);
@@ -197,10 +182,8 @@ static void rules_read(const struct evidence *ev, const struct fault_record *fau
 static void dies(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
 	struct redis_restart again = redis_restart(&r->promotion, fault);
-	enum notice notice = fault->does.notice;
-	int64_t later = notice == NOTICE_FULL  ? r->shutdown :
-			notice == NOTICE_SHORT ? ALLOW_FORCED_GRACE :
-						 0;
+	int64_t later = fault->does.notice == NOTICE_FULL ? r->shutdown :
+			fault->does.notice == NOTICE_SHORT ? ALLOW_FORCED_GRACE : 0;
 	int64_t hi = later + again.start_ns + again.load_ns + ALLOW_RECONNECT;
 
 	prediction_add(p, "same member restarts", 0, hi, RESTARTS,
@@ -208,7 +191,7 @@ static void dies(struct prediction *p, const struct rules *r, const struct fault
 		       again.who, in_s(again.start_ns), in_s(again.load_ns), in_s(hi));
 	redis_takeover(p, &r->promotion, later);
 	redis_note_restart(p, &r->promotion, fault);
-	if (notice == NOTICE_FULL)
+	if (fault->does.notice == NOTICE_FULL)
 		prediction_note(p, "Told to end, it waits for its replicas, at most shutdown-timeout %.0f s, and hands nothing over.",
 				in_s(r->shutdown));
 }
@@ -364,16 +347,9 @@ static void explain(const struct evidence *ev, const struct fault_record *fault,
 	static const struct redis_teller teller = {"stayed the master", detected, elected, promoted, routed, mechanism};
 	struct redis_story s;
 
-	if (!redis_story_begin(&s, ev, fault, m))
-		return;
-	s.before = evidence_leader(ev, 0, s.injected);
-	if (s.before)
-		s.after = handover_after(ev, s.first_ack, other_first, &s);
-	if (s.after)
+	if (redis_story_begin(&s, ev, fault, m) &&
+	    handover_primaries(ev, s.injected, m, other_first, &s, &s.before, &s.after))
 		redis_story_tell(&s, &teller, pred, m);
-	else
-		why_say(m->why_mechanism, "no answer of a writable master %s",
-			s.before ? "after the outage" : "before the fault");
 }
 
 /* ---- causes of loss ---- */

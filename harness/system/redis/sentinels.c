@@ -22,8 +22,7 @@ void sentinels_init(struct sentinels *s, const struct access *acc)
 static bool take_address(const redisReply *r, struct redis_peer *master)
 {
 	long port = r->type == REDIS_REPLY_ARRAY && r->elements == 2 ?
-			    strtol(redis_text(r->element[1]), NULL, 10) :
-			    0;
+			    strtol(redis_text(r->element[1]), NULL, 10) : 0;
 
 	if (port <= 0 || !*redis_text(r->element[0]))
 		return false;

@@ -103,8 +103,10 @@ static void inject_and_heal(struct node *n, struct live *l)
 		failpoints->armed = 0;
 		if (!strcmp(v->fault, "partition-node"))
 			packet_dropped();
-		/* A process takes a moment to stop: what the first trial calls is not to hang on that. */
-		for (int i = 0; failpoints->how == FAIL_NONE && !kills && i < 500 && !applied(); i++)
+		/* A process takes a moment to stop: what the first trial calls is not to hang on
+		 * that. */
+		for (int i = 0; failpoints->how == FAIL_NONE && !kills && i < 500 && !applied();
+		     i++)
 			clock_sleep_until(clock_mono_ns() + NS_PER_MS);
 		failpoints->armed = getpid();
 		for (int i = 0; i < (kills ? 60 : 2) && !l->bites; i++) {

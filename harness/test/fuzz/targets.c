@@ -426,7 +426,8 @@ static void fuzz_kafka(const uint8_t *data, size_t size)
 	switch (size ? data[0] % 8 : 8) {
 	case 0:
 		if (kafka_read_metadata(&r, md))
-			promise(md->nbrokers <= KAFKA_BROKERS_MAX && md->npartitions <= KAFKA_PARTITIONS_MAX,
+			promise(md->nbrokers <= KAFKA_BROKERS_MAX &&
+					md->npartitions <= KAFKA_PARTITIONS_MAX,
 				"metadata keeps to its bounds");
 		break;
 	case 1: kafka_read_list_offsets(&r, at, KAFKA_PARTITIONS_MAX); break;

@@ -1,16 +1,19 @@
-# lcov's records, summed up by folder: percent, lines run, lines, folder.
+# lcov's records, summed up by folder: percent, lines run, lines, folder. By each line's own
+# record: lcov 1.16 writes no sums.
 /^SF:/ {
 	folder = $0
 	sub(/.*\/harness\//, "", folder)
 	sub(/\/[^\/]*$/, "", folder)
 }
-/^L[FH]:/ && folder !~ /^test/ {
-	count[substr($0, 1, 2), folder] += substr($0, 4)
-	count[substr($0, 1, 2), "(all)"] += substr($0, 4)
-	folders[folder] = folders["(all)"] = 1
+/^DA:/ && folder !~ /^test/ {
+	split($0, of, ",")
+	lines[folder]++
+	lines["(all)"]++
+	run[folder] += of[2] > 0
+	run["(all)"] += of[2] > 0
 }
 END {
-	for (f in folders)
-		printf "%-24s %5.1f %%  %6d of %6d lines\n", f, 100 * count["LH", f] / count["LF", f],
-			count["LH", f], count["LF", f]
+	for (f in lines)
+		printf "%-24s %5.1f %%  %6d of %6d lines\n", f, 100 * run[f] / lines[f], run[f], lines[f]
+	exit !lines["(all)"]
 }

@@ -51,7 +51,8 @@ static bool answers(const struct kafka_server *s)
 	bool yes;
 
 	kafka_server_access(s, &m, &acc);
-	yes = kafka_any_metadata(&acc, 0, clock_mono_ns() + 5 * NS_PER_S, md, why, sizeof(why)) && md->nbrokers == 1;
+	yes = kafka_any_metadata(&acc, 0, clock_mono_ns() + 5 * NS_PER_S, md, why, sizeof(why)) &&
+	      md->nbrokers == 1;
 	cJSON_Delete(acc.conf);
 	free(md);
 	return yes;
@@ -126,8 +127,7 @@ int kafka_server_new(struct kafka_server *s, const char *version)
 
 void kafka_server_signal(const struct kafka_server *s, int sig)
 {
-	if (s->pid > 0)
-		kill(s->pid, sig);
+	server_signal(s->pid, sig);
 }
 
 void kafka_server_kill(struct kafka_server *s)

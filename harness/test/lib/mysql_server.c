@@ -249,8 +249,7 @@ int mysql_server_new(struct mysql_server *s, unsigned id, int port, const char *
 
 void mysql_server_signal(const struct mysql_server *s, int sig)
 {
-	if (s->pid > 0)
-		kill(s->pid, sig);
+	server_signal(s->pid, sig);
 }
 
 void mysql_server_stop(struct mysql_server *s)

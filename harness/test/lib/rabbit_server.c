@@ -155,8 +155,7 @@ int rabbit_server_new(struct rabbit_server *s)
 
 void rabbit_server_signal(const struct rabbit_server *s, int sig)
 {
-	if (s->pid > 0)
-		kill(s->pid, sig);
+	server_signal(s->pid, sig);
 }
 
 void rabbit_server_kill(struct rabbit_server *s)
@@ -198,7 +197,8 @@ char *rabbit_server_eval(const struct rabbit_server *s, const char *expr)
 	return out;
 }
 
-void rabbit_server_access(const struct rabbit_server *s, const char *more, struct member *m, struct access *acc)
+void rabbit_server_access(const struct rabbit_server *s, const char *more, struct member *m,
+			  struct access *acc)
 {
 	cJSON *o = cJSON_Parse(more), *it;
 

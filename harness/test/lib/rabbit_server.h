@@ -32,6 +32,7 @@ void rabbit_server_free(struct rabbit_server *s);
 char *rabbit_server_eval(const struct rabbit_server *s, const char *expr);
 
 /* access.yaml's content for it, and one member; `more` is JSON whose keys are added. */
-void rabbit_server_access(const struct rabbit_server *s, const char *more, struct member *m, struct access *acc);
+void rabbit_server_access(const struct rabbit_server *s, const char *more, struct member *m,
+			  struct access *acc);
 
 #endif

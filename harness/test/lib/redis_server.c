@@ -78,8 +78,7 @@ int redis_server_new(struct redis_server *s, const char *ip, int port, const cha
 
 void redis_server_signal(const struct redis_server *s, int sig)
 {
-	if (s->pid > 0)
-		kill(s->pid, sig);
+	server_signal(s->pid, sig);
 }
 
 void redis_server_kill(struct redis_server *s)

@@ -1,7 +1,9 @@
 #include "test/lib/server_port.h"
 
 #include <arpa/inet.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Linux gives connections 32768 and up (ip_local_port_range). */
@@ -22,4 +24,12 @@ int server_port(void)
 			return port;
 	}
 	return 0;
+}
+
+void server_signal(pid_t pid, int sig)
+{
+	siginfo_t seen;
+
+	if (pid > 0 && !kill(pid, sig) && sig == SIGSTOP)
+		waitid(P_PID, (id_t)pid, &seen, WSTOPPED | WEXITED | WNOWAIT);
 }

@@ -1,5 +1,6 @@
 #include "test/lib/shipped_run.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "base/mem.h"
 #include "fault/fault.h"
 #include "history/event.h"
+#include "history/evidence.h"
 #include "test/lib/synth.h"
 
 #define MS NS_PER_MS
@@ -114,21 +116,25 @@ static int64_t inject(struct making *m, const cJSON *step, int64_t t)
 	return t + lasts;
 }
 
-static void job_event(struct making *m, const char *id, const char *state, const char *log,
+static void job_event(struct making *m, const cJSON *step, const char *state, const char *log,
 		      int64_t t)
 {
 	cJSON *o = cJSON_CreateObject();
+	char from[80];
 
-	json_set_str(o, "id", id);
-	json_set_str(o, "job", id);
+	json_set_str(o, "id", json_str(step, "id", ""));
+	json_set_str(o, "job", json_str(step, "id", ""));
+	snprintf(from, sizeof(from), "cronjob/%.64s", json_str(step, "run", ""));
+	json_set_str(o, "from", from);
 	json_set_str(o, "state", state);
 	json_set_str(o, "log", log);
 	add(m, "job", t, o);
 }
 
 /* It ends as is expected of it, or as is not. */
-static void job(struct making *m, const char *id, int64_t t)
+static void job(struct making *m, const cJSON *step, int64_t t)
 {
+	const char *id = json_str(step, "id", "");
 	bool well = true;
 	const char *log = "";
 
@@ -140,8 +146,8 @@ static void job(struct making *m, const char *id, int64_t t)
 		well = m->x == x ? !x->want : x->want;
 		log = well || !x->reason ? "" : x->reason;
 	}
-	job_event(m, id, "begun", "", t);
-	job_event(m, id, well ? "succeeded" : "failed", log, t + NS_PER_S);
+	job_event(m, step, "begun", "", t);
+	job_event(m, step, well ? "succeeded" : "failed", log, t + NS_PER_S);
 }
 
 static void walk(struct making *m, const cJSON *steps)
@@ -161,7 +167,7 @@ static void walk(struct making *m, const cJSON *steps)
 			/* The step itself takes its time. */
 			t += f && f->takes && takes_time(m) ? f->takes(NULL) : 0;
 		} else if (!strcmp(kind, "run")) {
-			job(m, json_str(s, "id", ""), t);
+			job(m, s, t);
 		} else if (!strcmp(kind, "heal")) {
 			fault_event(m, step_of(steps, json_str(s, "id", "")), "healed", t);
 		}
@@ -330,6 +336,16 @@ static const char *own_name(struct arena *a, const struct setting *s)
 	return out;
 }
 
+static bool told(const cJSON *settings, const char *name)
+{
+	const cJSON *s;
+
+	cJSON_ArrayForEach(s, settings)
+		if (setting_same(json_str(s, "name", ""), name))
+			return true;
+	return false;
+}
+
 /* An expectation that accepts what a setting allows is violated by a loss
  * under another. */
 static void inforce(struct making *m)
@@ -357,11 +373,15 @@ static void inforce(struct making *m)
 		json_push(list, one);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(own); i++) {
-		cJSON *one = cJSON_CreateObject();
+		cJSON *one;
+
+		if (told(list, own[i].name))
+			continue;
+		one = cJSON_CreateObject();
 
 		json_set_str(one, "name", own[i].name);
 		json_set_i64(one, "value", own[i].value);
-		json_push(list, one); /* the first of a name counts */
+		json_push(list, one);
 	}
 	arena_free(&a);
 	add(m, "inforce", T0 - NS_PER_S, o);

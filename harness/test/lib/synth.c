@@ -218,6 +218,8 @@ cJSON *synth_fault(const char *id, const char *fault, const char *state, int64_t
 	json_set_str(e, "id", id);
 	json_set_str(e, "fault", fault);
 	json_set_str(e, "state", state);
+	if (!strcmp(state, "effective"))
+		json_pushf(cJSON_AddArrayToObject(e, "evidence"), "%s was seen", fault);
 	return e;
 }
 

@@ -25,7 +25,7 @@ sub source { return $_[0] =~ s{.*?/harness/(.*)\.o$}{$1.c}r; }
 @objects = grep { -e dirname($0) . "/../../" . source($_) } @objects;
 open(my $nm, "-|", "nm", "-A", @objects) or die "nm: $!";
 while (<$nm>) {
-	next unless /^(.*?):\s*(?:[0-9a-f]+)?\s+([TDRBCU]) (\w+)$/ && !$listed{$3};
+	next unless /^(.*?):\s*(?:[0-9a-f]+)?\s+([TDRBCVWU]) (\w+)$/ && !$listed{$3};
 	if ($2 eq "U") { $calls{source($1)}{$3} = 1; }
 	else { $by{$3} = source($1); }
 }

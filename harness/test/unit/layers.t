@@ -34,6 +34,15 @@ none "(fault|->name|\.name|_name)\b.*\"(${plain:?})\"|fault: (${plain})\b" "nor 
 
 none '"[^"]*\bthe partition\b' "no text calls every cut a partition: that is one fault's word, and a log's"
 
+# Evidence is typed and read once (history/evidence.h). Apart from that only a report begins
+# with the events themselves, and shows them.
+mapfile -t folders < <(find measure check system report -name '*.[ch]' \
+  ! -path report/evaluate.c ! -path report/live.c ! -path report/html/evidence.c)
+none '\b(event_is|event_t|events_read\w*)\(|"k"|json_[a-z0-9]+\((\w+(->|\.))*event\b' "nobody else searches events' JSON"
+
+mapfile -t folders < <(find measure check report -name '*.[ch]')
+none '(->|\.)extra\b($|[^ ]| [^=])' "nor what only one system's samples hold"
+
 # The Makefile's LAYERS, in order: a folder includes only itself and those before it.
 read -ra layers < <(sed -n '/^LAYERS *:=/,/[^\\]$/{s/^LAYERS *:= *//; s/\\$//; p}' ../Makefile | tr '\n' ' ')
 wrong=
@@ -48,6 +57,15 @@ else
   sed 's/^/# /' <<<"$wrong"
   echo "not ok $n - no folder includes one that stands after it"
 fi
+
+# What the thread sanitizer is not asked about (the Makefile's THREADLESS): there and in its
+# tests nothing begins a thread or includes a layer, or a file of base/ or test/lib/, that does.
+read -ra folders < <(sed -n 's/^THREADLESS *:= *//p' ../Makefile)
+folders+=("${folders[@]/#/test/unit/}")
+begins=$(grep -rlE 'pthread_create|MHD_start_daemon' --include='*.c' . | grep -v '^./test/[^l]' |
+  sed -E 's,^\./((base|test/lib)/.*)\.c$,\1\\.h",; s,^\./([a-z]+)/.*,\1/,' | sort -u | paste -sd'|')
+[ "${#folders[@]}" -gt 10 ] || begins=
+none "pthread_create|#include \"(${begins:?})" "what has no threads begins none (${begins//[|\\\"]/ })"
 
 # What a reader can take in: folders, files, and names that do not say twice
 # where they are.
@@ -73,7 +91,7 @@ long() { # FOLDER...
     print "$ARGV:$.: $_\n" if length($l) > 100 && !/"/;
     close ARGV if eof' {} +
 }
-is_empty "$(long scenario report)" "no line without a text is longer than 100 columns, in scenario/ and report/"
+is_empty "$(long .)" "no line without a text is longer than 100 columns"
 
 # What ARCHITECTURE.md says a system takes: lines in hundreds, one more or less.
 counted=$(sed -nE 's/^\| .* \| `([^`]+)` \| ([0-9]+) \| ([0-9,]+) \|$/\1 \2 \3/p' doc/ARCHITECTURE.md |
@@ -86,6 +104,9 @@ counted=$(sed -nE 's/^\| .* \| `([^`]+)` \| ([0-9]+) \| ([0-9,]+) \|$/\1 \2 \3/p
       echo "$which: $is_sources sources, $is_lines lines"
   done)
 is_empty "$counted" "what a system takes is what ARCHITECTURE.md says"
+
+own=$(cat system/redis/sentinel* | wc -l)
+is_empty "$([ "$own" -le 900 ] || echo "$own lines")" "what is Redis Sentinel's own has at most 900"
 
 # Who names a file names one that is there: by its path in any text, by its path
 # within harness/ or its bare name in a comment of a source or in a document. Of

@@ -165,7 +165,8 @@ static void reconcile(struct docker *d)
 			if (i >= d->store.n || controllers[k].kind != d->store.v[i].kind->id)
 				continue;
 			/* One that waits for its end makes nothing any more. */
-			if (controllers[k].kind != KIND_SERVICE && workload_ending(d->store.v[i].object))
+			if (controllers[k].kind != KIND_SERVICE &&
+			    workload_ending(d->store.v[i].object))
 				break;
 			o = cJSON_Duplicate(d->store.v[i].object, 1);
 			controllers[k].fn(d, o);

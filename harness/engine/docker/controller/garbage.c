@@ -23,7 +23,8 @@ static void collect(struct docker *d, enum kind_id id, const cJSON *o)
 	if (id == KIND_POD)
 		docker_pod_delete(d, ns, name, -1);
 	else
-		ending_begin(&d->store, id, ns, name, wait ? ENDING_FOREGROUND_FIRST : ENDING_BACKGROUND);
+		ending_begin(&d->store, id, ns, name,
+			     wait ? ENDING_FOREGROUND_FIRST : ENDING_BACKGROUND);
 }
 
 /* A workload that waited for what it owns. */
@@ -46,7 +47,8 @@ void garbage_collect(struct docker *d)
 
 		if (is_collected(id))
 			collect(d, id, d->store.v[i].object);
-		if (i < d->store.n && d->store.v[i].kind->id == id && id != KIND_POD && id != KIND_PERSISTENT_VOLUME_CLAIM)
+		if (i < d->store.n && d->store.v[i].kind->id == id && id != KIND_POD &&
+		    id != KIND_PERSISTENT_VOLUME_CLAIM)
 			go_on(d, id, d->store.v[i].object);
 	}
 }

@@ -13,12 +13,6 @@ container() { # POD CONTAINER: its running container
 inside() { # POD CONTAINER COMMAND...
   docker exec "$(container "$1" "$2")" "${@:3}" 2>&1
 }
-is() { # GOT WANTED NAME
-  [ "$1" = "$2" ]
-  local good=$?
-  [ $good = 0 ] || { echo "got: $1"; echo "not: $2"; } | sed 's/^/# /'
-  verdict $good "$3"
-}
 within() { # SECONDS COMMAND...: until it succeeds
   local end=$((SECONDS + $1))
   until "${@:2}"; do

@@ -72,6 +72,12 @@ verdict() { # CONDITION NAME
   if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; fi
 }
 
+is() { # GOT WANTED NAME
+  [ "$1" = "$2" ]
+  local good=$?
+  [ $good = 0 ] || { echo "got: $1"; echo "not: $2"; } | sed 's/^/# /'
+  verdict $good "$3"
+}
 nothing_left() { # AFTER
   local left
   left=$(machine)

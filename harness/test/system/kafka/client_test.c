@@ -105,7 +105,8 @@ static void on_each(void **state, void (*test)(struct fixture *f))
 		test((struct fixture *)*state + i);
 }
 
-static struct op call(struct fixture *f, enum op_f kind, int64_t key, int64_t value, int64_t deadline_ns)
+static struct op call(struct fixture *f, enum op_f kind, int64_t key, int64_t value,
+		      int64_t deadline_ns)
 {
 	struct op op = {.f = kind, .key = key, .value = value, .expect = OP_NO_VALUE};
 
@@ -181,6 +182,8 @@ static void probe(struct fixture *f)
 	assert_int_equal(s.shards, 3);
 	assert_int_equal(json_i64(s.extra, "id", -1), 7);
 	assert_true(json_bool(s.extra, "controller", false));
+	assert_int_equal(cJSON_GetArrayItem(json_get(s.extra, "offline"), 1)->valueint, 0);
+	assert_int_equal(cJSON_GetArraySize(json_get(s.extra, "fenced")), 0);
 	assert_int_equal(cJSON_GetArrayItem(json_get(s.extra, "end"), 1)->valuedouble, f->sent[1]);
 	assert_int_equal(cJSON_GetArrayItem(json_get(s.extra, "high"), 1)->valuedouble, f->sent[1]);
 	cJSON_Delete(s.extra);

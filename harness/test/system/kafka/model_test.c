@@ -225,6 +225,32 @@ static void test_brief_freeze(void **state)
 	tale_end(&t);
 }
 
+/* Two of three do not hear each other: the leader waits for its follower, or one is fenced. */
+static void test_between_two(void **state)
+{
+	static const char cut[] = "{\"fault\":\"partition-node\",\"params\":{\"shape\":\"bridge\"}," AT
+		"\"healed_ns\":70000000000,\"targets\":[{\"member\":\"kafka-0\",\"role\":\"primary\"},"
+		"{\"member\":\"kafka-1\",\"role\":\"replica\"},{\"member\":\"kafka-2\",\"role\":\"replica\"}]}";
+	struct tale t;
+
+	(void)state;
+	tale_begin(&t, cut, defaults, 1);
+	log_of(&t, "kafka-0",
+	       "[2026-11-29 00:00:46,000] INFO [Partition ordeal-0 broker=0] Shrinking ISR from 0,1,2 to 0,1. Leader: (highWatermark: 5 (x)\n");
+	tale_tell(&t, 46100 * MS);
+	assert_true(has(&t, "broker fenced") && has(&t, "follower out of sync") && has(&t, "fault ends"));
+	assert_string_equal(t.m.mechanism, "follower out of sync");
+	tale_end(&t);
+	/* kafka-0 is the active controller itself, and fences the one that it does not hear. */
+	tale_begin(&t, cut, defaults, 0);
+	log_of(&t, "kafka-0",
+	       "[2026-11-29 00:00:18,500] INFO [QuorumController id=0] Fencing broker 2 because its session has timed out. (x)\n");
+	tale_tell(&t, 18600 * MS);
+	assert_string_equal(t.m.mechanism, "broker fenced");
+	assert_non_null(strstr(t.m.why_mechanism, "kafka-0 fenced broker 2"));
+	tale_end(&t);
+}
+
 static void sample_of(struct sample *s, int id, uint64_t shards, const char *isr)
 {
 	char text[300];
@@ -298,6 +324,7 @@ int main(void)
 		cmocka_unit_test(test_follower),
 		cmocka_unit_test(test_told_to_end),
 		cmocka_unit_test(test_brief_freeze),
+		cmocka_unit_test(test_between_two),
 		cmocka_unit_test(test_redundant),
 		cmocka_unit_test(test_stamp),
 	};

@@ -55,8 +55,10 @@ static void test_outcomes(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(t); i++)
 		if (kafka_outcome(&t[i].r) != t[i].want)
-			fail_msg("%s, %d, sent %d times: %s, not %s", rd_kafka_err2name(t[i].r.err), t[i].r.status,
-				 t[i].r.sends, op_outcome_name(kafka_outcome(&t[i].r)), op_outcome_name(t[i].want));
+			fail_msg("%s, %d, sent %d times: %s, not %s", rd_kafka_err2name(t[i].r.err),
+				 t[i].r.status, t[i].r.sends,
+				 op_outcome_name(kafka_outcome(&t[i].r)),
+				 op_outcome_name(t[i].want));
 }
 
 /* What certainly did not leave is refused, whatever was said; nothing that left is. */

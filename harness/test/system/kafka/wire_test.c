@@ -168,7 +168,8 @@ static void put_varint(struct buf *b, int64_t v)
 	buf_char(b, (char)z);
 }
 
-static void put_batch(struct buf *out, int64_t base, int n, int attributes, const char *const *values)
+static void put_batch(struct buf *out, int64_t base, int n, int attributes,
+		      const char *const *values)
 {
 	struct buf b = {0}, one = {0};
 
@@ -271,7 +272,8 @@ static void test_unreadable_records(void **state)
 
 static void test_request(void **state)
 {
-	static const unsigned char want[] = {0, 0, 0, 16, 0, 10, 0, 1, 0, 0, 0, 9, 0, 6, 'o', 'r', 'd', 'e', 'a', 'l'};
+	static const unsigned char want[] = {0, 0, 0, 16, 0,   10,  0,	 1,   0,   0,
+					     0, 9, 0, 6,  'o', 'r', 'd', 'e', 'a', 'l'};
 	struct buf b = {0};
 
 	(void)state;

@@ -183,6 +183,50 @@ static void test_minority(void **state)
 	tale_end(&t);
 }
 
+/* Two of three are gone, and the third leaves, too, before they are back. */
+static void test_gives_up(void **state)
+{
+	static const char no[] = "{\"group\":{\"state\":\"ONLINE\",\"majority\":false}}";
+	static const char yes[] = "{\"group\":{\"state\":\"ONLINE\",\"majority\":true}}";
+	static const struct {
+		const char *settings;
+		int64_t lo, hi;
+	} rows[] = {
+		{"failover=group-replication member_expel_timeout=5 unreachable_majority_timeout=10 autorejoin_tries=0", 28 * SEC, 105 * SEC},
+		{"failover=group-replication member_expel_timeout=5 unreachable_majority_timeout=10 autorejoin_tries=2", 315 * SEC, 642 * SEC},
+	};
+	char log[1000];
+	struct tale t;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct mechanism *m;
+
+		tale_begin(&t, "{\"id\":\"one\",\"fault\":\"node-down\",\"healed_ns\":40000000000,\"targets\":[{\"member\":\"mysql-1\",\"role\":\"replica\",\"node\":\"n1\"}]}",
+			   rows[i].settings);
+		evidence_tell_fault(t.events, parse("{\"id\":\"two\",\"fault\":\"node-down\",\"injected_ns\":10500000000,\"effective_ns\":10600000000,\"healed_ns\":40000000000,"
+						    "\"targets\":[{\"member\":\"mysql-2\",\"role\":\"replica\",\"node\":\"n2\"}]}"));
+		sample(&t, 9 * SEC, "mysql-0", ROLE_PRIMARY, true, yes);
+		sample(&t, 9 * SEC, "mysql-1", ROLE_REPLICA, false, yes);
+		sample(&t, 9 * SEC, "mysql-2", ROLE_REPLICA, false, yes);
+		sample(&t, 16 * SEC, "mysql-0", ROLE_PRIMARY, false, no);
+		sample(&t, 26 * SEC, "mysql-0", ROLE_UNKNOWN, false, NULL);
+		*log = '\0';
+		say(log, sizeof(log), 55 * SEC, "{\"event\": \"bootstrapped\", \"who\": \"mysql-0\"}");
+		keep_log(&t, "mysql-0", "agent", log);
+		sample(&t, 55900 * MS, "mysql-0", ROLE_PRIMARY, true, yes);
+		tale_tell(&t, 56 * SEC);
+		m = mechanism(&t, "group started anew");
+		assert_non_null(m);
+		assert_true(m->lo_ns >= rows[i].lo && m->lo_ns < rows[i].lo + 3 * SEC);
+		if (m->hi_ns < rows[i].hi || m->hi_ns > rows[i].hi + 60 * SEC)
+			fail_msg("%s", m->rule);
+		assert_string_equal(t.m.mechanism, "group started anew");
+		assert_non_null(strstr(t.m.why_mechanism, "mysql-0 started the group anew"));
+		tale_end(&t);
+	}
+}
+
 static void test_restarted(void **state)
 {
 	char log[400] = "";
@@ -215,6 +259,7 @@ int main(void)
 		cmocka_unit_test(test_group_told),
 		cmocka_unit_test(test_promoted_again),
 		cmocka_unit_test(test_minority),
+		cmocka_unit_test(test_gives_up),
 		cmocka_unit_test(test_restarted),
 	};
 

@@ -107,6 +107,9 @@ static void test_resync(void **state)
 	model_mysql.resync(&t.ev, 10 * SEC, 40 * SEC, true, &info);
 	assert_string_equal(info.resync, "incremental");
 	model_mysql.resync(&t.ev, 25 * SEC, 40 * SEC, true, &info);
+	assert_string_equal(info.resync, "");
+	assert_string_equal(info.how, "nobody asked mysql-0 for 5.0 s, from 0.0 s after the fault on");
+	model_mysql.resync(&t.ev, 29 * SEC, 31 * SEC, true, &info);
 	assert_string_equal(info.resync, "none");
 	tale_end(&t);
 

@@ -23,7 +23,7 @@ static void test_redundant(void **state)
 	} rows[] = {
 		{"{\"uuid\":\"u0\"}", FOLLOWS("u0", ""), ROLE_REPLICA, false, NULL},
 		{"{\"uuid\":\"u0\"}", FOLLOWS("u9", ""), ROLE_REPLICA, false, "follows u9, not mysql-0"},
-		{"{\"uuid\":\"u0\"}", "{\"uuid\":\"u1\"}", ROLE_UNKNOWN, false, "mysql-1 is no replica"},
+		{"{\"uuid\":\"u0\"}", "{\"uuid\":\"u1\"}", ROLE_UNKNOWN, false, "mysql-1 is no replica: nobody ever told it of a source"},
 		{"{\"uuid\":\"u0\"}", FOLLOWS("u0", ""), ROLE_REPLICA, true, "takes writes"},
 		{"{\"uuid\":\"u0\"}", "{\"uuid\":\"u1\"}", ROLE_PRIMARY, true, "both writable"},
 		{"{\"uuid\":\"u0\"}", "{\"source\":{\"uuid\":\"u0\",\"receiver\":\"connecting\",\"applier\":\"on\",\"error\":\"13114: purged\"}}",
@@ -47,10 +47,16 @@ static void test_redundant(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct sample s[2] = {{.member = "mysql-0", .ok = true, .role = ROLE_PRIMARY, .writable = true,
+		struct sample s[2] = {{.member = "mysql-0",
+				       .ok = true,
+				       .role = ROLE_PRIMARY,
+				       .writable = true,
 				       .extra = parse(rows[i].primary)},
-				      {.member = "mysql-1", .ok = true, .role = rows[i].role,
-				       .writable = rows[i].writable, .extra = parse(rows[i].replica)}};
+				      {.member = "mysql-1",
+				       .ok = true,
+				       .role = rows[i].role,
+				       .writable = rows[i].writable,
+				       .extra = parse(rows[i].replica)}};
 		char why[WHY_BYTES];
 		bool is = model_mysql.redundant(s, 2, why);
 
@@ -209,9 +215,11 @@ static void test_group_timers(void **state)
 		t = foretell("{\"fault\":\"pause\"," PRIMARY "}", text);
 		m = mechanism(&t, "group elects");
 		assert_non_null(m);
-		assert_true(m->lo_ns <= rows[i].about_s * SEC && m->lo_ns >= (rows[i].about_s - 1) * SEC);
+		assert_true(m->lo_ns <= rows[i].about_s * SEC &&
+			    m->lo_ns >= (rows[i].about_s - 1) * SEC);
 		/* A request to expel that comes to nothing is made again at the next look. */
-		assert_true(m->hi_ns > (rows[i].about_s + 17) * SEC && m->hi_ns < (rows[i].about_s + 27) * SEC);
+		assert_true(m->hi_ns > (rows[i].about_s + 17) * SEC &&
+			    m->hi_ns < (rows[i].about_s + 27) * SEC);
 		tale_end(&t);
 	}
 }

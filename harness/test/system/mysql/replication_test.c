@@ -14,6 +14,8 @@
 
 extern const struct model_ops model_mysql;
 
+#define WAITING "SELECT COUNT(*) FROM performance_schema.processlist WHERE STATE LIKE 'Waiting for semi-sync ACK%'"
+
 struct room {
 	struct fixture *f;
 	struct probe *p[SERVERS_MAX];
@@ -225,6 +227,47 @@ static void test_semi_sync(void **state)
 	leave(&r);
 }
 
+/* Whoever closes a primary waits behind a commit that waits for a replica, and the commit does
+ * not end with its client. In the order that the runbook has (clients out, then no more
+ * waiting, then read-only) it is closed at once, and nobody is told that the commit is good. */
+static void test_fence(void **state)
+{
+	struct client_inserting waits;
+	struct my_conn *closer;
+	struct room r;
+	char why[OP_ERROR_MAX];
+
+	enter(&r, state);
+	until(&r, NULL);
+	for (size_t i = 1; i < 3; i++) {
+		sql_at(&r.f->s[i], "SET GLOBAL rpl_semi_sync_replica_enabled = ON");
+		sql_at(&r.f->s[i], "STOP REPLICA IO_THREAD");
+	}
+	sql_at(&r.f->s[0], "SET GLOBAL rpl_semi_sync_source_timeout = 3600000");
+	sql_at(&r.f->s[0], "SET GLOBAL rpl_semi_sync_source_enabled = ON");
+	client_insert_begin(&waits, &r.f->t, 400);
+	assert_true(mysql_server_until(&r.f->s[0], WAITING, "1"));
+	closer = mysql_server_conn(&r.f->s[0]);
+	assert_non_null(closer);
+	assert_int_equal(my_query(closer, "SET GLOBAL super_read_only = ON", clock_mono_ns() + 2 * NS_PER_S, NULL, why,
+				  sizeof(why)), MY_TIMEOUT);
+	my_drop(closer);
+	assert_true(mysql_server_until(&r.f->s[0], WAITING, "1"));
+	sql_at(&r.f->s[0], "SET GLOBAL offline_mode = ON");
+	client_insert_end(&waits);
+	must_be(&waits.op, OP_INFO, "broken:");
+	assert_true(mysql_server_until(&r.f->s[0], WAITING, "1")); /* still, without its client */
+	sql_at(&r.f->s[0], "SET GLOBAL rpl_semi_sync_source_enabled = OFF");
+	sql_at(&r.f->s[0], "SET GLOBAL super_read_only = ON");
+	assert_true(mysql_server_until(&r.f->s[0], "SELECT COUNT(*) FROM ordeal.ordeal_insert WHERE value = 400", "1"));
+	sql_at(&r.f->s[0], "SET GLOBAL read_only = OFF");
+	sql_at(&r.f->s[0], "SET GLOBAL offline_mode = OFF");
+	for (size_t i = 1; i < 3; i++)
+		sql_at(&r.f->s[i], "START REPLICA IO_THREAD");
+	until(&r, NULL);
+	leave(&r);
+}
+
 /* One that is down lets nobody in; one that was started anew is another process. */
 static void test_restart(void **state)
 {
@@ -287,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_roles),
 		cmocka_unit_test(test_behind),
 		cmocka_unit_test(test_semi_sync),
+		cmocka_unit_test(test_fence),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_errant),
 		cmocka_unit_test(test_clone),

@@ -12,12 +12,12 @@ trap '[ -z "$server" ] || { kill -9 "$server"; wait "$server"; } 2>/dev/null; rm
 chmod 755 "$dir"
 mkdir "$dir/data"
 chown nobody "$dir/data"
-mysqld() {
-  "$bin/mysqld" --no-defaults --user=nobody --datadir="$dir/data/d" --socket="$dir/data/s" --pid-file="$dir/data/p" \
+mysqld() { # in place of the shell that calls it, which is to be killed
+  exec "$bin/mysqld" --no-defaults --user=nobody --datadir="$dir/data/d" --socket="$dir/data/s" --pid-file="$dir/data/p" \
     --skip-networking --mysqlx=OFF --gtid-mode=ON --enforce-gtid-consistency=ON --innodb-buffer-pool-size=32M \
     --partial-revokes=ON "$@"
 }
-mysqld --initialize-insecure >"$dir/log" 2>&1
+(mysqld --initialize-insecure) >"$dir/log" 2>&1
 mysqld >>"$dir/log" 2>&1 &
 server=$!
 as() { # ACCOUNT SQL: with its password
@@ -74,6 +74,8 @@ may repl "SHOW REPLICAS"
 may_not repl "SELECT * FROM ordeal.t"
 may_not repl "SET GLOBAL super_read_only = OFF"
 may backup "SELECT * FROM other.t; FLUSH TABLES WITH READ LOCK; SHOW BINARY LOG STATUS; UNLOCK TABLES"
+may backup "SET SESSION information_schema_stats_expiry = 0; SELECT SUM(data_length) FROM information_schema.tables;
+  SELECT WAIT_FOR_EXECUTED_GTID_SET(@@global.gtid_executed, 1), GTID_SUBTRACT(@@global.gtid_executed, ''), @@report_host"
 may_not backup "INSERT INTO ordeal.t VALUES (4)"
 may_not backup "SET GLOBAL super_read_only = OFF"
 may_not backup "SELECT * FROM mysql.user"

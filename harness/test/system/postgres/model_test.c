@@ -103,7 +103,7 @@ static void test_redundant_store(void **state)
 	}
 }
 
-static void log_event(struct tale *t, const char *m, const char *text)
+static void log_event_of(struct tale *t, const char *m, const char *text, int64_t most)
 {
 	cJSON *e = cJSON_CreateObject();
 
@@ -112,7 +112,14 @@ static void log_event(struct tale *t, const char *m, const char *text)
 	json_set_str(e, "k", "log");
 	json_set_str(e, "member", m);
 	json_set_str(e, "text", text);
+	if (most)
+		json_set_i64(e, "most", most);
 	json_push(t->events, e);
+}
+
+static void log_event(struct tale *t, const char *m, const char *text)
+{
+	log_event_of(t, m, text, 0);
 }
 
 static struct recovery_info resync_as(const struct tale *t, bool back)
@@ -178,6 +185,26 @@ static void test_resync_that_failed(void **state)
 	tale_end(&t);
 }
 
+/* Another one was away as well: of it no log, then one that is cut to its last lines,
+ * then all of it. */
+static void resync_of_two(struct tale *t)
+{
+	static const char line[] = "2026-01-01 10:00:50,000 INFO: no action\n";
+	char text[LOG_LINES_UNTOLD * sizeof(line)] = "";
+	struct recovery_info r;
+
+	sample(t, 40 * SEC, "postgres-1", false, false, -1);
+	assert_string_equal(resync(t).resync, "");
+	for (int i = 0; i < LOG_LINES_UNTOLD; i++)
+		memcpy(text + (size_t)i * (sizeof(line) - 1), line, sizeof(line));
+	log_event(t, "postgres-1", text);
+	r = resync(t);
+	assert_string_equal(r.resync, "");
+	assert_string_equal(r.how, "the log of postgres-1 is not there from when it was away on");
+	log_event_of(t, "postgres-1", text, LOG_LINES_MOST);
+	assert_string_equal(resync(t).resync, "partial");
+}
+
 static void test_resync(void **state)
 {
 	struct recovery_info r;
@@ -186,12 +213,30 @@ static void test_resync(void **state)
 	(void)state;
 	tale_begin(&t, "{\"fault\":\"node-down\"," PRIMARY "}");
 	put(&t, 0, "{\"k\":\"run\",\"started\":\"2026-01-01T10:00:00.000Z\"}");
+	for (int64_t at = 10 * SEC; at <= 60 * SEC; at += SEC) {
+		sample(&t, at, "postgres-0", true, true, 1);
+		if (at < 30 * SEC)
+			sample(&t, at, "postgres-1", true, false, 1);
+	}
+	r = resync(&t);
+	assert_string_equal(r.resync, ""); /* who knows what was after 29 s? */
+	assert_string_equal(r.how, "nobody asked postgres-1 for 31.0 s, from 19.0 s after the fault on");
+	for (int64_t at = 30 * SEC; at <= 60 * SEC; at += SEC)
+		sample(&t, at, "postgres-1", true, false, 1);
 	r = resync(&t);
 	assert_string_equal(r.resync, "none");
+	tale_end(&t);
 
+	tale_begin(&t, "{\"fault\":\"node-down\"," PRIMARY "}");
+	put(&t, 0, "{\"k\":\"run\",\"started\":\"2026-01-01T10:00:00.000Z\"}");
 	others(&t, 10100 * MS, 20 * SEC, 12 * SEC);
+	for (int64_t at = 20 * SEC; at <= 60 * SEC; at += SEC) {
+		sample(&t, at, "postgres-0", true, false, 2);
+		sample(&t, at + MS, "postgres-1", true, true, 2);
+	}
 	r = resync(&t);
 	assert_string_equal(r.resync, ""); /* no log: unknown */
+	assert_string_equal(r.how, "the log of postgres-0 is not there from when it was away on");
 
 	/* The copy at the very beginning is not this fault's. */
 	log_event(&t, "postgres-0",
@@ -200,6 +245,7 @@ static void test_resync(void **state)
 	r = resync(&t);
 	assert_string_equal(r.resync, "partial");
 	assert_int_equal(r.bytes, -1);
+	resync_of_two(&t);
 
 	log_event(&t, "postgres-0", "2026-01-01 10:00:30,500 INFO: running pg_rewind from host=x\n"
 				    "2026-01-01 10:00:32,500 INFO: pg_rewind exit code=0\n");

@@ -52,8 +52,10 @@ static void enter(struct room *r, const char *more)
 	if (rabbit_server_missing())
 		skip();
 	rabbit_server_access(&server, more, &r->m, &r->acc);
-	if (rabbit_setup(&r->acc, 2, PLENTY_NS, &e))
-		fail_msg("%s", e.msg);
+	/* The second time finds what the first has made. */
+	for (int i = 0; i < 2; i++)
+		if (rabbit_setup(&r->acc, 2, PLENTY_NS, &e))
+			fail_msg("%s", e.msg);
 	r->c = client_rabbitmq.client_new(&r->acc, 3);
 }
 
@@ -250,7 +252,8 @@ static void holds(const struct final_read *f, int64_t from, int64_t to)
 	for (size_t i = 0; i < f->nmessages; i++) {
 		const struct final_message *m = &f->messages[i];
 
-		assert_true(m->value >= from && m->value <= to && (m->redelivered || m->value > last));
+		assert_true(m->value >= from && m->value <= to &&
+			    (m->redelivered || m->value > last));
 		last = m->redelivered ? last : m->value;
 		sum += m->value;
 	}
@@ -290,6 +293,25 @@ static void drained(void **state)
 	leave(&r);
 }
 
+/* Who consumes and has nothing in hand keeps nothing back. */
+static void drained_beside(void **state)
+{
+	struct final_read out;
+	struct err e = {0};
+	struct room r;
+
+	(void)state;
+	enter(&r, "{}");
+	send_ok(&r, 1);
+	assert_int_equal(call(&r, OP_RECEIVE, 0, OP_NO_VALUE, PLENTY_NS).value, 1);
+	if (rabbit_final_read(&r.acc, 2, &out, PLENTY_NS, &e))
+		fail_msg("%s", e.msg);
+	assert_true(out.drained);
+	assert_int_equal(out.nmessages, 0);
+	final_read_free(&out);
+	leave(&r);
+}
+
 /* More than one consumer may have in hand. */
 static void drained_many(void **state)
 {
@@ -307,6 +329,27 @@ static void drained_many(void **state)
 	for (size_t i = 1; i < out.nmessages; i++)
 		assert_true(out.messages[i].value > out.messages[i - 1].value);
 	final_read_free(&out);
+	leave(&r);
+}
+
+/* Who consumes from a queue that is not there declares it, with his next call. */
+static void declared_anew(void **state)
+{
+	struct room r;
+	struct op op;
+
+	(void)state;
+	enter(&r, "{}");
+	delete_queue("ordeal.0");
+	op = call(&r, OP_RECEIVE, 0, OP_NO_VALUE, PLENTY_NS);
+	assert_int_not_equal(op.outcome, OP_OK);
+	assert_non_null(strstr(op.error, "404"));
+	op = call(&r, OP_RECEIVE, 0, OP_NO_VALUE, PLENTY_NS);
+	if (op.outcome != OP_OK)
+		fail_msg("%s", op.error);
+	assert_int_equal(op.value, OP_NO_VALUE);
+	send_ok(&r, 9);
+	assert_int_equal(call(&r, OP_RECEIVE, 0, OP_NO_VALUE, PLENTY_NS).value, 9);
 	leave(&r);
 }
 
@@ -340,11 +383,14 @@ static void probed(void **state)
 		fail_msg("%s", s.error);
 	assert_int_equal(s.role, ROLE_PRIMARY);
 	assert_true(s.writable && s.timeline > 0);
+	assert_int_equal(json_i64(s.extra, "of", 0), 2);
+	assert_int_equal(json_i64(s.extra, "led", 0), 2);
 	before = s.position;
 	cJSON_Delete(s.extra);
 	send_ok(&r, 2);
 	/* The member that confirmed it may have applied it a moment before it says so. */
-	for (int64_t until = clock_mono_ns() + PLENTY_NS; s.position <= before && clock_mono_ns() < until;) {
+	for (int64_t until = clock_mono_ns() + PLENTY_NS;
+	     s.position <= before && clock_mono_ns() < until;) {
 		sample_begin(&s, &r.m);
 		client_rabbitmq.probe(p, &s, PLENTY_NS);
 		assert_string_equal(json_str(s.extra, "boot", ""), "ready");
@@ -370,33 +416,61 @@ static void probed(void **state)
 	leave(&r);
 }
 
-static void classic(void **state)
+/* Whether the first queue, a classic one, is said to be meant to have mirrors. */
+static bool is_mirrored(const struct room *r, struct probe *p)
 {
+	const cJSON *its;
 	struct sample s;
-	struct probe *p;
-	struct room r;
+	bool is;
 
-	(void)state;
-	enter(&r, "{\"queue_type\": \"classic\"}");
-	send_ok(&r, 5);
-	assert_int_equal(call(&r, OP_RECEIVE, 0, OP_NO_VALUE, PLENTY_NS).value, 5);
-	p = client_rabbitmq.probe_new(&r.acc, &r.m);
-	sample_begin(&s, &r.m);
+	sample_begin(&s, &r->m);
 	client_rabbitmq.probe(p, &s, PLENTY_NS);
 	assert_true(s.writable);
-	assert_string_equal(json_str(cJSON_GetArrayItem(json_get(s.extra, "queues"), 0), "type", ""), "classic");
+	its = cJSON_GetArrayItem(json_get(s.extra, "queues"), 0);
+	assert_string_equal(json_str(its, "type", ""), "classic");
+	assert_non_null(json_get(its, "mirrored"));
+	is = json_bool(its, "mirrored", false);
 	cJSON_Delete(s.extra);
-	client_rabbitmq.probe_free(p);
-	leave(&r);
+	return is;
+}
+
+/* On one node, and then by the policy of mirrors, which takes a moment. */
+static void classic(void **state)
+{
+	static const char *const how[] = {"{\"queue_type\": \"classic\", \"mirrored\": \"off\"}", "{\"queue_type\": \"classic\"}"};
+
+	(void)state;
+	for (int mirrored = 0; mirrored < 2; mirrored++) {
+		int64_t until = clock_mono_ns() + PLENTY_NS;
+		struct probe *p;
+		struct room r;
+
+		enter(&r, how[mirrored]);
+		send_ok(&r, 5);
+		assert_int_equal(call(&r, OP_RECEIVE, 0, OP_NO_VALUE, PLENTY_NS).value, 5);
+		p = client_rabbitmq.probe_new(&r.acc, &r.m);
+		while (is_mirrored(&r, p) != mirrored)
+			assert_true(clock_mono_ns() < until);
+		client_rabbitmq.probe_free(p);
+		leave(&r);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sent_and_received), cmocka_unit_test(comes_again), cmocka_unit_test(no_route),
-		cmocka_unit_test(blocked),           cmocka_unit_test(silent),      cmocka_unit_test(heartbeats),
-		cmocka_unit_test(drained),           cmocka_unit_test(drained_many), cmocka_unit_test(probed),
+		cmocka_unit_test(sent_and_received),
+		cmocka_unit_test(comes_again),
+		cmocka_unit_test(no_route),
+		cmocka_unit_test(blocked),
+		cmocka_unit_test(silent),
+		cmocka_unit_test(heartbeats),
+		cmocka_unit_test(drained),
+		cmocka_unit_test(drained_beside),
+		cmocka_unit_test(drained_many),
+		cmocka_unit_test(probed),
 		cmocka_unit_test(classic),
+		cmocka_unit_test(declared_anew),
 	};
 
 	return cmocka_run_group_tests(tests, begin_all, end_all);

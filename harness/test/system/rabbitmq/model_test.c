@@ -51,6 +51,16 @@ static const char *const mirrored[] = {
 	"{\"m\":\"r-2\",\"ok\":true,\"role\":\"replica\",\"x\":{\"boot\":\"ready\",\"queues\":[{\"type\":\"classic\",\"state\":\"follower\"}]}}",
 };
 
+/* On one node, and meant to be. */
+#define NOT_MIRRORED(n, boot) "{\"m\":\"r-" #n "\",\"ok\":true,\"role\":\"replica\",\"x\":{\"boot\":\"" boot "\",\"queues\":" \
+	"[{\"type\":\"classic\",\"state\":\"none\",\"mirrored\":false}]}}"
+static const char *const single[] = {
+	"{\"m\":\"r-0\",\"ok\":true,\"role\":\"primary\",\"writable\":true,\"x\":{\"boot\":\"ready\",\"queues\":[{\"type\":\"classic\","
+	"\"state\":\"leader\",\"synchronised\":[" NODE(0) "],\"mirrored\":false}]}}",
+	NOT_MIRRORED(1, "ready"),
+	NOT_MIRRORED(2, "ready"),
+};
+
 static bool redundant(const char *const *all, int at, const char *instead, char *why)
 {
 	struct sample s[3];
@@ -80,20 +90,66 @@ static void test_redundant(void **state)
 		{whole, 0, FOLLOWER(0, "follower", 3, 5000), "no member is a writable leader"},
 		{whole, 2, FOLLOWER(2, "candidate", 3, 5000), "r-2 is candidate of the queue"},
 		{whole, 2, FOLLOWER(2, "follower", 2, 5000), "r-2 is in term 2, r-0 leads term 3"},
+		{whole, 2, FOLLOWER(2, "follower", 3, -1), "what r-2 has of the queue is not told"},
 		{whole, 2, FOLLOWER(2, "follower", 3, 100), "r-2 has applied 100 of 5000 entries"},
 		{whole, 1, "{\"m\":\"r-1\",\"ok\":true,\"x\":{\"boot\":\"stopped\",\"queues\":[]}}", "RabbitMQ on r-1 is stopped"},
 		{whole, 1, "{\"m\":\"r-1\",\"ok\":true,\"x\":{\"boot\":\"ready\",\"queues\":[]}}", "r-1 is no member of the queue"},
+		/* The first queue is well; another one is led by nobody. */
+		{whole, 0, "{\"m\":\"r-0\",\"ok\":true,\"role\":\"primary\",\"writable\":true,\"tl\":3,\"pos\":5000,\"x\":{"
+		 "\"boot\":\"ready\",\"of\":3,\"led\":2,\"queues\":[{\"type\":\"quorum\",\"state\":\"leader\"}]}}",
+		 "1 of 3 queues have no leader"},
 		{mirrored, 0, "{\"m\":\"r-0\",\"ok\":true,\"role\":\"primary\",\"writable\":true,\"x\":{\"boot\":\"ready\",\"queues\":"
 		 "[{\"type\":\"classic\",\"state\":\"leader\",\"synchronised\":[" NODE(0) "," NODE(2) "]}]}}",
 		 "the mirror on r-1 is not synchronised"},
+		{mirrored, 1, NOT_MIRRORED(1, "ready"), "r-1 is none of the queue"},
+		{single, 1, NOT_MIRRORED(1, "booting"), "RabbitMQ on r-1 is booting"},
+		{single, 0, NOT_MIRRORED(0, "ready"), "no member is a writable leader"},
 	};
 	char why[WHY_BYTES];
 
 	(void)state;
-	if (!redundant(whole, -1, NULL, why) || !redundant(mirrored, -1, NULL, why))
+	if (!redundant(whole, -1, NULL, why) || !redundant(mirrored, -1, NULL, why) ||
+	    !redundant(single, -1, NULL, why))
 		fail_msg("%s", why);
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
 		assert_false(redundant(t[i].all, t[i].at, t[i].instead, why));
+		if (!strstr(why, t[i].why))
+			fail_msg("\"%s\" instead of \"%s\"", why, t[i].why);
+	}
+}
+
+/* Of several queues each has to be whole, whoever leads it. */
+#define TOLD(state, term, applied) "{\"type\":\"quorum\",\"queue\":\"o.1\",\"state\":\"" state "\",\"term\":" #term \
+	",\"applied\":" #applied "}"
+#define MEMBER(n, role, first, more) "{\"m\":\"r-" #n "\",\"ok\":true,\"role\":\"" role "\",\"writable\":true,\"tl\":3,\"pos\":50," \
+	"\"x\":{\"boot\":\"ready\",\"queues\":[{\"type\":\"quorum\",\"queue\":\"o.0\",\"state\":\"" first "\"}" more "]}}"
+
+static void test_several_queues(void **state)
+{
+	static const char *const two[] = {
+		MEMBER(0, "primary", "leader", "," TOLD("follower", 7, 9000)),
+		MEMBER(1, "replica", "follower", "," TOLD("leader", 7, 9010)),
+		MEMBER(2, "replica", "follower", "," TOLD("follower", 7, 9009)),
+	};
+	static const struct {
+		int at;
+		const char *instead, *why;
+	} t[] = {
+		{1, MEMBER(1, "replica", "follower", "," TOLD("follower", 7, 9000)), "nobody leads o.1"},
+		{2, MEMBER(2, "replica", "follower", "," TOLD("leader", 6, 9000)), "r-1 and r-2 both lead o.1"},
+		{2, MEMBER(2, "replica", "follower", ""), "r-2 is no member of o.1"},
+		{0, MEMBER(0, "primary", "leader", ""), "r-0 is no member of o.1"},
+		{2, MEMBER(2, "replica", "follower", "," TOLD("follower", 6, 9000)), "r-2 is in another term of o.1"},
+		{2, MEMBER(2, "replica", "follower", "," TOLD("follower", 7, 900)), "r-2 has applied 900 of 9010 entries of o.1"},
+		{2, MEMBER(2, "replica", "follower", ",{\"queue\":\"o.1\",\"state\":\"follower\",\"term\":7}"), "r-2 has applied -1"},
+	};
+	char why[WHY_BYTES];
+
+	(void)state;
+	if (!redundant(two, -1, NULL, why))
+		fail_msg("%s", why);
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		assert_false(redundant(two, t[i].at, t[i].instead, why));
 		if (!strstr(why, t[i].why))
 			fail_msg("\"%s\" instead of \"%s\"", why, t[i].why);
 	}
@@ -130,7 +186,8 @@ static struct prediction predict(const char *fault, const char *inforce)
 	return p;
 }
 
-static void window(const char *fault, const char *inforce, const char *name, int64_t lo_ms, int64_t hi_ms)
+static void window(const char *fault, const char *inforce, const char *name, int64_t lo_ms,
+		   int64_t hi_ms)
 {
 	struct prediction p = predict(fault, inforce);
 	const struct mechanism *m = prediction_mechanism(&p, name);
@@ -144,9 +201,13 @@ static void window(const char *fault, const char *inforce, const char *name, int
 static void test_predict(void **state)
 {
 	static const char quorum[] = SETTINGS("quorum", "3.10.8"), classic[] = SETTINGS("classic", "3.10.8");
+	static const char alone[] = "[{\"name\":\"queue_type\",\"value\":\"classic\"},{\"name\":\"version\",\"value\":\"3.10.8\"},"
+		"{\"name\":\"mirrored\",\"value\":\"off\"}]";
 	struct prediction p;
 
 	(void)state;
+	/* Mirrored by nothing: it comes back with its node. */
+	window("{\"fault\":\"kill-pod\",\"params\":{\"how\":\"crash\"}," LEADER "}", alone, RABBIT_RESTART, 0, 75000);
 	window("{\"fault\":\"kill-pod\",\"params\":{\"how\":\"crash\"}," LEADER "}", quorum, RABBIT_MONITOR, 0, 2100);
 	window("{\"fault\":\"kill-process\"," LEADER "}", quorum, RABBIT_MONITOR, 0, 2100);
 	window("{\"fault\":\"pause\"," FOR_20_S "," LEADER "}", quorum, RABBIT_DETECTOR, 5000, 12500);
@@ -203,7 +264,8 @@ static void put(struct tale *t, int64_t at, const char *text)
 }
 
 /* Who leads, as each member says every 100 ms. */
-static void answers(struct tale *t, int64_t from, int64_t to, int who, int leads, int term, const char *more)
+static void answers(struct tale *t, int64_t from, int64_t to, int who, int leads, int term,
+		    const char *more)
 {
 	char text[300];
 
@@ -277,18 +339,41 @@ static void test_silent(void **state)
 	assert_non_null(strstr(t.m.how_detected, "r-1 suspects r-0"));
 }
 
-/* r-1 has long led the queue when the clients of the silent node notice. */
+/* r-1 has long led the queue when the clients of the silent node notice; these are down from
+ * the fault on, so what begins later is not theirs. */
 static void test_heartbeats(void **state)
+{
+	(void)state;
+	for (int late = 0; late < 2; late++) {
+		struct tale t = {.events = cJSON_CreateArray()};
+
+		answers(&t, 9 * SEC, 10 * SEC, 0, 1, 1, "");
+		answers(&t, 9 * SEC, 18 * SEC, 1, 0, 1, "");
+		answers(&t, 18500 * MS, 34 * SEC, 1, 1, 2, "");
+		t.m.began = late ? 29 * SEC : 10 * SEC;
+		tell(&t, "{\"fault\":\"pause\"," AT_10_S "\"healed_ns\":40000000000," LEADER "}", "", 29500 * MS);
+		assert_string_equal(t.m.mechanism, late ? RABBIT_DETECTOR : RABBIT_HEARTBEAT);
+		assert_true(late || strstr(t.m.why_mechanism, "connected to r-0"));
+	}
+}
+
+/* Its node's connections closed, and r-1 has long led when r-0 is back and writes stumble. */
+static void test_comes_back(void **state)
 {
 	struct tale t = {.events = cJSON_CreateArray()};
 
 	(void)state;
 	answers(&t, 9 * SEC, 10 * SEC, 0, 1, 1, "");
-	answers(&t, 9 * SEC, 18 * SEC, 1, 0, 1, "");
-	answers(&t, 18500 * MS, 34 * SEC, 1, 1, 2, "");
-	tell(&t, "{\"fault\":\"pause\"," AT_10_S "\"healed_ns\":40000000000," LEADER "}", "", 29500 * MS);
-	assert_string_equal(t.m.mechanism, RABBIT_HEARTBEAT);
-	assert_non_null(strstr(t.m.why_mechanism, "connected to r-0"));
+	answers(&t, 9 * SEC, 10300 * MS, 1, 0, 1, "");
+	answers(&t, 10400 * MS, 34 * SEC, 1, 1, 2, "");
+	put(&t, 12 * SEC, "{\"k\":\"sample\",\"m\":\"r-0\",\"ok\":false}");
+	answers(&t, 21 * SEC, 34 * SEC, 0, 0, 2, "");
+	t.m.began = 21500 * MS;
+	tell(&t, "{\"fault\":\"node-down\"," AT_10_S "\"healed_ns\":20000000000," LEADER "}", "", 21900 * MS);
+	assert_string_equal(t.m.mechanism, RABBIT_RETURN);
+	assert_int_equal(t.m.promoted, 0);
+	assert_int_equal(prediction_mechanism(&t.p, RABBIT_RETURN)->hi_ns, 2 * SEC);
+	assert_non_null(strstr(t.m.why_mechanism, "r-1 had led the queue for 1"));
 }
 
 /* Thawed before anybody took its place. */
@@ -305,12 +390,78 @@ static void test_goes_on(void **state)
 	assert_int_equal(t.m.elected, 0);
 }
 
+/* What a member that came back with nothing read was not its own log. */
+static void test_resync(void **state)
+{
+	static const struct {
+		const char *fault, *stop, *is;
+	} t[] = {
+		{"kill-process", "none", "partial"},
+		{"claim-lost", "none", "full"},
+		{"kill-pod", "reset", ""},
+		{NULL, "none", "none"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct tale x = {.events = cJSON_CreateArray()};
+		struct recovery_info r;
+		struct evidence ev;
+		char text[200];
+
+		snprintf(text, sizeof(text), "{\"fault\":\"%s\"," AT_10_S LEADER "}", t[i].fault ? t[i].fault : "kill-pod");
+		evidence_tell_fault(x.events, parse(text));
+		snprintf(text, sizeof(text), "[{\"name\":\"pre_stop\",\"value\":\"%s\",\"unit\":\"word\"}]", t[i].stop);
+		evidence_tell_inforce(x.events, parse(text));
+		answers(&x, 9 * SEC, 21 * SEC, 0, 1, 1, "\"queues\":[{\"key\":0}]");
+		if (t[i].fault)
+			put(&x, 12 * SEC, "{\"k\":\"sample\",\"m\":\"r-0\",\"ok\":false}");
+		evidence_make(x.events, 0, fault_effects, &ev);
+		rabbit_resync(&ev, 10 * SEC, 20 * SEC, true, &r);
+		assert_string_equal(r.resync, t[i].is);
+		assert_null(strstr(r.how, "own log"));
+		rabbit_resync(&ev, 10 * SEC, 60 * SEC, true, &r);
+		assert_string_equal(r.resync, t[i].fault ? t[i].is : "");
+		evidence_free(&ev);
+		cJSON_Delete(x.events);
+	}
+}
+
+/* What is lost with a member that its stop resets is lost with the member. */
+static void test_reset_loses(void **state)
+{
+	static const char *const stops[] = {"none", "reset"};
+	const struct op op = {.via = "r-0", .t_invoke = 9 * SEC, .t_return = 9 * SEC};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct tale x = {.events = cJSON_CreateArray()};
+		char text[200], why[WHY_BYTES] = "";
+		struct evidence ev;
+
+		snprintf(text, sizeof(text), "[{\"name\":\"pre_stop\",\"value\":\"%s\",\"unit\":\"word\"}]", stops[i]);
+		evidence_tell_inforce(x.events, parse(text));
+		answers(&x, 8 * SEC, 21 * SEC, 0, 1, 1, "");
+		put(&x, 8 * SEC, "{\"k\":\"object\",\"type\":\"pod\",\"name\":\"r-0\",\"uid\":\"a\",\"restarts\":0}");
+		put(&x, 12 * SEC, "{\"k\":\"object\",\"type\":\"pod\",\"name\":\"r-0\",\"uid\":\"b\",\"restarts\":0}");
+		evidence_make(x.events, 0, fault_effects, &ev);
+		assert_int_equal(rabbit_loss_cause(&ev, &op, NULL, why),
+				 i ? LOSS_RESTART : LOSS_UNKNOWN);
+		assert_int_equal(*why != 0, i);
+		evidence_free(&ev);
+		cJSON_Delete(x.events);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_redundant), cmocka_unit_test(test_predict), cmocka_unit_test(test_stamp),
-		cmocka_unit_test(test_killed),    cmocka_unit_test(test_silent),  cmocka_unit_test(test_goes_on),
-		cmocka_unit_test(test_heartbeats),
+		cmocka_unit_test(test_redundant),  cmocka_unit_test(test_several_queues),
+		cmocka_unit_test(test_predict),	   cmocka_unit_test(test_stamp),
+		cmocka_unit_test(test_killed),	   cmocka_unit_test(test_silent),
+		cmocka_unit_test(test_goes_on),	   cmocka_unit_test(test_heartbeats),
+		cmocka_unit_test(test_comes_back), cmocka_unit_test(test_resync),
+		cmocka_unit_test(test_reset_loses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

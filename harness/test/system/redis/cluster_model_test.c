@@ -13,7 +13,6 @@
 #include "base/mem.h"
 #include "fault/fault.h"
 #include "system/redis/cluster_model.h"
-#include "system/redis/replica.h"
 #include "test/lib/evidence_help.h"
 
 #define SEC NS_PER_S
@@ -438,49 +437,6 @@ static void test_explain_others(void **state)
 	assert_non_null(strstr(m.why_mechanism, "hit no owner"));
 }
 
-/* ---- how a member came to follow again ---- */
-
-static cJSON *counters(int64_t full, int64_t partial, const char *run)
-{
-	cJSON *events = begin();
-	char x[160];
-
-	snprintf(x, sizeof(x), "{\"run_id\":\"1\",\"sync_full\":3,\"sync_partial\":1}");
-	push_sample(events, "r-0", 5 * SEC, true, 1, x);
-	push_sample(events, "r-0", 9 * SEC, true, 1, x);
-	snprintf(x, sizeof(x), "{\"run_id\":\"%s\",\"sync_full\":%lld,\"sync_partial\":%lld}", run,
-		 (long long)full, (long long)partial);
-	push_sample(events, "r-0", 15 * SEC, true, 1, x);
-	return events;
-}
-
-static void test_resync(void **state)
-{
-	static const struct {
-		int64_t full, partial;
-		const char *run, *is;
-	} t[] = {{3, 1, "1", "none"}, {4, 1, "1", "full"}, {3, 2, "1", "partial"}, {4, 2, "1", "full"},
-		 {1, 0, "2", "full"}, {0, 0, "2", "none"}};
-	struct recovery_info r;
-	struct evidence ev;
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
-		cJSON *events = counters(t[i].full, t[i].partial, t[i].run);
-
-		evidence_make(events, 0, fault_effects, &ev);
-		redis_resync(&ev, 10 * SEC, 20 * SEC, true, &r);
-		assert_string_equal(r.resync, t[i].is);
-		assert_int_equal(r.bytes, -1);
-		evidence_free(&ev);
-		cJSON_Delete(events);
-	}
-	evidence_make(NULL, 0, fault_effects, &ev);
-	redis_resync(&ev, 0, SEC, true, &r);
-	assert_string_equal(r.resync, "");
-	evidence_free(&ev);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -490,7 +446,6 @@ int main(void)
 		cmocka_unit_test(test_explain_failover),
 		cmocka_unit_test(test_explain_long_names),
 		cmocka_unit_test(test_explain_others),
-		cmocka_unit_test(test_resync),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,6 +60,17 @@ static const char *judge(const char *x0, const char *x1, const char *x2, enum ro
 	return why;
 }
 
+static void refuses(const char *extra, const char *want)
+{
+	char why[WHY_BYTES];
+	struct sample s;
+
+	set(&s, "redis-master-0", ROLE_PRIMARY, false, extra);
+	assert_false(model_redis_sentinel.redundant(&s, 1, why));
+	assert_string_equal(why, want);
+	cJSON_Delete(s.extra);
+}
+
 #define WELL VIEW("s0", "m:6379", "master", "2", "2")
 
 static void test_redundant(void **state)
@@ -69,9 +80,14 @@ static void test_redundant(void **state)
 	(void)state;
 	assert_string_equal(judge(MASTER WELL, REPLICA WELL, REPLICA WELL, ROLE_REPLICA, why), "redundant");
 	assert_non_null(strstr(judge(MASTER WELL, MASTER WELL, REPLICA WELL, ROLE_PRIMARY, why),
-			       "are both masters"));
+			       "are both writable"));
 	assert_non_null(strstr(judge("{\"me\":\"m:6379\",\"followers\":1,\"misconf\":true," WELL, REPLICA WELL,
 				     REPLICA WELL, ROLE_REPLICA, why), "1 replicas online"));
+	assert_non_null(strstr(judge(REPLICA WELL, REPLICA WELL, REPLICA WELL, ROLE_UNKNOWN, why),
+			       "redis-replica-0 tells no role"));
+	refuses("{\"misconf\":true}", "redis-master-0 is a master and takes no writes: MISCONF");
+	refuses("{\"noreplicas\":true}", "redis-master-0 is a master and takes no writes: NOREPLICAS");
+	refuses("{}", "redis-master-0 is a master and takes no writes");
 	assert_non_null(strstr(judge(MASTER WELL, "{\"of\":\"m:6379\",\"link\":\"down\"," WELL, REPLICA WELL,
 				     ROLE_REPLICA, why), "redis-replica-0 has no link"));
 	assert_non_null(strstr(judge(MASTER WELL, "{\"of\":\"x:6379\",\"link\":\"up\"," WELL, REPLICA WELL,
@@ -91,6 +107,10 @@ static void test_redundant(void **state)
 	assert_non_null(strstr(judge(MASTER VIEW(LONG_NAME, LONG_NAME ":6379", "master", "2", "2"), REPLICA WELL,
 				     REPLICA WELL, ROLE_REPLICA, why),
 			       "Sentinel " LONG_NAME " names " LONG_NAME ":6379, not redis-master-0"));
+	/* One is enough; where none was asked, none is known to agree. */
+	assert_string_equal(judge(MASTER WELL, REPLICA "\"a\":1}", REPLICA "\"a\":1}", ROLE_REPLICA, why), "redundant");
+	assert_string_equal(judge(MASTER "\"a\":1}", REPLICA "\"a\":1}", REPLICA "\"a\":1}", ROLE_REPLICA, why),
+			    "no Sentinel was asked");
 	assert_false(model_redis_sentinel.redundant(NULL, 0, why));
 }
 

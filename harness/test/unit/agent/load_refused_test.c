@@ -33,6 +33,8 @@ static void test_refused(void **state)
 	refused(f, "POST", "/v1/setup", "{\"system\":\"postgres\"}", 400, "needs access and load");
 	refused(f, "POST", "/v1/setup", "{\"system\":\"postgres\",\"load\":{},\"access\":"
 		"{\"members\":[{\"name\":\"a\"}]}}", 400, "each needs name and host");
+	refused(f, "POST", "/v1/setup", "{\"system\":\"kafka\",\"load\":{\"keys\":64},\"access\":{}}", 400,
+		"load.keys: kafka has at most 63");
 	/* A system that is not there: an error, and the agent lives on. */
 	refused(f, "POST", "/v1/setup", "{\"system\":\"postgres\",\"load\":{},\"access\":"
 		"{\"members\":[{\"name\":\"a\",\"host\":\"127.0.0.1\"}],\"write_host\":\"127.0.0.1\",\"port\":1}}", 500, "no connection");

@@ -55,9 +55,17 @@ static void over_the_wire(void **state)
 	end(&p);
 }
 
+static int counted(void *arg, const char *key, const struct buf *value)
+{
+	(void)key, (void)value;
+	++*(int *)arg;
+	return 0;
+}
+
 static void values(void **state)
 {
-	cJSON *secret = cJSON_Parse("{\"kind\":\"Secret\",\"data\":{\"k\":\"YQBi\"}}");
+	cJSON *secret = cJSON_Parse("{\"kind\":\"Secret\",\"data\":{\"k\":\"YQBi\"},\"binaryData\":{\"../x\":\"YQBi\"}}");
+	int files = 0;
 	cJSON *map = cJSON_Parse("{\"kind\":\"ConfigMap\",\"data\":{\"k\":\"YQBi\"},\"binaryData\":{\"b\":\"YQBi\"}}");
 	struct buf b = {0};
 
@@ -71,6 +79,10 @@ static void values(void **state)
 	assert_true(data_value(map, DATA_FILES, "b", &b));
 	assert_int_equal(b.len, 3);
 	assert_false(data_value(secret, DATA_FILES, "none", &b));
+	/* A field of another kind, of which no key was looked at. */
+	assert_false(data_value(secret, DATA_FILES, "../x", &b));
+	data_each(secret, DATA_FILES, counted, &files);
+	assert_int_equal(files, 1);
 	buf_free(&b);
 	cJSON_Delete(secret);
 	cJSON_Delete(map);

@@ -12,17 +12,7 @@
 #include "base/mem.h"
 #include "test/unit/apiserver/place.h"
 
-#define MAPS "/api/v1/namespaces/ns/configmaps"
-#define ALL "[{\"apiGroups\":[\"*\"],\"resources\":[\"*\"],\"verbs\":[\"*\"]}]"
-
 static struct serve_limits limits;
-
-/* With all other limits as they are. */
-static void begin_limited(struct place *p)
-{
-	begin_with(p, 0, &limits);
-	give(p, "sys", ALL);
-}
 
 static void as_usual(void)
 {
@@ -68,7 +58,7 @@ static void size_of_an_object(void **state)
 
 	(void)state;
 	as_usual();
-	begin_limited(&p);
+	begin_limited(&p, &limits);
 	assert_int_equal(create(&p, "t-sys", "fits", (1 << 20) - 1), 201);
 	/* Kubernetes' own limit on data, in its words. */
 	assert_int_equal(create(&p, "t-sys", "data", (1 << 20) + 1), 422);
@@ -127,7 +117,7 @@ static void addresses_of_services(void **state)
 
 	(void)state;
 	as_usual();
-	begin_limited(&p);
+	begin_limited(&p, &limits);
 	assert_int_equal(add_service(&p, "api", "10.240.0.2", 1), 422);
 	assert_int_equal(add_service(&p, "pod", "10.240.11.2", 1), 422);
 	assert_int_equal(add_service(&p, "next", "10.240.112.1", 1), 422);
@@ -160,7 +150,7 @@ static void ports_and_addresses(void **state)
 
 	(void)state;
 	as_usual();
-	begin_limited(&p);
+	begin_limited(&p, &limits);
 	assert_int_equal(add_service(&p, "many", "10.240.96.8", 100), 201);
 	assert_int_equal(add_service(&p, "more", "10.240.96.9", 101), 422);
 	assert_int_equal(add_endpoints(&p, "many", 1000), 201);
@@ -219,7 +209,7 @@ static void grown_by_patches(void **state)
 	(void)state;
 	as_usual();
 	limits.map_keys = 40;
-	begin_limited(&p);
+	begin_limited(&p, &limits);
 	assert_int_equal(create(&p, "t-sys", "a", 1), 201);
 	for (n = 0; n < 60 && status == 200; n++) {
 		snprintf(patch, sizeof(patch), "{\"data\":{\"k%d\":\"\"}}", n);
@@ -239,7 +229,7 @@ static void number_of_objects(void **state)
 	(void)state;
 	as_usual();
 	limits.objects = 30;
-	begin_limited(&p);
+	begin_limited(&p, &limits);
 	while (status == 201 && made < 100) {
 		snprintf(name, sizeof(name), "m%d", made);
 		status = create(&p, "t-sys", name, 10);
@@ -266,7 +256,7 @@ static void memory_of_all(void **state)
 	(void)state;
 	as_usual();
 	limits.store_memory = 1 << 20;
-	begin_limited(&p);
+	begin_limited(&p, &limits);
 	while (status == 201 && made < 100) {
 		snprintf(name, sizeof(name), "m%d", made);
 		status = create(&p, "t-sys", name, 100000);
@@ -296,7 +286,7 @@ static void what_is_under_way(void **state)
 	(void)state;
 	as_usual();
 	limits.held_bytes = 200000;
-	begin_limited(&p);
+	begin_limited(&p, &limits);
 	body = map_of("b", 50000);
 	fd = open_socket(&p);
 	put(fd, "POST " MAPS " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t-sys\r\nExpect: 100-continue\r\n"
@@ -333,7 +323,7 @@ static void watches(void **state)
 	(void)state;
 	as_usual();
 	limits.watches = ARRAY_LEN(fds);
-	begin_limited(&p);
+	begin_limited(&p, &limits);
 	assert_int_equal(create(&p, "t-sys", "a", 1), 201);
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
 		fds[i] = send_it(&p, "t-sys", "GET", MAPS "?watch=true", "");
@@ -371,13 +361,14 @@ static void long_watch(void **state)
 
 	(void)state;
 	as_usual();
-	begin_limited(&p);
+	begin_limited(&p, &limits);
 	for (int i = 0; i < MAPS_MADE; i++) {
 		snprintf(name, sizeof(name), "m%d", i);
 		assert_int_equal(create(&p, "admin-token", name, 30000), 201);
 	}
 	fd = send_it(&p, "t-sys", "GET", MAPS "?watch=true", "");
-	while (seen < MAPS_MADE && clock_mono_ns() < end_ns && (n = recv(fd, chunk, sizeof(chunk), 0)) > 0) {
+	while (seen < MAPS_MADE && clock_mono_ns() < end_ns &&
+	       (n = recv(fd, chunk, sizeof(chunk), 0)) > 0) {
 		buf_add(&b, chunk, (size_t)n);
 		seen = 0;
 		for (const char *at = buf_cstr(&b); (at = strstr(at, "\"type\":\"ADDED\"")); at++)
@@ -428,12 +419,13 @@ static void changes_kept(void **state)
 /* One log at a time is in memory, whoever asks. */
 static int logs_now, logs_most;
 
-static int slow_log(void *arg, const char *ns, const char *pod, const char *container, bool previous, int lines,
-		    bool timestamps, struct buf *out, struct err *e)
+static int slow_log(void *arg, const char *ns, const char *pod, const char *container,
+		    bool previous, int lines, bool timestamps, struct buf *out, struct err *e)
 {
 	int now = __atomic_add_fetch(&logs_now, 1, __ATOMIC_RELAXED);
 
-	(void)arg, (void)ns, (void)pod, (void)container, (void)previous, (void)lines, (void)timestamps, (void)e;
+	(void)arg, (void)ns, (void)pod, (void)container, (void)previous, (void)lines,
+		(void)timestamps, (void)e;
 	if (now > __atomic_load_n(&logs_most, __ATOMIC_RELAXED))
 		__atomic_store_n(&logs_most, now, __ATOMIC_RELAXED);
 	clock_sleep_until(clock_mono_ns() + 20 * NS_PER_MS);
@@ -450,7 +442,7 @@ static void logs(void **state)
 
 	(void)state;
 	as_usual();
-	begin_limited(&p);
+	begin_limited(&p, &limits);
 	p.conf.log = slow_log;
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		fds[i] = send_it(&p, "t-sys", "GET", "/api/v1/namespaces/ns/pods/p/log", "");
@@ -466,10 +458,18 @@ static void logs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(addresses_of_services), cmocka_unit_test(ports_and_addresses), cmocka_unit_test(lines_and_labels),
-		cmocka_unit_test(size_of_an_object), cmocka_unit_test(grown_by_patches), cmocka_unit_test(number_of_objects),
-		cmocka_unit_test(memory_of_all), cmocka_unit_test(what_is_under_way), cmocka_unit_test(watches),
-		cmocka_unit_test(long_watch), cmocka_unit_test(changes_kept), cmocka_unit_test(logs),
+		cmocka_unit_test(addresses_of_services),
+		cmocka_unit_test(ports_and_addresses),
+		cmocka_unit_test(lines_and_labels),
+		cmocka_unit_test(size_of_an_object),
+		cmocka_unit_test(grown_by_patches),
+		cmocka_unit_test(number_of_objects),
+		cmocka_unit_test(memory_of_all),
+		cmocka_unit_test(what_is_under_way),
+		cmocka_unit_test(watches),
+		cmocka_unit_test(long_watch),
+		cmocka_unit_test(changes_kept),
+		cmocka_unit_test(logs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

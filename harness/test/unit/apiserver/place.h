@@ -14,6 +14,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 
+#define MAPS "/api/v1/namespaces/ns/configmaps"
+#define ALL "[{\"apiGroups\":[\"*\"],\"resources\":[\"*\"],\"verbs\":[\"*\"]}]"
+
 /* An API that is served, and requests as they go over the wire. Include cmocka
  * before. */
 
@@ -162,6 +165,31 @@ static inline void give(struct place *p, const char *role, const char *rules)
 		       "[{\"kind\":\"ServiceAccount\",\"name\":\"%s\",\"namespace\":\"ns\"}]}", role, role, role);
 	assert_int_equal(ask(p, "admin-token", "POST", RBAC "rolebindings", body), 201);
 	free(body);
+}
+
+/* With an account that may do everything. */
+static inline void begin_limited(struct place *p, const struct serve_limits *limits)
+{
+	begin_with(p, 0, limits);
+	give(p, "sys", ALL);
+}
+
+/* A ConfigMap with so many bytes in it; with this label, NULL: with none. */
+static inline void put_map(struct store *s, const char *name, const char *app, size_t bytes)
+{
+	cJSON *o = cJSON_CreateObject(), *meta = cJSON_AddObjectToObject(o, "metadata");
+	char *fill = mem_alloc(bytes + 1);
+
+	memset(fill, 'x', bytes);
+	json_set_str(meta, "name", name);
+	json_set_str(meta, "namespace", "ns");
+	if (app)
+		json_set_str(cJSON_AddObjectToObject(meta, "labels"), "app", app);
+	json_set_str(cJSON_AddObjectToObject(o, "data"), "k", fill);
+	free(fill);
+	store_lock(s);
+	store_put(s, KIND_CONFIG_MAP, o);
+	store_unlock(s);
 }
 
 #endif

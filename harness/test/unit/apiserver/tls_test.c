@@ -49,10 +49,13 @@ static int leave_room(void **state)
 }
 
 /* The status, or -1 with why there is none. */
-static int got(struct room *r, const struct buf *ca, const char *name, const char *token, struct err *e)
+static int got(struct room *r, const struct buf *ca, const char *name, const char *token,
+	       struct err *e)
 {
 	char server[64];
-	struct kube_conf conf = {.server = server, .ca = *ca, .server_name = (char *)(uintptr_t)name,
+	struct kube_conf conf = {.server = server,
+				 .ca = *ca,
+				 .server_name = (char *)(uintptr_t)name,
 				 .token = (char *)(uintptr_t)token};
 	struct kube_request q = {.method = "GET", .path = "/api/v1/namespaces/ns/endpoints/rabbitmq",
 				 .timeout_ns = SOON_NS};

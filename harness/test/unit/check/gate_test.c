@@ -121,12 +121,12 @@ static void test_no_load_after(void **state)
 
 	(void)state;
 	trial_begin(&t);
-	unsent(&t, OP_BIT(OP_KINDS) - 1, 9 * SEC, 200 * SEC);
+	unsent(&t, OP_ANY, 9 * SEC, 200 * SEC);
 	all_become(&t, NULL, VERDICT_UNKNOWN, "were tried after fault kill");
 	/* A load that began with the fault has no before. */
 	trial_end(&t);
 	trial_begin(&t);
-	unsent(&t, OP_BIT(OP_KINDS) - 1, 0, 10 * SEC);
+	unsent(&t, OP_ANY, 0, 10 * SEC);
 	all_become(&t, NULL, VERDICT_UNKNOWN, "were tried before fault kill");
 	trial_end(&t);
 }
@@ -161,13 +161,13 @@ static void test_hole_in_the_load(void **state)
 
 	(void)state;
 	trial_begin(&t);
-	unsent(&t, OP_BIT(OP_KINDS) - 1, 50 * SEC, 53 * SEC);
+	unsent(&t, OP_ANY, 50 * SEC, 53 * SEC);
 	becomes(&t, OUTAGE, NULL, VERDICT_UNKNOWN, "nothing was called for 3.0 s, from 50.0 s after");
 	becomes(&t, LOST, NULL, VERDICT_PASS, NULL);
 	trial_end(&t);
 	/* Clients that hang are not free for a deadline. */
 	trial_begin(&t);
-	unsent(&t, OP_BIT(OP_KINDS) - 1, 50 * SEC, 53 * SEC);
+	unsent(&t, OP_ANY, 50 * SEC, 53 * SEC);
 	becomes(&t, OUTAGE, "\"load\":{\"rate\":20,\"deadline_ns\":2500000000}", VERDICT_PASS, NULL);
 	trial_end(&t);
 }
@@ -315,6 +315,7 @@ static void test_unheard_dead(void **state)
 	(void)state;
 	trial_begin(&t);
 	trial_event(&t, hit);
+	unsent(&t, OP_WRITES, 10 * SEC, 30 * SEC);
 	deaf(&t, "m0", 10 * SEC, 30 * SEC);
 	becomes(&t, DUAL, NULL, VERDICT_UNKNOWN, "m0 was not heard for 20.");
 	pod(&t, "m0", SEC, "old", true);
@@ -329,6 +330,8 @@ static void test_unheard_dead(void **state)
 	becomes(&t, DUAL, NULL, VERDICT_UNKNOWN, "m0 was not heard for 15.0 s");
 	trial_end(&t);
 }
+
+#define MEMBERS(third) "\"members\":[{\"name\":\"m0\"},{\"name\":\"m1\"},{\"name\":\"" third "\"}]"
 
 /* A brother of those who are asked. */
 static void test_member_unasked(void **state)
@@ -348,6 +351,12 @@ static void test_member_unasked(void **state)
 	pod(&t, "db-2", SEC, "u2", true);
 	becomes(&t, RECOVERY, NULL, VERDICT_UNKNOWN, "db-2 was never asked what it was, as db-0 was");
 	becomes(&t, DUAL, NULL, VERDICT_UNKNOWN, "db-2 was never asked");
+	trial_end(&t);
+	/* By the scenario's own word a member, of whatever name. */
+	trial_begin(&t);
+	becomes(&t, RECOVERY, MEMBERS("m2"), VERDICT_PASS, NULL);
+	becomes(&t, RECOVERY, MEMBERS("x"), VERDICT_UNKNOWN, "x, a member by the scenario's word, was never asked");
+	becomes(&t, DUAL, MEMBERS("x"), VERDICT_UNKNOWN, "x, a member");
 	trial_end(&t);
 }
 
@@ -397,7 +406,7 @@ static void test_short_history(void **state)
 	trial_begin(&t);
 	trial_event(&t, "{\"k\":\"phase\",\"t\":100000000000,\"phase\":\"settle\"}");
 	all_become(&t, NULL, VERDICT_PASS, NULL);
-	unsent(&t, OP_BIT(OP_KINDS) - 1, 70 * SEC, 200 * SEC);
+	unsent(&t, OP_ANY, 70 * SEC, 200 * SEC);
 	all_become(&t, NULL, VERDICT_UNKNOWN, "history.jsonl ends 30.");
 	trial_end(&t);
 }
@@ -437,10 +446,13 @@ static void test_few(void **state)
 
 static void counts(struct trial *t, struct measured_counts *c)
 {
+	struct measured_counts of_fault[4];
 	struct evidence *ev = evidence_kept(t->events, 0);
 
+	assert_in_range(t->m.nfaults, 1, ARRAY_LEN(of_fault));
 	evidence_weigh(ev, &t->h);
-	judge_counts(&t->h, ev, &t->m, c);
+	judge_counts(&t->h, ev, &t->m, c, of_fault);
+	assert_true(c->of[EXPECT_OUTAGE].absent == of_fault[0].of[EXPECT_OUTAGE].absent);
 }
 
 /* What may be told of figures that nobody expects anything of. */

@@ -12,8 +12,10 @@
 
 #define WANT "[{\"name\":\"n\",\"metric\":\"job\",\"run\":\"backup\",\"want\":true}]"
 #define FAILS(reason) "[{\"name\":\"n\",\"metric\":\"job\",\"run\":\"backup\",\"want\":false,\"reason\":\"" reason "\"}]"
-#define BEGUN "{\"k\":\"job\",\"id\":\"backup\",\"job\":\"b-run-1\",\"state\":\"begun\",\"t\":1000000000}"
-#define OVER(state, more) "{\"k\":\"job\",\"id\":\"backup\",\"job\":\"b-run-1\",\"state\":\"" state "\",\"t\":13500000000" more "}"
+#define STEP "\"steps\":[{\"step\":\"run\",\"run\":\"b\",\"id\":\"backup\"}]"
+#define EVENT(job, from, state, more) "{\"k\":\"job\",\"id\":\"backup\",\"job\":\"" job "\",\"from\":\"" from "\",\"state\":\"" state "\"" more "}"
+#define BEGUN EVENT("b-run-1", "cronjob/b", "begun", ",\"t\":1000000000")
+#define OVER(state, more) EVENT("b-run-1", "cronjob/b", state, ",\"t\":13500000000" more)
 
 static enum verdict verdict(const char *over, const char *expect, const char *says)
 {
@@ -26,7 +28,7 @@ static enum verdict verdict(const char *over, const char *expect, const char *sa
 		trial_event(&t, BEGUN);
 		trial_event(&t, over);
 	}
-	j = trial_judge(&t, expect);
+	j = trial_judge_of(&t, expect, STEP);
 	if (!strstr(j->why, says))
 		fail_msg("\"%s\" is not in: %s", says, j->why);
 	v = j->verdict;
@@ -68,12 +70,51 @@ static void not_over(void **state)
 	assert_int_equal(verdict(OVER("running", ""), FAILS("x"), "was not over"), VERDICT_UNKNOWN);
 }
 
+/* Another CronJob's, another Job at the end, one that nobody asked for or saw begin, one
+ * that ended twice: none of them is the Job that the step began. */
+static void not_the_one(void **state)
+{
+	static const struct {
+		const char *begun, *over, *also, *steps, *says;
+	} t[] = {
+		{BEGUN, GOOD, NULL, "\"steps\":[]", "no run step of the scenario has the id backup"},
+		{BEGUN, GOOD, NULL, "\"steps\":[{\"step\":\"await\",\"await\":\"job/ID\",\"id\":\"backup\"}]", "no run step"},
+		{BEGUN, GOOD, NULL, "\"steps\":[{\"step\":\"run\",\"run\":\"c\",\"id\":\"backup\"}]",
+		 "is of \"cronjob/b\", and its step asks for one of cronjob/c"},
+		{BEGUN, EVENT("b-run-1", "cronjob/c", "succeeded", ",\"t\":13500000000"), NULL, STEP, "is of \"cronjob/c\""},
+		{BEGUN, EVENT("b-run-2", "cronjob/b", "succeeded", ",\"t\":13500000000"), NULL, STEP, "of two Jobs, or of two ends"},
+		{BEGUN, BAD, EVENT("b-run-1", "cronjob/b", "succeeded", ",\"t\":14000000000"), STEP, "of two ends"},
+		{NULL, GOOD, NULL, STEP, "nothing tells when the job backup was begun"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		const struct judged *j;
+		struct trial tr;
+
+		trial_begin(&tr);
+		if (t[i].begun)
+			trial_event(&tr, t[i].begun);
+		trial_event(&tr, t[i].over);
+		if (t[i].also)
+			trial_event(&tr, t[i].also);
+		j = trial_judge_of(&tr, WANT, t[i].steps);
+		if (j->verdict != VERDICT_UNKNOWN || !strstr(j->why, t[i].says))
+			fail_msg("%zu: %s: %s", i, verdict_name(j->verdict), j->why);
+		trial_end(&tr);
+	}
+	/* A reason that is none would be in everything. */
+	assert_int_equal(verdict(BAD, "[{\"name\":\"n\",\"metric\":\"job\",\"run\":\"backup\",\"want\":false}]",
+				 "not for what was expected"), VERDICT_UNKNOWN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(as_it_ended),
 		cmocka_unit_test(not_for_what_was_expected),
 		cmocka_unit_test(not_over),
+		cmocka_unit_test(not_the_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -199,6 +199,10 @@ static void test_dual_primary(void **state)
 	(void)state;
 	trial_begin(&t);
 	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_PASS);
+	t.m.dual_primary_keys_unseen = 2;
+	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "of 3 queues who led only the first was looked at"));
+	t.m.dual_primary_keys_unseen = 0;
 	t.m.dual_primary_samples = 1; /* too short to be measured, but seen */
 	assert_int_equal(trial_judge(&t, AT_MOST_S("dual_primary", "0"))->verdict, VERDICT_FAIL);
 	t.m.dual_primary_samples = 0;

@@ -48,9 +48,16 @@ static void begin(struct run *r)
 static void put(struct run *r, int process, enum op_f f, int64_t key, int64_t value, int64_t expect,
 		int64_t from_ms, int64_t to_ms, enum op_outcome o)
 {
-	struct op op = { .process = (uint32_t)process, .f = f, .key = key, .value = value, .expect = expect,
-			 .t_intended = from_ms * NS_PER_MS, .t_invoke = from_ms * NS_PER_MS,
-			 .t_return = to_ms * NS_PER_MS, .outcome = o, .sent = true };
+	struct op op = {.process = (uint32_t)process,
+			.f = f,
+			.key = key,
+			.value = value,
+			.expect = expect,
+			.t_intended = from_ms * NS_PER_MS,
+			.t_invoke = from_ms * NS_PER_MS,
+			.t_return = to_ms * NS_PER_MS,
+			.outcome = o,
+			.sent = true};
 
 	history_add(&r->h, &op);
 }
@@ -373,7 +380,8 @@ static void test_many_unknown(void **state)
 	for (i = 0; i < 80; i++)
 		put(&r, 2 + i, OP_CAS, 0, 1000 + i, 300, 3000 + i * 10, 4000 + i * 10, OP_INFO);
 	for (i = 0; i < 300; i++) {
-		put(&r, 0, OP_CAS, 0, 2001 + i, i ? 2000 + i : 1042, 6000 + i * 10, 6003 + i * 10, OP_OK);
+		put(&r, 0, OP_CAS, 0, 2001 + i, i ? 2000 + i : 1042, 6000 + i * 10, 6003 + i * 10,
+		    OP_OK);
 		put(&r, 1, OP_READ, 0, 2001 + i, OP_NO_VALUE, 6005 + i * 10, 6006 + i * 10, OP_OK);
 	}
 	assert_int_equal(check(&r), VERDICT_PASS);

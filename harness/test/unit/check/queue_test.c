@@ -387,6 +387,19 @@ static void received_out_of_order(void **state)
 	got(&r, 7, 0, 301, NONE, 300, OP_ACK_DONE);
 	got(&r, 7, 0, 300, NONE, 310, OP_ACK_DONE)->redelivered = true;
 	passes(&r, ends, "1 were marked as redelivered");
+	/* What is left is drained in its order, what comes again aside. */
+	for (int k = 0; k < 2; k++) {
+		healthy(&r);
+		for (size_t i = 0; i < r.h.n; i++)
+			r.h.ops[i].offset = NONE;
+		sent(&r, 0, 0, 300, NONE, 200);
+		sent(&r, 0, 0, 301, NONE, 210);
+		if (k)
+			passes(&r, "[{\"part\":0,\"redel\":true,\"val\":[301]},{\"part\":0,\"val\":[109,108,300]}]", "all 12");
+		else
+			fails(&r, "[{\"part\":0,\"val\":[108,301,109,300]}]", "messages: 1 stored before what their client "
+			      "had sent earlier", "\"client 0 sent 300 to partition 0 (0.200 to 0.202 s)");
+	}
 }
 
 static void offsets_go_back(void **state)

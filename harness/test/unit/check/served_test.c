@@ -59,8 +59,13 @@ static void trial_make(struct trial *t, meets *fn)
 	memset(t, 0, sizeof(*t));
 	t->events = cJSON_CreateArray();
 	for (int64_t i = 0; i < 6000; i++) {
-		struct op op = { .process = (uint32_t)(i % 64), .f = mix[i % 5], .key = OP_NO_VALUE, .value = i,
-				 .expect = OP_NO_VALUE, .outcome = OP_OK, .sent = true };
+		struct op op = {.process = (uint32_t)(i % 64),
+				.f = mix[i % 5],
+				.key = OP_NO_VALUE,
+				.value = i,
+				.expect = OP_NO_VALUE,
+				.outcome = OP_OK,
+				.sent = true};
 
 		op.t_intended = op.t_invoke = BEGIN + i * 5 * MS;
 		op.t_return = op.t_invoke + 4 * MS;
@@ -77,7 +82,8 @@ static void trial_make(struct trial *t, meets *fn)
 static const char *load = ""; /* that the scenario asks for */
 
 /* Judges this one expectation; the trial ends with it. */
-static enum verdict judged(struct trial *t, const char *expect, double *measured, char why[JUDGED_WHY_BYTES])
+static enum verdict judged(struct trial *t, const char *expect, double *measured,
+			   char why[JUDGED_WHY_BYTES])
 {
 	struct measured m;
 	struct buf b = { 0 };
@@ -98,7 +104,8 @@ static enum verdict judged(struct trial *t, const char *expect, double *measured
 	return v;
 }
 
-static void expect(meets *fn, const char *text, enum verdict want, double lo, double hi, const char *says)
+static void expect(meets *fn, const char *text, enum verdict want, double lo, double hi,
+		   const char *says)
 {
 	struct trial t;
 	double measured;
@@ -107,7 +114,8 @@ static void expect(meets *fn, const char *text, enum verdict want, double lo, do
 
 	trial_make(&t, fn);
 	v = judged(&t, text, &measured, why);
-	if (v != want || (isnan(measured) ? !isnan(lo) : !(measured >= lo && measured <= hi)) || !strstr(why, says))
+	if (v != want || (isnan(measured) ? !isnan(lo) : !(measured >= lo && measured <= hi)) ||
+	    !strstr(why, says))
 		fail_msg("%s: %s, %g: %s", text, verdict_name(v), measured, why);
 	cJSON_Delete(t.events);
 }
@@ -127,7 +135,8 @@ static void test_reads(void **state)
 	expect(reads, "{\"metric\":\"availability\",\"at_least\":80,\"of\":\"reads\"}", VERDICT_FAIL, 24.9, 25.1,
 	       "of 800 reads");
 	expect(reads, "{\"metric\":\"availability\",\"at_least\":99,\"of\":\"writes\"}", VERDICT_PASS, 100, 100, "3200");
-	expect(reads, "{\"metric\":\"availability\",\"at_least\":99,\"of\":\"cas\"}", VERDICT_PASS, 100, 100, "kind cas");
+	expect(reads, "{\"metric\":\"availability\",\"at_least\":99,\"of\":\"cas\"}", VERDICT_PASS, 100, 100,
+	       "of 800 operations of the kind cas that were due");
 	expect(reads, "{\"metric\":\"downtime\",\"at_most\":10000000000,\"of\":\"reads\"}", VERDICT_FAIL, 14900, 15100,
 	       "reads were down 1 time");
 	expect(reads, "{\"metric\":\"downtime\",\"at_most\":0}", VERDICT_PASS, 0, 0, "writes were not down");
@@ -148,7 +157,7 @@ static void test_half_of_the_clients(void **state)
 	expect(odd_clients, "{\"metric\":\"downtime\",\"at_most\":5000000000}", VERDICT_FAIL, 14700, 15300, "down 1 time");
 	expect(odd_clients, "{\"metric\":\"availability\",\"at_least\":50}", VERDICT_PASS, 62, 63, "2500 were served");
 	expect(odd_clients, "{\"metric\":\"availability\",\"at_least\":50,\"of\":\"client\"}", VERDICT_FAIL, 24, 27,
-	       "client 1 that were due");
+	       "operations of client 1 that were due");
 }
 
 /* Five times 2 s, with one call served between. */
@@ -249,7 +258,7 @@ static void test_one_client(void **state)
 {
 	(void)state;
 	expect(one_client, "{\"metric\":\"downtime\",\"at_most\":5000000000,\"of\":\"client\"}", VERDICT_FAIL, 14000,
-	       16000, "client (7) were down 1 time");
+	       16000, "client 7 was down 1 time");
 	expect(one_client, "{\"metric\":\"downtime\",\"at_most\":5000000000}", VERDICT_PASS, 0, 50, "writes");
 	expect(NULL, "{\"metric\":\"downtime\",\"at_most\":0,\"of\":\"client\"}", VERDICT_PASS, 0, 0, "not down");
 }
@@ -275,7 +284,8 @@ static void grouped(const char *text, double lo, double hi, const char *says)
 			 "\"member\":\"m0\",\"clients\":16,\"rate\":50}", g, g, g);
 		note(&t, event);
 	}
-	if (judged(&t, text, &measured, why) != VERDICT_FAIL || measured < lo || measured > hi || !strstr(why, says))
+	if (judged(&t, text, &measured, why) != VERDICT_FAIL || measured < lo || measured > hi ||
+	    !strstr(why, says))
 		fail_msg("%s: %g: %s", text, measured, why);
 	cJSON_Delete(t.events);
 }
@@ -286,11 +296,35 @@ static void test_group(void **state)
 	(void)state;
 	grouped("{\"metric\":\"outage\",\"at_most\":5000000000}", 14700, 15300, "group g2");
 	grouped("{\"metric\":\"downtime\",\"at_most\":5000000000}", 14700, 15300, "group g2");
-	grouped("{\"metric\":\"downtime\",\"at_most\":5000000000,\"of\":\"client\"}", 14700, 15700, "client (");
+	grouped("{\"metric\":\"downtime\",\"at_most\":5000000000,\"of\":\"client\"}", 14700, 15700, "client");
 	grouped("{\"metric\":\"downtime\",\"at_most\":5000000000,\"of\":\"reads\"}", 14700, 15300, "down 1 time");
 	grouped("{\"metric\":\"availability\",\"at_least\":90}", 81, 82, "least of group g2: 25.0 %");
 	grouped("{\"metric\":\"availability\",\"at_least\":90,\"of\":\"writes\"}", 81, 82, "3200 writes");
 	grouped("{\"metric\":\"availability\",\"at_least\":90,\"of\":\"client\"}", 24, 27, "client 2");
+}
+
+/* Of two shards the second is down for 10 s; nothing tells of which its operations are. */
+static void half_untold(struct op *op, int64_t t)
+{
+	op->shard = op->value % 2 ? 0 : 1;
+	if (!op->shard && t >= 0 && t < 10 * SEC)
+		refuse(op);
+}
+
+static void whole_told(struct op *op, int64_t t)
+{
+	(void)t;
+	op->shard = op->value % 2 ? 2 : 1;
+}
+
+static void test_shards_untold(void **state)
+{
+	static const char says[] = "nothing tells of which shard they were";
+
+	(void)state;
+	expect(half_untold, "{\"metric\":\"availability\",\"at_least\":90,\"of\":\"shard\"}", VERDICT_UNKNOWN, 99, 101, says);
+	expect(half_untold, "{\"metric\":\"downtime\",\"at_most\":1000000000,\"of\":\"shard\"}", VERDICT_UNKNOWN, 0, 1, says);
+	expect(whole_told, "{\"metric\":\"availability\",\"at_least\":90,\"of\":\"shard\"}", VERDICT_PASS, 99, 101, "were served");
 }
 
 /* Down until the end, 20 s later. */
@@ -342,6 +376,9 @@ static void test_two_faults(void **state)
 	second_fault("{\"metric\":\"outage\",\"at_most\":3000000000,\"fault\":\"again\"}", VERDICT_UNKNOWN);
 	second_fault("{\"metric\":\"outage\",\"at_most\":6000000000,\"fault\":\"again\"}", VERDICT_PASS);
 	second_fault("{\"metric\":\"downtime\",\"at_most\":3000000000,\"fault\":\"again\"}", VERDICT_UNKNOWN);
+	second_fault("{\"metric\":\"downtime\",\"at_most\":7000000000,\"fault\":\"kill\"}", VERDICT_UNKNOWN);
+	second_fault("{\"metric\":\"downtime\",\"at_most\":3000000000,\"fault\":\"kill\"}", VERDICT_FAIL);
+	second_fault("{\"metric\":\"downtime\",\"at_most\":7000000000}", VERDICT_FAIL);
 	second_fault("{\"metric\":\"availability\",\"at_least\":99,\"fault\":\"again\"}", VERDICT_UNKNOWN);
 	second_fault("{\"metric\":\"availability\",\"at_least\":99}", VERDICT_FAIL);
 }
@@ -427,6 +464,7 @@ int main(void)
 		cmocka_unit_test(test_flapping),
 		cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_what_was_watched),
+		cmocka_unit_test(test_shards_untold),
 		cmocka_unit_test(test_two_faults),
 		cmocka_unit_test(test_worst_demotion),
 	};

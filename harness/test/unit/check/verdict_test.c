@@ -109,6 +109,25 @@ static void test_lost(void **state)
 	trial_end(&t);
 }
 
+/* What is missing is the cache's own doing as far as members tell of it; where none tells, it may
+ * be anything. */
+static void test_evicted(void **state)
+{
+	static const char none[] = "[{\"metric\":\"evicted\",\"at_most\":0}]";
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	assert_int_equal(trial_judge(&t, none)->verdict, VERDICT_PASS);
+	t.m.loss.maybe_lost = 2;
+	assert_int_equal(trial_judge(&t, none)->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "no member told how many keys it evicted, and perhaps 2 writes are missing"));
+	trial_event(&t, "{\"k\":\"sample\",\"t\":100000000000,\"m\":\"m0\",\"ok\":true,\"role\":\"primary\",\"writable\":true,"
+			"\"x\":{\"evicted_keys\":0}}");
+	assert_int_equal(trial_judge(&t, none)->verdict, VERDICT_PASS);
+	trial_end(&t);
+}
+
 static void test_errors_clear(void **state)
 {
 	static const char expect[] = "[{\"metric\":\"errors_clear\",\"want\":true}]";
@@ -159,6 +178,78 @@ static void test_accepted(void **state)
 	trial_event(&t, "{\"k\":\"inforce\",\"settings\":[{\"name\":\"min-replicas\",\"value\":\"1\"}]}");
 	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_FAIL);
 	assert_non_null(strstr(t.j->why, "in force it was 1"));
+	trial_forget(&t, "inforce", 0);
+	/* Told twice, it is neither: at once, or one after the other. */
+	trial_event(&t, "{\"k\":\"inforce\",\"settings\":[{\"name\":\"min-replicas\",\"value\":\"0\"},{\"name\":\"min_replicas\",\"value\":\"1\"}]}");
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "not for certain"));
+	trial_forget(&t, "inforce", 0);
+	trial_event(&t, "{\"k\":\"inforce\",\"t\":1,\"settings\":[{\"name\":\"min-replicas\",\"value\":\"1\"}]}");
+	trial_event(&t, "{\"k\":\"inforce\",\"t\":2,\"settings\":[{\"name\":\"min-replicas\",\"value\":\"0\"}]}");
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "told to be 1 and 0"));
+	trial_end(&t);
+}
+
+/* No setting allows that what had long been acknowledged before anything happened is
+ * lost, or all there is. */
+static void test_accepted_too_old(void **state)
+{
+	static const char expect[] = "[{\"metric\":\"lost\",\"accepted\":\"asynchronous\",\"setting\":{\"name\":"
+				     "\"min_replicas\",\"value\":\"0\"}}]";
+	const struct lost_write late = {.f = OP_INSERT, .fault = "kill", .cause = LOSS_NOT_REPLICATED,
+					.t_return = 9 * SEC};
+	struct lost_write w[2] = {late, late};
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	trial_event(&t, "{\"k\":\"inforce\",\"settings\":[{\"name\":\"min-replicas\",\"value\":\"0\"}]}");
+	t.m.loss.lost = 2;
+	t.m.loss.writes = w;
+	t.m.loss.n = 2;
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
+	w[0].t_return = SEC;
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "; 1 of them had been acknowledged up to 9.0 s before the first fault"));
+	/* Its server began anew without it, or the fault took the volume, or nothing was whole
+	 * before. */
+	w[0].cause = LOSS_RESTART;
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
+	w[0].cause = LOSS_UNKNOWN;
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
+	t.rec.does.what |= EFFECT_STORAGE_EMPTY;
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
+	t.rec.does.what &= ~(unsigned)EFFECT_STORAGE_EMPTY;
+	t.fault.apart_before = true;
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
+	t.fault.apart_before = false;
+	w[0].t_return = 9 * SEC;
+	t.m.loss.acked = 2;
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "; that is all that was acknowledged"));
+	t.m.loss.writes = NULL;
+	t.m.loss.n = 0;
+	trial_end(&t);
+}
+
+/* So is what may be lost, for all that is known. */
+static void test_perhaps_accepted(void **state)
+{
+	static const char expect[] = "[{\"metric\":\"lost\",\"accepted\":\"asynchronous\",\"setting\":{\"name\":"
+				     "\"min_replicas\",\"value\":\"0\"}}]";
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	t.m.loss.maybe_lost = 7;
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
+	trial_event(&t, "{\"k\":\"inforce\",\"settings\":[{\"name\":\"min-replicas\",\"value\":\"1\"}]}");
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "in force it was 1"));
+	trial_forget(&t, "inforce", 0);
+	trial_event(&t, "{\"k\":\"inforce\",\"settings\":[{\"name\":\"min-replicas\",\"value\":\"0\"}]}");
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
 	trial_end(&t);
 }
 
@@ -173,6 +264,26 @@ static void test_unreachable_limit(void **state)
 	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":999}]")->verdict, VERDICT_FAIL);
 	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":1000}]")->verdict, VERDICT_UNKNOWN);
 	assert_non_null(strstr(t.j->why, "cannot be missed: only 1000"));
+	trial_end(&t);
+}
+
+/* Nor is one that nothing can miss. */
+static void test_never_missed(void **state)
+{
+	static const char load[] = "\"load\":{\"deadline_ns\":1000000000}";
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_least\":0}]")->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "no limit that could be missed"));
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"outage\",\"at_least\":0}]")->verdict, VERDICT_UNKNOWN);
+	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_least\":0,\"at_most\":3}]")->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge_of(&t, "[{\"metric\":\"deadline\",\"at_most\":1500000000}]", load)->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge_of(&t, "[{\"metric\":\"deadline\",\"at_most\":2000000000}]", load)->verdict, VERDICT_UNKNOWN);
+	/* What missed it could. */
+	t.m.longest_own_ns = 3 * SEC;
+	assert_int_equal(trial_judge_of(&t, "[{\"metric\":\"deadline\",\"at_most\":2000000000}]", load)->verdict, VERDICT_FAIL);
 	trial_end(&t);
 }
 
@@ -287,6 +398,10 @@ static void test_lost_writes(void **state)
 	e = json_parse("{\"s\":0,\"k\":\"final\",\"present\":[[0,29]]}", "test", &err);
 	json_push(events, e);
 	check(c, &h, events, &b, &r);
+	assert_int_equal(r.verdict, VERDICT_UNKNOWN);
+	assert_string_equal(r.why, "the final read does not tell which inserts are there twice");
+	json_push(events, json_parse("{\"s\":0,\"k\":\"final\",\"present\":[[0,29]],\"duplicates\":[]}", "test", &err));
+	check(c, &h, events, &b, &r);
 	assert_int_equal(r.verdict, VERDICT_PASS);
 	json_push(events, json_parse("{\"s\":0,\"k\":\"final\",\"present\":[[0,3],[28,29]]}", "test", &err));
 	check(c, &h, events, &b, &r);
@@ -304,9 +419,13 @@ int main(void)
 		cmocka_unit_test(test_worse),
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_evicted),
 		cmocka_unit_test(test_errors_clear),
 		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_accepted_too_old),
+		cmocka_unit_test(test_perhaps_accepted),
 		cmocka_unit_test(test_unreachable_limit),
+		cmocka_unit_test(test_never_missed),
 		cmocka_unit_test(test_unknown_words),
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_metrics),

@@ -89,6 +89,9 @@ static void a_stand_in_is_built_once(void **state)
 	assert_int_equal(file_read(path, &calls, &e), 0);
 	assert_string_equal(buf_cstr(&calls), "redis\n");
 	buf_free(&calls);
+	/* Docker has other names for the same. */
+	assert_string_equal(images_on_kind(&f->im, "docker.io/library/redis:7.2"), "ordeal/redis:abc");
+	assert_string_equal(images_on_kind(&f->im, "index.docker.io/redis:7.2"), "ordeal/redis:abc");
 }
 
 static void our_own_names_are_folders(void **state)
@@ -183,6 +186,11 @@ static void redirects(void **state)
 		{"redis@sha256:00", "mirror.example/hub/library/redis@sha256:00"},
 		{"bitnami/redis:7", "quay.example:5000/b/redis:7"},
 		{"docker.io/bitnami/redis", "quay.example:5000/b/redis"},
+		{"docker.io/redis:7.2", "mirror.example/hub/library/redis:7.2"},
+		{"docker.io/library/redis", "mirror.example/hub/library/redis"},
+		{"index.docker.io/redis", "mirror.example/hub/library/redis"},
+		{"index.docker.io/bitnami/redis", "quay.example:5000/b/redis"},
+		{"index.docker.iox/redis", NULL},
 		{"bitnamix/redis", "mirror.example/hub/bitnamix/redis"},
 		{"gcr.io/x/y:1", "docker.io/x/y:1"},
 		{"gcr.io/xy/z", NULL},

@@ -318,6 +318,31 @@ static void test_words(void **state)
 	says(r, -1, "the run ended, but not this file");
 }
 
+/* What counts its lines says so from its first event on. */
+static void test_format(void **state)
+{
+	const struct run *r = *state;
+	const char *run = strchr(r->events.s, '\n') + 1, *told = strstr(r->events.s, ",\"format\":2");
+	const size_t head = (size_t)(told - r->events.s), tail = r->events.len - head - strlen(",\"format\":2");
+	struct buf b = {0};
+
+	put(r, "events", run, r->events.len - (size_t)(run - r->events.s));
+	says(r, -1, "a block, though no \"run\" event before it has \"format\" 2");
+	join(r, "events", (const char *[]){r->events.s, r->events.s + r->events.len - tail, ""}, (size_t[]){head, tail, 0});
+	says(r, -1, "a block, though no \"run\" event before it has \"format\" 2");
+	/* Nor is its history another tool's. */
+	for (const char *s = r->events.s, *next; *s; s = next) {
+		next = strchr(s, '\n') + 1;
+		if (strncmp(s, "{\"k\":\"block\"", 12) != 0)
+			buf_add(&b, s, (size_t)(next - s));
+	}
+	told = strstr(buf_cstr(&b), ",\"format\":2");
+	join(r, "events", (const char *[]){b.s, told + strlen(",\"format\":2"), ""},
+	     (size_t[]){(size_t)(told - b.s), b.len - (size_t)(told - b.s) - strlen(",\"format\":2"), 0});
+	says(r, -1, "history.jsonl has blocks, and events.jsonl no \"run\" event with \"format\" 2");
+	buf_free(&b);
+}
+
 /* A whole history, but of another run. */
 static void test_another_run(void **state)
 {
@@ -396,6 +421,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_history, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_events, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_words, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_format, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_another_run, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_returned_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_two_at_once, setup, teardown),

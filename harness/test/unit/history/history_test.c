@@ -271,10 +271,10 @@ static void test_refused(void **state)
 		{"{\"p\":0,\"tc\":1,\"tr\":2}", "needs the word \"f\""},
 		{"{\"p\":0,\"tc\":1,\"tr\":2,\"f\":\"append\",\"o\":\"ok\"}", "unknown \"f\": \"append\""},
 		{"{\"p\":0,\"tc\":1,\"tr\":2,\"f\":\"read\",\"o\":\"yes\"}", "unknown \"o\": \"yes\""},
-		{"{\"p\":-1,\"tc\":1,\"tr\":2,\"f\":\"read\",\"o\":\"ok\"}", "from 0 up"},
-		{"{\"p\":0,\"tc\":3,\"tr\":2,\"f\":\"read\",\"o\":\"ok\"}", "before it was called"},
-		{"{\"p\":0,\"ti\":2,\"tc\":1,\"tr\":3,\"f\":\"read\",\"o\":\"ok\"}", "before it was due"},
-		{"{\"p\":0,\"tc\":2,\"tr\":6,\"find\":2,\"dns\":1,\"con\":2,\"f\":\"read\",\"o\":\"ok\"}", "took longer than all of it"},
+		{"{\"p\":-1,\"tc\":1,\"tr\":2,\"f\":\"read\",\"o\":\"ok\",\"key\":1}", "from 0 up"},
+		{"{\"p\":0,\"tc\":3,\"tr\":2,\"f\":\"read\",\"o\":\"ok\",\"key\":1}", "before it was called"},
+		{"{\"p\":0,\"ti\":2,\"tc\":1,\"tr\":3,\"f\":\"read\",\"o\":\"ok\",\"key\":1}", "before it was due"},
+		{"{\"p\":0,\"tc\":2,\"tr\":6,\"find\":2,\"dns\":1,\"con\":2,\"f\":\"read\",\"o\":\"ok\",\"key\":1}", "took longer than all of it"},
 		{SENT ",\"part\":\"0\"}", "\"part\" must be a number from 0 up"},
 		{SENT ",\"off\":-1}", "\"off\" must be a number from 0 up"},
 		{SENT ",\"tag\":true}", "\"tag\" must be a number from 0 up"},
@@ -299,7 +299,7 @@ static void test_refused(void **state)
 	}
 }
 
-#define GOOD "{\"p\":1,\"f\":\"read\",\"o\":\"ok\",\"tc\":5,\"tr\":6}\n"
+#define GOOD "{\"p\":1,\"f\":\"read\",\"o\":\"ok\",\"key\":1,\"tc\":5,\"tr\":6}\n"
 
 static void test_read(void **state)
 {

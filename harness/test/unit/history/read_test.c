@@ -80,7 +80,7 @@ static void ops_are(struct fixture *f, const char *text, size_t n, const char *w
 	history_free(&h);
 }
 
-#define OP(more, tc) "{\"p\":1,\"f\":\"read\",\"o\":\"ok\",\"tc\":" #tc ",\"tr\":9" more "}"
+#define OP(more, tc) "{\"p\":1,\"f\":\"read\",\"o\":\"ok\",\"key\":3,\"tc\":" #tc ",\"tr\":9" more "}"
 
 static void test_lines(void **state)
 {
@@ -146,7 +146,7 @@ static void test_fields(void **state)
 {
 	struct fixture *f = *state;
 
-	ops_are(f, OP(",\"val\":-1,\"key\":-7,\"exp\":null", 1) "\n", 1, NULL);
+	ops_are(f, OP(",\"val\":-1,\"exp\":null", 1) "\n", 1, NULL);
 	ops_are(f, OP(",\"val\":\"5\"", 1) "\n", 0, ":1: \"val\" must be a whole number");
 	ops_are(f, OP(",\"val\":1.5", 1) "\n", 0, "\"val\" must be a whole number");
 	ops_are(f, OP(",\"val\":[5]", 1) "\n", 0, "\"val\" must be a whole number");
@@ -178,7 +178,21 @@ static void test_writes_of_nothing(void **state)
 	ops_are(f, DOES("cas", "info", ",\"val\":1"), 0, ":2: a cas needs \"key\"");
 	ops_are(f, DOES("write", "ok", ",\"val\":1"), 0, ":2: a write needs \"key\"");
 	ops_are(f, DOES("cas", "ok", ",\"key\":1,\"val\":2"), 2, NULL);
-	ops_are(f, DOES("insert", "info", ""), 2, NULL);
+	ops_are(f, DOES("insert", "info", ""), 0, ":2: an unknown insert needs \"val\"");
+	ops_are(f, DOES("insert", "fail", ""), 2, NULL);
+}
+
+/* An answer of no register. Whoever got none asked for nothing that matters. */
+static void test_answers_of_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	ops_are(f, DOES("read", "ok", ",\"val\":1"), 0, ":2: an answered read needs \"key\"");
+	ops_are(f, DOES("read", "ok", ",\"val\":1,\"key\":null"), 0, ":2: an answered read needs \"key\"");
+	ops_are(f, DOES("read_replica", "ok", ""), 0, ":2: an answered read_replica needs \"key\"");
+	ops_are(f, DOES("read", "ok", ",\"key\":0"), 2, NULL);
+	ops_are(f, DOES("read", "info", ""), 2, NULL);
+	ops_are(f, DOES("receive", "ok", ""), 2, NULL);
 }
 
 static void test_doubled(void **state)
@@ -224,7 +238,7 @@ static void test_event_fields(void **state)
 		{"{\"t\":1,\"s\":0,\"k\":\"scenario\",\"name\":\"a\",\"load\":{\"rate\":\"200\"}}\n",
 		 ":1: \"rate\" of load of an event \"scenario\" must be a number from 0 up"},
 		{"{\"t\":1,\"s\":0,\"k\":\"scenario\",\"name\":\"a\",\"load\":{\"mix\":{\"cas\":\"1\"}}}\n", "\"mix\" of load of an event"},
-		{"{\"t\":1,\"s\":0,\"k\":\"scenario\",\"name\":\"a\",\"steps\":[{\"step\":\"fault\"},{\"target\":7}]}\n", "\"target\" of steps of an event"},
+		{"{\"t\":1,\"s\":0,\"k\":\"scenario\",\"name\":\"a\",\"steps\":[{\"step\":\"fault\"},{\"step\":\"fault\",\"target\":7}]}\n", "\"target\" of steps of an event"},
 		{"{\"t\":1,\"s\":0,\"k\":\"scenario\",\"name\":\"a\",\"expect\":[{\"metric\":\"lost\",\"at_most\":\"0\"}]}\n",
 		 "\"at_most\" of expect of an event \"scenario\" must be a number"},
 		{EVENT("fault", ",\"fault\":\"pause\",\"state\":\"planned\",\"targets\":[{\"member\":\"a\",\"role\":1}]"), "\"role\" of targets of an event"},
@@ -261,6 +275,37 @@ static void test_event_fields(void **state)
 		{BEGUN "{\"t\":3,\"s\":0,\"k\":\"scenario\",\"name\":\"x\"}\n", ":3: scenario 0 begins once more"},
 		{BEGUN "{\"t\":3,\"k\":\"end\"}\n{\"t\":3,\"k\":\"end\"}\n", ":4: the line before once more"},
 		{"{\"t\":1,\"k\":\"run\",\"format\":99}\n", "a newer ordeal wrote this"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(t); i++)
+		event_is_refused(*state, t[i].line, t[i].why);
+}
+
+/* A value of another type inside of what a scenario asks for is none that was not given. */
+static void test_scenario_fields(void **state)
+{
+#define SCENARIO(more) "{\"t\":1,\"s\":0,\"k\":\"scenario\",\"name\":\"a\"," more "}\n"
+#define EXPECT(more) SCENARIO("\"expect\":[{\"metric\":\"lost\"," more "}]")
+	static const struct {
+		const char *line, *why;
+	} t[] = {
+		{EXPECT("\"accepted\":true"), "\"accepted\" of expect of an event \"scenario\" must be a text"},
+		{EXPECT("\"setting\":\"x\""), "\"setting\" of expect of an event \"scenario\" must be an object"},
+		{EXPECT("\"setting\":{\"name\":\"x\",\"value\":0}"), "\"value\" of setting of expect of an event"},
+		{EXPECT("\"setting\":{\"name\":\"x\"}"), "setting of expect of an event \"scenario\" needs \"value\""},
+		{EXPECT("\"run\":1"), "\"run\" of expect of an event"},
+		{EXPECT("\"at_most\":0,\"at_most\":9"), "\"at_most\" is there twice"},
+		{SCENARIO("\"steps\":[{\"step\":\"run\",\"run\":1}]"), "\"run\" of steps of an event"},
+		{SCENARIO("\"steps\":[{\"fault\":\"pause\"}]"), "steps of an event \"scenario\" needs \"step\", steady, fault"},
+		{SCENARIO("\"steps\":[{\"step\":\"fualt\"}]"), "\"step\" of steps of an event \"scenario\" must be steady, fault"},
+		{SCENARIO("\"settings\":[{\"name\":\"x\",\"value\":[1]}]"), "\"value\" of settings of an event \"scenario\" must be a text, a number"},
+		{SCENARIO("\"load\":{\"mix\":{\"cas\":0.5}}"), "\"mix\" of load of an event"},
+		{SCENARIO("\"members\":[{\"host\":\"x\"}]"), "members of an event \"scenario\" needs \"name\""},
+		{SCENARIO("\"repetition\":\"2\""), "\"repetition\" of an event \"scenario\" must be a whole number"},
+		{SCENARIO("\"seed\":7"), "\"seed\" of an event \"scenario\" must be a text"},
+		{"{\"t\":1,\"k\":\"run\",\"host\":{\"cores\":\"2\"}}\n", "\"cores\" of host of an event \"run\""},
+		{EVENT("inforce", ",\"settings\":[{\"name\":\"x\",\"value\":{}}]"), "\"value\" of settings of an event \"inforce\""},
+		{EVENT("object", ",\"type\":\"endpoints\",\"name\":\"a\",\"annotations\":{\"leader\":1}"), "must be an object of texts"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(t); i++)
@@ -365,8 +410,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fields, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_writes_of_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_answers_of_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_doubled, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_event_fields, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_scenario_fields, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_event_log, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
 	};

@@ -35,7 +35,8 @@ static void add(struct run *r, int64_t t_ns, const char *json)
 static void ops(struct run *r, int64_t from_ns, int64_t to_ns)
 {
 	for (int64_t t = from_ns; t < to_ns; t += 5 * MS)
-		history_add(&r->h, &(struct op){.f = OP_INSERT, .value = t, .t_invoke = t, .t_return = t + MS, .t_intended = t});
+		history_add(&r->h, &(struct op){.f = OP_INSERT, .value = t, .t_invoke = t,
+						.t_return = t + MS, .t_intended = t});
 }
 
 /* A load from 10 s to 40 s at 200 operations a second; NULL: it is whole. */
@@ -130,8 +131,10 @@ static void groups(int64_t begin_ns, int64_t end_ns, uint32_t silent, const char
 	for (uint32_t g = 0; g < 2; g++)
 		for (int64_t t = 10 * SEC; t < 41 * SEC; t += 20 * MS)
 			if (g != silent || (t >= begin_ns && t < end_ns))
-				history_add(&r.h, &(struct op){.f = OP_INSERT, .group = g, .value = 2 * t + g, .t_invoke = t,
-							       .t_return = t + MS, .t_intended = t});
+				history_add(&r.h, &(struct op){.f = OP_INSERT, .group = g,
+							       .value = 2 * t + g, .t_invoke = t,
+							       .t_return = t + MS,
+							       .t_intended = t});
 	ev = evidence_kept(r.events, 0);
 	evidence_weigh(ev, &r.h);
 	if (!why != !ev->incomplete || (why && !strstr(ev->incomplete, why)))
@@ -171,8 +174,9 @@ static bool counts(const char *load, int64_t missing_ns, int64_t slip_ns)
 	add(&r, 40 * SEC, "{\"k\":\"phase\",\"phase\":\"settle\"}");
 	for (int64_t t = 10 * SEC; t < 41 * SEC; t += 5 * MS)
 		if (t != missing_ns)
-			history_add(&r.h, &(struct op){.f = OP_INSERT, .value = t, .t_invoke = t + slip_ns,
-						       .t_return = t + MS, .t_intended = t});
+			history_add(&r.h, &(struct op){.f = OP_INSERT, .value = t,
+						       .t_invoke = t + slip_ns, .t_return = t + MS,
+						       .t_intended = t});
 	ev = evidence_kept(r.events, 0);
 	evidence_weigh(ev, &r.h);
 	assert_null(ev->incomplete);
@@ -194,7 +198,8 @@ static void test_schedule(void **state)
 }
 
 /* Due one by one: what is not there between others shows, of each group by its own rate. */
-static void holes(int format, uint32_t group, int64_t from_ns, int64_t to_ns, int64_t n, const char *why)
+static void holes(int format, uint32_t group, int64_t from_ns, int64_t to_ns, int64_t n,
+		  const char *why)
 {
 	struct run r = {.events = cJSON_CreateArray()};
 	struct stream streams[2] = {{.group = 0}, {.group = 1}};
@@ -209,7 +214,8 @@ static void holes(int format, uint32_t group, int64_t from_ns, int64_t to_ns, in
 	add(&r, 40 * SEC, "{\"k\":\"phase\",\"phase\":\"settle\"}");
 	ops(&r, 10 * SEC, 41 * SEC);
 	for (int64_t t = 10 * SEC + 3; t < 41 * SEC; t += 20 * MS)
-		history_add(&r.h, &(struct op){.f = OP_READ, .group = 1, .t_invoke = t, .t_return = t + MS, .t_intended = t});
+		history_add(&r.h, &(struct op){.f = OP_READ, .group = 1, .t_invoke = t,
+					       .t_return = t + MS, .t_intended = t});
 	for (size_t i = r.h.n; i-- > 0;) {
 		struct op *op = &r.h.ops[i];
 
@@ -244,6 +250,8 @@ static void test_holes(void **state)
 	holes(2, 0, 0, 0, 0, NULL);
 	holes(2, 0, 20 * SEC, 20 * SEC + 50 * MS, 10, ten);
 	holes(2, 1, 20 * SEC, 20 * SEC + 200 * MS, 10, ten);
+	/* Also where more are missing than are there. */
+	holes(2, 0, 20 * SEC, 40 * SEC, 4000, "4000 operations that were due");
 	holes(2, 0, 10 * SEC, 11 * SEC, 0, NULL); /* before others: it began later */
 	/* In files that do not count what they have it is the passes that they take (check/gate.c),
 	 * and for a while there may have been none. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/base64.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "kube/config.h"
@@ -59,8 +60,29 @@ static const char *config(const char *server, const char *cluster_more, const ch
 	return write_file("config", text);
 }
 
-#define CA "    certificate-authority-data: Q0E=\n"
-#define CERT "    client-certificate-data: Y2VydA==\n    client-key-data: a2V5\n"
+/* A certificate of its own, good for a hundred years, its key, and another's. */
+#define PEM \
+	"LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUJiakNDQVJXZ0F3SUJBZ0lVVk5Kcld0ek0wK1hobEx5N1VI" \
+	"UmU3NU1wN2d3d0NnWUlLb1pJemowRUF3SXcKRERFS01BZ0dBMVVFQXd3QmREQWdGdzB5TmpFeE16QXhOekU1TXpG" \
+	"YUdBOHlNVEkyTVRFd05qRTNNVGt6TVZvdwpEREVLTUFnR0ExVUVBd3dCZERCWk1CTUdCeXFHU000OUFnRUdDQ3FH" \
+	"U000OUF3RUhBMElBQk5DQW9pYUJRRUtKCmFYUnpzTXJQZkRJY0FjT0VDRlZtbVhmT2JxRUs0WGVIRnNnZjcyT09K" \
+	"eldNMTB4cWNsY3MvTHpBaUFISU9leXEKL2E4UEhSWkJ6QldqVXpCUk1CMEdBMVVkRGdRV0JCVC9VVW5hUnVGOFh6" \
+	"bmVKUzVDV3FUQ3ZzTUlrakFmQmdOVgpIU01FR0RBV2dCVC9VVW5hUnVGOFh6bmVKUzVDV3FUQ3ZzTUlrakFQQmdO" \
+	"VkhSTUJBZjhFQlRBREFRSC9NQW9HCkNDcUdTTTQ5QkFNQ0EwY0FNRVFDSUIvd2lZK0U5a0NWM2kvWUV0UVVCcDRt" \
+	"ZWl0K1NjWkVzdGNhTnFWbXpjVGIKQWlBVW5rRlJTL285a2xLTDJna29pc0ovaEh2bGdkM3dSTkFJUm13YkF2MW9p" \
+	"Zz09Ci0tLS0tRU5EIENFUlRJRklDQVRFLS0tLS0K"
+#define KEY \
+	"LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCk1JR0hBZ0VBTUJNR0J5cUdTTTQ5QWdFR0NDcUdTTTQ5QXdFSEJH" \
+	"MHdhd0lCQVFRZ0FtaDBmSXFEQVdldnJiaUIKSm9DVjZsaUtKU3JQYzQ0bEd1ajZMcjluQWRPaFJBTkNBQVRRZ0tJ" \
+	"bWdVQkNpV2wwYzdES3ozd3lIQUhEaEFoVgpacGwzem02aEN1RjNoeGJJSCs5amppYzFqTmRNYW5KWExQeTh3SWdC" \
+	"eURuc3F2MnZEeDBXUWN3VgotLS0tLUVORCBQUklWQVRFIEtFWS0tLS0tCg=="
+#define OTHER \
+	"LS0tLS1CRUdJTiBFQyBQUklWQVRFIEtFWS0tLS0tCk1IY0NBUUVFSUpjbStGZWpycjFTVjBTK2NueXJDSmd0NTkw" \
+	"dGttRGsyU1VHblNodlhVODhvQW9HQ0NxR1NNNDkKQXdFSG9VUURRZ0FFSDcrU0p3Mk5udXN5ODE3ZlZtd21MQkt5" \
+	"Z3JBbXkyRmZvMEJFczZVL2tTVm1aNkttRmZzbgpTbEhGRWJ2bmhCSkVISTVoM1NXMzcwNXg5VHdtSXNGTzlBPT0K" \
+	"LS0tLS1FTkQgRUMgUFJJVkFURSBLRVktLS0tLQo="
+#define CA "    certificate-authority-data: " PEM "\n"
+#define CERT "    client-certificate-data: " PEM "\n    client-key-data: " KEY "\n"
 
 static void certificate_and_context(void **state)
 {
@@ -73,9 +95,9 @@ static void certificate_and_context(void **state)
 	assert_string_equal(c.server, "https://127.0.0.1:6443");
 	assert_string_equal(c.context, "a");
 	assert_string_equal(c.namespace, "prod");
-	assert_string_equal(buf_cstr(&c.ca), "CA");
-	assert_string_equal(buf_cstr(&c.cert), "cert");
-	assert_string_equal(buf_cstr(&c.key), "key");
+	assert_memory_equal(c.ca.s, "-----BEGIN CERTIFICATE-----\n", 28);
+	assert_memory_equal(c.cert.s, "-----BEGIN CERTIFICATE-----\n", 28);
+	assert_memory_equal(c.key.s, "-----BEGIN PRIVATE KEY-----\n", 28);
 	assert_null(c.token);
 	kube_conf_free(&c);
 }
@@ -94,16 +116,19 @@ static void token_by_context(void **state)
 
 static void files_beside_it(void **state)
 {
+	struct buf pem = {0};
 	struct kube_conf c;
 	struct err e = {0};
 
 	(void)state;
-	write_file("ca.pem", "PEM");
+	assert_int_equal(base64_decode(PEM, &pem), 0);
+	write_file("ca.pem", buf_cstr(&pem));
 	write_file("tok", "t");
 	assert_int_equal(kubeconfig_read(config("https://h", "    certificate-authority: ca.pem\n",
 						"    tokenFile: tok\n"),
 					 NULL, false, &c, &e), 0);
-	assert_string_equal(buf_cstr(&c.ca), "PEM");
+	assert_string_equal(buf_cstr(&c.ca), buf_cstr(&pem));
+	buf_free(&pem);
 	assert_non_null(strstr(c.token_file, "/tok"));
 	assert_int_equal(strncmp(c.token_file, dir, strlen(dir)), 0);
 	kube_conf_free(&c);
@@ -120,6 +145,29 @@ static void refused(const char *path, const char *context, const char *because)
 		fail_msg("\"%s\" does not say \"%s\"", e.msg, because);
 }
 
+/* What no TLS could be spoken with is not left to the first request. */
+static void certificates(void **state)
+{
+	(void)state;
+	refused(config("https://h", "    certificate-authority-data: Q0E=\n", CERT), NULL,
+		"config:8:33: certificate-authority-data holds no certificate in PEM");
+	/* A certificate that is cut, and one that is a key. */
+	refused(config("https://h", "    certificate-authority-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUI=\n", CERT),
+		NULL, "certificate-authority-data holds no certificate in PEM");
+	refused(config("https://h", "    certificate-authority-data: " KEY "\n", CERT), NULL, "holds no certificate in PEM");
+	write_file("ca.pem", "PEM");
+	refused(config("https://h", "    certificate-authority: ca.pem\n", CERT), NULL,
+		"config:8:28: certificate-authority holds no certificate in PEM");
+	write_file("ca.pem", "");
+	refused(config("https://h", "    certificate-authority: ca.pem\n", CERT), NULL, "holds no certificate in PEM");
+	refused(config("https://h", CA, "    client-certificate-data: Y2VydA==\n    client-key-data: " KEY "\n"), NULL,
+		"client-certificate-data holds no certificate in PEM");
+	refused(config("https://h", CA, "    client-certificate-data: " PEM "\n    client-key-data: a2V5\n"), NULL,
+		"client-certificate and client-key are no pair");
+	refused(config("https://h", CA, "    client-certificate-data: " PEM "\n    client-key-data: " OTHER "\n"), NULL,
+		"client-certificate and client-key are no pair");
+}
+
 static void refusals(void **state)
 {
 	(void)state;
@@ -129,7 +177,7 @@ static void refusals(void **state)
 	refused(config("https://h", "    insecure-skip-tls-verify: true\n", CERT), NULL,
 		"ORDEAL_INSECURE_TLS=1");
 	refused(config("https://h", "    certificate-authority-data: '@@'\n", CERT), NULL, "no base64");
-	refused(config("https://h", CA, "    client-certificate-data: Y2VydA==\n"), NULL, "together");
+	refused(config("https://h", CA, "    client-certificate-data: " PEM "\n"), NULL, "together");
 	refused(config("https://h", CA, "    exec: {command: aws}\n"), NULL, "`exec`");
 	refused(config("https://h", CA, "    client-certificate: missing.pem\n"), NULL, "missing.pem");
 	refused("/nonexistent/config", NULL, "/nonexistent/config");
@@ -160,6 +208,24 @@ static void only_this_machine_without_tls(void **state)
 		if (kubeconfig_read(config(here[i], CA, CERT), NULL, false, &c, &e))
 			fail_msg("%s", e.msg);
 		kube_conf_free(&c);
+	}
+}
+
+/* Whoever logs the refusal would log that, too. */
+static void password_in_the_address(void **state)
+{
+	static const char *const addresses[] = {"https://me:hunter2@h:6443", "http://me:hunter2@h", "https://me:hun/ter2@h"};
+	struct kube_conf c;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
+		struct err e = {0};
+		const char *path = config(addresses[i], CA, CERT);
+
+		assert_int_equal(kubeconfig_read(path, NULL, false, &c, &e), -1);
+		assert_non_null(strstr(e.msg, "://@h"));
+		if (strstr(e.msg, "ter2"))
+			fail_msg("%s", e.msg);
 	}
 }
 
@@ -228,7 +294,18 @@ static void nothing_there(void **state)
 	assert_string_equal(c.token, "t");
 	assert_null(c.server_name);
 	kube_conf_free(&c);
+	c = read_good(config("https://h", CA, "    as-user-extra: {}\n    token: t\n"));
+	assert_string_equal(c.token, "t");
+	kube_conf_free(&c);
+	c = read_good(write_file("config", "current-context: a\nclusters: [{name: here, cluster: {server: 'https://h'}}]\n"
+				 "contexts: [{name: a, context: {cluster: here, user: u}}]\nusers: [{name: u, user: null}]\n"));
+	assert_null(c.token);
+	assert_string_equal(c.server, "https://h");
+	kube_conf_free(&c);
+	refused(write_file("config", "current-context: a\nclusters: [{name: here, cluster: null}]\n"
+			   "contexts: [{name: a, context: {cluster: here}}]\n"), NULL, "of clusters has no `cluster`");
 	refused(config("https://h", CA, "    exec: {}\n"), NULL, "`exec`");
+	refused(config("https://h", CA, "    token: t\n    as-user-extra: {a: [b]}\n"), NULL, "`as-user-extra` without `as`");
 	refused(config("https://h", CA, "    token: t\n    as-groups: [a]\n"), NULL, "`as-groups` without `as`");
 	refused(config("https://h", CA, "    token: t\n    as-uid: x\n"), NULL, "`as-uid` without `as`");
 	refused(config("https://h", CA, "    token: t\n    as: x\n"), NULL, "users with `as`");
@@ -364,9 +441,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(token_by_context, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(files_beside_it, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(refusals, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(certificates, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(insecure_when_stated, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(pipes, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(only_this_machine_without_tls, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(password_in_the_address, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(duplicates, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(nothing_there, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(tokens, make_dir, drop_dir),

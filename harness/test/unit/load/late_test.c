@@ -183,6 +183,31 @@ static cJSON *rows_of(struct heartbeat *h, int64_t from)
 	return o;
 }
 
+/* What was counted once stays counted, however many were handed out too late: what an
+ * agent tells of a second is a difference. */
+static void test_counts_only_grow(void **state)
+{
+	struct load_sent before = {0}, sent;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	r.conf.rate = 100000;
+	r.conf.clients = 64;
+	r.conf.deadline_ns = NS_PER_MS;
+	atomic_store(&r.toy.slow_ms, 1);
+	begin(&r);
+	for (int i = 0; i < 20000 || before.given_up < 1000; i++) {
+		clock_sleep_until(clock_mono_ns() + 10000);
+		load_sent(r.l, &sent);
+		assert_true(sent.due >= before.due && sent.called >= before.called);
+		assert_true(sent.given_up >= before.given_up &&
+			    sent.called + sent.given_up <= sent.due);
+		before = sent;
+	}
+	load_free(r.l);
+}
+
 /* What waits because all clients are busy is late, but not by the generator. It
  * watches itself: on a machine that stands still the figures say nothing. */
 static void test_heartbeat(void **state)
@@ -261,6 +286,7 @@ int main(void)
 		cmocka_unit_test(test_hang),
 		cmocka_unit_test(test_stalled_once),
 		cmocka_unit_test(test_own_lateness),
+		cmocka_unit_test(test_counts_only_grow),
 		cmocka_unit_test(test_heartbeat),
 	};
 

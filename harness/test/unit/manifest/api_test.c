@@ -9,7 +9,8 @@
 
 #include "manifest/api/api.h"
 
-/* A StatefulSet that any server takes: its lines 8 and 9 are `spec` and `pod`, and `container` is line 12. */
+/* A StatefulSet that any server takes: its lines 8 and 9 are `spec` and `pod`, and `container` is
+ * line 12. */
 #define SET(spec, pod, container) \
 	"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: s}\nspec:\n  serviceName: s\n  replicas: 1\n" \
 	"  selector: {matchLabels: {a: b}}\n" spec "  template:\n    metadata: {labels: {a: b}}\n    spec:\n" pod \
@@ -20,6 +21,9 @@
 	"apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: j}\nspec:\n" spec "  jobTemplate: {spec: {template: {spec: {" restart \
 	"containers: [{name: c, image: i}]}}}}\n"
 #define SVC(spec) "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: " spec "\n"
+#define DEPLOYMENT(spec) \
+	"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {" spec ", selector: {matchLabels: {a: b}}, template: {metadata: " \
+	"{labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}}\n"
 #define POD "the StatefulSet \"s\" is invalid: spec.template.spec."
 #define AFFINITY(more) SET("", "      affinity: {" more "}\n", "")
 #define SECRET(type, data) \
@@ -59,7 +63,10 @@ static void good(void **state)
 		"{matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}}\n",
 		SVC("{clusterIP: None}"), SVC("{ports: [{port: 1, targetPort: http, name: a}, {port: 2, name: b}]}\n---\n"
 					      "apiVersion: v1\nkind: Secret\nmetadata: {name: x}\ndata: {a: aHVzaA==}"),
-		SVC("{type: NodePort, ports: [{port: 1, nodePort: 30000}]}"),
+		SVC("{type: NodePort, externalTrafficPolicy: Local, ports: [{port: 1, nodePort: 30000}]}"),
+		SVC("{clusterIP: None, clusterIPs: [None], ports: [{port: 1}]}"), DEPLOYMENT("minReadySeconds: 10, progressDeadlineSeconds: 11"),
+		C("env: [{name: A, valueFrom: {fieldRef: {apiVersion: v1, fieldPath: \"metadata.labels['a.b/c']\"}}}], securityContext: "
+		  "{seccompProfile: {type: RuntimeDefault}}, readinessProbe: {httpGet: {port: 1, httpHeaders: [{name: X-Y, value: 'a b'}]}}"),
 		SET("  updateStrategy: {type: RollingUpdate, rollingUpdate: {partition: 1.0}}\n  revisionHistoryLimit: 1e1\n  "
 		    "persistentVolumeClaimRetentionPolicy: {whenDeleted: Delete, whenScaled: Retain}\n",
 		    "      affinity: {podAntiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 100, podAffinityTerm: "
@@ -71,7 +78,8 @@ static void good(void **state)
 		"{maxUnavailable: 25%, maxSurge: 0}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}}\n",
 		"apiVersion: v1\nkind: Secret\nmetadata: {name: x}\ntype: kubernetes.io/basic-auth\nstringData: {password: a}\n",
 		"apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: b}\nspec: {maxUnavailable: 50%}\n",
-		MAP("data: {a.b_c-d: x, A: 'yes'}\n"), "apiVersion: example.org/v1\nkind: Thing\nmetadata: {name: X_Y}\nspec: 3\n",
+		MAP("data: {a.b_c-d: x, A: 'yes'}\nbinaryData: null\nimmutable: ~\n"), C("tty: null, resources: {limits: {cpu: null}}"),
+		SECRET("dockerconfigjson", ".dockerconfigjson: '{\"auths\": {}}'") "data: {.dockerconfigjson: Kg==}\n", "apiVersion: example.org/v1\nkind: Thing\nmetadata: {name: X_Y}\nspec: 3\n",
 	};
 	struct arena a = {0};
 
@@ -106,6 +114,13 @@ static const struct {
 	{C("resources: {limits: {memory: 512MB}}"), POD "containers[0].resources.limits.memory: Invalid value: \"512MB\": quantities must match"},
 	{C("resources: {limits: {memory: 500M1}}"), "unable to parse quantity's suffix"},
 	{C("resources: {limits: {memory: true}}"), "quantities must match"},
+	{C("resources: {limits: {memory: 1e99999999999999999999}}"), "unable to parse quantity's suffix"},
+	/* A null among quantities is 0, and no absent one. */
+	{C("resources: {limits: {memory: null}, requests: {memory: 1Gi}}"),
+	 POD "containers[0].resources.requests: Invalid value: \"1Gi\": must be less than or equal to memory limit of 0"},
+	{C("resources: {limits: {cpu: }, requests: {cpu: 1m}}"), "must be less than or equal to cpu limit of 0"},
+	{SET("  volumeClaimTemplates: [{metadata: {name: d}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: ~}}}}]\n", "", ""),
+	 "spec.volumeClaimTemplates[0].spec.resources[storage]: Invalid value: \"0\": must be greater than zero"},
 	{SET("", "      nodeSelector: {disk: true}\n", ""), IN "bool into Go struct field PodSpec.spec.template.spec.nodeSelector of type string"},
 	{"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d, annotations: {a: 1}}\nspec: x\n",
 	 "f:4:7: Deployment in version \"v1\" cannot be handled as a Deployment: json: cannot unmarshal string into Go struct field "
@@ -116,8 +131,16 @@ static const struct {
 			   "did you mean \"command\"?"},
 	{SET("", "      volumes: [{name: v, emptyDir: {sizelimit: 1Gi}}]\n", ""), "unknown field \"spec.template.spec.volumes[0].emptyDir.sizelimit\""},
 	{C("env: [{name: A, valueFrom: {secretKeyRef: {name: a, key: b, optinal: true}}}]"), "env[0].valueFrom.secretKeyRef.optinal\"; did you mean \"optional\"?"},
+	{C("newField: null"), "unknown field \"spec.template.spec.containers[0].newField\""},
+	{SET("  replica: ~\n", "", ""), "unknown field \"spec.replica\"; did you mean \"replicas\"?"},
+	{MAP("dada: null\n"), "unknown field \"dada\"; did you mean \"data\"?"},
+	/* keys that are no texts */
+	{MAP("data: {1e6: x}\n"), "data[1e+06]: Invalid value: \"1e+06\": a valid config key"},
 	/* versions and names */
 	{"apiVersion: apps/v1beta1\nkind: StatefulSet\nmetadata: {name: s}\n", "f:1:13: no matches for kind \"StatefulSet\" in version \"apps/v1beta1\": it is served as apps/v1"},
+	{"apiVersion: v1\nkind: configmap\nmetadata: {name: s}\n", "f:2:7: no matches for kind \"configmap\" in version \"v1\"; did you mean \"ConfigMap\"?"},
+	{"apiVersion: apps/v1\nkind: Statefullset\nmetadata: {name: s}\n", "\"Statefullset\" in version \"apps/v1\"; did you mean \"StatefulSet\"?"},
+	{"apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata: {name: s}\n", "\"Ingress\" in version \"extensions/v1beta1\": it is served as networking.k8s.io/v1"},
 	{"apiVersion: v2/nonsense\nkind: ConfigMap\nmetadata: {name: s}\n", "no matches for kind \"ConfigMap\" in version \"v2/nonsense\""},
 	{"apiVersion: v1\nkind: Service\nmetadata: {name: 1a}\nspec: {clusterIP: None}\n", "metadata.name: Invalid value: \"1a\": a DNS-1035 label"},
 	{"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a_b}\n", "metadata.name: Invalid value: \"a_b\": a lowercase RFC 1123 subdomain"},
@@ -167,6 +190,27 @@ static const struct {
 	{C("env: [{name: A, valueFrom: {fieldRef: {fieldPath: spec.x}}}]"), "fieldPath: Unsupported value: \"spec.x\""},
 	{C("env: [{value: x}]"), "env[0].name: Required value"},
 	{C("envFrom: [{prefix: x}]"), "envFrom[0]: Invalid value: \"\": must specify one of: `configMapRef` or `secretRef`"},
+	{C("env: [{name: A, valueFrom: {fieldRef: {fieldPath: \"metadata.labels['x y']\"}}}]"), "fieldPath: Unsupported value: \"metadata.labels['x y']\""},
+	{C("env: [{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name, apiVersion: v2}}}]"), "error converting fieldPath: unsupported pod version: v2"},
+	{C("env: [{name: A, valueFrom: {secretKeyRef: {name: a, key: b c}}}]"), "secretKeyRef.key: Invalid value: \"b c\": a valid config key"},
+	{C("env: [{name: A, valueFrom: {configMapKeyRef: {name: A_b, key: c}}}]"), "configMapKeyRef.name: Invalid value: \"A_b\": a lowercase RFC 1123 subdomain"},
+	{C("envFrom: [{configMapRef: {}}]"), "envFrom[0].configMapRef.name: Required value"},
+	{C("envFrom: [{secretRef: {name: ''}}]"), "envFrom[0].secretRef.name: Required value"},
+	{C("envFrom: [{secretRef: {name: a b}}]"), "envFrom[0].secretRef.name: Invalid value: \"a b\""},
+	{C("readinessProbe: {httpGet: {port: 1, httpHeaders: [{name: X Y, value: z}]}}"), "httpGet.httpHeaders: Invalid value: \"X Y\": a valid HTTP header"},
+	{C("securityContext: {seccompProfile: {}}"), "seccompProfile.type: Required value: type is required when seccompProfile is set"},
+	{C("securityContext: {appArmorProfile: {type: runtimeDefault}}"), "appArmorProfile.type: Unsupported value: \"runtimeDefault\""},
+	{SET("", "      securityContext: {supplementalGroups: [5, -1]}\n", ""), POD "securityContext.supplementalGroups[1]: Invalid value: -1: must be between 0"},
+	{SET("", "      securityContext: {fsGroup: 99999999999999999999}\n", ""), POD "securityContext.fsGroup: Invalid value: 99999999999999999999"},
+	{SET("  volumeClaimTemplates: [{metadata: {name: d}, spec: {accessModes: [ReadWriteOnce, ReadWriteOncePod], storageClassName: A_b, resources: {requests: {storage: 1}}}}]\n", "", ""),
+	 "accessModes: Forbidden: may not use ReadWriteOncePod with other access modes"},
+	{SET("  volumeClaimTemplates: [{metadata: {name: d}, spec: {accessModes: [ReadWriteOnce], storageClassName: A_b, resources: {requests: {storage: 1}}}}]\n", "", ""),
+	 "spec.storageClassName: Invalid value: \"A_b\": a lowercase RFC 1123 subdomain"},
+	{DEPLOYMENT("minReadySeconds: 10, progressDeadlineSeconds: 10"), "spec.progressDeadlineSeconds: Invalid value: 10: must be greater than minReadySeconds"},
+	{DEPLOYMENT("minReadySeconds: 600"), "spec.progressDeadlineSeconds: Invalid value: 600: must be greater than minReadySeconds"},
+	{"apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: {name: c}\nprovisioner: a\nreclaimPolicy: Keep\n", "reclaimPolicy: Unsupported value: \"Keep\""},
+	{"apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: {name: c}\nprovisioner: a\nvolumeBindingMode: Later\n", "volumeBindingMode: Unsupported value: \"Later\""},
+	{MAP("binaryData: {a: '?'}\n"), "binaryData.a is no base64; plain text belongs in data"},
 	/* words and numbers */
 	{SET("", "      restartPolicy: Never\n", ""), POD "restartPolicy: Unsupported value: \"Never\": supported values: \"Always\""},
 	{SET("  podManagementPolicy: parallel\n", "", ""), "spec.podManagementPolicy: Unsupported value: \"parallel\""},
@@ -238,6 +282,10 @@ static const struct {
 	{SECRET("basic-auth", "a: b"), "data[password]: Required value"},
 	{SECRET("ssh-auth", "a: b"), "data[ssh-privatekey]: Required value"},
 	{SECRET("dockerconfigjson", "a: b"), "data[.dockerconfigjson]: Required value"},
+	{SECRET("dockerconfigjson", ".dockerconfigjson: 'auths'"), "data[.dockerconfigjson]: Invalid value: \"<secret contents redacted>\""},
+	{SECRET("dockercfg", ".dockercfg: '[]'"), "data[.dockercfg]: Invalid value: \"<secret contents redacted>\""},
+	{"apiVersion: v1\nkind: Secret\nmetadata: {name: x}\ntype: kubernetes.io/dockerconfigjson\ndata: {.dockerconfigjson: e30gfQ==}\n",
+	 "f:5:27: the Secret \"x\" is invalid: data[.dockerconfigjson]: Invalid value"},
 	{SECRET("service-account-token", "a: b"), "metadata.annotations[kubernetes.io/service-account.name]: Required value"},
 	/* services and rights */
 	{SVC("{selector: {a: b}}"), "the Service \"s\" is invalid: spec.ports: Required value"},
@@ -245,6 +293,10 @@ static const struct {
 	{SVC("{ports: [{port: 1, name: a}, {port: 1, name: b}]}"), "spec.ports[1]: Duplicate value: port 1, protocol TCP"},
 	{SVC("{ports: [{port: 0}]}"), "spec.ports[0].port: Invalid value: 0: must be between"},
 	{SVC("{ports: [{port: 1, nodePort: 30000}]}"), "nodePort: Forbidden: may not be used when `type` is 'ClusterIP'"},
+	{SVC("{type: NodePort, ports: [{port: 1, nodePort: 80}]}"), "nodePort: Invalid value: 80: provided port is not in the valid range"},
+	{SVC("{externalTrafficPolicy: Local, ports: [{port: 1}]}"), "spec.externalTrafficPolicy: Invalid value: \"Local\": may only be set for externally"},
+	{SVC("{clusterIPs: [None], ports: [{port: 1}]}"), "spec.clusterIPs: Invalid value: [\"None\"]: must be empty when `clusterIP` is not specified"},
+	{SVC("{clusterIP: None, clusterIPs: [10.1.2.3], ports: [{port: 1}]}"), "spec.clusterIPs: Invalid value: [\"10.1.2.3\"]: first value must match"},
 	{SVC("{type: NodePort, clusterIP: None, ports: [{port: 1}]}"), "may not be set to 'None' for NodePort services"},
 	{SVC("{clusterIP: none, ports: [{port: 1}]}"), "spec.clusterIP: Invalid value: \"none\": must be a valid IP address"},
 	{SVC("{clusterIP: 10.96.1, ports: [{port: 1}]}"), "spec.clusterIP: Invalid value: \"10.96.1\": must be a valid IP address"},
@@ -293,6 +345,9 @@ static void all_of_them(void **state)
 	assert_non_null(strstr(e.msg, ".tty of type bool"));
 	assert_non_null(strstr(e.msg, "\nf:12:64: the StatefulSet \"s\" is invalid: spec.template.spec.containers[0].volumeMounts[0].name: Not "
 			       "found: \"n\""));
+	e = (struct err){0};
+	assert_int_equal(admit(&a, C("envFrom: [{configMapRef: ''}]"), true, &e), -1);
+	assert_null(strstr(e.msg, "quotes"));
 	e = (struct err){0};
 	assert_int_equal(admit(&a, SVC("[]"), true, &e), -1);
 	assert_null(strchr(e.msg, '\n'));

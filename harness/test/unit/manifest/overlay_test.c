@@ -83,6 +83,23 @@ static void test_overlay_removes(void **state)
 	assert_null(access);
 }
 
+static void test_overlay_adds(void **state)
+{
+	struct fixture *f = *state;
+	const struct ynode *access = NULL;
+	struct err e = {0};
+
+	if (lay(f, "edit:\n"
+		"- {object: StatefulSet/postgres, path: 'spec.template.spec.containers[0]',\n"
+		"   add: {lifecycle: {preStop: {exec: {command: ['true']}}}}}\n"
+		"- {object: StatefulSet/postgres, path: spec.template.spec.containers,\n"
+		"   add: [{name: beside, image: 'x:1'}]}\n", &access, &e))
+		fail_msg("%s", e.msg);
+	assert_string_equal(text_at(f, 1, "spec.template.spec.containers[0].lifecycle.preStop.exec.command[0]"), "true");
+	assert_string_equal(text_at(f, 1, "spec.template.spec.containers[name=beside].image"), "x:1");
+	assert_int_equal(f->log.n, 3); /* these, and the object that the overlay brings */
+}
+
 static void test_overlay_that_does_not_fit(void **state)
 {
 	static const struct {
@@ -95,9 +112,9 @@ static void test_overlay_that_does_not_fit(void **state)
 		{"edit:\n- {object: ConfigMap/postgres-config, path: data.no, remove: true}\n",
 		 "2:45: ConfigMap/postgres-config has no data.no"},
 		{"edit:\n- {object: ConfigMap/postgres-config, path: data.OTHER}\n",
-		 "2:3: an edit needs object, path, and remove or replace and with"},
+		 "2:3: an edit needs object, path, and remove, add, or replace and with"},
 		{"edit:\n- {object: ConfigMap/postgres-config, path: data.OTHER, replace: prod, with: x, "
-		 "remove: true}\n", "2:3: an edit needs object, path, and remove or replace and with"},
+		 "remove: true}\n", "2:3: an edit needs object, path, and remove, add, or replace and with"},
 		/* Twice in it, and not at all. */
 		{"edit:\n- {object: ConfigMap/postgres-config, path: data.OTHER, replace: o, with: x}\n",
 		 "2:66: this text must stand exactly once in data.OTHER of ConfigMap/postgres-config"},
@@ -107,6 +124,12 @@ static void test_overlay_that_does_not_fit(void **state)
 		 "2:60: data of ConfigMap/postgres-config has no no to remove"},
 		{"edit:\n- {object: ConfigMap/postgres-config, path: data.OTHER, remove: false}\n",
 		 "2:65: remove is true, for a key of a map, or a list of names"},
+		{"edit:\n- {object: ConfigMap/postgres-config, path: data, add: {OTHER: x}}\n",
+		 "2:57: data of ConfigMap/postgres-config has OTHER already"},
+		{"edit:\n- {object: ConfigMap/postgres-config, path: data, add: [x]}\n",
+		 "2:56: data of ConfigMap/postgres-config is no list to add to"},
+		{"edit:\n- {object: ConfigMap/postgres-config, path: data, add: x}\n",
+		 "2:56: data of ConfigMap/postgres-config is no map to add to"},
 		{"acess: {}\n", "1:1: unknown key \"acess\" in an overlay; did you mean \"access\"?"},
 		{"access: [a]\n", "1:9: access must be a map"},
 	};
@@ -129,6 +152,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_overlay, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_overlay_removes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_overlay_adds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_overlay_that_does_not_fit, setup, teardown),
 	};
 

@@ -110,6 +110,8 @@ static void test_lines(void **state)
 		 "# maxmemory 1\nmaxmemory 8388608\nappendonly yes\nmaxmemory-policy lru\n", 1},
 		{SETTING("a", "bool", "on", LINE("appendonly", "")), "a", "off",
 		 "# maxmemory 1\nmaxmemory 2gb\nappendonly no\nmaxmemory-policy lru\n", 1},
+		{SETTING("u", "bool", "off", LINE("unclean =", ", create: true")), "u", "on",
+		 "unclean = true\n# maxmemory 1\nmaxmemory 2gb\nappendonly yes\nmaxmemory-policy lru\n", 1},
 		{SETTING("p", "word", "lru", LINE("maxmemory-policy", "")), "p", "none",
 		 "# maxmemory 1\nmaxmemory 2gb\nappendonly yes\nmaxmemory-policy none\n", 1},
 		{SETTING("b", "count", "0", LINE("backlog", ", create: true")), NULL, NULL,

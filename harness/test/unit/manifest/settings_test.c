@@ -118,8 +118,8 @@ static void test_set(void **state)
 		{"ttl", "", NULL, "--set ttl=: the setting ttl must be a whole number (s), not \"\""},
 		{"ttl", "99999999999999999999", NULL, NULL},
 		{"tll", "1", NULL, "--set tll=1: unknown setting \"tll\"; did you mean \"ttl\"?"},
-		{"abcdefgh", "1", NULL, "--set abcdefgh=1: unknown setting \"abcdefgh\"; see the system's "
-					"settings.yaml"},
+		{"abcdefgh", "1", NULL, "--set abcdefgh=1: unknown setting \"abcdefgh\"; known are: ttl, "
+					"loop_wait, retry_timeout, max_lag, sync, strict, poll, level, free"},
 		{"poll", "2s", "2000", NULL},
 		{"max_lag", "64Ki", "65536", NULL},
 		{"max_lag", "-1", NULL, "--set max_lag=-1: the setting max_lag must be at least 0 bytes, "

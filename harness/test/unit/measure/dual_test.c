@@ -49,8 +49,14 @@ static void begin(struct run *r)
 
 static struct op *ack(struct run *r, int member, int64_t from, int64_t to)
 {
-	struct op op = { .f = OP_INSERT, .key = OP_NO_VALUE, .value = (int64_t)r->h.n + 1, .expect = OP_NO_VALUE,
-			 .t_intended = from, .t_invoke = from, .t_return = to, .sent = true };
+	struct op op = {.f = OP_INSERT,
+			.key = OP_NO_VALUE,
+			.value = (int64_t)r->h.n + 1,
+			.expect = OP_NO_VALUE,
+			.t_intended = from,
+			.t_invoke = from,
+			.t_return = to,
+			.sent = true};
 	char via[32];
 
 	snprintf(via, sizeof(via), "10.0.0.%d:6379", member + 1);
@@ -396,7 +402,8 @@ static int64_t one_truth(uint64_t seed)
 		int m = (int)rng_below(&rng, 3);
 
 		if (reigns(&g[m], t))
-			ack(&r, m, t - (int64_t)rng_below(&rng, 30) * MS, t + (int64_t)rng_below(&rng, 30) * MS);
+			ack(&r, m, t - (int64_t)rng_below(&rng, 30) * MS,
+			    t + (int64_t)rng_below(&rng, 30) * MS);
 	}
 	measure(&r);
 	said = r.m.dual_primary_ns;

@@ -34,8 +34,13 @@ static inline void world_make(struct world *w, int64_t length, meets *fn)
 	memset(w, 0, sizeof(*w));
 	w->events = cJSON_CreateArray();
 	for (int64_t i = 0; i < length / (SEC / RATE); i++) {
-		struct op op = { .process = (uint32_t)(i % CLIENTS), .f = mix[i % 5], .key = OP_NO_VALUE, .value = i,
-				 .expect = OP_NO_VALUE, .outcome = OP_OK, .sent = true };
+		struct op op = {.process = (uint32_t)(i % CLIENTS),
+				.f = mix[i % 5],
+				.key = OP_NO_VALUE,
+				.value = i,
+				.expect = OP_NO_VALUE,
+				.outcome = OP_OK,
+				.sent = true};
 
 		op.t_intended = op.t_invoke = BEGIN + i * (SEC / RATE);
 		op.t_return = op.t_invoke + 4 * MS;

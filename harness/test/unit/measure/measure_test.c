@@ -47,6 +47,33 @@ static void test_redirections(void **state)
 	end(&r);
 }
 
+/* Kafka's library, by itself. */
+static void test_resent(void **state)
+{
+	static const char *const via[] = {"10.1.0.1:9092", "10.1.0.2:9092 resent"};
+	struct run r;
+
+	(void)state;
+	begin(&r);
+	add(r.events, "scenario", SEC, "{\"system\":\"kafka\"}");
+	for (size_t i = 0; i < ARRAY_LEN(via); i++) {
+		struct op op = {.f = OP_SEND,
+				.value = (int64_t)i,
+				.expect = OP_NO_VALUE,
+				.t_intended = SEC,
+				.t_invoke = SEC,
+				.t_return = SEC + MS,
+				.outcome = OP_OK,
+				.sent = true};
+
+		op.via = via[i];
+		history_add(&r.h, &op);
+	}
+	measure(&r);
+	assert_int_equal(measured_redirected(&r.m, "resent"), 1);
+	end(&r);
+}
+
 /* Every system's table is whole, and no longer than what is counted. */
 static void test_redirection_tables(void **state)
 {
@@ -321,6 +348,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_redirections),
+		cmocka_unit_test(test_resent),
 		cmocka_unit_test(test_redirection_tables),
 		cmocka_unit_test(test_effective_everywhere),
 		cmocka_unit_test(test_effective_from_outside),

@@ -36,7 +36,8 @@ static void json_merge_shards(cJSON *event, const struct sample *s)
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		if (json_get(o, keys[i]))
-			json_set(event, keys[i], cJSON_DetachItemFromObjectCaseSensitive(o, keys[i]));
+			json_set(event, keys[i],
+				 cJSON_DetachItemFromObjectCaseSensitive(o, keys[i]));
 	cJSON_Delete(o);
 }
 
@@ -241,6 +242,48 @@ static void closed_one(bool witness, bool silence, int64_t demoted_ns, int64_t u
 	end(&r);
 }
 
+/* Healed at 10 s it answers, and does not say what it is until 14 s: that is a silence as
+ * well. What it says of nothing but writes shows that it takes none. */
+static void test_mute(void **state)
+{
+	static const struct {
+		const char *role;
+		int writable; /* -1: untold */
+		int64_t demoted_ns;
+	} cases[] = {{NULL, 1, 4 * SEC}, {NULL, -1, 4 * SEC}, {"primary", -1, 4 * SEC}, {NULL, 0, 0}, {"replica", -1, 0}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct run r;
+
+		begin(&r);
+		steady(&r.h, 1900);
+		synth_add_fault(r.events, "freeze", "pause", 5 * SEC);
+		json_push(r.events, synth_fault("freeze", "pause", "healed", 10 * SEC));
+		add_target(r.events, "m0");
+		for (int64_t t = 0; t < 20 * SEC; t += 100 * MS) {
+			bool hidden = t > 5 * SEC && t < 10 * SEC, mine = t <= 5 * SEC;
+			cJSON *e = synth_sample("m0", t, !hidden, mine ? "primary" : "replica", mine, 1);
+
+			if (t >= 10 * SEC && t < 14 * SEC) {
+				cJSON_DeleteItemFromObject(e, "role");
+				cJSON_DeleteItemFromObject(e, "writable");
+				if (cases[i].role)
+					json_set_str(e, "role", cases[i].role);
+				if (cases[i].writable >= 0)
+					json_set_bool(e, "writable", cases[i].writable);
+			}
+			json_push(r.events, e);
+			json_push(r.events, synth_sample("m1", t + 50 * MS, true, t > 8 * SEC ? "primary" : "replica",
+							 t > 8 * SEC, 2));
+		}
+		measure(&r);
+		if (llabs(r.m.faults[0].demoted_ns - cases[i].demoted_ns) > 150 * MS)
+			fail_msg("%zu: demoted after %lld ms", i, (long long)(r.m.faults[0].demoted_ns / MS));
+		end(&r);
+	}
+}
+
 static void test_closed(void **state)
 {
 	(void)state;
@@ -263,7 +306,8 @@ static void flapping(int64_t from, int64_t to, int64_t until, int64_t demoted_ns
 	add_target(r.events, "m0");
 	for (t = 0; t < 30 * SEC; t += 100 * MS) {
 		bool hidden = t > 5 * SEC && t < 10 * SEC;
-		bool mine = t <= 5 * SEC || (t >= 10 * SEC && t < 11 * SEC) || (t >= from && t < to);
+		bool mine =
+			t <= 5 * SEC || (t >= 10 * SEC && t < 11 * SEC) || (t >= from && t < to);
 		bool its = t > 8 * SEC && t < until;
 
 		json_push(r.events, synth_sample("m0", t, !hidden, mine ? "primary" : "replica", mine, 1));
@@ -312,11 +356,57 @@ static void test_healing_takes(void **state)
 		}
 		measure(&r);
 		f = &r.m.faults[0];
-		if (llabs(f->demoted_ns - cases[i].most_ns) > 20 * MS || llabs(f->demoted_lo_ns - cases[i].least_ns) > 20 * MS)
+		if (llabs(f->demoted_ns - cases[i].most_ns) > 20 * MS ||
+		    llabs(f->demoted_lo_ns - cases[i].least_ns) > 20 * MS)
 			fail_msg("demoted after %lld to %lld ms", (long long)(f->demoted_lo_ns / MS),
 				 (long long)(f->demoted_ns / MS));
 		end(&r);
 	}
+}
+
+/* Healed at 10 s it says "replica" at once. From `from` to `to` it acknowledges writes all
+ * the same; where `leads`, it says then that it is the primary again, and m1 none. */
+static void took_writes(int64_t from, int64_t to, bool leads, int64_t least_ns, int64_t most_ns)
+{
+	const struct fault_seen *f;
+	struct run r;
+	int64_t t;
+
+	begin(&r);
+	steady(&r.h, 1900);
+	for (size_t i = 0; i < r.h.n; i++)
+		if (r.h.ops[i].t_invoke >= from && r.h.ops[i].t_invoke < to)
+			r.h.ops[i].via = "10.0.0.1:5432";
+	add(r.events, "object", 1, "{\"type\":\"pod\",\"name\":\"m0\",\"ip\":\"10.0.0.1\",\"uid\":\"u\",\"ready\":true}");
+	synth_add_fault(r.events, "freeze", "pause", 5 * SEC);
+	json_push(r.events, synth_fault("freeze", "pause", "healed", 10 * SEC));
+	add_target(r.events, "m0");
+	for (t = 0; t < 20 * SEC; t += 100 * MS) {
+		bool hidden = t > 5 * SEC && t < 10 * SEC, again = leads && t >= from && t < to;
+		bool mine = t <= 5 * SEC || again, its = t > 8 * SEC && !again;
+
+		json_push(r.events, synth_sample("m0", t, !hidden, mine ? "primary" : "replica", mine, 1));
+		json_push(r.events, synth_sample("m1", t + 50 * MS, true, its ? "primary" : "replica", its, 2));
+	}
+	measure(&r);
+	f = &r.m.faults[0];
+	if (llabs(f->demoted_ns - most_ns) > 150 * MS ||
+	    llabs(f->demoted_lo_ns - least_ns) > 20 * MS)
+		fail_msg("demoted after %lld to %lld ms", (long long)(f->demoted_lo_ns / MS),
+			 (long long)(f->demoted_ns / MS));
+	end(&r);
+}
+
+/* A write that it acknowledged is a word of its own, and counts for more than what it says. */
+static void test_writes_tell(void **state)
+{
+	(void)state;
+	took_writes(11500 * MS, 14 * SEC, false, 3990 * MS, 4 * SEC);
+	took_writes(12 * SEC, 12050 * MS, false, 2040 * MS, 2100 * MS);
+	took_writes(11500 * MS, 30 * SEC, false, 9940 * MS, -1);
+	/* The other one handed over, and took it back. */
+	took_writes(14 * SEC, 20 * SEC, true, 0, 0);
+	took_writes(2 * SEC, 5 * SEC, false, 0, 0);
 }
 
 static void test_still_primary(void **state)
@@ -354,9 +444,10 @@ int main(void)
 		cmocka_unit_test(test_silent_primary),
 		cmocka_unit_test(test_long_silence),
 		cmocka_unit_test(test_unseen_primary),
-		cmocka_unit_test(test_closed),
+		cmocka_unit_test(test_mute),	cmocka_unit_test(test_closed),
 		cmocka_unit_test(test_healing_takes),
 		cmocka_unit_test(test_still_primary),
+		cmocka_unit_test(test_writes_tell),
 		cmocka_unit_test(test_flapping),
 	};
 

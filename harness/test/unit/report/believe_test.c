@@ -152,9 +152,11 @@ static void test_nothing_lost(void **state)
 	(void)state;
 	report_room_open(&r, RUN_KILL);
 	assert_non_null(strstr(r.tap, "; nothing acknowledged was lost; "));
+	assert_true(says(&r, "report.html", "Two primaries at once</dt><dd>never<"));
 	with(&r, "{\"t\":1,\"s\":0,\"k\":\"interrupt\",\"signal\":\"SIGINT\"}");
 	assert_null(strstr(r.tap, "nothing acknowledged was lost"));
 	assert_non_null(strstr(r.tap, "; nothing acknowledged was seen to be lost, which is too little to say that nothing was; "));
+	assert_true(says(&r, "report.html", "Two primaries at once</dt><dd>not seen<"));
 	report_room_close(&r);
 }
 

@@ -315,6 +315,38 @@ static void redirections_make_a_sentence(void **state)
 	arena_free(&a);
 }
 
+/* Where no verdict could tell that writes went on, no picture does. */
+static void went_on_where_it_is_known(void **state)
+{
+	struct fault_record rec = {.id = "f", .name = "kill-pod", .how = "", .target = "m-0", .role = "primary",
+				   .node = "", .state = "", .injected_ns = 1, .effective_ns = 1, .bites = true};
+	struct fault_seen f[2] = {{.rec = &rec, .predicted.known = true, .redundant_ns = -1},
+				  {.rec = &rec, .predicted.known = true, .redundant_ns = -1}};
+	struct measured_counts of_fault[2] = {0};
+	struct measured m = {.faults = f, .nfaults = 2, .stands = true};
+	struct scenario_report s = {.m = &m, .of_fault = of_fault};
+	struct arena a = {0};
+	struct page p = {.a = &a, .s = &s};
+
+	(void)state;
+	for (int known = 0; known < 2; known++) {
+		char *text = NULL;
+		size_t len;
+
+		of_fault[0].of[EXPECT_OUTAGE].absent = of_fault[1].of[EXPECT_OUTAGE].absent = known;
+		p.f = open_memstream(&text, &len);
+		assert_non_null(p.f);
+		html_kinds(&p);
+		html_breakdown(&p, &f[0]);
+		fclose(p.f);
+		assert_int_equal(strstr(text, "writes never stopped") != NULL, known);
+		assert_int_equal(strstr(text, "nothing stopped") != NULL, known);
+		assert_int_equal(strstr(text, "too little to say that there was none") != NULL, !known);
+		free(text);
+	}
+	arena_free(&a);
+}
+
 static int write_example(const char *dir)
 {
 	struct err e = {0};
@@ -345,6 +377,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(runs_are_listed_newest_first),
 		cmocka_unit_test(an_empty_run_is_broken),
 		cmocka_unit_test(redirections_make_a_sentence),
+		cmocka_unit_test(went_on_where_it_is_known),
 	};
 
 	if (argc == 2)

@@ -117,6 +117,77 @@ static void the_page_shows_them(void **state)
 	buf_free(&html);
 }
 
+/* Of one repetition nothing was written after the fault, of the next nothing is there. */
+static bool spoil(cJSON *op, int64_t fault_ns)
+{
+	int64_t s = json_i64(op, "s", 0);
+
+	if (s == 1 && json_i64(op, "tc", 0) > fault_ns && strcmp(json_str(op, "f", ""), "read") != 0) {
+		json_set_str(op, "f", "read");
+		json_set_i64(op, "key", 0);
+		cJSON_DeleteItemFromObject(op, "val");
+		cJSON_DeleteItemFromObject(op, "exp");
+	}
+	return s != 2;
+}
+
+static void spoil_history(const struct report_room *r, int64_t fault_ns)
+{
+	struct buf in = {0};
+	struct err e = {0};
+	char path[300], *line, *rest;
+	FILE *f;
+
+	report_room_read(r, "history.jsonl", &in);
+	snprintf(path, sizeof(path), "%s/history.jsonl", r->dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	for (line = strtok_r(in.s, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		cJSON *op = json_parse(line, "test", &e);
+		char *text;
+
+		if (spoil(op, fault_ns)) {
+			text = cJSON_PrintUnformatted(op);
+			fprintf(f, "%s\n", text);
+			free(text);
+		}
+		cJSON_Delete(op);
+	}
+	fclose(f);
+	buf_free(&in);
+}
+
+/* What every verdict on it calls unknown is no value of a median. */
+static void what_is_not_known_is_left_out_and_named(void **state)
+{
+	struct evaluation ev = {0};
+	struct arena a = {0};
+	struct report_room r;
+	struct repeats all;
+	struct err e = {0};
+	int64_t fault_ns;
+
+	(void)state;
+	report_room_open(&r, RUN_REPEAT);
+	assert_int_equal(evaluation_read(r.dir, &ev, &e), 0);
+	fault_ns = ev.run.scenarios[1].m->faults[0].rec->injected_ns;
+	evaluation_free(&ev);
+	spoil_history(&r, fault_ns);
+	assert_int_equal(evaluation_read(r.dir, &ev, &e), 0);
+	repeats_make(&a, &ev.run, &all);
+	assert_string_equal(all.v[0].left_out, "2 time down not known, 3 not whole, 7 broken");
+	assert_int_equal(all.v[0].faults[0].figures[FIGURE_OUTAGE].n, 4);
+	assert_int_equal(all.v[0].faults[0].figures[FIGURE_LOST].n, 5);
+	assert_int_equal(all.v[0].faults[0].figures[FIGURE_REDUNDANT].n, 5);
+	assert_false(isinf(all.v[0].faults[0].figures[FIGURE_LOST].v[0].hi));
+	ev.run.scenarios[0].m->loss.maybe_lost = 2;
+	repeats_make(&a, &ev.run, &all);
+	assert_true(isinf(all.v[0].faults[0].figures[FIGURE_LOST].v[0].hi));
+	arena_free(&a);
+	evaluation_free(&ev);
+	report_room_close(&r);
+}
+
 static void without_repetitions_nothing_is_claimed(void **state)
 {
 	struct report_room r;
@@ -143,6 +214,7 @@ int main(void)
 		cmocka_unit_test(they_are_told_in_tap),
 		cmocka_unit_test(and_in_json),
 		cmocka_unit_test(the_page_shows_them),
+		cmocka_unit_test(what_is_not_known_is_left_out_and_named),
 		cmocka_unit_test(without_repetitions_nothing_is_claimed),
 	};
 

@@ -216,19 +216,18 @@ static void skips_and_a_broken_harness(void **state)
 	struct judged j = {.name = "outage # of \\ half", .verdict = VERDICT_SKIP, .measured = NAN,
 			   .limit = NAN, .unit = "ms", .why = "this engine has no nodes <to> stop"};
 	struct measured m = {.stands = true, .redundant_ns = -1};
-	cJSON *event = cJSON_CreateObject();
-	struct evidence ev = {0};
-	struct scenario_report s = {.event = event, .ev = &ev, .m = &m, .judged = &j, .njudged = 1,
+	const struct script_seen script = {.name = "node-down"};
+	struct evidence ev = {.script = &script, .run = {.run_id = "r", .seed = "1", .started = ""}};
+	struct scenario_report s = {.ev = &ev, .m = &m, .judged = &j, .njudged = 1,
 				    .verdict = VERDICT_SKIP};
 	struct history h = {0};
-	struct run_report run = {.dir = "", .run = event, .h = &h, .scenarios = &s,
+	struct run_report run = {.dir = "", .ev = &ev, .h = &h, .scenarios = &s,
 				 .n = 1, .planned = 1, .broken = "the agents & their clean-up",
 				 .verdict = VERDICT_BROKEN};
 	char *tap = NULL, *xml = NULL;
 	struct tap t;
 
 	(void)state;
-	cJSON_AddStringToObject(event, "name", "node-down");
 	run_reporter("tap", &run, &tap);
 	run_reporter("junit", &run, &xml);
 	t = read_tap(tap);
@@ -242,7 +241,6 @@ static void skips_and_a_broken_harness(void **state)
 	must_be_well_formed(xml, false);
 	free(tap);
 	free(xml);
-	cJSON_Delete(event);
 }
 
 static void junit_is_well_formed_and_counts(void **state)

@@ -100,9 +100,16 @@ static void markup_and_dirt_are_made_harmless(void **state)
 
 static struct fault_seen one_fault(void)
 {
-	static const struct fault_record rec = {.id = "kill", .name = "kill-pod", .how = "crash", .state = "",
-						.target = "postgres-0", .role = "primary", .node = "",
-						.injected_ns = 1, .bites = true, .does = {.what = EFFECT_POD_RECREATED}};
+	static const struct fault_record rec = {.id = "kill",
+						.name = "kill-pod",
+						.how = "crash",
+						.state = "",
+						.target = "postgres-0",
+						.role = "primary",
+						.node = "",
+						.injected_ns = 1,
+						.bites = true,
+						.does = {.what = EFFECT_POD_RECREATED}};
 	struct fault_seen f = {.rec = &rec, .redundant_ns = 48 * NS_PER_S};
 
 	f.outage = (struct outage){.any = true, .ended = true, .lo_ns = 31180 * MS,
@@ -111,10 +118,18 @@ static struct fault_seen one_fault(void)
 }
 
 /* As its file tells it, on these members and nodes. */
-static const char *told(struct arena *a, const char *fault, const char *params, const struct fault_target *t, size_t n)
+static const char *told(struct arena *a, const char *fault, const char *params,
+			const struct fault_target *t, size_t n)
 {
-	struct fault_record rec = {.id = "f", .name = fault, .how = "", .state = "", .target = "m-0, m-1", .node = "",
-				   .targets = (struct fault_target *)t, .ntargets = n, .role = t->role_told};
+	struct fault_record rec = {.id = "f",
+				   .name = fault,
+				   .how = "",
+				   .state = "",
+				   .target = "m-0, m-1",
+				   .node = "",
+				   .targets = (struct fault_target *)t,
+				   .ntargets = n,
+				   .role = t->role_told};
 	struct fault_seen f = {.rec = &rec};
 	cJSON *p = cJSON_Parse(params);
 
@@ -162,8 +177,11 @@ static void sentences_say_what_was_measured(void **state)
 			     .redundant_ns = 48 * NS_PER_S,
 			     .loss = {.known = true, .acked = 100}};
 	struct evidence ev = {0};
-	struct scenario_report s = {.m = &m, .ev = &ev, .verdict = VERDICT_PASS,
-				    .counts.of = {[EXPECT_LOST] = {true, true}, [EXPECT_PHANTOM] = {true, true}}};
+	struct scenario_report s = {
+		.m = &m,
+		.ev = &ev,
+		.verdict = VERDICT_PASS,
+		.counts.of = {[EXPECT_LOST] = {true, true}, [EXPECT_PHANTOM] = {true, true}}};
 	struct arena a = {0};
 
 	(void)state;
@@ -208,7 +226,11 @@ static void sentences_say_what_was_measured(void **state)
 	/* All of it was acknowledged after the fault. */
 	f.point = (struct recovery_point){.lost = 3};
 	assert_null(strstr(story_scenario(&a, &s), "survived"));
-	m.loss = (struct loss){.known = true, .acked = 100, .lost = 3, .maybe_lost = 1, .evicted = 1,
+	m.loss = (struct loss){.known = true,
+			       .acked = 100,
+			       .lost = 3,
+			       .maybe_lost = 1,
+			       .evicted = 1,
 			       .more_missing = true};
 	assert_non_null(strstr(story_scenario(&a, &s), "; at least 3 of 100 acknowledged writes were lost; at most "
 						       "1 key was evicted for want of memory; full"));
@@ -236,15 +258,17 @@ static void sentences_name_bad_service(void **state)
 
 	(void)state;
 	f.outage.times = 5;
-	f.outage.down = (struct downtime){.times = 5, .ended = true, .lo_ns = 30 * NS_PER_S, .hi_ns = 31 * NS_PER_S};
+	f.outage.down = (struct downtime){
+		.times = 5, .ended = true, .lo_ns = 30 * NS_PER_S, .hi_ns = 31 * NS_PER_S};
 	mem_copy_str(f.outage_of, sizeof(f.outage_of), "clients 32 of 64");
 	assert_non_null(strstr(story_scenario(&a, &s),
 			       "Writes of 32 of 64 clients were down 31.20 s ± 0.02 s after the primary was "
-			       "killed (5 times, 31.0 s in all); "));
+			       "killed (5 times, 30.5 s ± 0.5 s in all); "));
 	f.outage = (struct outage){.ended = true};
 	f.parts = &reads;
 	f.nparts = 1;
-	reads.outage = (struct outage){.any = true, .ended = true, .lo_ns = 29900 * MS, .hi_ns = 30100 * MS};
+	reads.outage = (struct outage){
+		.any = true, .ended = true, .lo_ns = 29900 * MS, .hi_ns = 30100 * MS};
 	assert_non_null(strstr(story_scenario(&a, &s), "Writes never stopped when the primary was killed; "
 						       "reads were down 30.0 s ± 0.1 s; "));
 	f.nparts = 0;
@@ -261,7 +285,11 @@ static void sentences_name_bad_service(void **state)
 static void losses_rest_on_what_was_seen(void **state)
 {
 	struct fault_seen f = one_fault();
-	struct measured m = {.faults = &f, .nfaults = 1, .worst = &f.outage, .stands = true, .redundant_ns = 0,
+	struct measured m = {.faults = &f,
+			     .nfaults = 1,
+			     .worst = &f.outage,
+			     .stands = true,
+			     .redundant_ns = 0,
 			     .loss = {.known = true, .acked = 100, .phantom = 2, .duplicate = 1}};
 	struct evidence ev = {0};
 	struct scenario_report s = {.m = &m, .ev = &ev, .verdict = VERDICT_UNKNOWN};
@@ -295,7 +323,11 @@ static void sentences_rest_on_what_was_seen(void **state)
 {
 	struct fault_seen f[3] = {one_fault(), one_fault(), one_fault()};
 	struct fault_record planned = *f[0].rec;
-	struct measured m = {.faults = f, .nfaults = 1, .worst = &f[0].outage, .stands = true, .redundant_ns = -1,
+	struct measured m = {.faults = f,
+			     .nfaults = 1,
+			     .worst = &f[0].outage,
+			     .stands = true,
+			     .redundant_ns = -1,
 			     .loss = {.known = true, .acked = 100, .maybe_lost = 1}};
 	struct evidence ev = {0};
 	struct scenario_report s = {.m = &m, .ev = &ev, .verdict = VERDICT_UNKNOWN,
@@ -303,6 +335,17 @@ static void sentences_rest_on_what_was_seen(void **state)
 	struct arena a = {0};
 
 	(void)state;
+	planned.effective_ns = 1;
+	f[0].rec = &planned;
+	f[0].outage.down_lo = planned.effective_ns + 5 * NS_PER_S;
+	assert_non_null(strstr(story_scenario(&a, &s), "Writes were down 31.20 s ± 0.02 s after the primary was killed (they "
+						       "stopped 5.00 s later); "));
+	f[0].outage.m.from_heal = true;
+	planned.healed_ns = f[0].outage.down_lo;
+	assert_non_null(strstr(story_scenario(&a, &s), " (they stopped 5.00 s later, when that was undone); "));
+	planned.healed_ns -= 2 * NS_PER_S;
+	assert_non_null(strstr(story_scenario(&a, &s), " (they stopped 5.00 s later, when that had been undone); "));
+	f[0] = f[1];
 	f[0].outage.running = true;
 	assert_non_null(strstr(story_scenario(&a, &s), "Writes were down already when the primary was killed, and came "
 						       "back after 31.20 s ± 0.02 s; "));
@@ -330,6 +373,15 @@ static void sentences_rest_on_what_was_seen(void **state)
 	f[2].outage.hi_ns = f[2].outage.lo_ns;
 	f[1].outage = f[2].outage;
 	assert_non_null(strstr(story_scenario(&a, &s), "2 faults: writes were down 31.2 s after each; "));
+	/* Nor is a length that does not count one of them. */
+	f[2].noise[NOISE_OUTAGE].too_noisy = true;
+	f[2].outage.lo_ns = f[2].outage.hi_ns = 90 * NS_PER_S;
+	assert_non_null(strstr(story_scenario(&a, &s), "2 faults: writes were down 31."));
+	assert_null(strstr(story_scenario(&a, &s), "to 90"));
+	f[1].noise[NOISE_OUTAGE].too_noisy = true;
+	assert_non_null(strstr(story_scenario(&a, &s), "2 faults: how long writes were down is not known; "));
+	f[1].noise[NOISE_OUTAGE].too_noisy = f[2].noise[NOISE_OUTAGE].too_noisy = false;
+	f[2].outage = f[1].outage;
 	/* An outage that was there before a fault is not that fault's. */
 	f[2].outage.running = true;
 	f[2].outage.lo_ns = 1000000000;

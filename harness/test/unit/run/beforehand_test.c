@@ -97,33 +97,60 @@ static void nodes(void **state)
 	assert_non_null(strstr(f->e.msg, "engine local runs no containers"));
 }
 
-/* What the API that engine docker serves would refuse is no news of the run. */
-static void own_api(void **state)
+static void add_manifest(struct fixture *f, const char *text)
 {
-	struct fixture *f = *state;
 	struct ynode **more = NULL, **all;
 	size_t n = 0;
 
-	must_read(f, SCENARIO("rate: 50", "primary"));
-	assert_int_equal(on(f, "docker"), 0);
-	assert_int_equal(yaml_read_text(&f->a, "more.yaml", "apiVersion: v1\nkind: Endpoints\nmetadata: {name: x}\n"
-		"subsets:\n- addresses: [{ip: 192.0.2.1}]\n  ports: [{port: 80}]\n", &more, &n, &f->e), 0);
+	assert_int_equal(yaml_read_text(&f->a, "more.yaml", text, &more, &n, &f->e), 0);
 	all = arena_alloc(&f->a, (f->p.manifest.n + n) * sizeof(*all));
 	memcpy(all, f->p.manifest.objects, f->p.manifest.n * sizeof(*all));
 	memcpy(all + f->p.manifest.n, more, n * sizeof(*all));
 	f->p.manifest.objects = all;
 	f->p.manifest.n += n;
+}
+
+/* What the API that engine docker serves would refuse is no news of the run. */
+static void own_api(void **state)
+{
+	struct fixture *f = *state;
+
+	must_read(f, SCENARIO("rate: 50", "primary"));
+	assert_int_equal(on(f, "docker"), 0);
+	add_manifest(f, "apiVersion: v1\nkind: Endpoints\nmetadata: {name: x}\n"
+		     "subsets:\n- addresses: [{ip: 192.0.2.1}]\n  ports: [{port: 80}]\n");
 	assert_int_equal(on(f, "kind"), 0);
 	assert_int_equal(on(f, "docker"), -1);
 	assert_int_equal(f->e.kind, ERR_INPUT);
 	assert_non_null(strstr(f->e.msg, "more.yaml:5:"));
 }
 
+/* Nor what no engine makes: on a cluster that was told once it was up. */
+static void outside(void **state)
+{
+	static const char *const engines[] = {"docker", "kind", "kube"};
+	struct fixture *f = *state;
+
+	must_read(f, SCENARIO("rate: 50", "primary"));
+	add_manifest(f, "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: x}\nrules: []\n---\n"
+		     "apiVersion: apiregistration.k8s.io/v1\nkind: APIService\nmetadata: {name: v1.x}\n---\n"
+		     "apiVersion: longhorn.io/v1beta2\nkind: Node\nmetadata: {name: x}\n");
+	for (size_t i = 0; i < ARRAY_LEN(engines); i++) {
+		assert_int_equal(on(f, engines[i]), -1);
+		assert_int_equal(f->e.kind, ERR_INPUT);
+		assert_non_null(strstr(f->e.msg, "more.yaml:2:7: a ClusterRole is not supported: it lies outside"));
+		assert_non_null(strstr(f->e.msg, "more.yaml:7:7: an APIService is not supported: it lies outside"));
+		/* Of another group, and in a namespace: a cluster may have it. */
+		assert_null(strstr(f->e.msg, "a Node is"));
+	}
+}
+
 /* Mistakes of all parts of a file: what it says, and what only the fixture knows. */
 static void all_at_once(void **state)
 {
 	static const char *const lines[] = {
-		":3:", "unknown setting \"tll\"", "redis-sentinel has no member \"redis-7\"", "kill-pod is over once it has happened",
+		":3:", "unknown setting \"tll\"", "redis-sentinel has no member \"redis-7\"", ":8:45: kill-pod is over once it has happened",
+		"is none of graceful, force, crash",
 		"system redis-sentinel cannot `send`", "s.yaml:9:", "which: pid1 is one process", "shape: halves is made of all nodes",
 		"s.yaml:12:11: the manifests of redis-sentinel have no CronJob \"nightly\"",
 	};
@@ -131,7 +158,7 @@ static void all_at_once(void **state)
 
 	assert_int_equal(read_text(f, "name: x\nsystem: redis-sentinel\nready_within: soon\nload: {mix: {send: 1}}\n"
 				      "settings: {tll: 3}\nsteps:\n  - {fault: pause, target: redis-7}\n"
-				      "  - {fault: kill-pod, target: primary, for: 3s}\n  - {fault: puase, target: any}\n"
+				      "  - {fault: kill-pod, target: primary, for: 3s, how: crush}\n  - {fault: puase, target: any}\n"
 				      "  - {fault: kill-process, target: any, which: pid1, process: tini}\n"
 				      "  - {fault: partition-node, target: primary, shape: halves}\n"
 				      "  - {run: cronjob/nightly}\n"
@@ -151,7 +178,7 @@ static void engine_too(void **state)
 	assert_int_equal(read_text(f, "name: x\nsystem: redis-sentinel\nsteps:\n  - steady: 4s\n"
 				      "  - {fault: pause, target: redis-7, as: f, for: 3s}\n"
 				      "  - {fault: pause, target: node/nowhere, as: g, for: 3s}\n"
-				      "expect:\n  - latency: {of: shard, at_most: 1s}\n  - latency: {of: shard, at_most: 2s}\n"), -1);
+				      "expect:\n  - latency: {of: shard, at_most: 100ms}\n  - latency: {of: shard, at_most: 200ms}\n"), -1);
 	assert_non_null(strstr(f->e.msg, "has no member \"redis-7\""));
 	assert_non_null(strstr(f->e.msg, "s.yaml:8:5: system redis-sentinel has no shards"));
 	assert_non_null(strstr(f->e.msg, "s.yaml:9:5: system redis-sentinel has no shards"));
@@ -164,10 +191,80 @@ static void engine_too(void **state)
 	assert_int_equal(on(f, "docker"), 0);
 	assert_int_equal(read_text(f, SCENARIO("rate: 50", "redis-sentinel-3")), -1);
 	assert_non_null(strstr(f->e.msg, "redis-replica-1, redis-sentinel-0, redis-sentinel-1, redis-sentinel-2, or node/NAME"));
-	/* What could not be read is nobody's to judge. */
+	/* A wrong setting keeps nothing to itself, either, and makes no manifest wrong. */
 	assert_int_equal(read_text(f, "name: x\nsystem: redis-sentinel\nsettings: {no_such: 1}\nsteps: [{steady: 4s}]\n"
 				      "expect: [{phantom: {at_most: 1}}]\n"), -1);
 	assert_int_equal(on(f, "docker"), 0);
+	assert_int_equal(read_text(f, "name: x\nsystem: redis-sentinel\nsettings: {no_such: 1}\nsteps:\n  - steady: 4s\n"
+				      "  - {fault: pause, target: node/nowhere, for: 3s}\nexpect: [{phantom: {at_most: 1}}]\n"), -1);
+	assert_int_equal(on(f, "docker"), -1);
+	assert_non_null(strstr(f->e.msg, "the engine docker has no node \"nowhere\""));
+}
+
+/* An object that is none keeps what is wrong with the others to itself no more. */
+static void broken_object(void **state)
+{
+	static const char text[] = "kind: Deployment\nmetadata: {name: x}\n---\napiVersion: v1\nkind: ConfigMap\n"
+				   "metadata: {name: y}\ndata: {a: 1}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: z}\n";
+	struct fixture *f = *state;
+	const char *dir = arena_fmt(&f->a, "%s/fixtures/redis-sentinel/corrected", f->dir);
+	const char *access = arena_fmt(&f->a, "%s/fixtures/redis-sentinel/corrected/access.yaml", f->root);
+	struct buf b = {0};
+
+	assert_int_equal(file_mkdirs(dir, &f->e), 0);
+	assert_int_equal(file_read(access, &b, &f->e), 0);
+	assert_int_equal(file_write_atomic(arena_fmt(&f->a, "%s/access.yaml", dir), b.s, b.len, &f->e), 0);
+	buf_free(&b);
+	assert_int_equal(file_write_atomic(arena_fmt(&f->a, "%s/x.yaml", dir), text, sizeof(text) - 1, &f->e), 0);
+	mem_copy_str(f->root, sizeof(f->root), f->dir);
+	assert_int_equal(read_text(f, SCENARIO("rate: 50", "redis-sentinel-0")), -1);
+	assert_non_null(strstr(f->e.msg, "x.yaml:1:1: the object has no apiVersion"));
+	assert_null(strstr(f->e.msg, "has no member"));
+	assert_int_equal(on(f, "docker"), -1);
+	assert_non_null(strstr(f->e.msg, "x.yaml:7:11: ConfigMap in version"));
+	assert_non_null(strstr(f->e.msg, "x.yaml:10:7: a Pod is not supported"));
+}
+
+/* What is set of a Secret is nobody's to read: neither in a plan nor in the command that a
+ * report keeps. */
+static void secret_settings(void **state)
+{
+	static const char text[] = "settings:\n- {name: pass, unit: word, default: d3fault, source: document, about: x, where: "
+				   "[{object: Secret/s, path: stringData.p}]}\n"
+				   "- {name: open, unit: word, default: a, source: document, about: x, where: "
+				   "[{object: ConfigMap/c, path: data.p}]}\n";
+	static const char secret[] = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {p: x}\n---\n"
+				     "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {p: x}\n";
+	const struct setting_arg sets[] = {{"pass", "(hid"}, {"open", "yes"}, {"pass", "hunter2"}};
+	struct fixture *f = *state;
+	const char *dir = arena_fmt(&f->a, "%s/fixtures/redis-sentinel/corrected", f->dir), *path;
+	struct buf b = {0};
+	char *got = NULL;
+	size_t size;
+	FILE *out;
+
+	assert_int_equal(file_mkdirs(dir, &f->e), 0);
+	assert_int_equal(file_read(arena_fmt(&f->a, "%s/fixtures/redis-sentinel/corrected/access.yaml", f->root), &b, &f->e), 0);
+	assert_int_equal(file_write_atomic(arena_fmt(&f->a, "%s/access.yaml", dir), b.s, b.len, &f->e), 0);
+	buf_free(&b);
+	assert_int_equal(file_write_atomic(arena_fmt(&f->a, "%s/x.yaml", dir), secret, sizeof(secret) - 1, &f->e), 0);
+	path = arena_fmt(&f->a, "%s/fixtures/redis-sentinel/settings.yaml", f->dir);
+	assert_int_equal(file_write_atomic(path, text, sizeof(text) - 1, &f->e), 0);
+	path = arena_fmt(&f->a, "%s/s.yaml", f->dir);
+	assert_int_equal(file_write_atomic(path, SCENARIO("rate: 50", "primary"), strlen(SCENARIO("rate: 50", "primary")), &f->e), 0);
+	if (plan_read(&f->a, f->dir, path, sets, ARRAY_LEN(sets), &f->p, &f->e))
+		fail_msg("%s", f->e.msg);
+	got = plan_command(&f->p, 1, sets, ARRAY_LEN(sets),
+			   "ordeal run --set pass=(hid --set open=yes --set=pass=hunter2 s.yaml --seed 1");
+	assert_string_equal(got, "ordeal run --set pass=(hidden) --set open=yes --set=pass=(hidden) s.yaml --seed 1");
+	free(got);
+	out = open_memstream(&got, &size);
+	plan_print(&f->p, out);
+	fclose(out);
+	assert_non_null(strstr(got, "setting pass = (hidden)"));
+	assert_null(strstr(got, "d3fault"));
+	assert_non_null(strstr(got, "setting open = yes"));
+	free(got);
 }
 
 /* How a cluster is to be reached stands in files, and needs no cluster. */
@@ -250,13 +347,19 @@ static void what_cannot_be_shown(void **state)
 		{EXPECTS("memory", "mix: {read: 1}", "check: lost_writes"), "give one of insert, write, cas, send a weight"},
 		{EXPECTS("memory", "mix: {read: 1, cas: 1}", "check: linearizable"), NULL},
 		{EXPECTS("memory", "mix: {send: 1, receive: 1}", "check: queue"), NULL},
-		{EXPECTS("redis-sentinel", "rate: 50", "latency: {of: shard, at_most: 1s}"),
+		{EXPECTS("redis-sentinel", "rate: 50", "latency: {of: shard, at_most: 100ms}"),
 		 "s.yaml:8:5: system redis-sentinel has no shards: remove `of: shard`"},
-		{EXPECTS("redis-cluster", "rate: 50", "latency: {of: shard, at_most: 1s}"), NULL},
+		{EXPECTS("redis-cluster", "rate: 50", "latency: {of: shard, at_most: 100ms}"), NULL},
 		{EXPECTS("postgres", "rate: 50", "evicted: {at_least: 1}"),
 		 "s.yaml:8:5: system postgres evicts nothing: remove `evicted`"},
 		{EXPECTS("redis-sentinel", "rate: 50", "evicted: {at_least: 1}"), NULL},
 		{EXPECTS("redis-cluster", "rate: 50", "evicted: {at_least: 1}"), NULL},
+		{EXPECTS("kafka", "keys: 63, mix: {send: 1}", "phantom: {at_most: 1}"), NULL},
+		{EXPECTS("kafka", "keys: 64, mix: {send: 1}", "phantom: {at_most: 1}"),
+		 "s.yaml:3:14: system kafka has at most 63 keys"},
+		{EXPECTS("memory", "keys: 4097", "phantom: {at_most: 1}"),
+		 "s.yaml:3:14: system memory has at most 4096 keys"},
+		{EXPECTS("rabbitmq", "keys: 4097, mix: {send: 1}", "phantom: {at_most: 1}"), NULL},
 	};
 	struct fixture *f = *state;
 
@@ -274,9 +377,12 @@ static void what_cannot_be_shown(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-	const struct CMUnitTest tests[] = {T(nodes), T(own_api), T(all_at_once), T(engine_too), T(kubeconfigs),
-					    T(what_cannot_be_shown),
-					    T(volumes)};
+	const struct CMUnitTest tests[] = {
+		T(nodes), T(own_api), T(outside), T(all_at_once), T(engine_too), T(broken_object),
+		T(secret_settings),
+		T(kubeconfigs),
+		T(what_cannot_be_shown), T(volumes),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

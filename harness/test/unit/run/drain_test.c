@@ -38,9 +38,10 @@ static struct op operation(int64_t i)
 {
 	int64_t t = T0 + APART + i * NS_PER_MS;
 
-	return (struct op){.f = i % 3 ? OP_INSERT : OP_CAS, .key = i % 3 ? OP_NO_VALUE : 1, .value = i + 1,
-			   .expect = i % 3 ? OP_NO_VALUE : i, .outcome = OP_OK, .sent = true, .process = 3,
-			   .t_intended = t, .t_invoke = t + 100, .t_return = t + NS_PER_MS, .connect_ns = 77, .slip_ns = 2 * NS_PER_MS};
+	return (struct op){.f = i % 3 ? OP_INSERT : OP_CAS, .key = i % 3 ? OP_NO_VALUE : 1,
+			   .value = i + 1, .expect = i % 3 ? OP_NO_VALUE : i, .outcome = OP_OK,
+			   .sent = true, .process = 3, .t_intended = t, .t_invoke = t + 100,
+			   .t_return = t + NS_PER_MS, .connect_ns = 77, .slip_ns = 2 * NS_PER_MS};
 }
 
 static void history_from(int64_t from, const struct engine *en, struct buf *answer)
@@ -63,8 +64,9 @@ static void history_from(int64_t from, const struct engine *en, struct buf *answ
 	buf_add(answer, close, block_to_line(&b, close));
 }
 
-static int call(struct engine *en, const char *agent, const char *method, const char *path, const char *body,
-		int64_t timeout_ns, struct buf *answer, int *status, struct err *e)
+static int call(struct engine *en, const char *agent, const char *method, const char *path,
+		const char *body, int64_t timeout_ns, struct buf *answer, int *status,
+		struct err *e)
 {
 	long long from = 0;
 
@@ -102,7 +104,8 @@ static void enter(struct room *r)
 	r->ops.call = call;
 	r->en.base.ops = &r->ops;
 	r->st = (struct stage){.en = &r->en, .ops = &r->ops, .loading = true};
-	if (event_log_open(&r->st.events, r->events, &e) || append_open(&r->st.history, r->history, &e))
+	if (event_log_open(&r->st.events, r->events, &e) ||
+	    append_open(&r->st.history, r->history, &e))
 		fail_msg("%s", e.msg);
 	event_emit(&r->st.events, cJSON_Parse("{\"k\":\"run\",\"t\":1,\"format\":2}"));
 	event_emit(&r->st.events, cJSON_Parse("{\"k\":\"scenario\",\"t\":2,\"s\":0,\"name\":\"x\"}"));
@@ -140,7 +143,8 @@ static void another_clock(void **state)
 
 	(void)state;
 	enter(&r);
-	if (stage_drain(&r.st, true, &e) || event_log_close(&r.st.events, &e) || append_close(&r.st.history, &e))
+	if (stage_drain(&r.st, true, &e) || event_log_close(&r.st.events, &e) ||
+	    append_close(&r.st.history, &e))
 		fail_msg("%s", e.msg);
 	/* The reader counts and sums all blocks. */
 	if (history_read(r.history, &h, &e))
@@ -150,7 +154,8 @@ static void another_clock(void **state)
 		const struct op *got = &h.ops[i];
 		struct op sent = operation(i);
 
-		assert_in_range(got->t_intended, T0 + i * NS_PER_MS - ERROR, T0 + i * NS_PER_MS + ERROR);
+		assert_in_range(got->t_intended, T0 + i * NS_PER_MS - ERROR,
+				T0 + i * NS_PER_MS + ERROR);
 		assert_int_equal(got->t_return - got->t_intended, NS_PER_MS);
 		assert_int_equal(got->t_invoke - got->t_intended, 100);
 		assert_int_equal(got->value, sent.value);

@@ -49,8 +49,9 @@ static int nodes(struct engine *en, struct nodes *out, struct err *e)
 }
 
 /* The load agent's word of its members: the last one is the primary. */
-static int call(struct engine *en, const char *agent, const char *method, const char *path, const char *body,
-		int64_t timeout_ns, struct buf *answer, int *status, struct err *e)
+static int call(struct engine *en, const char *agent, const char *method, const char *path,
+		const char *body, int64_t timeout_ns, struct buf *answer, int *status,
+		struct err *e)
 {
 	struct pods all = {0};
 	bool answers = !en->silent;

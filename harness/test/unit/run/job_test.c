@@ -46,12 +46,17 @@ static int job_start(struct engine *en, const char *cron_job, const char *name, 
 	return 0;
 }
 
-static int job_look(struct engine *en, const char *name, bool whole, cJSON **out, struct err *e)
+static int job_look(struct engine *en, const char *name, cJSON **out, struct err *e)
 {
-	(void)whole, (void)e;
+	(void)e;
 	assert_string_equal(name, "nightly-run-1");
 	*out = cJSON_CreateObject();
 	json_set_str(*out, "state", ++en->looked < en->looks ? "running" : "failed");
+	/* Its pod is tried again in place, and gone once the Job has failed. */
+	if (en->looked < en->looks) {
+		json_set_str(*out, "log", "aws: command not found\n");
+		json_set_i64(*out, "exit", 127);
+	}
 	json_set_str(*out, "reason", "BackoffLimitExceeded");
 	return 0;
 }
@@ -107,6 +112,7 @@ static void waited_for_at_once(void **state)
 	assert_non_null(strstr(text, "\"state\":\"begun\""));
 	assert_non_null(strstr(text, "\"state\":\"failed\",\"reason\":\"BackoffLimitExceeded\""));
 	assert_null(strstr(text, "\"state\":\"running\""));
+	assert_non_null(strstr(text, "\"log\":\"aws: command not found\\n\",\"exit\":127"));
 	free(text);
 }
 

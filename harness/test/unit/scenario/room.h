@@ -102,7 +102,7 @@ static const char good[] =
 	"  - recovery: {at_most: 120s, fault: kill}\n"
 	"  - recovery: {at_most: 3m}\n"
 	"  - dual_primary: {at_most: 0s}\n"
-	"  - deadline: {at_most: 1050ms}\n"
+	"  - deadline: {at_most: 950ms}\n"
 	"  - demoted: {at_most: 30s, fault: pause}\n"
 	"  - errors_clear: true\n"
 	"  - check: linearizable\n"

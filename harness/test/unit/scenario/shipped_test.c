@@ -74,8 +74,10 @@ static void test_set(void **state)
 	assert_string_equal(settings_find(&p.settings, "synchronous_mode")->changed_by, "--set");
 	plan_free(&p);
 	assert_int_equal(plan_read(&a, root, path, &unknown, 1, &p, &e), -1);
+	plan_free(&p);
 	assert_non_null(strstr(e.msg, "did you mean \"ttl\"?"));
 	assert_int_equal(plan_read(&a, root, path, &low, 1, &p, &e), -1);
+	plan_free(&p);
 	assert_non_null(strstr(e.msg, "loop_wait + 2 * retry_timeout <= ttl"));
 	assert_int_equal(e.kind, ERR_INPUT);
 	arena_free(&a);
@@ -122,6 +124,7 @@ static void test_overlay(void **state)
 	plan_free(&p);
 	snprintf(path, sizeof(path), "%s/scenarios/postgres-documented.yaml", root);
 	assert_int_equal(plan_read(&a, root, path, &etcd, 1, &p, &e), -1);
+	plan_free(&p);
 	assert_string_equal(e.msg, "--set store=etcd is an overlay of the variant corrected only; "
 			    "postgres-documented is documented");
 	plan_free(&p);
@@ -151,6 +154,7 @@ static void test_overlay_of_the_document(void **state)
 	plan_free(&p);
 	snprintf(path, sizeof(path), "%s/scenarios/mysql-kill-primary.yaml", root);
 	assert_int_equal(plan_read(&a, root, path, &left_out, 1, &p, &e), -1);
+	plan_free(&p);
 	assert_string_equal(e.msg, "--set xtrabackup=left-out is an overlay of the variant documented only; "
 			    "mysql-kill-primary is corrected");
 	plan_free(&p);
@@ -173,8 +177,9 @@ static void allowed(const struct plan *p, const char *setting, const char *told,
 	for (size_t i = 0; i < p->settings.n; i++) {
 		const char *name = p->settings.v[i].name;
 
-		inforce.v[i] = (struct setting_seen){strcmp(name, setting) ? name : told,
-						     p->settings.v[i].value, p->settings.v[i].unit};
+		inforce.v[i] = (struct setting_seen){.name = strcmp(name, setting) ? name : told,
+						     .value = p->settings.v[i].value,
+						     .unit = p->settings.v[i].unit};
 	}
 	ev.inforce = &inforce;
 	system_find(p->sc.system)->model->predict(&ev, &f, out);

@@ -196,6 +196,19 @@ static const struct wrong {
 	 "4:31: the duration 5 has no unit; did you mean 5s or 5ms?"},
 	{HEAD STEADY "expect: [{deadline: {at_least: 5s}}]\n",
 	 "4:32: deadline has no lower limit; write at_most"},
+	/* Nothing could miss these. */
+	{HEAD STEADY "expect: [{lost: {at_least: 0}}]\n",
+	 "4:28: lost is never less than that, so nothing could miss this limit: ask for more, or remove it"},
+	{HEAD STEADY "expect: [{dual_primary: {at_least: 0s, at_most: 1s}}]\n",
+	 "4:36: dual_primary is never less than that, so nothing could miss this limit: ask for more, or remove it"},
+	{HEAD STEADY "expect: [{availability: {at_least: 0%}}]\n",
+	 "4:36: availability is never less than that, so nothing could miss this limit: ask for more, or remove it"},
+	{HEAD STEADY "expect: [{availability: {at_most: 100%}}]\n",
+	 "4:35: availability is never more than that, so nothing could miss this limit: ask for less, or remove it"},
+	{HEAD STEADY "load: {deadline: 500ms}\nexpect: [{latency: {at_most: 1s}}]\n",
+	 "5:30: clients wait no longer than twice the load's deadline of 0.5 s, so nothing could miss this limit: ask for less"},
+	{HEAD STEADY "load: {deadline: 500ms}\nexpect: [{deadline: {at_most: 1s}}]\n",
+	 "5:31: clients wait no longer than twice the load's deadline of 0.5 s, so nothing could miss this limit: ask for less"},
 	{HEAD STEADY "expect: [{stands: {want: false}}]\n",
 	 "4:19: name the object that does not come up and words of the reason; write: stands: {want: false, object: "
 	 "StatefulSet/NAME, reason: \"...\"}"},
@@ -284,6 +297,63 @@ static void test_wrong(void **state)
 	}
 }
 
+/* One step, one expectation or one map keeps nothing to itself, and nothing is told that
+ * only follows from the rest. */
+static void test_all_of_one(void **state)
+{
+	static const char text[] =
+		"name: x\nsystem: memory\n"
+		"load: {mix: {insrt: 1, read: many, cas: -1}}\n"
+		"steps:\n"
+		"  - {steady: 10, foo: 1}\n"
+		"  - {fault: kill-pod, target: prmary, for: 3, as: X_, hw: crash}\n"
+		"  - {fault: puase, target: Any, for: 0s, as: p}\n"
+		"  - {await: redundnt, within: 5, foo: 1}\n"
+		"  - {run: job/x, within: 5, foo: 1}\n"
+		"  - {heal: q, foo: 1}\n"
+		"  - {heal: p}\n"
+		"expect:\n"
+		"  - {outage: {within: foreseen, at_most: 5, fault: z, foo: 1}, name: ''}\n"
+		"  - {lost: {at_most: -1, of: foo, setting: {a: b}}, foo: 1}\n"
+		"  - {check: foo, bar: 1}\n"
+		"  - job: {run: y, succeeded: perhaps, reason: '', foo: 1}\n"
+		"  - stands: {want: maybe, object: '', foo: 1}\n";
+	static const char *const told[] = {
+		":3:14: unknown key \"insrt\"", ":3:30: a whole number", ":3:41: a weight is between",
+		":5:14: the duration 10", ":5:18: unknown key \"foo\"",
+		":6:31: unknown target \"prmary\"", ":6:44: the duration 3 has", ":6:51: a fault's id", ":6:55: unknown key \"hw\"",
+		":7:13: unknown fault \"puase\"", ":7:28: a target is", ":7:38: for must be longer",
+		":8:13: unknown thing", ":8:31: the duration 5", ":8:34: unknown key \"foo\"",
+		":9:11: a run step starts", ":9:26: the duration 5", ":9:29: unknown key \"foo\"",
+		":10:15: unknown key \"foo\"",
+		":13:23: within takes only", ":13:42: the duration 5", ":13:55: unknown key \"foo\"", ":13:70: one line of",
+		":14:22: lost cannot be negative", ":14:30: lost is not of", ":14:44: a setting allows", ":14:53: unknown key \"foo\"",
+		":15:13: unknown checker", ":15:18: unknown key \"bar\"",
+		":16:30: true or", ":16:47: one line of", ":16:51: unknown key \"foo\"",
+		":17:20: true or", ":17:35: one line of", ":17:39: unknown key \"foo\"",
+	};
+	struct fixture *f = *state;
+	struct err e = {0};
+	struct scenario s;
+	size_t n = 1;
+
+	assert_int_equal(read_text(f, text, &s, &e), -1);
+	for (size_t i = 0; i < ARRAY_LEN(told); i++)
+		if (!strstr(e.msg, told[i]))
+			fail_msg("no \"%s\" in: %s", told[i], e.msg);
+	for (const char *p = e.msg; (p = strchr(p, '\n')); p++)
+		n++;
+	if (n != ARRAY_LEN(told))
+		fail_msg("%zu mistakes, not %zu: %s", n, ARRAY_LEN(told), e.msg);
+	/* Ids of steps with a mistake are known all the same. */
+	e = (struct err){0};
+	assert_int_equal(read_text(f, HEAD "steps:\n- steady: 10\n- {fault: pause, target: any, as: p, for: 1}\n- {heal: p}\n"
+				      "- {heal: q}\nexpect:\n- {outage: {at_most: 5s, fault: z}}\n", &s, &e), -1);
+	assert_non_null(strstr(e.msg, ":7:10: no fault with the id \"q\""));
+	assert_non_null(strstr(e.msg, ": no fault has the id \"z\"; there are: p"));
+	assert_null(strstr(e.msg, "steady phase"));
+}
+
 static void test_unreadable(void **state)
 {
 	struct fixture *f = *state;
@@ -319,6 +389,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_wrong, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_all_of_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unreadable, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cut_short, setup, teardown),
 	};

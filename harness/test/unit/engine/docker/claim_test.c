@@ -136,7 +136,8 @@ static void test_named_volume(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_claim), cmocka_unit_test(test_named_volume)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_claim),
+					   cmocka_unit_test(test_named_volume)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

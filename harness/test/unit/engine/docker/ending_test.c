@@ -73,7 +73,8 @@ static int ask(struct place *p, const char *method, const char *path, const char
 	return status;
 }
 
-static void put(struct place *p, enum kind_id kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void put(struct place *p, enum kind_id kind, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 static void put(struct place *p, enum kind_id kind, const char *fmt, ...)
 {
 	char text[1000];

@@ -57,7 +57,8 @@ static void end(struct place *p)
 	assert_int_equal(file_remove_tree(p->dir, &p->e), 0);
 }
 
-static int ask(struct place *p, const char *token, const char *method, const char *path, const char *body, cJSON **out)
+static int ask(struct place *p, const char *token, const char *method, const char *path,
+	       const char *body, cJSON **out)
 {
 	struct kube_conf c = {.server = mem_fmt("http://127.0.0.1:%d", serve_port(p->serve)), .token = mem_strdup(token)};
 	struct kube_request q = {.method = method, .path = path, .type = KUBE_JSON, .body = body};
@@ -249,7 +250,8 @@ static void write_to(const char *path, const char *text)
 }
 
 /* What is at `name` below the mount, which is undone; "" when it was refused. */
-static void read_subpath(struct place *p, const char *volume, const char *below, const char *name, char out[40])
+static void read_subpath(struct place *p, const char *volume, const char *below, const char *name,
+			 char out[40])
 {
 	cJSON *object = cJSON_Parse("{\"spec\":{}}");
 	struct docker_pod pod = pod_in(p, object);
@@ -431,7 +433,8 @@ static void links_to_folders(void **state)
 	for (size_t i = 0; i < 3; i++)
 		snprintf(*VEC_PUSH(all.v, all.n, all.alloc), PATH_MAX, "%s/%zu", dir, i);
 	snprintf(victim, sizeof(victim), "%s/victim", dir);
-	assert_int_equal(mkdir(victim, 0755) || symlink(victim, all.v[0]) || mkdir(all.v[1], 0700), 0);
+	assert_int_equal(mkdir(victim, 0755) || symlink(victim, all.v[0]) || mkdir(all.v[1], 0700),
+			 0);
 	assert_int_equal(docker_own_folders(&all, &e), -1);
 	assert_non_null(strstr(e.msg, "/0: "));
 	/* One that is not there any more is dropped by who looks into it. */
@@ -461,7 +464,8 @@ static void shipped(void **state)
 
 		snprintf(path, sizeof(path), "%s/fixtures/%s", root, dirs[i]);
 		/* What is published may be what no API server takes: that is on trial. */
-		if (manifest_read_dir(&a, path, &m, &e) || (docker_check(&a, &m, &e) && e.kind != ERR_REFUSED))
+		if (manifest_read_dir(&a, path, &m, &e) ||
+		    (docker_check(&a, &m, &e) && e.kind != ERR_REFUSED))
 			fail_msg("%s", e.msg);
 		/* One error after the other is told through the same place. */
 		err_set(&earlier, ERR_BROKEN, "of an earlier scenario");
@@ -474,9 +478,11 @@ static void shipped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tokens), cmocka_unit_test(names_of_volumes), cmocka_unit_test(bytes_of_files), cmocka_unit_test(links_in_volumes),
-		cmocka_unit_test(missing_folders), cmocka_unit_test(long_volumes),
-		cmocka_unit_test(shipped), cmocka_unit_test(addresses_of_services), cmocka_unit_test(links_to_folders),
+		cmocka_unit_test(tokens),	    cmocka_unit_test(names_of_volumes),
+		cmocka_unit_test(bytes_of_files),   cmocka_unit_test(links_in_volumes),
+		cmocka_unit_test(missing_folders),  cmocka_unit_test(long_volumes),
+		cmocka_unit_test(shipped),	    cmocka_unit_test(addresses_of_services),
+		cmocka_unit_test(links_to_folders),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,18 @@ static cJSON *object(const char *text)
 	return o;
 }
 
+static void mounts(void **state)
+{
+	cJSON *binds = cJSON_CreateArray();
+
+	(void)state;
+	plan_bind(binds, "/from", "/to", false);
+	plan_bind(binds, "/from", "data/x", true);
+	assert_string_equal(cJSON_GetArrayItem(binds, 0)->valuestring, "/from:/to");
+	assert_string_equal(cJSON_GetArrayItem(binds, 1)->valuestring, "/from:/data/x:ro");
+	cJSON_Delete(binds);
+}
+
 static void probe_numbers(void **state)
 {
 	cJSON *zeros = object("{timeoutSeconds: 0, periodSeconds: 0, successThreshold: 0, failureThreshold: 0}");
@@ -285,6 +297,7 @@ static void long_probe(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(mounts),
 		cmocka_unit_test(probe_numbers),
 		cmocka_unit_test(probe_words),
 		cmocka_unit_test(order_of_variables),

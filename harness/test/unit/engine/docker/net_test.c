@@ -42,6 +42,47 @@ static void fill(struct store *s)
 			  "[{\"port\":1}]}}");
 }
 
+/* Whoever may write Services may write many: what comes to pods stays small, and what was
+ * there before them, and what is refused, stays in it. */
+static void many_services(void **state)
+{
+	struct buf b = {0};
+	struct store s;
+	char *text;
+
+	(void)state;
+	store_init(&s);
+	store_lock(&s);
+	fill(&s);
+	for (int i = 0; i < 300; i++) {
+		buf_reset(&b);
+		buf_fmt(&b, "{\"metadata\":{\"name\":\"s%d\",\"namespace\":\"ns\"},\"spec\":{\"clusterIP\":\"10.240.97.%d\",\"ports\":[",
+			i, i % 250);
+		for (int k = 0; k < 100; k++)
+			buf_fmt(&b, "%s{\"port\":%d}", k ? "," : "", k + 1);
+		buf_str(&b, "]}}");
+		put(&s, "Service", buf_cstr(&b));
+		buf_reset(&b);
+		buf_fmt(&b, "{\"metadata\":{\"name\":\"s%d\",\"namespace\":\"ns\"},\"subsets\":[{\"ports\":[{\"port\":1}],\"addresses\":[", i);
+		for (int k = 0; k < 200; k++)
+			buf_fmt(&b, "%s{\"ip\":\"10.240.11.%d\",\"hostname\":\"h%d\"}", k ? "," : "", k, k);
+		buf_str(&b, "]}]}");
+		put(&s, "Endpoints", buf_cstr(&b));
+	}
+	buf_free(&b);
+	text = docker_vip_script(&s);
+	assert_in_range(strlen(text), 200000, 1 << 20);
+	assert_non_null(strstr(text, "10.240.96.2 tcp dport 5432 dnat"));
+	assert_non_null(strstr(text, "reject with icmp type port-unreachable\n"));
+	free(text);
+	text = docker_dns_names(&s);
+	assert_in_range(strlen(text), 200000, 1 << 20);
+	assert_non_null(strstr(text, "10.240.11.2 pg-0.pg.ns.svc.cluster.local\n"));
+	free(text);
+	store_unlock(&s);
+	store_free(&s);
+}
+
 static void names(void **state)
 {
 	struct store s;
@@ -324,9 +365,10 @@ static void until_they_are_in_force(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names), cmocka_unit_test(addresses), cmocka_unit_test(nothing_of_others),
-		cmocka_unit_test(kernel), cmocka_unit_test(the_machine), cmocka_unit_test(to_all),
-		cmocka_unit_test(until_they_are_in_force),
+		cmocka_unit_test(names),     cmocka_unit_test(many_services),
+		cmocka_unit_test(addresses), cmocka_unit_test(nothing_of_others),
+		cmocka_unit_test(kernel),    cmocka_unit_test(the_machine),
+		cmocka_unit_test(to_all),    cmocka_unit_test(until_they_are_in_force),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,7 +82,8 @@ static bool put_nth(cJSON *parent, int *n, const char *other)
 	for (cJSON *c = parent->child; c; c = c->next) {
 		if ((*n)-- == 0) {
 			if (parent->type & cJSON_Object)
-				cJSON_ReplaceItemInObjectCaseSensitive(parent, c->string, cJSON_Parse(other));
+				cJSON_ReplaceItemInObjectCaseSensitive(parent, c->string,
+								       cJSON_Parse(other));
 			else
 				cJSON_ReplaceItemViaPointer(parent, c, cJSON_Parse(other));
 			return true;
@@ -225,6 +226,43 @@ static void every_shape(void **state)
 	assert_true(taken > 100 && taken < tried / 2);
 }
 
+/* A field that this kind has not, and another has: no decoder knows its type. */
+static void of_another_kind(void **state)
+{
+	struct place p;
+
+	(void)state;
+	begin(&p, 0);
+	for (size_t i = 0; i < ARRAY_LEN(samples); i++)
+		for (size_t from = 0; from < ARRAY_LEN(samples); from++) {
+			cJSON *lender = cJSON_Parse(samples[from].object);
+
+			for (const cJSON *f = lender->child; f; f = f->next)
+				/* a list, a map, a number */
+				for (size_t k = 1; k < ARRAY_LEN(others); k += 4) {
+					cJSON *o = cJSON_Parse(samples[i].object);
+					char *text;
+					int status;
+
+					if (!json_get(o, f->string))
+						json_set(o, f->string, cJSON_Parse(others[k]));
+					json_set_str(o, "kind", samples[i].kind);
+					json_set_str(o, "apiVersion", kind_by_name(samples[i].kind)->api);
+					text = json_text(o);
+					cJSON_Delete(o);
+					check_manifest(text);
+					status = ask(&p, "admin-token", "POST", samples[i].where, text);
+					if (status < 200 || status >= 500)
+						fail_msg("%s: %d: %s", samples[i].where, status, text);
+					work_with_all(&p.store);
+					wipe(&p.store);
+					free(text);
+				}
+			cJSON_Delete(lender);
+		}
+	end(&p);
+}
+
 /* And in a manifest. */
 static void in_a_manifest(void **state)
 {
@@ -282,10 +320,52 @@ static void all_at_once(void **state)
 	arena_free(&a);
 }
 
+/* A value of another type keeps none of that to itself, and is told once. */
+static void mistyped(void **state)
+{
+	static const char text[] =
+		"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: out, labels: {v: 1.5}}\nspec:\n"
+		"  selector: {matchLabels: {app: out}}\n  template:\n    metadata: {labels: {app: out}}\n    spec:\n"
+		"      hostAliases: x\n      containers:\n      - name: [c]\n        image: i\n"
+		"        env: [{name: A, value: 6379}, {name: 7, value: b}]\n        volumeMounts: {a: b}\n"
+		"        securityContext: {capabilities: {add: [SYS_ADMIN]}}\n"
+		"  volumeClaimTemplates:\n  - metadata: {name: d}\n"
+		"    spec: {accessModes: ReadWriteOnce, resources: {requests: {storage: 10GB}}}\n"
+		"---\napiVersion: v1\nkind: Endpoints\nmetadata: {name: x}\n"
+		"subsets:\n- addresses: [{ip: 192.0.2.1, hostname: 7}]\n  ports: [{port: '80'}]\n";
+	static const char *const told[] = {
+		"f.yaml:3:35: StatefulSet in version", "f.yaml:9:20: StatefulSet in version",
+		"f.yaml:11:15: StatefulSet in version", "f.yaml:13:32: StatefulSet in version",
+		"f.yaml:13:46: StatefulSet in version", "f.yaml:14:23: StatefulSet in version",
+		"f.yaml:15:48: StatefulSet/out: ", "f.yaml:18:25: StatefulSet in version",
+		"f.yaml:18:72: the StatefulSet", "f.yaml:24:20: Endpoints/x: subsets[0].addresses[0].ip",
+		"f.yaml:24:41: Endpoints in version", "f.yaml:25:18: Endpoints in version",
+	};
+	struct manifest m = {0};
+	struct arena a = {0};
+	struct err e = {0};
+	size_t n = 1;
+
+	(void)state;
+	if (yaml_read_text(&a, "f.yaml", text, &m.objects, &m.n, &e))
+		fail_msg("%s", e.msg);
+	assert_int_equal(docker_check(&a, &m, &e), -1);
+	for (const char *p = e.msg; (p = strchr(p, '\n')); p++)
+		n++;
+	for (size_t i = 0; i < ARRAY_LEN(told); i++)
+		if (!strstr(e.msg, told[i]))
+			fail_msg("no \"%s\" in %s", told[i], e.msg);
+	if (n != ARRAY_LEN(told))
+		fail_msg("%zu, not %zu: %s", n, ARRAY_LEN(told), e.msg);
+	arena_free(&a);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(every_shape), cmocka_unit_test(in_a_manifest),
-					   cmocka_unit_test(all_at_once)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_shape), cmocka_unit_test(of_another_kind),
+		cmocka_unit_test(in_a_manifest), cmocka_unit_test(all_at_once),
+		cmocka_unit_test(mistyped)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apiserver/list.h"
 #include "apiserver/serve.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -127,15 +128,17 @@ static void put_volume(struct place *p, const char *name, const char *note)
 /* All objects of a kind, versions included. The caller frees it. */
 static char *all_of(struct place *p, enum kind_id id)
 {
-	cJSON *list;
-	char *text;
+	const struct list_of l = {.kind = kind_by_id(id)};
+	struct store_view view;
+	struct buf text = {0};
 
 	store_lock(&p->store);
-	list = store_list(&p->store, kind_by_id(id), NULL, NULL, NULL);
+	store_view(&p->store, l.kind, NULL, &view);
+	view.version = 0; /* of the list itself */
 	store_unlock(&p->store);
-	text = json_text(json_get(list, "items"));
-	cJSON_Delete(list);
-	return text;
+	list_text(&l, &view, &text);
+	store_view_free(&view);
+	return text.s;
 }
 
 static int64_t version(struct place *p)

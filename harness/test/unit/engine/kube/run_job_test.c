@@ -148,12 +148,12 @@ static void put_pod(struct place *p, const char *name, const char *phase, const 
 	free(text);
 }
 
-static cJSON *look(struct place *p, bool whole)
+static cJSON *look(struct place *p)
 {
 	struct err e = {0};
 	cJSON *out;
 
-	if (ops()->job_look(p->en, "backup-run-1", whole, &out, &e))
+	if (ops()->job_look(p->en, "backup-run-1", &out, &e))
 		fail_msg("%s", e.msg);
 	return out;
 }
@@ -187,12 +187,11 @@ static void none_without_its_cron_job(void **state)
 
 	assert_int_equal(ops()->job_start(p->en, "backup", "backup-run-1", &e), -1);
 	assert_non_null(strstr(e.msg, "there is no CronJob backup in trial"));
-	assert_int_equal(ops()->job_look(p->en, "backup-run-1", true, &out, &e), -1);
+	assert_int_equal(ops()->job_look(p->en, "backup-run-1", &out, &e), -1);
 	assert_non_null(strstr(e.msg, "the Job backup-run-1 is gone"));
 }
 
-/* One that runs is asked for nothing more, unless all is to be told of it. A pod
- * that has failed is not yet the end of the Job. */
+/* A pod that has failed is not yet the end of the Job, and what it said is told. */
 static void it_runs_until_a_condition_says_so(void **state)
 {
 	cJSON *out;
@@ -203,11 +202,7 @@ static void it_runs_until_a_condition_says_so(void **state)
 	put_pod(*state, "backup-run-1-a", "Failed",
 		"{\"name\":\"main\",\"state\":{\"terminated\":{\"exitCode\":3,\"reason\":\"Error\","
 		"\"finishedAt\":\"2026-01-01T00:00:00Z\"}}}");
-	out = look(*state, false);
-	assert_string_equal(json_str(out, "state", ""), "running");
-	assert_null(json_get(out, "pods"));
-	cJSON_Delete(out);
-	out = look(*state, true);
+	out = look(*state);
 	assert_string_equal(json_str(out, "state", ""), "running");
 	assert_int_equal(cJSON_GetArraySize(json_get(out, "pods")), 1);
 	cJSON_Delete(out);
@@ -229,7 +224,7 @@ static void a_failed_one_tells_its_reason_and_the_last_exit(void **state)
 	put_pod(*state, "other-a", "Failed",
 		"{\"name\":\"main\",\"state\":{\"terminated\":{\"exitCode\":9,\"reason\":\"Error\","
 		"\"finishedAt\":\"2026-01-01T00:01:00Z\"}}}");
-	out = look(*state, false);
+	out = look(*state);
 	assert_string_equal(json_str(out, "state", ""), "failed");
 	assert_string_equal(json_str(out, "reason", ""), "BackoffLimitExceeded");
 	assert_int_equal(json_i64(out, "exit", -1), 3);
@@ -250,7 +245,7 @@ static void one_that_succeeded_after_a_restart(void **state)
 		"{\"name\":\"main\",\"lastState\":{\"terminated\":{\"exitCode\":3,\"reason\":\"Error\","
 		"\"finishedAt\":\"2026-01-01T00:00:02Z\"}},\"state\":{\"terminated\":{\"exitCode\":0,"
 		"\"reason\":\"Completed\",\"finishedAt\":\"2026-01-01T00:00:09Z\"}}}");
-	out = look(*state, false);
+	out = look(*state);
 	assert_string_equal(json_str(out, "state", ""), "succeeded");
 	assert_int_equal(json_i64(out, "exit", -1), 0);
 	cJSON_Delete(out);
@@ -268,7 +263,7 @@ static void what_comes_before_the_containers(void **state)
 		"\"name\":\"fetch\",\"state\":{\"terminated\":{\"exitCode\":0,\"finishedAt\":\"2026-01-01T00:00:07Z\"}}},"
 		"{\"name\":\"dump\",\"state\":{\"terminated\":{\"exitCode\":64,\"reason\":\"Error\","
 		"\"finishedAt\":\"2026-01-01T00:00:09Z\"}}}");
-	out = look(*state, false);
+	out = look(*state);
 	assert_int_equal(json_i64(out, "exit", -1), 64);
 	assert_string_equal(json_str(out, "log", ""), "fetch of backup-run-1-a was here\ndump of backup-run-1-a was here\n");
 	cJSON_Delete(out);

@@ -1,0 +1,35 @@
+#include <string.h>
+
+#include "manifest/api/api.h"
+
+bool manifest_is_custom(const struct ynode *object)
+{
+	static const char *const brought[] = {"gateway.networking.k8s.io", "snapshot.storage.k8s.io", "metrics.k8s.io",
+					      "cluster.x-k8s.io"};
+	const char *group = manifest_text(object, "apiVersion");
+	size_t len = strcspn(group, "/");
+
+	for (size_t i = 0; i < ARRAY_LEN(brought); i++)
+		if (len == strlen(brought[i]) && !memcmp(group, brought[i], len))
+			return true;
+	return memchr(group, '.', len) && (len < 7 || memcmp(group + len - 7, ".k8s.io", 7) != 0);
+}
+
+int manifest_check_inside(const struct ynode *object, struct err *e)
+{
+	static const char *const outside[] = {
+		"ClusterRole", "ClusterRoleBinding", "PersistentVolume", "PriorityClass", "CustomResourceDefinition",
+		"IngressClass", "RuntimeClass", "VolumeAttachment", "CSIDriver", "CSINode", "Node", "ComponentStatus",
+		"APIService", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration",
+		"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "FlowSchema",
+		"PriorityLevelConfiguration", "CertificateSigningRequest",
+	};
+	const char *kind = manifest_kind(object);
+
+	for (size_t i = 0; i < ARRAY_LEN(outside) && !manifest_is_custom(object); i++)
+		if (!strcmp(outside[i], kind))
+			return yaml_error(yaml_get(object, "kind"), e, "%s %s is not supported: it lies outside of the run's namespace, "
+					  "and no engine makes it; %s", manifest_article(kind), kind, strncmp(kind, "ClusterRole", 11) ? "leave it out" :
+					  "what pods need belongs in a Role and a RoleBinding");
+	return 0;
+}
