@@ -93,10 +93,10 @@ static void test_hang(void **state)
 	print_message("# hanging: %lld tried, %lld not sent, at most %.0f ms between attempts\n",
 		      (long long)timeouts, (long long)unsent, (double)gap / 1e6);
 	assert_true(unsent > 0 && timeouts > 0);
-	/* Without the pacing it would be all but the whole deadline: 420 ms. On a
-	 * machine that stands still by itself it says nothing. */
+	/* Without the pacing it would be all but the whole deadline: 420 ms. On a machine that
+	 * stands still by itself it says nothing: after 80 ms all clients are due at once. */
 	load_stats(r.l, &st);
-	if (st.lateness_max_ms < 100)
+	if (st.lateness_max_ms < 40)
 		assert_true(gap < 300 * NS_PER_MS);
 	assert_true(atomic_load(&r.toy.most) <= 32);
 	history_free(&h);
