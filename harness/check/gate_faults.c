@@ -203,12 +203,12 @@ static bool kills_at_once(const struct fault_record *f)
 {
 	return (effects_die(&f->does) || fault_does(f, EFFECT_NODE_GONE)) &&
 	       f->does.notice == NOTICE_NONE && !f->does.one_by_one &&
-	       !*json_str(f->params, "process", "");
+	       !f->does.by_its_name;
 }
 
 static bool silences(const struct fault_record *f)
 {
-	return f->silences && f->does.lasts && !strcmp(json_str(f->params, "shape", "isolate"), "isolate");
+	return f->silences && f->does.lasts && !f->does.partly;
 }
 
 /* What a target said though the fault lets nobody elsewhere hear it, or has ended the

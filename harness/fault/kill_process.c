@@ -44,6 +44,7 @@ static void effects(const cJSON *params, struct effects *out)
 {
 	out->what = EFFECT_PROCESS_DIES;
 	out->whole_container = !strcmp(json_str(params, "which", "server"), "pid1");
+	out->by_its_name = *json_str(params, "process", "");
 }
 
 static bool supported(struct node *n, const cJSON *plan, char *why, size_t size)

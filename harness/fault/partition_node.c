@@ -59,6 +59,7 @@ static void effects(const cJSON *params, struct effects *out)
 
 	out->what = EFFECT_CUT_OFF;
 	out->whole_node = true;
+	out->partly = strcmp(json_str(params, "shape", "isolate"), "isolate") != 0;
 	out->inbound = strcmp(direction, "out") != 0;
 	out->outbound = strcmp(direction, "in") != 0;
 	out->cut = cut_if(params, "api", CUT_API) | cut_if(params, "dns", CUT_DNS) |

@@ -40,11 +40,14 @@ struct effects {
 	enum notice notice; /* of those that end a process, a pod or a node */
 	bool whole_container; /* EFFECT_PROCESS_DIES: with its container, which the kubelet starts
 				 again */
+	bool by_its_name;   /* EFFECT_PROCESS_DIES: of a process that the scenario names, which need
+			       not be the one that serves */
 	bool whole_node;    /* whatever else runs on the targets' nodes is hit as well */
 	bool one_by_one;    /* each target only once the one before is whole again */
 	bool told_at_once;  /* one agent tells of all targets, wherever they are */
 	bool lasts;         /* stays until it is healed; else it is over once it is done */
 	uint32_t cut;       /* EFFECT_CUT_OFF: enum cut, or-ed ... */
+	bool partly;        /* ... some other nodes still hear it ... */
 	bool inbound, outbound; /* ... and which packets are dropped, seen from the target */
 };
 

@@ -203,11 +203,6 @@ static void too_few(struct prediction *p, const struct rules *r, const struct fa
 }
 
 /* A cut that leaves everybody somebody: who hears whom decides. */
-static bool is_partial(const struct fault_record *fault)
-{
-	return fault_does(fault, EFFECT_CUT_OFF) && strcmp(json_str(fault->params, "shape", "isolate"), "isolate") != 0;
-}
-
 static void partial(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
 	int64_t fence = r->session - r->heartbeat, surely = r->session + r->session / 8 + SPREAD;
@@ -240,7 +235,7 @@ void kafka_predict(const struct evidence *ev, const struct fault_record *fault,
 	if (!leads_any(fault) && !r.all) {
 		prediction_add(out, "no copy is waited for", 0, SPREAD, DESIGN,
 			       "with acks=1 a write waits for its leader alone, and this broker led nothing");
-	} else if (is_partial(fault)) {
+	} else if (fault_does(fault, EFFECT_CUT_OFF) && fault->does.partly) {
 		partial(out, &r, fault);
 	} else if (r.take.hindered || r.take.never) {
 		too_few(out, &r, fault);

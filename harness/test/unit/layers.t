@@ -40,6 +40,8 @@ mapfile -t folders < <(find measure check system report -name '*.[ch]' \
   ! -path report/evaluate.c ! -path report/live.c ! -path report/html/evidence.c)
 none '\b(event_is|event_t|events_read\w*)\(|"k"|json_[a-z0-9]+\((\w+(->|\.))*event\b' "nobody else searches events' JSON"
 
+none '\b(f|fault|rec)(->|\.)params\b' "nor asks how a fault was set: its effects say all that it does"
+
 mapfile -t folders < <(find measure check report -name '*.[ch]')
 none '(->|\.)extra\b($|[^ ]| [^=])' "nor what only one system's samples hold"
 
