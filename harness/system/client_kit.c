@@ -1,5 +1,6 @@
 #include "system/client_kit.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -106,6 +107,11 @@ void sample_begin(struct sample *s, const struct member *m)
 	memset(s, 0, sizeof(*s));
 	mem_copy_str(s->member, sizeof(s->member), m->name);
 	s->timeline = s->position = s->lag_bytes = s->lag_ns = s->lag_tx = -1;
+}
+
+bool error_is_refusal(const char *error)
+{
+	return strstr(error, strerror(ECONNREFUSED)) != NULL;
 }
 
 static const char *on_or_off(const char *value)

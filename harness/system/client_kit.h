@@ -45,6 +45,9 @@ void final_read_answered(struct final_read *out, const struct access *acc, const
 /* What a probe is handed: an answer of this member of which nothing is known. */
 void sample_begin(struct sample *s, const struct member *m);
 
+/* Whether a connection's error says that nothing listens there: the server is shut down,
+ * or has not begun to start. As strerror() words it. */
+bool error_is_refusal(const char *error);
 /* Appends {name, value, unit, source}. Of a "bool" the words are "on" and "off",
  * whatever the system's are. */
 void setting_add(cJSON *out, const char *name, const char *value, const char *unit,

@@ -196,7 +196,7 @@ static enum end fetch(struct lane *l, struct op *op, int64_t until_ns)
 			  sizeof(op->room->error))) {
 		op->outcome = op->sent ? OP_INFO : OP_FAIL;
 		drop(&l->leader);
-		return strncmp(op->error, "timeout", 7) ? AGAIN : FAILED;
+		return op_error_class(op) == OP_ERR_TIMEOUT ? FAILED : AGAIN;
 	}
 	op->offset = l->next;
 	op->value = OP_NO_VALUE;

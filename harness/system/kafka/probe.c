@@ -1,6 +1,5 @@
 #include "system/kafka/probe.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -254,7 +253,7 @@ void kafka_probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 	if (ask_broker(p, until_ns, s))
 		fill(p, s);
 	else
-		s->closed = strstr(s->error, strerror(ECONNREFUSED)) != NULL;
+		s->closed = error_is_refusal(s->error);
 	s->t_ns = clock_mono_ns();
 	s->took_ns = s->t_ns - began;
 	ask_quorum(p, until_ns, s->extra);

@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,8 +118,7 @@ void rabbit_probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 		s->extra = json_parse(buf_cstr(&answer), s->member, &e);
 	s->t_ns = clock_mono_ns();
 	s->took_ns = s->t_ns - from;
-	/* Nothing listens: it is shut down, or has not begun to start. */
-	s->closed = !p->erl && strstr(s->error, strerror(ECONNREFUSED));
+	s->closed = !p->erl && error_is_refusal(s->error);
 	if (s->extra)
 		read_answer(s);
 	else if (e.msg[0])

@@ -63,11 +63,6 @@ struct redis_conn *redis_open(const char *host, int port, int64_t until_ns,
 	return c;
 }
 
-bool redis_closed(const char *error)
-{
-	return strstr(error, strerror(ECONNREFUSED)) != NULL;
-}
-
 const char *redis_address(const struct redis_conn *c)
 {
 	return c->address;

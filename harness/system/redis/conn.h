@@ -24,9 +24,6 @@ struct redis_cost {
 struct redis_conn *redis_open(const char *host, int port, int64_t until_ns,
 			      struct redis_cost *cost, char *error, size_t size);
 
-/* Whether redis_open()'s error says that nothing listens there. */
-bool redis_closed(const char *error);
-
 /* "10.244.1.7:6379": what was connected to. */
 const char *redis_address(const struct redis_conn *c);
 

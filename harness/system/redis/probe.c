@@ -38,7 +38,7 @@ static bool opened(struct redis_peer *p, struct sample *s, int64_t until_ns)
 
 	if (cost.dns_ns)
 		json_set_num(s->extra, "dns_ms", (double)(cost.dns_ns / 1000) / 1000);
-	s->closed = !is && redis_closed(s->error);
+	s->closed = !is && error_is_refusal(s->error);
 	return is;
 }
 

@@ -34,6 +34,10 @@ none "(fault|->name|\.name|_name)\b.*\"(${plain:?})\"|fault: (${plain})\b" "nor 
 
 none '"[^"]*\bthe partition\b' "no text calls every cut a partition: that is one fault's word, and a log's"
 
+mapfile -t folders < <(find . -name '*.[ch]' ! -path './test/*' ! -path ./history/op.c)
+none 'str(n|case|str)*(cmp|str)\([^()]*\berror\b, "(mismatch|timeout|client|dns|connect|broken|blocked|warning)' \
+  "an error's class is asked of history/op.c, which alone compares its word"
+
 # Evidence is typed and read once (history/evidence.h). Apart from that only a report begins
 # with the events themselves, and shows them.
 mapfile -t folders < <(find measure check system report -name '*.[ch]' \
