@@ -108,6 +108,8 @@ struct docker_pod {
 	int grace_s;
 	int64_t down_ns; /* its node is down since */
 	char *vips;      /* nft script that is in force in its sandbox */
+	int64_t look_ns; /* when its emptyDirs are counted next */
+	char evicted[200]; /* why; "" it was not */
 };
 
 struct docker_account {
@@ -194,6 +196,9 @@ struct docker_pod *docker_pod_find(struct docker *d, const char *ns, const char 
 void docker_pod_free(struct docker_pod *p);
 int docker_pod_log(void *d, const char *ns, const char *pod, const char *container, bool previous,
 		   int lines, bool timestamps, struct buf *out, struct err *e);
+/* engine/docker/eviction.c: looks, when it is time, whether the pod has more in an emptyDir than
+ * its sizeLimit, and so is evicted from now on: p->evicted says why. True once. */
+bool docker_pod_overfull(struct docker_pod *p);
 /* engine/docker/pod_status.c: with the lock: tells the store how the pod is. */
 void docker_pod_publish(struct docker_pod *p);
 void docker_event(struct docker *d, const char *kind, const char *ns, const char *name,
@@ -228,6 +233,8 @@ void docker_probes_join(struct docker_pod *p);
  * kubelet's words when it cannot be had yet. */
 int docker_volume_path(struct docker_pod *p, const cJSON *volume, char path[PATH_MAX],
 		       bool *read_only, struct err *e);
+/* That of a volume which is no claim. */
+void docker_scratch_path(const struct docker_pod *p, const char *volume, char path[PATH_MAX]);
 /* Removes the volumes of the runs of this folder (CACHE/docker). */
 int docker_volumes_down(const char *folder, cJSON *found, struct err *e);
 

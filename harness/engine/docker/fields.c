@@ -89,7 +89,7 @@ static const struct field pod_fields[] = {
 	HONOURED("spec.volumes[].secret.secretName"), HONOURED("spec.volumes[].secret.items*"),
 	HONOURED("spec.volumes[].secret.defaultMode"), HONOURED("spec.volumes[].secret.optional"),
 	ONLY("spec.volumes[].emptyDir.medium", "emptyDir is on the host's disk", "|Memory"),
-	TOLD("spec.volumes[].emptyDir.sizeLimit", "emptyDir is on the host's disk, without a limit"),
+	HONOURED("spec.volumes[].emptyDir.sizeLimit"),
 	HONOURED("spec.volumes[].persistentVolumeClaim.claimName"),
 	HONOURED("spec.volumes[].persistentVolumeClaim.readOnly"),
 	HONOURED("spec.restartPolicy"), HONOURED("spec.terminationGracePeriodSeconds"),

@@ -144,7 +144,7 @@ static bool restarts(const struct docker_pod *p, const struct docker_container *
 {
 	const char *policy = json_str(json_get(p->object, "spec"), "restartPolicy", "Always");
 
-	if (c->init && !c->exit_code)
+	if (*p->evicted || (c->init && !c->exit_code))
 		return false;
 	if (!strcmp(policy, "Always"))
 		return true;
@@ -201,7 +201,7 @@ static void attend(struct docker_pod *p, struct docker_container *c)
 			     "Container %s failed liveness probe, will be restarted", c->name);
 		store_unlock(&p->d->store);
 		docker_containers_end(p, c, plan_probe_grace(p->object, c->spec, started));
-	} else if (!c->running && !c->done && clock_mono_ns() >= c->start_at_ns) {
+	} else if (!c->running && !c->done && !*p->evicted && clock_mono_ns() >= c->start_at_ns) {
 		try_start(p, c);
 	}
 }
@@ -230,7 +230,8 @@ static void set_phase(struct docker_pod *p)
 		failed = failed || (p->c[i].done && p->c[i].exit_code);
 		ran = ran || (p->c[i].ever && (!p->c[i].hooking || p->c[i].restarts));
 	}
-	phase = !next_init(p) && all_done ? (failed ? "Failed" : "Succeeded") :
+	phase = *p->evicted ? "Failed" :
+		!next_init(p) && all_done ? (failed ? "Failed" : "Succeeded") :
 		next_init(p) && failed ? "Failed" : ran ? "Running" : "Pending";
 	p->initialized = !next_init(p);
 	mem_copy_str(p->phase, sizeof(p->phase), phase);
@@ -254,6 +255,8 @@ static enum life serve_pod(struct docker_pod *p)
 		life = look(p);
 		if (life != LIFE_ON)
 			return life;
+		if (docker_pod_overfull(p))
+			docker_containers_end(p, NULL, 1);
 		/* A kubelet waits for a hook before it sees to the next container. */
 		for (size_t i = 0; i < p->nc && look(p) == LIFE_ON; i++) {
 			if (init ? &p->c[i] == init : !p->c[i].init)

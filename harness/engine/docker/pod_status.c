@@ -118,6 +118,10 @@ void docker_pod_publish(struct docker_pod *p)
 	ready = all_ready(p);
 	status = cJSON_CreateObject();
 	json_set_str(status, "phase", p->phase);
+	if (*p->evicted) {
+		json_set_str(status, "reason", "Evicted");
+		json_set_str(status, "message", p->evicted);
+	}
 	json_set_str(status, "hostIP", DOCKER_HOST_IP);
 	if (has_address(p))
 		json_set_str(status, "podIP", p->ip);

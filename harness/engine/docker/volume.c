@@ -165,6 +165,11 @@ static char *volume_name(const struct docker *d, const char *ns, const char *cla
 	return mem_fmt("pvc-%s", json_str(json_get(c, "metadata"), "uid", ""));
 }
 
+void docker_scratch_path(const struct docker_pod *p, const char *volume, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%.3500s/pods/%s/volumes/%.63s", p->d->state, p->uid, volume);
+}
+
 int docker_volume_path(struct docker_pod *p, const cJSON *volume, char path[PATH_MAX],
 		       bool *read_only, struct err *e)
 {
@@ -192,7 +197,7 @@ int docker_volume_path(struct docker_pod *p, const cJSON *volume, char path[PATH
 	/* It was admitted; a path is made of nothing less. */
 	if (!name_is_label(name))
 		return err_set(e, ERR_BROKEN, "volume \"%.100s\": no name of a folder", name);
-	snprintf(path, PATH_MAX, "%.3500s/pods/%s/volumes/%.63s", p->d->state, p->uid, name);
+	docker_scratch_path(p, name, path);
 	if (!file_exists(path)) {
 		if (file_mkdirs(path, e))
 			return -1;

@@ -105,10 +105,13 @@ static void add_pod(struct kube *k, const cJSON *pod, cJSON *out, struct buf *lo
 		    const cJSON **last)
 {
 	cJSON *o = cJSON_CreateObject();
-	const cJSON *t = ended(pod);
+	const cJSON *t = ended(pod), *status = json_get(pod, "status");
 
 	json_set_str(o, "name", kube_meta(pod, "name"));
-	json_set_str(o, "phase", json_str(json_get(pod, "status"), "phase", ""));
+	json_set_str(o, "phase", json_str(status, "phase", ""));
+	/* Of one that was evicted, as by what it has written: no container says so. */
+	if (json_get(status, "message"))
+		buf_fmt(log, "%s: %s\n", json_str(status, "reason", ""), json_str(status, "message", ""));
 	if (t) {
 		json_set_i64(o, "exit", json_i64(t, "exitCode", -1));
 		json_set_str(o, "reason", json_str(t, "reason", ""));

@@ -35,7 +35,7 @@ static const struct knob {
 	{"max_connections", "max_connections", "count"},
 	{"innodb_buffer_pool_size", "innodb_buffer_pool_size", "bytes"},
 	{"innodb_doublewrite", "innodb_doublewrite", "word"},
-	{"group_replication_paxos_single_leader", "group_replication_paxos_single_leader", "word"},
+	{"group_replication_paxos_single_leader", "paxos_single_leader", "word"},
 };
 
 static void lower(char *s)

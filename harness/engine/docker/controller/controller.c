@@ -29,7 +29,7 @@ static void deployment(struct docker *d, const cJSON *w)
 
 		if (d->store.v[i].kind->id != KIND_POD || !workload_owns(w, pod))
 			continue;
-		live += !workload_ending(pod);
+		live += !workload_ending(pod) && !workload_over(pod);
 		nready += kube_pod_ready(pod);
 	}
 	while (live < want) {

@@ -23,6 +23,8 @@ cJSON *workload_reference(const cJSON *w);
 enum { WORKLOAD_NAME_BYTES = 64 };
 void workload_name(const cJSON *w, char name[WORKLOAD_NAME_BYTES]);
 bool workload_ending(const cJSON *pod);
+/* It has ended for good, well or not. */
+bool workload_over(const cJSON *pod);
 /* A status instead of the one that `w` has; taken over. */
 void workload_status(struct docker *d, enum kind_id kind, const cJSON *w, cJSON *status);
 

@@ -34,14 +34,20 @@ static bool has_phase(const cJSON *pod, const char *phase)
 	return !strcmp(json_str(json_get(pod, "status"), "phase", ""), phase);
 }
 
+/* When it ended, by its containers; where one never ran, since it has not been ready
+ * (backoff_utils.go, getFinishedTime). */
 static int64_t ended_s(const cJSON *pod)
 {
+	const cJSON *c, *ready;
 	int64_t last = 0;
-	const cJSON *c;
 
 	cJSON_ArrayForEach(c, json_path(pod, "status.containerStatuses")) {
 		int64_t t = time_s(json_path(c, "state.terminated"), "finishedAt");
 
+		if (!t) {
+			kube_condition(pod, "Ready", &ready);
+			return time_s(ready, "lastTransitionTime");
+		}
 		last = t > last ? t : last;
 	}
 	return last;

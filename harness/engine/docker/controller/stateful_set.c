@@ -270,6 +270,11 @@ void stateful_set(struct docker *d, const cJSON *w)
 			launch(d, w, &s, k, name, i);
 			pods[i] = store_get(&d->store, KIND_POD, ns, name);
 		}
+		/* One that was evicted is made anew. */
+		if (pods[i] && workload_over(pods[i]) && !workload_ending(pods[i])) {
+			end(d, w, pods[i]);
+			pods[i] = store_get(&d->store, KIND_POD, ns, name);
+		}
 		free(name);
 		if (pods[i])
 			count(&s, k, pods[i], &n);

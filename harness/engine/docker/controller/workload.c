@@ -116,6 +116,13 @@ bool workload_ending(const cJSON *pod)
 	return json_get(json_get(pod, "metadata"), "deletionTimestamp") != NULL;
 }
 
+bool workload_over(const cJSON *pod)
+{
+	const char *phase = json_str(json_get(pod, "status"), "phase", "");
+
+	return !strcmp(phase, "Failed") || !strcmp(phase, "Succeeded");
+}
+
 void workload_status(struct docker *d, enum kind_id kind, const cJSON *w, cJSON *status)
 {
 	cJSON *o = cJSON_Duplicate(w, 1);

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "engine/docker/controller/controller.h"
 #include "yaml/yaml.h"
 
@@ -146,6 +147,27 @@ static void a_failure_waits(void **state)
 	forget(&l);
 }
 
+/* One whose init container failed, or that was evicted before the others ran, counts from
+ * when it was last known to be not ready. */
+static void a_failure_before_its_containers_ran(void **state)
+{
+	struct look l = {0};
+
+	(void)state;
+	for (int over = 0; over < 2; over++) {
+		char at[32], *text;
+
+		time_text(NOW - 9 - over, at);
+		text = mem_fmt("{status: {phase: Failed, containerStatuses: [{state: {waiting: {}}}], "
+			       "conditions: [{type: Ready, status: 'False', lastTransitionTime: '%s'}]}}", at);
+		l.pods[l.n++] = object(text);
+		look_at(&l, "{spec: {backoffLimit: 9, " NEVER "}}");
+		assert_int_equal(l.step.launch, over);
+		forget(&l);
+		free(text);
+	}
+}
+
 static void too_many_failures(void **state)
 {
 	struct look l = {0};
@@ -258,6 +280,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_pod_that_ends_well), cmocka_unit_test(a_failure_waits),
+		cmocka_unit_test(a_failure_before_its_containers_ran),
 		cmocka_unit_test(too_many_failures),	  cmocka_unit_test(too_late),
 		cmocka_unit_test(several_at_once),	  cmocka_unit_test(once_each_time),
 		cmocka_unit_test(not_after_its_deadline),

@@ -379,7 +379,7 @@ static void defaults(void **state)
 		"apiVersion: v1\nkind: Endpoints\nmetadata: {name: s}\nsubsets: []\n",
 		"apiVersion: v1\nkind: Endpoints\nmetadata: {name: s}\nsubsets: [{addresses: [{ip: 10.0.0.1}], ports: [{port: 1}]}]\n",
 	};
-	static const size_t told[] = {2, 3, 2, 6, 2, 0, 0};
+	static const size_t told[] = {2, 3, 1, 6, 2, 0, 0};
 	static const struct {
 		const char *yaml, *words;
 		size_t n;
