@@ -162,7 +162,7 @@ $(BUILD)/test/failpoints/failpoints_test: LDLIBS += -Wl,--wrap=ferror,--wrap=clo
 	$(shell sed -nE 's/^[CP]A[LR][LT].[^,]*, (\w+),.*/-Wl,--wrap=\1/p' $(FAILPOINTS)/table.h)
 
 # Every day. What takes longest begins first, for it is not to end alone.
-LONG := $(patsubst %,$(BUILD)/test/%_test,unit/scenario/expects failpoints/failpoints system/kafka/client \
+LONG := $(patsubst %,$(BUILD)/test/%_test,unit/check/shipped failpoints/failpoints system/kafka/client \
 	system/mysql/group system/mysql/replication system/rabbitmq/client system/mysql/client \
 	system/mysql/group_agent system/mysql/runbook unit/load/late unit/engine/docker/shapes system/mysql/deadline)
 # Whole runs measure lengths of time: nothing that computes goes on beside these, and they

@@ -4,55 +4,104 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "run/plan.h"
 #include "system/system.h"
+#include "test/lib/shipped.h"
 
 /* Every scenario that is shipped can be run: it fits the lists of this very
- * build, its settings exist and have a place in its variant's manifests. */
+ * build, its settings exist and have a place in its variant's manifests. And it judges
+ * what it may do harm to. */
 
-static void check_one(const char *root, const char *path)
+static void fits(const char *path, const struct plan *p)
 {
-	struct arena a = {0};
-	struct err e = {0};
-	struct plan p;
 	char stem[64];
 
-	if (plan_read(&a, root, path, NULL, 0, &p, &e))
-		fail_msg("%s", e.msg);
-	snprintf(stem, sizeof(stem), "/%.40s.yaml", p.sc.name);
+	snprintf(stem, sizeof(stem), "/%.40s.yaml", p->sc.name);
 	if (!strstr(path, stem))
-		fail_msg("%s holds the scenario %s", path, p.sc.name);
-	assert_true(strlen(p.sc.title) > strlen(p.sc.name) / 2);
-	plan_free(&p);
-	arena_free(&a);
+		fail_msg("%s holds the scenario %s", path, p->sc.name);
+	assert_true(strlen(p->sc.title) > strlen(p->sc.name) / 2);
 }
 
 static void test_shipped(void **state)
 {
-	char root[4096], pattern[4200];
-	struct err e = {0};
-	glob_t g = {0};
-	size_t i;
-
 	(void)state;
-	if (file_project_root(root, &e))
-		fail_msg("%s", e.msg);
-	snprintf(pattern, sizeof(pattern), "%s/scenarios/*.yaml", root);
-	assert_int_equal(glob(pattern, 0, NULL, &g), 0);
-	assert_true(g.gl_pathc >= 9);
-	for (i = 0; i < g.gl_pathc; i++)
-		check_one(root, g.gl_pathv[i]);
-	globfree(&g);
+	assert_true(shipped_each(fits) >= 9);
 }
+
+/* ---- what each judges ---- */
+
+static const struct expectation *judges(const struct scenario *s, enum expect_metric metric)
+{
+	for (size_t i = 0; i < s->nexpects; i++)
+		if (s->expects[i].metric == metric)
+			return &s->expects[i];
+	return NULL;
+}
+
+/* A primary that lives where nobody reaches it. */
+static bool cuts_primary_off(const struct scenario *s)
+{
+	for (size_t i = 0; i < s->nsteps; i++)
+		if (s->steps[i].kind == STEP_FAULT && !strcmp(s->steps[i].fault, "partition-node") &&
+		    strcmp(s->steps[i].target, "replica"))
+			return true;
+	return false;
+}
+
+/* Another has the same fault with clients beside the primary: "NAME-alone" is
+ * about what is left without them. */
+static bool is_told_by_another(const struct scenario *s)
+{
+	char root[4096], path[4400];
+	size_t len = strlen(s->name);
+	struct err e = {0};
+
+	if (len < 6 || strcmp(s->name + len - 6, "-alone") || file_project_root(root, &e))
+		return false;
+	snprintf(path, sizeof(path), "%s/scenarios/%.*s.yaml", root, (int)len - 6, s->name);
+	return !access(path, R_OK);
+}
+
+/* Whatever takes writes says what may be lost of them: a bound, or why it is
+ * accepted. Where a primary goes on out of reach, two at once are looked for as
+ * well, by clients beside it. No client judges itself. */
+static void harm_is_judged(const char *path, const struct plan *p)
+{
+	const struct scenario *s = &p->sc;
+	const struct expectation *stands = judges(s, EXPECT_STANDS), *lost = judges(s, EXPECT_LOST);
+
+	(void)path;
+	if (judges(s, EXPECT_DEADLINE))
+		fail_msg("%s expects what its clients enforce themselves", s->name);
+	if (stands && !stands->want) {
+		assert_true(stands->object && stands->reason);
+		return;
+	}
+	if (!lost || (!lost->has_at_most && !lost->accepted))
+		fail_msg("%s does not say how much may be lost", s->name);
+	if (cuts_primary_off(s) && s->load.minority <= 0 && is_told_by_another(s))
+		return;
+	if (cuts_primary_off(s) && s->load.minority <= 0)
+		fail_msg("%s cuts a primary off and leaves nobody beside it who could tell", s->name);
+	if ((cuts_primary_off(s) || s->load.minority > 0) && !judges(s, EXPECT_DUAL_PRIMARY))
+		fail_msg("%s does not judge two primaries", s->name);
+}
+
+static void test_harm(void **state)
+{
+	(void)state;
+	shipped_each(harm_is_judged);
+}
+
+/* ---- settings ---- */
 
 /* --set goes before the scenario's own, and is checked with it. */
 static void test_set(void **state)
@@ -240,6 +289,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shipped),
+		cmocka_unit_test(test_harm),
 		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_overlay),
