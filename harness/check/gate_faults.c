@@ -274,6 +274,90 @@ static bool steps_told(const struct evidence *ev, char *why, size_t size)
 	return true;
 }
 
+/* ---- that they were those that were asked for ---- */
+
+/* So much earlier may one seem to be undone by how times are rounded and told. */
+enum { EARLY_MS = 1000 };
+
+/* Words that say whom, and how long, and are no part of what it does. */
+static bool says_how(const char *word)
+{
+	static const char *const others[] = { "fault", "target", "as", "for", "duration", "within" };
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (!strcmp(word, others[i]))
+			return false;
+	return true;
+}
+
+/* What a fault was made with has its defaults filled in, so all words of the step stand in it. */
+static bool same_way(const struct step_seen *step, const struct fault_record *f, char *why,
+		     size_t size)
+{
+	const cJSON *word;
+
+	cJSON_ArrayForEach(word, step->params) {
+		const char *asked = cJSON_GetStringValue(word), *was;
+
+		if (!asked || !says_how(word->string))
+			continue;
+		if (!f->params) {
+			snprintf(why, size, "nothing tells with what words fault %.60s was made", f->id);
+			return false;
+		}
+		was = json_str(f->params, word->string, NULL);
+		if (!was || !strcmp(was, asked))
+			continue;
+		snprintf(why, size, "the steps ask for %.40s: %.60s, and fault %.60s had %.40s: %.60s", word->string, asked,
+			 f->id, word->string, was);
+		return false;
+	}
+	return true;
+}
+
+/* How long it was to last at the least: until a heal step, so long as the steady load
+ * before that; 0: the steps do not say. */
+static int64_t to_last(const struct evidence *ev, const struct step_seen *step)
+{
+	int64_t steady = 0;
+
+	if (step->for_ns > 0)
+		return step->for_ns;
+	for (const struct step_seen *s = step + 1; s < ev->steps + ev->nsteps; s++) {
+		if (!strcmp(s->step, "heal") && !strcmp(s->id, step->id))
+			return steady;
+		steady += !strcmp(s->step, "steady") ? s->steady_ns : 0;
+	}
+	return 0;
+}
+
+static bool lasted(const struct evidence *ev, const struct step_seen *step,
+		   const struct fault_record *f, char *why, size_t size)
+{
+	int64_t asked = to_last(ev, step), was = fault_healing(f) - f->injected_ns;
+
+	if (!f->does.lasts || !f->healed_ns || was + 2 * f->te_ns + EARLY_MS * NS_PER_MS >= asked)
+		return true;
+	snprintf(why, size, "fault %.60s was undone %.1f s after it was injected, and the steps ask for %.1f s", f->id,
+		 in_s(was), in_s(asked));
+	return false;
+}
+
+/* In files of today's format, whose steps are the run's own. */
+static bool as_asked(const struct evidence *ev, const struct step_seen *step,
+		     const struct fault_record *f, char *why, size_t size)
+{
+	if (ev->run.format < BLOCKS_FORMAT)
+		return true;
+	if (*step->fault && strcmp(step->fault, f->name))
+		snprintf(why, size, "the steps ask for %.60s, and fault %.60s was %.60s", step->fault, f->id, f->name);
+	else if (!*step->target)
+		snprintf(why, size, "the steps do not tell whom fault %.60s was to hit", f->id);
+	else
+		return same_way(step, f, why, size) && lasted(ev, step, f, why, size);
+	return false;
+}
+
 bool faults_were(const struct evidence *ev, char *why, size_t size)
 {
 	if (!steps_told(ev, why, size))
@@ -297,7 +381,8 @@ bool faults_were(const struct evidence *ev, char *why, size_t size)
 			snprintf(why, size, "fault %.60s is said to have taken effect, and by what that shows is not told", id);
 		else if (!undone(ev, step, f))
 			snprintf(why, size, "fault %.60s was never seen undone, though the steps say so", id);
-		else if (hit_whom_it_names(ev, step->target, f, why, size) &&
+		else if (as_asked(ev, step, f, why, size) &&
+			 hit_whom_it_names(ev, step->target, f, why, size) &&
 			 stayed(ev, f, why, size))
 			continue;
 		return false;

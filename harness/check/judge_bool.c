@@ -191,8 +191,8 @@ void judge_job(const struct judging *j, struct judged *r)
 void judge_errors_clear(const struct judging *j, struct judged *r)
 {
 	bool want = j->expect->want;
-	long failed = 0, silent = 0;
-	double share;
+	long failed = 0, silent = 0, untold = 0;
+	double share, least;
 	size_t i, k;
 
 	r->limit = want;
@@ -209,6 +209,7 @@ void judge_errors_clear(const struct judging *j, struct judged *r)
 			continue;
 		failed++;
 		silent += op_error_class(op) == OP_ERR_TIMEOUT;
+		untold += op_error_class(op) == OP_ERR_NONE;
 	}
 	if (!failed) {
 		judged_as(r, VERDICT_UNKNOWN, "no write failed after the fault");
@@ -220,10 +221,14 @@ void judge_errors_clear(const struct judging *j, struct judged *r)
 		return;
 	}
 	share = (double)(failed - silent) / (double)failed;
-	r->measured = share >= CLEAR_SHARE;
-	judged_as(r, (share >= CLEAR_SHARE) == want ? VERDICT_PASS : VERDICT_FAIL,
+	least = (double)(failed - silent - untold) / (double)failed;
+	r->measured = least >= CLEAR_SHARE;
+	judged_as(r, (share >= CLEAR_SHARE) != (least >= CLEAR_SHARE) ? VERDICT_UNKNOWN :
+		  (share >= CLEAR_SHARE) == want ? VERDICT_PASS : VERDICT_FAIL,
 		"of %ld failed writes %ld got an error and %ld waited in silence until their deadline", failed,
-		failed - silent, silent);
+		failed - silent - untold, silent);
+	if (untold)
+		judged_also(r, "; of %ld of them nothing tells why", untold);
 }
 
 void judge_check(const struct judging *j, struct judged *r)

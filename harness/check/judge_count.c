@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "check/judge.h"
 #include "measure/parts.h"
+#include "system/system.h"
 
 /* Metrics that rest on which writes are there: their numbers, and until when. */
 
@@ -127,11 +128,24 @@ static bool tells_evictions(const struct evidence *ev)
 	return false;
 }
 
+/* A scenario that asks one for this that does not is refused before it runs (run/fit.c); a
+ * system that is not known here may be any. */
+static bool may_evict(const struct evidence *ev)
+{
+	const struct system *s = ev->script ? system_find(ev->script->system) : NULL;
+
+	return !s || s->client->caps & SYSTEM_EVICTS || tells_evictions(ev);
+}
+
 void judge_evicted(const struct judging *j, struct judged *r)
 {
 	const struct loss *l = &j->m->loss;
 
 	r->limit = judging_limit(j, 1);
+	if (!may_evict(j->ev)) {
+		judged_as(r, VERDICT_UNKNOWN, "%.60s evicts nothing, so there is nothing to judge", j->ev->script->system);
+		return;
+	}
 	if (!l->known || !l->acked) {
 		judged_as(r, VERDICT_UNKNOWN, "%s", l->known ? "no write was acknowledged" : l->why_unknown);
 		return;
@@ -165,13 +179,22 @@ static const struct fault_seen *furthest(const struct judging *j, const char *fa
 	return worst;
 }
 
+/* One during which some went on alone, and lost what they did; NULL: none. */
+static const struct fault_seen *alone(const struct judging *j, const char *fault)
+{
+	for (size_t i = 0; i < j->m->nfaults; i++)
+		if (j->m->faults[i].point.after && (!fault || !strcmp(j->m->faults[i].rec->id, fault)))
+			return &j->m->faults[i];
+	return NULL;
+}
+
 /* A time, of a state that is one: where it is none, no time is short enough. */
 void judge_recovery_point(const struct judging *j, struct judged *r)
 {
 	const char *fault = j->expect->fault;
 	const struct loss *l = &j->m->loss;
 	const struct recovery_point *p;
-	const struct fault_seen *of;
+	const struct fault_seen *of, *by;
 	double hi;
 
 	r->limit = judging_limit(j, 1e6);
@@ -197,6 +220,11 @@ void judge_recovery_point(const struct judging *j, struct judged *r)
 		judged_as(r, judging_within(j, (double)p->lo_ns, hi), "what survived fault %s is of one moment, %.2f s before "
 			  "it: %lld of %lld acknowledged writes are lost, none of them earlier", of->rec->id, in_s(p->lo_ns),
 			  (long long)p->lost, (long long)l->acked);
+	by = alone(j, fault);
+	if (by && r->verdict == VERDICT_PASS)
+		judged_as(r, VERDICT_UNKNOWN, "%lld of the lost writes were called after fault %s had taken effect: of these no "
+			  "time before it tells (what was acknowledged before fault %s and is missing goes back %.2f s)",
+			  (long long)by->point.after, by->rec->id, of->rec->id, in_s(p->lo_ns));
 	lost_detail(l, of->rec->id, r);
 	if (!r->detail)
 		r->detail = cJSON_CreateObject();

@@ -12,7 +12,7 @@
 /* How exact the beginning and the end of a load are told. */
 #define SLACK_NS NS_PER_S
 /* A load ends after "settle" began, so its last operation is not long before;
- * some seconds where a history was written by others. */
+ * some seconds where a history was written by others, as those without blocks may be. */
 #define ENDS_BEFORE_NS (5 * NS_PER_S)
 
 struct seen_ops {
@@ -246,16 +246,27 @@ static const char *schedule_lacks(struct evidence *ev)
 			 ev->holes);
 }
 
-/* ---- by the times, where there are no blocks ---- */
+/* ---- by the times ---- */
 
-/* How long after a load's last operation its end may be told. */
-static int64_t ends_within(const struct evidence *ev)
+/* So long after a load's last operation its end may be told, where that is told as exactly
+ * as `exact_ns`: what was still waiting for a client then stands in no line. */
+static int64_t limit(const struct evidence *ev, int64_t exact_ns)
 {
 	const struct load_spec *load = &ev->load;
-	int64_t limit = ENDS_BEFORE_NS +
-			(load->deadline_ns ? load->deadline_ns : load_spec_defaults.deadline_ns);
+	int64_t ns = exact_ns + (load->deadline_ns ? load->deadline_ns : load_spec_defaults.deadline_ns);
 
-	return load->rate > 0 ? limit + (int64_t)(3e9 / load->rate) : limit;
+	return load->rate > 0 ? ns + (int64_t)(3e9 / load->rate) : ns;
+}
+
+static int64_t ends_within(const struct evidence *ev)
+{
+	return limit(ev, ev->run.format >= BLOCKS_FORMAT ? SLACK_NS : ENDS_BEFORE_NS);
+}
+
+/* An agent may take its time to begin. */
+static int64_t begins_within(const struct evidence *ev)
+{
+	return limit(ev, ENDS_BEFORE_NS);
 }
 
 static const char *times_lack(struct evidence *ev, const struct seen_ops *o)
@@ -269,7 +280,7 @@ static const char *times_lack(struct evidence *ev, const struct seen_ops *o)
 	if (o->last_return < ev->first_ns || (past && o->first_call > ev->last_ns))
 		return "all operations lie outside of the time that the events tell of: their times are of "
 		       "another clock, or of another run";
-	if (begun && o->first_call - begun > ends_within(ev))
+	if (begun && o->first_call - begun > begins_within(ev))
 		return arena_fmt(&ev->arena, "history.jsonl begins %.1f s after the load did: operations are missing",
 				 (double)(o->first_call - begun) / 1e9);
 	if (until && until - o->last_return > ends_within(ev))
@@ -291,7 +302,7 @@ static const char *group_lacks(struct evidence *ev, const struct history *h, uin
 	look(h, ev, 0, 0, group, &o);
 	if (!o.n)
 		return arena_fmt(&ev->arena, "history.jsonl has no operation of %s", whose(group));
-	if (begun && o.first_call - begun > ends_within(ev))
+	if (begun && o.first_call - begun > begins_within(ev))
 		return arena_fmt(&ev->arena, "history.jsonl has nothing of %s until %.1f s after the load began: operations "
 				 "are missing", whose(group), (double)(o.first_call - begun) / 1e9);
 	if (until && until - o.last_return > ends_within(ev))
@@ -349,6 +360,6 @@ void evidence_weigh(struct evidence *ev, const struct history *h)
 		ev->incomplete = schedule_lacks(ev);
 	if (o.n && !ev->incomplete)
 		ev->incomplete = times_lack(ev, &o);
-	if (o.n && !ev->incomplete && !blocks)
+	if (o.n && !ev->incomplete)
 		ev->incomplete = groups_lack(ev, h);
 }

@@ -115,6 +115,9 @@ struct recovery_point {
 	/* Inserts that are there although they were called after that one had been
 	 * acknowledged, and acknowledged before the fault. Above 0: no single moment. */
 	int64_t beyond;
+	/* Lost ones that were called when it had taken effect, so that they were in no state
+	 * before it: say, on a side that went on alone. */
+	int64_t after;
 };
 
 struct fault_seen {

@@ -46,8 +46,13 @@ static void point_of(const struct view *v, const struct loss *l, const struct fa
 
 	memset(out, 0, sizeof(*out));
 	n = lost_values(l, fault->id, &lost, &first);
-	for (size_t i = 0; i < l->n; i++)
-		out->lost += !strcmp(l->writes[i].fault, fault->id);
+	for (size_t i = 0; i < l->n; i++) {
+		bool its = !strcmp(l->writes[i].fault, fault->id);
+
+		out->lost += its;
+		out->after += its && fault->effective_ns &&
+			      l->writes[i].t_call > fault->effective_ns + fault->te_ns;
+	}
 	if (first) {
 		out->lo_ns = since(first->t_return, until, -fault->te_ns);
 		out->hi_ns = since(first->t_call, until, fault->te_ns);

@@ -91,7 +91,7 @@ cJSON *result_point(const struct measured *m, const struct fault_seen *f)
 	cJSON *out = cJSON_CreateObject();
 
 	set_ms(out, "lo_ms", known ? p->lo_ns : -1);
-	set_ms(out, "hi_ms", known && !m->loss.maybe_lost && !m->loss.more_missing ? p->hi_ns : -1);
+	set_ms(out, "hi_ms", known && !m->loss.maybe_lost && !m->loss.more_missing && !p->after ? p->hi_ns : -1);
 	set_count(out, "lost", p->lost, known);
 	set_count(out, "beyond", p->beyond, known);
 	return out;

@@ -104,6 +104,21 @@ void trial_forget(struct trial *t, const char *kind, int64_t t_ns)
 	}
 }
 
+void trial_hits(struct trial *t, const char *member)
+{
+	cJSON *e;
+
+	cJSON_ArrayForEach(e, t->events) {
+		cJSON *target = cJSON_CreateObject();
+
+		json_set_str(target, "member", member);
+		if (!strcmp(json_str(e, "k", ""), "fault"))
+			json_push(cJSON_AddArrayToObject(e, "targets"), target);
+		else
+			cJSON_Delete(target);
+	}
+}
+
 void trial_event(struct trial *t, const char *json)
 {
 	struct err err = { 0 };

@@ -29,6 +29,8 @@ const struct judged *trial_judge(struct trial *t, const char *expect);
 /* One more event of the scenario. */
 void trial_note(struct trial *t, const char *kind, bool ok);
 void trial_event(struct trial *t, const char *json);
+/* Says of the faults so far whom they hit. */
+void trial_hits(struct trial *t, const char *member);
 /* Takes away all events of a kind from t_ns on. */
 void trial_forget(struct trial *t, const char *kind, int64_t t_ns);
 

@@ -202,7 +202,7 @@ static void said_in(const char *run, const char *fault, const char *more, int64_
 	struct trial t;
 	cJSON *s;
 
-	snprintf(steps, sizeof(steps), "\"steps\":[{\"step\":\"fault\",\"fault\":\"%s\",\"id\":\"kill\"}]", fault);
+	snprintf(steps, sizeof(steps), "\"steps\":[{\"step\":\"fault\",\"fault\":\"%s\",\"id\":\"kill\",\"target\":\"any\"}]", fault);
 	trial_begin(&t);
 	trial_event(&t, run);
 	trial_note(&t, "stands", true);
@@ -257,7 +257,7 @@ static void test_answers_nonetheless(void **state)
 /* It may have been away. */
 static void test_away_meanwhile(void **state)
 {
-	static const char steps[] = "\"steps\":[{\"step\":\"fault\",\"fault\":\"kill-pod\",\"id\":\"kill\"}]";
+	static const char steps[] = "\"steps\":[{\"step\":\"fault\",\"fault\":\"kill-pod\",\"id\":\"kill\",\"target\":\"any\"}]";
 	struct trial t;
 
 	(void)state;
@@ -265,6 +265,8 @@ static void test_away_meanwhile(void **state)
 		trial_begin(&t);
 		trial_event(&t, TODAY);
 		trial_note(&t, "stands", true);
+		trial_forget(&t, "fault", 0);
+		trial_event(&t, "{\"k\":\"fault\",\"t\":10000000000,\"id\":\"kill\",\"fault\":\"kill-pod\",\"state\":\"injecting\"}");
 		hits(&t, M("m0", "primary"));
 		if (how == 1)
 			json_push(t.events, synth_sample("m0", 10 * SEC + 300 * MS, false, "unknown", false, -1));
@@ -279,13 +281,14 @@ static void test_away_meanwhile(void **state)
 
 static void test_never_injected(void **state)
 {
-	static const char steps[] = "\"steps\":[{\"step\":\"fault\",\"fault\":\"kill-pod\",\"id\":\"kill\"}]";
+	static const char steps[] = "\"steps\":[{\"step\":\"fault\",\"fault\":\"kill-pod\",\"id\":\"kill\",\"target\":\"any\"}]";
 	struct trial t;
 
 	(void)state;
 	trial_begin(&t);
 	trial_event(&t, TODAY);
 	trial_note(&t, "stands", true);
+	trial_hits(&t, "m9");
 	becomes(&t, STANDS, steps, VERDICT_PASS, NULL);
 	trial_forget(&t, "fault", 0);
 	hits(&t, M("m0", "primary"));

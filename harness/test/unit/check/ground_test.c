@@ -265,6 +265,7 @@ static void of_today(struct trial *t)
 {
 	*VEC_PUSH(t->h.streams, t->h.nstreams, t->h.streams_alloc) =
 		(struct stream){.ops = (int64_t)t->h.n, .sum = 5, .ended = true};
+	trial_hits(t, "m9");
 	trial_event(t, "{\"k\":\"run\",\"t\":0,\"format\":2}");
 	trial_event(t, "{\"k\":\"history\",\"t\":101000000000,\"ops\":2000,\"sum\":\"5\"}");
 }
@@ -284,7 +285,7 @@ static void heartbeat(struct trial *t, int from_s, int to_s)
 	noise_rows(t, from_s, to_s, ",\"late_max_ms\":0.4");
 }
 
-#define KILL "\"steps\":[{\"step\":\"fault\",\"fault\":\"kill-pod\",\"id\":\"kill\"}]"
+#define KILL "\"steps\":[{\"step\":\"fault\",\"fault\":\"kill-pod\",\"id\":\"kill\",\"target\":\"m9\"}]"
 #define TEN "\"load\":{\"rate\":10,\"clients\":4,\"deadline_ns\":1000000000,\"mix\":{\"insert\":1}}"
 
 static void is(struct trial *t, const char *expect, const char *more, enum verdict v,

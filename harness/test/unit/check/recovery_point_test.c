@@ -95,6 +95,34 @@ static void test_no_moment(void **state)
 	end(&t);
 }
 
+/* One side of a cut went on: what it acknowledged then was in no state before the fault. */
+static void test_after(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	trial_begin(&t);
+	lose(&t, 200);
+	point(&t);
+	becomes(&t, WITHIN("4500000000"), VERDICT_PASS, "of one moment, 0.00 s before it");
+	end(&t);
+	trial_begin(&t);
+	lose(&t, 220);
+	lose(&t, 224);
+	point(&t);
+	becomes(&t, WITHIN("4500000000"), VERDICT_UNKNOWN,
+		"2 of the lost writes were called after fault kill had taken effect: of these no time before it tells");
+	end(&t);
+	/* ... and what it had lost of before, it had. */
+	trial_begin(&t);
+	for (int64_t value = 120; value <= 220; value += 4)
+		lose(&t, value);
+	point(&t);
+	becomes(&t, WITHIN("4500000000"), VERDICT_UNKNOWN, "5 of the lost writes were called after");
+	becomes(&t, WITHIN("3500000000"), VERDICT_FAIL, "4.00 s before it");
+	end(&t);
+}
+
 static void test_nothing(void **state)
 {
 	struct trial t;
@@ -110,6 +138,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_no_moment),
+		cmocka_unit_test(test_after),
 		cmocka_unit_test(test_nothing),
 	};
 

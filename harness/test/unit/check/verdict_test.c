@@ -126,6 +126,12 @@ static void test_evicted(void **state)
 			"\"x\":{\"evicted_keys\":0}}");
 	assert_int_equal(trial_judge(&t, none)->verdict, VERDICT_PASS);
 	trial_end(&t);
+	/* What cannot evict cannot miss it. */
+	trial_begin(&t);
+	assert_int_equal(trial_judge_of(&t, none, "\"system\":\"redis-cluster\"")->verdict, VERDICT_PASS);
+	assert_int_equal(trial_judge_of(&t, none, "\"system\":\"mysql\"")->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "mysql evicts nothing"));
+	trial_end(&t);
 }
 
 static void test_errors_clear(void **state)
@@ -153,6 +159,15 @@ static void test_errors_clear(void **state)
 	for (i = 0; i < 20; i++)
 		history_add(&t.h, &op);
 	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_FAIL);
+	trial_end(&t);
+	/* Where nothing tells why one failed, it may have been silence. */
+	trial_begin(&t);
+	op.outcome = OP_FAIL;
+	op.error = "";
+	for (i = 0; i < 40; i++)
+		history_add(&t.h, &op);
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "of 40 of them nothing tells why"));
 	trial_end(&t);
 }
 

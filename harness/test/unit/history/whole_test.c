@@ -253,6 +253,13 @@ static void test_holes(void **state)
 	/* Also where more are missing than are there. */
 	holes(2, 0, 20 * SEC, 40 * SEC, 4000, "4000 operations that were due");
 	holes(2, 0, 10 * SEC, 11 * SEC, 0, NULL); /* before others: it began later */
+	/* At an end of a group's there are no others, but the load went on. */
+	holes(2, 1, 25 * SEC, 41 * SEC, 0, "nothing of the load agent beside the others from");
+	holes(2, 1, 0, 41 * SEC, 0, "no operation of the load agent beside the others");
+	holes(2, 0, 10 * SEC, 41 * SEC, 0, "no operation of the load agent");
+	holes(2, 0, 36 * SEC, 41 * SEC, 0, "nothing of the load agent from 4.0 s before");
+	holes(2, 0, 39 * SEC, 41 * SEC, 0, NULL);
+	holes(1, 0, 36 * SEC, 41 * SEC, 0, NULL); /* as others may write it */
 	/* In files that do not count what they have it is the passes that they take (check/gate.c),
 	 * and for a while there may have been none. */
 	holes(1, 0, 20 * SEC, 20 * SEC + 45 * MS, 9, NULL);
