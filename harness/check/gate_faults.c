@@ -279,40 +279,19 @@ static bool steps_told(const struct evidence *ev, char *why, size_t size)
 /* So much earlier may one seem to be undone by how times are rounded and told. */
 enum { EARLY_MS = 1000 };
 
-/* Words that say whom, and how long, and are no part of what it does. */
-static bool says_how(const char *word)
-{
-	static const char *const others[] = { "fault", "target", "as", "for", "duration", "within" };
-
-	for (size_t i = 0; i < ARRAY_LEN(others); i++)
-		if (!strcmp(word, others[i]))
-			return false;
-	return true;
-}
-
-/* What a fault was made with has its defaults filled in, so all words of the step stand in it. */
 static bool same_way(const struct step_seen *step, const struct fault_record *f, char *why,
 		     size_t size)
 {
-	const cJSON *word;
+	struct word_seen x;
 
-	cJSON_ArrayForEach(word, step->params) {
-		const char *asked = cJSON_GetStringValue(word), *was;
-
-		if (!asked || !says_how(word->string))
-			continue;
-		if (!f->params) {
-			snprintf(why, size, "nothing tells with what words fault %.60s was made", f->id);
-			return false;
-		}
-		was = json_str(f->params, word->string, NULL);
-		if (!was || !strcmp(was, asked))
-			continue;
-		snprintf(why, size, "the steps ask for %.40s: %.60s, and fault %.60s had %.40s: %.60s", word->string, asked,
-			 f->id, word->string, was);
-		return false;
-	}
-	return true;
+	if (!fault_other_word(step, f, &x))
+		return true;
+	if (!x.was)
+		snprintf(why, size, "nothing tells with what words fault %.60s was made", f->id);
+	else
+		snprintf(why, size, "the steps ask for %.40s: %.60s, and fault %.60s had %.40s: %.60s", x.word, x.asked, f->id,
+			 x.word, x.was);
+	return false;
 }
 
 /* How long it was to last at the least: until a heal step, so long as the steady load

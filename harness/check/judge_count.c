@@ -182,9 +182,12 @@ static const struct fault_seen *furthest(const struct judging *j, const char *fa
 /* One during which some went on alone, and lost what they did; NULL: none. */
 static const struct fault_seen *alone(const struct judging *j, const char *fault)
 {
-	for (size_t i = 0; i < j->m->nfaults; i++)
-		if (j->m->faults[i].point.after && (!fault || !strcmp(j->m->faults[i].rec->id, fault)))
-			return &j->m->faults[i];
+	for (size_t i = 0; i < j->m->nfaults; i++) {
+		const struct fault_seen *f = &j->m->faults[i];
+
+		if (f->point.after && (!fault || !strcmp(f->rec->id, fault)))
+			return f;
+	}
 	return NULL;
 }
 

@@ -473,4 +473,14 @@ bool fault_length(const struct fault_record *f, int64_t *lo, int64_t *hi);
  * was told; else when it was seen to be gone. 0: it was not healed. */
 int64_t fault_healing(const struct fault_record *f);
 
+/* A word of a step that says what its fault does, and what the fault was made with; `was`
+ * NULL: nothing tells that. */
+struct word_seen {
+	const char *word, *asked, *was;
+};
+/* The first one in which they differ. What a fault is made with has its defaults filled in.
+ * False: there is none. */
+bool fault_other_word(const struct step_seen *step, const struct fault_record *f,
+		      struct word_seen *out);
+
 #endif

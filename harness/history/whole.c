@@ -252,10 +252,10 @@ static const char *schedule_lacks(struct evidence *ev)
  * as `exact_ns`: what was still waiting for a client then stands in no line. */
 static int64_t limit(const struct evidence *ev, int64_t exact_ns)
 {
-	const struct load_spec *load = &ev->load;
-	int64_t ns = exact_ns + (load->deadline_ns ? load->deadline_ns : load_spec_defaults.deadline_ns);
+	int64_t deadline = ev->load.deadline_ns;
+	int64_t ns = exact_ns + (deadline ? deadline : load_spec_defaults.deadline_ns);
 
-	return load->rate > 0 ? ns + (int64_t)(3e9 / load->rate) : ns;
+	return ev->load.rate > 0 ? ns + (int64_t)(3e9 / ev->load.rate) : ns;
 }
 
 static int64_t ends_within(const struct evidence *ev)

@@ -220,7 +220,8 @@ const struct fault_seen *story_point(const struct measured *m)
 	for (size_t i = 0; i < m->nfaults; i++) {
 		const struct fault_seen *f = &m->faults[i];
 
-		if (f->point.lo_ns > 0 && !f->point.after && (!worst || f->point.hi_ns > worst->point.hi_ns))
+		if (f->point.lo_ns > 0 && !f->point.after &&
+		    (!worst || f->point.hi_ns > worst->point.hi_ns))
 			worst = f;
 	}
 	return worst;
