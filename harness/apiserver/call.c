@@ -40,7 +40,7 @@ enum MHD_Result call_answer_text(struct call *rq, int status, const char *type, 
 	/* What is told in a few words is told always. */
 	if (len > SHORT_BYTES && !call_hold(rq, len))
 		return call_refuse(rq, 429, "TooManyRequests", "%s", HELD);
-	return httpd_answer(rq->conn, status, type, text, len, status == 429 ? "Retry-After" : "", "1");
+	return httpd_answer(rq->conn, status, type, text, len, status == 429 || status == 504 ? "Retry-After" : "", "1");
 }
 
 /* Takes `o` over. */

@@ -1,7 +1,6 @@
 #include "apiserver/call.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "apiserver/delete.h"
 #include "apiserver/list.h"
 #include "apiserver/rbac.h"
+#include "apiserver/version.h"
 #include "apiserver/visits.h"
 #include "apiserver/watch.h"
 
@@ -159,12 +159,21 @@ static enum MHD_Result read_it(struct call *rq)
 	struct store *s = rq->s->conf->store;
 	struct store_view view = {0};
 	struct store_kept *it = NULL;
+	enum version_had had;
 	enum MHD_Result ok;
+	int64_t of;
 
+	had = version_had(rq, &of);
+	if (had != VERSION_HAD) {
+		of = s->version;
+		store_unlock(s);
+		return version_refuse(rq, had, of);
+	}
 	if (rq->name)
 		it = store_hold(s, rq->kind->id, rq->ns, rq->name);
 	else
 		store_view(s, rq->kind, rq->ns, &view);
+	view.version = of;
 	store_unlock(s);
 	ok = rq->name ? get_it(rq, it) : call_answer_list(rq, &view);
 	store_let_go(it);
@@ -172,20 +181,8 @@ static enum MHD_Result read_it(struct call *rq)
 	return ok;
 }
 
-/* As strconv.ParseUint() reads it, whose complaint an API server answers with. */
-static bool is_version(const char *text)
-{
-	errno = 0;
-	return strspn(text, "0123456789") == strlen(text) && (!strtoull(text, NULL, 10) || !errno);
-}
-
 static enum MHD_Result begin_watch(struct call *rq)
 {
-	const char *from = call_arg(rq, "resourceVersion");
-
-	if (from && !is_version(from))
-		return call_refuse(rq, 500, "InternalError", "resourceVersion: Invalid value: \"%.60s\": "
-				   "strconv.ParseUint: invalid syntax", from);
 	rq->watching = !rq->admin;
 	if (rq->watching &&
 	    __atomic_add_fetch(&rq->s->watches, 1, __ATOMIC_RELAXED) > rq->s->limits->watches)
@@ -238,6 +235,7 @@ static enum MHD_Result answer(struct call *rq, bool served)
 	struct store *s = rq->s->conf->store;
 	const struct api_request *is = &rq->is;
 	bool get = !strcmp(is->verb, "get"), may;
+	enum MHD_Result answered;
 	const struct list_of l = call_list_of(rq);
 	const char *large = rq->admin ? NULL : list_too_long(&l);
 
@@ -245,6 +243,10 @@ static enum MHD_Result answer(struct call *rq, bool served)
 		return call_refuse(rq, 400, "BadRequest", "%s", large);
 	store_lock(s);
 	may = allowed(rq);
+	if (may && served && !*is->sub && version_wrong(rq, &answered)) {
+		store_unlock(s);
+		return answered;
+	}
 	if (may && served && !*is->sub && (get || !strcmp(is->verb, "list")))
 		return read_it(rq);
 	store_unlock(s);
