@@ -126,6 +126,8 @@ const char *manifest_object_name(struct arena *a, const struct ynode *object);
 /* The same of a value in a file, which YAML may read as a number (0x10, 1e9). */
 int64_t quantity_bytes_of(const struct ynode *n);
 int64_t quantity_millicores_of(const struct ynode *n);
+/* Quantity.Cmp(): also of what is more than an int64, or less than one. false: either is none. */
+bool quantity_is_more(const struct ynode *a, const struct ynode *b);
 
 /* "100Gi", "500M", "1024": bytes. "500m", "2": millicores. -1: malformed. */
 int64_t quantity_bytes(const char *text);

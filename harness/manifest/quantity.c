@@ -47,14 +47,14 @@ static int power(const char *text, long double *out)
 	return 0;
 }
 
-/* The value times `scale`, rounded up as Kubernetes does; what is beyond an int64 is its
- * greatest, as resource.ParseQuantity() caps it. -1: malformed or negative. */
-static int64_t parse(const char *given, long double scale)
+/* The value, as exactly as may be; a binary one that is beyond an int64 is its greatest, as
+ * resource.ParseQuantity() caps it. -1: malformed or negative. */
+static long double value(const char *given)
 {
 	long double v, f = 1;
 	char *word, *suffix;
 	size_t len, digits;
-	bool good;
+	bool good, binary;
 
 	/* As an API server does, which takes white space around it away. */
 	given += strspn(given, " \t\r\n");
@@ -75,33 +75,72 @@ static int64_t parse(const char *given, long double scale)
 		good = !power(suffix + 1, &f) && good;
 	else
 		good = !factor(suffix, &f) && good;
+	binary = strchr(suffix, 'i') != NULL;
 	free(suffix);
 	if (!good)
 		return -1;
 	if (v <= 0)
 		return 0;
+	v *= f;
+	return binary && v > (long double)INT64_MAX ? (long double)INT64_MAX : v;
+}
+
+/* The value times `scale`, rounded up as Kubernetes does, at most an int64's greatest; -1:
+ * malformed or negative. */
+static int64_t parse(const char *given, long double scale)
+{
+	long double v = value(given);
+
+	if (v <= 0)
+		return (int64_t)v;
 	/* The tolerance keeps 0.1 * 1000 from becoming 101. */
-	v = ceill(v * f * scale - 1e-6L);
+	v = ceill(v * scale - 1e-6L);
 	return v < 1 ? 1 : v < 0x1p63L ? (int64_t)v : INT64_MAX;
+}
+
+/* As JSON has it, which knows no 0x10; on the heap. NULL: no scalar. */
+static char *text_of(const struct ynode *n)
+{
+	char *printed, *text;
+	cJSON *o;
+
+	if (!n || n->kind != Y_SCALAR || yaml_is_null(n))
+		return NULL;
+	if (yaml_type(n) != YAML_IS_INT)
+		return mem_strdup(n->text);
+	o = yaml_to_json(n);
+	printed = cJSON_PrintUnformatted(o);
+	text = printed ? mem_strdup(printed) : NULL;
+	cJSON_free(printed);
+	cJSON_Delete(o);
+	return text;
 }
 
 static int64_t parse_node(const struct ynode *n, long double scale)
 {
-	int64_t v = -1;
-	char *text;
-	cJSON *o;
+	char *text = text_of(n);
+	int64_t v = text ? parse(text, scale) : -1;
 
-	if (!n || n->kind != Y_SCALAR || yaml_is_null(n))
-		return -1;
-	if (yaml_type(n) != YAML_IS_INT)
-		return parse(n->text, scale);
-	o = yaml_to_json(n);
-	text = cJSON_PrintUnformatted(o);
-	if (text)
-		v = parse(text, scale);
-	cJSON_free(text);
-	cJSON_Delete(o);
+	free(text);
 	return v;
+}
+
+/* To the nano, upwards: nothing is finer. */
+static long double whole(const struct ynode *n)
+{
+	char *text = text_of(n);
+	long double v = text ? value(text) : -1;
+
+	free(text);
+	return v > 0 && v < 1e9L ? ceill(v * 1e9L - 1e-6L) / 1e9L : v;
+}
+
+bool quantity_is_more(const struct ynode *a, const struct ynode *b)
+{
+	long double x = whole(a), y = whole(b);
+
+	/* 0.1 is no more than 100m. */
+	return x >= 0 && y >= 0 && x > y && (isinf(x) ? !isinf(y) : x - y > x * 1e-17L);
 }
 
 int64_t quantity_bytes_of(const struct ynode *n)

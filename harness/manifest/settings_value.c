@@ -76,8 +76,10 @@ static int check_range(const struct setting *st, int64_t v, char why[200])
 		if (!n || yaml_to_i64(n, &limit, &e))
 			continue;
 		if (i ? v > limit : v < limit) {
-			snprintf(why, 200, "must be at %s %lld %s, not %lld", i ? "most" : "least",
-				 (long long)limit, st->unit, (long long)v);
+			bool bare = !strcmp(st->unit, "count");
+
+			snprintf(why, 200, "must be at %s %lld%s%s, not %lld", i ? "most" : "least",
+				 (long long)limit, bare ? "" : " ", bare ? "" : st->unit, (long long)v);
 			return -1;
 		}
 	}

@@ -23,7 +23,7 @@ struct finding {
 
 static bool above(const char *path, size_t len, const char *other)
 {
-	return !strncmp(path, other, len) && (!other[len] || strchr(":.[", other[len]));
+	return !strncmp(path, other, len) && (!other[len] || strchr(": .[", other[len]));
 }
 
 /* A key in quotes as an API server writes it: data."a b" is data[a b]. */
@@ -36,19 +36,23 @@ static const char *with_brackets(struct arena *a, const char *path)
 	       arena_fmt(a, "%.*s[%.*s]", (int)(key - path), path, (int)(len - (size_t)(key - path) - 3), key + 2) : path;
 }
 
-/* Whether an API server's own words for the field, or for one above or below it, were told. */
-static bool refused(const struct finding *f, const char *path)
+/* Whether words that begin so were told for the field, or for one above or below it. */
+static bool told_of(const struct finding *f, const char *says, const char *path)
 {
-	const char *says = arena_fmt(f->a, "the %s \"%s\" is invalid: ", manifest_kind(f->object),
-				     manifest_text(f->object, "metadata.name"));
-
-	path = with_brackets(f->a, path);
 	for (const char *p = f->told; (p = strstr(p, says));) {
 		p += strlen(says);
-		if (above(path, strlen(path), p) || above(p, strcspn(p, ":"), path))
+		if (above(path, strlen(path), p) || above(p, strcspn(p, ": "), path))
 			return true;
 	}
 	return false;
+}
+
+/* By an API server's own words, or as something that this engine does not have. */
+static bool refused(const struct finding *f, const char *path)
+{
+	return told_of(f, arena_fmt(f->a, "the %s \"%s\" is invalid: ", manifest_kind(f->object),
+				    manifest_text(f->object, "metadata.name")), with_brackets(f->a, path)) ||
+	       told_of(f, arena_fmt(f->a, "%s: ", manifest_object_name(f->a, f->object)), path);
 }
 
 /* The field, or the nearest one above it that is written. */

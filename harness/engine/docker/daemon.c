@@ -100,6 +100,25 @@ int docker_do(const struct docker_api *d, const char *method, const char *path, 
 	return r;
 }
 
+int docker_image_user(const struct docker_api *d, const char *image, char user[256], struct err *e)
+{
+	char path[400], *to = path;
+	cJSON *o;
+	bool none;
+
+	to += snprintf(path, sizeof(path), "/images/");
+	/* Of any other letter there is none in an image's name. */
+	while (*image && to < path + sizeof(path) - 8)
+		*to++ = strchr("?#% ", *image) ? '_' : *image, image++;
+	snprintf(to, 8, "/json");
+	if (docker_do(d, "GET", path, NULL, 404, &o, "look at an image", e))
+		return -1;
+	none = !o;
+	mem_copy_str(user, 256, json_str(json_get(o, "Config"), "User", ""));
+	cJSON_Delete(o);
+	return none;
+}
+
 int docker_create(const struct docker_api *d, const char *name, const cJSON *body, char id[80],
 		  struct err *e)
 {

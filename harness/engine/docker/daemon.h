@@ -40,6 +40,9 @@ struct docker_state {
 	char stop_signal[24]; /* the image's or "" */
 };
 
+/* The user that an image names, "" for none; 1: there is no such image. */
+int docker_image_user(const struct docker_api *d, const char *image, char user[256], struct err *e);
+
 /* Makes a container; `id` gets its full ID. */
 int docker_create(const struct docker_api *d, const char *name, const cJSON *body, char id[80],
 		  struct err *e);

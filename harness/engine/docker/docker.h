@@ -250,6 +250,10 @@ int docker_volume_remove(const struct docker *d, const char *volume, struct err 
 /* Where a claim's volume is; "" when it has none yet; with the lock. */
 const char *docker_claim_node(const struct docker *d, const char *ns, const char *claim);
 
+/* engine/docker/environment.c: whether it may run as whom it would (runAsNonRoot); -1 in a
+ * kubelet's words. */
+int docker_user_check(const struct docker_pod *p, const struct docker_container *c, struct err *e);
+
 /* engine/docker/subpath.c: `path` becomes a mount of what is at `below` in the
  * volume at `path`, made if it is not there; `name` is free for each mount. */
 int docker_subpath(const struct docker_pod *p, const char *below, const char *name,

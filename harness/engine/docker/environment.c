@@ -1,6 +1,8 @@
 /* A container's environment, as a kubelet makes it. */
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -345,4 +347,66 @@ bool plan_mounts_token(const cJSON *pod, const cJSON *account)
 	static const char key[] = "automountServiceAccountToken";
 
 	return json_bool(json_get(pod, "spec"), key, json_bool(account, key, true));
+}
+
+/* ---- whom a container runs as, where its pod says that this may not be root ----
+ * As a kubelet looks at it: verifyRunAsNonRoot() of kuberuntime. */
+
+const cJSON *plan_security(const cJSON *container, const cJSON *pod, const char *key)
+{
+	const cJSON *v = json_get(json_get(container, "securityContext"), key);
+
+	return v ? v : json_get(json_path(pod, "spec.securityContext"), key);
+}
+
+static int breaks(const cJSON *pod, const cJSON *container, const char *how, struct err *e)
+{
+	const cJSON *m = json_get(pod, "metadata");
+
+	return err_set(e, ERR_BROKEN, "container%s (pod: \"%s_%s(%s)\", container: %s)", how, json_str(m, "name", ""),
+		       json_str(m, "namespace", ""), json_str(m, "uid", ""), json_str(container, "name", ""));
+}
+
+/* "1000", "1000:1000", "redis", ":0", or nothing, which is root. */
+static int image_user(const cJSON *pod, const cJSON *container, const char *given, struct err *e)
+{
+	char user[160], how[400], *end;
+	long long id;
+
+	snprintf(user, sizeof(user), "%.*s", (int)strcspn(given, ":"), given);
+	errno = 0;
+	id = strtoll(user, &end, 10);
+	if (!*user || (!*end && !errno && !id))
+		return breaks(pod, container, " has runAsNonRoot and image will run as root", e);
+	if (*end || errno)
+		snprintf(how, sizeof(how), " has runAsNonRoot and image has non-numeric user (%s), cannot verify user is non-root", user);
+	else if (id < 0 || id > INT32_MAX)
+		snprintf(how, sizeof(how), " has runAsNonRoot and image has an invalid user id (%lld). (Must be 1-(2147483647)): must be "
+			 "between 0 and 2147483647, inclusive", id);
+	else
+		return 0;
+	return breaks(pod, container, how, e);
+}
+
+int plan_user(const cJSON *pod, const cJSON *container, const char *image, struct err *e)
+{
+	const cJSON *user = plan_security(container, pod, "runAsUser");
+
+	if (!cJSON_IsTrue(plan_security(container, pod, "runAsNonRoot")))
+		return 0;
+	if (cJSON_IsNumber(user))
+		return user->valuedouble != 0 ? 0 : breaks(pod, container, "'s runAsUser breaks non-root policy", e);
+	return image ? image_user(pod, container, image, e) : PLAN_USER_IS_THE_IMAGES;
+}
+
+int docker_user_check(const struct docker_pod *p, const struct docker_container *c, struct err *e)
+{
+	int r = plan_user(p->object, c->spec, NULL, e);
+	char user[256];
+
+	if (r != PLAN_USER_IS_THE_IMAGES)
+		return r;
+	r = docker_image_user(&p->d->api, json_str(c->spec, "image", ""), user, e);
+	/* Without the image there will be no container: its making says so. */
+	return r ? (r < 0 ? -1 : 0) : plan_user(p->object, c->spec, user, e);
 }

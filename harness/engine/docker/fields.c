@@ -31,7 +31,6 @@ struct field {
 #endif
 
 /* Honoured, but by another: that is told, too. */
-static const char any_user[] = "a container runs as its image's user, also where that is root and a kubelet would not start it";
 static const char our_api[] = "the driver plays the Kubernetes API that the pod asks, in place of a cluster's or another store";
 
 #define ONE_VERSION "a run installs once and updates nothing"
@@ -73,7 +72,7 @@ static const struct field pod_fields[] = {
 	ONLY("spec.containers[].volumeMounts[].recursiveReadOnly", AS_HERE, "Disabled"),
 	HONOURED("spec.containers[].securityContext.runAsUser"),
 	HONOURED("spec.containers[].securityContext.runAsGroup"),
-	TOLD("spec.containers[].securityContext.runAsNonRoot", any_user),
+	HONOURED("spec.containers[].securityContext.runAsNonRoot"),
 	HONOURED("spec.containers[].securityContext.capabilities*"),
 	HONOURED("spec.containers[].securityContext.readOnlyRootFilesystem"),
 	HONOURED("spec.containers[].securityContext.allowPrivilegeEscalation"),
@@ -97,7 +96,7 @@ static const struct field pod_fields[] = {
 	TOLD("spec.serviceAccountName", our_api), TOLD("spec.serviceAccount", our_api),
 	HONOURED("spec.automountServiceAccountToken"),
 	HONOURED("spec.securityContext.runAsUser"), HONOURED("spec.securityContext.runAsGroup"),
-	TOLD("spec.securityContext.runAsNonRoot", any_user),
+	HONOURED("spec.securityContext.runAsNonRoot"),
 	HONOURED("spec.securityContext.fsGroup"), HONOURED("spec.securityContext.supplementalGroups*"),
 	TOLD("spec.securityContext.fsGroupChangePolicy", "volumes are given to the group on root mismatch"),
 #define REQUIRED "spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[]"
@@ -233,16 +232,26 @@ static bool matches(const char *row, const char *path)
 	return !strcmp(row, path);
 }
 
-static const struct field *in_table(const struct field *t, const char *path)
+/* Whether the row is of something below `path`. */
+static bool leads(const char *row, const char *path)
+{
+	size_t len = strlen(path);
+
+	return !strncmp(row, path, len) && row[len] && strchr(".[*", row[len]);
+}
+
+typedef bool fits(const char *row, const char *path);
+
+static const struct field *in_table(const struct field *t, const char *path, fits *fit)
 {
 	for (; t && t->path; t++)
-		if (matches(t->path, path))
+		if (fit(t->path, path))
 			return t;
 	return NULL;
 }
 
 /* Probes and hooks are the same for both kinds of containers. */
-static const struct field *in_container(const char *path)
+static const struct field *in_container(const char *path, fits *fit)
 {
 	static const char *const probes[] = {"readinessProbe", "livenessProbe", "startupProbe"};
 	static const char *const parts[] = {
@@ -258,27 +267,27 @@ static const struct field *in_container(const char *path)
 	if (strncmp(path, "spec.containers[].", strlen("spec.containers[].")))
 		return NULL;
 	for (size_t i = 0; i < ARRAY_LEN(hooks); i++)
-		if (matches(hooks[i], rest))
+		if (fit(hooks[i], rest))
 			return &honoured;
 	for (size_t i = 0; i < ARRAY_LEN(probes); i++) {
 		for (size_t j = 0; j < ARRAY_LEN(parts); j++) {
 			snprintf(row, sizeof(row), "%s%s", probes[i], parts[j]);
-			if (matches(row, rest))
+			if (fit(row, rest))
 				return &honoured;
 		}
 	}
 	return NULL;
 }
 
-static const struct field *look_up(const struct known *k, const char *path)
+static const struct field *look_up(const struct known *k, const char *path, fits *fit)
 {
-	const struct field *f = in_table(any_object, path);
+	const struct field *f = in_table(any_object, path, fit);
 	char as_main[300];
 
 	if (!f)
-		f = in_table(k->fields, path);
+		f = in_table(k->fields, path, fit);
 	if (!f && k->job && !strncmp(path, k->job, strlen(k->job)))
-		f = in_table(job, path + strlen(k->job));
+		f = in_table(job, path + strlen(k->job), fit);
 	if (f || !k->pod || strncmp(path, k->pod, strlen(k->pod)))
 		return f;
 	path += strlen(k->pod);
@@ -286,8 +295,25 @@ static const struct field *look_up(const struct known *k, const char *path)
 		snprintf(as_main, sizeof(as_main), "spec.containers%s", path + 19);
 		path = as_main;
 	}
-	f = in_table(pod_fields, path);
-	return f ? f : in_container(path);
+	f = in_table(pod_fields, path, fit);
+	return f ? f : in_container(path, fit);
+}
+
+/* Whether the engine knows anything below. */
+static bool is_way(const struct known *k, const char *path)
+{
+	return !*path || (k->pod && !strncmp(k->pod, path, strlen(path))) ||
+	       (k->job && !strncmp(k->job, path, strlen(path))) || look_up(k, path, leads);
+}
+
+static bool says_something(const struct ynode *n)
+{
+	if (n->kind == Y_SCALAR)
+		return !yaml_is_null(n);
+	for (size_t i = 0; i < n->n; i++)
+		if (says_something(n->items[i]))
+			return true;
+	return false;
 }
 
 static void refuse(const struct walk *w, const struct ynode *at, const char *path,
@@ -338,7 +364,7 @@ static bool is_default_when_empty(const struct walk *w, const char *path)
 /* `path` is generic, with []; `shown` has the places in lists. */
 static void walk(struct walk *w, struct ynode *n, const char *path, const char *shown)
 {
-	const struct field *f = *path ? look_up(w->kind, path) : NULL;
+	const struct field *f = *path ? look_up(w->kind, path, matches) : NULL;
 
 	if (f && f->only && !is_one(w->a, n, f->only)) {
 		refuse(w, n, path, shown, f->only);
@@ -351,7 +377,9 @@ static void walk(struct walk *w, struct ynode *n, const char *path, const char *
 	}
 	if (yaml_is_null(n))
 		return;
-	if (n->kind == Y_SCALAR || (!n->n && !is_default_when_empty(w, path))) {
+	/* Once, whatever it says in itself. */
+	if (n->kind == Y_SCALAR || (!n->n && !is_default_when_empty(w, path)) ||
+	    (!is_way(w->kind, path) && says_something(n))) {
 		refuse(w, n, path, shown, NULL);
 		return;
 	}

@@ -118,13 +118,6 @@ static void add_resources(cJSON *host, const cJSON *resources)
 	}
 }
 
-static const cJSON *either(const cJSON *container, const cJSON *pod, const char *key)
-{
-	const cJSON *v = json_get(json_get(container, "securityContext"), key);
-
-	return v ? v : json_get(json_path(pod, "spec.securityContext"), key);
-}
-
 /* Besides what the pod drops: a packet that it makes itself passes the rules that
  * cut it off, and on the bridge it could take others' addresses. */
 static cJSON *dropped(const cJSON *list)
@@ -141,7 +134,7 @@ static cJSON *dropped(const cJSON *list)
 
 static void add_security(cJSON *body, cJSON *host, const cJSON *pod, const cJSON *container)
 {
-	const cJSON *user = either(container, pod, "runAsUser"), *group = either(container, pod, "runAsGroup");
+	const cJSON *user = plan_security(container, pod, "runAsUser"), *group = plan_security(container, pod, "runAsGroup");
 	const cJSON *sc = json_get(container, "securityContext"), *psc = json_path(pod, "spec.securityContext");
 	const cJSON *more = json_get(psc, "fsGroup"), *it;
 	cJSON *groups = cJSON_AddArrayToObject(host, "GroupAdd");

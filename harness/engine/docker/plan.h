@@ -47,6 +47,14 @@ void plan_bind(cJSON *binds, const char *from, const char *to, bool read_only);
  * network. */
 cJSON *plan_container(const cJSON *pod, const cJSON *container, const cJSON *env);
 
+/* A word of the container's securityContext, else of the pod's; NULL: neither has it. */
+const cJSON *plan_security(const cJSON *container, const cJSON *pod, const char *key);
+
+/* Whether a container may run as the user that it has, by its pod's runAsNonRoot: -1 with a
+ * kubelet's words, or that it takes `image`, the user of its image ("": none), to know. */
+#define PLAN_USER_IS_THE_IMAGES 1
+int plan_user(const cJSON *pod, const cJSON *container, const char *image, struct err *e);
+
 /* A quantity that YAML may have read as a number; NULL: there is none. */
 const char *plan_quantity(const cJSON *map, const char *key, char text[40]);
 

@@ -300,8 +300,10 @@ static cJSON *make_body(struct docker_pod *p, struct docker_container *c, char r
 	env = plan_env(&p->d->store, p->object, c->spec, p->ip, DOCKER_HOST_IP, e);
 	store_unlock(&p->d->store);
 	snprintf(reason, 40, "CreateContainerConfigError");
-	if (!env)
+	if (!env || docker_user_check(p, c, e)) {
+		cJSON_Delete(env);
 		return NULL;
+	}
 	body = plan_container(p->object, c->spec, env);
 	cJSON_Delete(env);
 	host = cJSON_GetObjectItem(body, "HostConfig");

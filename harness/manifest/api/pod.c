@@ -228,11 +228,6 @@ static bool standard_resource(const char *name)
 	       !strncmp(name, "hugepages-", 10) || strchr(name, '/');
 }
 
-static int64_t amount(const struct ynode *n, const char *name)
-{
-	return !strcmp(name, "cpu") ? quantity_millicores_of(n) : quantity_bytes_of(n);
-}
-
 static void check_resources(struct admission *w, const struct ynode *container, const char *path)
 {
 	static const char *const both[] = {"limits", "requests"};
@@ -253,8 +248,7 @@ static void check_resources(struct admission *w, const struct ynode *container, 
 				api_refuse(w, n, arena_fmt(w->a, "%s[%s]", at, name),
 					   "Invalid value: \"%.60s\": must be greater than or equal to 0", n->text);
 			limit = k ? yaml_get(limits, name) : NULL;
-			if (limit && limit->kind == Y_SCALAR && amount(limit, name) >= 0 &&
-			    amount(n, name) > amount(limit, name))
+			if (limit && quantity_is_more(n, limit))
 				api_refuse(w, n, at, "Invalid value: \"%.60s\": must be less than or equal to %s limit of %.60s",
 					   n->text, name, limit->text);
 		}

@@ -182,6 +182,12 @@ static const struct {
 	{SET("", "      initContainers: [{name: i, image: i, livenessProbe: {exec: {command: [x]}}}]\n", ""), "initContainers[0].livenessProbe: Forbidden: may not be set for init containers"},
 	/* resources and environment */
 	{C("resources: {requests: {memory: 256Mi}, limits: {memory: 128Mi}}"), "resources.requests: Invalid value: \"256Mi\": must be less than or equal to memory limit of 128Mi"},
+	/* Decimal ones have no end, and are as fine as a nano; binary ones are at most an int64. */
+	{C("resources: {requests: {memory: 20E}, limits: {memory: 10E}}"), "must be less than or equal to memory limit of 10E"},
+	{C("resources: {requests: {memory: 10E}, limits: {memory: 16Ei}}"), "must be less than or equal to memory limit of 16Ei"},
+	{C("resources: {requests: {memory: 2e30}, limits: {memory: 1e30}}"), "must be less than or equal to memory limit of 1e30"},
+	{C("resources: {requests: {cpu: 2n}, limits: {cpu: 1n}}"), "must be less than or equal to cpu limit of 1n"},
+	{C("resources: {requests: {memory: 1.2}, limits: {memory: 1.1}}"), "must be less than or equal to memory limit of 1.1"},
 	{C("resources: {requests: {cpu: 2}, limits: {cpu: 1500m}}"), "must be less than or equal to cpu limit of 1500m"},
 	{C("resources: {limits: {memory: -1Gi}}"), "must be greater than or equal to 0"},
 	{C("resources: {limits: {mem: 1Gi}}"), "must be a standard resource for containers"},

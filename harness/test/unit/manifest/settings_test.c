@@ -215,6 +215,7 @@ static void test_wrong_files(void **state)
 		{"settings:\n" ONE("a", "s", "soon", ""),
 		 "2:31: a must be a whole number (s), not \"soon\""},
 		{"settings:\n" ONE("a", "s", "5", "min: 6, "), "2:31: a must be at least 6 s, not 5"},
+		{"settings:\n" ONE("a", "count", "5", "max: 3, "), "2:35: a must be at most 3, not 5"},
 		{"settings:\n" ONE("a", "word", "x", "min: 6, "),
 		 "2:70: min is for numbers, and the unit is word"},
 		{"settings:\n" ONE("a", "word", "x", "choices: y, "),

@@ -62,6 +62,48 @@ static void probe_numbers(void **state)
 	cJSON_Delete(some);
 }
 
+/* runAsNonRoot, as verifyRunAsNonRoot() of a kubelet has it. */
+static void who_may_run(void **state)
+{
+#define ROOT " has runAsNonRoot and image will run as root (pod: \"p_ns(u)\", container: c)"
+	static const struct {
+		const char *pod, *container, *image, *said; /* said NULL: it may */
+	} t[] = {
+		{"{}", "{}", "", NULL},
+		{"{}", "{runAsNonRoot: false}", "0", NULL},
+		{"{runAsNonRoot: true}", "{runAsNonRoot: false}", "root", NULL},
+		{"{runAsNonRoot: true}", "{}", "", ROOT},
+		{"{}", "{runAsNonRoot: true}", "0", ROOT},
+		{"{}", "{runAsNonRoot: true}", "0:1000", ROOT},
+		{"{}", "{runAsNonRoot: true}", ":1000", ROOT},
+		{"{}", "{runAsNonRoot: true}", "00", ROOT},
+		{"{}", "{runAsNonRoot: true}", "999", NULL},
+		{"{}", "{runAsNonRoot: true}", "999:0", NULL},
+		{"{}", "{runAsNonRoot: true}", "redis:redis", " has runAsNonRoot and image has non-numeric user (redis), cannot verify "
+						    "user is non-root (pod: \"p_ns(u)\", container: c)"},
+		{"{}", "{runAsNonRoot: true}", "root", "non-numeric user (root)"},
+		{"{}", "{runAsNonRoot: true}", "-1", "an invalid user id (-1)"},
+		{"{}", "{runAsNonRoot: true}", "2147483648", "an invalid user id (2147483648)"},
+		{"{runAsUser: 5}", "{runAsNonRoot: true}", "0", NULL},
+		{"{runAsUser: 5}", "{runAsNonRoot: true, runAsUser: 0}", "5", "container's runAsUser breaks non-root policy (pod: \"p_ns(u)\""},
+		{"{runAsUser: 0, runAsNonRoot: true}", "{}", "5", "container's runAsUser breaks non-root policy"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		char *text = mem_fmt("{metadata: {name: p, namespace: ns, uid: u}, spec: {securityContext: %s, containers: [{name: c, "
+				     "securityContext: %s}]}}", t[i].pod, t[i].container);
+		cJSON *pod = object(text);
+		struct err e = {0};
+		int r = plan_user(pod, json_path(pod, "spec.containers")->child, t[i].image, &e);
+
+		if (r != (t[i].said ? -1 : 0) || (t[i].said && !strstr(e.msg, t[i].said)))
+			fail_msg("%s with %s: %d %s", text, t[i].image, r, e.msg);
+		cJSON_Delete(pod);
+		free(text);
+	}
+}
+
 /* A probe's words are replaced by what env says as it is written. */
 static void probe_words(void **state)
 {
@@ -300,6 +342,7 @@ int main(void)
 		cmocka_unit_test(mounts),
 		cmocka_unit_test(probe_numbers),
 		cmocka_unit_test(probe_words),
+		cmocka_unit_test(who_may_run),
 		cmocka_unit_test(order_of_variables),
 		cmocka_unit_test(names_of_pods),
 		cmocka_unit_test(hooks),

@@ -285,6 +285,30 @@ static void in_a_manifest(void **state)
 	arena_free(&a);
 }
 
+/* What neither the table of fields nor the API that is served has is told once. */
+static void told_once(void **state)
+{
+	static const char text[] =
+		"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: out}\nspec:\n  selector: {matchLabels: {app: out}}\n"
+		"  template:\n    metadata: {labels: {app: out}}\n    spec:\n      containers: [{name: c, image: i}]\n"
+		"      volumes:\n      - name: p\n        projected: {sources: [{configMap: {name: a}}, {secret: {name: b}}]}\n"
+		"      - {name: h, hostPath: {path: /etc, type: Directory}}\n";
+	struct manifest m = {0};
+	struct arena a = {0};
+	struct err e = {0};
+
+	(void)state;
+	if (yaml_read_text(&a, "f.yaml", text, &m.objects, &m.n, &e))
+		fail_msg("%s", e.msg);
+	assert_int_equal(docker_check(&a, &m, &e), -1);
+	assert_string_equal(e.msg,
+			    "f.yaml:12:20: Deployment/out: spec.template.spec.volumes[0].projected is not supported by the engine docker, "
+			    "and leaving it out would change what is tried; run this on kind\n"
+			    "f.yaml:13:29: Deployment/out: spec.template.spec.volumes[1].hostPath is not supported by the engine docker, "
+			    "and leaving it out would change what is tried; run this on kind");
+	arena_free(&a);
+}
+
 /* What no API server takes, what the engine does not honour and what its own API would
  * refuse: all at once, each in the words of one. */
 static void all_at_once(void **state)
@@ -364,7 +388,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_shape), cmocka_unit_test(of_another_kind),
-		cmocka_unit_test(in_a_manifest), cmocka_unit_test(all_at_once),
+		cmocka_unit_test(in_a_manifest),
+		cmocka_unit_test(told_once), cmocka_unit_test(all_at_once),
 		cmocka_unit_test(mistyped)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
