@@ -36,11 +36,12 @@ fresh_home() {
   cp -r "$repo/fixtures" "$home/fixtures"
 }
 
+# scenario [FREEZE [READY_WITHIN [SYSTEM]]]
 scenario() {
   cat >"$work/scenario.yaml" <<YAML
 name: clean
 title: something goes wrong
-system: postgres
+system: ${3:-postgres}
 variant: corrected
 ready_within: ${2:-240s}
 steps:
