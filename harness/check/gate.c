@@ -166,7 +166,7 @@ static bool around(const struct tried *t, const char *fault, uint32_t first, uin
 	if (before < GATE_SEEN_MIN || after < GATE_SEEN_MIN) {
 		bool late = before >= GATE_SEEN_MIN;
 
-		snprintf(why, size, "%lld %s were tried %s fault %.60s: a pass takes %d before it and %d after",
+		snprintf(why, size, "%lld %s were tried %s fault %s: a pass takes %d before it and %d after",
 			 (long long)(late ? after : before), called(late ? kinds : first),
 			 late ? "after" : "before", fault, GATE_SEEN_MIN, GATE_SEEN_MIN);
 		return false;
@@ -176,7 +176,7 @@ static bool around(const struct tried *t, const char *fault, uint32_t first, uin
 		    t->after[f] >= GATE_KIND_MIN)
 			continue;
 		snprintf(why, size,
-			 "%lld %s were tried before fault %.60s and %lld after it: a pass takes %d",
+			 "%lld %s were tried before fault %s and %lld after it: a pass takes %d",
 			 (long long)t->before[f], calls_plural((enum op_f)f), fault,
 			 (long long)t->after[f], GATE_KIND_MIN);
 		return false;
@@ -191,7 +191,7 @@ static bool answered(const struct tried *t, const char *fault, uint32_t kinds, c
 	int64_t n = sum(t->answered, kinds);
 
 	if (n < GATE_SEEN_MIN)
-		snprintf(why, size, "%lld operations that it judges were answered after fault %.60s: a pass takes %d",
+		snprintf(why, size, "%lld operations that it judges were answered after fault %s: a pass takes %d",
 			 (long long)n, fault, GATE_SEEN_MIN);
 	return n >= GATE_SEEN_MIN;
 }
@@ -379,7 +379,7 @@ static bool possible(const struct gate *g, const struct judging *j, enum expect_
 
 		if (early <= EARLY_MS * NS_PER_MS)
 			continue;
-		snprintf(why, size, "fault %.60s is said to have taken effect %.1f s before it was injected", f->id, in_s(early));
+		snprintf(why, size, "fault %s is said to have taken effect %.1f s before it was injected", f->id, in_s(early));
 		return false;
 	}
 	if (!final || !last || !judging_final(j, metric) ||

@@ -168,9 +168,9 @@ static bool hit_whom_it_names(const struct evidence *ev, const char *target,
 	else if (strcmp(target, "any") && !by_role)
 		missed = target;
 	if (!f->ntargets)
-		snprintf(why, size, "nothing tells whom fault %.60s hit", f->id);
+		snprintf(why, size, "nothing tells whom fault %s hit", f->id);
 	else if (missed && *missed && !fault_hits(f, missed))
-		snprintf(why, size, "the steps ask for %.60s, and fault %.60s was not seen to hit %.60s", target, f->id,
+		snprintf(why, size, "the steps ask for %s, and fault %s was not seen to hit %s", target, f->id,
 			 missed);
 	else
 		return !by_role || roles_fit(ev, f, target, why, size);
@@ -268,7 +268,7 @@ static bool steps_told(const struct evidence *ev, char *why, size_t size)
 			asked = asked || (!strcmp(ev->steps[k].step, "fault") && !strcmp(ev->steps[k].id, f->id));
 		if (asked)
 			continue;
-		snprintf(why, size, "fault %.60s is told, and the scenario's steps do not ask for it", f->id);
+		snprintf(why, size, "fault %s is told, and the scenario's steps do not ask for it", f->id);
 		return false;
 	}
 	return true;
@@ -287,9 +287,9 @@ static bool same_way(const struct step_seen *step, const struct fault_record *f,
 	if (!fault_other_word(step, f, &x))
 		return true;
 	if (!x.was)
-		snprintf(why, size, "nothing tells with what words fault %.60s was made", f->id);
+		snprintf(why, size, "nothing tells with what words fault %s was made", f->id);
 	else
-		snprintf(why, size, "the steps ask for %.40s: %.60s, and fault %.60s had %.40s: %.60s", x.word, x.asked, f->id,
+		snprintf(why, size, "the steps ask for %.40s: %.60s, and fault %s had %.40s: %.60s", x.word, x.asked, f->id,
 			 x.word, x.was);
 	return false;
 }
@@ -317,7 +317,7 @@ static bool lasted(const struct evidence *ev, const struct step_seen *step,
 
 	if (!f->does.lasts || !f->healed_ns || was + 2 * f->te_ns + EARLY_MS * NS_PER_MS >= asked)
 		return true;
-	snprintf(why, size, "fault %.60s was undone %.1f s after it was injected, and the steps ask for %.1f s", f->id,
+	snprintf(why, size, "fault %s was undone %.1f s after it was injected, and the steps ask for %.1f s", f->id,
 		 in_s(was), in_s(asked));
 	return false;
 }
@@ -329,9 +329,9 @@ static bool as_asked(const struct evidence *ev, const struct step_seen *step,
 	if (ev->run.format < BLOCKS_FORMAT)
 		return true;
 	if (*step->fault && strcmp(step->fault, f->name))
-		snprintf(why, size, "the steps ask for %.60s, and fault %.60s was %.60s", step->fault, f->id, f->name);
+		snprintf(why, size, "the steps ask for %s, and fault %s was %.60s", step->fault, f->id, f->name);
 	else if (!*step->target)
-		snprintf(why, size, "the steps do not tell whom fault %.60s was to hit", f->id);
+		snprintf(why, size, "the steps do not tell whom fault %s was to hit", f->id);
 	else
 		return same_way(step, f, why, size) && lasted(ev, step, f, why, size);
 	return false;
@@ -350,16 +350,16 @@ bool faults_were(const struct evidence *ev, char *why, size_t size)
 			continue;
 		f = recorded(ev, id);
 		if (!f || !f->injected_ns)
-			snprintf(why, size, "the steps ask for fault %.60s, and it was never injected: nothing was "
+			snprintf(why, size, "the steps ask for fault %s, and it was never injected: nothing was "
 				 "put to the test", id);
 		else if (!f->injecting && ev->run.format >= BLOCKS_FORMAT)
-			snprintf(why, size, "nothing tells when fault %.60s was injected", id);
+			snprintf(why, size, "nothing tells when fault %s was injected", id);
 		else if (!f->bites)
-			snprintf(why, size, "fault %.60s was not seen to take effect at every target", id);
+			snprintf(why, size, "fault %s was not seen to take effect at every target", id);
 		else if (f->unproven && ev->run.format >= BLOCKS_FORMAT)
-			snprintf(why, size, "fault %.60s is said to have taken effect, and by what that shows is not told", id);
+			snprintf(why, size, "fault %s is said to have taken effect, and by what that shows is not told", id);
 		else if (!undone(ev, step, f))
-			snprintf(why, size, "fault %.60s was never seen undone, though the steps say so", id);
+			snprintf(why, size, "fault %s was never seen undone, though the steps say so", id);
 		else if (as_asked(ev, step, f, why, size) &&
 			 hit_whom_it_names(ev, step->target, f, why, size) &&
 			 stayed(ev, f, why, size))
@@ -419,9 +419,9 @@ bool watched_on(const struct judging *j, enum expect_metric metric, const struct
 	if (j->m->end_ns - from >= least || f->redundant_ns > 0)
 		return true;
 	if (j->m->end_ns <= from)
-		snprintf(why, size, "the load had ended when fault %.60s took effect", f->rec->id);
+		snprintf(why, size, "the load had ended when fault %s took effect", f->rec->id);
 	else
-		snprintf(why, size, "the load ended %.1f s after fault %.60s, and what it does may show for %.1f s: what "
+		snprintf(why, size, "the load ended %.1f s after fault %s, and what it does may show for %.1f s: what "
 			 "came then was not seen", in_s(j->m->end_ns - from), f->rec->id, in_s(least));
 	return false;
 }

@@ -142,14 +142,14 @@ static bool is_asked(const struct evidence *ev, const struct job_seen *job, stru
 			step = &ev->steps[i];
 	snprintf(from, sizeof(from), "cronjob/%.64s", step ? step->run : "");
 	if (!step)
-		judged_as(r, VERDICT_UNKNOWN, "no run step of the scenario has the id %.60s", job->id);
+		judged_as(r, VERDICT_UNKNOWN, "no run step of the scenario has the id %s", job->id);
 	else if (strcmp(from, job->from))
-		judged_as(r, VERDICT_UNKNOWN, "the job %.60s is of \"%.80s\", and its step asks for one of %s", job->id,
+		judged_as(r, VERDICT_UNKNOWN, "the job %s is of \"%.80s\", and its step asks for one of %s", job->id,
 			  job->from, from);
 	else if (!job->begun)
-		judged_as(r, VERDICT_UNKNOWN, "nothing tells when the job %.60s was begun", job->id);
+		judged_as(r, VERDICT_UNKNOWN, "nothing tells when the job %s was begun", job->id);
 	else if (job->at_odds)
-		judged_as(r, VERDICT_UNKNOWN, "what is told of the job %.60s is of two Jobs, or of two ends", job->id);
+		judged_as(r, VERDICT_UNKNOWN, "what is told of the job %s is of two Jobs, or of two ends", job->id);
 	else
 		return true;
 	return false;
@@ -166,7 +166,7 @@ void judge_job(const struct judging *j, struct judged *r)
 
 	r->limit = want;
 	if (!job) {
-		judged_as(r, VERDICT_UNKNOWN, "the job %.60s was never begun", id);
+		judged_as(r, VERDICT_UNKNOWN, "the job %s was never begun", id);
 		return;
 	}
 	if (!is_asked(j->ev, job, r))
@@ -174,17 +174,17 @@ void judge_job(const struct judging *j, struct judged *r)
 	took = in_s(job->told_ns - job->begun_ns);
 	succeeded = !strcmp(job->state, "succeeded");
 	if (!job_over(job)) {
-		judged_as(r, VERDICT_UNKNOWN, "the job %.60s was not over when it was looked at last, after %.1f s", id, took);
+		judged_as(r, VERDICT_UNKNOWN, "the job %s was not over when it was looked at last, after %.1f s", id, took);
 		return;
 	}
 	r->measured = succeeded;
 	if (job->exit >= 0)
 		snprintf(exit, sizeof(exit), ", exit code %lld", (long long)job->exit);
 	line = last_line(job->log, &len);
-	judged_as(r, succeeded == want ? VERDICT_PASS : VERDICT_FAIL, "the job %.60s %s after %.1f s (%.60s%s); its log ends: %.*s",
+	judged_as(r, succeeded == want ? VERDICT_PASS : VERDICT_FAIL, "the job %s %s after %.1f s (%.60s%s); its log ends: %.*s",
 		  id, succeeded ? "succeeded" : "failed", took, job->reason, exit, len < 200 ? len : 200, line);
 	if (!succeeded && !want && !failed_for(job, reason))
-		judged_as(r, VERDICT_UNKNOWN, "the job %.60s failed, but not for what was expected (\"%.120s\"): %.60s%s; its log "
+		judged_as(r, VERDICT_UNKNOWN, "the job %s failed, but not for what was expected (\"%.120s\"): %.60s%s; its log "
 			  "ends: %.*s", id, reason, job->reason, exit, len < 200 ? len : 200, line);
 }
 

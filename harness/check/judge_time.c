@@ -321,11 +321,11 @@ void judge_dual(const struct judging *j, struct judged *r)
 			"acknowledged writes)", in_ms(m->dual_primary_ns), m->dual_primary_samples,
 			(long long)m->dual_primary_acks);
 	if (m->dual_history.turns)
-		judged_also(r, "; %.60s and %.60s acknowledged writes in turn %lld times within %.0f ms",
+		judged_also(r, "; %s and %s acknowledged writes in turn %lld times within %.0f ms",
 			m->dual_history.a, m->dual_history.b, (long long)m->dual_history.turns,
 			in_ms(m->dual_history.within_ns));
 	if (m->dual_doubt.ns && v != VERDICT_FAIL)
-		judged_also(r, "; %.60s led, then %.60s, and then the former again, %.0f ms apart, and at this rate nobody "
+		judged_also(r, "; %s led, then %s, and then the former again, %.0f ms apart, and at this rate nobody "
 			"can tell whether both did at once", m->dual_doubt.a, m->dual_doubt.b, in_ms(m->dual_doubt.longest_ns));
 	if (m->dual_primary_unseen_ns > 0) {
 		judged_also(r, "; for %.0f ms a primary behind the cut could not be asked while another served",

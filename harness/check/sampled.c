@@ -20,7 +20,7 @@ static bool asked_all_along(const struct evidence *ev, const struct measured *m,
 	int64_t since = 0, hole = evidence_hole(ev, member, from, to, &since);
 
 	if (hole)
-		snprintf(why, size, "nobody asked %.60s for %.1f s, from %.1f s after the load began: what "
+		snprintf(why, size, "nobody asked %s for %.1f s, from %.1f s after the load began: what "
 			 "it was then was not seen", member, in_s(hole), in_s(since - m->begin_ns));
 	return !hole;
 }
@@ -43,9 +43,9 @@ static bool all_asked(const struct evidence *ev, char *why, size_t size)
 	const char *beside, *who = evidence_unasked(ev, &beside);
 
 	if (who && beside)
-		snprintf(why, size, "%.60s was never asked what it was, as %.60s was", who, beside);
+		snprintf(why, size, "%s was never asked what it was, as %s was", who, beside);
 	else if (who)
-		snprintf(why, size, "%.60s, %s, was never asked what it was", who,
+		snprintf(why, size, "%s, %s, was never asked what it was", who,
 			 is_target(ev, who) ? "a target of a fault" : "a member by the scenario's word");
 	return !who;
 }
@@ -186,7 +186,7 @@ static bool heard(const struct evidence *ev, const struct measured *m, const cha
 	free(ts.v);
 	if (since == INT64_MAX)
 		return true;
-	snprintf(why, size, "%.60s was not heard for %.1f s, from %.1f s after the load began, and nothing shows that "
+	snprintf(why, size, "%s was not heard for %.1f s, from %.1f s after the load began, and nothing shows that "
 		 "it was no primary then", member, in_s(until - since), in_s(since - m->begin_ns));
 	return false;
 }

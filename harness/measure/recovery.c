@@ -204,7 +204,7 @@ static void points_of(const struct view *v, const struct model_ops *model, int64
 		x->perhaps = x->redundant || (model && perhaps_whole(&ms, model, s->t_ns, now));
 	}
 	if (unasked)
-		snprintf(p->why, sizeof(p->why), "%.60s was never asked what it was", unasked);
+		snprintf(p->why, sizeof(p->why), "%s was never asked what it was", unasked);
 	free(next);
 	free(now);
 	free(ms.next);

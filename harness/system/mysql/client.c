@@ -173,7 +173,7 @@ static void take_read(struct session *s, struct op *op, MYSQL_STMT *stmt)
 		op->value = absent ? OP_NO_VALUE : value;
 		return;
 	}
-	snprintf(op->room->error, sizeof(op->room->error), "role: %.40s %s", s->conn->name,
+	snprintf(op->room->error, sizeof(op->room->error), "role: %s %s", s->conn->name,
 		 read_only ? "takes no writes any more" : "is no replica any more");
 	drop(s);
 }

@@ -66,10 +66,10 @@ static enum my_end ended(const struct my_conn *c, unsigned number, const char *m
 		return MY_ANSWERED;
 	}
 	if (is_own(number)) {
-		snprintf(error, size, "broken: %.70s (%u)", message, number);
+		snprintf(error, size, "broken: %.250s (%u)", message, number);
 		return MY_BROKEN;
 	}
-	snprintf(error, size, "%u: %.80s", number, message);
+	snprintf(error, size, "%u: %.250s", number, message);
 	return MY_REFUSED;
 }
 
@@ -129,13 +129,13 @@ static bool reach(struct my_conn *c, const struct my_login *l, int64_t until_ns,
 	char why[OP_ERROR_MAX] = "";
 
 	if (!log_in(c, l, until_ns))
-		snprintf(why, sizeof(why), "%.70s (%u)", mysql_error(c->m), mysql_errno(c->m));
+		snprintf(why, sizeof(why), "%.250s (%u)", mysql_error(c->m), mysql_errno(c->m));
 	else if (introduce(c, until_ns, why, sizeof(why)))
 		return true;
 	if (c->late)
-		snprintf(error, size, "timeout: no connection to %.40s in time", l->host);
+		snprintf(error, size, "timeout: no connection to %s in time", l->host);
 	else
-		snprintf(error, size, "connect: %.85s", why);
+		snprintf(error, size, "connect: %s", why);
 	return false;
 }
 

@@ -42,7 +42,7 @@ void my_route_doubt(struct my_route *r)
 static bool takes_writes(const struct my_conn *c, char *error, size_t size)
 {
 	if (c->read_only)
-		snprintf(error, size, "connect: %.40s takes no writes", c->name);
+		snprintf(error, size, "connect: %s takes no writes", c->name);
 	return !c->read_only;
 }
 
@@ -69,9 +69,9 @@ static bool group_agrees(struct my_conn *c, int64_t until_ns, char *told, size_t
 	if (alone)
 		return takes_writes(c, error, size);
 	if (*told)
-		snprintf(error, size, "connect: %.30s says that %.40s is the primary", c->name, told);
+		snprintf(error, size, "connect: %s says that %s is the primary", c->name, told);
 	else if (!itself)
-		snprintf(error, size, "connect: %.40s sees no primary with a majority", c->name);
+		snprintf(error, size, "connect: %s sees no primary with a majority", c->name);
 	return itself;
 }
 
@@ -82,7 +82,7 @@ static bool is_wanted(const struct my_route *r, struct my_conn *c, int64_t until
 		return r->n > 1 ? group_agrees(c, until_ns, told, told_size, error, size) :
 				  takes_writes(c, error, size);
 	if (!c->read_only)
-		snprintf(error, size, "connect: %.40s is no replica", c->name);
+		snprintf(error, size, "connect: %s is no replica", c->name);
 	return c->read_only;
 }
 

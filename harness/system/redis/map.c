@@ -120,7 +120,7 @@ static int take_map(struct redis_map *m, const redisReply *r, const struct redis
 		    char *error, size_t size)
 {
 	if (r->type != REDIS_REPLY_ARRAY) {
-		snprintf(error, size, "map: %.60s", r->type == REDIS_REPLY_ERROR ? r->str : "no list of slots");
+		snprintf(error, size, "map: %.250s", r->type == REDIS_REPLY_ERROR ? r->str : "no list of slots");
 		return -1;
 	}
 	m->nranges = 0;

@@ -80,7 +80,7 @@ static void refused(struct op *op, const char *error)
 	size_t word = strcspn(error, " ");
 
 	op->outcome = OP_FAIL;
-	snprintf(op->room->error, sizeof(op->room->error), "%.*s:%.70s", (int)(word < 20 ? word : 20), error,
+	snprintf(op->room->error, sizeof(op->room->error), "%.*s:%.250s", (int)(word < 20 ? word : 20), error,
 		 error + word);
 }
 

@@ -33,7 +33,7 @@ static bool say_readonly(struct redis_conn *c, int64_t until_ns, char *error, si
 		    r->type != REDIS_REPLY_ERROR;
 
 	if (r && r->type == REDIS_REPLY_ERROR)
-		snprintf(error, size, "connect: %.60s", r->str);
+		snprintf(error, size, "connect: %.250s", r->str);
 	if (r)
 		freeReplyObject(r);
 	return good;
@@ -55,7 +55,7 @@ static bool has_role(struct redis_conn *c, const char *role, int64_t until_ns, c
 		return false;
 	has = !strcmp(redis_role(r), role);
 	if (!has)
-		snprintf(error, size, "role: %.50s says %.20s", redis_address(c),
+		snprintf(error, size, "role: %s says %.250s", redis_address(c),
 			 r->type == REDIS_REPLY_ERROR ? r->str : redis_role(r));
 	freeReplyObject(r);
 	return has;

@@ -57,7 +57,7 @@ static bool ask(struct redis_peer *p, const struct redis_questions *q, redisRepl
 			return false;
 		}
 		if (r[i]->type == REDIS_REPLY_ERROR)
-			snprintf(s->error, sizeof(s->error), "refused: %.80s", r[i]->str);
+			snprintf(s->error, sizeof(s->error), "refused: %.250s", r[i]->str);
 	}
 	return !s->error[0];
 }

@@ -102,11 +102,15 @@ static void test_role(void **state)
 	hit(M("m0", "replica"), "primary", VERDICT_PASS, "; the steps ask for a primary, and m0, whom fault kill hit, was a replica");
 }
 
+/* As long as a StatefulSet's pod can have one. */
+#define LONG "stateful-set-whose-name-is-as-long-as-what-a-label-may-have-is0"
+
 static void test_name(void **state)
 {
 	(void)state;
 	hit(M("m1", "unknown"), "m1", VERDICT_PASS, NULL);
 	hit(M("m0", "primary"), "m1", VERDICT_UNKNOWN, "ask for m1, and fault kill was not seen to hit m1");
+	hit(M("m0", "primary"), LONG, VERDICT_UNKNOWN, "ask for " LONG ", and fault kill was not seen to hit " LONG);
 }
 
 static void pod(struct trial *t, const char *name, const char *node, int64_t t_ns, bool gone)
