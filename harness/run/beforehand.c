@@ -140,8 +140,11 @@ int beforehand(struct arena *a, const struct engine_ops *ops, const struct plan 
 	struct err all = {0}, one = {0};
 
 	for (size_t i = 0; i < n; i++) {
-		if (!plans[i].checkable)
+		if (!plans[i].checkable) {
+			if (ops && beforehand_nodes(ops, NULL, &plans[i], 1, &one))
+				err_add(&all, &one);
 			continue;
+		}
 		if (ops && !engine_runs(ops, plans[i].sc.system, &one)) {
 			err_prefix(&one, "%s", plan_path(&plans[i], plans[i].sc.file));
 			err_add(&all, &one);

@@ -12,8 +12,8 @@
 int beforehand_nodes(const struct engine_ops *ops, struct engine *en, const struct plan *plans,
 		     size_t n, struct err *e);
 
-/* All of it, for a dry run, of those plans that are checkable: can the engine run the
- * systems, has it the nodes, would it take the manifests. `ops` NULL (auto): what every
+/* All of it, for a dry run: can the engine run the systems, has it the nodes, would it take
+ * the manifests, as far as there are any. `ops` NULL (auto): what every
  * engine that runs the system would say. */
 int beforehand(struct arena *a, const struct engine_ops *ops, const struct plan *plans, size_t n,
 	       struct err *e);

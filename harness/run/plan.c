@@ -63,9 +63,11 @@ static int read_settings(struct arena *a, const char *root, struct plan *p,
 	if (file_exists(path) && settings_load(a, path, &p->settings, e))
 		return -1;
 	for (size_t i = 0; own && i < own->n; i++) {
-		if (yaml_to_string(own->items[i], &value, &one) ||
-		    settings_set(a, &p->settings, own->keys[i]->text, value, "scenario",
-				 own->keys[i], &one))
+		/* That it is no text was told as the file was read. */
+		if (yaml_to_string(own->items[i], &value, &one))
+			one = (struct err){0};
+		else if (settings_set(a, &p->settings, own->keys[i]->text, value, "scenario",
+				      own->keys[i], &one))
 			err_add(&all, &one);
 	}
 	for (size_t i = 0; i < nsets; i++) {

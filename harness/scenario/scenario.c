@@ -11,16 +11,15 @@
 
 static int read_settings(const struct ynode *n, struct err *e)
 {
+	struct err all = {0}, one = {0};
 	const char *text;
-	size_t i;
 
 	if (n->kind != Y_MAP)
 		return yaml_error(n, e, "settings must be a map of a setting's name to its value");
-	for (i = 0; i < n->n; i++) {
-		if (yaml_to_string(n->items[i], &text, e))
-			return -1;
-	}
-	return 0;
+	for (size_t i = 0; i < n->n; i++)
+		if (yaml_to_string(n->items[i], &text, &one))
+			err_add(&all, &one);
+	return err_all(&all, e);
 }
 
 static int need_text(const struct ynode *root, const char *key, const char *example,
@@ -99,7 +98,8 @@ static void read_head(const struct ynode *root, const struct scenario_names *nam
 		err_add(all, &one);
 	out->settings = yaml_get(root, "settings");
 	if (out->settings && read_settings(out->settings, &one)) {
-		out->settings = NULL;
+		if (out->settings->kind != Y_MAP)
+			out->settings = NULL;
 		err_add(all, &one);
 	}
 	if (load_spec_read(yaml_get(root, "load"), &out->load, &one))

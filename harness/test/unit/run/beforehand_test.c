@@ -199,6 +199,16 @@ static void engine_too(void **state)
 				      "  - {fault: pause, target: node/nowhere, for: 3s}\nexpect: [{phantom: {at_most: 1}}]\n"), -1);
 	assert_int_equal(on(f, "docker"), -1);
 	assert_non_null(strstr(f->e.msg, "the engine docker has no node \"nowhere\""));
+	/* Nor one value that is none another, or a variant that there is not the nodes. */
+	assert_int_equal(read_text(f, "name: x\nsystem: redis-sentinel\nvariant: mine\nsettings: {quorum: [1], no_such: 1, "
+				      "failover_timeout: {}, down_after: x}\nsteps:\n  - steady: 4s\n"
+				      "  - {fault: pause, target: node/nowhere, for: 3s}\nexpect: [{phantom: {at_most: 1}}]\n"), -1);
+	assert_non_null(strstr(f->e.msg, "s.yaml:4:20: a text is needed here, not a list"));
+	assert_non_null(strstr(f->e.msg, "unknown setting \"no_such\""));
+	assert_non_null(strstr(f->e.msg, "a text is needed here, not a map"));
+	assert_non_null(strstr(f->e.msg, "setting down_after must be"));
+	assert_int_equal(on(f, "docker"), -1);
+	assert_non_null(strstr(f->e.msg, "the engine docker has no node \"nowhere\""));
 }
 
 /* An object that is none keeps what is wrong with the others to itself no more. */
