@@ -100,6 +100,12 @@ static double share(const struct served_row *r)
 	return 100 * (double)r->served / (double)r->due;
 }
 
+/* If all that may have been of it was. */
+static double least_share(const struct served_row *r)
+{
+	return 100 * (double)r->served / (double)(r->due + r->untold);
+}
+
 /* Of those that nothing held apart from the others; NULL: there is none. */
 static const struct served_row *worst_group(const struct fault_seen *f)
 {
@@ -174,20 +180,23 @@ void judge_availability(const struct judging *j, struct judged *r)
 				  f->rec->id, row ? (long long)row->due : 0LL, whose(j, NULL, who));
 			return;
 		}
-		if (!least || share(row) < share(least)) {
+		if (!least || least_share(row) < least_share(least)) {
 			least = row;
 			worst = f;
 		}
 	}
 	if (!least || !worst)
 		return;
-	r->measured = share(least);
-	judged_as(r, judging_within(j, r->measured, r->measured),
+	r->measured = least_share(least);
+	judged_as(r, judging_within(j, r->measured, share(least)),
 		  "fault %s: of %lld %s that were due in the %.0f ms after it %lld were served",
 		  worst->rec->id, (long long)least->due, whose(j, least, who),
 		  in_ms(worst->window_end_ns - worst->rec->injected_ns), (long long)least->served);
 	if (least->unsent)
 		judged_also(r, "; %lld never left their client, for none was free in time", (long long)least->unsent);
+	if (least->untold)
+		judged_also(r, "; of which shard %lld more were that never left their clients nothing tells",
+			    (long long)least->untold);
 	all = fault_served(worst, "kind", NULL);
 	if (!of && all && share(all) < share(least))
 		judged_also(r, "; least of %s: %.1f %%", all->name, share(all));

@@ -336,11 +336,30 @@ static bool loaded(const struct evidence *ev, bool blocks)
 	return !ev->unsupported && !(ev->stands && !ev->stands->ok);
 }
 
+/* ---- what the operations tell of the events ---- */
+
+/* Where writes are of parts, a primary that does not say of which may be of any. */
+static void parts_tell(struct evidence *ev, const struct history *h)
+{
+	bool parts = false;
+
+	for (size_t i = 0; i < h->n && !parts; i++)
+		parts = h->ops[i].scenario == (uint32_t)ev->scenario && h->ops[i].shard;
+	for (size_t i = 0; i < ev->nsamples && !parts; i++)
+		parts = ev->samples[i].shards;
+	for (size_t i = 0; i < ev->nsamples && parts; i++)
+		if (sample_leads(&ev->samples[i]) && !ev->samples[i].shards) {
+			ev->samples[i].writable = false;
+			ev->samples[i].writable_untold = true;
+		}
+}
+
 void evidence_weigh(struct evidence *ev, const struct history *h)
 {
 	bool blocks = ev->run.format >= BLOCKS_FORMAT;
 	struct seen_ops o;
 
+	parts_tell(ev, h);
 	look(h, ev, load_began(ev), evidence_phase(ev, "final"), EVERY_GROUP, &o);
 	ev->incomplete = NULL;
 	ev->scheduled = scheduled(h, ev);

@@ -98,6 +98,9 @@ struct served_row {
 	char name[32];   /* "insert", "2", "minority"; "" */
 	int64_t due, served;
 	int64_t unsent;  /* of the others: no client was free for them in time */
+	/* of a shard's: so many more were due that may have been its, for they never left
+	 * their clients, and nothing tells of which they were */
+	int64_t untold;
 	/* a cut held some of them apart from the others: only a group's row counts those */
 	bool apart;
 	int64_t p50_ns, p99_ns; /* of what was served, from when it was due; -1: nothing was */

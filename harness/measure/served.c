@@ -91,11 +91,6 @@ static bool kind(const struct op *op, int64_t which)
 	return (int64_t)op->f == which;
 }
 
-static bool shard(const struct op *op, int64_t which)
-{
-	return (int64_t)op->shard == which;
-}
-
 static bool client(const struct op *op, int64_t which)
 {
 	return (int64_t)op->process == which;
@@ -135,16 +130,90 @@ static int64_t worst_client(const struct view *v, const struct fault_seen *f)
 	return worst;
 }
 
+/* ---- of shards ---- */
+
+/* Of which shard an operation is, its client says once it is called. What never was, is of
+ * that of others with its key. */
+
+struct key {
+	bool message;
+	int64_t key;
+	uint32_t shard; /* 0: they were of several */
+};
+
+static int by_key(const void *a, const void *b)
+{
+	const struct key *x = a, *y = b;
+
+	if (x->message != y->message)
+		return x->message - y->message;
+	return (x->key > y->key) - (x->key < y->key);
+}
+
+static struct key key_of(const struct op *op)
+{
+	return (struct key){OP_MESSAGES & OP_BIT(op->f), op->key, op->shard};
+}
+
+/* Each key once, from the heap. */
+static struct key *keys_make(const struct view *v, size_t *n)
+{
+	struct key *k = mem_alloc((v->nops + 1) * sizeof(*k));
+	size_t all = 0;
+
+	*n = 0;
+	for (size_t i = 0; i < v->nops; i++)
+		if (v->ops[i]->shard && v->ops[i]->key != OP_NO_VALUE)
+			k[all++] = key_of(v->ops[i]);
+	if (all)
+		qsort(k, all, sizeof(*k), by_key);
+	for (size_t i = 0; i < all; i++) {
+		if (!*n || by_key(&k[*n - 1], &k[i]))
+			k[(*n)++] = k[i];
+		else if (k[*n - 1].shard != k[i].shard)
+			k[*n - 1].shard = 0;
+	}
+	return k;
+}
+
+static uint32_t shard_of(const struct key *keys, size_t n, const struct op *op)
+{
+	const struct key is = key_of(op), *k;
+
+	if (op->shard || !n || op->key == OP_NO_VALUE)
+		return op->shard;
+	k = bsearch(&is, keys, n, sizeof(is), by_key);
+	return k ? k->shard : 0;
+}
+
+static void one_shard(const struct view *v, const struct key *keys, size_t nkeys, int64_t number,
+		      struct fault_seen *f)
+{
+	struct tally t = { 0 };
+
+	mem_copy_str(t.row.what, sizeof(t.row.what), "shard");
+	snprintf(t.row.name, sizeof(t.row.name), "%lld", (long long)number);
+	for (size_t i = 0; i < v->nops; i++) {
+		const struct op *op = v->ops[i];
+		uint32_t is = counts(v, f, op) ? shard_of(keys, nkeys, op) : 0;
+
+		if ((int64_t)is == number)
+			count(&t, op);
+		else if (!is && !op->sent && counts(v, f, op))
+			t.row.untold++;
+	}
+	finish(&t, f);
+}
+
 static void shards(const struct view *v, struct fault_seen *f)
 {
 	int64_t *numbers;
-	size_t n = view_shards(v, &numbers);
-	char name[24];
+	size_t nkeys, n = view_shards(v, &numbers);
+	struct key *keys = keys_make(v, &nkeys);
 
-	for (size_t i = 0; i < n; i++) {
-		snprintf(name, sizeof(name), "%lld", (long long)numbers[i]);
-		add(v, shard, numbers[i], "shard", name, f);
-	}
+	for (size_t i = 0; i < n; i++)
+		one_shard(v, keys, nkeys, numbers[i], f);
+	free(keys);
 	free(numbers);
 }
 
@@ -179,7 +248,8 @@ const struct served_row *fault_served(const struct fault_seen *f, const char *wh
 
 		if (strcmp(r->what, what) || (name && strcmp(r->name, name)))
 			continue;
-		if (!worst || r->served * worst->due < worst->served * r->due)
+		if (!worst || r->served * (worst->due + worst->untold) <
+				      worst->served * (r->due + r->untold))
 			worst = r;
 	}
 	return worst;

@@ -74,7 +74,18 @@ static void set_sentences(cJSON *o, const char *key, const struct sentences *fro
 	arena_free(&a);
 }
 
-cJSON *result_outage(const struct outage *o, const char *fault)
+/* That there was none is told only where one would have been seen. */
+static void set_any(cJSON *out, const struct outage *o, bool told)
+{
+	bool known = o && (o->any || told);
+
+	json_set(out, "any", known ? cJSON_CreateBool(o->any) : cJSON_CreateNull());
+	json_set(out, "ended", known && o->any ? cJSON_CreateBool(o->ended) : cJSON_CreateNull());
+	set_ms(out, "lo_ms", o ? o->lo_ns : -1);
+	set_ms(out, "hi_ms", known && (!o->any || o->ended) ? o->hi_ns : -1);
+}
+
+cJSON *result_outage(const struct outage *o, const char *fault, bool told)
 {
 	struct outage_part parts[OUTAGE_PARTS_MAX];
 	cJSON *out = cJSON_CreateObject(), *p;
@@ -83,12 +94,9 @@ cJSON *result_outage(const struct outage *o, const char *fault)
 					   "first_ack", "baseline"};
 
 	set_text(out, "fault", fault);
-	json_set(out, "any", o ? cJSON_CreateBool(o->any) : cJSON_CreateNull());
-	json_set(out, "ended", o && o->any ? cJSON_CreateBool(o->ended) : cJSON_CreateNull());
-	set_ms(out, "lo_ms", o ? o->lo_ns : -1);
-	set_ms(out, "hi_ms", o && (!o->any || o->ended) ? o->hi_ns : -1);
+	set_any(out, o, told);
 	set_ms(out, "seen_ms", o && o->any ? o->seen_ns : -1);
-	set_count(out, "times", o ? o->times : -1, true);
+	set_count(out, "times", o && (o->any || told) ? o->times : -1, true);
 	json_set_bool(out, "running", o && o->running);
 	set_text(out, "met", o && o->met ? o->met->id : NULL);
 	p = cJSON_AddObjectToObject(out, "parts");
@@ -142,21 +150,17 @@ static cJSON *window(const struct rule_window *w)
 	return out;
 }
 
-static cJSON *partial_outages(const struct fault_seen *f)
+static cJSON *partial_outages(const struct fault_seen *f, bool told)
 {
 	cJSON *list = cJSON_CreateArray();
 
 	for (size_t i = 0; i < f->nparts; i++) {
 		const struct partial_outage *p = &f->parts[i];
-		const struct outage *o = &p->outage;
 		cJSON *out = cJSON_CreateObject();
 
 		set_text(out, "what", p->what);
 		set_text(out, "name", p->name);
-		json_set_bool(out, "any", o->any);
-		json_set(out, "ended", o->any ? cJSON_CreateBool(o->ended) : cJSON_CreateNull());
-		set_ms(out, "lo_ms", o->lo_ns);
-		set_ms(out, "hi_ms", !o->any || o->ended ? o->hi_ns : -1);
+		set_any(out, &p->outage, told);
 		json_set_bool(out, "proven", p->proven);
 		json_push(list, out);
 	}
@@ -210,8 +214,15 @@ static cJSON *resync(const struct recovery_info *r)
 	return out;
 }
 
-cJSON *result_fault(const struct measured *m, const struct fault_seen *f)
+static bool absence_told(const struct scenario_report *s, const struct fault_seen *f)
 {
+	return s->of_fault && s->of_fault[f - s->m->faults].of[EXPECT_OUTAGE].absent;
+}
+
+cJSON *result_fault(const struct scenario_report *s, const struct fault_seen *f)
+{
+	const struct measured *m = s->m;
+	bool told = absence_told(s, f);
 	cJSON *out = cJSON_CreateObject();
 
 	set_text(out, "id", f->rec->id);
@@ -227,10 +238,10 @@ cJSON *result_fault(const struct measured *m, const struct fault_seen *f)
 	json_set_bool(out, "undone", f->rec->undone);
 	set_sentences(out, "evidence", &f->rec->evidence);
 	set_sentences(out, "undo", &f->rec->undo);
-	json_set(out, "outage", result_outage(&f->outage, f->rec->id));
+	json_set(out, "outage", result_outage(&f->outage, f->rec->id, told));
 	set_text(out, "outage_of", f->outage_of);
-	json_set(out, "outages", partial_outages(f));
-	json_set(out, "downtime", result_downtime(&f->outage));
+	json_set(out, "outages", partial_outages(f, told));
+	json_set(out, "downtime", result_downtime(&f->outage, told));
 	json_set(out, "served", result_served(f));
 	json_set(out, "predicted", result_prediction(&f->predicted));
 	set_text(out, "mechanism", f->outage.m.mechanism[0] ? f->outage.m.mechanism : NULL);
@@ -326,9 +337,10 @@ static cJSON *scenario(const struct scenario_report *s)
 	set_ms(out, "load_ms", m->end_ns > m->begin_ns ? m->end_ns - m->begin_ns : -1);
 	list = cJSON_AddArrayToObject(out, "faults");
 	for (size_t i = 0; i < m->nfaults; i++)
-		json_push(list, result_fault(m, &m->faults[i]));
+		json_push(list, result_fault(s, &m->faults[i]));
 	json_set(out, "outage", result_outage(worst ? &worst->outage : NULL,
-					      worst ? worst->rec->id : NULL));
+					      worst ? worst->rec->id : NULL,
+					      s->counts.of[EXPECT_OUTAGE].absent));
 	json_set(out, "predicted", result_prediction(worst ? &worst->predicted : NULL));
 	json_set(out, "loss", result_loss(&m->loss));
 	json_set(out, "recovery", recovery(m));

@@ -94,9 +94,10 @@ static void yaml_value(FILE *f, const cJSON *v, int indent)
 	}
 }
 
-static void add_fault(cJSON *block, const struct measured *m, const struct fault_seen *f)
+static void add_fault(cJSON *block, const struct scenario_report *s,
+		     const struct fault_seen *f)
 {
-	cJSON *full = result_fault(m, f);
+	cJSON *full = result_fault(s, f);
 	static const char *const keys[] = {"outage", "outage_of", "outages", "predicted", "mechanism", "why_mechanism", "window",
 					   "injected_ms", "effective_ms", "healed_ms", "evidence",
 					   "undo"};
@@ -108,9 +109,10 @@ static void add_fault(cJSON *block, const struct measured *m, const struct fault
 	cJSON_Delete(full);
 }
 
-static void add_served(cJSON *block, const struct measured *m, const struct fault_seen *f)
+static void add_served(cJSON *block, const struct scenario_report *s,
+		      const struct fault_seen *f)
 {
-	cJSON *full = result_fault(m, f);
+	cJSON *full = result_fault(s, f);
 	static const char *const keys[] = {"downtime", "served", "outage_of", "outages"};
 
 	json_set_str(block, "fault", f->rec->id);
@@ -128,10 +130,11 @@ static const struct fault_seen *fault_named(const struct measured *m, const char
 	return NULL;
 }
 
-static void add_recovery(cJSON *block, const struct measured *m, const struct fault_seen *f)
+static void add_recovery(cJSON *block, const struct scenario_report *s,
+		      const struct fault_seen *f)
 {
 	static const char *const keys[] = {"redundant_ms", "redundant_why", "resync"};
-	cJSON *full = f ? result_fault(m, f) : cJSON_CreateObject();
+	cJSON *full = f ? result_fault(s, f) : cJSON_CreateObject();
 
 	if (f)
 		json_set_str(block, "fault", f->rec->id);
@@ -156,20 +159,20 @@ static void add_figures(cJSON *block, const struct scenario_report *s,
 	switch (metric_of(metric)->shows) {
 	case SHOWS_FAULT:
 		if (f)
-			add_fault(block, s->m, f);
+			add_fault(block, s, f);
 		break;
 	case SHOWS_LOSS:
 		json_set(block, "loss", result_loss(&s->m->loss));
 		break;
 	case SHOWS_RECOVERY:
-		add_recovery(block, s->m, named ? named : s->m->slowest);
+		add_recovery(block, s, named ? named : s->m->slowest);
 		break;
 	case SHOWS_STALENESS:
 		json_set(block, "staleness", result_staleness(&s->m->staleness));
 		break;
 	case SHOWS_SERVED:
 		if (f)
-			add_served(block, s->m, f);
+			add_served(block, s, f);
 		break;
 	case SHOWS_NOTHING:
 		break;

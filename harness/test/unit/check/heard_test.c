@@ -95,9 +95,30 @@ static void test_takes_none(void **state)
 	trial_end(&t);
 }
 
+/* Where writes are of parts, a primary that does not say of which was not heard. */
+static void test_of_no_part(void **state)
+{
+	struct trial t;
+
+	(void)state;
+	for (int told = 1; told >= 0; told--) {
+		cJSON *e;
+
+		trial_begin(&t);
+		for (size_t i = 0; i < t.h.n; i++)
+			t.h.ops[i].shard = 1;
+		cJSON_ArrayForEach(e, t.events)
+			if (told && !strcmp(json_str(e, "role", ""), "primary"))
+				json_set_i64(e, "shard", 1);
+		becomes(&t, told ? VERDICT_PASS : VERDICT_UNKNOWN, told ? NULL : "no member was ever heard as a writable primary");
+		trial_end(&t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_of_no_part),
 		cmocka_unit_test(test_said),
 		cmocka_unit_test(test_without_confirms),
 		cmocka_unit_test(test_takes_none),

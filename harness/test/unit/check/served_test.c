@@ -327,6 +327,32 @@ static void test_shards_untold(void **state)
 	expect(whole_told, "{\"metric\":\"availability\",\"at_least\":90,\"of\":\"shard\"}", VERDICT_PASS, 99, 101, "were served");
 }
 
+/* For 10 s nobody was free for what was due of the second shard. */
+static void never_sent(struct op *op, int64_t t)
+{
+	half_untold(op, t);
+	op->sent = !(op->outcome == OP_FAIL);
+	op->error = op->sent ? op->error : "client: none was free";
+	op->shard = op->sent ? (uint32_t)(op->value % 2 + 1) : 0;
+}
+
+static void never_sent_of_keys(struct op *op, int64_t t)
+{
+	op->key = op->value % 2;
+	never_sent(op, t);
+}
+
+static void test_shards_never_sent(void **state)
+{
+	(void)state;
+	expect(never_sent, "{\"metric\":\"availability\",\"at_least\":90,\"of\":\"shard\"}", VERDICT_UNKNOWN, 49, 51,
+	       "of which shard 1000 more were that never left their clients nothing tells");
+	expect(never_sent, "{\"metric\":\"availability\",\"at_least\":30,\"of\":\"shard\"}", VERDICT_PASS, 49, 51, "shard 2");
+	/* What others of their key were they are. */
+	expect(never_sent_of_keys, "{\"metric\":\"availability\",\"at_least\":90,\"of\":\"shard\"}", VERDICT_FAIL, 49, 51,
+	       "of 2000 operations of shard 2 that were due in the 19999 ms after it 1000 were served; 1000 never left");
+}
+
 /* Down until the end, 20 s later. */
 static void for_good(struct op *op, int64_t t)
 {
@@ -464,7 +490,7 @@ int main(void)
 		cmocka_unit_test(test_flapping),
 		cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_what_was_watched),
-		cmocka_unit_test(test_shards_untold),
+		cmocka_unit_test(test_shards_untold), cmocka_unit_test(test_shards_never_sent),
 		cmocka_unit_test(test_two_faults),
 		cmocka_unit_test(test_worst_demotion),
 	};

@@ -11,6 +11,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "report/report.h"
+#include "report/result.h"
 #include "test/lib/report_room.h"
 #include "test/lib/report_synth.h"
 #include "test/lib/validate.h"
@@ -196,6 +198,29 @@ static void what_was_not_measured_is_null(void **state)
 	cJSON_Delete(result);
 }
 
+/* That there was no outage is told where one would have been seen. */
+static void none_that_nobody_looked_for(void **state)
+{
+	struct fault_record rec = {.id = "kill", .name = "kill-pod", .how = "", .target = "", .role = "", .node = "",
+				   .injected_ns = 1};
+	struct fault_seen fault = {.rec = &rec, .outage = {.ended = true, .down = {.ended = true}}};
+	struct measured m = {.faults = &fault, .nfaults = 1};
+	struct measured_counts counts = {0};
+	struct scenario_report s = {.m = &m, .of_fault = &counts};
+
+	(void)state;
+	for (int told = 0; told < 2; told++) {
+		cJSON *f;
+
+		counts.of[EXPECT_OUTAGE].absent = told;
+		f = result_fault(&s, &fault);
+		assert_true(told ? cJSON_IsFalse(json_path(f, "outage.any")) : cJSON_IsNull(json_path(f, "outage.any")));
+		assert_true(told ? json_num(json_path(f, "outage"), "hi_ms", -1) == 0 : cJSON_IsNull(json_path(f, "outage.hi_ms")));
+		assert_true(cJSON_IsNull(json_path(f, "downtime.hi_ms")) == !told);
+		cJSON_Delete(f);
+	}
+}
+
 /* Never a pass where the ground was missing. */
 static void verdicts_are_the_worst_of_all(void **state)
 {
@@ -220,6 +245,7 @@ int main(void)
 		cmocka_unit_test(the_check_notices),
 		cmocka_unit_test(promised_keys_are_there),
 		cmocka_unit_test(figures_are_those_of_the_run),
+		cmocka_unit_test(none_that_nobody_looked_for),
 		cmocka_unit_test(what_was_not_measured_is_null),
 		cmocka_unit_test(verdicts_are_the_worst_of_all),
 	};
