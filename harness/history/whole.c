@@ -336,6 +336,58 @@ static bool loaded(const struct evidence *ev, bool blocks)
 	return !ev->unsupported && !(ev->stands && !ev->stands->ok);
 }
 
+/* ---- by the names of transactions ---- */
+
+static int by_tx(const void *a, const void *b)
+{
+	const struct op *x = *(const struct op *const *)a, *y = *(const struct op *const *)b;
+	int c = strcmp(x->tx, y->tx);
+
+	return c ? c : (x->t_invoke > y->t_invoke) - (x->t_invoke < y->t_invoke);
+}
+
+/* Whether who named both may have lost, between them, what bore the name first: it was not
+ * the same process all along, or not the same server. */
+static bool named_anew(const struct evidence *ev, const struct op *a, const struct op *b)
+{
+	const char *who = evidence_member_at(ev, a->via, a->t_return);
+	bool recreated;
+
+	if (strcmp(a->via, b->via))
+		return true;
+	who = *who ? who : a->via;
+	for (size_t i = 0; i < ev->nfaults; i++) {
+		const struct fault_record *f = &ev->faults[i];
+
+		if (f->injected_ns && f->injected_ns <= b->t_return && (!*who || fault_hits(f, who)))
+			return true;
+	}
+	return evidence_new_process(ev, who, a->t_invoke, b->t_return) ||
+	       evidence_pod_restarted(ev, who, a->t_invoke, b->t_return, &recreated);
+}
+
+/* Each write is a transaction of its own (HISTORY.md), so that one name for two shows that a
+ * line is not what was written. */
+static const char *names_clash(struct evidence *ev, const struct history *h)
+{
+	const struct op **v = mem_alloc((h->n + 1) * sizeof(struct op *));
+	const char *why = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->n; i++)
+		if (h->ops[i].scenario == (uint32_t)ev->scenario && h->ops[i].tx && *h->ops[i].tx &&
+		    op_acked_write(&h->ops[i]))
+			v[n++] = &h->ops[i];
+	if (n)
+		qsort(v, n, sizeof(struct op *), by_tx);
+	for (size_t i = 1; i < n && !why; i++)
+		if (!strcmp(v[i - 1]->tx, v[i]->tx) && !named_anew(ev, v[i - 1], v[i]))
+			why = arena_fmt(&ev->arena, "lines %d and %d of history.jsonl are two acknowledged writes in one "
+					"transaction, %s", v[i - 1]->line, v[i]->line, v[i]->tx);
+	free(v);
+	return why;
+}
+
 /* ---- what the operations tell of the events ---- */
 
 /* Where writes are of parts, a primary that does not say of which may be of any. */
@@ -381,4 +433,6 @@ void evidence_weigh(struct evidence *ev, const struct history *h)
 		ev->incomplete = times_lack(ev, &o);
 	if (o.n && !ev->incomplete)
 		ev->incomplete = groups_lack(ev, h);
+	if (o.n && !ev->incomplete)
+		ev->incomplete = names_clash(ev, h);
 }

@@ -267,6 +267,43 @@ static void test_holes(void **state)
 	holes(1, 1, 10 * SEC, 41 * SEC - 25 * MS, 0, "nothing of the load agent beside the others until");
 }
 
+/* Two acknowledged inserts, of one transaction by its name. */
+static void named(const char *via, const char *other_via, const char *event, const char *why)
+{
+	struct run r = {.events = cJSON_CreateArray()};
+	struct evidence *ev;
+
+	add(&r, 1 * SEC, "{\"k\":\"scenario\",\"name\":\"x\"}");
+	add(&r, 2 * SEC, STANDS);
+	for (int i = 0; i < 3; i++)
+		history_add(&r.h, &(struct op){.f = OP_INSERT, .value = i, .t_invoke = (10 + 5 * i) * SEC,
+					       .t_return = (10 + 5 * i) * SEC + MS, .sent = true,
+					       .t_intended = (10 + 5 * i) * SEC, .via = i < 2 ? via : other_via,
+					       .line = i + 1, .tx = i == 1 ? "u:6" : "u:5"});
+	if (event)
+		add(&r, 17 * SEC, event);
+	ev = evidence_kept(r.events, 0);
+	evidence_weigh(ev, &r.h);
+	if (!why != !ev->incomplete || (why && !strstr(ev->incomplete, why)))
+		fail_msg("\"%s\" instead of \"%s\"", ev->incomplete ? ev->incomplete : "", why ? why : "");
+	history_free(&r.h);
+	cJSON_Delete(r.events);
+}
+
+/* A server gives a name once, as long as it lives; it may give it again when it has lost what
+ * bore it. */
+static void test_one_transaction(void **state)
+{
+	static const char kill[] = "{\"k\":\"fault\",\"id\":\"f\",\"fault\":\"kill-pod\",\"state\":\"injecting\",\"targets\":"
+				   "[{\"member\":\"my-0\"}]}";
+
+	(void)state;
+	named("my-0", "my-0", NULL, "lines 1 and 3 of history.jsonl are two acknowledged writes in one transaction, u:5");
+	named("", "", NULL, "lines 1 and 3");
+	named("my-0", "my-1", NULL, NULL);
+	named("my-0", "my-0", kill, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,6 +314,7 @@ int main(void)
 		cmocka_unit_test(test_silent_group),
 		cmocka_unit_test(test_begin),
 		cmocka_unit_test(test_schedule), cmocka_unit_test(test_holes),
+		cmocka_unit_test(test_one_transaction),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
