@@ -390,6 +390,18 @@ static bool possible(const struct gate *g, const struct judging *j, enum expect_
 	return false;
 }
 
+/* A part of which nothing is told may have been down for longer than all: that makes no
+ * failure of "too long" better, but one of "too short", or of another window. */
+static bool part_may_be_worse(const struct gate *g, const struct judging *j,
+			      enum expect_metric metric, char *why, size_t size)
+{
+	double least;
+	bool at_least = judging_least(j, &least) || j->expect->within_predicted;
+
+	return at_least && (metric == EXPECT_OUTAGE || metric == EXPECT_DOWNTIME) &&
+	       !shards_told(g, metric, why, size);
+}
+
 /* What any measured verdict stands on, failures too. */
 static void ground(const struct gate *g, const struct judging *j, enum expect_metric metric,
 		   struct judged *r)
@@ -405,6 +417,9 @@ static void ground(const struct gate *g, const struct judging *j, enum expect_me
 	} else if (g->ev->incomplete) {
 		not_whole(g, r);
 	} else if (!possible(g, j, metric, why, sizeof(why))) {
+		overrule(r, VERDICT_UNKNOWN, "", why);
+	} else if (r->verdict == VERDICT_FAIL &&
+		   part_may_be_worse(g, j, metric, why, sizeof(why))) {
 		overrule(r, VERDICT_UNKNOWN, "", why);
 	} else if (judging_final(j, metric) && !evidence_final_sound(g->ev, why, sizeof(why))) {
 		overrule(r, VERDICT_UNKNOWN, "the final read cannot be relied on: ", why);

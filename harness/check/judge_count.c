@@ -84,6 +84,9 @@ void judge_lost(const struct judging *j, struct judged *r)
 			    l->evictions == 1 ? " was" : "s were");
 	if (l->untold)
 		judged_also(r, "; of %lld writes to registers nothing is told", (long long)l->untold);
+	if (l->truncated)
+		judged_also(r, "; %lld that consumers had received count as there, and are in the log no more",
+			    (long long)l->truncated);
 	if (l->unknown)
 		judged_also(r, "; of %lld writes of unknown fate %lld were applied", (long long)l->unknown,
 			    (long long)l->unknown_present);

@@ -359,7 +359,8 @@ static bool named_anew(const struct evidence *ev, const struct op *a, const stru
 	for (size_t i = 0; i < ev->nfaults; i++) {
 		const struct fault_record *f = &ev->faults[i];
 
-		if (f->injected_ns && f->injected_ns <= b->t_return && (!*who || fault_hits(f, who)))
+		if (f->injected_ns && f->injected_ns <= b->t_return &&
+		    (!*who || fault_hits(f, who)))
 			return true;
 	}
 	return evidence_new_process(ev, who, a->t_invoke, b->t_return) ||

@@ -198,23 +198,52 @@ static int64_t squeeze(struct present *p)
 	return (int64_t)(all - n);
 }
 
+/* A log tells where its messages stand, and keeps what was received. */
+static bool is_log(const struct view *v, const struct final_seen *left)
+{
+	bool log = false;
+
+	for (size_t i = 0; left && i < left->nmessages && !log; i++)
+		log = left->messages[i].offset != OP_NO_VALUE;
+	for (size_t i = 0; left && !left->nmessages && i < v->nops && !log; i++)
+		log = v->ops[i]->f == OP_SEND && v->ops[i]->offset != OP_NO_VALUE;
+	return log;
+}
+
+/* Those of `there` that are not among what is left in their log. */
+static int64_t truncated(const struct view *v, const struct present *left,
+			 const struct present *there)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < v->nops; i++)
+		n += v->ops[i]->f == OP_SEND && v->ops[i]->outcome == OP_OK &&
+		     is_present(there, v->ops[i]->value) && !is_present(left, v->ops[i]->value);
+	return n;
+}
+
 /* `left`: of the final read, of which nothing is known when it is NULL. */
 static void sends(const struct view *v, const struct final_seen *left, const struct losing *l,
 		  struct loss *out, size_t *alloc)
 {
-	struct present p = { 0 };
+	struct present p = { 0 }, in_log = { 0 };
 	size_t i;
 
 	for (i = 0; left && i < left->nmessages; i++)
 		*VEC_PUSH(p.v, p.n, p.alloc) =
 			(struct value_range){ left->messages[i].value, left->messages[i].value };
 	out->duplicate += squeeze(&p);
+	for (i = 0; i < p.n; i++)
+		*VEC_PUSH(in_log.v, in_log.n, in_log.alloc) = p.v[i];
 	for (i = 0; i < v->nops; i++)
 		if (op_received(v->ops[i]))
 			*VEC_PUSH(p.v, p.n, p.alloc) =
 				(struct value_range){ v->ops[i]->value, v->ops[i]->value };
 	squeeze(&p);
 	count(v, OP_SEND, &p, l, out, alloc);
+	if (is_log(v, left))
+		out->truncated = truncated(v, &in_log, &p);
+	free(in_log.v);
 	free(p.v);
 }
 

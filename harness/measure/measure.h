@@ -187,6 +187,9 @@ struct loss {
 	 * be lost as maybe_lost says. */
 	int64_t acked, lost, lost_inserts, lost_messages, lost_register_writes, maybe_lost;
 	int64_t phantom, duplicate, unknown;
+	/* Acknowledged messages that somebody received, and that the log, which keeps what was
+	 * received, has no more: they count as there. */
+	int64_t truncated;
 	bool once_untold; /* the final read does not tell of inserts whether any is there twice */
 	/* Of the phantoms: values that no operation of the history sent. Where nothing
 	 * counts its lines, they may be missing from it instead. */

@@ -47,6 +47,7 @@ cJSON *result_loss(const struct loss *l)
 	set_count(out, "lost_messages", l->lost_messages, l->known);
 	set_count(out, "lost_register_writes", l->lost_register_writes, l->known);
 	set_count(out, "untold", l->untold, l->known);
+	set_count(out, "truncated", l->truncated, l->known);
 	set_count(out, "phantom", l->phantom, l->known);
 	set_count(out, "duplicate", l->duplicate, l->known && !l->once_untold);
 	set_count(out, "unknown", l->unknown, l->known || l->unknown > 0);

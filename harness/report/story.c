@@ -217,6 +217,10 @@ static void say_loss(struct buf *b, const struct scenario_report *s)
 	if (told && l->untold > 0 && !l->maybe_lost)
 		buf_fmt(b, "; of %s to registers nothing is told",
 			text_plural(l->untold, "acknowledged write", "acknowledged writes").s);
+	if (told && l->truncated > 0)
+		buf_fmt(b, "; %s that consumers had received %s in the log no more",
+			text_plural(l->truncated, "acknowledged message", "acknowledged messages").s,
+			l->truncated == 1 ? "is" : "are");
 	if (!l->known || !s->counts.of[EXPECT_PHANTOM].there)
 		return;
 	if (l->evicted > 0)

@@ -191,6 +191,10 @@ static void lost_writes(struct page *p)
 	if (l->untold)
 		fprintf(p->f, ". Of %s nothing is told: a plain write may have overwritten them",
 			text_plural(l->untold, "more write to registers", "more writes to registers").s);
+	if (l->truncated)
+		fprintf(p->f, ". %s that consumers had received %s not counted, though the log has %s no more",
+			text_plural(l->truncated, "message", "messages").s, l->truncated == 1 ? "is" : "are",
+			l->truncated == 1 ? "it" : "them");
 	fprintf(p->f, ". %s, %s. Of %s whose fate the client did not know, %s applied.</p>\n",
 		text_plural(l->phantom, "phantom (failed, yet present)",
 			    "phantoms (failed, yet present)").s,

@@ -115,10 +115,32 @@ static void test_of_no_part(void **state)
 	}
 }
 
+/* The worst part may be one that nothing tells of: what is too short for all is no failure. */
+static void test_parts_untold(void **state)
+{
+	static const char least[] = "[{\"metric\":\"outage\",\"at_least\":30000000000}]";
+	static const char most[] = AT_MOST_S("outage", "10");
+
+	(void)state;
+	for (int told = 1; told >= 0; told--) {
+		const struct judged *j;
+		struct trial t;
+
+		trial_begin(&t);
+		for (size_t i = 0; i < t.h.n; i++)
+			t.h.ops[i].shard = told || i % 2 ? 1 : 0;
+		j = trial_judge(&t, least);
+		if (j->verdict != (told ? VERDICT_FAIL : VERDICT_UNKNOWN))
+			fail_msg("%s: %s", verdict_name(j->verdict), j->why);
+		assert_int_equal(trial_judge(&t, most)->verdict, VERDICT_FAIL);
+		trial_end(&t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_of_no_part),
+		cmocka_unit_test(test_of_no_part), cmocka_unit_test(test_parts_untold),
 		cmocka_unit_test(test_said),
 		cmocka_unit_test(test_without_confirms),
 		cmocka_unit_test(test_takes_none),

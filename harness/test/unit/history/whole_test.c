@@ -275,11 +275,15 @@ static void named(const char *via, const char *other_via, const char *event, con
 
 	add(&r, 1 * SEC, "{\"k\":\"scenario\",\"name\":\"x\"}");
 	add(&r, 2 * SEC, STANDS);
-	for (int i = 0; i < 3; i++)
-		history_add(&r.h, &(struct op){.f = OP_INSERT, .value = i, .t_invoke = (10 + 5 * i) * SEC,
-					       .t_return = (10 + 5 * i) * SEC + MS, .sent = true,
-					       .t_intended = (10 + 5 * i) * SEC, .via = i < 2 ? via : other_via,
-					       .line = i + 1, .tx = i == 1 ? "u:6" : "u:5"});
+	for (int i = 0; i < 3; i++) {
+		struct op op = {.f = OP_INSERT, .value = i, .line = i + 1, .sent = true};
+
+		op.t_invoke = op.t_intended = (10 + 5 * i) * SEC;
+		op.t_return = op.t_invoke + MS;
+		op.via = i < 2 ? via : other_via;
+		op.tx = i == 1 ? "u:6" : "u:5";
+		history_add(&r.h, &op);
+	}
 	if (event)
 		add(&r, 17 * SEC, event);
 	ev = evidence_kept(r.events, 0);

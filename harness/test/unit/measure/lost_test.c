@@ -92,10 +92,25 @@ static void test_messages(void **state)
 	assert_int_equal(r.m.loss.lost, 2);
 	assert_int_equal(r.m.loss.writes[0].value, 1);
 	assert_int_equal(r.m.loss.writes[1].value, 2);
+	assert_int_equal(r.m.loss.truncated, 1); /* 0 was received, and its log has it no more */
 	assert_int_equal(r.m.loss.phantom, 2); /* refused 22, never sent 99 */
 	assert_int_equal(r.m.loss.duplicate, 1);
 	assert_int_equal(r.m.loss.unknown, 2);
 	assert_int_equal(r.m.loss.unknown_present, 1);
+	end(&r);
+
+	/* A queue keeps nothing that was received. */
+	begin(&r);
+	message(&r.h, OP_SEND, 0, SEC, OP_OK);
+	message(&r.h, OP_SEND, 1, SEC, OP_OK);
+	message(&r.h, OP_RECEIVE, 0, 3 * SEC, OP_OK);
+	for (size_t i = 0; i < r.h.n; i++)
+		r.h.ops[i].offset = OP_NO_VALUE;
+	add(r.events, "final", 9 * SEC,
+	    "{\"present\":[],\"duplicates\":[],\"registers\":{},\"messages\":[{\"part\":0,\"val\":[1]}]}");
+	measure(&r);
+	assert_int_equal(r.m.loss.lost, 0);
+	assert_int_equal(r.m.loss.truncated, 0);
 	end(&r);
 
 	/* What is in the queue was not read, so nobody knows. */
