@@ -135,10 +135,31 @@ static bool by_return(const struct story *s, const char *who)
 	return true;
 }
 
+/* That nobody was fenced shows where the logs of all who could say so are there. */
+static const char *without_log(const struct story *s, const struct fault_record *fault)
+{
+	for (size_t i = 0; i < s->ev->nmembers; i++) {
+		const char *who = s->ev->members[i];
+
+		if (!fault_hits(fault, who) &&
+		    !evidence_log_reaches(s->ev, kafka_log_stamp, who, s->from))
+			return who;
+	}
+	return NULL;
+}
+
 static void otherwise(const struct story *s, const struct fault_record *fault,
 		      const struct prediction *pred)
 {
-	if (prediction_has(pred, "no copy is waited for"))
+	/* Where one of these alone is foreseen, nothing is told apart by logs. */
+	bool alone = pred->n == 1 && (prediction_has(pred, "no copy is waited for") ||
+				      prediction_has(pred, "members start again") ||
+				      prediction_has(pred, "fault ends"));
+	const char *unheard = alone ? NULL : without_log(s, fault);
+
+	if (unheard)
+		mechanism_tell(s->m, "", "whether %s was fenced nothing tells: the log of %s does not reach back", s->id, unheard);
+	else if (prediction_has(pred, "no copy is waited for"))
 		mechanism_tell(s->m, "no copy is waited for", "%s led nothing", s->id);
 	else if (prediction_has(pred, "members start again"))
 		mechanism_tell(s->m, "members start again", "no session of %s ran out before", s->id);

@@ -70,7 +70,7 @@ static void tale_begin(struct tale *t, const char *fault, const char *settings, 
 
 static void log_of(struct tale *t, const char *member, const char *text)
 {
-	cJSON *e = parse("{\"k\":\"log\",\"container\":\"kafka\"}");
+	cJSON *e = parse("{\"k\":\"log\",\"container\":\"\"}");
 
 	json_set_str(e, "member", member);
 	json_set_str(e, "text", text);
@@ -225,6 +225,29 @@ static void test_brief_freeze(void **state)
 	tale_end(&t);
 }
 
+/* That no session ran out is told by logs that reach back to the fault, not by their absence. */
+static void test_no_logs(void **state)
+{
+	static const char kill[] = "{\"fault\":\"kill-pod\",\"params\":{\"how\":\"crash\"}," AT "\"healed_ns\":11000000000," LEADER "}";
+	static const char calm[] = "[2026-11-29 00:00:01,000] INFO started (x)\n[2026-11-29 00:00:50,000] INFO still here (x)\n";
+
+	(void)state;
+	for (int logs = 0; logs < 2; logs++) {
+		struct tale t;
+
+		tale_begin(&t, kill, defaults, 2);
+		if (logs) {
+			log_of(&t, "kafka-1", calm);
+			log_of(&t, "kafka-2", calm);
+		}
+		tale_tell(&t, 25 * SEC);
+		assert_false(has(&t, "fault ends"));
+		assert_string_equal(t.m.mechanism, logs ? "fault ends" : "");
+		assert_true(logs || strstr(t.m.why_mechanism, "the log of kafka-1 does not reach back"));
+		tale_end(&t);
+	}
+}
+
 /* Two of three do not hear each other: the leader waits for its follower, or one is fenced. */
 static void test_between_two(void **state)
 {
@@ -323,7 +346,7 @@ int main(void)
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_follower),
 		cmocka_unit_test(test_told_to_end),
-		cmocka_unit_test(test_brief_freeze),
+		cmocka_unit_test(test_brief_freeze), cmocka_unit_test(test_no_logs),
 		cmocka_unit_test(test_between_two),
 		cmocka_unit_test(test_redundant),
 		cmocka_unit_test(test_stamp),
