@@ -72,7 +72,9 @@ static bool group_agrees(struct my_conn *c, int64_t until_ns, char *told, size_t
 		snprintf(error, size, "connect: %s says that %s is the primary", c->name, told);
 	else if (!itself)
 		snprintf(error, size, "connect: %s sees no primary with a majority", c->name);
-	return itself;
+	/* Elected, it may have to apply what it has received first: until then it holds every
+	 * statement back, and who gives up leaves a session there that waits on. */
+	return itself && takes_writes(c, error, size);
 }
 
 static bool is_wanted(const struct my_route *r, struct my_conn *c, int64_t until_ns, char *told,

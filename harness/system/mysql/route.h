@@ -27,8 +27,9 @@ struct my_find {
 /* A connection to one that takes writes (or, MY_REPLICA, to one that takes none): the
  * hosts are tried one after the other, each for its share of the time that is
  * left. A member of a group that is not its primary tells who is; that one comes
- * next. A primary that sees no majority is none. NULL with an error as my_open()
- * has it, of the last that was tried; nothing of the caller's was sent. */
+ * next. A primary that sees no majority is none, nor is one that takes no writes yet.
+ * NULL with an error as my_open() has it, of the last that was tried; nothing of the
+ * caller's was sent. */
 struct my_conn *my_route_open(struct my_route *r, int64_t until_ns, struct my_find *find,
 			      char *error, size_t size);
 

@@ -135,6 +135,23 @@ static void test_found_by_asking(void **state)
 	must_be(&op, OP_OK, "");
 }
 
+/* Elected, and not yet open: nothing is sent to it, where it would wait. */
+static void test_not_yet_open(void **state)
+{
+	struct fixture *f = need(state);
+	struct op op;
+
+	sql_at(&f->s[0], "SET GLOBAL super_read_only = ON");
+	client_trial_anew(&f->t);
+	op = client_insert(&f->t, 2, LONG_NS);
+	sql_at(&f->s[0], "SET GLOBAL super_read_only = OFF");
+	sql_at(&f->s[0], "SET GLOBAL read_only = OFF");
+	must_be(&op, OP_FAIL, "connect:");
+	assert_false(op.sent);
+	op = client_insert(&f->t, 3, LONG_NS);
+	must_be(&op, OP_OK, "");
+}
+
 /* The primary dies. Another one is found as soon as the group has it. */
 static void test_killed_primary(void **state)
 {
@@ -213,6 +230,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_members),
 		cmocka_unit_test(test_found_by_asking),
+		cmocka_unit_test(test_not_yet_open),
 		cmocka_unit_test(test_killed_primary),
 		cmocka_unit_test(test_minority),
 	};
