@@ -378,6 +378,13 @@ static int follow(struct node *n, struct journal_entry *j, struct err *e)
 	return 0;
 }
 
+/* The middle of a bridge hears everybody, and is heard. */
+static bool refuses_nobody(const struct journal_entry *j)
+{
+	return !cJSON_GetArraySize(json_get(j->record, "refused")) &&
+	       !cJSON_GetArraySize(json_get(j->record, "gone"));
+}
+
 /* It bites when packets from or to every target were dropped, in the sandbox
  * that it has now. */
 static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, bool *bites,
@@ -416,9 +423,13 @@ static int observe(struct node *n, struct journal_entry *j, cJSON *evidence, boo
 			json_set_bool(hit, name, true);
 	}
 	*bites = !r;
-	cJSON_ArrayForEach(t, json_get(j->plan, "targets"))
-		if (target_here(n, t))
-			*bites = *bites && json_bool(hit, target_name(t), false);
+	if (refuses_nobody(j))
+		json_pushf(evidence, "node %s: it refuses nobody, in a %s", n->name,
+			   plan_param(j->plan, "shape", "partition"));
+	else
+		cJSON_ArrayForEach(t, json_get(j->plan, "targets"))
+			if (target_here(n, t))
+				*bites = *bites && json_bool(hit, target_name(t), false);
 	cJSON_Delete(hit);
 	return r;
 }

@@ -140,12 +140,11 @@ static void primaries(struct arena *a, struct findings *f, const struct scenario
 	}
 }
 
-/* Is it not the longest outage that tells it, but all of them? */
+/* Were writes down for certainly a tenth longer than the longest outage took? Then all of them
+ * count: else a scenario's longest, long sum unsaid, might stand above another's sum. */
 static bool adds_up(const struct outage *o)
 {
-	int64_t all = o->down.lo_ns + o->down.hi_ns, one = o->lo_ns + o->hi_ns;
-
-	return o->ended && o->down.times > 1 && 2 * all > 3 * one;
+	return o->ended && o->down.times > 1 && o->down.lo_ns > o->hi_ns + o->hi_ns / 10;
 }
 
 static const char *down_words(struct arena *a, const struct fault_seen *f)
@@ -187,7 +186,9 @@ static void outages(struct arena *a, struct findings *f, const struct scenario_r
 		return;
 	x = add(f, o->ended ? FINDING_OUTAGE : FINDING_NOT_BACK, s, down_words(a, worst));
 	x->lo_ns = adds_up(o) ? o->down.lo_ns : o->lo_ns;
-	x->hi_ns = !o->ended ? -1 : adds_up(o) ? o->down.hi_ns : o->hi_ns;
+	x->hi_ns = !o->ended || (adds_up(o) && !o->down.ended) ? -1 :
+		   adds_up(o) ? o->down.hi_ns : o->hi_ns;
+	x->summed = adds_up(o);
 }
 
 /* What reads met, and whatever else was not served. */

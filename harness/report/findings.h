@@ -46,6 +46,7 @@ struct finding {
 	int64_t count, of;     /* writes, or operations; -1: it is none of those */
 	enum finding_bound bound;
 	int64_t lo_ns, hi_ns;  /* of a length of time; -1: none, or no upper end */
+	bool summed;           /* that length is of several outages together */
 	const char *text;      /* one clause, without the scenario */
 };
 

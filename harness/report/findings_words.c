@@ -71,10 +71,10 @@ static const char *down_for(struct arena *a, const struct run_report *run, const
 {
 	const struct finding *x = longest(v, n);
 
-	return arena_fmt(a, "%s for %s %s%s", what, x->hi_ns < 0 ? "more than" : "up to",
+	return arena_fmt(a, "%s for %s %s%s%s", what, x->hi_ns < 0 ? "more than" : "up to",
 			 x->hi_ns < 0 ? text_duration(x->lo_ns).s :
 					text_interval(x->lo_ns, x->hi_ns).s,
-			 where(a, run, x, 1));
+			 x->summed ? " in all" : "", where(a, run, x, 1));
 }
 
 static const char *counted(struct arena *a, const struct run_report *run, const struct finding *v,

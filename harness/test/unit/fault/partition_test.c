@@ -131,6 +131,27 @@ static void cuts_established_connections(void **state)
 	close(b);
 }
 
+/* A node that a shape leaves alone drops nothing, and is as the shape wants it. */
+static void leaves_the_middle_of_a_bridge(void **state)
+{
+	struct cutting c;
+	int a, b;
+
+	(void)state;
+	need_place();
+	connection(POD_B, &a, &b);
+	cut(&c, "{\"shape\":\"bridge\"}");
+	assert_true(bites(&c));
+	assert_true(arrives(a, b, SURELY_MS));
+	assert_true(arrives(b, a, SURELY_MS));
+	assert_string_equal(cJSON_GetArrayItem(c.evidence, cJSON_GetArraySize(c.evidence) - 1)->valuestring,
+			    "node n1: it refuses nobody, in a bridge");
+	mend(&c);
+	end_cut(&c);
+	close(a);
+	close(b);
+}
+
 /* A pod's packets to a service show their destination only where the node
  * forwards them. */
 static void cuts_what_goes_by_way_of_a_service(void **state)
@@ -203,6 +224,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cuts_established_connections),
+		cmocka_unit_test(leaves_the_middle_of_a_bridge),
 		cmocka_unit_test(cuts_what_goes_by_way_of_a_service),
 		cmocka_unit_test(one_way_only),
 		cmocka_unit_test(keeps_or_cuts_names),

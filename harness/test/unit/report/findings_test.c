@@ -174,6 +174,10 @@ static void several_of_a_kind(void **state)
 		{{{.kind = FINDING_OUTAGE, .lo_ns = sec, .hi_ns = 2 * sec},
 		  {.kind = FINDING_OUTAGE, .lo_ns = 0, .hi_ns = 2500 * NS_PER_MS}},
 		 "Writes were down for up to 1.5 s ± 0.5 s (x)."},
+		/* What flickered for longer is worse than what was down once. */
+		{{{.kind = FINDING_OUTAGE, .lo_ns = 38 * sec, .hi_ns = 38 * sec},
+		  {.kind = FINDING_OUTAGE, .lo_ns = 50 * sec, .hi_ns = 52 * sec, .summed = true}},
+		 "Writes were down for up to 51.0 s ± 1.0 s in all (x)."},
 	};
 	struct arena a = {0};
 
