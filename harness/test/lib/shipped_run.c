@@ -242,6 +242,11 @@ static void go_wrong(struct making *m, struct op *op)
 	}
 }
 
+static bool has_shards(const struct making *m)
+{
+	return !strcmp(m->p->sc.system, "redis-cluster");
+}
+
 static void call(struct making *m, int64_t i, double rate)
 {
 	struct op op = {.value = i + 1,
@@ -253,6 +258,7 @@ static void call(struct making *m, int64_t i, double rate)
 			.sent = true,
 			.outcome = OP_OK,
 			.f = kind_at(&m->p->sc.load, i),
+			.shard = has_shards(m),
 			.process = (uint32_t)(i % m->p->sc.load.clients)};
 
 	if (OP_BIT(op.f) & OP_REGISTERS) {
@@ -296,7 +302,6 @@ static void load(struct making *m)
 static void samples(struct making *m)
 {
 	static const char *const names[] = {"a", "b", "c"};
-	bool shards = !strcmp(m->p->sc.system, "redis-cluster");
 
 	for (int64_t t = T0; t < m->end_ns; t += 200 * MS) {
 		bool wrong = m->from_ns && t >= m->from_ns;
@@ -310,7 +315,7 @@ static void samples(struct making *m)
 			cJSON *s = synth_sample(names[i], t + (int64_t)i * MS, !away, leads ? "primary" : "replica",
 						leads, 1);
 
-			if (shards)
+			if (has_shards(m))
 				json_set_i64(s, "shard", 1);
 			json_push(m->out->events, s);
 		}
