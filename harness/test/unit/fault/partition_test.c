@@ -134,6 +134,7 @@ static void cuts_established_connections(void **state)
 /* A node that a shape leaves alone drops nothing, and is as the shape wants it. */
 static void leaves_the_middle_of_a_bridge(void **state)
 {
+	const cJSON *last;
 	struct cutting c;
 	int a, b;
 
@@ -144,8 +145,8 @@ static void leaves_the_middle_of_a_bridge(void **state)
 	assert_true(bites(&c));
 	assert_true(arrives(a, b, SURELY_MS));
 	assert_true(arrives(b, a, SURELY_MS));
-	assert_string_equal(cJSON_GetArrayItem(c.evidence, cJSON_GetArraySize(c.evidence) - 1)->valuestring,
-			    "node n1: it refuses nobody, in a bridge");
+	last = cJSON_GetArrayItem(c.evidence, cJSON_GetArraySize(c.evidence) - 1);
+	assert_string_equal(last->valuestring, "node n1: it refuses nobody, in a bridge");
 	mend(&c);
 	end_cut(&c);
 	close(a);
