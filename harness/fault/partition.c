@@ -73,6 +73,37 @@ struct partition partition_ring(size_t n)
 	return p;
 }
 
+struct partition partition_among(const struct partition *p, size_t n, uint32_t members)
+{
+	size_t at[PARTITION_NODES_MAX], k = 0;
+	struct partition out = {.n = n};
+
+	for (size_t i = 0; i < n && k < p->n; i++)
+		if (members & bit(i))
+			at[k++] = i;
+	for (size_t i = 0; i < k; i++)
+		for (size_t j = 0; j < k; j++)
+			if (p->refuses[i] & bit(j))
+				out.refuses[at[i]] |= bit(at[j]);
+	return out;
+}
+
+struct partition partition_shaped(const char *shape, size_t n, uint32_t members)
+{
+	size_t k = (size_t)__builtin_popcount(members);
+	struct partition p;
+
+	if (!strcmp(shape, "halves"))
+		p = partition_halves(k);
+	else if (!strcmp(shape, "bridge"))
+		p = partition_bridge(k, k / 2);
+	else if (!strcmp(shape, "ring"))
+		p = partition_ring(k);
+	else
+		return partition_isolate(n, members);
+	return partition_among(&p, n, members);
+}
+
 void partition_table_name(const char *id, char out[96])
 {
 	snprintf(out, 96, NFT_PREFIX "%.63s", id);

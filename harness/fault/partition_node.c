@@ -4,7 +4,8 @@
  * by way of a service is caught where the node forwards it.
  *
  * shape:     isolate  the target's node from all others (halves, bridge and
- *                     ring want `target: all`; nodes count in their order)
+ *                     ring want `target: all`, and are made of the members' nodes in
+ *                     their order: others, and the clients there, hear all of them)
  * direction: both | in | out   seen from the target's node
  * api:       keep | cut        the API server
  * dns:       keep | cut        port 53
@@ -81,7 +82,7 @@ static int refused_networks(struct node *n, const cJSON *plan, cJSON *cidrs, str
 	const char *shape = plan_param(plan, "shape", "isolate"), *names[PARTITION_NODES_MAX];
 	const cJSON *peers = json_get(plan, "peers"), *it, *t;
 	size_t count = 0, self = PARTITION_NODES_MAX, i = 0;
-	uint32_t alone = 0;
+	uint32_t members = 0;
 	struct partition p;
 
 	cJSON_ArrayForEach(it, peers) {
@@ -91,7 +92,7 @@ static int refused_networks(struct node *n, const cJSON *plan, cJSON *cidrs, str
 		names[count] = json_str(it, "node", "");
 		cJSON_ArrayForEach(t, json_get(plan, "targets"))
 			if (!strcmp(json_str(t, "node", ""), names[count]))
-				alone |= UINT32_C(1) << count;
+				members |= UINT32_C(1) << count;
 		if (!strcmp(names[count], n->name))
 			self = count;
 		count++;
@@ -99,14 +100,7 @@ static int refused_networks(struct node *n, const cJSON *plan, cJSON *cidrs, str
 	if (self == PARTITION_NODES_MAX)
 		return err_set(e, ERR_INPUT, "fault %s: node %s is not among its peers",
 			       json_str(plan, "id", "?"), n->name);
-	if (!strcmp(shape, "halves"))
-		p = partition_halves(count);
-	else if (!strcmp(shape, "bridge"))
-		p = partition_bridge(count, count / 2);
-	else if (!strcmp(shape, "ring"))
-		p = partition_ring(count);
-	else
-		p = partition_isolate(count, alone);
+	p = partition_shaped(shape, count, members);
 	cJSON_ArrayForEach(it, peers) {
 		const char *cidr = json_str(it, "cidr", "");
 
