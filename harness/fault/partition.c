@@ -90,9 +90,11 @@ struct partition partition_among(const struct partition *p, size_t n, uint32_t m
 
 struct partition partition_shaped(const char *shape, size_t n, uint32_t members)
 {
-	size_t k = (size_t)__builtin_popcount(members);
 	struct partition p;
+	size_t k = 0;
 
+	for (size_t i = 0; i < n; i++)
+		k += (members & bit(i)) != 0;
 	if (!strcmp(shape, "halves"))
 		p = partition_halves(k);
 	else if (!strcmp(shape, "bridge"))
