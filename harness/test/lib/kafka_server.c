@@ -80,7 +80,7 @@ int kafka_server_start(struct kafka_server *s)
 		up = answers(s);
 	}
 	if (!up)
-		fprintf(stderr, "Kafka does not start; see %s\n", log);
+		server_tell_log("Kafka", log);
 	return up ? 0 : -1;
 }
 

@@ -191,7 +191,7 @@ int mysql_server_start(struct mysql_server *s)
 		up = answers(s);
 	}
 	if (!up)
-		fprintf(stderr, "MySQL does not start; see %s\n", log);
+		server_tell_log("MySQL", log);
 	return up ? 0 : -1;
 }
 

@@ -120,7 +120,7 @@ int pg_server_start(struct pg_server *s)
 			clock_sleep_until(clock_mono_ns() + 20 * NS_PER_MS);
 	}
 	if (!up)
-		fprintf(stderr, "PostgreSQL does not start; see %s\n", log);
+		server_tell_log("PostgreSQL", log);
 	return up ? 0 : -1;
 }
 

@@ -123,7 +123,7 @@ int rabbit_server_start(struct rabbit_server *s)
 			clock_sleep_until(clock_mono_ns() + 100 * NS_PER_MS);
 	}
 	if (!up)
-		fprintf(stderr, "RabbitMQ does not start; see %s\n", log);
+		server_tell_log("RabbitMQ", log);
 	return up ? 0 : -1;
 }
 

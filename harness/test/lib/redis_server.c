@@ -50,7 +50,7 @@ int redis_server_start(struct redis_server *s)
 			clock_sleep_until(clock_mono_ns() + 20 * NS_PER_MS);
 	}
 	if (!up)
-		fprintf(stderr, "Redis does not start; see %s\n", log);
+		server_tell_log("Redis", log);
 	return up ? 0 : -1;
 }
 

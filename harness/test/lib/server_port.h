@@ -14,4 +14,8 @@ int server_port(void);
  * after the signal was sent. */
 void server_signal(pid_t pid, int sig);
 
+/* To stderr: that it does not start, and what it said last in its log, which goes with the
+ * test. */
+void server_tell_log(const char *who, const char *log);
+
 #endif
