@@ -416,7 +416,8 @@ static void show(const struct mysql_fixture *f, const char *log)
 
 void mysql_fixture_until_role(struct mysql_fixture *f, int i, const char *want)
 {
-	int64_t end_ns = SOON_NS_OF(MINUTE);
+	/* A server that may not join the group yet gives up after a minute, and tries again. */
+	int64_t end_ns = SOON_NS_OF(3 * MINUTE);
 	char is[32], log[24];
 
 	while (strcmp(role(f, i, is), want) && clock_mono_ns() < end_ns)
