@@ -349,6 +349,9 @@ const char *evidence_brother(const struct evidence *ev, const char *pod);
  * whose set *beside was asked. NULL: there is none. */
 const char *evidence_unasked(const struct evidence *ev, const char **beside);
 
+/* The number of the first answer at t_ns or after it; ev->nsamples: there is none. */
+size_t evidence_answers_from(const struct evidence *ev, int64_t t_ns);
+
 /* The first answer of a member in (from_ns, to_ns] that came from another
  * server process than the answer before it; NULL: none. */
 const struct sample *evidence_new_process(const struct evidence *ev, const char *member,

@@ -5,6 +5,21 @@
 #include "base/json.h"
 #include "history/evidence.h"
 
+size_t evidence_answers_from(const struct evidence *ev, int64_t t_ns)
+{
+	size_t lo = 0, hi = ev->nsamples;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (ev->samples[mid].t_ns < t_ns)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
 const struct sample *evidence_leader(const struct evidence *ev, uint32_t shard, int64_t t_ns)
 {
 	const struct sample *l = NULL;

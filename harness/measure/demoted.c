@@ -79,22 +79,6 @@ static void by_answers(const struct evidence *ev, int64_t next, struct fault_see
 			   llabs(mine->t_ns - other->t_ns) <= EVIDENCE_MS * NS_PER_MS;
 }
 
-/* The first answer after t_ns; ev->nsamples: there is none. */
-static size_t answers_from(const struct evidence *ev, int64_t t_ns)
-{
-	size_t lo = 0, hi = ev->nsamples;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (ev->samples[mid].t_ns < t_ns)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 /* Whether an answer says that the member is not the primary of this part: its own word,
  * or that of another one who is. */
 static bool denies(const struct sample *s, const char *member, uint64_t shards)
@@ -112,7 +96,7 @@ static bool belies(const struct evidence *ev, const char *member, const struct a
 	uint64_t shards = shard_bit(k->shard);
 	bool before = false;
 
-	for (size_t i = answers_from(ev, k->call - EVIDENCE_MS * NS_PER_MS);
+	for (size_t i = evidence_answers_from(ev, k->call - EVIDENCE_MS * NS_PER_MS);
 	     i < ev->nsamples && ev->samples[i].t_ns <= k->ret + EVIDENCE_MS * NS_PER_MS; i++) {
 		const struct sample *s = &ev->samples[i];
 
@@ -130,7 +114,7 @@ static bool belies(const struct evidence *ev, const char *member, const struct a
 static const struct sample *none_after(const struct evidence *ev, const char *member, int64_t t_ns,
 				       int64_t next)
 {
-	for (size_t i = answers_from(ev, t_ns); i < ev->nsamples; i++) {
+	for (size_t i = evidence_answers_from(ev, t_ns); i < ev->nsamples; i++) {
 		const struct sample *s = &ev->samples[i];
 
 		if (s->t_ns >= next)

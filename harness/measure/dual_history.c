@@ -145,18 +145,9 @@ static void close_streak(struct streak *s, struct spans *out)
 static bool denied(const struct evidence *ev, const char *member, uint32_t shard, int64_t from,
 		   int64_t to)
 {
-	size_t lo = 0, hi = ev->nsamples;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (ev->samples[mid].t_ns <= from)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	for (; lo < ev->nsamples && ev->samples[lo].t_ns <= to; lo++) {
-		const struct sample *s = &ev->samples[lo];
+	for (size_t i = evidence_answers_from(ev, from + 1);
+	     i < ev->nsamples && ev->samples[i].t_ns <= to; i++) {
+		const struct sample *s = &ev->samples[i];
 
 		if (!strcmp(s->member, member) && (s->ok || s->closed) &&
 		    !(sample_leads(s) && shards_rival(s->shards, shard_bit(shard))))
