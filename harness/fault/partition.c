@@ -73,7 +73,8 @@ struct partition partition_ring(size_t n)
 	return p;
 }
 
-struct partition partition_among(const struct partition *p, size_t n, uint32_t members)
+/* The same between the nodes in `members` alone, of which p has as many as there are. */
+static struct partition among(const struct partition *p, size_t n, uint32_t members)
 {
 	size_t at[PARTITION_NODES_MAX], k = 0;
 	struct partition out = {.n = n};
@@ -103,7 +104,7 @@ struct partition partition_shaped(const char *shape, size_t n, uint32_t members)
 		p = partition_ring(k);
 	else
 		return partition_isolate(n, members);
-	return partition_among(&p, n, members);
+	return among(&p, n, members);
 }
 
 void partition_table_name(const char *id, char out[96])

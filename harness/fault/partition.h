@@ -32,12 +32,9 @@ struct partition partition_bridge(size_t n, size_t bridge);
 /* Every node sees a majority, and no two the same one. */
 struct partition partition_ring(size_t n);
 
-/* The same between the nodes in `members` alone (a bit each, as many as p has nodes), of n
- * in all: the others refuse nobody, and nobody refuses them. */
-struct partition partition_among(const struct partition *p, size_t n, uint32_t members);
-
 /* By a scenario's word for it: `members` are isolated, or halves, a bridge or a ring are made of
- * these alone. A shape that counted nodes of clients might have all members on one side. */
+ * these alone, and the other nodes of n refuse nobody: a shape that counted nodes of clients
+ * might have all members on one side. */
 struct partition partition_shaped(const char *shape, size_t n, uint32_t members);
 
 /* How one node's pods refuse others. */

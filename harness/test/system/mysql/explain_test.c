@@ -150,25 +150,31 @@ static void test_promoted_again(void **state)
 	tale_end(&t);
 }
 
-/* Two of three are gone, and who is left waits until it is forced to go on alone. */
-static void test_minority(void **state)
+/* Two of three are gone, and who is left sees no majority from the 16th second on. */
+static void two_gone(struct tale *t, const char *settings)
 {
 	static const char no[] = "{\"group\":{\"state\":\"ONLINE\",\"majority\":false}}";
 	static const char yes[] = "{\"group\":{\"state\":\"ONLINE\",\"majority\":true}}";
+
+	tale_begin(t, "{\"id\":\"one\",\"fault\":\"node-down\",\"healed_ns\":40000000000,\"targets\":[{\"member\":\"mysql-1\",\"role\":\"replica\",\"node\":\"n1\"}]}",
+		   settings);
+	evidence_tell_fault(t->events, parse("{\"id\":\"two\",\"fault\":\"node-down\",\"injected_ns\":10500000000,\"effective_ns\":10600000000,\"healed_ns\":40000000000,"
+					     "\"targets\":[{\"member\":\"mysql-2\",\"role\":\"replica\",\"node\":\"n2\"}]}"));
+	sample(t, 9 * SEC, "mysql-0", ROLE_PRIMARY, true, yes);
+	sample(t, 9 * SEC, "mysql-1", ROLE_REPLICA, false, yes);
+	sample(t, 9 * SEC, "mysql-2", ROLE_REPLICA, false, yes);
+	sample(t, 16 * SEC, "mysql-0", ROLE_PRIMARY, false, no);
+}
+
+/* Two of three are gone, and who is left waits until it is forced to go on alone. */
+static void test_minority(void **state)
+{
+	static const char yes[] = "{\"group\":{\"state\":\"ONLINE\",\"majority\":true}}";
 	char log[1000] = "";
 	struct tale t;
-	cJSON *two;
 
 	(void)state;
-	tale_begin(&t, "{\"id\":\"one\",\"fault\":\"node-down\",\"healed_ns\":40000000000,\"targets\":[{\"member\":\"mysql-1\",\"role\":\"replica\",\"node\":\"n1\"}]}",
-		   "failover=group-replication member_expel_timeout=5 unreachable_majority_timeout=0");
-	two = parse("{\"id\":\"two\",\"fault\":\"node-down\",\"injected_ns\":10500000000,\"effective_ns\":10600000000,\"healed_ns\":40000000000,"
-		    "\"targets\":[{\"member\":\"mysql-2\",\"role\":\"replica\",\"node\":\"n2\"}]}");
-	evidence_tell_fault(t.events, two);
-	sample(&t, 9 * SEC, "mysql-0", ROLE_PRIMARY, true, yes);
-	sample(&t, 9 * SEC, "mysql-1", ROLE_REPLICA, false, yes);
-	sample(&t, 9 * SEC, "mysql-2", ROLE_REPLICA, false, yes);
-	sample(&t, 16 * SEC, "mysql-0", ROLE_PRIMARY, false, no);
+	two_gone(&t, "failover=group-replication member_expel_timeout=5 unreachable_majority_timeout=0");
 	say(log, sizeof(log), 55 * SEC, "{\"event\": \"forcing\", \"who\": \"mysql-0\"}");
 	keep_log(&t, "mysql-0", "agent", log);
 	sample(&t, 110900 * MS, "mysql-0", ROLE_PRIMARY, true, yes);
@@ -186,7 +192,6 @@ static void test_minority(void **state)
 /* Two of three are gone, and the third leaves, too, before they are back. */
 static void test_gives_up(void **state)
 {
-	static const char no[] = "{\"group\":{\"state\":\"ONLINE\",\"majority\":false}}";
 	static const char yes[] = "{\"group\":{\"state\":\"ONLINE\",\"majority\":true}}";
 	static const struct {
 		const char *settings;
@@ -202,14 +207,7 @@ static void test_gives_up(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		const struct mechanism *m;
 
-		tale_begin(&t, "{\"id\":\"one\",\"fault\":\"node-down\",\"healed_ns\":40000000000,\"targets\":[{\"member\":\"mysql-1\",\"role\":\"replica\",\"node\":\"n1\"}]}",
-			   rows[i].settings);
-		evidence_tell_fault(t.events, parse("{\"id\":\"two\",\"fault\":\"node-down\",\"injected_ns\":10500000000,\"effective_ns\":10600000000,\"healed_ns\":40000000000,"
-						    "\"targets\":[{\"member\":\"mysql-2\",\"role\":\"replica\",\"node\":\"n2\"}]}"));
-		sample(&t, 9 * SEC, "mysql-0", ROLE_PRIMARY, true, yes);
-		sample(&t, 9 * SEC, "mysql-1", ROLE_REPLICA, false, yes);
-		sample(&t, 9 * SEC, "mysql-2", ROLE_REPLICA, false, yes);
-		sample(&t, 16 * SEC, "mysql-0", ROLE_PRIMARY, false, no);
+		two_gone(&t, rows[i].settings);
 		sample(&t, 26 * SEC, "mysql-0", ROLE_UNKNOWN, false, NULL);
 		*log = '\0';
 		say(log, sizeof(log), 55 * SEC, "{\"event\": \"bootstrapped\", \"who\": \"mysql-0\"}");

@@ -16,6 +16,24 @@
 #include "test/lib/synth.h"
 #include "test/unit/measure/told.h"
 
+static void by_way_of(struct run *r, enum op_f f, int64_t key, const char *const *via, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct op op = {.f = f,
+				.value = (int64_t)i,
+				.key = key,
+				.expect = OP_NO_VALUE,
+				.t_intended = SEC,
+				.t_invoke = SEC,
+				.t_return = SEC + MS,
+				.outcome = OP_OK,
+				.sent = true,
+				.via = via[i]};
+
+		history_add(&r->h, &op);
+	}
+}
+
 static void test_redirections(void **state)
 {
 	static const char *const via[] = {"10.1.0.1:6379", "10.1.0.2:6379 MOVED", "10.1.0.2:6379 MOVED",
@@ -25,20 +43,7 @@ static void test_redirections(void **state)
 	(void)state;
 	begin(&r);
 	add(r.events, "scenario", SEC, "{\"system\":\"redis-cluster\"}");
-	for (size_t i = 0; i < ARRAY_LEN(via); i++) {
-		struct op op = {.f = OP_INSERT,
-				.value = (int64_t)i,
-				.key = OP_NO_VALUE,
-				.expect = OP_NO_VALUE,
-				.t_intended = SEC,
-				.t_invoke = SEC,
-				.t_return = SEC + MS,
-				.outcome = OP_OK,
-				.sent = true};
-
-		op.via = via[i];
-		history_add(&r.h, &op);
-	}
+	by_way_of(&r, OP_INSERT, OP_NO_VALUE, via, ARRAY_LEN(via));
 	measure(&r);
 	assert_int_equal(measured_redirected(&r.m, "moved"), 2);
 	assert_int_equal(measured_redirected(&r.m, "ask"), 2);
@@ -56,19 +61,7 @@ static void test_resent(void **state)
 	(void)state;
 	begin(&r);
 	add(r.events, "scenario", SEC, "{\"system\":\"kafka\"}");
-	for (size_t i = 0; i < ARRAY_LEN(via); i++) {
-		struct op op = {.f = OP_SEND,
-				.value = (int64_t)i,
-				.expect = OP_NO_VALUE,
-				.t_intended = SEC,
-				.t_invoke = SEC,
-				.t_return = SEC + MS,
-				.outcome = OP_OK,
-				.sent = true};
-
-		op.via = via[i];
-		history_add(&r.h, &op);
-	}
+	by_way_of(&r, OP_SEND, 0, via, ARRAY_LEN(via));
 	measure(&r);
 	assert_int_equal(measured_redirected(&r.m, "resent"), 1);
 	end(&r);

@@ -263,6 +263,17 @@ static void of_another_kind(void **state)
 	end(&p);
 }
 
+static void refused(const char *text, struct err *e)
+{
+	struct manifest m = {0};
+	struct arena a = {0};
+
+	if (yaml_read_text(&a, "f.yaml", text, &m.objects, &m.n, e))
+		fail_msg("%s", e->msg);
+	assert_int_equal(docker_check(&a, &m, e), -1);
+	arena_free(&a);
+}
+
 /* And in a manifest. */
 static void in_a_manifest(void **state)
 {
@@ -271,18 +282,13 @@ static void in_a_manifest(void **state)
 		"  selector: {matchLabels: {app: out}}\n  template:\n    metadata: {labels: [x]}\n    spec:\n"
 		"      hostNetwork: true\n      volumes: [[a]]\n      containers: [{name: c, image: i}]\n"
 		"---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: [a]\n";
-	struct manifest m = {0};
-	struct arena a = {0};
 	struct err e = {0};
 
 	(void)state;
-	if (yaml_read_text(&a, "f.yaml", text, &m.objects, &m.n, &e))
-		fail_msg("%s", e.msg);
-	assert_int_equal(docker_check(&a, &m, &e), -1);
+	refused(text, &e);
 	assert_non_null(strstr(e.msg, "f.yaml:3:"));
 	assert_non_null(strstr(e.msg, "cannot unmarshal array into Go struct field ConfigMap.data of type map[string]string"));
 	assert_non_null(strstr(e.msg, "hostNetwork"));
-	arena_free(&a);
 }
 
 /* What neither the table of fields nor the API that is served has is told once. */
@@ -293,20 +299,15 @@ static void told_once(void **state)
 		"  template:\n    metadata: {labels: {app: out}}\n    spec:\n      containers: [{name: c, image: i}]\n"
 		"      volumes:\n      - name: p\n        projected: {sources: [{configMap: {name: a}}, {secret: {name: b}}]}\n"
 		"      - {name: h, hostPath: {path: /etc, type: Directory}}\n";
-	struct manifest m = {0};
-	struct arena a = {0};
 	struct err e = {0};
 
 	(void)state;
-	if (yaml_read_text(&a, "f.yaml", text, &m.objects, &m.n, &e))
-		fail_msg("%s", e.msg);
-	assert_int_equal(docker_check(&a, &m, &e), -1);
+	refused(text, &e);
 	assert_string_equal(e.msg,
 			    "f.yaml:12:20: Deployment/out: spec.template.spec.volumes[0].projected is not supported by the engine docker, "
 			    "and leaving it out would change what is tried; run this on kind\n"
 			    "f.yaml:13:29: Deployment/out: spec.template.spec.volumes[1].hostPath is not supported by the engine docker, "
 			    "and leaving it out would change what is tried; run this on kind");
-	arena_free(&a);
 }
 
 /* What no API server takes, what the engine does not honour and what its own API would
