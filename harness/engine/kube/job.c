@@ -81,22 +81,32 @@ static const cJSON *ended(const cJSON *pod)
 	return last;
 }
 
-/* Of each container that has run. */
+static void add_log(struct kube *k, const cJSON *pod, const cJSON *container, bool previous,
+		    struct buf *log)
+{
+	struct err unread = {0};
+	struct buf b = {0};
+
+	if (kube_engine_logs((struct engine *)k, kube_meta(pod, "name"), json_str(container, "name", ""), previous,
+			     LOG_LINES, &b, &unread) == 0)
+		buf_add(log, buf_cstr(&b), b.len);
+	buf_free(&b);
+}
+
+/* Of each container that has run. One that is tried again in place has not said yet why the
+ * try before it failed. */
 static void add_logs(struct kube *k, const cJSON *pod, struct buf *log)
 {
 	const cJSON *c;
 
 	for (size_t i = 0; i < ARRAY_LEN(containers); i++) {
 		cJSON_ArrayForEach(c, json_path(pod, containers[i])) {
-			struct err unread = {0};
-			struct buf b = {0};
+			bool runs = json_path(c, "state.running"), ran = json_path(c, "lastState.terminated");
 
-			if ((json_path(c, "state.terminated") || json_path(c, "state.running") ||
-			     json_path(c, "lastState.terminated")) &&
-			    kube_engine_logs((struct engine *)k, kube_meta(pod, "name"), json_str(c, "name", ""), false,
-					     LOG_LINES, &b, &unread) == 0)
-				buf_add(log, buf_cstr(&b), b.len);
-			buf_free(&b);
+			if (runs && ran)
+				add_log(k, pod, c, true, log);
+			if (runs || ran || json_path(c, "state.terminated"))
+				add_log(k, pod, c, false, log);
 		}
 	}
 }

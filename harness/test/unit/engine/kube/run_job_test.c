@@ -46,8 +46,8 @@ static bool no_account(void *arg, const char *token, const char **ns, const char
 static int read_log(void *arg, const char *ns, const char *pod, const char *container,
 		    bool previous, int lines, bool times, struct buf *out, struct err *e)
 {
-	(void)arg, (void)ns, (void)previous, (void)lines, (void)times, (void)e;
-	buf_fmt(out, "%s%s%s was here\n", strcmp(container, "main") ? container : "", strcmp(container, "main") ? " of " : "",
+	(void)arg, (void)ns, (void)lines, (void)times, (void)e;
+	buf_fmt(out, "%s%s%s%s was here\n", previous ? "before, " : "", strcmp(container, "main") ? container : "", strcmp(container, "main") ? " of " : "",
 		pod);
 	return 0;
 }
@@ -269,6 +269,30 @@ static void what_comes_before_the_containers(void **state)
 	cJSON_Delete(out);
 }
 
+/* Of one that a limit ends while its container begins once more: that one has not said yet
+ * why the tries before it failed. */
+static void one_that_is_tried_again_in_place(void **state)
+{
+	cJSON *out;
+
+	start(*state);
+	has_status(*state, "{\"conditions\":[{\"type\":\"Failed\",\"status\":\"True\",\"reason\":\"BackoffLimitExceeded\"}]}");
+	put_pod(*state, "backup-run-1-a", "Running",
+		"{\"name\":\"main\",\"lastState\":{\"terminated\":{\"exitCode\":127,\"reason\":\"Error\","
+		"\"finishedAt\":\"2026-01-01T00:00:02Z\"}},\"state\":{\"running\":{}}}");
+	out = look(*state);
+	assert_int_equal(json_i64(out, "exit", -1), 127);
+	assert_string_equal(json_str(out, "log", ""), "before, backup-run-1-a was here\nbackup-run-1-a was here\n");
+	cJSON_Delete(out);
+	/* While it waits for its turn, its log is that of the try before. */
+	put_pod(*state, "backup-run-1-a", "Running",
+		"{\"name\":\"main\",\"lastState\":{\"terminated\":{\"exitCode\":127,\"reason\":\"Error\","
+		"\"finishedAt\":\"2026-01-01T00:00:02Z\"}},\"state\":{\"waiting\":{}}}");
+	out = look(*state);
+	assert_string_equal(json_str(out, "log", ""), "backup-run-1-a was here\n");
+	cJSON_Delete(out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -281,6 +305,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_that_succeeded_after_a_restart, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(what_comes_before_the_containers, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(one_that_is_tried_again_in_place, set_up,
 						tear_down),
 	};
 
