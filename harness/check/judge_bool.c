@@ -106,29 +106,42 @@ void judge_stands(const struct judging *j, struct judged *r)
 			  told ? j->m->stands_why : "it did not get that far");
 }
 
-/* Whether it failed for what it was to fail for. */
-static bool failed_for(const struct job_seen *job, const char *reason)
+/* The line of a text that at stands in, without its end; NULL for NULL. */
+static const char *line_at(const char *text, const char *at, int *len)
 {
-	char exit[40];
+	if (!at)
+		return NULL;
+	while (at > text && at[-1] != '\n')
+		at--;
+	*len = (int)strcspn(at, "\n");
+	return at;
+}
+
+/* What of a failed Job says that it failed for this: a line of its log, its own words, or
+ * its exit code; NULL when nothing does. */
+static const char *failed_for(const struct job_seen *job, const char *reason, const char *exit,
+			      int *len)
+{
+	const char *texts[] = {job->log, job->reason, job->message}, *line = NULL;
 
 	if (!*reason)
-		return false;
-	snprintf(exit, sizeof(exit), "exit code %lld", (long long)job->exit);
-	return strstr(job->log, reason) || strstr(job->reason, reason) ||
-	       strstr(job->message, reason) || (job->exit >= 0 && !strcmp(exit, reason));
+		return NULL;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) && !line; i++)
+		line = line_at(texts[i], strstr(texts[i], reason), len);
+	if (!line && job->exit >= 0 && !strcmp(exit, reason))
+		line = line_at(exit, exit, len);
+	return line;
 }
 
 /* The last line of a log, without its end. */
 static const char *last_line(const char *log, int *len)
 {
-	const char *end = log + strlen(log), *from;
+	const char *end = log + strlen(log);
 
 	while (end > log && end[-1] == '\n')
 		end--;
-	for (from = end; from > log && from[-1] != '\n'; from--)
-		;
-	*len = (int)(end - from);
-	return from;
+	*len = 0;
+	return end > log ? line_at(log, end - 1, len) : log;
 }
 
 /* Whether it is the Job that the step of this id asks for: of its CronJob, and one alone. */
@@ -179,13 +192,21 @@ void judge_job(const struct judging *j, struct judged *r)
 	}
 	r->measured = succeeded;
 	if (job->exit >= 0)
-		snprintf(exit, sizeof(exit), ", exit code %lld", (long long)job->exit);
+		snprintf(exit, sizeof(exit), "exit code %lld", (long long)job->exit);
+	line = succeeded || want ? NULL : failed_for(job, reason, exit, &len);
+	if (line) {
+		judged_as(r, VERDICT_PASS, "the job %s failed after %.1f s (%.60s%s%s) for what was expected: %.*s", id, took,
+			  job->reason, *exit ? ", " : "", exit, len < 200 ? len : 200, line);
+		return;
+	}
 	line = last_line(job->log, &len);
-	judged_as(r, succeeded == want ? VERDICT_PASS : VERDICT_FAIL, "the job %s %s after %.1f s (%.60s%s); its log ends: %.*s",
-		  id, succeeded ? "succeeded" : "failed", took, job->reason, exit, len < 200 ? len : 200, line);
-	if (!succeeded && !want && !failed_for(job, reason))
-		judged_as(r, VERDICT_UNKNOWN, "the job %s failed, but not for what was expected (\"%.120s\"): %.60s%s; its log "
-			  "ends: %.*s", id, reason, job->reason, exit, len < 200 ? len : 200, line);
+	if (!succeeded && !want)
+		judged_as(r, VERDICT_UNKNOWN, "the job %s failed, but not for what was expected (\"%.120s\"): %.60s%s%s; its log "
+			  "ends: %.*s", id, reason, job->reason, *exit ? ", " : "", exit, len < 200 ? len : 200, line);
+	else
+		judged_as(r, succeeded == want ? VERDICT_PASS : VERDICT_FAIL, "the job %s %s after %.1f s (%.60s%s%s); its log "
+			  "ends: %.*s", id, succeeded ? "succeeded" : "failed", took, job->reason, *exit ? ", " : "", exit,
+			  len < 200 ? len : 200, line);
 }
 
 void judge_errors_clear(const struct judging *j, struct judged *r)

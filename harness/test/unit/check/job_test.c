@@ -47,9 +47,20 @@ static void as_it_ended(void **state)
 	assert_int_equal(verdict(BAD, WANT, "failed after 12.5 s (BackoffLimitExceeded, exit code 3); its log ends: gzip: unexpected"),
 			 VERDICT_FAIL);
 	assert_int_equal(verdict(GOOD, FAILS("unexpected end"), "succeeded"), VERDICT_FAIL);
-	assert_int_equal(verdict(BAD, FAILS("unexpected end"), "failed"), VERDICT_PASS);
-	assert_int_equal(verdict(BAD, FAILS("exit code 3"), "failed"), VERDICT_PASS);
-	assert_int_equal(verdict(BAD, FAILS("BackoffLimitExceeded"), "failed"), VERDICT_PASS);
+	assert_int_equal(verdict(BAD, FAILS("exit code 3"), "for what was expected: exit code 3"), VERDICT_PASS);
+	assert_int_equal(verdict(BAD, FAILS("BackoffLimitExceeded"), "for what was expected: BackoffLimitExceeded"), VERDICT_PASS);
+}
+
+/* What was found is shown, wherever in the log it stands, and not how the log ends. */
+static void what_was_expected_is_told(void **state)
+{
+	static const char log[] = OVER("failed", ",\"reason\":\"Failed\",\"log\":\"one\\nEvicted: exceeds the limit of 1\\nlast\\n\"");
+
+	(void)state;
+	assert_int_equal(verdict(BAD, FAILS("unexpected end"), "failed after 12.5 s (BackoffLimitExceeded, exit code 3) for what "
+				 "was expected: gzip: unexpected end of file"), VERDICT_PASS);
+	assert_int_equal(verdict(log, FAILS("exceeds the limit"), "(Failed) for what was expected: Evicted: exceeds the limit of 1"),
+			 VERDICT_PASS);
 }
 
 /* An image that could not be had is no truncated file; nor is exit code 30 a 3. */
@@ -111,7 +122,7 @@ static void not_the_one(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(as_it_ended),
+		cmocka_unit_test(as_it_ended), cmocka_unit_test(what_was_expected_is_told),
 		cmocka_unit_test(not_for_what_was_expected),
 		cmocka_unit_test(not_over),
 		cmocka_unit_test(not_the_one),
