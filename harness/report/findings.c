@@ -231,6 +231,13 @@ static void keep_harm(struct findings *f, size_t from)
 	f->n = n;
 }
 
+static void jobs(struct arena *a, struct findings *f, const struct scenario_report *s)
+{
+	for (size_t i = 0; i < s->ev->njobs; i++)
+		if (!strcmp(s->ev->jobs[i].state, "failed"))
+			add(f, FINDING_JOB_FAILED, s, story_job_words(a, &s->ev->jobs[i]));
+}
+
 static void of_scenario(struct arena *a, struct findings *f, const struct scenario_report *s)
 {
 	const struct measured *m = s->m;
@@ -250,6 +257,7 @@ static void of_scenario(struct arena *a, struct findings *f, const struct scenar
 	primaries(a, f, s);
 	outages(a, f, s);
 	service(a, f, s);
+	jobs(a, f, s);
 	if (m->redundant_ns < 0 && m->slowest && m->slowest->rec->effective_ns &&
 	    there(s, EXPECT_RECOVERY))
 		add(f, FINDING_NOT_REDUNDANT, s, "full redundancy was not seen again before the load ended");

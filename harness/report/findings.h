@@ -20,6 +20,7 @@
 	X(DUAL_PRIMARY, "dual_primary") /* two primaries were writable at once */ \
 	X(EVICTED, "evicted") \
 	X(NOT_BACK, "not_back") /* writes did not come back */ \
+	X(JOB_FAILED, "job_failed") /* a Job of a step: a backup, say */ \
 	X(CLIENT_DOWN, "client_down") /* a few clients, for certainly longer than all together */ \
 	X(OUTAGE, "outage") \
 	X(DOWN_BEFORE, "down_before") /* writes, while no fault was there */ \

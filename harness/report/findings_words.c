@@ -122,6 +122,8 @@ static const char *clause(struct arena *a, const struct run_report *run, const s
 				 arena_fmt(a, "at the worst for at least %s", text_duration(v->lo_ns).s));
 	case FINDING_NOT_BACK:
 		return arena_fmt(a, "writes did not come back%s", at);
+	case FINDING_JOB_FAILED:
+		return arena_fmt(a, "%zu jobs failed%s", n, at);
 	case FINDING_CLIENT_DOWN:
 		return arena_fmt(a, "a few clients were down while others were served%s", at);
 	case FINDING_OUTAGE:

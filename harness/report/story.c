@@ -266,6 +266,19 @@ static void say_recovery(struct buf *b, const struct measured *m)
 			m->slowest ? m->slowest->redundant_why : "");
 }
 
+const char *story_job_words(struct arena *a, const struct job_seen *job)
+{
+	return arena_fmt(a, "the job %s failed%s", job->id,
+			 *job->reason ? arena_fmt(a, " (%s)", job->reason) : "");
+}
+
+static void say_jobs(struct buf *b, struct arena *a, const struct evidence *ev)
+{
+	for (size_t i = 0; i < ev->njobs; i++)
+		if (!strcmp(ev->jobs[i].state, "failed"))
+			buf_fmt(b, "; %s", story_job_words(a, &ev->jobs[i]));
+}
+
 /* Of the lengths of time that do not count, the first. */
 static void say_noise(struct buf *b, struct arena *a, const struct measured *m)
 {
@@ -317,6 +330,7 @@ const char *story_scenario(struct arena *a, const struct scenario_report *s)
 			say_point(&b, a, m);
 		say_recovery(&b, m);
 		say_dual(&b, m);
+		say_jobs(&b, a, s->ev);
 	}
 	while (b.len && strchr(". \n", b.s[b.len - 1]))
 		b.s[--b.len] = '\0';

@@ -51,6 +51,8 @@ const char *story_bad_words(struct arena *a, const struct served_row *r);
  * the outage, and more often refused than bad luck makes. And a clause about them. */
 bool story_client(const struct fault_seen *f);
 const char *story_client_words(struct arena *a, const struct fault_seen *f);
+/* A Job that failed: "the job backup failed (BackoffLimitExceeded)". */
+const char *story_job_words(struct arena *a, const struct job_seen *job);
 /* Whether writes were certainly down for some time before there was any fault. And a
  * clause about it. */
 bool story_before(const struct measured *m);

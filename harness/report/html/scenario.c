@@ -77,8 +77,10 @@ static void figures(struct page *p)
 	figure_outage(p);
 	figure_lost(p);
 	fprintf(p->f, "<div><dt>Redundant again after</dt><dd>%s<small>",
-		m->redundant_ns < 0 ? "not seen" : text_duration(m->redundant_ns).s);
-	if (m->redundant_ns < 0 && m->slowest && m->slowest->redundant_why[0])
+		!m->nfaults ? "not tried" : m->redundant_ns < 0 ? "not seen" : text_duration(m->redundant_ns).s);
+	if (!m->nfaults)
+		fputs("no fault was injected", p->f);
+	else if (m->redundant_ns < 0 && m->slowest && m->slowest->redundant_why[0])
 		fprintf(p->f, "at the end: %s", esc(p, m->slowest->redundant_why));
 	else if (m->lag_zero_ns >= 0)
 		fprintf(p->f, "no lag left after %s", text_duration(m->lag_zero_ns).s);

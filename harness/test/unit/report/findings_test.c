@@ -380,6 +380,39 @@ static void broken_late(void **state)
 }
 
 /* Nobody takes what was begun for all that was planned. */
+/* A backup that failed is among the first words, though nothing is down and nothing lost. */
+static void a_job_failed(void **state)
+{
+	static const char told[] = "{\"t\":%s,\"s\":0,\"k\":\"job\",\"id\":\"backup\",\"job\":\"b-1\",\"from\":\"cronjob/b\","
+				   "\"state\":\"%s\",\"reason\":\"BackoffLimitExceeded\"}\n";
+	struct report_room r;
+	struct buf b = {0}, more = {0};
+	struct err e = {0};
+	char path[160], t[32];
+	const char *at;
+
+	(void)state;
+	report_room_open(&r, RUN_KILL);
+	report_room_read(&r, "events.jsonl", &b);
+	at = strstr(b.s, "{\"t\":");
+	for (const char *next = at; next; next = strstr(next + 1, "{\"t\":"))
+		at = next;
+	snprintf(t, sizeof(t), "%.*s", (int)strcspn(at + 5, ","), at + 5);
+	buf_add(&more, b.s, (size_t)(at - b.s));
+	buf_fmt(&more, told, t, "begun");
+	buf_fmt(&more, told, t, "failed");
+	buf_str(&more, at);
+	snprintf(path, sizeof(path), "%s/events.jsonl", r.dir);
+	assert_int_equal(file_write_atomic(path, more.s, more.len, &e), 0);
+	buf_free(&b);
+	buf_free(&more);
+	report_room_again(&r);
+	has(&r, "result.json", "\"job_failed\"");
+	has(&r, "report.html", "Nothing acknowledged was lost; the job backup failed (BackoffLimitExceeded); writes were down");
+	has(&r, "report.html", "s; the job backup failed (BackoffLimitExceeded).");
+	report_room_close(&r);
+}
+
 static void not_begun(void **state)
 {
 	struct report_room r;
@@ -454,7 +487,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(harm_comes_first), cmocka_unit_test(passing_is_not_all),
-		cmocka_unit_test(nothing_lost),
+		cmocka_unit_test(nothing_lost),	    cmocka_unit_test(a_job_failed),
 		cmocka_unit_test(checks_in_words), cmocka_unit_test(several_of_a_kind),
 		cmocka_unit_test(down_before),
 		cmocka_unit_test(lines_lost),	    cmocka_unit_test(unsettled),
