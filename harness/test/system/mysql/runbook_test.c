@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 #include "test/lib/mysql_fixture.h"
 
@@ -131,6 +132,25 @@ static void test_delayed(void **state)
 	assert_true(mysql_server_until(&f->s[2], ROWS, "1,3,9,10"));
 }
 
+/* Told to end they do so by themselves: as its container's first process each gets no signal
+ * that it does not handle, and its pod would be there until the grace is over. */
+static void test_told_to_end(void **state)
+{
+	struct mysql_fixture *f = mysql_fixture_need(state);
+	pid_t *const told[] = {&f->agent[2], &f->controller};
+
+	for (size_t i = 0; i < ARRAY_LEN(told); i++) {
+		int status = -1;
+
+		assert_int_equal(kill(*told[i], SIGTERM), 0);
+		kill(*told[i], SIGCONT); /* of a test that failed */
+		assert_int_equal(waitpid(*told[i], &status, 0), *told[i]);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 0);
+		*told[i] = 0;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +159,7 @@ int main(void)
 		cmocka_unit_test(test_errant),
 		cmocka_unit_test(test_fence),
 		cmocka_unit_test(test_delayed),
+		cmocka_unit_test(test_told_to_end),
 	};
 
 	return cmocka_run_group_tests(tests, mysql_fixture_begin, mysql_fixture_end);
