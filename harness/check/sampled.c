@@ -84,6 +84,17 @@ static void add(struct times *ts, int64_t from, int64_t to)
 		*VEC_PUSH(ts->v, ts->n, ts->alloc) = (struct time){ from, to };
 }
 
+/* Adds what two answers in a row say that were not too far apart, to what the ones before said. */
+static void extend(struct times *ts, const struct sample *a, const struct sample *b)
+{
+	if (sample_asked(b) - a->t_ns > HEARD_MS * NS_PER_MS)
+		return;
+	if (ts->n && ts->v[ts->n - 1].to == a->t_ns)
+		ts->v[ts->n - 1].to = b->t_ns;
+	else
+		add(ts, a->t_ns, b->t_ns);
+}
+
 /* When a pod whose server ended at t_ns was ready again. t_ns: nothing shows that
  * it was away, so nothing shows how long. */
 static int64_t ready_again(const struct evidence *ev, const char *pod, int64_t t_ns)
@@ -108,7 +119,9 @@ static int64_t ready_again(const struct evidence *ev, const char *pod, int64_t t
 	return away ? INT64_MAX : t_ns;
 }
 
-static void away_by_fault(const struct evidence *ev, const char *member, struct times *out)
+/* `mask`: by which of the lasting effects. */
+static void away_by_fault(const struct evidence *ev, const char *member, unsigned mask,
+			  struct times *out)
 {
 	for (size_t i = 0; i < ev->nfaults; i++) {
 		const struct fault_record *f = &ev->faults[i];
@@ -117,8 +130,7 @@ static void away_by_fault(const struct evidence *ev, const char *member, struct 
 
 		if (!from || !fault_reaches(ev, f, member))
 			continue;
-		if (f->does.lasts &&
-		    fault_does(f, EFFECT_SILENT | EFFECT_CUT_OFF | EFFECT_NODE_GONE))
+		if (f->does.lasts && fault_does(f, mask))
 			until = f->healed_ns ? f->healed_ns : INT64_MAX;
 		if (until < INT64_MAX && (effects_die(&f->does) || fault_does(f, EFFECT_NODE_GONE)))
 			until = ready_again(ev, member, until);
@@ -165,13 +177,57 @@ static int64_t uncovered(const struct times *ts, int64_t from, int64_t *to)
 	return INT64_MAX;
 }
 
+/* Whether no other member led in [from, to): each was away, or said before and after that it
+ * was no primary. */
+static bool no_other_led(const struct evidence *ev, const char *member, int64_t from, int64_t to)
+{
+	bool none = true;
+
+	for (size_t m = 0; none && m < ev->nmembers; m++) {
+		const struct sample *before = NULL;
+		struct times ts = { 0 };
+		int64_t until = to;
+
+		if (!strcmp(ev->members[m], member))
+			continue;
+		/* Behind a cut it may lead. */
+		away_by_fault(ev, ev->members[m], EFFECT_SILENT | EFFECT_NODE_GONE, &ts);
+		away_by_pod(ev, ev->members[m], &ts);
+		for (size_t i = 0; i < ev->nsamples; i++) {
+			const struct sample *s = &ev->samples[i];
+
+			if (strcmp(s->member, ev->members[m]) || !sample_tells(s))
+				continue;
+			if (before && !sample_leads(before) && !sample_leads(s))
+				extend(&ts, before, s);
+			before = s;
+		}
+		none = uncovered(&ts, from, &until) == INT64_MAX;
+		free(ts.v);
+	}
+	return none;
+}
+
+/* As uncovered(), but for holes in which no other member led: two primaries are two. */
+static int64_t doubtful(const struct evidence *ev, const char *member, const struct times *ts,
+			int64_t from, int64_t *to)
+{
+	const int64_t end = *to;
+
+	while ((from = uncovered(ts, from, to)) < INT64_MAX && no_other_led(ev, member, from, *to)) {
+		from = *to;
+		*to = end;
+	}
+	return from;
+}
+
 static bool heard(const struct evidence *ev, const struct measured *m, const char *member,
 		  int64_t from, int64_t to, char *why, size_t size)
 {
 	int64_t last = from, since = INT64_MAX, until = to;
 	struct times ts = { 0 };
 
-	away_by_fault(ev, member, &ts);
+	away_by_fault(ev, member, EFFECT_SILENT | EFFECT_CUT_OFF | EFFECT_NODE_GONE, &ts);
 	away_by_pod(ev, member, &ts);
 	for (size_t i = 0; i <= ev->nsamples && since == INT64_MAX; i++) {
 		const struct sample *s = i < ev->nsamples ? &ev->samples[i] : NULL;
@@ -180,7 +236,7 @@ static bool heard(const struct evidence *ev, const struct measured *m, const cha
 			  s->t_ns > to))
 			continue;
 		until = s ? sample_asked(s) : to;
-		since = uncovered(&ts, last, &until);
+		since = doubtful(ev, member, &ts, last, &until);
 		last = s && s->t_ns > last ? s->t_ns : last;
 	}
 	free(ts.v);

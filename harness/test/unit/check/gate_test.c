@@ -290,17 +290,17 @@ static void test_unheard(void **state)
 	becomes(&t, DUAL, NULL, VERDICT_UNKNOWN, "m2 was not heard for 100.0 s");
 	trial_end(&t);
 	trial_begin(&t);
-	deaf(&t, "m0", 20 * SEC, 23 * SEC);
-	becomes(&t, DUAL, NULL, VERDICT_UNKNOWN, "m0 was not heard for 3.");
+	deaf(&t, "m2", 20 * SEC, 23 * SEC);
+	becomes(&t, DUAL, NULL, VERDICT_UNKNOWN, "m2 was not heard for 3.");
 	trial_end(&t);
 	/* Nor was one that answers, and does not say what it is. */
 	trial_begin(&t);
-	mute(&t, "m0", 20 * SEC, 23 * SEC);
+	mute(&t, "m0", 20 * SEC, 23 * SEC), deaf(&t, "m1", 20 * SEC, 23 * SEC);
 	becomes(&t, DUAL, NULL, VERDICT_UNKNOWN, "m0 was not heard for 3.");
 	trial_end(&t);
 	/* Four probes are lost now and then. */
 	trial_begin(&t);
-	deaf(&t, "m0", 20 * SEC, 21 * SEC);
+	deaf(&t, "m2", 20 * SEC, 21 * SEC);
 	becomes(&t, DUAL, NULL, VERDICT_PASS, NULL);
 	trial_end(&t);
 }
@@ -316,7 +316,7 @@ static void test_unheard_dead(void **state)
 	trial_begin(&t);
 	trial_event(&t, hit);
 	unsent(&t, OP_WRITES, 10 * SEC, 30 * SEC);
-	deaf(&t, "m0", 10 * SEC, 30 * SEC);
+	deaf(&t, "m0", 10 * SEC, 30 * SEC), deaf(&t, "m1", 10 * SEC, 30 * SEC);
 	becomes(&t, DUAL, NULL, VERDICT_UNKNOWN, "m0 was not heard for 20.");
 	pod(&t, "m0", SEC, "old", true);
 	pod(&t, "m0", 29 * SEC, "new", true);
@@ -324,7 +324,7 @@ static void test_unheard_dead(void **state)
 	trial_end(&t);
 	trial_begin(&t);
 	trial_event(&t, hit);
-	deaf(&t, "m0", 10 * SEC, 30 * SEC);
+	deaf(&t, "m0", 10 * SEC, 30 * SEC), deaf(&t, "m1", 10 * SEC, 30 * SEC);
 	pod(&t, "m0", SEC, "old", true);
 	pod(&t, "m0", 15 * SEC, "new", true);
 	becomes(&t, DUAL, NULL, VERDICT_UNKNOWN, "m0 was not heard for 15.0 s");

@@ -34,6 +34,15 @@ static void say(struct trial *t, int seconds, const char *key, const char *word)
 	}
 }
 
+static void deaf(struct trial *t, const char *member, int64_t from, int64_t to)
+{
+	cJSON *e;
+
+	cJSON_ArrayForEach(e, t->events)
+		if (!strcmp(json_str(e, "m", ""), member) && json_i64(e, "t", 0) >= from && json_i64(e, "t", 0) < to)
+			cJSON_ReplaceItemInObject(e, "ok", cJSON_CreateFalse());
+}
+
 static void test_said(void **state)
 {
 	static const struct {
@@ -57,6 +66,42 @@ static void test_said(void **state)
 
 		trial_begin(&t);
 		say(&t, cases[i].seconds, cases[i].key, cases[i].word);
+		if (!cases[i].word)
+			deaf(&t, "m1", 50 * SEC, 53 * SEC);
+		becomes(&t, cases[i].v, cases[i].says);
+		trial_end(&t);
+	}
+}
+
+/* Two primaries are two: of one that nobody heard nothing need be known while all others were
+ * heard to be none; behind a cut one is not heard, and may be one. */
+static void test_no_other(void **state)
+{
+	static const char cut[] = "{\"k\":\"fault\",\"t\":49000000000,\"id\":\"cut\",\"fault\":\"partition-node\",\"state\":"
+				  "\"effective\",\"targets\":[{\"member\":\"m1\"}],\"does\":{\"cut_off\":true,\"lasts\":true}}";
+	static const struct {
+		bool others, cut;
+		enum verdict v;
+		const char *says;
+	} cases[] = {
+		{false, false, VERDICT_PASS, NULL},
+		{true, false, VERDICT_UNKNOWN, "m0 was not heard for 10."},
+		{true, true, VERDICT_UNKNOWN, "m0 was not heard for 10."},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct trial t;
+
+		trial_begin(&t);
+		for (size_t k = 0; k < t.h.n; k++)
+			if (t.h.ops[k].t_intended > 47 * SEC && t.h.ops[k].t_intended < 63 * SEC)
+				t.h.ops[k].outcome = OP_FAIL;
+		deaf(&t, "m0", 50 * SEC, 60 * SEC);
+		if (cases[i].others)
+			deaf(&t, "m1", 50 * SEC, 60 * SEC);
+		if (cases[i].cut)
+			trial_event(&t, cut);
 		becomes(&t, cases[i].v, cases[i].says);
 		trial_end(&t);
 	}
@@ -141,7 +186,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_of_no_part), cmocka_unit_test(test_parts_untold),
-		cmocka_unit_test(test_said),
+		cmocka_unit_test(test_said),	   cmocka_unit_test(test_no_other),
 		cmocka_unit_test(test_without_confirms),
 		cmocka_unit_test(test_takes_none),
 	};
