@@ -297,6 +297,16 @@ void judge_recovery(const struct judging *j, struct judged *r)
 		judged_also(r, "; %s", why);
 }
 
+/* Answers of primaries that their group had voted out. */
+static int outvoted(const struct evidence *ev)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < ev->nsamples; i++)
+		n += ev->samples[i].outvoted && ev->samples[i].writable;
+	return n;
+}
+
 void judge_dual(const struct judging *j, struct judged *r)
 {
 	const struct measured *m = j->m;
@@ -320,6 +330,9 @@ void judge_dual(const struct judging *j, struct judged *r)
 		judged_as(r, v, "two writable primaries were seen for at least %.0f ms (%d answers, %lld "
 			"acknowledged writes)", in_ms(m->dual_primary_ns), m->dual_primary_samples,
 			(long long)m->dual_primary_acks);
+	if (outvoted(j->ev))
+		judged_also(r, "; %d answers of one that its group had voted out, and that had not heard of it yet, are none of "
+			"a primary", outvoted(j->ev));
 	if (m->dual_history.turns)
 		judged_also(r, "; %s and %s acknowledged writes in turn %lld times within %.0f ms",
 			m->dual_history.a, m->dual_history.b, (long long)m->dual_history.turns,

@@ -214,7 +214,8 @@ static int64_t doubtful(const struct evidence *ev, const char *member, const str
 {
 	const int64_t end = *to;
 
-	while ((from = uncovered(ts, from, to)) < INT64_MAX && no_other_led(ev, member, from, *to)) {
+	while ((from = uncovered(ts, from, to)) < INT64_MAX &&
+	       no_other_led(ev, member, from, *to)) {
 		from = *to;
 		*to = end;
 	}

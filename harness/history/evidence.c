@@ -467,6 +467,7 @@ void evidence_make(const cJSON *events, int scenario, effects_fn *effects, struc
 	read_run(ev, events);
 	finish_faults(&r);
 	finish_final(ev);
+	evidence_outvoted(ev);
 }
 
 void evidence_free(struct evidence *ev)

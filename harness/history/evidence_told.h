@@ -6,6 +6,8 @@
 /* Between evidence.c and evidence_told.c only: what a scenario tells once, or of
  * which the last telling counts. Other kinds of event change nothing. */
 void evidence_told(struct evidence *ev, const cJSON *event);
+/* Marks the samples of primaries that their group had voted out. In outvoted.c. */
+void evidence_outvoted(struct evidence *ev);
 /* NULL: no run tells anything. */
 void evidence_run(struct evidence *ev, const cJSON *event);
 

@@ -143,7 +143,7 @@ int64_t sample_evicted(const struct sample *s)
 
 bool sample_leads(const struct sample *s)
 {
-	return s->ok && s->writable && s->role == ROLE_PRIMARY;
+	return s->ok && s->writable && s->role == ROLE_PRIMARY && !s->outvoted;
 }
 
 bool sample_tells(const struct sample *s)

@@ -27,6 +27,7 @@ struct sample {
 	enum role role;
 	bool writable;    /* it would take a write right now */
 	bool writable_untold; /* ... and of that it said nothing */
+	bool outvoted;    /* its group had gone on under another primary, and it did not know yet */
 	/* Which parts of the system it serves (struct op): a set of shard_bit();
 	 * 0: the system has no parts, or it serves none. Primaries of different
 	 * shards are no two primaries. */
@@ -37,7 +38,8 @@ struct sample {
 	int64_t lag_tx; /* the same in transactions, where no bytes are counted; -1 unknown */
 	char error[OP_ERROR_MAX];
 	/* What only this system has; owned by the sample; may be NULL. Three words in it
-	 * mean the same for all, and are read below. */
+	 * mean the same for all, and are read below; of a group whose members vote
+	 * "group": {"view": "GROUP:NUMBER", "majority": …, "primary": its address}. */
 	cJSON *extra;
 };
 
@@ -48,7 +50,7 @@ cJSON *sample_to_json(const struct sample *s); /* fields of a "sample" event */
 /* From a "sample" or "witness" event. `extra` is borrowed. */
 void sample_from_json(const cJSON *o, struct sample *s);
 
-/* It said that it was a writable primary. */
+/* It said that it was a writable primary, and could be one. */
 bool sample_leads(const struct sample *s);
 /* Whether it tells that the member was a writable primary, or that it was none: who lets
  * nobody in is none, and of who answers without saying so nothing is known. */

@@ -37,7 +37,7 @@ static enum lane_state state_of(const struct sample *s)
 	if (!s->ok)
 		return LANE_UNREACHABLE;
 	if (s->role == ROLE_PRIMARY)
-		return s->writable ? LANE_PRIMARY : LANE_PRIMARY_READONLY;
+		return sample_leads(s) ? LANE_PRIMARY : LANE_PRIMARY_READONLY;
 	return s->role == ROLE_REPLICA ? LANE_REPLICA : LANE_UNKNOWN;
 }
 
