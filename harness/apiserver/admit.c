@@ -8,86 +8,10 @@
 #include "base/mem.h"
 #include "manifest/names.h"
 
-/* TotalAnnotationSizeLimitB and MaxSecretSize, of keys and values together and of
- * values alone. */
-enum { ANNOTATIONS_MAX = 256 << 10, DATA_MAX = 1 << 20 };
+enum { DATA_MAX = 1 << 20 }; /* MaxSecretSize, of values */
 
+#define RBAC_GROUP "rbac.authorization.k8s.io"
 enum { ADMIT_WORDS_MOST = 2000, ADMIT_RIGHTS_MOST = 20000, ADMIT_SUBJECTS_MOST = 1000 };
-
-static size_t bytes_of(const cJSON *map, bool keys)
-{
-	size_t sum = 0;
-	const cJSON *v;
-
-	json_each_member(v, map)
-		sum += (keys ? strlen(v->string) : 0) +
-		       (cJSON_IsString(v) ? strlen(v->valuestring) : 0);
-	return sum;
-}
-
-static enum admit_syntax name_syntax(enum kind_id id)
-{
-	switch (id) {
-	case KIND_NAMESPACE:
-	case KIND_SERVICE:
-		return ADMIT_LABEL;
-	case KIND_ROLE:
-	case KIND_ROLE_BINDING:
-		return ADMIT_SEGMENT;
-	default:
-		return ADMIT_SUBDOMAIN;
-	}
-}
-
-/* Written twice, or in other letters, it would be read in two ways. */
-static void admit_words(struct admitting *a, const char *path, const cJSON *map)
-{
-	enum { MOST = 64 };
-	const cJSON *v, *w;
-	char at[ADMIT_PATH_BYTES];
-	int n = 0;
-
-	json_each_member(v, map) {
-		if (++n > MOST) {
-			admit_say(a, path, "Too many: at most %d fields", MOST);
-			return;
-		}
-		for (w = v->next; w; w = w->next) {
-			if (strcasecmp(v->string, w->string))
-				continue;
-			admit_path(at, "%s%s%.80s", path, *path ? "." : "", w->string);
-			admit_say(a, at, "strict decoding error: duplicate or unknown field \"%.80s\"", w->string);
-		}
-	}
-}
-
-static void admit_meta(struct admitting *a, const struct kind *kind, const cJSON *object)
-{
-	static const char *const known[] = {"metadata", "spec", "status", "data", "subsets", "name", "namespace", "uid",
-					    "resourceVersion", "labels"};
-	const cJSON *m = json_get(object, "metadata"), *v;
-
-	admit_words(a, "", object);
-	if (!cJSON_IsObject(m)) {
-		admit_say(a, "metadata", "Required value: metadata has to be a map");
-		return;
-	}
-	admit_words(a, "metadata", m);
-	for (size_t i = 0; i < ARRAY_LEN(known); i++)
-		for (v = i < 5 ? object->child : m->child; v; v = v->next)
-			if (!strcasecmp(v->string, known[i]) && strcmp(v->string, known[i]))
-				admit_say(a, "metadata", "strict decoding error: unknown field \"%.80s\"", v->string);
-	admit_member(a, "metadata", m, "name", name_syntax(kind->id), true);
-	admit_member(a, "metadata", m, "namespace", ADMIT_LABEL, false);
-	admit_most(a, "metadata", m, "labels", ADMIT_LABELS_MOST);
-	admit_most(a, "metadata", m, "ownerReferences", ADMIT_ITEMS_MOST);
-	admit_most(a, "metadata", m, "finalizers", ADMIT_ITEMS_MOST);
-	admit_labels(a, "metadata.labels", json_get(m, "labels"));
-	if (bytes_of(json_get(m, "annotations"), true) > ANNOTATIONS_MAX)
-		admit_say(a, "metadata.annotations", "Too long: may not be more than %d bytes", ANNOTATIONS_MAX);
-}
-
-/* ---- kinds ---- */
 
 static void admit_port(struct admitting *a, const char *path, const cJSON *port, const char *key)
 {
@@ -105,7 +29,7 @@ static void admit_port(struct admitting *a, const char *path, const cJSON *port,
 		admit_path(at, "%s.protocol", path);
 		admit_say(a, at, "Unsupported value: supported values: \"SCTP\", \"TCP\", \"UDP\"");
 	}
-	admit_member(a, path, port, "name", ADMIT_PORT_NAME, false);
+	admit_member(a, path, port, "name", ADMIT_LABEL, false);
 }
 
 static void admit_address(struct admitting *a, const char *path, const char *key, const cJSON *v)
@@ -215,10 +139,20 @@ static void admit_keys(struct admitting *a, const struct kind *kind, const cJSON
 			admit_path(at, "%s.\"%.260s\"", maps[i], v->string);
 			admit_text(a, at, v->string, ADMIT_KEY);
 		}
-		sum += bytes_of(map, false);
+		sum += admit_bytes(map, false);
 	}
 	if (sum > DATA_MAX)
 		admit_say(a, "data", "Too long: may not be more than %d bytes", DATA_MAX);
+}
+
+static void admit_some(struct admitting *a, const char *path, const cJSON *rule, const char *key,
+		       const char *why)
+{
+	char at[ADMIT_PATH_BYTES];
+
+	admit_path(at, "%s.%s", path, key);
+	if (!cJSON_GetArraySize(json_get(rule, key)))
+		admit_say(a, at, "Required value: %s", why);
 }
 
 static void admit_role(struct admitting *a, const cJSON *object)
@@ -250,14 +184,53 @@ static void admit_role(struct admitting *a, const cJSON *object)
 		admit_path(at, "rules[%d]", i++);
 		if (cJSON_GetArraySize(json_get(rule, "nonResourceURLs")))
 			admit_say(a, at, "Invalid value: namespaced rules cannot apply to non-resource URLs");
+		admit_some(a, at, rule, "verbs", "verbs must contain at least one value");
+		admit_some(a, at, rule, "apiGroups", "resource rules must supply at least one api group");
+		admit_some(a, at, rule, "resources", "resource rules must supply at least one resource");
 	}
+}
+
+static void admit_group(struct admitting *a, const char *path, const cJSON *o, const char *only)
+{
+	const char *group = json_str(o, "apiGroup", "");
+	char at[ADMIT_PATH_BYTES];
+
+	admit_path(at, "%s.apiGroup", path);
+	if (*group && strcmp(group, only))
+		admit_say(a, at, "Unsupported value: \"%.60s\": supported values: \"%s\"", group, only);
+}
+
+static void admit_subject(struct admitting *a, const char *path, const cJSON *subject)
+{
+	const char *kind = json_str(subject, "kind", "");
+	char at[ADMIT_PATH_BYTES];
+
+	admit_path(at, "%s.name", path);
+	if (!*json_str(subject, "name", ""))
+		admit_say(a, at, "Required value");
+	else if (!strcmp(kind, "ServiceAccount"))
+		admit_text(a, at, json_str(subject, "name", ""), ADMIT_SUBDOMAIN);
+	admit_path(at, "%s.kind", path);
+	if (!strcmp(kind, "ServiceAccount"))
+		admit_group(a, path, subject, "");
+	else if (!strcmp(kind, "User") || !strcmp(kind, "Group"))
+		admit_group(a, path, subject, RBAC_GROUP);
+	else
+		admit_say(a, at, "Unsupported value: \"%.40s\": supported values: \"Group\", \"ServiceAccount\", \"User\"", kind);
 }
 
 static void admit_binding(struct admitting *a, const cJSON *object)
 {
-	const cJSON *ref = json_get(object, "roleRef");
+	const cJSON *ref = json_get(object, "roleRef"), *v;
+	char at[ADMIT_PATH_BYTES];
+	int i = 0;
 
 	admit_most(a, "", object, "subjects", ADMIT_SUBJECTS_MOST);
+	cJSON_ArrayForEach(v, json_get(object, "subjects")) {
+		admit_path(at, "subjects[%d]", i++);
+		admit_subject(a, at, v);
+	}
+	admit_group(a, "roleRef", ref, RBAC_GROUP);
 	admit_member(a, "roleRef", ref, "name", ADMIT_SEGMENT, true);
 	if (strcmp(json_str(ref, "kind", ""), "Role"))
 		admit_say(a, "roleRef", "Unsupported value: \"%.40s\": there are Roles here, and no ClusterRoles: write "

@@ -41,6 +41,9 @@ void admit_most(struct admitting *a, const char *path, const cJSON *map, const c
 static const char label_rule[] =
 	"a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
 	"with an alphanumeric character, at most 63 characters in all";
+static const char label_1035_rule[] =
+	"a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and "
+	"end with an alphanumeric character, at most 63 characters in all";
 static const char subdomain_rule[] =
 	"a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
 	"and end with an alphanumeric character, at most 253 characters in all";
@@ -50,6 +53,7 @@ static const struct {
 	const char *rule;
 } syntaxes[] = {
 	[ADMIT_LABEL] = {name_is_label, label_rule},
+	[ADMIT_LABEL_1035] = {name_is_label_1035, label_1035_rule},
 	[ADMIT_SUBDOMAIN] = {name_is_subdomain, subdomain_rule},
 	[ADMIT_SEGMENT] = {name_is_segment, "a name must not be \".\" or \"..\", nor contain '/' or '%'"},
 	[ADMIT_KEY] = {name_is_key, "a valid config key must consist of alphanumeric characters, '-', '_' or '.', and "

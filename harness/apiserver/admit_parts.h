@@ -5,7 +5,7 @@
 
 #include "apiserver/admit.h"
 
-/* Between admit.c, admit_pod.c and admit_field.c only. */
+/* Between admit.c, admit_meta.c, admit_pod.c and admit_field.c only. */
 
 enum { ADMIT_PATH_BYTES = 400 };
 
@@ -14,6 +14,7 @@ enum { ADMIT_LABELS_MOST = 100, ADMIT_ITEMS_MOST = 100, ADMIT_VARIABLES_MOST = 4
 
 enum admit_syntax {
 	ADMIT_LABEL,
+	ADMIT_LABEL_1035,
 	ADMIT_SUBDOMAIN,
 	ADMIT_SEGMENT,
 	ADMIT_KEY,
@@ -46,6 +47,12 @@ void admit_member(struct admitting *a, const char *path, const cJSON *map, const
 void admit_most(struct admitting *a, const char *path, const cJSON *map, const char *key, int most);
 /* No more than ADMIT_LABELS_MOST are looked at. */
 void admit_labels(struct admitting *a, const char *path, const cJSON *map);
+/* Keys of annotations. */
+void admit_annotations(struct admitting *a, const char *path, const cJSON *map);
+/* An object's metadata, its name among them. */
+void admit_meta(struct admitting *a, const struct kind *kind, const cJSON *object);
+/* Of a map's texts, and of its keys. */
+size_t admit_bytes(const cJSON *map, bool keys);
 /* A Pod, or what has a pod's template. */
 void admit_workload(struct admitting *a, const struct kind *kind, const cJSON *object);
 

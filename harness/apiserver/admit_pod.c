@@ -227,6 +227,8 @@ static void admit_template(struct admitting *a, const char *path, const cJSON *t
 	admit_most(a, at, json_get(template, "metadata"), "labels", ADMIT_LABELS_MOST);
 	admit_path(at, "%s.metadata.labels", path);
 	admit_labels(a, at, json_path(template, "metadata.labels"));
+	admit_path(at, "%s.metadata.annotations", path);
+	admit_annotations(a, at, json_path(template, "metadata.annotations"));
 	admit_path(at, "%s.spec", path);
 	admit_pod(a, at, json_get(template, "spec"));
 }

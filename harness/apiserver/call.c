@@ -317,7 +317,7 @@ static enum MHD_Result store_it(struct call *rq, int status, const cJSON *was, c
 		return call_refuse(rq, 403, "Forbidden", "%s is forbidden: exceeded quota: as many objects as are served here",
 				   rq->kind->plural);
 	}
-	if (!rq->admin && !rbac_may_give(c->store, &a, rq->ns ? rq->ns : "", rq->kind, body)) {
+	if (!rq->admin && !rbac_may_give(c->store, &a, rq->ns ? rq->ns : "", rq->kind, rq->name, body)) {
 		cJSON_Delete(body);
 		return call_refuse(rq, 403, "Forbidden", "%s: attempting to grant RBAC permissions not currently held",
 			      rq->kind->plural);

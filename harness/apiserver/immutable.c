@@ -208,6 +208,24 @@ static void check_tolerations(struct admitting *a, const cJSON *was, const cJSON
 	}
 }
 
+/* Who ends is not held up by more. */
+static void check_finalizers(struct admitting *a, const cJSON *was, const cJSON *now)
+{
+	const cJSON *old = json_path(was, "metadata.finalizers"), *v, *o;
+
+	if (!json_path(was, "metadata.deletionTimestamp"))
+		return;
+	cJSON_ArrayForEach(v, json_path(now, "metadata.finalizers")) {
+		bool had = false;
+
+		cJSON_ArrayForEach(o, old)
+			had = had || same_json(o, v);
+		if (!had && cJSON_IsString(v))
+			admit_say(a, "metadata.finalizers", "Forbidden: no new finalizers can be added if the object is being deleted, "
+				  "found new finalizers []string{\"%.80s\"}", v->valuestring);
+	}
+}
+
 int immutable_check(const struct kind *kind, const cJSON *was, const cJSON *now, admit_fn *fn,
 		    void *arg)
 {
@@ -216,6 +234,7 @@ int immutable_check(const struct kind *kind, const cJSON *was, const cJSON *now,
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
 		if (rules[i].kind == kind->id)
 			apply(&a, &rules[i], was, now);
+	check_finalizers(&a, was, now);
 	if (kind->id == KIND_CONFIG_MAP || kind->id == KIND_SECRET)
 		check_marked(&a, was, now);
 	if (kind->id == KIND_STATEFUL_SET || kind->id == KIND_DEPLOYMENT)

@@ -50,11 +50,11 @@ static bool rule_allows(const cJSON *rule, const struct ask *q)
 
 static bool is_subject(const cJSON *s, const char *binding_ns, const struct account *a)
 {
-	const char *kind = json_str(s, "kind", ""), *name = json_str(s, "name", "");
+	const char *kind = json_str(s, "kind", ""), *name = json_str(s, "name", ""), *ns = json_str(s, "namespace", "");
 	char user[400], group[200];
 
 	if (!strcmp(kind, "ServiceAccount"))
-		return !strcmp(name, a->name) && !strcmp(json_str(s, "namespace", binding_ns), a->ns);
+		return !strcmp(name, a->name) && !strcmp(*ns ? ns : binding_ns, a->ns);
 	snprintf(user, sizeof(user), "system:serviceaccount:%s:%s", a->ns, a->name);
 	if (!strcmp(kind, "User"))
 		return !strcmp(name, user);
@@ -161,11 +161,10 @@ static bool covers(const struct store *s, const struct account *a, const char *n
 }
 
 bool rbac_may_give(const struct store *s, const struct account *a, const char *ns,
-		   const struct kind *kind, const cJSON *object)
+		   const struct kind *kind, const char *asked, const cJSON *object)
 {
 	bool binding = kind->id == KIND_ROLE_BINDING;
-	const char *name = binding ? json_str(json_get(object, "roleRef"), "name", "") :
-				     json_str(json_get(object, "metadata"), "name", "");
+	const char *name = binding ? json_str(json_get(object, "roleRef"), "name", "") : asked;
 	const struct ask leave = {binding ? "bind" : "escalate", GROUP, "roles", "", name};
 	const cJSON *rule, *role = binding ? role_of(s, object, ns) : object;
 

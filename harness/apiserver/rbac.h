@@ -17,11 +17,12 @@ struct account {
 
 bool rbac_allows(const struct store *s, const struct account *a, const struct api_request *r);
 
-/* Nobody gives what he has not: false when a Role, or the Role that a
+/* Nobody gives what he has not, by a request for the object of the name `asked` (NULL: one that
+ * makes an object): false when a Role, or the Role that a
  * RoleBinding names, has a rule that the account's rights in the namespace do
  * not cover, and he has not the verb escalate, or bind, either ("Privilege
  * escalation prevention"). Other kinds: true. */
 bool rbac_may_give(const struct store *s, const struct account *a, const char *ns,
-		   const struct kind *kind, const cJSON *object);
+		   const struct kind *kind, const char *asked, const cJSON *object);
 
 #endif

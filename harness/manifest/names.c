@@ -33,6 +33,11 @@ bool name_is_label(const char *s)
 	return len <= NAME_LABEL_MAX && made_of(s, len, lower_or_digit, "-");
 }
 
+bool name_is_label_1035(const char *s)
+{
+	return *s >= 'a' && *s <= 'z' && name_is_label(s);
+}
+
 bool name_is_subdomain(const char *s)
 {
 	if (strlen(s) > NAME_SUBDOMAIN_MAX)

@@ -11,6 +11,7 @@
 enum { NAME_LABEL_MAX = 63, NAME_SUBDOMAIN_MAX = 253 };
 
 bool name_is_label(const char *s);     /* RFC 1123: a-z, 0-9, -, at most 63 */
+bool name_is_label_1035(const char *s); /* the same, and the first is of a-z */
 bool name_is_subdomain(const char *s); /* labels with dots between, at most 253 in all */
 bool name_is_segment(const char *s);   /* of a URL's path: what Roles may be called */
 bool name_is_key(const char *s);       /* of a ConfigMap or Secret; a file's name */

@@ -301,7 +301,9 @@ static void check_binding(struct admission *w)
 
 		if (!*api_text(list->items[i], "name"))
 			api_refuse(w, list->items[i], arena_fmt(w->a, "%sname", at), "Required value");
-		if (!strcmp(api_text(list->items[i], "kind"), "ServiceAccount") && !*api_text(list->items[i], "namespace"))
+		/* Else the binding's. */
+		if (!strcmp(w->kind, "ClusterRoleBinding") && !strcmp(api_text(list->items[i], "kind"), "ServiceAccount") &&
+		    !*api_text(list->items[i], "namespace"))
 			api_refuse(w, list->items[i], arena_fmt(w->a, "%snamespace", at), "Required value");
 		api_one_of(w, list->items[i], at, "kind", who);
 	}

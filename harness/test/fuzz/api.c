@@ -95,7 +95,7 @@ static void write_object(struct store *s, const struct kind *kind, cJSON *o,
 			json_str(json_get(o, "metadata"), "name", ""));
 	if (was)
 		immutable_check(kind, was, o, nothing, NULL);
-	rbac_may_give(s, who, "ns", kind, o);
+	rbac_may_give(s, who, "ns", kind, NULL, o);
 	check_taken(kind, store_put(s, kind->id, o));
 	store_view(s, kind, "ns", &view);
 	list_text(&l, &view, &text);

@@ -64,6 +64,8 @@ static void good(void **state)
 		SVC("{clusterIP: None}"), SVC("{ports: [{port: 1, targetPort: http, name: a}, {port: 2, name: b}]}\n---\n"
 					      "apiVersion: v1\nkind: Secret\nmetadata: {name: x}\ndata: {a: aHVzaA==}"),
 		SVC("{type: NodePort, externalTrafficPolicy: Local, ports: [{port: 1, nodePort: 30000}]}"),
+		"apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: r}\nroleRef: {kind: Role, name: x}\n"
+		"subjects: [{kind: ServiceAccount, name: who}, {kind: User, name: 'a: b'}]\n",
 		SVC("{clusterIP: None, clusterIPs: [None], ports: [{port: 1}]}"), DEPLOYMENT("minReadySeconds: 10, progressDeadlineSeconds: 11"),
 		C("env: [{name: A, valueFrom: {fieldRef: {apiVersion: v1, fieldPath: \"metadata.labels['a.b/c']\"}}}], securityContext: "
 		  "{seccompProfile: {type: RuntimeDefault}}, readinessProbe: {httpGet: {port: 1, httpHeaders: [{name: X-Y, value: 'a b'}]}}"),
@@ -308,7 +310,7 @@ static const struct {
 	{SVC("{clusterIP: 10.96.1, ports: [{port: 1}]}"), "spec.clusterIP: Invalid value: \"10.96.1\": must be a valid IP address"},
 	{SVC("{clusterIP: 'a:b', ports: [{port: 1}]}"), "spec.clusterIP: Invalid value: \"a:b\": must be a valid IP address"},
 	{SVC("{sessionAffinity: Client, ports: [{port: 1}]}"), "spec.sessionAffinity: Unsupported value: \"Client\""},
-	{"apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: r}\nroleRef: {kind: Role, name: x}\nsubjects: [{kind: ServiceAccount, name: who}]\n", "subjects[0].namespace: Required value"},
+	{"apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: r}\nroleRef: {kind: ClusterRole, name: x}\nsubjects: [{kind: ServiceAccount, name: who}]\n", "subjects[0].namespace: Required value"},
 	{"apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: r}\nrules: [{apiGroups: [''], resources: [pods]}]\n", "rules[0].verbs: Required value"},
 };
 
