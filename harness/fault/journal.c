@@ -82,12 +82,14 @@ int journal_write(struct journal_entry *j, struct err *e)
 	return r ? err_prefix(e, "the undo journal") : 0;
 }
 
-static int read_entry(const char *state_dir, const char *path, struct journal_entry *j)
+/* False: what it says makes no sense. */
+static bool read_entry(const char *state_dir, const char *path, const char *text,
+		       struct journal_entry *j)
 {
 	struct err ignored = {0};
-	cJSON *o = json_read_file(path, &ignored);
+	cJSON *o = json_parse(text, path, &ignored);
 	const cJSON *plan = json_get(o, "plan"), *record = json_get(o, "record");
-	int r = -1;
+	bool good = false;
 
 	if (!cJSON_IsObject(plan) || !cJSON_IsObject(record) ||
 	    journal_begin(state_dir, plan, j, &ignored))
@@ -98,10 +100,11 @@ static int read_entry(const char *state_dir, const char *path, struct journal_en
 	j->injected_ns = json_i64(o, "injected_ns", 0);
 	j->effective_ns = json_i64(o, "effective_ns", 0);
 	j->healed_ns = json_i64(o, "healed_ns", 0);
-	r = 0;
+	/* An entry under a name that is not its own would never be removed. */
+	good = !strcmp(path, j->path);
 out:
 	cJSON_Delete(o);
-	return r;
+	return good;
 }
 
 static bool ends_with(const char *s, const char *tail)
@@ -111,30 +114,34 @@ static bool ends_with(const char *s, const char *tail)
 	return n >= t && !strcmp(s + n - t, tail);
 }
 
-static void take_file(const char *state_dir, const char *dir, const char *name,
-		      struct journal_list *out)
+/* One that cannot be read now may hold something all the same. */
+static int take_file(const char *state_dir, const char *dir, const char *name,
+		     struct journal_list *out, struct err *e)
 {
 	struct journal_entry j;
+	struct buf text = {0};
 	char path[512];
+	int r;
 
 	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
-		return;
+		return 0;
 	memset(&j, 0, sizeof(j));
-	/* An entry under a name that is not its own would never be removed. */
-	if (ends_with(name, ".json") && read_entry(state_dir, path, &j) == 0 &&
-	    !strcmp(path, j.path)) {
+	r = file_read(path, &text, e);
+	if (!r && ends_with(name, ".json") && read_entry(state_dir, path, buf_cstr(&text), &j)) {
 		*VEC_PUSH(out->v, out->n, out->alloc) = j;
-		return;
+	} else if (!r) {
+		journal_entry_free(&j);
+		mem_copy_str(*VEC_PUSH(out->torn, out->ntorn, out->torn_alloc), sizeof(path), path);
 	}
-	journal_entry_free(&j);
-	mem_copy_str(*VEC_PUSH(out->torn, out->ntorn, out->torn_alloc), sizeof(path), path);
+	buf_free(&text);
+	return r;
 }
 
 int journal_read_all(const char *state_dir, struct journal_list *out, struct err *e)
 {
 	struct dirent **names = NULL;
 	char dir[400];
-	int n;
+	int n, r = 0;
 
 	memset(out, 0, sizeof(*out));
 	snprintf(dir, sizeof(dir), "%s/journal", state_dir);
@@ -144,12 +151,13 @@ int journal_read_all(const char *state_dir, struct journal_list *out, struct err
 		       err_set(e, ERR_BROKEN, "cannot read the undo journal %s: %s", dir,
 			       strerror(errno));
 	for (int i = 0; i < n; i++) {
-		if (strcmp(names[i]->d_name, ".") && strcmp(names[i]->d_name, ".."))
-			take_file(state_dir, dir, names[i]->d_name, out);
+		if (strcmp(names[i]->d_name, ".") && strcmp(names[i]->d_name, "..") &&
+		    take_file(state_dir, dir, names[i]->d_name, out, e))
+			r = -1;
 		free(names[i]);
 	}
 	free(names);
-	return 0;
+	return r ? err_prefix(e, "the undo journal") : 0;
 }
 
 void journal_list_free(struct journal_list *l)

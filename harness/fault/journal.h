@@ -27,7 +27,7 @@ struct journal_list {
 
 /* Reads all entries, in the order of their names. A file that cannot be
  * understood is listed as torn and no error: the others must still be
- * healed. */
+ * healed. So they must where one cannot be read (-1). */
 int journal_read_all(const char *state_dir, struct journal_list *out, struct err *e);
 void journal_list_free(struct journal_list *l);
 

@@ -14,12 +14,16 @@
 #include "fault/journal.h"
 #include "node/live.h"
 
+#define READ_AGAIN_NS NS_PER_S /* a journal that could not be read */
+
 struct node_faults {
 	struct node *n;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	pthread_t thread;
 	bool running, stop;
+	bool unread; /* something of the journal is still to be gone through */
+	int64_t read_again_ns;
 	struct live **v;
 	size_t n_live, alloc;
 	int64_t dead_man_ns;
@@ -103,35 +107,58 @@ static int end_every(struct node_faults *f, const char *why, struct err *e)
 	return r;
 }
 
-void node_faults_recover(struct node_faults *f)
+/* What hides behind files that make no sense is looked for; they go once that has been undone. */
+static int sweep_torn(struct node_faults *f, const struct journal_list *list, struct err *e)
+{
+	cJSON *found;
+	int r;
+
+	if (!list->ntorn || !f->n->ops->residue)
+		return 0;
+	log_warn("%zu unreadable files in the undo journal: looking for what faults left", list->ntorn);
+	found = cJSON_CreateArray();
+	r = f->n->ops->residue(f->n, true, found, e);
+	cJSON_Delete(found);
+	for (size_t i = 0; !r && i < list->ntorn; i++)
+		if (unlink(list->torn[i]) && errno != ENOENT)
+			r = err_set(e, ERR_BROKEN, "cannot remove %s: %s", list->torn[i], strerror(errno));
+	return r;
+}
+
+/* What the journal holds of faults that are not known here is undone. */
+static int take_journal(struct node_faults *f, struct err *e)
 {
 	struct journal_list list;
-	struct err e = {0};
-	cJSON *found;
+	struct err later = {0};
+	int r = journal_read_all(f->n->state_dir, &list, e);
 
-	pthread_mutex_lock(&f->lock);
-	if (journal_read_all(f->n->state_dir, &list, &e))
-		log_warn("%s", e.msg);
 	for (size_t i = 0; i < list.n; i++) {
-		struct live *l = mem_alloc(sizeof(*l));
+		struct live *l;
 
+		if (find(f, list.v[i].id))
+			continue;
+		l = mem_alloc(sizeof(*l));
 		l->j = list.v[i];
 		memset(&list.v[i], 0, sizeof(list.v[i]));
 		l->ops = fault_find(l->j.fault);
 		keep(f, l);
+		live_end(f->n, l, "an earlier agent left it", &later);
 	}
-	end_every(f, "an earlier agent left it", &e);
-	if (list.ntorn && f->n->ops->residue) {
-		found = cJSON_CreateArray();
-		log_warn("%zu unreadable files in the undo journal: looking for what faults left",
-			 list.ntorn);
-		if (f->n->ops->residue(f->n, true, found, &e))
-			log_warn("%s", e.msg);
-		for (size_t i = 0; i < list.ntorn; i++)
-			unlink(list.torn[i]);
-		cJSON_Delete(found);
-	}
+	if (sweep_torn(f, &list, e))
+		r = -1;
 	journal_list_free(&list);
+	f->unread = r != 0;
+	f->read_again_ns = clock_mono_ns() + READ_AGAIN_NS;
+	return r;
+}
+
+void node_faults_recover(struct node_faults *f)
+{
+	struct err e = {0};
+
+	pthread_mutex_lock(&f->lock);
+	if (take_journal(f, &e))
+		log_warn("%s", e.msg);
 	pthread_mutex_unlock(&f->lock);
 }
 
@@ -144,6 +171,8 @@ static void *tend_all(void *arg)
 	while (!f->stop) {
 		int64_t wait_ns = LIVE_CALM_NS, want_ns;
 
+		if (f->unread && clock_mono_ns() >= f->read_again_ns)
+			take_journal(f, &e);
 		for (size_t i = 0; i < f->n_live; i++) {
 			/* One that could not be undone is tried again in its own time. */
 			if (node_faults_expires_in_ns(f) < 0 && !f->v[i]->heal_wanted)
@@ -209,8 +238,12 @@ static int inject(struct node_faults *f, const cJSON *plan, cJSON **out, struct 
 {
 	const struct fault_ops *ops = fault_find(json_str(plan, "fault", ""));
 	char why[300] = "not supported here";
-	struct live *l = find(f, json_str(plan, "id", ""));
+	struct live *l;
 
+	/* What looks for it would undo this one as well. */
+	if (f->unread && take_journal(f, e))
+		return err_prefix(e, "what an earlier agent left is not undone yet");
+	l = find(f, json_str(plan, "id", ""));
 	if (!ops)
 		return err_set(e, ERR_INPUT, "no fault is called \"%.60s\"", json_str(plan, "fault", ""));
 	if (l && !l->healed) {
@@ -267,9 +300,10 @@ bool node_faults_has(struct node_faults *f, const char *id)
 
 bool node_faults_idle(struct node_faults *f)
 {
-	bool idle = true;
+	bool idle;
 
 	pthread_mutex_lock(&f->lock);
+	idle = !f->unread;
 	for (size_t i = 0; i < f->n_live; i++)
 		idle = idle && f->v[i]->healed;
 	pthread_mutex_unlock(&f->lock);
@@ -346,9 +380,10 @@ int node_faults_heal_all(struct node_faults *f, cJSON **out, struct err *e)
 {
 	cJSON *evidence = cJSON_CreateArray();
 	const cJSON *it;
-	int r = 0, healed = 0;
+	int r, healed = 0;
 
 	pthread_mutex_lock(&f->lock);
+	r = take_journal(f, e);
 	for (size_t i = 0; i < f->n_live; i++) {
 		struct live *l = f->v[i];
 

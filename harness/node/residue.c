@@ -30,8 +30,8 @@ void residue_tables(struct residue *s, const char *netns, const char *where)
 
 void residue_cgroup(struct residue *s, const struct pod_cgroup *g)
 {
-	if (cgroup_frozen(g))
-		json_pushf(s->found, "frozen cgroup %s", g->path + strlen(s->root));
+	json_pushf(s->found, cgroup_frozen(g) ? "frozen cgroup %s" : "cgroup %s, which carries our mark",
+		   g->path + strlen(s->root));
 	if (s->remove && cgroup_freeze(g, false, s->e))
 		s->r = -1;
 }
@@ -41,7 +41,7 @@ void residue_files(struct residue *s, const char *dir)
 	DIR *d = opendir(dir);
 	struct dirent *ent;
 
-	while (d && (ent = readdir(d))) {
+	while (d && (errno = 0, ent = readdir(d))) {
 		if (strncmp(ent->d_name, FILL_PREFIX, strlen(FILL_PREFIX)))
 			continue;
 		json_pushf(s->found, "fill file %s/%s", dir + strlen(s->root), ent->d_name);
@@ -49,7 +49,7 @@ void residue_files(struct residue *s, const char *dir)
 			s->r = err_set(s->e, ERR_BROKEN, "cannot remove %s/%s: %s", dir, ent->d_name,
 				       strerror(errno));
 	}
-	if (!d && errno != ENOENT && errno != ENOTDIR)
+	if (errno && errno != ENOENT && errno != ENOTDIR)
 		s->r = err_set(s->e, ERR_BROKEN, "cannot look into %s: %s", dir, strerror(errno));
 	if (d)
 		closedir(d);

@@ -102,17 +102,18 @@ int volume_remove(const struct volume_store *s, const char *name, struct err *e)
 	return 0;
 }
 
-cJSON *volume_list(const struct volume_store *s)
+int volume_list(const struct volume_store *s, cJSON **out, struct err *e)
 {
-	cJSON *all = cJSON_CreateArray();
 	char dir[500], name[NAME_MAX + 1];
 	struct dirent *ent;
 	struct paths p;
 	DIR *d;
+	int r;
 
+	*out = cJSON_CreateArray();
 	snprintf(dir, sizeof(dir), "%s%s", s->root, s->dir);
 	d = opendir(dir);
-	while (d && (ent = readdir(d))) {
+	while (d && (errno = 0, ent = readdir(d))) {
 		struct err ignored = {0};
 		cJSON *about;
 		char *dot;
@@ -130,9 +131,10 @@ cJSON *volume_list(const struct volume_store *s)
 		}
 		json_set_str(about, "name", name);
 		json_set_bool(about, "mounted", loop_is_mounted(s->root, p.mount));
-		json_push(all, about);
+		json_push(*out, about);
 	}
+	r = errno && errno != ENOENT ? err_set(e, ERR_BROKEN, "cannot see all volumes in %s: %s", dir, strerror(errno)) : 0;
 	if (d)
 		closedir(d);
-	return all;
+	return r;
 }

@@ -37,8 +37,8 @@ bool volume_gone(const struct volume_store *s, const char *name);
 /* Unmounts and removes it; what is missing is fine. */
 int volume_remove(const struct volume_store *s, const char *name, struct err *e);
 
-/* All volumes: [{name, mounted, ...about}]; the caller deletes it. */
-cJSON *volume_list(const struct volume_store *s);
+/* All volumes: [{name, mounted, ...about}]; the caller deletes it. -1: not all could be seen. */
+int volume_list(const struct volume_store *s, cJSON **out, struct err *e);
 
 /* The folder that pods get, as the node sees it. `out` holds 512 bytes. */
 void volume_data_path(const struct volume_store *s, const char *name, char out[512]);

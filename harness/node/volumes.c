@@ -205,7 +205,8 @@ static int reconcile(struct volumes *v, struct err *e)
 	 * the second list, while the other way round it would look abandoned. */
 	if (volumes_api_claims(&v->api, &claims, e) || volumes_api_pvs(&v->api, &pvs, e))
 		goto out;
-	held = volume_list(&v->store);
+	if (volume_list(&v->store, &held, e))
+		goto out;
 	r = tend_held(v, held, json_get(pvs, "items"), &claims, e);
 	for (size_t i = 0; i < claims.n; i++)
 		if (!named(json_get(pvs, "items"), claims.v[i].pv) && serve(v, &claims.v[i]))
@@ -260,9 +261,12 @@ static void *work(void *arg)
 
 static void mount_all(struct volumes *v)
 {
-	cJSON *held = volume_list(&v->store);
+	struct err unseen = {0};
+	cJSON *held;
 	const cJSON *it;
 
+	if (volume_list(&v->store, &held, &unseen))
+		log_warn("%s", unseen.msg);
 	cJSON_ArrayForEach(it, held) {
 		struct err e = {0};
 
@@ -333,8 +337,7 @@ int volumes_residue(struct volumes *v, bool remove, cJSON *found, struct err *e)
 	pthread_mutex_lock(&v->work);
 	if (volumes_api_claims(&v->api, &claims, e) || volumes_api_pvs(&v->api, &pvs, e))
 		goto out;
-	held = volume_list(&v->store);
-	r = 0;
+	r = volume_list(&v->store, &held, e);
 	cJSON_ArrayForEach(it, held) {
 		const char *name = json_str(it, "name", "");
 

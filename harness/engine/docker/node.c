@@ -257,7 +257,8 @@ static void sweep_volumes(const struct node *n, struct residue *s)
 	char dir[512];
 
 	volumes_of(n, &store);
-	all = volume_list(&store);
+	if (volume_list(&store, &all, s->e))
+		s->r = -1;
 	cJSON_ArrayForEach(v, all) {
 		volume_data_path(&store, json_str(v, "name", ""), dir);
 		residue_files(s, dir);

@@ -354,10 +354,10 @@ int docker_volumes_down(const char *folder, cJSON *found, struct err *e)
 	struct volume_store s;
 	const cJSON *v;
 	cJSON *all;
-	int r = 0;
+	int r;
 
 	store_in(folder, &s);
-	all = volume_list(&s);
+	r = volume_list(&s, &all, e);
 	cJSON_ArrayForEach(v, all) {
 		if (found)
 			json_pushf(found, "volume %s of claim %s", json_str(v, "name", ""), json_str(v, "claim", "?"));

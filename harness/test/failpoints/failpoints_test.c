@@ -3,6 +3,7 @@
  *  - what it called on, a look from outside sees;
  *  - what it called healed is as it was before;
  *  - after a fresh process has recovered, everything is.
+ * The same of who recovers after one that died with its fault on, by its journal or without.
  * The machine is a small one of its own (PID and mount namespaces; a freezer, a
  * loop device, an API server; surroundings.h has others), so as root only. By
  * default the first and the last time of each line of code, and kill -9 at every
@@ -76,16 +77,18 @@ static bool all_places(void)
 /* Quick enough for every day: an agent that dies anywhere in a pause, which stays,
  * or while it kills, which cannot be taken back. A sanitizer learns nothing from one more
  * death, and takes ten times as long over it. */
-static bool dies_everywhere(void)
+static bool dies_everywhere(enum phase phase)
 {
 #ifdef __SANITIZE_ADDRESS__
 	return false;
 #endif
+	if (phase != WORKING)
+		return false;
 	return !strcmp(v->fault, "pause") || (!strcmp(v->fault, "kill-pod") && strstr(v->params, "crash"));
 }
 
-/* The first and the last time of each line, or all. */
-static bool chosen(const struct place *p, int n, int i)
+/* The first and the last time of each line, or all: a look around has many alike. */
+static bool chosen(enum phase phase, const struct place *p, int n, int i)
 {
 	bool first = true, last = true;
 
@@ -93,7 +96,7 @@ static bool chosen(const struct place *p, int n, int i)
 		first = p[k].site != p[i].site;
 	for (int k = i + 1; k < n && last; k++)
 		last = p[k].site != p[i].site;
-	return first || last || all_places();
+	return first || last || (phase == WORKING && all_places());
 }
 
 static bool chosen_way(const struct place *p, enum failure how)
@@ -102,52 +105,67 @@ static bool chosen_way(const struct place *p, enum failure how)
 	       (all_places() || (how != FAIL_STUCK && how != FAIL_AFTER));
 }
 
-static void try(enum failure how, const struct place *p, int i)
+static const char *phase_word(enum phase phase)
 {
-	attempt(how, i);
+	static const char *const words[PHASES] = {"", ", recovered from", ", its journal torn"};
+
+	return words[phase];
+}
+
+static void try(enum phase phase, enum failure how, const struct place *p, int i)
+{
+	attempt(phase, how, i);
 	tried++;
 	if (!said->why[0])
 		return;
 	if (bad++ < BAD_MAX)
-		print_message("# %s %s, place %d: %s at %p fails %s: %s\n", where(v), v->fault, i,
+		print_message("# %s %s%s, place %d: %s at %p fails %s: %s\n", where(v), v->fault, phase_word(phase), i,
 			      failpoint_name(p[i].call), p[i].site, failure_words[how], said->why);
 	/* Nothing of it is to spoil the next. */
 	recover_all();
 }
 
-static void all_of(void)
+static void all_of(enum phase phase)
 {
 	int64_t start_ns = clock_mono_ns();
 	int n, chose = 0, before = tried;
 	struct place *p;
 
-	attempt(FAIL_NONE, -1);
+	attempt(phase, FAIL_NONE, -1);
 	if (said->why[0] || !said->on || !said->bites || !said->healed)
-		fail_msg("%s %s does not work: on %d, bites %d, healed %d, %s", where(v), v->fault, said->on,
-			 said->bites, said->healed, said->why);
+		fail_msg("%s %s%s does not work: on %d, bites %d, healed %d, %s", where(v), v->fault,
+			 phase_word(phase), said->on, said->bites, said->healed, said->why);
 	n = failpoints->n;
 	p = mem_alloc((size_t)n * sizeof(*p));
 	memcpy(p, failpoints->v, (size_t)n * sizeof(*p));
 	for (int i = 0; i < n; i++) {
-		bool one = chosen(p, n, i);
+		bool one = chosen(phase, p, n, i);
 
-		chose += one || dies_everywhere();
+		chose += one || dies_everywhere(phase);
 		for (int how = FAIL_ONCE; how < FAILURES; how++)
 			if (one ? chosen_way(&p[i], (enum failure)how) :
-				  how == FAIL_KILLED && dies_everywhere())
-				try((enum failure)how, p, i);
+				  how == FAIL_KILLED && dies_everywhere(phase))
+				try(phase, (enum failure)how, p, i);
 	}
-	print_message("# %s %s %s: %d calls, %d of them failed in %d ways, %.1f s\n", where(v), v->fault,
-		      v->params ? v->params : "", n, chose, tried - before,
+	print_message("# %s %s %s%s: %d calls, %d of them failed in %d ways, %.1f s\n", where(v), v->fault,
+		      v->params ? v->params : "", phase_word(phase), n, chose, tried - before,
 		      (double)(clock_mono_ns() - start_ns) / 1e9);
 	free(p);
+}
+
+/* Without a journal: a volume has none, and engine local bounds no disks. */
+static bool sweeps(void)
+{
+	return !is_volume() && !(v->local && !v->at && !strcmp(v->fault, "fill-disk"));
 }
 
 static void every_call_may_fail(void **state)
 {
 	(void)state;
 	build();
-	all_of();
+	for (int phase = WORKING; phase < PHASES; phase++)
+		if (phase != SWEEPING || sweeps())
+			all_of((enum phase)phase);
 	demolish();
 	if (bad)
 		fail_msg("%d of %d went wrong", bad, tried);

@@ -83,8 +83,12 @@ const char *left_over(bool journal);
 
 /* trial.c */
 
+/* Whose calls fail: who injects, follows and heals; who recovers after he has died with the
+ * fault on; the same, where the journal cannot be read. */
+enum phase { WORKING, RECOVERING, SWEEPING, PHASES };
+
 /* One place that fails in one way; what is wrong with that goes to said->why. */
-void attempt(enum failure how, int at);
+void attempt(enum phase phase, enum failure how, int at);
 /* What an agent does that starts where another one was, and `recover`; in a child. */
 void recover_all(void);
 

@@ -1,9 +1,11 @@
 /* One trial: a fault is injected, followed, healed and recovered from, while one of
  * the calls that it makes fails. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -126,15 +128,24 @@ static void inject_and_heal(struct node *n, struct live *l)
 	said->healed = l->healed;
 }
 
-static void make_and_remove(void)
+static int make_volume(void)
 {
 	cJSON *about = cJSON_CreateObject();
+	struct err e = {0};
+	int r = volume_make(&m.store, "v2", INT64_C(8) << 20, about, &e);
+
+	cJSON_Delete(about);
+	return r;
+}
+
+static void make_and_remove(void)
+{
 	struct err e = {0};
 	char path[512];
 
 	volume_data_path(&m.store, "v2", path);
 	failpoints->armed = getpid();
-	if (volume_make(&m.store, "v2", INT64_C(8) << 20, about, &e) == 0) {
+	if (make_volume() == 0) {
 		failpoints->armed = 0;
 		said->on = said->bites = true;
 		if (!fill_bounded(path, m.dir))
@@ -149,10 +160,12 @@ static void make_and_remove(void)
 
 static void remove_volumes(void)
 {
-	cJSON *all = volume_list(&m.store);
 	const cJSON *it;
 	struct err e = {0};
+	cJSON *all;
 
+	if (volume_list(&m.store, &all, &e))
+		snprintf(said->why, sizeof(said->why), "recover fails: %.500s", e.msg);
 	cJSON_ArrayForEach(it, all)
 		if (strcmp(json_str(it, "name", ""), "v1") && strcmp(json_str(it, "name", ""), "v3") &&
 		    volume_remove(&m.store, json_str(it, "name", ""), &e))
@@ -180,38 +193,104 @@ static void trial(void)
 	_exit(0);
 }
 
-static void recover(void)
+/* What a node does that starts where another one was, and `recover`. */
+static int recover_node(struct err *e)
 {
 	struct node n = {0};
 	struct node_faults *f;
-	struct err e = {0};
 	cJSON *o = NULL;
 	char *text;
+	int r;
+
+	if (open_node(&n, e))
+		return err_prefix(e, "no node");
+	f = node_faults_new(&n, INT64_MAX / 4);
+	node_faults_recover(f);
+	r = node_faults_heal_all(f, &o, e) ? err_prefix(e, "recover fails") : 0;
+	cJSON_Delete(o);
+	o = node_faults_residue(f);
+	if (!r && !json_bool(o, "clean", false)) {
+		text = json_text(o);
+		r = err_set(e, ERR_BROKEN, "recover leaves: %.500s", text);
+	}
+	close_node(&n);
+	return r;
+}
+
+static void recover(void)
+{
+	struct err e = {0};
 
 	if (is_volume())
 		remove_volumes();
-	if (open_node(&n, &e))
-		snprintf(said->why, sizeof(said->why), "no node: %.500s", e.msg);
-	if (said->why[0])
-		_exit(1);
-	f = node_faults_new(&n, INT64_MAX / 4);
-	node_faults_recover(f);
-	if (node_faults_heal_all(f, &o, &e))
-		snprintf(said->why, sizeof(said->why), "recover fails: %.500s", e.msg);
-	cJSON_Delete(o);
-	o = node_faults_residue(f);
-	if (!said->why[0] && !json_bool(o, "clean", false)) {
-		text = json_text(o);
-		snprintf(said->why, sizeof(said->why), "recover leaves: %.500s", text);
+	if (recover_node(&e))
+		snprintf(said->why, sizeof(said->why), "%.590s", e.msg);
+	_exit(0);
+}
+
+/* An agent that dies with its fault on. */
+static void leave(void)
+{
+	struct live *l = mem_alloc(sizeof(*l));
+	struct node n = {0};
+	struct err e = {0};
+
+	if (is_volume()) {
+		said->on = said->bites = make_volume() == 0;
+		_exit(0);
 	}
-	close_node(&n);
+	l->ops = fault_find(v->fault);
+	said->on = !open_node(&n, &e) && !journal_begin(n.state_dir, plan_of(), &l->j, &e) &&
+		   !live_begin(&n, l, &e);
+	for (int i = 0; said->on && i < 500 && !applied(); i++)
+		clock_sleep_until(clock_mono_ns() + NS_PER_MS);
+	said->bites = said->on && applied();
+	_exit(0);
+}
+
+/* Every entry of the journal is half of itself. */
+static void tear(const char *journal)
+{
+	char path[600];
+	const struct dirent *ent;
+	struct stat st;
+	DIR *d = opendir(journal);
+
+	while (d && (ent = readdir(d))) {
+		snprintf(path, sizeof(path), "%s/%s", journal, ent->d_name);
+		if (ent->d_name[0] != '.' && (stat(path, &st) || truncate(path, st.st_size / 2)))
+			snprintf(said->why, sizeof(said->why), "%.500s: %s", path, strerror(errno));
+	}
+	if (d)
+		closedir(d);
+}
+
+static void tear_journals(void)
+{
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s/journal", m.state);
+	tear(path);
+	snprintf(path, sizeof(path), "%s/nodes/" NODE "/journal", m.state);
+	tear(path);
+}
+
+/* The next one, of whose calls one fails. */
+static void recover_failing(void)
+{
+	struct err e = {0};
+
+	failpoints->armed = getpid();
+	said->healed = (is_volume() ? volume_remove(&m.store, "v2", &e) : recover_node(&e)) == 0;
+	failpoints->armed = 0;
+	said->done = true;
 	_exit(0);
 }
 
 /* Its exit status; one that hangs is a failure. */
 static int in_child(void (*fn)(void))
 {
-	int64_t end_ns = clock_mono_ns() + TRIAL_WITHIN_NS;
+	int64_t left_ns = TRIAL_WITHIN_NS, now_ns = clock_mono_ns(), was_ns;
 	pid_t p = branch();
 	int status, quiet;
 
@@ -221,7 +300,11 @@ static int in_child(void (*fn)(void))
 		fn();
 	}
 	while (waitpid(p, &status, WNOHANG) == 0) {
-		if (clock_mono_ns() > end_ns) {
+		/* What stands still altogether does not hang. */
+		was_ns = now_ns;
+		now_ns = clock_mono_ns();
+		left_ns -= now_ns - was_ns < NS_PER_S ? now_ns - was_ns : 0;
+		if (left_ns < 0) {
 			snprintf(said->why, sizeof(said->why), "it hangs");
 			kill(p, SIGKILL);
 			waitpid(p, &status, 0);
@@ -247,7 +330,7 @@ static bool others(void)
 	return procs_each(count, &n) == 0 && n > 0;
 }
 
-void attempt(enum failure how, int at)
+void attempt(enum phase phase, enum failure how, int at)
 {
 	const char *left;
 	char *why = said->why;
@@ -255,13 +338,17 @@ void attempt(enum failure how, int at)
 
 	memset(said, 0, sizeof(*said));
 	refresh();
+	if (phase != WORKING)
+		in_child(leave);
+	if (phase == SWEEPING)
+		tear_journals();
 	failpoints->how = how;
 	failpoints->at = at;
 	failpoints->n = 0;
-	status = in_child(trial);
+	status = in_child(phase == WORKING ? trial : recover_failing);
 	if (!why[0] && !said->done && !(how == FAIL_KILLED && WIFSIGNALED(status)))
 		snprintf(why, sizeof(said->why), "it crashed (status %x)", (unsigned)status);
-	if (!why[0] && said->healed && (left = left_over(false)))
+	if (!why[0] && said->healed && (left = left_over(phase != WORKING)))
 		snprintf(why, sizeof(said->why), "called healed, but %.500s", left);
 	failpoints->armed = 0;
 	/* A mount(8) whose parent was killed goes on for a moment. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -118,6 +119,63 @@ static void a_torn_journal_is_no_excuse(void **state)
 	assert_clean(f);
 }
 
+static void put_aside(const struct fixture *f, bool back)
+{
+	char journal[200], aside[200];
+
+	snprintf(journal, sizeof(journal), "%s/journal", f->dir);
+	snprintf(aside, sizeof(aside), "%s/aside", f->dir);
+	if (back)
+		assert_int_equal(unlink(journal) || rename(aside, journal), 0);
+	else
+		assert_true(rename(journal, aside) == 0 && help_sh("touch %s", journal));
+}
+
+/* One that cannot be opened now may be later: until then nothing is called undone. */
+static void a_journal_that_opens_late(void **state)
+{
+	struct fixture *f = *state;
+	cJSON *a, *plan;
+
+	start_agent(f, "60");
+	inject(f, "p", "pause", NULL);
+	help_end(f->agent);
+	f->agent = 0;
+	put_aside(f, false);
+	start_agent(f, "60");
+	a = ask(f, "GET", "/v1/residue", NULL, 200);
+	assert_false(json_bool(a, "clean", true));
+	cJSON_Delete(a);
+	assert_int_equal(member_state(f), 'T');
+	plan = help_plan("q", "pause", "db-0", UID, NULL);
+	a = ask(f, "POST", "/v1/faults", plan, 500);
+	assert_non_null(strstr(json_str(a, "error", ""), "what an earlier agent left is not undone yet"));
+	cJSON_Delete(a);
+	cJSON_Delete(plan);
+	put_aside(f, true);
+	assert_true(help_wait(runs, f));
+	assert_true(help_wait(journal_empty, f));
+	assert_clean(f);
+}
+
+/* Nor is what undoes all that is known. */
+static void undone_are_those_of_the_journal_too(void **state)
+{
+	struct fixture *f = *state;
+
+	start_agent(f, "60");
+	inject(f, "p", "pause", NULL);
+	help_end(f->agent);
+	f->agent = 0;
+	put_aside(f, false);
+	start_agent(f, "60");
+	expect(f, "DELETE", "/v1/faults", NULL, 500);
+	put_aside(f, true);
+	expect(f, "DELETE", "/v1/faults", NULL, 200);
+	assert_true(runs(f));
+	assert_clean(f);
+}
+
 static bool gone(void *arg)
 {
 	return !proc_alive(*(pid_t *)arg);
@@ -155,6 +213,8 @@ int main(void)
 		WITH(ending_heals),
 		WITH(the_next_one_heals_after_a_kill),
 		WITH(a_torn_journal_is_no_excuse),
+		WITH(a_journal_that_opens_late),
+		WITH(undone_are_those_of_the_journal_too),
 		WITH(does_not_outlive_its_driver_for_long),
 	};
 

@@ -81,6 +81,7 @@ static void need_volume(const struct fixture *f)
 
 static void a_volume_has_its_size(void **state)
 {
+	struct err e = {0};
 	struct fixture *f = *state;
 	struct statvfs v;
 	char image[500];
@@ -101,7 +102,7 @@ static void a_volume_has_its_size(void **state)
 	assert_true((v.f_flag & ST_NODEV) && (v.f_flag & ST_NOSUID));
 	assert_int_equal(stat(f->data, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0777);
-	all = volume_list(&f->store);
+	assert_int_equal(volume_list(&f->store, &all, &e), 0);
 	assert_int_equal(cJSON_GetArraySize(all), 1);
 	assert_string_equal(json_str(cJSON_GetArrayItem(all, 0), "claim", ""), "data-db-0");
 	assert_true(json_bool(cJSON_GetArrayItem(all, 0), "mounted", false));

@@ -134,10 +134,26 @@ static void test_named_volume(void **state)
 	help_remove(dir);
 }
 
+/* Volumes that cannot be seen are not called removed. */
+static void unseen_volumes(void **state)
+{
+	struct err e = {0};
+	char dir[64];
+
+	(void)state;
+	help_temp(dir);
+	assert_int_equal(docker_volumes_down(dir, NULL, &e), 0);
+	assert_true(help_sh("touch %s/volumes", dir));
+	assert_int_equal(docker_volumes_down(dir, NULL, &e), -1);
+	assert_non_null(strstr(e.msg, "cannot see all volumes in "));
+	help_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_claim),
-					   cmocka_unit_test(test_named_volume)};
+					   cmocka_unit_test(test_named_volume),
+					   cmocka_unit_test(unseen_volumes)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -372,7 +372,7 @@ static void long_volumes(void **state)
 		name[len] = '\0';
 		snprintf(path, sizeof(path), "%s/%s.json", dir, name);
 		write_to(path, "{}");
-		all = volume_list(&s);
+		assert_int_equal(volume_list(&s, &all, &e), 0);
 		assert_int_equal(cJSON_GetArraySize(all), 1);
 		assert_string_equal(json_str(cJSON_GetArrayItem(all, 0), "name", ""), name);
 		cJSON_Delete(all);
