@@ -76,7 +76,7 @@ BENCHES := $(patsubst harness/test/bench/%.c,%,$(wildcard harness/test/bench/*.c
 FUZZ_CC ?= clang-14
 FUZZ_SECONDS ?= 60
 # About a minute of a processor for each.
-FUZZ_RUNS := api=800000 gtid=2500000 history=600000 inside=800000 kafka=1000000 manifest=350000 report=40000 \
+FUZZ_RUNS := api=800000 gtid=2500000 history=600000 inside=800000 kafka=1000000 manifest=350000 report=24000 \
 	scenario=350000 schedule=900000 settings=500000 words=450000 yaml=550000
 FUZZ_SAN := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 FUZZERS := $(patsubst harness/test/fuzz/entry/%.c,fuzz-%,$(wildcard harness/test/fuzz/entry/*.c))

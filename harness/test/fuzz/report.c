@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/tame.h"
 #include "report/compare.h"
+#include "test/fuzz/seal.h"
 
 #define PARTING "%%\n"
 
@@ -270,7 +271,7 @@ static void changed_line(const char *line, size_t len, struct rng *r, struct buf
 
 size_t fuzz_report_mutate(uint8_t *data, size_t size, size_t room, struct rng *r)
 {
-	struct buf out = {0};
+	struct buf out = {0}, sealed = {0};
 	size_t lines = 0, one, other_one, n = 0;
 	const char *p, *end, *next;
 
@@ -290,10 +291,16 @@ size_t fuzz_report_mutate(uint8_t *data, size_t size, size_t room, struct rng *r
 		else
 			buf_add(&out, p, (size_t)(next - p));
 	}
-	if (out.len && out.len <= room) {
-		memcpy(data, out.s, out.len);
-		size = out.len;
+	/* Now and then what was changed is noticed. */
+	if (rng_below(r, 8))
+		fuzz_seal(buf_cstr(&out), out.len, &sealed);
+	else
+		buf_add(&sealed, buf_cstr(&out), out.len);
+	if (sealed.len && sealed.len <= room) {
+		memcpy(data, sealed.s, sealed.len);
+		size = sealed.len;
 	}
 	buf_free(&out);
+	buf_free(&sealed);
 	return size;
 }
