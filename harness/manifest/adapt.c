@@ -15,6 +15,7 @@ struct adapting {
 	char old_ns[64];      /* its namespace as written */
 	struct manifest *m;
 	bool *gone;           /* by object: is left out */
+	const char *usual;    /* the manifests' own default class, or NULL */
 };
 
 /* Replaces a scalar's text and records it. */
@@ -260,19 +261,6 @@ static int cap_request(struct adapting *ad, struct ynode *resources, const char 
 	return 0;
 }
 
-/* The largest binary unit in which the number is whole. */
-static const char *bytes_text(struct arena *a, int64_t bytes)
-{
-	static const char *const units[] = {"Ti", "Gi", "Mi", "Ki"};
-	int i, shift;
-
-	for (i = 0, shift = 40; i < 4; i++, shift -= 10) {
-		if (bytes >> shift && !(bytes & ((INT64_C(1) << shift) - 1)))
-			return arena_fmt(a, "%lld%s", (long long)(bytes >> shift), units[i]);
-	}
-	return arena_fmt(a, "%lld", (long long)bytes);
-}
-
 static int container_requests(struct adapting *ad, struct ynode *c, const char *path,
 			      struct err *e)
 {
@@ -288,7 +276,8 @@ static int container_requests(struct adapting *ad, struct ynode *c, const char *
 		return -1;
 	if (r->max_memory_request_bytes > 0 &&
 	    cap_request(ad, resources, "memory", r->max_memory_request_bytes,
-			bytes_text(ad->a, r->max_memory_request_bytes), quantity_bytes_of, path, e))
+			quantity_text(ad->a, r->max_memory_request_bytes), quantity_bytes_of, path,
+			e))
 		return -1;
 	return 0;
 }
@@ -318,22 +307,19 @@ static int cap_claim(struct adapting *ad, struct ynode *claim, int64_t cap, cons
 		return yaml_error(n, e, "malformed size of a claim");
 	if (cap > 0 && bytes > cap)
 		change(ad, n, arena_fmt(ad->a, "%sspec.resources.requests.storage", path),
-		       bytes_text(ad->a, cap),
+		       quantity_text(ad->a, cap),
 		       ad->rules->claim_why ? ad->rules->claim_why : "claims are files of this size on this machine");
 	return 0;
 }
 
 static int each_claim(struct adapting *ad, part_fn *fn, struct err *e)
 {
-	struct ynode *list = yaml_path(ad->object, "spec.volumeClaimTemplates");
-	size_t i;
+	struct ynode *claim;
+	const char *path;
 
-	if (!strcmp(manifest_kind(ad->object), "PersistentVolumeClaim"))
-		return fn(ad, ad->object, "", e);
-	for (i = 0; list && list->kind == Y_LIST && i < list->n; i++) {
-		if (fn(ad, list->items[i], arena_fmt(ad->a, "spec.volumeClaimTemplates[%zu].", i), e))
+	for (size_t i = 0; (claim = manifest_claim(ad->a, ad->object, i, &path)); i++)
+		if (fn(ad, claim, path, e))
 			return -1;
-	}
 	return 0;
 }
 
@@ -347,37 +333,35 @@ static int adapt_claims(struct adapting *ad, struct err *e)
 	return each_claim(ad, claim_size, e);
 }
 
-/* Of the manifests' own class of this name; NULL: they have none. */
-static const char *own_provisioner(const struct adapting *ad, const char *name)
+static void put_class(struct adapting *ad, struct ynode *spec, const char *where, const char *name,
+		      const char *why)
 {
-	for (size_t i = 0; name && i < ad->m->n; i++) {
-		const struct ynode *o = ad->m->objects[i];
-
-		if (!strcmp(manifest_kind(o), "StorageClass") && !strcmp(manifest_text(o, "metadata.name"), name))
-			return manifest_text(o, "provisioner");
-	}
-	return NULL;
+	adaptation_add(ad->a, ad->log, ad->object, spec->line, where, NULL, name, why);
+	yaml_set(ad->a, spec, "storageClassName", yaml_new_scalar(ad->a, name, true));
 }
 
 static int claim_class(struct adapting *ad, struct ynode *claim, const char *path, struct err *e)
 {
-	struct ynode *spec = yaml_get(claim, "spec"), *n = yaml_get(spec, "storageClassName");
-	const char *name = n && n->kind == Y_SCALAR ? n->text : NULL, *to, *where;
+	const char *where, *to;
+	struct ynode *spec = yaml_get(claim, "spec"), *n = manifest_claim_class(claim, &where);
+	const char *name = n && n->kind == Y_SCALAR ? n->text : NULL;
+	const char *meant = name ? name : ad->usual;
 
 	/* "" asks for volumes that somebody made by hand. */
 	if (!spec || spec->kind != Y_MAP || (name ? !*name : n != NULL))
 		return 0;
-	to = ad->rules->storage_class(ad->rules->arg, name, own_provisioner(ad, name));
+	to = ad->rules->storage_class(ad->rules->arg, meant, manifest_provisioner(ad->m, meant));
+	where = arena_fmt(ad->a, "%s%s", path, where);
+	if (!to && !name && meant) {
+		put_class(ad, spec, where, meant, "the manifests' own default class, which is nobody else's here");
+		return 0;
+	}
 	if (!to)
 		return 0;
-	where = arena_fmt(ad->a, "%sspec.storageClassName", path);
-	if (name) {
+	if (name)
 		change(ad, n, where, to, ad->rules->class_why);
-	} else {
-		adaptation_add(ad->a, ad->log, ad->object, spec->line, where, NULL, to,
-			       ad->rules->class_why);
-		yaml_set(ad->a, spec, "storageClassName", yaml_new_scalar(ad->a, to, true));
-	}
+	else
+		put_class(ad, spec, where, to, ad->rules->class_why);
 	return cap_claim(ad, claim, ad->rules->max_moved_bytes, path, e);
 }
 
@@ -395,6 +379,18 @@ static int adapt_class(struct adapting *ad, struct err *e)
 			adaptation_add(ad->a, ad->log, ad->object, ad->object->line, "(the object)", "there", NULL,
 				       ad->rules->class_why);
 		}
+	return 0;
+}
+
+/* Everybody's claims in the cluster would be of it, until the end of the run. */
+static int adapt_default(struct adapting *ad, struct err *e)
+{
+	const char *path;
+	struct ynode *n;
+
+	(void)e;
+	while ((n = manifest_default_note(ad->object, &path)))
+		change(ad, n, path, "false", "the claims of others in this cluster would get it, too");
 	return 0;
 }
 
@@ -450,6 +446,7 @@ static const struct rule {
 	{NEEDS_CLAIM, adapt_claims},
 	{NEEDS_PROVISIONER, adapt_storage_class},
 	{NEEDS_CLASS, adapt_class},
+	{NEEDS_CLASS, adapt_default},
 	{NEEDS_ANY_CLASS, adapt_reclaim},
 };
 
@@ -480,6 +477,7 @@ int manifest_adapt(struct arena *a, struct manifest *m, const struct adapt_rules
 	struct adapting ad = {.a = a, .rules = rules, .log = log, .m = m};
 	size_t i, k, kept = 0;
 
+	ad.usual = manifest_default_class(m);
 	ad.gone = arena_alloc(a, (m->n + 1) * sizeof(*ad.gone));
 	for (i = 0; i < m->n; i++) {
 		ad.object = m->objects[i];

@@ -100,8 +100,7 @@ int manifest_adapt(struct arena *a, struct manifest *m, const struct adapt_rules
  * are not Kubernetes' own are not looked into. */
 int manifest_admit(struct arena *a, const struct manifest *m, bool strict, struct err *e);
 
-/* Of a group that Kubernetes does not bring: those of its own have no dot, or end in
- * .k8s.io, but for some that others bring. */
+/* Of a group that Kubernetes does not bring. */
 bool manifest_is_custom(const struct ynode *object);
 /* Before a kind in a sentence: a Pod, an Ingress. */
 const char *manifest_article(const char *kind);
@@ -119,6 +118,15 @@ bool manifest_has_field(const char *kind, const char *path);
 /* Every image that the pods of the manifest name, each once, in the arena. */
 int manifest_images(struct arena *a, const struct manifest *m, const char ***images, size_t *n,
 		    struct err *e);
+
+/* The i-th claim that an object is or makes (a StatefulSet's templates, then those of its pods'
+ * volumes), NULL: there is none. *path leads to it, with a dot at its end where it has one. */
+struct ynode *manifest_claim(struct arena *a, const struct ynode *object, size_t i,
+			     const char **path);
+
+/* The class of a claim: an annotation of old goes before the field (Kubernetes'
+ * GetPersistentVolumeClaimClass()). *path is where it is, or would be. */
+struct ynode *manifest_claim_class(const struct ynode *claim, const char **path);
 
 /* "Kind/name" of one object, in the arena. */
 const char *manifest_object_name(struct arena *a, const struct ynode *object);

@@ -26,6 +26,18 @@ const char *manifest_kind(const struct ynode *object);
  * objects. */
 struct ynode *manifest_pod_spec(const struct ynode *object, const char **path);
 
+/* The provisioner of the manifests' own class of this name; NULL: they have none. */
+const char *manifest_provisioner(const struct manifest *m, const char *name);
+
+/* What makes a StorageClass everybody's, at *path; NULL: nothing does. */
+struct ynode *manifest_default_note(struct ynode *object, const char **path);
+
+/* The name of the first such class; NULL: there is none. */
+const char *manifest_default_class(const struct manifest *m);
+
+/* Bytes in the largest binary unit in which they are whole. */
+const char *quantity_text(struct arena *a, int64_t bytes);
+
 /* Records a change; all texts are copied into the arena. */
 void adaptation_add(struct arena *a, struct adaptations *log, const struct ynode *object,
 		    int line, const char *path, const char *from, const char *to,

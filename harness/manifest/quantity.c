@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "manifest/manifest.h"
+#include "manifest/parts.h"
 
 /* Kubernetes' quantities: a number with a decimal exponent or a suffix, SI
  * (n u m k M G T P E) or binary (Ki Mi Gi Ti Pi Ei). Source: the
@@ -161,4 +161,16 @@ int64_t quantity_bytes(const char *text)
 int64_t quantity_millicores(const char *text)
 {
 	return parse(text, 1000);
+}
+
+const char *quantity_text(struct arena *a, int64_t bytes)
+{
+	static const char *const units[] = {"Ti", "Gi", "Mi", "Ki"};
+	int i, shift;
+
+	for (i = 0, shift = 40; i < 4; i++, shift -= 10) {
+		if (bytes >> shift && !(bytes & ((INT64_C(1) << shift) - 1)))
+			return arena_fmt(a, "%lld%s", (long long)(bytes >> shift), units[i]);
+	}
+	return arena_fmt(a, "%lld", (long long)bytes);
 }

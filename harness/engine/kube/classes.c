@@ -119,18 +119,18 @@ int kube_class_rules(struct kube *k, struct adapt_rules *r, struct err *e)
 
 /* ---- volumes that a run would cost their owners ---- */
 
-static bool claims_class(const struct manifest *m, const char *class)
+static bool claims_class(struct kube *k, const struct manifest *m, const char *class)
 {
-	for (size_t i = 0; i < m->n; i++) {
-		struct ynode *o = m->objects[i];
-		const struct ynode *list = yaml_path(o, "spec.volumeClaimTemplates"), *n;
+	const char *usual = default_class(k), *path, *name;
+	const struct ynode *claim, *n;
 
-		n = yaml_path(o, "spec.storageClassName");
-		if (n && n->kind == Y_SCALAR && !strcmp(n->text, class))
-			return true;
-		for (size_t c = 0; list && list->kind == Y_LIST && c < list->n; c++) {
-			n = yaml_path(list->items[c], "spec.storageClassName");
-			if (n && n->kind == Y_SCALAR && !strcmp(n->text, class))
+	for (size_t i = 0; i < m->n; i++) {
+		const struct ynode *o = m->objects[i];
+
+		for (size_t c = 0; (claim = manifest_claim(&k->arena, o, c, &path)); c++) {
+			n = manifest_claim_class(claim, &path);
+			name = n && n->kind == Y_SCALAR ? n->text : usual ? usual : "";
+			if (!strcmp(name, class))
 				return true;
 		}
 	}
@@ -149,7 +149,7 @@ int kube_refuse_doomed(struct kube *k, const struct manifest *m, struct err *e)
 		const cJSON *spec = json_get(pv, "spec"), *ref = json_get(spec, "claimRef");
 		const char *policy = json_str(spec, "persistentVolumeReclaimPolicy", "Retain");
 		bool free = ref ? !strcmp(json_str(ref, "namespace", ""), k->base.namespace) :
-				  claims_class(m, json_str(spec, "storageClassName", ""));
+				  claims_class(k, m, json_str(spec, "storageClassName", ""));
 
 		/* What a provisioner makes for a claim goes with it, as it should. */
 		if (!free || *json_str(json_path(pv, "metadata.annotations"), "pv.kubernetes.io/provisioned-by", "") ||

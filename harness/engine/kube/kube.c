@@ -22,6 +22,8 @@ int kube_open(const struct engine_conf *conf, bool kind, struct kube **out, stru
 	*out = NULL;
 	if (engine_check_namespace(conf, e))
 		return -1;
+	if (conf->namespace && !strcmp(conf->namespace, KUBE_SYSTEM_NS))
+		return err_set(e, ERR_INPUT, "the namespace " KUBE_SYSTEM_NS " is for ordeal's agents: give --namespace another name");
 	k = mem_alloc(sizeof(*k));
 	k->base.conf = *conf;
 	kube_name_yourself(&k->base.conf);

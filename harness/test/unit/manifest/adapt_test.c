@@ -124,6 +124,48 @@ static void test_adapt_class(void **state)
 	assert_int_equal(f->log.n, before);
 }
 
+/* A claim's class may stand where it stood before there was a field, and a claim in a pod; a
+ * class of ours is nobody else's default. */
+static void test_adapt_old_class(void **state)
+{
+#define NOTE "metadata.annotations.\"volume.beta.kubernetes.io/storage-class\""
+#define DEFAULT "storageclass.kubernetes.io/is-default-class"
+	static const char claims[] =
+		"kind: PersistentVolumeClaim\napiVersion: v1\nmetadata: {name: a, annotations: {volume.beta.kubernetes.io/storage-class: fast-ssd}}\n"
+		"spec: {resources: {requests: {storage: 100Gi}}}\n---\n"
+		"kind: Deployment\napiVersion: apps/v1\nmetadata: {name: b}\n"
+		"spec: {template: {spec: {containers: [{name: c, image: i}], volumes: [{name: u, emptyDir: {}}, {name: v, ephemeral: {volumeClaimTemplate: {spec: "
+		"{storageClassName: fast-ssd, resources: {requests: {storage: 100Gi}}}}}}]}}}\n---\n"
+		"kind: PersistentVolumeClaim\napiVersion: v1\nmetadata: {name: c}\nspec: {resources: {requests: {storage: 100Gi}}}\n---\n"
+		"kind: StorageClass\napiVersion: storage.k8s.io/v1\nmetadata: {name: own, annotations: {" DEFAULT ": 'true'}}\n"
+		"provisioner: csi.example\n";
+	static const char volume[] = "spec.template.spec.volumes[1].ephemeral.volumeClaimTemplate.spec";
+	struct adapt_rules rules = {.storage_class = test_class, .class_why = "moved", .max_moved_bytes = 1 << 30};
+	struct fixture *f = *state;
+	struct err e = {0};
+	size_t before;
+
+	put(f, "a.yaml", claims);
+	put(f, "b.yaml", set);
+	read_dir(f);
+	if (manifest_adapt(&f->arena, &f->m, &rules, &f->log, &e))
+		fail_msg("%s", e.msg);
+	assert_logged(f, "PersistentVolumeClaim/a", NOTE, 3, "fast-ssd", "usual");
+	assert_logged(f, "PersistentVolumeClaim/a", "spec.resources.requests.storage", 4, "100Gi", "1Gi");
+	assert_string_equal(text_at(f, 0, NOTE), "usual");
+	assert_null(yaml_path(f->m.objects[0], "spec.storageClassName"));
+	assert_logged(f, "Deployment/b", arena_fmt(&f->arena, "%s.storageClassName", volume), 9, "fast-ssd", "usual");
+	assert_logged(f, "Deployment/b", arena_fmt(&f->arena, "%s.resources.requests.storage", volume), 9, "100Gi", "1Gi");
+	assert_logged(f, "PersistentVolumeClaim/c", "spec.storageClassName", 14, NULL, "own");
+	assert_string_equal(text_at(f, 2, "spec.resources.requests.storage"), "100Gi");
+	assert_logged(f, "StorageClass/own", "metadata.annotations.\"" DEFAULT "\"", 18, "true", "false");
+	before = f->log.n;
+	assert_int_equal(manifest_adapt(&f->arena, &f->m, &rules, &f->log, &e), 0);
+	assert_int_equal(f->log.n, before);
+#undef NOTE
+#undef DEFAULT
+}
+
 /* The StatefulSet has no namespace of its own, so what its texts mean is
  * unknown; with one, they follow. */
 static void test_adapt_env(void **state)
@@ -266,6 +308,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_adapt, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_adapt_class, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_adapt_old_class, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_adapt_env, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_adapt_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_adapt_secret, setup, teardown),

@@ -384,9 +384,41 @@ static void volumes_that_would_go(void **state)
 	arena_free(&a);
 }
 
+/* By the class that a claim gets in the end, wherever that is written. */
+static void volumes_of_the_default_class(void **state)
+{
+	static const char *const claims[] = {
+		"kind: PersistentVolumeClaim\nspec: {accessModes: [ReadWriteOnce]}\n",
+		"kind: StatefulSet\nspec: {volumeClaimTemplates: [{spec: {accessModes: [ReadWriteOnce]}}]}\n",
+		"kind: PersistentVolumeClaim\nmetadata: {annotations: {volume.beta.kubernetes.io/storage-class: usual}}\nspec: {}\n",
+		"kind: Deployment\nspec: {template: {spec: {volumes: [{name: v, ephemeral: {volumeClaimTemplate: {spec: {}}}}]}}}\n",
+		"kind: PersistentVolumeClaim\nspec: {storageClassName: ''}\n",
+	};
+	struct place *p = *state;
+	struct adapt_rules rules = {0};
+	struct err none = {0};
+
+	put_class(p, "usual", "csi.example", true, false);
+	put(p, KIND_PERSISTENT_VOLUME, "{\"metadata\":{\"name\":\"theirs\"},\"spec\":{\"storageClassName\":\"usual\","
+				       "\"persistentVolumeReclaimPolicy\":\"Delete\"}}");
+	assert_int_equal(ops()->rules(p->en, "x", &rules, &none), 0);
+	for (size_t i = 0; i < ARRAY_LEN(claims); i++) {
+		bool doomed = i + 1 < ARRAY_LEN(claims);
+		struct manifest m = {0};
+		struct arena a = {0};
+		struct err e = {0};
+
+		assert_int_equal(yaml_read_text(&a, "t", claims[i], &m.objects, &m.n, &e), 0);
+		assert_int_equal(ops()->apply(p->en, &m, &e), -1);
+		if (doomed != (strstr(e.msg, "volume theirs was there before") != NULL))
+			fail_msg("%s%s", claims[i], e.msg);
+		arena_free(&a);
+	}
+}
+
 static void names_lead_nowhere_else(void **state)
 {
-	static const char *const bad[] = {"", "../kube-system", "a/b", "A", "-a", "a.b",
+	static const char *const bad[] = {"", "../kube-system", "a/b", "A", "-a", "a.b", "ordeal-system",
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
 	struct place *p = *state;
 
@@ -414,6 +446,7 @@ int main(void)
 		IN_PLACE(claims_of_others_are_not_served),
 		IN_PLACE(classes_that_are_not_there),
 		IN_PLACE(volumes_that_would_go),
+		IN_PLACE(volumes_of_the_default_class),
 		IN_PLACE(names_lead_nowhere_else),
 #undef IN_PLACE
 	};
