@@ -82,6 +82,24 @@ static bool is_kustomization(const struct ynode *o)
 	       (!*api && (!strcmp(name, "kustomization.yaml") || !strcmp(name, "kustomization.yml")));
 }
 
+/* The group of its version: "" of v1. */
+static bool same_group(const struct ynode *o, const struct ynode *other)
+{
+	const char *a = manifest_text(o, "apiVersion"), *b = manifest_text(other, "apiVersion");
+	size_t na = strchr(a, '/') ? strcspn(a, "/") : 0, nb = strchr(b, '/') ? strcspn(b, "/") : 0;
+
+	return na == nb && !memcmp(a, b, na);
+}
+
+/* Wherever they were written to be: all objects come into the run's own namespace. */
+static int twice(const struct ynode *o, const struct ynode *other, struct err *e)
+{
+	bool apart = strcmp(manifest_text(other, "metadata.namespace"), manifest_text(o, "metadata.namespace")) != 0;
+
+	return yaml_error(o, e, "%s/%s is there twice (first at %s:%d)%s", manifest_kind(o), manifest_text(o, "metadata.name"),
+			  other->file, other->line, apart ? ", in two namespaces: a run has one" : "");
+}
+
 static int check_object(const struct ynode *o, const struct manifest *m, struct err *e)
 {
 	struct ynode *meta = yaml_get(o, "metadata"), *ns = yaml_get(meta, "namespace");
@@ -101,13 +119,9 @@ static int check_object(const struct ynode *o, const struct manifest *m, struct 
 	for (i = 0; i < m->n; i++) {
 		other = m->objects[i];
 		if (!strcmp(manifest_kind(other), manifest_kind(o)) &&
-		    !strcmp(manifest_text(other, "metadata.name"),
-			    manifest_text(o, "metadata.name")) &&
-		    !strcmp(manifest_text(other, "metadata.namespace"),
-			    manifest_text(o, "metadata.namespace")))
-			return yaml_error(o, e, "%s/%s is there twice (first at %s:%d)",
-					  manifest_kind(o), manifest_text(o, "metadata.name"),
-					  other->file, other->line);
+		    !strcmp(manifest_text(other, "metadata.name"), manifest_text(o, "metadata.name")) &&
+		    same_group(o, other))
+			return twice(o, other, e);
 	}
 	return 0;
 }
@@ -154,6 +168,19 @@ static struct ynode *list_items(struct arena *a, const struct ynode *o)
 	return items->kind == Y_LIST ? items : NULL;
 }
 
+/* None of Kubernetes' own kinds ends so but for its lists. */
+static int bad_list(const struct ynode *o, struct err *e)
+{
+	const struct ynode *items = yaml_get(o, "items");
+	const char *kind = manifest_kind(o);
+	size_t len = strlen(kind);
+
+	if (len < 4 || strcmp(kind + len - 4, "List") || manifest_is_custom(o))
+		return 0;
+	return items ? yaml_error(items, e, "the `items` of a %s must be a list", kind) :
+		       yaml_error(o, e, "a %s has its objects in `items`, and this one has no such key", kind);
+}
+
 int manifest_add(struct arena *a, struct manifest *m, size_t *alloc, struct ynode **docs, size_t n,
 		 struct err *e)
 {
@@ -166,7 +193,7 @@ int manifest_add(struct arena *a, struct manifest *m, size_t *alloc, struct ynod
 			continue; /* only comments between two --- */
 		items = list_items(a, docs[i]);
 		if (items ? manifest_add(a, m, alloc, items->items, items->n, &one) :
-			    add_object(a, m, alloc, docs[i], &one))
+			    bad_list(docs[i], &one) || add_object(a, m, alloc, docs[i], &one))
 			r = err_add(&all, &one);
 	}
 	if (r)

@@ -125,7 +125,7 @@ static int served(struct arena *a, const struct manifest *m, const char *told, s
 	for (size_t i = 0; i < m->n; i++) {
 		struct finding f = {a, m->objects[i], told, &all, 0};
 		cJSON *o = yaml_to_json(m->objects[i]);
-		const struct kind *kind = store_kind(json_str(o, "kind", ""));
+		const struct kind *kind = manifest_is_custom(m->objects[i]) ? NULL : store_kind(json_str(o, "kind", ""));
 
 		if (kind) {
 			decode_settle(kind, o);

@@ -217,7 +217,8 @@ struct walk {
 	const struct known *kind;
 	const struct ynode *object;
 	struct adaptations *log;
-	struct err *e; /* all of them */
+	const char *wrong; /* manifest_admit()'s words of all objects */
+	struct err *e;     /* all of them */
 };
 
 /* Whether `path` is the row's, or below a row that ends with "*". A list's
@@ -316,17 +317,56 @@ static bool says_something(const struct ynode *n)
 	return false;
 }
 
+/* Whether an API server says this of what stands there. */
+static bool is_told(const struct walk *w, const struct ynode *at, const char *what)
+{
+	const char *place = arena_fmt(w->a, "%s:%d:%d: ", at->file, at->line, at->column), *p, *said;
+
+	for (p = w->wrong; (p = strstr(p, place)); p++)
+		if ((said = strstr(p, what)) && said < p + strcspn(p, "\n"))
+			return true;
+	return false;
+}
+
+/* No other engine takes it either: a word that the field has not, no map where one should
+ * be, or a key that its map cannot have. */
+static bool is_wrong_anywhere(const struct walk *w, const struct ynode *at, const char *path,
+			      const char *shown, const char *only)
+{
+	const char *key = strrchr(shown, '.');
+
+	if (only)
+		return is_told(w, at, "Unsupported value: ");
+	return (is_way(w->kind, path) && is_told(w, at, " cannot be handled as ")) ||
+	       (key && strstr(w->wrong, arena_fmt(w->a, "the %s \"%s\" is invalid: %.*s[%s]: Invalid value: ", w->kind->kind,
+						  manifest_text(w->object, "metadata.name"), (int)(key - shown), shown, key + 1)));
+}
+
+/* "a|b|c" is "a, b or c". */
+static const char *listed(struct arena *a, const char *only)
+{
+	const char *text = "", *next;
+
+	for (only += *only == '|'; *only; only = next) {
+		size_t len = strcspn(only, "|");
+
+		next = only + len + (only[len] == '|');
+		text = arena_fmt(a, "%s%s%.*s", text, !*text ? "" : *next ? ", " : " or ", (int)len, only);
+	}
+	return text;
+}
+
 static void refuse(const struct walk *w, const struct ynode *at, const char *path,
 		   const char *shown, const char *only)
 {
 	struct err one = {0};
 
 	/* What the API does not have has been told by manifest_admit(). */
-	if (!manifest_has_field(w->kind->kind, path))
+	if (!manifest_has_field(w->kind->kind, path) || is_wrong_anywhere(w, at, path, shown, only))
 		return;
 	if (only)
 		yaml_error(at, &one, "%s: %s is supported by the engine docker only as %s; run this on kind",
-			   manifest_object_name(w->a, w->object), shown, only + (*only == '|'));
+			   manifest_object_name(w->a, w->object), shown, listed(w->a, only));
 	else
 		yaml_error(at, &one, "%s: %s is not supported by the engine docker, and leaving it out "
 			   "would change what is tried; run this on kind",
@@ -394,41 +434,6 @@ static void walk(struct walk *w, struct ynode *n, const char *path, const char *
 	}
 }
 
-static int64_t claim_bytes(const struct ynode *one)
-{
-	int64_t n = quantity_bytes_of(yaml_path((struct ynode *)one, "spec.resources.requests.storage"));
-
-	return n > 0 ? n : 0;
-}
-
-/* The sum with `times` claims of that size; without an end where a number has one. */
-static int64_t with_claims(int64_t sum, int64_t size, int64_t times)
-{
-	int64_t all;
-
-	if (times <= 0)
-		return sum;
-	return __builtin_mul_overflow(size, times, &all) || __builtin_add_overflow(sum, all, &sum) ?
-		       INT64_MAX : sum;
-}
-
-int64_t plan_claim_bytes(const struct manifest *m)
-{
-	int64_t sum = 0;
-
-	for (size_t i = 0; i < m->n; i++) {
-		struct ynode *o = m->objects[i], *templates = yaml_path(o, "spec.volumeClaimTemplates");
-		const char *replicas = manifest_text(o, "spec.replicas");
-
-		if (!strcmp(manifest_kind(o), "PersistentVolumeClaim"))
-			sum = with_claims(sum, claim_bytes(o), 1);
-		for (size_t j = 0; templates && j < templates->n; j++)
-			sum = with_claims(sum, claim_bytes(templates->items[j]),
-					  *replicas ? strtoll(replicas, NULL, 10) : 1);
-	}
-	return sum;
-}
-
 static void refuse_kind(const struct ynode *object, struct err *all)
 {
 	const char *kind = manifest_kind(object);
@@ -456,19 +461,21 @@ int plan_check(struct arena *a, const struct manifest *m, struct adaptations *lo
 {
 	struct err all = {0}, admitted = {0};
 
+	manifest_admit(a, m, true, &admitted);
 	for (size_t i = 0; i < m->n; i++) {
 		struct walk w = {.a = a, .object = m->objects[i], .log = log, .e = &all};
 		const char *kind = manifest_kind(m->objects[i]);
 
+		w.wrong = admitted.msg;
 		for (size_t j = 0; j < ARRAY_LEN(known) && !w.kind; j++)
-			if (!strcmp(known[j].kind, kind))
+			if (!strcmp(known[j].kind, kind) && !manifest_is_custom(m->objects[i]))
 				w.kind = &known[j];
 		if (w.kind)
 			walk(&w, m->objects[i], "", "");
 		else if (manifest_is_served(m->objects[i]))
 			refuse_kind(m->objects[i], &all);
 	}
-	if (manifest_admit(a, m, true, &admitted))
+	if (admitted.kind)
 		err_add(&all, &admitted);
 	if (all.kind)
 		*e = all;

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "manifest/parts.h"
 
 /* ---- container ---- */
 
@@ -309,6 +310,43 @@ int plan_node(const struct store *s, const cJSON *pod, const char *const *nodes,
 		err_set(e, ERR_BROKEN, "0/%d nodes are available: %d node(s) didn't match pod "
 			"anti-affinity rules or hold the pod's volume", n - 1, n - 1);
 	return best;
+}
+
+/* ---- claims ---- */
+
+static int64_t claim_bytes(const struct ynode *one)
+{
+	int64_t n = quantity_bytes_of(yaml_path((struct ynode *)one, "spec.resources.requests.storage"));
+
+	return n > 0 ? n : 0;
+}
+
+/* The sum with `times` claims of that size; without an end where a number has one. */
+static int64_t with_claims(int64_t sum, int64_t size, int64_t times)
+{
+	int64_t all;
+
+	if (times <= 0)
+		return sum;
+	return __builtin_mul_overflow(size, times, &all) || __builtin_add_overflow(sum, all, &sum) ?
+		       INT64_MAX : sum;
+}
+
+int64_t plan_claim_bytes(const struct manifest *m)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < m->n; i++) {
+		struct ynode *o = m->objects[i], *templates = yaml_path(o, "spec.volumeClaimTemplates");
+		const char *replicas = manifest_text(o, "spec.replicas");
+
+		if (!strcmp(manifest_kind(o), "PersistentVolumeClaim"))
+			sum = with_claims(sum, claim_bytes(o), 1);
+		for (size_t j = 0; templates && j < templates->n; j++)
+			sum = with_claims(sum, claim_bytes(templates->items[j]),
+					  *replicas ? strtoll(replicas, NULL, 10) : 1);
+	}
+	return sum;
 }
 
 /* ---- services ---- */

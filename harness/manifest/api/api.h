@@ -9,7 +9,7 @@
 
 /* The version in which a kind is served; NULL: no kind of Kubernetes' own. */
 const char *api_version_of(const char *kind);
-/* Whether all kinds of the version's group are Kubernetes' own. */
+/* Whether all kinds of the version's group ("v1" has none) are Kubernetes' own, or there can be none. */
 bool api_group_is_known(const char *version);
 /* The word that was meant, or NULL. */
 const char *api_nearest_kind(struct arena *a, const char *kind);

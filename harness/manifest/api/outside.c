@@ -4,15 +4,7 @@
 
 bool manifest_is_custom(const struct ynode *object)
 {
-	static const char *const brought[] = {"gateway.networking.k8s.io", "snapshot.storage.k8s.io", "metrics.k8s.io",
-					      "cluster.x-k8s.io"};
-	const char *group = manifest_text(object, "apiVersion");
-	size_t len = strcspn(group, "/");
-
-	for (size_t i = 0; i < ARRAY_LEN(brought); i++)
-		if (len == strlen(brought[i]) && !memcmp(group, brought[i], len))
-			return true;
-	return memchr(group, '.', len) && (len < 7 || memcmp(group + len - 7, ".k8s.io", 7) != 0);
+	return !api_group_is_known(manifest_text(object, "apiVersion"));
 }
 
 int manifest_check_inside(const struct ynode *object, struct err *e)

@@ -378,13 +378,13 @@ void api_check_object(struct admission *w)
 
 bool manifest_is_served(const struct ynode *object)
 {
+	static const char *const also[][2] = {{"HorizontalPodAutoscaler", "autoscaling/v1"}, {"Event", "events.k8s.io/v1"}};
 	const char *served = api_version_of(manifest_kind(object)), *asked = api_text(object, "apiVersion");
 
-	if (served && !strcmp(served, asked))
-		return true;
-	if (!strcmp(manifest_kind(object), "HorizontalPodAutoscaler") && !strcmp(asked, "autoscaling/v1"))
-		return true;
-	return !served && !api_group_is_known(asked);
+	for (size_t i = 0; i < sizeof(also) / sizeof(also[0]); i++)
+		if (!strcmp(manifest_kind(object), also[i][0]) && !strcmp(asked, also[i][1]))
+			return true;
+	return manifest_is_custom(object) || (served && !strcmp(served, asked));
 }
 
 static bool check_version(struct admission *w)
@@ -409,7 +409,7 @@ int manifest_admit(struct arena *a, const struct manifest *m, bool strict, struc
 		struct admission w = {a, m->objects[i], manifest_kind(m->objects[i]),
 				      manifest_text(m->objects[i], "metadata.name"), strict, &all};
 
-		if (check_version(&w) && api_decode(&w))
+		if (!manifest_is_custom(m->objects[i]) && check_version(&w) && api_decode(&w))
 			api_check_object(&w);
 	}
 	if (all.kind)

@@ -180,11 +180,25 @@ static const struct {
 	{"batch/v1", " Job CronJob "},
 	{"policy/v1", " PodDisruptionBudget Eviction "},
 	{"rbac.authorization.k8s.io/v1", " Role RoleBinding ClusterRole ClusterRoleBinding "},
-	{"storage.k8s.io/v1", " StorageClass VolumeAttachment CSIDriver "},
-	{"networking.k8s.io/v1", " NetworkPolicy Ingress IngressClass "},
+	{"storage.k8s.io/v1", " StorageClass VolumeAttachment CSIDriver CSINode CSIStorageCapacity VolumeAttributesClass "},
+	{"networking.k8s.io/v1", " NetworkPolicy Ingress IngressClass IPAddress ServiceCIDR "},
 	{"scheduling.k8s.io/v1", " PriorityClass "},
 	{"autoscaling/v2", " HorizontalPodAutoscaler "},
 	{"discovery.k8s.io/v1", " EndpointSlice "},
+	{"coordination.k8s.io/v1", " Lease "},
+	{"node.k8s.io/v1", " RuntimeClass "},
+	{"resource.k8s.io/v1", " DeviceClass ResourceClaim ResourceClaimTemplate ResourceSlice "},
+	{"admissionregistration.k8s.io/v1", " MutatingWebhookConfiguration ValidatingWebhookConfiguration "
+					    "ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding "},
+	{"apiextensions.k8s.io/v1", " CustomResourceDefinition "},
+	{"apiregistration.k8s.io/v1", " APIService "},
+	{"authentication.k8s.io/v1", " TokenReview SelfSubjectReview "},
+	{"authorization.k8s.io/v1", " SubjectAccessReview LocalSubjectAccessReview SelfSubjectAccessReview "
+				    "SelfSubjectRulesReview "},
+	{"certificates.k8s.io/v1", " CertificateSigningRequest "},
+	{"flowcontrol.apiserver.k8s.io/v1", " FlowSchema PriorityLevelConfiguration "},
+	{"events.k8s.io/v1", ""}, /* the Events of v1 */
+	{"extensions/v1beta1", ""}, {"internal.apiserver.k8s.io/v1alpha1", ""}, {"storagemigration.k8s.io/v1alpha1", ""},
 };
 
 const char *api_version_of(const char *kind)
@@ -192,7 +206,7 @@ const char *api_version_of(const char *kind)
 	size_t len = strlen(kind);
 	const char *p;
 
-	for (size_t i = 0; i < ARRAY_LEN(served); i++)
+	for (size_t i = 0; len && i < ARRAY_LEN(served); i++)
 		for (p = served[i].kinds; (p = strstr(p, kind)); p++)
 			if (p[-1] == ' ' && p[len] == ' ')
 				return served[i].version;
@@ -201,13 +215,14 @@ const char *api_version_of(const char *kind)
 
 bool api_group_is_known(const char *version)
 {
-	static const char *const groups[] = {"apps", "batch", "policy", "autoscaling", "extensions"};
 	size_t len = strcspn(version, "/");
 
-	for (size_t i = 0; i < ARRAY_LEN(groups); i++)
-		if (strlen(groups[i]) == len && version[len] && !memcmp(groups[i], version, len))
+	for (size_t i = 0; i < ARRAY_LEN(served); i++)
+		if (!strncmp(served[i].version, version, len) && served[i].version[len] == '/' &&
+		    version[len])
 			return true;
-	return !version[len];
+	/* A CustomResourceDefinition's has a dot. */
+	return !version[len] || !memchr(version, '.', len);
 }
 
 const char *api_nearest_kind(struct arena *a, const char *kind)
@@ -216,7 +231,7 @@ const char *api_nearest_kind(struct arena *a, const char *kind)
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(served); i++)
-		for (const char *p = served[i].kinds + 1; *p; p += strcspn(p, " ") + 1)
+		for (const char *p = served[i].kinds; *p && *++p; p += strcspn(p, " "))
 			if (n < ARRAY_LEN(words) - 1)
 				words[n++] = arena_fmt(a, "%.*s", (int)strcspn(p, " "), p);
 	words[n] = NULL;

@@ -82,6 +82,10 @@ static void good(void **state)
 		"apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: b}\nspec: {maxUnavailable: 50%}\n",
 		MAP("data: {a.b_c-d: x, A: 'yes'}\nbinaryData: null\nimmutable: ~\n"), C("tty: null, resources: {limits: {cpu: null}}"),
 		SECRET("dockerconfigjson", ".dockerconfigjson: '{\"auths\": {}}'") "data: {.dockerconfigjson: Kg==}\n", "apiVersion: example.org/v1\nkind: Thing\nmetadata: {name: X_Y}\nspec: 3\n",
+		"apiVersion: rabbitmq.com/v1beta1\nkind: Binding\nmetadata: {name: X_Y}\nspec: 3\n",
+		"apiVersion: batch.volcano.sh/v1alpha1\nkind: Job\nmetadata: {name: j}\nspec: {tasks: []}\n",
+		"apiVersion: app.k8s.io/v1beta1\nkind: Application\nmetadata: {name: a}\n", "apiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata: {name: a}\n",
+		"apiVersion: events.k8s.io/v1\nkind: Event\nmetadata: {name: a}\n",
 	};
 	struct arena a = {0};
 
@@ -144,6 +148,9 @@ static const struct {
 	{"apiVersion: apps/v1\nkind: Statefullset\nmetadata: {name: s}\n", "\"Statefullset\" in version \"apps/v1\"; did you mean \"StatefulSet\"?"},
 	{"apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata: {name: s}\n", "\"Ingress\" in version \"extensions/v1beta1\": it is served as networking.k8s.io/v1"},
 	{"apiVersion: v2/nonsense\nkind: ConfigMap\nmetadata: {name: s}\n", "no matches for kind \"ConfigMap\" in version \"v2/nonsense\""},
+	{"apiVersion: storage.k8s.io/v1\nkind: Wombat\nmetadata: {name: s}\n", "f:2:7: no matches for kind \"Wombat\" in version \"storage.k8s.io/v1\""},
+	{"apiVersion: wombats/v1\nkind: Wombat\nmetadata: {name: s}\n", "f:2:7: no matches for kind \"Wombat\" in version \"wombats/v1\""},
+	{"apiVersion: coordination.k8s.io/v1beta1\nkind: Lease\nmetadata: {name: s}\n", "it is served as coordination.k8s.io/v1"},
 	{"apiVersion: v1\nkind: Service\nmetadata: {name: 1a}\nspec: {clusterIP: None}\n", "metadata.name: Invalid value: \"1a\": a DNS-1035 label"},
 	{"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a_b}\n", "metadata.name: Invalid value: \"a_b\": a lowercase RFC 1123 subdomain"},
 	{"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: {k: 'a b'}}\n", "metadata.labels: Invalid value: \"a b\": a valid label"},

@@ -54,6 +54,12 @@ static void test_read_wrong(void **state)
 		{"- a\n", "1:1: an object (apiVersion, kind, metadata) is needed here"},
 		{"apiVersion: v1\nkind: A\nmetadata: {name: a}\n---\napiVersion: v1\nkind: A\n"
 		 "metadata: {name: a}\n", NULL},
+		/* In a run they are one and the same, wherever they were. */
+		{"apiVersion: v1\nkind: A\nmetadata: {name: a, namespace: x}\n---\napiVersion: v1\nkind: A\nmetadata: {name: a, namespace: y}\n", NULL},
+		{"apiVersion: v1\nkind: A\nmetadata: {name: a}\n---\napiVersion: v1\nkind: A\nmetadata: {name: a, namespace: y}\n", NULL},
+		{"apiVersion: v1\nkind: List\n", "1:1: a List has its objects in `items`, and this one has no such key"},
+		{"apiVersion: v1\nkind: ServiceList\nmetadata: {}\n", "1:1: a ServiceList has its objects in `items`, and this one has no such key"},
+		{"apiVersion: v1\nkind: List\nmetadata: {name: a}\nitems: {a: b}\n", "4:8: the `items` of a List must be a list"},
 		{"a: 1\na: 2\n", "2:1: the key \"a\" is there twice (first in line 1): remove one"},
 		{"# nothing\n", NULL},
 	};
@@ -85,6 +91,20 @@ static void test_read_nothing(void **state)
 	assert_int_equal(e.kind, ERR_INPUT);
 }
 
+/* What bears one name in two groups is two things; a List of nothing is no mistake, and what
+ * only ends like one is an object. */
+static void test_read_apart(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, "a.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n---\n"
+			 "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: a}\n---\n"
+			 "apiVersion: v1\nkind: List\nitems: []\n---\n"
+			 "apiVersion: example.org/v1\nkind: AllowList\nmetadata: {name: a}\n");
+	read_dir(f);
+	assert_int_equal(f->m.n, 3);
+}
+
 /* The place that a whole suite tells its errors through may hold an earlier one. */
 static void test_read_wrong_again(void **state)
 {
@@ -108,6 +128,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_wrong, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_read_apart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_wrong_again, setup, teardown),
 	};

@@ -308,7 +308,7 @@ static void protocols(void **state)
 		fail_msg("%s", e.msg);
 	assert_int_equal(log.n, 0);
 	assert_int_equal(check(SVC("SCTP"), &a, &log, &e), -1);
-	assert_non_null(strstr(e.msg, "f.yaml:4:54: Service/s: spec.ports[0].protocol is supported by the engine docker only as TCP|UDP"));
+	assert_non_null(strstr(e.msg, "f.yaml:4:54: Service/s: spec.ports[0].protocol is supported by the engine docker only as TCP or UDP;"));
 	arena_free(&a);
 #undef SVC
 }
@@ -399,6 +399,11 @@ static void defaults(void **state)
 		{"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: n}\nspec: {podSelector: {}}\n", "nothing keeps pods apart here", 1},
 		{"apiVersion: example.org/v1\nkind: Thing\nmetadata: {name: n}\n", "run this with --engine kube, on a cluster that has its", 1},
 		{"apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: n}\n", "an Ingress is not supported by the engine docker; run this on kind", 1},
+		{"apiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata: {name: n}\n", "a Lease is not supported by the engine docker; run this on kind", 1},
+		{SET("      dnsPolicy: None\n      dnsConfig: {nameservers: [1.1.1.1]}\n"), "dnsPolicy is supported by the engine docker only as ClusterFirst, ClusterFirstWithHostNet or Default; run", 2},
+		/* Others' kinds, by a name or a group like Kubernetes' own. */
+		{"apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: n}\nspec: {template: {}}\n", "Service is none of Kubernetes' own kinds", 1},
+		{"apiVersion: autoscaling.k8s.io/v1\nkind: VerticalPodAutoscaler\nmetadata: {name: n}\n", "VerticalPodAutoscaler is none of Kubernetes' own kinds", 1},
 	};
 	struct arena a = {0};
 
@@ -420,6 +425,31 @@ static void defaults(void **state)
 		assert_int_equal(e.kind, ERR_INPUT);
 		if (!strstr(e.msg, bad[i].words) || lines_of(e.msg) != bad[i].n)
 			fail_msg("%zu: %s", lines_of(e.msg), e.msg);
+	}
+	arena_free(&a);
+}
+
+/* What no cluster takes as it is is told once, without the advice to take another. */
+static void by_no_cluster(void **state)
+{
+	static const struct {
+		const char *yaml, *words;
+	} bad[] = {
+		{"apiVersion: networking.k8s.io/v1\nkind: Wombat\nmetadata: {name: n}\n", "no matches for kind \"Wombat\" in version \"networking.k8s.io/v1\""},
+		{SET("      dnsPolicy: Foo\n"), "dnsPolicy: Unsupported value: \"Foo\""},
+		{SET("          resources: {requests: {storage: 1Gi}}\n"), "must be a standard resource for containers"},
+		{SET("          ports: [6379]\n"), "ports of type v1.ContainerPort"},
+	};
+	struct arena a = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct adaptations log = {0};
+		struct err e = {0};
+
+		assert_int_equal(check(bad[i].yaml, &a, &log, &e), -1);
+		if (e.kind != ERR_REFUSED || !strstr(e.msg, bad[i].words) || lines_of(e.msg) != 1)
+			fail_msg("%s", e.msg);
 	}
 	arena_free(&a);
 }
@@ -452,6 +482,7 @@ int main(void)
 		cmocka_unit_test(placing), cmocka_unit_test(at_once),
 		cmocka_unit_test(endpoints), cmocka_unit_test(protocols),
 		cmocka_unit_test(fields), cmocka_unit_test(defaults), cmocka_unit_test(kinds),
+		cmocka_unit_test(by_no_cluster),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
