@@ -198,10 +198,16 @@ static double written_per_second(const struct load_spec *l)
 	return sum ? l->rate * (l->mix[OP_INSERT] + l->mix[OP_SEND]) / sum * l->payload_bytes : 0;
 }
 
-void beforehand_warn(const struct engine_ops *ops, const struct plan *p)
+/* Of the engines that may be chosen yet, each has the same largest claim. */
+static int64_t largest_claim(const struct engine_ops *ops, int64_t asked)
+{
+	return asked ? asked : ops ? ops->claim_max_bytes : engine_find("docker")->claim_max_bytes;
+}
+
+void beforehand_warn(const struct engine_ops *ops, int64_t claim_max, const struct plan *p)
 {
 	const struct ynode *at = yaml_get(yaml_get(p->sc.root, "load"), "payload");
-	int64_t claim = claim_bytes(p, ops ? ops->claim_max_bytes : 0), surely_ns = 0,
+	int64_t claim = claim_bytes(p, largest_claim(ops, claim_max)), surely_ns = 0,
 		perhaps_ns = 0;
 	double each = written_per_second(&p->sc.load), surely, perhaps;
 

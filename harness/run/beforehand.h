@@ -18,7 +18,8 @@ int beforehand_nodes(const struct engine_ops *ops, struct engine *en, const stru
 int beforehand(struct arena *a, const struct engine_ops *ops, const struct plan *plans, size_t n,
 	       struct err *e);
 
-/* Says so when the load alone will, or may, fill its volume. */
-void beforehand_warn(const struct engine_ops *ops, const struct plan *p);
+/* Says so when the load alone will, or may, fill its volume. `claim_max`: what the user asked
+ * for, or 0. */
+void beforehand_warn(const struct engine_ops *ops, int64_t claim_max, const struct plan *p);
 
 #endif

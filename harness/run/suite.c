@@ -321,7 +321,7 @@ static void tell_plans(const struct suite *s)
 	const struct run_options *o = s->o;
 
 	for (size_t i = 0; i < o->nfiles; i++)
-		beforehand_warn(o->engine, &s->plans[i]);
+		beforehand_warn(o->engine, o->claim_max_bytes, &s->plans[i]);
 	for (size_t i = 0; i < o->nfiles; i++)
 		plan_print(&s->plans[i], stdout);
 	if (o->repeat)
@@ -360,7 +360,7 @@ static int try_all(struct suite *s, enum verdict *verdict, struct err *e)
 	if (choose_engine(s, e))
 		return -1;
 	for (size_t i = 0; i < o->nfiles; i++)
-		beforehand_warn(s->engine, &s->plans[i]);
+		beforehand_warn(s->engine, o->claim_max_bytes, &s->plans[i]);
 	if (o->reports_dir)
 		snprintf(s->reports, sizeof(s->reports), "%s", o->reports_dir);
 	else
