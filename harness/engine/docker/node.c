@@ -269,14 +269,15 @@ static void sweep_volumes(const struct node *n, struct residue *s)
 static int docker_residue(struct node *n, bool remove, cJSON *found, struct err *e)
 {
 	struct residue s = {.root = "", .remove = remove, .found = found, .e = e};
-	char path[600];
+	bool runs;
 
 	sweep_pods(n, &s);
 	if (docker_cgroups(sweep_cgroup, &s, e))
 		s.r = -1;
 	sweep_volumes(n, &s);
-	down_path(n, n->name, path);
-	if (file_exists(path)) {
+	if (docker_node_running(n, n->name, &runs, e)) {
+		s.r = -1;
+	} else if (!runs) {
 		json_pushf(found, "node %s does not run", n->name);
 		if (remove && docker_node_start(n, n->name, e))
 			s.r = -1;

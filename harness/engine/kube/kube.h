@@ -142,6 +142,9 @@ int kube_engine_watch_start(struct engine *en, engine_watch_fn *fn, void *arg, s
 void kube_engine_watch_stop(struct engine *en);
 /* engine/kube/recover.c */
 int kube_engine_recover(struct engine *en, cJSON *found, struct err *e);
+/* What an agent that has healed says of its node (GET /v1/residue): -1 when there is anything
+ * left, or it does not say. */
+int kube_left(const char *agent, int status, const char *answer, struct err *e);
 
 /* engine/kube/look.c, kube.c: the rest of the table. */
 int kube_open(const struct engine_conf *conf, bool kind, struct kube **out, struct err *e);

@@ -21,6 +21,24 @@ static void take_words(cJSON *found, const char *agent, const cJSON *list)
 			   cJSON_IsString(s) ? s->valuestring : json_str(s, "what", "?"));
 }
 
+int kube_left(const char *agent, int status, const char *answer, struct err *e)
+{
+	cJSON *o = cJSON_Parse(answer);
+	struct buf words = {0};
+	const cJSON *s;
+	bool clean = status < 300 && json_bool(o, "clean", false);
+
+	cJSON_ArrayForEach(s, json_get(o, "found"))
+		buf_fmt(&words, "%s%s", words.len ? ", " : "", cJSON_IsString(s) ? s->valuestring : "?");
+	cJSON_Delete(o);
+	if (!clean && words.len)
+		err_set(e, ERR_BROKEN, "agent %s has healed, and there is still: %s", agent, buf_cstr(&words));
+	else if (!clean)
+		err_set(e, ERR_BROKEN, "agent %s does not say whether anything is left: %.400s", agent, answer);
+	buf_free(&words);
+	return clean ? 0 : -1;
+}
+
 /* Heals all that an agent knows of, then asks what is left all the same. */
 static int heal_agent(struct kube *k, const char *agent, cJSON *found, struct err *e)
 {
@@ -42,12 +60,8 @@ static int heal_agent(struct kube *k, const char *agent, cJSON *found, struct er
 		r = kube_call_agent(k, agent, "GET", "/v1/residue", NULL, HEAL_TIMEOUT_NS, &answer,
 				    &status, e);
 	}
-	if (!r && status < 300) {
-		o = cJSON_Parse(buf_cstr(&answer));
-		if (!json_bool(o, "clean", true))
-			take_words(found, agent, json_get(o, "found"));
-		cJSON_Delete(o);
-	}
+	if (!r)
+		r = kube_left(agent, status, buf_cstr(&answer), e);
 	buf_free(&answer);
 	return r;
 }
