@@ -485,5 +485,11 @@ struct word_seen {
  * False: there is none. */
 bool fault_other_word(const struct step_seen *step, const struct fault_record *f,
 		      struct word_seen *out);
+/* The same of two faults of one name; a word that one does not tell is not held against it. */
+bool faults_other_word(const struct fault_record *f, const struct fault_record *than,
+		       struct word_seen *out);
+/* Whether the faults of two scenarios' scripts are the same ones on the same targets. False,
+ * too, where there are none. */
+bool scripts_same_faults(const struct evidence *a, const struct evidence *b);
 
 #endif

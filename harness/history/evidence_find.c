@@ -315,35 +315,6 @@ int64_t fault_healing(const struct fault_record *f)
 	return told ? f->healing_ns : f->healed_ns;
 }
 
-/* Words that say whom, and how long, and are no part of what it does. */
-static bool says_how(const char *word)
-{
-	static const char *const others[] = { "fault", "target", "as", "for", "duration", "within" };
-
-	for (size_t i = 0; i < ARRAY_LEN(others); i++)
-		if (!strcmp(word, others[i]))
-			return false;
-	return true;
-}
-
-bool fault_other_word(const struct step_seen *step, const struct fault_record *f,
-		      struct word_seen *out)
-{
-	const cJSON *word;
-
-	cJSON_ArrayForEach(word, step->params) {
-		*out = (struct word_seen){word->string, cJSON_GetStringValue(word), NULL};
-		if (!out->asked || !says_how(out->word))
-			continue;
-		if (!f->params)
-			return true;
-		out->was = json_str(f->params, out->word, out->asked);
-		if (strcmp(out->was, out->asked))
-			return true;
-	}
-	return false;
-}
-
 bool fault_length(const struct fault_record *f, int64_t *lo, int64_t *hi)
 {
 	if (!f->healed_ns || !f->injected_ns || f->healed_ns < f->injected_ns)

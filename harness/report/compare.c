@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/json.h"
 #include "report/text.h"
 
 static const char *kept(struct arena *a, struct buf *b)
@@ -25,28 +24,33 @@ static const struct repeated *by_name(const struct repeats *all, const char *nam
 	return NULL;
 }
 
-/* The same fault; the role of the target tells a primary's death from a
- * replica's. */
-static const struct repeated_fault *same_fault(const struct repeated *r, const struct fault_seen *f)
+/* The word by which one of the same name is another one. */
+static bool made_otherwise(const struct repeated *r, const struct fault_record *f,
+			   struct word_seen *out)
 {
 	for (size_t i = 0; i < r->nfaults; i++) {
-		const struct fault_seen *g = r->faults[i].first;
+		const struct fault_record *g = r->faults[i].first->rec;
 
-		if (!strcmp(g->rec->id, f->rec->id) && !strcmp(g->rec->name, f->rec->name) &&
-		    !strcmp(g->rec->how, f->rec->how) &&
-		    !strcmp(g->rec->role, f->rec->role))
-			return &r->faults[i];
+		if (!strcmp(g->id, f->id) && !strcmp(g->name, f->name) &&
+		    faults_other_word(f, g, out))
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
 static void name_unpaired(struct arena *a, struct buf *b, const struct repeated *r,
-			  const struct repeated *other, const char *who)
+			  const struct repeated *other, const char *who, const char *whom)
 {
 	for (size_t i = 0; i < r->nfaults; i++) {
-		if (!same_fault(other, r->faults[i].first))
-			buf_fmt(b, "%s%s (%s only)", b->len ? ", " : "",
-				repeated_fault_words(a, &r->faults[i]), who);
+		const struct fault_seen *f = r->faults[i].first;
+		struct word_seen x;
+
+		if (repeated_fault_same(other, f))
+			continue;
+		buf_fmt(b, "%s%s (%s only", b->len ? ", " : "", repeated_fault_words(a, &r->faults[i]), who);
+		if (made_otherwise(other, f->rec, &x))
+			buf_fmt(b, ", with %s %s where %s has %s", x.word, x.asked, whom, x.was);
+		buf_str(b, ")");
 	}
 }
 
@@ -63,7 +67,7 @@ static void pair(struct arena *a, const struct repeated *x, const struct repeate
 		struct compared_fault *f = &out->faults[out->nfaults];
 
 		f->a = &x->faults[i];
-		f->b = same_fault(y, x->faults[i].first);
+		f->b = repeated_fault_same(y, x->faults[i].first);
 		if (!f->b)
 			continue;
 		out->nfaults++;
@@ -71,8 +75,8 @@ static void pair(struct arena *a, const struct repeated *x, const struct repeate
 			stat_shift(f->a->figures[k].v, f->a->figures[k].n, f->b->figures[k].v,
 				   f->b->figures[k].n, &f->shift[k]);
 	}
-	name_unpaired(a, &unpaired, x, y, "A");
-	name_unpaired(a, &unpaired, y, x, "B");
+	name_unpaired(a, &unpaired, x, y, "A", "B");
+	name_unpaired(a, &unpaired, y, x, "B", "A");
 	out->unpaired = kept(a, &unpaired);
 }
 

@@ -54,17 +54,18 @@ static const char *unusable(const struct scenario_report *s)
 	return s->ev->interrupted ? "interrupted" : NULL;
 }
 
-static bool same_fault(const struct fault_seen *a, const struct fault_seen *b)
+static bool same_fault(const struct fault_record *a, const struct fault_record *b)
 {
-	return !strcmp(a->rec->id, b->rec->id) && !strcmp(a->rec->name, b->rec->name) &&
-	       !strcmp(a->rec->how, b->rec->how) &&
-	       !strcmp(a->rec->role, b->rec->role);
+	struct word_seen x;
+
+	return !strcmp(a->id, b->id) && !strcmp(a->name, b->name) && !strcmp(a->role, b->role) &&
+	       !faults_other_word(a, b, &x);
 }
 
-static struct repeated_fault *fault_of(struct repeated *r, const struct fault_seen *f)
+struct repeated_fault *repeated_fault_same(const struct repeated *r, const struct fault_seen *f)
 {
 	for (size_t i = 0; i < r->nfaults; i++) {
-		if (same_fault(r->faults[i].first, f))
+		if (same_fault(r->faults[i].first->rec, f->rec))
 			return &r->faults[i];
 	}
 	return NULL;
@@ -220,7 +221,7 @@ static void add_repetition(struct arena *a, const struct run_report *run, struct
 	count_writes(run, s->index, r);
 	for (size_t i = 0; i < s->m->nfaults; i++) {
 		const struct fault_seen *f = &s->m->faults[i];
-		struct repeated_fault *to = fault_of(r, f);
+		struct repeated_fault *to = repeated_fault_same(r, f);
 
 		if (!f->rec->bites)
 			continue;
@@ -247,7 +248,7 @@ static const char *mechanisms(struct arena *a, const struct run_report *run,
 			size_t k = 0;
 
 			if (strcmp(s->ev->script->name, r->name) || unusable(s) || !*m ||
-			    !same_fault(&s->m->faults[j], rf->first) ||
+			    !same_fault(s->m->faults[j].rec, rf->first->rec) ||
 			    !outage_known(&s->of_fault[j], &s->m->faults[j]))
 				continue;
 			while (k < n && strcmp(seen[k], m))

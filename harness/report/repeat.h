@@ -6,7 +6,7 @@
 #include "report/report.h"
 
 /* The scenarios of a run by name: what their repetitions say together. A fault
- * is put together with itself only: same id, kind, way and role of its target.
+ * is put together with itself only: same id, name and words, and role of its target.
  * All of it lives in the arena. */
 
 enum figure_kind { FIGURE_OUTAGE, FIGURE_LOST, FIGURE_REDUNDANT, FIGURES };
@@ -42,6 +42,10 @@ struct repeats {
 	bool any; /* some scenario was repeated */
 };
 void repeats_make(struct arena *a, const struct run_report *run, struct repeats *out);
+
+/* Among r's, the fault that f is; NULL: none. The role of the target tells a primary's
+ * death from a replica's. */
+struct repeated_fault *repeated_fault_same(const struct repeated *r, const struct fault_seen *f);
 
 /* result.json's "repeated": empty when nothing was. The caller deletes it. */
 cJSON *repeats_json(const struct run_report *run);

@@ -2,9 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
-#include "base/json.h"
 #include "report/html/repeat.h"
 #include "report/story.h"
 
@@ -186,25 +184,14 @@ void html_repeats(struct page *p, const struct repeats *all)
 /* ---- side by side ---- */
 
 /* Which scenarios belong beside each other: those of the same `compare`, else
- * of the same system with the same faults on the same targets. NULL: none. */
-static const char *group_of(struct page *p, const struct evidence *ev)
+ * of the same system with the same faults on the same targets. */
+static bool beside(const struct repeated *x, const struct repeated *y)
 {
-	const char *named = ev->script->compare;
-	struct buf b = {0};
-	const char *out = NULL;
+	const struct script_seen *a = x->first->ev->script, *b = y->first->ev->script;
 
-	if (named)
-		return arena_fmt(p->a, "=%s", named);
-	for (size_t i = 0; i < ev->nsteps; i++) {
-		const struct step_seen *s = &ev->steps[i];
-
-		if (!strcmp(s->step, "fault"))
-			buf_fmt(&b, " %s/%s/%s", s->fault, json_str(s->params, "how", ""), s->target);
-	}
-	if (b.len)
-		out = arena_fmt(p->a, "%s%s", ev->script->system, buf_cstr(&b));
-	buf_free(&b);
-	return out;
+	if (a->compare || b->compare)
+		return a->compare && b->compare && !strcmp(a->compare, b->compare);
+	return !strcmp(a->system, b->system) && scripts_same_faults(x->first->ev, y->first->ev);
 }
 
 static void add_rows(struct page *p, const struct repeated *r, const struct repeated *than,
@@ -231,9 +218,10 @@ static void add_rows(struct page *p, const struct repeated *r, const struct repe
 	}
 }
 
-static void one_group(struct page *p, const struct repeats *all, const char *const *group,
-		      size_t at)
+static void one_group(struct page *p, const struct repeats *all, size_t at)
 {
+	const struct repeated *head = &all->v[at];
+	const char *compare = head->first->ev->script->compare;
 	struct fault_row *rows;
 	size_t room = 0, n = 0;
 
@@ -241,27 +229,23 @@ static void one_group(struct page *p, const struct repeats *all, const char *con
 		room += all->v[i].nfaults + 1;
 	rows = arena_alloc(p->a, room * sizeof(*rows));
 	for (size_t i = at; i < all->n; i++) {
-		if (group[i] && !strcmp(group[i], group[at]))
-			add_rows(p, &all->v[i], &all->v[at], rows, &n);
+		if (i == at || beside(head, &all->v[i]))
+			add_rows(p, &all->v[i], head, rows, &n);
 	}
-	fprintf(p->f, "<h3>%s</h3>\n", group[at][0] == '=' ? esc(p, group[at] + 1) :
-		all->v[at].nfaults ? esc(p, arena_fmt(p->a, "When %s", story_fault(p->a,
-						 all->v[at].faults[0].first))) : esc(p, group[at]));
+	fprintf(p->f, "<h3>%s</h3>\n", esc(p, compare ? compare : !head->nfaults ? title_of(head) :
+		arena_fmt(p->a, "When %s", story_fault(p->a, head->faults[0].first))));
 	html_fault_table(p, "Scenario", rows, n);
 }
 
 void html_side_by_side(struct page *p, const struct repeats *all)
 {
-	const char **group = arena_alloc(p->a, (all->n + 1) * sizeof(*group));
 	bool begun = false;
 
-	for (size_t i = 0; i < all->n; i++)
-		group[i] = group_of(p, all->v[i].first->ev);
 	for (size_t i = 0; i < all->n; i++) {
-		bool first = group[i] != NULL, more = false;
+		bool first = true, more = false;
 
-		for (size_t j = 0; first && j < all->n; j++) {
-			bool same = j != i && group[j] && !strcmp(group[i], group[j]);
+		for (size_t j = 0; j < all->n && first; j++) {
+			bool same = j != i && beside(&all->v[i], &all->v[j]);
 
 			first = !same || j > i;
 			more = more || same;
@@ -272,7 +256,7 @@ void html_side_by_side(struct page *p, const struct repeats *all)
 			fputs("<section class=\"sc\" id=\"beside\" aria-labelledby=\"hbes\">\n<div class=\"head\">"
 			      "<h2 id=\"hbes\">The same fault, side by side</h2></div>\n", p->f);
 		begun = true;
-		one_group(p, all, group, i);
+		one_group(p, all, i);
 	}
 	if (begun)
 		fputs("</section>\n", p->f);

@@ -362,8 +362,10 @@ static void fault(struct pretend *s, const struct pretend_fault *f, int victim, 
 	params = cJSON_AddObjectToObject(o, "params");
 	if (f->how[0])
 		json_set_str(params, strcmp(f->fault, "kill-process") ? "how" : "which", f->how);
-	if (f->dual_s > 0)
+	if (f->dual_s > 0) {
 		json_set_str(params, "api", "cut");
+		json_set_str(params, "direction", s->direction ? s->direction : "both");
+	}
 	list = words ? cJSON_AddArrayToObject(o, "evidence") : NULL;
 	for (int i = 0; words && i < 2 && words[i]; i++)
 		json_push(list, cJSON_CreateString(words[i]));

@@ -21,6 +21,7 @@ enum {
 	RUN_NO_EFFECT = 16, /* a fault without effect: broken */
 	RUN_REPEAT = 64,    /* seven repetitions of a kill; one never recovers, one is broken */
 	RUN_REPEAT_FAST = 256, /* the same scenario, back four times as soon; not with it */
+	RUN_ONE_WAY = 2048, /* the same, but of what is sent to it alone */
 	RUN_GUARDED = 128,  /* RUN_SPLIT's fault with other settings */
 	RUN_LOSS_EXPECTED = 512, /* RUN_SPLIT's fault, and no expectation about loss */
 	RUN_SKIPPED = 1024, /* the engine cannot do it */
@@ -52,6 +53,7 @@ struct pretend {
 	int repetition, repetitions;
 	bool guarded;     /* synchronous_mode is on */
 	double speed;     /* 0: 1 */
+	const char *direction; /* of cuts; NULL: both */
 	char *present;    /* by value: 1 is there */
 };
 

@@ -160,6 +160,24 @@ static void loss_expected(struct pretend *s)
 	pretend_act(s, plan, 1, 80, true, true);
 }
 
+static void one_way(struct pretend *s)
+{
+	static const struct pretend_fault plan[] = {{
+		"cut", "partition-node", "", 15, 28.6, 52, 45, true, 6.3, 64,
+		{"the drop counter of table inet ordeal_cut moved from 0 to 1107 packets"},
+		{"table inet ordeal_cut was removed"}}};
+
+	scenario(s, "postgres-partition-one-way", "The primary hears nobody", "corrected",
+		 "[" STEADY_15 ",{\"step\":\"fault\",\"fault\":\"partition-node\",\"id\":\"cut\","
+		 "\"target\":\"primary\",\"for_ns\":45000000000,\"params\":{\"api\":\"cut\","
+		 "\"direction\":\"in\"}}]",
+		 "[" STANDS "," NONE_LOST "]");
+	pretend_come_up(s);
+	s->direction = "in";
+	pretend_act(s, plan, 1, 80, true, true);
+	s->direction = NULL;
+}
+
 static void skipped(struct pretend *s)
 {
 	scenario(s, "postgres-node-down-here", "The primary's node loses power", "corrected",
@@ -288,6 +306,7 @@ void report_synth(const char *dir, unsigned what)
 		    {RUN_DOCUMENTED, documented, 1},
 		    {RUN_SPLIT, split, 1},
 		    {RUN_LOSS_EXPECTED, loss_expected, 1},
+		    {RUN_ONE_WAY, one_way, 1},
 		    {RUN_SKIPPED, skipped, 1},
 		    {RUN_NO_EFFECT, no_effect, 1},
 		    {RUN_GUARDED, guarded, 1},

@@ -149,6 +149,47 @@ static void too_many_for_six(void **state)
 	comparison_free(&c);
 }
 
+/* Everything that r's events tell of "in" is of "up" from now on. */
+static void turn(const struct report_room *r)
+{
+	struct buf events = {0};
+	char path[300];
+	FILE *f;
+
+	report_room_read(r, "events.jsonl", &events);
+	for (char *at = events.s; (at = strstr(at, "\"direction\":\"in\"")); at++)
+		memcpy(strstr(at, "in\""), "up", 2);
+	snprintf(path, sizeof(path), "%s/events.jsonl", r->dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(events.s, 1, events.len, f), events.len);
+	fclose(f);
+	buf_free(&events);
+}
+
+/* Of the same id, but another fault: no figure of the two is one figure. */
+static void what_was_made_otherwise_is_not_compared(void **state)
+{
+	struct report_room a, b;
+	struct comparison c = {0};
+	struct err e = {0};
+
+	(void)state;
+	report_room_open(&a, RUN_ONE_WAY);
+	report_room_open(&b, RUN_ONE_WAY);
+	assert_int_equal(comparison_make(a.dir, b.dir, NULL, &c, &e), 0);
+	assert_int_equal(c.v[0].nfaults, 1);
+	comparison_free(&c);
+	turn(&b);
+	memset(&c, 0, sizeof(c));
+	assert_int_equal(comparison_make(a.dir, b.dir, NULL, &c, &e), 0);
+	assert_int_equal(c.v[0].nfaults, 0);
+	has(c.v[0].unpaired, "partition-node, on a primary (A only, with direction in where B has up)");
+	comparison_free(&c);
+	report_room_close(&a);
+	report_room_close(&b);
+}
+
 static void a_run_against_itself_shows_none(void **state)
 {
 	struct two t;
@@ -184,6 +225,7 @@ int main(void)
 		cmocka_unit_test(few_values_decide_nothing),
 		cmocka_unit_test(one_scenario_can_be_chosen),
 		cmocka_unit_test(too_many_for_six),
+		cmocka_unit_test(what_was_made_otherwise_is_not_compared),
 		cmocka_unit_test(a_run_against_itself_shows_none),
 		cmocka_unit_test(nothing_in_common_is_an_error),
 	};

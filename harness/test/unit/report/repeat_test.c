@@ -117,6 +117,20 @@ static void the_page_shows_them(void **state)
 	buf_free(&html);
 }
 
+/* A fault that was made with other words is another one, whatever it is called. */
+static void what_was_made_otherwise_is_not_beside_it(void **state)
+{
+	struct report_room r;
+	struct buf html = {0};
+
+	(void)state;
+	report_room_open(&r, RUN_SPLIT | RUN_ONE_WAY);
+	report_room_read(&r, "report.html", &html);
+	assert_null(strstr(buf_cstr(&html), "side by side"));
+	buf_free(&html);
+	report_room_close(&r);
+}
+
 /* Of one repetition nothing was written after the fault, of the next nothing is there. */
 static bool spoil(cJSON *op, int64_t fault_ns)
 {
@@ -214,6 +228,7 @@ int main(void)
 		cmocka_unit_test(they_are_told_in_tap),
 		cmocka_unit_test(and_in_json),
 		cmocka_unit_test(the_page_shows_them),
+		cmocka_unit_test(what_was_made_otherwise_is_not_beside_it),
 		cmocka_unit_test(what_is_not_known_is_left_out_and_named),
 		cmocka_unit_test(without_repetitions_nothing_is_claimed),
 	};
