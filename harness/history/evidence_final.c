@@ -7,8 +7,6 @@
 #include "history/block.h"
 #include "history/evidence.h"
 
-enum { FRESH_MS = 1000 }; /* an older answer of a member is no answer */
-
 /* The sampler ends with the load: what its members said last. */
 static int64_t asked_last(const struct evidence *ev)
 {
@@ -31,7 +29,7 @@ static const struct sample *latest(const struct evidence *ev, const char *member
 	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= t_ns; i++)
 		if (!strcmp(ev->samples[i].member, member))
 			l = &ev->samples[i];
-	return l && l->ok && t_ns - l->t_ns <= FRESH_MS * NS_PER_MS ? l : NULL;
+	return l && l->ok && sample_fresh(l, t_ns) ? l : NULL;
 }
 
 /* A member that led this part at the end, other than `but`; NULL: none. */

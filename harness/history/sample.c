@@ -63,6 +63,14 @@ static uint64_t shards_of(const cJSON *o)
 	return shards;
 }
 
+void sample_forget(struct sample *s)
+{
+	s->ok = s->writable = false;
+	s->role = ROLE_UNKNOWN;
+	s->timeline = s->position = s->lag_bytes = s->lag_ns = s->lag_tx = -1;
+	s->extra = NULL;
+}
+
 cJSON *sample_to_json(const struct sample *s)
 {
 	cJSON *o = cJSON_CreateObject();

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "history/op.h"
 
 enum role { ROLE_UNKNOWN, ROLE_PRIMARY, ROLE_REPLICA };
@@ -49,6 +50,17 @@ enum role role_from_name(const char *name);
 cJSON *sample_to_json(const struct sample *s); /* fields of a "sample" event */
 /* From a "sample" or "witness" event. `extra` is borrowed. */
 void sample_from_json(const cJSON *o, struct sample *s);
+
+/* Nothing is known but of whom it is, and of which shards. */
+void sample_forget(struct sample *s);
+
+/* An older answer of a member is no answer. */
+#define SAMPLE_FRESH_NS NS_PER_S
+
+static inline bool sample_fresh(const struct sample *s, int64_t t_ns)
+{
+	return t_ns - s->t_ns <= SAMPLE_FRESH_NS;
+}
 
 /* It said that it was a writable primary, and could be one. */
 bool sample_leads(const struct sample *s);

@@ -10,8 +10,6 @@
 #include "base/mem.h"
 #include "system/client_kit.h"
 
-#define FRESH_NS NS_PER_S
-
 enum { STACK_BYTES = 512 * 1024 };
 
 struct asker {
@@ -153,15 +151,11 @@ void sampler_since(struct sampler *s, int64_t from, struct buf *out)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* As measure/ does: what was not heard for a second is not known. */
 static void forget_if_old(struct sample *s, int64_t now)
 {
-	if (s->t_ns && now - s->t_ns <= FRESH_NS)
+	if (s->t_ns && sample_fresh(s, now))
 		return;
-	s->ok = s->writable = false;
-	s->role = ROLE_UNKNOWN;
-	s->timeline = s->position = s->lag_bytes = s->lag_ns = -1;
-	s->extra = NULL;
+	sample_forget(s);
 	mem_copy_str(s->error, sizeof(s->error), "not heard for a second");
 }
 

@@ -18,8 +18,6 @@
  * acknowledged by whom shows it as well (dual_history.c), also of a member
  * that answers no questions. */
 
-enum { FRESH_MS = 1000 };
-
 /* From one who asks, the sampler or (`beside`) a witness. */
 static void certain(const struct evidence *ev, bool beside, const char *m, struct spans *out)
 {
@@ -88,7 +86,7 @@ static int64_t unseen(const struct evidence *ev, const struct fault_record *f, c
 				(struct span){ last->t_ns, sample_asked(s), last->shards };
 		last = s;
 	}
-	if (last && sample_leads(last) && last->t_ns >= f->injected_ns - FRESH_MS * NS_PER_MS &&
+	if (last && sample_leads(last) && sample_fresh(last, f->injected_ns) &&
 	    (!f->healed_ns || last->t_ns < f->healed_ns))
 		*VEC_PUSH(gap.v, gap.n, gap.alloc) =
 			(struct span){last->t_ns, INT64_MAX, last->shards};

@@ -11,7 +11,7 @@
  * directly about every 100 ms.
  *
  * At each answer the newest one of every member is taken together. An answer
- * older than FRESH_MS is no answer. A condition (redundant, lag zero) is
+ * older than SAMPLE_FRESH_NS is no answer. A condition (redundant, lag zero) is
  * reached at the end of its last false stretch within the fault's window,
  * so a system that was whole, fell apart again and recovered counts to the
  * second recovery. One that was not whole when the next fault came is looked at
@@ -20,11 +20,10 @@
  * busy machine and are passed over. That is the most that it took. At the least it
  * took until the last answers that certainly were not of a whole system: between
  * two answers it may have become one at once, and a member that was not asked for
- * FRESH_MS may have been what it said before, what it said next, or anything. Where a
+ * SAMPLE_FRESH_NS may have been what it said before, what it said next, or anything. Where a
  * member was never asked, it was never seen to be whole. */
 
 enum {
-	FRESH_MS = 1000,
 	BLIP_MS = 300,
 	NOTICED_MS = 2000,    /* until an answer that no longer comes is missed */
 	/* Under load a replica is always a write or two behind. */
@@ -62,7 +61,7 @@ static struct sample *member(struct members *ms, const char *name)
 			return &ms->v[i];
 	s = VEC_PUSH(ms->v, ms->n, ms->alloc);
 	mem_copy_str(s->member, sizeof(s->member), name);
-	s->timeline = s->position = s->lag_bytes = s->lag_ns = s->lag_tx = -1;
+	sample_forget(s);
 	return s;
 }
 
@@ -73,22 +72,14 @@ static void members_of(const struct view *v, struct members *ms)
 		member(ms, v->ev->members[i]);
 }
 
-static bool fresh(const struct sample *s, int64_t t)
-{
-	return t - s->t_ns <= FRESH_MS * NS_PER_MS;
-}
-
 static void fresh_only(const struct members *ms, int64_t t, struct sample *out)
 {
 	size_t i;
 
 	for (i = 0; i < ms->n; i++) {
 		out[i] = ms->v[i];
-		if (!fresh(&out[i], t)) {
-			out[i].ok = out[i].writable = false;
-			out[i].role = ROLE_UNKNOWN;
-			out[i].extra = NULL;
-		}
+		if (!sample_fresh(&out[i], t))
+			sample_forget(&out[i]);
 	}
 }
 
@@ -124,12 +115,12 @@ static bool perhaps_whole(const struct members *ms, const struct model_ops *mode
 	if (model->redundant(ms->v, ms->n, why))
 		return true;
 	for (i = n = 0; i < ms->n; i++)
-		if (fresh(&ms->v[i], t) || ms->next[i])
-			room[n++] = fresh(&ms->v[i], t) ? ms->v[i] : *ms->next[i];
+		if (sample_fresh(&ms->v[i], t) || ms->next[i])
+			room[n++] = sample_fresh(&ms->v[i], t) ? ms->v[i] : *ms->next[i];
 	if (model->redundant(room, n, why))
 		return true;
 	for (i = n = 0; i < ms->n; i++)
-		if (fresh(&ms->v[i], t))
+		if (sample_fresh(&ms->v[i], t))
 			room[n++] = ms->v[i];
 	return n < ms->n && model->redundant(room, n, why);
 }
@@ -226,7 +217,7 @@ static int64_t restored(const struct points *p, int64_t from, int64_t to, enum w
 		if (t < from || t > to)
 			continue;
 		last = t;
-		if (!start && since && t - since > FRESH_MS * NS_PER_MS)
+		if (!start && since && t - since > SAMPLE_FRESH_NS)
 			start = since > from ? since : from;
 		if (!is) {
 			if (!start)

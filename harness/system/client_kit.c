@@ -106,7 +106,7 @@ void sample_begin(struct sample *s, const struct member *m)
 {
 	memset(s, 0, sizeof(*s));
 	mem_copy_str(s->member, sizeof(s->member), m->name);
-	s->timeline = s->position = s->lag_bytes = s->lag_ns = s->lag_tx = -1;
+	sample_forget(s);
 }
 
 bool error_is_refusal(const char *error)

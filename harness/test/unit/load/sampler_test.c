@@ -65,7 +65,15 @@ static void test_sampler(void **state)
 
 	(void)state;
 	rig_init(&r);
+	atomic_store(&r.toy.slow_probe, true);
 	assert_int_equal(sampler_start(&toy_ops, &r.acc, 5 * NS_PER_MS, 50 * NS_PER_MS, &s, &e), 0);
+	members = sampler_members(s, &redundant, why);
+	assert_false(redundant);
+	/* Not heard yet: not behind by 0 of anything. */
+	assert_null(json_get(cJSON_GetArrayItem(members, 0), "lag_bytes"));
+	assert_null(json_get(cJSON_GetArrayItem(members, 0), "lag_tx"));
+	cJSON_Delete(members);
+	atomic_store(&r.toy.slow_probe, false);
 	n = await_samples(s, 10);
 	assert_true(n >= 10);
 	o = samples_from(s, 4);
