@@ -103,7 +103,8 @@ static bool beyond_allowed(const struct judging *j, struct judged *r)
 void judge_accepted(const struct judging *j, struct judged *r)
 {
 	/* What may be lost has to be accepted as well. */
-	bool perhaps = !strcmp(j->expect->metric, "lost") && j->m->loss.maybe_lost > 0;
+	bool losses = metric_is(j->expect->metric, EXPECT_LOST);
+	bool perhaps = losses && j->m->loss.maybe_lost > 0;
 	const char *why = j->expect->accepted;
 	const char *name = j->expect->setting, *value = j->expect->setting_value;
 	const char *is = told(j->ev->inforce, name), *was = is ? told_else(j->ev, name, is) : NULL;
@@ -125,7 +126,7 @@ void judge_accepted(const struct judging *j, struct judged *r)
 	} else if (!same_value(is, value)) {
 		r->verdict = r->measured > 0 ? VERDICT_FAIL : VERDICT_UNKNOWN;
 		judged_also(r, "; accepted where %.60s is %.60s, but in force it was %.60s", name, value, is);
-	} else if (!strcmp(j->expect->metric, "lost") && beyond_allowed(j, r)) {
+	} else if (losses && beyond_allowed(j, r)) {
 		r->verdict = VERDICT_UNKNOWN;
 	} else {
 		judged_also(r, "; accepted, %.60s being %.60s in force: %.200s", name, is, why);

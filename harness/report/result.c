@@ -222,7 +222,7 @@ static bool outage_passed(const struct scenario_report *s, const char *fault)
 	for (size_t i = 0; is && i < s->njudged && is->nexpects == s->njudged; i++) {
 		const struct expect_seen *x = &is->expects[i];
 
-		if (!strcmp(x->metric, "outage") && s->judged[i].verdict == VERDICT_PASS &&
+		if (metric_is(x->metric, EXPECT_OUTAGE) && s->judged[i].verdict == VERDICT_PASS &&
 		    (!x->fault || !fault || !strcmp(x->fault, fault)))
 			return true;
 	}

@@ -290,6 +290,11 @@ uint32_t of_kinds(const char *of)
 	}
 }
 
+bool metric_is(const char *name, enum expect_metric m)
+{
+	return !strcmp(name, metric_of(m)->name);
+}
+
 bool metric_find(const char *name, enum expect_metric *out)
 {
 	for (int i = 0; i < METRICS; i++) {

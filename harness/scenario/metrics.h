@@ -124,6 +124,7 @@ enum of_word of_word(const char *of);
 /* The kinds of operation that a word of `of:` means, as OP_BITs; those that only
  * say which of all mean all. */
 uint32_t of_kinds(const char *of);
+bool metric_is(const char *name, enum expect_metric m);
 /* False: none has this name. */
 bool metric_find(const char *name, enum expect_metric *out);
 
