@@ -81,18 +81,15 @@ static void mark_fault(struct page *p, const struct fault_seen *f, size_t i)
 
 static void legend(struct page *p)
 {
-	fputs("<ul class=\"legend\"><li><i style=\"background:var(--ok)\"></i>acknowledged (dots)"
-	      "</li><li><i style=\"background:var(--info)\"></i>fate unknown (large dots)</li>"
-	      "<li><i style=\"background:var(--fail)\"></i>failed (ticks)</li>"
-	      "<li><i style=\"background:var(--out);border:1px solid var(--outline)\"></i>writes "
-	      "down</li><li><i style=\"background:var(--primary)\"></i>primary (tall)</li>"
-	      "<li><i style=\"background:var(--replica);height:5px;vertical-align:2px\"></i>replica "
-	      "(thin)</li><li><i style=\"border-top:2px dashed var(--gone);height:0;"
-	      "vertical-align:4px\"></i>unreachable</li><li><i style=\"border-top:1px dashed "
-	      "var(--soft);height:0;vertical-align:4px\"></i>p99 before the fault</li>", p->f);
+	fputs("<ul class=\"legend\"><li><i class=\"k-ok\"></i>acknowledged (dots)</li>"
+	      "<li><i class=\"k-info\"></i>fate unknown (large dots)</li>"
+	      "<li><i class=\"k-fail\"></i>failed (ticks)</li><li><i class=\"k-out\"></i>writes down</li>"
+	      "<li><i class=\"k-primary\"></i>primary (tall)</li>"
+	      "<li><i class=\"k-replica\"></i>replica (thin)</li>"
+	      "<li><i class=\"k-gone\"></i>unreachable</li>"
+	      "<li><i class=\"k-base\"></i>p99 before the fault</li>", p->f);
 	if (p->s->m->dual_primary_ns > 0)
-		fputs("<li><i style=\"border:2px solid var(--fail);background:var(--primary)\"></i>two "
-		      "primaries at once</li>", p->f);
+		fputs("<li><i class=\"k-dual\"></i>two primaries at once</li>", p->f);
 	fputs("</ul>\n", p->f);
 }
 

@@ -22,6 +22,11 @@ names=$(sed -n 's/^\t\.name = "\(.*\)",$/\1/p' system/*.c system/*/*client.c | g
 folders=(measure check report run engine)
 none "cmp\(.*\"(${names:?})\"|\\b(MOVED|ASK|TRYAGAIN)\\b" "none asks for a system by name (${names//|/, }), nor for its words"
 
+mapfile -t folders < <(find . -mindepth 1 -maxdepth 1 -type d ! -name system ! -name memoryd ! -name test ! -name doc -printf '%f\n')
+none "\"($(tr '|' '\n' <<<"$names" | grep -vx memory | paste -sd'|'))\"" "nor has its name anywhere else (the toy's is a word of others', too)"
+folders=(check report)
+none 'metric, "' "a metric is asked for by its number: its name stands in scenario/metrics.h"
+
 # A fault is known by what it does (history/effects.h), not by its name.
 names=$(sed -n 's/^\t\.name = "\(.*\)",$/\1/p' fault/*.c | grep -v skeleton)
 mapfile -t folders < <(find . -mindepth 1 -maxdepth 1 -type d ! -name fault ! -name test ! -name doc -printf '%f\n')
@@ -44,10 +49,13 @@ mapfile -t folders < <(find measure check system report -name '*.[ch]' \
   ! -path report/evaluate.c ! -path report/live.c ! -path report/html/evidence.c)
 none '\b(event_is|event_t|events_read\w*)\(|"k"|json_[a-z0-9]+\((\w+(->|\.))*event\b' "nobody else searches events' JSON"
 
-none '\b(f|fault|rec)(->|\.)params\b' "nor asks how a fault was set: its effects say all that it does"
+none '(->|\.)params\b' "nor asks how a fault was set, or was to be: its effects say all that it does"
 
 mapfile -t folders < <(find measure check report -name '*.[ch]')
 none '(->|\.)extra\b($|[^ ]| [^=])' "nor what only one system's samples hold"
+
+folders=(report)
+none 'style=' "a page has its looks from report/html/style.css alone"
 
 # The Makefile's LAYERS, in order: a folder includes only itself and those before it.
 read -ra layers < <(sed -n '/^LAYERS *:=/,/[^\\]$/{s/^LAYERS *:= *//; s/\\$//; p}' ../Makefile | tr '\n' ' ')
