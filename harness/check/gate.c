@@ -455,17 +455,17 @@ void gate_judged(const struct gate *g, const struct judging *j, enum expect_metr
 	const struct measured *m = g->m;
 
 	if (m->broken) {
-		overrule(r, VERDICT_BROKEN, "", m->broken_why);
+		overrule(r, VERDICT_BROKEN, "", m->broken_why ? m->broken_why : "");
 		return;
 	}
-	if (m->unsupported[0]) {
+	if (m->unsupported) {
 		r->verdict = VERDICT_SKIP;
 		snprintf(r->why, sizeof(r->why), "%s", m->unsupported);
 		return;
 	}
 	if (!m->stands && metric != EXPECT_STANDS) {
-		overrule(r, VERDICT_UNKNOWN, m->stands_why[0] ? "the system never stood: " : "the system never stood",
-			 m->stands_why);
+		overrule(r, VERDICT_UNKNOWN, m->stands_why ? "the system never stood: " : "the system never stood",
+			 m->stands_why ? m->stands_why : "");
 		return;
 	}
 	believe(g, j, metric, r);

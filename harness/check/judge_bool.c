@@ -73,22 +73,23 @@ static bool told_in_time(const struct evidence *ev)
 static void not_standing(const struct judging *j, struct judged *r)
 {
 	const char *object = j->expect->object, *reason = j->expect->reason;
+	const char *why = j->m->stands_why ? j->m->stands_why : "";
 	const struct stands_seen *told = j->ev->stands;
 
 	if (!*object || !*reason)
 		judged_as(r, VERDICT_UNKNOWN, "it did not come up, and the expectation does not say which object should "
-			  "not and why, so that any mishap would do: %.400s", j->m->stands_why);
+			  "not and why, so that any mishap would do: %.1800s", why);
 	else if (!told_in_time(j->ev))
-		judged_as(r, VERDICT_UNKNOWN, "that it does not stand was told %s: %.300s",
+		judged_as(r, VERDICT_UNKNOWN, "that it does not stand was told %s: %.1800s",
 			  told->t_ns < j->ev->begin_ns ? "before the scenario began" :
-			  "when it had stood, and its load had begun", j->m->stands_why);
+			  "when it had stood, and its load had begun", why);
 	else if (told->ok ||
 		 !(strcmp(told->member, object) ? says_of(told->reason, object, reason) :
 						  strstr(told->reason, reason) != NULL))
 		judged_as(r, VERDICT_UNKNOWN, "it did not come up, but not for what was expected (%.60s, \"%.120s\"): "
-			  "%.300s", object, reason, j->m->stands_why);
+			  "%.1800s", object, reason, why);
 	else
-		judged_as(r, VERDICT_PASS, "%s", j->m->stands_why);
+		judged_as(r, VERDICT_PASS, "%s", why);
 }
 
 void judge_stands(const struct judging *j, struct judged *r)
@@ -103,7 +104,7 @@ void judge_stands(const struct judging *j, struct judged *r)
 		not_standing(j, r);
 	else
 		judged_as(r, !told ? VERDICT_UNKNOWN : j->m->stands == want ? VERDICT_PASS : VERDICT_FAIL, "%s",
-			  told ? j->m->stands_why : "it did not get that far");
+			  !told ? "it did not get that far" : j->m->stands_why ? j->m->stands_why : "");
 }
 
 /* The line of a text that at stands in, without its end; NULL for NULL. */

@@ -69,41 +69,36 @@ static void load_span(const struct view *v, struct measured *m)
 	m->longest_op_ns = m->longest_own_ns = -1;
 }
 
-static void broken_because(struct measured *m, const char *where, const char *what)
-{
-	if (m->broken)
-		return;
-	m->broken = true;
-	snprintf(m->broken_why, sizeof(m->broken_why), "%s%s%s", where, *where ? ": " : "", what);
-}
-
 static void find_broken(const struct evidence *ev, struct measured *m)
 {
-	char what[160];
-
+	m->broken = ev->broken;
 	if (ev->broken)
-		broken_because(m, ev->broken_where, ev->broken_what);
-	for (size_t i = 0; i < ev->nfaults; i++) {
+		m->broken_why = arena_fmt(&m->texts, "%s%s%s", ev->broken_where, *ev->broken_where ? ": " : "",
+					  ev->broken_what);
+	for (size_t i = 0; i < ev->nfaults && !m->broken; i++) {
 		const struct fault_record *f = &ev->faults[i];
 
+		m->broken = true;
 		if (f->no_effect)
-			snprintf(what, sizeof(what), "fault %s had no measurable effect", f->id);
+			m->broken_why = arena_fmt(&m->texts, "fault %s had no measurable effect", f->id);
 		/* One by one, it may have come to some only: that is for the gate to weigh. */
 		else if (f->injected_ns && !f->bites && !(f->does.one_by_one && f->effective_ns))
-			snprintf(what, sizeof(what), "fault %s was injected, but its effect was %s", f->id,
-				 f->effective_ns ? "not seen at every target" : "never seen");
+			m->broken_why = arena_fmt(&m->texts, "fault %s was injected, but its effect was %s", f->id,
+						  f->effective_ns ? "not seen at every target" : "never seen");
 		else if (!strcmp(f->state, "heal-failed"))
-			snprintf(what, sizeof(what), "fault %s could not be undone", f->id);
+			m->broken_why = arena_fmt(&m->texts, "fault %s could not be undone", f->id);
 		else
-			continue;
-		broken_because(m, "", what);
+			m->broken = false;
 	}
 }
 
-static void find_unsupported(const struct evidence *ev, struct measured *m)
+static const char *not_standing(struct arena *a, const struct stands_seen *told)
 {
-	if (ev->unsupported)
-		mem_copy_str(m->unsupported, sizeof(m->unsupported), ev->unsupported);
+	if (!*told->member && !*told->point && !*told->reason)
+		return NULL;
+	return arena_fmt(a, "%s%s%s%s%s", told->member,
+			 *told->member && (*told->point || *told->reason) ? ": " : "", told->point,
+			 *told->point && *told->reason ? ": " : "", told->reason);
 }
 
 static void find_stands(const struct view *v, struct measured *m)
@@ -119,15 +114,9 @@ static void find_stands(const struct view *v, struct measured *m)
 	m->stands = told && told->ok && wrote;
 	if (!told)
 		return; /* it did not get that far */
-	if (!told->ok)
-		snprintf(m->stands_why, sizeof(m->stands_why), "%s%s%s%s%s", told->member,
-			 *told->member && (*told->point || *told->reason) ? ": " : "", told->point,
-			 *told->point && *told->reason ? ": " : "", told->reason);
-	else if (!wrote)
-		snprintf(m->stands_why, sizeof(m->stands_why),
-			 "the system came up, but acknowledged no write");
-	else
-		snprintf(m->stands_why, sizeof(m->stands_why), "the system came up and took writes");
+	m->stands_why = !told->ok ? not_standing(&m->texts, told) :
+			!wrote ? "the system came up, but acknowledged no write" :
+				 "the system came up and took writes";
 }
 
 /* How long the first acknowledged write spent on name resolution: 0 when
@@ -350,7 +339,7 @@ void measure_scenario(const struct history *h, const struct evidence *ev, struct
 	load_sent_make(&v, &b, out);
 	buckets_make(&main, out);
 	find_broken(ev, out);
-	find_unsupported(ev, out);
+	out->unsupported = ev->unsupported;
 	find_stands(&v, out);
 	view_narrow_free(&main);
 	view_free(&v);
@@ -369,5 +358,6 @@ void measured_free(struct measured *m)
 	cJSON_Delete(m->loss.odd);
 	free(m->buckets);
 	free(m->stood);
+	arena_free(&m->texts);
 	memset(m, 0, sizeof(*m));
 }

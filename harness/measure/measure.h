@@ -311,10 +311,11 @@ struct measured {
 	size_t nbuckets;
 	int64_t bucket_ns;          /* a second, or more of them in a load of days */
 	bool broken;                /* with the first reason */
-	char broken_why[400];
-	char unsupported[400];      /* why the engine cannot do the scenario; "": it can */
+	const char *broken_why;
+	const char *unsupported;    /* why the engine cannot do the scenario; NULL: it can */
 	bool stands;                /* the fixture came up and took a write */
-	char stands_why[1200];
+	const char *stands_why;     /* NULL: it did not get that far, or nothing is told */
+	struct arena texts;         /* of these */
 };
 
 /* What the events of one scenario tell, with what each fault does (evidence.h). */

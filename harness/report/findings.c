@@ -244,7 +244,7 @@ static void of_scenario(struct arena *a, struct findings *f, const struct scenar
 
 	size_t before = f->n;
 
-	if (m->unsupported[0])
+	if (m->unsupported)
 		return;
 	if (!m->stands) {
 		if (s->ev->stands && !m->broken)

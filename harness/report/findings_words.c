@@ -171,7 +171,7 @@ static size_t measured(const struct run_report *run, size_t *kept, size_t *up)
 		const struct scenario_report *s = &run->scenarios[i];
 		const struct measured *m = s->m;
 
-		if (m->broken || m->unsupported[0] || !m->stands)
+		if (m->broken || m->unsupported || !m->stands)
 			continue;
 		n++;
 		*kept += absent(s, EXPECT_LOST) && !m->loss.lost && !m->loss.maybe_lost;

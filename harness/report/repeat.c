@@ -39,7 +39,7 @@ static const char *kept(struct arena *a, struct buf *b)
 /* NULL when its figures count. */
 static const char *unusable(const struct scenario_report *s)
 {
-	if (s->m->unsupported[0])
+	if (s->m->unsupported)
 		return "not possible here";
 	if (s->m->broken)
 		return "broken";

@@ -345,9 +345,9 @@ static cJSON *scenario(const struct scenario_report *s)
 	json_set_str(out, "verdict", verdict_name(s->verdict));
 	set_text(out, "summary", story_scenario(&a, s));
 	json_set_bool(out, "stands", m->stands);
-	set_text(out, "stands_why", m->stands_why);
+	set_text(out, "stands_why", m->stands_why ? m->stands_why : "");
 	json_set_bool(out, "broken", m->broken);
-	set_text(out, "broken_why", m->broken_why);
+	set_text(out, "broken_why", m->broken_why ? m->broken_why : "");
 	if (s->ev->incomplete)
 		json_set_str(out, "incomplete", s->ev->incomplete);
 	set_ms(out, "load_ms", m->end_ns > m->begin_ns ? m->end_ns - m->begin_ns : -1);

@@ -308,9 +308,9 @@ const char *story_scenario(struct arena *a, const struct scenario_report *s)
 
 	if (m->load.not_as_asked)
 		buf_fmt(&b, "The load was not the one that was asked for: %s. ", m->load.why);
-	if (m->unsupported[0] && !m->broken) {
+	if (m->unsupported && !m->broken) {
 		buf_fmt(&b, "This engine cannot do it: %s", m->unsupported);
-	} else if (!m->stands && m->stands_why[0]) {
+	} else if (!m->stands && m->stands_why) {
 		buf_fmt(&b, "The system did not come up: %.*s",
 			(int)strcspn(m->stands_why, "\n"), m->stands_why);
 	} else if (m->broken) {

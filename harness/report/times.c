@@ -191,7 +191,7 @@ static enum time_place place_in(const struct scenario_report *s, enum time_place
 {
 	bool coming_up = p == TIME_READY || p == TIME_SETUP || p == TIME_CONVERGE;
 
-	return coming_up && s && !s->m->stands && s->m->stands_why[0] ? TIME_GIVEN : p;
+	return coming_up && s && !s->m->stands && s->m->stands_why ? TIME_GIVEN : p;
 }
 
 void time_measure(const struct run_report *run, struct run_time *out)

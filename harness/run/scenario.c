@@ -80,7 +80,7 @@ static int64_t stop_within_ns(const struct walk *w)
 static int settle(struct walk *w, struct err *e)
 {
 	struct stage *st = w->st;
-	char why[400] = "";
+	char why[WHY_BYTES] = "";
 	cJSON *final = NULL, *ev;
 	int r;
 

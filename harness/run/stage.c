@@ -133,7 +133,7 @@ bool stage_member_ends(struct stage *st, const cJSON *status)
 	return ends;
 }
 
-int stage_await_redundant(struct stage *st, int64_t within_ns, char why[400], struct err *e)
+int stage_await_redundant(struct stage *st, int64_t within_ns, char why[WHY_BYTES], struct err *e)
 {
 	int64_t end_ns = clock_mono_ns() + within_ns, since_ns = 0;
 
@@ -143,14 +143,14 @@ int stage_await_redundant(struct stage *st, int64_t within_ns, char why[400], st
 
 		if (stage_status(st, &s, e) == 0) {
 			ok = json_bool(s, "redundant", false);
-			snprintf(why, 400, "%s", json_str(s, "redundant_why", ""));
+			snprintf(why, WHY_BYTES, "%s", json_str(s, "redundant_why", ""));
 			if (ok && stage_member_ends(st, s)) {
 				ok = false;
-				snprintf(why, 400, "the pod of a member is being deleted");
+				snprintf(why, WHY_BYTES, "the pod of a member is being deleted");
 			}
 			cJSON_Delete(s);
 		} else {
-			snprintf(why, 400, "%.390s", e->msg);
+			mem_copy_str(why, WHY_BYTES, e->msg);
 		}
 		if (!ok)
 			since_ns = 0;

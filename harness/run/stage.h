@@ -119,7 +119,7 @@ bool stage_member_ends(struct stage *st, const cJSON *status);
 /* Waits until redundancy has held for a while, so that one answer is not taken
  * for a state. Returns 0; 1 when it did not come within the time, with the
  * system's own reason in `why`; -1 with an error. */
-int stage_await_redundant(struct stage *st, int64_t within_ns, char why[400], struct err *e);
+int stage_await_redundant(struct stage *st, int64_t within_ns, char why[WHY_BYTES], struct err *e);
 
 /* Ends an agent's load, and emits {k: "load"}: how many operations it says that
  * it did. `group` is theirs in the history. */

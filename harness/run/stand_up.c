@@ -107,7 +107,7 @@ static int set_up_minority(struct stage *st, struct plan *p, const cJSON *body, 
 /* The members run. Returns as stand_up(). */
 static int set_up(struct stage *st, struct plan *p, uint64_t seed, struct err *e)
 {
-	char why[400] = "";
+	char why[WHY_BYTES] = "";
 	cJSON *body;
 	int r;
 

@@ -272,7 +272,7 @@ void html_scenario(struct page *p)
 	p->x0_ns = m->begin_ns;
 	p->x1_ns = m->end_ns > m->begin_ns ? m->end_ns : m->begin_ns + NS_PER_S;
 	heading(p);
-	if (m->broken && m->broken_why[0] && m->stands)
+	if (m->broken && m->broken_why && m->stands)
 		fprintf(p->f, "<blockquote class=\"quote\">%s</blockquote>\n",
 			esc(p, m->broken_why));
 	if (p->s->ev->incomplete)

@@ -89,8 +89,7 @@ void trial_begin(struct trial *t)
 	t->m.worst = &t->fault.outage;
 	t->m.slowest = &t->fault;
 	t->m.loss = (struct loss){ .known = true, .of = "insert", .acked = 1000 };
-	mem_copy_str(t->m.stands_why, sizeof(t->m.stands_why),
-		     "creating containers: secret not found");
+	t->m.stands_why = "creating containers: secret not found";
 }
 
 void trial_forget(struct trial *t, const char *kind, int64_t t_ns)

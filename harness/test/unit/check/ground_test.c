@@ -128,8 +128,7 @@ static void test_broken_run(void **state)
 	trial_begin(&t);
 	trial_note(&t, "stands", true);
 	t.m.broken = true;
-	mem_copy_str(t.m.broken_why, sizeof(t.m.broken_why),
-		     "fault kill had no measurable effect");
+	t.m.broken_why = "fault kill had no measurable effect";
 	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_BROKEN);
 	assert_non_null(strstr(t.j->why, "no measurable effect"));
 	assert_int_equal(trial_judge(&t, "[{\"metric\":\"lost\",\"at_most\":0}]")->verdict, VERDICT_BROKEN);
@@ -141,13 +140,15 @@ static void test_broken_run(void **state)
 static void test_whole_words(void **state)
 {
 	struct trial t;
+	char why[2000];
 	size_t len;
 
 	(void)state;
 	trial_begin(&t);
 	t.m.stands = false;
-	memset(t.m.stands_why, 'x', 900);
-	mem_copy_str(t.m.stands_why + 900, sizeof(t.m.stands_why) - 900, " and so on to the end");
+	memset(why, 'x', 1900);
+	mem_copy_str(why + 1900, sizeof(why) - 1900, " and so on to the end");
+	t.m.stands_why = why;
 	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_UNKNOWN);
 	len = strlen(t.j->why);
 	assert_non_null(strstr(t.j->why, "never stood: x"));
@@ -163,14 +164,13 @@ static void test_unsupported(void **state)
 	(void)state;
 	trial_begin(&t);
 	t.m.stands = false;
-	mem_copy_str(t.m.unsupported, sizeof(t.m.unsupported),
-		     "there are no nodes here to stop");
+	t.m.unsupported = "there are no nodes here to stop";
 	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_SKIP);
 	assert_non_null(strstr(t.j->why, "no nodes here"));
 	assert_int_equal(trial_judge(&t, "[{\"metric\":\"stands\",\"want\":true}]")->verdict, VERDICT_SKIP);
 	/* What broke besides is not hidden behind it. */
 	t.m.broken = true;
-	mem_copy_str(t.m.broken_why, sizeof(t.m.broken_why), "clean-up failed");
+	t.m.broken_why = "clean-up failed";
 	assert_int_equal(trial_judge(&t, AT_MOST_S("outage", "25"))->verdict, VERDICT_BROKEN);
 	trial_end(&t);
 }

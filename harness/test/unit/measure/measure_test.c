@@ -254,6 +254,29 @@ static void test_broken(void **state)
 	end(&r);
 }
 
+/* An error may be a list of all that is wrong: it is told to its end. */
+static void test_long_reasons(void **state)
+{
+	char what[3000], event[3100];
+	struct run r;
+
+	(void)state;
+	memset(what, 'x', sizeof(what));
+	what[sizeof(what) - 1] = '\0';
+	begin(&r);
+	snprintf(event, sizeof(event), "{\"where\":\"kind\",\"what\":\"%s\"}", what);
+	add(r.events, "broken", SEC, event);
+	snprintf(event, sizeof(event), "{\"ok\":false,\"member\":\"postgres-0\",\"reason\":\"%s\"}", what);
+	add(r.events, "stands", SEC, event);
+	snprintf(event, sizeof(event), "{\"what\":\"%s\"}", what);
+	add(r.events, "unsupported", SEC, event);
+	measure(&r);
+	assert_int_equal(strlen(r.m.broken_why), strlen("kind: ") + strlen(what));
+	assert_int_equal(strlen(r.m.stands_why), strlen("postgres-0: ") + strlen(what));
+	assert_string_equal(r.m.unsupported, what);
+	end(&r);
+}
+
 static void test_unsupported(void **state)
 {
 	struct run r;
@@ -348,6 +371,7 @@ int main(void)
 		cmocka_unit_test(test_noise),
 		cmocka_unit_test(test_queue_is_no_noise),
 		cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_long_reasons),
 		cmocka_unit_test(test_unsupported),
 		cmocka_unit_test(test_whose_trouble),
 		cmocka_unit_test(test_long_names),

@@ -237,7 +237,7 @@ static void sentences_say_what_was_measured(void **state)
 	m.loss = (struct loss){.acked = 100, .why_unknown = "nobody looked"};
 	assert_non_null(strstr(story_scenario(&a, &s), "lost is not known: nobody looked;"));
 	m.broken = true;
-	mem_copy_str(m.broken_why, sizeof(m.broken_why), "the agent was gone.\n");
+	m.broken_why = "the agent was gone.\n";
 	assert_string_equal(story_scenario(&a, &s), "Nothing can be concluded: the agent was gone.");
 	arena_free(&a);
 }
