@@ -47,6 +47,19 @@ static const char *default_class(const struct kube *k)
 	return best ? kube_meta(best, "name") : NULL;
 }
 
+/* One that the agents serve: the names of some may be the cluster's own classes'. */
+static const char *our_class(const struct kube *k)
+{
+	const cJSON *o = class_of(k, OUR_CLASS);
+
+	if (o && is_ours(o))
+		return OUR_CLASS;
+	cJSON_ArrayForEach(o, json_get(k->classes, "items"))
+		if (is_ours(o))
+			return kube_meta(o, "name");
+	return NULL;
+}
+
 /* Somebody in the cluster answers for this provisioner: it has announced its
  * driver, or a class of the cluster's own names it. */
 static bool has_provisioner(const struct kube *k, const char *name)
@@ -83,8 +96,7 @@ static const char *instead(void *arg, const char *name, const char *provisioner)
 		return usual;
 	if (there && is_ours(there))
 		return name;
-	there = class_of(k, OUR_CLASS);
-	return there ? OUR_CLASS : NULL;
+	return our_class(k);
 }
 
 int kube_class_rules(struct kube *k, struct adapt_rules *r, struct err *e)

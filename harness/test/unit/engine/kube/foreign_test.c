@@ -344,6 +344,15 @@ static void classes_that_are_not_there(void **state)
 	assert_instead(p, "gp3", "other.example", NULL);
 	assert_instead(p, "gp2", "ebs.csi.aws.com", NULL);
 	assert_instead(p, NULL, NULL, NULL);
+	/* Where the name of one is taken, another of ours serves. */
+	put_class(p, "usual", "csi.example", false, false);
+	assert_instead(p, "gp3", NULL, "standard");
+	put_class(p, "standard", "kubernetes.io/no-provisioner", false, false);
+	assert_instead(p, "gp3", NULL, "fast-ssd");
+	put_class(p, "fast-ssd", "kubernetes.io/no-provisioner", false, false);
+	assert_instead(p, "gp3", NULL, NULL);
+	put_class(p, "usual", "csi.example", true, false);
+	put_class(p, "fast-ssd", "ordeal.dev/loop", false, true);
 	/* The user's word goes before all. */
 	((struct engine_base *)p->en)->conf.storage_class = "gp2";
 	assert_instead(p, "fast-ssd", NULL, "gp2");
