@@ -85,8 +85,9 @@ int kube_apply(struct kube_client *k, const char *ns, const cJSON *object, struc
 	r = kube_http(k, &q, &b, &status, e);
 	if (!r && status >= 300) {
 		r = kube_status_error(status, buf_cstr(&b), "apply", what, e);
-		/* Bad Request, Unprocessable Entity: the object itself is at fault. */
-		if (status == 400 || status == 422)
+		/* Bad Request, Unprocessable Entity: the object itself is at fault; of a
+		 * field that there is not a server says 500. */
+		if (status == 400 || status == 422 || strstr(e->msg, "field not declared in schema"))
 			e->kind = ERR_REFUSED;
 	}
 	free(text);

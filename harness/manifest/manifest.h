@@ -106,6 +106,8 @@ bool manifest_is_custom(const struct ynode *object);
 const char *manifest_article(const char *kind);
 /* What lies outside of a run's namespace no engine makes. ERR_INPUT. */
 int manifest_check_inside(const struct ynode *object, struct err *e);
+/* No cluster of ours has kinds of others. ERR_INPUT. */
+int manifest_check_own(const struct ynode *object, struct err *e);
 
 /* Whether an API server has the object's kind in its version; of a group that is not
  * Kubernetes' own nobody knows, and it counts as had. */

@@ -82,6 +82,8 @@ static bool expects_refusal(const struct plan *p)
 static int check_manifests(struct arena *a, const struct engine_ops *ops, const struct plan *p,
 			   struct err *e)
 {
+	/* A user's cluster may be newer than our table of fields. */
+	bool ours = ops->workers != NULL;
 	struct err all = {0}, one = {0};
 
 	if (ops->check)
@@ -89,10 +91,10 @@ static int check_manifests(struct arena *a, const struct engine_ops *ops, const 
 	if (!(ops->caps & ENGINE_CAP_CONTAINERS))
 		return 0;
 	for (size_t i = 0; i < p->manifest.n; i++)
-		if (manifest_check_inside(p->manifest.objects[i], &one))
+		if (manifest_check_inside(p->manifest.objects[i], &one) ||
+		    (ours && manifest_check_own(p->manifest.objects[i], &one)))
 			err_add(&all, &one);
-	/* A cluster may be newer than our table of fields. */
-	if (manifest_admit(a, &p->manifest, false, &one))
+	if (manifest_admit(a, &p->manifest, ours, &one))
 		err_add(&all, &one);
 	return err_all(&all, e);
 }

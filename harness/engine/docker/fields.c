@@ -439,14 +439,11 @@ static void refuse_kind(const struct ynode *object, struct err *all)
 	const char *kind = manifest_kind(object);
 	struct err one = {0};
 
-	if (manifest_check_inside(object, &one)) {
+	if (manifest_check_inside(object, &one) || manifest_check_own(object, &one)) {
 		err_add(all, &one);
 		return;
 	}
-	if (manifest_is_custom(object))
-		yaml_error(yaml_get(object, "kind"), &one, "%s is none of Kubernetes' own kinds, and neither docker nor kind serves it: "
-			   "run this with --engine kube, on a cluster that has its CustomResourceDefinition", kind);
-	else if (!strcmp(kind, "NetworkPolicy"))
+	if (!strcmp(kind, "NetworkPolicy"))
 		yaml_error(yaml_get(object, "kind"), &one, "a NetworkPolicy is not supported by the engine docker: nothing keeps pods "
 			   "apart here, so a connection that it forbids on a cluster would be there; run this with --engine kind, which "
 			   "holds to it");

@@ -7,6 +7,13 @@ bool manifest_is_custom(const struct ynode *object)
 	return !api_group_is_known(manifest_text(object, "apiVersion"));
 }
 
+int manifest_check_own(const struct ynode *object, struct err *e)
+{
+	return manifest_is_custom(object) ?
+		       yaml_error(yaml_get(object, "kind"), e, "%s is none of Kubernetes' own kinds, and neither docker nor kind serves it: "
+				  "run this with --engine kube, on a cluster that has its CustomResourceDefinition", manifest_kind(object)) : 0;
+}
+
 int manifest_check_inside(const struct ynode *object, struct err *e)
 {
 	static const char *const outside[] = {

@@ -193,6 +193,15 @@ static void apply_says_what_the_server_says(void **state)
 	assert_int_equal(e.kind, ERR_REFUSED);
 	says(&e, "spec.ports: Required value");
 	assert_string_equal(f->url, "/api/v1/namespaces/n/services/x");
+	/* A field that there is not has no status of its own (structured-merge-diff). */
+	f->status = 500;
+	f->answer = "{\"kind\":\"Status\",\"message\":\"failed to create typed patch object (n/x; /v1, Kind=Service): .spec.a: field not declared "
+		    "in schema\"}";
+	assert_int_equal(kube_apply(f->k, "prod", o, &e), -1);
+	assert_int_equal(e.kind, ERR_REFUSED);
+	f->answer = "{\"kind\":\"Status\",\"message\":\"etcdserver: no leader\"}";
+	assert_int_equal(kube_apply(f->k, "prod", o, &e), -1);
+	assert_int_equal(e.kind, ERR_BROKEN);
 	cJSON_Delete(o);
 }
 

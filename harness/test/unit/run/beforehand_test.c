@@ -145,6 +145,31 @@ static void outside(void **state)
 	}
 }
 
+/* A cluster of ours has the API that we know, and no kinds of others; a user's may have more. */
+static void own_cluster(void **state)
+{
+	static const struct {
+		const char *object, *words;
+	} t[] = {
+		{"apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {clusterIP: None, newField: 1}\n",
+		 "more.yaml:4:25: Service \"x\": strict decoding error: unknown field \"spec.newField\""},
+		{"apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: x}\n", "more.yaml:2:7: Cluster is none of Kubernetes' own kinds"},
+	};
+	static const char *const engines[] = {"docker", "kind", NULL};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		must_read(f, SCENARIO("rate: 50", "primary"));
+		add_manifest(f, t[i].object);
+		for (size_t k = 0; k < ARRAY_LEN(engines); k++) {
+			assert_int_equal(on(f, engines[k]), -1);
+			if (!strstr(f->e.msg, t[i].words))
+				fail_msg("%s", f->e.msg);
+		}
+		assert_int_equal(on(f, "kube"), 0);
+	}
+}
+
 /* Mistakes of all parts of a file: what it says, and what only the fixture knows. */
 static void all_at_once(void **state)
 {
@@ -392,8 +417,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(nodes), T(own_api), T(outside), T(all_at_once), T(engine_too), T(broken_object),
-		T(secret_settings),
+		T(nodes), T(own_api), T(outside), T(own_cluster), T(all_at_once), T(engine_too),
+		T(broken_object), T(secret_settings),
 		T(kubeconfigs),
 		T(what_cannot_be_shown), T(volumes),
 	};
