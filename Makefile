@@ -194,7 +194,7 @@ check-tsan:
 	@$(MAKE) SAN=thread --no-print-directory test
 
 # Every call in every way, not only the first and the last of each line of code: some
-# six minutes of a processor, four trials at once. Needs root.
+# nine minutes of a processor, four trials at once. Needs root.
 check-failpoints: $(BUILD)/test/failpoints/failpoints_test
 	ORDEAL_FAILPOINTS=all $<
 

@@ -61,6 +61,7 @@ struct streams {
 	int in, out, err; /* our ends; -1 closed */
 	const char *input;
 	size_t left;
+	int problem; /* errno where an output could not be read to its end */
 };
 
 static void close_fd(int *fd)
@@ -70,14 +71,16 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-static void take(int *fd, struct buf *b)
+static void take(struct streams *s, int *fd, struct buf *b)
 {
 	char chunk[16384];
 	ssize_t n = read(*fd, chunk, sizeof(chunk));
 
 	if (n > 0)
 		buf_add(b, chunk, (size_t)n);
-	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		s->problem = errno;
+	if (!n || s->problem)
 		close_fd(fd);
 }
 
@@ -106,9 +109,9 @@ static int pump(struct streams *s, struct proc_result *res, int64_t end_ns)
 		if (poll(p, 3, (int)(left / NS_PER_MS) + 1) < 0 && errno != EINTR)
 			return -1;
 		if (s->out >= 0 && p[0].revents)
-			take(&s->out, &res->out);
+			take(s, &s->out, &res->out);
 		if (s->err >= 0 && p[1].revents)
-			take(&s->err, &res->err);
+			take(s, &s->err, &res->err);
 		if (s->in >= 0 && p[2].revents)
 			feed(s);
 	}
@@ -167,7 +170,7 @@ int proc_run(const char *const argv[], const char *input, int64_t timeout_ns,
 	close_fd(&in[0]);
 	if (in[1] >= 0)
 		fcntl(in[1], F_SETFL, O_NONBLOCK);
-	s = (struct streams){in[1], out[0], errp[0], input, input ? strlen(input) : 0};
+	s = (struct streams){in[1], out[0], errp[0], input, input ? strlen(input) : 0, 0};
 	in[1] = out[0] = errp[0] = -1;
 	if (input && !s.left)
 		close_fd(&s.in);
@@ -183,6 +186,8 @@ int proc_run(const char *const argv[], const char *input, int64_t timeout_ns,
 		goto out;
 	}
 	res->exit_code = exit_code(status);
+	if (s.problem)
+		r = err_set(e, ERR_BROKEN, "cannot read what %s says: %s", argv[0], strerror(s.problem));
 out:
 	for (int i = 0; i < 2; i++) {
 		close_fd(&in[i]);
