@@ -93,6 +93,23 @@ const struct ynode *setting_overlays(const struct setting *s)
 	return yaml_get(yaml_get(s->node, "overlay"), s->value);
 }
 
+const char *setting_access_key(const struct setting *s)
+{
+	const struct ynode *key = yaml_get(s->node, "access");
+
+	return key ? key->text : NULL;
+}
+
+static int check_access(const struct ynode *entry, struct err *e)
+{
+	const struct ynode *access = yaml_get(entry, "access");
+	const char *key;
+
+	if (yaml_get(entry, "where") || yaml_get(entry, "overlay"))
+		return yaml_error(access, e, "a setting is the clients' own (access), or has places (where) or overlays");
+	return yaml_to_string(access, &key, e);
+}
+
 static int check_bounds(const struct ynode *entry, const char *unit, struct err *e)
 {
 	static const char *const ends[] = {"min", "max"};
@@ -124,7 +141,7 @@ static int check_bounds(const struct ynode *entry, const char *unit, struct err 
 static int load_one(struct arena *a, struct ynode *entry, struct settings *s, struct err *e)
 {
 	static const char *const keys[] = {"name", "unit", "default", "source", "about", "min", "max",
-					   "choices", "where", "overlay", "of", NULL};
+					   "choices", "where", "overlay", "of", "access", NULL};
 	static const char *const units[] = {"s", "ms", "bytes", "count", "bool", "word", NULL};
 	struct setting *st = &s->v[s->n];
 	const char *text;
@@ -143,7 +160,9 @@ static int load_one(struct arena *a, struct ynode *entry, struct settings *s, st
 		return yaml_error(yaml_get(entry, "unit"), e, "unknown unit \"%.40s\"; known are: s, "
 				  "ms, bytes, count, bool, word", st->unit);
 	if (check_bounds(entry, st->unit, e) ||
-	    (yaml_get(entry, "overlay") ? check_overlays(entry, e) : check_places(entry, e)))
+	    (yaml_get(entry, "access")	? check_access(entry, e) :
+	     yaml_get(entry, "overlay") ? check_overlays(entry, e) :
+					  check_places(entry, e)))
 		return -1;
 	st->dflt = settings_normal(a, st, yaml_get(entry, "default"), e);
 	if (!st->dflt)

@@ -28,6 +28,7 @@
  *           optional: true                 # optional: a variant may lack this place
  *       overlay: {etcd: [etcd]} # instead of where: for this value, the manifests are changed by
  *                               # fixtures/<system>/overlays/etcd, ... (manifest_overlay())
+ *       access: linger_ms       # instead of where: the clients' own, this key of access.yaml
  *   impossible:                 # combinations that must be refused
  *     - if: {synchronous_mode_strict: on, synchronous_mode: off}
  *       because: ...
@@ -60,6 +61,9 @@ const struct ynode *setting_overlays(const struct setting *s);
 /* The variant that they are laid over: its key `of`, or else "corrected". */
 const char *setting_variant(const struct setting *s);
 
+/* The key of access.yaml that has its value; NULL: none. */
+const char *setting_access_key(const struct setting *s);
+
 int settings_load(struct arena *a, const char *path, struct settings *s, struct err *e);
 
 /* Changes one. `at` is where the user wrote it (NULL: the command line). */
@@ -68,6 +72,9 @@ int settings_set(struct arena *a, struct settings *s, const char *name, const ch
 
 /* Refuses impossible combinations; call after all settings_set(). */
 int settings_check(const struct settings *s, struct err *e);
+
+/* Is its value a number, of its unit? Else it is a word, on or off. */
+bool setting_is_number(const struct setting *s);
 
 /* Does it stand in a Secret? Then no report shows its value. */
 bool setting_is_secret(const struct setting *s);

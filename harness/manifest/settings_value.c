@@ -15,6 +15,11 @@ bool settings_numeric(const char *unit)
 	       !strcmp(unit, "count");
 }
 
+bool setting_is_number(const struct setting *s)
+{
+	return settings_numeric(s->unit);
+}
+
 const struct setting *settings_find(const struct settings *s, const char *name)
 {
 	size_t i;

@@ -1,6 +1,7 @@
 #include "run/plan.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -186,6 +187,27 @@ static int apply_overlays(struct arena *a, struct plan *p, struct err *e)
 	return 0;
 }
 
+/* The clients' own settings, into access.yaml's keys. */
+static int put_clients(struct plan *p, struct err *e)
+{
+	for (size_t i = 0; i < p->settings.n; i++) {
+		const struct setting *s = &p->settings.v[i];
+		const char *key = setting_access_key(s);
+		cJSON *value;
+
+		if (!key)
+			continue;
+		if (!json_get(p->access, key))
+			return yaml_error(s->node, e, "the setting %s has its place in access.yaml at %s, which "
+					  "that of the variant %s does not have", s->name, key, p->sc.variant);
+		value = setting_is_number(s) ? cJSON_CreateNumber(strtod(s->value, NULL)) :
+					       cJSON_CreateString(s->value);
+		cJSON_DeleteItemFromObjectCaseSensitive(p->access, key);
+		json_set(p->access, key, value);
+	}
+	return 0;
+}
+
 /* What only the system and its fixture can say, as far as the file could be
  * read; all that is wrong goes into *all. */
 static void read_for_system(struct arena *a, const char *root, const char *path,
@@ -216,7 +238,7 @@ static void read_for_system(struct arena *a, const char *root, const char *path,
 	/* What is wrong elsewhere is no reason to say nothing of them. */
 	out->checkable = out->manifest.n > 0;
 	if (read_access(a, root, out, &one) ||
-	    (whole && settings && apply_overlays(a, out, &one))) {
+	    (whole && settings && (apply_overlays(a, out, &one) || put_clients(out, &one)))) {
 		err_add(all, &one);
 		return;
 	}

@@ -230,6 +230,9 @@ static void test_wrong_files(void **state)
 		{"settings:\n- {name: a, unit: s, default: 1, source: d, about: x, where: [{objekt: "
 		 "x}]}\n",
 		 "2:64: unknown key \"objekt\" in a place; did you mean \"object\"?"},
+		{"settings:\n- {name: a, unit: s, default: 1, source: d, about: x, access: a, where: []}\n",
+		 "2:63: a setting is the clients' own (access), or has places (where) or overlays"},
+		{"settings:\n- {name: a, unit: s, default: 1, source: d, about: x, access: []}\n", NULL},
 		{"settings: []\nimpossible: [{because: x}]\n", "2:14: give either if: or rule:"},
 		{"settings: []\nimpossible: [{rule: 1 < 2}]\n", "2:14: because: must say why"},
 		{"settings: []\nimpossible: [{if: {a: 1}, because: x}]\n",
