@@ -203,10 +203,12 @@ void kafka_put_describe_quorum(struct buf *b)
 
 static void get_voters(struct kafka_reader *r, struct kafka_quorum *out)
 {
-	for (int64_t k = kafka_get_compact(r, 13); k > 0 && !r->bad; k--) {
+	for (int64_t k = kafka_get_compact(r, 29); k > 0 && !r->bad; k--) {
 		struct kafka_voter v = {.id = (int32_t)kafka_get(r, 4)};
 
 		v.end = kafka_get(r, 8);
+		kafka_get(r, 8); /* when it asked last */
+		v.whole_ms = kafka_get(r, 8);
 		kafka_drop_tags(r);
 		if (out->nvoters < KAFKA_BROKERS_MAX)
 			out->voters[out->nvoters++] = v;

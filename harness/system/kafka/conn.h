@@ -8,6 +8,9 @@
  * one deadline over all. Nothing is tried twice. One thread owns it. */
 struct kafka_conn;
 
+/* How often a client asks who leads, unless access.yaml says otherwise. */
+enum { KAFKA_REFRESH_MS = 1000 };
+
 /* The topic of every run, and the group that reads it. */
 #define KAFKA_TOPIC "ordeal"
 #define KAFKA_GROUP "ordeal"

@@ -74,7 +74,34 @@ static void new_leader(const struct story *s, int64_t since_ns)
 			       "%s logs that it leads a partition of the topic", line.member);
 }
 
-static bool by_fencing(const struct story *s)
+/* Clients ask any broker who leads: the first answer, since another one leads, of one that knows
+ * of others for all that this one led. */
+static void told_to_clients(const struct story *s, const struct fault_record *fault,
+			    const char *who)
+{
+	int64_t since_ns = s->m->promoted ? s->m->promoted : s->m->detected;
+	const struct sample *before = evidence_answer(s->ev, who, fault->injected_ns);
+	int64_t id = before ? json_i64(before->extra, "id", -1) : -1;
+
+	for (size_t i = 0; i < s->ev->nsamples && s->ev->samples[i].t_ns <= s->to; i++) {
+		const struct sample *x = &s->ev->samples[i];
+		bool led = false, leads = false;
+
+		if (x->beside || !x->ok || x->t_ns < since_ns || !strcmp(x->member, who) || id < 0)
+			continue;
+		for (int p = 0; p < kafka_partitions(x); p++) {
+			led = led || kafka_told(before, "leaders", p) == id;
+			leads = leads || kafka_told(x, "leaders", p) == id;
+		}
+		if (!led || leads)
+			continue;
+		milestone_tell(&s->m->routed, s->m->how_routed, x->t_ns,
+			       "first answer in which %s, as any client may ask it, names others for what %s led", x->member, who);
+		return;
+	}
+}
+
+static bool by_fencing(const struct story *s, const struct prediction *pred)
 {
 	struct log_line line, active;
 	bool voted = new_controller(s, &active);
@@ -89,7 +116,10 @@ static bool by_fencing(const struct story *s)
 	milestone_tell(&s->m->elected, s->m->how_elected, line.t_ns,
 		       "%s logs that it fences %s; the same record names other leaders", line.member, s->id);
 	new_leader(s, line.t_ns);
-	if (voted)
+	/* Who starts again is fenced for the session of the process before. */
+	if (prediction_has(pred, "members start again"))
+		mechanism_tell(s->m, "members start again", "%s fenced %s, which had started again", line.member, s->id);
+	else if (voted)
 		mechanism_tell(s->m, "controller elected, broker fenced",
 			       "%s became the active controller, and %s fenced %s", active.member, line.member, s->id);
 	else
@@ -122,12 +152,15 @@ static bool by_lag(const struct story *s)
 	return true;
 }
 
-/* A process that has started again copies from leaders before it is let in again. */
-static bool by_return(const struct story *s, const char *who)
+/* A process that has started again copies from leaders before it is let in again. (One that is
+ * told of another epoch says the same, and was there all the time.) */
+static bool by_return(const struct story *s, const struct fault_record *fault,
+		      const struct prediction *pred, const char *who)
 {
 	struct log_line line;
 
-	if (!kafka_log_first(s->ev, who, "Follower ordeal-", "starts at leader epoch", s->from, s->to, &line))
+	if (!effects_die(&fault->does) || prediction_has(pred, "members start again") ||
+	    !kafka_log_first(s->ev, who, "Follower ordeal-", "starts at leader epoch", s->from, s->to, &line))
 		return false;
 	milestone_tell(&s->m->promoted, s->m->how_promoted, line.t_ns,
 		       "%s logs that it follows a partition's leader again", who);
@@ -186,7 +219,10 @@ void kafka_explain(const struct evidence *ev, const struct fault_record *fault,
 		if (id < 0)
 			continue;
 		snprintf(s.id, sizeof(s.id), "broker %lld", (long long)id);
-		told = by_shutdown(&s, fault) || by_fencing(&s) || by_return(&s, who);
+		told = by_shutdown(&s, fault) || by_fencing(&s, pred);
+		if (told)
+			told_to_clients(&s, fault, who);
+		told = told || by_return(&s, fault, pred, who);
 	}
 	if (!told && *s.id && !by_lag(&s))
 		otherwise(&s, fault, pred);

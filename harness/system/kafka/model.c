@@ -9,19 +9,6 @@
 #include "system/kafka/model.h"
 #include "system/redundancy.h"
 
-/* The n-th number of a list in a sample's extra; -1: there is none. */
-int64_t kafka_told(const struct sample *s, const char *list, int n)
-{
-	const cJSON *v = cJSON_GetArrayItem(json_get(s->extra, list), n);
-
-	return cJSON_IsNumber(v) ? (int64_t)v->valuedouble : -1;
-}
-
-int kafka_partitions(const struct sample *s)
-{
-	return cJSON_GetArraySize(json_get(s->extra, "leaders"));
-}
-
 /* Whether this broker's own copies of what it leads are whole and in sync everywhere. */
 static bool whole(const struct sample *s, size_t n, char *why)
 {
@@ -33,6 +20,21 @@ static bool whole(const struct sample *s, size_t n, char *why)
 				       kafka_told(s, "isr", p), json_i64(s->extra, "replicas", (int64_t)n), s->member);
 	}
 	return kafka_partitions(s) || why_not(why, "%s knows no partition", s->member);
+}
+
+/* Records that a voter may lack: those of five seconds in which nothing else happens. */
+enum { VOTER_BEHIND = 10 };
+
+/* Whether every controller has the metadata log, where the active one tells of them. */
+static bool voters_follow(const struct sample *s, char *why)
+{
+	const cJSON *v;
+
+	cJSON_ArrayForEach(v, json_get(s->extra, "voters"))
+		if (json_i64(v, "behind", INT64_MAX) > VOTER_BEHIND)
+			return why_not(why, "controller %" PRId64 " is behind in the metadata log, says %s",
+				       json_i64(v, "id", -1), s->member);
+	return true;
 }
 
 static bool redundant(const struct sample *s, size_t n, char *why)
@@ -47,7 +49,7 @@ static bool redundant(const struct sample *s, size_t n, char *why)
 			return why_not(why, "%s knows %" PRId64 " of %zu brokers%s", s[i].member,
 				       json_i64(s[i].extra, "brokers", 0), n,
 				       cJSON_GetArraySize(json_get(s[i].extra, "fenced")) ? ": another one is fenced" : "");
-		if (!whole(&s[i], n, why))
+		if (!whole(&s[i], n, why) || !voters_follow(&s[i], why))
 			return false;
 		led |= sample_leads(&s[i]) ? s[i].shards : 0;
 	}

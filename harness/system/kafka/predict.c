@@ -23,21 +23,28 @@
  * election time-out, up to twice that by chance, and once more where nobody has a majority
  * (KIP-595). The new one counts every session from when it became active.
  *
+ * Brokers learn of another leader from the metadata log, and clients that are in silence ask
+ * who leads every metadata refresh.
+ *
  * What no document states is an allowance, named here or in allowances.h, and said to be
  * one. */
 
 #define S(x) ((int64_t)((x) * 1e9))
 #define NO_OP S(0.5)     /* metadata.max.idle.interval.ms */
-#define SPREAD S(1.5)    /* allowance: brokers learn it from the log, clients ask them who leads */
-#define SHUTDOWN S(2)    /* allowance: leaders are moved by the controller, clients ask who leads */
+#define KNOWN S(0.5)     /* allowance: brokers learn it from the metadata log */
+#define REFRESH S(1)     /* of clients that did not tell it yet */
+#define MOVED S(1)       /* allowance: the controller moves the leaders of who is told to end */
 #define START S(25)      /* allowance: Java, the log, registration, copies catch up */
 
-#define DESIGN "Apache Kafka documentation: Design, Replication; KIP-631"
-#define VOTE "KIP-595 and KIP-631"
+#define CLIENT "librdkafka, CONFIGURATION.md"
+#define DESIGN "Apache Kafka documentation: Design, Replication; KIP-631; " CLIENT
+#define VOTE "KIP-595 and KIP-631; " CLIENT
+#define TELLS "%.1f s allowed until brokers know, and clients ask who leads every topic.metadata.refresh.interval.ms %.1f s"
 
 struct rules {
 	const struct evidence *ev;
-	int64_t session, heartbeat, fetch, election, lag, least;
+	int64_t session, heartbeat, fetch, election, lag, least, refresh;
+	int64_t tells; /* until brokers and clients know */
 	bool all;  /* a write waits for all copies in sync */
 	bool active, known; /* the active controller is hit; whether it is known who that is */
 	struct takeover take;
@@ -84,6 +91,9 @@ static void rules_read(const struct evidence *ev, const struct fault_record *fau
 	r->election = prediction_number(inforce, "quorum_election_timeout", 1000, &r->assumed) * NS_PER_MS;
 	r->lag = prediction_number(inforce, "replica_lag_time_max", 30000, &r->assumed) * NS_PER_MS;
 	r->least = prediction_number(inforce, "min_insync_replicas", 2, &r->assumed);
+	r->refresh = prediction_setting(inforce, "metadata_refresh") ?
+			     prediction_number(inforce, "metadata_refresh", 0, &r->assumed) * NS_PER_MS : REFRESH;
+	r->tells = KNOWN + r->refresh;
 	r->all = !acks || !strcmp(acks, "all");
 	who_is_active(ev, fault, r);
 	r->take = prediction_takeover(ev, fault, r->session - r->heartbeat, enough_left);
@@ -91,27 +101,28 @@ static void rules_read(const struct evidence *ev, const struct fault_record *fau
 
 static void fenced(struct prediction *p, const struct rules *r)
 {
-	int64_t lo = r->session - r->heartbeat, hi = r->session + r->session / 8 + SPREAD;
+	int64_t lo = r->session - r->heartbeat, hi = r->session + r->session / 8 + r->tells;
 
 	if (r->known && r->active)
 		return;
 	prediction_add(p, "broker fenced", lo, hi, DESIGN,
-		       "the controller fences a broker that was silent for broker.session.timeout.ms %.1f s, which began up to broker.heartbeat.interval.ms %.1f s before the fault; sessions are looked at up to an eighth of that later in 4.x; %.1f s allowed until brokers and clients know: %.1f to %.1f s",
-		       in_s(r->session), in_s(r->heartbeat), in_s(SPREAD), in_s(lo), in_s(hi));
+		       "the controller fences a broker that was silent for broker.session.timeout.ms %.1f s, which began up to broker.heartbeat.interval.ms %.1f s before the fault; sessions are looked at up to an eighth of that later in 4.x; " TELLS ": %.1f to %.1f s",
+		       in_s(r->session), in_s(r->heartbeat), in_s(KNOWN), in_s(r->refresh),
+		       in_s(lo), in_s(hi));
 }
 
 static void controller_first(struct prediction *p, const struct rules *r)
 {
 	int64_t lo = r->fetch - NO_OP + r->session;
-	int64_t hi = r->fetch + 4 * r->election + r->session + r->session / 8 + SPREAD;
+	int64_t hi = r->fetch + 4 * r->election + r->session + r->session / 8 + r->tells;
 
 	if (r->known && !r->active)
 		return;
 	prediction_add(
 		p, "controller elected, broker fenced", lo, hi, VOTE,
-		"the active controller went with it: the others miss it for controller.quorum.fetch.timeout.ms %.1f s (%.1f s of which may have passed), vote for controller.quorum.election.timeout.ms %.1f to %.1f s, once more where nobody has a majority, and the new one counts the session of %.1f s anew; %.1f s allowed until brokers and clients know: %.1f to %.1f s",
+		"the active controller is heard no more: who misses it for controller.quorum.fetch.timeout.ms %.1f s (up to %.1f s had passed) asks for votes, controller.quorum.election.timeout.ms %.1f to %.1f s and perhaps once more; the new one counts the session of %.1f s anew; " TELLS ": %.1f to %.1f s",
 		in_s(r->fetch), in_s(NO_OP), in_s(r->election), in_s(2 * r->election),
-		in_s(r->session), in_s(SPREAD), in_s(lo), in_s(hi));
+		in_s(r->session), in_s(KNOWN), in_s(r->refresh), in_s(lo), in_s(hi));
 }
 
 /* A process that starts again copies from leaders by what it last knew of who they are,
@@ -129,14 +140,14 @@ static void copies_again(struct prediction *p, const struct rules *r,
 static void out_of_sync(struct prediction *p, const struct rules *r)
 {
 	if (r->lag < r->session)
-		prediction_add(p, "follower out of sync", r->lag, r->lag + r->lag / 2 + SPREAD, DESIGN,
+		prediction_add(p, "follower out of sync", r->lag, r->lag + r->lag / 2 + r->tells, DESIGN,
 			       "a leader takes a follower that lags for replica.lag.time.max.ms %.1f s out of those in sync; it looks every half of that",
 			       in_s(r->lag));
 }
 
 static void silent(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
-	int64_t lo, hi, surely = r->session + r->session / 8 + SPREAD;
+	int64_t lo, hi, surely = r->session + r->session / 8 + r->tells;
 	bool over = fault_length(fault, &lo, &hi);
 
 	if (!over || hi >= r->session - r->heartbeat) {
@@ -144,7 +155,7 @@ static void silent(struct prediction *p, const struct rules *r, const struct fau
 		controller_first(p, r);
 	}
 	if (over && lo < surely)
-		prediction_fault_ends(p, fault, ALLOW_RECONNECT + SPREAD, DESIGN,
+		prediction_fault_ends(p, fault, ALLOW_RECONNECT + r->tells, DESIGN,
 				      "it ended before the broker was fenced, which goes on");
 }
 
@@ -157,10 +168,10 @@ static void gone(struct prediction *p, const struct rules *r, const struct fault
 
 static void told_to_end(struct prediction *p, const struct rules *r)
 {
-	prediction_add(p, "controlled shutdown", 0, SHUTDOWN + (r->active || !r->known ? r->fetch + 4 * r->election : 0),
-		       DESIGN ", Graceful shutdown",
-		       "a broker that is told to end has its leaders moved first, and no copy of its in sync is missed; %.1f s allowed for that and until clients know%s",
-		       in_s(SHUTDOWN), r->active || !r->known ? "; an active controller gives its lead up, and a vote goes before" : "");
+	prediction_add(p, "controlled shutdown", 0, MOVED + r->refresh + (r->active || !r->known ? r->fetch + 4 * r->election : 0),
+		       DESIGN "; Graceful shutdown",
+		       "a broker that is told to end has its leaders moved first, and no copy of its in sync is missed; %.1f s allowed for that, and clients ask who leads every topic.metadata.refresh.interval.ms %.1f s%s",
+		       in_s(MOVED), in_s(r->refresh), r->active || !r->known ? "; an active controller gives its lead up, and a vote goes before" : "");
 }
 
 static void dies(struct prediction *p, const struct rules *r, const struct fault_record *fault)
@@ -189,7 +200,7 @@ static const struct effect_rules of_broker = {
 /* Too few are left for any of that. */
 static void too_few(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
-	int64_t most = START + r->fetch + 4 * r->election + r->session + r->session / 8 + SPREAD;
+	int64_t most = START + r->fetch + 4 * r->election + r->session + r->session / 8 + r->tells;
 
 	if (effects_die(&fault->does) && fault->does.notice == NOTICE_NONE)
 		prediction_add(p, "members start again", 0, ALLOW_RECREATE + most, VOTE,
@@ -205,16 +216,19 @@ static void too_few(struct prediction *p, const struct rules *r, const struct fa
 /* A cut that leaves everybody somebody: who hears whom decides. */
 static void partial(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
-	int64_t fence = r->session - r->heartbeat, surely = r->session + r->session / 8 + SPREAD;
+	int64_t fence = r->session - r->heartbeat, surely = r->session + r->session / 8 + r->tells;
+	int64_t lag = r->lag + r->lag / 2 + r->tells;
 
 	prediction_add(p, "broker fenced", fence, surely, DESIGN,
-		       "a broker that is cut off from the active controller alone is fenced when its session of %.1f s has run out, %.1f s of which may have passed: %.1f to %.1f s",
-		       in_s(r->session), in_s(r->heartbeat), in_s(fence), in_s(surely));
-	prediction_add(p, "follower out of sync", r->lag, r->lag + r->lag / 2 + SPREAD,
-		       "broker configuration, replica.lag.time.max.ms; ReplicaManager.startup",
-		       "a follower that is cut off from its leader alone is not fenced: the leader waits for it for replica.lag.time.max.ms %.1f s, and looks every half of that: %.1f to %.1f s",
-		       in_s(r->lag), in_s(r->lag), in_s(r->lag + r->lag / 2 + SPREAD));
-	prediction_fault_ends(p, fault, ALLOW_RECONNECT + SPREAD, DESIGN, "nobody was fenced or taken out of those in sync before");
+		       "a broker that is cut off from the active controller alone is fenced when its session of %.1f s has run out, %.1f s of which may have passed; " TELLS ": %.1f to %.1f s",
+		       in_s(r->session), in_s(r->heartbeat), in_s(KNOWN), in_s(r->refresh),
+		       in_s(fence), in_s(surely));
+	controller_first(p, r);
+	prediction_add(p, "follower out of sync", r->lag, lag,
+		       "broker configuration, replica.lag.time.max.ms; ReplicaManager.startup; " CLIENT,
+		       "a follower that is cut off from its leader alone is not fenced: the leader waits for it for replica.lag.time.max.ms %.1f s, and looks every half of that; " TELLS ": %.1f to %.1f s",
+		       in_s(r->lag), in_s(KNOWN), in_s(r->refresh), in_s(r->lag), in_s(lag));
+	prediction_fault_ends(p, fault, ALLOW_RECONNECT + r->tells, DESIGN, "nobody was fenced or taken out of those in sync before");
 }
 
 static bool leads_any(const struct fault_record *fault)
@@ -233,7 +247,7 @@ void kafka_predict(const struct evidence *ev, const struct fault_record *fault,
 	memset(out, 0, sizeof(*out));
 	rules_read(ev, fault, &r);
 	if (!leads_any(fault) && !r.all) {
-		prediction_add(out, "no copy is waited for", 0, SPREAD, DESIGN,
+		prediction_add(out, "no copy is waited for", 0, r.tells, DESIGN,
 			       "with acks=1 a write waits for its leader alone, and this broker led nothing");
 	} else if (fault_does(fault, EFFECT_CUT_OFF) && fault->does.partly) {
 		partial(out, &r, fault);

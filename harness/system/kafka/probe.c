@@ -125,6 +125,31 @@ static bool ask_broker(struct probe *p, int64_t until_ns, struct sample *s)
 	return ask_offsets(p, p->end, -2, until_ns, s) && ask_offsets(p, p->high, -1, until_ns, s);
 }
 
+/* How far each is behind the active controller's own log, and for how long it has been. */
+static void list_voters(cJSON *out, const struct kafka_quorum *q)
+{
+	int64_t end = q->high, now_ms = -1;
+
+	for (int i = 0; i < q->nvoters; i++) {
+		if (q->voters[i].id != q->leader)
+			continue;
+		end = q->voters[i].end;
+		now_ms = q->voters[i].whole_ms;
+	}
+	for (int i = 0; i < q->nvoters; i++) {
+		const struct kafka_voter *v = &q->voters[i];
+		cJSON *o = cJSON_CreateObject();
+
+		json_set_i64(o, "id", v->id);
+		/* One that it has not heard yet since it leads. */
+		if (v->end >= 0)
+			json_set_i64(o, "behind", end > v->end ? end - v->end : 0);
+		if (v->whole_ms >= 0 && now_ms >= 0)
+			json_set_i64(o, "lag_ms", now_ms > v->whole_ms ? now_ms - v->whole_ms : 0);
+		json_push(out, o);
+	}
+}
+
 /* Only the active controller knows; the others say that they are not. */
 static void ask_quorum(struct probe *p, int64_t until_ns, cJSON *x)
 {
@@ -146,10 +171,10 @@ static void ask_quorum(struct probe *p, int64_t until_ns, cJSON *x)
 	json_set_bool(x, "controller", !q.code);
 	if (q.code)
 		return;
+	json_set_i64(x, "quorum_leader", q.leader);
 	json_set_i64(x, "quorum_epoch", q.epoch);
-	for (int i = 0; i < q.nvoters; i++)
-		if (q.voters[i].end + 10 < q.high) /* five seconds of its heartbeat */
-			json_set_i64(x, "quorum_behind", q.voters[i].id);
+	json_set_i64(x, "quorum_high", q.high);
+	list_voters(cJSON_AddArrayToObject(x, "voters"), &q);
 }
 
 /* Whether its writes go through: see probe.h. */
@@ -284,11 +309,24 @@ static void add_setting(void *arg, const char *name, const char *value)
 static void add_clients(const struct access *acc, cJSON *out)
 {
 	static const char theirs[] = "the clients' configuration";
+	static const struct {
+		const char *name, *key, *unit;
+		int64_t dflt;
+	} numbers[] = {{"linger", "linger_ms", "ms", 0},
+		       {"in_flight", "in_flight", "count", 1},
+		       {"metadata_refresh", "metadata_refresh_ms", "ms", KAFKA_REFRESH_MS}};
+	char text[24];
 
 	/* By the setting's own words. */
 	setting_add(out, "acks", strcmp(json_str(acc->conf, "acks", "all"), "1") ? "all" : "leader", "word", theirs);
+	if (json_get(acc->conf, "heap"))
+		setting_add(out, "heap", json_str(acc->conf, "heap", ""), "word", "the manifests");
 	setting_add(out, "idempotence", json_str(acc->conf, "idempotence", "off"), "bool", theirs);
 	setting_add(out, "retries", json_str(acc->conf, "retries", "off"), "bool", theirs);
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		snprintf(text, sizeof(text), "%" PRId64, json_i64(acc->conf, numbers[i].key, numbers[i].dflt));
+		setting_add(out, numbers[i].name, text, numbers[i].unit, theirs);
+	}
 }
 
 int kafka_inforce(const struct access *acc, cJSON *out, struct err *e)

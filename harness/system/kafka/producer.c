@@ -171,7 +171,8 @@ static bool set_brokers(rd_kafka_conf_t *conf, const struct access *acc, char *e
 }
 
 /* Times that hold whatever a user chose: by the deadline a call is over. */
-static bool set_times(rd_kafka_conf_t *conf, int64_t ms, char *error, size_t size)
+static bool set_times(rd_kafka_conf_t *conf, const struct access *acc, int64_t ms, char *error,
+		      size_t size)
 {
 	return set_ms(conf, "message.timeout.ms", ms, error, size) &&
 	       set_ms(conf, "request.timeout.ms", ms, error, size) &&
@@ -184,7 +185,8 @@ static bool set_times(rd_kafka_conf_t *conf, int64_t ms, char *error, size_t siz
 	       set(conf, "topic.metadata.refresh.fast.interval.ms", "100", error, size) &&
 	       /* A call to a silent leader is over before the library finds it silent (it
 		* looks once a second), and would not ask who leads by now for five minutes. */
-	       set(conf, "topic.metadata.refresh.interval.ms", "1000", error, size) &&
+	       set_ms(conf, "topic.metadata.refresh.interval.ms",
+		      json_i64(acc->conf, "metadata_refresh_ms", KAFKA_REFRESH_MS), error, size) &&
 	       set(conf, "broker.address.family", "v4", error, size) &&
 	       set(conf, "allow.auto.create.topics", "false", error, size);
 }
@@ -197,7 +199,7 @@ static bool set_choices(rd_kafka_conf_t *conf, const struct access *acc, int64_t
 
 	return set(conf, "acks", json_str(acc->conf, "acks", "all"), error, size) &&
 	       set_ms(conf, "linger.ms", json_i64(acc->conf, "linger_ms", 0), error, size) &&
-	       set(conf, "max.in.flight", "1", error, size) &&
+	       set_ms(conf, "max.in.flight", json_i64(acc->conf, "in_flight", 1), error, size) &&
 	       set(conf, "enable.idempotence", idempotent ? "true" : "false", error, size) &&
 	       (retries || (set(conf, "retries", "0", error, size) &&
 			    set_ms(conf, "retry.backoff.ms", ms + 1000, error, size)));
@@ -214,7 +216,8 @@ static bool configure(struct kafka_producer *p, rd_kafka_conf_t *conf, int64_t m
 	rd_kafka_conf_set_resolve_cb(conf, resolve);
 	return rd_kafka_conf_interceptor_add_on_new(conf, "ordeal", on_new, p) == RD_KAFKA_RESP_ERR_NO_ERROR &&
 	       set(conf, "client.id", name, error, size) && set_brokers(conf, p->acc, error, size) &&
-	       set_times(conf, ms, error, size) && set_choices(conf, p->acc, ms, error, size);
+	       set_times(conf, p->acc, ms, error, size) &&
+	       set_choices(conf, p->acc, ms, error, size);
 }
 
 static int left_ms(int64_t until_ns)
@@ -229,6 +232,7 @@ static int left_ms(int64_t until_ns)
 static bool begin(struct kafka_producer *p, int64_t until_ns, char *error, size_t size)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	rd_kafka_topic_t *topic;
 	struct handle *h;
 	rd_kafka_t *rk;
 	char why[256] = "its interceptor was refused";
@@ -244,9 +248,15 @@ static bool begin(struct kafka_producer *p, int64_t until_ns, char *error, size_
 		snprintf(error, size, "client: librdkafka: %s", why);
 		return false;
 	}
+	topic = rd_kafka_topic_new(rk, KAFKA_TOPIC, NULL);
+	if (!topic) {
+		snprintf(error, size, "client: librdkafka: %s", rd_kafka_err2str(rd_kafka_last_error()));
+		rd_kafka_destroy(rk);
+		return false;
+	}
 	h = mem_alloc(sizeof(*h));
 	h->rk = rk;
-	h->topic = rd_kafka_topic_new(rk, KAFKA_TOPIC, NULL);
+	h->topic = topic;
 	h->reports = rd_kafka_queue_get_main(rk);
 	p->h = h;
 	return true;

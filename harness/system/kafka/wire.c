@@ -19,7 +19,7 @@ static const struct {
 	{KAFKA_API_VERSIONS, 0, false},
 	{KAFKA_CREATE_TOPICS, 4, false},
 	{KAFKA_DESCRIBE_CONFIGS, 2, false},
-	{KAFKA_DESCRIBE_QUORUM, 0, true},
+	{KAFKA_DESCRIBE_QUORUM, 1, true},
 };
 
 const char *kafka_code_text(int code, char out[24])

@@ -97,14 +97,15 @@ struct kafka_offset {
 };
 bool kafka_read_list_offsets(struct kafka_reader *r, struct kafka_offset *out, int n);
 
-/* DescribeQuorum 0 of the metadata log, which the active controller alone answers. */
+/* DescribeQuorum 1 of the metadata log, which the active controller alone answers. A voter's
+ * `whole_ms`, by the active controller's clock: when it last had all (KIP-836); -1 unknown. */
 struct kafka_quorum {
 	int code;
 	int32_t leader, epoch;
 	int64_t high;
 	struct kafka_voter {
 		int32_t id;
-		int64_t end;
+		int64_t end, whole_ms;
 	} voters[KAFKA_BROKERS_MAX];
 	int nvoters;
 };

@@ -174,6 +174,7 @@ static void probe(struct fixture *f)
 {
 	struct probe *p = client_kafka.probe_new(&f->acc, &f->m);
 	struct sample s = ask(f, p, LONG_NS);
+	const cJSON *voter;
 
 	if (!s.ok)
 		fail_msg("%s", s.error);
@@ -182,6 +183,13 @@ static void probe(struct fixture *f)
 	assert_int_equal(s.shards, 3);
 	assert_int_equal(json_i64(s.extra, "id", -1), 7);
 	assert_true(json_bool(s.extra, "controller", false));
+	assert_int_equal(json_i64(s.extra, "quorum_leader", -1), 7);
+	assert_true(json_i64(s.extra, "quorum_epoch", -1) > 0 && json_i64(s.extra, "quorum_high", -1) > 0);
+	voter = cJSON_GetArrayItem(json_get(s.extra, "voters"), 0);
+	assert_int_equal(cJSON_GetArraySize(json_get(s.extra, "voters")), 1);
+	assert_int_equal(json_i64(voter, "id", -1), 7);
+	assert_int_equal(json_i64(voter, "behind", -1), 0);
+	assert_int_equal(json_i64(voter, "lag_ms", -1), 0);
 	assert_int_equal(cJSON_GetArrayItem(json_get(s.extra, "offline"), 1)->valueint, 0);
 	assert_int_equal(cJSON_GetArraySize(json_get(s.extra, "fenced")), 0);
 	assert_int_equal(cJSON_GetArrayItem(json_get(s.extra, "end"), 1)->valuedouble, f->sent[1]);
@@ -205,9 +213,12 @@ static void settings(struct fixture *f)
 			 (!strcmp(name, "quorum_fetch_timeout") && !strcmp(value, "2000")) ||
 			 (!strcmp(name, "min_insync_replicas") && !strcmp(value, "1")) ||
 			 (!strcmp(name, "unclean_leader_election") && !strcmp(value, "off")) ||
-			 (!strcmp(name, "acks") && !strcmp(value, "all"));
+			 (!strcmp(name, "acks") && !strcmp(value, "all")) ||
+			 (!strcmp(name, "linger") && !strcmp(value, "0")) ||
+			 (!strcmp(name, "in_flight") && !strcmp(value, "1")) ||
+			 (!strcmp(name, "metadata_refresh") && !strcmp(value, "1000"));
 	}
-	assert_int_equal(found, 5);
+	assert_int_equal(found, 8);
 	cJSON_Delete(list);
 }
 
@@ -252,6 +263,42 @@ static void frozen(struct fixture *f)
 	final_read_free(&r);
 	assert_true(clock_mono_ns() - from <= DEADLINE_NS + SLACK_NS);
 	kafka_server_signal(&f->s, SIGCONT);
+}
+
+/* The clients' own settings reach the library. A message waits for others for as long as
+ * `linger` says. */
+static void set_by_hand(struct fixture *f)
+{
+	struct op op;
+
+	json_set_i64(f->acc.conf, "linger_ms", 400);
+	client_kafka.client_free(f->c);
+	f->c = client_kafka.client_new(&f->acc, 6);
+	for (int i = 0; i < 2; i++) {
+		op = call(f, OP_SEND, 1, 106 + i, LONG_NS);
+		must_be(&op, OP_OK, "");
+		assert_true(op.t_return - op.t_invoke >= 400 * NS_PER_MS);
+		f->sent[1]++;
+	}
+	/* Longer than a message lives: refused by the library, and that is told. */
+	client_kafka.client_free(f->c);
+	f->c = client_kafka.client_new(&f->acc, 6);
+	op = call(f, OP_SEND, 1, 1, 300 * NS_PER_MS);
+	must_be(&op, OP_FAIL, "client: librdkafka:");
+	json_set_i64(f->acc.conf, "linger_ms", 0);
+	/* More in flight than it allows with numbered messages. */
+	json_set_str(f->acc.conf, "idempotence", "on");
+	for (int in_flight = 6; in_flight >= 5; in_flight--) {
+		json_set_i64(f->acc.conf, "in_flight", in_flight);
+		client_kafka.client_free(f->c);
+		f->c = client_kafka.client_new(&f->acc, 6);
+		op = call(f, OP_SEND, 1, 108, LONG_NS);
+		must_be(&op, in_flight > 5 ? OP_FAIL : OP_OK, in_flight > 5 ? "client: librdkafka:" : "");
+		assert_true(in_flight <= 5 || strstr(op.error, "max.in.flight"));
+	}
+	f->sent[1]++;
+	json_set_str(f->acc.conf, "idempotence", "off");
+	json_set_i64(f->acc.conf, "in_flight", 1);
 }
 
 /* What is there in the end: all that was acknowledged, each once; what was told to have
@@ -325,6 +372,7 @@ ON_EACH(probe)
 ON_EACH(settings)
 ON_EACH(refused)
 ON_EACH(frozen)
+ON_EACH(set_by_hand)
 ON_EACH(final)
 ON_EACH(dead_and_back)
 
@@ -337,6 +385,7 @@ int main(void)
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_frozen),
+		cmocka_unit_test(test_set_by_hand),
 		cmocka_unit_test(test_final),
 		cmocka_unit_test(test_dead_and_back),
 	};

@@ -138,12 +138,25 @@ static void test_controller_goes_with_it(void **state)
 	tale_end(&t);
 }
 
+static void leaders_told(struct tale *t, int member, int64_t at, const char *leaders)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text), "{\"k\":\"sample\",\"m\":\"kafka-%d\",\"ok\":true,\"x\":{\"id\":%d,\"leaders\":%s}}",
+		 member, member, leaders);
+	put(t, at, parse(text));
+}
+
 static void test_fenced(void **state)
 {
 	struct tale t;
 
 	(void)state;
 	tale_begin(&t, kill_leader, defaults, 2);
+	leaders_told(&t, 0, 9950 * MS, "[0,1,2]");
+	leaders_told(&t, 1, 17550 * MS, "[0,1,2]");
+	leaders_told(&t, 2, 17620 * MS, "[1,1,2]");
+	leaders_told(&t, 1, 17650 * MS, "[1,1,2]");
 	log_of(&t, "kafka-2",
 	       "[2026-11-29 00:00:17,500] INFO [QuorumController id=2] Fencing broker 0 because its session has timed out. (x)\n");
 	tale_tell(&t, 18 * SEC);
@@ -152,6 +165,8 @@ static void test_fenced(void **state)
 	assert_true(t.p.hi_ns >= 9 * SEC && t.p.hi_ns < 12 * SEC);
 	assert_string_equal(t.m.mechanism, "broker fenced");
 	assert_int_equal(t.m.elected, 17500 * MS);
+	assert_int_equal(t.m.routed, 17620 * MS);
+	assert_non_null(strstr(t.m.how_routed, "kafka-2"));
 	tale_end(&t);
 	/* Of another broker's end nothing follows. */
 	tale_begin(&t, kill_leader, defaults, 2);
@@ -194,6 +209,57 @@ static void test_follower(void **state)
 	tale_tell(&t, 0);
 	assert_true(t.p.n == 1 && has(&t, "no copy is waited for"));
 	tale_end(&t);
+}
+
+/* All are killed: whoever starts again is fenced for the session of the process before. */
+static void test_all_start_again(void **state)
+{
+	static const char kill[] = "{\"fault\":\"kill-pod\",\"params\":{\"how\":\"crash\"}," AT
+		"\"targets\":[{\"member\":\"kafka-0\",\"role\":\"primary\"},"
+		"{\"member\":\"kafka-1\",\"role\":\"primary\"},{\"member\":\"kafka-2\",\"role\":\"primary\"}]}";
+	static const char fenced[] =
+		"[2026-11-29 00:00:20,700] INFO [QuorumController id=2] Becoming the active controller at epoch 5 (x)\n"
+		"[2026-11-29 00:00:29,800] INFO [QuorumController id=2] Fencing broker 0 because its session has timed out. (x)\n";
+	static const char follows[] =
+		"[2026-11-29 00:00:24,000] INFO [Broker id=1] Follower ordeal-0 starts at leader epoch 0 from offset 3 (x)\n";
+
+	(void)state;
+	for (int k = 0; k < 2; k++) {
+		struct tale t;
+
+		tale_begin(&t, kill, defaults, 2);
+		log_of(&t, k ? "kafka-1" : "kafka-2", k ? follows : fenced);
+		tale_tell(&t, 30 * SEC);
+		assert_true(t.p.n == 1 && has(&t, "members start again"));
+		assert_string_equal(t.m.mechanism, "members start again");
+		tale_end(&t);
+	}
+}
+
+/* Clients that ask seldom leave a silent leader late, by the setting that they tell. */
+static void test_refresh(void **state)
+{
+	static const char *const told[] = {"", ",{\"name\":\"metadata_refresh\",\"value\":\"1000\"}",
+					   ",{\"name\":\"metadata_refresh\",\"value\":\"300000\"}"};
+	int64_t hi[3];
+
+	(void)state;
+	for (int k = 0; k < 3; k++) {
+		char settings[1000];
+		struct tale t;
+
+		snprintf(settings, sizeof(settings), "%.*s%s]", (int)strlen(defaults) - 1, defaults, told[k]);
+		tale_begin(&t, kill_leader, settings, 2);
+		tale_tell(&t, 0);
+		assert_true(t.p.n == 1 && !t.p.assumed);
+		assert_int_equal(t.p.lo_ns, 7 * SEC);
+		assert_non_null(strstr(t.p.mech[0].rule, "topic.metadata.refresh.interval.ms"));
+		assert_non_null(strstr(t.p.mech[0].source, "librdkafka"));
+		hi[k] = t.p.hi_ns;
+		tale_end(&t);
+	}
+	assert_int_equal(hi[0], hi[1]);
+	assert_int_equal(hi[2], hi[1] + 299 * SEC);
 }
 
 static void test_told_to_end(void **state)
@@ -260,6 +326,9 @@ static void test_between_two(void **state)
 	tale_begin(&t, cut, defaults, 1);
 	log_of(&t, "kafka-0",
 	       "[2026-11-29 00:00:46,000] INFO [Partition ordeal-0 broker=0] Shrinking ISR from 0,1,2 to 0,1. Leader: (highWatermark: 5 (x)\n");
+	/* Who was there all the time follows the same leader, in another epoch. */
+	log_of(&t, "kafka-1",
+	       "[2026-11-29 00:00:46,010] INFO [Broker id=1] Follower ordeal-0 starts at leader epoch 1 from offset 5 (x)\n");
 	tale_tell(&t, 46100 * MS);
 	assert_true(has(&t, "broker fenced") && has(&t, "follower out of sync") && has(&t, "fault ends"));
 	assert_string_equal(t.m.mechanism, "follower out of sync");
@@ -271,6 +340,15 @@ static void test_between_two(void **state)
 	tale_tell(&t, 18600 * MS);
 	assert_string_equal(t.m.mechanism, "broker fenced");
 	assert_non_null(strstr(t.m.why_mechanism, "kafka-0 fenced broker 2"));
+	tale_end(&t);
+	/* A voter that hears the active controller no more has another elected. */
+	tale_begin(&t, cut, defaults, 0);
+	log_of(&t, "kafka-1",
+	       "[2026-11-29 00:00:14,000] INFO [QuorumController id=1] Becoming the active controller at epoch 5 (x)\n"
+	       "[2026-11-29 00:00:23,500] INFO [QuorumController id=1] Fencing broker 2 because its session has timed out. (x)\n");
+	tale_tell(&t, 23600 * MS);
+	assert_string_equal(t.m.mechanism, "controller elected, broker fenced");
+	assert_true(has(&t, t.m.mechanism));
 	tale_end(&t);
 }
 
@@ -319,6 +397,35 @@ static void test_redundant(void **state)
 	}
 }
 
+/* The controllers' own log is a copy as well, of which the active one tells. */
+static void test_voters(void **state)
+{
+	static const struct {
+		const char *voters;
+		bool want;
+	} t[] = {
+		{"[{\"id\":0,\"behind\":0},{\"id\":1,\"behind\":2},{\"id\":2,\"behind\":0}]", true},
+		{"[{\"id\":0,\"behind\":0},{\"id\":1,\"behind\":200},{\"id\":2,\"behind\":0}]", false},
+		{"[{\"id\":0,\"behind\":0},{\"id\":1},{\"id\":2,\"behind\":0}]", false},
+		{"[]", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct sample s[3];
+		char why[WHY_BYTES];
+
+		for (int k = 0; k < 3; k++)
+			sample_of(&s[k], k, 1U << k, "[3,3,3]");
+		json_set(s[0].extra, "voters", parse(t[i].voters));
+		assert_int_equal(model_kafka.redundant(s, 3, why), t[i].want);
+		if (!t[i].want)
+			assert_string_equal(why, "controller 1 is behind in the metadata log, says kafka-0");
+		for (int k = 0; k < 3; k++)
+			cJSON_Delete(s[k].extra);
+	}
+}
+
 static void test_stamp(void **state)
 {
 	static const char text[] = "[2026-11-29 00:00:11,626] INFO x";
@@ -346,9 +453,12 @@ int main(void)
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_follower),
 		cmocka_unit_test(test_told_to_end),
+		cmocka_unit_test(test_all_start_again),
+		cmocka_unit_test(test_refresh),
 		cmocka_unit_test(test_brief_freeze), cmocka_unit_test(test_no_logs),
 		cmocka_unit_test(test_between_two),
 		cmocka_unit_test(test_redundant),
+		cmocka_unit_test(test_voters),
 		cmocka_unit_test(test_stamp),
 	};
 

@@ -147,6 +147,8 @@ static void test_quorum(void **state)
 	for (int i = 0; i < 2; i++) {
 		kafka_put_i32(&b, i);
 		kafka_put_i64(&b, 700 - i);
+		kafka_put_i64(&b, 9000);
+		kafka_put_i64(&b, 9000 - 40 * i);
 		kafka_put_i8(&b, 0);
 	}
 	every_cut_is_refused(&b, read_quorum);
@@ -156,6 +158,7 @@ static void test_quorum(void **state)
 	assert_int_equal(quorum.high, 700);
 	assert_int_equal(quorum.nvoters, 2);
 	assert_int_equal(quorum.voters[1].end, 699);
+	assert_int_equal(quorum.voters[1].whole_ms, 8960);
 	buf_free(&b);
 }
 

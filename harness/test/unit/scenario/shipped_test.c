@@ -132,6 +132,63 @@ static void test_set(void **state)
 	arena_free(&a);
 }
 
+/* What clients do by themselves stands in access.yaml, under each setting's own key. */
+static void test_clients_own(void **state)
+{
+	static const struct setting_arg sets[] = {{"linger", "20ms"}, {"in_flight", "5"}, {"metadata_refresh", "5m"}};
+	static const struct setting_arg many = {"in_flight", "6"};
+	static const struct {
+		const char *key;
+		int64_t dflt, set;
+	} t[] = {{"linger_ms", 0, 20}, {"in_flight", 1, 5}, {"metadata_refresh_ms", 1000, 300000}};
+	struct arena a = {0};
+	struct err e = {0};
+	struct plan p;
+	char root[4096], path[4200];
+
+	(void)state;
+	if (file_project_root(root, &e))
+		fail_msg("%s", e.msg);
+	snprintf(path, sizeof(path), "%s/scenarios/kafka-kill-leader.yaml", root);
+	for (size_t n = 0; n <= ARRAY_LEN(sets); n += ARRAY_LEN(sets)) {
+		if (plan_read(&a, root, path, sets, n, &p, &e))
+			fail_msg("%s", e.msg);
+		for (size_t i = 0; i < ARRAY_LEN(t); i++)
+			assert_int_equal(json_i64(p.access, t[i].key, -1),
+					 n ? t[i].set : t[i].dflt);
+		plan_free(&p);
+	}
+	assert_int_equal(plan_read(&a, root, path, &many, 1, &p, &e), -1);
+	assert_non_null(strstr(e.msg, "must be at most 5"));
+	plan_free(&p);
+	arena_free(&a);
+}
+
+/* What the report says of the brokers' heaps is what they get. */
+static void test_heap(void **state)
+{
+	struct arena a = {0};
+	struct err e = {0};
+	struct plan p;
+	char root[4096], path[4200];
+	bool is = false;
+
+	(void)state;
+	if (file_project_root(root, &e))
+		fail_msg("%s", e.msg);
+	snprintf(path, sizeof(path), "%s/scenarios/kafka-kill-leader.yaml", root);
+	if (plan_read(&a, root, path, NULL, 0, &p, &e))
+		fail_msg("%s", e.msg);
+	for (size_t i = 0; i < p.manifest.n; i++) {
+		const struct ynode *heap = yaml_path(p.manifest.objects[i], "spec.template.spec.containers[0].env[1].value");
+
+		is = is || (heap && !strcmp(heap->text, json_str(p.access, "heap", "")));
+	}
+	assert_true(is);
+	plan_free(&p);
+	arena_free(&a);
+}
+
 /* Other manifests by a setting: another store for Patroni, another way for
  * clients. */
 static void test_overlay(void **state)
@@ -291,6 +348,8 @@ int main(void)
 		cmocka_unit_test(test_shipped),
 		cmocka_unit_test(test_harm),
 		cmocka_unit_test(test_set),
+		cmocka_unit_test(test_clients_own),
+		cmocka_unit_test(test_heap),
 		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_overlay),
 		cmocka_unit_test(test_overlay_of_the_document),
