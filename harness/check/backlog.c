@@ -1,5 +1,6 @@
-/* How far consumers were behind: at each moment the messages that are acknowledged and that
- * nobody has received. They have caught up when no more wait than before the fault did. */
+/* What publishers waited that were blocked, and how far consumers were behind: at each moment the
+ * messages that are acknowledged and that nobody has received. They have caught up when no more
+ * wait than before the fault did. */
 #include "check/backlog.h"
 
 #include <stdlib.h>
@@ -73,6 +74,46 @@ static struct step *steps_of(const struct view *v, size_t *n, size_t *received)
 	return steps;
 }
 
+static int by_sender(const void *a, const void *b)
+{
+	const struct op *x = *(const struct op *const *)a, *y = *(const struct op *const *)b;
+
+	if (x->process != y->process)
+		return x->process < y->process ? -1 : 1;
+	return (x->t_invoke > y->t_invoke) - (x->t_invoke < y->t_invoke);
+}
+
+/* Each publisher waits from its first send that was blocked until one is not, or in vain. */
+static void blocked_tell(const struct view *v, struct buf *b)
+{
+	const struct op **s = mem_alloc((v->nops + 1) * sizeof(*s)), *since = NULL;
+	int64_t longest = 0, publishers = 0, sends = 0;
+	bool in_vain = false;
+	size_t n = 0;
+
+	for (size_t i = 0; i < v->nops; i++)
+		if (v->ops[i]->f == OP_SEND && (v->ops[i]->sent || op_error_class(v->ops[i])))
+			s[n++] = v->ops[i];
+	if (n)
+		qsort(s, n, sizeof(*s), by_sender);
+	for (size_t i = 0; i < n; i++) {
+		bool blocked = op_error_class(s[i]) == OP_ERR_BLOCKED;
+		bool last = i + 1 == n || s[i + 1]->process != s[i]->process;
+
+		sends += blocked;
+		publishers += blocked && !since;
+		since = blocked && !since ? s[i] : since;
+		if (since && s[i]->t_return - since->t_invoke > longest)
+			longest = s[i]->t_return - since->t_invoke;
+		in_vain = in_vain || (since && last && blocked);
+		since = blocked && !last ? since : NULL;
+	}
+	free(s);
+	if (sends)
+		buf_fmt(b, "; %lld sends were blocked, in %lld waits of publishers of up to %.1f s%s", (long long)sends,
+			(long long)publishers, in_s(longest), in_vain ? ", some to the load's end" : "");
+}
+
 static int64_t first_fault(const struct evidence *ev)
 {
 	int64_t first = 0;
@@ -83,13 +124,17 @@ static int64_t first_fault(const struct evidence *ev)
 	return first;
 }
 
-void backlog_tell(const struct view *v, struct buf *b)
+void backlog_tell(const struct view *v, const struct loss *l, struct buf *b)
 {
 	int64_t fault = first_fault(v->ev), now = 0, before = 0, after = 0, late_ns = 0, sent = 0,
 		at_fault = 0;
 	size_t n, received;
 	struct step *s = steps_of(v, &n, &received);
 
+	blocked_tell(v, b);
+	if (l && l->back)
+		buf_fmt(b, "; %lld messages came back as new, %lld of them after a member was reset", (long long)l->back,
+			(long long)l->back_reset);
 	for (size_t i = 0; i < n; i++) {
 		bool past = s[i].t >= fault;
 

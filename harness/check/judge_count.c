@@ -87,6 +87,9 @@ void judge_lost(const struct judging *j, struct judged *r)
 	if (l->truncated)
 		judged_also(r, "; %lld that consumers had received count as there, and are in the log no more",
 			    (long long)l->truncated);
+	if (l->back)
+		judged_also(r, "; %lld that had been received and acknowledged came back as new, %lld of them after a "
+			    "member was reset", (long long)l->back, (long long)l->back_reset);
 	if (l->unknown)
 		judged_also(r, "; of %lld writes of unknown fate %lld were applied", (long long)l->unknown,
 			    (long long)l->unknown_present);

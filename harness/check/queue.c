@@ -426,7 +426,7 @@ static bool condemn(struct queue *q, struct buf *b, struct check_result *out)
 	return b->len;
 }
 
-static void conclude(struct queue *q, struct check_result *out)
+static void conclude(struct queue *q, const struct loss *l, struct check_result *out)
 {
 	struct buf b = { .cap = sizeof(out->why) - 1 };
 
@@ -445,8 +445,8 @@ static void conclude(struct queue *q, struct check_result *out)
 		buf_fmt(&b, "all %lld acknowledged sends were received or are there, in order; of %lld "
 			"deliveries %lld came again before their acknowledgement was confirmed, %lld were "
 			"marked as redelivered", (long long)q->acked, (long long)q->received,
-			(long long)q->again, (long long)q->marked);
-		backlog_tell(&q->v, &b);
+			(long long)(q->again - (l ? l->back_given : 0)), (long long)q->marked);
+		backlog_tell(&q->v, l, &b);
 	}
 	mem_copy_str(out->why, sizeof(out->why), buf_cstr(&b));
 	buf_free(&b);
@@ -459,7 +459,7 @@ static void check(const struct history *h, const struct evidence *ev, const stru
 	int64_t twice = 0;
 	size_t i, nleft;
 
-	(void)m, (void)budget; /* a sort of the history */
+	(void)budget; /* a sort of the history */
 	memset(out, 0, sizeof(*out));
 	view_make(&q.v, h, ev);
 	q.begin = q.v.nops ? q.v.ops[0]->t_intended : 0;
@@ -476,7 +476,7 @@ static void check(const struct history *h, const struct evidence *ev, const stru
 		offsets_back(&q);
 		got_order(&q);
 		two_values(&q);
-		conclude(&q, out);
+		conclude(&q, m ? &m->loss : NULL, out);
 	} else {
 		out->verdict = VERDICT_UNKNOWN;
 		snprintf(out->why, sizeof(out->why), "value %lld was sent twice, so nobody can tell which of "

@@ -247,6 +247,64 @@ static void sends(const struct view *v, const struct final_seen *left, const str
 	free(p.v);
 }
 
+/* A message was received, or (op NULL) stands there at the end. */
+struct coming {
+	int64_t value, t;
+	const struct op *op;
+};
+
+static int by_coming(const void *a, const void *b)
+{
+	const struct coming *x = a, *y = b;
+
+	if (x->value != y->value)
+		return x->value < y->value ? -1 : 1;
+	return (x->t > y->t) - (x->t < y->t);
+}
+
+/* All comings as new, each message's in their order; heap. */
+static struct coming *comings(const struct view *v, const struct final_seen *left, size_t *n)
+{
+	struct coming *c = NULL;
+	size_t alloc = 0;
+
+	*n = 0;
+	for (size_t i = 0; i < v->nops; i++)
+		if (op_received(v->ops[i]) && !v->ops[i]->redelivered)
+			*VEC_PUSH(c, *n, alloc) =
+				(struct coming){v->ops[i]->value, v->ops[i]->t_return, v->ops[i]};
+	for (size_t i = 0; left && i < left->nmessages; i++)
+		if (!left->messages[i].redelivered)
+			*VEC_PUSH(c, *n, alloc) =
+				(struct coming){left->messages[i].value, INT64_MAX, NULL};
+	if (*n)
+		qsort(c, *n, sizeof(*c), by_coming);
+	return c;
+}
+
+static void came_back(const struct view *v, const struct final_seen *left,
+		      const struct model_ops *model, struct loss *out)
+{
+	size_t n;
+	struct coming *c = comings(v, left, &n);
+
+	for (size_t i = 0, next; i < n; i = next) {
+		bool back = false, reset = false;
+
+		for (next = i + 1; next < n && c[next].value == c[i].value; next++) {
+			if (!c[i].op || c[i].op->acked == OP_ACK_NONE)
+				continue;
+			back = true;
+			out->back_given += c[next].op != NULL;
+			reset = reset || (model->emptied &&
+					  model->emptied(v->ev, c[i].t, c[next].t));
+		}
+		out->back += back;
+		out->back_reset += reset;
+	}
+	free(c);
+}
+
 static bool any(const struct view *v, enum op_f f)
 {
 	size_t i;
@@ -342,6 +400,8 @@ void loss_make(const struct view *v, const struct model_ops *model, const struct
 	count(v, OP_INSERT, &p, &l, out, &alloc);
 	if (sent || (final && final->nmessages))
 		sends(v, final, &l, out, &alloc);
+	if (model && model->marks_repeats)
+		came_back(v, final, model, out);
 	registers(v, final, &l, out, &alloc);
 	if (final)
 		out->duplicate += final->duplicates;

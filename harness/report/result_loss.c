@@ -48,6 +48,8 @@ cJSON *result_loss(const struct loss *l)
 	set_count(out, "lost_register_writes", l->lost_register_writes, l->known);
 	set_count(out, "untold", l->untold, l->known);
 	set_count(out, "truncated", l->truncated, l->known);
+	set_count(out, "came_back", l->back, l->known);
+	set_count(out, "came_back_after_reset", l->back_reset, l->known);
 	set_count(out, "phantom", l->phantom, l->known);
 	set_count(out, "duplicate", l->duplicate, l->known && !l->once_untold);
 	set_count(out, "unknown", l->unknown, l->known || l->unknown > 0);

@@ -221,6 +221,9 @@ static void say_loss(struct buf *b, const struct scenario_report *s)
 		buf_fmt(b, "; %s that consumers had received %s in the log no more",
 			text_plural(l->truncated, "acknowledged message", "acknowledged messages").s,
 			l->truncated == 1 ? "is" : "are");
+	if (told && l->back > 0)
+		buf_fmt(b, "; %s came back as new, %lld after a member was reset",
+			text_plural(l->back, "acknowledged message", "acknowledged messages").s, (long long)l->back_reset);
 	if (!l->known || !s->counts.of[EXPECT_PHANTOM].there)
 		return;
 	if (l->evicted > 0)

@@ -126,6 +126,11 @@ struct model_ops {
 	 * nobody was asked. */
 	bool first_key_only;
 
+	/* Of queues that mark what they deliver again: given out as new twice, a message came back.
+	 * Whether a member was left without what it had in (from_ns, to_ns]; optional. */
+	bool marks_repeats;
+	bool (*emptied)(const struct evidence *ev, int64_t from_ns, int64_t to_ns);
+
 	/* At most REDIRECTIONS_MAX. */
 	const struct redirection *redirections;
 };

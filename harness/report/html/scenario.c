@@ -197,6 +197,9 @@ static void lost_writes(struct page *p)
 		fprintf(p->f, ". %s that consumers had received %s not counted, though the log has %s no more",
 			text_plural(l->truncated, "message", "messages").s, l->truncated == 1 ? "is" : "are",
 			l->truncated == 1 ? "it" : "them");
+	if (l->back)
+		fprintf(p->f, ". %s received and acknowledged, and came back as new, %lld of them after a member was reset",
+			text_plural(l->back, "message was", "messages were").s, (long long)l->back_reset);
 	fprintf(p->f, ". %s, %s. Of %s whose fate the client did not know, %s applied.</p>\n",
 		text_plural(l->phantom, "phantom (failed, yet present)",
 			    "phantoms (failed, yet present)").s,

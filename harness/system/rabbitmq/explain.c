@@ -197,6 +197,15 @@ static bool resets(const struct evidence *ev)
 	return stop && stop->value && !strcmp(stop->value, "reset");
 }
 
+bool rabbit_emptied(const struct evidence *ev, int64_t from_ns, int64_t to_ns)
+{
+	bool anew = false;
+
+	for (size_t i = 0; i < ev->nmembers && resets(ev) && !anew; i++)
+		anew = evidence_pod_restarted(ev, ev->members[i], from_ns, to_ns, &anew) && anew;
+	return anew || emptied(ev, from_ns, to_ns);
+}
+
 enum loss_cause rabbit_loss_cause(const struct evidence *ev, const struct op *op,
 				  const struct fault_record *fault, char *why)
 {

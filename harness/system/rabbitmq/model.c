@@ -132,4 +132,6 @@ const struct model_ops model_rabbitmq = {
 	.explain = rabbit_explain,
 	.resync = rabbit_resync,
 	.loss_cause = rabbit_loss_cause,
+	.marks_repeats = true,
+	.emptied = rabbit_emptied,
 };

@@ -55,7 +55,7 @@ static void tell(int from_ms, int to_ms, int left, bool fault, char *out, size_t
 		evidence_tell_fault(events, json_parse(kill, "test", &e));
 	evidence_make(events, 0, fault_effects, &ev);
 	view_make(&v, &h, &ev);
-	backlog_tell(&v, &b);
+	backlog_tell(&v, NULL, &b);
 	mem_copy_str(out, size, b.len ? buf_cstr(&b) : "");
 	buf_free(&b);
 	view_free(&v);
@@ -80,9 +80,45 @@ static void told(void **state)
 	assert_string_equal(is, "");
 }
 
+/* A publisher that is blocked waits until it may send again, however many sends that takes. */
+static void blocked(void **state)
+{
+	static const struct {
+		uint32_t process;
+		int64_t at_ms;
+		bool is;
+	} sends[] = {{1, 1000, false}, {1, 2000, true}, {1, 3000, true}, {1, 4000, false},
+		     {1, 6000, true}, {1, 7000, false}, {2, 2000, false}, {2, 2500, true}};
+	struct history h = {0};
+	struct buf b = {0};
+	struct evidence ev;
+	struct view v;
+	cJSON *events = cJSON_CreateArray();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(sends); i++) {
+		put(&h, OP_SEND, (int64_t)i, sends[i].at_ms);
+		h.ops[i].process = sends[i].process;
+		h.ops[i].t_return = h.ops[i].t_invoke + 100 * NS_PER_MS;
+		if (sends[i].is) {
+			h.ops[i].outcome = OP_FAIL;
+			h.ops[i].error = "blocked: low on disk";
+		}
+	}
+	evidence_make(events, 0, fault_effects, &ev);
+	view_make(&v, &h, &ev);
+	backlog_tell(&v, NULL, &b);
+	assert_string_equal(buf_cstr(&b), "; 4 sends were blocked, in 3 waits of publishers of up to 2.1 s, some to the load's end");
+	buf_free(&b);
+	view_free(&v);
+	evidence_free(&ev);
+	history_free(&h);
+	cJSON_Delete(events);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(told)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(told), cmocka_unit_test(blocked)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -263,13 +263,72 @@ static void test_parted_logs(void **state)
 	assert_int_equal(overruled(2), LOSS_UNKNOWN);
 }
 
+/* Received at t by somebody who acknowledged it, or did not. */
+static void receipt(struct history *h, int64_t value, int64_t t, bool acked, bool marked)
+{
+	message(h, OP_RECEIVE, value, t, OP_OK);
+	h->ops[h->n - 1].acked = acked ? OP_ACK_SENT : OP_ACK_NONE;
+	h->ops[h->n - 1].redelivered = marked;
+}
+
+/* Given out as new twice, and acknowledged the first time: it came back. What the broker marks,
+ * or what nobody acknowledged, is delivered again as it always may be. */
+static void test_came_back(void **state)
+{
+	static const char *const systems[] = {"rabbitmq", "kafka"};
+
+	(void)state;
+	for (int reset = 0; reset < 2; reset++)
+		for (int k = 0; k < 2; k++) {
+			bool counts = k == 0;
+			char text[200];
+			struct run r;
+
+			begin(&r);
+			snprintf(text, sizeof(text), "{\"name\":\"x\",\"system\":\"%s\"}", systems[k]);
+			add(r.events, "scenario", 0, text);
+			snprintf(text, sizeof(text), "{\"settings\":[{\"name\":\"pre_stop\",\"value\":\"%s\",\"unit\":\"word\"}]}",
+				 reset ? "reset" : "none");
+			add(r.events, "inforce", 1, text);
+			add(r.events, "sample", SEC, "{\"m\":\"r-0\",\"ok\":true}");
+			add(r.events, "object", SEC, "{\"type\":\"pod\",\"name\":\"r-0\",\"uid\":\"a\",\"restarts\":0}");
+			add(r.events, "object", 5 * SEC, "{\"type\":\"pod\",\"name\":\"r-0\",\"uid\":\"b\",\"restarts\":0}");
+			for (int i = 0; i < 7; i++)
+				message(&r.h, OP_SEND, i, SEC + i * 10 * MS, OP_OK);
+			receipt(&r.h, 0, 2 * SEC, true, false); /* came back after the reset */
+			receipt(&r.h, 0, 6 * SEC, true, false);
+			receipt(&r.h, 1, 2 * SEC, true, false); /* the same, twice */
+			receipt(&r.h, 1, 6 * SEC, true, false);
+			receipt(&r.h, 1, 7 * SEC, true, false);
+			receipt(&r.h, 2, 2 * SEC, true, false); /* before anybody was replaced */
+			receipt(&r.h, 2, 3 * SEC, true, false);
+			receipt(&r.h, 3, 2 * SEC, true, false); /* marked */
+			receipt(&r.h, 3, 6 * SEC, true, true);
+			receipt(&r.h, 4, 2 * SEC, false, false); /* never acknowledged */
+			receipt(&r.h, 4, 6 * SEC, true, false);
+			receipt(&r.h, 5, 2 * SEC, true, false); /* there at the end, as new */
+			receipt(&r.h, 6, 2 * SEC, true, true);	/* taken late out of a dead hand */
+			receipt(&r.h, 6, 6 * SEC, true, false);
+			for (size_t i = 0; i < r.h.n; i++)
+				r.h.ops[i].offset = OP_NO_VALUE;
+			add(r.events, "final", 9 * SEC,
+			    "{\"present\":[],\"duplicates\":[],\"registers\":{},\"messages\":[{\"part\":0,\"val\":[5]}]}");
+			measure(&r);
+			assert_int_equal(r.m.loss.lost, 0);
+			assert_int_equal(r.m.loss.back, counts ? 4 : 0);
+			assert_int_equal(r.m.loss.back_reset, counts && reset ? 3 : 0);
+			assert_int_equal(r.m.loss.back_given, counts ? 4 : 0);
+			end(&r);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_lost),
 		cmocka_unit_test(test_lost_phantom_duplicate),
 		cmocka_unit_test(test_no_final_read),
-		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_messages), cmocka_unit_test(test_came_back),
 		cmocka_unit_test(test_registers),
 		cmocka_unit_test(test_who_lost_it),
 		cmocka_unit_test(test_parted_logs),
