@@ -309,7 +309,8 @@ static void samples(struct making *m)
 		for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 			bool two =
 				wrong && i == 1 &&
-				(violates(m, EXPECT_DUAL_PRIMARY) || violates(m, EXPECT_DEMOTED));
+				((violates(m, EXPECT_DUAL_PRIMARY) && !m->x->has_at_least) ||
+				 violates(m, EXPECT_DEMOTED));
 			bool leads = !i || two,
 			     away = wrong && i == 2 && violates(m, EXPECT_RECOVERY);
 			cJSON *s = synth_sample(names[i], t + (int64_t)i * MS, !away, leads ? "primary" : "replica",
