@@ -279,6 +279,7 @@ bench: build/bench.deps $(BENCHES:%=$(BUILD)/bench/%)
 		go build -o $(CURDIR)/build/bench/porcupine .; fi
 	@$(BUILD)/bench/load
 	@$(BUILD)/bench/register build/bench/porcupine
+	@$(BUILD)/bench/sampler
 $(BUILD)/bench/%: $(BUILD)/harness/test/bench/%.o $(TESTLIB) $(BUILD)/libordeal.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
