@@ -55,7 +55,7 @@ static const struct {
 	 "\"immutable\":false}"},
 	{"Secret", "/api/v1/namespaces/ns/secrets", "{\"metadata\":{\"name\":\"o\"},\"type\":\"Opaque\",\"data\":{\"k\":\"AA==\"},"
 	 "\"stringData\":{\"l\":\"m\"}}"},
-	{"Pod", "/api/v1/namespaces/ns/pods", "{\"metadata\":{\"name\":\"o\",\"ownerReferences\":[{\"uid\":\"u\"}]},\"spec\":"
+	{"Pod", "/api/v1/namespaces/ns/pods", "{\"metadata\":{\"name\":\"o\",\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":\"A\",\"name\":\"n\",\"uid\":\"u\"}]},\"spec\":"
 	 "{\"nodeName\":\"n1\",\"tolerations\":[{\"key\":\"k\"}],\"initContainers\":[{\"name\":\"i\"}],\"containers\":[{\"name\":\"c\"}]}}"},
 	{"PersistentVolumeClaim", "/api/v1/namespaces/ns/persistentvolumeclaims", "{\"metadata\":{\"name\":\"o\"},\"spec\":{\"accessModes\":[\"a\"],"
 	 "\"storageClassName\":\"s\",\"resources\":{\"requests\":{\"storage\":1}}}}"},
