@@ -26,7 +26,7 @@ static void a_fault_has_an_end_of_its_own(void **state)
 	cJSON *plan = help_plan("p", "pause", "db-0", UID, NULL);
 
 	start_agent(f, "60");
-	json_set_i64(plan, "ttl_ms", 300);
+	json_set_i64(plan, "ttl_ms", 2000); /* more than it takes to inject it, on a busy machine */
 	expect(f, "POST", "/v1/faults", plan, 200);
 	assert_true(help_wait(runs, f));
 	assert_true(help_wait(journal_empty, f));
