@@ -223,7 +223,8 @@ static inline void dead_man(void **state)
 	const cJSON *one;
 	cJSON *a;
 
-	start_agent(f, "1");
+	/* More than it takes to inject it, on a busy machine. */
+	start_agent(f, "3");
 	inject(f, "p", "pause", NULL);
 	assert_true(help_wait(journal_empty, f));
 	assert_true(help_wait(runs, f));

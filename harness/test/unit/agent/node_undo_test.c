@@ -41,10 +41,10 @@ static void a_fault_is_held_by_renewal(void **state)
 	int64_t end_ns;
 
 	start_agent(f, "60");
-	json_set_i64(plan, "ttl_ms", 1000);
+	json_set_i64(plan, "ttl_ms", 3000);
 	expect(f, "POST", "/v1/faults", plan, 200);
 	assert_true(help_wait(stopped, f));
-	end_ns = clock_mono_ns() + 3 * NS_PER_S;
+	end_ns = clock_mono_ns() + 5 * NS_PER_S;
 	while (clock_mono_ns() < end_ns) {
 		expect(f, "POST", "/v1/lease", NULL, 200);
 		assert_int_equal(member_state(f), 'T');
