@@ -61,7 +61,7 @@ static void an_early_end_is_told(void **state)
 	struct fixture *f = *state;
 	cJSON *a;
 
-	start_agent(f, "1");
+	start_agent(f, "3");
 	inject(f, "p", "pause", NULL);
 	assert_true(help_wait(runs, f));
 	a = ask(f, "DELETE", "/v1/faults/p", NULL, 200);
