@@ -157,8 +157,10 @@ static void turn(const struct report_room *r)
 	FILE *f;
 
 	report_room_read(r, "events.jsonl", &events);
-	for (char *at = events.s; (at = strstr(at, "\"direction\":\"in\"")); at++)
-		memcpy(strstr(at, "in\""), "up", 2);
+	for (char *at = events.s; (at = strstr(at, "\"direction\":\"in\"")); at++) {
+		at[strlen("\"direction\":\"")] = 'u';
+		at[strlen("\"direction\":\"i")] = 'p';
+	}
 	snprintf(path, sizeof(path), "%s/events.jsonl", r->dir);
 	f = fopen(path, "w");
 	assert_non_null(f);
