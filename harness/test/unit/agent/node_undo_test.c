@@ -82,14 +82,20 @@ static void ending_heals(void **state)
 	assert_true(journal_empty(f));
 }
 
-static void the_next_one_heals_after_a_kill(void **state)
+/* An agent that dies with a fault on. */
+static void die_in_a_pause(struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	start_agent(f, "60");
 	inject(f, "p", "pause", NULL);
 	help_end(f->agent);
 	f->agent = 0;
+}
+
+static void the_next_one_heals_after_a_kill(void **state)
+{
+	struct fixture *f = *state;
+
+	die_in_a_pause(f);
 	assert_true(help_wait(stopped, f));
 	assert_false(journal_empty(f));
 	start_agent(f, "60");
@@ -105,10 +111,7 @@ static void a_torn_journal_is_no_excuse(void **state)
 	char path[200];
 	FILE *t;
 
-	start_agent(f, "60");
-	inject(f, "p", "pause", NULL);
-	help_end(f->agent);
-	f->agent = 0;
+	die_in_a_pause(f);
 	snprintf(path, sizeof(path), "%s/journal/p.json", f->dir);
 	t = fopen(path, "w");
 	assert_non_null(t);
@@ -137,10 +140,7 @@ static void a_journal_that_opens_late(void **state)
 	struct fixture *f = *state;
 	cJSON *a, *plan;
 
-	start_agent(f, "60");
-	inject(f, "p", "pause", NULL);
-	help_end(f->agent);
-	f->agent = 0;
+	die_in_a_pause(f);
 	put_aside(f, false);
 	start_agent(f, "60");
 	a = ask(f, "GET", "/v1/residue", NULL, 200);
@@ -163,10 +163,7 @@ static void undone_are_those_of_the_journal_too(void **state)
 {
 	struct fixture *f = *state;
 
-	start_agent(f, "60");
-	inject(f, "p", "pause", NULL);
-	help_end(f->agent);
-	f->agent = 0;
+	die_in_a_pause(f);
 	put_aside(f, false);
 	start_agent(f, "60");
 	expect(f, "DELETE", "/v1/faults", NULL, 500);

@@ -101,6 +101,16 @@ static void test_harm(void **state)
 	shipped_each(harm_is_judged);
 }
 
+/* The project's folder, and this scenario's file in it. */
+static void find_shipped(const char *scenario, char root[4096], char path[4200])
+{
+	struct err e = {0};
+
+	if (file_project_root(root, &e))
+		fail_msg("%s", e.msg);
+	snprintf(path, 4200, "%s/scenarios/%s.yaml", root, scenario);
+}
+
 /* ---- settings ---- */
 
 /* --set goes before the scenario's own, and is checked with it. */
@@ -114,9 +124,7 @@ static void test_set(void **state)
 	char root[4096], path[4200];
 
 	(void)state;
-	if (file_project_root(root, &e))
-		fail_msg("%s", e.msg);
-	snprintf(path, sizeof(path), "%s/scenarios/postgres-kill-primary.yaml", root);
+	find_shipped("postgres-kill-primary", root, path);
 	if (plan_read(&a, root, path, &off, 1, &p, &e))
 		fail_msg("%s", e.msg);
 	assert_string_equal(settings_find(&p.settings, "synchronous_mode")->value, "off");
@@ -147,9 +155,7 @@ static void test_clients_own(void **state)
 	char root[4096], path[4200];
 
 	(void)state;
-	if (file_project_root(root, &e))
-		fail_msg("%s", e.msg);
-	snprintf(path, sizeof(path), "%s/scenarios/kafka-kill-leader.yaml", root);
+	find_shipped("kafka-kill-leader", root, path);
 	for (size_t n = 0; n <= ARRAY_LEN(sets); n += ARRAY_LEN(sets)) {
 		if (plan_read(&a, root, path, sets, n, &p, &e))
 			fail_msg("%s", e.msg);
@@ -174,9 +180,7 @@ static void test_heap(void **state)
 	bool is = false;
 
 	(void)state;
-	if (file_project_root(root, &e))
-		fail_msg("%s", e.msg);
-	snprintf(path, sizeof(path), "%s/scenarios/kafka-kill-leader.yaml", root);
+	find_shipped("kafka-kill-leader", root, path);
 	if (plan_read(&a, root, path, NULL, 0, &p, &e))
 		fail_msg("%s", e.msg);
 	for (size_t i = 0; i < p.manifest.n; i++) {
@@ -201,9 +205,7 @@ static void test_overlay(void **state)
 	bool has_etcd = false;
 
 	(void)state;
-	if (file_project_root(root, &e))
-		fail_msg("%s", e.msg);
-	snprintf(path, sizeof(path), "%s/scenarios/postgres-kill-primary.yaml", root);
+	find_shipped("postgres-kill-primary", root, path);
 	if (plan_read(&a, root, path, &etcd, 1, &p, &e))
 		fail_msg("%s", e.msg);
 	for (size_t i = 0; i < p.manifest.n; i++) {
@@ -249,9 +251,7 @@ static void test_overlay_of_the_document(void **state)
 	size_t n = 0;
 
 	(void)state;
-	if (file_project_root(root, &e))
-		fail_msg("%s", e.msg);
-	snprintf(path, sizeof(path), "%s/scenarios/mysql-documented.yaml", root);
+	find_shipped("mysql-documented", root, path);
 	if (plan_read(&a, root, path, &left_out, 1, &p, &e) ||
 	    manifest_images(&a, &p.manifest, &images, &n, &e))
 		fail_msg("%s", e.msg);
