@@ -310,6 +310,7 @@ static int outvoted(const struct evidence *ev)
 void judge_dual(const struct judging *j, struct judged *r)
 {
 	const struct measured *m = j->m;
+	int left_out = outvoted(j->ev);
 	enum verdict v;
 	double most;
 
@@ -330,9 +331,9 @@ void judge_dual(const struct judging *j, struct judged *r)
 		judged_as(r, v, "two writable primaries were seen for at least %.0f ms (%d answers, %lld "
 			"acknowledged writes)", in_ms(m->dual_primary_ns), m->dual_primary_samples,
 			(long long)m->dual_primary_acks);
-	if (outvoted(j->ev))
+	if (left_out)
 		judged_also(r, "; %d answers of one that its group had voted out, and that had not heard of it yet, are none of "
-			"a primary", outvoted(j->ev));
+			"a primary", left_out);
 	if (m->dual_history.turns)
 		judged_also(r, "; %s and %s acknowledged writes in turn %lld times within %.0f ms",
 			m->dual_history.a, m->dual_history.b, (long long)m->dual_history.turns,

@@ -391,9 +391,13 @@ bool endpoints_hold(const struct endpoints_seen *e, const char *ip);
 bool evidence_gained(const struct evidence *ev, size_t i, const char *ip);
 const char *endpoints_annotation(const struct endpoints_seen *e, const char *name);
 
+static inline bool job_failed(const struct job_seen *j)
+{
+	return !strcmp(j->state, "failed");
+}
 static inline bool job_over(const struct job_seen *j)
 {
-	return !strcmp(j->state, "succeeded") || !strcmp(j->state, "failed");
+	return !strcmp(j->state, "succeeded") || job_failed(j);
 }
 /* The Job of the run step with this id; NULL: it was never begun. */
 const struct job_seen *evidence_job(const struct evidence *ev, const char *id);

@@ -19,17 +19,20 @@ struct seated {
 	size_t group_len;
 	int64_t number, t_ns;
 	const char *primary;
+	bool majority; /* or just a view of one who sees none */
 };
 
 static bool read_view(const struct sample *s, struct seated *out)
 {
-	const char *view = json_str(json_get(s->extra, "group"), "view", ""), *colon = strrchr(view, ':');
+	const cJSON *group = json_get(s->extra, "group");
+	const char *view = json_str(group, "view", ""), *colon = strrchr(view, ':');
 
 	if (!s->ok || !colon)
 		return false;
 	*out = (struct seated){ .group = view, .group_len = (size_t)(colon - view),
 				.number = strtoll(colon + 1, NULL, 10), .t_ns = s->t_ns,
-				.primary = json_str(json_get(s->extra, "group"), "primary", "") };
+				.primary = json_str(group, "primary", ""),
+				.majority = json_bool(group, "majority", false) };
 	return true;
 }
 
@@ -76,8 +79,7 @@ void evidence_outvoted(struct evidence *ev)
 		if (!read_view(s, &x))
 			continue;
 		s->outvoted = outvoted(&x, s, v, n);
-		if (*x.primary && json_bool(json_get(s->extra, "group"), "majority", false) &&
-		    !known(&x, v, n))
+		if (*x.primary && x.majority && !known(&x, v, n))
 			*VEC_PUSH(v, n, alloc) = x;
 	}
 	free(v);

@@ -234,7 +234,7 @@ static void keep_harm(struct findings *f, size_t from)
 static void jobs(struct arena *a, struct findings *f, const struct scenario_report *s)
 {
 	for (size_t i = 0; i < s->ev->njobs; i++)
-		if (!strcmp(s->ev->jobs[i].state, "failed"))
+		if (job_failed(&s->ev->jobs[i]))
 			add(f, FINDING_JOB_FAILED, s, story_job_words(a, &s->ev->jobs[i]));
 }
 

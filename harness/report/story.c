@@ -278,7 +278,7 @@ const char *story_job_words(struct arena *a, const struct job_seen *job)
 static void say_jobs(struct buf *b, struct arena *a, const struct evidence *ev)
 {
 	for (size_t i = 0; i < ev->njobs; i++)
-		if (!strcmp(ev->jobs[i].state, "failed"))
+		if (job_failed(&ev->jobs[i]))
 			buf_fmt(b, "; %s", story_job_words(a, &ev->jobs[i]));
 }
 
