@@ -1,5 +1,6 @@
 #include "apiserver/store.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,7 @@ void store_init(struct store *s)
 	memset(s, 0, sizeof(*s));
 	pthread_mutex_init(&s->lock, NULL);
 	cond_init(&s->changed);
+	cond_init(&s->taken);
 }
 
 /* Takes `object` over. */
@@ -102,6 +104,7 @@ void store_free(struct store *s)
 		drop_change(&s->changes[i]);
 	free(s->changes);
 	free(s->v);
+	pthread_cond_destroy(&s->taken);
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
 	memset(s, 0, sizeof(*s));
@@ -110,7 +113,11 @@ void store_free(struct store *s)
 void store_lock(struct store *s)
 {
 	store_assert_unlocked();
+	__atomic_add_fetch(&s->waiting, 1, __ATOMIC_RELAXED);
 	pthread_mutex_lock(&s->lock);
+	__atomic_sub_fetch(&s->waiting, 1, __ATOMIC_RELAXED);
+	s->turns++;
+	pthread_cond_broadcast(&s->taken);
 	held = s;
 }
 
@@ -119,6 +126,22 @@ void store_unlock(struct store *s)
 	store_assert_locked(s);
 	held = NULL;
 	pthread_mutex_unlock(&s->lock);
+}
+
+void store_yield(struct store *s)
+{
+	uint64_t turn;
+
+	store_assert_locked(s);
+	turn = s->turns;
+	held = NULL;
+	/* Those whom a change woke do not count as waiting. */
+	pthread_mutex_unlock(&s->lock);
+	sched_yield();
+	pthread_mutex_lock(&s->lock);
+	while (s->turns == turn && __atomic_load_n(&s->waiting, __ATOMIC_RELAXED))
+		pthread_cond_wait(&s->taken, &s->lock);
+	held = s;
 }
 
 void store_wait(struct store *s, int64_t mono_ns)

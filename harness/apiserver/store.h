@@ -46,6 +46,9 @@ struct store_change {
 struct store {
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* by CLOCK_MONOTONIC */
+	pthread_cond_t taken;
+	uint64_t turns; /* how often it was taken */
+	unsigned waiting; /* who wants it; atomic */
 	int64_t version;
 	struct store_item *v;
 	size_t n, alloc, bytes;
@@ -66,7 +69,10 @@ void store_assert_locked(const struct store *s);
 void store_assert_unlocked(void);
 /* Gives the lock back until something changes, at most until mono_ns. */
 void store_wait(struct store *s, int64_t mono_ns);
-/* Wakes all who wait. */
+/* Whoever wants the lock has it before the caller has it again. A mutex that is given back
+ * and taken at once is no turn for anybody who has to be woken for it. */
+void store_yield(struct store *s);
+/* Wakes all who wait for a change. */
 void store_wake(struct store *s);
 /* Ends all waiting, for good; takes the lock itself. */
 void store_close(struct store *s);

@@ -1,6 +1,5 @@
 #include "apiserver/watch.h"
 
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,14 +157,6 @@ static void changes_more(struct watching *w)
 		w->version = next;
 }
 
-/* Whoever waits for the lock, before this one has it again. */
-static void let_others(struct store *s)
-{
-	store_unlock(s);
-	sched_yield();
-	store_lock(s);
-}
-
 /* Waits for something to be told. */
 static void collect(struct watching *w)
 {
@@ -177,7 +168,7 @@ static void collect(struct watching *w)
 	       !w->gone) {
 		if (w->listing) {
 			list_more(w);
-			let_others(s);
+			store_yield(s);
 			continue;
 		}
 		if (w->version < s->forgotten) {
@@ -190,7 +181,7 @@ static void collect(struct watching *w)
 		if (w->nlines)
 			break;
 		if (w->version < s->version) {
-			let_others(s);
+			store_yield(s);
 			continue;
 		}
 		if (clock_mono_ns() > w->silent_ns + ALIVE_NS)

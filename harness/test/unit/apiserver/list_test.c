@@ -7,16 +7,32 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "apiserver/call.h"
 #include "apiserver/list.h"
 #include "test/unit/apiserver/place.h"
 
+/* By what the rest of the process computed meanwhile: a machine that is busy keeps anybody
+ * waiting. */
 struct waiting {
 	struct store *s;
 	int stop; /* atomic */
 	int64_t most_ns;
 };
+
+static int64_t cpu_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+static int64_t others_ns(void)
+{
+	return cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+}
 
 /* The driver, as it were. */
 static void *wait_for_lock(void *arg)
@@ -24,10 +40,10 @@ static void *wait_for_lock(void *arg)
 	struct waiting *w = arg;
 
 	while (!__atomic_load_n(&w->stop, __ATOMIC_RELAXED)) {
-		int64_t t = clock_mono_ns();
+		int64_t t = others_ns();
 
 		store_lock(w->s);
-		t = clock_mono_ns() - t;
+		t = others_ns() - t;
 		store_unlock(w->s);
 		if (t > w->most_ns)
 			w->most_ns = t;
@@ -54,14 +70,14 @@ static void nobody_waits_for_a_list(void **state)
 	/* A machine that is busy may keep anybody waiting for once. */
 	for (int i = 0; i < TRIES && !good; i++) {
 		struct waiting w = {.s = &p.store};
-		int64_t t = clock_mono_ns();
+		int64_t t = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
 		pthread_t thread;
 
 		assert_int_equal(pthread_create(&thread, NULL, wait_for_lock, &w), 0);
 		assert_int_equal(ask_for(&p, "t-sys", "GET", MAPS, "", &answer), 200);
 		__atomic_store_n(&w.stop, 1, __ATOMIC_RELAXED);
 		pthread_join(thread, NULL);
-		t = clock_mono_ns() - t;
+		t = cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - t;
 		assert_true(answer.len > (size_t)60 << 20);
 		good = w.most_ns < t / 5;
 	}
@@ -179,12 +195,12 @@ static void nobody_waits_for_a_watch(void **state)
 	for (int i = 0; i < TRIES && !good; i++) {
 		const struct list_of l = {kind_by_id(KIND_CONFIG_MAP), buf_cstr(&selector), NULL};
 		struct waiting w = {.s = &p.store};
-		int64_t all_ns = clock_mono_ns();
+		int64_t all_ns = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
 		pthread_t thread;
 
 		for (size_t k = 0; k < p.store.n; k++)
 			assert_false(list_has(&l, p.store.v[k].object));
-		all_ns = clock_mono_ns() - all_ns;
+		all_ns = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - all_ns;
 		assert_int_equal(pthread_create(&thread, NULL, wait_for_lock, &w), 0);
 		assert_int_equal(ask_for(&p, "t-sys", "GET", buf_cstr(&url), "", &answer), 200);
 		__atomic_store_n(&w.stop, 1, __ATOMIC_RELAXED);

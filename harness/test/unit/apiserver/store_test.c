@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -367,11 +368,57 @@ static void watching(void **state)
 	kube_watch_free(w);
 }
 
+struct guest {
+	struct store s;
+	int done; /* atomic */
+};
+
+static void *comes_often(void *arg)
+{
+	struct guest *g = arg;
+
+	for (int i = 0; i < 50; i++) {
+		store_lock(&g->s);
+		store_unlock(&g->s);
+	}
+	__atomic_store_n(&g->done, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+/* On a busy machine, too, where who is woken runs late. */
+static void who_yields_lets_in(void **state)
+{
+	struct guest g = {0};
+	pthread_t thread;
+	int met = 0;
+
+	(void)state;
+	store_init(&g.s);
+	store_lock(&g.s);
+	assert_int_equal(pthread_create(&thread, NULL, comes_often, &g), 0);
+	while (!__atomic_load_n(&g.done, __ATOMIC_RELAXED)) {
+		uint64_t turn = g.s.turns;
+
+		if (!__atomic_load_n(&g.s.waiting, __ATOMIC_RELAXED)) {
+			sched_yield();
+			continue;
+		}
+		store_yield(&g.s);
+		assert_true(g.s.turns > turn);
+		met++;
+	}
+	store_unlock(&g.s);
+	pthread_join(thread, NULL);
+	assert_true(met > 0);
+	store_free(&g.s);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(versions),
 		cmocka_unit_test(lock_rules),
+		cmocka_unit_test(who_yields_lets_in),
 		cmocka_unit_test(selectors),
 		cmocka_unit_test(merging),
 		cmocka_unit_test_setup_teardown(tokens_and_roles, set_up, tear_down),
