@@ -110,6 +110,15 @@ static void path_of(int fd, char path[FD_PATH_BYTES])
 	snprintf(path, FD_PATH_BYTES, "/proc/self/fd/%d", fd);
 }
 
+/* Where there are no marks a file is known by its name alone. */
+static void set_mark(int fd)
+{
+	char path[FD_PATH_BYTES];
+
+	path_of(fd, path);
+	(void)!setxattr(path, MARK, "1", 1, 0);
+}
+
 /* The fill file, made when it is missing. The volume is the pod's, which may
  * put a device, a FIFO or a link in its place: nothing is opened before it is
  * known for a plain file. EEXIST: it is none. */
@@ -121,10 +130,8 @@ static int open_plain(int dir, const char *name, int64_t device)
 
 	if (seen < 0 && errno == ENOENT) {
 		fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		path_of(fd, path);
-		/* Without one it is known by its name alone. */
 		if (fd >= 0)
-			(void)!setxattr(path, MARK, "1", 1, 0);
+			set_mark(fd);
 		return fd;
 	}
 	if (seen < 0)
@@ -250,6 +257,25 @@ static int end_name(int dir, const char *name, int64_t device, enum mark *mark, 
 	return r;
 }
 
+int fill_ours(int dir, const char *name, bool *ours)
+{
+	struct stat in, st;
+	enum mark mark;
+	bool plain;
+	int seen, r;
+
+	*ours = false;
+	if (fstat(dir, &in))
+		return -1;
+	seen = look_at(dir, name, (int64_t)in.st_dev, &st, &plain);
+	if (seen < 0)
+		return errno == ENOENT ? 0 : -1;
+	r = plain ? mark_of(seen, &mark) : 0;
+	*ours = plain && !r && (mark == MARK_OURS || (mark == MARK_UNKNOWN && st.st_nlink == 1));
+	shut(seen);
+	return r;
+}
+
 int fill_end(int dir, const char *name)
 {
 	enum mark mark;
@@ -357,6 +383,7 @@ static int write_probe(int dir, const char *name, bool *no_room, struct err *e)
 		*no_room = errno == ENOSPC;
 		return *no_room ? 0 : err_set(e, ERR_BROKEN, "cannot make %s: %s", name, strerror(errno));
 	}
+	set_mark(fd);
 	for (size_t left = sizeof(data); left && n >= 0; left -= (size_t)n) {
 		n = write(fd, data, left);
 		if (n < 0 && errno == EINTR)

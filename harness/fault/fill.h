@@ -28,6 +28,9 @@ int fill_to(const char *path, int64_t device, int percent, struct err *e);
  * look at it may have left beside it; *size is what it took, -1 when it was not there. */
 int fill_remove(const char *path, int64_t device, int64_t *size, struct err *e);
 
+/* Whether what has that name in the folder is a file of ours, by its mark; -1 with errno. */
+int fill_ours(int dir, const char *name, bool *ours);
+
 /* What has that name in the folder goes, and gives its room back; -1 with errno. */
 int fill_end(int dir, const char *name);
 

@@ -2,6 +2,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,21 +38,39 @@ void residue_cgroup(struct residue *s, const struct pod_cgroup *g)
 		s->r = -1;
 }
 
-void residue_files(struct residue *s, const char *dir)
+static void residue_file(struct residue *s, int dir, const char *path, const char *name)
 {
-	DIR *d = opendir(dir);
-	struct dirent *ent;
+	bool ours;
 
-	while (d && (errno = 0, ent = readdir(d))) {
-		if (strncmp(ent->d_name, FILL_PREFIX, strlen(FILL_PREFIX)))
-			continue;
-		json_pushf(s->found, "fill file %s/%s", dir + strlen(s->root), ent->d_name);
-		if (s->remove && fill_end(dirfd(d), ent->d_name))
-			s->r = err_set(s->e, ERR_BROKEN, "cannot remove %s/%s: %s", dir, ent->d_name,
+	if (fill_ours(dir, name, &ours)) {
+		s->r = err_set(s->e, ERR_BROKEN, "cannot look at %s/%s: %s", path, name, strerror(errno));
+	} else if (ours) {
+		json_pushf(s->found, "fill file %s/%s", path + strlen(s->root), name);
+		if (s->remove && fill_end(dir, name))
+			s->r = err_set(s->e, ERR_BROKEN, "cannot remove %s/%s: %s", path, name,
 				       strerror(errno));
 	}
-	if (errno && errno != ENOENT && errno != ENOTDIR)
-		s->r = err_set(s->e, ERR_BROKEN, "cannot look into %s: %s", dir, strerror(errno));
+}
+
+/* The volume is a pod's, which may have put a link in the folder's place. */
+void residue_files(struct residue *s, const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), why;
+	struct dirent *ent;
+	char path[40];
+	DIR *d = NULL;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (fd >= 0)
+		d = opendir(path);
+	while (d && (errno = 0, ent = readdir(d)))
+		if (!strncmp(ent->d_name, FILL_PREFIX, strlen(FILL_PREFIX)))
+			residue_file(s, fd, dir, ent->d_name);
+	why = errno;
+	if (why && why != ENOENT && why != ENOTDIR && why != ELOOP)
+		s->r = err_set(s->e, ERR_BROKEN, "cannot look into %s: %s", dir, strerror(why));
 	if (d)
 		closedir(d);
+	if (fd >= 0)
+		close(fd);
 }

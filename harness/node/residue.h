@@ -22,7 +22,8 @@ struct residue {
 void residue_tables(struct residue *s, const char *netns, const char *where);
 /* A cgroup that carries our mark. */
 void residue_cgroup(struct residue *s, const struct pod_cgroup *g);
-/* Files in this folder (which begins with the root) with which a disk was filled. */
+/* Files of ours in this folder (which begins with the root) with which a disk was filled; what
+ * somebody else has given such a name is his. */
 void residue_files(struct residue *s, const char *dir);
 
 #endif
