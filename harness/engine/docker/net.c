@@ -250,6 +250,9 @@ char *docker_vip_script(const struct store *s)
 		"ip protocol udp ct state new reject with icmp type admin-prohibited\n", DOCKER_API_PORT);
 	/* A cluster routes none, and a partition, which goes by addresses, has none for them. */
 	buf_str(&b, "add rule ip ordeal_services refuse oifname != \"lo\" ip daddr " DOCKER_ALL_IPS " drop\n");
+	/* This machine has other addresses, too, and Docker may have left a way to them. */
+	buf_str(&b, "add rule ip ordeal_services refuse oifname != \"lo\" ip daddr != " DOCKER_SUBNET
+		    " reject with icmp type net-unreachable\n");
 	buf_str(&b, "add rule ip ordeal_services refuse ip daddr " DOCKER_SERVICES
 		    " ip protocol tcp reject with tcp reset\n"
 		    "add rule ip ordeal_services refuse ip daddr " DOCKER_SERVICES

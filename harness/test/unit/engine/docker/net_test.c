@@ -303,6 +303,42 @@ static void to_all(void **state)
 	store_free(&s);
 }
 
+/* It has more addresses than those on the pods' network, and Docker 20.10 leaves even an internal
+ * network's containers a way there. */
+static void beyond_the_pods_network(void **state)
+{
+	static const char link_up[] =
+		"ip link set lo up && ip link add v0 type veth peer name v1 && ip addr add 10.240.11.2/16 dev v0 && "
+		"ip link set v0 up && ip link set v1 up && ip route add default via 10.240.0.1";
+	static const char ask[] =
+		"use Socket; for (qw(10.240.12.2 10.241.0.1 172.17.0.1 192.0.2.2 169.254.169.254 127.0.0.1)) {"
+		"socket($s, PF_INET, SOCK_DGRAM, 0);"
+		"print \"$_ \", (send($s, \"x\", 0, sockaddr_in(9, inet_aton($_))) ? \"sent\" : \"kept\"), \"\\n\" }";
+	const char *const up[] = {"sh", "-c", link_up, NULL};
+	const char *const perl[] = {"perl", "-e", ask, NULL};
+	struct proc_result res = {0};
+	struct err e = {0};
+	struct store s;
+	char *text;
+
+	(void)state;
+	if (geteuid() || unshare(CLONE_NEWNET))
+		skip(); /* needs root */
+	said(up, &res);
+	proc_result_free(&res);
+	store_init(&s);
+	store_lock(&s);
+	text = docker_vip_script(&s);
+	store_unlock(&s);
+	if (nft_run("/proc/self/ns/net", text, &e))
+		fail_msg("%s", e.msg);
+	assert_string_equal(said(perl, &res), "10.240.12.2 sent\n10.241.0.1 kept\n172.17.0.1 kept\n192.0.2.2 kept\n"
+					      "169.254.169.254 kept\n127.0.0.1 sent\n");
+	proc_result_free(&res);
+	free(text);
+	store_free(&s);
+}
+
 /* A process in the caller's network, and where that is. */
 static struct proc_id begin_process(char netns[64])
 {
@@ -368,7 +404,9 @@ int main(void)
 		cmocka_unit_test(names),     cmocka_unit_test(many_services),
 		cmocka_unit_test(addresses), cmocka_unit_test(nothing_of_others),
 		cmocka_unit_test(kernel),    cmocka_unit_test(the_machine),
-		cmocka_unit_test(to_all),    cmocka_unit_test(until_they_are_in_force),
+		cmocka_unit_test(to_all),
+		cmocka_unit_test(beyond_the_pods_network),
+		cmocka_unit_test(until_they_are_in_force),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
