@@ -119,6 +119,16 @@ int docker_image_user(const struct docker_api *d, const char *image, char user[2
 	return none;
 }
 
+void docker_bound_log(cJSON *host)
+{
+	cJSON *log = cJSON_AddObjectToObject(host, "LogConfig"), *most;
+
+	json_set_str(log, "Type", "json-file");
+	most = cJSON_AddObjectToObject(log, "Config");
+	json_set_str(most, "max-size", "10m");
+	json_set_str(most, "max-file", "5");
+}
+
 int docker_create(const struct docker_api *d, const char *name, const cJSON *body, char id[80],
 		  struct err *e)
 {

@@ -43,6 +43,10 @@ struct docker_state {
 /* The user that an image names, "" for none; 1: there is no such image. */
 int docker_image_user(const struct docker_api *d, const char *image, char user[256], struct err *e);
 
+/* Into a HostConfig: a container's log takes as much of the disk as a kubelet lets it, and can
+ * be read, whatever Docker's own default is. */
+void docker_bound_log(cJSON *host);
+
 /* Makes a container; `id` gets its full ID. */
 int docker_create(const struct docker_api *d, const char *name, const cJSON *body, char id[80],
 		  struct err *e);

@@ -95,6 +95,7 @@ int docker_dns_up(struct docker *d, struct err *e)
 	json_set_str(o, DOCKER_LABEL, "docker");
 	json_set_str(o, DOCKER_RUN_LABEL, d->kube.base.conf.run_id);
 	host = cJSON_AddObjectToObject(b, "HostConfig");
+	docker_bound_log(host);
 	json_set_str(host, "NetworkMode", DOCKER_NETWORK);
 	json_pushf(cJSON_AddArrayToObject(host, "Binds"), "%s:/dns:ro", dir);
 	o = cJSON_AddObjectToObject(cJSON_AddObjectToObject(b, "NetworkingConfig"), "EndpointsConfig");

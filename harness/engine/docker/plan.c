@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "engine/docker/daemon.h"
 #include "manifest/parts.h"
 
 /* ---- container ---- */
@@ -181,6 +182,7 @@ cJSON *plan_container(const cJSON *pod, const cJSON *container, const cJSON *env
 	host = cJSON_AddObjectToObject(body, "HostConfig");
 	add_resources(host, json_get(container, "resources"));
 	add_security(body, host, pod, container);
+	docker_bound_log(host);
 	return body;
 }
 

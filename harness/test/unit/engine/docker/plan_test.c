@@ -170,6 +170,10 @@ static void container(void **state)
 	assert_string_equal(json_path(body, "HostConfig.CapDrop.0")->valuestring, "ALL");
 	assert_string_equal(json_path(body, "HostConfig.SecurityOpt.0")->valuestring, "no-new-privileges");
 	assert_true(num(body, "HostConfig.Memory") == 4294967296.0);
+	/* No more than a kubelet keeps, whatever Docker's own default is. */
+	assert_string_equal(json_str(json_path(body, "HostConfig.LogConfig"), "Type", ""), "json-file");
+	assert_string_equal(json_str(json_path(body, "HostConfig.LogConfig.Config"), "max-size", ""), "10m");
+	assert_string_equal(json_str(json_path(body, "HostConfig.LogConfig.Config"), "max-file", ""), "5");
 	assert_true(num(body, "HostConfig.CpuQuota") == 2e5);
 	assert_true(num(body, "HostConfig.CpuShares") == 102);
 	cJSON_Delete(body);
