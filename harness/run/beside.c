@@ -52,7 +52,7 @@ static int node_of(struct stage *st, const char *member, char node[MEMBER_NAME_B
 	node[0] = '\0';
 	for (size_t i = 0; i < pods.n; i++)
 		if (!strcmp(pods.v[i].name, member))
-			mem_copy_str(node, 128, pods.v[i].node);
+			mem_copy_str(node, MEMBER_NAME_BYTES, pods.v[i].node);
 	for (size_t i = 0; i < pods.n; i++)
 		if (!strcmp(pods.v[i].node, node))
 			json_push(there, cJSON_CreateString(pods.v[i].name));

@@ -28,7 +28,7 @@ enum {
 #define STAGE_BESIDE_AGENT "load/" STAGE_BESIDE
 
 struct agent_clock {
-	char agent[160];
+	char agent[ENGINE_AGENT_BYTES];
 	int64_t offset_ns; /* driver's monotonic = agent's + offset */
 	int64_t error_ns;  /* 0 when both share a kernel */
 };
