@@ -225,8 +225,6 @@ static int cluster_final_read(const struct access *acc, int keys, struct final_r
 
 /* Three questions in one round trip: INFO, CLUSTER INFO, CLUSTER NODES. */
 
-enum { NODES_MAX = 64 };
-
 /* As much of an id as samples show. */
 static const char *shown(const char *id, char out[REDIS_ID_SHOWN + 1])
 {
@@ -293,8 +291,9 @@ static void fill_master(struct sample *s, const char *info, const struct redis_n
 static bool fill(const struct redis_peer *peer, struct sample *s, redisReply *const *r)
 {
 	const char *info = redis_text(r[0]), *cluster = redis_text(r[1]);
-	struct redis_node *v = mem_alloc(NODES_MAX * sizeof(*v));
-	size_t n = redis_nodes(redis_text(r[2]), v, NODES_MAX);
+	struct arena a = {0};
+	struct redis_node *v;
+	size_t n = redis_nodes(&a, redis_text(r[2]), &v);
 	const struct redis_node *me = myself(v, n);
 	char state[16], id[REDIS_ID_SHOWN + 1];
 
@@ -313,6 +312,7 @@ static bool fill(const struct redis_peer *peer, struct sample *s, redisReply *co
 		say_others(s->extra, v, n);
 	}
 	free(v);
+	arena_free(&a);
 	return me != NULL;
 }
 

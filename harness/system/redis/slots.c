@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
+
 uint16_t redis_crc16(const char *s, size_t len)
 {
 	uint32_t crc = 0;
@@ -147,8 +149,9 @@ static bool has_flag(const char *flags, const char *flag)
 	return false;
 }
 
-static bool node_line(const char *s, struct redis_node *n)
+static bool node_line(struct arena *a, const char *s, struct redis_node *n)
 {
+	struct buf slots = {0};
 	char w[128];
 
 	memset(n, 0, sizeof(*n));
@@ -167,20 +170,24 @@ static bool node_line(const char *s, struct redis_node *n)
 	word(&s, w, sizeof(w)); /* pong-recv */
 	n->epoch = strtoll(word(&s, w, sizeof(w)), NULL, 10);
 	n->linked = !strcmp(word(&s, w, sizeof(w)), "connected");
-	while (*word(&s, w, sizeof(w))) {
-		size_t len = strlen(n->slots);
-
-		if (*w != '[' && len + strlen(w) + 2 < sizeof(n->slots))
-			snprintf(n->slots + len, sizeof(n->slots) - len, "%s%s", len ? " " : "", w);
-	}
+	while (*word(&s, w, sizeof(w)))
+		if (*w != '[')
+			buf_fmt(&slots, "%s%s", slots.len ? " " : "", w);
+	n->slots = arena_strdup(a, buf_cstr(&slots));
+	buf_free(&slots);
 	return strlen(n->id) == REDIS_ID;
 }
 
-size_t redis_nodes(const char *text, struct redis_node *out, size_t max)
+size_t redis_nodes(struct arena *a, const char *text, struct redis_node **out)
 {
-	size_t n = 0;
+	size_t n = 0, alloc = 0;
 
-	for (const char *s = text; *s && n < max; s += strcspn(s, "\n"), s += *s == '\n')
-		n += node_line(s, &out[n]);
+	*out = NULL;
+	for (const char *s = text; *s; s += strcspn(s, "\n"), s += *s == '\n') {
+		struct redis_node one;
+
+		if (node_line(a, s, &one))
+			*VEC_PUSH(*out, n, alloc) = one;
+	}
 	return n;
 }

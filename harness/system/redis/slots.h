@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/mem.h"
+
 /* Redis Cluster's arithmetic and texts: pure. Source: "Redis cluster
  * specification" of redis.io, and CLUSTER NODES there. */
 
@@ -40,10 +42,11 @@ struct redis_node {
 	char address[64]; /* ip:port, "" unknown */
 	bool myself, is_master, pfail, fail, linked;
 	int64_t epoch;
-	char slots[400];  /* "0-5460"; those on their way are left out */
+	const char *slots; /* "0-5460"; those on their way are left out */
 };
-/* Returns the number of nodes (at most max) that the text holds. */
-size_t redis_nodes(const char *text, struct redis_node *out, size_t max);
+/* Returns the number of nodes that the text holds; *out is the caller's to free, their
+ * slots are the arena's. */
+size_t redis_nodes(struct arena *a, const char *text, struct redis_node **out);
 
 /* The number of the shard that owns a slot: its range's place among all
  * masters' ranges in the order of slots, from 1. It stays as owners change.

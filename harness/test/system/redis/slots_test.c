@@ -5,8 +5,10 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "fault/fault.h"
@@ -88,10 +90,11 @@ static const char nodes[] =
 
 static void test_nodes(void **state)
 {
-	struct redis_node v[8];
+	struct arena a = {0};
+	struct redis_node *v;
 
 	(void)state;
-	assert_int_equal(redis_nodes(nodes, v, 8), 4);
+	assert_int_equal(redis_nodes(&a, nodes, &v), 4);
 	assert_true(v[0].myself && v[0].is_master && v[0].linked && !v[0].fail && !v[0].pfail);
 	assert_string_equal(v[0].address, "10.0.0.1:6379");
 	assert_string_equal(v[0].slots, "0-5460");
@@ -103,13 +106,36 @@ static void test_nodes(void **state)
 	assert_string_equal(v[2].slots, "10923-16382 16383");
 	assert_true(v[3].fail && !v[3].pfail && !v[3].is_master);
 	assert_string_equal(v[3].master, v[0].id);
-	assert_int_equal(redis_nodes(nodes, v, 2), 2);
-	assert_int_equal(redis_nodes(nodes, v, 8), 4);
 	assert_int_equal(redis_shard(v, 4, 0), 1);
 	assert_int_equal(redis_shard(v, 4, 5461), 2);
 	assert_int_equal(redis_shard(v, 4, 16000), 3);
 	assert_int_equal(redis_shard(v, 1, 16000), 0);
 	assert_int_equal(redis_shard(v, 4, -1), 0);
+	free(v);
+	arena_free(&a);
+}
+
+/* As moving slots about leaves them: to the last range an owner's own, and so of many. */
+static void test_many(void **state)
+{
+	enum { NODES = 100 };
+	struct arena a = {0};
+	struct redis_node *v;
+	struct buf text = {0};
+
+	(void)state;
+	for (int n = 1; n <= NODES; n++) {
+		buf_fmt(&text, "%040d 10.0.0.%d:6379@16379 master - 0 0 1 connected", n, n);
+		for (int i = n; i <= REDIS_SLOTS / 2; i += NODES)
+			buf_fmt(&text, " %d", 2 * i - 1);
+		buf_char(&text, '\n');
+	}
+	assert_int_equal(redis_nodes(&a, buf_cstr(&text), &v), NODES);
+	assert_int_equal(redis_slots_count(v[0].slots), (REDIS_SLOTS / 2 - 1) / NODES + 1);
+	assert_int_equal(redis_shard(v, NODES, REDIS_SLOTS - 1), REDIS_SLOTS / 2);
+	buf_free(&text);
+	free(v);
+	arena_free(&a);
 }
 
 static void test_texts(void **state)
@@ -149,6 +175,7 @@ int main(void)
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_redirect),
 		cmocka_unit_test(test_nodes),
+		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_texts),
 	};
 
