@@ -49,6 +49,8 @@ const char *engine_agent_token(const struct engine_conf *conf, const char *agent
 
 void pods_free(struct pods *p)
 {
+	for (size_t i = 0; i < p->n; i++)
+		free(p->v[i].beside);
 	free(p->v);
 	memset(p, 0, sizeof(*p));
 }

@@ -57,7 +57,7 @@ struct pod {
 	bool ready;
 	bool deleting; /* told to end; it may serve on for as long as its grace lasts */
 	int restarts;
-	char beside[512]; /* names of its containers after the first, a space between */
+	char *beside; /* names of its containers after the first, a space between; "" none; heap */
 };
 struct pods {
 	struct pod *v; /* heap */

@@ -2,17 +2,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/json.h"
 #include "engine/kube/kube.h"
 
-static void read_containers(const cJSON *o, struct pod *p)
+static char *containers_beside(const cJSON *o)
 {
 	const cJSON *c = json_path(o, "spec.containers.0");
-	size_t len = 0;
+	struct buf names = {0};
 
-	while (c && (c = c->next) && len < sizeof(p->beside) - 1)
-		len += (size_t)snprintf(p->beside + len, sizeof(p->beside) - len, "%s%s", len ? " " : "",
-					json_str(c, "name", ""));
+	while (c && (c = c->next))
+		buf_fmt(&names, "%s%s", names.len ? " " : "", json_str(c, "name", ""));
+	return names.s ? names.s : mem_strdup("");
 }
 
 static void read_pod(const cJSON *o, struct pod *p)
@@ -25,7 +26,7 @@ static void read_pod(const cJSON *o, struct pod *p)
 	p->ready = kube_pod_ready(o);
 	p->deleting = json_get(json_get(o, "metadata"), "deletionTimestamp") != NULL;
 	p->restarts = kube_pod_restarts(o);
-	read_containers(o, p);
+	p->beside = containers_beside(o);
 }
 
 int kube_engine_pods(struct engine *en, struct pods *out, struct err *e)

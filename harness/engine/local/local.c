@@ -298,6 +298,7 @@ static int local_pods(struct engine *en, struct pods *out, struct err *e)
 		mem_copy_str(o->phase, sizeof(o->phase), p->pid ? "Running" : "Pending");
 		o->ready = p->ready;
 		o->restarts = p->restarts;
+		o->beside = mem_strdup("");
 	}
 	pthread_mutex_unlock(&l->lock);
 	return 0;

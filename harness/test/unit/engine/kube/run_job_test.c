@@ -1,5 +1,5 @@
 /* A Job that a scenario starts: what is sent to an API server, and what is read of
- * it until its end. The server is one in this process. */
+ * it until its end; and whose logs there are. The server is one in this process. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -293,6 +293,38 @@ static void one_that_is_tried_again_in_place(void **state)
 	cJSON_Delete(out);
 }
 
+/* However many containers a pod has, and however long they are called: each has a log. */
+static void every_container_of_a_pod_is_named(void **state)
+{
+	enum { MANY = 20 };
+	struct place *p = *state;
+	struct pods pods = {0};
+	struct buf list = {0}, names = {0};
+	struct err e = {0};
+	char *pod;
+
+	for (int i = 0; i < MANY; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "a-container-whose-name-is-as-long-as-any-label-can-be-there-%03d", i);
+		buf_fmt(&list, "%s{\"name\":\"%s\"}", i ? "," : "", name);
+		buf_fmt(&names, "%s%s", i > 1 ? " " : "", i ? name : "");
+	}
+	pod = mem_fmt("{\"metadata\":{\"name\":\"many\",\"namespace\":\"" RUN_NS "\"},"
+		      "\"spec\":{\"containers\":[%s]}}", buf_cstr(&list));
+	put(p, KIND_POD, pod);
+	put_pod(p, "none", "Running", "");
+	if (ops()->pods(p->en, &pods, &e))
+		fail_msg("%s", e.msg);
+	assert_int_equal(pods.n, 2);
+	assert_string_equal(pods.v[0].beside, buf_cstr(&names));
+	assert_string_equal(pods.v[1].beside, "");
+	pods_free(&pods);
+	buf_free(&list);
+	buf_free(&names);
+	free(pod);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +339,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_comes_before_the_containers, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(one_that_is_tried_again_in_place, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(every_container_of_a_pod_is_named, set_up,
 						tear_down),
 	};
 
