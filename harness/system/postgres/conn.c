@@ -18,12 +18,11 @@ void pg_login_from(struct pg_login *l, const struct access *acc, const char *hos
 	const char *password = json_str(c, "password", "");
 
 	memset(l, 0, sizeof(*l));
-	mem_copy_str(l->host, sizeof(l->host), host ? host : json_str(c, "write_host", ""));
+	l->host = host ? host : json_str(c, "write_host", "");
 	snprintf(l->port, sizeof(l->port), "%d", (int)json_i64(c, "port", 5432));
-	mem_copy_str(l->user, sizeof(l->user), client ? json_str(c, "client_user", user) : user);
-	mem_copy_str(l->password, sizeof(l->password),
-		     client ? json_str(c, "client_password", password) : password);
-	mem_copy_str(l->database, sizeof(l->database), json_str(c, "database", "postgres"));
+	l->user = client ? json_str(c, "client_user", user) : user;
+	l->password = client ? json_str(c, "client_password", password) : password;
+	l->database = json_str(c, "database", "postgres");
 }
 
 void pg_brief(char *out, size_t size, const char *class, const char *message)

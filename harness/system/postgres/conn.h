@@ -19,7 +19,9 @@ struct pg_login {
 	/* One name, or several with commas between, as libpq has them: then the
 	 * one that was right before is tried first, the others after it, each for
 	 * its share of what time is left (pg_open() keeps which in `next`). */
-	char host[512], port[8], user[64], password[128], database[64];
+	const char *host;
+	const char *user, *password, *database;
+	char port[8];
 	/* Refuse a server that would not take writes; it says so while
 	 * connecting (PostgreSQL 14 and later), at no cost. */
 	bool read_write;
@@ -29,7 +31,8 @@ struct pg_login {
 };
 
 /* From access.yaml: write_host, port, user, password, database; for clients
- * client_user and client_password where it has them. `host` NULL: write_host. */
+ * client_user and client_password where it has them. `host` NULL: write_host. The texts
+ * are the access's and the caller's. */
 void pg_login_from(struct pg_login *l, const struct access *acc, const char *host, bool client);
 
 struct pg_cost {

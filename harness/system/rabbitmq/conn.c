@@ -282,7 +282,7 @@ static void start(struct rabbit_conn *c, const struct rabbit_login *l)
 					    "connection.blocked", "authentication_failure_close"};
 	amqp_table_entry_t caps[ARRAY_LEN(known)], props[2];
 	amqp_connection_start_ok_t m = {.mechanism = bytes("PLAIN"), .locale = bytes("en_US")};
-	char plain[160];
+	struct buf plain = {0};
 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		caps[i] = (amqp_table_entry_t){bytes(known[i]),
@@ -292,8 +292,10 @@ static void start(struct rabbit_conn *c, const struct rabbit_login *l)
 		(amqp_table_entry_t){bytes("capabilities"),
 				     {AMQP_FIELD_KIND_TABLE, {.table = {ARRAY_LEN(known), caps}}}};
 	m.client_properties = (amqp_table_t){2, props};
-	m.response = (amqp_bytes_t){(size_t)snprintf(plain, sizeof(plain), "%c%s%c%s", 0, l->user, 0, l->password), plain};
+	buf_fmt(&plain, "%c%s%c%s", 0, l->user, 0, l->password);
+	m.response = (amqp_bytes_t){plain.len, plain.s};
 	put_method(c, 0, AMQP_CONNECTION_START_OK_METHOD, &m);
+	buf_free(&plain);
 }
 
 static void tune(struct rabbit_conn *c, const struct rabbit_login *l,
@@ -322,6 +324,11 @@ static bool handshake(struct rabbit_conn *c, const struct rabbit_login *l, int64
 {
 	struct rabbit_event ev;
 
+	/* A frame has 4 KiB until a longer one was agreed on. */
+	if (strlen(l->user) + strlen(l->password) > METHOD_MAX - 1024) {
+		snprintf(error, size, "connect: user and password are longer than a login takes");
+		return false;
+	}
 	buf_add(&c->out, "AMQP\0\0\x09\x01", 8);
 	if (rabbit_call(c, AMQP_CONNECTION_START_METHOD, until_ns, &ev, NULL, NULL, error, size))
 		return false;

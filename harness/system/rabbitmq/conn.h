@@ -15,7 +15,7 @@
  * anything twice. */
 
 struct rabbit_login {
-	char host[256], user[64], password[64], vhost[64];
+	const char *host, *user, *password, *vhost;
 	int port, heartbeat_s; /* 0: without heartbeats */
 };
 

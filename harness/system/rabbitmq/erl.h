@@ -18,7 +18,7 @@
 struct erl;
 
 struct erl_login {
-	char host[256], cookie[64];
+	const char *host, *cookie;
 	int port; /* of the distribution: no epmd is asked */
 };
 

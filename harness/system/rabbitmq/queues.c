@@ -30,19 +30,18 @@ void rabbit_put_declare(struct rabbit_conn *c, int64_t key, bool quorum)
 
 void rabbit_login_from(struct rabbit_login *l, const struct access *acc, const struct member *m)
 {
-	memset(l, 0, sizeof(*l));
-	mem_copy_str(l->host, sizeof(l->host), m->host);
-	mem_copy_str(l->user, sizeof(l->user), json_str(acc->conf, "user", "guest"));
-	mem_copy_str(l->password, sizeof(l->password), json_str(acc->conf, "password", "guest"));
-	mem_copy_str(l->vhost, sizeof(l->vhost), "/");
+	l->host = m->host;
+	l->user = json_str(acc->conf, "user", "guest");
+	l->password = json_str(acc->conf, "password", "guest");
+	l->vhost = "/";
 	l->port = (int)json_i64(acc->conf, "port", 5672);
 	l->heartbeat_s = (int)json_i64(acc->conf, "heartbeat", 10);
 }
 
 void erl_login_from(struct erl_login *l, const struct access *acc, const struct member *m)
 {
-	mem_copy_str(l->host, sizeof(l->host), m->host);
-	mem_copy_str(l->cookie, sizeof(l->cookie), json_str(acc->conf, "cookie", ""));
+	l->host = m->host;
+	l->cookie = json_str(acc->conf, "cookie", "");
 	l->port = (int)json_i64(acc->conf, "distribution_port", 25672);
 }
 

@@ -11,6 +11,7 @@
 enum { RABBIT_QUEUE_BYTES = 32 };
 
 void rabbit_queue_name(int64_t key, char out[RABBIT_QUEUE_BYTES]);
+/* The texts are the access's. */
 void rabbit_login_from(struct rabbit_login *l, const struct access *acc, const struct member *m);
 void erl_login_from(struct erl_login *l, const struct access *acc, const struct member *m);
 /* "on" or "off" of access.yaml; `dflt` when it says nothing. */

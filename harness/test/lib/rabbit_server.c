@@ -84,14 +84,12 @@ static int run(const struct rabbit_server *s, const char *const argv[], const ch
 
 static bool takes_clients(const struct rabbit_server *s)
 {
-	struct rabbit_login l = {.port = s->port};
+	struct rabbit_login l = {
+		.port = s->port, .host = "127.0.0.1", .user = "guest", .password = "guest", .vhost = "/",
+	};
 	char why[OP_ERROR_MAX];
 	struct rabbit_conn *c;
 
-	mem_copy_str(l.host, sizeof(l.host), "127.0.0.1");
-	mem_copy_str(l.user, sizeof(l.user), "guest");
-	mem_copy_str(l.password, sizeof(l.password), "guest");
-	mem_copy_str(l.vhost, sizeof(l.vhost), "/");
 	c = rabbit_open(&l, clock_mono_ns() + 5 * NS_PER_S, NULL, why, sizeof(why));
 	rabbit_drop(c);
 	return c;

@@ -5,9 +5,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "system/client_kit.h"
@@ -74,6 +76,36 @@ static void test_several_hosts(void **state)
 	struct client_server s = it(f);
 
 	client_several_hosts(&f->t, &s, "127.0.0.1", f->s.port);
+}
+
+/* Neither a list of many hosts is cut, whose right one may be the last, nor a password. */
+static void test_long_words(void **state)
+{
+	struct fixture *f = need(state);
+	cJSON *is = f->t.acc.conf, *conf = cJSON_Duplicate(is, 1);
+	char password[201], sql_text[300];
+	struct buf hosts = {0};
+	struct client *plain = f->t.c;
+	struct op op;
+
+	for (int i = 0; i < 100; i++)
+		buf_str(&hosts, "127.1.1.1,");
+	buf_str(&hosts, "127.0.0.1");
+	snprintf(password, sizeof(password), "%0200d", 7);
+	snprintf(sql_text, sizeof(sql_text), "CREATE ROLE long SUPERUSER LOGIN PASSWORD '%s'", password);
+	sql(f, sql_text);
+	json_set_str(conf, "write_host", buf_cstr(&hosts));
+	json_set_str(conf, "client_user", "long");
+	json_set_str(conf, "client_password", password);
+	f->t.acc.conf = conf;
+	f->t.c = client_postgres.client_new(&f->t.acc, 9);
+	op = client_insert(&f->t, 50, LONG_NS);
+	client_postgres.client_free(f->t.c);
+	f->t.acc.conf = is;
+	f->t.c = plain;
+	cJSON_Delete(conf);
+	buf_free(&hosts);
+	must_be(&op, OP_OK, "");
 }
 
 /* A payload makes a full disk felt; it must survive no compression. */
@@ -196,6 +228,7 @@ int main(void)
 		cmocka_unit_test(test_read_only),
 		cmocka_unit_test(test_down_and_up),
 		cmocka_unit_test(test_several_hosts),
+		cmocka_unit_test(test_long_words),
 		cmocka_unit_test(test_payload),
 		cmocka_unit_test(test_inforce),
 		cmocka_unit_test(test_probe_standby),

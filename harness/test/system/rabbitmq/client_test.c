@@ -456,6 +456,27 @@ static void classic(void **state)
 	}
 }
 
+static void long_password(void **state)
+{
+	char password[201], more[300], expr[600], *said;
+	struct room r;
+
+	(void)state;
+	if (rabbit_server_missing())
+		skip();
+	snprintf(password, sizeof(password), "%0200d", 7);
+	snprintf(more, sizeof(more), "{\"user\": \"u\", \"password\": \"%s\"}", password);
+	snprintf(expr, sizeof(expr), "rabbit_auth_backend_internal:add_user(<<\"u\">>, <<\"%s\">>, <<\"t\">>), "
+		 "rabbit_auth_backend_internal:set_permissions(<<\"u\">>, <<\"/\">>, <<\".*\">>, <<\".*\">>, <<\".*\">>, "
+		 "<<\"t\">>), <<\"done\">>.", password);
+	said = rabbit_server_eval(&server, expr);
+	assert_string_equal(said, "done");
+	free(said);
+	enter(&r, more);
+	send_ok(&r, 7);
+	leave(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -471,6 +492,7 @@ int main(void)
 		cmocka_unit_test(probed),
 		cmocka_unit_test(classic),
 		cmocka_unit_test(declared_anew),
+		cmocka_unit_test(long_password),
 	};
 
 	return cmocka_run_group_tests(tests, begin_all, end_all);
