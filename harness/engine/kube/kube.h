@@ -145,6 +145,9 @@ int kube_engine_recover(struct engine *en, cJSON *found, struct err *e);
 /* What an agent that has healed says of its node (GET /v1/residue): -1 when there is anything
  * left, or it does not say. */
 int kube_left(const char *agent, int status, const char *answer, struct err *e);
+/* -1, with their names, when there are nodes that are not Ready: what their journals hold
+ * is not known. */
+int kube_all_seen(const struct nodes *nodes, struct err *e);
 
 /* engine/kube/look.c, kube.c: the rest of the table. */
 int kube_open(const struct engine_conf *conf, bool kind, struct kube **out, struct err *e);

@@ -39,6 +39,24 @@ int kube_left(const char *agent, int status, const char *answer, struct err *e)
 	return clean ? 0 : -1;
 }
 
+int kube_all_seen(const struct nodes *nodes, struct err *e)
+{
+	struct buf names = {0};
+	int r = 0;
+
+	for (size_t i = 0; i < nodes->n; i++) {
+		if (!nodes->v[i].ready)
+			buf_fmt(&names, "%s%s", names.len ? ", " : "", nodes->v[i].name);
+	}
+	if (names.len)
+		r = err_set(e, ERR_BROKEN,
+			    "not Ready, so not looked at: %s. What else there was of faults is healed, and nothing "
+			    "was removed; once the node is back, or deleted, run `ordeal recover` again",
+			    buf_cstr(&names));
+	buf_free(&names);
+	return r;
+}
+
 /* Heals all that an agent knows of, then asks what is left all the same. */
 static int heal_agent(struct kube *k, const char *agent, cJSON *found, struct err *e)
 {
@@ -136,16 +154,17 @@ static int heal_nodes(struct kube *k, cJSON *found, struct err *e)
 	if (!r)
 		r = list_ready(k, &nodes, e);
 	for (size_t i = 0; !r && i < nodes.n; i++) {
-		if (!nodes.v[i].ready) {
-			json_pushf(found, "node %s is not Ready and could not be looked at", nodes.v[i].name);
+		if (!nodes.v[i].ready)
 			continue;
-		}
 		snprintf(agent, sizeof(agent), "node/%s", nodes.v[i].name);
 		r = heal_agent(k, agent, found, e);
 	}
-	nodes_free(&nodes);
 	if (!r && k->host)
 		r = heal_agent(k, "host", found, e);
+	/* Their agents, and what else leads back to them, stay. */
+	if (!r)
+		r = kube_all_seen(&nodes, e);
+	nodes_free(&nodes);
 	return r;
 }
 

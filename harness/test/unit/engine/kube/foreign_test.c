@@ -444,33 +444,6 @@ static void names_lead_nowhere_else(void **state)
 	}
 }
 
-/* Recovery is not over while an agent sees something, or does not say. */
-static void recover_says_what_is_left(void **state)
-{
-	static const struct {
-		int status;
-		const char *answer, *said; /* NULL: all is well */
-	} rows[] = {
-		{200, "{\"clean\":true,\"found\":[]}", NULL},
-		{200, "{\"clean\":false,\"found\":[\"frozen cgroup /x\",\"fill file /y\"]}",
-		 "agent node/n has healed, and there is still: frozen cgroup /x, fill file /y"},
-		{200, "{\"clean\":false,\"found\":[]}", "does not say whether anything is left"},
-		{200, "{}", "does not say whether anything is left: {}"},
-		{200, "", "does not say whether anything is left"},
-		{503, "{\"error\":\"busy\"}", "does not say whether anything is left: {\"error\":\"busy\"}"},
-		{503, "{\"clean\":true}", "does not say whether anything is left"},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct err e = {0};
-
-		assert_int_equal(kube_left("node/n", rows[i].status, rows[i].answer, &e), rows[i].said ? -1 : 0);
-		if (rows[i].said && !strstr(e.msg, rows[i].said))
-			fail_msg("%s", e.msg);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -485,7 +458,6 @@ int main(void)
 		IN_PLACE(volumes_that_would_go),
 		IN_PLACE(volumes_of_the_default_class),
 		IN_PLACE(names_lead_nowhere_else),
-		cmocka_unit_test(recover_says_what_is_left),
 #undef IN_PLACE
 	};
 
