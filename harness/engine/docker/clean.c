@@ -1,18 +1,20 @@
 /* Takes away what any run of the engine has left: its containers, network,
  * volumes, cgroups and folders, all known by label or place. */
+#include <errno.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "engine/docker/docker.h"
 #include "engine/register.h"
 
+#define EMPTY_WITHIN_NS (5 * NS_PER_S)
 #define FILTER "%7B%22label%22%3A%5B%22ordeal.engine%3Ddocker%22%5D%7D" /* {"label":["ordeal.engine=docker"]} */
 
 static void note(cJSON *found, const char *what, const char *name)
@@ -21,26 +23,66 @@ static void note(cJSON *found, const char *what, const char *name)
 		json_pushf(found, "%s %s", what, name);
 }
 
+struct thawing {
+	cJSON *found; /* or NULL */
+	struct err all;
+};
+
 /* A frozen container cannot be killed. */
-static void thaw(void *found, const struct pod_cgroup *g)
+static void thaw(void *arg, const struct pod_cgroup *g)
 {
+	struct thawing *t = arg;
 	struct err e = {0};
 
 	if (cgroup_frozen(g))
-		note(found, "a frozen cgroup:", g->path);
+		note(t->found, "a frozen cgroup:", g->path);
 	if (cgroup_freeze(g, false, &e))
-		log_warn("%s", e.msg);
+		err_add(&t->all, &e);
 }
 
-static void rmdir_all(const char *pattern)
+static int thaw_all(cJSON *found, struct err *e)
 {
+	struct thawing t = {.found = found};
+	struct err one = {0};
+
+	if (docker_cgroups(thaw, &t, &one))
+		err_add(&t.all, &one);
+	return err_all(&t.all, e);
+}
+
+/* false, with errno and the first that stays in `path`. */
+static bool rmdir_all(const char *pattern, char path[PATH_MAX])
+{
+	int why = 0;
 	glob_t g;
 
 	if (glob(pattern, 0, NULL, &g))
-		return;
-	for (size_t i = 0; i < g.gl_pathc; i++)
-		rmdir(g.gl_pathv[i]);
+		return true;
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		if (!rmdir(g.gl_pathv[i]) || errno == ENOENT || why)
+			continue;
+		why = errno;
+		mem_copy_str(path, PATH_MAX, g.gl_pathv[i]);
+	}
 	globfree(&g);
+	errno = why;
+	return !why;
+}
+
+/* Those of the pods, then what held them. Waits until the last processes have left. */
+static int remove_cgroups(struct err *e)
+{
+	int64_t deadline = clock_mono_ns() + EMPTY_WITHIN_NS;
+	bool v2 = !file_absent("/sys/fs/cgroup/cgroup.controllers");
+	char path[PATH_MAX];
+
+	while (!rmdir_all(v2 ? "/sys/fs/cgroup/ordeal/pod*" : "/sys/fs/cgroup/*/ordeal/pod*", path) ||
+	       !rmdir_all(v2 ? "/sys/fs/cgroup/ordeal" : "/sys/fs/cgroup/*/ordeal", path)) {
+		if (clock_mono_ns() >= deadline)
+			return err_set(e, ERR_BROKEN, "cannot remove the cgroup %s: %s", path, strerror(errno));
+		clock_sleep_until(clock_mono_ns() + 50 * NS_PER_MS);
+	}
+	return 0;
 }
 
 static int remove_containers(struct docker *d, cJSON *found, struct err *e)
@@ -156,7 +198,7 @@ int docker_clean(struct docker *d, cJSON *found, struct err *e)
 
 	if (each_folder(&all, end_guard, found, r ? e : &first))
 		r = -1;
-	if (docker_cgroups(thaw, found, r ? e : &first))
+	if (thaw_all(found, r ? e : &first))
 		r = -1;
 	if (remove_containers(d, found, r ? e : &first))
 		r = -1;
@@ -166,10 +208,8 @@ int docker_clean(struct docker *d, cJSON *found, struct err *e)
 		r = -1;
 	if (each_folder(&all, docker_volumes_down, found, r ? e : &first))
 		r = -1;
-	rmdir_all("/sys/fs/cgroup/*/ordeal/pod*");
-	rmdir_all("/sys/fs/cgroup/*/ordeal");
-	rmdir_all("/sys/fs/cgroup/ordeal/pod*");
-	rmdir_all("/sys/fs/cgroup/ordeal");
+	if (remove_cgroups(r ? e : &first))
+		r = -1;
 	if (!r && each_folder(&all, remove_state, found, &first))
 		r = -1;
 	free(all.v);

@@ -55,6 +55,19 @@ sed -i 's#command: \["patroni", .*#command: ["sh", "-c", "echo these are my last
 says 'these are my last words' "a container that crashes is quoted"
 nothing_left "that"
 
+# What is no container's keeps a pod's cgroup: told, for as long as it is so.
+for at in /sys/fs/cgroup /sys/fs/cgroup/freezer; do [ ! -e $at/cgroup.procs ] || left=$at/ordeal/podleft; done
+mkdir -p "$left"
+sleep 600 &
+echo $! >"$left/cgroup.procs"
+out=$("$ordeal" recover --engine docker 2>&1)
+[ $? = 3 ] && grep -qF "cannot remove the cgroup $left" <<<"$out"
+verdict $? "recover says which cgroup it cannot remove"
+kill $!
+wait $! 2>/dev/null
+"$ordeal" recover --engine docker 2>&1 | sed 's/^/# recover: /'
+nothing_left "recover, now that it is empty"
+
 # start_frozen: a run in the background, its primary frozen.
 start_frozen() {
   start
