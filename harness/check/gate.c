@@ -463,7 +463,7 @@ void gate_judged(const struct gate *g, const struct judging *j, enum expect_metr
 		snprintf(r->why, sizeof(r->why), "%s", m->unsupported);
 		return;
 	}
-	if (!m->stands && metric != EXPECT_STANDS) {
+	if (!m->stands && !(metric_of(metric)->flags & M_FALLEN)) {
 		overrule(r, VERDICT_UNKNOWN, m->stands_why ? "the system never stood: " : "the system never stood",
 			 m->stands_why ? m->stands_why : "");
 		return;

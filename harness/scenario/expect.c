@@ -359,6 +359,25 @@ static int read_job(const struct ynode *n, const struct scenario *s, struct expe
 	return 0;
 }
 
+/* {service: NAME, want: false}. */
+static int read_routes(const struct ynode *n, struct expectation *x, struct err *e)
+{
+	static const char *const keys[] = {"service", "want", NULL};
+	const struct ynode *service = yaml_get(n, "service"), *want = yaml_get(n, "want");
+	struct err all = {0}, one = {0};
+
+	if (n->kind != Y_MAP || !service || !want)
+		return yaml_error(n, e, "say which Service, and what is wanted; write: routes_to_primary: "
+				  "{service: NAME, want: false}");
+	if (yaml_check_keys(n, keys, "routes_to_primary", &one))
+		err_add(&all, &one);
+	if (scenario_line(service, &x->object, &one))
+		err_add(&all, &one);
+	if (yaml_to_bool(want, &x->want, &one))
+		err_add(&all, &one);
+	return err_all(&all, e);
+}
+
 /* The one metric of the map: x->metric, and its value in *value. */
 static int find_metric(const struct ynode *at, struct expectation *x, const struct ynode **value,
 		       struct err *e)
@@ -409,6 +428,7 @@ static int read_expect(struct arena *a, const struct ynode *at,
 	case METRIC_BOOL:
 		rc = x->metric == EXPECT_STANDS ? read_stands(value, x, &one) :
 		     x->metric == EXPECT_JOB ? read_job(value, s, x, &one) :
+		     x->metric == EXPECT_ROUTES ? read_routes(value, x, &one) :
 		     yaml_to_bool(value, &x->want, &one);
 		break;
 	case METRIC_CHECKER:

@@ -237,6 +237,12 @@ static void job(struct buf *b, const struct scenario *s, const struct expectatio
 		buf_fmt(b, ": %.60s", x->reason);
 }
 
+static void routes(struct buf *b, const struct scenario *s, const struct expectation *x)
+{
+	(void)s;
+	buf_fmt(b, "the Service %.60s %s to the primary", x->object, x->want ? "leads" : "never leads");
+}
+
 static const struct metric metrics[] = {
 #define ROW(id, name, unit, flags, shows, words, judge) \
 	[EXPECT_##id] = {name, METRIC_##unit, flags, SHOWS_##shows, words},

@@ -18,7 +18,7 @@ struct expectation;
  *   judge  in check/: only there this column is expanded
  * The words of errors that list metrics follow this order. */
 #define METRIC_LIST(X) \
-	X(STANDS, "stands", BOOL, 0, NOTHING, stands, judge_stands) \
+	X(STANDS, "stands", BOOL, M_FALLEN, NOTHING, stands, judge_stands) \
 	X(OUTAGE, "outage", NS, \
 	  M_FLOOR | M_FAULT | M_PREDICTED | M_BASELINE | M_WRITES | M_NOISY | M_THROUGHOUT, FAULT, \
 	  outage, judge_outage) \
@@ -42,7 +42,8 @@ struct expectation;
 	X(EVICTED, "evicted", COUNT, M_FLOOR | M_WRITES | M_FINAL | M_ACCEPT | M_EVICTS, LOSS, evicted, judge_evicted) \
 	X(RECOVERY_POINT, "recovery_point", NS, M_FLOOR | M_FAULT | M_BASELINE | M_INSERTS | M_FINAL, LOSS, \
 	  recovery_point, judge_recovery_point) \
-	X(JOB, "job", BOOL, M_NO_LOAD, NOTHING, job, judge_job)
+	X(JOB, "job", BOOL, M_NO_LOAD, NOTHING, job, judge_job) \
+	X(ROUTES, "routes_to_primary", BOOL, M_NO_LOAD | M_FALLEN, NOTHING, routes, judge_routes)
 
 enum expect_metric {
 #define METRIC_ENUM(id, name, unit, flags, shows, words, judge) EXPECT_##id,
@@ -81,6 +82,7 @@ enum metric_flag {
 	M_OF = 4096,      /* may say of which operations it is (OF_LIST) */
 	M_NO_LOAD = 8192, /* rests on nothing that clients did */
 	M_EVICTS = 16384,  /* needs a system that counts what it throws out */
+	M_FALLEN = 32768,  /* judged of a system that did not come up, too */
 };
 
 enum metric_shows {

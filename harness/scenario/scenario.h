@@ -72,7 +72,7 @@ struct expectation {
 	const char *checker; /* EXPECT_CHECK */
 	/* EXPECT_STANDS with want false: which object does not come up, and words of
 	 * the reason. NULL: whatever keeps it from standing, which passes nothing.
-	 * EXPECT_JOB with want false has words of the reason, too. */
+	 * EXPECT_JOB with want false has words of the reason, too. EXPECT_ROUTES: the Service. */
 	const char *object, *reason;
 	const char *run;     /* EXPECT_JOB: the id of its step */
 	/* Why what is beyond a limit of 0 (or at_most) is taken, and the setting that

@@ -471,6 +471,10 @@ void shipped_run_make(const struct plan *p, const struct expectation *x, struct 
 		phase(&m, "load", T0);
 		load(&m);
 		samples(&m);
+		for (size_t i = 0; i < p->sc.nexpects; i++)
+			if (p->sc.expects[i].metric == EXPECT_ROUTES)
+				synth_service(out->events, p->sc.expects[i].object, T0,
+					      p->sc.expects[i].want != (x == &p->sc.expects[i]) ? "a" : "b");
 		phase(&m, "settle", m.end_ns);
 		final_read(&m);
 	}

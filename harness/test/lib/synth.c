@@ -262,3 +262,23 @@ void synth_samples(const struct synth *s, cJSON *events)
 		json_push(events, synth_sample("m2", t + 2 * took, true, "replica", false, 1));
 	}
 }
+
+static cJSON *object(cJSON *events, const char *type, const char *name, int64_t t)
+{
+	cJSON *e = cJSON_CreateObject();
+
+	json_set_i64(e, "t", t);
+	json_set_i64(e, "s", 0);
+	json_set_str(e, "k", "object");
+	json_set_str(e, "type", type);
+	json_set_str(e, "name", name);
+	json_push(events, e);
+	return e;
+}
+
+void synth_service(cJSON *events, const char *service, int64_t t, const char *pod)
+{
+	json_set_str(object(events, "pod", pod, t), "ip", "10.0.0.1");
+	json_push(cJSON_AddArrayToObject(object(events, "endpoints", service, t), "addrs"),
+		  cJSON_CreateString("10.0.0.1"));
+}

@@ -54,6 +54,8 @@ void synth_add_fault(cJSON *events, const char *id, const char *fault, int64_t t
 cJSON *synth_sample(const char *member, int64_t t, bool ok, const char *role, bool writable,
 		    int timeline);
 /* Every 100 ms: m0 leads until each outage, m1 after it. */
+/* A pod, and a Service that leads to it alone. */
+void synth_service(cJSON *events, const char *service, int64_t t, const char *pod);
 void synth_samples(const struct synth *s, cJSON *events);
 
 #endif

@@ -50,6 +50,7 @@ static void all_well(const char *path, const struct plan *p)
 		EXPECT_LOST,	     EXPECT_PHANTOM,	    EXPECT_DUPLICATE,
 		EXPECT_DUAL_PRIMARY, EXPECT_ERRORS_CLEAR,   EXPECT_CHECK,
 		EXPECT_STALENESS,    EXPECT_RECOVERY_POINT, EXPECT_JOB,
+		EXPECT_ROUTES,
 	};
 	struct shipped_run run;
 	struct judged *j;

@@ -186,7 +186,8 @@ static void test_metrics(void **state)
 	for (int i = 0; i < METRICS; i++) {
 		const struct metric *m = metric_of((enum expect_metric)i);
 
-		buf_fmt(&text, "  - %s: %s\n", m->name, i == EXPECT_JOB ? "{run: b}" : values[m->unit]);
+		buf_fmt(&text, "  - %s: %s\n", m->name, i == EXPECT_JOB ? "{run: b}" :
+			i == EXPECT_ROUTES ? "{service: b, want: true}" : values[m->unit]);
 	}
 	if (read_text(f, buf_cstr(&text), &s, &e))
 		fail_msg("%s", e.msg);
