@@ -55,7 +55,7 @@ static void login(struct my_login *l, const struct access *acc, const char *user
 		  const char *password)
 {
 	my_login_from(l, acc, user, password);
-	mem_copy_str(l->database, sizeof(l->database), json_str(acc->conf, "database", "ordeal"));
+	l->database = json_str(acc->conf, "database", "ordeal");
 }
 
 static struct client *mysql_client_new(const struct access *acc, uint32_t process)
@@ -266,7 +266,7 @@ static struct my_conn *open_as(const struct access *acc, const char *user, const
 
 	login(&l, acc, user, password);
 	if (!database)
-		l.database[0] = '\0';
+		l.database = "";
 	my_route_from(&r, &l, write_host(acc), MY_WRITES);
 	c = my_route_open(&r, until_ns, &find, why, sizeof(why));
 	if (!c)

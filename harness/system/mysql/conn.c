@@ -30,8 +30,9 @@ void my_login_from(struct my_login *l, const struct access *acc, const char *use
 
 	memset(l, 0, sizeof(*l));
 	l->port = (int)json_i64(c, "port", 3306);
-	mem_copy_str(l->user, sizeof(l->user), json_str(c, user, json_str(c, "user", "root")));
-	mem_copy_str(l->password, sizeof(l->password), json_str(c, password, json_str(c, "password", "")));
+	l->user = json_str(c, user, json_str(c, "user", "root"));
+	l->password = json_str(c, password, json_str(c, "password", ""));
+	l->database = "";
 }
 
 /* Waits for what the library wants to wait for; what it is to be told then. */

@@ -22,12 +22,13 @@
 struct my_login {
 	char host[256]; /* one name */
 	int port;
-	char user[64], password[128];
-	char database[64]; /* "" none */
+	const char *user, *password;
+	const char *database; /* "" none */
 };
 
 /* From access.yaml: port, and what is named `user` and `password` there
- * ("probe_user", ...); without them "user" and "password". */
+ * ("probe_user", ...); without them "user" and "password". The texts are
+ * the access's. */
 void my_login_from(struct my_login *l, const struct access *acc, const char *user,
 		   const char *password);
 

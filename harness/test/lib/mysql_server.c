@@ -55,8 +55,9 @@ static void login(const struct mysql_server *s, struct my_login *l)
 	memset(l, 0, sizeof(*l));
 	mem_copy_str(l->host, sizeof(l->host), s->ip);
 	l->port = s->port;
-	mem_copy_str(l->user, sizeof(l->user), "admin");
-	mem_copy_str(l->password, sizeof(l->password), "secret");
+	l->user = "admin";
+	l->password = "secret";
+	l->database = "";
 }
 
 static char *first_value(struct my_conn *c, const char *sql, int64_t until_ns)

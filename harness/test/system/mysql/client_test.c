@@ -56,6 +56,25 @@ static void test_operations(void **state)
 	executed(f, op.tx);
 }
 
+/* A password is the whole of it. */
+static void test_long_password(void **state)
+{
+	struct fixture *f = need(state);
+	char password[201], sql[300];
+	struct op op;
+
+	snprintf(password, sizeof(password), "%0200d", 7);
+	snprintf(sql, sizeof(sql), "CREATE USER lengthy IDENTIFIED BY '%s'", password);
+	sql_at(&f->s[0], sql);
+	sql_at(&f->s[0], "GRANT ALL ON ordeal.* TO lengthy");
+	client_mysql.client_free(f->t.c);
+	json_set_str(f->t.acc.conf, "user", "lengthy");
+	json_set_str(f->t.acc.conf, "password", password);
+	f->t.c = client_mysql.client_new(&f->t.acc, 8);
+	op = client_call(&f->t, OP_WRITE, 4, 16, OP_NO_VALUE, LONG_NS);
+	must_be(&op, OP_OK, "");
+}
+
 /* The server notes in its log whoever leaves without a word; a load that connects anew
  * again and again would leave nothing else in it. */
 static void test_goodbye(void **state)
@@ -310,6 +329,7 @@ int main(void)
 		cmocka_unit_test(test_several_hosts),
 		cmocka_unit_test(test_payload),
 		cmocka_unit_test(test_inforce),
+		cmocka_unit_test(test_long_password),
 	};
 
 	return cmocka_run_group_tests(tests, start, room_stop);

@@ -83,7 +83,7 @@ static void test_errant(void **state)
 static void test_fence(void **state)
 {
 	struct mysql_fixture *f = mysql_fixture_need(state);
-	struct my_login l = {.port = 3306, .user = "ordeal", .password = "client-pass"};
+	struct my_login l = {.port = 3306, .user = "ordeal", .password = "client-pass", .database = ""};
 	char why[OP_ERROR_MAX];
 	struct my_cost cost = {0};
 	struct my_conn *c;
