@@ -275,6 +275,15 @@ static void address_taken(const struct call *rq, const cJSON *body, struct notes
 	}
 }
 
+/* Of what manifests hold the driver has been told before; here somebody else writes. */
+static bool is_dropped(const struct call *rq, const cJSON *was, const cJSON *body, struct buf *why)
+{
+	const struct serve_conf *c = rq->s->conf;
+
+	return !rq->admin && c->drops && !(was && same_json(json_get(was, "spec"), json_get(body, "spec"))) &&
+	       c->drops(c->arg, rq->kind, body, why);
+}
+
 /* Takes `body` over; `was` NULL: it is new. */
 static enum MHD_Result store_it(struct call *rq, int status, const cJSON *was, cJSON *body)
 {
@@ -302,6 +311,12 @@ static enum MHD_Result store_it(struct call *rq, int status, const cJSON *was, c
 	address_taken(rq, body, &why);
 	if (why.n + admit(rq->kind, body, &c->nets, note, &why) +
 	    (was ? immutable_check(rq->kind, was, body, note, &why) : 0)) {
+		ok = call_refuse(rq, 422, "Invalid", "%s", buf_cstr(&why.text));
+		buf_free(&why.text);
+		cJSON_Delete(body);
+		return ok;
+	}
+	if (is_dropped(rq, was, body, &why.text)) {
 		ok = call_refuse(rq, 422, "Invalid", "%s", buf_cstr(&why.text));
 		buf_free(&why.text);
 		cJSON_Delete(body);

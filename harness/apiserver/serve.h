@@ -41,6 +41,9 @@ struct serve_conf {
 	bool (*account)(void *arg, const char *token, const char **ns, const char **account);
 	/* A pod is to be deleted; grace_s < 0: its own. With the lock. */
 	void (*delete_pod)(void *arg, const char *ns, const char *name, int grace_s);
+	/* What whoever plays the cluster would do otherwise than it says, in `why`; with the
+	 * lock. NULL: nothing. */
+	bool (*drops)(void *arg, const struct kind *kind, const cJSON *object, struct buf *why);
 	/* Without the lock. */
 	int (*log)(void *arg, const char *ns, const char *pod, const char *container, bool previous,
 		   int lines, bool timestamps, struct buf *out, struct err *e);

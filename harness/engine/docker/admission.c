@@ -1,5 +1,6 @@
 /* What the API that we serve would refuse, told of manifests before anything
  * starts. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "apiserver/admit.h"
@@ -147,7 +148,7 @@ int docker_admit(struct arena *a, const struct manifest *m, struct adaptations *
 	struct err all = {0}, one = {0};
 	bool refuses;
 
-	if (plan_check(a, m, log, &one))
+	if (plan_check(a, m, true, log, &one))
 		err_add(&all, &one);
 	refuses = all.kind == ERR_REFUSED;
 	if (served(a, m, all.msg, &one))
@@ -166,4 +167,61 @@ int docker_check(struct arena *a, const struct manifest *m, struct err *e)
 	struct adaptations unused = {0};
 
 	return docker_admit(a, m, &unused, e);
+}
+
+/* What its writer says of it, without what is filled in. */
+static char *as_manifest(const cJSON *object, const struct kind *kind)
+{
+	static const char *const keys[] = {"name", "namespace", "labels", "annotations"};
+	const cJSON *meta = json_get(object, "metadata");
+	cJSON *o = cJSON_CreateObject(), *m;
+	char *text;
+
+	json_set_str(o, "apiVersion", kind->api);
+	json_set_str(o, "kind", kind->name);
+	m = cJSON_AddObjectToObject(o, "metadata");
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (json_get(meta, keys[i]))
+			json_set(m, keys[i], cJSON_Duplicate(json_get(meta, keys[i]), 1));
+	if (json_get(object, "spec"))
+		json_set(o, "spec", cJSON_Duplicate(json_get(object, "spec"), 1));
+	text = cJSON_PrintUnformatted(o);
+	cJSON_Delete(o);
+	return text;
+}
+
+/* Its lines without "FILE:LINE:COLUMN: ", which the writer knows nothing of. */
+static void without_places(const char *text, struct buf *out)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+		const char *end = strstr(text, ": ");
+		size_t place = end && (size_t)(end - text) < len ? (size_t)(end - text) + 2 : 0;
+
+		buf_fmt(out, "%s%.*s", out->len ? "; " : "", (int)(len - place), text + place);
+		text += len + (text[len] == '\n');
+	}
+}
+
+bool docker_drops(void *d, const struct kind *kind, const cJSON *object, struct buf *why)
+{
+	static const enum kind_id makers[] = {KIND_STATEFUL_SET, KIND_DEPLOYMENT, KIND_JOB, KIND_CRON_JOB};
+	struct adaptations unused = {0};
+	struct manifest m = {0};
+	struct arena a = {0};
+	struct err e = {0};
+	bool checked = false;
+	char *text;
+
+	(void)d;
+	for (size_t i = 0; i < ARRAY_LEN(makers); i++)
+		checked = checked || kind->id == makers[i];
+	if (!checked)
+		return false;
+	text = as_manifest(object, kind);
+	if (yaml_read_text(&a, "the object", text, &m.objects, &m.n, &e) || plan_check(&a, &m, false, &unused, &e))
+		without_places(e.msg, why);
+	free(text);
+	arena_free(&a);
+	return e.kind;
 }

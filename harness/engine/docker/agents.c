@@ -164,6 +164,7 @@ void docker_serve_conf(struct docker *d, struct serve_conf *c, unsigned per_addr
 				 .per_address = per_address,
 				 .account = docker_account_of,
 				 .delete_pod = docker_pod_delete,
+				 .drops = docker_drops,
 				 .log = docker_pod_log,
 				 .arg = d};
 }

@@ -273,6 +273,10 @@ int docker_admit(struct arena *a, const struct manifest *m, struct adaptations *
 /* The same of manifests as they are written: struct engine_ops' check. */
 int docker_check(struct arena *a, const struct manifest *m, struct err *e);
 
+/* Whether something of what makes pods would be left out, as plan_check()
+ * says it of manifests: struct serve_conf's drops. */
+bool docker_drops(void *d, const struct kind *kind, const cJSON *object, struct buf *why);
+
 /* engine/docker/controller/ */
 void docker_sets_free(struct docker *d);
 int docker_controller_start(struct docker *d, struct err *e);

@@ -454,11 +454,12 @@ static void refuse_kind(const struct ynode *object, struct err *all)
 	err_add(all, &one);
 }
 
-int plan_check(struct arena *a, const struct manifest *m, struct adaptations *log, struct err *e)
+int plan_check(struct arena *a, const struct manifest *m, bool strict, struct adaptations *log,
+	       struct err *e)
 {
 	struct err all = {0}, admitted = {0};
 
-	manifest_admit(a, m, true, &admitted);
+	manifest_admit(a, m, strict, &admitted);
 	for (size_t i = 0; i < m->n; i++) {
 		struct walk w = {.a = a, .object = m->objects[i], .log = log, .e = &all};
 		const char *kind = manifest_kind(m->objects[i]);

@@ -13,9 +13,11 @@
 
 /* Walks every object: what an API server would refuse is refused, and a field
  * that the engine does not honour is either harmless and told in `log`, or an
- * error. All at once, each with file:line:column; ERR_REFUSED when all of them are
+ * error. All at once, each with file:line:column; `strict`: fields that there are not, too,
+ * which an API server would leave out. ERR_REFUSED when all of them are
  * an API server's. */
-int plan_check(struct arena *a, const struct manifest *m, struct adaptations *log, struct err *e);
+int plan_check(struct arena *a, const struct manifest *m, bool strict, struct adaptations *log,
+	       struct err *e);
 
 /* How many bytes its claims are together, those of templates once a replica. */
 int64_t plan_claim_bytes(const struct manifest *m);

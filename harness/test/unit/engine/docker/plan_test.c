@@ -292,7 +292,7 @@ static int check(const char *yaml, struct arena *a, struct adaptations *log, str
 
 	if (yaml_read_text(a, "f.yaml", yaml, &m.objects, &m.n, e))
 		return -1;
-	return plan_check(a, &m, log, e);
+	return plan_check(a, &m, true, log, e);
 }
 
 #define SET(pod) \
