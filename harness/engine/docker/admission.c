@@ -205,7 +205,8 @@ static void without_places(const char *text, struct buf *out)
 
 bool docker_drops(void *d, const struct kind *kind, const cJSON *object, struct buf *why)
 {
-	static const enum kind_id makers[] = {KIND_STATEFUL_SET, KIND_DEPLOYMENT, KIND_JOB, KIND_CRON_JOB};
+	static const enum kind_id makers[] = {KIND_STATEFUL_SET, KIND_DEPLOYMENT, KIND_JOB,
+					       KIND_CRON_JOB};
 	struct adaptations unused = {0};
 	struct manifest m = {0};
 	struct arena a = {0};

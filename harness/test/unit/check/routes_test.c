@@ -16,7 +16,8 @@
 	"{\"k\":\"object\",\"t\":" t ",\"type\":\"endpoints\",\"name\":\"" service "\",\"addrs\":[" addrs "]}"
 #define ALL "\"10.0.0.1 m0\",\"10.0.0.2 m1\""
 
-static enum verdict verdict(const char *const *events, bool stands, const char *want, const char *says)
+static enum verdict verdict(const char *const *events, bool stands, const char *want,
+			    const char *says)
 {
 	const struct judged *j;
 	enum verdict v;

@@ -42,7 +42,8 @@ static void post(struct place *p, const char *url, const char *kind, const char 
 	buf_fmt(&body, "{\"metadata\":{\"name\":\"x%zu\"},\"spec\":{%s\"template\":{" LABELLED ",%s}}}", i,
 		before, buf_cstr(&pod));
 	status = ask_for(p, "t-sys", "POST", url, buf_cstr(&body), &answer);
-	if (status != (rows[i].says ? 422 : 201) || (rows[i].says && !strstr(buf_cstr(&answer), rows[i].says)) ||
+	if (status != (rows[i].says ? 422 : 201) ||
+	    (rows[i].says && !strstr(buf_cstr(&answer), rows[i].says)) ||
 	    strstr(buf_cstr(&answer), "the object"))
 		fail_msg("%s %zu: %d %s", kind, i, status, buf_cstr(&answer));
 	buf_free(&pod);
