@@ -251,6 +251,8 @@ static int cap_request(struct adapting *ad, struct ynode *resources, const char 
 		change(ad, n, path, cap_text, why);
 		return 0;
 	}
+	if (requests && requests->kind != Y_MAP)
+		return yaml_error(requests, e, "requests have to be a map: a name and a quantity in each line");
 	if (!requests) {
 		requests = yaml_new_map(ad->a);
 		yaml_set(ad->a, resources, "requests", requests);

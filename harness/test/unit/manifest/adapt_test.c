@@ -245,6 +245,12 @@ static void test_adapt_wrong(void **state)
 	read_dir(f);
 	assert_int_equal(manifest_adapt(&f->arena, &f->m, &rules, &f->log, &e), -1);
 	assert_non_null(strstr(e.msg, "b.yaml:4:40: malformed size of a claim"));
+	/* Where a request would be added there is no map for it. */
+	put(f, "b.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n"
+			 "  containers:\n  - resources: {requests: cpu, limits: {cpu: 2}}\n");
+	read_dir(f);
+	assert_int_equal(manifest_adapt(&f->arena, &f->m, &rules, &f->log, &e), -1);
+	assert_non_null(strstr(e.msg, "b.yaml:6:27: requests have to be a map"));
 }
 
 static void test_quantity(void **state)
