@@ -10,6 +10,7 @@
 #define HEAL_TIMEOUT_NS (90 * NS_PER_S)
 #define REMOVE_WITHIN_NS (120 * NS_PER_S)
 #define READY_WITHIN_NS (60 * NS_PER_S)
+#define AGAIN_WITHIN_NS (60 * NS_PER_S)
 
 /* Takes over an agent's list of sentences. */
 static void take_words(cJSON *found, const char *agent, const cJSON *list)
@@ -67,7 +68,8 @@ static int heal_agent(struct kube *k, const char *agent, cJSON *found, struct er
 	r = kube_call_agent(k, agent, "DELETE", "/v1/faults", NULL, HEAL_TIMEOUT_NS, &answer, &status,
 			    e);
 	if (!r && status >= 300)
-		r = err_set(e, ERR_BROKEN, "agent %s cannot heal: %.400s", agent, buf_cstr(&answer));
+		r = err_set(e, ERR_BROKEN, "agent %s cannot heal: %.*s", agent, (int)strcspn(buf_cstr(&answer), "\n"),
+			    buf_cstr(&answer));
 	if (!r) {
 		o = cJSON_Parse(buf_cstr(&answer));
 		if (json_i64(o, "healed", 0))
@@ -82,6 +84,21 @@ static int heal_agent(struct kube *k, const char *agent, cJSON *found, struct er
 		r = kube_left(agent, status, buf_cstr(&answer), e);
 	buf_free(&answer);
 	return r;
+}
+
+/* A node that was started again a moment ago is Ready before its Services lead anywhere. */
+static int heal_in_time(struct kube *k, const char *agent, cJSON *found, struct err *e)
+{
+	int64_t deadline = clock_mono_ns() + AGAIN_WITHIN_NS;
+
+	while (heal_agent(k, agent, found, e)) {
+		if (clock_mono_ns() >= deadline)
+			return -1;
+		log_info("%s; asking it again", e->msg);
+		if (kube_nap(k, e))
+			return -1;
+	}
+	return 0;
 }
 
 /* Namespaces with the run's label, the agents' own left out. */
@@ -157,10 +174,10 @@ static int heal_nodes(struct kube *k, cJSON *found, struct err *e)
 		if (!nodes.v[i].ready)
 			continue;
 		snprintf(agent, sizeof(agent), "node/%s", nodes.v[i].name);
-		r = heal_agent(k, agent, found, e);
+		r = heal_in_time(k, agent, found, e);
 	}
 	if (!r && k->host)
-		r = heal_agent(k, "host", found, e);
+		r = heal_in_time(k, "host", found, e);
 	/* Their agents, and what else leads back to them, stay. */
 	if (!r)
 		r = kube_all_seen(&nodes, e);
