@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "manifest/api/api.h"
 #include "manifest/names.h"
 
@@ -187,7 +188,7 @@ int64_t api_number(const struct ynode *map, const char *key)
 	if (!n || n->kind != Y_SCALAR || yaml_type(n) != YAML_IS_INT)
 		return -1;
 	o = yaml_to_json(n);
-	v = cJSON_IsNumber(o) ? (int64_t)o->valuedouble :
+	v = cJSON_IsNumber(o) ? json_whole(o->valuedouble) :
 	    cJSON_IsRaw(o)    ? strtoll(o->valuestring, NULL, 10) :
 				-1;
 	cJSON_Delete(o);
