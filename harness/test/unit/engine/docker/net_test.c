@@ -266,18 +266,9 @@ static void the_machine(void **state)
 	store_free(&s);
 }
 
-/* A cluster routes no packet to all; on a bridge it would come to pods that a
- * partition keeps apart, for it has none of their addresses. */
-static void to_all(void **state)
+/* A network set up so, with a pod's rules in it: what of these packets leaves, one line each. */
+static void leaves(const char *link_up, const char *ask, const char *expected)
 {
-	static const char link_up[] =
-		"ip link add v0 type veth peer name v1 && ip addr add 10.240.11.2/16 broadcast 10.240.255.255 dev v0 && "
-		"ip link set v0 up && ip link set v1 up && ip route add 224.0.0.0/4 dev v0";
-	static const char ask[] =
-		"use Socket; for (qw(10.240.12.2 10.240.255.255 255.255.255.255 224.0.0.251 239.1.2.3)) {"
-		"socket($s, PF_INET, SOCK_DGRAM, 0); setsockopt($s, SOL_SOCKET, SO_BROADCAST, 1);"
-		"setsockopt($s, SOL_SOCKET, SO_BINDTODEVICE, \"v0\");"
-		"print \"$_ \", (send($s, \"x\", 0, sockaddr_in(9, inet_aton($_))) ? \"sent\" : \"kept\"), \"\\n\" }";
 	const char *const up[] = {"sh", "-c", link_up, NULL};
 	const char *const perl[] = {"perl", "-e", ask, NULL};
 	struct proc_result res = {0};
@@ -285,7 +276,6 @@ static void to_all(void **state)
 	struct store s;
 	char *text;
 
-	(void)state;
 	if (geteuid() || unshare(CLONE_NEWNET))
 		skip(); /* needs root */
 	said(up, &res);
@@ -296,11 +286,30 @@ static void to_all(void **state)
 	store_unlock(&s);
 	if (nft_run("/proc/self/ns/net", text, &e))
 		fail_msg("%s", e.msg);
-	assert_string_equal(said(perl, &res), "10.240.12.2 sent\n10.240.255.255 kept\n255.255.255.255 kept\n"
-					      "224.0.0.251 kept\n239.1.2.3 kept\n");
+	assert_string_equal(said(perl, &res), expected);
 	proc_result_free(&res);
 	free(text);
 	store_free(&s);
+}
+
+#define SENT_OR_KEPT \
+	"print \"$_ \", (send($s, \"x\", 0, sockaddr_in(9, inet_aton($_))) ? \"sent\" : \"kept\"), \"\\n\" }"
+
+/* A cluster routes no packet to all; on a bridge it would come to pods that a
+ * partition keeps apart, for it has none of their addresses. */
+static void to_all(void **state)
+{
+	static const char link_up[] =
+		"ip link add v0 type veth peer name v1 && ip addr add 10.240.11.2/16 broadcast 10.240.255.255 dev v0 && "
+		"ip link set v0 up && ip link set v1 up && ip route add 224.0.0.0/4 dev v0";
+	static const char ask[] =
+		"use Socket; for (qw(10.240.12.2 10.240.255.255 255.255.255.255 224.0.0.251 239.1.2.3)) {"
+		"socket($s, PF_INET, SOCK_DGRAM, 0); setsockopt($s, SOL_SOCKET, SO_BROADCAST, 1);"
+		"setsockopt($s, SOL_SOCKET, SO_BINDTODEVICE, \"v0\");" SENT_OR_KEPT;
+
+	(void)state;
+	leaves(link_up, ask, "10.240.12.2 sent\n10.240.255.255 kept\n255.255.255.255 kept\n224.0.0.251 kept\n"
+			     "239.1.2.3 kept\n");
 }
 
 /* It has more addresses than those on the pods' network, and Docker 20.10 leaves even an internal
@@ -312,31 +321,11 @@ static void beyond_the_pods_network(void **state)
 		"ip link set v0 up && ip link set v1 up && ip route add default via 10.240.0.1";
 	static const char ask[] =
 		"use Socket; for (qw(10.240.12.2 10.241.0.1 172.17.0.1 192.0.2.2 169.254.169.254 127.0.0.1)) {"
-		"socket($s, PF_INET, SOCK_DGRAM, 0);"
-		"print \"$_ \", (send($s, \"x\", 0, sockaddr_in(9, inet_aton($_))) ? \"sent\" : \"kept\"), \"\\n\" }";
-	const char *const up[] = {"sh", "-c", link_up, NULL};
-	const char *const perl[] = {"perl", "-e", ask, NULL};
-	struct proc_result res = {0};
-	struct err e = {0};
-	struct store s;
-	char *text;
+		"socket($s, PF_INET, SOCK_DGRAM, 0);" SENT_OR_KEPT;
 
 	(void)state;
-	if (geteuid() || unshare(CLONE_NEWNET))
-		skip(); /* needs root */
-	said(up, &res);
-	proc_result_free(&res);
-	store_init(&s);
-	store_lock(&s);
-	text = docker_vip_script(&s);
-	store_unlock(&s);
-	if (nft_run("/proc/self/ns/net", text, &e))
-		fail_msg("%s", e.msg);
-	assert_string_equal(said(perl, &res), "10.240.12.2 sent\n10.241.0.1 kept\n172.17.0.1 kept\n192.0.2.2 kept\n"
-					      "169.254.169.254 kept\n127.0.0.1 sent\n");
-	proc_result_free(&res);
-	free(text);
-	store_free(&s);
+	leaves(link_up, ask, "10.240.12.2 sent\n10.241.0.1 kept\n172.17.0.1 kept\n192.0.2.2 kept\n169.254.169.254 kept\n"
+			     "127.0.0.1 sent\n");
 }
 
 /* A process in the caller's network, and where that is. */
