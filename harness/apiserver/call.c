@@ -310,13 +310,8 @@ static enum MHD_Result store_it(struct call *rq, int status, const cJSON *was, c
 	name_invalid(rq->kind, body, &why.text);
 	address_taken(rq, body, &why);
 	if (why.n + admit(rq->kind, body, &c->nets, note, &why) +
-	    (was ? immutable_check(rq->kind, was, body, note, &why) : 0)) {
-		ok = call_refuse(rq, 422, "Invalid", "%s", buf_cstr(&why.text));
-		buf_free(&why.text);
-		cJSON_Delete(body);
-		return ok;
-	}
-	if (is_dropped(rq, was, body, &why.text)) {
+	    (was ? immutable_check(rq->kind, was, body, note, &why) : 0) ||
+	    is_dropped(rq, was, body, &why.text)) {
 		ok = call_refuse(rq, 422, "Invalid", "%s", buf_cstr(&why.text));
 		buf_free(&why.text);
 		cJSON_Delete(body);

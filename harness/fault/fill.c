@@ -233,6 +233,12 @@ static int look_at(int dir, const char *name, int64_t device, struct stat *st, b
 	return seen;
 }
 
+/* By its mark, or where there are none by its name, if it has no other. */
+static bool is_ours(enum mark mark, const struct stat *st)
+{
+	return mark == MARK_OURS || (mark == MARK_UNKNOWN && st->st_nlink == 1);
+}
+
 /* What is there under that name goes; a folder is not of ours. */
 static int end_name(int dir, const char *name, int64_t device, enum mark *mark, int64_t *size)
 {
@@ -246,7 +252,7 @@ static int end_name(int dir, const char *name, int64_t device, enum mark *mark, 
 	if (plain) {
 		*size = (int64_t)st.st_size;
 		r = mark_of(seen, mark);
-		if (!r && (*mark == MARK_OURS || (*mark == MARK_UNKNOWN && st.st_nlink == 1)))
+		if (!r && is_ours(*mark, &st))
 			r = empty(seen);
 		if (st.st_nlink > 1 && *mark == MARK_OURS)
 			*mark = MARK_NONE;
@@ -271,7 +277,7 @@ int fill_ours(int dir, const char *name, bool *ours)
 	if (seen < 0)
 		return errno == ENOENT ? 0 : -1;
 	r = plain ? mark_of(seen, &mark) : 0;
-	*ours = plain && !r && (mark == MARK_OURS || (mark == MARK_UNKNOWN && st.st_nlink == 1));
+	*ours = plain && !r && is_ours(mark, &st);
 	shut(seen);
 	return r;
 }

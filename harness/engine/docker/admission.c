@@ -198,8 +198,9 @@ static void without_places(const char *text, struct buf *out)
 		const char *end = strstr(text, ": ");
 		size_t place = end && (size_t)(end - text) < len ? (size_t)(end - text) + 2 : 0;
 
-		buf_fmt(out, "%s%.*s", out->len ? "; " : "", (int)(len - place), text + place);
+		buf_add(out, text + place, len - place);
 		text += len + (text[len] == '\n');
+		buf_str(out, *text ? "; " : "");
 	}
 }
 

@@ -7,7 +7,7 @@ int64_t kafka_told(const struct sample *s, const char *list, int n)
 {
 	const cJSON *v = cJSON_GetArrayItem(json_get(s->extra, list), n);
 
-	return cJSON_IsNumber(v) ? (int64_t)v->valuedouble : -1;
+	return cJSON_IsNumber(v) ? json_whole(v->valuedouble) : -1;
 }
 
 int kafka_partitions(const struct sample *s)

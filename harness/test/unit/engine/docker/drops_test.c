@@ -44,7 +44,7 @@ static void post(struct place *p, const char *url, const char *kind, const char 
 	status = ask_for(p, "t-sys", "POST", url, buf_cstr(&body), &answer);
 	if (status != (rows[i].says ? 422 : 201) ||
 	    (rows[i].says && !strstr(buf_cstr(&answer), rows[i].says)) ||
-	    strstr(buf_cstr(&answer), "the object"))
+	    strstr(buf_cstr(&answer), "the object") || strstr(buf_cstr(&answer), "invalid: ;"))
 		fail_msg("%s %zu: %d %s", kind, i, status, buf_cstr(&answer));
 	buf_free(&pod);
 	buf_free(&body);
