@@ -56,13 +56,9 @@ static void residue_file(struct residue *s, int dir, const char *path, const cha
 void residue_files(struct residue *s, const char *dir)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), why;
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *ent;
-	char path[40];
-	DIR *d = NULL;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (fd >= 0)
-		d = opendir(path);
 	while (d && (errno = 0, ent = readdir(d)))
 		if (!strncmp(ent->d_name, FILL_PREFIX, strlen(FILL_PREFIX)))
 			residue_file(s, fd, dir, ent->d_name);
@@ -71,6 +67,6 @@ void residue_files(struct residue *s, const char *dir)
 		s->r = err_set(s->e, ERR_BROKEN, "cannot look into %s: %s", dir, strerror(why));
 	if (d)
 		closedir(d);
-	if (fd >= 0)
+	else if (fd >= 0)
 		close(fd);
 }

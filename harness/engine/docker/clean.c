@@ -189,31 +189,31 @@ int docker_own_folders(struct register_list *all, struct err *e)
 	return r;
 }
 
+/* What one step could not do keeps none of the others from their turn. */
+static void step(int r, struct err *all, struct err *one)
+{
+	if (r)
+		err_add(all, one);
+}
+
 int docker_clean(struct docker *d, cJSON *found, struct err *e)
 {
-	struct register_list all;
-	struct err first = {0};
-	struct err others = {0};
-	int r = folders(d, &all, &first), not_ours = docker_own_folders(&all, &others);
+	struct register_list ours;
+	struct err all = {0}, one = {0}, not_ours = {0};
 
-	if (each_folder(&all, end_guard, found, r ? e : &first))
-		r = -1;
-	if (thaw_all(found, r ? e : &first))
-		r = -1;
-	if (remove_containers(d, found, r ? e : &first))
-		r = -1;
-	if (remove_network(d, found, r ? e : &first))
-		r = -1;
-	if (each_folder(&all, end_subpaths, found, r ? e : &first))
-		r = -1;
-	if (each_folder(&all, docker_volumes_down, found, r ? e : &first))
-		r = -1;
-	if (remove_cgroups(r ? e : &first))
-		r = -1;
-	if (!r && each_folder(&all, remove_state, found, &first))
-		r = -1;
-	free(all.v);
-	if (r || not_ours)
-		*e = r ? first : others;
-	return r || not_ours ? -1 : 0;
+	step(folders(d, &ours, &one), &all, &one);
+	docker_own_folders(&ours, &not_ours);
+	step(each_folder(&ours, end_guard, found, &one), &all, &one);
+	step(thaw_all(found, &one), &all, &one);
+	step(remove_containers(d, found, &one), &all, &one);
+	step(remove_network(d, found, &one), &all, &one);
+	step(each_folder(&ours, end_subpaths, found, &one), &all, &one);
+	step(each_folder(&ours, docker_volumes_down, found, &one), &all, &one);
+	step(remove_cgroups(&one), &all, &one);
+	if (!all.kind)
+		step(each_folder(&ours, remove_state, found, &one), &all, &one);
+	free(ours.v);
+	if (not_ours.kind)
+		err_add(&all, &not_ours);
+	return err_all(&all, e);
 }
