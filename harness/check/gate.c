@@ -77,7 +77,7 @@ static void count(struct gate *g, const struct op *op)
 
 		if (f->injected_ns && op->t_invoke < f->injected_ns)
 			g->by_fault[k].before[op->f]++;
-		else if (f->injected_ns && op->t_invoke >= f->effective_ns) {
+		else if (f->injected_ns && op->t_invoke >= f->everywhere_ns) {
 			g->by_fault[k].after[op->f]++;
 			g->by_fault[k].answered[op->f] += op_answered(op);
 		}

@@ -217,7 +217,7 @@ static const struct sample *said_nonetheless(const struct evidence *ev,
 					     const struct fault_record *f, const char *member)
 {
 	const struct sample *before = evidence_answer(ev, member, f->injected_ns);
-	int64_t from = f->effective_ns + f->te_ns + LATE_MS * NS_PER_MS, gone = fault_healing(f);
+	int64_t from = f->everywhere_ns + f->te_ns + LATE_MS * NS_PER_MS, gone = fault_healing(f);
 	bool all_along = true;
 
 	for (size_t i = 0; i < ev->nsamples; i++) {
@@ -249,7 +249,7 @@ static bool stayed(const struct evidence *ev, const struct fault_record *f, char
 		snprintf(why, size, silences(f) ? "%s answered %.1f s after fault %s took effect, which lets nobody elsewhere hear it: "
 			 "it was not in effect there then, or the clients stand on that side of it" :
 			 "%s answered %.1f s after fault %s took effect, and as the process that it had killed: it did not take effect "
-			 "there", member, in_s(s->t_ns - f->effective_ns), f->id);
+			 "there", member, in_s(s->t_ns - f->everywhere_ns), f->id);
 		return false;
 	}
 	return true;

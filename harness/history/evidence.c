@@ -278,8 +278,11 @@ static void note_state(struct fault_record *f, const cJSON *e)
 			f->injected_ns = json_i64(e, "injected_ns", t);
 	} else if (!strcmp(state, "effective")) {
 		f->effective++;
+		t = json_i64(e, "effective_ns", t);
 		if (!f->effective_ns)
-			f->effective_ns = json_i64(e, "effective_ns", t);
+			f->effective_ns = t;
+		if (t > f->everywhere_ns)
+			f->everywhere_ns = t;
 		f->unproven = f->unproven || !cJSON_GetArraySize(json_get(e, "evidence"));
 		add_new(&f->evidence, json_get(e, "evidence"));
 	} else if (!strcmp(state, "no-effect")) {

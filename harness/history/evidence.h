@@ -206,6 +206,7 @@ struct fault_record {
 	const char *target;   /* their names (of nodes, where it has no members): "a, b" */
 	const char *role, *node; /* of the first of them, as told */
 	int64_t planned_ns, injected_ns, effective_ns, healing_ns, healed_ns; /* 0: never */
+	int64_t everywhere_ns; /* in effect at all of its targets; effective_ns: at the first */
 	int64_t te_ns;        /* no instant of it is further from the truth: the clocks' error */
 	int injecting, effective; /* how many agents said so, each of its targets */
 	bool silences;        /* its targets answer nobody elsewhere from effective_ns on */

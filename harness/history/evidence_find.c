@@ -292,7 +292,7 @@ bool fault_hit(const struct evidence *ev, const struct fault_record *f, int64_t 
 	out->target = t->member;
 	out->role = t->role_told;
 	out->node = t->node;
-	out->injected_ns = out->effective_ns = last;
+	out->injected_ns = out->effective_ns = out->everywhere_ns = last;
 	out->healing_ns = out->healed_ns = replaced(ev, t, last);
 	return true;
 }

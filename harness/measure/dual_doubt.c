@@ -100,7 +100,7 @@ static void of_pods(const struct evidence *ev, const struct acks *acks, size_t w
 	}
 	for (size_t i = 0; i < ev->nfaults; i++)
 		if (fault_reaches(ev, &ev->faults[i], acks->names[who]) && ends_it(&ev->faults[i]))
-			add(out, ev->faults[i].effective_ns, DENIED, who, 0, 0);
+			add(out, ev->faults[i].everywhere_ns, DENIED, who, 0, 0);
 }
 
 static int in_order(const void *a, const void *b)

@@ -72,7 +72,7 @@ static bool at_work(const struct fault_seen *f, int64_t t)
 	const struct fault_record *r = f->rec;
 
 	return (f->outage.any && (t <= f->outage.up_hi || !f->outage.ended)) ||
-	       (r->does.lasts && (!r->healed_ns || t <= r->healed_ns)) || t <= r->effective_ns;
+	       (r->does.lasts && (!r->healed_ns || t <= r->healed_ns)) || t <= r->everywhere_ns;
 }
 
 /* A write that was acknowledged while a fault was at work is that fault's

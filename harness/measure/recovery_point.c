@@ -50,8 +50,8 @@ static void point_of(const struct view *v, const struct loss *l, const struct fa
 		bool its = !strcmp(l->writes[i].fault, fault->id);
 
 		out->lost += its;
-		out->after += its && fault->effective_ns &&
-			      l->writes[i].t_call > fault->effective_ns + fault->te_ns;
+		out->after += its && fault->everywhere_ns &&
+			      l->writes[i].t_call > fault->everywhere_ns + fault->te_ns;
 	}
 	if (first) {
 		out->lo_ns = since(first->t_return, until, -fault->te_ns);

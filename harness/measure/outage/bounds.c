@@ -306,8 +306,8 @@ void gap_bounds(const struct view *v, const struct window *w, const struct gap *
 	o->ended = g->ended;
 	o->down_lo = bound_down_lo(&near, g);
 	stopped = bound_down_hi(&near, g, o->down_lo, w->slow);
-	if (silenced(v, w->rec, NULL) && w->rec->effective_ns >= o->down_lo)
-		stopped = min64(stopped, w->rec->effective_ns);
+	if (silenced(v, w->rec, NULL) && w->rec->everywhere_ns >= o->down_lo)
+		stopped = min64(stopped, w->rec->everywhere_ns);
 	next = after(&near, g, stopped);
 	/* A stretch that a healthy service has, too, tells nothing by itself. */
 	apart = next.sent > stopped && g->to - g->from > w->limit;

@@ -197,9 +197,10 @@ static void test_unproven(void **state)
 
 /* ---- and that it stayed so ---- */
 
-/* db-1 is hit from 10 s on, until 40 s if it lasts, and says this at t_ns. */
-static void said_in(const char *run, const char *fault, const char *more, int64_t t_ns,
-		    const char *x, enum verdict v, const char *says)
+/* db-1 is hit from 10 s on, until 40 s if it lasts, and says this at t_ns. `also` is one
+ * more event, or NULL. */
+static void said_in(const char *run, const char *also, const char *fault, const char *more,
+		    int64_t t_ns, const char *x, enum verdict v, const char *says)
 {
 	static const char *const states[] = { "injecting", "effective", "healed" };
 	char e[400], steps[200];
@@ -216,6 +217,8 @@ static void said_in(const char *run, const char *fault, const char *more, int64_
 			 "\"evidence\":[\"seen\"],\"targets\":[{\"member\":\"db-1\"}]%s}", i < 2 ? 10 : 40, fault, states[i], more);
 		trial_event(&t, e);
 	}
+	if (also)
+		trial_event(&t, also);
 	for (int64_t at = 9 * SEC; at <= t_ns; at += t_ns - 9 * SEC) {
 		s = synth_sample("db-1", at, true, "replica", false, 1);
 		if (x)
@@ -229,7 +232,7 @@ static void said_in(const char *run, const char *fault, const char *more, int64_
 static void said(const char *fault, const char *more, int64_t t_ns, const char *x, enum verdict v,
 		 const char *says)
 {
-	said_in(TODAY, fault, more, t_ns, x, v, says);
+	said_in(TODAY, NULL, fault, more, t_ns, x, v, says);
 }
 
 static void test_answers_nonetheless(void **state)
@@ -255,7 +258,18 @@ static void test_answers_nonetheless(void **state)
 	said("kill-process", patroni, 13 * SEC, same, VERDICT_PASS, NULL);
 	said("kill-pod", ",\"params\":{\"how\":\"graceful\"}", 13 * SEC, same, VERDICT_PASS, NULL);
 	/* In older files the times may be of two clocks. */
-	said_in("{\"k\":\"run\",\"t\":1}", "kill-pod", "", 13 * SEC, same, VERDICT_PASS, NULL);
+	said_in("{\"k\":\"run\",\"t\":1}", NULL, "kill-pod", "", 13 * SEC, same, VERDICT_PASS, NULL);
+}
+
+/* Whom each agent hits is not told: who may have been the last answers until then. */
+static void test_one_agent_after_another(void **state)
+{
+	static const char last[] = "{\"k\":\"fault\",\"t\":12000000000,\"id\":\"kill\",\"fault\":\"kill-pod\","
+				   "\"state\":\"effective\",\"evidence\":[\"seen\"]}";
+
+	(void)state;
+	said_in(TODAY, last, "kill-pod", "", 12 * SEC + 900 * MS, NULL, VERDICT_PASS, NULL);
+	said_in(TODAY, last, "kill-pod", "", 14 * SEC, NULL, VERDICT_UNKNOWN, "db-1 answered 2.0 s after fault kill took effect");
 }
 
 /* It may have been away. */
@@ -445,6 +459,7 @@ int main(void)
 		cmocka_unit_test(test_members),
 		cmocka_unit_test(test_unproven),
 		cmocka_unit_test(test_answers_nonetheless),
+		cmocka_unit_test(test_one_agent_after_another),
 		cmocka_unit_test(test_never_injected),
 		cmocka_unit_test(test_away_meanwhile),
 		cmocka_unit_test(test_load_ends),

@@ -101,6 +101,26 @@ static void test_at_once(void **state)
 	end(&r);
 }
 
+/* One agent after another: until the last of them has struck, a member may take what is
+ * lost with it. */
+static void test_until_all_are_hit(void **state)
+{
+	struct recovery_point p;
+	struct run r;
+
+	(void)state;
+	for (int last = 0; last < 2; last++) {
+		history(&r);
+		insert(&r.h, 5000, 10 * SEC + 500 * MS, OP_OK);
+		if (last)
+			json_push(r.events, synth_fault("lose", "claim-lost", "effective", 11 * SEC));
+		point(&r, "[0,899]", &p);
+		assert_int_equal(p.lost, 1);
+		assert_int_equal(p.after, !last);
+		end(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -108,6 +128,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_lost),
 		cmocka_unit_test(test_no_moment),
 		cmocka_unit_test(test_at_once),
+		cmocka_unit_test(test_until_all_are_hit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
