@@ -370,6 +370,11 @@ static void volumes(void **state)
 	assert_string_equal(warned(f, "kube", 1 << 30), said);
 	must_read(f, SCENARIO("rate: 1000", "primary"));
 	assert_string_equal(warned(f, "docker", 0), "");
+	/* A Job may take as long as it is given. */
+	must_read(f, "name: x\nsystem: mysql\nsettings: {backup: unchecked}\nload: {rate: 200, payload: 15Ki, mix: {insert: 1}}\nsteps:\n"
+		     "  - steady: 4s\n  - {run: cronjob/mysql-backup, as: b, within: 600s}\nexpect:\n  - stands: true\n");
+	if (!strstr(warned(f, "docker", 0), "this load may fill its volume: 3072000 bytes a second make 1.7 GiB in 604 s"))
+		fail_msg("%s", warned(f, "docker", 0));
 }
 
 /* An expectation that could only ever be UNKNOWN is refused at its line. */
