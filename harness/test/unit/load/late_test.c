@@ -170,6 +170,48 @@ static void test_own_lateness(void **state)
 	load_free(r.l);
 }
 
+static int by_ns(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* While attempts are spaced on purpose, a free client that does not come to wait for the
+ * next one delays nothing: what waits for its attempt is not late by the sum of that. */
+static void test_spaced(void **state)
+{
+	int64_t slips[400];
+	struct history h;
+	size_t n = 0;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	r.conf.rate = 200;
+	r.conf.clients = 2;
+	r.conf.deadline_ns = 400 * NS_PER_MS;
+	atomic_store(&r.toy.refuse, true);
+	atomic_store(&r.toy.slow_ms, 10);
+	atomic_store(&r.toy.fast_starts, 1);
+	atomic_store(&r.toy.slow_start_ms, 2000);
+	begin(&r);
+	await_ops(&r, 250);
+	load_stop(r.l);
+	history_of(&r, &h);
+	qsort(h.ops, h.n, sizeof(*h.ops), by_intended);
+	for (size_t i = 100; i < h.n && n < 150; i++)
+		slips[n++] = h.ops[i].slip_ns;
+	qsort(slips, n, sizeof(*slips), by_ns);
+	assert_int_equal(n, 150);
+	print_message("# spaced: late by %.1f ms, and the tenth that was latest by %.1f\n",
+		      (double)slips[75] / 1e6, (double)slips[135] / 1e6);
+	/* It was 270 ms: of each 15 ms the 10 that the one call took. */
+	assert_true(slips[75] < 60 * NS_PER_MS);
+	history_free(&h);
+	load_free(r.l);
+}
+
 static cJSON *rows_of(struct heartbeat *h, int64_t from)
 {
 	struct buf b = {0};
@@ -286,6 +328,7 @@ int main(void)
 		cmocka_unit_test(test_hang),
 		cmocka_unit_test(test_stalled_once),
 		cmocka_unit_test(test_own_lateness),
+		cmocka_unit_test(test_spaced),
 		cmocka_unit_test(test_counts_only_grow),
 		cmocka_unit_test(test_heartbeat),
 	};
