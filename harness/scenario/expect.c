@@ -351,8 +351,6 @@ static int read_job(const struct ynode *n, const struct scenario *s, struct expe
 		err_add(&all, &one);
 	if (err_all(&all, e))
 		return -1;
-	if (x->want && reason)
-		return yaml_error(reason, e, "what is to succeed needs no reason; remove this key");
 	if (!x->want && !reason)
 		return yaml_error(n, e, "a job may fail for want of an image: give words of what it is to fail for, in its log or its "
 				  "condition; write: job: {run: %s, succeeded: false, reason: \"...\"}", x->run);

@@ -235,7 +235,7 @@ static void job(struct buf *b, const struct scenario *s, const struct expectatio
 	(void)s;
 	buf_fmt(b, "the job %s %s", x->run, x->want ? "succeeds" : "fails");
 	if (x->reason)
-		buf_fmt(b, ": %.60s", x->reason);
+		buf_fmt(b, x->want ? " in spite of: %.60s" : ": %.60s", x->reason);
 }
 
 static void routes(struct buf *b, const struct scenario *s, const struct expectation *x)

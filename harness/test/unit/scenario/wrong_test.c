@@ -149,8 +149,6 @@ static const struct wrong {
 	{HEAD STEADY "expect: [{job: {run: b}}]\n", "4:22: no run step has the id \"b\""},
 	{HEAD "steps: [{run: cronjob/b}]\nexpect: [{job: {run: b, succeeded: false}}]\n", "4:16: a job may fail for want of an image: "
 	 "give words of what it is to fail for, in its log or its condition; write: job: {run: b, succeeded: false, reason: \"...\"}"},
-	{HEAD "steps: [{run: cronjob/b}]\nexpect: [{job: {run: b, reason: x}}]\n", "4:33: what is to succeed needs no reason; remove "
-	 "this key"},
 	{HEAD "steps: [{await: writes, within: 0s}]\n" EXPECT, "3:33: within must be longer than "
 							      "nothing"},
 	{HEAD "steps: [{await: writes, withn: 1s}]\n" EXPECT,
