@@ -6,8 +6,9 @@
 #include "base/clock.h"
 #include "check/judge.h"
 
-/* What an expectation accepts beyond its limit: a loss that a setting allows is
- * no failure of the system, but only while that setting is in force. */
+/* What an expectation accepts beyond its limit: a loss that a setting allows, or a
+ * violation that a checker found, is no failure of the system, but only while that
+ * setting is in force. */
 
 static bool same_value(const char *a, const char *b)
 {
@@ -105,13 +106,16 @@ void judge_accepted(const struct judging *j, struct judged *r)
 	/* What may be lost has to be accepted as well. */
 	bool losses = metric_is(j->expect->metric, EXPECT_LOST);
 	bool perhaps = losses && j->m->loss.maybe_lost > 0;
+	/* What a checker found is no count that has a limit: it fails by itself. */
+	bool check = metric_is(j->expect->metric, EXPECT_CHECK);
+	bool beyond = check ? r->verdict == VERDICT_FAIL : r->measured > 0;
 	const char *why = j->expect->accepted;
 	const char *name = j->expect->setting, *value = j->expect->setting_value;
 	const char *is = told(j->ev->inforce, name), *was = is ? told_else(j->ev, name, is) : NULL;
 
-	if (!why || r->verdict != VERDICT_PASS || isnan(r->measured))
+	if (!why || (r->verdict != VERDICT_PASS && !(check && beyond)) || isnan(r->measured))
 		return;
-	if (!(r->measured > 0) && !perhaps) {
+	if (!beyond && !perhaps) {
 		judged_also(r, "; nothing had to be accepted");
 		return;
 	}
@@ -124,11 +128,14 @@ void judge_accepted(const struct judging *j, struct judged *r)
 		judged_also(r, "; accepted where %.60s is %.60s, but in force it was told to be %.60s and %.60s", name, value, was,
 			    is);
 	} else if (!same_value(is, value)) {
-		r->verdict = r->measured > 0 ? VERDICT_FAIL : VERDICT_UNKNOWN;
+		r->verdict = beyond ? VERDICT_FAIL : VERDICT_UNKNOWN;
 		judged_also(r, "; accepted where %.60s is %.60s, but in force it was %.60s", name, value, is);
+	} else if (check && cJSON_GetArraySize(cJSON_GetObjectItem(r->detail, "witness")) < 2) {
+		judged_also(r, "; that one operation says alone, as of a value that nobody wrote, and no setting explains it");
 	} else if (losses && beyond_allowed(j, r)) {
 		r->verdict = VERDICT_UNKNOWN;
 	} else {
+		r->verdict = VERDICT_PASS;
 		judged_also(r, "; accepted, %.60s being %.60s in force: %.200s", name, is, why);
 	}
 }

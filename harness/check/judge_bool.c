@@ -169,6 +169,13 @@ static bool is_asked(const struct evidence *ev, const struct job_seen *job, stru
 	return false;
 }
 
+/* What of one that succeeded says that it got over this: a line of its pods' logs, for those
+ * that failed before are there as well. */
+static const char *got_over(const struct job_seen *job, const char *reason, int *len)
+{
+	return line_at(job->log, *reason ? strstr(job->log, reason) : NULL, len);
+}
+
 void judge_job(const struct judging *j, struct judged *r)
 {
 	const char *id = j->expect->run, *reason = j->expect->reason, *line;
@@ -194,16 +201,19 @@ void judge_job(const struct judging *j, struct judged *r)
 	r->measured = succeeded;
 	if (job->exit >= 0)
 		snprintf(exit, sizeof(exit), "exit code %lld", (long long)job->exit);
-	line = succeeded || want ? NULL : failed_for(job, reason, exit, &len);
+	line = succeeded != want ? NULL : want ? got_over(job, reason, &len) :
+						 failed_for(job, reason, exit, &len);
 	if (line) {
-		judged_as(r, VERDICT_PASS, "the job %s failed after %.1f s (%.60s%s%s) for what was expected: %.*s", id, took,
-			  job->reason, *exit ? ", " : "", exit, len < 200 ? len : 200, line);
+		judged_as(r, VERDICT_PASS, "the job %s %s after %.1f s (%.60s%s%s) %s what was expected: %.*s", id,
+			  want ? "succeeded" : "failed", took, job->reason, *exit ? ", " : "", exit,
+			  want ? "in spite of" : "for", len < 200 ? len : 200, line);
 		return;
 	}
 	line = last_line(job->log, &len);
-	if (!succeeded && !want)
-		judged_as(r, VERDICT_UNKNOWN, "the job %s failed, but not for what was expected (\"%.120s\"): %.60s%s%s; its log "
-			  "ends: %.*s", id, reason, job->reason, *exit ? ", " : "", exit, len < 200 ? len : 200, line);
+	if (succeeded == want && (!want || *reason))
+		judged_as(r, VERDICT_UNKNOWN, "the job %s %s what was expected (\"%.120s\"): %.60s%s%s; its log "
+			  "ends: %.*s", id, want ? "succeeded, but nothing tells of" : "failed, but not for", reason,
+			  job->reason, *exit ? ", " : "", exit, len < 200 ? len : 200, line);
 	else
 		judged_as(r, succeeded == want ? VERDICT_PASS : VERDICT_FAIL, "the job %s %s after %.1f s (%.60s%s%s); its log "
 			  "ends: %.*s", id, succeeded ? "succeeded" : "failed", took, job->reason, *exit ? ", " : "", exit,

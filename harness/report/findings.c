@@ -104,6 +104,12 @@ static const char *breach(const char *checker)
 	return c ? c->breach : "breaks the rules";
 }
 
+/* Whether or not a setting allows it. */
+static bool violated(const struct judged *j)
+{
+	return j->verdict == VERDICT_FAIL || (j->verdict == VERDICT_PASS && !(j->measured > 0));
+}
+
 /* A loss is found and counted already. */
 static void violations(struct arena *a, struct findings *f, const struct scenario_report *s)
 {
@@ -112,7 +118,7 @@ static void violations(struct arena *a, struct findings *f, const struct scenari
 	for (size_t i = 0; i < s->njudged && is->nexpects == s->njudged; i++) {
 		const char *checker = is->expects[i].checker;
 
-		if (*checker && s->judged[i].verdict == VERDICT_FAIL && strcmp(checker, "lost_writes"))
+		if (*checker && violated(&s->judged[i]) && strcmp(checker, "lost_writes"))
 			add(f, FINDING_VIOLATION, s, arena_fmt(a, "what clients saw %s", breach(checker)));
 	}
 }

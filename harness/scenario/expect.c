@@ -351,8 +351,6 @@ static int read_job(const struct ynode *n, const struct scenario *s, struct expe
 		err_add(&all, &one);
 	if (err_all(&all, e))
 		return -1;
-	if (x->want && reason)
-		return yaml_error(reason, e, "what is to succeed needs no reason; remove this key");
 	if (!x->want && !reason)
 		return yaml_error(n, e, "a job may fail for want of an image: give words of what it is to fail for, in its log or its "
 				  "condition; write: job: {run: %s, succeeded: false, reason: \"...\"}", x->run);
@@ -376,6 +374,22 @@ static int read_routes(const struct ynode *n, struct expectation *x, struct err 
 	if (yaml_to_bool(want, &x->want, &one))
 		err_add(&all, &one);
 	return err_all(&all, e);
+}
+
+/* NAME, or {checker: NAME, accepted: WHY, setting: {NAME: VALUE}}. */
+static int read_check(const struct ynode *n, const char *const *known, const struct metric *m,
+		      struct expectation *x, struct err *e)
+{
+	static const char *const keys[] = {"checker", "accepted", "setting", NULL};
+	const struct ynode *name = yaml_get(n, "checker");
+
+	if (n->kind != Y_MAP)
+		return scenario_word(n, known, "checker", &x->checker, e);
+	if (yaml_check_keys(n, keys, "check", e))
+		return -1;
+	if (!name)
+		return yaml_error(n, e, "say which checker; write: check: linearizable");
+	return scenario_word(name, known, "checker", &x->checker, e) || read_accepted(n, m, x, e) ? -1 : 0;
 }
 
 /* The one metric of the map: x->metric, and its value in *value. */
@@ -416,7 +430,7 @@ static int read_expect(struct arena *a, const struct ynode *at,
 	const struct ynode *value = NULL, *name = yaml_get(at, "name");
 	struct err all = {0}, one = {0};
 	const struct metric *m;
-	int rc = 0;
+	int rc;
 
 	x->at = at;
 	if (find_metric(at, x, &value, &one))
@@ -424,22 +438,12 @@ static int read_expect(struct arena *a, const struct ynode *at,
 	if (!value)
 		return err_all(&all, e);
 	m = metric_of(x->metric);
-	switch (m->unit) {
-	case METRIC_BOOL:
-		rc = x->metric == EXPECT_STANDS ? read_stands(value, x, &one) :
-		     x->metric == EXPECT_JOB ? read_job(value, s, x, &one) :
-		     x->metric == EXPECT_ROUTES ? read_routes(value, x, &one) :
-		     yaml_to_bool(value, &x->want, &one);
-		break;
-	case METRIC_CHECKER:
-		rc = scenario_word(value, names->checkers, "checker", &x->checker, &one);
-		break;
-	case METRIC_NS:
-	case METRIC_COUNT:
-	case METRIC_SHARE:
-		rc = read_limits(value, s, m, x, &one);
-		break;
-	}
+	rc = m->unit == METRIC_CHECKER ? read_check(value, names->checkers, m, x, &one) :
+	     m->unit != METRIC_BOOL ? read_limits(value, s, m, x, &one) :
+	     x->metric == EXPECT_STANDS ? read_stands(value, x, &one) :
+	     x->metric == EXPECT_JOB ? read_job(value, s, x, &one) :
+	     x->metric == EXPECT_ROUTES ? read_routes(value, x, &one) :
+	     yaml_to_bool(value, &x->want, &one);
 	if (rc || check_sense(s, m, x, &one))
 		err_add(&all, &one);
 	if (!all.kind)

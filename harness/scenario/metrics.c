@@ -212,7 +212,8 @@ static void errors_clear(struct buf *b, const struct scenario *s, const struct e
 static void check(struct buf *b, const struct scenario *s, const struct expectation *x)
 {
 	(void)s;
-	buf_fmt(b, "checker %s finds no violation", x->checker);
+	buf_fmt(b, "checker %s finds no violation%s", x->checker, x->accepted ? " but one" : "");
+	add_accepted(b, x);
 }
 
 static void staleness(struct buf *b, const struct scenario *s, const struct expectation *x)
@@ -234,7 +235,7 @@ static void job(struct buf *b, const struct scenario *s, const struct expectatio
 	(void)s;
 	buf_fmt(b, "the job %s %s", x->run, x->want ? "succeeds" : "fails");
 	if (x->reason)
-		buf_fmt(b, ": %.60s", x->reason);
+		buf_fmt(b, x->want ? " in spite of: %.60s" : ": %.60s", x->reason);
 }
 
 static void routes(struct buf *b, const struct scenario *s, const struct expectation *x)

@@ -37,7 +37,7 @@ struct expectation;
 	X(DEADLINE, "deadline", NS, M_NOISY, NOTHING, deadline, judge_deadline) \
 	X(DEMOTED, "demoted", NS, M_FAULT | M_BASELINE | M_NOISY | M_SAMPLED, FAULT, demoted, judge_demoted) \
 	X(ERRORS_CLEAR, "errors_clear", BOOL, 0, FAULT, errors_clear, judge_errors_clear) \
-	X(CHECK, "check", CHECKER, 0, NOTHING, check, judge_check) \
+	X(CHECK, "check", CHECKER, M_ACCEPT, NOTHING, check, judge_check) \
 	X(STALENESS, "staleness", NS, M_REPLICAS | M_NOISY, STALENESS, staleness, judge_staleness) \
 	X(EVICTED, "evicted", COUNT, M_FLOOR | M_WRITES | M_FINAL | M_ACCEPT | M_EVICTS, LOSS, evicted, judge_evicted) \
 	X(RECOVERY_POINT, "recovery_point", NS, M_FLOOR | M_FAULT | M_BASELINE | M_INSERTS | M_FINAL, LOSS, \

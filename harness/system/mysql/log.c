@@ -108,6 +108,27 @@ static bool by_event(void *arg, const struct log_line *line)
 	return false;
 }
 
+bool my_log_spans(const struct evidence *ev, const char *member, int64_t from_ns, int64_t to_ns)
+{
+	for (size_t i = 0; ev->has_wall && i < ev->nlogs; i++) {
+		const char *s = ev->logs[i].text;
+		bool begun = false;
+
+		for (; !strcmp(ev->logs[i].member, member) && *s; s += strcspn(s, "\n"), s += *s == '\n') {
+			struct log_line line = {.text = s, .len = strcspn(s, "\n")};
+
+			if (!my_log_stamp(&line) || line.mark != 'M')
+				continue;
+			begun = begun || line.t_ns - ev->wall_ns <= from_ns;
+			if (begun && line.t_ns - ev->wall_ns >= to_ns)
+				return true;
+			if (!begun)
+				break;
+		}
+	}
+	return false;
+}
+
 bool my_log_told(const struct evidence *ev, const char *by, const char *event, const char *key,
 		 const char *text, int64_t from_ns, int64_t to_ns, struct my_told *out)
 {

@@ -17,6 +17,10 @@ bool my_log_stamp(struct log_line *line);
 bool my_log_code(const struct evidence *ev, const char *member, const char *code, int64_t from_ns,
 		 int64_t to_ns, struct log_line *out);
 
+/* Whether one log of mysqld's that is kept of this member begins by from_ns and goes on to
+ * to_ns or beyond, by its lines' stamps: of what it wrote in between nothing is missing. */
+bool my_log_spans(const struct evidence *ev, const char *member, int64_t from_ns, int64_t to_ns);
+
 struct my_told {
 	int64_t t_ns;
 	const char *by;  /* the pod whose log it is */

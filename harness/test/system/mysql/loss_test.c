@@ -19,55 +19,55 @@ static enum loss_cause lost(struct tale *t, int64_t at, const char *tx, char *wh
 	return model_mysql.loss_cause(&t->ev, &op, &t->ev.faults[0], why);
 }
 
+static void must_say(struct tale *t, int64_t at, enum loss_cause cause, const char *text)
+{
+	char why[WHY_BYTES] = "";
+
+	assert_int_equal(lost(t, at, UUID_0 ":101", why), cause);
+	if (!strstr(why, text))
+		fail_msg("no \"%s\" in \"%s\"", text, why);
+}
+
+/* The node of the primary goes, and mysql-1 becomes primary without the last write. */
+static void goes(struct tale *t, const char *fault, const char *inforce)
+{
+	tale_begin(t, fault, inforce);
+	pod(t, SEC, "mysql-0", "a", "10.0.0.1");
+	pod(t, SEC, "mysql-1", "b", "10.0.0.2");
+	sample(t, 25 * SEC, "mysql-1", ROLE_PRIMARY, true, "{\"executed\":\"" UUID_0 ":1-100\"}");
+}
+
+static const char node_down[] = "{\"fault\":\"node-down\"," PRIMARY "}";
+
+/* An answer of the old primary's: whether it waited, and how often it had stopped to. */
+static void semi(struct tale *t, int64_t at, const char *run, bool on, int no)
+{
+	char x[200];
+
+	snprintf(x, sizeof(x), "{\"run_id\":\"%s\",\"semi\":{\"on\":%s,\"clients\":2,\"wait_for\":1,\"no\":%d}}", run,
+		 on ? "true" : "false", no);
+	sample(t, at, "mysql-0", ROLE_PRIMARY, true, x);
+}
+
 static void test_loss(void **state)
 {
-	char log[1000] = "", why[WHY_BYTES];
+	char why[WHY_BYTES];
 	struct tale t;
 
 	(void)state;
-	tale_begin(&t, "{\"fault\":\"node-down\"," PRIMARY "}", "failover=runbook semi_sync=on");
-	pod(&t, SEC, "mysql-0", "a", "10.0.0.1");
-	pod(&t, SEC, "mysql-1", "b", "10.0.0.2");
-	sample(&t, 2 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"semi\":{\"on\":true,\"clients\":2,\"wait_for\":1}}");
-	sample(&t, 8 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"semi\":{\"on\":false,\"clients\":0,\"wait_for\":1}}");
-	say(log, sizeof(log), 5 * SEC, "[Warning] [MY-011153] [Repl] Timeout waiting for reply of binlog");
-	say(log, sizeof(log), 5001 * MS, "[Note] [MY-011155] [Repl] Semi-sync replication switched OFF.");
-	keep_log(&t, "mysql-0", "mysql", log);
-	sample(&t, 25 * SEC, "mysql-1", ROLE_PRIMARY, true, "{\"executed\":\"" UUID_0 ":1-100\"}");
+	goes(&t, node_down, "failover=runbook semi_sync=on");
 	tale_tell(&t, 0);
 	/* What the new primary had was not lost with the old one. */
 	assert_int_equal(lost(&t, 9 * SEC, UUID_0 ":100", why), LOSS_UNKNOWN);
 	assert_int_equal(lost(&t, 9 * SEC, "", why), LOSS_UNKNOWN);
-	assert_int_equal(lost(&t, 9 * SEC, UUID_0 ":101", why), LOSS_NOT_REPLICATED);
-	assert_non_null(strstr(why, "mysql-0 acknowledged it as " UUID_0 ":101, and mysql-1 became primary without it"));
-	assert_non_null(strstr(why, "fallen back to asynchronous 4.0 s before"));
-	/* Before it fell back. */
-	assert_int_equal(lost(&t, 4 * SEC, UUID_0 ":101", why), LOSS_NOT_REPLICATED);
-	assert_non_null(strstr(why, "semi-synchronous replication was on"));
+	must_say(&t, 9 * SEC, LOSS_NOT_REPLICATED,
+		 "mysql-0 acknowledged it as " UUID_0 ":101, and mysql-1 became primary without it");
 	tale_end(&t);
 
-	/* Its log was lost with its node; the sampler had asked it. */
-	tale_begin(&t, "{\"fault\":\"node-down\"," PRIMARY "}", "failover=runbook semi_sync=on");
-	pod(&t, SEC, "mysql-0", "a", "10.0.0.1");
-	sample(&t, 2 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"semi\":{\"on\":false,\"clients\":0}}");
-	sample(&t, 3 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"semi\":{\"on\":true,\"clients\":2}}");
-	sample(&t, 5 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"semi\":{\"on\":false,\"clients\":0}}");
-	sample(&t, 6 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"semi\":{\"on\":false,\"clients\":0}}");
-	sample(&t, 25 * SEC, "mysql-1", ROLE_PRIMARY, true, "{\"executed\":\"" UUID_0 ":1-100\"}");
-	tale_tell(&t, 0);
-	assert_int_equal(lost(&t, 7 * SEC, UUID_0 ":101", why), LOSS_NOT_REPLICATED);
-	assert_non_null(strstr(why, "fallen back to asynchronous at least 2.0 s before it was acknowledged (by its answers)"));
-	assert_int_equal(lost(&t, 4 * SEC, UUID_0 ":101", why), LOSS_NOT_REPLICATED);
-	assert_non_null(strstr(why, "semi-synchronous replication was on"));
-	tale_end(&t);
-
-	tale_begin(&t, "{\"fault\":\"partition-node\"," PRIMARY "}", "failover=runbook semi_sync=off");
-	pod(&t, SEC, "mysql-0", "a", "10.0.0.1");
+	goes(&t, "{\"fault\":\"partition-node\"," PRIMARY "}", "failover=runbook semi_sync=off");
 	sample(&t, 2 * SEC, "mysql-0", ROLE_PRIMARY, true, "{}");
-	sample(&t, 25 * SEC, "mysql-1", ROLE_PRIMARY, true, "{\"executed\":\"" UUID_0 ":1-100\"}");
 	tale_tell(&t, 0);
-	assert_int_equal(lost(&t, 20 * SEC, UUID_0 ":101", why), LOSS_MINORITY);
-	assert_non_null(strstr(why, "while it was cut off; replication was asynchronous"));
+	must_say(&t, 20 * SEC, LOSS_MINORITY, "while it was cut off; replication was asynchronous");
 	tale_end(&t);
 
 	/* The same member came back without it. */
@@ -85,8 +85,103 @@ static void test_loss(void **state)
 	sample(&t, 2 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"run_id\":\"1\",\"executed\":\"" UUID_0 ":1-90\"}");
 	sample(&t, 15 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"run_id\":\"2\",\"executed\":\"" UUID_0 ":1-50\"}");
 	tale_tell(&t, 0);
-	assert_int_equal(lost(&t, 9 * SEC, UUID_0 ":101", why), LOSS_RESTART);
-	assert_non_null(strstr(why, "did not have it any more when it had restarted on an empty volume"));
+	must_say(&t, 9 * SEC, LOSS_RESTART, "did not have it any more when it had restarted on an empty volume");
+	tale_end(&t);
+}
+
+/* Its log went with its node: its answers on both sides of the write tell, or nothing does. */
+static void test_waited_by_answers(void **state)
+{
+	struct tale t;
+
+	(void)state;
+	goes(&t, node_down, "failover=runbook semi_sync=on");
+	semi(&t, 2000 * MS, "a", true, 0);
+	semi(&t, 3000 * MS, "a", true, 0);
+	semi(&t, 4000 * MS, "a", true, 1);
+	semi(&t, 5000 * MS, "a", false, 2);
+	semi(&t, 6000 * MS, "a", false, 2);
+	semi(&t, 6500 * MS, "a", false, 3);
+	semi(&t, 7000 * MS, "a", true, 3);
+	sample(&t, 8000 * MS, "mysql-0", ROLE_PRIMARY, true,
+	       "{\"run_id\":\"b\",\"semi\":{\"on\":true,\"no\":3},\"executed\":\"" UUID_0 ":1-101\"}");
+	tale_tell(&t, 0);
+	must_say(&t, 1900 * MS, LOSS_NOT_REPLICATED, "; whether semi-synchronous replication was on nobody saw");
+	must_say(&t, 2500 * MS, LOSS_NOT_REPLICATED,
+		 "; semi-synchronous replication was on, by its answers before and after it: a replica had acknowledged it");
+	/* It stopped waiting in between, and began again. */
+	must_say(&t, 3500 * MS, LOSS_NOT_REPLICATED, "whether semi-synchronous replication was on nobody saw: on 0.5 s before it was "
+		 "acknowledged, on 0.5 s after it, and off in between");
+	/* What the fallback itself lets go is acknowledged before the next answer. */
+	must_say(&t, 4500 * MS, LOSS_NOT_REPLICATED, "was on nobody saw: on 0.5 s before it was acknowledged, off 0.5 s after it");
+	must_say(&t, 5500 * MS, LOSS_NOT_REPLICATED, "fallen back to asynchronous at least 0.5 s before it was acknowledged (by its answers)");
+	must_say(&t, 6250 * MS, LOSS_NOT_REPLICATED, "was on nobody saw: off 0.2 s before it was acknowledged, off 0.2 s after it, and on in between");
+	must_say(&t, 6900 * MS, LOSS_NOT_REPLICATED, "was on nobody saw: off 0.4 s before it was acknowledged, on 0.1 s after it");
+	must_say(&t, 7500 * MS, LOSS_NOT_REPLICATED, "was on nobody saw: on 0.5 s before it was acknowledged, another process 0.5 s after it");
+	/* However long ago its last answer was. */
+	must_say(&t, 9000 * MS, LOSS_NOT_REPLICATED, "was on nobody saw: on 1.0 s before it was acknowledged, and no answer after it");
+	tale_end(&t);
+
+	/* That it had not been told to wait is no more than an answer, either. */
+	goes(&t, node_down, "failover=runbook semi_sync=on");
+	sample(&t, 2 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"run_id\":\"a\"}");
+	sample(&t, 3 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"run_id\":\"a\"}");
+	tale_tell(&t, 0);
+	must_say(&t, 2500 * MS, LOSS_NOT_REPLICATED, "; replication was asynchronous");
+	must_say(&t, 4 * SEC, LOSS_NOT_REPLICATED, "was on nobody saw: not in use 1.0 s before it was acknowledged");
+	tale_end(&t);
+
+	/* A group has another way to agree. */
+	goes(&t, node_down, "failover=group-replication");
+	sample(&t, 2 * SEC, "mysql-0", ROLE_PRIMARY, true, "{\"group\":{\"view\":\"a:1\"}}");
+	tale_tell(&t, 0);
+	must_say(&t, 9 * SEC, LOSS_NOT_REPLICATED, "without it");
+	tale_end(&t);
+}
+
+static void test_waited_by_log(void **state)
+{
+	char log[2000] = "";
+	struct tale t;
+
+	(void)state;
+	goes(&t, node_down, "failover=runbook semi_sync=on");
+	semi(&t, 2 * SEC, "a", true, 0);
+	semi(&t, 8 * SEC, "a", false, 1);
+	say(log, sizeof(log), 1 * SEC, "[System] [MY-010931] [Server] mysqld: ready for connections.");
+	say(log, sizeof(log), 5 * SEC, "[Warning] [MY-011153] [Repl] Timeout waiting for reply of binlog");
+	say(log, sizeof(log), 5001 * MS, "[Note] [MY-011155] [Repl] Semi-sync replication switched OFF.");
+	keep_log(&t, "mysql-0", "mysql", log);
+	tale_tell(&t, 0);
+	must_say(&t, 9 * SEC, LOSS_NOT_REPLICATED, "fallen back to asynchronous 4.0 s before it was acknowledged (MY-011153, MY-011155 in its log)");
+	/* Its log is there from before its answer until after the write, and has nothing. */
+	must_say(&t, 4 * SEC, LOSS_NOT_REPLICATED, "; semi-synchronous replication was on, by its log: a replica had acknowledged it");
+	tale_end(&t);
+
+	/* The log that is kept is the new pod's, or ends before. */
+	for (int i = 0; i < 2; i++) {
+		*log = '\0';
+		goes(&t, node_down, "failover=runbook semi_sync=on");
+		semi(&t, 2 * SEC, "a", true, 0);
+		say(log, sizeof(log), i ? 3 * SEC : 1 * SEC, "[System] [MY-010931] [Server] mysqld: ready for connections.");
+		say(log, sizeof(log), i ? 30 * SEC : 3 * SEC, "[Note] [MY-011170] [Repl] Start semi-sync binlog_dump to replica");
+		keep_log(&t, "mysql-0", "mysql", log);
+		tale_tell(&t, 0);
+		must_say(&t, 4 * SEC, LOSS_NOT_REPLICATED, "whether semi-synchronous replication was on nobody saw");
+		tale_end(&t);
+	}
+
+	/* What its last process had come to is nothing of this one's. */
+	*log = '\0';
+	goes(&t, node_down, "failover=runbook semi_sync=on");
+	say(log, sizeof(log), 1 * SEC, "[Note] [MY-011155] [Repl] Semi-sync replication switched OFF.");
+	keep_log(&t, "mysql-0", "mysql", log);
+	*log = '\0';
+	say(log, sizeof(log), 3 * SEC, "[System] [MY-010116] [Server] mysqld starting as process 7");
+	keep_log(&t, "mysql-0", "mysql", log);
+	tale_tell(&t, 0);
+	must_say(&t, 2 * SEC, LOSS_NOT_REPLICATED, "1.0 s before it was acknowledged (MY-011153");
+	must_say(&t, 4 * SEC, LOSS_NOT_REPLICATED, "whether semi-synchronous replication was on nobody saw");
 	tale_end(&t);
 }
 
@@ -140,6 +235,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_waited_by_answers),
+		cmocka_unit_test(test_waited_by_log),
 		cmocka_unit_test(test_resync),
 	};
 

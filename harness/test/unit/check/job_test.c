@@ -63,6 +63,19 @@ static void what_was_expected_is_told(void **state)
 			 VERDICT_PASS);
 }
 
+/* What it was to get over has to have come. */
+static void succeeds_in_spite_of(void **state)
+{
+	static const char in_spite[] = "[{\"name\":\"n\",\"metric\":\"job\",\"run\":\"backup\",\"want\":true,\"reason\":\"Lost\"}]";
+
+	(void)state;
+	assert_int_equal(verdict(OVER("succeeded", ",\"log\":\"dump: Lost connection\\nwhole\\n\""), in_spite,
+				 "in spite of what was expected: dump: Lost connection"), VERDICT_PASS);
+	assert_int_equal(verdict(OVER("succeeded", ",\"reason\":\"Lost\",\"log\":\"whole\\n\""), in_spite,
+				 "the job backup succeeded, but nothing tells of what was expected (\"Lost\")"), VERDICT_UNKNOWN);
+	assert_int_equal(verdict(BAD, in_spite, "failed after 12.5 s"), VERDICT_FAIL);
+}
+
 /* An image that could not be had is no truncated file; nor is exit code 30 a 3. */
 static void not_for_what_was_expected(void **state)
 {
@@ -123,7 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(as_it_ended), cmocka_unit_test(what_was_expected_is_told),
-		cmocka_unit_test(not_for_what_was_expected),
+		cmocka_unit_test(not_for_what_was_expected), cmocka_unit_test(succeeds_in_spite_of),
 		cmocka_unit_test(not_over),
 		cmocka_unit_test(not_the_one),
 	};

@@ -171,103 +171,6 @@ static void test_errors_clear(void **state)
 	trial_end(&t);
 }
 
-/* A loss that a setting allows, while that setting is in force. */
-static void test_accepted(void **state)
-{
-	static const char expect[] = "[{\"metric\":\"lost\",\"accepted\":\"asynchronous\",\"setting\":{\"name\":"
-				     "\"min_replicas\",\"value\":\"0\"}}]";
-	struct trial t;
-
-	(void)state;
-	trial_begin(&t);
-	t.m.loss.lost = 0;
-	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
-	t.m.loss.lost = 7;
-	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
-	assert_non_null(strstr(t.j->why, "nobody told"));
-	trial_event(&t, "{\"k\":\"inforce\",\"settings\":[{\"name\":\"min-replicas\",\"value\":\"0\"}]}");
-	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
-	assert_non_null(strstr(t.j->why, "7 of 1000"));
-	assert_non_null(strstr(t.j->why, "min_replicas being 0 in force: asynchronous"));
-	trial_forget(&t, "inforce", 0);
-	trial_event(&t, "{\"k\":\"inforce\",\"settings\":[{\"name\":\"min-replicas\",\"value\":\"1\"}]}");
-	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_FAIL);
-	assert_non_null(strstr(t.j->why, "in force it was 1"));
-	trial_forget(&t, "inforce", 0);
-	/* Told twice, it is neither: at once, or one after the other. */
-	trial_event(&t, "{\"k\":\"inforce\",\"settings\":[{\"name\":\"min-replicas\",\"value\":\"0\"},{\"name\":\"min_replicas\",\"value\":\"1\"}]}");
-	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
-	assert_non_null(strstr(t.j->why, "not for certain"));
-	trial_forget(&t, "inforce", 0);
-	trial_event(&t, "{\"k\":\"inforce\",\"t\":1,\"settings\":[{\"name\":\"min-replicas\",\"value\":\"1\"}]}");
-	trial_event(&t, "{\"k\":\"inforce\",\"t\":2,\"settings\":[{\"name\":\"min-replicas\",\"value\":\"0\"}]}");
-	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
-	assert_non_null(strstr(t.j->why, "told to be 1 and 0"));
-	trial_end(&t);
-}
-
-/* No setting allows that what had long been acknowledged before anything happened is
- * lost, or all there is. */
-static void test_accepted_too_old(void **state)
-{
-	static const char expect[] = "[{\"metric\":\"lost\",\"accepted\":\"asynchronous\",\"setting\":{\"name\":"
-				     "\"min_replicas\",\"value\":\"0\"}}]";
-	const struct lost_write late = {.f = OP_INSERT, .fault = "kill", .cause = LOSS_NOT_REPLICATED,
-					.t_return = 9 * SEC};
-	struct lost_write w[2] = {late, late};
-	struct trial t;
-
-	(void)state;
-	trial_begin(&t);
-	trial_event(&t, "{\"k\":\"inforce\",\"settings\":[{\"name\":\"min-replicas\",\"value\":\"0\"}]}");
-	t.m.loss.lost = 2;
-	t.m.loss.writes = w;
-	t.m.loss.n = 2;
-	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
-	w[0].t_return = SEC;
-	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
-	assert_non_null(strstr(t.j->why, "; 1 of them had been acknowledged up to 9.0 s before the first fault"));
-	/* Its server began anew without it, or the fault took the volume, or nothing was whole
-	 * before. */
-	w[0].cause = LOSS_RESTART;
-	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
-	w[0].cause = LOSS_UNKNOWN;
-	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
-	t.rec.does.what |= EFFECT_STORAGE_EMPTY;
-	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
-	t.rec.does.what &= ~(unsigned)EFFECT_STORAGE_EMPTY;
-	t.fault.apart_before = true;
-	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
-	t.fault.apart_before = false;
-	w[0].t_return = 9 * SEC;
-	t.m.loss.acked = 2;
-	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
-	assert_non_null(strstr(t.j->why, "; that is all that was acknowledged"));
-	t.m.loss.writes = NULL;
-	t.m.loss.n = 0;
-	trial_end(&t);
-}
-
-/* So is what may be lost, for all that is known. */
-static void test_perhaps_accepted(void **state)
-{
-	static const char expect[] = "[{\"metric\":\"lost\",\"accepted\":\"asynchronous\",\"setting\":{\"name\":"
-				     "\"min_replicas\",\"value\":\"0\"}}]";
-	struct trial t;
-
-	(void)state;
-	trial_begin(&t);
-	t.m.loss.maybe_lost = 7;
-	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
-	trial_event(&t, "{\"k\":\"inforce\",\"settings\":[{\"name\":\"min-replicas\",\"value\":\"1\"}]}");
-	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
-	assert_non_null(strstr(t.j->why, "in force it was 1"));
-	trial_forget(&t, "inforce", 0);
-	trial_event(&t, "{\"k\":\"inforce\",\"settings\":[{\"name\":\"min-replicas\",\"value\":\"0\"}]}");
-	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
-	trial_end(&t);
-}
-
 /* No limit at all is one that nothing can be above. */
 static void test_unreachable_limit(void **state)
 {
@@ -436,9 +339,6 @@ int main(void)
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_evicted),
 		cmocka_unit_test(test_errors_clear),
-		cmocka_unit_test(test_accepted),
-		cmocka_unit_test(test_accepted_too_old),
-		cmocka_unit_test(test_perhaps_accepted),
 		cmocka_unit_test(test_unreachable_limit),
 		cmocka_unit_test(test_never_missed),
 		cmocka_unit_test(test_unknown_words),

@@ -149,8 +149,6 @@ static const struct wrong {
 	{HEAD STEADY "expect: [{job: {run: b}}]\n", "4:22: no run step has the id \"b\""},
 	{HEAD "steps: [{run: cronjob/b}]\nexpect: [{job: {run: b, succeeded: false}}]\n", "4:16: a job may fail for want of an image: "
 	 "give words of what it is to fail for, in its log or its condition; write: job: {run: b, succeeded: false, reason: \"...\"}"},
-	{HEAD "steps: [{run: cronjob/b}]\nexpect: [{job: {run: b, reason: x}}]\n", "4:33: what is to succeed needs no reason; remove "
-	 "this key"},
 	{HEAD "steps: [{await: writes, within: 0s}]\n" EXPECT, "3:33: within must be longer than "
 							      "nothing"},
 	{HEAD "steps: [{await: writes, withn: 1s}]\n" EXPECT,
@@ -223,6 +221,12 @@ static const struct wrong {
 	 "4:39: a setting allows what is accepted: say why, accepted: \"...\""},
 	{HEAD STEADY "expect: [{phantom: {at_most: 3, accepted: x}}]\n",
 	 "4:43: phantom cannot be accepted: give it a limit"},
+	{HEAD STEADY "expect: [{check: {checker: linearizable, accepted: why}}]\n",
+	 "4:52: name the one setting that allows it, with its value; write: setting: {synchronous_mode: off}"},
+	{HEAD STEADY "expect: [{check: {accepted: why, setting: {ttl: 3}}}]\n",
+	 "4:18: say which checker; write: check: linearizable"},
+	{HEAD STEADY "expect: [{check: {checker: linearizable, at_most: 3}}]\n",
+	 "4:42: unknown key \"at_most\" in check; known are: checker, accepted, setting"},
 	{HEAD STEADY "expect: [{lost: {within: predicted}}]\n",
 	 "4:26: only outage can be within: predicted; write at_most: ... here"},
 	{HEAD STEADY "expect: [{lost: {at_most: 1, at_least: 2}}]\n",
