@@ -99,8 +99,16 @@ static void outage_words(const struct fault_seen *f, struct judged *r)
 			    in_ms(o->met->injected_ns - o->down_lo));
 }
 
+/* Another came before the shortest outage that its rules allow was over: what stopped then
+ * counts as that one's, and may be this one's. */
+static bool met_before(const struct judging *j, const struct fault_seen *f)
+{
+	return f->window_end_ns < j->m->end_ns &&
+	       f->window_end_ns - f->rec->injected_ns < f->predicted.lo_ns;
+}
+
 /* `watched`: for as long as it may take. */
-static enum verdict predicted(const struct fault_seen *f, bool watched)
+static enum verdict predicted(const struct judging *j, const struct fault_seen *f, bool watched)
 {
 	const struct prediction *p = &f->predicted;
 	const struct outage *o = &f->outage;
@@ -110,8 +118,10 @@ static enum verdict predicted(const struct fault_seen *f, bool watched)
 		return VERDICT_UNKNOWN;
 	if (!watched && (!o->any || !*o->m.mechanism))
 		return o->lo_ns > p->hi_ns ? VERDICT_FAIL : VERDICT_UNKNOWN;
+	if (!o->any && p->lo_ns > 0)
+		return met_before(j, f) ? VERDICT_UNKNOWN : VERDICT_FAIL;
 	if (!o->any)
-		return p->lo_ns > 0 ? VERDICT_FAIL : VERDICT_PASS;
+		return VERDICT_PASS;
 	if (!o->ended)
 		return o->lo_ns > p->hi_ns ? VERDICT_FAIL : VERDICT_UNKNOWN;
 	/* What of it is this fault's is not known. */
@@ -126,7 +136,8 @@ static enum verdict predicted(const struct fault_seen *f, bool watched)
 	return o->hi_ns < w->lo_ns || o->lo_ns > w->hi_ns ? VERDICT_FAIL : VERDICT_UNKNOWN;
 }
 
-static void predicted_words(const struct fault_seen *f, struct judged *r)
+static void predicted_words(const struct judging *j, const struct fault_seen *f,
+			    struct judged *r)
 {
 	const struct outage *o = &f->outage;
 	const struct rule_window *w = &o->m.window;
@@ -136,6 +147,8 @@ static void predicted_words(const struct fault_seen *f, struct judged *r)
 		return;
 	}
 	judged_also(r, "; the rules allow %.0f to %.0f ms", in_ms(f->predicted.lo_ns), in_ms(f->predicted.hi_ns));
+	if (!o->any && f->predicted.lo_ns > 0 && met_before(j, f))
+		judged_also(r, ", and what came %.0f ms after it may be its doing", in_ms(f->window_end_ns - f->rec->injected_ns));
 	if (f->predicted.assumed)
 		judged_also(r, " at defaults, and whether those were in force the system did not say");
 	if (!o->any || !o->ended)
@@ -179,7 +192,7 @@ void judge_outage(const struct judging *j, struct judged *r)
 	lo = j->expect->fault ? outage_own_lo(o) : o->lo_ns;
 	v = judging_within(j, (double)lo, outage_most(j, o, watched));
 	if (within) {
-		v = verdict_worse(v, predicted(f, watched));
+		v = verdict_worse(v, predicted(j, f, watched));
 		r->limit = o->m.window.known  ? in_ms(o->m.window.hi_ns) :
 			   f->predicted.known ? in_ms(f->predicted.hi_ns) :
 						NAN;
@@ -191,7 +204,7 @@ void judge_outage(const struct judging *j, struct judged *r)
 	outage_words(f, r);
 	judged_gap(j, o, r);
 	if (within)
-		predicted_words(f, r);
+		predicted_words(j, f, r);
 	if (!watched)
 		judged_also(r, "; %s", why);
 	outage_detail(f, r);

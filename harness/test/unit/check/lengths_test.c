@@ -120,6 +120,15 @@ static void test_within_predicted(void **state)
 	t.fault.predicted = (struct prediction){ .known = true };
 	t.fault.outage = (struct outage){ .ended = true };
 	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_PASS);
+	/* Predicted some, measured none; but another fault came before it was due. */
+	t.fault.predicted.lo_ns = 20 * SEC;
+	t.fault.predicted.hi_ns = 40 * SEC;
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_FAIL);
+	t.fault.window_end_ns = t.rec.injected_ns + SEC;
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(t.j->why, "and what came 1000 ms after it may be its doing"));
+	t.fault.window_end_ns = t.rec.injected_ns + 21 * SEC;
+	assert_int_equal(trial_judge(&t, expect)->verdict, VERDICT_FAIL);
 	trial_end(&t);
 }
 
