@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "system/kafka/log.h"
+#include "system/kafka/release.h"
 #include "test/system/kafka/tale.h"
 
 /* Settings decide; nobody knows who the active controller was: both race. */
@@ -47,6 +48,62 @@ static void test_refresh(void **state)
 	}
 	assert_int_equal(hi[0], hi[1]);
 	assert_int_equal(hi[2], hi[1] + 299 * SEC);
+}
+
+/* From 4.0 on sessions are looked at an eighth of their length apart; before, when they run out.
+ * Who does not tell the release of his brokers has it in their logs, or does not know. */
+static void test_release(void **state)
+{
+	static const char old[] = "[2026-11-29 00:00:01,000] INFO Kafka version: 3.6.0 (org.apache.kafka.common.utils.AppInfoParser)\n";
+	static const char new[] = "[2026-11-29 00:00:01,000] INFO Kafka version: 4.4.0 (org.apache.kafka.common.utils.AppInfoParser)\n";
+	static const struct {
+		const char *told, *first, *second;
+		bool late, known;
+	} t[] = {
+		{"3.6", NULL, NULL, false, true}, {"3.9", NULL, NULL, false, true},
+		{"4.0", NULL, NULL, true, true}, {"4.4", NULL, NULL, true, true},
+		{"4.4", old, old, true, true}, {NULL, old, old, false, true},
+		{NULL, new, calm, true, true}, {NULL, calm, calm, true, false},
+		{NULL, old, new, true, false}, {"?", NULL, NULL, true, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		char settings[1000], told[80] = "";
+		struct tale x;
+
+		if (t[i].told)
+			snprintf(told, sizeof(told), ",{\"name\":\"version\",\"value\":\"%s\"}", t[i].told);
+		snprintf(settings, sizeof(settings), "%.*s%s]", (int)(strstr(defaults, ",{\"name\":\"version") - defaults), defaults, told);
+		tale_begin(&x, kill_leader, settings, 2);
+		if (t[i].first) {
+			log_of(&x, "kafka-1", t[i].first);
+			log_of(&x, "kafka-2", t[i].second);
+		}
+		tale_tell(&x, 0);
+		assert_true(x.p.n == 1 && has(&x, "broker fenced"));
+		assert_int_equal(x.p.hi_ns, (t[i].late ? 11625 : 10500) * MS);
+		assert_int_equal(!x.p.assumed, t[i].known);
+		assert_int_equal(strstr(x.p.mech[0].rule, "eighth") != NULL, t[i].late);
+		assert_int_equal(strstr(x.p.note, "version") == NULL, t[i].known);
+		tale_end(&x);
+	}
+}
+
+static void test_release_of(void **state)
+{
+	static const struct {
+		int level;
+		const char *is;
+	} t[] = {{11, NULL}, {12, "3.6"}, {14, "3.6"}, {15, "3.7"}, {21, "3.9"}, {22, "4.0"},
+		 {25, "4.0"}, {33, "4.4"}, {34, NULL}, {0, NULL}, {-1, NULL}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		const char *is = kafka_release_of(t[i].level);
+
+		assert_true(is ? t[i].is && !strcmp(is, t[i].is) : !t[i].is);
+	}
 }
 
 static void sample_of(struct sample *s, int id, uint64_t shards, const char *isr)
@@ -147,6 +204,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_refresh),
+		cmocka_unit_test(test_release),
+		cmocka_unit_test(test_release_of),
 		cmocka_unit_test(test_redundant),
 		cmocka_unit_test(test_voters),
 		cmocka_unit_test(test_stamp),
