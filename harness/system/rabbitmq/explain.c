@@ -113,10 +113,102 @@ static bool by_return(const struct story *s, const struct prediction *p, struct 
 	return true;
 }
 
+/* Another leads: by the end of connections, which monitors tell of, or for its silence. */
+static void another_leads(const struct story *s, const struct prediction *p, struct milestones *m)
+{
+	const char *before = s->before->member, *after = s->after->member, *unheard = NULL;
+	bool fired, told_apart = prediction_has(p, RABBIT_DETECTOR);
+	struct log_line line;
+
+	fired = monitor_fired(s, &line);
+	if (told_apart && !fired)
+		unheard = handover_unheard(s->ev, s->fault, rabbit_log_stamp, s->injected);
+	if (unheard)
+		mechanism_tell(m, "", "%s leads the queue instead of %s; whether a monitor of that one fired nothing tells: the log of %s does not reach back",
+			       after, before, unheard);
+	else
+		mechanism_tell(m, fired || !told_apart ? RABBIT_MONITOR : RABBIT_DETECTOR,
+			       "%s leads the queue instead of %s, term %lld (before: %lld)", after,
+			       before, (long long)s->after->timeline,
+			       (long long)s->before->timeline);
+}
+
+static bool disk_alarm(const struct sample *x)
+{
+	const cJSON *it;
+
+	cJSON_ArrayForEach(it, json_get(x->extra, "alarms"))
+		if (cJSON_IsString(it) && !strncmp(it->valuestring, "disk ", 5))
+			return true;
+	return false;
+}
+
+/* Who told first of an alarm for want of disk, and, once nobody does any more, first of none. */
+static void alarm_told(const struct story *s, const struct sample **set, const struct sample **gone)
+{
+	*set = *gone = NULL;
+	for (size_t i = 0; i < s->ev->nsamples && s->ev->samples[i].t_ns <= s->first_ack; i++) {
+		const struct sample *x = &s->ev->samples[i];
+
+		if (x->beside || !x->ok || x->t_ns <= s->injected)
+			continue;
+		if (disk_alarm(x)) {
+			*set = *set ? *set : x;
+			*gone = NULL;
+		} else if (*set && !*gone && json_get(x->extra, "alarms")) {
+			*gone = x;
+		}
+	}
+}
+
+/* An alarm was on while writes were down: set before they went on, and not gone before they
+ * stopped. */
+static bool blocked(const struct story *s, struct milestones *m)
+{
+	const struct log_wanted on = {.has = "disk resource limit alarm set on node"};
+	const struct log_wanted off = {.has = "disk resource limit alarm cleared across the cluster"};
+	const struct sample *set, *gone;
+	struct log_line line;
+
+	alarm_told(s, &set, &gone);
+	if (said(s, &on, &line))
+		milestone_tell(&m->detected, m->how_detected, line.t_ns, "log of %s: an alarm for want of disk is set", line.member);
+	else if (set)
+		milestone_tell(&m->detected, m->how_detected, set->t_ns, "first answer in which %s tells of an alarm for want of disk", set->member);
+	if (said(s, &off, &line))
+		milestone_tell(&m->promoted, m->how_promoted, line.t_ns, "log of %s: the alarm is cleared", line.member);
+	else if (gone)
+		milestone_tell(&m->promoted, m->how_promoted, gone->t_ns, "first answer in which %s tells of no alarm any more", gone->member);
+	if (!m->detected || m->detected > s->first_ack || (m->promoted && m->promoted < m->began)) {
+		m->detected = m->promoted = 0;
+		return false;
+	}
+	milestones_in_order(m);
+	return true;
+}
+
+static void same_leads(const struct story *s, const struct prediction *p, struct milestones *m)
+{
+	const char *before = s->before->member;
+
+	if (prediction_has(p, RABBIT_MAJORITY))
+		mechanism_tell(m, RABBIT_MAJORITY, "%s led the queue all the time", before);
+	else if (prediction_has(p, RABBIT_SPACE) && blocked(s, m))
+		mechanism_tell(m, RABBIT_SPACE, "%s led the queue all the time, and an alarm for want of disk was on", before);
+	else if (prediction_has(p, RABBIT_SPACE))
+		mechanism_tell(m, "", "%s led the queue all the time, and neither a member nor a log told of an alarm for want of disk", before);
+	else if (prediction_has(p, RABBIT_RESTART))
+		mechanism_tell(m, RABBIT_RESTART, "%s leads the queue again", before);
+	else if (s->fault->does.lasts && s->fault->healed_ns &&
+		 s->fault->healed_ns <= s->seen_until)
+		mechanism_tell(m, RABBIT_ENDS, "%s still leads the queue", before);
+	else
+		mechanism_tell(m, "", "%s still leads the queue", before);
+}
+
 static void mechanism(const struct story *s, const struct prediction *p, struct milestones *m)
 {
 	const char *before = s->before->member, *after = s->after->member;
-	struct log_line line;
 
 	if (m->promoted && m->began <= m->promoted &&
 	    s->first_ack > m->promoted + KNOWN_MS * NS_PER_MS &&
@@ -129,24 +221,9 @@ static void mechanism(const struct story *s, const struct prediction *p, struct 
 	else if (s->moved && prediction_has(p, RABBIT_TICK) && !prediction_has(p, RABBIT_MONITOR))
 		mechanism_tell(m, RABBIT_TICK, "%s has the queue instead of %s", after, before);
 	else if (s->moved)
-		mechanism_tell(m,
-			       monitor_fired(s, &line) || !prediction_has(p, RABBIT_DETECTOR) ?
-				       RABBIT_MONITOR :
-				       RABBIT_DETECTOR,
-			       "%s leads the queue instead of %s, term %lld (before: %lld)", after,
-			       before, (long long)s->after->timeline,
-			       (long long)s->before->timeline);
-	else if (prediction_has(p, RABBIT_MAJORITY))
-		mechanism_tell(m, RABBIT_MAJORITY, "%s led the queue all the time", before);
-	else if (prediction_has(p, RABBIT_SPACE))
-		mechanism_tell(m, RABBIT_SPACE, "%s led the queue all the time", before);
-	else if (prediction_has(p, RABBIT_RESTART))
-		mechanism_tell(m, RABBIT_RESTART, "%s leads the queue again", before);
-	else if (s->fault->does.lasts && s->fault->healed_ns &&
-		 s->fault->healed_ns <= s->seen_until)
-		mechanism_tell(m, RABBIT_ENDS, "%s still leads the queue", before);
+		another_leads(s, p, m);
 	else
-		mechanism_tell(m, "", "%s still leads the queue", before);
+		same_leads(s, p, m);
 }
 
 void rabbit_explain(const struct evidence *ev, const struct fault_record *fault,
