@@ -42,6 +42,14 @@ static const char *told_else(const struct evidence *ev, const char *name, const 
 	return NULL;
 }
 
+/* As members acted by it; NULL: nothing of that was seen. */
+static const char *acted(const struct judging *j, const char *name)
+{
+	const struct model_ops *model = j->m->model;
+
+	return model && model->acted ? model->acted(j->ev, name) : NULL;
+}
+
 /* By so much a copy that is in step is behind, besides an operation's deadline. */
 enum { BEHIND_MS = 5000 };
 
@@ -111,7 +119,8 @@ void judge_accepted(const struct judging *j, struct judged *r)
 	bool beyond = check ? r->verdict == VERDICT_FAIL : r->measured > 0;
 	const char *why = j->expect->accepted;
 	const char *name = j->expect->setting, *value = j->expect->setting_value;
-	const char *is = told(j->ev->inforce, name), *was = is ? told_else(j->ev, name, is) : NULL;
+	const char *seen = acted(j, name), *is = seen ? seen : told(j->ev->inforce, name);
+	const char *was = is && !seen ? told_else(j->ev, name, is) : NULL;
 
 	if (!why || (r->verdict != VERDICT_PASS && !(check && beyond)) || isnan(r->measured))
 		return;

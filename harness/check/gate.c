@@ -21,6 +21,8 @@
  *   - a history that is not whole (history/whole.c) leaves everything UNKNOWN,
  *     failures too: what is missing is not the system's fault. That the system
  *     stood, the writes show that are there;
+ *   - where another release ran than the one that was asked for, a PASS is of that
+ *     one: UNKNOWN;
  *   - noise beyond the limits (measure/noise.c), a load that was not the one
  *     asked for, or an interrupt turns a PASS into UNKNOWN (that the system
  *     stood, it did before the load began); the first two also a FAIL of
@@ -116,6 +118,28 @@ static bool in_order(const struct gate *g, char *why, size_t size)
 	if (!g->ev->over)
 		snprintf(why, size, "the run did not come to its end: its driver died, or its files are cut");
 	return g->ev->over;
+}
+
+/* Who tells less tells of no other one: "4.0" is 4.0.5, too. */
+static bool same_release(const char *a, const char *b)
+{
+	size_t n = strlen(a) < strlen(b) ? strlen(a) : strlen(b);
+
+	return !strncmp(a, b, n) && (!a[n] || a[n] == '.') && (!b[n] || b[n] == '.');
+}
+
+/* Of what somebody asked for: a default may be another variant's. */
+static bool release_ran(const struct gate *g, char *why, size_t size)
+{
+	const struct setting_seen *asked = setting_find(g->ev->settings, "version");
+	const struct setting_seen *told = setting_find(g->ev->inforce, "version");
+
+	if (!asked || !told || !asked->value || !told->value ||
+	    (strcmp(asked->source, "scenario") && strcmp(asked->source, "--set")) ||
+	    same_release(asked->value, told->value))
+		return true;
+	snprintf(why, size, "it asks for version %.40s, and %.40s ran", asked->value, told->value);
+	return false;
 }
 
 /* ---- what an expectation has to have ---- */
@@ -441,7 +465,7 @@ static void believe(const struct gate *g, const struct judging *j, enum expect_m
 	if (r->verdict == VERDICT_PASS && g->ev->interrupted)
 		overrule(r, VERDICT_UNKNOWN, "", "the run was interrupted");
 	if (r->verdict == VERDICT_PASS &&
-	    (!in_order(g, why, sizeof(why)) ||
+	    (!in_order(g, why, sizeof(why)) || !release_ran(g, why, sizeof(why)) ||
 	     (g->m->stands && !faults_were(g->ev, why, sizeof(why))) ||
 	     (!stands && !no_load && !seen(g, j, metric, why, sizeof(why)))))
 		overrule(r, VERDICT_UNKNOWN, "", why);

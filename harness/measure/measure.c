@@ -305,6 +305,7 @@ void measure_scenario(const struct history *h, const struct evidence *ev, struct
 	view_make(&v, h, ev);
 	out->scenario = ev->scenario;
 	load_span(&v, out);
+	out->model = model;
 	redirections(&v, model, out);
 	faults_make(&v, out);
 	first = out->end_ns + 1;

@@ -287,6 +287,7 @@ struct measured {
 	 * did, by the model's table (NULL: it has none). */
 	const struct redirection *redirections;
 	int64_t redirected[REDIRECTIONS_MAX];
+	const struct model_ops *model; /* of the system; NULL: it has none */
 	struct fault_seen *faults;
 	size_t nfaults;
 	struct outage *worst;       /* of the faults', NULL when none */

@@ -81,6 +81,33 @@ bool handover_restarted(const struct evidence *ev, const char *who, int64_t from
 	return p;
 }
 
+bool handover_log_whole(const struct evidence *ev, log_stamp_fn *stamp, const char *member,
+			int64_t since_ns)
+{
+	const struct log_wanted any = {.member = member};
+	struct log_line before;
+	bool recreated;
+
+	return evidence_log_reaches(ev, stamp, member, since_ns) &&
+	       (evidence_log_first(ev, stamp, &any, INT64_MIN, since_ns, &before) ||
+		!evidence_pod_restarted(ev, member, since_ns, INT64_MAX, &recreated));
+}
+
+const char *handover_unheard(const struct evidence *ev, const struct fault_record *fault,
+			     log_stamp_fn *stamp, int64_t since_ns)
+{
+	bool all_write = fault_does(fault, EFFECT_CUT_OFF) && fault->does.partly;
+
+	for (size_t i = 0; i < ev->nmembers; i++) {
+		const char *who = ev->members[i];
+
+		if ((all_write || !fault_hits(fault, who)) &&
+		    !handover_log_whole(ev, stamp, who, since_ns))
+			return who;
+	}
+	return NULL;
+}
+
 void handover_routed(struct milestones *m, const struct endpoints_seen *e, const char *ip,
 		     const char *who)
 {

@@ -37,6 +37,18 @@ const struct sample *handover_lead(const struct evidence *ev, const char *member
 bool handover_restarted(const struct evidence *ev, const char *who, int64_t from_ns, int64_t to_ns,
 			int64_t *at, char *how);
 
+/* Whether the log of `member` holds all that it wrote since then: it reaches back, and where
+ * that is for its being all that a container wrote, this one was not begun since: what the one
+ * before it wrote is gone. */
+bool handover_log_whole(const struct evidence *ev, log_stamp_fn *stamp, const char *member,
+			int64_t since_ns);
+
+/* That something did not happen no log tells by its absence: the first member whose log is not
+ * whole since then, of those that could write, as a target cannot but of a cut that leaves it
+ * others. NULL: all are. */
+const char *handover_unheard(const struct evidence *ev, const struct fault_record *fault,
+			     log_stamp_fn *stamp, int64_t since_ns);
+
 /* Clients came to the new primary `who` because these Endpoints gained its address. */
 void handover_routed(struct milestones *m, const struct endpoints_seen *e, const char *ip,
 		     const char *who);

@@ -131,6 +131,10 @@ struct model_ops {
 	bool marks_repeats;
 	bool (*emptied)(const struct evidence *ev, int64_t from_ns, int64_t to_ns);
 
+	/* The value of a setting of which no server tells, as members acted by it; NULL: they did
+	 * not, or it is another setting. Optional. */
+	const char *(*acted)(const struct evidence *ev, const char *setting);
+
 	/* At most REDIRECTIONS_MAX. */
 	const struct redirection *redirections;
 };

@@ -236,6 +236,63 @@ bool kafka_read_describe_quorum(struct kafka_reader *r, struct kafka_quorum *out
 	return !r->bad;
 }
 
+/* ---- what a broker can ---- */
+
+static void put_compact(struct buf *b, const char *s)
+{
+	kafka_put_i8(b, (int)strlen(s) + 1);
+	buf_str(b, s);
+}
+
+void kafka_put_api_versions(struct buf *b)
+{
+	put_compact(b, "ordeal");
+	put_compact(b, "1"); /* whoever asks has to have a version */
+	kafka_put_i8(b, 0);
+}
+
+static void get_features(struct kafka_reader *r, int *level)
+{
+	static const char version[] = "metadata.version";
+
+	for (int64_t k = kafka_get_compact(r, 6); k > 0 && !r->bad; k--) {
+		int64_t n = kafka_get_compact(r, 1);
+		const unsigned char *name = kafka_skip(r, n);
+		bool is = !r->bad && n == (int64_t)strlen(version) &&
+			  !memcmp(name, version, strlen(version));
+		int newest;
+
+		kafka_get(r, 2); /* the oldest */
+		newest = kafka_get_int(r, 2);
+		kafka_drop_tags(r);
+		if (is && !r->bad)
+			*level = newest;
+	}
+}
+
+bool kafka_read_api_versions(struct kafka_reader *r, int *level)
+{
+	int code = kafka_get_int(r, 2);
+
+	*level = 0;
+	for (int64_t k = kafka_get_compact(r, 7); k > 0 && !r->bad; k--) {
+		kafka_skip(r, 6);
+		kafka_drop_tags(r);
+	}
+	kafka_get(r, 4); /* throttled for so long */
+	for (uint64_t tags = kafka_get_varint(r); tags && !r->bad; tags--) {
+		uint64_t tag = kafka_get_varint(r);
+		int64_t n = (int64_t)(kafka_get_varint(r) & INT64_MAX);
+		struct kafka_reader part = {kafka_skip(r, n), (size_t)n, false};
+
+		if (tag || r->bad)
+			continue;
+		get_features(&part, level);
+		r->bad = part.bad;
+	}
+	return !r->bad && !code;
+}
+
 /* ---- the topic, the settings ---- */
 
 void kafka_put_create_topic(struct buf *b, const char *topic, int partitions, int replicas,

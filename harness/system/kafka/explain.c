@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "system/handover.h"
 #include "system/kafka/log.h"
 #include "system/kafka/model.h"
 #include "system/prediction.h"
@@ -18,6 +19,17 @@ struct story {
 	char id[32]; /* of the broker that was hit, as the log's lines name it: "broker 0" */
 	struct milestones *m;
 };
+
+/* Of a fault that takes its targets one by one the outage began with one of them. */
+static size_t targets(const struct story *s, const struct fault_record *fault)
+{
+	return s->m->hit ? 1 : fault->ntargets;
+}
+
+static const char *target(const struct story *s, const struct fault_record *fault, size_t i)
+{
+	return s->m->hit ? s->m->hit : fault->targets[i].member;
+}
 
 /* The number of the broker that a member is. */
 static int64_t broker_id(const struct evidence *ev, const char *member, int64_t t_ns)
@@ -122,6 +134,9 @@ static bool by_fencing(const struct story *s, const struct prediction *pred)
 	else if (voted)
 		mechanism_tell(s->m, "controller elected, broker fenced",
 			       "%s became the active controller, and %s fenced %s", active.member, line.member, s->id);
+	else if (!handover_log_whole(s->ev, kafka_log_stamp, line.member, s->from))
+		mechanism_tell(s->m, "", "%s fenced %s, and its log does not reach back far enough to tell since when it was the active controller",
+			       line.member, s->id);
 	else
 		mechanism_tell(s->m, "broker fenced", "%s fenced %s", line.member, s->id);
 	return true;
@@ -155,32 +170,27 @@ static bool by_lag(const struct story *s)
 /* A process that has started again copies from leaders before it is let in again. (One that is
  * told of another epoch says the same, and was there all the time.) */
 static bool by_return(const struct story *s, const struct fault_record *fault,
-		      const struct prediction *pred, const char *who)
+		      const struct prediction *pred)
 {
 	struct log_line line;
 
-	if (!effects_die(&fault->does) || prediction_has(pred, "members start again") ||
-	    !kafka_log_first(s->ev, who, "Follower ordeal-", "starts at leader epoch", s->from, s->to, &line))
+	if (!effects_die(&fault->does) || prediction_has(pred, "members start again"))
 		return false;
-	milestone_tell(&s->m->promoted, s->m->how_promoted, line.t_ns,
-		       "%s logs that it follows a partition's leader again", who);
-	mechanism_tell(s->m, "copy fetches again", "%s copied from leaders again before its session had run out", who);
-	return true;
-}
+	for (size_t i = 0; i < targets(s, fault); i++) {
+		const char *who = target(s, fault, i);
 
-/* That nobody was fenced shows where the logs of all who could say so are there. */
-static const char *without_log(const struct story *s, const struct fault_record *fault)
-{
-	for (size_t i = 0; i < s->ev->nmembers; i++) {
-		const char *who = s->ev->members[i];
-
-		if (!fault_hits(fault, who) &&
-		    !evidence_log_reaches(s->ev, kafka_log_stamp, who, s->from))
-			return who;
+		if (!kafka_log_first(s->ev, who, "Follower ordeal-", "starts at leader epoch", s->from, s->to, &line))
+			continue;
+		milestone_tell(&s->m->promoted, s->m->how_promoted, line.t_ns,
+			       "%s logs that it follows a partition's leader again", who);
+		mechanism_tell(s->m, "copy fetches again", "%s copied from leaders again before its session had run out", who);
+		return true;
 	}
-	return NULL;
+	return false;
 }
 
+/* Nobody was fenced nor told to end: that shows where the logs of all who could say so are
+ * there. */
 static void otherwise(const struct story *s, const struct fault_record *fault,
 		      const struct prediction *pred)
 {
@@ -188,10 +198,13 @@ static void otherwise(const struct story *s, const struct fault_record *fault,
 	bool alone = pred->n == 1 && (prediction_has(pred, "no copy is waited for") ||
 				      prediction_has(pred, "members start again") ||
 				      prediction_has(pred, "fault ends"));
-	const char *unheard = alone ? NULL : without_log(s, fault);
+	const char *unheard =
+		alone ? NULL : handover_unheard(s->ev, fault, kafka_log_stamp, s->from);
 
 	if (unheard)
 		mechanism_tell(s->m, "", "whether %s was fenced nothing tells: the log of %s does not reach back", s->id, unheard);
+	else if (by_return(s, fault, pred) || by_lag(s))
+		return;
 	else if (prediction_has(pred, "no copy is waited for"))
 		mechanism_tell(s->m, "no copy is waited for", "%s led nothing", s->id);
 	else if (prediction_has(pred, "members start again"))
@@ -212,8 +225,8 @@ void kafka_explain(const struct evidence *ev, const struct fault_record *fault,
 	if (!m->effective || !m->first_ack)
 		return;
 	/* Of several that were hit, the first of whom the logs tell. */
-	for (size_t i = 0; !told && i < (m->hit ? 1 : fault->ntargets); i++) {
-		const char *who = m->hit ? m->hit : fault->targets[i].member;
+	for (size_t i = 0; !told && i < targets(&s, fault); i++) {
+		const char *who = target(&s, fault, i);
 		int64_t id = broker_id(ev, who, fault->injected_ns);
 
 		if (id < 0)
@@ -222,9 +235,8 @@ void kafka_explain(const struct evidence *ev, const struct fault_record *fault,
 		told = by_shutdown(&s, fault) || by_fencing(&s, pred);
 		if (told)
 			told_to_clients(&s, fault, who);
-		told = told || by_return(&s, fault, pred, who);
 	}
-	if (!told && *s.id && !by_lag(&s))
+	if (!told && *s.id)
 		otherwise(&s, fault, pred);
 	milestones_in_order(m);
 }

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "system/allowances.h"
 #include "system/kafka/model.h"
+#include "system/kafka/release.h"
 #include "system/prediction.h"
 
 /* How long writes may be down, by the rules of Kafka's controller (KRaft) under the
@@ -15,8 +16,9 @@
  * there waits as well. A broker that comes back before may not register until the session of
  * the one before has ended, so its own partitions wait all the same; its copies of others'
  * partitions fetch at once. (Design, "Replication"; KIP-631,
- * "Broker registration and heartbeats"; ClusterControlManager.registerBroker.) From 4.0 on
- * sessions are looked at an eighth of their length apart (QuorumController, 4.x).
+ * "Broker registration and heartbeats"; ClusterControlManager.registerBroker.) 3.6 looks at
+ * a session when it runs out (BrokerHeartbeatManager.nextCheckTimeNs), from 4.0 on sessions are
+ * looked at an eighth of their length apart (QuorumController.maybeFenceStaleBrokerPeriodNs).
  *
  * Where the active controller goes with it, the others elect one first: they miss it for the
  * fetch time-out, less what had passed of its no-op records' interval, and vote for the
@@ -44,6 +46,7 @@
 struct rules {
 	const struct evidence *ev;
 	int64_t session, heartbeat, fetch, election, lag, least, refresh;
+	int64_t look;  /* so late a session that has run out may be seen to have */
 	int64_t tells; /* until brokers and clients know */
 	bool all;  /* a write waits for all copies in sync */
 	bool active, known; /* the active controller is hit; whether it is known who that is */
@@ -82,6 +85,7 @@ static void rules_read(const struct evidence *ev, const struct fault_record *fau
 {
 	const struct settings_seen *inforce = ev->inforce;
 	const char *acks = prediction_setting(inforce, "acks");
+	int release = kafka_release(ev);
 
 	memset(r, 0, sizeof(*r));
 	r->ev = ev;
@@ -93,6 +97,9 @@ static void rules_read(const struct evidence *ev, const struct fault_record *fau
 	r->least = prediction_number(inforce, "min_insync_replicas", 2, &r->assumed);
 	r->refresh = prediction_setting(inforce, "metadata_refresh") ?
 			     prediction_number(inforce, "metadata_refresh", 0, &r->assumed) * NS_PER_MS : REFRESH;
+	if (!release)
+		prediction_assume(&r->assumed, "version");
+	r->look = release && release < 400 ? 0 : r->session / 8;
 	r->tells = KNOWN + r->refresh;
 	r->all = !acks || !strcmp(acks, "all");
 	who_is_active(ev, fault, r);
@@ -101,20 +108,21 @@ static void rules_read(const struct evidence *ev, const struct fault_record *fau
 
 static void fenced(struct prediction *p, const struct rules *r)
 {
-	int64_t lo = r->session - r->heartbeat, hi = r->session + r->session / 8 + r->tells;
+	int64_t lo = r->session - r->heartbeat, hi = r->session + r->look + r->tells;
 
 	if (r->known && r->active)
 		return;
 	prediction_add(p, "broker fenced", lo, hi, DESIGN,
-		       "the controller fences a broker that was silent for broker.session.timeout.ms %.1f s, which began up to broker.heartbeat.interval.ms %.1f s before the fault; sessions are looked at up to an eighth of that later in 4.x; " TELLS ": %.1f to %.1f s",
-		       in_s(r->session), in_s(r->heartbeat), in_s(KNOWN), in_s(r->refresh),
-		       in_s(lo), in_s(hi));
+		       "the controller fences a broker that was silent for broker.session.timeout.ms %.1f s, which began up to broker.heartbeat.interval.ms %.1f s before the fault%s; " TELLS ": %.1f to %.1f s",
+		       in_s(r->session), in_s(r->heartbeat),
+		       r->look ? "; sessions are looked at an eighth of that apart from 4.0 on" : "",
+		       in_s(KNOWN), in_s(r->refresh), in_s(lo), in_s(hi));
 }
 
 static void controller_first(struct prediction *p, const struct rules *r)
 {
 	int64_t lo = r->fetch - NO_OP + r->session;
-	int64_t hi = r->fetch + 4 * r->election + r->session + r->session / 8 + r->tells;
+	int64_t hi = r->fetch + 4 * r->election + r->session + r->look + r->tells;
 
 	if (r->known && !r->active)
 		return;
@@ -147,7 +155,7 @@ static void out_of_sync(struct prediction *p, const struct rules *r)
 
 static void silent(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
-	int64_t lo, hi, surely = r->session + r->session / 8 + r->tells;
+	int64_t lo, hi, surely = r->session + r->look + r->tells;
 	bool over = fault_length(fault, &lo, &hi);
 
 	if (!over || hi >= r->session - r->heartbeat) {
@@ -200,7 +208,7 @@ static const struct effect_rules of_broker = {
 /* Too few are left for any of that. */
 static void too_few(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
-	int64_t most = START + r->fetch + 4 * r->election + r->session + r->session / 8 + r->tells;
+	int64_t most = START + r->fetch + 4 * r->election + r->session + r->look + r->tells;
 
 	if (effects_die(&fault->does) && fault->does.notice == NOTICE_NONE)
 		prediction_add(p, "members start again", 0, ALLOW_RECREATE + most, VOTE,
@@ -216,7 +224,7 @@ static void too_few(struct prediction *p, const struct rules *r, const struct fa
 /* A cut that leaves everybody somebody: who hears whom decides. */
 static void partial(struct prediction *p, const struct rules *r, const struct fault_record *fault)
 {
-	int64_t fence = r->session - r->heartbeat, surely = r->session + r->session / 8 + r->tells;
+	int64_t fence = r->session - r->heartbeat, surely = r->session + r->look + r->tells;
 	int64_t lag = r->lag + r->lag / 2 + r->tells;
 
 	prediction_add(p, "broker fenced", fence, surely, DESIGN,

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "system/client_kit.h"
 #include "system/kafka/conn.h"
+#include "system/kafka/release.h"
 
 struct probe {
 	const struct access *acc;
@@ -306,6 +307,45 @@ static void add_setting(void *arg, const char *name, const char *value)
 			setting_add(arg, knobs[i].name, value, knobs[i].unit, "DescribeConfigs of a broker");
 }
 
+/* What one broker says of itself: 0: it does not answer; below 0: not so that it can be read. */
+static int newest_level(const struct access *acc, const struct member *m)
+{
+	int64_t until_ns = clock_mono_ns() + NS_PER_S;
+	char why[OP_ERROR_MAX];
+	struct kafka_conn *c;
+	struct kafka_reader r;
+	int level = 0;
+
+	c = kafka_open(m->host, kafka_port(acc), until_ns, NULL, why, sizeof(why));
+	if (c) {
+		kafka_put_api_versions(kafka_ask(c, KAFKA_API_VERSIONS));
+		if (kafka_answer(c, until_ns, &r, NULL, why, sizeof(why)) &&
+		    (!kafka_read_api_versions(&r, &level) || level < 1))
+			level = -1;
+	}
+	kafka_drop(c);
+	return level;
+}
+
+/* The release that all brokers run who answer; of several nothing is told. */
+static void add_version(const struct access *acc, cJSON *out)
+{
+	const char *version = NULL;
+	bool same = true;
+
+	for (size_t i = 0; i < acc->n && same; i++) {
+		int level = newest_level(acc, &acc->members[i]);
+		const char *its = kafka_release_of(level);
+
+		if (!level)
+			continue;
+		same = its && (!version || !strcmp(its, version));
+		version = its;
+	}
+	if (version && same)
+		setting_add(out, "version", version, "word", "ApiVersions of the brokers");
+}
+
 static void add_clients(const struct access *acc, cJSON *out)
 {
 	static const char theirs[] = "the clients' configuration";
@@ -349,6 +389,7 @@ int kafka_inforce(const struct access *acc, cJSON *out, struct err *e)
 	}
 	kafka_drop(c);
 	free(md);
+	add_version(acc, out);
 	add_clients(acc, out);
 	return code ? err_set(e, ERR_BROKEN, "the brokers' settings cannot be read: %s", why) : 0;
 }

@@ -16,7 +16,7 @@ static const struct {
 	{KAFKA_OFFSET_COMMIT, 5, false},
 	{KAFKA_OFFSET_FETCH, 3, false},
 	{KAFKA_FIND_COORDINATOR, 1, false},
-	{KAFKA_API_VERSIONS, 0, false},
+	{KAFKA_API_VERSIONS, 3, true},
 	{KAFKA_CREATE_TOPICS, 4, false},
 	{KAFKA_DESCRIBE_CONFIGS, 2, false},
 	{KAFKA_DESCRIBE_QUORUM, 1, true},
@@ -166,8 +166,7 @@ void kafka_drop_str(struct kafka_reader *r)
 		kafka_skip(r, n);
 }
 
-/* An unsigned number in groups of seven bits, the lowest first. */
-static uint64_t get_varint(struct kafka_reader *r)
+uint64_t kafka_get_varint(struct kafka_reader *r)
 {
 	uint64_t v = 0;
 
@@ -182,10 +181,9 @@ static uint64_t get_varint(struct kafka_reader *r)
 	return 0;
 }
 
-/* The same with its sign in the lowest bit. */
 int64_t kafka_get_zigzag(struct kafka_reader *r)
 {
-	uint64_t v = get_varint(r);
+	uint64_t v = kafka_get_varint(r);
 
 	return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
 }
@@ -193,7 +191,7 @@ int64_t kafka_get_zigzag(struct kafka_reader *r)
 /* Of the flexible versions: a count is one more, and 0 is null. */
 int64_t kafka_get_compact(struct kafka_reader *r, size_t least)
 {
-	uint64_t n = get_varint(r);
+	uint64_t n = kafka_get_varint(r);
 
 	if (n && n - 1 > r->n / least)
 		r->bad = true;
@@ -202,8 +200,8 @@ int64_t kafka_get_compact(struct kafka_reader *r, size_t least)
 
 void kafka_drop_tags(struct kafka_reader *r)
 {
-	for (uint64_t n = get_varint(r); n && !r->bad; n--) {
-		get_varint(r);
-		kafka_skip(r, (int64_t)(get_varint(r) & INT64_MAX));
+	for (uint64_t n = kafka_get_varint(r); n && !r->bad; n--) {
+		kafka_get_varint(r);
+		kafka_skip(r, (int64_t)(kafka_get_varint(r) & INT64_MAX));
 	}
 }

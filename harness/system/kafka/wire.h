@@ -53,7 +53,9 @@ void kafka_get_str(struct kafka_reader *r, char *out, size_t size); /* null is "
 void kafka_drop_str(struct kafka_reader *r);
 /* Passes over so many bytes; where they began. */
 const unsigned char *kafka_skip(struct kafka_reader *r, int64_t n);
-/* A number in groups of seven bits, its sign in the lowest bit. */
+/* An unsigned number in groups of seven bits, the lowest first; one with its sign in the lowest
+ * bit. */
+uint64_t kafka_get_varint(struct kafka_reader *r);
 int64_t kafka_get_zigzag(struct kafka_reader *r);
 /* Of the flexible versions: as kafka_get_count(), and the tags that end a struct. */
 int64_t kafka_get_compact(struct kafka_reader *r, size_t least);
@@ -111,6 +113,11 @@ struct kafka_quorum {
 };
 void kafka_put_describe_quorum(struct buf *b);
 bool kafka_read_describe_quorum(struct kafka_reader *r, struct kafka_quorum *out);
+
+/* ApiVersions 3: the newest metadata.version that this broker itself has, whatever the cluster's
+ * is (KIP-584, SupportedFeatures); 0: it tells of none. */
+void kafka_put_api_versions(struct buf *b);
+bool kafka_read_api_versions(struct kafka_reader *r, int *level);
 
 /* Fetch 4 of one partition, without waiting; the least that makes progress: one batch
  * where `bytes` is small. */

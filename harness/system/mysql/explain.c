@@ -286,6 +286,23 @@ static bool anew(const struct story *s, struct milestones *m)
 	return true;
 }
 
+/* Nobody suspected who leads no more: no survivor's answer tells of it, and the log of who leads
+ * now would. */
+static bool unsuspected(const struct story *s, const struct prediction *p, struct milestones *m)
+{
+	const char *after = s->after->member;
+
+	if (s->suspected || !prediction_has(p, "primary leaves"))
+		return false;
+	if (prediction_has(p, "group elects") && !handover_log_whole(s->ev, my_log_stamp, after, s->injected))
+		mechanism_tell(m, "", "%s leads instead of %s; whether that one was suspected before nothing tells: the log of %s does not reach back",
+			       after, s->old, after);
+	else
+		mechanism_tell(m, "primary leaves", "%s leads instead of %s, which nobody suspected before: it left", after,
+			       s->old);
+	return true;
+}
+
 static void another_leads(const struct story *s, const struct prediction *p, struct milestones *m)
 {
 	const char *before = s->old, *after = s->after->member;
@@ -295,10 +312,7 @@ static void another_leads(const struct story *s, const struct prediction *p, str
 			mechanism_tell(m, "replica promoted", "%s leads instead of %s", after, before);
 		return;
 	}
-	if (prediction_has(p, "primary leaves") && !s->suspected)
-		mechanism_tell(m, "primary leaves", "%s leads instead of %s, which nobody suspected before: it left", after,
-			       before);
-	else
+	if (!unsuspected(s, p, m))
 		group_elected(s, m);
 }
 
@@ -331,8 +345,39 @@ static void of_replica(const struct story *s, const struct prediction *p, struct
 		mechanism_tell(m, p->mech[0].name, "%s is still the primary", who);
 }
 
+static bool gone_by(const struct evidence *ev, const char *pod, int64_t t_ns)
+{
+	bool gone = false;
+
+	for (size_t i = 0; i < ev->npods && ev->pods[i].t_ns <= t_ns; i++)
+		if (!strcmp(ev->pods[i].name, pod))
+			gone = ev->pods[i].gone;
+	return gone;
+}
+
+/* The runbook may have promoted the one that was there before, which its controllers' logs
+ * would tell: whose does not reach back; NULL: all do. */
+static const char *runbook_unheard(const struct story *s)
+{
+	const struct evidence *ev = s->ev;
+	bool any = false;
+
+	for (size_t i = 0; i < ev->npods; i++) {
+		const struct pod_seen *p = &ev->pods[i];
+
+		if (my_log_of_controller(p->name) && p->t_ns <= s->first_ack &&
+		    !gone_by(ev, p->name, s->injected) &&
+		    !handover_log_whole(ev, my_log_stamp, p->name, s->injected))
+			return p->name;
+	}
+	for (size_t i = 0; i < ev->nlogs && !any; i++)
+		any = my_log_of_controller(ev->logs[i].member);
+	return any ? NULL : "the runbook's controller";
+}
+
 static void same_leads(const struct story *s, const struct prediction *p, struct milestones *m)
 {
+	const char *unheard = prediction_has(p, "replica promoted") ? runbook_unheard(s) : NULL;
 	const char *who = s->before->member;
 	const char *role = fault_role(s->fault);
 	bool over =
@@ -342,6 +387,9 @@ static void same_leads(const struct story *s, const struct prediction *p, struct
 		return;
 	if (!strcmp(role, "replica"))
 		of_replica(s, p, m);
+	else if (unheard)
+		mechanism_tell(m, "", "%s is the primary again, and whether the runbook promoted it nothing tells: the log of %s does not reach back",
+			       who, unheard);
 	else if (s->restarted && !(over && !prediction_has(p, "same member restarts")))
 		mechanism_tell(m, "same member restarts", "%s leads again; %s", who, s->restarted_how);
 	else

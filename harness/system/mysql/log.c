@@ -143,6 +143,13 @@ bool my_log_told(const struct evidence *ev, const char *by, const char *event, c
 	return true;
 }
 
+bool my_log_of_controller(const char *pod)
+{
+	static const char begins[] = "mysql-failover-";
+
+	return !strncmp(pod, begins, strlen(begins));
+}
+
 void my_told_free(struct my_told *t)
 {
 	cJSON_Delete(t->o);

@@ -33,4 +33,7 @@ bool my_log_told(const struct evidence *ev, const char *by, const char *event, c
 		 const char *text, int64_t from_ns, int64_t to_ns, struct my_told *out);
 void my_told_free(struct my_told *t);
 
+/* Whether a pod of this name runs the runbook's controller. */
+bool my_log_of_controller(const char *pod);
+
 #endif

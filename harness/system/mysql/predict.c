@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "system/allowances.h"
+#include "system/mysql/log.h"
 #include "system/mysql/model.h"
 #include "system/prediction.h"
 
@@ -62,7 +63,6 @@
 #define DETECTION "MySQL Reference Manual: Responses to Failure Detection and Network Partitioning; gcs_xcom_control_interface.cc"
 #define QUORUM "MySQL Reference Manual: Handling a Network Partition and Loss of Quorum"
 #define SINGLE "MySQL Reference Manual: Single-Primary Mode"
-#define CONTROLLER "mysql-failover-" /* so its pods are called */
 #define RUNBOOK "the runbook's settings: detector_timeout, fence_timeout, apply_timeout"
 #define SEMI_SYNC "MySQL Reference Manual: Semisynchronous Replication"
 #define FULL_DISK "MySQL Reference Manual: How MySQL Handles a Full Disk"
@@ -127,7 +127,7 @@ static size_t controllers(const struct evidence *ev, const struct fault_record *
 	*all = 0;
 	for (size_t i = 0; i < ev->npods; i++) {
 		const struct pod_seen *p = &ev->pods[i];
-		bool newest = p->t_ns <= t_ns && !strncmp(p->name, CONTROLLER, strlen(CONTROLLER));
+		bool newest = p->t_ns <= t_ns && my_log_of_controller(p->name);
 
 		for (size_t k = i + 1; newest && k < ev->npods && ev->pods[k].t_ns <= t_ns; k++)
 			newest = strcmp(ev->pods[k].name, p->name) != 0;

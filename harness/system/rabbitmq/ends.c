@@ -405,10 +405,13 @@ static const char settings[] =
 	"Disk = case E(rabbit, disk_free_limit, 50000000) of N when is_integer(N) -> N; "
 	"  _ -> try rabbit_disk_monitor:get_disk_free_limit() catch _:_ -> -1 end end, "
 	"Part = case E(rabbit, cluster_partition_handling, ignore) of P when is_atom(P) -> P; P -> element(1, P) end, "
+	"Mirr = try {ok, M} = rabbit_amqqueue:lookup({resource, <<\"/\">>, queue, <<\"" RABBIT_QUEUE "0\">>}), "
+	"  case erlang:function_exported(rabbit_mirror_queue_misc, is_mirrored, 1) andalso rabbit_mirror_queue_misc:is_mirrored(M) of true -> on; _ -> off end "
+	"  catch _:_ -> unknown end, "
 	"Sync = try {ok, Q} = rabbit_amqqueue:lookup({resource, <<\"/\">>, queue, <<\"" RABBIT_QUEUE "0\">>}), "
 	"  case amqqueue:get_type(Q) of rabbit_quorum_queue -> quorum; rabbit_classic_queue -> classic; O -> O end "
 	"  catch _:_ -> unknown end, "
-	"iolist_to_binary(io_lib:format(\"~s|~s|~s|~b|~b|~b|~b\", [rabbit_misc:version(), Sync, Part, "
+	"iolist_to_binary(io_lib:format(\"~s|~s|~s|~s|~b|~b|~b|~b\", [rabbit_misc:version(), Sync, Mirr, Part, "
 	"E(aten, poll_interval, 5000), net_kernel:get_net_ticktime() * 1000, Disk, "
 	"length([N || N <- [node() | nodes()]])])) end)().";
 
@@ -416,7 +419,7 @@ int rabbit_inforce(const struct access *acc, cJSON *out, struct err *e)
 {
 	static const struct {
 		const char *name, *unit;
-	} told[] = {{"version", "word"}, {"queue_type", "word"}, {"partition_handling", "word"},
+	} told[] = {{"version", "word"}, {"queue_type", "word"}, {"mirrored", "bool"}, {"partition_handling", "word"},
 		    {"detector_poll", "ms"}, {"net_ticktime", "ms"}, {"disk_free_limit", "bytes"}, {"nodes", "count"}};
 	struct buf b = {0};
 	char *word, *rest, heartbeat[24];
@@ -429,13 +432,13 @@ int rabbit_inforce(const struct access *acc, cJSON *out, struct err *e)
 	}
 	word = r ? NULL : strtok_r(b.s, "|", &rest);
 	for (size_t i = 0; word && i < ARRAY_LEN(told); i++, word = strtok_r(NULL, "|", &rest))
-		setting_add(out, told[i].name, word, told[i].unit, "the broker's own environment");
+		/* Quorum queues have members, and no mirrors to ask for. */
+		if (strcmp(told[i].name, "mirrored") || (!rabbit_quorum(acc) && strcmp(word, "unknown")))
+			setting_add(out, told[i].name, word, told[i].unit, "the broker's own environment");
 	if (!r) {
 		setting_add(out, "confirms", json_str(acc->conf, "confirms", "on"), "bool", "this client");
 		setting_add(out, "mandatory", json_str(acc->conf, "mandatory", "on"), "bool", "this client");
 		snprintf(heartbeat, sizeof(heartbeat), "%lld", (long long)json_i64(acc->conf, "heartbeat", 10));
-		if (!rabbit_quorum(acc))
-			setting_add(out, "mirrored", rabbit_is_on(acc, "mirrored", true) ? "on" : "off", "bool", "the setup's policy");
 		setting_add(out, "pre_stop", json_str(acc->conf, "pre_stop", "none"), "word", "the manifests");
 		setting_add(out, "heartbeat", heartbeat, "s", "this client");
 		setting_add(out, "on_silence", json_str(acc->conf, "on_silence", "keep"), "word", "this client");

@@ -113,10 +113,102 @@ static bool by_return(const struct story *s, const struct prediction *p, struct 
 	return true;
 }
 
+/* Another leads: by the end of connections, which monitors tell of, or for its silence. */
+static void another_leads(const struct story *s, const struct prediction *p, struct milestones *m)
+{
+	const char *before = s->before->member, *after = s->after->member, *unheard = NULL;
+	bool fired, told_apart = prediction_has(p, RABBIT_DETECTOR);
+	struct log_line line;
+
+	fired = monitor_fired(s, &line);
+	if (told_apart && !fired)
+		unheard = handover_unheard(s->ev, s->fault, rabbit_log_stamp, s->injected);
+	if (unheard)
+		mechanism_tell(m, "", "%s leads the queue instead of %s; whether a monitor of that one fired nothing tells: the log of %s does not reach back",
+			       after, before, unheard);
+	else
+		mechanism_tell(m, fired || !told_apart ? RABBIT_MONITOR : RABBIT_DETECTOR,
+			       "%s leads the queue instead of %s, term %lld (before: %lld)", after,
+			       before, (long long)s->after->timeline,
+			       (long long)s->before->timeline);
+}
+
+static bool disk_alarm(const struct sample *x)
+{
+	const cJSON *it;
+
+	cJSON_ArrayForEach(it, json_get(x->extra, "alarms"))
+		if (cJSON_IsString(it) && !strncmp(it->valuestring, "disk ", 5))
+			return true;
+	return false;
+}
+
+/* Who told first of an alarm for want of disk, and, once nobody does any more, first of none. */
+static void alarm_told(const struct story *s, const struct sample **set, const struct sample **gone)
+{
+	*set = *gone = NULL;
+	for (size_t i = 0; i < s->ev->nsamples && s->ev->samples[i].t_ns <= s->first_ack; i++) {
+		const struct sample *x = &s->ev->samples[i];
+
+		if (x->beside || !x->ok || x->t_ns <= s->injected)
+			continue;
+		if (disk_alarm(x)) {
+			*set = *set ? *set : x;
+			*gone = NULL;
+		} else if (*set && !*gone && json_get(x->extra, "alarms")) {
+			*gone = x;
+		}
+	}
+}
+
+/* An alarm was on while writes were down: set before they went on, and not gone before they
+ * stopped. */
+static bool blocked(const struct story *s, struct milestones *m)
+{
+	const struct log_wanted on = {.has = "disk resource limit alarm set on node"};
+	const struct log_wanted off = {.has = "disk resource limit alarm cleared across the cluster"};
+	const struct sample *set, *gone;
+	struct log_line line;
+
+	alarm_told(s, &set, &gone);
+	if (said(s, &on, &line))
+		milestone_tell(&m->detected, m->how_detected, line.t_ns, "log of %s: an alarm for want of disk is set", line.member);
+	else if (set)
+		milestone_tell(&m->detected, m->how_detected, set->t_ns, "first answer in which %s tells of an alarm for want of disk", set->member);
+	if (said(s, &off, &line))
+		milestone_tell(&m->promoted, m->how_promoted, line.t_ns, "log of %s: the alarm is cleared", line.member);
+	else if (gone)
+		milestone_tell(&m->promoted, m->how_promoted, gone->t_ns, "first answer in which %s tells of no alarm any more", gone->member);
+	if (!m->detected || m->detected > s->first_ack || (m->promoted && m->promoted < m->began)) {
+		m->detected = m->promoted = 0;
+		return false;
+	}
+	milestones_in_order(m);
+	return true;
+}
+
+static void same_leads(const struct story *s, const struct prediction *p, struct milestones *m)
+{
+	const char *before = s->before->member;
+
+	if (prediction_has(p, RABBIT_MAJORITY))
+		mechanism_tell(m, RABBIT_MAJORITY, "%s led the queue all the time", before);
+	else if (prediction_has(p, RABBIT_SPACE) && blocked(s, m))
+		mechanism_tell(m, RABBIT_SPACE, "%s led the queue all the time, and an alarm for want of disk was on", before);
+	else if (prediction_has(p, RABBIT_SPACE))
+		mechanism_tell(m, "", "%s led the queue all the time, and neither a member nor a log told of an alarm for want of disk", before);
+	else if (prediction_has(p, RABBIT_RESTART))
+		mechanism_tell(m, RABBIT_RESTART, "%s leads the queue again", before);
+	else if (s->fault->does.lasts && s->fault->healed_ns &&
+		 s->fault->healed_ns <= s->seen_until)
+		mechanism_tell(m, RABBIT_ENDS, "%s still leads the queue", before);
+	else
+		mechanism_tell(m, "", "%s still leads the queue", before);
+}
+
 static void mechanism(const struct story *s, const struct prediction *p, struct milestones *m)
 {
 	const char *before = s->before->member, *after = s->after->member;
-	struct log_line line;
 
 	if (m->promoted && m->began <= m->promoted &&
 	    s->first_ack > m->promoted + KNOWN_MS * NS_PER_MS &&
@@ -129,24 +221,9 @@ static void mechanism(const struct story *s, const struct prediction *p, struct 
 	else if (s->moved && prediction_has(p, RABBIT_TICK) && !prediction_has(p, RABBIT_MONITOR))
 		mechanism_tell(m, RABBIT_TICK, "%s has the queue instead of %s", after, before);
 	else if (s->moved)
-		mechanism_tell(m,
-			       monitor_fired(s, &line) || !prediction_has(p, RABBIT_DETECTOR) ?
-				       RABBIT_MONITOR :
-				       RABBIT_DETECTOR,
-			       "%s leads the queue instead of %s, term %lld (before: %lld)", after,
-			       before, (long long)s->after->timeline,
-			       (long long)s->before->timeline);
-	else if (prediction_has(p, RABBIT_MAJORITY))
-		mechanism_tell(m, RABBIT_MAJORITY, "%s led the queue all the time", before);
-	else if (prediction_has(p, RABBIT_SPACE))
-		mechanism_tell(m, RABBIT_SPACE, "%s led the queue all the time", before);
-	else if (prediction_has(p, RABBIT_RESTART))
-		mechanism_tell(m, RABBIT_RESTART, "%s leads the queue again", before);
-	else if (s->fault->does.lasts && s->fault->healed_ns &&
-		 s->fault->healed_ns <= s->seen_until)
-		mechanism_tell(m, RABBIT_ENDS, "%s still leads the queue", before);
+		another_leads(s, p, m);
 	else
-		mechanism_tell(m, "", "%s still leads the queue", before);
+		same_leads(s, p, m);
 }
 
 void rabbit_explain(const struct evidence *ev, const struct fault_record *fault,
@@ -189,42 +266,99 @@ static const char *emptied(const struct evidence *ev, int64_t from_ns, int64_t t
 	return NULL;
 }
 
-/* Does a member that is stopped in order throw away what it has? */
-static bool resets(const struct evidence *ev)
-{
-	const struct setting_seen *stop = setting_find(ev->inforce, "pre_stop");
+/* A broker's start, by its clock, from another one's: time offsets move a little. */
+enum { OTHER_START_MS = 1000 };
 
-	return stop && stop->value && !strcmp(stop->value, "reset");
+/* How a member came back in (from_ns, to_ns]: a broker counts its starts in the folder of its data
+ * (rabbit_guid, rabbit_serial), and begins anew where that is new: it was reset, or has another
+ * volume. */
+enum back { BACK_UNTOLD, BACK_WITH_DATA, BACK_EMPTY };
+static enum back came_back(const struct evidence *ev, const char *member, int64_t from_ns,
+			   int64_t to_ns)
+{
+	enum back how = BACK_UNTOLD;
+	int64_t starts = 0, at_ms = 0;
+
+	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= to_ns; i++) {
+		const struct sample *s = &ev->samples[i];
+		int64_t n = json_i64(s->extra, "starts", 0), ms = json_i64(s->extra, "started_ms", 0);
+
+		if (s->beside || n < 1 || strcmp(s->member, member))
+			continue;
+		if (s->t_ns > from_ns && starts &&
+		    (n < starts || (n == starts && ms > at_ms + OTHER_START_MS)))
+			return BACK_EMPTY;
+		if (s->t_ns > from_ns && starts && n > starts)
+			how = BACK_WITH_DATA;
+		starts = n;
+		at_ms = ms;
+	}
+	return how;
+}
+
+/* Who came back with nothing, though no fault took it; NULL: nobody was seen to. */
+static const char *was_reset(const struct evidence *ev, int64_t from_ns, int64_t to_ns)
+{
+	for (size_t i = 0; i < ev->nmembers; i++) {
+		const char *who = ev->members[i];
+		bool taken = false;
+
+		for (size_t k = 0; k < ev->nfaults; k++)
+			taken = taken || (fault_does(&ev->faults[k], EFFECT_STORAGE_EMPTY) &&
+					  fault_hits(&ev->faults[k], who));
+		if (!taken && came_back(ev, who, from_ns, to_ns) == BACK_EMPTY)
+			return who;
+	}
+	return NULL;
+}
+
+static bool came_back_with_data(const struct evidence *ev, int64_t from_ns, int64_t to_ns)
+{
+	for (size_t i = 0; i < ev->nmembers; i++)
+		if (came_back(ev, ev->members[i], from_ns, to_ns) == BACK_WITH_DATA)
+			return true;
+	return false;
+}
+
+const char *rabbit_acted(const struct evidence *ev, const char *setting)
+{
+	if (strcmp(setting, "pre_stop"))
+		return NULL;
+	return was_reset(ev, INT64_MIN, INT64_MAX) ? "reset" :
+	       came_back_with_data(ev, INT64_MIN, INT64_MAX) ? "none" : NULL;
 }
 
 bool rabbit_emptied(const struct evidence *ev, int64_t from_ns, int64_t to_ns)
 {
-	bool anew = false;
-
-	for (size_t i = 0; i < ev->nmembers && resets(ev) && !anew; i++)
-		anew = evidence_pod_restarted(ev, ev->members[i], from_ns, to_ns, &anew) && anew;
-	return anew || emptied(ev, from_ns, to_ns);
+	return was_reset(ev, from_ns, to_ns) || emptied(ev, from_ns, to_ns);
 }
 
 enum loss_cause rabbit_loss_cause(const struct evidence *ev, const struct op *op,
 				  const struct fault_record *fault, char *why)
 {
 	const char *by = evidence_member_at(ev, op->via, op->t_return);
-	bool anew = false;
 
-	(void)fault;
-	if (!*by || !resets(ev) ||
-	    !evidence_pod_restarted(ev, by, op->t_return, INT64_MAX, &anew) || !anew)
+	if (!*by || (fault && fault_does(fault, EFFECT_STORAGE_EMPTY) && fault_hits(fault, by)) ||
+	    came_back(ev, by, op->t_return, INT64_MAX) != BACK_EMPTY)
 		return LOSS_UNKNOWN;
-	why_say(why, "%s acknowledged it, and was replaced: pre_stop resets a member that is stopped in order", by);
+	why_say(why, "%s acknowledged it, and came back with nothing: it counts its starts from the first again, as a node does that was reset", by);
 	return LOSS_RESTART;
+}
+
+/* Those who tell no count of their starts, as older files, may have been reset by their pods. */
+static bool perhaps_reset(const struct evidence *ev, int64_t from_ns, int64_t to_ns)
+{
+	const struct setting_seen *stop = setting_find(ev->inforce, "pre_stop");
+
+	return stop && stop->value && !strcmp(stop->value, "reset") &&
+	       !came_back_with_data(ev, from_ns, to_ns);
 }
 
 /* A member that has nothing gets all, else what it lacks. */
 void rabbit_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bool back,
 		   struct recovery_info *out)
 {
-	const char *empty = emptied(ev, from_ns, to_ns);
+	const char *empty = emptied(ev, from_ns, to_ns), *anew = was_reset(ev, from_ns, to_ns);
 	bool away = false;
 
 	recovery_begin(out);
@@ -237,7 +371,9 @@ void rabbit_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bo
 		return;
 	if (empty)
 		recovery_tell(out, "full", "%s came back with an empty volume: what it has, it got from the others", empty);
-	else if (away && resets(ev))
+	else if (anew)
+		recovery_tell(out, "full", "%s came back with nothing, as a node that was reset: what it has, it got from the others", anew);
+	else if (away && perhaps_reset(ev, from_ns, to_ns))
 		recovery_tell(out, "", "pre_stop resets a member that is stopped in order: nothing tells whether it kept what it had");
 	else if (away)
 		recovery_tell(out, "partial", "members that were away kept their volumes, and got what they had missed");

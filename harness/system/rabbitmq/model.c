@@ -134,4 +134,5 @@ const struct model_ops model_rabbitmq = {
 	.loss_cause = rabbit_loss_cause,
 	.marks_repeats = true,
 	.emptied = rabbit_emptied,
+	.acted = rabbit_acted,
 };

@@ -22,6 +22,8 @@ void rabbit_explain(const struct evidence *ev, const struct fault_record *fault,
 void rabbit_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, bool back,
 		   struct recovery_info *out);
 
+/* model_ops.acted: pre_stop, by how members came back. */
+const char *rabbit_acted(const struct evidence *ev, const char *setting);
 bool rabbit_emptied(const struct evidence *ev, int64_t from_ns, int64_t to_ns);
 
 enum loss_cause rabbit_loss_cause(const struct evidence *ev, const struct op *op,

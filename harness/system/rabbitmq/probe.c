@@ -60,10 +60,11 @@ static const char question[] =
 	"Su = Try(fun() -> [N || {N, F} <- maps:to_list(gen_server:call(aten_detector, get_failure_probabilities, 60)), "
 	"  F > 0.99] end, []), "
 	"Boot = Try(fun() -> rabbit_boot_state:get() end, unknown), "
+	"Starts = 1 + Try(fun() -> gen_server:call(rabbit_guid, serial, 60) end, -1), "
 	"Start = erlang:convert_time_unit(erlang:system_info(start_time) + erlang:time_offset(), native, millisecond), "
-	"iolist_to_binary(io_lib:format(\"{\\\"node\\\":~s,\\\"boot\\\":~s,\\\"now_ms\\\":~b,\\\"started_ms\\\":~b,"
+	"iolist_to_binary(io_lib:format(\"{\\\"node\\\":~s,\\\"boot\\\":~s,\\\"now_ms\\\":~b,\\\"started_ms\\\":~b,\\\"starts\\\":~b,"
 	"\\\"nodes\\\":~s,\\\"partitions\\\":~s,\\\"suspects\\\":~s,\\\"alarms\\\":~s,\\\"of\\\":~b,\\\"led\\\":~b,\\\"queues\\\":[~s]}\", "
-	"[S(node()), S(Boot), Now, Start, L([node() | nodes()]), L(Pa), L(Su), "
+	"[S(node()), S(Boot), Now, Start, Starts, L([node() | nodes()]), L(Pa), L(Su), "
 	"L([io_lib:format(\"~s ~s\", [R, N]) || {{resource_limit, R, N}, _} <- Al]), length(Ra) + length(Qs), Led, lists:join(\",\", Rs ++ Cs)])) "
 	"end)().";
 

@@ -216,9 +216,10 @@ static void settings(struct fixture *f)
 			 (!strcmp(name, "acks") && !strcmp(value, "all")) ||
 			 (!strcmp(name, "linger") && !strcmp(value, "0")) ||
 			 (!strcmp(name, "in_flight") && !strcmp(value, "1")) ||
-			 (!strcmp(name, "metadata_refresh") && !strcmp(value, "1000"));
+			 (!strcmp(name, "metadata_refresh") && !strcmp(value, "1000")) ||
+			 (!strcmp(name, "version") && strlen(value) == 3 && !strncmp(value, f->s.version, 3));
 	}
-	assert_int_equal(found, 8);
+	assert_int_equal(found, 9);
 	cJSON_Delete(list);
 }
 

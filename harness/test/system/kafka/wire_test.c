@@ -162,6 +162,63 @@ static void test_quorum(void **state)
 	buf_free(&b);
 }
 
+static int level;
+
+static bool read_api_versions(struct kafka_reader *r)
+{
+	return kafka_read_api_versions(r, &level);
+}
+
+static void put_feature(struct buf *b, const char *name, int newest)
+{
+	kafka_put_i8(b, (int)strlen(name) + 1);
+	buf_str(b, name);
+	kafka_put_i16(b, 1);
+	kafka_put_i16(b, newest);
+	kafka_put_i8(b, 0);
+}
+
+/* Its own features are the tag 0; what the cluster has agreed on is another one. */
+static void test_api_versions(void **state)
+{
+	struct buf b = {0}, features = {0};
+
+	(void)state;
+	kafka_put_i8(&features, 3);
+	put_feature(&features, "group.version", 1);
+	put_feature(&features, "metadata.version", 33);
+	kafka_put_i16(&b, 0);
+	kafka_put_i8(&b, 2);
+	kafka_put_i16(&b, 18);
+	kafka_put_i16(&b, 0);
+	kafka_put_i16(&b, 4);
+	kafka_put_i8(&b, 0);
+	kafka_put_i32(&b, 0);
+	kafka_put_i8(&b, 2);
+	kafka_put_i8(&b, 0);
+	kafka_put_i8(&b, (int)features.len);
+	buf_add(&b, features.s, features.len);
+	kafka_put_i8(&b, 2);
+	kafka_put_i8(&b, 3);
+	buf_add(&b, "abc", 3);
+	every_cut_is_refused(&b, read_api_versions);
+	assert_true(whole(&b, b.len, read_api_versions));
+	assert_int_equal(level, 33);
+	/* None are told. */
+	buf_reset(&b);
+	kafka_put_i16(&b, 0);
+	kafka_put_i8(&b, 1);
+	kafka_put_i32(&b, 0);
+	kafka_put_i8(&b, 0);
+	assert_true(whole(&b, b.len, read_api_versions));
+	assert_int_equal(level, 0);
+	/* An answer of the version 0, as to who asks for one that the broker has not. */
+	b.s[1] = 35;
+	assert_false(whole(&b, b.len, read_api_versions));
+	buf_free(&b);
+	buf_free(&features);
+}
+
 static void put_varint(struct buf *b, int64_t v)
 {
 	uint64_t z = v < 0 ? ~((uint64_t)v << 1) : (uint64_t)v << 1;
@@ -292,6 +349,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_metadata),
 		cmocka_unit_test(test_quorum),
+		cmocka_unit_test(test_api_versions),
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_unreadable_records),
 		cmocka_unit_test(test_request),

@@ -150,6 +150,65 @@ static void test_promoted_again(void **state)
 	tale_end(&t);
 }
 
+/* That the runbook did not promote it again is told by its log, not by the log's absence. */
+static void test_not_promoted_again(void **state)
+{
+	static const char *const is[] = {"same member restarts", "replica promoted", "", ""};
+
+	(void)state;
+	for (int k = 0; k < 4; k++) {
+		char log[1000] = "";
+		struct tale t;
+
+		tale_begin(&t, kill_primary, "failover=runbook detector_timeout=10 fence_timeout=5 apply_timeout=60 semi_sync=off");
+		if (k == 3)
+			pod(&t, SEC, "mysql-failover-gone", "c", "10.0.0.3");
+		sample(&t, 9900 * MS, "mysql-0", ROLE_PRIMARY, true, "{\"run_id\":\"1\"}");
+		sample(&t, 9900 * MS, "mysql-1", ROLE_REPLICA, false, NULL);
+		say(log, sizeof(log), 11 * SEC, "{\"event\": \"suspect\", \"member\": \"mysql-0\"}");
+		if (k == 1)
+			say(log, sizeof(log), 25 * SEC, "{\"event\": \"promoted\", \"member\": \"mysql-0\", \"epoch\": \"2\"}");
+		if (k != 2)
+			keep_log(&t, "mysql-failover-abc", "", log);
+		sample(&t, 25100 * MS, "mysql-0", ROLE_PRIMARY, true, "{\"run_id\":\"2\"}");
+		tale_tell(&t, 25200 * MS);
+		assert_non_null(mechanism(&t, "same member restarts"));
+		assert_non_null(mechanism(&t, "replica promoted"));
+		assert_string_equal(t.m.mechanism, is[k]);
+		tale_end(&t);
+	}
+}
+
+/* One that is told to end, and has a moment for it, leaves its group, or is missed: by the log
+ * of who leads. */
+static void test_leaves(void **state)
+{
+	static const char forced[] = "{\"fault\":\"kill-pod\",\"params\":{\"how\":\"force\"}," PRIMARY "}";
+	static const char *const is[] = {"primary leaves", "group elects", ""};
+
+	(void)state;
+	for (int k = 0; k < 3; k++) {
+		char log[1000] = "";
+		struct tale t;
+
+		tale_begin(&t, forced, "failover=group-replication member_expel_timeout=5 unreachable_majority_timeout=0");
+		sample(&t, 9900 * MS, "mysql-0", ROLE_PRIMARY, true, "{\"group\":{\"state\":\"ONLINE\",\"view\":\"1:3\"}}");
+		sample(&t, 9900 * MS, "mysql-1", ROLE_REPLICA, false, NULL);
+		sample(&t, 9900 * MS, "mysql-2", ROLE_REPLICA, false, NULL);
+		say(log, sizeof(log), 5 * SEC, "[System] [MY-011507] [Repl] Plugin group_replication reported: 'x'");
+		if (k == 1)
+			say(log, sizeof(log), 12 * SEC, "[Warning] [MY-011493] [Repl] Plugin group_replication reported: 'Member with address mysql-0.mysql:3306 has become unreachable.'");
+		if (k < 2)
+			keep_log(&t, "mysql-1", "", log);
+		sample(&t, 14 * SEC, "mysql-1", ROLE_PRIMARY, true, "{\"group\":{\"state\":\"ONLINE\",\"view\":\"1:4\"}}");
+		tale_tell(&t, 14 * SEC);
+		assert_non_null(mechanism(&t, "primary leaves"));
+		assert_non_null(mechanism(&t, "group elects"));
+		assert_string_equal(t.m.mechanism, is[k]);
+		tale_end(&t);
+	}
+}
+
 /* Two of three are gone, and who is left sees no majority from the 16th second on. */
 static void two_gone(struct tale *t, const char *settings)
 {
@@ -256,6 +315,8 @@ int main(void)
 		cmocka_unit_test(test_came_back_with_less),
 		cmocka_unit_test(test_group_told),
 		cmocka_unit_test(test_promoted_again),
+		cmocka_unit_test(test_not_promoted_again),
+		cmocka_unit_test(test_leaves),
 		cmocka_unit_test(test_minority),
 		cmocka_unit_test(test_gives_up),
 		cmocka_unit_test(test_restarted),

@@ -382,7 +382,7 @@ static void probed(void **state)
 	if (!s.ok)
 		fail_msg("%s", s.error);
 	assert_int_equal(s.role, ROLE_PRIMARY);
-	assert_true(s.writable && s.timeline > 0);
+	assert_true(s.writable && s.timeline > 0 && json_i64(s.extra, "starts", 0) == 1);
 	assert_int_equal(json_i64(s.extra, "of", 0), 2);
 	assert_int_equal(json_i64(s.extra, "led", 0), 2);
 	before = s.position;
@@ -442,7 +442,9 @@ static void classic(void **state)
 	(void)state;
 	for (int mirrored = 0; mirrored < 2; mirrored++) {
 		int64_t until = clock_mono_ns() + PLENTY_NS;
+		struct err e = {0};
 		struct probe *p;
+		cJSON *settings;
 		struct room r;
 
 		enter(&r, how[mirrored]);
@@ -452,6 +454,10 @@ static void classic(void **state)
 		while (is_mirrored(&r, p) != mirrored)
 			assert_true(clock_mono_ns() < until);
 		client_rabbitmq.probe_free(p);
+		settings = cJSON_CreateArray();
+		assert_int_equal(client_rabbitmq.inforce(&r.acc, settings, &e), 0);
+		assert_string_equal(told(settings, "mirrored"), mirrored ? "on" : "off");
+		cJSON_Delete(settings);
 		leave(&r);
 	}
 }
@@ -480,18 +486,12 @@ static void long_password(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sent_and_received),
-		cmocka_unit_test(comes_again),
-		cmocka_unit_test(no_route),
-		cmocka_unit_test(blocked),
-		cmocka_unit_test(silent),
-		cmocka_unit_test(heartbeats),
-		cmocka_unit_test(drained),
-		cmocka_unit_test(drained_beside),
-		cmocka_unit_test(drained_many),
-		cmocka_unit_test(probed),
-		cmocka_unit_test(classic),
-		cmocka_unit_test(declared_anew),
+		cmocka_unit_test(sent_and_received), cmocka_unit_test(comes_again),
+		cmocka_unit_test(no_route), cmocka_unit_test(blocked),
+		cmocka_unit_test(silent), cmocka_unit_test(heartbeats),
+		cmocka_unit_test(drained), cmocka_unit_test(drained_beside),
+		cmocka_unit_test(drained_many), cmocka_unit_test(probed),
+		cmocka_unit_test(classic), cmocka_unit_test(declared_anew),
 		cmocka_unit_test(long_password),
 	};
 

@@ -48,6 +48,49 @@ static void test_accepted(void **state)
 	trial_end(&t);
 }
 
+static const char *reset(const struct evidence *ev, const char *setting)
+{
+	(void)ev;
+	return strcmp(setting, "pre_stop") ? NULL : "reset";
+}
+
+static const char *none(const struct evidence *ev, const char *setting)
+{
+	(void)ev;
+	(void)setting;
+	return "none";
+}
+
+/* What members did counts, and not what they were to do. */
+static void test_acted(void **state)
+{
+	static const char expect[] = "[{\"metric\":\"lost\",\"accepted\":\"they are reset\",\"setting\":{\"name\":"
+				     "\"pre_stop\",\"value\":\"reset\"}}]";
+	static const struct {
+		const char *(*acted)(const struct evidence *ev, const char *setting);
+		const char *told;
+		enum verdict is;
+	} rows[] = {
+		{reset, "none", VERDICT_PASS}, {none, "reset", VERDICT_FAIL},
+		{NULL, "none", VERDICT_FAIL}, {NULL, "reset", VERDICT_PASS},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct model_ops model = {.acted = rows[i].acted};
+		char text[120];
+		struct trial t;
+
+		trial_begin(&t);
+		t.m.loss.lost = 7;
+		t.m.model = &model;
+		snprintf(text, sizeof(text), "{\"k\":\"inforce\",\"settings\":[{\"name\":\"pre_stop\",\"value\":\"%s\"}]}", rows[i].told);
+		trial_event(&t, text);
+		assert_int_equal(trial_judge(&t, expect)->verdict, rows[i].is);
+		trial_end(&t);
+	}
+}
+
 /* No setting allows that what had long been acknowledged before anything happened is
  * lost, or all there is. */
 static void test_accepted_too_old(void **state)
@@ -174,6 +217,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_acted),
 		cmocka_unit_test(test_accepted_too_old),
 		cmocka_unit_test(test_perhaps_accepted),
 		cmocka_unit_test(test_check_accepted),

@@ -287,10 +287,10 @@ static void test_came_back(void **state)
 			begin(&r);
 			snprintf(text, sizeof(text), "{\"name\":\"x\",\"system\":\"%s\"}", systems[k]);
 			add(r.events, "scenario", 0, text);
-			snprintf(text, sizeof(text), "{\"settings\":[{\"name\":\"pre_stop\",\"value\":\"%s\",\"unit\":\"word\"}]}",
-				 reset ? "reset" : "none");
-			add(r.events, "inforce", 1, text);
-			add(r.events, "sample", SEC, "{\"m\":\"r-0\",\"ok\":true}");
+			add(r.events, "sample", SEC, "{\"m\":\"r-0\",\"ok\":true,\"x\":{\"starts\":1,\"started_ms\":1000}}");
+			snprintf(text, sizeof(text), "{\"m\":\"r-0\",\"ok\":true,\"x\":{\"starts\":%d,\"started_ms\":60000}}",
+				 reset ? 1 : 2);
+			add(r.events, "sample", 5 * SEC, text);
 			add(r.events, "object", SEC, "{\"type\":\"pod\",\"name\":\"r-0\",\"uid\":\"a\",\"restarts\":0}");
 			add(r.events, "object", 5 * SEC, "{\"type\":\"pod\",\"name\":\"r-0\",\"uid\":\"b\",\"restarts\":0}");
 			for (int i = 0; i < 7; i++)
