@@ -170,6 +170,63 @@ static void test_clients_own(void **state)
 	arena_free(&a);
 }
 
+/* What the system would refuse, or ignore, is told before anything is touched. */
+static void test_impossible(void **state)
+{
+	static const struct {
+		const char *scenario;
+		struct setting_arg sets[3];
+		const char *why; /* NULL: it is possible */
+	} t[] = {
+		{"rabbitmq-kill-leader", {{"version", "4.3"}}, NULL},
+		{"rabbitmq-kill-leader", {{"version", "4.3"}, {"partition_handling", "ignore"}}, "no partition handling"},
+		{"rabbitmq-kill-leader", {{"version", "4.3"}, {"partition_handling", "pause_minority"}}, "no partition handling"},
+		{"rabbitmq-mirrored-autoheal", {{"version", "4.3"}}, "no partition handling"},
+		{"rabbitmq-kill-leader", {{"mirrored", "off"}}, "a quorum queue has members"},
+		{"rabbitmq-kill-leader", {{"queue_type", "classic"}}, NULL},
+		{"rabbitmq-kill-leader", {{"queue_type", "classic"}, {"mirrored", "on"}}, "4.0 mirrors no queue"},
+		{"rabbitmq-kill-leader", {{"queue_type", "classic"}, {"mirrored", "off"}}, NULL},
+		{"rabbitmq-kill-leader", {{"queue_type", "classic"}, {"mirrored", "on"}, {"version", "3.10"}}, NULL},
+		{"rabbitmq-classic-mandatory", {{"version", "4.3"}, {"mirrored", "on"}}, "4.3 mirrors no queue"},
+		{"rabbitmq-classic-not-mandatory", {{"version", "4.0"}}, NULL},
+		{"rabbitmq-kill-leader", {{"confirms", "off"}}, NULL},
+		{"rabbitmq-kill-leader", {{"confirms", "off"}, {"mandatory", "off"}}, NULL},
+		{"rabbitmq-kill-leader", {{"confirms", "off"}, {"mandatory", "on"}}, "heed nothing that comes back"},
+		{"kafka-kill-leader", {{"unclean_leader_election", "on"}}, "KAFKA-12670"},
+		{"kafka-alone-unclean", {{"version", "3.6.0"}}, "KAFKA-12670"},
+		{"kafka-kill-leader", {{"unclean_leader_election", "on"}, {"version", "4.4.0"}}, NULL},
+		{"kafka-kill-leader", {{"linger", "500ms"}}, NULL},
+		{"kafka-kill-leader", {{"linger", "501ms"}}, "load_deadline_ms = 1000"},
+		{"kafka-kill-leader", {{"delivery_timeout", "1s"}}, NULL},
+		{"kafka-kill-leader", {{"delivery_timeout", "2s"}}, "give a message up at the load's deadline"},
+		{"kafka-kill-leader", {{"delivery_timeout", "300ms"}, {"linger", "150ms"}}, NULL},
+		{"kafka-kill-leader", {{"delivery_timeout", "300ms"}, {"linger", "300ms"}}, "not above linger"},
+		{"kafka-kill-leader", {{"retries", "3"}}, NULL},
+		{"kafka-kill-leader", {{"idempotence", "on"}}, NULL},
+		{"kafka-kill-leader", {{"idempotence", "on"}, {"retries", "3"}}, NULL},
+		{"kafka-kill-leader", {{"idempotence", "on"}, {"retries", "0"}}, "sends again by itself"},
+	};
+	struct arena a = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		char root[4096], path[4200];
+		struct err e = {0};
+		struct plan p;
+		size_t n = 0;
+
+		while (n < ARRAY_LEN(t[i].sets) && t[i].sets[n].name)
+			n++;
+		find_shipped(t[i].scenario, root, path);
+		plan_read(&a, root, path, t[i].sets, n, &p, &e);
+		plan_free(&p);
+		if (!t[i].why != !e.kind || (t[i].why && !strstr(e.msg, t[i].why)))
+			fail_msg("%s with %s=%s: \"%s\" instead of \"%s\"", t[i].scenario, t[i].sets[0].name,
+				 t[i].sets[0].value, e.msg, t[i].why ? t[i].why : "");
+	}
+	arena_free(&a);
+}
+
 /* What the report says of the brokers' heaps is what they get. */
 static void test_heap(void **state)
 {
@@ -349,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_harm),
 		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_clients_own),
+		cmocka_unit_test(test_impossible),
 		cmocka_unit_test(test_heap),
 		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_overlay),
