@@ -101,6 +101,41 @@ static void test_harm(void **state)
 	shipped_each(harm_is_judged);
 }
 
+/* Without it nothing that is expected is missed where what the scenario shows never came about.
+ * (A share that is served says nothing of that.) */
+static bool has_floor(const struct scenario *s)
+{
+	for (size_t i = 0; i < s->nexpects; i++)
+		if (s->expects[i].has_at_least && s->expects[i].metric != EXPECT_AVAILABILITY)
+			return true;
+	return false;
+}
+
+/* A loss that is accepted may be none, and passes: so of what it is accepted for something is
+ * asked that has to be there, the loss itself or what goes before it. */
+static void acceptance_has_a_floor(const char *path, const struct plan *p)
+{
+	/* Empty members may lose nothing, and no metric tells that they were empty. */
+	static const char *const untold[] = {"rabbitmq-reset-quorum"};
+	const struct scenario *s = &p->sc;
+	bool accepts = false, told = true;
+
+	(void)path;
+	for (size_t i = 0; i < s->nexpects; i++)
+		accepts = accepts || s->expects[i].accepted;
+	for (size_t i = 0; i < ARRAY_LEN(untold); i++)
+		told = told && strcmp(untold[i], s->name);
+	if (accepts && told != has_floor(s))
+		fail_msg("%s accepts a loss, and %s", s->name, told ? "passes where nothing came about that could lose anything: "
+			 "give an at_least" : "has a floor: take it from the list of those that cannot");
+}
+
+static void test_floors(void **state)
+{
+	(void)state;
+	shipped_each(acceptance_has_a_floor);
+}
+
 /* The project's folder, and this scenario's file in it. */
 static void find_shipped(const char *scenario, char root[4096], char path[4200])
 {
@@ -404,6 +439,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shipped),
 		cmocka_unit_test(test_harm),
+		cmocka_unit_test(test_floors),
 		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_clients_own),
 		cmocka_unit_test(test_impossible),
