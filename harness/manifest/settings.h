@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -34,11 +35,14 @@
  *       because: ...
  *     - rule: "loop_wait + 2 * retry_timeout <= ttl"    # must hold
  *       because: ...
+ *     - if: {queue_type: quorum}
+ *       asked: mirrored         # optional: only where the user set this one, to whatever value
+ *       because: ...
  *
  * Values are kept in one form: whole numbers of the unit ("20", also when
  * the user wrote 20s or 1Mi), on/off, or the word. A bool is written into a
  * manifest as true or false. Rules know + - * ( ) <= >= < > == !=, numbers
- * and names; a bool counts as 1 or 0.
+ * and names; a bool counts as 1 or 0. load_deadline_ms is the load's deadline.
  */
 struct setting {
 	const char *name, *unit, *about, *source;
@@ -53,7 +57,10 @@ struct settings {
 	struct setting *v; /* in the arena */
 	size_t n;
 	struct ynode *root;
+	int64_t deadline_ms; /* the load's, for rules; the caller sets it */
 };
+
+#define SETTINGS_DEADLINE "load_deadline_ms"
 
 /* The overlays that its value asks for: a list of folders' names, in their
  * order; NULL: none. */

@@ -1,6 +1,7 @@
 #include "manifest/settings_rules.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,8 @@
 #include "base/buf.h"
 
 /* Combinations of settings that are refused: `if:` (all these values
- * together) and `rule:` (a comparison that must hold).
+ * together) and `rule:` (a comparison that must hold); of what would have no
+ * effect beside the others only where it was `asked:` for.
  *
  *   rule    := sum compare sum
  *   compare := <= | >= | < | > | == | !=
@@ -58,10 +60,20 @@ static double wrong(struct expr *x, const char *what)
 	return 0;
 }
 
+/* Each once; `used` may be NULL. */
+static void add_used(struct buf *used, const char *name, const char *value)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "%.40s = %.40s", name, value);
+	if (used && !listed(buf_cstr(used), text))
+		buf_fmt(used, "%s%s", used->len ? ", " : "", text);
+}
+
 static double name_value(struct expr *x)
 {
 	const struct setting *st;
-	char name[64], text[96];
+	char name[64], text[32];
 	size_t len = 0;
 
 	while (isalnum((unsigned char)x->p[len]) || x->p[len] == '_')
@@ -70,15 +82,19 @@ static double name_value(struct expr *x)
 		return wrong(x, "too long a name");
 	memcpy(name, x->p, len);
 	name[len] = '\0';
+	if (!strcmp(name, SETTINGS_DEADLINE)) {
+		x->p += len;
+		snprintf(text, sizeof(text), "%" PRId64, x->s->deadline_ms);
+		add_used(x->used, name, text);
+		return (double)x->s->deadline_ms;
+	}
 	st = settings_find(x->s, name);
 	if (!st)
 		return wrong(x, "no setting has this name");
 	if (!strcmp(st->unit, "word"))
 		return wrong(x, "a word cannot be calculated with");
 	x->p += len;
-	snprintf(text, sizeof(text), "%.40s = %.40s", name, st->value);
-	if (x->used && !listed(buf_cstr(x->used), text))
-		buf_fmt(x->used, "%s%s", x->used->len ? ", " : "", text);
+	add_used(x->used, name, st->value);
 	if (!strcmp(st->unit, "bool"))
 		return strcmp(st->value, "on") ? 0 : 1;
 	return strtod(st->value, NULL);
@@ -192,8 +208,8 @@ static int load_if(struct arena *a, struct settings *s, const struct ynode *map,
 
 int settings_rules_load(struct arena *a, struct settings *s, struct err *e)
 {
-	static const char *const keys[] = {"if", "rule", "because", NULL};
-	const struct ynode *list = yaml_get(s->root, "impossible"), *entry, *cond, *rule;
+	static const char *const keys[] = {"if", "rule", "asked", "because", NULL};
+	const struct ynode *list = yaml_get(s->root, "impossible"), *entry, *cond, *rule, *asked;
 	struct expr x;
 	size_t i;
 
@@ -209,7 +225,10 @@ int settings_rules_load(struct arena *a, struct settings *s, struct err *e)
 		rule = yaml_get(entry, "rule");
 		if (!cond == !rule)
 			return yaml_error(entry, e, "give either if: or rule:");
+		asked = yaml_get(entry, "asked");
 		x = (struct expr){.s = s};
+		if (asked && (yaml_to_string(asked, &x.p, e) || !settings_find(s, x.p)))
+			return yaml_error(asked, e, "asked: must be the name of a setting");
 		if (!yaml_get(entry, "because") ||
 		    yaml_to_string(yaml_get(entry, "because"), &x.p, e))
 			return yaml_error(entry, e, "because: must say why");
@@ -223,6 +242,17 @@ int settings_rules_load(struct arena *a, struct settings *s, struct err *e)
 	return 0;
 }
 
+/* What an entry is about stands there by nobody's will. */
+static bool unasked(const struct settings *s, const struct ynode *entry, struct buf *used)
+{
+	const struct ynode *asked = yaml_get(entry, "asked");
+	const struct setting *st = asked ? settings_find(s, asked->text) : NULL;
+
+	if (st && st->changed_by)
+		add_used(used, st->name, st->value);
+	return st && !st->changed_by;
+}
+
 /* All of the `if`; what they are goes into `used`. */
 static bool all_equal(const struct settings *s, const struct ynode *map, struct buf *used)
 {
@@ -233,7 +263,7 @@ static bool all_equal(const struct settings *s, const struct ynode *map, struct 
 		st = settings_find(s, map->keys[i]->text);
 		if (strcmp(st->value, map->items[i]->text))
 			return false;
-		buf_fmt(used, "%s%s = %s", i ? ", " : "", st->name, st->value);
+		add_used(used, st->name, st->value);
 	}
 	return true;
 }
@@ -278,6 +308,8 @@ int settings_check(const struct settings *s, struct err *e)
 		entry = list->items[i];
 		cond = yaml_get(entry, "if");
 		buf_reset(&used);
+		if (unasked(s, entry, &used))
+			continue;
 		if (cond) {
 			bad = all_equal(s, cond, &used);
 		} else {

@@ -75,6 +75,7 @@ static int read_settings(struct arena *a, const char *root, struct plan *p,
 		if (settings_set(a, &p->settings, sets[i].name, sets[i].value, "--set", NULL, &one))
 			err_add(&all, &one);
 	}
+	p->settings.deadline_ms = p->sc.load.deadline_ns / NS_PER_MS;
 	if (!all.kind)
 		return settings_check(&p->settings, e);
 	*e = all;

@@ -352,7 +352,9 @@ static void add_clients(const struct access *acc, cJSON *out)
 	static const struct {
 		const char *name, *key, *unit;
 		int64_t dflt;
-	} numbers[] = {{"linger", "linger_ms", "ms", 0},
+	} numbers[] = {{"retries", "retries", "count", 0},
+		       {"delivery_timeout", "delivery_timeout_ms", "ms", 0},
+		       {"linger", "linger_ms", "ms", 0},
 		       {"in_flight", "in_flight", "count", 1},
 		       {"metadata_refresh", "metadata_refresh_ms", "ms", KAFKA_REFRESH_MS}};
 	char text[24];
@@ -362,7 +364,6 @@ static void add_clients(const struct access *acc, cJSON *out)
 	if (json_get(acc->conf, "heap"))
 		setting_add(out, "heap", json_str(acc->conf, "heap", ""), "word", "the manifests");
 	setting_add(out, "idempotence", json_str(acc->conf, "idempotence", "off"), "bool", theirs);
-	setting_add(out, "retries", json_str(acc->conf, "retries", "off"), "bool", theirs);
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
 		snprintf(text, sizeof(text), "%" PRId64, json_i64(acc->conf, numbers[i].key, numbers[i].dflt));
 		setting_add(out, numbers[i].name, text, numbers[i].unit, theirs);

@@ -174,7 +174,9 @@ static bool set_brokers(rd_kafka_conf_t *conf, const struct access *acc, char *e
 static bool set_times(rd_kafka_conf_t *conf, const struct access *acc, int64_t ms, char *error,
 		      size_t size)
 {
-	return set_ms(conf, "message.timeout.ms", ms, error, size) &&
+	int64_t own = json_i64(acc->conf, "delivery_timeout_ms", 0);
+
+	return set_ms(conf, "message.timeout.ms", own > 0 && own < ms ? own : ms, error, size) &&
 	       set_ms(conf, "request.timeout.ms", ms, error, size) &&
 	       /* Past it a broker that is silent is left and the leader asked for anew. */
 	       set_ms(conf, "socket.timeout.ms", ms < 10 ? 10 : ms, error, size) &&
@@ -195,14 +197,15 @@ static bool set_choices(rd_kafka_conf_t *conf, const struct access *acc, int64_t
 			size_t size)
 {
 	bool idempotent = !strcmp(json_str(acc->conf, "idempotence", "off"), "on");
-	bool retries = idempotent || !strcmp(json_str(acc->conf, "retries", "off"), "on");
+	int64_t retries = json_i64(acc->conf, "retries", 0);
 
 	return set(conf, "acks", json_str(acc->conf, "acks", "all"), error, size) &&
 	       set_ms(conf, "linger.ms", json_i64(acc->conf, "linger_ms", 0), error, size) &&
 	       set_ms(conf, "max.in.flight", json_i64(acc->conf, "in_flight", 1), error, size) &&
 	       set(conf, "enable.idempotence", idempotent ? "true" : "false", error, size) &&
-	       (retries || (set(conf, "retries", "0", error, size) &&
-			    set_ms(conf, "retry.backoff.ms", ms + 1000, error, size)));
+	       (retries ? set_ms(conf, "retries", retries, error, size) :
+			  idempotent || (set(conf, "retries", "0", error, size) &&
+					 set_ms(conf, "retry.backoff.ms", ms + 1000, error, size)));
 }
 
 static bool configure(struct kafka_producer *p, rd_kafka_conf_t *conf, int64_t ms, char *error,

@@ -13,7 +13,8 @@
  * anew whatever `retries` says), so a retry also waits for longer than the message
  * lives. What a user's retries do is the setting `retries`; how often, is counted.
  *
- * access.yaml: acks, idempotence, retries, linger_ms, in_flight, metadata_refresh_ms. */
+ * access.yaml: acks, idempotence, retries, delivery_timeout_ms (0: the call's own time), linger_ms,
+ * in_flight, metadata_refresh_ms. */
 struct kafka_producer;
 
 struct kafka_producer *kafka_producer_new(const struct access *acc, uint32_t process);

@@ -13,19 +13,28 @@
 /* Entries that a follower may be behind: the members are not asked in one moment. */
 enum { BEHIND_MAX = 1000 };
 
+static bool is_classic(const cJSON *queue)
+{
+	return !strcmp(json_str(queue, "type", ""), "classic");
+}
+
+/* A queue that is meant to be on one node alone is all there. */
+static bool is_alone(const cJSON *its)
+{
+	return is_classic(its) && !json_bool(its, "mirrored", true);
+}
+
 static bool follows(const struct sample *s, const struct sample *primary, char *why)
 {
 	const cJSON *q = rabbit_first_queue(s), *its = rabbit_first_queue(primary);
-	bool classic = !strcmp(json_str(its, "type", ""), "classic");
 
 	if (strcmp(json_str(s->extra, "boot", ""), "ready"))
 		return why_not(why, "RabbitMQ on %s is %s", s->member, json_str(s->extra, "boot", "not running"));
-	/* A queue that is meant to be on one node alone is all there. */
-	if (classic && !json_bool(its, "mirrored", true))
+	if (is_alone(its))
 		return true;
 	if (strcmp(json_str(q, "state", ""), "follower"))
 		return why_not(why, "%s is %s of the queue", s->member, q ? json_str(q, "state", "?") : "no member");
-	if (classic)
+	if (is_classic(its))
 		return rabbit_lists(its, "synchronised", s->member) ||
 		       why_not(why, "the mirror on %s is not synchronised", s->member);
 	if (s->timeline < 0 || s->position < 0 || primary->position < 0)
@@ -37,21 +46,6 @@ static bool follows(const struct sample *s, const struct sample *primary, char *
 	return primary->position - s->position <= BEHIND_MAX ||
 	       why_not(why, "%s has applied %lld of %lld entries", s->member, (long long)s->position,
 		       (long long)primary->position);
-}
-
-/* Of the queues that anybody is a member of, each is led by somebody. (What was stored before
- * they were counted tells of the first one alone.) */
-static bool all_led(const struct sample *s, size_t n, char *why)
-{
-	int64_t of = 0, led = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		int64_t its = json_i64(s[i].extra, "of", 0);
-
-		of = its > of ? its : of;
-		led += json_i64(s[i].extra, "led", 0);
-	}
-	return led >= of || why_not(why, "%lld of %lld queues have no leader", (long long)(of - led), (long long)of);
 }
 
 static const cJSON *queue_named(const struct sample *s, const char *name)
@@ -72,9 +66,11 @@ static bool has_all(const struct sample *s, const cJSON *its, const struct sampl
 	const cJSON *q = queue_named(s, name);
 	int64_t term = json_i64(q, "term", -1), applied = json_i64(q, "applied", -1);
 
+	if (is_alone(its))
+		return true;
 	if (strcmp(json_str(q, "state", ""), "follower"))
 		return why_not(why, "%s is %s of %s", s->member, q ? json_str(q, "state", "?") : "no member", name);
-	if (!strcmp(json_str(its, "type", ""), "classic"))
+	if (is_classic(its))
 		return rabbit_lists(its, "synchronised", s->member) ||
 		       why_not(why, "the mirror of %s on %s is not synchronised", name, s->member);
 	if (term < 0 || term != json_i64(its, "term", -1))
@@ -120,9 +116,54 @@ static bool others_whole(const struct sample *s, size_t n, char *why)
 	return true;
 }
 
+/* Of all that anybody has: each is led, by one. Sums of their names' hashes tell which these
+ * are, so that one that is led twice does not stand for one that nobody leads. */
+static bool all_led(const struct sample *s, size_t n, int64_t of, int64_t of_hash, char *why)
+{
+	int64_t led = 0, hash = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		led += json_i64(s[i].extra, "led", 0);
+		hash += json_i64(s[i].extra, "led_hash", 0);
+	}
+	if (led < of)
+		return why_not(why, "%lld of %lld queues have no leader", (long long)(of - led), (long long)of);
+	if (led > of)
+		return why_not(why, "%lld queues have %lld leaders", (long long)of, (long long)led);
+	return hash == of_hash || why_not(why, "of %lld queues one is led twice, and one by nobody", (long long)of);
+}
+
+/* Of more queues than are told one by one each member counts those that it has, and those of
+ * which its copy is whole. (What was stored before hashes were told has none, nor the latter;
+ * before queues were counted, nothing of any but the first.) */
+static bool all_kept(const struct sample *s, size_t n, char *why)
+{
+	const struct sample *most = &s[0];
+	int64_t of, hash;
+
+	for (size_t i = 1; i < n; i++)
+		if (json_i64(s[i].extra, "of", 0) > json_i64(most->extra, "of", 0))
+			most = &s[i];
+	of = json_i64(most->extra, "of", 0);
+	hash = json_i64(most->extra, "of_hash", 0);
+	if (!all_led(s, n, of, hash, why))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		int64_t its = json_i64(s[i].extra, "of", 0), kept = json_i64(s[i].extra, "kept", its);
+
+		if (its < of)
+			return why_not(why, "%s has %lld of %lld queues", s[i].member, (long long)its, (long long)of);
+		if (json_i64(s[i].extra, "of_hash", 0) != hash)
+			return why_not(why, "%s has other queues than %s", s[i].member, most->member);
+		if (kept < its)
+			return why_not(why, "%s has %lld of %lld queues whole", s[i].member, (long long)kept, (long long)its);
+	}
+	return true;
+}
+
 static bool redundant(const struct sample *s, size_t n, char *why)
 {
-	return redundancy_primary(s, n, "leader", follows, why) && others_whole(s, n, why) && all_led(s, n, why);
+	return redundancy_primary(s, n, "leader", follows, why) && others_whole(s, n, why) && all_kept(s, n, why);
 }
 
 const struct model_ops model_rabbitmq = {

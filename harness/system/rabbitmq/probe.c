@@ -15,7 +15,8 @@
  * nothing): one that is cut off stays leader of its term, and takes no write. Of a
  * classic queue: where its process runs, its mirrors, and whether it is meant to have any
  * (4.0 has lost the function that says so, with the mirrors). Of many queues the first ones are
- * told one by one, the others counted: so they cost a look into a table. The metadata are read
+ * told one by one, the others counted, with their names' hashes and whether the copy here is
+ * whole: so they cost a look into a table. The metadata are read
  * from their table: whoever asks the broker for them asks other members along. JSON. */
 static const char question[] =
 	"(fun() -> "
@@ -37,11 +38,11 @@ static const char question[] =
 	"  [S(lists:nthtail(4, atom_to_list(Id))), S(St), S(Ld), L(Ms), I, T, M, C, W]) end, "
 	"Mirrored = fun(Q) -> erlang:function_exported(rabbit_mirror_queue_misc, is_mirrored, 1) andalso "
 	"  Try(fun() -> rabbit_mirror_queue_misc:is_mirrored(Q) end, true) end, "
+	"Up = fun(X) -> is_pid(X) andalso node(X) =:= node() andalso is_process_alive(X) end, "
 	"Classic = fun(Q) -> "
 	"  P = amqqueue:get_pid(Q), Ss = Try(fun() -> amqqueue:get_slave_pids(Q) end, []), "
 	"  Sync = Try(fun() -> amqqueue:get_sync_slave_pids(Q) end, []), "
 	"  Mine = [X || X <- Ss, node(X) =:= node()], "
-	"  Up = fun(X) -> is_pid(X) andalso node(X) =:= node() andalso is_process_alive(X) end, "
 	"  St = case {Up(P), lists:any(Up, Mine)} of {true, _} -> leader; {_, true} -> follower; _ -> none end, "
 	"  {resource, _, _, Name} = amqqueue:get_name(Q), "
 	"  io_lib:format(\"{\\\"type\\\":\\\"classic\\\",\\\"queue\\\":~s,\\\"state\\\":~s,\\\"leader\\\":~s,\\\"members\\\":~s,"
@@ -53,8 +54,12 @@ static const char question[] =
 	"Tab = case ets:info(rabbit_khepri_queue, name) of undefined -> rabbit_queue; Projected -> Projected end, "
 	"Qs = Try(fun() -> [Q || Q <- lists:sort(ets:tab2list(Tab)), amqqueue:get_type(Q) =:= rabbit_classic_queue] end, []), "
 	"Cs = Try(fun() -> [Classic(Q) || Q <- lists:sublist(Qs, 4)] end, []), "
-	"Led = length([E || E <- Ra, element(2, E) =:= leader]) + Try(fun() -> length([Q || Q <- Qs, "
-	"  node(amqqueue:get_pid(Q)) =:= node(), is_process_alive(amqqueue:get_pid(Q))]) end, 0), "
+	"Led = [element(1, E) || E <- Ra, element(2, E) =:= leader] ++ [amqqueue:get_name(Q) || Q <- Qs, Up(amqqueue:get_pid(Q))], "
+	"Of = [element(1, E) || E <- Ra] ++ [amqqueue:get_name(Q) || Q <- Qs], "
+	"Kept = length([E || E <- Ra, lists:member(element(2, E), [leader, follower])]) + "
+	"  length([Q || Q <- Qs, Up(amqqueue:get_pid(Q)) orelse not Mirrored(Q) orelse "
+	"  Try(fun() -> lists:any(Up, amqqueue:get_sync_slave_pids(Q)) end, false)]), "
+	"Hash = fun(Names) -> lists:sum([erlang:phash2(X) || X <- Names]) end, "
 	"Al = Try(fun() -> gen_event:call(rabbit_alarm, rabbit_alarm, get_alarms, 60) end, []), "
 	"Pa = Try(fun() -> gen_server:call(rabbit_node_monitor, partitions, 60) end, []), "
 	"Su = Try(fun() -> [N || {N, F} <- maps:to_list(gen_server:call(aten_detector, get_failure_probabilities, 60)), "
@@ -63,9 +68,11 @@ static const char question[] =
 	"Starts = 1 + Try(fun() -> gen_server:call(rabbit_guid, serial, 60) end, -1), "
 	"Start = erlang:convert_time_unit(erlang:system_info(start_time) + erlang:time_offset(), native, millisecond), "
 	"iolist_to_binary(io_lib:format(\"{\\\"node\\\":~s,\\\"boot\\\":~s,\\\"now_ms\\\":~b,\\\"started_ms\\\":~b,\\\"starts\\\":~b,"
-	"\\\"nodes\\\":~s,\\\"partitions\\\":~s,\\\"suspects\\\":~s,\\\"alarms\\\":~s,\\\"of\\\":~b,\\\"led\\\":~b,\\\"queues\\\":[~s]}\", "
+	"\\\"nodes\\\":~s,\\\"partitions\\\":~s,\\\"suspects\\\":~s,\\\"alarms\\\":~s,\\\"of\\\":~b,"
+	"\\\"of_hash\\\":~b,\\\"kept\\\":~b,\\\"led\\\":~b,\\\"led_hash\\\":~b,\\\"queues\\\":[~s]}\", "
 	"[S(node()), S(Boot), Now, Start, Starts, L([node() | nodes()]), L(Pa), L(Su), "
-	"L([io_lib:format(\"~s ~s\", [R, N]) || {{resource_limit, R, N}, _} <- Al]), length(Ra) + length(Qs), Led, lists:join(\",\", Rs ++ Cs)])) "
+	"L([io_lib:format(\"~s ~s\", [R, N]) || {{resource_limit, R, N}, _} <- Al]), length(Of), Hash(Of), Kept, "
+	"length(Led), Hash(Led), lists:join(\",\", Rs ++ Cs)])) "
 	"end)().";
 
 struct probe {

@@ -215,11 +215,13 @@ static void settings(struct fixture *f)
 			 (!strcmp(name, "unclean_leader_election") && !strcmp(value, "off")) ||
 			 (!strcmp(name, "acks") && !strcmp(value, "all")) ||
 			 (!strcmp(name, "linger") && !strcmp(value, "0")) ||
+			 (!strcmp(name, "retries") && !strcmp(value, "0")) ||
+			 (!strcmp(name, "delivery_timeout") && !strcmp(value, "0")) ||
 			 (!strcmp(name, "in_flight") && !strcmp(value, "1")) ||
 			 (!strcmp(name, "metadata_refresh") && !strcmp(value, "1000")) ||
 			 (!strcmp(name, "version") && strlen(value) == 3 && !strncmp(value, f->s.version, 3));
 	}
-	assert_int_equal(found, 9);
+	assert_int_equal(found, 11);
 	cJSON_Delete(list);
 }
 
@@ -286,7 +288,14 @@ static void set_by_hand(struct fixture *f)
 	f->c = client_kafka.client_new(&f->acc, 6);
 	op = call(f, OP_SEND, 1, 1, 300 * NS_PER_MS);
 	must_be(&op, OP_FAIL, "client: librdkafka:");
+	json_set_i64(f->acc.conf, "delivery_timeout_ms", 300);
+	client_kafka.client_free(f->c);
+	f->c = client_kafka.client_new(&f->acc, 6);
+	op = call(f, OP_SEND, 1, 1, LONG_NS);
+	must_be(&op, OP_FAIL, "client: librdkafka:");
+	json_set_i64(f->acc.conf, "delivery_timeout_ms", 5000);
 	json_set_i64(f->acc.conf, "linger_ms", 0);
+	json_set_i64(f->acc.conf, "retries", 3);
 	/* More in flight than it allows with numbered messages. */
 	json_set_str(f->acc.conf, "idempotence", "on");
 	for (int in_flight = 6; in_flight >= 5; in_flight--) {
@@ -300,6 +309,8 @@ static void set_by_hand(struct fixture *f)
 	f->sent[1]++;
 	json_set_str(f->acc.conf, "idempotence", "off");
 	json_set_i64(f->acc.conf, "in_flight", 1);
+	json_set_i64(f->acc.conf, "delivery_timeout_ms", 0);
+	json_set_i64(f->acc.conf, "retries", 0);
 }
 
 /* What is there in the end: all that was acknowledged, each once; what was told to have

@@ -383,8 +383,9 @@ static void probed(void **state)
 		fail_msg("%s", s.error);
 	assert_int_equal(s.role, ROLE_PRIMARY);
 	assert_true(s.writable && s.timeline > 0 && json_i64(s.extra, "starts", 0) == 1);
-	assert_int_equal(json_i64(s.extra, "of", 0), 2);
+	assert_true(json_i64(s.extra, "of", 0) == 2 && json_i64(s.extra, "kept", 0) == 2);
 	assert_int_equal(json_i64(s.extra, "led", 0), 2);
+	assert_int_equal(json_i64(s.extra, "led_hash", 0), json_i64(s.extra, "of_hash", -1));
 	before = s.position;
 	cJSON_Delete(s.extra);
 	send_ok(&r, 2);
@@ -425,10 +426,10 @@ static bool is_mirrored(const struct room *r, struct probe *p)
 
 	sample_begin(&s, &r->m);
 	client_rabbitmq.probe(p, &s, PLENTY_NS);
-	assert_true(s.writable);
+	assert_true(s.writable && json_i64(s.extra, "kept", 0) == json_i64(s.extra, "of", -1));
+	assert_int_equal(json_i64(s.extra, "led_hash", 0), json_i64(s.extra, "of_hash", -1));
 	its = cJSON_GetArrayItem(json_get(s.extra, "queues"), 0);
-	assert_string_equal(json_str(its, "type", ""), "classic");
-	assert_non_null(json_get(its, "mirrored"));
+	assert_true(json_get(its, "mirrored") && !strcmp(json_str(its, "type", ""), "classic"));
 	is = json_bool(its, "mirrored", false);
 	cJSON_Delete(s.extra);
 	return is;

@@ -78,7 +78,15 @@ static const char good[] =
 	"- rule: -(1 - 2) * (ttl + 0) > strict * 25\n"
 	"  because: made up\n"
 	"- if: {level: logical, ttl: 31s}\n"
-	"  because: made up too\n";
+	"  because: made up too\n"
+	"- if: {sync: off}\n"
+	"  asked: free\n"
+	"  because: it is for sync alone\n"
+	"- if: {level: replica, sync: on}\n"
+	"  asked: level\n"
+	"  because: it is for logical alone\n"
+	"- rule: poll <= load_deadline_ms\n"
+	"  because: nobody waits for that\n";
 
 static void load_good(struct fixture *f)
 {
@@ -86,6 +94,7 @@ static void load_good(struct fixture *f)
 
 	if (load(f, good, &e))
 		fail_msg("%s", e.msg);
+	f->s.deadline_ms = 1000;
 }
 
 static void test_good(void **state)
@@ -194,6 +203,36 @@ static void test_impossible(void **state)
 	assert_int_equal(settings_check(&f->s, &e), -1);
 }
 
+/* What has no effect beside the others is refused where somebody asked for it, and is no
+ * matter as a default. */
+static void test_asked(void **state)
+{
+	static const struct {
+		const char *name, *value, *message;
+	} t[] = {
+		{"free", "x", "these settings cannot be together: free = x, sync = off: it is for sync alone"},
+		{"free", "abc", "these settings cannot be together: free = abc, sync = off: it is for sync alone"},
+		{"sync", "on", NULL},
+		{"free", "x", NULL},
+		{"level", "replica", "these settings cannot be together: level = replica, sync = on: it is for logical alone"},
+		{"level", "logical", NULL},
+		{"poll", "1s", NULL},
+		{"poll", "1001", "these settings cannot be together: poll = 1001, load_deadline_ms = 1000; "
+				 "poll <= load_deadline_ms must hold: nobody waits for that"},
+	};
+	struct fixture *f = *state;
+
+	load_good(f);
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct err e = {0};
+
+		if (settings_set(&f->arena, &f->s, t[i].name, t[i].value, "--set", NULL, &e))
+			fail_msg("%s", e.msg);
+		assert_int_equal(settings_check(&f->s, &e), t[i].message ? -1 : 0);
+		assert_string_equal(e.msg, t[i].message ? t[i].message : "");
+	}
+}
+
 static void test_wrong_files(void **state)
 {
 #define RULE(text) \
@@ -239,6 +278,8 @@ static void test_wrong_files(void **state)
 		 "2:20: no setting has the name a"},
 		{"settings: []\nimpossible: [{if: 5, because: x}]\n",
 		 "2:19: if: must be a map of settings to values"},
+		{"settings: []\nimpossible: [{rule: 1 < 2, asked: a, because: x}]\n",
+		 "2:35: asked: must be the name of a setting"},
 		{RULE("a <= b"), "5:9: wrong rule: no setting has this name at \"b\""},
 		{RULE("a"), "5:9: wrong rule: one of <= >= < > == != is missing at \"\""},
 		{RULE("a <="), "5:9: wrong rule: a number or a name is missing at \"\""},
@@ -297,6 +338,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_set, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_set_from_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_impossible, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_asked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrong_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_shipped, setup, teardown),
 	};

@@ -101,6 +101,41 @@ static void test_harm(void **state)
 	shipped_each(harm_is_judged);
 }
 
+/* Without it nothing that is expected is missed where what the scenario shows never came about.
+ * (A share that is served says nothing of that.) */
+static bool has_floor(const struct scenario *s)
+{
+	for (size_t i = 0; i < s->nexpects; i++)
+		if (s->expects[i].has_at_least && s->expects[i].metric != EXPECT_AVAILABILITY)
+			return true;
+	return false;
+}
+
+/* A loss that is accepted may be none, and passes: so of what it is accepted for something is
+ * asked that has to be there, the loss itself or what goes before it. */
+static void acceptance_has_a_floor(const char *path, const struct plan *p)
+{
+	/* Empty members may lose nothing, and no metric tells that they were empty. */
+	static const char *const untold[] = {"rabbitmq-reset-quorum"};
+	const struct scenario *s = &p->sc;
+	bool accepts = false, told = true;
+
+	(void)path;
+	for (size_t i = 0; i < s->nexpects; i++)
+		accepts = accepts || s->expects[i].accepted;
+	for (size_t i = 0; i < ARRAY_LEN(untold); i++)
+		told = told && strcmp(untold[i], s->name);
+	if (accepts && told != has_floor(s))
+		fail_msg("%s accepts a loss, and %s", s->name, told ? "passes where nothing came about that could lose anything: "
+			 "give an at_least" : "has a floor: take it from the list of those that cannot");
+}
+
+static void test_floors(void **state)
+{
+	(void)state;
+	shipped_each(acceptance_has_a_floor);
+}
+
 /* The project's folder, and this scenario's file in it. */
 static void find_shipped(const char *scenario, char root[4096], char path[4200])
 {
@@ -167,6 +202,63 @@ static void test_clients_own(void **state)
 	assert_int_equal(plan_read(&a, root, path, &many, 1, &p, &e), -1);
 	assert_non_null(strstr(e.msg, "must be at most 5"));
 	plan_free(&p);
+	arena_free(&a);
+}
+
+/* What the system would refuse, or ignore, is told before anything is touched. */
+static void test_impossible(void **state)
+{
+	static const struct {
+		const char *scenario;
+		struct setting_arg sets[3];
+		const char *why; /* NULL: it is possible */
+	} t[] = {
+		{"rabbitmq-kill-leader", {{"version", "4.3"}}, NULL},
+		{"rabbitmq-kill-leader", {{"version", "4.3"}, {"partition_handling", "ignore"}}, "no partition handling"},
+		{"rabbitmq-kill-leader", {{"version", "4.3"}, {"partition_handling", "pause_minority"}}, "no partition handling"},
+		{"rabbitmq-mirrored-autoheal", {{"version", "4.3"}}, "no partition handling"},
+		{"rabbitmq-kill-leader", {{"mirrored", "off"}}, "a quorum queue has members"},
+		{"rabbitmq-kill-leader", {{"queue_type", "classic"}}, NULL},
+		{"rabbitmq-kill-leader", {{"queue_type", "classic"}, {"mirrored", "on"}}, "4.0 mirrors no queue"},
+		{"rabbitmq-kill-leader", {{"queue_type", "classic"}, {"mirrored", "off"}}, NULL},
+		{"rabbitmq-kill-leader", {{"queue_type", "classic"}, {"mirrored", "on"}, {"version", "3.10"}}, NULL},
+		{"rabbitmq-classic-mandatory", {{"version", "4.3"}, {"mirrored", "on"}}, "4.3 mirrors no queue"},
+		{"rabbitmq-classic-not-mandatory", {{"version", "4.0"}}, NULL},
+		{"rabbitmq-kill-leader", {{"confirms", "off"}}, NULL},
+		{"rabbitmq-kill-leader", {{"confirms", "off"}, {"mandatory", "off"}}, NULL},
+		{"rabbitmq-kill-leader", {{"confirms", "off"}, {"mandatory", "on"}}, "heed nothing that comes back"},
+		{"kafka-kill-leader", {{"unclean_leader_election", "on"}}, "KAFKA-12670"},
+		{"kafka-alone-unclean", {{"version", "3.6.0"}}, "KAFKA-12670"},
+		{"kafka-kill-leader", {{"unclean_leader_election", "on"}, {"version", "4.4.0"}}, NULL},
+		{"kafka-kill-leader", {{"linger", "500ms"}}, NULL},
+		{"kafka-kill-leader", {{"linger", "501ms"}}, "load_deadline_ms = 1000"},
+		{"kafka-kill-leader", {{"delivery_timeout", "1s"}}, NULL},
+		{"kafka-kill-leader", {{"delivery_timeout", "2s"}}, "give a message up at the load's deadline"},
+		{"kafka-kill-leader", {{"delivery_timeout", "300ms"}, {"linger", "150ms"}}, NULL},
+		{"kafka-kill-leader", {{"delivery_timeout", "300ms"}, {"linger", "300ms"}}, "not above linger"},
+		{"kafka-kill-leader", {{"retries", "3"}}, NULL},
+		{"kafka-kill-leader", {{"idempotence", "on"}}, NULL},
+		{"kafka-kill-leader", {{"idempotence", "on"}, {"retries", "3"}}, NULL},
+		{"kafka-kill-leader", {{"idempotence", "on"}, {"retries", "0"}}, "sends again by itself"},
+	};
+	struct arena a = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		char root[4096], path[4200];
+		struct err e = {0};
+		struct plan p;
+		size_t n = 0;
+
+		while (n < ARRAY_LEN(t[i].sets) && t[i].sets[n].name)
+			n++;
+		find_shipped(t[i].scenario, root, path);
+		plan_read(&a, root, path, t[i].sets, n, &p, &e);
+		plan_free(&p);
+		if (!t[i].why != !e.kind || (t[i].why && !strstr(e.msg, t[i].why)))
+			fail_msg("%s with %s=%s: \"%s\" instead of \"%s\"", t[i].scenario, t[i].sets[0].name,
+				 t[i].sets[0].value, e.msg, t[i].why ? t[i].why : "");
+	}
 	arena_free(&a);
 }
 
@@ -347,8 +439,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shipped),
 		cmocka_unit_test(test_harm),
+		cmocka_unit_test(test_floors),
 		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_clients_own),
+		cmocka_unit_test(test_impossible),
 		cmocka_unit_test(test_heap),
 		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_overlay),
