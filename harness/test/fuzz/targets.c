@@ -423,7 +423,7 @@ static void fuzz_kafka(const uint8_t *data, size_t size)
 	char why[32];
 	int code;
 
-	switch (size ? data[0] % 8 : 8) {
+	switch (size ? data[0] % 9 : 9) {
 	case 0:
 		if (kafka_read_metadata(&r, md))
 			promise(md->nbrokers <= KAFKA_BROKERS_MAX &&
@@ -440,6 +440,7 @@ static void fuzz_kafka(const uint8_t *data, size_t size)
 	case 5: kafka_read_offset_fetch(&r, at); break;
 	case 6: kafka_read_describe_configs(&r, &code, kafka_config, NULL); break;
 	case 7: kafka_read_create_topic(&r, &code, why, sizeof(why)); break;
+	case 8: kafka_read_epoch_end(&r, at); break;
 	default: break;
 	}
 	free(md);
