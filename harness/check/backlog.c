@@ -51,8 +51,8 @@ static struct step *steps_of(const struct view *v, size_t *n, size_t *received)
 	*n = *received = 0;
 	for (size_t i = 0; i < v->nops; i++)
 		if (op_received(v->ops[i]) ||
-		    (v->ops[i]->f == OP_SEND && v->ops[i]->outcome == OP_OK))
-			all[k++] = (struct said){v->ops[i]->value, v->ops[i]->t_return,
+		    (v->ops[i]->f == OP_SEND && op_promised(v->ops[i])))
+			all[k++] = (struct said){v->ops[i]->value, op_promised_ns(v->ops[i]),
 						 v->ops[i]->f == OP_SEND};
 	if (k)
 		qsort(all, k, sizeof(*all), by_value);
@@ -131,6 +131,9 @@ void backlog_tell(const struct view *v, const struct loss *l, struct buf *b)
 	size_t n, received;
 	struct step *s = steps_of(v, &n, &received);
 
+	if (l && l->acked_late)
+		buf_fmt(b, "; %lld of them were acknowledged after their calls had ended, and their order was not "
+			"looked at", (long long)l->acked_late);
 	blocked_tell(v, b);
 	if (l && l->back)
 		buf_fmt(b, "; %lld messages came back as new, %lld of them after a member was reset", (long long)l->back,

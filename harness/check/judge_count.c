@@ -90,6 +90,8 @@ void judge_lost(const struct judging *j, struct judged *r)
 	if (l->back)
 		judged_also(r, "; %lld that had been received and acknowledged came back as new, %lld of them after a "
 			    "member was reset", (long long)l->back, (long long)l->back_reset);
+	if (l->acked_late)
+		judged_also(r, "; %lld were acknowledged after their calls had ended", (long long)l->acked_late);
 	if (l->unknown)
 		judged_also(r, "; of %lld writes of unknown fate %lld were applied", (long long)l->unknown,
 			    (long long)l->unknown_present);

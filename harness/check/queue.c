@@ -106,7 +106,7 @@ static void tell(const struct queue *q, cJSON *w, const struct op *op)
 			   in_s(op->t_invoke - q->begin), in_s(op->t_return - q->begin),
 			   *op->via ? " at " : "", op->via,
 			   op->outcome == OP_OK ? "acknowledged" : op->outcome == OP_FAIL ? "refused" :
-			   "fate unknown", *op->error ? ": " : "", op->error);
+			   op->t_confirmed ? "acknowledged later" : "fate unknown", *op->error ? ": " : "", op->error);
 	else
 		json_pushf(w, "client %u received %lld of partition %lld%s (%.3f to %.3f s)%s%s: %s%s",
 			   op->process, (long long)op->value, (long long)op->partition, where,
@@ -205,8 +205,8 @@ static bool collect_sends(struct queue *q, int64_t *twice)
 		*twice = s->value;
 		if (i && s[-1].value == s->value)
 			return false;
-		q->acked += s->op->outcome == OP_OK;
-		if (s->op->outcome == OP_OK)
+		q->acked += op_promised(s->op);
+		if (op_promised(s->op))
 			stands(q, s, s->op->partition, s->op->offset, s->op);
 	}
 	return true;
@@ -270,7 +270,7 @@ static void look_for_lost(struct queue *q)
 	for (i = 0; i < q->nsent; i++) {
 		const struct sent *s = &q->sent[i];
 
-		if (s->op->outcome != OP_OK || s->got || s->left)
+		if (!op_promised(s->op) || s->got || s->left)
 			continue;
 		if (q->drained)
 			breach_by(q, LOST, s->op, NULL, NULL);

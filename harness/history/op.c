@@ -46,6 +46,8 @@ void op_room_begin(struct op *op, struct op_room *room)
 	op->error = room->error;
 	op->via = room->via;
 	op->tx = room->tx;
+	op->late = room->late;
+	op->nlate = 0;
 	op->room = room;
 }
 
@@ -88,6 +90,16 @@ bool op_answered(const struct op *op)
 	return op->outcome == OP_OK || op_mismatch(op);
 }
 
+bool op_promised(const struct op *op)
+{
+	return op->outcome == OP_OK || op->t_confirmed;
+}
+
+int64_t op_promised_ns(const struct op *op)
+{
+	return op->t_confirmed ? op->t_confirmed : op->t_return;
+}
+
 /* A mismatch is neither: the server was alive, but it wrote nothing, so a
  * full disk or a commit that waits for a standby would not have shown. And
  * an operation that the generator itself gave up says nothing of the
@@ -115,6 +127,7 @@ void history_add(struct history *h, const struct op *op)
 	kept->error = texts_keep(&h->texts, op->error);
 	kept->via = texts_keep(&h->texts, op->via);
 	kept->tx = texts_keep_one(&h->texts, op->tx);
+	kept->late = texts_keep_bytes(&h->texts, op->late, (size_t)op->nlate * sizeof(*op->late));
 	kept->room = NULL;
 }
 

@@ -77,11 +77,20 @@ enum { OP_TX_MAX = 92 };
 /* No value: none that JSON carries exactly, for others' values may be negative. */
 #define OP_NO_VALUE INT64_MIN
 
-/* The texts of a call that is under way: a client writes them here. */
+/* An acknowledgement that came when its call had long returned: of the client's own send
+ * of `value`, heard at `t` (CLOCK_MONOTONIC ns, as the operation's times). */
+struct op_late {
+	int64_t value, t;
+};
+enum { OP_LATE_MAX = 32 };
+
+/* The texts of a call that is under way, and what was heard meanwhile of earlier ones: a
+ * client writes them here. */
 struct op_room {
 	char error[OP_ERROR_MAX];
 	char via[64];
 	char tx[OP_TX_MAX];
+	struct op_late late[OP_LATE_MAX];
 };
 
 struct op {
@@ -120,7 +129,11 @@ struct op {
 	/* How long the call's end was put off because its client, whose time was
 	 * over, had no processor. */
 	int64_t late_ns;
+	/* OP_SEND that returned as OP_INFO: when its client heard that it was acknowledged
+	 * after all; 0: never. Told by a later call's `late`. */
+	int64_t t_confirmed;
 	bool sent; /* false: never left the client (then outcome is OP_FAIL) */
+	int nlate; /* of `late` */
 	int line;  /* where it stands in history.jsonl; 0: it was not read */
 	/* Texts in `room`, while the call is under way; in a history, its own. NULL is "". */
 	const char *error; /* "" when ok; "class: detail" (enum op_error), or the server's words */
@@ -128,10 +141,11 @@ struct op {
 	/* What the system itself calls the transaction that it acknowledged (MySQL:
 	 * its GTID), "" when it does not tell: a lost write can be looked for by it. */
 	const char *tx;
+	const struct op_late *late; /* as the texts */
 	struct op_room *room; /* NULL in a history */
 };
 
-/* Its texts are empty, and will stand in *room. */
+/* Its texts are empty, and will stand in *room; nothing was heard of earlier calls. */
 void op_room_begin(struct op *op, struct op_room *room);
 
 /* A message that is there at the end. */
@@ -150,6 +164,11 @@ void op_error_set(struct op *op, enum op_error class, const char *detail);
 
 bool op_is_write(const struct op *op);
 bool op_acked_write(const struct op *op);
+/* Acknowledged, be it after the call had returned: what is asked about what became of it. What
+ * is asked about the service, which did not answer in time, is op_acked_write(). */
+bool op_promised(const struct op *op);
+/* When its client knew. */
+int64_t op_promised_ns(const struct op *op);
 /* A compare-and-set that the server answered with "the value is another". */
 bool op_mismatch(const struct op *op);
 /* The service answered as a healthy one does. */
@@ -194,7 +213,7 @@ void history_free(struct history *h);
 /* The line format of history.jsonl (see doc/HISTORY.md). op_to_line writes
  * one line with its newline into out (returns its length; size >=
  * OP_LINE_MAX). */
-enum { OP_LINE_MAX = 2304 };
+enum { OP_LINE_MAX = 2304 + 48 * OP_LATE_MAX };
 size_t op_to_line(const struct op *op, char *out, size_t size);
 /* Its texts are those of *room. */
 int op_from_json(const cJSON *o, struct op_room *room, struct op *op, struct err *e);

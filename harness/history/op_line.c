@@ -1,4 +1,5 @@
 /* An operation as a line of history.jsonl: see doc/HISTORY.md. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,6 +96,22 @@ static void put_message(struct line *l, const struct op *op)
 		put_str(l, "ack", ack_names[op->acked]);
 }
 
+static void put_pair(struct line *l, const char *before, const struct op_late *late)
+{
+	char text[64];
+	int n = snprintf(text, sizeof(text), "%s[%" PRId64 ",%" PRId64 "]", before, late->value, late->t);
+
+	put(l, text, (size_t)n);
+}
+
+static void put_late(struct line *l, const struct op *op)
+{
+	for (int i = 0; i < op->nlate; i++)
+		put_pair(l, i ? "," : ",\"conf\":[", &op->late[i]);
+	if (op->nlate)
+		put(l, "]", 1);
+}
+
 size_t op_to_line(const struct op *op, char *out, size_t size)
 {
 	struct line l = {.s = out, .size = size - 1};
@@ -134,6 +151,7 @@ size_t op_to_line(const struct op *op, char *out, size_t size)
 	put_text(&l, "err", op->error);
 	put_text(&l, "via", op->via);
 	put_text(&l, "tx", op->tx);
+	put_late(&l, op);
 	put(&l, "}\n", 2);
 	out[l.len] = '\0';
 	return l.len;
@@ -152,6 +170,7 @@ enum kind {
 	KIND, OUTCOME, ACK, /* words */
 	FLAG,
 	TEXT,    /* cut off where it is too long */
+	LATE,    /* pairs of a VALUE and a TIME */
 };
 
 static const struct field {
@@ -194,6 +213,7 @@ static const struct field {
 	WORDS("err", error),
 	WORDS("via", via),
 	WORDS("tx", tx),
+	{"conf", LATE, 0, 0},
 #undef FIELD
 #undef WORDS
 };
@@ -290,6 +310,32 @@ static int read_word(const struct field *f, const cJSON *v, struct op *op, struc
 	return 0;
 }
 
+static bool whole_within(const cJSON *v, double most)
+{
+	return cJSON_IsNumber(v) && fabs(v->valuedouble) <= most &&
+	       v->valuedouble == floor(v->valuedouble);
+}
+
+static int read_late(const cJSON *v, struct op *op, struct err *e)
+{
+	const cJSON *pair;
+
+	cJSON_ArrayForEach(pair, v) {
+		const cJSON *value = cJSON_GetArrayItem(pair, 0), *t = cJSON_GetArrayItem(pair, 1);
+
+		if (!cJSON_IsArray(pair) || cJSON_GetArraySize(pair) != 2 ||
+		    !whole_within(value, (double)EXACT) || !whole_within(t, (double)JSON_I64_MOST))
+			break;
+		if (op->nlate == OP_LATE_MAX)
+			return err_set(e, ERR_INPUT, "\"conf\" has more than %d", OP_LATE_MAX);
+		op->room->late[op->nlate++] =
+			(struct op_late){(int64_t)value->valuedouble, (int64_t)t->valuedouble};
+	}
+	if (!cJSON_IsArray(v) || pair)
+		return err_set(e, ERR_INPUT, "\"conf\" must be a list of values and times, [[value, time], ...]");
+	return 0;
+}
+
 static int read_field(const struct field *f, const cJSON *v, struct op *op, struct err *e)
 {
 	char *to = (char *)op + f->at;
@@ -306,6 +352,8 @@ static int read_field(const struct field *f, const cJSON *v, struct op *op, stru
 		mem_copy_str((char *)op->room + f->at, f->size, v->valuestring);
 		return 0;
 	}
+	if (f->kind == LATE)
+		return read_late(v, op, e);
 	return f->kind >= KIND ? read_word(f, v, op, e) : read_number(f, v, to, e);
 }
 

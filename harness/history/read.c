@@ -123,27 +123,68 @@ static int by_value(const void *a, const void *b)
 		return x->scenario < y->scenario ? -1 : 1;
 	if (x->f != y->f)
 		return x->f < y->f ? -1 : 1;
-	if (x->value != y->value)
-		return x->value < y->value ? -1 : 1;
-	return (x->line > y->line) - (x->line < y->line);
+	return (x->value > y->value) - (x->value < y->value);
 }
 
-static int no_value_twice(const char *path, const struct history *h, struct err *e)
+static int by_value_and_line(const void *a, const void *b)
 {
-	const struct op **v = mem_alloc((h->n + 1) * sizeof(*v));
+	const struct op *x = *(const struct op *const *)a, *y = *(const struct op *const *)b;
+	int c = by_value(a, b);
+
+	return c ? c : (x->line > y->line) - (x->line < y->line);
+}
+
+static int no_value_twice(const char *path, struct op *const *v, size_t n, struct err *e)
+{
+	for (size_t i = 1; i < n; i++)
+		if (!by_value(&v[i - 1], &v[i]))
+			return err_set(e, ERR_INPUT, "%s:%d: the value %lld was %s before, in line %d", path, v[i]->line,
+				       (long long)v[i]->value, v[i]->f == OP_SEND ? "sent" : "inserted", v[i - 1]->line);
+	return 0;
+}
+
+/* Of a client's own send, whose call had ended without an answer, and once. */
+static bool confirms(const struct op *by, const struct op_late *late, const struct op *send)
+{
+	return send->process == by->process && send->group == by->group && send->line < by->line &&
+	       send->outcome == OP_INFO && !send->t_confirmed && late->t <= by->t_return &&
+	       late->t >= send->t_return - CLOCKS_NS;
+}
+
+/* Gives what was heard too late to the operations that it is of. */
+static int confirm(const char *path, const struct history *h, struct op *const *v, size_t n,
+		   struct err *e)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		const struct op *by = &h->ops[i];
+		struct op like = {.scenario = by->scenario, .f = OP_SEND}, *key = &like;
+
+		for (int k = 0; k < by->nlate; k++) {
+			struct op *const *at;
+
+			like.value = by->late[k].value;
+			at = n ? bsearch(&key, v, n, sizeof(*v), by_value) : NULL;
+			if (!at || !confirms(by, &by->late[k], *at))
+				return err_set(e, ERR_INPUT, "%s:%d: \"conf\" tells of the value %lld, which is no send of its "
+					       "client's that waited for it", path, by->line, (long long)like.value);
+			(*at)->t_confirmed = by->late[k].t;
+		}
+	}
+	return 0;
+}
+
+static int values_agree(const char *path, const struct history *h, struct err *e)
+{
+	struct op **v = mem_alloc((h->n + 1) * sizeof(*v));
 	size_t n = 0;
-	int r = 0;
+	int r;
 
 	for (size_t i = 0; i < h->n; i++)
 		if (brings(&h->ops[i]))
 			v[n++] = &h->ops[i];
 	if (n)
-		qsort(v, n, sizeof(*v), by_value);
-	for (size_t i = 1; i < n && !r; i++)
-		if (v[i]->scenario == v[i - 1]->scenario && v[i]->f == v[i - 1]->f &&
-		    v[i]->value == v[i - 1]->value)
-			r = err_set(e, ERR_INPUT, "%s:%d: the value %lld was %s before, in line %d", path, v[i]->line,
-				    (long long)v[i]->value, v[i]->f == OP_SEND ? "sent" : "inserted", v[i - 1]->line);
+		qsort(v, n, sizeof(*v), by_value_and_line);
+	r = no_value_twice(path, v, n, e) || confirm(path, h, v, n, e) ? -1 : 0;
 	free(v);
 	return r;
 }
@@ -192,7 +233,7 @@ int history_read_from(const char *path, struct file_at *at, struct history *h, s
 	h->torn_scenario = r.scenario;
 	h->loose = at->blocks ? at->open.lines : 0;
 	history_sort(h);
-	return no_op_twice(path, h, e) || no_value_twice(path, h, e) ||
+	return no_op_twice(path, h, e) || values_agree(path, h, e) ||
 	       (at->blocks && no_two_at_once(path, h, e)) ? -1 : 0;
 }
 

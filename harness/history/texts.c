@@ -59,6 +59,11 @@ const char *texts_keep_one(struct texts *t, const char *text)
 	return text && *text ? arena_strdup(&t->arena, text) : "";
 }
 
+const void *texts_keep_bytes(struct texts *t, const void *bytes, size_t n)
+{
+	return n ? memcpy(arena_alloc(&t->arena, n), bytes, n) : NULL;
+}
+
 void texts_free(struct texts *t)
 {
 	free(t->v);

@@ -15,6 +15,8 @@ struct texts {
 const char *texts_keep(struct texts *t, const char *text);
 /* For one that is nobody else's. */
 const char *texts_keep_one(struct texts *t, const char *text);
+/* What is no text, and nobody else's; NULL where there is none of it. */
+const void *texts_keep_bytes(struct texts *t, const void *bytes, size_t n);
 void texts_free(struct texts *t);
 
 #endif

@@ -105,7 +105,7 @@ static const struct fault_seen *culprit(const struct fault_seen *faults, size_t 
 static void add_lost(const struct losing *l, const struct op *op, bool evictable, struct loss *out,
 		     size_t *alloc)
 {
-	const struct fault_seen *f = culprit(l->faults, l->nfaults, op->t_return);
+	const struct fault_seen *f = culprit(l->faults, l->nfaults, op_promised_ns(op));
 	struct lost_write w = {
 		.f = op->f,
 		.key = op->key,
@@ -114,7 +114,7 @@ static void add_lost(const struct losing *l, const struct op *op, bool evictable
 		.group = op->group,
 		.shard = op->shard,
 		.t_call = op->t_invoke,
-		.t_return = op->t_return,
+		.t_return = op_promised_ns(op),
 	};
 
 	mem_copy_str(w.fault, sizeof(w.fault), f ? f->rec->id : "");
@@ -165,8 +165,9 @@ static void count(const struct view *v, enum op_f f, const struct present *p,
 			continue;
 		there = is_present(p, op->value);
 		tried[ntried++] = op->value;
-		if (op->outcome == OP_OK) {
+		if (op_promised(op)) {
 			out->acked++;
+			out->acked_late += op->t_confirmed != 0;
 			if (!there && out->known)
 				add_lost(l, op, true, out, alloc);
 		} else if (op->outcome == OP_INFO) {
@@ -217,7 +218,7 @@ static int64_t truncated(const struct view *v, const struct present *left,
 	int64_t n = 0;
 
 	for (size_t i = 0; i < v->nops; i++)
-		n += v->ops[i]->f == OP_SEND && v->ops[i]->outcome == OP_OK &&
+		n += v->ops[i]->f == OP_SEND && op_promised(v->ops[i]) &&
 		     is_present(there, v->ops[i]->value) && !is_present(left, v->ops[i]->value);
 	return n;
 }

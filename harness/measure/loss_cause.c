@@ -43,16 +43,16 @@ static bool on_minority_side(const struct evidence *ev, const struct op *op, con
 	const char *node = group ? group->node : "";
 	const struct sample *other, *mine;
 
-	if (*node && cut_off(f, "", node, op->t_return)) {
+	if (*node && cut_off(f, "", node, op_promised_ns(op))) {
 		why_say(w->how, "its client stood on %s, which was cut off", node);
 		return true;
 	}
-	if (cut_off(f, by, "", op->t_return)) {
+	if (cut_off(f, by, "", op_promised_ns(op))) {
 		why_say(w->how, "%s acknowledged it while it was cut off", by);
 		return true;
 	}
 	other = evidence_leader(ev, op->shard, op->t_invoke);
-	mine = *by ? evidence_answer(ev, by, op->t_return) : NULL;
+	mine = *by ? evidence_answer(ev, by, op_promised_ns(op)) : NULL;
 	if (!*by || !other || !strcmp(other->member, by) || other->timeline < 0 ||
 	    (mine && mine->timeline >= other->timeline))
 		return false;
@@ -114,16 +114,16 @@ static bool emptied(const struct fault_record *f, const char *member)
 static void by_who_came_after(const struct evidence *ev, const struct op *op, const char *by,
 			      const struct fault_record *f, struct lost_write *w)
 {
-	int64_t from = f && f->injected_ns > op->t_return ? f->injected_ns : op->t_return;
+	int64_t acked = op_promised_ns(op), from = f && f->injected_ns > acked ? f->injected_ns : acked;
 	const struct sample *other = evidence_next_leader(ev, op->shard, from, by), *again;
-	int64_t anew = restarted_at(ev, by, op->t_return);
+	int64_t anew = restarted_at(ev, by, op_promised_ns(op));
 
 	again = anew ? evidence_next_leader(ev, op->shard, anew - 1, NULL) : NULL;
 	if (again && !strcmp(again->member, by) && (!other || again->t_ns < other->t_ns)) {
 		w->cause = LOSS_RESTART;
 		why_say(w->how, "%s was started anew%s after acknowledging it, and led on", by,
 			emptied(f, by) ? ", on an empty volume," : "");
-	} else if (other && !had_it(ev, by, other, op->t_return)) {
+	} else if (other && !had_it(ev, by, other, op_promised_ns(op))) {
 		w->cause = LOSS_NOT_REPLICATED;
 		why_say(w->how, "%s acknowledged it%s, and %s became primary without it", by,
 			emptied(f, by) ? " and lost its volume" : "", other->member);
@@ -133,9 +133,9 @@ static void by_who_came_after(const struct evidence *ev, const struct op *op, co
 void loss_cause_find(const struct evidence *ev, const struct model_ops *model, const struct op *op,
 		     const struct fault_record *f, struct lost_write *w)
 {
-	const struct sample *then = evidence_leader(ev, op->shard, op->t_return);
+	const struct sample *then = evidence_leader(ev, op->shard, op_promised_ns(op));
 	const struct group_seen *group = evidence_group(ev, op->group);
-	const char *by = evidence_member_at(ev, op->via, op->t_return);
+	const char *by = evidence_member_at(ev, op->via, op_promised_ns(op));
 
 	if (!*by && op->group)
 		by = group ? group->member : "";

@@ -182,10 +182,11 @@ struct loss {
 	bool known;      /* a final read was made, of a system in which it tells what is there */
 	char why_unknown[240]; /* a clause; "" when known */
 	const char *of;  /* what was counted: "insert", "send", "register write", or "write" for several */
-	/* All that follows but acked and unknown is 0 when it is not known.
+	/* All that follows but acked, acked_late and unknown is 0 when it is not known.
 	 * `lost` is certain, its three parts add up to it; so many more may
 	 * be lost as maybe_lost says. */
 	int64_t acked, lost, lost_inserts, lost_messages, lost_register_writes, maybe_lost;
+	int64_t acked_late; /* of the acknowledged: after the call had returned without an answer */
 	int64_t phantom, duplicate, unknown;
 	/* Acknowledged messages that somebody received, and that the log, which keeps what was
 	 * received, has no more: they count as there. */

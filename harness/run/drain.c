@@ -30,6 +30,8 @@ static int move_line(const char *line, size_t len, int64_t offset_ns, struct buf
 	op.t_intended += offset_ns;
 	op.t_invoke += offset_ns;
 	op.t_return += offset_ns;
+	for (int i = 0; i < op.nlate; i++)
+		room.late[i].t += offset_ns;
 	buf_add(out, moved, op_to_line(&op, moved, sizeof(moved)));
 	return 0;
 }

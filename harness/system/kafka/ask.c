@@ -96,7 +96,7 @@ void kafka_put_list_offsets(struct buf *b, const char *topic, int n, int64_t at,
 bool kafka_read_list_offsets(struct kafka_reader *r, struct kafka_offset *out, int n)
 {
 	for (int i = 0; i < n; i++)
-		out[i] = (struct kafka_offset){.code = -1, .offset = -1};
+		out[i] = (struct kafka_offset){.code = -1, .offset = -1, .epoch = -1};
 	kafka_get(r, 4);
 	for (int32_t t = kafka_get_count(r, 6); t > 0 && !r->bad; t--) {
 		kafka_drop_str(r);
@@ -106,7 +106,7 @@ bool kafka_read_list_offsets(struct kafka_reader *r, struct kafka_offset *out, i
 
 			kafka_get(r, 8);
 			x.offset = kafka_get(r, 8);
-			kafka_get(r, 4);
+			x.epoch = (int32_t)kafka_get(r, 4);
 			if (number >= 0 && number < n)
 				out[number] = x;
 		}
@@ -114,8 +114,35 @@ bool kafka_read_list_offsets(struct kafka_reader *r, struct kafka_offset *out, i
 	return !r->bad;
 }
 
+void kafka_put_epoch_end(struct buf *b, const char *topic, int partition, int32_t epoch)
+{
+	kafka_put_i32(b, -1); /* a consumer */
+	kafka_put_i32(b, 1);
+	kafka_put_str(b, topic);
+	kafka_put_i32(b, 1);
+	kafka_put_i32(b, partition);
+	kafka_put_i32(b, -1); /* the leader's own may be any */
+	kafka_put_i32(b, epoch);
+}
+
+bool kafka_read_epoch_end(struct kafka_reader *r, struct kafka_offset *out)
+{
+	*out = (struct kafka_offset){.code = -1, .offset = -1, .epoch = -1};
+	kafka_get(r, 4);
+	if (kafka_get_count(r, 6) != 1)
+		return false;
+	kafka_drop_str(r);
+	if (kafka_get_count(r, 18) != 1)
+		return false;
+	out->code = kafka_get_int(r, 2);
+	kafka_get(r, 4);
+	out->epoch = (int32_t)kafka_get(r, 4);
+	out->offset = kafka_get(r, 8);
+	return !r->bad;
+}
+
 void kafka_put_offset_commit(struct buf *b, const char *group, const char *topic, int partition,
-			     int64_t offset)
+			     int64_t offset, int32_t epoch)
 {
 	kafka_put_str(b, group);
 	kafka_put_i32(b, -1);
@@ -125,6 +152,7 @@ void kafka_put_offset_commit(struct buf *b, const char *group, const char *topic
 	kafka_put_i32(b, 1);
 	kafka_put_i32(b, partition);
 	kafka_put_i64(b, offset);
+	kafka_put_i32(b, epoch);
 	kafka_put_str(b, "");
 }
 
@@ -154,13 +182,14 @@ bool kafka_read_offset_fetch(struct kafka_reader *r, struct kafka_offset *out)
 {
 	int code;
 
-	*out = (struct kafka_offset){.offset = -1};
+	*out = (struct kafka_offset){.offset = -1, .epoch = -1};
 	kafka_get(r, 4);
 	for (int32_t t = kafka_get_count(r, 6); t > 0 && !r->bad; t--) {
 		kafka_drop_str(r);
-		for (int32_t k = kafka_get_count(r, 16); k > 0 && !r->bad; k--) {
+		for (int32_t k = kafka_get_count(r, 20); k > 0 && !r->bad; k--) {
 			kafka_get(r, 4);
 			out->offset = kafka_get(r, 8);
+			out->epoch = (int32_t)kafka_get(r, 4);
 			kafka_drop_str(r);
 			out->code = kafka_get_int(r, 2);
 		}

@@ -16,7 +16,9 @@
 struct lane {
 	bool busy;
 	struct kafka_conn *leader, *coordinator;
-	int64_t next; /* the offset to read; -1: the group has to be asked */
+	int64_t next;  /* the offset to read; -1: the group has to be asked */
+	int32_t epoch; /* of the leader who appended what stands before it; -1: not known */
+	bool checked;  /* the leader has all that was read before `next` */
 };
 
 struct kafka_consumer {
@@ -103,6 +105,7 @@ static bool find_leader(struct kafka_consumer *c, struct lane *l, struct op *op,
 	for (int i = 0; ok && i < md->nbrokers; i++)
 		if (md->brokers[i].id == md->partitions[op->key].leader)
 			at = &md->brokers[i];
+	l->checked = false;
 	if (at)
 		l->leader = kafka_open(at->host, at->port, until_ns, op, op->room->error,
 				       sizeof(op->room->error));
@@ -160,12 +163,91 @@ static bool find_next(struct kafka_consumer *c, struct lane *l, struct op *op, i
 			 sizeof(op->room->error)) &&
 	    kafka_read_offset_fetch(&r, &at) && !at.code) {
 		l->next = at.offset < 0 ? 0 : at.offset;
+		l->epoch = at.offset < 0 ? -1 : at.epoch;
+		l->checked = false;
 		return true;
 	}
 	if (at.code)
 		say_code(op, "the group's offset", at.code);
 	drop(&l->coordinator);
 	return false;
+}
+
+/* ---- a log that is not what it was ---- */
+
+/* The history tells it as a receive that was refused. */
+static enum end reset(struct lane *l, struct op *op, const struct kafka_offset *to, const char *why)
+{
+	snprintf(op->room->error, sizeof(op->room->error), "reset from offset %" PRId64 " to %" PRId64 ": %s",
+		 l->next, to->offset, why);
+	l->next = to->offset;
+	l->epoch = to->epoch;
+	l->checked = true;
+	op->sent = true;
+	op->outcome = OP_FAIL;
+	return FAILED;
+}
+
+/* A question to the leader that gets no answer that can be read: another try may. */
+static enum end unanswered(struct lane *l, struct op *op)
+{
+	drop(&l->leader);
+	return op_error_class(op) == OP_ERR_TIMEOUT ? FAILED : AGAIN;
+}
+
+static enum end refused(struct lane *l, struct op *op, int code)
+{
+	say_code(op, "refused", code);
+	op->outcome = OP_FAIL;
+	drop(&l->leader);
+	return code == KAFKA_NOT_LEADER || code == KAFKA_UNKNOWN_TOPIC ? AGAIN : FAILED;
+}
+
+/* What auto.offset.reset=earliest is documented to do with an offset that the leader has not
+ * (any more). */
+static enum end to_earliest(struct lane *l, struct op *op, int64_t until_ns, const char *why)
+{
+	struct kafka_offset at[KAFKA_PARTITIONS_MAX];
+	int n = (int)op->key + 1;
+	struct kafka_reader r;
+
+	kafka_put_list_offsets(kafka_ask(l->leader, KAFKA_LIST_OFFSETS), KAFKA_TOPIC, n, -2, -1);
+	if (!kafka_answer(l->leader, until_ns, &r, NULL, op->room->error,
+			  sizeof(op->room->error)) ||
+	    !kafka_read_list_offsets(&r, at, n))
+		return unanswered(l, op);
+	if (at[op->key].code)
+		return refused(l, op, at[op->key].code);
+	at[op->key].epoch = -1; /* nothing stands before it */
+	return reset(l, op, &at[op->key], why);
+}
+
+/* A leader that was elected without all that was acknowledged has other messages at offsets that
+ * were read before, or has them not yet. As Kafka's own consumer, with each leader this asks where
+ * the epoch ended in which it has read last, and where that is before its position goes on from
+ * there: "the first offset known to diverge" (KIP-320; SubscriptionState.maybeCompleteValidation
+ * of 3.6 and 4.x, where auto.offset.reset is not none). */
+static enum end check_position(struct lane *l, struct op *op, int64_t until_ns)
+{
+	struct kafka_offset end;
+	struct kafka_reader r;
+
+	if (l->checked || l->epoch < 0)
+		return DONE;
+	kafka_put_epoch_end(kafka_ask(l->leader, KAFKA_OFFSET_FOR_LEADER_EPOCH), KAFKA_TOPIC,
+			    (int)op->key, l->epoch);
+	if (!kafka_answer(l->leader, until_ns, &r, NULL, op->room->error,
+			  sizeof(op->room->error)) ||
+	    !kafka_read_epoch_end(&r, &end))
+		return unanswered(l, op);
+	if (end.code)
+		return refused(l, op, end.code);
+	if (end.offset < 0)
+		return to_earliest(l, op, until_ns, "the leader knows nothing of what was read, and this is its earliest");
+	if (end.offset < l->next)
+		return reset(l, op, &end, "from there on the leader has not what was read");
+	l->checked = true;
+	return DONE;
 }
 
 /* ---- a message ---- */
@@ -190,13 +272,11 @@ static enum end fetch(struct lane *l, struct op *op, int64_t until_ns)
 	struct kafka_reader r;
 	int64_t next = l->next;
 
-	mem_copy_str(op->room->via, sizeof(op->room->via), kafka_address(l->leader));
 	kafka_put_fetch(kafka_ask(l->leader, KAFKA_FETCH), KAFKA_TOPIC, (int)op->key, l->next, 1);
 	if (!kafka_answer(l->leader, until_ns, &r, &op->sent, op->room->error,
 			  sizeof(op->room->error))) {
 		op->outcome = op->sent ? OP_INFO : OP_FAIL;
-		drop(&l->leader);
-		return op_error_class(op) == OP_ERR_TIMEOUT ? FAILED : AGAIN;
+		return unanswered(l, op);
 	}
 	op->offset = l->next;
 	op->value = OP_NO_VALUE;
@@ -209,16 +289,15 @@ static enum end fetch(struct lane *l, struct op *op, int64_t until_ns)
 		op->offset = OP_NO_VALUE;
 	if (!f.code) {
 		/* Offsets of control batches and of what was compacted hold nothing to take. */
+		if (next != l->next)
+			l->epoch = kafka_fetched_epoch(&f);
 		l->next = op->value == OP_NO_VALUE ? next : op->offset + 1;
 		op->outcome = OP_OK;
 		return DONE;
 	}
-	op->outcome = OP_FAIL;
-	say_code(op, "refused", f.code);
-	drop(&l->leader);
 	if (f.code == KAFKA_OFFSET_OUT_OF_RANGE)
-		l->next = -1;
-	return f.code == KAFKA_NOT_LEADER || f.code == KAFKA_UNKNOWN_TOPIC ? AGAIN : FAILED;
+		return to_earliest(l, op, until_ns, "out of the log's range, whose earliest this is");
+	return refused(l, op, f.code);
 }
 
 /* A message in hand is received, whatever becomes of this. */
@@ -232,7 +311,7 @@ static void commit(struct kafka_consumer *c, struct lane *l, struct op *op, int6
 	op->acked = OP_ACK_NONE;
 	if (ok) {
 		kafka_put_offset_commit(kafka_ask(l->coordinator, KAFKA_OFFSET_COMMIT), KAFKA_GROUP,
-					KAFKA_TOPIC, (int)op->key, l->next);
+					KAFKA_TOPIC, (int)op->key, l->next, l->epoch);
 		ok = kafka_answer(l->coordinator, until_ns, &r, &sent, why, sizeof(why)) &&
 		     kafka_read_offset_commit(&r, &code);
 		op->acked = ok && !code ? OP_ACK_DONE :
@@ -256,7 +335,10 @@ static void receive(struct kafka_consumer *c, struct lane *l, struct op *op, int
 		if (!find_next(c, l, op, until_ns) ||
 		    (!l->leader && !find_leader(c, l, op, until_ns)))
 			return;
-		end = fetch(l, op, until_ns);
+		mem_copy_str(op->room->via, sizeof(op->room->via), kafka_address(l->leader));
+		end = check_position(l, op, until_ns);
+		if (end == DONE)
+			end = fetch(l, op, until_ns);
 	}
 	if (end != DONE)
 		return;

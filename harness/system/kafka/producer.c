@@ -20,20 +20,25 @@ enum {
 	PRODUCE = 0,       /* the request's number */
 	RESOLVE_MS = 1000, /* what a broker's name may take, in the library's thread */
 	PURGE_MS = 15,     /* a report that was called for is here within */
+	SPENT_MOST = 8,    /* of some threads each */
 };
 
 struct handle {
 	rd_kafka_t *rk;
 	rd_kafka_topic_t *topic;
 	rd_kafka_queue_t *reports;
-	struct handle *older; /* of no use any more; ended with the client */
+	bool met;      /* it has heard who leads */
+	bool owes;     /* the report of its message, whose value is: */
+	int64_t value;
+	struct handle *older;
 };
 
 struct kafka_producer {
 	const struct access *acc;
 	uint32_t process;
 	struct handle *h; /* NULL: none */
-	struct handle *spent;
+	struct handle *spent; /* they may still send what was given up; ended with the client */
+	int nspent;
 	uintptr_t serial; /* of the message that is under way */
 	char *payload;
 	char trouble[160]; /* what the library said last of its connections */
@@ -66,7 +71,44 @@ static void spend(struct kafka_producer *p)
 {
 	p->h->older = p->spent;
 	p->spent = p->h;
+	p->nspent++;
 	p->h = NULL;
+}
+
+/* Of a message that was given up its report may still come, and say that it is there. */
+static void hear(struct handle *h, struct op *op)
+{
+	const rd_kafka_message_t *m;
+	rd_kafka_event_t *ev;
+
+	while (h->owes && (ev = rd_kafka_queue_poll(h->reports, 0))) {
+		while (rd_kafka_event_type(ev) == RD_KAFKA_EVENT_DR &&
+		       (m = rd_kafka_event_message_next(ev))) {
+			h->owes = false;
+			if (!m->err && op->nlate < OP_LATE_MAX)
+				op->room->late[op->nlate++] =
+					(struct op_late){h->value, clock_mono_ns()};
+		}
+		rd_kafka_event_destroy(ev);
+	}
+}
+
+/* One that owes nothing any more is as good as new. */
+static void reclaim(struct kafka_producer *p, struct op *op)
+{
+	for (struct handle **at = &p->spent, *h; (h = *at);) {
+		hear(h, op);
+		if (h->owes || (p->h && !rd_kafka_fatal_error(h->rk, NULL, 0))) {
+			at = &h->older;
+			continue;
+		}
+		*at = h->older;
+		p->nspent--;
+		if (rd_kafka_fatal_error(h->rk, NULL, 0))
+			handle_free(h);
+		else
+			p->h = h;
+	}
 }
 
 void kafka_producer_free(struct kafka_producer *p)
@@ -272,18 +314,22 @@ static bool meet(struct kafka_producer *p, int64_t until_ns, char *error, size_t
 	const struct rd_kafka_metadata *md;
 	rd_kafka_resp_err_t err;
 
-	if (p->h)
-		return true;
-	if (!begin(p, until_ns, error, size))
+	if (!p->h && p->nspent == SPENT_MOST) {
+		snprintf(error, size, "client: librdkafka still holds %d messages that were given up", p->nspent);
 		return false;
+	}
+	if (!p->h && !begin(p, until_ns, error, size))
+		return false;
+	if (p->h->met)
+		return true;
 	err = rd_kafka_metadata(p->h->rk, 0, p->h->topic, &md, left_ms(until_ns));
 	if (!err) {
 		rd_kafka_metadata_destroy(md);
+		p->h->met = true;
 		return true;
 	}
 	snprintf(error, size, "%s: no broker told who leads: %s",
 		 clock_mono_ns() >= until_ns ? "timeout" : "connect", rd_kafka_err2str(err));
-	spend(p);
 	return false;
 }
 
@@ -304,6 +350,7 @@ static bool report(struct kafka_producer *p, struct op *op, int64_t until_ns,
 			if ((uintptr_t)m->_private != p->serial)
 				continue;
 			found = true;
+			p->h->owes = false;
 			out->err = m->err;
 			out->status = rd_kafka_message_status(m);
 			if (!m->err && m->offset >= 0)
@@ -357,6 +404,7 @@ void kafka_produce(struct kafka_producer *p, struct op *op, int64_t until_ns)
 				 .status = RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED};
 	struct buf text = {0};
 
+	reclaim(p, op);
 	if (!meet(p, until_ns, op->room->error, sizeof(op->room->error)) ||
 	    !call_may_send(op, until_ns))
 		return;
@@ -366,12 +414,15 @@ void kafka_produce(struct kafka_producer *p, struct op *op, int64_t until_ns)
 	pthread_mutex_unlock(&p->lock);
 	*p->trouble = '\0';
 	p->serial++;
+	p->h->owes = true;
+	p->h->value = op->value;
 	buf_fmt(&text, "%" PRId64 " %s", op->value, p->payload);
 	if (rd_kafka_produce(
 		    p->h->topic, (int32_t)op->key, RD_KAFKA_MSG_F_COPY, text.s, text.len, NULL, 0,
 		    (void *)p->serial)) { /* NOLINT(performance-no-int-to-ptr): it is given back */
 		r = (struct kafka_report){rd_kafka_last_error(), RD_KAFKA_MSG_STATUS_NOT_PERSISTED,
 					  0};
+		p->h->owes = false;
 	} else if (!report(p, op, until_ns, &r)) {
 		rd_kafka_purge(p->h->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
 			       RD_KAFKA_PURGE_F_NON_BLOCKING);

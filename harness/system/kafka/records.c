@@ -40,6 +40,15 @@ bool kafka_read_fetch(struct kafka_reader *r, struct kafka_fetched *out)
 	return !r->bad;
 }
 
+int32_t kafka_fetched_epoch(const struct kafka_fetched *f)
+{
+	struct kafka_reader r = {f->records, f->nrecords, false};
+
+	kafka_get(&r, 8);
+	kafka_get(&r, 4);
+	return r.n < 4 ? -1 : (int32_t)kafka_get(&r, 4);
+}
+
 /* "Record": attributes, time, place within the batch, key, value, headers. */
 static bool one_record(struct kafka_reader *batch, int64_t base, kafka_record_fn *fn, void *arg,
 		       bool *more)

@@ -16,7 +16,8 @@
 enum kafka_api {
 	KAFKA_FETCH = 1, KAFKA_LIST_OFFSETS = 2, KAFKA_METADATA = 3, KAFKA_OFFSET_COMMIT = 8,
 	KAFKA_OFFSET_FETCH = 9, KAFKA_FIND_COORDINATOR = 10, KAFKA_API_VERSIONS = 18,
-	KAFKA_CREATE_TOPICS = 19, KAFKA_DESCRIBE_CONFIGS = 32, KAFKA_DESCRIBE_QUORUM = 55,
+	KAFKA_CREATE_TOPICS = 19, KAFKA_OFFSET_FOR_LEADER_EPOCH = 23,
+	KAFKA_DESCRIBE_CONFIGS = 32, KAFKA_DESCRIBE_QUORUM = 55,
 };
 
 /* Codes of the broker's that somebody here decides by ("Error codes"). */
@@ -92,10 +93,12 @@ bool kafka_read_metadata(struct kafka_reader *r, struct kafka_metadata *out);
  * see (the high watermark); with replica -2 the end of this broker's own log, be it the
  * leader or not. */
 void kafka_put_list_offsets(struct buf *b, const char *topic, int n, int64_t at, int32_t replica);
-/* Each by its number; code and offset, -1 where there is none. */
+/* Each by its number; code and offset, -1 where there is none. `epoch`: of the leader under
+ * whom what stands before the offset was appended, where the answer tells it. */
 struct kafka_offset {
 	int code;
 	int64_t offset;
+	int32_t epoch;
 };
 bool kafka_read_list_offsets(struct kafka_reader *r, struct kafka_offset *out, int n);
 
@@ -131,6 +134,9 @@ struct kafka_fetched {
 };
 bool kafka_read_fetch(struct kafka_reader *r, struct kafka_fetched *out);
 
+/* Under which leader the first batch was appended; -1: nothing came. */
+int32_t kafka_fetched_epoch(const struct kafka_fetched *f);
+
 /* Calls fn with each record of whole batches (magic 2, not compressed), those of control
  * batches left out, until it returns false. False: something in them cannot be. *next is
  * the offset after the last whole batch, and stays where there is none. */
@@ -138,9 +144,15 @@ typedef bool kafka_record_fn(void *arg, int64_t offset, const unsigned char *val
 bool kafka_each_record(const struct kafka_fetched *f, kafka_record_fn *fn, void *arg,
 		       int64_t *next);
 
-/* OffsetCommit 5 and OffsetFetch 3 of one partition, by a group without members. */
+/* OffsetForLeaderEpoch 3 of one partition: where in the leader's log the last epoch ends that
+ * is not later than this one; offset -1: it knows of none (KIP-320). */
+void kafka_put_epoch_end(struct buf *b, const char *topic, int partition, int32_t epoch);
+bool kafka_read_epoch_end(struct kafka_reader *r, struct kafka_offset *out);
+
+/* OffsetCommit 6 and OffsetFetch 5 of one partition, by a group without members; the epoch of
+ * what was read last goes with the offset, -1 where it is not known. */
 void kafka_put_offset_commit(struct buf *b, const char *group, const char *topic, int partition,
-			     int64_t offset);
+			     int64_t offset, int32_t epoch);
 bool kafka_read_offset_commit(struct kafka_reader *r, int *code);
 void kafka_put_offset_fetch(struct buf *b, const char *group, const char *topic, int partition);
 bool kafka_read_offset_fetch(struct kafka_reader *r, struct kafka_offset *out); /* -1: none */

@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "system/client_kit.h"
+#include "system/rabbitmq/owed.h"
 #include "system/rabbitmq/queues.h"
 
 enum { PREFETCH = 1, PERSISTENT = 2, NO_ROUTE = 312, NOT_FOUND = 404 };
@@ -47,6 +48,7 @@ struct client {
 	size_t at;                /* whom it is connected to, or tries next */
 	bool confirms, mandatory, keeps, quorum;
 	struct session publish, consume;
+	struct owed owed; /* of the publishing one */
 	char *payload;
 };
 
@@ -67,8 +69,10 @@ static struct client *client_new(const struct access *acc, uint32_t process)
 }
 
 /* What it held in hand goes back to its queue. */
-static void drop(struct session *s)
+static void drop(struct client *c, struct session *s)
 {
+	if (s == &c->publish)
+		owed_end(&c->owed);
 	rabbit_drop(s->conn);
 	s->conn = NULL;
 	s->seq = s->confirmed = 0;
@@ -80,8 +84,9 @@ static void drop(struct session *s)
 
 static void client_free(struct client *c)
 {
-	drop(&c->publish);
-	drop(&c->consume);
+	drop(c, &c->publish);
+	drop(c, &c->consume);
+	owed_free(&c->owed);
 	free(c->consume.consumes);
 	free(c->consume.hands);
 	free(c->payload);
@@ -113,7 +118,7 @@ static bool open_session(struct client *c, struct session *s, struct op *op, int
 	op->connect_ns = cost.connect_ns;
 	if (s->conn && end == RABBIT_OK)
 		return true;
-	drop(s);
+	drop(c, s);
 	c->at = (c->at + 1) % c->acc->n;
 	return false;
 }
@@ -126,17 +131,24 @@ static void confirm(struct session *s, uint64_t tag, bool multiple)
 		s->confirmed = tag;
 }
 
-/* A late confirm is of an operation that has long returned. */
-static void hear_publish(void *arg, const struct rabbit_event *ev)
+static bool is_no_route(const struct rabbit_event *ev)
 {
-	const amqp_basic_ack_t *ack = ev->method;
-	const amqp_basic_nack_t *nack = ev->method;
-	struct session *s = arg;
+	return ev->id == AMQP_BASIC_RETURN_METHOD &&
+	       ((const amqp_basic_return_t *)ev->method)->reply_code == NO_ROUTE;
+}
 
-	if (ev->id == AMQP_BASIC_ACK_METHOD)
-		confirm(s, ack->delivery_tag, ack->multiple);
-	else if (ev->id == AMQP_BASIC_NACK_METHOD)
-		confirm(s, nack->delivery_tag, nack->multiple);
+/* A late confirm is of an operation that has long returned. */
+static void hear_publish(struct client *c, const struct rabbit_event *ev)
+{
+	const amqp_basic_ack_t *a = ev->method; /* basic.nack begins alike */
+
+	if (is_no_route(ev))
+		owed_return(&c->owed, rabbit_value(ev->body, ev->len));
+	if (ev->id != AMQP_BASIC_ACK_METHOD && ev->id != AMQP_BASIC_NACK_METHOD)
+		return;
+	confirm(&c->publish, a->delivery_tag, a->multiple);
+	owed_settle(&c->owed, a->delivery_tag, a->multiple, ev->id == AMQP_BASIC_ACK_METHOD,
+		    clock_mono_ns());
 }
 
 /* The number in a queue's name, which is its consumer's tag as well; -1: another. */
@@ -184,10 +196,14 @@ static bool catch_up(struct client *c, struct session *s)
 	enum rabbit_end end = RABBIT_OK;
 	char why[OP_ERROR_MAX];
 
-	while (s->conn && (end = rabbit_next(s->conn, 0, &ev, why, sizeof(why))) == RABBIT_OK)
-		(s == &c->publish ? hear_publish : hear_consume)(s, &ev);
+	while (s->conn && (end = rabbit_next(s->conn, 0, &ev, why, sizeof(why))) == RABBIT_OK) {
+		if (s == &c->publish)
+			hear_publish(c, &ev);
+		else
+			hear_consume(s, &ev);
+	}
 	if (s->conn && (end == RABBIT_BROKEN || !rabbit_alive(s->conn))) {
-		drop(s);
+		drop(c, s);
 		c->at = (c->at + 1) % c->acc->n;
 	}
 	return s->conn;
@@ -204,7 +220,7 @@ static bool ready(struct client *c, struct session *s, struct op *op, int64_t un
 /* The server has ended it, or nobody knows what it holds. */
 static void gone(struct client *c, struct session *s)
 {
-	drop(s);
+	drop(c, s);
 	c->at = (c->at + 1) % c->acc->n;
 }
 
@@ -220,7 +236,7 @@ static bool wait_unblocked(struct client *c, struct op *op, int64_t until_ns)
 	while (rabbit_blocked(s->conn) &&
 	       (end = rabbit_next(s->conn, until_ns, &ev, op->room->error,
 				  sizeof(op->room->error))) == RABBIT_OK)
-		hear_publish(s, &ev);
+		hear_publish(c, &ev);
 	if (end == RABBIT_BROKEN) {
 		gone(c, s);
 		return false;
@@ -247,11 +263,10 @@ static void put_message(struct client *c, const struct op *op)
 }
 
 /* Whether this answers the publish `seq`. */
-static bool answers(struct session *s, uint64_t seq, const struct rabbit_event *ev)
+static bool answers(uint64_t seq, const struct rabbit_event *ev)
 {
 	const amqp_basic_ack_t *ack = ev->method; /* basic.nack begins alike */
 
-	hear_publish(s, ev);
 	return (ev->id == AMQP_BASIC_ACK_METHOD || ev->id == AMQP_BASIC_NACK_METHOD) &&
 	       (ack->delivery_tag == seq || (ack->multiple && ack->delivery_tag > seq));
 }
@@ -293,9 +308,10 @@ static void wait_confirm(struct client *c, struct op *op, bool alone, int64_t un
 	op->outcome = OP_INFO;
 	while ((end = rabbit_next(s->conn, until_ns, &ev, op->room->error,
 				  sizeof(op->room->error))) == RABBIT_OK) {
-		if (ev.id == AMQP_BASIC_RETURN_METHOD && rabbit_value(ev.body, ev.len) == op->value)
-			returned = ((const amqp_basic_return_t *)ev.method)->reply_code == NO_ROUTE;
-		if (answers(s, s->seq, &ev)) {
+		hear_publish(c, &ev);
+		if (is_no_route(&ev) && rabbit_value(ev.body, ev.len) == op->value)
+			returned = true;
+		if (answers(s->seq, &ev)) {
 			answered(c, op, &ev, returned);
 			return;
 		}
@@ -304,11 +320,13 @@ static void wait_confirm(struct client *c, struct op *op, bool alone, int64_t un
 		ended(c, op, alone);
 	else if (rabbit_blocked(s->conn))
 		op_error_set(op, OP_ERR_BLOCKED, rabbit_blocked(s->conn));
-	if (end == RABBIT_TIMEOUT && !c->keeps)
+	if (end == RABBIT_TIMEOUT && c->keeps)
+		owed_add(&c->owed, s->seq, op->value, returned);
+	else if (end == RABBIT_TIMEOUT)
 		gone(c, s);
 }
 
-static void send_message(struct client *c, struct op *op, int64_t until_ns)
+static void publish(struct client *c, struct op *op, int64_t until_ns)
 {
 	struct session *s = &c->publish;
 	bool alone;
@@ -329,6 +347,12 @@ static void send_message(struct client *c, struct op *op, int64_t until_ns)
 		wait_confirm(c, op, alone, until_ns);
 	else
 		op->outcome = OP_OK; /* what a client believes that does not ask */
+}
+
+static void send_message(struct client *c, struct op *op, int64_t until_ns)
+{
+	publish(c, op, until_ns);
+	owed_tell(&c->owed, op);
 }
 
 /* ---- receive ---- */

@@ -423,7 +423,7 @@ static void fuzz_kafka(const uint8_t *data, size_t size)
 	char why[32];
 	int code;
 
-	switch (size ? data[0] % 9 : 9) {
+	switch (size ? data[0] % 10 : 10) {
 	case 0:
 		if (kafka_read_metadata(&r, md))
 			promise(md->nbrokers <= KAFKA_BROKERS_MAX &&
@@ -441,6 +441,7 @@ static void fuzz_kafka(const uint8_t *data, size_t size)
 	case 6: kafka_read_describe_configs(&r, &code, kafka_config, NULL); break;
 	case 7: kafka_read_create_topic(&r, &code, why, sizeof(why)); break;
 	case 8: kafka_read_api_versions(&r, &code); break;
+	case 9: kafka_read_epoch_end(&r, at); break;
 	default: break;
 	}
 	free(md);

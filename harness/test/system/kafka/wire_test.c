@@ -330,6 +330,67 @@ static void test_unreadable_records(void **state)
 	buf_free(&b);
 }
 
+static struct kafka_offset told;
+
+static bool read_epoch_end(struct kafka_reader *r)
+{
+	return kafka_read_epoch_end(r, &told);
+}
+
+static bool read_committed(struct kafka_reader *r)
+{
+	return kafka_read_offset_fetch(r, &told);
+}
+
+static void put_topic(struct buf *b)
+{
+	kafka_put_i32(b, 0);
+	kafka_put_i32(b, 1);
+	kafka_put_str(b, "ordeal");
+	kafka_put_i32(b, 1);
+}
+
+static void test_epochs(void **state)
+{
+	static const char *const values[] = {"1 a"};
+	struct buf b = {0};
+	struct kafka_fetched f;
+
+	(void)state;
+	put_topic(&b);
+	kafka_put_i16(&b, 0);
+	kafka_put_i32(&b, 2);
+	kafka_put_i32(&b, 5);
+	kafka_put_i64(&b, 42);
+	every_cut_is_refused(&b, read_epoch_end);
+	assert_true(whole(&b, b.len, read_epoch_end));
+	assert_int_equal(told.code, 0);
+	assert_int_equal(told.epoch, 5);
+	assert_int_equal(told.offset, 42);
+	buf_reset(&b);
+	put_topic(&b);
+	kafka_put_i32(&b, 2);
+	kafka_put_i64(&b, 43);
+	kafka_put_i32(&b, 6);
+	kafka_put_str(&b, "");
+	kafka_put_i16(&b, 0);
+	kafka_put_i16(&b, 0);
+	every_cut_is_refused(&b, read_committed);
+	assert_true(whole(&b, b.len, read_committed));
+	assert_int_equal(told.epoch, 6);
+	assert_int_equal(told.offset, 43);
+	buf_reset(&b);
+	put_batch(&b, 0, 1, 0, values);
+	b.s[15] = 7;
+	f = (struct kafka_fetched){.records = (const unsigned char *)b.s, .nrecords = b.len};
+	assert_int_equal(kafka_fetched_epoch(&f), 7);
+	f.nrecords = 15;
+	assert_int_equal(kafka_fetched_epoch(&f), -1);
+	f = (struct kafka_fetched){0};
+	assert_int_equal(kafka_fetched_epoch(&f), -1);
+	buf_free(&b);
+}
+
 static void test_request(void **state)
 {
 	static const unsigned char want[] = {0, 0, 0, 16, 0,   10,  0,	 1,   0,   0,
@@ -352,6 +413,7 @@ int main(void)
 		cmocka_unit_test(test_api_versions),
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_unreadable_records),
+		cmocka_unit_test(test_epochs),
 		cmocka_unit_test(test_request),
 	};
 

@@ -10,76 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/json.h"
 #include "base/mem.h"
-#include "system/client_kit.h"
-#include "system/rabbitmq/queues.h"
-#include "test/lib/client_trial.h"
-#include "test/lib/rabbit_server.h"
+#include "test/system/rabbitmq/room.h"
 
-extern const struct client_ops client_rabbitmq;
-
-#define PLENTY_NS (20 * NS_PER_S)
 /* On a busy machine a thread wakes late. */
 #define LATE_NS (2 * NS_PER_S)
-
-static struct rabbit_server server;
-
-struct room {
-	struct member m;
-	struct access acc;
-	struct client *c;
-};
-
-static int begin_all(void **state)
-{
-	(void)state;
-	return rabbit_server_missing() ? 0 : rabbit_server_new(&server);
-}
-
-static int end_all(void **state)
-{
-	(void)state;
-	rabbit_server_free(&server);
-	return 0;
-}
-
-static void enter(struct room *r, const char *more)
-{
-	struct err e = {0};
-
-	if (rabbit_server_missing())
-		skip();
-	rabbit_server_access(&server, more, &r->m, &r->acc);
-	/* The second time finds what the first has made. */
-	for (int i = 0; i < 2; i++)
-		if (rabbit_setup(&r->acc, 2, PLENTY_NS, &e))
-			fail_msg("%s", e.msg);
-	r->c = client_rabbitmq.client_new(&r->acc, 3);
-}
-
-static void leave(struct room *r)
-{
-	client_rabbitmq.client_free(r->c);
-	cJSON_Delete(r->acc.conf);
-}
-
-static struct op call(struct room *r, enum op_f f, int64_t key, int64_t value, int64_t within_ns)
-{
-	struct op op = {.f = f, .key = key, .value = value};
-
-	call_make(&client_rabbitmq, r->c, &op, trial_room(), within_ns);
-	return op;
-}
-
-static void send_ok(struct room *r, int64_t value)
-{
-	struct op op = call(r, OP_SEND, 0, value, PLENTY_NS);
-
-	if (op.outcome != OP_OK)
-		fail_msg("%s", op.error);
-}
 
 static void sent_and_received(void **state)
 {
@@ -197,32 +132,6 @@ static void blocked(void **state)
 	assert_int_equal(op.outcome, OP_OK);
 	assert_int_equal(op.connect_ns, 0);
 	leave(&r);
-}
-
-/* A server that falls silent: the deadline holds, and nobody knows. The channel is kept, its
- * late confirm taken, or not, as the client likes. */
-static void silent(void **state)
-{
-	static const char *const how[] = {"{\"heartbeat\": 0}", "{\"heartbeat\": 0, \"on_silence\": \"reconnect\"}"};
-	struct room r;
-	struct op op;
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(how); i++) {
-		enter(&r, how[i]);
-		send_ok(&r, 1);
-		rabbit_server_signal(&server, SIGSTOP);
-		op = call(&r, OP_SEND, 0, 2, 300 * NS_PER_MS);
-		rabbit_server_signal(&server, SIGCONT);
-		assert_int_equal(op.outcome, OP_INFO);
-		assert_true(op.sent);
-		assert_int_equal(op_error_class(&op), OP_ERR_TIMEOUT);
-		assert_true(op.t_return - op.t_invoke <= 300 * NS_PER_MS + 200 * NS_PER_MS);
-		op = call(&r, OP_SEND, 0, 3, PLENTY_NS);
-		assert_int_equal(op.outcome, OP_OK);
-		assert_int_equal(op.connect_ns == 0, i == 0);
-		leave(&r);
-	}
 }
 
 /* Two heartbeats without a byte, and it is taken for dead before anything is sent. */
@@ -487,12 +396,17 @@ static void long_password(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sent_and_received), cmocka_unit_test(comes_again),
-		cmocka_unit_test(no_route), cmocka_unit_test(blocked),
-		cmocka_unit_test(silent), cmocka_unit_test(heartbeats),
-		cmocka_unit_test(drained), cmocka_unit_test(drained_beside),
-		cmocka_unit_test(drained_many), cmocka_unit_test(probed),
-		cmocka_unit_test(classic), cmocka_unit_test(declared_anew),
+		cmocka_unit_test(sent_and_received),
+		cmocka_unit_test(comes_again),
+		cmocka_unit_test(no_route),
+		cmocka_unit_test(blocked),
+		cmocka_unit_test(heartbeats),
+		cmocka_unit_test(drained),
+		cmocka_unit_test(drained_beside),
+		cmocka_unit_test(drained_many),
+		cmocka_unit_test(probed),
+		cmocka_unit_test(classic),
+		cmocka_unit_test(declared_anew),
 		cmocka_unit_test(long_password),
 	};
 

@@ -109,6 +109,11 @@ static void same(const struct op *a, const struct op *b)
 	assert_string_equal(a->error, b->error);
 	assert_string_equal(a->via, b->via);
 	assert_string_equal(a->tx, b->tx);
+	assert_int_equal(a->nlate, b->nlate);
+	for (int i = 0; i < a->nlate; i++) {
+		assert_int_equal(a->late[i].value, b->late[i].value);
+		assert_int_equal(a->late[i].t, b->late[i].t);
+	}
 }
 
 static void round_trip(const struct op *op)
@@ -160,6 +165,11 @@ static void test_round_trip(void **state)
 	memset(room.error, '"', sizeof(room.error) - 1);
 	memset(room.via, '\\', sizeof(room.via) - 1);
 	memset(room.tx, '"', sizeof(room.tx) - 1);
+	round_trip(&op);
+	/* And of as many earlier sends. */
+	for (op.nlate = 0; op.nlate < OP_LATE_MAX; op.nlate++)
+		room.late[op.nlate] =
+			(struct op_late){op.t_return - op.nlate, INT64_C(9007199254740991)};
 	round_trip(&op);
 }
 

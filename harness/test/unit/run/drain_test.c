@@ -33,12 +33,18 @@ struct engine {
 	bool damaged, torn; /* on its way; by the agent itself */
 };
 
-/* An operation as the agent has it. */
+/* An operation as the agent has it. The second is a send that the fifth tells of. */
 static struct op operation(int64_t i)
 {
+	static const struct op_late late = {2, T0 + APART + 4 * NS_PER_MS};
 	int64_t t = T0 + APART + i * NS_PER_MS;
 
-	return (struct op){.f = i % 3 ? OP_INSERT : OP_CAS, .key = i % 3 ? OP_NO_VALUE : 1,
+	if (i == 1)
+		return (struct op){.f = OP_SEND, .key = 1, .value = 2, .expect = OP_NO_VALUE,
+				   .outcome = OP_INFO, .sent = true, .process = 3, .t_intended = t,
+				   .t_invoke = t + 100, .t_return = t + NS_PER_MS,
+				   .connect_ns = 77, .slip_ns = 2 * NS_PER_MS};
+	return (struct op){.late = &late, .nlate = i == 4, .f = i % 3 ? OP_INSERT : OP_CAS, .key = i % 3 ? OP_NO_VALUE : 1,
 			   .value = i + 1, .expect = i % 3 ? OP_NO_VALUE : i, .outcome = OP_OK,
 			   .sent = true, .process = 3, .t_intended = t, .t_invoke = t + 100,
 			   .t_return = t + NS_PER_MS, .connect_ns = 77, .slip_ns = 2 * NS_PER_MS};
@@ -161,6 +167,8 @@ static void another_clock(void **state)
 		assert_int_equal(got->value, sent.value);
 		assert_int_equal(got->connect_ns, 77);
 		assert_int_equal(got->slip_ns, 2 * NS_PER_MS);
+		assert_int_equal(got->t_confirmed ? got->t_confirmed - got->t_intended : 0,
+				 i == 1 ? 3 * NS_PER_MS : 0);
 	}
 	events = events_read(r.events, &e);
 	if (!events)
