@@ -340,12 +340,6 @@ int main(void)
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_evicted),
 		cmocka_unit_test(test_errors_clear),
-<<<<<<< HEAD
-=======
-		cmocka_unit_test(test_accepted), cmocka_unit_test(test_acted),
-		cmocka_unit_test(test_accepted_too_old),
-		cmocka_unit_test(test_perhaps_accepted),
->>>>>>> 22c4c7b75d1bc2ace484505561f2e55942f08de5
 		cmocka_unit_test(test_unreachable_limit),
 		cmocka_unit_test(test_never_missed),
 		cmocka_unit_test(test_unknown_words),
