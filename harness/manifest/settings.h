@@ -32,7 +32,7 @@
  *   impossible:                 # combinations that must be refused
  *     - if: {synchronous_mode_strict: on, synchronous_mode: off}
  *       because: ...
- *     - rule: "loop_wait + 2 * retry_timeout <= ttl"    # must hold
+ *     - rule: "loop_wait + 2 * retry_timeout <= ttl"    # must hold; with if:, where that is so
  *       because: ...
  *
  * Values are kept in one form: whole numbers of the unit ("20", also when
