@@ -221,8 +221,8 @@ void judge_recovery_point(const struct judging *j, struct judged *r)
 	/* Of writes whose fate is not told any may be an earlier one. */
 	hi = l->maybe_lost || l->more_missing ? INFINITY : (double)p->hi_ns;
 	if (p->beyond)
-		judged_as(r, VERDICT_FAIL, "what survived fault %s is of no single moment: %lld inserts are there that were "
-			  "called after a lost write had been acknowledged", of->rec->id, (long long)p->beyond);
+		judged_as(r, VERDICT_FAIL, "what survived fault %s is of no single moment: %lld acknowledged writes are there "
+			  "that were called after a lost one had been acknowledged", of->rec->id, (long long)p->beyond);
 	else if (!p->lost)
 		judged_as(r, judging_within(j, 0, hi), "nothing that was acknowledged before fault %s is lost", of->rec->id);
 	else

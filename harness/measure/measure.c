@@ -355,6 +355,7 @@ void measured_free(struct measured *m)
 	}
 	free(m->faults);
 	free(m->loss.writes);
+	free(m->loss.kept);
 	cJSON_Delete(m->loss.odd);
 	free(m->buckets);
 	free(m->stood);

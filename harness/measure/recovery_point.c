@@ -37,6 +37,12 @@ static int64_t since(int64_t from, int64_t until, int64_t te)
 	return until - from + te > 0 ? until - from + te : 0;
 }
 
+/* Called when the first lost one had been acknowledged, and acknowledged before the fault. */
+static bool is_beyond(const struct op *op, const struct lost_write *first, int64_t until)
+{
+	return op->t_invoke > first->t_return && op->t_return < until;
+}
+
 static void point_of(const struct view *v, const struct loss *l, const struct fault_record *fault,
 		     struct recovery_point *out)
 {
@@ -61,10 +67,11 @@ static void point_of(const struct view *v, const struct loss *l, const struct fa
 		const struct op *op = v->ops[i];
 
 		out->beyond += op->f == OP_INSERT && op->outcome == OP_OK &&
-			       op->t_invoke > first->t_return &&
-			       op->t_return < until - fault->te_ns &&
+			       is_beyond(op, first, until - fault->te_ns) &&
 			       !bsearch(&op->value, lost, n, sizeof(*lost), by_i64);
 	}
+	for (size_t i = 0; first && i < l->nkept; i++)
+		out->beyond += is_beyond(l->kept[i], first, until - fault->te_ns);
 	free(lost);
 }
 

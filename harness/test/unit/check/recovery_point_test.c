@@ -91,7 +91,7 @@ static void test_no_moment(void **state)
 
 	(void)state;
 	begin(&t, 160);
-	becomes(&t, WITHIN("60000000000"), VERDICT_FAIL, "of no single moment: 1 inserts");
+	becomes(&t, WITHIN("60000000000"), VERDICT_FAIL, "of no single moment: 1 acknowledged writes are there");
 	end(&t);
 }
 

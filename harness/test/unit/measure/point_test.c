@@ -24,14 +24,22 @@ static void history(struct run *r)
 	synth_add_fault(r->events, "lose", "claim-lost", 10 * SEC);
 }
 
-static void point(struct run *r, const char *present, struct recovery_point *p)
+static void ends_with(struct run *r, const char *present, const char *registers,
+		      struct recovery_point *p)
 {
 	char text[200];
-	snprintf(text, sizeof(text), "{\"present\":[%s,[1800,1899]],\"duplicates\":[],\"registers\":{}}", present);
+
+	snprintf(text, sizeof(text), "{\"present\":[%s,[1800,1899]],\"duplicates\":[],\"registers\":%s}", present,
+		 registers);
 	add(r->events, "final", 30 * SEC, text);
 	measure(r);
 	assert_true(r->m.loss.known);
 	*p = r->m.faults[0].point;
+}
+
+static void point(struct run *r, const char *present, struct recovery_point *p)
+{
+	ends_with(r, present, "{}", p);
 }
 
 static void test_one_moment(void **state)
@@ -101,10 +109,55 @@ static void test_at_once(void **state)
 	end(&r);
 }
 
+/* A compare-and-set each 100 ms from 1 s on, of one register, acknowledged: i + 1 in place of i. */
+static void chain(struct run *r, int n)
+{
+	for (int i = 0; i < n; i++) {
+		int64_t t = SEC + i * 100 * MS;
+		struct op op = {.f = OP_CAS, .value = 9001 + i, .t_intended = t, .t_invoke = t,
+				.t_return = t + 2 * MS, .outcome = OP_OK, .sent = true};
+
+		op.expect = i ? 9000 + i : OP_NO_VALUE;
+		history_add(&r->h, &op);
+	}
+}
+
+/* Tables are read one after the other: of the registers there is more than of the inserts. */
+static void test_two_moments(void **state)
+{
+	struct recovery_point p;
+	struct run r;
+
+	(void)state;
+	history(&r);
+	chain(&r, 90);
+	ends_with(&r, "[0,799]", "{\"0\":9090}", &p);
+	assert_int_equal(p.lost, 100);
+	assert_int_equal(p.lo_ns, SEC - 2 * MS);
+	/* Called at 9.1 to 9.9 s. */
+	assert_int_equal(p.beyond, 9);
+	end(&r);
+	/* All of it lost from 9.0 s on. */
+	history(&r);
+	chain(&r, 90);
+	ends_with(&r, "[0,799]", "{\"0\":9080}", &p);
+	assert_int_equal(p.lost, 110);
+	assert_int_equal(p.beyond, 0);
+	end(&r);
+	/* Of the inserts there is more. */
+	history(&r);
+	chain(&r, 90);
+	ends_with(&r, "[0,899]", "{\"0\":9080}", &p);
+	assert_int_equal(p.lost, 10);
+	assert_int_equal(p.beyond, 99);
+	end(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_moment),
+		cmocka_unit_test(test_two_moments),
 		cmocka_unit_test(test_nothing_lost),
 		cmocka_unit_test(test_no_moment),
 		cmocka_unit_test(test_at_once),
