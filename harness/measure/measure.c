@@ -328,7 +328,7 @@ void measure_scenario(const struct history *h, const struct evidence *ev, struct
 	}
 	out->worst = worst_of(out);
 	loss_make(&v, model, out->faults, out->nfaults, &out->loss);
-	recovery_points_make(&v, out);
+	recovery_points_make(&v, model, out);
 	staleness_make(&v, out);
 	recovery_make(&v, model, out);
 	resyncs(&v, model, out);

@@ -122,6 +122,11 @@ struct recovery_point {
 	/* Lost ones that were called when it had taken effect, so that they were in no state
 	 * before it: say, on a side that went on alone. */
 	int64_t after;
+	/* Of the last fault, where it took all members' volumes: whether the position at which
+	 * the system was put back is that of its data, and in words ("consistent with ...",
+	 * "not consistent with ...: value 17 ...", why nobody knows). */
+	enum { POINT_NOT_PUT_BACK, POINT_UNTOLD, POINT_CONSISTENT, POINT_INCONSISTENT } put_back;
+	char how[WHY_BYTES];
 };
 
 struct fault_seen {
