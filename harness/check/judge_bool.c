@@ -169,32 +169,6 @@ static bool is_asked(const struct evidence *ev, const struct job_seen *job, stru
 	return false;
 }
 
-/* Tries that failed: pods, and containers that were begun anew in their place. */
-static int64_t failed_tries(const cJSON *pods)
-{
-	const cJSON *pod;
-	int64_t n = 0;
-
-	cJSON_ArrayForEach(pod, pods)
-		n += !strcmp(json_str(pod, "phase", ""), "Failed") ? 1 : json_i64(pod, "restarts", 0);
-	return n;
-}
-
-/* Of one that succeeded although a try of it was to fail: whether one did. */
-static void judge_retried(const struct job_seen *job, struct judged *r)
-{
-	int64_t n = failed_tries(job->pods);
-
-	if (!job->pods || !cJSON_GetArraySize(job->pods))
-		judged_as(r, VERDICT_UNKNOWN, "the job %s succeeded, and nothing is told of its pods: whether a try of it failed "
-			  "nobody knows", job->id);
-	else if (!n)
-		judged_as(r, VERDICT_UNKNOWN, "the job %s succeeded at its first try, so what it does after one that fails was not "
-			  "put to the test", job->id);
-	else
-		judged_also(r, "; %lld of its tries had failed before", (long long)n);
-}
-
 void judge_job(const struct judging *j, struct judged *r)
 {
 	const char *id = j->expect->run, *reason = j->expect->reason, *line;
@@ -234,8 +208,6 @@ void judge_job(const struct judging *j, struct judged *r)
 		judged_as(r, succeeded == want ? VERDICT_PASS : VERDICT_FAIL, "the job %s %s after %.1f s (%.60s%s%s); its log "
 			  "ends: %.*s", id, succeeded ? "succeeded" : "failed", took, job->reason, *exit ? ", " : "", exit,
 			  len < 200 ? len : 200, line);
-	if (succeeded && want && j->expect->retried)
-		judge_retried(job, r);
 }
 
 void judge_errors_clear(const struct judging *j, struct judged *r)

@@ -103,8 +103,8 @@ static void read_job(struct reading *r, const cJSON *e)
 
 	*j = (struct job_seen){.id = text(e, "id"), .name = text(e, "job"), .state = text(e, "state"),
 			       .from = text(e, "from"), .reason = text(e, "reason"), .message = text(e, "message"),
-			       .log = text(e, "log"), .pods = json_get(e, "pods"), .exit = json_i64(e, "exit", -1),
-			       .begun_ns = begun_ns, .told_ns = event_t(e)};
+			       .log = text(e, "log"), .exit = json_i64(e, "exit", -1), .begun_ns = begun_ns,
+			       .told_ns = event_t(e)};
 	j->begun = before.begun || !strcmp(j->state, "begun");
 	j->at_odds = before.at_odds || (was && differ(&before, j));
 }

@@ -52,7 +52,6 @@ struct job_seen { /* a Job that a step of the scenario began */
 	bool at_odds;                  /* its events tell of two Jobs, or of two ends */
 	const char *reason, *message;  /* of its condition */
 	const char *log;               /* the end of its pods' */
-	const cJSON *pods;             /* {phase, restarts, ...} of each; NULL: not told */
 	int64_t exit; /* of the container that ended last; -1: none has, or nobody told */
 	int64_t begun_ns, told_ns;     /* when it was begun, and when that state was seen */
 };
@@ -122,7 +121,7 @@ struct expect_seen { /* an expectation, as the scenario asks for it */
 	const char *object, *reason; /* what does not come up, and words of why */
 	const char *accepted;      /* why what is beyond its limits is taken; NULL: it is not ... */
 	const char *setting, *setting_value; /* ... and what has to be in force for that */
-	bool within_predicted, want, retried; /* `want`: true where it is not said */
+	bool within_predicted, want; /* `want`: true where it is not said */
 	bool unmissable; /* nobody's, but asked of what a figure stands on (check/counts.c) */
 	bool has_at_most, has_at_least;
 	double at_most, at_least; /* in the metric's unit: ns, a count, per cent, 0 or 1 */

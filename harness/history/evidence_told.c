@@ -115,7 +115,7 @@ static struct expect_seen expectation(const cJSON *x)
 		.accepted = json_str(x, "accepted", NULL), .setting = text(setting, "name"),
 		.setting_value = text(setting, "value"),
 		.within_predicted = json_bool(x, "within_predicted", false),
-		.want = json_bool(x, "want", true), .retried = json_bool(x, "retried", false),
+		.want = json_bool(x, "want", true),
 		.has_at_most = cJSON_IsNumber(most), .has_at_least = cJSON_IsNumber(least),
 		.at_most = cJSON_IsNumber(most) ? most->valuedouble : 0,
 		.at_least = cJSON_IsNumber(least) ? least->valuedouble : 0};

@@ -323,13 +323,12 @@ static int read_stands(const struct ynode *n, struct expectation *x, struct err 
 	return 0;
 }
 
-/* {run: ID, succeeded: true, retried: true}, or {run: ID, succeeded: false, reason: ...}. */
+/* {run: ID, succeeded: true}, or {run: ID, succeeded: false, reason: ...}. */
 static int read_job(const struct ynode *n, const struct scenario *s, struct expectation *x,
 		    struct err *e)
 {
-	static const char *const keys[] = {"run", "succeeded", "retried", "reason", NULL};
+	static const char *const keys[] = {"run", "succeeded", "reason", NULL};
 	const struct ynode *run = yaml_get(n, "run"), *want = yaml_get(n, "succeeded"), *reason = yaml_get(n, "reason");
-	const struct ynode *retried = yaml_get(n, "retried");
 	struct err all = {0}, one = {0};
 	bool known;
 
@@ -348,14 +347,10 @@ static int read_job(const struct ynode *n, const struct scenario *s, struct expe
 	}
 	if (want && yaml_to_bool(want, &x->want, &one))
 		err_add(&all, &one);
-	if (retried && yaml_to_bool(retried, &x->retried, &one))
-		err_add(&all, &one);
 	if (reason && scenario_line(reason, &x->reason, &one))
 		err_add(&all, &one);
 	if (err_all(&all, e))
 		return -1;
-	if (retried && !(x->retried && x->want))
-		return yaml_error(retried, e, "it is asked of what succeeds in the end, and only that it is; remove this key");
 	if (x->want && reason)
 		return yaml_error(reason, e, "what is to succeed needs no reason; remove this key");
 	if (!x->want && !reason)

@@ -68,8 +68,6 @@ static cJSON *expect_json(const struct expectation *x)
 		json_set_str(o, "reason", x->reason);
 	if (x->run)
 		json_set_str(o, "run", x->run);
-	if (x->retried)
-		json_set_bool(o, "retried", true);
 	if (x->accepted) {
 		cJSON *setting = cJSON_AddObjectToObject(o, "setting");
 

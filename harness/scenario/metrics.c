@@ -232,7 +232,7 @@ static void evicted(struct buf *b, const struct scenario *s, const struct expect
 static void job(struct buf *b, const struct scenario *s, const struct expectation *x)
 {
 	(void)s;
-	buf_fmt(b, "the job %s %s%s", x->run, x->want ? "succeeds" : "fails", x->retried ? " once a try has failed" : "");
+	buf_fmt(b, "the job %s %s", x->run, x->want ? "succeeds" : "fails");
 	if (x->reason)
 		buf_fmt(b, ": %.60s", x->reason);
 }

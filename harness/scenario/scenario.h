@@ -75,7 +75,6 @@ struct expectation {
 	 * EXPECT_JOB with want false has words of the reason, too. EXPECT_ROUTES: the Service. */
 	const char *object, *reason;
 	const char *run;     /* EXPECT_JOB: the id of its step */
-	bool retried;        /* ... and that it succeeds once a try of it has failed */
 	/* Why what is beyond a limit of 0 (or at_most) is taken, and the setting that
 	 * has to be in force with this value for it. NULL: it is not. */
 	const char *accepted, *setting, *setting_value;
@@ -127,7 +126,7 @@ bool target_is_role(const char *target);
  * steps[{step, line, and by kind: duration_ns |
  * fault, id, target, for_ns, params{} | id | await, within_ns | run, id, within_ns}],
  * expect[{name, metric, line, at_most, at_least, within_predicted, want,
- * fault, of, checker, object, reason, run, retried, accepted, setting{name, value}}], limits in ns,
+ * fault, of, checker, object, reason, run, accepted, setting{name, value}}], limits in ns,
  * as counts or in per cent. What an expectation does not
  * have is left out. The caller deletes it. */
 cJSON *scenario_to_json(const struct scenario *s);

@@ -117,7 +117,7 @@ static int64_t inject(struct making *m, const cJSON *step, int64_t t)
 }
 
 static void job_event(struct making *m, const cJSON *step, const char *state, const char *log,
-		      bool retried, int64_t t)
+		      int64_t t)
 {
 	cJSON *o = cJSON_CreateObject();
 	char from[80];
@@ -128,8 +128,6 @@ static void job_event(struct making *m, const cJSON *step, const char *state, co
 	json_set_str(o, "from", from);
 	json_set_str(o, "state", state);
 	json_set_str(o, "log", log);
-	if (retried)
-		json_set(o, "pods", cJSON_Parse("[{\"phase\":\"Failed\"},{\"phase\":\"Succeeded\"}]"));
 	add(m, "job", t, o);
 }
 
@@ -137,7 +135,7 @@ static void job_event(struct making *m, const cJSON *step, const char *state, co
 static void job(struct making *m, const cJSON *step, int64_t t)
 {
 	const char *id = json_str(step, "id", "");
-	bool well = true, retried = false;
+	bool well = true;
 	const char *log = "";
 
 	for (size_t i = 0; i < m->p->sc.nexpects; i++) {
@@ -147,10 +145,9 @@ static void job(struct making *m, const cJSON *step, int64_t t)
 			continue;
 		well = m->x == x ? !x->want : x->want;
 		log = well || !x->reason ? "" : x->reason;
-		retried = well && x->retried;
 	}
-	job_event(m, step, "begun", "", false, t);
-	job_event(m, step, well ? "succeeded" : "failed", log, retried, t + NS_PER_S);
+	job_event(m, step, "begun", "", t);
+	job_event(m, step, well ? "succeeded" : "failed", log, t + NS_PER_S);
 }
 
 static void walk(struct making *m, const cJSON *steps)

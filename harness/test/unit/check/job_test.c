@@ -11,7 +11,6 @@
 #include "test/lib/trial.h"
 
 #define WANT "[{\"name\":\"n\",\"metric\":\"job\",\"run\":\"backup\",\"want\":true}]"
-#define RETRIED "[{\"name\":\"n\",\"metric\":\"job\",\"run\":\"backup\",\"want\":true,\"retried\":true}]"
 #define FAILS(reason) "[{\"name\":\"n\",\"metric\":\"job\",\"run\":\"backup\",\"want\":false,\"reason\":\"" reason "\"}]"
 #define STEP "\"steps\":[{\"step\":\"run\",\"run\":\"b\",\"id\":\"backup\"}]"
 #define EVENT(job, from, state, more) "{\"k\":\"job\",\"id\":\"backup\",\"job\":\"" job "\",\"from\":\"" from "\",\"state\":\"" state "\"" more "}"
@@ -50,27 +49,6 @@ static void as_it_ended(void **state)
 	assert_int_equal(verdict(GOOD, FAILS("unexpected end"), "succeeded"), VERDICT_FAIL);
 	assert_int_equal(verdict(BAD, FAILS("exit code 3"), "for what was expected: exit code 3"), VERDICT_PASS);
 	assert_int_equal(verdict(BAD, FAILS("BackoffLimitExceeded"), "for what was expected: BackoffLimitExceeded"), VERDICT_PASS);
-}
-
-/* One that ended well at once, or of whose pods nothing is told, shows nothing of what comes
- * after a try that fails. */
-static void after_a_try_that_failed(void **state)
-{
-#define PODS(list) OVER("succeeded", ",\"reason\":\"CompletionsReached\",\"exit\":0,\"log\":\"done\\n\",\"pods\":[" list "]")
-	(void)state;
-	assert_int_equal(verdict(PODS("{\"name\":\"b-1\",\"phase\":\"Failed\",\"exit\":3},{\"name\":\"b-2\",\"phase\":"
-				      "\"Succeeded\",\"exit\":0}"), RETRIED, "ends: done; 1 of its tries had failed before"),
-			 VERDICT_PASS);
-	assert_int_equal(verdict(PODS("{\"name\":\"b-1\",\"phase\":\"Succeeded\",\"restarts\":2,\"exit\":0}"), RETRIED,
-				 "2 of its tries had failed"), VERDICT_PASS);
-	assert_int_equal(verdict(PODS("{\"name\":\"b-1\",\"phase\":\"Succeeded\",\"restarts\":0,\"exit\":0}"), RETRIED,
-				 "succeeded at its first try"), VERDICT_UNKNOWN);
-	assert_int_equal(verdict(PODS(""), RETRIED, "nothing is told of its pods"), VERDICT_UNKNOWN);
-	assert_int_equal(verdict(GOOD, RETRIED, "nothing is told of its pods"), VERDICT_UNKNOWN);
-	assert_int_equal(verdict(BAD, RETRIED, "failed after 12.5 s"), VERDICT_FAIL);
-	/* Who does not ask for it has it either way. */
-	assert_int_equal(verdict(PODS("{\"name\":\"b-1\",\"phase\":\"Succeeded\"}"), WANT, "succeeded"), VERDICT_PASS);
-#undef PODS
 }
 
 /* What was found is shown, wherever in the log it stands, and not how the log ends. */
@@ -144,8 +122,7 @@ static void not_the_one(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(as_it_ended), cmocka_unit_test(after_a_try_that_failed),
-		cmocka_unit_test(what_was_expected_is_told),
+		cmocka_unit_test(as_it_ended), cmocka_unit_test(what_was_expected_is_told),
 		cmocka_unit_test(not_for_what_was_expected),
 		cmocka_unit_test(not_over),
 		cmocka_unit_test(not_the_one),

@@ -147,10 +147,6 @@ static const struct wrong {
 	 "before this one; did you mean \"job/backup\"?"},
 	{HEAD STEADY "expect: [{job: true}]\n", "4:16: say which run's job; write: job: {run: ID, succeeded: true}"},
 	{HEAD STEADY "expect: [{job: {run: b}}]\n", "4:22: no run step has the id \"b\""},
-	{HEAD "steps: [{run: cronjob/b}]\nexpect: [{job: {run: b, retried: false}}]\n", "4:34: it is asked of what succeeds in the "
-	 "end, and only that it is; remove this key"},
-	{HEAD "steps: [{run: cronjob/b}]\nexpect: [{job: {run: b, succeeded: false, retried: true, reason: x}}]\n", "4:52: it is asked of what succeeds in the end, and "
-	 "only that it is; remove this key"},
 	{HEAD "steps: [{run: cronjob/b}]\nexpect: [{job: {run: b, succeeded: false}}]\n", "4:16: a job may fail for want of an image: "
 	 "give words of what it is to fail for, in its log or its condition; write: job: {run: b, succeeded: false, reason: \"...\"}"},
 	{HEAD "steps: [{run: cronjob/b}]\nexpect: [{job: {run: b, reason: x}}]\n", "4:33: what is to succeed needs no reason; remove "
