@@ -199,6 +199,31 @@ static const struct fault_seen *alone(const struct judging *j, const char *fault
 	return NULL;
 }
 
+/* Who was put back after all had lost everything; NULL: none was. */
+static const struct fault_seen *put_back(const struct judging *j, const char *fault)
+{
+	for (size_t i = 0; i < j->m->nfaults; i++) {
+		const struct fault_seen *f = &j->m->faults[i];
+
+		if (f->point.put_back && (!fault || !strcmp(f->rec->id, fault)))
+			return f;
+	}
+	return NULL;
+}
+
+/* What goes on from a position, be it a replica or a log, does so from its data. */
+static void judge_position(const struct judging *j, const char *fault, struct judged *r)
+{
+	const struct fault_seen *f = put_back(j, fault);
+
+	if (!f)
+		return;
+	if (f->point.put_back == POINT_INCONSISTENT && r->verdict != VERDICT_FAIL)
+		judged_as(r, VERDICT_FAIL, "what was put back after fault %s is %s", f->rec->id, f->point.how);
+	else
+		judged_also(r, "; %s", f->point.how);
+}
+
 /* A time, of a state that is one: where it is none, no time is short enough. */
 void judge_recovery_point(const struct judging *j, struct judged *r)
 {
@@ -223,8 +248,8 @@ void judge_recovery_point(const struct judging *j, struct judged *r)
 	/* Of writes whose fate is not told any may be an earlier one. */
 	hi = l->maybe_lost || l->more_missing ? INFINITY : (double)p->hi_ns;
 	if (p->beyond)
-		judged_as(r, VERDICT_FAIL, "what survived fault %s is of no single moment: %lld inserts are there that were "
-			  "called after a lost write had been acknowledged", of->rec->id, (long long)p->beyond);
+		judged_as(r, VERDICT_FAIL, "what survived fault %s is of no single moment: %lld acknowledged writes are there "
+			  "that were called after a lost one had been acknowledged", of->rec->id, (long long)p->beyond);
 	else if (!p->lost)
 		judged_as(r, judging_within(j, 0, hi), "nothing that was acknowledged before fault %s is lost", of->rec->id);
 	else
@@ -236,6 +261,7 @@ void judge_recovery_point(const struct judging *j, struct judged *r)
 		judged_as(r, VERDICT_UNKNOWN, "%lld of the lost writes were called after fault %s had taken effect: of these no "
 			  "time before it tells (what was acknowledged before fault %s and is missing goes back %.2f s)",
 			  (long long)by->point.after, by->rec->id, of->rec->id, in_s(p->lo_ns));
+	judge_position(j, fault, r);
 	lost_detail(l, of->rec->id, r);
 	if (!r->detail)
 		r->detail = cJSON_CreateObject();

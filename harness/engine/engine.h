@@ -158,8 +158,9 @@ struct engine_ops {
 	 * --from` does. NULL: the engine knows none. */
 	int (*job_start)(struct engine *en, const char *cron_job, const char *name, struct err *e);
 	/* What has become of it: {state "running" | "succeeded" | "failed", reason,
-	 * message, exit (of the container that ended last), pods[{name, phase, exit,
-	 * reason}], log (the end of its pods')}; what pods that are gone would tell is
+	 * message, exit (of the container that ended last), pods[{name, phase, restarts (of
+	 * all its containers), exit, reason}, ...], in the order in which they were made, and log
+	 * (the end of theirs, in that order)}; what pods that are gone would tell is
 	 * not there. The caller deletes *out. */
 	int (*job_look)(struct engine *en, const char *name, cJSON **out, struct err *e);
 

@@ -33,7 +33,7 @@
  *   impossible:                 # combinations that must be refused
  *     - if: {synchronous_mode_strict: on, synchronous_mode: off}
  *       because: ...
- *     - rule: "loop_wait + 2 * retry_timeout <= ttl"    # must hold
+ *     - rule: "loop_wait + 2 * retry_timeout <= ttl"    # must hold; with if:, where that is so
  *       because: ...
  *     - if: {queue_type: quorum}
  *       asked: mirrored         # optional: only where the user set this one, to whatever value

@@ -9,8 +9,9 @@
 #include "base/buf.h"
 
 /* Combinations of settings that are refused: `if:` (all these values
- * together) and `rule:` (a comparison that must hold); of what would have no
- * effect beside the others only where it was `asked:` for.
+ * together) and `rule:` (a comparison that must hold); with both, it must where
+ * all these values are. Of what would have no effect beside the others only where it was
+ * `asked:` for.
  *
  *   rule    := sum compare sum
  *   compare := <= | >= | < | > | == | !=
@@ -223,8 +224,8 @@ int settings_rules_load(struct arena *a, struct settings *s, struct err *e)
 			return -1;
 		cond = yaml_get(entry, "if");
 		rule = yaml_get(entry, "rule");
-		if (!cond == !rule)
-			return yaml_error(entry, e, "give either if: or rule:");
+		if (!cond && !rule)
+			return yaml_error(entry, e, "give if: or rule:, or both");
 		asked = yaml_get(entry, "asked");
 		x = (struct expr){.s = s};
 		if (asked && (yaml_to_string(asked, &x.p, e) || !settings_find(s, x.p)))
@@ -297,7 +298,7 @@ static int refuse(const struct settings *s, const struct ynode *entry, const cha
 
 int settings_check(const struct settings *s, struct err *e)
 {
-	const struct ynode *list = yaml_get(s->root, "impossible"), *entry, *cond;
+	const struct ynode *list = yaml_get(s->root, "impossible"), *entry, *cond, *rule;
 	struct buf used = {.cap = 300};
 	struct expr x;
 	bool bad;
@@ -307,14 +308,13 @@ int settings_check(const struct settings *s, struct err *e)
 	for (i = 0; list && i < list->n && !rc; i++) {
 		entry = list->items[i];
 		cond = yaml_get(entry, "if");
+		rule = yaml_get(entry, "rule");
 		buf_reset(&used);
 		if (unasked(s, entry, &used))
 			continue;
-		if (cond) {
-			bad = all_equal(s, cond, &used);
-		} else {
-			x = (struct expr){.s = s, .p = yaml_get(entry, "rule")->text,
-					  .used = &used};
+		bad = !cond || all_equal(s, cond, &used);
+		if (bad && rule) {
+			x = (struct expr){.s = s, .p = rule->text, .used = &used};
 			bad = !holds(&x);
 		}
 		if (bad)

@@ -332,6 +332,8 @@ static void registers(const struct view *v, const struct final_seen *final, cons
 	out->unsent += r.unsent;
 	out->odd_registers = r.odd;
 	out->odd = r.sentences;
+	out->kept = r.kept;
+	out->nkept = r.nkept;
 	for (size_t i = 0; i < r.n; i++)
 		add_lost(l, r.lost[i].op, r.lost[i].evictable, out, alloc);
 	free(r.lost);

@@ -236,6 +236,8 @@ static void judge(struct book *b, size_t from, size_t to, int64_t value, struct 
 
 		if (op->outcome == OP_INFO)
 			out->unknown_present += b->w[i].past;
+		if (op->outcome == OP_OK && b->w[i].past)
+			*VEC_PUSH(out->kept, out->nkept, out->kept_alloc) = op;
 		if (op->outcome != OP_OK || b->w[i].past)
 			continue;
 		/* Without its key a register begins anew from nothing, so the end

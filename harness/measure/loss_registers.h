@@ -27,6 +27,8 @@ struct registers_seen {
 	cJSON *sentences;        /* owned; NULL none */
 	struct register_loss *lost; /* heap */
 	size_t n, alloc;
+	const struct op **kept; /* acknowledged, and in the past of a final value; heap */
+	size_t nkept, kept_alloc;
 };
 
 /* `final` may tell of some registers, or of all, nothing; NULL: nothing can be told

@@ -329,7 +329,7 @@ void measure_scenario(const struct history *h, const struct evidence *ev, struct
 	}
 	out->worst = worst_of(out);
 	loss_make(&v, model, out->faults, out->nfaults, &out->loss);
-	recovery_points_make(&v, out);
+	recovery_points_make(&v, model, out);
 	staleness_make(&v, out);
 	recovery_make(&v, model, out);
 	resyncs(&v, model, out);
@@ -356,6 +356,7 @@ void measured_free(struct measured *m)
 	}
 	free(m->faults);
 	free(m->loss.writes);
+	free(m->loss.kept);
 	cJSON_Delete(m->loss.odd);
 	free(m->buckets);
 	free(m->stood);

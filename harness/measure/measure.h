@@ -115,12 +115,18 @@ struct recovery_point {
 	/* From the first of them until the fault was injected, at least and at most:
 	 * from its acknowledgement, from its call. */
 	int64_t lo_ns, hi_ns;
-	/* Inserts that are there although they were called after that one had been
-	 * acknowledged, and acknowledged before the fault. Above 0: no single moment. */
+	/* Inserts and writes of registers that are there although they were called after that
+	 * one had been acknowledged, and acknowledged before the fault. Above 0: no single
+	 * moment. */
 	int64_t beyond;
 	/* Lost ones that were called when it had taken effect, so that they were in no state
 	 * before it: say, on a side that went on alone. */
 	int64_t after;
+	/* Of the last fault, where it took all members' volumes: whether the position at which
+	 * the system was put back is that of its data, and in words ("consistent with ...",
+	 * "not consistent with ...: value 17 ...", why nobody knows). */
+	enum { POINT_NOT_PUT_BACK, POINT_UNTOLD, POINT_CONSISTENT, POINT_INCONSISTENT } put_back;
+	char how[WHY_BYTES];
 };
 
 struct fault_seen {
@@ -217,6 +223,10 @@ struct loss {
 	int64_t bytes;           /* 0 when nothing was lost; -1: the evidence does not tell */
 	struct lost_write *writes; /* heap, `lost` of them */
 	size_t n;
+	/* Acknowledged writes of registers that are in the past of what is there, of the
+	 * history; heap. */
+	const struct op **kept;
+	size_t nkept;
 	int64_t odd_registers; /* that went back, or hold what nobody wrote */
 	cJSON *odd;            /* sentences about them, owned; NULL none */
 };

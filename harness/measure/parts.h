@@ -110,7 +110,7 @@ void loss_make(const struct view *v, const struct model_ops *model, const struct
 	       size_t nfaults, struct loss *out);
 
 /* Fills `point` of m's faults; after loss_make. */
-void recovery_points_make(const struct view *v, struct measured *m);
+void recovery_points_make(const struct view *v, const struct model_ops *model, struct measured *m);
 
 /* Fills m->staleness, and replica_reads of the faults that m has. */
 void staleness_make(const struct view *v, struct measured *m);

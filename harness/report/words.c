@@ -236,7 +236,7 @@ const char *story_point_words(struct arena *a, const struct measured *m, const s
 
 	if (f->point.beyond)
 		return arena_fmt(a, "what survived%s is of no single moment: %s there that %s called after a lost write "
-				 "had been acknowledged", of, text_plural(f->point.beyond, "insert is", "inserts are").s,
+				 "had been acknowledged", of, text_plural(f->point.beyond, "write is", "writes are").s,
 				 f->point.beyond == 1 ? "was" : "were");
 	return arena_fmt(a, "what survived%s is of one moment, %s%s before the fault", of,
 			 open ? "at least " : "", ago.s);

@@ -122,6 +122,13 @@ struct model_ops {
 	enum loss_cause (*loss_cause)(const struct evidence *ev, const struct op *op,
 				      const struct fault_record *fault, char *why);
 
+	/* Where a fault took all members' volumes, so that what is there was put back: which of
+	 * these transactions (op.tx, none "") the system was put back to have, by its own
+	 * word. False: it tells of none; `how` (WHY_BYTES) says why, or which word it is:
+	 * "one GTID position, ...". */
+	bool (*put_back)(const struct evidence *ev, const struct fault_record *fault,
+			 const char *const *tx, size_t n, bool *has, char *how);
+
 	/* Of several queues a member's role is that in the first alone: who led the others
 	 * nobody was asked. */
 	bool first_key_only;

@@ -111,6 +111,17 @@ static void add_logs(struct kube *k, const cJSON *pod, struct buf *log)
 	}
 }
 
+static int64_t restarts(const cJSON *pod)
+{
+	const cJSON *c;
+	int64_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(containers); i++)
+		cJSON_ArrayForEach(c, json_path(pod, containers[i]))
+			n += json_i64(c, "restartCount", 0);
+	return n;
+}
+
 static void add_pod(struct kube *k, const cJSON *pod, cJSON *out, struct buf *log,
 		    const cJSON **last)
 {
@@ -119,6 +130,7 @@ static void add_pod(struct kube *k, const cJSON *pod, cJSON *out, struct buf *lo
 
 	json_set_str(o, "name", kube_meta(pod, "name"));
 	json_set_str(o, "phase", json_str(status, "phase", ""));
+	json_set_i64(o, "restarts", restarts(pod));
 	/* Of one that was evicted, as by what it has written: no container says so. */
 	if (json_get(status, "message"))
 		buf_fmt(log, "%s: %s\n", json_str(status, "reason", ""), json_str(status, "message", ""));
@@ -132,11 +144,34 @@ static void add_pod(struct kube *k, const cJSON *pod, cJSON *out, struct buf *lo
 	add_logs(k, pod, log);
 }
 
+static int by_creation(const void *a, const void *b)
+{
+	const cJSON *x = *(const cJSON *const *)a, *y = *(const cJSON *const *)b;
+	int order = strcmp(kube_meta(x, "creationTimestamp"), kube_meta(y, "creationTimestamp"));
+
+	return order ? order : strcmp(kube_meta(x, "name"), kube_meta(y, "name"));
+}
+
+/* The one that was tried last comes last: a server lists them by their names, which end at
+ * random. */
+static const cJSON **in_order(const cJSON *list, size_t *n)
+{
+	const cJSON **v = mem_alloc(((size_t)cJSON_GetArraySize(list) + 1) * sizeof(*v)), *pod;
+
+	*n = 0;
+	cJSON_ArrayForEach(pod, list)
+		v[(*n)++] = pod;
+	if (*n)
+		qsort(v, *n, sizeof(*v), by_creation);
+	return v;
+}
+
 static int add_pods(struct kube *k, const cJSON *job, cJSON *out, struct err *e)
 {
-	const cJSON *pod, *last = NULL;
+	const cJSON **v, *last = NULL;
 	cJSON *list = NULL, *pods;
 	struct buf log = {0};
+	size_t n;
 	char path[400];
 
 	snprintf(path, sizeof(path), "/api/v1/namespaces/%s/pods?labelSelector=job-name%%3D%s", k->base.namespace,
@@ -144,8 +179,10 @@ static int add_pods(struct kube *k, const cJSON *job, cJSON *out, struct err *e)
 	if (kube_get(k->k, path, &list, e))
 		return -1;
 	pods = cJSON_AddArrayToObject(out, "pods");
-	cJSON_ArrayForEach(pod, json_get(list, "items"))
-		add_pod(k, pod, pods, &log, &last);
+	v = in_order(json_get(list, "items"), &n);
+	for (size_t i = 0; i < n; i++)
+		add_pod(k, v[i], pods, &log, &last);
+	free(v);
 	if (last)
 		json_set_i64(out, "exit", json_i64(last, "exitCode", -1));
 	if (log.len)

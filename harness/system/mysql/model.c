@@ -86,4 +86,5 @@ const struct model_ops model_mysql = {
 	.explain = mysql_explain,
 	.resync = mysql_resync,
 	.loss_cause = mysql_loss_cause,
+	.put_back = mysql_put_back,
 };

@@ -23,5 +23,7 @@ void mysql_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, boo
 		  struct recovery_info *out);
 enum loss_cause mysql_loss_cause(const struct evidence *ev, const struct op *op,
 				 const struct fault_record *fault, char *why);
+bool mysql_put_back(const struct evidence *ev, const struct fault_record *fault,
+		    const char *const *tx, size_t n, bool *has, char *how);
 
 #endif

@@ -49,6 +49,7 @@ server=$!
 answering "" $server
 sql -e "CREATE DATABASE x; CREATE TABLE x.t (id INT PRIMARY KEY, v TEXT); INSERT INTO x.t VALUES (1, 'a'), (2, 'b')"
 position=$(sql -N -e "SELECT @@global.gtid_executed")
+uuid=${position%%:*}
 "$bin/mysqldump" --socket="$dir/data/s" -uroot --single-transaction --set-gtid-purged=COMMENTED --databases x \
   >"$dir/dump" 2>"$dir/dump.err"
 check() { bash "$dir/check.sh" "$dir/file.gz"; }
@@ -61,6 +62,8 @@ head -c $(($(wc -c <"$dir/dump") / 2)) "$dir/dump" | gzip >"$dir/file.gz"
 ok "one that was cut off is none, however well it is packed" eval '! check && says "this dump is cut off"'
 gzip -c "$dir/dump" | head -c 300 >"$dir/file.gz"
 ok "nor is one whose packing was cut off" eval '! check'
+sed "/GTID_PURGED=/,/;/s/$position/$uuid:1-7:night_1:1-3/" "$dir/dump" | gzip >"$dir/file.gz"
+ok "a position may have tags" eval 'check && [ "$(cat "$dir/file.gz.position")" = "$uuid:1-7:night_1:1-3" ]'
 grep -v GTID_PURGED "$dir/dump" | gzip >"$dir/file.gz"
 ok "nor is one without a position" eval '! check && says "no position"'
 gzip -c </dev/null >"$dir/file.gz"
@@ -128,7 +131,20 @@ fetch() { # UNTIL: which one it takes
 }
 ok "the newest backup is taken" eval '[ "$(fetch "" | tail -n 1)" = 20260301000000 ]'
 ok "or the newest that was begun before a moment" eval '[ "$(fetch "2026-02-15 12:00:00" | tail -n 1)" = 20260201000000 ]'
+hours_ago() { date -u -d "$1 hours ago" +%Y%m%d%H%M%S; }
+aged() { # HOURS…: whether the newest of backups begun so long ago is one of last night
+  local at
+  at=$(for hours; do hours_ago "$hours"; done)
+  sed -i "s/for at in .*; do echo/for at in ${at//$'\n'/ }; do echo/" "$dir/store/store.sh"
+  max_age=$(grep -A1 "name: MAX_AGE" $overlay | grep -o '[0-9]*')
+  sed "s|/etc/object-store/|$dir/store/|; s|/backup/|$dir/backup/|g" "$dir/fetch.sh" >"$dir/fetch"
+  rm -rf "$dir/backup/binlogs"
+  S3_BUCKET=my-backups MAX_AGE=$max_age got=$dir/got bash "$dir/fetch"
+}
 ok "and where there is none, that is said" eval '! fetch "2025-12-31 00:00:00" && says "no backup from before 2025-12-31"'
+ok "one of last night is looked at" aged 500 2
+ok "so is one of a night and a half ago" aged 35
+ok "of one that is older than that it is said" eval '! aged 700 37 && says "the newest backup is 1332" && says "none may be older than 129600 s"'
 
 # A replica that holds back what it has received; the programs find servers by their names.
 (mysqld 2 --initialize-insecure) >>"$dir/log" 2>&1

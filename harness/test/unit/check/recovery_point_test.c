@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +35,7 @@ static void point(struct trial *t)
 	struct view v;
 
 	view_make(&v, &t->h, evidence_kept(t->events, 0));
-	recovery_points_make(&v, &t->m);
+	recovery_points_make(&v, NULL, &t->m);
 	view_free(&v);
 }
 
@@ -91,7 +92,7 @@ static void test_no_moment(void **state)
 
 	(void)state;
 	begin(&t, 160);
-	becomes(&t, WITHIN("60000000000"), VERDICT_FAIL, "of no single moment: 1 inserts");
+	becomes(&t, WITHIN("60000000000"), VERDICT_FAIL, "of no single moment: 1 acknowledged writes are there");
 	end(&t);
 }
 
@@ -123,6 +124,30 @@ static void test_after(void **state)
 	end(&t);
 }
 
+/* Of what was put back the position counts as well: no limit holds where it is not that of
+ * the data, and where nobody knows that is said. */
+static void test_position(void **state)
+{
+	struct recovery_point *p;
+	struct trial t;
+
+	(void)state;
+	begin(&t, -1);
+	p = &t.m.faults[0].point;
+	p->put_back = POINT_CONSISTENT;
+	snprintf(p->how, sizeof(p->how), "consistent with position 7");
+	becomes(&t, WITHIN("4500000000"), VERDICT_PASS, "none of them earlier; consistent with position 7");
+	p->put_back = POINT_UNTOLD;
+	snprintf(p->how, sizeof(p->how), "its position was not compared: x");
+	becomes(&t, WITHIN("4500000000"), VERDICT_PASS, "none of them earlier; its position was not compared: x");
+	p->put_back = POINT_INCONSISTENT;
+	snprintf(p->how, sizeof(p->how), "not consistent with position 7: value 3 is lost");
+	becomes(&t, WITHIN("4500000000"), VERDICT_FAIL, "what was put back after fault kill is not consistent with position 7: "
+		"value 3 is lost");
+	becomes(&t, WITHIN("3500000000"), VERDICT_FAIL, "none of them earlier; not consistent with position 7");
+	end(&t);
+}
+
 static void test_nothing(void **state)
 {
 	struct trial t;
@@ -139,6 +164,7 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_no_moment),
 		cmocka_unit_test(test_after),
+		cmocka_unit_test(test_position),
 		cmocka_unit_test(test_nothing),
 	};
 

@@ -86,7 +86,10 @@ static const char good[] =
 	"  asked: level\n"
 	"  because: it is for logical alone\n"
 	"- rule: poll <= load_deadline_ms\n"
-	"  because: nobody waits for that\n";
+	"  because: nobody waits for that\n"
+	"- if: {sync: on}\n"
+	"  rule: poll >= 100\n"
+	"  because: it would be asked all the time\n";
 
 static void load_good(struct fixture *f)
 {
@@ -233,6 +236,23 @@ static void test_asked(void **state)
 	}
 }
 
+/* A rule that is one for some values of others only. */
+static void test_rule_of_some(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = {0};
+
+	load_good(f);
+	settings_set(&f->arena, &f->s, "poll", "50", "--set", NULL, &e);
+	assert_int_equal(settings_check(&f->s, &e), 0);
+	settings_set(&f->arena, &f->s, "sync", "on", "--set", NULL, &e);
+	assert_int_equal(settings_check(&f->s, &e), -1);
+	assert_string_equal(e.msg, "these settings cannot be together: sync = on, poll = 50; poll >= 100 must hold: it would be "
+				   "asked all the time");
+	settings_set(&f->arena, &f->s, "poll", "100", "--set", NULL, &e);
+	assert_int_equal(settings_check(&f->s, &e), 0);
+}
+
 static void test_wrong_files(void **state)
 {
 #define RULE(text) \
@@ -272,7 +292,7 @@ static void test_wrong_files(void **state)
 		{"settings:\n- {name: a, unit: s, default: 1, source: d, about: x, access: a, where: []}\n",
 		 "2:63: a setting is the clients' own (access), or has places (where) or overlays"},
 		{"settings:\n- {name: a, unit: s, default: 1, source: d, about: x, access: []}\n", NULL},
-		{"settings: []\nimpossible: [{because: x}]\n", "2:14: give either if: or rule:"},
+		{"settings: []\nimpossible: [{because: x}]\n", "2:14: give if: or rule:, or both"},
 		{"settings: []\nimpossible: [{rule: 1 < 2}]\n", "2:14: because: must say why"},
 		{"settings: []\nimpossible: [{if: {a: 1}, because: x}]\n",
 		 "2:20: no setting has the name a"},
@@ -329,6 +349,16 @@ static void test_shipped(void **state)
 		assert_true(f->s.n > 0);
 	}
 	globfree(&g);
+	/* A group holds nothing back, whatever it is told. */
+	snprintf(pattern, sizeof(pattern), "%s/fixtures/mysql/settings.yaml", root);
+	assert_int_equal(settings_load(&f->arena, pattern, &f->s, &e), 0);
+	settings_set(&f->arena, &f->s, "replica_delay", "10s", "--set", NULL, &e);
+	assert_int_equal(settings_check(&f->s, &e), 0);
+	settings_set(&f->arena, &f->s, "failover", "group-replication", "--set", NULL, &e);
+	assert_int_equal(settings_check(&f->s, &e), -1);
+	assert_non_null(strstr(e.msg, "failover = group-replication, replica_delay = 10; "));
+	settings_set(&f->arena, &f->s, "replica_delay", "0", "--set", NULL, &e);
+	assert_int_equal(settings_check(&f->s, &e), 0);
 }
 
 int main(void)
@@ -339,6 +369,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_set_from_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_impossible, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_asked, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rule_of_some, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrong_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_shipped, setup, teardown),
 	};

@@ -221,7 +221,7 @@ static void sentences_say_what_was_measured(void **state)
 			       "fault;"));
 	f.point.beyond = 2;
 	assert_null(strstr(story_scenario(&a, &s), "survived"));
-	assert_string_equal(story_point_words(&a, &m, &f), "what survived is of no single moment: 2 inserts are there that "
+	assert_string_equal(story_point_words(&a, &m, &f), "what survived is of no single moment: 2 writes are there that "
 			    "were called after a lost write had been acknowledged");
 	/* All of it was acknowledged after the fault. */
 	f.point = (struct recovery_point){.lost = 3};

@@ -137,15 +137,21 @@ static void has_status(struct place *p, const char *status)
 	store_unlock(&p->store);
 }
 
-static void put_pod(struct place *p, const char *name, const char *phase, const char *containers)
+static void put_pod_made(struct place *p, const char *name, const char *created, const char *phase,
+			 const char *containers)
 {
 	char *text = mem_fmt("{\"metadata\":{\"name\":\"%s\",\"namespace\":\"" RUN_NS
-			     "\",\"labels\":{\"job-name\":\"%s\"}},"
+			     "\",\"creationTimestamp\":\"%s\",\"labels\":{\"job-name\":\"%s\"}},"
 			     "\"status\":{\"phase\":\"%s\",\"containerStatuses\":[%s]}}",
-			     name, name[0] == 'b' ? "backup-run-1" : "another", phase, containers);
+			     name, created, name[0] == 'b' ? "backup-run-1" : "another", phase, containers);
 
 	put(p, KIND_POD, text);
 	free(text);
+}
+
+static void put_pod(struct place *p, const char *name, const char *phase, const char *containers)
+{
+	put_pod_made(p, name, "2026-01-01T00:00:00Z", phase, containers);
 }
 
 static cJSON *look(struct place *p)
@@ -233,6 +239,30 @@ static void a_failed_one_tells_its_reason_and_the_last_exit(void **state)
 	cJSON_Delete(out);
 }
 
+/* Pods' names end at random: what the last try said stands last. */
+static void tries_are_told_in_their_order(void **state)
+{
+	static const char failed[] = "{\"name\":\"main\",\"state\":{\"terminated\":{\"exitCode\":3}}}";
+	static const char done[] = "{\"name\":\"main\",\"state\":{\"terminated\":{\"exitCode\":0}}}";
+	const cJSON *pods;
+	cJSON *out;
+
+	start(*state);
+	has_status(*state, "{\"conditions\":[{\"type\":\"Complete\",\"status\":\"True\"}]}");
+	put_pod_made(*state, "backup-run-1-a", "2026-01-01T00:00:30Z", "Succeeded", done);
+	put_pod_made(*state, "backup-run-1-b", "2026-01-01T00:00:09Z", "Failed", failed);
+	put_pod_made(*state, "backup-run-1-c", "2026-01-01T00:00:10Z", "Failed", failed);
+	out = look(*state);
+	assert_string_equal(json_str(out, "log", ""),
+			    "backup-run-1-b was here\nbackup-run-1-c was here\nbackup-run-1-a was here\n");
+	pods = json_get(out, "pods");
+	assert_string_equal(json_str(cJSON_GetArrayItem(pods, 0), "phase", ""), "Failed");
+	assert_string_equal(json_str(cJSON_GetArrayItem(pods, 2), "phase", ""), "Succeeded");
+	/* Nobody told when they ended. */
+	assert_int_equal(json_i64(out, "exit", -1), 0);
+	cJSON_Delete(out);
+}
+
 /* A container that was started anew in its place says how the one before ended. */
 static void one_that_succeeded_after_a_restart(void **state)
 {
@@ -243,9 +273,10 @@ static void one_that_succeeded_after_a_restart(void **state)
 			   "{\"type\":\"Complete\",\"status\":\"True\"}]}");
 	put_pod(*state, "backup-run-1-a", "Succeeded",
 		"{\"name\":\"main\",\"lastState\":{\"terminated\":{\"exitCode\":3,\"reason\":\"Error\","
-		"\"finishedAt\":\"2026-01-01T00:00:02Z\"}},\"state\":{\"terminated\":{\"exitCode\":0,"
+		"\"finishedAt\":\"2026-01-01T00:00:02Z\"}},\"restartCount\":1,\"state\":{\"terminated\":{\"exitCode\":0,"
 		"\"reason\":\"Completed\",\"finishedAt\":\"2026-01-01T00:00:09Z\"}}}");
 	out = look(*state);
+	assert_int_equal(json_i64(cJSON_GetArrayItem(json_get(out, "pods"), 0), "restarts", -1), 1);
 	assert_string_equal(json_str(out, "state", ""), "succeeded");
 	assert_int_equal(json_i64(out, "exit", -1), 0);
 	cJSON_Delete(out);
@@ -334,6 +365,7 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_failed_one_tells_its_reason_and_the_last_exit,
 						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(tries_are_told_in_their_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(one_that_succeeded_after_a_restart, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(what_comes_before_the_containers, set_up,
