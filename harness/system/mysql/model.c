@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "system/mysql/gtid.h"
 #include "system/redundancy.h"
 
 /* Whether everyone follows the one primary. */
@@ -16,9 +17,10 @@ static const char *text(const cJSON *o, const char *key)
 static bool has_errant(const struct sample *s, const struct sample *primary, char *why)
 {
 	const char *errant = text(s->extra, "errant");
+	char brief[200];
 
-	return *errant && (why_say(why, "%s has transactions that %s never had: %.200s", s->member, primary->member,
-				   errant), true);
+	return *errant && (why_say(why, "%s has transactions that %s never had: %s", s->member, primary->member,
+				   my_errant_brief(errant, brief, sizeof(brief))), true);
 }
 
 static bool replicates(const struct sample *s, const struct sample *primary, char *why)
@@ -86,4 +88,5 @@ const struct model_ops model_mysql = {
 	.explain = mysql_explain,
 	.resync = mysql_resync,
 	.loss_cause = mysql_loss_cause,
+	.errant = mysql_errant,
 };

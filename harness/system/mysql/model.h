@@ -23,5 +23,10 @@ void mysql_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, boo
 		  struct recovery_info *out);
 enum loss_cause mysql_loss_cause(const struct evidence *ev, const struct op *op,
 				 const struct fault_record *fault, char *why);
+void mysql_errant(const struct evidence *ev, const char *const *lost, size_t nlost,
+		  struct errant_told *out);
+
+/* A set as a member or its agent told it, as gtid_brief() has it: `out`. */
+const char *my_errant_brief(const char *gtids, char *out, size_t size);
 
 #endif

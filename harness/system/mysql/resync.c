@@ -81,18 +81,20 @@ static void add_errant(const struct evidence *ev, int64_t from_ns, int64_t to_ns
 {
 	const struct sample *s;
 	struct my_told t;
+	char brief[300];
 
 	if (my_log_told(ev, NULL, "errant", NULL, NULL, from_ns, to_ns, &t)) {
-		why_add(how, "; %s had %lld errant transactions, which %s never had: %.300s", json_str(t.o, "who", t.by),
+		why_add(how, "; %s had %lld errant transactions, which %s never had: %s", json_str(t.o, "who", t.by),
 			(long long)count(json_str(t.o, "gtids", "")), json_str(t.o, "source", "its source"),
-			json_str(t.o, "gtids", "?"));
+			my_errant_brief(json_str(t.o, "gtids", "?"), brief, sizeof(brief)));
 		my_told_free(&t);
 		return;
 	}
 	s = errant(ev, from_ns, to_ns);
 	if (s)
-		why_add(how, "; %s has %lld errant transactions, which its source never had: %.300s", s->member,
-			(long long)count(json_str(s->extra, "errant", "")), json_str(s->extra, "errant", ""));
+		why_add(how, "; %s has %lld errant transactions, which its source never had: %s", s->member,
+			(long long)count(json_str(s->extra, "errant", "")),
+			my_errant_brief(json_str(s->extra, "errant", ""), brief, sizeof(brief)));
 }
 
 static void in_the_way(const struct evidence *ev, int64_t from_ns, int64_t to_ns,

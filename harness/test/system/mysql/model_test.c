@@ -67,6 +67,32 @@ static void test_redundant(void **state)
 	}
 }
 
+/* Of a long set whole runs are told, and that there are more. */
+static void test_errant_is_cut_off_between_runs(void **state)
+{
+	char why[WHY_BYTES], *end, x[4000] = "{\"errant\":\"" UUID_1;
+	struct sample s[2] = {{.member = "mysql-0",
+			       .ok = true,
+			       .role = ROLE_PRIMARY,
+			       .writable = true,
+			       .extra = parse("{}")},
+			      {.member = "mysql-1", .ok = true, .role = ROLE_REPLICA}};
+
+	(void)state;
+	for (int i = 100; i < 400; i += 2)
+		snprintf(x + strlen(x), sizeof(x) - strlen(x), ":%d00-%d77", i, i);
+	snprintf(x + strlen(x), sizeof(x) - strlen(x), "\"}");
+	s[1].extra = parse(x);
+	assert_false(model_mysql.redundant(s, 2, why));
+	end = strrchr(why, ':');
+	assert_non_null(strstr(why, "mysql-1 has transactions that mysql-0 never had: " UUID_1 ":10000-10077:"));
+	assert_string_equal(end, ":...");
+	*end = '\0';
+	assert_string_equal(why + strlen(why) - 2, "77");
+	cJSON_Delete(s[0].extra);
+	cJSON_Delete(s[1].extra);
+}
+
 /* ---- what is allowed ---- */
 
 static struct tale foretell(const char *fault, const char *inforce)
@@ -310,6 +336,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_redundant),
+		cmocka_unit_test(test_errant_is_cut_off_between_runs),
 		cmocka_unit_test(test_nobody),
 		cmocka_unit_test(test_runbook),
 		cmocka_unit_test(test_asked_for),
