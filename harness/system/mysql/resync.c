@@ -10,6 +10,8 @@
 /* How members came to follow again: by a clone of a donor's data, or by the transactions
  * that they had missed. */
 
+enum { BEHIND_TX = 100 }; /* fewer are on their way under load */
+
 static bool is_replica(const struct sample *s)
 {
 	return s->ok && !s->beside && s->role == ROLE_REPLICA;
@@ -97,6 +99,17 @@ static void add_errant(const struct evidence *ev, int64_t from_ns, int64_t to_ns
 			my_errant_brief(json_str(s->extra, "errant", ""), brief, sizeof(brief)));
 }
 
+/* To follow is not to have applied: who was behind at the end of that time. */
+static void add_behind(const struct evidence *ev, int64_t to_ns, char *how)
+{
+	for (size_t i = 0; i < ev->nmembers; i++) {
+		const struct sample *s = evidence_answer(ev, ev->members[i], to_ns);
+
+		if (s && is_replica(s) && s->lag_tx > BEHIND_TX)
+			why_add(how, "; %s was %lld transactions behind then", s->member, (long long)s->lag_tx);
+	}
+}
+
 static void in_the_way(const struct evidence *ev, int64_t from_ns, int64_t to_ns,
 		       struct recovery_info *out)
 {
@@ -144,5 +157,6 @@ void mysql_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, boo
 	} else {
 		recovery_tell(out, "incremental", "nobody cloned: those that were away got the transactions that they had missed");
 	}
+	add_behind(ev, to_ns, out->how);
 	add_errant(ev, from_ns, to_ns, out->how);
 }

@@ -122,6 +122,27 @@ static void test_errant_is_cut_off_between_runs(void **state)
 	}
 }
 
+/* The members follow again, and have not applied all that they follow. */
+static void test_behind(void **state)
+{
+	struct recovery_info info;
+	struct tale t;
+	cJSON *e;
+
+	(void)state;
+	tale_begin(&t, kill_primary, "failover=runbook");
+	for (int64_t at = 9 * SEC; at < 40 * SEC; at += 500 * MS) {
+		sample(&t, at, "mysql-1", ROLE_REPLICA, false, "{\"queued_n\":2036,\"source\":{\"receiver\":\"on\"}}");
+		e = cJSON_GetArrayItem(t.events, cJSON_GetArraySize(t.events) - 1);
+		json_set_i64(e, "lag_tx", 2040);
+	}
+	tale_tell(&t, 0);
+	model_mysql.resync(&t.ev, 10 * SEC, 39 * SEC, true, &info);
+	assert_string_equal(info.resync, "none");
+	assert_string_equal(info.how, "every member followed all the time; mysql-1 was 2040 transactions behind then");
+	tale_end(&t);
+}
+
 static void test_resync(void **state)
 {
 	struct recovery_info info;
@@ -171,6 +192,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_loss),
 		cmocka_unit_test(test_resync),
+		cmocka_unit_test(test_behind),
 		cmocka_unit_test(test_errant_is_cut_off_between_runs),
 	};
 
