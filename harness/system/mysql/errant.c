@@ -25,6 +25,30 @@ const char *my_errant_brief(const char *gtids, char *out, size_t size)
 	return out;
 }
 
+/* What the one that led says right after a member that did not; NULL: nothing. */
+static const struct sample *leader_after(const struct evidence *ev, const struct sample *s)
+{
+	for (size_t i = evidence_answers_from(ev, s->t_ns); i < ev->nsamples; i++) {
+		const struct sample *p = &ev->samples[i];
+
+		if (p->t_ns - s->t_ns > SAMPLE_FRESH_NS)
+			return NULL;
+		if (!p->beside && sample_leads(p) && sample_asked(p) >= s->t_ns &&
+		    strcmp(p->member, s->member))
+			return p;
+	}
+	return NULL;
+}
+
+bool mysql_held(const struct evidence *ev, const struct sample *s)
+{
+	bool told = s->ok && s->role == ROLE_REPLICA && s->lag_tx >= 0;
+	const struct sample *p = told ? leader_after(ev, s) : NULL;
+	const cJSON *source = json_get(s->extra, "source");
+
+	return p && (!source || !strcmp(json_str(source, "uuid", ""), json_str(p->extra, "uuid", "?")));
+}
+
 struct named {
 	struct gtid_set all;
 	int64_t last_ns;
@@ -65,21 +89,6 @@ static bool executed(const struct sample *s, struct gtid_set *out)
 
 	memset(out, 0, sizeof(*out));
 	return s->ok && *text && gtid_parse(text, out);
-}
-
-/* What the one that led says right after a member that did not; NULL: nothing. */
-static const struct sample *leader_after(const struct evidence *ev, const struct sample *s)
-{
-	for (size_t i = evidence_answers_from(ev, s->t_ns); i < ev->nsamples; i++) {
-		const struct sample *p = &ev->samples[i];
-
-		if (p->t_ns - s->t_ns > SAMPLE_FRESH_NS)
-			return NULL;
-		if (!p->beside && sample_leads(p) && sample_asked(p) >= s->t_ns &&
-		    strcmp(p->member, s->member))
-			return p;
-	}
-	return NULL;
 }
 
 /* Takes from *rest what a member that does not lead has beside a leader that has it not. What that
@@ -136,8 +145,7 @@ static bool was_compared(const struct evidence *ev, const char *member, int64_t 
 	for (size_t i = evidence_answers_from(ev, from_ns); i < ev->nsamples; i++) {
 		const struct sample *s = &ev->samples[i];
 
-		if (s->ok && s->role == ROLE_REPLICA && s->lag_tx >= 0 &&
-		    (!member || !strcmp(s->member, member)))
+		if ((!member || !strcmp(s->member, member)) && mysql_held(ev, s))
 			return true;
 	}
 	return false;
@@ -200,7 +208,8 @@ void mysql_errant(const struct evidence *ev, const char *const *lost, size_t nlo
 	for (size_t i = 0; i < ev->nsamples; i++) {
 		const struct sample *s = &ev->samples[i];
 
-		add(&n, json_str(s->extra, "errant", ""), s->member, s->t_ns);
+		if (*json_str(s->extra, "errant", "") && mysql_held(ev, s))
+			add(&n, json_str(s->extra, "errant", ""), s->member, s->t_ns);
 	}
 	evidence_log_each(ev, my_log_stamp, INT64_MIN, INT64_MAX, by_agent, &n);
 	out->n = gtid_count(&n.all);

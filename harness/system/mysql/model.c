@@ -83,9 +83,8 @@ static bool follows(const struct sample *s, const struct sample *primary, char *
 			       "" : ": nobody ever told it of a source");
 	if (s->writable)
 		return why_not(why, "%s is a replica, and takes writes", s->member);
-	if (has_errant(s, primary, why))
-		return false;
-	return json_get(primary->extra, "group") ? in_group(s, primary, why) : replicates(s, primary, why);
+	return (json_get(primary->extra, "group") ? in_group(s, primary, why) : replicates(s, primary, why)) &&
+	       !has_errant(s, primary, why);
 }
 
 /* A source that was told to wait for acknowledgements does. */

@@ -336,6 +336,13 @@ static void compare(const struct gtid_set *mine, const struct gtid_set *its, con
 	gtid_free(&of_group);
 }
 
+/* Whether the server at its source's address is not the one that it follows, but one on an empty
+ * volume, say. Before it has reached any, it follows none. */
+static bool another(char *const *row, const char *uuid)
+{
+	return row[HOST] && row[SOURCE_UUID] && *row[SOURCE_UUID] && strcmp(row[SOURCE_UUID], uuid);
+}
+
 static void ask_source(struct probe *p, char *const *row, const struct gtid_set *mine,
 		       struct sample *s, int64_t until_ns)
 {
@@ -352,7 +359,9 @@ static void ask_source(struct probe *p, char *const *row, const struct gtid_set 
 	if (p->source_conn && my_query(p->source_conn, "SELECT @@GLOBAL.gtid_executed", until_ns, &res, why,
 				       sizeof(why)) == MY_ANSWERED && res)
 		told = mysql_fetch_row(res);
-	if (told && told[0] && gtid_parse(told[0], &its)) {
+	if (told && another(row, p->source_conn->uuid)) {
+		json_set_str(s->extra, "source_err", "another server answers at its source's address");
+	} else if (told && told[0] && gtid_parse(told[0], &its)) {
 		compare(mine, &its, p->source_conn->uuid,
 			row[GROUP_MEMBERS] ? row[GROUP_NAME] : NULL, s);
 		gtid_free(&its);

@@ -21,7 +21,7 @@
  *   queued     what it received and has not executed: a set; `queued_n` how many
  *   errant     what it has executed, its source has not, and its source cannot be about to:
  *              a set; of its source's own that it has and its source has not: `ahead`
- *   source_err why its source was not asked
+ *   source_err why its source was not asked, or that another server is at its address
  *   group      {state, role, view, primary, members {host:port: state}, queue}
  *   cloned     when its data was last cloned, as clone_status tells */
 struct probe *mysql_probe_new(const struct access *acc, const struct member *m);

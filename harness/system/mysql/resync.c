@@ -64,7 +64,7 @@ static const struct sample *errant(const struct evidence *ev, int64_t from_ns, i
 
 	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= to_ns; i++)
 		if (ev->samples[i].t_ns >= from_ns && is_replica(&ev->samples[i]) &&
-		    *json_str(ev->samples[i].extra, "errant", ""))
+		    *json_str(ev->samples[i].extra, "errant", "") && mysql_held(ev, &ev->samples[i]))
 			found = &ev->samples[i];
 	return found;
 }

@@ -119,6 +119,34 @@ static void test_unnamed(void **state)
 	assert_string_equal(e.why, "");
 }
 
+/* The primary lost its volume, and an empty server is at its address: whoever followed it has
+ * nothing that a primary never had. */
+static void test_against_no_primary(void **state)
+{
+	static const char old[] = "{\"errant\":\"" UUID_0 ":1-100\",\"source\":{\"uuid\":\"" UUID_0 "\"}}";
+	struct errant_told e;
+	struct tale t;
+
+	(void)state;
+	tale_begin(&t, kill_primary, "failover=runbook");
+	for (int64_t at = SEC; at < 40 * SEC; at += 500 * MS) {
+		bool before = at <= 10 * SEC, after = at > 20 * SEC;
+
+		if (before)
+			sample(&t, at + MS, "mysql-0", ROLE_PRIMARY, true, "{\"uuid\":\"" UUID_0 "\"}");
+		if (after)
+			sample(&t, at + 10 * MS, "mysql-1", ROLE_PRIMARY, true, "{\"uuid\":\"" UUID_1 "\"}");
+		held(&t, at, "mysql-2", before ? "{\"source\":{\"uuid\":\"" UUID_0 "\"}}" : at < 25 * SEC ? old :
+		     "{\"source\":{\"uuid\":\"" UUID_1 "\"}}");
+	}
+	tale_tell(&t, 0);
+	model_mysql.errant(&t.ev, NULL, 0, &e);
+	assert_true(e.known);
+	assert_int_equal(e.n, 0);
+	assert_string_equal(e.why, "nobody held mysql-0 against the primary after the last fault");
+	tale_end(&t);
+}
+
 /* Nobody was ever held against a primary. */
 static void test_no_evidence(void **state)
 {
@@ -142,6 +170,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_named),
 		cmocka_unit_test(test_unnamed),
+		cmocka_unit_test(test_against_no_primary),
 		cmocka_unit_test(test_no_evidence),
 	};
 

@@ -68,7 +68,8 @@ static void test_redundant(void **state)
 }
 
 /* Whoever follows has received what the primary has, whenever it may apply it. */
-#define BEHIND(more) "{\"uuid\":\"u1\"," more ",\"source\":{\"uuid\":\"u0\",\"receiver\":\"on\",\"applier\":\"on\"}}"
+#define SOURCE "\"source\":{\"uuid\":\"u0\",\"receiver\":\"on\",\"applier\":\"on\"}"
+#define BEHIND(more) "{\"uuid\":\"u1\"," more "," SOURCE "}"
 #define GROUP(more) "{" more "\"group\":{\"state\":\"ONLINE\",\"view\":\"1:3\"}}"
 
 static void test_received(void **state)
@@ -112,12 +113,12 @@ static void test_received(void **state)
 /* Of a long set whole runs are told, and that there are more. */
 static void test_errant_is_cut_off_between_runs(void **state)
 {
-	char why[WHY_BYTES], *end, x[4000] = "{\"errant\":\"" UUID_1;
+	char why[WHY_BYTES], *end, x[4000] = "{" SOURCE ",\"errant\":\"" UUID_1;
 	struct sample s[2] = {{.member = "mysql-0",
 			       .ok = true,
 			       .role = ROLE_PRIMARY,
 			       .writable = true,
-			       .extra = parse("{}")},
+			       .extra = parse("{\"uuid\":\"u0\"}")},
 			      {.member = "mysql-1", .ok = true, .role = ROLE_REPLICA}};
 
 	(void)state;
