@@ -170,6 +170,28 @@ void judge_evicted(const struct judging *j, struct judged *r)
 			  l->maybe_lost ? "perhaps " : "", (long long)(l->lost + l->maybe_lost));
 }
 
+/* Of a system that cannot tell them a scenario that asks is refused before it runs (run/fit.c). */
+void judge_errant(const struct judging *j, struct judged *r)
+{
+	const struct errant_told *e = &j->m->errant;
+	bool all = !*e->why && !e->unnamed;
+
+	r->limit = judging_limit(j, 1);
+	if (!e->known) {
+		judged_as(r, VERDICT_UNKNOWN, "no member was held against a primary, so nobody knows what it had alone");
+		return;
+	}
+	r->measured = (double)e->n;
+	judged_as(r, judging_within(j, (double)e->n, all ? (double)e->n : INFINITY),
+		  "%lld transaction%s a member's that its primary never had%s%s%s%s", (long long)e->n,
+		  e->n == 1 ? " was" : "s were", e->n ? ": of " : "", e->who, e->n ? ", " : "", e->names);
+	if (*e->why)
+		judged_also(r, "; %s", e->why);
+	if (e->unnamed)
+		judged_also(r, "; %lld lost writes were still a member's when another one led that never had them, and nobody "
+			    "named them", (long long)e->unnamed);
+}
+
 /* The one that went back furthest of those that the expectation is about; NULL: none. */
 static const struct fault_seen *furthest(const struct judging *j, const char *fault)
 {

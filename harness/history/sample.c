@@ -166,6 +166,11 @@ int64_t sample_lag(const struct sample *s)
 	return s->lag_bytes >= 0 ? s->lag_bytes : s->lag_tx;
 }
 
+bool sample_uncompared(const struct sample *s)
+{
+	return s->ok && json_get(s->extra, "source_err");
+}
+
 int64_t sample_asked(const struct sample *s)
 {
 	return s->t_ns - s->took_ns;

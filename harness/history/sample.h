@@ -38,7 +38,7 @@ struct sample {
 	int64_t lag_bytes, lag_ns; /* behind its source, as it says; -1 unknown */
 	int64_t lag_tx; /* the same in transactions, where no bytes are counted; -1 unknown */
 	char error[OP_ERROR_MAX];
-	/* What only this system has; owned by the sample; may be NULL. Three words in it
+	/* What only this system has; owned by the sample; may be NULL. Four words in it
 	 * mean the same for all, and are read below; of a group whose members vote
 	 * "group": {"view": "GROUP:NUMBER", "majority": …, "primary": its address}. */
 	cJSON *extra;
@@ -75,6 +75,9 @@ bool sample_started_anew(const struct sample *earlier, const struct sample *late
 /* How many keys that process has thrown out for want of memory ("evicted_keys"); -1: it
  * does not tell. */
 int64_t sample_evicted(const struct sample *s);
+/* Whether it answered, and nobody could hold it against its source ("source_err"): what it
+ * lacks, or has alone, is not known. */
+bool sample_uncompared(const struct sample *s);
 /* When the question went out. */
 int64_t sample_asked(const struct sample *s);
 

@@ -243,6 +243,20 @@ static void resyncs(const struct view *v, const struct model_ops *model, struct 
 	}
 }
 
+/* Held against the names of the writes that are lost. */
+static void errants(const struct view *v, const struct model_ops *model, struct measured *m)
+{
+	const char **lost = mem_alloc((m->loss.n + 1) * sizeof(*lost));
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->loss.n; i++)
+		if (*m->loss.writes[i].tx)
+			lost[n++] = m->loss.writes[i].tx;
+	if (model && model->errant)
+		model->errant(v->ev, lost, n, &m->errant);
+	free(lost);
+}
+
 static struct outage *worst_of(struct measured *m)
 {
 	struct outage *w = NULL;
@@ -333,6 +347,7 @@ void measure_scenario(const struct history *h, const struct evidence *ev, struct
 	staleness_make(&v, out);
 	recovery_make(&v, model, out);
 	resyncs(&v, model, out);
+	errants(&v, model, out);
 	dual_primary_make(&v, out);
 	out->dual_primary_keys_unseen =
 		model && model->first_key_only && ev->load.keys > 1 ? ev->load.keys - 1 : 0;

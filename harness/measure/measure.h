@@ -319,6 +319,8 @@ struct measured {
 	int64_t dual_primary_unseen_ns; /* a second one cannot be excluded: see recovery.c */
 	size_t nsamples;            /* answers of members that all this rests on */
 	struct staleness staleness;
+	/* Of a system that names them (model_ops.errant); else not known. */
+	struct errant_told errant;
 	struct noise noise;         /* of the whole load */
 	struct noise calm_noise;    /* before the first fault */
 	struct standstill *stood;   /* heap, in the order of time; of the clients of group 0 */

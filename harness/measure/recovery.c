@@ -104,8 +104,8 @@ static const struct sample **said_next(const struct evidence *ev)
 	return next;
 }
 
-/* Whether it may be whole, whatever those are who were not asked lately: as they
- * were, as they will be, or as nobody says. `room` has place for all. */
+/* Whether it may be whole, whatever those are who were not asked lately, or not held against
+ * their source: as they were, as they will be, or as nobody says. `room` has place for all. */
 static bool perhaps_whole(const struct members *ms, const struct model_ops *model, int64_t t,
 			  struct sample *room)
 {
@@ -120,17 +120,16 @@ static bool perhaps_whole(const struct members *ms, const struct model_ops *mode
 	if (model->redundant(room, n, why))
 		return true;
 	for (i = n = 0; i < ms->n; i++)
-		if (sample_fresh(&ms->v[i], t))
+		if (sample_fresh(&ms->v[i], t) && !sample_uncompared(&ms->v[i]))
 			room[n++] = ms->v[i];
 	return n < ms->n && model->redundant(room, n, why);
 }
 
+/* Whether all are at most so far behind; who follows nobody is behind by all there is. */
 static bool lag_is_zero(const struct sample *s, size_t n, int64_t limit)
 {
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (!s[i].ok || (s[i].role == ROLE_REPLICA &&
+	for (size_t i = 0; i < n; i++)
+		if (!s[i].ok || (s[i].role != ROLE_PRIMARY &&
 				 (sample_lag(&s[i]) < 0 || sample_lag(&s[i]) > limit)))
 			return false;
 	return n > 0;

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "check/check.h"
 #include "fault/fault.h"
+#include "system/system.h"
 
 enum { PODS_NAMED = 1000 }; /* of a StatefulSet */
 
@@ -190,6 +191,7 @@ static int check_checkers(const struct plan *p, struct err *e)
 /* What the system does not have it cannot show. */
 static int check_caps(const struct plan *p, struct err *e)
 {
+	const struct system *system = system_find(p->sc.system);
 	unsigned has = p->system->caps;
 	struct err all = {0}, one = {0};
 
@@ -202,6 +204,10 @@ static int check_caps(const struct plan *p, struct err *e)
 		if (metric_of(x->metric)->flags & M_EVICTS && !(has & SYSTEM_EVICTS) &&
 		    yaml_error(x->at, &one, "system %s evicts nothing: remove `%s`", p->sc.system,
 			       metric_of(x->metric)->name))
+			err_add(&all, &one);
+		if (metric_of(x->metric)->flags & M_ERRANT && !(system && system->model->errant) &&
+		    yaml_error(x->at, &one, "members of system %s do not tell which transactions they have: remove `%s`",
+			       p->sc.system, metric_of(x->metric)->name))
 			err_add(&all, &one);
 	}
 	return err_all(&all, e);

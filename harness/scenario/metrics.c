@@ -244,6 +244,12 @@ static void routes(struct buf *b, const struct scenario *s, const struct expecta
 	buf_fmt(b, "the Service %.60s %s to the primary", x->object, x->want ? "leads" : "never leads");
 }
 
+static void errant(struct buf *b, const struct scenario *s, const struct expectation *x)
+{
+	(void)s;
+	add_count(b, x, "no errant transaction", "errant transactions");
+}
+
 static const struct metric metrics[] = {
 #define ROW(id, name, unit, flags, shows, words, judge) \
 	[EXPECT_##id] = {name, METRIC_##unit, flags, SHOWS_##shows, words},

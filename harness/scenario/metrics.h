@@ -43,7 +43,8 @@ struct expectation;
 	X(RECOVERY_POINT, "recovery_point", NS, M_FLOOR | M_FAULT | M_BASELINE | M_INSERTS | M_FINAL, LOSS, \
 	  recovery_point, judge_recovery_point) \
 	X(JOB, "job", BOOL, M_NO_LOAD, NOTHING, job, judge_job) \
-	X(ROUTES, "routes_to_primary", BOOL, M_NO_LOAD | M_FALLEN, NOTHING, routes, judge_routes)
+	X(ROUTES, "routes_to_primary", BOOL, M_NO_LOAD | M_FALLEN, NOTHING, routes, judge_routes) \
+	X(ERRANT, "errant", COUNT, M_FLOOR | M_SAMPLED | M_ERRANT, NOTHING, errant, judge_errant)
 
 enum expect_metric {
 #define METRIC_ENUM(id, name, unit, flags, shows, words, judge) EXPECT_##id,
@@ -83,6 +84,7 @@ enum metric_flag {
 	M_NO_LOAD = 8192, /* rests on nothing that clients did */
 	M_EVICTS = 16384,  /* needs a system that counts what it throws out */
 	M_FALLEN = 32768,  /* judged of a system that did not come up, too */
+	M_ERRANT = 65536,  /* needs a system that names transactions (model_ops.errant) */
 };
 
 enum metric_shows {

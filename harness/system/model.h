@@ -79,6 +79,19 @@ enum loss_cause {
 };
 const char *loss_cause_name(enum loss_cause c); /* "not replicated", ...; "" unknown */
 
+/* Transactions that members had executed and the primary that they were held against never had,
+ * as members and those who run them named them. */
+struct errant_told {
+	bool known;        /* some member was held against a primary */
+	int64_t n;         /* each once */
+	char who[MEMBER_NAME_BYTES]; /* the last who had some; "" */
+	char names[300];   /* as the system calls them, perhaps cut off; "" */
+	/* Lost writes that a member still had when another one led that never had them, and that
+	 * nobody named: what was named is not all. */
+	int64_t unnamed;
+	char why[WHY_BYTES]; /* of whom nobody can tell, after the last fault, that it had none; "" */
+};
+
 /* How a server of the system sends an operation elsewhere, or tells it to come
  * again, and clients do: that adds latency, and is counted. */
 struct redirection {
@@ -128,6 +141,11 @@ struct model_ops {
 	 * "one GTID position, ...". */
 	bool (*put_back)(const struct evidence *ev, const struct fault_record *fault,
 			 const char *const *tx, size_t n, bool *has, char *how);
+
+	/* Optional: of a system whose transactions have names, and whose members tell which
+	 * they have. `lost`: the names of lost writes, as in struct op (tx). */
+	void (*errant)(const struct evidence *ev, const char *const *lost, size_t nlost,
+		       struct errant_told *out);
 
 	/* Of several queues a member's role is that in the first alone: who led the others
 	 * nobody was asked. */

@@ -83,9 +83,9 @@ static void figures(struct page *p)
 	else if (m->redundant_ns < 0 && m->slowest && m->slowest->redundant_why[0])
 		fprintf(p->f, "at the end: %s", esc(p, m->slowest->redundant_why));
 	else if (m->lag_zero_ns >= 0)
-		fprintf(p->f, "no lag left after %s", text_duration(m->lag_zero_ns).s);
+		fprintf(p->f, "lag as before again after %s", text_duration(m->lag_zero_ns).s);
 	else
-		fputs("lag was not seen at zero again", p->f);
+		fputs("lag was not seen as before again", p->f);
 	fprintf(p->f, "</small></dd></div><div><dt>Two primaries at once</dt><dd>%s<small>",
 		m->dual_primary_ns < 0 ? "unknown" : m->dual_primary_ns ?
 		arena_fmt(p->a, "at least %s", text_duration(m->dual_primary_ns).s) : m->dual_primary_samples > 0 || m->dual_primary_acks > 0 ? "for a moment" :

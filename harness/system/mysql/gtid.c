@@ -202,11 +202,15 @@ char *gtid_text(const struct gtid_set *s)
 void gtid_brief(const struct gtid_set *s, char *out, size_t size)
 {
 	char *text = gtid_text(s);
+	size_t n = strlen(text);
 
-	if (strlen(text) < size)
-		mem_copy_str(out, size, text);
-	else
-		snprintf(out, size, "%.*s...", (int)size - 4, text);
+	if (n >= size) {
+		n = size - 4;
+		while (n && text[n - 1] != ':' && text[n - 1] != ',')
+			n--;
+		snprintf(text + n, 4, "...");
+	}
+	mem_copy_str(out, size, text);
 	free(text);
 }
 

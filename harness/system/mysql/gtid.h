@@ -30,7 +30,8 @@ struct gtid_set {
 bool gtid_parse(const char *text, struct gtid_set *out);
 /* As the server prints it, without line breaks; "" an empty one. The caller frees it. */
 char *gtid_text(const struct gtid_set *s);
-/* The same, cut off with "..." where it is longer than a sentence bears. */
+/* The same in `size` bytes, at least 4: where it is longer, cut off between two runs, with
+ * "...". */
 void gtid_brief(const struct gtid_set *s, char *out, size_t size);
 
 void gtid_add(struct gtid_set *to, const struct gtid_set *what);

@@ -25,5 +25,14 @@ enum loss_cause mysql_loss_cause(const struct evidence *ev, const struct op *op,
 				 const struct fault_record *fault, char *why);
 bool mysql_put_back(const struct evidence *ev, const struct fault_record *fault,
 		    const char *const *tx, size_t n, bool *has, char *how);
+void mysql_errant(const struct evidence *ev, const char *const *lost, size_t nlost,
+		  struct errant_told *out);
+
+/* Whether what a replica said to lack, or to have alone, is held against one that led then: its
+ * source may be gone, and another server on an empty volume in its place. */
+bool mysql_held(const struct evidence *ev, const struct sample *s);
+
+/* A set as a member or its agent told it, as gtid_brief() has it: `out`. */
+const char *my_errant_brief(const char *gtids, char *out, size_t size);
 
 #endif

@@ -24,6 +24,7 @@ struct probe {
 	/* A replica's source, or a group's primary, is asked right after it. */
 	struct my_login source;
 	struct my_conn *source_conn;
+	int64_t whole_ns; /* it last had all that its source had; 0: never seen so */
 };
 
 /* Of the whole process, asked once a connection, which no process outlives: when it
@@ -58,6 +59,8 @@ static const char *const sql_clone =
 	" AND LAST_ERROR_NUMBER <> 0 LIMIT 1), " \
 	"(SELECT MAX(TIMESTAMPDIFF(MICROSECOND, APPLYING_TRANSACTION_ORIGINAL_COMMIT_TIMESTAMP, NOW(6))) FROM " \
 	APPLIERS " AND APPLYING_TRANSACTION <> ''), " \
+	"(SELECT MIN(TIMESTAMPDIFF(MICROSECOND, LAST_APPLIED_TRANSACTION_ORIGINAL_COMMIT_TIMESTAMP, NOW(6))) FROM " \
+	APPLIERS " AND LAST_APPLIED_TRANSACTION <> ''), " \
 	"g.VIEW_ID, g.COUNT_TRANSACTIONS_REMOTE_IN_APPLIER_QUEUE, %s, " \
 	"(SELECT CONCAT(MEMBER_HOST, ':', MEMBER_PORT) FROM performance_schema.replication_group_members " \
 	"WHERE MEMBER_ROLE = 'PRIMARY' LIMIT 1), " \
@@ -91,6 +94,7 @@ enum column {
 	RECEIVER_ERROR,
 	APPLIER_ERROR,
 	APPLYING_US,
+	APPLIED_US,
 	VIEW,
 	QUEUE,
 	GROUP_NAME,
@@ -224,7 +228,6 @@ static void fill_queued(char *const *row, const struct gtid_set *executed, struc
 {
 	const char *text = row[HOST] ? row[RECEIVED] : row[GROUP_RECEIVED];
 	struct gtid_set received, queued;
-	bool connected = row[HOST] ? is_on(row[RECEIVER]) : row[GROUP_RECEIVED] != NULL;
 
 	if (!text || !gtid_parse(text, &received))
 		return;
@@ -233,8 +236,6 @@ static void fill_queued(char *const *row, const struct gtid_set *executed, struc
 		set_text(s->extra, "queued", &queued);
 		json_set_i64(s->extra, "queued_n", gtid_count(&queued));
 	}
-	if (connected && s->role == ROLE_REPLICA)
-		s->lag_ns = row[APPLYING_US] ? number(row[APPLYING_US]) * 1000 : queued.n ? -1 : 0;
 	gtid_free(&received);
 	gtid_free(&queued);
 }
@@ -295,8 +296,10 @@ static bool locate_source(struct probe *p, char *const *row, const struct sample
 		snprintf(host, sizeof(host), "%.*s", (int)(colon - primary), primary);
 		port = (int)number(colon + 1);
 	}
-	if (strcmp(host, p->source.host) || port != p->source.port)
+	if (strcmp(host, p->source.host) || port != p->source.port) {
 		drop(&p->source_conn);
+		p->whole_ns = 0;
+	}
 	mem_copy_str(p->source.host, sizeof(p->source.host), host);
 	p->source.port = port;
 	return true;
@@ -333,6 +336,13 @@ static void compare(const struct gtid_set *mine, const struct gtid_set *its, con
 	gtid_free(&of_group);
 }
 
+/* Whether the server at its source's address is not the one that it follows, but one on an empty
+ * volume, say. Before it has reached any, it follows none. */
+static bool another(char *const *row, const char *uuid)
+{
+	return row[HOST] && row[SOURCE_UUID] && *row[SOURCE_UUID] && strcmp(row[SOURCE_UUID], uuid);
+}
+
 static void ask_source(struct probe *p, char *const *row, const struct gtid_set *mine,
 		       struct sample *s, int64_t until_ns)
 {
@@ -349,7 +359,9 @@ static void ask_source(struct probe *p, char *const *row, const struct gtid_set 
 	if (p->source_conn && my_query(p->source_conn, "SELECT @@GLOBAL.gtid_executed", until_ns, &res, why,
 				       sizeof(why)) == MY_ANSWERED && res)
 		told = mysql_fetch_row(res);
-	if (told && told[0] && gtid_parse(told[0], &its)) {
+	if (told && another(row, p->source_conn->uuid)) {
+		json_set_str(s->extra, "source_err", "another server answers at its source's address");
+	} else if (told && told[0] && gtid_parse(told[0], &its)) {
 		compare(mine, &its, p->source_conn->uuid,
 			row[GROUP_MEMBERS] ? row[GROUP_NAME] : NULL, s);
 		gtid_free(&its);
@@ -358,6 +370,35 @@ static void ask_source(struct probe *p, char *const *row, const struct gtid_set 
 		drop(&p->source_conn);
 	}
 	mysql_free_result(res);
+}
+
+/* A source's clock may be ahead of the replica's. */
+static int64_t age_ns(const char *us)
+{
+	int64_t age = us ? strtoll(us, NULL, 10) * 1000 : 0;
+
+	return age > 0 ? age : 0;
+}
+
+/* Since the oldest transaction that it lacks was committed. Where none is being applied (it waits
+ * for more, or holds it back) that was after the newest one that it has, and after it was last
+ * seen to have all, whichever is later: an outage without writes is no lag. */
+static void set_lag(struct probe *p, char *const *row, struct sample *s)
+{
+	bool connected = row[HOST] ? is_on(row[RECEIVER]) : row[GROUP_RECEIVED] != NULL;
+	int64_t since = p->whole_ns ? s->t_ns - p->whole_ns : -1;
+	int64_t newest = row[APPLIED_US] ? age_ns(row[APPLIED_US]) : since;
+
+	if (s->role != ROLE_REPLICA || s->lag_tx == 0)
+		p->whole_ns = s->lag_tx == 0 ? s->t_ns : 0;
+	if (s->role != ROLE_REPLICA || !connected)
+		return;
+	if (s->lag_tx == 0)
+		s->lag_ns = 0;
+	else if (row[APPLYING_US])
+		s->lag_ns = age_ns(row[APPLYING_US]);
+	else if (s->lag_tx > 0)
+		s->lag_ns = since < 0 || newest < since ? newest : since;
 }
 
 /* ---- the question ---- */
@@ -423,6 +464,8 @@ void mysql_probe(struct probe *p, struct sample *s, int64_t timeout_ns)
 		ask_source(p, row, &executed, s, until_ns);
 	else if (!good)
 		drop(&p->conn);
+	if (good)
+		set_lag(p, row, s);
 	mysql_free_result(res);
 	gtid_free(&executed);
 }

@@ -21,7 +21,7 @@
  *   queued     what it received and has not executed: a set; `queued_n` how many
  *   errant     what it has executed, its source has not, and its source cannot be about to:
  *              a set; of its source's own that it has and its source has not: `ahead`
- *   source_err why its source was not asked
+ *   source_err why its source was not asked, or that another server is at its address
  *   group      {state, role, view, primary, members {host:port: state}, queue}
  *   cloned     when its data was last cloned, as clone_status tells */
 struct probe *mysql_probe_new(const struct access *acc, const struct member *m);
@@ -29,8 +29,10 @@ void mysql_probe(struct probe *p, struct sample *s, int64_t timeout_ns);
 void mysql_probe_free(struct probe *p);
 
 /* sample.timeline: in a group the number of its view within the group's life; else
- * unknown. lag_tx: what its source had executed right after, and it had not. lag_ns: for how long
- * it has been applying what was committed then; 0: it has executed all that it received, and is
- * connected. */
+ * unknown. lag_tx: what its source had executed right after, and it had not. lag_ns, of one that is
+ * connected: since the oldest that it lacks was committed, by the one that it is applying, or
+ * at most: since the newest that it has was (performance_schema, original commit timestamps: of
+ * the source's clock, held against the replica's), or since it last had all; 0: it lacks
+ * nothing. */
 
 #endif

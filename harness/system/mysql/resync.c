@@ -10,6 +10,8 @@
 /* How members came to follow again: by a clone of a donor's data, or by the transactions
  * that they had missed. */
 
+enum { BEHIND_TX = 100 }; /* fewer are on their way under load */
+
 static bool is_replica(const struct sample *s)
 {
 	return s->ok && !s->beside && s->role == ROLE_REPLICA;
@@ -62,7 +64,7 @@ static const struct sample *errant(const struct evidence *ev, int64_t from_ns, i
 
 	for (size_t i = 0; i < ev->nsamples && ev->samples[i].t_ns <= to_ns; i++)
 		if (ev->samples[i].t_ns >= from_ns && is_replica(&ev->samples[i]) &&
-		    *json_str(ev->samples[i].extra, "errant", ""))
+		    *json_str(ev->samples[i].extra, "errant", "") && mysql_held(ev, &ev->samples[i]))
 			found = &ev->samples[i];
 	return found;
 }
@@ -81,18 +83,31 @@ static void add_errant(const struct evidence *ev, int64_t from_ns, int64_t to_ns
 {
 	const struct sample *s;
 	struct my_told t;
+	char brief[300];
 
 	if (my_log_told(ev, NULL, "errant", NULL, NULL, from_ns, to_ns, &t)) {
-		why_add(how, "; %s had %lld errant transactions, which %s never had: %.300s", json_str(t.o, "who", t.by),
+		why_add(how, "; %s had %lld errant transactions, which %s never had: %s", json_str(t.o, "who", t.by),
 			(long long)count(json_str(t.o, "gtids", "")), json_str(t.o, "source", "its source"),
-			json_str(t.o, "gtids", "?"));
+			my_errant_brief(json_str(t.o, "gtids", "?"), brief, sizeof(brief)));
 		my_told_free(&t);
 		return;
 	}
 	s = errant(ev, from_ns, to_ns);
 	if (s)
-		why_add(how, "; %s has %lld errant transactions, which its source never had: %.300s", s->member,
-			(long long)count(json_str(s->extra, "errant", "")), json_str(s->extra, "errant", ""));
+		why_add(how, "; %s has %lld errant transactions, which its source never had: %s", s->member,
+			(long long)count(json_str(s->extra, "errant", "")),
+			my_errant_brief(json_str(s->extra, "errant", ""), brief, sizeof(brief)));
+}
+
+/* To follow is not to have applied: who was behind at the end of that time. */
+static void add_behind(const struct evidence *ev, int64_t to_ns, char *how)
+{
+	for (size_t i = 0; i < ev->nmembers; i++) {
+		const struct sample *s = evidence_answer(ev, ev->members[i], to_ns);
+
+		if (s && is_replica(s) && s->lag_tx > BEHIND_TX)
+			why_add(how, "; %s was %lld transactions behind then", s->member, (long long)s->lag_tx);
+	}
 }
 
 static void in_the_way(const struct evidence *ev, int64_t from_ns, int64_t to_ns,
@@ -142,5 +157,6 @@ void mysql_resync(const struct evidence *ev, int64_t from_ns, int64_t to_ns, boo
 	} else {
 		recovery_tell(out, "incremental", "nobody cloned: those that were away got the transactions that they had missed");
 	}
+	add_behind(ev, to_ns, out->how);
 	add_errant(ev, from_ns, to_ns, out->how);
 }

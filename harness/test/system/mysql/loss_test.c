@@ -187,6 +187,59 @@ static void test_waited_by_log(void **state)
 
 /* ---- how it came back ---- */
 
+/* What the agent or the members name may be long: whole runs are told, and that there are more. */
+static void test_errant_is_cut_off_between_runs(void **state)
+{
+	char gtids[1600] = UUID_0, line[1800], log[2000] = "", *end;
+	struct recovery_info info;
+	struct tale t;
+
+	(void)state;
+	for (int i = 100; i < 220; i += 2)
+		snprintf(gtids + strlen(gtids), sizeof(gtids) - strlen(gtids), ":%d00-%d77", i, i);
+	for (int by_agent = 0; by_agent < 2; by_agent++) {
+		tale_begin(&t, kill_primary, "failover=runbook");
+		snprintf(line, sizeof(line), "{\"errant\":\"%s\"}", gtids);
+		sample(&t, 20 * SEC, "mysql-0", ROLE_REPLICA, false, by_agent ? NULL : line);
+		json_set_i64(cJSON_GetArrayItem(t.events, cJSON_GetArraySize(t.events) - 1), "lag_tx", 0);
+		sample(&t, 20 * SEC + 10 * MS, "mysql-1", ROLE_PRIMARY, true, "{}");
+		snprintf(line, sizeof(line), "{\"event\": \"errant\", \"who\": \"mysql-0\", \"gtids\": \"%s\", \"source\": \"mysql-1\"}", gtids);
+		say(log, sizeof(log), 21 * SEC, line);
+		if (by_agent)
+			keep_log(&t, "mysql-0", "agent", log);
+		tale_tell(&t, 0);
+		model_mysql.resync(&t.ev, 10 * SEC, 40 * SEC, true, &info);
+		end = strrchr(info.how, ':');
+		assert_non_null(strstr(info.how, "4680 errant transactions"));
+		assert_non_null(end);
+		assert_string_equal(end, ":...");
+		*end = '\0';
+		assert_string_equal(info.how + strlen(info.how) - 2, "77");
+		tale_end(&t);
+	}
+}
+
+/* The members follow again, and have not applied all that they follow. */
+static void test_behind(void **state)
+{
+	struct recovery_info info;
+	struct tale t;
+	cJSON *e;
+
+	(void)state;
+	tale_begin(&t, kill_primary, "failover=runbook");
+	for (int64_t at = 9 * SEC; at < 40 * SEC; at += 500 * MS) {
+		sample(&t, at, "mysql-1", ROLE_REPLICA, false, "{\"queued_n\":2036,\"source\":{\"receiver\":\"on\"}}");
+		e = cJSON_GetArrayItem(t.events, cJSON_GetArraySize(t.events) - 1);
+		json_set_i64(e, "lag_tx", 2040);
+	}
+	tale_tell(&t, 0);
+	model_mysql.resync(&t.ev, 10 * SEC, 39 * SEC, true, &info);
+	assert_string_equal(info.resync, "none");
+	assert_string_equal(info.how, "every member followed all the time; mysql-1 was 2040 transactions behind then");
+	tale_end(&t);
+}
+
 static void test_resync(void **state)
 {
 	struct recovery_info info;
@@ -238,6 +291,8 @@ int main(void)
 		cmocka_unit_test(test_waited_by_answers),
 		cmocka_unit_test(test_waited_by_log),
 		cmocka_unit_test(test_resync),
+		cmocka_unit_test(test_behind),
+		cmocka_unit_test(test_errant_is_cut_off_between_runs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,6 +67,75 @@ static void test_redundant(void **state)
 	}
 }
 
+/* Whoever follows has received what the primary has, whenever it may apply it. */
+#define SOURCE "\"source\":{\"uuid\":\"u0\",\"receiver\":\"on\",\"applier\":\"on\"}"
+#define BEHIND(more) "{\"uuid\":\"u1\"," more "," SOURCE "}"
+#define GROUP(more) "{" more "\"group\":{\"state\":\"ONLINE\",\"view\":\"1:3\"}}"
+
+static void test_received(void **state)
+{
+	static const struct {
+		const char *primary, *replica, *why; /* NULL: it is whole */
+		int64_t lag_tx;
+	} rows[] = {
+		/* Nothing tells whether it has what the primary has. */
+		{"{\"uuid\":\"u0\"}", BEHIND("\"source_err\":\"timeout\""), "nobody could hold mysql-1 against mysql-0: timeout", -1},
+		{"{\"uuid\":\"u0\"}", FOLLOWS("u0", ""), "nobody could hold mysql-1 against mysql-0", -1},
+		{GROUP(""), GROUP("\"source_err\":\"timeout\","), "nobody could hold mysql-1 against mysql-0: timeout", -1},
+		/* It has them, and applies them when it comes to that; or they never came. */
+		{"{\"uuid\":\"u0\"}", BEHIND("\"queued_n\":5000"), NULL, 5000},
+		{"{\"uuid\":\"u0\"}", BEHIND("\"queued_n\":324"), "mysql-1 has not received 746 transactions that mysql-0 has", 1070},
+		{"{\"uuid\":\"u0\"}", FOLLOWS("u0", ""), NULL, 100},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct sample s[2] = {{.member = "mysql-0",
+				       .ok = true,
+				       .role = ROLE_PRIMARY,
+				       .writable = true,
+				       .extra = parse(rows[i].primary)},
+				      {.member = "mysql-1",
+				       .ok = true,
+				       .role = ROLE_REPLICA,
+				       .lag_tx = rows[i].lag_tx,
+				       .extra = parse(rows[i].replica)}};
+		char why[WHY_BYTES];
+		bool is = model_mysql.redundant(s, 2, why);
+
+		if (is != !rows[i].why || (!is && !strstr(why, rows[i].why)))
+			fail_msg("row %zu: %s", i, is ? "whole" : why);
+		cJSON_Delete(s[0].extra);
+		cJSON_Delete(s[1].extra);
+	}
+}
+
+/* Of a long set whole runs are told, and that there are more. */
+static void test_errant_is_cut_off_between_runs(void **state)
+{
+	char why[WHY_BYTES], *end, x[4000] = "{" SOURCE ",\"errant\":\"" UUID_1;
+	struct sample s[2] = {{.member = "mysql-0",
+			       .ok = true,
+			       .role = ROLE_PRIMARY,
+			       .writable = true,
+			       .extra = parse("{\"uuid\":\"u0\"}")},
+			      {.member = "mysql-1", .ok = true, .role = ROLE_REPLICA}};
+
+	(void)state;
+	for (int i = 100; i < 400; i += 2)
+		snprintf(x + strlen(x), sizeof(x) - strlen(x), ":%d00-%d77", i, i);
+	snprintf(x + strlen(x), sizeof(x) - strlen(x), "\"}");
+	s[1].extra = parse(x);
+	assert_false(model_mysql.redundant(s, 2, why));
+	end = strrchr(why, ':');
+	assert_non_null(strstr(why, "mysql-1 has transactions that mysql-0 never had: " UUID_1 ":10000-10077:"));
+	assert_string_equal(end, ":...");
+	*end = '\0';
+	assert_string_equal(why + strlen(why) - 2, "77");
+	cJSON_Delete(s[0].extra);
+	cJSON_Delete(s[1].extra);
+}
+
 /* ---- what is allowed ---- */
 
 static struct tale foretell(const char *fault, const char *inforce)
@@ -310,6 +379,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_redundant),
+		cmocka_unit_test(test_received),
+		cmocka_unit_test(test_errant_is_cut_off_between_runs),
 		cmocka_unit_test(test_nobody),
 		cmocka_unit_test(test_runbook),
 		cmocka_unit_test(test_asked_for),

@@ -154,6 +154,7 @@ static void test_behind(void **state)
 	assert_int_equal(r.s[2].lag_tx, 5);
 	assert_int_equal(number(&r.s[2], "queued_n"), 5);
 	assert_non_null(strstr(json_str(r.s[2].extra, "queued", ""), json_str(r.s[0].extra, "uuid", "?")));
+	assert_true(r.s[2].lag_ns > 0);
 	sql_at(&r.f->s[2], "START REPLICA SQL_THREAD");
 	until(&r, NULL);
 
@@ -166,6 +167,48 @@ static void test_behind(void **state)
 	assert_int_equal(r.s[2].lag_ns, -1); /* without its source its lag is not known */
 	sql_at(&r.f->s[2], "START REPLICA IO_THREAD");
 	until(&r, NULL);
+	leave(&r);
+}
+
+/* One that holds back what it has received is as far behind in time as it was told to be, and
+ * redundant: it has it. An idle time is no lag. */
+static void test_held_back(void **state)
+{
+	int64_t first_ns, idle_ns;
+	struct room r;
+	struct op op;
+
+	enter(&r, state);
+	until(&r, NULL);
+	sql_at(&r.f->s[2], "STOP REPLICA SQL_THREAD");
+	sql_at(&r.f->s[2], "CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 3600");
+	sql_at(&r.f->s[2], "START REPLICA SQL_THREAD");
+	until(&r, NULL);
+	assert_int_equal(r.s[2].lag_tx, 0);
+	idle_ns = clock_mono_ns();
+	clock_sleep_until(idle_ns + NS_PER_S);
+	look(&r);
+	first_ns = clock_mono_ns();
+	for (int i = 0; i < 5; i++) {
+		op = client_insert(&r.f->t, 500 + i, LONG_NS);
+		must_be(&op, OP_OK, "");
+	}
+	while (number(&r.s[2], "queued_n") < 5)
+		look(&r);
+	assert_int_equal(r.s[2].lag_tx, 5);
+	clock_sleep_until(first_ns + 400 * NS_PER_MS);
+	if (!look(&r))
+		fail_msg("%s", r.why);
+	print_message("# %.3f s behind\n", (double)r.s[2].lag_ns / 1e9);
+	assert_true(r.s[2].lag_ns >= 350 * NS_PER_MS);
+	assert_true(r.s[2].lag_ns <= clock_mono_ns() - first_ns + 500 * NS_PER_MS);
+	sql_at(&r.f->s[2], "STOP REPLICA SQL_THREAD");
+	sql_at(&r.f->s[2], "CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 0");
+	sql_at(&r.f->s[2], "START REPLICA SQL_THREAD");
+	do
+		look(&r);
+	while (r.s[2].lag_tx);
+	assert_int_equal(r.s[2].lag_ns, 0);
 	leave(&r);
 }
 
@@ -346,6 +389,7 @@ int main(void)
 		cmocka_unit_test(test_semi_sync),
 		cmocka_unit_test(test_fence),
 		cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_held_back),
 		cmocka_unit_test(test_errant),
 		cmocka_unit_test(test_clone),
 	};

@@ -43,6 +43,74 @@ static void test_lag_in_transactions(void **state)
 	end(&r);
 }
 
+/* One that answers and follows nobody lacks whatever there is, and has no lag to tell. */
+static void test_lag_of_who_follows_nobody(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r);
+	steady(&r.h, 3000);
+	synth_add_fault(r.events, "kill", "kill-pod", 10 * SEC);
+	for (int64_t t = SEC; t < 30 * SEC; t += 100 * MS) {
+		bool follows = t <= 10 * SEC || t >= 19 * SEC;
+		cJSON *s = synth_sample("m1", t + MS, true, follows ? "replica" : "unknown", false, 1);
+
+		if (follows)
+			json_set_i64(s, "lag_tx", 5);
+		json_push(r.events, synth_sample("m0", t, true, "primary", true, 1));
+		json_push(r.events, s);
+	}
+	recover(&r);
+	assert_true(llabs(r.m.faults[0].lag_zero_ns - 9 * SEC) < 5 * MS);
+	end(&r);
+}
+
+/* As systems have it whose replicas are held against their source. */
+static bool held_all(const struct sample *s, size_t n, char *why)
+{
+	bool all = all_ok(s, n, why);
+
+	for (size_t i = 0; i < n; i++)
+		all = all && !json_get(s[i].extra, "source_err");
+	return all;
+}
+
+/* One that nobody could hold against its source may have all: when the system was whole again is
+ * told from where to where. */
+static void test_uncompared(void **state)
+{
+	static const struct model_ops held = { .redundant = held_all };
+	struct view v;
+	struct run r;
+
+	(void)state;
+	begin(&r);
+	steady(&r.h, 3000);
+	synth_add_fault(r.events, "kill", "kill-pod", 10 * SEC);
+	for (int64_t t = SEC; t < 30 * SEC; t += 100 * MS) {
+		bool told = t <= 10 * SEC || t >= 19 * SEC;
+		bool ok = t <= 10 * SEC || t >= 14 * SEC;
+		cJSON *s = synth_sample("m1", t + MS, ok, "replica", false, 1),
+		      *x = cJSON_CreateObject();
+
+		if (told)
+			json_set_i64(s, "lag_tx", 0);
+		else
+			json_set_str(x, "source_err", "timeout");
+		json_set(s, "x", x);
+		json_push(r.events, synth_sample("m0", t, true, "primary", true, 1));
+		json_push(r.events, s);
+	}
+	recover(&r); /* for what comes before */
+	view_make(&v, &r.h, evidence_kept(r.events, 0));
+	recovery_make(&v, &held, &r.m);
+	view_free(&v);
+	assert_true(llabs(r.m.faults[0].redundant_ns - 9 * SEC) < 150 * MS);
+	assert_true(llabs(r.m.faults[0].redundant_unasked_ns - 5 * SEC) < 250 * MS);
+	end(&r);
+}
+
 static void test_redundant(void **state)
 {
 	struct run r;
@@ -317,6 +385,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_redundant),
 		cmocka_unit_test(test_lag_in_transactions),
+		cmocka_unit_test(test_lag_of_who_follows_nobody),
+		cmocka_unit_test(test_uncompared),
 		cmocka_unit_test(test_redundant_after_the_next_fault),
 		cmocka_unit_test(test_last_probe_lost),
 		cmocka_unit_test(test_never_redundant),

@@ -164,7 +164,7 @@ static const struct wrong {
 	 "4:11: unknown key \"lots\" in an expectation; did you mean \"lost\"?"},
 	{HEAD STEADY "expect: [{name: x}]\n",
 	 "4:10: an expectation needs one of stands, outage, downtime, availability, latency, lost, phantom, duplicate, recovery, "
-	 "dual_primary, deadline, demoted, errors_clear, check, staleness, evicted, recovery_point, job, routes_to_primary"},
+	 "dual_primary, deadline, demoted, errors_clear, check, staleness, evicted, recovery_point, job, routes_to_primary, errant"},
 	{HEAD STEADY "expect: [{lost: {at_most: 0}, phantom: {at_most: 0}}]\n",
 	 "4:10: an expectation is one thing, this one is both lost and phantom: put a - before "
 	 "each"},
