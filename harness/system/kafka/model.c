@@ -70,4 +70,5 @@ const struct model_ops model_kafka = {
 	.redundant = redundant,
 	.predict = kafka_predict,
 	.explain = kafka_explain,
+	.one_consumer = true,
 };
