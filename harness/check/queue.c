@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "check/backlog.h"
 #include "check/queue/parts.h"
@@ -232,10 +233,15 @@ static void look_for_lost(struct queue *q)
 static void conclude(struct queue *q, struct check_result *out)
 {
 	struct buf b = { .cap = sizeof(out->why) - 1 };
+	char cut[WHY_BYTES] = "";
 
+	if (q->model && q->model->cut_back)
+		q->model->cut_back(q->v.ev, cut);
 	out->verdict = VERDICT_UNKNOWN;
 	if (queue_condemn(q, &b, out)) {
 		out->verdict = VERDICT_FAIL;
+		if (*cut)
+			json_pushf(out->witness, "by the members' own words, %s", cut);
 	} else if (!q->acked) {
 		buf_str(&b, "no send was acknowledged, so nothing was put to the test");
 	} else if (!q->received) {
@@ -253,6 +259,7 @@ static void conclude(struct queue *q, struct check_result *out)
 			"marked as redelivered", (long long)q->acked, (long long)q->received,
 			(long long)q->again, (long long)q->marked);
 		backlog_tell(&q->v, &b);
+		buf_fmt(&b, "%s%s", *cut ? "; by the members' own words, " : "", cut);
 	}
 	mem_copy_str(out->why, sizeof(out->why), buf_cstr(&b));
 	buf_free(&b);

@@ -71,4 +71,5 @@ const struct model_ops model_kafka = {
 	.predict = kafka_predict,
 	.explain = kafka_explain,
 	.one_consumer = true,
+	.cut_back = kafka_cut_back,
 };

@@ -179,12 +179,60 @@ static void one_consumer(void **state)
 	passes(&r, ALL_TEN, "all 10");
 }
 
+/* Of partition 0: its leader by this broker's word, in which epoch, and what is committed. */
+static void broker_says(struct run *r, int id, int at_ms, int leader, int epoch, int high)
+{
+	char *text = mem_fmt("{\"k\":\"sample\",\"s\":0,\"t\":%d000000,\"m\":\"kafka-%d\",\"ok\":true,\"x\":"
+			     "{\"id\":%d,\"leaders\":[%d],\"epochs\":[%d],\"high\":[%d]}}",
+			     at_ms, id, id, leader, epoch, high);
+	struct err e = {0};
+
+	json_push(r->events, json_parse(text, "test", &e));
+	free(text);
+}
+
+static void brokers_tell(void **state)
+{
+	static const char back[] = "by the members' own words, the high watermark of partition 0 went back from 10 "
+		"(kafka-0, epoch 3) to 4 (kafka-1, epoch 4), so what had been committed was cut off";
+
+	(void)state;
+	for (int cut = 0; cut < 2; cut++) {
+		struct run r;
+
+		log_read(&r);
+		broker_says(&r, 0, 100, 0, 3, 9);
+		broker_says(&r, 0, 200, 0, 3, 10);
+		broker_says(&r, 1, 200, 0, 3, -1); /* a follower tells of none */
+		broker_says(&r, 1, 300, 1, 4, -1); /* nor does one that has just come to lead */
+		broker_says(&r, 1, 400, 1, 4, cut ? 4 : 10);
+		broker_says(&r, 1, 500, 1, 4, 12);
+		broker_says(&r, 0, 600, 0, 3, 10); /* does not know yet that it leads no more */
+		broker_says(&r, 2, 700, 1, 4, 3);
+		if (cut)
+			fails(&r, "[]", "messages: 10 received, and no more in their log at the end", back);
+		else
+			passes(&r, ALL_TEN, "marked as redelivered");
+	}
+	for (int cut = 0; cut < 2; cut++) {
+		struct run r;
+
+		log_read(&r);
+		broker_says(&r, 0, 200, 0, 3, 10);
+		broker_says(&r, 1, 400, 1, 4, cut ? 4 : 10);
+		check(&r, ALL_TEN);
+		assert_int_equal(r.res.verdict, VERDICT_PASS);
+		assert_int_equal(strstr(r.res.why, back) != NULL, cut);
+		end(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_log_is_cut_back), cmocka_unit_test(a_log_begins_later),
 		cmocka_unit_test(twice_as_new),	     cmocka_unit_test(again_and_marked),
-		cmocka_unit_test(one_consumer),
+		cmocka_unit_test(one_consumer),	     cmocka_unit_test(brokers_tell),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
