@@ -124,7 +124,7 @@ static int64_t first_fault(const struct evidence *ev)
 	return first;
 }
 
-void backlog_tell(const struct view *v, const struct loss *l, struct buf *b)
+void backlog_tell(const struct view *v, struct buf *b)
 {
 	int64_t fault = first_fault(v->ev), now = 0, before = 0, after = 0, late_ns = 0, sent = 0,
 		at_fault = 0;
@@ -135,9 +135,6 @@ void backlog_tell(const struct view *v, const struct loss *l, struct buf *b)
 		buf_fmt(b, "; %lld of them were acknowledged after their calls had ended, and their order was not "
 			"looked at", (long long)l->acked_late);
 	blocked_tell(v, b);
-	if (l && l->back)
-		buf_fmt(b, "; %lld messages came back as new, %lld of them after a member was reset", (long long)l->back,
-			(long long)l->back_reset);
 	for (size_t i = 0; i < n; i++) {
 		bool past = s[i].t >= fault;
 

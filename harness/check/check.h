@@ -22,7 +22,7 @@ struct check_budget {
 
 /* All that a checker can have found, with its counts, fits; and of an expectation what
  * was found beside why it does not count, of which a system that never stood tells most. */
-enum { CHECK_WHY_BYTES = 600, JUDGED_WHY_BYTES = 2400 };
+enum { CHECK_WHY_BYTES = 800, JUDGED_WHY_BYTES = 2400 };
 
 struct check_result {
 	enum verdict verdict;

@@ -296,7 +296,6 @@ static void came_back(const struct view *v, const struct final_seen *left,
 			if (!c[i].op || c[i].op->acked == OP_ACK_NONE)
 				continue;
 			back = true;
-			out->back_given += c[next].op != NULL;
 			reset = reset || (model->emptied &&
 					  model->emptied(v->ev, c[i].t, c[next].t));
 		}

@@ -199,9 +199,8 @@ struct loss {
 	int64_t truncated;
 	/* Messages that were given out as new twice, though the first receipt was acknowledged, by
 	 * a system that marks what it delivers again: no ordinary duplicates. Of these so many
-	 * after a member was left without what it had; the deliveries in question (the others
-	 * stand there at the end). */
-	int64_t back, back_reset, back_given;
+	 * after a member was left without what it had. */
+	int64_t back, back_reset;
 	bool once_untold; /* the final read does not tell of inserts whether any is there twice */
 	/* Of the phantoms: values that no operation of the history sent. Where nothing
 	 * counts its lines, they may be missing from it instead. */

@@ -151,6 +151,14 @@ struct model_ops {
 	 * nobody was asked. */
 	bool first_key_only;
 
+	/* The clients of a group (struct op) receive as one consumer: each gets what no other
+	 * one got, in the order of the whole. */
+	bool one_consumer;
+
+	/* Of logs: whether what one leader had committed was cut off under a later one, by their
+	 * own words. `why` (WHY_BYTES) says where. */
+	bool (*cut_back)(const struct evidence *ev, char *why);
+
 	/* Of queues that mark what they deliver again: given out as new twice, a message came back.
 	 * Whether a member was left without what it had in (from_ns, to_ns]; optional. */
 	bool marks_repeats;

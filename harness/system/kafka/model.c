@@ -70,4 +70,6 @@ const struct model_ops model_kafka = {
 	.redundant = redundant,
 	.predict = kafka_predict,
 	.explain = kafka_explain,
+	.one_consumer = true,
+	.cut_back = kafka_cut_back,
 };

@@ -11,6 +11,7 @@ int kafka_partitions(const struct sample *s);
 
 void kafka_predict(const struct evidence *ev, const struct fault_record *fault,
 		   struct prediction *out);
+bool kafka_cut_back(const struct evidence *ev, char *why);
 void kafka_explain(const struct evidence *ev, const struct fault_record *fault,
 		   const struct prediction *pred, struct milestones *m);
 

@@ -55,7 +55,7 @@ static void tell(int from_ms, int to_ms, int left, bool fault, char *out, size_t
 		evidence_tell_fault(events, json_parse(kill, "test", &e));
 	evidence_make(events, 0, fault_effects, &ev);
 	view_make(&v, &h, &ev);
-	backlog_tell(&v, NULL, &b);
+	backlog_tell(&v, &b);
 	mem_copy_str(out, size, b.len ? buf_cstr(&b) : "");
 	buf_free(&b);
 	view_free(&v);
@@ -107,7 +107,7 @@ static void blocked(void **state)
 	}
 	evidence_make(events, 0, fault_effects, &ev);
 	view_make(&v, &h, &ev);
-	backlog_tell(&v, NULL, &b);
+	backlog_tell(&v, &b);
 	assert_string_equal(buf_cstr(&b), "; 4 sends were blocked, in 3 waits of publishers of up to 2.1 s, some to the load's end");
 	buf_free(&b);
 	view_free(&v);

@@ -54,6 +54,9 @@ static void break_all(struct history *h, int64_t at, struct buf *left)
 	put(h, OP_RECEIVE, 7, at, v, 1);
 	put(h, OP_RECEIVE, 7, at, v + 1, 0); /* offsets go back */
 	put(h, OP_RECEIVE, 8, at, v, 1);     /* again */
+	put(h, OP_SEND, 5, at, v + 9, 6);
+	put(h, OP_RECEIVE, 9, at, v + 9, 6)->acked = OP_ACK_SENT; /* no more there */
+	put(h, OP_RECEIVE, 9, at, v + 9, 6); /* as new once more */
 	put(h, OP_SEND, 4, q, v + 7, OP_NO_VALUE);
 	put(h, OP_SEND, 4, q, v + 8, OP_NO_VALUE);
 	put(h, OP_RECEIVE, 7, q, v + 8, OP_NO_VALUE);
@@ -74,7 +77,8 @@ static void every_breach_is_told(void **state)
 	cJSON *events;
 
 	(void)state;
-	buf_str(&left, "[{\"k\":\"final\",\"s\":0,\"t\":100000000000,\"messages\":[");
+	buf_str(&left, "[{\"k\":\"scenario\",\"s\":0,\"t\":0,\"name\":\"x\",\"system\":\"rabbitmq\"},"
+		"{\"k\":\"final\",\"s\":0,\"t\":100000000000,\"messages\":[");
 	for (int i = 0; i < TIMES; i++)
 		break_all(&h, i, &left);
 	buf_str(&left, "]}]");
@@ -87,6 +91,7 @@ static void every_breach_is_told(void **state)
 			    "messages: 2000 acknowledged and never received, nor there at the end; "
 			    "1000 refused, and turned up all the same; 1000 never sent by anybody; "
 			    "1000 delivered again after their acknowledgement was confirmed, or there twice; "
+			    "1000 given out as new more than once; 1000 received, and no more in their log at the end; "
 			    "1000 stored before what their client had sent earlier; "
 			    "1000 received before what their client had sent earlier; "
 			    "1000 received after a later offset; 1000 at an offset that held another value");
