@@ -83,6 +83,17 @@ static int by_sender(const void *a, const void *b)
 	return (x->t_invoke > y->t_invoke) - (x->t_invoke < y->t_invoke);
 }
 
+static void late_tell(const struct view *v, struct buf *b)
+{
+	long long late = 0;
+
+	for (size_t i = 0; i < v->nops; i++)
+		late += v->ops[i]->f == OP_SEND && v->ops[i]->t_confirmed;
+	if (late)
+		buf_fmt(b, "; %lld of them were acknowledged after their calls had ended, and their order was not "
+			"looked at", late);
+}
+
 /* Each publisher waits from its first send that was blocked until one is not, or in vain. */
 static void blocked_tell(const struct view *v, struct buf *b)
 {
@@ -131,9 +142,7 @@ void backlog_tell(const struct view *v, struct buf *b)
 	size_t n, received;
 	struct step *s = steps_of(v, &n, &received);
 
-	if (l && l->acked_late)
-		buf_fmt(b, "; %lld of them were acknowledged after their calls had ended, and their order was not "
-			"looked at", (long long)l->acked_late);
+	late_tell(v, b);
 	blocked_tell(v, b);
 	for (size_t i = 0; i < n; i++) {
 		bool past = s[i].t >= fault;
