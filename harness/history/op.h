@@ -114,11 +114,12 @@ struct op {
 	 * tells, else OP_NO_VALUE: the partition or queue that it was (as `key`
 	 * when asked for), the place in a partition's log, the delivery's tag. */
 	int64_t partition, offset, tag;
-	bool redelivered;  /* the system says that it delivered this before */
 	enum op_ack acked; /* OP_RECEIVE */
+	bool redelivered;  /* the system says that it delivered this before */
+	bool sent;         /* false: never left the client (then outcome is OP_FAIL) */
+	bool undue; /* its line does not tell when it was due: t_intended is t_invoke */
 	/* CLOCK_MONOTONIC ns, on the driver's timeline once collected. */
 	int64_t t_intended, t_invoke, t_return;
-	bool undue; /* its line does not tell when it was due: t_intended is t_invoke */
 	/* Parts of this call: asking other servers who serves this (a map of
 	 * slots, Sentinels), 0 when none told; the two that follow apart, which
 	 * are 0 when it reused its connection. */
@@ -132,7 +133,6 @@ struct op {
 	/* OP_SEND that returned as OP_INFO: when its client heard that it was acknowledged
 	 * after all; 0: never. Told by a later call's `late`. */
 	int64_t t_confirmed;
-	bool sent; /* false: never left the client (then outcome is OP_FAIL) */
 	int nlate; /* of `late` */
 	int line;  /* where it stands in history.jsonl; 0: it was not read */
 	/* Texts in `room`, while the call is under way; in a history, its own. NULL is "". */
