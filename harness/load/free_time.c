@@ -52,6 +52,51 @@ int64_t free_time_resume(struct free_time *f, int64_t planned_ns, int64_t slack_
 	return late;
 }
 
+void free_time_some(struct free_time *f, bool some, int64_t now_ns)
+{
+	if (some && !f->some_ns)
+		f->some_ns = now_ns;
+	else if (!some)
+		f->some_ns = 0;
+	if (!f->held)
+		free_time_set(f, some, now_ns);
+}
+
+void free_time_hold(struct free_time *f, int64_t until_ns, int64_t now_ns)
+{
+	free_time_set(f, false, now_ns);
+	if (!f->held)
+		f->held_from_ns = now_ns;
+	f->held = true;
+	f->held_until_ns = until_ns;
+}
+
+void free_time_hold_until(struct free_time *f, int64_t until_ns, int64_t now_ns)
+{
+	f->held_until_ns = until_ns;
+	if (until_ns > now_ns)
+		return;
+	f->held = false;
+	free_time_set(f, true, now_ns);
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+int64_t free_time_go_on(struct free_time *f, int64_t due_ns, int64_t last_ns, int64_t slack_ns,
+			int64_t now_ns)
+{
+	int64_t planned = later(f->held_until_ns, due_ns);
+
+	if (!f->held)
+		return 0;
+	f->held = false;
+	planned = later(planned > last_ns ? last_ns : planned, f->held_from_ns);
+	return free_time_resume(f, later(planned, f->some_ns), slack_ns, now_ns);
+}
+
 /* At a past instant: between two marks along a straight line, which is off by
  * no more than the distance at which a change was not marked. */
 static int64_t total_then(const struct free_time *f, int64_t t_ns, int64_t now_ns)

@@ -17,6 +17,9 @@ struct free_time {
 	int64_t total_ns;  /* up to `since_ns`, or to the end of the last such time */
 	int64_t since_ns;  /* 0: nobody is free */
 	int64_t step_ns;   /* between marks, and by how much an answer may be off */
+	bool held;         /* the next operation is held back, ... */
+	int64_t held_from_ns, held_until_ns; /* ... so long, if nothing ends it before */
+	int64_t some_ns;   /* since when somebody has been free, held back or not */
 	struct {
 		int64_t t_ns, total_ns;
 	} mark[FREE_TIME_MARKS]; /* a ring: how much it had been at some instants */
@@ -33,6 +36,20 @@ void free_time_set(struct free_time *f, bool free, int64_t now_ns);
  * operation, and none that is due after it. Beyond slack_ns it does not go on from
  * there: 0 is returned, and the whole of it was free time. */
 int64_t free_time_resume(struct free_time *f, int64_t planned_ns, int64_t slack_ns, int64_t now_ns);
+
+/* Somebody is free, or nobody; counts from when nothing is held back. */
+void free_time_some(struct free_time *f, bool some, int64_t now_ns);
+
+/* The next operation's attempt is not due before until_ns: nobody is late until then. */
+void free_time_hold(struct free_time *f, int64_t until_ns, int64_t now_ns);
+
+/* An answer came: it is held back until then, or no more. */
+void free_time_hold_until(struct free_time *f, int64_t until_ns, int64_t now_ns);
+
+/* The operation that was due at due_ns, and is given up after last_ns, is held back no
+ * more, if it was: returns by how much its attempt is late, as free_time_resume(). */
+int64_t free_time_go_on(struct free_time *f, int64_t due_ns, int64_t last_ns, int64_t slack_ns,
+			int64_t now_ns);
 
 /* Since the beginning. */
 int64_t free_time_total(const struct free_time *f, int64_t now_ns);

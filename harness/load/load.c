@@ -47,12 +47,9 @@ struct load {
 	struct rng rng;
 
 	pthread_mutex_t lock;    /* for all below and busy_since_ns */
-	pthread_cond_t news;     /* stopping, or an answer while held_back */
+	pthread_cond_t news;     /* stopping, or an answer while the next operation is held back */
 	bool stopping, stopped;
 	int64_t stop_ns;         /* 0: it goes on */
-	bool held_back;          /* the next operation waits for others' answers, ... */
-	int64_t held_from_ns, held_until_ns; /* ... so long, if none comes before */
-	int64_t some_free_ns;    /* since when a client has been free without a break */
 	int64_t handed, given_up; /* operations that left the queue; of these, unsent */
 	_Atomic int64_t called;  /* ... and of these called, without the lock */
 	int nbusy;
@@ -161,60 +158,15 @@ static void fill_op(struct load *l, int64_t number, struct op *op)
 		op->value = l->conf.first_value + ++l->sends;
 }
 
-/* Call with the lock held. From here on nobody is late who does not call: the next
- * operation's attempt is not due before `until`. */
-static void hold_back(struct load *l, int64_t until, int64_t now)
-{
-	free_time_set(&l->free, false, now);
-	if (!l->held_back)
-		l->held_from_ns = now;
-	l->held_back = true;
-	l->held_until_ns = until;
-}
-
-/* Call with the lock held. After an answer: it may end that, or make it shorter. */
-static void held_still(struct load *l, int64_t now)
-{
-	l->held_until_ns = paced_ns(l, now);
-	if (l->held_until_ns <= now) {
-		l->held_back = false;
-		free_time_set(&l->free, true, now);
-	}
-	pthread_cond_broadcast(&l->news);
-}
-
-/* Call with the lock held. The operation that was due at due_ns is held back no more, if
- * it was: returns by how much its attempt is late, as free_time_resume(). */
-static int64_t go_on(struct load *l, int64_t due)
-{
-	int64_t planned = l->held_until_ns;
-
-	if (!l->held_back)
-		return 0;
-	l->held_back = false;
-	if (planned < due)
-		planned = due;
-	if (planned > due + l->conf.deadline_ns)
-		planned = due + l->conf.deadline_ns + 1;
-	if (planned < l->some_free_ns)
-		planned = l->some_free_ns;
-	if (planned < l->held_from_ns)
-		planned = l->held_from_ns;
-	return free_time_resume(&l->free, planned, DOWN_SPACING_MS * NS_PER_MS, clock_mono_ns());
-}
-
 /* Call with the lock held. The worker is busy from now on, or not any more. */
 static void set_busy(struct worker *w, int64_t since_ns, int64_t now)
 {
 	struct load *l = w->l;
 
-	if (!since_ns && l->nbusy == l->nstarted)
-		l->some_free_ns = now;
 	if (!w->busy_since_ns != !since_ns)
 		l->nbusy += since_ns ? 1 : -1;
 	w->busy_since_ns = since_ns;
-	if (!l->held_back)
-		free_time_set(&l->free, l->nbusy < l->nstarted, now);
+	free_time_some(&l->free, l->nbusy < l->nstarted, now);
 }
 
 /* Takes the next operation when its time has come. False: the load ends. */
@@ -234,10 +186,11 @@ static bool take(struct worker *w, struct op *op)
 	       (paced = paced_ns(l, now)) > now) {
 		if (paced > due + l->conf.deadline_ns)
 			paced = due + l->conf.deadline_ns + 1;
-		hold_back(l, paced, now);
+		free_time_hold(&l->free, paced, now);
 		go = wait_news(l, paced);
 	}
-	late = go_on(l, due);
+	late = free_time_go_on(&l->free, due, due + l->conf.deadline_ns + 1,
+			       DOWN_SPACING_MS * NS_PER_MS, clock_mono_ns());
 	if (go) {
 		fill_op(l, l->next++, op);
 		op->process = w->process;
@@ -253,7 +206,7 @@ static bool take(struct worker *w, struct op *op)
 		}
 		/* Not from when the next one comes to wait: its way here is no lateness. */
 		if ((paced = paced_ns(l, now)) > now)
-			hold_back(l, paced, now);
+			free_time_hold(&l->free, paced, now);
 	}
 	pthread_mutex_unlock(&l->lock);
 	pthread_mutex_unlock(&l->turn);
@@ -298,8 +251,10 @@ static void record(struct worker *w, const struct op *op)
 	} else {
 		l->stats.info++;
 	}
-	if (l->held_back)
-		held_still(l, now);
+	if (l->free.held) {
+		free_time_hold_until(&l->free, paced_ns(l, now), now);
+		pthread_cond_broadcast(&l->news);
+	}
 	pthread_mutex_unlock(&l->lock);
 }
 

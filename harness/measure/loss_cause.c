@@ -114,7 +114,8 @@ static bool emptied(const struct fault_record *f, const char *member)
 static void by_who_came_after(const struct evidence *ev, const struct op *op, const char *by,
 			      const struct fault_record *f, struct lost_write *w)
 {
-	int64_t acked = op_promised_ns(op), from = f && f->injected_ns > acked ? f->injected_ns : acked;
+	int64_t acked = op_promised_ns(op);
+	int64_t from = f && f->injected_ns > acked ? f->injected_ns : acked;
 	const struct sample *other = evidence_next_leader(ev, op->shard, from, by), *again;
 	int64_t anew = restarted_at(ev, by, op_promised_ns(op));
 

@@ -217,8 +217,8 @@ void beforehand_warn(const struct engine_ops *ops, int64_t claim_max, const stru
 		const struct step *s = &p->sc.steps[i];
 
 		surely_ns += s->kind == STEP_STEADY ? s->duration_ns : 0;
-		perhaps_ns += s->kind == STEP_STEADY || s->kind == STEP_AWAIT || s->kind == STEP_RUN ?
-				      s->duration_ns : 0;
+		if (s->kind == STEP_STEADY || s->kind == STEP_AWAIT || s->kind == STEP_RUN)
+			perhaps_ns += s->duration_ns;
 	}
 	surely = each * (double)surely_ns / 1e9;
 	perhaps = each * (double)perhaps_ns / 1e9;

@@ -37,6 +37,7 @@ CALL(int, open64, (const char *path, int flags, mode_t mode), (path, flags, mode
 CALL(int, openat64, (int dir, const char *path, int flags, mode_t mode), (dir, path, flags, mode),
      -1, ENOSPC)
 CALL(DIR *, opendir, (const char *path), (path), NULL, EMFILE)
+CALL(DIR *, fdopendir, (int fd), (fd), NULL, EMFILE)
 CALL(int, pidfd_open, (pid_t pid, unsigned flags), (pid, flags), -1, EMFILE)
 CALL(int, pidfd_send_signal, (int fd, int sig, siginfo_t *info, unsigned flags),
      (fd, sig, info, flags), -1, EPERM)

@@ -299,6 +299,14 @@ static void load(struct making *m)
 
 /* ---- samples, settings, the end ---- */
 
+/* Held against the primary, it has nothing alone, or too much. */
+static void errant(const struct making *m, cJSON *sample)
+{
+	json_set_i64(sample, "lag_tx", 0);
+	json_set_str(cJSON_AddObjectToObject(sample, "x"), "errant",
+		     m->x->has_at_least ? "" : "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-9000000");
+}
+
 static void samples(struct making *m)
 {
 	static const char *const names[] = {"a", "b", "c"};
@@ -307,8 +315,7 @@ static void samples(struct making *m)
 		bool wrong = m->from_ns && t >= m->from_ns;
 
 		for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-			bool two =
-				wrong && i == 1 &&
+			bool two = wrong && i == 1 &&
 				((violates(m, EXPECT_DUAL_PRIMARY) && !m->x->has_at_least) ||
 				 violates(m, EXPECT_DEMOTED));
 			bool leads = !i || two,
@@ -318,6 +325,8 @@ static void samples(struct making *m)
 
 			if (has_shards(m))
 				json_set_i64(s, "shard", 1);
+			if (!leads && violates(m, EXPECT_ERRANT))
+				errant(m, s);
 			json_push(m->out->events, s);
 		}
 	}

@@ -59,7 +59,8 @@ void trial_begin(struct trial *t)
 	all_seen(t);
 	t->rec = (struct fault_record){ .id = "kill", .name = "kill-pod", .how = "", .state = "", .target = "",
 					.role = "", .node = "", .injected_ns = 10 * SEC,
-					.effective_ns = 10 * SEC, .bites = true };
+					.effective_ns = 10 * SEC, .everywhere_ns = 10 * SEC,
+					.bites = true };
 	t->fault = (struct fault_seen){.rec = &t->rec,
 				       .window_end_ns = 100 * SEC,
 				       .redundant_ns = 20 * SEC,

@@ -25,8 +25,8 @@ static void commit_by_hand(struct fixture *f, int partition, int64_t offset)
 	int code = -1;
 
 	assert_non_null(c);
-	kafka_put_offset_commit(kafka_ask(c, KAFKA_OFFSET_COMMIT), KAFKA_GROUP, KAFKA_TOPIC, partition,
-				offset, -1);
+	kafka_put_offset_commit(kafka_ask(c, KAFKA_OFFSET_COMMIT), KAFKA_GROUP, KAFKA_TOPIC,
+				partition, offset, -1);
 	assert_true(kafka_answer(c, until_ns, &r, NULL, why, sizeof(why)) &&
 		    kafka_read_offset_commit(&r, &code));
 	assert_int_equal(code, 0);

@@ -63,7 +63,7 @@ static void a_history_has_its_own(void **state)
  * neither an error nor an address that no other has. */
 static void many_take_little(void **state)
 {
-	enum { MANY = 100000, EACH_BYTES = 200 };
+	enum { MANY = 100000, EACH_BYTES = 208 };
 	struct history h = {0};
 	struct op op = {.f = OP_INSERT, .via = "10.244.1.7:6379"};
 	size_t before = mallinfo2().uordblks + mallinfo2().hblkhd, took;

@@ -40,7 +40,8 @@ static inline struct client *toy_client_new(const struct access *acc, uint32_t p
 	(void)process;
 	c->toy = (struct toy *)acc->members;
 	if (atomic_fetch_sub(&c->toy->fast_starts, 1) <= 0)
-		clock_sleep_until(clock_mono_ns() + atomic_load(&c->toy->slow_start_ms) * NS_PER_MS);
+		clock_sleep_until(clock_mono_ns() +
+				  atomic_load(&c->toy->slow_start_ms) * NS_PER_MS);
 	return c;
 }
 

@@ -44,8 +44,9 @@ static struct op operation(int64_t i)
 				   .outcome = OP_INFO, .sent = true, .process = 3, .t_intended = t,
 				   .t_invoke = t + 100, .t_return = t + NS_PER_MS,
 				   .connect_ns = 77, .slip_ns = 2 * NS_PER_MS};
-	return (struct op){.late = &late, .nlate = i == 4, .f = i % 3 ? OP_INSERT : OP_CAS, .key = i % 3 ? OP_NO_VALUE : 1,
-			   .value = i + 1, .expect = i % 3 ? OP_NO_VALUE : i, .outcome = OP_OK,
+	return (struct op){.late = &late, .nlate = i == 4, .f = i % 3 ? OP_INSERT : OP_CAS,
+			   .key = i % 3 ? OP_NO_VALUE : 1, .value = i + 1,
+			   .expect = i % 3 ? OP_NO_VALUE : i, .outcome = OP_OK,
 			   .sent = true, .process = 3, .t_intended = t, .t_invoke = t + 100,
 			   .t_return = t + NS_PER_MS, .connect_ns = 77, .slip_ns = 2 * NS_PER_MS};
 }

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "test/unit/check/queue_run.h"
+#include "test/unit/check/queue/run.h"
 
 /* checker_queue where it matters what the system is: a log keeps what was received, a broker
  * that marks what it delivers again gives nothing out as new twice, and clients may read as

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/rng.h"
-#include "test/unit/check/queue_run.h"
+#include "test/unit/check/queue/run.h"
 
 /* checker_queue on histories made by hand: each breach alone, and what looks
  * like one and is none. */
