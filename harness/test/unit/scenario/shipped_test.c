@@ -122,7 +122,8 @@ static void acceptance_has_a_floor(const char *path, const struct plan *p)
 
 	(void)path;
 	for (size_t i = 0; i < s->nexpects; i++)
-		accepts = accepts || (s->expects[i].accepted && s->expects[i].metric == EXPECT_LOST);
+		accepts = accepts || (s->expects[i].accepted &&
+				      s->expects[i].metric == EXPECT_LOST);
 	for (size_t i = 0; i < ARRAY_LEN(untold); i++)
 		told = told && strcmp(untold[i], s->name);
 	if (accepts && told != has_floor(s))
