@@ -146,6 +146,9 @@ static void predicted_words(const struct judging *j, const struct fault_seen *f,
 		judged_also(r, "; no rule predicts this one");
 		return;
 	}
+	if (j->ev->set_ns)
+		judged_also(r, "; the wall clock was set by %.1f s meanwhile, so of what logs tell nobody knows when it was",
+			    in_s(j->ev->set_ns));
 	judged_also(r, "; the rules allow %.0f to %.0f ms", in_ms(f->predicted.lo_ns), in_ms(f->predicted.hi_ns));
 	if (!o->any && f->predicted.lo_ns > 0 && met_before(j, f))
 		judged_also(r, ", and what came %.0f ms after it may be its doing", in_ms(f->window_end_ns - f->rec->injected_ns));

@@ -120,7 +120,7 @@ static void read_adapted(struct reading *r, const cJSON *e)
 static void read_phase(struct reading *r, const cJSON *e)
 {
 	*VEC_PUSH(r->ev->phases, r->ev->nphases, r->phases) =
-		(struct phase_seen){event_t(e), text(e, "phase"), text(e, "detail")};
+		(struct phase_seen){event_t(e), evidence_real(e), text(e, "phase"), text(e, "detail")};
 }
 
 static void read_group(struct reading *r, const cJSON *e)
@@ -468,6 +468,7 @@ void evidence_make(const cJSON *events, int scenario, effects_fn *effects, struc
 	}
 	free(v);
 	read_run(ev, events);
+	evidence_clock(ev);
 	finish_faults(&r);
 	finish_final(ev);
 	evidence_outvoted(ev);

@@ -62,7 +62,7 @@ struct adapted_seen { /* what was changed in a manifest, and why */
 };
 
 struct phase_seen {
-	int64_t t_ns;
+	int64_t t_ns, real_ns; /* the second by the wall clock; 0: not told */
 	const char *phase, *detail;
 };
 
@@ -255,9 +255,9 @@ struct evidence {
 	struct stands_seen *stands; /* NULL: it did not get that far */
 	const char *unsupported; /* why the engine cannot do it; NULL: it can */
 	bool interrupted;
-	/* Wall clock minus CLOCK_MONOTONIC, for stamps in logs; has_wall false:
-	 * the run does not tell. */
-	int64_t wall_ns;
+	/* Wall clock minus CLOCK_MONOTONIC, for stamps in logs; has_wall false: the run does
+	 * not tell, or the clock was set meanwhile, by set_ns. */
+	int64_t wall_ns, set_ns;
 	bool has_wall;
 	/* What broke first of all that spoils this scenario. */
 	bool broken;

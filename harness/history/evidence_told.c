@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "history/event.h"
 
@@ -311,4 +312,30 @@ void evidence_told(struct evidence *ev, const cJSON *event)
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		if (event_is(event, kinds[i].kind))
 			kinds[i].read(ev, event);
+}
+
+int64_t evidence_real(const cJSON *event)
+{
+	int64_t real;
+
+	return clock_parse_rfc3339(json_str(event, "wall", ""), &real) ? 0 : real;
+}
+
+/* What was told in the second before it was written is within this, and clocks that are
+ * disciplined are set by less. */
+enum { SET_MS = 500 };
+
+void evidence_clock(struct evidence *ev)
+{
+	for (size_t i = 0; ev->has_wall && i < ev->nphases; i++) {
+		const struct phase_seen *p = &ev->phases[i];
+		int64_t set = p->real_ns ? p->real_ns - p->t_ns - ev->wall_ns : 0;
+
+		if (llabs(set) > llabs(ev->set_ns))
+			ev->set_ns = set;
+	}
+	if (llabs(ev->set_ns) <= SET_MS * NS_PER_MS)
+		ev->set_ns = 0;
+	else
+		ev->has_wall = false;
 }

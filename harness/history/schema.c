@@ -87,7 +87,7 @@ FIELDS(of_scenario, {"name", TEXT, MUST}, {"title", TEXT, MAY}, {"file", TEXT, M
        {"phase_ns", COUNT, MAY});
 FIELDS(of_adapt, {"file", TEXT, MAY}, {"line", COUNT, MAY}, {"object", TEXT, MAY}, {"path", TEXT, MAY},
        {"why", TEXT, MAY});
-FIELDS(of_phase, {"phase", TEXT, MUST}, {"detail", TEXT, MAY});
+FIELDS(of_phase, {"phase", TEXT, MUST}, {"detail", TEXT, MAY}, {"wall", TEXT, MAY});
 FIELDS(of_sample, {"m", TEXT, MUST}, {"ok", FLAG, MUST}, {"closed", FLAG, MAY}, {"role", ROLE, MAY},
        {"writable", FLAG, MAY}, {"shard", COUNT, MAY}, {"shards", NUMBERS, MAY}, {"tl", WHOLE, MAY},
        {"pos", WHOLE, MAY},

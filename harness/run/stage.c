@@ -99,11 +99,14 @@ void stage_unsupported(struct stage *st, const char *what)
 void stage_phase(struct stage *st, const char *phase, const char *detail)
 {
 	cJSON *ev = event_new(st->scenario, "phase");
+	char wall[32];
 
 	log_info("%s%s%s", phase, detail && *detail ? ": " : "", detail ? detail : "");
 	json_set_str(ev, "phase", phase);
 	if (detail && *detail)
 		json_set_str(ev, "detail", detail);
+	clock_rfc3339(clock_real_ns(), wall);
+	json_set_str(ev, "wall", wall);
 	event_emit(&st->events, ev);
 }
 
