@@ -40,7 +40,8 @@ static int64_t set_by(const char *wall, bool logs_tell)
 		 wall ? ",\"wall\":\"" : "", wall ? wall : "", wall ? "\"" : "");
 	evidence_of(events, &ev, &hold);
 	set_ns = ev.set_ns;
-	assert_int_equal(evidence_log_each(&ev, anything, INT64_MIN, INT64_MAX, seen, NULL), logs_tell);
+	assert_int_equal(evidence_log_each(&ev, anything, INT64_MIN, INT64_MAX, seen, NULL),
+			 logs_tell);
 	evidence_free(&ev);
 	cJSON_Delete(hold);
 	return set_ns;
