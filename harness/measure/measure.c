@@ -361,6 +361,13 @@ void measure_scenario(const struct history *h, const struct evidence *ev, struct
 	view_free(&v);
 }
 
+void loss_free(struct loss *l)
+{
+	free(l->writes);
+	free(l->kept);
+	cJSON_Delete(l->odd);
+}
+
 void measured_free(struct measured *m)
 {
 	size_t i;
@@ -370,9 +377,7 @@ void measured_free(struct measured *m)
 		free(m->faults[i].served);
 	}
 	free(m->faults);
-	free(m->loss.writes);
-	free(m->loss.kept);
-	cJSON_Delete(m->loss.odd);
+	loss_free(&m->loss);
 	free(m->buckets);
 	free(m->stood);
 	arena_free(&m->texts);

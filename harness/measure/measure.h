@@ -341,6 +341,8 @@ void evidence_load(const cJSON *events, int scenario, struct evidence *ev);
 
 /* `h` and `ev` must outlive *out, which measured_free() ends. */
 void measure_scenario(const struct history *h, const struct evidence *ev, struct measured *out);
+/* What it holds; the struct is as it was. */
+void loss_free(struct loss *l);
 void measured_free(struct measured *m);
 
 /* Operations that were redirected so; 0 for keys that the system does not have. */

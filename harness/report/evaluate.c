@@ -89,8 +89,7 @@ static void leave_what_is_known(const struct evidence *ev, struct loss *l)
 	}
 	if (!l->known || evidence_final_sound(ev, why, sizeof(why)))
 		return;
-	free(l->writes);
-	cJSON_Delete(l->odd);
+	loss_free(l);
 	*l = (struct loss){.of = l->of, .acked = l->acked, .unknown = l->unknown};
 	snprintf(l->why_unknown, sizeof(l->why_unknown), "the final read cannot be relied on: %s", why);
 }
