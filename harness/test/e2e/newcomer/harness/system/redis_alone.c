@@ -155,7 +155,8 @@ static void predict(const struct evidence *ev, const struct fault_record *fault,
  * routed and the mechanism; leaves 0 what it does not tell. m->effective and
  * m->first_ack are given. system/memory/model.c has one that finds something,
  * and the fourth, resync(): how redundancy came back. The fifth, loss_cause(),
- * is for systems that know more of it than measure/loss_cause.c. */
+ * is for systems that know more of it than measure/loss_cause.c; the sixth and the seventh,
+ * put_back() and errant(), for those whose transactions have names (system/mysql/). */
 static void explain(const struct evidence *ev, const struct fault_record *fault,
 		    const struct prediction *pred, struct milestones *m)
 {
