@@ -15,14 +15,21 @@
 #include "fault/fault.h"
 #include "history/event.h"
 
-void evidence_of(const char *events_json, struct evidence *ev, cJSON **hold)
+cJSON *test_json(const char *text)
 {
 	struct err e = {0};
+	cJSON *o = json_parse(text, "test", &e);
+
+	if (!o)
+		fail_msg("%s in %s", e.msg, text);
+	return o;
+}
+
+void evidence_of(const char *events_json, struct evidence *ev, cJSON **hold)
+{
 	cJSON *event;
 
-	*hold = json_parse(events_json, "events", &e);
-	if (!*hold)
-		fail_msg("%s", e.msg);
+	*hold = test_json(events_json);
 	cJSON_ArrayForEach(event, *hold)
 		if (!json_get(event, "s") && !event_is(event, "run"))
 			json_set_i64(event, "s", 0);

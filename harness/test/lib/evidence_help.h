@@ -8,6 +8,9 @@
 /* Evidence from events that a test writes by hand, all of scenario 0. Whatever
  * is no JSON, or not there, fails the test. */
 
+/* The caller deletes it. */
+cJSON *test_json(const char *text);
+
 /* Of a JSON array. An event without "s" is the scenario's, but for "run". *hold
  * keeps the events, in which all texts stand: evidence_free() first, then
  * cJSON_Delete(). */

@@ -20,16 +20,6 @@ extern const struct model_ops model_memory;
 
 #define MS NS_PER_MS
 
-static cJSON *parse(const char *text)
-{
-	struct err e = {0};
-	cJSON *o = json_parse(text, "test", &e);
-
-	if (!o)
-		fail_msg("%s", e.msg);
-	return o;
-}
-
 #define INFORCE(restart, sync) \
 	"[{\"name\":\"ttl\",\"value\":\"1500\"},{\"name\":\"loop\",\"value\":\"300\"}," \
 	"{\"name\":\"restart\",\"value\":\"" restart "\"},{\"name\":\"sync\",\"value\":\"" sync "\"}]"
@@ -40,8 +30,8 @@ static struct prediction predict(const char *fault, const char *inforce)
 	struct prediction p;
 	struct evidence ev;
 
-	evidence_tell_fault(events, parse(fault));
-	evidence_tell_inforce(events, parse(inforce));
+	evidence_tell_fault(events, test_json(fault));
+	evidence_tell_inforce(events, test_json(inforce));
 	evidence_make(events, 0, fault_effects, &ev);
 	assert_int_equal(ev.nfaults, 1);
 	model_memory.predict(&ev, &ev.faults[0], &p);
@@ -118,20 +108,20 @@ static void a_short_pause_ends_by_itself(void **state)
 /* m0 is frozen for 9 s, and a replica for so long. */
 static struct prediction beside(const char *until_ns, const char *sync)
 {
-	cJSON *events = cJSON_CreateArray(), *s = parse(INFORCE("2500", "on")), *o;
+	cJSON *events = cJSON_CreateArray(), *s = test_json(INFORCE("2500", "on")), *o;
 	struct prediction p;
 	struct evidence ev;
 	char text[300];
 
 	for (int i = 0; i < 3; i++) {
 		snprintf(text, sizeof(text), "{\"k\":\"sample\",\"s\":0,\"t\":500000000,\"m\":\"m%d\",\"ok\":true}", i);
-		json_push(events, parse(text));
+		json_push(events, test_json(text));
 	}
-	evidence_tell_fault(events, parse("{\"id\":\"a\",\"fault\":\"pause\",\"injected_ns\":1000000000,"
+	evidence_tell_fault(events, test_json("{\"id\":\"a\",\"fault\":\"pause\",\"injected_ns\":1000000000,"
 					  "\"effective_ns\":1000000000,\"healed_ns\":10000000000," PRIMARY "}"));
 	snprintf(text, sizeof(text), "{\"id\":\"b\",\"fault\":\"pause\",\"injected_ns\":1000000000,\"effective_ns\":1000000000,"
 		 "\"healed_ns\":%s,\"targets\":[{\"member\":\"m1\",\"role\":\"replica\"}]}", until_ns);
-	evidence_tell_fault(events, parse(text));
+	evidence_tell_fault(events, test_json(text));
 	cJSON_ArrayForEach(o, s)
 		if (!strcmp(json_str(o, "name", ""), "sync"))
 			json_set_str(o, "value", sync);
@@ -191,7 +181,7 @@ static void sample(cJSON *events, const char *m, int64_t t_ms, const char *x)
 	json_set_str(e, "k", "sample");
 	json_set_str(e, "m", m);
 	json_set_bool(e, "ok", true);
-	json_set(e, "x", parse(x));
+	json_set(e, "x", test_json(x));
 	json_push(events, e);
 }
 
@@ -200,7 +190,7 @@ static struct milestones explain(cJSON *events, const char *fault)
 	struct milestones m = {.effective = 10000 * MS, .first_ack = 11500 * MS, .resolved_ns = -1};
 	struct evidence ev;
 
-	evidence_tell_fault(events, parse(fault));
+	evidence_tell_fault(events, test_json(fault));
 	evidence_make(events, 0, fault_effects, &ev);
 	assert_int_equal(ev.nfaults, 1);
 	model_memory.explain(&ev, &ev.faults[0], NULL, &m);
@@ -296,9 +286,9 @@ static void redundant_needs_all_of_it(void **state)
 	char why[WHY_BYTES];
 
 	(void)state;
-	s[0].extra = parse("{\"followers\":[\"m1\",\"m2\"]}");
-	s[1].extra = parse("{\"following\":true}");
-	s[2].extra = parse("{\"following\":true}");
+	s[0].extra = test_json("{\"followers\":[\"m1\",\"m2\"]}");
+	s[1].extra = test_json("{\"following\":true}");
+	s[2].extra = test_json("{\"following\":true}");
 	assert_true(model_memory.redundant(s, 3, why));
 	assert_string_equal(why, "");
 	assert_false(model_memory.redundant(s, 0, why));
@@ -320,7 +310,7 @@ static void redundant_needs_all_of_it(void **state)
 	assert_non_null(strstr(why, "m1 does not answer"));
 	s[1].ok = true;
 	cJSON_Delete(s[0].extra);
-	s[0].extra = parse("{\"followers\":[\"m2\"]}");
+	s[0].extra = test_json("{\"followers\":[\"m2\"]}");
 	assert_false(model_memory.redundant(s, 3, why));
 	assert_non_null(strstr(why, "does not stream to m1"));
 	for (int i = 0; i < 3; i++)

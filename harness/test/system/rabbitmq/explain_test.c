@@ -21,16 +21,6 @@ extern const struct model_ops model_rabbitmq;
 #define SEC NS_PER_S
 #define MS NS_PER_MS
 
-static cJSON *parse(const char *text)
-{
-	struct err e = {0};
-	cJSON *o = json_parse(text, "test", &e);
-
-	if (!o)
-		fail_msg("%s in %s", e.msg, text);
-	return o;
-}
-
 #define LEADER "\"targets\":[{\"member\":\"r-0\",\"role\":\"primary\"}]"
 #define NODE(n) "\"rabbit@r-" #n ".h.ns.svc.cluster.local\""
 #define SETTINGS(type, version) "[{\"name\":\"queue_type\",\"value\":\"" type "\"},{\"name\":\"version\",\"value\":\"" version "\"}," \
@@ -60,7 +50,7 @@ struct tale {
 
 static void put(struct tale *t, int64_t at, const char *text)
 {
-	cJSON *e = parse(text);
+	cJSON *e = test_json(text);
 
 	json_set_i64(e, "t", at);
 	json_set_i64(e, "s", 0);
@@ -103,8 +93,8 @@ static void tell(struct tale *t, const char *fault, const char *log, int64_t fir
 	struct evidence ev;
 
 	answers(t, 9 * SEC, 24 * SEC, 2, 0, 1, "");
-	evidence_tell_fault(t->events, parse(fault));
-	evidence_tell_inforce(t->events, parse(SETTINGS("quorum", "3.10.8")));
+	evidence_tell_fault(t->events, test_json(fault));
+	evidence_tell_inforce(t->events, test_json(SETTINGS("quorum", "3.10.8")));
 	put(t, 0, "{\"k\":\"run\",\"started\":\"2022-11-30T03:00:00.000Z\"}");
 	if (log) {
 		log_of(t, "r-1", log);
@@ -292,7 +282,7 @@ static void stops_by(struct tale *t, const char *pre_stop)
 	char text[200];
 
 	snprintf(text, sizeof(text), "[{\"name\":\"pre_stop\",\"value\":\"%s\",\"unit\":\"word\"}]", pre_stop);
-	evidence_tell_inforce(t->events, parse(text));
+	evidence_tell_inforce(t->events, test_json(text));
 }
 
 /* What a member that came back with nothing read was not its own log. That it was reset is told by
@@ -320,7 +310,7 @@ static void test_resync(void **state)
 		char text[200];
 
 		snprintf(text, sizeof(text), "{\"fault\":\"%s\"," AT_10_S LEADER "}", t[i].fault ? t[i].fault : "kill-pod");
-		evidence_tell_fault(x.events, parse(text));
+		evidence_tell_fault(x.events, test_json(text));
 		stops_by(&x, t[i].stop);
 		if (t[i].fault)
 			away(&x, t[i].before, t[i].after);

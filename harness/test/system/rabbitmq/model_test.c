@@ -21,16 +21,6 @@ extern const struct model_ops model_rabbitmq;
 #define SEC NS_PER_S
 #define MS NS_PER_MS
 
-static cJSON *parse(const char *text)
-{
-	struct err e = {0};
-	cJSON *o = json_parse(text, "test", &e);
-
-	if (!o)
-		fail_msg("%s in %s", e.msg, text);
-	return o;
-}
-
 #define NODE(n) "\"rabbit@r-" #n ".h.ns.svc.cluster.local\""
 
 /* ---- prediction ---- */
@@ -49,8 +39,8 @@ static struct prediction predict(const char *fault, const char *inforce)
 	struct prediction p;
 	struct evidence ev;
 
-	evidence_tell_fault(events, parse(fault));
-	evidence_tell_inforce(events, inforce ? parse(inforce) : NULL);
+	evidence_tell_fault(events, test_json(fault));
+	evidence_tell_inforce(events, inforce ? test_json(inforce) : NULL);
 	evidence_make(events, 0, fault_effects, &ev);
 	model_rabbitmq.predict(&ev, &ev.faults[0], &p);
 	evidence_free(&ev);

@@ -11,18 +11,9 @@
 #include "base/mem.h"
 #include "history/sample.h"
 #include "system/model.h"
+#include "test/lib/evidence_help.h"
 
 extern const struct model_ops model_rabbitmq;
-
-static cJSON *parse(const char *text)
-{
-	struct err e = {0};
-	cJSON *o = json_parse(text, "test", &e);
-
-	if (!o)
-		fail_msg("%s in %s", e.msg, text);
-	return o;
-}
 
 #define NODE(n) "\"rabbit@r-" #n ".h.ns.svc.cluster.local\""
 #define FOLLOWER(n, state, term, applied) "{\"m\":\"r-" #n "\",\"ok\":true,\"role\":\"replica\",\"tl\":" #term ",\"pos\":" #applied \
@@ -59,7 +50,7 @@ static bool redundant(const char *const *all, int at, const char *instead, char 
 	bool is;
 
 	for (int i = 0; i < 3; i++) {
-		o[i] = parse(i == at ? instead : all[i]);
+		o[i] = test_json(i == at ? instead : all[i]);
 		memset(&s[i], 0, sizeof(s[i]));
 		mem_copy_str(s[i].member, sizeof(s[i].member), json_str(o[i], "m", ""));
 		sample_from_json(o[i], &s[i]);

@@ -18,16 +18,6 @@
 #define SEC NS_PER_S
 #define MS NS_PER_MS
 
-static cJSON *parse(const char *text)
-{
-	struct err e = {0};
-	cJSON *o = json_parse(text, "test", &e);
-
-	if (!o)
-		fail_msg("%s", e.msg);
-	return o;
-}
-
 /* ---- redundancy ---- */
 
 static const char *const whole[] = {
@@ -47,7 +37,7 @@ static bool redundant(int at, const char *instead, char *why)
 	bool is;
 
 	for (int i = 0; i < 6; i++) {
-		o[i] = parse(i == at ? instead : whole[i]);
+		o[i] = test_json(i == at ? instead : whole[i]);
 		memset(&s[i], 0, sizeof(s[i]));
 		mem_copy_str(s[i].member, sizeof(s[i].member), json_str(o[i], "m", ""));
 		sample_from_json(o[i], &s[i]);
@@ -116,8 +106,8 @@ static struct prediction predict(const char *fault, const char *inforce)
 	struct prediction p;
 	struct evidence ev;
 
-	evidence_tell_fault(events, parse(fault));
-	evidence_tell_inforce(events, inforce ? parse(inforce) : NULL);
+	evidence_tell_fault(events, test_json(fault));
+	evidence_tell_inforce(events, inforce ? test_json(inforce) : NULL);
 	evidence_make(events, 0, fault_effects, &ev);
 	redis_cluster_predict(&ev, &ev.faults[0], &p);
 	evidence_free(&ev);
@@ -159,13 +149,13 @@ static struct prediction predict_beside(const char *fault, const char *other)
 		snprintf(text, sizeof(text),
 			 "{\"k\":\"sample\",\"s\":0,\"t\":500000000,\"m\":\"r-%d\",\"ok\":true,\"role\":\"%s\",\"writable\":%s}",
 			 i, i < 3 ? "primary" : "replica", i < 3 ? "true" : "false");
-		json_push(events, parse(text));
+		json_push(events, test_json(text));
 	}
 	snprintf(text, sizeof(text), "{\"id\":\"a\",%s}", fault);
-	evidence_tell_fault(events, parse(text));
+	evidence_tell_fault(events, test_json(text));
 	snprintf(text, sizeof(text), "{\"id\":\"b\",%s}", other);
-	evidence_tell_fault(events, parse(text));
-	evidence_tell_inforce(events, parse(document));
+	evidence_tell_fault(events, test_json(text));
+	evidence_tell_inforce(events, test_json(document));
 	evidence_make(events, 0, fault_effects, &ev);
 	redis_cluster_predict(&ev, fault_of(&ev, "a"), &p);
 	evidence_free(&ev);
@@ -292,7 +282,7 @@ static void push_sample(cJSON *events, const char *m, int64_t t, bool owner, int
 		json_set_str(e, "role", owner ? "primary" : "replica");
 		json_set_bool(e, "writable", owner);
 		json_set_i64(e, "tl", tl);
-		json_set(e, "x", parse(x));
+		json_set(e, "x", test_json(x));
 	}
 	json_push(events, e);
 }
@@ -310,12 +300,12 @@ static void push_sample(cJSON *events, const char *m, int64_t t, bool owner, int
 
 static cJSON *begin(void)
 {
-	return parse("[{\"k\":\"run\",\"t\":0,\"started\":\"2026-11-24T10:00:00.000Z\"}]");
+	return test_json("[{\"k\":\"run\",\"t\":0,\"started\":\"2026-11-24T10:00:00.000Z\"}]");
 }
 
 static void push_log(cJSON *events, const char *member, const char *text)
 {
-	cJSON *e = parse("{\"k\":\"log\",\"s\":0,\"t\":99000000000}");
+	cJSON *e = test_json("{\"k\":\"log\",\"s\":0,\"t\":99000000000}");
 
 	json_set_str(e, "member", member);
 	json_set_str(e, "text", text);
@@ -353,8 +343,8 @@ static struct milestones explain(cJSON *events, const char *fault, int64_t first
 	struct prediction p;
 	struct evidence ev;
 
-	evidence_tell_fault(events, parse(fault));
-	evidence_tell_inforce(events, parse(inforce));
+	evidence_tell_fault(events, test_json(fault));
+	evidence_tell_inforce(events, test_json(inforce));
 	evidence_make(events, 0, fault_effects, &ev);
 	redis_cluster_predict(&ev, &ev.faults[0], &p);
 	redis_cluster_explain(&ev, &ev.faults[0], &p, &m);

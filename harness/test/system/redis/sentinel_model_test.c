@@ -21,21 +21,11 @@ extern const struct model_ops model_redis_sentinel;
 #define SEC NS_PER_S
 #define MS NS_PER_MS
 
-static cJSON *parse(const char *text)
-{
-	struct err e = {0};
-	cJSON *o = json_parse(text, "test", &e);
-
-	if (!o)
-		fail_msg("%s", e.msg);
-	return o;
-}
-
 /* ---- redundancy ---- */
 
 static void set(struct sample *s, const char *name, enum role role, bool writable, const char *x)
 {
-	*s = (struct sample){.ok = true, .role = role, .writable = writable, .extra = parse(x)};
+	*s = (struct sample){.ok = true, .role = role, .writable = writable, .extra = test_json(x)};
 	mem_copy_str(s->member, sizeof(s->member), name);
 }
 
@@ -134,9 +124,9 @@ static void predict(const char *fault, const char *role, int64_t healed_s, int m
 	if (healed_s)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), ",\"healed_ns\":%lld}",
 			 (long long)((1 + healed_s) * SEC));
-	evidence_tell_fault(events, parse(text));
+	evidence_tell_fault(events, test_json(text));
 	snprintf(text, sizeof(text), inforce, min_replicas);
-	evidence_tell_inforce(events, parse(text));
+	evidence_tell_inforce(events, test_json(text));
 	evidence_make(events, 0, fault_effects, &ev);
 	model_redis_sentinel.predict(&ev, fault_of(&ev, "f"), p);
 	evidence_free(&ev);
@@ -204,32 +194,32 @@ static void test_predict(void **state)
 static void predict_nodes_off(const char *nodes, const char *later, struct prediction *p)
 {
 	static const char *const names[] = {"redis-master-0", "redis-replica-0", "redis-replica-1"};
-	cJSON *events = parse("[{\"k\":\"run\",\"t\":0,\"started\":\"2026-11-24T10:00:00Z\"}]");
+	cJSON *events = test_json("[{\"k\":\"run\",\"t\":0,\"started\":\"2026-11-24T10:00:00Z\"}]");
 	struct evidence ev;
 	char text[600];
 
 	for (int k = 0; k < 3; k++) {
 		snprintf(text, sizeof(text), "{\"k\":\"sample\",\"s\":0,\"t\":500000000,\"m\":\"%s\",\"ok\":true}", names[k]);
-		json_push(events, parse(text));
+		json_push(events, test_json(text));
 		snprintf(text, sizeof(text), "{\"k\":\"object\",\"type\":\"pod\",\"s\":0,\"t\":1,\"name\":\"%s\",\"node\":\"n%d\"}",
 			 names[k], k);
-		json_push(events, parse(text));
+		json_push(events, test_json(text));
 		snprintf(text, sizeof(text), "{\"k\":\"object\",\"type\":\"pod\",\"s\":0,\"t\":1,\"name\":\"guard-%d\",\"node\":\"n%d\"}",
 			 k, k);
-		json_push(events, parse(text));
+		json_push(events, test_json(text));
 		snprintf(text, sizeof(text), "{\"k\":\"log\",\"s\":0,\"t\":9,\"member\":\"guard-%d\",\"text\":\""
 			 "1:X 24 Nov 2026 09:59:15.600 * Sentinel ID is %d\"}", k, k);
-		json_push(events, parse(text));
+		json_push(events, test_json(text));
 	}
 	snprintf(text, sizeof(text), "{\"id\":\"f\",\"fault\":\"node-down\",\"targets\":[%s],\"injected_ns\":1000000000,"
 		 "\"effective_ns\":1000000000,\"healed_ns\":21000000000}", nodes);
-	evidence_tell_fault(events, parse(text));
+	evidence_tell_fault(events, test_json(text));
 	snprintf(text, sizeof(text), "{\"id\":\"g\",\"fault\":\"node-down\",\"targets\":[%s],\"injected_ns\":3000000000,"
 		 "\"effective_ns\":3000000000,\"healed_ns\":21000000000}", later ? later : "");
 	if (later)
-		evidence_tell_fault(events, parse(text));
+		evidence_tell_fault(events, test_json(text));
 	snprintf(text, sizeof(text), inforce, 0);
-	evidence_tell_inforce(events, parse(text));
+	evidence_tell_inforce(events, test_json(text));
 	evidence_make(events, 0, fault_effects, &ev);
 	model_redis_sentinel.predict(&ev, fault_of(&ev, "f"), p);
 	evidence_free(&ev);
@@ -271,7 +261,7 @@ static void push(cJSON *events, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	json_push(events, parse(text));
+	json_push(events, test_json(text));
 }
 
 static void sample(cJSON *events, int64_t ms, const char *m, bool primary, const char *run)
@@ -294,7 +284,7 @@ static cJSON *scene(void)
 /* With the fault that hit it, and all read. */
 static const struct fault_record *read_all(cJSON *events, struct evidence *ev)
 {
-	evidence_tell_fault(events, parse("{\"id\":\"f\",\"fault\":\"pause\",\"targets\":[{\"member\":\"redis-master-0\","
+	evidence_tell_fault(events, test_json("{\"id\":\"f\",\"fault\":\"pause\",\"targets\":[{\"member\":\"redis-master-0\","
 					  "\"role\":\"primary\"}],\"injected_ns\":10000000000,"
 					  "\"effective_ns\":10050000000}"));
 	evidence_make(events, 0, fault_effects, ev);

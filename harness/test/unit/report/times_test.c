@@ -9,26 +9,17 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "report/times.h"
+#include "test/lib/evidence_help.h"
 #include "test/lib/evidence_kept.h"
 
 /* Where a run's time went. */
 
 #define S(n) ((int64_t)((n) * 1e9))
 
-static cJSON *parse(const char *text)
-{
-	struct err e = {0};
-	cJSON *o = json_parse(text, "test", &e);
-
-	if (!o)
-		fail_msg("%s", e.msg);
-	return o;
-}
-
 /* Seconds in, ns out: what the events of this test are written in. */
 static cJSON *events_of(const char *text)
 {
-	cJSON *all = parse(text), *ev;
+	cJSON *all = test_json(text), *ev;
 
 	cJSON_ArrayForEach(ev, all) {
 		int64_t t_ns = S(json_num(ev, "t", 0));
