@@ -62,7 +62,7 @@ struct adapted_seen { /* what was changed in a manifest, and why */
 };
 
 struct phase_seen {
-	int64_t t_ns, real_ns; /* the second by the wall clock; 0: not told */
+	int64_t t_ns, real_ns; /* when, and by the wall clock; 0: not told */
 	const char *phase, *detail;
 };
 

@@ -187,7 +187,7 @@ static void untold(const struct evidence *ev, char *why)
 	int64_t from = ev->begin_ns;
 
 	for (size_t i = 0; i < ev->nfaults; i++)
-		from = ev->faults[i].effective_ns > from ? ev->faults[i].effective_ns : from;
+		from = ev->faults[i].everywhere_ns > from ? ev->faults[i].everywhere_ns : from;
 	for (size_t i = 0; i < ev->nmembers && !*why; i++) {
 		const char *member = ev->members[i];
 

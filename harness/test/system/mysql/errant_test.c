@@ -18,6 +18,7 @@ struct back {
 	bool sets;          /* it told what it had executed, while it followed nobody */
 	bool cloned;        /* it was cloned at 22 s */
 	bool followed;      /* and held against its source from 24 s on */
+	const char *last;   /* the last agent's word that the fault is in effect; NULL: one spoke */
 };
 
 static void held(struct tale *t, int64_t at, const char *m, const char *x)
@@ -64,6 +65,8 @@ static struct errant_told tell(const struct back *b)
 		say(log, sizeof(log), 21 * SEC, b->agent);
 		keep_log(&t, "mysql-0", "agent", log);
 	}
+	if (b->last)
+		json_push(t.events, test_json(b->last));
 	tale_tell(&t, 0);
 	model_mysql.errant(&t.ev, lost, ARRAY_LEN(lost), &out);
 	tale_end(&t);
@@ -111,6 +114,10 @@ static void test_unnamed(void **state)
 	/* It never came so far as to be compared. */
 	e = tell(&(struct back){0});
 	assert_int_equal(e.unnamed, 0);
+	assert_string_equal(e.why, "nobody held mysql-0 against the primary after the last fault");
+	/* Nor after the fault had come to all of its targets. */
+	e = tell(&(struct back){.followed = true, .last = "{\"k\":\"fault\",\"s\":0,\"t\":45000000000,"
+							   "\"fault\":\"partition-node\",\"state\":\"effective\"}"});
 	assert_string_equal(e.why, "nobody held mysql-0 against the primary after the last fault");
 	/* It was, and had none. */
 	e = tell(&(struct back){.followed = true});
